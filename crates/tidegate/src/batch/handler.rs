@@ -1,0 +1,92 @@
+use std::future::Future;
+
+use tokio::time::Instant;
+use tracing::Span;
+
+use super::outcome::{Effect, Outcome};
+use crate::failure::Failure;
+use crate::source::Delivery;
+
+/// Handles one record at a time. Lanes, isolation, deadlines and dead letters are done around it.
+pub trait Handler: Send + Sync {
+    /// What a delivery is decoded into.
+    type Record: Send + Sync;
+
+    /// Decodes a delivery. Synchronous and without effects.
+    ///
+    /// # Errors
+    /// A failure costs this delivery only.
+    fn decode(&self, delivery: &Delivery) -> Result<Self::Record, Failure>;
+
+    /// The lane of a delivery, known even when it cannot be decoded; by default its ordering key.
+    fn lane(&self, delivery: &Delivery) -> String {
+        delivery.ordering_key.clone()
+    }
+
+    /// The span in which the record is handled, with its correlation and causation ids; see
+    /// [`Envelope::span`](crate::envelope::Envelope::span).
+    fn span(&self, _record: &Self::Record) -> Span {
+        Span::none()
+    }
+
+    /// Handles one record. It may be called again for the same delivery and must then find its effect.
+    fn handle(
+        &self,
+        record: &Self::Record,
+        context: &BatchContext,
+    ) -> impl Future<Output = Result<Effect, Failure>> + Send;
+}
+
+/// Handles the records of an invocation together, for handlers that save requests that way.
+pub trait BatchHandler: Send + Sync {
+    /// What a delivery is decoded into.
+    type Record: Send + Sync;
+
+    /// As [`Handler::decode`].
+    ///
+    /// # Errors
+    /// A failure costs this delivery only.
+    fn decode(&self, delivery: &Delivery) -> Result<Self::Record, Failure>;
+
+    /// The lane of a delivery, known even when it cannot be decoded; by default its ordering key.
+    fn lane(&self, delivery: &Delivery) -> String {
+        delivery.ordering_key.clone()
+    }
+
+    /// The span in which the record is handled, with its correlation and causation ids; see
+    /// [`Envelope::span`](crate::envelope::Envelope::span).
+    fn span(&self, _record: &Self::Record) -> Span {
+        Span::none()
+    }
+
+    /// Handles the items, which are in the order of their deliveries, and answers one outcome for each, in the same order.
+    fn handle_batch(
+        &self,
+        items: &[Item<Self::Record>],
+        context: &BatchContext,
+    ) -> impl Future<Output = Vec<Outcome>> + Send;
+}
+
+/// A decoded record with its lane.
+#[derive(Debug)]
+pub struct Item<R> {
+    /// Items of one lane depend on each other's order.
+    pub lane: String,
+    /// When the transport took the record.
+    pub arrived_at: Option<jiff::Timestamp>,
+    /// The span in which it is handled.
+    pub span: Span,
+    /// The record.
+    pub record: R,
+}
+
+/// What a handler may know of the invocation.
+#[derive(Clone, Debug)]
+pub struct BatchContext {
+    /// Lambda's id of the invocation.
+    pub request_id: String,
+    /// When no record is started any more and running ones are given up, so that there is time to answer.
+    pub deadline: Instant,
+    /// When Lambda kills the invocation: from then on a claim of this invocation has lost its owner.
+    pub lease_until: jiff::Timestamp,
+}

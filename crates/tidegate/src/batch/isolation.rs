@@ -1,0 +1,35 @@
+use std::any::Any;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use futures::FutureExt;
+use tokio::time::{Instant, timeout_at};
+
+use crate::failure::Failure;
+
+/// Runs synchronous code; a panic becomes a failure.
+pub(super) fn catch<T>(run: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
+}
+
+/// Runs a future up to the deadline; a panic or a missed deadline becomes a failure.
+pub(super) async fn isolate<T>(deadline: Instant, run: impl Future<Output = T>) -> Result<T, Failure> {
+    match timeout_at(deadline, AssertUnwindSafe(run).catch_unwind()).await {
+        Ok(Ok(result)) => Ok(result),
+        Ok(Err(panic)) => Err(panicked(panic.as_ref())),
+        Err(_) => {
+            Err(Failure::transient("deadline", "it was still running when the invocation's time was used up"))
+        }
+    }
+}
+
+/// A panic is transient: it may come from a state of the process, and an event must not be given up for that. One that stays ends as a dead letter by
+/// its age.
+fn panicked(panic: &(dyn Any + Send)) -> Failure {
+    let message = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "without a message".to_owned());
+    Failure::transient("panic", format!("the handler panicked: {message}"))
+}

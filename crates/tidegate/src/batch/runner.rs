@@ -1,0 +1,227 @@
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+use tracing::{error, warn};
+
+use super::handler::{BatchContext, BatchHandler, Item};
+use super::isolation::{catch, isolate};
+use super::metrics::Counts;
+use super::outcome::{Effect, NotRun, Outcome};
+use crate::dead_letter::{DeadLetter, DeadLetters};
+use crate::failure::{Class, Failure};
+use crate::source::{Delivery, Response, Source};
+
+/// Time kept back at the end of an invocation for dead letters and the answer.
+const RESERVE: Duration = Duration::from_millis(500);
+
+/// Runs the invocations of one function.
+pub struct Runner<H> {
+    source: Source,
+    handler: H,
+    function: String,
+    dead_letters: Arc<dyn DeadLetters>,
+    dead_letter_after: Option<Duration>,
+}
+
+/// One invocation, as the Lambda runtime hands it over.
+#[derive(Debug)]
+pub struct Invocation<'a> {
+    /// The event.
+    pub event: &'a RawValue,
+    /// Lambda's id of the invocation.
+    pub request_id: &'a str,
+    /// Time left until Lambda kills the function.
+    pub remaining: Duration,
+    /// A replay of dead letters: what fails for good is reported instead of dead-lettered again.
+    pub replay: bool,
+}
+
+impl<H: BatchHandler> Runner<H> {
+    /// A runner for `function` that takes events of `source` and puts dead letters into `dead_letters`.
+    pub fn new(
+        source: Source,
+        handler: H,
+        function: impl Into<String>,
+        dead_letters: Arc<dyn DeadLetters>,
+    ) -> Self {
+        Runner { source, handler, function: function.into(), dead_letters, dead_letter_after: None }
+    }
+
+    /// Dead-letters, with its payload, a delivery that still fails at this age. Set it well below the age at which the source gives up: a stream mapping that
+    /// gives up discards everything from the failed record on, and leaves a pointer that expires.
+    #[must_use]
+    pub fn dead_letter_after(mut self, age: Option<Duration>) -> Self {
+        self.dead_letter_after = age;
+        self
+    }
+
+    /// Runs one invocation.
+    ///
+    /// # Errors
+    /// When the event is no batch of this source, or a failed delivery cannot be named in a partial response. The invocation must then fail as a whole.
+    pub async fn run(&self, invocation: Invocation<'_>) -> Result<(Response, Counts), Failure> {
+        let context = BatchContext {
+            request_id: invocation.request_id.to_owned(),
+            deadline: Instant::now()
+                + invocation.remaining.saturating_sub(RESERVE.min(invocation.remaining / 10)),
+            lease_until: Timestamp::now().saturating_add(invocation.remaining)?,
+        };
+        let deliveries = self.source.split(invocation.event)?;
+        let mut outcomes = self.handle(&deliveries, &context).await;
+        let mut counts = Counts::default();
+        for (delivery, outcome) in deliveries.iter().zip(&mut outcomes) {
+            if !invocation.replay
+                && self.gives_up(delivery, outcome)
+                && self.dead_letter(delivery, outcome).await
+            {
+                counts.dead_lettered += 1;
+            } else {
+                counts.add(outcome);
+            }
+        }
+        let failed = deliveries
+            .iter()
+            .zip(&outcomes)
+            .filter_map(|(delivery, outcome)| Some((delivery, outcome.failure()?)));
+        let response = Response::redeliver(self.source, failed);
+        counts.emit(&self.function);
+        Ok((response?, counts))
+    }
+
+    async fn handle(&self, deliveries: &[Delivery], context: &BatchContext) -> Vec<Outcome> {
+        let mut outcomes: Vec<Outcome> = Vec::with_capacity(deliveries.len());
+        let mut items = Vec::with_capacity(deliveries.len());
+        let mut places = Vec::with_capacity(deliveries.len());
+        let mut stopped = HashSet::new();
+        for (place, delivery) in deliveries.iter().enumerate() {
+            let lane =
+                catch(|| Ok(self.handler.lane(delivery))).unwrap_or_else(|_| delivery.ordering_key.clone());
+            if stopped.contains(&lane) {
+                outcomes.push(Outcome::NotRun(NotRun::Blocked));
+                continue;
+            }
+            match catch(|| self.handler.decode(delivery)) {
+                Ok(record) => {
+                    let span = self.handler.span(&record);
+                    items.push(Item { lane, arrived_at: delivery.arrived_at, span, record });
+                    places.push(place);
+                    outcomes.push(Outcome::NotRun(NotRun::OutOfTime));
+                }
+                Err(failure) => {
+                    let outcome = Outcome::Failed(failure);
+                    self.log(delivery, &outcome);
+                    if outcome.stops_lane() {
+                        stopped.insert(lane);
+                    }
+                    outcomes.push(outcome);
+                }
+            }
+        }
+        let handled = self.handle_isolated(&items, context).await;
+        for ((place, item), outcome) in places.into_iter().zip(&items).zip(handled) {
+            if let Some(delivery) = deliveries.get(place) {
+                item.span.in_scope(|| self.log(delivery, &outcome));
+            }
+            if let Some(slot) = outcomes.get_mut(place) {
+                *slot = outcome;
+            }
+        }
+        outcomes
+    }
+
+    /// A handler of whole batches isolates its records itself. Should it panic all the same, every record is run alone, so that only the one
+    /// that cannot be handled pays.
+    async fn handle_isolated(&self, items: &[Item<H::Record>], context: &BatchContext) -> Vec<Outcome> {
+        if items.is_empty() {
+            return Vec::new();
+        }
+        let whole = isolate(context.deadline, self.handler.handle_batch(items, context)).await;
+        let failure = match whole {
+            Ok(outcomes) if outcomes.len() == items.len() => return outcomes,
+            Ok(outcomes) => Failure::transient(
+                "wrong_outcome_count",
+                format!("the handler answered {} outcomes for {} records", outcomes.len(), items.len()),
+            ),
+            Err(failure) => failure,
+        };
+        if items.len() == 1 {
+            return vec![Outcome::Failed(failure)];
+        }
+        error!(
+            code = failure.code(),
+            reason = failure.reason(),
+            "the batch failed as a whole, its records are run one by one"
+        );
+        let mut outcomes = Vec::with_capacity(items.len());
+        let mut stopped = HashSet::new();
+        for item in items {
+            let outcome = if stopped.contains(item.lane.as_str()) {
+                Outcome::NotRun(NotRun::Blocked)
+            } else if Instant::now() >= context.deadline {
+                Outcome::NotRun(NotRun::OutOfTime)
+            } else {
+                let alone =
+                    isolate(context.deadline, self.handler.handle_batch(std::slice::from_ref(item), context))
+                        .await;
+                match alone {
+                    Ok(outcomes) => {
+                        outcomes.into_iter().next().unwrap_or_else(|| Outcome::Failed(failure.clone()))
+                    }
+                    Err(failure) => Outcome::Failed(failure),
+                }
+            };
+            if outcome.stops_lane() {
+                stopped.insert(item.lane.as_str());
+            }
+            outcomes.push(outcome);
+        }
+        outcomes
+    }
+
+    fn gives_up(&self, delivery: &Delivery, outcome: &Outcome) -> bool {
+        let Outcome::Failed(failure) = outcome else { return false };
+        if failure.class() == Class::Permanent {
+            return true;
+        }
+        let Some((limit, arrived_at)) = self.dead_letter_after.zip(delivery.arrived_at) else { return false };
+        Timestamp::now().duration_since(arrived_at).unsigned_abs() > limit && Timestamp::now() > arrived_at
+    }
+
+    /// Writes the dead letter; from then on the delivery counts as done. If it cannot be written, the delivery stays failed.
+    async fn dead_letter(&self, delivery: &Delivery, outcome: &mut Outcome) -> bool {
+        let Outcome::Failed(failure) = &*outcome else { return false };
+        let letter = DeadLetter::new(&self.function, self.source, delivery, failure);
+        match self.dead_letters.put(&letter).await {
+            Ok(()) => {
+                *outcome = Outcome::Done(Effect::Filtered);
+                true
+            }
+            Err(put) => {
+                error!(
+                    letter = letter.id,
+                    reason = put.reason(),
+                    "the dead letter could not be written; the record will come again"
+                );
+                *outcome = Outcome::Failed(put.context("writing the dead letter"));
+                false
+            }
+        }
+    }
+
+    fn log(&self, delivery: &Delivery, outcome: &Outcome) {
+        if let Outcome::Failed(failure) = outcome {
+            warn!(
+                source = self.source.as_str(),
+                position = delivery.position,
+                class = failure.class().as_str(),
+                code = failure.code(),
+                reason = failure.reason(),
+                "delivery failed"
+            );
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Typed configuration from environment variables. All problems are reported at once, so that a deployment is mended once.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+/// Reads settings and remembers what is wrong with them.
+#[derive(Debug)]
+pub struct Settings {
+    variables: BTreeMap<String, String>,
+    problems: Vec<String>,
+}
+
+impl Settings {
+    /// The settings of this process. A variable that is not Unicode counts as absent.
+    pub fn from_env() -> Self {
+        Self::from_variables(
+            std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+        )
+    }
+
+    /// Settings from these variables, for tests.
+    pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        Settings { variables: variables.into_iter().collect(), problems: Vec::new() }
+    }
+
+    /// A text that must be there and not empty.
+    pub fn text(&mut self, name: &str) -> Option<String> {
+        let value = self.variables.get(name).filter(|value| !value.trim().is_empty()).cloned();
+        if value.is_none() {
+            self.problems.push(format!("{name} is missing"));
+        }
+        value
+    }
+
+    /// A whole number within a range, that must be there.
+    pub fn number(&mut self, name: &str, range: RangeInclusive<u64>) -> Option<u64> {
+        let text = self.text(name)?;
+        self.parse_number(name, &text, range)
+    }
+
+    /// A whole number within a range, or none when the variable is absent or empty.
+    pub fn optional_number(&mut self, name: &str, range: RangeInclusive<u64>) -> Option<u64> {
+        let text = self.variables.get(name).filter(|text| !text.trim().is_empty())?.clone();
+        self.parse_number(name, &text, range)
+    }
+
+    /// A text that a type can be read from, that must be there.
+    pub fn parsed<T: FromStr>(&mut self, name: &str) -> Option<T>
+    where
+        T::Err: fmt::Display,
+    {
+        let text = self.text(name)?;
+        match text.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.problems.push(format!("{name} is `{text}`: {error}"));
+                None
+            }
+        }
+    }
+
+    /// Puts the settings together, unless there is any problem.
+    ///
+    /// # Errors
+    /// Every problem found since the settings were opened.
+    pub fn finish<T>(self, build: impl FnOnce() -> Option<T>) -> Result<T, ConfigError> {
+        match build() {
+            Some(config) if self.problems.is_empty() => Ok(config),
+            _ => Err(ConfigError { problems: self.problems }),
+        }
+    }
+
+    fn parse_number(&mut self, name: &str, text: &str, range: RangeInclusive<u64>) -> Option<u64> {
+        let number = text.trim().parse().ok().filter(|number| range.contains(number));
+        if number.is_none() {
+            self.problems.push(format!(
+                "{name} is `{text}`, expected a whole number from {} to {}",
+                range.start(),
+                range.end()
+            ));
+        }
+        number
+    }
+}
+
+/// What is wrong with the configuration; one line each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The problems.
+    pub problems: Vec<String>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the configuration has {} problem(s): {}", self.problems.len(), self.problems.join("; "))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(variables: &[(&str, &str)]) -> Settings {
+        Settings::from_variables(
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        )
+    }
+
+    #[test]
+    fn all_problems_are_reported_at_once() {
+        let mut settings = settings(&[("SLICES", "many"), ("LIMIT", "0"), ("TABLE", " ")]);
+        let table = settings.text("TABLE");
+        let queue = settings.text("QUEUE");
+        let slices = settings.number("SLICES", 1..=64);
+        let limit = settings.optional_number("LIMIT", 1..=10);
+        let error = settings.finish(|| Some((table?, queue?, slices?, limit))).unwrap_err();
+        assert_eq!(
+            error.problems,
+            [
+                "TABLE is missing",
+                "QUEUE is missing",
+                "SLICES is `many`, expected a whole number from 1 to 64",
+                "LIMIT is `0`, expected a whole number from 1 to 10",
+            ]
+        );
+    }
+
+    #[test]
+    fn good_settings_are_put_together() {
+        let mut settings = settings(&[("TABLE", "t"), ("SLICES", "4")]);
+        let (table, slices) = (settings.text("TABLE"), settings.number("SLICES", 1..=64));
+        let limit = settings.optional_number("LIMIT", 1..=10);
+        assert_eq!(settings.finish(|| Some((table?, slices?, limit))), Ok(("t".to_owned(), 4, None)));
+    }
+}

@@ -1,0 +1,85 @@
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::failure::Failure;
+use crate::ids::content_id;
+use crate::source::{Delivery, Source};
+
+/// A dead letter as written by a function itself.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DeadLetter {
+    /// Recognises the shape: always [`DeadLetter::KIND`].
+    pub kind: String,
+    /// Derived from function and position: the same delivery given up twice is one letter.
+    pub id: String,
+    /// The function that gave up.
+    pub function: String,
+    /// The kind of source: `kinesis`, `dynamodb`, `sqs`, `eventbridge`.
+    pub source: String,
+    /// Where the record came from: shard and sequence number, message id, event id.
+    pub position: String,
+    /// The record's ordering key.
+    pub ordering_key: String,
+    /// Class of the failure.
+    pub class: String,
+    /// Its stable code.
+    pub code: String,
+    /// Its reason, for people.
+    pub reason: String,
+    /// When the transport took the record.
+    pub arrived_at: Option<Timestamp>,
+    /// When the function gave up.
+    pub failed_at: Timestamp,
+    /// The record.
+    pub payload: Payload,
+}
+
+/// The record of a dead letter, by value or in the dead-letter bucket.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Payload {
+    /// The record as it was in the event of the invocation.
+    Record(Box<RawValue>),
+    /// It is too large for a message.
+    Object {
+        /// The bucket.
+        bucket: String,
+        /// The object's key.
+        key: String,
+    },
+}
+
+impl DeadLetter {
+    /// Value of [`DeadLetter::kind`].
+    pub const KIND: &'static str = "tidegate.dead-letter.v1";
+
+    /// The letter of a delivery that `function` gave up.
+    pub fn new(function: &str, source: Source, delivery: &Delivery, failure: &Failure) -> Self {
+        DeadLetter {
+            kind: Self::KIND.to_owned(),
+            id: content_id(&["dead-letter", function, source.as_str(), &delivery.position]),
+            function: function.to_owned(),
+            source: source.as_str().to_owned(),
+            position: delivery.position.clone(),
+            ordering_key: delivery.ordering_key.clone(),
+            class: failure.class().to_string(),
+            code: failure.code().to_owned(),
+            reason: failure.reason().to_owned(),
+            arrived_at: delivery.arrived_at,
+            failed_at: Timestamp::now(),
+            payload: Payload::Record(delivery.record.clone()),
+        }
+    }
+
+    /// The event that repeats the invocation for this record alone.
+    ///
+    /// # Errors
+    /// When the record is JSON no more.
+    pub fn event(&self, record: &RawValue) -> Result<Box<RawValue>, serde_json::Error> {
+        if self.source == Source::EventBridge.as_str() {
+            return Ok(record.to_owned());
+        }
+        RawValue::from_string(format!(r#"{{"Records":[{}]}}"#, record.get()))
+    }
+}

@@ -1,0 +1,22 @@
+//! Dead letters: what is left of a delivery that could not be applied, with the reason and everything needed to replay it.
+
+mod letter;
+mod memory;
+mod queue;
+
+use futures::future::BoxFuture;
+
+pub use letter::{DeadLetter, Payload};
+pub use memory::MemoryDeadLetters;
+pub use queue::QueueDeadLetters;
+
+use crate::failure::Failure;
+
+/// Where dead letters are put.
+pub trait DeadLetters: Send + Sync {
+    /// Puts a letter. Once this succeeds the delivery is acknowledged, so the letter must be durable.
+    ///
+    /// # Errors
+    /// When the letter could not be stored; the delivery then stays failed and comes again.
+    fn put<'a>(&'a self, letter: &'a DeadLetter) -> BoxFuture<'a, Result<(), Failure>>;
+}

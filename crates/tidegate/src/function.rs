@@ -1,0 +1,118 @@
+//! A Lambda function from start to end: logs, settings, AWS clients, the runtime's loop.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde_json::value::RawValue;
+use tracing::{Instrument, error, info_span};
+
+use crate::aws::AwsClients;
+use crate::batch::{BatchHandler, Invocation, Runner};
+use crate::config::Settings;
+use crate::dead_letter::QueueDeadLetters;
+use crate::failure::Failure;
+use crate::source::{Response, Source};
+
+/// Key in the client context of an invocation by which a replay of dead letters says that it is one.
+pub const REPLAY: &str = "tidegate-replay";
+
+/// A function that is starting.
+///
+/// ```no_run
+/// # struct Handler;
+/// # impl tidegate::batch::Handler for Handler {
+/// #     type Record = ();
+/// #     fn decode(&self, _: &tidegate::source::Delivery) -> Result<(), tidegate::failure::Failure> { Ok(()) }
+/// #     async fn handle(&self, _: &(), _: &tidegate::batch::BatchContext) -> Result<tidegate::batch::Effect, tidegate::failure::Failure> {
+/// #         Ok(tidegate::batch::Effect::Applied)
+/// #     }
+/// # }
+/// use tidegate::{batch::EachRecord, function::Function, source::Source};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::process::ExitCode {
+/// let function = Function::start().await;
+/// function.run(Source::Kinesis, |_| Some(EachRecord::new(Handler, 16))).await
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Function {
+    /// Settings from the environment; problems with them are reported together by [`Function::run`].
+    pub settings: Settings,
+    /// AWS clients.
+    pub aws: AwsClients,
+    /// The function's name, as deployed.
+    pub name: String,
+}
+
+impl Function {
+    /// Starts logging and opens settings and AWS configuration. No AWS call is made.
+    pub async fn start() -> Self {
+        crate::log::start();
+        let mut settings = Settings::from_env();
+        let name = settings.text("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
+        Function { settings, aws: AwsClients::from_env().await, name }
+    }
+
+    /// Runs invocations until Lambda ends the process. `build` makes the handler; it answers none when a setting it needs is missing.
+    ///
+    /// Reads `DEAD_LETTER_QUEUE_URL`, `DEAD_LETTER_BUCKET` and `TIDEGATE_DEAD_LETTER_AFTER_SECONDS`. With a problem in the settings, the function does not
+    /// start: one message lists all of them, and the exit code is 1.
+    pub async fn run<H>(mut self, source: Source, build: impl FnOnce(&AwsClients) -> Option<H>) -> ExitCode
+    where
+        H: BatchHandler + 'static,
+    {
+        let queue = self.settings.text("DEAD_LETTER_QUEUE_URL");
+        let bucket = self.settings.text("DEAD_LETTER_BUCKET");
+        let after = self.settings.optional_number("TIDEGATE_DEAD_LETTER_AFTER_SECONDS", 1..=604_800);
+        let (aws, name) = (self.aws, self.name);
+        let runner = self.settings.finish(|| {
+            let letters = QueueDeadLetters::new(aws.sqs(), aws.s3(), queue?, bucket?);
+            let runner = Runner::new(source, build(&aws)?, name, Arc::new(letters));
+            Some(runner.dead_letter_after(after.map(Duration::from_secs)))
+        });
+        let runner = match runner {
+            Ok(runner) => runner,
+            Err(problems) => {
+                error!(%problems, "the function does not start");
+                return ExitCode::FAILURE;
+            }
+        };
+        match lambda_runtime::run(service_fn(|event| invoke(&runner, event))).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(runtime) => {
+                error!(reason = %runtime, "the Lambda runtime ended");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+async fn invoke<H: BatchHandler>(
+    runner: &Runner<H>,
+    event: LambdaEvent<Box<RawValue>>,
+) -> Result<Response, Diagnostic> {
+    let (event, context) = event.into_parts();
+    let replay = context
+        .client_context
+        .as_ref()
+        .is_some_and(|client| client.custom.get(REPLAY).is_some_and(|value| value == "true"));
+    let invocation = Invocation {
+        event: &event,
+        request_id: &context.request_id,
+        remaining: context.deadline().duration_since(SystemTime::now()).unwrap_or_default(),
+        replay,
+    };
+    let span = info_span!("invocation", request_id = context.request_id);
+    runner.run(invocation).instrument(span).await.map(|(response, _)| response).map_err(diagnostic)
+}
+
+/// The class and code become the error's type: stable words, where a Rust type's name would change with a refactoring.
+fn diagnostic(failure: Failure) -> Diagnostic {
+    Diagnostic {
+        error_type: format!("{}.{}", failure.class(), failure.code()),
+        error_message: failure.reason().to_owned(),
+    }
+}

@@ -1,0 +1,148 @@
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::EffectKey;
+use crate::failure::Failure;
+
+/// State of an idempotency record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Claimed by an owner until the lease ends.
+    InProgress,
+    /// The effect took place.
+    Completed,
+    /// Nobody knows whether the effect took place; an operator decides.
+    Held,
+    /// An operator let it run again.
+    Released,
+}
+
+/// A claim about to be made.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The effect.
+    pub key: EffectKey,
+    /// Token of the owner, unique to this run.
+    pub owner: String,
+    /// When the owner is certainly gone.
+    pub lease_until: Timestamp,
+    /// Hash of the payload's business fields.
+    pub payload_hash: String,
+    /// What repeats the run, should the effect be held.
+    pub repeat: Repeat,
+    /// A claim whose lease is over may be taken over.
+    pub take_over: bool,
+}
+
+/// An invocation that runs an effect again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Repeat {
+    /// The function.
+    pub function: String,
+    /// The event.
+    pub event: Box<RawValue>,
+}
+
+/// What became of a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// The effect is this run's.
+    Yes,
+    /// It is not; this is what is there.
+    No(Stored),
+}
+
+/// A record that is in the way of a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Its state.
+    pub status: Status,
+    /// Its owner.
+    pub owner: String,
+    /// End of the owner's lease.
+    pub lease_until: Timestamp,
+    /// Hash of the payload's business fields.
+    pub payload_hash: String,
+    /// Result of a completed effect, JSON; none when it was too large to keep.
+    pub result: Option<String>,
+}
+
+/// An effect that waits for an operator.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HeldEffect {
+    /// Key of the effect.
+    pub key: String,
+    /// `held`, or `in_progress` when the lease is over and no later delivery has noticed yet.
+    pub status: Status,
+    /// End of the last owner's lease.
+    pub lease_until: Timestamp,
+    /// Why it is held.
+    pub reason: Option<String>,
+    /// What runs it again.
+    pub repeat: Option<Repeat>,
+}
+
+/// Where idempotency records are kept. Every change is conditional on the owner token.
+pub trait IdempotencyStore: Send + Sync {
+    /// Makes a claim: succeeds if there is no record, or a released one, or a completed one past its expiry, or, with
+    /// [`Claim::take_over`], one in progress past its lease. One's own claim found there is success.
+    ///
+    /// # Errors
+    /// A failure of the store.
+    fn claim<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, Result<Claimed, Failure>>;
+
+    /// Completes a claim and keeps the result until `expires_at`. False: the claim is not this owner's any more.
+    ///
+    /// # Errors
+    /// A failure of the store.
+    fn complete<'a>(
+        &'a self,
+        key: &'a EffectKey,
+        owner: &'a str,
+        result: Option<&'a str>,
+        expires_at: Timestamp,
+    ) -> BoxFuture<'a, Result<bool, Failure>>;
+
+    /// Gives a claim back: the effect did not take place. False: the claim is not this owner's any more.
+    ///
+    /// # Errors
+    /// A failure of the store.
+    fn release<'a>(&'a self, key: &'a EffectKey, owner: &'a str) -> BoxFuture<'a, Result<bool, Failure>>;
+
+    /// Moves the end of a claim's lease. False: the claim is not this owner's any more.
+    ///
+    /// # Errors
+    /// A failure of the store.
+    fn extend<'a>(
+        &'a self,
+        key: &'a EffectKey,
+        owner: &'a str,
+        lease_until: Timestamp,
+    ) -> BoxFuture<'a, Result<bool, Failure>>;
+
+    /// Holds the claim of this owner for an operator. False: the claim is not this owner's any more.
+    ///
+    /// # Errors
+    /// A failure of the store.
+    fn hold<'a>(
+        &'a self,
+        key: &'a EffectKey,
+        owner: &'a str,
+        reason: &'a str,
+    ) -> BoxFuture<'a, Result<bool, Failure>>;
+
+    /// All effects that wait for an operator.
+    ///
+    /// # Errors
+    /// A failure of the store.
+    fn held(&self) -> BoxFuture<'_, Result<Vec<HeldEffect>, Failure>>;
+
+    /// Lets a held effect run again; the next claim succeeds. False: no effect of this key waits for an operator.
+    ///
+    /// # Errors
+    /// A failure of the store.
+    fn release_held<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, Failure>>;
+}

@@ -1,0 +1,201 @@
+//! Types that travel in an envelope's `data`.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::envelope::Envelope;
+use crate::failure::Failure;
+
+/// A command or event type in its newest version.
+pub trait Message: Serialize + DeserializeOwned {
+    /// The envelope's `type`.
+    const TYPE: &'static str;
+    /// Version of the content, from 1.
+    const VERSION: u32;
+
+    /// Brings the content of an older version to the next one. Called once per step, from `version` to `version + 1`.
+    ///
+    /// # Errors
+    /// A permanent failure when that version cannot be read any more.
+    fn upcast(version: u32, _data: serde_json::Value) -> Result<serde_json::Value, Failure> {
+        Err(Failure::permanent(
+            "unsupported_version",
+            format!("{} version {version} cannot be read", Self::TYPE),
+        ))
+    }
+
+    /// Decodes content of any version up to this one.
+    ///
+    /// # Errors
+    /// `newer_version` (transient: a newer writer is being rolled out, and a newer reader will follow), `unsupported_version` and
+    /// `invalid_data` (permanent).
+    fn decode(version: u32, data: &str) -> Result<Self, Failure> {
+        let invalid = |error: serde_json::Error| {
+            Failure::permanent("invalid_data", format!("{} version {version}: {error}", Self::TYPE))
+        };
+        if version > Self::VERSION {
+            return Err(Failure::transient(
+                "newer_version",
+                format!(
+                    "{} version {version} is newer than {}, the newest this function reads",
+                    Self::TYPE,
+                    Self::VERSION
+                ),
+            ));
+        }
+        if version == Self::VERSION {
+            return serde_json::from_str(data).map_err(invalid);
+        }
+        let mut value = serde_json::from_str(data).map_err(invalid)?;
+        for step in version..Self::VERSION {
+            value = Self::upcast(step, value)?;
+        }
+        serde_json::from_value(value).map_err(invalid)
+    }
+}
+
+/// A closed set of message types, such as the events of one aggregate. Made by [`messages!`](crate::messages).
+pub trait MessageSet: Sized + Send + Sync + 'static {
+    /// Type and version of this message.
+    fn schema(&self) -> (&'static str, u32);
+
+    /// The content as JSON.
+    ///
+    /// # Errors
+    /// When the type cannot be written as JSON (a map with keys that are no strings, say).
+    fn encode(&self) -> Result<String, serde_json::Error>;
+
+    /// Decodes content of a type in the set.
+    ///
+    /// # Errors
+    /// `unknown_type` (permanent) when the set has no such type; otherwise as [`Message::decode`].
+    fn decode(kind: &str, version: u32, data: &str) -> Result<Self, Failure>;
+
+    /// Decodes the content of an envelope that carries it by value.
+    ///
+    /// # Errors
+    /// As [`Self::decode`], and `data_by_reference` (permanent) when the content stayed in the event store.
+    fn from_envelope(envelope: &Envelope) -> Result<Self, Failure> {
+        match &envelope.data {
+            crate::envelope::Data::Inline(data) => {
+                Self::decode(&envelope.kind, envelope.schema.version, data.get())
+            }
+            crate::envelope::Data::Reference(reference) => Err(Failure::permanent(
+                "data_by_reference",
+                format!(
+                    "the data of {} {} stayed in the event store ({reference})",
+                    envelope.kind, envelope.id
+                ),
+            )),
+        }
+    }
+}
+
+/// Declares an enum over message types and implements [`MessageSet`](crate::message::MessageSet) for it. Each variant is named as its content's type.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use tidegate::message::{Message, MessageSet};
+///
+/// #[derive(Debug, PartialEq, Serialize, Deserialize)]
+/// struct LampLit { watts: u32 }
+/// impl Message for LampLit {
+///     const TYPE: &'static str = "LampLit";
+///     const VERSION: u32 = 1;
+/// }
+///
+/// tidegate::messages! {
+///     /// Events of a lamp.
+///     #[derive(Debug, PartialEq)]
+///     enum LampEvent { LampLit }
+/// }
+///
+/// let event = LampEvent::decode("LampLit", 1, r#"{"watts":40}"#).unwrap();
+/// assert_eq!(event, LampEvent::LampLit(LampLit { watts: 40 }));
+/// assert_eq!(LampEvent::decode("LampBroken", 1, "{}").unwrap_err().code(), "unknown_type");
+/// ```
+#[macro_export]
+macro_rules! messages {
+    ($(#[$meta:meta])* $visibility:vis enum $name:ident { $($message:ident),+ $(,)? }) => {
+        $(#[$meta])*
+        $visibility enum $name {
+            $(#[doc = concat!("`", stringify!($message), "`.")] $message($message)),+
+        }
+
+        impl $crate::message::MessageSet for $name {
+            fn schema(&self) -> (&'static str, u32) {
+                match self {
+                    $($name::$message(_) => (
+                        <$message as $crate::message::Message>::TYPE,
+                        <$message as $crate::message::Message>::VERSION,
+                    )),+
+                }
+            }
+
+            fn encode(&self) -> ::std::result::Result<::std::string::String, $crate::serde_json::Error> {
+                match self {
+                    $($name::$message(message) => $crate::serde_json::to_string(message)),+
+                }
+            }
+
+            fn decode(kind: &str, version: u32, data: &str) -> ::std::result::Result<Self, $crate::failure::Failure> {
+                $(if kind == <$message as $crate::message::Message>::TYPE {
+                    return <$message as $crate::message::Message>::decode(version, data).map($name::$message);
+                })+
+                Err($crate::failure::Failure::permanent(
+                    "unknown_type",
+                    format!("`{kind}` is none of {}", [$(<$message as $crate::message::Message>::TYPE),+].join(", ")),
+                ))
+            }
+        }
+
+        $(impl ::std::convert::From<$message> for $name {
+            fn from(message: $message) -> Self {
+                $name::$message(message)
+            }
+        })+
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+    use crate::failure::Class;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Measured {
+        celsius: i32,
+        place: String,
+    }
+
+    impl Message for Measured {
+        const TYPE: &'static str = "Measured";
+        const VERSION: u32 = 2;
+
+        fn upcast(version: u32, mut data: serde_json::Value) -> Result<serde_json::Value, Failure> {
+            assert_eq!(version, 1);
+            data["place"] = "unknown".into();
+            Ok(data)
+        }
+    }
+
+    #[test]
+    fn an_old_version_is_brought_up_to_the_newest() {
+        let measured = Measured::decode(1, r#"{"celsius":20}"#).unwrap();
+        assert_eq!(measured, Measured { celsius: 20, place: "unknown".to_owned() });
+    }
+
+    #[test]
+    fn a_newer_version_waits_for_a_newer_reader() {
+        let failure = Measured::decode(3, "{}").unwrap_err();
+        assert_eq!((failure.class(), failure.code()), (Class::Transient, "newer_version"));
+    }
+
+    #[test]
+    fn content_that_does_not_fit_is_permanent() {
+        let failure = Measured::decode(2, r#"{"celsius":"warm"}"#).unwrap_err();
+        assert_eq!((failure.class(), failure.code()), (Class::Permanent, "invalid_data"));
+    }
+}

@@ -1,0 +1,135 @@
+use std::collections::BTreeMap;
+
+/// What one event changes in a read model. A pure function of the event: it may be computed again at any time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Projected {
+    /// Changes of the source aggregate's row.
+    pub row: RowUpdate,
+    /// Changes of counters, at most one for each key.
+    pub counters: Vec<Increment>,
+}
+
+/// Changes of the source aggregate's row. The attributes `version`, `event_id`, `part`, `parked`, `parked_reason` and `applied_at` belong to the guard.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RowUpdate {
+    /// Attributes to set.
+    pub set: BTreeMap<&'static str, Value>,
+    /// Attributes to set where there are none yet.
+    pub defaults: BTreeMap<&'static str, Value>,
+    /// Attributes to add to; an absent one counts as 0.
+    pub add: BTreeMap<&'static str, i64>,
+}
+
+/// Value of an attribute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A text.
+    Text(String),
+    /// A number.
+    Number(i64),
+    /// A list of texts.
+    Texts(Vec<String>),
+}
+
+/// Change of one counter row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Increment {
+    /// The row.
+    pub key: String,
+    /// What is added to which attribute.
+    pub add: BTreeMap<&'static str, i64>,
+}
+
+impl RowUpdate {
+    /// Sets an attribute.
+    #[must_use]
+    pub fn set(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.set.insert(name, value.into());
+        self
+    }
+
+    /// Sets an attribute if there is a value.
+    #[must_use]
+    pub fn set_some(self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
+        match value {
+            Some(value) => self.set(name, value),
+            None => self,
+        }
+    }
+
+    /// Sets an attribute that is not there yet.
+    #[must_use]
+    pub fn set_if_absent(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.defaults.insert(name, value.into());
+        self
+    }
+
+    /// Adds to an attribute.
+    #[must_use]
+    pub fn add(mut self, name: &'static str, amount: i64) -> Self {
+        *self.add.entry(name).or_default() += amount;
+        self
+    }
+
+    /// This update followed by a later one.
+    pub(super) fn then(&mut self, later: &RowUpdate) {
+        for (name, value) in &later.set {
+            self.defaults.remove(name);
+            self.set.insert(name, value.clone());
+        }
+        for (name, value) in &later.defaults {
+            if !self.set.contains_key(name) {
+                self.defaults.entry(name).or_insert_with(|| value.clone());
+            }
+        }
+        for (name, amount) in &later.add {
+            *self.add.entry(name).or_default() += amount;
+        }
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Value::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Value::Text(text)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Value::Number(number)
+    }
+}
+
+impl From<Vec<String>> for Value {
+    fn from(texts: Vec<String>) -> Self {
+        Value::Texts(texts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn then(first: RowUpdate, later: &RowUpdate) -> RowUpdate {
+        let mut merged = first;
+        merged.then(later);
+        merged
+    }
+
+    #[test]
+    fn a_default_gives_way_to_a_value_before_and_after_it() {
+        let placed = RowUpdate::default().set("status", "placed");
+        let rejected = RowUpdate::default().set_if_absent("status", "rejected").add("rejections", 1);
+        for merged in [then(placed.clone(), &rejected), then(rejected.clone(), &placed)] {
+            assert_eq!(merged.set["status"], Value::from("placed"));
+            assert!(merged.defaults.is_empty());
+        }
+        assert_eq!(then(rejected.clone(), &rejected).add["rejections"], 2);
+    }
+}

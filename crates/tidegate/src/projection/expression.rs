@@ -1,0 +1,86 @@
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use aws_sdk_dynamodb::types::{AttributeValue, Update};
+
+use super::read_model::ApplyError;
+use crate::failure::Failure;
+
+/// Builds the expressions of an update. Every name goes through a placeholder: DynamoDB reserves some 570 words, `stream` among them.
+#[derive(Default)]
+pub(super) struct Expression {
+    sets: Vec<String>,
+    adds: Vec<String>,
+    removes: Vec<String>,
+    conditions: Vec<String>,
+    names: HashMap<String, String>,
+    values: HashMap<String, AttributeValue>,
+}
+
+impl Expression {
+    pub(super) fn set(&mut self, name: &str, value: AttributeValue) {
+        let clause = format!("{} = {}", self.name(name), self.value(value));
+        self.sets.push(clause);
+    }
+
+    pub(super) fn set_if_absent(&mut self, name: &str, value: AttributeValue) {
+        let name = self.name(name);
+        let clause = format!("{name} = if_not_exists({name}, {})", self.value(value));
+        self.sets.push(clause);
+    }
+
+    pub(super) fn add(&mut self, name: &str, amount: i64) {
+        let clause = format!("{} {}", self.name(name), self.value(AttributeValue::N(amount.to_string())));
+        self.adds.push(clause);
+    }
+
+    pub(super) fn remove(&mut self, name: &str) {
+        let clause = self.name(name);
+        self.removes.push(clause);
+    }
+
+    /// The attribute must have this value, or be absent.
+    pub(super) fn require(&mut self, name: &str, value: Option<AttributeValue>) {
+        let name = self.name(name);
+        let clause = match value {
+            Some(value) => format!("{name} = {}", self.value(value)),
+            None => format!("attribute_not_exists({name})"),
+        };
+        self.conditions.push(clause);
+    }
+
+    pub(super) fn into_update(
+        self,
+        table: &str,
+        key: HashMap<String, AttributeValue>,
+    ) -> Result<Update, ApplyError> {
+        let mut text = String::new();
+        for (word, clauses) in [("SET", &self.sets), ("ADD", &self.adds), ("REMOVE", &self.removes)] {
+            if !clauses.is_empty() {
+                // Writing to a string cannot fail.
+                let _ = write!(text, "{word} {} ", clauses.join(", "));
+            }
+        }
+        Update::builder()
+            .table_name(table)
+            .set_key(Some(key))
+            .update_expression(text.trim_end())
+            .set_condition_expression((!self.conditions.is_empty()).then(|| self.conditions.join(" AND ")))
+            .set_expression_attribute_names(Some(self.names))
+            .set_expression_attribute_values((!self.values.is_empty()).then_some(self.values))
+            .build()
+            .map_err(|error| ApplyError::Failed(Failure::permanent("invalid_request", error.to_string())))
+    }
+
+    fn name(&mut self, name: &str) -> String {
+        let placeholder = format!("#{name}");
+        self.names.insert(placeholder.clone(), name.to_owned());
+        placeholder
+    }
+
+    fn value(&mut self, value: AttributeValue) -> String {
+        let placeholder = format!(":v{}", self.values.len());
+        self.values.insert(placeholder.clone(), value);
+        placeholder
+    }
+}

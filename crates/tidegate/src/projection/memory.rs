@@ -1,0 +1,143 @@
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use futures::future::{BoxFuture, FutureExt, ready};
+
+use super::Transaction;
+use super::change::{RowUpdate, Value};
+use super::guard::{Guard, Position};
+use super::read_model::{ApplyError, ReadModel};
+use crate::failure::Failure;
+use crate::ids::{StreamId, Version};
+
+/// A read model in memory, for tests. It passes the same contract tests as the DynamoDB one.
+#[derive(Debug, Default)]
+pub struct MemoryReadModel {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    rows: BTreeMap<StreamId, (Guard, BTreeMap<&'static str, Value>)>,
+    counters: BTreeMap<String, BTreeMap<&'static str, i64>>,
+    next_errors: Vec<ApplyError>,
+    transactions: Vec<Transaction>,
+}
+
+impl MemoryReadModel {
+    /// An attribute of an aggregate's row.
+    pub fn attribute(&self, stream: &StreamId, name: &str) -> Option<Value> {
+        self.state().rows.get(stream).and_then(|(_, row)| row.get(name).cloned())
+    }
+
+    /// An aggregate's guard.
+    pub fn guard(&self, stream: &StreamId) -> Option<Guard> {
+        self.state().rows.get(stream).map(|(guard, _)| guard.clone())
+    }
+
+    /// All counters.
+    pub fn counters(&self) -> BTreeMap<String, BTreeMap<&'static str, i64>> {
+        self.state().counters.clone()
+    }
+
+    /// The transactions applied so far.
+    pub fn transactions(&self) -> Vec<Transaction> {
+        self.state().transactions.clone()
+    }
+
+    /// The next transactions end with these errors, the first one first.
+    pub fn fail_next(&self, errors: impl IntoIterator<Item = ApplyError>) {
+        self.state().next_errors.extend(errors);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self, transaction: &Transaction) -> Result<(), ApplyError> {
+        let mut state = self.state();
+        if !state.next_errors.is_empty() {
+            return Err(state.next_errors.remove(0));
+        }
+        for (advance, _) in &transaction.guards {
+            if state.position(&advance.stream) != advance.from {
+                return Err(ApplyError::GuardMoved);
+            }
+        }
+        for (advance, update) in &transaction.guards {
+            let (guard, row) = state.rows.entry(advance.stream.clone()).or_default();
+            if advance.to.version != advance.from.version {
+                guard.parked = None;
+            }
+            guard.position = advance.to;
+            guard.event_id = advance.event_id.clone().or_else(|| guard.event_id.take());
+            change(row, update);
+        }
+        for counter in &transaction.counters {
+            let row = state.counters.entry(counter.key.clone()).or_default();
+            for (name, amount) in &counter.add {
+                *row.entry(name).or_default() += amount;
+            }
+        }
+        state.transactions.push(transaction.clone());
+        Ok(())
+    }
+
+    fn write_park(&self, stream: &StreamId, at: Version) -> Result<(), ApplyError> {
+        let mut state = self.state();
+        if state.position(stream)
+            != (Position { version: Version::new(at.number().saturating_sub(1)), part: 0 })
+        {
+            return Err(ApplyError::GuardMoved);
+        }
+        state.rows.entry(stream.clone()).or_default().0.parked = Some(at);
+        Ok(())
+    }
+}
+
+impl State {
+    fn position(&self, stream: &StreamId) -> Position {
+        self.rows.get(stream).map_or(Position::default(), |(guard, _)| guard.position)
+    }
+}
+
+fn change(row: &mut BTreeMap<&'static str, Value>, update: &RowUpdate) {
+    for (name, value) in &update.set {
+        row.insert(name, value.clone());
+    }
+    for (name, value) in &update.defaults {
+        row.entry(name).or_insert_with(|| value.clone());
+    }
+    for (name, amount) in &update.add {
+        let sum = match row.get(name) {
+            Some(Value::Number(before)) => before + amount,
+            _ => *amount,
+        };
+        row.insert(name, Value::Number(sum));
+    }
+}
+
+impl ReadModel for MemoryReadModel {
+    fn guards<'a>(
+        &'a self,
+        streams: &'a [StreamId],
+    ) -> BoxFuture<'a, Result<HashMap<StreamId, Guard>, Failure>> {
+        let state = self.state();
+        let guards =
+            streams.iter().filter_map(|stream| Some((stream.clone(), state.rows.get(stream)?.0.clone())));
+        ready(Ok(guards.collect())).boxed()
+    }
+
+    fn apply<'a>(&'a self, transaction: &'a Transaction) -> BoxFuture<'a, Result<(), ApplyError>> {
+        ready(self.write(transaction)).boxed()
+    }
+
+    fn park<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        at: Version,
+        _reason: &'a str,
+    ) -> BoxFuture<'a, Result<(), ApplyError>> {
+        ready(self.write_park(stream, at)).boxed()
+    }
+}

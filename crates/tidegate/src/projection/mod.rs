@@ -1,0 +1,23 @@
+//! Projections: read models built from events, exact however often and in whatever order events are delivered.
+//!
+//! The event store is the truth and a delivery only a hint to look. The row of the source aggregate is the *guard*: it carries the last applied version, and
+//! the transaction that advances it also counts every derived counter. An event that was applied before changes nothing; a gap is filled from the store; an
+//! event that can never be applied parks its aggregate and nobody else's.
+
+mod change;
+mod dynamodb;
+mod expression;
+mod guard;
+mod lane;
+mod memory;
+mod plan;
+mod projector;
+mod read_model;
+
+pub use change::{Increment, Projected, RowUpdate, Value};
+pub use dynamodb::{DynamoDbReadModel, ReadModelTables};
+pub use guard::{Advance, Guard, Position};
+pub use memory::MemoryReadModel;
+pub use plan::{Step, Transaction};
+pub use projector::{Projection, Projector};
+pub use read_model::{ApplyError, ReadModel};

@@ -1,0 +1,275 @@
+//! Packs the steps of a batch into transactions.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::change::{Increment, Projected, RowUpdate};
+use super::guard::{Advance, Position};
+use crate::ids::{StreamId, Version};
+
+/// Most items in one transaction of DynamoDB.
+pub(super) const TRANSACTION_ITEMS: usize = 100;
+
+/// The smallest unit that is applied whole: an event, or one part of an event that touches more rows than a transaction holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// The guard's move.
+    pub advance: Advance,
+    /// Changes of the aggregate's row; only the last part has them.
+    pub row: RowUpdate,
+    /// Changes of counters.
+    pub counters: Vec<Increment>,
+}
+
+/// Steps that are applied together, merged: each guard and each counter is written once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transaction {
+    /// The guards' moves, with the changes of their rows.
+    pub guards: Vec<(Advance, RowUpdate)>,
+    /// The counters' changes.
+    pub counters: Vec<Increment>,
+}
+
+/// The steps that apply an event, starting at part `done`. The split is a function of the event alone: whoever goes on
+/// after a crash cuts at the same places.
+pub(super) fn steps(
+    stream: &StreamId,
+    version: Version,
+    event_id: &str,
+    projected: Projected,
+    done: u32,
+) -> Vec<Step> {
+    let mut counters = projected.counters;
+    counters.sort_by(|a, b| a.key.cmp(&b.key));
+    let mut parts: Vec<Vec<Increment>> = counters.chunks(TRANSACTION_ITEMS - 1).map(<[_]>::to_vec).collect();
+    if parts.is_empty() {
+        parts.push(Vec::new());
+    }
+    let before = Version::new(version.number().saturating_sub(1));
+    let last = u32::try_from(parts.len()).unwrap_or(u32::MAX);
+    (1..=last)
+        .zip(parts)
+        .filter(|(part, _)| *part > done)
+        .map(|(part, counters)| {
+            let from = Position { version: before, part: part - 1 };
+            let (to, event_id, row) = if part == last {
+                (Position { version, part: 0 }, Some(event_id.to_owned()), projected.row.clone())
+            } else {
+                (Position { version: before, part }, None, RowUpdate::default())
+            };
+            Step { advance: Advance { stream: stream.clone(), from, to, event_id }, row, counters }
+        })
+        .collect()
+}
+
+/// Packs steps into transactions. Each inner list holds the steps of one aggregate, in order, and keeps that order.
+///
+/// Events that share counters are put together, so that a counter is written few times: a transaction starts with the first step left and takes on, as long as
+/// there is room, the step that adds the fewest rows.
+pub(super) fn pack(aggregates: Vec<Vec<Step>>) -> Vec<Transaction> {
+    let mut rows = Rows::default();
+    let mut queues: Vec<_> = aggregates
+        .into_iter()
+        .map(|steps| {
+            let mut queue: Vec<(Bits, Step)> = steps.into_iter().map(|step| (rows.of(&step), step)).collect();
+            queue.reverse();
+            queue
+        })
+        .collect();
+    let mut transactions = Vec::new();
+    while queues.iter().any(|queue| !queue.is_empty()) {
+        let mut held = Bits::default();
+        let mut packed = Vec::new();
+        loop {
+            let best = queues
+                .iter_mut()
+                .filter_map(|queue| {
+                    let added = held.added_by(&queue.last()?.0);
+                    (held.count + added <= TRANSACTION_ITEMS).then_some((added, queue))
+                })
+                // A new transaction takes the first step left; afterwards the cheapest, the first of equals.
+                .min_by_key(|(added, _)| if packed.is_empty() { 0 } else { *added });
+            let Some((bits, step)) = best.and_then(|(_, queue)| queue.pop()) else { break };
+            held.join(&bits);
+            packed.push(step);
+        }
+        if packed.is_empty() {
+            break;
+        }
+        transactions.push(merge(packed));
+    }
+    transactions
+}
+
+fn merge(steps: Vec<Step>) -> Transaction {
+    let mut guards: Vec<(Advance, RowUpdate)> = Vec::new();
+    let mut guard_of: HashMap<StreamId, usize> = HashMap::new();
+    let mut counters: BTreeMap<String, BTreeMap<&'static str, i64>> = BTreeMap::new();
+    for step in steps {
+        for increment in step.counters {
+            let sums = counters.entry(increment.key).or_default();
+            for (name, amount) in increment.add {
+                *sums.entry(name).or_default() += amount;
+            }
+        }
+        let known = guard_of.get(&step.advance.stream).and_then(|index| guards.get_mut(*index));
+        match known {
+            Some((advance, row)) => {
+                advance.to = step.advance.to;
+                advance.event_id = step.advance.event_id.or_else(|| advance.event_id.take());
+                row.then(&step.row);
+            }
+            None => {
+                guard_of.insert(step.advance.stream.clone(), guards.len());
+                guards.push((step.advance, step.row));
+            }
+        }
+    }
+    let counters = counters.into_iter().map(|(key, add)| Increment { key, add }).collect();
+    Transaction { guards, counters }
+}
+
+/// Numbers rows, so that sets of them are bits.
+#[derive(Default)]
+struct Rows {
+    numbers: HashMap<String, usize>,
+}
+
+impl Rows {
+    fn of(&mut self, step: &Step) -> Bits {
+        let mut bits = Bits::default();
+        bits.insert(self.number(format!("guard {}", step.advance.stream)));
+        for increment in &step.counters {
+            bits.insert(self.number(format!("counter {}", increment.key)));
+        }
+        bits
+    }
+
+    fn number(&mut self, row: String) -> usize {
+        let next = self.numbers.len();
+        *self.numbers.entry(row).or_insert(next)
+    }
+}
+
+#[derive(Default)]
+struct Bits {
+    words: Vec<u64>,
+    count: usize,
+}
+
+impl Bits {
+    fn insert(&mut self, bit: usize) {
+        let word = bit / 64;
+        if self.words.len() <= word {
+            self.words.resize(word + 1, 0);
+        }
+        if let Some(word) = self.words.get_mut(word) {
+            let mask = 1 << (bit % 64);
+            self.count += usize::from(*word & mask == 0);
+            *word |= mask;
+        }
+    }
+
+    fn added_by(&self, other: &Bits) -> usize {
+        let mine = self.words.iter().copied().chain(std::iter::repeat(0));
+        other.words.iter().zip(mine).map(|(theirs, mine)| (theirs & !mine).count_ones() as usize).sum()
+    }
+
+    fn join(&mut self, other: &Bits) {
+        self.count += self.added_by(other);
+        if self.words.len() < other.words.len() {
+            self.words.resize(other.words.len(), 0);
+        }
+        for (mine, theirs) in self.words.iter_mut().zip(&other.words) {
+            *mine |= theirs;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(stream: &str, version: u64, keys: impl IntoIterator<Item = usize>) -> Vec<Step> {
+        let counters = keys
+            .into_iter()
+            .map(|key| Increment { key: format!("product#{key:05}"), add: BTreeMap::from([("units", 1)]) })
+            .collect();
+        let row = RowUpdate::default().set("status", "placed");
+        steps(
+            &stream.parse().unwrap(),
+            Version::new(version),
+            &format!("e{version}"),
+            Projected { row, counters },
+            0,
+        )
+    }
+
+    #[test]
+    fn an_event_with_more_rows_than_a_transaction_holds_is_cut_into_parts_of_which_the_last_advances_the_version()
+     {
+        let steps = event("order#1", 1, 0..250);
+        let positions: Vec<_> = steps.iter().map(|step| (step.advance.from, step.advance.to)).collect();
+        let part = |part| Position { version: Version::NONE, part };
+        let done = Position { version: Version::new(1), part: 0 };
+        assert_eq!(positions, [(part(0), part(1)), (part(1), part(2)), (part(2), done)]);
+        assert_eq!(steps.iter().map(|step| step.counters.len()).collect::<Vec<_>>(), [99, 99, 52]);
+        assert_eq!(steps.iter().filter(|step| step.row != RowUpdate::default()).count(), 1);
+    }
+
+    #[test]
+    fn after_a_crash_the_same_parts_are_left() {
+        let all = event("order#1", 1, 0..250);
+        let projected = Projected {
+            row: RowUpdate::default().set("status", "placed"),
+            counters: all.iter().flat_map(|step| step.counters.clone()).rev().collect(),
+        };
+        let rest = steps(&"order#1".parse().unwrap(), Version::new(1), "e1", projected, 1);
+        assert_eq!(rest, all[1..]);
+    }
+
+    #[test]
+    fn no_transaction_is_too_large_and_each_writes_a_row_once() {
+        let aggregates: Vec<_> = (0..60usize)
+            .map(|n| event(&format!("order#{n}"), 1, (n * 7..n * 7 + 30).map(|key| key % 90)))
+            .collect();
+        let transactions = pack(aggregates);
+        let mut guards = 0;
+        for transaction in &transactions {
+            assert!(transaction.guards.len() + transaction.counters.len() <= TRANSACTION_ITEMS);
+            let mut keys: Vec<_> = transaction.counters.iter().map(|counter| &counter.key).collect();
+            keys.dedup();
+            assert_eq!(keys.len(), transaction.counters.len());
+            guards += transaction.guards.len();
+        }
+        assert_eq!(guards, 60);
+        let units: i64 = transactions
+            .iter()
+            .flat_map(|transaction| &transaction.counters)
+            .map(|counter| counter.add["units"])
+            .sum();
+        assert_eq!(units, 60 * 30);
+    }
+
+    #[test]
+    fn events_that_share_counters_are_put_together() {
+        // Two groups of orders over two disjoint sets of products, alternating.
+        let aggregates: Vec<_> = (0..20usize)
+            .map(|n| event(&format!("order#{n}"), 1, (n % 2) * 1000..(n % 2) * 1000 + 80))
+            .collect();
+        let writes: usize = pack(aggregates).iter().map(|transaction| transaction.counters.len()).sum();
+        assert_eq!(writes, 160, "each counter should be written once");
+    }
+
+    #[test]
+    fn events_of_one_aggregate_stay_in_order_and_share_a_guard_write() {
+        let mut steps = event("order#1", 1, 0..3);
+        steps.extend(event("order#1", 2, 1..4));
+        let transactions = pack(vec![steps]);
+        assert_eq!(transactions.len(), 1);
+        let (advance, _) = &transactions[0].guards[0];
+        assert_eq!((advance.from.version, advance.to.version), (Version::NONE, Version::new(2)));
+        assert_eq!(advance.event_id.as_deref(), Some("e2"));
+        assert_eq!(transactions[0].counters.len(), 4);
+        assert_eq!(transactions[0].counters[1].add["units"], 2);
+    }
+}

@@ -1,0 +1,29 @@
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{Body, Delivery, Identity, unreadable};
+
+/// The parts of an EventBridge event that a delivery needs. `aws_lambda_events` would turn `detail` into a tree and lose the way its numbers
+/// were written.
+#[derive(Deserialize)]
+struct Event<'a> {
+    id: String,
+    time: Option<Timestamp>,
+    #[serde(borrow)]
+    detail: &'a RawValue,
+}
+
+pub(super) fn delivery(event: &RawValue) -> Delivery {
+    match serde_json::from_str::<Event<'_>>(event.get()) {
+        Ok(read) => Delivery {
+            item: None,
+            ordering_key: read.id.clone(),
+            position: read.id,
+            arrived_at: read.time,
+            body: Ok(Body::Bytes(read.detail.get().as_bytes().to_vec())),
+            record: event.to_owned(),
+        },
+        Err(error) => unreadable(event, Identity::default(), &error),
+    }
+}

@@ -1,0 +1,56 @@
+use serde::Serialize;
+
+use super::{Delivery, Source};
+use crate::failure::Failure;
+
+/// The answer of an invocation: which records are to be delivered again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Response {
+    batch_item_failures: Vec<ItemFailure>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ItemFailure {
+    item_identifier: String,
+}
+
+impl Response {
+    /// The answer when these deliveries must come again.
+    ///
+    /// A queue is told exactly the failed messages. A stream is told the lowest failed sequence number alone: Lambda takes it as the checkpoint and delivers
+    /// everything from there on again.
+    ///
+    /// # Errors
+    /// When a failed delivery cannot be named in a partial response: the whole invocation must fail then, or the record would be lost.
+    pub fn redeliver<'a>(
+        source: Source,
+        failed: impl IntoIterator<Item = (&'a Delivery, Failure)>,
+    ) -> Result<Self, Failure> {
+        let mut items: Vec<&str> = Vec::new();
+        for (delivery, failure) in failed {
+            match (source, &delivery.item) {
+                (Source::EventBridge, _) => return Err(failure),
+                (_, Some(item)) => items.push(item),
+                (_, None) => {
+                    return Err(failure
+                        .context(format_args!("record {} has no identifier to report", delivery.position)));
+                }
+            }
+        }
+        if matches!(source, Source::Kinesis | Source::DynamoDb) {
+            // Sequence numbers have up to 56 digits: longer is larger, and texts of one length compare as numbers do.
+            items.sort_by_key(|sequence| (sequence.len(), *sequence));
+            items.truncate(1);
+        }
+        let batch_item_failures =
+            items.into_iter().map(|item| ItemFailure { item_identifier: item.to_owned() }).collect();
+        Ok(Response { batch_item_failures })
+    }
+
+    /// The identifiers of the records to be delivered again.
+    pub fn items(&self) -> impl Iterator<Item = &str> {
+        self.batch_item_failures.iter().map(|failure| failure.item_identifier.as_str())
+    }
+}

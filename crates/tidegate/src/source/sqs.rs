@@ -1,0 +1,51 @@
+use aws_lambda_events::sqs::SqsMessage;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{Body, Delivery, Identity, unreadable};
+
+pub(super) fn delivery(record: &RawValue) -> Delivery {
+    let read = match serde_json::from_str::<SqsMessage>(record.get()) {
+        Ok(read) => read,
+        Err(error) => return unreadable(record, identity(record), &error),
+    };
+    let Some(id) = read.message_id.filter(|id| !id.is_empty()) else {
+        let error = serde::de::Error::custom("`messageId` is missing");
+        return unreadable(record, Identity::default(), &error);
+    };
+    Delivery {
+        // Without a group every message is a lane of its own.
+        ordering_key: read.attributes.get("MessageGroupId").unwrap_or(&id).clone(),
+        position: id.clone(),
+        item: Some(id),
+        arrived_at: read
+            .attributes
+            .get("SentTimestamp")
+            .and_then(|millis| millis.parse().ok())
+            .and_then(|millis| Timestamp::from_millisecond(millis).ok()),
+        body: Ok(Body::Bytes(read.body.unwrap_or_default().into_bytes())),
+        record: record.to_owned(),
+    }
+}
+
+/// What can be told of a message with malformed attributes. Its group is read on its own, so that a FIFO group still stops at it.
+fn identity(record: &RawValue) -> Identity {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Message {
+        message_id: Option<String>,
+        attributes: Option<serde_json::Value>,
+    }
+    match serde_json::from_str::<Message>(record.get()) {
+        Ok(read) => {
+            let group = read.attributes.as_ref().and_then(|attributes| attributes.get("MessageGroupId"));
+            Identity {
+                ordering_key: group.and_then(|group| group.as_str()).map(str::to_owned),
+                position: read.message_id.clone(),
+                item: read.message_id.filter(|id| !id.is_empty()),
+            }
+        }
+        Err(_) => Identity::default(),
+    }
+}

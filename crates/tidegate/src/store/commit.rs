@@ -1,0 +1,143 @@
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+
+use crate::envelope::{Data, DataSchema, Envelope};
+use crate::failure::Failure;
+use crate::ids::{Cause, StreamId, Version, event_id};
+use crate::message::MessageSet;
+
+/// The events of one decision, about to be stored.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// What will be recorded.
+    pub record: RecordedCommit,
+    /// Tells this write from a twin's: one's own write found in the store is success, not a conflict.
+    pub attempt: String,
+}
+
+/// What became of a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommitOutcome {
+    /// It is stored.
+    Stored,
+    /// At its place is another commit with the same cause.
+    Duplicate,
+    /// At its place is a commit with another cause.
+    Conflict,
+}
+
+/// A commit as it is in the store.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordedCommit {
+    /// The stream.
+    pub stream: StreamId,
+    /// Its events, in order; at least one.
+    pub events: Vec<RecordedEvent>,
+    /// `source` of the events' envelopes.
+    pub source: String,
+    /// What led to it.
+    pub cause: Cause,
+    /// Correlation id.
+    pub correlation_id: String,
+    /// W3C trace context.
+    pub traceparent: Option<String>,
+    /// When the transport took the cause.
+    pub arrived_at: Option<Timestamp>,
+    /// When it was written.
+    pub written_at: Timestamp,
+}
+
+/// An event as it is in the store.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordedEvent {
+    /// Derived from stream, version and cause.
+    pub id: String,
+    /// Position in the stream.
+    pub version: Version,
+    /// Type.
+    pub kind: String,
+    /// Version of the type.
+    pub data_version: u32,
+    /// When it happened, by the business.
+    pub time: Timestamp,
+    /// Content, JSON.
+    pub data: String,
+}
+
+impl RecordedEvent {
+    /// Decodes the content.
+    ///
+    /// # Errors
+    /// As [`MessageSet::decode`].
+    pub fn decode<M: MessageSet>(&self) -> Result<M, Failure> {
+        M::decode(&self.kind, self.data_version, &self.data)
+            .map_err(|failure| failure.context(format_args!("event {} at version {}", self.id, self.version)))
+    }
+}
+
+impl RecordedCommit {
+    /// Version of the first event.
+    pub fn first_version(&self) -> Version {
+        self.events.first().map_or(Version::NONE, |event| event.version)
+    }
+
+    /// Version of the last event.
+    pub fn last_version(&self) -> Version {
+        self.events.last().map_or(Version::NONE, |event| event.version)
+    }
+
+    /// The envelope of one of its events, with the data by value.
+    ///
+    /// # Errors
+    /// `invalid_data` (permanent) when the stored content is no JSON.
+    pub fn envelope(&self, event: &RecordedEvent) -> Result<Envelope, Failure> {
+        let data = RawValue::from_string(event.data.clone())
+            .map_err(|error| Failure::permanent("invalid_data", format!("event {}: {error}", event.id)))?;
+        Ok(Envelope {
+            id: event.id.clone(),
+            source: self.source.clone(),
+            kind: event.kind.clone(),
+            subject: self.stream.clone(),
+            time: event.time,
+            schema: DataSchema::new(event.kind.clone(), event.data_version),
+            sequence: Some(event.version),
+            correlation_id: self.correlation_id.clone(),
+            causation_id: Some(self.cause.id.clone()),
+            traceparent: self.traceparent.clone(),
+            data: Data::Inline(data),
+            extensions: Default::default(),
+        })
+    }
+
+    /// Numbers and names events that follow `after`.
+    ///
+    /// # Errors
+    /// `unencodable` (permanent) when an event cannot be written as JSON.
+    pub(super) fn events_after<M: MessageSet>(
+        stream: &StreamId,
+        after: Version,
+        cause: &Cause,
+        time: Timestamp,
+        events: &[M],
+    ) -> Result<Vec<RecordedEvent>, Failure> {
+        events
+            .iter()
+            .enumerate()
+            .map(|(index, event)| {
+                let version = after.plus(index + 1);
+                let (kind, data_version) = event.schema();
+                let data = event.encode().map_err(|error| {
+                    Failure::permanent("unencodable", format!("{kind} cannot be written as JSON: {error}"))
+                })?;
+                Ok(RecordedEvent {
+                    id: event_id(stream, version, cause),
+                    version,
+                    kind: kind.to_owned(),
+                    data_version,
+                    time,
+                    data,
+                })
+            })
+            .collect()
+    }
+}

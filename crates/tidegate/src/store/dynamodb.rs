@@ -1,0 +1,230 @@
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use futures::future::{BoxFuture, FutureExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
+
+use super::item::{ChunkItem, CommitItem, chunk_key};
+use super::{Commit, CommitOutcome, EventReader, EventStore, RecordedCommit};
+use crate::failure::{Failure, chain};
+use crate::ids::{StreamId, Version};
+
+type Item = HashMap<String, AttributeValue>;
+
+/// Largest transaction of DynamoDB in bytes, with room for keys and names.
+const TRANSACTION_BYTES: usize = 4 * 1024 * 1024 - 64 * 1024;
+
+/// The event store in a DynamoDB table with partition key `stream` (string) and sort key `version` (number).
+#[derive(Clone, Debug)]
+pub struct DynamoDbEventStore {
+    client: Client,
+    table: String,
+}
+
+impl DynamoDbEventStore {
+    /// The store in this table.
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        DynamoDbEventStore { client, table: table.into() }
+    }
+
+    async fn write(&self, commit: &Commit) -> Result<CommitOutcome, Failure> {
+        let (head, chunks) = CommitItem::new(&commit.record, &commit.attempt).split()?;
+        let head = item_of(&head)?;
+        let there = if chunks.is_empty() {
+            self.put(head).await?
+        } else {
+            self.put_split(head, &chunks, commit).await?
+        };
+        let Some(there) = there else { return Ok(CommitOutcome::Stored) };
+        let there: CommitItem = parse(there, &commit.record.stream)?;
+        Ok(if there.attempt == commit.attempt {
+            CommitOutcome::Stored
+        } else if *there.cause() == commit.record.cause {
+            CommitOutcome::Duplicate
+        } else {
+            CommitOutcome::Conflict
+        })
+    }
+
+    /// Puts the item if its key is free, and answers what is there otherwise.
+    async fn put(&self, item: Item) -> Result<Option<Item>, Failure> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(#stream)")
+            .expression_attribute_names("#stream", "stream")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match put {
+            Ok(_) => Ok(None),
+            Err(error) => match error.into_service_error() {
+                PutItemError::ConditionalCheckFailedException(failed) => failed
+                    .item
+                    .map(Some)
+                    .ok_or_else(|| Failure::transient("event_store", "the item in the way was not returned")),
+                PutItemError::ItemCollectionSizeLimitExceededException(error) => {
+                    Err(Failure::permanent("stream_too_large", chain(&error)))
+                }
+                error => Err(Failure::transient("event_store", chain(&error))),
+            },
+        }
+    }
+
+    async fn put_split(
+        &self,
+        head: Item,
+        chunks: &[ChunkItem],
+        commit: &Commit,
+    ) -> Result<Option<Item>, Failure> {
+        let bytes: usize = commit.record.events.iter().map(|event| event.data.len()).sum();
+        if bytes > TRANSACTION_BYTES {
+            return Err(Failure::permanent(
+                "commit_too_large",
+                format!(
+                    "{}: {bytes} bytes of events; a transaction holds {TRANSACTION_BYTES}",
+                    commit.record.stream
+                ),
+            ));
+        }
+        let mut actions = vec![self.put_action(head)?];
+        for chunk in chunks {
+            actions.push(self.put_action(item_of(chunk)?)?);
+        }
+        let written = self
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(actions))
+            // Makes a repeated request the same transaction; the attempt alone would be the same for two versions.
+            .client_request_token(crate::ids::content_id(&[
+                &commit.attempt,
+                &commit.record.first_version().to_string(),
+            ]))
+            .send()
+            .await;
+        match written {
+            Ok(_) => Ok(None),
+            Err(error) => head_in_the_way(error),
+        }
+    }
+
+    fn put_action(&self, item: Item) -> Result<TransactWriteItem, Failure> {
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(#stream)")
+            .expression_attribute_names("#stream", "stream")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(|error| Failure::permanent("unencodable", error.to_string()))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    async fn load(&self, stream: &StreamId, after: Version) -> Result<Vec<RecordedCommit>, Failure> {
+        // A commit of several events may begin at or below `after` and end above it: one item further down is read.
+        let below =
+            if after == Version::NONE { Vec::new() } else { self.last_at_or_below(stream, after).await? };
+        let above = self.query(stream.as_str(), after.next()).await?;
+        let mut commits = Vec::with_capacity(below.len() + above.len());
+        for item in below.into_iter().chain(above) {
+            let item: CommitItem = parse(item, stream)?;
+            let mut chunks = Vec::new();
+            if item.chunks.is_some() {
+                for chunk in self.query(&chunk_key(stream, item.version()), Version::NONE).await? {
+                    chunks.push(parse::<ChunkItem>(chunk, stream)?);
+                }
+            }
+            let commit = item.into_commit(chunks)?;
+            if commit.last_version() > after {
+                commits.push(commit);
+            }
+        }
+        Ok(commits)
+    }
+
+    async fn last_at_or_below(&self, stream: &StreamId, version: Version) -> Result<Vec<Item>, Failure> {
+        let page = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("#stream = :stream AND #version <= :version")
+            .expression_attribute_names("#stream", "stream")
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":stream", AttributeValue::S(stream.to_string()))
+            .expression_attribute_values(":version", AttributeValue::N(version.to_string()))
+            .scan_index_forward(false)
+            .limit(1)
+            .send()
+            .await
+            .map_err(|error| Failure::transient("event_store", chain(&error)))?;
+        Ok(page.items.unwrap_or_default())
+    }
+
+    /// All items of a key from this version on, page by page.
+    async fn query(&self, key: &str, from: Version) -> Result<Vec<Item>, Failure> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("#stream = :stream AND #version >= :version")
+            .expression_attribute_names("#stream", "stream")
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":stream", AttributeValue::S(key.to_owned()))
+            .expression_attribute_values(":version", AttributeValue::N(from.to_string()))
+            .into_paginator()
+            .items()
+            .send();
+        let mut items = Vec::new();
+        while let Some(item) = pages.next().await {
+            items.push(item.map_err(|error| Failure::transient("event_store", chain(&error)))?);
+        }
+        Ok(items)
+    }
+}
+
+impl EventReader for DynamoDbEventStore {
+    fn read<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        after: Version,
+    ) -> BoxFuture<'a, Result<Vec<RecordedCommit>, Failure>> {
+        self.load(stream, after).boxed()
+    }
+}
+
+impl EventStore for DynamoDbEventStore {
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Result<CommitOutcome, Failure>> {
+        self.write(commit).boxed()
+    }
+}
+
+/// The head that was there already, when that is why the transaction was cancelled.
+fn head_in_the_way(error: SdkError<TransactWriteItemsError>) -> Result<Option<Item>, Failure> {
+    if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
+        && let Some(reason) = cancelled.cancellation_reasons().first()
+        && reason.code() == Some("ConditionalCheckFailed")
+        && let Some(item) = reason.item()
+    {
+        return Ok(Some(item.clone()));
+    }
+    Err(Failure::transient("event_store", chain(&error)))
+}
+
+fn item_of(value: &impl Serialize) -> Result<Item, Failure> {
+    to_item(value).map_err(|error| Failure::permanent("unencodable", chain(&error)))
+}
+
+fn parse<T: DeserializeOwned>(item: Item, stream: &StreamId) -> Result<T, Failure> {
+    from_item(item)
+        .map_err(|error| Failure::permanent("corrupt_commit", format!("{stream}: {}", chain(&error))))
+}

@@ -1,0 +1,76 @@
+//! The event store: streams of events, one commit item per decision.
+//!
+//! A commit is keyed by stream and version of its first event, and written under the condition that the key is free: one write is the lock, the
+//! dedup and the change. A commit too large for an item is split over chunk items, written in one transaction with the item that alone counts as
+//! the commit.
+
+mod aggregate;
+mod commit;
+mod dynamodb;
+mod item;
+mod memory;
+
+use futures::future::BoxFuture;
+
+pub use aggregate::{Aggregate, Decision, Origin, Retry, execute};
+pub use commit::{Commit, CommitOutcome, RecordedCommit, RecordedEvent};
+pub use dynamodb::DynamoDbEventStore;
+pub use item::CommitChange;
+pub use memory::MemoryEventStore;
+
+use crate::envelope::{Data, DataRef, Envelope};
+use crate::failure::Failure;
+use crate::ids::{StreamId, Version};
+
+/// Kind of the keys under which the chunks of a large commit are stored. No stream has it.
+pub(crate) const CHUNK_KIND: &str = "chunk";
+
+/// Reads streams. What a function has that only reads.
+pub trait EventReader: Send + Sync {
+    /// All commits of a stream that hold events above `after`, in order, strongly consistent. An unknown stream has none.
+    ///
+    /// # Errors
+    /// When the store cannot be read (transient) or holds what is no commit (permanent).
+    fn read<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        after: Version,
+    ) -> BoxFuture<'a, Result<Vec<RecordedCommit>, Failure>>;
+}
+
+/// Reads and extends streams.
+pub trait EventStore: EventReader {
+    /// Writes a commit if its place in the stream is free.
+    ///
+    /// # Errors
+    /// `commit_too_large` (permanent) or a failure of the store (transient). A place that is taken is no error but an outcome.
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Result<CommitOutcome, Failure>>;
+}
+
+/// The event that a reference names.
+///
+/// # Errors
+/// `dangling_reference` (permanent) when the store has no such event, or a failure to read.
+pub async fn resolve(reader: &dyn EventReader, reference: &DataRef) -> Result<RecordedEvent, Failure> {
+    let before = Version::new(reference.version.number().saturating_sub(1));
+    reader
+        .read(&reference.stream, before)
+        .await?
+        .into_iter()
+        .flat_map(|commit| commit.events)
+        .find(|event| event.version == reference.version)
+        .ok_or_else(|| {
+            Failure::permanent("dangling_reference", format!("the event store has no event {reference}"))
+        })
+}
+
+/// The JSON content of an envelope, fetched from the store when it travelled by reference.
+///
+/// # Errors
+/// As [`resolve`].
+pub async fn content(reader: &dyn EventReader, envelope: &Envelope) -> Result<String, Failure> {
+    match &envelope.data {
+        Data::Inline(data) => Ok(data.get().to_owned()),
+        Data::Reference(reference) => Ok(resolve(reader, reference).await?.data),
+    }
+}

@@ -1,0 +1,55 @@
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Currency of an amount, ISO 4217.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Currency {
+    /// Pound sterling; minor unit: penny, 1/100.
+    #[serde(rename = "GBP")]
+    Gbp,
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Currency::Gbp => f.write_str("GBP"),
+        }
+    }
+}
+
+/// An amount of money: an integer of minor units and a currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct Money {
+    /// In minor units: pence.
+    pub minor: i64,
+    /// Currency.
+    pub currency: Currency,
+}
+
+impl Money {
+    /// An amount in pence.
+    pub fn pence(minor: i64) -> Self {
+        Money { minor, currency: Currency::Gbp }
+    }
+}
+
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.minor < 0 { "-" } else { "" };
+        let minor = self.minor.unsigned_abs();
+        write!(f, "{sign}{}.{:02} {}", minor / 100, minor % 100, self.currency)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_written_with_two_decimals() {
+        assert_eq!(Money::pence(-105).to_string(), "-1.05 GBP");
+        assert_eq!(Money::pence(i64::MIN).to_string(), "-92233720368547758.08 GBP");
+    }
+}

@@ -1,0 +1,91 @@
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tidegate::message::Message;
+
+use crate::{Currency, CustomerId, Money, OrderId, Rejection, StockCode};
+
+/// One line of an order or a return.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OrderLine {
+    /// The product.
+    pub stock_code: StockCode,
+    /// What the shop calls it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Units.
+    pub quantity: i64,
+    /// Price of one unit in minor units of the order's currency.
+    pub unit_price: i64,
+}
+
+impl OrderLine {
+    /// Quantity × price in minor units; none when it leaves the range of an `i64`.
+    pub fn value(&self) -> Option<i64> {
+        self.quantity.checked_mul(self.unit_price)
+    }
+}
+
+/// Asks to place an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlaceOrder {
+    /// The order.
+    pub order_id: OrderId,
+    /// Who orders; a guest has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_id: Option<CustomerId>,
+    /// Country, by its English name.
+    pub country: String,
+    /// Currency of all prices.
+    pub currency: Currency,
+    /// When it was ordered, UTC.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub ordered_at: Timestamp,
+    /// What is ordered.
+    pub lines: Vec<OrderLine>,
+}
+
+/// An order was placed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OrderPlaced {
+    /// The order.
+    pub order_id: OrderId,
+    /// Who ordered; a guest has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_id: Option<CustomerId>,
+    /// Country, by its English name.
+    pub country: String,
+    /// When it was ordered, UTC.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub ordered_at: Timestamp,
+    /// Units of all lines.
+    pub units: i64,
+    /// Value of all lines; its currency is that of all prices.
+    pub total: Money,
+    /// What was ordered.
+    pub lines: Vec<OrderLine>,
+}
+
+/// An order was rejected. The same order may be placed again by a corrected command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OrderRejected {
+    /// The order.
+    pub order_id: OrderId,
+    /// Every reason, in the order of the lines.
+    pub reasons: Vec<Rejection>,
+}
+
+impl Message for PlaceOrder {
+    const TYPE: &'static str = "PlaceOrder";
+    const VERSION: u32 = 1;
+}
+
+impl Message for OrderPlaced {
+    const TYPE: &'static str = "OrderPlaced";
+    const VERSION: u32 = 1;
+}
+
+impl Message for OrderRejected {
+    const TYPE: &'static str = "OrderRejected";
+    const VERSION: u32 = 1;
+}

@@ -1,0 +1,70 @@
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tidegate::message::Message;
+
+use crate::{Currency, CustomerId, Money, OrderLine, Rejection, ReturnId};
+
+/// Asks to record goods that came back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RecordReturn {
+    /// The return.
+    pub return_id: ReturnId,
+    /// Who returns; a guest has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_id: Option<CustomerId>,
+    /// Country, by its English name.
+    pub country: String,
+    /// Currency of all prices.
+    pub currency: Currency,
+    /// When it was returned, UTC.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub returned_at: Timestamp,
+    /// What came back; quantities are positive.
+    pub lines: Vec<OrderLine>,
+}
+
+/// Goods came back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReturnRecorded {
+    /// The return.
+    pub return_id: ReturnId,
+    /// Who returned; a guest has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_id: Option<CustomerId>,
+    /// Country, by its English name.
+    pub country: String,
+    /// When it was returned, UTC.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub returned_at: Timestamp,
+    /// Units of all lines.
+    pub units: i64,
+    /// Value of all lines, to be refunded; its currency is that of all prices.
+    pub refund: Money,
+    /// What came back.
+    pub lines: Vec<OrderLine>,
+}
+
+/// A return was rejected. The same return may be recorded again by a corrected command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReturnRejected {
+    /// The return.
+    pub return_id: ReturnId,
+    /// Every reason, in the order of the lines.
+    pub reasons: Vec<Rejection>,
+}
+
+impl Message for RecordReturn {
+    const TYPE: &'static str = "RecordReturn";
+    const VERSION: u32 = 1;
+}
+
+impl Message for ReturnRecorded {
+    const TYPE: &'static str = "ReturnRecorded";
+    const VERSION: u32 = 1;
+}
+
+impl Message for ReturnRejected {
+    const TYPE: &'static str = "ReturnRejected";
+    const VERSION: u32 = 1;
+}

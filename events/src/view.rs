@@ -1,0 +1,112 @@
+//! The read models that `order-projection` keeps, as their readers see them: names of attributes and keys.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Attributes of an `order-view` row. Its key is the stream of the order or return.
+pub mod order_view {
+    /// Key: `order#536365`, `return#C536379`.
+    pub const STREAM: &str = "stream";
+    /// `placed`, `recorded` or `rejected`.
+    pub const STATUS: &str = "status";
+    /// Customer id; guests have none.
+    pub const CUSTOMER: &str = "customer";
+    /// Country.
+    pub const COUNTRY: &str = "country";
+    /// When it was ordered or returned, RFC 3339.
+    pub const AT: &str = "at";
+    /// Units of all lines.
+    pub const UNITS: &str = "units";
+    /// Value of all lines in minor units.
+    pub const TOTAL: &str = "total";
+    /// Currency of the total.
+    pub const CURRENCY: &str = "currency";
+    /// Number of lines.
+    pub const LINES: &str = "lines";
+    /// Reasons of the last rejection, a list of texts.
+    pub const REASONS: &str = "reasons";
+    /// How often it was rejected.
+    pub const REJECTIONS: &str = "rejections";
+    /// When the transport took the command that led to the newest version, milliseconds since 1970.
+    pub const ARRIVED_AT: &str = "arrived_at";
+    /// When the projection applied the newest version, milliseconds since 1970.
+    pub const APPLIED_AT: &str = "applied_at";
+    /// Newest applied version of the stream.
+    pub const VERSION: &str = "version";
+}
+
+/// Attributes of a `sales` row. A key's totals are the sums over its slices.
+pub mod sales {
+    /// Partition key: dimension and key, `product#85123A`.
+    pub const KEY: &str = "key";
+    /// Sort key: number of the slice.
+    pub const SLICE: &str = "slice";
+    /// Placed orders.
+    pub const ORDERS: &str = "orders";
+    /// Their units.
+    pub const UNITS: &str = "units";
+    /// Their value in minor units.
+    pub const REVENUE: &str = "revenue";
+    /// Recorded returns.
+    pub const RETURNS: &str = "returns";
+    /// Their units.
+    pub const RETURNED_UNITS: &str = "returned_units";
+    /// Their value in minor units.
+    pub const REFUNDED: &str = "refunded";
+}
+
+/// By what sales are summed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Dimension {
+    /// UTC date, `2010-12-01`.
+    Day,
+    /// Country.
+    Country,
+    /// Stock code, as written.
+    Product,
+    /// Customer id; guests are left out.
+    Customer,
+}
+
+impl Dimension {
+    /// All of them.
+    pub const ALL: [Dimension; 4] = [Dimension::Day, Dimension::Country, Dimension::Product, Dimension::Customer];
+
+    /// The word: `day`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Dimension::Day => "day",
+            Dimension::Country => "country",
+            Dimension::Product => "product",
+            Dimension::Customer => "customer",
+        }
+    }
+
+    /// The partition key of `key` in the `sales` table.
+    pub fn row_key(self, key: &str) -> String {
+        format!("{}#{key}", self.as_str())
+    }
+
+    /// Takes a partition key of the `sales` table apart.
+    pub fn split_row_key(row_key: &str) -> Option<(Dimension, &str)> {
+        let (dimension, key) = row_key.split_once('#')?;
+        Some((dimension.parse().ok()?, key))
+    }
+}
+
+impl fmt::Display for Dimension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Dimension {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        Dimension::ALL
+            .into_iter()
+            .find(|dimension| dimension.as_str() == word)
+            .ok_or_else(|| format!("`{word}` is none of day, country, product, customer"))
+    }
+}
