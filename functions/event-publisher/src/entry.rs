@@ -1,0 +1,109 @@
+use tidegate::envelope::{Data, DataRef, Envelope};
+use tidegate::failure::Failure;
+use tidegate::store::{RecordedCommit, RecordedEvent};
+
+/// An event as it goes on the bus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) source: String,
+    pub(crate) detail_type: String,
+    /// The envelope, JSON.
+    pub(crate) detail: String,
+}
+
+impl Entry {
+    /// The entry of an event. Data that would make it larger than `limit` bytes stays in the event store, and a reference travels instead.
+    ///
+    /// # Errors
+    /// `event_too_large` (permanent) when even the reference does not fit.
+    pub(crate) fn new(commit: &RecordedCommit, event: &RecordedEvent, limit: usize) -> Result<Self, Failure> {
+        let mut envelope = commit.envelope(event)?;
+        let entry = Entry::of(&envelope)?;
+        if entry.size() <= limit {
+            return Ok(entry);
+        }
+        envelope.data = Data::Reference(DataRef { stream: commit.stream.clone(), version: event.version });
+        let referring = Entry::of(&envelope)?;
+        if referring.size() <= limit {
+            return Ok(referring);
+        }
+        Err(Failure::permanent(
+            "event_too_large",
+            format!(
+                "{} {}: {} bytes, {} without its data; the limit of an event on the bus is {limit}",
+                event.kind,
+                event.id,
+                entry.size(),
+                referring.size()
+            ),
+        ))
+    }
+
+    fn of(envelope: &Envelope) -> Result<Self, Failure> {
+        Ok(Entry {
+            source: envelope.source.clone(),
+            detail_type: envelope.kind.clone(),
+            detail: serde_json::to_string(envelope)?,
+        })
+    }
+
+    /// Size in bytes as EventBridge counts it: source, detail type and detail in UTF-8 (no time and no resources are sent).
+    pub(crate) fn size(&self) -> usize {
+        self.source.len() + self.detail_type.len() + self.detail.len()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use tidegate::ids::{Cause, Version};
+
+    use super::*;
+
+    pub(crate) fn commit(data: &str) -> RecordedCommit {
+        RecordedCommit {
+            stream: "order#536365".parse().unwrap(),
+            events: vec![RecordedEvent {
+                id: "e1".to_owned(),
+                version: Version::new(1),
+                kind: "OrderPlaced".to_owned(),
+                data_version: 1,
+                time: "2010-12-01T08:26:00Z".parse().unwrap(),
+                data: data.to_owned(),
+            }],
+            source: "shop.orders".to_owned(),
+            cause: Cause { source: "import".to_owned(), id: "c1".to_owned() },
+            correlation_id: "c1".to_owned(),
+            traceparent: None,
+            arrived_at: None,
+            written_at: "2026-01-01T00:00:00Z".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn an_event_that_fits_travels_with_its_data() {
+        let commit = commit(r#"{"n":1}"#);
+        let entry = Entry::new(&commit, &commit.events[0], 1000).unwrap();
+        let envelope = Envelope::parse(entry.detail.as_bytes()).unwrap();
+        assert_eq!((entry.source.as_str(), entry.detail_type.as_str()), ("shop.orders", "OrderPlaced"));
+        assert!(matches!(&envelope.data, Data::Inline(data) if data.get() == r#"{"n":1}"#));
+    }
+
+    #[test]
+    fn a_byte_over_the_limit_travels_as_a_reference() {
+        let commit = commit(&format!("\"{}\"", "x".repeat(5000)));
+        let exact = Entry::new(&commit, &commit.events[0], 1_000_000).unwrap().size();
+        assert!(Entry::new(&commit, &commit.events[0], exact).unwrap().size() == exact);
+        let entry = Entry::new(&commit, &commit.events[0], exact - 1).unwrap();
+        let envelope = Envelope::parse(entry.detail.as_bytes()).unwrap();
+        let Data::Reference(reference) = &envelope.data else { panic!("{envelope:?}") };
+        assert_eq!((&reference.stream, reference.version), (&commit.stream, Version::new(1)));
+    }
+
+    #[test]
+    fn an_event_too_large_even_without_its_data_names_sizes_and_limit() {
+        let commit = commit("{}");
+        let failure = Entry::new(&commit, &commit.events[0], 100).unwrap_err();
+        assert_eq!(failure.code(), "event_too_large");
+        assert!(failure.reason().contains("the limit of an event on the bus is 100"), "{failure}");
+    }
+}

@@ -1,0 +1,29 @@
+//! Publishes the events of the event store on the bus, from the store's stream.
+
+mod entry;
+mod handler;
+mod requests;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tidegate::function::Function;
+use tidegate::source::Source;
+use tidegate::store::DynamoDbEventStore;
+
+use crate::handler::Publisher;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let mut function = Function::start().await;
+    let event_store = function.settings.text("EVENT_STORE_TABLE");
+    let bus = function.settings.text("EVENT_BUS");
+    let limit = function.settings.number("TIDEGATE_EVENT_BYTES_LIMIT", 1024..=1_048_576);
+    function
+        .run(Source::DynamoDb, |aws| {
+            let client = aws_sdk_eventbridge::Client::new(aws.config());
+            let events = DynamoDbEventStore::new(aws.dynamodb(), event_store?);
+            Some(Publisher::new(client, bus?, usize::try_from(limit?).ok()?, Arc::new(events)))
+        })
+        .await
+}

@@ -1,0 +1,75 @@
+use std::future::Future;
+
+use aws_sdk_ses::Client;
+use aws_sdk_ses::error::SdkError;
+use aws_sdk_ses::types::{Body, Content, Destination, Message};
+use tidegate::failure::{Failure, chain};
+use tidegate::idempotency::EffectError;
+
+use crate::confirmation::Confirmation;
+
+/// Sends e-mail.
+pub(crate) trait Mailer: Send + Sync {
+    /// Sends a confirmation and answers the provider's id of the message.
+    fn send(&self, confirmation: &Confirmation) -> impl Future<Output = Result<String, EffectError>> + Send;
+}
+
+/// E-mail through SES, in its first version, which every emulator has.
+pub(crate) struct SesMailer {
+    client: Client,
+    sender: String,
+}
+
+impl SesMailer {
+    /// Sends as `sender`. One attempt for each e-mail: a request that SES may have taken must not be repeated unseen.
+    pub(crate) fn new(client: Client, sender: String) -> Self {
+        let once =
+            client.config().to_builder().retry_config(aws_sdk_ses::config::retry::RetryConfig::disabled());
+        SesMailer { client: Client::from_conf(once.build()), sender }
+    }
+}
+
+fn content(text: &str) -> Result<Content, EffectError> {
+    Content::builder()
+        .data(text)
+        .charset("UTF-8")
+        .build()
+        .map_err(|error| EffectError::NotDone(Failure::permanent("invalid_mail", error.to_string())))
+}
+
+impl Mailer for SesMailer {
+    async fn send(&self, confirmation: &Confirmation) -> Result<String, EffectError> {
+        let message = Message::builder()
+            .subject(content(&confirmation.subject)?)
+            .body(Body::builder().text(content(&confirmation.text)?).build())
+            .build();
+        let sent = self
+            .client
+            .send_email()
+            .source(&self.sender)
+            .destination(Destination::builder().to_addresses(&confirmation.to).build())
+            .message(message)
+            .send()
+            .await;
+        match sent {
+            Ok(sent) => Ok(sent.message_id),
+            Err(error) => Err(failure(&error)),
+        }
+    }
+}
+
+/// What SES refused was not sent. When no answer came, nobody knows.
+fn failure<E: std::error::Error + 'static, R: std::fmt::Debug + 'static>(
+    error: &SdkError<E, R>,
+) -> EffectError {
+    let reason = chain(error);
+    match error {
+        SdkError::ServiceError(_) | SdkError::ConstructionFailure(_) => {
+            EffectError::NotDone(Failure::transient("mail_refused", reason))
+        }
+        SdkError::DispatchFailure(dispatch) if dispatch.is_user() => {
+            EffectError::NotDone(Failure::transient("mail_not_sent", reason))
+        }
+        _ => EffectError::Unknown(Failure::transient("mail_unknown", reason)),
+    }
+}

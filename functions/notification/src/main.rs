@@ -1,0 +1,48 @@
+//! Confirms placed orders by e-mail, once for each order.
+
+mod confirmation;
+mod handler;
+mod mail;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate::batch::EachRecord;
+use tidegate::function::Function;
+use tidegate::idempotency::{DynamoDbIdempotency, Effects};
+use tidegate::source::Source;
+use tidegate::store::DynamoDbEventStore;
+
+use crate::handler::Notification;
+use crate::mail::SesMailer;
+
+/// How long it is known that an e-mail was sent: longer than dead letters are kept.
+const RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let mut function = Function::start().await;
+    let event_store = function.settings.text("EVENT_STORE_TABLE");
+    let idempotency = function.settings.text("IDEMPOTENCY_TABLE");
+    let sender = function.settings.text("SENDER_ADDRESS");
+    let domain = function.settings.text("CUSTOMER_EMAIL_DOMAIN");
+    let name = function.name.clone();
+    function
+        .run(Source::EventBridge, |aws| {
+            let effects =
+                Effects::new(Arc::new(DynamoDbIdempotency::new(aws.dynamodb(), idempotency?)), RETENTION);
+            let events = DynamoDbEventStore::new(aws.dynamodb(), event_store?);
+            let mailer = SesMailer::new(aws_sdk_ses::Client::new(aws.config()), sender?);
+            let notification = Notification {
+                function: name,
+                effects,
+                events: Arc::new(events),
+                mailer,
+                customer_domain: domain?,
+            };
+            // An asynchronous invocation carries one event.
+            Some(EachRecord::new(notification, 1))
+        })
+        .await
+}

@@ -1,0 +1,85 @@
+use std::sync::Arc;
+
+use events::{OrderCommand, ReturnCommand};
+use tidegate::batch::{BatchContext, Effect, Handler};
+use tidegate::envelope::Envelope;
+use tidegate::failure::Failure;
+use tidegate::ids::{InvalidStreamId, StreamId};
+use tidegate::message::MessageSet;
+use tidegate::source::Delivery;
+use tidegate::store::{EventStore, Origin, Retry, execute};
+
+use crate::order::Order;
+use crate::returns::Return;
+
+/// Handles the commands of orders and returns.
+pub(crate) struct Orders {
+    store: Arc<dyn EventStore>,
+}
+
+/// A command on its way to its aggregate.
+pub(crate) struct Request {
+    envelope: Envelope,
+    origin: Origin,
+    stream: StreamId,
+    command: Command,
+}
+
+enum Command {
+    Order(OrderCommand),
+    Return(ReturnCommand),
+}
+
+impl Orders {
+    pub(crate) fn new(store: Arc<dyn EventStore>) -> Self {
+        Orders { store }
+    }
+}
+
+impl Handler for Orders {
+    type Record = Request;
+
+    fn decode(&self, delivery: &Delivery) -> Result<Request, Failure> {
+        let envelope = Envelope::parse(delivery.bytes()?)?;
+        let (stream, command) = command(&envelope)?;
+        if stream != envelope.subject {
+            return Err(Failure::permanent(
+                "subject_mismatch",
+                format!("the envelope's subject is {}, the command is for {stream}", envelope.subject),
+            ));
+        }
+        Ok(Request { origin: Origin::of(&envelope, delivery.arrived_at), envelope, stream, command })
+    }
+
+    fn span(&self, request: &Request) -> tracing::Span {
+        request.envelope.span()
+    }
+
+    async fn handle(&self, request: &Request, _context: &BatchContext) -> Result<Effect, Failure> {
+        let (store, stream, origin) = (self.store.as_ref(), &request.stream, &request.origin);
+        match &request.command {
+            Command::Order(command) => {
+                execute::<Order>(store, stream, command, origin, Retry::default()).await
+            }
+            Command::Return(command) => {
+                execute::<Return>(store, stream, command, origin, Retry::default()).await
+            }
+        }
+    }
+}
+
+fn command(envelope: &Envelope) -> Result<(StreamId, Command), Failure> {
+    let invalid_id = |error: InvalidStreamId| Failure::permanent("invalid_id", error.to_string());
+    match envelope.kind.as_str() {
+        "RecordReturn" => {
+            let command = ReturnCommand::from_envelope(envelope)?;
+            let ReturnCommand::RecordReturn(record) = &command;
+            Ok((record.return_id.stream().map_err(invalid_id)?, Command::Return(command)))
+        }
+        _ => {
+            let command = OrderCommand::from_envelope(envelope)?;
+            let OrderCommand::PlaceOrder(place) = &command;
+            Ok((place.order_id.stream().map_err(invalid_id)?, Command::Order(command)))
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The rules that lines of orders and returns have in common.
+
+use events::{Defect, OrderLine, Rejection};
+
+/// Units and value of all lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sums {
+    pub(crate) units: i64,
+    /// In minor units.
+    pub(crate) value: i64,
+}
+
+/// Adds the lines up.
+///
+/// # Errors
+/// Every reason why they cannot be accepted: no lines, a quantity that is not positive, a negative price, amounts out of range.
+pub(crate) fn sums(lines: &[OrderLine]) -> Result<Sums, Vec<Rejection>> {
+    let mut rejections = Vec::new();
+    if lines.is_empty() {
+        rejections.push(Rejection { line: None, stock_code: None, defect: Defect::NoLines });
+    }
+    let mut sums = Some(Sums { units: 0, value: 0 });
+    for (number, line) in (1..).zip(lines) {
+        let mut reject = |defect| {
+            rejections.push(Rejection {
+                line: Some(number),
+                stock_code: Some(line.stock_code.clone()),
+                defect,
+            })
+        };
+        if line.quantity <= 0 {
+            reject(Defect::QuantityNotPositive { quantity: line.quantity });
+        }
+        if line.unit_price < 0 {
+            reject(Defect::PriceNegative { unit_price: line.unit_price });
+        }
+        let value = line.value();
+        if value.is_none() {
+            reject(Defect::AmountTooLarge);
+        }
+        // After a line out of range the sum is not known, and that line is named already.
+        sums = sums.zip(value).and_then(|(sums, value)| {
+            Some(Sums {
+                units: sums.units.checked_add(line.quantity)?,
+                value: sums.value.checked_add(value)?,
+            })
+        });
+    }
+    match sums {
+        Some(sums) if rejections.is_empty() => Ok(sums),
+        None if rejections.is_empty() => {
+            Err(vec![Rejection { line: None, stock_code: None, defect: Defect::AmountTooLarge }])
+        }
+        _ => Err(rejections),
+    }
+}
+
+/// The one reason against something that was accepted before.
+pub(crate) fn already_accepted() -> Vec<Rejection> {
+    vec![Rejection { line: None, stock_code: None, defect: Defect::AlreadyAccepted }]
+}
+
+#[cfg(test)]
+pub(crate) fn line(code: &str, quantity: i64, unit_price: i64) -> OrderLine {
+    OrderLine { stock_code: code.into(), description: String::new(), quantity, unit_price }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(lines: &[OrderLine]) -> Vec<String> {
+        sums(lines).unwrap_err().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn every_offending_line_is_named_with_every_reason() {
+        let lines = [line("A", 1, 100), line("B", 0, -5), line("C", -3, 0)];
+        assert_eq!(
+            texts(&lines),
+            [
+                "line 2 (B): quantity 0 is not positive",
+                "line 2 (B): price -5 is negative",
+                "line 3 (C): quantity -3 is not positive"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_price_of_zero_is_allowed() {
+        assert_eq!(sums(&[line("A", 2, 0), line("B", 3, 7)]), Ok(Sums { units: 5, value: 21 }));
+    }
+
+    #[test]
+    fn no_lines_are_a_reason() {
+        assert_eq!(texts(&[]), ["there are no lines"]);
+    }
+
+    #[test]
+    fn amounts_out_of_range_are_refused_not_wrapped() {
+        assert_eq!(texts(&[line("A", i64::MAX, 2)]), ["line 1 (A): the amount is too large"]);
+        assert_eq!(texts(&[line("A", 1, i64::MAX), line("B", 1, 1)]), ["the amount is too large"]);
+    }
+}

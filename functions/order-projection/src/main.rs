@@ -1,0 +1,39 @@
+//! Keeps the read models of orders and sales from the event store's stream.
+
+mod counters;
+mod projection;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tidegate::function::Function;
+use tidegate::projection::{DynamoDbReadModel, Projector, ReadModelTables};
+use tidegate::source::Source;
+use tidegate::store::DynamoDbEventStore;
+
+use crate::projection::Orders;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let mut function = Function::start().await;
+    let event_store = function.settings.text("EVENT_STORE_TABLE");
+    let rows = function.settings.text("ORDER_VIEW_TABLE");
+    let counters = function.settings.text("SALES_TABLE");
+    let slices = function.settings.number("SALES_SLICES", 1..=256);
+    function
+        .run(Source::DynamoDb, |aws| {
+            let tables = ReadModelTables { rows: rows?, counters: counters?, slice: slice(slices?) };
+            let read_model = DynamoDbReadModel::new(aws.dynamodb(), tables);
+            let events = DynamoDbEventStore::new(aws.dynamodb(), event_store?);
+            Some(Projector::new(Orders, Arc::new(read_model), Arc::new(events)))
+        })
+        .await
+}
+
+/// Each execution environment counts in one slice, so that concurrent ones rarely meet; its log stream tells it from the others.
+fn slice(slices: u64) -> u32 {
+    let mut hasher = DefaultHasher::new();
+    std::env::var_os("AWS_LAMBDA_LOG_STREAM_NAME").hash(&mut hasher);
+    u32::try_from(hasher.finish() % slices).unwrap_or(0)
+}
