@@ -70,7 +70,8 @@ pub enum Dimension {
 
 impl Dimension {
     /// All of them.
-    pub const ALL: [Dimension; 4] = [Dimension::Day, Dimension::Country, Dimension::Product, Dimension::Customer];
+    pub const ALL: [Dimension; 4] =
+        [Dimension::Day, Dimension::Country, Dimension::Product, Dimension::Customer];
 
     /// The word: `day`.
     pub fn as_str(self) -> &'static str {

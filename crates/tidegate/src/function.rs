@@ -106,7 +106,9 @@ async fn invoke<H: BatchHandler>(
         replay,
     };
     let span = info_span!("invocation", request_id = context.request_id);
-    runner.run(invocation).instrument(span).await.map(|(response, _)| response).map_err(diagnostic)
+    let report = runner.run(invocation).instrument(span).await;
+    report.counts.emit(runner.function());
+    report.response.map_err(diagnostic)
 }
 
 /// The class and code become the error's type: stable words, where a Rust type's name would change with a refactoring.

@@ -5,6 +5,8 @@ pub mod batch;
 pub mod config;
 pub mod dead_letter;
 pub mod envelope;
+#[cfg(feature = "schema")]
+mod envelope_schema;
 pub mod failure;
 pub mod function;
 pub mod idempotency;

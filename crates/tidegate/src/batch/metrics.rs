@@ -39,7 +39,7 @@ impl Counts {
 
     /// Writes the counts to standard output in CloudWatch's embedded metric format: one line, from which CloudWatch makes
     /// metrics without a request.
-    pub(super) fn emit(&self, function: &str) {
+    pub(crate) fn emit(&self, function: &str) {
         let metrics = [
             ("Applied", self.applied),
             ("Duplicate", self.duplicate),

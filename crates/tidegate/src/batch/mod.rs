@@ -14,4 +14,7 @@ pub use handler::{BatchContext, BatchHandler, Handler, Item};
 pub use lanes::EachRecord;
 pub use metrics::Counts;
 pub use outcome::{Effect, NotRun, Outcome};
-pub use runner::{Invocation, Runner};
+pub use runner::{Invocation, Report, Runner};
+
+#[cfg(test)]
+mod tests;

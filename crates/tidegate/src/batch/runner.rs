@@ -40,7 +40,22 @@ pub struct Invocation<'a> {
     pub replay: bool,
 }
 
+/// How an invocation ended.
+#[derive(Debug)]
+pub struct Report {
+    /// The answer. A failure when the event is no batch of the source, or a failed delivery cannot be named in a partial response: the invocation must then
+    /// fail as a whole.
+    pub response: Result<Response, Failure>,
+    /// How its deliveries ended.
+    pub counts: Counts,
+}
+
 impl<H: BatchHandler> Runner<H> {
+    /// The function's name.
+    pub fn function(&self) -> &str {
+        &self.function
+    }
+
     /// A runner for `function` that takes events of `source` and puts dead letters into `dead_letters`.
     pub fn new(
         source: Source,
@@ -60,10 +75,13 @@ impl<H: BatchHandler> Runner<H> {
     }
 
     /// Runs one invocation.
-    ///
-    /// # Errors
-    /// When the event is no batch of this source, or a failed delivery cannot be named in a partial response. The invocation must then fail as a whole.
-    pub async fn run(&self, invocation: Invocation<'_>) -> Result<(Response, Counts), Failure> {
+    pub async fn run(&self, invocation: Invocation<'_>) -> Report {
+        let mut counts = Counts::default();
+        let response = self.respond(&invocation, &mut counts).await;
+        Report { response, counts }
+    }
+
+    async fn respond(&self, invocation: &Invocation<'_>, counts: &mut Counts) -> Result<Response, Failure> {
         let context = BatchContext {
             request_id: invocation.request_id.to_owned(),
             deadline: Instant::now()
@@ -72,7 +90,6 @@ impl<H: BatchHandler> Runner<H> {
         };
         let deliveries = self.source.split(invocation.event)?;
         let mut outcomes = self.handle(&deliveries, &context).await;
-        let mut counts = Counts::default();
         for (delivery, outcome) in deliveries.iter().zip(&mut outcomes) {
             if !invocation.replay
                 && self.gives_up(delivery, outcome)
@@ -87,9 +104,7 @@ impl<H: BatchHandler> Runner<H> {
             .iter()
             .zip(&outcomes)
             .filter_map(|(delivery, outcome)| Some((delivery, outcome.failure()?)));
-        let response = Response::redeliver(self.source, failed);
-        counts.emit(&self.function);
-        Ok((response?, counts))
+        Response::redeliver(self.source, failed)
     }
 
     async fn handle(&self, deliveries: &[Delivery], context: &BatchContext) -> Vec<Outcome> {

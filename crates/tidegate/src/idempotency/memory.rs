@@ -42,6 +42,11 @@ impl Record {
 }
 
 impl MemoryIdempotency {
+    /// End of the lease of a record.
+    pub fn lease_until(&self, key: &str) -> Option<Timestamp> {
+        self.records().get(key).map(|record| record.stored.lease_until)
+    }
+
     fn records(&self) -> MutexGuard<'_, BTreeMap<String, Record>> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -21,3 +21,6 @@ pub use effects::{AfterCrash, EffectError, EffectRun, Effects, Ran};
 pub use key::EffectKey;
 pub use memory::MemoryIdempotency;
 pub use record::{Claim, Claimed, HeldEffect, IdempotencyStore, Repeat, Status, Stored};
+
+#[cfg(test)]
+mod tests;

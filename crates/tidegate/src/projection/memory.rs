@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt, ready};
@@ -20,7 +20,8 @@ pub struct MemoryReadModel {
 struct State {
     rows: BTreeMap<StreamId, (Guard, BTreeMap<&'static str, Value>)>,
     counters: BTreeMap<String, BTreeMap<&'static str, i64>>,
-    next_errors: Vec<ApplyError>,
+    /// Errors to come, each with the number of transactions that succeed before it.
+    errors: VecDeque<(usize, ApplyError)>,
     transactions: Vec<Transaction>,
 }
 
@@ -45,9 +46,9 @@ impl MemoryReadModel {
         self.state().transactions.clone()
     }
 
-    /// The next transactions end with these errors, the first one first.
-    pub fn fail_next(&self, errors: impl IntoIterator<Item = ApplyError>) {
-        self.state().next_errors.extend(errors);
+    /// After `successes` more transactions (counted from the error announced before, if there is one), one ends with this error.
+    pub fn fail_after(&self, successes: usize, error: ApplyError) {
+        self.state().errors.push_back((successes, error));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -56,8 +57,14 @@ impl MemoryReadModel {
 
     fn write(&self, transaction: &Transaction) -> Result<(), ApplyError> {
         let mut state = self.state();
-        if !state.next_errors.is_empty() {
-            return Err(state.next_errors.remove(0));
+        match state.errors.front_mut() {
+            Some((0, _)) => {
+                if let Some((_, error)) = state.errors.pop_front() {
+                    return Err(error);
+                }
+            }
+            Some((successes, _)) => *successes -= 1,
+            None => {}
         }
         for (advance, _) in &transaction.guards {
             if state.position(&advance.stream) != advance.from {

@@ -21,3 +21,6 @@ pub use memory::MemoryReadModel;
 pub use plan::{Step, Transaction};
 pub use projector::{Projection, Projector};
 pub use read_model::{ApplyError, ReadModel};
+
+#[cfg(test)]
+mod tests;

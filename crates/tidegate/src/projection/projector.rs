@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -11,7 +11,7 @@ use super::plan::{Transaction, pack};
 use super::read_model::{ApplyError, ReadModel};
 use crate::batch::{BatchContext, BatchHandler, Effect, Item, NotRun, Outcome};
 use crate::failure::Failure;
-use crate::ids::{StreamId, Version};
+use crate::ids::StreamId;
 use crate::source::Delivery;
 use crate::store::{CommitChange, EventReader, RecordedCommit, RecordedEvent, Retry};
 
@@ -153,12 +153,12 @@ impl<P: Projection> Projector<P> {
     }
 }
 
-/// Deliveries that the guard has passed are applied.
+/// Deliveries that the guard has passed are done: the first of each version was applied, the others found it so.
 fn settle(plan: &mut LanePlan, reached: Position, outcomes: &mut [Option<Outcome>]) {
-    let applied: Vec<(usize, Version)> =
-        plan.due.extract_if(.., |(_, version)| *version <= reached.version).collect();
-    for (place, _) in applied {
-        decide(outcomes, place, Outcome::Done(Effect::Applied));
+    let mut versions = BTreeSet::new();
+    for (place, version) in plan.due.extract_if(.., |(_, version)| *version <= reached.version) {
+        let effect = if versions.insert(version) { Effect::Applied } else { Effect::Duplicate };
+        decide(outcomes, place, Outcome::Done(effect));
     }
 }
 

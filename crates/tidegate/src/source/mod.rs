@@ -146,3 +146,6 @@ struct Identity {
     position: Option<String>,
     ordering_key: Option<String>,
 }
+
+#[cfg(test)]
+mod tests;

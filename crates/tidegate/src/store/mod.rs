@@ -74,3 +74,6 @@ pub async fn content(reader: &dyn EventReader, envelope: &Envelope) -> Result<St
         Data::Reference(reference) => Ok(resolve(reader, reference).await?.data),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+# Everything one does with this repository. `make help` lists the targets.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+export TIDEGATE_TOOLS := $(abspath $(or $(TIDEGATE_TOOLS),.tools))
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+export PATH := $(TARGET)/local:$(TIDEGATE_TOOLS)/venv/bin:$(TIDEGATE_TOOLS)/cargo/bin:$(PATH)
+
+INPUT ?= events/sample/online-retail-sample.csv.gz
+LIMIT ?=
+BACKEND ?= ministack
+export BACKEND
+
+FUNCTIONS := $(notdir $(wildcard functions/*))
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: setup programs ## start the local system, feed it INPUT (LIMIT invoices), report and check; leaves it running
+	@scripts/demo "$(INPUT)" $(LIMIT)
+
+.PHONY: down
+down: ## end the local system that `make demo` left running
+	@if command -v tidegate >/dev/null; then tidegate local down; else echo "nothing was built, so nothing is running"; fi
+
+.PHONY: test
+test: setup-backend programs ## unit tests, then the system tests on BACKEND (ministack or localstack)
+	cargo test --workspace --exclude system-tests
+	cargo test --profile local --package system-tests
+
+.PHONY: check
+check: setup ## the gate: format, lints, unit tests, docs, licences
+	@scripts/setup deny
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo test --workspace --exclude system-tests
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+	scripts/deny
+
+.PHONY: build
+build: ## release zips of all functions, with their sizes
+	@scripts/setup build
+	@scripts/package $(FUNCTIONS)
+
+.PHONY: watch
+watch: ## run the functions under `cargo lambda watch`, for `cargo lambda invoke`
+	@scripts/setup build
+	@scripts/watch
+
+.PHONY: replay
+replay: ## list dead letters; `scripts/replay-dlq --yes` replays them
+	@scripts/replay-dlq
+
+.PHONY: clean
+clean: ## remove what was built and the local system's state; keeps .tools
+	cargo clean
+	rm -rf .tidegate
+
+.PHONY: setup setup-backend programs
+setup:
+	@scripts/setup
+
+setup-backend: setup
+	@if [[ $(BACKEND) == localstack ]]; then scripts/setup localstack; fi
+
+programs: setup
+	@echo "building (the first time this takes some minutes)"
+	cargo build --profile local --workspace --bins

@@ -1,0 +1,36 @@
+//! `shop check`: compares the read models with a fold over the input that shares no code with the functions and none with the importer
+//! beyond the splitting of lines into columns.
+
+mod compare;
+mod fold;
+
+use std::process::ExitCode;
+
+use crate::connection::Connection;
+use crate::input::Lines;
+use crate::problem::Problem;
+use crate::read_model::{read_orders, read_sales};
+use crate::{cli, output};
+
+use self::compare::Comparison;
+use self::fold::Expected;
+
+/// Compares every read model with the input.
+///
+/// # Errors
+/// When the file or a table cannot be read. A difference is no error: exit code 1.
+pub(crate) async fn check(options: &cli::Check) -> Result<ExitCode, Problem> {
+    let expected = Expected::of(&mut Lines::open(&options.file)?, options.limit)?;
+    let connection = Connection::open(&options.place).await?;
+    let client = connection.dynamodb();
+    let explain = |problem| connection.explain(problem);
+    let sales = read_sales(&client, &options.tables.sales_table).await.map_err(explain)?;
+    let orders = read_orders(&client, &options.tables.order_view_table).await.map_err(explain)?;
+    let comparison = Comparison::of(&expected, &sales, &orders);
+    if options.json {
+        output::json(&comparison)?;
+    } else {
+        output::line(&comparison.text())?;
+    }
+    Ok(if comparison.equal { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

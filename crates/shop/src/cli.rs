@@ -1,0 +1,221 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use events::view::Dimension;
+
+use crate::problem::Problem;
+use crate::{check, generate, import, order, report, sales};
+
+/// Feeds orders into the shop, looks into its read models and checks them.
+#[derive(Debug, Parser)]
+#[command(name = "shop", version, arg_required_else_help = false, subcommand_required = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Puts the invoices of a file on the stream of orders.
+    #[command(subcommand, arg_required_else_help = false)]
+    Import(ImportFormat),
+    /// Looks at orders and returns.
+    #[command(subcommand, arg_required_else_help = false)]
+    Order(OrderCommand),
+    /// Shows sales by day, country, product or customer.
+    Sales(Sales),
+    /// Makes a sample file: deterministic, with every kind of good and bad line in it.
+    Generate(Generate),
+    /// Compares every read model with sums computed from the file alone.
+    Check(Check),
+    /// Tells what the local system did since it was started.
+    Report(Report),
+}
+
+#[derive(Debug, Subcommand)]
+enum ImportFormat {
+    /// The UCI "Online Retail" CSV, plain or gzip.
+    OnlineRetail {
+        /// The file.
+        file: PathBuf,
+        #[command(flatten)]
+        options: Import,
+    },
+}
+
+/// Options of `import`.
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// Only the first N invoices, of any kind.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// Sends every Nth record a second time, as a producer does that lost a response.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) resend_every: Option<u64>,
+    /// Prints the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Stream that takes the orders.
+    #[arg(
+        long,
+        env = "ORDERS_STREAM",
+        default_value = "orders",
+        value_name = "NAME",
+        hide_env_values = true
+    )]
+    pub(crate) stream: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Where the system is.
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// AWS-compatible endpoint; by default that of the local system, else the AWS account of the environment.
+    #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL", hide_env_values = true)]
+    pub(crate) endpoint_url: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum OrderCommand {
+    /// Shows one order or return.
+    Show(OrderShow),
+}
+
+/// Options of `order show`.
+#[derive(Debug, Args)]
+pub(crate) struct OrderShow {
+    /// Number of the order or return, such as 536365 or C536379.
+    pub(crate) id: String,
+    /// Prints the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Table of orders and returns.
+    #[arg(
+        long,
+        env = "ORDER_VIEW_TABLE",
+        default_value = "order-view",
+        value_name = "NAME",
+        hide_env_values = true
+    )]
+    pub(crate) order_view_table: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Options of `sales`.
+#[derive(Debug, Args)]
+pub(crate) struct Sales {
+    /// By what sales are summed.
+    #[arg(long, value_name = "DIMENSION", value_parser = dimension_parser())]
+    pub(crate) by: String,
+    /// Only the N keys with the most revenue after refunds. The result stays sorted by key.
+    #[arg(long, value_name = "N")]
+    pub(crate) top: Option<usize>,
+    /// Prints the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Table of sales.
+    #[arg(long, env = "SALES_TABLE", default_value = "sales", value_name = "NAME", hide_env_values = true)]
+    pub(crate) sales_table: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Options of `generate`.
+#[derive(Debug, Args)]
+pub(crate) struct Generate {
+    /// The file to write; compressed when its name ends in .gz.
+    pub(crate) file: PathBuf,
+    /// Seed: the same seed and number of orders give the same file.
+    #[arg(long, value_name = "S", default_value_t = generate::SEED)]
+    pub(crate) seed: u64,
+    /// Number of orders.
+    #[arg(long, value_name = "N", default_value_t = generate::ORDERS, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) orders: u32,
+}
+
+/// Options of `check`.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The file that was imported.
+    pub(crate) file: PathBuf,
+    /// Only the first N invoices, as in `import`.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// Prints the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) tables: Tables,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// The read models.
+#[derive(Debug, Args)]
+pub(crate) struct Tables {
+    /// Table of sales.
+    #[arg(long, env = "SALES_TABLE", default_value = "sales", value_name = "NAME", hide_env_values = true)]
+    pub(crate) sales_table: String,
+    /// Table of orders and returns.
+    #[arg(
+        long,
+        env = "ORDER_VIEW_TABLE",
+        default_value = "order-view",
+        value_name = "NAME",
+        hide_env_values = true
+    )]
+    pub(crate) order_view_table: String,
+}
+
+/// Options of `report`.
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// Output of `tidegate local status --json`; `-` reads standard input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) status: PathBuf,
+    /// Prints the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Table of orders and returns.
+    #[arg(
+        long,
+        env = "ORDER_VIEW_TABLE",
+        default_value = "order-view",
+        value_name = "NAME",
+        hide_env_values = true
+    )]
+    pub(crate) order_view_table: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+fn dimension_parser() -> clap::builder::PossibleValuesParser {
+    clap::builder::PossibleValuesParser::new(Dimension::ALL.map(Dimension::as_str))
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When it cannot do its work.
+pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
+    let work = async {
+        match arguments.command {
+            Command::Import(ImportFormat::OnlineRetail { file, options }) => {
+                import::online_retail(&options, &file).await
+            }
+            Command::Order(OrderCommand::Show(options)) => order::show(&options).await,
+            Command::Sales(options) => sales::show(&options).await,
+            Command::Generate(options) => generate::write(&options),
+            Command::Check(options) => check::check(&options).await,
+            Command::Report(options) => report::report(&options).await,
+        }
+    };
+    tokio::runtime::Runtime::new()
+        .map_err(|error| Problem::new(format!("the process has no threads to work with: {error}")))?
+        .block_on(work)
+}

@@ -1,0 +1,148 @@
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use super::pence;
+use crate::input::{Lines, Row};
+use crate::problem::Problem;
+
+/// Longest invoice number in bytes; Kinesis allows 256 characters in a partition key. A longer one names no order and no return.
+const NUMBER_BYTES: usize = 200;
+
+/// The invoices of a file in the order in which they appear first.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    pub(super) slots: Vec<Slot>,
+}
+
+impl Gathered {
+    /// How many records the invoices make.
+    pub(super) fn records(&self) -> u64 {
+        self.slots.iter().map(|slot| u64::from(slot.invoice.is_some()) + slot.raw.len() as u64).sum()
+    }
+}
+
+/// One invoice, or one line without a readable number.
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    /// What becomes a command; none when no line is left for one.
+    pub(super) invoice: Option<Invoice>,
+    /// Number of the invoice, if it can be read.
+    pub(super) number: Option<String>,
+    /// Lines that go on the stream as they are.
+    pub(super) raw: Vec<Vec<u8>>,
+}
+
+/// What the lines of an invoice say together.
+#[derive(Debug)]
+pub(super) struct Invoice {
+    pub(super) kind: InvoiceKind,
+    /// The first customer that a line names.
+    pub(super) customer: Option<String>,
+    /// Of the first line.
+    pub(super) country: String,
+    /// Of the earliest line.
+    pub(super) at: Timestamp,
+    pub(super) lines: Vec<Line>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum InvoiceKind {
+    Order,
+    Return,
+}
+
+impl InvoiceKind {
+    fn of(number: &str) -> Option<Self> {
+        if number.len() > NUMBER_BYTES {
+            None
+        } else if number.bytes().all(|byte| byte.is_ascii_digit()) {
+            Some(InvoiceKind::Order)
+        } else {
+            number.starts_with('C').then_some(InvoiceKind::Return)
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) stock_code: String,
+    pub(super) description: String,
+    /// As written; a return's is negated when the command is made.
+    pub(super) quantity: i64,
+    /// In pence.
+    pub(super) unit_price: i64,
+}
+
+/// Gathers the first `limit` invoices, or all. Lines of one invoice need not be side by side, so the file is read to its end.
+///
+/// # Errors
+/// When the file cannot be read on.
+pub(super) fn gather(lines: &mut Lines, limit: Option<usize>) -> Result<Gathered, Problem> {
+    let limit = limit.unwrap_or(usize::MAX);
+    let mut slots: Vec<Slot> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    while let Some(line) = lines.next_line()? {
+        let row = Row::split(line).filter(|row| !row.invoice.is_empty());
+        let place = match &row {
+            Some(row) => match places.get(row.invoice.as_ref()) {
+                Some(place) => *place,
+                None if slots.len() >= limit => continue,
+                None => {
+                    places.insert(row.invoice.to_string(), slots.len());
+                    slots.push(Slot { number: Some(row.invoice.to_string()), ..Slot::default() });
+                    slots.len() - 1
+                }
+            },
+            None if slots.len() >= limit => continue,
+            None => {
+                slots.push(Slot::default());
+                slots.len() - 1
+            }
+        };
+        let Some(slot) = slots.get_mut(place) else { continue };
+        match row.as_ref().and_then(Parsed::of) {
+            Some(parsed) => parsed.add_to(slot),
+            None => slot.raw.push(line.to_owned()),
+        }
+    }
+    Ok(Gathered { slots })
+}
+
+/// A row whose every column could be read.
+struct Parsed<'a> {
+    kind: InvoiceKind,
+    at: Timestamp,
+    row: &'a Row<'a>,
+    line: Line,
+}
+
+impl<'a> Parsed<'a> {
+    fn of(row: &'a Row<'a>) -> Option<Self> {
+        let kind = InvoiceKind::of(&row.invoice)?;
+        // Negated in a return, so the one number that has no negative is out of range.
+        let quantity = row.quantity.parse().ok().filter(|quantity| *quantity != i64::MIN)?;
+        let line = Line {
+            stock_code: row.stock_code.to_string(),
+            description: row.description.to_string(),
+            quantity,
+            unit_price: pence::parse(&row.price)?,
+        };
+        Some(Parsed { kind, at: row.date.parse().ok()?, row, line })
+    }
+
+    fn add_to(self, slot: &mut Slot) {
+        let invoice = slot.invoice.get_or_insert_with(|| Invoice {
+            kind: self.kind,
+            customer: None,
+            country: self.row.country.to_string(),
+            at: self.at,
+            lines: Vec::new(),
+        });
+        if invoice.customer.is_none() && !self.row.customer.is_empty() {
+            invoice.customer = Some(self.row.customer.to_string());
+        }
+        invoice.at = invoice.at.min(self.at);
+        invoice.lines.push(self.line);
+    }
+}

@@ -1,0 +1,118 @@
+use std::collections::BTreeMap;
+
+use events::{Currency, CustomerId, OrderId, OrderLine, PlaceOrder, RecordReturn, ReturnId, StockCode};
+use serde_json::value::RawValue;
+use tidegate::envelope::{Data, DataSchema, Envelope};
+use tidegate::ids::{StreamId, content_id};
+use tidegate::message::Message as Contract;
+
+use super::invoices::{Invoice, InvoiceKind, Line, Slot};
+
+/// `source` of the commands.
+const SOURCE: &str = "shop.import";
+
+/// Longest partition key, in characters.
+const PARTITION_KEY_CHARACTERS: usize = 256;
+
+/// One record for the stream.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Message {
+    pub(super) kind: Kind,
+    /// Whether it was sent before in this run.
+    pub(super) again: bool,
+    pub(super) partition_key: String,
+    pub(super) data: Vec<u8>,
+}
+
+/// What a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Order,
+    Return,
+    /// A line as it is.
+    Raw,
+}
+
+impl Slot {
+    /// The records of the invoice: its command, then its lines that could not be read.
+    pub(super) fn into_messages(self) -> Vec<Message> {
+        let mut messages = Vec::with_capacity(1 + self.raw.len());
+        if let (Some(invoice), Some(number)) = (self.invoice, self.number.as_deref()) {
+            messages.extend(command(number, invoice));
+        }
+        messages.extend(self.raw.into_iter().map(|line| {
+            let partition_key = match &self.number {
+                Some(number) => number.chars().take(PARTITION_KEY_CHARACTERS).collect(),
+                None => content_id(&["line", &String::from_utf8_lossy(&line)]),
+            };
+            Message { kind: Kind::Raw, again: false, partition_key, data: line }
+        }));
+        messages
+    }
+}
+
+/// None never occurs for numbers that [`InvoiceKind`] knows: they are short, and text can be written as JSON.
+fn command(number: &str, invoice: Invoice) -> Option<Message> {
+    let customer_id = invoice.customer.map(CustomerId);
+    let (kind, at) = (invoice.kind, invoice.at);
+    match kind {
+        InvoiceKind::Order => {
+            let order_id = OrderId(number.to_owned());
+            let stream = order_id.stream().ok()?;
+            let lines = invoice.lines.into_iter().map(|line| order_line(line, 1)).collect();
+            let order = PlaceOrder {
+                order_id,
+                customer_id,
+                country: invoice.country,
+                currency: Currency::Gbp,
+                ordered_at: at,
+                lines,
+            };
+            wrap(Kind::Order, stream, at, &order)
+        }
+        InvoiceKind::Return => {
+            let return_id = ReturnId(number.to_owned());
+            let stream = return_id.stream().ok()?;
+            let lines = invoice.lines.into_iter().map(|line| order_line(line, -1)).collect();
+            let record = RecordReturn {
+                return_id,
+                customer_id,
+                country: invoice.country,
+                currency: Currency::Gbp,
+                returned_at: at,
+                lines,
+            };
+            wrap(Kind::Return, stream, at, &record)
+        }
+    }
+}
+
+fn order_line(line: Line, sign: i64) -> OrderLine {
+    OrderLine {
+        stock_code: StockCode(line.stock_code),
+        description: line.description,
+        quantity: line.quantity * sign,
+        unit_price: line.unit_price,
+    }
+}
+
+fn wrap<C: Contract>(kind: Kind, stream: StreamId, time: jiff::Timestamp, command: &C) -> Option<Message> {
+    let data = serde_json::to_string(command).ok()?;
+    let id = content_id(&["command", C::TYPE, &C::VERSION.to_string(), stream.as_str(), &data]);
+    let partition_key = stream.as_str().to_owned();
+    let envelope = Envelope {
+        correlation_id: id.clone(),
+        id,
+        source: SOURCE.to_owned(),
+        kind: C::TYPE.to_owned(),
+        subject: stream,
+        time,
+        schema: DataSchema::new(C::TYPE, C::VERSION),
+        sequence: None,
+        causation_id: None,
+        traceparent: None,
+        data: Data::Inline(RawValue::from_string(data).ok()?),
+        extensions: BTreeMap::new(),
+    };
+    Some(Message { kind, again: false, partition_key, data: serde_json::to_vec(&envelope).ok()? })
+}

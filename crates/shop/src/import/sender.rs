@@ -1,0 +1,380 @@
+use std::collections::{HashMap, HashSet};
+use std::iter::Peekable;
+use std::time::Duration;
+
+use aws_sdk_kinesis::Client;
+use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_kinesis::operation::put_records::PutRecordsOutput;
+use aws_sdk_kinesis::primitives::Blob;
+use aws_sdk_kinesis::types::PutRecordsRequestEntry;
+use tidegate::failure::chain;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+use super::message::{Kind, Message};
+use crate::problem::Problem;
+
+/// Largest record: data and partition key.
+pub(super) const RECORD_BYTES: usize = 1 << 20;
+
+/// Largest request: data and partition keys.
+const REQUEST_BYTES: usize = 5 << 20;
+
+/// Records in one request. Kinesis takes 500; smaller requests let a shard's readers start earlier and lose less to its limit of 1 MiB a second.
+const REQUEST_RECORDS: usize = 200;
+
+/// Requests under way at a time, so that the next one waits at the stream and not here.
+const CONCURRENCY: usize = 4;
+
+/// Waiting time before the first retry of refused records; it doubles up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// How long a request's records may all be refused before the import gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What became of one record.
+#[derive(Debug, PartialEq)]
+pub(super) enum Step {
+    Sent { kind: Kind, again: bool },
+    TooLarge { partition_key: String, bytes: usize },
+}
+
+/// Puts records on a stream.
+pub(super) struct Sender {
+    client: Client,
+    stream: String,
+    patience: Duration,
+}
+
+impl Sender {
+    pub(super) fn new(client: Client, stream: &str) -> Self {
+        Sender { client, stream: stream.to_owned(), patience: PATIENCE }
+    }
+
+    /// Asks for the stream, to say early and clearly that it or its endpoint is missing.
+    ///
+    /// # Errors
+    /// When there is no answer, or no such stream. A producer that may only write is let through.
+    pub(super) async fn probe(&self) -> Result<(), Problem> {
+        let answer = self.client.describe_stream_summary().stream_name(&self.stream).send().await;
+        match answer {
+            Err(error)
+                if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) =>
+            {
+                Err(Problem::new(format!("there is no stream `{}`", self.stream)))
+            }
+            Err(error) if error.as_service_error().is_none() => {
+                Err(Problem::new(format!("stream `{}`: {}", self.stream, chain(&error))))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends all messages, several requests at a time. Of one partition key there is only one record under way at a time, so that a
+    /// refused record cannot be overtaken by a later one of its key.
+    ///
+    /// # Errors
+    /// When a request fails, or its records are refused for a minute. What was sent before stays sent.
+    pub(super) async fn send(
+        &self,
+        messages: impl Iterator<Item = Message>,
+        mut on: impl FnMut(Step),
+    ) -> Result<(), Problem> {
+        let mut messages = messages.peekable();
+        let mut busy: HashSet<String> = HashSet::new();
+        let mut requests: JoinSet<Result<Vec<Message>, Problem>> = JoinSet::new();
+        loop {
+            while requests.len() < CONCURRENCY {
+                let batch = next_batch(&mut messages, &busy, &mut on);
+                if batch.is_empty() {
+                    break;
+                }
+                busy.extend(batch.iter().map(|message| message.partition_key.clone()));
+                let put =
+                    Put { client: self.client.clone(), stream: self.stream.clone(), patience: self.patience };
+                requests.spawn(put.all(batch));
+            }
+            let Some(done) = requests.join_next().await else { return Ok(()) };
+            let sent = done.map_err(|error| Problem::new(format!("a request was lost: {error}")))??;
+            for message in sent {
+                busy.remove(&message.partition_key);
+                on(Step::Sent { kind: message.kind, again: message.again });
+            }
+        }
+    }
+}
+
+/// As many messages as a request holds, up to the first whose key is under way.
+fn next_batch(
+    messages: &mut Peekable<impl Iterator<Item = Message>>,
+    busy: &HashSet<String>,
+    on: &mut impl FnMut(Step),
+) -> Vec<Message> {
+    let mut batch = Vec::new();
+    let mut keys = HashSet::new();
+    let mut bytes = 0;
+    while let Some(message) = messages.peek() {
+        let size = message.data.len() + message.partition_key.len();
+        if size > RECORD_BYTES {
+            on(Step::TooLarge { partition_key: message.partition_key.clone(), bytes: size });
+            messages.next();
+            continue;
+        }
+        let full = batch.len() == REQUEST_RECORDS || bytes + size > REQUEST_BYTES;
+        if full || busy.contains(&message.partition_key) || !keys.insert(message.partition_key.clone()) {
+            break;
+        }
+        bytes += size;
+        batch.extend(messages.next());
+    }
+    batch
+}
+
+struct Put {
+    client: Client,
+    stream: String,
+    patience: Duration,
+}
+
+impl Put {
+    /// Sends a batch until every record was taken.
+    async fn all(self, batch: Vec<Message>) -> Result<Vec<Message>, Problem> {
+        let mut waiting: Vec<usize> = (0..batch.len()).collect();
+        let mut pause = FIRST_PAUSE;
+        let mut taken_last = Instant::now();
+        loop {
+            let entries =
+                waiting.iter().filter_map(|index| batch.get(*index)).map(entry).collect::<Result<_, _>>()?;
+            let answer =
+                self.client.put_records().stream_name(&self.stream).set_records(Some(entries)).send().await;
+            let refused = match answer {
+                Ok(answer) => refused(&answer, &waiting)?,
+                Err(error) if is_throttled(&error) => Refused::all(&waiting, &error),
+                Err(error) => {
+                    return Err(Problem::new(format!("stream `{}`: {}", self.stream, chain(&error))));
+                }
+            };
+            if refused.places.is_empty() {
+                return Ok(batch);
+            }
+            if refused.places.len() < waiting.len() {
+                taken_last = Instant::now();
+                pause = FIRST_PAUSE;
+            }
+            if taken_last.elapsed() >= self.patience {
+                return Err(Problem::new(format!(
+                    "stream `{}` refused {} records for {} s: {}",
+                    self.stream,
+                    refused.places.len(),
+                    self.patience.as_secs(),
+                    refused.reason()
+                )));
+            }
+            waiting = refused.places;
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+/// The records of a request that were not taken, and why.
+struct Refused {
+    places: Vec<usize>,
+    codes: HashMap<String, usize>,
+}
+
+impl Refused {
+    fn all(waiting: &[usize], error: &impl ProvideErrorMetadata) -> Self {
+        let code = error.code().unwrap_or("unknown").to_owned();
+        Refused { places: waiting.to_vec(), codes: HashMap::from([(code, waiting.len())]) }
+    }
+
+    fn reason(&self) -> String {
+        let mut codes: Vec<&str> = self.codes.keys().map(String::as_str).collect();
+        codes.sort_unstable();
+        codes.join(", ")
+    }
+}
+
+/// The answer's records stand in the order of the request's.
+fn refused(answer: &PutRecordsOutput, waiting: &[usize]) -> Result<Refused, Problem> {
+    if answer.records().len() != waiting.len() {
+        return Err(Problem::new(format!(
+            "the stream answered for {} of {} records",
+            answer.records().len(),
+            waiting.len()
+        )));
+    }
+    let mut refused = Refused { places: Vec::new(), codes: HashMap::new() };
+    for (record, place) in answer.records().iter().zip(waiting) {
+        if let Some(code) = record.error_code() {
+            refused.places.push(*place);
+            *refused.codes.entry(code.to_owned()).or_default() += 1;
+        }
+    }
+    Ok(refused)
+}
+
+fn is_throttled<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    error.as_service_error().and_then(ProvideErrorMetadata::code).is_some_and(|code| {
+        matches!(
+            code,
+            "ProvisionedThroughputExceededException" | "ThrottlingException" | "LimitExceededException"
+        )
+    })
+}
+
+fn entry(message: &Message) -> Result<PutRecordsRequestEntry, Problem> {
+    PutRecordsRequestEntry::builder()
+        .partition_key(&message.partition_key)
+        .data(Blob::new(message.data.clone()))
+        .build()
+        .map_err(|error| Problem::new(format!("a record cannot be sent: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::connection::Connection;
+
+    fn message(key: &str, bytes: usize) -> Message {
+        Message { kind: Kind::Order, again: false, partition_key: key.to_owned(), data: vec![b'x'; bytes] }
+    }
+
+    type Answers = Arc<Mutex<dyn FnMut(&[String]) -> Vec<bool> + Send>>;
+
+    /// A stream on a free port: takes or refuses each record as the script says, given the request's partition keys.
+    async fn scripted(answers: Answers) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(answer_requests(stream, answers.clone()));
+            }
+        });
+        endpoint
+    }
+
+    async fn answer_requests(mut stream: TcpStream, answers: Answers) {
+        let mut received = Vec::new();
+        loop {
+            let Some(body) = next_body(&mut stream, &mut received).await else { return };
+            let request: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            let keys: Vec<String> = request["Records"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|record| record["PartitionKey"].as_str().unwrap().to_owned())
+                .collect();
+            let taken = (answers.lock().unwrap())(&keys);
+            let records: Vec<_> = taken
+                .iter()
+                .map(|taken| match taken {
+                    true => serde_json::json!({"SequenceNumber": "1", "ShardId": "shardId-000000000000"}),
+                    false => serde_json::json!({"ErrorCode": "ProvisionedThroughputExceededException", "ErrorMessage": "slow down"}),
+                })
+                .collect();
+            let failed = taken.iter().filter(|taken| !**taken).count();
+            let body = serde_json::json!({"FailedRecordCount": failed, "Records": records}).to_string();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.1\r\ncontent-length: {}\r\n\r\n",
+                body.len()
+            );
+            stream.write_all((head + &body).as_bytes()).await.unwrap();
+        }
+    }
+
+    async fn next_body(stream: &mut TcpStream, received: &mut Vec<u8>) -> Option<Vec<u8>> {
+        loop {
+            if let Some(end) = received.windows(4).position(|window| window == b"\r\n\r\n") {
+                let head = String::from_utf8_lossy(&received[..end]).to_ascii_lowercase();
+                let length: usize = head
+                    .lines()
+                    .find_map(|line| line.strip_prefix("content-length:"))
+                    .map(|length| length.trim().parse().unwrap())
+                    .unwrap();
+                if received.len() >= end + 4 + length {
+                    let body = received[end + 4..end + 4 + length].to_vec();
+                    received.drain(..end + 4 + length);
+                    return Some(body);
+                }
+            }
+            if stream.read_buf(received).await.ok()? == 0 {
+                return None;
+            }
+        }
+    }
+
+    async fn sender(script: impl FnMut(&[String]) -> Vec<bool> + Send + 'static) -> Sender {
+        let endpoint = scripted(Arc::new(Mutex::new(script))).await;
+        Sender::new(Connection::to(&endpoint).kinesis(), "orders")
+    }
+
+    #[tokio::test]
+    async fn only_refused_records_are_sent_again_and_a_key_is_never_overtaken() {
+        let requests: Arc<Mutex<Vec<Vec<String>>>> = Arc::default();
+        let seen = requests.clone();
+        let mut round = 0;
+        let sender = sender(move |keys| {
+            seen.lock().unwrap().push(keys.to_vec());
+            round += 1;
+            keys.iter().map(|key| round > 2 || key != "b").collect()
+        })
+        .await;
+        let mut sent = 0;
+        let messages = ["a", "b", "c", "b", "d"].map(|key| message(key, 10));
+        sender
+            .send(messages.into_iter(), |step| sent += usize::from(matches!(step, Step::Sent { .. })))
+            .await
+            .unwrap();
+        assert_eq!(sent, 5);
+        let requests = requests.lock().unwrap().clone();
+        assert_eq!(requests, [vec!["a", "b", "c"], vec!["b"], vec!["b"], vec!["b", "d"]]);
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_takes_nothing_is_given_up_with_its_reason() {
+        let mut sender = sender(|keys| vec![false; keys.len()]).await;
+        sender.patience = Duration::from_millis(200);
+        let problem = sender.send([message("a", 1)].into_iter(), |_| ()).await.unwrap_err().to_string();
+        assert!(
+            problem.contains("refused 1 records") && problem.contains("ProvisionedThroughputExceeded"),
+            "{problem}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_record_too_large_is_reported_and_the_others_are_sent() {
+        let sender = sender(|keys| vec![true; keys.len()]).await;
+        let mut steps = Vec::new();
+        let messages = [message("a", 1), message("large", RECORD_BYTES), message("fits", RECORD_BYTES - 4)];
+        sender.send(messages.into_iter(), |step| steps.push(step)).await.unwrap();
+        assert_eq!(steps.len(), 3);
+        assert_eq!(steps[0], Step::TooLarge { partition_key: "large".to_owned(), bytes: RECORD_BYTES + 5 });
+    }
+
+    #[test]
+    fn a_request_stays_within_the_limits_of_the_stream() {
+        let large = (0..12).map(|number| message(&number.to_string(), 1_000_000));
+        let small = (100..900).map(|number| message(&number.to_string(), 10));
+        let mut messages = large.chain(small).peekable();
+        let mut total = 0;
+        loop {
+            let batch = next_batch(&mut messages, &HashSet::new(), &mut |_| ());
+            if batch.is_empty() {
+                break;
+            }
+            let bytes: usize =
+                batch.iter().map(|message| message.data.len() + message.partition_key.len()).sum();
+            assert!(batch.len() <= 500 && bytes <= 5 * 1024 * 1024, "{} records, {bytes} bytes", batch.len());
+            total += batch.len();
+        }
+        assert_eq!(total, 812);
+    }
+}

@@ -1,0 +1,7 @@
+//! The online-retail file: a CSV, plain or gzip, one line per line of an invoice.
+
+mod lines;
+mod row;
+
+pub(crate) use lines::Lines;
+pub(crate) use row::{COLUMNS, Row};

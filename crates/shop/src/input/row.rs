@@ -1,0 +1,121 @@
+use std::borrow::Cow;
+
+/// The header of an online-retail file.
+pub(crate) const COLUMNS: [&str; 8] = [
+    "InvoiceNo",
+    "StockCode",
+    "Description",
+    "Quantity",
+    "InvoiceDate",
+    "UnitPrice",
+    "CustomerID",
+    "Country",
+];
+
+/// One line taken apart into its eight columns, as written.
+pub(crate) struct Row<'a> {
+    /// Number of the invoice.
+    pub(crate) invoice: Cow<'a, str>,
+    /// Product.
+    pub(crate) stock_code: Cow<'a, str>,
+    /// What the shop calls it.
+    pub(crate) description: Cow<'a, str>,
+    /// Units.
+    pub(crate) quantity: Cow<'a, str>,
+    /// RFC 3339.
+    pub(crate) date: Cow<'a, str>,
+    /// Of one unit, in pounds.
+    pub(crate) price: Cow<'a, str>,
+    /// Empty for guests.
+    pub(crate) customer: Cow<'a, str>,
+    /// English name.
+    pub(crate) country: Cow<'a, str>,
+}
+
+impl<'a> Row<'a> {
+    /// Takes a line apart by RFC 4180. None when it is not UTF-8, its quotes do not fit, or it has not eight columns.
+    pub(crate) fn split(line: &'a [u8]) -> Option<Self> {
+        let mut rest = Some(std::str::from_utf8(line).ok()?);
+        let mut column = || {
+            let (column, behind) = first_column(rest?)?;
+            rest = behind;
+            Some(column)
+        };
+        let row = Row {
+            invoice: column()?,
+            stock_code: column()?,
+            description: column()?,
+            quantity: column()?,
+            date: column()?,
+            price: column()?,
+            customer: column()?,
+            country: column()?,
+        };
+        rest.is_none().then_some(row)
+    }
+
+    /// All columns in the order of [`COLUMNS`].
+    pub(crate) fn columns(&self) -> [&str; 8] {
+        [
+            &self.invoice,
+            &self.stock_code,
+            &self.description,
+            &self.quantity,
+            &self.date,
+            &self.price,
+            &self.customer,
+            &self.country,
+        ]
+    }
+}
+
+/// The first column, and what is behind its comma if there is one.
+fn first_column(text: &str) -> Option<(Cow<'_, str>, Option<&str>)> {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let (column, behind) = match text.split_once(',') {
+            Some((column, behind)) => (column, Some(behind)),
+            None => (text, None),
+        };
+        return (!column.contains('"')).then_some((Cow::Borrowed(column), behind));
+    };
+    let mut column = Cow::Borrowed("");
+    let mut rest = quoted;
+    loop {
+        let (part, behind) = rest.split_once('"')?;
+        column += part;
+        if let Some(more) = behind.strip_prefix('"') {
+            column += "\"";
+            rest = more;
+        } else if behind.is_empty() {
+            return Some((column, None));
+        } else {
+            return Some((column, Some(behind.strip_prefix(',')?)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoted_columns_keep_commas_and_quotes() {
+        let row = Row::split(br#"1,2,"a ""b"", c",4,5,6,,"""""#).unwrap();
+        assert_eq!(row.columns(), ["1", "2", r#"a "b", c"#, "4", "5", "6", "", "\""]);
+    }
+
+    #[test]
+    fn a_line_that_does_not_fit_is_no_row() {
+        for line in [
+            &b"1,2,3,4,5,6,7"[..],
+            b"1,2,3,4,5,6,7,8,9",
+            br#"1,2,"3,4,5,6,7,8"#,
+            br#"1,2,"3"x,4,5,6,7,8"#,
+            br#"1,2,3"x,4,5,6,7,8"#,
+            b"1,2,\xff,4,5,6,7,8",
+            b"",
+        ] {
+            assert!(Row::split(line).is_none(), "{}", String::from_utf8_lossy(line));
+        }
+    }
+}

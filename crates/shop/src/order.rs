@@ -1,0 +1,103 @@
+//! `shop order show`: one order or return, as the read model has it.
+
+use std::process::ExitCode;
+
+use comfy_table::{Table, presets};
+
+use crate::amount::{count, money};
+use crate::connection::Connection;
+use crate::problem::Problem;
+use crate::read_model::{OrderRow, read_order};
+use crate::{cli, output};
+
+/// Shows an order or a return.
+///
+/// # Errors
+/// When the read model cannot be read, or has neither.
+pub(crate) async fn show(options: &cli::OrderShow) -> Result<ExitCode, Problem> {
+    let connection = Connection::open(&options.place).await?;
+    let client = connection.dynamodb();
+    for stream in streams(&options.id) {
+        let row = read_order(&client, &options.order_view_table, &stream)
+            .await
+            .map_err(|problem| connection.explain(problem))?;
+        if let Some(row) = row {
+            if options.json {
+                output::json(&row)?;
+            } else {
+                output::line(&table(&row))?;
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
+    Err(Problem::new(format!(
+        "there is no order and no return `{}` in table `{}`",
+        options.id, options.order_view_table
+    )))
+}
+
+/// The streams that an id may mean: an order's number, a return's, or a stream.
+fn streams(id: &str) -> Vec<String> {
+    if id.contains('#') {
+        return vec![id.to_owned()];
+    }
+    let kinds = [events::OrderId::STREAM_KIND, events::ReturnId::STREAM_KIND];
+    let mut streams: Vec<String> = kinds.iter().map(|kind| format!("{kind}#{id}")).collect();
+    if id.starts_with('C') {
+        streams.reverse();
+    }
+    streams
+}
+
+fn table(row: &OrderRow) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    let or_none = |text: &Option<String>, none: &str| text.clone().unwrap_or_else(|| none.to_owned());
+    let currency = row.currency.as_deref().unwrap_or_default();
+    let mut fields = vec![
+        ("stream", row.stream.clone()),
+        ("status", row.status.clone()),
+        ("customer", or_none(&row.customer, "guest")),
+        ("country", or_none(&row.country, "-")),
+        ("at", or_none(&row.at, "-")),
+    ];
+    let numbers = [("lines", row.lines), ("units", row.units)];
+    fields.extend(numbers.into_iter().filter_map(|(name, number)| Some((name, count(number?)))));
+    fields.extend(row.total.map(|total| ("total", format!("{} {currency}", money(total)))));
+    if row.rejections > 0 {
+        fields.push(("rejections", count(row.rejections)));
+    }
+    fields.extend(row.reasons.iter().map(|reason| ("reason", reason.clone())));
+    if let (Some(arrived), Some(applied)) = (row.arrived_at, row.applied_at) {
+        fields.push(("took", format!("{} ms from the stream to here", count(applied - arrived))));
+    }
+    for (name, value) in fields {
+        table.add_row([name.to_owned(), value]);
+    }
+    table.trim_fmt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_may_mean_an_order_or_a_return() {
+        assert_eq!(streams("536365"), ["order#536365", "return#536365"]);
+        assert_eq!(streams("C536379"), ["return#C536379", "order#C536379"]);
+        assert_eq!(streams("order#1"), ["order#1"]);
+    }
+
+    #[test]
+    fn a_rejected_order_shows_its_reasons() {
+        let row = OrderRow {
+            stream: "order#1".to_owned(),
+            status: "rejected".to_owned(),
+            reasons: vec!["line 1 (A): quantity 0 is not positive".to_owned()],
+            rejections: 1,
+            ..OrderRow::default()
+        };
+        let shown = table(&row);
+        assert!(shown.contains("rejected") && shown.contains("quantity 0 is not positive"), "{shown}");
+    }
+}

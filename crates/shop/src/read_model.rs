@@ -1,0 +1,217 @@
+//! The read models of `order-projection`, as stored.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::types::AttributeValue;
+use events::view::{Dimension, order_view, sales};
+use serde::Serialize;
+use tidegate::failure::chain;
+
+use crate::problem::Problem;
+
+type Item = HashMap<String, AttributeValue>;
+
+/// Sums of one key. Units and minor units; wider than what is stored, so that sums over slices cannot overflow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Totals {
+    /// Placed orders.
+    pub(crate) orders: i128,
+    /// Their units.
+    pub(crate) units: i128,
+    /// Their value.
+    pub(crate) revenue: i128,
+    /// Recorded returns.
+    pub(crate) returns: i128,
+    /// Their units.
+    pub(crate) returned_units: i128,
+    /// Their value.
+    pub(crate) refunded: i128,
+}
+
+impl Totals {
+    /// Adds another part of the same sums.
+    pub(crate) fn add(&mut self, other: &Totals) {
+        self.orders += other.orders;
+        self.units += other.units;
+        self.revenue += other.revenue;
+        self.returns += other.returns;
+        self.returned_units += other.returned_units;
+        self.refunded += other.refunded;
+    }
+}
+
+/// Totals by dimension and key.
+pub(crate) type SalesByKey = BTreeMap<(Dimension, String), Totals>;
+
+/// The table of sales.
+#[derive(Debug, Default)]
+pub(crate) struct Sales {
+    /// Summed over the slices.
+    pub(crate) totals: SalesByKey,
+    /// Keys of rows that belong to no dimension.
+    pub(crate) foreign: Vec<String>,
+}
+
+/// One order or return.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct OrderRow {
+    /// `order#536365`.
+    pub(crate) stream: String,
+    /// `placed`, `recorded` or `rejected`.
+    pub(crate) status: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) customer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) country: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) units: Option<i128>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) total: Option<i128>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) currency: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) lines: Option<i128>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) reasons: Vec<String>,
+    pub(crate) rejections: i128,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) arrived_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) applied_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<i128>,
+}
+
+/// Reads the table of sales.
+///
+/// # Errors
+/// When it cannot be read, or a row has no readable number where one belongs.
+pub(crate) async fn read_sales(client: &Client, table: &str) -> Result<Sales, Problem> {
+    let mut read = Sales::default();
+    for item in scan(client, table).await? {
+        let row_key = text(&item, sales::KEY).unwrap_or_default();
+        let Some((dimension, key)) = Dimension::split_row_key(&row_key) else {
+            read.foreign.push(row_key);
+            continue;
+        };
+        let count = |name: &str| {
+            number(&item, name)
+                .map_err(|problem| Problem::new(format!("table `{table}`, row `{row_key}`: {problem}")))
+        };
+        let slice = Totals {
+            orders: count(sales::ORDERS)?.unwrap_or(0),
+            units: count(sales::UNITS)?.unwrap_or(0),
+            revenue: count(sales::REVENUE)?.unwrap_or(0),
+            returns: count(sales::RETURNS)?.unwrap_or(0),
+            returned_units: count(sales::RETURNED_UNITS)?.unwrap_or(0),
+            refunded: count(sales::REFUNDED)?.unwrap_or(0),
+        };
+        read.totals.entry((dimension, key.to_owned())).or_default().add(&slice);
+    }
+    read.foreign.sort();
+    Ok(read)
+}
+
+/// Reads the table of orders and returns, by stream.
+///
+/// # Errors
+/// As [`read_sales`].
+pub(crate) async fn read_orders(client: &Client, table: &str) -> Result<BTreeMap<String, OrderRow>, Problem> {
+    scan(client, table)
+        .await?
+        .iter()
+        .map(|item| order_row(table, item).map(|row| (row.stream.clone(), row)))
+        .collect()
+}
+
+/// Reads the row of one stream.
+///
+/// # Errors
+/// As [`read_sales`].
+pub(crate) async fn read_order(
+    client: &Client,
+    table: &str,
+    stream: &str,
+) -> Result<Option<OrderRow>, Problem> {
+    let answer = client
+        .get_item()
+        .table_name(table)
+        .key(order_view::STREAM, AttributeValue::S(stream.to_owned()))
+        .consistent_read(true)
+        .send()
+        .await
+        .map_err(|error| unreadable(table, &error))?;
+    answer.item.map(|item| order_row(table, &item)).transpose()
+}
+
+async fn scan(client: &Client, table: &str) -> Result<Vec<Item>, Problem> {
+    let mut pages = client.scan().table_name(table).consistent_read(true).into_paginator().items().send();
+    let mut items = Vec::new();
+    while let Some(item) = pages.next().await {
+        items.push(item.map_err(|error| unreadable(table, &error))?);
+    }
+    Ok(items)
+}
+
+fn unreadable<E, R>(table: &str, error: &SdkError<E, R>) -> Problem
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug,
+{
+    let service = error.as_service_error();
+    if service.and_then(ProvideErrorMetadata::code) == Some("ResourceNotFoundException") {
+        return Problem::new(format!("there is no table `{table}`"));
+    }
+    Problem::new(format!("table `{table}`: {}", chain(error)))
+}
+
+fn order_row(table: &str, item: &Item) -> Result<OrderRow, Problem> {
+    let stream = text(item, order_view::STREAM).unwrap_or_default();
+    let count = |name: &str| {
+        number(item, name)
+            .map_err(|problem| Problem::new(format!("table `{table}`, row `{stream}`: {problem}")))
+    };
+    let milliseconds =
+        |name: &str| count(name).map(|number| number.and_then(|number| i64::try_from(number).ok()));
+    let reasons = match item.get(order_view::REASONS) {
+        Some(AttributeValue::L(reasons)) => {
+            reasons.iter().filter_map(|reason| reason.as_s().ok()).cloned().collect()
+        }
+        _ => Vec::new(),
+    };
+    Ok(OrderRow {
+        status: text(item, order_view::STATUS).unwrap_or_default(),
+        customer: text(item, order_view::CUSTOMER),
+        country: text(item, order_view::COUNTRY),
+        at: text(item, order_view::AT),
+        units: count(order_view::UNITS)?,
+        total: count(order_view::TOTAL)?,
+        currency: text(item, order_view::CURRENCY),
+        lines: count(order_view::LINES)?,
+        reasons,
+        rejections: count(order_view::REJECTIONS)?.unwrap_or(0),
+        arrived_at: milliseconds(order_view::ARRIVED_AT)?,
+        applied_at: milliseconds(order_view::APPLIED_AT)?,
+        version: count(order_view::VERSION)?,
+        stream,
+    })
+}
+
+fn text(item: &Item, name: &str) -> Option<String> {
+    item.get(name)?.as_s().ok().cloned()
+}
+
+/// The number under a name; none when there is nothing.
+fn number(item: &Item, name: &str) -> Result<Option<i128>, String> {
+    match item.get(name) {
+        None => Ok(None),
+        Some(AttributeValue::N(digits)) => {
+            digits.parse().map(Some).map_err(|_| format!("`{name}` is {digits}, which is no integer"))
+        }
+        Some(_) => Err(format!("`{name}` is no number")),
+    }
+}

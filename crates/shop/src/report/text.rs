@@ -1,0 +1,102 @@
+use comfy_table::Cell;
+
+use super::figures::Figures;
+use crate::amount::count;
+use crate::table::{right, table};
+
+/// The report for people, within 80 columns.
+pub(super) fn text(figures: &Figures) -> String {
+    let mut parts = vec![summary(figures), functions(figures)];
+    let requests = requests(figures);
+    if !requests.is_empty() {
+        parts.push(requests);
+    }
+    parts.join("\n\n")
+}
+
+fn summary(figures: &Figures) -> String {
+    let rate = figures.deliveries_per_second.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.0}"));
+    let seconds = figures.seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1}"));
+    let milliseconds = |value: Option<i64>| value.map_or_else(|| "-".to_owned(), count);
+    let duplicates: u64 = figures.functions.values().map(|function| function.duplicates).sum();
+    let mut dead_letters = count(figures.dead_letters_total);
+    let queues: Vec<String> = figures
+        .dead_letters
+        .iter()
+        .filter(|(_, letters)| **letters > 0)
+        .map(|(queue, letters)| format!("{queue} {}", count(*letters)))
+        .collect();
+    if !queues.is_empty() {
+        dead_letters.push_str(&format!(" ({})", queues.join(", ")));
+    }
+    let emulator = figures.emulator.as_deref().unwrap_or("emulator");
+    let emulator_cpu = figures
+        .cpu_seconds
+        .emulator
+        .map_or_else(|| "not known".to_owned(), |seconds| format!("{seconds:.1} s"));
+    let writes = figures.writes_per_order.map_or_else(|| "-".to_owned(), |writes| format!("{writes:.2}"));
+    let lines = [
+        (
+            "orders",
+            format!("{} placed, {} rejected", count(figures.orders_placed), count(figures.orders_rejected)),
+        ),
+        (
+            "returns",
+            format!(
+                "{} recorded, {} rejected",
+                count(figures.returns_recorded),
+                count(figures.returns_rejected)
+            ),
+        ),
+        ("e-mails", count(figures.emails)),
+        ("duplicates", format!("{} suppressed", count(duplicates))),
+        ("dead letters", dead_letters),
+        ("deliveries", format!("{} in {seconds} s, {rate}/s", count(figures.deliveries))),
+        (
+            "stream to view",
+            format!("p50 {} ms, p99 {} ms", milliseconds(figures.p50_ms), milliseconds(figures.p99_ms)),
+        ),
+        ("order-processor", format!("{writes} successful writes per order")),
+        (
+            "CPU time",
+            format!(
+                "{emulator} {emulator_cpu}, engine {:.1} s, functions {:.1} s",
+                figures.cpu_seconds.engine, figures.cpu_seconds.functions
+            ),
+        ),
+    ];
+    let lines: Vec<String> = lines.into_iter().map(|(name, value)| format!("{name:<16} {value}")).collect();
+    lines.join("\n")
+}
+
+fn functions(figures: &Figures) -> String {
+    let mut table = table(["function", "applied", "dupl.", "filt.", "failed", "dead", "CPU s", "peak MB"]);
+    for (name, function) in &figures.functions {
+        let numbers = [
+            count(function.applied),
+            count(function.duplicates),
+            count(function.filtered),
+            count(function.failed),
+            count(function.dead_lettered),
+            format!("{:.1}", function.cpu_seconds),
+            format!("{}.{}", function.peak_rss_bytes / 1_000_000, function.peak_rss_bytes / 100_000 % 10),
+        ];
+        table.add_row(std::iter::once(Cell::new(name)).chain(numbers.into_iter().map(right)));
+    }
+    table.trim_fmt()
+}
+
+fn requests(figures: &Figures) -> String {
+    let mut table = table(["function", "DynamoDB request", "calls", "successful", "per order"]);
+    let mut rows = 0;
+    for (name, function) in &figures.functions {
+        for (operation, requests) in &function.dynamodb {
+            let per_order = requests.per_order.map_or_else(|| "-".to_owned(), |calls| format!("{calls:.2}"));
+            let numbers = [count(requests.calls), count(requests.ok), per_order];
+            let names = [Cell::new(name), Cell::new(operation)];
+            table.add_row(names.into_iter().chain(numbers.into_iter().map(right)));
+            rows += 1;
+        }
+    }
+    if rows == 0 { String::new() } else { table.trim_fmt() }
+}

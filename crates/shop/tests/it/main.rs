@@ -1,0 +1,8 @@
+//! The command as a whole, against a live emulator and without one.
+
+// Clippy exempts test functions, not the functions they share.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
+
+mod emulator;
+mod misuse;
+mod run;

@@ -1,0 +1,64 @@
+use std::net::TcpListener;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+/// The command, away from any local system and any account.
+fn shop(arguments: &[&str], endpoint: Option<&str>) -> Output {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_shop"));
+    command.args(arguments).current_dir(directory.path()).env_clear();
+    if let Some(endpoint) = endpoint {
+        command.env("AWS_ENDPOINT_URL", endpoint);
+    }
+    command.output().unwrap()
+}
+
+/// Asserts one line on standard error, nothing on standard output, and the exit code.
+fn said(output: &Output, code: i32) -> String {
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
+    text
+}
+
+#[test]
+fn misuse_exits_with_2_and_one_line() {
+    for arguments in [&["frobnicate"][..], &[], &["import", "online-retail"], &["sales", "--by", "moon"]] {
+        said(&shop(arguments, None), 2);
+    }
+}
+
+#[test]
+fn help_is_no_misuse() {
+    let output = shop(&["--help"], None);
+    assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("import"));
+}
+
+#[test]
+fn a_file_that_is_missing_or_none_of_ours_exits_with_1_and_one_line() {
+    assert!(
+        said(&shop(&["import", "online-retail", "none.csv"], None), 1).contains("none.csv cannot be read")
+    );
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, [0x1f, 0x8b, 1, 2, 3]).unwrap();
+    said(&shop(&["check", file.path().to_str().unwrap()], None), 1);
+}
+
+#[test]
+fn without_a_system_it_says_how_to_start_one() {
+    assert!(said(&shop(&["sales", "--by", "day"], None), 1).contains("tidegate local up"));
+}
+
+#[test]
+fn an_endpoint_that_does_not_answer_is_said_within_seconds() {
+    let started = Instant::now();
+    let text = said(&shop(&["sales", "--by", "day"], Some("http://127.0.0.1:1")), 1);
+    assert!(text.contains("nothing answers at http://127.0.0.1:1"), "{text}");
+
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let text = said(&shop(&["order", "show", "1"], Some(&endpoint)), 1);
+    assert!(text.contains("no answer in 5 s"), "{text}");
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+}

@@ -1,0 +1,179 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_kinesis::types::ShardIteratorType;
+use serde_json::Value;
+
+use crate::emulator::Emulator;
+
+const FILE: &str = "\
+InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country
+536365,85123A,LAMP,6,2010-12-01T08:26:00Z,2.55,17850,United Kingdom
+536366,22633,WARMER,1,2010-12-01T08:28:00Z,1.85,,France
+C536379,85123A,LAMP,-1,2010-12-02T09:41:00Z,2.55,17850,United Kingdom
+536367,22633,WARMER,0,2010-12-01T08:28:00Z,1.85,,France
+A563185,B,Adjust bad debt,1,2011-08-12T14:50:00Z,11062.06,,United Kingdom
+";
+
+fn shop(emulator: &Emulator, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_shop"))
+        .args(arguments)
+        .env("AWS_ENDPOINT_URL", &emulator.endpoint)
+        .output()
+        .unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+        panic!(
+            "{error}: {}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        )
+    })
+}
+
+fn file(directory: &Path) -> PathBuf {
+    let file = directory.join("retail.csv");
+    std::fs::write(&file, FILE).unwrap();
+    file
+}
+
+async fn records(emulator: &Emulator) -> Vec<Vec<u8>> {
+    let mut iterator = emulator
+        .kinesis
+        .get_shard_iterator()
+        .stream_name("orders")
+        .shard_id("shardId-000000000000")
+        .shard_iterator_type(ShardIteratorType::TrimHorizon)
+        .send()
+        .await
+        .unwrap()
+        .shard_iterator;
+    let mut records = Vec::new();
+    loop {
+        let page = emulator.kinesis.get_records().set_shard_iterator(iterator).send().await.unwrap();
+        if page.records.is_empty() {
+            return records;
+        }
+        records.extend(page.records.into_iter().map(|record| record.data.into_inner()));
+        iterator = page.next_shard_iterator;
+    }
+}
+
+async fn put(emulator: &Emulator, table: &str, item: &[(&str, AttributeValue)]) {
+    let item = item.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    emulator.dynamodb.put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
+}
+
+fn s(text: &str) -> AttributeValue {
+    AttributeValue::S(text.to_owned())
+}
+
+fn n(number: i64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+#[tokio::test]
+async fn an_import_reaches_the_stream_and_repeats_what_it_is_told_to_repeat() {
+    let Some(emulator) = Emulator::start().await else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let file = file(directory.path());
+    let path = file.to_str().unwrap();
+    let output = shop(&emulator, &["import", "online-retail", path, "--resend-every", "2", "--json"]);
+    let summary = json(&output);
+    assert!(output.status.success());
+    let counts = ["orders", "returns", "raw_lines", "resent", "resent_raw_lines", "not_sent"]
+        .map(|name| summary[name].as_u64().unwrap());
+    assert_eq!(counts, [3, 1, 1, 2, 0, 0]);
+    let mut times: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+    for record in records(&emulator).await {
+        *times.entry(record).or_default() += 1;
+    }
+    assert_eq!(times.len(), 5);
+    assert_eq!(times.values().sum::<usize>(), 7);
+    assert!(times.contains_key(FILE.lines().last().unwrap().as_bytes()));
+
+    // A second run sends the same bytes, ids included.
+    assert!(shop(&emulator, &["import", "online-retail", path]).status.success());
+    let again = records(&emulator).await;
+    assert_eq!(again.len(), 12);
+    assert!(again.iter().all(|record| times.contains_key(record)));
+
+    let unknown = shop(&emulator, &["import", "online-retail", path, "--stream", "none"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("there is no stream `none`"));
+}
+
+#[tokio::test]
+async fn read_models_are_shown_summed_and_checked() {
+    let Some(emulator) = Emulator::start().await else { return };
+    for (stream, status, units, total) in [
+        ("order#536365", "placed", 6, 1530),
+        ("order#536366", "placed", 1, 185),
+        ("return#C536379", "recorded", 1, 255),
+    ] {
+        let row = [
+            ("stream", s(stream)),
+            ("status", s(status)),
+            ("units", n(units)),
+            ("total", n(total)),
+            ("lines", n(1)),
+            ("version", n(1)),
+        ];
+        put(&emulator, "order-view", &row).await;
+    }
+    put(
+        &emulator,
+        "order-view",
+        &[("stream", s("order#536367")), ("status", s("rejected")), ("rejections", n(1))],
+    )
+    .await;
+    let sales = |key: &'static str, slice, numbers: [i64; 6]| {
+        let names = ["orders", "units", "revenue", "returns", "returned_units", "refunded"];
+        let mut row = vec![("key", s(key)), ("slice", n(slice))];
+        row.extend(names.into_iter().zip(numbers.map(n)));
+        row
+    };
+    for row in [
+        sales("day#2010-12-01", 0, [1, 6, 1530, 0, 0, 0]),
+        sales("day#2010-12-01", 3, [1, 1, 185, 0, 0, 0]),
+        sales("day#2010-12-02", 1, [0, 0, 0, 1, 1, 255]),
+        sales("country#United Kingdom", 0, [1, 6, 1530, 1, 1, 255]),
+        sales("country#France", 0, [1, 1, 185, 0, 0, 0]),
+        sales("product#85123A", 0, [1, 6, 1530, 1, 1, 255]),
+        sales("product#22633", 0, [1, 1, 185, 0, 0, 0]),
+        sales("customer#17850", 0, [1, 6, 1530, 1, 1, 255]),
+    ] {
+        put(&emulator, "sales", &row).await;
+    }
+
+    let days = json(&shop(&emulator, &["sales", "--by", "day", "--json"]));
+    assert_eq!(
+        days,
+        serde_json::json!([
+            {"key": "2010-12-01", "orders": 2, "units": 7, "revenue": 1715, "returns": 0, "returned_units": 0, "refunded": 0},
+            {"key": "2010-12-02", "orders": 0, "units": 0, "revenue": 0, "returns": 1, "returned_units": 1, "refunded": 255},
+        ])
+    );
+    let order = json(&shop(&emulator, &["order", "show", "C536379", "--json"]));
+    assert_eq!((&order["status"], &order["total"]), (&Value::from("recorded"), &Value::from(255)));
+    let unknown = shop(&emulator, &["order", "show", "1"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("there is no order and no return `1`"));
+
+    let directory = tempfile::tempdir().unwrap();
+    let file = file(directory.path());
+    let path = file.to_str().unwrap();
+    let equal = shop(&emulator, &["check", path, "--json"]);
+    assert!(equal.status.success(), "{}", String::from_utf8_lossy(&equal.stdout));
+    assert_eq!(json(&equal)["equal"], true);
+
+    put(&emulator, "sales", &sales("day#2010-12-01", 3, [1, 1, 186, 0, 0, 0])).await;
+    let differs = shop(&emulator, &["check", path]);
+    let text = String::from_utf8_lossy(&differs.stdout).into_owned();
+    assert_eq!(differs.status.code(), Some(1), "{text}");
+    assert!(text.contains("2010-12-01  revenue: expected 1715, found 1716"), "{text}");
+}

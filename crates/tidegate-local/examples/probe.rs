@@ -1,0 +1,94 @@
+//! A Lambda function for the engine's own tests: its payload says what it does, e.g. `{"do": "exit", "status": 3}`.
+
+#![expect(clippy::indexing_slicing, reason = "a member that a JSON value lacks is null")]
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::{Value, json};
+use tidegate_local::clients::Clients;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    match std::env::var("PROBE_INIT").as_deref() {
+        Ok("exit") => std::process::exit(7),
+        Ok("hang") => std::future::pending().await,
+        _ => {}
+    }
+    lambda_runtime::run(service_fn(handle)).await
+}
+
+async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
+    let (payload, context) = event.into_parts();
+    match payload["do"].as_str() {
+        Some("error") => Err(payload["message"].as_str().unwrap_or("asked to fail").into()),
+        Some("panic") => panic_as_asked(),
+        Some("exit") => std::process::exit(i32::try_from(payload["status"].as_i64().unwrap_or(0))?),
+        Some("hang") => {
+            if let Some(file) = payload["mark"].as_str() {
+                std::fs::write(file, std::process::id().to_string())?;
+            }
+            std::future::pending().await
+        }
+        Some("sleep") => {
+            tokio::time::sleep(Duration::from_millis(payload["ms"].as_u64().unwrap_or(0))).await;
+            Ok(json!({ "pid": std::process::id() }))
+        }
+        Some("answer") => {
+            Ok(Value::String("x".repeat(usize::try_from(payload["bytes"].as_u64().unwrap_or(0))?)))
+        }
+        Some("print") => {
+            let mut out = std::io::stdout().lock();
+            for line in payload["lines"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+                writeln!(out, "{line}")?;
+            }
+            Ok(Value::Null)
+        }
+        Some("call") => call_aws(&payload).await,
+        _ => {
+            let custom = context.client_context.as_ref().map(|client| client.custom.clone());
+            let remaining = context.deadline().duration_since(std::time::SystemTime::now())?;
+            Ok(json!({
+                "event": payload,
+                "pid": std::process::id(),
+                "request_id": context.request_id,
+                "arn": context.invoked_function_arn,
+                "trace": context.xray_trace_id,
+                "remaining_ms": u64::try_from(remaining.as_millis())?,
+                "custom": custom,
+                "environment": std::env::vars().collect::<std::collections::BTreeMap<_, _>>(),
+            }))
+        }
+    }
+}
+
+#[expect(clippy::panic, reason = "what happens at a panic is what is tested")]
+fn panic_as_asked() -> ! {
+    panic!("asked to panic")
+}
+
+/// One call of several protocols, and a conditional write that fails the second time.
+async fn call_aws(payload: &Value) -> Result<Value, Error> {
+    let clients = Clients::new(&std::env::var("AWS_ENDPOINT_URL")?);
+    let table = payload["table"].as_str().unwrap_or_default();
+    let mut results = Vec::new();
+    for _ in 0..2 {
+        let put = clients
+            .dynamodb
+            .put_item()
+            .table_name(table)
+            .item("key", aws_sdk_dynamodb::types::AttributeValue::S("1".into()));
+        let put =
+            put.condition_expression("attribute_not_exists(#key)").expression_attribute_names("#key", "key");
+        results.push(put.send().await.is_ok());
+    }
+    let bucket = payload["bucket"].as_str().unwrap_or_default();
+    let body = vec![7_u8; 2 << 20].into();
+    clients.s3.put_object().bucket(bucket).key("large/one").body(body).send().await?;
+    let object = clients.s3.get_object().bucket(bucket).key("large/one").send().await?;
+    let bytes = object.body.collect().await?.into_bytes();
+    clients.ses.verify_email_identity().email_address("a@example.com").send().await?;
+    clients.events.list_event_buses().send().await?;
+    Ok(json!({ "puts": results, "object": bytes.len() }))
+}

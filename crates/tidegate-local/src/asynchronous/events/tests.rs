@@ -1,0 +1,165 @@
+use serde_json::Value;
+
+use super::*;
+
+const START: Moment = Moment::from_millis(1_700_000_000_000);
+
+struct Bench {
+    events: Events,
+    now: Moment,
+}
+
+fn settings() -> AsynchronousSettings {
+    AsynchronousSettings {
+        has_destination: true,
+        hidden: Duration::from_secs(100_000),
+        ..AsynchronousSettings::of(None, "arn:f", 2, 1.0)
+    }
+}
+
+impl Bench {
+    fn new(settings: AsynchronousSettings) -> Self {
+        Self { events: Events::new(settings), now: START }
+    }
+
+    fn step(&mut self, input: Input) -> Vec<Action> {
+        self.events.handle(input, self.now).unwrap()
+    }
+
+    fn accept(&mut self, event: u64) -> Vec<Action> {
+        let content = Event { accepted: self.now, payload: Bytes::from_static(b"{\"n\":1}") };
+        self.step(Input::Accepted { event, content })
+    }
+
+    fn answer(&mut self, event: u64, result: InvocationResult) -> Vec<Action> {
+        self.step(Input::Answered { event, answer: Answer { request_id: "r".to_owned(), result } })
+    }
+
+    fn wait(&mut self, seconds: u64) -> Vec<Action> {
+        self.now = self.now.after(Duration::from_secs(seconds));
+        self.step(Input::TimerDue)
+    }
+}
+
+fn error() -> InvocationResult {
+    InvocationResult::FunctionError(Bytes::from_static(b"{\"errorType\":\"Boom\"}"))
+}
+
+fn is_invoked(actions: &[Action], event: u64) -> bool {
+    actions.iter().any(|action| matches!(action, Action::Invoke { event: of, .. } if *of == event))
+}
+
+fn handed_over(actions: &[Action]) -> Value {
+    actions
+        .iter()
+        .find_map(|action| match action {
+            Action::HandOver { body, .. } => serde_json::from_str(body).ok(),
+            _ => None,
+        })
+        .unwrap()
+}
+
+#[test]
+fn an_event_that_succeeded_is_finished() {
+    let mut bench = Bench::new(settings());
+    assert!(is_invoked(&bench.accept(1), 1));
+    assert!(bench.answer(1, InvocationResult::Success(Bytes::new())).contains(&Action::Finish { event: 1 }));
+    assert!(bench.events.is_idle());
+}
+
+#[test]
+fn function_errors_are_retried_after_one_and_two_minutes_and_then_handed_over() {
+    let mut bench = Bench::new(settings());
+    bench.accept(1);
+    bench.answer(1, error());
+    assert!(!is_invoked(&bench.wait(59), 1));
+    assert!(is_invoked(&bench.wait(1), 1));
+    bench.answer(1, error());
+    assert!(!is_invoked(&bench.wait(119), 1));
+    assert!(is_invoked(&bench.wait(1), 1));
+    let actions = bench.answer(1, error());
+    let body = handed_over(&actions);
+    assert_eq!(body["requestContext"]["condition"], "RetriesExhausted");
+    assert_eq!(body["requestContext"]["approximateInvokeCount"], 3);
+    assert_eq!(body["requestPayload"]["n"], 1);
+    assert!(!actions.contains(&Action::Finish { event: 1 }), "finished before it had arrived");
+    assert!(bench.step(Input::HandedOver { event: 1 }).contains(&Action::Finish { event: 1 }));
+}
+
+#[test]
+fn the_time_scale_divides_the_waits() {
+    let mut bench = Bench::new(AsynchronousSettings { time_scale: 60.0, ..settings() });
+    bench.accept(1);
+    bench.answer(1, error());
+    assert!(is_invoked(&bench.wait(1), 1));
+}
+
+#[test]
+fn throttles_do_not_consume_attempts_and_end_with_the_events_age() {
+    let mut bench = Bench::new(settings());
+    bench.accept(1);
+    let mut throttles = 0;
+    let body = loop {
+        bench.answer(1, InvocationResult::Throttled);
+        throttles += 1;
+        let actions = bench.wait(300);
+        if !is_invoked(&actions, 1) {
+            break handed_over(&actions);
+        }
+    };
+    assert_eq!(throttles, 73, "six hours in steps of five minutes, and one more");
+    assert_eq!(body["requestContext"]["condition"], "EventAgeExceeded");
+    assert_eq!(body["requestContext"]["approximateInvokeCount"], 0);
+    assert_eq!(body.get("responseContext"), None);
+}
+
+#[test]
+fn invocations_are_bounded_and_waiting_events_hold_nobody_up() {
+    let mut bench = Bench::new(settings());
+    bench.accept(1);
+    bench.accept(2);
+    assert!(!is_invoked(&bench.accept(3), 3));
+    assert_eq!(bench.events.room(bench.now), 1);
+    assert!(is_invoked(&bench.answer(1, error()), 3));
+    assert_eq!(bench.events.room(bench.now), 2);
+}
+
+#[test]
+fn an_event_stays_hidden_as_long_as_it_lives() {
+    let mut bench = Bench::new(AsynchronousSettings { hidden: Duration::from_secs(120), ..settings() });
+    bench.accept(1);
+    assert!(!bench.wait(59).contains(&Action::Hide { event: 1 }));
+    assert!(bench.wait(1).contains(&Action::Hide { event: 1 }));
+    assert!(bench.wait(60).contains(&Action::Hide { event: 1 }));
+}
+
+#[test]
+fn without_a_destination_a_given_up_event_is_finished_and_counted() {
+    let settings = AsynchronousSettings { has_destination: false, maximum_retry_attempts: 0, ..settings() };
+    let mut bench = Bench::new(settings);
+    bench.accept(1);
+    assert!(bench.answer(1, error()).contains(&Action::Finish { event: 1 }));
+    assert_eq!(bench.events.counts().failed, 1);
+}
+
+#[test]
+fn a_stop_waits_for_what_is_in_flight_and_leaves_the_rest_in_the_queue() {
+    let mut bench = Bench::new(settings());
+    bench.accept(1);
+    bench.accept(2);
+    bench.answer(1, error());
+    assert!(!bench.step(Input::Stop).contains(&Action::Stopped));
+    let actions = bench.answer(2, InvocationResult::Success(Bytes::new()));
+    assert_eq!(actions, [Action::Finish { event: 2 }, Action::Stopped]);
+}
+
+#[test]
+fn an_input_that_the_state_does_not_allow_is_an_error_that_names_both() {
+    let mut bench = Bench::new(settings());
+    bench.accept(1);
+    let refused = bench.events.handle(Input::HandedOver { event: 1 }, START).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "asynchronous invocation: event 1, in flight, does not allow the hand-over of event 1"
+    );
+}

@@ -1,0 +1,145 @@
+//! The record that goes to the on-failure destination of an asynchronous invocation.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::mapping::moment::Moment;
+
+/// Why an event was given up. Other words than a stream mapping's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Condition {
+    /// The function failed in every allowed attempt.
+    RetriesExhausted,
+    /// The event was kept for its maximum age.
+    EventAgeExceeded,
+}
+
+/// What is said about an event that was given up.
+#[derive(Clone, Debug)]
+pub struct GivenUp<'a> {
+    /// Request id of the last invocation.
+    pub request_id: &'a str,
+    /// Unqualified ARN of the function.
+    pub function_arn: &'a str,
+    /// Why.
+    pub condition: Condition,
+    /// How often the function ran.
+    pub count: u32,
+    /// The event.
+    pub payload: &'a [u8],
+    /// The error object of the last run, if the function ran.
+    pub error: Option<&'a [u8]>,
+}
+
+/// The record as text: unlike a stream mapping's it carries the payload.
+///
+/// A payload or an error that is not JSON is written as a JSON string.
+///
+/// # Errors
+/// Serialisation; it does not occur with these types.
+pub fn record(given_up: &GivenUp<'_>, now: Moment) -> serde_json::Result<String> {
+    serde_json::to_string(&Body {
+        version: "1.0",
+        timestamp: now.with_millis(),
+        request_context: RequestContext {
+            request_id: given_up.request_id,
+            function_arn: format!("{}:$LATEST", given_up.function_arn),
+            condition: given_up.condition,
+            approximate_invoke_count: given_up.count,
+        },
+        request_payload: json(given_up.payload)?,
+        response_context: given_up.error.map(|_| ResponseContext {
+            status_code: 200,
+            executed_version: "$LATEST",
+            function_error: "Unhandled",
+        }),
+        response_payload: given_up.error.map(json).transpose()?,
+    })
+}
+
+fn json(bytes: &[u8]) -> serde_json::Result<Box<RawValue>> {
+    serde_json::from_slice(bytes)
+        .or_else(|_| serde_json::value::to_raw_value(&String::from_utf8_lossy(bytes)))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'a> {
+    version: &'static str,
+    timestamp: String,
+    request_context: RequestContext<'a>,
+    request_payload: Box<RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_context: Option<ResponseContext>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_payload: Option<Box<RawValue>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RequestContext<'a> {
+    request_id: &'a str,
+    function_arn: String,
+    condition: Condition,
+    approximate_invoke_count: u32,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ResponseContext {
+    status_code: u16,
+    executed_version: &'static str,
+    function_error: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn the_record_has_lambdas_shape() {
+        let given_up = GivenUp {
+            request_id: "e4b46cbf-b738-xmpl-8880-a18cdf61200e",
+            function_arn: "arn:aws:lambda:us-east-1:000000000000:function:f",
+            condition: Condition::RetriesExhausted,
+            count: 3,
+            payload: br#"{"detail":{"n":1}}"#,
+            error: Some(br#"{"errorMessage":"boom","errorType":"Boom"}"#),
+        };
+        let text = record(&given_up, Moment::from_millis(1_573_691_890_000)).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Value>(&text).unwrap(),
+            json!({
+                "version": "1.0",
+                "timestamp": "2019-11-14T00:38:10.000Z",
+                "requestContext": {
+                    "requestId": "e4b46cbf-b738-xmpl-8880-a18cdf61200e",
+                    "functionArn": "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST",
+                    "condition": "RetriesExhausted",
+                    "approximateInvokeCount": 3
+                },
+                "requestPayload": {"detail": {"n": 1}},
+                "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+                "responsePayload": {"errorMessage": "boom", "errorType": "Boom"}
+            })
+        );
+    }
+
+    #[test]
+    fn an_event_that_never_ran_has_no_response() {
+        let given_up = GivenUp {
+            request_id: "",
+            function_arn: "arn",
+            condition: Condition::EventAgeExceeded,
+            count: 0,
+            payload: b"not json",
+            error: None,
+        };
+        let text = record(&given_up, Moment::from_millis(0)).unwrap();
+        let body: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((body.get("responseContext"), body.get("responsePayload")), (None, None));
+        assert_eq!(body["requestPayload"], "not json");
+    }
+}

@@ -1,0 +1,206 @@
+//! The function binaries: built with cargo, or found in a directory.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use serde::Deserialize;
+use tokio::process::Command;
+
+/// The cargo profile of everything that is run locally: optimised, without link-time optimisation.
+const PROFILE: &str = "local";
+
+/// Why there are no binaries.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// Rust is missing.
+    #[error("cargo was not found: install Rust (https://rustup.rs) and try again")]
+    NoCargo,
+    /// Cargo could not be run.
+    #[error("cargo cannot be run: {0}")]
+    Cargo(io::Error),
+    /// The directory is no cargo workspace.
+    #[error("cargo does not accept the workspace around {directory}:\n{message}")]
+    Workspace {
+        /// Where cargo was run.
+        directory: PathBuf,
+        /// What it said.
+        message: String,
+    },
+    /// Declared functions without a package.
+    #[error("no package in the workspace for the declared {}: each function is a package of the same name", listed(.0))]
+    NoPackage(Vec<String>),
+    /// Packages without a binary of their name.
+    #[error("no binary of the same name in the package of {}", listed(.0))]
+    NoBinary(Vec<String>),
+    /// The build failed; cargo's own messages went to standard error.
+    #[error("the functions could not be built; cargo's messages above say why")]
+    Failed,
+    /// Binaries missing in a directory that was named.
+    #[error("{directory} has no binary for the declared {}", listed(.functions))]
+    NotInDirectory {
+        /// The directory.
+        directory: PathBuf,
+        /// The functions.
+        functions: Vec<String>,
+    },
+}
+
+fn listed(functions: &[String]) -> String {
+    match functions {
+        [one] => format!("function {one}"),
+        many => format!("functions {}", many.join(", ")),
+    }
+}
+
+/// Builds the functions of the workspace around `directory`; cargo's messages go to standard error. Returns each function's binary.
+///
+/// # Errors
+/// Cargo is missing, a function has no package or no binary, or the build fails.
+pub async fn build(directory: &Path, functions: &[String]) -> Result<BTreeMap<String, PathBuf>, BuildError> {
+    let packages = packages(directory).await?;
+    let missing: Vec<String> =
+        functions.iter().filter(|function| !packages.contains(function)).cloned().collect();
+    if !missing.is_empty() {
+        return Err(BuildError::NoPackage(missing));
+    }
+    let mut command = cargo(directory);
+    command.args(["build", "--profile", PROFILE, "--message-format=json-render-diagnostics"]);
+    for function in functions {
+        command.args(["-p", function]);
+    }
+    let output = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .map_err(not_run)?
+        .wait_with_output()
+        .await;
+    let output = output.map_err(not_run)?;
+    if !output.status.success() {
+        return Err(BuildError::Failed);
+    }
+    let built = executables(&output.stdout);
+    collect(functions, |function| built.get(function).cloned()).map_err(BuildError::NoBinary)
+}
+
+/// Finds the functions' binaries in a directory, by name.
+///
+/// # Errors
+/// A binary is missing.
+pub fn find(directory: &Path, functions: &[String]) -> Result<BTreeMap<String, PathBuf>, BuildError> {
+    let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+    collect(functions, |function| Some(directory.join(function)).filter(|file| file.is_file()))
+        .map_err(|functions| BuildError::NotInDirectory { directory: directory.clone(), functions })
+}
+
+fn collect(
+    functions: &[String],
+    find: impl Fn(&str) -> Option<PathBuf>,
+) -> Result<BTreeMap<String, PathBuf>, Vec<String>> {
+    let (mut found, mut missing) = (BTreeMap::new(), Vec::new());
+    for function in functions {
+        match find(function) {
+            Some(file) => _ = found.insert(function.clone(), file),
+            None => missing.push(function.clone()),
+        }
+    }
+    if missing.is_empty() { Ok(found) } else { Err(missing) }
+}
+
+fn cargo(directory: &Path) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(directory).stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+fn not_run(error: io::Error) -> BuildError {
+    if error.kind() == io::ErrorKind::NotFound { BuildError::NoCargo } else { BuildError::Cargo(error) }
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+}
+
+async fn packages(directory: &Path) -> Result<Vec<String>, BuildError> {
+    let mut command = cargo(directory);
+    let output =
+        command.args(["metadata", "--no-deps", "--format-version", "1"]).output().await.map_err(not_run)?;
+    let workspace = |message: String| BuildError::Workspace { directory: directory.to_owned(), message };
+    if !output.status.success() {
+        return Err(workspace(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+    }
+    let metadata: Metadata =
+        serde_json::from_slice(&output.stdout).map_err(|error| workspace(error.to_string()))?;
+    Ok(metadata.packages.into_iter().map(|package| package.name).collect())
+}
+
+#[derive(Deserialize)]
+struct Message {
+    executable: Option<PathBuf>,
+    target: Option<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+/// The binaries named in cargo's messages, one JSON object per line.
+fn executables(messages: &[u8]) -> BTreeMap<String, PathBuf> {
+    let parsed =
+        messages.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Message>(line).ok());
+    let binaries = parsed.filter_map(|message| {
+        let (file, target) = (message.executable?, message.target?);
+        target.kind.iter().any(|kind| kind == "bin").then_some((target.name, file))
+    });
+    binaries.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn executables_are_read_from_cargos_messages() {
+        let messages = br#"{"reason":"compiler-artifact","target":{"name":"shared","kind":["lib"]},"executable":null}
+{"reason":"compiler-artifact","target":{"name":"orders","kind":["bin"]},"executable":"/t/local/orders"}
+{"reason":"compiler-artifact","target":{"name":"probe","kind":["example"]},"executable":"/t/local/examples/probe"}
+{"reason":"build-finished","success":true}
+"#;
+        assert_eq!(
+            executables(messages),
+            BTreeMap::from([("orders".to_owned(), PathBuf::from("/t/local/orders"))])
+        );
+    }
+
+    #[test]
+    fn binaries_missing_in_a_directory_are_all_named() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("here"), "").unwrap();
+        let wanted = ["here".to_owned(), "a".to_owned(), "b".to_owned()];
+        let error = find(dir.path(), &wanted).unwrap_err().to_string();
+        assert!(error.ends_with("has no binary for the declared functions a, b"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_declared_function_without_a_package_is_named() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let error = build(here, &["no-such-function".to_owned()]).await.unwrap_err().to_string();
+        assert!(error.contains("function no-such-function"), "{error}");
+    }
+
+    #[test]
+    fn a_missing_cargo_is_explained_by_the_name_of_rust() {
+        let error = not_run(io::Error::from(io::ErrorKind::NotFound)).to_string();
+        assert!(error.contains("install Rust"), "{error}");
+    }
+}

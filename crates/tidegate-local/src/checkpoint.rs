@@ -1,0 +1,173 @@
+//! Where a stream mapping goes on when it is started again.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::{fs, io};
+
+/// Durable positions, one per mapping and shard. Everything up to and including a position is done.
+///
+/// Calls are short and block; a position is stored about once per batch.
+pub trait Checkpoints: Send + Sync {
+    /// The stored sequence number of a shard.
+    ///
+    /// # Errors
+    /// The store cannot be read, or what it holds is not a checkpoint.
+    fn load(&self, mapping: &str, shard: &str) -> io::Result<Option<String>>;
+
+    /// Stores the sequence number of a shard in place of the one before.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    fn store(&self, mapping: &str, shard: &str, sequence: &str) -> io::Result<()>;
+}
+
+/// Checkpoints in memory: they end with the process.
+#[derive(Debug, Default)]
+pub struct MemoryCheckpoints {
+    positions: Mutex<HashMap<(String, String), String>>,
+}
+
+impl Checkpoints for MemoryCheckpoints {
+    fn load(&self, mapping: &str, shard: &str) -> io::Result<Option<String>> {
+        let positions = self.positions.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(positions.get(&(mapping.to_owned(), shard.to_owned())).cloned())
+    }
+
+    fn store(&self, mapping: &str, shard: &str, sequence: &str) -> io::Result<()> {
+        let mut positions = self.positions.lock().unwrap_or_else(PoisonError::into_inner);
+        positions.insert((mapping.to_owned(), shard.to_owned()), sequence.to_owned());
+        Ok(())
+    }
+}
+
+/// Checkpoints in a directory, one small JSON file per mapping, replaced as a whole by renaming.
+///
+/// They survive the end of the process at any moment. They are not flushed to the disk: after a power failure an older checkpoint may
+/// be found, and records are delivered again.
+#[derive(Debug)]
+pub struct FileCheckpoints {
+    directory: PathBuf,
+    mappings: Mutex<HashMap<String, BTreeMap<String, String>>>,
+}
+
+impl FileCheckpoints {
+    /// Uses a directory, which is created if it is missing.
+    ///
+    /// # Errors
+    /// The directory cannot be created.
+    pub fn open(directory: &Path) -> io::Result<Self> {
+        fs::create_dir_all(directory)?;
+        Ok(Self { directory: directory.to_owned(), mappings: Mutex::default() })
+    }
+
+    fn path(&self, mapping: &str) -> PathBuf {
+        self.directory.join(format!("{}.json", file_name(mapping)))
+    }
+
+    fn read(&self, mapping: &str) -> io::Result<BTreeMap<String, String>> {
+        let path = self.path(mapping);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+            Err(error) => return Err(at(&path, error)),
+        };
+        serde_json::from_slice(&text).map_err(|error| {
+            let reason = format!(
+                "{} is no checkpoint file ({error}); delete it to read the source anew",
+                path.display()
+            );
+            io::Error::new(io::ErrorKind::InvalidData, reason)
+        })
+    }
+
+    fn write(&self, mapping: &str, shards: &BTreeMap<String, String>) -> io::Result<()> {
+        let path = self.path(mapping);
+        let temporary = path.with_extension("tmp");
+        fs::write(&temporary, serde_json::to_vec(shards)?).map_err(|error| at(&temporary, error))?;
+        fs::rename(&temporary, &path).map_err(|error| at(&path, error))
+    }
+}
+
+impl Checkpoints for FileCheckpoints {
+    fn load(&self, mapping: &str, shard: &str) -> io::Result<Option<String>> {
+        Ok(self.read(mapping)?.remove(shard))
+    }
+
+    fn store(&self, mapping: &str, shard: &str, sequence: &str) -> io::Result<()> {
+        let mut mappings = self.mappings.lock().unwrap_or_else(PoisonError::into_inner);
+        let shards = match mappings.entry(mapping.to_owned()) {
+            std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+            std::collections::hash_map::Entry::Vacant(new) => new.insert(self.read(mapping)?),
+        };
+        shards.insert(shard.to_owned(), sequence.to_owned());
+        self.write(mapping, shards)
+    }
+}
+
+/// A mapping's name as a file name: other characters than letters, digits and `-` are written as `_` and their code.
+fn file_name(mapping: &str) -> String {
+    mapping.chars().fold(String::with_capacity(mapping.len()), |mut name, c| {
+        if c.is_ascii_alphanumeric() || c == '-' {
+            name.push(c);
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(name, "_{:x}_", u32::from(c));
+        }
+        name
+    })
+}
+
+fn at(path: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What every implementation must do.
+    fn contract(checkpoints: &dyn Checkpoints) {
+        let load = |mapping: &str, shard: &str| checkpoints.load(mapping, shard).unwrap();
+        assert_eq!(load("f/a", "shard-1"), None);
+        checkpoints.store("f/a", "shard-1", "41").unwrap();
+        checkpoints.store("f/a", "shard-2", "7").unwrap();
+        checkpoints.store("f/b", "shard-1", "1").unwrap();
+        checkpoints.store("f_a", "shard-1", "2").unwrap();
+        checkpoints.store("f/a", "shard-1", "42").unwrap();
+        assert_eq!(load("f/a", "shard-1").as_deref(), Some("42"));
+        assert_eq!(load("f/a", "shard-2").as_deref(), Some("7"));
+        assert_eq!(load("f/b", "shard-1").as_deref(), Some("1"));
+        assert_eq!(load("f_a", "shard-1").as_deref(), Some("2"));
+        assert_eq!(load("f/b", "shard-2"), None);
+    }
+
+    #[test]
+    fn memory_keeps_the_contract() {
+        contract(&MemoryCheckpoints::default());
+    }
+
+    #[test]
+    fn files_keep_the_contract() {
+        let directory = tempfile::tempdir().unwrap();
+        contract(&FileCheckpoints::open(directory.path()).unwrap());
+    }
+
+    #[test]
+    fn files_are_found_by_the_next_process() {
+        let directory = tempfile::tempdir().unwrap();
+        FileCheckpoints::open(directory.path()).unwrap().store("m", "s", "5").unwrap();
+        let next = FileCheckpoints::open(directory.path()).unwrap();
+        next.store("m", "t", "6").unwrap();
+        assert_eq!(next.load("m", "s").unwrap().as_deref(), Some("5"));
+    }
+
+    #[test]
+    fn a_damaged_file_is_an_error_that_names_it() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("m.json"), "{").unwrap();
+        let error = FileCheckpoints::open(directory.path()).unwrap().load("m", "s").unwrap_err();
+        assert!(error.to_string().contains("m.json is no checkpoint file"), "{error}");
+    }
+}

@@ -1,0 +1,84 @@
+//! The AWS clients the engine talks to the emulator with.
+
+use std::env;
+
+use aws_config::retry::RetryConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::{Builder, tls};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
+/// The region everything local lives in.
+pub const REGION: &str = "us-east-1";
+
+/// The account everything local belongs to, as MiniStack and LocalStack have it.
+pub const ACCOUNT: &str = "000000000000";
+
+/// One SDK client per service, all sharing one connection pool. Cloning is cheap.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    /// Kinesis.
+    pub kinesis: aws_sdk_kinesis::Client,
+    /// DynamoDB.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// DynamoDB Streams.
+    pub streams: aws_sdk_dynamodbstreams::Client,
+    /// SQS.
+    pub sqs: aws_sdk_sqs::Client,
+    /// EventBridge.
+    pub events: aws_sdk_eventbridge::Client,
+    /// SES, first version.
+    pub ses: aws_sdk_ses::Client,
+    /// S3, with the bucket in the path.
+    pub s3: aws_sdk_s3::Client,
+}
+
+impl Clients {
+    /// Clients for an AWS-compatible endpoint such as `http://127.0.0.1:4566`.
+    ///
+    /// Credentials are those of `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, or `test`/`test` when the first two
+    /// are not both set. Retries are the SDK's standard mode. Must be called inside a Tokio runtime.
+    pub fn new(endpoint: &str) -> Self {
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static(REGION))
+            .credentials_provider(SharedCredentialsProvider::new(credentials()))
+            .endpoint_url(endpoint)
+            .retry_config(RetryConfig::standard())
+            .http_client(http_client(endpoint))
+            .build();
+        Self {
+            kinesis: aws_sdk_kinesis::Client::new(&config),
+            dynamodb: aws_sdk_dynamodb::Client::new(&config),
+            streams: aws_sdk_dynamodbstreams::Client::new(&config),
+            sqs: aws_sdk_sqs::Client::new(&config),
+            events: aws_sdk_eventbridge::Client::new(&config),
+            ses: aws_sdk_ses::Client::new(&config),
+            s3: aws_sdk_s3::Client::from_conf(
+                aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build(),
+            ),
+        }
+    }
+}
+
+/// A client without TLS for a plain endpoint: reading the machine's trusted certificates costs more than starting the engine does.
+fn http_client(endpoint: &str) -> SharedHttpClient {
+    if endpoint.starts_with("https://") {
+        Builder::new()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+            .build_https()
+    } else {
+        Builder::new().build_http()
+    }
+}
+
+fn credentials() -> Credentials {
+    let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
+    match (set("AWS_ACCESS_KEY_ID"), set("AWS_SECRET_ACCESS_KEY")) {
+        (Some(id), Some(secret)) => {
+            Credentials::new(id, secret, set("AWS_SESSION_TOKEN"), None, "environment")
+        }
+        _ => Credentials::new("test", "test", None, None, "local"),
+    }
+}

@@ -1,0 +1,102 @@
+//! The engine's own API on 127.0.0.1: its status, its end, and Lambda's Invoke.
+
+mod invoke;
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::serve::ListenerExt;
+use futures::future::BoxFuture;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use crate::activity::Activity;
+use crate::environment::Fleet;
+
+/// Lambda's limit of a synchronous request, in bytes.
+const REQUEST_LIMIT: usize = 6_291_456;
+
+/// Makes the status, as JSON.
+pub type StatusSource = Arc<dyn Fn() -> BoxFuture<'static, serde_json::Value> + Send + Sync>;
+
+/// What the API acts on.
+#[derive(Clone)]
+pub struct Control {
+    /// The functions.
+    pub fleet: Arc<Fleet>,
+    /// Bumped when an invocation is complete.
+    pub activity: Arc<Activity>,
+    /// What `GET /status` answers.
+    pub status: StatusSource,
+    /// Notified by `POST /shutdown`.
+    pub shutdown: Arc<Notify>,
+}
+
+impl fmt::Debug for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Control").field("fleet", &self.fleet).finish_non_exhaustive()
+    }
+}
+
+/// A running API; dropping it closes the port.
+#[derive(Debug)]
+pub struct ControlApi {
+    address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl ControlApi {
+    /// Serves the API on a free port.
+    ///
+    /// # Errors
+    /// No port is free.
+    pub async fn start(control: Control) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let router = Router::new()
+            .route("/status", get(status))
+            .route("/shutdown", post(shutdown))
+            .route("/2015-03-31/functions/{name}/invocations", post(invoke::invoke))
+            .layer(DefaultBodyLimit::max(REQUEST_LIMIT))
+            .with_state(control);
+        let listener = listener.tap_io(|stream| _ = stream.set_nodelay(true));
+        let task = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, router).await {
+                tracing::error!(%error, "the control API ended");
+            }
+        });
+        Ok(Self { address, task })
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl Drop for ControlApi {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn status(State(control): State<Control>) -> Response {
+    json(StatusCode::OK, (control.status)().await.to_string())
+}
+
+async fn shutdown(State(control): State<Control>) -> Response {
+    control.shutdown.notify_one();
+    json(StatusCode::ACCEPTED, r#"{"status":"stopping"}"#.to_owned())
+}
+
+fn json(status: StatusCode, body: String) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}

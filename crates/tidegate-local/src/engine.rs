@@ -1,0 +1,320 @@
+//! The engine: everything put together, from a topology file to a running system.
+
+mod files;
+mod sources;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::future::{BoxFuture, join_all};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+
+use crate::activity::Activity;
+use crate::asynchronous::AsynchronousQueue;
+use crate::build::{self, BuildError};
+use crate::clients::{Clients, REGION};
+use crate::control::{Control, ControlApi, StatusSource};
+use crate::emulator::{self, Backend, Emulator, EmulatorError};
+use crate::engine_file::EngineFile;
+use crate::environment::{Fleet, FleetError, FleetOptions, FunctionSpec, INIT_LIMIT};
+use crate::mapping::Mapping;
+use crate::mapping::pace::Pace;
+use crate::provision::{ProvisionError, Provisioned, provision};
+use crate::proxy::{Proxy, ProxyError};
+use crate::status::Status;
+use crate::topology::{self, Topology, TopologyError};
+
+/// How long a shutdown waits for invocations in flight.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What is to be run, and how.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The topology file.
+    pub topology_path: PathBuf,
+    /// The emulator.
+    pub backend: Backend,
+    /// Where logs, checkpoints and the engine's whereabouts are kept.
+    pub state_dir: PathBuf,
+    /// Where the functions' binaries are; none to build them with cargo.
+    pub bin_dir: Option<PathBuf>,
+    /// Divides the waiting times that AWS fixes; 1 is AWS's own.
+    pub time_scale: f64,
+    /// How fast sources are polled.
+    pub pace: Pace,
+}
+
+impl Options {
+    /// Options with AWS's own waiting times, fast polling, and functions built with cargo.
+    pub fn new(topology_path: PathBuf, backend: Backend, state_dir: PathBuf) -> Self {
+        Self { topology_path, backend, state_dir, bin_dir: None, time_scale: 1.0, pace: Pace::Fast }
+    }
+}
+
+/// Why the engine could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// There is one already.
+    #[error(
+        "a local system is running already (process {pid}, state in {state_dir}): end it with `tidegate local down`"
+    )]
+    Running {
+        /// Its process.
+        pid: i32,
+        /// Where.
+        state_dir: PathBuf,
+    },
+    /// The factor makes no sense.
+    #[error("the time scale is {0}; it must be a number above 0 (1 is AWS's own pace)")]
+    TimeScale(f64),
+    /// The state directory or a file in it cannot be used.
+    #[error("cannot use {path}: {source}")]
+    State {
+        /// What.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The topology has mistakes.
+    #[error(transparent)]
+    Topology(#[from] TopologyError),
+    /// There are no binaries.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// There is no emulator.
+    #[error(transparent)]
+    Emulator(#[from] EmulatorError),
+    /// What the topology declares could not be created.
+    #[error(transparent)]
+    Provision(#[from] ProvisionError),
+    /// No proxy.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+    /// No environments.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
+    /// A source is declared and was not created.
+    #[error("{0} is declared as a source and was not created")]
+    Source(String),
+}
+
+/// A running system. [`Engine::shutdown`] ends it in good order; dropping it ends it at once.
+#[derive(Debug)]
+pub struct Engine {
+    parts: Arc<Parts>,
+    control: ControlApi,
+    shutdown: Arc<Notify>,
+    file: EngineFile,
+    state_dir: PathBuf,
+}
+
+/// What runs.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) topology: Topology,
+    pub(crate) provisioned: Provisioned,
+    pub(crate) clients: Clients,
+    pub(crate) emulator: Emulator,
+    pub(crate) proxy: Proxy,
+    pub(crate) fleet: Arc<Fleet>,
+    pub(crate) activity: Arc<Activity>,
+    pub(crate) pollers: Mutex<Pollers>,
+    pub(crate) started: Instant,
+}
+
+/// Everything that delivers.
+#[derive(Default)]
+pub(crate) struct Pollers {
+    pub(crate) mappings: Vec<Mapping>,
+    pub(crate) asynchronous: Vec<AsynchronousQueue>,
+}
+
+impl std::fmt::Debug for Pollers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let queues = self.asynchronous.len();
+        f.debug_struct("Pollers").field("mappings", &self.mappings).field("asynchronous", &queues).finish()
+    }
+}
+
+impl Engine {
+    /// Starts everything the topology declares, and returns when events can be sent. Must be called inside a Tokio runtime.
+    ///
+    /// # Errors
+    /// What is wrong and what to do; whatever had been started is ended.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        if !(options.time_scale.is_finite() && options.time_scale > 0.0) {
+            return Err(StartError::TimeScale(options.time_scale));
+        }
+        let topology = topology::load(&options.topology_path)?;
+        let state_dir = files::prepare(&options.state_dir)?;
+        if let Ok(running) = EngineFile::read(&state_dir) {
+            return Err(StartError::Running { pid: running.pid, state_dir });
+        }
+        let (emulator, binaries) = tokio::try_join!(
+            async { Ok::<_, StartError>(emulator::start(&options.backend, &state_dir).await?) },
+            async { Ok(binaries(&options, &topology).await?) },
+        )?;
+        let clients = Clients::new(emulator.endpoint());
+        let provisioned = provision(&clients, &topology).await?;
+        let proxy = Proxy::start(emulator.endpoint(), topology.functions.keys().cloned(), Vec::new()).await?;
+        let specs = topology.functions.iter().map(|(name, declared)| FunctionSpec {
+            name: name.clone(),
+            executable: binaries.get(name).cloned().unwrap_or_default(),
+            memory_mb: declared.memory_mb,
+            timeout: Duration::from_secs(declared.timeout_seconds.into()),
+            maximum_concurrency: usize::try_from(declared.maximum_concurrency).unwrap_or(usize::MAX),
+            endpoint: proxy.endpoint(name).unwrap_or_default(),
+            region: REGION.to_owned(),
+            environment: provisioned.environment(&topology, name),
+        });
+        let fleet_options = FleetOptions { state_dir: state_dir.clone(), init_limit: INIT_LIMIT };
+        let fleet = Arc::new(Fleet::start(specs.collect(), &fleet_options)?);
+
+        let parts = Parts {
+            topology,
+            provisioned,
+            clients,
+            emulator,
+            proxy,
+            fleet,
+            activity: Arc::new(Activity::new()),
+            pollers: Mutex::default(),
+            started: Instant::now(),
+        };
+        let checkpoints = files::checkpoints(&state_dir, &options.backend)?;
+        let pollers = sources::start(&parts, &checkpoints, options.time_scale, options.pace).await?;
+        *parts.pollers.lock().unwrap_or_else(PoisonError::into_inner) = pollers;
+        Self::announce(Arc::new(parts), &options, state_dir).await
+    }
+
+    /// Opens the control API and writes down where it is.
+    async fn announce(parts: Arc<Parts>, options: &Options, state_dir: PathBuf) -> Result<Self, StartError> {
+        let shutdown = Arc::new(Notify::new());
+        let control = Control {
+            fleet: Arc::clone(&parts.fleet),
+            activity: Arc::clone(&parts.activity),
+            status: status_source(&parts),
+            shutdown: Arc::clone(&shutdown),
+        };
+        let failed = |path: PathBuf| move |source| StartError::State { path, source };
+        let control = ControlApi::start(control).await.map_err(failed("127.0.0.1".into()))?;
+        let path = options.topology_path.clone();
+        let file = EngineFile {
+            pid: i32::try_from(std::process::id()).unwrap_or(i32::MAX),
+            control: control.url(),
+            endpoint: parts.emulator.endpoint().to_owned(),
+            started_at: jiff::Timestamp::now(),
+            topology: std::path::absolute(&path).map_err(failed(path))?,
+            backend: options.backend.name().to_owned(),
+        };
+        file.write(&state_dir).map_err(failed(EngineFile::path(&state_dir)))?;
+        Ok(Self { parts, control, shutdown, file, state_dir })
+    }
+
+    /// Where it is found.
+    pub fn file(&self) -> &EngineFile {
+        &self.file
+    }
+
+    /// URL of its control API.
+    pub fn control_url(&self) -> String {
+        self.control.url()
+    }
+
+    /// The functions.
+    pub fn fleet(&self) -> &Arc<Fleet> {
+        &self.parts.fleet
+    }
+
+    /// Clients of the emulator.
+    pub fn clients(&self) -> &Clients {
+        &self.parts.clients
+    }
+
+    /// How everything stands.
+    pub async fn status(&self) -> Status {
+        Status::of(&self.parts).await
+    }
+
+    /// Waits for `POST /shutdown`, SIGTERM or SIGINT.
+    ///
+    /// # Errors
+    /// The signals cannot be listened to.
+    pub async fn wait_for_shutdown(&self) -> io::Result<()> {
+        let (mut terminate, mut interrupt) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        tokio::select! {
+            () = self.shutdown.notified() => {}
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        Ok(())
+    }
+
+    /// Ends the system: nothing new is begun, invocations in flight have five seconds, processes are killed, and the emulator is stopped if
+    /// it was started here.
+    pub async fn shutdown(self) {
+        let pollers = std::mem::take(&mut *self.parts.pollers.lock().unwrap_or_else(PoisonError::into_inner));
+        let began = Instant::now();
+        let mut stops: Vec<BoxFuture<'static, ()>> = Vec::new();
+        stops.extend(
+            pollers
+                .mappings
+                .into_iter()
+                .map(|mapping| -> BoxFuture<'static, ()> { Box::pin(mapping.stop()) }),
+        );
+        stops.extend(
+            pollers
+                .asynchronous
+                .into_iter()
+                .map(|queue| -> BoxFuture<'static, ()> { Box::pin(queue.stop()) }),
+        );
+        if tokio::time::timeout(GRACE, join_all(stops)).await.is_err() {
+            tracing::warn!("deliveries were cut off; they are made again at the next start");
+        }
+        self.parts.fleet.stop(GRACE.saturating_sub(began.elapsed())).await;
+        self.parts.emulator.stop().await;
+        if let Err(error) = EngineFile::remove(&self.state_dir) {
+            tracing::warn!(%error, "the engine's file is left");
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // Without it a program that goes on would look like a running engine.
+        if EngineFile::read(&self.state_dir).is_ok_and(|file| file == self.file) {
+            let _ = EngineFile::remove(&self.state_dir);
+        }
+    }
+}
+
+fn status_source(parts: &Arc<Parts>) -> StatusSource {
+    let parts = Arc::downgrade(parts);
+    Arc::new(move || {
+        let parts = parts.upgrade();
+        Box::pin(async move {
+            match parts {
+                Some(parts) => serde_json::to_value(Status::of(&parts).await).unwrap_or_default(),
+                None => serde_json::Value::Null,
+            }
+        })
+    })
+}
+
+async fn binaries(
+    options: &Options,
+    topology: &Topology,
+) -> Result<std::collections::BTreeMap<String, PathBuf>, BuildError> {
+    let functions: Vec<String> = topology.functions.keys().cloned().collect();
+    match &options.bin_dir {
+        Some(directory) => build::find(directory, &functions),
+        None => {
+            let around = options.topology_path.parent().filter(|path| !path.as_os_str().is_empty());
+            build::build(around.unwrap_or_else(|| Path::new(".")), &functions).await
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Starts what delivers: one mapping per declared source, one asynchronous queue per function that rules target.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Parts, Pollers, StartError};
+use crate::asynchronous::events::AsynchronousSettings;
+use crate::asynchronous::{self, Asynchronously, RuleQueue};
+use crate::checkpoint::Checkpoints;
+use crate::clients::{ACCOUNT, REGION};
+use crate::destination::{Destination, QueueDestination};
+use crate::environment::function_arn;
+use crate::invocation::Invoker;
+use crate::mapping::Mapping;
+use crate::mapping::dynamodb::DynamoDbSource;
+use crate::mapping::kinesis::KinesisSource;
+use crate::mapping::kinesis_event::Origin;
+use crate::mapping::pace::Pace;
+use crate::mapping::queue::QueueSettings;
+use crate::mapping::queue_driver::{self, QueueMapping};
+use crate::mapping::settings::{StreamKind, StreamSettings};
+use crate::mapping::source::StreamSource;
+use crate::mapping::stream::{self, StreamMapping};
+use crate::topology::{Function, Source, SourceKind, StartingPosition};
+
+/// Lambda's default where a queue mapping declares no concurrency.
+const QUEUE_CONCURRENCY: u32 = 5;
+
+/// Starts everything that delivers.
+pub(super) async fn start(
+    parts: &Parts,
+    checkpoints: &Arc<dyn Checkpoints>,
+    time_scale: f64,
+    pace: Pace,
+) -> Result<Pollers, StartError> {
+    let wiring = Wiring { parts, checkpoints, time_scale, pace };
+    let mut pollers = Pollers::default();
+    for (function, name, source) in parts.topology.sources() {
+        let declared = parts.topology.functions.get(function);
+        let missing = || StartError::Source(format!("{function}.{name}"));
+        pollers.mappings.push(wiring.mapping(function, declared.ok_or_else(missing)?, name, source).await?);
+    }
+    for (function, declared) in &parts.topology.functions {
+        let rules = parts.topology.function_rules().filter(|(_, target)| target == function);
+        let rules: Option<Vec<RuleQueue>> = rules
+            .map(|(rule, _)| {
+                let url = parts.provisioned.rule_queues.get(rule)?.url.clone();
+                Some(RuleQueue { rule: rule.to_owned(), url })
+            })
+            .collect();
+        let rules = rules.ok_or_else(|| StartError::Source(format!("a rule of {function}")))?;
+        if !rules.is_empty() {
+            pollers.asynchronous.push(asynchronous::start(wiring.asynchronously(function, declared, rules)));
+        }
+    }
+    Ok(pollers)
+}
+
+struct Wiring<'a> {
+    parts: &'a Parts,
+    checkpoints: &'a Arc<dyn Checkpoints>,
+    time_scale: f64,
+    pace: Pace,
+}
+
+impl Wiring<'_> {
+    async fn mapping(
+        &self,
+        function: &str,
+        declared: &Function,
+        name: &str,
+        source: &Source,
+    ) -> Result<Mapping, StartError> {
+        let missing = || StartError::Source(format!("{function}.{name}"));
+        let (clients, provisioned) = (&self.parts.clients, &self.parts.provisioned);
+        match source.kind().ok_or_else(missing)? {
+            SourceKind::Stream(stream) => {
+                let arn = provisioned.streams.get(stream).ok_or_else(missing)?;
+                let role_arn = format!("arn:aws:iam::{ACCOUNT}:role/{function}");
+                let origin = Origin { region: REGION.to_owned(), stream_arn: arn.clone(), role_arn };
+                let reader = Arc::new(KinesisSource::new(clients.kinesis.clone(), origin));
+                let made = self.stream_created(arn).await;
+                let checkpoint = format!("{function}.{name}.{made}");
+                Ok(self.stream(function, stream, source, StreamKind::Kinesis, arn, reader, checkpoint))
+            }
+            SourceKind::Table(table) => {
+                let found = provisioned.tables.get(table).and_then(|found| found.stream_arn.as_ref());
+                let arn = found.ok_or_else(missing)?;
+                let reader = Arc::new(DynamoDbSource::new(clients.streams.clone(), arn, REGION));
+                // The ARN of a table's stream ends in the time it was made.
+                let made = arn.rsplit('/').next().unwrap_or_default();
+                let checkpoint = format!("{function}.{name}.{made}");
+                Ok(self.stream(function, table, source, StreamKind::DynamoDb, arn, reader, checkpoint))
+            }
+            SourceKind::Queue(queue) => {
+                let found = provisioned.queues.get(queue).ok_or_else(missing)?;
+                let visibility = self
+                    .parts
+                    .topology
+                    .queues
+                    .get(queue)
+                    .map_or(30, |queue| queue.visibility_timeout_seconds);
+                let concurrency = source.maximum_concurrency.unwrap_or(QUEUE_CONCURRENCY);
+                let settings = QueueSettings {
+                    batch_size: usize::try_from(source.batch_size).unwrap_or(usize::MAX),
+                    batching_window: Duration::from_secs(source.batching_window_seconds.into()),
+                    maximum_concurrency: usize::try_from(concurrency).unwrap_or(usize::MAX),
+                    report_batch_item_failures: source.report_batch_item_failures,
+                    visibility: Duration::from_secs(visibility.into()),
+                    timeout: Duration::from_secs(declared.timeout_seconds.into()),
+                    time_scale: self.time_scale,
+                };
+                Ok(queue_driver::start(QueueMapping {
+                    function: function.to_owned(),
+                    source_name: queue.to_owned(),
+                    settings,
+                    sqs: clients.sqs.clone(),
+                    queue_url: found.url.clone(),
+                    queue_arn: found.arn.clone(),
+                    region: REGION.to_owned(),
+                    invoker: self.invoker(),
+                    activity: Arc::clone(&self.parts.activity),
+                    pace: self.pace,
+                }))
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what the two kinds of stream differ in")]
+    fn stream(
+        &self,
+        function: &str,
+        source_name: &str,
+        source: &Source,
+        kind: StreamKind,
+        arn: &str,
+        reader: Arc<dyn StreamSource>,
+        checkpoint_name: String,
+    ) -> Mapping {
+        stream::start(StreamMapping {
+            function: function.to_owned(),
+            source_name: source_name.to_owned(),
+            checkpoint_name,
+            settings: StreamSettings::of(source, kind, arn, &function_arn(REGION, function), self.time_scale),
+            starting_position: source.starting_position.unwrap_or(StartingPosition::TrimHorizon),
+            source: reader,
+            invoker: self.invoker(),
+            destination: source
+                .on_failure
+                .as_ref()
+                .and_then(|destination| self.destination(&destination.queue)),
+            checkpoints: Arc::clone(self.checkpoints),
+            activity: Arc::clone(&self.parts.activity),
+            pace: self.pace,
+        })
+    }
+
+    fn asynchronously(&self, function: &str, declared: &Function, rules: Vec<RuleQueue>) -> Asynchronously {
+        let asynchronous = declared.asynchronous.as_ref();
+        let arn = function_arn(REGION, function);
+        Asynchronously {
+            function: function.to_owned(),
+            settings: AsynchronousSettings::of(
+                asynchronous,
+                &arn,
+                declared.maximum_concurrency,
+                self.time_scale,
+            ),
+            rules,
+            sqs: self.parts.clients.sqs.clone(),
+            invoker: self.invoker(),
+            destination: asynchronous.and_then(|declared| self.destination(&declared.on_failure.queue)),
+            activity: Arc::clone(&self.parts.activity),
+            pace: self.pace,
+        }
+    }
+
+    fn invoker(&self) -> Arc<dyn Invoker> {
+        Arc::<crate::environment::Fleet>::clone(&self.parts.fleet)
+    }
+
+    fn destination(&self, queue: &str) -> Option<Arc<dyn Destination>> {
+        let url = &self.parts.provisioned.queues.get(queue)?.url;
+        Some(Arc::new(QueueDestination::new(self.parts.clients.sqs.clone(), url)))
+    }
+
+    /// When a Kinesis stream was made: its ARN is the same when it is made anew, and its positions are not.
+    async fn stream_created(&self, arn: &str) -> String {
+        let described = self.parts.clients.kinesis.describe_stream_summary().stream_arn(arn).send().await;
+        let made = described
+            .ok()
+            .and_then(|answer| answer.stream_description_summary)
+            .map(|summary| summary.stream_creation_timestamp);
+        made.map(|time| time.secs().to_string()).unwrap_or_default()
+    }
+}

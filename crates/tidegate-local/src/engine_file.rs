@@ -1,0 +1,138 @@
+//! `engine.json` in the state directory: where a running engine is found.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::usage;
+
+/// What is known of a running engine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineFile {
+    /// Its process.
+    pub pid: i32,
+    /// URL of its control API.
+    pub control: String,
+    /// URL of the emulator.
+    pub endpoint: String,
+    /// When it was ready.
+    pub started_at: jiff::Timestamp,
+    /// The topology file, absolute.
+    pub topology: PathBuf,
+    /// Which emulator runs.
+    pub backend: String,
+}
+
+/// Why no running engine was found.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineFileError {
+    /// None was started, or it was stopped.
+    #[error("no local system is running in {0}: start one with `tidegate local up`")]
+    NotRunning(PathBuf),
+    /// Its process is gone.
+    #[error(
+        "the local system of {file} is gone (process {pid} has ended without cleaning up): start it again with `tidegate local up`"
+    )]
+    Stale {
+        /// The file that is left.
+        file: PathBuf,
+        /// The process that wrote it.
+        pid: i32,
+    },
+    /// The file cannot be read.
+    #[error("{file} cannot be read: {why}")]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        why: String,
+    },
+}
+
+impl EngineFile {
+    /// The file's place.
+    pub fn path(state_dir: &Path) -> PathBuf {
+        state_dir.join("engine.json")
+    }
+
+    /// Reads the file of a running engine.
+    ///
+    /// # Errors
+    /// There is none, or the engine that wrote it is gone.
+    pub fn read(state_dir: &Path) -> Result<Self, EngineFileError> {
+        let file = Self::path(state_dir);
+        let text = fs::read(&file).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => EngineFileError::NotRunning(state_dir.to_owned()),
+            _ => EngineFileError::Unreadable { file: file.clone(), why: error.to_string() },
+        })?;
+        let found: Self = serde_json::from_slice(&text)
+            .map_err(|error| EngineFileError::Unreadable { file: file.clone(), why: error.to_string() })?;
+        if usage::is_running(found.pid) {
+            Ok(found)
+        } else {
+            Err(EngineFileError::Stale { file, pid: found.pid })
+        }
+    }
+
+    /// Writes the file, whole or not at all.
+    ///
+    /// # Errors
+    /// The directory cannot be written to.
+    pub fn write(&self, state_dir: &Path) -> io::Result<()> {
+        let mut temporary = tempfile::NamedTempFile::new_in(state_dir)?;
+        serde_json::to_writer_pretty(&mut temporary, self)?;
+        temporary.persist(Self::path(state_dir)).map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    /// Removes the file; one that is not there is fine.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn remove(state_dir: &Path) -> io::Result<()> {
+        match fs::remove_file(Self::path(state_dir)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(pid: i32) -> EngineFile {
+        EngineFile {
+            pid,
+            control: "http://127.0.0.1:1".to_owned(),
+            endpoint: "http://127.0.0.1:2".to_owned(),
+            started_at: jiff::Timestamp::UNIX_EPOCH,
+            topology: "/t".into(),
+            backend: "ministack".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_file_of_a_running_engine_is_read_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = file(i32::try_from(std::process::id()).unwrap());
+        own.write(dir.path()).unwrap();
+        assert_eq!(EngineFile::read(dir.path()).unwrap(), own);
+        EngineFile::remove(dir.path()).unwrap();
+        EngineFile::remove(dir.path()).unwrap();
+        assert!(matches!(EngineFile::read(dir.path()), Err(EngineFileError::NotRunning(_))));
+    }
+
+    #[test]
+    fn the_file_of_an_engine_that_is_gone_is_recognised() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut ended = std::process::Command::new("true").spawn().unwrap();
+        ended.wait().unwrap();
+        file(i32::try_from(ended.id()).unwrap()).write(dir.path()).unwrap();
+        let error = EngineFile::read(dir.path()).unwrap_err();
+        assert!(matches!(error, EngineFileError::Stale { .. }), "{error}");
+        assert!(error.to_string().contains("tidegate local up"), "{error}");
+    }
+}

@@ -1,0 +1,137 @@
+//! All functions of the system, ready to be invoked.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::{BoxFuture, join_all};
+
+use super::host::{Host, unknown_function};
+use super::output::Output;
+use super::process;
+use super::spec::FunctionSpec;
+use super::status::FunctionStatus;
+use crate::clients::{ACCOUNT, REGION};
+use crate::invocation::{Answer, InvocationResult, Invoker, Request};
+
+/// How long an initialisation may take: Lambda's own limit.
+pub const INIT_LIMIT: Duration = Duration::from_secs(10);
+
+/// Where a fleet keeps its things, and its limits.
+#[derive(Clone, Debug)]
+pub struct FleetOptions {
+    /// Logs go to `logs/<function>.log` in it, and the numbers of running processes to `processes/`.
+    pub state_dir: PathBuf,
+    /// How long an initialisation may take; [`INIT_LIMIT`] is Lambda's.
+    pub init_limit: Duration,
+}
+
+/// Why a fleet could not be prepared.
+#[derive(Debug, thiserror::Error)]
+pub enum FleetError {
+    /// A directory or file of the state directory cannot be used.
+    #[error("cannot use {path}: {source}")]
+    StateDir {
+        /// What was tried.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// The functions. Processes are started when there is something to do, and are killed when the fleet is dropped.
+#[derive(Debug)]
+pub struct Fleet {
+    hosts: BTreeMap<String, Arc<Host>>,
+}
+
+impl Fleet {
+    /// Prepares the functions, and kills processes that an engine before left behind in the same state directory.
+    ///
+    /// # Errors
+    /// The state directory cannot be used.
+    pub fn start(functions: Vec<FunctionSpec>, options: &FleetOptions) -> Result<Self, FleetError> {
+        let failed = |path: PathBuf| move |source| FleetError::StateDir { path, source };
+        let (logs, records) = (options.state_dir.join("logs"), options.state_dir.join("processes"));
+        std::fs::create_dir_all(&logs).map_err(failed(logs.clone()))?;
+        let stale = process::reap_stale(&records).map_err(failed(records.clone()))?;
+        if stale > 0 {
+            tracing::warn!(processes = stale, "killed what an engine before this one had left running");
+        }
+        let mut hosts = BTreeMap::new();
+        for spec in functions {
+            let log = logs.join(format!("{}.log", spec.name));
+            let output = Output::open(&log).map_err(failed(log.clone()))?;
+            let arn = function_arn(&spec.region, &spec.name);
+            hosts
+                .insert(spec.name.clone(), Host::new(spec, arn, options.init_limit, records.clone(), output));
+        }
+        Ok(Self { hosts })
+    }
+
+    /// Whether a function is declared.
+    pub fn contains(&self, function: &str) -> bool {
+        self.hosts.contains_key(function)
+    }
+
+    /// What each function did and uses.
+    pub fn status(&self) -> BTreeMap<String, FunctionStatus> {
+        self.hosts.iter().map(|(name, host)| (name.clone(), host.status())).collect()
+    }
+
+    /// Invocations that were accepted and have no result yet.
+    pub fn in_flight(&self) -> usize {
+        self.hosts.values().map(|host| host.load().borrow().in_flight).sum()
+    }
+
+    /// Waits up to `grace` for invocations in flight, then kills every process and waits until they are gone.
+    pub async fn stop(&self, grace: Duration) {
+        let settled = self.hosts.values().map(|host| async {
+            let mut load = host.load();
+            let _ = load.wait_for(|load| load.in_flight == 0).await;
+        });
+        if tokio::time::timeout(grace, join_all(settled)).await.is_err() {
+            tracing::warn!(in_flight = self.in_flight(), "invocations were cut off");
+        }
+        for host in self.hosts.values() {
+            host.stop();
+        }
+        let gone = self.hosts.values().map(|host| async {
+            let mut load = host.load();
+            let _ = load.wait_for(|load| load.environments == 0).await;
+        });
+        // SIGKILL cannot be refused, but a process may be stuck in the kernel.
+        if tokio::time::timeout(Duration::from_secs(5), join_all(gone)).await.is_err() {
+            tracing::warn!("a killed process has not ended after five seconds");
+        }
+    }
+}
+
+impl Invoker for Fleet {
+    fn invoke<'a>(&'a self, function: &'a str, request: Request) -> BoxFuture<'a, Answer> {
+        let Some(host) = self.hosts.get(function) else {
+            let result = unknown_function(function, &function_arn(REGION, function));
+            return Box::pin(async { Answer { request_id: uuid::Uuid::new_v4().to_string(), result } });
+        };
+        let (request_id, answer) = host.invoke(request);
+        Box::pin(async move {
+            // The sender is dropped without an answer only when the fleet itself is.
+            answer.await.unwrap_or(Answer { request_id, result: InvocationResult::Throttled })
+        })
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        for host in self.hosts.values() {
+            host.stop();
+        }
+    }
+}
+
+/// The ARN of a function, as event sources, the runtime and dead letters name it.
+pub fn function_arn(region: &str, function: &str) -> String {
+    format!("arn:aws:lambda:{region}:{ACCOUNT}:function:{function}")
+}

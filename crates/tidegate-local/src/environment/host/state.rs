@@ -1,0 +1,77 @@
+//! What a host remembers of its environments and invocations.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use crate::environment::delivery::Delivery;
+use crate::environment::phase::{EnvironmentId, InvocationId};
+use crate::environment::pool::Pool;
+use crate::environment::process::Process;
+use crate::invocation::{Answer, InvocationResult, Request};
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) pool: Pool,
+    pub(super) open: HashMap<InvocationId, Open>,
+    pub(super) slots: HashMap<EnvironmentId, Slot>,
+    pub(super) last_invocation: u64,
+    pub(super) counts: Counts,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) invocations: u64,
+    pub(super) errors: u64,
+    pub(super) throttles: u64,
+    pub(super) timeouts: u64,
+    pub(super) dead_cpu_seconds: f64,
+    pub(super) peak_rss_bytes: u64,
+}
+
+/// An invocation without a result.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) request_id: String,
+    pub(super) request: Request,
+    pub(super) caller: oneshot::Sender<Answer>,
+    /// Set while a process has it.
+    pub(super) deadline: Option<Deadline>,
+    pub(super) timer: Option<AbortHandle>,
+    /// Counts what a timer may refer to, so that a late one is recognised.
+    pub(super) timers: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadline {
+    pub(super) unix_ms: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    pub(super) waiters: VecDeque<oneshot::Sender<Delivery>>,
+    pub(super) process: Option<Arc<Process>>,
+    pub(super) killed: bool,
+    pub(super) sampled: Option<Instant>,
+}
+
+/// Ends an invocation and tells whoever waits for it.
+pub(super) fn finish(state: &mut State, id: InvocationId, result: InvocationResult) {
+    let Some(open) = state.open.remove(&id) else { return };
+    if let Some(timer) = open.timer {
+        timer.abort();
+    }
+    match result {
+        InvocationResult::Throttled => state.counts.throttles += 1,
+        InvocationResult::Success(_) => state.counts.invocations += 1,
+        InvocationResult::FunctionError(_) => {
+            state.counts.invocations += 1;
+            state.counts.errors += 1;
+        }
+    }
+    // A caller that no longer waits has made up its mind; the function ran all the same.
+    let _ = open.caller.send(Answer { request_id: open.request_id, result });
+}

@@ -1,0 +1,268 @@
+//! The life of one execution environment, as a total function.
+
+use std::fmt;
+
+/// Number of an execution environment, unique within its function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EnvironmentId(pub u64);
+
+/// Number of an invocation, unique within its function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InvocationId(pub u64);
+
+/// Where an environment is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The process was started and has not asked for an invocation yet.
+    Starting,
+    /// It waits at `/next`.
+    Idle,
+    /// It answered and has not come back to `/next` yet.
+    Between,
+    /// An invocation is kept for its next call of `/next`; the process has not seen it.
+    Assigned(InvocationId),
+    /// The process has taken this invocation and not answered.
+    Busy(InvocationId),
+    /// It is being killed.
+    Stopping,
+    /// The process has ended.
+    Gone,
+}
+
+/// What happens to an environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Happening {
+    /// The process called `/next`.
+    Polled,
+    /// The pool gives it an invocation.
+    Assign(InvocationId),
+    /// The waiter at `/next` hung up before this invocation was written to it.
+    Unheard(InvocationId),
+    /// The process answered this invocation, with a response or an error.
+    Answered(InvocationId),
+    /// The process reported that its initialisation failed.
+    InitFailed,
+    /// A time limit passed.
+    Limit(Limit),
+    /// The process ended.
+    Exited,
+    /// The engine stops.
+    Stop,
+}
+
+/// A time limit of an environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// From the start to the first `/next`.
+    Init,
+    /// From keeping an invocation for the environment until it takes it.
+    Take(InvocationId),
+    /// The function's timeout, from `/next` to the answer.
+    Invocation(InvocationId),
+}
+
+/// What a step means for the rest of the function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing.
+    Nothing,
+    /// The environment is free and a waiter is there.
+    Free,
+    /// Write the invocation to the waiter.
+    Deliver(InvocationId),
+    /// Keep the invocation for the environment and watch [`Limit::Take`].
+    Hold(InvocationId),
+    /// The invocation was answered.
+    Complete(InvocationId),
+    /// The initialisation failed; `kill` if the process still runs.
+    InitFailed {
+        /// The process still runs.
+        kill: bool,
+    },
+    /// The invocation ran out of time; kill the process.
+    TimedOut(InvocationId),
+    /// The process ended while it worked on the invocation.
+    Lost(InvocationId),
+    /// No process has seen the invocation: hand it to another environment; `kill` if the process still runs.
+    Return {
+        /// The invocation.
+        invocation: InvocationId,
+        /// The process still runs.
+        kill: bool,
+    },
+    /// The engine stops: kill the process, and fail the invocation it had.
+    Kill(Option<InvocationId>),
+}
+
+/// A happening that cannot occur in the phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{happening} is not possible while the environment is {phase}")]
+pub struct Illegal {
+    /// The phase.
+    pub phase: Phase,
+    /// What was tried.
+    pub happening: Happening,
+}
+
+impl Phase {
+    /// The next phase and what it means for the function.
+    ///
+    /// # Errors
+    /// Everything that is not listed is [`Illegal`]. Limits and hang-ups arrive late by nature: they change nothing when they
+    /// concern an invocation that the environment no longer has.
+    pub fn next(self, happening: Happening) -> Result<(Self, Effect), Illegal> {
+        use Happening as H;
+        let step = match (self, happening) {
+            (Self::Starting | Self::Between | Self::Idle, H::Polled) => (Self::Idle, Effect::Free),
+            (Self::Starting, H::InitFailed | H::Limit(Limit::Init)) => {
+                (Self::Stopping, Effect::InitFailed { kill: true })
+            }
+            (Self::Starting, H::Exited) => (Self::Gone, Effect::InitFailed { kill: false }),
+
+            (Self::Idle, H::Assign(id)) => (Self::Busy(id), Effect::Deliver(id)),
+            (Self::Between, H::Assign(id)) => (Self::Assigned(id), Effect::Hold(id)),
+
+            (Self::Assigned(id), H::Polled) => (Self::Busy(id), Effect::Deliver(id)),
+            (Self::Assigned(id), H::Limit(Limit::Take(late))) if late == id => {
+                (Self::Stopping, Effect::Return { invocation: id, kill: true })
+            }
+            (Self::Assigned(id), H::Exited) => (Self::Gone, Effect::Return { invocation: id, kill: false }),
+
+            // The process asks again without having answered: its connection broke while the invocation was written.
+            (Self::Busy(id), H::Polled) => (Self::Busy(id), Effect::Deliver(id)),
+            (Self::Busy(id), H::Unheard(unheard)) if unheard == id => (Self::Assigned(id), Effect::Hold(id)),
+            (Self::Busy(id), H::Answered(answered)) if answered == id => {
+                (Self::Between, Effect::Complete(id))
+            }
+            (Self::Busy(id), H::Limit(Limit::Invocation(late))) if late == id => {
+                (Self::Stopping, Effect::TimedOut(id))
+            }
+            (Self::Busy(id), H::Exited) => (Self::Gone, Effect::Lost(id)),
+
+            (Self::Idle | Self::Between | Self::Stopping, H::Exited) => (Self::Gone, Effect::Nothing),
+            (Self::Starting | Self::Idle | Self::Between, H::Stop) => (Self::Stopping, Effect::Kill(None)),
+            (Self::Assigned(id) | Self::Busy(id), H::Stop) => (Self::Stopping, Effect::Kill(Some(id))),
+            (Self::Stopping | Self::Gone, H::Stop) => (self, Effect::Nothing),
+
+            (_, H::Limit(_) | H::Unheard(_)) => (self, Effect::Nothing),
+            (phase, happening) => return Err(Illegal { phase, happening }),
+        };
+        Ok(step)
+    }
+
+    /// The invocation the environment has, taken or not.
+    pub fn invocation(self) -> Option<InvocationId> {
+        match self {
+            Self::Assigned(id) | Self::Busy(id) => Some(id),
+            Self::Starting | Self::Idle | Self::Between | Self::Stopping | Self::Gone => None,
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Starting => f.write_str("starting"),
+            Self::Idle => f.write_str("idle"),
+            Self::Between => f.write_str("between invocations"),
+            Self::Assigned(id) => write!(f, "assigned invocation {}", id.0),
+            Self::Busy(id) => write!(f, "busy with invocation {}", id.0),
+            Self::Stopping => f.write_str("stopping"),
+            Self::Gone => f.write_str("gone"),
+        }
+    }
+}
+
+impl fmt::Display for Happening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Polled => f.write_str("asking for the next invocation"),
+            Self::Assign(id) => write!(f, "assigning invocation {}", id.0),
+            Self::Unheard(id) => write!(f, "losing the waiter for invocation {}", id.0),
+            Self::Answered(id) => write!(f, "answering invocation {}", id.0),
+            Self::InitFailed => f.write_str("reporting a failed initialisation"),
+            Self::Limit(limit) => write!(f, "a time limit ({limit:?})"),
+            Self::Exited => f.write_str("the end of the process"),
+            Self::Stop => f.write_str("stopping"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: InvocationId = InvocationId(1);
+    const B: InvocationId = InvocationId(2);
+
+    #[test]
+    fn a_life_without_trouble() {
+        let mut phase = Phase::Starting;
+        for (happening, effect) in [
+            (Happening::Polled, Effect::Free),
+            (Happening::Assign(A), Effect::Deliver(A)),
+            (Happening::Answered(A), Effect::Complete(A)),
+            (Happening::Assign(B), Effect::Hold(B)),
+            (Happening::Polled, Effect::Deliver(B)),
+            (Happening::Answered(B), Effect::Complete(B)),
+            (Happening::Polled, Effect::Free),
+            (Happening::Exited, Effect::Nothing),
+        ] {
+            let (next, seen) = phase.next(happening).unwrap();
+            assert_eq!(seen, effect, "{happening} while {phase}");
+            phase = next;
+        }
+        assert_eq!(phase, Phase::Gone);
+    }
+
+    #[test]
+    fn an_invocation_nobody_heard_is_kept_and_returned_at_the_end_of_the_process() {
+        let (phase, effect) = Phase::Busy(A).next(Happening::Unheard(A)).unwrap();
+        assert_eq!((phase, effect), (Phase::Assigned(A), Effect::Hold(A)));
+        let end = phase.next(Happening::Exited).unwrap();
+        assert_eq!(end, (Phase::Gone, Effect::Return { invocation: A, kill: false }));
+    }
+
+    #[test]
+    fn an_invocation_that_was_taken_is_lost_with_its_process() {
+        assert_eq!(Phase::Busy(A).next(Happening::Exited), Ok((Phase::Gone, Effect::Lost(A))));
+    }
+
+    #[test]
+    fn limits_of_invocations_that_are_over_change_nothing() {
+        for phase in
+            [Phase::Idle, Phase::Between, Phase::Busy(B), Phase::Assigned(B), Phase::Stopping, Phase::Gone]
+        {
+            for limit in [Limit::Invocation(A), Limit::Take(A), Limit::Init] {
+                assert_eq!(phase.next(Happening::Limit(limit)), Ok((phase, Effect::Nothing)));
+            }
+        }
+    }
+
+    #[test]
+    fn answering_what_one_does_not_have_is_illegal_and_names_both_sides() {
+        for phase in [
+            Phase::Starting,
+            Phase::Idle,
+            Phase::Between,
+            Phase::Assigned(A),
+            Phase::Busy(B),
+            Phase::Stopping,
+            Phase::Gone,
+        ] {
+            assert!(phase.next(Happening::Answered(A)).is_err(), "{phase}");
+        }
+        let error = Phase::Busy(B).next(Happening::Answered(A)).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "answering invocation 1 is not possible while the environment is busy with invocation 2"
+        );
+    }
+
+    #[test]
+    fn nobody_gets_a_second_invocation() {
+        for phase in [Phase::Starting, Phase::Assigned(A), Phase::Busy(A), Phase::Stopping, Phase::Gone] {
+            assert!(phase.next(Happening::Assign(B)).is_err(), "{phase}");
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! All environments of one function, as a pure state machine: events in, actions out, no clock and no I/O.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::phase::{Effect, EnvironmentId, Happening, Illegal, InvocationId, Limit, Phase};
+
+/// How often in a row an initialisation may end by a signal before the waiting invocation fails with it: a process killed from
+/// outside costs no invocation, one that crashes by itself must not be started for ever.
+const INIT_KILLS_FORGIVEN: u32 = 2;
+const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(10);
+
+/// What happens to the function.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// Somebody invokes it.
+    Invoke(InvocationId),
+    /// The process of an environment called `/next`.
+    Polled(EnvironmentId),
+    /// The waiter hung up before the invocation was written to it.
+    Unheard(EnvironmentId, InvocationId),
+    /// The process answered.
+    Answered(EnvironmentId, InvocationId),
+    /// The process reported that its initialisation failed, with this error object.
+    InitFailed(EnvironmentId, Bytes),
+    /// A time limit passed.
+    Limit(EnvironmentId, Limit),
+    /// The process ended.
+    Exited(EnvironmentId, Exit),
+    /// The back-off after failed initialisations is over.
+    BackOffOver,
+    /// The engine stops: no environment may be left.
+    Stop,
+}
+
+/// How a process ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// By itself, with this status.
+    Status(i32),
+    /// By this signal.
+    Signal(i32),
+    /// It could not be started.
+    NotStarted(String),
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Start a process.
+    Start(EnvironmentId),
+    /// Write the invocation to the waiter of the environment, and watch [`Limit::Invocation`].
+    Deliver(EnvironmentId, InvocationId),
+    /// Keep the invocation for the environment, and watch [`Limit::Take`].
+    Hold(EnvironmentId, InvocationId),
+    /// The invocation has its answer.
+    Complete(InvocationId),
+    /// The invocation failed without an answer.
+    Fail(InvocationId, Failure),
+    /// The invocation is refused.
+    Throttle(InvocationId),
+    /// Kill the environment's process.
+    Kill(EnvironmentId),
+    /// The environment's process has ended; forget it.
+    Forget(EnvironmentId),
+    /// Send [`Event::BackOffOver`] after this time.
+    BackOff(Duration),
+}
+
+/// Why an invocation failed without an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The function's timeout passed.
+    TimedOut,
+    /// The process ended.
+    Exited(Exit),
+    /// The process reported that its initialisation failed.
+    Init(Bytes),
+    /// The initialisation took too long.
+    InitTimedOut,
+    /// The engine stopped.
+    Stopped,
+}
+
+/// The environments of one function and the invocations waiting for one.
+#[derive(Debug)]
+pub struct Pool {
+    limit: usize,
+    environments: BTreeMap<EnvironmentId, Phase>,
+    /// Those that wait at `/next`, the most recently used last.
+    idle: Vec<EnvironmentId>,
+    waiting: VecDeque<InvocationId>,
+    failed_inits: u32,
+    backing_off: bool,
+    stopped: bool,
+    started: u64,
+}
+
+impl Pool {
+    /// A pool of at most `limit` environments at work.
+    pub fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            environments: BTreeMap::new(),
+            idle: Vec::new(),
+            waiting: VecDeque::new(),
+            failed_inits: 0,
+            backing_off: false,
+            stopped: false,
+            started: 0,
+        }
+    }
+
+    /// Invocations that were accepted and have no result yet.
+    pub fn in_flight(&self) -> usize {
+        self.waiting.len() + self.environments.values().filter(|phase| phase.invocation().is_some()).count()
+    }
+
+    /// The environments whose process has not ended.
+    pub fn environments(&self) -> usize {
+        self.environments.len()
+    }
+
+    /// The phase of an environment; one that was forgotten is gone.
+    pub fn phase(&self, environment: EnvironmentId) -> Phase {
+        self.environments.get(&environment).copied().unwrap_or(Phase::Gone)
+    }
+
+    /// Takes one event and says what is to be done, in this order.
+    ///
+    /// # Errors
+    /// An event that is not possible in the environment's phase; nothing has changed then.
+    pub fn step(&mut self, event: Event) -> Result<Vec<Action>, Illegal> {
+        let mut actions = Vec::new();
+        match event {
+            Event::Invoke(invocation) => self.invoke(invocation, &mut actions)?,
+            Event::Polled(environment) => {
+                let first = self.phase(environment) == Phase::Starting;
+                self.advance(environment, Happening::Polled, None, &mut actions)?;
+                if first {
+                    self.failed_inits = 0;
+                }
+            }
+            Event::Unheard(environment, id) => {
+                self.advance(environment, Happening::Unheard(id), None, &mut actions)?
+            }
+            Event::Answered(environment, id) => {
+                self.advance(environment, Happening::Answered(id), None, &mut actions)?
+            }
+            Event::InitFailed(environment, error) => {
+                self.advance(environment, Happening::InitFailed, Some(Failure::Init(error)), &mut actions)?;
+            }
+            Event::Limit(environment, limit) => {
+                self.advance(
+                    environment,
+                    Happening::Limit(limit),
+                    Some(Failure::InitTimedOut),
+                    &mut actions,
+                )?;
+            }
+            Event::Exited(environment, exit) => {
+                self.advance(environment, Happening::Exited, Some(Failure::Exited(exit)), &mut actions)?;
+                self.environments.remove(&environment);
+                self.idle.retain(|id| *id != environment);
+                actions.push(Action::Forget(environment));
+            }
+            Event::BackOffOver => self.backing_off = false,
+            Event::Stop => self.stop(&mut actions)?,
+        }
+        self.start_missing(&mut actions);
+        Ok(actions)
+    }
+
+    fn invoke(&mut self, invocation: InvocationId, actions: &mut Vec<Action>) -> Result<(), Illegal> {
+        if self.stopped || self.in_flight() >= self.limit {
+            actions.push(Action::Throttle(invocation));
+            return Ok(());
+        }
+        let between =
+            || self.environments.iter().find(|(_, phase)| **phase == Phase::Between).map(|(id, _)| *id);
+        match self.idle.last().copied().or_else(between) {
+            Some(environment) => self.advance(environment, Happening::Assign(invocation), None, actions),
+            None => {
+                self.waiting.push_back(invocation);
+                Ok(())
+            }
+        }
+    }
+
+    fn advance(
+        &mut self,
+        environment: EnvironmentId,
+        happening: Happening,
+        failure: Option<Failure>,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Illegal> {
+        let (phase, effect) = self.phase(environment).next(happening)?;
+        if let Some(known) = self.environments.get_mut(&environment) {
+            *known = phase;
+        }
+        if phase != Phase::Idle {
+            self.idle.retain(|id| *id != environment);
+        }
+        match effect {
+            Effect::Nothing => {}
+            Effect::Free => match self.waiting.pop_front() {
+                Some(invocation) => {
+                    self.advance(environment, Happening::Assign(invocation), None, actions)?
+                }
+                None => {
+                    self.idle.retain(|id| *id != environment);
+                    self.idle.push(environment);
+                }
+            },
+            Effect::Deliver(id) => actions.push(Action::Deliver(environment, id)),
+            Effect::Hold(id) => actions.push(Action::Hold(environment, id)),
+            Effect::Complete(id) => {
+                actions.push(Action::Complete(id));
+                if let Some(waiting) = self.waiting.pop_front() {
+                    self.advance(environment, Happening::Assign(waiting), None, actions)?;
+                }
+            }
+            Effect::InitFailed { kill } => {
+                if kill {
+                    actions.push(Action::Kill(environment));
+                }
+                self.init_failed(failure.unwrap_or(Failure::InitTimedOut), actions);
+            }
+            Effect::TimedOut(id) => {
+                actions.push(Action::Kill(environment));
+                actions.push(Action::Fail(id, Failure::TimedOut));
+            }
+            Effect::Lost(id) => actions.push(Action::Fail(id, failure.unwrap_or(Failure::Stopped))),
+            Effect::Return { invocation, kill } => {
+                if kill {
+                    actions.push(Action::Kill(environment));
+                }
+                self.hand_on(invocation, actions)?;
+            }
+            Effect::Kill(invocation) => {
+                actions.push(Action::Kill(environment));
+                actions.extend(invocation.map(|id| Action::Fail(id, Failure::Stopped)));
+            }
+        }
+        Ok(())
+    }
+
+    /// An invocation no process has seen goes first, to an idle environment or to the next one that starts.
+    fn hand_on(&mut self, invocation: InvocationId, actions: &mut Vec<Action>) -> Result<(), Illegal> {
+        match self.idle.last().copied() {
+            Some(environment) => self.advance(environment, Happening::Assign(invocation), None, actions),
+            None => {
+                self.waiting.push_front(invocation);
+                Ok(())
+            }
+        }
+    }
+
+    fn init_failed(&mut self, failure: Failure, actions: &mut Vec<Action>) {
+        self.failed_inits = self.failed_inits.saturating_add(1);
+        let killed = matches!(failure, Failure::Exited(Exit::Signal(_)));
+        if !(killed && self.failed_inits <= INIT_KILLS_FORGIVEN)
+            && let Some(invocation) = self.waiting.pop_front()
+        {
+            actions.push(Action::Fail(invocation, failure));
+        }
+        if !self.backing_off {
+            self.backing_off = true;
+            let doublings = self.failed_inits.saturating_sub(1).min(16);
+            let pause = FIRST_BACK_OFF.saturating_mul(1 << doublings).min(LONGEST_BACK_OFF);
+            actions.push(Action::BackOff(pause));
+        }
+    }
+
+    /// Starts an environment for each invocation that waits for one; a single one while initialisations fail.
+    fn start_missing(&mut self, actions: &mut Vec<Action>) {
+        if self.backing_off || self.stopped {
+            return;
+        }
+        let wanted = if self.failed_inits > 0 { self.waiting.len().min(1) } else { self.waiting.len() };
+        let starting = self.environments.values().filter(|phase| **phase == Phase::Starting).count();
+        for _ in starting..wanted {
+            self.started += 1;
+            let environment = EnvironmentId(self.started);
+            self.environments.insert(environment, Phase::Starting);
+            actions.push(Action::Start(environment));
+        }
+    }
+
+    fn stop(&mut self, actions: &mut Vec<Action>) -> Result<(), Illegal> {
+        self.stopped = true;
+        actions.extend(self.waiting.drain(..).map(|id| Action::Fail(id, Failure::Stopped)));
+        let all: Vec<_> = self.environments.keys().copied().collect();
+        for environment in all {
+            self.advance(environment, Happening::Stop, None, actions)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

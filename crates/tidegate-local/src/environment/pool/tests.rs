@@ -1,0 +1,222 @@
+//! The pool by example, and random lives of it.
+
+use super::*;
+
+fn id(number: u64) -> InvocationId {
+    InvocationId(number)
+}
+
+fn env(number: u64) -> EnvironmentId {
+    EnvironmentId(number)
+}
+
+/// A pool in which environments 1..=count wait at `/next`; the last one polled last.
+fn with_idle(limit: usize, count: u64) -> Pool {
+    let mut pool = Pool::new(limit);
+    for n in 1..=count {
+        pool.step(Event::Invoke(id(900 + n))).unwrap();
+    }
+    for n in 1..=count {
+        pool.step(Event::Polled(env(n))).unwrap();
+    }
+    for n in 1..=count {
+        pool.step(Event::Answered(env(n), id(900 + n))).unwrap();
+        pool.step(Event::Polled(env(n))).unwrap();
+    }
+    assert_eq!(pool.in_flight(), 0);
+    pool
+}
+
+#[test]
+fn the_first_invocation_starts_an_environment_and_is_delivered_to_its_first_poll() {
+    let mut pool = Pool::new(2);
+    assert_eq!(pool.step(Event::Invoke(id(1))).unwrap(), [Action::Start(env(1))]);
+    assert_eq!(pool.step(Event::Polled(env(1))).unwrap(), [Action::Deliver(env(1), id(1))]);
+    assert_eq!(pool.step(Event::Answered(env(1), id(1))).unwrap(), [Action::Complete(id(1))]);
+    assert_eq!(pool.in_flight(), 0);
+}
+
+#[test]
+fn the_most_recently_used_environment_is_reused() {
+    let mut pool = with_idle(3, 3);
+    assert_eq!(pool.step(Event::Invoke(id(1))).unwrap(), [Action::Deliver(env(3), id(1))]);
+    assert_eq!(pool.step(Event::Invoke(id(2))).unwrap(), [Action::Deliver(env(2), id(2))]);
+    pool.step(Event::Answered(env(3), id(1))).unwrap();
+    pool.step(Event::Polled(env(3))).unwrap();
+    assert_eq!(pool.step(Event::Invoke(id(3))).unwrap(), [Action::Deliver(env(3), id(3))]);
+}
+
+#[test]
+fn more_than_the_limit_is_throttled_while_environments_only_start() {
+    let mut pool = Pool::new(2);
+    pool.step(Event::Invoke(id(1))).unwrap();
+    pool.step(Event::Invoke(id(2))).unwrap();
+    assert_eq!(pool.step(Event::Invoke(id(3))).unwrap(), [Action::Throttle(id(3))]);
+    assert_eq!(pool.environments(), 2);
+}
+
+#[test]
+fn an_environment_between_two_invocations_is_used_instead_of_starting_another() {
+    let mut pool = Pool::new(2);
+    pool.step(Event::Invoke(id(1))).unwrap();
+    pool.step(Event::Polled(env(1))).unwrap();
+    pool.step(Event::Answered(env(1), id(1))).unwrap();
+    assert_eq!(pool.step(Event::Invoke(id(2))).unwrap(), [Action::Hold(env(1), id(2))]);
+    assert_eq!(pool.step(Event::Polled(env(1))).unwrap(), [Action::Deliver(env(1), id(2))]);
+}
+
+#[test]
+fn a_process_that_dies_before_it_takes_the_invocation_costs_nothing() {
+    let mut pool = with_idle(2, 1);
+    pool.step(Event::Invoke(id(1))).unwrap();
+    assert_eq!(pool.step(Event::Unheard(env(1), id(1))).unwrap(), [Action::Hold(env(1), id(1))]);
+    let actions = pool.step(Event::Exited(env(1), Exit::Signal(9))).unwrap();
+    assert_eq!(actions, [Action::Forget(env(1)), Action::Start(env(2))]);
+    assert_eq!(pool.step(Event::Polled(env(2))).unwrap(), [Action::Deliver(env(2), id(1))]);
+}
+
+#[test]
+fn a_process_that_does_not_come_back_for_its_invocation_is_killed_and_the_invocation_handed_on() {
+    let mut pool = with_idle(2, 1);
+    pool.step(Event::Invoke(id(1))).unwrap();
+    pool.step(Event::Unheard(env(1), id(1))).unwrap();
+    let actions = pool.step(Event::Limit(env(1), Limit::Take(id(1)))).unwrap();
+    assert_eq!(actions, [Action::Kill(env(1)), Action::Start(env(2))]);
+}
+
+#[test]
+fn a_process_that_dies_while_busy_fails_its_invocation() {
+    let mut pool = with_idle(1, 1);
+    pool.step(Event::Invoke(id(1))).unwrap();
+    let actions = pool.step(Event::Exited(env(1), Exit::Signal(9))).unwrap();
+    assert_eq!(actions, [Action::Fail(id(1), Failure::Exited(Exit::Signal(9))), Action::Forget(env(1))]);
+    assert_eq!(pool.step(Event::Invoke(id(2))).unwrap(), [Action::Start(env(2))]);
+}
+
+#[test]
+fn a_timeout_kills_and_fails_and_leaves_room_for_the_next() {
+    let mut pool = with_idle(1, 1);
+    pool.step(Event::Invoke(id(1))).unwrap();
+    let actions = pool.step(Event::Limit(env(1), Limit::Invocation(id(1)))).unwrap();
+    assert_eq!(actions, [Action::Kill(env(1)), Action::Fail(id(1), Failure::TimedOut)]);
+    assert_eq!(pool.step(Event::Invoke(id(2))).unwrap(), [Action::Start(env(2))]);
+    assert_eq!(pool.step(Event::Exited(env(1), Exit::Signal(9))).unwrap(), [Action::Forget(env(1))]);
+}
+
+#[test]
+fn failing_initialisations_fail_the_waiting_invocation_and_are_damped() {
+    let mut pool = Pool::new(4);
+    let mut pauses = Vec::new();
+    for n in 1..=9 {
+        let mut actions = pool.step(Event::Invoke(id(n))).unwrap();
+        if actions.is_empty() {
+            actions = pool.step(Event::BackOffOver).unwrap();
+        }
+        assert_eq!(actions, [Action::Start(env(n))]);
+        let actions = pool.step(Event::Exited(env(n), Exit::Status(1))).unwrap();
+        assert_eq!(actions.first(), Some(&Action::Fail(id(n), Failure::Exited(Exit::Status(1)))));
+        pauses.extend(actions.iter().filter_map(|action| match action {
+            Action::BackOff(pause) => Some(pause.as_millis()),
+            _ => None,
+        }));
+    }
+    assert_eq!(pauses, [100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]);
+}
+
+#[test]
+fn a_start_that_works_ends_the_damping() {
+    let mut pool = Pool::new(1);
+    pool.step(Event::Invoke(id(1))).unwrap();
+    pool.step(Event::Exited(env(1), Exit::Status(1))).unwrap();
+    pool.step(Event::Invoke(id(2))).unwrap();
+    pool.step(Event::BackOffOver).unwrap();
+    pool.step(Event::Polled(env(2))).unwrap();
+    pool.step(Event::Exited(env(2), Exit::Signal(9))).unwrap();
+    assert_eq!(pool.step(Event::Invoke(id(3))).unwrap(), [Action::Start(env(3))]);
+}
+
+#[test]
+fn a_process_killed_while_it_starts_costs_no_invocation() {
+    let mut pool = Pool::new(1);
+    pool.step(Event::Invoke(id(1))).unwrap();
+    let actions = pool.step(Event::Exited(env(1), Exit::Signal(9))).unwrap();
+    assert_eq!(actions, [Action::BackOff(FIRST_BACK_OFF), Action::Forget(env(1))]);
+    assert_eq!(pool.step(Event::BackOffOver).unwrap(), [Action::Start(env(2))]);
+}
+
+#[test]
+fn a_process_that_is_killed_at_every_start_fails_the_invocation_in_the_end() {
+    let mut pool = Pool::new(1);
+    pool.step(Event::Invoke(id(1))).unwrap();
+    for n in 1..=2 {
+        pool.step(Event::Exited(env(n), Exit::Signal(11))).unwrap();
+        pool.step(Event::BackOffOver).unwrap();
+    }
+    let actions = pool.step(Event::Exited(env(3), Exit::Signal(11))).unwrap();
+    assert_eq!(actions.first(), Some(&Action::Fail(id(1), Failure::Exited(Exit::Signal(11)))));
+}
+
+#[test]
+fn an_init_error_is_what_the_waiting_invocation_gets() {
+    let mut pool = Pool::new(1);
+    pool.step(Event::Invoke(id(1))).unwrap();
+    let error = Bytes::from_static(b"{}");
+    let actions = pool.step(Event::InitFailed(env(1), error.clone())).unwrap();
+    assert_eq!(
+        actions,
+        [Action::Kill(env(1)), Action::Fail(id(1), Failure::Init(error)), Action::BackOff(FIRST_BACK_OFF)]
+    );
+}
+
+#[test]
+fn stopping_leaves_nothing_and_refuses_what_comes_after() {
+    let mut pool = with_idle(3, 2);
+    pool.step(Event::Invoke(id(1))).unwrap();
+    let actions = pool.step(Event::Stop).unwrap();
+    assert_eq!(actions, [Action::Kill(env(1)), Action::Kill(env(2)), Action::Fail(id(1), Failure::Stopped)]);
+    assert_eq!(pool.step(Event::Invoke(id(2))).unwrap(), [Action::Throttle(id(2))]);
+}
+
+#[test]
+fn random_lives_never_exceed_the_limit_and_never_forget_an_invocation() {
+    use rand::seq::IndexedRandom;
+    use rand::{Rng, SeedableRng};
+    for seed in 0..200 {
+        let mut random = rand::rngs::StdRng::seed_from_u64(seed);
+        let mut pool = Pool::new(3);
+        let mut open = std::collections::BTreeSet::new();
+        let mut next = 0;
+        for _ in 0..400 {
+            let environments: Vec<_> = pool.environments.keys().copied().collect();
+            let chosen = environments.choose(&mut random).copied();
+            let event = match (random.random_range(0..8), chosen) {
+                (0..=2, _) | (_, None) => {
+                    next += 1;
+                    open.insert(id(next));
+                    Event::Invoke(id(next))
+                }
+                (3, Some(e)) => Event::Exited(e, Exit::Signal(9)),
+                (4, Some(e)) => match pool.phase(e).invocation() {
+                    Some(i) => Event::Unheard(e, i),
+                    None => Event::BackOffOver,
+                },
+                (5, Some(e)) => match pool.phase(e) {
+                    Phase::Busy(i) => Event::Answered(e, i),
+                    _ => Event::BackOffOver,
+                },
+                (_, Some(e)) => Event::Polled(e),
+            };
+            for action in pool.step(event).unwrap_or_default() {
+                match action {
+                    Action::Complete(i) | Action::Fail(i, _) | Action::Throttle(i) => {
+                        assert!(open.remove(&i), "seed {seed}: {i:?} ended twice");
+                    }
+                    _ => {}
+                }
+            }
+            assert_eq!(pool.in_flight(), open.len(), "seed {seed}");
+            let alive = pool.environments.values().filter(|phase| **phase != Phase::Stopping).count();
+            assert!(pool.in_flight() <= 3 && alive <= 3 + pool.waiting.len(), "seed {seed}: {pool:?}");
+        }
+    }
+}

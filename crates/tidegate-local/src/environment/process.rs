@@ -1,0 +1,287 @@
+//! One process of a function: started in a process group of its own, killed as a group, and never left behind.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{ChildStderr, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::unistd::Pid;
+use tokio::sync::oneshot;
+
+use super::pool::Exit;
+use crate::usage::{self, Usage};
+
+/// What is run.
+pub(crate) struct Launch {
+    /// The binary.
+    pub(crate) executable: PathBuf,
+    /// Its whole environment.
+    pub(crate) environment: BTreeMap<String, String>,
+    /// The directory of process records, see [`reap_stale`].
+    pub(crate) records: PathBuf,
+}
+
+/// A process that was started.
+pub(crate) struct Started {
+    pub(crate) process: std::sync::Arc<Process>,
+    pub(crate) stdout: ChildStdout,
+    pub(crate) stderr: ChildStderr,
+    /// How it ended, and the CPU time it had used.
+    pub(crate) end: oneshot::Receiver<(Exit, Usage)>,
+}
+
+/// A running process. Dropping it kills it.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pid: Pid,
+    /// Its number belongs to it only until it is reaped; nothing may be signalled after that.
+    reaped: Mutex<bool>,
+}
+
+impl Process {
+    /// Its number, which is its group's too.
+    pub(crate) fn pid(&self) -> i32 {
+        self.pid.as_raw()
+    }
+
+    /// Kills the process and whatever it started (SIGKILL to the group).
+    pub(crate) fn kill(&self) {
+        let reaped = self.reaped.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*reaped && let Err(error) = killpg(self.pid, Signal::SIGKILL) {
+            tracing::debug!(pid = self.pid(), %error, "process group is gone already");
+        }
+    }
+
+    /// Whether it has ended or is about to, even if nobody was told yet.
+    pub(crate) fn has_ended(&self) -> bool {
+        *self.reaped.lock().unwrap_or_else(PoisonError::into_inner) || usage::is_ending(self.pid())
+    }
+
+    /// What it uses now; `None` once it has ended.
+    pub(crate) fn usage(&self) -> Option<Usage> {
+        if *self.reaped.lock().unwrap_or_else(PoisonError::into_inner) {
+            return None;
+        }
+        usage::of_process(self.pid())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Starts a process.
+///
+/// Each process has a thread that starts it, waits for it and reaps it. The thread must be the one that starts it: the parent-death
+/// signal of Linux is tied to the starting *thread*, and threads of an async runtime come and go.
+///
+/// # Errors
+/// Why it could not be started.
+pub(crate) async fn start(launch: Launch) -> Result<Started, String> {
+    let (started, result) = oneshot::channel();
+    let spawned = std::thread::Builder::new()
+        .name("environment".to_owned())
+        .stack_size(128 * 1024)
+        .spawn(move || run(launch, started));
+    match spawned {
+        Ok(_) => result.await.unwrap_or_else(|_| Err("the starting thread ended".to_owned())),
+        Err(error) => Err(format!("no thread for it: {error}")),
+    }
+}
+
+fn run(launch: Launch, started: oneshot::Sender<Result<Started, String>>) {
+    // Asked first, since a wrapper would start and only then fail.
+    let found = launch.executable.metadata();
+    let mut child = match found.and_then(|_| command(&launch).spawn()) {
+        Ok(child) => child,
+        Err(error) => {
+            let _ = started.send(Err(format!("fork/exec {}: {error}", launch.executable.display())));
+            return;
+        }
+    };
+    let pid = i32::try_from(child.id()).unwrap_or(i32::MAX);
+    let process = std::sync::Arc::new(Process { pid: Pid::from_raw(pid), reaped: Mutex::new(false) });
+    let record = Record::write(&launch.records, pid);
+    let (ended, end) = oneshot::channel();
+    let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
+        process.kill();
+        let _ = child.wait();
+        let _ = started.send(Err("its output could not be read".to_owned()));
+        return;
+    };
+    let sent = started.send(Ok(Started { process: std::sync::Arc::clone(&process), stdout, stderr, end }));
+    if let Err(Ok(started)) = sent {
+        started.process.kill();
+    }
+
+    // The CPU time of a dead process can be read as long as nobody has reaped it.
+    while let Err(nix::errno::Errno::EINTR) =
+        waitid(Id::Pid(process.pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT)
+    {}
+    let used = usage::of_process(pid).unwrap_or_default();
+    let status = {
+        let mut reaped = process.reaped.lock().unwrap_or_else(PoisonError::into_inner);
+        // What the process itself had started must not outlive it.
+        let _ = killpg(process.pid, Signal::SIGKILL);
+        *reaped = true;
+        child.wait()
+    };
+    drop(record);
+    let exit = match status {
+        Ok(status) => match (status.code(), status.signal()) {
+            (Some(code), _) => Exit::Status(code),
+            (None, signal) => Exit::Signal(signal.unwrap_or(0)),
+        },
+        Err(error) => Exit::NotStarted(format!("its end could not be observed: {error}")),
+    };
+    let _ = ended.send((exit, used));
+}
+
+fn command(launch: &Launch) -> Command {
+    let mut command = match parent_death_wrapper() {
+        Some(setpriv) => {
+            let mut command = Command::new(setpriv);
+            command.args(["--pdeathsig", "KILL", "--"]).arg(&launch.executable);
+            command
+        }
+        None => Command::new(&launch.executable),
+    };
+    command
+        .env_clear()
+        .envs(&launch.environment)
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// `setpriv` of util-linux, where it exists and knows the option: it asks the kernel to kill the process when the engine ends,
+/// however it ends, and then becomes the process.
+pub(crate) fn parent_death_wrapper() -> Option<&'static Path> {
+    static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
+    FOUND
+        .get_or_init(|| {
+            let path = std::env::var_os("PATH")?;
+            let found =
+                std::env::split_paths(&path).map(|dir| dir.join("setpriv")).find(|file| file.is_file())?;
+            let tried = Command::new(&found)
+                .args(["--pdeathsig", "KILL", "--", "true"])
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status();
+            tried.is_ok_and(|status| status.success()).then_some(found)
+        })
+        .as_deref()
+}
+
+/// A file named after the process, holding the time it started at, as the kernel counts it: number and start time together name one
+/// process for ever.
+struct Record(PathBuf);
+
+impl Record {
+    fn write(directory: &Path, pid: i32) -> Option<Self> {
+        let file = directory.join(pid.to_string());
+        let started = usage::start_time(pid)?;
+        match fs::write(&file, started.to_string()) {
+            Ok(()) => Some(Self(file)),
+            Err(error) => {
+                tracing::warn!(file = %file.display(), %error, "a process is not recorded");
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Kills processes that an engine before this one recorded in `directory` and left behind; returns how many.
+///
+/// # Errors
+/// The directory cannot be created or read.
+pub(crate) fn reap_stale(directory: &Path) -> io::Result<usize> {
+    fs::create_dir_all(directory)?;
+    let mut killed = 0;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let pid = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
+        let recorded = fs::read_to_string(entry.path()).ok().and_then(|text| text.trim().parse::<u64>().ok());
+        if let (Some(pid), Some(recorded)) = (pid, recorded)
+            && usage::start_time(pid) == Some(recorded)
+            && killpg(Pid::from_raw(pid), Signal::SIGKILL).is_ok()
+        {
+            killed += 1;
+        }
+        fs::remove_file(entry.path())?;
+    }
+    Ok(killed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sleeper(records: &Path, seconds: &str) -> Launch {
+        let script = records.join("sleeper.sh");
+        fs::write(&script, format!("#!/bin/sh\nsleep {seconds} &\nexec sleep {seconds}\n")).unwrap();
+        fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let environment = BTreeMap::from([("PATH".to_owned(), std::env::var("PATH").unwrap())]);
+        Launch { executable: script, environment, records: records.join("processes") }
+    }
+
+    #[tokio::test]
+    async fn killing_a_process_ends_it_and_removes_its_record() {
+        let dir = tempfile::tempdir().unwrap();
+        let launch = sleeper(dir.path(), "600");
+        fs::create_dir_all(&launch.records).unwrap();
+        let records = launch.records.clone();
+        let started = start(launch).await.unwrap();
+        assert!(records.join(started.process.pid().to_string()).is_file());
+        assert!(!started.process.has_ended());
+        started.process.kill();
+        let (exit, _) = started.end.await.unwrap();
+        assert_eq!(exit, Exit::Signal(9));
+        assert!(started.process.has_ended());
+        assert_eq!(fs::read_dir(&records).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_binary_that_does_not_exist_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let launch = Launch {
+            executable: dir.path().join("nothing"),
+            environment: BTreeMap::new(),
+            records: dir.path().to_owned(),
+        };
+        let why = start(launch).await.err().unwrap();
+        assert!(why.contains("nothing") && why.contains("No such file"), "{why}");
+    }
+
+    #[test]
+    fn only_the_recorded_process_is_reaped_not_another_one_with_its_number() {
+        let dir = tempfile::tempdir().unwrap();
+        let spawn = || Command::new("sleep").arg("600").process_group(0).spawn().unwrap();
+        let (mut stale, mut other) = (spawn(), spawn());
+        let started = usage::start_time(i32::try_from(stale.id()).unwrap()).unwrap();
+        fs::write(dir.path().join(stale.id().to_string()), started.to_string()).unwrap();
+        fs::write(dir.path().join(other.id().to_string()), "1").unwrap();
+        assert_eq!(reap_stale(dir.path()).unwrap(), 1);
+        assert_eq!(stale.wait().unwrap().signal(), Some(9));
+        assert_eq!(other.try_wait().unwrap(), None);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        other.kill().unwrap();
+        other.wait().unwrap();
+    }
+}

@@ -1,0 +1,72 @@
+//! What has to be known of a function to run it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Variables of the engine's own environment that a function's process sees too.
+const INHERITED: [&str; 6] = ["PATH", "HOME", "RUST_LOG", "RUST_BACKTRACE", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+
+/// A function, ready to be run.
+#[derive(Clone, Debug)]
+pub struct FunctionSpec {
+    /// Its declared name.
+    pub name: String,
+    /// The binary.
+    pub executable: PathBuf,
+    /// Declared memory in MB; told to the process, not enforced.
+    pub memory_mb: u32,
+    /// Timeout of one invocation.
+    pub timeout: Duration,
+    /// Most environments at a time.
+    pub maximum_concurrency: usize,
+    /// Where it reaches AWS.
+    pub endpoint: String,
+    /// The region it believes to be in.
+    pub region: String,
+    /// Its own variables: declared ones and names of what it uses.
+    pub environment: BTreeMap<String, String>,
+}
+
+impl FunctionSpec {
+    /// The whole environment of a new process, by the list of variables Lambda defines.
+    pub(crate) fn process_environment(&self, runtime_api: SocketAddr) -> BTreeMap<String, String> {
+        let mut variables = BTreeMap::new();
+        for name in INHERITED {
+            if let Ok(value) = std::env::var(name) {
+                variables.insert(name.to_owned(), value);
+            }
+        }
+        let own = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let credentials = own("AWS_ACCESS_KEY_ID").zip(own("AWS_SECRET_ACCESS_KEY"));
+        let token = credentials.as_ref().and_then(|_| own("AWS_SESSION_TOKEN"));
+        let (access_key, secret_key) = credentials.unwrap_or_else(|| ("test".to_owned(), "test".to_owned()));
+        let date = jiff::Timestamp::now().strftime("%Y/%m/%d").to_string();
+        let stream = format!("{date}/[$LATEST]{}", uuid::Uuid::new_v4().simple());
+        let root = self.executable.parent().map(|dir| dir.display().to_string()).unwrap_or_default();
+        let set = [
+            ("AWS_LAMBDA_RUNTIME_API", runtime_api.to_string()),
+            ("AWS_LAMBDA_FUNCTION_NAME", self.name.clone()),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", self.memory_mb.to_string()),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", self.name)),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", stream),
+            ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
+            ("_HANDLER", "bootstrap".to_owned()),
+            ("LAMBDA_TASK_ROOT", root),
+            ("TZ", ":UTC".to_owned()),
+            ("AWS_REGION", self.region.clone()),
+            ("AWS_DEFAULT_REGION", self.region.clone()),
+            ("AWS_ACCESS_KEY_ID", access_key),
+            ("AWS_SECRET_ACCESS_KEY", secret_key),
+            ("AWS_ENDPOINT_URL", self.endpoint.clone()),
+        ];
+        variables.extend(set.map(|(name, value)| (name.to_owned(), value)));
+        if let Some(token) = token {
+            variables.insert("AWS_SESSION_TOKEN".to_owned(), token);
+        }
+        variables.extend(self.environment.clone());
+        variables
+    }
+}

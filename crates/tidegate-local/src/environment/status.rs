@@ -1,0 +1,30 @@
+//! What a function did and uses, for people and programs.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// One function's numbers since the engine started.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FunctionStatus {
+    /// Processes now.
+    pub environments: usize,
+    /// Invocations that have a result; throttled ones are not invocations.
+    pub invocations: u64,
+    /// Those of them that ended as a function error.
+    pub errors: u64,
+    /// Invocations refused because every environment was busy.
+    pub throttles: u64,
+    /// Those of the errors that ran out of time.
+    pub timeouts: u64,
+    /// CPU time of all processes, the dead included.
+    pub cpu_seconds: f64,
+    /// Resident memory of the processes now.
+    pub rss_bytes: u64,
+    /// Most resident memory seen of any one process.
+    pub peak_rss_bytes: u64,
+    /// Sums of the metrics printed in CloudWatch's embedded metric format.
+    pub metrics: BTreeMap<String, f64>,
+    /// The processes' numbers.
+    pub pids: Vec<i32>,
+}

@@ -1,0 +1,27 @@
+//! The local delivery engine.
+//!
+//! It runs compiled Lambda functions on one machine and delivers to them by Lambda's own rules: event source mappings for Kinesis,
+//! DynamoDB Streams and SQS, and asynchronous invocation for EventBridge rules. An AWS-compatible emulator holds the streams, tables and
+//! queues; the engine uses only plain API calls of it.
+
+pub mod activity;
+pub mod asynchronous;
+pub mod build;
+pub mod checkpoint;
+pub mod client;
+pub mod clients;
+pub mod control;
+pub mod destination;
+pub mod emulator;
+pub mod engine;
+pub mod engine_file;
+pub mod environment;
+pub mod invocation;
+pub mod mapping;
+pub mod metrics;
+pub mod provision;
+pub mod proxy;
+mod runtime_api;
+pub mod status;
+pub mod topology;
+pub mod usage;

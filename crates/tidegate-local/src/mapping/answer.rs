@@ -1,0 +1,223 @@
+//! What a function's answer says about the records of its batch.
+
+use serde_json::Value;
+
+use crate::invocation::InvocationResult;
+
+/// The failures a partial response reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reported {
+    /// None: the whole batch succeeded.
+    Nothing,
+    /// These items.
+    Items(Vec<String>),
+    /// The response is no valid partial response, so the whole batch failed. Says why.
+    Invalid(String),
+}
+
+/// Reads a response as a partial response.
+///
+/// Success is an empty response, `""`, `null`, `[]`, an object without `batchItemFailures`, or one with an empty or null list. An
+/// empty, null or missing `itemIdentifier` makes the response invalid. (`delivery-semantics.md`.)
+#[must_use]
+pub fn reported(response: &[u8]) -> Reported {
+    if response.iter().all(u8::is_ascii_whitespace) {
+        return Reported::Nothing;
+    }
+    let failures = match serde_json::from_slice::<Value>(response) {
+        Err(error) => return Reported::Invalid(format!("the response is not JSON: {error}")),
+        Ok(Value::Null) => return Reported::Nothing,
+        Ok(Value::String(text)) if text.is_empty() => return Reported::Nothing,
+        Ok(Value::Array(list)) if list.is_empty() => return Reported::Nothing,
+        Ok(Value::Object(mut object)) => object.remove("batchItemFailures").unwrap_or(Value::Null),
+        Ok(_) => return Reported::Invalid("the response is not a JSON object".to_owned()),
+    };
+    match failures {
+        Value::Null => Reported::Nothing,
+        Value::Array(list) if list.is_empty() => Reported::Nothing,
+        Value::Array(list) => list
+            .iter()
+            .map(|item| match item.get("itemIdentifier") {
+                Some(Value::String(id)) if !id.is_empty() => Ok(id.clone()),
+                Some(Value::String(_)) => Err("an itemIdentifier is empty"),
+                Some(Value::Null) => Err("an itemIdentifier is null"),
+                Some(_) => Err("an itemIdentifier is not text"),
+                None => Err("an item of batchItemFailures has no itemIdentifier"),
+            })
+            .collect::<Result<Vec<_>, _>>()
+            .map_or_else(|reason| Reported::Invalid(reason.to_owned()), Reported::Items),
+        _ => Reported::Invalid("batchItemFailures is not a list".to_owned()),
+    }
+}
+
+/// What became of a batch of stream records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every record is done.
+    Succeeded,
+    /// The records from this index on are delivered again; those before it are done.
+    FailedFrom(usize),
+    /// The whole batch failed.
+    Failed(Failure),
+    /// The function did not run.
+    Throttled,
+}
+
+/// Why a whole batch failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The function reported an error, ended or ran out of time. The error object as text.
+    Function(String),
+    /// Its partial response cannot be used. Says why.
+    Response(String),
+}
+
+/// Judges the answer to a batch whose records have these sequence numbers, in order.
+///
+/// Without `report_batch_item_failures` a response is ignored and the batch counts as done.
+#[must_use]
+pub fn judge<'a>(
+    result: &InvocationResult,
+    report_batch_item_failures: bool,
+    sequences: impl Iterator<Item = &'a str>,
+) -> Verdict {
+    let response = match result {
+        InvocationResult::Throttled => return Verdict::Throttled,
+        InvocationResult::FunctionError(error) => {
+            return Verdict::Failed(Failure::Function(String::from_utf8_lossy(error).into_owned()));
+        }
+        InvocationResult::Success(_) if !report_batch_item_failures => return Verdict::Succeeded,
+        InvocationResult::Success(response) => response,
+    };
+    let ids = match reported(response) {
+        Reported::Nothing => return Verdict::Succeeded,
+        Reported::Invalid(reason) => return Verdict::Failed(Failure::Response(reason)),
+        Reported::Items(ids) => ids,
+    };
+    let sequences: Vec<&str> = sequences.collect();
+    let mut lowest = usize::MAX;
+    for id in &ids {
+        match sequences.iter().position(|sequence| sequence == id) {
+            Some(index) => lowest = lowest.min(index),
+            None => {
+                return Verdict::Failed(Failure::Response(format!(
+                    "itemIdentifier {id} is not in the batch"
+                )));
+            }
+        }
+    }
+    Verdict::FailedFrom(lowest)
+}
+
+/// What became of a batch of queue messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QueueVerdict {
+    /// These messages, by index, failed; the others are done. May be empty.
+    Done(Vec<usize>),
+    /// The whole batch failed.
+    Failed(Failure),
+    /// The function did not run.
+    Throttled,
+}
+
+/// Judges the answer to a batch of messages with these ids. Unlike on a stream, exactly the reported messages failed.
+#[must_use]
+pub fn judge_queue<'a>(
+    result: &InvocationResult,
+    report_batch_item_failures: bool,
+    ids: impl Iterator<Item = &'a str>,
+) -> QueueVerdict {
+    let response = match result {
+        InvocationResult::Throttled => return QueueVerdict::Throttled,
+        InvocationResult::FunctionError(error) => {
+            return QueueVerdict::Failed(Failure::Function(String::from_utf8_lossy(error).into_owned()));
+        }
+        InvocationResult::Success(_) if !report_batch_item_failures => return QueueVerdict::Done(Vec::new()),
+        InvocationResult::Success(response) => response,
+    };
+    let reported = match reported(response) {
+        Reported::Nothing => return QueueVerdict::Done(Vec::new()),
+        Reported::Invalid(reason) => return QueueVerdict::Failed(Failure::Response(reason)),
+        Reported::Items(items) => items,
+    };
+    let ids: Vec<&str> = ids.collect();
+    reported
+        .iter()
+        .map(|item| {
+            let index = ids.iter().position(|id| id == item);
+            index.ok_or_else(|| format!("itemIdentifier {item} is not in the batch"))
+        })
+        .collect::<Result<Vec<_>, _>>()
+        .map_or_else(|reason| QueueVerdict::Failed(Failure::Response(reason)), QueueVerdict::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn verdict(response: &str) -> Verdict {
+        let result = InvocationResult::Success(Bytes::copy_from_slice(response.as_bytes()));
+        judge(&result, true, ["7", "8", "9"].into_iter())
+    }
+
+    #[test]
+    fn every_success_form_means_the_whole_batch_succeeded() {
+        for form in [
+            "",
+            " ",
+            "\"\"",
+            "null",
+            "{}",
+            "[]",
+            r#"{"batchItemFailures":[]}"#,
+            r#"{"batchItemFailures":null}"#,
+            r#"{"somethingElse":1}"#,
+        ] {
+            assert_eq!(verdict(form), Verdict::Succeeded, "{form:?}");
+        }
+    }
+
+    #[test]
+    fn every_invalid_form_means_the_whole_batch_failed() {
+        for form in [
+            r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#,
+            r#"{"batchItemFailures":[{"itemIdentifier":null}]}"#,
+            r#"{"batchItemFailures":[{"itemidentifier":"8"}]}"#,
+            r#"{"batchItemFailures":[{"itemIdentifier":"10"}]}"#,
+            r#"{"batchItemFailures":[{"itemIdentifier":"8"},{"itemIdentifier":"10"}]}"#,
+            r#"{"batchItemFailures":["8"]}"#,
+            r#"{"batchItemFailures":[null]}"#,
+            r#"{"batchItemFailures":"8"}"#,
+            "{",
+            "17",
+            "\"fine\"",
+        ] {
+            assert!(matches!(verdict(form), Verdict::Failed(Failure::Response(_))), "{form:?}");
+        }
+    }
+
+    #[test]
+    fn the_lowest_reported_record_counts_whatever_the_order() {
+        let form = r#"{"batchItemFailures":[{"itemIdentifier":"9"},{"itemIdentifier":"8"}]}"#;
+        assert_eq!(verdict(form), Verdict::FailedFrom(1));
+    }
+
+    #[test]
+    fn a_list_is_ignored_unless_partial_responses_are_enabled() {
+        let form = br#"{"batchItemFailures":[{"itemIdentifier":"8"}]}"#;
+        let result = InvocationResult::Success(Bytes::from_static(form));
+        assert_eq!(judge(&result, false, ["8"].into_iter()), Verdict::Succeeded);
+    }
+
+    #[test]
+    fn an_error_fails_the_batch_and_a_throttle_does_not() {
+        let error = InvocationResult::FunctionError(Bytes::from_static(b"{}"));
+        assert_eq!(
+            judge(&error, true, ["8"].into_iter()),
+            Verdict::Failed(Failure::Function("{}".to_owned()))
+        );
+        assert_eq!(judge(&InvocationResult::Throttled, true, ["8"].into_iter()), Verdict::Throttled);
+    }
+}

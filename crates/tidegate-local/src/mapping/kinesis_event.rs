@@ -1,0 +1,128 @@
+//! Lambda's event record for Kinesis.
+
+use aws_sdk_kinesis::types::Record as Source;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::moment::Moment;
+use super::record::{OrderingKey, Record};
+use super::sequence::SequenceNumber;
+
+/// Where the records come from, as the event says it.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The region.
+    pub region: String,
+    /// ARN of the stream.
+    pub stream_arn: String,
+    /// ARN of the role that reads it; the function's own.
+    pub role_arn: String,
+}
+
+/// Turns what GetRecords returned into a record of the machine, serialised for the event.
+///
+/// # Errors
+/// Serialisation; it does not occur with these types.
+pub fn record(source: &Source, shard: &str, origin: &Origin) -> serde_json::Result<Record> {
+    let partition_key = source.partition_key.as_deref().unwrap_or_default();
+    let arrived = source.approximate_arrival_timestamp.map_or(0, |time| time.to_millis().unwrap_or(0));
+    let event = Event {
+        kinesis: Kinesis {
+            kinesis_schema_version: "1.0",
+            partition_key,
+            sequence_number: &source.sequence_number,
+            data: STANDARD.encode(source.data.as_ref()),
+            approximate_arrival_timestamp: seconds(arrived),
+        },
+        event_source: "aws:kinesis",
+        event_version: "1.0",
+        event_id: format!("{shard}:{}", source.sequence_number),
+        event_name: "aws:kinesis:record",
+        invoke_identity_arn: &origin.role_arn,
+        aws_region: &origin.region,
+        event_source_arn: &origin.stream_arn,
+    };
+    Ok(Record {
+        sequence: SequenceNumber::new(source.sequence_number.as_str()),
+        key: OrderingKey::of(partition_key.as_bytes()),
+        arrived: Moment::from_millis(arrived),
+        json: Bytes::from(serde_json::to_vec(&event)?),
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of this age fit exactly into an f64")]
+fn seconds(millis: i64) -> f64 {
+    millis as f64 / 1000.0
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Event<'a> {
+    kinesis: Kinesis<'a>,
+    event_source: &'static str,
+    event_version: &'static str,
+    #[serde(rename = "eventID")]
+    event_id: String,
+    event_name: &'static str,
+    invoke_identity_arn: &'a str,
+    aws_region: &'a str,
+    #[serde(rename = "eventSourceARN")]
+    event_source_arn: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Kinesis<'a> {
+    kinesis_schema_version: &'static str,
+    partition_key: &'a str,
+    sequence_number: &'a str,
+    data: String,
+    approximate_arrival_timestamp: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_types::{Blob, DateTime};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn a_record_has_lambdas_shape() {
+        let source = Source::builder()
+            .sequence_number("49590338271490256608559692538361571095921575989136588898")
+            .partition_key("1")
+            .data(Blob::new("Hello, this is a test."))
+            .approximate_arrival_timestamp(DateTime::from_millis(1_545_084_650_987))
+            .build()
+            .unwrap();
+        let origin = Origin {
+            region: "us-east-2".to_owned(),
+            stream_arn: "arn:aws:kinesis:us-east-2:123456789012:stream/lambda-stream".to_owned(),
+            role_arn: "arn:aws:iam::123456789012:role/lambda-role".to_owned(),
+        };
+        let record = record(&source, "shardId-000000000006", &origin).unwrap();
+        assert_eq!(
+            serde_json::from_slice::<Value>(&record.json).unwrap(),
+            json!({
+                "kinesis": {
+                    "kinesisSchemaVersion": "1.0",
+                    "partitionKey": "1",
+                    "sequenceNumber": "49590338271490256608559692538361571095921575989136588898",
+                    "data": "SGVsbG8sIHRoaXMgaXMgYSB0ZXN0Lg==",
+                    "approximateArrivalTimestamp": 1_545_084_650.987
+                },
+                "eventSource": "aws:kinesis",
+                "eventVersion": "1.0",
+                "eventID": "shardId-000000000006:49590338271490256608559692538361571095921575989136588898",
+                "eventName": "aws:kinesis:record",
+                "invokeIdentityArn": "arn:aws:iam::123456789012:role/lambda-role",
+                "awsRegion": "us-east-2",
+                "eventSourceARN": "arn:aws:kinesis:us-east-2:123456789012:stream/lambda-stream"
+            })
+        );
+        assert_eq!(record.arrived, Moment::from_millis(1_545_084_650_987));
+    }
+}

@@ -1,0 +1,107 @@
+//! One lane of a shard: batches one after the other, in order.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use super::moment::Moment;
+use super::record::Entry;
+
+/// The records of one lane, and what is going on with them.
+///
+/// In front of `queue` come the remaining parts of a split batch.
+#[derive(Debug, Default)]
+pub struct Lane {
+    /// What the lane is doing.
+    pub state: LaneState,
+    /// Parts of a split batch that have not gone yet, first one first.
+    pub parts: VecDeque<Segment>,
+    /// Records not in a batch yet.
+    pub queue: VecDeque<Entry>,
+    /// Failures in a row without any progress.
+    pub failures: u32,
+    /// Throttles in a row.
+    pub throttles: u32,
+}
+
+impl Lane {
+    /// Nothing is in flight, waiting or queued.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        matches!(self.state, LaneState::Free) && self.parts.is_empty() && self.queue.is_empty()
+    }
+
+    /// Takes the state out and leaves the lane free.
+    pub fn take(&mut self) -> LaneState {
+        std::mem::take(&mut self.state)
+    }
+}
+
+/// What a lane is doing.
+#[derive(Debug, Default)]
+pub enum LaneState {
+    /// Nothing; it takes the next batch.
+    #[default]
+    Free,
+    /// A batch is with the function.
+    InFlight {
+        /// Number of the invocation.
+        invocation: u64,
+        /// The batch.
+        segment: Segment,
+    },
+    /// A batch waits for its next attempt.
+    Waiting {
+        /// Until then.
+        until: Moment,
+        /// The batch.
+        segment: Segment,
+    },
+    /// A given-up range is on its way to the destination.
+    HandingOver {
+        /// The range.
+        entries: Vec<Entry>,
+    },
+}
+
+impl fmt::Display for LaneState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Free => f.write_str("free"),
+            Self::InFlight { invocation, .. } => write!(f, "in flight with invocation {invocation}"),
+            Self::Waiting { .. } => f.write_str("waiting for a retry"),
+            Self::HandingOver { entries } => write!(f, "handing over {} given-up records", entries.len()),
+        }
+    }
+}
+
+/// A batch, or what is left of one.
+#[derive(Debug, Default)]
+pub struct Segment {
+    /// Its records; never empty.
+    pub entries: Vec<Entry>,
+    /// Counted attempts: the function ran and failed, and the batch was not split.
+    pub attempts: u32,
+    /// How often the function ran.
+    pub invocations: u32,
+    /// Request id of the last invocation.
+    pub request_id: Option<String>,
+}
+
+impl Segment {
+    /// A batch that has not been tried.
+    #[must_use]
+    pub fn new(entries: Vec<Entry>) -> Self {
+        Self { entries, ..Self::default() }
+    }
+
+    /// Splits the records from `index` on off, into a segment with the same history.
+    #[must_use]
+    pub fn split_off(&mut self, index: usize) -> Self {
+        Self {
+            entries: self.entries.split_off(index.min(self.entries.len())),
+            attempts: self.attempts,
+            invocations: self.invocations,
+            request_id: self.request_id.clone(),
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Event source mappings: what is read from streams and queues is delivered to functions by Lambda's rules.
+//!
+//! The rules are in state machines without clock and I/O ([`shard::Shard`] for one shard of a stream); the drivers around them
+//! poll, invoke, wait and store ([`stream::start`]).
+
+pub mod answer;
+pub mod batching;
+pub mod dynamodb;
+pub mod dynamodb_event;
+pub mod failure;
+mod handle;
+pub mod kinesis;
+pub mod kinesis_event;
+pub mod lane;
+pub mod moment;
+pub mod pace;
+pub mod position;
+pub mod queue;
+pub mod queue_driver;
+pub mod queue_event;
+mod reader;
+pub mod record;
+pub mod retry;
+pub mod sequence;
+pub mod settings;
+pub mod shard;
+pub mod source;
+mod status;
+pub mod step;
+pub mod stream;
+
+pub use handle::Mapping;
+pub use status::MappingStatus;
+
+pub(crate) use handle::stopped;
+pub(crate) use status::shortened;

@@ -1,0 +1,280 @@
+//! The driver of a queue mapping.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::DisplayErrorContext;
+use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message as Received, MessageSystemAttributeName};
+use futures::StreamExt;
+use futures::future::{BoxFuture, OptionFuture};
+use futures::stream::FuturesUnordered;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::handle::{Mapping, stopped};
+use super::moment::Moment;
+use super::pace::{Pace, Pacer};
+use super::queue::{Action, Input, Queue, QueueSettings};
+use super::queue_event::message;
+use super::reader::wait;
+use super::status::{MappingStatus, shortened};
+use super::stream::{now, until};
+use crate::activity::Activity;
+use crate::invocation::{Invoker, Request};
+
+/// Most messages of one DeleteMessageBatch call.
+const DELETE_LIMIT: usize = 10;
+/// Empty receives in a row after which an idle queue is long-polled.
+const LONG_POLL_AFTER: u32 = 50;
+
+/// Everything a queue mapping needs.
+pub struct QueueMapping {
+    /// The function's declared name.
+    pub function: String,
+    /// The queue's declared name.
+    pub source_name: String,
+    /// The rules.
+    pub settings: QueueSettings,
+    /// The client.
+    pub sqs: Client,
+    /// The queue's URL.
+    pub queue_url: String,
+    /// The queue's ARN, as events say it.
+    pub queue_arn: String,
+    /// The region, as events say it.
+    pub region: String,
+    /// Runs the function.
+    pub invoker: Arc<dyn Invoker>,
+    /// The engine's activity counter.
+    pub activity: Arc<Activity>,
+    /// How fast the queue is polled.
+    pub pace: Pace,
+}
+
+/// Starts a queue mapping. Must be called inside a Tokio runtime.
+#[must_use]
+pub fn start(mapping: QueueMapping) -> Mapping {
+    let (stop, receiver) = watch::channel(false);
+    let status = Arc::new(Mutex::new(MappingStatus {
+        name: format!("{} → {}", mapping.source_name, mapping.function),
+        function: mapping.function.clone(),
+        source: mapping.source_name.clone(),
+        kind: "sqs",
+        positions: BTreeMap::new(),
+        lag: 0,
+        millis_behind: None,
+        in_flight: 0,
+        invocations: 0,
+        retries: 0,
+        throttled: 0,
+        discarded: 0,
+        records_delivered: 0,
+        last_error: None,
+        idle_since: None,
+    }));
+    let task = tokio::spawn(deliver(mapping, Arc::clone(&status), receiver));
+    Mapping::new(move || status.lock().unwrap_or_else(PoisonError::into_inner).clone(), stop, task)
+}
+
+/// Receives from one queue at the right pace.
+pub(crate) struct Receiver {
+    pub(crate) sqs: Client,
+    pub(crate) url: String,
+    /// Hides what is received for so long instead of the queue's own time.
+    pub(crate) visibility: Option<Duration>,
+    pub(crate) pacer: Pacer,
+    pub(crate) pace: Pace,
+    pub(crate) polled: Instant,
+    pub(crate) seen: u64,
+}
+
+impl Receiver {
+    pub(crate) fn new(sqs: Client, url: &str, visibility: Option<Duration>, pace: Pace) -> Self {
+        Self {
+            sqs,
+            url: url.to_owned(),
+            visibility,
+            // Long polling is the pace.
+            pacer: Pacer::new(pace, Duration::ZERO),
+            pace,
+            polled: Instant::now(),
+            seen: 0,
+        }
+    }
+
+    /// Waits until a receive is due, then receives. Gives the activity counter before the receive too.
+    ///
+    /// A receive must not be dropped half-way: what it brings would stay hidden until its visibility timeout ends.
+    pub(crate) async fn receive(
+        &mut self,
+        limit: usize,
+        activity: &Activity,
+    ) -> (Result<Vec<Received>, String>, u64) {
+        if wait(&self.pacer, self.polled, self.seen, activity).await {
+            self.pacer.woken();
+        }
+        self.seen = activity.now();
+        let seconds = match self.pace {
+            Pace::Aws => 20,
+            // Short, so that it is soon known to be empty when something was done elsewhere meanwhile.
+            Pace::Fast if self.pacer.empty_polls() >= LONG_POLL_AFTER => 1,
+            Pace::Fast => 0,
+        };
+        let received = self
+            .sqs
+            .receive_message()
+            .queue_url(&self.url)
+            .max_number_of_messages(i32::try_from(limit).unwrap_or(1).clamp(1, 10))
+            .wait_time_seconds(seconds)
+            .set_visibility_timeout(self.visibility.and_then(|v| i32::try_from(v.as_secs()).ok()))
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .message_attribute_names("All")
+            .send()
+            .await;
+        self.polled = Instant::now();
+        let received = received
+            .map(|answer| answer.messages.unwrap_or_default())
+            .map_err(|error| format!("ReceiveMessage of {}: {}", self.url, DisplayErrorContext(error)));
+        match &received {
+            Ok(messages) if messages.is_empty() => self.pacer.empty(),
+            Ok(messages) => self.pacer.brought(messages.len() >= limit),
+            Err(_) => self.pacer.failed(),
+        }
+        (received, self.seen)
+    }
+}
+
+async fn deliver(mapping: QueueMapping, status: Arc<Mutex<MappingStatus>>, mut stop: watch::Receiver<bool>) {
+    let mapping = &mapping;
+    let mut queue = Queue::new(mapping.settings.clone());
+    let mut receiver = Some(Receiver::new(mapping.sqs.clone(), &mapping.queue_url, None, mapping.pace));
+    let mut receive: OptionFuture<BoxFuture<'_, _>> = None.into();
+    let mut running: FuturesUnordered<BoxFuture<'_, Input>> = FuturesUnordered::new();
+    let mut timer: Option<Moment>;
+    let mut stopping = false;
+    let mut input = Input::Start;
+    let mut empty_poll: Option<u64> = None;
+    loop {
+        let completed = matches!(input, Input::Answered { .. } | Input::Deleted { .. });
+        let polled = matches!(input, Input::Received(_) | Input::ReceiveFailed);
+        let actions = match queue.handle(input, now()) {
+            Ok(actions) => actions,
+            Err(illegal) => return failed(&status, &illegal.to_string()),
+        };
+        timer = None;
+        let mut ended = false;
+        for action in actions {
+            match action {
+                Action::Receive { limit } => {
+                    if let Some(mut receiver) = receiver.take() {
+                        let once: BoxFuture<'_, _> = Box::pin(async move {
+                            let received = receiver.receive(limit, &mapping.activity).await;
+                            (receiver, received)
+                        });
+                        receive = Some(once).into();
+                    }
+                }
+                Action::Invoke { batch, payload } => running.push(Box::pin(async move {
+                    let request = Request { payload, client_context: None };
+                    let answer = mapping.invoker.invoke(&mapping.function, request).await;
+                    Input::Answered { batch, answer }
+                })),
+                Action::Delete { batch, receipts } => {
+                    let status = &status;
+                    running.push(Box::pin(async move {
+                        if let Err(message) = delete(&mapping.sqs, &mapping.queue_url, &receipts).await {
+                            failed(status, &message);
+                        }
+                        Input::Deleted { batch }
+                    }));
+                }
+                Action::WaitUntil(moment) => timer = Some(moment),
+                Action::Stopped => ended = true,
+            }
+        }
+        publish(&status, &queue, polled, empty_poll.take());
+        if completed {
+            mapping.activity.bump();
+        }
+        if ended {
+            return;
+        }
+        input = tokio::select! {
+            () = stopped(&mut stop), if !stopping => {
+                stopping = true;
+                Input::Stop
+            }
+            Some(done) = running.next(), if !running.is_empty() => done,
+            Some((returned, (received, seen))) = &mut receive => {
+                receive = None.into();
+                receiver = Some(returned);
+                let messages = received.and_then(|messages| {
+                    if messages.is_empty() {
+                        empty_poll = Some(seen);
+                    }
+                    messages
+                        .iter()
+                        .map(|source| message(source, &mapping.queue_arn, &mapping.region))
+                        .collect::<Result<Vec<_>, _>>()
+                        .map_err(|error| error.to_string())
+                });
+                match messages {
+                    Ok(messages) => Input::Received(messages),
+                    Err(reason) => {
+                        failed(&status, &reason);
+                        Input::ReceiveFailed
+                    }
+                }
+            }
+            () = until(timer), if timer.is_some() => Input::TimerDue,
+        };
+    }
+}
+
+/// Deletes messages. The SDK retries; what still fails is delivered again, which at-least-once delivery allows.
+pub(crate) async fn delete(sqs: &Client, url: &str, receipts: &[String]) -> Result<(), String> {
+    for chunk in receipts.chunks(DELETE_LIMIT) {
+        let mut request = sqs.delete_message_batch().queue_url(url);
+        for (index, receipt) in chunk.iter().enumerate() {
+            let entry =
+                DeleteMessageBatchRequestEntry::builder().id(index.to_string()).receipt_handle(receipt);
+            request = request.entries(entry.build().map_err(|error| error.to_string())?);
+        }
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| format!("DeleteMessageBatch of {url}: {}", DisplayErrorContext(error)))?;
+        if let Some(first) = answer.failed.first() {
+            let reason = first.message.as_deref().unwrap_or(&first.code);
+            return Err(format!("DeleteMessageBatch of {url}: {} failed: {reason}", answer.failed.len()));
+        }
+    }
+    Ok(())
+}
+
+fn failed(status: &Mutex<MappingStatus>, message: &str) {
+    status.lock().unwrap_or_else(PoisonError::into_inner).last_error = Some(shortened(message));
+}
+
+fn publish(status: &Mutex<MappingStatus>, queue: &Queue, polled: bool, empty_poll: Option<u64>) {
+    let mut status = status.lock().unwrap_or_else(PoisonError::into_inner);
+    let counts = queue.counts();
+    status.lag = queue.lag() as u64;
+    status.in_flight = queue.in_flight() as u64;
+    status.invocations = counts.invocations;
+    status.throttled = counts.throttled;
+    status.records_delivered = counts.delivered;
+    if status.retries != counts.retries {
+        status.retries = counts.retries;
+        if let Some(error) = &counts.last_error {
+            status.last_error = Some(shortened(error));
+        }
+    }
+    status.idle_since = match (queue.is_idle(), polled) {
+        (false, _) => None,
+        (true, true) => empty_poll,
+        (true, false) => status.idle_since,
+    };
+}

@@ -1,0 +1,74 @@
+//! What a stream mapping goes by.
+
+use std::time::Duration;
+
+use crate::topology::model::Source;
+
+/// Which kind of stream is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamKind {
+    /// A Kinesis data stream.
+    Kinesis,
+    /// The stream of a DynamoDB table.
+    DynamoDb,
+}
+
+/// Settings of a stream mapping. Defaults where the topology says nothing are Lambda's own.
+#[derive(Clone, Debug)]
+pub struct StreamSettings {
+    /// The kind of stream.
+    pub kind: StreamKind,
+    /// ARN of the stream, as it appears in events and on-failure records.
+    pub source_arn: String,
+    /// Unqualified ARN of the function.
+    pub function_arn: String,
+    /// Most records in one batch.
+    pub batch_size: usize,
+    /// How long a batch is gathered.
+    pub batching_window: Duration,
+    /// Concurrent batches per shard.
+    pub lanes: usize,
+    /// Partial responses are honoured.
+    pub report_batch_item_failures: bool,
+    /// A failed batch is split.
+    pub bisect_on_error: bool,
+    /// Retries before a batch is given up; `None` is without limit.
+    pub maximum_retry_attempts: Option<u32>,
+    /// Age at which a record is given up; `None` is without limit.
+    pub maximum_record_age: Option<Duration>,
+    /// Given-up ranges go to a destination, and count as finished only once they are there.
+    pub has_destination: bool,
+    /// Divides the waiting times between retries; 1 is AWS's own pace.
+    pub time_scale: f64,
+}
+
+impl StreamSettings {
+    /// Settings of a declared source.
+    #[must_use]
+    pub fn of(
+        source: &Source,
+        kind: StreamKind,
+        source_arn: &str,
+        function_arn: &str,
+        time_scale: f64,
+    ) -> Self {
+        Self {
+            kind,
+            source_arn: source_arn.to_owned(),
+            function_arn: function_arn.to_owned(),
+            batch_size: usize::try_from(source.batch_size.max(1)).unwrap_or(usize::MAX),
+            batching_window: Duration::from_secs(source.batching_window_seconds.into()),
+            lanes: usize::try_from(source.parallelization_factor.unwrap_or(1).max(1)).unwrap_or(1),
+            report_batch_item_failures: source.report_batch_item_failures,
+            bisect_on_error: source.bisect_on_error,
+            // -1, Lambda's word for "without limit", fails the conversion.
+            maximum_retry_attempts: source.maximum_retry_attempts.and_then(|n| u32::try_from(n).ok()),
+            maximum_record_age: source
+                .maximum_record_age_seconds
+                .and_then(|n| u64::try_from(n).ok())
+                .map(Duration::from_secs),
+            has_destination: source.on_failure.is_some(),
+            time_scale,
+        }
+    }
+}

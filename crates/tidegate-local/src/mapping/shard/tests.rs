@@ -1,0 +1,382 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::super::record::OrderingKey;
+use super::super::settings::StreamKind;
+use super::*;
+use crate::invocation::InvocationResult;
+
+const START: Moment = Moment::from_millis(1_700_000_000_000);
+
+fn settings() -> StreamSettings {
+    StreamSettings {
+        kind: StreamKind::Kinesis,
+        source_arn: "arn:aws:kinesis:us-east-1:000000000000:stream/s".to_owned(),
+        function_arn: "arn:aws:lambda:us-east-1:000000000000:function:f".to_owned(),
+        batch_size: 10,
+        batching_window: Duration::ZERO,
+        lanes: 1,
+        report_batch_item_failures: true,
+        bisect_on_error: false,
+        maximum_retry_attempts: None,
+        maximum_record_age: None,
+        has_destination: true,
+        time_scale: 1.0,
+    }
+}
+
+/// A shard with its clock; `now` moves only when a test says so.
+struct Bench {
+    shard: Shard,
+    now: Moment,
+}
+
+impl Bench {
+    fn new(settings: StreamSettings) -> Self {
+        let mut bench = Self { shard: Shard::new("shardId-000000000000", settings, None), now: START };
+        assert_eq!(bench.step(Input::Start).first(), Some(&Action::Poll { limit: bench.capacity() }));
+        bench
+    }
+
+    fn capacity(&self) -> usize {
+        self.shard.settings.batch_size * self.shard.lanes.len() * BATCHES_PER_LANE
+    }
+
+    fn step(&mut self, input: Input) -> Vec<Action> {
+        self.shard.handle(input, self.now).unwrap()
+    }
+
+    fn read(&mut self, sequences: &[u32]) -> Vec<Action> {
+        let records = sequences.iter().map(|n| record(*n, "k", self.now)).collect();
+        self.step(Input::Read { records, closed: false })
+    }
+
+    fn answer(&mut self, invocation: u64, result: InvocationResult) -> Vec<Action> {
+        let answer = Answer { request_id: format!("request-{invocation}"), result };
+        self.step(Input::Answered { lane: 0, invocation, answer })
+    }
+
+    fn wait(&mut self, millis: u64) -> Vec<Action> {
+        self.now = self.now.after(Duration::from_millis(millis));
+        self.step(Input::TimerDue)
+    }
+
+    fn checkpoint(&self) -> Option<&str> {
+        self.shard.position().checkpoint().map(SequenceNumber::as_str)
+    }
+}
+
+fn record(sequence: u32, key: &str, arrived: Moment) -> Record {
+    Record {
+        sequence: SequenceNumber::new(sequence.to_string()),
+        key: OrderingKey::of(key.as_bytes()),
+        arrived,
+        json: Bytes::from(sequence.to_string()),
+    }
+}
+
+fn success(response: &str) -> InvocationResult {
+    InvocationResult::Success(Bytes::copy_from_slice(response.as_bytes()))
+}
+
+fn partial(sequence: u32) -> InvocationResult {
+    success(&format!(r#"{{"batchItemFailures":[{{"itemIdentifier":"{sequence}"}}]}}"#))
+}
+
+fn error() -> InvocationResult {
+    InvocationResult::FunctionError(Bytes::from_static(b"{\"errorType\":\"Boom\"}"))
+}
+
+/// The sequence numbers of the batches that were begun.
+fn invoked(actions: &[Action]) -> Vec<Vec<u32>> {
+    actions
+        .iter()
+        .filter_map(|action| match action {
+            Action::Invoke { payload, .. } => {
+                let event: Value = serde_json::from_slice(payload).unwrap();
+                let records = event["Records"].as_array().unwrap();
+                Some(records.iter().map(|n| u32::try_from(n.as_u64().unwrap()).unwrap()).collect())
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+fn handed_over(actions: &[Action]) -> Value {
+    actions
+        .iter()
+        .find_map(|action| match action {
+            Action::HandOver { body, .. } => serde_json::from_str(body).ok(),
+            _ => None,
+        })
+        .unwrap()
+}
+
+#[test]
+fn what_was_read_is_invoked_and_checkpointed_once_done() {
+    let mut bench = Bench::new(settings());
+    let actions = bench.read(&[1, 2, 3]);
+    assert_eq!(invoked(&actions), [[1, 2, 3]]);
+    assert!(!actions.iter().any(|action| matches!(action, Action::Checkpoint(_))));
+    let actions = bench.answer(0, success("null"));
+    assert!(actions.contains(&Action::Checkpoint(SequenceNumber::new("3"))));
+    assert!(bench.shard.is_idle());
+    assert_eq!(bench.shard.counts().delivered, 3);
+}
+
+#[test]
+fn a_lane_has_one_batch_in_flight() {
+    let mut bench = Bench::new(settings());
+    assert_eq!(invoked(&bench.read(&[1])).len(), 1);
+    assert_eq!(invoked(&bench.read(&[2, 3])).len(), 0);
+    assert_eq!(invoked(&bench.answer(0, success(""))), [[2, 3]]);
+}
+
+#[test]
+fn a_batch_window_gathers_records_until_it_ends() {
+    let mut bench = Bench::new(StreamSettings { batching_window: Duration::from_secs(1), ..settings() });
+    let actions = bench.read(&[1]);
+    assert_eq!(invoked(&actions).len(), 0);
+    assert!(actions.contains(&Action::WaitUntil(START.after(Duration::from_secs(1)))));
+    bench.read(&[2]);
+    assert_eq!(invoked(&bench.wait(1000)), [[1, 2]]);
+}
+
+#[test]
+fn records_of_one_key_stay_in_one_lane_and_other_keys_run_beside_them() {
+    let mut bench = Bench::new(StreamSettings { lanes: 2, ..settings() });
+    let keys = ["a", "b", "c", "d", "e", "f"];
+    let other = keys.iter().find(|key| OrderingKey::of(key.as_bytes()).lane(2) == 1).unwrap();
+    let first = keys.iter().find(|key| OrderingKey::of(key.as_bytes()).lane(2) == 0).unwrap();
+    let records = vec![
+        record(1, first, START),
+        record(2, other, START),
+        record(3, first, START),
+        record(4, other, START),
+    ];
+    let actions = bench.step(Input::Read { records, closed: false });
+    assert_eq!(invoked(&actions), [[1, 3], [2, 4]]);
+    // The second lane is done first; the checkpoint waits for the first.
+    let answer = Answer { request_id: String::new(), result: success("") };
+    let actions = bench.step(Input::Answered { lane: 1, invocation: 1, answer });
+    assert!(!actions.iter().any(|action| matches!(action, Action::Checkpoint(_))));
+    bench.answer(0, partial(3));
+    assert_eq!(bench.checkpoint(), Some("2"));
+}
+
+#[test]
+fn a_failed_batch_goes_again_after_a_growing_wait() {
+    let mut bench = Bench::new(settings());
+    bench.read(&[1, 2]);
+    let actions = bench.answer(0, error());
+    assert!(actions.contains(&Action::WaitUntil(START.after(Duration::from_millis(100)))));
+    assert_eq!(invoked(&bench.wait(99)).len(), 0);
+    assert_eq!(invoked(&bench.wait(1)), [[1, 2]]);
+    let actions = bench.answer(1, error());
+    assert!(actions.contains(&Action::WaitUntil(bench.now.after(Duration::from_millis(200)))));
+}
+
+#[test]
+fn a_partial_response_finishes_what_is_below_its_lowest_id_and_delivers_the_rest_again() {
+    let mut bench = Bench::new(settings());
+    bench.read(&[1, 2, 3, 4]);
+    let response = r#"{"batchItemFailures":[{"itemIdentifier":"4"},{"itemIdentifier":"3"}]}"#;
+    bench.answer(0, success(response));
+    assert_eq!(bench.checkpoint(), Some("2"));
+    assert_eq!(invoked(&bench.wait(100)), [[3, 4]]);
+}
+
+#[test]
+fn an_invalid_partial_response_fails_the_whole_batch() {
+    let mut bench = Bench::new(settings());
+    bench.read(&[1, 2]);
+    bench.answer(0, partial(77));
+    assert_eq!(bench.checkpoint(), None);
+    assert_eq!(invoked(&bench.wait(100)), [[1, 2]]);
+}
+
+#[test]
+fn a_partial_response_is_ignored_when_it_is_not_enabled() {
+    let mut bench = Bench::new(StreamSettings { report_batch_item_failures: false, ..settings() });
+    bench.read(&[1, 2]);
+    bench.answer(0, partial(2));
+    assert_eq!(bench.checkpoint(), Some("2"));
+}
+
+#[test]
+fn exhausted_attempts_hand_the_range_over_and_checkpoint_only_when_it_has_arrived() {
+    let mut bench = Bench::new(StreamSettings { maximum_retry_attempts: Some(1), ..settings() });
+    bench.read(&[1, 2, 3]);
+    bench.answer(0, partial(2));
+    assert_eq!(invoked(&bench.wait(100)), [[2, 3]]);
+    let actions = bench.answer(1, error());
+    let body = handed_over(&actions);
+    assert_eq!(body["requestContext"]["condition"], "RetryAttemptsExhausted");
+    assert_eq!(body["requestContext"]["approximateInvokeCount"], 2);
+    assert_eq!(body["requestContext"]["requestId"], "request-1");
+    assert_eq!(body["responseContext"]["functionError"], "Unhandled");
+    assert_eq!(body["KinesisBatchInfo"]["startSequenceNumber"], "2");
+    assert_eq!(body["KinesisBatchInfo"]["endSequenceNumber"], "3");
+    assert_eq!(bench.checkpoint(), Some("1"));
+    assert!(!bench.shard.is_idle());
+    let actions = bench.step(Input::HandedOver { lane: 0 });
+    assert!(actions.contains(&Action::Checkpoint(SequenceNumber::new("3"))));
+    assert_eq!(bench.shard.counts().discarded, 2);
+}
+
+#[test]
+fn without_a_destination_a_given_up_range_is_done_at_once() {
+    let unbounded = settings();
+    let mut bench =
+        Bench::new(StreamSettings { maximum_retry_attempts: Some(0), has_destination: false, ..unbounded });
+    bench.read(&[1, 2]);
+    let actions = bench.answer(0, error());
+    assert!(actions.contains(&Action::Checkpoint(SequenceNumber::new("2"))));
+}
+
+#[test]
+fn throttles_do_not_consume_attempts() {
+    let mut bench = Bench::new(StreamSettings { maximum_retry_attempts: Some(0), ..settings() });
+    bench.read(&[1]);
+    for invocation in 0..20 {
+        let actions = bench.answer(invocation, InvocationResult::Throttled);
+        assert!(!actions.iter().any(|action| matches!(action, Action::HandOver { .. })));
+        assert_eq!(invoked(&bench.wait(60_000)), [[1]]);
+    }
+    assert_eq!(bench.shard.counts().throttled, 20);
+    let body = handed_over(&bench.answer(20, error()));
+    assert_eq!(body["requestContext"]["approximateInvokeCount"], 1);
+}
+
+#[test]
+fn bisection_halves_a_batch_on_an_error_and_keeps_the_order() {
+    let mut bench = Bench::new(StreamSettings { bisect_on_error: true, ..settings() });
+    bench.read(&[1, 2, 3, 4, 5]);
+    bench.answer(0, error());
+    assert_eq!(invoked(&bench.wait(100)), [[1, 2, 3]]);
+    assert_eq!(invoked(&bench.answer(1, success(""))), [[4, 5]]);
+    bench.answer(2, error());
+    assert_eq!(invoked(&bench.wait(100)), [[4]]);
+    assert_eq!(invoked(&bench.answer(3, success(""))), [[5]]);
+}
+
+#[test]
+fn splits_do_not_consume_attempts() {
+    let settings = StreamSettings { bisect_on_error: true, maximum_retry_attempts: Some(0), ..settings() };
+    let mut bench = Bench::new(settings);
+    bench.read(&[1, 2]);
+    let actions = bench.answer(0, error());
+    assert!(!actions.iter().any(|action| matches!(action, Action::HandOver { .. })));
+    assert_eq!(invoked(&bench.wait(100)), [[1]]);
+    let body = handed_over(&bench.answer(1, error()));
+    assert_eq!(body["KinesisBatchInfo"]["batchSize"], 1);
+    assert_eq!(invoked(&bench.step(Input::HandedOver { lane: 0 })), [[2]]);
+}
+
+#[test]
+fn bisection_with_a_partial_response_splits_at_the_returned_id_without_consuming_an_attempt() {
+    let settings = StreamSettings { bisect_on_error: true, maximum_retry_attempts: Some(0), ..settings() };
+    let mut bench = Bench::new(settings);
+    bench.read(&[1, 2, 3, 4]);
+    bench.answer(0, partial(2));
+    assert_eq!(invoked(&bench.wait(100)), [[2, 3, 4]]);
+    // At the first record there is nothing to split off: an attempt like any other, and the whole rest goes.
+    let body = handed_over(&bench.answer(1, partial(2)));
+    assert_eq!(body["KinesisBatchInfo"]["batchSize"], 3);
+    assert_eq!(body["responseContext"]["functionError"], Value::Null);
+}
+
+#[test]
+fn records_beyond_the_maximum_age_are_given_up_before_they_are_invoked() {
+    let age = Some(Duration::from_secs(60));
+    let mut bench = Bench::new(StreamSettings { maximum_record_age: age, ..settings() });
+    let old = Moment::from_millis(START.as_millis() - 60_001);
+    let records = vec![record(1, "k", old), record(2, "k", old), record(3, "k", START)];
+    let actions = bench.step(Input::Read { records, closed: false });
+    let body = handed_over(&actions);
+    assert_eq!(body["requestContext"]["condition"], "RecordAgeExceeded");
+    assert_eq!(body.get("responseContext"), None);
+    assert_eq!(body["KinesisBatchInfo"]["endSequenceNumber"], "2");
+    assert_eq!(invoked(&actions).len(), 0);
+    assert_eq!(invoked(&bench.step(Input::HandedOver { lane: 0 })), [[3]]);
+}
+
+#[test]
+fn a_throttled_record_is_bounded_by_its_age_alone() {
+    let age = Some(Duration::from_secs(60));
+    let mut bench = Bench::new(StreamSettings { maximum_record_age: age, ..settings() });
+    bench.read(&[1]);
+    bench.answer(0, InvocationResult::Throttled);
+    let body = handed_over(&bench.wait(60_001));
+    assert_eq!(body["requestContext"]["condition"], "RecordAgeExceeded");
+    assert_eq!(body["requestContext"]["approximateInvokeCount"], 0);
+}
+
+#[test]
+fn reading_ahead_stops_when_a_few_batches_are_held() {
+    let mut bench = Bench::new(settings());
+    let actions = bench.read(&(1..=25).collect::<Vec<_>>());
+    assert!(!actions.iter().any(|action| matches!(action, Action::Poll { .. })));
+    let actions = bench.answer(0, success(""));
+    assert!(actions.contains(&Action::Poll { limit: 15 }));
+}
+
+#[test]
+fn a_closed_shard_is_reported_once_everything_of_it_is_done() {
+    let mut bench = Bench::new(settings());
+    let actions = bench.step(Input::Read { records: vec![record(1, "k", START)], closed: true });
+    assert!(!actions.contains(&Action::Closed));
+    let actions = bench.answer(0, success(""));
+    assert_eq!(actions, [Action::Checkpoint(SequenceNumber::new("1")), Action::Closed]);
+}
+
+#[test]
+fn a_stop_waits_for_what_is_in_flight_and_begins_nothing() {
+    let mut bench = Bench::new(settings());
+    bench.read(&[1]);
+    bench.read(&[2]);
+    assert_eq!(bench.step(Input::Stop), []);
+    let actions = bench.answer(0, success(""));
+    assert_eq!(actions, [Action::Checkpoint(SequenceNumber::new("1")), Action::Stopped]);
+    assert_eq!(bench.read(&[3]), []);
+}
+
+#[test]
+fn a_failed_poll_is_tried_again() {
+    let mut bench = Bench::new(settings());
+    assert_eq!(bench.step(Input::ReadFailed), [Action::Poll { limit: 30 }]);
+}
+
+#[test]
+fn a_shard_goes_on_after_its_checkpoint() {
+    let mut shard = Shard::new("s", settings(), Some(SequenceNumber::new("9")));
+    shard.handle(Input::Start, START).unwrap();
+    let records = vec![record(9, "k", START), record(10, "k", START)];
+    let actions = shard.handle(Input::Read { records, closed: false }, START).unwrap();
+    assert_eq!(invoked(&actions), [[10]]);
+}
+
+#[test]
+fn an_input_that_the_state_does_not_allow_is_an_error_that_names_both() {
+    let mut bench = Bench::new(settings());
+    bench.read(&[1]);
+    let answer = Answer { request_id: String::new(), result: success("") };
+    let late = Input::Answered { lane: 0, invocation: 7, answer };
+    assert_eq!(
+        bench.shard.handle(late, START).unwrap_err().to_string(),
+        "shard shardId-000000000000: lane 0, in flight with invocation 0, does not allow the answer to invocation 7 of lane 0"
+    );
+    assert_eq!(
+        bench.shard.handle(Input::HandedOver { lane: 0 }, START).unwrap_err().to_string(),
+        "shard shardId-000000000000: lane 0, in flight with invocation 0, does not allow a hand-over of lane 0"
+    );
+    assert_eq!(
+        bench.shard.handle(Input::Start, START).unwrap_err().to_string(),
+        "shard shardId-000000000000: a shard being polled does not allow a start"
+    );
+    // Nothing was lost by the refused inputs.
+    bench.answer(0, success(""));
+    assert_eq!(bench.checkpoint(), Some("1"));
+}

@@ -1,0 +1,363 @@
+//! The driver of a stream mapping: one task that watches the shards, and one per shard.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::future::{BoxFuture, OptionFuture};
+use futures::stream::FuturesUnordered;
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::handle::{Mapping, stopped};
+use super::moment::Moment;
+use super::pace::{Pace, Pacer};
+use super::reader::{Polled, Reader};
+use super::retry::Backoff;
+use super::sequence::SequenceNumber;
+use super::settings::{StreamKind, StreamSettings};
+use super::shard::Shard;
+use super::source::{ReadFrom, ShardInfo, StreamSource};
+use super::status::{Board, Name, ShardStatus};
+use super::step::{Action, Input};
+use crate::activity::Activity;
+use crate::checkpoint::Checkpoints;
+use crate::destination::Destination;
+use crate::invocation::{Invoker, Request};
+use crate::topology::model::StartingPosition;
+
+/// After a failure of the listing of shards, or of a shard's task.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Everything a stream mapping needs.
+pub struct StreamMapping {
+    /// The function's declared name.
+    pub function: String,
+    /// The stream's or table's declared name.
+    pub source_name: String,
+    /// Name of the mapping in the checkpoints. A stream made anew must have another.
+    pub checkpoint_name: String,
+    /// The rules.
+    pub settings: StreamSettings,
+    /// Where a mapping without checkpoint begins.
+    pub starting_position: StartingPosition,
+    /// The stream.
+    pub source: Arc<dyn StreamSource>,
+    /// Runs the function.
+    pub invoker: Arc<dyn Invoker>,
+    /// Where on-failure records go. Decides about `has_destination` of the settings.
+    pub destination: Option<Arc<dyn Destination>>,
+    /// Where positions are kept.
+    pub checkpoints: Arc<dyn Checkpoints>,
+    /// The engine's activity counter.
+    pub activity: Arc<Activity>,
+    /// How fast the stream is polled.
+    pub pace: Pace,
+}
+
+/// Starts a stream mapping. Must be called inside a Tokio runtime.
+#[must_use]
+pub fn start(mut mapping: StreamMapping) -> Mapping {
+    mapping.settings.has_destination = mapping.destination.is_some();
+    let (stop, receiver) = watch::channel(false);
+    let board = Arc::new(Board::default());
+    let name = Name {
+        function: mapping.function.clone(),
+        source: mapping.source_name.clone(),
+        kind: match mapping.settings.kind {
+            StreamKind::Kinesis => "kinesis",
+            StreamKind::DynamoDb => "dynamodb",
+        },
+    };
+    let task = tokio::spawn(watch_shards(Arc::new(mapping), Arc::clone(&board), receiver));
+    Mapping::new(move || board.status(&name), stop, task)
+}
+
+/// How the delivery of a shard ended.
+enum End {
+    /// The shard has ended and is done.
+    Closed,
+    /// A stop was asked for.
+    Stopped,
+    /// Something went wrong that is written on the board; it goes on from the checkpoint.
+    Failed,
+}
+
+/// Starts the shards, children after their parents.
+async fn watch_shards(mapping: Arc<StreamMapping>, board: Arc<Board>, mut stop: watch::Receiver<bool>) {
+    let mut finished: BTreeSet<String> = BTreeSet::new();
+    let mut tasks: JoinSet<End> = JoinSet::new();
+    let mut running: HashMap<tokio::task::Id, String> = HashMap::new();
+    while !*stop.borrow() {
+        match mapping.source.shards().await {
+            Ok(shards) => {
+                for shard in ready(&shards, &finished) {
+                    if running.values().any(|id| *id == shard.id) {
+                        continue;
+                    }
+                    // What came after a finished shard is new to this mapping, whatever its starting position is.
+                    let from = match mapping.starting_position {
+                        StartingPosition::Latest if shard.parents.iter().all(|id| !finished.contains(id)) => {
+                            ReadFrom::Latest
+                        }
+                        _ => ReadFrom::Horizon,
+                    };
+                    board.shard(&shard.id, ShardStatus::default());
+                    let delivery = ShardDelivery {
+                        mapping: Arc::clone(&mapping),
+                        board: Arc::clone(&board),
+                        shard: shard.id.clone(),
+                    };
+                    let handle = tasks.spawn(delivery.run(from, stop.clone()));
+                    running.insert(handle.id(), shard.id.clone());
+                }
+                board.discovered(!running.is_empty());
+            }
+            Err(error) => board.failed(&error.to_string()),
+        }
+        tokio::select! {
+            () = stopped(&mut stop) => {}
+            Some(ended) = tasks.join_next_with_id(), if !tasks.is_empty() => {
+                board.discovered(false);
+                let (id, end) = match ended {
+                    Ok((id, end)) => (id, end),
+                    Err(error) => {
+                        board.failed(&format!("the delivery of a shard ended unexpectedly: {error}"));
+                        (error.id(), End::Failed)
+                    }
+                };
+                match (running.remove(&id), end) {
+                    (Some(shard), End::Closed) => {
+                        board.closed(&shard);
+                        finished.insert(shard);
+                    }
+                    (_, End::Failed) => pause(&mut stop).await,
+                    _ => {}
+                }
+            }
+            () = sleep(AGAIN), if tasks.is_empty() => {}
+        }
+    }
+    while tasks.join_next().await.is_some() {}
+}
+
+async fn pause(stop: &mut watch::Receiver<bool>) {
+    tokio::select! {
+        () = stopped(stop) => {}
+        () = sleep(AGAIN) => {}
+    }
+}
+
+/// Shards that may be read: not finished, and none of their parents is still to be read.
+fn ready<'a>(shards: &'a [ShardInfo], finished: &'a BTreeSet<String>) -> impl Iterator<Item = &'a ShardInfo> {
+    shards.iter().filter(move |shard| {
+        !finished.contains(&shard.id)
+            && shard
+                .parents
+                .iter()
+                .all(|parent| finished.contains(parent) || shards.iter().all(|other| other.id != *parent))
+    })
+}
+
+struct ShardDelivery {
+    mapping: Arc<StreamMapping>,
+    board: Arc<Board>,
+    shard: String,
+}
+
+impl ShardDelivery {
+    async fn run(self, from: ReadFrom, mut stop: watch::Receiver<bool>) -> End {
+        let mapping = &*self.mapping;
+        let checkpoint = match mapping.checkpoints.load(&mapping.checkpoint_name, &self.shard) {
+            Ok(checkpoint) => checkpoint,
+            Err(error) => {
+                self.board.failed(&error.to_string());
+                return End::Failed;
+            }
+        };
+        let from = checkpoint.clone().map_or(from, ReadFrom::After);
+        let interval = match mapping.settings.kind {
+            StreamKind::Kinesis => Duration::from_secs(1),
+            StreamKind::DynamoDb => Duration::from_millis(250),
+        };
+        let pacer = Pacer::new(mapping.pace, interval);
+        let mut reader = Some(Reader::new(Arc::clone(&mapping.source), &self.shard, from, pacer));
+        let mut shard =
+            Shard::new(&self.shard, mapping.settings.clone(), checkpoint.map(SequenceNumber::new));
+
+        let mut poll: OptionFuture<BoxFuture<'_, (Reader, Polled)>> = None.into();
+        let mut invocations: FuturesUnordered<BoxFuture<'_, Input>> = FuturesUnordered::new();
+        let mut hand_overs: FuturesUnordered<BoxFuture<'_, Input>> = FuturesUnordered::new();
+        let mut timer: Option<Moment>;
+        let mut status = ShardStatus::default();
+        let mut stopping = false;
+        let mut input = Input::Start;
+        // The activity counter before the poll that this input is the empty result of.
+        let mut empty_poll: Option<u64> = None;
+        loop {
+            let completed = matches!(input, Input::Answered { .. } | Input::HandedOver { .. });
+            let polled = matches!(input, Input::Read { .. } | Input::ReadFailed);
+            let actions = match shard.handle(input, now()) {
+                Ok(actions) => actions,
+                Err(illegal) => {
+                    self.board.failed(&illegal.to_string());
+                    return End::Failed;
+                }
+            };
+            timer = None;
+            let mut end = None;
+            for action in actions {
+                match action {
+                    Action::Poll { limit } => {
+                        if let Some(mut reader) = reader.take() {
+                            let poll_once: BoxFuture<'_, _> = Box::pin(async move {
+                                let polled = reader.poll(limit, &mapping.activity).await;
+                                (reader, polled)
+                            });
+                            poll = Some(poll_once).into();
+                        }
+                    }
+                    Action::Invoke { lane, invocation, payload } => {
+                        invocations.push(Box::pin(async move {
+                            let request = Request { payload, client_context: None };
+                            let answer = mapping.invoker.invoke(&mapping.function, request).await;
+                            Input::Answered { lane, invocation, answer }
+                        }));
+                    }
+                    Action::Checkpoint(sequence) => self.store(&sequence),
+                    Action::HandOver { lane, body } => {
+                        hand_overs.push(Box::pin(self.hand_over(lane, body)));
+                    }
+                    Action::WaitUntil(moment) => timer = Some(moment),
+                    Action::Closed => end = Some(End::Closed),
+                    Action::Stopped => end = Some(End::Stopped),
+                }
+            }
+            status.idle_since = match (shard.is_idle(), polled) {
+                (false, _) => None,
+                (true, true) => empty_poll,
+                (true, false) => status.idle_since,
+            };
+            self.publish(&shard, &mut status);
+            if completed {
+                mapping.activity.bump();
+            }
+            if let Some(end) = end {
+                return end;
+            }
+            empty_poll = None;
+            input = tokio::select! {
+                () = stopped(&mut stop), if !stopping => {
+                    stopping = true;
+                    Input::Stop
+                }
+                Some(answered) = invocations.next(), if !invocations.is_empty() => answered,
+                Some(handed_over) = hand_overs.next(), if !hand_overs.is_empty() => handed_over,
+                Some((returned, polled)) = &mut poll => {
+                    poll = None.into();
+                    reader = Some(returned);
+                    match polled.page {
+                        Ok(page) => {
+                            status.millis_behind = page.millis_behind;
+                            let behind = page.millis_behind.unwrap_or(0) > 0;
+                            if page.records.is_empty() && !behind {
+                                empty_poll = Some(polled.seen);
+                            }
+                            Input::Read { records: page.records, closed: page.next.is_none() }
+                        }
+                        Err(message) => {
+                            self.board.failed(&message);
+                            Input::ReadFailed
+                        }
+                    }
+                }
+                () = until(timer), if timer.is_some() => Input::TimerDue,
+            };
+        }
+    }
+
+    /// A checkpoint that cannot be stored is no reason to stop: the next one holds it too, and delivery is at least once.
+    fn store(&self, sequence: &SequenceNumber) {
+        let mapping = &self.mapping;
+        let stored = mapping.checkpoints.store(&mapping.checkpoint_name, &self.shard, sequence.as_str());
+        if let Err(error) = stored {
+            self.board.failed(&format!("the checkpoint cannot be stored: {error}"));
+        }
+    }
+
+    async fn hand_over(&self, lane: usize, body: String) -> Input {
+        hand_over(self.mapping.destination.as_deref(), &body, self.mapping.settings.time_scale, |message| {
+            self.board.failed(message)
+        })
+        .await;
+        Input::HandedOver { lane }
+    }
+
+    fn publish(&self, shard: &Shard, status: &mut ShardStatus) {
+        if shard.counts().last_error != status.counts.last_error
+            && let Some(error) = &shard.counts().last_error
+        {
+            self.board.failed(error);
+        }
+        status.position = shard.position().checkpoint().map(SequenceNumber::to_string);
+        status.lag = shard.position().undone() as u64;
+        status.in_flight = shard.in_flight() as u64;
+        status.counts.clone_from(shard.counts());
+        self.board.shard(&self.shard, status.clone());
+    }
+}
+
+/// Sends an on-failure record, again and again until it has arrived.
+pub(crate) async fn hand_over(
+    destination: Option<&dyn Destination>,
+    body: &str,
+    time_scale: f64,
+    failed: impl Fn(&str),
+) {
+    let Some(destination) = destination else { return };
+    let backoff = Backoff::scaled(time_scale);
+    let mut failures = 0;
+    while let Err(message) = destination.send(body.to_owned()).await {
+        failed(&message);
+        sleep(backoff.delay(failures)).await;
+        failures += 1;
+    }
+}
+
+/// The clock of the drivers.
+pub(crate) fn now() -> Moment {
+    Timestamp::now().into()
+}
+
+/// Waits for a moment; for ever without one.
+pub(crate) async fn until(moment: Option<Moment>) {
+    match moment {
+        // One millisecond more, because moments are cut to whole ones and a timer that comes early would be set again at once.
+        Some(moment) => sleep(moment.since(now()) + Duration::from_millis(1)).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_shard_waits_for_its_parents() {
+        let info = |id: &str, parents: &[&str]| ShardInfo {
+            id: id.to_owned(),
+            parents: parents.iter().map(|&parent| parent.to_owned()).collect(),
+        };
+        let shards = [info("a", &["gone"]), info("b", &["a"]), info("c", &["a", "b"])];
+        let ids = |finished: &[&str]| -> Vec<String> {
+            let finished = finished.iter().map(|&id| id.to_owned()).collect();
+            ready(&shards, &finished).map(|shard| shard.id.clone()).collect()
+        };
+        assert_eq!(ids(&[]), ["a"]);
+        assert_eq!(ids(&["a"]), ["b"]);
+        assert_eq!(ids(&["a", "b"]), ["c"]);
+    }
+}

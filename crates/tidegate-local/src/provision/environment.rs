@@ -1,0 +1,71 @@
+//! The environment variables that follow from the topology.
+
+use std::collections::BTreeMap;
+
+use super::Provisioned;
+use crate::topology::{Resource, Topology};
+
+impl Provisioned {
+    /// A function's variables: for each use the physical name or URL, its declared `environment`, `TIDEGATE_EVENT_BYTES_LIMIT`, and
+    /// `TIDEGATE_DEAD_LETTER_AFTER_SECONDS` if one of its sources has a limit (the smallest). Empty for an unknown function.
+    pub fn environment(&self, topology: &Topology, function: &str) -> BTreeMap<String, String> {
+        let Some(declared) = topology.functions.get(function) else { return BTreeMap::new() };
+        let mut variables = declared.environment.clone();
+        for (variable, used) in &declared.uses {
+            let value = match used.resource() {
+                Some(Resource::Queue(name)) => self.queues.get(name).map(|queue| queue.url.clone()),
+                Some(
+                    Resource::Table(name)
+                    | Resource::Bucket(name)
+                    | Resource::Bus(name)
+                    | Resource::Stream(name)
+                    | Resource::Email(name),
+                ) => Some(name.to_owned()),
+                None => None,
+            };
+            if let Some(value) = value {
+                variables.insert(variable.clone(), value);
+            }
+        }
+        variables.insert("TIDEGATE_EVENT_BYTES_LIMIT".to_owned(), topology.event_bytes_limit.to_string());
+        if let Some(seconds) = declared.dead_letter_after_seconds() {
+            variables.insert("TIDEGATE_DEAD_LETTER_AFTER_SECONDS".to_owned(), seconds.to_string());
+        }
+        variables
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::provision::ProvisionedQueue;
+    use crate::topology;
+
+    #[test]
+    fn a_functions_variables_are_its_uses_its_own_and_the_limits() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/topology.auto.tfvars");
+        let topology = topology::load(&path).expect("the repository's topology");
+        let queue = ProvisionedQueue { url: "http://queue".to_owned(), arn: "arn".to_owned() };
+        let queues = BTreeMap::from([("dead-letters".to_owned(), queue)]);
+        let provisioned = Provisioned { queues, ..Provisioned::default() };
+        let found = provisioned.environment(&topology, "order-projection");
+        let expected = [
+            ("DEAD_LETTER_BUCKET", "dead-letters"),
+            ("DEAD_LETTER_QUEUE_URL", "http://queue"),
+            ("EVENT_STORE_TABLE", "event-store"),
+            ("ORDER_VIEW_TABLE", "order-view"),
+            ("SALES_SLICES", "4"),
+            ("SALES_TABLE", "sales"),
+            ("TIDEGATE_DEAD_LETTER_AFTER_SECONDS", "21600"),
+            ("TIDEGATE_EVENT_BYTES_LIMIT", "262144"),
+        ];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(found, BTreeMap::from(expected));
+        let mailer = provisioned.environment(&topology, "notification");
+        assert_eq!(mailer.get("SENDER_ADDRESS").map(String::as_str), Some("orders@shop.example.com"));
+        assert_eq!(mailer.get("TIDEGATE_DEAD_LETTER_AFTER_SECONDS"), None);
+        assert_eq!(provisioned.environment(&topology, "unknown"), BTreeMap::new());
+    }
+}

@@ -1,0 +1,123 @@
+//! Creates what a topology declares.
+//!
+//! Names at the backend are the declared ones; only FIFO queues get their suffix. Expiry of objects and archives of buses are not set up:
+//! they make no difference to what runs.
+
+mod buses;
+mod environment;
+mod error;
+mod queues;
+mod streams;
+mod tables;
+mod wait;
+
+use std::collections::BTreeMap;
+
+use futures::future::try_join_all;
+use futures::try_join;
+
+use crate::clients::Clients;
+use crate::topology::{Rule, Topology};
+
+pub use error::ProvisionError;
+
+/// An Amazon resource name.
+pub type Arn = String;
+
+/// What has been created, by declared name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Provisioned {
+    /// Kinesis streams.
+    pub streams: BTreeMap<String, Arn>,
+    /// DynamoDB tables.
+    pub tables: BTreeMap<String, ProvisionedTable>,
+    /// SQS queues.
+    pub queues: BTreeMap<String, ProvisionedQueue>,
+    /// The engine's own queues, by the name of the rule that sends to them for a function.
+    pub rule_queues: BTreeMap<String, ProvisionedQueue>,
+    /// EventBridge buses.
+    pub buses: BTreeMap<String, Arn>,
+}
+
+/// A created table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProvisionedTable {
+    /// The table.
+    pub arn: Arn,
+    /// Its stream, if it declares one.
+    pub stream_arn: Option<Arn>,
+}
+
+/// A created queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProvisionedQueue {
+    /// What SQS calls take.
+    pub url: String,
+    /// What others name it by.
+    pub arn: Arn,
+}
+
+/// Creates everything that is not there yet, and waits until it can be used. What exists is kept with its content.
+///
+/// Errors: the first call that failed, with the resource it was for.
+pub async fn provision(clients: &Clients, topology: &Topology) -> Result<Provisioned, ProvisionError> {
+    let streams = topology.streams.iter().map(|(name, declared)| streams::stream(clients, name, declared));
+    let tables = topology.tables.iter().map(|(name, declared)| tables::table(clients, name, declared));
+    let buses = topology.buses.keys().map(|name| buses::bus(clients, name));
+    let rule_queues = topology
+        .function_rules()
+        .map(|(rule, _)| async move { Ok((rule.to_owned(), queues::rule_queue(clients, rule).await?)) });
+    let buckets = topology.buckets.keys().map(|name| bucket(clients, name));
+    let senders = topology.sender_addresses().into_iter().map(|address| sender(clients, address));
+    let (streams, tables, queues, rule_queues, buses, _, _) = try_join!(
+        try_join_all(streams),
+        try_join_all(tables),
+        queues::queues(clients, topology),
+        try_join_all(rule_queues),
+        try_join_all(buses),
+        try_join_all(buckets),
+        try_join_all(senders),
+    )?;
+    let provisioned = Provisioned {
+        streams: streams.into_iter().collect(),
+        tables: tables.into_iter().collect(),
+        queues,
+        rule_queues: rule_queues.into_iter().collect(),
+        buses: buses.into_iter().collect(),
+    };
+    try_join_all(topology.rules.iter().map(|(name, declared)| provisioned.rule(clients, name, declared)))
+        .await?;
+    Ok(provisioned)
+}
+
+impl Provisioned {
+    async fn rule(&self, clients: &Clients, name: &str, declared: &Rule) -> Result<(), ProvisionError> {
+        let queue = |found: Option<&ProvisionedQueue>| {
+            let reason = "its queue is not declared";
+            found.cloned().ok_or_else(|| ProvisionError::new(&format!("rule {name}"), "PutTargets", reason))
+        };
+        let target = match &declared.target.queue {
+            Some(target) => queue(self.queues.get(target))?,
+            None => queue(self.rule_queues.get(name))?,
+        };
+        let letters = queue(self.queues.get(&declared.target.dead_letter_queue))?;
+        buses::rule(clients, name, declared, &target, &letters).await
+    }
+}
+
+async fn bucket(clients: &Clients, name: &str) -> Result<(), ProvisionError> {
+    match clients.s3.create_bucket().bucket(name).send().await {
+        Err(error)
+            if !error.as_service_error().is_some_and(|error| error.is_bucket_already_owned_by_you()) =>
+        {
+            Err(ProvisionError::of(&format!("bucket {name}"), "CreateBucket")(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn sender(clients: &Clients, address: &str) -> Result<(), ProvisionError> {
+    let call = clients.ses.verify_email_identity().email_address(address);
+    let resource = format!("sender address {address}");
+    call.send().await.map(drop).map_err(ProvisionError::of(&resource, "VerifyEmailIdentity"))
+}

@@ -1,0 +1,103 @@
+//! How often each caller called each operation, and what came of it.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+/// Calls by caller and operation.
+pub type Calls = BTreeMap<String, BTreeMap<String, CallCount>>;
+
+/// One operation of one caller.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallCount {
+    /// Requests that were answered or failed; each attempt of a retrying client is one.
+    pub calls: u64,
+    /// Those answered with a status of 2xx.
+    pub ok: u64,
+    /// The others by error code.
+    pub errors: BTreeMap<String, u64>,
+}
+
+/// The counters of a proxy.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    calls: Mutex<Calls>,
+}
+
+impl Counts {
+    /// Counts one call; `error` is its error code, none if it succeeded.
+    pub(crate) fn add(&self, caller: &str, operation: &str, error: Option<String>) {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        if !calls.contains_key(caller) {
+            calls.insert(caller.to_owned(), BTreeMap::new());
+        }
+        let Some(operations) = calls.get_mut(caller) else { return };
+        if !operations.contains_key(operation) {
+            operations.insert(operation.to_owned(), CallCount::default());
+        }
+        let Some(count) = operations.get_mut(operation) else { return };
+        count.calls += 1;
+        match error {
+            None => count.ok += 1,
+            Some(code) => *count.errors.entry(code).or_default() += 1,
+        }
+    }
+
+    /// The counts so far.
+    pub(crate) fn calls(&self) -> Calls {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The error code of an answer; `None` for a success. JSON services say `__type`, the others `<Code>`; an answer without a body has
+/// only its status.
+pub(crate) fn error_code(status: StatusCode, body: &[u8]) -> Option<String> {
+    if status.is_success() {
+        return None;
+    }
+    let in_json = serde_json::from_slice::<serde_json::Value>(body).ok().and_then(|value| {
+        let field = value.get("__type").or_else(|| value.get("code")).or_else(|| value.get("Code"))?;
+        let code = field.as_str()?;
+        Some(code.rsplit('#').next().unwrap_or(code).to_owned())
+    });
+    let in_xml = || {
+        let text = std::str::from_utf8(body).ok()?;
+        let (_, rest) = text.split_once("<Code>")?;
+        rest.split_once("</Code>").map(|(code, _)| code.trim().to_owned())
+    };
+    Some(in_json.or_else(in_xml).unwrap_or_else(|| status.as_u16().to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn error_codes_are_found_in_json_xml_and_the_status() {
+        let bad = StatusCode::BAD_REQUEST;
+        let json =
+            br#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"x"}"#;
+        assert_eq!(error_code(bad, json).as_deref(), Some("ConditionalCheckFailedException"));
+        assert_eq!(
+            error_code(bad, br#"{"__type":"ValidationException"}"#).as_deref(),
+            Some("ValidationException")
+        );
+        assert_eq!(error_code(bad, b"<Error><Code>NoSuchKey</Code></Error>").as_deref(), Some("NoSuchKey"));
+        assert_eq!(error_code(StatusCode::NOT_FOUND, b"").as_deref(), Some("404"));
+        assert_eq!(error_code(StatusCode::OK, json), None);
+    }
+
+    #[test]
+    fn calls_are_kept_apart_by_caller_and_operation() {
+        let counts = Counts::default();
+        counts.add("f", "DynamoDB.PutItem", None);
+        counts.add("f", "DynamoDB.PutItem", Some("E".to_owned()));
+        counts.add("g", "DynamoDB.PutItem", None);
+        let calls = counts.calls();
+        let errors = BTreeMap::from([("E".to_owned(), 1)]);
+        assert_eq!(calls["f"]["DynamoDB.PutItem"], CallCount { calls: 2, ok: 1, errors });
+        assert_eq!(calls["g"]["DynamoDB.PutItem"].calls, 1);
+    }
+}

@@ -1,0 +1,187 @@
+//! The proxy between functions and AWS: one port per caller, so that every call is known by who made it. It forwards bytes unchanged
+//! and counts.
+
+mod counts;
+mod forward;
+mod hook;
+mod operation;
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::task::{JoinHandle, JoinSet};
+
+pub use counts::{CallCount, Calls};
+pub use hook::{Call, Hook, Reply};
+
+use counts::Counts;
+use forward::Upstream;
+
+/// Most bytes of a request's or an answer's body: DynamoDB's largest answer.
+pub(crate) const BODY_LIMIT: usize = 16 << 20;
+
+/// Why a proxy could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ProxyError {
+    /// The endpoint is not an `http://host:port`.
+    #[error("{0} is not an endpoint functions can be given: http://host:port is")]
+    Endpoint(String),
+    /// No port is free.
+    #[error("no port for the proxy of {caller}: {source}")]
+    Port {
+        /// Whose port.
+        caller: String,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// A running proxy; dropping it closes its ports.
+#[derive(Debug)]
+pub struct Proxy {
+    addresses: BTreeMap<String, SocketAddr>,
+    counts: Arc<Counts>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Proxy {
+    /// Opens one port per caller in front of `endpoint`.
+    ///
+    /// # Errors
+    /// The endpoint is not plain HTTP, or no port is free.
+    pub async fn start(
+        endpoint: &str,
+        callers: impl IntoIterator<Item = String>,
+        hooks: Vec<Arc<dyn Hook>>,
+    ) -> Result<Self, ProxyError> {
+        let wrong = || ProxyError::Endpoint(endpoint.to_owned());
+        let uri: Uri = endpoint.parse().map_err(|_| wrong())?;
+        if uri.scheme_str() != Some("http") {
+            return Err(wrong());
+        }
+        let upstream = Upstream::new(uri.authority().cloned().ok_or_else(wrong)?);
+        let mut proxy = Self { addresses: BTreeMap::new(), counts: Arc::default(), tasks: Vec::new() };
+        for caller in callers {
+            let port = async {
+                let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+                Ok((listener.local_addr()?, listener))
+            };
+            let (address, listener) =
+                port.await.map_err(|source| ProxyError::Port { caller: caller.clone(), source })?;
+            let line = Line {
+                caller: caller.clone(),
+                upstream: upstream.clone(),
+                hooks: hooks.clone(),
+                counts: Arc::clone(&proxy.counts),
+            };
+            proxy.addresses.insert(caller, address);
+            proxy.tasks.push(tokio::spawn(accept(listener, Arc::new(line))));
+        }
+        Ok(proxy)
+    }
+
+    /// The endpoint a caller is to use.
+    pub fn endpoint(&self, caller: &str) -> Option<String> {
+        self.addresses.get(caller).map(|address| format!("http://{address}"))
+    }
+
+    /// The calls so far.
+    pub fn calls(&self) -> Calls {
+        self.counts.calls()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// What one caller's port needs.
+struct Line {
+    caller: String,
+    upstream: Upstream,
+    hooks: Vec<Arc<dyn Hook>>,
+    counts: Arc<Counts>,
+}
+
+async fn accept(listener: TcpListener, line: Arc<Line>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(caller = line.caller, %error, "a connection to the proxy was not accepted");
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let _ = stream.set_nodelay(true);
+        let line = Arc::clone(&line);
+        let service = service_fn(move |request| {
+            let line = Arc::clone(&line);
+            async move { Ok::<_, Infallible>(line.answer(request).await.map(Full::new)) }
+        });
+        connections.spawn(async move {
+            if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await {
+                tracing::trace!(%error, "a connection to the proxy ended");
+            }
+        });
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+impl Line {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Bytes> {
+        let call = match self.receive(request).await {
+            Ok(call) => call,
+            Err(refusal) => return refusal,
+        };
+        let mut reply = match self.before(&call).await {
+            Some(reply) => reply,
+            None => self.upstream.send(&call).await,
+        };
+        for hook in &self.hooks {
+            reply = hook.after(&call, reply).await;
+        }
+        self.counts.add(&call.caller, &call.operation, counts::error_code(reply.status(), reply.body()));
+        reply
+    }
+
+    async fn receive(&self, request: Request<Incoming>) -> Result<Call, Reply> {
+        let (head, body) = request.into_parts();
+        let body = match Limited::new(body, BODY_LIMIT).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) => {
+                let message = format!(
+                    "the request body cannot be read (at most {BODY_LIMIT} bytes are allowed): {error}"
+                );
+                return Err(forward::error(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &message));
+            }
+        };
+        let operation = operation::operation(&head, &body);
+        Ok(Call { caller: self.caller.clone(), operation, head, body })
+    }
+
+    async fn before(&self, call: &Call) -> Option<Reply> {
+        for hook in &self.hooks {
+            if let Some(reply) = hook.before(call).await {
+                return Some(reply);
+            }
+        }
+        None
+    }
+}

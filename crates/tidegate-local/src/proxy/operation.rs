@@ -1,0 +1,166 @@
+//! Which AWS operation a request calls: `DynamoDB.PutItem`, `S3.PutObject`.
+
+use http::request::Parts;
+use http::{HeaderMap, Method, Uri};
+
+/// Name of the operation, service first. A request that is none of AWS's protocols is named by its method and service.
+pub(crate) fn operation(request: &Parts, body: &[u8]) -> String {
+    if let Some(target) = header(&request.headers, "x-amz-target") {
+        return by_target(target);
+    }
+    let signed_for = signing_service(&request.headers);
+    if let Some(name) = by_action(&request.headers, body) {
+        return format!("{}.{name}", display_name(signed_for.unwrap_or("Query")));
+    }
+    if let Some(name) = by_smithy_path(request.uri.path()) {
+        return name;
+    }
+    match signed_for {
+        Some("s3") | None => format!("S3.{}", s3(&request.method, &request.uri, &request.headers)),
+        Some(service) => format!("{}.{}", display_name(service), request.method),
+    }
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// AWS JSON: `X-Amz-Target: DynamoDB_20120810.PutItem`.
+fn by_target(target: &str) -> String {
+    let (prefix, name) = target.rsplit_once('.').unwrap_or(("", target));
+    let service = prefix.split('_').next().unwrap_or(prefix);
+    let service = match service {
+        "AmazonSQS" => "SQS",
+        "AWSEvents" => "EventBridge",
+        "AWSScheduler" => "Scheduler",
+        other => other,
+    };
+    format!("{service}.{name}")
+}
+
+/// AWS query: `Action=SendEmail` in a form.
+fn by_action<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<&'a str> {
+    if !header(headers, "content-type")?.starts_with("application/x-www-form-urlencoded") {
+        return None;
+    }
+    let pairs = std::str::from_utf8(body).ok()?.split('&');
+    pairs.filter_map(|pair| pair.split_once('=')).find(|(name, _)| *name == "Action").map(|(_, value)| value)
+}
+
+/// Smithy RPC: `/service/Kinesis_20131202/operation/PutRecords`.
+fn by_smithy_path(path: &str) -> Option<String> {
+    let (service, name) = path.strip_prefix("/service/")?.split_once("/operation/")?;
+    Some(by_target(&format!("{service}.{name}")))
+}
+
+/// The service in the credential scope: `Credential=AKID/20261121/us-east-1/ses/aws4_request`.
+fn signing_service(headers: &HeaderMap) -> Option<&str> {
+    let (_, credential) = header(headers, "authorization")?.split_once("Credential=")?;
+    credential.split('/').nth(3)
+}
+
+fn display_name(service: &str) -> &str {
+    match service {
+        "ses" | "email" => "SES",
+        "sns" => "SNS",
+        "sqs" => "SQS",
+        "sts" => "STS",
+        "lambda" => "Lambda",
+        "scheduler" => "Scheduler",
+        other => other,
+    }
+}
+
+/// S3 has no operation names on the wire; the SDKs add `x-id` to some requests, the rest follows from method, path and query.
+fn s3(method: &Method, uri: &Uri, headers: &HeaderMap) -> String {
+    let query: Vec<&str> = uri.query().unwrap_or_default().split('&').collect();
+    if let Some(id) = query.iter().find_map(|part| part.strip_prefix("x-id=")) {
+        return id.to_owned();
+    }
+    let has = |name: &str| query.iter().any(|part| part.split('=').next() == Some(name));
+    let path = uri.path().trim_start_matches('/');
+    let key = path.split_once('/').is_some_and(|(_, key)| !key.is_empty());
+    let name = match (method.as_str(), path.is_empty(), key) {
+        ("GET", true, _) => "ListBuckets",
+        ("GET", false, false) if query.contains(&"list-type=2") => "ListObjectsV2",
+        ("GET", false, false) => "ListObjects",
+        ("PUT", false, false) => "CreateBucket",
+        ("HEAD", false, false) => "HeadBucket",
+        ("DELETE", false, false) => "DeleteBucket",
+        ("POST", false, false) if has("delete") => "DeleteObjects",
+        ("PUT", false, true) if has("partNumber") => "UploadPart",
+        ("PUT", false, true) if headers.contains_key("x-amz-copy-source") => "CopyObject",
+        ("PUT", false, true) => "PutObject",
+        ("GET", false, true) => "GetObject",
+        ("HEAD", false, true) => "HeadObject",
+        ("DELETE", false, true) if has("uploadId") => "AbortMultipartUpload",
+        ("DELETE", false, true) => "DeleteObject",
+        ("POST", false, true) if has("uploads") => "CreateMultipartUpload",
+        ("POST", false, true) if has("uploadId") => "CompleteMultipartUpload",
+        (method, _, _) => return method.to_owned(),
+    };
+    name.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(method: &str, uri: &str, headers: &[(&str, &str)], body: &str) -> String {
+        let mut request = http::Request::builder().method(method).uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        operation(&request.body(()).unwrap().into_parts().0, body.as_bytes())
+    }
+
+    #[test]
+    fn json_services_are_named_by_their_target() {
+        for (target, name) in [
+            ("DynamoDB_20120810.PutItem", "DynamoDB.PutItem"),
+            ("DynamoDBStreams_20120810.GetRecords", "DynamoDBStreams.GetRecords"),
+            ("Kinesis_20131202.PutRecords", "Kinesis.PutRecords"),
+            ("AmazonSQS.SendMessage", "SQS.SendMessage"),
+            ("AWSEvents.PutEvents", "EventBridge.PutEvents"),
+        ] {
+            assert_eq!(named("POST", "/", &[("x-amz-target", target)], "{}"), name);
+        }
+    }
+
+    #[test]
+    fn query_services_are_named_by_action_and_credential_scope() {
+        let headers = [
+            ("content-type", "application/x-www-form-urlencoded"),
+            (
+                "authorization",
+                "AWS4-HMAC-SHA256 Credential=test/20261121/us-east-1/ses/aws4_request, SignedHeaders=host",
+            ),
+        ];
+        assert_eq!(
+            named("POST", "/", &headers, "Version=2010-12-01&Action=SendEmail&Source=a"),
+            "SES.SendEmail"
+        );
+    }
+
+    #[test]
+    fn s3_is_named_by_method_path_and_query() {
+        for (method, uri, name) in [
+            ("PUT", "/bucket/a/b?x-id=PutObject", "S3.PutObject"),
+            ("PUT", "/bucket/key", "S3.PutObject"),
+            ("GET", "/bucket/key", "S3.GetObject"),
+            ("GET", "/bucket/?list-type=2&prefix=a", "S3.ListObjectsV2"),
+            ("PUT", "/bucket", "S3.CreateBucket"),
+            ("HEAD", "/bucket/", "S3.HeadBucket"),
+            ("POST", "/bucket?delete", "S3.DeleteObjects"),
+            ("GET", "/", "S3.ListBuckets"),
+        ] {
+            assert_eq!(named(method, uri, &[], ""), name, "{method} {uri}");
+        }
+    }
+
+    #[test]
+    fn smithy_rpc_is_named_by_its_path() {
+        let name = named("POST", "/service/Kinesis_20131202/operation/PutRecord", &[], "");
+        assert_eq!(name, "Kinesis.PutRecord");
+    }
+}

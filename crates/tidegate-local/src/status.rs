@@ -1,0 +1,159 @@
+//! How everything stands, for people and programs.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+
+use aws_sdk_sqs::types::QueueAttributeName;
+use futures::future::join_all;
+use serde::Serialize;
+
+use crate::asynchronous::AsynchronousStatus;
+use crate::engine::Parts;
+use crate::environment::FunctionStatus;
+use crate::mapping::MappingStatus;
+use crate::proxy::Calls;
+use crate::usage;
+
+/// Variables of functions that name a queue for dead letters begin like this.
+const DEAD_LETTER_VARIABLE: &str = "DEAD_LETTER";
+
+/// The status of the whole system.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// Invocations going on.
+    pub in_flight: usize,
+    /// Records and events that were read and are not done.
+    pub lag: u64,
+    /// Nothing goes on, and every source was found empty after the last thing that was done.
+    pub idle: bool,
+    /// Messages per dead-letter queue, and their `total`; a queue that could not be asked is left out.
+    pub dead_letters: BTreeMap<String, u64>,
+    /// AWS calls by function and operation.
+    pub calls: Calls,
+    /// Functions by name.
+    pub functions: BTreeMap<String, FunctionStatus>,
+    /// Event source mappings.
+    pub mappings: Vec<MappingStatus>,
+    /// Asynchronous invocation by function.
+    pub asynchronous: Vec<AsynchronousStatus>,
+    /// The emulator.
+    pub emulator: EmulatorStatus,
+    /// The engine itself.
+    pub engine: EngineStatus,
+}
+
+/// The emulator's part of the status.
+#[derive(Clone, Debug, Serialize)]
+pub struct EmulatorStatus {
+    /// Which one.
+    pub name: String,
+    /// Its URL.
+    pub endpoint: String,
+    /// CPU time so far; none if it was not started here.
+    pub cpu_seconds: Option<f64>,
+}
+
+/// The engine's own part of the status.
+#[derive(Clone, Debug, Serialize)]
+pub struct EngineStatus {
+    /// CPU time so far.
+    pub cpu_seconds: f64,
+    /// Resident memory.
+    pub rss_bytes: u64,
+    /// Time since it was ready.
+    pub uptime_seconds: f64,
+}
+
+impl Status {
+    /// Asks every part.
+    pub(crate) async fn of(parts: &Parts) -> Self {
+        let dead_letters = dead_letters(parts).await;
+        // The counter is read around everything that is compared with it: what changes meanwhile counts as not idle.
+        let before = parts.activity.now();
+        let (mappings, asynchronous) = {
+            let pollers = parts.pollers.lock().unwrap_or_else(PoisonError::into_inner);
+            let mappings: Vec<_> = pollers.mappings.iter().map(crate::mapping::Mapping::status).collect();
+            let asynchronous: Vec<_> =
+                pollers.asynchronous.iter().map(crate::asynchronous::AsynchronousQueue::status).collect();
+            (mappings, asynchronous)
+        };
+        let in_flight = parts.fleet.in_flight();
+        let mut since =
+            mappings.iter().map(|m| m.idle_since).chain(asynchronous.iter().map(|a| a.idle_since));
+        let idle =
+            in_flight == 0 && since.all(|since| since == Some(before)) && parts.activity.now() == before;
+        let lag = mappings.iter().map(|m| m.lag).chain(asynchronous.iter().map(|a| a.waiting)).sum();
+        let own = usage::of_this_process();
+        Self {
+            in_flight,
+            lag,
+            idle,
+            dead_letters,
+            calls: parts.proxy.calls(),
+            functions: parts.fleet.status(),
+            mappings,
+            asynchronous,
+            emulator: EmulatorStatus {
+                name: parts.emulator.name().to_owned(),
+                endpoint: parts.emulator.endpoint().to_owned(),
+                cpu_seconds: parts.emulator.cpu_seconds(),
+            },
+            engine: EngineStatus {
+                cpu_seconds: own.cpu_seconds,
+                rss_bytes: own.rss_bytes,
+                uptime_seconds: parts.started.elapsed().as_secs_f64(),
+            },
+        }
+    }
+}
+
+/// Messages in every queue that dead letters go to, visible or not.
+async fn dead_letters(parts: &Parts) -> BTreeMap<String, u64> {
+    let topology = &parts.topology;
+    let functions = || topology.functions.values();
+    let written = functions().flat_map(|function| &function.uses);
+    let written = written
+        .filter(|(name, _)| name.starts_with(DEAD_LETTER_VARIABLE))
+        .filter_map(|(_, used)| used.queue.as_deref());
+    let sources = functions().flat_map(|function| function.sources.values());
+    let given_up =
+        sources.filter_map(|source| source.on_failure.as_ref()).map(|destination| destination.queue.as_str());
+    let asynchronous = functions().filter_map(|function| function.asynchronous.as_ref());
+    let asynchronous = asynchronous.map(|asynchronous| asynchronous.on_failure.queue.as_str());
+    let rules = topology.rules.values().map(|rule| rule.target.dead_letter_queue.as_str());
+    let redriven = topology
+        .queues
+        .values()
+        .filter_map(|queue| queue.redrive.as_ref())
+        .map(|redrive| redrive.queue.as_str());
+    let mut names: Vec<&str> =
+        written.chain(given_up).chain(asynchronous).chain(rules).chain(redriven).collect();
+    names.sort_unstable();
+    names.dedup();
+    let counted = join_all(
+        names.into_iter().map(|name| async move { Some((name.to_owned(), messages(parts, name).await?)) }),
+    )
+    .await;
+    let mut counts: BTreeMap<String, u64> = counted.into_iter().flatten().collect();
+    let total = counts.values().sum();
+    counts.insert("total".to_owned(), total);
+    counts
+}
+
+async fn messages(parts: &Parts, queue: &str) -> Option<u64> {
+    use QueueAttributeName as Name;
+    let url = &parts.provisioned.queues.get(queue)?.url;
+    let asked = [Name::ApproximateNumberOfMessages, Name::ApproximateNumberOfMessagesNotVisible];
+    let call =
+        parts.clients.sqs.get_queue_attributes().queue_url(url).set_attribute_names(Some(asked.to_vec()));
+    match call.send().await {
+        Ok(answer) => {
+            let attributes = answer.attributes?;
+            Some(asked.iter().filter_map(|name| attributes.get(name)?.parse::<u64>().ok()).sum())
+        }
+        Err(error) => {
+            tracing::warn!(queue, error = %aws_sdk_sqs::error::DisplayErrorContext(error), "a queue could not be asked");
+            None
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Rules a topology keeps beyond its types. Every breach is reported, each at its own line.
+
+mod functions;
+mod queues;
+mod resources;
+mod rules;
+mod sources;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use super::document::Document;
+use super::error::Mistake;
+use super::model::Topology;
+
+/// Checks everything; no mistakes means that the engine and Terraform can use the topology.
+pub(super) fn check(topology: &Topology, document: &Document) -> Vec<Mistake> {
+    let mut check = Check { topology, document, mistakes: Vec::new() };
+    check.resources();
+    check.queues();
+    check.rules();
+    check.functions();
+    check.sources();
+    check.mistakes
+}
+
+struct Check<'a> {
+    topology: &'a Topology,
+    document: &'a Document,
+    mistakes: Vec<Mistake>,
+}
+
+impl Check<'_> {
+    /// Reports a mistake at a path; the message begins with the path.
+    fn mistake(&mut self, path: &[&str], what: impl std::fmt::Display) {
+        let message = format!("{} {what}", path.join("."));
+        self.mistakes.push(Mistake { position: self.document.position(path), message });
+    }
+
+    fn range(&mut self, path: &[&str], value: impl Into<i64>, allowed: RangeInclusive<i64>) {
+        let value = value.into();
+        if !allowed.contains(&value) {
+            let (low, high) = (allowed.start(), allowed.end());
+            self.mistake(path, format!("is {value}; allowed are {low} to {high}"));
+        }
+    }
+
+    /// A name that refers to an entry of a section.
+    fn declared<T>(&mut self, path: &[&str], section: &str, name: &str, entries: &BTreeMap<String, T>) {
+        if entries.contains_key(name) {
+            return;
+        }
+        let names: Vec<&str> = entries.keys().map(String::as_str).collect();
+        let declared = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        self.mistake(path, format!("is {name}, which is not declared; declared {section}: {declared}"));
+    }
+
+    /// A queue that AWS itself writes failures to: declared, and not first-in-first-out.
+    fn failure_queue(&mut self, path: &[&str], name: &str) {
+        let topology = self.topology;
+        self.declared(path, "queues", name, &topology.queues);
+        if topology.queues.get(name).is_some_and(|queue| queue.fifo) {
+            self.mistake(path, format!("is {name}, a FIFO queue; a standard queue is allowed"));
+        }
+    }
+
+    /// The name of a declared thing: what every service accepts, with room for a prefix.
+    fn name(&mut self, path: &[&str], name: &str) {
+        let well_formed = (3..=48).contains(&name.len())
+            && name.starts_with(|c: char| c.is_ascii_lowercase())
+            && !name.ends_with('-')
+            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+        if !well_formed {
+            self.mistake(
+                path,
+                "is not a well-formed name; allowed are 3 to 48 lower-case letters, digits and hyphens, beginning \
+                 with a letter and not ending with a hyphen",
+            );
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Streams, tables, buckets and buses.
+
+use super::Check;
+
+/// AWS's limit of an event on a bus since January 2026.
+const LARGEST_EVENT: i64 = 1_048_576;
+
+impl Check<'_> {
+    pub(super) fn resources(&mut self) {
+        let topology = self.topology;
+        let limit = i64::try_from(topology.event_bytes_limit).unwrap_or(i64::MAX);
+        self.range(&["event_bytes_limit"], limit, 1..=LARGEST_EVENT);
+        for (name, stream) in &topology.streams {
+            self.name(&["streams", name], name);
+            self.range(&["streams", name, "shards"], stream.shards, 1..=10_000);
+            self.range(&["streams", name, "retention_hours"], stream.retention_hours, 24..=8_760);
+        }
+        for name in topology.tables.keys() {
+            self.name(&["tables", name], name);
+            self.table_keys(name);
+        }
+        for (name, bucket) in &topology.buckets {
+            self.name(&["buckets", name], name);
+            self.range(&["buckets", name, "expiration_days"], bucket.expiration_days, 1..=3_650);
+        }
+        for (name, bus) in &topology.buses {
+            self.name(&["buses", name], name);
+            if name == "default" {
+                self.mistake(&["buses", name], "is AWS's own bus; a name of its own is allowed");
+            }
+            self.range(&["buses", name, "archive_days"], bus.archive_days, 0..=3_650);
+        }
+    }
+
+    fn table_keys(&mut self, name: &str) {
+        let Some(table) = self.topology.tables.get(name) else { return };
+        let partition = table.partition_key.name.as_str();
+        let sort = table.sort_key.as_ref().map(|key| key.name.as_str());
+        for (key, attribute) in [("partition_key", Some(partition)), ("sort_key", sort)] {
+            let path = ["tables", name, key, "name"];
+            if attribute.is_some_and(|attribute| attribute.is_empty() || attribute.len() > 255) {
+                self.mistake(&path, "is not a key attribute's name; allowed are 1 to 255 bytes");
+            }
+        }
+        if sort == Some(partition) {
+            let what = format!("is {partition}, as the partition key; another attribute is allowed");
+            self.mistake(&["tables", name, "sort_key", "name"], what);
+        }
+        if let Some(ttl) = table.ttl_attribute.as_deref()
+            && (ttl == partition || Some(ttl) == sort)
+        {
+            let what = format!("is {ttl}, a key; an attribute that is no key is allowed");
+            self.mistake(&["tables", name, "ttl_attribute"], what);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Rules and their targets.
+
+use super::Check;
+
+impl Check<'_> {
+    pub(super) fn rules(&mut self) {
+        let topology = self.topology;
+        for (name, rule) in &topology.rules {
+            self.name(&["rules", name], name);
+            self.declared(&["rules", name, "bus"], "buses", &rule.bus, &topology.buses);
+            if rule.pattern.as_object().is_none_or(serde_json::Map::is_empty) {
+                self.mistake(
+                    &["rules", name, "pattern"],
+                    "is not a pattern; an object with at least one field is allowed",
+                );
+            }
+            let target = &rule.target;
+            if !target.is_one() {
+                self.mistake(&["rules", name, "target"], "needs exactly one of function and queue");
+            }
+            if let Some(function) = &target.function {
+                let path = ["rules", name, "target", "function"];
+                self.declared(&path, "functions", function, &topology.functions);
+                if topology.functions.get(function).is_some_and(|function| function.asynchronous.is_none()) {
+                    self.mistake(
+                        &path,
+                        format!("is {function}, which declares no asynchronous; what it cannot handle needs a destination"),
+                    );
+                }
+            }
+            if let Some(queue) = &target.queue {
+                let path = ["rules", name, "target", "queue"];
+                self.declared(&path, "queues", queue, &topology.queues);
+                if topology.queues.get(queue).is_some_and(|queue| queue.fifo) {
+                    self.mistake(
+                        &path,
+                        format!("is {queue}, a FIFO queue; a bus has no order, a standard queue is allowed"),
+                    );
+                }
+            }
+            let letters = target.dead_letter_queue.as_str();
+            self.failure_queue(&["rules", name, "target", "dead_letter_queue"], letters);
+            if target.queue.as_deref() == Some(letters) {
+                let path = ["rules", name, "target", "dead_letter_queue"];
+                self.mistake(&path, format!("is {letters}, the target itself; another queue is allowed"));
+            }
+            let path = ["rules", name, "target", "maximum_retry_attempts"];
+            self.range(&path, target.maximum_retry_attempts, 0..=185);
+            let path = ["rules", name, "target", "maximum_event_age_seconds"];
+            self.range(&path, target.maximum_event_age_seconds, 60..=86_400);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Event source mappings.
+
+use std::collections::BTreeMap;
+
+use super::Check;
+use crate::topology::lookup::SourceKind;
+use crate::topology::model::Source;
+
+/// How long DynamoDB keeps the records of a table's stream.
+const TABLE_STREAM_RETENTION_SECONDS: i64 = 86_400;
+
+/// Readers of one table's stream that AWS does not throttle.
+const TABLE_STREAM_READERS: usize = 2;
+
+impl Check<'_> {
+    pub(super) fn sources(&mut self) {
+        let topology = self.topology;
+        let mut readers: BTreeMap<&str, usize> = BTreeMap::new();
+        for (function, name, source) in topology.sources() {
+            let path = ["functions", function, "sources", name];
+            self.name(&path, name);
+            let twin = topology.functions.get(function).and_then(|declared| {
+                let earlier = declared.sources.iter().take_while(|(other, _)| other.as_str() < name);
+                earlier.filter(|(_, other)| other.kind() == source.kind()).map(|(twin, _)| twin).next()
+            });
+            match source.kind() {
+                None => self.mistake(&path, "needs exactly one of stream, table and queue"),
+                Some(_) if twin.is_some() => {
+                    let twin = twin.map_or("", String::as_str);
+                    self.mistake(
+                        &path,
+                        format!("reads the same as {twin}; one mapping per function and source is allowed"),
+                    );
+                }
+                Some(SourceKind::Stream(stream)) => {
+                    self.declared(&at(&path, "stream"), "streams", stream, &topology.streams);
+                    let hours = topology.streams.get(stream).map_or(8_760, |stream| stream.retention_hours);
+                    self.stream_mapping(&path, source, i64::from(hours) * 3_600);
+                }
+                Some(SourceKind::Table(table)) => {
+                    self.declared(&at(&path, "table"), "tables", table, &topology.tables);
+                    if topology.tables.get(table).is_some_and(|table| table.stream_view.is_none()) {
+                        let what = format!("is {table}, which has no stream; it must declare stream_view");
+                        self.mistake(&at(&path, "table"), what);
+                    }
+                    let count = readers.entry(table).or_default();
+                    *count += 1;
+                    if *count > TABLE_STREAM_READERS {
+                        let what = format!("is reader {count} of the stream of {table}; allowed are 2");
+                        self.mistake(&at(&path, "table"), what);
+                    }
+                    self.stream_mapping(&path, source, TABLE_STREAM_RETENTION_SECONDS);
+                    if let Some(factor) = source.parallelization_factor.filter(|factor| *factor != 1) {
+                        let what = format!(
+                            "is {factor}; on a table's stream 1 is allowed, since more keeps order per item only"
+                        );
+                        self.mistake(&at(&path, "parallelization_factor"), what);
+                    }
+                }
+                Some(SourceKind::Queue(queue)) => {
+                    self.declared(&at(&path, "queue"), "queues", queue, &topology.queues);
+                    self.queue_mapping(&path, source, queue);
+                }
+            }
+            self.range(&at(&path, "batching_window_seconds"), source.batching_window_seconds, 0..=300);
+            self.range(&at(&path, "batch_size"), source.batch_size, 1..=10_000);
+        }
+        self.concurrency();
+    }
+
+    fn stream_mapping(&mut self, path: &[&str], source: &Source, retention: i64) {
+        if source.starting_position.is_none() {
+            self.mistake(path, "has no starting_position; TRIM_HORIZON or LATEST is needed");
+        }
+        if let Some(factor) = source.parallelization_factor {
+            self.range(&at(path, "parallelization_factor"), factor, 1..=10);
+        }
+        self.bounded(&at(path, "maximum_retry_attempts"), source.maximum_retry_attempts, 0..=10_000);
+        self.bounded(
+            &at(path, "maximum_record_age_seconds"),
+            source.maximum_record_age_seconds,
+            60..=604_800,
+        );
+        let age = source.maximum_record_age_seconds.map(i64::from).filter(|age| *age != -1);
+        if let Some(age) = age.filter(|age| *age >= retention && *age <= 604_800) {
+            let what = format!(
+                "is {age}; it must be below the stream's retention of {retention} seconds, or the records are gone first"
+            );
+            self.mistake(&at(path, "maximum_record_age_seconds"), what);
+        }
+        self.dead_letter_after(path, source, age, "maximum_record_age_seconds");
+        match &source.on_failure {
+            None => {
+                self.mistake(path, "has no on_failure; a stream mapping needs a queue for what it gives up")
+            }
+            Some(destination) => {
+                self.failure_queue(&[path, &["on_failure", "queue"]].concat(), &destination.queue);
+            }
+        }
+        if source.maximum_concurrency.is_some() {
+            self.mistake(
+                &at(path, "maximum_concurrency"),
+                "is for queues; on a stream use parallelization_factor",
+            );
+        }
+    }
+
+    /// A bound that a stream mapping must have: without it one bad record holds up its shard until the stream forgets it.
+    fn bounded(&mut self, path: &[&str], value: Option<i32>, allowed: std::ops::RangeInclusive<i64>) {
+        let (low, high) = (allowed.start(), allowed.end());
+        match value {
+            None => {
+                self.mistake(path, format!("is not set; a stream mapping must be bounded: {low} to {high}"))
+            }
+            Some(-1) => self.mistake(
+                path,
+                format!("is -1, without limit; a stream mapping must be bounded: {low} to {high}"),
+            ),
+            Some(value) => self.range(path, value, allowed),
+        }
+    }
+
+    fn dead_letter_after(&mut self, path: &[&str], source: &Source, limit: Option<i64>, of: &str) {
+        if let (Some(after), Some(limit)) = (source.dead_letter_after_seconds.map(i64::from), limit)
+            && (after < 1 || after >= limit)
+        {
+            let what = format!("is {after}; it must be at least 1 and below {of}, {limit}");
+            self.mistake(&at(path, "dead_letter_after_seconds"), what);
+        }
+    }
+
+    fn queue_mapping(&mut self, path: &[&str], source: &Source, queue: &str) {
+        let declared = self.topology.queues.get(queue);
+        let (size, window) = (source.batch_size, source.batching_window_seconds);
+        if declared.is_some_and(|queue| queue.fifo) {
+            if size > 10 {
+                self.mistake(
+                    &at(path, "batch_size"),
+                    format!("is {size}; allowed on a FIFO queue are 1 to 10"),
+                );
+            }
+            if window > 0 {
+                let what = format!("is {window}; a FIFO queue has no batching window, 0 is allowed");
+                self.mistake(&at(path, "batching_window_seconds"), what);
+            }
+        } else if size > 10 && window == 0 {
+            let what = format!("is {size}; more than 10 needs batching_window_seconds of at least 1");
+            self.mistake(&at(path, "batch_size"), what);
+        }
+        if let Some(most) = source.maximum_concurrency {
+            self.range(&at(path, "maximum_concurrency"), most, 2..=1_000);
+        }
+        let retention = declared.map(|queue| i64::from(queue.retention_seconds));
+        self.dead_letter_after(path, source, retention, "the queue's retention_seconds");
+        for (field, set) in [
+            ("starting_position", source.starting_position.is_some()),
+            ("parallelization_factor", source.parallelization_factor.is_some()),
+            ("bisect_on_error", source.bisect_on_error),
+            ("maximum_retry_attempts", source.maximum_retry_attempts.is_some()),
+            ("maximum_record_age_seconds", source.maximum_record_age_seconds.is_some()),
+            ("on_failure", source.on_failure.is_some()),
+        ] {
+            if set {
+                self.mistake(&at(path, field), "is for streams; on a queue the queue's own redrive applies");
+            }
+        }
+    }
+
+    /// Mappings that together may take more environments than their function has are throttled, which uses up receives.
+    fn concurrency(&mut self) {
+        let topology = self.topology;
+        for (name, function) in &topology.functions {
+            let bounds = function.sources.values().filter_map(|source| source.maximum_concurrency);
+            let sum: u64 = bounds.map(u64::from).sum();
+            let most = function.maximum_concurrency;
+            if sum > u64::from(most) {
+                self.mistake(
+                    &["functions", name, "maximum_concurrency"],
+                    format!("is {most}; its sources together may run {sum} at a time, so {sum} and more are allowed"),
+                );
+            }
+        }
+    }
+}
+
+fn at<'a>(path: &[&'a str], field: &'a str) -> Vec<&'a str> {
+    [path, &[field]].concat()
+}

@@ -1,0 +1,36 @@
+//! Functions.
+
+use super::{slip, slip_at};
+
+#[test]
+fn a_use_and_a_target_name_exactly_one_thing() {
+    slip("bus = \"shop\", access", "bus = \"shop\", table = \"plain\", access", "needs exactly one of table");
+    let text = "      function                  = \"mailer\"\n";
+    slip_at(
+        &format!("target = {{\n{text}"),
+        "target = { # x\n",
+        "# x",
+        "needs exactly one of function and queue",
+    );
+}
+
+#[test]
+fn environment_variables_are_well_formed_unreserved_and_declared_once() {
+    slip("SLICES = \"4\"", "slices = \"4\"", "is not an environment variable's name");
+    slip("SLICES = \"4\"", "AWS_SLICES = \"4\"", "names that begin with AWS_ are not allowed");
+    slip("SLICES = \"4\"", "LAMBDA_SLICES = \"4\"", "names that begin with LAMBDA_ are not allowed");
+    slip("LETTERS      = {", "TIDEGATE_LETTERS = {", "names that begin with TIDEGATE_ are not allowed");
+    slip("SLICES = \"4\"", "DEAD_URL = \"4\"", "is declared in uses as well");
+    slip("SLICES = \"4\"", "SLICES = \"4\"\n      SLICES = \"5\"", "redefined object key");
+}
+
+#[test]
+fn buses_and_sender_addresses_are_written_only_and_addresses_well_formed() {
+    slip(
+        "email = \"shop@example.com\", access = \"write\"",
+        "email = \"shop@example.com\", access = \"read\"",
+        "only write",
+    );
+    slip("bus = \"shop\", access = \"write\"", "bus = \"shop\", access = \"read-write\"", "only write");
+    slip("shop@example.com", "shop.example.com", "an address such as");
+}

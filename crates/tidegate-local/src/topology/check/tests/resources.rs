@@ -1,0 +1,98 @@
+//! Tables, queues and rules.
+
+use super::{GOOD, slip, slip_at};
+
+#[test]
+fn a_visibility_timeout_is_six_times_the_timeout_of_the_reader() {
+    let from = "visibility_timeout_seconds = 180\n    redrive                    = { queue = \"work-dead\"";
+    slip(from, &from.replace("180", "179"), "allowed are 180 and more: six times the timeout of processor");
+    slip_at(
+        "    visibility_timeout_seconds = 180\n    redrive                    = { queue = \"work-dead\"",
+        "    redrive                    = { queue = \"work-dead\"",
+        "  work = {",
+        "is 30; allowed are 180",
+    );
+}
+
+#[test]
+fn failures_go_to_standard_queues() {
+    slip(
+        "        on_failure = { queue = \"failures\" }",
+        "        on_failure = { queue = \"steps-dead\" }",
+        "a FIFO queue",
+    );
+    slip(
+        "on_failure                = { queue = \"failures\" }",
+        "on_failure = { queue = \"steps-dead\" }",
+        "a FIFO queue",
+    );
+    slip(
+        "queue                     = \"work\"",
+        "queue                     = \"steps\"",
+        "a bus has no order",
+    );
+}
+
+#[test]
+fn a_dead_letter_queue_keeps_its_messages_longer_than_its_source() {
+    slip(
+        "  work-dead = {\n    retention_seconds = 1209600",
+        "  work-dead = {\n    retention_seconds = 345600",
+        "must be above",
+    );
+}
+
+#[test]
+fn a_redrive_leads_to_another_queue_of_the_same_kind() {
+    slip("queue = \"work-dead\", max", "queue = \"work\", max", "the queue itself");
+    slip(
+        "queue = \"work-dead\", max",
+        "queue = \"steps-dead\", max",
+        "a standard queue needs a standard queue",
+    );
+}
+
+#[test]
+fn a_queue_that_a_function_reads_has_a_redrive() {
+    slip_at(
+        "    redrive                    = { queue = \"work-dead\", maximum_receives = 5 }\n",
+        "",
+        "  work = {",
+        "is read by processor and has no redrive",
+    );
+}
+
+#[test]
+fn names_are_well_formed() {
+    slip("  letters = {", "  Letters_ = { expiration_days = 1 }\n  letters = {", "is not a well-formed name");
+    slip(
+        "  failures   = {",
+        "  tidegate-x = { retention_seconds = 60 }\n  failures   = {",
+        "kept for the engine's own queues",
+    );
+    slip("  shop = {", "  default = {}\n  shop = {", "is AWS's own bus");
+}
+
+#[test]
+fn keys_of_a_table_differ_from_each_other_and_from_its_time_to_live() {
+    slip("name = \"version\"", "name = \"stream\"", "as the partition key");
+    slip(
+        "ttl_attribute = \"expires_at\"",
+        "ttl_attribute = \"version\"",
+        "a key; an attribute that is no key",
+    );
+    slip("name = \"key\"", "name = \"\"", "1 to 255 bytes");
+}
+
+#[test]
+fn a_rule_has_a_pattern_and_its_function_a_destination() {
+    slip("{ source = [\"shop.stock\"] }", "{}", "is not a pattern");
+    let asynchronous = &GOOD[GOOD.find("    asynchronous = {").expect("it occurs")..];
+    slip_at(asynchronous, "  }\n}\n", "function                  = \"mailer\"", "declares no asynchronous");
+}
+
+#[test]
+fn a_target_is_not_its_own_dead_letter_queue() {
+    let from = "\"failures\"\n      maximum_retry_attempts    = 10\n";
+    slip(from, &from.replace("failures", "work"), "the target itself");
+}

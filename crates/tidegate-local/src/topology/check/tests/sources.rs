@@ -1,0 +1,126 @@
+//! Event source mappings.
+
+use super::{slip, slip_at};
+
+#[test]
+fn a_source_reads_exactly_one_thing() {
+    let text = "stream                     = \"orders\"";
+    let both = format!("{text}\n        table = \"events\"");
+    slip_at(text, &both, "orders-in = {", "needs exactly one of stream, table and queue");
+    slip_at(text, "", "orders-in = {", "needs exactly one of stream, table and queue");
+}
+
+#[test]
+fn a_table_source_needs_a_stream_view() {
+    slip_at(
+        "    stream_view   = \"NEW_IMAGE\"\n",
+        "",
+        "table                      = \"events\"",
+        "must declare stream_view",
+    );
+}
+
+#[test]
+fn a_stream_mapping_is_bounded_by_retries_and_by_age() {
+    slip("maximum_retry_attempts     = 1000", "maximum_retry_attempts     = -1", "is -1, without limit");
+    slip_at(
+        "        maximum_retry_attempts     = 1000\n",
+        "",
+        "orders-in = {",
+        "maximum_retry_attempts is not set",
+    );
+    slip("maximum_record_age_seconds = 43200", "maximum_record_age_seconds = -1", "is -1, without limit");
+    slip_at(
+        "        maximum_record_age_seconds = 43200\n",
+        "",
+        "events-in = {",
+        "maximum_record_age_seconds is not set",
+    );
+    slip(
+        "maximum_record_age_seconds = 43200",
+        "maximum_record_age_seconds = 86400",
+        "the records are gone first",
+    );
+}
+
+#[test]
+fn a_stream_mapping_has_an_on_failure_destination_and_a_start() {
+    slip_at("        on_failure = { queue = \"failures\" }\n", "", "events-in = {", "has no on_failure");
+    slip_at(
+        "        starting_position          = \"LATEST\"\n",
+        "",
+        "events-in = {",
+        "has no starting_position",
+    );
+}
+
+#[test]
+fn a_tables_stream_has_at_most_two_readers() {
+    let reader = "table = \"events\"\nstarting_position = \"LATEST\"\nbatch_size = 1\nmaximum_retry_attempts = 1\n\
+                  maximum_record_age_seconds = 60\non_failure = { queue = \"failures\" }";
+    let function = |name: &str, reader: &str| {
+        format!(
+            "{name} = {{\nmemory_mb = 128\ntimeout_seconds = 1\nmaximum_concurrency = 1\nsources = {{ more = {{\n{reader}\n}} }}\n}}\n"
+        )
+    };
+    let third = reader.replace("table = \"events\"", "table = \"events\" # third");
+    let text = format!("functions = {{\n{}{}", function("another", reader), function("reader-three", &third));
+    slip_at("functions = {\n", &text, "# third", "is reader 3 of the stream of events; allowed are 2");
+}
+
+#[test]
+fn one_function_reads_a_source_once() {
+    slip_at(
+        "queue               = \"steps\"",
+        "queue               = \"work\"",
+        "work-in = {",
+        "reads the same as steps-in",
+    );
+}
+
+#[test]
+fn a_tables_stream_is_read_with_parallelization_factor_one() {
+    slip(
+        "parallelization_factor     = 1",
+        "parallelization_factor     = 3",
+        "is 3; on a table's stream 1 is allowed",
+    );
+}
+
+#[test]
+fn a_function_dead_letters_before_the_mapping_gives_up() {
+    slip(
+        "dead_letter_after_seconds  = 10800",
+        "dead_letter_after_seconds  = 21600",
+        "below maximum_record_age_seconds, 21600",
+    );
+}
+
+#[test]
+fn batches_of_a_queue_keep_its_limits() {
+    slip(
+        "batch_size          = 9",
+        "batch_size          = 11",
+        "needs batching_window_seconds of at least 1",
+    );
+    slip("batch_size          = 8", "batch_size          = 11", "allowed on a FIFO queue are 1 to 10");
+}
+
+#[test]
+fn settings_of_the_other_kind_of_source_are_mistakes() {
+    slip(
+        "batch_size          = 9",
+        "batch_size          = 9\n        bisect_on_error = true",
+        "is for streams",
+    );
+    slip(
+        "batch_size                 = 50",
+        "maximum_concurrency = 0\n        batch_size = 50",
+        "is for queues",
+    );
+}
+
+#[test]
+fn sources_together_fit_into_the_functions_concurrency() {
+    slip("maximum_concurrency = 4", "maximum_concurrency = 3", "so 4 and more are allowed");
+}

@@ -1,0 +1,105 @@
+//! Questions to a topology.
+
+use super::model::{Function, Queue, Source, Target, Topology, Use};
+
+/// What an event source mapping reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceKind<'a> {
+    /// A Kinesis stream, by its declared name.
+    Stream(&'a str),
+    /// The stream of a DynamoDB table, by the table's declared name.
+    Table(&'a str),
+    /// An SQS queue, by its declared name.
+    Queue(&'a str),
+}
+
+/// What a declared use leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource<'a> {
+    /// A table, by its declared name.
+    Table(&'a str),
+    /// A queue, by its declared name.
+    Queue(&'a str),
+    /// A bucket, by its declared name.
+    Bucket(&'a str),
+    /// A bus, by its declared name.
+    Bus(&'a str),
+    /// A stream, by its declared name.
+    Stream(&'a str),
+    /// A sender address.
+    Email(&'a str),
+}
+
+impl Topology {
+    /// Every event source mapping: function, name of the source, source.
+    pub fn sources(&self) -> impl Iterator<Item = (&str, &str, &Source)> {
+        self.functions.iter().flat_map(|(function, declared)| {
+            declared.sources.iter().map(move |(name, source)| (function.as_str(), name.as_str(), source))
+        })
+    }
+
+    /// Every rule whose target is a function: rule, function.
+    pub fn function_rules(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.rules
+            .iter()
+            .filter_map(|(rule, declared)| Some((rule.as_str(), declared.target.function.as_deref()?)))
+    }
+
+    /// Every sender address that a function uses, each once.
+    pub fn sender_addresses(&self) -> Vec<&str> {
+        let uses = self.functions.values().flat_map(|function| function.uses.values());
+        let mut addresses: Vec<&str> = uses.filter_map(|used| used.email.as_deref()).collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        addresses
+    }
+}
+
+impl Queue {
+    /// The queue's name at SQS: FIFO queues end in `.fifo`.
+    pub fn physical_name(&self, name: &str) -> String {
+        if self.fifo { format!("{name}.fifo") } else { name.to_owned() }
+    }
+}
+
+impl Function {
+    /// The smallest `dead_letter_after_seconds` of its sources, if any source has one.
+    pub fn dead_letter_after_seconds(&self) -> Option<u32> {
+        self.sources.values().filter_map(|source| source.dead_letter_after_seconds).min()
+    }
+}
+
+impl Source {
+    /// What it reads; none unless exactly one of stream, table and queue is set, as in every checked topology.
+    pub fn kind(&self) -> Option<SourceKind<'_>> {
+        match (&self.stream, &self.table, &self.queue) {
+            (Some(stream), None, None) => Some(SourceKind::Stream(stream)),
+            (None, Some(table), None) => Some(SourceKind::Table(table)),
+            (None, None, Some(queue)) => Some(SourceKind::Queue(queue)),
+            _ => None,
+        }
+    }
+}
+
+impl Use {
+    /// What it leads to; none unless exactly one resource is set, as in every checked topology.
+    pub fn resource(&self) -> Option<Resource<'_>> {
+        let set = [
+            self.table.as_deref().map(Resource::Table),
+            self.queue.as_deref().map(Resource::Queue),
+            self.bucket.as_deref().map(Resource::Bucket),
+            self.bus.as_deref().map(Resource::Bus),
+            self.stream.as_deref().map(Resource::Stream),
+            self.email.as_deref().map(Resource::Email),
+        ];
+        let mut set = set.into_iter().flatten();
+        set.next().filter(|_| set.next().is_none())
+    }
+}
+
+impl Target {
+    /// Whether exactly one of function and queue is set, as in every checked topology.
+    pub(super) fn is_one(&self) -> bool {
+        self.function.is_some() != self.queue.is_some()
+    }
+}

@@ -1,0 +1,36 @@
+//! The topology: what is declared in `topology.auto.tfvars`.
+
+mod check;
+mod document;
+mod error;
+mod lookup;
+pub mod model;
+mod typed;
+
+use std::path::Path;
+
+pub use error::{Mistake, Position, TopologyError};
+pub use lookup::{Resource, SourceKind};
+pub use model::*;
+
+use document::Document;
+
+/// Reads and checks a topology file.
+///
+/// Errors: the file cannot be read, or has mistakes. Mistakes of one kind are reported together: first whatever is not a literal HCL value,
+/// then unknown fields and wrong types, then everything that contradicts a rule of AWS or of this system.
+pub fn load(path: &Path) -> Result<Topology, TopologyError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| TopologyError::Unreadable { file: path.to_owned(), source })?;
+    parse(&text).map_err(|mut mistakes| {
+        mistakes.sort();
+        TopologyError::Mistaken { file: path.to_owned(), mistakes }
+    })
+}
+
+fn parse(text: &str) -> Result<Topology, Vec<Mistake>> {
+    let document = Document::parse(text)?;
+    let topology = typed::read(&document)?;
+    let mistakes = check::check(&topology, &document);
+    if mistakes.is_empty() { Ok(topology) } else { Err(mistakes) }
+}

@@ -1,0 +1,294 @@
+//! What the topology file declares, as types.
+//!
+//! Names are logical: `event-store`, not `dev-event-store`. The field names are the file's own, and Terraform's
+//! variables have the same shape.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// The declared system.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Topology {
+    /// An event above this many bytes travels as a reference instead of by value.
+    pub event_bytes_limit: u64,
+    /// Kinesis streams by name.
+    #[serde(default)]
+    pub streams: BTreeMap<String, Stream>,
+    /// DynamoDB tables by name.
+    #[serde(default)]
+    pub tables: BTreeMap<String, Table>,
+    /// SQS queues by name.
+    #[serde(default)]
+    pub queues: BTreeMap<String, Queue>,
+    /// S3 buckets by name.
+    #[serde(default)]
+    pub buckets: BTreeMap<String, Bucket>,
+    /// EventBridge buses by name.
+    #[serde(default)]
+    pub buses: BTreeMap<String, Bus>,
+    /// EventBridge rules by name.
+    #[serde(default)]
+    pub rules: BTreeMap<String, Rule>,
+    /// Lambda functions by name; the name is also the binary's and the folder's.
+    #[serde(default)]
+    pub functions: BTreeMap<String, Function>,
+}
+
+/// A Kinesis stream.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stream {
+    /// Number of shards.
+    pub shards: u32,
+    /// How long a record can be read, 24 to 8,760 hours.
+    pub retention_hours: u32,
+}
+
+/// A DynamoDB table, on demand.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Table {
+    /// Partition key.
+    pub partition_key: Key,
+    /// Sort key.
+    pub sort_key: Option<Key>,
+    /// The table's stream and what its records carry; none by default.
+    pub stream_view: Option<StreamView>,
+    /// The attribute that holds the time to live.
+    pub ttl_attribute: Option<String>,
+}
+
+/// A key attribute of a table.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Key {
+    /// Attribute name.
+    pub name: String,
+    /// Attribute type.
+    #[serde(rename = "type")]
+    pub kind: KeyType,
+}
+
+/// Type of a key attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum KeyType {
+    /// String.
+    S,
+    /// Number.
+    N,
+    /// Binary.
+    B,
+}
+
+/// What the records of a table's stream carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum StreamView {
+    /// The keys only.
+    KeysOnly,
+    /// The item after the write.
+    NewImage,
+    /// The item before the write.
+    OldImage,
+    /// Both.
+    NewAndOldImages,
+}
+
+/// An SQS queue.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Queue {
+    /// How long a message is kept, 60 to 1,209,600 seconds.
+    pub retention_seconds: u32,
+    /// First in, first out within a message group. The physical name then ends in `.fifo`.
+    #[serde(default)]
+    pub fifo: bool,
+    /// How long a received message stays hidden; at least six times the timeout of a function that consumes it.
+    #[serde(default = "default_visibility")]
+    pub visibility_timeout_seconds: u32,
+    /// Where a message goes that was received too often.
+    pub redrive: Option<Redrive>,
+}
+
+fn default_visibility() -> u32 {
+    30
+}
+
+/// Redrive policy of a queue.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redrive {
+    /// The dead-letter queue's name.
+    pub queue: String,
+    /// After how many receives.
+    pub maximum_receives: u32,
+}
+
+/// An S3 bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bucket {
+    /// Days after which objects expire.
+    pub expiration_days: u32,
+}
+
+/// An EventBridge bus.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bus {
+    /// How long the archive keeps events; 0 means no archive.
+    #[serde(default)]
+    pub archive_days: u32,
+}
+
+/// An EventBridge rule with its one target.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// The bus it listens on.
+    pub bus: String,
+    /// The event pattern, in EventBridge's own language.
+    pub pattern: serde_json::Value,
+    /// Where matching events go.
+    pub target: Target,
+}
+
+/// Target of a rule: a function (asynchronous invocation) or a queue.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// The function to invoke.
+    pub function: Option<String>,
+    /// The queue to send to.
+    pub queue: Option<String>,
+    /// Where events go that could not be handed over.
+    pub dead_letter_queue: String,
+    /// How often the hand-over is retried, at most 185 times.
+    pub maximum_retry_attempts: u32,
+    /// How long it is retried, 60 to 86,400 seconds.
+    pub maximum_event_age_seconds: u32,
+}
+
+/// A Lambda function.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Function {
+    /// Memory in MB.
+    pub memory_mb: u32,
+    /// Timeout of one invocation, 1 to 900 seconds.
+    pub timeout_seconds: u32,
+    /// Most execution environments at a time on one machine, and the reserved concurrency where that is switched on.
+    pub maximum_concurrency: u32,
+    /// What the function may touch, by the environment variable that tells it the physical name.
+    #[serde(default)]
+    pub uses: BTreeMap<String, Use>,
+    /// Further environment variables.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// Event source mappings by name.
+    #[serde(default)]
+    pub sources: BTreeMap<String, Source>,
+    /// How asynchronous invocations are retried and given up.
+    pub asynchronous: Option<Asynchronous>,
+}
+
+/// One declared use: exactly one resource, and how it is accessed.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Use {
+    /// A table; the variable holds its name.
+    pub table: Option<String>,
+    /// A queue; the variable holds its URL.
+    pub queue: Option<String>,
+    /// A bucket; the variable holds its name.
+    pub bucket: Option<String>,
+    /// A bus; the variable holds its name.
+    pub bus: Option<String>,
+    /// A stream; the variable holds its name.
+    pub stream: Option<String>,
+    /// A sender address at SES; the variable holds it.
+    pub email: Option<String>,
+    /// How it is accessed.
+    pub access: Access,
+}
+
+/// How a function accesses a resource; IAM statements are derived from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Access {
+    /// Reads only.
+    Read,
+    /// Writes only.
+    Write,
+    /// Both.
+    ReadWrite,
+}
+
+/// An event source mapping: exactly one of stream, table and queue.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// A Kinesis stream.
+    pub stream: Option<String>,
+    /// A table whose DynamoDB stream is read.
+    pub table: Option<String>,
+    /// An SQS queue.
+    pub queue: Option<String>,
+    /// Most records in one batch.
+    pub batch_size: u32,
+    /// How long a batch is gathered, 0 to 300 seconds.
+    #[serde(default)]
+    pub batching_window_seconds: u32,
+    /// The function answers with partial responses.
+    #[serde(default)]
+    pub report_batch_item_failures: bool,
+    /// Streams: where a new mapping starts.
+    pub starting_position: Option<StartingPosition>,
+    /// Streams: concurrent batches per shard, 1 to 10.
+    pub parallelization_factor: Option<u32>,
+    /// Streams: a failed batch is halved.
+    #[serde(default)]
+    pub bisect_on_error: bool,
+    /// Streams: retries of a batch before it is given up; -1 is without limit.
+    pub maximum_retry_attempts: Option<i32>,
+    /// Streams: age of a record at which it is given up; -1 is without limit.
+    pub maximum_record_age_seconds: Option<i32>,
+    /// Age at which the function itself dead-letters a delivery that still fails, with its payload.
+    pub dead_letter_after_seconds: Option<u32>,
+    /// Streams: where pointers to given-up batches go.
+    pub on_failure: Option<Destination>,
+    /// Queues: most concurrent batches, 2 to 1,000.
+    pub maximum_concurrency: Option<u32>,
+}
+
+/// Where a new stream mapping starts reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum StartingPosition {
+    /// The oldest record that can be read.
+    TrimHorizon,
+    /// Records written from now on.
+    Latest,
+}
+
+/// Asynchronous invocation of a function.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asynchronous {
+    /// Retries after a function error, 0 to 2.
+    pub maximum_retry_attempts: u32,
+    /// How long an event is kept, 60 to 21,600 seconds.
+    pub maximum_event_age_seconds: u32,
+    /// Where events go that were given up.
+    pub on_failure: Destination,
+}
+
+/// An on-failure destination.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Destination {
+    /// A standard queue.
+    pub queue: String,
+}

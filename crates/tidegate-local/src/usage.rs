@@ -1,0 +1,53 @@
+//! CPU time and memory of processes, from `/proc`.
+
+use procfs::process::Process;
+
+/// What a process uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Usage {
+    /// CPU time so far, user and system, in seconds.
+    pub cpu_seconds: f64,
+    /// Resident memory in bytes; 0 once the process has ended.
+    pub rss_bytes: u64,
+    /// Most resident memory so far in bytes; 0 once the process has ended.
+    pub peak_rss_bytes: u64,
+}
+
+/// What a process uses now; `None` if there is none with this number.
+pub fn of_process(pid: i32) -> Option<Usage> {
+    let process = Process::new(pid).ok()?;
+    let stat = process.stat().ok()?;
+    let status = process.status().ok()?;
+    let ticks = stat.utime.saturating_add(stat.stime);
+    let kilobytes = |value: Option<u64>| value.unwrap_or(0).saturating_mul(1024);
+    #[expect(clippy::cast_precision_loss, reason = "ticks of a process stay far below 2^52")]
+    let cpu_seconds = ticks as f64 / procfs::ticks_per_second() as f64;
+    Some(Usage { cpu_seconds, rss_bytes: kilobytes(status.vmrss), peak_rss_bytes: kilobytes(status.vmhwm) })
+}
+
+/// What this process uses now.
+pub fn of_this_process() -> Usage {
+    i32::try_from(std::process::id()).ok().and_then(of_process).unwrap_or_default()
+}
+
+/// When a process started, in clock ticks since the machine did.
+pub fn start_time(pid: i32) -> Option<u64> {
+    Process::new(pid).ok()?.stat().ok().map(|stat| stat.starttime)
+}
+
+/// Whether a process runs; one that has ended but was not reaped does not.
+pub fn is_running(pid: i32) -> bool {
+    Process::new(pid).and_then(|process| process.stat()).is_ok_and(|stat| !matches!(stat.state, 'Z' | 'X'))
+}
+
+/// Whether a process is about to end: it has been killed, or is being taken down, and will not do anything any more. The kernel lets
+/// some time pass between a SIGKILL and the moment at which the process counts as ended; a few microseconds of it cannot be seen.
+pub fn is_ending(pid: i32) -> bool {
+    const EXITING: u32 = 0x4; // PF_EXITING
+    const KILL: u64 = 1 << 8; // signal 9
+    let Ok(process) = Process::new(pid) else { return true };
+    let (Ok(status), Ok(stat)) = (process.status(), process.stat()) else { return true };
+    stat.flags & EXITING != 0
+        || (status.sigpnd | status.shdpnd) & KILL != 0
+        || matches!(stat.state, 'Z' | 'X')
+}

@@ -1,0 +1,454 @@
+//! Mappings and asynchronous queues on the streams and queues of a real emulator, with a scripted function.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+    StreamSpecification, StreamViewType,
+};
+use aws_sdk_kinesis::primitives::Blob;
+use aws_sdk_sqs::types::QueueAttributeName;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use serde_json::{Value, json};
+use tidegate_local::activity::Activity;
+use tidegate_local::asynchronous::events::AsynchronousSettings;
+use tidegate_local::asynchronous::{self, Asynchronously, RuleQueue};
+use tidegate_local::checkpoint::{Checkpoints, MemoryCheckpoints};
+use tidegate_local::clients::{Clients, REGION};
+use tidegate_local::destination::{Destination, QueueDestination};
+use tidegate_local::invocation::{Answer, InvocationResult, Invoker, Request};
+use tidegate_local::mapping::dynamodb::DynamoDbSource;
+use tidegate_local::mapping::kinesis::KinesisSource;
+use tidegate_local::mapping::kinesis_event::Origin;
+use tidegate_local::mapping::pace::Pace;
+use tidegate_local::mapping::queue::QueueSettings;
+use tidegate_local::mapping::queue_driver::{self, QueueMapping};
+use tidegate_local::mapping::settings::{StreamKind, StreamSettings};
+use tidegate_local::mapping::source::StreamSource;
+use tidegate_local::mapping::stream::{self, StreamMapping};
+use tidegate_local::mapping::{Mapping, MappingStatus};
+use tidegate_local::topology::StartingPosition;
+
+use crate::backend::ministack;
+
+const FUNCTION_ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:f";
+
+type Script = dyn Fn(usize, &Value) -> InvocationResult + Send + Sync;
+
+/// A function that answers by a script and remembers its events.
+struct Scripted {
+    script: Box<Script>,
+    events: Mutex<Vec<Value>>,
+}
+
+impl Scripted {
+    fn new(script: impl Fn(usize, &Value) -> InvocationResult + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self { script: Box::new(script), events: Mutex::default() })
+    }
+
+    fn events(&self) -> Vec<Value> {
+        self.events.lock().unwrap().clone()
+    }
+
+    fn records(&self) -> Vec<Value> {
+        self.events().iter().flat_map(|event| event["Records"].as_array().unwrap().clone()).collect()
+    }
+}
+
+impl Invoker for Scripted {
+    fn invoke<'a>(&'a self, _function: &'a str, request: Request) -> BoxFuture<'a, Answer> {
+        let event: Value = serde_json::from_slice(&request.payload).unwrap();
+        let mut events = self.events.lock().unwrap();
+        let result = (self.script)(events.len(), &event);
+        let request_id = format!("request-{}", events.len());
+        events.push(event);
+        Box::pin(async move { Answer { request_id, result } })
+    }
+}
+
+fn success() -> InvocationResult {
+    InvocationResult::Success(Bytes::from_static(b"null"))
+}
+
+fn partial(id: &Value) -> InvocationResult {
+    let response = json!({"batchItemFailures": [{"itemIdentifier": id}]});
+    InvocationResult::Success(Bytes::from(response.to_string()))
+}
+
+fn error() -> InvocationResult {
+    InvocationResult::FunctionError(Bytes::from_static(br#"{"errorType":"Boom","errorMessage":"boom"}"#))
+}
+
+fn settings(kind: StreamKind, source_arn: &str) -> StreamSettings {
+    StreamSettings {
+        kind,
+        source_arn: source_arn.to_owned(),
+        function_arn: FUNCTION_ARN.to_owned(),
+        batch_size: 10,
+        batching_window: Duration::ZERO,
+        lanes: 2,
+        report_batch_item_failures: true,
+        bisect_on_error: false,
+        maximum_retry_attempts: Some(2),
+        maximum_record_age: None,
+        has_destination: false,
+        time_scale: 100.0,
+    }
+}
+
+struct Parts {
+    source: Arc<dyn StreamSource>,
+    checkpoints: Arc<dyn Checkpoints>,
+    activity: Arc<Activity>,
+    destination: Option<Arc<dyn Destination>>,
+}
+
+fn start_stream(parts: &Parts, settings: StreamSettings, function: &Arc<Scripted>) -> Mapping {
+    stream::start(StreamMapping {
+        function: "f".to_owned(),
+        source_name: "s".to_owned(),
+        checkpoint_name: "f/s".to_owned(),
+        settings,
+        starting_position: StartingPosition::TrimHorizon,
+        source: Arc::clone(&parts.source),
+        invoker: Arc::<Scripted>::clone(function),
+        destination: parts.destination.clone(),
+        checkpoints: Arc::clone(&parts.checkpoints),
+        activity: Arc::clone(&parts.activity),
+        pace: Pace::Fast,
+    })
+}
+
+async fn until_status(mapping: &Mapping, condition: impl Fn(&MappingStatus) -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !condition(&mapping.status()) {
+        assert!(Instant::now() < deadline, "not reached: {mapping:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn kinesis(clients: &Clients) -> (String, Arc<dyn StreamSource>) {
+    clients.kinesis.create_stream().stream_name("orders").shard_count(1).send().await.unwrap();
+    let described = clients.kinesis.describe_stream_summary().stream_name("orders").send().await.unwrap();
+    let arn = described.stream_description_summary.unwrap().stream_arn;
+    let origin = Origin {
+        region: REGION.to_owned(),
+        stream_arn: arn.clone(),
+        role_arn: "arn:aws:iam::000000000000:role/f".to_owned(),
+    };
+    (arn, Arc::new(KinesisSource::new(clients.kinesis.clone(), origin)))
+}
+
+async fn put(clients: &Clients, key: &str, data: &str) {
+    let request = clients.kinesis.put_record().stream_name("orders").partition_key(key);
+    request.data(Blob::new(data)).send().await.unwrap();
+}
+
+async fn queue(clients: &Clients, name: &str, fifo: bool) -> (String, String) {
+    let mut request = clients.sqs.create_queue().queue_name(name);
+    if fifo {
+        request = request.attributes(QueueAttributeName::FifoQueue, "true");
+    }
+    let url = request
+        .attributes(QueueAttributeName::VisibilityTimeout, "1")
+        .send()
+        .await
+        .unwrap()
+        .queue_url
+        .unwrap();
+    (url, format!("arn:aws:sqs:us-east-1:000000000000:{name}"))
+}
+
+async fn received(clients: &Clients, url: &str) -> Value {
+    let answer = clients.sqs.receive_message().queue_url(url).wait_time_seconds(10).send().await.unwrap();
+    serde_json::from_str(answer.messages()[0].body().unwrap()).unwrap()
+}
+
+async fn count(clients: &Clients, url: &str) -> u32 {
+    use QueueAttributeName::{
+        ApproximateNumberOfMessages as Visible, ApproximateNumberOfMessagesNotVisible as Hidden,
+    };
+    let request = clients.sqs.get_queue_attributes().queue_url(url);
+    let answer = request.attribute_names(Visible).attribute_names(Hidden).send().await.unwrap();
+    answer.attributes.unwrap().values().map(|number| number.parse::<u32>().unwrap()).sum()
+}
+
+#[tokio::test]
+async fn a_kinesis_stream_is_delivered_in_order_through_failures_and_goes_on_from_its_checkpoint() {
+    let backend = ministack().await;
+    let (arn, source) = kinesis(&backend.clients).await;
+    for n in 0..30 {
+        put(&backend.clients, &format!("key-{}", n % 5), &n.to_string()).await;
+    }
+    let parts = Parts {
+        source,
+        checkpoints: Arc::new(MemoryCheckpoints::default()),
+        activity: Arc::new(Activity::new()),
+        destination: None,
+    };
+    // The first invocations fail in every way: an error, a throttle, a partial response at the last record.
+    let function = Scripted::new(|n, event| match n {
+        0 => error(),
+        1 => InvocationResult::Throttled,
+        2 => partial(&event["Records"].as_array().unwrap().last().unwrap()["kinesis"]["sequenceNumber"]),
+        _ => success(),
+    });
+    let mapping = start_stream(&parts, settings(StreamKind::Kinesis, &arn), &function);
+    let idle = |status: &MappingStatus| status.idle_since == Some(parts.activity.now());
+    until_status(&mapping, |status| status.records_delivered == 30 && idle(status)).await;
+    let status = mapping.status();
+    assert_eq!((status.lag, status.in_flight, status.discarded, status.throttled), (0, 0, 0, 1));
+
+    let mut last_of_key: BTreeMap<String, i64> = BTreeMap::new();
+    let mut seen: Vec<i64> = Vec::new();
+    for record in function.records() {
+        let data = record["kinesis"]["data"].as_str().unwrap();
+        let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, data).unwrap();
+        let n: i64 = String::from_utf8(bytes).unwrap().parse().unwrap();
+        let key = record["kinesis"]["partitionKey"].as_str().unwrap().to_owned();
+        if !seen.contains(&n) {
+            // First deliveries of a key come in the order in which they were put.
+            assert!(last_of_key.insert(key, n) < Some(n));
+            seen.push(n);
+        }
+    }
+    assert_eq!(seen.len(), 30);
+    let first = &function.records()[0];
+    let expected = format!("shardId-000000000000:{}", first["kinesis"]["sequenceNumber"].as_str().unwrap());
+    assert_eq!(first["eventID"], expected);
+    assert_eq!(first["eventSourceARN"], arn);
+    mapping.stop().await;
+
+    put(&backend.clients, "key-0", "30").await;
+    let next = Scripted::new(|_, _| success());
+    let mapping = start_stream(&parts, settings(StreamKind::Kinesis, &arn), &next);
+    until_status(&mapping, |status| status.records_delivered > 0 && status.idle_since.is_some()).await;
+    assert_eq!(next.records().len(), 1, "only what came after the checkpoint");
+    mapping.stop().await;
+}
+
+#[tokio::test]
+async fn a_new_kinesis_record_reaches_a_waiting_function_within_a_fraction_of_a_second() {
+    let backend = ministack().await;
+    let (arn, source) = kinesis(&backend.clients).await;
+    let parts = Parts {
+        source,
+        checkpoints: Arc::new(MemoryCheckpoints::default()),
+        activity: Arc::new(Activity::new()),
+        destination: None,
+    };
+    let function = Scripted::new(|_, _| success());
+    let mapping = start_stream(&parts, settings(StreamKind::Kinesis, &arn), &function);
+    until_status(&mapping, |status| status.idle_since.is_some()).await;
+    let mut waits = Vec::new();
+    for n in 1..=10 {
+        let begun = Instant::now();
+        put(&backend.clients, "k", "x").await;
+        until_status(&mapping, |status| status.records_delivered == n).await;
+        waits.push(begun.elapsed());
+    }
+    waits.sort();
+    println!("put to delivered: median {:?}, slowest {:?}", waits[5], waits[9]);
+    assert!(waits[5] < Duration::from_millis(300), "{waits:?}");
+    mapping.stop().await;
+}
+
+#[tokio::test]
+async fn a_stream_that_cannot_be_read_is_said_in_the_status_and_read_once_it_can() {
+    let backend = ministack().await;
+    let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/orders".to_owned();
+    let origin =
+        Origin { region: REGION.to_owned(), stream_arn: arn.clone(), role_arn: "arn:role".to_owned() };
+    let parts = Parts {
+        source: Arc::new(KinesisSource::new(backend.clients.kinesis.clone(), origin)),
+        checkpoints: Arc::new(MemoryCheckpoints::default()),
+        activity: Arc::new(Activity::new()),
+        destination: None,
+    };
+    let function = Scripted::new(|_, _| success());
+    let mapping = start_stream(&parts, settings(StreamKind::Kinesis, &arn), &function);
+    until_status(&mapping, |status| status.last_error.as_ref().is_some_and(|e| e.contains("ListShards")))
+        .await;
+    assert_eq!(mapping.status().idle_since, None);
+    kinesis(&backend.clients).await;
+    put(&backend.clients, "k", "x").await;
+    until_status(&mapping, |status| status.records_delivered == 1).await;
+    mapping.stop().await;
+}
+
+#[tokio::test]
+async fn a_poison_change_of_a_table_ends_at_the_destination_and_its_neighbours_are_delivered() {
+    let backend = ministack().await;
+    let dynamodb = &backend.clients.dynamodb;
+    let key = KeySchemaElement::builder().attribute_name("id").key_type(KeyType::Hash).build().unwrap();
+    let attribute =
+        AttributeDefinition::builder().attribute_name("id").attribute_type(ScalarAttributeType::S).build();
+    let stream = StreamSpecification::builder()
+        .stream_enabled(true)
+        .stream_view_type(StreamViewType::NewAndOldImages)
+        .build()
+        .unwrap();
+    let created = dynamodb
+        .create_table()
+        .table_name("things")
+        .key_schema(key)
+        .attribute_definitions(attribute.unwrap())
+        .billing_mode(BillingMode::PayPerRequest)
+        .stream_specification(stream)
+        .send()
+        .await
+        .unwrap();
+    let arn = created.table_description.unwrap().latest_stream_arn.unwrap();
+    for id in ["a", "poison", "b"] {
+        let item = dynamodb.put_item().table_name("things").item("id", AttributeValue::S(id.to_owned()));
+        item.item("n", AttributeValue::N("1".to_owned())).send().await.unwrap();
+    }
+    let delete = dynamodb.delete_item().table_name("things").key("id", AttributeValue::S("a".to_owned()));
+    delete.send().await.unwrap();
+
+    let (failures, _) = queue(&backend.clients, "failures", false).await;
+    let parts = Parts {
+        source: Arc::new(DynamoDbSource::new(backend.clients.streams.clone(), &arn, REGION)),
+        checkpoints: Arc::new(MemoryCheckpoints::default()),
+        activity: Arc::new(Activity::new()),
+        destination: Some(Arc::new(QueueDestination::new(backend.clients.sqs.clone(), &failures))),
+    };
+    let function = Scripted::new(|_, event| {
+        let records = event["Records"].as_array().unwrap();
+        let poison = records.iter().any(|record| record["dynamodb"]["Keys"]["id"]["S"] == "poison");
+        if poison { error() } else { success() }
+    });
+    let settings = StreamSettings { lanes: 1, bisect_on_error: true, ..settings(StreamKind::DynamoDb, &arn) };
+    let mapping = start_stream(&parts, settings, &function);
+    until_status(&mapping, |status| status.lag == 0 && status.idle_since.is_some() && status.discarded == 1)
+        .await;
+    assert_eq!(mapping.status().records_delivered, 3);
+    let record = received(&backend.clients, &failures).await;
+    assert_eq!(record["requestContext"]["condition"], "RetryAttemptsExhausted");
+    assert_eq!(record["requestContext"]["approximateInvokeCount"], 3);
+    assert_eq!(record["DDBStreamBatchInfo"]["batchSize"], 1);
+    assert_eq!(record["DDBStreamBatchInfo"]["streamArn"], arn);
+
+    let removed = function.records().into_iter().find(|record| record["eventName"] == "REMOVE").unwrap();
+    assert_eq!(removed["dynamodb"]["OldImage"], json!({"id": {"S": "a"}, "n": {"N": "1"}}));
+    assert_eq!(removed["eventSourceARN"], arn);
+    mapping.stop().await;
+
+    // The next start goes on behind everything that is done.
+    let next = Scripted::new(|_, _| success());
+    let mapping = start_stream(&parts, self::settings(StreamKind::DynamoDb, &arn), &next);
+    until_status(&mapping, |status| status.idle_since.is_some()).await;
+    assert_eq!(next.events(), [] as [Value; 0]);
+    mapping.stop().await;
+}
+
+fn start_queue(clients: &Clients, url: &str, arn: &str, function: &Arc<Scripted>) -> Mapping {
+    queue_driver::start(QueueMapping {
+        function: "f".to_owned(),
+        source_name: "q".to_owned(),
+        settings: QueueSettings {
+            batch_size: 10,
+            batching_window: Duration::ZERO,
+            maximum_concurrency: 2,
+            report_batch_item_failures: true,
+            visibility: Duration::from_secs(1),
+            timeout: Duration::from_secs(1),
+            time_scale: 100.0,
+        },
+        sqs: clients.sqs.clone(),
+        queue_url: url.to_owned(),
+        queue_arn: arn.to_owned(),
+        region: REGION.to_owned(),
+        invoker: Arc::<Scripted>::clone(function),
+        activity: Arc::new(Activity::new()),
+        pace: Pace::Fast,
+    })
+}
+
+#[tokio::test]
+async fn exactly_the_failed_messages_of_a_queue_come_again_and_the_rest_are_deleted() {
+    let backend = ministack().await;
+    let (url, arn) = queue(&backend.clients, "work", false).await;
+    for n in 0..5 {
+        backend.clients.sqs.send_message().queue_url(&url).message_body(n.to_string()).send().await.unwrap();
+    }
+    let function = Scripted::new(|_, event| {
+        let records = event["Records"].as_array().unwrap();
+        let failed = records
+            .iter()
+            .find(|record| record["body"] == "3" && record["attributes"]["ApproximateReceiveCount"] == "1");
+        failed.map_or_else(success, |record| partial(&record["messageId"]))
+    });
+    let mapping = start_queue(&backend.clients, &url, &arn, &function);
+    until_status(&mapping, |status| status.records_delivered == 5 && status.idle_since.is_some()).await;
+    assert_eq!(count(&backend.clients, &url).await, 0);
+    let bodies: Vec<Value> = function.records().iter().map(|record| record["body"].clone()).collect();
+    let times = |body: &str| bodies.iter().filter(|b| *b == body).count();
+    assert_eq!(["0", "1", "2", "3", "4"].map(times), [1, 1, 1, 2, 1]);
+    mapping.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_group_of_a_fifo_queue_keeps_its_order_through_a_failure() {
+    let backend = ministack().await;
+    let (url, arn) = queue(&backend.clients, "steps.fifo", true).await;
+    for n in 0..12 {
+        let request = backend.clients.sqs.send_message().queue_url(&url).message_body(n.to_string());
+        let group = if n % 2 == 0 { "even" } else { "odd" };
+        request.message_group_id(group).message_deduplication_id(n.to_string()).send().await.unwrap();
+    }
+    let function = Scripted::new(|n, _| if n == 0 { error() } else { success() });
+    let mapping = start_queue(&backend.clients, &url, &arn, &function);
+    until_status(&mapping, |status| status.records_delivered == 12 && status.idle_since.is_some()).await;
+    assert_eq!(count(&backend.clients, &url).await, 0);
+    let mut successful: Vec<i64> = Vec::new();
+    for event in function.events().iter().skip(1) {
+        for record in event["Records"].as_array().unwrap() {
+            successful.push(record["body"].as_str().unwrap().parse().unwrap());
+        }
+    }
+    let group = |rest: i64| successful.iter().copied().filter(|n| n % 2 == rest).collect::<Vec<_>>();
+    assert_eq!(group(0), [0, 2, 4, 6, 8, 10]);
+    assert_eq!(group(1), [1, 3, 5, 7, 9, 11]);
+    mapping.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_that_fails_for_good_ends_at_the_asynchronous_destination_and_leaves_its_queue() {
+    let backend = ministack().await;
+    let (rule, _) = queue(&backend.clients, "tidegate-rule-placed", false).await;
+    let (failures, _) = queue(&backend.clients, "async-failures", false).await;
+    for detail in ["poison", "fine"] {
+        let body = json!({"detail": detail}).to_string();
+        backend.clients.sqs.send_message().queue_url(&rule).message_body(body).send().await.unwrap();
+    }
+    let function = Scripted::new(|_, event| if event["detail"] == "poison" { error() } else { success() });
+    let activity = Arc::new(Activity::new());
+    let running = asynchronous::start(Asynchronously {
+        function: "f".to_owned(),
+        settings: AsynchronousSettings::of(None, FUNCTION_ARN, 2, 600.0),
+        rules: vec![RuleQueue { rule: "placed".to_owned(), url: rule.clone() }],
+        sqs: backend.clients.sqs.clone(),
+        invoker: Arc::<Scripted>::clone(&function),
+        destination: Some(Arc::new(QueueDestination::new(backend.clients.sqs.clone(), &failures))),
+        activity: Arc::clone(&activity),
+        pace: Pace::Fast,
+    });
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while running.status().failed == 0 || running.status().idle_since != Some(activity.now()) {
+        assert!(Instant::now() < deadline, "{:?}", running.status());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(count(&backend.clients, &rule).await, 0);
+    assert_eq!((running.status().delivered, running.status().retries), (1, 2));
+    assert_eq!(function.events().len(), 4);
+    let record = received(&backend.clients, &failures).await;
+    assert_eq!(record["requestContext"]["condition"], "RetriesExhausted");
+    assert_eq!(record["requestContext"]["functionArn"], format!("{FUNCTION_ARN}:$LATEST"));
+    assert_eq!(record["requestPayload"], json!({"detail": "poison"}));
+    assert_eq!(record["responsePayload"]["errorType"], "Boom");
+    running.stop().await;
+}

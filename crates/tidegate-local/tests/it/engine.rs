@@ -1,0 +1,177 @@
+//! The whole engine: a topology, MiniStack, and the probe function behind every kind of source.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use aws_sdk_kinesis::primitives::Blob;
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tidegate_local::client::EngineClient;
+use tidegate_local::emulator::Backend;
+use tidegate_local::engine::{Engine, Options, StartError};
+use tidegate_local::engine_file::EngineFile;
+use tidegate_local::usage;
+
+const DECLARED: &str = r#"
+event_bytes_limit = 262144
+streams = { orders = { shards = 1, retention_hours = 24 } }
+tables = {
+  events = {
+    partition_key = { name = "stream", type = "S" }
+    stream_view   = "NEW_IMAGE"
+  }
+}
+queues = {
+  work     = { retention_seconds = 345600, visibility_timeout_seconds = 60, redrive = { queue = "letters", maximum_receives = 5 } }
+  letters  = { retention_seconds = 1209600 }
+  failures = { retention_seconds = 1209600 }
+}
+buses = { shop = {} }
+rules = {
+  placed = {
+    bus     = "shop"
+    pattern = { source = ["shop.orders"] }
+    target  = { function = "probe", dead_letter_queue = "failures", maximum_retry_attempts = 1, maximum_event_age_seconds = 60 }
+  }
+}
+functions = {
+  probe = {
+    memory_mb           = 128
+    timeout_seconds     = 10
+    maximum_concurrency = 4
+    uses = { EVENTS_TABLE = { table = "events", access = "read" } }
+    asynchronous = {
+      maximum_retry_attempts    = 1
+      maximum_event_age_seconds = 60
+      on_failure                = { queue = "failures" }
+    }
+    sources = {
+      orders = {
+        stream = "orders", starting_position = "TRIM_HORIZON", batch_size = 10, report_batch_item_failures = true
+        maximum_retry_attempts = 5, maximum_record_age_seconds = 3600, on_failure = { queue = "failures" }
+      }
+      events = {
+        table = "events", starting_position = "TRIM_HORIZON", batch_size = 10, report_batch_item_failures = true
+        maximum_retry_attempts = 5, maximum_record_age_seconds = 3600, on_failure = { queue = "failures" }
+      }
+      work = { queue = "work", batch_size = 5, report_batch_item_failures = true }
+    }
+  }
+}
+"#;
+
+/// A directory with the topology and the probe's binary in `bin/`.
+fn options(dir: &Path, declared: &str) -> Options {
+    let topology = dir.join("topology.auto.tfvars");
+    std::fs::write(&topology, declared).unwrap();
+    let bin = dir.join("bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    std::os::unix::fs::symlink(crate::probe::binary(), bin.join("probe")).unwrap();
+    let mut options = Options::new(topology, Backend::MiniStack, dir.join("state"));
+    (options.bin_dir, options.time_scale) = (Some(bin), 60.0);
+    options
+}
+
+async fn idle(client: &EngineClient, what: &str, reached: impl Fn(&Value) -> bool) -> Value {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    loop {
+        let status = client.status().await.unwrap();
+        if status["idle"] == true && reached(&status) {
+            return status;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "never {what}: {status:#}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn delivered(status: &Value, kind: &str) -> u64 {
+    let mappings = status["mappings"].as_array().unwrap();
+    mappings.iter().find(|mapping| mapping["kind"] == kind).unwrap()["records_delivered"].as_u64().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_declared_system_delivers_from_every_kind_of_source_and_ends_without_a_trace() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = Engine::start(options(dir.path(), DECLARED)).await.unwrap_or_else(|error| panic!("{error}"));
+    let state: PathBuf = dir.path().join("state");
+    let client = EngineClient::from_state_dir(&state).unwrap();
+    assert_eq!(client.engine(), engine.file());
+    assert_eq!(client.engine().backend, "ministack");
+
+    let clients = engine.clients();
+    for n in 0..7 {
+        let put = clients.kinesis.put_record().stream_name("orders").partition_key(format!("k{n}"));
+        put.data(Blob::new(format!("{{\"n\":{n}}}"))).send().await.unwrap();
+    }
+    let item = aws_sdk_dynamodb::types::AttributeValue::S("order#1".to_owned());
+    clients.dynamodb.put_item().table_name("events").item("stream", item).send().await.unwrap();
+    let url = clients.sqs.get_queue_url().queue_name("work").send().await.unwrap().queue_url.unwrap();
+    clients.sqs.send_message().queue_url(url).message_body("{}").send().await.unwrap();
+    let event =
+        PutEventsRequestEntry::builder().event_bus_name("shop").source("shop.orders").detail_type("Placed");
+    clients.events.put_events().entries(event.detail("{}").build()).send().await.unwrap();
+
+    let status = idle(&client, "all delivered", |status| {
+        delivered(status, "kinesis") == 7
+            && delivered(status, "dynamodb") == 1
+            && delivered(status, "sqs") == 1
+            && status["asynchronous"][0]["delivered"] == 1
+    })
+    .await;
+    assert_eq!((&status["in_flight"], &status["lag"]), (&json!(0), &json!(0)));
+    assert_eq!(status["dead_letters"], json!({"failures": 0, "letters": 0, "total": 0}));
+    assert_eq!(status["functions"]["probe"]["errors"], 0);
+    assert!(status["emulator"]["cpu_seconds"].as_f64().unwrap() > 0.0);
+
+    let invoked = client.invoke("probe", Bytes::from_static(br#"{"do":"echo"}"#), None).await.unwrap();
+    let seen: Value = serde_json::from_slice(&invoked.payload).unwrap();
+    assert_eq!(seen["environment"]["EVENTS_TABLE"], "events");
+    let endpoint = &seen["environment"]["AWS_ENDPOINT_URL"];
+    assert_ne!(endpoint.as_str().unwrap(), engine.file().endpoint, "functions see AWS through the proxy");
+
+    let second = Options::new(dir.path().join("topology.auto.tfvars"), Backend::MiniStack, state.clone());
+    assert!(matches!(Engine::start(second).await, Err(StartError::Running { .. })));
+
+    let pids: Vec<i32> =
+        serde_json::from_value(client.status().await.unwrap()["functions"]["probe"]["pids"].clone()).unwrap();
+    assert!(!pids.is_empty());
+    assert_eq!(ask_to_end(&engine.control_url()).await, 202);
+    engine.wait_for_shutdown().await.unwrap();
+    engine.shutdown().await;
+    assert!(pids.iter().all(|pid| !usage::is_running(*pid)), "{pids:?}");
+    assert!(!EngineFile::path(&state).exists());
+}
+
+async fn ask_to_end(control: &str) -> u16 {
+    use hyper_util::client::legacy::Client;
+    let client: Client<_, http_body_util::Full<Bytes>> =
+        Client::builder(hyper_util::rt::TokioExecutor::new()).build_http();
+    let request =
+        http::Request::post(format!("{control}/shutdown")).body(http_body_util::Full::default()).unwrap();
+    client.request(request).await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn a_missing_binary_is_named_and_nothing_is_left_running() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = options(
+        dir.path(),
+        &DECLARED
+            .replace("  probe = {", "  other = {")
+            .replace("function = \"probe\"", "function = \"other\""),
+    );
+    let error = Engine::start(options).await.unwrap_err().to_string();
+    assert!(error.contains("no binary for the declared function other"), "{error}");
+    assert!(!EngineFile::path(&dir.path().join("state")).exists());
+}
+
+#[tokio::test]
+async fn an_endpoint_that_does_not_answer_is_an_error_that_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut options = options(dir.path(), DECLARED);
+    options.backend = Backend::External(format!("http://{nobody}"));
+    let error = Engine::start(options).await.unwrap_err().to_string();
+    assert!(error.contains(&nobody.to_string()), "{error}");
+}

@@ -1,0 +1,21 @@
+//! The engine's parts against real emulators and real processes.
+
+// Clippy knows that these are fine in test functions, but not in what test functions call.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
+
+mod backend;
+mod control;
+mod delivery;
+mod emulator;
+mod engine;
+mod environments;
+mod probe;
+mod provision;
+mod proxy;
+mod runtime_api;

@@ -1,0 +1,244 @@
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::*;
+use crate::dead_letter::{MemoryDeadLetters, Payload};
+use crate::failure::Failure;
+use crate::source::{Delivery, Response, Source};
+
+/// Does what a record's body says, and notes the order in which bodies were handled.
+#[derive(Default)]
+struct Obedient {
+    handled: Arc<Mutex<Vec<String>>>,
+}
+
+impl Handler for Obedient {
+    type Record = String;
+
+    fn decode(&self, delivery: &Delivery) -> Result<String, Failure> {
+        let body = String::from_utf8(delivery.bytes()?.to_vec())?;
+        match body.split(' ').next() {
+            Some("undecodable") => Err(Failure::permanent("undecodable", body)),
+            Some("newer") => Err(Failure::transient("newer_version", body)),
+            Some("decode-panic") => panic!("in decode"),
+            _ => Ok(body),
+        }
+    }
+
+    async fn handle(&self, body: &String, _context: &BatchContext) -> Result<Effect, Failure> {
+        self.handled.lock().unwrap().push(body.clone());
+        tokio::task::yield_now().await;
+        match body.split(' ').next() {
+            Some("duplicate") => Ok(Effect::Duplicate),
+            Some("permanent") => Err(Failure::permanent("never", body.clone())),
+            Some("transient") => Err(Failure::transient("later", body.clone())),
+            Some("panic") => panic!("in handle"),
+            Some("hang") => std::future::pending().await,
+            _ => Ok(Effect::Applied),
+        }
+    }
+}
+
+/// The outcome of one invocation with records `(lane, body)`, whose sequence numbers count from 1.
+struct Run {
+    response: Result<Response, Failure>,
+    counts: Counts,
+    handled: Vec<String>,
+    letters: Arc<MemoryDeadLetters>,
+}
+
+impl Run {
+    fn reported(&self) -> Vec<&str> {
+        self.response.as_ref().unwrap().items().collect()
+    }
+
+    fn letter_reasons(&self) -> Vec<String> {
+        self.letters.letters().into_iter().map(|letter| letter.reason).collect()
+    }
+}
+
+fn event(source: Source, records: &[(&str, &str)]) -> Box<RawValue> {
+    let records: Vec<_> = (1..)
+        .zip(records)
+        .map(|(number, (lane, body)): (u32, _)| match source {
+            Source::Kinesis => json!({ "eventID": format!("shard:{number}"), "kinesis": {
+                "sequenceNumber": number.to_string(), "partitionKey": lane, "data": STANDARD.encode(body),
+                "approximateArrivalTimestamp": 1_545_084_650.987,
+            } }),
+            _ => json!({ "messageId": number.to_string(), "body": body, "attributes": { "MessageGroupId": lane } }),
+        })
+        .collect();
+    RawValue::from_string(json!({ "Records": records }).to_string()).unwrap()
+}
+
+struct Setting {
+    source: Source,
+    letters: Arc<MemoryDeadLetters>,
+    dead_letter_after: Option<Duration>,
+    remaining: Duration,
+    replay: bool,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Setting {
+            source: Source::Kinesis,
+            letters: Arc::default(),
+            dead_letter_after: None,
+            remaining: Duration::from_secs(30),
+            replay: false,
+        }
+    }
+}
+
+async fn run_with(setting: Setting, records: &[(&str, &str)]) -> Run {
+    let handler = Obedient::default();
+    let handled = handler.handled.clone();
+    let letters: Arc<dyn crate::dead_letter::DeadLetters> = setting.letters.clone();
+    let runner = Runner::new(setting.source, EachRecord::new(handler, 4), "probe", letters)
+        .dead_letter_after(setting.dead_letter_after);
+    let event = event(setting.source, records);
+    let invocation =
+        Invocation { event: &event, request_id: "r1", remaining: setting.remaining, replay: setting.replay };
+    let report = runner.run(invocation).await;
+    let handled = handled.lock().unwrap().clone();
+    Run { response: report.response, counts: report.counts, handled, letters: setting.letters }
+}
+
+async fn run(records: &[(&str, &str)]) -> Run {
+    run_with(Setting::default(), records).await
+}
+
+#[tokio::test]
+async fn a_bad_record_costs_itself() {
+    let run =
+        run(&[("a", "ok 1"), ("b", "undecodable"), ("c", "decode-panic"), ("d", "panic"), ("e", "ok 2")])
+            .await;
+    assert_eq!(run.counts, Counts { applied: 2, dead_lettered: 1, failed: 2, ..Counts::default() });
+    assert_eq!(run.reported(), ["3"], "the lowest of the two panics");
+    assert_eq!(run.letter_reasons(), ["undecodable"]);
+}
+
+#[tokio::test]
+async fn a_lane_stops_at_its_first_failure_and_the_others_go_on() {
+    let run = run(&[("a", "ok 1"), ("a", "transient 2"), ("b", "ok 3"), ("a", "ok 4"), ("b", "ok 5")]).await;
+    assert_eq!(
+        run.handled.iter().map(String::as_str).collect::<BTreeSet<_>>(),
+        BTreeSet::from(["ok 1", "transient 2", "ok 3", "ok 5"])
+    );
+    assert_eq!(run.counts, Counts { applied: 3, failed: 1, not_run: 1, ..Counts::default() });
+    assert_eq!(run.reported(), ["2"]);
+}
+
+#[tokio::test]
+async fn a_record_that_only_a_newer_reader_can_decode_stops_its_lane() {
+    let run = run(&[("a", "newer"), ("a", "ok"), ("b", "ok")]).await;
+    assert_eq!(run.handled, ["ok"]);
+    assert_eq!(run.counts, Counts { applied: 1, failed: 1, not_run: 1, ..Counts::default() });
+}
+
+#[tokio::test]
+async fn a_permanent_failure_does_not_stop_its_lane() {
+    let run = run(&[("a", "permanent 1"), ("a", "ok 2")]).await;
+    assert_eq!(run.handled, ["permanent 1", "ok 2"]);
+    assert_eq!(run.counts, Counts { applied: 1, dead_lettered: 1, ..Counts::default() });
+    assert!(run.reported().is_empty());
+}
+
+#[tokio::test]
+async fn records_of_a_lane_run_in_order_however_many_lanes_there_are() {
+    let bodies: Vec<(String, String)> = (0..60)
+        .map(|number| (format!("lane {}", number % 7), format!("ok {} {number}", number % 7)))
+        .collect();
+    let records: Vec<(&str, &str)> =
+        bodies.iter().map(|(lane, body)| (lane.as_str(), body.as_str())).collect();
+    let run = run(&records).await;
+    for lane in 0..7 {
+        let of_lane = |bodies: &mut dyn Iterator<Item = &String>| -> Vec<String> {
+            bodies.filter(|body| body.starts_with(&format!("ok {lane} "))).cloned().collect()
+        };
+        assert_eq!(of_lane(&mut run.handled.iter()), of_lane(&mut bodies.iter().map(|(_, body)| body)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_hangs_is_given_up_at_the_deadline_and_what_was_not_started_is_reported() {
+    let setting = Setting { source: Source::Sqs, remaining: Duration::from_secs(10), ..Setting::default() };
+    let run = run_with(setting, &[("a", "hang"), ("a", "ok"), ("b", "ok")]).await;
+    assert_eq!(run.reported(), ["1", "2"]);
+    assert_eq!(run.counts, Counts { applied: 1, failed: 1, not_run: 1, ..Counts::default() });
+}
+
+#[tokio::test]
+async fn a_queue_is_told_every_failed_message_and_those_behind_it_in_its_group() {
+    let setting = Setting { source: Source::Sqs, ..Setting::default() };
+    let run = run_with(setting, &[("g", "ok"), ("g", "transient"), ("g", "ok"), ("h", "transient")]).await;
+    assert_eq!(run.reported(), ["2", "3", "4"]);
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_cannot_be_written_leaves_the_record_failed() {
+    let letters = Arc::new(MemoryDeadLetters::default());
+    letters.fail_with(Some(Failure::transient("dead_letter_queue", "down")));
+    let run = run_with(Setting { letters, ..Setting::default() }, &[("a", "ok"), ("b", "permanent")]).await;
+    assert_eq!(run.reported(), ["2"]);
+    assert_eq!(run.counts, Counts { applied: 1, failed: 1, ..Counts::default() });
+}
+
+#[tokio::test]
+async fn a_transient_failure_past_its_age_is_dead_lettered_and_what_it_blocked_comes_again() {
+    let setting = Setting { dead_letter_after: Some(Duration::from_secs(3600)), ..Setting::default() };
+    let run = run_with(setting, &[("a", "transient"), ("a", "ok")]).await;
+    assert_eq!(run.letter_reasons(), ["transient"]);
+    assert_eq!(run.reported(), ["2"], "the blocked record has done nothing wrong");
+}
+
+#[tokio::test]
+async fn a_replay_reports_what_fails_for_good_instead_of_writing_another_letter() {
+    let run = run_with(Setting { replay: true, ..Setting::default() }, &[("a", "permanent")]).await;
+    assert_eq!(run.reported(), ["1"]);
+    assert!(run.letters.letters().is_empty());
+}
+
+#[tokio::test]
+async fn a_dead_letter_rebuilds_the_invocation_and_keeps_its_id() {
+    let first = run(&[("a", "permanent")]).await.letters.letters().remove(0);
+    let second = run(&[("a", "permanent")]).await.letters.letters().remove(0);
+    assert_eq!(first.id, second.id);
+    let Payload::Record(record) = &first.payload else { panic!("{first:?}") };
+    let rebuilt = first.event(record).unwrap();
+    assert_eq!(rebuilt.get(), event(Source::Kinesis, &[("a", "permanent")]).get());
+}
+
+/// Panics whenever its batch holds a bad record.
+struct Fragile;
+
+impl BatchHandler for Fragile {
+    type Record = Vec<u8>;
+
+    fn decode(&self, delivery: &Delivery) -> Result<Vec<u8>, Failure> {
+        Ok(delivery.bytes()?.to_vec())
+    }
+
+    async fn handle_batch(&self, items: &[Item<Vec<u8>>], _context: &BatchContext) -> Vec<Outcome> {
+        assert!(items.iter().all(|item| item.record != b"bad"), "a bad record");
+        items.iter().map(|_| Outcome::Done(Effect::Applied)).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_batch_handler_that_panics_is_given_its_records_one_by_one() {
+    let runner = Runner::new(Source::Kinesis, Fragile, "probe", Arc::new(MemoryDeadLetters::default()));
+    let event = event(Source::Kinesis, &[("a", "good"), ("b", "bad"), ("b", "good"), ("c", "good")]);
+    let invocation =
+        Invocation { event: &event, request_id: "r", remaining: Duration::from_secs(30), replay: false };
+    let report = runner.run(invocation).await;
+    assert_eq!(report.counts, Counts { applied: 2, failed: 1, not_run: 1, ..Counts::default() });
+    assert_eq!(report.response.unwrap().items().collect::<Vec<_>>(), ["2"]);
+}

@@ -1,0 +1,62 @@
+//! JSON Schema of the envelope.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::envelope::Envelope;
+
+impl JsonSchema for Envelope {
+    fn schema_name() -> Cow<'static, str> {
+        "Envelope".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let text = |description: &str| json_schema!({ "type": "string", "minLength": 1, "description": description });
+        json_schema!({
+            "description": "The JSON object around every command and event: CloudEvents 1.0 attributes plus `data`. \
+                Unknown attributes are kept and passed on.",
+            "type": "object",
+            "properties": {
+                "specversion": { "const": "1.0", "description": "Version of CloudEvents." },
+                "id": text("Unique within `source`; the same on every redelivery and replay."),
+                "source": text("Who produced it."),
+                "type": text("Type of the command or event."),
+                "subject": {
+                    "type": "string",
+                    "pattern": "^[^#]+#.+$",
+                    "maxLength": 1024,
+                    "description": "The stream it is about: kind, `#` and key; at most 1,024 bytes.",
+                },
+                "time": { "type": "string", "format": "date-time", "description": "When it happened, by the business." },
+                "dataschema": {
+                    "type": "string",
+                    "pattern": "^urn:tidegate:schema:.+:[1-9][0-9]*$",
+                    "description": "Type and version of `data`.",
+                },
+                "sequence": {
+                    "type": "integer",
+                    "minimum": 0,
+                    "description": "Version in the stream; commands have none.",
+                },
+                "correlationid": {
+                    "type": "string",
+                    "description": "The same for everything that follows from one request; by default `id`.",
+                },
+                "causationid": {
+                    "type": "string",
+                    "description": "The id of the command or event that led to this one.",
+                },
+                "traceparent": { "type": "string", "description": "W3C trace context." },
+                "data": { "description": "The content; its schema is the one that `dataschema` names." },
+                "dataref": {
+                    "type": "string",
+                    "pattern": "^tidegate:.+/[0-9]+$",
+                    "description": "Instead of `data`: its place in the event store.",
+                },
+            },
+            "required": ["specversion", "id", "source", "type", "subject", "time", "dataschema"],
+            "oneOf": [{ "required": ["data"] }, { "required": ["dataref"] }],
+        })
+    }
+}

@@ -1,0 +1,272 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::*;
+use crate::batch::{BatchContext, BatchHandler, Effect, Item, NotRun, Outcome};
+use crate::failure::{Class, Failure};
+use crate::ids::{Cause, StreamId, Version};
+use crate::store::{Commit, CommitChange, EventStore, MemoryEventStore, RecordedCommit, RecordedEvent};
+
+/// Counts units by product; an event's data are the products, separated by blanks.
+#[derive(Default)]
+struct Products {
+    /// Events that cannot be projected, with the failure.
+    broken: BTreeMap<String, Failure>,
+}
+
+impl Projection for Products {
+    fn concerns(&self, stream: &StreamId) -> bool {
+        stream.kind() == "order"
+    }
+
+    fn project(&self, _commit: &RecordedCommit, event: &RecordedEvent) -> Result<Projected, Failure> {
+        assert!(event.data != "panic", "a projection that panics");
+        if let Some(failure) = self.broken.get(&event.data) {
+            return Err(failure.clone());
+        }
+        let counters = event
+            .data
+            .split(' ')
+            .map(|product| Increment { key: product.to_owned(), add: BTreeMap::from([("units", 1)]) });
+        Ok(Projected {
+            row: RowUpdate::default().set("last", event.data.as_str()),
+            counters: counters.collect(),
+        })
+    }
+}
+
+fn commit(stream: &str, version: u64, data: &str) -> RecordedCommit {
+    RecordedCommit {
+        stream: stream.parse().unwrap(),
+        events: vec![RecordedEvent {
+            id: format!("{stream} {version}"),
+            version: Version::new(version),
+            kind: "Counted".to_owned(),
+            data_version: 1,
+            time: Timestamp::UNIX_EPOCH,
+            data: data.to_owned(),
+        }],
+        source: "test".to_owned(),
+        cause: Cause { source: "test".to_owned(), id: format!("{stream} {version}") },
+        correlation_id: "c".to_owned(),
+        traceparent: None,
+        arrived_at: None,
+        written_at: Timestamp::UNIX_EPOCH,
+    }
+}
+
+struct World {
+    store: Arc<MemoryEventStore>,
+    model: Arc<MemoryReadModel>,
+}
+
+impl World {
+    /// A store that holds these commits.
+    async fn with(commits: &[RecordedCommit]) -> Self {
+        let world = World { store: Arc::default(), model: Arc::default() };
+        for record in commits {
+            world
+                .store
+                .commit(&Commit { record: record.clone(), attempt: record.cause.id.clone() })
+                .await
+                .unwrap();
+        }
+        world
+    }
+
+    async fn deliver_to(&self, projection: Products, changes: &[CommitChange]) -> Vec<Outcome> {
+        let projector = Projector::new(projection, self.model.clone(), self.store.clone());
+        let items: Vec<_> = changes
+            .iter()
+            .map(|change| Item {
+                lane: String::new(),
+                arrived_at: None,
+                span: tracing::Span::none(),
+                record: change.clone(),
+            })
+            .collect();
+        let context = BatchContext {
+            request_id: "r".to_owned(),
+            deadline: Instant::now() + Duration::from_secs(30),
+            lease_until: Timestamp::now(),
+        };
+        projector.handle_batch(&items, &context).await
+    }
+
+    async fn deliver(&self, commits: &[&RecordedCommit]) -> Vec<Outcome> {
+        let changes: Vec<_> = commits.iter().map(|commit| CommitChange::Commit((*commit).clone())).collect();
+        self.deliver_to(Products::default(), &changes).await
+    }
+
+    fn units(&self, product: &str) -> i64 {
+        self.model.counters().get(product).map_or(0, |row| row["units"])
+    }
+
+    fn version(&self, stream: &str) -> u64 {
+        self.model.guard(&stream.parse().unwrap()).map_or(0, |guard| guard.position.version.number())
+    }
+}
+
+const APPLIED: Outcome = Outcome::Done(Effect::Applied);
+const DUPLICATE: Outcome = Outcome::Done(Effect::Duplicate);
+const FILTERED: Outcome = Outcome::Done(Effect::Filtered);
+
+#[tokio::test]
+async fn an_event_delivered_twice_counts_once_within_a_batch_and_across_batches() {
+    let placed = commit("order#1", 1, "a b");
+    let world = World::with(std::slice::from_ref(&placed)).await;
+    assert_eq!(world.deliver(&[&placed, &placed]).await, [APPLIED, DUPLICATE]);
+    assert_eq!(world.deliver(&[&placed]).await, [DUPLICATE]);
+    assert_eq!((world.units("a"), world.units("b")), (1, 1));
+}
+
+#[tokio::test]
+async fn a_gap_is_filled_from_the_store_and_the_late_delivery_is_a_duplicate() {
+    let commits = [commit("order#1", 1, "a"), commit("order#1", 2, "b"), commit("order#1", 3, "c")];
+    let world = World::with(&commits).await;
+    assert_eq!(world.deliver(&[&commits[2]]).await, [APPLIED]);
+    assert_eq!((world.units("a"), world.units("b"), world.units("c")), (1, 1, 1));
+    assert_eq!(world.deliver(&[&commits[0], &commits[1]]).await, [DUPLICATE, DUPLICATE]);
+    assert_eq!(world.version("order#1"), 3);
+}
+
+#[tokio::test]
+async fn events_of_many_aggregates_share_transactions() {
+    let commits: Vec<_> = (0..40).map(|order| commit(&format!("order#{order}"), 1, "a b")).collect();
+    let world = World::with(&commits).await;
+    let outcomes = world.deliver(&commits.iter().collect::<Vec<_>>()).await;
+    assert!(outcomes.iter().all(|outcome| *outcome == APPLIED), "{outcomes:?}");
+    assert_eq!(world.units("a"), 40);
+    assert_eq!(world.model.transactions().len(), 1, "40 guards and 2 counters");
+}
+
+#[tokio::test]
+async fn an_event_of_1200_rows_is_applied_in_parts_and_goes_on_where_it_stopped() {
+    let data = (0..1200).map(|product| format!("p{product}")).collect::<Vec<_>>().join(" ");
+    let large = commit("order#1", 1, &data);
+    let world = World::with(std::slice::from_ref(&large)).await;
+    // Five parts succeed, then the process loses its table for longer than it tries.
+    let down = Failure::transient("read_model", "down");
+    world.model.fail_after(5, ApplyError::Failed(down.clone()));
+    assert_eq!(world.deliver(&[&large]).await, [Outcome::Failed(down)]);
+    assert_eq!(world.version("order#1"), 0);
+    assert_eq!(world.model.guard(&large.stream).unwrap().position.part, 5);
+    assert_eq!(world.model.attribute(&large.stream, "last"), None, "the row changes with the last part");
+
+    assert_eq!(world.deliver(&[&large]).await, [APPLIED]);
+    let counters = world.model.counters();
+    assert_eq!(counters.len(), 1200);
+    assert!(counters.values().all(|row| row["units"] == 1), "no part was counted twice");
+    assert_eq!((world.version("order#1"), world.model.guard(&large.stream).unwrap().position.part), (1, 0));
+}
+
+#[tokio::test]
+async fn an_event_that_can_never_be_applied_parks_its_aggregate_and_nobody_elses() {
+    let commits = [
+        commit("order#1", 1, "a"),
+        commit("order#1", 2, "bad"),
+        commit("order#1", 3, "c"),
+        commit("order#2", 1, "a"),
+    ];
+    let world = World::with(&commits).await;
+    let failure = Failure::permanent("bad", "it is");
+    let broken = || Products { broken: BTreeMap::from([("bad".to_owned(), failure.clone())]) };
+    let changes: Vec<_> = commits.iter().cloned().map(CommitChange::Commit).collect();
+    let outcomes = world.deliver_to(broken(), &changes).await;
+    assert_eq!(outcomes, [APPLIED, Outcome::Failed(failure.clone()), FILTERED, APPLIED]);
+    assert_eq!((world.units("a"), world.units("c")), (2, 0));
+    assert_eq!(world.deliver_to(broken(), &changes[2..3]).await, [FILTERED], "later events are acknowledged");
+    assert_eq!(
+        world.deliver_to(broken(), &changes[1..2]).await,
+        [Outcome::Failed(failure)],
+        "the event itself is tried again"
+    );
+
+    // The projection is mended and the dead letter replayed: everything behind it is applied from the store.
+    assert_eq!(world.deliver(&[&commits[1]]).await, [APPLIED]);
+    assert_eq!((world.version("order#1"), world.units("bad"), world.units("c")), (3, 1, 1));
+    assert_eq!(world.deliver(&[&commits[2]]).await, [DUPLICATE]);
+}
+
+#[tokio::test]
+async fn a_projection_that_panics_parks_like_one_that_refuses() {
+    let commits = [commit("order#1", 1, "panic"), commit("order#2", 1, "a")];
+    let world = World::with(&commits).await;
+    let outcomes = world.deliver(&[&commits[0], &commits[1]]).await;
+    assert!(
+        matches!(&outcomes[0], Outcome::Failed(failure) if failure.code() == "projection_panicked"),
+        "{outcomes:?}"
+    );
+    assert_eq!(outcomes[1], APPLIED);
+}
+
+#[tokio::test]
+async fn an_event_that_only_a_newer_reader_can_apply_is_waited_for() {
+    let commits = [commit("order#1", 1, "new"), commit("order#1", 2, "a"), commit("order#2", 1, "a")];
+    let world = World::with(&commits).await;
+    let failure = Failure::transient("newer_version", "wait");
+    let old = Products { broken: BTreeMap::from([("new".to_owned(), failure.clone())]) };
+    let changes: Vec<_> = commits.iter().cloned().map(CommitChange::Commit).collect();
+    let outcomes = world.deliver_to(old, &changes).await;
+    assert_eq!(outcomes, [Outcome::Failed(failure), Outcome::NotRun(NotRun::Blocked), APPLIED]);
+    assert_eq!(world.model.guard(&commits[0].stream), None, "it is not parked");
+}
+
+#[tokio::test]
+async fn rewritten_history_is_noticed() {
+    let first = commit("order#1", 1, "a");
+    let world = World::with(std::slice::from_ref(&first)).await;
+    world.deliver(&[&first]).await;
+    let mut other = first.clone();
+    other.events[0].id = "another".to_owned();
+    let outcomes = world.deliver(&[&other]).await;
+    assert!(
+        matches!(&outcomes[0], Outcome::Failed(failure) if failure.code() == "history_rewritten" && failure.class() == Class::Permanent),
+        "{outcomes:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_guard_that_moved_is_read_again() {
+    let placed = commit("order#1", 1, "a");
+    let world = World::with(std::slice::from_ref(&placed)).await;
+    world.model.fail_after(0, ApplyError::GuardMoved);
+    world.model.fail_after(0, ApplyError::Conflict);
+    assert_eq!(world.deliver(&[&placed]).await, [APPLIED]);
+    assert_eq!(world.units("a"), 1);
+}
+
+#[tokio::test]
+async fn a_split_commit_is_read_from_the_store() {
+    let large = commit("order#1", 1, "a");
+    let world = World::with(std::slice::from_ref(&large)).await;
+    let hint = CommitChange::Split { stream: large.stream.clone(), version: Version::new(1) };
+    assert_eq!(
+        world.deliver_to(Products::default(), &[hint, CommitChange::Other]).await,
+        [APPLIED, FILTERED]
+    );
+    assert_eq!(world.units("a"), 1);
+}
+
+#[tokio::test]
+async fn aggregates_of_other_kinds_are_passed_over() {
+    let other = commit("parcel#1", 1, "a");
+    let world = World::with(std::slice::from_ref(&other)).await;
+    assert_eq!(world.deliver(&[&other]).await, [FILTERED]);
+    assert_eq!(world.model.guard(&other.stream), None);
+}
+
+#[tokio::test]
+async fn a_delivery_that_the_store_does_not_know_stays_failed() {
+    let commits = [commit("order#1", 1, "a"), commit("order#1", 3, "c")];
+    let world = World::with(&commits[..1]).await;
+    let outcomes = world.deliver(&[&commits[1]]).await;
+    assert!(
+        matches!(&outcomes[0], Outcome::Failed(failure) if failure.code() == "not_in_store"),
+        "{outcomes:?}"
+    );
+}

@@ -1,0 +1,63 @@
+//! The files that are made from the types: schemas, samples and Lambda events. One program writes them, a test compares them.
+
+mod compatibility;
+mod lambda;
+mod samples;
+mod schemas;
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+pub use compatibility::breaking_changes;
+pub use lambda::commit;
+pub use samples::Samples;
+
+/// What writes the files.
+pub const COMMAND: &str = "cargo run -p events --example schemas";
+
+/// Folders of the files, in `events/`.
+pub const FOLDERS: [&str; 3] = ["schemas", "samples", "lambda"];
+
+/// All files by their path in `events/`.
+pub fn files() -> Result<BTreeMap<String, Value>, Box<dyn Error>> {
+    let samples = Samples::new()?;
+    let mut files = schemas::files()?;
+    files.extend(samples.files()?);
+    files.extend(lambda::files(&samples)?);
+    Ok(files)
+}
+
+/// The files that are there, by their path in `events/`. None where a file is no JSON.
+pub fn committed() -> Result<BTreeMap<String, Option<Value>>, Box<dyn Error>> {
+    let mut found = BTreeMap::new();
+    for folder in FOLDERS {
+        let directory = root().join(folder);
+        if !directory.exists() {
+            continue;
+        }
+        for entry in std::fs::read_dir(directory)? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            found.insert(format!("{folder}/{name}"), serde_json::from_slice(&std::fs::read(&path)?).ok());
+        }
+    }
+    Ok(found)
+}
+
+/// The schema of an older version of a type that still exists is kept for readers of old events.
+pub fn is_older_version(path: &str, files: &BTreeMap<String, Value>) -> bool {
+    let parse = |path: &str| -> Option<(String, u32)> {
+        let (kind, version) = path.strip_prefix("schemas/")?.strip_suffix(".json")?.split_once(".v")?;
+        Some((kind.to_owned(), version.parse().ok()?))
+    };
+    let Some((kind, version)) = parse(path) else { return false };
+    files.keys().filter_map(|path| parse(path)).any(|(of, newest)| of == kind && newest > version)
+}
+
+/// The crate's folder.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}

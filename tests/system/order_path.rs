@@ -1,0 +1,62 @@
+//! Orders from the stream to the read models, on the sample that ships with the repository.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::programs::shown;
+use crate::world::{World, sample};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_read_model_equals_a_fold_over_the_input_and_importing_again_changes_nothing() {
+    let world = World::start().await;
+    let file = sample();
+    let file = file.to_str().unwrap();
+
+    let imported = world.shop_json(&["import", "online-retail", file, "--json"]).await;
+    world.settle().await;
+    check(&world, file).await;
+    let orders = imported["orders"].as_u64().unwrap() + imported["returns"].as_u64().unwrap();
+    assert!(orders > 200, "{imported:#}");
+    assert_eq!(world.metric("order-processor", "Applied").await, orders);
+    assert_eq!(world.metric("order-processor", "Duplicate").await, 0);
+    let letters = imported["raw_lines"].as_u64().unwrap();
+    assert!(letters > 0, "the sample has malformed lines");
+    assert_eq!(world.status().await["dead_letters"]["dead-letters"], letters);
+
+    // One order costs one successful write request.
+    let writes: BTreeMap<_, _> = world.successes("order-processor").await;
+    let of = |operation: &str| writes.get(operation).copied().unwrap_or(0);
+    assert_eq!(of("DynamoDB.PutItem") + of("DynamoDB.TransactWriteItems"), orders, "{writes:?}");
+    assert!(of("DynamoDB.TransactWriteItems") >= 1, "the order of more than 400 KB needs a transaction: {writes:?}");
+    let mails = world.mail().await.len();
+
+    let sales_before = sales(&world).await;
+    world.shop_json(&["import", "online-retail", file, "--json"]).await;
+    world.settle().await;
+    assert_eq!(sales(&world).await, sales_before);
+    assert_eq!(world.metric("order-processor", "Duplicate").await, orders);
+    assert_eq!(world.metric("order-processor", "Applied").await, orders);
+    assert_eq!(world.mail().await.len(), mails, "no second e-mail");
+    let writes_after = world.successes("order-processor").await;
+    assert_eq!(
+        writes_after.get("DynamoDB.PutItem"),
+        writes.get("DynamoDB.PutItem"),
+        "a duplicate costs no write that succeeds"
+    );
+    check(&world, file).await;
+    world.end().await;
+}
+
+pub(crate) async fn check(world: &World, file: &str) {
+    let output = world.shop(&["check", file]).await;
+    assert!(output.status.success(), "{}", shown(&output));
+}
+
+async fn sales(world: &World) -> Vec<Value> {
+    let mut sales = Vec::new();
+    for dimension in ["day", "country", "product", "customer"] {
+        sales.push(world.shop_json(&["sales", "--by", dimension, "--json"]).await);
+    }
+    sales
+}

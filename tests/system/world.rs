@@ -1,0 +1,116 @@
+//! A running local system for one test.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Output;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tidegate_local::clients::Clients;
+use tidegate_local::emulator::{Backend, SentMail, sent_mail};
+use tidegate_local::engine::{Engine, Options};
+use tokio::time::{Instant, sleep};
+
+use crate::programs::{directory, program, repository, shown};
+
+/// How long anything may take before a test fails. Far more than needed: the machine may be slow.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
+/// Waiting times that AWS fixes are shorter by this.
+const TIME_SCALE: f64 = 100.0;
+
+/// The local system: an emulator of its own, the engine, the compiled functions.
+pub(crate) struct World {
+    pub(crate) engine: Engine,
+    pub(crate) state: TempDir,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        let state = tempfile::tempdir().expect("a state directory");
+        let topology = repository().join("infra/topology.auto.tfvars");
+        let backend = Backend::from_environment().unwrap_or_else(|error| panic!("{error}"));
+        let mut options = Options::new(topology, backend, state.path().to_owned());
+        options.bin_dir = Some(directory());
+        options.time_scale = TIME_SCALE;
+        let engine = Engine::start(options).await.unwrap_or_else(|error| panic!("{error}"));
+        World { engine, state }
+    }
+
+    pub(crate) fn clients(&self) -> &Clients {
+        self.engine.clients()
+    }
+
+    pub(crate) async fn status(&self) -> Value {
+        serde_json::to_value(self.engine.status().await).expect("the status as JSON")
+    }
+
+    /// Runs `shop` against this system.
+    pub(crate) async fn shop(&self, arguments: &[&str]) -> Output {
+        self.run("shop", arguments).await
+    }
+
+    /// Runs `shop` and wants it to succeed.
+    pub(crate) async fn shop_json(&self, arguments: &[&str]) -> Value {
+        let output = self.shop(arguments).await;
+        assert!(output.status.success(), "shop {arguments:?}: {}", shown(&output));
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", shown(&output)))
+    }
+
+    /// Runs `tidegate` against this system.
+    pub(crate) async fn tidegate(&self, arguments: &[&str]) -> Output {
+        self.run("tidegate", arguments).await
+    }
+
+    async fn run(&self, name: &str, arguments: &[&str]) -> Output {
+        let output = program(name)
+            .args(arguments)
+            .env("TIDEGATE_STATE", self.state.path())
+            .env("AWS_ENDPOINT_URL", &self.engine.file().endpoint)
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .current_dir(self.state.path())
+            .output();
+        tokio::time::timeout(PATIENCE, output).await.expect("an end in time").expect("a start")
+    }
+
+    /// Waits until nothing is in flight and nothing is left to deliver.
+    pub(crate) async fn settle(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let status = self.status().await;
+            if status["idle"] == true {
+                return;
+            }
+            assert!(Instant::now() < deadline, "still busy: {status:#}");
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Sum of a metric of a function.
+    pub(crate) async fn metric(&self, function: &str, name: &str) -> u64 {
+        self.status().await["functions"][function]["metrics"][name].as_f64().unwrap_or(0.0) as u64
+    }
+
+    /// Successful calls of a function by operation.
+    pub(crate) async fn successes(&self, function: &str) -> BTreeMap<String, u64> {
+        let status = self.status().await;
+        let calls = status["calls"][function].as_object().cloned().unwrap_or_default();
+        calls.into_iter().map(|(operation, counts)| (operation, counts["ok"].as_u64().unwrap_or(0))).collect()
+    }
+
+    pub(crate) async fn mail(&self) -> Vec<SentMail> {
+        let sent = sent_mail(&self.engine.file().endpoint).await.unwrap_or_else(|error| panic!("{error}"));
+        sent.expect("a backend that keeps what it sent")
+    }
+
+    pub(crate) async fn end(self) {
+        self.engine.shutdown().await;
+    }
+}
+
+/// The sample that ships with the repository.
+pub(crate) fn sample() -> PathBuf {
+    repository().join("events/sample/online-retail-sample.csv.gz")
+}
