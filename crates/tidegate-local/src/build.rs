@@ -66,10 +66,15 @@ pub async fn build(directory: &Path, functions: &[String]) -> Result<BTreeMap<St
         return Err(BuildError::NoPackage(missing));
     }
     let mut command = cargo(directory);
-    command.args(["build", "--profile", PROFILE, "--message-format=json-render-diagnostics"]);
-    for function in functions {
-        command.args(["-p", function]);
-    }
+    // The whole workspace: cargo unifies features over what is selected, and a selection of its own would compile every dependency again.
+    command.args([
+        "build",
+        "--profile",
+        PROFILE,
+        "--workspace",
+        "--bins",
+        "--message-format=json-render-diagnostics",
+    ]);
     let output = command
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
+use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use futures::future::join_all;
@@ -14,6 +15,9 @@ use crate::mapping::MappingStatus;
 use crate::proxy::Calls;
 use crate::usage;
 
+/// How long a status waits for every source to be looked at; a long poll of a queue takes a second.
+const LOOK: Duration = Duration::from_secs(3);
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// Variables of functions that name a queue for dead letters begin like this.
 const DEAD_LETTER_VARIABLE: &str = "DEAD_LETTER";
 
@@ -65,9 +69,54 @@ pub struct EngineStatus {
 }
 
 impl Status {
-    /// Asks every part.
+    /// Asks every part. Every source is looked at once more first, so that what a producer wrote before the question counts: an idle system answers when
+    /// its pollers have looked, a busy one at once.
     pub(crate) async fn of(parts: &Parts) -> Self {
         let dead_letters = dead_letters(parts).await;
+        parts.activity.bump();
+        let asked = Instant::now();
+        let work = loop {
+            let work = Work::of(parts);
+            if work.idle || work.lag > 0 || work.in_flight > 0 || asked.elapsed() > LOOK {
+                break work;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        };
+        let own = usage::of_this_process();
+        Self {
+            in_flight: work.in_flight,
+            lag: work.lag,
+            idle: work.idle,
+            dead_letters,
+            calls: parts.proxy.calls(),
+            functions: parts.fleet.status(),
+            mappings: work.mappings,
+            asynchronous: work.asynchronous,
+            emulator: EmulatorStatus {
+                name: parts.emulator.name().to_owned(),
+                endpoint: parts.emulator.endpoint().to_owned(),
+                cpu_seconds: parts.emulator.cpu_seconds(),
+            },
+            engine: EngineStatus {
+                cpu_seconds: own.cpu_seconds,
+                rss_bytes: own.rss_bytes,
+                uptime_seconds: parts.started.elapsed().as_secs_f64(),
+            },
+        }
+    }
+}
+
+/// What is going on.
+struct Work {
+    mappings: Vec<MappingStatus>,
+    asynchronous: Vec<AsynchronousStatus>,
+    in_flight: usize,
+    lag: u64,
+    idle: bool,
+}
+
+impl Work {
+    fn of(parts: &Parts) -> Self {
         // The counter is read around everything that is compared with it: what changes meanwhile counts as not idle.
         let before = parts.activity.now();
         let (mappings, asynchronous) = {
@@ -83,27 +132,7 @@ impl Status {
         let idle =
             in_flight == 0 && since.all(|since| since == Some(before)) && parts.activity.now() == before;
         let lag = mappings.iter().map(|m| m.lag).chain(asynchronous.iter().map(|a| a.waiting)).sum();
-        let own = usage::of_this_process();
-        Self {
-            in_flight,
-            lag,
-            idle,
-            dead_letters,
-            calls: parts.proxy.calls(),
-            functions: parts.fleet.status(),
-            mappings,
-            asynchronous,
-            emulator: EmulatorStatus {
-                name: parts.emulator.name().to_owned(),
-                endpoint: parts.emulator.endpoint().to_owned(),
-                cpu_seconds: parts.emulator.cpu_seconds(),
-            },
-            engine: EngineStatus {
-                cpu_seconds: own.cpu_seconds,
-                rss_bytes: own.rss_bytes,
-                uptime_seconds: parts.started.elapsed().as_secs_f64(),
-            },
-        }
+        Work { mappings, asynchronous, in_flight, lag, idle }
     }
 }
 
