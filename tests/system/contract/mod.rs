@@ -1,0 +1,42 @@
+//! One suite for every implementation of a store: the one in memory, and the one in DynamoDB on a real backend.
+
+mod event_store;
+mod idempotency;
+mod read_model;
+
+use tempfile::TempDir;
+use tidegate_local::clients::Clients;
+use tidegate_local::emulator::{self, Backend, Emulator};
+use tidegate_local::provision::provision;
+use tidegate_local::topology;
+use uuid::Uuid;
+
+use crate::programs::repository;
+
+/// A backend with the tables of the topology.
+pub(crate) struct Tables {
+    pub(crate) clients: Clients,
+    emulator: Emulator,
+    _state: TempDir,
+}
+
+impl Tables {
+    pub(crate) async fn create() -> Self {
+        let state = tempfile::tempdir().expect("a state directory");
+        let backend = Backend::from_environment().unwrap_or_else(|error| panic!("{error}"));
+        let emulator = emulator::start(&backend, state.path()).await.unwrap_or_else(|error| panic!("{error}"));
+        let clients = Clients::new(emulator.endpoint());
+        let topology = topology::load(&repository().join("infra/topology.auto.tfvars")).expect("the topology");
+        provision(&clients, &topology).await.unwrap_or_else(|error| panic!("{error}"));
+        Tables { clients, emulator, _state: state }
+    }
+
+    pub(crate) async fn end(self) {
+        self.emulator.stop().await;
+    }
+}
+
+/// A key that no other test uses.
+pub(crate) fn unique(kind: &str) -> String {
+    format!("{kind}#{}", Uuid::new_v4())
+}
