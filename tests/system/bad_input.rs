@@ -65,7 +65,7 @@ async fn bad_records_end_as_dead_letters_with_their_payload_and_cost_their_neigh
 
 async fn up(directory: &Path, environment: &[(&str, &str)], topology: &Path) -> std::process::Output {
     let mut command = program("tidegate");
-    command.args(["local", "up", "--no-build", "--bin-dir"]).arg(crate::programs::directory());
+    command.args(["local", "up", "--bin-dir"]).arg(crate::programs::directory());
     command.arg("--topology").arg(topology).current_dir(directory);
     command.envs(environment.iter().copied()).output().await.expect("an end")
 }

@@ -159,6 +159,7 @@ impl Engine {
         )?;
         let clients = Clients::new(emulator.endpoint());
         let provisioned = provision(&clients, &topology).await?;
+        files::write_environments(&state_dir, &topology, &provisioned, emulator.endpoint())?;
         let proxy = Proxy::start(emulator.endpoint(), topology.functions.keys().cloned(), Vec::new()).await?;
         let specs = topology.functions.iter().map(|(name, declared)| FunctionSpec {
             name: name.clone(),

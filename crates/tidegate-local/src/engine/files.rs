@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use super::StartError;
 use crate::checkpoint::{Checkpoints, FileCheckpoints};
+use crate::clients::REGION;
 use crate::emulator::Backend;
+use crate::provision::Provisioned;
+use crate::topology::Topology;
 
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> StartError {
     let path = path.to_owned();
@@ -32,4 +35,30 @@ pub(super) fn checkpoints(state_dir: &Path, backend: &Backend) -> Result<Arc<dyn
     }
     let checkpoints = FileCheckpoints::open(&directory).map_err(failed(&directory))?;
     Ok(Arc::new(checkpoints))
+}
+
+/// Writes down the variables of each function, so that it can be run by something else: `cargo lambda watch`, a debugger. It then talks to the emulator
+/// itself, past the proxy that counts calls.
+pub(super) fn write_environments(
+    state_dir: &Path,
+    topology: &Topology,
+    provisioned: &Provisioned,
+    endpoint: &str,
+) -> Result<(), StartError> {
+    let directory = state_dir.join("functions");
+    fs::create_dir_all(&directory).map_err(failed(&directory))?;
+    for name in topology.functions.keys() {
+        let mut variables = provisioned.environment(topology, name);
+        let common = [
+            ("AWS_ENDPOINT_URL", endpoint),
+            ("AWS_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+        ];
+        variables.extend(common.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let lines: String = variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        let path = directory.join(format!("{name}.env"));
+        fs::write(&path, lines).map_err(failed(&path))?;
+    }
+    Ok(())
 }

@@ -1,0 +1,243 @@
+//! What a message in a dead-letter queue is, told by its shape.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use tidegate::dead_letter::DeadLetter;
+
+use super::pointer::Pointer;
+use crate::invoke::short_name;
+
+/// A message's content.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// A pointer to records of a stream that its mapping gave up. It holds no payload.
+    Pointer(Pointer),
+    /// An asynchronous invocation that failed, with its event.
+    Asynchronous(Asynchronous),
+    /// A letter that a function wrote itself.
+    Own(Box<DeadLetter>),
+    /// An event that EventBridge could not hand to a rule's target; the function never had it.
+    Rule(Rule),
+    /// Anything else. It is never replayed and never deleted.
+    Unknown {
+        /// What can be said of it.
+        reason: String,
+    },
+}
+
+/// A failed asynchronous invocation.
+#[derive(Debug)]
+pub(crate) struct Asynchronous {
+    /// ARN of the function, qualified.
+    pub(crate) function_arn: String,
+    /// Why Lambda gave up.
+    pub(crate) condition: String,
+    /// When.
+    pub(crate) failed_at: Option<Timestamp>,
+    /// The function's last error, if it ran.
+    pub(crate) error: Option<String>,
+    /// The event.
+    pub(crate) event: Box<RawValue>,
+}
+
+/// An event that a rule's target did not get.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    /// ARN of the rule.
+    pub(crate) rule_arn: String,
+    /// ARN of the target.
+    pub(crate) target_arn: String,
+    /// EventBridge's error code.
+    pub(crate) error_code: Option<String>,
+    /// EventBridge's error message.
+    pub(crate) error_message: Option<String>,
+    /// The event.
+    pub(crate) event: Box<RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Destination {
+    timestamp: Option<String>,
+    request_context: RequestContext,
+    request_payload: Box<RawValue>,
+    response_payload: Option<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RequestContext {
+    function_arn: String,
+    condition: String,
+}
+
+/// SNS's wrapper around a message.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Notification {
+    message: String,
+    #[serde(default)]
+    message_attributes: BTreeMap<String, NotificationAttribute>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct NotificationAttribute {
+    value: String,
+}
+
+/// The event of an EventBridge destination.
+#[derive(Deserialize)]
+struct Detail {
+    detail: Box<RawValue>,
+}
+
+impl Content {
+    /// Tells what a message is. `attributes` are its message attributes; `redriven_from` is its `DeadLetterQueueSourceArn`.
+    pub(crate) fn of(body: &str, attributes: &BTreeMap<String, String>, redriven_from: Option<&str>) -> Self {
+        // Attributes come first: the body beside them is somebody's event and may look like anything.
+        let attribute = |name: &str| attributes.get(name).cloned();
+        if let (Some(rule_arn), Some(target_arn)) = (attribute("RULE_ARN"), attribute("TARGET_ARN")) {
+            return match raw(body) {
+                Ok(event) => Content::Rule(Rule {
+                    rule_arn,
+                    target_arn,
+                    error_code: attribute("ERROR_CODE"),
+                    error_message: attribute("ERROR_MESSAGE"),
+                    event,
+                }),
+                Err(error) => unknown(format!("an event of rule {rule_arn} that is not JSON: {error}")),
+            };
+        }
+        if attributes.contains_key("RequestID") && attributes.contains_key("ErrorCode") {
+            return unknown(
+                "an event of a function's old dead-letter configuration, which does not name the function",
+            );
+        }
+        if let Some(source) = redriven_from {
+            return unknown(format!(
+                "a message redriven from {source}: move it back with SQS's message move"
+            ));
+        }
+        let fields = match serde_json::from_str::<Value>(body) {
+            Ok(Value::Object(fields)) => fields,
+            Ok(_) => return unknown("JSON, but no object"),
+            Err(error) => return unknown(format!("not JSON: {error}")),
+        };
+        let has = |name: &str| fields.contains_key(name);
+        let is = |name: &str, text: &str| fields.get(name).and_then(Value::as_str) == Some(text);
+        if has("KinesisBatchInfo") || has("DDBStreamBatchInfo") {
+            Pointer::of(body).map_or_else(
+                |error| unknown(format!("a stream pointer that cannot be read: {error}")),
+                Content::Pointer,
+            )
+        } else if has("requestPayload") {
+            asynchronous(body)
+        } else if is("Type", "Notification") && has("Message") {
+            notification(body)
+        } else if is("source", "lambda")
+            && fields.get("detail").is_some_and(|detail| detail.get("requestPayload").is_some())
+        {
+            match serde_json::from_str::<Detail>(body) {
+                Ok(event) => asynchronous(event.detail.get()),
+                Err(error) => unknown(error.to_string()),
+            }
+        } else if has("busArn") && has("failedMessages") {
+            unknown("pointers of an EventBridge custom event bus")
+        } else if is("kind", DeadLetter::KIND) {
+            match serde_json::from_str(body) {
+                Ok(letter) => Content::Own(Box::new(letter)),
+                Err(error) => unknown(format!("a letter of a function that cannot be read: {error}")),
+            }
+        } else {
+            match fields.get("kind").and_then(Value::as_str) {
+                Some(kind) => unknown(format!("of kind {kind}")),
+                None => unknown("of no known shape"),
+            }
+        }
+    }
+
+    /// The stable word.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Content::Pointer(_) => "stream",
+            Content::Asynchronous(_) => "async",
+            Content::Own(_) => "letter",
+            Content::Rule(_) => "rule",
+            Content::Unknown { .. } => "unknown",
+        }
+    }
+
+    /// Name of the function it is for; none where that is not known or it is for something else.
+    pub(crate) fn function(&self) -> Option<&str> {
+        match self {
+            Content::Pointer(pointer) => Some(short_name(&pointer.function_arn)),
+            Content::Asynchronous(failed) => Some(short_name(&failed.function_arn)),
+            Content::Own(letter) => Some(&letter.function),
+            Content::Rule(rule) => {
+                rule.target_arn.contains(":function:").then(|| short_name(&rule.target_arn))
+            }
+            Content::Unknown { .. } => None,
+        }
+    }
+
+    /// When it was given up, where it says so.
+    pub(crate) fn failed_at(&self) -> Option<Timestamp> {
+        match self {
+            Content::Pointer(pointer) => pointer.failed_at,
+            Content::Asynchronous(failed) => failed.failed_at,
+            Content::Own(letter) => Some(letter.failed_at),
+            Content::Rule(_) | Content::Unknown { .. } => None,
+        }
+    }
+}
+
+fn unknown(reason: impl Into<String>) -> Content {
+    Content::Unknown { reason: reason.into() }
+}
+
+fn raw(body: &str) -> serde_json::Result<Box<RawValue>> {
+    serde_json::from_str(body)
+}
+
+fn asynchronous(body: &str) -> Content {
+    match serde_json::from_str::<Destination>(body) {
+        Ok(record) => Content::Asynchronous(Asynchronous {
+            function_arn: record.request_context.function_arn,
+            condition: record.request_context.condition,
+            failed_at: record.timestamp.and_then(|time| time.parse().ok()),
+            error: record.response_payload.as_ref().and_then(described),
+            event: record.request_payload,
+        }),
+        Err(error) => unknown(format!("a failed asynchronous invocation that cannot be read: {error}")),
+    }
+}
+
+fn described(error: &Value) -> Option<String> {
+    let message = error.get("errorMessage").and_then(Value::as_str)?;
+    let kind = error.get("errorType").and_then(Value::as_str);
+    Some(kind.map_or_else(|| message.to_owned(), |kind| format!("{kind}: {message}")))
+}
+
+fn notification(body: &str) -> Content {
+    match serde_json::from_str::<Notification>(body) {
+        Ok(wrapper) => {
+            let attributes =
+                wrapper.message_attributes.into_iter().map(|(name, attribute)| (name, attribute.value));
+            match Content::of(&wrapper.message, &attributes.collect(), None) {
+                Content::Unknown { reason } => {
+                    unknown(format!("an SNS notification with a message {reason}"))
+                }
+                known => known,
+            }
+        }
+        Err(error) => unknown(format!("an SNS notification that cannot be read: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

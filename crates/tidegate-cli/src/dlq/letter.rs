@@ -1,0 +1,105 @@
+//! A message in a dead-letter queue.
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tidegate::dead_letter::Payload;
+
+use super::content::Content;
+
+/// A received message and what it is.
+#[derive(Debug)]
+pub(crate) struct Letter {
+    /// The queue, by its name in the topology.
+    pub(crate) queue: String,
+    /// SQS's id of the message.
+    pub(crate) message_id: String,
+    /// When the queue took it.
+    pub(crate) sent_at: Option<Timestamp>,
+    /// How often it was received, this time included.
+    pub(crate) receives: u64,
+    /// The body.
+    pub(crate) body: String,
+    /// What it is.
+    pub(crate) content: Content,
+}
+
+impl Letter {
+    /// The id it is shown under: the letter's own, the same for a letter that was sent twice, else the message's.
+    pub(crate) fn id(&self) -> &str {
+        match &self.content {
+            Content::Own(letter) => &letter.id,
+            _ => &self.message_id,
+        }
+    }
+
+    /// Whether an id, given in part, means this letter.
+    pub(crate) fn is_named(&self, id: &str) -> bool {
+        self.id().starts_with(id) || self.message_id.starts_with(id)
+    }
+
+    /// When it was given up, or at least sent.
+    pub(crate) fn since(&self) -> Option<Timestamp> {
+        self.content.failed_at().or(self.sent_at)
+    }
+
+    /// Class and code, or the condition in AWS's words.
+    pub(crate) fn condition(&self) -> String {
+        match &self.content {
+            Content::Pointer(pointer) => pointer.condition.clone(),
+            Content::Asynchronous(failed) => failed.condition.clone(),
+            Content::Own(letter) => format!("{}/{}", letter.class, letter.code),
+            Content::Rule(rule) => rule.error_code.clone().unwrap_or_else(|| "not handed over".to_owned()),
+            Content::Unknown { .. } => "unknown".to_owned(),
+        }
+    }
+
+    /// What it is about: the subject of its event, or its place in a stream.
+    pub(crate) fn subject(&self) -> String {
+        match &self.content {
+            Content::Pointer(pointer) => {
+                format!("{} {} {}…{}", pointer.stream_name(), pointer.shard, pointer.start, pointer.end)
+            }
+            Content::Asynchronous(failed) => subject_of(failed.event.get()).unwrap_or_default(),
+            Content::Own(letter) if letter.ordering_key == letter.position => letter.position.clone(),
+            Content::Own(letter) => letter.ordering_key.clone(),
+            Content::Rule(rule) => subject_of(rule.event.get()).unwrap_or_default(),
+            Content::Unknown { .. } => String::new(),
+        }
+    }
+
+    /// Why it is here.
+    pub(crate) fn reason(&self) -> String {
+        match &self.content {
+            Content::Pointer(pointer) => format!("a batch of {} was given up", pointer.batch_size),
+            Content::Asynchronous(failed) => {
+                failed.error.clone().unwrap_or_else(|| "the function did not run".to_owned())
+            }
+            Content::Own(letter) => letter.reason.clone(),
+            Content::Rule(rule) => {
+                let name = rule.rule_arn.rsplit('/').next().unwrap_or(&rule.rule_arn);
+                format!(
+                    "rule {name}: {}",
+                    rule.error_message.as_deref().unwrap_or("the target did not get it")
+                )
+            }
+            Content::Unknown { reason } => reason.clone(),
+        }
+    }
+
+    /// The object in the dead-letter bucket that has its record.
+    pub(crate) fn object(&self) -> Option<(&str, &str)> {
+        match &self.content {
+            Content::Own(letter) => match &letter.payload {
+                Payload::Object { bucket, key } => Some((bucket, key)),
+                Payload::Record(_) => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// Subject of the envelope in an EventBridge event.
+fn subject_of(event: &str) -> Option<String> {
+    let event: Value = serde_json::from_str(event).ok()?;
+    Some(event.get("detail")?.get("subject")?.as_str()?.to_owned())
+}

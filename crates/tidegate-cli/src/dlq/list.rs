@@ -1,0 +1,181 @@
+//! The list of dead letters, for people and programs.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use tidegate::dead_letter::Payload;
+
+use super::content::Content;
+use super::letter::Letter;
+use super::summary::short;
+use crate::table;
+
+/// Longest reason in the table, in characters.
+const REASON: usize = 60;
+
+/// A letter as JSON.
+#[derive(Debug, Serialize)]
+pub(crate) struct Listed<'a> {
+    id: &'a str,
+    message_id: &'a str,
+    queue: &'a str,
+    kind: &'static str,
+    function: Option<&'a str>,
+    condition: String,
+    subject: String,
+    reason: String,
+    since: Option<Timestamp>,
+    sent_at: Option<Timestamp>,
+    receives: u64,
+    /// Where the record came from; of a pointer, everything it says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<Value>,
+    /// Bucket and key of a payload that is not in the letter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object: Option<Value>,
+    /// The record's body as text, where it is text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<String>,
+    /// The message as it is.
+    body: &'a str,
+}
+
+/// The letters as JSON.
+pub(crate) fn json(letters: &[Letter]) -> Vec<Listed<'_>> {
+    letters.iter().map(listed).collect()
+}
+
+fn listed(letter: &Letter) -> Listed<'_> {
+    Listed {
+        id: letter.id(),
+        message_id: &letter.message_id,
+        queue: &letter.queue,
+        kind: letter.content.kind(),
+        function: letter.content.function(),
+        condition: letter.condition(),
+        subject: letter.subject(),
+        reason: letter.reason(),
+        since: letter.since(),
+        sent_at: letter.sent_at,
+        receives: letter.receives,
+        position: position(&letter.content),
+        object: letter.object().map(|(bucket, key)| serde_json::json!({ "bucket": bucket, "key": key })),
+        payload: payload(&letter.content),
+        body: &letter.body,
+    }
+}
+
+fn position(content: &Content) -> Option<Value> {
+    match content {
+        Content::Own(letter) => Some(Value::from(letter.position.as_str())),
+        Content::Pointer(pointer) => Some(serde_json::json!({
+            "stream_arn": pointer.stream_arn,
+            "shard": pointer.shard,
+            "start": pointer.start.as_str(),
+            "end": pointer.end.as_str(),
+            "first_arrival": pointer.first_arrival,
+            "batch_size": pointer.batch_size,
+        })),
+        Content::Asynchronous(_) | Content::Rule(_) | Content::Unknown { .. } => None,
+    }
+}
+
+fn payload(content: &Content) -> Option<String> {
+    match content {
+        Content::Asynchronous(failed) => Some(failed.event.get().to_owned()),
+        Content::Rule(rule) => Some(rule.event.get().to_owned()),
+        Content::Own(letter) => match &letter.payload {
+            Payload::Record(record) => text_of(record),
+            Payload::Object { .. } => None,
+        },
+        Content::Pointer(_) | Content::Unknown { .. } => None,
+    }
+}
+
+/// What the producer wrote: Kinesis data decoded, the body of a queue's message, or the whole of any other record.
+fn text_of(record: &RawValue) -> Option<String> {
+    let value: Value = serde_json::from_str(record.get()).ok()?;
+    let field = |path: &str| value.pointer(path).and_then(Value::as_str);
+    if let Some(data) = field("/kinesis/data") {
+        return String::from_utf8(STANDARD.decode(data).ok()?).ok();
+    }
+    Some(field("/body").map_or_else(|| record.get().to_owned(), str::to_owned))
+}
+
+/// The letters as a table, with what to do next.
+pub(crate) fn table(letters: &[Letter]) -> String {
+    if letters.is_empty() {
+        return "no dead letters".to_owned();
+    }
+    let mut shown = table::table(["id", "kind", "function", "condition", "age", "about", "reason"]);
+    let now = Timestamp::now();
+    for letter in letters {
+        shown.add_row([
+            short(letter.id()),
+            letter.content.kind().to_owned(),
+            letter.content.function().unwrap_or("-").to_owned(),
+            letter.condition(),
+            letter.since().map_or_else(|| "?".to_owned(), |since| age(since, now)),
+            about(letter),
+            cut(&letter.reason(), REASON),
+        ]);
+    }
+    let count = letters.len();
+    let letters = if count == 1 { "letter" } else { "letters" };
+    format!("{shown}\n\n{count} dead {letters}; --yes replays, --json shows everything")
+}
+
+/// A subject, or a place in a stream in its short form: sequence numbers have up to 56 digits.
+fn about(letter: &Letter) -> String {
+    match &letter.content {
+        Content::Pointer(pointer) => {
+            let tail = |number: &str| {
+                number.chars().skip(number.chars().count().saturating_sub(6)).collect::<String>()
+            };
+            let range = (tail(pointer.start.as_str()), tail(pointer.end.as_str()));
+            format!("{} {} …{} to …{}", pointer.stream_name(), pointer.shard, range.0, range.1)
+        }
+        _ => cut(&letter.subject(), REASON),
+    }
+}
+
+fn cut(text: &str, longest: usize) -> String {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if text.chars().count() <= longest { text } else { text.chars().take(longest).chain(['…']).collect() }
+}
+
+fn age(since: Timestamp, now: Timestamp) -> String {
+    let seconds = (now.as_second() - since.as_second()).max(0);
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(text: &str) -> Box<RawValue> {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn the_payload_is_what_the_producer_wrote() {
+        assert_eq!(text_of(&raw(r#"{"kinesis":{"data":"aGVsbG8="}}"#)).as_deref(), Some("hello"));
+        assert_eq!(text_of(&raw(r#"{"kinesis":{"data":"//8="}}"#)), None);
+        assert_eq!(text_of(&raw(r#"{"body":"x","messageId":"m"}"#)).as_deref(), Some("x"));
+        assert_eq!(text_of(&raw(r#"{"detail":{"n":1.10}}"#)).as_deref(), Some(r#"{"detail":{"n":1.10}}"#));
+    }
+
+    #[test]
+    fn ages_are_in_the_unit_that_reads_best() {
+        let at = |seconds| age(Timestamp::UNIX_EPOCH, Timestamp::from_second(seconds).unwrap());
+        assert_eq!([at(5), at(600), at(7_300), at(200_000)], ["5 s", "10 min", "2 h", "2 d"]);
+    }
+}

@@ -1,0 +1,195 @@
+//! Receiving messages, keeping them hidden, giving them back, deleting them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::DisplayErrorContext;
+use aws_sdk_sqs::operation::get_queue_url::GetQueueUrlError;
+use aws_sdk_sqs::types::{
+    ChangeMessageVisibilityBatchRequestEntry, Message, MessageSystemAttributeName as Attribute,
+};
+use futures::future::try_join_all;
+use jiff::Timestamp;
+use tokio::task::JoinHandle;
+
+use super::content::Content;
+use super::letter::Letter;
+use super::queues::DeadLetterQueue;
+use crate::connection::System;
+use crate::problem::Problem;
+
+/// How long a received message stays hidden, in seconds: also how long it does when the command is killed.
+const HIDDEN_SECONDS: i32 = 60;
+/// How often that is renewed.
+const RENEW: Duration = Duration::from_secs(20);
+/// Most messages of one SQS call.
+const CALL: usize = 10;
+/// On AWS an empty answer without waiting may have asked only some of a queue's servers.
+const WAIT_SECONDS: i32 = 2;
+
+/// The dead-letter queues of a system, and the messages that are hidden at the moment.
+pub(crate) struct Mailbox {
+    sqs: Client,
+    wait_seconds: i32,
+    hidden: Arc<Mutex<Hidden>>,
+    keeper: JoinHandle<()>,
+}
+
+/// Queue URL and receipt by message id.
+type Hidden = BTreeMap<String, (String, String)>;
+
+impl Mailbox {
+    /// Opens the queues of a system. Must be called inside a Tokio runtime.
+    pub(crate) fn new(system: &System) -> Self {
+        let sqs = system.sqs();
+        let hidden = Arc::<Mutex<Hidden>>::default();
+        let keeper = tokio::spawn(keep_hidden(sqs.clone(), Arc::clone(&hidden)));
+        Mailbox { sqs, wait_seconds: if system.is_account() { WAIT_SECONDS } else { 0 }, hidden, keeper }
+    }
+
+    /// Receives every message of these queues, each once. They stay hidden until they are released or deleted.
+    ///
+    /// # Errors
+    /// A queue cannot be read; what was received before stays hidden until it is released.
+    pub(crate) async fn receive_all(&self, queues: &[DeadLetterQueue]) -> Result<Vec<Letter>, Problem> {
+        let letters = try_join_all(queues.iter().map(|queue| self.receive(queue))).await?;
+        Ok(letters.into_iter().flatten().collect())
+    }
+
+    async fn receive(&self, queue: &DeadLetterQueue) -> Result<Vec<Letter>, Problem> {
+        let failed = |error: String| Problem::new(format!("queue {}: {error}", queue.name));
+        let url =
+            self.sqs.get_queue_url().queue_name(&queue.physical).send().await.map_err(|error| match error
+                .as_service_error()
+            {
+                Some(GetQueueUrlError::QueueDoesNotExist(_)) => failed("it does not exist".to_owned()),
+                _ => failed(DisplayErrorContext(error).to_string()),
+            })?;
+        let url = url.queue_url.ok_or_else(|| failed("SQS gave no URL for it".to_owned()))?;
+        let mut letters = Vec::new();
+        let mut seen = BTreeSet::new();
+        loop {
+            let answer = self
+                .sqs
+                .receive_message()
+                .queue_url(&url)
+                .max_number_of_messages(10)
+                .visibility_timeout(HIDDEN_SECONDS)
+                .wait_time_seconds(self.wait_seconds)
+                .message_system_attribute_names(Attribute::All)
+                .message_attribute_names("All")
+                .send()
+                .await
+                .map_err(|error| failed(DisplayErrorContext(error).to_string()))?;
+            let mut news = false;
+            for message in answer.messages.unwrap_or_default() {
+                let (Some(id), Some(receipt)) = (&message.message_id, &message.receipt_handle) else {
+                    continue;
+                };
+                self.with_hidden(|hidden| hidden.insert(id.clone(), (url.clone(), receipt.clone())));
+                if seen.insert(id.clone()) {
+                    news = true;
+                    letters.push(letter(&queue.name, id, &message));
+                }
+            }
+            if !news {
+                return Ok(letters);
+            }
+        }
+    }
+
+    /// Makes messages visible again. A message that cannot be is visible by itself within a minute.
+    pub(crate) async fn release<'a>(&self, ids: impl Iterator<Item = &'a str>) {
+        let released: Vec<(String, (String, String))> =
+            self.with_hidden(|hidden| ids.filter_map(|id| hidden.remove_entry(id)).collect());
+        change_visibility(&self.sqs, released, 0).await;
+    }
+
+    /// Makes every message visible again that is still hidden.
+    pub(crate) async fn release_all(&self) {
+        let released = self.with_hidden(std::mem::take);
+        change_visibility(&self.sqs, released.into_iter().collect(), 0).await;
+    }
+
+    /// Deletes a message.
+    ///
+    /// # Errors
+    /// Why it is still there.
+    pub(crate) async fn delete(&self, id: &str) -> Result<(), String> {
+        let Some((url, receipt)) = self.with_hidden(|hidden| hidden.remove(id)) else {
+            return Err("its receipt is unknown".to_owned());
+        };
+        let deleted = self.sqs.delete_message().queue_url(&url).receipt_handle(&receipt).send().await;
+        deleted.map(|_| ()).map_err(|error| DisplayErrorContext(error).to_string())
+    }
+
+    fn with_hidden<T>(&self, act: impl FnOnce(&mut Hidden) -> T) -> T {
+        act(&mut self.hidden.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for Mailbox {
+    fn drop(&mut self) {
+        self.keeper.abort();
+    }
+}
+
+/// Keeps hidden what is hidden, however long the work on the messages before it takes.
+async fn keep_hidden(sqs: Client, hidden: Arc<Mutex<Hidden>>) {
+    loop {
+        tokio::time::sleep(RENEW).await;
+        let now: Vec<_> = {
+            let hidden = hidden.lock().unwrap_or_else(PoisonError::into_inner);
+            hidden.iter().map(|(id, place)| (id.clone(), place.clone())).collect()
+        };
+        change_visibility(&sqs, now, HIDDEN_SECONDS).await;
+    }
+}
+
+async fn change_visibility(sqs: &Client, messages: Vec<(String, (String, String))>, seconds: i32) {
+    let mut by_queue: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (_, (url, receipt)) in messages {
+        by_queue.entry(url).or_default().push(receipt);
+    }
+    for (url, receipts) in by_queue {
+        for chunk in receipts.chunks(CALL) {
+            let entries: Result<Vec<_>, _> = chunk
+                .iter()
+                .enumerate()
+                .map(|(number, receipt)| {
+                    ChangeMessageVisibilityBatchRequestEntry::builder()
+                        .id(number.to_string())
+                        .receipt_handle(receipt)
+                        .visibility_timeout(seconds)
+                        .build()
+                })
+                .collect();
+            let Ok(entries) = entries else { continue };
+            // What fails becomes visible by itself when its minute is over.
+            let _ =
+                sqs.change_message_visibility_batch().queue_url(&url).set_entries(Some(entries)).send().await;
+        }
+    }
+}
+
+fn letter(queue: &str, id: &str, message: &Message) -> Letter {
+    let system = |name: Attribute| message.attributes.as_ref().and_then(|attributes| attributes.get(&name));
+    let attributes = message.message_attributes.iter().flatten();
+    let attributes: BTreeMap<String, String> =
+        attributes.filter_map(|(name, value)| Some((name.clone(), value.string_value.clone()?))).collect();
+    let body = message.body.clone().unwrap_or_default();
+    let redriven = system(Attribute::DeadLetterQueueSourceArn).map(String::as_str);
+    Letter {
+        queue: queue.to_owned(),
+        message_id: id.to_owned(),
+        sent_at: system(Attribute::SentTimestamp)
+            .and_then(|millis| Timestamp::from_millisecond(millis.parse().ok()?).ok()),
+        receives: system(Attribute::ApproximateReceiveCount)
+            .and_then(|count| count.parse().ok())
+            .unwrap_or(0),
+        content: Content::of(&body, &attributes, redriven),
+        body,
+    }
+}

@@ -1,0 +1,80 @@
+//! `tidegate dlq`: dead letters, listed and replayed.
+
+mod content;
+mod letter;
+mod list;
+mod mailbox;
+mod order;
+mod pointer;
+mod queues;
+mod range;
+mod replay;
+mod summary;
+
+use std::process::ExitCode;
+
+use crate::cli::Dlq;
+use crate::connection::System;
+use crate::output;
+use crate::problem::Problem;
+use letter::Letter;
+use mailbox::Mailbox;
+
+/// Lists dead letters, or replays them.
+///
+/// # Errors
+/// The system cannot be reached, or a queue or function of that name is not declared.
+pub(crate) async fn run(options: &Dlq) -> Result<ExitCode, Problem> {
+    let system = System::open(&options.place).await?;
+    let topology = system.topology()?;
+    let queues = queues::chosen(&topology, &options.queue)?;
+    if let Some(function) = &options.function
+        && !topology.functions.contains_key(function)
+    {
+        let names: Vec<&str> = topology.functions.keys().map(String::as_str).collect();
+        return Err(Problem::misuse(format!(
+            "`{function}` is no function of the topology; there are {}",
+            names.join(", ")
+        )));
+    }
+    let mailbox = Mailbox::new(&system);
+    let received = mailbox.receive_all(&queues).await;
+    let letters = match received {
+        Ok(letters) => letters,
+        Err(problem) => {
+            mailbox.release_all().await;
+            return Err(system.explain(problem));
+        }
+    };
+    let (chosen, others): (Vec<Letter>, Vec<Letter>) =
+        letters.into_iter().partition(|letter| is_chosen(letter, options));
+    mailbox.release(others.iter().map(|letter| letter.message_id.as_str())).await;
+    let chosen = order::ordered(chosen);
+    if let Some(id) = options.id.as_ref().filter(|_| chosen.is_empty()) {
+        return Err(Problem::new(format!("no dead letter's id begins with `{id}`")));
+    }
+    if !options.yes {
+        mailbox.release_all().await;
+        if options.json {
+            output::json(&list::json(&chosen))?;
+        } else {
+            output::line(&list::table(&chosen))?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let summary = replay::replay(&system, &topology, &mailbox, chosen, options).await;
+    mailbox.release_all().await;
+    let told = if options.json { output::json(&summary) } else { output::line(&summary.to_string()) };
+    match told {
+        // The exit code tells of failures to whoever does not read.
+        Ok(()) | Err(Problem::OutputClosed) => {}
+        Err(problem) => return Err(problem),
+    }
+    Ok(if summary.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn is_chosen(letter: &Letter, options: &Dlq) -> bool {
+    let function = options.function.as_deref().is_none_or(|name| letter.content.function() == Some(name));
+    let id = options.id.as_deref().is_none_or(|id| letter.is_named(id));
+    function && id
+}

@@ -1,0 +1,122 @@
+//! A pointer to records of a stream.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tidegate_local::mapping::sequence::SequenceNumber;
+
+/// The kind of stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StreamKind {
+    /// Kinesis.
+    Kinesis,
+    /// A table's stream.
+    DynamoDb,
+}
+
+/// The on-failure record of a stream mapping: where the records are that it gave up, without the records.
+#[derive(Clone, Debug)]
+pub(crate) struct Pointer {
+    /// ARN of the function.
+    pub(crate) function_arn: String,
+    /// Why the mapping gave up.
+    pub(crate) condition: String,
+    /// When.
+    pub(crate) failed_at: Option<Timestamp>,
+    /// The kind of stream.
+    pub(crate) kind: StreamKind,
+    /// ARN of the stream.
+    pub(crate) stream_arn: String,
+    /// The shard.
+    pub(crate) shard: String,
+    /// The first record.
+    pub(crate) start: SequenceNumber,
+    /// The last record.
+    pub(crate) end: SequenceNumber,
+    /// When the first record was written.
+    pub(crate) first_arrival: Option<Timestamp>,
+    /// Records of the batch; others may lie between them.
+    pub(crate) batch_size: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Body {
+    request_context: RequestContext,
+    timestamp: Option<String>,
+    #[serde(rename = "KinesisBatchInfo")]
+    kinesis: Option<BatchInfo>,
+    #[serde(rename = "DDBStreamBatchInfo")]
+    dynamodb: Option<BatchInfo>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RequestContext {
+    function_arn: String,
+    condition: String,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BatchInfo {
+    shard_id: String,
+    start_sequence_number: String,
+    end_sequence_number: String,
+    approximate_arrival_of_first_record: Option<String>,
+    batch_size: u64,
+    stream_arn: String,
+}
+
+impl Pointer {
+    /// Reads an on-failure record.
+    ///
+    /// # Errors
+    /// What is missing or wrong.
+    pub(crate) fn of(body: &str) -> Result<Self, String> {
+        let body: Body = serde_json::from_str(body).map_err(|error| error.to_string())?;
+        let (kind, batch) = match (body.kinesis, body.dynamodb) {
+            (Some(batch), None) => (StreamKind::Kinesis, batch),
+            (None, Some(batch)) => (StreamKind::DynamoDb, batch),
+            _ => return Err("it needs either KinesisBatchInfo or DDBStreamBatchInfo".to_owned()),
+        };
+        let digits = |name: &str, text: &str| match text.bytes().all(|byte| byte.is_ascii_digit())
+            && !text.is_empty()
+        {
+            true => Ok(SequenceNumber::new(text)),
+            false => Err(format!("{name} `{text}` is no sequence number")),
+        };
+        let start = digits("startSequenceNumber", &batch.start_sequence_number)?;
+        let end = digits("endSequenceNumber", &batch.end_sequence_number)?;
+        if end < start {
+            return Err(format!("its end {end} lies before its start {start}"));
+        }
+        Ok(Pointer {
+            function_arn: body.request_context.function_arn,
+            condition: body.request_context.condition,
+            failed_at: body.timestamp.and_then(|time| time.parse().ok()),
+            kind,
+            stream_arn: batch.stream_arn,
+            shard: batch.shard_id,
+            start,
+            end,
+            first_arrival: batch.approximate_arrival_of_first_record.and_then(|time| time.parse().ok()),
+            batch_size: batch.batch_size,
+        })
+    }
+
+    /// Name of the stream, or of the table whose stream it is.
+    pub(crate) fn stream_name(&self) -> &str {
+        let resource = self.stream_arn.splitn(6, ':').nth(5).unwrap_or(&self.stream_arn);
+        resource.split('/').nth(1).unwrap_or(resource)
+    }
+
+    /// The stream's region.
+    pub(crate) fn region(&self) -> &str {
+        self.stream_arn.split(':').nth(3).unwrap_or_default()
+    }
+
+    /// The stream's account.
+    pub(crate) fn account(&self) -> &str {
+        self.stream_arn.split(':').nth(4).unwrap_or_default()
+    }
+}

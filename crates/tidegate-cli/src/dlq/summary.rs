@@ -1,0 +1,86 @@
+//! What became of a replay.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::letter::Letter;
+
+/// What became of one letter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Its function took it, and it is deleted.
+    Replayed,
+    /// It is still in its queue.
+    Failed(String),
+    /// It was not tried.
+    Skipped(String),
+}
+
+/// What became of all letters.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Summary {
+    pub(crate) replayed: Vec<Entry>,
+    pub(crate) failed: Vec<Entry>,
+    pub(crate) skipped: Vec<Entry>,
+}
+
+/// One letter of a summary.
+#[derive(Debug, Serialize)]
+pub(crate) struct Entry {
+    id: String,
+    message_id: String,
+    queue: String,
+    kind: &'static str,
+    function: Option<String>,
+    subject: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl Summary {
+    /// Adds a letter, and says in a line what became of it.
+    pub(crate) fn add(&mut self, letter: &Letter, fate: Fate) -> String {
+        let (word, list, reason) = match fate {
+            Fate::Replayed => ("replayed", &mut self.replayed, None),
+            Fate::Failed(reason) => ("failed", &mut self.failed, Some(reason)),
+            Fate::Skipped(reason) => ("skipped", &mut self.skipped, Some(reason)),
+        };
+        let reason = reason.map(|reason| reason.split_whitespace().collect::<Vec<_>>().join(" "));
+        let entry = Entry {
+            id: letter.id().to_owned(),
+            message_id: letter.message_id.clone(),
+            queue: letter.queue.clone(),
+            kind: letter.content.kind(),
+            function: letter.content.function().map(str::to_owned),
+            subject: letter.subject(),
+            reason,
+        };
+        let named = [entry.function.as_deref().unwrap_or("-"), entry.subject.as_str()].join(" ");
+        let why = entry.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let line = format!("{word:<9} {} {} {}{why}", short(&entry.id), entry.kind, named.trim_end());
+        list.push(entry);
+        line
+    }
+}
+
+/// The beginning of an id: enough for `--id`.
+pub(crate) fn short(id: &str) -> String {
+    id.chars().take(8).collect()
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} replayed, {} failed, {} skipped",
+            self.replayed.len(),
+            self.failed.len(),
+            self.skipped.len()
+        )?;
+        if !self.failed.is_empty() || !self.skipped.is_empty() {
+            write!(f, "; what was not replayed is still in its queue")?;
+        }
+        Ok(())
+    }
+}

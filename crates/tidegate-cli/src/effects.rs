@@ -1,0 +1,238 @@
+//! `tidegate effects`: held effects, and letting them run again.
+
+use std::process::ExitCode;
+
+use serde::Serialize;
+use tidegate::failure::Failure;
+use tidegate::idempotency::{DynamoDbIdempotency, HeldEffect, IdempotencyStore};
+use tidegate_local::asynchronous::failure::{Condition, GivenUp, record};
+use tidegate_local::mapping::moment::Moment;
+use tidegate_local::topology::{KeyType, Topology};
+
+use crate::cli::{EffectsCommand, EffectsList, EffectsPlace, EffectsRelease};
+use crate::connection::System;
+use crate::invoke::{Purpose, Shape, invoke};
+use crate::output;
+use crate::problem::Problem;
+use crate::table;
+
+/// How often a released effect is tried.
+const ATTEMPTS: u32 = 3;
+
+/// Lists or releases held effects.
+///
+/// # Errors
+/// The system cannot be reached, or there is no such effect.
+pub(crate) async fn run(command: &EffectsCommand) -> Result<ExitCode, Problem> {
+    match command {
+        EffectsCommand::Ls(options) => list(options).await,
+        EffectsCommand::Release(options) => release(options).await,
+    }
+}
+
+/// The records of held effects in a system.
+struct Records {
+    system: System,
+    table: String,
+    store: DynamoDbIdempotency,
+}
+
+impl Records {
+    async fn open(options: &EffectsPlace) -> Result<Self, Problem> {
+        let system = System::open(&options.place).await?;
+        let table = match &options.table {
+            Some(table) => table.clone(),
+            None => table_of(&system.topology()?).ok_or_else(|| {
+                Problem::new("the topology has no table of idempotency records (partition key `key`, time to live `expires_at`); name it with --table NAME")
+            })?,
+        };
+        let store = DynamoDbIdempotency::new(system.dynamodb(), &table);
+        Ok(Records { system, table, store })
+    }
+
+    async fn held(&self) -> Result<Vec<HeldEffect>, Problem> {
+        self.store.held().await.map_err(|failure| self.said(&failure))
+    }
+
+    fn said(&self, failure: &Failure) -> Problem {
+        self.system.explain(Problem::new(format!("table {}: {}", self.table, failure.reason())))
+    }
+}
+
+fn table_of(topology: &Topology) -> Option<String> {
+    let found = topology.tables.iter().find(|(_, table)| {
+        (table.partition_key.name.as_str(), table.partition_key.kind) == ("key", KeyType::S)
+            && table.sort_key.is_none()
+            && table.ttl_attribute.as_deref() == Some("expires_at")
+    });
+    found.map(|(name, _)| name.clone())
+}
+
+async fn list(options: &EffectsList) -> Result<ExitCode, Problem> {
+    let held = Records::open(&options.at).await?.held().await?;
+    if options.at.json {
+        output::json(&held)?;
+    } else if held.is_empty() {
+        output::line("no effect is held")?;
+    } else {
+        let mut shown = table::table(["key", "function", "since", "reason"]);
+        for effect in &held {
+            shown.add_row([
+                effect.key.clone(),
+                effect
+                    .repeat
+                    .as_ref()
+                    .map_or("(no event kept)", |repeat| repeat.function.as_str())
+                    .to_owned(),
+                effect.lease_until.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+                effect.reason.clone().unwrap_or_else(|| "its run ended without an answer".to_owned()),
+            ]);
+        }
+        output::line(&shown.to_string())?;
+        output::line("\n`tidegate effects release KEY` lets an effect run again.")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What became of one release.
+#[derive(Debug, Serialize)]
+struct Released {
+    key: String,
+    outcome: Outcome,
+    message: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Outcome {
+    /// The function ran again and succeeded.
+    Ran,
+    /// It is released; the next delivery runs it.
+    Released,
+    /// The function ran again, and the effect is held again.
+    HeldAgain,
+    /// The function failed; its event is a dead letter now.
+    DeadLettered,
+    /// The function failed, and its event could not be kept.
+    Failed,
+    /// No effect of this key is held.
+    Unknown,
+}
+
+impl Outcome {
+    fn is_good(self) -> bool {
+        matches!(self, Outcome::Ran | Outcome::Released)
+    }
+}
+
+async fn release(options: &EffectsRelease) -> Result<ExitCode, Problem> {
+    let records = Records::open(&options.at).await?;
+    let held = records.held().await?;
+    let keys: Vec<String> = if options.all {
+        held.iter().map(|effect| effect.key.clone()).collect()
+    } else {
+        options.keys.clone()
+    };
+    let mut results = Vec::new();
+    for key in keys {
+        let effect = held.iter().find(|effect| effect.key == key);
+        let released = match effect {
+            Some(effect) => release_one(&records, effect).await?,
+            None => Released {
+                key,
+                outcome: Outcome::Unknown,
+                message: "no effect of this key is held".to_owned(),
+            },
+        };
+        if !options.at.json {
+            // Nobody may be reading any more; that is no reason to stop halfway.
+            let _ = output::line(&format!("{}: {}", released.key, released.message));
+        }
+        results.push(released);
+    }
+    if options.at.json {
+        output::json(&results)?;
+    } else if results.is_empty() {
+        output::line("no effect is held")?;
+    }
+    let good = results.iter().all(|released| released.outcome.is_good());
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn release_one(records: &Records, effect: &HeldEffect) -> Result<Released, Problem> {
+    let told = |outcome, message: String| Released { key: effect.key.clone(), outcome, message };
+    if !records.store.release_held(&effect.key).await.map_err(|failure| records.said(&failure))? {
+        return Ok(told(Outcome::Unknown, "it is no longer held".to_owned()));
+    }
+    let Some(repeat) = &effect.repeat else {
+        let message = "released; its event was too large to keep: the next delivery runs it (scripts/replay-dlq --yes, if it is a dead letter)";
+        return Ok(told(Outcome::Released, message.to_owned()));
+    };
+    let client = records.system.lambda();
+    let event = repeat.event.get().as_bytes();
+    let mut result = Err(String::new());
+    for _ in 0..ATTEMPTS {
+        // As a first run: an event that fails for good becomes a dead letter of the function's own.
+        result = invoke(&client, &repeat.function, event, Shape::Event, Purpose::Run).await;
+        if result.is_ok() {
+            break;
+        }
+    }
+    let Err(why) = result else {
+        let again = records.held().await?.into_iter().find(|held| held.key == effect.key);
+        return Ok(match again {
+            Some(held) => told(
+                Outcome::HeldAgain,
+                format!("{} ran, and it is held again: {}", repeat.function, held.reason.unwrap_or_default()),
+            ),
+            None => told(Outcome::Ran, format!("released; {} ran and succeeded", repeat.function)),
+        });
+    };
+    // The record no longer keeps the event once a run was begun.
+    Ok(match keep(records, &repeat.function, event, &why).await {
+        Ok(queue) => told(
+            Outcome::DeadLettered,
+            format!(
+                "released, but {why}; its event is in queue {queue}: replay it with scripts/replay-dlq --queue {queue} --yes"
+            ),
+        ),
+        Err(problem) => told(
+            Outcome::Failed,
+            format!("released, but {why}; keep its event ({problem}): {}", repeat.event.get()),
+        ),
+    })
+}
+
+/// Puts an event that could not be run into the function's on-failure queue, in the shape of a failed asynchronous invocation.
+async fn keep(records: &Records, function: &str, event: &[u8], why: &str) -> Result<String, Problem> {
+    let topology = records.system.topology()?;
+    let declared = topology.functions.get(function).and_then(|declared| declared.asynchronous.as_ref());
+    let declared = declared.ok_or_else(|| {
+        Problem::new(format!("{function} has no on-failure queue for asynchronous invocations"))
+    })?;
+    let queue = &declared.on_failure.queue;
+    let error = serde_json::json!({ "errorType": "released_effect_failed", "errorMessage": why }).to_string();
+    let given_up = GivenUp {
+        request_id: "",
+        function_arn: &format!(
+            "arn:aws:lambda:{}:{}:function:{function}",
+            tidegate_local::clients::REGION,
+            tidegate_local::clients::ACCOUNT
+        ),
+        condition: Condition::RetriesExhausted,
+        count: ATTEMPTS,
+        payload: event,
+        error: Some(error.as_bytes()),
+    };
+    let body = record(&given_up, Moment::from_millis(jiff::Timestamp::now().as_millisecond()))
+        .map_err(|error| Problem::new(error.to_string()))?;
+    let sqs = records.system.sqs();
+    let physical =
+        topology.queues.get(queue).map_or_else(|| queue.clone(), |declared| declared.physical_name(queue));
+    let refused = |error: String| records.system.explain(Problem::new(format!("queue {queue}: {error}")));
+    let url = sqs.get_queue_url().queue_name(physical).send().await;
+    let url = url.map_err(|error| refused(aws_sdk_sqs::error::DisplayErrorContext(error).to_string()))?;
+    let sent = sqs.send_message().set_queue_url(url.queue_url).message_body(body).send().await;
+    sent.map_err(|error| refused(aws_sdk_sqs::error::DisplayErrorContext(error).to_string()))?;
+    Ok(queue.clone())
+}

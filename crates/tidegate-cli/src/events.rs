@@ -1,0 +1,135 @@
+//! `tidegate events`: the events of a stream, as the event store has them.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use serde_json::Value;
+use tidegate::envelope::Envelope;
+use tidegate::failure::Failure;
+use tidegate::ids::Version;
+use tidegate::store::{DynamoDbEventStore, EventReader, RecordedCommit, RecordedEvent};
+use tidegate_local::topology::{KeyType, Topology};
+
+use crate::cli::EventsShow;
+use crate::connection::System;
+use crate::output;
+use crate::problem::Problem;
+
+/// Lines of an event's data that are shown to people.
+const DATA_LINES: usize = 24;
+
+/// Shows the events of one stream.
+///
+/// # Errors
+/// The system cannot be reached, or the stream has no events.
+pub(crate) async fn show(options: &EventsShow) -> Result<ExitCode, Problem> {
+    let system = System::open(&options.place).await?;
+    let table = match &options.table {
+        Some(table) => table.clone(),
+        None => table_of(&system.topology()?).ok_or_else(|| {
+            Problem::new("the topology has no event store (a table with a stream and the keys `stream` and `version`); name it with --table NAME")
+        })?,
+    };
+    let store = DynamoDbEventStore::new(system.dynamodb(), &table);
+    let commits = store
+        .read(&options.stream, Version::NONE)
+        .await
+        .map_err(|failure| said(&system, &table, &failure))?;
+    if commits.is_empty() {
+        return Err(Problem::new(format!("table {table} has no stream {}", options.stream)));
+    }
+    if options.json {
+        let envelopes: Result<Vec<Envelope>, Failure> =
+            events(&commits).map(|(commit, event)| commit.envelope(event)).collect();
+        output::json(&envelopes.map_err(|failure| said(&system, &table, &failure))?)?;
+    } else {
+        let blocks: Vec<String> = events(&commits).map(|(commit, event)| block(commit, event)).collect();
+        output::line(&blocks.join("\n"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn said(system: &System, table: &str, failure: &Failure) -> Problem {
+    system.explain(Problem::new(format!("table {table}: {}", failure.reason())))
+}
+
+/// The event store of a topology.
+fn table_of(topology: &Topology) -> Option<String> {
+    let found = topology.tables.iter().find(|(_, table)| {
+        let sort = table.sort_key.as_ref();
+        table.stream_view.is_some()
+            && (table.partition_key.name.as_str(), table.partition_key.kind) == ("stream", KeyType::S)
+            && sort.is_some_and(|key| (key.name.as_str(), key.kind) == ("version", KeyType::N))
+    });
+    found.map(|(name, _)| name.clone())
+}
+
+fn events(commits: &[RecordedCommit]) -> impl Iterator<Item = (&RecordedCommit, &RecordedEvent)> {
+    commits.iter().flat_map(|commit| commit.events.iter().map(move |event| (commit, event)))
+}
+
+/// One event for people.
+fn block(commit: &RecordedCommit, event: &RecordedEvent) -> String {
+    let mut text = format!("{}  {} v{}  {}\n", event.version, event.kind, event.data_version, event.time);
+    // Writing to a text does not fail.
+    let _ = writeln!(text, "   id           {}", event.id);
+    let _ = writeln!(text, "   cause        {} of {}", commit.cause.id, commit.cause.source);
+    let _ = writeln!(text, "   correlation  {}", commit.correlation_id);
+    let data = serde_json::from_str::<Value>(&event.data)
+        .and_then(|value| serde_json::to_string_pretty(&value))
+        .unwrap_or_else(|_| event.data.clone());
+    let lines: Vec<&str> = data.lines().collect();
+    for line in lines.iter().take(DATA_LINES) {
+        let _ = writeln!(text, "   {line}");
+    }
+    if lines.len() > DATA_LINES {
+        let _ = writeln!(text, "   … {} more lines; --json shows everything", lines.len() - DATA_LINES);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use tidegate::ids::Cause;
+
+    use super::*;
+
+    fn commit(data: &str) -> RecordedCommit {
+        RecordedCommit {
+            stream: "order#1".parse().unwrap(),
+            events: vec![RecordedEvent {
+                id: "e1".to_owned(),
+                version: Version::new(1),
+                kind: "OrderPlaced".to_owned(),
+                data_version: 1,
+                time: jiff::Timestamp::UNIX_EPOCH,
+                data: data.to_owned(),
+            }],
+            source: "shop.orders".to_owned(),
+            cause: Cause { source: "shop.import".to_owned(), id: "c1".to_owned() },
+            correlation_id: "k1".to_owned(),
+            traceparent: None,
+            arrived_at: None,
+            written_at: jiff::Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn long_data_is_cut_and_says_so() {
+        let numbers: Vec<u32> = (0..100).collect();
+        let long = commit(&serde_json::to_string(&numbers).unwrap());
+        let text = block(&long, &long.events[0]);
+        assert!(text.contains("… 78 more lines; --json"), "{text}");
+        let short = commit("[1]");
+        assert!(!block(&short, &short.events[0]).contains("more lines"));
+    }
+
+    #[test]
+    fn a_block_names_version_type_cause_and_correlation() {
+        let commit = commit("{}");
+        let text = block(&commit, &commit.events[0]);
+        for part in ["1  OrderPlaced v1  1970-01-01T00:00:00Z", "e1", "c1 of shop.import", "k1"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Invoking a function, and judging what it answered.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_lambda::error::DisplayErrorContext;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::InvocationType;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use tidegate::function::REPLAY;
+use tidegate_local::mapping::answer::{Reported, reported};
+
+/// How long a function may refuse because all its environments are busy.
+const THROTTLED_LIMIT: Duration = Duration::from_secs(60);
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// What the function reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// A batch: its answer must be a valid partial response without failures.
+    Batch,
+    /// One event: Lambda ignores the answer of an asynchronous invocation, but failures that are listed in it count.
+    Event,
+}
+
+/// How a function is told what it is invoked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A replay: what fails for good is reported instead of dead-lettered again.
+    Replay,
+    /// A first run, like a delivery of the source's own.
+    Run,
+}
+
+/// Invokes a function and waits for its answer. HTTP 200 alone is no success: the function may have failed, and so may single records.
+///
+/// # Errors
+/// Why it did not succeed, for people.
+pub(crate) async fn invoke(
+    client: &aws_sdk_lambda::Client,
+    function: &str,
+    event: &[u8],
+    shape: Shape,
+    purpose: Purpose,
+) -> Result<(), String> {
+    let mut call = client
+        .invoke()
+        .function_name(function)
+        .invocation_type(InvocationType::RequestResponse)
+        .payload(Blob::new(event));
+    if purpose == Purpose::Replay {
+        let mut custom = serde_json::Map::new();
+        custom.insert(REPLAY.to_owned(), Value::from("true"));
+        call = call.client_context(STANDARD.encode(json!({ "custom": custom }).to_string()));
+    }
+    let began = Instant::now();
+    let mut pause = FIRST_PAUSE;
+    let answer = loop {
+        match call.clone().send().await {
+            Ok(answer) => break answer,
+            Err(error) => match error.as_service_error() {
+                // It did not run.
+                Some(refused)
+                    if refused.is_too_many_requests_exception() && began.elapsed() < THROTTLED_LIMIT =>
+                {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                Some(refused) => {
+                    let message = refused.meta().message().map_or_else(|| refused.to_string(), str::to_owned);
+                    return Err(format!("{} refused the invocation: {message}", short_name(function)));
+                }
+                None => {
+                    return Err(format!(
+                        "{} could not be invoked: {}",
+                        short_name(function),
+                        DisplayErrorContext(&error)
+                    ));
+                }
+            },
+        }
+    };
+    let payload = answer.payload().map_or(&[][..], AsRef::as_ref);
+    judge(answer.status_code(), answer.function_error(), payload, shape)
+}
+
+/// The name in a function's ARN, without version or alias.
+pub(crate) fn short_name(function: &str) -> &str {
+    let rest = function.split_once(":function:").map_or(function, |(_, rest)| rest);
+    rest.split(':').next().unwrap_or(rest)
+}
+
+fn judge(status: i32, function_error: Option<&str>, payload: &[u8], shape: Shape) -> Result<(), String> {
+    if status != 200 {
+        return Err(format!("the invocation was answered with HTTP {status}"));
+    }
+    if let Some(kind) = function_error {
+        return Err(format!(
+            "the function failed: {}",
+            described(payload).unwrap_or_else(|| kind.to_owned())
+        ));
+    }
+    match (reported(payload), shape) {
+        (Reported::Nothing, _) | (Reported::Invalid(_), Shape::Event) => Ok(()),
+        (Reported::Items(items), _) => Err(format!(
+            "the function could not apply {} (its log says why)",
+            match items.as_slice() {
+                [one] => format!("record {one}"),
+                many => format!("{} records", many.len()),
+            }
+        )),
+        (Reported::Invalid(why), Shape::Batch) => Err(format!("the function's answer says nothing: {why}")),
+    }
+}
+
+/// Lambda's error object in words.
+fn described(payload: &[u8]) -> Option<String> {
+    let error: Value = serde_json::from_slice(payload).ok()?;
+    let message = error.get("errorMessage").and_then(Value::as_str)?;
+    Some(match error.get("errorType").and_then(Value::as_str) {
+        Some(kind) => format!("{kind}: {message}"),
+        None => message.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn http_200_alone_is_no_success() {
+        let failed = judge(
+            200,
+            Some("Unhandled"),
+            br#"{"errorType":"transient.x","errorMessage":"down"}"#,
+            Shape::Event,
+        );
+        assert_eq!(failed, Err("the function failed: transient.x: down".to_owned()));
+        let partial = judge(200, None, br#"{"batchItemFailures":[{"itemIdentifier":"42"}]}"#, Shape::Batch);
+        assert_eq!(partial, Err("the function could not apply record 42 (its log says why)".to_owned()));
+        assert!(judge(200, None, br#"{"batchItemFailures":[{"itemIdentifier":""}]}"#, Shape::Batch).is_err());
+        assert!(judge(202, None, b"", Shape::Event).is_err());
+    }
+
+    #[test]
+    fn every_form_of_success_is_one() {
+        for answer in ["", "null", "{}", "[]", r#"{"batchItemFailures":[]}"#, r#"{"batchItemFailures":null}"#]
+        {
+            assert_eq!(judge(200, None, answer.as_bytes(), Shape::Batch), Ok(()), "{answer}");
+        }
+        assert_eq!(judge(200, None, br#""done""#, Shape::Event), Ok(()));
+        assert!(judge(200, None, br#""done""#, Shape::Batch).is_err());
+    }
+
+    #[test]
+    fn functions_are_named_by_name_or_arn() {
+        for given in [
+            "f",
+            "arn:aws:lambda:us-east-1:000000000000:function:f",
+            "arn:aws:lambda:us-east-1:0:function:f:live",
+        ] {
+            assert_eq!(short_name(given), "f");
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! `tidegate local up --detach`: the command starts itself again in the background.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tidegate_local::engine_file::EngineFile;
+use tokio::signal::ctrl_c;
+
+use super::up::new_state_dir;
+use crate::cli::Up;
+use crate::problem::Problem;
+
+/// How often the background process is looked after while it starts.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Starts the local system in the background, and waits until it is ready or has failed.
+///
+/// # Errors
+/// One is running already, or the new one did not start.
+pub(crate) async fn up(options: &Up) -> Result<ExitCode, Problem> {
+    let state = new_state_dir(options);
+    if let Ok(running) = EngineFile::read(&state) {
+        return Err(Problem::new(format!(
+            "a local system is running already (process {}, state in {}): end it with `tidegate local down`",
+            running.pid,
+            state.display()
+        )));
+    }
+    let logs = state.join("logs");
+    let log = logs.join("engine.log");
+    let unusable = |error: io::Error| Problem::new(format!("{} cannot be used: {error}", log.display()));
+    fs::create_dir_all(&logs).map_err(unusable)?;
+    let written = File::create(&log).map_err(unusable)?;
+    let mut read = File::open(&log).map_err(unusable)?;
+    let errors = written.try_clone().map_err(unusable)?;
+    let mut child = command(options, &state)?
+        .stdin(Stdio::null())
+        .stdout(written)
+        .stderr(errors)
+        .spawn()
+        .map_err(|error| Problem::new(format!("the background process does not start: {error}")))?;
+    let interrupt = ctrl_c();
+    tokio::pin!(interrupt);
+    loop {
+        // Asked before the output is read: what an ended process said is then there.
+        let ended = child.try_wait().map_err(unusable)?;
+        show(&mut read).map_err(unusable)?;
+        if ended.is_some() {
+            return Err(Problem::new(format!(
+                "the local system did not start; {} has what it said",
+                log.display()
+            )));
+        }
+        if EngineFile::read(&state).is_ok_and(|engine| is(&child, engine.pid)) {
+            // What it says once it is ready follows its file closely.
+            tokio::time::sleep(LOOK).await;
+            show(&mut read).map_err(unusable)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        tokio::select! {
+            _ = &mut interrupt => {
+                if let Ok(pid) = i32::try_from(child.id()) {
+                    let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+                }
+                let _ = child.wait();
+                return Err(Problem::new("ended before the local system was ready"));
+            }
+            () = tokio::time::sleep(LOOK) => {}
+        }
+    }
+}
+
+fn is(child: &Child, pid: i32) -> bool {
+    u32::try_from(pid).is_ok_and(|pid| pid == child.id())
+}
+
+fn command(options: &Up, state: &Path) -> Result<Command, Problem> {
+    let own = std::env::current_exe()
+        .map_err(|error| Problem::new(format!("the command does not find itself: {error}")))?;
+    let mut command = Command::new(own);
+    command.args(["local", "up", "--own-session", "--state-dir"]).arg(state);
+    command.arg("--topology").arg(&options.topology);
+    command.arg("--time-scale").arg(options.time_scale.to_string());
+    if options.no_build {
+        command.arg("--no-build");
+    }
+    if let Some(directory) = &options.bin_dir {
+        command.arg("--bin-dir").arg(directory);
+    }
+    Ok(command)
+}
+
+/// Passes on what was written to the log since the last time.
+fn show(log: &mut File) -> io::Result<()> {
+    let mut text = Vec::new();
+    log.read_to_end(&mut text)?;
+    // A closed standard error is no reason to end what starts.
+    let _ = io::stderr().lock().write_all(&text);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::Arguments;
+
+    #[test]
+    fn the_background_process_is_started_with_the_same_options() {
+        let options = Up {
+            detach: true,
+            topology: "t.tfvars".into(),
+            no_build: false,
+            bin_dir: Some("bin".into()),
+            time_scale: 2.5,
+            own_session: false,
+            state: crate::cli::StateDir { state_dir: None },
+        };
+        let command = command(&options, Path::new("s")).unwrap();
+        let line: Vec<_> = command.get_args().map(|part| part.to_string_lossy().into_owned()).collect();
+        assert_eq!(
+            line.join(" "),
+            "local up --own-session --state-dir s --topology t.tfvars --time-scale 2.5 --bin-dir bin"
+        );
+        Arguments::try_parse_from(["tidegate".to_owned()].into_iter().chain(line)).unwrap();
+    }
+}

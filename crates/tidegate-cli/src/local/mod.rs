@@ -1,0 +1,65 @@
+//! `tidegate local`: the local system.
+
+mod detach;
+mod status;
+mod up;
+mod wait;
+
+use std::process::ExitCode;
+
+use tidegate_local::client::{ClientError, EngineClient};
+use tidegate_local::engine_file::{EngineFile, EngineFileError};
+
+use crate::cli::{LocalCommand, StateDir};
+use crate::connection::state_dir;
+use crate::output;
+use crate::problem::Problem;
+
+/// Runs one of the commands.
+///
+/// # Errors
+/// There is no local system, or it does not answer or start.
+pub(crate) async fn run(command: LocalCommand) -> Result<ExitCode, Problem> {
+    match command {
+        LocalCommand::Up(options) if options.detach => detach::up(&options).await,
+        LocalCommand::Up(options) => up::up(&options).await,
+        LocalCommand::Status(options) => {
+            let status = client(&options.state)?.status().await.map_err(said)?;
+            if options.json { output::json(&status) } else { output::line(&status::screen(&status)) }?;
+            Ok(ExitCode::SUCCESS)
+        }
+        LocalCommand::Wait(options) => wait::wait(&client(&options.state)?, options.timeout).await,
+        LocalCommand::Down(state) => down(&state).await,
+    }
+}
+
+fn client(state: &StateDir) -> Result<EngineClient, Problem> {
+    EngineClient::from_state_dir(&state_dir(state)).map_err(said)
+}
+
+fn said(error: ClientError) -> Problem {
+    Problem::new(error.to_string())
+}
+
+async fn down(state: &StateDir) -> Result<ExitCode, Problem> {
+    let directory = state_dir(state);
+    match EngineClient::from_state_dir(&directory) {
+        Ok(client) => {
+            client.shutdown().await.map_err(said)?;
+            output::line("the local system has ended")?;
+        }
+        Err(ClientError::Engine(EngineFileError::NotRunning(_))) => {
+            output::line("no local system is running")?
+        }
+        Err(ClientError::Engine(EngineFileError::Stale { pid, .. })) => {
+            EngineFile::remove(&directory).map_err(|error| {
+                Problem::new(format!("{} cannot be removed: {error}", EngineFile::path(&directory).display()))
+            })?;
+            output::line(&format!(
+                "no local system is running (process {pid} has ended without cleaning up; its file is removed)"
+            ))?;
+        }
+        Err(error) => return Err(said(error)),
+    }
+    Ok(ExitCode::SUCCESS)
+}

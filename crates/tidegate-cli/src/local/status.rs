@@ -1,0 +1,161 @@
+//! The status of the local system on one screen.
+
+use comfy_table::Table;
+use serde_json::Value;
+
+use crate::table::{right, table};
+
+/// Metrics of a function that are shown.
+const METRICS: [&str; 4] = ["Applied", "Duplicate", "Failed", "DeadLettered"];
+
+/// The screen.
+pub(crate) fn screen(status: &Value) -> String {
+    let mut parts = vec![head(status), mappings(status)];
+    parts.extend(asynchronous(status));
+    parts.push(functions(status));
+    parts.push(dead_letters(status));
+    parts.join("\n\n")
+}
+
+fn head(status: &Value) -> String {
+    let (emulator, engine) = (&status["emulator"], &status["engine"]);
+    let state = if status["idle"] == Value::Bool(true) {
+        "idle".to_owned()
+    } else {
+        format!("busy: {} in flight, {} waiting", count(&status["in_flight"]), count(&status["lag"]))
+    };
+    let cpu = emulator["cpu_seconds"]
+        .as_f64()
+        .map_or_else(|| "not started here".to_owned(), |cpu| format!("{cpu:.1} s CPU"));
+    format!(
+        "{state}\nemulator  {} at {} ({cpu})\nengine    up {:.0} s, {:.1} s CPU, {} MB",
+        text(&emulator["name"]),
+        text(&emulator["endpoint"]),
+        float(&engine["uptime_seconds"]),
+        float(&engine["cpu_seconds"]),
+        megabytes(&engine["rss_bytes"]),
+    )
+}
+
+fn mappings(status: &Value) -> String {
+    let mut shown = table(["mapping", "lag", "in flight", "delivered", "retries", "discarded"]);
+    for mapping in list(&status["mappings"]) {
+        let mut row = vec![comfy_table::Cell::new(text(&mapping["name"]))];
+        row.extend(
+            ["lag", "in_flight", "records_delivered", "retries", "discarded"]
+                .map(|field| right(count(&mapping[field]))),
+        );
+        shown.add_row(row);
+    }
+    with_errors(&shown, list(&status["mappings"]), "name")
+}
+
+fn asynchronous(status: &Value) -> Option<String> {
+    list(&status["asynchronous"]).next()?;
+    let mut shown = table(["events for", "waiting", "in flight", "delivered", "retries", "failed"]);
+    for queue in list(&status["asynchronous"]) {
+        let mut row = vec![comfy_table::Cell::new(text(&queue["function"]))];
+        row.extend(
+            ["waiting", "in_flight", "delivered", "retries", "failed"]
+                .map(|field| right(count(&queue[field]))),
+        );
+        shown.add_row(row);
+    }
+    Some(with_errors(&shown, list(&status["asynchronous"]), "function"))
+}
+
+fn with_errors<'a>(shown: &Table, rows: impl Iterator<Item = &'a Value>, name: &str) -> String {
+    let mut lines = vec![shown.to_string()];
+    lines.extend(
+        rows.filter_map(|row| Some(format!("! {}: {}", text(&row[name]), row["last_error"].as_str()?))),
+    );
+    lines.join("\n")
+}
+
+fn functions(status: &Value) -> String {
+    let mut shown =
+        table(["function", "env", "calls", "err", "applied", "dup", "failed", "dead", "CPU s", "peak MB"]);
+    for (name, function) in status["functions"].as_object().into_iter().flatten() {
+        let mut row = vec![comfy_table::Cell::new(name)];
+        row.extend(["environments", "invocations", "errors"].map(|field| right(count(&function[field]))));
+        row.extend(METRICS.map(|metric| {
+            right(format!("{:.0}", float(function["metrics"].get(metric).unwrap_or(&Value::Null))))
+        }));
+        row.push(right(format!("{:.1}", float(&function["cpu_seconds"]))));
+        row.push(right(megabytes(&function["peak_rss_bytes"])));
+        shown.add_row(row);
+    }
+    shown.to_string()
+}
+
+fn dead_letters(status: &Value) -> String {
+    let queues: Vec<String> = status["dead_letters"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(queue, _)| *queue != "total")
+        .map(|(queue, number)| format!("{queue} {}", count(number)))
+        .collect();
+    format!(
+        "dead letters: {}",
+        if queues.is_empty() { "no queue for them".to_owned() } else { queues.join(", ") }
+    )
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("?")
+}
+
+fn count(value: &Value) -> u64 {
+    value.as_u64().unwrap_or(0)
+}
+
+fn float(value: &Value) -> f64 {
+    value.as_f64().unwrap_or(0.0)
+}
+
+fn megabytes(value: &Value) -> String {
+    format!("{:.1}", float(value) / (1024.0 * 1024.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn everything_is_on_the_screen_within_eighty_columns() {
+        let status = json!({
+            "idle": false, "in_flight": 2, "lag": 1234,
+            "emulator": {"name": "ministack", "endpoint": "http://127.0.0.1:45678", "cpu_seconds": 12.34},
+            "engine": {"cpu_seconds": 1.0, "rss_bytes": 20_971_520, "uptime_seconds": 61.2},
+            "mappings": [{"name": "event-store → order-projection", "lag": 1234, "in_flight": 2, "records_delivered": 98765, "retries": 4, "discarded": 5, "last_error": "boom"}],
+            "asynchronous": [{"function": "notification", "waiting": 6, "in_flight": 0, "delivered": 7, "retries": 8, "failed": 9}],
+            "functions": {"order-projection": {"environments": 4, "invocations": 98765, "errors": 1, "cpu_seconds": 3.21, "peak_rss_bytes": 12_582_912, "metrics": {"Applied": 98765.0, "Duplicate": 12.0}}},
+            "dead_letters": {"dead-letters": 3, "async-failures": 0, "total": 3}
+        });
+        let screen = screen(&status);
+        for part in [
+            "busy: 2 in flight, 1234 waiting",
+            "ministack",
+            "12.3 s CPU",
+            "98765",
+            "! event-store → order-projection: boom",
+            "notification",
+            "12.0",
+            "3.2",
+            "dead-letters 3",
+            "async-failures 0",
+        ] {
+            assert!(screen.contains(part), "{part} is missing in\n{screen}");
+        }
+        assert!(!screen.contains("total"), "{screen}");
+        let widest = screen.lines().map(|line| line.trim_end().chars().count()).max();
+        assert!(widest <= Some(80), "{widest:?}\n{screen}");
+    }
+}

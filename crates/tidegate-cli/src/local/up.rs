@@ -1,0 +1,104 @@
+//! `tidegate local up` in the foreground.
+
+use std::env;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use tidegate_local::emulator::Backend;
+use tidegate_local::engine::{Engine, Options};
+use tidegate_local::topology;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::Up;
+use crate::connection::STATE;
+use crate::output;
+use crate::problem::Problem;
+
+/// Runs the local system until it is ended.
+///
+/// # Errors
+/// Why it does not start.
+pub(crate) async fn up(options: &Up) -> Result<ExitCode, Problem> {
+    if options.own_session {
+        // A process that leads a group has a session of its own already.
+        let _ = nix::unistd::setsid();
+    }
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).init();
+    let engine_options = engine_options(options)?;
+    let interrupted = |error: io::Error| Problem::new(format!("signals cannot be listened to: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(interrupted)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(interrupted)?;
+    let engine = tokio::select! {
+        started = Engine::start(engine_options) => started.map_err(|error| Problem::new(error.to_string()))?,
+        _ = terminate.recv() => return Err(Problem::new("ended before it was ready")),
+        _ = interrupt.recv() => return Err(Problem::new("ended before it was ready")),
+    };
+    let told = tell(&engine);
+    let waited = if told.is_ok() { engine.wait_for_shutdown().await } else { Ok(()) };
+    engine.shutdown().await;
+    told?;
+    waited.map_err(interrupted)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The state directory that a new system gets.
+pub(super) fn new_state_dir(options: &Up) -> PathBuf {
+    options.state.state_dir.clone().unwrap_or_else(|| PathBuf::from(STATE))
+}
+
+fn engine_options(options: &Up) -> Result<Options, Problem> {
+    let backend = Backend::from_environment().map_err(|error| Problem::new(error.to_string()))?;
+    let mut engine = Options::new(options.topology.clone(), backend, new_state_dir(options));
+    engine.bin_dir = match &options.bin_dir {
+        Some(directory) => Some(directory.clone()),
+        None if options.no_build => Some(built(&options.topology)?),
+        None => None,
+    };
+    engine.time_scale = options.time_scale;
+    Ok(engine)
+}
+
+/// Where cargo left the binaries of the workspace around the topology file.
+fn built(topology: &Path) -> Result<PathBuf, Problem> {
+    if let Some(target) = env::var_os("CARGO_TARGET_DIR").filter(|target| !target.is_empty()) {
+        return Ok(PathBuf::from(target).join("local"));
+    }
+    let unreadable =
+        |error: io::Error| Problem::new(format!("{} cannot be found: {error}", topology.display()));
+    let file = topology.canonicalize().map_err(unreadable)?;
+    let workspace = file.ancestors().find(|directory| directory.join("Cargo.lock").is_file());
+    let workspace = workspace.ok_or_else(|| {
+        Problem::new(format!(
+            "there is no cargo workspace around {}; name the binaries with --bin-dir DIR",
+            topology.display()
+        ))
+    })?;
+    Ok(workspace.join("target/local"))
+}
+
+/// What runs where.
+fn tell(engine: &Engine) -> Result<(), Problem> {
+    let file = engine.file();
+    let mut lines = vec![
+        format!("the local system is ready (process {})", file.pid),
+        format!("  {:<12}{}", "emulator", format_args!("{} at {}", file.backend, file.endpoint)),
+        format!("  {:<12}{}", "control", file.control),
+        format!("  {:<12}{}", "topology", file.topology.display()),
+    ];
+    if let Ok(declared) = topology::load(&file.topology) {
+        for (function, name, source) in declared.sources() {
+            let from = source.stream.as_deref().or(source.table.as_deref()).or(source.queue.as_deref());
+            lines.push(format!("  {:<12}{} → {function}", "mapping", from.unwrap_or(name)));
+        }
+        for (rule, function) in declared.function_rules() {
+            lines.push(format!("  {:<12}{rule} → {function}", "rule"));
+        }
+    }
+    lines.push(
+        "`tidegate local status` shows how it stands, `tidegate local down` or Ctrl-C ends it".to_owned(),
+    );
+    output::line(&lines.join("\n"))
+}

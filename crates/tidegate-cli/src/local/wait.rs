@@ -1,0 +1,120 @@
+//! `tidegate local wait`.
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tidegate_local::client::EngineClient;
+
+use super::said;
+use crate::output;
+use crate::problem::Problem;
+
+/// How often the engine is asked.
+const ASK: Duration = Duration::from_millis(100);
+
+/// How long it must stay idle: the engine cannot know of what was sent since its last polls, and polls an idle source every 100 ms at the latest.
+const QUIET: Duration = Duration::from_millis(500);
+
+/// Waits until the engine says that it is idle.
+///
+/// # Errors
+/// It does not answer, or is still busy after `timeout` seconds.
+pub(crate) async fn wait(client: &EngineClient, timeout: Option<u64>) -> Result<ExitCode, Problem> {
+    let began = Instant::now();
+    let terminal = io::stderr().is_terminal();
+    let mut quiet_since: Option<Instant> = None;
+    loop {
+        let asked = Instant::now();
+        let status = client.status().await.map_err(said)?;
+        if status.get("idle").and_then(Value::as_bool) == Some(true) {
+            quiet_since.get_or_insert(asked);
+        } else {
+            quiet_since = None;
+        }
+        let idle = quiet_since.is_some_and(|since| asked.duration_since(since) >= QUIET);
+        if terminal {
+            let end = if idle { "\n" } else { "" };
+            let _ = write!(io::stderr().lock(), "\r\x1b[K{}{end}", progress(&status, began.elapsed()));
+        }
+        if idle {
+            return Ok(ExitCode::SUCCESS);
+        }
+        if let Some(timeout) = timeout
+            && began.elapsed() >= Duration::from_secs(timeout)
+        {
+            if terminal {
+                output::note("");
+            }
+            return Err(Problem::new(format!("still busy after {timeout} s: {}", busy(&status))));
+        }
+        tokio::time::sleep(ASK).await;
+    }
+}
+
+fn number(value: &Value, field: &str) -> u64 {
+    value.get(field).and_then(Value::as_u64).unwrap_or(0)
+}
+
+fn list<'a>(status: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> {
+    status.get(field).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn progress(status: &Value, elapsed: Duration) -> String {
+    format!(
+        "{} in flight, {} waiting, {} s",
+        number(status, "in_flight"),
+        number(status, "lag"),
+        elapsed.as_secs()
+    )
+}
+
+/// What is not idle.
+fn busy(status: &Value) -> String {
+    let named =
+        |value: &Value, field: &str| value.get(field).and_then(Value::as_str).unwrap_or("?").to_owned();
+    let one = |name: String, waiting: u64, value: &Value| {
+        let in_flight = number(value, "in_flight");
+        let never = value.get("idle_since").is_none_or(Value::is_null);
+        let error =
+            value.get("last_error").and_then(Value::as_str).map(|error| format!(", last error: {error}"));
+        (waiting + in_flight > 0 || never).then(|| {
+            format!("{name} ({in_flight} in flight, {waiting} waiting{})", error.unwrap_or_default())
+        })
+    };
+    let mappings =
+        list(status, "mappings").map(|mapping| one(named(mapping, "name"), number(mapping, "lag"), mapping));
+    let asynchronous = list(status, "asynchronous").map(|queue| {
+        one(format!("events for {}", named(queue, "function")), number(queue, "waiting"), queue)
+    });
+    let parts: Vec<String> = mappings.chain(asynchronous).flatten().collect();
+    match (parts.is_empty(), number(status, "in_flight")) {
+        (false, _) => parts.join("; "),
+        (true, 0) => "a source was not yet found empty since the last thing that was done".to_owned(),
+        (true, count) => format!("{count} in flight"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_busy_is_named_and_what_is_idle_is_not() {
+        let status = json!({
+            "in_flight": 1,
+            "mappings": [
+                {"name": "orders → order-processor", "lag": 3, "in_flight": 1, "idle_since": null, "last_error": "boom"},
+                {"name": "event-store → order-projection", "lag": 0, "in_flight": 0, "idle_since": 7}
+            ],
+            "asynchronous": [{"function": "notification", "waiting": 2, "in_flight": 0, "idle_since": null}]
+        });
+        assert_eq!(
+            busy(&status),
+            "orders → order-processor (1 in flight, 3 waiting, last error: boom); events for notification (0 in flight, 2 waiting)"
+        );
+    }
+}

@@ -1,0 +1,37 @@
+use std::fmt;
+
+/// Why a command could not do its work: one line for the person at the terminal.
+#[derive(Debug)]
+pub(crate) enum Problem {
+    /// What is wrong, where, and what to do.
+    Said(String),
+    /// The command was given something that makes no sense; exit code 2.
+    Misuse(String),
+    /// Nobody reads the output any more: a quiet end.
+    OutputClosed,
+}
+
+impl Problem {
+    /// A problem in these words. Line ends become blanks.
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Problem::Said(one_line(&text.into()))
+    }
+
+    /// A misuse in these words.
+    pub(crate) fn misuse(text: impl Into<String>) -> Self {
+        Problem::Misuse(one_line(&text.into()))
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Problem::Said(text) | Problem::Misuse(text) => f.write_str(text),
+            Problem::OutputClosed => f.write_str("the output was closed"),
+        }
+    }
+}

@@ -1,0 +1,17 @@
+use comfy_table::{Cell, CellAlignment, LineStyle, Table, presets};
+
+/// A table with one line under its header: narrow enough for 80 columns.
+pub(crate) fn table(header: impl IntoIterator<Item = impl ToString>) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING.header_separator(LineStyle::none().fill('─').junction('─')));
+    table.set_header(header.into_iter().map(Cell::new).collect::<Vec<_>>());
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 1));
+    }
+    table
+}
+
+/// A number's cell.
+pub(crate) fn right(number: impl ToString) -> Cell {
+    Cell::new(number).set_alignment(CellAlignment::Right)
+}

@@ -1,0 +1,140 @@
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::json;
+use tidegate::ids::Version;
+use tidegate::store::{DynamoDbEventStore, EventReader as _};
+
+use crate::command::{json, said, stderr, stdout};
+use crate::emulator::System;
+use crate::functions::Answer;
+
+const ERROR: Answer = Answer(200, true, r#"{"errorType":"transient.ses","errorMessage":"down"}"#);
+
+async fn hold(system: &System, key: &str, repeat: Option<&str>) {
+    let text = |value: &str| AttributeValue::S(value.to_owned());
+    let mut item = HashMap::from([
+        ("key".to_owned(), text(key)),
+        ("status".to_owned(), text("held")),
+        ("owner".to_owned(), text("o")),
+        ("lease_until".to_owned(), AttributeValue::N("1767225600000".to_owned())),
+        ("payload_hash".to_owned(), text("h")),
+        ("reason".to_owned(), text("its run ended without an answer")),
+    ]);
+    if let Some(repeat) = repeat {
+        item.insert("repeat".to_owned(), text(repeat));
+    }
+    system.clients.dynamodb.put_item().table_name("idempotency").set_item(Some(item)).send().await.unwrap();
+}
+
+async fn status(system: &System, key: &str) -> String {
+    let get = system
+        .clients
+        .dynamodb
+        .get_item()
+        .table_name("idempotency")
+        .key("key", AttributeValue::S(key.to_owned()));
+    get.send().await.unwrap().item.unwrap()["status"].as_s().unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_released_effect_runs_again_at_once_and_what_fails_becomes_a_dead_letter() {
+    let Some(system) = System::start().await else { return };
+    assert_eq!(json(&system.tidegate(&["effects", "ls", "--json"]).await), json!([]));
+    let repeat = r#"{"function":"notification","event":{"id":"e1"}}"#;
+    for key in ["mail#1", "mail#2", "mail#4"] {
+        hold(&system, key, Some(repeat)).await;
+    }
+    hold(&system, "mail#3", None).await;
+    let listed = json(&system.tidegate(&["effects", "ls", "--json"]).await);
+    assert_eq!(listed.as_array().unwrap().len(), 4);
+    assert!(stdout(&system.tidegate(&["effects", "ls"]).await).contains("mail#2"));
+
+    let output = system.tidegate(&["effects", "release", "mail#1", "mail#9"]).await;
+    assert_eq!(output.status.code(), Some(1), "an unknown key");
+    let text = stdout(&output);
+    assert!(text.contains("mail#1: released; notification ran and succeeded"), "{text}{}", stderr(&output));
+    assert!(text.contains("mail#9: no effect of this key is held"), "{text}");
+    let seen = system.functions.seen();
+    assert_eq!((seen.len(), &seen[0].event, &seen[0].context), (1, &json!({"id": "e1"}), &None));
+    assert_eq!(
+        (status(&system, "mail#1").await, status(&system, "mail#2").await),
+        ("released".to_owned(), "held".to_owned())
+    );
+
+    system.functions.will(&[ERROR, ERROR, ERROR]);
+    let output = system.tidegate(&["effects", "release", "mail#2"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout(&output).contains("in queue async-failures"), "{}{}", stdout(&output), stderr(&output));
+    let letters = json(&system.tidegate(&["dlq", "--json"]).await);
+    assert_eq!(
+        (letters[0]["kind"].as_str(), letters[0]["payload"].as_str()),
+        (Some("async"), Some(r#"{"id":"e1"}"#))
+    );
+    let replayed = system.tidegate(&["dlq", "--yes"]).await;
+    assert!(replayed.status.success(), "{}", stdout(&replayed));
+
+    let output = system.tidegate(&["effects", "release", "--all", "--json"]).await;
+    assert!(output.status.success(), "{}", stderr(&output));
+    let outcomes: Vec<_> = json(&output)
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["key"].clone(), one["outcome"].clone()))
+        .collect();
+    assert_eq!(outcomes, [(json!("mail#3"), json!("released")), (json!("mail#4"), json!("ran"))]);
+    assert_eq!(json(&system.tidegate(&["effects", "ls", "--json"]).await), json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_streams_events_are_shown_in_order_and_an_unknown_stream_is_said() {
+    let Some(system) = System::start().await else { return };
+    for version in [2, 1] {
+        let text = |value: &str| AttributeValue::S(value.to_owned());
+        let event = HashMap::from([
+            ("id".to_owned(), text(&format!("e{version}"))),
+            ("type".to_owned(), text("OrderPlaced")),
+            ("dataversion".to_owned(), AttributeValue::N("1".to_owned())),
+            ("data".to_owned(), text(r#"{"lines":[]}"#)),
+            ("time".to_owned(), text("2010-12-01T08:26:00Z")),
+        ]);
+        let cause =
+            HashMap::from([("source".to_owned(), text("shop.import")), ("id".to_owned(), text("c1"))]);
+        let item = HashMap::from([
+            ("stream".to_owned(), text("order#1")),
+            ("version".to_owned(), AttributeValue::N(version.to_string())),
+            ("attempt".to_owned(), text("a")),
+            ("source".to_owned(), text("shop.orders")),
+            ("events".to_owned(), AttributeValue::L(vec![AttributeValue::M(event)])),
+            ("cause".to_owned(), AttributeValue::M(cause)),
+            ("correlation".to_owned(), text("k1")),
+            ("written_at".to_owned(), text("2026-01-01T00:00:00Z")),
+        ]);
+        system
+            .clients
+            .dynamodb
+            .put_item()
+            .table_name("event-store")
+            .set_item(Some(item))
+            .send()
+            .await
+            .unwrap();
+    }
+    let store = DynamoDbEventStore::new(system.clients.dynamodb.clone(), "event-store");
+    assert_eq!(
+        store.read(&"order#1".parse().unwrap(), Version::NONE).await.unwrap().len(),
+        2,
+        "the items are commits"
+    );
+    let shown = json(&system.tidegate(&["events", "show", "order#1", "--json"]).await);
+    let shown: Vec<_> = shown
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| (event["sequence"].clone(), event["id"].clone()))
+        .collect();
+    assert_eq!(shown, [(json!(1), json!("e1")), (json!(2), json!("e2"))]);
+    let text = stdout(&system.tidegate(&["events", "show", "order#1"]).await);
+    assert!(text.contains("2  OrderPlaced v1") && text.contains("\"lines\": []"), "{text}");
+    assert!(said(&system.tidegate(&["events", "show", "order#2"]).await, 1).contains("no stream order#2"));
+}

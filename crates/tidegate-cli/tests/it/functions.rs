@@ -1,0 +1,96 @@
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+/// One invocation as it arrived.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) function: String,
+    pub(crate) event: Value,
+    pub(crate) context: Option<Value>,
+}
+
+/// What the function answers: HTTP status, function error or not, payload.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer(pub(crate) u16, pub(crate) bool, pub(crate) &'static str);
+
+pub(crate) const SUCCESS: Answer = Answer(200, false, r#"{"batchItemFailures":[]}"#);
+
+/// Lambda's Invoke API with scripted answers; without one, the function succeeds.
+#[derive(Clone)]
+pub(crate) struct Functions {
+    pub(crate) url: String,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    answers: Arc<Mutex<VecDeque<Answer>>>,
+}
+
+impl Functions {
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let functions = Functions {
+            url: format!("http://{}", listener.local_addr().unwrap()),
+            seen: Arc::default(),
+            answers: Arc::default(),
+        };
+        let serving = functions.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let functions = serving.clone();
+                let service = service_fn(move |request| {
+                    let functions = functions.clone();
+                    async move { Ok::<_, Infallible>(functions.answer(request).await) }
+                });
+                tokio::spawn(
+                    hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service),
+                );
+            }
+        });
+        functions
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let path = request.uri().path().replace("%3A", ":").replace("%24", "$");
+        let name =
+            path.strip_prefix("/2015-03-31/functions/").and_then(|rest| rest.strip_suffix("/invocations"));
+        let name = name.unwrap_or_else(|| panic!("not an invocation: {path}")).to_owned();
+        assert_eq!(request.headers()["x-amz-invocation-type"], "RequestResponse");
+        let context = request.headers().get("x-amz-client-context");
+        let context = context.map(|value| serde_json::from_slice(&STANDARD.decode(value).unwrap()).unwrap());
+        let body = request.into_body().collect().await.unwrap().to_bytes();
+        self.seen.lock().unwrap().push(Seen {
+            function: name,
+            event: serde_json::from_slice(&body).unwrap(),
+            context,
+        });
+        let Answer(status, error, payload) = self.answers.lock().unwrap().pop_front().unwrap_or(SUCCESS);
+        let mut response = Response::builder().status(status);
+        if error {
+            response = response.header("x-amz-function-error", "Unhandled");
+        }
+        if status == 429 {
+            response = response.header("x-amzn-errortype", "TooManyRequestsException");
+        }
+        response.body(Full::new(Bytes::from_static(payload.as_bytes()))).unwrap()
+    }
+
+    /// The next invocations are answered like this.
+    pub(crate) fn will(&self, answers: &[Answer]) {
+        self.answers.lock().unwrap().extend(answers.iter().cloned());
+    }
+
+    /// The invocations since the last time.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        std::mem::take(&mut *self.seen.lock().unwrap())
+    }
+}

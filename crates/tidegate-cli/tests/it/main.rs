@@ -1,0 +1,11 @@
+//! The command as a person runs it, against a real emulator and functions whose answers are scripted.
+
+// Clippy exempts test functions, not the functions they share.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
+
+mod command;
+mod dead_letters;
+mod effects;
+mod emulator;
+mod functions;
+mod misuse;

@@ -1,0 +1,77 @@
+use std::time::{Duration, Instant};
+
+use crate::command::{said, stdout, tidegate};
+
+#[tokio::test]
+async fn misuse_exits_with_2_and_one_line() {
+    let empty = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["frobnicate"][..],
+        &[],
+        &["local"],
+        &["events", "show"],
+        &["events", "show", "x"],
+        &["dlq", "--limit", "3"],
+    ] {
+        said(&tidegate(arguments, empty.path(), &[]).await, 2);
+    }
+}
+
+#[tokio::test]
+async fn help_is_no_misuse_and_says_what_listing_does() {
+    let empty = tempfile::tempdir().unwrap();
+    let output = tidegate(&["dlq", "--help"], empty.path(), &[]).await;
+    assert!(output.status.success() && stdout(&output).contains("raises its receive count"));
+}
+
+#[tokio::test]
+async fn without_a_system_every_command_says_how_to_start_one_and_down_is_content() {
+    let empty = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["local", "status"][..],
+        &["local", "wait"],
+        &["events", "show", "order#1"],
+        &["effects", "ls"],
+        &["dlq"],
+    ] {
+        let text = said(&tidegate(arguments, empty.path(), &[]).await, 1);
+        assert!(text.contains("tidegate local up"), "{text}");
+    }
+    let down = tidegate(&["local", "down"], empty.path(), &[]).await;
+    assert!(down.status.success() && stdout(&down).contains("no local system is running"));
+}
+
+#[tokio::test]
+async fn an_endpoint_that_does_not_answer_is_said_within_seconds() {
+    let empty = tempfile::tempdir().unwrap();
+    let started = Instant::now();
+    let output = tidegate(&["dlq"], empty.path(), &[("AWS_ENDPOINT_URL", "http://127.0.0.1:1")]).await;
+    assert!(said(&output, 1).contains("nothing answers at http://127.0.0.1:1"));
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn a_local_system_that_is_gone_is_said_and_down_clears_it_away() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut ended = std::process::Command::new("true").spawn().unwrap();
+    ended.wait().unwrap();
+    std::fs::create_dir(directory.path().join(".tidegate")).unwrap();
+    let file = directory.path().join(".tidegate/engine.json");
+    let engine = serde_json::json!({"pid": ended.id(), "control": "http://127.0.0.1:1", "endpoint": "http://127.0.0.1:1",
+        "started_at": "2026-01-01T00:00:00Z", "topology": "/t", "backend": "ministack"});
+    std::fs::write(&file, engine.to_string()).unwrap();
+    for arguments in [&["local", "status"][..], &["dlq"]] {
+        assert!(said(&tidegate(arguments, directory.path(), &[]).await, 1).contains("is gone"));
+    }
+    assert!(tidegate(&["local", "down"], directory.path(), &[]).await.status.success());
+    assert!(!file.exists());
+}
+
+#[tokio::test]
+async fn a_topology_that_is_missing_keeps_the_background_process_from_starting() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = tidegate(&["local", "up", "--detach"], directory.path(), &[]).await;
+    let text = crate::command::stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("topology.auto.tfvars") && text.contains("did not start"), "{text}");
+}
