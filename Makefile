@@ -28,9 +28,9 @@ down: ## end the local system that `make demo` left running
 	@if command -v tidegate >/dev/null; then tidegate local down; else echo "nothing was built, so nothing is running"; fi
 
 .PHONY: test
-test: setup-backend programs ## unit tests, then the system tests on BACKEND (ministack or localstack)
-	cargo test --workspace --exclude system-tests
-	cargo test --profile local --package system-tests
+test: setup-backend programs ## unit tests, then system tests; with BACKEND=localstack the system tests on LocalStack
+	@if [[ $(BACKEND) != localstack ]]; then set -x; cargo test --workspace --exclude system-tests; fi
+	cargo test --profile local --package system-tests -- $(ONLY)
 
 .PHONY: check
 check: setup ## the gate: format, lints, unit tests, docs, licences

@@ -44,9 +44,10 @@ async fn bad_records_end_as_dead_letters_with_their_payload_and_cost_their_neigh
     let letters = world.tidegate(&["dlq", "--json"]).await;
     assert!(letters.status.success(), "{}", shown(&letters));
     let letters: Value = serde_json::from_slice(&letters.stdout).unwrap();
-    let mut codes: Vec<&str> = letters.as_array().unwrap().iter().map(|letter| letter["code"].as_str().unwrap()).collect();
-    codes.sort_unstable();
-    assert_eq!(codes, ["not_json", "subject_mismatch", "unknown_type"]);
+    let mut conditions: Vec<&str> =
+        letters.as_array().unwrap().iter().map(|letter| letter["condition"].as_str().unwrap()).collect();
+    conditions.sort_unstable();
+    assert_eq!(conditions, ["permanent/not_json", "permanent/subject_mismatch", "permanent/unknown_type"]);
     assert!(letters.to_string().contains("this is no JSON"), "the payload is kept: {letters:#}");
 
     let placed = world.shop_json(&["order", "show", "1", "--json"]).await;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
-use serde::de::Error as _;
+use serde::de::{Error as _, IgnoredAny};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -75,9 +75,9 @@ impl Envelope {
     /// # Errors
     /// A permanent failure: `not_json` when the bytes are not JSON, `not_an_envelope` when they are but an attribute is missing or malformed.
     pub fn parse(body: &[u8]) -> Result<Self, Failure> {
-        serde_json::from_slice(body).map_err(|error| {
-            let code = if error.is_data() { "not_an_envelope" } else { "not_json" };
-            Failure::permanent(code, error.to_string())
+        serde_json::from_slice(body).map_err(|error| match serde_json::from_slice::<IgnoredAny>(body) {
+            Ok(_) => Failure::permanent("not_an_envelope", error.to_string()),
+            Err(syntax) => Failure::permanent("not_json", syntax.to_string()),
         })
     }
 }
@@ -283,6 +283,7 @@ mod tests {
     fn every_defect_is_permanent_and_named() {
         for (body, code, part) in [
             ("not json".to_owned(), "not_json", "line 1"),
+            ("700021,85123A,6".to_owned(), "not_json", "trailing characters"),
             ("[1]".to_owned(), "not_an_envelope", "expected a map"),
             (EVENT.replace(r#""id":"e1","#, ""), "not_an_envelope", "`id`"),
             (EVENT.replace("order#1", "order"), "not_an_envelope", "`subject`"),

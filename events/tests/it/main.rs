@@ -195,15 +195,15 @@ fn schemas_refuse_what_the_types_refuse() {
     }
 }
 
-fn deliveries(function: &str, source: Source) -> Vec<tidegate::source::Delivery> {
-    let event = RawValue::from_string(committed(&format!("lambda/{function}.json")).to_string()).unwrap();
-    source.split(&event).unwrap()
+fn lambda_event(function: &str) -> Box<RawValue> {
+    RawValue::from_string(committed(&format!("lambda/{function}.json")).to_string()).unwrap()
 }
 
 #[test]
 fn the_lambda_events_are_read_by_the_toolkit_as_what_they_mean() {
     let samples = Samples::new().unwrap();
-    let processed = deliveries("order-processor", Source::Kinesis);
+    let event = lambda_event("order-processor");
+    let processed = Source::Kinesis.split(&event).unwrap();
     let read: Vec<Result<String, String>> = processed
         .iter()
         .map(|delivery| {
@@ -222,13 +222,15 @@ fn the_lambda_events_are_read_by_the_toolkit_as_what_they_mean() {
 
     let expected = generate::commit(&samples.order_placed).unwrap();
     for function in ["event-publisher", "order-projection"] {
-        let change = CommitChange::of(&deliveries(function, Source::DynamoDb)[0]).unwrap();
+        let event = lambda_event(function);
+        let change = CommitChange::of(&Source::DynamoDb.split(&event).unwrap()[0]).unwrap();
         assert_eq!(change, CommitChange::Commit(expected.clone()), "{function}");
     }
     let placed = expected.envelope(&expected.events[0]).unwrap();
     assert_eq!(serde_json::to_value(placed).unwrap(), committed("samples/OrderPlaced.json"));
 
-    let notified = deliveries("notification", Source::EventBridge);
+    let event = lambda_event("notification");
+    let notified = Source::EventBridge.split(&event).unwrap();
     let envelope = Envelope::parse(notified[0].bytes().unwrap()).unwrap();
     assert_eq!(serde_json::to_value(envelope).unwrap(), committed("samples/OrderPlaced.json"));
 }

@@ -126,11 +126,11 @@ fn entry_failure(code: &str, message: &str) -> Failure {
 impl BatchHandler for Publisher {
     type Record = CommitChange;
 
-    fn decode(&self, delivery: &Delivery) -> Result<CommitChange, Failure> {
+    fn decode(&self, delivery: &Delivery<'_>) -> Result<CommitChange, Failure> {
         CommitChange::of(delivery)
     }
 
-    fn lane(&self, delivery: &Delivery) -> String {
+    fn lane(&self, delivery: &Delivery<'_>) -> String {
         CommitChange::lane(delivery)
     }
 

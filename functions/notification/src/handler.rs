@@ -37,10 +37,10 @@ pub(crate) struct Notice {
 impl<M: Mailer> Handler for Notification<M> {
     type Record = Notice;
 
-    fn decode(&self, delivery: &Delivery) -> Result<Notice, Failure> {
+    fn decode(&self, delivery: &Delivery<'_>) -> Result<Notice, Failure> {
         Ok(Notice {
             envelope: Envelope::parse(delivery.bytes()?)?,
-            event: delivery.record.clone(),
+            event: delivery.record.to_owned(),
             arrived_at: delivery.arrived_at,
         })
     }
@@ -84,5 +84,127 @@ impl<M: Mailer> Notification<M> {
             Ran::Duplicate(_) => Effect::Duplicate,
             Ran::Held => Effect::Held,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use serde_json::json;
+    use tidegate::batch::{Counts, EachRecord, Invocation, Runner};
+    use tidegate::dead_letter::MemoryDeadLetters;
+    use tidegate::idempotency::{EffectError, IdempotencyStore, MemoryIdempotency};
+    use tidegate::source::Source;
+    use tidegate::store::MemoryEventStore;
+
+    use super::*;
+
+    /// Notes what is sent, and fails with the errors it was given.
+    #[derive(Default)]
+    struct Outbox {
+        sent: Mutex<Vec<Confirmation>>,
+        errors: Mutex<Vec<EffectError>>,
+    }
+
+    impl Mailer for Arc<Outbox> {
+        async fn send(&self, confirmation: &Confirmation) -> Result<String, EffectError> {
+            if let Some(error) = self.errors.lock().unwrap().pop() {
+                return Err(error);
+            }
+            self.sent.lock().unwrap().push(confirmation.clone());
+            Ok("message".to_owned())
+        }
+    }
+
+    struct World {
+        outbox: Arc<Outbox>,
+        idempotency: Arc<MemoryIdempotency>,
+        runner: Runner<EachRecord<Notification<Arc<Outbox>>>>,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let (outbox, idempotency): (Arc<Outbox>, Arc<MemoryIdempotency>) = Default::default();
+            let notification = Notification {
+                function: "notification".to_owned(),
+                effects: Effects::new(idempotency.clone(), Duration::from_secs(30 * 24 * 3600)),
+                events: Arc::new(MemoryEventStore::default()),
+                mailer: outbox.clone(),
+                customer_domain: "example.com".to_owned(),
+            };
+            let letters = Arc::new(MemoryDeadLetters::default());
+            let runner =
+                Runner::new(Source::EventBridge, EachRecord::new(notification, 1), "notification", letters);
+            World { outbox, idempotency, runner }
+        }
+
+        async fn invoke(&self, customer: Option<&str>) -> Counts {
+            let event = event(customer);
+            let remaining = Duration::from_secs(10);
+            let invocation = Invocation { event: &event, request_id: "r", remaining, replay: false };
+            self.runner.run(invocation).await.counts
+        }
+
+        fn sent(&self) -> Vec<String> {
+            self.outbox.sent.lock().unwrap().iter().map(|confirmation| confirmation.to.clone()).collect()
+        }
+    }
+
+    fn event(customer: Option<&str>) -> Box<RawValue> {
+        let event = json!({
+            "id": "delivery", "detail-type": "OrderPlaced", "source": "shop.orders", "time": Timestamp::now(),
+            "detail": {
+                "specversion": "1.0", "id": "e1", "source": "shop.orders", "type": "OrderPlaced",
+                "subject": "order#7", "time": "2010-12-01T08:26:00Z", "sequence": 1,
+                "dataschema": "urn:tidegate:schema:OrderPlaced:1", "correlationid": "c1",
+                "data": {
+                    "order_id": "7", "customer_id": customer, "country": "France", "ordered_at": "2010-12-01T08:26:00Z",
+                    "units": 1, "total": { "minor": 100, "currency": "GBP" },
+                    "lines": [{ "stock_code": "A", "quantity": 1, "unit_price": 100 }],
+                },
+            },
+        });
+        RawValue::from_string(event.to_string()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_order_is_confirmed_once_however_often_its_event_comes() {
+        let world = World::new();
+        assert_eq!(world.invoke(Some("17850")).await, Counts { applied: 1, ..Counts::default() });
+        assert_eq!(world.invoke(Some("17850")).await, Counts { duplicate: 1, ..Counts::default() });
+        assert_eq!(world.sent(), ["customer-17850@example.com"]);
+    }
+
+    #[tokio::test]
+    async fn a_guest_is_sent_nothing() {
+        let world = World::new();
+        assert_eq!(world.invoke(None).await, Counts { filtered: 1, ..Counts::default() });
+        assert!(world.sent().is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_email_that_ses_refused_is_sent_by_the_next_delivery() {
+        let world = World::new();
+        let refused = EffectError::NotDone(Failure::transient("mail_refused", "throttled"));
+        world.outbox.errors.lock().unwrap().push(refused);
+        assert_eq!(world.invoke(Some("1")).await, Counts { failed: 1, ..Counts::default() });
+        assert_eq!(world.invoke(Some("1")).await, Counts { applied: 1, ..Counts::default() });
+        assert_eq!(world.sent().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_email_that_may_have_been_sent_is_held_with_the_event_that_repeats_it() {
+        let world = World::new();
+        let lost = EffectError::Unknown(Failure::transient("mail_unknown", "no answer"));
+        world.outbox.errors.lock().unwrap().push(lost);
+        for _ in 0..2 {
+            assert_eq!(world.invoke(Some("1")).await, Counts { held: 1, ..Counts::default() });
+        }
+        assert!(world.sent().is_empty());
+        let held = world.idempotency.held().await.unwrap();
+        assert_eq!(held[0].key, "notification#order-confirmation#7");
+        assert_eq!(held[0].repeat.as_ref().unwrap().function, "notification");
     }
 }

@@ -8,6 +8,7 @@ use tidegate::ids::{InvalidStreamId, StreamId};
 use tidegate::message::MessageSet;
 use tidegate::source::Delivery;
 use tidegate::store::{EventStore, Origin, Retry, execute};
+use tracing::Span;
 
 use crate::order::Order;
 use crate::returns::Return;
@@ -19,7 +20,7 @@ pub(crate) struct Orders {
 
 /// A command on its way to its aggregate.
 pub(crate) struct Request {
-    envelope: Envelope,
+    span: Span,
     origin: Origin,
     stream: StreamId,
     command: Command,
@@ -39,7 +40,7 @@ impl Orders {
 impl Handler for Orders {
     type Record = Request;
 
-    fn decode(&self, delivery: &Delivery) -> Result<Request, Failure> {
+    fn decode(&self, delivery: &Delivery<'_>) -> Result<Request, Failure> {
         let envelope = Envelope::parse(delivery.bytes()?)?;
         let (stream, command) = command(&envelope)?;
         if stream != envelope.subject {
@@ -48,11 +49,16 @@ impl Handler for Orders {
                 format!("the envelope's subject is {}, the command is for {stream}", envelope.subject),
             ));
         }
-        Ok(Request { origin: Origin::of(&envelope, delivery.arrived_at), envelope, stream, command })
+        Ok(Request {
+            span: envelope.span(),
+            origin: Origin::of(&envelope, delivery.arrived_at),
+            stream,
+            command,
+        })
     }
 
-    fn span(&self, request: &Request) -> tracing::Span {
-        request.envelope.span()
+    fn span(&self, request: &Request) -> Span {
+        request.span.clone()
     }
 
     async fn handle(&self, request: &Request, _context: &BatchContext) -> Result<Effect, Failure> {

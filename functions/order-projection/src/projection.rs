@@ -86,3 +86,119 @@ fn rejected(reasons: &[Rejection]) -> Projected {
         .add(row::REJECTIONS, 1);
     Projected { row, counters: Vec::new() }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use events::{Defect, OrderLine, OrderPlaced, OrderRejected, ReturnRecorded};
+    use tidegate::ids::{Cause, Version};
+    use tidegate::message::MessageSet;
+    use tidegate::projection::Value;
+
+    use super::*;
+
+    fn line(code: &str, quantity: i64, unit_price: i64) -> OrderLine {
+        OrderLine { stock_code: code.into(), description: String::new(), quantity, unit_price }
+    }
+
+    fn project(stream: &str, event: &impl MessageSet) -> Result<Projected, Failure> {
+        let (kind, data_version) = event.schema();
+        let event = RecordedEvent {
+            id: "e".to_owned(),
+            version: Version::new(1),
+            kind: kind.to_owned(),
+            data_version,
+            time: Timestamp::UNIX_EPOCH,
+            data: event.encode().unwrap(),
+        };
+        let commit = RecordedCommit {
+            stream: stream.parse().unwrap(),
+            events: vec![event],
+            source: "shop.orders".to_owned(),
+            cause: Cause { source: "s".to_owned(), id: "i".to_owned() },
+            correlation_id: "c".to_owned(),
+            traceparent: None,
+            arrived_at: Timestamp::from_millisecond(1234).ok(),
+            written_at: Timestamp::UNIX_EPOCH,
+        };
+        Orders.project(&commit, &commit.events[0])
+    }
+
+    fn placed(customer: Option<&str>, lines: Vec<OrderLine>) -> OrderEvent {
+        OrderEvent::OrderPlaced(OrderPlaced {
+            order_id: "1".into(),
+            customer_id: customer.map(Into::into),
+            country: "France".to_owned(),
+            ordered_at: "2010-12-01T23:59:59Z".parse().unwrap(),
+            units: lines.iter().map(|line| line.quantity).sum(),
+            total: Money::pence(lines.iter().map(|line| line.quantity * line.unit_price).sum()),
+            lines,
+        })
+    }
+
+    fn counters(projected: &Projected) -> BTreeMap<&str, Vec<(&str, i64)>> {
+        let of = |counter: &tidegate::projection::Increment| {
+            counter.add.iter().map(|(name, by)| (*name, *by)).collect()
+        };
+        projected.counters.iter().map(|counter| (counter.key.as_str(), of(counter))).collect()
+    }
+
+    #[test]
+    fn an_order_counts_for_its_day_country_customer_and_once_for_each_product() {
+        let event = placed(Some("7"), vec![line("A", 2, 100), line("B", 1, 0), line("A", 3, 10)]);
+        let projected = project("order#1", &event).unwrap();
+        let whole = vec![("orders", 1), ("revenue", 230), ("units", 6)];
+        let expected = BTreeMap::from([
+            ("country#France", whole.clone()),
+            ("customer#7", whole.clone()),
+            ("day#2010-12-01", whole),
+            ("product#A", vec![("orders", 1), ("revenue", 230), ("units", 5)]),
+            ("product#B", vec![("orders", 1), ("revenue", 0), ("units", 1)]),
+        ]);
+        assert_eq!(counters(&projected), expected);
+        assert_eq!(projected.row.set[row::STATUS], Value::from("placed"));
+        assert_eq!(projected.row.set[row::ARRIVED_AT], Value::from(1234));
+    }
+
+    #[test]
+    fn a_guest_counts_for_no_customer() {
+        let projected = project("order#1", &placed(None, vec![line("A", 1, 1)])).unwrap();
+        assert!(counters(&projected).keys().all(|key| !key.starts_with("customer#")));
+    }
+
+    #[test]
+    fn a_return_counts_in_columns_of_its_own() {
+        let event = ReturnEvent::ReturnRecorded(ReturnRecorded {
+            return_id: "C1".into(),
+            customer_id: None,
+            country: "France".to_owned(),
+            returned_at: "2010-12-02T00:00:00Z".parse().unwrap(),
+            units: 1,
+            refund: Money::pence(50),
+            lines: vec![line("A", 1, 50)],
+        });
+        let projected = project("return#C1", &event).unwrap();
+        assert_eq!(
+            counters(&projected)["product#A"],
+            [("refunded", 50), ("returned_units", 1), ("returns", 1)]
+        );
+    }
+
+    #[test]
+    fn a_rejection_counts_nothing_and_takes_no_acceptance_back() {
+        let reasons = vec![Rejection { line: None, stock_code: None, defect: Defect::NoLines }];
+        let event = OrderEvent::OrderRejected(OrderRejected { order_id: "1".into(), reasons });
+        let projected = project("order#1", &event).unwrap();
+        assert!(projected.counters.is_empty());
+        assert!(!projected.row.set.contains_key(row::STATUS));
+        assert_eq!(projected.row.defaults[row::STATUS], Value::from("rejected"));
+    }
+
+    #[test]
+    fn an_event_of_an_unknown_type_can_never_be_applied() {
+        let return_event =
+            ReturnEvent::ReturnRejected(events::ReturnRejected { return_id: "C1".into(), reasons: vec![] });
+        assert_eq!(project("order#1", &return_event).unwrap_err().code(), "unknown_type");
+    }
+}

@@ -30,7 +30,7 @@ async fn contract(store: &dyn IdempotencyStore) {
     a_completed_effect_keeps_its_result_until_it_expires(store).await;
     only_the_owner_changes_a_claim(store).await;
     a_claim_past_its_lease_is_taken_over_only_where_that_is_declared(store).await;
-    a_held_effect_is_listed_and_can_be_released_once(store).await;
+    a_held_effect_is_listed_until_it_is_released_and_run(store).await;
 }
 
 async fn a_claim_excludes_others_until_it_is_released(store: &dyn IdempotencyStore) {
@@ -89,7 +89,7 @@ async fn a_claim_past_its_lease_is_taken_over_only_where_that_is_declared(store:
     assert!(matches!(store.claim(&other).await, Ok(Claimed::No(_))), "a live claim is not taken over");
 }
 
-async fn a_held_effect_is_listed_and_can_be_released_once(store: &dyn IdempotencyStore) {
+async fn a_held_effect_is_listed_until_it_is_released_and_run(store: &dyn IdempotencyStore) {
     let (held, orphan, live) = (key(), key(), key());
     store.claim(&claim(&held, "a", 60)).await.unwrap();
     assert_eq!(store.hold(&held, "a", "no answer").await, Ok(true));
@@ -105,10 +105,12 @@ async fn a_held_effect_is_listed_and_can_be_released_once(store: &dyn Idempotenc
     assert!(of(&live).is_none());
 
     assert!(matches!(store.claim(&claim(&held, "b", 60)).await, Ok(Claimed::No(_))));
-    for (key, released) in [(&held, true), (&held, false), (&orphan, true), (&live, false)] {
+    for (key, released) in [(&held, true), (&held, true), (&orphan, true), (&live, false)] {
         assert_eq!(store.release_held(key.as_str()).await, Ok(released), "{key}");
     }
     assert_eq!(store.claim(&claim(&held, "b", 60)).await, Ok(Claimed::Yes));
+    assert!(store.held().await.unwrap().iter().all(|effect| effect.key != held.as_str()));
+    assert_eq!(store.release_held(held.as_str()).await, Ok(false), "it is at work");
     assert_eq!(store.release_held("no such effect").await, Ok(false));
 }
 

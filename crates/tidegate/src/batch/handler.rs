@@ -16,10 +16,10 @@ pub trait Handler: Send + Sync {
     ///
     /// # Errors
     /// A failure costs this delivery only.
-    fn decode(&self, delivery: &Delivery) -> Result<Self::Record, Failure>;
+    fn decode(&self, delivery: &Delivery<'_>) -> Result<Self::Record, Failure>;
 
     /// The lane of a delivery, known even when it cannot be decoded; by default its ordering key.
-    fn lane(&self, delivery: &Delivery) -> String {
+    fn lane(&self, delivery: &Delivery<'_>) -> String {
         delivery.ordering_key.clone()
     }
 
@@ -46,10 +46,10 @@ pub trait BatchHandler: Send + Sync {
     ///
     /// # Errors
     /// A failure costs this delivery only.
-    fn decode(&self, delivery: &Delivery) -> Result<Self::Record, Failure>;
+    fn decode(&self, delivery: &Delivery<'_>) -> Result<Self::Record, Failure>;
 
     /// The lane of a delivery, known even when it cannot be decoded; by default its ordering key.
-    fn lane(&self, delivery: &Delivery) -> String {
+    fn lane(&self, delivery: &Delivery<'_>) -> String {
         delivery.ordering_key.clone()
     }
 

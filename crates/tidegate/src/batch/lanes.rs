@@ -54,11 +54,11 @@ impl<H: Handler> EachRecord<H> {
 impl<H: Handler> BatchHandler for EachRecord<H> {
     type Record = H::Record;
 
-    fn decode(&self, delivery: &Delivery) -> Result<H::Record, Failure> {
+    fn decode(&self, delivery: &Delivery<'_>) -> Result<H::Record, Failure> {
         self.handler.decode(delivery)
     }
 
-    fn lane(&self, delivery: &Delivery) -> String {
+    fn lane(&self, delivery: &Delivery<'_>) -> String {
         self.handler.lane(delivery)
     }
 

@@ -107,7 +107,7 @@ impl<H: BatchHandler> Runner<H> {
         Response::redeliver(self.source, failed)
     }
 
-    async fn handle(&self, deliveries: &[Delivery], context: &BatchContext) -> Vec<Outcome> {
+    async fn handle(&self, deliveries: &[Delivery<'_>], context: &BatchContext) -> Vec<Outcome> {
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(deliveries.len());
         let mut items = Vec::with_capacity(deliveries.len());
         let mut places = Vec::with_capacity(deliveries.len());
@@ -197,7 +197,7 @@ impl<H: BatchHandler> Runner<H> {
         outcomes
     }
 
-    fn gives_up(&self, delivery: &Delivery, outcome: &Outcome) -> bool {
+    fn gives_up(&self, delivery: &Delivery<'_>, outcome: &Outcome) -> bool {
         let Outcome::Failed(failure) = outcome else { return false };
         if failure.class() == Class::Permanent {
             return true;
@@ -207,7 +207,7 @@ impl<H: BatchHandler> Runner<H> {
     }
 
     /// Writes the dead letter; from then on the delivery counts as done. If it cannot be written, the delivery stays failed.
-    async fn dead_letter(&self, delivery: &Delivery, outcome: &mut Outcome) -> bool {
+    async fn dead_letter(&self, delivery: &Delivery<'_>, outcome: &mut Outcome) -> bool {
         let Outcome::Failed(failure) = &*outcome else { return false };
         let letter = DeadLetter::new(&self.function, self.source, delivery, failure);
         match self.dead_letters.put(&letter).await {
@@ -227,7 +227,7 @@ impl<H: BatchHandler> Runner<H> {
         }
     }
 
-    fn log(&self, delivery: &Delivery, outcome: &Outcome) {
+    fn log(&self, delivery: &Delivery<'_>, outcome: &Outcome) {
         if let Outcome::Failed(failure) = outcome {
             warn!(
                 source = self.source.as_str(),

@@ -21,7 +21,7 @@ struct Obedient {
 impl Handler for Obedient {
     type Record = String;
 
-    fn decode(&self, delivery: &Delivery) -> Result<String, Failure> {
+    fn decode(&self, delivery: &Delivery<'_>) -> Result<String, Failure> {
         let body = String::from_utf8(delivery.bytes()?.to_vec())?;
         match body.split(' ').next() {
             Some("undecodable") => Err(Failure::permanent("undecodable", body)),
@@ -222,7 +222,7 @@ struct Fragile;
 impl BatchHandler for Fragile {
     type Record = Vec<u8>;
 
-    fn decode(&self, delivery: &Delivery) -> Result<Vec<u8>, Failure> {
+    fn decode(&self, delivery: &Delivery<'_>) -> Result<Vec<u8>, Failure> {
         Ok(delivery.bytes()?.to_vec())
     }
 

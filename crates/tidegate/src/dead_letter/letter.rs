@@ -55,7 +55,7 @@ impl DeadLetter {
     pub const KIND: &'static str = "tidegate.dead-letter.v1";
 
     /// The letter of a delivery that `function` gave up.
-    pub fn new(function: &str, source: Source, delivery: &Delivery, failure: &Failure) -> Self {
+    pub fn new(function: &str, source: Source, delivery: &Delivery<'_>, failure: &Failure) -> Self {
         DeadLetter {
             kind: Self::KIND.to_owned(),
             id: content_id(&["dead-letter", function, source.as_str(), &delivery.position]),
@@ -68,7 +68,7 @@ impl DeadLetter {
             reason: failure.reason().to_owned(),
             arrived_at: delivery.arrived_at,
             failed_at: Timestamp::now(),
-            payload: Payload::Record(delivery.record.clone()),
+            payload: Payload::Record(delivery.record.to_owned()),
         }
     }
 

@@ -18,6 +18,9 @@ use crate::failure::{Failure, chain};
 const REPEAT_LIMIT: usize = 300 * 1024;
 /// The record is in progress and belongs to the caller.
 const OWNED: &str = "#status = :in_progress AND #owner = :owner";
+/// The effect is held, or released and not run since, or its owner is gone.
+const WAITS_FOR_OPERATOR: &str =
+    "#status IN (:held, :released) OR (#status = :in_progress AND #lease_until < :now)";
 
 /// Idempotency records in a DynamoDB table with partition key `key` (string) and time to live `expires_at`.
 ///
@@ -207,10 +210,11 @@ impl DynamoDbIdempotency {
             .scan()
             .table_name(&self.table)
             .consistent_read(true)
-            .filter_expression("#status = :held OR (#status = :in_progress AND #lease_until < :now)")
+            .filter_expression(WAITS_FOR_OPERATOR)
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#lease_until", "lease_until")
             .expression_attribute_values(":held", text("held"))
+            .expression_attribute_values(":released", text("released"))
             .expression_attribute_values(":in_progress", text("in_progress"))
             .expression_attribute_values(":now", number(Timestamp::now().as_millisecond()))
             .into_paginator()
@@ -311,12 +315,6 @@ impl IdempotencyStore for DynamoDbIdempotency {
             (":now", number(Timestamp::now().as_millisecond())),
             (":released", text("released")),
         ];
-        self.update(
-            key,
-            "#status = :held OR (#status = :in_progress AND #lease_until < :now)",
-            "SET #status = :released",
-            values,
-        )
-        .boxed()
+        self.update(key, WAITS_FOR_OPERATOR, "SET #status = :released", values).boxed()
     }
 }

@@ -34,9 +34,9 @@ impl Record {
 
     fn waits_for_operator(&self, now: Timestamp) -> bool {
         match self.stored.status {
-            Status::Held => true,
+            Status::Held | Status::Released => true,
             Status::InProgress => self.stored.lease_until < now,
-            Status::Completed | Status::Released => false,
+            Status::Completed => false,
         }
     }
 }

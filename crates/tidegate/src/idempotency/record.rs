@@ -75,7 +75,7 @@ pub struct Stored {
 pub struct HeldEffect {
     /// Key of the effect.
     pub key: String,
-    /// `held`, or `in_progress` when the lease is over and no later delivery has noticed yet.
+    /// `held`; `in_progress` when the lease is over and no later delivery has noticed yet; `released` when it was let run again and has not.
     pub status: Status,
     /// End of the last owner's lease.
     pub lease_until: Timestamp,
@@ -140,7 +140,7 @@ pub trait IdempotencyStore: Send + Sync {
     /// A failure of the store.
     fn held(&self) -> BoxFuture<'_, Result<Vec<HeldEffect>, Failure>>;
 
-    /// Lets a held effect run again; the next claim succeeds. False: no effect of this key waits for an operator.
+    /// Lets a held effect run again; the next claim succeeds. Doing so twice is doing so once. False: no effect of this key waits for an operator.
     ///
     /// # Errors
     /// A failure of the store.

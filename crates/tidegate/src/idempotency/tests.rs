@@ -112,9 +112,15 @@ async fn an_effect_whose_answer_was_lost_is_held_until_an_operator_releases_it()
     let held = world.store.held().await.unwrap();
     assert_eq!((held.len(), held[0].reason.as_deref()), (1, Some("no answer")));
     assert_eq!(world.store.release_held(&held[0].key).await, Ok(true));
-    assert_eq!(world.store.release_held(&held[0].key).await, Ok(false));
+    assert_eq!(
+        world.store.held().await.unwrap()[0].status,
+        Status::Released,
+        "it is listed until it has run"
+    );
     assert_eq!(world.send("x", Ok("m".to_owned())).await, Ok(Ran::Applied("m".to_owned())));
     assert_eq!(world.runs(), 2);
+    assert!(world.store.held().await.unwrap().is_empty());
+    assert_eq!(world.store.release_held(&held[0].key).await, Ok(false), "it took place");
 }
 
 #[tokio::test(start_paused = true)]

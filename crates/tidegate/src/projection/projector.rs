@@ -177,11 +177,11 @@ fn decide(outcomes: &mut [Option<Outcome>], place: usize, outcome: Outcome) {
 impl<P: Projection> BatchHandler for Projector<P> {
     type Record = CommitChange;
 
-    fn decode(&self, delivery: &Delivery) -> Result<CommitChange, Failure> {
+    fn decode(&self, delivery: &Delivery<'_>) -> Result<CommitChange, Failure> {
         CommitChange::of(delivery)
     }
 
-    fn lane(&self, delivery: &Delivery) -> String {
+    fn lane(&self, delivery: &Delivery<'_>) -> String {
         CommitChange::lane(delivery)
     }
 

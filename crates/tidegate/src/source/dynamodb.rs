@@ -32,7 +32,7 @@ pub enum ChangeKind {
     Expire,
 }
 
-pub(super) fn delivery(record: &RawValue) -> Delivery {
+pub(super) fn delivery(record: &RawValue) -> Delivery<'_> {
     let read = match serde_json::from_str::<EventRecord>(record.get()) {
         Ok(read) => read,
         Err(error) => return unreadable(record, identity(record), &error),
@@ -66,7 +66,7 @@ pub(super) fn delivery(record: &RawValue) -> Delivery {
             new_image: read.change.new_image,
             old_image: read.change.old_image,
         })),
-        record: record.to_owned(),
+        record,
     }
 }
 

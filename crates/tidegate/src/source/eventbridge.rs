@@ -14,7 +14,7 @@ struct Event<'a> {
     detail: &'a RawValue,
 }
 
-pub(super) fn delivery(event: &RawValue) -> Delivery {
+pub(super) fn delivery(event: &RawValue) -> Delivery<'_> {
     match serde_json::from_str::<Event<'_>>(event.get()) {
         Ok(read) => Delivery {
             item: None,
@@ -22,7 +22,7 @@ pub(super) fn delivery(event: &RawValue) -> Delivery {
             position: read.id,
             arrived_at: read.time,
             body: Ok(Body::Bytes(read.detail.get().as_bytes().to_vec())),
-            record: event.to_owned(),
+            record: event,
         },
         Err(error) => unreadable(event, Identity::default(), &error),
     }

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::{Body, Delivery, Identity, unreadable};
 
-pub(super) fn delivery(record: &RawValue) -> Delivery {
+pub(super) fn delivery(record: &RawValue) -> Delivery<'_> {
     let read = match serde_json::from_str::<KinesisEventRecord>(record.get()) {
         Ok(read) => read,
         Err(error) => return unreadable(record, identity(record), &error),
@@ -20,7 +20,7 @@ pub(super) fn delivery(record: &RawValue) -> Delivery {
         )
         .ok(),
         body: Ok(Body::Bytes(read.kinesis.data.0)),
-        record: record.to_owned(),
+        record,
     }
 }
 

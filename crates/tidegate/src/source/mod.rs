@@ -48,7 +48,7 @@ impl Source {
     ///
     /// # Errors
     /// When the event as a whole is none of this source's, so that there are no deliveries to tell apart.
-    pub fn split(self, event: &RawValue) -> Result<Vec<Delivery>, Failure> {
+    pub fn split(self, event: &RawValue) -> Result<Vec<Delivery<'_>>, Failure> {
         if self == Source::EventBridge {
             return Ok(vec![eventbridge::delivery(event)]);
         }
@@ -71,7 +71,7 @@ impl Source {
 
 /// One record as a source hands it over: its body, not decoded yet, and where it came from.
 #[derive(Debug)]
-pub struct Delivery {
+pub struct Delivery<'a> {
     /// How the partial response names the record: sequence number or message id. None when the record does not even tell that.
     pub item: Option<String>,
     /// Where the record came from, the same on every redelivery: shard and sequence number, message id, event id.
@@ -83,10 +83,10 @@ pub struct Delivery {
     /// The body, or why it cannot be read.
     pub body: Result<Body, Failure>,
     /// The record as it came, from which the invocation can be rebuilt.
-    pub record: Box<RawValue>,
+    pub record: &'a RawValue,
 }
 
-impl Delivery {
+impl Delivery<'_> {
     /// The body's bytes.
     ///
     /// # Errors
@@ -128,7 +128,7 @@ pub enum Body {
 }
 
 /// A record that could not be read; `identity` is what can still be told of it.
-fn unreadable(record: &RawValue, identity: Identity, error: &serde_json::Error) -> Delivery {
+fn unreadable<'a>(record: &'a RawValue, identity: Identity, error: &serde_json::Error) -> Delivery<'a> {
     let position = identity.position.unwrap_or_else(|| content_id(&["record", record.get()]));
     Delivery {
         item: identity.item,
@@ -136,7 +136,7 @@ fn unreadable(record: &RawValue, identity: Identity, error: &serde_json::Error) 
         position,
         arrived_at: None,
         body: Err(Failure::permanent("unreadable_record", error.to_string())),
-        record: record.to_owned(),
+        record,
     }
 }
 

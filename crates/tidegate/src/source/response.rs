@@ -26,7 +26,7 @@ impl Response {
     /// When a failed delivery cannot be named in a partial response: the whole invocation must fail then, or the record would be lost.
     pub fn redeliver<'a>(
         source: Source,
-        failed: impl IntoIterator<Item = (&'a Delivery, Failure)>,
+        failed: impl IntoIterator<Item = (&'a Delivery<'a>, Failure)>,
     ) -> Result<Self, Failure> {
         let mut items: Vec<&str> = Vec::new();
         for (delivery, failure) in failed {

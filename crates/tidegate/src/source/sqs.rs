@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::{Body, Delivery, Identity, unreadable};
 
-pub(super) fn delivery(record: &RawValue) -> Delivery {
+pub(super) fn delivery(record: &RawValue) -> Delivery<'_> {
     let read = match serde_json::from_str::<SqsMessage>(record.get()) {
         Ok(read) => read,
         Err(error) => return unreadable(record, identity(record), &error),
@@ -25,7 +25,7 @@ pub(super) fn delivery(record: &RawValue) -> Delivery {
             .and_then(|millis| millis.parse().ok())
             .and_then(|millis| Timestamp::from_millisecond(millis).ok()),
         body: Ok(Body::Bytes(read.body.unwrap_or_default().into_bytes())),
-        record: record.to_owned(),
+        record,
     }
 }
 

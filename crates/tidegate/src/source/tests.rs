@@ -81,7 +81,8 @@ fn removal_by_time_to_live_is_told_from_a_removal_by_a_writer() {
 fn a_malformed_change_keeps_its_sequence_number() {
     let mut record = change("INSERT", None);
     record["dynamodb"]["NewImage"]["n"] = json!({ "N": 3 });
-    let deliveries = Source::DynamoDb.split(&raw(&json!({ "Records": [record] }))).unwrap();
+    let event = raw(&json!({ "Records": [record] }));
+    let deliveries = Source::DynamoDb.split(&event).unwrap();
     assert_eq!(deliveries[0].item.as_deref(), Some("111"));
     assert_eq!(deliveries[0].change().unwrap_err().code(), "unreadable_record");
 }
@@ -114,7 +115,7 @@ fn an_event_of_the_bus_is_one_delivery_with_its_detail_as_written() {
     assert_eq!(deliveries[0].record.get(), event.get());
 }
 
-fn failed(deliveries: &[Delivery]) -> impl Iterator<Item = (&Delivery, Failure)> {
+fn failed<'a>(deliveries: &'a [Delivery<'a>]) -> impl Iterator<Item = (&'a Delivery<'a>, Failure)> {
     deliveries.iter().map(|delivery| (delivery, Failure::transient("x", "y")))
 }
 
@@ -134,7 +135,8 @@ fn a_stream_is_told_the_lowest_sequence_number_alone() {
 #[test]
 fn a_queue_is_told_exactly_the_failed_messages() {
     let message = |id: &str| json!({ "messageId": id, "body": "" });
-    let deliveries = Source::Sqs.split(&raw(&json!({ "Records": [message("b"), message("a")] }))).unwrap();
+    let event = raw(&json!({ "Records": [message("b"), message("a")] }));
+    let deliveries = Source::Sqs.split(&event).unwrap();
     let response = Response::redeliver(Source::Sqs, failed(&deliveries)).unwrap();
     assert_eq!(response.items().collect::<Vec<_>>(), ["b", "a"]);
     let none = Response::redeliver(Source::Sqs, []).unwrap();
@@ -143,7 +145,8 @@ fn a_queue_is_told_exactly_the_failed_messages() {
 
 #[test]
 fn a_failed_record_that_cannot_be_named_fails_the_invocation() {
-    let deliveries = Source::Kinesis.split(&raw(&json!({ "Records": [{}] }))).unwrap();
+    let event = raw(&json!({ "Records": [{}] }));
+    let deliveries = Source::Kinesis.split(&event).unwrap();
     let failure = Response::redeliver(Source::Kinesis, failed(&deliveries)).unwrap_err();
     assert!(failure.reason().contains("no identifier to report"), "{failure}");
 }

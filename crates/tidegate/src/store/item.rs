@@ -236,7 +236,7 @@ impl CommitChange {
     ///
     /// # Errors
     /// `not_a_commit` (permanent) when the table holds something else; or the failure to read the record.
-    pub fn of(delivery: &Delivery) -> Result<Self, Failure> {
+    pub fn of(delivery: &Delivery<'_>) -> Result<Self, Failure> {
         let change = delivery.change()?;
         if change.kind != ChangeKind::Insert || is_chunk(change) {
             return Ok(CommitChange::Other);
@@ -260,7 +260,7 @@ impl CommitChange {
     }
 
     /// The stream whose commit is the delivery, for lanes; known from the key alone.
-    pub fn lane(delivery: &Delivery) -> String {
+    pub fn lane(delivery: &Delivery<'_>) -> String {
         match delivery.change().ok().and_then(|change| change.keys.get("stream")) {
             Some(AttributeValue::S(stream)) => stream.clone(),
             _ => delivery.ordering_key.clone(),
