@@ -18,6 +18,9 @@ use crate::source::{Response, Source};
 /// Key in the client context of an invocation by which a replay of dead letters says that it is one.
 pub const REPLAY: &str = "tidegate-replay";
 
+/// Largest dead letter in its queue, in bytes, unless the topology says otherwise.
+const MESSAGE_BYTES: usize = 256 * 1024;
+
 /// A function that is starting.
 ///
 /// ```no_run
@@ -58,7 +61,7 @@ impl Function {
 
     /// Runs invocations until Lambda ends the process. `build` makes the handler; it answers none when a setting it needs is missing.
     ///
-    /// Reads `DEAD_LETTER_QUEUE_URL`, `DEAD_LETTER_BUCKET` and `TIDEGATE_DEAD_LETTER_AFTER_SECONDS`. With a problem in the settings, the function does not
+    /// Reads `DEAD_LETTER_QUEUE_URL`, `DEAD_LETTER_BUCKET`, `TIDEGATE_EVENT_BYTES_LIMIT` (262,144 by default) and `TIDEGATE_DEAD_LETTER_AFTER_SECONDS`. With a problem in the settings, the function does not
     /// start: one message lists all of them, and the exit code is 1.
     pub async fn run<H>(mut self, source: Source, build: impl FnOnce(&AwsClients) -> Option<H>) -> ExitCode
     where
@@ -66,10 +69,12 @@ impl Function {
     {
         let queue = self.settings.text("DEAD_LETTER_QUEUE_URL");
         let bucket = self.settings.text("DEAD_LETTER_BUCKET");
+        let limit = self.settings.optional_number("TIDEGATE_EVENT_BYTES_LIMIT", 1024..=1_048_576);
         let after = self.settings.optional_number("TIDEGATE_DEAD_LETTER_AFTER_SECONDS", 1..=604_800);
         let (aws, name) = (self.aws, self.name);
         let runner = self.settings.finish(|| {
-            let letters = QueueDeadLetters::new(aws.sqs(), aws.s3(), queue?, bucket?);
+            let limit = limit.map_or(Some(MESSAGE_BYTES), |limit| usize::try_from(limit).ok())?;
+            let letters = QueueDeadLetters::new(aws.sqs(), aws.s3(), queue?, bucket?, limit);
             let runner = Runner::new(source, build(&aws)?, name, Arc::new(letters));
             Some(runner.dead_letter_after(after.map(Duration::from_secs)))
         });

@@ -1,23 +1,25 @@
 //! Structured logs: one JSON object a line on standard output, with the ids of the invocation and of the record at work.
 
 use tracing::error;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::FmtSpan;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Starts logging. The level comes from `RUST_LOG`, else from Lambda's `AWS_LAMBDA_LOG_LEVEL`, else it is `info`. A second call changes nothing.
 pub fn start() {
     let level = std::env::var("RUST_LOG").or_else(|_| std::env::var("AWS_LAMBDA_LOG_LEVEL"));
-    let filter = EnvFilter::builder().parse_lossy(level.unwrap_or_else(|_| "info".to_owned()));
-    let started = tracing_subscriber::fmt()
+    // `Targets` does without regular expressions, which would be a large part of a function's binary.
+    let filter = level.ok().and_then(|level| level.to_lowercase().parse::<Targets>().ok());
+    let filter = filter.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(false)
         .with_span_list(true)
-        .with_span_events(FmtSpan::NONE)
         .with_target(false)
-        .with_env_filter(filter)
-        .with_writer(std::io::stdout)
-        .try_init();
+        .with_writer(std::io::stdout);
+    let started = tracing_subscriber::registry().with(filter).with(lines).try_init();
     if started.is_ok() {
         // One line, in the same form as the rest, instead of several on standard error.
         std::panic::set_hook(Box::new(|panic| {

@@ -7,7 +7,7 @@ use tidegate::batch::{BatchContext, BatchHandler, Effect, Item, NotRun, Outcome}
 use tidegate::failure::{Failure, chain};
 use tidegate::source::Delivery;
 use tidegate::store::{CommitChange, EventReader, RecordedCommit};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::entry::Entry;
 use crate::requests::{Placed, requests};
@@ -36,7 +36,7 @@ impl Publisher {
         let read;
         let commit = match change {
             CommitChange::Commit(commit) => commit,
-            CommitChange::Split { stream, version } => {
+            CommitChange::Split { stream, version, .. } => {
                 let before = tidegate::ids::Version::new(version.number().saturating_sub(1));
                 read = self.events.read(stream, before).await?;
                 read.iter().find(|commit| commit.first_version() == *version).ok_or_else(|| {
@@ -55,7 +55,7 @@ impl Publisher {
     }
 
     /// Sends one request and answers the entries that were not taken, each with the reason.
-    async fn put(&self, request: Vec<Placed>) -> Vec<(Placed, Failure)> {
+    async fn put(&self, request: Vec<Placed>, deadline: Instant) -> Vec<(Placed, Failure)> {
         let entries = request.iter().map(|placed| {
             PutEventsRequestEntry::builder()
                 .event_bus_name(&self.bus)
@@ -64,13 +64,13 @@ impl Publisher {
                 .detail(&placed.entry.detail)
                 .build()
         });
-        match self.client.put_events().set_entries(Some(entries.collect())).send().await {
-            Ok(answer) => rejected(request, answer.entries()),
-            Err(error) => {
-                let failure = Failure::transient("event_bus", chain(&error));
-                request.into_iter().map(|placed| (placed, failure.clone())).collect()
-            }
-        }
+        let put = self.client.put_events().set_entries(Some(entries.collect())).send();
+        let failure = match timeout_at(deadline, put).await {
+            Ok(Ok(answer)) => return rejected(request, answer.entries()),
+            Ok(Err(error)) => Failure::transient("event_bus", chain(&error)),
+            Err(_) => Failure::transient("deadline", "EventBridge did not answer in the invocation's time"),
+        };
+        request.into_iter().map(|placed| (placed, failure.clone())).collect()
     }
 
     /// Sends entries, those that were not taken again, and answers what is left.
@@ -79,7 +79,7 @@ impl Publisher {
         let mut waiting = entries;
         for _ in 0..ATTEMPTS {
             let sent = futures::stream::iter(requests(std::mem::take(&mut waiting), self.limit))
-                .map(|request| self.put(request))
+                .map(|request| self.put(request, deadline))
                 .buffer_unordered(CONCURRENCY)
                 .collect::<Vec<_>>()
                 .await;

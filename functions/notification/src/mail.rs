@@ -2,6 +2,7 @@ use std::future::Future;
 
 use aws_sdk_ses::Client;
 use aws_sdk_ses::error::SdkError;
+use aws_sdk_ses::operation::send_email::SendEmailError;
 use aws_sdk_ses::types::{Body, Content, Destination, Message};
 use tidegate::failure::{Failure, chain};
 use tidegate::idempotency::EffectError;
@@ -58,12 +59,16 @@ impl Mailer for SesMailer {
     }
 }
 
-/// What SES refused was not sent. When no answer came, nobody knows.
-fn failure<E: std::error::Error + 'static, R: std::fmt::Debug + 'static>(
-    error: &SdkError<E, R>,
-) -> EffectError {
+/// What SES refused was not sent. When no answer came, or SES failed itself, nobody knows.
+fn failure(error: &SdkError<SendEmailError>) -> EffectError {
     let reason = chain(error);
     match error {
+        SdkError::ServiceError(refused) if refused.raw().status().is_server_error() => {
+            EffectError::Unknown(Failure::transient("mail_unknown", reason))
+        }
+        SdkError::ServiceError(refused) if refused.err().is_message_rejected() => {
+            EffectError::NotDone(Failure::permanent("mail_rejected", reason))
+        }
         SdkError::ServiceError(_) | SdkError::ConstructionFailure(_) => {
             EffectError::NotDone(Failure::transient("mail_refused", reason))
         }

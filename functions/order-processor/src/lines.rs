@@ -2,6 +2,9 @@
 
 use events::{Defect, OrderLine, Rejection};
 
+/// Largest number of units and largest value, in minor units, of a line and of all lines together. Sums of thousands of orders stay within an `i64`.
+const LARGEST: i64 = 1_000_000_000_000_000;
+
 /// Units and value of all lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sums {
@@ -34,7 +37,7 @@ pub(crate) fn sums(lines: &[OrderLine]) -> Result<Sums, Vec<Rejection>> {
         if line.unit_price < 0 {
             reject(Defect::PriceNegative { unit_price: line.unit_price });
         }
-        let value = line.value();
+        let value = line.value().filter(|value| *value <= LARGEST && line.quantity <= LARGEST);
         if value.is_none() {
             reject(Defect::AmountTooLarge);
         }
@@ -46,6 +49,7 @@ pub(crate) fn sums(lines: &[OrderLine]) -> Result<Sums, Vec<Rejection>> {
             })
         });
     }
+    let sums = sums.filter(|sums| sums.units <= LARGEST && sums.value <= LARGEST);
     match sums {
         Some(sums) if rejections.is_empty() => Ok(sums),
         None if rejections.is_empty() => {
@@ -99,6 +103,8 @@ mod tests {
     #[test]
     fn amounts_out_of_range_are_refused_not_wrapped() {
         assert_eq!(texts(&[line("A", i64::MAX, 2)]), ["line 1 (A): the amount is too large"]);
-        assert_eq!(texts(&[line("A", 1, i64::MAX), line("B", 1, 1)]), ["the amount is too large"]);
+        assert_eq!(texts(&[line("A", 1, LARGEST + 1)]), ["line 1 (A): the amount is too large"]);
+        assert_eq!(texts(&[line("A", 1, LARGEST), line("B", 1, 1)]), ["the amount is too large"]);
+        assert_eq!(texts(&[line("A", LARGEST, 0), line("B", 1, 1)]), ["the amount is too large"]);
     }
 }

@@ -8,6 +8,9 @@ use tidegate::store::{RecordedCommit, RecordedEvent};
 
 use crate::counters::{Columns, ORDERS, RETURNS, Sale, increments};
 
+/// Reasons of a rejection that the view shows; a row holds no more than 400 KB. The event has all of them.
+const SHOWN_REASONS: usize = 100;
+
 /// Orders and returns with their state, and sales by day, country, customer and product.
 pub(crate) struct Orders;
 
@@ -80,9 +83,13 @@ fn accepted(status: &str, columns: Columns, total: Money, sale: &Sale<'_>) -> Re
 
 /// A rejection takes nothing back: what was accepted before stays accepted. So the status is written only where there is none.
 fn rejected(reasons: &[Rejection]) -> Projected {
+    let mut texts: Vec<String> = reasons.iter().take(SHOWN_REASONS).map(ToString::to_string).collect();
+    if let Some(more) = reasons.len().checked_sub(SHOWN_REASONS).filter(|more| *more > 0) {
+        texts.push(format!("and {more} more"));
+    }
     let row = RowUpdate::default()
         .set_if_absent(row::STATUS, "rejected")
-        .set(row::REASONS, reasons.iter().map(ToString::to_string).collect::<Vec<_>>())
+        .set(row::REASONS, texts)
         .add(row::REJECTIONS, 1);
     Projected { row, counters: Vec::new() }
 }

@@ -108,7 +108,7 @@ async fn a_held_effect_is_listed_until_it_is_released_and_run(store: &dyn Idempo
     for (key, released) in [(&held, true), (&held, true), (&orphan, true), (&live, false)] {
         assert_eq!(store.release_held(key.as_str()).await, Ok(released), "{key}");
     }
-    assert_eq!(store.claim(&claim(&held, "b", 60)).await, Ok(Claimed::Yes));
+    assert_eq!(store.claim(&claim(&held, "b", 60)).await, Ok(Claimed::AfterRelease));
     assert!(store.held().await.unwrap().iter().all(|effect| effect.key != held.as_str()));
     assert_eq!(store.release_held(held.as_str()).await, Ok(false), "it is at work");
     assert_eq!(store.release_held("no such effect").await, Ok(false));

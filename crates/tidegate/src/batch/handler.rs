@@ -15,7 +15,8 @@ pub trait Handler: Send + Sync {
     /// Decodes a delivery. Synchronous and without effects.
     ///
     /// # Errors
-    /// A failure costs this delivery only.
+    /// A failure costs this delivery only. A body that no redelivery mends must fail *permanently*, as [`Delivery::json`] and
+    /// [`Envelope::parse`](crate::envelope::Envelope::parse) do; other errors are transient and stop the lane.
     fn decode(&self, delivery: &Delivery<'_>) -> Result<Self::Record, Failure>;
 
     /// The lane of a delivery, known even when it cannot be decoded; by default its ordering key.
@@ -89,4 +90,6 @@ pub struct BatchContext {
     pub deadline: Instant,
     /// When Lambda kills the invocation: from then on a claim of this invocation has lost its owner.
     pub lease_until: jiff::Timestamp,
+    /// A replay of dead letters, asked for by an operator.
+    pub replay: bool,
 }

@@ -31,6 +31,7 @@ impl Counts {
             Outcome::Done(Effect::Duplicate) => &mut self.duplicate,
             Outcome::Done(Effect::Filtered) => &mut self.filtered,
             Outcome::Done(Effect::Held) => &mut self.held,
+            Outcome::Done(Effect::DeadLettered) => &mut self.dead_lettered,
             Outcome::Failed(_) => &mut self.failed,
             Outcome::NotRun(_) => &mut self.not_run,
         };

@@ -11,6 +11,8 @@ pub enum Effect {
     Filtered,
     /// Whether its effect took place is unknown, and an operator will decide.
     Held,
+    /// It was given up, and is kept as a dead letter.
+    DeadLettered,
 }
 
 /// What became of one delivery.

@@ -2,9 +2,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use serde_json::value::RawValue;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tracing::{error, warn};
 
 use super::handler::{BatchContext, BatchHandler, Item};
@@ -16,7 +17,10 @@ use crate::failure::{Class, Failure};
 use crate::source::{Delivery, Response, Source};
 
 /// Time kept back at the end of an invocation for dead letters and the answer.
-const RESERVE: Duration = Duration::from_millis(500);
+const RESERVE: Duration = Duration::from_millis(1000);
+/// The part of it that is kept for the answer.
+const ANSWER: Duration = Duration::from_millis(200);
+const LETTERS_AT_A_TIME: usize = 16;
 
 /// Runs the invocations of one function.
 pub struct Runner<H> {
@@ -87,18 +91,16 @@ impl<H: BatchHandler> Runner<H> {
             deadline: Instant::now()
                 + invocation.remaining.saturating_sub(RESERVE.min(invocation.remaining / 10)),
             lease_until: Timestamp::now().saturating_add(invocation.remaining)?,
+            replay: invocation.replay,
         };
+        let end = Instant::now() + invocation.remaining.saturating_sub(ANSWER.min(invocation.remaining / 20));
         let deliveries = self.source.split(invocation.event)?;
         let mut outcomes = self.handle(&deliveries, &context).await;
-        for (delivery, outcome) in deliveries.iter().zip(&mut outcomes) {
-            if !invocation.replay
-                && self.gives_up(delivery, outcome)
-                && self.dead_letter(delivery, outcome).await
-            {
-                counts.dead_lettered += 1;
-            } else {
-                counts.add(outcome);
-            }
+        if !invocation.replay {
+            self.dead_letter(&deliveries, &mut outcomes, end).await;
+        }
+        for outcome in &outcomes {
+            counts.add(outcome);
         }
         let failed = deliveries
             .iter()
@@ -119,9 +121,12 @@ impl<H: BatchHandler> Runner<H> {
                 outcomes.push(Outcome::NotRun(NotRun::Blocked));
                 continue;
             }
-            match catch(|| self.handler.decode(delivery)) {
-                Ok(record) => {
-                    let span = self.handler.span(&record);
+            let decoded = catch(|| {
+                let record = self.handler.decode(delivery)?;
+                Ok((self.handler.span(&record), record))
+            });
+            match decoded {
+                Ok((span, record)) => {
                     items.push(Item { lane, arrived_at: delivery.arrived_at, span, record });
                     places.push(place);
                     outcomes.push(Outcome::NotRun(NotRun::OutOfTime));
@@ -163,8 +168,8 @@ impl<H: BatchHandler> Runner<H> {
             ),
             Err(failure) => failure,
         };
-        if items.len() == 1 {
-            return vec![Outcome::Failed(failure)];
+        if items.len() == 1 || Instant::now() >= context.deadline {
+            return items.iter().map(|_| Outcome::Failed(failure.clone())).collect();
         }
         error!(
             code = failure.code(),
@@ -197,33 +202,63 @@ impl<H: BatchHandler> Runner<H> {
         outcomes
     }
 
+    /// Places of the deliveries that are to become dead letters. On a stream everything from the first reported record on comes again, so a letter for what is
+    /// behind it would be written again and again.
+    fn given_up(&self, deliveries: &[Delivery<'_>], outcomes: &[Outcome]) -> Vec<usize> {
+        let in_order = matches!(self.source, Source::Kinesis | Source::DynamoDb);
+        let mut places = Vec::new();
+        for (place, (delivery, outcome)) in deliveries.iter().zip(outcomes).enumerate() {
+            if self.gives_up(delivery, outcome) {
+                places.push(place);
+            } else if in_order && !matches!(outcome, Outcome::Done(_)) {
+                break;
+            }
+        }
+        places
+    }
+
     fn gives_up(&self, delivery: &Delivery<'_>, outcome: &Outcome) -> bool {
         let Outcome::Failed(failure) = outcome else { return false };
         if failure.class() == Class::Permanent {
             return true;
         }
         let Some((limit, arrived_at)) = self.dead_letter_after.zip(delivery.arrived_at) else { return false };
-        Timestamp::now().duration_since(arrived_at).unsigned_abs() > limit && Timestamp::now() > arrived_at
+        Timestamp::now() > arrived_at && Timestamp::now().duration_since(arrived_at).unsigned_abs() > limit
     }
 
-    /// Writes the dead letter; from then on the delivery counts as done. If it cannot be written, the delivery stays failed.
-    async fn dead_letter(&self, delivery: &Delivery<'_>, outcome: &mut Outcome) -> bool {
-        let Outcome::Failed(failure) = &*outcome else { return false };
-        let letter = DeadLetter::new(&self.function, self.source, delivery, failure);
-        match self.dead_letters.put(&letter).await {
-            Ok(()) => {
-                *outcome = Outcome::Done(Effect::Filtered);
-                true
+    /// Writes dead letters. A delivery whose letter is written is done; one whose letter is not stays failed.
+    async fn dead_letter(&self, deliveries: &[Delivery<'_>], outcomes: &mut [Outcome], end: Instant) {
+        let mut letters = Vec::new();
+        for place in self.given_up(deliveries, outcomes) {
+            if let (Some(delivery), Some(Outcome::Failed(failure))) =
+                (deliveries.get(place), outcomes.get(place))
+            {
+                letters.push((place, DeadLetter::new(&self.function, self.source, delivery, failure)));
             }
-            Err(put) => {
-                error!(
-                    letter = letter.id,
-                    reason = put.reason(),
-                    "the dead letter could not be written; the record will come again"
-                );
-                *outcome = Outcome::Failed(put.context("writing the dead letter"));
-                false
-            }
+        }
+        let put = |(place, letter): (usize, DeadLetter)| async move {
+            let put = timeout_at(end, self.dead_letters.put(&letter)).await;
+            (
+                place,
+                letter.id,
+                put.unwrap_or_else(|_| Err(Failure::transient("deadline", "no time was left"))),
+            )
+        };
+        let written: Vec<_> =
+            stream::iter(letters).map(put).buffer_unordered(LETTERS_AT_A_TIME).collect().await;
+        for (place, letter, put) in written {
+            let Some(outcome) = outcomes.get_mut(place) else { continue };
+            *outcome = match put {
+                Ok(()) => Outcome::Done(Effect::DeadLettered),
+                Err(put) => {
+                    error!(
+                        letter,
+                        reason = put.reason(),
+                        "the dead letter could not be written; the record will come again"
+                    );
+                    Outcome::Failed(put.context("writing the dead letter"))
+                }
+            };
         }
     }
 

@@ -16,13 +16,14 @@ use crate::source::{Delivery, Response, Source};
 #[derive(Default)]
 struct Obedient {
     handled: Arc<Mutex<Vec<String>>>,
+    ended: Arc<Mutex<Vec<String>>>,
 }
 
 impl Handler for Obedient {
     type Record = String;
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<String, Failure> {
-        let body = String::from_utf8(delivery.bytes()?.to_vec())?;
+        let body = String::from_utf8_lossy(delivery.bytes()?).into_owned();
         match body.split(' ').next() {
             Some("undecodable") => Err(Failure::permanent("undecodable", body)),
             Some("newer") => Err(Failure::transient("newer_version", body)),
@@ -33,7 +34,12 @@ impl Handler for Obedient {
 
     async fn handle(&self, body: &String, _context: &BatchContext) -> Result<Effect, Failure> {
         self.handled.lock().unwrap().push(body.clone());
-        tokio::task::yield_now().await;
+        // Later records are quicker: run at once, they would end in another order than they began in.
+        let earlier = self.handled.lock().unwrap().len();
+        for _ in earlier..100 {
+            tokio::task::yield_now().await;
+        }
+        self.ended.lock().unwrap().push(body.clone());
         match body.split(' ').next() {
             Some("duplicate") => Ok(Effect::Duplicate),
             Some("permanent") => Err(Failure::permanent("never", body.clone())),
@@ -50,6 +56,7 @@ struct Run {
     response: Result<Response, Failure>,
     counts: Counts,
     handled: Vec<String>,
+    ended: Vec<String>,
     letters: Arc<MemoryDeadLetters>,
 }
 
@@ -99,7 +106,7 @@ impl Default for Setting {
 
 async fn run_with(setting: Setting, records: &[(&str, &str)]) -> Run {
     let handler = Obedient::default();
-    let handled = handler.handled.clone();
+    let (handled, ended) = (handler.handled.clone(), handler.ended.clone());
     let letters: Arc<dyn crate::dead_letter::DeadLetters> = setting.letters.clone();
     let runner = Runner::new(setting.source, EachRecord::new(handler, 4), "probe", letters)
         .dead_letter_after(setting.dead_letter_after);
@@ -107,8 +114,8 @@ async fn run_with(setting: Setting, records: &[(&str, &str)]) -> Run {
     let invocation =
         Invocation { event: &event, request_id: "r1", remaining: setting.remaining, replay: setting.replay };
     let report = runner.run(invocation).await;
-    let handled = handled.lock().unwrap().clone();
-    Run { response: report.response, counts: report.counts, handled, letters: setting.letters }
+    let (handled, ended) = (handled.lock().unwrap().clone(), ended.lock().unwrap().clone());
+    Run { response: report.response, counts: report.counts, handled, ended, letters: setting.letters }
 }
 
 async fn run(records: &[(&str, &str)]) -> Run {
@@ -163,7 +170,9 @@ async fn records_of_a_lane_run_in_order_however_many_lanes_there_are() {
         let of_lane = |bodies: &mut dyn Iterator<Item = &String>| -> Vec<String> {
             bodies.filter(|body| body.starts_with(&format!("ok {lane} "))).cloned().collect()
         };
-        assert_eq!(of_lane(&mut run.handled.iter()), of_lane(&mut bodies.iter().map(|(_, body)| body)));
+        let wanted = of_lane(&mut bodies.iter().map(|(_, body)| body));
+        assert_eq!(of_lane(&mut run.handled.iter()), wanted, "begun in order");
+        assert_eq!(of_lane(&mut run.ended.iter()), wanted, "one after the other");
     }
 }
 
@@ -197,6 +206,37 @@ async fn a_transient_failure_past_its_age_is_dead_lettered_and_what_it_blocked_c
     let run = run_with(setting, &[("a", "transient"), ("a", "ok")]).await;
     assert_eq!(run.letter_reasons(), ["transient"]);
     assert_eq!(run.reported(), ["2"], "the blocked record has done nothing wrong");
+}
+
+#[tokio::test]
+async fn no_letter_is_written_for_what_a_stream_will_deliver_again_anyway() {
+    let run = run(&[("a", "permanent 1"), ("b", "transient 2"), ("c", "permanent 3")]).await;
+    assert_eq!(run.letter_reasons(), ["permanent 1"]);
+    assert_eq!(run.reported(), ["2"]);
+    assert_eq!(run.counts, Counts { dead_lettered: 1, failed: 2, ..Counts::default() });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_hangs_past_its_age_is_dead_lettered() {
+    struct Hanging;
+    impl BatchHandler for Hanging {
+        type Record = ();
+        fn decode(&self, _: &Delivery<'_>) -> Result<(), Failure> {
+            Ok(())
+        }
+        async fn handle_batch(&self, _: &[Item<()>], _: &BatchContext) -> Vec<Outcome> {
+            std::future::pending().await
+        }
+    }
+    let letters = Arc::new(MemoryDeadLetters::default());
+    let runner = Runner::new(Source::Kinesis, Hanging, "probe", letters.clone())
+        .dead_letter_after(Some(Duration::from_secs(60)));
+    let event = event(Source::Kinesis, &[("a", "x"), ("b", "y")]);
+    let invocation =
+        Invocation { event: &event, request_id: "r", remaining: Duration::from_secs(30), replay: false };
+    let report = runner.run(invocation).await;
+    assert_eq!(report.counts, Counts { dead_lettered: 2, ..Counts::default() });
+    assert!(report.response.unwrap().items().next().is_none());
 }
 
 #[tokio::test]

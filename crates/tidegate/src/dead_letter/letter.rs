@@ -50,6 +50,16 @@ pub enum Payload {
     },
 }
 
+/// Longest reason in a letter, in characters: it may quote what a stranger wrote.
+const REASON_LIMIT: usize = 2000;
+
+fn shortened(reason: &str) -> String {
+    match reason.char_indices().nth(REASON_LIMIT) {
+        Some((end, _)) => format!("{}…", reason.get(..end).unwrap_or_default()),
+        None => reason.to_owned(),
+    }
+}
+
 impl DeadLetter {
     /// Value of [`DeadLetter::kind`].
     pub const KIND: &'static str = "tidegate.dead-letter.v1";
@@ -65,7 +75,7 @@ impl DeadLetter {
             ordering_key: delivery.ordering_key.clone(),
             class: failure.class().to_string(),
             code: failure.code().to_owned(),
-            reason: failure.reason().to_owned(),
+            reason: shortened(failure.reason()),
             arrived_at: delivery.arrived_at,
             failed_at: Timestamp::now(),
             payload: Payload::Record(delivery.record.to_owned()),

@@ -4,9 +4,6 @@ use futures::future::{BoxFuture, FutureExt};
 use super::{DeadLetter, DeadLetters, Payload};
 use crate::failure::{Failure, chain};
 
-/// Largest message of an SQS queue in bytes.
-const MESSAGE_LIMIT: usize = 1024 * 1024;
-
 /// Dead letters in an SQS queue; a record too large for a message goes to a bucket, and the letter names it.
 #[derive(Clone, Debug)]
 pub struct QueueDeadLetters {
@@ -14,22 +11,24 @@ pub struct QueueDeadLetters {
     s3: aws_sdk_s3::Client,
     queue_url: String,
     bucket: String,
+    message_limit: usize,
 }
 
 impl QueueDeadLetters {
-    /// Dead letters in this queue and this bucket.
+    /// Dead letters in this queue and this bucket. A letter above `message_limit` bytes goes to the bucket: what a queue takes is a setting of it.
     pub fn new(
         sqs: aws_sdk_sqs::Client,
         s3: aws_sdk_s3::Client,
         queue_url: impl Into<String>,
         bucket: impl Into<String>,
+        message_limit: usize,
     ) -> Self {
-        QueueDeadLetters { sqs, s3, queue_url: queue_url.into(), bucket: bucket.into() }
+        QueueDeadLetters { sqs, s3, queue_url: queue_url.into(), bucket: bucket.into(), message_limit }
     }
 
     async fn send(&self, letter: &DeadLetter) -> Result<(), Failure> {
         let mut body = serde_json::to_string(letter)?;
-        if body.len() > MESSAGE_LIMIT {
+        if body.len() > self.message_limit {
             body = serde_json::to_string(&self.move_to_bucket(letter).await?)?;
         }
         self.sqs

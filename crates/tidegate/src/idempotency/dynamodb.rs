@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use futures::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -85,6 +85,7 @@ impl DynamoDbIdempotency {
             .expression_attribute_values(":released", text("released"))
             .expression_attribute_values(":completed", text("completed"))
             .expression_attribute_values(":now_seconds", number(now.as_second()))
+            .return_values(ReturnValue::AllOld)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         if claim.take_over {
             condition.push_str(" OR (#status = :in_progress AND #lease_until < :now)");
@@ -94,7 +95,11 @@ impl DynamoDbIdempotency {
                 .expression_attribute_values(":now", number(now.as_millisecond()));
         }
         let there = match request.condition_expression(condition).send().await {
-            Ok(_) => return Ok(Claimed::Yes),
+            Ok(put) => {
+                let replaced = put.attributes.map(parse).transpose()?;
+                let released = replaced.is_some_and(|replaced| replaced.status == Status::Released);
+                return Ok(if released { Claimed::AfterRelease } else { Claimed::Yes });
+            }
             Err(error) => match error.into_service_error() {
                 PutItemError::ConditionalCheckFailedException(failed) => failed.item,
                 error => return Err(Failure::transient("idempotency_store", chain(&error))),

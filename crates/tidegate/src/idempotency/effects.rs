@@ -102,13 +102,22 @@ impl Effects {
             repeat: run.repeat.clone(),
             take_over: run.after_crash == AfterCrash::RunAgain,
         };
-        match self.claim(&claim, context.deadline).await? {
-            Decision::Run => {}
+        let decision = match self.claim(&claim, context.deadline).await {
+            Ok(decision) => decision,
+            Err(failure) => {
+                // The claim may have been stored and its answer lost. Nothing has run, so it can be given back.
+                self.give_back(&claim).await;
+                return Err(failure);
+            }
+        };
+        match decision {
+            Decision::Run { released } => {
+                if !released && self.too_old(run.arrived_at) {
+                    return self.hold(&claim, "it is older than the records of first runs are kept").await;
+                }
+            }
             Decision::Done(stored) => return replay(&claim, &stored),
             Decision::Held => return Ok(Ran::Held),
-        }
-        if self.too_old(run.arrived_at) {
-            return self.hold(&claim, "it is older than the records of first runs are kept").await;
         }
         match effect.await {
             Ok(result) => self.complete(&claim, result).await,
@@ -116,16 +125,16 @@ impl Effects {
                 self.hold(&claim, failure.reason()).await
             }
             Err(EffectError::NotDone(failure) | EffectError::Unknown(failure)) => {
-                // A claim that cannot be given back ends with its lease.
-                if let Err(release) = self.store.release(&claim.key, &claim.owner).await {
-                    error!(
-                        key = claim.key.as_str(),
-                        reason = release.reason(),
-                        "the claim could not be released"
-                    );
-                }
+                self.give_back(&claim).await;
                 Err(failure)
             }
+        }
+    }
+
+    /// A claim that cannot be given back ends with its lease.
+    async fn give_back(&self, claim: &Claim) {
+        if let Err(failure) = self.store.release(&claim.key, &claim.owner).await {
+            error!(key = claim.key.as_str(), reason = failure.reason(), "the claim could not be released");
         }
     }
 
@@ -147,7 +156,8 @@ impl Effects {
         let mut pause = FIRST_LOOK;
         loop {
             let stored = match self.store.claim(claim).await? {
-                Claimed::Yes => return Ok(Decision::Run),
+                Claimed::Yes => return Ok(Decision::Run { released: false }),
+                Claimed::AfterRelease => return Ok(Decision::Run { released: true }),
                 Claimed::No(stored) => stored,
             };
             match stored.status {
@@ -184,7 +194,7 @@ impl Effects {
 }
 
 enum Decision {
-    Run,
+    Run { released: bool },
     Done(Stored),
     Held,
 }

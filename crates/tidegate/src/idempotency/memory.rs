@@ -75,7 +75,8 @@ impl IdempotencyStore for MemoryIdempotency {
         let answer = match records.get(claim.key.as_str()) {
             Some(there) if there.stored.owner == claim.owner => Claimed::Yes,
             Some(there) if !there.may_be_claimed(claim, now) => Claimed::No(there.stored.clone()),
-            _ => {
+            there => {
+                let released = there.is_some_and(|there| there.stored.status == Status::Released);
                 let stored = Stored {
                     status: Status::InProgress,
                     owner: claim.owner.clone(),
@@ -85,7 +86,7 @@ impl IdempotencyStore for MemoryIdempotency {
                 };
                 let record = Record { stored, reason: None, repeat: claim.repeat.clone(), expires_at: None };
                 records.insert(claim.key.to_string(), record);
-                Claimed::Yes
+                if released { Claimed::AfterRelease } else { Claimed::Yes }
             }
         };
         ready(Ok(answer)).boxed()

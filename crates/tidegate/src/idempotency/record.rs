@@ -51,6 +51,8 @@ pub struct Repeat {
 pub enum Claimed {
     /// The effect is this run's.
     Yes,
+    /// The effect is this run's, because an operator released it.
+    AfterRelease,
     /// It is not; this is what is there.
     No(Stored),
 }

@@ -72,6 +72,7 @@ fn context(remaining: Duration) -> BatchContext {
         request_id: "r".to_owned(),
         deadline: Instant::now() + remaining,
         lease_until: Timestamp::now().saturating_add(remaining).unwrap(),
+        replay: false,
     }
 }
 
@@ -192,6 +193,10 @@ async fn a_delivery_older_than_the_records_are_kept_is_held() {
         .run::<String, _>(&run, &"x", &context(Duration::from_secs(10)), async { Ok(String::new()) })
         .await;
     assert_eq!(ran, Ok(Ran::Held));
+    assert_eq!(world.store.release_held("test#mail#7").await, Ok(true));
+    let again =
+        world.effects.run(&run, &"x", &context(Duration::from_secs(10)), async { Ok("m".to_owned()) }).await;
+    assert_eq!(again, Ok(Ran::Applied("m".to_owned())), "an operator decided");
 }
 
 #[tokio::test]

@@ -67,7 +67,8 @@ impl RowUpdate {
     /// Adds to an attribute.
     #[must_use]
     pub fn add(mut self, name: &'static str, amount: i64) -> Self {
-        *self.add.entry(name).or_default() += amount;
+        let sum = self.add.entry(name).or_default();
+        *sum = sum.saturating_add(amount);
         self
     }
 
@@ -75,15 +76,23 @@ impl RowUpdate {
     pub(super) fn then(&mut self, later: &RowUpdate) {
         for (name, value) in &later.set {
             self.defaults.remove(name);
+            self.add.remove(name);
             self.set.insert(name, value.clone());
         }
         for (name, value) in &later.defaults {
-            if !self.set.contains_key(name) {
+            // Whatever is written before, the attribute is there.
+            if !self.set.contains_key(name) && !self.add.contains_key(name) {
                 self.defaults.entry(name).or_insert_with(|| value.clone());
             }
         }
         for (name, amount) in &later.add {
-            *self.add.entry(name).or_default() += amount;
+            match self.set.get_mut(name) {
+                Some(Value::Number(number)) => *number = number.saturating_add(*amount),
+                _ => {
+                    let sum = self.add.entry(name).or_default();
+                    *sum = sum.saturating_add(*amount);
+                }
+            }
         }
     }
 }
@@ -131,5 +140,17 @@ mod tests {
             assert!(merged.defaults.is_empty());
         }
         assert_eq!(then(rejected.clone(), &rejected).add["rejections"], 2);
+    }
+
+    #[test]
+    fn setting_and_adding_one_attribute_merge_as_if_done_one_after_the_other() {
+        let set = RowUpdate::default().set("count", 10);
+        let add = RowUpdate::default().add("count", 1);
+        let set_add = then(set.clone(), &add);
+        assert_eq!((&set_add.set["count"], set_add.add.len()), (&Value::from(11), 0));
+        let add_set = then(add.clone(), &set);
+        assert_eq!((&add_set.set["count"], add_set.add.len()), (&Value::from(10), 0));
+        let default = RowUpdate::default().set_if_absent("count", 5);
+        assert!(then(add, &default).defaults.is_empty());
     }
 }

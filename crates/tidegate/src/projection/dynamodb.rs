@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TransactWriteItem, Update};
@@ -123,9 +123,9 @@ impl DynamoDbReadModel {
             expression.set(name, attribute(value));
         }
         for (name, value) in &row.defaults {
-            expression.set_if_absent(name, attribute(value));
+            expression.set_if_absent(name, attribute(value), row.add.get(name).copied());
         }
-        for (name, amount) in &row.add {
+        for (name, amount) in row.add.iter().filter(|(name, _)| !row.defaults.contains_key(*name)) {
             expression.add(name, *amount);
         }
         if let Some(event_id) = &advance.event_id {
@@ -163,7 +163,7 @@ impl DynamoDbReadModel {
         expression.set("parked", number(at.number()));
         expression.set("parked_reason", AttributeValue::S(reason.to_owned()));
         let before = Version::new(at.number().saturating_sub(1));
-        require_position(&mut expression, Position { version: before, part: 0 });
+        require_version(&mut expression, before);
         let update = expression.into_update(&self.tables.rows, row_key(stream))?;
         self.client
             .update_item()
@@ -208,9 +208,12 @@ fn transact(update: Update) -> TransactWriteItem {
 
 /// The guard must be where it was read: an absent attribute stands for 0.
 fn require_position(expression: &mut Expression, position: Position) {
-    expression
-        .require("version", (position.version != Version::NONE).then(|| number(position.version.number())));
+    require_version(expression, position.version);
     expression.require("part", (position.part != 0).then(|| number(position.part)));
+}
+
+fn require_version(expression: &mut Expression, version: Version) {
+    expression.require("version", (version != Version::NONE).then(|| number(version.number())));
 }
 
 fn guard_of(row: &Key) -> Result<(StreamId, Guard), Failure> {
@@ -247,13 +250,21 @@ fn apply_error(error: &SdkError<TransactWriteItemsError>) -> ApplyError {
                 ApplyError::GuardMoved
             } else if codes().any(|code| code == "TransactionConflict") {
                 ApplyError::Conflict
+            } else if codes().any(|code| code == "ValidationError") {
+                unstorable(error)
             } else {
                 ApplyError::Failed(Failure::transient("read_model", chain(error)))
             }
         }
         Some(TransactWriteItemsError::TransactionInProgressException(_)) => ApplyError::Conflict,
+        Some(service) if service.code() == Some("ValidationException") => unstorable(error),
         _ => ApplyError::Failed(Failure::transient("read_model", chain(error))),
     }
+}
+
+/// A key or a row beyond what DynamoDB stores: no repetition mends it.
+fn unstorable(error: &SdkError<TransactWriteItemsError>) -> ApplyError {
+    ApplyError::Failed(Failure::permanent("unstorable", chain(error)))
 }
 
 impl ReadModel for DynamoDbReadModel {

@@ -23,9 +23,13 @@ impl Expression {
         self.sets.push(clause);
     }
 
-    pub(super) fn set_if_absent(&mut self, name: &str, value: AttributeValue) {
+    /// Sets what is not there, and adds to the result: DynamoDB refuses two clauses for one attribute.
+    pub(super) fn set_if_absent(&mut self, name: &str, value: AttributeValue, add: Option<i64>) {
         let name = self.name(name);
-        let clause = format!("{name} = if_not_exists({name}, {})", self.value(value));
+        let mut clause = format!("{name} = if_not_exists({name}, {})", self.value(value));
+        if let Some(amount) = add {
+            clause = format!("{clause} + {}", self.value(AttributeValue::N(amount.to_string())));
+        }
         self.sets.push(clause);
     }
 

@@ -34,20 +34,21 @@ pub(super) enum Verdict {
 }
 
 impl Guard {
-    /// What is to be done with the event at `version`; its id is unknown when the data must be read from the store first.
-    pub(super) fn judge(&self, version: Version, event_id: Option<&str>) -> Verdict {
-        if version < self.position.version {
+    /// What is to be done with a commit from version `first` to `last`, whose last event has this id. A replay of a parked aggregate is how it is
+    /// released, whichever of its events is replayed.
+    pub(super) fn judge(&self, first: Version, last: Version, last_id: &str, replay: bool) -> Verdict {
+        if last < self.position.version {
             return Verdict::Duplicate;
         }
-        if version == self.position.version {
-            return match (&self.event_id, event_id) {
-                (Some(applied), Some(event_id)) if applied != event_id => Verdict::Rewritten,
+        if last == self.position.version {
+            return match &self.event_id {
+                Some(applied) if applied != last_id => Verdict::Rewritten,
                 _ => Verdict::Duplicate,
             };
         }
         match self.parked {
-            // The parked event itself is tried again whenever it comes: a replay is how the aggregate is released.
-            Some(parked) if version > parked => Verdict::Parked,
+            // The commit with the parked event is tried again whenever it comes.
+            Some(parked) if first > parked && !replay => Verdict::Parked,
             _ => Verdict::Due,
         }
     }
@@ -78,28 +79,34 @@ mod tests {
         }
     }
 
+    fn judge(guard: &Guard, first: u64, last: u64, id: &str) -> Verdict {
+        guard.judge(Version::new(first), Version::new(last), id, false)
+    }
+
     #[test]
     fn what_is_at_or_below_the_guard_is_a_duplicate() {
-        assert_eq!(guard().judge(Version::new(4), Some("e4")), Verdict::Duplicate);
-        assert_eq!(guard().judge(Version::new(5), Some("e5")), Verdict::Duplicate);
+        assert_eq!(judge(&guard(), 4, 4, "e4"), Verdict::Duplicate);
+        assert_eq!(judge(&guard(), 5, 5, "e5"), Verdict::Duplicate);
+        assert_eq!(judge(&guard(), 5, 6, "e6"), Verdict::Due, "half of the commit is above it");
     }
 
     #[test]
     fn another_event_at_the_same_version_is_noticed() {
-        assert_eq!(guard().judge(Version::new(5), Some("other")), Verdict::Rewritten);
+        assert_eq!(judge(&guard(), 5, 5, "other"), Verdict::Rewritten);
     }
 
     #[test]
     fn what_is_above_is_due_even_with_a_gap() {
-        assert_eq!(guard().judge(Version::new(6), Some("e6")), Verdict::Due);
-        assert_eq!(guard().judge(Version::new(9), Some("e9")), Verdict::Due);
+        assert_eq!(judge(&guard(), 6, 6, "e6"), Verdict::Due);
+        assert_eq!(judge(&guard(), 9, 9, "e9"), Verdict::Due);
     }
 
     #[test]
-    fn a_parked_aggregate_tries_only_the_event_it_is_parked_at() {
-        let guard = Guard { parked: Some(Version::new(6)), ..guard() };
-        assert_eq!(guard.judge(Version::new(6), Some("e6")), Verdict::Due);
-        assert_eq!(guard.judge(Version::new(7), Some("e7")), Verdict::Parked);
-        assert_eq!(guard.judge(Version::new(5), Some("e5")), Verdict::Duplicate);
+    fn a_parked_aggregate_tries_only_the_commit_it_is_parked_at_or_a_replay() {
+        let guard = Guard { parked: Some(Version::new(7)), ..guard() };
+        assert_eq!(judge(&guard, 6, 8, "e8"), Verdict::Due, "the parked event is inside");
+        assert_eq!(judge(&guard, 9, 9, "e9"), Verdict::Parked);
+        assert_eq!(guard.judge(Version::new(9), Version::new(9), "e9", true), Verdict::Due);
+        assert_eq!(judge(&guard, 5, 5, "e5"), Verdict::Duplicate);
     }
 }

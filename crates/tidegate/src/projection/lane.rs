@@ -26,6 +26,8 @@ pub(super) struct LanePlan {
     pub(super) due: Vec<(usize, Version)>,
     /// What brings the guard there.
     pub(super) steps: Vec<Step>,
+    /// How far the guard has come.
+    pub(super) reached: Version,
     /// The event that can never be applied, and why.
     pub(super) park: Option<(Version, Failure)>,
     /// Deliveries that are decided once the aggregate is parked.
@@ -38,20 +40,24 @@ pub(super) async fn plan(
     stream: &StreamId,
     guard: &Guard,
     hints: &[Hint<'_>],
+    replay: bool,
 ) -> LanePlan {
-    let mut plan = LanePlan::default();
+    let mut plan = LanePlan { reached: guard.position.version, ..LanePlan::default() };
     for hint in hints {
-        let (version, event_id) = match hint.change {
+        let (first, version, event_id) = match hint.change {
             CommitChange::Commit(commit) => {
-                (commit.last_version(), commit.events.last().map(|event| event.id.as_str()))
+                let last_id = commit.events.last().map_or("", |event| event.id.as_str());
+                (commit.first_version(), commit.last_version(), last_id)
             }
-            CommitChange::Split { version, .. } => (*version, None),
+            CommitChange::Split { version, last_version, last_event_id, .. } => {
+                (*version, *last_version, last_event_id.as_str())
+            }
             CommitChange::Other => {
                 plan.outcomes.push((hint.place, Outcome::Done(Effect::Filtered)));
                 continue;
             }
         };
-        match guard.judge(version, event_id) {
+        match guard.judge(first, version, event_id, replay) {
             Verdict::Duplicate => plan.outcomes.push((hint.place, Outcome::Done(Effect::Duplicate))),
             Verdict::Parked => plan.outcomes.push((hint.place, Outcome::Done(Effect::Filtered))),
             Verdict::Rewritten => plan.outcomes.push((
@@ -115,7 +121,12 @@ async fn events_above(
     Ok(stored)
 }
 
-fn project(plan: &mut LanePlan, projection: &impl Projection, guard: &Guard, commits: &[RecordedCommit]) {
+pub(super) fn project(
+    plan: &mut LanePlan,
+    projection: &impl Projection,
+    guard: &Guard,
+    commits: &[RecordedCommit],
+) {
     let mut done = guard.position.part;
     for commit in commits {
         for event in commit.events.iter().filter(|event| event.version > guard.position.version) {
@@ -151,7 +162,7 @@ fn run(
 
 /// The deliveries before the event go on. The first from it on fails; those behind wait for it if it may still succeed, and are acknowledged if it
 /// cannot: the store has them when the aggregate is released.
-fn stop_at(plan: &mut LanePlan, version: Version, failure: Failure) {
+pub(super) fn stop_at(plan: &mut LanePlan, version: Version, failure: Failure) {
     let (before, mut from): (Vec<_>, Vec<_>) =
         std::mem::take(&mut plan.due).into_iter().partition(|(_, due)| *due < version);
     plan.due = before;

@@ -23,6 +23,8 @@ struct State {
     /// Errors to come, each with the number of transactions that succeed before it.
     errors: VecDeque<(usize, ApplyError)>,
     transactions: Vec<Transaction>,
+    rival: Option<Transaction>,
+    refused: Option<String>,
 }
 
 impl MemoryReadModel {
@@ -51,12 +53,29 @@ impl MemoryReadModel {
         self.state().errors.push_back((successes, error));
     }
 
+    /// Another environment's transaction, applied right before the next one.
+    pub fn before_next_apply(&self, rival: Transaction) {
+        self.state().rival = Some(rival);
+    }
+
+    /// Refuses to store this counter, as DynamoDB does with a key that is too long.
+    pub fn refuse(&self, counter: &str) {
+        self.state().refused = Some(counter.to_owned());
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self, transaction: &Transaction) -> Result<(), ApplyError> {
+        let rival = self.state().rival.take();
+        if let Some(rival) = rival {
+            self.write(&rival)?;
+        }
         let mut state = self.state();
+        if transaction.counters.iter().any(|counter| state.refused.as_ref() == Some(&counter.key)) {
+            return Err(ApplyError::Failed(Failure::permanent("unstorable", "the key is refused")));
+        }
         match state.errors.front_mut() {
             Some((0, _)) => {
                 if let Some((_, error)) = state.errors.pop_front() {
@@ -92,9 +111,7 @@ impl MemoryReadModel {
 
     fn write_park(&self, stream: &StreamId, at: Version) -> Result<(), ApplyError> {
         let mut state = self.state();
-        if state.position(stream)
-            != (Position { version: Version::new(at.number().saturating_sub(1)), part: 0 })
-        {
+        if state.position(stream).version != Version::new(at.number().saturating_sub(1)) {
             return Err(ApplyError::GuardMoved);
         }
         state.rows.entry(stream.clone()).or_default().0.parked = Some(at);

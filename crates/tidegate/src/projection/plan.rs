@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::change::{Increment, Projected, RowUpdate};
 use super::guard::{Advance, Position};
+use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 
 /// Most items in one transaction of DynamoDB.
@@ -61,11 +62,11 @@ pub(super) fn steps(
         .collect()
 }
 
-/// Packs steps into transactions. Each inner list holds the steps of one aggregate, in order, and keeps that order.
+/// Packs steps into groups that fit a transaction each. Each inner list of `aggregates` holds the steps of one aggregate, in order, and keeps that order.
 ///
 /// Events that share counters are put together, so that a counter is written few times: a transaction starts with the first step left and takes on, as long as
 /// there is room, the step that adds the fewest rows.
-pub(super) fn pack(aggregates: Vec<Vec<Step>>) -> Vec<Transaction> {
+pub(super) fn pack(aggregates: Vec<Vec<Step>>) -> Vec<Vec<Step>> {
     let mut rows = Rows::default();
     let mut queues: Vec<_> = aggregates
         .into_iter()
@@ -75,7 +76,7 @@ pub(super) fn pack(aggregates: Vec<Vec<Step>>) -> Vec<Transaction> {
             queue
         })
         .collect();
-    let mut transactions = Vec::new();
+    let mut groups = Vec::new();
     while queues.iter().any(|queue| !queue.is_empty()) {
         let mut held = Bits::default();
         let mut packed = Vec::new();
@@ -95,37 +96,47 @@ pub(super) fn pack(aggregates: Vec<Vec<Step>>) -> Vec<Transaction> {
         if packed.is_empty() {
             break;
         }
-        transactions.push(merge(packed));
+        groups.push(packed);
     }
-    transactions
+    groups
 }
 
-fn merge(steps: Vec<Step>) -> Transaction {
+/// Merges steps into one transaction.
+///
+/// # Errors
+/// `amount_too_large` (permanent) when a counter's sum leaves the range of an `i64`. Fewer steps may still fit.
+pub(super) fn merge(steps: &[Step]) -> Result<Transaction, Failure> {
     let mut guards: Vec<(Advance, RowUpdate)> = Vec::new();
-    let mut guard_of: HashMap<StreamId, usize> = HashMap::new();
-    let mut counters: BTreeMap<String, BTreeMap<&'static str, i64>> = BTreeMap::new();
+    let mut guard_of: HashMap<&StreamId, usize> = HashMap::new();
+    let mut counters: BTreeMap<&str, BTreeMap<&'static str, i64>> = BTreeMap::new();
     for step in steps {
-        for increment in step.counters {
-            let sums = counters.entry(increment.key).or_default();
-            for (name, amount) in increment.add {
-                *sums.entry(name).or_default() += amount;
+        for increment in &step.counters {
+            let sums = counters.entry(&increment.key).or_default();
+            for (name, amount) in &increment.add {
+                let sum = sums.entry(name).or_default();
+                *sum = sum.checked_add(*amount).ok_or_else(|| {
+                    Failure::permanent(
+                        "amount_too_large",
+                        format!("the sum of {name} of {} is out of range", increment.key),
+                    )
+                })?;
             }
         }
         let known = guard_of.get(&step.advance.stream).and_then(|index| guards.get_mut(*index));
         match known {
             Some((advance, row)) => {
                 advance.to = step.advance.to;
-                advance.event_id = step.advance.event_id.or_else(|| advance.event_id.take());
+                advance.event_id = step.advance.event_id.clone().or_else(|| advance.event_id.take());
                 row.then(&step.row);
             }
             None => {
-                guard_of.insert(step.advance.stream.clone(), guards.len());
-                guards.push((step.advance, step.row));
+                guard_of.insert(&step.advance.stream, guards.len());
+                guards.push((step.advance.clone(), step.row.clone()));
             }
         }
     }
-    let counters = counters.into_iter().map(|(key, add)| Increment { key, add }).collect();
-    Transaction { guards, counters }
+    let counters = counters.into_iter().map(|(key, add)| Increment { key: key.to_owned(), add }).collect();
+    Ok(Transaction { guards, counters })
 }
 
 /// Numbers rows, so that sets of them are bits.
@@ -189,6 +200,10 @@ impl Bits {
 mod tests {
     use super::*;
 
+    fn packed(aggregates: Vec<Vec<Step>>) -> Vec<Transaction> {
+        pack(aggregates).iter().map(|steps| merge(steps).unwrap()).collect()
+    }
+
     fn event(stream: &str, version: u64, keys: impl IntoIterator<Item = usize>) -> Vec<Step> {
         let counters = keys
             .into_iter()
@@ -232,7 +247,7 @@ mod tests {
         let aggregates: Vec<_> = (0..60usize)
             .map(|n| event(&format!("order#{n}"), 1, (n * 7..n * 7 + 30).map(|key| key % 90)))
             .collect();
-        let transactions = pack(aggregates);
+        let transactions = packed(aggregates);
         let mut guards = 0;
         for transaction in &transactions {
             assert!(transaction.guards.len() + transaction.counters.len() <= TRANSACTION_ITEMS);
@@ -256,7 +271,7 @@ mod tests {
         let aggregates: Vec<_> = (0..20usize)
             .map(|n| event(&format!("order#{n}"), 1, (n % 2) * 1000..(n % 2) * 1000 + 80))
             .collect();
-        let writes: usize = pack(aggregates).iter().map(|transaction| transaction.counters.len()).sum();
+        let writes: usize = packed(aggregates).iter().map(|transaction| transaction.counters.len()).sum();
         assert_eq!(writes, 160, "each counter should be written once");
     }
 
@@ -264,12 +279,24 @@ mod tests {
     fn events_of_one_aggregate_stay_in_order_and_share_a_guard_write() {
         let mut steps = event("order#1", 1, 0..3);
         steps.extend(event("order#1", 2, 1..4));
-        let transactions = pack(vec![steps]);
+        let transactions = packed(vec![steps]);
         assert_eq!(transactions.len(), 1);
         let (advance, _) = &transactions[0].guards[0];
         assert_eq!((advance.from.version, advance.to.version), (Version::NONE, Version::new(2)));
         assert_eq!(advance.event_id.as_deref(), Some("e2"));
         assert_eq!(transactions[0].counters.len(), 4);
         assert_eq!(transactions[0].counters[1].add["units"], 2);
+    }
+
+    #[test]
+    fn sums_out_of_range_are_refused_not_wrapped() {
+        let huge = |order| {
+            let mut steps = event(order, 1, [1]);
+            steps[0].counters[0].add.insert("units", i64::MAX);
+            steps.remove(0)
+        };
+        let failure = merge(&[huge("order#1"), huge("order#2")]).unwrap_err();
+        assert_eq!(failure.code(), "amount_too_large");
+        assert!(merge(&[huge("order#1")]).is_ok());
     }
 }

@@ -5,12 +5,12 @@ use tokio::time::Instant;
 use tracing::error;
 
 use super::Projected;
-use super::guard::Position;
-use super::lane::{Hint, LanePlan, plan};
-use super::plan::{Transaction, pack};
+use super::guard::{Guard, Position};
+use super::lane::{Hint, LanePlan, plan, project, stop_at};
+use super::plan::{Step, Transaction, merge, pack};
 use super::read_model::{ApplyError, ReadModel};
 use crate::batch::{BatchContext, BatchHandler, Effect, Item, NotRun, Outcome};
-use crate::failure::Failure;
+use crate::failure::{Class, Failure};
 use crate::ids::StreamId;
 use crate::source::Delivery;
 use crate::store::{CommitChange, EventReader, RecordedCommit, RecordedEvent, Retry};
@@ -35,56 +35,74 @@ pub struct Projector<P> {
     retry: Retry,
 }
 
+/// What a round leaves to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Nothing,
+    /// A guard moved meanwhile: read it again.
+    AnotherRound,
+}
+
 impl<P: Projection> Projector<P> {
     /// Applies `projection` to `read_model`; `events` fills gaps.
     pub fn new(projection: P, read_model: Arc<dyn ReadModel>, events: Arc<dyn EventReader>) -> Self {
         Projector { projection, read_model, events, retry: Retry::default() }
     }
 
-    /// One attempt to bring the guards of all undecided deliveries forward. Answers whether another attempt may help.
+    /// One attempt to bring the guards of all undecided deliveries forward.
     async fn round(
         &self,
         items: &[Item<CommitChange>],
         outcomes: &mut [Option<Outcome>],
-        deadline: Instant,
-    ) -> bool {
+        context: &BatchContext,
+    ) -> Next {
         let lanes = self.undecided_lanes(items, outcomes);
         let streams: Vec<StreamId> = lanes.keys().cloned().collect();
         let guards = match self.read_model.guards(&streams).await {
             Ok(guards) => guards,
             Err(failure) => {
                 fail(outcomes, lanes.values().flatten().map(|hint| hint.place), &failure);
-                return false;
+                return Next::Nothing;
             }
         };
         let mut plans: BTreeMap<StreamId, LanePlan> = BTreeMap::new();
+        let mut released = Vec::new();
         for (stream, hints) in &lanes {
             let guard = guards.get(stream).cloned().unwrap_or_default();
-            let mut plan = plan(&self.projection, self.events.as_ref(), stream, &guard, hints).await;
+            let mut plan =
+                plan(&self.projection, self.events.as_ref(), stream, &guard, hints, context.replay).await;
             for (place, outcome) in plan.outcomes.drain(..) {
                 decide(outcomes, place, outcome);
+            }
+            if guard.parked.is_some() && !plan.steps.is_empty() {
+                released.push(stream.clone());
             }
             plans.insert(stream.clone(), plan);
         }
         let steps = plans.values_mut().map(|plan| std::mem::take(&mut plan.steps)).collect();
-        for transaction in pack(steps) {
-            match self.apply(&transaction, deadline).await {
-                Ok(()) => {
-                    for (advance, _) in &transaction.guards {
-                        if let Some(plan) = plans.get_mut(&advance.stream) {
-                            settle(plan, advance.to, outcomes);
-                        }
+        let mut stopped = BTreeSet::new();
+        for mut group in pack(steps) {
+            group.retain(|step| !stopped.contains(&step.advance.stream));
+            let applied = self.apply_group(group, context.deadline).await;
+            for (stream, result) in applied {
+                let Some(plan) = plans.get_mut(&stream) else { continue };
+                match result {
+                    Ok(reached) => settle(plan, reached, outcomes),
+                    Err(ApplyError::GuardMoved | ApplyError::Conflict) => return Next::AnotherRound,
+                    Err(ApplyError::Failed(failure)) => {
+                        stop(plan, &failure, outcomes);
+                        stopped.insert(stream);
                     }
                 }
-                Err(ApplyError::GuardMoved | ApplyError::Conflict) => return true,
-                Err(ApplyError::Failed(failure)) => {
-                    let failed =
-                        transaction.guards.iter().filter_map(|(advance, _)| plans.get(&advance.stream));
-                    let places: Vec<usize> =
-                        failed.flat_map(|plan| plan.due.iter().map(|(place, _)| *place)).collect();
-                    fail(outcomes, places.into_iter(), &failure);
-                    return true;
-                }
+            }
+        }
+        for stream in released.iter().filter(|stream| !stopped.contains(*stream)) {
+            if let Err(failure) = self.catch_up(stream, context.deadline).await {
+                error!(
+                    stream = stream.as_str(),
+                    reason = failure.reason(),
+                    "a released aggregate is behind until its next event"
+                );
             }
         }
         self.park(plans, outcomes).await
@@ -111,35 +129,35 @@ impl<P: Projection> Projector<P> {
         lanes
     }
 
-    async fn park(&self, plans: BTreeMap<StreamId, LanePlan>, outcomes: &mut [Option<Outcome>]) -> bool {
-        let mut again = false;
-        for (stream, plan) in plans {
-            let Some((at, failure)) = plan.park else { continue };
-            error!(
-                stream = stream.as_str(),
-                version = at.number(),
-                code = failure.code(),
-                reason = failure.reason(),
-                "aggregate parked"
-            );
-            match self.read_model.park(&stream, at, failure.reason()).await {
-                Ok(()) => {
-                    for (place, outcome) in plan.held_back {
-                        decide(outcomes, place, outcome);
-                    }
-                }
-                Err(ApplyError::GuardMoved | ApplyError::Conflict) => again = true,
-                Err(ApplyError::Failed(failure)) => {
-                    fail(outcomes, plan.held_back.iter().map(|(place, _)| *place), &failure);
-                }
-            }
+    /// Applies steps in one transaction and answers, for each aggregate, how far it came. When the transaction fails, each aggregate is tried alone: a row
+    /// that cannot be stored must not cost its neighbours.
+    async fn apply_group(
+        &self,
+        steps: Vec<Step>,
+        deadline: Instant,
+    ) -> Vec<(StreamId, Result<Position, ApplyError>)> {
+        let together = self.apply(&steps, deadline).await;
+        let mut by_stream: BTreeMap<StreamId, Vec<Step>> = BTreeMap::new();
+        for step in steps {
+            by_stream.entry(step.advance.stream.clone()).or_default().push(step);
         }
-        again
+        let alone = matches!(together, Err(ApplyError::Failed(_))) && by_stream.len() > 1;
+        let mut applied = Vec::with_capacity(by_stream.len());
+        for (stream, steps) in by_stream {
+            let result = if alone { self.apply(&steps, deadline).await } else { together.clone() };
+            let reached = steps.last().map_or(Position::default(), |step| step.advance.to);
+            applied.push((stream, result.map(|()| reached)));
+        }
+        applied
     }
 
-    async fn apply(&self, transaction: &Transaction, deadline: Instant) -> Result<(), ApplyError> {
+    async fn apply(&self, steps: &[Step], deadline: Instant) -> Result<(), ApplyError> {
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let transaction: Transaction = merge(steps).map_err(ApplyError::Failed)?;
         for attempt in 0..self.retry.attempts {
-            match self.read_model.apply(transaction).await {
+            match self.read_model.apply(&transaction).await {
                 Err(ApplyError::Conflict) if Instant::now() < deadline => {
                     tokio::time::sleep(self.retry.pause_after(attempt)).await;
                 }
@@ -151,14 +169,75 @@ impl<P: Projection> Projector<P> {
             format!("other transactions were at work on the same rows {} times", self.retry.attempts),
         )))
     }
+
+    /// Applies what was committed to an aggregate while it was still parked: its deliveries were acknowledged unapplied.
+    async fn catch_up(&self, stream: &StreamId, deadline: Instant) -> Result<(), Failure> {
+        for _ in 0..self.retry.attempts {
+            let guard: Guard = self
+                .read_model
+                .guards(std::slice::from_ref(stream))
+                .await?
+                .remove(stream)
+                .unwrap_or_default();
+            let commits = self.events.read(stream, guard.position.version).await?;
+            if commits.is_empty() || guard.parked.is_some() {
+                return Ok(());
+            }
+            let mut plan = LanePlan::default();
+            project(&mut plan, &self.projection, &guard, &commits);
+            for step in plan.steps {
+                match self.apply(&[step], deadline).await {
+                    Ok(()) => {}
+                    Err(ApplyError::GuardMoved | ApplyError::Conflict) => break,
+                    Err(ApplyError::Failed(failure)) => return Err(failure),
+                }
+            }
+            if let Some((_, failure)) = plan.park {
+                return Err(failure);
+            }
+        }
+        Ok(())
+    }
+
+    async fn park(&self, plans: BTreeMap<StreamId, LanePlan>, outcomes: &mut [Option<Outcome>]) -> Next {
+        let mut next = Next::Nothing;
+        for (stream, plan) in plans {
+            let Some((at, failure)) = plan.park else { continue };
+            let (stream_id, code, reason) = (stream.as_str(), failure.code(), failure.reason());
+            error!(stream = stream_id, version = at.number(), code, reason, "aggregate parked");
+            match self.read_model.park(&stream, at, reason).await {
+                Ok(()) => {
+                    for (place, outcome) in plan.held_back {
+                        decide(outcomes, place, outcome);
+                    }
+                }
+                Err(ApplyError::GuardMoved | ApplyError::Conflict) => next = Next::AnotherRound,
+                Err(ApplyError::Failed(failure)) => {
+                    fail(outcomes, plan.held_back.iter().map(|(place, _)| *place), &failure);
+                }
+            }
+        }
+        next
+    }
 }
 
 /// Deliveries that the guard has passed are done: the first of each version was applied, the others found it so.
 fn settle(plan: &mut LanePlan, reached: Position, outcomes: &mut [Option<Outcome>]) {
+    plan.reached = reached.version;
     let mut versions = BTreeSet::new();
     for (place, version) in plan.due.extract_if(.., |(_, version)| *version <= reached.version) {
         let effect = if versions.insert(version) { Effect::Applied } else { Effect::Duplicate };
         decide(outcomes, place, Outcome::Done(effect));
+    }
+}
+
+/// The aggregate goes no further. What can never be written parks it, as what can never be projected does.
+fn stop(plan: &mut LanePlan, failure: &Failure, outcomes: &mut [Option<Outcome>]) {
+    if failure.class() == Class::Permanent {
+        let at = plan.reached.next();
+        stop_at(plan, at, failure.clone());
+    } else {
+        fail(outcomes, plan.due.drain(..).map(|(place, _)| place), failure);
     }
 }
 
@@ -188,7 +267,8 @@ impl<P: Projection> BatchHandler for Projector<P> {
     async fn handle_batch(&self, items: &[Item<CommitChange>], context: &BatchContext) -> Vec<Outcome> {
         let mut outcomes: Vec<Option<Outcome>> = items.iter().map(|_| None).collect();
         for attempt in 0..self.retry.attempts {
-            if Instant::now() >= context.deadline || !self.round(items, &mut outcomes, context.deadline).await
+            if Instant::now() >= context.deadline
+                || self.round(items, &mut outcomes, context).await == Next::Nothing
             {
                 break;
             }

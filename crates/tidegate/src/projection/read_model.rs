@@ -23,7 +23,7 @@ pub trait ReadModel: Send + Sync {
     /// See [`ApplyError`].
     fn apply<'a>(&'a self, transaction: &'a Transaction) -> BoxFuture<'a, Result<(), ApplyError>>;
 
-    /// Parks an aggregate at an event that cannot be applied, if its guard stands right before it.
+    /// Parks an aggregate at an event that cannot be applied, if its guard stands before it, whatever parts of the event are applied.
     ///
     /// # Errors
     /// As [`Self::apply`].

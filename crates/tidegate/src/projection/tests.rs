@@ -79,6 +79,14 @@ impl World {
     }
 
     async fn deliver_to(&self, projection: Products, changes: &[CommitChange]) -> Vec<Outcome> {
+        self.hand_over(projection, changes, false).await
+    }
+
+    async fn replay(&self, changes: &[CommitChange]) -> Vec<Outcome> {
+        self.hand_over(Products::default(), changes, true).await
+    }
+
+    async fn hand_over(&self, projection: Products, changes: &[CommitChange], replay: bool) -> Vec<Outcome> {
         let projector = Projector::new(projection, self.model.clone(), self.store.clone());
         let items: Vec<_> = changes
             .iter()
@@ -93,6 +101,7 @@ impl World {
             request_id: "r".to_owned(),
             deadline: Instant::now() + Duration::from_secs(30),
             lease_until: Timestamp::now(),
+            replay,
         };
         projector.handle_batch(&items, &context).await
     }
@@ -108,6 +117,16 @@ impl World {
 
     fn version(&self, stream: &str) -> u64 {
         self.model.guard(&stream.parse().unwrap()).map_or(0, |guard| guard.position.version.number())
+    }
+}
+
+/// The hint of a commit whose data are in chunks.
+fn split(commit: &RecordedCommit) -> CommitChange {
+    CommitChange::Split {
+        stream: commit.stream.clone(),
+        version: commit.first_version(),
+        last_version: commit.last_version(),
+        last_event_id: commit.events.last().unwrap().id.clone(),
     }
 }
 
@@ -231,10 +250,30 @@ async fn rewritten_history_is_noticed() {
 }
 
 #[tokio::test]
-async fn a_guard_that_moved_is_read_again() {
+async fn a_guard_that_was_moved_by_another_environment_is_read_again() {
     let placed = commit("order#1", 1, "a");
     let world = World::with(std::slice::from_ref(&placed)).await;
-    world.model.fail_after(0, ApplyError::GuardMoved);
+    // Between reading the guards and writing, another environment applies the same event.
+    world.model.before_next_apply(Transaction {
+        guards: vec![(
+            Advance {
+                stream: placed.stream.clone(),
+                from: Position::default(),
+                to: Position { version: Version::new(1), part: 0 },
+                event_id: Some(placed.events[0].id.clone()),
+            },
+            RowUpdate::default(),
+        )],
+        counters: vec![Increment { key: "a".to_owned(), add: BTreeMap::from([("units", 1)]) }],
+    });
+    assert_eq!(world.deliver(&[&placed]).await, [DUPLICATE]);
+    assert_eq!(world.units("a"), 1);
+}
+
+#[tokio::test]
+async fn a_conflicting_transaction_is_run_again() {
+    let placed = commit("order#1", 1, "a");
+    let world = World::with(std::slice::from_ref(&placed)).await;
     world.model.fail_after(0, ApplyError::Conflict);
     assert_eq!(world.deliver(&[&placed]).await, [APPLIED]);
     assert_eq!(world.units("a"), 1);
@@ -244,12 +283,88 @@ async fn a_guard_that_moved_is_read_again() {
 async fn a_split_commit_is_read_from_the_store() {
     let large = commit("order#1", 1, "a");
     let world = World::with(std::slice::from_ref(&large)).await;
-    let hint = CommitChange::Split { stream: large.stream.clone(), version: Version::new(1) };
+    let hint = split(&large);
     assert_eq!(
         world.deliver_to(Products::default(), &[hint, CommitChange::Other]).await,
         [APPLIED, FILTERED]
     );
     assert_eq!(world.units("a"), 1);
+}
+
+/// A commit of several events, large enough that each has a transaction of its own.
+fn large_commit(stream: &str, data: [&str; 2]) -> RecordedCommit {
+    let mut large = commit(stream, 1, "");
+    let products = |letter: &str| match letter {
+        "bad" => "bad".to_owned(),
+        letter => (0..60).map(|product| format!("{letter}{product}")).collect::<Vec<_>>().join(" "),
+    };
+    large.events = (1..)
+        .zip(data)
+        .map(|(version, letter)| RecordedEvent {
+            data: products(letter),
+            ..commit(stream, version, "").events.remove(0)
+        })
+        .collect();
+    large
+}
+
+#[tokio::test]
+async fn a_split_commit_is_applied_when_its_last_event_is() {
+    let large = large_commit("order#1", ["a", "b"]);
+    let world = World::with(std::slice::from_ref(&large)).await;
+    let down = Failure::transient("read_model", "down");
+    world.model.fail_after(1, ApplyError::Failed(down.clone()));
+    let hint = [split(&large)];
+    assert_eq!(world.deliver_to(Products::default(), &hint).await, [Outcome::Failed(down)]);
+    assert_eq!(world.version("order#1"), 1, "the first event is applied");
+    assert_eq!(world.deliver_to(Products::default(), &hint).await, [APPLIED], "it is no duplicate yet");
+    assert_eq!((world.units("a0"), world.units("b59")), (1, 1));
+    assert_eq!(world.deliver_to(Products::default(), &hint).await, [DUPLICATE]);
+}
+
+#[tokio::test]
+async fn a_commit_parked_in_its_middle_is_released_by_its_replay() {
+    let large = large_commit("order#1", ["a", "bad"]);
+    let world = World::with(std::slice::from_ref(&large)).await;
+    let failure = Failure::permanent("bad", "it is");
+    let broken = || Products { broken: BTreeMap::from([("bad".to_owned(), failure.clone())]) };
+    let change = [CommitChange::Commit(large.clone())];
+    for _ in 0..2 {
+        assert_eq!(world.deliver_to(broken(), &change).await, [Outcome::Failed(failure.clone())]);
+    }
+    assert_eq!(world.model.guard(&large.stream).unwrap().parked, Some(Version::new(2)));
+    assert_eq!(world.deliver(&[&large]).await, [APPLIED]);
+    assert_eq!((world.version("order#1"), world.units("a0"), world.units("bad")), (2, 1, 1));
+}
+
+#[tokio::test]
+async fn any_replayed_event_of_a_parked_aggregate_releases_it() {
+    let commits = [commit("order#1", 1, "bad"), commit("order#1", 2, "b")];
+    let world = World::with(&commits).await;
+    let failure = Failure::permanent("bad", "it is");
+    let broken = Products { broken: BTreeMap::from([("bad".to_owned(), failure.clone())]) };
+    // Only the second was delivered: it is the one that becomes a dead letter.
+    let change = [CommitChange::Commit(commits[1].clone())];
+    assert_eq!(world.deliver_to(broken, &change).await, [Outcome::Failed(failure)]);
+    assert_eq!(world.deliver(&[&commits[1]]).await, [FILTERED]);
+    assert_eq!(world.replay(&change).await, [APPLIED]);
+    assert_eq!((world.version("order#1"), world.units("bad"), world.units("b")), (2, 1, 1));
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_stored_costs_its_own_aggregate_only() {
+    let commits =
+        [commit("order#1", 1, "a"), commit("order#2", 1, "unstorable a"), commit("order#3", 1, "a")];
+    let world = World::with(&commits).await;
+    world.model.refuse("unstorable");
+    let outcomes = world.deliver(&commits.iter().collect::<Vec<_>>()).await;
+    assert_eq!((&outcomes[0], &outcomes[2]), (&APPLIED, &APPLIED));
+    assert!(
+        matches!(&outcomes[1], Outcome::Failed(failure) if failure.code() == "unstorable"),
+        "{outcomes:?}"
+    );
+    assert_eq!(world.units("a"), 2);
+    assert_eq!(world.model.guard(&commits[1].stream).unwrap().parked, Some(Version::new(1)));
 }
 
 #[tokio::test]

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use aws_lambda_events::dynamodb::EventRecord;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -58,7 +60,7 @@ pub(super) fn delivery(record: &RawValue) -> Delivery<'_> {
     Delivery {
         item: (!sequence.is_empty()).then_some(sequence.clone()),
         position: if sequence.is_empty() { read.event_id } else { sequence },
-        ordering_key: format!("{:?}", read.change.keys),
+        ordering_key: ordering_key(&read.change.keys),
         arrived_at,
         body: Ok(Body::Change(Change {
             kind,
@@ -68,6 +70,12 @@ pub(super) fn delivery(record: &RawValue) -> Delivery<'_> {
         })),
         record,
     }
+}
+
+/// The item's key, its attributes in the order of their names: a map would give them in a different order each time.
+fn ordering_key(keys: &Item) -> String {
+    let sorted: BTreeMap<_, _> = keys.iter().collect();
+    format!("{sorted:?}")
 }
 
 /// What can be told of a record whose images are broken.

@@ -12,6 +12,7 @@ mod sqs;
 
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 pub use dynamodb::{Change, ChangeKind};
@@ -100,6 +101,15 @@ impl Delivery<'_> {
             )),
             Err(failure) => Err(failure.clone()),
         }
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// As [`Self::bytes`], and `invalid_body` (permanent) when it is no such JSON. With `?` on a parser's own error it would be transient, and block its lane.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        serde_json::from_slice(self.bytes()?)
+            .map_err(|error| Failure::permanent("invalid_body", error.to_string()))
     }
 
     /// The change of a table.

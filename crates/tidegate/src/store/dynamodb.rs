@@ -85,7 +85,7 @@ impl DynamoDbEventStore {
         chunks: &[ChunkItem],
         commit: &Commit,
     ) -> Result<Option<Item>, Failure> {
-        let bytes: usize = commit.record.events.iter().map(|event| event.data.len()).sum();
+        let bytes: usize = chunks.iter().map(ChunkItem::size).sum();
         if bytes > TRANSACTION_BYTES {
             return Err(Failure::permanent(
                 "commit_too_large",

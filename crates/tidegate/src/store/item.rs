@@ -55,6 +55,12 @@ pub(super) struct ChunkItem {
     part: String,
 }
 
+impl ChunkItem {
+    pub(super) fn size(&self) -> usize {
+        self.stream.len() + self.part.len()
+    }
+}
+
 impl CommitItem {
     pub(super) fn new(commit: &RecordedCommit, attempt: &str) -> Self {
         CommitItem {
@@ -144,6 +150,21 @@ impl CommitItem {
         Ok((self, chunks))
     }
 
+    /// The hint that the head of a split commit gives.
+    fn into_split(mut self) -> Result<CommitChange, Failure> {
+        let before = Version::new(self.version.number().saturating_sub(1));
+        let last_version = before.plus(self.events.len());
+        match self.events.pop() {
+            Some(last) => Ok(CommitChange::Split {
+                stream: self.stream,
+                version: self.version,
+                last_version,
+                last_event_id: last.id,
+            }),
+            None => Err(Failure::permanent("corrupt_commit", format!("{}: it holds no event", self.stream))),
+        }
+    }
+
     /// The commit; `chunks` are those of [`chunk_key`], in order, when [`Self::chunks`] says there are any.
     pub(super) fn into_commit(self, chunks: Vec<ChunkItem>) -> Result<RecordedCommit, Failure> {
         let corrupt = |what: String| {
@@ -226,6 +247,10 @@ pub enum CommitChange {
         stream: StreamId,
         /// Version of the commit's first event.
         version: Version,
+        /// Version of its last event.
+        last_version: Version,
+        /// Id of its last event.
+        last_event_id: String,
     },
     /// Nothing to act on: a chunk of a split commit, or the removal of an item.
     Other,
@@ -245,7 +270,7 @@ impl CommitChange {
             Failure::permanent("not_a_commit", format!("the new image is no commit: {error}"))
         })?;
         if item.chunks.is_some() {
-            return Ok(CommitChange::Split { stream: item.stream, version: item.version });
+            return item.into_split();
         }
         item.into_commit(Vec::new()).map(CommitChange::Commit)
     }
