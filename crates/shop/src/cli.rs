@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use events::view::Dimension;
+use terminal::endpoint::EndpointOption;
+use terminal::problem::Problem;
 
-use crate::problem::Problem;
 use crate::{check, generate, import, order, report, sales};
 
 /// Feeds orders into the shop, looks into its read models and checks them.
@@ -68,15 +69,7 @@ pub(crate) struct Import {
     )]
     pub(crate) stream: String,
     #[command(flatten)]
-    pub(crate) place: Place,
-}
-
-/// Where the system is.
-#[derive(Debug, Args)]
-pub(crate) struct Place {
-    /// AWS-compatible endpoint; by default that of the local system, else the AWS account of the environment.
-    #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL", hide_env_values = true)]
-    pub(crate) endpoint_url: Option<String>,
+    pub(crate) endpoint: EndpointOption,
 }
 
 #[derive(Debug, Subcommand)]
@@ -93,17 +86,10 @@ pub(crate) struct OrderShow {
     /// Prints the result as JSON.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Table of orders and returns.
-    #[arg(
-        long,
-        env = "ORDER_VIEW_TABLE",
-        default_value = "order-view",
-        value_name = "NAME",
-        hide_env_values = true
-    )]
-    pub(crate) order_view_table: String,
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) view: OrderView,
+    #[command(flatten)]
+    pub(crate) endpoint: EndpointOption,
 }
 
 /// Options of `sales`.
@@ -118,11 +104,10 @@ pub(crate) struct Sales {
     /// Prints the result as JSON.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Table of sales.
-    #[arg(long, env = "SALES_TABLE", default_value = "sales", value_name = "NAME", hide_env_values = true)]
-    pub(crate) sales_table: String,
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) sales: SalesTable,
+    #[command(flatten)]
+    pub(crate) endpoint: EndpointOption,
 }
 
 /// Options of `generate`.
@@ -150,26 +135,11 @@ pub(crate) struct Check {
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) tables: Tables,
+    pub(crate) sales: SalesTable,
     #[command(flatten)]
-    pub(crate) place: Place,
-}
-
-/// The read models.
-#[derive(Debug, Args)]
-pub(crate) struct Tables {
-    /// Table of sales.
-    #[arg(long, env = "SALES_TABLE", default_value = "sales", value_name = "NAME", hide_env_values = true)]
-    pub(crate) sales_table: String,
-    /// Table of orders and returns.
-    #[arg(
-        long,
-        env = "ORDER_VIEW_TABLE",
-        default_value = "order-view",
-        value_name = "NAME",
-        hide_env_values = true
-    )]
-    pub(crate) order_view_table: String,
+    pub(crate) view: OrderView,
+    #[command(flatten)]
+    pub(crate) endpoint: EndpointOption,
 }
 
 /// Options of `report`.
@@ -181,6 +151,15 @@ pub(crate) struct Report {
     /// Prints the result as JSON.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) view: OrderView,
+    #[command(flatten)]
+    pub(crate) endpoint: EndpointOption,
+}
+
+/// The read model of orders and returns.
+#[derive(Debug, Args)]
+pub(crate) struct OrderView {
     /// Table of orders and returns.
     #[arg(
         long,
@@ -190,8 +169,14 @@ pub(crate) struct Report {
         hide_env_values = true
     )]
     pub(crate) order_view_table: String,
-    #[command(flatten)]
-    pub(crate) place: Place,
+}
+
+/// The read model of sales.
+#[derive(Debug, Args)]
+pub(crate) struct SalesTable {
+    /// Table of sales.
+    #[arg(long, env = "SALES_TABLE", default_value = "sales", value_name = "NAME", hide_env_values = true)]
+    pub(crate) sales_table: String,
 }
 
 fn dimension_parser() -> clap::builder::PossibleValuesParser {
@@ -218,4 +203,38 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
     tokio::runtime::Runtime::new()
         .map_err(|error| Problem::new(format!("the process has no threads to work with: {error}")))?
         .block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use terminal::misuse::one_line;
+
+    use super::*;
+
+    #[test]
+    fn misuse_is_said_with_what_is_wrong_and_what_to_run() {
+        for (line, wrong, instead) in [
+            ("shop imprt", "unrecognized subcommand 'imprt'", "'import'"),
+            ("shop frobnicate", "unrecognized subcommand 'frobnicate'", "`shop --help`"),
+            ("shop", "'shop' needs a command", "`shop <COMMAND>`"),
+            ("shop import", "'shop import' needs a command", "`shop import <COMMAND>`"),
+            ("shop import online-retail", "not provided: <FILE>", "`shop import online-retail <FILE>`"),
+            (
+                "shop import online-retail f --limit many",
+                "invalid value 'many' for '--limit <N>'",
+                "`shop --help`",
+            ),
+            ("shop import online-retail f --resend-every 0", "'0' for '--resend-every <N>'", "not in"),
+            (
+                "shop sales --by moon",
+                "invalid value 'moon' for '--by <DIMENSION>'",
+                "day, country, product, customer",
+            ),
+            ("shop sales", "not provided: --by", "`shop sales --by"),
+            ("shop check f --top 3", "unexpected argument '--top'", "`shop check"),
+        ] {
+            let said = one_line("shop", &Arguments::try_parse_from(line.split(' ')).unwrap_err());
+            assert!(said.contains(wrong) && said.contains(instead), "{line}: {said}");
+        }
+    }
 }

@@ -3,22 +3,23 @@
 use std::process::ExitCode;
 
 use comfy_table::{Table, presets};
+use terminal::connection::Connection;
+use terminal::output;
+use terminal::problem::Problem;
 
 use crate::amount::{count, money};
-use crate::connection::Connection;
-use crate::problem::Problem;
+use crate::cli;
 use crate::read_model::{OrderRow, read_order};
-use crate::{cli, output};
 
 /// Shows an order or a return.
 ///
 /// # Errors
 /// When the read model cannot be read, or has neither.
 pub(crate) async fn show(options: &cli::OrderShow) -> Result<ExitCode, Problem> {
-    let connection = Connection::open(&options.place).await?;
+    let connection = Connection::open(&options.endpoint).await?;
     let client = connection.dynamodb();
     for stream in streams(&options.id) {
-        let row = read_order(&client, &options.order_view_table, &stream)
+        let row = read_order(&client, &options.view.order_view_table, &stream)
             .await
             .map_err(|problem| connection.explain(problem))?;
         if let Some(row) = row {
@@ -32,7 +33,7 @@ pub(crate) async fn show(options: &cli::OrderShow) -> Result<ExitCode, Problem> 
     }
     Err(Problem::new(format!(
         "there is no order and no return `{}` in table `{}`",
-        options.id, options.order_view_table
+        options.id, options.view.order_view_table
     )))
 }
 

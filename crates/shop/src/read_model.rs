@@ -7,9 +7,8 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::AttributeValue;
 use events::view::{Dimension, order_view, sales};
 use serde::Serialize;
+use terminal::problem::Problem;
 use tidegate::failure::chain;
-
-use crate::problem::Problem;
 
 type Item = HashMap<String, AttributeValue>;
 

@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use comfy_table::Cell;
 use events::view::Dimension;
 use serde::Serialize;
+use terminal::connection::Connection;
+use terminal::output;
+use terminal::problem::Problem;
 
 use crate::amount::{count, money};
-use crate::connection::Connection;
-use crate::problem::Problem;
+use crate::cli;
 use crate::read_model::{SalesByKey, Totals, read_sales};
-use crate::{cli, output};
 
 /// Sums of one key.
 #[derive(Debug, PartialEq, Serialize)]
@@ -27,8 +28,8 @@ struct KeySales {
 /// When the table cannot be read.
 pub(crate) async fn show(options: &cli::Sales) -> Result<ExitCode, Problem> {
     let dimension: Dimension = options.by.parse().map_err(Problem::new)?;
-    let connection = Connection::open(&options.place).await?;
-    let sales = read_sales(&connection.dynamodb(), &options.sales_table)
+    let connection = Connection::open(&options.endpoint).await?;
+    let sales = read_sales(&connection.dynamodb(), &options.sales.sales_table)
         .await
         .map_err(|problem| connection.explain(problem))?;
     let rows = of_dimension(sales.totals, dimension, options.top);
@@ -58,7 +59,7 @@ fn of_dimension(totals: SalesByKey, dimension: Dimension, top: Option<usize>) ->
 }
 
 fn table(rows: &[KeySales], dimension: Dimension) -> String {
-    let mut table = crate::table::table([
+    let mut table = terminal::table::table([
         dimension.as_str(),
         "orders",
         "units",
@@ -88,7 +89,7 @@ fn cells(key: &str, totals: &Totals) -> Vec<Cell> {
         count(totals.returned_units),
         money(totals.refunded),
     ];
-    std::iter::once(Cell::new(key)).chain(numbers.into_iter().map(crate::table::right)).collect()
+    std::iter::once(Cell::new(key)).chain(numbers.into_iter().map(terminal::table::right)).collect()
 }
 
 #[cfg(test)]

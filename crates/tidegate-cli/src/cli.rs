@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use terminal::endpoint::EndpointOption;
+use terminal::problem::Problem;
 use tidegate::ids::StreamId;
 
-use crate::problem::Problem;
 use crate::{dlq, effects, events, local};
 
 /// Runs the local system, looks into streams and failures, and replays dead letters.
@@ -41,7 +42,8 @@ Dead-letter queues have no redrive policy of their own, so the count has no cons
 
 With --yes each letter is given to its function again, and deleted once the function has taken it: HTTP 200, no function error, no failed record. \
 What fails, and what is of unknown shape, stays in its queue. A command that is killed between success and deletion leaves a letter that is replayed \
-again next time; functions take every event only once.";
+again next time; functions take every event only once. A record behind a pointer that fails for good becomes a letter of the function's own, with its \
+payload, before the stream forgets it.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LocalCommand {
@@ -118,9 +120,8 @@ pub(crate) struct Wait {
 /// Where the system is.
 #[derive(Debug, Args)]
 pub(crate) struct Place {
-    /// AWS-compatible endpoint; by default that of the local system, else the AWS account of the environment.
-    #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL", hide_env_values = true)]
-    pub(crate) endpoint_url: Option<String>,
+    #[command(flatten)]
+    pub(crate) endpoint: EndpointOption,
     /// The topology file; by default that of the local system, else infra/topology.auto.tfvars here or in a directory above.
     #[arg(long, value_name = "FILE")]
     pub(crate) topology: Option<PathBuf>,
@@ -232,4 +233,36 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
             Command::Dlq(options) => dlq::run(&options).await,
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use terminal::misuse::one_line;
+
+    use super::*;
+
+    #[test]
+    fn misuse_is_said_with_what_is_wrong_and_what_to_run() {
+        for (line, wrong, instead) in [
+            ("tidegate efects", "unrecognized subcommand 'efects'", "'effects'"),
+            ("tidegate frobnicate", "unrecognized subcommand 'frobnicate'", "`tidegate --help`"),
+            ("tidegate", "'tidegate' needs a command", "`tidegate <COMMAND>`"),
+            ("tidegate local", "'tidegate local' needs a command", "`tidegate local <COMMAND>`"),
+            (
+                "tidegate local wait --timeout soon",
+                "invalid value 'soon' for '--timeout <SECONDS>'",
+                "`tidegate --help`",
+            ),
+            ("tidegate local up --time-scale 0", "'0' for '--time-scale <N>'", "above 0"),
+            ("tidegate events show", "not provided: <STREAM>", "`tidegate events show <STREAM>`"),
+            ("tidegate events show order", "`order` is not a stream id", "order#536365"),
+            ("tidegate effects release", "not provided", "`tidegate effects release"),
+            ("tidegate effects release --all k", "cannot be used with", "`tidegate effects release"),
+            ("tidegate dlq --limit 3", "not provided: --yes", "`tidegate dlq --yes"),
+            ("tidegate dlq --reply", "unexpected argument '--reply'", "`tidegate dlq"),
+        ] {
+            let said = one_line("tidegate", &Arguments::try_parse_from(line.split(' ')).unwrap_err());
+            assert!(said.contains(wrong) && said.contains(instead), "{line}: {said}");
+        }
+    }
 }

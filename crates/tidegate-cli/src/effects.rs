@@ -3,8 +3,11 @@
 use std::process::ExitCode;
 
 use serde::Serialize;
+use terminal::output;
+use terminal::problem::Problem;
+use terminal::table;
 use tidegate::failure::Failure;
-use tidegate::idempotency::{DynamoDbIdempotency, HeldEffect, IdempotencyStore};
+use tidegate::idempotency::{DynamoDbIdempotency, HeldEffect, IdempotencyStore, Status};
 use tidegate_local::asynchronous::failure::{Condition, GivenUp, record};
 use tidegate_local::mapping::moment::Moment;
 use tidegate_local::topology::{KeyType, Topology};
@@ -12,9 +15,6 @@ use tidegate_local::topology::{KeyType, Topology};
 use crate::cli::{EffectsCommand, EffectsList, EffectsPlace, EffectsRelease};
 use crate::connection::System;
 use crate::invoke::{Purpose, Shape, invoke};
-use crate::output;
-use crate::problem::Problem;
-use crate::table;
 
 /// How often a released effect is tried.
 const ATTEMPTS: u32 = 3;
@@ -85,13 +85,21 @@ async fn list(options: &EffectsList) -> Result<ExitCode, Problem> {
                     .map_or("(no event kept)", |repeat| repeat.function.as_str())
                     .to_owned(),
                 effect.lease_until.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
-                effect.reason.clone().unwrap_or_else(|| "its run ended without an answer".to_owned()),
+                reason(effect),
             ]);
         }
         output::line(&shown.to_string())?;
         output::line("\n`tidegate effects release KEY` lets an effect run again.")?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn reason(effect: &HeldEffect) -> String {
+    match (effect.status, &effect.reason) {
+        (Status::Released, _) => "released, and not run since".to_owned(),
+        (_, Some(reason)) => reason.clone(),
+        (_, None) => "its run ended without an answer".to_owned(),
+    }
 }
 
 /// What became of one release.
@@ -107,7 +115,7 @@ struct Released {
 enum Outcome {
     /// The function ran again and succeeded.
     Ran,
-    /// It is released; the next delivery runs it.
+    /// It is released and has not run; the next delivery runs it.
     Released,
     /// The function ran again, and the effect is held again.
     HeldAgain,
@@ -180,12 +188,17 @@ async fn release_one(records: &Records, effect: &HeldEffect) -> Result<Released,
     }
     let Err(why) = result else {
         let again = records.held().await?.into_iter().find(|held| held.key == effect.key);
+        let function = &repeat.function;
         return Ok(match again {
+            None => told(Outcome::Ran, format!("released; {function} ran and succeeded")),
+            Some(HeldEffect { status: Status::Released, .. }) => told(
+                Outcome::Released,
+                format!("released; {function} succeeded without it: it is listed until it has run"),
+            ),
             Some(held) => told(
                 Outcome::HeldAgain,
-                format!("{} ran, and it is held again: {}", repeat.function, held.reason.unwrap_or_default()),
+                format!("{function} ran, and it is held again: {}", held.reason.unwrap_or_default()),
             ),
-            None => told(Outcome::Ran, format!("released; {} ran and succeeded", repeat.function)),
         });
     };
     // The record no longer keeps the event once a run was begun.

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use serde_json::Value;
+use terminal::output;
+use terminal::problem::Problem;
 use tidegate::envelope::Envelope;
 use tidegate::failure::Failure;
 use tidegate::ids::Version;
@@ -12,8 +14,6 @@ use tidegate_local::topology::{KeyType, Topology};
 
 use crate::cli::EventsShow;
 use crate::connection::System;
-use crate::output;
-use crate::problem::Problem;
 
 /// Lines of an event's data that are shown to people.
 const DATA_LINES: usize = 24;

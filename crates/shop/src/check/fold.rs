@@ -3,9 +3,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use events::view::Dimension;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use terminal::problem::Problem;
 
 use crate::input::{Lines, Row};
-use crate::problem::Problem;
 use crate::read_model::{SalesByKey, Totals};
 
 /// What the read models must hold.

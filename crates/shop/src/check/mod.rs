@@ -6,11 +6,13 @@ mod fold;
 
 use std::process::ExitCode;
 
-use crate::connection::Connection;
+use terminal::connection::Connection;
+use terminal::output;
+use terminal::problem::Problem;
+
+use crate::cli;
 use crate::input::Lines;
-use crate::problem::Problem;
 use crate::read_model::{read_orders, read_sales};
-use crate::{cli, output};
 
 use self::compare::Comparison;
 use self::fold::Expected;
@@ -21,11 +23,11 @@ use self::fold::Expected;
 /// When the file or a table cannot be read. A difference is no error: exit code 1.
 pub(crate) async fn check(options: &cli::Check) -> Result<ExitCode, Problem> {
     let expected = Expected::of(&mut Lines::open(&options.file)?, options.limit)?;
-    let connection = Connection::open(&options.place).await?;
+    let connection = Connection::open(&options.endpoint).await?;
     let client = connection.dynamodb();
     let explain = |problem| connection.explain(problem);
-    let sales = read_sales(&client, &options.tables.sales_table).await.map_err(explain)?;
-    let orders = read_orders(&client, &options.tables.order_view_table).await.map_err(explain)?;
+    let sales = read_sales(&client, &options.sales.sales_table).await.map_err(explain)?;
+    let orders = read_orders(&client, &options.view.order_view_table).await.map_err(explain)?;
     let comparison = Comparison::of(&expected, &sales, &orders);
     if options.json {
         output::json(&comparison)?;

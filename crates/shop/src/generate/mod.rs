@@ -10,10 +10,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use flate2::{Compression, write::GzEncoder};
+use terminal::output;
+use terminal::problem::Problem;
 
 use crate::amount::count;
-use crate::problem::Problem;
-use crate::{cli, output};
+use crate::cli;
 
 /// Seed of the sample that ships with the repository.
 pub(crate) const SEED: u64 = 1;

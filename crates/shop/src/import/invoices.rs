@@ -1,10 +1,10 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
+use terminal::problem::Problem;
 
 use super::pence;
 use crate::input::{Lines, Row};
-use crate::problem::Problem;
 
 /// Longest invoice number in bytes; Kinesis allows 256 characters in a partition key. A longer one names no order and no return.
 const NUMBER_BYTES: usize = 200;

@@ -13,12 +13,13 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
+use terminal::connection::Connection;
+use terminal::output;
+use terminal::problem::Problem;
 
 use crate::amount::count;
-use crate::connection::Connection;
+use crate::cli;
 use crate::input::Lines;
-use crate::problem::Problem;
-use crate::{cli, output};
 
 use self::invoices::{Gathered, Slot};
 use self::message::{Kind, Message};
@@ -85,7 +86,7 @@ impl Summary {
 /// When the file cannot be read, or the stream does not take the records.
 pub(crate) async fn online_retail(options: &cli::Import, file: &Path) -> Result<ExitCode, Problem> {
     let gathered = invoices::gather(&mut Lines::open(file)?, options.limit)?;
-    let connection = Connection::open(&options.place).await?;
+    let connection = Connection::open(&options.endpoint).await?;
     let sender = Sender::new(connection.kinesis(), &options.stream);
     sender.probe().await.map_err(|problem| connection.explain(problem))?;
 

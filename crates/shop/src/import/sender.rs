@@ -7,12 +7,12 @@ use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kinesis::operation::put_records::PutRecordsOutput;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
+use terminal::problem::Problem;
 use tidegate::failure::chain;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::message::{Kind, Message};
-use crate::problem::Problem;
 
 /// Largest record: data and partition key.
 pub(super) const RECORD_BYTES: usize = 1 << 20;
@@ -241,7 +241,7 @@ mod tests {
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
-    use crate::connection::Connection;
+    use terminal::connection::Connection;
 
     fn message(key: &str, bytes: usize) -> Message {
         Message { kind: Kind::Order, again: false, partition_key: key.to_owned(), data: vec![b'x'; bytes] }

@@ -3,9 +3,9 @@ use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
+use terminal::problem::Problem;
 
 use super::row::{COLUMNS, Row};
-use crate::problem::Problem;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 

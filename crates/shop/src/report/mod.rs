@@ -7,10 +7,12 @@ mod text;
 use std::io::Read;
 use std::process::ExitCode;
 
-use crate::connection::Connection;
-use crate::problem::Problem;
+use terminal::connection::Connection;
+use terminal::output;
+use terminal::problem::Problem;
+
+use crate::cli;
 use crate::read_model::read_orders;
-use crate::{cli, output};
 
 use self::figures::Figures;
 use self::status::Status;
@@ -21,8 +23,8 @@ use self::status::Status;
 /// When the status or the table cannot be read.
 pub(crate) async fn report(options: &cli::Report) -> Result<ExitCode, Problem> {
     let status = read_status(&options.status)?;
-    let connection = Connection::open(&options.place).await?;
-    let orders = read_orders(&connection.dynamodb(), &options.order_view_table)
+    let connection = Connection::open(&options.endpoint).await?;
+    let orders = read_orders(&connection.dynamodb(), &options.view.order_view_table)
         .await
         .map_err(|problem| connection.explain(problem))?;
     let figures = Figures::of(&status, &orders);

@@ -1,8 +1,8 @@
 use comfy_table::Cell;
+use terminal::table::{right, table};
 
 use super::figures::Figures;
 use crate::amount::count;
-use crate::table::{right, table};
 
 /// The report for people, within 80 columns.
 pub(super) fn text(figures: &Figures) -> String {

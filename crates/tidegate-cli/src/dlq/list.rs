@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use terminal::table;
 use tidegate::dead_letter::Payload;
 
 use super::content::Content;
 use super::letter::Letter;
 use super::summary::short;
-use crate::table;
 
 /// Longest reason in the table, in characters.
 const REASON: usize = 60;

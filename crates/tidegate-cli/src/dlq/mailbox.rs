@@ -12,13 +12,13 @@ use aws_sdk_sqs::types::{
 };
 use futures::future::try_join_all;
 use jiff::Timestamp;
+use terminal::problem::Problem;
 use tokio::task::JoinHandle;
 
 use super::content::Content;
 use super::letter::Letter;
 use super::queues::DeadLetterQueue;
 use crate::connection::System;
-use crate::problem::Problem;
 
 /// How long a received message stays hidden, in seconds: also how long it does when the command is killed.
 const HIDDEN_SECONDS: i32 = 60;

@@ -15,10 +15,10 @@ use std::process::ExitCode;
 
 use crate::cli::Dlq;
 use crate::connection::System;
-use crate::output;
-use crate::problem::Problem;
 use letter::Letter;
 use mailbox::Mailbox;
+use terminal::output;
+use terminal::problem::Problem;
 
 /// Lists dead letters, or replays them.
 ///

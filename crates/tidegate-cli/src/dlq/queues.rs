@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use terminal::problem::Problem;
 use tidegate_local::topology::{Access, Topology};
-
-use crate::problem::Problem;
 
 /// A dead-letter queue: its name in the topology, and its name at SQS.
 #[derive(Clone, Debug, PartialEq, Eq)]

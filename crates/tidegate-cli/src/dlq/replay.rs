@@ -11,6 +11,7 @@ use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use bytes::Bytes;
 use serde_json::value::RawValue;
+use terminal::output;
 use tidegate::dead_letter::{DeadLetter, Payload};
 use tidegate_local::mapping::batching::{PAYLOAD_LIMIT, event};
 use tidegate_local::topology::Topology;
@@ -24,7 +25,6 @@ use super::summary::{Fate, Summary};
 use crate::cli::Dlq;
 use crate::connection::System;
 use crate::invoke::{Purpose, Shape, invoke};
-use crate::output;
 
 /// So many failures in a row mean that something else is wrong.
 const FAILURES_IN_A_ROW: usize = 10;
@@ -179,6 +179,9 @@ impl Run<'_> {
     }
 
     /// Every batch of the range must succeed; the first that does not ends the replay of this range, since what follows may build on it.
+    ///
+    /// The function is not told that this is a replay. Only the stream has the records, and it forgets them: a record that fails for good is to become a
+    /// dead letter of the function's own, with its payload, so that the pointer can go.
     async fn pointer(&mut self, pointer: &Pointer) -> Result<(), String> {
         let records = self.ranges.read(pointer).await?;
         let size = self.batch_size(pointer);
@@ -186,8 +189,7 @@ impl Run<'_> {
         let count = batches.len();
         for (number, batch) in batches.into_iter().enumerate() {
             let event = event(batch.iter());
-            let done =
-                invoke(&self.lambda, &pointer.function_arn, &event, Shape::Batch, Purpose::Replay).await;
+            let done = invoke(&self.lambda, &pointer.function_arn, &event, Shape::Batch, Purpose::Run).await;
             done.map_err(
                 |why| if count > 1 { format!("batch {} of {count}: {why}", number + 1) } else { why },
             )?;

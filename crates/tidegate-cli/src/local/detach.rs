@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use terminal::problem::Problem;
 use tidegate_local::engine_file::EngineFile;
 use tokio::signal::ctrl_c;
 
 use super::up::new_state_dir;
 use crate::cli::Up;
-use crate::problem::Problem;
 
 /// How often the background process is looked after while it starts.
 const LOOK: Duration = Duration::from_millis(50);

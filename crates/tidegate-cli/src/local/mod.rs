@@ -7,13 +7,13 @@ mod wait;
 
 use std::process::ExitCode;
 
+use terminal::output;
+use terminal::problem::Problem;
 use tidegate_local::client::{ClientError, EngineClient};
 use tidegate_local::engine_file::{EngineFile, EngineFileError};
 
 use crate::cli::{LocalCommand, StateDir};
 use crate::connection::state_dir;
-use crate::output;
-use crate::problem::Problem;
 
 /// Runs one of the commands.
 ///

@@ -2,8 +2,7 @@
 
 use comfy_table::Table;
 use serde_json::Value;
-
-use crate::table::{right, table};
+use terminal::table::{right, table};
 
 /// Metrics of a function that are shown.
 const METRICS: [&str; 4] = ["Applied", "Duplicate", "Failed", "DeadLettered"];

@@ -5,16 +5,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use terminal::local_system::STATE;
+use terminal::output;
+use terminal::problem::Problem;
 use tidegate_local::emulator::Backend;
 use tidegate_local::engine::{Engine, Options};
 use tidegate_local::topology;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cli::Up;
-use crate::connection::STATE;
-use crate::output;
-use crate::problem::Problem;
 
 /// Runs the local system until it is ended.
 ///
@@ -25,8 +28,11 @@ pub(crate) async fn up(options: &Up) -> Result<ExitCode, Problem> {
         // A process that leads a group has a session of its own already.
         let _ = nix::unistd::setsid();
     }
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).init();
+    let filter =
+        std::env::var("RUST_LOG").ok().and_then(|level| level.to_lowercase().parse::<Targets>().ok());
+    let filter = filter.unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN));
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false);
+    tracing_subscriber::registry().with(filter).with(lines).init();
     let engine_options = engine_options(options)?;
     let interrupted = |error: io::Error| Problem::new(format!("signals cannot be listened to: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(interrupted)?;

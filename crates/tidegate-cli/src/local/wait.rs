@@ -5,35 +5,25 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use terminal::output;
+use terminal::problem::Problem;
 use tidegate_local::client::EngineClient;
 
 use super::said;
-use crate::output;
-use crate::problem::Problem;
 
 /// How often the engine is asked.
 const ASK: Duration = Duration::from_millis(100);
 
-/// How long it must stay idle: the engine cannot know of what was sent since its last polls, and polls an idle source every 100 ms at the latest.
-const QUIET: Duration = Duration::from_millis(500);
-
-/// Waits until the engine says that it is idle.
+/// Waits until the engine says that it is idle. It looks at every source before it answers, so one answer is enough.
 ///
 /// # Errors
 /// It does not answer, or is still busy after `timeout` seconds.
 pub(crate) async fn wait(client: &EngineClient, timeout: Option<u64>) -> Result<ExitCode, Problem> {
     let began = Instant::now();
     let terminal = io::stderr().is_terminal();
-    let mut quiet_since: Option<Instant> = None;
     loop {
-        let asked = Instant::now();
         let status = client.status().await.map_err(said)?;
-        if status.get("idle").and_then(Value::as_bool) == Some(true) {
-            quiet_since.get_or_insert(asked);
-        } else {
-            quiet_since = None;
-        }
-        let idle = quiet_since.is_some_and(|since| asked.duration_since(since) >= QUIET);
+        let idle = status.get("idle").and_then(Value::as_bool) == Some(true);
         if terminal {
             let end = if idle { "\n" } else { "" };
             let _ = write!(io::stderr().lock(), "\r\x1b[K{}{end}", progress(&status, began.elapsed()));

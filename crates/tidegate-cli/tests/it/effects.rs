@@ -41,13 +41,14 @@ async fn status(system: &System, key: &str) -> String {
 async fn a_released_effect_runs_again_at_once_and_what_fails_becomes_a_dead_letter() {
     let Some(system) = System::start().await else { return };
     assert_eq!(json(&system.tidegate(&["effects", "ls", "--json"]).await), json!([]));
-    let repeat = r#"{"function":"notification","event":{"id":"e1"}}"#;
     for key in ["mail#1", "mail#2", "mail#4"] {
-        hold(&system, key, Some(repeat)).await;
+        let repeat = json!({"function": "notification", "event": {"effect": key}}).to_string();
+        hold(&system, key, Some(&repeat)).await;
     }
     hold(&system, "mail#3", None).await;
+    hold(&system, "mail#5", Some(r#"{"function":"notification","event":{"effect":null}}"#)).await;
     let listed = json(&system.tidegate(&["effects", "ls", "--json"]).await);
-    assert_eq!(listed.as_array().unwrap().len(), 4);
+    assert_eq!(listed.as_array().unwrap().len(), 5);
     assert!(stdout(&system.tidegate(&["effects", "ls"]).await).contains("mail#2"));
 
     let output = system.tidegate(&["effects", "release", "mail#1", "mail#9"]).await;
@@ -56,10 +57,10 @@ async fn a_released_effect_runs_again_at_once_and_what_fails_becomes_a_dead_lett
     assert!(text.contains("mail#1: released; notification ran and succeeded"), "{text}{}", stderr(&output));
     assert!(text.contains("mail#9: no effect of this key is held"), "{text}");
     let seen = system.functions.seen();
-    assert_eq!((seen.len(), &seen[0].event, &seen[0].context), (1, &json!({"id": "e1"}), &None));
+    assert_eq!((seen.len(), &seen[0].event, &seen[0].context), (1, &json!({"effect": "mail#1"}), &None));
     assert_eq!(
         (status(&system, "mail#1").await, status(&system, "mail#2").await),
-        ("released".to_owned(), "held".to_owned())
+        ("completed".to_owned(), "held".to_owned())
     );
 
     system.functions.will(&[ERROR, ERROR, ERROR]);
@@ -69,7 +70,7 @@ async fn a_released_effect_runs_again_at_once_and_what_fails_becomes_a_dead_lett
     let letters = json(&system.tidegate(&["dlq", "--json"]).await);
     assert_eq!(
         (letters[0]["kind"].as_str(), letters[0]["payload"].as_str()),
-        (Some("async"), Some(r#"{"id":"e1"}"#))
+        (Some("async"), Some(r#"{"effect":"mail#2"}"#))
     );
     let replayed = system.tidegate(&["dlq", "--yes"]).await;
     assert!(replayed.status.success(), "{}", stdout(&replayed));
@@ -82,8 +83,13 @@ async fn a_released_effect_runs_again_at_once_and_what_fails_becomes_a_dead_lett
         .iter()
         .map(|one| (one["key"].clone(), one["outcome"].clone()))
         .collect();
-    assert_eq!(outcomes, [(json!("mail#3"), json!("released")), (json!("mail#4"), json!("ran"))]);
-    assert_eq!(json(&system.tidegate(&["effects", "ls", "--json"]).await), json!([]));
+    let expected = [("mail#3", "released"), ("mail#4", "ran"), ("mail#5", "released")];
+    assert_eq!(outcomes, expected.map(|(key, outcome)| (json!(key), json!(outcome))));
+    let listed = json(&system.tidegate(&["effects", "ls", "--json"]).await);
+    let listed: Vec<_> = listed.as_array().unwrap().iter().map(|one| (&one["key"], &one["status"])).collect();
+    let waiting = [(&json!("mail#3"), &json!("released")), (&json!("mail#5"), &json!("released"))];
+    assert_eq!(listed, waiting, "what has not run stays in sight");
+    assert!(stdout(&system.tidegate(&["effects", "ls"]).await).contains("released, and not run since"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

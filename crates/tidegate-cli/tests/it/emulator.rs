@@ -1,11 +1,10 @@
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::process::Output;
 
 use serde_json::json;
 use tempfile::TempDir;
 use tidegate_local::clients::Clients;
+use tidegate_local::emulator::{self, Backend, Emulator, EmulatorError};
 use tidegate_local::provision::{Provisioned, provision};
 use tidegate_local::topology;
 
@@ -14,55 +13,37 @@ use crate::functions::Functions;
 
 /// A MiniStack of the test's own with everything the repository's topology declares, and scripted functions in front.
 pub(crate) struct System {
-    process: Child,
+    _emulator: Emulator,
     directory: TempDir,
     pub(crate) clients: Clients,
     pub(crate) provisioned: Provisioned,
     pub(crate) functions: Functions,
 }
 
-impl Drop for System {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 impl System {
     /// Starts it; none, with the reason printed, where MiniStack is not installed.
     pub(crate) async fn start() -> Option<Self> {
-        let Some(program) = program() else {
-            println!("skipped: no MiniStack; scripts/setup installs it");
-            return None;
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().join(".tidegate");
+        let emulator = match emulator::start(&Backend::MiniStack, &state).await {
+            Ok(emulator) => emulator,
+            Err(error @ EmulatorError::NotInstalled { .. }) => {
+                println!("skipped: {error}");
+                return None;
+            }
+            Err(error) => panic!("{error}"),
         };
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let process = Command::new(program)
-            .env("BIND_HOST", "127.0.0.1")
-            .env("GATEWAY_PORT", port.to_string())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let endpoint = format!("http://127.0.0.1:{port}");
-        let clients = Clients::new(&endpoint);
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while clients.dynamodb.list_tables().send().await.is_err() {
-            assert!(Instant::now() < deadline, "MiniStack did not start");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        let clients = Clients::new(emulator.endpoint());
         let file = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../../infra/topology.auto.tfvars")
             .canonicalize()
             .unwrap();
         let provisioned = provision(&clients, &topology::load(&file).unwrap()).await.unwrap();
-        let functions = Functions::start().await;
-        let directory = tempfile::tempdir().unwrap();
-        std::fs::create_dir(directory.path().join(".tidegate")).unwrap();
-        let engine = json!({"pid": std::process::id(), "control": functions.url, "endpoint": endpoint,
+        let functions = Functions::start(clients.dynamodb.clone()).await;
+        let engine = json!({"pid": std::process::id(), "control": functions.url, "endpoint": emulator.endpoint(),
             "started_at": "2026-01-01T00:00:00Z", "topology": file, "backend": "ministack"});
-        std::fs::write(directory.path().join(".tidegate/engine.json"), engine.to_string()).unwrap();
-        Some(System { process, directory, clients, provisioned, functions })
+        std::fs::write(state.join("engine.json"), engine.to_string()).unwrap();
+        Some(System { _emulator: emulator, directory, clients, provisioned, functions })
     }
 
     /// Runs the command in a directory below the system's.
@@ -93,14 +74,4 @@ impl System {
         let [visible, hidden] = names.map(|name| attributes[&name].parse().unwrap());
         (visible, hidden)
     }
-}
-
-fn program() -> Option<PathBuf> {
-    let tools = std::env::var_os("TIDEGATE_TOOLS").map(PathBuf::from);
-    let own = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../.tools");
-    tools
-        .into_iter()
-        .chain([own])
-        .map(|tools| tools.join("venv/bin/ministack"))
-        .find(|program| program.is_file())
 }

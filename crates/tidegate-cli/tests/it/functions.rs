@@ -2,6 +2,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::{BodyExt, Full};
@@ -26,19 +27,21 @@ pub(crate) struct Answer(pub(crate) u16, pub(crate) bool, pub(crate) &'static st
 
 pub(crate) const SUCCESS: Answer = Answer(200, false, r#"{"batchItemFailures":[]}"#);
 
-/// Lambda's Invoke API with scripted answers; without one, the function succeeds.
+/// Lambda's Invoke API with scripted answers; without one, the function succeeds. A function that succeeds has run the effect its event names.
 #[derive(Clone)]
 pub(crate) struct Functions {
     pub(crate) url: String,
+    records: aws_sdk_dynamodb::Client,
     seen: Arc<Mutex<Vec<Seen>>>,
     answers: Arc<Mutex<VecDeque<Answer>>>,
 }
 
 impl Functions {
-    pub(crate) async fn start() -> Self {
+    pub(crate) async fn start(records: aws_sdk_dynamodb::Client) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let functions = Functions {
             url: format!("http://{}", listener.local_addr().unwrap()),
+            records,
             seen: Arc::default(),
             answers: Arc::default(),
         };
@@ -68,12 +71,12 @@ impl Functions {
         let context = request.headers().get("x-amz-client-context");
         let context = context.map(|value| serde_json::from_slice(&STANDARD.decode(value).unwrap()).unwrap());
         let body = request.into_body().collect().await.unwrap().to_bytes();
-        self.seen.lock().unwrap().push(Seen {
-            function: name,
-            event: serde_json::from_slice(&body).unwrap(),
-            context,
-        });
+        let event: Value = serde_json::from_slice(&body).unwrap();
+        self.seen.lock().unwrap().push(Seen { function: name, event: event.clone(), context });
         let Answer(status, error, payload) = self.answers.lock().unwrap().pop_front().unwrap_or(SUCCESS);
+        if let (200, false, Some(key)) = (status, error, event["effect"].as_str()) {
+            self.complete(key).await;
+        }
         let mut response = Response::builder().status(status);
         if error {
             response = response.header("x-amz-function-error", "Unhandled");
@@ -82,6 +85,13 @@ impl Functions {
             response = response.header("x-amzn-errortype", "TooManyRequestsException");
         }
         response.body(Full::new(Bytes::from_static(payload.as_bytes()))).unwrap()
+    }
+
+    async fn complete(&self, key: &str) {
+        let item = [("key", key), ("status", "completed")]
+            .map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())));
+        let put = self.records.put_item().table_name("idempotency").set_item(Some(item.into()));
+        put.send().await.unwrap();
     }
 
     /// The next invocations are answered like this.

@@ -1,8 +1,10 @@
+//! What keeps a command from its work.
+
 use std::fmt;
 
 /// Why a command could not do its work: one line for the person at the terminal.
 #[derive(Debug)]
-pub(crate) enum Problem {
+pub enum Problem {
     /// What is wrong, where, and what to do.
     Said(String),
     /// The command was given something that makes no sense; exit code 2.
@@ -13,12 +15,12 @@ pub(crate) enum Problem {
 
 impl Problem {
     /// A problem in these words. Line ends become blanks.
-    pub(crate) fn new(text: impl Into<String>) -> Self {
+    pub fn new(text: impl Into<String>) -> Self {
         Problem::Said(one_line(&text.into()))
     }
 
     /// A misuse in these words.
-    pub(crate) fn misuse(text: impl Into<String>) -> Self {
+    pub fn misuse(text: impl Into<String>) -> Self {
         Problem::Misuse(one_line(&text.into()))
     }
 }

@@ -1,7 +1,9 @@
+//! Tables for people.
+
 use comfy_table::{Cell, CellAlignment, LineStyle, Table, presets};
 
 /// A table with one line under its header: narrow enough for 80 columns.
-pub(crate) fn table(header: impl IntoIterator<Item = impl ToString>) -> Table {
+pub fn table(header: impl IntoIterator<Item = impl ToString>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING.header_separator(LineStyle::none().fill('─').junction('─')));
     table.set_header(header.into_iter().map(Cell::new).collect::<Vec<_>>());
@@ -12,6 +14,6 @@ pub(crate) fn table(header: impl IntoIterator<Item = impl ToString>) -> Table {
 }
 
 /// A number's cell.
-pub(crate) fn right(number: impl ToString) -> Cell {
+pub fn right(number: impl ToString) -> Cell {
     Cell::new(number).set_alignment(CellAlignment::Right)
 }

@@ -1,4 +1,4 @@
-//! What the command says: results on standard output, problems on standard error.
+//! What a command says: results on standard output, problems on standard error.
 
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use crate::problem::Problem;
 ///
 /// # Errors
 /// [`Problem::OutputClosed`] when the reader has gone.
-pub(crate) fn line(text: &str) -> Result<(), Problem> {
+pub fn line(text: &str) -> Result<(), Problem> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{text}")
         .and_then(|()| stdout.flush())
@@ -22,23 +22,27 @@ pub(crate) fn line(text: &str) -> Result<(), Problem> {
 ///
 /// # Errors
 /// As [`line`].
-pub(crate) fn json(value: &impl Serialize) -> Result<(), Problem> {
+pub fn json(value: &impl Serialize) -> Result<(), Problem> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|error| Problem::new(format!("the result cannot be written as JSON: {error}")))?;
     line(&text)
 }
 
 /// Writes a line to standard error. A closed standard error is no reason to stop.
-pub(crate) fn note(text: &str) {
+pub fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// Says a problem and gives the exit code that goes with it.
-pub(crate) fn fail(problem: &Problem) -> ExitCode {
+/// Says a program's problem and gives the exit code that goes with it.
+pub fn fail(program: &str, problem: &Problem) -> ExitCode {
     match problem {
         Problem::Said(text) => {
-            note(&format!("shop: {text}"));
+            note(&format!("{program}: {text}"));
             ExitCode::FAILURE
+        }
+        Problem::Misuse(text) => {
+            note(&format!("{program}: {text}"));
+            ExitCode::from(2)
         }
         Problem::OutputClosed => ExitCode::SUCCESS,
     }

@@ -1,0 +1,146 @@
+//! Where the system is, and the AWS clients that reach it.
+
+use std::env;
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::{Builder, tls};
+
+use crate::endpoint::{CONNECT_TIMEOUT, Endpoint, EndpointOption};
+use crate::local_system::{self, HOW_TO_START};
+use crate::problem::Problem;
+
+/// The region of everything local.
+const LOCAL_REGION: &str = "us-east-1";
+
+/// How long an endpoint may take to answer one attempt. LocalStack's first calls take seconds.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Variables that say how to reach an account without an endpoint of one's own.
+const ACCOUNT_VARIABLES: [&str; 5] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_PROFILE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+];
+
+/// A place and the SDK's configuration for it.
+#[derive(Debug)]
+pub struct Connection {
+    config: SdkConfig,
+    /// Set unless the place is an AWS account.
+    endpoint: Option<String>,
+}
+
+impl Connection {
+    /// The endpoint that is named (`AWS_ENDPOINT_URL`), else that of the local system started in this directory or one above it,
+    /// else the AWS account of the environment.
+    ///
+    /// # Errors
+    /// When there is none of them, or nothing answers.
+    pub async fn open(option: &EndpointOption) -> Result<Self, Problem> {
+        let endpoint = match option.endpoint() {
+            Some(endpoint) => Some(endpoint),
+            None => {
+                let here = env::current_dir().map_err(|error| {
+                    Problem::new(format!("the current directory cannot be read: {error}"))
+                })?;
+                local_system::endpoint(&here)?
+            }
+        };
+        Self::at(endpoint.as_ref()).await
+    }
+
+    /// This endpoint, which must answer; without one, the AWS account of the environment.
+    ///
+    /// # Errors
+    /// When nothing answers, or the environment has no AWS credentials.
+    pub async fn at(endpoint: Option<&Endpoint>) -> Result<Self, Problem> {
+        if let Some(endpoint) = endpoint {
+            endpoint.reach()?;
+            return Ok(Self::to(&endpoint.url));
+        }
+        if ACCOUNT_VARIABLES.iter().all(|name| variable(name).is_none()) {
+            return Err(Problem::new(format!(
+                "no system to talk to: neither AWS_ENDPOINT_URL nor AWS credentials are set, and there is no .tidegate/engine.json; \
+                 {HOW_TO_START}"
+            )));
+        }
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(tls_client())
+            .timeout_config(timeouts())
+            .load()
+            .await;
+        Ok(Connection { config, endpoint: None })
+    }
+
+    /// An endpoint, with the credentials and region of the environment or, without them, dummy ones.
+    pub fn to(endpoint: &str) -> Self {
+        let credentials = match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
+            (Some(id), Some(secret)) => {
+                Credentials::new(id, secret, variable("AWS_SESSION_TOKEN"), None, "environment")
+            }
+            _ => Credentials::new("test", "test", None, None, "local"),
+        };
+        let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
+        let http = if endpoint.starts_with("https://") { tls_client() } else { Builder::new().build_http() };
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region.unwrap_or_else(|| LOCAL_REGION.to_owned())))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .endpoint_url(endpoint)
+            .retry_config(RetryConfig::standard())
+            .timeout_config(timeouts())
+            .http_client(http)
+            .build();
+        Connection { config, endpoint: Some(endpoint.to_owned()) }
+    }
+
+    /// The SDK's configuration.
+    pub fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+
+    /// Whether the place is an AWS account, where rates are limited and an empty answer may be early.
+    pub fn is_account(&self) -> bool {
+        self.endpoint.is_none()
+    }
+
+    /// A client for streams.
+    pub fn kinesis(&self) -> aws_sdk_kinesis::Client {
+        aws_sdk_kinesis::Client::new(&self.config)
+    }
+
+    /// A client for tables.
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(&self.config)
+    }
+
+    /// Adds the place to a problem.
+    pub fn explain(&self, problem: Problem) -> Problem {
+        match (&problem, &self.endpoint) {
+            (Problem::Said(text), Some(endpoint)) => Problem::new(format!("at {endpoint}: {text}")),
+            _ => problem,
+        }
+    }
+}
+
+fn tls_client() -> aws_sdk_dynamodb::config::SharedHttpClient {
+    Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https()
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .build()
+}
+
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}

@@ -1,0 +1,113 @@
+//! An AWS-compatible endpoint.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::local_system::HOW_TO_START;
+use crate::problem::Problem;
+
+/// How long an endpoint may take to accept a connection.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long an endpoint may take to answer at all.
+const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The option that names an endpoint.
+#[derive(Debug, Args)]
+pub struct EndpointOption {
+    /// AWS-compatible endpoint; by default that of the local system, else the AWS account of the environment.
+    #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL", hide_env_values = true)]
+    pub endpoint_url: Option<String>,
+}
+
+impl EndpointOption {
+    /// The endpoint that is named on the command line or in the environment. An empty name is none.
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        let url = self.endpoint_url.as_deref().filter(|url| !url.is_empty())?;
+        Some(Endpoint { url: url.to_owned(), named_by: "AWS_ENDPOINT_URL".to_owned() })
+    }
+}
+
+/// An endpoint, and what named it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Its URL.
+    pub url: String,
+    /// A file, a variable or a system, in words for people.
+    pub named_by: String,
+}
+
+impl Endpoint {
+    /// Connects once and waits for a first byte: the SDK would try for long before it gives up on an endpoint that is not there.
+    ///
+    /// # Errors
+    /// It is no URL of an endpoint, or nothing answers.
+    pub fn reach(&self) -> Result<(), Problem> {
+        let Endpoint { url, named_by } = self;
+        let no_url = || {
+            Problem::new(format!(
+                "`{url}` (from {named_by}) is no endpoint; expected something like http://127.0.0.1:4566"
+            ))
+        };
+        let (scheme, rest) = url.split_once("://").ok_or_else(no_url)?;
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let default_port = match scheme {
+            "http" => 80,
+            "https" => 443,
+            _ => return Err(no_url()),
+        };
+        let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        let address = if has_port { authority.to_owned() } else { format!("{authority}:{default_port}") };
+        let silent = |error: String| {
+            Problem::new(format!("nothing answers at {url} (from {named_by}): {error}; {HOW_TO_START}"))
+        };
+        let mut last = "it has no address".to_owned();
+        for address in address.to_socket_addrs().map_err(|error| silent(error.to_string()))? {
+            let answer =
+                TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).and_then(|stream| match scheme {
+                    "http" => first_byte(stream, authority),
+                    _ => Ok(()),
+                });
+            match answer {
+                Ok(()) => return Ok(()),
+                Err(error) => last = error.to_string(),
+            }
+        }
+        Err(silent(last))
+    }
+}
+
+/// Any answer to a plain request will do, an error too.
+fn first_byte(mut stream: TcpStream, authority: &str) -> io::Result<()> {
+    stream.set_read_timeout(Some(FIRST_BYTE_TIMEOUT))?;
+    write!(stream, "GET / HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n")?;
+    match stream.read(&mut [0]) {
+        Ok(0) => Err(io::Error::new(ErrorKind::UnexpectedEof, "it closed the connection without an answer")),
+        Ok(_) => Ok(()),
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Err(
+            io::Error::new(ErrorKind::TimedOut, format!("no answer in {} s", FIRST_BYTE_TIMEOUT.as_secs())),
+        ),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_that_is_none_or_does_not_answer_is_said() {
+        for (url, part) in [
+            ("127.0.0.1:4566", "is no endpoint"),
+            ("ftp://127.0.0.1", "is no endpoint"),
+            ("http://127.0.0.1:1", "nothing answers at http://127.0.0.1:1 (from X)"),
+        ] {
+            let endpoint = Endpoint { url: url.to_owned(), named_by: "X".to_owned() };
+            let said = endpoint.reach().unwrap_err().to_string();
+            assert!(said.contains(part), "{said}");
+        }
+    }
+}

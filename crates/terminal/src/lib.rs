@@ -1,0 +1,10 @@
+//! What the command-line programs have in common: how they start and end, what they write, and where they find the system.
+
+pub mod connection;
+pub mod endpoint;
+pub mod local_system;
+pub mod misuse;
+pub mod output;
+pub mod problem;
+pub mod program;
+pub mod table;
