@@ -13,7 +13,6 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
 use crate::engine_file::{EngineFile, EngineFileError};
-use crate::usage;
 
 /// How long an engine may take to end after it was asked to.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(30);
@@ -133,7 +132,7 @@ impl EngineClient {
     pub async fn shutdown(&self) -> Result<(), ClientError> {
         self.call(Method::POST, "/shutdown", &[], Bytes::new()).await?;
         let asked = Instant::now();
-        while usage::is_running(self.engine.pid) {
+        while self.engine.is_running() {
             if asked.elapsed() > SHUTDOWN_LIMIT {
                 return Err(ClientError::StillRunning(self.engine.pid));
             }

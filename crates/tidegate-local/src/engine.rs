@@ -26,6 +26,8 @@ use crate::provision::{ProvisionError, Provisioned, provision};
 use crate::proxy::{Proxy, ProxyError};
 use crate::status::Status;
 use crate::topology::{self, Topology, TopologyError};
+use crate::usage;
+use files::StateLock;
 
 /// How long a shutdown waits for invocations in flight.
 const GRACE: Duration = Duration::from_secs(5);
@@ -67,6 +69,11 @@ pub enum StartError {
         /// Where.
         state_dir: PathBuf,
     },
+    /// Another engine is being started or ended there.
+    #[error(
+        "another local system is just being started or ended in {0}: try again when it is done, or use another state directory"
+    )]
+    Locked(PathBuf),
     /// The factor makes no sense.
     #[error("the time scale is {0}; it must be a number above 0 (1 is AWS's own pace)")]
     TimeScale(f64),
@@ -99,6 +106,14 @@ pub enum StartError {
     /// A source is declared and was not created.
     #[error("{0} is declared as a source and was not created")]
     Source(String),
+    /// A source does not say which one it is, so that no checkpoint can be told to be of it.
+    #[error("the stream {arn} cannot be described: {why}")]
+    Describe {
+        /// The stream.
+        arn: String,
+        /// Why not.
+        why: String,
+    },
 }
 
 /// A running system. [`Engine::shutdown`] ends it in good order; dropping it ends it at once.
@@ -109,6 +124,8 @@ pub struct Engine {
     shutdown: Arc<Notify>,
     file: EngineFile,
     state_dir: PathBuf,
+    /// Given back last.
+    _lock: StateLock,
 }
 
 /// What runs.
@@ -150,6 +167,7 @@ impl Engine {
         }
         let topology = topology::load(&options.topology_path)?;
         let state_dir = files::prepare(&options.state_dir)?;
+        let lock = StateLock::take(&state_dir)?;
         if let Ok(running) = EngineFile::read(&state_dir) {
             return Err(StartError::Running { pid: running.pid, state_dir });
         }
@@ -188,11 +206,16 @@ impl Engine {
         let checkpoints = files::checkpoints(&state_dir, &options.backend)?;
         let pollers = sources::start(&parts, &checkpoints, options.time_scale, options.pace).await?;
         *parts.pollers.lock().unwrap_or_else(PoisonError::into_inner) = pollers;
-        Self::announce(Arc::new(parts), &options, state_dir).await
+        Self::announce(Arc::new(parts), &options, state_dir, lock).await
     }
 
     /// Opens the control API and writes down where it is.
-    async fn announce(parts: Arc<Parts>, options: &Options, state_dir: PathBuf) -> Result<Self, StartError> {
+    async fn announce(
+        parts: Arc<Parts>,
+        options: &Options,
+        state_dir: PathBuf,
+        lock: StateLock,
+    ) -> Result<Self, StartError> {
         let shutdown = Arc::new(Notify::new());
         let control = Control {
             fleet: Arc::clone(&parts.fleet),
@@ -203,8 +226,10 @@ impl Engine {
         let failed = |path: PathBuf| move |source| StartError::State { path, source };
         let control = ControlApi::start(control).await.map_err(failed("127.0.0.1".into()))?;
         let path = options.topology_path.clone();
+        let pid = i32::try_from(std::process::id()).unwrap_or(i32::MAX);
         let file = EngineFile {
-            pid: i32::try_from(std::process::id()).unwrap_or(i32::MAX),
+            pid,
+            process_started: usage::start_time(pid),
             control: control.url(),
             endpoint: parts.emulator.endpoint().to_owned(),
             started_at: jiff::Timestamp::now(),
@@ -212,7 +237,7 @@ impl Engine {
             backend: options.backend.name().to_owned(),
         };
         file.write(&state_dir).map_err(failed(EngineFile::path(&state_dir)))?;
-        Ok(Self { parts, control, shutdown, file, state_dir })
+        Ok(Self { parts, control, shutdown, file, state_dir, _lock: lock })
     }
 
     /// Where it is found.

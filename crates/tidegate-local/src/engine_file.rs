@@ -13,6 +13,9 @@ use crate::usage;
 pub struct EngineFile {
     /// Its process.
     pub pid: i32,
+    /// When that process started, as [`usage::start_time`] says it: the number alone may be another's by now. Without it the number counts.
+    #[serde(default)]
+    pub process_started: Option<u64>,
     /// URL of its control API.
     pub control: String,
     /// URL of the emulator.
@@ -69,11 +72,13 @@ impl EngineFile {
         })?;
         let found: Self = serde_json::from_slice(&text)
             .map_err(|error| EngineFileError::Unreadable { file: file.clone(), why: error.to_string() })?;
-        if usage::is_running(found.pid) {
-            Ok(found)
-        } else {
-            Err(EngineFileError::Stale { file, pid: found.pid })
-        }
+        if found.is_running() { Ok(found) } else { Err(EngineFileError::Stale { file, pid: found.pid }) }
+    }
+
+    /// Whether the process that wrote the file still runs.
+    pub fn is_running(&self) -> bool {
+        self.process_started
+            .map_or_else(|| usage::is_running(self.pid), |started| usage::is_same(self.pid, started))
     }
 
     /// Writes the file, whole or not at all.
@@ -106,6 +111,7 @@ mod tests {
     fn file(pid: i32) -> EngineFile {
         EngineFile {
             pid,
+            process_started: usage::start_time(pid),
             control: "http://127.0.0.1:1".to_owned(),
             endpoint: "http://127.0.0.1:2".to_owned(),
             started_at: jiff::Timestamp::UNIX_EPOCH,
@@ -123,6 +129,15 @@ mod tests {
         EngineFile::remove(dir.path()).unwrap();
         EngineFile::remove(dir.path()).unwrap();
         assert!(matches!(EngineFile::read(dir.path()), Err(EngineFileError::NotRunning(_))));
+    }
+
+    #[test]
+    fn another_process_with_the_number_of_an_engine_is_not_that_engine() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = file(i32::try_from(std::process::id()).unwrap());
+        let earlier = own.process_started.map(|started| started - 1);
+        EngineFile { process_started: earlier, ..own }.write(dir.path()).unwrap();
+        assert!(matches!(EngineFile::read(dir.path()), Err(EngineFileError::Stale { .. })));
     }
 
     #[test]

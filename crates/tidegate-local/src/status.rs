@@ -26,9 +26,10 @@ const DEAD_LETTER_VARIABLE: &str = "DEAD_LETTER";
 pub struct Status {
     /// Invocations going on.
     pub in_flight: usize,
-    /// Records and events that were read and are not done.
+    /// Records and events that were read and are not done. Once nothing else goes on, the messages that their queues still hold, hidden
+    /// and delayed ones included.
     pub lag: u64,
-    /// Nothing goes on, and every source was found empty after the last thing that was done.
+    /// Nothing goes on, every source was found empty after the last thing that was done, and no queue holds a message that will come back.
     pub idle: bool,
     /// Messages per dead-letter queue, and their `total`; a queue that could not be asked is left out.
     pub dead_letters: BTreeMap<String, u64>,
@@ -75,13 +76,19 @@ impl Status {
         let dead_letters = dead_letters(parts).await;
         parts.activity.bump();
         let asked = Instant::now();
-        let work = loop {
+        let mut work = loop {
             let work = Work::of(parts);
             if work.idle || work.lag > 0 || work.in_flight > 0 || asked.elapsed() > LOOK {
                 break work;
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         };
+        if work.idle {
+            // A message of a failed batch, or of an engine that was killed, is hidden: no poll finds it, and it comes back all the same.
+            let left = left_in_queues(parts).await;
+            work.idle = left == Some(0);
+            work.lag += left.unwrap_or(0);
+        }
         let own = usage::of_this_process();
         Self {
             in_flight: work.in_flight,
@@ -131,9 +138,28 @@ impl Work {
             mappings.iter().map(|m| m.idle_since).chain(asynchronous.iter().map(|a| a.idle_since));
         let idle =
             in_flight == 0 && since.all(|since| since == Some(before)) && parts.activity.now() == before;
-        let lag = mappings.iter().map(|m| m.lag).chain(asynchronous.iter().map(|a| a.waiting)).sum();
+        let lag = lag(&mappings, &asynchronous);
         Work { mappings, asynchronous, in_flight, lag, idle }
     }
+}
+
+/// Records and events that were read and are not done, those in flight included.
+fn lag(mappings: &[MappingStatus], asynchronous: &[AsynchronousStatus]) -> u64 {
+    let events = asynchronous.iter().map(|events| events.waiting + events.in_flight);
+    mappings.iter().map(|mapping| mapping.lag).chain(events).sum()
+}
+
+/// Messages in every queue that is delivered from; none if one of them could not be asked.
+async fn left_in_queues(parts: &Parts) -> Option<u64> {
+    let declared = parts.topology.sources().filter_map(|(_, _, source)| source.queue.as_deref());
+    let mut names: Vec<&str> = declared.collect();
+    names.sort_unstable();
+    names.dedup();
+    let queues = &parts.provisioned.queues;
+    let declared = names.into_iter().filter_map(|name| Some((name, &queues.get(name)?.url)));
+    let rules = parts.provisioned.rule_queues.iter().map(|(rule, queue)| (rule.as_str(), &queue.url));
+    let counted = join_all(declared.chain(rules).map(|(name, url)| messages(parts, name, url))).await;
+    counted.into_iter().sum()
 }
 
 /// Messages in every queue that dead letters go to, visible or not.
@@ -159,9 +185,10 @@ async fn dead_letters(parts: &Parts) -> BTreeMap<String, u64> {
         written.chain(given_up).chain(asynchronous).chain(rules).chain(redriven).collect();
     names.sort_unstable();
     names.dedup();
-    let counted = join_all(
-        names.into_iter().map(|name| async move { Some((name.to_owned(), messages(parts, name).await?)) }),
-    )
+    let counted = join_all(names.into_iter().map(|name| async move {
+        let url = &parts.provisioned.queues.get(name)?.url;
+        Some((name.to_owned(), messages(parts, name, url).await?))
+    }))
     .await;
     let mut counts: BTreeMap<String, u64> = counted.into_iter().flatten().collect();
     let total = counts.values().sum();
@@ -169,10 +196,14 @@ async fn dead_letters(parts: &Parts) -> BTreeMap<String, u64> {
     counts
 }
 
-async fn messages(parts: &Parts, queue: &str) -> Option<u64> {
+/// Messages in a queue: visible, hidden and delayed.
+async fn messages(parts: &Parts, queue: &str, url: &str) -> Option<u64> {
     use QueueAttributeName as Name;
-    let url = &parts.provisioned.queues.get(queue)?.url;
-    let asked = [Name::ApproximateNumberOfMessages, Name::ApproximateNumberOfMessagesNotVisible];
+    let asked = [
+        Name::ApproximateNumberOfMessages,
+        Name::ApproximateNumberOfMessagesNotVisible,
+        Name::ApproximateNumberOfMessagesDelayed,
+    ];
     let call =
         parts.clients.sqs.get_queue_attributes().queue_url(url).set_attribute_names(Some(asked.to_vec()));
     match call.send().await {
@@ -184,5 +215,16 @@ async fn messages(parts: &Parts, queue: &str) -> Option<u64> {
             tracing::warn!(queue, error = %aws_sdk_sqs::error::DisplayErrorContext(error), "a queue could not be asked");
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_asynchronous_event_in_flight_counts_as_lag() {
+        let events = AsynchronousStatus { waiting: 2, in_flight: 1, ..AsynchronousStatus::default() };
+        assert_eq!(lag(&[], &[events]), 3);
     }
 }

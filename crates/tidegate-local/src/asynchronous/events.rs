@@ -19,6 +19,8 @@ const AFTER_THROTTLE: Duration = Duration::from_secs(1);
 const LONGEST_AFTER_THROTTLE: Duration = Duration::from_secs(300);
 /// Events held at a time, those that wait for a retry included.
 const HELD: usize = 1000;
+/// For how many seconds a received event is hidden in its queue at a time: how soon another engine takes over after a crash.
+pub(crate) const HIDDEN_SECONDS: u32 = 120;
 /// The part of the time for which an event is hidden in its queue after which that time is extended.
 const EXTEND_AFTER: u32 = 2;
 
@@ -58,7 +60,7 @@ impl AsynchronousSettings {
             ),
             maximum_concurrency: usize::try_from(maximum_concurrency.max(1)).unwrap_or(usize::MAX),
             has_destination: declared.is_some(),
-            hidden: Duration::from_secs(120),
+            hidden: Duration::from_secs(HIDDEN_SECONDS.into()),
             time_scale,
         }
     }
@@ -258,7 +260,9 @@ impl Events {
             .values()
             .filter(|life| match life.state {
                 State::Due(due) => due <= now,
-                State::InFlight | State::HandingOver => true,
+                State::InFlight => true,
+                // A hand-over needs no environment, and its destination may be out of order for long.
+                State::HandingOver => false,
             })
             .count();
         let ahead = (self.settings.maximum_concurrency * 2).saturating_sub(active);

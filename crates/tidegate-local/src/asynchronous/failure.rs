@@ -1,9 +1,11 @@
 //! The record that goes to the on-failure destination of an asynchronous invocation.
 
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::mapping::moment::Moment;
+use crate::mapping::shortened;
 
 /// Why an event was given up. Other words than a stream mapping's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -31,13 +33,44 @@ pub struct GivenUp<'a> {
     pub error: Option<&'a [u8]>,
 }
 
+/// The largest message that SQS takes, in bytes.
+const LARGEST: usize = 1 << 20;
+
 /// The record as text: unlike a stream mapping's it carries the payload.
 ///
-/// A payload or an error that is not JSON is written as a JSON string.
+/// A payload or an error that is not JSON is written as a JSON string. Where the record would be larger than SQS takes, its error object
+/// is cut down to type and message, both shortened; the payload is never cut, since it is what a replay needs.
 ///
 /// # Errors
 /// Serialisation; it does not occur with these types.
 pub fn record(given_up: &GivenUp<'_>, now: Moment) -> serde_json::Result<String> {
+    let whole = body(given_up, given_up.error.map(json).transpose()?, now)?;
+    match given_up.error {
+        Some(error) if whole.len() > LARGEST => body(given_up, Some(cut(error)?), now),
+        _ => Ok(whole),
+    }
+}
+
+/// Type and message of an error object, shortened.
+fn cut(error: &[u8]) -> serde_json::Result<Box<RawValue>> {
+    let object: Option<Value> = serde_json::from_slice(error).ok();
+    let member = |name: &str| object.as_ref()?.get(name)?.as_str().map(shortened);
+    let start = || shortened(&String::from_utf8_lossy(error));
+    to_raw_value(&ErrorObject {
+        error_type: member("errorType"),
+        error_message: member("errorMessage").unwrap_or_else(start),
+    })
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ErrorObject {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_type: Option<String>,
+    error_message: String,
+}
+
+fn body(given_up: &GivenUp<'_>, response: Option<Box<RawValue>>, now: Moment) -> serde_json::Result<String> {
     serde_json::to_string(&Body {
         version: "1.0",
         timestamp: now.with_millis(),
@@ -53,13 +86,12 @@ pub fn record(given_up: &GivenUp<'_>, now: Moment) -> serde_json::Result<String>
             executed_version: "$LATEST",
             function_error: "Unhandled",
         }),
-        response_payload: given_up.error.map(json).transpose()?,
+        response_payload: response,
     })
 }
 
 fn json(bytes: &[u8]) -> serde_json::Result<Box<RawValue>> {
-    serde_json::from_slice(bytes)
-        .or_else(|_| serde_json::value::to_raw_value(&String::from_utf8_lossy(bytes)))
+    serde_json::from_slice(bytes).or_else(|_| to_raw_value(&String::from_utf8_lossy(bytes)))
 }
 
 #[derive(Serialize)]
@@ -94,7 +126,7 @@ struct ResponseContext {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -125,6 +157,36 @@ mod tests {
                 "responsePayload": {"errorMessage": "boom", "errorType": "Boom"}
             })
         );
+    }
+
+    #[test]
+    fn an_error_too_large_for_the_destination_is_cut_and_the_payload_is_kept() {
+        let payload = format!("\"{}\"", "p".repeat(900_000));
+        let errors = [
+            json!({"errorType": "Boom", "errorMessage": "m".repeat(200_000), "stackTrace": []}).to_string(),
+            format!("[\"{}\"]", "\u{1F980}".repeat(100_000)),
+            "not json ".repeat(30_000),
+        ];
+        for error in &errors {
+            let given_up = GivenUp {
+                request_id: "r",
+                function_arn: "arn",
+                condition: Condition::RetriesExhausted,
+                count: 3,
+                payload: payload.as_bytes(),
+                error: Some(error.as_bytes()),
+            };
+            let text = record(&given_up, Moment::from_millis(0)).unwrap();
+            assert!(text.len() <= LARGEST, "{}", text.len());
+            let body: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(body["requestPayload"].as_str().unwrap().len(), 900_000);
+            let (first, message) = (&error[..1], body["responsePayload"]["errorMessage"].as_str().unwrap());
+            match first {
+                "{" => assert_eq!(body["responsePayload"]["errorType"], "Boom"),
+                _ => assert!(message.starts_with(first), "{message}"),
+            }
+            assert!(!message.is_empty() && message.chars().count() <= 501, "{message}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! How LocalStack is started: in a container, or as a process of this machine.
+//! How LocalStack is started as a process of this machine, and whether it can be a container instead.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -9,50 +9,12 @@ use std::time::Duration;
 
 use super::error::EmulatorError;
 
-/// The last community release; later images ask for a token.
-const IMAGE: &str = include_str!("../../../../tools/localstack-image");
-
 /// Whether a Docker daemon answers.
 pub(super) async fn docker_answers() -> bool {
     let mut command = tokio::process::Command::new("docker");
     command.args(["version", "--format", "{{.Server.Version}}"]).stdin(Stdio::null()).kill_on_drop(true);
     let answer = tokio::time::timeout(Duration::from_secs(10), command.output()).await;
     answer.is_ok_and(|output| output.is_ok_and(|output| output.status.success()))
-}
-
-/// The command that runs the container in the foreground, with its port on this machine's loopback only.
-pub(super) fn docker_command(container: &str, port: u16) -> Command {
-    let mut command = Command::new("docker");
-    command.args(["run", "--rm", "--name", container, "--publish"]);
-    command.arg(format!("127.0.0.1:{port}:4566"));
-    command.args([
-        "--env",
-        "DISABLE_EVENTS=1",
-        "--env",
-        "DYNAMODB_IN_MEMORY=1",
-        "--env",
-        "SKIP_SSL_CERT_DOWNLOAD=1",
-    ]);
-    command.arg(IMAGE.trim());
-    command
-}
-
-/// The container's name: one per state directory, so that the next start finds what a crash has left.
-pub(super) fn container_name(state: &Path) -> String {
-    let id = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_URL, state.as_os_str().as_encoded_bytes());
-    format!("tidegate-localstack-{}", id.simple())
-}
-
-/// Removes the container, if it is there.
-pub(super) async fn remove_container(container: &str) {
-    let mut command = tokio::process::Command::new("docker");
-    command
-        .args(["rm", "--force", container])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    // A container that is not there is as good as removed.
-    let _ = command.status().await;
 }
 
 /// The command that runs LocalStack as a process, with all its state below the state directory.
@@ -107,23 +69,6 @@ fn link_libraries(root: &Path, libraries: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_container_listens_on_loopback_only_and_is_removed_with_its_end() {
-        let command = docker_command("name", 4567);
-        let words: Vec<&str> = command.get_args().filter_map(OsStr::to_str).collect();
-        assert_eq!(command.get_program(), "docker");
-        assert_eq!(words[..6], ["run", "--rm", "--name", "name", "--publish", "127.0.0.1:4567:4566"]);
-        assert_eq!(words.last(), Some(&"localstack/localstack:4.14.0"));
-    }
-
-    #[test]
-    fn a_state_directory_always_gives_the_same_container_name() {
-        let name = container_name(Path::new("a/.tidegate"));
-        assert_eq!(name, container_name(Path::new("a/.tidegate")));
-        assert_ne!(name, container_name(Path::new("b/.tidegate")));
-        assert!(name.starts_with("tidegate-localstack-"));
-    }
 
     #[test]
     fn without_an_installation_the_error_names_the_set_up() {

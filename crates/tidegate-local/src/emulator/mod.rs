@@ -1,6 +1,7 @@
 //! The emulator behind the engine: which one, its start, its end, what it can be asked.
 
 mod backend;
+mod container;
 mod error;
 mod localstack;
 mod mail;
@@ -21,6 +22,7 @@ pub use backend::Backend;
 pub use error::EmulatorError;
 pub use mail::SentMail;
 
+use container::Container;
 use process::EmulatorProcess;
 
 /// MiniStack is ready in about two seconds on an idle machine.
@@ -40,7 +42,8 @@ pub struct Emulator {
     backend: Backend,
     endpoint: String,
     process: Option<EmulatorProcess>,
-    container: Option<String>,
+    /// Dropped after the process, which is the client that may be about to start the container.
+    container: Option<Container>,
 }
 
 /// Starts a backend, or looks whether the given one answers, and waits until DynamoDB's `ListTables` succeeds.
@@ -54,7 +57,7 @@ pub async fn start(backend: &Backend, state: &Path) -> Result<Emulator, Emulator
     }
     let log = log_file(state)?;
     let container = match backend {
-        Backend::LocalStack if localstack::docker_answers().await => Some(localstack::container_name(state)),
+        Backend::LocalStack if localstack::docker_answers().await => Some(Container::of(state)),
         _ => None,
     };
     let tools = tools::directory();
@@ -65,8 +68,8 @@ pub async fn start(backend: &Backend, state: &Path) -> Result<Emulator, Emulator
         let command = match (backend, &container) {
             (Backend::MiniStack, _) => ministack::command(tools.as_deref(), port)?,
             (_, Some(container)) => {
-                localstack::remove_container(container).await;
-                localstack::docker_command(container, port)
+                container.clear().await;
+                container.run_command(port)
             }
             (_, None) => localstack::host_command(tools.as_deref(), state, port)?,
         };
@@ -84,7 +87,7 @@ pub async fn start(backend: &Backend, state: &Path) -> Result<Emulator, Emulator
             Err(EmulatorError::Ended { tail, .. }) if attempt < PORTS && is_port_taken(&tail) => attempt += 1,
             Err(error) => {
                 if let Some(container) = &container {
-                    localstack::remove_container(container).await;
+                    container.remove().await;
                 }
                 return Err(error);
             }
@@ -126,7 +129,7 @@ impl Emulator {
     /// Ends it, if it was started here. Doing so again does nothing.
     pub async fn stop(&self) {
         if let Some(container) = &self.container {
-            localstack::remove_container(container).await;
+            container.remove().await;
         }
         if let Some(process) = &self.process {
             process.stop().await;

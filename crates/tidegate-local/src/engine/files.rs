@@ -1,6 +1,6 @@
 //! The state directory.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use super::StartError;
 use crate::checkpoint::{Checkpoints, FileCheckpoints};
 use crate::clients::REGION;
 use crate::emulator::Backend;
+use crate::engine_file::EngineFile;
 use crate::provision::Provisioned;
 use crate::topology::Topology;
 
@@ -22,6 +23,34 @@ pub(super) fn prepare(state_dir: &Path) -> Result<PathBuf, StartError> {
     let logs = state_dir.join("logs");
     fs::create_dir_all(&logs).map_err(failed(&logs))?;
     state_dir.canonicalize().map_err(failed(state_dir))
+}
+
+/// The state directory as one engine's own, from the beginning of its start to its end. The kernel gives it back when the process ends,
+/// however it ends.
+#[derive(Debug)]
+pub(super) struct StateLock(File);
+
+impl StateLock {
+    /// Takes the directory, or says who has it.
+    pub(super) fn take(state_dir: &Path) -> Result<Self, StartError> {
+        let path = state_dir.join("engine.lock");
+        let file = File::options().create(true).append(true).open(&path).map_err(failed(&path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(match EngineFile::read(state_dir) {
+                Ok(running) => StartError::Running { pid: running.pid, state_dir: state_dir.to_owned() },
+                Err(_) => StartError::Locked(state_dir.to_owned()),
+            }),
+            Err(TryLockError::Error(error)) => Err(failed(&path)(error)),
+        }
+    }
+}
+
+impl Drop for StateLock {
+    fn drop(&mut self) {
+        // Closing alone would leave it to a child that is just being started: until its exec it has the file too.
+        let _ = self.0.unlock();
+    }
 }
 
 /// The mappings' checkpoints. An emulator that was started here began empty, so what is left of the one before is no position in it.

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_sdk_kinesis::error::DisplayErrorContext;
+
 use super::{Parts, Pollers, StartError};
 use crate::asynchronous::events::AsynchronousSettings;
 use crate::asynchronous::{self, Asynchronously, RuleQueue};
@@ -79,7 +81,7 @@ impl Wiring<'_> {
                 let role_arn = format!("arn:aws:iam::{ACCOUNT}:role/{function}");
                 let origin = Origin { region: REGION.to_owned(), stream_arn: arn.clone(), role_arn };
                 let reader = Arc::new(KinesisSource::new(clients.kinesis.clone(), origin));
-                let made = self.stream_created(arn).await;
+                let made = stream_created(&clients.kinesis, arn).await?;
                 let checkpoint = format!("{function}.{name}.{made}");
                 Ok(self.stream(function, stream, source, StreamKind::Kinesis, arn, reader, checkpoint))
             }
@@ -183,14 +185,28 @@ impl Wiring<'_> {
         let url = &self.parts.provisioned.queues.get(queue)?.url;
         Some(Arc::new(QueueDestination::new(self.parts.clients.sqs.clone(), url)))
     }
+}
 
-    /// When a Kinesis stream was made: its ARN is the same when it is made anew, and its positions are not.
-    async fn stream_created(&self, arn: &str) -> String {
-        let described = self.parts.clients.kinesis.describe_stream_summary().stream_arn(arn).send().await;
-        let made = described
-            .ok()
-            .and_then(|answer| answer.stream_description_summary)
-            .map(|summary| summary.stream_creation_timestamp);
-        made.map(|time| time.secs().to_string()).unwrap_or_default()
+/// When a Kinesis stream was made: its ARN is the same when it is made anew, and its positions are not.
+async fn stream_created(kinesis: &aws_sdk_kinesis::Client, arn: &str) -> Result<String, StartError> {
+    let failed = |why: String| StartError::Describe { arn: arn.to_owned(), why };
+    let described = kinesis.describe_stream_summary().stream_arn(arn).send().await;
+    let described = described.map_err(|error| failed(DisplayErrorContext(error).to_string()))?;
+    let summary = described.stream_description_summary;
+    let summary = summary.ok_or_else(|| failed("the answer has no StreamDescriptionSummary".to_owned()))?;
+    Ok(summary.stream_creation_timestamp.secs().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clients::Clients;
+
+    #[tokio::test]
+    async fn a_stream_that_cannot_be_described_has_no_checkpoint_name() {
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let clients = Clients::new(&format!("http://{nobody}"));
+        let error = stream_created(&clients.kinesis, "arn:orders").await.unwrap_err();
+        assert!(matches!(&error, StartError::Describe { arn, .. } if arn == "arn:orders"), "{error}");
     }
 }

@@ -385,7 +385,10 @@ impl Host {
                 tokio::spawn(Arc::clone(&self.output).copy(stdout));
                 tokio::spawn(Arc::clone(&self.output).copy(stderr));
             }
-            (Err(error), _) | (_, Err(error)) => return Err(format!("its output cannot be read: {error}")),
+            (Err(error), _) | (_, Err(error)) => {
+                started.process.kill();
+                return Err(format!("its output cannot be read: {error}"));
+            }
         }
         let mut end = started.end;
         let ended = match tokio::time::timeout(self.init_limit, &mut end).await {

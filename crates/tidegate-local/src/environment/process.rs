@@ -35,7 +35,7 @@ pub(crate) struct Started {
     pub(crate) end: oneshot::Receiver<(Exit, Usage)>,
 }
 
-/// A running process. Dropping it kills it.
+/// A running process. It goes on until it ends or [`Process::kill`] is called: the thread that waits for it holds it too.
 #[derive(Debug)]
 pub(crate) struct Process {
     pid: Pid,
@@ -68,12 +68,6 @@ impl Process {
             return None;
         }
         usage::of_process(self.pid())
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.kill();
     }
 }
 
@@ -235,7 +229,7 @@ mod tests {
 
     fn sleeper(records: &Path, seconds: &str) -> Launch {
         let script = records.join("sleeper.sh");
-        fs::write(&script, format!("#!/bin/sh\nsleep {seconds} &\nexec sleep {seconds}\n")).unwrap();
+        fs::write(&script, format!("#!/bin/sh\nsleep {seconds} &\necho $!\nexec sleep {seconds}\n")).unwrap();
         fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         let environment = BTreeMap::from([("PATH".to_owned(), std::env::var("PATH").unwrap())]);
         Launch { executable: script, environment, records: records.join("processes") }
@@ -248,6 +242,10 @@ mod tests {
         fs::create_dir_all(&launch.records).unwrap();
         let records = launch.records.clone();
         let started = start(launch).await.unwrap();
+        let mut line = String::new();
+        io::BufRead::read_line(&mut io::BufReader::new(started.stdout), &mut line).unwrap();
+        let background: i32 = line.trim().parse().unwrap();
+        assert!(usage::is_running(background));
         assert!(records.join(started.process.pid().to_string()).is_file());
         assert!(!started.process.has_ended());
         started.process.kill();
@@ -255,6 +253,11 @@ mod tests {
         assert_eq!(exit, Exit::Signal(9));
         assert!(started.process.has_ended());
         assert_eq!(fs::read_dir(&records).unwrap().count(), 0);
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while usage::is_running(background) {
+            assert!(std::time::Instant::now() < deadline, "what it had started still runs");
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
     }
 
     #[tokio::test]

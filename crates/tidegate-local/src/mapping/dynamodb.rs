@@ -70,8 +70,10 @@ impl StreamSource for DynamoDbSource {
         Box::pin(async move {
             let request = self.client.get_shard_iterator().stream_arn(&self.stream_arn).shard_id(shard);
             let request = match from {
-                ReadFrom::Horizon => request.shard_iterator_type(ShardIteratorType::TrimHorizon),
-                ReadFrom::Latest => request.shard_iterator_type(ShardIteratorType::Latest),
+                // There are no iterators at a time.
+                ReadFrom::Horizon | ReadFrom::Since(_) => {
+                    request.shard_iterator_type(ShardIteratorType::TrimHorizon)
+                }
                 ReadFrom::After(sequence) => request
                     .shard_iterator_type(ShardIteratorType::AfterSequenceNumber)
                     .sequence_number(sequence),

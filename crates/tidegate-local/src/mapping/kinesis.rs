@@ -4,6 +4,7 @@ use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::error::DisplayErrorContext;
 use aws_sdk_kinesis::operation::get_records::GetRecordsError;
 use aws_sdk_kinesis::operation::get_shard_iterator::GetShardIteratorError;
+use aws_sdk_kinesis::primitives::DateTime;
 use aws_sdk_kinesis::types::ShardIteratorType;
 use futures::future::BoxFuture;
 
@@ -67,7 +68,9 @@ impl StreamSource for KinesisSource {
                 self.client.get_shard_iterator().stream_arn(&self.origin.stream_arn).shard_id(shard);
             let request = match from {
                 ReadFrom::Horizon => request.shard_iterator_type(ShardIteratorType::TrimHorizon),
-                ReadFrom::Latest => request.shard_iterator_type(ShardIteratorType::Latest),
+                ReadFrom::Since(moment) => request
+                    .shard_iterator_type(ShardIteratorType::AtTimestamp)
+                    .timestamp(DateTime::from_millis(moment.as_millis())),
                 ReadFrom::After(sequence) => request
                     .shard_iterator_type(ShardIteratorType::AfterSequenceNumber)
                     .starting_sequence_number(sequence),

@@ -33,6 +33,12 @@ impl Moment {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// The whole second that this is in: DynamoDB Streams tell time no finer.
+    #[must_use]
+    pub fn second(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
     /// RFC 3339 in UTC with milliseconds, as AWS writes it.
     #[must_use]
     pub fn with_millis(self) -> String {

@@ -29,6 +29,8 @@ pub fn message(source: &Source, queue_arn: &str, region: &str) -> serde_json::Re
         aws_region: region,
     };
     let group = source.attributes.as_ref().and_then(|a| a.get(&MessageSystemAttributeName::MessageGroupId));
+    // A standard queue takes group ids too, for fair sharing: they say nothing about order.
+    let group = group.filter(|_| queue_arn.ends_with(".fifo"));
     Ok(Message {
         id: event.message_id.to_owned(),
         receipt: event.receipt_handle.to_owned(),
@@ -109,7 +111,9 @@ mod tests {
             .md5_of_body("e4e68fb7bd0e697a0ae8f1bb342846b3")
             .build();
         let message = message(&source, "arn:aws:sqs:us-east-2:123456789012:my-queue", "us-east-2").unwrap();
-        assert_eq!(message.group.as_deref(), Some("g"));
+        assert_eq!(message.group, None, "the groups of a standard queue have no order");
+        let fifo = super::message(&source, "arn:aws:sqs:us-east-2:123456789012:q.fifo", "us-east-2").unwrap();
+        assert_eq!(fifo.group.as_deref(), Some("g"));
         assert_eq!(
             serde_json::from_slice::<Value>(&message.json).unwrap(),
             json!({

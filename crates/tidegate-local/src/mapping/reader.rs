@@ -49,7 +49,24 @@ impl Reader {
         Polled { page: page.map_err(|error| error.to_string()), seen: self.seen }
     }
 
+    /// The next page. Pages that hold only what was written before the beginning are passed over, so that they do not look like the end.
     async fn page(&mut self, limit: usize) -> Result<Page, ReadError> {
+        loop {
+            let mut page = self.read(limit).await?;
+            let found = page.records.len();
+            if let ReadFrom::Since(moment) = self.from {
+                page.records.retain(|record| record.arrived.second() >= moment.second());
+            }
+            if let Some(last) = page.records.last() {
+                self.from = ReadFrom::After(last.sequence.to_string());
+            } else if found > 0 && page.next.is_some() {
+                continue;
+            }
+            return Ok(page);
+        }
+    }
+
+    async fn read(&mut self, limit: usize) -> Result<Page, ReadError> {
         let iterator = match self.iterator.take() {
             Some(iterator) => iterator,
             None => self.renew().await?,
@@ -60,7 +77,7 @@ impl Reader {
                 self.source.read(&self.shard, &iterator, limit).await?
             }
             Err(ReadError::Trimmed) => {
-                self.from = ReadFrom::Horizon;
+                self.trimmed();
                 return Err(ReadError::Trimmed);
             }
             Err(other) => {
@@ -69,18 +86,21 @@ impl Reader {
             }
             Ok(page) => page,
         };
-        if let Some(last) = page.records.last() {
-            self.from = ReadFrom::After(last.sequence.to_string());
-        }
         self.iterator.clone_from(&page.next);
         Ok(page)
+    }
+
+    fn trimmed(&mut self) {
+        if !matches!(self.from, ReadFrom::Since(_)) {
+            self.from = ReadFrom::Horizon;
+        }
     }
 
     /// A new iterator behind the last record read. Where that position is gone, reading goes on at the oldest record.
     async fn renew(&mut self) -> Result<String, ReadError> {
         match self.source.iterator(&self.shard, &self.from).await {
             Err(ReadError::Trimmed) => {
-                self.from = ReadFrom::Horizon;
+                self.trimmed();
                 self.source.iterator(&self.shard, &self.from).await
             }
             other => other,
@@ -151,6 +171,8 @@ mod tests {
         }
     }
 
+    const SINCE: Moment = Moment::from_millis(-1500);
+
     fn page(sequences: &[&str]) -> Page {
         let records = sequences.iter().map(|digits| Record {
             sequence: SequenceNumber::new(*digits),
@@ -165,7 +187,7 @@ mod tests {
     async fn iterators(reads: Vec<Result<Page, ReadError>>, polls: usize) -> Vec<ReadFrom> {
         let source = Arc::new(Scripted { reads: Mutex::new(reads), iterators: Mutex::default() });
         let pacer = Pacer::new(Pace::Fast, Duration::ZERO);
-        let mut reader = Reader::new(Arc::<Scripted>::clone(&source), "s", ReadFrom::Latest, pacer);
+        let mut reader = Reader::new(Arc::<Scripted>::clone(&source), "s", ReadFrom::Since(SINCE), pacer);
         let activity = Activity::new();
         for _ in 0..polls {
             let _ = reader.poll(10, &activity).await;
@@ -177,18 +199,37 @@ mod tests {
     #[tokio::test]
     async fn an_expired_iterator_is_renewed_behind_the_last_record_read() {
         let reads = vec![Ok(page(&["7", "8"])), Err(ReadError::Expired), Ok(page(&[]))];
-        assert_eq!(iterators(reads, 2).await, [ReadFrom::Latest, ReadFrom::After("8".to_owned())]);
+        assert_eq!(iterators(reads, 2).await, [ReadFrom::Since(SINCE), ReadFrom::After("8".to_owned())]);
     }
 
     #[tokio::test]
     async fn a_position_that_is_gone_is_replaced_by_the_oldest_record() {
         let reads = vec![Ok(page(&["7"])), Err(ReadError::Trimmed), Ok(page(&[]))];
-        assert_eq!(iterators(reads, 3).await, [ReadFrom::Latest, ReadFrom::Horizon]);
+        assert_eq!(iterators(reads, 3).await, [ReadFrom::Since(SINCE), ReadFrom::Horizon]);
     }
 
     #[tokio::test]
     async fn a_failed_read_keeps_its_iterator() {
         let reads = vec![Ok(page(&["7"])), Err(ReadError::Other("down".to_owned())), Ok(page(&[]))];
-        assert_eq!(iterators(reads, 3).await, [ReadFrom::Latest]);
+        assert_eq!(iterators(reads, 3).await, [ReadFrom::Since(SINCE)]);
+    }
+
+    #[tokio::test]
+    async fn pages_from_before_the_beginning_are_passed_over_and_an_empty_one_is_not() {
+        let aged = |sequence: &str, millis: i64| {
+            let mut page = page(&[sequence]);
+            page.records[0].arrived = Moment::from_millis(millis);
+            Ok(page)
+        };
+        // The beginning is at -1.5 s, and times may be whole seconds.
+        let reads = vec![aged("1", -9000), aged("2", -2001), Ok(page(&[])), aged("3", -2000)];
+        let source = Arc::new(Scripted { reads: Mutex::new(reads), iterators: Mutex::default() });
+        let pacer = Pacer::new(Pace::Fast, Duration::ZERO);
+        let mut reader = Reader::new(source, "s", ReadFrom::Since(SINCE), pacer);
+        let activity = Activity::new();
+        assert!(reader.poll(10, &activity).await.page.unwrap().records.is_empty());
+        let page = reader.poll(10, &activity).await.page.unwrap();
+        assert_eq!(page.records[0].sequence.as_str(), "3");
+        assert_eq!(reader.from, ReadFrom::After("3".to_owned()));
     }
 }

@@ -2,6 +2,7 @@
 
 use futures::future::BoxFuture;
 
+use super::moment::Moment;
 use super::record::Record;
 
 /// A stream that can be read shard by shard.
@@ -36,8 +37,9 @@ pub struct ShardInfo {
 pub enum ReadFrom {
     /// At the oldest record there is.
     Horizon,
-    /// Behind the newest.
-    Latest,
+    /// At the first record written at this moment or later. A source that cannot begin at a time begins at its oldest record; the reader
+    /// leaves out what is older.
+    Since(Moment),
     /// Behind this sequence number.
     After(String),
 }

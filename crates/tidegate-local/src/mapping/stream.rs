@@ -1,6 +1,7 @@
 //! The driver of a stream mapping: one task that watches the shards, and one per shard.
 
 use std::collections::{BTreeSet, HashMap};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,8 +30,13 @@ use crate::destination::Destination;
 use crate::invocation::{Invoker, Request};
 use crate::topology::model::StartingPosition;
 
-/// After a failure of the listing of shards, or of a shard's task.
+/// After a failure of the listing of shards, or of a shard's task; and while there is nothing to read.
 const AGAIN: Duration = Duration::from_secs(1);
+/// While shards are read: a child may be listed later than its parent ends.
+const RELIST: Duration = Duration::from_secs(15);
+
+/// Where the moment of a mapping's first start stands among its checkpoints; no shard is called so.
+const FIRST_START: &str = "first-start";
 
 /// Everything a stream mapping needs.
 pub struct StreamMapping {
@@ -42,7 +48,9 @@ pub struct StreamMapping {
     pub checkpoint_name: String,
     /// The rules.
     pub settings: StreamSettings,
-    /// Where a mapping without checkpoint begins.
+    /// Where a mapping without checkpoint begins. `LATEST` is the moment of the mapping's first start, which is kept with the checkpoints:
+    /// what is written while the engine is down is delivered after it. DynamoDB Streams have no iterator at a moment and tell time in whole
+    /// seconds, so there what a stream keeps is read from its oldest record on, and the changes of the first start's second are delivered.
     pub starting_position: StartingPosition,
     /// The stream.
     pub source: Arc<dyn StreamSource>,
@@ -91,33 +99,40 @@ async fn watch_shards(mapping: Arc<StreamMapping>, board: Arc<Board>, mut stop: 
     let mut finished: BTreeSet<String> = BTreeSet::new();
     let mut tasks: JoinSet<End> = JoinSet::new();
     let mut running: HashMap<tokio::task::Id, String> = HashMap::new();
+    let from = loop {
+        match beginning(&mapping) {
+            Ok(from) => break from,
+            Err(error) => board.failed(&error.to_string()),
+        }
+        pause(&mut stop).await;
+        if *stop.borrow() {
+            return;
+        }
+    };
     while !*stop.borrow() {
-        match mapping.source.shards().await {
+        let again = match mapping.source.shards().await {
             Ok(shards) => {
                 for shard in ready(&shards, &finished) {
                     if running.values().any(|id| *id == shard.id) {
                         continue;
                     }
-                    // What came after a finished shard is new to this mapping, whatever its starting position is.
-                    let from = match mapping.starting_position {
-                        StartingPosition::Latest if shard.parents.iter().all(|id| !finished.contains(id)) => {
-                            ReadFrom::Latest
-                        }
-                        _ => ReadFrom::Horizon,
-                    };
                     board.shard(&shard.id, ShardStatus::default());
                     let delivery = ShardDelivery {
                         mapping: Arc::clone(&mapping),
                         board: Arc::clone(&board),
                         shard: shard.id.clone(),
                     };
-                    let handle = tasks.spawn(delivery.run(from, stop.clone()));
+                    let handle = tasks.spawn(delivery.run(from.clone(), stop.clone()));
                     running.insert(handle.id(), shard.id.clone());
                 }
                 board.discovered(!running.is_empty());
+                if running.is_empty() { AGAIN } else { RELIST }
             }
-            Err(error) => board.failed(&error.to_string()),
-        }
+            Err(error) => {
+                board.failed(&error.to_string());
+                AGAIN
+            }
+        };
         tokio::select! {
             () = stopped(&mut stop) => {}
             Some(ended) = tasks.join_next_with_id(), if !tasks.is_empty() => {
@@ -138,10 +153,30 @@ async fn watch_shards(mapping: Arc<StreamMapping>, board: Arc<Board>, mut stop: 
                     _ => {}
                 }
             }
-            () = sleep(AGAIN), if tasks.is_empty() => {}
+            () = sleep(again) => {}
         }
     }
     while tasks.join_next().await.is_some() {}
+}
+
+/// Where shards without a checkpoint begin. The first start of a mapping at `LATEST` is written down before anything is read.
+fn beginning(mapping: &StreamMapping) -> io::Result<ReadFrom> {
+    match mapping.starting_position {
+        StartingPosition::TrimHorizon => Ok(ReadFrom::Horizon),
+        StartingPosition::Latest => {
+            let name = &mapping.checkpoint_name;
+            if let Some(stored) = mapping.checkpoints.load(name, FIRST_START)? {
+                let millis = stored.parse().map_err(|_| {
+                    let reason = format!("the first start of {name} is stored as {stored}, which is no time");
+                    io::Error::new(io::ErrorKind::InvalidData, reason)
+                })?;
+                return Ok(ReadFrom::Since(Moment::from_millis(millis)));
+            }
+            let started = now();
+            mapping.checkpoints.store(name, FIRST_START, &started.as_millis().to_string())?;
+            Ok(ReadFrom::Since(started))
+        }
+    }
 }
 
 async fn pause(stop: &mut watch::Receiver<bool>) {
@@ -263,7 +298,8 @@ impl ShardDelivery {
                         Ok(page) => {
                             status.millis_behind = page.millis_behind;
                             let behind = page.millis_behind.unwrap_or(0) > 0;
-                            if page.records.is_empty() && !behind {
+                            // Behind a closed shard come its children, which nobody has looked at yet.
+                            if page.records.is_empty() && !behind && page.next.is_some() {
                                 empty_poll = Some(polled.seen);
                             }
                             Input::Read { records: page.records, closed: page.next.is_none() }
@@ -342,22 +378,4 @@ pub(crate) async fn until(moment: Option<Moment>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_child_shard_waits_for_its_parents() {
-        let info = |id: &str, parents: &[&str]| ShardInfo {
-            id: id.to_owned(),
-            parents: parents.iter().map(|&parent| parent.to_owned()).collect(),
-        };
-        let shards = [info("a", &["gone"]), info("b", &["a"]), info("c", &["a", "b"])];
-        let ids = |finished: &[&str]| -> Vec<String> {
-            let finished = finished.iter().map(|&id| id.to_owned()).collect();
-            ready(&shards, &finished).map(|shard| shard.id.clone()).collect()
-        };
-        assert_eq!(ids(&[]), ["a"]);
-        assert_eq!(ids(&["a"]), ["b"]);
-        assert_eq!(ids(&["a", "b"]), ["c"]);
-    }
-}
+mod tests;

@@ -8,14 +8,12 @@ use serde_json::json;
 
 use super::ProvisionedQueue;
 use super::error::ProvisionError;
+use crate::asynchronous::events::HIDDEN_SECONDS;
 use crate::clients::Clients;
 use crate::topology::{Queue, Topology};
 
 /// How long the engine's own queue of a rule keeps an event: as long as SQS can.
 const RULE_QUEUE_RETENTION_SECONDS: u32 = 1_209_600;
-
-/// How long an event stays hidden unless the engine extends it: how soon another engine takes over after a crash.
-const RULE_QUEUE_VISIBILITY_SECONDS: u32 = 30;
 
 type Queues = BTreeMap<String, ProvisionedQueue>;
 
@@ -62,7 +60,7 @@ pub(super) async fn queues(clients: &Clients, topology: &Topology) -> Result<Que
 /// The engine's own queue of a rule whose target is a function.
 pub(super) async fn rule_queue(clients: &Clients, rule: &str) -> Result<ProvisionedQueue, ProvisionError> {
     let name = format!("tidegate-rule-{rule}");
-    create(clients, &name, false, RULE_QUEUE_RETENTION_SECONDS, RULE_QUEUE_VISIBILITY_SECONDS, None).await
+    create(clients, &name, false, RULE_QUEUE_RETENTION_SECONDS, HIDDEN_SECONDS, None).await
 }
 
 async fn create(

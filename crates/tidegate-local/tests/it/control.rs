@@ -13,6 +13,7 @@ use tidegate_local::client::{ClientError, EngineClient};
 use tidegate_local::control::{Control, ControlApi};
 use tidegate_local::engine_file::EngineFile;
 use tidegate_local::environment::Fleet;
+use tidegate_local::usage;
 use tokio::sync::Notify;
 
 use crate::probe::{begin, binary, fleet, spec, until};
@@ -124,6 +125,7 @@ async fn the_client_finds_the_engine_by_its_file() {
     let running = running().await;
     let file = EngineFile {
         pid: i32::try_from(std::process::id()).unwrap(),
+        process_started: usage::start_time(i32::try_from(std::process::id()).unwrap()),
         control: running.api.url(),
         endpoint: "http://127.0.0.1:9".to_owned(),
         started_at: jiff::Timestamp::now(),

@@ -107,7 +107,11 @@ struct Parts {
 }
 
 fn start_stream(parts: &Parts, settings: StreamSettings, function: &Arc<Scripted>) -> Mapping {
-    stream::start(StreamMapping {
+    stream::start(mapped(parts, settings, function))
+}
+
+fn mapped(parts: &Parts, settings: StreamSettings, function: &Arc<Scripted>) -> StreamMapping {
+    StreamMapping {
         function: "f".to_owned(),
         source_name: "s".to_owned(),
         checkpoint_name: "f/s".to_owned(),
@@ -119,7 +123,7 @@ fn start_stream(parts: &Parts, settings: StreamSettings, function: &Arc<Scripted
         checkpoints: Arc::clone(&parts.checkpoints),
         activity: Arc::clone(&parts.activity),
         pace: Pace::Fast,
-    })
+    }
 }
 
 async fn until_status(mapping: &Mapping, condition: impl Fn(&MappingStatus) -> bool) {
@@ -228,6 +232,39 @@ async fn a_kinesis_stream_is_delivered_in_order_through_failures_and_goes_on_fro
     until_status(&mapping, |status| status.records_delivered > 0 && status.idle_since.is_some()).await;
     assert_eq!(next.records().len(), 1, "only what came after the checkpoint");
     mapping.stop().await;
+}
+
+#[tokio::test]
+async fn a_mapping_at_latest_gets_what_came_after_its_first_start_though_it_was_down_and_had_no_checkpoint() {
+    let backend = ministack().await;
+    let (arn, source) = kinesis(&backend.clients).await;
+    // Positions in time are whole milliseconds: what is before a start must be in an earlier one.
+    let clock_goes_on = || tokio::time::sleep(Duration::from_millis(20));
+    put(&backend.clients, "k", "before").await;
+    clock_goes_on().await;
+    let parts = Parts {
+        source,
+        checkpoints: Arc::new(MemoryCheckpoints::default()),
+        activity: Arc::new(Activity::new()),
+        destination: None,
+    };
+    let function = Scripted::new(|_, _| success());
+    let start = || {
+        let mapping = mapped(&parts, settings(StreamKind::Kinesis, &arn), &function);
+        stream::start(StreamMapping { starting_position: StartingPosition::Latest, ..mapping })
+    };
+    let first = start();
+    until_status(&first, |status| status.idle_since.is_some()).await;
+    first.stop().await;
+    put(&backend.clients, "k", "while down").await;
+    clock_goes_on().await;
+    let second = start();
+    until_status(&second, |status| status.records_delivered == 1).await;
+    let data: Vec<Value> =
+        function.records().iter().map(|record| record["kinesis"]["data"].clone()).collect();
+    let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, "while down");
+    assert_eq!(data, [json!(encoded)]);
+    second.stop().await;
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use tidegate_local::client::EngineClient;
 use tidegate_local::emulator::Backend;
 use tidegate_local::engine::{Engine, Options, StartError};
 use tidegate_local::engine_file::EngineFile;
+use tidegate_local::status::Status;
 use tidegate_local::usage;
 
 const DECLARED: &str = r#"
@@ -124,6 +125,20 @@ async fn a_declared_system_delivers_from_every_kind_of_source_and_ends_without_a
     assert_eq!(status["functions"]["probe"]["errors"], 0);
     assert!(status["emulator"]["cpu_seconds"].as_f64().unwrap() > 0.0);
 
+    // Nobody works on it, no poll finds it, and it will come.
+    let mut left = 0;
+    for queue in ["work", "tidegate-rule-placed"] {
+        let url = clients.sqs.get_queue_url().queue_name(queue).send().await.unwrap().queue_url.unwrap();
+        let send = clients.sqs.send_message().queue_url(url).message_body("{}").delay_seconds(600);
+        send.send().await.unwrap();
+        left += 1;
+        let status = client.status().await.unwrap();
+        assert_eq!(
+            (&status["in_flight"], &status["idle"], &status["lag"]),
+            (&json!(0), &json!(false), &json!(left))
+        );
+    }
+
     let invoked = client.invoke("probe", Bytes::from_static(br#"{"do":"echo"}"#), None).await.unwrap();
     let seen: Value = serde_json::from_slice(&invoked.payload).unwrap();
     assert_eq!(seen["environment"]["EVENTS_TABLE"], "events");
@@ -164,6 +179,51 @@ async fn a_missing_binary_is_named_and_nothing_is_left_running() {
     let error = Engine::start(options).await.unwrap_err().to_string();
     assert!(error.contains("no binary for the declared function other"), "{error}");
     assert!(!EngineFile::path(&dir.path().join("state")).exists());
+}
+
+#[tokio::test]
+async fn a_message_that_an_engine_before_has_left_hidden_is_lag() {
+    let backend = crate::backend::ministack().await;
+    let sqs = &backend.clients.sqs;
+    let url = sqs.create_queue().queue_name("tidegate-rule-placed").send().await.unwrap().queue_url.unwrap();
+    sqs.send_message().queue_url(&url).message_body("{}").send().await.unwrap();
+    let taken = sqs.receive_message().queue_url(&url).visibility_timeout(600).send().await.unwrap();
+    assert_eq!(taken.messages().len(), 1);
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = options(dir.path(), DECLARED);
+    options.backend = Backend::External(backend.emulator.endpoint().to_owned());
+    let engine = Engine::start(options).await.unwrap_or_else(|error| panic!("{error}"));
+    let looked = |status: &Status| {
+        let mut since = status.mappings.iter().map(|mapping| mapping.idle_since);
+        status.in_flight == 0 && since.all(|since| since.is_some())
+    };
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    let mut status = engine.status().await;
+    while !looked(&status) {
+        assert!(tokio::time::Instant::now() < deadline, "{status:?}");
+        status = engine.status().await;
+    }
+    assert_eq!((status.idle, status.lag), (false, 1));
+    let receipt = taken.messages()[0].receipt_handle().unwrap();
+    sqs.delete_message().queue_url(&url).receipt_handle(receipt).send().await.unwrap();
+    status = engine.status().await;
+    assert_eq!((status.idle, status.lag), (true, 0));
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn of_two_starts_at_once_one_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    // It takes connections and never answers: the first start goes on until its time is up.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut options = options(dir.path(), DECLARED);
+    options.backend = Backend::External(format!("http://{}", silent.local_addr().unwrap()));
+    let (one, other) = tokio::join!(Engine::start(options.clone()), Engine::start(options.clone()));
+    let (one, other) = (one.unwrap_err(), other.unwrap_err());
+    assert!(matches!(one, StartError::Emulator(_)), "{one}");
+    assert!(matches!(other, StartError::Locked(_)), "{other}");
+    let again = Engine::start(options).await.unwrap_err();
+    assert!(matches!(again, StartError::Emulator(_)), "the directory was not given back: {again}");
 }
 
 #[tokio::test]

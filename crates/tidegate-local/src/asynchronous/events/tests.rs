@@ -125,6 +125,17 @@ fn invocations_are_bounded_and_waiting_events_hold_nobody_up() {
 }
 
 #[test]
+fn a_hand_over_that_does_not_end_takes_no_place_of_other_events() {
+    let mut bench = Bench::new(AsynchronousSettings { maximum_retry_attempts: 0, ..settings() });
+    for event in 1..=4 {
+        bench.accept(event);
+        handed_over(&bench.answer(event, error()));
+    }
+    assert_eq!(bench.events.room(bench.now), 4);
+    assert!(is_invoked(&bench.accept(5), 5));
+}
+
+#[test]
 fn an_event_stays_hidden_as_long_as_it_lives() {
     let mut bench = Bench::new(AsynchronousSettings { hidden: Duration::from_secs(120), ..settings() });
     bench.accept(1);

@@ -1,0 +1,143 @@
+use std::sync::Mutex;
+
+use bytes::Bytes;
+
+use super::super::record::{OrderingKey, Record};
+use super::super::source::{Page, ReadError};
+use super::*;
+use crate::checkpoint::MemoryCheckpoints;
+use crate::invocation::{Answer, InvocationResult};
+
+/// A stream of shards with one record each. Listings come from a script whose last one is repeated; shard `a` never ends, the others do.
+struct Scripted {
+    listings: Mutex<Vec<Result<Vec<ShardInfo>, ReadError>>>,
+    read: Mutex<BTreeSet<String>>,
+}
+
+impl Scripted {
+    fn new(listings: Vec<Result<Vec<ShardInfo>, ReadError>>) -> Arc<Self> {
+        Arc::new(Self { listings: Mutex::new(listings), read: Mutex::default() })
+    }
+}
+
+impl StreamSource for Scripted {
+    fn shards(&self) -> BoxFuture<'_, Result<Vec<ShardInfo>, ReadError>> {
+        let mut listings = self.listings.lock().unwrap();
+        let listing = if listings.len() > 1 { listings.remove(0) } else { listings[0].clone() };
+        Box::pin(async { listing })
+    }
+
+    fn iterator<'a>(
+        &'a self,
+        shard: &'a str,
+        _from: &'a ReadFrom,
+    ) -> BoxFuture<'a, Result<String, ReadError>> {
+        Box::pin(async { Ok(shard.to_owned()) })
+    }
+
+    fn read<'a>(
+        &'a self,
+        shard: &'a str,
+        _iterator: &'a str,
+        _limit: usize,
+    ) -> BoxFuture<'a, Result<Page, ReadError>> {
+        let first = self.read.lock().unwrap().insert(shard.to_owned());
+        let record = Record {
+            sequence: SequenceNumber::new("1"),
+            key: OrderingKey::of(b"k"),
+            arrived: Moment::from_millis(0),
+            json: Bytes::from_static(b"{}"),
+        };
+        let next = (first || shard == "a").then(|| shard.to_owned());
+        Box::pin(async move {
+            Ok(Page { records: first.then_some(record).into_iter().collect(), next, millis_behind: None })
+        })
+    }
+}
+
+/// A function that always succeeds.
+struct Succeeds;
+
+impl Invoker for Succeeds {
+    fn invoke<'a>(&'a self, _function: &'a str, _request: Request) -> BoxFuture<'a, Answer> {
+        let result = InvocationResult::Success(Bytes::from_static(b"null"));
+        Box::pin(async { Answer { request_id: "r".to_owned(), result } })
+    }
+}
+
+fn mapping(source: Arc<Scripted>) -> StreamMapping {
+    StreamMapping {
+        function: "f".to_owned(),
+        source_name: "s".to_owned(),
+        checkpoint_name: "f.s".to_owned(),
+        settings: StreamSettings {
+            kind: StreamKind::Kinesis,
+            source_arn: "arn:s".to_owned(),
+            function_arn: "arn:f".to_owned(),
+            batch_size: 10,
+            batching_window: Duration::ZERO,
+            lanes: 1,
+            report_batch_item_failures: false,
+            bisect_on_error: false,
+            maximum_retry_attempts: None,
+            maximum_record_age: None,
+            has_destination: false,
+            time_scale: 1.0,
+        },
+        starting_position: StartingPosition::TrimHorizon,
+        source,
+        invoker: Arc::new(Succeeds),
+        destination: None,
+        checkpoints: Arc::new(MemoryCheckpoints::default()),
+        activity: Arc::new(Activity::new()),
+        pace: Pace::Fast,
+    }
+}
+
+fn info(id: &str, parents: &[&str]) -> ShardInfo {
+    ShardInfo { id: id.to_owned(), parents: parents.iter().map(|&parent| parent.to_owned()).collect() }
+}
+
+#[tokio::test]
+async fn a_child_is_read_though_the_listing_after_its_parents_end_failed_while_another_shard_goes_on() {
+    let before = vec![info("a", &[]), info("b", &[])];
+    let after = [before.clone(), vec![info("c", &["b"])]].concat();
+    let failed = ReadError::Other("ListShards: down".to_owned());
+    let mapping = start(mapping(Scripted::new(vec![Ok(before), Err(failed), Ok(after)])));
+    tokio::time::timeout(Duration::from_secs(10), async {
+        while mapping.status().records_delivered < 3 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .unwrap_or_else(|_| panic!("{mapping:?}"));
+    assert_eq!(mapping.status().last_error.as_deref(), Some("ListShards: down"));
+    mapping.stop().await;
+}
+
+#[tokio::test]
+async fn the_empty_last_page_of_a_shard_does_not_make_its_mapping_idle() {
+    let board = Arc::new(Board::default());
+    board.discovered(true);
+    let delivery = ShardDelivery {
+        mapping: Arc::new(mapping(Scripted::new(vec![Ok(Vec::new())]))),
+        board: Arc::clone(&board),
+        shard: "b".to_owned(),
+    };
+    let (_stop, receiver) = watch::channel(false);
+    assert!(matches!(delivery.run(ReadFrom::Horizon, receiver).await, End::Closed));
+    let name = Name { function: "f".to_owned(), source: "s".to_owned(), kind: "kinesis" };
+    assert_eq!((board.status(&name).records_delivered, board.status(&name).idle_since), (1, None));
+}
+
+#[test]
+fn a_child_shard_waits_for_its_parents() {
+    let shards = [info("a", &["gone"]), info("b", &["a"]), info("c", &["a", "b"])];
+    let ids = |finished: &[&str]| -> Vec<String> {
+        let finished = finished.iter().map(|&id| id.to_owned()).collect();
+        ready(&shards, &finished).map(|shard| shard.id.clone()).collect()
+    };
+    assert_eq!(ids(&[]), ["a"]);
+    assert_eq!(ids(&["a"]), ["b"]);
+    assert_eq!(ids(&["a", "b"]), ["c"]);
+}
