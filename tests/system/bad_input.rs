@@ -77,7 +77,11 @@ async fn a_topology_with_a_mistake_is_refused_with_the_line() {
     let text = std::fs::read_to_string(repository().join("infra/topology.auto.tfvars")).unwrap();
     let topology = directory.path().join("topology.auto.tfvars");
     let line = 1 + text.lines().position(|line| line.contains("batch_size")).unwrap();
-    std::fs::write(&topology, text.replacen("batch_size                 = 100", "batch_size                 = 100000", 1)).unwrap();
+    std::fs::write(
+        &topology,
+        text.replacen("batch_size                 = 100", "batch_size                 = 100000", 1),
+    )
+    .unwrap();
     let output = up(directory.path(), &[], &topology).await;
     assert_eq!(output.status.code(), Some(1), "{}", shown(&output));
     let message = String::from_utf8_lossy(&output.stderr);

@@ -57,8 +57,13 @@ async fn killing_functions_at_any_moment_changes_no_read_model_and_loses_or_doub
     let sent = confirmations(&world).await;
     assert_once(&sent);
     let missing: BTreeSet<_> = wanted.iter().filter(|order| !sent.contains_key(*order)).cloned().collect();
-    let accounted: BTreeSet<String> = held_orders(&world).await.union(&dead_orders(&world).await).cloned().collect();
-    assert!(missing.is_subset(&accounted), "neither sent nor held nor dead: {:?}", missing.difference(&accounted));
+    let accounted: BTreeSet<String> =
+        held_orders(&world).await.union(&dead_orders(&world).await).cloned().collect();
+    assert!(
+        missing.is_subset(&accounted),
+        "neither sent nor held nor dead: {:?}",
+        missing.difference(&accounted)
+    );
 
     let replayed = world.tidegate(&["dlq", "--queue", "async-failures", "--yes"]).await;
     assert!(replayed.status.success(), "{}", shown(&replayed));

@@ -1,7 +1,13 @@
 //! The compiled functions, driven through the local engine, and the stores against a real backend.
 //!
 //! `make test` builds the functions and runs this; `BACKEND=localstack` runs it on LocalStack.
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "these are tests")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "these are tests"
+)]
 
 mod bad_input;
 mod contract;

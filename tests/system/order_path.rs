@@ -28,7 +28,10 @@ async fn every_read_model_equals_a_fold_over_the_input_and_importing_again_chang
     let writes: BTreeMap<_, _> = world.successes("order-processor").await;
     let of = |operation: &str| writes.get(operation).copied().unwrap_or(0);
     assert_eq!(of("DynamoDB.PutItem") + of("DynamoDB.TransactWriteItems"), orders, "{writes:?}");
-    assert!(of("DynamoDB.TransactWriteItems") >= 1, "the order of more than 400 KB needs a transaction: {writes:?}");
+    assert!(
+        of("DynamoDB.TransactWriteItems") >= 1,
+        "the order of more than 400 KB needs a transaction: {writes:?}"
+    );
     let mails = world.mail().await.len();
 
     let sales_before = sales(&world).await;

@@ -92,7 +92,14 @@ async fn a_pointer_into_a_stream_is_followed_while_its_records_are_there() {
     });
     let kinesis = &world.clients().kinesis;
     let blob = aws_sdk_kinesis::primitives::Blob::new(command.to_string());
-    let put_record = kinesis.put_record().stream_name("orders").partition_key("order#902").data(blob).send().await.unwrap();
+    let put_record = kinesis
+        .put_record()
+        .stream_name("orders")
+        .partition_key("order#902")
+        .data(blob)
+        .send()
+        .await
+        .unwrap();
     world.settle().await;
     let before = world.metric("order-processor", "Duplicate").await;
 
@@ -118,7 +125,11 @@ async fn a_pointer_into_a_stream_is_followed_while_its_records_are_there() {
 
     let replayed = replay(&world, &["--yes"]).await;
     assert_eq!(replayed.status.code(), Some(1), "the expired one cannot be: {}", shown(&replayed));
-    assert_eq!(world.metric("order-processor", "Duplicate").await, before + 1, "its effect was there already");
+    assert_eq!(
+        world.metric("order-processor", "Duplicate").await,
+        before + 1,
+        "its effect was there already"
+    );
     assert_eq!(letters(&world).await.len(), 1);
     world.end().await;
 }

@@ -9,7 +9,8 @@ use crate::programs::{program, repository};
 
 #[test]
 fn every_function_folder_has_a_topology_entry_and_the_reverse() {
-    let topology = topology::load(&repository().join("infra/topology.auto.tfvars")).unwrap_or_else(|error| panic!("{error}"));
+    let topology = topology::load(&repository().join("infra/topology.auto.tfvars"))
+        .unwrap_or_else(|error| panic!("{error}"));
     let folders: BTreeSet<String> = fs::read_dir(repository().join("functions"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -20,7 +21,8 @@ fn every_function_folder_has_a_topology_entry_and_the_reverse() {
 /// A function started without its variables lists them all: that list is what the topology must declare.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_variable_a_function_needs_is_declared_and_every_declared_one_is_needed() {
-    let topology = topology::load(&repository().join("infra/topology.auto.tfvars")).unwrap_or_else(|error| panic!("{error}"));
+    let topology = topology::load(&repository().join("infra/topology.auto.tfvars"))
+        .unwrap_or_else(|error| panic!("{error}"));
     for (name, function) in &topology.functions {
         let output = program(name)
             .env_clear()
@@ -40,7 +42,8 @@ async fn every_variable_a_function_needs_is_declared_and_every_declared_one_is_n
             .map(|problem| problem.strip_suffix(" is missing").unwrap_or_else(|| panic!("{name}: {problem}")))
             .filter(|variable| !variable.starts_with("TIDEGATE_"))
             .collect();
-        let declared: BTreeSet<&str> = function.uses.keys().chain(function.environment.keys()).map(String::as_str).collect();
+        let declared: BTreeSet<&str> =
+            function.uses.keys().chain(function.environment.keys()).map(String::as_str).collect();
         assert_eq!(needed, declared, "variables of {name}");
     }
 }

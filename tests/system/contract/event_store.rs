@@ -75,7 +75,9 @@ async fn a_stream_is_read_from_any_version(store: &dyn EventStore) {
     for commit in &commits {
         assert_eq!(store.commit(commit).await.unwrap(), CommitOutcome::Stored);
     }
-    for (after, wanted) in [(0, &commits[..]), (2, &commits[..]), (3, &commits[1..]), (5, &commits[2..]), (6, &commits[3..])] {
+    for (after, wanted) in
+        [(0, &commits[..]), (2, &commits[..]), (3, &commits[1..]), (5, &commits[2..]), (6, &commits[3..])]
+    {
         let read = store.read(&stream, Version::new(after)).await.unwrap();
         let wanted: Vec<_> = wanted.iter().map(|commit| commit.record.clone()).collect();
         assert_eq!(read, wanted, "above {after}");
@@ -103,7 +105,10 @@ async fn a_commit_of_more_than_an_item_is_one_commit(store: &dyn EventStore) {
     assert_eq!(store.commit(&rival).await.unwrap(), CommitOutcome::Conflict);
     assert_eq!(store.commit(&commit(&stream, 3, "next", &one("c"))).await.unwrap(), CommitOutcome::Stored);
     let read = store.read(&stream, Version::NONE).await.unwrap();
-    assert_eq!(read.iter().map(RecordedCommit::first_version).collect::<Vec<_>>(), [Version::new(1), Version::new(3)]);
+    assert_eq!(
+        read.iter().map(RecordedCommit::first_version).collect::<Vec<_>>(),
+        [Version::new(1), Version::new(3)]
+    );
     assert_eq!(read[0], large.record);
 }
 

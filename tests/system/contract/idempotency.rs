@@ -1,6 +1,7 @@
 use jiff::Timestamp;
 use tidegate::idempotency::{
-    Claim, Claimed, DynamoDbIdempotency, EffectKey, IdempotencyStore, MemoryIdempotency, Repeat, Status, Stored,
+    Claim, Claimed, DynamoDbIdempotency, EffectKey, IdempotencyStore, MemoryIdempotency, Repeat, Status,
+    Stored,
 };
 use tidegate::serde_json::value::RawValue;
 
@@ -20,7 +21,10 @@ fn claim(key: &EffectKey, owner: &str, lease: i64) -> Claim {
         owner: owner.to_owned(),
         lease_until: from_now(lease),
         payload_hash: "hash".to_owned(),
-        repeat: Repeat { function: "f".to_owned(), event: RawValue::from_string(r#"{"n":1.50}"#.to_owned()).unwrap() },
+        repeat: Repeat {
+            function: "f".to_owned(),
+            event: RawValue::from_string(r#"{"n":1.50}"#.to_owned()).unwrap(),
+        },
         take_over: false,
     }
 }
@@ -60,7 +64,11 @@ async fn a_completed_effect_keeps_its_result_until_it_expires(store: &dyn Idempo
     let expired = self::key();
     store.claim(&claim(&expired, "a", 60)).await.unwrap();
     store.complete(&expired, "a", None, from_now(-60)).await.unwrap();
-    assert_eq!(store.claim(&claim(&expired, "b", 60)).await, Ok(Claimed::Yes), "deletion by time to live is days late");
+    assert_eq!(
+        store.claim(&claim(&expired, "b", 60)).await,
+        Ok(Claimed::Yes),
+        "deletion by time to live is days late"
+    );
 }
 
 async fn only_the_owner_changes_a_claim(store: &dyn IdempotencyStore) {
@@ -74,7 +82,11 @@ async fn only_the_owner_changes_a_claim(store: &dyn IdempotencyStore) {
     assert_eq!(store.extend(&key, "a", later).await, Ok(true));
     let Ok(Claimed::No(stored)) = store.claim(&claim(&key, "b", 60)).await else { panic!("claimed twice") };
     assert_eq!(stored.lease_until, later);
-    assert_eq!(store.complete(&self::key(), "a", None, from_now(60)).await, Ok(false), "there is no such claim");
+    assert_eq!(
+        store.complete(&self::key(), "a", None, from_now(60)).await,
+        Ok(false),
+        "there is no such claim"
+    );
 }
 
 async fn a_claim_past_its_lease_is_taken_over_only_where_that_is_declared(store: &dyn IdempotencyStore) {
@@ -84,7 +96,11 @@ async fn a_claim_past_its_lease_is_taken_over_only_where_that_is_declared(store:
     assert_eq!((stored.status, stored.owner.as_str()), (Status::InProgress, "dead"));
     let taking = Claim { take_over: true, ..claim(&key, "b", 60) };
     assert_eq!(store.claim(&taking).await, Ok(Claimed::Yes));
-    assert_eq!(store.complete(&key, "dead", None, from_now(60)).await, Ok(false), "the dead owner comes back");
+    assert_eq!(
+        store.complete(&key, "dead", None, from_now(60)).await,
+        Ok(false),
+        "the dead owner comes back"
+    );
     let other = Claim { take_over: true, ..claim(&key, "c", 60) };
     assert!(matches!(store.claim(&other).await, Ok(Claimed::No(_))), "a live claim is not taken over");
 }

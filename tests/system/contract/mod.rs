@@ -24,9 +24,11 @@ impl Tables {
     pub(crate) async fn create() -> Self {
         let state = tempfile::tempdir().expect("a state directory");
         let backend = Backend::from_environment().unwrap_or_else(|error| panic!("{error}"));
-        let emulator = emulator::start(&backend, state.path()).await.unwrap_or_else(|error| panic!("{error}"));
+        let emulator =
+            emulator::start(&backend, state.path()).await.unwrap_or_else(|error| panic!("{error}"));
         let clients = Clients::new(emulator.endpoint());
-        let topology = topology::load(&repository().join("infra/topology.auto.tfvars")).expect("the topology");
+        let topology =
+            topology::load(&repository().join("infra/topology.auto.tfvars")).expect("the topology");
         provision(&clients, &topology).await.unwrap_or_else(|error| panic!("{error}"));
         Tables { clients, emulator, _state: state }
     }

@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use tidegate::ids::{StreamId, Version};
 use tidegate::projection::{
-    Advance, ApplyError, DynamoDbReadModel, Guard, Increment, MemoryReadModel, Position, ReadModel, ReadModelTables,
-    RowUpdate, Transaction,
+    Advance, ApplyError, DynamoDbReadModel, Guard, Increment, MemoryReadModel, Position, ReadModel,
+    ReadModelTables, RowUpdate, Transaction,
 };
 
 use super::{Tables, unique};
@@ -19,7 +19,10 @@ fn advance(stream: &StreamId, from: Position, to: Position) -> Advance {
 }
 
 fn transaction(guards: Vec<(Advance, RowUpdate)>, counters: &[(&str, i64)]) -> Transaction {
-    let counter = |(key, units): &(&str, i64)| Increment { key: (*key).to_owned(), add: BTreeMap::from([("units", *units)]) };
+    let counter = |(key, units): &(&str, i64)| Increment {
+        key: (*key).to_owned(),
+        add: BTreeMap::from([("units", *units)]),
+    };
     Transaction { guards, counters: counters.iter().map(counter).collect() }
 }
 
@@ -38,7 +41,10 @@ async fn guard(model: &dyn ReadModel, stream: &StreamId) -> Option<Guard> {
 async fn a_guard_moves_only_from_where_it_is(model: &dyn ReadModel) {
     let stream: StreamId = unique("order").parse().unwrap();
     assert_eq!(guard(model, &stream).await, None);
-    let first = transaction(vec![(advance(&stream, at(0, 0), at(1, 0)), RowUpdate::default().set("status", "placed"))], &[]);
+    let first = transaction(
+        vec![(advance(&stream, at(0, 0), at(1, 0)), RowUpdate::default().set("status", "placed"))],
+        &[],
+    );
     assert_eq!(model.apply(&first).await, Ok(()));
     assert_eq!(model.apply(&first).await, Err(ApplyError::GuardMoved));
     let expected = Guard { position: at(1, 0), event_id: Some("e1".to_owned()), parked: None };
@@ -59,7 +65,8 @@ async fn parts_advance_one_by_one(model: &dyn ReadModel) {
 }
 
 async fn a_transaction_takes_effect_whole_or_not_at_all(model: &dyn ReadModel) {
-    let (one, other): (StreamId, StreamId) = (unique("order").parse().unwrap(), unique("order").parse().unwrap());
+    let (one, other): (StreamId, StreamId) =
+        (unique("order").parse().unwrap(), unique("order").parse().unwrap());
     let key = unique("product");
     let both = |from_other| {
         let guards = vec![
@@ -110,13 +117,18 @@ async fn the_read_model_in_dynamodb_keeps_the_contract() {
     let stream: StreamId = unique("order").parse().unwrap();
     let key = unique("product");
     let row = |status: &str| {
-        RowUpdate::default().set_if_absent("status", status).set("total", 7).set("reasons", vec!["a".to_owned()]).add("count", 2)
+        RowUpdate::default()
+            .set_if_absent("status", status)
+            .set("total", 7)
+            .set("reasons", vec!["a".to_owned()])
+            .add("count", 2)
     };
     for (from, to, status) in [(at(0, 0), at(1, 0), "rejected"), (at(1, 0), at(2, 0), "ignored")] {
         let transaction = transaction(vec![(advance(&stream, from, to), row(status))], &[(&key, 5)]);
         assert_eq!(model.apply(&transaction).await, Ok(()));
     }
-    let item = client.get_item().table_name("order-view").key("stream", AttributeValue::S(stream.to_string()));
+    let item =
+        client.get_item().table_name("order-view").key("stream", AttributeValue::S(stream.to_string()));
     let item = item.send().await.unwrap().item.unwrap();
     assert_eq!(item["status"], AttributeValue::S("rejected".to_owned()));
     assert_eq!(item["total"], AttributeValue::N("7".to_owned()));
