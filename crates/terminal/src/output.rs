@@ -21,7 +21,7 @@ pub fn line(text: &str) -> Result<(), Problem> {
 /// Writes a value as JSON and a line end to standard output.
 ///
 /// # Errors
-/// As [`line`].
+/// As [`line()`].
 pub fn json(value: &impl Serialize) -> Result<(), Problem> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|error| Problem::new(format!("the result cannot be written as JSON: {error}")))?;

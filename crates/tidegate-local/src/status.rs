@@ -73,7 +73,6 @@ impl Status {
     /// Asks every part. Every source is looked at once more first, so that what a producer wrote before the question counts: an idle system answers when
     /// its pollers have looked, a busy one at once.
     pub(crate) async fn of(parts: &Parts) -> Self {
-        let dead_letters = dead_letters(parts).await;
         parts.activity.bump();
         let asked = Instant::now();
         let mut work = loop {
@@ -89,6 +88,7 @@ impl Status {
             work.idle = left == Some(0);
             work.lag += left.unwrap_or(0);
         }
+        let dead_letters = dead_letters(parts).await;
         let own = usage::of_this_process();
         Self {
             in_flight: work.in_flight,

@@ -91,7 +91,7 @@ pub trait MessageSet: Sized + Send + Sync + 'static {
     }
 }
 
-/// Declares an enum over message types and implements [`MessageSet`](crate::message::MessageSet) for it. Each variant is named as its content's type.
+/// Declares an enum over message types and implements [`MessageSet`] for it. Each variant is named as its content's type.
 ///
 /// ```
 /// use serde::{Deserialize, Serialize};

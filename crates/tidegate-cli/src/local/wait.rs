@@ -79,10 +79,13 @@ fn busy(status: &Value) -> String {
         one(format!("events for {}", named(queue, "function")), number(queue, "waiting"), queue)
     });
     let parts: Vec<String> = mappings.chain(asynchronous).flatten().collect();
-    match (parts.is_empty(), number(status, "in_flight")) {
-        (false, _) => parts.join("; "),
-        (true, 0) => "a source was not yet found empty since the last thing that was done".to_owned(),
-        (true, count) => format!("{count} in flight"),
+    match (parts.is_empty(), number(status, "in_flight"), number(status, "lag")) {
+        (false, _, _) => parts.join("; "),
+        (true, 0, 0) => "a source was not yet found empty since the last thing that was done".to_owned(),
+        (true, 0, hidden) => {
+            format!("{hidden} messages are hidden in their queue until their visibility timeout ends")
+        }
+        (true, count, _) => format!("{count} in flight"),
     }
 }
 
@@ -106,5 +109,11 @@ mod tests {
             busy(&status),
             "orders → order-processor (1 in flight, 3 waiting, last error: boom); events for notification (0 in flight, 2 waiting)"
         );
+    }
+
+    #[test]
+    fn messages_that_no_poll_finds_are_named() {
+        let status = json!({"in_flight": 0, "lag": 2, "mappings": [], "asynchronous": []});
+        assert!(busy(&status).starts_with("2 messages are hidden"), "{}", busy(&status));
     }
 }

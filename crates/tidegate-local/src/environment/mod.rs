@@ -1,6 +1,6 @@
 //! Execution environments: processes of unmodified function binaries, started on demand, reused, and killed at the timeout.
 //!
-//! [`Pool`] decides, as a pure state machine; [`Host`](host) carries out; [`Fleet`] is what the rest of the engine sees.
+//! [`Pool`] decides, as a pure state machine; `host` carries out; [`Fleet`] is what the rest of the engine sees.
 
 pub(crate) mod delivery;
 pub(crate) mod failure;
