@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
@@ -107,7 +107,7 @@ async fn invoke<H: BatchHandler>(
     let invocation = Invocation {
         event: &event,
         request_id: &context.request_id,
-        remaining: context.deadline().duration_since(SystemTime::now()).unwrap_or_default(),
+        remaining: remaining(context.deadline, SystemTime::now()),
         replay,
     };
     let span = info_span!("invocation", request_id = context.request_id);
@@ -116,10 +116,34 @@ async fn invoke<H: BatchHandler>(
     report.response.map_err(diagnostic)
 }
 
+/// Time left until a deadline in milliseconds since 1970. `cargo lambda watch` sends how long an invocation may take instead, which as a point in time
+/// would lie on the first of January 1970.
+fn remaining(deadline_ms: u64, now: SystemTime) -> Duration {
+    const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let deadline = Duration::from_millis(deadline_ms);
+    if deadline < A_DAY {
+        return deadline;
+    }
+    deadline.saturating_sub(now.duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
 /// The class and code become the error's type: stable words, where a Rust type's name would change with a refactoring.
 fn diagnostic(failure: Failure) -> Diagnostic {
     Diagnostic {
         error_type: format!("{}.{}", failure.class(), failure.code()),
         error_message: failure.reason().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_a_point_in_time_or_with_cargo_lambda_a_duration() {
+        let now = UNIX_EPOCH + Duration::from_millis(1_700_000_000_000);
+        assert_eq!(remaining(1_700_000_030_000, now), Duration::from_secs(30));
+        assert_eq!(remaining(1_699_999_999_000, now), Duration::ZERO, "it has passed");
+        assert_eq!(remaining(600_000, now), Duration::from_secs(600));
     }
 }
