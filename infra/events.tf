@@ -1,0 +1,50 @@
+module "bus" {
+  source   = "./modules/bus"
+  for_each = var.buses
+
+  name         = local.names.buses[each.key]
+  archive_days = each.value.archive_days
+}
+
+resource "aws_cloudwatch_event_rule" "this" {
+  for_each = var.rules
+
+  name           = local.names.rules[each.key]
+  event_bus_name = module.bus[each.value.bus].name
+  event_pattern  = jsonencode(each.value.pattern)
+}
+
+resource "aws_cloudwatch_event_target" "this" {
+  for_each = var.rules
+
+  rule           = aws_cloudwatch_event_rule.this[each.key].name
+  event_bus_name = module.bus[each.value.bus].name
+  target_id      = "target"
+  arn            = can(each.value.target.function) ? module.function[each.value.target.function].alias_arn : module.queue[each.value.target.queue].arn
+
+  retry_policy {
+    maximum_retry_attempts       = each.value.target.maximum_retry_attempts
+    maximum_event_age_in_seconds = each.value.target.maximum_event_age_seconds
+  }
+
+  dead_letter_config {
+    arn = module.queue[each.value.target.dead_letter_queue].arn
+  }
+}
+
+# The registry shows what is on the bus, and generates types for other teams. Events alone: commands do not travel on a bus.
+resource "aws_schemas_registry" "events" {
+  count = var.schema_registry ? 1 : 0
+
+  name        = "${var.name_prefix}events"
+  description = "Events of the environment ${var.environment}."
+}
+
+resource "aws_schemas_schema" "event" {
+  for_each = var.schema_registry ? { for file in fileset("${path.module}/../events/registry", "*.json") : trimsuffix(file, ".json") => file } : {}
+
+  name          = each.key
+  registry_name = aws_schemas_registry.events[0].name
+  type          = "OpenApi3"
+  content       = file("${path.module}/../events/registry/${each.value}")
+}

@@ -1,0 +1,174 @@
+locals {
+  # What each kind of access means in IAM.
+  reads_table  = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"]
+  writes_table = ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+  reads_queue  = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+  reads_stream = ["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"]
+  actions = {
+    table = {
+      read       = local.reads_table
+      append     = concat(local.reads_table, ["dynamodb:PutItem"])
+      write      = local.writes_table
+      read-write = concat(local.reads_table, local.writes_table)
+    }
+    queue = {
+      read       = local.reads_queue
+      write      = ["sqs:SendMessage"]
+      read-write = concat(local.reads_queue, ["sqs:SendMessage"])
+    }
+    bucket = {
+      read       = ["s3:GetObject"]
+      write      = ["s3:PutObject"]
+      read-write = ["s3:GetObject", "s3:PutObject"]
+    }
+    stream = {
+      read       = local.reads_stream
+      write      = ["kinesis:PutRecord", "kinesis:PutRecords"]
+      read-write = concat(local.reads_stream, ["kinesis:PutRecord", "kinesis:PutRecords"])
+    }
+    bus   = { write = ["events:PutEvents"] }
+    email = { write = ["ses:SendEmail"] }
+  }
+
+  # What a function declares to use: kind, declared name, the resource in IAM, and the value of its variable.
+  uses = {
+    for name, function in var.functions : name => {
+      for variable, use in function.uses : variable => merge(
+        [
+          for kind, target in {
+            table  = use.table == null ? null : { arn = local.arns.tables[use.table], value = local.names.tables[use.table] }
+            queue  = use.queue == null ? null : { arn = local.arns.queues[use.queue], value = module.queue[use.queue].url }
+            bucket = use.bucket == null ? null : { arn = "${local.arns.buckets[use.bucket]}/*", value = local.names.buckets[use.bucket] }
+            bus    = use.bus == null ? null : { arn = local.arns.buses[use.bus], value = local.names.buses[use.bus] }
+            stream = use.stream == null ? null : { arn = local.arns.streams[use.stream], value = local.names.streams[use.stream] }
+            email  = use.email == null ? null : { arn = "arn:${local.partition}:ses:${local.region}:${local.account_id}:identity/${local.email_addresses[use.email]}", value = local.email_addresses[use.email] }
+          } : merge(target, { kind = kind, access = use.access }) if target != null
+        ]...
+      )
+    }
+  }
+
+  # What Lambda does with the function's role: read its sources, and write what it gives up.
+  source_statements = {
+    for name, function in var.functions : name => concat(
+      [for source, mapping in function.sources : {
+        Sid      = "Source${replace(title(replace(source, "-", " ")), " ", "")}"
+        Effect   = "Allow"
+        Action   = local.reads_stream
+        Resource = local.arns.streams[mapping.stream]
+      } if mapping.stream != null],
+      [for source, mapping in function.sources : {
+        Sid    = "Source${replace(title(replace(source, "-", " ")), " ", "")}"
+        Effect = "Allow"
+        Action = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"]
+        # A table's stream gets a new name whenever it is switched on.
+        Resource = "${local.arns.tables[mapping.table]}/stream/*"
+      } if mapping.table != null],
+      [for source, mapping in function.sources : {
+        Sid      = "Source${replace(title(replace(source, "-", " ")), " ", "")}"
+        Effect   = "Allow"
+        Action   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+        Resource = local.arns.queues[mapping.queue]
+      } if mapping.queue != null],
+    )
+  }
+  failure_queues = {
+    for name, function in var.functions : name => distinct(concat(
+      [for source, mapping in function.sources : mapping.on_failure.queue if mapping.on_failure != null],
+      function.asynchronous == null ? [] : [function.asynchronous.on_failure.queue],
+    ))
+  }
+
+  # The whole policy of each role, apart from its own log group, which the module adds.
+  statements = {
+    for name, function in var.functions : name => concat(
+      [for variable, use in local.uses[name] : merge(
+        {
+          Sid      = replace(title(replace(lower(variable), "_", " ")), " ", "")
+          Effect   = "Allow"
+          Action   = local.actions[use.kind][use.access]
+          Resource = use.arn
+        },
+        { for key, value in { Condition = { StringEquals = { "ses:FromAddress" = use.value } } } : key => value if use.kind == "email" },
+      )],
+      local.source_statements[name],
+      [for queue in local.failure_queues[name] : {
+        Sid      = "OnFailure${replace(title(replace(queue, "-", " ")), " ", "")}"
+        Effect   = "Allow"
+        Action   = ["sqs:SendMessage"]
+        Resource = local.arns.queues[queue]
+      }],
+      # Encryption happens in the services; a function may use the key through them alone.
+      [for key in compact([local.kms_key_arn]) : {
+        Sid       = "Key"
+        Effect    = "Allow"
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource  = key
+        Condition = { StringLike = { "kms:ViaService" = [for service in ["dynamodb", "kinesis", "lambda", "s3", "sqs"] : "${service}.${local.region}.amazonaws.com"] } }
+      }],
+      # X-Ray has no resources that a policy could name.
+      [for on in [var.xray_tracing] : {
+        Sid      = "Traces"
+        Effect   = "Allow"
+        Action   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+        Resource = "*"
+      } if on],
+    )
+  }
+
+  dead_letter_after = {
+    for name, function in var.functions : name => [for mapping in function.sources : mapping.dead_letter_after_seconds if mapping.dead_letter_after_seconds != null]
+  }
+
+  environments = {
+    for name, function in var.functions : name => merge(
+      function.environment,
+      try(var.function_overrides[name].environment, {}),
+      { for variable, use in local.uses[name] : variable => use.value },
+      { TIDEGATE_EVENT_BYTES_LIMIT = tostring(var.event_bytes_limit) },
+      length(local.dead_letter_after[name]) == 0 ? {} : { TIDEGATE_DEAD_LETTER_AFTER_SECONDS = tostring(min(local.dead_letter_after[name]...)) },
+      var.telemetry == null ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT = var.telemetry.endpoint },
+    )
+  }
+}
+
+module "function" {
+  source   = "./modules/function"
+  for_each = var.functions
+
+  name                 = local.names.functions[each.key]
+  alias                = local.function_alias
+  zip                  = coalesce(var.placeholder_zip, "${var.zip_directory}/${each.key}/bootstrap.zip")
+  architecture         = var.architecture
+  memory_mb            = coalesce(try(var.function_overrides[each.key].memory_mb, null), each.value.memory_mb)
+  timeout_seconds      = each.value.timeout_seconds
+  reserved_concurrency = var.reserve_concurrency ? coalesce(try(var.function_overrides[each.key].maximum_concurrency, null), each.value.maximum_concurrency) : -1
+  environment          = local.environments[each.key]
+  statements           = local.statements[each.key]
+  account_id           = local.account_id
+  log_level            = var.log_level
+  log_retention_days   = var.log_retention_days
+  xray_tracing         = var.xray_tracing
+  layers               = var.telemetry == null ? [] : [var.telemetry.layer_arn]
+  kms_key_arn          = local.kms_key_arn
+
+  sources = {
+    for name, source in each.value.sources : name => merge(source, {
+      arn = (source.stream != null ? local.arns.streams[source.stream]
+        : source.table != null ? module.table[source.table].stream_arn
+      : local.arns.queues[source.queue])
+      on_failure_arn = source.on_failure == null ? null : local.arns.queues[source.on_failure.queue]
+    })
+  }
+
+  asynchronous = each.value.asynchronous == null ? null : {
+    maximum_retry_attempts    = each.value.asynchronous.maximum_retry_attempts
+    maximum_event_age_seconds = each.value.asynchronous.maximum_event_age_seconds
+    on_failure_arn            = local.arns.queues[each.value.asynchronous.on_failure.queue]
+  }
+
+  rules = { for rule, declared in var.rules : rule => local.arns.rules[rule] if try(declared.target.function == each.key, false) }
+
+  # A mapping starts to read as soon as it is there, and gives up to queues by their names.
+  depends_on = [module.stream, module.queue]
+}

@@ -1,0 +1,50 @@
+locals {
+  kms_key_arn = var.customer_managed_key ? aws_kms_key.this[0].arn : null
+}
+
+# One key for what holds business data: tables, queues, streams, buckets, logs, environment variables and the topic of alarms.
+resource "aws_kms_key" "this" {
+  count = var.customer_managed_key ? 1 : 0
+
+  description             = "Data of the environment ${var.environment}."
+  enable_key_rotation     = true
+  deletion_window_in_days = 30
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        # Leaves it to IAM who in this account may use and manage the key.
+        Sid       = "Account"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:${local.partition}:iam::${local.account_id}:root" }
+        Action    = "kms:*"
+        Resource  = "*"
+      },
+      {
+        # Rules write to queues, alarms to the topic.
+        Sid       = "Services"
+        Effect    = "Allow"
+        Principal = { Service = ["cloudwatch.amazonaws.com", "events.amazonaws.com"] }
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource  = "*"
+        Condition = { StringEquals = { "aws:SourceAccount" = local.account_id } }
+      },
+      {
+        Sid       = "Logs"
+        Effect    = "Allow"
+        Principal = { Service = "logs.${local.region}.amazonaws.com" }
+        Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
+        Resource  = "*"
+        Condition = { ArnLike = { "kms:EncryptionContext:aws:logs:arn" = "arn:${local.partition}:logs:${local.region}:${local.account_id}:log-group:/aws/lambda/${var.name_prefix}*" } }
+      },
+    ]
+  })
+}
+
+resource "aws_kms_alias" "this" {
+  count = var.customer_managed_key ? 1 : 0
+
+  name          = "alias/${var.name_prefix}data"
+  target_key_id = aws_kms_key.this[0].key_id
+}

@@ -1,0 +1,111 @@
+# The log group is there before the function, so that Lambda does not make one that keeps logs for ever.
+resource "aws_cloudwatch_log_group" "this" {
+  name              = "/aws/lambda/${var.name}"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn
+}
+
+resource "aws_lambda_function" "this" {
+  function_name                  = var.name
+  role                           = aws_iam_role.this.arn
+  runtime                        = "provided.al2023"
+  handler                        = "bootstrap"
+  architectures                  = [var.architecture]
+  filename                       = var.zip
+  source_code_hash               = fileexists(var.zip) ? filebase64sha256(var.zip) : null
+  memory_size                    = var.memory_mb
+  timeout                        = var.timeout_seconds
+  reserved_concurrent_executions = var.reserved_concurrency
+  layers                         = var.layers
+  kms_key_arn                    = var.kms_key_arn
+  publish                        = true
+
+  environment {
+    variables = var.environment
+  }
+
+  logging_config {
+    log_format            = "JSON"
+    log_group             = aws_cloudwatch_log_group.this.name
+    application_log_level = var.log_level
+    system_log_level      = "WARN"
+  }
+
+  tracing_config {
+    mode = var.xray_tracing ? "Active" : "PassThrough"
+  }
+
+  lifecycle {
+    precondition {
+      condition     = fileexists(var.zip)
+      error_message = "The zip of the function is missing: ${var.zip}. Run `make build`, or set zip_directory to where the zips are."
+    }
+  }
+
+  depends_on = [aws_iam_role_policy.this]
+}
+
+resource "aws_lambda_alias" "live" {
+  name             = var.alias
+  function_name    = aws_lambda_function.this.function_name
+  function_version = aws_lambda_function.this.version
+}
+
+resource "aws_lambda_event_source_mapping" "this" {
+  for_each = var.sources
+
+  function_name                      = aws_lambda_alias.live.arn
+  event_source_arn                   = each.value.arn
+  batch_size                         = each.value.batch_size
+  maximum_batching_window_in_seconds = each.value.batching_window_seconds
+  function_response_types            = each.value.report_batch_item_failures ? ["ReportBatchItemFailures"] : []
+  starting_position                  = each.value.starting_position
+  parallelization_factor             = each.value.queue == null ? coalesce(each.value.parallelization_factor, 1) : null
+  bisect_batch_on_function_error     = each.value.queue == null ? each.value.bisect_on_error : null
+  maximum_retry_attempts             = each.value.maximum_retry_attempts
+  maximum_record_age_in_seconds      = each.value.maximum_record_age_seconds
+
+  dynamic "destination_config" {
+    for_each = compact([each.value.on_failure_arn])
+
+    content {
+      on_failure {
+        destination_arn = destination_config.value
+      }
+    }
+  }
+
+  dynamic "scaling_config" {
+    for_each = [for maximum in [each.value.maximum_concurrency] : maximum if maximum != null]
+
+    content {
+      maximum_concurrency = scaling_config.value
+    }
+  }
+}
+
+resource "aws_lambda_function_event_invoke_config" "this" {
+  count = var.asynchronous == null ? 0 : 1
+
+  function_name                = aws_lambda_function.this.function_name
+  qualifier                    = aws_lambda_alias.live.name
+  maximum_retry_attempts       = var.asynchronous.maximum_retry_attempts
+  maximum_event_age_in_seconds = var.asynchronous.maximum_event_age_seconds
+
+  destination_config {
+    on_failure {
+      destination = var.asynchronous.on_failure_arn
+    }
+  }
+}
+
+resource "aws_lambda_permission" "rule" {
+  for_each = var.rules
+
+  statement_id  = "Rule-${each.key}"
+  action        = "lambda:InvokeFunction"
+  function_name = aws_lambda_function.this.function_name
+  qualifier     = aws_lambda_alias.live.name
+  principal     = "events.amazonaws.com"
+  source_arn    = each.value
+}

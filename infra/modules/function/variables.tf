@@ -1,0 +1,110 @@
+variable "name" {
+  type        = string
+  description = "Name at Lambda, of the role and of the log group."
+}
+
+variable "alias" {
+  type        = string
+  description = "Alias by which mappings and rules name the function."
+}
+
+variable "zip" {
+  type        = string
+  description = "The zip, with the binary `bootstrap` in it."
+}
+
+variable "architecture" {
+  type        = string
+  description = "x86_64 or arm64."
+}
+
+variable "memory_mb" {
+  type        = number
+  description = "Memory."
+}
+
+variable "timeout_seconds" {
+  type        = number
+  description = "Timeout of one invocation."
+}
+
+variable "reserved_concurrency" {
+  type        = number
+  description = "Concurrency reserved from the account's, which also limits the function; -1: none."
+}
+
+variable "environment" {
+  type        = map(string)
+  description = "Environment variables."
+}
+
+variable "statements" {
+  type        = any
+  description = "Statements of the role's policy, apart from those for the log group."
+}
+
+variable "account_id" {
+  type        = string
+  description = "The account, which alone may have Lambda assume the role."
+}
+
+variable "log_level" {
+  type        = string
+  description = "Least level of the function's own log lines."
+}
+
+variable "log_retention_days" {
+  type        = number
+  description = "How long logs are kept."
+}
+
+variable "xray_tracing" {
+  type        = bool
+  description = "Whether Lambda samples traces."
+}
+
+variable "layers" {
+  type        = list(string)
+  description = "ARNs of layers' versions."
+}
+
+variable "kms_key_arn" {
+  type        = string
+  description = "Key that encrypts environment variables and logs; null: the services' own."
+  nullable    = true
+}
+
+variable "sources" {
+  type = map(object({
+    arn                        = string
+    stream                     = optional(string)
+    table                      = optional(string)
+    queue                      = optional(string)
+    batch_size                 = number
+    batching_window_seconds    = number
+    report_batch_item_failures = bool
+    starting_position          = optional(string)
+    parallelization_factor     = optional(number)
+    bisect_on_error            = bool
+    maximum_retry_attempts     = optional(number)
+    maximum_record_age_seconds = optional(number)
+    maximum_concurrency        = optional(number)
+    on_failure_arn             = optional(string)
+  }))
+  description = "Event source mappings by name."
+}
+
+variable "asynchronous" {
+  type = object({
+    maximum_retry_attempts    = number
+    maximum_event_age_seconds = number
+    on_failure_arn            = string
+  })
+  description = "How asynchronous invocations are retried and given up; null: nobody invokes it so."
+  nullable    = true
+}
+
+variable "rules" {
+  type        = map(string)
+  description = "ARNs of the EventBridge rules that invoke it, by name."
+}

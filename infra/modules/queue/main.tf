@@ -1,0 +1,106 @@
+variable "name" {
+  type        = string
+  description = "Name at SQS, with .fifo where it is one."
+}
+
+variable "arn" {
+  type        = string
+  description = "ARN that follows from the name."
+}
+
+variable "fifo" {
+  type        = bool
+  description = "First in, first out within a message group."
+}
+
+variable "retention_seconds" {
+  type        = number
+  description = "How long a message is kept."
+}
+
+variable "visibility_timeout_seconds" {
+  type        = number
+  description = "How long a received message stays hidden."
+}
+
+variable "kms_key_arn" {
+  type        = string
+  description = "Key that encrypts the messages; null: SQS's own."
+  nullable    = true
+}
+
+variable "redrive" {
+  type        = object({ queue_arn = string, maximum_receives = number })
+  description = "Where a message goes that was received too often; null: nowhere."
+  nullable    = true
+}
+
+variable "redrive_sources" {
+  type        = list(string)
+  description = "ARNs of the queues whose dead-letter queue this is."
+}
+
+variable "tls_required" {
+  type        = bool
+  description = "Whether requests without TLS are denied."
+}
+
+variable "rules" {
+  type        = list(string)
+  description = "ARNs of the EventBridge rules that write to it."
+}
+
+# Policies are attributes of the queue: each resource of their own would wait for half a minute.
+resource "aws_sqs_queue" "this" {
+  name                       = var.name
+  fifo_queue                 = var.fifo
+  message_retention_seconds  = var.retention_seconds
+  visibility_timeout_seconds = var.visibility_timeout_seconds
+  receive_wait_time_seconds  = 20
+  sqs_managed_sse_enabled    = var.kms_key_arn == null ? true : null
+  kms_master_key_id          = var.kms_key_arn
+
+  kms_data_key_reuse_period_seconds = var.kms_key_arn == null ? null : 3600
+
+  redrive_policy = var.redrive == null ? null : jsonencode({
+    deadLetterTargetArn = var.redrive.queue_arn
+    maxReceiveCount     = var.redrive.maximum_receives
+  })
+
+  redrive_allow_policy = length(var.redrive_sources) == 0 ? jsonencode({ redrivePermission = "denyAll" }) : jsonencode({
+    redrivePermission = "byQueue"
+    sourceQueueArns   = var.redrive_sources
+  })
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [for required in [var.tls_required] : {
+        Sid       = "OnlyEncryptedConnections"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sqs:*"
+        Resource  = var.arn
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      } if required],
+      length(var.rules) == 0 ? [] : [{
+        Sid       = "Rules"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = "sqs:SendMessage"
+        Resource  = var.arn
+        Condition = { ArnEquals = { "aws:SourceArn" = var.rules } }
+      }],
+    )
+  })
+}
+
+output "arn" {
+  value       = aws_sqs_queue.this.arn
+  description = "ARN of the queue."
+}
+
+output "url" {
+  value       = aws_sqs_queue.this.url
+  description = "URL of the queue."
+}

@@ -1,0 +1,91 @@
+variable "name" {
+  type        = string
+  description = "Name at DynamoDB."
+}
+
+variable "partition_key" {
+  type        = object({ name = string, type = string })
+  description = "Partition key: attribute and type."
+}
+
+variable "sort_key" {
+  type        = object({ name = string, type = string })
+  description = "Sort key; null: none."
+  nullable    = true
+}
+
+variable "stream_view" {
+  type        = string
+  description = "What the records of the table's stream carry; null: no stream."
+  nullable    = true
+}
+
+variable "ttl_attribute" {
+  type        = string
+  description = "Attribute with the time at which an item may be removed; null: none."
+  nullable    = true
+}
+
+variable "kms_key_arn" {
+  type        = string
+  description = "Key that encrypts the table; null: DynamoDB's own."
+  nullable    = true
+}
+
+variable "point_in_time_recovery" {
+  type        = bool
+  description = "Whether the table can be restored to any second of the last 35 days."
+}
+
+variable "deletion_protection" {
+  type        = bool
+  description = "Whether AWS refuses to delete the table."
+}
+
+resource "aws_dynamodb_table" "this" {
+  name                        = var.name
+  billing_mode                = "PAY_PER_REQUEST"
+  hash_key                    = var.partition_key.name
+  range_key                   = try(var.sort_key.name, null)
+  stream_enabled              = var.stream_view != null
+  stream_view_type            = var.stream_view
+  deletion_protection_enabled = var.deletion_protection
+
+  dynamic "attribute" {
+    for_each = var.sort_key == null ? [var.partition_key] : [var.partition_key, var.sort_key]
+
+    content {
+      name = attribute.value.name
+      type = attribute.value.type
+    }
+  }
+
+  dynamic "ttl" {
+    for_each = var.ttl_attribute == null ? [] : [var.ttl_attribute]
+
+    content {
+      attribute_name = ttl.value
+      enabled        = true
+    }
+  }
+
+  point_in_time_recovery {
+    enabled = var.point_in_time_recovery
+  }
+
+  # Not enabled means a key that DynamoDB owns; enabled without a key would mean one that is billed per request.
+  server_side_encryption {
+    enabled     = var.kms_key_arn != null
+    kms_key_arn = var.kms_key_arn
+  }
+}
+
+output "arn" {
+  value       = aws_dynamodb_table.this.arn
+  description = "ARN of the table."
+}
+
+output "stream_arn" {
+  value       = var.stream_view == null ? null : aws_dynamodb_table.this.stream_arn
+  description = "ARN of the table's stream; null if it has none."
+}

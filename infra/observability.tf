@@ -1,0 +1,279 @@
+# Alarms: one set per declared thing, so that what is added to the topology is watched without another word.
+
+locals {
+  # An alarm about age goes off at this share of the time after which something is given up or lost. The rest is left to repair it.
+  alarm_share_of_bound = 0.25
+
+  # Half of the time in which a dead letter can be replayed. The alarm about its queue went off long before, and somebody is told once more.
+  alarm_share_of_letters = 0.5
+
+  # A function works until shortly before its timeout and then reports what it did not start, so only a small share of it may be used regularly.
+  alarm_share_of_timeout = 0.8
+
+  # Environments in use that are nearly all there may be.
+  alarm_share_of_concurrency = 0.9
+
+  # How long DynamoDB keeps the records of a table's stream.
+  table_stream_retention_seconds = 86400
+
+  # What is lost, or waits for a person, is told at once. Everything else is retried: what a retry heals within a quarter of an hour is no alarm, and
+  # what it never heals becomes a dead letter, which is told at once.
+  at_once   = { statistic = "Sum", extended_statistic = null, period = 300, periods = 1, threshold = 0 }
+  sustained = { statistic = "Sum", extended_statistic = null, period = 300, periods = 3, threshold = 0 }
+  maximum   = { statistic = "Maximum", extended_statistic = null, period = 300, periods = 1 }
+
+  # Every queue that holds what could not be applied: given up by mappings, by asynchronous invocations and by rules, redriven by other queues, and
+  # written by the functions themselves.
+  dead_letter_queues = toset(concat(
+    flatten([for function in var.functions : [for source in function.sources : source.on_failure.queue if source.on_failure != null]]),
+    [for function in var.functions : function.asynchronous.on_failure.queue if function.asynchronous != null],
+    [for rule in var.rules : rule.target.dead_letter_queue],
+    [for queue in var.queues : queue.redrive.queue if queue.redrive != null],
+    flatten([for function in var.functions : [
+      for variable, use in function.uses : use.queue if use.queue != null && use.access != "read" && startswith(variable, "DEAD_LETTER")
+    ]]),
+  ))
+
+  # Every other queue is there to be read, by a function or by somebody else.
+  work_queues = { for name, queue in var.queues : name => queue if !contains(local.dead_letter_queues, name) }
+
+  # How long a dead letter can be replayed once it is in its queue: until the queue forgets it, until the stream forgets the records that it points
+  # to, or, since a redriven message keeps its age, for what the two queues' retentions differ by.
+  dead_letter_seconds = {
+    for name in local.dead_letter_queues : name => min(concat(
+      [var.queues[name].retention_seconds],
+      flatten([for function in var.functions : [
+        for source in function.sources :
+        try(var.streams[source.stream].retention_hours * 3600, local.table_stream_retention_seconds) - source.maximum_record_age_seconds
+        if try(source.on_failure.queue == name, false)
+      ]]),
+      [for queue in var.queues : var.queues[name].retention_seconds - queue.retention_seconds if try(queue.redrive.queue == name, false)],
+    )...)
+  }
+
+  # After which age something in a queue is given up or lost.
+  work_queue_seconds = {
+    for name, queue in local.work_queues : name => min(concat(
+      [queue.retention_seconds],
+      flatten([for function in var.functions : [
+        for source in function.sources : source.dead_letter_after_seconds if try(source.queue == name, false) && source.dead_letter_after_seconds != null
+      ]]),
+    )...)
+  }
+
+  # Functions that read a stream, with what they read and the smallest age at which a record of it is given up, by the function or by its mapping.
+  stream_readers = {
+    for name, function in var.functions : name => {
+      sources = [for source in function.sources : source.stream != null ? source.stream : source.table if source.queue == null]
+      bound_seconds = min([
+        for source in function.sources : min(source.maximum_record_age_seconds, coalesce(source.dead_letter_after_seconds, source.maximum_record_age_seconds))
+        if source.queue == null
+      ]...)
+    } if anytrue([for source in function.sources : source.queue == null])
+  }
+
+  asynchronous_functions = { for name, function in var.functions : name => function.asynchronous if function.asynchronous != null }
+
+  # Lambda writes on failure of streams and of asynchronous invocations.
+  destination_functions = setunion(keys(local.stream_readers), keys(local.asynchronous_functions))
+
+  # What is invoked by mappings and rules is the alias, and its metrics carry both dimensions.
+  function_dimensions = { for name, physical in local.names.functions : name => { FunctionName = physical, Resource = "${physical}:${local.function_alias}" } }
+  rule_dimensions     = { for name, physical in local.names.rules : name => { EventBusName = local.names.buses[var.rules[name].bus], RuleName = physical } }
+  log_groups          = { for name, physical in local.names.functions : name => "/aws/lambda/${physical}" }
+
+  concurrency_limits = {
+    for name, function in var.functions : name => coalesce(try(var.function_overrides[name].maximum_concurrency, null), function.maximum_concurrency)
+  }
+
+  function_alarms = merge([for name, function in var.functions : {
+    "function-${name}-errors" = merge(local.sustained, {
+      namespace   = "AWS/Lambda", metric = "Errors", dimensions = local.function_dimensions[name]
+      description = "Invocations of ${name} fail as a whole: a timeout, too little memory, a panic at start. Records that fail one by one are not counted here. Look for the last lines before the failure in ${local.log_groups[name]}."
+    })
+    "function-${name}-throttles" = merge(local.sustained, {
+      namespace   = "AWS/Lambda", metric = "Throttles", dimensions = local.function_dimensions[name]
+      description = "Lambda refuses to start ${name}: its own concurrency or the account's is used up. Nothing is lost yet, but age counts. Raise maximum_concurrency of ${name}, or the account's limit."
+    })
+    "function-${name}-duration" = {
+      namespace   = "AWS/Lambda", metric = "Duration", dimensions = local.function_dimensions[name]
+      statistic   = null, extended_statistic = "p99", period = 300, periods = 3, threshold = local.alarm_share_of_timeout * function.timeout_seconds * 1000
+      description = "One invocation of ${name} in a hundred takes more than ${local.alarm_share_of_timeout * 100} % of its timeout of ${function.timeout_seconds} s. Batches that are cut off are run again. Lower batch_size or raise timeout_seconds, and look which call became slow."
+    }
+    "function-${name}-dead-lettered" = merge(local.at_once, {
+      namespace   = "Tidegate", metric = "DeadLettered", dimensions = { function = local.names.functions[name] }
+      description = "${name} met deliveries that it cannot apply, and put them away with payload and reason. scripts/replay-dlq --function ${name} lists them; repair the cause, then replay with --yes."
+    })
+    "function-${name}-held" = merge(local.at_once, {
+      namespace   = "Tidegate", metric = "Held", dimensions = { function = local.names.functions[name] }
+      description = "${name} holds effects of which nobody knows whether they took place. `tidegate effects ls` lists them; find out at the remote party, then `tidegate effects release`, or leave them."
+    })
+    "function-${name}-failed" = merge(local.sustained, {
+      namespace   = "Tidegate", metric = "Failed", dimensions = { function = local.names.functions[name] }
+      description = "Deliveries of ${name} fail again and again and wait for redelivery. Class, code and reason are in ${local.log_groups[name]}. Usually something it depends on is down or throttled; without repair they become dead letters."
+    })
+  }]...)
+
+  concurrency_alarms = {
+    for name, function in var.functions : "function-${name}-concurrency" => merge(local.maximum, {
+      namespace   = "AWS/Lambda", metric = "ConcurrentExecutions", dimensions = { FunctionName = local.names.functions[name] }
+      periods     = 3, threshold = local.alarm_share_of_concurrency * local.concurrency_limits[name]
+      description = "${name} needs nearly all of the ${local.concurrency_limits[name]} environments that are reserved for it; more work will be throttled. Raise its maximum_concurrency, here or in function_overrides."
+    }) if var.reserve_concurrency
+  }
+
+  stream_reader_alarms = {
+    for name, reader in local.stream_readers : "function-${name}-iterator-age" => merge(local.maximum, {
+      namespace   = "AWS/Lambda", metric = "IteratorAge", dimensions = local.function_dimensions[name]
+      threshold   = floor(local.alarm_share_of_bound * reader.bound_seconds * 1000)
+      description = "${name} is more than ${floor(local.alarm_share_of_bound * reader.bound_seconds / 60)} minutes behind ${join(" and ", reader.sources)}; after ${floor(reader.bound_seconds / 60)} minutes records are given up. Failed and Errors on the dashboard tell whether a record holds it up, Throttles and Duration whether it is too slow."
+    })
+  }
+
+  asynchronous_alarms = merge([for name, asynchronous in local.asynchronous_functions : {
+    "function-${name}-async-age" = merge(local.maximum, {
+      namespace   = "AWS/Lambda", metric = "AsyncEventAge", dimensions = local.function_dimensions[name]
+      threshold   = floor(local.alarm_share_of_bound * asynchronous.maximum_event_age_seconds * 1000)
+      description = "Events wait more than ${floor(local.alarm_share_of_bound * asynchronous.maximum_event_age_seconds / 60)} minutes for ${name}; after ${floor(asynchronous.maximum_event_age_seconds / 60)} minutes Lambda gives them up. Look for throttles and errors of ${name}."
+    })
+    "function-${name}-async-dropped" = merge(local.at_once, {
+      namespace   = "AWS/Lambda", metric = "AsyncEventsDropped", dimensions = local.function_dimensions[name]
+      description = "Lambda gave up events for ${name}. They are in ${asynchronous.on_failure.queue}: scripts/replay-dlq --queue ${asynchronous.on_failure.queue} lists them."
+    })
+  }]...)
+
+  destination_alarms = {
+    for name in local.destination_functions : "function-${name}-destination-failed" => merge(local.at_once, {
+      namespace   = "AWS/Lambda", metric = "DestinationDeliveryFailures", dimensions = local.function_dimensions[name]
+      description = "LOSS: Lambda gave up something of ${name} and could not write it to its on-failure queue. Check the role's sqs:SendMessage and the key's policy; what was lost can be read from the event store or the archive of the bus."
+    })
+  }
+
+  dead_letter_alarms = merge([for name in local.dead_letter_queues : {
+    "queue-${name}-letters" = merge(local.maximum, {
+      namespace   = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = local.names.queues[name] }, threshold = 0
+      description = "Dead letters wait in ${name}. scripts/replay-dlq --queue ${name} lists them with their reasons; repair the cause, then replay with --yes, within ${floor(local.dead_letter_seconds[name] / 3600)} hours of their arrival."
+    })
+    "queue-${name}-letters-expire" = merge(local.maximum, {
+      namespace   = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", dimensions = { QueueName = local.names.queues[name] }
+      threshold   = floor(local.alarm_share_of_letters * local.dead_letter_seconds[name])
+      description = "LOSS AHEAD: the oldest dead letter in ${name} has used half of the ${floor(local.dead_letter_seconds[name] / 3600)} hours in which it can be replayed. scripts/replay-dlq --queue ${name} --yes replays what can be; what fails again for good leaves a letter with its payload."
+    })
+  }]...)
+
+  work_queue_alarms = {
+    for name, queue in local.work_queues : "queue-${name}-age" => merge(local.maximum, {
+      namespace   = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", dimensions = { QueueName = local.names.queues[name] }
+      threshold   = floor(local.alarm_share_of_bound * local.work_queue_seconds[name])
+      description = "The oldest message in ${name} waits for more than ${floor(local.alarm_share_of_bound * local.work_queue_seconds[name] / 60)} minutes; after ${floor(local.work_queue_seconds[name] / 60)} minutes it is given up. Look for errors and throttles of the function that reads it."
+    })
+  }
+
+  rule_alarms = merge([for name, rule in var.rules : {
+    "rule-${name}-failed" = merge(local.at_once, {
+      namespace   = "AWS/Events", metric = "FailedInvocations", dimensions = local.rule_dimensions[name]
+      description = "EventBridge could not hand events of the rule ${name} to its target for good, as a rule because a permission or the target is missing. They are in ${rule.target.dead_letter_queue}: scripts/replay-dlq --queue ${rule.target.dead_letter_queue} lists them, ERROR_CODE tells why."
+    })
+    "rule-${name}-dead-lettered" = merge(local.at_once, {
+      namespace   = "AWS/Events", metric = "InvocationsSentToDlq", dimensions = local.rule_dimensions[name]
+      description = "Events of the rule ${name} went to ${rule.target.dead_letter_queue}. scripts/replay-dlq --queue ${rule.target.dead_letter_queue} lists them; repair the cause, then replay with --yes."
+    })
+    "rule-${name}-lost" = merge(local.at_once, {
+      namespace   = "AWS/Events", metric = "InvocationsFailedToBeSentToDlq", dimensions = local.rule_dimensions[name]
+      description = "LOSS: EventBridge could write events of the rule ${name} neither to their target nor to ${rule.target.dead_letter_queue}. Check the queue's policy for events.amazonaws.com and the key's; then replay the archive of the bus from when this began."
+    })
+  }]...)
+
+  # SystemErrors and ThrottledRequests are counted per operation: an alarm would be an expression over each of them. Both end as Failed of a function.
+  table_alarms = merge([for name, table in var.tables : {
+    for way in ["Read", "Write"] : "table-${name}-${lower(way)}s-throttled" => merge(local.sustained, {
+      namespace   = "AWS/DynamoDB", metric = "${way}ThrottleEvents", dimensions = { TableName = local.names.tables[name] }
+      description = "DynamoDB throttles ${lower(way)}s of ${name}. A table on demand takes twice its former peak at once, and one key 1000 writes and 3000 reads per second: look for a hot key, or for a load that grew by steps."
+    })
+  }]...)
+
+  stream_alarms = merge([for name, stream in var.streams : {
+    "stream-${name}-writes-throttled" = merge(local.sustained, {
+      namespace   = "AWS/Kinesis", metric = "WriteProvisionedThroughputExceeded", dimensions = { StreamName = local.names.streams[name] }
+      description = "Producers write more to ${name} than its shards take (1 MB and 1000 records per second each), and must retry. Raise stream_shards for ${name}; if one partition key is the cause, that does not help."
+    })
+    "stream-${name}-reads-throttled" = merge(local.sustained, {
+      namespace   = "AWS/Kinesis", metric = "ReadProvisionedThroughputExceeded", dimensions = { StreamName = local.names.streams[name] }
+      description = "Readers of ${name} ask for more than its shards give (2 MB and 5 calls per second each, shared by all readers, a running replay included). Wait for the replay, or raise stream_shards for ${name}."
+    })
+  }]...)
+
+  alarms = merge(
+    local.function_alarms, local.concurrency_alarms, local.stream_reader_alarms, local.asynchronous_alarms, local.destination_alarms,
+    local.dead_letter_alarms, local.work_queue_alarms, local.rule_alarms, local.table_alarms, local.stream_alarms,
+  )
+
+  # Each watches one metric, so this is also the number that AWS bills.
+  alarm_count = length(local.alarms)
+  alarm_names = { for key, alarm in local.alarms : key => "${var.name_prefix}${key}" }
+  alarm_arns  = { for key, name in local.alarm_names : key => "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${name}" }
+  topic_name  = "${var.name_prefix}alarms"
+  topic_arn   = "arn:${local.partition}:sns:${local.region}:${local.account_id}:${local.topic_name}"
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = local.alarms
+
+  alarm_name          = local.alarm_names[each.key]
+  alarm_description   = each.value.description
+  namespace           = each.value.namespace
+  metric_name         = each.value.metric
+  dimensions          = each.value.dimensions
+  statistic           = each.value.statistic
+  extended_statistic  = each.value.extended_statistic
+  period              = each.value.period
+  evaluation_periods  = each.value.periods
+  threshold           = each.value.threshold
+  comparison_operator = "GreaterThanThreshold"
+  # No data is the normal case: most of these metrics are written only when something happens.
+  treat_missing_data = "notBreaching"
+  alarm_actions      = [aws_sns_topic.alarms.arn]
+  ok_actions         = [aws_sns_topic.alarms.arn]
+}
+
+# An alarm cannot publish to a topic that is encrypted with SNS's own key (alias/aws/sns), whose policy names no alarms and cannot be changed. So it
+# is this environment's key, or none: what travels here are names and counts.
+resource "aws_sns_topic" "alarms" {
+  #checkov:skip=CKV_AWS_26:Without customer_managed_key there is no key that alarms could use; messages carry names and counts alone.
+  name              = local.topic_name
+  display_name      = "Alarms of ${var.environment}"
+  kms_master_key_id = local.kms_key_arn
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [{
+        Sid       = "Alarms"
+        Effect    = "Allow"
+        Principal = { Service = "cloudwatch.amazonaws.com" }
+        Action    = "sns:Publish"
+        Resource  = local.topic_arn
+        Condition = {
+          StringEquals = { "aws:SourceAccount" = local.account_id }
+          ArnLike      = { "aws:SourceArn" = "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.name_prefix}*" }
+        }
+      }],
+      [for required in [var.tls_required] : {
+        Sid       = "OnlyEncryptedConnections"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sns:Publish"
+        Resource  = local.topic_arn
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      } if required],
+    )
+  })
+}
+
+resource "aws_sns_topic_subscription" "alarms" {
+  for_each = toset(var.alarm_email_addresses)
+
+  topic_arn = aws_sns_topic.alarms.arn
+  protocol  = "email"
+  endpoint  = each.value
+}

@@ -1,0 +1,47 @@
+output "operator_environment" {
+  value = {
+    AWS_REGION           = local.region
+    TIDEGATE_NAME_PREFIX = var.name_prefix
+  }
+  description = "What `tidegate`, `shop` and scripts/replay-dlq need in their environment to work on this system."
+}
+
+output "functions" {
+  value       = { for name, function in module.function : name => function.alias_arn }
+  description = "Alias of each function, to invoke it by."
+}
+
+output "roles" {
+  value       = { for name, function in module.function : name => function.role_name }
+  description = "Role of each function."
+}
+
+output "streams" {
+  value       = { for name, stream in module.stream : name => stream.arn }
+  description = "ARN of each Kinesis stream."
+}
+
+output "tables" {
+  value       = local.names.tables
+  description = "Name of each table."
+}
+
+output "queues" {
+  value       = { for name, queue in module.queue : name => queue.url }
+  description = "URL of each queue."
+}
+
+output "buckets" {
+  value       = local.names.buckets
+  description = "Name of each bucket."
+}
+
+output "buses" {
+  value       = local.names.buses
+  description = "Name of each bus."
+}
+
+output "log_groups" {
+  value       = { for name, function in local.names.functions : name => "/aws/lambda/${function}" }
+  description = "Log group of each function."
+}

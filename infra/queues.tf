@@ -1,0 +1,32 @@
+locals {
+  # Which queues redrive to a queue, and which rules write to it, as target or when they give up.
+  redrive_sources = {
+    for name, queue in var.queues : name => [for source, declared in var.queues : local.arns.queues[source] if try(declared.redrive.queue == name, false)]
+  }
+  rules_to_queue = {
+    for name, queue in var.queues : name => [
+      for rule, declared in var.rules : local.arns.rules[rule]
+      if declared.target.dead_letter_queue == name || try(declared.target.queue == name, false)
+    ]
+  }
+}
+
+module "queue" {
+  source   = "./modules/queue"
+  for_each = var.queues
+
+  name                       = local.names.queues[each.key]
+  arn                        = local.arns.queues[each.key]
+  fifo                       = each.value.fifo
+  retention_seconds          = each.value.retention_seconds
+  visibility_timeout_seconds = each.value.visibility_timeout_seconds
+  kms_key_arn                = local.kms_key_arn
+  tls_required               = var.tls_required
+  redrive_sources            = local.redrive_sources[each.key]
+  rules                      = local.rules_to_queue[each.key]
+
+  redrive = each.value.redrive == null ? null : {
+    queue_arn        = local.arns.queues[each.value.redrive.queue]
+    maximum_receives = each.value.redrive.maximum_receives
+  }
+}

@@ -1,0 +1,247 @@
+# The shape of topology.auto.tfvars, and the rules that would otherwise only be noticed in operation. `tidegate topology check` knows more of
+# them, and the line of each mistake.
+
+variable "event_bytes_limit" {
+  type        = number
+  description = "An event above this many bytes travels as a reference to the event store."
+
+  validation {
+    condition     = var.event_bytes_limit >= 1 && var.event_bytes_limit <= 1048576
+    error_message = "event_bytes_limit is ${var.event_bytes_limit}; EventBridge takes 1 to 1048576 bytes."
+  }
+}
+
+variable "streams" {
+  type = map(object({
+    shards          = number
+    retention_hours = number
+  }))
+  description = "Kinesis streams by name."
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name, stream in var.streams : stream.shards >= 1 && stream.retention_hours >= 24 && stream.retention_hours <= 8760])
+    error_message = "A stream needs at least 1 shard and 24 to 8760 retention_hours: ${join(", ", [for name, stream in var.streams : name if !(stream.shards >= 1 && stream.retention_hours >= 24 && stream.retention_hours <= 8760)])}."
+  }
+}
+
+variable "tables" {
+  type = map(object({
+    partition_key = object({ name = string, type = string })
+    sort_key      = optional(object({ name = string, type = string }))
+    stream_view   = optional(string)
+    ttl_attribute = optional(string)
+  }))
+  description = "DynamoDB tables by name, all on demand."
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name, table in var.tables : contains(["S", "N", "B"], table.partition_key.type) && contains(["S", "N", "B"], try(table.sort_key.type, "S"))])
+    error_message = "The type of a table's key is S, N or B: ${join(", ", [for name, table in var.tables : name if !(contains(["S", "N", "B"], table.partition_key.type) && contains(["S", "N", "B"], try(table.sort_key.type, "S")))])}."
+  }
+
+  validation {
+    condition     = alltrue([for name, table in var.tables : contains(["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"], coalesce(table.stream_view, "NEW_IMAGE"))])
+    error_message = "A table's stream_view is KEYS_ONLY, NEW_IMAGE, OLD_IMAGE or NEW_AND_OLD_IMAGES."
+  }
+}
+
+variable "queues" {
+  type = map(object({
+    retention_seconds          = number
+    fifo                       = optional(bool, false)
+    visibility_timeout_seconds = optional(number, 30)
+    redrive                    = optional(object({ queue = string, maximum_receives = number }))
+  }))
+  description = "SQS queues by name."
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name, queue in var.queues : queue.retention_seconds >= 60 && queue.retention_seconds <= 1209600 && queue.visibility_timeout_seconds >= 0 && queue.visibility_timeout_seconds <= 43200])
+    error_message = "A queue keeps messages for 60 to 1209600 seconds and hides them for 0 to 43200."
+  }
+
+  validation {
+    condition     = alltrue([for name, queue in var.queues : queue.redrive == null ? true : contains(keys(var.queues), queue.redrive.queue) && queue.redrive.queue != name && queue.redrive.maximum_receives >= 5])
+    error_message = "A queue's redrive names another declared queue, and maximum_receives of at least 5, since a throttled function uses up receives."
+  }
+
+  validation {
+    condition     = alltrue([for name, queue in var.queues : queue.redrive == null ? true : try(var.queues[queue.redrive.queue].retention_seconds > queue.retention_seconds, true)])
+    error_message = "A dead-letter queue keeps messages for longer than its source, because a moved message keeps its age: raise its retention_seconds."
+  }
+}
+
+variable "buckets" {
+  type        = map(object({ expiration_days = number }))
+  description = "S3 buckets by name."
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name, bucket in var.buckets : bucket.expiration_days >= 1])
+    error_message = "A bucket's expiration_days is at least 1."
+  }
+}
+
+variable "buses" {
+  type        = map(object({ archive_days = optional(number, 0) }))
+  description = "EventBridge buses by name."
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name, bus in var.buses : bus.archive_days >= 0 && name != "default"])
+    error_message = "A bus has a name other than \"default\", which is AWS's own, and archive_days of 0 (no archive) or more."
+  }
+}
+
+# Each pattern has a shape of its own, and a map of objects needs one shape for all.
+# tflint-ignore: terraform_typed_variables
+variable "rules" {
+  type        = any
+  description = "EventBridge rules by name, each with one target."
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name, rule in var.rules : can(rule.bus) && can(rule.pattern) && can(rule.target.dead_letter_queue) && can(rule.target.maximum_retry_attempts) && can(rule.target.maximum_event_age_seconds)])
+    error_message = "A rule has bus, pattern and target with dead_letter_queue, maximum_retry_attempts and maximum_event_age_seconds: ${join(", ", [for name, rule in var.rules : name if !(can(rule.bus) && can(rule.pattern) && can(rule.target.dead_letter_queue) && can(rule.target.maximum_retry_attempts) && can(rule.target.maximum_event_age_seconds))])}."
+  }
+
+  validation {
+    condition     = alltrue([for name, rule in var.rules : contains(keys(var.buses), try(rule.bus, ""))])
+    error_message = "A rule listens on a declared bus; declared: ${join(", ", keys(var.buses))}."
+  }
+
+  validation {
+    condition     = alltrue([for name, rule in var.rules : contains(keys(var.functions), try(rule.target.function, "")) != contains(keys(var.queues), try(rule.target.queue, ""))])
+    error_message = "A rule's target is exactly one of a declared function and a declared queue: ${join(", ", [for name, rule in var.rules : name if contains(keys(var.functions), try(rule.target.function, "")) == contains(keys(var.queues), try(rule.target.queue, ""))])}."
+  }
+
+  validation {
+    condition     = alltrue([for name, rule in var.rules : try(!var.queues[rule.target.dead_letter_queue].fifo, false)])
+    error_message = "A rule's dead_letter_queue is a declared standard queue."
+  }
+
+  validation {
+    condition     = alltrue([for name, rule in var.rules : try(rule.target.maximum_retry_attempts >= 0 && rule.target.maximum_retry_attempts <= 185 && rule.target.maximum_event_age_seconds >= 60 && rule.target.maximum_event_age_seconds <= 86400, false)])
+    error_message = "A rule's target is retried 0 to 185 times, for 60 to 86400 seconds."
+  }
+
+  validation {
+    condition     = alltrue([for name, rule in var.rules : try(var.functions[rule.target.function].asynchronous != null, true)])
+    error_message = "A function that a rule invokes declares asynchronous with an on_failure: what it cannot handle would be lost."
+  }
+}
+
+variable "functions" {
+  type = map(object({
+    memory_mb           = number
+    timeout_seconds     = number
+    maximum_concurrency = number
+    uses = optional(map(object({
+      table  = optional(string)
+      queue  = optional(string)
+      bucket = optional(string)
+      bus    = optional(string)
+      stream = optional(string)
+      email  = optional(string)
+      access = string
+    })), {})
+    environment = optional(map(string), {})
+    sources = optional(map(object({
+      stream                     = optional(string)
+      table                      = optional(string)
+      queue                      = optional(string)
+      batch_size                 = number
+      batching_window_seconds    = optional(number, 0)
+      report_batch_item_failures = optional(bool, false)
+      starting_position          = optional(string)
+      parallelization_factor     = optional(number)
+      bisect_on_error            = optional(bool, false)
+      maximum_retry_attempts     = optional(number)
+      maximum_record_age_seconds = optional(number)
+      dead_letter_after_seconds  = optional(number)
+      on_failure                 = optional(object({ queue = string }))
+      maximum_concurrency        = optional(number)
+    })), {})
+    asynchronous = optional(object({
+      maximum_retry_attempts    = number
+      maximum_event_age_seconds = number
+      on_failure                = object({ queue = string })
+    }))
+  }))
+  description = "Lambda functions by name; the name is also that of the folder in functions/ and of the binary."
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name, function in var.functions : can(regex("^[a-z][a-z0-9-]{1,46}[a-z0-9]$", name))])
+    error_message = "A function's name has 3 to 48 lower-case letters, digits and hyphens, and begins with a letter."
+  }
+
+  validation {
+    condition     = alltrue([for name, function in var.functions : function.memory_mb >= 128 && function.memory_mb <= 10240 && function.timeout_seconds >= 1 && function.timeout_seconds <= 900 && function.maximum_concurrency >= 1])
+    error_message = "A function has 128 to 10240 memory_mb, 1 to 900 timeout_seconds and a maximum_concurrency of at least 1."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for name, function in var.functions : [for variable, use in function.uses : length([for kind in [use.table, use.queue, use.bucket, use.bus, use.stream, use.email] : kind if kind != null]) == 1]]))
+    error_message = "A function uses exactly one of table, queue, bucket, bus, stream and email per variable."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for name, function in var.functions : [for variable, use in function.uses : contains(["read", "append", "write", "read-write"], use.access)]]))
+    error_message = "access is \"read\", \"append\" (tables: read, and add items), \"write\" or \"read-write\"."
+  }
+
+  validation {
+    condition = alltrue(flatten([for name, function in var.functions : [for variable, use in function.uses :
+      (use.table == null ? true : contains(keys(var.tables), use.table)) &&
+      (use.queue == null ? true : contains(keys(var.queues), use.queue)) &&
+      (use.bucket == null ? true : contains(keys(var.buckets), use.bucket)) &&
+      (use.bus == null ? true : contains(keys(var.buses), use.bus)) &&
+      (use.stream == null ? true : contains(keys(var.streams), use.stream))
+    ]]))
+    error_message = "A function uses something that is not declared; see `tidegate topology check` for the line."
+  }
+
+  validation {
+    condition = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources :
+      length([for kind in [mapping.stream, mapping.table, mapping.queue] : kind if kind != null]) == 1 &&
+      (mapping.stream == null ? true : contains(keys(var.streams), mapping.stream)) &&
+      (mapping.table == null ? true : try(var.tables[mapping.table].stream_view != null, false)) &&
+      (mapping.queue == null ? true : contains(keys(var.queues), mapping.queue))
+    ]]))
+    error_message = "A source reads exactly one of a declared stream, a declared table with a stream_view, and a declared queue."
+  }
+
+  validation {
+    condition = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources : mapping.queue != null ? true :
+      coalesce(mapping.maximum_retry_attempts, -1) >= 0 && coalesce(mapping.maximum_record_age_seconds, -1) >= 60 && mapping.on_failure != null && mapping.starting_position != null
+    ]]))
+    error_message = "A source that reads a stream or a table has starting_position, maximum_retry_attempts of 0 or more, maximum_record_age_seconds of 60 or more, and on_failure: otherwise one bad record holds up its shard, and is lost."
+  }
+
+  validation {
+    condition = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources : mapping.queue == null ? true :
+      try(var.queues[mapping.queue].redrive != null && var.queues[mapping.queue].visibility_timeout_seconds >= 6 * function.timeout_seconds + mapping.batching_window_seconds, true)
+    ]]))
+    error_message = "A queue that a function reads has a redrive, and a visibility_timeout_seconds of at least six times the function's timeout plus its batching window."
+  }
+
+  validation {
+    condition = alltrue(flatten([for name, function in var.functions : [
+      for queue in concat([for source in function.sources : source.on_failure.queue if source.on_failure != null], function.asynchronous == null ? [] : [function.asynchronous.on_failure.queue]) :
+      try(!var.queues[queue].fifo, false)
+    ]]))
+    error_message = "on_failure names a declared standard queue."
+  }
+
+  validation {
+    condition     = alltrue([for name, function in var.functions : function.asynchronous == null ? true : function.asynchronous.maximum_retry_attempts >= 0 && function.asynchronous.maximum_retry_attempts <= 2 && function.asynchronous.maximum_event_age_seconds >= 60 && function.asynchronous.maximum_event_age_seconds <= 21600])
+    error_message = "An asynchronous invocation is retried 0 to 2 times, for 60 to 21600 seconds."
+  }
+
+  validation {
+    condition     = alltrue([for name, function in var.functions : sum(concat([0], [for source in function.sources : source.maximum_concurrency if source.maximum_concurrency != null])) <= function.maximum_concurrency])
+    error_message = "A function's maximum_concurrency is at least the sum of its sources': otherwise Lambda throttles them, which uses up receives."
+  }
+}
