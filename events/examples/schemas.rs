@@ -1,4 +1,4 @@
-//! Writes the files that are made from the types: schemas, samples and Lambda events. It refuses to change a published schema in a way that
+//! Writes the files that are made from the types: schemas, documents of the schema registry, samples and Lambda events. It refuses to change a published schema in a way that
 //! breaks its readers.
 
 #[path = "../generate/mod.rs"]

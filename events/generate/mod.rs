@@ -1,7 +1,8 @@
-//! The files that are made from the types: schemas, samples and Lambda events. One program writes them, a test compares them.
+//! The files that are made from the types: schemas, documents of the schema registry, samples and Lambda events. One program writes them, a test compares them.
 
 mod compatibility;
 mod lambda;
+mod registry;
 mod samples;
 mod schemas;
 
@@ -19,12 +20,13 @@ pub use samples::Samples;
 pub const COMMAND: &str = "cargo run -p events --example schemas";
 
 /// Folders of the files, in `events/`.
-pub const FOLDERS: [&str; 3] = ["schemas", "samples", "lambda"];
+pub const FOLDERS: [&str; 4] = ["schemas", "registry", "samples", "lambda"];
 
 /// All files by their path in `events/`.
 pub fn files() -> Result<BTreeMap<String, Value>, Box<dyn Error>> {
     let samples = Samples::new()?;
     let mut files = schemas::files()?;
+    files.extend(registry::files()?);
     files.extend(samples.files()?);
     files.extend(lambda::files(&samples)?);
     Ok(files)

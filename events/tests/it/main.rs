@@ -1,4 +1,4 @@
-//! The committed schemas, samples and Lambda events agree with the types.
+//! The committed schemas, registry documents, samples and Lambda events agree with the types.
 
 // Clippy exempts test functions, not the functions they share.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
@@ -6,6 +6,7 @@
 #[path = "../../generate/mod.rs"]
 #[allow(missing_docs, unreachable_pub)]
 mod generate;
+mod registry;
 
 use std::collections::BTreeMap;
 
