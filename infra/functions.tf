@@ -120,6 +120,18 @@ locals {
     for name, function in var.functions : name => [for mapping in function.sources : mapping.dead_letter_after_seconds if mapping.dead_letter_after_seconds != null]
   }
 
+  # How long the idempotency records are kept in the tables that a function uses.
+  record_retention = {
+    for name, function in var.functions : name => [
+      for use in function.uses : var.tables[use.table].record_retention_days if try(var.tables[use.table].record_retention_days, null) != null
+    ]
+  }
+
+  # Lambda takes a line without a level for INFO, and the toolkit's counts, from which metrics and alarms are made, are such lines. So Lambda lets INFO
+  # pass, and the functions themselves keep back what is asked not to be logged.
+  quiet            = contains(["WARN", "ERROR"], var.log_level)
+  lambda_log_level = local.quiet ? "INFO" : var.log_level
+
   environments = {
     for name, function in var.functions : name => merge(
       function.environment,
@@ -127,6 +139,8 @@ locals {
       { for variable, use in local.uses[name] : variable => use.value },
       { TIDEGATE_EVENT_BYTES_LIMIT = tostring(var.event_bytes_limit) },
       length(local.dead_letter_after[name]) == 0 ? {} : { TIDEGATE_DEAD_LETTER_AFTER_SECONDS = tostring(min(local.dead_letter_after[name]...)) },
+      length(local.record_retention[name]) == 0 ? {} : { TIDEGATE_IDEMPOTENCY_DAYS = tostring(min(local.record_retention[name]...)) },
+      local.quiet ? { RUST_LOG = lower(var.log_level) } : {},
       var.telemetry == null ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT = var.telemetry.endpoint },
     )
   }
@@ -146,7 +160,7 @@ module "function" {
   environment          = local.environments[each.key]
   statements           = local.statements[each.key]
   account_id           = local.account_id
-  log_level            = var.log_level
+  log_level            = local.lambda_log_level
   log_retention_days   = var.log_retention_days
   xray_tracing         = var.xray_tracing
   layers               = var.telemetry == null ? [] : [var.telemetry.layer_arn]

@@ -172,7 +172,7 @@ locals {
   rule_alarms = merge([for name, rule in var.rules : {
     "rule-${name}-failed" = merge(local.at_once, {
       namespace   = "AWS/Events", metric = "FailedInvocations", dimensions = local.rule_dimensions[name]
-      description = "EventBridge could not hand events of the rule ${name} to its target for good, as a rule because a permission or the target is missing. They are in ${rule.target.dead_letter_queue}: scripts/replay-dlq --queue ${rule.target.dead_letter_queue} lists them, ERROR_CODE tells why."
+      description = "EventBridge could not hand events of the rule ${name} to its target for good, usually because a permission or the target is missing. They are in ${rule.target.dead_letter_queue}: scripts/replay-dlq --queue ${rule.target.dead_letter_queue} lists them, ERROR_CODE tells why."
     })
     "rule-${name}-dead-lettered" = merge(local.at_once, {
       namespace   = "AWS/Events", metric = "InvocationsSentToDlq", dimensions = local.rule_dimensions[name]

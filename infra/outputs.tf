@@ -45,3 +45,18 @@ output "log_groups" {
   value       = { for name, function in local.names.functions : name => "/aws/lambda/${function}" }
   description = "Log group of each function."
 }
+
+output "alarm_topic" {
+  value       = aws_sns_topic.alarms.arn
+  description = "ARN of the topic that alarms are sent to."
+}
+
+output "alarm_count" {
+  value       = local.alarm_count
+  description = "Number of alarms."
+}
+
+output "dashboard" {
+  value       = aws_cloudwatch_dashboard.this.dashboard_name
+  description = "Name of the CloudWatch dashboard."
+}

@@ -16,8 +16,9 @@ tables = {
     stream_view   = "NEW_IMAGE"
   }
   idempotency = {
-    partition_key = { name = "key", type = "S" }
-    ttl_attribute = "expires_at"
+    partition_key         = { name = "key", type = "S" }
+    ttl_attribute         = "expires_at"
+    record_retention_days = 30 # longer than a dead letter can be replayed
   }
   order-view = {
     partition_key = { name = "stream", type = "S" }
@@ -64,7 +65,7 @@ functions = {
     timeout_seconds     = 30
     maximum_concurrency = 4
     uses = {
-      EVENT_STORE_TABLE     = { table = "event-store", access = "read-write" }
+      EVENT_STORE_TABLE     = { table = "event-store", access = "append" } # nobody changes or removes an event
       DEAD_LETTER_QUEUE_URL = { queue = "dead-letters", access = "write" }
       DEAD_LETTER_BUCKET    = { bucket = "dead-letters", access = "write" }
     }

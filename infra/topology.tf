@@ -27,10 +27,11 @@ variable "streams" {
 
 variable "tables" {
   type = map(object({
-    partition_key = object({ name = string, type = string })
-    sort_key      = optional(object({ name = string, type = string }))
-    stream_view   = optional(string)
-    ttl_attribute = optional(string)
+    partition_key         = object({ name = string, type = string })
+    sort_key              = optional(object({ name = string, type = string }))
+    stream_view           = optional(string)
+    ttl_attribute         = optional(string)
+    record_retention_days = optional(number)
   }))
   description = "DynamoDB tables by name, all on demand."
   default     = {}
@@ -43,6 +44,11 @@ variable "tables" {
   validation {
     condition     = alltrue([for name, table in var.tables : contains(["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"], coalesce(table.stream_view, "NEW_IMAGE"))])
     error_message = "A table's stream_view is KEYS_ONLY, NEW_IMAGE, OLD_IMAGE or NEW_AND_OLD_IMAGES."
+  }
+
+  validation {
+    condition     = alltrue([for name, table in var.tables : table.record_retention_days == null ? true : table.ttl_attribute != null && table.record_retention_days >= 15])
+    error_message = "A table with record_retention_days has a ttl_attribute and keeps records for 15 days or more: a dead letter is replayed for 14."
   }
 }
 
@@ -188,8 +194,8 @@ variable "functions" {
   }
 
   validation {
-    condition     = alltrue(flatten([for name, function in var.functions : [for variable, use in function.uses : contains(["read", "append", "write", "read-write"], use.access)]]))
-    error_message = "access is \"read\", \"append\" (tables: read, and add items), \"write\" or \"read-write\"."
+    condition     = alltrue(flatten([for name, function in var.functions : [for variable, use in function.uses : contains(use.table != null ? ["read", "append", "write", "read-write"] : use.bus != null || use.email != null ? ["write"] : ["read", "write", "read-write"], use.access)]]))
+    error_message = "access is \"read\", \"write\" or \"read-write\"; for a table also \"append\" (read, and add items), for a bus and an e-mail address \"write\" alone."
   }
 
   validation {
@@ -215,9 +221,9 @@ variable "functions" {
 
   validation {
     condition = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources : mapping.queue != null ? true :
-      coalesce(mapping.maximum_retry_attempts, -1) >= 0 && coalesce(mapping.maximum_record_age_seconds, -1) >= 60 && mapping.on_failure != null && mapping.starting_position != null
+      coalesce(mapping.maximum_retry_attempts, -1) >= 0 && coalesce(mapping.maximum_record_age_seconds, -1) >= 60 && mapping.on_failure != null && mapping.starting_position != null && coalesce(mapping.dead_letter_after_seconds, 604801) < coalesce(mapping.maximum_record_age_seconds, -1)
     ]]))
-    error_message = "A source that reads a stream or a table has starting_position, maximum_retry_attempts of 0 or more, maximum_record_age_seconds of 60 or more, and on_failure: otherwise one bad record holds up its shard, and is lost."
+    error_message = "A source that reads a stream or a table has starting_position, maximum_retry_attempts of 0 or more, maximum_record_age_seconds of 60 or more, a dead_letter_after_seconds below that, and on_failure: otherwise one bad record holds up its shard, and is lost."
   }
 
   validation {
@@ -241,7 +247,10 @@ variable "functions" {
   }
 
   validation {
-    condition     = alltrue([for name, function in var.functions : sum(concat([0], [for source in function.sources : source.maximum_concurrency if source.maximum_concurrency != null])) <= function.maximum_concurrency])
-    error_message = "A function's maximum_concurrency is at least the sum of its sources': otherwise Lambda throttles them, which uses up receives."
+    condition = alltrue([for name, function in var.functions : function.maximum_concurrency >= sum(concat([0], [
+      for source in function.sources :
+      source.queue != null ? coalesce(source.maximum_concurrency, 2) : try(var.streams[source.stream].shards, 1) * coalesce(source.parallelization_factor, 1)
+    ]))])
+    error_message = "A function's maximum_concurrency is at least what its sources together run at a time (a queue's maximum_concurrency, a stream's shards by parallelization_factor, 1 for a table): otherwise Lambda throttles them, which uses up receives and age."
   }
 }

@@ -165,6 +165,14 @@ variable "stream_shards" {
     condition     = alltrue([for name, shards in var.stream_shards : shards >= 1 && shards <= 10000 && floor(shards) == shards])
     error_message = "stream_shards has a number outside 1 to 10000."
   }
+
+  validation {
+    condition = alltrue([for name, function in var.functions : coalesce(try(var.function_overrides[name].maximum_concurrency, null), function.maximum_concurrency) >= sum(concat([0], [
+      for source in function.sources :
+      source.queue != null ? coalesce(source.maximum_concurrency, 2) : coalesce(lookup(var.stream_shards, coalesce(source.stream, "-"), null), try(var.streams[source.stream].shards, 1)) * coalesce(source.parallelization_factor, 1)
+    ]))])
+    error_message = "With these stream_shards a function that reads them would be throttled: shards by parallelization_factor are more than its maximum_concurrency. Raise that in function_overrides."
+  }
 }
 
 variable "function_overrides" {
@@ -191,6 +199,14 @@ variable "function_overrides" {
   validation {
     condition     = alltrue([for name, override in var.function_overrides : coalesce(override.memory_mb, 128) >= 128 && coalesce(override.memory_mb, 128) <= 10240])
     error_message = "function_overrides has a memory_mb outside 128 to 10240."
+  }
+
+  validation {
+    condition = alltrue([for name, override in var.function_overrides : coalesce(override.maximum_concurrency, try(var.functions[name].maximum_concurrency, 1)) >= sum(concat([0], [
+      for source in try(var.functions[name].sources, {}) :
+      source.queue != null ? coalesce(source.maximum_concurrency, 2) : try(var.streams[source.stream].shards, 1) * coalesce(source.parallelization_factor, 1)
+    ]))])
+    error_message = "function_overrides has a maximum_concurrency below what the function's sources together run at a time: Lambda would throttle them."
   }
 }
 

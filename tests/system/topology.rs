@@ -1,28 +1,77 @@
-//! The topology against the rest of the repository.
+//! The topology against the rest of the repository: what declares a thing and what uses it agree.
 
-use std::collections::BTreeSet;
+mod answers;
+mod rules;
+mod tables;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use tidegate_local::topology;
+use serde_json::Value;
+use tidegate_local::provision::Provisioned;
+use tidegate_local::topology::{self, Topology};
 
-use crate::programs::{program, repository};
+use crate::programs::{directory, program, repository, shown};
+
+/// What this repository declares.
+fn declared() -> Topology {
+    topology::load(&repository().join("infra/topology.auto.tfvars")).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The sample messages, by type.
+fn samples() -> BTreeMap<String, Value> {
+    let files = fs::read_dir(repository().join("events/samples")).unwrap();
+    let samples = files.map(|file| {
+        let path = file.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        (name, serde_json::from_slice(&fs::read(path).unwrap()).unwrap())
+    });
+    samples.collect()
+}
 
 #[test]
-fn every_function_folder_has_a_topology_entry_and_the_reverse() {
-    let topology = topology::load(&repository().join("infra/topology.auto.tfvars"))
-        .unwrap_or_else(|error| panic!("{error}"));
-    let folders: BTreeSet<String> = fs::read_dir(repository().join("functions"))
+fn every_function_is_a_folder_a_topology_entry_a_package_and_a_binary_of_one_name() {
+    let functions = repository().join("functions");
+    let folders: BTreeSet<String> = fs::read_dir(&functions)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
-    assert_eq!(folders, topology.functions.into_keys().collect());
+    assert_eq!(folders, declared().functions.into_keys().collect());
+
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = std::process::Command::new(cargo);
+    command.args(["metadata", "--no-deps", "--offline", "--format-version", "1"]).current_dir(repository());
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", shown(&output));
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let names: Vec<(String, String)> = metadata["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|package| {
+            let manifest = package["manifest_path"].as_str().unwrap();
+            let folder = manifest.strip_prefix(functions.to_str().unwrap())?.strip_suffix("/Cargo.toml")?;
+            let targets = package["targets"].as_array().unwrap().iter();
+            let binaries: Vec<&str> = targets
+                .filter(|target| target["kind"].as_array().unwrap().contains(&"bin".into()))
+                .map(|target| target["name"].as_str().unwrap())
+                .collect();
+            let folder = folder.trim_start_matches('/').to_owned();
+            assert_eq!(package["name"], folder.as_str(), "the package in functions/{folder}");
+            Some((folder, binaries.join(", ")))
+        })
+        .collect();
+    assert_eq!(names.len(), folders.len(), "{names:?}");
+    for (folder, binary) in names {
+        assert_eq!(folder, binary, "the one binary in functions/{folder}");
+        assert!(directory().join(&binary).is_file(), "{binary} was not built");
+    }
 }
 
 /// A function started without its variables lists them all: that list is what the topology must declare.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_variable_a_function_needs_is_declared_and_every_declared_one_is_needed() {
-    let topology = topology::load(&repository().join("infra/topology.auto.tfvars"))
-        .unwrap_or_else(|error| panic!("{error}"));
+    let topology = declared();
     for (name, function) in &topology.functions {
         let output = program(name)
             .env_clear()
@@ -34,16 +83,25 @@ async fn every_variable_a_function_needs_is_declared_and_every_declared_one_is_n
         assert_eq!(output.status.code(), Some(1), "{name} must not start without its settings");
         let message = String::from_utf8(output.stdout).unwrap();
         let problems = message.split("problem(s): ").nth(1).unwrap_or_else(|| panic!("{name}: {message}"));
-        let needed: BTreeSet<&str> = problems
+        let (derived, needed): (BTreeSet<&str>, BTreeSet<&str>) = problems
             .split('"')
             .next()
             .unwrap()
             .split("; ")
             .map(|problem| problem.strip_suffix(" is missing").unwrap_or_else(|| panic!("{name}: {problem}")))
-            .filter(|variable| !variable.starts_with("TIDEGATE_"))
-            .collect();
+            .partition(|variable| variable.starts_with("TIDEGATE_"));
         let declared: BTreeSet<&str> =
             function.uses.keys().chain(function.environment.keys()).map(String::as_str).collect();
         assert_eq!(needed, declared, "variables of {name}");
+
+        let set = Provisioned::default().environment(&topology, name);
+        for variable in &derived {
+            assert!(
+                set.contains_key(*variable),
+                "{name} needs {variable}, which does not follow from the topology"
+            );
+        }
+        let days = "TIDEGATE_IDEMPOTENCY_DAYS";
+        assert_eq!(set.contains_key(days), derived.contains(days), "{days} of {name}");
     }
 }

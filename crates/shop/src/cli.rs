@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use events::view::Dimension;
 use terminal::endpoint::EndpointOption;
+use terminal::name_prefix::PhysicalName;
 use terminal::problem::Problem;
 
 use crate::{check, generate, import, order, report, sales};
@@ -59,17 +60,18 @@ pub(crate) struct Import {
     /// Prints the result as JSON.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Stream that takes the orders.
-    #[arg(
-        long,
-        env = "ORDERS_STREAM",
-        default_value = "orders",
-        value_name = "NAME",
-        hide_env_values = true
-    )]
-    pub(crate) stream: String,
+    /// Stream that takes the orders; by default `orders` behind the name prefix.
+    #[arg(long, env = "ORDERS_STREAM", value_name = "NAME", hide_env_values = true)]
+    pub(crate) stream: Option<String>,
     #[command(flatten)]
     pub(crate) endpoint: EndpointOption,
+}
+
+impl Import {
+    /// The stream.
+    pub(crate) fn stream(&self) -> PhysicalName {
+        PhysicalName::given_or(self.stream.as_deref(), &self.endpoint.name_prefix, "orders")
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -160,23 +162,31 @@ pub(crate) struct Report {
 /// The read model of orders and returns.
 #[derive(Debug, Args)]
 pub(crate) struct OrderView {
-    /// Table of orders and returns.
-    #[arg(
-        long,
-        env = "ORDER_VIEW_TABLE",
-        default_value = "order-view",
-        value_name = "NAME",
-        hide_env_values = true
-    )]
-    pub(crate) order_view_table: String,
+    /// Table of orders and returns; by default `order-view` behind the name prefix.
+    #[arg(long, env = "ORDER_VIEW_TABLE", value_name = "NAME", hide_env_values = true)]
+    pub(crate) order_view_table: Option<String>,
+}
+
+impl OrderView {
+    /// The table.
+    pub(crate) fn table(&self, place: &EndpointOption) -> PhysicalName {
+        PhysicalName::given_or(self.order_view_table.as_deref(), &place.name_prefix, "order-view")
+    }
 }
 
 /// The read model of sales.
 #[derive(Debug, Args)]
 pub(crate) struct SalesTable {
-    /// Table of sales.
-    #[arg(long, env = "SALES_TABLE", default_value = "sales", value_name = "NAME", hide_env_values = true)]
-    pub(crate) sales_table: String,
+    /// Table of sales; by default `sales` behind the name prefix.
+    #[arg(long, env = "SALES_TABLE", value_name = "NAME", hide_env_values = true)]
+    pub(crate) sales_table: Option<String>,
+}
+
+impl SalesTable {
+    /// The table.
+    pub(crate) fn table(&self, place: &EndpointOption) -> PhysicalName {
+        PhysicalName::given_or(self.sales_table.as_deref(), &place.name_prefix, "sales")
+    }
 }
 
 fn dimension_parser() -> clap::builder::PossibleValuesParser {
@@ -231,6 +241,11 @@ mod tests {
                 "day, country, product, customer",
             ),
             ("shop sales", "not provided: --by", "`shop sales --by"),
+            (
+                "shop sales --by day --name-prefix shop",
+                "invalid value 'shop' for '--name-prefix <PREFIX>'",
+                "`shop-dev-`",
+            ),
             ("shop check f --top 3", "unexpected argument '--top'", "`shop check"),
         ] {
             let said = one_line("shop", &Arguments::try_parse_from(line.split(' ')).unwrap_err());

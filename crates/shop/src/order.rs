@@ -18,10 +18,9 @@ use crate::read_model::{OrderRow, read_order};
 pub(crate) async fn show(options: &cli::OrderShow) -> Result<ExitCode, Problem> {
     let connection = Connection::open(&options.endpoint).await?;
     let client = connection.dynamodb();
+    let view = options.view.table(&options.endpoint);
     for stream in streams(&options.id) {
-        let row = read_order(&client, &options.view.order_view_table, &stream)
-            .await
-            .map_err(|problem| connection.explain(problem))?;
+        let row = read_order(&client, &view, &stream).await.map_err(|problem| connection.explain(problem))?;
         if let Some(row) = row {
             if options.json {
                 output::json(&row)?;
@@ -31,10 +30,7 @@ pub(crate) async fn show(options: &cli::OrderShow) -> Result<ExitCode, Problem> 
             return Ok(ExitCode::SUCCESS);
         }
     }
-    Err(Problem::new(format!(
-        "there is no order and no return `{}` in table `{}`",
-        options.id, options.view.order_view_table
-    )))
+    Err(Problem::new(format!("there is no order and no return `{}` in table `{view}`", options.id)))
 }
 
 /// The streams that an id may mean: an order's number, a return's, or a stream.

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::AttributeValue;
 use events::view::{Dimension, order_view, sales};
 use serde::Serialize;
+use terminal::name_prefix::PhysicalName;
 use terminal::problem::Problem;
 use tidegate::failure::chain;
 
@@ -89,7 +90,7 @@ pub(crate) struct OrderRow {
 ///
 /// # Errors
 /// When it cannot be read, or a row has no readable number where one belongs.
-pub(crate) async fn read_sales(client: &Client, table: &str) -> Result<Sales, Problem> {
+pub(crate) async fn read_sales(client: &Client, table: &PhysicalName) -> Result<Sales, Problem> {
     let mut read = Sales::default();
     for item in scan(client, table).await? {
         let row_key = text(&item, sales::KEY).unwrap_or_default();
@@ -119,7 +120,10 @@ pub(crate) async fn read_sales(client: &Client, table: &str) -> Result<Sales, Pr
 ///
 /// # Errors
 /// As [`read_sales`].
-pub(crate) async fn read_orders(client: &Client, table: &str) -> Result<BTreeMap<String, OrderRow>, Problem> {
+pub(crate) async fn read_orders(
+    client: &Client,
+    table: &PhysicalName,
+) -> Result<BTreeMap<String, OrderRow>, Problem> {
     scan(client, table)
         .await?
         .iter()
@@ -133,12 +137,12 @@ pub(crate) async fn read_orders(client: &Client, table: &str) -> Result<BTreeMap
 /// As [`read_sales`].
 pub(crate) async fn read_order(
     client: &Client,
-    table: &str,
+    table: &PhysicalName,
     stream: &str,
 ) -> Result<Option<OrderRow>, Problem> {
     let answer = client
         .get_item()
-        .table_name(table)
+        .table_name(table.as_str())
         .key(order_view::STREAM, AttributeValue::S(stream.to_owned()))
         .consistent_read(true)
         .send()
@@ -147,8 +151,9 @@ pub(crate) async fn read_order(
     answer.item.map(|item| order_row(table, &item)).transpose()
 }
 
-async fn scan(client: &Client, table: &str) -> Result<Vec<Item>, Problem> {
-    let mut pages = client.scan().table_name(table).consistent_read(true).into_paginator().items().send();
+async fn scan(client: &Client, table: &PhysicalName) -> Result<Vec<Item>, Problem> {
+    let mut pages =
+        client.scan().table_name(table.as_str()).consistent_read(true).into_paginator().items().send();
     let mut items = Vec::new();
     while let Some(item) = pages.next().await {
         items.push(item.map_err(|error| unreadable(table, &error))?);
@@ -156,19 +161,19 @@ async fn scan(client: &Client, table: &str) -> Result<Vec<Item>, Problem> {
     Ok(items)
 }
 
-fn unreadable<E, R>(table: &str, error: &SdkError<E, R>) -> Problem
+fn unreadable<E, R>(table: &PhysicalName, error: &SdkError<E, R>) -> Problem
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
     R: std::fmt::Debug,
 {
     let service = error.as_service_error();
     if service.and_then(ProvideErrorMetadata::code) == Some("ResourceNotFoundException") {
-        return Problem::new(format!("there is no table `{table}`"));
+        return table.missing("table");
     }
     Problem::new(format!("table `{table}`: {}", chain(error)))
 }
 
-fn order_row(table: &str, item: &Item) -> Result<OrderRow, Problem> {
+fn order_row(table: &PhysicalName, item: &Item) -> Result<OrderRow, Problem> {
     let stream = text(item, order_view::STREAM).unwrap_or_default();
     let count = |name: &str| {
         number(item, name)

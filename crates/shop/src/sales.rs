@@ -29,7 +29,7 @@ struct KeySales {
 pub(crate) async fn show(options: &cli::Sales) -> Result<ExitCode, Problem> {
     let dimension: Dimension = options.by.parse().map_err(Problem::new)?;
     let connection = Connection::open(&options.endpoint).await?;
-    let sales = read_sales(&connection.dynamodb(), &options.sales.sales_table)
+    let sales = read_sales(&connection.dynamodb(), &options.sales.table(&options.endpoint))
         .await
         .map_err(|problem| connection.explain(problem))?;
     let rows = of_dimension(sales.totals, dimension, options.top);

@@ -42,17 +42,26 @@ impl Connection {
     /// else the AWS account of the environment.
     ///
     /// # Errors
-    /// When there is none of them, or nothing answers.
+    /// When there is none of them, nothing answers, or a name prefix is given for the local system.
     pub async fn open(option: &EndpointOption) -> Result<Self, Problem> {
-        let endpoint = match option.endpoint() {
-            Some(endpoint) => Some(endpoint),
+        let here = env::current_dir()
+            .map_err(|error| Problem::new(format!("the current directory cannot be read: {error}")));
+        let local = here.and_then(|here| local_system::endpoint(&here));
+        let (endpoint, is_local) = match option.endpoint() {
+            // A local system whose file cannot be read is no reason not to talk to another.
+            Some(named) => {
+                let is_local = local.ok().flatten().is_some_and(|local| named.is_at(&local.url));
+                (Some(named), is_local)
+            }
             None => {
-                let here = env::current_dir().map_err(|error| {
-                    Problem::new(format!("the current directory cannot be read: {error}"))
-                })?;
-                local_system::endpoint(&here)?
+                let local = local?;
+                let is_local = local.is_some();
+                (local, is_local)
             }
         };
+        if is_local {
+            option.fit_local()?;
+        }
         Self::at(endpoint.as_ref()).await
     }
 

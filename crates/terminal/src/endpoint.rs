@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::local_system::HOW_TO_START;
+use crate::name_prefix::NamePrefix;
 use crate::problem::Problem;
 
 /// How long an endpoint may take to accept a connection.
@@ -15,12 +16,22 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long an endpoint may take to answer at all.
 const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The option that names an endpoint.
+/// The options that say where a system is.
 #[derive(Debug, Args)]
 pub struct EndpointOption {
     /// AWS-compatible endpoint; by default that of the local system, else the AWS account of the environment.
     #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL", hide_env_values = true)]
     pub endpoint_url: Option<String>,
+    /// What the names of a deployed system begin with, such as shop-dev-; a local system has no prefix.
+    #[arg(
+        long,
+        env = "TIDEGATE_NAME_PREFIX",
+        value_name = "PREFIX",
+        default_value = "",
+        hide_default_value = true,
+        hide_env_values = true
+    )]
+    pub name_prefix: NamePrefix,
 }
 
 impl EndpointOption {
@@ -28,6 +39,21 @@ impl EndpointOption {
     pub fn endpoint(&self) -> Option<Endpoint> {
         let url = self.endpoint_url.as_deref().filter(|url| !url.is_empty())?;
         Some(Endpoint { url: url.to_owned(), named_by: "AWS_ENDPOINT_URL".to_owned() })
+    }
+
+    /// Refuses a prefix for the local system, whose names are those of the topology.
+    ///
+    /// # Errors
+    /// A prefix is given; a misuse.
+    pub fn fit_local(&self) -> Result<(), Problem> {
+        if self.name_prefix.is_empty() {
+            return Ok(());
+        }
+        Err(Problem::misuse(format!(
+            "the local system has no name prefix, and --name-prefix (TIDEGATE_NAME_PREFIX) is `{}`; leave it out, or end the local system with \
+             `tidegate local down` to reach another one",
+            self.name_prefix
+        )))
     }
 }
 
@@ -41,6 +67,11 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// Whether a URL leads to it.
+    pub fn is_at(&self, url: &str) -> bool {
+        self.url.trim_end_matches('/') == url.trim_end_matches('/')
+    }
+
     /// Connects once and waits for a first byte: the SDK would try for long before it gives up on an endpoint that is not there.
     ///
     /// # Errors

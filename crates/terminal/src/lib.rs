@@ -4,6 +4,7 @@ pub mod connection;
 pub mod endpoint;
 pub mod local_system;
 pub mod misuse;
+pub mod name_prefix;
 pub mod output;
 pub mod problem;
 pub mod program;

@@ -8,7 +8,7 @@ use terminal::endpoint::EndpointOption;
 use terminal::problem::Problem;
 use tidegate::ids::StreamId;
 
-use crate::{dlq, effects, events, local};
+use crate::{cost, dlq, effects, events, local, topology};
 
 /// Runs the local system, looks into streams and failures, and replays dead letters.
 #[derive(Debug, Parser)]
@@ -32,6 +32,12 @@ enum Command {
     /// Lists dead letters; with --yes replays them through their functions.
     #[command(long_about = DLQ)]
     Dlq(Dlq),
+    /// The declared system.
+    #[command(subcommand, arg_required_else_help = false)]
+    Topology(TopologyCommand),
+    /// What the system costs on AWS: per month without work, and per million units of work.
+    #[command(long_about = COST)]
+    Cost(Cost),
 }
 
 const DLQ: &str = "\
@@ -44,6 +50,11 @@ With --yes each letter is given to its function again, and deleted once the func
 What fails, and what is of unknown shape, stays in its queue. A command that is killed between success and deletion leaves a letter that is replayed \
 again next time; functions take every event only once. A record behind a pointer that fails for good becomes a letter of the function's own, with its \
 payload, before the stream forgets it.";
+
+const COST: &str = "\
+Computes what the system costs on AWS, per environment, from the topology, an environment's variables, a price table and a measurement: how often each \
+function was invoked and for how long, and what its AWS calls would have been billed. The local system that runs is measured; --save keeps the \
+measurement, and --measurement uses a saved one. The unit of work is a record of a Kinesis stream, unless --unit and --count name another.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LocalCommand {
@@ -81,20 +92,13 @@ pub(crate) struct Up {
     #[arg(long, value_name = "DIR")]
     pub(crate) bin_dir: Option<PathBuf>,
     /// Divides the waiting times that AWS fixes: 60 makes a minute a second.
-    #[arg(long, value_name = "N", default_value = "1", value_parser = time_scale)]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = above_zero)]
     pub(crate) time_scale: f64,
     /// Leaves the terminal's session first.
     #[arg(long, hide = true, conflicts_with = "detach")]
     pub(crate) own_session: bool,
     #[command(flatten)]
     pub(crate) state: StateDir,
-}
-
-fn time_scale(text: &str) -> Result<f64, String> {
-    text.parse::<f64>()
-        .ok()
-        .filter(|scale| scale.is_finite() && *scale > 0.0)
-        .ok_or_else(|| "it must be a number above 0".to_owned())
 }
 
 /// Options of `local status`.
@@ -191,13 +195,30 @@ pub(crate) struct EffectsRelease {
     pub(crate) at: EffectsPlace,
 }
 
+#[derive(Debug, Subcommand)]
+enum TopologyCommand {
+    /// Checks the topology file: every mistake with its line and what is allowed.
+    Check(TopologyCheck),
+}
+
+/// Options of `topology check`.
+#[derive(Debug, Args)]
+pub(crate) struct TopologyCheck {
+    /// The topology file; by default infra/topology.auto.tfvars here or in a directory above.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) topology: Option<PathBuf>,
+    /// Prints the mistakes as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Options of `dlq`.
 #[derive(Debug, Args)]
 pub(crate) struct Dlq {
     /// Only this queue, by its name in the topology; may be repeated.
     #[arg(long, value_name = "NAME")]
     pub(crate) queue: Vec<String>,
-    /// Only letters of this function.
+    /// Only letters of this function, by its name in the topology or at Lambda.
     #[arg(long, value_name = "NAME")]
     pub(crate) function: Option<String>,
     /// Only the letter whose id, or message id, begins like this.
@@ -219,6 +240,56 @@ pub(crate) struct Dlq {
     pub(crate) place: Place,
 }
 
+/// Options of `cost`.
+#[derive(Debug, Args)]
+pub(crate) struct Cost {
+    /// A saved measurement, instead of the local system that runs.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) measurement: Option<PathBuf>,
+    /// Saves the measurement of the local system that runs, with --unit, --count and --note.
+    #[arg(long, value_name = "FILE", conflicts_with = "measurement")]
+    pub(crate) save: Option<PathBuf>,
+    /// What was measured, in a few words.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+    /// What is counted, in the plural; by default the records of the Kinesis streams.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) unit: Option<String>,
+    /// How many of them were measured.
+    #[arg(long, value_name = "N", requires = "unit")]
+    pub(crate) count: Option<u64>,
+    /// How many of them the work is priced for.
+    #[arg(long, value_name = "N", default_value = "1000000", value_parser = above_zero)]
+    pub(crate) per: f64,
+    /// Also what a month with so many of them costs.
+    #[arg(long, value_name = "N", value_parser = above_zero)]
+    pub(crate) monthly: Option<f64>,
+    /// An environment of env/ beside the topology; may be repeated. By default all but `local`.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Vec<String>,
+    /// A file with an environment's variables; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tfvars: Vec<PathBuf>,
+    /// The price table; by default prices.json beside the topology.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) prices: Option<PathBuf>,
+    /// The topology file; by default that of the local system, else infra/topology.auto.tfvars here or in a directory above.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) topology: Option<PathBuf>,
+    /// Prints the estimate as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) state: StateDir,
+}
+
+fn above_zero(text: &str) -> Result<f64, String> {
+    text.parse::<f64>()
+        .ok()
+        .filter(|number| number.is_finite() && *number > 0.0)
+        .ok_or_else(|| "it must be a number above 0".to_owned())
+}
+
 /// Runs the command.
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -231,6 +302,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
             Command::Events(EventsCommand::Show(show)) => events::show(&show).await,
             Command::Effects(command) => effects::run(&command).await,
             Command::Dlq(options) => dlq::run(&options).await,
+            Command::Topology(TopologyCommand::Check(options)) => topology::check(&options),
+            Command::Cost(options) => cost::run(&options).await,
         }
     })
 }
@@ -259,6 +332,10 @@ mod tests {
             ("tidegate effects release", "not provided", "`tidegate effects release"),
             ("tidegate effects release --all k", "cannot be used with", "`tidegate effects release"),
             ("tidegate dlq --limit 3", "not provided: --yes", "`tidegate dlq --yes"),
+            ("tidegate cost --per 0", "'0' for '--per <N>'", "above 0"),
+            ("tidegate cost --count 5", "not provided: --unit", "`tidegate cost"),
+            ("tidegate cost --save a --measurement b", "cannot be used with", "`tidegate cost"),
+            ("tidegate topology", "'tidegate topology' needs a command", "`tidegate topology <COMMAND>`"),
             ("tidegate dlq --reply", "unexpected argument '--reply'", "`tidegate dlq"),
         ] {
             let said = one_line("tidegate", &Arguments::try_parse_from(line.split(' ')).unwrap_err());

@@ -3,12 +3,14 @@
 use std::env;
 use std::path::PathBuf;
 
+use aws_sdk_dynamodb::operation::describe_table::DescribeTableError;
 use aws_sdk_lambda::config::StalledStreamProtectionConfig;
 use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::config::timeout::TimeoutConfig;
 use terminal::connection::Connection;
 use terminal::endpoint::{CONNECT_TIMEOUT, Endpoint};
 use terminal::local_system::{self, STATE};
+use terminal::name_prefix::{NamePrefix, PhysicalName};
 use terminal::problem::Problem;
 use tidegate_local::engine_file::{EngineFile, EngineFileError};
 use tidegate_local::topology::Topology;
@@ -24,6 +26,7 @@ pub(crate) struct System {
     /// Set when the system is the local one.
     engine: Option<EngineFile>,
     topology: Option<PathBuf>,
+    prefix: NamePrefix,
 }
 
 impl System {
@@ -31,22 +34,26 @@ impl System {
     /// else the AWS account of the environment.
     ///
     /// # Errors
-    /// When there is none of them, or nothing answers.
+    /// When there is none of them, nothing answers, or a name prefix is given for the local system.
     pub(crate) async fn open(place: &Place) -> Result<Self, Problem> {
         let engine = running_engine(&place.state);
         let named = place.endpoint.endpoint();
         let engine = match &named {
             // A local system that is gone is no reason not to talk to another.
-            Some(endpoint) => engine.ok().flatten().filter(|engine| is_at(engine, endpoint)),
+            Some(endpoint) => engine.ok().flatten().filter(|engine| endpoint.is_at(&engine.endpoint)),
             None => engine?,
         };
+        if engine.is_some() {
+            place.endpoint.fit_local()?;
+        }
         let local = |engine: &EngineFile| Endpoint {
             url: engine.endpoint.clone(),
             named_by: "the local system".to_owned(),
         };
         let endpoint = named.or_else(|| engine.as_ref().map(local));
         let connection = Connection::at(endpoint.as_ref()).await?;
-        Ok(System { connection, engine, topology: place.topology.clone() })
+        let prefix = place.endpoint.name_prefix.clone();
+        Ok(System { connection, engine, topology: place.topology.clone(), prefix })
     }
 
     /// What the system declares.
@@ -55,16 +62,13 @@ impl System {
     /// There is no topology file, or it has mistakes.
     pub(crate) fn topology(&self) -> Result<Topology, Problem> {
         let engine = || self.engine.as_ref().map(|engine| engine.topology.clone());
-        let above = || {
-            let here = env::current_dir().ok()?;
-            here.ancestors().map(|directory| directory.join(TOPOLOGY)).find(|file| file.is_file())
-        };
-        let file = self.topology.clone().or_else(engine).or_else(above).ok_or_else(|| {
-            Problem::new(format!(
-                "there is no {TOPOLOGY} here or in a directory above; name the topology with --topology FILE"
-            ))
-        })?;
+        let file = self.topology.clone().or_else(engine).map_or_else(topology_above, Ok)?;
         tidegate_local::topology::load(&file).map_err(|error| Problem::new(error.to_string()))
+    }
+
+    /// What the names of the system begin with.
+    pub(crate) fn prefix(&self) -> &NamePrefix {
+        &self.prefix
     }
 
     /// Whether the system is in an AWS account, where rates are limited and an empty answer may be early.
@@ -112,14 +116,37 @@ impl System {
         self.connection.dynamodb()
     }
 
+    /// A problem with a table: that it is missing, if it is, else what went wrong.
+    pub(crate) async fn explain_table(&self, table: &PhysicalName, why: &str) -> Problem {
+        let described = self.dynamodb().describe_table().table_name(table.as_str()).send().await;
+        let missing = described.is_err_and(|error| {
+            error.as_service_error().is_some_and(DescribeTableError::is_resource_not_found_exception)
+        });
+        self.explain(if missing {
+            table.missing("table")
+        } else {
+            Problem::new(format!("table {table}: {why}"))
+        })
+    }
+
     /// Adds the place to a problem.
     pub(crate) fn explain(&self, problem: Problem) -> Problem {
         self.connection.explain(problem)
     }
 }
 
-fn is_at(engine: &EngineFile, endpoint: &Endpoint) -> bool {
-    engine.endpoint.trim_end_matches('/') == endpoint.url.trim_end_matches('/')
+/// The topology file of this directory or the nearest one above it.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn topology_above() -> Result<PathBuf, Problem> {
+    let here = env::current_dir().unwrap_or_default();
+    let found = here.ancestors().map(|directory| directory.join(TOPOLOGY)).find(|file| file.is_file());
+    found.ok_or_else(|| {
+        Problem::new(format!(
+            "there is no {TOPOLOGY} here or in a directory above; name the topology with --topology FILE"
+        ))
+    })
 }
 
 /// The state directory: the named one, else `.tidegate` here or in the nearest directory above that has a system's file, else here.

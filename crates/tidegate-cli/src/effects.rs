@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
+use aws_sdk_sqs::error::DisplayErrorContext;
+use aws_sdk_sqs::types::QueueAttributeName;
 use serde::Serialize;
+use terminal::name_prefix::PhysicalName;
 use terminal::output;
 use terminal::problem::Problem;
 use terminal::table;
@@ -14,6 +17,8 @@ use tidegate_local::topology::{KeyType, Topology};
 
 use crate::cli::{EffectsCommand, EffectsList, EffectsPlace, EffectsRelease};
 use crate::connection::System;
+use crate::dlq::mailbox::url_of;
+use crate::dlq::queues::physical;
 use crate::invoke::{Purpose, Shape, invoke};
 
 /// How often a released effect is tried.
@@ -33,7 +38,7 @@ pub(crate) async fn run(command: &EffectsCommand) -> Result<ExitCode, Problem> {
 /// The records of held effects in a system.
 struct Records {
     system: System,
-    table: String,
+    table: PhysicalName,
     store: DynamoDbIdempotency,
 }
 
@@ -41,17 +46,20 @@ impl Records {
     async fn open(options: &EffectsPlace) -> Result<Self, Problem> {
         let system = System::open(&options.place).await?;
         let table = match &options.table {
-            Some(table) => table.clone(),
-            None => table_of(&system.topology()?).ok_or_else(|| {
+            Some(table) => PhysicalName::given(table),
+            None => table_of(&system.topology()?).map(|table| system.prefix().physical(&table)).ok_or_else(|| {
                 Problem::new("the topology has no table of idempotency records (partition key `key`, time to live `expires_at`); name it with --table NAME")
             })?,
         };
-        let store = DynamoDbIdempotency::new(system.dynamodb(), &table);
+        let store = DynamoDbIdempotency::new(system.dynamodb(), table.as_str());
         Ok(Records { system, table, store })
     }
 
     async fn held(&self) -> Result<Vec<HeldEffect>, Problem> {
-        self.store.held().await.map_err(|failure| self.said(&failure))
+        match self.store.held().await {
+            Ok(held) => Ok(held),
+            Err(failure) => Err(self.system.explain_table(&self.table, failure.reason()).await),
+        }
     }
 
     fn said(&self, failure: &Failure) -> Problem {
@@ -217,21 +225,30 @@ async fn release_one(records: &Records, effect: &HeldEffect) -> Result<Released,
 }
 
 /// Puts an event that could not be run into the function's on-failure queue, in the shape of a failed asynchronous invocation.
+///
+/// `function` is physical: it is what the function knew as its own name.
 async fn keep(records: &Records, function: &str, event: &[u8], why: &str) -> Result<String, Problem> {
     let topology = records.system.topology()?;
-    let declared = topology.functions.get(function).and_then(|declared| declared.asynchronous.as_ref());
+    let prefix = records.system.prefix();
+    let declared = topology.functions.get(prefix.declared(function));
+    let declared = declared.and_then(|declared| declared.asynchronous.as_ref());
     let declared = declared.ok_or_else(|| {
         Problem::new(format!("{function} has no on-failure queue for asynchronous invocations"))
     })?;
     let queue = &declared.on_failure.queue;
+    let sqs = records.system.sqs();
+    let physical = physical(&topology, prefix, queue);
+    let url = url_of(&sqs, &physical).await.map_err(|problem| records.system.explain(problem))?;
+    let refused = |error: String| records.system.explain(Problem::new(format!("queue {physical}: {error}")));
+    let asked = sqs.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::QueueArn);
+    let answer = asked.send().await.map_err(|error| refused(DisplayErrorContext(error).to_string()))?;
+    let arn = answer.attributes.as_ref().and_then(|attributes| attributes.get(&QueueAttributeName::QueueArn));
+    let arn = arn.ok_or_else(|| refused("SQS gave no ARN for it".to_owned()))?;
+    let function_arn = beside(arn, function).ok_or_else(|| refused(format!("`{arn}` is no ARN")))?;
     let error = serde_json::json!({ "errorType": "released_effect_failed", "errorMessage": why }).to_string();
     let given_up = GivenUp {
         request_id: "",
-        function_arn: &format!(
-            "arn:aws:lambda:{}:{}:function:{function}",
-            tidegate_local::clients::REGION,
-            tidegate_local::clients::ACCOUNT
-        ),
+        function_arn: &function_arn,
         condition: Condition::RetriesExhausted,
         count: ATTEMPTS,
         payload: event,
@@ -239,13 +256,28 @@ async fn keep(records: &Records, function: &str, event: &[u8], why: &str) -> Res
     };
     let body = record(&given_up, Moment::from_millis(jiff::Timestamp::now().as_millisecond()))
         .map_err(|error| Problem::new(error.to_string()))?;
-    let sqs = records.system.sqs();
-    let physical =
-        topology.queues.get(queue).map_or_else(|| queue.clone(), |declared| declared.physical_name(queue));
-    let refused = |error: String| records.system.explain(Problem::new(format!("queue {queue}: {error}")));
-    let url = sqs.get_queue_url().queue_name(physical).send().await;
-    let url = url.map_err(|error| refused(aws_sdk_sqs::error::DisplayErrorContext(error).to_string()))?;
-    let sent = sqs.send_message().set_queue_url(url.queue_url).message_body(body).send().await;
-    sent.map_err(|error| refused(aws_sdk_sqs::error::DisplayErrorContext(error).to_string()))?;
+    let sent = sqs.send_message().queue_url(url).message_body(body).send().await;
+    sent.map_err(|error| refused(DisplayErrorContext(error).to_string()))?;
     Ok(queue.clone())
+}
+
+/// The ARN of a function in the partition, region and account of a queue.
+fn beside(queue_arn: &str, function: &str) -> Option<String> {
+    let mut parts = queue_arn.split(':');
+    let (arn, partition, _sqs) = (parts.next()?, parts.next()?, parts.next()?);
+    let (region, account) = (parts.next()?, parts.next()?);
+    (arn == "arn").then(|| format!("arn:{partition}:lambda:{region}:{account}:function:{function}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_is_named_in_the_account_and_region_of_its_queue() {
+        let arn = "arn:aws-cn:sqs:cn-north-1:123456789012:shop-dev-async-failures";
+        let expected = "arn:aws-cn:lambda:cn-north-1:123456789012:function:shop-dev-notification";
+        assert_eq!(beside(arn, "shop-dev-notification").as_deref(), Some(expected));
+        assert_eq!(beside("async-failures", "f"), None);
+    }
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use serde_json::Value;
+use terminal::name_prefix::PhysicalName;
 use terminal::output;
 use terminal::problem::Problem;
 use tidegate::envelope::Envelope;
@@ -25,16 +26,16 @@ const DATA_LINES: usize = 24;
 pub(crate) async fn show(options: &EventsShow) -> Result<ExitCode, Problem> {
     let system = System::open(&options.place).await?;
     let table = match &options.table {
-        Some(table) => table.clone(),
-        None => table_of(&system.topology()?).ok_or_else(|| {
+        Some(table) => PhysicalName::given(table),
+        None => table_of(&system.topology()?).map(|table| system.prefix().physical(&table)).ok_or_else(|| {
             Problem::new("the topology has no event store (a table with a stream and the keys `stream` and `version`); name it with --table NAME")
         })?,
     };
-    let store = DynamoDbEventStore::new(system.dynamodb(), &table);
-    let commits = store
-        .read(&options.stream, Version::NONE)
-        .await
-        .map_err(|failure| said(&system, &table, &failure))?;
+    let store = DynamoDbEventStore::new(system.dynamodb(), table.as_str());
+    let commits = match store.read(&options.stream, Version::NONE).await {
+        Ok(commits) => commits,
+        Err(failure) => return Err(system.explain_table(&table, failure.reason()).await),
+    };
     if commits.is_empty() {
         return Err(Problem::new(format!("table {table} has no stream {}", options.stream)));
     }
@@ -49,7 +50,7 @@ pub(crate) async fn show(options: &EventsShow) -> Result<ExitCode, Problem> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn said(system: &System, table: &str, failure: &Failure) -> Problem {
+fn said(system: &System, table: &PhysicalName, failure: &Failure) -> Problem {
     system.explain(Problem::new(format!("table {table}: {}", failure.reason())))
 }
 

@@ -2,11 +2,13 @@
 
 mod cli;
 mod connection;
+mod cost;
 mod dlq;
 mod effects;
 mod events;
 mod invoke;
 mod local;
+mod topology;
 
 use std::process::ExitCode;
 

@@ -178,7 +178,8 @@ impl Engine {
         let clients = Clients::new(emulator.endpoint());
         let provisioned = provision(&clients, &topology).await?;
         files::write_environments(&state_dir, &topology, &provisioned, emulator.endpoint())?;
-        let proxy = Proxy::start(emulator.endpoint(), topology.functions.keys().cloned(), Vec::new()).await?;
+        let callers = topology.functions.keys().cloned();
+        let proxy = Proxy::start(emulator.endpoint(), callers, Vec::new(), topology.table_keys()).await?;
         let specs = topology.functions.iter().map(|(name, declared)| FunctionSpec {
             name: name.clone(),
             executable: binaries.get(name).cloned().unwrap_or_default(),

@@ -1,6 +1,6 @@
 //! Metrics that functions print in CloudWatch's embedded metric format (EMF), added up as CloudWatch would.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -8,6 +8,7 @@ use serde_json::Value;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metrics {
     sums: BTreeMap<String, f64>,
+    series: BTreeSet<String>,
 }
 
 impl Metrics {
@@ -31,12 +32,39 @@ impl Metrics {
         // A metric declared under several sets of dimensions is one measurement.
         names.sort_unstable();
         names.dedup();
+        for directive in directives {
+            self.add_series(directive, &document);
+        }
         for name in names {
             if let Some(value) = document.get(name).and_then(sum) {
                 *self.sums.entry(name.to_owned()).or_default() += value;
             }
         }
         true
+    }
+
+    /// Notes each metric of a directive with each of its sets of dimensions: CloudWatch keeps, and bills, each as a metric of its own.
+    fn add_series(&mut self, directive: &Value, document: &Value) {
+        let list = |field: &str| directive.get(field).and_then(Value::as_array).into_iter().flatten();
+        let namespace = directive.get("Namespace").and_then(Value::as_str).unwrap_or_default();
+        let metrics = list("Metrics").filter_map(|metric| metric.get("Name")?.as_str());
+        for name in metrics.filter(|name| document.get(*name).is_some()) {
+            for dimensions in list("Dimensions") {
+                let mut series = format!("{namespace} {name}");
+                for dimension in dimensions.as_array().into_iter().flatten().filter_map(Value::as_str) {
+                    let value = document.get(dimension).and_then(Value::as_str).unwrap_or_default();
+                    series.extend([" ", dimension, "=", value]);
+                }
+                if !self.series.contains(&series) {
+                    self.series.insert(series);
+                }
+            }
+        }
+    }
+
+    /// Different metrics so far: name and dimensions.
+    pub fn series(&self) -> u64 {
+        self.series.len() as u64
     }
 
     /// Sum per metric name.
@@ -80,6 +108,16 @@ mod tests {
             metrics.sums(),
             &BTreeMap::from([("Applied".to_owned(), 5.0), ("Latency".to_owned(), 20.0)])
         );
+    }
+
+    #[test]
+    fn each_set_of_dimensions_is_a_metric_of_its_own() {
+        let mut metrics = Metrics::default();
+        metrics.add_line(line(r#""Applied":1,"f":"a""#).as_bytes());
+        metrics.add_line(line(r#""Applied":1,"f":"a""#).as_bytes());
+        assert_eq!(metrics.series(), 2); // without a dimension, and f=a
+        metrics.add_line(line(r#""Applied":1,"Latency":2,"f":"b""#).as_bytes());
+        assert_eq!(metrics.series(), 2 + 3); // Applied of b, Latency without a dimension and of b
     }
 
     #[test]

@@ -17,8 +17,7 @@ use tidegate::store::DynamoDbEventStore;
 use crate::handler::Notification;
 use crate::mail::SesMailer;
 
-/// How long it is known that an e-mail was sent: longer than dead letters are kept.
-const RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const SECONDS_OF_A_DAY: u64 = 24 * 60 * 60;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -27,11 +26,13 @@ async fn main() -> ExitCode {
     let idempotency = function.settings.text("IDEMPOTENCY_TABLE");
     let sender = function.settings.text("SENDER_ADDRESS");
     let domain = function.settings.text("CUSTOMER_EMAIL_DOMAIN");
+    // How long it is known that an e-mail was sent: longer than dead letters can be replayed.
+    let retention = function.settings.number("TIDEGATE_IDEMPOTENCY_DAYS", 15..=3650);
     let name = function.name.clone();
     function
         .run(Source::EventBridge, |aws| {
-            let effects =
-                Effects::new(Arc::new(DynamoDbIdempotency::new(aws.dynamodb(), idempotency?)), RETENTION);
+            let records = DynamoDbIdempotency::new(aws.dynamodb(), idempotency?);
+            let effects = Effects::new(Arc::new(records), Duration::from_secs(retention? * SECONDS_OF_A_DAY));
             let events = DynamoDbEventStore::new(aws.dynamodb(), event_store?);
             let mailer = SesMailer::new(aws_sdk_ses::Client::new(aws.config()), sender?);
             let notification = Notification {

@@ -26,8 +26,8 @@ pub(crate) async fn check(options: &cli::Check) -> Result<ExitCode, Problem> {
     let connection = Connection::open(&options.endpoint).await?;
     let client = connection.dynamodb();
     let explain = |problem| connection.explain(problem);
-    let sales = read_sales(&client, &options.sales.sales_table).await.map_err(explain)?;
-    let orders = read_orders(&client, &options.view.order_view_table).await.map_err(explain)?;
+    let sales = read_sales(&client, &options.sales.table(&options.endpoint)).await.map_err(explain)?;
+    let orders = read_orders(&client, &options.view.table(&options.endpoint)).await.map_err(explain)?;
     let comparison = Comparison::of(&expected, &sales, &orders);
     if options.json {
         output::json(&comparison)?;

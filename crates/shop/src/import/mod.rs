@@ -87,7 +87,7 @@ impl Summary {
 pub(crate) async fn online_retail(options: &cli::Import, file: &Path) -> Result<ExitCode, Problem> {
     let gathered = invoices::gather(&mut Lines::open(file)?, options.limit)?;
     let connection = Connection::open(&options.endpoint).await?;
-    let sender = Sender::new(connection.kinesis(), &options.stream);
+    let sender = Sender::new(connection.kinesis(), options.stream());
     sender.probe().await.map_err(|problem| connection.explain(problem))?;
 
     let records = gathered.records();

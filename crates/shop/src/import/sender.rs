@@ -7,6 +7,7 @@ use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kinesis::operation::put_records::PutRecordsOutput;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
+use terminal::name_prefix::PhysicalName;
 use terminal::problem::Problem;
 use tidegate::failure::chain;
 use tokio::task::JoinSet;
@@ -43,13 +44,13 @@ pub(super) enum Step {
 /// Puts records on a stream.
 pub(super) struct Sender {
     client: Client,
-    stream: String,
+    stream: PhysicalName,
     patience: Duration,
 }
 
 impl Sender {
-    pub(super) fn new(client: Client, stream: &str) -> Self {
-        Sender { client, stream: stream.to_owned(), patience: PATIENCE }
+    pub(super) fn new(client: Client, stream: PhysicalName) -> Self {
+        Sender { client, stream, patience: PATIENCE }
     }
 
     /// Asks for the stream, to say early and clearly that it or its endpoint is missing.
@@ -57,12 +58,12 @@ impl Sender {
     /// # Errors
     /// When there is no answer, or no such stream. A producer that may only write is let through.
     pub(super) async fn probe(&self) -> Result<(), Problem> {
-        let answer = self.client.describe_stream_summary().stream_name(&self.stream).send().await;
+        let answer = self.client.describe_stream_summary().stream_name(self.stream.as_str()).send().await;
         match answer {
             Err(error)
                 if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) =>
             {
-                Err(Problem::new(format!("there is no stream `{}`", self.stream)))
+                Err(self.stream.missing("stream"))
             }
             Err(error) if error.as_service_error().is_none() => {
                 Err(Problem::new(format!("stream `{}`: {}", self.stream, chain(&error))))
@@ -133,7 +134,7 @@ fn next_batch(
 
 struct Put {
     client: Client,
-    stream: String,
+    stream: PhysicalName,
     patience: Duration,
 }
 
@@ -146,8 +147,13 @@ impl Put {
         loop {
             let entries =
                 waiting.iter().filter_map(|index| batch.get(*index)).map(entry).collect::<Result<_, _>>()?;
-            let answer =
-                self.client.put_records().stream_name(&self.stream).set_records(Some(entries)).send().await;
+            let answer = self
+                .client
+                .put_records()
+                .stream_name(self.stream.as_str())
+                .set_records(Some(entries))
+                .send()
+                .await;
             let refused = match answer {
                 Ok(answer) => refused(&answer, &waiting)?,
                 Err(error) if is_throttled(&error) => Refused::all(&waiting, &error),
@@ -313,7 +319,7 @@ mod tests {
 
     async fn sender(script: impl FnMut(&[String]) -> Vec<bool> + Send + 'static) -> Sender {
         let endpoint = scripted(Arc::new(Mutex::new(script))).await;
-        Sender::new(Connection::to(&endpoint).kinesis(), "orders")
+        Sender::new(Connection::to(&endpoint).kinesis(), PhysicalName::given("orders"))
     }
 
     #[tokio::test]

@@ -24,7 +24,7 @@ use self::status::Status;
 pub(crate) async fn report(options: &cli::Report) -> Result<ExitCode, Problem> {
     let status = read_status(&options.status)?;
     let connection = Connection::open(&options.endpoint).await?;
-    let orders = read_orders(&connection.dynamodb(), &options.view.order_view_table)
+    let orders = read_orders(&connection.dynamodb(), &options.view.table(&options.endpoint))
         .await
         .map_err(|problem| connection.explain(problem))?;
     let figures = Figures::of(&status, &orders);

@@ -58,10 +58,17 @@ impl Emulator {
             assert!(Instant::now() < deadline, "MiniStack did not start");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        emulator.kinesis.create_stream().stream_name("orders").shard_count(1).send().await.unwrap();
-        emulator.table("sales", &[("key", ScalarAttributeType::S), ("slice", ScalarAttributeType::N)]).await;
-        emulator.table("order-view", &[("stream", ScalarAttributeType::S)]).await;
+        emulator.create("").await;
         Some(emulator)
+    }
+
+    /// The stream and the read models under names that begin like this.
+    pub(crate) async fn create(&self, prefix: &str) {
+        let name = |declared: &str| format!("{prefix}{declared}");
+        self.kinesis.create_stream().stream_name(name("orders")).shard_count(1).send().await.unwrap();
+        let sales = [("key", ScalarAttributeType::S), ("slice", ScalarAttributeType::N)];
+        self.table(&name("sales"), &sales).await;
+        self.table(&name("order-view"), &[("stream", ScalarAttributeType::S)]).await;
     }
 
     async fn table(&self, name: &str, keys: &[(&str, ScalarAttributeType)]) {

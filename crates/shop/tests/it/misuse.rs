@@ -62,3 +62,22 @@ fn an_endpoint_that_does_not_answer_is_said_within_seconds() {
     assert!(text.contains("no answer in 5 s"), "{text}");
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
 }
+
+#[test]
+fn a_name_prefix_for_the_local_system_is_misuse() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directory.path().join(".tidegate")).unwrap();
+    std::fs::write(directory.path().join(".tidegate/engine.json"), r#"{"endpoint": "http://127.0.0.1:1"}"#)
+        .unwrap();
+    let sales = |endpoint: Option<&str>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shop"));
+        command.args(["sales", "--by", "day"]).current_dir(directory.path()).env_clear();
+        command.env("TIDEGATE_NAME_PREFIX", "shop-dev-").envs(endpoint.map(|url| ("AWS_ENDPOINT_URL", url)));
+        command.output().unwrap()
+    };
+    for endpoint in [None, Some("http://127.0.0.1:1/")] {
+        let text = said(&sales(endpoint), 2);
+        assert!(text.contains("the local system has no name prefix"), "{text}");
+    }
+    said(&sales(Some("http://127.0.0.1:2")), 1);
+}

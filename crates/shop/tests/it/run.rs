@@ -42,10 +42,14 @@ fn file(directory: &Path) -> PathBuf {
 }
 
 async fn records(emulator: &Emulator) -> Vec<Vec<u8>> {
+    records_of(emulator, "orders").await
+}
+
+async fn records_of(emulator: &Emulator, stream: &str) -> Vec<Vec<u8>> {
     let mut iterator = emulator
         .kinesis
         .get_shard_iterator()
-        .stream_name("orders")
+        .stream_name(stream)
         .shard_id("shardId-000000000000")
         .shard_iterator_type(ShardIteratorType::TrimHorizon)
         .send()
@@ -176,4 +180,41 @@ async fn read_models_are_shown_summed_and_checked() {
     let text = String::from_utf8_lossy(&differs.stdout).into_owned();
     assert_eq!(differs.status.code(), Some(1), "{text}");
     assert!(text.contains("2010-12-01  revenue: expected 1715, found 1716"), "{text}");
+}
+
+#[tokio::test]
+async fn stream_and_read_models_of_a_deployed_system_are_found_behind_its_prefix_unless_they_are_named() {
+    let Some(emulator) = Emulator::start().await else { return };
+    emulator.create("shop-dev-").await;
+    let row = |units| [("stream", s("order#1")), ("status", s("placed")), ("units", n(units))];
+    put(&emulator, "order-view", &row(1)).await;
+    put(&emulator, "shop-dev-order-view", &row(2)).await;
+    let sold = [("key", s("day#2010-12-01")), ("slice", n(0)), ("orders", n(1))];
+    put(&emulator, "shop-dev-sales", &sold).await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = file(directory.path());
+    let dev = |arguments: &[&str]| shop(&emulator, &[arguments, &["--name-prefix", "shop-dev-"]].concat());
+
+    assert!(dev(&["import", "online-retail", file.to_str().unwrap()]).status.success());
+    assert_eq!(records_of(&emulator, "shop-dev-orders").await.len(), 5);
+    assert_eq!(records(&emulator).await.len(), 0);
+    assert_eq!(json(&dev(&["order", "show", "1", "--json"]))["units"], 2);
+    let named = dev(&["order", "show", "1", "--json", "--order-view-table", "order-view"]);
+    assert_eq!(json(&named)["units"], 1);
+    assert_eq!(json(&dev(&["sales", "--by", "day", "--json"])).as_array().unwrap().len(), 1);
+    assert_eq!(json(&shop(&emulator, &["sales", "--by", "day", "--json"])), Value::Array(Vec::new()));
+
+    for (arguments, missing) in [
+        (&["sales", "--by", "day"][..], "there is no table `other-sales`; is `other-` what names begin with"),
+        (&["order", "show", "1"], "there is no table `other-order-view`; is `other-` what"),
+        (
+            &["import", "online-retail", file.to_str().unwrap()],
+            "there is no stream `other-orders`; is `other-`",
+        ),
+    ] {
+        let output = shop(&emulator, &[arguments, &["--name-prefix", "other-"]].concat());
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(text.contains(missing) && text.contains("--name-prefix"), "{text}");
+    }
 }

@@ -12,6 +12,7 @@ use aws_sdk_sqs::types::{
 };
 use futures::future::try_join_all;
 use jiff::Timestamp;
+use terminal::name_prefix::PhysicalName;
 use terminal::problem::Problem;
 use tokio::task::JoinHandle;
 
@@ -59,15 +60,8 @@ impl Mailbox {
     }
 
     async fn receive(&self, queue: &DeadLetterQueue) -> Result<Vec<Letter>, Problem> {
-        let failed = |error: String| Problem::new(format!("queue {}: {error}", queue.name));
-        let url =
-            self.sqs.get_queue_url().queue_name(&queue.physical).send().await.map_err(|error| match error
-                .as_service_error()
-            {
-                Some(GetQueueUrlError::QueueDoesNotExist(_)) => failed("it does not exist".to_owned()),
-                _ => failed(DisplayErrorContext(error).to_string()),
-            })?;
-        let url = url.queue_url.ok_or_else(|| failed("SQS gave no URL for it".to_owned()))?;
+        let failed = |error: String| Problem::new(format!("queue {}: {error}", queue.physical));
+        let url = url_of(&self.sqs, &queue.physical).await?;
         let mut letters = Vec::new();
         let mut seen = BTreeSet::new();
         loop {
@@ -134,6 +128,20 @@ impl Drop for Mailbox {
     fn drop(&mut self) {
         self.keeper.abort();
     }
+}
+
+/// The URL of a queue.
+///
+/// # Errors
+/// There is no such queue, or SQS does not say.
+pub(crate) async fn url_of(sqs: &Client, queue: &PhysicalName) -> Result<String, Problem> {
+    let failed = |error: String| Problem::new(format!("queue {queue}: {error}"));
+    let answer = sqs.get_queue_url().queue_name(queue.as_str()).send().await;
+    let answer = answer.map_err(|error| match error.as_service_error() {
+        Some(GetQueueUrlError::QueueDoesNotExist(_)) => queue.missing("queue"),
+        _ => failed(DisplayErrorContext(error).to_string()),
+    })?;
+    answer.queue_url.ok_or_else(|| failed("SQS gave no URL for it".to_owned()))
 }
 
 /// Keeps hidden what is hidden, however long the work on the messages before it takes.

@@ -3,10 +3,10 @@
 mod content;
 mod letter;
 mod list;
-mod mailbox;
+pub(crate) mod mailbox;
 mod order;
 mod pointer;
-mod queues;
+pub(crate) mod queues;
 mod range;
 mod replay;
 mod summary;
@@ -17,6 +17,7 @@ use crate::cli::Dlq;
 use crate::connection::System;
 use letter::Letter;
 use mailbox::Mailbox;
+use terminal::name_prefix::NamePrefix;
 use terminal::output;
 use terminal::problem::Problem;
 
@@ -27,9 +28,9 @@ use terminal::problem::Problem;
 pub(crate) async fn run(options: &Dlq) -> Result<ExitCode, Problem> {
     let system = System::open(&options.place).await?;
     let topology = system.topology()?;
-    let queues = queues::chosen(&topology, &options.queue)?;
+    let queues = queues::chosen(&topology, system.prefix(), &options.queue)?;
     if let Some(function) = &options.function
-        && !topology.functions.contains_key(function)
+        && !topology.functions.contains_key(system.prefix().declared(function))
     {
         let names: Vec<&str> = topology.functions.keys().map(String::as_str).collect();
         return Err(Problem::misuse(format!(
@@ -47,7 +48,7 @@ pub(crate) async fn run(options: &Dlq) -> Result<ExitCode, Problem> {
         }
     };
     let (chosen, others): (Vec<Letter>, Vec<Letter>) =
-        letters.into_iter().partition(|letter| is_chosen(letter, options));
+        letters.into_iter().partition(|letter| is_chosen(letter, options, system.prefix()));
     mailbox.release(others.iter().map(|letter| letter.message_id.as_str())).await;
     let chosen = order::ordered(chosen);
     if let Some(id) = options.id.as_ref().filter(|_| chosen.is_empty()) {
@@ -73,8 +74,12 @@ pub(crate) async fn run(options: &Dlq) -> Result<ExitCode, Problem> {
     Ok(if summary.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn is_chosen(letter: &Letter, options: &Dlq) -> bool {
-    let function = options.function.as_deref().is_none_or(|name| letter.content.function() == Some(name));
+/// Letters name their functions physically; people may also use the name in the topology.
+fn is_chosen(letter: &Letter, options: &Dlq, prefix: &NamePrefix) -> bool {
+    let function = options
+        .function
+        .as_deref()
+        .is_none_or(|name| letter.content.function().is_some_and(|physical| prefix.means(name, physical)));
     let id = options.id.as_deref().is_none_or(|id| letter.is_named(id));
     function && id
 }

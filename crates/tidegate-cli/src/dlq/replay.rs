@@ -11,6 +11,7 @@ use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use bytes::Bytes;
 use serde_json::value::RawValue;
+use terminal::name_prefix::NamePrefix;
 use terminal::output;
 use tidegate::dead_letter::{DeadLetter, Payload};
 use tidegate_local::mapping::batching::{PAYLOAD_LIMIT, event};
@@ -24,7 +25,7 @@ use super::range::RangeReader;
 use super::summary::{Fate, Summary};
 use crate::cli::Dlq;
 use crate::connection::System;
-use crate::invoke::{Purpose, Shape, invoke};
+use crate::invoke::{Purpose, Shape, invoke, short_name};
 
 /// So many failures in a row mean that something else is wrong.
 const FAILURES_IN_A_ROW: usize = 10;
@@ -53,6 +54,7 @@ pub(crate) async fn replay(
         s3: system.s3(),
         ranges: RangeReader::new(system),
         topology,
+        prefix: system.prefix(),
         replayed: BTreeSet::new(),
     };
     let mut summary = Summary::default();
@@ -117,6 +119,7 @@ struct Run<'a> {
     s3: aws_sdk_s3::Client,
     ranges: RangeReader,
     topology: &'a Topology,
+    prefix: &'a NamePrefix,
     /// Ids of own letters that a function has taken: a letter that was sent twice is replayed once.
     replayed: BTreeSet<String>,
 }
@@ -184,7 +187,7 @@ impl Run<'_> {
     /// dead letter of the function's own, with its payload, so that the pointer can go.
     async fn pointer(&mut self, pointer: &Pointer) -> Result<(), String> {
         let records = self.ranges.read(pointer).await?;
-        let size = self.batch_size(pointer);
+        let size = batch_size(self.topology, self.prefix, pointer);
         let batches = batches(&records, size, PAYLOAD_LIMIT);
         let count = batches.len();
         for (number, batch) in batches.into_iter().enumerate() {
@@ -196,17 +199,17 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
 
-    fn batch_size(&self, pointer: &Pointer) -> usize {
-        let name = pointer.stream_name();
-        let function = crate::invoke::short_name(&pointer.function_arn);
-        let sources =
-            self.topology.functions.get(function).into_iter().flat_map(|declared| declared.sources.values());
-        let source = sources
-            .into_iter()
-            .find(|source| source.stream.as_deref() == Some(name) || source.table.as_deref() == Some(name));
-        source.and_then(|source| usize::try_from(source.batch_size).ok()).unwrap_or(BATCH_SIZE)
-    }
+/// The size of a batch in the mapping that wrote a pointer.
+fn batch_size(topology: &Topology, prefix: &NamePrefix, pointer: &Pointer) -> usize {
+    let name = prefix.declared(pointer.stream_name());
+    let function = prefix.declared(short_name(&pointer.function_arn));
+    let mut sources =
+        topology.functions.get(function).into_iter().flat_map(|declared| declared.sources.values());
+    let source = sources
+        .find(|source| source.stream.as_deref() == Some(name) || source.table.as_deref() == Some(name));
+    source.and_then(|source| usize::try_from(source.batch_size).ok()).unwrap_or(BATCH_SIZE)
 }
 
 /// Cuts records into batches of at most `size` records and `bytes` bytes; a record too large for that is a batch of its own.
@@ -228,7 +231,45 @@ fn batches(records: &[Bytes], size: usize, bytes: usize) -> Vec<&[Bytes]> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+
+    #[test]
+    fn the_size_of_a_batch_is_found_by_the_declared_names_behind_the_physical_ones() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/topology.auto.tfvars");
+        let mut topology = tidegate_local::topology::load(&file).unwrap();
+        for (function, source) in [("order-processor", "orders"), ("order-projection", "event-store")] {
+            let function = topology.functions.get_mut(function).unwrap();
+            function.sources.get_mut(source).unwrap().batch_size = 7;
+        }
+        let pointer = |info: &str, function: &str, stream: &str| {
+            let body = serde_json::json!({
+                "requestContext": {"functionArn": format!("arn:aws:lambda:eu-west-1:1:function:{function}"), "condition": "c"},
+                info: {"shardId": "s", "startSequenceNumber": "1", "endSequenceNumber": "1", "batchSize": 1, "streamArn": stream}
+            });
+            Pointer::of(&body.to_string()).unwrap()
+        };
+        let dev: NamePrefix = "shop-dev-".parse().unwrap();
+        let kinesis = (
+            "KinesisBatchInfo",
+            "shop-dev-order-processor:live",
+            "arn:aws:kinesis:eu-west-1:1:stream/shop-dev-orders",
+        );
+        let table = (
+            "DDBStreamBatchInfo",
+            "shop-dev-order-projection:live",
+            "arn:aws:dynamodb:eu-west-1:1:table/shop-dev-event-store/stream/2026-01-01T00:00:00.000",
+        );
+        for (info, function, stream) in [kinesis, table] {
+            assert_eq!(batch_size(&topology, &dev, &pointer(info, function, stream)), 7, "{function}");
+        }
+        let (info, function, stream) = kinesis;
+        assert_eq!(
+            batch_size(&topology, &NamePrefix::default(), &pointer(info, function, stream)),
+            BATCH_SIZE
+        );
+    }
 
     #[test]
     fn batches_end_at_the_number_of_records_and_at_the_bytes_and_lose_none() {

@@ -12,9 +12,13 @@ const PARTIAL: Answer = Answer(200, false, r#"{"batchItemFailures":[{"itemIdenti
 const ERROR: Answer = Answer(200, true, r#"{"errorType":"transient.ses","errorMessage":"down"}"#);
 const THROTTLED: Answer = Answer(429, false, r#"{"message":"Rate Exceeded."}"#);
 
-fn own(id: &str, payload: &Value) -> String {
+pub(crate) fn own(id: &str, payload: &Value) -> String {
+    own_of("order-processor", id, payload)
+}
+
+pub(crate) fn own_of(function: &str, id: &str, payload: &Value) -> String {
     json!({
-        "kind": "tidegate.dead-letter.v1", "id": id, "function": "order-processor", "source": "kinesis",
+        "kind": "tidegate.dead-letter.v1", "id": id, "function": function, "source": "kinesis",
         "position": "shardId-000000000000:1", "ordering_key": "order#1", "class": "permanent", "code": "not_json",
         "reason": "expected value at line 1", "arrived_at": "2026-01-01T00:00:00Z", "failed_at": "2026-01-01T00:00:01Z",
         "payload": payload
@@ -22,14 +26,18 @@ fn own(id: &str, payload: &Value) -> String {
     .to_string()
 }
 
-fn record(text: &str) -> Value {
+pub(crate) fn record(text: &str) -> Value {
     json!({"eventID": "shardId-000000000000:1", "kinesis": {"sequenceNumber": "1", "data": STANDARD.encode(text)}})
 }
 
 fn asynchronous(subject: &str) -> String {
+    asynchronous_of("notification:$LATEST", subject)
+}
+
+pub(crate) fn asynchronous_of(function: &str, subject: &str) -> String {
     json!({
         "version": "1.0", "timestamp": "2026-01-01T00:00:00.000Z",
-        "requestContext": {"requestId": "r", "functionArn": "arn:aws:lambda:us-east-1:000000000000:function:notification:$LATEST",
+        "requestContext": {"requestId": "r", "functionArn": format!("arn:aws:lambda:us-east-1:000000000000:function:{function}"),
             "condition": "RetriesExhausted", "approximateInvokeCount": 3},
         "requestPayload": {"id": "e", "detail": {"subject": subject}},
         "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
@@ -38,7 +46,7 @@ fn asynchronous(subject: &str) -> String {
     .to_string()
 }
 
-fn pointer(info: &str, function: &str, shard: &str, arn: &str, range: (&str, &str)) -> String {
+pub(crate) fn pointer(info: &str, function: &str, shard: &str, arn: &str, range: (&str, &str)) -> String {
     json!({
         "requestContext": {"requestId": "r", "functionArn": format!("arn:aws:lambda:us-east-1:000000000000:function:{function}"),
             "condition": "RetryAttemptsExhausted", "approximateInvokeCount": 3},

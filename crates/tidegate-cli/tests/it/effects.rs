@@ -9,9 +9,13 @@ use crate::command::{json, said, stderr, stdout};
 use crate::emulator::System;
 use crate::functions::Answer;
 
-const ERROR: Answer = Answer(200, true, r#"{"errorType":"transient.ses","errorMessage":"down"}"#);
+pub(crate) const ERROR: Answer = Answer(200, true, r#"{"errorType":"transient.ses","errorMessage":"down"}"#);
 
 async fn hold(system: &System, key: &str, repeat: Option<&str>) {
+    hold_in(system, "idempotency", key, repeat).await;
+}
+
+pub(crate) async fn hold_in(system: &System, table: &str, key: &str, repeat: Option<&str>) {
     let text = |value: &str| AttributeValue::S(value.to_owned());
     let mut item = HashMap::from([
         ("key".to_owned(), text(key)),
@@ -24,7 +28,7 @@ async fn hold(system: &System, key: &str, repeat: Option<&str>) {
     if let Some(repeat) = repeat {
         item.insert("repeat".to_owned(), text(repeat));
     }
-    system.clients.dynamodb.put_item().table_name("idempotency").set_item(Some(item)).send().await.unwrap();
+    system.clients.dynamodb.put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
 }
 
 async fn status(system: &System, key: &str) -> String {
@@ -92,39 +96,34 @@ async fn a_released_effect_runs_again_at_once_and_what_fails_becomes_a_dead_lett
     assert!(stdout(&system.tidegate(&["effects", "ls"]).await).contains("released, and not run since"));
 }
 
+pub(crate) async fn put_commit(system: &System, table: &str, version: u32) {
+    let text = |value: &str| AttributeValue::S(value.to_owned());
+    let event = HashMap::from([
+        ("id".to_owned(), text(&format!("e{version}"))),
+        ("type".to_owned(), text("OrderPlaced")),
+        ("dataversion".to_owned(), AttributeValue::N("1".to_owned())),
+        ("data".to_owned(), text(r#"{"lines":[]}"#)),
+        ("time".to_owned(), text("2010-12-01T08:26:00Z")),
+    ]);
+    let cause = HashMap::from([("source".to_owned(), text("shop.import")), ("id".to_owned(), text("c1"))]);
+    let item = HashMap::from([
+        ("stream".to_owned(), text("order#1")),
+        ("version".to_owned(), AttributeValue::N(version.to_string())),
+        ("attempt".to_owned(), text("a")),
+        ("source".to_owned(), text("shop.orders")),
+        ("events".to_owned(), AttributeValue::L(vec![AttributeValue::M(event)])),
+        ("cause".to_owned(), AttributeValue::M(cause)),
+        ("correlation".to_owned(), text("k1")),
+        ("written_at".to_owned(), text("2026-01-01T00:00:00Z")),
+    ]);
+    system.clients.dynamodb.put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_streams_events_are_shown_in_order_and_an_unknown_stream_is_said() {
     let Some(system) = System::start().await else { return };
     for version in [2, 1] {
-        let text = |value: &str| AttributeValue::S(value.to_owned());
-        let event = HashMap::from([
-            ("id".to_owned(), text(&format!("e{version}"))),
-            ("type".to_owned(), text("OrderPlaced")),
-            ("dataversion".to_owned(), AttributeValue::N("1".to_owned())),
-            ("data".to_owned(), text(r#"{"lines":[]}"#)),
-            ("time".to_owned(), text("2010-12-01T08:26:00Z")),
-        ]);
-        let cause =
-            HashMap::from([("source".to_owned(), text("shop.import")), ("id".to_owned(), text("c1"))]);
-        let item = HashMap::from([
-            ("stream".to_owned(), text("order#1")),
-            ("version".to_owned(), AttributeValue::N(version.to_string())),
-            ("attempt".to_owned(), text("a")),
-            ("source".to_owned(), text("shop.orders")),
-            ("events".to_owned(), AttributeValue::L(vec![AttributeValue::M(event)])),
-            ("cause".to_owned(), AttributeValue::M(cause)),
-            ("correlation".to_owned(), text("k1")),
-            ("written_at".to_owned(), text("2026-01-01T00:00:00Z")),
-        ]);
-        system
-            .clients
-            .dynamodb
-            .put_item()
-            .table_name("event-store")
-            .set_item(Some(item))
-            .send()
-            .await
-            .unwrap();
+        put_commit(&system, "event-store", version).await;
     }
     let store = DynamoDbEventStore::new(system.clients.dynamodb.clone(), "event-store");
     assert_eq!(

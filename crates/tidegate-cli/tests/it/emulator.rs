@@ -1,4 +1,5 @@
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use serde_json::json;
@@ -6,23 +7,69 @@ use tempfile::TempDir;
 use tidegate_local::clients::Clients;
 use tidegate_local::emulator::{self, Backend, Emulator, EmulatorError};
 use tidegate_local::provision::{Provisioned, provision};
-use tidegate_local::topology;
+use tidegate_local::topology::{self, Topology};
 
 use crate::command::tidegate;
 use crate::functions::Functions;
 
+fn file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/topology.auto.tfvars").canonicalize().unwrap()
+}
+
+fn topology() -> Topology {
+    topology::load(&file()).unwrap()
+}
+
 /// A MiniStack of the test's own with everything the repository's topology declares, and scripted functions in front.
 pub(crate) struct System {
-    _emulator: Emulator,
+    emulator: Emulator,
     directory: TempDir,
     pub(crate) clients: Clients,
     pub(crate) provisioned: Provisioned,
     pub(crate) functions: Functions,
+    /// Variables of the command.
+    variables: Vec<(&'static str, String)>,
 }
 
 impl System {
     /// Starts it; none, with the reason printed, where MiniStack is not installed.
     pub(crate) async fn start() -> Option<Self> {
+        let system = Self::of(&topology(), "idempotency").await?;
+        let endpoint = system.emulator.endpoint();
+        let engine = json!({"pid": std::process::id(), "control": system.functions.url, "endpoint": endpoint,
+            "started_at": "2026-01-01T00:00:00Z", "topology": file(), "backend": "ministack"});
+        std::fs::write(system.directory.path().join(".tidegate/engine.json"), engine.to_string()).unwrap();
+        Some(system)
+    }
+
+    /// The same as it is where Terraform deployed it: no engine, and every name begins with the prefix.
+    pub(crate) async fn deployed(prefix: &str) -> Option<Self> {
+        fn named<T>(prefix: &str, declared: BTreeMap<String, T>) -> BTreeMap<String, T> {
+            declared.into_iter().map(|(name, declared)| (format!("{prefix}{name}"), declared)).collect()
+        }
+        let Topology { streams, tables, queues, .. } = topology();
+        let declared = Topology {
+            streams: named(prefix, streams),
+            tables: named(prefix, tables),
+            queues: named(prefix, queues),
+            buckets: BTreeMap::new(),
+            buses: BTreeMap::new(),
+            rules: BTreeMap::new(),
+            functions: BTreeMap::new(),
+            ..topology()
+        };
+        let mut system = Self::of(&declared, &format!("{prefix}idempotency")).await?;
+        system.variables = vec![
+            ("AWS_ENDPOINT_URL", system.functions.url.clone()),
+            ("TIDEGATE_NAME_PREFIX", prefix.to_owned()),
+        ];
+        let infra = system.directory.path().join("infra");
+        std::fs::create_dir(&infra).unwrap();
+        std::fs::copy(file(), infra.join("topology.auto.tfvars")).unwrap();
+        Some(system)
+    }
+
+    async fn of(declared: &Topology, idempotency: &str) -> Option<Self> {
         let directory = tempfile::tempdir().unwrap();
         let state = directory.path().join(".tidegate");
         let emulator = match emulator::start(&Backend::MiniStack, &state).await {
@@ -34,21 +81,16 @@ impl System {
             Err(error) => panic!("{error}"),
         };
         let clients = Clients::new(emulator.endpoint());
-        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../../infra/topology.auto.tfvars")
-            .canonicalize()
-            .unwrap();
-        let provisioned = provision(&clients, &topology::load(&file).unwrap()).await.unwrap();
-        let functions = Functions::start(clients.dynamodb.clone()).await;
-        let engine = json!({"pid": std::process::id(), "control": functions.url, "endpoint": emulator.endpoint(),
-            "started_at": "2026-01-01T00:00:00Z", "topology": file, "backend": "ministack"});
-        std::fs::write(state.join("engine.json"), engine.to_string()).unwrap();
-        Some(System { _emulator: emulator, directory, clients, provisioned, functions })
+        let provisioned = provision(&clients, declared).await.unwrap();
+        let functions = Functions::start(emulator.endpoint(), clients.dynamodb.clone(), idempotency).await;
+        Some(System { emulator, directory, clients, provisioned, functions, variables: Vec::new() })
     }
 
     /// Runs the command in a directory below the system's.
     pub(crate) async fn tidegate(&self, arguments: &[&str]) -> Output {
-        tidegate(arguments, self.directory.path(), &[]).await
+        let variables: Vec<(&str, &str)> =
+            self.variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        tidegate(arguments, self.directory.path(), &variables).await
     }
 
     /// Sends a message to a queue.

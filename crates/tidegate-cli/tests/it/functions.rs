@@ -8,7 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, Uri};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -28,20 +30,26 @@ pub(crate) struct Answer(pub(crate) u16, pub(crate) bool, pub(crate) &'static st
 pub(crate) const SUCCESS: Answer = Answer(200, false, r#"{"batchItemFailures":[]}"#);
 
 /// Lambda's Invoke API with scripted answers; without one, the function succeeds. A function that succeeds has run the effect its event names.
+/// Every other call is the emulator's.
 #[derive(Clone)]
 pub(crate) struct Functions {
     pub(crate) url: String,
+    emulator: String,
     records: aws_sdk_dynamodb::Client,
+    table: String,
     seen: Arc<Mutex<Vec<Seen>>>,
     answers: Arc<Mutex<VecDeque<Answer>>>,
 }
 
 impl Functions {
-    pub(crate) async fn start(records: aws_sdk_dynamodb::Client) -> Self {
+    /// `table` has the idempotency records.
+    pub(crate) async fn start(emulator: &str, records: aws_sdk_dynamodb::Client, table: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let functions = Functions {
             url: format!("http://{}", listener.local_addr().unwrap()),
+            emulator: emulator.to_owned(),
             records,
+            table: table.to_owned(),
             seen: Arc::default(),
             answers: Arc::default(),
         };
@@ -66,7 +74,7 @@ impl Functions {
         let path = request.uri().path().replace("%3A", ":").replace("%24", "$");
         let name =
             path.strip_prefix("/2015-03-31/functions/").and_then(|rest| rest.strip_suffix("/invocations"));
-        let name = name.unwrap_or_else(|| panic!("not an invocation: {path}")).to_owned();
+        let Some(name) = name.map(str::to_owned) else { return self.forward(request).await };
         assert_eq!(request.headers()["x-amz-invocation-type"], "RequestResponse");
         let context = request.headers().get("x-amz-client-context");
         let context = context.map(|value| serde_json::from_slice(&STANDARD.decode(value).unwrap()).unwrap());
@@ -87,10 +95,19 @@ impl Functions {
         response.body(Full::new(Bytes::from_static(payload.as_bytes()))).unwrap()
     }
 
+    async fn forward(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let (mut parts, body) = request.into_parts();
+        parts.uri = format!("{}{}", self.emulator, parts.uri).parse::<Uri>().unwrap();
+        let body = Full::new(body.collect().await.unwrap().to_bytes());
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let (parts, body) = client.request(Request::from_parts(parts, body)).await.unwrap().into_parts();
+        Response::from_parts(parts, Full::new(body.collect().await.unwrap().to_bytes()))
+    }
+
     async fn complete(&self, key: &str) {
         let item = [("key", key), ("status", "completed")]
             .map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())));
-        let put = self.records.put_item().table_name("idempotency").set_item(Some(item.into()));
+        let put = self.records.put_item().table_name(&self.table).set_item(Some(item.into()));
         put.send().await.unwrap();
     }
 

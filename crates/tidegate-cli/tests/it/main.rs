@@ -4,8 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
 
 mod command;
+mod cost;
 mod dead_letters;
+mod deployed;
 mod effects;
 mod emulator;
 mod functions;
 mod misuse;
+mod topology;

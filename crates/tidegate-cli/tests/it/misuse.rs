@@ -68,6 +68,27 @@ async fn a_local_system_that_is_gone_is_said_and_down_clears_it_away() {
 }
 
 #[tokio::test]
+async fn a_name_prefix_that_is_none_or_meets_a_local_system_is_misuse() {
+    let directory = tempfile::tempdir().unwrap();
+    let bad = tidegate(&["dlq"], directory.path(), &[("TIDEGATE_NAME_PREFIX", "shop_dev")]).await;
+    assert!(said(&bad, 2).contains("invalid value 'shop_dev' for '--name-prefix <PREFIX>'"));
+    std::fs::create_dir(directory.path().join(".tidegate")).unwrap();
+    let engine = serde_json::json!({"pid": std::process::id(), "control": "http://127.0.0.1:1", "endpoint": "http://127.0.0.1:1",
+        "started_at": "2026-01-01T00:00:00Z", "topology": "/t", "backend": "ministack"});
+    std::fs::write(directory.path().join(".tidegate/engine.json"), engine.to_string()).unwrap();
+    for arguments in [&["dlq"][..], &["effects", "ls"], &["events", "show", "order#1"]] {
+        let arguments = [arguments, &["--name-prefix", "shop-dev-"]].concat();
+        for endpoint in [&[][..], &[("AWS_ENDPOINT_URL", "http://127.0.0.1:1/")]] {
+            let text = said(&tidegate(&arguments, directory.path(), endpoint).await, 2);
+            assert!(text.contains("the local system has no name prefix"), "{text}");
+        }
+    }
+    let other = [("AWS_ENDPOINT_URL", "http://127.0.0.1:2")];
+    let text = said(&tidegate(&["dlq", "--name-prefix", "shop-dev-"], directory.path(), &other).await, 1);
+    assert!(text.contains("nothing answers at http://127.0.0.1:2"), "{text}");
+}
+
+#[tokio::test]
 async fn a_topology_that_is_missing_keeps_the_background_process_from_starting() {
     let directory = tempfile::tempdir().unwrap();
     let output = tidegate(&["local", "up", "--detach"], directory.path(), &[]).await;

@@ -184,6 +184,9 @@ impl Host {
             errors: state.counts.errors,
             throttles: state.counts.throttles,
             timeouts: state.counts.timeouts,
+            billed_ms: state.counts.billed_ms,
+            log_bytes: self.output.bytes(),
+            metric_series: metrics.series(),
             cpu_seconds,
             rss_bytes,
             peak_rss_bytes: state.counts.peak_rss_bytes,
@@ -316,7 +319,8 @@ impl Host {
             None => {
                 let unix =
                     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + self.spec.timeout;
-                let deadline = Deadline { unix_ms: u64::try_from(unix.as_millis()).unwrap_or(u64::MAX) };
+                let unix_ms = u64::try_from(unix.as_millis()).unwrap_or(u64::MAX);
+                let deadline = Deadline { unix_ms, began: Instant::now() };
                 open.deadline = Some(deadline);
                 self.arm(open, environment, Limit::Invocation(id), self.spec.timeout);
                 deadline

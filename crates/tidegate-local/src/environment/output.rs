@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -17,13 +18,14 @@ const LONGEST_LINE: usize = 1 << 20;
 pub(crate) struct Output {
     file: Mutex<File>,
     metrics: Mutex<Metrics>,
+    bytes: AtomicU64,
 }
 
 impl Output {
     /// Appends to `file`.
     pub(crate) fn open(file: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).open(file)?;
-        Ok(Self { file: Mutex::new(file), metrics: Mutex::default() })
+        Ok(Self { file: Mutex::new(file), metrics: Mutex::default(), bytes: AtomicU64::default() })
     }
 
     /// The metrics so far.
@@ -31,8 +33,14 @@ impl Output {
         self.metrics.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Bytes of all lines so far.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
     /// Writes whole lines; the last one may lack its end.
     fn write(&self, lines: &[u8]) {
+        self.bytes.fetch_add(lines.len() as u64, Ordering::Relaxed);
         {
             let mut metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
             for line in lines.split(|byte| *byte == b'\n') {
@@ -101,5 +109,6 @@ mod tests {
         let mut lines: Vec<_> = std::fs::read_to_string(&file).unwrap().lines().map(str::to_owned).collect();
         lines.sort();
         assert_eq!(lines, ["a1 a2", "a3", "b", "b", "b", "without an end"]);
+        assert_eq!(output.bytes(), 6 + 3 + 3 * 2 + 14);
     }
 }

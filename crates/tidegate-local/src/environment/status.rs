@@ -17,6 +17,16 @@ pub struct FunctionStatus {
     pub throttles: u64,
     /// Those of the errors that ran out of time.
     pub timeouts: u64,
+    /// Time in milliseconds from handing an invocation to a process until its result, each invocation rounded up: what Lambda bills, without the
+    /// start of environments.
+    #[serde(default)]
+    pub billed_ms: u64,
+    /// Bytes of what the processes printed, line ends included.
+    #[serde(default)]
+    pub log_bytes: u64,
+    /// Different metrics printed in CloudWatch's embedded metric format: name and dimensions.
+    #[serde(default)]
+    pub metric_series: u64,
     /// CPU time of all processes, the dead included.
     pub cpu_seconds: f64,
     /// Resident memory of the processes now.

@@ -6,8 +6,9 @@ use super::Provisioned;
 use crate::topology::{Resource, Topology};
 
 impl Provisioned {
-    /// A function's variables: for each use the physical name or URL, its declared `environment`, `TIDEGATE_EVENT_BYTES_LIMIT`, and
-    /// `TIDEGATE_DEAD_LETTER_AFTER_SECONDS` if one of its sources has a limit (the smallest). Empty for an unknown function.
+    /// A function's variables: for each use the physical name or URL, its declared `environment`, `TIDEGATE_EVENT_BYTES_LIMIT`,
+    /// `TIDEGATE_DEAD_LETTER_AFTER_SECONDS` if one of its sources has a limit (the smallest), and `TIDEGATE_IDEMPOTENCY_DAYS` if a table among its
+    /// uses has a `record_retention_days`. Empty for an unknown function.
     pub fn environment(&self, topology: &Topology, function: &str) -> BTreeMap<String, String> {
         let Some(declared) = topology.functions.get(function) else { return BTreeMap::new() };
         let mut variables = declared.environment.clone();
@@ -30,6 +31,9 @@ impl Provisioned {
         variables.insert("TIDEGATE_EVENT_BYTES_LIMIT".to_owned(), topology.event_bytes_limit.to_string());
         if let Some(seconds) = declared.dead_letter_after_seconds() {
             variables.insert("TIDEGATE_DEAD_LETTER_AFTER_SECONDS".to_owned(), seconds.to_string());
+        }
+        if let Some(days) = topology.record_retention_days(function) {
+            variables.insert("TIDEGATE_IDEMPOTENCY_DAYS".to_owned(), days.to_string());
         }
         variables
     }
@@ -66,6 +70,7 @@ mod tests {
         let mailer = provisioned.environment(&topology, "notification");
         assert_eq!(mailer.get("SENDER_ADDRESS").map(String::as_str), Some("orders@shop.example.com"));
         assert_eq!(mailer.get("TIDEGATE_DEAD_LETTER_AFTER_SECONDS"), None);
+        assert_eq!(mailer.get("TIDEGATE_IDEMPOTENCY_DAYS").map(String::as_str), Some("30"));
         assert_eq!(provisioned.environment(&topology, "unknown"), BTreeMap::new());
     }
 }

@@ -6,11 +6,13 @@ use std::sync::{Mutex, PoisonError};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
+use super::billed::Quantity;
+
 /// Calls by caller and operation.
 pub type Calls = BTreeMap<String, BTreeMap<String, CallCount>>;
 
 /// One operation of one caller.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CallCount {
     /// Requests that were answered or failed; each attempt of a retrying client is one.
     pub calls: u64,
@@ -18,6 +20,9 @@ pub struct CallCount {
     pub ok: u64,
     /// The others by error code.
     pub errors: BTreeMap<String, u64>,
+    /// What AWS would bill for them, by quantity: `dynamodb_write_units` and the like.
+    #[serde(default)]
+    pub billed: BTreeMap<String, f64>,
 }
 
 /// The counters of a proxy.
@@ -28,7 +33,7 @@ pub(crate) struct Counts {
 
 impl Counts {
     /// Counts one call; `error` is its error code, none if it succeeded.
-    pub(crate) fn add(&self, caller: &str, operation: &str, error: Option<String>) {
+    pub(crate) fn add(&self, caller: &str, operation: &str, error: Option<String>, billed: &[Quantity]) {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         if !calls.contains_key(caller) {
             calls.insert(caller.to_owned(), BTreeMap::new());
@@ -42,6 +47,12 @@ impl Counts {
         match error {
             None => count.ok += 1,
             Some(code) => *count.errors.entry(code).or_default() += 1,
+        }
+        for (quantity, amount) in billed {
+            match count.billed.get_mut(*quantity) {
+                Some(sum) => *sum += amount,
+                None => drop(count.billed.insert((*quantity).to_owned(), *amount)),
+            }
         }
     }
 
@@ -92,12 +103,13 @@ mod tests {
     #[test]
     fn calls_are_kept_apart_by_caller_and_operation() {
         let counts = Counts::default();
-        counts.add("f", "DynamoDB.PutItem", None);
-        counts.add("f", "DynamoDB.PutItem", Some("E".to_owned()));
-        counts.add("g", "DynamoDB.PutItem", None);
+        counts.add("f", "DynamoDB.PutItem", None, &[("w", 2.0)]);
+        counts.add("f", "DynamoDB.PutItem", Some("E".to_owned()), &[("w", 1.5), ("r", 1.0)]);
+        counts.add("g", "DynamoDB.PutItem", None, &[]);
         let calls = counts.calls();
         let errors = BTreeMap::from([("E".to_owned(), 1)]);
-        assert_eq!(calls["f"]["DynamoDB.PutItem"], CallCount { calls: 2, ok: 1, errors });
+        let billed = BTreeMap::from([("r".to_owned(), 1.0), ("w".to_owned(), 3.5)]);
+        assert_eq!(calls["f"]["DynamoDB.PutItem"], CallCount { calls: 2, ok: 1, errors, billed });
         assert_eq!(calls["g"]["DynamoDB.PutItem"].calls, 1);
     }
 }

@@ -1,6 +1,7 @@
 //! The proxy between functions and AWS: one port per caller, so that every call is known by who made it. It forwards bytes unchanged
 //! and counts.
 
+pub mod billed;
 mod counts;
 mod forward;
 mod hook;
@@ -25,6 +26,7 @@ use tokio::task::{JoinHandle, JoinSet};
 pub use counts::{CallCount, Calls};
 pub use hook::{Call, Hook, Reply};
 
+use billed::{Items, Outcome, TableKeys};
 use counts::Counts;
 use forward::Upstream;
 
@@ -56,7 +58,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Opens one port per caller in front of `endpoint`.
+    /// Opens one port per caller in front of `endpoint`. The tables' keys tell one item from another, for what changing it costs.
     ///
     /// # Errors
     /// The endpoint is not plain HTTP, or no port is free.
@@ -64,6 +66,7 @@ impl Proxy {
         endpoint: &str,
         callers: impl IntoIterator<Item = String>,
         hooks: Vec<Arc<dyn Hook>>,
+        keys: TableKeys,
     ) -> Result<Self, ProxyError> {
         let wrong = || ProxyError::Endpoint(endpoint.to_owned());
         let uri: Uri = endpoint.parse().map_err(|_| wrong())?;
@@ -71,6 +74,7 @@ impl Proxy {
             return Err(wrong());
         }
         let upstream = Upstream::new(uri.authority().cloned().ok_or_else(wrong)?);
+        let items = Arc::new(Items::new(keys));
         let mut proxy = Self { addresses: BTreeMap::new(), counts: Arc::default(), tasks: Vec::new() };
         for caller in callers {
             let port = async {
@@ -84,6 +88,7 @@ impl Proxy {
                 upstream: upstream.clone(),
                 hooks: hooks.clone(),
                 counts: Arc::clone(&proxy.counts),
+                items: Arc::clone(&items),
             };
             proxy.addresses.insert(caller, address);
             proxy.tasks.push(tokio::spawn(accept(listener, Arc::new(line))));
@@ -116,6 +121,7 @@ struct Line {
     upstream: Upstream,
     hooks: Vec<Arc<dyn Hook>>,
     counts: Arc<Counts>,
+    items: Arc<Items>,
 }
 
 async fn accept(listener: TcpListener, line: Arc<Line>) {
@@ -150,14 +156,22 @@ impl Line {
             Ok(call) => call,
             Err(refusal) => return refusal,
         };
-        let mut reply = match self.before(&call).await {
-            Some(reply) => reply,
-            None => self.upstream.send(&call).await,
+        // What a hook answers has not reached AWS and costs nothing; what it changes afterwards has its cost all the same.
+        let (mut reply, billed) = match self.before(&call).await {
+            Some(reply) => (reply, Vec::new()),
+            None => {
+                let reply = self.upstream.send(&call).await;
+                let error = counts::error_code(reply.status(), reply.body());
+                let outcome = Outcome { error: error.as_deref(), body: reply.body() };
+                let billed = billed::quantities(&call, outcome, &self.items);
+                (reply, billed)
+            }
         };
         for hook in &self.hooks {
             reply = hook.after(&call, reply).await;
         }
-        self.counts.add(&call.caller, &call.operation, counts::error_code(reply.status(), reply.body()));
+        let error = counts::error_code(reply.status(), reply.body());
+        self.counts.add(&call.caller, &call.operation, error, &billed);
         reply
     }
 

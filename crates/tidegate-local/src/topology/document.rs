@@ -64,6 +64,14 @@ impl Document {
     }
 }
 
+/// One literal value out of a text.
+pub(super) fn literal(text: &str, expression: &Expression) -> Result<Value, Vec<Mistake>> {
+    let mut reader = Reader { text, mistakes: Vec::new() };
+    let at = reader.position(expression.span());
+    let value = reader.value(expression, at, &mut Place { at, below: BTreeMap::new() });
+    if reader.mistakes.is_empty() { Ok(value) } else { Err(reader.mistakes) }
+}
+
 struct Reader<'a> {
     text: &'a str,
     mistakes: Vec<Mistake>,

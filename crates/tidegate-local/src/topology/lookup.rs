@@ -1,5 +1,7 @@
 //! Questions to a topology.
 
+use std::collections::BTreeMap;
+
 use super::model::{Function, Queue, Source, Target, Topology, Use};
 
 /// What an event source mapping reads.
@@ -45,6 +47,15 @@ impl Topology {
             .filter_map(|(rule, declared)| Some((rule.as_str(), declared.target.function.as_deref()?)))
     }
 
+    /// The names of every table's key attributes.
+    pub fn table_keys(&self) -> BTreeMap<String, Vec<String>> {
+        let keys = self.tables.iter().map(|(name, table)| {
+            let keys = [Some(&table.partition_key), table.sort_key.as_ref()].into_iter().flatten();
+            (name.clone(), keys.map(|key| key.name.clone()).collect())
+        });
+        keys.collect()
+    }
+
     /// Every sender address that a function uses, each once.
     pub fn sender_addresses(&self) -> Vec<&str> {
         let uses = self.functions.values().flat_map(|function| function.uses.values());
@@ -52,6 +63,12 @@ impl Topology {
         addresses.sort_unstable();
         addresses.dedup();
         addresses
+    }
+
+    /// For how many days a function's idempotency records are kept: what the table among its uses declares.
+    pub fn record_retention_days(&self, function: &str) -> Option<u32> {
+        let tables = self.functions.get(function)?.uses.values().filter_map(|used| used.table.as_ref());
+        tables.filter_map(|table| self.tables.get(table)?.record_retention_days).min()
     }
 }
 

@@ -6,12 +6,14 @@ mod error;
 mod lookup;
 pub mod model;
 mod typed;
+mod variables;
 
 use std::path::Path;
 
 pub use error::{Mistake, Position, TopologyError};
 pub use lookup::{Resource, SourceKind};
 pub use model::*;
+pub use variables::{defaults, values};
 
 use document::Document;
 

@@ -58,6 +58,8 @@ pub struct Table {
     pub stream_view: Option<StreamView>,
     /// The attribute that holds the time to live.
     pub ttl_attribute: Option<String>,
+    /// Idempotency records: how long it is known that an effect took place, 15 to 3,650 days.
+    pub record_retention_days: Option<u32>,
 }
 
 /// A key attribute of a table.
@@ -220,6 +222,8 @@ pub struct Use {
 pub enum Access {
     /// Reads only.
     Read,
+    /// Tables: reads, and adds items; nothing is changed or removed.
+    Append,
     /// Writes only.
     Write,
     /// Both.
@@ -255,11 +259,11 @@ pub struct Source {
     pub maximum_retry_attempts: Option<i32>,
     /// Streams: age of a record at which it is given up; -1 is without limit.
     pub maximum_record_age_seconds: Option<i32>,
-    /// Age at which the function itself dead-letters a delivery that still fails, with its payload.
+    /// Age at which the function itself dead-letters a delivery that still fails, with its payload; streams need it.
     pub dead_letter_after_seconds: Option<u32>,
     /// Streams: where pointers to given-up batches go.
     pub on_failure: Option<Destination>,
-    /// Queues: most concurrent batches, 2 to 1,000.
+    /// Queues: most concurrent batches, 2 to 1,000; needed there.
     pub maximum_concurrency: Option<u32>,
 }
 

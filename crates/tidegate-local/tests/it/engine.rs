@@ -50,13 +50,15 @@ functions = {
     sources = {
       orders = {
         stream = "orders", starting_position = "TRIM_HORIZON", batch_size = 10, report_batch_item_failures = true
-        maximum_retry_attempts = 5, maximum_record_age_seconds = 3600, on_failure = { queue = "failures" }
+        maximum_retry_attempts = 5, maximum_record_age_seconds = 3600, dead_letter_after_seconds = 1800
+        bisect_on_error = true, on_failure = { queue = "failures" }
       }
       events = {
         table = "events", starting_position = "TRIM_HORIZON", batch_size = 10, report_batch_item_failures = true
-        maximum_retry_attempts = 5, maximum_record_age_seconds = 3600, on_failure = { queue = "failures" }
+        maximum_retry_attempts = 5, maximum_record_age_seconds = 3600, dead_letter_after_seconds = 1800
+        bisect_on_error = true, on_failure = { queue = "failures" }
       }
-      work = { queue = "work", batch_size = 5, report_batch_item_failures = true }
+      work = { queue = "work", batch_size = 5, report_batch_item_failures = true, maximum_concurrency = 2 }
     }
   }
 }

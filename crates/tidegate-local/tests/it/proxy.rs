@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use serde_json::json;
 use tidegate_local::clients::Clients;
+use tidegate_local::proxy::billed::TableKeys;
 use tidegate_local::proxy::{Call, CallCount, Hook, Proxy, Reply};
 
 use crate::backend::{TestBackend, ministack};
@@ -29,15 +30,18 @@ async fn with_table_and_bucket() -> TestBackend {
     backend
 }
 
-fn count(calls: u64, ok: u64, errors: &[(&str, u64)]) -> CallCount {
-    CallCount { calls, ok, errors: errors.iter().map(|(code, n)| ((*code).to_owned(), *n)).collect() }
+fn count(calls: u64, ok: u64, errors: &[(&str, u64)], billed: &[(&str, f64)]) -> CallCount {
+    let errors = errors.iter().map(|(code, n)| ((*code).to_owned(), *n)).collect();
+    let billed = billed.iter().map(|(quantity, amount)| ((*quantity).to_owned(), *amount)).collect();
+    CallCount { calls, ok, errors, billed }
 }
 
 #[tokio::test]
 async fn calls_of_a_function_reach_the_emulator_and_are_counted_by_operation() {
     let backend = with_table_and_bucket().await;
     let callers = ["probe".to_owned(), "other".to_owned()];
-    let proxy = Proxy::start(backend.emulator.endpoint(), callers, Vec::new()).await.unwrap();
+    let proxy =
+        Proxy::start(backend.emulator.endpoint(), callers, Vec::new(), TableKeys::new()).await.unwrap();
     let dir = tempfile::tempdir().unwrap();
     let mut function = spec(&binary());
     function.timeout = std::time::Duration::from_secs(20);
@@ -49,18 +53,23 @@ async fn calls_of_a_function_reach_the_emulator_and_are_counted_by_operation() {
     let calls = proxy.calls();
     assert!(!calls.contains_key("other"), "{calls:?}");
     let probe = &calls["probe"];
-    assert_eq!(probe["DynamoDB.PutItem"], count(2, 1, &[("ConditionalCheckFailedException", 1)]));
-    assert_eq!(probe["S3.PutObject"], count(1, 1, &[]));
-    assert_eq!(probe["S3.GetObject"], count(1, 1, &[]));
-    assert_eq!(probe["SES.VerifyEmailIdentity"], count(1, 1, &[]));
-    assert_eq!(probe["EventBridge.ListEventBuses"], count(1, 1, &[]));
+    assert_eq!(
+        probe["DynamoDB.PutItem"],
+        count(2, 1, &[("ConditionalCheckFailedException", 1)], &[("dynamodb_write_units", 2.0)])
+    );
+    assert_eq!(probe["S3.PutObject"], count(1, 1, &[], &[("s3_put_requests", 1.0)]));
+    assert_eq!(probe["S3.GetObject"], count(1, 1, &[], &[("s3_get_requests", 1.0)]));
+    assert_eq!(probe["SES.VerifyEmailIdentity"], count(1, 1, &[], &[]));
+    assert_eq!(probe["EventBridge.ListEventBuses"], count(1, 1, &[], &[]));
     assert_eq!(probe.len(), 5, "{probe:?}");
 }
 
 #[tokio::test]
 async fn an_emulator_that_does_not_answer_is_a_counted_failure() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let proxy = Proxy::start(&format!("http://{nobody}"), ["f".to_owned()], Vec::new()).await.unwrap();
+    let proxy = Proxy::start(&format!("http://{nobody}"), ["f".to_owned()], Vec::new(), TableKeys::new())
+        .await
+        .unwrap();
     let clients = Clients::new(&proxy.endpoint("f").unwrap());
     let failed = clients.dynamodb.list_tables().send().await.unwrap_err();
     assert_eq!(failed.raw_response().unwrap().status().as_u16(), 502);
@@ -94,12 +103,13 @@ impl Hook for Refusing {
 async fn a_hook_can_answer_before_and_replace_after_and_both_are_counted() {
     let backend = with_table_and_bucket().await;
     let hooks: Vec<Arc<dyn Hook>> = vec![Arc::new(Refusing)];
-    let proxy = Proxy::start(backend.emulator.endpoint(), ["f".to_owned()], hooks).await.unwrap();
+    let proxy =
+        Proxy::start(backend.emulator.endpoint(), ["f".to_owned()], hooks, TableKeys::new()).await.unwrap();
     let clients = Clients::new(&proxy.endpoint("f").unwrap());
     let tables = clients.dynamodb.list_tables().send().await.unwrap();
     assert_eq!(tables.table_names(), ["made-up"]);
     let refused = clients.dynamodb.describe_table().table_name("table").send().await.unwrap_err();
     assert_eq!(refused.raw_response().unwrap().status().as_u16(), 400);
-    assert_eq!(proxy.calls()["f"]["DynamoDB.ListTables"], count(1, 1, &[]));
-    assert_eq!(proxy.calls()["f"]["DynamoDB.DescribeTable"], count(1, 0, &[("ValidationException", 1)]));
+    assert_eq!(proxy.calls()["f"]["DynamoDB.ListTables"], count(1, 1, &[], &[]));
+    assert_eq!(proxy.calls()["f"]["DynamoDB.DescribeTable"], count(1, 0, &[("ValidationException", 1)], &[]));
 }

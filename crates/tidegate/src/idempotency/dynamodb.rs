@@ -14,6 +14,11 @@ use super::EffectKey;
 use super::record::{Claim, Claimed, HeldEffect, IdempotencyStore, Repeat, Status, Stored};
 use crate::failure::{Failure, chain};
 
+/// Partition key of the table, a text.
+pub const PARTITION_KEY: &str = "key";
+/// The attribute that holds a record's time to live.
+pub const TTL_ATTRIBUTE: &str = "expires_at";
+
 /// Largest event that is kept with a claim, in bytes.
 const REPEAT_LIMIT: usize = 300 * 1024;
 /// The record is in progress and belongs to the caller.
@@ -79,9 +84,9 @@ impl DynamoDbIdempotency {
             .put_item()
             .table_name(&self.table)
             .set_item(Some(item))
-            .expression_attribute_names("#key", "key")
+            .expression_attribute_names("#key", PARTITION_KEY)
             .expression_attribute_names("#status", "status")
-            .expression_attribute_names("#expires_at", "expires_at")
+            .expression_attribute_names("#expires_at", TTL_ATTRIBUTE)
             .expression_attribute_values(":released", text("released"))
             .expression_attribute_values(":completed", text("completed"))
             .expression_attribute_values(":now_seconds", number(now.as_second()))
@@ -139,7 +144,7 @@ impl DynamoDbIdempotency {
             .client
             .update_item()
             .table_name(&self.table)
-            .key("key", text(key))
+            .key(PARTITION_KEY, text(key))
             .condition_expression(condition)
             .update_expression(update)
             .set_expression_attribute_names(Some(names))
@@ -192,7 +197,7 @@ impl DynamoDbIdempotency {
             .client
             .delete_item()
             .table_name(&self.table)
-            .key("key", text(key.as_str()))
+            .key(PARTITION_KEY, text(key.as_str()))
             .condition_expression(OWNED)
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#owner", "owner")

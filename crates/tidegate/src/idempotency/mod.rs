@@ -16,7 +16,7 @@ mod key;
 mod memory;
 mod record;
 
-pub use dynamodb::DynamoDbIdempotency;
+pub use dynamodb::{DynamoDbIdempotency, PARTITION_KEY, TTL_ATTRIBUTE};
 pub use effects::{AfterCrash, EffectError, EffectRun, Effects, Ran};
 pub use key::EffectKey;
 pub use memory::MemoryIdempotency;

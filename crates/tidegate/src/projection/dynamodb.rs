@@ -17,15 +17,22 @@ use crate::failure::{Failure, chain};
 use crate::ids::{StreamId, Version};
 use crate::store::Retry;
 
+/// Partition key of the table of rows, a text; there is no sort key.
+pub const ROW_KEY: &str = "stream";
+/// Partition key of the table of counters, a text.
+pub const COUNTER_PARTITION_KEY: &str = "key";
+/// Sort key of the table of counters, a number.
+pub const COUNTER_SORT_KEY: &str = "slice";
+
 /// Most keys in one BatchGetItem.
 const BATCH_GET_KEYS: usize = 100;
 
 /// The tables of a read model.
 #[derive(Clone, Debug)]
 pub struct ReadModelTables {
-    /// Rows of the source aggregates, with the guards. Partition key `stream` (string).
+    /// Rows of the source aggregates, with the guards. Its key is [`ROW_KEY`].
     pub rows: String,
-    /// Counters. Partition key `key` (string), sort key `slice` (number).
+    /// Counters. Its keys are [`COUNTER_PARTITION_KEY`] and [`COUNTER_SORT_KEY`].
     pub counters: String,
     /// The slice in which this environment counts. A counter's value is the sum over its slices.
     pub slice: u32,
@@ -77,7 +84,7 @@ impl DynamoDbReadModel {
             .consistent_read(true)
             .projection_expression("#stream, #version, #event_id, #part, #parked")
             .set_expression_attribute_names(Some(
-                ["stream", "version", "event_id", "part", "parked"]
+                [ROW_KEY, "version", "event_id", "part", "parked"]
                     .into_iter()
                     .map(|name| (format!("#{name}"), name.to_owned()))
                     .collect(),
@@ -152,8 +159,8 @@ impl DynamoDbReadModel {
             expression.add(name, *amount);
         }
         let key = HashMap::from([
-            ("key".to_owned(), AttributeValue::S(counter.key.clone())),
-            ("slice".to_owned(), number(self.tables.slice)),
+            (COUNTER_PARTITION_KEY.to_owned(), AttributeValue::S(counter.key.clone())),
+            (COUNTER_SORT_KEY.to_owned(), number(self.tables.slice)),
         ]);
         expression.into_update(&self.tables.counters, key).map(transact)
     }
@@ -187,7 +194,7 @@ impl DynamoDbReadModel {
 type Key = HashMap<String, AttributeValue>;
 
 fn row_key(stream: &StreamId) -> Key {
-    HashMap::from([("stream".to_owned(), AttributeValue::S(stream.to_string()))])
+    HashMap::from([(ROW_KEY.to_owned(), AttributeValue::S(stream.to_string()))])
 }
 
 fn number(value: impl ToString) -> AttributeValue {
@@ -220,7 +227,7 @@ fn guard_of(row: &Key) -> Result<(StreamId, Guard), Failure> {
     let corrupt =
         |what: &str| Failure::permanent("corrupt_guard", format!("{what} in the read model's row {row:?}"));
     let stream = row
-        .get("stream")
+        .get(ROW_KEY)
         .and_then(|value| value.as_s().ok())
         .and_then(|text| text.parse().ok())
         .ok_or_else(|| corrupt("no stream"))?;

@@ -15,7 +15,7 @@ mod projector;
 mod read_model;
 
 pub use change::{Increment, Projected, RowUpdate, Value};
-pub use dynamodb::{DynamoDbReadModel, ReadModelTables};
+pub use dynamodb::{COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, DynamoDbReadModel, ROW_KEY, ReadModelTables};
 pub use guard::{Advance, Guard, Position};
 pub use memory::MemoryReadModel;
 pub use plan::{Step, Transaction};

@@ -17,6 +17,11 @@ use crate::ids::{StreamId, Version};
 
 type Item = HashMap<String, AttributeValue>;
 
+/// Partition key of the table, a text.
+pub const PARTITION_KEY: &str = "stream";
+/// Sort key of the table, a number.
+pub const SORT_KEY: &str = "version";
+
 /// Largest transaction of DynamoDB in bytes, with room for keys and names.
 const TRANSACTION_BYTES: usize = 4 * 1024 * 1024 - 64 * 1024;
 
@@ -60,7 +65,7 @@ impl DynamoDbEventStore {
             .table_name(&self.table)
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(#stream)")
-            .expression_attribute_names("#stream", "stream")
+            .expression_attribute_names("#stream", PARTITION_KEY)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
@@ -121,7 +126,7 @@ impl DynamoDbEventStore {
             .table_name(&self.table)
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(#stream)")
-            .expression_attribute_names("#stream", "stream")
+            .expression_attribute_names("#stream", PARTITION_KEY)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
             .map_err(|error| Failure::permanent("unencodable", error.to_string()))?;
@@ -157,8 +162,8 @@ impl DynamoDbEventStore {
             .table_name(&self.table)
             .consistent_read(true)
             .key_condition_expression("#stream = :stream AND #version <= :version")
-            .expression_attribute_names("#stream", "stream")
-            .expression_attribute_names("#version", "version")
+            .expression_attribute_names("#stream", PARTITION_KEY)
+            .expression_attribute_names("#version", SORT_KEY)
             .expression_attribute_values(":stream", AttributeValue::S(stream.to_string()))
             .expression_attribute_values(":version", AttributeValue::N(version.to_string()))
             .scan_index_forward(false)
@@ -177,8 +182,8 @@ impl DynamoDbEventStore {
             .table_name(&self.table)
             .consistent_read(true)
             .key_condition_expression("#stream = :stream AND #version >= :version")
-            .expression_attribute_names("#stream", "stream")
-            .expression_attribute_names("#version", "version")
+            .expression_attribute_names("#stream", PARTITION_KEY)
+            .expression_attribute_names("#version", SORT_KEY)
             .expression_attribute_values(":stream", AttributeValue::S(key.to_owned()))
             .expression_attribute_values(":version", AttributeValue::N(from.to_string()))
             .into_paginator()

@@ -14,7 +14,7 @@ use futures::future::BoxFuture;
 
 pub use aggregate::{Aggregate, Decision, Origin, Retry, execute};
 pub use commit::{Commit, CommitOutcome, RecordedCommit, RecordedEvent};
-pub use dynamodb::DynamoDbEventStore;
+pub use dynamodb::{DynamoDbEventStore, PARTITION_KEY, SORT_KEY};
 pub use item::CommitChange;
 pub use memory::MemoryEventStore;
 

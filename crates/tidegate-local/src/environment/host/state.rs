@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
@@ -28,6 +29,7 @@ pub(super) struct Counts {
     pub(super) errors: u64,
     pub(super) throttles: u64,
     pub(super) timeouts: u64,
+    pub(super) billed_ms: u64,
     pub(super) dead_cpu_seconds: f64,
     pub(super) peak_rss_bytes: u64,
 }
@@ -48,6 +50,8 @@ pub(super) struct Open {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline {
     pub(super) unix_ms: u64,
+    /// When the invocation was handed over.
+    pub(super) began: Instant,
 }
 
 #[derive(Debug, Default)]
@@ -64,6 +68,9 @@ pub(super) fn finish(state: &mut State, id: InvocationId, result: InvocationResu
     if let Some(timer) = open.timer {
         timer.abort();
     }
+    if let Some(deadline) = open.deadline {
+        state.counts.billed_ms += billed_ms(deadline.began.elapsed());
+    }
     match result {
         InvocationResult::Throttled => state.counts.throttles += 1,
         InvocationResult::Success(_) => state.counts.invocations += 1,
@@ -74,4 +81,20 @@ pub(super) fn finish(state: &mut State, id: InvocationId, result: InvocationResu
     }
     // A caller that no longer waits has made up its mind; the function ran all the same.
     let _ = open.caller.send(Answer { request_id: open.request_id, result });
+}
+
+/// Lambda rounds each invocation up to a millisecond.
+fn billed_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_millisecond_is_billed_as_a_whole_one() {
+        let billed = [0, 1, 1_000_000, 1_000_001].map(|nanos| billed_ms(Duration::from_nanos(nanos)));
+        assert_eq!(billed, [0, 1, 1, 2]);
+    }
 }

@@ -63,7 +63,8 @@ impl Check<'_> {
             Resource::Email(address) => {
                 let well_formed = address.split_once('@').is_some_and(|(user, domain)| {
                     !user.is_empty() && domain.contains('.') && !domain.contains('@')
-                }) && !address.contains(char::is_whitespace);
+                }) && !address
+                    .contains(|c: char| c.is_whitespace() || c == '*' || c == '?');
                 if !well_formed {
                     self.mistake(
                         &at("email"),
@@ -74,6 +75,11 @@ impl Check<'_> {
         }
         if matches!(resource, Resource::Bus(_) | Resource::Email(_)) && used.access != Access::Write {
             self.mistake(&at("access"), "is not possible: to a bus and a sender address one can only write");
+        } else if used.access == Access::Append && !matches!(resource, Resource::Table(_)) {
+            self.mistake(
+                &at("access"),
+                "is append, which is for tables; allowed are read, write and read-write",
+            );
         }
     }
 

@@ -1,9 +1,13 @@
 //! Rules a topology keeps beyond its types. Every breach is reported, each at its own line.
 
+mod concurrency;
 mod functions;
+mod patterns;
 mod queues;
 mod resources;
+mod retention;
 mod rules;
+mod sharing;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -23,6 +27,9 @@ pub(super) fn check(topology: &Topology, document: &Document) -> Vec<Mistake> {
     check.rules();
     check.functions();
     check.sources();
+    check.concurrency();
+    check.retention();
+    check.sharing();
     check.mistakes
 }
 
@@ -66,17 +73,24 @@ impl Check<'_> {
         }
     }
 
-    /// The name of a declared thing: what every service accepts, with room for a prefix.
+    /// The name of a declared thing, with room for a prefix of 16 characters: roles and rules have 64 at most.
     fn name(&mut self, path: &[&str], name: &str) {
-        let well_formed = (3..=48).contains(&name.len())
+        self.name_up_to(path, name, 48);
+    }
+
+    /// A name where a service allows less.
+    fn name_up_to(&mut self, path: &[&str], name: &str, longest: usize) {
+        let well_formed = (3..=longest).contains(&name.len())
             && name.starts_with(|c: char| c.is_ascii_lowercase())
             && !name.ends_with('-')
             && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
         if !well_formed {
             self.mistake(
                 path,
-                "is not a well-formed name; allowed are 3 to 48 lower-case letters, digits and hyphens, beginning \
-                 with a letter and not ending with a hyphen",
+                format!(
+                    "is not a well-formed name; allowed are 3 to {longest} lower-case letters, digits and hyphens, \
+                     beginning with a letter and not ending with a hyphen"
+                ),
             );
         }
     }

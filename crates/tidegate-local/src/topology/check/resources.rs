@@ -5,6 +5,12 @@ use super::Check;
 /// AWS's limit of an event on a bus since January 2026.
 const LARGEST_EVENT: i64 = 1_048_576;
 
+/// A bucket's name has 63 characters at most; 16 are for a prefix, 13 for a hyphen and the account.
+const LONGEST_BUCKET: usize = 34;
+
+/// A bus has 256 characters, but its archive, which is named alike, 48; 16 are for a prefix.
+const LONGEST_BUS: usize = 32;
+
 impl Check<'_> {
     pub(super) fn resources(&mut self) {
         let topology = self.topology;
@@ -20,11 +26,11 @@ impl Check<'_> {
             self.table_keys(name);
         }
         for (name, bucket) in &topology.buckets {
-            self.name(&["buckets", name], name);
+            self.name_up_to(&["buckets", name], name, LONGEST_BUCKET);
             self.range(&["buckets", name, "expiration_days"], bucket.expiration_days, 1..=3_650);
         }
         for (name, bus) in &topology.buses {
-            self.name(&["buses", name], name);
+            self.name_up_to(&["buses", name], name, LONGEST_BUS);
             if name == "default" {
                 self.mistake(&["buses", name], "is AWS's own bus; a name of its own is allowed");
             }

@@ -8,12 +8,7 @@ impl Check<'_> {
         for (name, rule) in &topology.rules {
             self.name(&["rules", name], name);
             self.declared(&["rules", name, "bus"], "buses", &rule.bus, &topology.buses);
-            if rule.pattern.as_object().is_none_or(serde_json::Map::is_empty) {
-                self.mistake(
-                    &["rules", name, "pattern"],
-                    "is not a pattern; an object with at least one field is allowed",
-                );
-            }
+            self.pattern(&["rules", name, "pattern"], &rule.pattern);
             let target = &rule.target;
             if !target.is_one() {
                 self.mistake(&["rules", name, "target"], "needs exactly one of function and queue");

@@ -62,10 +62,15 @@ impl Check<'_> {
                     self.queue_mapping(&path, source, queue);
                 }
             }
+            if source.kind().is_some() && !source.report_batch_item_failures {
+                self.mistake(
+                    &at(&path, "report_batch_item_failures"),
+                    "is not set; true is allowed, since without it one bad record makes Lambda repeat its whole batch",
+                );
+            }
             self.range(&at(&path, "batching_window_seconds"), source.batching_window_seconds, 0..=300);
             self.range(&at(&path, "batch_size"), source.batch_size, 1..=10_000);
         }
-        self.concurrency();
     }
 
     fn stream_mapping(&mut self, path: &[&str], source: &Source, retention: i64) {
@@ -81,12 +86,25 @@ impl Check<'_> {
             source.maximum_record_age_seconds,
             60..=604_800,
         );
-        let age = source.maximum_record_age_seconds.map(i64::from).filter(|age| *age != -1);
-        if let Some(age) = age.filter(|age| *age >= retention && *age <= 604_800) {
+        let age = source.maximum_record_age_seconds.map(i64::from).filter(|age| (60..=604_800).contains(age));
+        if let Some(age) = age.filter(|age| *age >= retention) {
             let what = format!(
                 "is {age}; it must be below the stream's retention of {retention} seconds, or the records are gone first"
             );
             self.mistake(&at(path, "maximum_record_age_seconds"), what);
+        }
+        if !source.bisect_on_error {
+            self.mistake(
+                &at(path, "bisect_on_error"),
+                "is not set; true is allowed, since without it a batch that kills its environment is given up as a whole",
+            );
+        }
+        if source.dead_letter_after_seconds.is_none() {
+            self.mistake(
+                path,
+                "has no dead_letter_after_seconds; a stream gives up all records of a batch with the failed one, so the \
+                 function must dead-letter it before",
+            );
         }
         self.dead_letter_after(path, source, age, "maximum_record_age_seconds");
         match &source.on_failure {
@@ -120,11 +138,12 @@ impl Check<'_> {
         }
     }
 
+    /// Half of the limit at most: what still fails then has to be noticed by a delivery, and batches may be far apart in a shard that retries.
     fn dead_letter_after(&mut self, path: &[&str], source: &Source, limit: Option<i64>, of: &str) {
         if let (Some(after), Some(limit)) = (source.dead_letter_after_seconds.map(i64::from), limit)
-            && (after < 1 || after >= limit)
+            && (after < 1 || after > limit / 2)
         {
-            let what = format!("is {after}; it must be at least 1 and below {of}, {limit}");
+            let what = format!("is {after}; allowed are 1 to {}, half of {of}", limit / 2);
             self.mistake(&at(path, "dead_letter_after_seconds"), what);
         }
     }
@@ -147,8 +166,12 @@ impl Check<'_> {
             let what = format!("is {size}; more than 10 needs batching_window_seconds of at least 1");
             self.mistake(&at(path, "batch_size"), what);
         }
-        if let Some(most) = source.maximum_concurrency {
-            self.range(&at(path, "maximum_concurrency"), most, 2..=1_000);
+        match source.maximum_concurrency {
+            Some(most) => self.range(&at(path, "maximum_concurrency"), most, 2..=1_000),
+            None => self.mistake(
+                path,
+                "has no maximum_concurrency; without it Lambda receives more than the function may run, which uses up receives",
+            ),
         }
         let retention = declared.map(|queue| i64::from(queue.retention_seconds));
         self.dead_letter_after(path, source, retention, "the queue's retention_seconds");
@@ -162,22 +185,6 @@ impl Check<'_> {
         ] {
             if set {
                 self.mistake(&at(path, field), "is for streams; on a queue the queue's own redrive applies");
-            }
-        }
-    }
-
-    /// Mappings that together may take more environments than their function has are throttled, which uses up receives.
-    fn concurrency(&mut self) {
-        let topology = self.topology;
-        for (name, function) in &topology.functions {
-            let bounds = function.sources.values().filter_map(|source| source.maximum_concurrency);
-            let sum: u64 = bounds.map(u64::from).sum();
-            let most = function.maximum_concurrency;
-            if sum > u64::from(most) {
-                self.mistake(
-                    &["functions", name, "maximum_concurrency"],
-                    format!("is {most}; its sources together may run {sum} at a time, so {sum} and more are allowed"),
-                );
             }
         }
     }

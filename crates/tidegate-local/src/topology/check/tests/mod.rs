@@ -1,6 +1,7 @@
 //! One slip at a time in a topology without mistakes; each is found in its own line.
 
 mod functions;
+mod repository;
 mod resources;
 mod sources;
 
@@ -69,7 +70,7 @@ functions = {
   processor = {
     memory_mb           = 256
     timeout_seconds     = 30
-    maximum_concurrency = 4
+    maximum_concurrency = 7
     uses = {
       EVENTS_TABLE = { table = "events", access = "read-write" }
       DEAD_URL     = { queue = "failures", access = "write" }
@@ -88,6 +89,8 @@ functions = {
         batch_size                 = 100
         batching_window_seconds    = 1
         parallelization_factor     = 2
+        bisect_on_error            = true
+        report_batch_item_failures = true
         maximum_retry_attempts     = 1000
         maximum_record_age_seconds = 21600
         dead_letter_after_seconds  = 10800
@@ -98,19 +101,24 @@ functions = {
         starting_position          = "LATEST"
         batch_size                 = 50
         parallelization_factor     = 1
+        bisect_on_error            = true
+        report_batch_item_failures = true
         maximum_retry_attempts     = 999
         maximum_record_age_seconds = 43200
+        dead_letter_after_seconds  = 21600
         on_failure = { queue = "failures" }
       }
       work-in = {
         queue               = "work"
         batch_size          = 9
         maximum_concurrency = 2
+        report_batch_item_failures = true
       }
       steps-in = {
         queue               = "steps"
         batch_size          = 8
         maximum_concurrency = 2
+        report_batch_item_failures = true
       }
     }
   }

@@ -1,0 +1,240 @@
+//! What one environment costs.
+
+use serde::Serialize;
+use terminal::problem::Problem;
+use tidegate_local::topology::Topology;
+
+use super::environment::Environment;
+use super::measurement::Measurement;
+use super::prices::Prices;
+use super::stored::Stored;
+use super::{fixed, traffic};
+
+/// What one environment costs, in the currency of the price table.
+#[derive(Debug, Serialize)]
+pub(super) struct Estimate {
+    pub(super) environment: String,
+    /// Paid every month, without any work.
+    pub(super) monthly_floor: Sum,
+    /// Paid for so many units, once.
+    pub(super) work: Sum,
+    /// Paid every month for what so many units leave behind.
+    pub(super) kept_per_month: Sum,
+    /// What differs here from what was measured or priced.
+    pub(super) remarks: Vec<String>,
+}
+
+/// Lines and what they come to, the dearest first.
+#[derive(Debug, Serialize)]
+pub(super) struct Sum {
+    pub(super) usd: f64,
+    pub(super) lines: Vec<Line>,
+}
+
+/// A priced amount.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct Line {
+    /// Who causes it: a function, a stream, a table; or the environment as a whole.
+    pub(super) user: String,
+    pub(super) service: &'static str,
+    /// What for, in words.
+    pub(super) what: String,
+    pub(super) amount: f64,
+    pub(super) unit: String,
+    pub(super) usd: f64,
+}
+
+impl Line {
+    /// Prices an amount.
+    ///
+    /// # Errors
+    /// The table has no such price.
+    pub(super) fn of(
+        prices: &Prices,
+        key: &str,
+        user: &str,
+        what: impl Into<String>,
+        amount: f64,
+    ) -> Result<Self, Problem> {
+        let priced = prices.of(key, amount, user)?;
+        Ok(Self {
+            user: user.to_owned(),
+            service: service(key),
+            what: what.into(),
+            amount,
+            unit: priced.unit,
+            usd: priced.usd,
+        })
+    }
+}
+
+impl Sum {
+    pub(super) fn of(lines: Vec<Line>) -> Self {
+        let mut lines: Vec<Line> = lines.into_iter().filter(|line| line.amount > 0.0).collect();
+        lines.sort_by(|one, other| {
+            other
+                .usd
+                .total_cmp(&one.usd)
+                .then_with(|| (&one.user, &one.what).cmp(&(&other.user, &other.what)))
+        });
+        Self { usd: lines.iter().map(|line| line.usd).sum(), lines }
+    }
+
+    /// What each of the named things comes to, the dearest first.
+    pub(super) fn by<'a>(&'a self, name: impl Fn(&'a Line) -> &'a str) -> Vec<(&'a str, f64)> {
+        let mut sums: std::collections::BTreeMap<&str, f64> = std::collections::BTreeMap::new();
+        for line in &self.lines {
+            *sums.entry(name(line)).or_default() += line.usd;
+        }
+        let mut sums: Vec<_> = sums.into_iter().collect();
+        sums.sort_by(|one, other| other.1.total_cmp(&one.1));
+        sums
+    }
+}
+
+impl Estimate {
+    /// Computes it.
+    ///
+    /// # Errors
+    /// The table lacks a price.
+    pub(super) fn of(
+        topology: &Topology,
+        environment: &Environment,
+        measurement: &Measurement,
+        prices: &Prices,
+        per: f64,
+    ) -> Result<Self, Problem> {
+        let mut remarks = Vec::new();
+        if environment.region != prices.region {
+            remarks
+                .push(format!("it is in {}, the prices are those of {}", environment.region, prices.region));
+        }
+        if environment.log_level != "INFO" {
+            remarks
+                .push(format!("it logs at {}; what is logged was measured at INFO", environment.log_level));
+        }
+        let lacking = measurement.lacks(topology);
+        if !lacking.is_empty() {
+            remarks.push(format!(
+                "the work of {} was not measured and is not counted; measure again with `tidegate cost --save FILE`",
+                lacking.join(", ")
+            ));
+        }
+        let stored = Stored::of(topology, environment, measurement, prices, per)?;
+        let mut work = traffic::lines(topology, environment, measurement, prices, per)?;
+        work.extend(stored.expiring);
+        Ok(Self {
+            environment: environment.name.clone(),
+            monthly_floor: Sum::of(fixed::lines(topology, environment, measurement, prices)?),
+            work: Sum::of(work),
+            kept_per_month: Sum::of(stored.kept),
+            remarks,
+        })
+    }
+}
+
+/// The service behind a price.
+fn service(key: &str) -> &'static str {
+    const SERVICES: [(&str, &str); 11] = [
+        ("lambda_", "Lambda"),
+        ("dynamodb_", "DynamoDB"),
+        ("kinesis_", "Kinesis"),
+        ("eventbridge_", "EventBridge"),
+        ("sqs_", "SQS"),
+        ("s3_", "S3"),
+        ("logs_", "CloudWatch"),
+        ("cloudwatch_", "CloudWatch"),
+        ("xray_", "X-Ray"),
+        ("kms_", "KMS"),
+        ("ses_", "SES"),
+    ];
+    SERVICES.iter().find(|(prefix, _)| key.starts_with(prefix)).map_or("other", |(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn repository() -> (Topology, Measurement, Prices, [Environment; 2]) {
+        let infra = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra");
+        let topology = tidegate_local::topology::load(&infra.join("topology.auto.tfvars")).unwrap();
+        let environments = ["dev", "prod"].map(|name| {
+            let file = infra.join(format!("env/{name}.tfvars"));
+            Environment::read(&file, &infra.join("variables.tf"), &topology).unwrap()
+        });
+        (topology, Measurement::of_repository(), Prices::of_repository(), environments)
+    }
+
+    #[test]
+    fn work_and_what_it_leaves_grow_with_the_number_of_units_and_the_floor_does_not() {
+        let (topology, measurement, prices, [dev, _]) = repository();
+        let one = Estimate::of(&topology, &dev, &measurement, &prices, 1_000_000.0).unwrap();
+        let two = Estimate::of(&topology, &dev, &measurement, &prices, 2_000_000.0).unwrap();
+        assert!(one.work.usd > 1.0 && (two.work.usd / one.work.usd - 2.0).abs() < 1e-9);
+        assert!(
+            one.kept_per_month.usd > 0.1
+                && (two.kept_per_month.usd / one.kept_per_month.usd - 2.0).abs() < 1e-9
+        );
+        assert!(one.monthly_floor.usd > 1.0 && one.monthly_floor.usd == two.monthly_floor.usd);
+    }
+
+    #[test]
+    fn a_measurement_of_the_same_work_on_twice_the_units_costs_half() {
+        let (topology, mut measurement, prices, [dev, _]) = repository();
+        let work = |measurement: &Measurement| {
+            Estimate::of(&topology, &dev, measurement, &prices, 1.0).unwrap().work.usd
+        };
+        let before = work(&measurement);
+        measurement.unit.count *= 2;
+        assert!((before / work(&measurement) - 2.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_an_environment_switches_on_is_paid_there_alone() {
+        let (topology, measurement, prices, [dev, prod]) = repository();
+        let estimate =
+            |environment| Estimate::of(&topology, environment, &measurement, &prices, 1e6).unwrap();
+        let (mut without, mut with) = (dev.clone(), dev.clone());
+        (without.customer_managed_key, with.customer_managed_key) = (false, true);
+        (without.xray_tracing, with.xray_tracing) = (false, true);
+        (without.point_in_time_recovery, with.point_in_time_recovery) = (false, true);
+        let (without, with) = (estimate(&without), estimate(&with));
+        let has = |sum: &Sum, what: &str| sum.lines.iter().any(|line| line.what.contains(what));
+        for (before, after, what) in [
+            (&without.monthly_floor, &with.monthly_floor, "key"),
+            (&without.work, &with.work, "traces"),
+            (&without.kept_per_month, &with.kept_per_month, "recovery"),
+        ] {
+            assert!(!has(before, what) && has(after, what), "{what}");
+            assert!(after.usd > before.usd, "{what}");
+        }
+        assert!(estimate(&prod).monthly_floor.usd > estimate(&dev).monthly_floor.usd);
+    }
+
+    #[test]
+    fn arm_and_memory_change_what_computing_costs() {
+        let (topology, measurement, prices, [dev, _]) = repository();
+        let compute = |environment: &Environment| -> f64 {
+            let work = Estimate::of(&topology, environment, &measurement, &prices, 1e6).unwrap().work;
+            work.lines.iter().filter(|line| line.unit == "GB-seconds").map(|line| line.usd).sum()
+        };
+        let mut arm = dev.clone();
+        "arm64".clone_into(&mut arm.architecture);
+        let mut large = dev.clone();
+        large.memory_mb.values_mut().for_each(|memory| *memory *= 2);
+        assert!((compute(&arm) / compute(&dev) - 0.8).abs() < 0.001);
+        assert!((compute(&large) / compute(&dev) - 2.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn lines_are_sorted_by_price_and_add_up() {
+        let (topology, measurement, prices, [_, prod]) = repository();
+        let work = Estimate::of(&topology, &prod, &measurement, &prices, 1e6).unwrap().work;
+        assert!(work.lines.windows(2).all(|pair| pair[0].usd >= pair[1].usd));
+        let by_service: f64 = work.by(|line| line.service).iter().map(|(_, usd)| usd).sum();
+        assert!((by_service - work.usd).abs() < 1e-9);
+        assert!(work.lines.iter().all(|line| line.service != "other"));
+    }
+}

@@ -1,0 +1,72 @@
+//! What is paid every month, however little is done.
+
+use terminal::problem::Problem;
+use tidegate_local::topology::Topology;
+
+use super::alarms;
+use super::environment::Environment;
+use super::estimate::Line;
+use super::measurement::Measurement;
+use super::prices::Prices;
+
+/// Hours of a month, as AWS's own examples count.
+const HOURS: f64 = 730.0;
+/// Retention of a stream that is in the shard's price.
+const INCLUDED_RETENTION_HOURS: u32 = 24;
+/// Dashboards of an environment.
+const DASHBOARDS: f64 = 1.0;
+/// Connections with which Lambda polls a queue that is empty, each for 20 seconds.
+const POLLERS: f64 = 5.0;
+const POLLS_PER_HOUR: f64 = 180.0;
+/// Services fetch the data key of what they encrypt anew after five minutes, if it is used.
+const KEY_USES_PER_HOUR: f64 = 12.0;
+
+/// The lines.
+pub(super) fn lines(
+    topology: &Topology,
+    environment: &Environment,
+    measurement: &Measurement,
+    prices: &Prices,
+) -> Result<Vec<Line>, Problem> {
+    let mut lines = Vec::new();
+    for (name, stream) in &topology.streams {
+        let shards = f64::from(environment.stream_shards.get(name).copied().unwrap_or(stream.shards));
+        let hours = shards * HOURS;
+        lines.push(Line::of(prices, "kinesis_shard_hours", name, "shards", hours)?);
+        if stream.retention_hours > INCLUDED_RETENTION_HOURS {
+            lines.push(Line::of(prices, "kinesis_extended_shard_hours", name, "longer retention", hours)?);
+        }
+    }
+    for (function, _, source) in topology.sources() {
+        if let Some(queue) = &source.queue {
+            let fifo = topology.queues.get(queue).is_some_and(|queue| queue.fifo);
+            let key = if fifo { "sqs_fifo_requests" } else { "sqs_requests" };
+            let polls = POLLERS * POLLS_PER_HOUR * HOURS;
+            lines.push(Line::of(prices, key, function, format!("empty polls of {queue}"), polls)?);
+        }
+    }
+    let whole = environment.name.as_str();
+    let alarms = count(alarms::count(topology, environment.reserve_concurrency));
+    lines.push(Line::of(prices, "cloudwatch_alarms", whole, "alarms", alarms)?);
+    lines.push(Line::of(prices, "cloudwatch_dashboards", whole, "dashboard", DASHBOARDS)?);
+    let series = measurement.functions.values().map(|function| function.metric_series).sum();
+    lines.push(Line::of(prices, "cloudwatch_custom_metrics", whole, "metrics of functions", count(series))?);
+    if environment.customer_managed_key {
+        lines.push(Line::of(prices, "kms_key_months", whole, "key", 1.0)?);
+        let uses = KEY_USES_PER_HOUR * HOURS * count(encrypted(topology));
+        lines.push(Line::of(prices, "kms_requests", whole, "uses of the key", uses)?);
+    }
+    Ok(lines)
+}
+
+/// What a key of one's own encrypts; each function has a log group and environment variables.
+fn encrypted(topology: &Topology) -> u64 {
+    let stored =
+        topology.tables.len() + topology.queues.len() + topology.streams.len() + topology.buckets.len();
+    (stored + 2 * topology.functions.len()) as u64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a topology has few things")]
+fn count(number: u64) -> f64 {
+    number as f64
+}

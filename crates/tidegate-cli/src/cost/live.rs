@@ -1,0 +1,192 @@
+//! A measurement of the local system that runs.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::DisplayErrorContext;
+use aws_sdk_dynamodb::types::AttributeValue;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use terminal::problem::Problem;
+use tidegate_local::client::EngineClient;
+use tidegate_local::clients::Clients;
+use tidegate_local::environment::FunctionStatus;
+use tidegate_local::proxy::{Calls, billed};
+use tidegate_local::topology;
+
+use super::measurement::{FunctionUse, Measurement, TableUse, Unit};
+use crate::cli::StateDir;
+use crate::connection::state_dir;
+
+/// What is read of the engine's status.
+#[derive(Debug, Deserialize)]
+struct Status {
+    idle: bool,
+    calls: Calls,
+    functions: BTreeMap<String, FunctionStatus>,
+    mappings: Vec<Mapping>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Mapping {
+    function: String,
+    source: String,
+    kind: String,
+    invocations: u64,
+    records_delivered: u64,
+}
+
+/// What the local system has done since it was started, and its topology file.
+///
+/// # Errors
+/// None runs, it is still at work, or its tables cannot be read.
+pub(super) async fn measure(state: &StateDir) -> Result<(Measurement, PathBuf), Problem> {
+    let said = |error: tidegate_local::client::ClientError| {
+        Problem::new(format!("{error}; or name a saved measurement with --measurement FILE"))
+    };
+    let client = EngineClient::from_state_dir(&state_dir(state)).map_err(said)?;
+    let status = client.status().await.map_err(said)?;
+    let status: Status = serde_json::from_value(status).map_err(|error| {
+        Problem::new(format!(
+            "the local system's status cannot be understood ({error}); end it with `tidegate local down` and start it anew"
+        ))
+    })?;
+    if !status.idle {
+        return Err(Problem::new(
+            "the local system is still at work, so that what was counted belongs to no number of records; wait with `tidegate local wait`",
+        ));
+    }
+    let engine = client.engine();
+    let mut measurement = status.measurement();
+    measurement.backend.clone_from(&engine.backend);
+    let declared = topology::load(&engine.topology).map_err(|error| Problem::new(error.to_string()))?;
+    let dynamodb = Clients::new(&engine.endpoint).dynamodb;
+    for table in declared.tables.keys() {
+        measurement.tables.insert(table.clone(), table_use(&dynamodb, table).await?);
+    }
+    Ok((measurement, engine.topology.clone()))
+}
+
+impl Status {
+    fn measurement(self) -> Measurement {
+        let mut streams: BTreeMap<String, u64> = BTreeMap::new();
+        for mapping in self.mappings.iter().filter(|mapping| mapping.kind == "kinesis") {
+            // Several readers of one stream read the same records.
+            let records = streams.entry(mapping.source.clone()).or_default();
+            *records = (*records).max(mapping.records_delivered);
+        }
+        let mut calls = self.calls;
+        let mappings = &self.mappings;
+        let functions = self.functions.into_iter().map(|(name, status)| {
+            let queues = mappings.iter().filter(|mapping| mapping.kind == "sqs" && mapping.function == name);
+            let made = calls.remove(&name).unwrap_or_default();
+            let used = FunctionUse {
+                invocations: status.invocations,
+                billed_ms: status.billed_ms,
+                log_bytes: status.log_bytes,
+                metric_series: status.metric_series,
+                queue_batches: queues.map(|mapping| (mapping.source.clone(), mapping.invocations)).collect(),
+                calls: made.into_iter().map(|(operation, count)| (operation, count.billed)).collect(),
+            };
+            (name, used)
+        });
+        let names: Vec<&str> = streams.keys().map(String::as_str).collect();
+        Measurement {
+            measured_at: Timestamp::now(),
+            unit: Unit { name: format!("records of {}", names.join(" and ")), count: streams.values().sum() },
+            functions: functions.collect(),
+            streams,
+            ..Measurement::default()
+        }
+    }
+}
+
+/// Items of a table and their size, read item by item: what emulators say about a table's size is a guess.
+async fn table_use(client: &Client, table: &str) -> Result<TableUse, Problem> {
+    let mut pages = client.scan().table_name(table).into_paginator().send();
+    let mut used = TableUse::default();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| {
+            Problem::new(format!("the table {table} cannot be read: {}", DisplayErrorContext(error)))
+        })?;
+        for item in page.items() {
+            used.items += 1;
+            used.bytes += billed::item_bytes(&typed(item)) as u64;
+        }
+    }
+    Ok(used)
+}
+
+/// An item in DynamoDB's own JSON.
+fn typed(item: &HashMap<String, AttributeValue>) -> Map<String, Value> {
+    item.iter().map(|(name, value)| (name.clone(), typed_value(value))).collect()
+}
+
+fn typed_value(value: &AttributeValue) -> Value {
+    match value {
+        AttributeValue::S(text) => json!({ "S": text }),
+        AttributeValue::N(number) => json!({ "N": number }),
+        AttributeValue::B(data) => json!({ "B": STANDARD.encode(data) }),
+        AttributeValue::Bool(value) => json!({ "BOOL": value }),
+        AttributeValue::Ss(texts) => json!({ "SS": texts }),
+        AttributeValue::Ns(numbers) => json!({ "NS": numbers }),
+        AttributeValue::Bs(data) => {
+            json!({ "BS": data.iter().map(|data| STANDARD.encode(data)).collect::<Vec<_>>() })
+        }
+        AttributeValue::L(values) => json!({ "L": values.iter().map(typed_value).collect::<Vec<_>>() }),
+        AttributeValue::M(values) => json!({ "M": typed(values) }),
+        _ => json!({ "NULL": true }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_becomes_a_measurement_of_the_records_of_its_streams() {
+        let status = json!({
+            "idle": true,
+            "calls": {"f": {"DynamoDB.PutItem": {"calls": 2, "ok": 2, "errors": {}, "billed": {"dynamodb_write_units": 4.0}}}},
+            "functions": {"f": {"environments": 1, "invocations": 3, "errors": 0, "throttles": 0, "timeouts": 0, "billed_ms": 40,
+                "log_bytes": 500, "metric_series": 7, "cpu_seconds": 0.1, "rss_bytes": 1, "peak_rss_bytes": 1, "metrics": {}, "pids": []}},
+            "mappings": [
+                {"function": "f", "source": "orders", "kind": "kinesis", "invocations": 3, "records_delivered": 90},
+                {"function": "g", "source": "orders", "kind": "kinesis", "invocations": 3, "records_delivered": 100},
+                {"function": "f", "source": "work", "kind": "sqs", "invocations": 5, "records_delivered": 50},
+            ],
+        });
+        let status: Status = serde_json::from_value(status).unwrap();
+        let measured = status.measurement();
+        assert_eq!(measured.unit, Unit { name: "records of orders".to_owned(), count: 100 });
+        assert_eq!(measured.streams, BTreeMap::from([("orders".to_owned(), 100)]));
+        let expected = FunctionUse {
+            invocations: 3,
+            billed_ms: 40,
+            log_bytes: 500,
+            metric_series: 7,
+            queue_batches: BTreeMap::from([("work".to_owned(), 5)]),
+            calls: BTreeMap::from([(
+                "DynamoDB.PutItem".to_owned(),
+                BTreeMap::from([("dynamodb_write_units".to_owned(), 4.0)]),
+            )]),
+        };
+        assert_eq!(measured.functions, BTreeMap::from([("f".to_owned(), expected)]));
+    }
+
+    #[test]
+    fn the_size_of_an_item_is_that_of_its_names_and_values() {
+        let nested = AttributeValue::M(HashMap::from([("k".to_owned(), AttributeValue::Bool(true))]));
+        let item = HashMap::from([
+            ("s".to_owned(), AttributeValue::S("abc".to_owned())),
+            ("b".to_owned(), AttributeValue::B(vec![0; 10].into())),
+            ("l".to_owned(), AttributeValue::L(vec![nested, AttributeValue::N("12".to_owned())])),
+        ]);
+        let list = 3 + (1 + (3 + (1 + 1 + 1))) + (1 + 2);
+        assert_eq!(billed::item_bytes(&typed(&item)), (1 + 3) + (1 + 10) + (1 + list));
+    }
+}

@@ -1,0 +1,126 @@
+//! A measurement: what a number of units made the system do.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use terminal::problem::Problem;
+use tidegate_local::topology::Topology;
+
+/// What was measured, as it is saved.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Measurement {
+    /// When.
+    pub(super) measured_at: Timestamp,
+    /// What ran, in the words of whoever measured it.
+    #[serde(default)]
+    pub(super) note: String,
+    /// The emulator.
+    pub(super) backend: String,
+    /// What the amounts are of.
+    pub(super) unit: Unit,
+    /// Records delivered from each Kinesis stream.
+    pub(super) streams: BTreeMap<String, u64>,
+    /// What each function did.
+    pub(super) functions: BTreeMap<String, FunctionUse>,
+    /// What each table holds at the end.
+    pub(super) tables: BTreeMap<String, TableUse>,
+}
+
+/// What is counted: `orders`, 10000.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Unit {
+    pub(super) name: String,
+    pub(super) count: u64,
+}
+
+/// What a function did.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct FunctionUse {
+    pub(super) invocations: u64,
+    /// Duration of all invocations, each rounded up to a millisecond.
+    pub(super) billed_ms: u64,
+    pub(super) log_bytes: u64,
+    /// Different metrics it printed.
+    pub(super) metric_series: u64,
+    /// Batches it received from queues.
+    #[serde(default)]
+    pub(super) queue_batches: BTreeMap<String, u64>,
+    /// Billed quantities by operation.
+    pub(super) calls: BTreeMap<String, BTreeMap<String, f64>>,
+}
+
+/// What a table holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct TableUse {
+    pub(super) items: u64,
+    pub(super) bytes: u64,
+}
+
+impl Measurement {
+    /// Reads a saved measurement.
+    ///
+    /// # Errors
+    /// It is missing, or is none.
+    pub(super) fn read(file: &Path) -> Result<Self, Problem> {
+        let shown = file.display();
+        let text = fs::read_to_string(file).map_err(|error| {
+            Problem::new(format!(
+                "{shown}: the measurement cannot be read ({error}); make one of a running system with `tidegate cost --save FILE`"
+            ))
+        })?;
+        serde_json::from_str(&text).map_err(|error| {
+            Problem::new(format!(
+                "{shown}: this is no measurement: {error}; make one of a running system with `tidegate cost --save FILE`"
+            ))
+        })
+    }
+
+    /// Saves it.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(super) fn write(&self, file: &Path) -> Result<(), Problem> {
+        let failed = |error: String| Problem::new(format!("{} cannot be written: {error}", file.display()));
+        let text = serde_json::to_string_pretty(self).map_err(|error| failed(error.to_string()))?;
+        fs::write(file, text + "\n").map_err(|error| failed(error.to_string()))
+    }
+
+    /// Whether it is one of this topology: a function it does not know was measured under another name.
+    ///
+    /// # Errors
+    /// It has a function, stream or table that is not declared.
+    pub(super) fn fits(&self, topology: &Topology) -> Result<(), Problem> {
+        let unknown = |what: &str, measured: Vec<&String>, known: &dyn Fn(&str) -> bool| {
+            measured.into_iter().find(|name| !known(name)).map(|name| format!("{what} {name}"))
+        };
+        let not_declared = unknown("the function", self.functions.keys().collect(), &|name| {
+            topology.functions.contains_key(name)
+        })
+        .or_else(|| {
+            unknown("the stream", self.streams.keys().collect(), &|name| topology.streams.contains_key(name))
+        })
+        .or_else(|| {
+            unknown("the table", self.tables.keys().collect(), &|name| topology.tables.contains_key(name))
+        });
+        match not_declared {
+            Some(what) => Err(Problem::new(format!(
+                "{what} was measured and is not declared in the topology; measure again with `tidegate cost --save FILE`"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// Declared functions that were not there when it was measured.
+    pub(super) fn lacks<'a>(&self, topology: &'a Topology) -> Vec<&'a str> {
+        let names = topology.functions.keys().map(String::as_str);
+        names.filter(|name| !self.functions.contains_key(*name)).collect()
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_repository() -> Self {
+        Self::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/measurement.json")).unwrap()
+    }
+}

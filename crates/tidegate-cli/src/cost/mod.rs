@@ -1,0 +1,151 @@
+//! `tidegate cost`: what the system costs on AWS, computed from what is declared and what was measured.
+
+mod alarms;
+mod environment;
+mod estimate;
+mod fixed;
+mod live;
+mod measurement;
+mod prices;
+mod screen;
+mod stored;
+mod traffic;
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde::Serialize;
+use terminal::output;
+use terminal::problem::Problem;
+use tidegate_local::topology::{self, Topology};
+
+use crate::cli::Cost;
+use environment::Environment;
+use estimate::Estimate;
+use measurement::{Measurement, Unit};
+use prices::Prices;
+
+/// The topology file where none is named.
+const TOPOLOGY: &str = "infra/topology.auto.tfvars";
+/// The environment that runs on an emulator and costs nothing.
+const LOCAL: &str = "local";
+
+/// What the command says.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    prices_of: &'a str,
+    region: &'a str,
+    currency: &'a str,
+    measurement: &'a Measurement,
+    per: f64,
+    environments: Vec<Estimate>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// There is nothing measured, or a file is missing or has mistakes.
+pub(crate) async fn run(options: &Cost) -> Result<ExitCode, Problem> {
+    let (mut measurement, running) = match &options.measurement {
+        Some(file) => (Measurement::read(file)?, None),
+        None => {
+            let (measurement, topology) = live::measure(&options.state).await?;
+            (measurement, Some(topology))
+        }
+    };
+    if let Some(note) = &options.note {
+        measurement.note.clone_from(note);
+    }
+    measurement.unit = unit(options, &measurement)?;
+    if let Some(file) = &options.save {
+        measurement.write(file)?;
+        output::note(&format!("the measurement is in {}", file.display()));
+    }
+
+    let file = options.topology.clone().or(running).or_else(above).ok_or_else(|| {
+        Problem::new(format!(
+            "there is no {TOPOLOGY} here or in a directory above; name the topology with --topology FILE"
+        ))
+    })?;
+    let topology = topology::load(&file).map_err(|error| Problem::new(error.to_string()))?;
+    measurement.fits(&topology)?;
+    let infra = file.parent().unwrap_or(Path::new("."));
+    let prices = Prices::read(&options.prices.clone().unwrap_or_else(|| infra.join("prices.json")))?;
+    let environments = environments(options, infra, &topology)?;
+    let estimates: Result<Vec<Estimate>, Problem> = environments
+        .iter()
+        .map(|environment| Estimate::of(&topology, environment, &measurement, &prices, options.per))
+        .collect();
+    let report = Report {
+        prices_of: &prices.date,
+        region: &prices.region,
+        currency: &prices.currency,
+        measurement: &measurement,
+        per: options.per,
+        environments: estimates?,
+    };
+    if options.json {
+        output::json(&report)
+    } else {
+        output::line(&screen::screen(&report, options.monthly))
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the measured amounts are divided by: what the command line says, else what the measurement does.
+fn unit(options: &Cost, measurement: &Measurement) -> Result<Unit, Problem> {
+    let unit = Unit {
+        name: options.unit.clone().unwrap_or_else(|| measurement.unit.name.clone()),
+        count: options.count.unwrap_or(measurement.unit.count),
+    };
+    if unit.count == 0 {
+        return Err(Problem::new(
+            "nothing was measured: no record of a stream has been delivered; send some and wait with `tidegate local wait`, or say \
+             what to count with --unit NAME --count N",
+        ));
+    }
+    Ok(unit)
+}
+
+fn above() -> Option<PathBuf> {
+    let here = env::current_dir().ok()?;
+    here.ancestors().map(|directory| directory.join(TOPOLOGY)).find(|file| file.is_file())
+}
+
+/// The named environments, else all of `env/` that are not the emulator's.
+fn environments(options: &Cost, infra: &Path, topology: &Topology) -> Result<Vec<Environment>, Problem> {
+    let directory = infra.join("env");
+    let known = || -> Vec<String> {
+        let entries = std::fs::read_dir(&directory).into_iter().flatten().flatten();
+        let names = entries
+            .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".tfvars").map(str::to_owned));
+        let mut names: Vec<String> = names.collect();
+        names.sort_unstable();
+        names
+    };
+    let mut files = options.tfvars.clone();
+    for name in &options.environment {
+        let file = directory.join(format!("{name}.tfvars"));
+        if !file.is_file() {
+            return Err(Problem::new(format!(
+                "there is no environment {name}: {} does not exist; there are: {}",
+                file.display(),
+                known().join(", ")
+            )));
+        }
+        files.push(file);
+    }
+    if files.is_empty() {
+        let names = known().into_iter().filter(|name| name != LOCAL);
+        files.extend(names.map(|name| directory.join(format!("{name}.tfvars"))));
+    }
+    if files.is_empty() {
+        return Err(Problem::new(format!(
+            "there is no environment in {}; name a file of its variables with --tfvars FILE",
+            directory.display()
+        )));
+    }
+    let defaults = infra.join("variables.tf");
+    files.iter().map(|file| Environment::read(file, &defaults, topology)).collect()
+}

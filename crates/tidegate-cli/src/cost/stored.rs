@@ -1,0 +1,54 @@
+//! What is paid for what work leaves behind in tables: for good, or until it expires.
+
+use terminal::problem::Problem;
+use tidegate_local::topology::Topology;
+
+use super::environment::Environment;
+use super::estimate::Line;
+use super::measurement::Measurement;
+use super::prices::Prices;
+use super::traffic::{DAYS, GIGABYTE, count};
+
+/// What DynamoDB adds to each item when it bills storage.
+const PER_ITEM: f64 = 100.0;
+
+/// What so many units leave in tables.
+#[derive(Default)]
+pub(super) struct Stored {
+    /// Paid every month.
+    pub(super) kept: Vec<Line>,
+    /// Paid once, for the time until it expires.
+    pub(super) expiring: Vec<Line>,
+}
+
+impl Stored {
+    /// Prices it.
+    ///
+    /// # Errors
+    /// The table of prices lacks one.
+    pub(super) fn of(
+        topology: &Topology,
+        environment: &Environment,
+        measurement: &Measurement,
+        prices: &Prices,
+        per: f64,
+    ) -> Result<Self, Problem> {
+        let mut stored = Self::default();
+        for (name, used) in &measurement.tables {
+            let bytes = count(used.bytes) + count(used.items) * PER_ITEM;
+            let gigabytes = bytes / GIGABYTE * per / count(measurement.unit.count);
+            let days = topology.tables.get(name).and_then(|table| table.record_retention_days);
+            let (lines, months, kept) = match days {
+                Some(days) => (&mut stored.expiring, f64::from(days) / DAYS, format!("items, {days} days")),
+                None => (&mut stored.kept, 1.0, "items".to_owned()),
+            };
+            let amount = gigabytes * months;
+            lines.push(Line::of(prices, "dynamodb_stored_gb_months", name, kept, amount)?);
+            if environment.point_in_time_recovery {
+                let what = "point-in-time recovery";
+                lines.push(Line::of(prices, "dynamodb_recovery_gb_months", name, what, amount)?);
+            }
+        }
+        Ok(stored)
+    }
+}

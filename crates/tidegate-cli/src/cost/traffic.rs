@@ -1,0 +1,125 @@
+//! What is paid for work.
+
+use terminal::problem::Problem;
+use tidegate_local::proxy::billed::EVENT_BYTES;
+use tidegate_local::topology::{Function, Topology};
+
+use super::environment::Environment;
+use super::estimate::Line;
+use super::measurement::{FunctionUse, Measurement};
+use super::prices::Prices;
+
+/// Bytes of a gigabyte, as AWS bills it.
+pub(super) const GIGABYTE: f64 = 1_073_741_824.0;
+/// Days of a month.
+pub(super) const DAYS: f64 = 730.0 / 24.0;
+/// What compression leaves of stored logs: the ratio of AWS's own examples.
+const COMPRESSED: f64 = 0.15;
+/// The share of invocations that Lambda's own sampling traces, beside the first of each second.
+const SAMPLED: f64 = 0.05;
+/// Requests for a batch of a queue: one that receives, one that deletes.
+const REQUESTS_PER_BATCH: f64 = 2.0;
+
+/// The lines for so many units.
+pub(super) fn lines(
+    topology: &Topology,
+    environment: &Environment,
+    measurement: &Measurement,
+    prices: &Prices,
+    per: f64,
+) -> Result<Vec<Line>, Problem> {
+    let scale = per / count(measurement.unit.count);
+    let mut lines = Vec::new();
+    for (name, used) in &measurement.functions {
+        let Some(declared) = topology.functions.get(name) else { continue };
+        let of = Of { name, declared, used, environment, prices, scale };
+        of.compute(&mut lines)?;
+        of.calls(topology, &mut lines)?;
+        of.logs(&mut lines)?;
+        of.polls(topology, &mut lines)?;
+    }
+    for (stream, records) in &measurement.streams {
+        // A record of at most 25 KB; larger ones cost as many units as they have begun.
+        lines.push(Line::of(prices, "kinesis_put_units", stream, "records put", count(*records) * scale)?);
+    }
+    Ok(lines)
+}
+
+/// One function's part.
+struct Of<'a> {
+    name: &'a str,
+    declared: &'a Function,
+    used: &'a FunctionUse,
+    environment: &'a Environment,
+    prices: &'a Prices,
+    scale: f64,
+}
+
+impl Of<'_> {
+    fn compute(&self, lines: &mut Vec<Line>) -> Result<(), Problem> {
+        let invocations = count(self.used.invocations) * self.scale;
+        let memory = self.environment.memory_mb.get(self.name).copied().unwrap_or(self.declared.memory_mb);
+        let seconds = count(self.used.billed_ms) / 1000.0 * self.scale;
+        let key = format!("lambda_gb_seconds_{}", self.environment.architecture);
+        lines.push(self.line("lambda_requests", "invocations", invocations)?);
+        lines.push(self.line(&key, "computing", seconds * f64::from(memory) / 1024.0)?);
+        if self.environment.xray_tracing {
+            lines.push(self.line("xray_traces", "traces", invocations * SAMPLED)?);
+        }
+        Ok(())
+    }
+
+    fn calls(&self, topology: &Topology, lines: &mut Vec<Line>) -> Result<(), Problem> {
+        for (operation, quantities) in &self.used.calls {
+            let what = operation.split_once('.').map_or(operation.as_str(), |(_, name)| name);
+            for (quantity, amount) in quantities {
+                if quantity == EVENT_BYTES {
+                    self.archive(topology, amount * self.scale / GIGABYTE, lines)?;
+                } else {
+                    lines.push(self.line(quantity, what, amount * self.scale)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// An archive takes every event of its bus, and keeps it.
+    fn archive(&self, topology: &Topology, gigabytes: f64, lines: &mut Vec<Line>) -> Result<(), Problem> {
+        let buses = self.declared.uses.values().filter_map(|used| topology.buses.get(used.bus.as_deref()?));
+        let days = buses.map(|bus| bus.archive_days).max().unwrap_or(0);
+        if days > 0 {
+            lines.push(self.line("eventbridge_archived_gb", "archive, taking", gigabytes)?);
+            let kept = gigabytes * f64::from(days) / DAYS;
+            lines.push(self.line("eventbridge_archive_gb_months", format!("archive, {days} days"), kept)?);
+        }
+        Ok(())
+    }
+
+    fn logs(&self, lines: &mut Vec<Line>) -> Result<(), Problem> {
+        let gigabytes = count(self.used.log_bytes) * self.scale / GIGABYTE;
+        let days = self.environment.log_retention_days;
+        lines.push(self.line("logs_ingested_gb", "logs, taking", gigabytes)?);
+        let kept = gigabytes * COMPRESSED * days / DAYS;
+        lines.push(self.line("logs_stored_gb_months", format!("logs, {days} days"), kept)?);
+        Ok(())
+    }
+
+    fn polls(&self, topology: &Topology, lines: &mut Vec<Line>) -> Result<(), Problem> {
+        for (queue, batches) in &self.used.queue_batches {
+            let fifo = topology.queues.get(queue).is_some_and(|queue| queue.fifo);
+            let key = if fifo { "sqs_fifo_requests" } else { "sqs_requests" };
+            let requests = count(*batches) * REQUESTS_PER_BATCH * self.scale;
+            lines.push(self.line(key, format!("messages of {queue}"), requests)?);
+        }
+        Ok(())
+    }
+
+    fn line(&self, key: &str, what: impl Into<String>, amount: f64) -> Result<Line, Problem> {
+        Line::of(self.prices, key, self.name, what, amount)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "what a laptop counts stays below 2^52")]
+pub(super) fn count(number: u64) -> f64 {
+    number as f64
+}

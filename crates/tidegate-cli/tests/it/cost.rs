@@ -1,0 +1,201 @@
+//! `tidegate cost`, away from any running system.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::command::{json, said, stdout, tidegate};
+
+/// How docs/cost.md says that its estimate was made.
+const COMMAND: &str = "tidegate cost --measurement infra/measurement.json";
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn file(name: &str) -> String {
+    repository().join(name).display().to_string()
+}
+
+/// A directory with the repository's infra files, to be spoilt.
+fn infra() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir_all(directory.path().join("infra/env")).unwrap();
+    for name in [
+        "topology.auto.tfvars",
+        "variables.tf",
+        "prices.json",
+        "measurement.json",
+        "env/dev.tfvars",
+        "env/prod.tfvars",
+        "env/local.tfvars",
+    ] {
+        fs::copy(repository().join("infra").join(name), directory.path().join("infra").join(name)).unwrap();
+    }
+    directory
+}
+
+async fn estimate(directory: &Path, arguments: &[&str]) -> Value {
+    let arguments = [&["cost", "--measurement", "infra/measurement.json", "--json"], arguments].concat();
+    json(&tidegate(&arguments, directory, &[]).await)
+}
+
+#[tokio::test]
+async fn the_page_about_cost_shows_what_the_command_says() {
+    let page = fs::read_to_string(repository().join("docs/cost.md")).unwrap();
+    assert!(page.contains(COMMAND), "the page does not say how its estimate is made");
+    let words: Vec<&str> = COMMAND.split(' ').skip(1).collect();
+    let output = tidegate(&words, &repository(), &[]).await;
+    let screen = stdout(&output);
+    if screen.contains("was not measured") {
+        // A function was added. That is no reason to measure again at once: the page is about those that were measured.
+        return;
+    }
+    assert!(
+        page.contains(screen.trim_end()),
+        "docs/cost.md is not what `{COMMAND}` says; put this between its fences:\n{screen}"
+    );
+    // Sums in the text around it are the command's own.
+    let text = page.replace(screen.trim_end(), "");
+    let prices = fs::read_to_string(repository().join("infra/prices.json")).unwrap();
+    let mut sums = 0;
+    for part in text.split("USD ").skip(1) {
+        let sum: String =
+            part.chars().take_while(|letter| letter.is_ascii_digit() || ".,".contains(*letter)).collect();
+        let sum = sum.trim_end_matches(['.', ',']);
+        assert!(
+            screen.contains(sum) || prices.contains(&format!("\"usd\": {sum}")),
+            "USD {sum} is not in the estimate"
+        );
+        sums += 1;
+    }
+    assert!(sums > 5, "{sums}");
+}
+
+#[tokio::test]
+async fn a_function_that_was_added_is_estimated_without_its_work_which_is_said() {
+    let directory = infra();
+    let file = directory.path().join("infra/measurement.json");
+    let mut measurement: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    measurement["functions"].as_object_mut().unwrap().remove("notification");
+    fs::write(&file, measurement.to_string()).unwrap();
+    let words = ["cost", "--measurement", "infra/measurement.json"];
+    let screen = stdout(&tidegate(&words, directory.path(), &[]).await);
+    assert!(screen.contains("the work of notification was not measured and is not counted"), "{screen}");
+    assert!(!screen.contains("SendEmail"), "{screen}");
+}
+
+#[tokio::test]
+async fn every_environment_but_the_local_one_is_estimated_and_one_can_be_named() {
+    let directory = infra();
+    let names = |report: &Value| -> Vec<String> {
+        report["environments"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|each| each["environment"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(names(&estimate(directory.path(), &[]).await), ["dev", "prod"]);
+    assert_eq!(names(&estimate(directory.path(), &["--environment", "local"]).await), ["local"]);
+    let own = directory.path().join("own.tfvars");
+    fs::write(&own, "environment = \"own\"\nstream_shards = { orders = 3 }\n").unwrap();
+    let report = estimate(directory.path(), &["--tfvars", own.to_str().unwrap()]).await;
+    assert_eq!(names(&report), ["own"]);
+    let floor = report["environments"][0]["monthly_floor"]["lines"].as_array().unwrap();
+    let shards = floor.iter().find(|line| line["what"] == "shards").unwrap();
+    assert_eq!(shards["amount"], json!(3.0 * 730.0));
+}
+
+#[tokio::test]
+async fn the_price_is_for_as_many_units_as_are_asked_for() {
+    let directory = infra();
+    let work = |report: &Value| report["environments"][0]["work"]["usd"].as_f64().unwrap();
+    let million = work(&estimate(directory.path(), &[]).await);
+    let thousand = work(&estimate(directory.path(), &["--per", "1000"]).await);
+    assert!((million / thousand / 1000.0 - 1.0).abs() < 1e-9);
+    let halves = work(&estimate(directory.path(), &["--unit", "halves", "--count", "20000"]).await);
+    assert!((million / halves - 2.0).abs() < 1e-9);
+    let arguments =
+        ["cost", "--measurement", "infra/measurement.json", "--environment", "dev", "--monthly", "50000"];
+    let screen = stdout(&tidegate(&arguments, directory.path(), &[]).await);
+    assert!(screen.contains("in a month of 50,000 orders"), "{screen}");
+}
+
+#[tokio::test]
+async fn what_keeps_it_from_an_estimate_is_one_line_that_says_what_to_do() {
+    let spoil = |name: &'static str, text: &str| {
+        let directory = infra();
+        fs::write(directory.path().join("infra").join(name), text).unwrap();
+        directory
+    };
+    let measurement: Value =
+        serde_json::from_str(&fs::read_to_string(repository().join("infra/measurement.json")).unwrap())
+            .unwrap();
+    let without = |key: &str| {
+        let mut spoilt = measurement.clone();
+        spoilt["functions"].as_object_mut().unwrap().remove(key);
+        spoilt.to_string()
+    };
+    let mut renamed = measurement.clone();
+    renamed["functions"]["shipping"] = renamed["functions"]["notification"].clone();
+    let mut empty = measurement.clone();
+    empty["unit"]["count"] = json!(0);
+    let prices: Value =
+        serde_json::from_str(&fs::read_to_string(repository().join("infra/prices.json")).unwrap()).unwrap();
+    let mut unpriced = prices.clone();
+    unpriced["prices"].as_object_mut().unwrap().remove("ses_messages");
+    let saved = ["--measurement", "infra/measurement.json"];
+    for (directory, arguments, says) in [
+        (infra(), &[][..], "no local system is running"),
+        (infra(), &[], "--measurement FILE"),
+        (infra(), &["--measurement", "nothing.json"], "tidegate cost --save FILE"),
+        (infra(), &[saved[0], saved[1], "--environment", "staging"], "there are: dev, local, prod"),
+        (infra(), &[saved[0], saved[1], "--prices", "none.json"], "--prices FILE"),
+        (spoil("measurement.json", "[]"), &saved, "this is no measurement"),
+        (
+            spoil("measurement.json", &renamed.to_string()),
+            &saved,
+            "shipping was measured and is not declared",
+        ),
+        (spoil("measurement.json", &empty.to_string()), &saved, "nothing was measured"),
+        (spoil("prices.json", "{"), &saved, "this is no price table"),
+        (
+            spoil("prices.json", &unpriced.to_string()),
+            &saved,
+            "no price `ses_messages`, which notification needs",
+        ),
+        (
+            spoil("env/dev.tfvars", "environment = \"dev\"\nlog_retention_days = \"long\"\n"),
+            &saved,
+            "dev.tfvars: log_retention_days: invalid type",
+        ),
+        (spoil("env/dev.tfvars", "log_level = \"INFO\"\n"), &saved, "dev.tfvars: environment: it is not set"),
+        (
+            spoil("env/dev.tfvars", "environment = \"dev\"\nstream_shards = { oders = 2 }\n"),
+            &saved,
+            "stream_shards names oders, which is not declared; declared: orders",
+        ),
+        (spoil("env/dev.tfvars", "environment = var.x\n"), &saved, "dev.tfvars:1:15"),
+        (spoil("topology.auto.tfvars", "streams = 1\n"), &saved, "topology.auto.tfvars:1:1"),
+    ] {
+        let arguments = [&["cost"], arguments].concat();
+        let output = tidegate(&arguments, directory.path(), &[]).await;
+        let text = said(&output, 1);
+        assert!(text.contains(says), "{arguments:?}: {text}");
+    }
+    said(&tidegate(&["cost", "--per", "0"], infra().path(), &[]).await, 2);
+}
+
+#[test]
+fn the_committed_measurement_is_of_every_declared_function() {
+    let measurement: Value =
+        serde_json::from_str(&fs::read_to_string(file("infra/measurement.json")).unwrap()).unwrap();
+    let topology = tidegate_local::topology::load(Path::new(&file("infra/topology.auto.tfvars"))).unwrap();
+    let measured: Vec<&String> = measurement["functions"].as_object().unwrap().keys().collect();
+    assert_eq!(measured, topology.functions.keys().collect::<Vec<_>>());
+    for (name, used) in measurement["functions"].as_object().unwrap() {
+        assert!(used["invocations"].as_u64() > Some(0) && used["billed_ms"].as_u64() > Some(0), "{name}");
+    }
+}

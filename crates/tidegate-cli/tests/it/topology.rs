@@ -1,0 +1,91 @@
+//! `tidegate topology check` on this repository's topology, whole and broken.
+
+use std::path::{Path, PathBuf};
+
+use crate::command::{json, said, stderr, stdout, tidegate};
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// The repository's topology with one text replaced.
+fn broken(directory: &Path, from: &str, to: &str) -> (PathBuf, usize) {
+    let text = std::fs::read_to_string(repository().join("infra/topology.auto.tfvars")).unwrap();
+    let line = 1 + text.lines().position(|line| line.contains(from)).unwrap();
+    let file = directory.join("topology.auto.tfvars");
+    std::fs::write(&file, text.replacen(from, to, 1)).unwrap();
+    (file, line)
+}
+
+#[tokio::test]
+async fn the_repositorys_topology_is_found_from_a_directory_below_and_has_no_mistakes() {
+    let functions = repository().join("functions");
+    let output = tidegate(&["topology", "check"], &functions, &[]).await;
+    assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
+    let text = stdout(&output);
+    assert_eq!(text.lines().count(), 1, "{text}");
+    let begin = format!("{}: ", repository().join("infra/topology.auto.tfvars").display());
+    assert!(text.starts_with(&begin) && text.ends_with("; no mistakes\n"), "{text}");
+    let folders = std::fs::read_dir(functions).unwrap().count();
+    assert!(text.contains(&format!(": {folders} functions, ")), "{text}");
+    assert!(stderr(&output).is_empty(), "{}", stderr(&output));
+    let output = tidegate(&["topology", "check", "--json"], &repository(), &[]).await;
+    assert!(output.status.success());
+    assert_eq!(json(&output)["mistakes"], serde_json::json!([]));
+}
+
+#[tokio::test]
+async fn every_mistake_is_one_line_with_file_line_and_column_and_the_exit_code_is_1() {
+    let directory = tempfile::tempdir().unwrap();
+    let (file, line) =
+        broken(directory.path(), "maximum_retry_attempts     = 1000", "maximum_retry_attempts     = -1");
+    let named = file.to_str().unwrap();
+    let output = tidegate(&["topology", "check", "--topology", named], directory.path(), &[]).await;
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert_eq!(
+        stdout(&output),
+        format!(
+            "{named}:{line}:9: functions.order-processor.sources.orders.maximum_retry_attempts is -1, without limit; a stream mapping \
+             must be bounded: 0 to 10000\n"
+        )
+    );
+    let output = tidegate(&["topology", "check", "--json", "--topology", named], directory.path(), &[]).await;
+    assert_eq!(output.status.code(), Some(1));
+    let report = json(&output);
+    assert_eq!(report["file"], named);
+    assert_eq!((&report["mistakes"][0]["line"], &report["mistakes"][0]["column"]), (&line.into(), &9.into()));
+    assert_eq!(report["mistakes"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn several_mistakes_stand_in_the_order_of_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let (file, _) = broken(directory.path(), "timeout_seconds     = 30", "timeout_seconds     = 901");
+    let text = std::fs::read_to_string(&file).unwrap().replacen("shards = 1", "shards = 0", 1);
+    std::fs::write(&file, text).unwrap();
+    let named = file.to_str().unwrap();
+    let output = tidegate(&["topology", "check", "--topology", named], directory.path(), &[]).await;
+    let text = stdout(&output);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    assert!(lines[0].contains("streams.orders.shards is 0; allowed are 1 to 10000"), "{text}");
+    assert!(lines[1].contains("order-processor.timeout_seconds is 901; allowed are 1 to 900"), "{text}");
+    assert!(lines.iter().all(|line| line.starts_with(&format!("{named}:"))), "{text}");
+}
+
+#[tokio::test]
+async fn a_topology_that_is_not_there_is_named_and_misuse_exits_with_2() {
+    let empty = tempfile::tempdir().unwrap();
+    let text = said(&tidegate(&["topology", "check", "--topology", "none"], empty.path(), &[]).await, 1);
+    assert!(text.contains("none: cannot read the topology"), "{text}");
+    let text = said(&tidegate(&["topology", "check"], empty.path(), &[]).await, 1);
+    assert!(text.contains("--topology FILE"), "{text}");
+    for arguments in [
+        &["topology"][..],
+        &["topology", "chek"],
+        &["topology", "check", "--jsn"],
+        &["topology", "check", "x"],
+    ] {
+        said(&tidegate(arguments, empty.path(), &[]).await, 2);
+    }
+}

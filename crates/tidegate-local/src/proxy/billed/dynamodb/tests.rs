@@ -1,0 +1,143 @@
+use serde_json::json;
+
+use super::*;
+
+fn billed(operation: &str, request: &Value, answer: &Value, error: Option<&str>) -> f64 {
+    let body = answer.to_string();
+    let outcome = Outcome { error, body: body.as_bytes() };
+    let quantities = quantities(operation, request, outcome, &Items::default());
+    quantities.first().map_or(0.0, |(_, amount)| *amount)
+}
+
+fn done(operation: &str, request: Value, answer: Value) -> f64 {
+    billed(operation, &request, &answer, None)
+}
+
+fn text(bytes: usize) -> Value {
+    json!({"S": "x".repeat(bytes)})
+}
+
+#[test]
+fn a_put_costs_a_unit_per_kilobyte_of_the_larger_item() {
+    assert_eq!(done("PutItem", json!({"Item": {"k": text(1023)}}), json!({})), 1.0);
+    assert_eq!(done("PutItem", json!({"Item": {"k": text(1024)}}), json!({})), 2.0);
+    let replaced = json!({"Attributes": {"k": text(3000)}});
+    assert_eq!(done("PutItem", json!({"Item": {"k": text(10)}}), replaced), 3.0);
+}
+
+#[test]
+fn a_failed_condition_costs_as_much_and_a_refused_request_nothing() {
+    let request = json!({"Item": {"k": text(1500)}});
+    let failed = |code, answer: Value| billed("PutItem", &request, &answer, Some(code));
+    assert_eq!(failed("ConditionalCheckFailedException", json!({})), 2.0);
+    assert_eq!(failed("ConditionalCheckFailedException", json!({"Item": {"k": text(4000)}})), 4.0);
+    assert_eq!(failed("ProvisionedThroughputExceededException", json!({})), 0.0);
+    assert_eq!(failed("ValidationException", json!({})), 0.0);
+}
+
+#[test]
+fn an_update_costs_its_key_and_what_it_assigns() {
+    let request = |assigned: usize| {
+        json!({
+            "Key": {"stream": {"S": "order#1"}},
+            "UpdateExpression": "SET #a = :a, #n = if_not_exists(#n, :zero) REMOVE #r",
+            "ConditionExpression": "#v = :before",
+            "ExpressionAttributeNames": {"#a": "a", "#n": "n", "#r": "r", "#v": "version"},
+            "ExpressionAttributeValues": {":a": text(assigned), ":zero": {"N": "0"}, ":before": text(5000)},
+        })
+    };
+    // Key 13, names 3, zero 1.
+    assert_eq!(done("UpdateItem", request(1024 - 17), json!({})), 1.0);
+    assert_eq!(done("UpdateItem", request(1025 - 17), json!({})), 2.0);
+    assert_eq!(done("UpdateItem", request(1), json!({"Attributes": {"a": text(2048)}})), 3.0);
+}
+
+#[test]
+fn an_update_costs_the_whole_item_once_tables_are_known_to_be_changed() {
+    let items = Items::new([("t".to_owned(), vec!["key".to_owned()])].into());
+    let answer = |operation: &str, request: Value, error: Option<&str>| {
+        let quantities = quantities(operation, &request, Outcome { error, body: b"{}" }, &items);
+        quantities[0].1
+    };
+    let put = |key: &str, bytes| json!({"TableName": "t", "Item": {"key": {"S": key}, "d": text(bytes)}});
+    let update = |key: &str| {
+        json!({
+            "TableName": "t", "Key": {"key": {"S": key}}, "UpdateExpression": "SET #s = :s",
+            "ExpressionAttributeNames": {"#s": "status"}, "ExpressionAttributeValues": {":s": {"S": "done"}},
+        })
+    };
+    assert_eq!(answer("UpdateItem", update("unseen"), None), 1.0);
+    assert_eq!(answer("PutItem", put("a", 3000), None), 3.0);
+    assert_eq!(answer("UpdateItem", update("a"), None), 3.0);
+    assert_eq!(answer("UpdateItem", update("a"), Some("ConditionalCheckFailedException")), 3.0);
+    assert_eq!(answer("UpdateItem", update("b"), None), 1.0);
+    let transaction = json!({"TransactItems": [{"Update": update("a")}, {"ConditionCheck": update("a")}]});
+    assert_eq!(answer("TransactWriteItems", transaction, None), 12.0);
+    assert_eq!(answer("PutItem", put("c", 3000), Some("ConditionalCheckFailedException")), 3.0);
+    assert_eq!(answer("UpdateItem", update("c"), None), 1.0, "it was not written");
+    assert_eq!(answer("PutItem", put("a", 10), None), 3.0, "the larger one was replaced");
+    assert_eq!(answer("UpdateItem", update("a"), None), 1.0);
+    answer("PutItem", put("a", 3000), None);
+    let delete = json!({"TableName": "t", "Key": {"key": {"S": "a"}}});
+    assert_eq!(answer("DeleteItem", delete, None), 3.0);
+    assert_eq!(answer("UpdateItem", update("a"), None), 1.0);
+}
+
+#[test]
+fn a_transaction_costs_twice_the_units_of_each_action_also_when_it_is_cancelled() {
+    let request = json!({"TransactItems": [
+        {"Put": {"Item": {"k": text(1500)}}},
+        {"Update": {"Key": {"k": text(1)}, "UpdateExpression": "ADD #n :one", "ExpressionAttributeNames": {"#n": "n"}, "ExpressionAttributeValues": {":one": {"N": "1"}}}},
+        {"ConditionCheck": {"Key": {"k": text(1)}}},
+    ]});
+    assert_eq!(billed("TransactWriteItems", &request, &json!({}), None), 8.0);
+    let reasons = json!({"CancellationReasons": [{"Code": "None"}, {"Code": "None"}, {"Code": "ConditionalCheckFailed", "Item": {"k": text(2000)}}]});
+    assert_eq!(billed("TransactWriteItems", &request, &reasons, Some("TransactionCanceledException")), 10.0);
+}
+
+#[test]
+fn a_batch_write_costs_what_was_written() {
+    let put = |bytes| json!({"PutRequest": {"Item": {"k": text(bytes)}}});
+    let request =
+        json!({"RequestItems": {"t": [put(10), put(1500), {"DeleteRequest": {"Key": {"k": text(1)}}}]}});
+    assert_eq!(done("BatchWriteItem", request.clone(), json!({"UnprocessedItems": {}})), 4.0);
+    assert_eq!(done("BatchWriteItem", request, json!({"UnprocessedItems": {"t": [put(1500)]}})), 2.0);
+}
+
+#[test]
+fn a_read_costs_a_unit_per_four_kilobytes_and_half_without_strong_consistency() {
+    let item = |bytes| json!({"Item": {"k": text(bytes)}});
+    assert_eq!(done("GetItem", json!({"ConsistentRead": true}), item(4095)), 1.0);
+    assert_eq!(done("GetItem", json!({"ConsistentRead": true}), item(4096)), 2.0);
+    assert_eq!(done("GetItem", json!({}), item(4096)), 1.0);
+    assert_eq!(done("GetItem", json!({}), json!({})), 0.5);
+    let pair = json!({"Responses": [{"Item": {"k": text(10)}}, {}]});
+    assert_eq!(done("TransactGetItems", json!({}), pair), 4.0);
+}
+
+#[test]
+fn a_batch_read_rounds_each_item_and_bills_missing_ones() {
+    let keys = json!([{"k": text(1)}, {"k": text(2)}, {"k": text(3)}, {"k": text(4)}]);
+    let request = json!({"RequestItems": {"t": {"ConsistentRead": true, "Keys": keys}}});
+    let answer = json!({
+        "Responses": {"t": [{"k": text(10)}, {"k": text(5000)}]},
+        "UnprocessedKeys": {"t": {"Keys": [{"k": text(4)}]}},
+    });
+    assert_eq!(done("BatchGetItem", request, answer), 1.0 + 2.0 + 1.0);
+}
+
+#[test]
+fn a_page_is_rounded_once_and_includes_what_its_filter_left_out() {
+    let items = json!([{"k": text(2000)}, {"k": text(2000)}, {"k": text(2000)}]);
+    let strong = json!({"ConsistentRead": true});
+    assert_eq!(done("Query", strong.clone(), json!({"Items": items, "Count": 3, "ScannedCount": 3})), 2.0);
+    assert_eq!(done("Query", strong.clone(), json!({"Items": [], "Count": 0, "ScannedCount": 0})), 1.0);
+    assert_eq!(done("Query", json!({}), json!({"Items": []})), 0.5);
+    assert_eq!(done("Scan", strong, json!({"Items": items, "Count": 3, "ScannedCount": 6})), 3.0);
+}
+
+#[test]
+fn calls_that_touch_no_item_cost_nothing() {
+    let outcome = Outcome { error: None, body: b"{}" };
+    assert!(quantities("DescribeTable", &json!({}), outcome, &Items::default()).is_empty());
+}

@@ -1,0 +1,40 @@
+//! Reserved concurrency against what the sources of a function run at a time.
+
+use super::Check;
+use crate::topology::lookup::SourceKind;
+use crate::topology::model::Source;
+
+impl Check<'_> {
+    /// Sources that together may take more environments than their function has are throttled. On a queue that uses up receives, on a stream the
+    /// throttled shard waits while its records age.
+    pub(super) fn concurrency(&mut self) {
+        let topology = self.topology;
+        for (name, function) in &topology.functions {
+            let sum: u64 = function.sources.values().map(|source| self.batches(source)).sum();
+            let most = function.maximum_concurrency;
+            if sum > u64::from(most) {
+                self.mistake(
+                    &["functions", name, "maximum_concurrency"],
+                    format!(
+                        "is {most}; its sources together may run {sum} at a time (maximum_concurrency of a queue, shards × \
+                         parallelization_factor of a stream, 1 of a table), so {sum} and more are allowed"
+                    ),
+                );
+            }
+        }
+    }
+
+    /// How many batches of a source run at a time. The shards of a table's stream are DynamoDB's to choose; one is the least.
+    fn batches(&self, source: &Source) -> u64 {
+        match source.kind() {
+            Some(SourceKind::Stream(stream)) => {
+                let shards = self.topology.streams.get(stream).map_or(1, |stream| stream.shards);
+                let factor = source.parallelization_factor.filter(|factor| (1..=10).contains(factor));
+                u64::from(shards) * u64::from(factor.unwrap_or(1))
+            }
+            Some(SourceKind::Table(_)) => 1,
+            Some(SourceKind::Queue(_)) => source.maximum_concurrency.map_or(0, u64::from),
+            None => 0,
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! How long failures wait for a person, and how long it is known what took place.
+
+use std::collections::BTreeMap;
+
+use super::Check;
+use crate::topology::model::Function;
+
+/// A long weekend: nobody has to look at a queue of failures sooner.
+const LEAST_FAILURE_RETENTION: i64 = 4 * 86_400;
+
+/// SQS keeps a message for 14 days at most, so a replay can come that late. A day more covers the delivery before it.
+const LEAST_RECORD_RETENTION_DAYS: i64 = 15;
+
+/// The toolkit's own names for the queue of a function's dead letters, the bucket of the large ones, and the table of its effects.
+const LETTERS: &str = "DEAD_LETTER_QUEUE_URL";
+const LARGE_LETTERS: &str = "DEAD_LETTER_BUCKET";
+const EFFECTS: &str = "IDEMPOTENCY_TABLE";
+
+/// Who gives up what into a queue, and how old it may be by then.
+struct Writer {
+    who: String,
+    age: i64,
+}
+
+impl<'a> Check<'a> {
+    pub(super) fn retention(&mut self) {
+        self.failure_queues();
+        self.large_letters();
+        self.idempotency_records();
+    }
+
+    fn failure_queues(&mut self) {
+        for (queue, writer) in self.writers() {
+            let Some(declared) = self.topology.queues.get(queue) else { continue };
+            let least = LEAST_FAILURE_RETENTION.max(writer.age);
+            let kept = i64::from(declared.retention_seconds);
+            // Below a minute the value is no retention at all, which is reported as that.
+            if (60..least).contains(&kept) {
+                let who = writer.who;
+                self.mistake(
+                    &["queues", queue, "retention_seconds"],
+                    format!(
+                        "is {kept}; allowed are {least} and more: it holds what {who} gives up, for four days at least and for as long \
+                         as that is retried"
+                    ),
+                );
+            }
+        }
+    }
+
+    /// For each queue that holds failures, whoever retries longest before it writes there.
+    fn writers(&self) -> BTreeMap<&'a str, Writer> {
+        let topology = self.topology;
+        let mut writers: BTreeMap<&'a str, Writer> = BTreeMap::new();
+        let mut add = |queue: &'a str, who: String, age: i64| {
+            let longest = writers.get(queue).is_none_or(|writer| writer.age < age);
+            if longest {
+                writers.insert(queue, Writer { who, age });
+            }
+        };
+        for (function, name, source) in topology.sources() {
+            if let Some(destination) = &source.on_failure {
+                let age = source.maximum_record_age_seconds.map_or(0, i64::from);
+                add(&destination.queue, format!("source {name} of {function}"), age);
+            }
+        }
+        for (name, function) in &topology.functions {
+            if let Some(declared) = &function.asynchronous {
+                let who = format!("the asynchronous invocation of {name}");
+                add(&declared.on_failure.queue, who, i64::from(declared.maximum_event_age_seconds));
+            }
+            if let Some(queue) = letters_of(function) {
+                add(queue, name.clone(), function.dead_letter_after_seconds().map_or(0, i64::from));
+            }
+        }
+        for (name, rule) in &topology.rules {
+            let age = i64::from(rule.target.maximum_event_age_seconds);
+            add(&rule.target.dead_letter_queue, format!("rule {name}"), age);
+        }
+        writers
+    }
+
+    /// A letter that outlives the object with its payload can be read, but not replayed.
+    fn large_letters(&mut self) {
+        let topology = self.topology;
+        for (name, bucket) in &topology.buckets {
+            let functions = topology.functions.values().filter(|function| {
+                function.uses.get(LARGE_LETTERS).and_then(|used| used.bucket.as_ref()) == Some(name)
+            });
+            let queues = functions.filter_map(letters_of);
+            let longest = queues
+                .filter_map(|queue| Some((topology.queues.get(queue)?.retention_seconds, queue)))
+                .max_by_key(|(kept, _)| *kept);
+            let Some((kept, queue)) = longest else { continue };
+            let (days, least) = (bucket.expiration_days, kept.div_ceil(86_400));
+            if days > 0 && days < least {
+                self.mistake(
+                    &["buckets", name, "expiration_days"],
+                    format!(
+                        "is {days}; allowed are {least} and more, since letters in {queue} are kept for {kept} seconds and name \
+                         objects in it"
+                    ),
+                );
+            }
+        }
+    }
+
+    fn idempotency_records(&mut self) {
+        let topology = self.topology;
+        for (name, table) in &topology.tables {
+            let Some(days) = table.record_retention_days.map(i64::from) else { continue };
+            let path = ["tables", name, "record_retention_days"];
+            if !(LEAST_RECORD_RETENTION_DAYS..=3_650).contains(&days) {
+                self.mistake(
+                    &path,
+                    format!(
+                        "is {days}; allowed are {LEAST_RECORD_RETENTION_DAYS} to 3650: a dead letter may be replayed for 14 days, and \
+                         without its record the effect would run again"
+                    ),
+                );
+            }
+            if table.ttl_attribute.is_none() {
+                self.mistake(
+                    &path,
+                    "needs ttl_attribute beside it: records that are not removed pile up for ever",
+                );
+            }
+        }
+        for (name, function) in &topology.functions {
+            let mut kept = 0;
+            for (variable, used) in &function.uses {
+                let Some(table) = &used.table else { continue };
+                let Some(declared) = topology.tables.get(table) else { continue };
+                let path = ["functions", name, "uses", variable, "table"];
+                if declared.record_retention_days.is_some() {
+                    kept += 1;
+                    if kept > 1 {
+                        let what = format!(
+                            "is {table}, a second table with record_retention_days; one per function is allowed"
+                        );
+                        self.mistake(&path, what);
+                    }
+                } else if variable == EFFECTS {
+                    let what = format!(
+                        "is {table}, which must declare record_retention_days, {LEAST_RECORD_RETENTION_DAYS} or more"
+                    );
+                    self.mistake(&path, what);
+                }
+            }
+        }
+    }
+}
+
+/// The queue of a function's own dead letters.
+fn letters_of(function: &Function) -> Option<&str> {
+    function.uses.get(LETTERS)?.queue.as_deref()
+}

@@ -1,0 +1,350 @@
+//! Ways of breaking a rule in this repository's own topology. Each is found in its line, alone, with what is allowed.
+
+use super::super::super::{Mistake, parse};
+
+/// The file, with its path for people.
+const TOPOLOGY: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/topology.auto.tfvars"));
+
+/// One edit below the line that begins with `within` (blanks aside): the first `from` from there on becomes `to`. The only mistake is in that line,
+/// or, if `at` is given, in the line that begins with it, and says every word of `says`.
+struct Slip<'a> {
+    within: &'a str,
+    from: &'a str,
+    to: &'a str,
+    at: Option<&'a str>,
+    says: &'a [&'a str],
+}
+
+impl Slip<'_> {
+    #[track_caller]
+    fn is_found(&self) {
+        let begin = begin_of(TOPOLOGY, self.within);
+        let offset = TOPOLOGY[begin..].find(self.from).unwrap_or_else(|| panic!("no {}", self.from)) + begin;
+        let text = format!("{}{}{}", &TOPOLOGY[..offset], self.to, &TOPOLOGY[offset + self.from.len()..]);
+        let offset = self.at.map_or(offset, |at| begin_of(&text, at));
+        let line = text[..offset].matches('\n').count() + 1;
+
+        let mistakes = parse(&text).expect_err(self.to);
+        let [Mistake { position, message }] = mistakes.as_slice() else {
+            panic!("one mistake expected: {mistakes:#?}")
+        };
+        assert_eq!(position.line, line, "{message}");
+        for word in self.says {
+            assert!(message.contains(word), "`{word}` is not said: {message}");
+        }
+    }
+}
+
+fn begin_of(text: &str, begin: &str) -> usize {
+    let mut offset = 0;
+    for line in text.split_inclusive('\n') {
+        if line.trim_start().starts_with(begin) {
+            return offset + line.len() - line.trim_start().len();
+        }
+        offset += line.len();
+    }
+    panic!("no line begins with {begin}")
+}
+
+/// A slip that is found where it was made.
+fn slip<'a>(within: &'a str, from: &'a str, to: &'a str, says: &'a [&'a str]) -> Slip<'a> {
+    Slip { within, from, to, at: None, says }
+}
+
+#[test]
+fn every_stream_mapping_is_bounded_bisected_and_partial() {
+    let order_processor = "order-processor = {";
+    for (from, to, says) in [
+        ("maximum_retry_attempts     = 1000", "maximum_retry_attempts     = -1", "bounded: 0 to 10000"),
+        ("maximum_record_age_seconds = 21600", "maximum_record_age_seconds = -1", "bounded: 60 to 604800"),
+        (
+            "maximum_record_age_seconds = 21600",
+            "maximum_record_age_seconds = 86400",
+            "below the stream's retention of 86400",
+        ),
+        ("report_batch_item_failures = true", "report_batch_item_failures = false", "true is allowed"),
+        ("bisect_on_error            = true", "bisect_on_error            = false", "true is allowed"),
+        (
+            "dead_letter_after_seconds  = 10800",
+            "dead_letter_after_seconds  = 10801",
+            "allowed are 1 to 10800",
+        ),
+    ] {
+        slip(order_processor, from, to, &["functions.order-processor.sources.orders", says]).is_found();
+    }
+    for (gone, says) in [
+        ("        dead_letter_after_seconds  = 10800\n", "has no dead_letter_after_seconds"),
+        ("        on_failure                 = { queue = \"stream-failures\" }\n", "has no on_failure"),
+        ("        report_batch_item_failures = true\n", "report_batch_item_failures is not set"),
+        ("        bisect_on_error            = true\n", "bisect_on_error is not set"),
+    ] {
+        let at = Some("orders = {\n");
+        Slip { within: order_processor, from: gone, to: "", at, says: &[says] }.is_found();
+    }
+}
+
+#[test]
+fn a_tables_stream_has_two_readers_that_each_keep_its_order() {
+    let factor = "parallelization_factor     = 1";
+    let says = ["functions.event-publisher.sources.event-store.parallelization_factor is 2", "1 is allowed"];
+    slip("event-publisher = {", factor, "parallelization_factor     = 2", &says).is_found();
+    let third = "audit = {\n  memory_mb = 128\n  timeout_seconds = 1\n  maximum_concurrency = 1\n  sources = {\n    event-store = {\n      \
+                 table = \"event-store\" # third\n      starting_position = \"LATEST\"\n      batch_size = 1\n      bisect_on_error = true\n      \
+                 report_batch_item_failures = true\n      maximum_retry_attempts = 1\n      maximum_record_age_seconds = 60\n      \
+                 dead_letter_after_seconds = 30\n      on_failure = { queue = \"stream-failures\" }\n    }\n  }\n}\n";
+    // Readers are counted in the order of the functions' names.
+    let third = third.replace("audit", "zeta-audit");
+    let (to, at) = (format!("functions = {{\n{third}"), Some("table = \"event-store\" # third"));
+    let says = &["functions.zeta-audit.sources.event-store.table is reader 3", "allowed are 2"];
+    Slip { within: "functions = {", from: "functions = {\n", to: &to, at, says }.is_found();
+}
+
+#[test]
+fn a_rules_function_keeps_what_it_cannot_handle() {
+    let declared = &TOPOLOGY[begin_of(TOPOLOGY, "asynchronous = {")..];
+    let says = &["target.function is notification", "declares no asynchronous"];
+    let at = Some("function                  = \"notification\"");
+    Slip { within: "notification = {", from: declared, to: "}\n}\n", at, says }.is_found();
+    let letters = "      dead_letter_queue         = \"rule-failures\"\n";
+    let says = &["rules.order-placed-notification.target: missing field `dead_letter_queue`"];
+    let at = Some("target = {");
+    Slip { within: "rules = {", from: letters, to: "", at, says }.is_found();
+}
+
+#[test]
+fn sources_fit_into_the_reserved_concurrency_of_their_function() {
+    let says = [
+        "functions.order-processor.maximum_concurrency is 4",
+        "may run 6 at a time",
+        "6 and more are allowed",
+    ];
+    let at = Some("maximum_concurrency = 4");
+    Slip { within: "streams = {", from: "shards = 1", to: "shards = 3", at, says: &says }.is_found();
+}
+
+#[test]
+fn failures_wait_for_a_long_weekend_and_their_payload_as_long_as_they() {
+    for queue in ["dead-letters ", "stream-failures ", "async-failures ", "rule-failures "] {
+        let says = ["is 345599; allowed are 345600 and more", "gives up"];
+        slip(queue, "retention_seconds = 1209600", "retention_seconds = 345599", &says).is_found();
+    }
+    let says =
+        ["buckets.dead-letters.expiration_days is 13; allowed are 14 and more", "letters in dead-letters"];
+    slip("buckets = {", "expiration_days = 14", "expiration_days = 13", &says).is_found();
+}
+
+#[test]
+fn a_failure_queue_keeps_longer_than_its_writer_retries() {
+    let week = "retention_hours = 168 }\n}\n#";
+    let text = TOPOLOGY
+        .replacen("retention_hours = 24 }\n}", week, 1)
+        .replacen("maximum_record_age_seconds = 21600", "maximum_record_age_seconds = 604799", 1)
+        .replacen(
+            "stream-failures = { retention_seconds = 1209600 }",
+            "stream-failures = { retention_seconds = 604798 }",
+            1,
+        );
+    let mistakes = parse(&text).expect_err("too short");
+    let [Mistake { position, message }] = mistakes.as_slice() else { panic!("{mistakes:#?}") };
+    let line = text[..begin_of(&text, "stream-failures")].matches('\n').count() + 1;
+    assert_eq!(position.line, line, "{message}");
+    assert!(message.contains("is 604798; allowed are 604799 and more"), "{message}");
+    assert!(message.contains("source orders of order-processor"), "{message}");
+}
+
+#[test]
+fn it_is_known_that_an_effect_took_place_for_longer_than_its_letter_can_be_replayed() {
+    let within = "idempotency = {";
+    let days = "record_retention_days = 30";
+    slip(
+        within,
+        days,
+        "record_retention_days = 14",
+        &["is 14; allowed are 15 to 3650", "replayed for 14 days"],
+    )
+    .is_found();
+    let ttl = "    ttl_attribute         = \"expires_at\"\n";
+    let at = Some(days);
+    Slip { within, from: ttl, to: "", at, says: &["record_retention_days needs ttl_attribute"] }.is_found();
+    let says = &["IDEMPOTENCY_TABLE.table is idempotency", "must declare record_retention_days, 15 or more"];
+    let at = Some("IDEMPOTENCY_TABLE ");
+    Slip { within, from: days, to: "#", at, says }.is_found();
+    let sold = "SALES_TABLE           = { table = \"sales\", access = \"read-write\" }";
+    let twice = format!(
+        "{sold}\nFIRST = {{ table = \"one-a\", access = \"read\" }}\nNEXT = {{ table = \"one-b\", access = \"read\" }}"
+    );
+    let table = |name| {
+        format!(
+            "{name} = {{\n partition_key = {{ name = \"key\", type = \"S\" }}\n ttl_attribute = \"t\"\n record_retention_days = 20\n}}\n"
+        )
+    };
+    let text = TOPOLOGY.replacen(sold, &twice, 1);
+    let text =
+        text.replacen("tables = {\n", &format!("tables = {{\n{}{}", table("one-a"), table("one-b")), 1);
+    let mistakes = parse(&text).expect_err("two such tables");
+    assert_eq!(mistakes.len(), 1, "{mistakes:#?}");
+    assert!(mistakes[0].message.contains("NEXT.table is one-b, a second table"), "{mistakes:#?}");
+}
+
+#[test]
+fn names_fit_every_service_with_a_prefix_and_are_no_wildcards() {
+    for (within, from, length, allowed) in [
+        ("buckets = {", "dead-letters = {", 35, "3 to 34"),
+        ("buses = {", "shop = {", 33, "3 to 32"),
+        ("queues = {", "async-failures  = {", 49, "3 to 48"),
+        ("rules = {", "order-placed-notification = {", 49, "3 to 48"),
+        ("functions = {", "order-processor = {", 49, "3 to 48"),
+    ] {
+        // What refers to the old name is a mistake of its own; the old one stays beside the new.
+        let begin = begin_of(TOPOLOGY, within);
+        let at = TOPOLOGY[begin..].find(from).unwrap() + begin;
+        let declared = &TOPOLOGY[at..];
+        let body = &declared[declared.find('{').unwrap()..=end_of_object(declared)];
+        let text = format!("{}{} = {body}\n{declared}", &TOPOLOGY[..at], "a".repeat(length));
+        let mistakes = parse(&text).expect_err(within);
+        let named = mistakes.iter().find(|mistake| mistake.message.contains("well-formed")).expect(within);
+        assert!(named.message.contains(&format!("allowed are {allowed} lower-case")), "{named:?}");
+        assert_eq!(named.position.line, text[..at].matches('\n').count() + 1, "{named:?}");
+    }
+    for section in ["streams", "tables", "queues", "buckets", "buses", "rules", "functions"] {
+        let head = format!("{section} = {{\n");
+        let entry = &TOPOLOGY[TOPOLOGY.find(&head).unwrap() + head.len()..];
+        let body = &entry[entry.find('{').unwrap()..=end_of_object(entry)];
+        for name in ["*", "order-*", "orders?"] {
+            let text = TOPOLOGY.replacen(&head, &format!("{head}\"{name}\" = {body}\n"), 1);
+            let mistakes = parse(&text).expect_err(name);
+            let refused = format!("{section}.{name} is not a well-formed name");
+            assert!(mistakes.iter().any(|mistake| mistake.message.contains(&refused)), "{mistakes:#?}");
+        }
+    }
+    let says = ["SENDER_ADDRESS.email is *@shop.example.com", "an address such as"];
+    slip("SENDER_ADDRESS ", "orders@shop", "*@shop", &says).is_found();
+}
+
+/// Where the first object of a text ends.
+fn end_of_object(text: &str) -> usize {
+    let mut depth = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'{' => depth += 1,
+            b'}' if depth == 1 => return at,
+            b'}' => depth -= 1,
+            _ => {}
+        }
+    }
+    panic!("no object in {text}")
+}
+
+#[test]
+fn a_table_belongs_to_one_function_and_the_event_store_to_nobody_who_changes_it() {
+    let letters = "DEAD_LETTER_QUEUE_URL = {";
+    let shared = format!("ORDER_VIEW = {{ table = \"order-view\", access = \"read\" }}\n      {letters}");
+    let says = [
+        "functions.order-projection.uses.ORDER_VIEW_TABLE.table is order-view",
+        "which event-publisher uses",
+    ];
+    let at = Some("ORDER_VIEW_TABLE ");
+    Slip { within: "event-publisher = {", from: letters, to: &shared, at, says: &says }.is_found();
+    for access in ["write", "read-write"] {
+        let to = format!("access = \"{access}\"");
+        let says = ["EVENT_STORE_TABLE.access lets order-processor change", "read and append are allowed"];
+        slip("order-processor = {", "access = \"append\"", &to, &says).is_found();
+    }
+}
+
+#[test]
+fn a_rule_matches_envelope_attributes_and_never_the_content() {
+    let pattern = "{ source = [\"shop.orders\"], detail-type = [\"OrderPlaced\"] }";
+    for (to, says) in [
+        ("{ detail = { data = { country = [\"France\"] } } }", "pattern.detail.data is content"),
+        ("{ detail = { dataref = [{ exists = true }] } }", "pattern.detail.dataref is content"),
+        (
+            "{ detail = { subjet = [\"order#1\"] } }",
+            "detail.subjet cannot be matched; allowed are specversion, id, source, type, subject",
+        ),
+        (
+            "{ resources = [\"*\"] }",
+            "pattern.resources cannot be matched; allowed are source, detail-type, detail",
+        ),
+        ("{ source = \"shop.orders\" }", "pattern.source is not a list"),
+        ("{ source = [] }", "pattern.source is an empty list"),
+        ("{ detail = [\"x\"] }", "pattern.detail is not an object"),
+        ("{ \"$or\" = [{ source = [\"a\"] }, { detail = { data = [1] } }] }", "$or.1.detail.data is content"),
+        ("{ \"$or\" = [{ source = [\"a\"] }] }", "at least two"),
+        ("{ \"$or\" = [1, { source = [\"a\"] }] }", "$or.0 is not a pattern"),
+        ("{}", "is not a pattern"),
+        ("[]", "is not a pattern"),
+    ] {
+        slip("rules = {", pattern, to, &["rules.order-placed-notification.pattern", says]).is_found();
+    }
+    for good in [
+        "{ detail = { subject = [{ prefix = \"order#\" }], type = [\"OrderPlaced\"] } }",
+        "{ detail-type = [\"A\"], \"$or\" = [{ source = [\"a\"] }, { detail = { sequence = [1] } }] }",
+    ] {
+        assert!(TOPOLOGY.contains(pattern));
+        parse(&TOPOLOGY.replacen(pattern, good, 1))
+            .unwrap_or_else(|mistakes| panic!("{good}: {mistakes:#?}"));
+    }
+}
+
+#[test]
+fn limits_of_sizes_are_kept() {
+    let says = ["event_bytes_limit is 1048577; allowed are 1 to 1048576"];
+    slip("event_bytes_limit", "262144", "1048577", &says).is_found();
+}
+
+/// A queue in the way of the events needs more than a stream: its visibility, its redrive, and a bound of its concurrency.
+#[test]
+fn a_queue_that_a_function_reads_is_bounded_and_hides_long_enough() {
+    let queues = "queues = {\n  work = {\n    retention_seconds = 345600\n    visibility_timeout_seconds = 180\n    redrive = { queue = \
+                  \"work-letters\", maximum_receives = 5 }\n  }\n  work-letters = { retention_seconds = 1209600 }\n";
+    let source = "maximum_concurrency = 6\n    sources = {\n      work = {\n        queue = \"work\"\n        batch_size = 10\n        \
+                  report_batch_item_failures = true\n        maximum_concurrency = 4\n      }\n";
+    let good = TOPOLOGY.replacen("queues = {\n", queues, 1);
+    let begin = begin_of(&good, "order-processor = {");
+    let (before, own) = good.split_at(begin);
+    let own = own.replacen("maximum_concurrency = 4\n", "", 1).replacen("sources = {\n", source, 1);
+    let good = format!("{before}{own}");
+    parse(&good).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
+    for (from, to, at, says) in [
+        (
+            "visibility_timeout_seconds = 180",
+            "visibility_timeout_seconds = 179",
+            "visibility_timeout",
+            "180 and more: six times the timeout of order-processor",
+        ),
+        ("        maximum_concurrency = 4\n", "", "work = {\n        queue", "has no maximum_concurrency"),
+        (
+            "maximum_concurrency = 6",
+            "maximum_concurrency = 5",
+            "maximum_concurrency = 5",
+            "may run 6 at a time",
+        ),
+        (
+            "        report_batch_item_failures = true\n        maximum_concurrency",
+            "        maximum_concurrency",
+            "work = {\n        queue",
+            "report_batch_item_failures is not set",
+        ),
+        (
+            "work-letters = { retention_seconds = 1209600 }",
+            "work-letters = { retention_seconds = 345600 }",
+            "work-letters = {",
+            "must be above that queue's, 345600",
+        ),
+        (
+            "    redrive = { queue = \"work-letters\", maximum_receives = 5 }\n",
+            "",
+            "work = {\n    retention",
+            "has no redrive",
+        ),
+    ] {
+        assert_eq!(good.matches(from).count(), 1, "{from}");
+        let text = good.replacen(from, to, 1);
+        let mistakes = parse(&text).expect_err(says);
+        let [Mistake { position, message }] = mistakes.as_slice() else { panic!("{mistakes:#?}") };
+        assert!(message.contains(says), "{message}");
+        let found = text.find(at).unwrap_or_else(|| panic!("no {at}"));
+        assert_eq!(position.line, text[..found].matches('\n').count() + 1, "{message}");
+    }
+}

@@ -1,0 +1,150 @@
+# One dashboard per environment: is it healthy, where is it stuck, what does it cost. Like the alarms, it follows from the topology.
+
+locals {
+  function_names = sort(keys(var.functions))
+  table_names    = sort(keys(var.tables))
+  queue_names    = sort(keys(var.queues))
+  stream_names   = sort(keys(var.streams))
+  rule_names     = sort(keys(var.rules))
+  bus_names      = sort(keys(var.buses))
+
+  # CloudWatch shows at most so many alarms in one widget.
+  alarms_per_widget = 100
+
+  # What a widget shows unless it says otherwise.
+  graph = { region = local.region, view = "timeSeries", stacked = false, period = 300, yAxis = { left = { min = 0, showUnits = false } } }
+
+  # One line per function, from the counts that the toolkit logs, and from Lambda.
+  outcome_lines = {
+    for outcome in ["Applied", "Duplicate", "Filtered", "Held", "Failed", "NotRun", "DeadLettered"] : outcome => [
+      for name in local.function_names : ["Tidegate", outcome, "function", local.names.functions[name], { label = "${name} ${outcome}" }]
+    ]
+  }
+  function_lines = {
+    for metric in ["Errors", "Throttles", "Duration", "ConcurrentExecutions"] : metric => [
+      for name in local.function_names : ["AWS/Lambda", metric, "FunctionName", local.names.functions[name], { label = name }]
+    ]
+  }
+  asynchronous_lines = {
+    for metric in ["AsyncEventAge", "AsyncEventsDropped"] : metric => [
+      for name in sort(keys(local.asynchronous_functions)) :
+      ["AWS/Lambda", metric, "FunctionName", local.names.functions[name], "Resource", local.function_dimensions[name].Resource, { label = name }]
+    ]
+  }
+  destination_lines = [
+    for name in sort(local.destination_functions) :
+    ["AWS/Lambda", "DestinationDeliveryFailures", "FunctionName", local.names.functions[name], "Resource", local.function_dimensions[name].Resource, { label = name }]
+  ]
+  queue_lines = {
+    for metric in ["ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"] : metric => {
+      for kind, names in { letters = sort(local.dead_letter_queues), work = sort(keys(local.work_queues)) } : kind => [
+        for name in names : ["AWS/SQS", metric, "QueueName", local.names.queues[name], { label = name }]
+      ]
+    }
+  }
+  rule_lines = {
+    for metric in ["FailedInvocations", "InvocationsSentToDlq", "InvocationsFailedToBeSentToDlq"] : metric => [
+      for name in local.rule_names : ["AWS/Events", metric, "EventBusName", local.rule_dimensions[name].EventBusName, "RuleName", local.rule_dimensions[name].RuleName, { label = "${name} ${metric}" }]
+    ]
+  }
+  throttle_lines = concat(
+    flatten([for name in local.table_names : [for way in ["Read", "Write"] : {
+      line = ["AWS/DynamoDB", "${way}ThrottleEvents", "TableName", local.names.tables[name], { label = "${name} ${lower(way)}s" }]
+    }]]),
+    flatten([for name in local.stream_names : [for way in ["Read", "Write"] : {
+      line = ["AWS/Kinesis", "${way}ProvisionedThroughputExceeded", "StreamName", local.names.streams[name], { label = "${name} ${lower(way)}s" }]
+    }]]),
+  )
+
+  healthy_rows = concat(
+    [{ height = 2, widgets = [{ width = 24, type = "text", properties = { markdown = join("\n", [
+      "## Is it healthy?",
+      "`${var.environment}` in ${local.region}. Every alarm's description says what it means and what to do. *Applied* and *Duplicate* are success; *Failed* comes again; *Held* and *DeadLettered* wait for a person.",
+    ]) } }] }],
+    [for keys in chunklist(sort(keys(local.alarms)), local.alarms_per_widget) : {
+      height = 6, widgets = [{ width = 24, type = "alarm", properties = { title = "Alarms", alarms = [for key in keys : local.alarm_arns[key]], sortBy = "stateUpdatedTimestamp" } }]
+    }],
+    [
+      { height = 6, widgets = [
+        { width = 6, type = "metric", properties = merge(local.graph, { title = "Applied", stat = "Sum", metrics = local.outcome_lines.Applied }) },
+        { width = 6, type = "metric", properties = merge(local.graph, { title = "Duplicate, Filtered", stat = "Sum", metrics = concat(local.outcome_lines.Duplicate, local.outcome_lines.Filtered) }) },
+        { width = 6, type = "metric", properties = merge(local.graph, { title = "Failed, NotRun: will be delivered again", stat = "Sum", metrics = concat(local.outcome_lines.Failed, local.outcome_lines.NotRun) }) },
+        { width = 6, type = "metric", properties = merge(local.graph, { title = "DeadLettered, Held: wait for a person", stat = "Sum", metrics = concat(local.outcome_lines.DeadLettered, local.outcome_lines.Held) }) },
+      ] },
+      { height = 6, widgets = [
+        { width = 6, type = "metric", properties = merge(local.graph, { title = "Errors of whole invocations", stat = "Sum", metrics = local.function_lines.Errors }) },
+        { width = 6, type = "metric", properties = merge(local.graph, { title = "Throttles", stat = "Sum", metrics = local.function_lines.Throttles }) },
+        { width = 6, type = "metric", properties = merge(local.graph, { title = "Duration p99, ms", stat = "p99", metrics = local.function_lines.Duration }) },
+        { width = 6, type = "metric", properties = merge(local.graph, { title = "Environments in use", stat = "Maximum", metrics = local.function_lines.ConcurrentExecutions }) },
+      ] },
+    ],
+  )
+
+  # One graph per function that reads a stream, with the age of its records and the ages at which something happens to them.
+  iterator_age_widgets = [
+    for name in sort(keys(local.stream_readers)) : { width = 8, type = "metric", properties = merge(local.graph, {
+      title   = "${name}: age of the records of ${join(" and ", local.stream_readers[name].sources)}, ms", stat = "Maximum"
+      metrics = [["AWS/Lambda", "IteratorAge", "FunctionName", local.names.functions[name], "Resource", local.function_dimensions[name].Resource, { label = name }]]
+      annotations = { horizontal = concat(
+        [{ label = "alarm", value = local.alarms["function-${name}-iterator-age"].threshold, color = "#ff9896" }],
+        [for source, declared in var.functions[name].sources : { label = "${source}: the function dead-letters", value = declared.dead_letter_after_seconds * 1000, color = "#d62728" } if declared.queue == null && declared.dead_letter_after_seconds != null],
+        [for source, declared in var.functions[name].sources : { label = "${source}: Lambda gives up", value = declared.maximum_record_age_seconds * 1000, color = "#8c0000" } if declared.queue == null],
+      ) }
+    }) }
+  ]
+
+  # A graph without a line is an error at CloudWatch, so what the topology does not have is left out.
+  stuck_widgets = concat(local.iterator_age_widgets, [
+    for widget in [
+      { title = "Dead letters", stat = "Maximum", metrics = local.queue_lines.ApproximateNumberOfMessagesVisible.letters },
+      { title = "Age of the oldest dead letter, s", stat = "Maximum", metrics = local.queue_lines.ApproximateAgeOfOldestMessage.letters },
+      { title = "Messages that wait", stat = "Maximum", metrics = local.queue_lines.ApproximateNumberOfMessagesVisible.work },
+      { title = "Age of the oldest message, s", stat = "Maximum", metrics = local.queue_lines.ApproximateAgeOfOldestMessage.work },
+      { title = "Age of asynchronous events, ms", stat = "Maximum", metrics = local.asynchronous_lines.AsyncEventAge },
+      { title = "Asynchronous events given up", stat = "Sum", metrics = local.asynchronous_lines.AsyncEventsDropped },
+      { title = "Lost: on-failure destination refused", stat = "Sum", metrics = local.destination_lines },
+      { title = "Rules: not handed over", stat = "Sum", metrics = concat(local.rule_lines.FailedInvocations, local.rule_lines.InvocationsSentToDlq, local.rule_lines.InvocationsFailedToBeSentToDlq) },
+      { title = "Tables and streams: throttled", stat = "Sum", metrics = local.throttle_lines[*].line },
+    ] : { width = 8, type = "metric", properties = merge(local.graph, widget) } if length(widget.metrics) > 0
+  ])
+
+  stuck_rows = concat(
+    [{ height = 2, widgets = [{ width = 24, type = "text", properties = { markdown = join("\n", [
+      "## Where is it stuck?",
+      "A record that fails holds up its ordering key, and its shard's age rises towards the lines. What is given up becomes a dead letter: `scripts/replay-dlq` lists them, `scripts/replay-dlq --yes` replays them.",
+    ]) } }] }],
+    [for first in range(0, length(local.stuck_widgets), 3) : { height = 6, widgets = slice(local.stuck_widgets, first, min(first + 3, length(local.stuck_widgets))) }],
+  )
+
+  # Each row begins where the one before ends, each widget where its neighbour ends.
+  dashboard_rows = concat(local.healthy_rows, local.stuck_rows, local.cost_rows)
+  dashboard = {
+    start          = "-PT12H"
+    periodOverride = "inherit" # a cost is per hour only while its period is one
+    widgets = flatten([for row, declared in local.dashboard_rows : [for column, widget in declared.widgets : merge(widget, {
+      x      = sum(concat([0], [for left in slice(declared.widgets, 0, column) : left.width]))
+      y      = sum(concat([0], [for above in slice(local.dashboard_rows, 0, row) : above.height]))
+      height = declared.height
+    })]])
+  }
+
+  dashboard_lines       = [for widget in local.dashboard.widgets : length(widget.properties.metrics) if widget.type == "metric"]
+  dashboard_expressions = [for expression in concat(local.service_expressions, [local.total_expression]) : length(expression.expression)]
+}
+
+resource "aws_cloudwatch_dashboard" "this" {
+  dashboard_name = var.name_prefix == "" ? var.environment : trimsuffix(var.name_prefix, "-")
+  dashboard_body = jsonencode(local.dashboard)
+
+  lifecycle {
+    precondition {
+      condition     = max(local.dashboard_lines...) <= 500 && sum(local.dashboard_lines) <= 2500
+      error_message = "The dashboard has ${max(local.dashboard_lines...)} metrics in one graph and ${sum(local.dashboard_lines)} in all; CloudWatch allows 500 and 2500. Split a graph in dashboard.tf, by function."
+    }
+
+    precondition {
+      condition     = max(local.dashboard_expressions...) <= 2048
+      error_message = "An expression of the dashboard has ${max(local.dashboard_expressions...)} characters; CloudWatch allows 2048. Sum in several steps in dashboard_cost.tf."
+    }
+  }
+}

@@ -1,0 +1,190 @@
+# Every rule of variables.tf refuses what it is for. infra/tests/complete.py counts: a variable has at least as many runs here as rules.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  environment     = "test"
+  name_prefix     = "shop-test-"
+  placeholder_zip = "./tests/placeholder.zip"
+}
+
+run "an_environment_is_a_short_word" {
+  command = plan
+
+  variables {
+    environment = "Test-1"
+  }
+
+  expect_failures = [var.environment]
+}
+
+run "a_name_prefix_ends_with_a_hyphen" {
+  command = plan
+
+  variables {
+    name_prefix = "shop"
+  }
+
+  expect_failures = [var.name_prefix]
+}
+
+run "a_region_is_a_code" {
+  command = plan
+
+  variables {
+    region = "Virginia"
+  }
+
+  expect_failures = [var.region]
+}
+
+run "an_architecture_is_one_that_lambda_has" {
+  command = plan
+
+  variables {
+    architecture = "riscv64"
+  }
+
+  expect_failures = [var.architecture]
+}
+
+run "a_log_level_is_upper_case" {
+  command = plan
+
+  variables {
+    log_level = "info"
+  }
+
+  expect_failures = [var.log_level]
+}
+
+run "log_retention_is_a_number_that_cloudwatch_knows" {
+  command = plan
+
+  variables {
+    log_retention_days = 10
+  }
+
+  expect_failures = [var.log_retention_days]
+}
+
+run "telemetry_names_a_version_of_a_layer" {
+  command = plan
+
+  variables {
+    telemetry = { layer_arn = "arn:aws:lambda:us-east-1:123456789012:layer:collector" }
+  }
+
+  expect_failures = [var.telemetry]
+}
+
+run "alarms_go_to_addresses" {
+  command = plan
+
+  variables {
+    alarm_email_addresses = ["oncall@example.com", "oncall"]
+  }
+
+  expect_failures = [var.alarm_email_addresses]
+}
+
+run "shards_are_those_of_a_declared_stream" {
+  command = plan
+
+  variables {
+    stream_shards = { refunds = 2 }
+  }
+
+  expect_failures = [var.stream_shards]
+}
+
+run "a_stream_has_whole_shards" {
+  command = plan
+
+  variables {
+    stream_shards = { orders = 1.5 }
+  }
+
+  expect_failures = [var.stream_shards]
+}
+
+run "overrides_are_those_of_a_declared_function" {
+  command = plan
+
+  variables {
+    function_overrides = { refunds = { memory_mb = 512 } }
+  }
+
+  expect_failures = [var.function_overrides]
+}
+
+run "an_override_sets_declared_variables_alone" {
+  command = plan
+
+  variables {
+    function_overrides = { order-projection = { environment = { SALES_SLICE = "8" } } }
+  }
+
+  expect_failures = [var.function_overrides]
+}
+
+run "an_override_keeps_lambdas_memory_limits" {
+  command = plan
+
+  variables {
+    function_overrides = { order-projection = { memory_mb = 64 } }
+  }
+
+  expect_failures = [var.function_overrides]
+}
+
+run "shards_need_environments_to_run_them" {
+  command = plan
+
+  variables {
+    stream_shards = { orders = 3 }
+  }
+
+  expect_failures = [var.stream_shards]
+}
+
+run "shards_with_enough_environments_are_accepted" {
+  command = plan
+
+  variables {
+    stream_shards      = { orders = 3 }
+    function_overrides = { order-processor = { maximum_concurrency = 6 } }
+  }
+}
+
+run "an_override_leaves_room_for_the_sources" {
+  command = plan
+
+  variables {
+    function_overrides = { order-processor = { maximum_concurrency = 1 } }
+  }
+
+  expect_failures = [var.function_overrides]
+}
+
+run "a_sender_is_an_address" {
+  command = plan
+
+  variables {
+    email_addresses = { "orders@shop.example.com" = "orders" }
+  }
+
+  expect_failures = [var.email_addresses]
+}
+
+run "a_sender_is_declared" {
+  command = plan
+
+  variables {
+    email_addresses = { "billing@shop.example.com" = "billing@example.com" }
+  }
+
+  expect_failures = [var.email_addresses]
+}

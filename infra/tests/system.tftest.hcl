@@ -1,0 +1,288 @@
+# The declared system as a whole: what its functions may do, where failures go, and what the switches of an environment change.
+# That dev, prod and local have the same parts is checked by infra/tests/environments.py.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  environment     = "test"
+  name_prefix     = "shop-test-"
+  placeholder_zip = "./tests/placeholder.zip"
+}
+
+run "names_and_arns_carry_the_prefix" {
+  command = plan
+
+  assert {
+    condition     = local.names.tables["event-store"] == "shop-test-event-store" && local.names.buckets["dead-letters"] == "shop-test-dead-letters-123456789012"
+    error_message = "A name is not put together as documented."
+  }
+
+  assert {
+    condition     = local.arns.functions["notification"] == "arn:aws:lambda:us-east-1:123456789012:function:shop-test-notification" && local.arns.rules["order-placed-notification"] == "arn:aws:events:us-east-1:123456789012:rule/shop-test-shop/shop-test-order-placed-notification"
+    error_message = "An ARN is not put together as AWS does."
+  }
+
+  assert {
+    condition     = alltrue([for kind, names in local.names : alltrue([for name, physical in names : startswith(physical, "shop-test-")])])
+    error_message = "A name lacks the prefix, and would collide with another environment."
+  }
+}
+
+run "every_function_has_its_own_role_and_alias" {
+  command = apply
+
+  assert {
+    condition     = length(distinct(values(output.roles))) == length(var.functions) && alltrue([for name, role in output.roles : role == "shop-test-${name}"])
+    error_message = "Two functions share a role."
+  }
+
+  assert {
+    condition     = alltrue([for arn in values(output.functions) : endswith(arn, ":live")])
+    error_message = "An output names a function without its alias."
+  }
+}
+
+run "statements_are_the_declared_access" {
+  command = plan
+
+  # Written out for one function, as an auditor would read it.
+  assert {
+    condition = { for statement in local.statements.notification : statement.Sid => { on = statement.Resource, may = statement.Action } } == {
+      EventStoreTable = {
+        on  = "arn:aws:dynamodb:us-east-1:123456789012:table/shop-test-event-store"
+        may = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"]
+      }
+      IdempotencyTable = {
+        on  = "arn:aws:dynamodb:us-east-1:123456789012:table/shop-test-idempotency"
+        may = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+      }
+      DeadLetterQueueUrl = {
+        on  = "arn:aws:sqs:us-east-1:123456789012:shop-test-dead-letters"
+        may = ["sqs:SendMessage"]
+      }
+      DeadLetterBucket = {
+        on  = "arn:aws:s3:::shop-test-dead-letters-123456789012/*"
+        may = ["s3:PutObject"]
+      }
+      SenderAddress = {
+        on  = "arn:aws:ses:us-east-1:123456789012:identity/orders@shop.example.com"
+        may = ["ses:SendEmail"]
+      }
+      OnFailureAsyncFailures = {
+        on  = "arn:aws:sqs:us-east-1:123456789012:shop-test-async-failures"
+        may = ["sqs:SendMessage"]
+      }
+    }
+    error_message = "The statements of notification are not what it declares: ${jsonencode(local.statements.notification)}"
+  }
+
+  # One statement per use, per source and per queue it gives up to: nothing undeclared.
+  assert {
+    condition = alltrue([for name, function in var.functions :
+      length(local.statements[name]) == length(function.uses) + length(function.sources) + length(local.failure_queues[name])
+    ])
+    error_message = "A function has more statements, or fewer, than it declares."
+  }
+
+  assert {
+    condition     = alltrue(flatten([for name, statements in local.statements : [for statement in statements : length(regexall("[*]", jsonencode(statement.Action))) == 0 && !contains(["*", "arn:aws:*"], statement.Resource)]]))
+    error_message = "A statement has a wildcard action, or names every resource."
+  }
+
+  assert {
+    condition = alltrue(flatten([for name, statements in local.statements : [
+      for statement in statements : length(regexall("[*]", statement.Resource)) == 0 || endswith(statement.Resource, "/stream/*") || startswith(statement.Resource, "arn:aws:s3:::shop-test-dead-letters-123456789012/")
+    ]]))
+    error_message = "A wildcard stands for more than the streams of one table or the objects of one bucket."
+  }
+
+  assert {
+    condition     = local.statements.notification[index([for statement in local.statements.notification : statement.Sid], "SenderAddress")].Condition == { StringEquals = { "ses:FromAddress" = "orders@shop.example.com" } }
+    error_message = "A function may send from other addresses than its own."
+  }
+}
+
+run "functions_are_told_what_they_use" {
+  command = apply
+
+  assert {
+    condition     = alltrue([for name, function in var.functions : toset(keys(local.environments[name])) == setunion(keys(function.uses), keys(function.environment), ["TIDEGATE_EVENT_BYTES_LIMIT"], length(function.sources) == 0 ? [] : ["TIDEGATE_DEAD_LETTER_AFTER_SECONDS"], name == "notification" ? ["TIDEGATE_IDEMPOTENCY_DAYS"] : [])])
+    error_message = "A function has other variables than it declares."
+  }
+
+  assert {
+    condition     = local.environments["order-processor"].EVENT_STORE_TABLE == "shop-test-event-store" && local.environments["order-processor"].TIDEGATE_DEAD_LETTER_AFTER_SECONDS == "10800" && local.environments["notification"].SENDER_ADDRESS == "orders@shop.example.com" && local.environments["notification"].TIDEGATE_IDEMPOTENCY_DAYS == tostring(var.tables.idempotency.record_retention_days)
+    error_message = "A variable has another value than the name of its resource."
+  }
+}
+
+run "an_environment_has_its_own_sender_and_sizes" {
+  command = plan
+
+  variables {
+    email_addresses    = { "orders@shop.example.com" = "orders@example.org" }
+    function_overrides = { order-projection = { memory_mb = 1024, environment = { SALES_SLICES = "8" } } }
+    stream_shards      = { orders = 2 }
+  }
+
+  assert {
+    condition     = local.environments["notification"].SENDER_ADDRESS == "orders@example.org" && aws_ses_email_identity.this["orders@shop.example.com"].email == "orders@example.org"
+    error_message = "The sender is still the declared address."
+  }
+
+  assert {
+    condition     = local.environments["order-projection"].SALES_SLICES == "8"
+    error_message = "The override of a variable has no effect."
+  }
+}
+
+run "what_eventbridge_cannot_hand_over_is_kept" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for name, rule in var.rules : aws_cloudwatch_event_target.this[name].retry_policy[0].maximum_event_age_in_seconds == rule.target.maximum_event_age_seconds && aws_cloudwatch_event_target.this[name].retry_policy[0].maximum_retry_attempts == rule.target.maximum_retry_attempts])
+    error_message = "A target is retried for another time than declared."
+  }
+
+  assert {
+    condition     = alltrue([for name, rule in var.rules : contains(local.rules_to_queue[rule.target.dead_letter_queue], local.arns.rules[name])])
+    error_message = "A rule may not write to its dead-letter queue."
+  }
+
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.this["order-placed-notification"].event_pattern) == { source = ["shop.orders"], detail-type = ["OrderPlaced"] }
+    error_message = "The pattern differs from the declared one."
+  }
+}
+
+run "traces_add_one_statement" {
+  command = plan
+
+  variables {
+    xray_tracing = true
+  }
+
+  assert {
+    condition     = alltrue([for name, statements in local.statements : [for statement in statements : statement.Sid if statement.Resource == "*"] == ["Traces"]])
+    error_message = "Tracing is not allowed, or something else got all resources with it."
+  }
+}
+
+run "a_key_of_ones_own_is_rotated_and_used_through_services" {
+  command = apply
+
+  variables {
+    customer_managed_key = true
+  }
+
+  assert {
+    condition     = aws_kms_key.this[0].enable_key_rotation && local.kms_key_arn == aws_kms_key.this[0].arn
+    error_message = "The key is not rotated, or not used."
+  }
+
+  assert {
+    condition     = alltrue([for name, statements in local.statements : alltrue([for statement in statements : can(statement.Condition.StringLike["kms:ViaService"]) if statement.Sid == "Key"]) && contains([for statement in statements : statement.Sid], "Key")])
+    error_message = "A function may not use the key, or may use it without a service in between."
+  }
+
+  assert {
+    condition     = contains([for statement in jsondecode(aws_kms_key.this[0].policy).Statement : true if try(contains(statement.Principal.Service, "events.amazonaws.com") && statement.Condition.StringEquals["aws:SourceAccount"] == "123456789012", false)], true)
+    error_message = "EventBridge could not write to an encrypted dead-letter queue, or could for other accounts."
+  }
+}
+
+run "without_a_key_of_ones_own_nobody_needs_one" {
+  command = plan
+
+  assert {
+    condition     = length(aws_kms_key.this) == 0 && local.kms_key_arn == null && !anytrue([for name, statements in local.statements : contains([for statement in statements : statement.Sid], "Key")])
+    error_message = "There is a key that nobody asked for."
+  }
+}
+
+run "schemas_of_the_events_are_registered" {
+  command = plan
+
+  variables {
+    schema_registry = true
+  }
+
+  assert {
+    condition     = toset(keys(aws_schemas_schema.event)) == toset([for file in fileset("../events/registry", "*.json") : trimsuffix(file, ".json")]) && length(aws_schemas_schema.event) > 0
+    error_message = "The registry has other schemas than events/registry."
+  }
+
+  assert {
+    condition     = alltrue([for name, schema in aws_schemas_schema.event : startswith(jsondecode(schema.content).openapi, "3.") && schema.type == "OpenApi3"])
+    error_message = "A schema is no OpenAPI document."
+  }
+}
+
+run "an_emulator_can_do_without_schemas" {
+  command = plan
+
+  variables {
+    schema_registry = false
+  }
+
+  assert {
+    condition     = length(aws_schemas_schema.event) == 0 && length(aws_schemas_registry.events) == 0
+    error_message = "There is a registry although it is off."
+  }
+}
+
+# A folder and an entry in the topology are all that a new function takes.
+run "a_new_function_gets_everything_from_its_entry" {
+  command = apply
+
+  variables {
+    functions = merge(var.functions, {
+      refunds = {
+        memory_mb           = 256
+        timeout_seconds     = 20
+        maximum_concurrency = 4
+        environment         = { REFUND_LIMIT = "100" }
+        uses = {
+          EVENT_STORE_TABLE = { table = "event-store", access = "read-write" }
+          EVENT_BUS         = { bus = "shop", access = "write" }
+        }
+        sources = {
+          refund-requests = { queue = "refund-requests", batch_size = 10, report_batch_item_failures = true, maximum_concurrency = 4 }
+        }
+        asynchronous = { maximum_retry_attempts = 1, maximum_event_age_seconds = 3600, on_failure = { queue = "async-failures" } }
+      }
+    })
+    queues = merge(var.queues, {
+      refund-requests = { retention_seconds = 345600, visibility_timeout_seconds = 120, redrive = { queue = "dead-letters", maximum_receives = 5 } }
+    })
+    rules = merge(var.rules, {
+      order-placed-refunds = {
+        bus     = "shop"
+        pattern = { source = ["shop.orders"], detail-type = ["ReturnRecorded"] }
+        target  = { function = "refunds", dead_letter_queue = "rule-failures", maximum_retry_attempts = 185, maximum_event_age_seconds = 86400 }
+      }
+    })
+  }
+
+  assert {
+    condition     = output.roles["refunds"] == "shop-test-refunds" && contains(keys(output.functions), "refunds") && output.log_groups["refunds"] == "/aws/lambda/shop-test-refunds"
+    error_message = "The new function lacks its role, alias or log group."
+  }
+
+  assert {
+    condition     = toset([for statement in local.statements.refunds : statement.Sid]) == toset(["EventBus", "EventStoreTable", "SourceRefundRequests", "OnFailureAsyncFailures"])
+    error_message = "The new function's role allows something else than it declares."
+  }
+
+  assert {
+    condition     = local.environments.refunds.EVENT_BUS == "shop-test-shop" && local.environments.refunds.REFUND_LIMIT == "100"
+    error_message = "The new function is not told what it uses."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_event_target.this["order-placed-refunds"].arn == output.functions["refunds"] && local.redrive_sources["dead-letters"] == [local.arns.queues["refund-requests"]]
+    error_message = "The new rule does not reach the function, or the new queue may not redrive."
+  }
+}

@@ -1,0 +1,237 @@
+//! Every statement of every function's role is needed, and enforced.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::{Value, json};
+
+use crate::deployment::Deployment;
+use crate::differences::matches;
+use crate::order::{place_order, put_event, put_record};
+use crate::wait::{timed, until};
+
+/// Bytes that fit into no message.
+const TOO_LARGE: usize = 300_000;
+/// Lines of an order whose event fits neither into one item of DynamoDB nor onto the bus.
+const LINES_OF_A_LARGE_ORDER: usize = 9000;
+
+/// What is sent into the system.
+#[derive(Clone, Copy, Debug)]
+enum Stimulus {
+    Order {
+        lines: usize,
+    },
+    /// A record on the stream that is no command.
+    BadRecord {
+        bytes: usize,
+    },
+    /// An item in the event store that is no commit.
+    BadCommit {
+        bytes: usize,
+    },
+    /// An event on the bus that is no envelope.
+    BadEvent {
+        bytes: usize,
+    },
+}
+
+/// What it leads to.
+#[derive(Clone, Copy, Debug)]
+enum Effect {
+    /// A row in the read model.
+    Row,
+    Mail,
+    /// A dead letter of the function with the record in it.
+    Letter,
+    /// A dead letter of the function that names an object in the bucket.
+    LetterWithObject,
+}
+
+const ORDER: Stimulus = Stimulus::Order { lines: 1 };
+const LARGE_ORDER: Stimulus = Stimulus::Order { lines: LINES_OF_A_LARGE_ORDER };
+
+/// Function, statement, what needs it, and what does not come about without it.
+const NEEDED: [(&str, &str, Stimulus, Effect); 16] = [
+    ("order-processor", "EventStoreTable", ORDER, Effect::Row),
+    ("order-processor", "DeadLetterQueueUrl", Stimulus::BadRecord { bytes: 10 }, Effect::Letter),
+    (
+        "order-processor",
+        "DeadLetterBucket",
+        Stimulus::BadRecord { bytes: TOO_LARGE },
+        Effect::LetterWithObject,
+    ),
+    ("event-publisher", "EventStoreTable", LARGE_ORDER, Effect::Mail),
+    ("event-publisher", "EventBus", ORDER, Effect::Mail),
+    ("event-publisher", "DeadLetterQueueUrl", Stimulus::BadCommit { bytes: 10 }, Effect::Letter),
+    (
+        "event-publisher",
+        "DeadLetterBucket",
+        Stimulus::BadCommit { bytes: TOO_LARGE },
+        Effect::LetterWithObject,
+    ),
+    ("order-projection", "EventStoreTable", LARGE_ORDER, Effect::Row),
+    ("order-projection", "OrderViewTable", ORDER, Effect::Row),
+    ("order-projection", "SalesTable", ORDER, Effect::Row),
+    ("order-projection", "DeadLetterQueueUrl", Stimulus::BadCommit { bytes: 10 }, Effect::Letter),
+    (
+        "order-projection",
+        "DeadLetterBucket",
+        Stimulus::BadCommit { bytes: TOO_LARGE },
+        Effect::LetterWithObject,
+    ),
+    ("notification", "EventStoreTable", LARGE_ORDER, Effect::Mail),
+    ("notification", "IdempotencyTable", ORDER, Effect::Mail),
+    ("notification", "DeadLetterQueueUrl", Stimulus::BadEvent { bytes: 10 }, Effect::Letter),
+    ("notification", "DeadLetterBucket", Stimulus::BadEvent { bytes: TOO_LARGE }, Effect::LetterWithObject),
+];
+
+/// Statements that nothing here can show to be needed, and why. `*` is any function.
+const NOT_SHOWN: [(&str, &str, &str); 6] = [
+    ("*", "Logs", "the emulator writes a function's log itself, whatever its role says"),
+    ("order-processor", "SourceOrders", "the emulator's mappings read their sources without the role"),
+    ("event-publisher", "SourceEventStore", "the emulator's mappings read their sources without the role"),
+    ("order-projection", "SourceEventStore", "the emulator's mappings read their sources without the role"),
+    ("*", "OnFailure*", "the emulator sends nothing to an on-failure destination, or without the role"),
+    ("notification", "SenderAddress", "the emulator never grants it: see EMULATOR_GRANTS"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_any_one_statement_of_a_role_its_call_is_refused_and_what_needs_it_does_not_come_about() {
+    let system = Deployment::apply().await;
+    let mut needed: BTreeSet<(&str, &str)> =
+        NEEDED.iter().map(|(function, sid, ..)| (*function, *sid)).collect();
+    let mut not_shown: BTreeSet<(&str, &str)> =
+        NOT_SHOWN.iter().map(|(function, sid, _)| (*function, *sid)).collect();
+    let policies = system.terraform.resources("aws_iam_role_policy").await;
+    for policy in &policies {
+        let function = policy["role"].as_str().unwrap();
+        let document: Value = serde_json::from_str(policy["policy"].as_str().unwrap()).expect("a policy");
+        for statement in document["Statement"].as_array().unwrap() {
+            let sid = statement["Sid"].as_str().expect("a statement has a Sid");
+            let listed = NOT_SHOWN.iter().find(|(of, named, _)| matches(of, function) && matches(named, sid));
+            if let Some((pattern, of, _)) = listed {
+                not_shown.remove(&(*pattern, *of));
+                continue;
+            }
+            let case = NEEDED.iter().find(|(of, named, ..)| (*of, *named) == (function, sid));
+            let (_, _, stimulus, effect) =
+                case.unwrap_or_else(|| panic!("{function} has the statement {sid}: say in NEEDED what needs it, or in NOT_SHOWN why nothing does"));
+            let step = format!("without {sid}, {function}");
+            let refused =
+                timed(&step, needs(&system, function, policy, &document, statement, *stimulus, *effect))
+                    .await;
+            println!("         is refused {refused}; {stimulus:?} has no {effect:?}");
+            needed.retain(|(of, named)| (*of, *named) != (function, sid));
+        }
+    }
+    assert!(needed.is_empty(), "NEEDED has statements that no role has: {needed:?}");
+    assert!(not_shown.is_empty(), "NOT_SHOWN has statements that no role has: {not_shown:?}");
+    println!(
+        "{} statements of {} roles are needed, {} are not shown to be",
+        NEEDED.len(),
+        policies.len(),
+        NOT_SHOWN.len()
+    );
+}
+
+/// Removes one statement, sends something that needs it, sees the refusal, puts the statement back, and sends the same once more. Sources are read in
+/// order and the emulator repeats nothing, so when the second has its effect, the first never will. Answers the refused action.
+async fn needs(
+    system: &Deployment,
+    function: &str,
+    policy: &Value,
+    document: &Value,
+    statement: &Value,
+    stimulus: Stimulus,
+    effect: Effect,
+) -> String {
+    let sid = statement["Sid"].as_str().unwrap();
+    let mut without = document.clone();
+    without["Statement"].as_array_mut().unwrap().retain(|other| other != statement);
+    put_policy(system, function, policy, &without).await;
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let actions: Vec<&str> = match &statement["Action"] {
+        Value::String(action) => vec![action],
+        actions => actions.as_array().unwrap().iter().map(|action| action.as_str().unwrap()).collect(),
+    };
+    let lost = stimulus.send(system, &format!("{function}-{sid}-refused")).await;
+    let refused = until(&format!("{function} is refused without {sid}"), async || {
+        let input =
+            json!({ "logGroupName": format!("/aws/lambda/{function}"), "startTime": since, "limit": 10000 });
+        let answer = system.api.json("logs", "Logs_20140328.FilterLogEvents", &input).await;
+        let lines: Vec<&str> = answer["events"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|event| event["message"].as_str())
+            .collect();
+        let refused = |action: &&&str| {
+            lines.iter().any(|line| line.contains(&format!("not authorized to perform: {action}")))
+        };
+        let tail = || {
+            lines.iter().rev().take(6).fold(String::new(), |mut tail, line| {
+                let _ = write!(tail, "\n{}", line.chars().take(600).collect::<String>());
+                tail
+            })
+        };
+        actions.iter().find(refused).map(|action| (*action).to_owned()).ok_or_else(tail)
+    })
+    .await;
+    put_policy(system, function, policy, document).await;
+    let granted = stimulus.send(system, &format!("{function}-{sid}-granted")).await;
+    until(&format!("{stimulus:?} has its {effect:?} with {sid} of {function}"), async || {
+        if effect.is_there(system, function, &granted).await { Ok(()) } else { Err("not there".to_owned()) }
+    })
+    .await;
+    assert!(!effect.is_there(system, function, &lost).await, "{function} did {effect:?} without {sid}");
+    refused
+}
+
+async fn put_policy(system: &Deployment, function: &str, policy: &Value, document: &Value) {
+    let name = policy["name"].as_str().unwrap();
+    let document = document.to_string();
+    let parameters = [("RoleName", function), ("PolicyName", name), ("PolicyDocument", document.as_str())];
+    system.api.query("iam", "PutRolePolicy", &parameters).await;
+}
+
+impl Stimulus {
+    /// Sends it. Answers what its effect is recognised by.
+    async fn send(self, system: &Deployment, name: &str) -> String {
+        match self {
+            Stimulus::Order { lines } => {
+                put_record(system, &format!("order#{name}"), place_order(name, lines).to_string()).await;
+            }
+            Stimulus::BadRecord { bytes } => put_record(system, name, "x".repeat(bytes)).await,
+            Stimulus::BadCommit { bytes } => {
+                let put = system.clients.dynamodb.put_item().table_name("event-store");
+                let put = put.item("stream", AttributeValue::S(format!("order#{name}")));
+                let put = put.item("version", AttributeValue::N("1".to_owned()));
+                put.item("events", AttributeValue::S("x".repeat(bytes))).send().await.expect("a stored item");
+            }
+            Stimulus::BadEvent { bytes } => {
+                return put_event(system, json!({ "nonsense": "x".repeat(bytes) })).await;
+            }
+        }
+        name.to_owned()
+    }
+}
+
+impl Effect {
+    async fn is_there(self, system: &Deployment, function: &str, marker: &str) -> bool {
+        match self {
+            Effect::Row => system.orders().await.contains_key(marker),
+            Effect::Mail => system.mail().await.iter().any(|mail| mail.subject.ends_with(marker)),
+            Effect::Letter | Effect::LetterWithObject => {
+                let part = if let Effect::Letter = self { "record" } else { "object" };
+                let letters = system.messages("dead-letters").await;
+                letters.iter().any(|letter| {
+                    letter["function"] == function
+                        && letter["payload"].get(part).is_some()
+                        && letter.to_string().contains(marker)
+                })
+            }
+        }
+    }
+}

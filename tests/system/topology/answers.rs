@@ -1,0 +1,153 @@
+//! Partial responses: declared where a function gives them, by what it answers.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tidegate_local::client::EngineClient;
+use tidegate_local::topology::SourceKind;
+
+use super::{declared, samples};
+use crate::world::World;
+
+/// How the one record of a batch is named in the answer.
+const ITEM: &str = "49590338271490256608559692538361571095921575989136588898";
+/// A version of its content that no function of this build can read: a writer that is ahead of it.
+const NEWER: u32 = 999;
+
+/// The sample messages, each in a version to come.
+fn newer() -> Vec<Value> {
+    let newer = samples().into_iter().map(|(kind, mut sample)| {
+        sample["dataschema"] = format!("urn:tidegate:schema:{kind}:{NEWER}").into();
+        sample
+    });
+    newer.collect()
+}
+
+fn seconds_now() -> f64 {
+    Timestamp::now().as_second() as f64
+}
+
+/// The batches of a source whose one record cannot be applied now, but may be later.
+fn transient_batches(kind: SourceKind<'_>) -> Vec<Value> {
+    let records: Vec<Value> = match kind {
+        SourceKind::Stream(stream) => newer().iter().map(|message| from_stream(stream, message)).collect(),
+        SourceKind::Queue(queue) => newer().iter().map(|message| from_queue(queue, message)).collect(),
+        SourceKind::Table(table) => vec![from_table(table)],
+    };
+    records.into_iter().map(|record| json!({ "Records": [record] })).collect()
+}
+
+fn from_stream(stream: &str, message: &Value) -> Value {
+    json!({
+        "kinesis": {
+            "kinesisSchemaVersion": "1.0", "partitionKey": message["subject"], "sequenceNumber": ITEM,
+            "data": STANDARD.encode(message.to_string()), "approximateArrivalTimestamp": seconds_now(),
+        },
+        "eventSource": "aws:kinesis", "eventVersion": "1.0", "eventID": format!("shardId-000000000000:{ITEM}"),
+        "eventName": "aws:kinesis:record", "invokeIdentityArn": "arn:aws:iam::000000000000:role/role",
+        "awsRegion": "us-east-1", "eventSourceARN": format!("arn:aws:kinesis:us-east-1:000000000000:stream/{stream}"),
+    })
+}
+
+fn from_queue(queue: &str, message: &Value) -> Value {
+    let sent = Timestamp::now().as_millisecond().to_string();
+    json!({
+        "messageId": ITEM, "receiptHandle": "r", "body": message.to_string(),
+        "attributes": {
+            "ApproximateReceiveCount": "1", "SentTimestamp": sent, "SenderId": "s", "ApproximateFirstReceiveTimestamp": sent,
+        },
+        "messageAttributes": {}, "md5OfBody": "", "eventSource": "aws:sqs",
+        "eventSourceARN": format!("arn:aws:sqs:us-east-1:000000000000:{queue}"), "awsRegion": "us-east-1",
+    })
+}
+
+/// The head of a split commit that the store does not show yet: its data must be read there.
+fn from_table(table: &str) -> Value {
+    let key = json!({ "stream": { "S": "order#unseen" }, "version": { "N": "1" } });
+    let mut image = key.clone();
+    let rest = json!({
+        "events": { "L": [{ "M": {
+            "id": { "S": "e1" }, "type": { "S": "OrderPlaced" }, "dataversion": { "N": "1" },
+            "time": { "S": "2026-01-01T00:00:00Z" },
+        } }] },
+        "source": { "S": "shop.orders" }, "cause": { "M": { "source": { "S": "test" }, "id": { "S": "c1" } } },
+        "correlation": { "S": "c1" }, "written_at": { "S": Timestamp::now().to_string() }, "attempt": { "S": "a" },
+        "chunks": { "N": "1" },
+    });
+    image.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+    json!({
+        "eventID": "1", "eventName": "INSERT", "eventVersion": "1.1", "eventSource": "aws:dynamodb", "awsRegion": "us-east-1",
+        "dynamodb": {
+            "ApproximateCreationDateTime": seconds_now(), "Keys": key, "NewImage": image, "SequenceNumber": ITEM,
+            "SizeBytes": 100, "StreamViewType": "NEW_IMAGE",
+        },
+        "eventSourceARN": format!("arn:aws:dynamodb:us-east-1:000000000000:table/{table}/stream/2026-01-01T00:00:00.000"),
+    })
+}
+
+/// An event of a bus, as an asynchronous invocation carries it.
+fn from_bus(message: &Value) -> Value {
+    json!({
+        "version": "0", "id": "delivery", "detail-type": message["type"], "source": message["source"], "account": "000000000000",
+        "time": Timestamp::now(), "region": "us-east-1", "resources": [], "detail": message,
+    })
+}
+
+/// What a function answered.
+struct Answer {
+    failed: bool,
+    /// Records it wants again.
+    items: Vec<String>,
+    text: String,
+}
+
+async fn answer(world: &World, function: &str, event: &Value) -> Answer {
+    let client = EngineClient::new(world.engine.file().clone());
+    let invoked = client.invoke(function, event.to_string().into(), None).await;
+    let invoked = invoked.unwrap_or_else(|error| panic!("{function}: {error}"));
+    let payload: Value = serde_json::from_slice(&invoked.payload).unwrap();
+    let listed = payload["batchItemFailures"].as_array().into_iter().flatten();
+    let items = listed.map(|item| item["itemIdentifier"].as_str().unwrap().to_owned()).collect();
+    Answer { failed: invoked.function_error, items, text: payload.to_string() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_declares_partial_responses_exactly_where_its_function_gives_them() {
+    let world = World::start().await;
+    let topology = declared();
+    for (function, name, source) in topology.sources() {
+        let mut partial = false;
+        for batch in transient_batches(source.kind().unwrap()) {
+            let answer = answer(&world, function, &batch).await;
+            assert!(!answer.failed, "{function} fails as a whole for one record: {}", answer.text);
+            // A type that the function does not know is no transient failure: it is a dead letter, and acknowledged.
+            if !answer.items.is_empty() {
+                assert_eq!(answer.items, [ITEM], "{function}: {}", answer.text);
+                partial = true;
+            }
+        }
+        assert_eq!(partial, source.report_batch_item_failures, "source {name} of {function}");
+    }
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_that_is_invoked_asynchronously_fails_as_a_whole_and_lists_nothing() {
+    let world = World::start().await;
+    let topology = declared();
+    let functions = topology.functions.iter().filter(|(_, function)| function.asynchronous.is_some());
+    for (function, _) in functions {
+        let mut failures = 0;
+        for message in newer() {
+            let answer = answer(&world, function, &from_bus(&message)).await;
+            assert!(answer.items.is_empty(), "Lambda ignores a list: {}", answer.text);
+            failures += usize::from(answer.failed);
+        }
+        assert!(
+            failures > 0,
+            "{function} takes a version that it cannot read: nothing would be invoked again"
+        );
+    }
+    world.end().await;
+}

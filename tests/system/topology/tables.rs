@@ -1,0 +1,67 @@
+//! Keys and times to live, as the code that uses a table has them.
+
+use std::collections::BTreeSet;
+
+use events::view::{order_view, sales};
+use tidegate::{idempotency, projection, store};
+use tidegate_local::topology::{KeyType, Table, Topology};
+
+use super::declared;
+
+type Keys = (String, KeyType, Option<(String, KeyType)>);
+
+fn keys(table: &Table) -> Keys {
+    let sort = table.sort_key.as_ref().map(|key| (key.name.clone(), key.kind));
+    (table.partition_key.name.clone(), table.partition_key.kind, sort)
+}
+
+fn text(partition: &str) -> Keys {
+    (partition.to_owned(), KeyType::S, None)
+}
+
+fn text_and_number(partition: &str, sort: &str) -> Keys {
+    (partition.to_owned(), KeyType::S, Some((sort.to_owned(), KeyType::N)))
+}
+
+/// The tables behind a variable, over all functions.
+fn behind<'a>(topology: &'a Topology, variable: &str) -> Vec<(&'a str, &'a Table)> {
+    let uses =
+        topology.functions.values().filter_map(|function| function.uses.get(variable)?.table.as_deref());
+    let names: BTreeSet<&str> = uses.collect();
+    assert!(!names.is_empty(), "no function has a table in {variable}");
+    names.into_iter().map(|name| (name, &topology.tables[name])).collect()
+}
+
+#[test]
+fn the_keys_of_every_table_are_those_of_the_code_that_uses_it() {
+    let topology = declared();
+    let expected = [
+        ("EVENT_STORE_TABLE", text_and_number(store::PARTITION_KEY, store::SORT_KEY)),
+        ("IDEMPOTENCY_TABLE", text(idempotency::PARTITION_KEY)),
+        ("ORDER_VIEW_TABLE", text(projection::ROW_KEY)),
+        ("SALES_TABLE", text_and_number(projection::COUNTER_PARTITION_KEY, projection::COUNTER_SORT_KEY)),
+    ];
+    let mut checked = BTreeSet::new();
+    for (variable, expected) in expected {
+        for (name, table) in behind(&topology, variable) {
+            assert_eq!(keys(table), expected, "keys of {name}, which {variable} names");
+            checked.insert(name);
+        }
+    }
+    let all: BTreeSet<&str> = topology.tables.keys().map(String::as_str).collect();
+    assert_eq!(checked, all, "a table whose keys nothing checks");
+    // Readers of the read models know them from the contracts.
+    assert_eq!(order_view::STREAM, projection::ROW_KEY);
+    assert_eq!((sales::KEY, sales::SLICE), (projection::COUNTER_PARTITION_KEY, projection::COUNTER_SORT_KEY));
+}
+
+#[test]
+fn a_time_to_live_is_on_where_the_code_writes_one_and_nowhere_else() {
+    let topology = declared();
+    let records: BTreeSet<&str> =
+        behind(&topology, "IDEMPOTENCY_TABLE").into_iter().map(|(name, _)| name).collect();
+    for (name, table) in &topology.tables {
+        let expected = records.contains(name.as_str()).then_some(idempotency::TTL_ATTRIBUTE);
+        assert_eq!(table.ttl_attribute.as_deref(), expected, "time to live of {name}");
+    }
+}
