@@ -11,7 +11,9 @@ export PATH := $(TARGET)/local:$(TIDEGATE_TOOLS)/venv/bin:$(TIDEGATE_TOOLS)/carg
 INPUT ?= events/sample/online-retail-sample.csv.gz
 LIMIT ?=
 BACKEND ?= ministack
-export BACKEND
+ENV ?=
+ARCHITECTURE ?= x86_64
+export BACKEND ARCHITECTURE
 
 FUNCTIONS := $(notdir $(wildcard functions/*))
 
@@ -30,21 +32,42 @@ down: ## end the local system that `make demo` left running
 .PHONY: test
 test: setup-backend programs ## unit tests, then system tests; with BACKEND=localstack the system tests on LocalStack
 	@if [[ $(BACKEND) != localstack ]]; then set -x; cargo test --workspace --exclude system-tests; fi
-	cargo test --profile local --package system-tests -- $(ONLY)
+	cargo test --profile local --package system-tests --test system -- $(ONLY)
 
 .PHONY: check
-check: setup ## the gate: format, lints, unit tests, docs, licences
+check: setup ## the gate: format, lints, unit tests, docs, licences, topology, infrastructure
 	@scripts/setup deny
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo test --workspace --exclude system-tests
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
 	scripts/deny
+	cargo run --quiet --package tidegate-cli -- topology check
+	scripts/check-infra
 
 .PHONY: build
-build: ## release zips of all functions, with their sizes
+build: ## release zips of all functions, with their sizes; ARCHITECTURE=arm64 for Graviton
 	@scripts/setup build
 	@scripts/package $(FUNCTIONS)
+
+.PHONY: deploy
+deploy: ## build the zips, plan the environment ENV (ENV=dev), show the plan, apply it once confirmed
+	@scripts/deploy "$(ENV)" --check
+	@$(MAKE) --no-print-directory build
+	@scripts/deploy "$(ENV)"
+
+.PHONY: destroy
+destroy: ## delete everything of the environment ENV, once confirmed
+	@scripts/destroy "$(ENV)"
+
+.PHONY: infra-test
+infra-test: setup build programs ## deploy the system into an emulator that enforces IAM, and send orders through
+	@scripts/terraform version >/dev/null
+	TIDEGATE_ZIPS=$(TARGET)/lambda cargo test --profile local --package system-tests --test infra -- --nocapture $(ONLY)
+
+.PHONY: cost
+cost: programs ## what the system costs on AWS, for each environment
+	@tidegate cost --measurement infra/measurement.json
 
 .PHONY: watch
 watch: ## run the functions under `cargo lambda watch`, for `cargo lambda invoke`
