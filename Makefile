@@ -63,7 +63,8 @@ destroy: ## delete everything of the environment ENV, once confirmed
 .PHONY: infra-test
 infra-test: setup build programs ## deploy the system into an emulator that enforces IAM, and send orders through
 	@scripts/terraform version >/dev/null
-	TIDEGATE_ZIPS=$(TARGET)/lambda cargo test --profile local --package system-tests --test infra -- --nocapture $(ONLY)
+	AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_SESSION_TOKEN= TIDEGATE_ZIPS=$(TARGET)/lambda \
+	  cargo test --profile local --package system-tests --test infra -- --nocapture --test-threads 4 $(ONLY)
 
 .PHONY: cost
 cost: programs ## what the system costs on AWS, for each environment

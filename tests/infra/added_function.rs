@@ -12,7 +12,7 @@ use crate::emulator::Emulator;
 use crate::order::place_order;
 use crate::programs::{directory, repository};
 use crate::terraform::{Terraform, zips};
-use crate::wait::{timed, until};
+use crate::wait::{say, timed, until};
 
 const ADDED: &str = "order-auditor";
 /// Whose program and declaration it takes.
@@ -56,11 +56,11 @@ async fn an_added_function_is_planned_with_its_own_resources_alone_and_the_engin
         })
         .collect();
     assert!(unlisted.is_empty(), "one more function changes others: {unlisted:#?}");
-    println!(
+    say(&format!(
         "{} resources of the new function, {} others as before",
         own.len(),
         before.len() - changed.len()
-    );
+    ));
 
     timed("the engine runs it", runs(&terraform.topology())).await;
 }

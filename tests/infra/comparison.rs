@@ -12,7 +12,7 @@ use crate::api::Api;
 use crate::deployment::Deployment;
 use crate::differences::matches;
 use crate::programs::repository;
-use crate::wait::timed;
+use crate::wait::{say, timed};
 
 /// Attributes of what exists, by `<kind> <declared name>/<attribute>`.
 type Attributes = BTreeMap<String, Value>;
@@ -94,7 +94,7 @@ async fn what_terraform_creates_is_what_the_engine_creates_but_for_the_listed_ex
             "nothing differs at {pattern} ({reason}): remove it from EXCEPTIONS"
         );
     }
-    println!("{} attributes compared, {} differ as listed", names.len(), differing.len());
+    say(&format!("{} attributes compared, {} differ as listed", names.len(), differing.len()));
 }
 
 fn shown(value: Option<&Value>) -> String {

@@ -8,7 +8,7 @@ use crate::deployment::Deployment;
 use crate::differences::{as_planned, changes};
 use crate::inventory::inventory;
 use crate::programs::{repository, shown};
-use crate::wait::{timed, until};
+use crate::wait::{say, timed, until};
 
 const IMPORTER: &str = "importer";
 
@@ -43,10 +43,10 @@ async fn what_terraform_creates_takes_orders_to_read_model_and_mail_replans_clea
         if check.status.success() { Ok(shown(&check)) } else { Err(shown(&check)) }
     });
     let read_model = timed("orders in the read model", read_model).await;
-    println!("{orders} orders and returns imported\n{read_model}");
+    say(&format!("{orders} orders and returns imported; shop check says: {}", read_model.trim()));
 
     let confirmed = timed("e-mails sent", confirmed(&system)).await;
-    println!("{confirmed} e-mails, one for each placed order of a customer");
+    say(&format!("{confirmed} e-mails, one for each placed order of a customer"));
     let malformed = imported["raw_lines"].as_u64().unwrap() as usize;
     assert!(malformed > 0, "the sample has malformed lines");
     let letters = until("a dead letter of each malformed line", async || {
@@ -60,7 +60,7 @@ async fn what_terraform_creates_takes_orders_to_read_model_and_mail_replans_clea
     for queue in ["stream-failures", "async-failures", "rule-failures"] {
         assert!(system.messages(queue).await.is_empty(), "{queue} is not empty");
     }
-    println!("{malformed} dead letters, one for each malformed line");
+    say(&format!("{malformed} dead letters, one for each malformed line"));
     system.delete_user(IMPORTER, &importer).await;
 
     let before = inventory(&system).await;
@@ -71,17 +71,21 @@ async fn what_terraform_creates_takes_orders_to_read_model_and_mail_replans_clea
     let plan = timed("terraform plan", system.terraform.plan()).await;
     let changes = changes(&plan);
     as_planned(&changes);
-    println!("{} resources planned again, {} attributes differ as known", plan_size(&plan), changes.len());
+    say(&format!(
+        "{} resources planned again, {} attributes differ as known",
+        plan_size(&plan),
+        changes.len()
+    ));
 
     timed("terraform destroy", system.destroy()).await;
     let left: BTreeMap<_, _> =
         inventory(&system).await.into_iter().filter(|(_, names)| !names.is_empty()).collect();
     assert!(left.is_empty(), "left after terraform destroy: {left:#?}");
-    println!(
+    say(&format!(
         "{} things of {} kinds created and deleted",
         before.values().map(Vec::len).sum::<usize>(),
         before.len() - UNUSED.len()
-    );
+    ));
 }
 
 fn plan_size(plan: &Value) -> usize {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::deployment::Deployment;
 use crate::differences::matches;
 use crate::order::{place_order, put_event, put_record};
-use crate::wait::{timed, until};
+use crate::wait::{say, timed, until};
 
 /// Bytes that fit into no message.
 const TOO_LARGE: usize = 300_000;
@@ -122,18 +122,18 @@ async fn without_any_one_statement_of_a_role_its_call_is_refused_and_what_needs_
             let refused =
                 timed(&step, needs(&system, function, policy, &document, statement, *stimulus, *effect))
                     .await;
-            println!("         is refused {refused}; {stimulus:?} has no {effect:?}");
+            say(&format!("… is refused {refused}; {stimulus:?} has no {effect:?}"));
             needed.retain(|(of, named)| (*of, *named) != (function, sid));
         }
     }
     assert!(needed.is_empty(), "NEEDED has statements that no role has: {needed:?}");
     assert!(not_shown.is_empty(), "NOT_SHOWN has statements that no role has: {not_shown:?}");
-    println!(
+    say(&format!(
         "{} statements of {} roles are needed, {} are not shown to be",
         NEEDED.len(),
         policies.len(),
         NOT_SHOWN.len()
-    );
+    ));
 }
 
 /// Removes one statement, sends something that needs it, sees the refusal, puts the statement back, and sends the same once more. Sources are read in

@@ -1,4 +1,4 @@
-//! Waiting for conditions, and how long things took.
+//! Waiting for conditions, and saying what was found and how long it took.
 
 use std::time::Duration;
 
@@ -25,6 +25,13 @@ pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Result<T
 pub(crate) async fn timed<T>(step: &str, work: impl Future<Output = T>) -> T {
     let start = Instant::now();
     let result = work.await;
-    println!("{:>6.1} s  {step}", start.elapsed().as_secs_f64());
+    say(&format!("{step} ({:.1} s)", start.elapsed().as_secs_f64()));
     result
+}
+
+/// Prints a line with the test's name, since tests run side by side: Rust gives a test's thread its path.
+pub(crate) fn say(text: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().and_then(|name| name.split("::").next()).unwrap_or_default();
+    println!("{test:<15} {text}");
 }
