@@ -133,11 +133,6 @@ async fn what_keeps_it_from_an_estimate_is_one_line_that_says_what_to_do() {
     let measurement: Value =
         serde_json::from_str(&fs::read_to_string(repository().join("infra/measurement.json")).unwrap())
             .unwrap();
-    let without = |key: &str| {
-        let mut spoilt = measurement.clone();
-        spoilt["functions"].as_object_mut().unwrap().remove(key);
-        spoilt.to_string()
-    };
     let mut renamed = measurement.clone();
     renamed["functions"]["shipping"] = renamed["functions"]["notification"].clone();
     let mut empty = measurement.clone();
