@@ -51,8 +51,10 @@ build: ## release zips of all functions, with their sizes; ARCHITECTURE=arm64 fo
 	@scripts/package $(FUNCTIONS)
 
 .PHONY: deploy
-deploy: ## build the zips, plan the environment ENV (ENV=dev), show the plan, apply it once confirmed
+deploy: ## check the topology, build the zips, plan the environment ENV (ENV=dev), show the plan, apply it once confirmed
 	@scripts/deploy "$(ENV)" --check
+	@scripts/setup build
+	cargo run --quiet --profile local --package tidegate-cli -- topology check
 	@$(MAKE) --no-print-directory build
 	@scripts/deploy "$(ENV)"
 

@@ -93,11 +93,28 @@ locals {
     }) }
   ]
 
+  # One graph per mapping of a stream: what is written, and whether somebody is invoked for it.
+  mapping_widgets = flatten([
+    for name in sort(keys(local.stream_readers)) : [
+      for key in sort([for source in var.functions[name].sources : source.stream != null ? "stream ${source.stream}" : "table ${source.table}" if source.queue == null]) :
+      { width = 8, type = "metric", properties = merge(local.graph, {
+        title = "${name}: writes to the ${key}, and invocations", stat = "Sum"
+        metrics = [
+          concat([local.written[key].namespace, local.written[key].metric], flatten([for dimension, value in local.written[key].dimensions : [dimension, value]]), [{ label = "written" }]),
+          ["AWS/Lambda", "Invocations", "FunctionName", local.names.functions[name], "Resource", local.function_dimensions[name].Resource, { label = "invoked" }],
+        ]
+      }) }
+    ]
+  ])
+
+  sender_lines = [
+    for metric, label in { "Reputation.BounceRate" = "bounced", "Reputation.ComplaintRate" = "marked as spam" } : ["AWS/SES", metric, { label = label }] if length(local.email_addresses) > 0
+  ]
+
   # A graph without a line is an error at CloudWatch, so what the topology does not have is left out.
-  stuck_widgets = concat(local.iterator_age_widgets, [
+  stuck_widgets = concat(local.iterator_age_widgets, local.mapping_widgets, [
     for widget in [
       { title = "Dead letters", stat = "Maximum", metrics = local.queue_lines.ApproximateNumberOfMessagesVisible.letters },
-      { title = "Age of the oldest dead letter, s", stat = "Maximum", metrics = local.queue_lines.ApproximateAgeOfOldestMessage.letters },
       { title = "Messages that wait", stat = "Maximum", metrics = local.queue_lines.ApproximateNumberOfMessagesVisible.work },
       { title = "Age of the oldest message, s", stat = "Maximum", metrics = local.queue_lines.ApproximateAgeOfOldestMessage.work },
       { title = "Age of asynchronous events, ms", stat = "Maximum", metrics = local.asynchronous_lines.AsyncEventAge },
@@ -105,6 +122,7 @@ locals {
       { title = "Lost: on-failure destination refused", stat = "Sum", metrics = local.destination_lines },
       { title = "Rules: not handed over", stat = "Sum", metrics = concat(local.rule_lines.FailedInvocations, local.rule_lines.InvocationsSentToDlq, local.rule_lines.InvocationsFailedToBeSentToDlq) },
       { title = "Tables and streams: throttled", stat = "Sum", metrics = local.throttle_lines[*].line },
+      { title = "Share of the account's mail", stat = "Maximum", period = 3600, metrics = local.sender_lines },
     ] : { width = 8, type = "metric", properties = merge(local.graph, widget) } if length(widget.metrics) > 0
   ])
 

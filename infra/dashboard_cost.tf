@@ -14,7 +14,7 @@ locals {
       for name, stream in var.streams : lookup(var.stream_shards, name, stream.shards) * (local.price.kinesis_shard_hours + (stream.retention_hours > 24 ? local.price.kinesis_extended_shard_hours : 0))
     ]))
     CloudWatch = (
-      local.alarm_count * local.price.cloudwatch_alarms + local.price.cloudwatch_dashboards + length(local.outcome_lines) * length(var.functions) * local.price.cloudwatch_custom_metrics
+      local.alarm_metric_count * local.price.cloudwatch_alarms + local.price.cloudwatch_dashboards + length(local.outcome_lines) * length(var.functions) * local.price.cloudwatch_custom_metrics
     ) / local.hours_per_month
     KMS = var.customer_managed_key ? local.price.kms_key_months / local.hours_per_month : 0
   }

@@ -30,6 +30,9 @@ resource "aws_cloudwatch_event_target" "this" {
   dead_letter_config {
     arn = module.queue[each.value.target.dead_letter_queue].arn
   }
+
+  # Events arrive as soon as the target is there, and need the permission, and the destination for what fails. The alias alone would not wait for them.
+  depends_on = [module.function]
 }
 
 # The registry shows what is on the bus, and generates types for other teams. Events alone: commands do not travel on a bus.

@@ -48,24 +48,30 @@ locals {
     }
   }
 
+  # Declared names as parts of a Sid, which has letters and digits alone.
+  sid_names = {
+    for name in distinct(concat(keys(var.queues), flatten([for function in var.functions : concat(keys(function.uses), keys(function.sources))]))) :
+    name => replace(title(lower(replace(name, "/[^0-9A-Za-z]+/", " "))), " ", "")
+  }
+
   # What Lambda does with the function's role: read its sources, and write what it gives up.
   source_statements = {
     for name, function in var.functions : name => concat(
       [for source, mapping in function.sources : {
-        Sid      = "Source${replace(title(replace(source, "-", " ")), " ", "")}"
+        Sid      = "Source${local.sid_names[source]}"
         Effect   = "Allow"
         Action   = local.reads_stream
         Resource = local.arns.streams[mapping.stream]
       } if mapping.stream != null],
       [for source, mapping in function.sources : {
-        Sid    = "Source${replace(title(replace(source, "-", " ")), " ", "")}"
+        Sid    = "Source${local.sid_names[source]}"
         Effect = "Allow"
         Action = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"]
         # A table's stream gets a new name whenever it is switched on.
         Resource = "${local.arns.tables[mapping.table]}/stream/*"
       } if mapping.table != null],
       [for source, mapping in function.sources : {
-        Sid      = "Source${replace(title(replace(source, "-", " ")), " ", "")}"
+        Sid      = "Source${local.sid_names[source]}"
         Effect   = "Allow"
         Action   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
         Resource = local.arns.queues[mapping.queue]
@@ -84,7 +90,7 @@ locals {
     for name, function in var.functions : name => concat(
       [for variable, use in local.uses[name] : merge(
         {
-          Sid      = replace(title(replace(lower(variable), "_", " ")), " ", "")
+          Sid      = "Uses${local.sid_names[variable]}"
           Effect   = "Allow"
           Action   = local.actions[use.kind][use.access]
           Resource = use.arn
@@ -93,7 +99,7 @@ locals {
       )],
       local.source_statements[name],
       [for queue in local.failure_queues[name] : {
-        Sid      = "OnFailure${replace(title(replace(queue, "-", " ")), " ", "")}"
+        Sid      = "OnFailure${local.sid_names[queue]}"
         Effect   = "Allow"
         Action   = ["sqs:SendMessage"]
         Resource = local.arns.queues[queue]
@@ -183,6 +189,6 @@ module "function" {
 
   rules = { for rule, declared in var.rules : rule => local.arns.rules[rule] if try(declared.target.function == each.key, false) }
 
-  # A mapping starts to read as soon as it is there, and gives up to queues by their names.
-  depends_on = [module.stream, module.queue]
+  # A mapping starts to read as soon as it is there, and gives up to queues by their names. What it receives too often needs the redrive.
+  depends_on = [module.stream, module.queue, aws_sqs_queue_redrive_policy.this]
 }

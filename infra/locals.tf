@@ -3,7 +3,7 @@ locals {
   partition  = data.aws_partition.current.partition
   region     = var.region
 
-  # Mappings, rules and operators name functions by this alias; a deployment moves it to the new version.
+  # Mappings and rules name functions by this alias; a deployment moves it to the new version.
   function_alias = "live"
 
   # Names at AWS, by declared name.

@@ -13,14 +13,14 @@ locals {
   # Environments in use that are nearly all there may be.
   alarm_share_of_concurrency = 0.9
 
-  # How long DynamoDB keeps the records of a table's stream.
-  table_stream_retention_seconds = 86400
-
   # What is lost, or waits for a person, is told at once. Everything else is retried: what a retry heals within a quarter of an hour is no alarm, and
   # what it never heals becomes a dead letter, which is told at once.
   at_once   = { statistic = "Sum", extended_statistic = null, period = 300, periods = 1, threshold = 0 }
   sustained = { statistic = "Sum", extended_statistic = null, period = 300, periods = 3, threshold = 0 }
   maximum   = { statistic = "Maximum", extended_statistic = null, period = 300, periods = 1 }
+
+  # An expression over several metrics, each of which has namespace, statistic and period itself.
+  expression = { namespace = null, metric = null, dimensions = null, statistic = null, extended_statistic = null, period = null }
 
   # Every queue that holds what could not be applied: given up by mappings, by asynchronous invocations and by rules, redriven by other queues, and
   # written by the functions themselves.
@@ -29,9 +29,7 @@ locals {
     [for function in var.functions : function.asynchronous.on_failure.queue if function.asynchronous != null],
     [for rule in var.rules : rule.target.dead_letter_queue],
     [for queue in var.queues : queue.redrive.queue if queue.redrive != null],
-    flatten([for function in var.functions : [
-      for variable, use in function.uses : use.queue if use.queue != null && use.access != "read" && startswith(variable, "DEAD_LETTER")
-    ]]),
+    [for function in var.functions : function.uses.DEAD_LETTER_QUEUE_URL.queue if try(function.uses.DEAD_LETTER_QUEUE_URL.queue, null) != null],
   ))
 
   # Every other queue is there to be read, by a function or by somebody else.
@@ -51,6 +49,12 @@ locals {
     )...)
   }
 
+  # After how many hours without a break in which a queue held dead letters one of them is about to be lost. Not by the age of the oldest, which
+  # SQS does not tell of messages that were received more than three times, and whoever lists letters receives them. CloudWatch looks at 7 days at most.
+  dead_letter_hours = {
+    for name, seconds in local.dead_letter_seconds : name => max(1, min(168, floor(local.alarm_share_of_letters * seconds / 3600)))
+  }
+
   # After which age something in a queue is given up or lost.
   work_queue_seconds = {
     for name, queue in local.work_queues : name => min(concat(
@@ -60,6 +64,12 @@ locals {
       ]]),
     )...)
   }
+
+  # What counts the writes to a stream, and to a table that has one.
+  written = merge(
+    { for name, physical in local.names.streams : "stream ${name}" => { namespace = "AWS/Kinesis", metric = "IncomingRecords", dimensions = { StreamName = physical } } },
+    { for name, physical in local.names.tables : "table ${name}" => { namespace = "AWS/DynamoDB", metric = "ConsumedWriteCapacityUnits", dimensions = { TableName = physical } } },
+  )
 
   # Functions that read a stream, with what they read and the smallest age at which a record of it is given up, by the function or by its mapping.
   stream_readers = {
@@ -130,6 +140,18 @@ locals {
     })
   }
 
+  # A mapping that is off, or lost a permission, invokes nothing, so that neither errors nor age are counted.
+  stalled_alarms = merge([for name, function in var.functions : {
+    for source, mapping in function.sources : "function-${name}-stalled-${source}" => merge(local.expression, {
+      expression = "IF(FILL(written, 0) > 0 AND FILL(invoked, 0) == 0, 1, 0)", periods = 3, threshold = 0
+      queries = {
+        written = local.written[mapping.stream != null ? "stream ${mapping.stream}" : "table ${mapping.table}"]
+        invoked = { namespace = "AWS/Lambda", metric = "Invocations", dimensions = local.function_dimensions[name] }
+      }
+      description = "${mapping.stream != null ? mapping.stream : mapping.table} is written to and ${name} was not invoked for a quarter of an hour; what waits for ${floor(mapping.maximum_record_age_seconds / 60)} minutes is given up. The mapping is off, lost a permission, or is throttled: `aws lambda list-event-source-mappings --function-name ${local.function_dimensions[name].Resource}` shows State and LastProcessingResult.${mapping.table != null ? " Writes that their condition refused count as well; if there were no others, nothing is wrong." : ""}"
+    }) if mapping.queue == null
+  }]...)
+
   asynchronous_alarms = merge([for name, asynchronous in local.asynchronous_functions : {
     "function-${name}-async-age" = merge(local.maximum, {
       namespace   = "AWS/Lambda", metric = "AsyncEventAge", dimensions = local.function_dimensions[name]
@@ -149,15 +171,27 @@ locals {
     })
   }
 
+  # The shares at which SES reviews an account, and may stop its mail. They are the account's, whichever environment sends.
+  sender_alarms = { for name, alarm in {
+    bounces = merge(local.maximum, {
+      namespace   = "AWS/SES", metric = "Reputation.BounceRate", dimensions = null, period = 3600, threshold = 0.05
+      description = "More than 5 % of this account's mail bounces, and SES stops an account whose mail bounces for long. Look in the account dashboard of SES, and in the log of the functions that send, which addresses do not exist; stop sending to them."
+    })
+    complaints = merge(local.maximum, {
+      namespace   = "AWS/SES", metric = "Reputation.ComplaintRate", dimensions = null, period = 3600, threshold = 0.001
+      description = "More than 0.1 % of this account's mail is marked as spam, and SES stops an account about which people complain for long. Look in the account dashboard of SES which mail it is, and send it only to those who expect it."
+    })
+  } : "sender-${name}" => alarm if length(local.email_addresses) > 0 }
+
   dead_letter_alarms = merge([for name in local.dead_letter_queues : {
     "queue-${name}-letters" = merge(local.maximum, {
       namespace   = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = local.names.queues[name] }, threshold = 0
       description = "Dead letters wait in ${name}. scripts/replay-dlq --queue ${name} lists them with their reasons; repair the cause, then replay with --yes, within ${floor(local.dead_letter_seconds[name] / 3600)} hours of their arrival."
     })
     "queue-${name}-letters-expire" = merge(local.maximum, {
-      namespace   = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", dimensions = { QueueName = local.names.queues[name] }
-      threshold   = floor(local.alarm_share_of_letters * local.dead_letter_seconds[name])
-      description = "LOSS AHEAD: the oldest dead letter in ${name} has used half of the ${floor(local.dead_letter_seconds[name] / 3600)} hours in which it can be replayed. scripts/replay-dlq --queue ${name} --yes replays what can be; what fails again for good leaves a letter with its payload."
+      namespace   = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = local.names.queues[name] }
+      statistic   = "Minimum", period = 3600, periods = local.dead_letter_hours[name], threshold = 0
+      description = "LOSS AHEAD: ${name} was never empty for ${local.dead_letter_hours[name]} hours; a dead letter in it can be replayed for ${floor(local.dead_letter_seconds[name] / 3600)}, and the oldest may have waited for all of them. scripts/replay-dlq --queue ${name} --yes replays what can be; what fails again for good leaves a letter with its payload."
     })
   }]...)
 
@@ -204,12 +238,16 @@ locals {
   }]...)
 
   alarms = merge(
-    local.function_alarms, local.concurrency_alarms, local.stream_reader_alarms, local.asynchronous_alarms, local.destination_alarms,
-    local.dead_letter_alarms, local.work_queue_alarms, local.rule_alarms, local.table_alarms, local.stream_alarms,
+    local.function_alarms, local.concurrency_alarms, local.stream_reader_alarms, local.stalled_alarms, local.asynchronous_alarms,
+    local.destination_alarms, local.sender_alarms, local.dead_letter_alarms, local.work_queue_alarms, local.rule_alarms, local.table_alarms,
+    local.stream_alarms,
   )
 
-  # Each watches one metric, so this is also the number that AWS bills.
   alarm_count = length(local.alarms)
+
+  # What AWS bills: each metric that an alarm watches.
+  alarm_metric_count = sum([for alarm in local.alarms : max(1, length(try(alarm.queries, {})))])
+
   alarm_names = { for key, alarm in local.alarms : key => "${var.name_prefix}${key}" }
   alarm_arns  = { for key, name in local.alarm_names : key => "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${name}" }
   topic_name  = "${var.name_prefix}alarms"
@@ -230,6 +268,34 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   evaluation_periods  = each.value.periods
   threshold           = each.value.threshold
   comparison_operator = "GreaterThanThreshold"
+
+  dynamic "metric_query" {
+    for_each = try(each.value.queries, {})
+
+    content {
+      id = metric_query.key
+
+      metric {
+        namespace   = metric_query.value.namespace
+        metric_name = metric_query.value.metric
+        dimensions  = metric_query.value.dimensions
+        stat        = "Sum"
+        period      = 300
+      }
+    }
+  }
+
+  dynamic "metric_query" {
+    for_each = try([each.value.expression], [])
+
+    content {
+      id          = "alarm"
+      expression  = metric_query.value
+      label       = each.key
+      return_data = true
+    }
+  }
+
   # No data is the normal case: most of these metrics are written only when something happens.
   treat_missing_data = "notBreaching"
   alarm_actions      = [aws_sns_topic.alarms.arn]
@@ -276,4 +342,11 @@ resource "aws_sns_topic_subscription" "alarms" {
   topic_arn = aws_sns_topic.alarms.arn
   protocol  = "email"
   endpoint  = each.value
+}
+
+check "alarms_reach_somebody" {
+  assert {
+    condition     = !var.deletion_protection || length(var.alarm_email_addresses) > 0
+    error_message = "Data is protected here, and nobody is told of alarms: set alarm_email_addresses, or subscribe something else to the topic alarm_topic."
+  }
 }

@@ -24,9 +24,15 @@ module "queue" {
   tls_required               = var.tls_required
   redrive_sources            = local.redrive_sources[each.key]
   rules                      = local.rules_to_queue[each.key]
+}
 
-  redrive = each.value.redrive == null ? null : {
-    queue_arn        = local.arns.queues[each.value.redrive.queue]
-    maximum_receives = each.value.redrive.maximum_receives
-  }
+# Not an attribute of the queue: queues are made side by side, and SQS refuses a redrive to one that is not there yet.
+resource "aws_sqs_queue_redrive_policy" "this" {
+  for_each = { for name, queue in var.queues : name => queue.redrive if queue.redrive != null }
+
+  queue_url = module.queue[each.key].url
+  redrive_policy = jsonencode({
+    deadLetterTargetArn = module.queue[each.value.queue].arn
+    maxReceiveCount     = each.value.maximum_receives
+  })
 }

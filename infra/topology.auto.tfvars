@@ -2,7 +2,8 @@
 # Terraform consumes it as typed variables; the local engine, the `tidegate` command and the tests read the same file.
 # Literal values only: no functions, no references, no `${…}`.
 
-# An event above this many bytes travels as a reference to the event store (`dataref`) instead of by value.
+# The largest message of a queue. An event that does not fit into one, with 4096 bytes for what EventBridge and Lambda put around a failed one, travels
+# as a reference to the event store (`dataref`) instead of by value.
 event_bytes_limit = 262144
 
 streams = {
@@ -18,7 +19,7 @@ tables = {
   idempotency = {
     partition_key         = { name = "key", type = "S" }
     ttl_attribute         = "expires_at"
-    record_retention_days = 30 # longer than a dead letter can be replayed
+    record_retention_days = 31 # longer than a dead letter, and the archive of the bus, can be replayed
   }
   order-view = {
     partition_key = { name = "stream", type = "S" }
@@ -65,7 +66,7 @@ functions = {
     timeout_seconds     = 30
     maximum_concurrency = 4
     uses = {
-      EVENT_STORE_TABLE     = { table = "event-store", access = "append" } # nobody changes or removes an event
+      EVENT_STORE_TABLE     = { table = "event-store", access = "append" } # no update and no deletion
       DEAD_LETTER_QUEUE_URL = { queue = "dead-letters", access = "write" }
       DEAD_LETTER_BUCKET    = { bucket = "dead-letters", access = "write" }
     }
@@ -88,7 +89,7 @@ functions = {
   event-publisher = {
     memory_mb           = 256
     timeout_seconds     = 30
-    maximum_concurrency = 4
+    maximum_concurrency = 8
     uses = {
       EVENT_STORE_TABLE     = { table = "event-store", access = "read" }
       EVENT_BUS             = { bus = "shop", access = "write" }
@@ -114,7 +115,7 @@ functions = {
   order-projection = {
     memory_mb           = 256
     timeout_seconds     = 60
-    maximum_concurrency = 4
+    maximum_concurrency = 8
     uses = {
       EVENT_STORE_TABLE     = { table = "event-store", access = "read" }
       ORDER_VIEW_TABLE      = { table = "order-view", access = "read-write" }

@@ -1,13 +1,24 @@
 # The shape of topology.auto.tfvars, and the rules that would otherwise only be noticed in operation. `tidegate topology check` knows more of
 # them, and the line of each mistake.
 
+locals {
+  # A new table on demand takes 4000 writes per second from the start, on four partitions of 1000. Each has a shard of its own in the table's stream.
+  table_partitions = 4
+
+  # How long DynamoDB keeps the records of a table's stream.
+  table_stream_retention_seconds = 86400
+
+  # A long weekend: nobody has to look at a queue of failures sooner.
+  least_failure_retention_seconds = 345600
+}
+
 variable "event_bytes_limit" {
   type        = number
-  description = "An event above this many bytes travels as a reference to the event store."
+  description = "Largest message of a queue, in bytes. An event that does not fit into one (with 4096 bytes for what is put around it) travels as a reference to the event store."
 
   validation {
-    condition     = var.event_bytes_limit >= 1 && var.event_bytes_limit <= 1048576
-    error_message = "event_bytes_limit is ${var.event_bytes_limit}; EventBridge takes 1 to 1048576 bytes."
+    condition     = var.event_bytes_limit >= 8192 && var.event_bytes_limit <= 262144
+    error_message = "event_bytes_limit is ${var.event_bytes_limit}; a queue takes 8192 to 262144 bytes, and a failed event goes to one."
   }
 }
 
@@ -43,12 +54,12 @@ variable "tables" {
 
   validation {
     condition     = alltrue([for name, table in var.tables : contains(["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"], coalesce(table.stream_view, "NEW_IMAGE"))])
-    error_message = "A table's stream_view is KEYS_ONLY, NEW_IMAGE, OLD_IMAGE or NEW_AND_OLD_IMAGES."
+    error_message = "A table's stream_view is KEYS_ONLY, NEW_IMAGE, OLD_IMAGE or NEW_AND_OLD_IMAGES: ${join(", ", [for name, table in var.tables : name if !contains(["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"], coalesce(table.stream_view, "NEW_IMAGE"))])}."
   }
 
   validation {
     condition     = alltrue([for name, table in var.tables : table.record_retention_days == null ? true : table.ttl_attribute != null && table.record_retention_days >= 15])
-    error_message = "A table with record_retention_days has a ttl_attribute and keeps records for 15 days or more: a dead letter is replayed for 14."
+    error_message = "A table with record_retention_days has a ttl_attribute and keeps records for 15 days or more, since a dead letter is replayed for 14: ${join(", ", [for name, table in var.tables : name if table.record_retention_days == null ? false : table.ttl_attribute == null || table.record_retention_days < 15])}."
   }
 }
 
@@ -64,17 +75,17 @@ variable "queues" {
 
   validation {
     condition     = alltrue([for name, queue in var.queues : queue.retention_seconds >= 60 && queue.retention_seconds <= 1209600 && queue.visibility_timeout_seconds >= 0 && queue.visibility_timeout_seconds <= 43200])
-    error_message = "A queue keeps messages for 60 to 1209600 seconds and hides them for 0 to 43200."
+    error_message = "A queue keeps messages for 60 to 1209600 seconds and hides them for 0 to 43200: ${join(", ", [for name, queue in var.queues : name if !(queue.retention_seconds >= 60 && queue.retention_seconds <= 1209600 && queue.visibility_timeout_seconds >= 0 && queue.visibility_timeout_seconds <= 43200)])}."
   }
 
   validation {
     condition     = alltrue([for name, queue in var.queues : queue.redrive == null ? true : contains(keys(var.queues), queue.redrive.queue) && queue.redrive.queue != name && queue.redrive.maximum_receives >= 5])
-    error_message = "A queue's redrive names another declared queue, and maximum_receives of at least 5, since a throttled function uses up receives."
+    error_message = "A queue's redrive names another declared queue, and maximum_receives of at least 5, since a throttled function uses up receives: ${join(", ", [for name, queue in var.queues : name if queue.redrive == null ? false : !contains(keys(var.queues), queue.redrive.queue) || queue.redrive.queue == name || queue.redrive.maximum_receives < 5])}."
   }
 
   validation {
-    condition     = alltrue([for name, queue in var.queues : queue.redrive == null ? true : try(var.queues[queue.redrive.queue].retention_seconds > queue.retention_seconds, true)])
-    error_message = "A dead-letter queue keeps messages for longer than its source, because a moved message keeps its age: raise its retention_seconds."
+    condition     = alltrue([for name, queue in var.queues : try(var.queues[queue.redrive.queue].retention_seconds >= queue.retention_seconds + local.least_failure_retention_seconds, true)])
+    error_message = "A dead-letter queue keeps messages for four days (${local.least_failure_retention_seconds} seconds) longer than its source, because a moved message keeps its age: ${join(", ", [for name, queue in var.queues : "${queue.redrive.queue} for ${name}" if try(var.queues[queue.redrive.queue].retention_seconds < queue.retention_seconds + local.least_failure_retention_seconds, false)])}."
   }
 }
 
@@ -85,7 +96,7 @@ variable "buckets" {
 
   validation {
     condition     = alltrue([for name, bucket in var.buckets : bucket.expiration_days >= 1])
-    error_message = "A bucket's expiration_days is at least 1."
+    error_message = "A bucket's expiration_days is at least 1: ${join(", ", [for name, bucket in var.buckets : name if bucket.expiration_days < 1])}."
   }
 }
 
@@ -114,7 +125,7 @@ variable "rules" {
 
   validation {
     condition     = alltrue([for name, rule in var.rules : contains(keys(var.buses), try(rule.bus, ""))])
-    error_message = "A rule listens on a declared bus; declared: ${join(", ", keys(var.buses))}."
+    error_message = "A rule listens on a declared bus (${join(", ", keys(var.buses))}): ${join(", ", [for name, rule in var.rules : name if !contains(keys(var.buses), try(rule.bus, ""))])}."
   }
 
   validation {
@@ -124,17 +135,31 @@ variable "rules" {
 
   validation {
     condition     = alltrue([for name, rule in var.rules : try(!var.queues[rule.target.dead_letter_queue].fifo, false)])
-    error_message = "A rule's dead_letter_queue is a declared standard queue."
+    error_message = "A rule's dead_letter_queue is a declared standard queue: ${join(", ", [for name, rule in var.rules : name if try(var.queues[rule.target.dead_letter_queue].fifo, true)])}."
+  }
+
+  validation {
+    condition     = !anytrue([for name, rule in var.rules : try(var.queues[rule.target.queue].fifo, false)])
+    error_message = "A rule's target is no FIFO queue, since events on a bus have no order: ${join(", ", [for name, rule in var.rules : name if try(var.queues[rule.target.queue].fifo, false)])}."
   }
 
   validation {
     condition     = alltrue([for name, rule in var.rules : try(rule.target.maximum_retry_attempts >= 0 && rule.target.maximum_retry_attempts <= 185 && rule.target.maximum_event_age_seconds >= 60 && rule.target.maximum_event_age_seconds <= 86400, false)])
-    error_message = "A rule's target is retried 0 to 185 times, for 60 to 86400 seconds."
+    error_message = "A rule's target is retried 0 to 185 times, for 60 to 86400 seconds: ${join(", ", [for name, rule in var.rules : name if !try(rule.target.maximum_retry_attempts >= 0 && rule.target.maximum_retry_attempts <= 185 && rule.target.maximum_event_age_seconds >= 60 && rule.target.maximum_event_age_seconds <= 86400, false)])}."
   }
 
   validation {
     condition     = alltrue([for name, rule in var.rules : try(var.functions[rule.target.function].asynchronous != null, true)])
-    error_message = "A function that a rule invokes declares asynchronous with an on_failure: what it cannot handle would be lost."
+    error_message = "A function that a rule invokes declares asynchronous with an on_failure, or what it cannot handle would be lost: ${join(", ", distinct([for name, rule in var.rules : rule.target.function if try(var.functions[rule.target.function].asynchronous == null, false)]))}."
+  }
+
+  validation {
+    condition = alltrue(flatten([for name, rule in var.rules : [
+      for use in try(var.functions[rule.target.function].uses, []) : try(var.tables[use.table].record_retention_days > var.buses[rule.bus].archive_days, true)
+    ]]))
+    error_message = "A table's record_retention_days are more than the archive_days of a bus whose rules reach a function that uses it, since what is replayed from the archive and has no record any more takes effect again: ${join(", ", distinct(flatten([for name, rule in var.rules : [
+      for use in try(var.functions[rule.target.function].uses, []) : "${use.table} for ${rule.bus}" if try(var.tables[use.table].record_retention_days <= var.buses[rule.bus].archive_days, false)
+    ]])))}."
   }
 }
 
@@ -185,17 +210,21 @@ variable "functions" {
 
   validation {
     condition     = alltrue([for name, function in var.functions : function.memory_mb >= 128 && function.memory_mb <= 10240 && function.timeout_seconds >= 1 && function.timeout_seconds <= 900 && function.maximum_concurrency >= 1])
-    error_message = "A function has 128 to 10240 memory_mb, 1 to 900 timeout_seconds and a maximum_concurrency of at least 1."
+    error_message = "A function has 128 to 10240 memory_mb, 1 to 900 timeout_seconds and a maximum_concurrency of at least 1: ${join(", ", [for name, function in var.functions : name if !(function.memory_mb >= 128 && function.memory_mb <= 10240 && function.timeout_seconds >= 1 && function.timeout_seconds <= 900 && function.maximum_concurrency >= 1)])}."
   }
 
   validation {
-    condition     = alltrue(flatten([for name, function in var.functions : [for variable, use in function.uses : length([for kind in [use.table, use.queue, use.bucket, use.bus, use.stream, use.email] : kind if kind != null]) == 1]]))
-    error_message = "A function uses exactly one of table, queue, bucket, bus, stream and email per variable."
+    condition = alltrue(flatten([for name, function in var.functions : [for variable, use in function.uses : length([for kind in [use.table, use.queue, use.bucket, use.bus, use.stream, use.email] : kind if kind != null]) == 1]]))
+    error_message = "A function uses exactly one of table, queue, bucket, bus, stream and email per variable: ${join(", ", flatten([for name, function in var.functions : [
+      for variable, use in function.uses : "${name}.${variable}" if length([for kind in [use.table, use.queue, use.bucket, use.bus, use.stream, use.email] : kind if kind != null]) != 1
+    ]]))}."
   }
 
   validation {
-    condition     = alltrue(flatten([for name, function in var.functions : [for variable, use in function.uses : contains(use.table != null ? ["read", "append", "write", "read-write"] : use.bus != null || use.email != null ? ["write"] : ["read", "write", "read-write"], use.access)]]))
-    error_message = "access is \"read\", \"write\" or \"read-write\"; for a table also \"append\" (read, and add items), for a bus and an e-mail address \"write\" alone."
+    condition = alltrue(flatten([for name, function in var.functions : [for variable, use in function.uses : contains(use.table != null ? ["read", "append", "write", "read-write"] : use.bus != null || use.email != null ? ["write"] : ["read", "write", "read-write"], use.access)]]))
+    error_message = "access is \"read\", \"write\" or \"read-write\"; for a table also \"append\" (read, and add items), for a bus and an e-mail address \"write\" alone: ${join(", ", flatten([for name, function in var.functions : [
+      for variable, use in function.uses : "${name}.${variable}" if !contains(use.table != null ? ["read", "append", "write", "read-write"] : use.bus != null || use.email != null ? ["write"] : ["read", "write", "read-write"], use.access)
+    ]]))}."
   }
 
   validation {
@@ -206,31 +235,94 @@ variable "functions" {
       (use.bus == null ? true : contains(keys(var.buses), use.bus)) &&
       (use.stream == null ? true : contains(keys(var.streams), use.stream))
     ]]))
-    error_message = "A function uses something that is not declared; see `tidegate topology check` for the line."
+    error_message = "A function uses something that is not declared: ${join(", ", flatten([for name, function in var.functions : [for variable, use in function.uses : concat(
+      [for table in [use.table] : "${name}.${variable} the table ${table}" if table == null ? false : !contains(keys(var.tables), table)],
+      [for queue in [use.queue] : "${name}.${variable} the queue ${queue}" if queue == null ? false : !contains(keys(var.queues), queue)],
+      [for bucket in [use.bucket] : "${name}.${variable} the bucket ${bucket}" if bucket == null ? false : !contains(keys(var.buckets), bucket)],
+      [for bus in [use.bus] : "${name}.${variable} the bus ${bus}" if bus == null ? false : !contains(keys(var.buses), bus)],
+      [for stream in [use.stream] : "${name}.${variable} the stream ${stream}" if stream == null ? false : !contains(keys(var.streams), stream)],
+    )]]))}."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources : length([for kind in [mapping.stream, mapping.table, mapping.queue] : kind if kind != null]) == 1]]))
+    error_message = "A source reads exactly one of stream, table and queue: ${join(", ", flatten([for name, function in var.functions : [for source, mapping in function.sources : "${name}.${source}" if length([for kind in [mapping.stream, mapping.table, mapping.queue] : kind if kind != null]) != 1]]))}."
   }
 
   validation {
     condition = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources :
-      length([for kind in [mapping.stream, mapping.table, mapping.queue] : kind if kind != null]) == 1 &&
       (mapping.stream == null ? true : contains(keys(var.streams), mapping.stream)) &&
       (mapping.table == null ? true : try(var.tables[mapping.table].stream_view != null, false)) &&
       (mapping.queue == null ? true : contains(keys(var.queues), mapping.queue))
     ]]))
-    error_message = "A source reads exactly one of a declared stream, a declared table with a stream_view, and a declared queue."
+    error_message = "A source reads a declared stream, a declared table with a stream_view, or a declared queue: ${join(", ", flatten([for name, function in var.functions : [for source, mapping in function.sources : concat(
+      [for stream in [mapping.stream] : "${name}.${source} the stream ${stream}" if stream == null ? false : !contains(keys(var.streams), stream)],
+      [for table in [mapping.table] : "${name}.${source} the table ${table}" if table == null ? false : try(var.tables[table].stream_view == null, true)],
+      [for queue in [mapping.queue] : "${name}.${source} the queue ${queue}" if queue == null ? false : !contains(keys(var.queues), queue)],
+    )]]))}."
+  }
+
+  validation {
+    condition = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources : mapping.queue != null ? true : contains(["TRIM_HORIZON", "LATEST"], coalesce(mapping.starting_position, "-"))]]))
+    error_message = "A source that reads a stream or a table has a starting_position of TRIM_HORIZON or LATEST: ${join(", ", flatten([for name, function in var.functions : [
+      for source, mapping in function.sources : "${name}.${source}" if mapping.queue == null && !contains(["TRIM_HORIZON", "LATEST"], coalesce(mapping.starting_position, "-"))
+    ]]))}."
   }
 
   validation {
     condition = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources : mapping.queue != null ? true :
-      coalesce(mapping.maximum_retry_attempts, -1) >= 0 && coalesce(mapping.maximum_record_age_seconds, -1) >= 60 && mapping.on_failure != null && mapping.starting_position != null && coalesce(mapping.dead_letter_after_seconds, 604801) < coalesce(mapping.maximum_record_age_seconds, -1)
+      coalesce(mapping.maximum_retry_attempts, -1) >= 0 && mapping.on_failure != null && coalesce(mapping.dead_letter_after_seconds, 604801) < coalesce(mapping.maximum_record_age_seconds, -1)
     ]]))
-    error_message = "A source that reads a stream or a table has starting_position, maximum_retry_attempts of 0 or more, maximum_record_age_seconds of 60 or more, a dead_letter_after_seconds below that, and on_failure: otherwise one bad record holds up its shard, and is lost."
+    error_message = "A source that reads a stream or a table has maximum_retry_attempts of 0 or more, on_failure, and a dead_letter_after_seconds below its maximum_record_age_seconds; otherwise one bad record holds up its shard, and is lost: ${join(", ", flatten([for name, function in var.functions : [for source, mapping in function.sources : [
+      for field, kept in zipmap(
+        ["maximum_retry_attempts", "on_failure", "dead_letter_after_seconds"],
+        [coalesce(mapping.maximum_retry_attempts, -1) >= 0, mapping.on_failure != null, coalesce(mapping.dead_letter_after_seconds, 604801) < coalesce(mapping.maximum_record_age_seconds, -1)],
+      ) : "${field} of ${name}.${source}" if !kept
+    ] if mapping.queue == null]]))}."
+  }
+
+  validation {
+    condition = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources : mapping.queue != null ? true :
+      coalesce(mapping.maximum_record_age_seconds, -1) >= 60 && coalesce(mapping.maximum_record_age_seconds, -1) < try(var.streams[mapping.stream].retention_hours * 3600, local.table_stream_retention_seconds)
+    ]]))
+    error_message = "A source that reads a stream or a table has maximum_record_age_seconds of 60 or more, and below what the stream keeps (a table's ${local.table_stream_retention_seconds} seconds), or the records are gone first: ${join(", ", flatten([for name, function in var.functions : [
+      for source, mapping in function.sources : "${name}.${source}" if mapping.queue == null && !(coalesce(mapping.maximum_record_age_seconds, -1) >= 60 && coalesce(mapping.maximum_record_age_seconds, -1) < try(var.streams[mapping.stream].retention_hours * 3600, local.table_stream_retention_seconds))
+    ]]))}."
+  }
+
+  validation {
+    condition     = !anytrue(flatten([for name, function in var.functions : [for source, mapping in function.sources : mapping.queue == null && mapping.maximum_concurrency != null]]))
+    error_message = "A source's maximum_concurrency is for queues; a stream has shards and parallelization_factor: ${join(", ", flatten([for name, function in var.functions : [for source, mapping in function.sources : "${name}.${source}" if mapping.queue == null && mapping.maximum_concurrency != null]]))}."
   }
 
   validation {
     condition = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources : mapping.queue == null ? true :
       try(var.queues[mapping.queue].redrive != null && var.queues[mapping.queue].visibility_timeout_seconds >= 6 * function.timeout_seconds + mapping.batching_window_seconds, true)
     ]]))
-    error_message = "A queue that a function reads has a redrive, and a visibility_timeout_seconds of at least six times the function's timeout plus its batching window."
+    error_message = "A queue that a function reads has a redrive, and a visibility_timeout_seconds of at least six times the function's timeout plus its batching window: ${join(", ", flatten([for name, function in var.functions : [
+      for source, mapping in function.sources : "${mapping.queue} for ${name}" if mapping.queue != null && try(var.queues[mapping.queue].redrive == null || var.queues[mapping.queue].visibility_timeout_seconds < 6 * function.timeout_seconds + mapping.batching_window_seconds, false)
+    ]]))}."
+  }
+
+  validation {
+    condition = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources : mapping.queue == null ? true :
+      coalesce(mapping.maximum_concurrency, 0) >= 2 && (mapping.batch_size <= 10 || mapping.batching_window_seconds >= 1)
+    ]]))
+    error_message = "A source that reads a queue has a maximum_concurrency of 2 or more, and with a batch_size above 10 a batching_window_seconds of 1 or more: ${join(", ", flatten([for name, function in var.functions : [
+      for source, mapping in function.sources : "${name}.${source}" if mapping.queue != null && !(coalesce(mapping.maximum_concurrency, 0) >= 2 && (mapping.batch_size <= 10 || mapping.batching_window_seconds >= 1))
+    ]]))}."
+  }
+
+  validation {
+    condition = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources : mapping.queue == null ? true :
+      mapping.starting_position == null && mapping.parallelization_factor == null && !mapping.bisect_on_error && mapping.maximum_retry_attempts == null && mapping.maximum_record_age_seconds == null && mapping.on_failure == null
+    ]]))
+    error_message = "A source that reads a queue has none of what is for streams, since the queue has its redrive: ${join(", ", flatten([for name, function in var.functions : [for source, mapping in function.sources : [
+      for field, set in zipmap(
+        ["starting_position", "parallelization_factor", "bisect_on_error", "maximum_retry_attempts", "maximum_record_age_seconds", "on_failure"],
+        [mapping.starting_position != null, mapping.parallelization_factor != null, mapping.bisect_on_error, mapping.maximum_retry_attempts != null, mapping.maximum_record_age_seconds != null, mapping.on_failure != null],
+      ) : "${field} of ${name}.${source}" if set
+    ] if mapping.queue != null]]))}."
   }
 
   validation {
@@ -238,19 +330,25 @@ variable "functions" {
       for queue in concat([for source in function.sources : source.on_failure.queue if source.on_failure != null], function.asynchronous == null ? [] : [function.asynchronous.on_failure.queue]) :
       try(!var.queues[queue].fifo, false)
     ]]))
-    error_message = "on_failure names a declared standard queue."
+    error_message = "on_failure names a declared standard queue: ${join(", ", flatten([for name, function in var.functions : [
+      for queue in concat([for source in function.sources : source.on_failure.queue if source.on_failure != null], function.asynchronous == null ? [] : [function.asynchronous.on_failure.queue]) :
+      "${queue} of ${name}" if try(var.queues[queue].fifo, true)
+    ]]))}."
   }
 
   validation {
     condition     = alltrue([for name, function in var.functions : function.asynchronous == null ? true : function.asynchronous.maximum_retry_attempts >= 0 && function.asynchronous.maximum_retry_attempts <= 2 && function.asynchronous.maximum_event_age_seconds >= 60 && function.asynchronous.maximum_event_age_seconds <= 21600])
-    error_message = "An asynchronous invocation is retried 0 to 2 times, for 60 to 21600 seconds."
+    error_message = "An asynchronous invocation is retried 0 to 2 times, for 60 to 21600 seconds: ${join(", ", [for name, function in var.functions : name if function.asynchronous == null ? false : !(function.asynchronous.maximum_retry_attempts >= 0 && function.asynchronous.maximum_retry_attempts <= 2 && function.asynchronous.maximum_event_age_seconds >= 60 && function.asynchronous.maximum_event_age_seconds <= 21600)])}."
   }
 
   validation {
     condition = alltrue([for name, function in var.functions : function.maximum_concurrency >= sum(concat([0], [
       for source in function.sources :
-      source.queue != null ? coalesce(source.maximum_concurrency, 2) : try(var.streams[source.stream].shards, 1) * coalesce(source.parallelization_factor, 1)
+      source.queue != null ? coalesce(source.maximum_concurrency, 0) : source.table != null ? local.table_partitions : try(var.streams[source.stream].shards, 1) * coalesce(source.parallelization_factor, 1)
     ]))])
-    error_message = "A function's maximum_concurrency is at least what its sources together run at a time (a queue's maximum_concurrency, a stream's shards by parallelization_factor, 1 for a table): otherwise Lambda throttles them, which uses up receives and age."
+    error_message = "A function's maximum_concurrency is at least what its sources together run at a time (a queue's maximum_concurrency, a stream's shards by parallelization_factor, ${local.table_partitions} for a table), or Lambda throttles them, which uses up receives and age: ${join(", ", [for name, function in var.functions : name if function.maximum_concurrency < sum(concat([0], [
+      for source in function.sources :
+      source.queue != null ? coalesce(source.maximum_concurrency, 0) : source.table != null ? local.table_partitions : try(var.streams[source.stream].shards, 1) * coalesce(source.parallelization_factor, 1)
+    ]))])}."
   }
 }

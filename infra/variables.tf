@@ -100,7 +100,7 @@ variable "telemetry" {
 
 variable "customer_managed_key" {
   type        = bool
-  description = "Whether data is encrypted with a KMS key of this environment's own instead of keys that AWS owns. Costs per key and per request."
+  description = "Whether data is encrypted with a KMS key of this environment's own instead of keys that AWS owns. Costs per key and per request. Turned off again, the key is unusable at once, and with it whatever it encrypted: README.md, Encryption."
   default     = false
 }
 
@@ -169,7 +169,7 @@ variable "stream_shards" {
   validation {
     condition = alltrue([for name, function in var.functions : coalesce(try(var.function_overrides[name].maximum_concurrency, null), function.maximum_concurrency) >= sum(concat([0], [
       for source in function.sources :
-      source.queue != null ? coalesce(source.maximum_concurrency, 2) : coalesce(lookup(var.stream_shards, coalesce(source.stream, "-"), null), try(var.streams[source.stream].shards, 1)) * coalesce(source.parallelization_factor, 1)
+      source.queue != null ? source.maximum_concurrency : source.table != null ? local.table_partitions : lookup(var.stream_shards, source.stream, var.streams[source.stream].shards) * coalesce(source.parallelization_factor, 1)
     ]))])
     error_message = "With these stream_shards a function that reads them would be throttled: shards by parallelization_factor are more than its maximum_concurrency. Raise that in function_overrides."
   }
@@ -204,10 +204,16 @@ variable "function_overrides" {
   validation {
     condition = alltrue([for name, override in var.function_overrides : coalesce(override.maximum_concurrency, try(var.functions[name].maximum_concurrency, 1)) >= sum(concat([0], [
       for source in try(var.functions[name].sources, {}) :
-      source.queue != null ? coalesce(source.maximum_concurrency, 2) : try(var.streams[source.stream].shards, 1) * coalesce(source.parallelization_factor, 1)
+      source.queue != null ? source.maximum_concurrency : source.table != null ? local.table_partitions : var.streams[source.stream].shards * coalesce(source.parallelization_factor, 1)
     ]))])
     error_message = "function_overrides has a maximum_concurrency below what the function's sources together run at a time: Lambda would throttle them."
   }
+}
+
+variable "create_email_identities" {
+  type        = bool
+  description = "Whether this environment registers its sender addresses at SES. False in all but one environment per account and region: an address is there once for all of them, and would be deleted with any."
+  default     = true
 }
 
 variable "email_addresses" {

@@ -21,6 +21,7 @@ SWITCHES = {
     r"aws_schemas_(registry|schema)\..*": "schema_registry",
     r"module\.bucket\[.*\]\.aws_s3_bucket_policy\.this\[0\]": "tls_required",
     r'aws_cloudwatch_metric_alarm\.this\["function-.*-concurrency"\]': "reserve_concurrency",
+    r"aws_ses_email_identity\..*": "create_email_identities",
     r"aws_sns_topic_subscription\..*": "alarm_email_addresses",
 }
 

@@ -4,10 +4,12 @@ mock_provider "aws" {
   source = "./tests/mocks"
 }
 
+# As on an emulator, where the declared addresses will do.
 variables {
-  environment     = "test"
-  name_prefix     = "shop-test-"
-  placeholder_zip = "./tests/placeholder.zip"
+  environment         = "local"
+  name_prefix         = "shop-test-"
+  placeholder_zip     = "./tests/placeholder.zip"
+  deletion_protection = false
 }
 
 run "an_environment_is_a_short_word" {
@@ -157,6 +159,30 @@ run "shards_with_enough_environments_are_accepted" {
     stream_shards      = { orders = 3 }
     function_overrides = { order-processor = { maximum_concurrency = 6 } }
   }
+}
+
+run "shards_are_not_all_that_a_function_reads" {
+  command = plan
+
+  variables {
+    stream_shards = { orders = 2 }
+    functions = merge(var.functions, { order-processor = merge(var.functions.order-processor, {
+      maximum_concurrency = 7
+      sources             = merge(var.functions.order-processor.sources, { event-store = var.functions.event-publisher.sources.event-store })
+    }) })
+  }
+
+  expect_failures = [var.stream_shards]
+}
+
+run "an_override_leaves_room_for_a_table" {
+  command = plan
+
+  variables {
+    function_overrides = { event-publisher = { maximum_concurrency = 3 } }
+  }
+
+  expect_failures = [var.function_overrides]
 }
 
 run "an_override_leaves_room_for_the_sources" {

@@ -4,10 +4,12 @@ mock_provider "aws" {
   source = "./tests/mocks"
 }
 
+# As on an emulator, where the declared addresses will do.
 variables {
-  environment     = "test"
-  name_prefix     = "shop-test-"
-  placeholder_zip = "./tests/placeholder.zip"
+  environment         = "local"
+  name_prefix         = "shop-test-"
+  placeholder_zip     = "./tests/placeholder.zip"
+  deletion_protection = false
 }
 
 run "every_function_is_watched" {
@@ -65,6 +67,56 @@ run "every_stream_mapping_is_watched_below_its_bounds" {
   }
 }
 
+# A mapping that does not run has neither errors nor an age.
+run "a_mapping_that_invokes_nothing_is_noticed" {
+  command = plan
+
+  assert {
+    condition = toset([for alarm in aws_cloudwatch_metric_alarm.this : jsonencode([for query in alarm.metric_query : query.metric[0].dimensions if length(query.metric) > 0]) if length(alarm.metric_query) > 0]) == toset(flatten([
+      for name, function in var.functions : [for source in function.sources : jsonencode([
+        { FunctionName = "shop-test-${name}", Resource = "shop-test-${name}:live" },
+        { for dimension, written in { StreamName = source.stream, TableName = source.table } : dimension => "shop-test-${written}" if written != null },
+      ]) if source.queue == null]
+    ]))
+    error_message = "A mapping of a stream is not watched by what is written and what is invoked."
+  }
+
+  assert {
+    condition = alltrue([for alarm in aws_cloudwatch_metric_alarm.this :
+      toset([for query in alarm.metric_query : query.expression if query.return_data == true]) == toset(["IF(FILL(written, 0) > 0 AND FILL(invoked, 0) == 0, 1, 0)"]) &&
+      toset([for query in alarm.metric_query : query.id if length(query.metric) > 0]) == toset(["invoked", "written"]) &&
+      alltrue([for query in alarm.metric_query : query.metric[0].stat == "Sum" && query.metric[0].period == 300 if length(query.metric) > 0]) &&
+      alarm.evaluation_periods == 3 && alarm.threshold == 0 && alarm.metric_name == null && alarm.period == null
+      if length(alarm.metric_query) > 0
+    ])
+    error_message = "The alarm is not about fifteen minutes of writes without an invocation."
+  }
+
+  assert {
+    condition = alltrue(flatten([for alarm in aws_cloudwatch_metric_alarm.this : [for query in alarm.metric_query :
+      query.metric[0].metric_name == { FunctionName = "Invocations", StreamName = "IncomingRecords", TableName = "ConsumedWriteCapacityUnits" }[keys(query.metric[0].dimensions)[0]] if length(query.metric) > 0
+    ]]))
+    error_message = "Something else than writes and invocations is counted."
+  }
+}
+
+run "mail_that_comes_back_is_noticed_where_mail_is_sent" {
+  command = plan
+
+  assert {
+    condition = { for alarm in aws_cloudwatch_metric_alarm.this : alarm.metric_name => [alarm.statistic, alarm.period, alarm.threshold] if alarm.namespace == "AWS/SES" } == {
+      "Reputation.BounceRate"    = ["Maximum", 3600, 0.05]
+      "Reputation.ComplaintRate" = ["Maximum", 3600, 0.001]
+    }
+    error_message = "SES would stop this account's mail unannounced."
+  }
+
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : length(coalesce(alarm.dimensions, {})) == 0 if alarm.namespace == "AWS/SES"])
+    error_message = "SES counts for the whole account, without dimensions."
+  }
+}
+
 run "what_is_given_up_is_watched" {
   command = plan
 
@@ -77,26 +129,37 @@ run "what_is_given_up_is_watched" {
         flatten([for queue in var.queues : queue.redrive[*].queue]),
         [for function in var.functions : function.uses.DEAD_LETTER_QUEUE_URL.queue if contains(keys(function.uses), "DEAD_LETTER_QUEUE_URL")],
       )) : "shop-test-${queue}"],
-      [for alarm in aws_cloudwatch_metric_alarm.this : alarm.dimensions.QueueName if alarm.metric_name == "ApproximateNumberOfMessagesVisible" && alarm.threshold == 0 && alarm.evaluation_periods == 1],
+      [for alarm in aws_cloudwatch_metric_alarm.this : alarm.dimensions.QueueName if alarm.metric_name == "ApproximateNumberOfMessagesVisible" && alarm.statistic == "Maximum" && alarm.threshold == 0 && alarm.evaluation_periods == 1],
     )) == 0
     error_message = "A queue for dead letters has no alarm on its first letter."
   }
 
   assert {
-    condition = toset([for alarm in aws_cloudwatch_metric_alarm.this : alarm.dimensions.QueueName if alarm.metric_name == "ApproximateAgeOfOldestMessage"]) == toset([
+    condition = jsonencode(sort([for alarm in aws_cloudwatch_metric_alarm.this : alarm.dimensions.QueueName if alarm.metric_name == "ApproximateAgeOfOldestMessage" || alarm.statistic == "Minimum"])) == jsonencode(sort([
       for name, queue in var.queues : "shop-test-${name}${queue.fifo ? ".fifo" : ""}"
+    ]))
+    error_message = "A queue has no alarm on how long something waits in it."
+  }
+
+  # SQS counts a message no more for the age that was received more than three times, as letters are that somebody listed.
+  assert {
+    condition = alltrue([for name in local.dead_letter_queues :
+      aws_cloudwatch_metric_alarm.this["queue-${name}-letters-expire"].metric_name == "ApproximateNumberOfMessagesVisible" &&
+      aws_cloudwatch_metric_alarm.this["queue-${name}-letters-expire"].statistic == "Minimum" &&
+      aws_cloudwatch_metric_alarm.this["queue-${name}-letters-expire"].threshold == 0 &&
+      aws_cloudwatch_metric_alarm.this["queue-${name}-letters-expire"].period * aws_cloudwatch_metric_alarm.this["queue-${name}-letters-expire"].evaluation_periods <= 7 * 86400
     ])
-    error_message = "A queue has no alarm on the age of its oldest message."
+    error_message = "A queue that is never empty is not noticed, or CloudWatch refuses the alarm, which may look at 7 days."
   }
 
   # Pointers into a table's stream, which keeps records for 24 hours of which the mapping uses up to 12: half of the other 12.
   assert {
-    condition     = aws_cloudwatch_metric_alarm.this["queue-stream-failures-letters-expire"].threshold == 6 * 3600
-    error_message = "The alarm about pointers comes after the stream forgot their records, or without need: ${aws_cloudwatch_metric_alarm.this["queue-stream-failures-letters-expire"].threshold} seconds."
+    condition     = aws_cloudwatch_metric_alarm.this["queue-stream-failures-letters-expire"].evaluation_periods == 6 && aws_cloudwatch_metric_alarm.this["queue-stream-failures-letters-expire"].period == 3600
+    error_message = "The alarm about pointers comes after the stream forgot their records, or without need: ${aws_cloudwatch_metric_alarm.this["queue-stream-failures-letters-expire"].evaluation_periods} hours."
   }
 
   assert {
-    condition = toset([for alarm in aws_cloudwatch_metric_alarm.this : "${alarm.metric_name} ${alarm.dimensions.Resource}" if startswith(alarm.metric_name, "AsyncEvent")]) == toset(flatten([
+    condition = toset([for alarm in aws_cloudwatch_metric_alarm.this : "${alarm.metric_name} ${alarm.dimensions.Resource}" if startswith(coalesce(alarm.metric_name, "-"), "AsyncEvent")]) == toset(flatten([
       for name, function in var.functions : [for metric in ["AsyncEventAge", "AsyncEventsDropped"] : "${metric} shop-test-${name}:live"] if function.asynchronous != null
     ]))
     error_message = "A function that is invoked asynchronously has no alarm on what waits or is dropped, or another has."
@@ -166,7 +229,12 @@ run "every_alarm_tells_somebody_what_to_do" {
 
   assert {
     condition     = local.alarm_count == length(aws_cloudwatch_metric_alarm.this)
-    error_message = "The number of alarms for the cost is wrong."
+    error_message = "The number of alarms is wrong."
+  }
+
+  assert {
+    condition     = local.alarm_metric_count == sum([for alarm in aws_cloudwatch_metric_alarm.this : length(alarm.metric_query) == 0 ? 1 : length([for query in alarm.metric_query : query if length(query.metric) > 0])])
+    error_message = "AWS bills each metric of an alarm, and the cost counts another number."
   }
 
   assert {
@@ -178,6 +246,16 @@ run "every_alarm_tells_somebody_what_to_do" {
     condition     = aws_sns_topic.alarms.kms_master_key_id == local.kms_key_arn && local.kms_key_arn != null
     error_message = "The topic is not encrypted with the environment's key."
   }
+}
+
+run "data_worth_protecting_is_worth_an_alarm" {
+  command = plan
+
+  variables {
+    deletion_protection = true
+  }
+
+  expect_failures = [check.alarms_reach_somebody]
 }
 
 run "alarms_of_this_account_alone_may_publish" {
@@ -238,9 +316,12 @@ run "the_dashboard_shows_everything" {
   # Whoever is told of an alarm finds its metric in a graph.
   assert {
     condition = length(setsubtract(
-      [for alarm in aws_cloudwatch_metric_alarm.this : "${alarm.namespace} ${alarm.metric_name} ${try(alarm.dimensions.FunctionName, alarm.dimensions.function, alarm.dimensions.QueueName, alarm.dimensions.RuleName, alarm.dimensions.TableName, alarm.dimensions.StreamName)}"],
+      flatten([for alarm in aws_cloudwatch_metric_alarm.this : [
+        for metric in concat(alarm.metric_name == null ? [] : [alarm], flatten(alarm.metric_query[*].metric)) :
+        "${metric.namespace} ${metric.metric_name} ${try(metric.dimensions.FunctionName, metric.dimensions.function, metric.dimensions.QueueName, metric.dimensions.RuleName, metric.dimensions.TableName, metric.dimensions.StreamName, "of the account")}"
+      ]]),
       flatten([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : [
-        for line in widget.properties.metrics : [for part in slice(line, 3, length(line) - 1) : "${line[0]} ${line[1]} ${part}"] if length(line) > 3 && try(line[4].visible, true)
+        for line in widget.properties.metrics : [for part in length(line) == 3 ? ["of the account"] : slice(line, 3, length(line) - 1) : "${line[0]} ${line[1]} ${part}"] if length(line) > 2 && try(line[length(line) - 1].visible, true)
       ] if widget.type == "metric"]),
     )) == 0
     error_message = "The metric of an alarm is in no graph."
@@ -316,7 +397,7 @@ run "what_is_added_to_the_topology_is_watched_and_shown" {
       refunds = {
         memory_mb           = 128
         timeout_seconds     = 20
-        maximum_concurrency = 4
+        maximum_concurrency = 6
         uses                = { DEAD_LETTER_QUEUE_URL = { queue = "dead-letters", access = "write" } }
         sources = {
           refunds  = { queue = "refunds", batch_size = 10, report_batch_item_failures = true, dead_letter_after_seconds = 36000, maximum_concurrency = 4 }
@@ -328,8 +409,8 @@ run "what_is_added_to_the_topology_is_watched_and_shown" {
   }
 
   assert {
-    condition     = length([for key, alarm in aws_cloudwatch_metric_alarm.this : key if strcontains(key, "refund")]) == 11
-    error_message = "The function has not eight alarms more, its queue one and the dead-letter queue two: ${join(", ", [for key, alarm in aws_cloudwatch_metric_alarm.this : key if strcontains(key, "refund")])}."
+    condition     = length([for key, alarm in aws_cloudwatch_metric_alarm.this : key if strcontains(key, "refund")]) == 13
+    error_message = "The function has not ten alarms more, its queue one and the dead-letter queue two: ${join(", ", [for key, alarm in aws_cloudwatch_metric_alarm.this : key if strcontains(key, "refund")])}."
   }
 
   assert {
@@ -339,7 +420,7 @@ run "what_is_added_to_the_topology_is_watched_and_shown" {
 
   # A redriven message keeps its age: 14 days less the 4 that it may have used.
   assert {
-    condition     = aws_cloudwatch_metric_alarm.this["queue-refund-failures-letters-expire"].threshold == 5 * 86400
+    condition     = aws_cloudwatch_metric_alarm.this["queue-refund-failures-letters-expire"].evaluation_periods == 5 * 24
     error_message = "The age that a letter brings along is not counted."
   }
 
@@ -378,8 +459,13 @@ run "a_system_of_queues_alone_has_a_dashboard_too" {
   }
 
   assert {
-    condition     = !contains(keys(aws_cloudwatch_metric_alarm.this), "function-refunds-iterator-age")
-    error_message = "The reader of a queue has an alarm on the age of a stream."
+    condition     = !anytrue([for key in keys(aws_cloudwatch_metric_alarm.this) : startswith(key, "function-refunds-iterator-age") || startswith(key, "function-refunds-stalled")])
+    error_message = "The reader of a queue has an alarm on a stream."
+  }
+
+  assert {
+    condition     = !anytrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.namespace == "AWS/SES"])
+    error_message = "A system that sends no mail is told of the account's."
   }
 
   assert {

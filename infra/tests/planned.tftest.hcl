@@ -6,10 +6,12 @@ mock_provider "aws" {
   override_during = plan
 }
 
+# As on an emulator, where the declared addresses will do.
 variables {
-  environment     = "test"
-  name_prefix     = "shop-test-"
-  placeholder_zip = "./tests/placeholder.zip"
+  environment         = "local"
+  name_prefix         = "shop-test-"
+  placeholder_zip     = "./tests/placeholder.zip"
+  deletion_protection = false
 }
 
 run "a_rule_invokes_the_alias_and_gives_up_to_a_queue" {

@@ -12,7 +12,6 @@ variables {
   visibility_timeout_seconds = 180
   kms_key_arn                = null
   tls_required               = true
-  redrive                    = null
   redrive_sources            = []
   rules                      = []
 }
@@ -66,23 +65,6 @@ run "a_dead_letter_queue_is_for_its_sources_alone" {
   assert {
     condition     = jsondecode(aws_sqs_queue.this.redrive_allow_policy) == { redrivePermission = "byQueue", sourceQueueArns = ["arn:aws:sqs:us-east-1:123456789012:shop-test-orders"] }
     error_message = "Other queues than the declared ones may redrive to this one."
-  }
-}
-
-run "a_redrive_is_what_was_declared" {
-  command = plan
-
-  module {
-    source = "./modules/queue"
-  }
-
-  variables {
-    redrive = { queue_arn = "arn:aws:sqs:us-east-1:123456789012:shop-test-dead-letters", maximum_receives = 5 }
-  }
-
-  assert {
-    condition     = jsondecode(aws_sqs_queue.this.redrive_policy) == { deadLetterTargetArn = "arn:aws:sqs:us-east-1:123456789012:shop-test-dead-letters", maxReceiveCount = 5 }
-    error_message = "The redrive policy differs."
   }
 }
 
@@ -146,7 +128,7 @@ run "a_fifo_queue_is_one" {
 }
 
 run "emulators_speak_without_tls" {
-  command = plan
+  command = apply
 
   module {
     source = "./modules/queue"
@@ -157,7 +139,7 @@ run "emulators_speak_without_tls" {
   }
 
   assert {
-    condition     = length(jsondecode(aws_sqs_queue.this.policy).Statement) == 0
-    error_message = "The policy denies what an emulator needs."
+    condition     = !can(jsondecode(aws_sqs_queue.this.policy).Statement) # what is not set is mocked as some word
+    error_message = "There is a policy although nothing is denied or allowed."
   }
 }

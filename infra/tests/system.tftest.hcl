@@ -5,10 +5,12 @@ mock_provider "aws" {
   source = "./tests/mocks"
 }
 
+# As on an emulator, where the declared addresses will do.
 variables {
-  environment     = "test"
-  name_prefix     = "shop-test-"
-  placeholder_zip = "./tests/placeholder.zip"
+  environment         = "local"
+  name_prefix         = "shop-test-"
+  placeholder_zip     = "./tests/placeholder.zip"
+  deletion_protection = false
 }
 
 run "names_and_arns_carry_the_prefix" {
@@ -50,23 +52,23 @@ run "statements_are_the_declared_access" {
   # Written out for one function, as an auditor would read it.
   assert {
     condition = { for statement in local.statements.notification : statement.Sid => { on = statement.Resource, may = statement.Action } } == {
-      EventStoreTable = {
+      UsesEventStoreTable = {
         on  = "arn:aws:dynamodb:us-east-1:123456789012:table/shop-test-event-store"
         may = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"]
       }
-      IdempotencyTable = {
+      UsesIdempotencyTable = {
         on  = "arn:aws:dynamodb:us-east-1:123456789012:table/shop-test-idempotency"
         may = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
       }
-      DeadLetterQueueUrl = {
+      UsesDeadLetterQueueUrl = {
         on  = "arn:aws:sqs:us-east-1:123456789012:shop-test-dead-letters"
         may = ["sqs:SendMessage"]
       }
-      DeadLetterBucket = {
+      UsesDeadLetterBucket = {
         on  = "arn:aws:s3:::shop-test-dead-letters-123456789012/*"
         may = ["s3:PutObject"]
       }
-      SenderAddress = {
+      UsesSenderAddress = {
         on  = "arn:aws:ses:us-east-1:123456789012:identity/orders@shop.example.com"
         may = ["ses:SendEmail"]
       }
@@ -99,7 +101,7 @@ run "statements_are_the_declared_access" {
   }
 
   assert {
-    condition     = local.statements.notification[index([for statement in local.statements.notification : statement.Sid], "SenderAddress")].Condition == { StringEquals = { "ses:FromAddress" = "orders@shop.example.com" } }
+    condition     = local.statements.notification[index([for statement in local.statements.notification : statement.Sid], "UsesSenderAddress")].Condition == { StringEquals = { "ses:FromAddress" = "orders@shop.example.com" } }
     error_message = "A function may send from other addresses than its own."
   }
 }
@@ -135,6 +137,70 @@ run "an_environment_has_its_own_sender_and_sizes" {
   assert {
     condition     = local.environments["order-projection"].SALES_SLICES == "8"
     error_message = "The override of a variable has no effect."
+  }
+}
+
+run "mail_from_an_address_that_nobody_has_is_warned_of" {
+  command = plan
+
+  variables {
+    environment        = "test"
+    function_overrides = { notification = { environment = { CUSTOMER_EMAIL_DOMAIN = "tidegate.dev" } } }
+  }
+
+  expect_failures = [check.mail]
+}
+
+run "mail_to_customers_that_nobody_is_is_warned_of" {
+  command = plan
+
+  variables {
+    environment     = "test"
+    email_addresses = { "orders@shop.example.com" = "orders@tidegate.dev" }
+  }
+
+  expect_failures = [check.mail]
+}
+
+run "mail_between_addresses_that_exist_is_not" {
+  command = plan
+
+  variables {
+    environment        = "test"
+    email_addresses    = { "orders@shop.example.com" = "orders@counterexample.com" }
+    function_overrides = { notification = { environment = { CUSTOMER_EMAIL_DOMAIN = "tidegate.dev" } } }
+  }
+}
+
+run "another_environment_has_registered_the_sender" {
+  command = plan
+
+  variables {
+    create_email_identities = false
+  }
+
+  assert {
+    condition     = length(aws_ses_email_identity.this) == 0 && local.environments["notification"].SENDER_ADDRESS == "orders@shop.example.com"
+    error_message = "The address of another environment would be deleted with this one, or is not sent from."
+  }
+}
+
+run "a_statement_is_named_by_letters_and_digits_and_once" {
+  command = apply
+
+  variables {
+    functions = merge(var.functions, { notification = merge(var.functions.notification, {
+      uses = { for variable in ["KEY", "LOGS", "TRACES", "SOURCE_SALES", "SALES_TABLE_2"] : variable => { table = "sales", access = "read" } }
+    }) })
+    customer_managed_key = true
+    xray_tracing         = true
+  }
+
+  assert {
+    condition = alltrue([for name, statements in local.statements :
+      alltrue([for statement in statements : can(regex("^[0-9A-Za-z]+$", statement.Sid))]) && length(distinct(concat(["Logs"], statements[*].Sid))) == 1 + length(statements)
+    ])
+    error_message = "IAM takes no such policy: ${jsonencode([for statement in local.statements.notification : statement.Sid])}"
   }
 }
 
@@ -188,8 +254,19 @@ run "a_key_of_ones_own_is_rotated_and_used_through_services" {
   }
 
   assert {
-    condition     = contains([for statement in jsondecode(aws_kms_key.this[0].policy).Statement : true if try(contains(statement.Principal.Service, "events.amazonaws.com") && statement.Condition.StringEquals["aws:SourceAccount"] == "123456789012", false)], true)
-    error_message = "EventBridge could not write to an encrypted dead-letter queue, or could for other accounts."
+    condition     = [for statement in jsondecode(aws_kms_key.this[0].policy).Statement : statement if try(statement.Principal.Service == "cloudwatch.amazonaws.com", false)][*].Condition == [{ StringEquals = { "aws:SourceAccount" = "123456789012" } }]
+    error_message = "Alarms could not be sent to an encrypted topic, or those of other accounts could."
+  }
+
+  # EventBridge gives KMS neither account nor rule: any condition would keep it out.
+  assert {
+    condition     = [for statement in jsondecode(aws_kms_key.this[0].policy).Statement : { may = statement.Action, if = try(statement.Condition, null) } if try(statement.Principal.Service == "events.amazonaws.com", false)] == [{ may = ["kms:Decrypt", "kms:GenerateDataKey*"], if = null }]
+    error_message = "EventBridge could not write to an encrypted dead-letter queue."
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(aws_kms_key.this[0].policy).Statement : toset(statement.Action) if try(statement.Principal.Service == "logs.us-east-1.amazonaws.com", false)] == [toset(["kms:Decrypt", "kms:Describe*", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"])]
+    error_message = "CloudWatch may not do with the key what it needs for logs."
   }
 }
 
@@ -272,13 +349,24 @@ run "a_new_function_gets_everything_from_its_entry" {
   }
 
   assert {
-    condition     = toset([for statement in local.statements.refunds : statement.Sid]) == toset(["EventBus", "EventStoreTable", "SourceRefundRequests", "OnFailureAsyncFailures"])
+    condition     = toset([for statement in local.statements.refunds : statement.Sid]) == toset(["UsesEventBus", "UsesEventStoreTable", "SourceRefundRequests", "OnFailureAsyncFailures"])
     error_message = "The new function's role allows something else than it declares."
   }
 
   assert {
     condition     = local.environments.refunds.EVENT_BUS == "shop-test-shop" && local.environments.refunds.REFUND_LIMIT == "100"
     error_message = "The new function is not told what it uses."
+  }
+
+  # The mocked ARN: what comes out of the queue, for which Terraform waits, and not what is put together from names.
+  assert {
+    condition = { for queue, redrive in aws_sqs_queue_redrive_policy.this : queue => { of = redrive.queue_url, is = jsondecode(redrive.redrive_policy) } } == {
+      refund-requests = {
+        of = output.queues["refund-requests"]
+        is = { deadLetterTargetArn = "arn:aws:sqs:us-east-1:123456789012:mocked", maxReceiveCount = 5 }
+      }
+    }
+    error_message = "The new queue's redrive differs, or is made before the queue that it names."
   }
 
   assert {

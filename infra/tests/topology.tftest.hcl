@@ -5,10 +5,12 @@ mock_provider "aws" {
   source = "./tests/mocks"
 }
 
+# As on an emulator, where the declared addresses will do.
 variables {
-  environment     = "test"
-  name_prefix     = "shop-test-"
-  placeholder_zip = "./tests/placeholder.zip"
+  environment         = "local"
+  name_prefix         = "shop-test-"
+  placeholder_zip     = "./tests/placeholder.zip"
+  deletion_protection = false
 }
 
 run "the_declared_system_is_accepted" {
@@ -24,8 +26,8 @@ run "a_queue_as_source_is_accepted" {
   command = plan
 
   variables {
-    queues    = merge(var.queues, { refunds = { retention_seconds = 345600, visibility_timeout_seconds = 60, redrive = { queue = "dead-letters", maximum_receives = 5 } } })
-    functions = merge(var.functions, { notification = merge(var.functions.notification, { sources = { refunds = { queue = "refunds", batch_size = 10, maximum_concurrency = 4 } } }) })
+    queues    = merge(var.queues, { refunds = { retention_seconds = 864000, visibility_timeout_seconds = 61, redrive = { queue = "dead-letters", maximum_receives = 5 } } })
+    functions = merge(var.functions, { notification = merge(var.functions.notification, { sources = { refunds = { queue = "refunds", batch_size = 11, batching_window_seconds = 1, maximum_concurrency = 4 } } }) })
   }
 
   assert {
@@ -34,11 +36,11 @@ run "a_queue_as_source_is_accepted" {
   }
 }
 
-run "an_event_is_no_larger_than_a_bus_takes" {
+run "an_event_is_no_larger_than_a_queue_takes" {
   command = plan
 
   variables {
-    event_bytes_limit = 1048577
+    event_bytes_limit = 262145
   }
 
   expect_failures = [var.event_bytes_limit]
@@ -154,11 +156,11 @@ run "a_queue_is_not_its_own_dead_letter_queue" {
   expect_failures = [var.queues]
 }
 
-run "a_dead_letter_queue_keeps_messages_for_longer_than_its_source" {
+run "a_dead_letter_queue_keeps_messages_for_four_days_more_than_its_source" {
   command = plan
 
   variables {
-    queues = merge(var.queues, { refunds = { retention_seconds = 1209600, redrive = { queue = "dead-letters", maximum_receives = 5 } } })
+    queues = merge(var.queues, { refunds = { retention_seconds = 864001, redrive = { queue = "dead-letters", maximum_receives = 5 } } })
   }
 
   expect_failures = [var.queues]
@@ -240,6 +242,29 @@ run "a_rule_gives_up_to_a_standard_queue" {
   variables {
     queues = merge(var.queues, { refunds = { retention_seconds = 1209600, fifo = true } })
     rules  = merge(var.rules, { order-placed-notification = merge(var.rules.order-placed-notification, { target = merge(var.rules.order-placed-notification.target, { dead_letter_queue = "refunds" }) }) })
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "a_rule_does_not_target_a_fifo_queue" {
+  command = plan
+
+  variables {
+    queues = merge(var.queues, { refunds = { retention_seconds = 345600, fifo = true } })
+    rules = merge(var.rules, {
+      refunds = { bus = "shop", pattern = { source = ["shop.orders"] }, target = { queue = "refunds", dead_letter_queue = "rule-failures", maximum_retry_attempts = 185, maximum_event_age_seconds = 86400 } }
+    })
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "a_record_outlives_the_archive_that_may_be_replayed" {
+  command = plan
+
+  variables {
+    buses = merge(var.buses, { shop = { archive_days = var.tables.idempotency.record_retention_days } })
   }
 
   expect_failures = [var.rules]
@@ -369,7 +394,7 @@ run "a_mapping_gives_a_record_up_after_some_time" {
   command = plan
 
   variables {
-    functions = merge(var.functions, { order-processor = merge(var.functions.order-processor, { sources = { orders = merge(var.functions.order-processor.sources.orders, { maximum_record_age_seconds = -1 }) } }) })
+    functions = merge(var.functions, { order-processor = merge(var.functions.order-processor, { sources = { orders = merge(var.functions.order-processor.sources.orders, { maximum_record_age_seconds = 59, dead_letter_after_seconds = 29 }) } }) })
   }
 
   expect_failures = [var.functions]
@@ -410,7 +435,7 @@ run "a_queue_hides_messages_for_six_timeouts" {
 
   variables {
     queues    = merge(var.queues, { refunds = { retention_seconds = 345600, visibility_timeout_seconds = 59, redrive = { queue = "dead-letters", maximum_receives = 5 } } })
-    functions = merge(var.functions, { notification = merge(var.functions.notification, { sources = { refunds = { queue = "refunds", batch_size = 10 } } }) })
+    functions = merge(var.functions, { notification = merge(var.functions.notification, { sources = { refunds = { queue = "refunds", batch_size = 10, maximum_concurrency = 2 } } }) })
   }
 
   expect_failures = [var.functions]
@@ -421,7 +446,7 @@ run "a_batching_window_adds_to_that" {
 
   variables {
     queues    = merge(var.queues, { refunds = { retention_seconds = 345600, visibility_timeout_seconds = 60, redrive = { queue = "dead-letters", maximum_receives = 5 } } })
-    functions = merge(var.functions, { notification = merge(var.functions.notification, { sources = { refunds = { queue = "refunds", batch_size = 10, batching_window_seconds = 1 } } }) })
+    functions = merge(var.functions, { notification = merge(var.functions.notification, { sources = { refunds = { queue = "refunds", batch_size = 10, batching_window_seconds = 1, maximum_concurrency = 2 } } }) })
   }
 
   expect_failures = [var.functions]
@@ -432,7 +457,156 @@ run "a_queue_that_is_read_has_a_redrive" {
 
   variables {
     queues    = merge(var.queues, { refunds = { retention_seconds = 345600, visibility_timeout_seconds = 60 } })
+    functions = merge(var.functions, { notification = merge(var.functions.notification, { sources = { refunds = { queue = "refunds", batch_size = 10, maximum_concurrency = 2 } } }) })
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "a_mapping_starts_at_one_end_of_the_stream" {
+  command = plan
+
+  variables {
+    functions = merge(var.functions, { order-processor = merge(var.functions.order-processor, { sources = { orders = merge(var.functions.order-processor.sources.orders, { starting_position = "AT_TIMESTAMP" }) } }) })
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "a_mapping_says_where_it_starts" {
+  command = plan
+
+  variables {
+    functions = merge(var.functions, { order-processor = merge(var.functions.order-processor, { sources = { orders = merge(var.functions.order-processor.sources.orders, { starting_position = null }) } }) })
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "a_mapping_gives_a_record_up_before_the_stream_forgets_it" {
+  command = plan
+
+  variables {
+    functions = merge(var.functions, { order-processor = merge(var.functions.order-processor, { sources = { orders = merge(var.functions.order-processor.sources.orders, { maximum_record_age_seconds = 86400 }) } }) })
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "a_mapping_gives_a_record_up_before_a_tables_stream_forgets_it" {
+  command = plan
+
+  variables {
+    functions = merge(var.functions, { event-publisher = merge(var.functions.event-publisher, { sources = { event-store = merge(var.functions.event-publisher.sources.event-store, { maximum_record_age_seconds = 86400 }) } }) })
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "a_stream_has_no_concurrency_of_its_own" {
+  command = plan
+
+  variables {
+    functions = merge(var.functions, { order-processor = merge(var.functions.order-processor, { sources = { orders = merge(var.functions.order-processor.sources.orders, { maximum_concurrency = 2 }) } }) })
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "a_queue_as_source_has_a_concurrency" {
+  command = plan
+
+  variables {
+    queues    = merge(var.queues, { refunds = { retention_seconds = 345600, visibility_timeout_seconds = 60, redrive = { queue = "dead-letters", maximum_receives = 5 } } })
     functions = merge(var.functions, { notification = merge(var.functions.notification, { sources = { refunds = { queue = "refunds", batch_size = 10 } } }) })
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "a_queue_as_source_has_a_concurrency_of_two" {
+  command = plan
+
+  variables {
+    queues    = merge(var.queues, { refunds = { retention_seconds = 345600, visibility_timeout_seconds = 60, redrive = { queue = "dead-letters", maximum_receives = 5 } } })
+    functions = merge(var.functions, { notification = merge(var.functions.notification, { sources = { refunds = { queue = "refunds", batch_size = 10, maximum_concurrency = 1 } } }) })
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "a_large_batch_of_a_queue_has_a_window" {
+  command = plan
+
+  variables {
+    queues    = merge(var.queues, { refunds = { retention_seconds = 345600, visibility_timeout_seconds = 60, redrive = { queue = "dead-letters", maximum_receives = 5 } } })
+    functions = merge(var.functions, { notification = merge(var.functions.notification, { sources = { refunds = { queue = "refunds", batch_size = 11, maximum_concurrency = 2 } } }) })
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "a_queue_as_source_has_no_position" {
+  command = plan
+
+  variables {
+    queues    = merge(var.queues, { refunds = { retention_seconds = 345600, visibility_timeout_seconds = 60, redrive = { queue = "dead-letters", maximum_receives = 5 } } })
+    functions = merge(var.functions, { notification = merge(var.functions.notification, { sources = { refunds = { queue = "refunds", batch_size = 10, maximum_concurrency = 2, starting_position = "TRIM_HORIZON" } } }) })
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "a_queue_as_source_has_no_parallelization" {
+  command = plan
+
+  variables {
+    queues    = merge(var.queues, { refunds = { retention_seconds = 345600, visibility_timeout_seconds = 60, redrive = { queue = "dead-letters", maximum_receives = 5 } } })
+    functions = merge(var.functions, { notification = merge(var.functions.notification, { sources = { refunds = { queue = "refunds", batch_size = 10, maximum_concurrency = 2, parallelization_factor = 1 } } }) })
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "a_queue_as_source_knows_no_bisecting" {
+  command = plan
+
+  variables {
+    queues    = merge(var.queues, { refunds = { retention_seconds = 345600, visibility_timeout_seconds = 60, redrive = { queue = "dead-letters", maximum_receives = 5 } } })
+    functions = merge(var.functions, { notification = merge(var.functions.notification, { sources = { refunds = { queue = "refunds", batch_size = 10, maximum_concurrency = 2, bisect_on_error = true } } }) })
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "a_queue_as_source_has_no_attempts" {
+  command = plan
+
+  variables {
+    queues    = merge(var.queues, { refunds = { retention_seconds = 345600, visibility_timeout_seconds = 60, redrive = { queue = "dead-letters", maximum_receives = 5 } } })
+    functions = merge(var.functions, { notification = merge(var.functions.notification, { sources = { refunds = { queue = "refunds", batch_size = 10, maximum_concurrency = 2, maximum_retry_attempts = 2 } } }) })
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "a_queue_as_source_has_no_age" {
+  command = plan
+
+  variables {
+    queues    = merge(var.queues, { refunds = { retention_seconds = 345600, visibility_timeout_seconds = 60, redrive = { queue = "dead-letters", maximum_receives = 5 } } })
+    functions = merge(var.functions, { notification = merge(var.functions.notification, { sources = { refunds = { queue = "refunds", batch_size = 10, maximum_concurrency = 2, maximum_record_age_seconds = 3600 } } }) })
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "a_queue_as_source_has_no_destination" {
+  command = plan
+
+  variables {
+    queues    = merge(var.queues, { refunds = { retention_seconds = 345600, visibility_timeout_seconds = 60, redrive = { queue = "dead-letters", maximum_receives = 5 } } })
+    functions = merge(var.functions, { notification = merge(var.functions.notification, { sources = { refunds = { queue = "refunds", batch_size = 10, maximum_concurrency = 2, on_failure = { queue = "async-failures" } } } }) })
   }
 
   expect_failures = [var.functions]
@@ -478,4 +652,22 @@ run "a_function_runs_as_many_as_its_sources_want" {
   }
 
   expect_failures = [var.functions]
+}
+
+run "a_table_is_read_by_four_at_a_time" {
+  command = plan
+
+  variables {
+    functions = merge(var.functions, { event-publisher = merge(var.functions.event-publisher, { maximum_concurrency = 3 }) })
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "four_are_enough_for_a_table" {
+  command = plan
+
+  variables {
+    functions = merge(var.functions, { event-publisher = merge(var.functions.event-publisher, { maximum_concurrency = 4 }) })
+  }
 }

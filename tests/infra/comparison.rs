@@ -30,7 +30,7 @@ const EXCEPTIONS: [(&str, &str); 18] = [
     ("bus */archive", "nothing local replays from an archive"),
     (
         "queue */MaximumMessageSize",
-        "the provider sets 256 KB where SQS has 1 MB; letters stay below event_bytes_limit",
+        "the provider sets 256 KB where SQS has 1 MB; messages stay below event_bytes_limit",
     ),
     ("queue */Policy", "the emulator asks no queue whether a rule may write to it"),
     ("queue */ReceiveMessageWaitTimeSeconds", "the engine says with each call how long it waits"),
@@ -203,8 +203,9 @@ async fn functions(api: &Api, topology: &Topology) -> Attributes {
                 ] {
                     kept.as_object_mut().unwrap().remove(of_itself);
                 }
-                let source =
-                    kept["EventSourceArn"].as_str().unwrap().split('/').nth(1).unwrap_or("queue").to_owned();
+                // `…:stream/NAME`, `…:table/NAME/stream/LABEL` or `…:NAME`
+                let arn = kept["EventSourceArn"].as_str().unwrap();
+                let source = arn.split('/').nth(1).or(arn.rsplit(':').next()).unwrap().to_owned();
                 add(&mut found, &format!("function {name}/source {source}"), &kept);
             }
         }
@@ -232,7 +233,10 @@ fn declared_functions(topology: &Topology, provisioned: &Provisioned) -> Attribu
             let (from, arn) = match (&source.stream, &source.table, &source.queue) {
                 (Some(stream), ..) => (stream.clone(), provisioned.streams[stream].clone()),
                 (_, Some(table), _) => (table.clone(), provisioned.tables[table].stream_arn.clone().unwrap()),
-                (_, _, from) => ("queue".to_owned(), queue(from.as_ref().unwrap())),
+                (_, _, from) => {
+                    let arn = queue(from.as_ref().unwrap());
+                    (arn.rsplit(':').next().unwrap().to_owned(), arn)
+                }
             };
             let mut kept = json!({
                 "EventSourceArn": arn,

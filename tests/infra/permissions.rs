@@ -54,37 +54,42 @@ const LARGE_ORDER: Stimulus = Stimulus::Order { lines: LINES_OF_A_LARGE_ORDER };
 
 /// Function, statement, what needs it, and what does not come about without it.
 const NEEDED: [(&str, &str, Stimulus, Effect); 16] = [
-    ("order-processor", "EventStoreTable", ORDER, Effect::Row),
-    ("order-processor", "DeadLetterQueueUrl", Stimulus::BadRecord { bytes: 10 }, Effect::Letter),
+    ("order-processor", "UsesEventStoreTable", ORDER, Effect::Row),
+    ("order-processor", "UsesDeadLetterQueueUrl", Stimulus::BadRecord { bytes: 10 }, Effect::Letter),
     (
         "order-processor",
-        "DeadLetterBucket",
+        "UsesDeadLetterBucket",
         Stimulus::BadRecord { bytes: TOO_LARGE },
         Effect::LetterWithObject,
     ),
-    ("event-publisher", "EventStoreTable", LARGE_ORDER, Effect::Mail),
-    ("event-publisher", "EventBus", ORDER, Effect::Mail),
-    ("event-publisher", "DeadLetterQueueUrl", Stimulus::BadCommit { bytes: 10 }, Effect::Letter),
+    ("event-publisher", "UsesEventStoreTable", LARGE_ORDER, Effect::Mail),
+    ("event-publisher", "UsesEventBus", ORDER, Effect::Mail),
+    ("event-publisher", "UsesDeadLetterQueueUrl", Stimulus::BadCommit { bytes: 10 }, Effect::Letter),
     (
         "event-publisher",
-        "DeadLetterBucket",
+        "UsesDeadLetterBucket",
         Stimulus::BadCommit { bytes: TOO_LARGE },
         Effect::LetterWithObject,
     ),
-    ("order-projection", "EventStoreTable", LARGE_ORDER, Effect::Row),
-    ("order-projection", "OrderViewTable", ORDER, Effect::Row),
-    ("order-projection", "SalesTable", ORDER, Effect::Row),
-    ("order-projection", "DeadLetterQueueUrl", Stimulus::BadCommit { bytes: 10 }, Effect::Letter),
+    ("order-projection", "UsesEventStoreTable", LARGE_ORDER, Effect::Row),
+    ("order-projection", "UsesOrderViewTable", ORDER, Effect::Row),
+    ("order-projection", "UsesSalesTable", ORDER, Effect::Row),
+    ("order-projection", "UsesDeadLetterQueueUrl", Stimulus::BadCommit { bytes: 10 }, Effect::Letter),
     (
         "order-projection",
-        "DeadLetterBucket",
+        "UsesDeadLetterBucket",
         Stimulus::BadCommit { bytes: TOO_LARGE },
         Effect::LetterWithObject,
     ),
-    ("notification", "EventStoreTable", LARGE_ORDER, Effect::Mail),
-    ("notification", "IdempotencyTable", ORDER, Effect::Mail),
-    ("notification", "DeadLetterQueueUrl", Stimulus::BadEvent { bytes: 10 }, Effect::Letter),
-    ("notification", "DeadLetterBucket", Stimulus::BadEvent { bytes: TOO_LARGE }, Effect::LetterWithObject),
+    ("notification", "UsesEventStoreTable", LARGE_ORDER, Effect::Mail),
+    ("notification", "UsesIdempotencyTable", ORDER, Effect::Mail),
+    ("notification", "UsesDeadLetterQueueUrl", Stimulus::BadEvent { bytes: 10 }, Effect::Letter),
+    (
+        "notification",
+        "UsesDeadLetterBucket",
+        Stimulus::BadEvent { bytes: TOO_LARGE },
+        Effect::LetterWithObject,
+    ),
 ];
 
 /// Statements that nothing here can show to be needed, and why. `*` is any function.
@@ -94,7 +99,7 @@ const NOT_SHOWN: [(&str, &str, &str); 6] = [
     ("event-publisher", "SourceEventStore", "the emulator's mappings read their sources without the role"),
     ("order-projection", "SourceEventStore", "the emulator's mappings read their sources without the role"),
     ("*", "OnFailure*", "the emulator sends nothing to an on-failure destination, or without the role"),
-    ("notification", "SenderAddress", "the emulator never grants it: see EMULATOR_GRANTS"),
+    ("notification", "UsesSenderAddress", "the emulator never grants it: see EMULATOR_GRANTS"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! Where the system is, and the AWS clients that reach it.
 
 use std::env;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -11,7 +12,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::{Builder, tls};
 
 use crate::endpoint::{CONNECT_TIMEOUT, Endpoint, EndpointOption};
-use crate::local_system::{self, HOW_TO_START};
+use crate::local_system::{self, HOW_TO_START, STATE_VARIABLE};
 use crate::problem::Problem;
 
 /// The region of everything local.
@@ -38,15 +39,21 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// The endpoint that is named (`AWS_ENDPOINT_URL`), else that of the local system started in this directory or one above it,
-    /// else the AWS account of the environment.
+    /// The endpoint that is named (`AWS_ENDPOINT_URL`), else that of the local system whose state directory `TIDEGATE_STATE` names or that was started in
+    /// this directory or one above it, else the AWS account of the environment.
     ///
     /// # Errors
     /// When there is none of them, nothing answers, or a name prefix is given for the local system.
     pub async fn open(option: &EndpointOption) -> Result<Self, Problem> {
         let here = env::current_dir()
             .map_err(|error| Problem::new(format!("the current directory cannot be read: {error}")));
-        let local = here.and_then(|here| local_system::endpoint(&here));
+        let named = env::var_os(STATE_VARIABLE).filter(|state| !state.is_empty()).map(PathBuf::from);
+        let state =
+            named.map_or_else(|| here.map(|here| local_system::state_dir(&here)), |state| Ok(Some(state)));
+        let local = state.and_then(|state| match state {
+            Some(state) => local_system::endpoint(&state),
+            None => Ok(None),
+        });
         let (endpoint, is_local) = match option.endpoint() {
             // A local system whose file cannot be read is no reason not to talk to another.
             Some(named) => {

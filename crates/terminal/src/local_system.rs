@@ -11,6 +11,9 @@ use crate::problem::Problem;
 /// The state directory where none is named.
 pub const STATE: &str = ".tidegate";
 
+/// The variable that names the state directory.
+pub const STATE_VARIABLE: &str = "TIDEGATE_STATE";
+
 /// What to do where no system is found.
 pub const HOW_TO_START: &str = "start the local system with `tidegate local up`";
 
@@ -28,12 +31,15 @@ pub fn state_dir(from: &Path) -> Option<PathBuf> {
     from.ancestors().map(|directory| directory.join(STATE)).find(|state| state.join(ENGINE_FILE).is_file())
 }
 
-/// The endpoint of the system that was started in this directory or the nearest one above it; none where none was.
+/// The endpoint of the system with this state directory; none where none runs.
 ///
 /// # Errors
 /// The engine's file cannot be read.
-pub fn endpoint(from: &Path) -> Result<Option<Endpoint>, Problem> {
-    let Some(file) = state_dir(from).map(|state| state.join(ENGINE_FILE)) else { return Ok(None) };
+pub fn endpoint(state: &Path) -> Result<Option<Endpoint>, Problem> {
+    let file = state.join(ENGINE_FILE);
+    if !file.is_file() {
+        return Ok(None);
+    }
     let named_by = file.display().to_string();
     let unusable =
         |error: String| Problem::new(format!("{named_by} cannot be used ({error}); {HOW_TO_START}"));
@@ -51,14 +57,17 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let below = root.path().join("a/b");
         fs::create_dir_all(&below).unwrap();
-        assert_eq!(endpoint(&below).unwrap(), None);
+        assert_eq!(state_dir(&below), None);
+        assert_eq!(endpoint(root.path()).unwrap(), None);
         fs::create_dir(root.path().join(".tidegate")).unwrap();
         let file = root.path().join(".tidegate/engine.json");
         fs::write(&file, r#"{"pid": 1, "endpoint": "http://127.0.0.1:9"}"#).unwrap();
         assert_eq!(state_dir(&below), Some(root.path().join(".tidegate")));
         let found = Endpoint { url: "http://127.0.0.1:9".to_owned(), named_by: file.display().to_string() };
-        assert_eq!(endpoint(&below).unwrap(), Some(found));
+        assert_eq!(endpoint(&root.path().join(".tidegate")).unwrap(), Some(found));
         fs::write(&file, "{}").unwrap();
-        assert!(endpoint(&below).unwrap_err().to_string().contains("tidegate local up"));
+        assert!(
+            endpoint(&root.path().join(".tidegate")).unwrap_err().to_string().contains("tidegate local up")
+        );
     }
 }

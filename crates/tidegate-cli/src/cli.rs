@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use terminal::endpoint::EndpointOption;
+use terminal::local_system::STATE_VARIABLE;
 use terminal::problem::Problem;
 use tidegate::ids::StreamId;
 
@@ -44,7 +45,7 @@ const DLQ: &str = "\
 Lists the dead letters of the declared system: pointers to records of a stream that were given up, failed asynchronous invocations, events that \
 EventBridge could not hand over, and the functions' own letters. Without --yes nothing is replayed and nothing is deleted. SQS cannot show a \
 message without receiving it: listing hides each message for a moment (at most a minute, should the command be killed) and raises its receive count. \
-Dead-letter queues have no redrive policy of their own, so the count has no consequence.
+The topology gives such a queue no redrive of its own, so the count has no consequence.
 
 With --yes each letter is given to its function again, and deleted once the function has taken it: HTTP 200, no function error, no failed record. \
 What fails, and what is of unknown shape, stays in its queue. A command that is killed between success and deletion leaves a letter that is replayed \
@@ -54,7 +55,8 @@ payload, before the stream forgets it.";
 const COST: &str = "\
 Computes what the system costs on AWS, per environment, from the topology, an environment's variables, a price table and a measurement: how often each \
 function was invoked and for how long, and what its AWS calls would have been billed. The local system that runs is measured; --save keeps the \
-measurement, and --measurement uses a saved one. The unit of work is a record of a Kinesis stream, unless --unit and --count name another.";
+measurement, and --measurement uses a saved one. The unit of work is a record of a Kinesis stream that no function \
+writes, unless --unit and --count name another.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LocalCommand {
@@ -72,7 +74,7 @@ pub(crate) enum LocalCommand {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct StateDir {
     /// State directory of the local system; by default `.tidegate` in this directory (or, to find a running system, in one above it).
-    #[arg(long, env = "TIDEGATE_STATE", value_name = "DIR", hide_env_values = true)]
+    #[arg(long, env = STATE_VARIABLE, value_name = "DIR", hide_env_values = true)]
     pub(crate) state_dir: Option<PathBuf>,
 }
 
@@ -252,11 +254,11 @@ pub(crate) struct Cost {
     /// What was measured, in a few words.
     #[arg(long, value_name = "TEXT")]
     pub(crate) note: Option<String>,
-    /// What is counted, in the plural; by default the records of the Kinesis streams.
+    /// What is counted, in the plural; by default the records of the Kinesis streams that no function writes. With --measurement it needs --count.
     #[arg(long, value_name = "NAME")]
     pub(crate) unit: Option<String>,
     /// How many of them were measured.
-    #[arg(long, value_name = "N", requires = "unit")]
+    #[arg(long, value_name = "N", requires = "unit", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
     /// How many of them the work is priced for.
     #[arg(long, value_name = "N", default_value = "1000000", value_parser = above_zero)]
@@ -334,6 +336,7 @@ mod tests {
             ("tidegate dlq --limit 3", "not provided: --yes", "`tidegate dlq --yes"),
             ("tidegate cost --per 0", "'0' for '--per <N>'", "above 0"),
             ("tidegate cost --count 5", "not provided: --unit", "`tidegate cost"),
+            ("tidegate cost --unit sales --count 0", "'0' for '--count <N>'", "not in 1.."),
             ("tidegate cost --save a --measurement b", "cannot be used with", "`tidegate cost"),
             ("tidegate topology", "'tidegate topology' needs a command", "`tidegate topology <COMMAND>`"),
             ("tidegate dlq --reply", "unexpected argument '--reply'", "`tidegate dlq"),

@@ -10,7 +10,9 @@ use terminal::output;
 use terminal::problem::Problem;
 use terminal::table;
 use tidegate::failure::Failure;
-use tidegate::idempotency::{DynamoDbIdempotency, HeldEffect, IdempotencyStore, Status};
+use tidegate::idempotency::{
+    DynamoDbIdempotency, HeldEffect, IdempotencyStore, PARTITION_KEY, Status, TTL_ATTRIBUTE,
+};
 use tidegate_local::asynchronous::failure::{Condition, GivenUp, record};
 use tidegate_local::mapping::moment::Moment;
 use tidegate_local::topology::{KeyType, Topology};
@@ -48,7 +50,7 @@ impl Records {
         let table = match &options.table {
             Some(table) => PhysicalName::given(table),
             None => table_of(&system.topology()?).map(|table| system.prefix().physical(&table)).ok_or_else(|| {
-                Problem::new("the topology has no table of idempotency records (partition key `key`, time to live `expires_at`); name it with --table NAME")
+                Problem::new(format!("the topology has no table of idempotency records (partition key `{PARTITION_KEY}`, time to live `{TTL_ATTRIBUTE}`); name it with --table NAME"))
             })?,
         };
         let store = DynamoDbIdempotency::new(system.dynamodb(), table.as_str());
@@ -69,9 +71,9 @@ impl Records {
 
 fn table_of(topology: &Topology) -> Option<String> {
     let found = topology.tables.iter().find(|(_, table)| {
-        (table.partition_key.name.as_str(), table.partition_key.kind) == ("key", KeyType::S)
+        (table.partition_key.name.as_str(), table.partition_key.kind) == (PARTITION_KEY, KeyType::S)
             && table.sort_key.is_none()
-            && table.ttl_attribute.as_deref() == Some("expires_at")
+            && table.ttl_attribute.as_deref() == Some(TTL_ATTRIBUTE)
     });
     found.map(|(name, _)| name.clone())
 }

@@ -10,7 +10,9 @@ use terminal::problem::Problem;
 use tidegate::envelope::Envelope;
 use tidegate::failure::Failure;
 use tidegate::ids::Version;
-use tidegate::store::{DynamoDbEventStore, EventReader, RecordedCommit, RecordedEvent};
+use tidegate::store::{
+    DynamoDbEventStore, EventReader, PARTITION_KEY, RecordedCommit, RecordedEvent, SORT_KEY,
+};
 use tidegate_local::topology::{KeyType, Topology};
 
 use crate::cli::EventsShow;
@@ -28,7 +30,7 @@ pub(crate) async fn show(options: &EventsShow) -> Result<ExitCode, Problem> {
     let table = match &options.table {
         Some(table) => PhysicalName::given(table),
         None => table_of(&system.topology()?).map(|table| system.prefix().physical(&table)).ok_or_else(|| {
-            Problem::new("the topology has no event store (a table with a stream and the keys `stream` and `version`); name it with --table NAME")
+            Problem::new(format!("the topology has no event store (a table with a stream and the keys `{PARTITION_KEY}` and `{SORT_KEY}`); name it with --table NAME"))
         })?,
     };
     let store = DynamoDbEventStore::new(system.dynamodb(), table.as_str());
@@ -59,8 +61,8 @@ fn table_of(topology: &Topology) -> Option<String> {
     let found = topology.tables.iter().find(|(_, table)| {
         let sort = table.sort_key.as_ref();
         table.stream_view.is_some()
-            && (table.partition_key.name.as_str(), table.partition_key.kind) == ("stream", KeyType::S)
-            && sort.is_some_and(|key| (key.name.as_str(), key.kind) == ("version", KeyType::N))
+            && (table.partition_key.name.as_str(), table.partition_key.kind) == (PARTITION_KEY, KeyType::S)
+            && sort.is_some_and(|key| (key.name.as_str(), key.kind) == (SORT_KEY, KeyType::N))
     });
     found.map(|(name, _)| name.clone())
 }

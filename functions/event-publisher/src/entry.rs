@@ -2,6 +2,10 @@ use tidegate::envelope::{Data, DataRef, Envelope};
 use tidegate::failure::Failure;
 use tidegate::store::{RecordedCommit, RecordedEvent};
 
+/// Bytes kept free in a message for what others put around an event: EventBridge its own fields, and Lambda the description of a failed invocation.
+/// Without them an event that fits on the bus could fit into no queue when it fails, and would be lost.
+const AROUND: usize = 4096;
+
 /// An event as it goes on the bus.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
@@ -12,25 +16,27 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// The entry of an event. Data that would make it larger than `limit` bytes stays in the event store, and a reference travels instead.
+    /// The entry of an event that fits into a message of `limit` bytes, with what is put around it. Data that would make it larger stays in the event
+    /// store, and a reference travels instead.
     ///
     /// # Errors
     /// `event_too_large` (permanent) when even the reference does not fit.
     pub(crate) fn new(commit: &RecordedCommit, event: &RecordedEvent, limit: usize) -> Result<Self, Failure> {
+        let room = limit.saturating_sub(AROUND);
         let mut envelope = commit.envelope(event)?;
         let entry = Entry::of(&envelope)?;
-        if entry.size() <= limit {
+        if entry.size() <= room {
             return Ok(entry);
         }
         envelope.data = Data::Reference(DataRef { stream: commit.stream.clone(), version: event.version });
         let referring = Entry::of(&envelope)?;
-        if referring.size() <= limit {
+        if referring.size() <= room {
             return Ok(referring);
         }
         Err(Failure::permanent(
             "event_too_large",
             format!(
-                "{} {}: {} bytes, {} without its data; the limit of an event on the bus is {limit}",
+                "{} {}: {} bytes, {} without its data; the limit of an event is {room}: {limit} of a message without {AROUND} for what is put around it",
                 event.kind,
                 event.id,
                 entry.size(),
@@ -82,7 +88,7 @@ pub(crate) mod tests {
     #[test]
     fn an_event_that_fits_travels_with_its_data() {
         let commit = commit(r#"{"n":1}"#);
-        let entry = Entry::new(&commit, &commit.events[0], 1000).unwrap();
+        let entry = Entry::new(&commit, &commit.events[0], 1000 + AROUND).unwrap();
         let envelope = Envelope::parse(entry.detail.as_bytes()).unwrap();
         assert_eq!((entry.source.as_str(), entry.detail_type.as_str()), ("shop.orders", "OrderPlaced"));
         assert!(matches!(&envelope.data, Data::Inline(data) if data.get() == r#"{"n":1}"#));
@@ -92,8 +98,8 @@ pub(crate) mod tests {
     fn a_byte_over_the_limit_travels_as_a_reference() {
         let commit = commit(&format!("\"{}\"", "x".repeat(5000)));
         let exact = Entry::new(&commit, &commit.events[0], 1_000_000).unwrap().size();
-        assert!(Entry::new(&commit, &commit.events[0], exact).unwrap().size() == exact);
-        let entry = Entry::new(&commit, &commit.events[0], exact - 1).unwrap();
+        assert!(Entry::new(&commit, &commit.events[0], exact + AROUND).unwrap().size() == exact);
+        let entry = Entry::new(&commit, &commit.events[0], exact + AROUND - 1).unwrap();
         let envelope = Envelope::parse(entry.detail.as_bytes()).unwrap();
         let Data::Reference(reference) = &envelope.data else { panic!("{envelope:?}") };
         assert_eq!((&reference.stream, reference.version), (&commit.stream, Version::new(1)));
@@ -102,8 +108,8 @@ pub(crate) mod tests {
     #[test]
     fn an_event_too_large_even_without_its_data_names_sizes_and_limit() {
         let commit = commit("{}");
-        let failure = Entry::new(&commit, &commit.events[0], 100).unwrap_err();
+        let failure = Entry::new(&commit, &commit.events[0], 100 + AROUND).unwrap_err();
         assert_eq!(failure.code(), "event_too_large");
-        assert!(failure.reason().contains("the limit of an event on the bus is 100"), "{failure}");
+        assert!(failure.reason().contains("the limit of an event is 100"), "{failure}");
     }
 }

@@ -21,7 +21,7 @@ const ATTEMPTS: usize = 3;
 pub(crate) struct Publisher {
     client: Client,
     bus: String,
-    /// Limit of an event, and of a request, in bytes.
+    /// Limit of a message that holds an event, and of a request, in bytes.
     limit: usize,
     events: Arc<dyn EventReader>,
 }

@@ -29,12 +29,6 @@ variable "kms_key_arn" {
   nullable    = true
 }
 
-variable "redrive" {
-  type        = object({ queue_arn = string, maximum_receives = number })
-  description = "Where a message goes that was received too often; null: nowhere."
-  nullable    = true
-}
-
 variable "redrive_sources" {
   type        = list(string)
   description = "ARNs of the queues whose dead-letter queue this is."
@@ -50,7 +44,7 @@ variable "rules" {
   description = "ARNs of the EventBridge rules that write to it."
 }
 
-# Policies are attributes of the queue: each resource of their own would wait for half a minute.
+# Policies are attributes of the queue where they can be: each resource of their own would wait for half a minute.
 resource "aws_sqs_queue" "this" {
   name                       = var.name
   fifo_queue                 = var.fifo
@@ -62,17 +56,12 @@ resource "aws_sqs_queue" "this" {
 
   kms_data_key_reuse_period_seconds = var.kms_key_arn == null ? null : 3600
 
-  redrive_policy = var.redrive == null ? null : jsonencode({
-    deadLetterTargetArn = var.redrive.queue_arn
-    maxReceiveCount     = var.redrive.maximum_receives
-  })
-
   redrive_allow_policy = length(var.redrive_sources) == 0 ? jsonencode({ redrivePermission = "denyAll" }) : jsonencode({
     redrivePermission = "byQueue"
     sourceQueueArns   = var.redrive_sources
   })
 
-  policy = jsonencode({
+  policy = !var.tls_required && length(var.rules) == 0 ? null : jsonencode({
     Version = "2012-10-17"
     Statement = concat(
       [for required in [var.tls_required] : {

@@ -48,13 +48,12 @@ fn rules_name_types_and_sources_that_the_contracts_define() {
     }
 }
 
-/// EventBridge itself, or what stands for it, says whether an event matches.
+/// EventBridge itself, or what stands for it, says whether an event matches. A rule that names no type is for any of its source.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rule_matches_the_samples_of_the_types_it_names_and_no_other() {
     let world = World::start().await;
     for (name, rule) in &declared().rules {
         let kinds = named(&rule.pattern, "detail-type");
-        assert!(!kinds.is_empty(), "rule {name} names no type");
         let mut matched = BTreeSet::new();
         for sample in events() {
             let kind = sample["type"].as_str().unwrap().to_owned();
@@ -67,7 +66,10 @@ async fn a_rule_matches_the_samples_of_the_types_it_names_and_no_other() {
                 matched.insert(kind);
             }
         }
-        assert_eq!(matched.iter().map(String::as_str).collect::<BTreeSet<_>>(), kinds, "rule {name}");
+        assert!(!matched.is_empty(), "rule {name} matches no event that the contracts define");
+        if !kinds.is_empty() {
+            assert_eq!(matched.iter().map(String::as_str).collect::<BTreeSet<_>>(), kinds, "rule {name}");
+        }
     }
     world.end().await;
 }

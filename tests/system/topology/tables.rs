@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use events::view::{order_view, sales};
 use tidegate::{idempotency, projection, store};
-use tidegate_local::topology::{KeyType, Table, Topology};
+use tidegate_local::topology::{KeyType, StreamView, Table, Topology};
 
 use super::declared;
 
@@ -53,6 +53,15 @@ fn the_keys_of_every_table_are_those_of_the_code_that_uses_it() {
     // Readers of the read models know them from the contracts.
     assert_eq!(order_view::STREAM, projection::ROW_KEY);
     assert_eq!((sales::KEY, sales::SLICE), (projection::COUNTER_PARTITION_KEY, projection::COUNTER_SORT_KEY));
+}
+
+#[test]
+fn the_stream_of_the_event_store_has_the_commits_in_it() {
+    let topology = declared();
+    for (name, table) in behind(&topology, "EVENT_STORE_TABLE") {
+        let whole = [Some(StreamView::NewImage), Some(StreamView::NewAndOldImages)];
+        assert!(whole.contains(&table.stream_view), "stream_view of {name} is {:?}", table.stream_view);
+    }
 }
 
 #[test]

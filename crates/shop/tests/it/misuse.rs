@@ -81,3 +81,13 @@ fn a_name_prefix_for_the_local_system_is_misuse() {
     }
     said(&sales(Some("http://127.0.0.1:2")), 1);
 }
+
+#[test]
+fn the_local_system_is_where_the_state_directory_is_said_to_be() {
+    let (state, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    std::fs::write(state.path().join("engine.json"), r#"{"endpoint": "http://127.0.0.1:1"}"#).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_shop"));
+    command.args(["sales", "--by", "day"]).current_dir(elsewhere.path()).env_clear();
+    let output = command.env("TIDEGATE_STATE", state.path()).output().unwrap();
+    assert!(said(&output, 1).contains("nothing answers at http://127.0.0.1:1"));
+}

@@ -1,65 +1,51 @@
-//! How many alarms an environment has, by the rules of infra/observability.tf.
-
-use std::collections::BTreeSet;
+//! How many metrics an environment's alarms watch, by the rules of infra/observability.tf. AWS bills each of them, and most alarms watch one.
 
 use tidegate_local::topology::Topology;
 
-/// Alarms of each of these, by the name of the local value there.
+/// Watched metrics of each of these, by the name of the local value there.
 const PER_FUNCTION: usize = 6;
 const PER_RESERVED_CONCURRENCY: usize = 1;
 const PER_STREAM_READER: usize = 1;
+/// What is written, and what is invoked for it.
+const PER_STREAM_SOURCE: usize = 2;
 const PER_ASYNCHRONOUS: usize = 2;
 const PER_DESTINATION: usize = 1;
+/// Once, if anybody sends mail.
+const FOR_SENDERS: usize = 2;
 const PER_DEAD_LETTER_QUEUE: usize = 2;
 const PER_WORK_QUEUE: usize = 1;
 const PER_RULE: usize = 3;
 const PER_TABLE: usize = 2;
 const PER_STREAM: usize = 2;
 
-/// What a function's variable for its dead-letter queue begins with.
-const DEAD_LETTER: &str = "DEAD_LETTER";
-
-/// Alarms of the whole system; each watches one metric.
+/// Metrics that the alarms of the whole system watch.
 pub(super) fn count(topology: &Topology, reserve_concurrency: bool) -> u64 {
     let functions = topology.functions.len();
     let reads_a_stream = |function: &&tidegate_local::topology::Function| {
         function.sources.values().any(|source| source.queue.is_none())
     };
     let readers = topology.functions.values().filter(reads_a_stream).count();
+    let stream_sources = topology.sources().filter(|(_, _, source)| source.queue.is_none()).count();
     let asynchronous = topology.functions.values().filter(|function| function.asynchronous.is_some()).count();
     let destinations = topology
         .functions
         .values()
         .filter(|function| function.asynchronous.is_some() || reads_a_stream(function))
         .count();
-    let letters = dead_letter_queues(topology).len();
+    let letters = topology.dead_letter_queues().len();
     let count = functions * PER_FUNCTION
         + if reserve_concurrency { functions * PER_RESERVED_CONCURRENCY } else { 0 }
         + readers * PER_STREAM_READER
+        + stream_sources * PER_STREAM_SOURCE
         + asynchronous * PER_ASYNCHRONOUS
         + destinations * PER_DESTINATION
+        + if topology.sender_addresses().is_empty() { 0 } else { FOR_SENDERS }
         + letters * PER_DEAD_LETTER_QUEUE
         + topology.queues.len().saturating_sub(letters) * PER_WORK_QUEUE
         + topology.rules.len() * PER_RULE
         + topology.tables.len() * PER_TABLE
         + topology.streams.len() * PER_STREAM;
     count as u64
-}
-
-fn dead_letter_queues(topology: &Topology) -> BTreeSet<&str> {
-    let functions = || topology.functions.values();
-    let given_up = functions().flat_map(|function| function.sources.values());
-    let given_up = given_up.filter_map(|source| Some(source.on_failure.as_ref()?.queue.as_str()));
-    let asynchronous =
-        functions().filter_map(|function| Some(function.asynchronous.as_ref()?.on_failure.queue.as_str()));
-    let rules = topology.rules.values().map(|rule| rule.target.dead_letter_queue.as_str());
-    let redriven = topology.queues.values().filter_map(|queue| Some(queue.redrive.as_ref()?.queue.as_str()));
-    let written = functions().flat_map(|function| &function.uses);
-    let written = written.filter(|(variable, used)| {
-        variable.starts_with(DEAD_LETTER) && used.access != tidegate_local::topology::Access::Read
-    });
-    let written = written.filter_map(|(_, used)| used.queue.as_deref());
-    given_up.chain(asynchronous).chain(rules).chain(redriven).chain(written).collect()
 }
 
 #[cfg(test)]
@@ -73,30 +59,34 @@ mod tests {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra").join(file)
     }
 
-    /// The groups of alarms in observability.tf, and how many alarms each entry of the group stands for. A key of an alarm begins with the
-    /// kind and name of what it watches; a table's stands for reads and writes.
+    /// The groups of alarms in observability.tf, and how many metrics are watched for each entry of the group. A table's stands for reads and
+    /// writes.
     fn groups(text: &str) -> Vec<(String, usize)> {
         let merged = text.split_once("  alarms = merge(").unwrap().1.split_once(')').unwrap().0;
         let names = merged.split(',').map(str::trim).filter_map(|name| name.strip_prefix("local."));
         let groups = names.map(|name| {
             let definition = text.split_once(&format!("  {name} = ")).unwrap().1;
             let definition = definition.split("\n\n").next().unwrap();
-            let keys = definition.matches("-${name}-").count();
+            // What is written to a source has its metric in a list of its own.
+            let metrics =
+                definition.matches(" metric = ").count() + definition.matches("local.written[").count();
             let ways = if definition.contains("for way in [\"Read\", \"Write\"]") { 2 } else { 1 };
-            (name.to_owned(), keys * ways)
+            (name.to_owned(), metrics * ways)
         });
         groups.collect()
     }
 
     #[test]
-    fn every_group_of_alarms_in_terraform_is_counted_with_its_number() {
+    fn every_group_of_alarms_in_terraform_is_counted_with_its_metrics() {
         let text = fs::read_to_string(infra("observability.tf")).unwrap();
         let counted = [
             ("function_alarms", PER_FUNCTION),
             ("concurrency_alarms", PER_RESERVED_CONCURRENCY),
             ("stream_reader_alarms", PER_STREAM_READER),
+            ("stalled_alarms", PER_STREAM_SOURCE),
             ("asynchronous_alarms", PER_ASYNCHRONOUS),
             ("destination_alarms", PER_DESTINATION),
+            ("sender_alarms", FOR_SENDERS),
             ("dead_letter_alarms", PER_DEAD_LETTER_QUEUE),
             ("work_queue_alarms", PER_WORK_QUEUE),
             ("rule_alarms", PER_RULE),
@@ -123,8 +113,17 @@ mod tests {
         assert_eq!(count(&topology, false), before + 1);
         topology.tables.remove("sales");
         assert_eq!(count(&topology, false), before + 1 - 2);
+        let rules = topology.rules.len() as u64;
         topology.rules.clear();
-        // With the rule goes the queue of what it could not hand over, which then is a queue like any other.
-        assert_eq!(count(&topology, false), before + 1 - 2 - 3 - 1);
+        // With the rules goes the queue of what they could not hand over, which then is a queue like any other.
+        let before = before + 1 - 2 - 3 * rules - 1;
+        assert_eq!(count(&topology, false), before);
+        for function in topology.functions.values_mut() {
+            function.uses.retain(|_, used| used.email.is_none());
+        }
+        assert_eq!(count(&topology, false), before - 2);
+        // The age of what the function reads, what is written to it and invoked for it, and what can be lost at its destination.
+        topology.functions.get_mut("order-processor").unwrap().sources.clear();
+        assert_eq!(count(&topology, false), before - 2 - 4);
     }
 }

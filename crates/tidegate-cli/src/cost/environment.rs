@@ -1,6 +1,7 @@
 //! What an environment changes about the cost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -8,6 +9,11 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use terminal::problem::Problem;
 use tidegate_local::topology::{self, Topology};
+
+use super::variables;
+
+/// What Lambda computes on. Each has a price.
+const ARCHITECTURES: [&str; 2] = ["x86_64", "arm64"];
 
 /// The variables of an environment that cost money.
 #[derive(Clone, Debug)]
@@ -31,26 +37,34 @@ struct Override {
 }
 
 impl Environment {
-    /// Reads an environment's values over the variables' defaults.
+    /// Reads an environment's values over the variables' defaults. Where there is no file of defaults, none of the values is refused for its name.
     ///
     /// # Errors
     /// A file is missing, has mistakes, or names what is not declared.
     pub(super) fn read(file: &Path, defaults: &Path, topology: &Topology) -> Result<Self, Problem> {
         let said = |error: topology::TopologyError| Problem::new(error.to_string());
         let values = topology::values(file).map_err(said)?;
-        let defaults = topology::defaults(defaults).map_err(said)?;
-        Variables { file, values, defaults }.environment(topology)
+        let mut variables = Variables { file, values, known: None, defaults: Map::new() };
+        if defaults.is_file() {
+            variables.defaults = topology::defaults(defaults).map_err(said)?;
+            let directory = defaults.parent().filter(|directory| !directory.as_os_str().is_empty());
+            variables.known = Some(variables::declared(directory.unwrap_or(Path::new(".")))?);
+        }
+        variables.environment(topology)
     }
 }
 
 struct Variables<'a> {
     file: &'a Path,
     values: Map<String, Value>,
+    /// Names of the declared variables; none if it is not known which are.
+    known: Option<BTreeSet<String>>,
     defaults: Map<String, Value>,
 }
 
 impl Variables<'_> {
     fn environment(&self, topology: &Topology) -> Result<Environment, Problem> {
+        self.known()?;
         let stream_shards: BTreeMap<String, u32> = self.get("stream_shards")?;
         let overrides: BTreeMap<String, Override> = self.get("function_overrides")?;
         self.declared("stream_shards", stream_shards.keys(), &topology.streams)?;
@@ -62,7 +76,7 @@ impl Variables<'_> {
         Ok(Environment {
             name: self.get("environment")?,
             region: self.get("region")?,
-            architecture: self.get("architecture")?,
+            architecture: self.architecture()?,
             log_level: self.get("log_level")?,
             log_retention_days: self.get("log_retention_days")?,
             xray_tracing: self.get("xray_tracing")?,
@@ -74,11 +88,33 @@ impl Variables<'_> {
         })
     }
 
+    /// Terraform ignores a value whose name it does not know, with a warning; here it would be one that somebody believes to be priced.
+    fn known(&self) -> Result<(), Problem> {
+        let Some(known) = &self.known else { return Ok(()) };
+        match self.values.keys().find(|name| !known.contains(*name)) {
+            None => Ok(()),
+            Some(name) => {
+                let declared = known.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+                Err(self.problem(name, &format!("it is no declared variable; declared: {declared}")))
+            }
+        }
+    }
+
+    fn architecture(&self) -> Result<String, Problem> {
+        let name = "architecture";
+        let value: String = self.get(name)?;
+        if ARCHITECTURES.contains(&value.as_str()) {
+            return Ok(value);
+        }
+        Err(self.problem(name, &format!("it is {value}; allowed are {}", ARCHITECTURES.join(" and "))))
+    }
+
     fn get<T: DeserializeOwned>(&self, name: &str) -> Result<T, Problem> {
-        let problem = |why: &str| Problem::new(format!("{}: {name}: {why}", self.file.display()));
         let value = self.values.get(name).or_else(|| self.defaults.get(name));
-        let value = value.ok_or_else(|| problem("it is not set, and variables.tf has no default for it"))?;
-        T::deserialize(value).map_err(|error| problem(&error.to_string()))
+        let value = value.ok_or_else(|| {
+            self.problem(name, "it is not set, and there is no variables.tf with a default for it")
+        })?;
+        T::deserialize(value).map_err(|error| self.problem(name, &error.to_string()))
     }
 
     fn declared<'a, T>(
@@ -89,11 +125,19 @@ impl Variables<'_> {
     ) -> Result<(), Problem> {
         match names.find(|name| !declared.contains_key(*name)) {
             None => Ok(()),
-            Some(name) => Err(Problem::new(format!(
-                "{}: {variable} names {name}, which is not declared; declared: {}",
-                self.file.display(),
-                declared.keys().cloned().collect::<Vec<_>>().join(", ")
-            ))),
+            Some(name) => {
+                let declared = declared.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+                let why = format!("it names {name}, which is not declared; declared: {declared}");
+                Err(self.problem(variable, &why))
+            }
         }
+    }
+
+    /// A mistake in a variable's value, with file, line and column if the file sets it.
+    fn problem(&self, variable: &str, why: &str) -> Problem {
+        let text = fs::read_to_string(self.file).ok();
+        let at = text.and_then(|text| variables::position(&text, variable));
+        let at = at.map_or_else(String::new, |at| format!(":{}:{}", at.line, at.column));
+        Problem::new(format!("{}{at}: {variable}: {why}", self.file.display()))
     }
 }

@@ -113,6 +113,7 @@ impl Estimate {
             remarks
                 .push(format!("it logs at {}; what is logged was measured at INFO", environment.log_level));
         }
+        remarks.extend(fixed::left_out(topology));
         let lacking = measurement.lacks(topology);
         if !lacking.is_empty() {
             remarks.push(format!(
@@ -211,6 +212,23 @@ mod tests {
             assert!(after.usd > before.usd, "{what}");
         }
         assert!(estimate(&prod).monthly_floor.usd > estimate(&dev).monthly_floor.usd);
+    }
+
+    #[test]
+    fn what_a_stream_keeps_for_more_than_a_week_is_said_to_be_left_out() {
+        let (mut topology, measurement, prices, [dev, _]) = repository();
+        let mut remarks = |hours| {
+            topology.streams.get_mut("orders").unwrap().retention_hours = hours;
+            Estimate::of(&topology, &dev, &measurement, &prices, 1e6).unwrap().remarks
+        };
+        let usual = remarks(168);
+        assert!(usual.iter().all(|remark| !remark.contains("keeps records")), "{usual:?}");
+        let long = remarks(169);
+        let added: Vec<&String> = long.iter().filter(|remark| !usual.contains(remark)).collect();
+        assert!(
+            matches!(added[..], [remark] if remark.starts_with("orders keeps records for 169 hours;")),
+            "{long:?}"
+        );
     }
 
     #[test]

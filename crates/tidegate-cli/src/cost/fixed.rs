@@ -13,6 +13,8 @@ use super::prices::Prices;
 const HOURS: f64 = 730.0;
 /// Retention of a stream that is in the shard's price.
 const INCLUDED_RETENTION_HOURS: u32 = 24;
+/// Retention above which AWS bills what is kept, by the GB.
+const LONG_RETENTION_HOURS: u32 = 168;
 /// Dashboards of an environment.
 const DASHBOARDS: f64 = 1.0;
 /// Connections with which Lambda polls a queue that is empty, each for 20 seconds.
@@ -47,7 +49,7 @@ pub(super) fn lines(
     }
     let whole = environment.name.as_str();
     let alarms = count(alarms::count(topology, environment.reserve_concurrency));
-    lines.push(Line::of(prices, "cloudwatch_alarms", whole, "alarms", alarms)?);
+    lines.push(Line::of(prices, "cloudwatch_alarms", whole, "metrics of alarms", alarms)?);
     lines.push(Line::of(prices, "cloudwatch_dashboards", whole, "dashboard", DASHBOARDS)?);
     let series = measurement.functions.values().map(|function| function.metric_series).sum();
     lines.push(Line::of(prices, "cloudwatch_custom_metrics", whole, "metrics of functions", count(series))?);
@@ -57,6 +59,17 @@ pub(super) fn lines(
         lines.push(Line::of(prices, "kms_requests", whole, "uses of the key", uses)?);
     }
     Ok(lines)
+}
+
+/// What the lines leave out, a sentence for each stream that keeps records for longer than shards are billed for.
+pub(super) fn left_out(topology: &Topology) -> impl Iterator<Item = String> {
+    let long = topology.streams.iter().filter(|(_, stream)| stream.retention_hours > LONG_RETENTION_HOURS);
+    long.map(|(name, stream)| {
+        format!(
+            "{name} keeps records for {} hours; what AWS bills per GB and month above {LONG_RETENTION_HOURS} hours is not counted",
+            stream.retention_hours
+        )
+    })
 }
 
 /// What a key of one's own encrypts; each function has a log group and environment variables.

@@ -16,9 +16,10 @@ use tidegate_local::client::EngineClient;
 use tidegate_local::clients::Clients;
 use tidegate_local::environment::FunctionStatus;
 use tidegate_local::proxy::{Calls, billed};
-use tidegate_local::topology;
+use tidegate_local::topology::{self, Topology};
 
 use super::measurement::{FunctionUse, Measurement, TableUse, Unit};
+use super::traffic::fed;
 use crate::cli::StateDir;
 use crate::connection::state_dir;
 
@@ -61,9 +62,9 @@ pub(super) async fn measure(state: &StateDir) -> Result<(Measurement, PathBuf), 
         ));
     }
     let engine = client.engine();
-    let mut measurement = status.measurement();
-    measurement.backend.clone_from(&engine.backend);
     let declared = topology::load(&engine.topology).map_err(|error| Problem::new(error.to_string()))?;
+    let mut measurement = status.measurement(&declared);
+    measurement.backend.clone_from(&engine.backend);
     let dynamodb = Clients::new(&engine.endpoint).dynamodb;
     for table in declared.tables.keys() {
         measurement.tables.insert(table.clone(), table_use(&dynamodb, table).await?);
@@ -72,7 +73,8 @@ pub(super) async fn measure(state: &StateDir) -> Result<(Measurement, PathBuf), 
 }
 
 impl Status {
-    fn measurement(self) -> Measurement {
+    /// What was measured. Its unit is a record from outside: what functions put on a stream follows from such records, and is none.
+    fn measurement(self, declared: &Topology) -> Measurement {
         let mut streams: BTreeMap<String, u64> = BTreeMap::new();
         for mapping in self.mappings.iter().filter(|mapping| mapping.kind == "kinesis") {
             // Several readers of one stream read the same records.
@@ -94,10 +96,15 @@ impl Status {
             };
             (name, used)
         });
-        let names: Vec<&str> = streams.keys().map(String::as_str).collect();
+        let outside = || streams.iter().filter(|(stream, _)| !fed(declared, stream));
+        let names: Vec<&str> = outside().map(|(stream, _)| stream.as_str()).collect();
+        let unit = Unit {
+            name: format!("records of {}", names.join(" and ")),
+            count: outside().map(|(_, records)| records).sum(),
+        };
         Measurement {
             measured_at: Timestamp::now(),
-            unit: Unit { name: format!("records of {}", names.join(" and ")), count: streams.values().sum() },
+            unit,
             functions: functions.collect(),
             streams,
             ..Measurement::default()
@@ -147,6 +154,33 @@ fn typed_value(value: &AttributeValue) -> Value {
 mod tests {
     use super::*;
 
+    /// A topology in which the function `f` has these uses.
+    fn declared(uses: Value) -> Topology {
+        let function =
+            json!({"memory_mb": 128, "timeout_seconds": 3, "maximum_concurrency": 1, "uses": uses});
+        serde_json::from_value(json!({"event_bytes_limit": 1, "functions": {"f": function}})).unwrap()
+    }
+
+    #[test]
+    fn records_that_a_function_puts_on_a_stream_are_no_units() {
+        let mapping = |source: &str, records: u64| {
+            let mut mapping = json!({"function": "f", "kind": "kinesis", "invocations": 1});
+            mapping["source"] = json!(source);
+            mapping["records_delivered"] = json!(records);
+            mapping
+        };
+        let mappings = [mapping("orders", 100), mapping("parcels", 100), mapping("prices", 7)];
+        let status = json!({"idle": true, "calls": {}, "functions": {}, "mappings": mappings});
+        let uses = json!({
+            "PARCELS": {"stream": "parcels", "access": "write"},
+            "ORDERS": {"stream": "orders", "access": "read"},
+        });
+        let status: Status = serde_json::from_value(status).unwrap();
+        let measured = status.measurement(&declared(uses));
+        assert_eq!(measured.unit, Unit { name: "records of orders and prices".to_owned(), count: 107 });
+        assert_eq!(measured.streams["parcels"], 100, "it is measured all the same");
+    }
+
     #[test]
     fn a_status_becomes_a_measurement_of_the_records_of_its_streams() {
         let status = json!({
@@ -161,7 +195,7 @@ mod tests {
             ],
         });
         let status: Status = serde_json::from_value(status).unwrap();
-        let measured = status.measurement();
+        let measured = status.measurement(&declared(json!({})));
         assert_eq!(measured.unit, Unit { name: "records of orders".to_owned(), count: 100 });
         assert_eq!(measured.streams, BTreeMap::from([("orders".to_owned(), 100)]));
         let expected = FunctionUse {

@@ -10,9 +10,9 @@ mod prices;
 mod screen;
 mod stored;
 mod traffic;
+mod variables;
 
-use std::env;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -21,13 +21,12 @@ use terminal::problem::Problem;
 use tidegate_local::topology::{self, Topology};
 
 use crate::cli::Cost;
+use crate::connection::topology_above;
 use environment::Environment;
 use estimate::Estimate;
 use measurement::{Measurement, Unit};
 use prices::Prices;
 
-/// The topology file where none is named.
-const TOPOLOGY: &str = "infra/topology.auto.tfvars";
 /// The environment that runs on an emulator and costs nothing.
 const LOCAL: &str = "local";
 
@@ -45,8 +44,14 @@ struct Report<'a> {
 /// Runs the command.
 ///
 /// # Errors
-/// There is nothing measured, or a file is missing or has mistakes.
+/// There is nothing measured, a file is missing or has mistakes, or options do not go together.
 pub(crate) async fn run(options: &Cost) -> Result<ExitCode, Problem> {
+    if options.measurement.is_some() && options.unit.is_some() && options.count.is_none() {
+        return Err(Problem::misuse(
+            "--unit gives what a saved measurement counted another name, but not another number; say with --count N how many were measured, or \
+             leave --unit out",
+        ));
+    }
     let (mut measurement, running) = match &options.measurement {
         Some(file) => (Measurement::read(file)?, None),
         None => {
@@ -63,11 +68,7 @@ pub(crate) async fn run(options: &Cost) -> Result<ExitCode, Problem> {
         output::note(&format!("the measurement is in {}", file.display()));
     }
 
-    let file = options.topology.clone().or(running).or_else(above).ok_or_else(|| {
-        Problem::new(format!(
-            "there is no {TOPOLOGY} here or in a directory above; name the topology with --topology FILE"
-        ))
-    })?;
+    let file = options.topology.clone().or(running).map_or_else(topology_above, Ok)?;
     let topology = topology::load(&file).map_err(|error| Problem::new(error.to_string()))?;
     measurement.fits(&topology)?;
     let infra = file.parent().unwrap_or(Path::new("."));
@@ -101,16 +102,11 @@ fn unit(options: &Cost, measurement: &Measurement) -> Result<Unit, Problem> {
     };
     if unit.count == 0 {
         return Err(Problem::new(
-            "nothing was measured: no record of a stream has been delivered; send some and wait with `tidegate local wait`, or say \
-             what to count with --unit NAME --count N",
+            "nothing was measured: no record has been delivered of a stream that is fed from outside; send some and wait with \
+             `tidegate local wait`, or say what to count with --unit NAME --count N",
         ));
     }
     Ok(unit)
-}
-
-fn above() -> Option<PathBuf> {
-    let here = env::current_dir().ok()?;
-    here.ancestors().map(|directory| directory.join(TOPOLOGY)).find(|file| file.is_file())
 }
 
 /// The named environments, else all of `env/` that are not the emulator's.

@@ -2,7 +2,7 @@
 
 use terminal::problem::Problem;
 use tidegate_local::proxy::billed::EVENT_BYTES;
-use tidegate_local::topology::{Function, Topology};
+use tidegate_local::topology::{Access, Function, Topology};
 
 use super::environment::Environment;
 use super::estimate::Line;
@@ -38,11 +38,17 @@ pub(super) fn lines(
         of.logs(&mut lines)?;
         of.polls(topology, &mut lines)?;
     }
-    for (stream, records) in &measurement.streams {
+    for (stream, records) in measurement.streams.iter().filter(|(stream, _)| !fed(topology, stream)) {
         // A record of at most 25 KB; larger ones cost as many units as they have begun.
         lines.push(Line::of(prices, "kinesis_put_units", stream, "records put", count(*records) * scale)?);
     }
     Ok(lines)
+}
+
+/// Whether functions put records on a stream. Those are billed as the functions' calls, and are no work that comes from outside.
+pub(super) fn fed(topology: &Topology, stream: &str) -> bool {
+    let mut uses = topology.functions.values().flat_map(|function| function.uses.values());
+    uses.any(|used| used.stream.as_deref() == Some(stream) && used.access != Access::Read)
 }
 
 /// One function's part.
@@ -122,4 +128,44 @@ impl Of<'_> {
 #[expect(clippy::cast_precision_loss, reason = "what a laptop counts stays below 2^52")]
 pub(super) fn count(number: u64) -> f64 {
     number as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::json;
+
+    use super::*;
+
+    /// What is paid for records that are put on streams, and the users it is paid for, when order-processor accesses `orders` in this way.
+    fn puts(access: &str) -> (Vec<String>, f64) {
+        let infra = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra");
+        let mut topology = tidegate_local::topology::load(&infra.join("topology.auto.tfvars")).unwrap();
+        let used = serde_json::from_value(json!({ "stream": "orders", "access": access })).unwrap();
+        topology.functions.get_mut("order-processor").unwrap().uses.insert("ORDERS".to_owned(), used);
+        let dev =
+            Environment::read(&infra.join("env/dev.tfvars"), &infra.join("variables.tf"), &topology).unwrap();
+        let mut measurement = Measurement::of_repository();
+        let records = count(measurement.streams["orders"]);
+        let calls = &mut measurement.functions.get_mut("order-processor").unwrap().calls;
+        if access != "read" {
+            let put = [("kinesis_put_units".to_owned(), records)].into();
+            calls.insert("Kinesis.PutRecords".to_owned(), put);
+        }
+        let lines = lines(&topology, &dev, &measurement, &Prices::of_repository(), records).unwrap();
+        let puts: Vec<Line> = lines.into_iter().filter(|line| line.service == "Kinesis").collect();
+        (puts.iter().map(|line| line.user.clone()).collect(), puts.iter().map(|line| line.usd).sum())
+    }
+
+    #[test]
+    fn records_that_a_function_puts_on_a_stream_are_paid_once() {
+        let (users, outside) = puts("read");
+        assert_eq!(users, ["orders"]);
+        for access in ["write", "read-write"] {
+            let (users, inside) = puts(access);
+            assert_eq!(users, ["order-processor"], "{access}");
+            assert!((inside / outside - 1.0).abs() < 1e-9, "{access}: {inside} {outside}");
+        }
+    }
 }

@@ -30,6 +30,7 @@ pub(crate) async fn run(options: &Dlq) -> Result<ExitCode, Problem> {
     let topology = system.topology()?;
     let queues = queues::chosen(&topology, system.prefix(), &options.queue)?;
     if let Some(function) = &options.function
+        && !topology.functions.contains_key(function)
         && !topology.functions.contains_key(system.prefix().declared(function))
     {
         let names: Vec<&str> = topology.functions.keys().map(String::as_str).collect();

@@ -1,10 +1,8 @@
 //! The queues in which dead letters lie.
 
-use std::collections::BTreeSet;
-
 use terminal::name_prefix::{NamePrefix, PhysicalName};
 use terminal::problem::Problem;
-use tidegate_local::topology::{Access, Topology};
+use tidegate_local::topology::Topology;
 
 /// A dead-letter queue: its name in the topology, and its name at SQS.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,38 +20,20 @@ pub(crate) fn chosen(
     prefix: &NamePrefix,
     names: &[String],
 ) -> Result<Vec<DeadLetterQueue>, Problem> {
-    let all = of(topology);
+    let all = topology.dead_letter_queues();
     for name in names {
-        if !all.contains(name) {
-            let known: Vec<&str> = all.iter().map(String::as_str).collect();
+        if !all.contains(name.as_str()) {
+            let known: Vec<&str> = all.into_iter().collect();
             return Err(Problem::misuse(format!(
                 "`{name}` is no dead-letter queue of the topology; there are {}",
                 known.join(", ")
             )));
         }
     }
-    let picked = all.into_iter().filter(|name| names.is_empty() || names.contains(name));
-    let queue = |name: String| DeadLetterQueue { physical: physical(topology, prefix, &name), name };
+    let picked = all.into_iter().filter(|name| names.is_empty() || names.iter().any(|other| other == name));
+    let queue =
+        |name: &str| DeadLetterQueue { physical: physical(topology, prefix, name), name: name.to_owned() };
     Ok(picked.map(queue).collect())
-}
-
-/// Where mappings, asynchronous invocations, rules and the functions themselves put what they give up.
-fn of(topology: &Topology) -> BTreeSet<String> {
-    let functions = || topology.functions.values();
-    let mappings = topology.sources().filter_map(|(_, _, source)| source.on_failure.as_ref());
-    let asynchronous = functions()
-        .filter_map(|function| function.asynchronous.as_ref())
-        .map(|declared| &declared.on_failure);
-    let on_failure = mappings.chain(asynchronous).map(|destination| &destination.queue);
-    let rules = topology.rules.values().map(|rule| &rule.target.dead_letter_queue);
-    // The toolkit's own name for the setting; other queues that a function writes to hold no letters.
-    let own = functions().flat_map(|function| &function.uses);
-    let own = own
-        .filter(|(variable, used)| {
-            variable.as_str() == "DEAD_LETTER_QUEUE_URL" && used.access != Access::Read
-        })
-        .filter_map(|(_, used)| used.queue.as_ref());
-    on_failure.chain(rules).chain(own).cloned().collect()
 }
 
 /// The name at SQS of a queue of the topology.
@@ -66,6 +46,8 @@ pub(crate) fn physical(topology: &Topology, prefix: &NamePrefix, name: &str) -> 
 mod tests {
     use std::path::Path;
 
+    use tidegate_local::topology::{Queue, Redrive};
+
     use super::*;
 
     #[test]
@@ -77,6 +59,19 @@ mod tests {
             chosen(&topology, &none, &[]).unwrap().into_iter().map(|queue| queue.name).collect();
         assert_eq!(names, ["async-failures", "dead-letters", "rule-failures", "stream-failures"]);
         assert!(matches!(chosen(&topology, &none, &["orders".to_owned()]), Err(Problem::Misuse(_))));
+    }
+
+    #[test]
+    fn a_queue_that_another_redrives_to_is_a_dead_letter_queue() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/topology.auto.tfvars");
+        let mut topology = tidegate_local::topology::load(&file).unwrap();
+        let letters = topology.queues["dead-letters"].clone();
+        topology.queues.insert("work-letters".to_owned(), letters.clone());
+        let named = ["work-letters".to_owned()];
+        assert!(chosen(&topology, &NamePrefix::default(), &named).is_err());
+        let redrive = Redrive { queue: "work-letters".to_owned(), maximum_receives: 5 };
+        topology.queues.insert("work".to_owned(), Queue { redrive: Some(redrive), ..letters });
+        assert_eq!(chosen(&topology, &NamePrefix::default(), &named).unwrap().len(), 1);
     }
 
     #[test]

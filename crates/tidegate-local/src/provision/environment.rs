@@ -70,7 +70,7 @@ mod tests {
         let mailer = provisioned.environment(&topology, "notification");
         assert_eq!(mailer.get("SENDER_ADDRESS").map(String::as_str), Some("orders@shop.example.com"));
         assert_eq!(mailer.get("TIDEGATE_DEAD_LETTER_AFTER_SECONDS"), None);
-        assert_eq!(mailer.get("TIDEGATE_IDEMPOTENCY_DAYS").map(String::as_str), Some("30"));
+        assert_eq!(mailer.get("TIDEGATE_IDEMPOTENCY_DAYS").map(String::as_str), Some("31"));
         assert_eq!(provisioned.environment(&topology, "unknown"), BTreeMap::new());
     }
 }

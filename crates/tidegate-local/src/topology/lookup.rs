@@ -1,8 +1,14 @@
 //! Questions to a topology.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::model::{Function, Queue, Source, Target, Topology, Use};
+
+/// The toolkit's own name for the setting that names the queue of a function's dead letters.
+pub const LETTERS: &str = "DEAD_LETTER_QUEUE_URL";
+
+/// The toolkit's own name for the setting that names the bucket of the letters too large for a queue.
+pub const LARGE_LETTERS: &str = "DEAD_LETTER_BUCKET";
 
 /// What an event source mapping reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +51,19 @@ impl Topology {
         self.rules
             .iter()
             .filter_map(|(rule, declared)| Some((rule.as_str(), declared.target.function.as_deref()?)))
+    }
+
+    /// Every queue that holds what could not be applied: given up by mappings, by asynchronous invocations and by rules, moved there by other queues,
+    /// and written by the functions themselves.
+    pub fn dead_letter_queues(&self) -> BTreeSet<&str> {
+        let functions = || self.functions.values();
+        let sources = self.sources().filter_map(|(_, _, source)| Some(&source.on_failure.as_ref()?.queue));
+        let asynchronous =
+            functions().filter_map(|function| Some(&function.asynchronous.as_ref()?.on_failure.queue));
+        let rules = self.rules.values().map(|rule| &rule.target.dead_letter_queue);
+        let moved = self.queues.values().filter_map(|queue| Some(&queue.redrive.as_ref()?.queue));
+        let own = functions().filter_map(|function| function.uses.get(LETTERS)?.queue.as_ref());
+        sources.chain(asynchronous).chain(rules).chain(moved).chain(own).map(String::as_str).collect()
     }
 
     /// The names of every table's key attributes.

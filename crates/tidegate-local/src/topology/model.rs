@@ -11,7 +11,7 @@ use serde::Deserialize;
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Topology {
-    /// An event above this many bytes travels as a reference instead of by value.
+    /// Largest message of a queue, in bytes. An event that does not fit into one travels as a reference instead of by value.
     pub event_bytes_limit: u64,
     /// Kinesis streams by name.
     #[serde(default)]
@@ -222,7 +222,7 @@ pub struct Use {
 pub enum Access {
     /// Reads only.
     Read,
-    /// Tables: reads, and adds items; nothing is changed or removed.
+    /// Tables: reads, and puts items; nothing is updated or deleted.
     Append,
     /// Writes only.
     Write,

@@ -40,7 +40,7 @@ functions = {
   probe = {
     memory_mb           = 128
     timeout_seconds     = 10
-    maximum_concurrency = 4
+    maximum_concurrency = 8
     uses = { EVENTS_TABLE = { table = "events", access = "read" } }
     asynchronous = {
       maximum_retry_attempts    = 1

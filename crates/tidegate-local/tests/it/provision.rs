@@ -30,7 +30,7 @@ tables = {
 }
 queues = {
   work       = { retention_seconds = 345600, visibility_timeout_seconds = 60, redrive = { queue = "work-dead", maximum_receives = 5 } }
-  work-dead  = { retention_seconds = 400000, redrive = { queue = "last", maximum_receives = 7 } }
+  work-dead  = { retention_seconds = 700000, redrive = { queue = "last", maximum_receives = 7 } }
   last       = { retention_seconds = 1209600 }
   steps      = { retention_seconds = 345600, fifo = true, redrive = { queue = "steps-dead", maximum_receives = 5 } }
   steps-dead = { retention_seconds = 1209600, fifo = true }

@@ -1,8 +1,18 @@
 //! Read and write request units of DynamoDB.
 //!
-//! A write is billed by the larger of the item before and after it, also when its condition fails. Neither is wholly in an update's request:
-//! its item is taken to be the largest of what the answer shows, what functions were seen to write, and the key with what the update assigns.
-//! That is too little only where an item above 1 KB grew by several updates, or was written by somebody else.
+//! A write is billed by the larger of the item before and after it, also when its condition fails; a read by the whole of what it looked at.
+//! Requests and answers do not show all of that.
+//!
+//! The item that a write meets is taken to be the largest of what the answer shows, what functions were seen to write, and the key with what an
+//! update assigns. That is too little where an item above 1 KB
+//!
+//! - grew by several updates, or was written by somebody else,
+//! - was put before the first update or deletion in its table, which is when sizes begin to be remembered, or by a `BatchWriteItem`,
+//! - is deleted or replaced by a `BatchWriteItem`.
+//!
+//! What a read looked at is taken to be what it answers, and that a filter left out as much for each item as is answered for one. That is too
+//! little where the read answers with a part of the items (`ProjectionExpression`) or their number alone, and where a filter left nothing of a
+//! page; but a page that ends without a limit, while more follows, has looked at 1 MB.
 
 use serde_json::Value;
 
@@ -12,6 +22,8 @@ use super::{Outcome, Quantity, READ_UNITS, WRITE_UNITS, units};
 
 const WRITE: usize = 1024;
 const READ: usize = 4096;
+/// What a page of a query or a scan looks at before it ends, if nothing ends it earlier.
+const PAGE: usize = 1 << 20;
 /// What one transactional unit costs in units.
 const TRANSACTIONAL: f64 = 2.0;
 /// Failures that are billed: DynamoDB has looked at the item. Whatever is refused earlier (throttled, invalid) is free.
@@ -151,6 +163,8 @@ fn page(request: &Value, answer: &Value) -> f64 {
         (Some(count), Some(scanned)) if count > 0 && scanned > count => answered / count * scanned,
         _ => answered,
     };
+    let full = answer.get("LastEvaluatedKey").is_some_and(Value::is_object) && request.get("Limit").is_none();
+    let looked_at = if full { looked_at.max(PAGE) } else { looked_at };
     units(looked_at, READ) * consistency(request)
 }
 

@@ -21,18 +21,22 @@ pub(super) fn event_bridge(operation: &str, request: &Value, outcome: Outcome<'_
         return Vec::new();
     }
     let answer = outcome.json();
-    let refused = |n: usize| {
-        let answered = answer.get("Entries").and_then(|entries| entries.get(n));
-        answered.is_some_and(|entry| entry.get("ErrorCode").is_some_and(Value::is_string))
-    };
-    let entries = request.get("Entries").and_then(Value::as_array).into_iter().flatten();
-    let sizes: Vec<usize> =
-        entries.enumerate().filter(|(n, _)| !refused(*n)).map(|(_, entry)| entry_bytes(entry)).collect();
+    let sizes: Vec<usize> = taken(request, &answer, "Entries").map(entry_bytes).collect();
     if sizes.is_empty() {
         return Vec::new();
     }
     let events = sizes.iter().map(|bytes| units(*bytes, CHUNK)).sum();
     vec![(EVENTS, events), (EVENT_BYTES, exact(sizes.iter().sum()))]
+}
+
+/// A request's entries without those that the answer refuses, each by an error code at the same place.
+fn taken<'a>(request: &'a Value, answer: &Value, field: &str) -> impl Iterator<Item = &'a Value> {
+    let refused = move |n: usize| {
+        let answered = answer.get(field).and_then(|entries| entries.get(n));
+        answered.is_some_and(|entry| entry.get("ErrorCode").is_some_and(Value::is_string))
+    };
+    let entries = request.get(field).and_then(Value::as_array).into_iter().flatten();
+    entries.enumerate().filter(move |(n, _)| !refused(*n)).map(|(_, entry)| entry)
 }
 
 fn entry_bytes(entry: &Value) -> usize {
@@ -69,7 +73,7 @@ fn message_bytes(message: &Value) -> usize {
     text(message, "MessageBody") + text(message, "Body") + attributes
 }
 
-/// Each record is rounded up by itself. A body that is not JSON is one that is counted as a single record.
+/// Each record that was taken is rounded up by itself. A body that is not JSON is one that is counted as a single record.
 pub(super) fn kinesis(operation: &str, body: &[u8], outcome: Outcome<'_>) -> Vec<Quantity> {
     if !matches!(operation, "PutRecord" | "PutRecords") || outcome.failed() {
         return Vec::new();
@@ -82,8 +86,12 @@ pub(super) fn kinesis(operation: &str, body: &[u8], outcome: Outcome<'_>) -> Vec
         let key = record.get("PartitionKey").and_then(Value::as_str).map_or(0, str::len);
         units(data + key, PAYLOAD_UNIT)
     };
-    let records = request.get("Records").and_then(Value::as_array);
-    vec![(PUT_UNITS, records.map_or_else(|| of(&request), |records| records.iter().map(of).sum()))]
+    let units = if request.get("Records").is_some() {
+        taken(&request, &outcome.json(), "Records").map(of).sum()
+    } else {
+        of(&request)
+    };
+    if units > 0.0 { vec![(PUT_UNITS, units)] } else { Vec::new() }
 }
 
 /// Mail is billed per recipient.
@@ -163,6 +171,21 @@ mod tests {
         assert_eq!(kinesis("PutRecord", record(30_000).to_string().as_bytes(), DONE), [(PUT_UNITS, 2.0)]);
         assert!(kinesis("PutRecords", records.to_string().as_bytes(), FAILED).is_empty());
         assert!(kinesis("GetRecords", b"{}", DONE).is_empty());
+    }
+
+    #[test]
+    fn a_record_that_was_refused_is_not_billed() {
+        let record = |bytes: usize| json!({"Data": STANDARD.encode(vec![0; bytes]), "PartitionKey": "k"});
+        let request = json!({"Records": [record(10), record(PAYLOAD_UNIT), record(20)]}).to_string();
+        let billed = |answered: Value| {
+            let answer = json!({"Records": answered}).to_string();
+            kinesis("PutRecords", request.as_bytes(), Outcome { error: None, body: answer.as_bytes() })
+        };
+        let done = json!({"SequenceNumber": "1", "ShardId": "s"});
+        let refused = json!({"ErrorCode": "ProvisionedThroughputExceededException", "ErrorMessage": "m"});
+        assert_eq!(billed(json!([done, refused, done])), [(PUT_UNITS, 2.0)]);
+        assert_eq!(billed(json!([refused, done, {"ErrorCode": null}])), [(PUT_UNITS, 3.0)]);
+        assert!(billed(json!([refused, refused, refused])).is_empty());
     }
 
     #[test]

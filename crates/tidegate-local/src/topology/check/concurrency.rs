@@ -4,6 +4,9 @@ use super::Check;
 use crate::topology::lookup::SourceKind;
 use crate::topology::model::Source;
 
+/// Partitions of a new table with capacity on demand: it takes 4,000 writes a second from the start, and a partition takes 1,000.
+const TABLE_PARTITIONS: u64 = 4;
+
 impl Check<'_> {
     /// Sources that together may take more environments than their function has are throttled. On a queue that uses up receives, on a stream the
     /// throttled shard waits while its records age.
@@ -17,14 +20,14 @@ impl Check<'_> {
                     &["functions", name, "maximum_concurrency"],
                     format!(
                         "is {most}; its sources together may run {sum} at a time (maximum_concurrency of a queue, shards × \
-                         parallelization_factor of a stream, 1 of a table), so {sum} and more are allowed"
+                         parallelization_factor of a stream, {TABLE_PARTITIONS} of a table), so {sum} and more are allowed"
                     ),
                 );
             }
         }
     }
 
-    /// How many batches of a source run at a time. The shards of a table's stream are DynamoDB's to choose; one is the least.
+    /// How many batches of a source run at a time. The shards of a table's stream are DynamoDB's to choose: one for each partition.
     fn batches(&self, source: &Source) -> u64 {
         match source.kind() {
             Some(SourceKind::Stream(stream)) => {
@@ -32,7 +35,7 @@ impl Check<'_> {
                 let factor = source.parallelization_factor.filter(|factor| (1..=10).contains(factor));
                 u64::from(shards) * u64::from(factor.unwrap_or(1))
             }
-            Some(SourceKind::Table(_)) => 1,
+            Some(SourceKind::Table(_)) => TABLE_PARTITIONS,
             Some(SourceKind::Queue(_)) => source.maximum_concurrency.map_or(0, u64::from),
             None => 0,
         }

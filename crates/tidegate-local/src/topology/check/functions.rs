@@ -1,11 +1,12 @@
 //! Functions: limits, uses, environment variables, asynchronous invocation.
 
 use super::Check;
-use crate::topology::lookup::Resource;
-use crate::topology::model::{Access, Asynchronous, Use};
+use super::retention::EFFECTS;
+use crate::topology::lookup::{LARGE_LETTERS, LETTERS, Resource};
+use crate::topology::model::{Access, Asynchronous, Function, Use};
 
-/// Prefixes of environment variables that Lambda or this system sets itself.
-const RESERVED: [&str; 3] = ["AWS_", "LAMBDA_", "TIDEGATE_"];
+/// What the names of environment variables begin with that Lambda, Terraform or this system sets itself.
+const RESERVED: [&str; 5] = ["AWS_", "LAMBDA_", "OTEL_", "RUST_LOG", "TIDEGATE_"];
 
 impl Check<'_> {
     pub(super) fn functions(&mut self) {
@@ -19,6 +20,7 @@ impl Check<'_> {
                 self.variable(&["functions", name, "uses", variable], variable);
                 self.used(&["functions", name, "uses", variable], used);
             }
+            self.toolkit(name, function);
             for variable in function.environment.keys() {
                 let path = ["functions", name, "environment", variable];
                 self.variable(&path, variable);
@@ -33,13 +35,14 @@ impl Check<'_> {
     }
 
     fn variable(&mut self, path: &[&str], name: &str) {
-        let well_formed = name.starts_with(|c: char| c.is_ascii_uppercase())
+        let well_formed = name.len() >= 2
+            && name.starts_with(|c: char| c.is_ascii_uppercase())
             && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
         if !well_formed {
             self.mistake(
                 path,
-                "is not an environment variable's name; allowed are upper-case letters, digits and underscores, \
-                 beginning with a letter",
+                "is not an environment variable's name; allowed are two or more upper-case letters, digits and \
+                 underscores, beginning with a letter",
             );
         }
         if let Some(prefix) = RESERVED.iter().find(|prefix| name.starts_with(**prefix)) {
@@ -80,6 +83,27 @@ impl Check<'_> {
                 &at("access"),
                 "is append, which is for tables; allowed are read, write and read-write",
             );
+        }
+    }
+
+    /// What the toolkit writes for a function: its dead letters, the large ones, and its idempotency records.
+    fn toolkit(&mut self, name: &str, function: &Function) {
+        let path = |variable, field| ["functions", name, "uses", variable, field];
+        if let Some(queue) = function.uses.get(LETTERS).and_then(|used| used.queue.as_ref()) {
+            self.not_fifo(&path(LETTERS, "queue"), queue);
+        }
+        for (variable, needs) in [(LETTERS, "write"), (LARGE_LETTERS, "write"), (EFFECTS, "read-write")] {
+            let Some(used) = function.uses.get(variable) else { continue };
+            let (access, enough) = match used.access {
+                Access::Read => ("read", false),
+                Access::Append => ("append", false),
+                Access::Write => ("write", needs == "write"),
+                Access::ReadWrite => ("read-write", true),
+            };
+            if !enough {
+                let what = format!("is {access}; the toolkit needs {needs}");
+                self.mistake(&path(variable, "access"), what);
+            }
         }
     }
 

@@ -68,6 +68,12 @@ impl Check<'_> {
     fn failure_queue(&mut self, path: &[&str], name: &str) {
         let topology = self.topology;
         self.declared(path, "queues", name, &topology.queues);
+        self.not_fifo(path, name);
+    }
+
+    /// A FIFO queue takes nothing without a message group, which nobody who writes failures gives.
+    fn not_fifo(&mut self, path: &[&str], name: &str) {
+        let topology = self.topology;
         if topology.queues.get(name).is_some_and(|queue| queue.fifo) {
             self.mistake(path, format!("is {name}, a FIFO queue; a standard queue is allowed"));
         }

@@ -1,6 +1,7 @@
 //! Queues and their redrive.
 
 use super::Check;
+use super::retention::LEAST_FAILURE_RETENTION;
 use crate::topology::lookup::SourceKind;
 
 impl Check<'_> {
@@ -33,6 +34,11 @@ impl Check<'_> {
         else {
             return;
         };
+        let mut moved = topology.queues.values().filter_map(|queue| queue.redrive.as_ref());
+        if moved.all(|redrive| redrive.queue != name) && topology.dead_letter_queues().contains(name) {
+            let what = "is set, and this is a dead-letter queue: whoever lists its messages receives them, which would move them on";
+            self.mistake(&["queues", name, "redrive"], what);
+        }
         let path = ["queues", name, "redrive", "queue"];
         let letters = redrive.queue.as_str();
         self.declared(&path, "queues", letters, &topology.queues);
@@ -48,11 +54,16 @@ impl Check<'_> {
             let (this, other) = (kind(queue.fifo), kind(target.fifo));
             self.mistake(&path, format!("is {letters}, {other}; {this} needs {this}"));
         }
-        let (least, kept) = (queue.retention_seconds, target.retention_seconds);
-        if kept <= least {
+        let kept = i64::from(target.retention_seconds);
+        let least = i64::from(queue.retention_seconds).saturating_add(LEAST_FAILURE_RETENTION);
+        if kept < least {
             self.mistake(
                 &["queues", letters, "retention_seconds"],
-                format!("is {kept}; as dead-letter queue of {name} it must be above that queue's, {least}"),
+                format!(
+                    "is {kept}; allowed are {least} and more: a message from {name} keeps its age, up to that queue's {} seconds, and waits \
+                     for four days at least",
+                    queue.retention_seconds
+                ),
             );
         }
     }

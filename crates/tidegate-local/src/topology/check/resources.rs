@@ -2,8 +2,8 @@
 
 use super::Check;
 
-/// AWS's limit of an event on a bus since January 2026.
-const LARGEST_EVENT: i64 = 1_048_576;
+/// An event's limit in bytes: what a queue takes that Terraform's AWS provider made, since a failed event goes to one. The bus itself takes 1 MB.
+const EVENT_BYTES: std::ops::RangeInclusive<i64> = 8_192..=262_144;
 
 /// A bucket's name has 63 characters at most; 16 are for a prefix, 13 for a hyphen and the account.
 const LONGEST_BUCKET: usize = 34;
@@ -15,7 +15,7 @@ impl Check<'_> {
     pub(super) fn resources(&mut self) {
         let topology = self.topology;
         let limit = i64::try_from(topology.event_bytes_limit).unwrap_or(i64::MAX);
-        self.range(&["event_bytes_limit"], limit, 1..=LARGEST_EVENT);
+        self.range(&["event_bytes_limit"], limit, EVENT_BYTES);
         for (name, stream) in &topology.streams {
             self.name(&["streams", name], name);
             self.range(&["streams", name, "shards"], stream.shards, 1..=10_000);
@@ -52,7 +52,12 @@ impl Check<'_> {
             let what = format!("is {partition}, as the partition key; another attribute is allowed");
             self.mistake(&["tables", name, "sort_key", "name"], what);
         }
-        if let Some(ttl) = table.ttl_attribute.as_deref()
+        let ttl = table.ttl_attribute.as_deref();
+        if ttl.is_some_and(|ttl| ttl.is_empty() || ttl.len() > 255) {
+            let path = ["tables", name, "ttl_attribute"];
+            self.mistake(&path, "is not an attribute's name; allowed are 1 to 255 bytes");
+        }
+        if let Some(ttl) = ttl
             && (ttl == partition || Some(ttl) == sort)
         {
             let what = format!("is {ttl}, a key; an attribute that is no key is allowed");

@@ -3,18 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::Check;
+use crate::topology::lookup::{LARGE_LETTERS, LETTERS};
 use crate::topology::model::Function;
 
-/// A long weekend: nobody has to look at a queue of failures sooner.
-const LEAST_FAILURE_RETENTION: i64 = 4 * 86_400;
+/// A long weekend, in seconds: nobody has to look at a queue of failures sooner.
+pub(super) const LEAST_FAILURE_RETENTION: i64 = 4 * 86_400;
 
 /// SQS keeps a message for 14 days at most, so a replay can come that late. A day more covers the delivery before it.
 const LEAST_RECORD_RETENTION_DAYS: i64 = 15;
 
-/// The toolkit's own names for the queue of a function's dead letters, the bucket of the large ones, and the table of its effects.
-const LETTERS: &str = "DEAD_LETTER_QUEUE_URL";
-const LARGE_LETTERS: &str = "DEAD_LETTER_BUCKET";
-const EFFECTS: &str = "IDEMPOTENCY_TABLE";
+/// The name for the table of a function's idempotency records, which `tidegate effects` knows too.
+pub(super) const EFFECTS: &str = "IDEMPOTENCY_TABLE";
 
 /// Who gives up what into a queue, and how old it may be by then.
 struct Writer {
@@ -118,6 +117,14 @@ impl<'a> Check<'a> {
                          without its record the effect would run again"
                     ),
                 );
+            } else if let Some((bus, archive)) =
+                self.archive_before(name).filter(|(_, archive)| days <= *archive)
+            {
+                let what = format!(
+                    "is {days}; above {archive} is allowed, since the archive of bus {bus} can be replayed for {archive} days and \
+                     without its record an effect would not be known"
+                );
+                self.mistake(&path, what);
             }
             if table.ttl_attribute.is_none() {
                 self.mistake(
@@ -126,6 +133,24 @@ impl<'a> Check<'a> {
                 );
             }
         }
+        self.one_table_of_records();
+    }
+
+    /// The longest archive, in days, of a bus whose rules reach a function that keeps its records in this table.
+    fn archive_before(&self, table: &str) -> Option<(&'a str, i64)> {
+        let topology = self.topology;
+        let uses =
+            |function: &Function| function.uses.values().any(|used| used.table.as_deref() == Some(table));
+        let buses = topology.rules.values().filter_map(|rule| {
+            let function = topology.functions.get(rule.target.function.as_ref()?)?;
+            let days = topology.buses.get(&rule.bus)?.archive_days;
+            uses(function).then_some((rule.bus.as_str(), i64::from(days)))
+        });
+        buses.max_by_key(|(_, days)| *days)
+    }
+
+    fn one_table_of_records(&mut self) {
+        let topology = self.topology;
         for (name, function) in &topology.functions {
             let mut kept = 0;
             for (variable, used) in &function.uses {

@@ -148,6 +148,24 @@ impl Check<'_> {
         }
     }
 
+    /// A letter of the function's own has payload and reason; what a queue moves has no reason.
+    fn before_the_redrive(&mut self, path: &[&str], source: &Source, queue: &str) {
+        let Some(declared) = self.topology.queues.get(queue) else { return };
+        let (Some(after), Some(redrive)) = (source.dead_letter_after_seconds, &declared.redrive) else {
+            return;
+        };
+        let (receives, hidden) = (redrive.maximum_receives, declared.visibility_timeout_seconds);
+        let most = receives.saturating_sub(1).saturating_mul(hidden);
+        if after > most {
+            let what = format!(
+                "is {after}; allowed are 1 to {most}: {queue} hides a message for {hidden} seconds and moves it to {} after {receives} \
+                 receives, which leaves no reason with it",
+                redrive.queue
+            );
+            self.mistake(&at(path, "dead_letter_after_seconds"), what);
+        }
+    }
+
     fn queue_mapping(&mut self, path: &[&str], source: &Source, queue: &str) {
         let declared = self.topology.queues.get(queue);
         let (size, window) = (source.batch_size, source.batching_window_seconds);
@@ -175,6 +193,7 @@ impl Check<'_> {
         }
         let retention = declared.map(|queue| i64::from(queue.retention_seconds));
         self.dead_letter_after(path, source, retention, "the queue's retention_seconds");
+        self.before_the_redrive(path, source, queue);
         for (field, set) in [
             ("starting_position", source.starting_position.is_some()),
             ("parallelization_factor", source.parallelization_factor.is_some()),

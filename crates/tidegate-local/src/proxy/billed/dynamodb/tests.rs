@@ -137,6 +137,19 @@ fn a_page_is_rounded_once_and_includes_what_its_filter_left_out() {
 }
 
 #[test]
+fn a_page_that_ends_without_a_limit_while_more_follows_has_looked_at_a_megabyte() {
+    let page = |request: Value, more: Value| {
+        done("Scan", request, json!({"Items": [], "Count": 0, "ScannedCount": 500, "LastEvaluatedKey": more}))
+    };
+    assert_eq!(page(json!({"ConsistentRead": true}), json!({"k": text(1)})), 256.0);
+    assert_eq!(page(json!({}), json!({"k": text(1)})), 128.0);
+    assert_eq!(page(json!({"ConsistentRead": true, "Limit": 500}), json!({"k": text(1)})), 1.0);
+    assert_eq!(page(json!({"ConsistentRead": true}), json!(null)), 1.0);
+    let large = json!({"Items": [{"k": text(PAGE)}, {"k": text(PAGE)}], "LastEvaluatedKey": {"k": text(1)}});
+    assert_eq!(done("Query", json!({"ConsistentRead": true}), large), 513.0);
+}
+
+#[test]
 fn calls_that_touch_no_item_cost_nothing() {
     let outcome = Outcome { error: None, body: b"{}" };
     assert!(quantities("DescribeTable", &json!({}), outcome, &Items::default()).is_empty());

@@ -19,6 +19,9 @@ fn environment_variables_are_well_formed_unreserved_and_declared_once() {
     slip("SLICES = \"4\"", "slices = \"4\"", "is not an environment variable's name");
     slip("SLICES = \"4\"", "AWS_SLICES = \"4\"", "names that begin with AWS_ are not allowed");
     slip("SLICES = \"4\"", "LAMBDA_SLICES = \"4\"", "names that begin with LAMBDA_ are not allowed");
+    slip("SLICES = \"4\"", "RUST_LOG = \"debug\"", "names that begin with RUST_LOG are not allowed");
+    slip("SLICES = \"4\"", "OTEL_TRACES = \"4\"", "names that begin with OTEL_ are not allowed");
+    slip("SLICES = \"4\"", "S = \"4\"", "two or more");
     slip("LETTERS      = {", "TIDEGATE_LETTERS = {", "names that begin with TIDEGATE_ are not allowed");
     slip("SLICES = \"4\"", "DEAD_URL = \"4\"", "is declared in uses as well");
     slip("SLICES = \"4\"", "SLICES = \"4\"\n      SLICES = \"5\"", "redefined object key");
@@ -33,4 +36,16 @@ fn buses_and_sender_addresses_are_written_only_and_addresses_well_formed() {
     );
     slip("bus = \"shop\", access = \"write\"", "bus = \"shop\", access = \"read-write\"", "only write");
     slip("shop@example.com", "shop.example.com", "an address such as");
+}
+
+#[test]
+fn a_functions_own_letters_do_not_come_back_to_it() {
+    let queue = "DEAD_URL     = { queue = \"failures\"";
+    let redrive = "    redrive                    = { queue = \"work-dead\"";
+    slip_at(
+        queue,
+        &queue.replace("DEAD_URL    ", "DEAD_LETTER_QUEUE_URL").replace("failures", "work"),
+        redrive.trim(),
+        "queues.work.redrive is set, and this is a dead-letter queue",
+    );
 }

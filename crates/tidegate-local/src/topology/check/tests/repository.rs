@@ -6,7 +6,7 @@ use super::super::super::{Mistake, parse};
 const TOPOLOGY: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/topology.auto.tfvars"));
 
 /// One edit below the line that begins with `within` (blanks aside): the first `from` from there on becomes `to`. The only mistake is in that line,
-/// or, if `at` is given, in the line that begins with it, and says every word of `says`.
+/// or, if `at` is given, in a line that begins with it, and says every word of `says`.
 struct Slip<'a> {
     within: &'a str,
     from: &'a str,
@@ -21,14 +21,20 @@ impl Slip<'_> {
         let begin = begin_of(TOPOLOGY, self.within);
         let offset = TOPOLOGY[begin..].find(self.from).unwrap_or_else(|| panic!("no {}", self.from)) + begin;
         let text = format!("{}{}{}", &TOPOLOGY[..offset], self.to, &TOPOLOGY[offset + self.from.len()..]);
-        let offset = self.at.map_or(offset, |at| begin_of(&text, at));
-        let line = text[..offset].matches('\n').count() + 1;
 
         let mistakes = parse(&text).expect_err(self.to);
         let [Mistake { position, message }] = mistakes.as_slice() else {
             panic!("one mistake expected: {mistakes:#?}")
         };
-        assert_eq!(position.line, line, "{message}");
+        match self.at {
+            None => {
+                assert_eq!(position.line, text[..offset].matches('\n').count() + 1, "{message}");
+            }
+            Some(at) => {
+                let line = text.split_inclusive('\n').nth(position.line - 1).unwrap().trim_start();
+                assert!(line.starts_with(at), "{line}: {message}");
+            }
+        }
         for word in self.says {
             assert!(message.contains(word), "`{word}` is not said: {message}");
         }
@@ -88,7 +94,7 @@ fn a_tables_stream_has_two_readers_that_each_keep_its_order() {
     let factor = "parallelization_factor     = 1";
     let says = ["functions.event-publisher.sources.event-store.parallelization_factor is 2", "1 is allowed"];
     slip("event-publisher = {", factor, "parallelization_factor     = 2", &says).is_found();
-    let third = "audit = {\n  memory_mb = 128\n  timeout_seconds = 1\n  maximum_concurrency = 1\n  sources = {\n    event-store = {\n      \
+    let third = "audit = {\n  memory_mb = 128\n  timeout_seconds = 1\n  maximum_concurrency = 4\n  sources = {\n    event-store = {\n      \
                  table = \"event-store\" # third\n      starting_position = \"LATEST\"\n      batch_size = 1\n      bisect_on_error = true\n      \
                  report_batch_item_failures = true\n      maximum_retry_attempts = 1\n      maximum_record_age_seconds = 60\n      \
                  dead_letter_after_seconds = 30\n      on_failure = { queue = \"stream-failures\" }\n    }\n  }\n}\n";
@@ -101,14 +107,16 @@ fn a_tables_stream_has_two_readers_that_each_keep_its_order() {
 
 #[test]
 fn a_rules_function_keeps_what_it_cannot_handle() {
-    let declared = &TOPOLOGY[begin_of(TOPOLOGY, "asynchronous = {")..];
+    let declared = &TOPOLOGY[begin_of(TOPOLOGY, "notification = {")..];
+    let declared = &declared[begin_of(declared, "asynchronous = {")..];
+    let declared = &declared[..declared.find("\n    }\n").unwrap() + "\n    }\n".len()];
     let says = &["target.function is notification", "declares no asynchronous"];
     let at = Some("function                  = \"notification\"");
-    Slip { within: "notification = {", from: declared, to: "}\n}\n", at, says }.is_found();
+    Slip { within: "notification = {", from: declared, to: "", at, says }.is_found();
     let letters = "      dead_letter_queue         = \"rule-failures\"\n";
     let says = &["rules.order-placed-notification.target: missing field `dead_letter_queue`"];
     let at = Some("target = {");
-    Slip { within: "rules = {", from: letters, to: "", at, says }.is_found();
+    Slip { within: "order-placed-notification = {", from: letters, to: "", at, says }.is_found();
 }
 
 #[test]
@@ -155,7 +163,7 @@ fn a_failure_queue_keeps_longer_than_its_writer_retries() {
 #[test]
 fn it_is_known_that_an_effect_took_place_for_longer_than_its_letter_can_be_replayed() {
     let within = "idempotency = {";
-    let days = "record_retention_days = 30";
+    let days = "record_retention_days = 31";
     slip(
         within,
         days,
@@ -163,6 +171,8 @@ fn it_is_known_that_an_effect_took_place_for_longer_than_its_letter_can_be_repla
         &["is 14; allowed are 15 to 3650", "replayed for 14 days"],
     )
     .is_found();
+    let says = ["is 30; above 30 is allowed", "the archive of bus shop"];
+    slip(within, days, "record_retention_days = 30", &says).is_found();
     let ttl = "    ttl_attribute         = \"expires_at\"\n";
     let at = Some(days);
     Slip { within, from: ttl, to: "", at, says: &["record_retention_days needs ttl_attribute"] }.is_found();
@@ -267,17 +277,32 @@ fn a_rule_matches_envelope_attributes_and_never_the_content() {
             "pattern.resources cannot be matched; allowed are source, detail-type, detail",
         ),
         ("{ source = \"shop.orders\" }", "pattern.source is not a list"),
+        ("{ source = [\"a\"], detail = {} }", "pattern.detail is empty"),
+        (
+            "{ source = [{ starts = \"a\" }] }",
+            "pattern.source.0 has no operator starts; allowed are anything-but",
+        ),
+        ("{ source = [\"a\", {}] }", "pattern.source.1 needs exactly one operator"),
+        ("{ source = [{ prefix = \"a\", suffix = \"b\" }] }", "needs exactly one operator"),
+        ("{ detail-type = [[\"a\"]] }", "pattern.detail-type.0 is a list in a list"),
+        ("{ \"$or\" = { source = [\"a\"] } }", "$or is not a list; a list of at least two"),
+        ("{ \"$or\" = [{ source = [\"a\"] }, {}] }", "$or.1 is empty"),
         ("{ source = [] }", "pattern.source is an empty list"),
         ("{ detail = [\"x\"] }", "pattern.detail is not an object"),
         ("{ \"$or\" = [{ source = [\"a\"] }, { detail = { data = [1] } }] }", "$or.1.detail.data is content"),
         ("{ \"$or\" = [{ source = [\"a\"] }] }", "at least two"),
         ("{ \"$or\" = [1, { source = [\"a\"] }] }", "$or.0 is not a pattern"),
-        ("{}", "is not a pattern"),
+        ("{}", "pattern is empty"),
         ("[]", "is not a pattern"),
     ] {
         slip("rules = {", pattern, to, &["rules.order-placed-notification.pattern", says]).is_found();
     }
+    let long = format!("{{ source = [\"{}\"] }}", "a".repeat(2_034));
+    let says = ["pattern has 2049 characters; allowed are 2048"];
+    slip("rules = {", pattern, &long, &says).is_found();
     for good in [
+        long.replacen('a', "", 1).as_str(),
+        "{ source = [{ prefix = \"shop.\" }, { exists = false }], detail-type = [null, { anything-but = [\"A\"] }] }",
         "{ detail = { subject = [{ prefix = \"order#\" }], type = [\"OrderPlaced\"] } }",
         "{ detail-type = [\"A\"], \"$or\" = [{ source = [\"a\"] }, { detail = { sequence = [1] } }] }",
     ] {
@@ -288,9 +313,39 @@ fn a_rule_matches_envelope_attributes_and_never_the_content() {
 }
 
 #[test]
+fn what_the_toolkit_writes_for_a_function_can_be_written() {
+    let within = "order-processor = {";
+    let uses =
+        |variable: &'static str, from: &'static str, to: &'static str, says: &'static [&'static str]| {
+            let begin = begin_of(TOPOLOGY, within);
+            let line = &TOPOLOGY[begin + TOPOLOGY[begin..].find(variable).unwrap()..];
+            let line = &line[..line.find('\n').unwrap()];
+            Slip { within, from: line, to: &line.replacen(from, to, 1), at: None, says }.is_found();
+        };
+    let queue = "DEAD_LETTER_QUEUE_URL";
+    uses(queue, "write", "read", &["DEAD_LETTER_QUEUE_URL.access is read; the toolkit needs write"]);
+    uses(
+        "DEAD_LETTER_BUCKET",
+        "write",
+        "read",
+        &["DEAD_LETTER_BUCKET.access is read; the toolkit needs write"],
+    );
+    let records = "IDEMPOTENCY_TABLE     = { table = \"idempotency\", access = \"read-write\" }";
+    let only = records.replace("read-write", "write");
+    let says = ["IDEMPOTENCY_TABLE.access is write; the toolkit needs read-write"];
+    slip("notification = {", records, &only, &says).is_found();
+    let standard = "  dead-letters    = { ";
+    let text = TOPOLOGY.replacen(standard, &format!("{standard}fifo = true, "), 1);
+    let mistakes = parse(&text).expect_err("letters in a FIFO queue");
+    let writers = TOPOLOGY.matches(queue).count();
+    assert_eq!(mistakes.len(), writers, "{mistakes:#?}");
+    assert!(mistakes[0].message.contains("is dead-letters, a FIFO queue"), "{mistakes:#?}");
+}
+
+#[test]
 fn limits_of_sizes_are_kept() {
-    let says = ["event_bytes_limit is 1048577; allowed are 1 to 1048576"];
-    slip("event_bytes_limit", "262144", "1048577", &says).is_found();
+    let says = ["event_bytes_limit is 262145; allowed are 8192 to 262144"];
+    slip("event_bytes_limit", "262144", "262145", &says).is_found();
 }
 
 /// A queue in the way of the events needs more than a stream: its visibility, its redrive, and a bound of its concurrency.
@@ -328,9 +383,9 @@ fn a_queue_that_a_function_reads_is_bounded_and_hides_long_enough() {
         ),
         (
             "work-letters = { retention_seconds = 1209600 }",
-            "work-letters = { retention_seconds = 345600 }",
+            "work-letters = { retention_seconds = 691199 }",
             "work-letters = {",
-            "must be above that queue's, 345600",
+            "allowed are 691200 and more: a message from work keeps its age",
         ),
         (
             "    redrive = { queue = \"work-letters\", maximum_receives = 5 }\n",

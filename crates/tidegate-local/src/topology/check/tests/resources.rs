@@ -37,8 +37,8 @@ fn failures_go_to_standard_queues() {
 fn a_dead_letter_queue_keeps_its_messages_longer_than_its_source() {
     slip(
         "  work-dead = {\n    retention_seconds = 1209600",
-        "  work-dead = {\n    retention_seconds = 345600",
-        "must be above",
+        "  work-dead = {\n    retention_seconds = 691199",
+        "allowed are 691200 and more: a message from work keeps its age",
     );
 }
 
@@ -50,6 +50,13 @@ fn a_redrive_leads_to_another_queue_of_the_same_kind() {
         "queue = \"steps-dead\", max",
         "a standard queue needs a standard queue",
     );
+}
+
+#[test]
+fn a_dead_letter_queue_does_not_move_its_letters() {
+    let kept = "failures   = { retention_seconds = 1209600";
+    let moving = "failures   = { retention_seconds = 345600, redrive = { queue = \"work-dead\", maximum_receives = 5 }";
+    slip(kept, moving, "queues.failures.redrive is set, and this is a dead-letter queue");
 }
 
 #[test]
@@ -86,13 +93,14 @@ fn keys_of_a_table_differ_from_each_other_and_from_its_time_to_live() {
 
 #[test]
 fn a_rule_has_a_pattern_and_its_function_a_destination() {
-    slip("{ source = [\"shop.stock\"] }", "{}", "is not a pattern");
+    slip("{ source = [\"shop.stock\"] }", "{}", "pattern is empty");
     let asynchronous = &GOOD[GOOD.find("    asynchronous = {").expect("it occurs")..];
     slip_at(asynchronous, "  }\n}\n", "function                  = \"mailer\"", "declares no asynchronous");
 }
 
 #[test]
 fn a_target_is_not_its_own_dead_letter_queue() {
-    let from = "\"failures\"\n      maximum_retry_attempts    = 10\n";
-    slip(from, &from.replace("failures", "work"), "the target itself");
+    let from = "queue                     = \"work\"\n      dead_letter_queue         = \"failures\"\n";
+    let to = from.replace("work", "failures").replace("\"\n", "\" # x\n").replacen(" # x", "", 1);
+    slip_at(from, &to, "# x", "the target itself");
 }

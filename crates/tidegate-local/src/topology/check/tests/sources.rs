@@ -61,7 +61,7 @@ fn a_tables_stream_has_at_most_two_readers() {
                   bisect_on_error = true\nreport_batch_item_failures = true\non_failure = { queue = \"failures\" }";
     let function = |name: &str, reader: &str| {
         format!(
-            "{name} = {{\nmemory_mb = 128\ntimeout_seconds = 1\nmaximum_concurrency = 1\nsources = {{ more = {{\n{reader}\n}} }}\n}}\n"
+            "{name} = {{\nmemory_mb = 128\ntimeout_seconds = 1\nmaximum_concurrency = 4\nsources = {{ more = {{\n{reader}\n}} }}\n}}\n"
         )
     };
     let third = reader.replace("table = \"events\"", "table = \"events\" # third");
@@ -123,5 +123,13 @@ fn settings_of_the_other_kind_of_source_are_mistakes() {
 
 #[test]
 fn sources_together_fit_into_the_functions_concurrency() {
-    slip("maximum_concurrency = 7", "maximum_concurrency = 6", "so 7 and more are allowed");
+    slip("maximum_concurrency = 10", "maximum_concurrency = 9", "so 10 and more are allowed");
+}
+
+#[test]
+fn a_function_dead_letters_before_its_queue_moves_the_message() {
+    let size = "batch_size          = 9";
+    let after = |seconds: u32| format!("{size}\n        dead_letter_after_seconds = {seconds}");
+    super::parse(&super::with(size, &after(720))).unwrap();
+    slip_at(size, &after(721), "dead_letter_after_seconds = 721", "is 721; allowed are 1 to 720: work hides");
 }
