@@ -74,7 +74,7 @@ fn end_to_end(headers: &HeaderMap) -> HeaderMap {
 }
 
 /// An answer of the proxy itself.
-fn unavailable(message: &str) -> Reply {
+pub(super) fn unavailable(message: &str) -> Reply {
     error(StatusCode::BAD_GATEWAY, "ServiceUnavailable", message)
 }
 

@@ -139,7 +139,7 @@ async fn accept(listener: TcpListener, line: Arc<Line>) {
         let line = Arc::clone(&line);
         let service = service_fn(move |request| {
             let line = Arc::clone(&line);
-            async move { Ok::<_, Infallible>(line.answer(request).await.map(Full::new)) }
+            async move { Ok::<_, Infallible>(answer(line, request).await.map(Full::new)) }
         });
         connections.spawn(async move {
             if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await {
@@ -150,12 +150,18 @@ async fn accept(listener: TcpListener, line: Arc<Line>) {
     }
 }
 
+/// A call that was received is carried out and counted, whether its caller waits for the answer or not: so does AWS.
+async fn answer(line: Arc<Line>, request: Request<Incoming>) -> Response<Bytes> {
+    let call = match line.receive(request).await {
+        Ok(call) => call,
+        Err(refusal) => return refusal,
+    };
+    let carried_out = tokio::spawn(async move { line.carry_out(call).await });
+    carried_out.await.unwrap_or_else(|error| forward::unavailable(&format!("the proxy failed: {error}")))
+}
+
 impl Line {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Bytes> {
-        let call = match self.receive(request).await {
-            Ok(call) => call,
-            Err(refusal) => return refusal,
-        };
+    async fn carry_out(&self, call: Call) -> Response<Bytes> {
         // What a hook answers has not reached AWS and costs nothing; what it changes afterwards has its cost all the same.
         let (mut reply, billed) = match self.before(&call).await {
             Some(reply) => (reply, Vec::new()),

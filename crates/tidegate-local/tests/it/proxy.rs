@@ -1,6 +1,7 @@
 //! The proxy between real functions and a live emulator.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
@@ -11,6 +12,9 @@ use serde_json::json;
 use tidegate_local::clients::Clients;
 use tidegate_local::proxy::billed::TableKeys;
 use tidegate_local::proxy::{Call, CallCount, Hook, Proxy, Reply};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
 
 use crate::backend::{TestBackend, ministack};
 use crate::probe::{binary, fleet, invoke, spec};
@@ -112,4 +116,47 @@ async fn a_hook_can_answer_before_and_replace_after_and_both_are_counted() {
     assert_eq!(refused.raw_response().unwrap().status().as_u16(), 400);
     assert_eq!(proxy.calls()["f"]["DynamoDB.ListTables"], count(1, 1, &[], &[]));
     assert_eq!(proxy.calls()["f"]["DynamoDB.DescribeTable"], count(1, 0, &[("ValidationException", 1)], &[]));
+}
+
+/// Takes its time with an answer.
+#[derive(Debug, Default)]
+struct Slow {
+    arrived: Notify,
+    go: Notify,
+}
+
+impl Hook for Slow {
+    fn before<'a>(&'a self, _: &'a Call) -> BoxFuture<'a, Option<Reply>> {
+        Box::pin(async {
+            self.arrived.notify_one();
+            self.go.notified().await;
+            Some(Reply::new(Bytes::from_static(br#"{"TableNames":[]}"#)))
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_call_whose_caller_hung_up_is_carried_out_and_counted() {
+    let slow = Arc::new(Slow::default());
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let hooks: Vec<Arc<dyn Hook>> = vec![slow.clone()];
+    let proxy =
+        Proxy::start(&format!("http://{nobody}"), ["f".to_owned()], hooks, TableKeys::new()).await.unwrap();
+    let endpoint = proxy.endpoint("f").unwrap();
+    let mut caller = TcpStream::connect(endpoint.strip_prefix("http://").unwrap()).await.unwrap();
+    let request = "POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: DynamoDB_20120810.ListTables\r\nContent-Length: 2\r\n\r\n{}";
+    caller.write_all(request.as_bytes()).await.unwrap();
+    slow.arrived.notified().await;
+    caller.shutdown().await.unwrap();
+    // The proxy closes its side once it knows that nobody waits.
+    assert_eq!(caller.read(&mut [0; 1]).await.unwrap(), 0);
+    assert!(proxy.calls().is_empty());
+    slow.go.notify_one();
+    let counted = async {
+        while proxy.calls().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), counted).await.expect("the call is counted");
+    assert_eq!(proxy.calls()["f"]["DynamoDB.ListTables"], count(1, 1, &[], &[]));
 }
