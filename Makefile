@@ -34,6 +34,11 @@ test: setup-backend programs ## unit tests, then system tests; with BACKEND=loca
 	@if [[ $(BACKEND) != localstack ]]; then set -x; cargo test --workspace --exclude system-tests; fi
 	cargo test --profile local --package system-tests --test system -- $(ONLY)
 
+.PHONY: contract
+contract: setup ## the stores' contract suites: doubles in memory, MiniStack, DynamoDB Local
+	@scripts/setup dynamodb-local
+	scripts/contract --profile local $(ONLY)
+
 .PHONY: check
 check: setup ## the gate: format, lints, unit tests, docs, licences, topology, infrastructure
 	@scripts/setup deny
@@ -71,6 +76,11 @@ infra-test: setup build programs ## deploy the system into an emulator that enfo
 .PHONY: cost
 cost: programs ## what the system costs on AWS, for each environment
 	@tidegate cost --measurement infra/measurement.json
+
+.PHONY: bench
+bench: ## the toolkit beside Powertools (Python), and how functions start; writes docs/benchmarks.md
+	@scripts/setup bench
+	@scripts/bench
 
 .PHONY: watch
 watch: ## run the functions under `cargo lambda watch`, for `cargo lambda invoke`

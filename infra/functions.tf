@@ -71,9 +71,10 @@ locals {
         Resource = "${local.arns.tables[mapping.table]}/stream/*"
       } if mapping.table != null],
       [for source, mapping in function.sources : {
-        Sid      = "Source${local.sid_names[source]}"
-        Effect   = "Allow"
-        Action   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+        Sid    = "Source${local.sid_names[source]}"
+        Effect = "Allow"
+        # Lambda needs no ChangeMessageVisibility: it is the function that delays a message that is to be tried again later.
+        Action   = local.reads_queue
         Resource = local.arns.queues[mapping.queue]
       } if mapping.queue != null],
     )

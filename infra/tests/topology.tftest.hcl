@@ -34,6 +34,11 @@ run "a_queue_as_source_is_accepted" {
     condition     = [for statement in local.statements.notification : statement.Resource if statement.Sid == "SourceRefunds"] == ["arn:aws:sqs:us-east-1:123456789012:shop-test-refunds"]
     error_message = "The role may not read the queue."
   }
+
+  assert {
+    condition     = [for statement in local.statements.notification : contains(statement.Action, "sqs:ChangeMessageVisibility") if statement.Sid == "SourceRefunds"] == [true]
+    error_message = "The function may not delay a message that is to be tried again later."
+  }
 }
 
 run "an_event_is_no_larger_than_a_queue_takes" {

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use terminal::endpoint::EndpointOption;
 use terminal::local_system::STATE_VARIABLE;
 use terminal::problem::Problem;
 use tidegate::ids::StreamId;
 
-use crate::{cost, dlq, effects, events, local, topology};
+use crate::{cost, dlq, effects, events, local, new, topology};
 
 /// Runs the local system, looks into streams and failures, and replays dead letters.
 #[derive(Debug, Parser)]
@@ -39,6 +39,9 @@ enum Command {
     /// What the system costs on AWS: per month without work, and per million units of work.
     #[command(long_about = COST)]
     Cost(Cost),
+    /// Makes something new.
+    #[command(subcommand, arg_required_else_help = false)]
+    New(NewCommand),
 }
 
 const DLQ: &str = "\
@@ -160,6 +163,8 @@ pub(crate) struct EventsShow {
 pub(crate) enum EffectsCommand {
     /// Lists held effects.
     Ls(EffectsList),
+    /// Records that a held effect took place, so that nothing runs it again.
+    Complete(EffectsComplete),
     /// Lets held effects run again, and runs them.
     Release(EffectsRelease),
 }
@@ -182,6 +187,34 @@ pub(crate) struct EffectsPlace {
 pub(crate) struct EffectsList {
     #[command(flatten)]
     pub(crate) at: EffectsPlace,
+}
+
+/// Options of `effects complete`.
+#[derive(Debug, Args)]
+pub(crate) struct EffectsComplete {
+    /// Key of a held effect, as `tidegate effects ls` shows it.
+    #[arg(value_name = "KEY")]
+    pub(crate) key: String,
+    /// What the effect led to, as its function would have kept it; duplicates are answered with it.
+    #[arg(long, value_name = "JSON", value_parser = result_of_an_effect)]
+    pub(crate) result: Option<String>,
+    /// How long it is known that the effect took place; by default `record_retention_days` in the topology.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(15..=3650))]
+    pub(crate) days: Option<u32>,
+    #[command(flatten)]
+    pub(crate) at: EffectsPlace,
+}
+
+/// The text, if it is JSON and small enough to be kept.
+fn result_of_an_effect(text: &str) -> Result<String, String> {
+    let value: serde_json::Value = serde_json::from_str(text)
+        .map_err(|error| format!("it is not JSON ({error}); a text is written '\"like this\"'"))?;
+    let json = value.to_string();
+    let limit = tidegate::idempotency::Effects::RESULT_LIMIT;
+    if json.len() > limit {
+        return Err(format!("it has {} bytes; {limit} are kept", json.len()));
+    }
+    Ok(json)
 }
 
 /// Options of `effects release`.
@@ -285,6 +318,62 @@ pub(crate) struct Cost {
     pub(crate) state: StateDir,
 }
 
+#[derive(Debug, Subcommand)]
+enum NewCommand {
+    /// Makes a function with a test that passes, and declares it in the topology.
+    #[command(long_about = NEW_FUNCTION)]
+    Function(NewFunction),
+}
+
+const NEW_FUNCTION: &str = "\
+Makes a function: a package with main.rs, which wires, and handler.rs, which says what becomes of one record, with a test that passes. In a workspace with a \
+topology it goes to functions/NAME, and is declared in infra/topology.auto.tfvars with its source, its way of failing and whatever of that is not declared \
+yet; the file keeps its comments and its layout, and nothing is written unless every rule of the topology holds afterwards.
+
+With --path, or where there is no topology, it becomes a crate of its own, and what is to be declared is printed. Nothing is ever overwritten.";
+
+/// Options of `new function`.
+#[derive(Debug, Args)]
+pub(crate) struct NewFunction {
+    /// Name of the function, its folder, its package and its program.
+    pub(crate) name: String,
+    /// What invokes it.
+    #[arg(long, value_enum)]
+    pub(crate) source: FunctionSource,
+    /// The declared stream, queue or table it takes records from, by default a new one of the function's name; for eventbridge a rule whose events it takes
+    /// too, or events as SOURCE:TYPE.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) from: Option<String>,
+    /// Makes a crate of its own in this folder, and declares nothing.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) path: Option<PathBuf>,
+    /// Where the crate tidegate is, if the workspace does not say it.
+    #[arg(long, value_name = "DIR", group = "toolkit")]
+    pub(crate) tidegate_path: Option<PathBuf>,
+    /// The git repository of the crate tidegate.
+    #[arg(long, value_name = "URL", group = "toolkit")]
+    pub(crate) tidegate_git: Option<String>,
+    /// The version of the crate tidegate in the registry.
+    #[arg(long, value_name = "VERSION", group = "toolkit")]
+    pub(crate) tidegate_version: Option<String>,
+    /// Prints what would be written, and writes nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// What invokes a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FunctionSource {
+    /// A Kinesis stream.
+    Kinesis,
+    /// An SQS queue.
+    Sqs,
+    /// The stream of a DynamoDB table.
+    Dynamodb,
+    /// An EventBridge rule.
+    Eventbridge,
+}
+
 fn above_zero(text: &str) -> Result<f64, String> {
     text.parse::<f64>()
         .ok()
@@ -306,6 +395,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
             Command::Dlq(options) => dlq::run(&options).await,
             Command::Topology(TopologyCommand::Check(options)) => topology::check(&options),
             Command::Cost(options) => cost::run(&options).await,
+            Command::New(NewCommand::Function(options)) => new::function(&options),
         }
     })
 }
@@ -331,6 +421,9 @@ mod tests {
             ("tidegate local up --time-scale 0", "'0' for '--time-scale <N>'", "above 0"),
             ("tidegate events show", "not provided: <STREAM>", "`tidegate events show <STREAM>`"),
             ("tidegate events show order", "`order` is not a stream id", "order#536365"),
+            ("tidegate effects complete", "not provided: <KEY>", "`tidegate effects complete"),
+            ("tidegate effects complete k --result sent", "it is not JSON", "'\"like this\"'"),
+            ("tidegate effects complete k --days 14", "'14' for '--days <N>'", "not in 15.."),
             ("tidegate effects release", "not provided", "`tidegate effects release"),
             ("tidegate effects release --all k", "cannot be used with", "`tidegate effects release"),
             ("tidegate dlq --limit 3", "not provided: --yes", "`tidegate dlq --yes"),
@@ -339,6 +432,22 @@ mod tests {
             ("tidegate cost --unit sales --count 0", "'0' for '--count <N>'", "not in 1.."),
             ("tidegate cost --save a --measurement b", "cannot be used with", "`tidegate cost"),
             ("tidegate topology", "'tidegate topology' needs a command", "`tidegate topology <COMMAND>`"),
+            ("tidegate new", "'tidegate new' needs a command", "`tidegate new <COMMAND>`"),
+            (
+                "tidegate new function",
+                "not provided: --source <SOURCE> <NAME>",
+                "`tidegate new function --source <SOURCE> <NAME>`",
+            ),
+            (
+                "tidegate new function a --source kafka",
+                "invalid value 'kafka'",
+                "kinesis, sqs, dynamodb, eventbridge",
+            ),
+            (
+                "tidegate new function a --source sqs --tidegate-path a --tidegate-git b",
+                "cannot be used with",
+                "`tidegate new function",
+            ),
             ("tidegate dlq --reply", "unexpected argument '--reply'", "`tidegate dlq"),
         ] {
             let said = one_line("tidegate", &Arguments::try_parse_from(line.split(' ')).unwrap_err());

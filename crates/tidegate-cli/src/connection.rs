@@ -140,13 +140,17 @@ impl System {
 /// # Errors
 /// There is none.
 pub(crate) fn topology_above() -> Result<PathBuf, Problem> {
-    let here = env::current_dir().unwrap_or_default();
-    let found = here.ancestors().map(|directory| directory.join(TOPOLOGY)).find(|file| file.is_file());
-    found.ok_or_else(|| {
+    topology_here().ok_or_else(|| {
         Problem::new(format!(
             "there is no {TOPOLOGY} here or in a directory above; name the topology with --topology FILE"
         ))
     })
+}
+
+/// As [`topology_above`]; none if there is none.
+pub(crate) fn topology_here() -> Option<PathBuf> {
+    let here = env::current_dir().unwrap_or_default();
+    here.ancestors().map(|directory| directory.join(TOPOLOGY)).find(|file| file.is_file())
 }
 
 /// The state directory: the named one, else `.tidegate` here or in the nearest directory above that has a system's file, else here.

@@ -1,6 +1,7 @@
-//! `tidegate effects`: held effects, and letting them run again.
+//! `tidegate effects`: held effects, saying that they took place, and letting them run again.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -11,28 +12,32 @@ use terminal::problem::Problem;
 use terminal::table;
 use tidegate::failure::Failure;
 use tidegate::idempotency::{
-    DynamoDbIdempotency, HeldEffect, IdempotencyStore, PARTITION_KEY, Status, TTL_ATTRIBUTE,
+    DynamoDbIdempotency, HeldEffect, IdempotencyStore, Kept, PARTITION_KEY, Status, TTL_ATTRIBUTE,
 };
 use tidegate_local::asynchronous::failure::{Condition, GivenUp, record};
 use tidegate_local::mapping::moment::Moment;
 use tidegate_local::topology::{KeyType, Topology};
+use uuid::Uuid;
 
-use crate::cli::{EffectsCommand, EffectsList, EffectsPlace, EffectsRelease};
+use crate::cli::{EffectsCommand, EffectsComplete, EffectsList, EffectsPlace, EffectsRelease};
 use crate::connection::System;
 use crate::dlq::mailbox::url_of;
 use crate::dlq::queues::physical;
 use crate::invoke::{Purpose, Shape, invoke};
 
+const NOT_HELD: &str = "no effect of this key is held";
+const SECONDS_OF_A_DAY: u64 = 24 * 60 * 60;
 /// How often a released effect is tried.
 const ATTEMPTS: u32 = 3;
 
-/// Lists or releases held effects.
+/// Lists, completes or releases held effects.
 ///
 /// # Errors
 /// The system cannot be reached, or there is no such effect.
 pub(crate) async fn run(command: &EffectsCommand) -> Result<ExitCode, Problem> {
     match command {
         EffectsCommand::Ls(options) => list(options).await,
+        EffectsCommand::Complete(options) => complete(options).await,
         EffectsCommand::Release(options) => release(options).await,
     }
 }
@@ -62,6 +67,18 @@ impl Records {
             Ok(held) => Ok(held),
             Err(failure) => Err(self.system.explain_table(&self.table, failure.reason()).await),
         }
+    }
+
+    /// How long the topology says that records are kept, in days.
+    fn retention(&self) -> Result<u32, Problem> {
+        let topology = self.system.topology()?;
+        let declared = self.system.prefix().declared(self.table.as_str());
+        topology.tables.get(declared).and_then(|table| table.record_retention_days).ok_or_else(|| {
+            Problem::new(format!(
+                "the topology does not say how long records of table {} are kept; say it with --days N",
+                self.table
+            ))
+        })
     }
 
     fn said(&self, failure: &Failure) -> Problem {
@@ -99,7 +116,9 @@ async fn list(options: &EffectsList) -> Result<ExitCode, Problem> {
             ]);
         }
         output::line(&shown.to_string())?;
-        output::line("\n`tidegate effects release KEY` lets an effect run again.")?;
+        output::line(
+            "\n`tidegate effects complete KEY` says that an effect took place, `tidegate effects release KEY` lets it run again.",
+        )?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -112,9 +131,36 @@ fn reason(effect: &HeldEffect) -> String {
     }
 }
 
-/// What became of one release.
+async fn complete(options: &EffectsComplete) -> Result<ExitCode, Problem> {
+    let records = Records::open(&options.at).await?;
+    let days = options.days.map_or_else(|| records.retention(), Ok)?;
+    let expires_at = jiff::Timestamp::now()
+        .saturating_add(Duration::from_secs(u64::from(days) * SECONDS_OF_A_DAY))
+        .map_err(|error| Problem::new(error.to_string()))?;
+    // A token of this request, by which an answer that was lost is told from another operator's decision.
+    let operator = format!("operator-{}", Uuid::new_v4());
+    let result = options.result.clone().map_or(Kept::Unknown, Kept::Result);
+    let completed = match records.store.complete_held(&options.key, &operator, &result, expires_at).await {
+        Ok(completed) => completed,
+        Err(failure) => return Err(records.system.explain_table(&records.table, failure.reason()).await),
+    };
+    let (outcome, message) = if completed {
+        (Outcome::Completed, format!("recorded that it took place, for {days} days"))
+    } else {
+        (Outcome::Unknown, NOT_HELD.to_owned())
+    };
+    let decided = Decided { key: options.key.clone(), outcome, message };
+    if options.at.json {
+        output::json(&decided)?;
+    } else {
+        output::line(&format!("{}: {}", decided.key, decided.message))?;
+    }
+    Ok(if completed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What became of one effect.
 #[derive(Debug, Serialize)]
-struct Released {
+struct Decided {
     key: String,
     outcome: Outcome,
     message: String,
@@ -123,6 +169,8 @@ struct Released {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Outcome {
+    /// It is recorded that it took place.
+    Completed,
     /// The function ran again and succeeded.
     Ran,
     /// It is released and has not run; the next delivery runs it.
@@ -139,7 +187,7 @@ enum Outcome {
 
 impl Outcome {
     fn is_good(self) -> bool {
-        matches!(self, Outcome::Ran | Outcome::Released)
+        matches!(self, Outcome::Completed | Outcome::Ran | Outcome::Released)
     }
 }
 
@@ -156,11 +204,7 @@ async fn release(options: &EffectsRelease) -> Result<ExitCode, Problem> {
         let effect = held.iter().find(|effect| effect.key == key);
         let released = match effect {
             Some(effect) => release_one(&records, effect).await?,
-            None => Released {
-                key,
-                outcome: Outcome::Unknown,
-                message: "no effect of this key is held".to_owned(),
-            },
+            None => Decided { key, outcome: Outcome::Unknown, message: NOT_HELD.to_owned() },
         };
         if !options.at.json {
             // Nobody may be reading any more; that is no reason to stop halfway.
@@ -177,8 +221,8 @@ async fn release(options: &EffectsRelease) -> Result<ExitCode, Problem> {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn release_one(records: &Records, effect: &HeldEffect) -> Result<Released, Problem> {
-    let told = |outcome, message: String| Released { key: effect.key.clone(), outcome, message };
+async fn release_one(records: &Records, effect: &HeldEffect) -> Result<Decided, Problem> {
+    let told = |outcome, message: String| Decided { key: effect.key.clone(), outcome, message };
     if !records.store.release_held(&effect.key).await.map_err(|failure| records.said(&failure))? {
         return Ok(told(Outcome::Unknown, "it is no longer held".to_owned()));
     }

@@ -1,4 +1,5 @@
-//! `tidegate`: the command. It starts the local system, shows the events of a stream, releases held effects and replays dead letters.
+//! `tidegate`: the command. It starts the local system, shows the events of a stream, releases held effects, replays
+//! dead letters and makes new functions.
 
 mod cli;
 mod connection;
@@ -8,6 +9,7 @@ mod effects;
 mod events;
 mod invoke;
 mod local;
+mod new;
 mod topology;
 
 use std::process::ExitCode;

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 
 /// The class of a failure decides what becomes of the delivery. The words are stable: they appear in logs, metrics and dead letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,22 +43,40 @@ pub struct Failure {
     class: Class,
     code: Cow<'static, str>,
     reason: String,
+    retry_after: Option<Duration>,
 }
 
 impl Failure {
+    /// Code of a failure because a dependency takes no more for now. Fewer records are then run at a time; see
+    /// [`EachRecord`](crate::batch::EachRecord).
+    pub const THROTTLED: &'static str = "throttled";
+
+    fn new(class: Class, code: Cow<'static, str>, reason: String) -> Self {
+        Failure { class, code, reason, retry_after: None }
+    }
+
     /// It cannot ever succeed.
     pub fn permanent(code: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
-        Failure { class: Class::Permanent, code: code.into(), reason: reason.into() }
+        Failure::new(Class::Permanent, code.into(), reason.into())
     }
 
     /// It may succeed later.
     pub fn transient(code: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
-        Failure { class: Class::Transient, code: code.into(), reason: reason.into() }
+        Failure::new(Class::Transient, code.into(), reason.into())
+    }
+
+    /// A failed AWS call: transient, and [`THROTTLED`](Self::THROTTLED) instead of `code` when the service said that it takes no more for now.
+    pub fn aws<E>(code: &'static str, error: &E) -> Self
+    where
+        E: std::error::Error + ProvideErrorMetadata,
+    {
+        let throttled = error.code().is_some_and(|code| THROTTLING.contains(&code));
+        Failure::transient(if throttled { Self::THROTTLED } else { code }, chain(error))
     }
 
     /// A twin is at work on the same effect.
     pub fn busy(code: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
-        Failure { class: Class::Busy, code: code.into(), reason: reason.into() }
+        Failure::new(Class::Busy, code.into(), reason.into())
     }
 
     /// The class.
@@ -73,6 +94,22 @@ impl Failure {
         &self.reason
     }
 
+    /// The same failure, to be tried again no sooner than after `delay`.
+    ///
+    /// A message of a queue is hidden for so long, in whole seconds rounded up and at most [`MAX_DELAY`](crate::batch::MAX_DELAY); it comes again after the delay
+    /// instead of after the queue's visibility timeout, and counts as received each time. Streams keep their order and try again by their own pace, and so do
+    /// asynchronous invocations: there the delay changes nothing. Nor does it for a permanent failure, which does not come again.
+    #[must_use]
+    pub fn retry_after(mut self, delay: Duration) -> Self {
+        self.retry_after = Some(delay);
+        self
+    }
+
+    /// How long to wait before it is tried again, where the handler said so.
+    pub fn retry_delay(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
     /// The same failure with words in front of its reason that say where it happened.
     #[must_use]
     pub fn context(mut self, place: impl fmt::Display) -> Self {
@@ -80,6 +117,24 @@ impl Failure {
         self
     }
 }
+
+/// What AWS services call it when they take no more: the words after which the SDK itself slows down.
+const THROTTLING: [&str; 14] = [
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "RequestThrottledException",
+    "TooManyRequestsException",
+    "ProvisionedThroughputExceededException",
+    "TransactionInProgressException",
+    "RequestLimitExceeded",
+    "BandwidthLimitExceeded",
+    "LimitExceededException",
+    "RequestThrottled",
+    "SlowDown",
+    "PriorRequestNotComplete",
+    "EC2ThrottledException",
+];
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -128,6 +183,18 @@ mod tests {
         assert_eq!(failure.class(), Class::Transient);
         assert_eq!(failure.code(), "unclassified");
         assert!(failure.reason().contains("invalid digit"), "{failure}");
+    }
+
+    #[test]
+    fn an_aws_call_that_was_throttled_has_a_code_of_its_own() {
+        use aws_sdk_dynamodb::error::ErrorMetadata;
+        use aws_sdk_dynamodb::operation::put_item::PutItemError;
+        let error =
+            |code: &str| PutItemError::generic(ErrorMetadata::builder().code(code).message("m").build());
+        let failure = Failure::aws("event_store", &error("ThrottlingException"));
+        assert_eq!((failure.class(), failure.code()), (Class::Transient, Failure::THROTTLED));
+        let failure = Failure::aws("event_store", &error("InternalServerError"));
+        assert_eq!((failure.class(), failure.code()), (Class::Transient, "event_store"));
     }
 
     #[test]

@@ -2,18 +2,15 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
-use serde_json::value::RawValue;
-use tracing::{Instrument, error, info_span};
+use tracing::error;
 
 use crate::aws::AwsClients;
-use crate::batch::{BatchHandler, Invocation, Runner};
+use crate::batch::{BatchHandler, Runner, SqsVisibility};
 use crate::config::Settings;
 use crate::dead_letter::QueueDeadLetters;
-use crate::failure::Failure;
-use crate::source::{Response, Source};
+use crate::source::Source;
 
 /// Key in the client context of an invocation by which a replay of dead letters says that it is one.
 pub const REPLAY: &str = "tidegate-replay";
@@ -76,7 +73,12 @@ impl Function {
             let limit = limit.map_or(Some(MESSAGE_BYTES), |limit| usize::try_from(limit).ok())?;
             let letters = QueueDeadLetters::new(aws.sqs(), aws.s3(), queue?, bucket?, limit);
             let runner = Runner::new(source, build(&aws)?, name, Arc::new(letters));
-            Some(runner.dead_letter_after(after.map(Duration::from_secs)))
+            let runner = runner.dead_letter_after(after.map(Duration::from_secs));
+            Some(if source == Source::Sqs {
+                runner.visibility(Arc::new(SqsVisibility::new(aws.sqs())))
+            } else {
+                runner
+            })
         });
         let runner = match runner {
             Ok(runner) => runner,
@@ -85,65 +87,12 @@ impl Function {
                 return ExitCode::FAILURE;
             }
         };
-        match lambda_runtime::run(service_fn(|event| invoke(&runner, event))).await {
+        match lambda_runtime::run(runner.into_service()).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(runtime) => {
                 error!(reason = %runtime, "the Lambda runtime ended");
                 ExitCode::FAILURE
             }
         }
-    }
-}
-
-async fn invoke<H: BatchHandler>(
-    runner: &Runner<H>,
-    event: LambdaEvent<Box<RawValue>>,
-) -> Result<Response, Diagnostic> {
-    let (event, context) = event.into_parts();
-    let replay = context
-        .client_context
-        .as_ref()
-        .is_some_and(|client| client.custom.get(REPLAY).is_some_and(|value| value == "true"));
-    let invocation = Invocation {
-        event: &event,
-        request_id: &context.request_id,
-        remaining: remaining(context.deadline, SystemTime::now()),
-        replay,
-    };
-    let span = info_span!("invocation", request_id = context.request_id);
-    let report = runner.run(invocation).instrument(span).await;
-    report.counts.emit(runner.function());
-    report.response.map_err(diagnostic)
-}
-
-/// Time left until a deadline in milliseconds since 1970. `cargo lambda watch` sends how long an invocation may take instead, which as a point in time
-/// would lie on the first of January 1970.
-fn remaining(deadline_ms: u64, now: SystemTime) -> Duration {
-    const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
-    let deadline = Duration::from_millis(deadline_ms);
-    if deadline < A_DAY {
-        return deadline;
-    }
-    deadline.saturating_sub(now.duration_since(UNIX_EPOCH).unwrap_or_default())
-}
-
-/// The class and code become the error's type: stable words, where a Rust type's name would change with a refactoring.
-fn diagnostic(failure: Failure) -> Diagnostic {
-    Diagnostic {
-        error_type: format!("{}.{}", failure.class(), failure.code()),
-        error_message: failure.reason().to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_deadline_is_a_point_in_time_or_with_cargo_lambda_a_duration() {
-        let now = UNIX_EPOCH + Duration::from_millis(1_700_000_000_000);
-        assert_eq!(remaining(1_700_000_030_000, now), Duration::from_secs(30));
-        assert_eq!(remaining(1_699_999_999_000, now), Duration::ZERO, "it has passed");
-        assert_eq!(remaining(600_000, now), Duration::from_secs(600));
     }
 }

@@ -165,12 +165,17 @@ pub fn event_id(stream: &StreamId, version: Version, cause: &Cause) -> String {
 
 /// An id derived from content (UUID version 5 over the length-prefixed parts): equal parts, equal id.
 pub fn content_id(parts: &[&str]) -> String {
+    content_uuid(parts).to_string()
+}
+
+/// As [`content_id`], in 16 bytes.
+pub(crate) fn content_uuid(parts: &[&str]) -> Uuid {
     let mut name = Vec::with_capacity(parts.iter().map(|part| part.len() + 8).sum());
     for part in parts {
         name.extend_from_slice(&(part.len() as u64).to_be_bytes());
         name.extend_from_slice(part.as_bytes());
     }
-    Uuid::new_v5(&NAMESPACE, &name).to_string()
+    Uuid::new_v5(&NAMESPACE, &name)
 }
 
 #[cfg(test)]

@@ -11,28 +11,22 @@
 //! - [`store`] holds events: one conditional write is the lock, the dedup and the change.
 //! - [`projection`] keeps read models that count every event once.
 //! - [`idempotency`] runs effects outside DynamoDB once.
+//! - `test`, behind the feature `test-kit`, has doubles of every port, faults, and builders of events for the tests of functions.
+//!
+//! A first function, whole:
 //!
 //! ```no_run
-//! use serde::Deserialize;
 //! use tidegate::batch::{BatchContext, EachRecord, Effect, Handler};
-//! use tidegate::failure::Failure;
-//! use tidegate::function::Function;
-//! use tidegate::source::{Delivery, Source};
-//!
-//! #[derive(Deserialize)]
-//! struct Reading { sensor: String, celsius: f64 }
+//! use tidegate::{failure::Failure, function::Function, source::Delivery, source::Source};
 //!
 //! struct Readings;
-//!
 //! impl Handler for Readings {
-//!     type Record = Reading;
-//!
-//!     fn decode(&self, delivery: &Delivery<'_>) -> Result<Reading, Failure> {
+//!     type Record = (String, f64); // `["cellar", 14.5]`
+//!     fn decode(&self, delivery: &Delivery<'_>) -> Result<Self::Record, Failure> {
 //!         delivery.json() // what is no reading becomes a dead letter
 //!     }
-//!
-//!     async fn handle(&self, reading: &Reading, _: &BatchContext) -> Result<Effect, Failure> {
-//!         tracing::info!(reading.sensor, reading.celsius);
+//!     async fn handle(&self, (sensor, celsius): &Self::Record, _: &BatchContext) -> Result<Effect, Failure> {
+//!         tracing::info!(sensor, celsius);
 //!         Ok(Effect::Applied)
 //!     }
 //! }
@@ -42,6 +36,8 @@
 //!     Function::start().await.run(Source::Kinesis, |_aws| Some(EachRecord::new(Readings, 16))).await
 //! }
 //! ```
+//!
+//! `examples/` has a function for each source; `docs/concepts` of the repository says of each part what it guarantees, what it costs and where it ends.
 
 pub mod aws;
 pub mod batch;
@@ -59,6 +55,31 @@ pub mod message;
 pub mod projection;
 pub mod source;
 pub mod store;
+#[cfg(any(test, feature = "test-kit"))]
+pub mod test;
+
+// Suites that run against a real backend too name the crate as its users do.
+#[cfg(test)]
+extern crate self as tidegate;
 
 #[doc(hidden)]
 pub use serde_json;
+
+/// The code in the pages is compiled and run with the tests, so that it stays true.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+    #[doc = include_str!("../../../docs/concepts/delivery.md")]
+    mod delivery {}
+    #[doc = include_str!("../../../docs/concepts/failures.md")]
+    mod failures {}
+    #[doc = include_str!("../../../docs/concepts/effects.md")]
+    mod effects {}
+    #[doc = include_str!("../../../docs/concepts/event-store.md")]
+    mod event_store {}
+    #[doc = include_str!("../../../docs/concepts/projections.md")]
+    mod projections {}
+    #[doc = include_str!("../../../docs/concepts/replay.md")]
+    mod replay {}
+}

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use tidegate::batch::{BatchContext, Effect, Handler};
 use tidegate::envelope::Envelope;
 use tidegate::failure::Failure;
-use tidegate::idempotency::{AfterCrash, EffectKey, EffectRun, Effects, Ran, Repeat};
+use tidegate::idempotency::{AfterCrash, EffectRun, Effects, Ran, Repeat};
 use tidegate::message::MessageSet;
 use tidegate::source::Delivery;
 use tidegate::store::{EventReader, content};
@@ -15,7 +15,7 @@ use crate::confirmation::Confirmation;
 use crate::mail::Mailer;
 
 /// Namespace of the effects of this part of the system; it must outlive the function's name.
-const NAMESPACE: &str = "notification";
+pub(crate) const NAMESPACE: &str = "notification";
 
 /// Sends one confirmation for each placed order with a customer.
 pub(crate) struct Notification<M> {
@@ -69,12 +69,12 @@ impl<M: Mailer> Notification<M> {
         // A guest has no address.
         let Some(customer) = &order.customer_id else { return Ok(Effect::Filtered) };
         let confirmation = Confirmation::new(order, customer, &self.customer_domain);
+        let key = self.effects.key("order-confirmation", &order.order_id)?;
         let run = EffectRun {
-            key: EffectKey::new(NAMESPACE, "order-confirmation", order.order_id.as_str())?,
-            // SES takes no idempotency key: after a crash the choice is twice or held.
-            after_crash: AfterCrash::Hold,
-            repeat: Repeat { function: self.function.clone(), event: notice.event.clone() },
+            repeat: Some(Repeat { function: self.function.clone(), event: notice.event.clone() }),
             arrived_at: notice.arrived_at,
+            // SES takes no idempotency key: after a crash the choice is twice or held.
+            ..EffectRun::new(key, AfterCrash::Hold)
         };
         let fields = (&order.order_id, &order.customer_id, order.total);
         let sent =
@@ -94,10 +94,9 @@ mod tests {
 
     use serde_json::json;
     use tidegate::batch::{Counts, EachRecord, Invocation, Runner};
-    use tidegate::dead_letter::MemoryDeadLetters;
-    use tidegate::idempotency::{EffectError, IdempotencyStore, MemoryIdempotency};
+    use tidegate::idempotency::{EffectError, IdempotencyStore};
     use tidegate::source::Source;
-    use tidegate::store::MemoryEventStore;
+    use tidegate::test::{MemoryDeadLetters, MemoryEventStore, MemoryIdempotency};
 
     use super::*;
 
@@ -129,7 +128,7 @@ mod tests {
             let (outbox, idempotency): (Arc<Outbox>, Arc<MemoryIdempotency>) = Default::default();
             let notification = Notification {
                 function: "notification".to_owned(),
-                effects: Effects::new(idempotency.clone(), Duration::from_secs(30 * 24 * 3600)),
+                effects: Effects::new(idempotency.clone(), NAMESPACE, Duration::from_secs(30 * 24 * 3600)),
                 events: Arc::new(MemoryEventStore::default()),
                 mailer: outbox.clone(),
                 customer_domain: "example.com".to_owned(),

@@ -14,7 +14,7 @@ use tidegate::idempotency::{DynamoDbIdempotency, Effects};
 use tidegate::source::Source;
 use tidegate::store::DynamoDbEventStore;
 
-use crate::handler::Notification;
+use crate::handler::{NAMESPACE, Notification};
 use crate::mail::SesMailer;
 
 const SECONDS_OF_A_DAY: u64 = 24 * 60 * 60;
@@ -32,7 +32,8 @@ async fn main() -> ExitCode {
     function
         .run(Source::EventBridge, |aws| {
             let records = DynamoDbIdempotency::new(aws.dynamodb(), idempotency?);
-            let effects = Effects::new(Arc::new(records), Duration::from_secs(retention? * SECONDS_OF_A_DAY));
+            let retention = Duration::from_secs(retention? * SECONDS_OF_A_DAY);
+            let effects = Effects::new(Arc::new(records), NAMESPACE, retention);
             let events = DynamoDbEventStore::new(aws.dynamodb(), event_store?);
             let mailer = SesMailer::new(aws_sdk_ses::Client::new(aws.config()), sender?);
             let notification = Notification {

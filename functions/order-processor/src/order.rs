@@ -56,6 +56,7 @@ impl Order {
 #[cfg(test)]
 mod tests {
     use events::{Currency, Defect, OrderLine};
+    use tidegate::test::given;
 
     use super::*;
     use crate::lines::line;
@@ -71,27 +72,27 @@ mod tests {
         })
     }
 
-    fn order(history: &[OrderEvent]) -> Order {
-        let mut order = Order::default();
-        history.iter().for_each(|event| order.apply(event));
-        order
-    }
-
     #[test]
     fn an_order_is_placed_with_its_sums() {
-        let decision = order(&[]).decide(&place(vec![line("A", 6, 255), line("B", 2, 0)]));
+        let decision = given::<Order>([]).when(&place(vec![line("A", 6, 255), line("B", 2, 0)]));
         let [OrderEvent::OrderPlaced(placed)] = decision.events() else { panic!("{decision:?}") };
         assert_eq!((placed.units, placed.total), (8, Money::pence(1530)));
     }
 
     #[test]
     fn a_rejected_order_may_be_placed_again_and_a_placed_one_not() {
-        let refused = order(&[]).decide(&place(vec![line("A", -1, 1)])).events().to_vec();
-        assert!(matches!(refused.as_slice(), [OrderEvent::OrderRejected(_)]));
-        let accepted = order(&refused).decide(&place(vec![line("A", 1, 1)])).events().to_vec();
-        assert!(matches!(accepted.as_slice(), [OrderEvent::OrderPlaced(_)]));
-        let again = order(&accepted).decide(&place(vec![line("A", 1, 1)]));
-        let [OrderEvent::OrderRejected(rejected)] = again.events() else { panic!("{again:?}") };
-        assert_eq!(rejected.reasons[0].defect, Defect::AlreadyAccepted);
+        let rejected = |events: &[OrderEvent], defect: &[Defect]| match events {
+            [OrderEvent::OrderRejected(rejected)] => {
+                rejected.reasons.iter().map(|reason| &reason.defect).eq(defect)
+            }
+            _ => false,
+        };
+        given::<Order>([])
+            .when(&place(vec![line("A", -1, 1)]))
+            .then_that(|events| matches!(events, [OrderEvent::OrderRejected(_)]))
+            .when(&place(vec![line("A", 1, 1)]))
+            .then_that(|events| matches!(events, [OrderEvent::OrderPlaced(_)]))
+            .when(&place(vec![line("A", 1, 1)]))
+            .then_that(|events| rejected(events, &[Defect::AlreadyAccepted]));
     }
 }

@@ -1,9 +1,8 @@
 use jiff::Timestamp;
 use tidegate::failure::Class;
 use tidegate::ids::{Cause, StreamId, Version};
-use tidegate::store::{
-    Commit, CommitOutcome, DynamoDbEventStore, EventStore, MemoryEventStore, RecordedCommit, RecordedEvent,
-};
+use tidegate::store::{Commit, CommitOutcome, DynamoDbEventStore, EventStore, RecordedCommit, RecordedEvent};
+use tidegate::test::MemoryEventStore;
 
 use super::{Tables, unique};
 
@@ -42,6 +41,84 @@ async fn contract(store: &dyn EventStore) {
     a_stream_is_read_from_any_version(store).await;
     a_stream_of_several_pages_is_read_whole(store).await;
     a_commit_of_more_than_an_item_is_one_commit(store).await;
+    commits_on_both_sides_of_an_items_limit_are_stored(store).await;
+    the_largest_commit_is_stored_and_a_larger_one_refused(store).await;
+    many_small_events_are_one_commit(store).await;
+    the_longest_stream_id_is_a_key(store).await;
+    versions_go_as_far_as_their_type(store).await;
+    texts_may_be_empty(store).await;
+    a_commit_that_could_not_be_read_again_is_refused(store).await;
+}
+
+async fn is_stored(store: &dyn EventStore, commit: &Commit) {
+    let (stream, first) = (&commit.record.stream, commit.record.first_version());
+    let (events, bytes) = (commit.record.events.len(), commit.record.events[0].data.len());
+    let place = format!("{events} events from version {first}, the first of {bytes} bytes");
+    assert_eq!(store.commit(commit).await, Ok(CommitOutcome::Stored), "{place}");
+    let read = store.read(stream, Version::new(first.number() - 1)).await.unwrap();
+    assert!(read == [commit.record.clone()], "{place}: what is read is not what was written");
+}
+
+async fn is_refused(store: &dyn EventStore, commit: &Commit, code: &str) -> String {
+    let failure = store.commit(commit).await.unwrap_err();
+    assert_eq!((failure.class(), failure.code()), (Class::Permanent, code));
+    assert_eq!(store.read(&commit.record.stream, Version::NONE).await, Ok(Vec::new()));
+    failure.reason().to_owned()
+}
+
+fn new_stream() -> StreamId {
+    unique("order").parse().unwrap()
+}
+
+async fn commits_on_both_sides_of_an_items_limit_are_stored(store: &dyn EventStore) {
+    for bytes in [405_000, 406_000, 406_700, 407_400, 408_500, 409_600, 410_700] {
+        is_stored(store, &commit(&new_stream(), 1, "c", &one(&"x".repeat(bytes)))).await;
+    }
+}
+
+async fn the_largest_commit_is_stored_and_a_larger_one_refused(store: &dyn EventStore) {
+    is_stored(store, &commit(&new_stream(), 1, "c", &one(&"x".repeat(4_126_000)))).await;
+    let beyond = commit(&new_stream(), 1, "c", &one(&"x".repeat(4_129_000)));
+    let reason = is_refused(store, &beyond, "commit_too_large").await;
+    assert!(reason.contains("a transaction holds 4128768"), "{reason}");
+}
+
+async fn many_small_events_are_one_commit(store: &dyn EventStore) {
+    for events in [1_000, 2_000] {
+        is_stored(store, &commit(&new_stream(), 1, "c", &vec!["{\"n\":1}".to_owned(); events])).await;
+    }
+    let beyond = commit(&new_stream(), 1, "c", &vec!["1".to_owned(); 5_000]);
+    is_refused(store, &beyond, "commit_too_large").await;
+}
+
+async fn the_longest_stream_id_is_a_key(store: &dyn EventStore) {
+    let id = unique("order");
+    let longest: StreamId =
+        format!("{id}{}", "ö".repeat((StreamId::MAX_BYTES - id.len()) / 2)).parse().unwrap();
+    is_stored(store, &commit(&longest, 1, "c", &one("a"))).await;
+    is_stored(store, &commit(&longest, 2, "d", &one(&"x".repeat(450_000)))).await;
+}
+
+async fn versions_go_as_far_as_their_type(store: &dyn EventStore) {
+    let stream = new_stream();
+    for first in [1, 1 << 53, i64::MAX as u64, u64::MAX - 5] {
+        is_stored(store, &commit(&stream, first, "c", &[one("1"), one("2")].concat())).await;
+    }
+}
+
+async fn texts_may_be_empty(store: &dyn EventStore) {
+    let mut empty = commit(&new_stream(), 1, "", &["0".to_owned()]);
+    empty.record.source.clear();
+    empty.record.correlation_id.clear();
+    empty.record.events[0].kind.clear();
+    is_stored(store, &empty).await;
+}
+
+async fn a_commit_that_could_not_be_read_again_is_refused(store: &dyn EventStore) {
+    is_refused(store, &commit(&new_stream(), 1, "c", &[]), "invalid_commit").await;
+    let mut gap = commit(&new_stream(), 1, "c", &[one("1"), one("2")].concat());
+    gap.record.events[1].version = Version::new(3);
+    is_refused(store, &gap, "invalid_commit").await;
 }
 
 async fn a_commit_is_read_back_as_it_was_written(store: &dyn EventStore) {
@@ -122,11 +199,5 @@ async fn the_event_store_in_dynamodb_keeps_the_contract() {
     let tables = Tables::create().await;
     let store = DynamoDbEventStore::new(tables.clients.dynamodb.clone(), "event-store");
     contract(&store).await;
-
-    let stream: StreamId = unique("order").parse().unwrap();
-    let beyond = commit(&stream, 1, "beyond", &one(&"x".repeat(4_500_000)));
-    let failure = store.commit(&beyond).await.unwrap_err();
-    assert_eq!((failure.class(), failure.code()), (Class::Permanent, "commit_too_large"));
-    assert!(failure.reason().contains("a transaction holds 4128768"), "{failure}");
     tables.end().await;
 }

@@ -1,9 +1,20 @@
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::interceptors::BeforeDeserializationInterceptorContextMut;
+use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::error::BoxError;
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
+use tidegate::failure::Class;
 use tidegate::idempotency::{
-    Claim, Claimed, DynamoDbIdempotency, EffectKey, IdempotencyStore, MemoryIdempotency, Repeat, Status,
-    Stored,
+    Claim, Claimed, DynamoDbIdempotency, EffectKey, IdempotencyStore, Kept, MemoryIdempotency, Repeat,
+    Status, Stored,
 };
 use tidegate::serde_json::value::RawValue;
+use tidegate_local::clients::Clients;
+use tokio::sync::Mutex;
 
 use super::{Tables, unique};
 
@@ -21,10 +32,10 @@ fn claim(key: &EffectKey, owner: &str, lease: i64) -> Claim {
         owner: owner.to_owned(),
         lease_until: from_now(lease),
         payload_hash: "hash".to_owned(),
-        repeat: Repeat {
+        repeat: Some(Repeat {
             function: "f".to_owned(),
             event: RawValue::from_string(r#"{"n":1.50}"#.to_owned()).unwrap(),
-        },
+        }),
         take_over: false,
     }
 }
@@ -35,6 +46,64 @@ async fn contract(store: &dyn IdempotencyStore) {
     only_the_owner_changes_a_claim(store).await;
     a_claim_past_its_lease_is_taken_over_only_where_that_is_declared(store).await;
     a_held_effect_is_listed_until_it_is_released_and_run(store).await;
+    an_operator_completes_what_waits_for_one_and_nothing_else(store).await;
+    a_lease_that_is_not_over_keeps_others_from_holding_a_claim(store).await;
+    an_owner_completes_as_long_as_its_token_is_there(store).await;
+}
+
+async fn an_operator_completes_what_waits_for_one_and_nothing_else(store: &dyn IdempotencyStore) {
+    let (held, released, orphan, live, done) = (key(), key(), key(), key(), key());
+    for (key, lease) in [(&held, 60), (&released, 60), (&orphan, -5), (&live, 60), (&done, 60)] {
+        store.claim(&claim(key, "a", lease)).await.unwrap();
+    }
+    store.hold(&held, "a", "why").await.unwrap();
+    store.hold(&released, "a", "why").await.unwrap();
+    store.release_held(released.as_str()).await.unwrap();
+    store.complete(&done, "a", &Kept::Unknown, from_now(60)).await.unwrap();
+    let result = Kept::Result("\"by hand\"".to_owned());
+    let by = async |key: &EffectKey, operator: &str| {
+        store.complete_held(key.as_str(), operator, &result, from_now(60)).await
+    };
+    for (key, completes) in
+        [(&held, true), (&released, true), (&orphan, true), (&live, false), (&done, false)]
+    {
+        assert_eq!(by(key, "operator").await, Ok(completes), "{key}");
+        assert_eq!(by(key, "operator").await, Ok(completes), "{key}: the same request, after a lost answer");
+        assert_eq!(by(key, "another").await, Ok(false), "{key}");
+    }
+    assert_eq!(by(&self::key(), "operator").await, Ok(false), "there is no such effect");
+    let Ok(Claimed::No(stored)) = store.claim(&claim(&held, "b", 60)).await else { panic!("claimed again") };
+    assert_eq!((stored.status, &stored.result), (Status::Completed, &result));
+    let listed = store.held().await.unwrap();
+    assert!(listed.iter().all(|effect| effect.key != held.as_str() && effect.key != orphan.as_str()));
+}
+
+async fn a_lease_that_is_not_over_keeps_others_from_holding_a_claim(store: &dyn IdempotencyStore) {
+    let key = key();
+    store.claim(&claim(&key, "a", -5)).await.unwrap();
+    let later = from_now(60);
+    assert_eq!(store.extend(&key, "a", later).await, Ok(true));
+    assert_eq!(store.hold_orphan(&key, "a", "why").await, Ok(false));
+    assert_eq!(store.extend(&key, "a", from_now(30)).await, Ok(true));
+    let Ok(Claimed::No(stored)) = store.claim(&claim(&key, "b", 60)).await else { panic!("claimed twice") };
+    assert_eq!(stored.lease_until, later, "a lease is never shortened");
+    let orphan = self::key();
+    store.claim(&claim(&orphan, "a", -5)).await.unwrap();
+    assert_eq!(store.hold_orphan(&orphan, "b", "why").await, Ok(false), "another's");
+    assert_eq!(store.hold_orphan(&orphan, "a", "why").await, Ok(true));
+}
+
+async fn an_owner_completes_as_long_as_its_token_is_there(store: &dyn IdempotencyStore) {
+    for released in [false, true] {
+        let key = key();
+        store.claim(&claim(&key, "a", -5)).await.unwrap();
+        store.hold_orphan(&key, "a", "why").await.unwrap();
+        if released {
+            store.release_held(key.as_str()).await.unwrap();
+        }
+        assert_eq!(store.complete(&key, "b", &Kept::Unknown, from_now(60)).await, Ok(false));
+        assert_eq!(store.complete(&key, "a", &Kept::Unknown, from_now(60)).await, Ok(true));
+    }
 }
 
 async fn a_claim_excludes_others_until_it_is_released(store: &dyn IdempotencyStore) {
@@ -47,7 +116,8 @@ async fn a_claim_excludes_others_until_it_is_released(store: &dyn IdempotencySto
         owner: "a".to_owned(),
         lease_until: mine.lease_until,
         payload_hash: "hash".to_owned(),
-        result: None,
+        result: Kept::Unknown,
+        expires_at: None,
     };
     assert_eq!(store.claim(&claim(&key, "b", 60)).await, Ok(Claimed::No(wanted)));
     assert_eq!(store.release(&key, "a").await, Ok(true));
@@ -57,13 +127,23 @@ async fn a_claim_excludes_others_until_it_is_released(store: &dyn IdempotencySto
 async fn a_completed_effect_keeps_its_result_until_it_expires(store: &dyn IdempotencyStore) {
     let key = key();
     store.claim(&claim(&key, "a", 60)).await.unwrap();
-    assert_eq!(store.complete(&key, "a", Some("\"r\""), from_now(60)).await, Ok(true));
-    let Ok(Claimed::No(stored)) = store.claim(&claim(&key, "b", 60)).await else { panic!("claimed twice") };
-    assert_eq!((stored.status, stored.result.as_deref()), (Status::Completed, Some("\"r\"")));
+    let until = Timestamp::from_second(from_now(60).as_second()).unwrap();
+    for (key, kept) in [
+        (key, Kept::Result("\"r\"".to_owned())),
+        (self::key(), Kept::TooLarge { bytes: 500_000 }),
+        (self::key(), Kept::Unknown),
+    ] {
+        store.claim(&claim(&key, "a", 60)).await.unwrap();
+        assert_eq!(store.complete(&key, "a", &kept, until).await, Ok(true));
+        let Ok(Claimed::No(stored)) = store.claim(&claim(&key, "b", 60)).await else {
+            panic!("claimed twice")
+        };
+        assert_eq!((stored.status, stored.result, stored.expires_at), (Status::Completed, kept, Some(until)));
+    }
 
     let expired = self::key();
     store.claim(&claim(&expired, "a", 60)).await.unwrap();
-    store.complete(&expired, "a", None, from_now(-60)).await.unwrap();
+    store.complete(&expired, "a", &Kept::Unknown, from_now(-60)).await.unwrap();
     assert_eq!(
         store.claim(&claim(&expired, "b", 60)).await,
         Ok(Claimed::Yes),
@@ -74,7 +154,7 @@ async fn a_completed_effect_keeps_its_result_until_it_expires(store: &dyn Idempo
 async fn only_the_owner_changes_a_claim(store: &dyn IdempotencyStore) {
     let key = key();
     store.claim(&claim(&key, "a", 60)).await.unwrap();
-    assert_eq!(store.complete(&key, "b", None, from_now(60)).await, Ok(false));
+    assert_eq!(store.complete(&key, "b", &Kept::Unknown, from_now(60)).await, Ok(false));
     assert_eq!(store.release(&key, "b").await, Ok(false));
     assert_eq!(store.extend(&key, "b", from_now(90)).await, Ok(false));
     assert_eq!(store.hold(&key, "b", "why").await, Ok(false));
@@ -83,7 +163,7 @@ async fn only_the_owner_changes_a_claim(store: &dyn IdempotencyStore) {
     let Ok(Claimed::No(stored)) = store.claim(&claim(&key, "b", 60)).await else { panic!("claimed twice") };
     assert_eq!(stored.lease_until, later);
     assert_eq!(
-        store.complete(&self::key(), "a", None, from_now(60)).await,
+        store.complete(&self::key(), "a", &Kept::Unknown, from_now(60)).await,
         Ok(false),
         "there is no such claim"
     );
@@ -97,7 +177,7 @@ async fn a_claim_past_its_lease_is_taken_over_only_where_that_is_declared(store:
     let taking = Claim { take_over: true, ..claim(&key, "b", 60) };
     assert_eq!(store.claim(&taking).await, Ok(Claimed::Yes));
     assert_eq!(
-        store.complete(&key, "dead", None, from_now(60)).await,
+        store.complete(&key, "dead", &Kept::Unknown, from_now(60)).await,
         Ok(false),
         "the dead owner comes back"
     );
@@ -143,7 +223,88 @@ async fn idempotency_records_in_dynamodb_keep_the_contract() {
     // What an attribute may hold is not the double's to show: a result close to the limit.
     let key = key();
     store.claim(&claim(&key, "a", 60)).await.unwrap();
-    let result = format!("\"{}\"", "x".repeat(64 * 1024 - 2));
-    assert_eq!(store.complete(&key, "a", Some(&result), from_now(60)).await, Ok(true));
+    let result = Kept::Result(format!("\"{}\"", "x".repeat(64 * 1024 - 2)));
+    assert_eq!(store.complete(&key, "a", &result, from_now(60)).await, Ok(true));
     tables.end().await;
+}
+
+/// The suite that the toolkit runs against its double.
+#[path = "../../../crates/tidegate/src/idempotency/holes.rs"]
+mod holes;
+
+/// One backend for the tests below, as long as one of them runs.
+static SHARED: Mutex<Weak<Tables>> = Mutex::const_new(Weak::new());
+
+/// The shared backend, with a client for the runtime of this test.
+async fn shared() -> (Arc<Tables>, Client) {
+    let mut shared = SHARED.lock().await;
+    let tables = match shared.upgrade() {
+        Some(tables) => tables,
+        None => Arc::new(Tables::create().await),
+    };
+    *shared = Arc::downgrade(&tables);
+    let client = Clients::new(tables.emulator.endpoint()).dynamodb;
+    (tables, client)
+}
+
+macro_rules! in_dynamodb {
+    ($($hole:ident)*) => {
+        $(#[tokio::test(flavor = "multi_thread")]
+        async fn $hole() {
+            let (_tables, client) = shared().await;
+            holes::$hole(Arc::new(DynamoDbIdempotency::new(client, "idempotency"))).await;
+        })*
+    };
+}
+holes::each_hole!(in_dynamodb);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hole_d_a_record_without_a_deadline_is_an_error_and_not_taken_over() {
+    let (_tables, client) = shared().await;
+    let store = DynamoDbIdempotency::new(client.clone(), "idempotency");
+    let key = key();
+    let text = |value: &str| AttributeValue::S(value.to_owned());
+    let item = [("key", key.as_str()), ("status", "in_progress"), ("owner", "o"), ("payload_hash", "h")];
+    let item = item.map(|(name, value)| (name.to_owned(), text(value))).into();
+    client.put_item().table_name("idempotency").set_item(Some(item)).send().await.unwrap();
+    for take_over in [false, true] {
+        let failure = store.claim(&Claim { take_over, ..claim(&key, "a", 60) }).await.unwrap_err();
+        assert_eq!((failure.class(), failure.code()), (Class::Permanent, "corrupt_record"));
+        assert!(failure.reason().contains(key.as_str()), "{failure}");
+    }
+    let delete = client.delete_item().table_name("idempotency").key("key", text(key.as_str()));
+    delete.send().await.unwrap();
+}
+
+/// Loses every second answer: a request took effect, the client hears of a broken server, and sends it again.
+#[derive(Debug, Default)]
+struct LosesFirstAnswers {
+    answers: AtomicU32,
+}
+
+impl Intercept for LosesFirstAnswers {
+    fn name(&self) -> &'static str {
+        "LosesFirstAnswers"
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if self.answers.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
+            *context.response_mut().status_mut() = 500.try_into()?;
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_to_ones_own_write_is_no_conflict_in_dynamodb() {
+    let (_tables, client) = shared().await;
+    let lossy = client.config().to_builder().interceptor(LosesFirstAnswers::default()).build();
+    let store = |client| Arc::new(DynamoDbIdempotency::new(client, "idempotency"));
+    holes::a_lost_answer_to_ones_own_write_is_no_conflict(store(Client::from_conf(lossy)), store(client))
+        .await;
 }

@@ -1,8 +1,11 @@
-//! One suite for every implementation of a store: the one in memory, and the one in DynamoDB on a real backend.
+//! One suite for every implementation of a store: the one in memory, and the one in DynamoDB on a real backend. `make contract` runs it on MiniStack and on DynamoDB
+//! Local, AWS's own engine.
 
 mod event_store;
 mod idempotency;
 mod read_model;
+mod snapshot;
+mod visibility;
 
 use tempfile::TempDir;
 use tidegate_local::clients::Clients;
@@ -27,8 +30,15 @@ impl Tables {
         let emulator =
             emulator::start(&backend, state.path()).await.unwrap_or_else(|error| panic!("{error}"));
         let clients = Clients::new(emulator.endpoint());
-        let topology =
+        let mut topology =
             topology::load(&repository().join("infra/topology.auto.tfvars")).expect("the topology");
+        // DynamoDB Local has nothing but tables.
+        topology.streams.clear();
+        topology.queues.clear();
+        topology.buckets.clear();
+        topology.buses.clear();
+        topology.rules.clear();
+        topology.functions.clear();
         provision(&clients, &topology).await.unwrap_or_else(|error| panic!("{error}"));
         Tables { clients, emulator, _state: state }
     }

@@ -2,6 +2,9 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
+use tidegate::idempotency::{
+    Claim, Claimed, DynamoDbIdempotency, EffectKey, IdempotencyStore as _, Kept, Status,
+};
 use tidegate::ids::Version;
 use tidegate::store::{DynamoDbEventStore, EventReader as _};
 
@@ -94,6 +97,48 @@ async fn a_released_effect_runs_again_at_once_and_what_fails_becomes_a_dead_lett
     let waiting = [(&json!("mail#3"), &json!("released")), (&json!("mail#5"), &json!("released"))];
     assert_eq!(listed, waiting, "what has not run stays in sight");
     assert!(stdout(&system.tidegate(&["effects", "ls"]).await).contains("released, and not run since"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_effect_that_an_operator_completes_is_a_duplicate_from_then_on_and_does_not_run() {
+    let Some(system) = System::start().await else { return };
+    for key in ["test#mail#1", "test#mail#2"] {
+        let repeat = json!({"function": "notification", "event": {"effect": key}}).to_string();
+        hold(&system, key, Some(&repeat)).await;
+    }
+    let output = system.tidegate(&["effects", "complete", "test#mail#1", "--result", "\"m1\""]).await;
+    let text = stdout(&output);
+    assert!(
+        text.contains("test#mail#1: recorded that it took place, for 31 days"),
+        "{text}{}",
+        stderr(&output)
+    );
+    let output = system.tidegate(&["effects", "complete", "test#mail#2", "--json", "--days", "15"]).await;
+    assert_eq!(json(&output)["outcome"], "completed");
+    assert_eq!(json(&system.tidegate(&["effects", "ls", "--json"]).await), json!([]));
+
+    let store = DynamoDbIdempotency::new(system.clients.dynamodb.clone(), "idempotency");
+    for (number, kept) in [("1", Kept::Result("\"m1\"".to_owned())), ("2", Kept::Unknown)] {
+        let claim = Claim {
+            key: EffectKey::new("test", "mail", number).unwrap(),
+            owner: "later".to_owned(),
+            lease_until: jiff::Timestamp::now(),
+            payload_hash: "h".to_owned(),
+            repeat: None,
+            take_over: true,
+        };
+        let Ok(Claimed::No(stored)) = store.claim(&claim).await else { panic!("it would run again") };
+        assert_eq!(
+            (stored.status, stored.result, stored.payload_hash),
+            (Status::Completed, kept, "h".to_owned())
+        );
+    }
+    for key in ["test#mail#1", "test#mail#9"] {
+        let output = system.tidegate(&["effects", "complete", key]).await;
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stdout(&output).contains("no effect of this key is held"), "{}", stdout(&output));
+    }
+    assert!(system.functions.seen().is_empty(), "nothing ran");
 }
 
 pub(crate) async fn put_commit(system: &System, table: &str, version: u32) {

@@ -11,4 +11,5 @@ mod effects;
 mod emulator;
 mod functions;
 mod misuse;
+mod new_function;
 mod topology;

@@ -24,15 +24,22 @@ use document::Document;
 pub fn load(path: &Path) -> Result<Topology, TopologyError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| TopologyError::Unreadable { file: path.to_owned(), source })?;
-    parse(&text).map_err(|mut mistakes| {
-        mistakes.sort();
-        TopologyError::Mistaken { file: path.to_owned(), mistakes }
-    })
+    parse(&text).map_err(|mistakes| TopologyError::Mistaken { file: path.to_owned(), mistakes })
 }
 
-fn parse(text: &str) -> Result<Topology, Vec<Mistake>> {
-    let document = Document::parse(text)?;
-    let topology = typed::read(&document)?;
-    let mistakes = check::check(&topology, &document);
-    if mistakes.is_empty() { Ok(topology) } else { Err(mistakes) }
+/// Reads and checks the text of a topology file.
+///
+/// # Errors
+/// The mistakes that [`load`] reports, in the order of the text.
+pub fn parse(text: &str) -> Result<Topology, Vec<Mistake>> {
+    let read = || {
+        let document = Document::parse(text)?;
+        let topology = typed::read(&document)?;
+        let mistakes = check::check(&topology, &document);
+        if mistakes.is_empty() { Ok(topology) } else { Err(mistakes) }
+    };
+    read().map_err(|mut mistakes| {
+        mistakes.sort();
+        mistakes
+    })
 }

@@ -1,4 +1,6 @@
 use std::future::Future;
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::Span;
@@ -77,8 +79,38 @@ pub struct Item<R> {
     pub arrived_at: Option<jiff::Timestamp>,
     /// The span in which it is handled.
     pub span: Span,
+    /// Measures how long the record is at work, where somebody wants to know; see [`Observer`](super::Observer).
+    pub stopwatch: Stopwatch,
     /// The record.
     pub record: R,
+}
+
+/// Measures one record, and does nothing when nobody observes the runner.
+#[derive(Debug, Default)]
+pub struct Stopwatch {
+    observed: bool,
+    took: OnceLock<Duration>,
+}
+
+impl Stopwatch {
+    pub(super) fn new(observed: bool) -> Self {
+        Stopwatch { observed, took: OnceLock::new() }
+    }
+
+    /// Runs a future and notes how long it took, the first time it is asked to.
+    pub async fn time<T>(&self, run: impl Future<Output = T>) -> T {
+        if !self.observed {
+            return run.await;
+        }
+        let begun = Instant::now();
+        let result = run.await;
+        let _ = self.took.set(begun.elapsed());
+        result
+    }
+
+    pub(super) fn took(&self) -> Option<Duration> {
+        self.took.get().copied()
+    }
 }
 
 /// What a handler may know of the invocation.

@@ -1,10 +1,12 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
+use super::concurrency::Concurrency;
 use super::handler::{BatchContext, BatchHandler, Handler, Item};
 use super::isolation::isolate;
 use super::outcome::{NotRun, Outcome};
@@ -14,41 +16,94 @@ use crate::source::Delivery;
 /// Runs a [`Handler`]: lanes concurrently, each lane in order, up to its first failure that keeps the record at its place.
 ///
 /// A permanent failure does not stop a lane: the record will never be applied, and what comes after it must not wait for it.
+///
+/// A dependency that takes no more is given less: a failure with the code [`Failure::THROTTLED`] halves how many records run at a time, down to one, and each round
+/// without one adds one again, up to what was declared. The next invocation begins where the last one ended.
 #[derive(Debug)]
 pub struct EachRecord<H> {
     handler: H,
-    concurrency: usize,
+    concurrency: Concurrency,
 }
+
+/// What is left of a lane: places of its records, in order.
+type Lane = VecDeque<usize>;
 
 impl<H: Handler> EachRecord<H> {
     /// Runs `handler` with at most `concurrency` records at a time (at least one).
     pub fn new(handler: H, concurrency: usize) -> Self {
-        EachRecord { handler, concurrency: concurrency.max(1) }
+        EachRecord { handler, concurrency: Concurrency::new(concurrency) }
     }
 
+    /// Runs the records of a lane until it is empty or stops, or until lanes must take turns anew. Answers what became of the records, and what is left of the lane.
     async fn run_lane(
         &self,
-        lane: Vec<usize>,
+        mut lane: Lane,
+        turns: &Turns,
         items: &[Item<H::Record>],
         context: &BatchContext,
-    ) -> Vec<(usize, Outcome)> {
+    ) -> (Vec<(usize, Outcome)>, Lane) {
         let mut outcomes = Vec::with_capacity(lane.len());
-        let mut blocked = false;
-        for index in lane {
-            let Some(item) = items.get(index) else { continue };
-            let outcome = if blocked {
-                Outcome::NotRun(NotRun::Blocked)
-            } else if Instant::now() >= context.deadline {
-                Outcome::NotRun(NotRun::OutOfTime)
-            } else {
-                let handled = self.handler.handle(&item.record, context).instrument(item.span.clone());
-                isolate(context.deadline, handled).await.flatten().into()
-            };
-            blocked |= outcome.stops_lane();
-            outcomes.push((index, outcome));
+        while let Some(place) = lane.pop_front() {
+            let Some(item) = items.get(place) else { continue };
+            let outcome = self.run_one(item, context).await;
+            let stopped = outcome.stops_lane();
+            outcomes.push((place, outcome));
+            if stopped {
+                outcomes.extend(lane.drain(..).map(|behind| (behind, Outcome::NotRun(NotRun::Blocked))));
+            } else if turns.are_due(self.concurrency.now()) {
+                break;
+            }
         }
-        outcomes
+        (outcomes, lane)
     }
+
+    async fn run_one(&self, item: &Item<H::Record>, context: &BatchContext) -> Outcome {
+        if Instant::now() >= context.deadline {
+            return Outcome::NotRun(NotRun::OutOfTime);
+        }
+        let begun = self.concurrency.begin();
+        let handled = self.handler.handle(&item.record, context).instrument(item.span.clone());
+        let result = item.stopwatch.time(isolate(context.deadline, handled)).await.flatten();
+        let throttled = result.as_ref().is_err_and(|failure| failure.code() == Failure::THROTTLED);
+        self.concurrency.end(begun, throttled);
+        result.into()
+    }
+}
+
+/// How many lanes run and how many wait, as the lanes at work are to know it.
+#[derive(Default)]
+struct Turns {
+    running: AtomicUsize,
+    waiting: AtomicUsize,
+}
+
+impl Turns {
+    fn note(&self, running: usize, waiting: usize) {
+        self.running.store(running, Ordering::Relaxed);
+        self.waiting.store(waiting, Ordering::Relaxed);
+    }
+
+    /// More lanes run than may, or fewer although some wait.
+    fn are_due(&self, may_run: usize) -> bool {
+        let (running, waiting) = (self.running.load(Ordering::Relaxed), self.waiting.load(Ordering::Relaxed));
+        running > may_run || (running < may_run && waiting > 0)
+    }
+}
+
+/// The lanes of these items, in the order of their first records.
+fn lanes<R>(items: &[Item<R>]) -> VecDeque<Lane> {
+    let mut lanes: VecDeque<Lane> = VecDeque::new();
+    let mut lane_of: HashMap<&str, usize> = HashMap::new();
+    for (place, item) in items.iter().enumerate() {
+        let lane = *lane_of.entry(item.lane.as_str()).or_insert_with(|| {
+            lanes.push_back(Lane::new());
+            lanes.len() - 1
+        });
+        if let Some(lane) = lanes.get_mut(lane) {
+            lane.push_back(place);
+        }
+    }
+    lanes
 }
 
 impl<H: Handler> BatchHandler for EachRecord<H> {
@@ -67,30 +122,28 @@ impl<H: Handler> BatchHandler for EachRecord<H> {
     }
 
     async fn handle_batch(&self, items: &[Item<H::Record>], context: &BatchContext) -> Vec<Outcome> {
-        let mut lanes: Vec<Vec<usize>> = Vec::new();
-        let mut lane_of: HashMap<&str, usize> = HashMap::new();
-        for (index, item) in items.iter().enumerate() {
-            let lane = *lane_of.entry(item.lane.as_str()).or_insert_with(|| {
-                lanes.push(Vec::new());
-                lanes.len() - 1
-            });
-            if let Some(lane) = lanes.get_mut(lane) {
-                lane.push(index);
-            }
-        }
-        let mut waiting = lanes.into_iter();
+        let mut waiting = lanes(items);
+        let turns = Turns::default();
         let mut running = FuturesUnordered::new();
-        running
-            .extend(waiting.by_ref().take(self.concurrency).map(|lane| self.run_lane(lane, items, context)));
         let mut outcomes: Vec<Outcome> = items.iter().map(|_| Outcome::NotRun(NotRun::OutOfTime)).collect();
-        while let Some(done) = running.next().await {
-            running.extend(waiting.next().map(|lane| self.run_lane(lane, items, context)));
-            for (index, outcome) in done {
-                if let Some(slot) = outcomes.get_mut(index) {
+        loop {
+            while running.len() < self.concurrency.now()
+                && let Some(lane) = waiting.pop_front()
+            {
+                running.push(self.run_lane(lane, &turns, items, context));
+            }
+            turns.note(running.len(), waiting.len());
+            let Some((done, left)) = running.next().await else { return outcomes };
+            turns.note(running.len(), waiting.len());
+            if !left.is_empty() {
+                // A lane that was begun goes on before another begins.
+                waiting.push_front(left);
+            }
+            for (place, outcome) in done {
+                if let Some(slot) = outcomes.get_mut(place) {
                     *slot = outcome;
                 }
             }
         }
-        outcomes
     }
 }

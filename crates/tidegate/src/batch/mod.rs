@@ -3,18 +3,33 @@
 //! Records are decoded one by one, grouped into lanes by ordering key, and handled: lanes concurrently, each lane in order up to its first
 //! failure. What fails for good is dead-lettered with its payload and acknowledged; the rest of the failures is reported for redelivery.
 
+mod concurrency;
 mod handler;
 mod isolation;
 mod lanes;
+mod letters;
 mod metrics;
+mod observer;
 mod outcome;
+mod router;
 mod runner;
+mod service;
+mod visibility;
 
-pub use handler::{BatchContext, BatchHandler, Handler, Item};
+pub use handler::{BatchContext, BatchHandler, Handler, Item, Stopwatch};
 pub use lanes::EachRecord;
 pub use metrics::Counts;
+pub use observer::{Observation, Observer};
 pub use outcome::{Effect, NotRun, Outcome};
+pub use router::{Endpoint, Foreign, Routed, Router, Routes, Task, Unknown};
 pub use runner::{Invocation, Report, Runner};
+pub use service::RunnerService;
+pub(crate) use service::remaining;
+pub use visibility::{HiddenMessage, MAX_DELAY, SqsVisibility, Visibility};
 
+#[cfg(test)]
+mod holes;
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

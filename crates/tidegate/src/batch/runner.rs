@@ -1,34 +1,49 @@
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, warn};
 
-use super::handler::{BatchContext, BatchHandler, Item};
+use super::handler::{BatchContext, BatchHandler, Item, Stopwatch};
 use super::isolation::{catch, isolate};
 use super::metrics::Counts;
-use super::outcome::{Effect, NotRun, Outcome};
-use crate::dead_letter::{DeadLetter, DeadLetters};
-use crate::failure::{Class, Failure};
+use super::observer::{Observation, Observer};
+use super::outcome::{NotRun, Outcome};
+use super::visibility::{HiddenMessage, Visibility, hidden};
+use crate::dead_letter::DeadLetters;
+use crate::failure::Failure;
 use crate::source::{Delivery, Response, Source};
 
 /// Time kept back at the end of an invocation for dead letters and the answer.
 const RESERVE: Duration = Duration::from_millis(1000);
 /// The part of it that is kept for the answer.
 const ANSWER: Duration = Duration::from_millis(200);
-const LETTERS_AT_A_TIME: usize = 16;
+/// The part of it in which a handler may hand over what it did up to the deadline. Without it the outcomes of a whole batch would be lost to the records that
+/// are given up at the deadline, and what was applied would come again, or become a dead letter.
+const HANDOVER: Duration = Duration::from_millis(100);
 
 /// Runs the invocations of one function.
 pub struct Runner<H> {
-    source: Source,
+    pub(super) source: Source,
     handler: H,
-    function: String,
-    dead_letters: Arc<dyn DeadLetters>,
-    dead_letter_after: Option<Duration>,
+    pub(super) function: String,
+    pub(super) dead_letters: Arc<dyn DeadLetters>,
+    pub(super) dead_letter_after: Option<Duration>,
+    observer: Option<Arc<dyn Observer>>,
+    visibility: Option<Arc<dyn Visibility>>,
+}
+
+impl<H> fmt::Debug for Runner<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runner")
+            .field("function", &self.function)
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One invocation, as the Lambda runtime hands it over.
@@ -67,7 +82,29 @@ impl<H: BatchHandler> Runner<H> {
         function: impl Into<String>,
         dead_letters: Arc<dyn DeadLetters>,
     ) -> Self {
-        Runner { source, handler, function: function.into(), dead_letters, dead_letter_after: None }
+        Runner {
+            source,
+            handler,
+            function: function.into(),
+            dead_letters,
+            dead_letter_after: None,
+            observer: None,
+            visibility: None,
+        }
+    }
+
+    /// Tells `observer` what became of each delivery. Without one nothing is measured.
+    #[must_use]
+    pub fn observe(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// Hides a failed message of a queue for as long as its failure says; see [`Failure::retry_after`].
+    #[must_use]
+    pub fn visibility(mut self, visibility: Arc<dyn Visibility>) -> Self {
+        self.visibility = Some(visibility);
+        self
     }
 
     /// Dead-letters, with its payload, a delivery that still fails at this age. Set it well below the age at which the source gives up: a stream mapping that
@@ -95,9 +132,15 @@ impl<H: BatchHandler> Runner<H> {
         };
         let end = Instant::now() + invocation.remaining.saturating_sub(ANSWER.min(invocation.remaining / 20));
         let deliveries = self.source.split(invocation.event)?;
-        let mut outcomes = self.handle(&deliveries, &context).await;
+        let handover = context.deadline + HANDOVER.min(invocation.remaining / 40);
+        let (mut outcomes, took) = self.handle(&deliveries, &context, handover).await;
+        let mut given_up = Vec::new();
         if !invocation.replay {
-            self.dead_letter(&deliveries, &mut outcomes, end).await;
+            given_up = self.dead_letter(&deliveries, &mut outcomes, end).await;
+            self.hide(&deliveries, &outcomes, end).await;
+        }
+        if let Some(observer) = &self.observer {
+            self.report(observer.as_ref(), &deliveries, &outcomes, &given_up, &took);
         }
         for outcome in &outcomes {
             counts.add(outcome);
@@ -109,14 +152,20 @@ impl<H: BatchHandler> Runner<H> {
         Response::redeliver(self.source, failed)
     }
 
-    async fn handle(&self, deliveries: &[Delivery<'_>], context: &BatchContext) -> Vec<Outcome> {
+    async fn handle(
+        &self,
+        deliveries: &[Delivery<'_>],
+        context: &BatchContext,
+        handover: Instant,
+    ) -> (Vec<Outcome>, Vec<Option<Duration>>) {
+        let observed = self.observer.is_some();
+        let mut took = if observed { vec![None; deliveries.len()] } else { Vec::new() };
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(deliveries.len());
         let mut items = Vec::with_capacity(deliveries.len());
         let mut places = Vec::with_capacity(deliveries.len());
         let mut stopped = HashSet::new();
         for (place, delivery) in deliveries.iter().enumerate() {
-            let lane =
-                catch(|| Ok(self.handler.lane(delivery))).unwrap_or_else(|_| delivery.ordering_key.clone());
+            let lane = self.lane(delivery);
             if stopped.contains(&lane) {
                 outcomes.push(Outcome::NotRun(NotRun::Blocked));
                 continue;
@@ -127,7 +176,8 @@ impl<H: BatchHandler> Runner<H> {
             });
             match decoded {
                 Ok((span, record)) => {
-                    items.push(Item { lane, arrived_at: delivery.arrived_at, span, record });
+                    let stopwatch = Stopwatch::new(observed);
+                    items.push(Item { lane, arrived_at: delivery.arrived_at, span, stopwatch, record });
                     places.push(place);
                     outcomes.push(Outcome::NotRun(NotRun::OutOfTime));
                 }
@@ -141,25 +191,38 @@ impl<H: BatchHandler> Runner<H> {
                 }
             }
         }
-        let handled = self.handle_isolated(&items, context).await;
+        let whole = Stopwatch::new(observed);
+        let handled = whole.time(self.handle_isolated(&items, context, handover)).await;
         for ((place, item), outcome) in places.into_iter().zip(&items).zip(handled) {
             if let Some(delivery) = deliveries.get(place) {
                 item.span.in_scope(|| self.log(delivery, &outcome));
+            }
+            if let Some(took) = took.get_mut(place).filter(|_| !matches!(outcome, Outcome::NotRun(_))) {
+                *took = item.stopwatch.took().or(whole.took());
             }
             if let Some(slot) = outcomes.get_mut(place) {
                 *slot = outcome;
             }
         }
-        outcomes
+        (outcomes, took)
+    }
+
+    fn lane(&self, delivery: &Delivery<'_>) -> String {
+        catch(|| Ok(self.handler.lane(delivery))).unwrap_or_else(|_| delivery.ordering_key.clone())
     }
 
     /// A handler of whole batches isolates its records itself. Should it panic all the same, every record is run alone, so that only the one
     /// that cannot be handled pays.
-    async fn handle_isolated(&self, items: &[Item<H::Record>], context: &BatchContext) -> Vec<Outcome> {
+    async fn handle_isolated(
+        &self,
+        items: &[Item<H::Record>],
+        context: &BatchContext,
+        handover: Instant,
+    ) -> Vec<Outcome> {
         if items.is_empty() {
             return Vec::new();
         }
-        let whole = isolate(context.deadline, self.handler.handle_batch(items, context)).await;
+        let whole = isolate(handover, self.handler.handle_batch(items, context)).await;
         let failure = match whole {
             Ok(outcomes) if outcomes.len() == items.len() => return outcomes,
             Ok(outcomes) => Failure::transient(
@@ -185,8 +248,7 @@ impl<H: BatchHandler> Runner<H> {
                 Outcome::NotRun(NotRun::OutOfTime)
             } else {
                 let alone =
-                    isolate(context.deadline, self.handler.handle_batch(std::slice::from_ref(item), context))
-                        .await;
+                    isolate(handover, self.handler.handle_batch(std::slice::from_ref(item), context)).await;
                 match alone {
                     Ok(outcomes) => {
                         outcomes.into_iter().next().unwrap_or_else(|| Outcome::Failed(failure.clone()))
@@ -202,63 +264,59 @@ impl<H: BatchHandler> Runner<H> {
         outcomes
     }
 
-    /// Places of the deliveries that are to become dead letters. On a stream everything from the first reported record on comes again, so a letter for what is
-    /// behind it would be written again and again.
-    fn given_up(&self, deliveries: &[Delivery<'_>], outcomes: &[Outcome]) -> Vec<usize> {
-        let in_order = matches!(self.source, Source::Kinesis | Source::DynamoDb);
-        let mut places = Vec::new();
-        for (place, (delivery, outcome)) in deliveries.iter().zip(outcomes).enumerate() {
-            if self.gives_up(delivery, outcome) {
-                places.push(place);
-            } else if in_order && !matches!(outcome, Outcome::Done(_)) {
-                break;
+    /// Hides the messages whose failures say when to try again. One that could not be hidden comes again when the queue brings it.
+    async fn hide(&self, deliveries: &[Delivery<'_>], outcomes: &[Outcome], end: Instant) {
+        let Some(visibility) = &self.visibility else { return };
+        let mut queues: BTreeMap<String, Vec<HiddenMessage>> = BTreeMap::new();
+        for (delivery, outcome) in deliveries.iter().zip(outcomes) {
+            let Outcome::Failed(failure) = outcome else { continue };
+            if let Some((queue, message)) = failure.retry_delay().and_then(|delay| hidden(delivery, delay)) {
+                queues.entry(queue).or_default().push(message);
             }
         }
-        places
-    }
-
-    fn gives_up(&self, delivery: &Delivery<'_>, outcome: &Outcome) -> bool {
-        let Outcome::Failed(failure) = outcome else { return false };
-        if failure.class() == Class::Permanent {
-            return true;
-        }
-        let Some((limit, arrived_at)) = self.dead_letter_after.zip(delivery.arrived_at) else { return false };
-        Timestamp::now() > arrived_at && Timestamp::now().duration_since(arrived_at).unsigned_abs() > limit
-    }
-
-    /// Writes dead letters. A delivery whose letter is written is done; one whose letter is not stays failed.
-    async fn dead_letter(&self, deliveries: &[Delivery<'_>], outcomes: &mut [Outcome], end: Instant) {
-        let mut letters = Vec::new();
-        for place in self.given_up(deliveries, outcomes) {
-            if let (Some(delivery), Some(Outcome::Failed(failure))) =
-                (deliveries.get(place), outcomes.get(place))
+        for (queue, messages) in &queues {
+            let hidden = timeout_at(end, visibility.hide(queue, messages)).await;
+            if let Err(failure) =
+                hidden.unwrap_or_else(|_| Err(Failure::transient("deadline", "no time was left")))
             {
-                letters.push((place, DeadLetter::new(&self.function, self.source, delivery, failure)));
+                let reason = failure.reason();
+                warn!(
+                    queue,
+                    reason, "messages come again when the queue brings them, and not when they asked for it"
+                );
             }
         }
-        let put = |(place, letter): (usize, DeadLetter)| async move {
-            let put = timeout_at(end, self.dead_letters.put(&letter)).await;
-            (
-                place,
-                letter.id,
-                put.unwrap_or_else(|_| Err(Failure::transient("deadline", "no time was left"))),
-            )
-        };
-        let written: Vec<_> =
-            stream::iter(letters).map(put).buffer_unordered(LETTERS_AT_A_TIME).collect().await;
-        for (place, letter, put) in written {
-            let Some(outcome) = outcomes.get_mut(place) else { continue };
-            *outcome = match put {
-                Ok(()) => Outcome::Done(Effect::DeadLettered),
-                Err(put) => {
-                    error!(
-                        letter,
-                        reason = put.reason(),
-                        "the dead letter could not be written; the record will come again"
-                    );
-                    Outcome::Failed(put.context("writing the dead letter"))
-                }
+    }
+
+    fn report(
+        &self,
+        observer: &dyn Observer,
+        deliveries: &[Delivery<'_>],
+        outcomes: &[Outcome],
+        given_up: &[(usize, Failure)],
+        took: &[Option<Duration>],
+    ) {
+        let given_up: HashMap<usize, &Failure> =
+            given_up.iter().map(|(place, failure)| (*place, failure)).collect();
+        for (place, (delivery, outcome)) in deliveries.iter().zip(outcomes).enumerate() {
+            let failure = match outcome {
+                Outcome::Failed(failure) => Some(failure),
+                _ => given_up.get(&place).copied(),
             };
+            let observation = Observation {
+                source: self.source,
+                delivery,
+                lane: &self.lane(delivery),
+                outcome,
+                failure,
+                took: took.get(place).copied().flatten(),
+            };
+            if let Err(panic) = catch(|| {
+                observer.observe(&observation);
+                Ok(())
+            }) {
+                error!(reason = panic.reason(), "the observer panicked");
+            }
         }
     }
 

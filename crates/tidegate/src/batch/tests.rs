@@ -10,7 +10,12 @@ use serde_json::value::RawValue;
 use super::*;
 use crate::dead_letter::{MemoryDeadLetters, Payload};
 use crate::failure::Failure;
-use crate::source::{Delivery, Response, Source};
+use crate::source::{Delivery, Response, Source, aggregated};
+
+mod aggregates;
+mod observer;
+mod throttling;
+mod visibility;
 
 /// Does what a record's body says, and notes the order in which bodies were handled.
 #[derive(Default)]
@@ -45,6 +50,14 @@ impl Handler for Obedient {
             Some("permanent") => Err(Failure::permanent("never", body.clone())),
             Some("transient") => Err(Failure::transient("later", body.clone())),
             Some("panic") => panic!("in handle"),
+            Some("after") => {
+                let seconds = body.rsplit(' ').next().unwrap().parse().unwrap();
+                Err(Failure::transient("later", "").retry_after(Duration::from_secs_f64(seconds)))
+            }
+            Some("work") => {
+                tokio::time::sleep(Duration::from_secs(2)).await;
+                Ok(Effect::Applied)
+            }
             Some("hang") => std::future::pending().await,
             _ => Ok(Effect::Applied),
         }
@@ -86,6 +99,7 @@ fn event(source: Source, records: &[(&str, &str)]) -> Box<RawValue> {
 
 struct Setting {
     source: Source,
+    concurrency: usize,
     letters: Arc<MemoryDeadLetters>,
     dead_letter_after: Option<Duration>,
     remaining: Duration,
@@ -96,6 +110,7 @@ impl Default for Setting {
     fn default() -> Self {
         Setting {
             source: Source::Kinesis,
+            concurrency: 4,
             letters: Arc::default(),
             dead_letter_after: None,
             remaining: Duration::from_secs(30),
@@ -108,7 +123,7 @@ async fn run_with(setting: Setting, records: &[(&str, &str)]) -> Run {
     let handler = Obedient::default();
     let (handled, ended) = (handler.handled.clone(), handler.ended.clone());
     let letters: Arc<dyn crate::dead_letter::DeadLetters> = setting.letters.clone();
-    let runner = Runner::new(setting.source, EachRecord::new(handler, 4), "probe", letters)
+    let runner = Runner::new(setting.source, EachRecord::new(handler, setting.concurrency), "probe", letters)
         .dead_letter_after(setting.dead_letter_after);
     let event = event(setting.source, records);
     let invocation =
@@ -281,4 +296,33 @@ async fn a_batch_handler_that_panics_is_given_its_records_one_by_one() {
     let report = runner.run(invocation).await;
     assert_eq!(report.counts, Counts { applied: 2, failed: 1, not_run: 1, ..Counts::default() });
     assert_eq!(report.response.unwrap().items().collect::<Vec<_>>(), ["2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_done_before_the_deadline_stays_done_however_many_records_hang() {
+    let bodies: Vec<(String, &str)> =
+        (0..400).map(|lane| (lane.to_string(), if lane % 4 == 0 { "ok" } else { "hang" })).collect();
+    let records: Vec<(&str, &str)> = bodies.iter().map(|(lane, body)| (lane.as_str(), *body)).collect();
+    let setting = Setting {
+        source: Source::Sqs,
+        concurrency: 400,
+        dead_letter_after: Some(Duration::from_secs(3600)),
+        ..Setting::default()
+    };
+    let run = run_with(setting, &records).await;
+    assert_eq!(run.counts, Counts { applied: 100, failed: 300, ..Counts::default() });
+}
+
+#[tokio::test]
+async fn a_letter_says_class_and_attempts() {
+    let event = json!({ "Records": [{ "messageId": "m", "body": "permanent", "attributes": { "ApproximateReceiveCount": "4" } }] });
+    let event = RawValue::from_string(event.to_string()).unwrap();
+    let letters = Arc::new(MemoryDeadLetters::default());
+    let runner = Runner::new(Source::Sqs, EachRecord::new(Obedient::default(), 1), "probe", letters.clone());
+    let remaining = Duration::from_secs(30);
+    runner.run(Invocation { event: &event, request_id: "r", remaining, replay: false }).await;
+    let letter = serde_json::to_value(&letters.letters()[0]).unwrap();
+    assert_eq!((&letter["class"], &letter["attempts"]), (&json!("permanent"), &json!(4)));
+    let of_a_stream = run(&[("a", "permanent")]).await.letters.letters().remove(0);
+    assert!(serde_json::to_value(of_a_stream).unwrap().get("attempts").is_none());
 }

@@ -17,8 +17,11 @@ pub struct DeadLetter {
     pub function: String,
     /// The kind of source: `kinesis`, `dynamodb`, `sqs`, `eventbridge`.
     pub source: String,
-    /// Where the record came from: shard and sequence number, message id, event id.
+    /// Where the record came from: shard and sequence number (and the number of the user record in an aggregate), message id, event id.
     pub position: String,
+    /// Number of the user record in the aggregate it was taken out of, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subsequence: Option<u64>,
     /// The record's ordering key.
     pub ordering_key: String,
     /// Class of the failure.
@@ -29,6 +32,9 @@ pub struct DeadLetter {
     pub reason: String,
     /// When the transport took the record.
     pub arrived_at: Option<Timestamp>,
+    /// How often the record was handed out before it was given up, by the source's own approximate count; queues alone keep one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
     /// When the function gave up.
     pub failed_at: Timestamp,
     /// The record.
@@ -39,7 +45,7 @@ pub struct DeadLetter {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Payload {
-    /// The record as it was in the event of the invocation.
+    /// The record as it was in the event of the invocation. A user record of an aggregate is a Kinesis record of its own, so that a replay runs no neighbour.
     Record(Box<RawValue>),
     /// It is too large for a message.
     Object {
@@ -72,13 +78,15 @@ impl DeadLetter {
             function: function.to_owned(),
             source: source.as_str().to_owned(),
             position: delivery.position.clone(),
+            subsequence: delivery.subsequence,
             ordering_key: delivery.ordering_key.clone(),
             class: failure.class().to_string(),
             code: failure.code().to_owned(),
             reason: shortened(failure.reason()),
             arrived_at: delivery.arrived_at,
+            attempts: delivery.attempts,
             failed_at: Timestamp::now(),
-            payload: Payload::Record(delivery.record.to_owned()),
+            payload: Payload::Record(delivery.own_record().into_owned()),
         }
     }
 

@@ -1,12 +1,14 @@
 //! Dead letters: what is left of a delivery that could not be applied, with the reason and everything needed to replay it.
 
 mod letter;
+#[cfg(any(test, feature = "test-kit"))]
 mod memory;
 mod queue;
 
 use futures::future::BoxFuture;
 
 pub use letter::{DeadLetter, Payload};
+#[cfg(any(test, feature = "test-kit"))]
 pub use memory::MemoryDeadLetters;
 pub use queue::QueueDeadLetters;
 

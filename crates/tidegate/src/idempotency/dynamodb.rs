@@ -11,8 +11,11 @@ use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
 use super::EffectKey;
-use super::record::{Claim, Claimed, HeldEffect, IdempotencyStore, Repeat, Status, Stored};
+use super::protocol::{Request, State, Transition, decide};
+use super::record::{Claim, Claimed, HeldEffect, IdempotencyStore, Kept, Repeat, Status, Stored};
 use crate::failure::{Failure, chain};
+
+type Item = HashMap<String, AttributeValue>;
 
 /// Partition key of the table, a text.
 pub const PARTITION_KEY: &str = "key";
@@ -23,13 +26,18 @@ pub const TTL_ATTRIBUTE: &str = "expires_at";
 const REPEAT_LIMIT: usize = 300 * 1024;
 /// The record is in progress and belongs to the caller.
 const OWNED: &str = "#status = :in_progress AND #owner = :owner";
+/// The token is the caller's, so that nobody has claimed since.
+const COMPLETABLE: &str = "#owner = :owner AND #status IN (:in_progress, :held, :released)";
+/// The record is in progress and its owner is gone.
+const ORPHAN: &str = "#status = :in_progress AND #owner = :owner AND #lease_until < :now";
 /// The effect is held, or released and not run since, or its owner is gone.
 const WAITS_FOR_OPERATOR: &str =
     "#status IN (:held, :released) OR (#status = :in_progress AND #lease_until < :now)";
 
 /// Idempotency records in a DynamoDB table with partition key `key` (string) and time to live `expires_at`.
 ///
-/// The time to live only collects garbage, days late; expiry is part of the condition of every claim.
+/// The time to live only collects garbage, days late; expiry is part of the condition of every claim. A write whose condition fails is answered with
+/// the record that is there (`ALL_OLD`), so that one's own write after a lost answer is told from another's without a further request.
 #[derive(Clone, Debug)]
 pub struct DynamoDbIdempotency {
     client: Client,
@@ -44,8 +52,12 @@ struct Record {
     /// Milliseconds since 1970.
     lease_until: i64,
     payload_hash: String,
+    /// JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     result: Option<String>,
+    /// Size of a result that was too large to keep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    result_bytes: Option<usize>,
     /// Seconds since 1970, as the time to live wants it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires_at: Option<i64>,
@@ -56,6 +68,24 @@ struct Record {
     repeat: Option<String>,
 }
 
+impl Record {
+    fn state(&self) -> Result<State, Failure> {
+        Ok(State {
+            status: self.status,
+            owner: self.owner.clone(),
+            lease_until: Timestamp::from_millisecond(self.lease_until)?,
+            expires_at: self.expires_at.map(Timestamp::from_second).transpose()?,
+        })
+    }
+}
+
+/// A conditional update: its condition, its expression, the values of both.
+struct Update {
+    condition: &'static str,
+    expression: String,
+    values: Vec<(&'static str, AttributeValue)>,
+}
+
 impl DynamoDbIdempotency {
     /// The records in this table.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
@@ -63,7 +93,7 @@ impl DynamoDbIdempotency {
     }
 
     async fn put_claim(&self, claim: &Claim) -> Result<Claimed, Failure> {
-        let repeat = serde_json::to_string(&claim.repeat)?;
+        let repeat = claim.repeat.as_ref().map(serde_json::to_string).transpose()?;
         let record = Record {
             key: claim.key.to_string(),
             status: Status::InProgress,
@@ -71,11 +101,12 @@ impl DynamoDbIdempotency {
             lease_until: claim.lease_until.as_millisecond(),
             payload_hash: claim.payload_hash.clone(),
             result: None,
+            result_bytes: None,
             expires_at: None,
             reason: None,
-            repeat: (repeat.len() <= REPEAT_LIMIT).then_some(repeat),
+            repeat: repeat.filter(|repeat| repeat.len() <= REPEAT_LIMIT),
         };
-        let item: HashMap<String, AttributeValue> = to_item(&record)?;
+        let item: Item = to_item(&record)?;
         let now = Timestamp::now();
         let mut condition =
             "attribute_not_exists(#key) OR #status = :released OR (#status = :completed AND #expires_at < :now_seconds)".to_owned();
@@ -107,89 +138,60 @@ impl DynamoDbIdempotency {
             }
             Err(error) => match error.into_service_error() {
                 PutItemError::ConditionalCheckFailedException(failed) => failed.item,
-                error => return Err(Failure::transient("idempotency_store", chain(&error))),
+                error => return Err(Failure::aws("idempotency_store", &error)),
             },
         };
         let there = there.ok_or_else(|| {
             Failure::transient("idempotency_store", "the record in the way was not returned")
         })?;
         let there: Record = parse(there)?;
-        if there.owner == claim.owner {
+        let state = there.state()?;
+        let request = Request::Claim {
+            owner: &claim.owner,
+            lease_until: claim.lease_until,
+            take_over: claim.take_over,
+        };
+        if decide(Some(&state), request, now) == Transition::AlreadyDone {
             return Ok(Claimed::Yes);
         }
         Ok(Claimed::No(Stored {
             status: there.status,
             owner: there.owner,
-            lease_until: Timestamp::from_millisecond(there.lease_until)?,
+            lease_until: state.lease_until,
             payload_hash: there.payload_hash,
-            result: there.result,
+            result: match (there.result, there.result_bytes) {
+                (Some(result), _) => Kept::Result(result),
+                (None, Some(bytes)) => Kept::TooLarge { bytes },
+                (None, None) => Kept::Unknown,
+            },
+            expires_at: state.expires_at,
         }))
     }
 
-    /// Updates the record if `condition` holds; false if it does not.
-    async fn update(
-        &self,
-        key: &str,
-        condition: &str,
-        update: &str,
-        values: impl IntoIterator<Item = (&'static str, AttributeValue)>,
-    ) -> Result<bool, Failure> {
-        let names = ["status", "owner", "lease_until", "result", "expires_at", "reason"]
-            .into_iter()
-            .filter(|name| names_in(condition).chain(names_in(update)).any(|used| used == *name))
-            .map(|name| (format!("#{name}"), name.to_owned()))
-            .collect();
-        let values = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    /// Updates the record if the condition of `request` holds.
+    async fn update(&self, key: &str, request: Request<'_>, update: Update) -> Result<bool, Failure> {
+        let used: Vec<&str> = names_in(update.condition).chain(names_in(&update.expression)).collect();
+        let names = used.into_iter().map(|name| (format!("#{name}"), name.to_owned())).collect();
+        let values = update.values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let updated = self
             .client
             .update_item()
             .table_name(&self.table)
             .key(PARTITION_KEY, text(key))
-            .condition_expression(condition)
-            .update_expression(update)
+            .condition_expression(update.condition)
+            .update_expression(update.expression)
             .set_expression_attribute_names(Some(names))
             .set_expression_attribute_values(Some(values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
         match updated {
             Ok(_) => Ok(true),
             Err(error) => match error.into_service_error() {
-                UpdateItemError::ConditionalCheckFailedException(_) => Ok(false),
-                error => Err(Failure::transient("idempotency_store", chain(&error))),
+                UpdateItemError::ConditionalCheckFailedException(failed) => is_done(failed.item, request),
+                error => Err(Failure::aws("idempotency_store", &error)),
             },
         }
-    }
-
-    async fn complete_claim(
-        &self,
-        key: &EffectKey,
-        owner: &str,
-        result: Option<&str>,
-        expires_at: Timestamp,
-    ) -> Result<bool, Failure> {
-        let mut update = "SET #status = :completed, #expires_at = :expires_at".to_owned();
-        let mut values = owned(owner);
-        values.push((":completed", text("completed")));
-        values.push((":expires_at", number(expires_at.as_second())));
-        if let Some(result) = result {
-            update.push_str(", #result = :result");
-            values.push((":result", text(result)));
-        }
-        if self.update(key.as_str(), OWNED, &update, values).await? {
-            return Ok(true);
-        }
-        // The first answer may have been lost: one's own completion is success.
-        self.update(
-            key.as_str(),
-            "#status = :completed AND #owner = :owner",
-            "SET #expires_at = :expires_at",
-            [
-                (":completed", text("completed")),
-                (":owner", text(owner)),
-                (":expires_at", number(expires_at.as_second())),
-            ],
-        )
-        .await
     }
 
     async fn delete_claim(&self, key: &EffectKey, owner: &str) -> Result<bool, Failure> {
@@ -203,13 +205,16 @@ impl DynamoDbIdempotency {
             .expression_attribute_names("#owner", "owner")
             .expression_attribute_values(":in_progress", text("in_progress"))
             .expression_attribute_values(":owner", text(owner))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
         match deleted {
             Ok(_) => Ok(true),
             Err(error) => match error.into_service_error() {
-                DeleteItemError::ConditionalCheckFailedException(_) => Ok(false),
-                error => Err(Failure::transient("idempotency_store", chain(&error))),
+                DeleteItemError::ConditionalCheckFailedException(failed) => {
+                    is_done(failed.item, Request::Release { owner })
+                }
+                error => Err(Failure::aws("idempotency_store", &error)),
             },
         }
     }
@@ -232,8 +237,7 @@ impl DynamoDbIdempotency {
             .send();
         let mut held = Vec::new();
         while let Some(item) = items.next().await {
-            let record: Record =
-                parse(item.map_err(|error| Failure::transient("idempotency_store", chain(&error)))?)?;
+            let record: Record = parse(item.map_err(|error| Failure::aws("idempotency_store", &error))?)?;
             held.push(HeldEffect {
                 key: record.key,
                 status: record.status,
@@ -247,8 +251,47 @@ impl DynamoDbIdempotency {
     }
 }
 
+/// Whether a request whose condition failed had taken effect before, its answer lost.
+fn is_done(there: Option<Item>, request: Request<'_>) -> Result<bool, Failure> {
+    let there = there.filter(|item| !item.is_empty()).map(parse).transpose()?;
+    let state = there.map(|there| there.state()).transpose()?;
+    Ok(decide(state.as_ref(), request, Timestamp::now()) == Transition::AlreadyDone)
+}
+
+fn completion(
+    condition: &'static str,
+    result: &Kept<String>,
+    expires_at: Timestamp,
+    mut values: Vec<(&'static str, AttributeValue)>,
+) -> Update {
+    let mut expression = "SET #status = :completed, #expires_at = :expires_at".to_owned();
+    values.push((":completed", text("completed")));
+    values.push((":expires_at", number(expires_at.as_second())));
+    match result {
+        Kept::Result(result) => {
+            expression.push_str(", #result = :result");
+            values.push((":result", text(result)));
+        }
+        Kept::TooLarge { bytes } => {
+            expression.push_str(", #result_bytes = :result_bytes");
+            values.push((":result_bytes", AttributeValue::N(bytes.to_string())));
+        }
+        Kept::Unknown => {}
+    }
+    Update { condition, expression, values }
+}
+
 fn owned(owner: &str) -> Vec<(&'static str, AttributeValue)> {
     vec![(":in_progress", text("in_progress")), (":owner", text(owner))]
+}
+
+fn waiting() -> Vec<(&'static str, AttributeValue)> {
+    vec![
+        (":held", text("held")),
+        (":in_progress", text("in_progress")),
+        (":released", text("released")),
+        (":now", number(Timestamp::now().as_millisecond())),
+    ]
 }
 
 /// Names of the attributes in an expression. DynamoDB refuses a declared name that is not used.
@@ -267,9 +310,10 @@ fn number(value: i64) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
-fn parse(item: HashMap<String, AttributeValue>) -> Result<Record, Failure> {
+fn parse(item: Item) -> Result<Record, Failure> {
+    let key = item.get(PARTITION_KEY).and_then(|key| key.as_s().ok()).cloned().unwrap_or_default();
     from_item(item).map_err(|error| {
-        Failure::permanent("corrupt_record", format!("idempotency record: {}", chain(&error)))
+        Failure::permanent("corrupt_record", format!("idempotency record {key}: {}", chain(&error)))
     })
 }
 
@@ -282,10 +326,14 @@ impl IdempotencyStore for DynamoDbIdempotency {
         &'a self,
         key: &'a EffectKey,
         owner: &'a str,
-        result: Option<&'a str>,
+        result: &'a Kept<String>,
         expires_at: Timestamp,
     ) -> BoxFuture<'a, Result<bool, Failure>> {
-        self.complete_claim(key, owner, result, expires_at).boxed()
+        let mut values = owned(owner);
+        values.extend([(":held", text("held")), (":released", text("released"))]);
+        let mut update = completion(COMPLETABLE, result, expires_at, values);
+        update.expression.push_str(" REMOVE #repeat, #reason");
+        self.update(key.as_str(), Request::Complete { owner, expires_at }, update).boxed()
     }
 
     fn release<'a>(&'a self, key: &'a EffectKey, owner: &'a str) -> BoxFuture<'a, Result<bool, Failure>> {
@@ -298,9 +346,16 @@ impl IdempotencyStore for DynamoDbIdempotency {
         owner: &'a str,
         lease_until: Timestamp,
     ) -> BoxFuture<'a, Result<bool, Failure>> {
+        // As exact as it is kept, or one's own write would look earlier than what was asked for.
+        let lease_until = Timestamp::from_millisecond(lease_until.as_millisecond()).unwrap_or(lease_until);
         let mut values = owned(owner);
         values.push((":lease_until", number(lease_until.as_millisecond())));
-        self.update(key.as_str(), OWNED, "SET #lease_until = :lease_until", values).boxed()
+        let update = Update {
+            condition: "#status = :in_progress AND #owner = :owner AND #lease_until < :lease_until",
+            expression: "SET #lease_until = :lease_until".to_owned(),
+            values,
+        };
+        self.update(key.as_str(), Request::Extend { owner, lease_until }, update).boxed()
     }
 
     fn hold<'a>(
@@ -309,22 +364,49 @@ impl IdempotencyStore for DynamoDbIdempotency {
         owner: &'a str,
         reason: &'a str,
     ) -> BoxFuture<'a, Result<bool, Failure>> {
+        self.update(key.as_str(), Request::Hold { owner }, holding(OWNED, owned(owner), reason)).boxed()
+    }
+
+    fn hold_orphan<'a>(
+        &'a self,
+        key: &'a EffectKey,
+        owner: &'a str,
+        reason: &'a str,
+    ) -> BoxFuture<'a, Result<bool, Failure>> {
         let mut values = owned(owner);
-        values.extend([(":held", text("held")), (":reason", text(reason))]);
-        self.update(key.as_str(), OWNED, "SET #status = :held, #reason = :reason", values).boxed()
+        values.push((":now", number(Timestamp::now().as_millisecond())));
+        self.update(key.as_str(), Request::HoldOrphan { owner }, holding(ORPHAN, values, reason)).boxed()
     }
 
     fn held(&self) -> BoxFuture<'_, Result<Vec<HeldEffect>, Failure>> {
         self.scan_held().boxed()
     }
 
-    fn release_held<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, Failure>> {
-        let values = [
-            (":held", text("held")),
-            (":in_progress", text("in_progress")),
-            (":now", number(Timestamp::now().as_millisecond())),
-            (":released", text("released")),
-        ];
-        self.update(key, WAITS_FOR_OPERATOR, "SET #status = :released", values).boxed()
+    fn complete_held<'a>(
+        &'a self,
+        key: &'a str,
+        operator: &'a str,
+        result: &'a Kept<String>,
+        expires_at: Timestamp,
+    ) -> BoxFuture<'a, Result<bool, Failure>> {
+        let mut values = waiting();
+        values.push((":operator", text(operator)));
+        let mut update = completion(WAITS_FOR_OPERATOR, result, expires_at, values);
+        update.expression.push_str(", #owner = :operator REMOVE #repeat, #reason");
+        self.update(key, Request::CompleteHeld { operator, expires_at }, update).boxed()
     }
+
+    fn release_held<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, Failure>> {
+        let update = Update {
+            condition: WAITS_FOR_OPERATOR,
+            expression: "SET #status = :released".to_owned(),
+            values: waiting(),
+        };
+        self.update(key, Request::ReleaseHeld, update).boxed()
+    }
+}
+
+fn holding(condition: &'static str, mut values: Vec<(&'static str, AttributeValue)>, reason: &str) -> Update {
+    values.extend([(":held", text("held")), (":reason", text(reason))]);
+    Update { condition, expression: "SET #status = :held, #reason = :reason".to_owned(), values }
 }

@@ -1,31 +1,75 @@
 use std::fmt;
 
 use serde::Serialize;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
 
 /// The key of an effect: `<namespace>#<effect>#<business key>`.
 ///
-/// The namespace is chosen, not derived: one made from a function's name would forget all history at a rename.
+/// The namespace is chosen, not derived: one made from a function's name would forget all history at a rename. `%` and `#` inside a part become `%25` and
+/// `%23`, so that different parts never give the same key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EffectKey(String);
 
 impl EffectKey {
-    /// The key of `effect` for this business key.
+    /// Longest key in bytes: DynamoDB's limit for a partition key.
+    pub const MAX_BYTES: usize = 2048;
+
+    /// The key of `effect` for this business key: a text, number or boolean, or a tuple or list of such, whose parts are joined by `#`.
     ///
     /// # Errors
-    /// `missing_key` (permanent) when a part is empty: an absent key must not be shared by all events that lack it.
-    pub fn new(namespace: &str, effect: &str, business_key: &str) -> Result<Self, Failure> {
-        for (name, part) in [("namespace", namespace), ("effect", effect), ("business key", business_key)] {
-            if part.trim().is_empty() {
-                return Err(Failure::permanent(
-                    "missing_key",
-                    format!("the {name} of the effect's key is empty"),
-                ));
+    /// `missing_key` (permanent) when a part is null, empty or blank: an absent key must not be shared by all events that lack it. `invalid_key`
+    /// (permanent) when a part is none of the above, or the key is longer than [`Self::MAX_BYTES`].
+    pub fn new(
+        namespace: &str,
+        effect: &str,
+        business_key: &(impl Serialize + ?Sized),
+    ) -> Result<Self, Failure> {
+        let mut key = String::new();
+        append(&mut key, &"namespace", namespace)?;
+        append(&mut key, &"effect", effect)?;
+        let value = serde_json::to_value(business_key)
+            .map_err(|error| invalid(format!("the business key of {key} cannot be encoded: {error}")))?;
+        match &value {
+            Value::Array(parts) if !parts.is_empty() => {
+                for (place, part) in parts.iter().enumerate() {
+                    append_scalar(&mut key, &format_args!("part {} of the business key", place + 1), part)?;
+                }
             }
+            one => append_scalar(&mut key, &"business key", one)?,
         }
-        Ok(EffectKey(format!("{namespace}#{effect}#{business_key}")))
+        if key.len() > Self::MAX_BYTES {
+            let start: String = key.chars().take(80).collect();
+            return Err(invalid(format!(
+                "the key {start}… has {} bytes; {} are allowed",
+                key.len(),
+                Self::MAX_BYTES
+            )));
+        }
+        Ok(EffectKey(key))
+    }
+
+    /// The key of `effect` whose business key is found in a JSON payload, at these [JSON pointers](https://www.rfc-editor.org/rfc/rfc6901).
+    ///
+    /// # Errors
+    /// As [`Self::new`]; what a pointer does not find is a missing part, and so is every part when there are no pointers.
+    pub fn at(
+        namespace: &str,
+        effect: &str,
+        payload: &impl Serialize,
+        pointers: &[&str],
+    ) -> Result<Self, Failure> {
+        let payload = serde_json::to_value(payload)
+            .map_err(|error| invalid(format!("the payload of {effect} cannot be encoded: {error}")))?;
+        let mut parts = Vec::with_capacity(pointers.len());
+        for pointer in pointers {
+            let part = payload.pointer(pointer).unwrap_or(&Value::Null);
+            append_scalar(&mut String::new(), &format_args!("value at `{pointer}`"), part)?;
+            parts.push(part);
+        }
+        Self::new(namespace, effect, &parts)
     }
 
     /// As text.
@@ -40,6 +84,39 @@ impl fmt::Display for EffectKey {
     }
 }
 
+fn append_scalar(key: &mut String, name: &dyn fmt::Display, value: &Value) -> Result<(), Failure> {
+    match value {
+        Value::Null => append(key, name, ""),
+        Value::String(text) => append(key, name, text),
+        Value::Number(_) | Value::Bool(_) => append(key, name, &value.to_string()),
+        Value::Array(parts) if parts.is_empty() => append(key, name, ""),
+        Value::Array(_) | Value::Object(_) => {
+            Err(invalid(format!("the {name} of the effect's key is no text, number or boolean")))
+        }
+    }
+}
+
+fn append(key: &mut String, name: &dyn fmt::Display, part: &str) -> Result<(), Failure> {
+    if part.trim().is_empty() {
+        return Err(Failure::permanent("missing_key", format!("the {name} of the effect's key is empty")));
+    }
+    if !key.is_empty() {
+        key.push('#');
+    }
+    for character in part.chars() {
+        match character {
+            '%' => key.push_str("%25"),
+            '#' => key.push_str("%23"),
+            other => key.push(other),
+        }
+    }
+    Ok(())
+}
+
+fn invalid(reason: String) -> Failure {
+    Failure::permanent("invalid_key", reason)
+}
+
 /// SHA-256 over the JSON of the business fields that must be the same in every delivery of one effect.
 pub(super) fn payload_hash(fields: &impl Serialize) -> Result<String, Failure> {
     let json =
@@ -49,11 +126,58 @@ pub(super) fn payload_hash(fields: &impl Serialize) -> Result<String, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
+    fn key(business_key: &(impl Serialize + ?Sized)) -> Result<String, String> {
+        let key = EffectKey::new("shop", "e-mail", business_key);
+        key.map(|key| key.to_string()).map_err(|failure| failure.code().to_owned())
+    }
+
     #[test]
-    fn an_empty_part_is_refused() {
-        assert_eq!(EffectKey::new("shop", "e-mail", " ").unwrap_err().code(), "missing_key");
-        assert_eq!(EffectKey::new("shop", "e-mail", "7").unwrap().as_str(), "shop#e-mail#7");
+    fn a_key_is_made_of_texts_numbers_and_booleans() {
+        assert_eq!(key("7").as_deref(), Ok("shop#e-mail#7"));
+        assert_eq!(key(&("7", 3, true)).as_deref(), Ok("shop#e-mail#7#3#true"));
+        assert_eq!(key(&json!({"id": 7})), Err("invalid_key".to_owned()));
+        assert_eq!(key(&"x".repeat(EffectKey::MAX_BYTES)), Err("invalid_key".to_owned()));
+        assert!(key(&"x".repeat(EffectKey::MAX_BYTES - "shop#e-mail#".len())).is_ok());
+    }
+
+    #[test]
+    fn a_part_that_is_null_or_empty_is_refused() {
+        for missing in
+            [json!(null), json!(" "), json!([]), json!([null, null]), json!(["7", ""]), json!(["7", []])]
+        {
+            assert_eq!(key(&missing), Err("missing_key".to_owned()), "{missing}");
+        }
+        assert_eq!(key(&None::<u8>), Err("missing_key".to_owned()));
+        assert_eq!(EffectKey::new("", "e-mail", "7").unwrap_err().code(), "missing_key");
+        assert_eq!(EffectKey::new("shop", " ", "7").unwrap_err().code(), "missing_key");
+    }
+
+    #[test]
+    fn parts_do_not_run_into_each_other() {
+        assert_ne!(key(&("a#b", "c")), key(&("a", "b#c")));
+        assert_ne!(key("a%23b"), key("a#b"));
+        assert_ne!(EffectKey::new("a#b", "c", "d"), EffectKey::new("a", "b#c", "d"));
+    }
+
+    #[test]
+    fn a_key_is_found_in_the_payload_by_pointers() {
+        let payload = json!({"order": {"id": "7", "line": 2, "note": null}});
+        let at = |pointers: &[&str]| EffectKey::at("shop", "pick", &payload, pointers);
+        assert_eq!(at(&["/order/id", "/order/line"]).unwrap().as_str(), "shop#pick#7#2");
+        for (pointers, named) in [
+            (&["/order/note"][..], "`/order/note`"),
+            (&["/order/id", "/orders"], "`/orders`"),
+            (&["order"], "`order`"),
+            (&[], "business key"),
+        ] {
+            let failure = at(pointers).unwrap_err();
+            assert_eq!(failure.code(), "missing_key", "{pointers:?}");
+            assert!(failure.reason().contains(named), "{failure}");
+        }
+        assert_eq!(at(&["/order"]).unwrap_err().code(), "invalid_key");
     }
 }

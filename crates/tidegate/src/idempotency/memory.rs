@@ -5,7 +5,8 @@ use futures::future::{BoxFuture, FutureExt, ready};
 use jiff::Timestamp;
 
 use super::EffectKey;
-use super::record::{Claim, Claimed, HeldEffect, IdempotencyStore, Repeat, Status, Stored};
+use super::protocol::{Request, State, Transition, decide};
+use super::record::{Claim, Claimed, HeldEffect, IdempotencyStore, Kept, Repeat, Status, Stored};
 use crate::failure::Failure;
 
 /// Idempotency records in memory, for tests. It passes the same contract tests as the DynamoDB one.
@@ -14,80 +15,83 @@ pub struct MemoryIdempotency {
     records: Mutex<BTreeMap<String, Record>>,
 }
 
+/// A record: the state that decides, and what goes with it.
 #[derive(Clone, Debug)]
 struct Record {
-    stored: Stored,
+    state: State,
+    payload_hash: String,
+    result: Kept<String>,
     reason: Option<String>,
-    repeat: Repeat,
-    expires_at: Option<Timestamp>,
-}
-
-impl Record {
-    fn may_be_claimed(&self, claim: &Claim, now: Timestamp) -> bool {
-        match self.stored.status {
-            Status::Released => true,
-            Status::Held => false,
-            Status::Completed => self.expires_at.is_some_and(|expires_at| expires_at < now),
-            Status::InProgress => claim.take_over && self.stored.lease_until < now,
-        }
-    }
-
-    fn waits_for_operator(&self, now: Timestamp) -> bool {
-        match self.stored.status {
-            Status::Held | Status::Released => true,
-            Status::InProgress => self.stored.lease_until < now,
-            Status::Completed => false,
-        }
-    }
+    repeat: Option<Repeat>,
 }
 
 impl MemoryIdempotency {
     /// End of the lease of a record.
     pub fn lease_until(&self, key: &str) -> Option<Timestamp> {
-        self.records().get(key).map(|record| record.stored.lease_until)
+        self.records().get(key).map(|record| record.state.lease_until)
     }
 
     fn records(&self) -> MutexGuard<'_, BTreeMap<String, Record>> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the record if it is in progress and this owner's.
-    fn change(
+    /// Carries out a request that needs a record; `change` writes what goes with the new state.
+    fn request(
         &self,
-        key: &EffectKey,
-        owner: &str,
+        key: &str,
+        request: Request<'_>,
         change: impl FnOnce(&mut Record),
-    ) -> Result<bool, Failure> {
-        match self.records().get_mut(key.as_str()) {
-            Some(record) if record.stored.status == Status::InProgress && record.stored.owner == owner => {
+    ) -> BoxFuture<'static, Result<bool, Failure>> {
+        let mut records = self.records();
+        let record = records.get_mut(key);
+        let done = match (
+            decide(record.as_deref().map(|record| &record.state), request, Timestamp::now()),
+            record,
+        ) {
+            (Transition::To(state), Some(record)) => {
+                record.state = state;
                 change(record);
-                Ok(true)
+                true
             }
-            _ => Ok(false),
-        }
+            (Transition::Removed, _) => records.remove(key).is_some(),
+            (Transition::AlreadyDone, _) => true,
+            (Transition::Refused, _) | (Transition::To(_), None) => false,
+        };
+        ready(Ok(done)).boxed()
     }
 }
 
 impl IdempotencyStore for MemoryIdempotency {
     fn claim<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, Result<Claimed, Failure>> {
         let mut records = self.records();
-        let now = Timestamp::now();
-        let answer = match records.get(claim.key.as_str()) {
-            Some(there) if there.stored.owner == claim.owner => Claimed::Yes,
-            Some(there) if !there.may_be_claimed(claim, now) => Claimed::No(there.stored.clone()),
-            there => {
-                let released = there.is_some_and(|there| there.stored.status == Status::Released);
-                let stored = Stored {
-                    status: Status::InProgress,
-                    owner: claim.owner.clone(),
-                    lease_until: claim.lease_until,
+        let there = records.get(claim.key.as_str());
+        let request = Request::Claim {
+            owner: &claim.owner,
+            lease_until: claim.lease_until,
+            take_over: claim.take_over,
+        };
+        let answer = match (decide(there.map(|there| &there.state), request, Timestamp::now()), there) {
+            (Transition::To(state), there) => {
+                let released = there.is_some_and(|there| there.state.status == Status::Released);
+                let record = Record {
+                    state,
                     payload_hash: claim.payload_hash.clone(),
-                    result: None,
+                    result: Kept::Unknown,
+                    reason: None,
+                    repeat: claim.repeat.clone(),
                 };
-                let record = Record { stored, reason: None, repeat: claim.repeat.clone(), expires_at: None };
                 records.insert(claim.key.to_string(), record);
                 if released { Claimed::AfterRelease } else { Claimed::Yes }
             }
+            (Transition::Refused, Some(there)) => Claimed::No(Stored {
+                status: there.state.status,
+                owner: there.state.owner.clone(),
+                lease_until: there.state.lease_until,
+                payload_hash: there.payload_hash.clone(),
+                result: there.result.clone(),
+                expires_at: there.state.expires_at,
+            }),
+            (Transition::AlreadyDone | Transition::Removed | Transition::Refused, _) => Claimed::Yes,
         };
         ready(Ok(answer)).boxed()
     }
@@ -96,23 +100,17 @@ impl IdempotencyStore for MemoryIdempotency {
         &'a self,
         key: &'a EffectKey,
         owner: &'a str,
-        result: Option<&'a str>,
+        result: &'a Kept<String>,
         expires_at: Timestamp,
     ) -> BoxFuture<'a, Result<bool, Failure>> {
-        let done = self.change(key, owner, |record| {
-            record.stored.status = Status::Completed;
-            record.stored.result = result.map(str::to_owned);
-            record.expires_at = Some(expires_at);
-        });
-        ready(done).boxed()
+        self.request(key.as_str(), Request::Complete { owner, expires_at }, |record| {
+            record.result = result.clone();
+            record.repeat = None;
+        })
     }
 
     fn release<'a>(&'a self, key: &'a EffectKey, owner: &'a str) -> BoxFuture<'a, Result<bool, Failure>> {
-        let released = self.change(key, owner, |_| {});
-        if matches!(released, Ok(true)) {
-            self.records().remove(key.as_str());
-        }
-        ready(released).boxed()
+        self.request(key.as_str(), Request::Release { owner }, |_| {})
     }
 
     fn extend<'a>(
@@ -121,7 +119,7 @@ impl IdempotencyStore for MemoryIdempotency {
         owner: &'a str,
         lease_until: Timestamp,
     ) -> BoxFuture<'a, Result<bool, Failure>> {
-        ready(self.change(key, owner, |record| record.stored.lease_until = lease_until)).boxed()
+        self.request(key.as_str(), Request::Extend { owner, lease_until }, |_| {})
     }
 
     fn hold<'a>(
@@ -130,11 +128,17 @@ impl IdempotencyStore for MemoryIdempotency {
         owner: &'a str,
         reason: &'a str,
     ) -> BoxFuture<'a, Result<bool, Failure>> {
-        let held = self.change(key, owner, |record| {
-            record.stored.status = Status::Held;
-            record.reason = Some(reason.to_owned());
-        });
-        ready(held).boxed()
+        self.request(key.as_str(), Request::Hold { owner }, |record| record.reason = Some(reason.to_owned()))
+    }
+
+    fn hold_orphan<'a>(
+        &'a self,
+        key: &'a EffectKey,
+        owner: &'a str,
+        reason: &'a str,
+    ) -> BoxFuture<'a, Result<bool, Failure>> {
+        let request = Request::HoldOrphan { owner };
+        self.request(key.as_str(), request, |record| record.reason = Some(reason.to_owned()))
     }
 
     fn held(&self) -> BoxFuture<'_, Result<Vec<HeldEffect>, Failure>> {
@@ -142,27 +146,32 @@ impl IdempotencyStore for MemoryIdempotency {
         let held = self
             .records()
             .iter()
-            .filter(|(_, record)| record.waits_for_operator(now))
+            .filter(|(_, record)| record.state.waits_for_operator(now))
             .map(|(key, record)| HeldEffect {
                 key: key.clone(),
-                status: record.stored.status,
-                lease_until: record.stored.lease_until,
+                status: record.state.status,
+                lease_until: record.state.lease_until,
                 reason: record.reason.clone(),
-                repeat: Some(record.repeat.clone()),
+                repeat: record.repeat.clone(),
             })
             .collect();
         ready(Ok(held)).boxed()
     }
 
+    fn complete_held<'a>(
+        &'a self,
+        key: &'a str,
+        operator: &'a str,
+        result: &'a Kept<String>,
+        expires_at: Timestamp,
+    ) -> BoxFuture<'a, Result<bool, Failure>> {
+        self.request(key, Request::CompleteHeld { operator, expires_at }, |record| {
+            record.result = result.clone();
+            record.repeat = None;
+        })
+    }
+
     fn release_held<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, Failure>> {
-        let now = Timestamp::now();
-        let released = match self.records().get_mut(key) {
-            Some(record) if record.waits_for_operator(now) => {
-                record.stored.status = Status::Released;
-                true
-            }
-            _ => false,
-        };
-        ready(Ok(released)).boxed()
+        self.request(key, Request::ReleaseHeld, |_| {})
     }
 }

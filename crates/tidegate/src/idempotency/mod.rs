@@ -6,21 +6,80 @@
 //!
 //! ```text
 //!   (none) ──claim──▶ in_progress ──complete──▶ completed ──expiry──▶ (none)
-//!      ▲                │      │
-//!      └────release─────┘      └─lease over, or outcome unknown─▶ held ──operator──▶ released ──claim──▶ in_progress
+//!      ▲                │      │                    ▲
+//!      └────release─────┘      │                    └──operator: it took place──┐
+//!                              └─lease over, or outcome unknown─▶ held ─────────┤
+//!                                                                               └─operator: run it─▶ released ──claim──▶ in_progress
 //! ```
+//!
+//! Every state, transition, who may ask for it and under which condition: [`protocol`].
+//!
+//! # Guarantee and cost
+//!
+//! An effect that completes is not run again while its record counts, whoever delivers it and however often. When a run dies between effect and completion
+//! nobody knows what happened; [`AfterCrash`] says whether it is run again or held for an operator (`tidegate effects`). A first run costs two conditional
+//! writes, a duplicate one that fails, or none if the process [remembers](Effects::remember) it.
+//!
+//! # In a request handler
+//!
+//! Nothing here needs a batch: an invocation's context gives the deadline and the end of the lease.
+//!
+//! ```
+//! use std::time::Duration;
+//! use serde::Deserialize;
+//! use tidegate::failure::Failure;
+//! use tidegate::idempotency::{AfterCrash, EffectError, EffectRun, Effects, Kept, Ran};
+//!
+//! #[derive(Deserialize)]
+//! struct Payment { order: String, pence: u64 }
+//!
+//! # async fn charge(_: &Payment, _idempotency_key: &str) -> Result<String, EffectError> { Ok("receipt 1".to_owned()) }
+//! async fn pay(payment: Payment, effects: &Effects, context: &lambda_runtime::Context) -> Result<String, Failure> {
+//!     let key = effects.key("payment", &payment.order)?;
+//!     let run = EffectRun::new(key.clone(), AfterCrash::RunAgain); // the provider dedups by our key
+//!     let fields = (&payment.order, payment.pence);
+//!     match effects.run(&run, &fields, context, charge(&payment, key.as_str())).await? {
+//!         Ran::Applied(receipt) | Ran::Duplicate(Kept::Result(receipt)) => Ok(receipt),
+//!         Ran::Duplicate(_) => Ok("paid before".to_owned()),
+//!         Ran::Held => Ok("an operator looks into it".to_owned()),
+//!     }
+//! }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! # let store = std::sync::Arc::new(tidegate::idempotency::MemoryIdempotency::default());
+//! # let effects = Effects::new(store, "shop", Duration::from_secs(30 * 24 * 3600));
+//! # let mut context = lambda_runtime::Context::default();
+//! # context.deadline = 60_000;
+//! # for _ in 0..2 {
+//! #     let payment = Payment { order: "7".to_owned(), pence: 100 };
+//! #     assert_eq!(pay(payment, &effects, &context).await, Ok("receipt 1".to_owned()));
+//! # }
+//! # }
+//! ```
+//!
+//! In tests of what surrounds them, effects can be switched off: [`Effects::disabled`].
 
 mod dynamodb;
 mod effects;
 mod key;
+mod lease;
+mod local;
+#[cfg(any(test, feature = "test-kit"))]
 mod memory;
+pub mod protocol;
 mod record;
 
 pub use dynamodb::{DynamoDbIdempotency, PARTITION_KEY, TTL_ATTRIBUTE};
 pub use effects::{AfterCrash, EffectError, EffectRun, Effects, Ran};
 pub use key::EffectKey;
+pub use lease::Lease;
+#[cfg(any(test, feature = "test-kit"))]
 pub use memory::MemoryIdempotency;
-pub use record::{Claim, Claimed, HeldEffect, IdempotencyStore, Repeat, Status, Stored};
+pub use record::{Claim, Claimed, HeldEffect, IdempotencyStore, Kept, Repeat, Status, Stored};
 
+#[cfg(test)]
+mod holes;
+#[cfg(test)]
+mod protocol_tests;
 #[cfg(test)]
 mod tests;

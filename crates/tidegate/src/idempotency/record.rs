@@ -7,7 +7,7 @@ use super::EffectKey;
 use crate::failure::Failure;
 
 /// State of an idempotency record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Claimed by an owner until the lease ends.
@@ -31,8 +31,8 @@ pub struct Claim {
     pub lease_until: Timestamp,
     /// Hash of the payload's business fields.
     pub payload_hash: String,
-    /// What repeats the run, should the effect be held.
-    pub repeat: Repeat,
+    /// What repeats the run, should the effect be held; none where nothing delivers again.
+    pub repeat: Option<Repeat>,
     /// A claim whose lease is over may be taken over.
     pub take_over: bool,
 }
@@ -51,7 +51,7 @@ pub struct Repeat {
 pub enum Claimed {
     /// The effect is this run's.
     Yes,
-    /// The effect is this run's, because an operator released it.
+    /// The effect is this run's, because an operator released it. (Only the first answer tells: one that is lost is followed by [`Claimed::Yes`].)
     AfterRelease,
     /// It is not; this is what is there.
     No(Stored),
@@ -68,8 +68,24 @@ pub struct Stored {
     pub lease_until: Timestamp,
     /// Hash of the payload's business fields.
     pub payload_hash: String,
-    /// Result of a completed effect, JSON; none when it was too large to keep.
-    pub result: Option<String>,
+    /// Result of a completed effect, as JSON.
+    pub result: Kept<String>,
+    /// Until when a completed record counts.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What is kept of a completed effect's result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kept<R> {
+    /// The result.
+    Result(R),
+    /// It was larger than [`Effects::RESULT_LIMIT`](super::Effects::RESULT_LIMIT); the effect took place all the same.
+    TooLarge {
+        /// Its size in bytes of JSON.
+        bytes: usize,
+    },
+    /// There is none: an operator said that the effect took place, or it could not be encoded.
+    Unknown,
 }
 
 /// An effect that waits for an operator.
@@ -87,7 +103,9 @@ pub struct HeldEffect {
     pub repeat: Option<Repeat>,
 }
 
-/// Where idempotency records are kept. Every change is conditional on the owner token.
+/// Where idempotency records are kept. Each method is one request of the [state machine](super::protocol), decided and carried out in one step.
+///
+/// One's own write found there is success: its answer was lost, not its effect.
 pub trait IdempotencyStore: Send + Sync {
     /// Makes a claim: succeeds if there is no record, or a released one, or a completed one past its expiry, or, with
     /// [`Claim::take_over`], one in progress past its lease. One's own claim found there is success.
@@ -96,7 +114,8 @@ pub trait IdempotencyStore: Send + Sync {
     /// A failure of the store.
     fn claim<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, Result<Claimed, Failure>>;
 
-    /// Completes a claim and keeps the result until `expires_at`. False: the claim is not this owner's any more.
+    /// Completes a claim and keeps the result until `expires_at`. It need not be in progress any more: the owner knows best, as long as its token is
+    /// there. False: the claim is not this owner's any more.
     ///
     /// # Errors
     /// A failure of the store.
@@ -104,17 +123,17 @@ pub trait IdempotencyStore: Send + Sync {
         &'a self,
         key: &'a EffectKey,
         owner: &'a str,
-        result: Option<&'a str>,
+        result: &'a Kept<String>,
         expires_at: Timestamp,
     ) -> BoxFuture<'a, Result<bool, Failure>>;
 
-    /// Gives a claim back: the effect did not take place. False: the claim is not this owner's any more.
+    /// Gives a claim back: the effect did not take place. False: there is a record that is not this owner's claim.
     ///
     /// # Errors
     /// A failure of the store.
     fn release<'a>(&'a self, key: &'a EffectKey, owner: &'a str) -> BoxFuture<'a, Result<bool, Failure>>;
 
-    /// Moves the end of a claim's lease. False: the claim is not this owner's any more.
+    /// Moves the end of a claim's lease, to a later time only. False: the claim is not this owner's any more.
     ///
     /// # Errors
     /// A failure of the store.
@@ -125,11 +144,22 @@ pub trait IdempotencyStore: Send + Sync {
         lease_until: Timestamp,
     ) -> BoxFuture<'a, Result<bool, Failure>>;
 
-    /// Holds the claim of this owner for an operator. False: the claim is not this owner's any more.
+    /// Holds the claim of this owner, who asks for it, for an operator. False: the claim is not this owner's any more.
     ///
     /// # Errors
     /// A failure of the store.
     fn hold<'a>(
+        &'a self,
+        key: &'a EffectKey,
+        owner: &'a str,
+        reason: &'a str,
+    ) -> BoxFuture<'a, Result<bool, Failure>>;
+
+    /// Holds the claim of another owner, whose lease is over, for an operator. False: the lease was extended, or the claim is not that owner's any more.
+    ///
+    /// # Errors
+    /// A failure of the store.
+    fn hold_orphan<'a>(
         &'a self,
         key: &'a EffectKey,
         owner: &'a str,
@@ -141,6 +171,18 @@ pub trait IdempotencyStore: Send + Sync {
     /// # Errors
     /// A failure of the store.
     fn held(&self) -> BoxFuture<'_, Result<Vec<HeldEffect>, Failure>>;
+
+    /// Completes a held effect, because `operator` (a token of the request) says that it took place. False: no effect of this key waits for an operator.
+    ///
+    /// # Errors
+    /// A failure of the store.
+    fn complete_held<'a>(
+        &'a self,
+        key: &'a str,
+        operator: &'a str,
+        result: &'a Kept<String>,
+        expires_at: Timestamp,
+    ) -> BoxFuture<'a, Result<bool, Failure>>;
 
     /// Lets a held effect run again; the next claim succeeds. Doing so twice is doing so once. False: no effect of this key waits for an operator.
     ///

@@ -6,9 +6,20 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
+use super::holes::{Fault, Watched, each_hole};
 use super::*;
 use crate::batch::BatchContext;
 use crate::failure::{Class, Failure};
+
+macro_rules! in_memory {
+    ($($hole:ident)*) => {
+        $(#[tokio::test]
+        async fn $hole() {
+            super::holes::$hole(Arc::new(MemoryIdempotency::default())).await;
+        })*
+    };
+}
+each_hole!(in_memory);
 
 const RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -22,18 +33,21 @@ struct World {
 impl World {
     fn new(after_crash: AfterCrash) -> Self {
         let store = Arc::new(MemoryIdempotency::default());
-        World { effects: Effects::new(store.clone(), RETENTION), store, runs: AtomicU32::new(0), after_crash }
+        World {
+            effects: Effects::new(store.clone(), "test", RETENTION),
+            store,
+            runs: AtomicU32::new(0),
+            after_crash,
+        }
     }
 
     fn run(&self) -> EffectRun {
         EffectRun {
-            key: key(),
-            after_crash: self.after_crash,
-            repeat: Repeat {
+            repeat: Some(Repeat {
                 function: "f".to_owned(),
                 event: RawValue::from_string("{}".to_owned()).unwrap(),
-            },
-            arrived_at: None,
+            }),
+            ..EffectRun::new(key(), self.after_crash)
         }
     }
 
@@ -47,19 +61,22 @@ impl World {
 
     /// Claims the effect as a process does that dies right afterwards.
     async fn die(&self, lease: Duration) {
-        let claim = Claim {
-            key: key(),
-            owner: "dead".to_owned(),
-            lease_until: Timestamp::now().saturating_add(lease).unwrap(),
-            payload_hash: super::key::payload_hash(&"x").unwrap(),
-            repeat: self.run().repeat,
-            take_over: false,
-        };
-        assert_eq!(self.store.claim(&claim).await, Ok(Claimed::Yes));
+        assert_eq!(self.store.claim(&claim(lease)).await, Ok(Claimed::Yes));
     }
 
     fn runs(&self) -> u32 {
         self.runs.load(Ordering::Relaxed)
+    }
+}
+
+fn claim(lease: Duration) -> Claim {
+    Claim {
+        key: key(),
+        owner: "dead".to_owned(),
+        lease_until: Timestamp::now().saturating_add(lease).unwrap(),
+        payload_hash: super::key::payload_hash(&"x").unwrap(),
+        repeat: None,
+        take_over: false,
     }
 }
 
@@ -78,23 +95,6 @@ fn context(remaining: Duration) -> BatchContext {
 
 fn not_done() -> EffectError {
     EffectError::NotDone(Failure::transient("throttled", "slow down"))
-}
-
-#[tokio::test]
-async fn an_effect_runs_once_and_its_result_is_replayed() {
-    let world = World::new(AfterCrash::Hold);
-    assert_eq!(world.send("x", Ok("m1".to_owned())).await, Ok(Ran::Applied("m1".to_owned())));
-    assert_eq!(world.send("x", Ok("m2".to_owned())).await, Ok(Ran::Duplicate(Some("m1".to_owned()))));
-    assert_eq!(world.runs(), 1);
-}
-
-#[tokio::test]
-async fn the_same_key_with_another_payload_is_an_error_and_leaves_the_record() {
-    let world = World::new(AfterCrash::Hold);
-    world.send("x", Ok("m1".to_owned())).await.unwrap();
-    let failure = world.send("y", Ok("m2".to_owned())).await.unwrap_err();
-    assert_eq!((failure.class(), failure.code()), (Class::Permanent, "payload_mismatch"));
-    assert_eq!(world.send("x", Ok("m3".to_owned())).await, Ok(Ran::Duplicate(Some("m1".to_owned()))));
 }
 
 #[tokio::test]
@@ -133,20 +133,6 @@ async fn a_twin_at_work_is_waited_for_and_reported_busy_at_the_deadline() {
     assert_eq!(world.runs(), 0);
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_result_of_a_twin_that_finishes_is_used() {
-    let world = World::new(AfterCrash::Hold);
-    world.die(Duration::from_secs(3600)).await;
-    let finish = async {
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        let expires_at = Timestamp::now().saturating_add(RETENTION).unwrap();
-        world.store.complete(&key(), "dead", Some("\"twin\""), expires_at).await
-    };
-    let (ran, finished) = tokio::join!(world.send("x", Ok("m".to_owned())), finish);
-    assert_eq!(finished, Ok(true));
-    assert_eq!(ran, Ok(Ran::Duplicate(Some("twin".to_owned()))));
-}
-
 #[tokio::test]
 async fn after_a_crash_the_effect_is_held_or_run_again_as_declared() {
     for (after_crash, ran, runs) in
@@ -161,27 +147,6 @@ async fn after_a_crash_the_effect_is_held_or_run_again_as_declared() {
         assert_eq!(world.send("x", Ok("m".to_owned())).await, Ok(ran));
         assert_eq!(world.runs(), runs);
     }
-}
-
-#[tokio::test]
-async fn a_run_that_outlived_its_lease_does_not_touch_its_successors_record() {
-    let world = World::new(AfterCrash::RunAgain);
-    let zombie = World {
-        store: world.store.clone(),
-        effects: Effects::new(world.store.clone(), RETENTION),
-        runs: AtomicU32::new(0),
-        after_crash: AfterCrash::RunAgain,
-    };
-    let overtaken = async {
-        // The successor takes over while the zombie is still at work.
-        assert_eq!(world.send("x", Ok("new".to_owned())).await, Ok(Ran::Applied("new".to_owned())));
-        Ok("old".to_owned())
-    };
-    let expired = BatchContext { lease_until: Timestamp::UNIX_EPOCH, ..context(Duration::from_secs(10)) };
-    let failure =
-        zombie.effects.run::<String, _>(&zombie.run(), &"x", &expired, overtaken).await.unwrap_err();
-    assert_eq!(failure.code(), "claim_lost");
-    assert_eq!(world.send("x", Ok("third".to_owned())).await, Ok(Ran::Duplicate(Some("new".to_owned()))));
 }
 
 #[tokio::test]
@@ -200,9 +165,210 @@ async fn a_delivery_older_than_the_records_are_kept_is_held() {
 }
 
 #[tokio::test]
-async fn a_result_too_large_to_keep_leaves_the_effect_completed() {
+async fn a_lost_answer_to_ones_own_write_is_no_conflict() {
+    let store = Arc::new(MemoryIdempotency::default());
+    let lossy = Watched::new(store.clone());
+    for write in
+        ["claim", "complete", "release", "extend", "hold", "hold_orphan", "complete_held", "release_held"]
+    {
+        lossy.will(write, Fault::SentAgain, 10);
+    }
+    super::holes::a_lost_answer_to_ones_own_write_is_no_conflict(lossy, store).await;
+}
+
+#[tokio::test]
+async fn a_run_whose_answers_are_all_lost_ends_well() {
+    let store = Arc::new(MemoryIdempotency::default());
+    let lossy = Watched::new(store.clone());
+    let effects = Effects::new(lossy.clone(), "test", RETENTION);
+    let run = EffectRun::new(key(), AfterCrash::Hold);
+    let send = async |result: Result<&str, EffectError>| {
+        let effect = async { result.map(str::to_owned) };
+        effects.run(&run, &"x", Lease::of(Duration::from_secs(10)), effect).await
+    };
+    lossy.will("claim", Fault::AnswerLost, 1);
+    assert_eq!(send(Ok("m")).await.unwrap_err().code(), "injected");
+    assert_eq!(store.lease_until(key().as_str()), None, "the claim was given back");
+    lossy.will("release", Fault::AnswerLost, 1);
+    assert_eq!(send(Err(not_done())).await.unwrap_err().code(), "throttled");
+    lossy.will("complete", Fault::AnswerLost, 1);
+    assert_eq!(send(Ok("m")).await, Ok(Ran::Applied("m".to_owned())));
+}
+
+#[tokio::test]
+async fn the_owner_completes_a_claim_that_was_held_or_released_meanwhile() {
+    for released in [false, true] {
+        let world = World::new(AfterCrash::Hold);
+        let over = Lease { until: Timestamp::UNIX_EPOCH, ..Lease::of(Duration::from_secs(10)) };
+        let held = async {
+            assert_eq!(world.send("x", Ok("other".to_owned())).await, Ok(Ran::Held));
+            if released {
+                assert_eq!(world.store.release_held("test#mail#7").await, Ok(true));
+            }
+            Ok("late".to_owned())
+        };
+        let ran = world.effects.run::<String, _>(&world.run(), &"x", over, held).await;
+        assert_eq!(ran, Ok(Ran::Applied("late".to_owned())));
+        let again = world.send("x", Ok("other".to_owned())).await;
+        assert_eq!(again, Ok(Ran::Duplicate(Kept::Result("late".to_owned()))));
+        assert!(world.store.held().await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_lease_that_was_extended_is_not_put_on_hold() {
     let world = World::new(AfterCrash::Hold);
-    let large = "x".repeat(500_000);
-    assert_eq!(world.send("x", Ok(large.clone())).await, Ok(Ran::Applied(large)));
-    assert_eq!(world.send("x", Ok("m".to_owned())).await, Ok(Ran::Duplicate(None)));
+    world.die(Duration::ZERO).await;
+    let later = Timestamp::now().saturating_add(Duration::from_secs(60)).unwrap();
+    assert_eq!(world.store.extend(&key(), "dead", later).await, Ok(true));
+    assert_eq!(world.store.hold_orphan(&key(), "dead", "why").await, Ok(false));
+    assert_eq!(world.store.extend(&key(), "dead", Timestamp::UNIX_EPOCH).await, Ok(true), "nothing to do");
+    assert_eq!(world.store.lease_until("test#mail#7"), Some(later), "a lease is never shortened");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_twin_is_waited_for_no_longer_than_asked_for() {
+    let world = World::new(AfterCrash::Hold);
+    world.die(Duration::from_secs(3600)).await;
+    let effects = world.effects.clone().wait_at_most(Duration::from_secs(2));
+    let begun = Instant::now();
+    let effect = async { Ok(String::new()) };
+    let busy = effects.run(&world.run(), &"x", &context(Duration::from_secs(900)), effect).await;
+    assert_eq!(busy.unwrap_err().class(), Class::Busy);
+    let waited = begun.elapsed();
+    assert!(waited > Duration::from_secs(1) && waited <= Duration::from_secs(2), "{waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_effect_keeps_its_claim_by_a_heartbeat() {
+    let watched = Watched::new(Arc::new(MemoryIdempotency::default()));
+    let effects = Effects::new(watched.clone(), "test", RETENTION);
+    let beating =
+        EffectRun { heartbeat: Some(Duration::from_secs(3)), ..EffectRun::new(key(), AfterCrash::Hold) };
+    let send = async |run: &EffectRun| {
+        let effect = async {
+            tokio::time::sleep(Duration::from_millis(10_500)).await;
+            Ok("m".to_owned())
+        };
+        effects.run(run, &"x", Lease::of(Duration::from_secs(1)), effect).await
+    };
+    watched.will("extend", Fault::Unreached, 1);
+    assert_eq!(send(&beating).await, Ok(Ran::Applied("m".to_owned())));
+    assert_eq!(watched.calls("extend"), 10, "three times within each lease, one of which failed");
+    let quiet = EffectRun::new(effects.key("quiet", "7").unwrap(), AfterCrash::Hold);
+    assert_eq!(send(&quiet).await, Ok(Ran::Applied("m".to_owned())));
+    assert_eq!(watched.calls("extend"), 10, "only if it is asked for");
+}
+
+#[tokio::test]
+async fn a_lease_with_a_heartbeat_begins_with_the_claim_and_not_with_the_wait_for_a_twin() {
+    let world = World::new(AfterCrash::Hold);
+    let length = Duration::from_millis(200);
+    world.die(Duration::from_secs(3600)).await;
+    let twin = async {
+        let begun = Timestamp::now();
+        while Timestamp::now().duration_since(begun).unsigned_abs() < length * 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(world.store.release(&key(), "dead").await, Ok(true));
+    };
+    let run = EffectRun { heartbeat: Some(length), ..world.run() };
+    let effect = async {
+        let (until, now) = (world.store.lease_until("test#mail#7").unwrap(), Timestamp::now());
+        Ok(until > now && until <= now.saturating_add(length).unwrap())
+    };
+    let lease = Lease::of(Duration::from_secs(10));
+    let (ran, ()) = tokio::join!(world.effects.run(&run, &"x", lease, effect), twin);
+    assert_eq!(ran, Ok(Ran::Applied(true)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_effect_ends_when_its_claim_is_lost() {
+    let world = World::new(AfterCrash::Hold);
+    let run = EffectRun { heartbeat: Some(Duration::from_secs(3)), ..world.run() };
+    let ended = AtomicU32::new(0);
+    let effect = async {
+        let owner = loop {
+            let look = Claim { owner: "look".to_owned(), ..claim(Duration::ZERO) };
+            if let Claimed::No(stored) = world.store.claim(&look).await.unwrap() {
+                break stored.owner;
+            }
+        };
+        assert_eq!(world.store.hold(&key(), &owner, "an operator stepped in").await, Ok(true));
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        ended.fetch_add(1, Ordering::Relaxed);
+        Ok(String::new())
+    };
+    let lost = world.effects.run(&run, &"x", &context(Duration::from_secs(600)), effect).await;
+    assert_eq!((lost.unwrap_err().code(), ended.load(Ordering::Relaxed)), ("claim_lost", 0));
+}
+
+#[tokio::test]
+async fn a_hook_hears_of_replays_and_of_nothing_else() {
+    let heard = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let noted = heard.clone();
+    let mut world = World::new(AfterCrash::Hold);
+    world.effects = world.effects.on_replay(move |key, result| {
+        noted.lock().unwrap().push((key.to_string(), result.clone()));
+    });
+    world.send("x", Err(not_done())).await.unwrap_err();
+    world.send("x", Ok("m".to_owned())).await.unwrap();
+    world.send("y", Ok("m".to_owned())).await.unwrap_err();
+    assert!(heard.lock().unwrap().is_empty());
+    world.send("x", Ok("other".to_owned())).await.unwrap();
+    assert_eq!(*heard.lock().unwrap(), [("test#mail#7".to_owned(), Kept::Result("\"m\"".to_owned()))]);
+}
+
+#[tokio::test]
+async fn a_kept_result_of_another_type_is_an_error_that_names_the_key() {
+    let world = World::new(AfterCrash::Hold);
+    world.send("x", Ok("m".to_owned())).await.unwrap();
+    let effect = async { Ok(7_u32) };
+    let failure = world.effects.run(&world.run(), &"x", &context(Duration::from_secs(10)), effect).await;
+    let failure = failure.unwrap_err();
+    assert_eq!((failure.class(), failure.code()), (Class::Permanent, "unreadable_result"));
+    assert!(failure.reason().contains("test#mail#7"), "{failure}");
+}
+
+#[tokio::test]
+async fn switched_off_effects_run_each_time_and_fail_as_they_do() {
+    let effects = Effects::disabled();
+    let run = EffectRun::new(effects.key("mail", "7").unwrap(), AfterCrash::Hold);
+    let send = async |end: Result<u32, EffectError>| {
+        effects.run(&run, &"x", Lease::of(Duration::ZERO), async { end }).await
+    };
+    for number in 0..3 {
+        assert_eq!(send(Ok(number)).await, Ok(Ran::Applied(number)));
+    }
+    assert_eq!(send(Err(not_done())).await.unwrap_err().code(), "throttled");
+    assert_eq!(effects.key("mail", "").unwrap_err().code(), "missing_key", "keys are checked all the same");
+}
+
+#[tokio::test]
+async fn the_claims_of_a_batch_are_made_at_the_same_time() {
+    let world = World::new(AfterCrash::Hold);
+    let barrier = tokio::sync::Barrier::new(10);
+    let runs = (0..10).map(|number| {
+        let run = EffectRun::new(world.effects.key("mail", &number).unwrap(), AfterCrash::Hold);
+        let (effects, barrier) = (&world.effects, &barrier);
+        async move {
+            let effect = async {
+                // Nobody gets further until all have their claims.
+                barrier.wait().await;
+                Ok(number)
+            };
+            effects.run(&run, &"x", Lease::of(Duration::from_secs(10)), effect).await
+        }
+    });
+    let ran = tokio::time::timeout(Duration::from_secs(5), futures::future::join_all(runs)).await.unwrap();
+    assert_eq!(ran, (0..10).map(|number| Ok(Ran::Applied(number))).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn twins_of_one_batch_run_once() {
+    let world = World::new(AfterCrash::Hold);
+    let ran = futures::future::join_all((0..5).map(|_| world.send("x", Ok("m".to_owned())))).await;
+    let applied = ran.iter().filter(|ran| **ran == Ok(Ran::Applied("m".to_owned()))).count();
+    assert_eq!((applied, world.runs()), (1, 1));
+    assert!(ran.iter().all(Result::is_ok), "{ran:?}");
 }

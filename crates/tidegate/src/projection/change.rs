@@ -9,7 +9,19 @@ pub struct Projected {
     pub counters: Vec<Increment>,
 }
 
-/// Changes of the source aggregate's row. The attributes `version`, `event_id`, `part`, `parked`, `parked_reason` and `applied_at` belong to the guard.
+/// Attributes of the row that belong to its key and its guard.
+pub(super) const GUARD_ATTRIBUTES: [&str; 7] =
+    ["stream", "version", "event_id", "part", "parked", "parked_reason", "applied_at"];
+
+/// Changes of the source aggregate's row. The attributes `stream`, `version`, `event_id`, `part`, `parked`, `parked_reason` and `applied_at` belong to the
+/// guard: changing one is a permanent failure.
+///
+/// ```
+/// use tidegate::projection::RowUpdate;
+///
+/// let placed = RowUpdate::default().set("status", "placed").set_some("customer", None::<&str>).add("orders", 1);
+/// assert_eq!(placed.set.len(), 1);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RowUpdate {
     /// Attributes to set.
@@ -43,9 +55,8 @@ pub struct Increment {
 impl RowUpdate {
     /// Sets an attribute.
     #[must_use]
-    pub fn set(mut self, name: &'static str, value: impl Into<Value>) -> Self {
-        self.set.insert(name, value.into());
-        self
+    pub fn set(self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.followed_by(RowUpdate { set: BTreeMap::from([(name, value.into())]), ..RowUpdate::default() })
     }
 
     /// Sets an attribute if there is a value.
@@ -59,17 +70,33 @@ impl RowUpdate {
 
     /// Sets an attribute that is not there yet.
     #[must_use]
-    pub fn set_if_absent(mut self, name: &'static str, value: impl Into<Value>) -> Self {
-        self.defaults.insert(name, value.into());
-        self
+    pub fn set_if_absent(self, name: &'static str, value: impl Into<Value>) -> Self {
+        let defaults = BTreeMap::from([(name, value.into())]);
+        self.followed_by(RowUpdate { defaults, ..RowUpdate::default() })
     }
 
     /// Adds to an attribute.
     #[must_use]
-    pub fn add(mut self, name: &'static str, amount: i64) -> Self {
-        let sum = self.add.entry(name).or_default();
-        *sum = sum.saturating_add(amount);
+    pub fn add(self, name: &'static str, amount: i64) -> Self {
+        self.followed_by(RowUpdate { add: BTreeMap::from([(name, amount)]), ..RowUpdate::default() })
+    }
+
+    /// DynamoDB takes one clause for an attribute: two changes of one are merged at once.
+    fn followed_by(mut self, later: RowUpdate) -> Self {
+        self.then(&later);
         self
+    }
+
+    /// An attribute it changes that is not its own to change.
+    pub(super) fn touches_guard(&self) -> Option<&'static str> {
+        let names = self.set.keys().chain(self.defaults.keys()).chain(self.add.keys());
+        names.copied().find(|name| GUARD_ATTRIBUTES.contains(name))
+    }
+
+    /// About how many bytes it takes in a request and in the row.
+    pub(super) fn size(&self) -> usize {
+        let values = self.set.iter().chain(&self.defaults).map(|(name, value)| name.len() + value.size());
+        values.chain(self.add.keys().map(|name| name.len() + NUMBER_BYTES)).sum()
     }
 
     /// This update followed by a later one.
@@ -94,6 +121,26 @@ impl RowUpdate {
                 }
             }
         }
+    }
+}
+
+/// A number of 38 digits, which is the longest.
+const NUMBER_BYTES: usize = 21;
+
+impl Value {
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Value::Text(text) => text.len(),
+            Value::Number(_) => NUMBER_BYTES,
+            Value::Texts(texts) => 3 + texts.iter().map(|text| text.len() + 1).sum::<usize>(),
+        }
+    }
+}
+
+impl Increment {
+    /// About how many bytes it takes in a request and in the row.
+    pub(super) fn size(&self) -> usize {
+        self.key.len() + self.add.keys().map(|name| name.len() + NUMBER_BYTES).sum::<usize>()
     }
 }
 
@@ -152,5 +199,17 @@ mod tests {
         assert_eq!((&add_set.set["count"], add_set.add.len()), (&Value::from(10), 0));
         let default = RowUpdate::default().set_if_absent("count", 5);
         assert!(then(add, &default).defaults.is_empty());
+    }
+
+    #[test]
+    fn an_update_is_built_as_if_its_steps_were_done_one_after_the_other() {
+        let built = RowUpdate::default().add("n", 1).set("n", 5).add("n", 2).set_if_absent("n", 9);
+        assert_eq!((&built.set["n"], built.add.len(), built.defaults.len()), (&Value::from(7), 0, 0));
+        let default = RowUpdate::default().set_if_absent("n", 5).add("n", 2);
+        assert_eq!(
+            (&default.defaults["n"], default.add["n"]),
+            (&Value::from(5), 2),
+            "5, or what is there, and 2"
+        );
     }
 }

@@ -97,7 +97,7 @@ impl DynamoDbReadModel {
             .request_items(&self.tables.rows, wanted)
             .send()
             .await
-            .map_err(|error| Failure::transient("read_model", chain(&error)))?;
+            .map_err(|error| Failure::aws("read_model", &error))?;
         let rows = answer.responses.unwrap_or_default().remove(&self.tables.rows).unwrap_or_default();
         let left =
             answer.unprocessed_keys.unwrap_or_default().remove(&self.tables.rows).map(|left| left.keys);
@@ -105,6 +105,7 @@ impl DynamoDbReadModel {
     }
 
     async fn write(&self, transaction: &Transaction) -> Result<(), ApplyError> {
+        transaction.storable().map_err(ApplyError::Failed)?;
         let now = Timestamp::now().as_millisecond();
         let mut actions = Vec::with_capacity(transaction.guards.len() + transaction.counters.len());
         for (advance, row) in &transaction.guards {
@@ -150,6 +151,7 @@ impl DynamoDbReadModel {
             expression.set("part", number(advance.to.part));
         }
         require_position(&mut expression, advance.from);
+        expression.require("parked", advance.parked.map(|parked| number(parked.number())));
         expression.into_update(&self.tables.rows, row_key(&advance.stream)).map(transact)
     }
 
@@ -185,7 +187,7 @@ impl DynamoDbReadModel {
             .map_err(|error| match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(_)) => ApplyError::GuardMoved,
                 Some(UpdateItemError::TransactionConflictException(_)) => ApplyError::Conflict,
-                _ => ApplyError::Failed(Failure::transient("read_model", chain(&error))),
+                _ => ApplyError::Failed(Failure::aws("read_model", &error)),
             })?;
         Ok(())
     }
@@ -260,12 +262,12 @@ fn apply_error(error: &SdkError<TransactWriteItemsError>) -> ApplyError {
             } else if codes().any(|code| code == "ValidationError") {
                 unstorable(error)
             } else {
-                ApplyError::Failed(Failure::transient("read_model", chain(error)))
+                ApplyError::Failed(Failure::aws("read_model", error))
             }
         }
         Some(TransactWriteItemsError::TransactionInProgressException(_)) => ApplyError::Conflict,
         Some(service) if service.code() == Some("ValidationException") => unstorable(error),
-        _ => ApplyError::Failed(Failure::transient("read_model", chain(error))),
+        _ => ApplyError::Failed(Failure::aws("read_model", error)),
     }
 }
 

@@ -76,8 +76,12 @@ impl Expression {
             .map_err(|error| ApplyError::Failed(Failure::permanent("invalid_request", error.to_string())))
     }
 
+    /// One placeholder for each name, numbered: a name may hold characters that a placeholder may not.
     fn name(&mut self, name: &str) -> String {
-        let placeholder = format!("#{name}");
+        if let Some((placeholder, _)) = self.names.iter().find(|(_, known)| *known == name) {
+            return placeholder.clone();
+        }
+        let placeholder = format!("#n{}", self.names.len());
         self.names.insert(placeholder.clone(), name.to_owned());
         placeholder
     }

@@ -34,6 +34,12 @@ pub(super) enum Verdict {
 }
 
 impl Guard {
+    /// The store's event at the guard's version is the one that was applied. Of earlier versions nothing is kept that could tell.
+    pub(super) fn agrees_with<'a>(&self, mut events: impl Iterator<Item = (Version, &'a str)>) -> bool {
+        let Some(applied) = &self.event_id else { return true };
+        events.all(|(version, id)| version != self.position.version || id == applied)
+    }
+
     /// What is to be done with a commit from version `first` to `last`, whose last event has this id. A replay of a parked aggregate is how it is
     /// released, whichever of its events is replayed.
     pub(super) fn judge(&self, first: Version, last: Version, last_id: &str, replay: bool) -> Verdict {
@@ -61,6 +67,8 @@ pub struct Advance {
     pub stream: StreamId,
     /// Where the guard must be.
     pub from: Position,
+    /// Where the aggregate must be parked; none: it must not be. Who releases it then knows, and applies what was passed over meanwhile.
+    pub parked: Option<Version>,
     /// Where it is afterwards.
     pub to: Position,
     /// Id of the event at `to.version`, when that changes.

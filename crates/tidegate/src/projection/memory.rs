@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt, ready};
@@ -6,11 +6,13 @@ use futures::future::{BoxFuture, FutureExt, ready};
 use super::Transaction;
 use super::change::{RowUpdate, Value};
 use super::guard::{Guard, Position};
+use super::plan::ITEM_BYTES;
 use super::read_model::{ApplyError, ReadModel};
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 
-/// A read model in memory, for tests. It passes the same contract tests as the DynamoDB one.
+/// A read model in memory, for tests. It passes the same contract tests as the DynamoDB one, and refuses what DynamoDB would. Its numbers end with `i64`,
+/// DynamoDB's have 38 digits.
 #[derive(Debug, Default)]
 pub struct MemoryReadModel {
     state: Mutex<State>,
@@ -20,11 +22,8 @@ pub struct MemoryReadModel {
 struct State {
     rows: BTreeMap<StreamId, (Guard, BTreeMap<&'static str, Value>)>,
     counters: BTreeMap<String, BTreeMap<&'static str, i64>>,
-    /// Errors to come, each with the number of transactions that succeed before it.
-    errors: VecDeque<(usize, ApplyError)>,
     transactions: Vec<Transaction>,
     rival: Option<Transaction>,
-    refused: Option<String>,
 }
 
 impl MemoryReadModel {
@@ -48,19 +47,9 @@ impl MemoryReadModel {
         self.state().transactions.clone()
     }
 
-    /// After `successes` more transactions (counted from the error announced before, if there is one), one ends with this error.
-    pub fn fail_after(&self, successes: usize, error: ApplyError) {
-        self.state().errors.push_back((successes, error));
-    }
-
     /// Another environment's transaction, applied right before the next one.
     pub fn before_next_apply(&self, rival: Transaction) {
         self.state().rival = Some(rival);
-    }
-
-    /// Refuses to store this counter, as DynamoDB does with a key that is too long.
-    pub fn refuse(&self, counter: &str) {
-        self.state().refused = Some(counter.to_owned());
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -72,39 +61,33 @@ impl MemoryReadModel {
         if let Some(rival) = rival {
             self.write(&rival)?;
         }
+        transaction.storable().map_err(ApplyError::Failed)?;
         let mut state = self.state();
-        if transaction.counters.iter().any(|counter| state.refused.as_ref() == Some(&counter.key)) {
-            return Err(ApplyError::Failed(Failure::permanent("unstorable", "the key is refused")));
-        }
-        match state.errors.front_mut() {
-            Some((0, _)) => {
-                if let Some((_, error)) = state.errors.pop_front() {
-                    return Err(error);
-                }
-            }
-            Some((successes, _)) => *successes -= 1,
-            None => {}
-        }
         for (advance, _) in &transaction.guards {
-            if state.position(&advance.stream) != advance.from {
+            let parked = state.rows.get(&advance.stream).and_then(|(guard, _)| guard.parked);
+            if state.position(&advance.stream) != advance.from || parked != advance.parked {
                 return Err(ApplyError::GuardMoved);
             }
         }
+        let mut rows = state.rows.clone();
         for (advance, update) in &transaction.guards {
-            let (guard, row) = state.rows.entry(advance.stream.clone()).or_default();
+            let (guard, row) = rows.entry(advance.stream.clone()).or_default();
             if advance.to.version != advance.from.version {
                 guard.parked = None;
             }
             guard.position = advance.to;
             guard.event_id = advance.event_id.clone().or_else(|| guard.event_id.take());
-            change(row, update);
+            change(row, update)?;
         }
+        let mut counters = state.counters.clone();
         for counter in &transaction.counters {
-            let row = state.counters.entry(counter.key.clone()).or_default();
+            let row = counters.entry(counter.key.clone()).or_default();
             for (name, amount) in &counter.add {
-                *row.entry(name).or_default() += amount;
+                let sum = row.entry(name).or_default();
+                *sum = added(*sum, *amount)?;
             }
         }
+        (state.rows, state.counters) = (rows, counters);
         state.transactions.push(transaction.clone());
         Ok(())
     }
@@ -125,7 +108,7 @@ impl State {
     }
 }
 
-fn change(row: &mut BTreeMap<&'static str, Value>, update: &RowUpdate) {
+fn change(row: &mut BTreeMap<&'static str, Value>, update: &RowUpdate) -> Result<(), ApplyError> {
     for (name, value) in &update.set {
         row.insert(name, value.clone());
     }
@@ -134,11 +117,26 @@ fn change(row: &mut BTreeMap<&'static str, Value>, update: &RowUpdate) {
     }
     for (name, amount) in &update.add {
         let sum = match row.get(name) {
-            Some(Value::Number(before)) => before + amount,
-            _ => *amount,
+            Some(Value::Number(before)) => added(*before, *amount)?,
+            Some(_) => return Err(unstorable(format!("`{name}` is no number to add to"))),
+            None => *amount,
         };
         row.insert(name, Value::Number(sum));
     }
+    let bytes: usize = row.iter().map(|(name, value)| name.len() + value.size()).sum();
+    if bytes > ITEM_BYTES {
+        return Err(unstorable(format!("a row of {bytes} bytes; an item holds {ITEM_BYTES}")));
+    }
+    Ok(())
+}
+
+/// DynamoDB's numbers go on for 38 digits, the double's do not.
+fn added(sum: i64, amount: i64) -> Result<i64, ApplyError> {
+    sum.checked_add(amount).ok_or_else(|| unstorable(format!("{sum} and {amount} are out of range")))
+}
+
+fn unstorable(reason: String) -> ApplyError {
+    ApplyError::Failed(Failure::permanent("unstorable", reason))
 }
 
 impl ReadModel for MemoryReadModel {

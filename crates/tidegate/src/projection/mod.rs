@@ -9,6 +9,7 @@ mod dynamodb;
 mod expression;
 mod guard;
 mod lane;
+#[cfg(any(test, feature = "test-kit"))]
 mod memory;
 mod plan;
 mod projector;
@@ -17,6 +18,7 @@ mod read_model;
 pub use change::{Increment, Projected, RowUpdate, Value};
 pub use dynamodb::{COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, DynamoDbReadModel, ROW_KEY, ReadModelTables};
 pub use guard::{Advance, Guard, Position};
+#[cfg(any(test, feature = "test-kit"))]
 pub use memory::MemoryReadModel;
 pub use plan::{Step, Transaction};
 pub use projector::{Projection, Projector};

@@ -1,6 +1,6 @@
 //! Packs the steps of a batch into transactions.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::change::{Increment, Projected, RowUpdate};
 use super::guard::{Advance, Position};
@@ -8,7 +8,16 @@ use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 
 /// Most items in one transaction of DynamoDB.
-pub(super) const TRANSACTION_ITEMS: usize = 100;
+const TRANSACTION_ITEMS: usize = 100;
+/// Largest transaction of DynamoDB in bytes.
+const TRANSACTION_BYTES: usize = 4 * 1024 * 1024;
+/// Largest item of DynamoDB in bytes.
+pub(super) const ITEM_BYTES: usize = 400 * 1024;
+/// Longest partition key of DynamoDB in bytes.
+const KEY_BYTES: usize = 2048;
+/// Packed into one transaction at most. The rest is for what the rows hold already, which is not known here: a transaction that turns out too large is
+/// taken apart.
+const PACKED_BYTES: usize = TRANSACTION_BYTES / 2;
 
 /// The smallest unit that is applied whole: an event, or one part of an event that touches more rows than a transaction holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +30,12 @@ pub struct Step {
     pub counters: Vec<Increment>,
 }
 
+impl Step {
+    fn size(&self) -> usize {
+        self.row.size() + self.counters.iter().map(Increment::size).sum::<usize>()
+    }
+}
+
 /// Steps that are applied together, merged: each guard and each counter is written once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transaction {
@@ -28,6 +43,38 @@ pub struct Transaction {
     pub guards: Vec<(Advance, RowUpdate)>,
     /// The counters' changes.
     pub counters: Vec<Increment>,
+}
+
+impl Transaction {
+    /// What of DynamoDB's limits shows before it is asked. Emulators do not keep all of them.
+    pub(super) fn storable(&self) -> Result<(), Failure> {
+        let refused = |reason: String| Err(Failure::permanent("unstorable", reason));
+        let items = self.guards.len() + self.counters.len();
+        if items == 0 || items > TRANSACTION_ITEMS {
+            return refused(format!("{items} items; a transaction holds 1 to {TRANSACTION_ITEMS}"));
+        }
+        let streams: HashSet<_> = self.guards.iter().map(|(advance, _)| &advance.stream).collect();
+        let keys: HashSet<_> = self.counters.iter().map(|counter| &counter.key).collect();
+        if streams.len() + keys.len() < items {
+            return refused("two changes of one item".to_owned());
+        }
+        if let Some(key) = keys.iter().find(|key| key.is_empty() || key.len() > KEY_BYTES) {
+            return refused(format!("a key of {} bytes; it may have 1 to {KEY_BYTES}", key.len()));
+        }
+        if let Some(name) = self.guards.iter().find_map(|(_, row)| row.touches_guard()) {
+            return refused(format!("two changes of `{name}`, which belongs to the guard"));
+        }
+        let rows = self.guards.iter().map(|(_, row)| row.size());
+        let largest = rows.clone().max().unwrap_or_default();
+        if largest > ITEM_BYTES {
+            return refused(format!("a row of {largest} bytes; an item holds {ITEM_BYTES}"));
+        }
+        let bytes: usize = rows.chain(self.counters.iter().map(Increment::size)).sum();
+        if bytes > TRANSACTION_BYTES {
+            return refused(format!("{bytes} bytes; a transaction holds {TRANSACTION_BYTES}"));
+        }
+        Ok(())
+    }
 }
 
 /// The steps that apply an event, starting at part `done`. The split is a function of the event alone: whoever goes on
@@ -57,7 +104,11 @@ pub(super) fn steps(
             } else {
                 (Position { version: before, part }, None, RowUpdate::default())
             };
-            Step { advance: Advance { stream: stream.clone(), from, to, event_id }, row, counters }
+            Step {
+                advance: Advance { stream: stream.clone(), from, parked: None, to, event_id },
+                row,
+                counters,
+            }
         })
         .collect()
 }
@@ -71,7 +122,8 @@ pub(super) fn pack(aggregates: Vec<Vec<Step>>) -> Vec<Vec<Step>> {
     let mut queues: Vec<_> = aggregates
         .into_iter()
         .map(|steps| {
-            let mut queue: Vec<(Bits, Step)> = steps.into_iter().map(|step| (rows.of(&step), step)).collect();
+            let weigh = |step: Step| (rows.of(&step), step.size(), step);
+            let mut queue: Vec<(Bits, usize, Step)> = steps.into_iter().map(weigh).collect();
             queue.reverse();
             queue
         })
@@ -79,18 +131,22 @@ pub(super) fn pack(aggregates: Vec<Vec<Step>>) -> Vec<Vec<Step>> {
     let mut groups = Vec::new();
     while queues.iter().any(|queue| !queue.is_empty()) {
         let mut held = Bits::default();
-        let mut packed = Vec::new();
+        let (mut packed, mut bytes) = (Vec::new(), 0);
         loop {
             let best = queues
                 .iter_mut()
                 .filter_map(|queue| {
-                    let added = held.added_by(&queue.last()?.0);
-                    (held.count + added <= TRANSACTION_ITEMS).then_some((added, queue))
+                    let (bits, size, _) = queue.last()?;
+                    let added = held.added_by(bits);
+                    let fits = held.count + added <= TRANSACTION_ITEMS
+                        && (packed.is_empty() || bytes + size <= PACKED_BYTES);
+                    fits.then_some((added, queue))
                 })
                 // A new transaction takes the first step left; afterwards the cheapest, the first of equals.
                 .min_by_key(|(added, _)| if packed.is_empty() { 0 } else { *added });
-            let Some((bits, step)) = best.and_then(|(_, queue)| queue.pop()) else { break };
+            let Some((bits, size, step)) = best.and_then(|(_, queue)| queue.pop()) else { break };
             held.join(&bits);
+            bytes += size;
             packed.push(step);
         }
         if packed.is_empty() {
@@ -273,6 +329,18 @@ mod tests {
             .collect();
         let writes: usize = packed(aggregates).iter().map(|transaction| transaction.counters.len()).sum();
         assert_eq!(writes, 160, "each counter should be written once");
+    }
+
+    #[test]
+    fn large_rows_are_spread_over_transactions() {
+        let large = |n: usize| {
+            let mut steps = event(&format!("order#{n}"), 1, [n]);
+            steps[0].row = RowUpdate::default().set("text", "x".repeat(300_000));
+            steps
+        };
+        let transactions = packed((0..20).map(large).collect());
+        let rows: Vec<_> = transactions.iter().map(|transaction| transaction.guards.len()).collect();
+        assert_eq!(rows, [6, 6, 6, 2]);
     }
 
     #[test]

@@ -43,6 +43,15 @@ enum Next {
     AnotherRound,
 }
 
+/// What became of an aggregate's steps.
+struct Applied {
+    stream: StreamId,
+    /// How far the guard came.
+    reached: Option<Position>,
+    /// Why it came no further.
+    result: Result<(), ApplyError>,
+}
+
 impl<P: Projection> Projector<P> {
     /// Applies `projection` to `read_model`; `events` fills gaps.
     pub fn new(projection: P, read_model: Arc<dyn ReadModel>, events: Arc<dyn EventReader>) -> Self {
@@ -54,6 +63,7 @@ impl<P: Projection> Projector<P> {
         &self,
         items: &[Item<CommitChange>],
         outcomes: &mut [Option<Outcome>],
+        released: &mut BTreeSet<StreamId>,
         context: &BatchContext,
     ) -> Next {
         let lanes = self.undecided_lanes(items, outcomes);
@@ -66,7 +76,6 @@ impl<P: Projection> Projector<P> {
             }
         };
         let mut plans: BTreeMap<StreamId, LanePlan> = BTreeMap::new();
-        let mut released = Vec::new();
         for (stream, hints) in &lanes {
             let guard = guards.get(stream).cloned().unwrap_or_default();
             let mut plan =
@@ -74,8 +83,9 @@ impl<P: Projection> Projector<P> {
             for (place, outcome) in plan.outcomes.drain(..) {
                 decide(outcomes, place, outcome);
             }
-            if guard.parked.is_some() && !plan.steps.is_empty() {
-                released.push(stream.clone());
+            // A replay that was cut off may have released the aggregate, and got no further.
+            if guard.parked.is_some() && !plan.steps.is_empty() || context.replay {
+                released.insert(stream.clone());
             }
             plans.insert(stream.clone(), plan);
         }
@@ -84,25 +94,19 @@ impl<P: Projection> Projector<P> {
         for mut group in pack(steps) {
             group.retain(|step| !stopped.contains(&step.advance.stream));
             let applied = self.apply_group(group, context.deadline).await;
-            for (stream, result) in applied {
+            for Applied { stream, reached, result } in applied {
                 let Some(plan) = plans.get_mut(&stream) else { continue };
+                if let Some(reached) = reached {
+                    settle(plan, reached, outcomes);
+                }
                 match result {
-                    Ok(reached) => settle(plan, reached, outcomes),
+                    Ok(()) => {}
                     Err(ApplyError::GuardMoved | ApplyError::Conflict) => return Next::AnotherRound,
                     Err(ApplyError::Failed(failure)) => {
                         stop(plan, &failure, outcomes);
                         stopped.insert(stream);
                     }
                 }
-            }
-        }
-        for stream in released.iter().filter(|stream| !stopped.contains(*stream)) {
-            if let Err(failure) = self.catch_up(stream, context.deadline).await {
-                error!(
-                    stream = stream.as_str(),
-                    reason = failure.reason(),
-                    "a released aggregate is behind until its next event"
-                );
             }
         }
         self.park(plans, outcomes).await
@@ -129,13 +133,9 @@ impl<P: Projection> Projector<P> {
         lanes
     }
 
-    /// Applies steps in one transaction and answers, for each aggregate, how far it came. When the transaction fails, each aggregate is tried alone: a row
-    /// that cannot be stored must not cost its neighbours.
-    async fn apply_group(
-        &self,
-        steps: Vec<Step>,
-        deadline: Instant,
-    ) -> Vec<(StreamId, Result<Position, ApplyError>)> {
+    /// Applies steps in one transaction and answers, for each aggregate, how far it came. When the transaction fails, each aggregate is tried alone, and where
+    /// that cannot ever succeed, each of its steps: a row that cannot be stored must not cost its neighbours, nor the events before it.
+    async fn apply_group(&self, steps: Vec<Step>, deadline: Instant) -> Vec<Applied> {
         let together = self.apply(&steps, deadline).await;
         let mut by_stream: BTreeMap<StreamId, Vec<Step>> = BTreeMap::new();
         for step in steps {
@@ -144,9 +144,21 @@ impl<P: Projection> Projector<P> {
         let alone = matches!(together, Err(ApplyError::Failed(_))) && by_stream.len() > 1;
         let mut applied = Vec::with_capacity(by_stream.len());
         for (stream, steps) in by_stream {
-            let result = if alone { self.apply(&steps, deadline).await } else { together.clone() };
-            let reached = steps.last().map_or(Position::default(), |step| step.advance.to);
-            applied.push((stream, result.map(|()| reached)));
+            let mut result = if alone { self.apply(&steps, deadline).await } else { together.clone() };
+            let mut reached = result.is_ok().then(|| steps.last().map(|step| step.advance.to)).flatten();
+            if steps.len() > 1
+                && let Err(ApplyError::Failed(failure)) = &result
+                && failure.class() == Class::Permanent
+            {
+                for step in &steps {
+                    result = self.apply(std::slice::from_ref(step), deadline).await;
+                    if result.is_err() {
+                        break;
+                    }
+                    reached = Some(step.advance.to);
+                }
+            }
+            applied.push(Applied { stream, reached, result });
         }
         applied
     }
@@ -171,32 +183,43 @@ impl<P: Projection> Projector<P> {
     }
 
     /// Applies what was committed to an aggregate while it was still parked: its deliveries were acknowledged unapplied.
-    async fn catch_up(&self, stream: &StreamId, deadline: Instant) -> Result<(), Failure> {
-        for _ in 0..self.retry.attempts {
+    async fn catch_up(&self, stream: &StreamId, context: &BatchContext) -> Result<(), Failure> {
+        for attempt in 0..self.retry.attempts {
+            if attempt > 0 {
+                tokio::time::sleep(self.retry.pause_after(attempt - 1)).await;
+            }
             let guard: Guard = self
                 .read_model
                 .guards(std::slice::from_ref(stream))
                 .await?
                 .remove(stream)
                 .unwrap_or_default();
+            if guard.parked.is_some() && !context.replay {
+                return Ok(());
+            }
             let commits = self.events.read(stream, guard.position.version).await?;
-            if commits.is_empty() || guard.parked.is_some() {
+            if commits.is_empty() {
                 return Ok(());
             }
             let mut plan = LanePlan::default();
             project(&mut plan, &self.projection, &guard, &commits);
+            let mut moved = false;
             for step in plan.steps {
-                match self.apply(&[step], deadline).await {
+                match self.apply(&[step], context.deadline).await {
                     Ok(()) => {}
-                    Err(ApplyError::GuardMoved | ApplyError::Conflict) => break,
+                    Err(ApplyError::GuardMoved | ApplyError::Conflict) => {
+                        moved = true;
+                        break;
+                    }
                     Err(ApplyError::Failed(failure)) => return Err(failure),
                 }
             }
-            if let Some((_, failure)) = plan.park {
-                return Err(failure);
+            match plan.stopped {
+                Some(failure) if !moved => return Err(failure),
+                _ => {}
             }
         }
-        Ok(())
+        Err(Failure::transient("guard_moved", "another environment kept applying the same aggregate"))
     }
 
     async fn park(&self, plans: BTreeMap<StreamId, LanePlan>, outcomes: &mut [Option<Outcome>]) -> Next {
@@ -266,13 +289,27 @@ impl<P: Projection> BatchHandler for Projector<P> {
 
     async fn handle_batch(&self, items: &[Item<CommitChange>], context: &BatchContext) -> Vec<Outcome> {
         let mut outcomes: Vec<Option<Outcome>> = items.iter().map(|_| None).collect();
+        let mut released = BTreeSet::new();
         for attempt in 0..self.retry.attempts {
             if Instant::now() >= context.deadline
-                || self.round(items, &mut outcomes, context).await == Next::Nothing
+                || self.round(items, &mut outcomes, &mut released, context).await == Next::Nothing
             {
                 break;
             }
             tokio::time::sleep(self.retry.pause_after(attempt)).await;
+        }
+        for stream in released {
+            let Err(failure) = self.catch_up(&stream, context).await else { continue };
+            let (stream_id, reason) = (stream.as_str(), failure.reason());
+            error!(
+                stream = stream_id,
+                reason, "a released aggregate is behind until its next event or replay"
+            );
+            if context.replay {
+                // The letter stays, so that it can be replayed again.
+                let places = (0..).zip(items).filter(|(_, item)| item.record.stream() == Some(&stream));
+                fail(&mut outcomes, places.map(|(place, _)| place), &failure);
+            }
         }
         let undecided = if Instant::now() >= context.deadline {
             Outcome::NotRun(NotRun::OutOfTime)

@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::*;
-use crate::batch::{BatchContext, BatchHandler, Effect, Item, NotRun, Outcome};
+use crate::batch::{BatchContext, BatchHandler, Effect, Item, NotRun, Outcome, Stopwatch};
 use crate::failure::{Class, Failure};
 use crate::ids::{Cause, StreamId, Version};
 use crate::store::{Commit, CommitChange, EventStore, MemoryEventStore, RecordedCommit, RecordedEvent};
+use crate::test::{Call, Fault, Faults, Faulty};
 
 /// Counts units by product; an event's data are the products, separated by blanks.
 #[derive(Default)]
@@ -62,12 +63,13 @@ fn commit(stream: &str, version: u64, data: &str) -> RecordedCommit {
 struct World {
     store: Arc<MemoryEventStore>,
     model: Arc<MemoryReadModel>,
+    faults: Faults,
 }
 
 impl World {
     /// A store that holds these commits.
     async fn with(commits: &[RecordedCommit]) -> Self {
-        let world = World { store: Arc::default(), model: Arc::default() };
+        let world = World { store: Arc::default(), model: Arc::default(), faults: Faults::none() };
         for record in commits {
             world
                 .store
@@ -86,11 +88,19 @@ impl World {
         self.hand_over(Products::default(), changes, true).await
     }
 
-    async fn hand_over(&self, projection: Products, changes: &[CommitChange], replay: bool) -> Vec<Outcome> {
-        let projector = Projector::new(projection, self.model.clone(), self.store.clone());
+    async fn hand_over(
+        &self,
+        projection: impl Projection,
+        changes: &[CommitChange],
+        replay: bool,
+    ) -> Vec<Outcome> {
+        let model = Faulty::new(self.model.clone(), self.faults.clone());
+        let events = Faulty::new(self.store.clone(), self.faults.clone());
+        let projector = Projector::new(projection, Arc::new(model), Arc::new(events));
         let items: Vec<_> = changes
             .iter()
             .map(|change| Item {
+                stopwatch: Stopwatch::default(),
                 lane: String::new(),
                 arrived_at: None,
                 span: tracing::Span::none(),
@@ -170,7 +180,7 @@ async fn an_event_of_1200_rows_is_applied_in_parts_and_goes_on_where_it_stopped(
     let world = World::with(std::slice::from_ref(&large)).await;
     // Five parts succeed, then the process loses its table for longer than it tries.
     let down = Failure::transient("read_model", "down");
-    world.model.fail_after(5, ApplyError::Failed(down.clone()));
+    world.faults.at(Call::Apply, 6, Fault::Failed(down.clone()));
     assert_eq!(world.deliver(&[&large]).await, [Outcome::Failed(down)]);
     assert_eq!(world.version("order#1"), 0);
     assert_eq!(world.model.guard(&large.stream).unwrap().position.part, 5);
@@ -249,6 +259,142 @@ async fn rewritten_history_is_noticed() {
     );
 }
 
+fn is_rewritten(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Failed(failure) if failure.code() == "history_rewritten" && failure.class() == Class::Permanent)
+}
+
+#[tokio::test]
+async fn of_two_histories_in_one_batch_the_stores_is_applied() {
+    let first = commit("order#1", 1, "a");
+    let mut other = commit("order#1", 1, "b");
+    other.events[0].id = "another".to_owned();
+    for batch in [[&first, &other], [&other, &first]] {
+        let world = World::with(std::slice::from_ref(&first)).await;
+        let outcomes = world.deliver(&batch).await;
+        for (commit, outcome) in batch.iter().zip(&outcomes) {
+            assert!(
+                if **commit == first { *outcome == APPLIED } else { is_rewritten(outcome) },
+                "{outcomes:?}"
+            );
+        }
+        assert_eq!((world.units("a"), world.units("b")), (1, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_gap_is_not_filled_from_another_history_than_the_one_applied() {
+    let commits = [commit("order#1", 1, "a"), commit("order#1", 2, "b"), commit("order#1", 3, "c")];
+    let mut before = commits[0].clone();
+    before.events[0].id = "another".to_owned();
+    let world = World::with(&commits).await;
+    assert!(world.deliver(&[&before]).await.iter().all(|outcome| *outcome == APPLIED));
+    let outcomes = world.deliver(&[&commits[2]]).await;
+    assert!(is_rewritten(&outcomes[0]), "{outcomes:?}");
+    let Outcome::Failed(failure) = &outcomes[0] else { panic!() };
+    assert!(failure.reason().contains("order#1 1") && failure.reason().contains("another"), "{failure}");
+    assert_eq!((world.version("order#1"), world.units("c")), (1, 0));
+}
+
+#[tokio::test]
+async fn an_event_half_applied_by_another_projection_is_parked_rather_than_miscounted() {
+    let data = (0..250).map(|product| format!("p{product}")).collect::<Vec<_>>().join(" ");
+    let large = commit("order#1", 1, &data);
+    let world = World::with(std::slice::from_ref(&large)).await;
+    world.faults.at(Call::Apply, 3, Fault::Failed(Failure::transient("read_model", "down")));
+    world.deliver(&[&large]).await;
+
+    struct Fewer;
+    impl Projection for Fewer {
+        fn concerns(&self, _: &StreamId) -> bool {
+            true
+        }
+        fn project(&self, _: &RecordedCommit, _: &RecordedEvent) -> Result<Projected, Failure> {
+            Ok(Projected::default())
+        }
+    }
+    let change = [CommitChange::Commit(large.clone())];
+    let outcomes = world.hand_over(Fewer, &change, false).await;
+    assert!(
+        matches!(&outcomes[0], Outcome::Failed(failure) if failure.code() == "parts_changed"),
+        "{outcomes:?}"
+    );
+    assert_eq!(world.model.guard(&large.stream).unwrap().parked, Some(Version::new(1)));
+    assert_eq!(world.deliver(&[&large]).await, [APPLIED], "the one that began finishes it");
+    assert!(world.model.counters().values().all(|row| row["units"] == 1));
+}
+
+/// Parked at its first event, with two more behind it.
+async fn parked() -> (World, [RecordedCommit; 3]) {
+    let commits = [commit("order#1", 1, "bad"), commit("order#1", 2, "b"), commit("order#1", 3, "worse")];
+    let world = World::with(&commits).await;
+    let change = [CommitChange::Commit(commits[0].clone())];
+    world.deliver_to(breaking("bad"), &change).await;
+    assert_eq!(world.model.guard(&commits[0].stream).unwrap().parked, Some(Version::new(1)));
+    (world, commits)
+}
+
+fn breaking(data: &str) -> Products {
+    Products { broken: BTreeMap::from([(data.to_owned(), Failure::permanent("bad", "it is"))]) }
+}
+
+#[tokio::test]
+async fn a_replay_that_was_cut_off_after_the_release_is_finished_by_the_next() {
+    let (world, commits) = parked().await;
+    // What the first replay came to: its own event is applied, and nothing behind it.
+    let release = Transaction {
+        guards: vec![(
+            Advance {
+                stream: commits[0].stream.clone(),
+                from: Position::default(),
+                parked: Some(Version::new(1)),
+                to: Position { version: Version::new(1), part: 0 },
+                event_id: Some(commits[0].events[0].id.clone()),
+            },
+            RowUpdate::default(),
+        )],
+        counters: Vec::new(),
+    };
+    world.model.apply(&release).await.unwrap();
+    let change = [CommitChange::Commit(commits[0].clone())];
+    assert_eq!(world.replay(&change).await, [DUPLICATE]);
+    assert_eq!((world.version("order#1"), world.units("b")), (3, 1));
+}
+
+#[tokio::test]
+async fn a_replay_that_stops_at_a_further_event_keeps_its_letter() {
+    let (world, commits) = parked().await;
+    let change = [CommitChange::Commit(commits[0].clone())];
+    // Only the letter's own event is in the batch: those behind it come from the store, and one of them cannot be applied.
+    let outcomes = world.hand_over(breaking("worse"), &change, true).await;
+    assert!(matches!(&outcomes[0], Outcome::Failed(failure) if failure.code() == "bad"), "{outcomes:?}");
+    assert_eq!((world.version("order#1"), world.units("b")), (2, 1), "what could be applied is");
+    assert_eq!(world.replay(&change).await, [DUPLICATE], "mended, and replayed again");
+    assert_eq!(world.version("order#1"), 3);
+}
+
+#[tokio::test]
+async fn a_released_aggregate_that_is_parked_again_leaves_a_letter() {
+    let (world, commits) = parked().await;
+    let change = [CommitChange::Commit(commits[0].clone())];
+    // Not replayed but delivered again: the delivery of the last event was acknowledged, and there is no letter of it.
+    let outcomes = world.deliver_to(breaking("worse"), &change).await;
+    assert!(matches!(&outcomes[0], Outcome::Failed(failure) if failure.code() == "bad"), "{outcomes:?}");
+    assert_eq!(world.model.guard(&commits[0].stream).unwrap().parked, Some(Version::new(3)));
+    assert_eq!(world.replay(&change).await, [DUPLICATE]);
+    assert_eq!((world.version("order#1"), world.units("worse")), (3, 1));
+}
+
+#[tokio::test]
+async fn an_event_for_a_newer_reader_behind_a_release_is_waited_for() {
+    let (world, commits) = parked().await;
+    let change = [CommitChange::Commit(commits[0].clone())];
+    let newer = Failure::transient("newer_version", "wait");
+    let old = Products { broken: BTreeMap::from([("worse".to_owned(), newer.clone())]) };
+    let outcomes = world.hand_over(old, &change, true).await;
+    assert_eq!(outcomes, [Outcome::Failed(newer)], "the letter stays until all is applied");
+    assert_eq!(world.version("order#1"), 2);
+}
+
 #[tokio::test]
 async fn a_guard_that_was_moved_by_another_environment_is_read_again() {
     let placed = commit("order#1", 1, "a");
@@ -259,6 +405,7 @@ async fn a_guard_that_was_moved_by_another_environment_is_read_again() {
             Advance {
                 stream: placed.stream.clone(),
                 from: Position::default(),
+                parked: None,
                 to: Position { version: Version::new(1), part: 0 },
                 event_id: Some(placed.events[0].id.clone()),
             },
@@ -274,7 +421,7 @@ async fn a_guard_that_was_moved_by_another_environment_is_read_again() {
 async fn a_conflicting_transaction_is_run_again() {
     let placed = commit("order#1", 1, "a");
     let world = World::with(std::slice::from_ref(&placed)).await;
-    world.model.fail_after(0, ApplyError::Conflict);
+    world.faults.at(Call::Apply, 1, Fault::Conflict);
     assert_eq!(world.deliver(&[&placed]).await, [APPLIED]);
     assert_eq!(world.units("a"), 1);
 }
@@ -313,7 +460,7 @@ async fn a_split_commit_is_applied_when_its_last_event_is() {
     let large = large_commit("order#1", ["a", "b"]);
     let world = World::with(std::slice::from_ref(&large)).await;
     let down = Failure::transient("read_model", "down");
-    world.model.fail_after(1, ApplyError::Failed(down.clone()));
+    world.faults.at(Call::Apply, 2, Fault::Failed(down.clone()));
     let hint = [split(&large)];
     assert_eq!(world.deliver_to(Products::default(), &hint).await, [Outcome::Failed(down)]);
     assert_eq!(world.version("order#1"), 1, "the first event is applied");
@@ -351,12 +498,16 @@ async fn any_replayed_event_of_a_parked_aggregate_releases_it() {
     assert_eq!((world.version("order#1"), world.units("bad"), world.units("b")), (2, 1, 1));
 }
 
+/// A product whose counter's key is too long for DynamoDB.
+fn unstorable() -> String {
+    "u".repeat(2049)
+}
+
 #[tokio::test]
 async fn a_row_that_cannot_be_stored_costs_its_own_aggregate_only() {
-    let commits =
-        [commit("order#1", 1, "a"), commit("order#2", 1, "unstorable a"), commit("order#3", 1, "a")];
+    let bad = format!("{} a", unstorable());
+    let commits = [commit("order#1", 1, "a"), commit("order#2", 1, &bad), commit("order#3", 1, "a")];
     let world = World::with(&commits).await;
-    world.model.refuse("unstorable");
     let outcomes = world.deliver(&commits.iter().collect::<Vec<_>>()).await;
     assert_eq!((&outcomes[0], &outcomes[2]), (&APPLIED, &APPLIED));
     assert!(
@@ -365,6 +516,48 @@ async fn a_row_that_cannot_be_stored_costs_its_own_aggregate_only() {
     );
     assert_eq!(world.units("a"), 2);
     assert_eq!(world.model.guard(&commits[1].stream).unwrap().parked, Some(Version::new(1)));
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_stored_costs_none_of_the_events_before_it() {
+    let commits = [commit("order#1", 1, "a"), commit("order#1", 2, &unstorable()), commit("order#1", 3, "c")];
+    for others in [0, 3] {
+        let mut all = commits.to_vec();
+        all.extend((0..others).map(|order| commit(&format!("order#o{order}"), 1, "a")));
+        let world = World::with(&all).await;
+        let outcomes = world.deliver(&all.iter().collect::<Vec<_>>()).await;
+        assert_eq!((&outcomes[0], &outcomes[2]), (&APPLIED, &FILTERED));
+        assert!(
+            matches!(&outcomes[1], Outcome::Failed(failure) if failure.code() == "unstorable"),
+            "{outcomes:?}"
+        );
+        assert_eq!((world.version("order#1"), world.units("a"), world.units("c")), (1, 1 + others, 0));
+        assert_eq!(world.model.guard(&commits[0].stream).unwrap().parked, Some(Version::new(2)));
+    }
+}
+
+#[tokio::test]
+async fn a_projection_that_changes_the_guards_own_attribute_parks_at_that_event() {
+    struct Meddling;
+    impl Projection for Meddling {
+        fn concerns(&self, _: &StreamId) -> bool {
+            true
+        }
+        fn project(&self, _: &RecordedCommit, event: &RecordedEvent) -> Result<Projected, Failure> {
+            let name = if event.data == "bad" { "version" } else { "status" };
+            Ok(Projected { row: RowUpdate::default().set(name, 1), counters: Vec::new() })
+        }
+    }
+    let commits = [commit("order#1", 1, "good"), commit("order#1", 2, "bad")];
+    let world = World::with(&commits).await;
+    let changes = commits.clone().map(CommitChange::Commit);
+    let outcomes = world.hand_over(Meddling, &changes, false).await;
+    assert_eq!(outcomes[0], APPLIED);
+    assert!(
+        matches!(&outcomes[1], Outcome::Failed(failure) if failure.reason().contains("`version`")),
+        "{outcomes:?}"
+    );
+    assert_eq!(world.version("order#1"), 1);
 }
 
 #[tokio::test]
@@ -384,4 +577,41 @@ async fn a_delivery_that_the_store_does_not_know_stays_failed() {
         matches!(&outcomes[0], Outcome::Failed(failure) if failure.code() == "not_in_store"),
         "{outcomes:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_goes_wrong_deliveries_repeated_until_they_succeed_count_once() {
+    // The third order's second event is lost on the way, and comes from the store.
+    let data = ["a b", "b", "c a", "b c"];
+    let commits: Vec<_> = (0..3)
+        .flat_map(|order| {
+            (1..).zip(data).map(move |(version, data)| commit(&format!("order#{order}"), version, data))
+        })
+        .collect();
+    for seed in 0..40 {
+        let mut world = World::with(&commits).await;
+        world.faults = Faults::seeded(seed, 0.3);
+        let mut left: Vec<&RecordedCommit> =
+            commits.iter().enumerate().filter(|(at, _)| *at != 9).map(|(_, commit)| commit).collect();
+        let mut batches = 0;
+        while !left.is_empty() {
+            batches += 1;
+            assert!(batches < 200, "seed {seed}: {left:?} never succeed");
+            // Batches of different sizes, every other one in the wrong order.
+            let mut batch: Vec<_> = left.iter().copied().take(1 + (batches + seed as usize) % 5).collect();
+            if batches % 2 == 0 {
+                batch.reverse();
+            }
+            let outcomes = world.deliver(&batch).await;
+            let done: Vec<_> = batch
+                .iter()
+                .zip(&outcomes)
+                .filter(|(_, outcome)| matches!(outcome, Outcome::Done(_)))
+                .map(|(commit, _)| *commit)
+                .collect();
+            left.retain(|commit| !done.contains(commit));
+        }
+        let counted = ["a", "b", "c"].map(|product| world.units(product));
+        assert_eq!(counted, [6, 9, 6], "seed {seed}: {:?}", world.faults.injected());
+    }
 }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::{Body, Delivery, Identity, unreadable};
 
 /// A change of one item of a table.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Change {
     /// What happened.
     pub kind: ChangeKind,
@@ -60,8 +60,11 @@ pub(super) fn delivery(record: &RawValue) -> Delivery<'_> {
     Delivery {
         item: (!sequence.is_empty()).then_some(sequence.clone()),
         position: if sequence.is_empty() { read.event_id } else { sequence },
+        subsequence: None,
+        event: None,
         ordering_key: ordering_key(&read.change.keys),
         arrived_at,
+        attempts: None,
         body: Ok(Body::Change(Change {
             kind,
             keys: read.change.keys,

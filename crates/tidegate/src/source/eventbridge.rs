@@ -2,13 +2,16 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Body, Delivery, Identity, unreadable};
+use super::{Body, Delivery, EventName, Identity, unreadable};
 
 /// The parts of an EventBridge event that a delivery needs. `aws_lambda_events` would turn `detail` into a tree and lose the way its numbers
 /// were written.
 #[derive(Deserialize)]
 struct Event<'a> {
     id: String,
+    source: Option<String>,
+    #[serde(rename = "detail-type")]
+    detail_type: Option<String>,
     time: Option<Timestamp>,
     #[serde(borrow)]
     detail: &'a RawValue,
@@ -20,7 +23,13 @@ pub(super) fn delivery(event: &RawValue) -> Delivery<'_> {
             item: None,
             ordering_key: read.id.clone(),
             position: read.id,
+            subsequence: None,
+            event: read
+                .source
+                .zip(read.detail_type)
+                .map(|(source, detail_type)| EventName { source, detail_type }),
             arrived_at: read.time,
+            attempts: None,
             body: Ok(Body::Bytes(read.detail.get().as_bytes().to_vec())),
             record: event,
         },

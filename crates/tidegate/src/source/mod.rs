@@ -4,17 +4,22 @@
 //! neighbours nothing. (`aws_lambda_events` as it stands refuses the whole batch for one bad base64 or one missing attribute, so its
 //! record types are applied one by one.)
 
+mod aggregate;
 mod dynamodb;
 mod eventbridge;
 mod kinesis;
 mod response;
 mod sqs;
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+#[cfg(test)]
+pub(crate) use aggregate::aggregated;
 pub use dynamodb::{Change, ChangeKind};
 pub use response::Response;
 
@@ -45,7 +50,8 @@ impl Source {
         }
     }
 
-    /// Splits the event of one invocation.
+    /// Splits the event of one invocation. A Kinesis record in which the Kinesis Producer Library put several user records is taken apart: each is a delivery of
+    /// its own.
     ///
     /// # Errors
     /// When the event as a whole is none of this source's, so that there are no deliveries to tell apart.
@@ -61,12 +67,16 @@ impl Source {
         let batch: Batch<'_> = serde_json::from_str(event.get()).map_err(|error| {
             Failure::permanent("not_a_batch", format!("the event is no {} batch: {error}", self.as_str()))
         })?;
-        let one = match self {
-            Source::Kinesis => kinesis::delivery,
-            Source::DynamoDb => dynamodb::delivery,
-            Source::Sqs | Source::EventBridge => sqs::delivery,
-        };
-        Ok(batch.records.into_iter().map(one).collect())
+        let records = batch.records.into_iter();
+        Ok(match self {
+            Source::Kinesis => {
+                let mut deliveries = Vec::with_capacity(records.len());
+                records.for_each(|record| kinesis::deliveries(record, &mut deliveries));
+                deliveries
+            }
+            Source::DynamoDb => records.map(dynamodb::delivery).collect(),
+            Source::Sqs | Source::EventBridge => records.map(sqs::delivery).collect(),
+        })
     }
 }
 
@@ -75,19 +85,38 @@ impl Source {
 pub struct Delivery<'a> {
     /// How the partial response names the record: sequence number or message id. None when the record does not even tell that.
     pub item: Option<String>,
-    /// Where the record came from, the same on every redelivery: shard and sequence number, message id, event id.
+    /// Where the record came from, the same on every redelivery: shard and sequence number (and the number of the user record in an aggregate), message id, event
+    /// id.
     pub position: String,
+    /// Number of the user record in the aggregate it was taken out of, from 0.
+    pub subsequence: Option<u64>,
+    /// What EventBridge calls the event; other sources have no such name.
+    pub event: Option<EventName>,
     /// Deliveries of one ordering key are handled one after the other.
     pub ordering_key: String,
     /// When the transport took the record.
     pub arrived_at: Option<Timestamp>,
+    /// How often the record was handed out, this time included, by the source's own approximate count; queues alone keep one.
+    pub attempts: Option<u32>,
     /// The body, or why it cannot be read.
     pub body: Result<Body, Failure>,
-    /// The record as it came, from which the invocation can be rebuilt.
+    /// The record as it came; of a user record, the whole aggregate.
     pub record: &'a RawValue,
 }
 
 impl Delivery<'_> {
+    /// The record with nothing in it but this delivery, from which the invocation can be rebuilt: the record as it came, and of a user record a Kinesis record as
+    /// if it had been put alone, at the same position. (The aggregate would bring its neighbours along, and a letter for each of them would hold all of them.)
+    pub fn own_record(&self) -> Cow<'_, RawValue> {
+        match (self.subsequence, &self.body) {
+            (Some(_), Ok(Body::Bytes(data))) => {
+                kinesis::alone(self.record, &self.position, &self.ordering_key, data)
+                    .map_or(Cow::Borrowed(self.record), Cow::Owned)
+            }
+            _ => Cow::Borrowed(self.record),
+        }
+    }
+
     /// The body's bytes.
     ///
     /// # Errors
@@ -128,8 +157,24 @@ impl Delivery<'_> {
     }
 }
 
+/// What EventBridge calls an event, and matches its rules with.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct EventName {
+    /// Who produced it: `shop.orders`, `aws.s3`.
+    pub source: String,
+    /// Its type: `OrderPlaced`, `Object Created`.
+    pub detail_type: String,
+}
+
+impl EventName {
+    /// The name of the events of this type from this source.
+    pub fn new(source: impl Into<String>, detail_type: impl Into<String>) -> Self {
+        EventName { source: source.into(), detail_type: detail_type.into() }
+    }
+}
+
 /// Body of a delivery.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub enum Body {
     /// A message.
     Bytes(Vec<u8>),
@@ -144,7 +189,10 @@ fn unreadable<'a>(record: &'a RawValue, identity: Identity, error: &serde_json::
         item: identity.item,
         ordering_key: identity.ordering_key.unwrap_or_else(|| position.clone()),
         position,
+        subsequence: None,
+        event: None,
         arrived_at: None,
+        attempts: None,
         body: Err(Failure::permanent("unreadable_record", error.to_string())),
         record,
     }
@@ -157,5 +205,7 @@ struct Identity {
     ordering_key: Option<String>,
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

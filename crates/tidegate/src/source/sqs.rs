@@ -18,6 +18,9 @@ pub(super) fn delivery(record: &RawValue) -> Delivery<'_> {
         // Without a group every message is a lane of its own.
         ordering_key: read.attributes.get("MessageGroupId").unwrap_or(&id).clone(),
         position: id.clone(),
+        subsequence: None,
+        event: None,
+        attempts: read.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()),
         item: Some(id),
         arrived_at: read
             .attributes

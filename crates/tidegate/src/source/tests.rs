@@ -1,3 +1,5 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::*;
@@ -30,6 +32,25 @@ fn a_kinesis_batch_is_taken_apart_and_bad_base64_costs_only_its_record() {
     assert_eq!(deliveries[1].item.as_deref(), Some("2"), "it can still be reported");
     assert_eq!(deliveries[1].ordering_key, "order#1", "and it keeps its lane");
     assert_eq!(deliveries[2].bytes().unwrap(), b"");
+}
+
+#[test]
+fn an_arrival_time_has_a_fraction_of_any_length_and_nonsense_is_no_time() {
+    for (seconds, arrived) in [
+        (json!(1_545_084_650.9), Some("2018-12-17T22:10:50.9Z")),
+        (json!(1_545_084_650.987_654_3), Some("2018-12-17T22:10:50.988Z")),
+        (json!(1_545_084_650), Some("2018-12-17T22:10:50Z")),
+        (json!(1e-300), Some("1970-01-01T00:00:00Z")),
+        (json!(1e300), None),
+    ] {
+        let mut record = kinesis("1", "aGVsbG8=");
+        record["kinesis"]["approximateArrivalTimestamp"] = seconds.clone();
+        let event = raw(&json!({ "Records": [record] }));
+        let deliveries = Source::Kinesis.split(&event).unwrap();
+        assert_eq!(deliveries[0].bytes().unwrap(), b"hello");
+        let seen = deliveries[0].arrived_at.map(|at| at.to_string());
+        assert_eq!(seen.as_deref(), arrived, "{seconds}");
+    }
 }
 
 #[test]
@@ -149,4 +170,59 @@ fn a_failed_record_that_cannot_be_named_fails_the_invocation() {
     let deliveries = Source::Kinesis.split(&event).unwrap();
     let failure = Response::redeliver(Source::Kinesis, failed(&deliveries)).unwrap_err();
     assert!(failure.reason().contains("no identifier to report"), "{failure}");
+}
+
+#[test]
+fn the_user_records_of_an_aggregate_have_lanes_and_positions_of_their_own_and_one_name_for_kinesis() {
+    let data = STANDARD.encode(aggregated(&["order#7", "order#8"], &[(1, b"first"), (0, b"second")]));
+    let event = raw(&json!({ "Records": [kinesis("41", "aGVsbG8="), kinesis("42", &data)] }));
+    let deliveries = Source::Kinesis.split(&event).unwrap();
+    let seen: Vec<_> = deliveries
+        .iter()
+        .map(|delivery| {
+            let body = std::str::from_utf8(delivery.bytes().unwrap()).unwrap();
+            (delivery.position.as_str(), delivery.item.as_deref(), delivery.ordering_key.as_str(), body)
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("shardId-000000000000:41", Some("41"), "order#1", "hello"),
+            ("shardId-000000000000:42:0", Some("42"), "order#8", "first"),
+            ("shardId-000000000000:42:1", Some("42"), "order#7", "second"),
+        ]
+    );
+    assert_eq!(deliveries[2].arrived_at, deliveries[0].arrived_at);
+}
+
+#[test]
+fn a_record_that_only_looks_like_an_aggregate_is_a_plain_record() {
+    let mut data = aggregated(&["order#7"], &[(0, b"first")]);
+    *data.last_mut().unwrap() ^= 1;
+    let event = raw(&json!({ "Records": [kinesis("42", &STANDARD.encode(&data))] }));
+    let deliveries = Source::Kinesis.split(&event).unwrap();
+    assert_eq!(deliveries.len(), 1);
+    assert_eq!(deliveries[0].bytes().unwrap(), data);
+    assert_eq!((deliveries[0].ordering_key.as_str(), deliveries[0].subsequence), ("order#1", None));
+}
+
+#[test]
+fn a_user_record_by_itself_keeps_what_kinesis_said_of_its_aggregate() {
+    let data = STANDARD.encode(aggregated(&["order#7"], &[(0, b"first"), (0, b"second")]));
+    let event = raw(&json!({ "Records": [kinesis("42", &data)] }));
+    let deliveries = Source::Kinesis.split(&event).unwrap();
+    let own: serde_json::Value = serde_json::from_str(deliveries[1].own_record().get()).unwrap();
+    let mut wanted = kinesis("42", "c2Vjb25k");
+    wanted["eventID"] = "shardId-000000000000:42:1".into();
+    wanted["kinesis"]["partitionKey"] = "order#7".into();
+    assert_eq!(own, wanted);
+}
+
+#[test]
+fn a_queue_counts_how_often_it_handed_a_message_out() {
+    let message = |count: &str| json!({ "messageId": "m", "body": "", "attributes": { "ApproximateReceiveCount": count } });
+    let event = raw(&json!({ "Records": [message("3"), message("many")] }));
+    let attempts: Vec<_> =
+        Source::Sqs.split(&event).unwrap().iter().map(|delivery| delivery.attempts).collect();
+    assert_eq!(attempts, [Some(3), None]);
 }

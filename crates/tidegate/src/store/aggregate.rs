@@ -65,7 +65,7 @@ pub struct Origin {
     pub traceparent: Option<String>,
     /// Business time of the command, and of the events that follow.
     pub time: Timestamp,
-    /// When the transport took it.
+    /// When the transport took it, by the transport's own clock: it says how far back a duplicate is looked for where snapshots are used.
     pub arrived_at: Option<Timestamp>,
 }
 
@@ -107,7 +107,8 @@ impl Retry {
 
 /// Loads, decides and commits: one decision for a command, however often it is delivered.
 ///
-/// Costs one write for a command that creates the aggregate, one read and one write otherwise; a duplicate costs no write that succeeds.
+/// Costs one write for a command that creates the aggregate, one read and one write otherwise; a duplicate costs no write that succeeds. A lost race is decided
+/// again on the winner's state, after a pause.
 ///
 /// # Errors
 /// `version_conflict` (transient) when every attempt lost its race; failures of the store and of decoding stored events.
@@ -118,56 +119,122 @@ pub async fn execute<A: Aggregate>(
     origin: &Origin,
     retry: Retry,
 ) -> Result<Effect, Failure> {
+    run::<A>(store, &WholeStream { store }, stream, command, origin, retry).await
+}
+
+/// An aggregate as it was loaded.
+pub(super) struct Loaded<A, M> {
+    pub(super) aggregate: A,
+    pub(super) version: Version,
+    /// What the history remembers for [`History::stored`].
+    pub(super) memory: M,
+}
+
+/// How an aggregate is loaded.
+pub(super) trait History<A: Aggregate>: Sync {
+    type Memory: Send;
+
+    /// The aggregate. None: the command was decided before.
+    fn load(
+        &self,
+        stream: &StreamId,
+        origin: &Origin,
+    ) -> impl Future<Output = Result<Option<Loaded<A, Self::Memory>>, Failure>> + Send;
+
+    /// A decision on what was loaded is stored.
+    fn stored(
+        &self,
+        loaded: Loaded<A, Self::Memory>,
+        decision: Decision<A::Event>,
+        record: RecordedCommit,
+    ) -> impl Future<Output = ()> + Send;
+}
+
+pub(super) async fn run<A: Aggregate>(
+    store: &dyn EventStore,
+    history: &impl History<A>,
+    stream: &StreamId,
+    command: &A::Command,
+    origin: &Origin,
+    retry: Retry,
+) -> Result<Effect, Failure> {
     let attempt = Uuid::new_v4().to_string();
     if A::creates(command) {
-        match decide_and_commit(store, stream, &A::default(), Version::NONE, command, origin, &attempt)
-            .await?
-        {
+        let decision = A::default().decide(command);
+        let commit = commit::<A>(stream, Version::NONE, origin, &decision, &attempt)?;
+        match store.commit(&commit).await? {
             CommitOutcome::Stored => return Ok(Effect::Applied),
             CommitOutcome::Duplicate => return Ok(Effect::Duplicate),
             CommitOutcome::Conflict => {}
         }
     }
-    for number in 0..retry.attempts {
-        let commits = store.read(stream, Version::NONE).await?;
-        if commits.iter().any(|commit| commit.cause == origin.cause) {
-            return Ok(Effect::Duplicate);
+    let attempts = retry.attempts.max(1);
+    for number in 0..attempts {
+        if number > 0 {
+            tokio::time::sleep(retry.pause_after(number - 1)).await;
         }
-        let (aggregate, version) = fold::<A>(&commits)?;
-        match decide_and_commit(store, stream, &aggregate, version, command, origin, &attempt).await? {
-            CommitOutcome::Stored => return Ok(Effect::Applied),
+        let Some(loaded) = history.load(stream, origin).await? else { return Ok(Effect::Duplicate) };
+        let decision = loaded.aggregate.decide(command);
+        let commit = commit::<A>(stream, loaded.version, origin, &decision, &attempt)?;
+        match store.commit(&commit).await? {
+            CommitOutcome::Stored => {
+                history.stored(loaded, decision, commit.record).await;
+                return Ok(Effect::Applied);
+            }
             CommitOutcome::Duplicate => return Ok(Effect::Duplicate),
-            CommitOutcome::Conflict => tokio::time::sleep(retry.pause_after(number)).await,
+            CommitOutcome::Conflict => {}
         }
     }
     Err(Failure::transient(
         "version_conflict",
-        format!("{stream}: lost the race for the next version {} times", retry.attempts),
+        format!("{stream}: lost the race for the next version {attempts} times"),
     ))
 }
 
-fn fold<A: Aggregate>(commits: &[RecordedCommit]) -> Result<(A, Version), Failure> {
-    let mut aggregate = A::default();
-    let mut version = Version::NONE;
-    for event in commits.iter().flat_map(|commit| &commit.events) {
-        aggregate.apply(&event.decode()?);
-        version = event.version;
-    }
-    Ok((aggregate, version))
+/// Every load reads the stream from its first event.
+struct WholeStream<'a> {
+    store: &'a dyn EventStore,
 }
 
-async fn decide_and_commit<A: Aggregate>(
-    store: &dyn EventStore,
+impl<A: Aggregate> History<A> for WholeStream<'_> {
+    type Memory = ();
+
+    async fn load(&self, stream: &StreamId, origin: &Origin) -> Result<Option<Loaded<A, ()>>, Failure> {
+        let commits = self.store.read(stream, Version::NONE).await?;
+        if commits.iter().any(|commit| commit.cause == origin.cause) {
+            return Ok(None);
+        }
+        let (mut aggregate, mut version) = (A::default(), Version::NONE);
+        fold(&mut aggregate, &mut version, &commits)?;
+        Ok(Some(Loaded { aggregate, version, memory: () }))
+    }
+
+    async fn stored(&self, _: Loaded<A, ()>, _: Decision<A::Event>, _: RecordedCommit) {}
+}
+
+/// Applies the events above `version`, and moves it on.
+pub(super) fn fold<A: Aggregate>(
+    aggregate: &mut A,
+    version: &mut Version,
+    commits: &[RecordedCommit],
+) -> Result<(), Failure> {
+    for event in commits.iter().flat_map(|commit| &commit.events) {
+        if event.version > *version {
+            aggregate.apply(&event.decode()?);
+            *version = event.version;
+        }
+    }
+    Ok(())
+}
+
+fn commit<A: Aggregate>(
     stream: &StreamId,
-    aggregate: &A,
-    version: Version,
-    command: &A::Command,
+    after: Version,
     origin: &Origin,
+    decision: &Decision<A::Event>,
     attempt: &str,
-) -> Result<CommitOutcome, Failure> {
-    let decision = aggregate.decide(command);
-    let events =
-        RecordedCommit::events_after(stream, version, &origin.cause, origin.time, decision.events())?;
+) -> Result<Commit, Failure> {
+    let events = RecordedCommit::events_after(stream, after, &origin.cause, origin.time, decision.events())?;
     let record = RecordedCommit {
         stream: stream.clone(),
         events,
@@ -178,5 +245,23 @@ async fn decide_and_commit<A: Aggregate>(
         arrived_at: origin.arrived_at,
         written_at: Timestamp::now(),
     };
-    store.commit(&Commit { record, attempt: attempt.to_owned() }).await
+    Ok(Commit { record, attempt: attempt.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_are_drawn_anew_below_a_bound_that_doubles() {
+        let retry = Retry { attempts: 5, pause: Duration::from_millis(20) };
+        for attempt in 0..5 {
+            let bound = Duration::from_millis(20 << attempt);
+            let drawn: Vec<_> = (0..200).map(|_| retry.pause_after(attempt)).collect();
+            assert!(drawn.iter().all(|pause| *pause < bound), "attempt {attempt}");
+            let (least, most) = (*drawn.iter().min().unwrap(), *drawn.iter().max().unwrap());
+            assert!(least < bound / 4 && most > bound * 3 / 4, "attempt {attempt}: {least:?} to {most:?}");
+        }
+        assert!(retry.pause_after(u32::MAX) < Duration::from_millis(20 << 10), "it does not grow for ever");
+    }
 }

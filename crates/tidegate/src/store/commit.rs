@@ -22,7 +22,7 @@ pub enum CommitOutcome {
     Stored,
     /// At its place is another commit with the same cause.
     Duplicate,
-    /// At its place is a commit with another cause.
+    /// At its place is a commit with another cause, or one is being written there: load and decide again.
     Conflict,
 }
 

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
@@ -22,9 +22,6 @@ pub const PARTITION_KEY: &str = "stream";
 /// Sort key of the table, a number.
 pub const SORT_KEY: &str = "version";
 
-/// Largest transaction of DynamoDB in bytes, with room for keys and names.
-const TRANSACTION_BYTES: usize = 4 * 1024 * 1024 - 64 * 1024;
-
 /// The event store in a DynamoDB table with partition key `stream` (string) and sort key `version` (number).
 #[derive(Clone, Debug)]
 pub struct DynamoDbEventStore {
@@ -39,15 +36,18 @@ impl DynamoDbEventStore {
     }
 
     async fn write(&self, commit: &Commit) -> Result<CommitOutcome, Failure> {
-        let (head, chunks) = CommitItem::new(&commit.record, &commit.attempt).split()?;
+        let (head, chunks) = CommitItem::of(&commit.record, &commit.attempt)?;
         let head = item_of(&head)?;
         let there = if chunks.is_empty() {
             self.put(head).await?
         } else {
             self.put_split(head, &chunks, commit).await?
         };
-        let Some(there) = there else { return Ok(CommitOutcome::Stored) };
-        let there: CommitItem = parse(there, &commit.record.stream)?;
+        let there: CommitItem = match there {
+            Found::Nothing => return Ok(CommitOutcome::Stored),
+            Found::BeingWritten => return Ok(CommitOutcome::Conflict),
+            Found::Item(there) => parse(there, &commit.record.stream)?,
+        };
         Ok(if there.attempt == commit.attempt {
             CommitOutcome::Stored
         } else if *there.cause() == commit.record.cause {
@@ -58,7 +58,7 @@ impl DynamoDbEventStore {
     }
 
     /// Puts the item if its key is free, and answers what is there otherwise.
-    async fn put(&self, item: Item) -> Result<Option<Item>, Failure> {
+    async fn put(&self, item: Item) -> Result<Found, Failure> {
         let put = self
             .client
             .put_item()
@@ -70,36 +70,25 @@ impl DynamoDbEventStore {
             .send()
             .await;
         match put {
-            Ok(_) => Ok(None),
+            Ok(_) => Ok(Found::Nothing),
             Err(error) => match error.into_service_error() {
                 PutItemError::ConditionalCheckFailedException(failed) => failed
                     .item
-                    .map(Some)
+                    .map(Found::Item)
                     .ok_or_else(|| Failure::transient("event_store", "the item in the way was not returned")),
                 PutItemError::ItemCollectionSizeLimitExceededException(error) => {
                     Err(Failure::permanent("stream_too_large", chain(&error)))
                 }
-                error => Err(Failure::transient("event_store", chain(&error))),
+                PutItemError::TransactionConflictException(_) => Ok(Found::BeingWritten),
+                error if error.code() == Some("ValidationException") => {
+                    Err(Failure::permanent("unstorable", chain(&error)))
+                }
+                error => Err(Failure::aws("event_store", &error)),
             },
         }
     }
 
-    async fn put_split(
-        &self,
-        head: Item,
-        chunks: &[ChunkItem],
-        commit: &Commit,
-    ) -> Result<Option<Item>, Failure> {
-        let bytes: usize = chunks.iter().map(ChunkItem::size).sum();
-        if bytes > TRANSACTION_BYTES {
-            return Err(Failure::permanent(
-                "commit_too_large",
-                format!(
-                    "{}: {bytes} bytes of events; a transaction holds {TRANSACTION_BYTES}",
-                    commit.record.stream
-                ),
-            ));
-        }
+    async fn put_split(&self, head: Item, chunks: &[ChunkItem], commit: &Commit) -> Result<Found, Failure> {
         let mut actions = vec![self.put_action(head)?];
         for chunk in chunks {
             actions.push(self.put_action(item_of(chunk)?)?);
@@ -111,13 +100,14 @@ impl DynamoDbEventStore {
             // Makes a repeated request the same transaction; the attempt alone would be the same for two versions.
             .client_request_token(crate::ids::content_id(&[
                 &commit.attempt,
+                commit.record.stream.as_str(),
                 &commit.record.first_version().to_string(),
             ]))
             .send()
             .await;
         match written {
-            Ok(_) => Ok(None),
-            Err(error) => head_in_the_way(error),
+            Ok(_) => Ok(Found::Nothing),
+            Err(error) => head_in_the_way(&error),
         }
     }
 
@@ -170,7 +160,7 @@ impl DynamoDbEventStore {
             .limit(1)
             .send()
             .await
-            .map_err(|error| Failure::transient("event_store", chain(&error)))?;
+            .map_err(|error| Failure::aws("event_store", &error))?;
         Ok(page.items.unwrap_or_default())
     }
 
@@ -191,7 +181,7 @@ impl DynamoDbEventStore {
             .send();
         let mut items = Vec::new();
         while let Some(item) = pages.next().await {
-            items.push(item.map_err(|error| Failure::transient("event_store", chain(&error)))?);
+            items.push(item.map_err(|error| Failure::aws("event_store", &error))?);
         }
         Ok(items)
     }
@@ -213,16 +203,39 @@ impl EventStore for DynamoDbEventStore {
     }
 }
 
-/// The head that was there already, when that is why the transaction was cancelled.
-fn head_in_the_way(error: SdkError<TransactWriteItemsError>) -> Result<Option<Item>, Failure> {
-    if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
-        && let Some(reason) = cancelled.cancellation_reasons().first()
-        && reason.code() == Some("ConditionalCheckFailed")
-        && let Some(item) = reason.item()
-    {
-        return Ok(Some(item.clone()));
+/// What a write found at its key.
+enum Found {
+    /// The key was free, and is written.
+    Nothing,
+    /// Another transaction is at work there.
+    BeingWritten,
+    /// This item.
+    Item(Item),
+}
+
+/// What stands where the head of a split commit should be, when that is why the transaction was cancelled.
+fn head_in_the_way(error: &SdkError<TransactWriteItemsError>) -> Result<Found, Failure> {
+    let service = error.as_service_error();
+    if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = service {
+        let reasons = cancelled.cancellation_reasons();
+        let any = |code: &str| reasons.iter().any(|reason| reason.code() == Some(code));
+        if let Some(head) = reasons.first()
+            && head.code() == Some("ConditionalCheckFailed")
+            && let Some(item) = head.item()
+        {
+            return Ok(Found::Item(item.clone()));
+        }
+        if any("TransactionConflict") {
+            return Ok(Found::BeingWritten);
+        }
+        if any("ValidationError") {
+            return Err(Failure::permanent("unstorable", chain(error)));
+        }
     }
-    Err(Failure::transient("event_store", chain(&error)))
+    if service.and_then(ProvideErrorMetadata::code) == Some("ValidationException") {
+        return Err(Failure::permanent("unstorable", chain(error)));
+    }
+    Err(Failure::aws("event_store", error))
 }
 
 fn item_of(value: &impl Serialize) -> Result<Item, Failure> {

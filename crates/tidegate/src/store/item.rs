@@ -13,6 +13,8 @@ use crate::source::{Change, ChangeKind, Delivery};
 const ITEM_LIMIT: usize = 400 * 1024;
 /// Kept free in an item for what [`CommitItem::size`] estimates only roughly.
 const ITEM_RESERVE: usize = 2 * 1024;
+/// Largest transaction of DynamoDB in bytes, with room for keys and names.
+const TRANSACTION_BYTES: usize = 4 * 1024 * 1024 - 64 * 1024;
 /// Largest chunk of a split commit.
 const CHUNK_BYTES: usize = ITEM_LIMIT - 8 * 1024;
 
@@ -56,13 +58,13 @@ pub(super) struct ChunkItem {
 }
 
 impl ChunkItem {
-    pub(super) fn size(&self) -> usize {
+    fn size(&self) -> usize {
         self.stream.len() + self.part.len()
     }
 }
 
 impl CommitItem {
-    pub(super) fn new(commit: &RecordedCommit, attempt: &str) -> Self {
+    fn new(commit: &RecordedCommit, attempt: &str) -> Self {
         CommitItem {
             stream: commit.stream.clone(),
             version: commit.first_version(),
@@ -122,8 +124,30 @@ impl CommitItem {
             + self.attempt.len()
     }
 
+    /// The items of a commit: one, or a head and chunks when one would be too large.
+    ///
+    /// # Errors
+    /// `invalid_commit` and `commit_too_large` (permanent): what would be stored could not be read again, or not be stored at all.
+    pub(super) fn of(commit: &RecordedCommit, attempt: &str) -> Result<(Self, Vec<ChunkItem>), Failure> {
+        // Only the first version is stored: the others follow from it.
+        let consecutive = (commit.first_version().number()..).zip(&commit.events);
+        if commit.first_version() == Version::NONE
+            || consecutive.into_iter().any(|(number, event)| event.version.number() != number)
+        {
+            let versions: Vec<_> = commit.events.iter().map(|event| event.version.number()).collect();
+            return Err(Failure::permanent(
+                "invalid_commit",
+                format!(
+                    "{}: its versions are {versions:?}; needed are consecutive ones from 1 on",
+                    commit.stream
+                ),
+            ));
+        }
+        Self::new(commit, attempt).split()
+    }
+
     /// Moves the data into chunks when the item would be too large. The texts of all events, as a JSON array, are cut into pieces.
-    pub(super) fn split(mut self) -> Result<(Self, Vec<ChunkItem>), Failure> {
+    fn split(mut self) -> Result<(Self, Vec<ChunkItem>), Failure> {
         if self.size() + ITEM_RESERVE <= ITEM_LIMIT {
             return Ok((self, Vec::new()));
         }
@@ -144,6 +168,16 @@ impl CommitItem {
                     "{}: {} events leave no room for their names in an item of {ITEM_LIMIT} bytes",
                     self.stream,
                     self.events.len()
+                ),
+            ));
+        }
+        let bytes = self.size() + chunks.iter().map(ChunkItem::size).sum::<usize>();
+        if bytes > TRANSACTION_BYTES {
+            return Err(Failure::permanent(
+                "commit_too_large",
+                format!(
+                    "{}: {bytes} bytes as JSON with the events' names; a transaction holds {TRANSACTION_BYTES}",
+                    self.stream
                 ),
             ));
         }
@@ -293,6 +327,16 @@ impl CommitChange {
     }
 }
 
+/// The items of a commit as the table's stream shows them, chunks last.
+#[cfg(any(test, feature = "test-kit"))]
+pub(crate) fn image_of(commit: &RecordedCommit) -> Result<Vec<serde_dynamo::Item>, Failure> {
+    let (head, chunks) = CommitItem::of(commit, &commit.cause.id)?;
+    let mut items = vec![serde_dynamo::to_item(head)];
+    items.extend(chunks.into_iter().map(serde_dynamo::to_item));
+    let unencodable = |error: serde_dynamo::Error| Failure::permanent("unencodable", error.to_string());
+    items.into_iter().map(|item| item.map_err(unencodable)).collect()
+}
+
 fn is_chunk(change: &Change) -> bool {
     matches!(
         change.keys.get("stream"),
@@ -303,6 +347,7 @@ fn is_chunk(change: &Change) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Class;
 
     fn commit(data: &[String]) -> RecordedCommit {
         RecordedCommit {
@@ -331,7 +376,7 @@ mod tests {
     #[test]
     fn a_commit_that_fits_is_one_item() {
         let commit = commit(&[r#"{"n":1.50}"#.to_owned(), "{}".to_owned()]);
-        let (item, chunks) = CommitItem::new(&commit, "a").split().unwrap();
+        let (item, chunks) = CommitItem::of(&commit, "a").unwrap();
         assert!(chunks.is_empty());
         assert_eq!(item.into_commit(chunks).unwrap(), commit);
     }
@@ -341,7 +386,7 @@ mod tests {
         // Three-byte characters: no cut may fall inside one.
         let large = format!("\"{}\"", "€".repeat(300_000));
         let commit = commit(&[large, "1".to_owned()]);
-        let (head, chunks) = CommitItem::new(&commit, "a").split().unwrap();
+        let (head, chunks) = CommitItem::of(&commit, "a").unwrap();
         assert_eq!(chunks.len(), 3);
         assert!(chunks.iter().all(|chunk| chunk.part.len() <= CHUNK_BYTES));
         assert!(head.size() < 1000);
@@ -351,9 +396,67 @@ mod tests {
     #[test]
     fn a_missing_chunk_is_noticed() {
         let commit = commit(&[format!("\"{}\"", "x".repeat(900_000))]);
-        let (head, mut chunks) = CommitItem::new(&commit, "a").split().unwrap();
+        let (head, mut chunks) = CommitItem::of(&commit, "a").unwrap();
         chunks.pop();
         let failure = head.into_commit(chunks).unwrap_err();
         assert_eq!(failure.code(), "corrupt_commit");
+    }
+
+    #[test]
+    fn an_item_is_split_before_it_is_too_large_and_the_estimate_is_never_too_low() {
+        // The data are most of the item, so that what is left of 400 KB is what names and numbers take.
+        for (bytes, chunks) in [(406_000, 0), (409_000, 2)] {
+            let large = commit(&[format!("\"{}\"", "x".repeat(bytes))]);
+            assert_eq!(CommitItem::of(&large, "a").unwrap().1.len(), chunks, "{bytes} bytes");
+        }
+        let many = commit(&vec!["1".to_owned(); 1000]);
+        let item: serde_dynamo::Item = serde_dynamo::to_item(CommitItem::new(&many, "a")).unwrap();
+        let real: usize = item.iter().map(|(name, value)| name.len() + stored_bytes(value)).sum();
+        let estimated = CommitItem::new(&many, "a").size();
+        assert!(real < estimated && estimated < real * 2, "{real} bytes, estimated {estimated}");
+    }
+
+    /// By DynamoDB's rules: three bytes for a list or map, one for each entry, names and texts as they are.
+    fn stored_bytes(value: &serde_dynamo::AttributeValue) -> usize {
+        use serde_dynamo::AttributeValue as V;
+        match value {
+            V::S(text) => text.len(),
+            V::N(digits) => digits.len() / 2 + 2,
+            V::L(values) => 3 + values.iter().map(|value| 1 + stored_bytes(value)).sum::<usize>(),
+            V::M(map) => {
+                3 + map.iter().map(|(name, value)| 1 + name.len() + stored_bytes(value)).sum::<usize>()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_no_transaction_holds_is_refused_by_name_and_size() {
+        let refused = |data: &[String]| CommitItem::of(&commit(data), "a").unwrap_err();
+        for data in [vec!["x".repeat(4_500_000)], vec!["1".to_owned(); 5_000]] {
+            let failure = refused(&data);
+            assert_eq!((failure.class(), failure.code()), (Class::Permanent, "commit_too_large"));
+        }
+        // Each is within its limit, and both together are not.
+        let mut both = vec!["1".to_owned(); 2_500];
+        both.push("x".repeat(4_000_000));
+        assert!(refused(&both).reason().contains("a transaction holds 4128768"));
+        assert_eq!(CommitItem::of(&commit(&both[2_000..]), "a").unwrap().1.len(), 10);
+    }
+
+    #[test]
+    fn a_commit_that_could_not_be_read_again_is_not_written() {
+        let whole = commit(&["1".to_owned(), "2".to_owned()]);
+        let with = |change: fn(&mut RecordedCommit)| {
+            let mut commit = whole.clone();
+            change(&mut commit);
+            CommitItem::of(&commit, "a").map(drop).map_err(|failure| failure.code().to_owned())
+        };
+        assert_eq!(with(|_| {}), Ok(()));
+        let invalid = Err("invalid_commit".to_owned());
+        assert_eq!(with(|commit| commit.events.clear()), invalid, "no event");
+        assert_eq!(with(|commit| commit.events[1].version = Version::new(9)), invalid, "a gap");
+        assert_eq!(with(|commit| commit.events.swap(0, 1)), invalid, "another order");
+        assert_eq!(with(|commit| commit.events[0].version = Version::NONE), invalid, "no version");
     }
 }

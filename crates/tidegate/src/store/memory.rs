@@ -3,6 +3,7 @@ use std::sync::{Mutex, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt, ready};
 
+use super::item::CommitItem;
 use super::{Commit, CommitOutcome, EventReader, EventStore, RecordedCommit};
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
@@ -40,6 +41,10 @@ impl EventReader for MemoryEventStore {
 
 impl EventStore for MemoryEventStore {
     fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Result<CommitOutcome, Failure>> {
+        // What DynamoDB would not take, this does not take either.
+        if let Err(failure) = CommitItem::of(&commit.record, &commit.attempt) {
+            return ready(Err(failure)).boxed();
+        }
         let mut commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
         let place = (commit.record.stream.clone(), commit.record.first_version());
         let outcome = match commits.get(&place) {

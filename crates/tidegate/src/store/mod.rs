@@ -3,20 +3,36 @@
 //! A commit is keyed by stream and version of its first event, and written under the condition that the key is free: one write is the lock, the
 //! dedup and the change. A commit too large for an item is split over chunk items, written in one transaction with the item that alone counts as
 //! the commit.
+//!
+//! A long stream can be loaded from a [snapshot](Snapshots), which is never the truth and may be missing at any time.
 
 mod aggregate;
+mod causes;
 mod commit;
 mod dynamodb;
 mod item;
+#[cfg(any(test, feature = "test-kit"))]
 mod memory;
+mod snapshot;
+mod snapshot_dynamodb;
+#[cfg(any(test, feature = "test-kit"))]
+mod snapshot_memory;
 
 use futures::future::BoxFuture;
 
 pub use aggregate::{Aggregate, Decision, Origin, Retry, execute};
+pub use causes::Causes;
 pub use commit::{Commit, CommitOutcome, RecordedCommit, RecordedEvent};
 pub use dynamodb::{DynamoDbEventStore, PARTITION_KEY, SORT_KEY};
 pub use item::CommitChange;
+#[cfg(any(test, feature = "test-kit"))]
+pub(crate) use item::image_of;
+#[cfg(any(test, feature = "test-kit"))]
 pub use memory::MemoryEventStore;
+pub use snapshot::{Snapshot, SnapshotStore, Snapshots, Snapshotted, execute_with_snapshots};
+pub use snapshot_dynamodb::{DynamoDbSnapshots, SNAPSHOT_PARTITION_KEY, SNAPSHOT_SORT_KEY};
+#[cfg(any(test, feature = "test-kit"))]
+pub use snapshot_memory::MemorySnapshots;
 
 use crate::envelope::{Data, DataRef, Envelope};
 use crate::failure::Failure;
@@ -43,7 +59,8 @@ pub trait EventStore: EventReader {
     /// Writes a commit if its place in the stream is free.
     ///
     /// # Errors
-    /// `commit_too_large` (permanent) or a failure of the store (transient). A place that is taken is no error but an outcome.
+    /// `commit_too_large` (permanent: above about 3.9 MB as JSON, or some 3,000 events), `invalid_commit` (permanent: versions that are not consecutive), or a failure of
+    /// the store (transient). A place that is taken is no error but an outcome.
     fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Result<CommitOutcome, Failure>>;
 }
 
@@ -75,5 +92,7 @@ pub async fn content(reader: &dyn EventReader, envelope: &Envelope) -> Result<St
     }
 }
 
+#[cfg(test)]
+mod snapshot_tests;
 #[cfg(test)]
 mod tests;

@@ -10,12 +10,12 @@ use crate::ids::Cause;
 use crate::message::Message;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Added {
+pub(super) struct Added {
     amount: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Refused {}
+pub(super) struct Refused {}
 
 impl Message for Added {
     const TYPE: &'static str = "Added";
@@ -29,16 +29,16 @@ impl Message for Refused {
 
 crate::messages! {
     #[derive(Clone, Debug, PartialEq)]
-    enum CounterEvent { Added, Refused }
+    pub(super) enum CounterEvent { Added, Refused }
 }
 
 /// Takes amounts up to a sum of 10.
-#[derive(Default)]
-struct Counter {
-    sum: u32,
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct Counter {
+    pub(super) sum: u32,
 }
 
-enum Command {
+pub(super) enum Command {
     Open(u32),
     Add(u32),
 }
@@ -68,11 +68,11 @@ impl Aggregate for Counter {
     }
 }
 
-fn stream() -> StreamId {
+pub(super) fn stream() -> StreamId {
     "counter#1".parse().unwrap()
 }
 
-fn origin(id: &str) -> Origin {
+pub(super) fn origin(id: &str) -> Origin {
     Origin {
         cause: Cause { source: "test".to_owned(), id: id.to_owned() },
         correlation_id: id.to_owned(),
@@ -203,4 +203,95 @@ async fn the_same_decision_gives_the_same_event_id() {
         send(store, "a", Command::Open(3)).await.unwrap();
     }
     assert_eq!(one.commits()[0].events[0].id, other.commits()[0].events[0].id);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_pause_follows_the_last_attempt() {
+    let store = Watched::default();
+    send(&store, "a", Command::Open(1)).await.unwrap();
+    store.rivals.lock().unwrap().push("r");
+    let once = Retry { attempts: 1, pause: std::time::Duration::from_secs(3600) };
+    let began = tokio::time::Instant::now();
+    let lost = execute::<Counter>(&store, &stream(), &Command::Add(1), &origin("b"), once).await;
+    assert_eq!(lost.unwrap_err().code(), "version_conflict");
+    assert_eq!(began.elapsed(), std::time::Duration::ZERO);
+}
+
+mod newer {
+    //! The same events one version later: `amount` is called `units`.
+    use super::*;
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    pub(super) struct Added {
+        pub(super) units: u32,
+    }
+
+    impl Message for Added {
+        const TYPE: &'static str = "Added";
+        const VERSION: u32 = 2;
+
+        fn upcast(_: u32, mut data: serde_json::Value) -> Result<serde_json::Value, Failure> {
+            data["units"] = data["amount"].take();
+            Ok(data)
+        }
+    }
+
+    crate::messages! {
+        #[derive(Clone, Debug, PartialEq)]
+        pub(super) enum Event { Added, Refused }
+    }
+
+    #[derive(Default)]
+    pub(super) struct Counter {
+        sum: u32,
+    }
+
+    impl Aggregate for Counter {
+        type Command = u32;
+        type Event = Event;
+        const SOURCE: &'static str = "test.counter";
+
+        fn creates(_: &u32) -> bool {
+            false
+        }
+
+        fn apply(&mut self, event: &Event) {
+            if let Event::Added(Added { units }) = event {
+                self.sum += units;
+            }
+        }
+
+        fn decide(&self, units: &u32) -> Decision<Event> {
+            if self.sum + units > 10 {
+                Decision::one(Refused {})
+            } else {
+                Decision::one(Added { units: *units })
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn events_of_an_old_version_are_folded_by_a_newer_reader_and_stay_as_they_are() {
+    let store = MemoryEventStore::default();
+    send(&store, "a", Command::Open(9)).await.unwrap();
+    let before = store.commits();
+    for (id, units) in [("b", 5), ("c", 1)] {
+        execute::<newer::Counter>(&store, &stream(), &units, &origin(id), Retry::default()).await.unwrap();
+    }
+    let commits = store.commits();
+    assert_eq!(commits[..1], before);
+    let versions: Vec<_> =
+        commits.iter().map(|c| (c.events[0].kind.as_str(), c.events[0].data_version)).collect();
+    assert_eq!(versions, [("Added", 1), ("Refused", 1), ("Added", 2)], "9 + 5 > 10, 9 + 1 is not");
+}
+
+#[tokio::test]
+async fn events_of_a_newer_version_are_waited_for_and_nothing_is_decided() {
+    let store = MemoryEventStore::default();
+    execute::<newer::Counter>(&store, &stream(), &3, &origin("a"), Retry::default()).await.unwrap();
+    let failure = send(&store, "b", Command::Add(1)).await.unwrap_err();
+    assert_eq!((failure.class(), failure.code()), (crate::failure::Class::Transient, "newer_version"));
+    assert!(failure.reason().contains("at version 1"), "{failure}");
+    assert_eq!(store.commits().len(), 1);
 }

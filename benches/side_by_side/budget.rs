@@ -1,0 +1,173 @@
+//! The budgets of the design and of the benchmark's issue, and whether they are met.
+
+use std::fmt;
+
+use crate::run::{BATCHES, KEYS, Results, USUAL, Wanted};
+use crate::scenario::{Phase, Row, Side};
+use crate::worker::Work;
+
+/// A measured time may lie this far beyond its budget before the run fails: a machine has its moods. What is counted has no such margin.
+const MARGIN: f64 = 2.0;
+
+/// One budget and what was found.
+pub(crate) struct Budget {
+    pub(crate) what: String,
+    pub(crate) budget: String,
+    pub(crate) found: String,
+    pub(crate) met: bool,
+    fails: bool,
+}
+
+impl Budget {
+    /// The run fails with it.
+    pub(crate) fn fails(&self) -> bool {
+        self.fails
+    }
+
+    fn at_least(what: &str, wanted: f64, found: f64) -> Self {
+        Budget {
+            what: what.to_owned(),
+            budget: format!("≥ {wanted:.0} ×"),
+            found: format!("{found:.1} ×"),
+            met: found >= wanted,
+            fails: found * MARGIN < wanted,
+        }
+    }
+
+    fn at_most(what: String, unit: &str, wanted: f64, found: f64) -> Self {
+        Budget {
+            what,
+            budget: format!("≤ {wanted:.0} {unit}"),
+            found: format!("{found:.2} {unit}"),
+            met: found <= wanted,
+            fails: found > wanted * MARGIN,
+        }
+    }
+
+    fn counted(what: &str, budget: &str, found: String, met: bool) -> Self {
+        Budget { what: what.to_owned(), budget: budget.to_owned(), found, met, fails: !met }
+    }
+}
+
+impl fmt::Display for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = if self.met { "met   " } else { "MISSED" };
+        write!(f, "{verdict}  {}: {} (budget {})", self.what, self.found, self.budget)
+    }
+}
+
+/// A measurement at 0 ms.
+pub(crate) const fn at_once(side: Side, work: Work, phase: Phase) -> Wanted {
+    Wanted { side, work, phase, latency_ms: 0 }
+}
+
+/// Compares each of Tidegate's rows with Powertools' row of the same batch.
+fn pairs(results: &Results, ours: Wanted, theirs: Wanted) -> impl Iterator<Item = (&Row, &Row)> {
+    let each = BATCHES.into_iter().flat_map(|batch| KEYS.into_iter().map(move |keys| (keys, batch)));
+    each.filter_map(move |(keys, batch)| {
+        Some((results.find(ours, keys, batch)?, results.find(theirs, keys, batch)?))
+    })
+}
+
+/// Judges all budgets that were measured.
+pub(crate) fn judge(results: &Results) -> Vec<Budget> {
+    use Phase::{Again, AgainHere, Change, First};
+    use Side::{Powertools, PowertoolsCached, Tidegate};
+    let mut budgets = Vec::new();
+    for (what, least, ours, theirs, phase) in [
+        ("records per second and core, claim and complete", 10.0, Work::Claim, Work::Claim, First),
+        (
+            "records per second and core, same business result by a guarded write",
+            20.0,
+            Work::Commit,
+            Work::ClaimAndPut,
+            First,
+        ),
+    ] {
+        let pairs = pairs(results, at_once(Tidegate, ours, phase), at_once(Powertools, theirs, phase));
+        let worst = pairs.map(|(ours, theirs)| ours.per_core() / theirs.per_core()).reduce(f64::min);
+        budgets.extend(worst.map(|worst| Budget::at_least(what, least, worst)));
+    }
+    for (what, ours, theirs, their_side, phase) in [
+        ("requests per record, claim and complete", Work::Claim, Work::Claim, Powertools, First),
+        ("the same for duplicates from another environment", Work::Claim, Work::Claim, Powertools, Again),
+        (
+            "the same for duplicates of this environment, with their cache",
+            Work::Claim,
+            Work::Claim,
+            PowertoolsCached,
+            AgainHere,
+        ),
+        ("requests per record, same business result", Work::Commit, Work::ClaimAndPut, Powertools, First),
+        ("the same for duplicates", Work::Commit, Work::ClaimAndPut, Powertools, Again),
+    ] {
+        let pairs = pairs(results, at_once(Tidegate, ours, phase), at_once(their_side, theirs, phase));
+        let worst = pairs.max_by(|(a, _), (b, _)| a.requests().total_cmp(&b.requests()));
+        budgets.extend(worst.map(|(ours, theirs)| {
+            let (found, limit) = (ours.requests(), theirs.requests());
+            Budget::counted(what, &format!("≤ theirs, {limit:.2}"), format!("{found:.2}"), found <= limit)
+        }));
+    }
+    let usual = |work, phase| results.find(at_once(Tidegate, work, phase), USUAL.0, USUAL.1);
+    let exact = |row: &Row, operations: &[&str]| {
+        let wanted =
+            |name: &String| operations.iter().filter(|wanted| **wanted == name.as_str()).count() as u64;
+        let records = row.scenario.records as u64;
+        row.counts.requests.iter().all(|(name, count)| *count == wanted(name) * records)
+            && row.counts.requests.values().sum::<u64>() == operations.len() as u64 * records
+    };
+    for (what, budget, work, phase, operations) in [
+        ("create an aggregate", "1 request, no transaction", Work::Commit, First, &["PutItem"][..]),
+        (
+            "change an aggregate",
+            "1 read and 1 conditional write",
+            Work::Commit,
+            Change,
+            &["Query", "PutItem"],
+        ),
+        (
+            "an effect outside DynamoDB",
+            "2 conditional writes",
+            Work::Claim,
+            First,
+            &["PutItem", "UpdateItem"],
+        ),
+    ] {
+        budgets.extend(usual(work, phase).map(|row| {
+            let found = format!(
+                "{:.2} requests: {:?}",
+                row.requests(),
+                row.counts.requests.keys().collect::<Vec<_>>()
+            );
+            Budget::counted(what, budget, found, exact(row, operations))
+        }));
+    }
+    budgets.extend(usual(Work::Commit, Again).map(|row| {
+        let found = format!("{} of {} writes refused", row.counts.refused, row.scenario.records);
+        Budget::counted(
+            "reject a duplicate",
+            "no write that succeeds",
+            found,
+            row.counts.refused == row.scenario.records as u64,
+        )
+    }));
+    let handler = at_once(Tidegate, Work::None, First);
+    let each = BATCHES.into_iter().flat_map(|batch| KEYS.into_iter().map(move |keys| (keys, batch)));
+    let slowest =
+        each.filter_map(|(keys, batch)| results.find(handler, keys, batch)).map(Row::cpu).reduce(f64::max);
+    budgets
+        .extend(slowest.map(|found| {
+            Budget::at_most("CPU per record, AWS calls excluded".to_owned(), "µs", 10.0, found)
+        }));
+    for start in &results.starts {
+        let of = |what: &str| format!("{}: {what}", start.function);
+        let first = start.first_next.as_secs_f64() * 1e3;
+        budgets.push(Budget::at_most(of("start to first /next"), "ms", 8.0, first));
+        budgets.push(Budget::at_most(of("resident memory"), "MB", 20.0, start.resident as f64 / 1e3));
+        if start.zipped > 0 {
+            // The limit is that of `make build`.
+            budgets.push(Budget::at_most(of("zipped"), "MiB", 4.0, start.zipped as f64 / f64::from(1 << 20)));
+        }
+    }
+    budgets
+}

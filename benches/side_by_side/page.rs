@@ -1,0 +1,304 @@
+//! The page of results.
+
+use std::fmt::Write;
+
+use crate::budget::{Budget, at_once};
+use crate::machine::Machine;
+use crate::run::{BATCHES, KEYS, Results, SLOW, USUAL, Wanted};
+use crate::scenario::{Phase, Row, Side};
+use crate::worker::Work;
+
+/// One measurement as a line of progress.
+pub(crate) fn line(row: &Row) -> String {
+    let of = row.scenario;
+    format!(
+        "{:<17} {:<11} {:<9} {:>4} keys {:>4} a batch {} ms: {:>8.1} µs CPU, {:>8.0} records/s, {:.2} requests, {:.2} write units (stub {:.0} µs a request)",
+        format!("{:?}", of.side),
+        format!("{:?}", of.work),
+        format!("{:?}", row.phase),
+        of.keys,
+        of.batch,
+        of.latency_ms,
+        row.cpu(),
+        row.per_second(),
+        row.requests(),
+        row.write_units(),
+        row.stub()
+    )
+}
+
+/// A table in Markdown.
+struct Table {
+    text: String,
+}
+
+impl Table {
+    fn new(columns: &[&str]) -> Self {
+        let rule: String =
+            columns.iter().enumerate().map(|(n, _)| if n == 0 { "---|" } else { "---:|" }).collect();
+        Table { text: format!("| {} |\n|{rule}\n", columns.join(" | ")) }
+    }
+
+    fn row(&mut self, cells: &[String]) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.text, "| {} |", cells.join(" | "));
+    }
+}
+
+/// The whole page.
+pub(crate) fn write(results: &Results, budgets: &[Budget], machine: &Machine) -> String {
+    let mut parts = vec![head(machine), MEASURED.to_owned()];
+    let mut table = Table::new(&["budget", "wanted", "found", ""]);
+    for budget in budgets {
+        let verdict = if budget.met { "met" } else { "**missed**" };
+        table.row(&[budget.what.clone(), budget.budget.clone(), budget.found.clone(), verdict.to_owned()]);
+    }
+    parts.push(format!(
+        "## Budgets\n\nRatios and times are the worst over all keys and batches. The run fails with a count that is off, and with a time or a ratio beyond twice its budget.\n\n{}",
+        table.text
+    ));
+    parts.push(side_by_side(results));
+    parts.push(by_keys(results));
+    parts.push(slow(results));
+    parts.push(starts(results));
+    parts.retain(|part| !part.is_empty());
+    parts.join("\n")
+}
+
+fn head(machine: &Machine) -> String {
+    let remark = if machine.busy() {
+        format!(
+            "\n> **Preliminary**: other work ran on the machine (load {:.1} before, {:.1} after). Counts are exact; of the times, the ratios are indicative.\n",
+            machine.load_before, machine.load_after
+        )
+    } else {
+        String::new()
+    };
+    format!(
+        "# Benchmarks\n\nWritten by `make bench` on {}, at {}. {} × {}; {}; {}. {}. Load {:.1} before, {:.1} after.\n{remark}",
+        crate::worker::today(),
+        machine.commit,
+        machine.processors,
+        machine.processor,
+        machine.rust,
+        machine.python,
+        machine.amount,
+        machine.load_before,
+        machine.load_after
+    )
+}
+
+const MEASURED: &str = "\
+## What is measured
+
+Batches of a Kinesis stream, each record an order of two lines in an envelope (about 1 kB of JSON in base64). Both sides get the same events from the same files, \
+one process after the other, each alone on processor 0; DynamoDB is a stub in a process of its own on processor 1. It evaluates conditions and stores items, so \
+that a duplicate is one, and a run in which not every record was applied, or recognised as a duplicate, is an error.
+
+- *CPU* is the client's processor time per record, in the kernel too, from the event's text to the answer's. *Records per second and core* is its inverse.
+- *Tidegate*: the release profile; `Runner` with lanes, isolation, spans and deadline, 16 records at a time, `AwsClients` as functions use them, one thread.
+- *Powertools*: `BatchProcessor` and `idempotent_function` on `DynamoDBPersistenceLayer`, as fast as its documentation allows: a key that is a plain argument (no JMESPath), no payload \
+validation, failed conditions that return the item, botocore without parameter validation. Tidegate hashes and compares the payload all the same.
+- *Claim and complete* is the same protocol on both sides. The *guarded write* is Tidegate's event store against claim, put and complete, which is what Powertools offers for an item \
+that must be written once. A conditional put written by hand inside its batch processor is shown for comparison.
+- *Again* is a duplicate that another environment has handled; *again here* one that the same process has.
+
+Not measured: TLS, DynamoDB itself, the network, the Runtime API's HTTP (both sides have it), and Lambda's share of a processor at small memory sizes. The stub answers over plain HTTP \
+on the loopback interface; its own CPU is in no number.
+";
+
+fn side_by_side(results: &Results) -> String {
+    let (keys, batch) = USUAL;
+    let mut table = Table::new(&[
+        "batches of 100, answers after 0 ms",
+        "Tidegate CPU",
+        "Powertools CPU",
+        "ratio per core",
+        "Tidegate records/s",
+        "Powertools records/s",
+        "ratio by the clock",
+        "requests",
+        "write units",
+        "read units",
+    ]);
+    let (ours, theirs, cached) = (Side::Tidegate, Side::Powertools, Side::PowertoolsCached);
+    for (name, our_work, side, their_work, phase) in [
+        ("no call", Work::None, theirs, Work::None, Phase::First),
+        ("claim and complete", Work::Claim, theirs, Work::Claim, Phase::First),
+        ("claim and complete, again", Work::Claim, theirs, Work::Claim, Phase::Again),
+        (
+            "claim and complete, again here (with their cache)",
+            Work::Claim,
+            cached,
+            Work::Claim,
+            Phase::AgainHere,
+        ),
+        ("guarded write : claim, put, complete", Work::Commit, theirs, Work::ClaimAndPut, Phase::First),
+        (
+            "guarded write : claim, put, complete, again",
+            Work::Commit,
+            theirs,
+            Work::ClaimAndPut,
+            Phase::Again,
+        ),
+        ("guarded write : conditional put by hand", Work::Commit, theirs, Work::Put, Phase::First),
+        ("guarded write : conditional put by hand, again", Work::Commit, theirs, Work::Put, Phase::Again),
+    ] {
+        let pair = results.find(at_once(ours, our_work, phase), keys, batch).zip(results.find(
+            at_once(side, their_work, phase),
+            keys,
+            batch,
+        ));
+        let Some((our, their)) = pair else { continue };
+        let both = |of: fn(&Row) -> f64| format!("{:.2} : {:.2}", of(our), of(their));
+        table.row(&[
+            name.to_owned(),
+            format!("{:.1} µs", our.cpu()),
+            format!("{:.1} µs", their.cpu()),
+            format!("**{:.1} ×**", our.per_core() / their.per_core()),
+            format!("{:.0}", our.per_second()),
+            format!("{:.0}", their.per_second()),
+            format!("{:.1} ×", our.per_second() / their.per_second()),
+            both(Row::requests),
+            both(Row::write_units),
+            both(Row::read_units),
+        ]);
+    }
+    let mut text =
+        format!("## Side by side\n\nRequests and units per record, Tidegate : Powertools.\n\n{}", table.text);
+    for (what, work, phase) in [
+        ("A command that changes an existing aggregate", Work::Commit, Phase::Change),
+        ("An effect that is held after a crash, whose claim keeps the event", Work::Hold, Phase::First),
+        ("The same, again", Work::Hold, Phase::Again),
+    ] {
+        let Some(row) = results.find(at_once(ours, work, phase), keys, batch) else { continue };
+        let _ = writeln!(
+            text,
+            "\n{what} (Tidegate): {:.1} µs CPU, {:.2} requests, {:.2} write and {:.2} read units per record.",
+            row.cpu(),
+            row.requests(),
+            row.write_units(),
+            row.read_units()
+        );
+    }
+    text
+}
+
+/// CPU and records per second of one piece of work over keys and batches.
+fn grid(results: &Results, of: &[(&str, Work, Phase)], latency_ms: u64) -> String {
+    let columns: Vec<String> =
+        of.iter().flat_map(|(name, ..)| [format!("{name}: CPU"), "records/s".to_owned()]).collect();
+    let names: Vec<&str> = ["batch", "keys"].into_iter().chain(columns.iter().map(String::as_str)).collect();
+    let mut table = Table::new(&names);
+    for batch in BATCHES {
+        for keys in KEYS {
+            let mut cells = vec![batch.to_string(), keys.to_string()];
+            for (_, work, phase) in of {
+                let wanted = Wanted { side: Side::Tidegate, work: *work, phase: *phase, latency_ms };
+                let row = results.find(wanted, keys, batch);
+                cells.push(row.map_or_else(String::new, |row| format!("{:.1} µs", row.cpu())));
+                cells.push(row.map_or_else(String::new, |row| format!("{:.0}", row.per_second())));
+            }
+            table.row(&cells);
+        }
+    }
+    table.text
+}
+
+fn by_keys(results: &Results) -> String {
+    let works = [
+        ("no call", Work::None, Phase::First),
+        ("claim", Work::Claim, Phase::First),
+        ("claim again", Work::Claim, Phase::Again),
+        ("write", Work::Commit, Phase::First),
+        ("write again", Work::Commit, Phase::Again),
+    ];
+    let mut theirs = Table::new(&["Powertools", "batch", "CPU", "records/s", "again: CPU", "records/s"]);
+    for batch in BATCHES {
+        for (name, work) in [
+            ("no call", Work::None),
+            ("claim", Work::Claim),
+            ("claim and put", Work::ClaimAndPut),
+            ("put by hand", Work::Put),
+        ] {
+            let mut cells = vec![name.to_owned(), batch.to_string()];
+            for phase in [Phase::First, Phase::Again] {
+                let row = results.find(at_once(Side::Powertools, work, phase), USUAL.0, batch);
+                cells.push(row.map_or_else(String::new, |row| format!("{:.1} µs", row.cpu())));
+                cells.push(row.map_or_else(String::new, |row| format!("{:.0}", row.per_second())));
+            }
+            theirs.row(&cells);
+        }
+    }
+    format!(
+        "## By keys and batch, answers after 0 ms\n\nTidegate. One key is one lane: its records run one after the other.\n\n{}\nPowertools runs all records one after the other, whatever their keys.\n\n{}",
+        grid(results, &works, 0),
+        theirs.text
+    )
+}
+
+fn slow(results: &Results) -> String {
+    let mut theirs = Table::new(&["Powertools", "CPU", "records/s", "again: CPU", "records/s"]);
+    let mut any = false;
+    for (name, side, work) in [
+        ("claim", Side::Powertools, Work::Claim),
+        ("claim and put", Side::Powertools, Work::ClaimAndPut),
+        ("claim, in threads", Side::PowertoolsThreads, Work::Claim),
+        ("claim and put, in threads", Side::PowertoolsThreads, Work::ClaimAndPut),
+    ] {
+        let mut cells = vec![name.to_owned()];
+        for phase in [Phase::First, Phase::Again] {
+            let row = results.find(Wanted { side, work, phase, latency_ms: SLOW }, USUAL.0, USUAL.1);
+            any |= row.is_some();
+            cells.push(row.map_or_else(String::new, |row| format!("{:.1} µs", row.cpu())));
+            cells.push(row.map_or_else(String::new, |row| format!("{:.0}", row.per_second())));
+        }
+        theirs.row(&cells);
+    }
+    if !any {
+        return String::new();
+    }
+    let works = [
+        ("claim", Work::Claim, Phase::First),
+        ("claim again", Work::Claim, Phase::Again),
+        ("write", Work::Commit, Phase::First),
+        ("write again", Work::Commit, Phase::Again),
+    ];
+    format!(
+        "## Answers after {SLOW} ms\n\nThe stub waits {SLOW} ms, and up to 1 ms more by its clock's steps. Tidegate:\n\n{}\n\
+         Powertools, batches of 100. `AsyncBatchProcessor` with a thread for each record is not documented with idempotency, and keeps no order.\n\n{}",
+        grid(results, &works, SLOW),
+        theirs.text
+    )
+}
+
+fn starts(results: &Results) -> String {
+    if results.starts.is_empty() {
+        return "## Start\n\nNot measured: there were no release binaries. `make build` makes them, then `make bench` measures them.\n".to_owned();
+    }
+    let mut table = Table::new(&[
+        "function",
+        "start to first `/next`",
+        "first invocation",
+        "20th invocation",
+        "resident at start",
+        "resident after 20",
+        "zipped",
+    ]);
+    let milliseconds = |time: std::time::Duration| format!("{:.2} ms", time.as_secs_f64() * 1e3);
+    for start in &results.starts {
+        table.row(&[
+            start.function.clone(),
+            milliseconds(start.first_next),
+            milliseconds(start.first_invocation),
+            milliseconds(start.warm_invocation),
+            format!("{:.1} MB", start.resident_at_start as f64 / 1e3),
+            format!("{:.1} MB", start.resident as f64 / 1e3),
+            format!("{:.2} MiB", start.zipped as f64 / f64::from(1 << 20)),
+        ]);
+    }
+    format!(
+        "## Start\n\nMedians of 15 starts of the release binaries on this machine, with a whole processor; the event is that of `events/lambda` (one of `order-processor`'s records is a bad one, and becomes a dead letter), answers come after 0 ms.\n\n{}",
+        table.text
+    )
+}

@@ -1,0 +1,25 @@
+//! Why a benchmark could not be run.
+
+use std::fmt;
+
+/// A sentence for whoever runs the benchmark.
+pub(crate) struct Problem(String);
+
+impl Problem {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Problem(text.into())
+    }
+}
+
+/// A `main` that fails prints this.
+impl fmt::Debug for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<E: std::error::Error> From<E> for Problem {
+    fn from(error: E) -> Self {
+        Problem(error.to_string())
+    }
+}

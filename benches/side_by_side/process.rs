@@ -1,0 +1,83 @@
+//! Processes that a benchmark starts and talks to.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::time::timeout;
+
+use crate::problem::Problem;
+
+/// Longer than any of them may be silent.
+const SILENCE: Duration = Duration::from_secs(180);
+
+/// A process that answers lines with lines. It is killed when dropped.
+pub(crate) struct Process {
+    name: String,
+    child: Child,
+    input: ChildStdin,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Process {
+    pub(crate) fn start(name: impl Into<String>, mut command: Command) -> Result<Self, Problem> {
+        let name = name.into();
+        let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn();
+        let mut child = started.map_err(|error| Problem::new(format!("{name} does not start: {error}")))?;
+        let ends = child.stdin.take().zip(child.stdout.take());
+        let (input, output) = ends.ok_or_else(|| Problem::new(format!("{name} has no ends")))?;
+        Ok(Process { name, child, input, lines: BufReader::new(output).lines() })
+    }
+
+    /// The next line it says.
+    pub(crate) async fn line(&mut self) -> Result<String, Problem> {
+        match timeout(SILENCE, self.lines.next_line()).await {
+            Ok(line) => line?.ok_or_else(|| Problem::new(format!("{} ended, see above", self.name))),
+            Err(_) => Err(Problem::new(format!("{} said nothing for {SILENCE:?}", self.name))),
+        }
+    }
+
+    /// Tells it a line.
+    pub(crate) async fn tell(&mut self, line: &str) -> Result<(), Problem> {
+        self.input.write_all(format!("{line}\n").as_bytes()).await?;
+        Ok(self.input.flush().await?)
+    }
+
+    /// The next line must be this one.
+    pub(crate) async fn expect(&mut self, wanted: &str) -> Result<(), Problem> {
+        let said = self.line().await?;
+        if said == wanted {
+            return Ok(());
+        }
+        Err(Problem::new(format!("{} said: {said}", self.name)))
+    }
+
+    /// Waits for its end, which must be a success.
+    pub(crate) async fn end(mut self) -> Result<(), Problem> {
+        drop(self.input);
+        let status = timeout(SILENCE, self.child.wait())
+            .await
+            .map_err(|_| Problem::new(format!("{} does not end", self.name)))??;
+        if status.success() { Ok(()) } else { Err(Problem::new(format!("{}: {status}", self.name))) }
+    }
+}
+
+/// The environment of every measured process: nothing of the caller's but where programs are, and AWS as the stub.
+pub(crate) fn aws_environment(command: &mut Command, endpoint: &str) {
+    command.env_clear();
+    for (name, value) in std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "HOME") {
+        command.env(name, value);
+    }
+    command.envs([
+        ("AWS_ENDPOINT_URL", endpoint),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("AWS_CONFIG_FILE", "/dev/null"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+        ("AWS_LAMBDA_FUNCTION_NAME", "benchmark"),
+    ]);
+}

@@ -1,0 +1,147 @@
+//! One run: all scenarios, then the page.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::Run;
+use crate::budget;
+use crate::machine::Machine;
+use crate::page;
+use crate::problem::Problem;
+use crate::scenario::{Arena, Phase, Programs, Row, Scenario, Side};
+use crate::start::{self, Start};
+use crate::worker::Work;
+
+/// Ordering keys of the records.
+pub(crate) const KEYS: [usize; 4] = [1, 10, 100, 1000];
+/// Records of a batch.
+pub(crate) const BATCHES: [usize; 2] = [100, 1000];
+/// Keys and batch of the measurements that need one choice: the batch is that of the topology.
+pub(crate) const USUAL: (usize, usize) = (100, 100);
+/// The slow answer, in milliseconds.
+pub(crate) const SLOW: u64 = 5;
+
+/// Everything that was measured.
+#[derive(Default)]
+pub(crate) struct Results {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) starts: Vec<Start>,
+}
+
+/// What distinguishes one measurement.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted {
+    pub(crate) side: Side,
+    pub(crate) work: Work,
+    pub(crate) phase: Phase,
+    pub(crate) latency_ms: u64,
+}
+
+impl Results {
+    /// The row with these keys and this batch; Powertools takes one record after the other, whatever their keys, so any of its rows with this batch.
+    pub(crate) fn find(&self, wanted: Wanted, keys: usize, batch: usize) -> Option<&Row> {
+        self.rows.iter().find(|row| {
+            let of = row.scenario;
+            (of.side, of.work, row.phase, of.latency_ms)
+                == (wanted.side, wanted.work, wanted.phase, wanted.latency_ms)
+                && of.batch == batch
+                && (of.keys == keys || of.side != Side::Tidegate)
+        })
+    }
+}
+
+pub(crate) async fn run(options: &Run) -> Result<ExitCode, Problem> {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    let script = repository.join("benches/powertools.py");
+    let programs = Programs { own: std::env::current_exe()?, python: options.python.clone(), script };
+    let amount = format!("At 0 ms: {} records, and the median of {} rounds", options.records, options.rounds);
+    let machine = Machine::look(&options.python, repository, amount);
+    let mut arena = Arena::open(programs, options.rounds).await?;
+    let mut results = Results::default();
+    let scenarios = if options.only_start { Vec::new() } else { scenarios(options) };
+    for (scenario, phases) in scenarios {
+        let rows = arena.measure(scenario, &phases).await?;
+        for row in &rows {
+            progress(&page::line(row));
+        }
+        results.rows.extend(rows);
+    }
+    if let Some(zips) = &options.zips {
+        results.starts = start::measure(&mut arena, zips, repository).await?;
+    }
+    let budgets = budget::judge(&results);
+    let page = page::write(&results, &budgets, &machine.finish());
+    match &options.page {
+        Some(path) => std::fs::write(path, page)?,
+        None => progress(&page),
+    }
+    for budget in &budgets {
+        progress(&budget.to_string());
+    }
+    Ok(if budgets.iter().any(|budget| budget.fails()) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Standard output may be closed; the page is written all the same.
+fn progress(line: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+fn scenarios(options: &Run) -> Vec<(Scenario, Vec<Phase>)> {
+    use Phase::{Again, AgainHere, Change, First};
+    let (keys, batch) = USUAL;
+    let usual = Scenario {
+        side: Side::Tidegate,
+        work: Work::None,
+        keys,
+        batch,
+        records: options.records,
+        latency_ms: 0,
+    };
+    let mut all = Vec::new();
+    for batch in BATCHES {
+        // Not fewer records than a batch holds.
+        let of_batch = Scenario { batch, records: options.records.max(batch), ..usual };
+        for (work, phases) in [
+            (Work::None, vec![First]),
+            (Work::Claim, vec![First, Again]),
+            (Work::ClaimAndPut, vec![First, Again]),
+            (Work::Put, vec![First, Again]),
+        ] {
+            all.push((Scenario { side: Side::Powertools, work, ..of_batch }, phases));
+        }
+        for keys in KEYS {
+            for (work, phases) in [
+                (Work::None, vec![First]),
+                (Work::Claim, vec![First, Again]),
+                (Work::Commit, vec![First, Again]),
+            ] {
+                all.push((Scenario { work, keys, ..of_batch }, phases));
+            }
+        }
+    }
+    all.push((Scenario { work: Work::Commit, ..usual }, vec![First, Change]));
+    all.push((Scenario { work: Work::Hold, ..usual }, vec![First, Again]));
+    all.push((Scenario { work: Work::Claim, ..usual }, vec![AgainHere]));
+    all.push((Scenario { side: Side::PowertoolsCached, work: Work::Claim, ..usual }, vec![AgainHere]));
+    if options.fast {
+        return all;
+    }
+    let slow = Scenario { latency_ms: SLOW, records: 300, ..usual };
+    for side in [Side::Powertools, Side::PowertoolsThreads] {
+        for work in [Work::Claim, Work::ClaimAndPut] {
+            all.push((Scenario { side, work, ..slow }, vec![First, Again]));
+        }
+    }
+    for batch in BATCHES {
+        for keys in KEYS {
+            for work in [Work::Claim, Work::Commit] {
+                all.push((
+                    Scenario { work, keys, batch, records: slow.records.max(batch), ..slow },
+                    vec![First, Again],
+                ));
+            }
+        }
+    }
+    all
+}

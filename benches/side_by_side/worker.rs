@@ -1,0 +1,173 @@
+//! The side of Tidegate: a function's runner, as `Function` would run it, without the runtime's HTTP around it.
+
+use std::hint::black_box;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use tidegate::aws::AwsClients;
+use tidegate::batch::{BatchContext, EachRecord, Effect, Handler, Invocation, Runner};
+use tidegate::dead_letter::MemoryDeadLetters;
+use tidegate::envelope::Envelope;
+use tidegate::failure::Failure;
+use tidegate::idempotency::{AfterCrash, DynamoDbIdempotency, EffectRun, Effects, Ran, Repeat};
+use tidegate::message::MessageSet;
+use tidegate::source::{Delivery, Source};
+use tidegate::store::{DynamoDbEventStore, Origin, Retry, execute};
+
+use crate::order::{Command, Order};
+use crate::problem::Problem;
+use crate::processor;
+use crate::protocol::{self, Measured};
+
+/// Records handled at a time, as in `order-processor`.
+const CONCURRENCY: usize = 16;
+const RETENTION: Duration = Duration::from_secs(31 * 24 * 3600);
+
+/// What is done with each record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+pub(crate) enum Work {
+    /// Decode and compute: no call.
+    None,
+    /// An effect outside DynamoDB, once: claim and complete. After a crash it runs again.
+    Claim,
+    /// The same, held for an operator after a crash, so that the claim keeps the event.
+    Hold,
+    /// The event store's guarded write.
+    Commit,
+    /// Powertools: claim, write the order, complete.
+    ClaimAndPut,
+    /// Powertools' batch processor with a conditional write by hand.
+    Put,
+}
+
+struct Orders {
+    work: Work,
+    effects: Effects,
+    store: DynamoDbEventStore,
+}
+
+struct Request {
+    origin: Origin,
+    envelope: Envelope,
+    command: Command,
+    event: Box<RawValue>,
+}
+
+impl Handler for Orders {
+    type Record = Request;
+
+    fn decode(&self, delivery: &Delivery<'_>) -> Result<Request, Failure> {
+        let envelope = Envelope::parse(delivery.bytes()?)?;
+        let command = Command::from_envelope(&envelope)?;
+        // What runs a held effect again. The next delivery runs one that is not held.
+        let event = if self.work == Work::Hold { delivery.record } else { RawValue::NULL };
+        Ok(Request {
+            origin: Origin::of(&envelope, delivery.arrived_at),
+            envelope,
+            command,
+            event: event.to_owned(),
+        })
+    }
+
+    fn span(&self, request: &Request) -> tracing::Span {
+        request.envelope.span()
+    }
+
+    async fn handle(&self, request: &Request, context: &BatchContext) -> Result<Effect, Failure> {
+        match self.work {
+            Work::Claim => self.claim(request, AfterCrash::RunAgain, context).await,
+            Work::Hold => self.claim(request, AfterCrash::Hold, context).await,
+            Work::Commit => {
+                let stream = &request.envelope.subject;
+                execute::<Order>(&self.store, stream, &request.command, &request.origin, Retry::default())
+                    .await
+            }
+            Work::None | Work::ClaimAndPut | Work::Put => {
+                if let Command::PlaceOrder(order) = &request.command {
+                    black_box(order.total());
+                }
+                Ok(Effect::Applied)
+            }
+        }
+    }
+}
+
+impl Orders {
+    async fn claim(
+        &self,
+        request: &Request,
+        after_crash: AfterCrash,
+        context: &BatchContext,
+    ) -> Result<Effect, Failure> {
+        let Command::PlaceOrder(order) = &request.command else { return Ok(Effect::Filtered) };
+        let run = EffectRun {
+            repeat: Some(Repeat { function: "benchmark".to_owned(), event: request.event.clone() }),
+            arrived_at: request.origin.arrived_at,
+            ..EffectRun::new(self.effects.key("order", &order.order_id)?, after_crash)
+        };
+        let effect = async { Ok(order.total()) };
+        Ok(match self.effects.run(&run, order, context, effect).await? {
+            Ran::Applied(_) => Effect::Applied,
+            Ran::Duplicate(_) => Effect::Duplicate,
+            Ran::Held => Effect::Held,
+        })
+    }
+}
+
+/// Works on two files of events, one a line: the first to warm up, the second measured.
+pub(crate) async fn run(work: Work, warm_up: &Path, events: &Path) -> Result<(), Problem> {
+    tidegate::log::start();
+    let aws = AwsClients::from_env().await;
+    let records = DynamoDbIdempotency::new(aws.dynamodb(), "idempotency");
+    let orders = Orders {
+        work,
+        effects: Effects::new(Arc::new(records), "benchmark", RETENTION),
+        store: DynamoDbEventStore::new(aws.dynamodb(), "event-store"),
+    };
+    let letters = Arc::new(MemoryDeadLetters::default());
+    let runner = Runner::new(Source::Kinesis, EachRecord::new(orders, CONCURRENCY), "benchmark", letters);
+
+    let (warm_up, events) = (std::fs::read_to_string(warm_up)?, std::fs::read_to_string(events)?);
+    invoke_all(&runner, &warm_up).await?;
+    protocol::say("ready")?;
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    let measured = invoke_all(&runner, &events).await?;
+    protocol::say(&serde_json::to_string(&measured)?)?;
+    Ok(())
+}
+
+async fn invoke_all(runner: &Runner<EachRecord<Orders>>, events: &str) -> Result<Measured, Problem> {
+    let (start, cpu) = (Instant::now(), processor::time());
+    let (mut applied, mut duplicate) = (0, 0);
+    for event in events.lines() {
+        let event: Box<RawValue> = serde_json::from_str(event)?;
+        let invocation = Invocation {
+            event: &event,
+            request_id: "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
+            remaining: Duration::from_secs(60),
+            replay: false,
+        };
+        let report = runner.run(invocation).await;
+        applied += report.counts.applied;
+        duplicate += report.counts.duplicate;
+        let response = report.response.map_err(|failure| Problem::new(failure.to_string()))?;
+        black_box(serde_json::to_string(&response)?);
+    }
+    Ok(Measured {
+        applied,
+        duplicate,
+        wall_ns: processor::nanoseconds(start.elapsed()),
+        cpu_ns: processor::nanoseconds(processor::time().saturating_sub(cpu)),
+    })
+}
+
+/// A moment, for pages that say when they were made.
+pub(crate) fn today() -> String {
+    Timestamp::now().strftime("%Y-%m-%d").to_string()
+}

@@ -1,0 +1,401 @@
+//! What the topology says of a new function: its entry, and whatever that needs and is not declared yet.
+
+use terminal::problem::Problem;
+use tidegate_local::topology::{Key, KeyType, LARGE_LETTERS, LETTERS, Queue, Rule, Topology};
+
+use super::{listed, most_frequent, name, used};
+use crate::cli::FunctionSource;
+
+const TIMEOUT_SECONDS: u32 = 30;
+/// Two weeks, the longest that a queue keeps a message.
+const LETTERS_SECONDS: u32 = 1_209_600;
+const LETTERS_DAYS: u32 = 14;
+/// How long a message waits in a queue that is declared for the function.
+const MESSAGE_SECONDS: u32 = 345_600;
+/// Receives until such a queue moves a message away: beyond the time after which the function gives it up itself.
+const RECEIVES: u32 = 20;
+/// After which age the function gives up a message itself, with its payload and the reason.
+const QUEUE_LETTER_SECONDS: u32 = 1_800;
+
+/// Entries for the topology.
+pub(super) struct Declaration {
+    /// What the function takes records from: a stream, a queue, a table, a rule.
+    pub(super) from: String,
+    /// The keys of the table whose changes it takes.
+    pub(super) keys: Vec<Key>,
+    entries: Vec<Entry>,
+}
+
+struct Entry {
+    section: &'static str,
+    name: String,
+    value: String,
+}
+
+impl Declaration {
+    /// The entries for a function that takes records from `from`, or from a source of its own. A function outside a topology may name anything.
+    ///
+    /// # Errors
+    /// Misuse: `from` is not declared, or cannot be such a function's source.
+    pub(super) fn of(
+        function: &str,
+        source: FunctionSource,
+        from: Option<&str>,
+        topology: &Topology,
+        anything: bool,
+    ) -> Result<Self, Problem> {
+        let mut declaration =
+            Declaration { from: from.unwrap_or(function).to_owned(), keys: Vec::new(), entries: Vec::new() };
+        if let Some(from) = from.filter(|_| anything && source != FunctionSource::Eventbridge) {
+            name::well_formed("a stream, queue or table", from)?;
+        }
+        let from = from.filter(|_| !anything || source == FunctionSource::Eventbridge);
+        let value = match source {
+            FunctionSource::Kinesis => declaration.kinesis(topology, from)?,
+            FunctionSource::Sqs => declaration.sqs(topology, from)?,
+            FunctionSource::Dynamodb => declaration.dynamodb(topology, from)?,
+            FunctionSource::Eventbridge => declaration.eventbridge(function, topology, from)?,
+        };
+        let value = declaration.function(topology, &value);
+        declaration.entries.push(Entry { section: "functions", name: function.to_owned(), value });
+        Ok(declaration)
+    }
+
+    /// What is declared, as paths.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.entries.iter().map(|entry| format!("{}.{}", entry.section, entry.name)).collect()
+    }
+
+    /// The entries of each section, as lines of the file.
+    pub(super) fn sections(&self) -> Vec<(&'static str, String)> {
+        let mut sections: Vec<&'static str> = Vec::new();
+        for entry in &self.entries {
+            if !sections.contains(&entry.section) {
+                sections.push(entry.section);
+            }
+        }
+        let lines = |section| {
+            let (long, short): (Vec<&Entry>, Vec<&Entry>) = self
+                .entries
+                .iter()
+                .filter(|entry| entry.section == section)
+                .partition(|entry| entry.value.contains('\n'));
+            // As `terraform fmt` does with lines that follow each other.
+            let width = short.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
+            let short: String =
+                short.iter().map(|entry| format!("  {:width$} = {}\n", entry.name, entry.value)).collect();
+            let long = long
+                .iter()
+                .map(|entry| format!("  {} = {}\n", entry.name, entry.value.replace('\n', "\n  ")));
+            let blocks: Vec<String> =
+                Some(short).filter(|short| !short.is_empty()).into_iter().chain(long).collect();
+            blocks.join("\n")
+        };
+        sections.into_iter().map(|section| (section, lines(section))).collect()
+    }
+
+    /// All of it as a text.
+    pub(super) fn text(&self) -> String {
+        self.sections().into_iter().map(|(section, lines)| format!("{section} = {{\n{lines}}}\n")).collect()
+    }
+
+    fn kinesis(&mut self, topology: &Topology, from: Option<&str>) -> Result<Mapping, Problem> {
+        let shards = match from {
+            Some(from) => {
+                let stream = topology.streams.get(from);
+                stream
+                    .ok_or_else(|| unknown("stream", "streams", from, listed(topology.streams.keys())))?
+                    .shards
+            }
+            None => {
+                self.own(
+                    "streams",
+                    topology.streams.contains_key(&self.from),
+                    "{ shards = 1, retention_hours = 24 }",
+                )?;
+                1
+            }
+        };
+        let factor = if shards <= 500 { 2 } else { 1 };
+        let on_failure = self.stream_failures(topology);
+        Ok(Mapping {
+            concurrency: shards.saturating_mul(factor).max(2),
+            timeout: TIMEOUT_SECONDS,
+            fields: stream_fields("stream", &self.from, factor, &on_failure),
+        })
+    }
+
+    fn dynamodb(&mut self, topology: &Topology, from: Option<&str>) -> Result<Mapping, Problem> {
+        match from {
+            Some(from) => {
+                let table = topology.tables.get(from);
+                let table =
+                    table.ok_or_else(|| unknown("table", "tables", from, listed(topology.tables.keys())))?;
+                self.keys = [Some(&table.partition_key), table.sort_key.as_ref()]
+                    .into_iter()
+                    .flatten()
+                    .cloned()
+                    .collect();
+                if let Some(key) = self.keys.iter().find(|key| key.kind == KeyType::B) {
+                    return Err(Problem::misuse(format!(
+                        "the key {} of table {from} is binary, and such a handler is not made here; take a function of another table as the model",
+                        key.name
+                    )));
+                }
+            }
+            None => {
+                let value = "{\n  partition_key = { name = \"key\", type = \"S\" }\n  stream_view   = \"NEW_AND_OLD_IMAGES\"\n}";
+                self.own("tables", topology.tables.contains_key(&self.from), value)?;
+                self.keys = vec![Key { name: "key".to_owned(), kind: KeyType::S }];
+            }
+        }
+        let on_failure = self.stream_failures(topology);
+        // A new table has four partitions, and its stream as many shards.
+        Ok(Mapping {
+            concurrency: 4,
+            timeout: TIMEOUT_SECONDS,
+            fields: stream_fields("table", &self.from, 1, &on_failure),
+        })
+    }
+
+    fn sqs(&mut self, topology: &Topology, from: Option<&str>) -> Result<Mapping, Problem> {
+        let (timeout, letter_after) = match from {
+            Some(from) => {
+                let queue = topology.queues.get(from);
+                let queue =
+                    queue.ok_or_else(|| unknown("queue", "queues", from, listed(topology.queues.keys())))?;
+                consumable(from, queue)?
+            }
+            None => {
+                let redrive = self.redrive(topology);
+                let value = format!(
+                    "{{\n  retention_seconds          = {MESSAGE_SECONDS}\n  visibility_timeout_seconds = {}\n  redrive                    = {{ \
+                     queue = {redrive:?}, maximum_receives = {RECEIVES} }}\n}}",
+                    6 * TIMEOUT_SECONDS
+                );
+                self.own("queues", topology.queues.contains_key(&self.from), &value)?;
+                (TIMEOUT_SECONDS, Some(QUEUE_LETTER_SECONDS))
+            }
+        };
+        let mut fields = vec![
+            ("queue", format!("{:?}", self.from)),
+            ("batch_size", "10".to_owned()),
+            ("report_batch_item_failures", "true".to_owned()),
+            ("maximum_concurrency", "2".to_owned()),
+        ];
+        fields.extend(letter_after.map(|seconds| ("dead_letter_after_seconds", seconds.to_string())));
+        Ok(Mapping { concurrency: 2, timeout, fields })
+    }
+
+    fn eventbridge(
+        &mut self,
+        name: &str,
+        topology: &Topology,
+        from: Option<&str>,
+    ) -> Result<Mapping, Problem> {
+        let (bus, pattern) = match from.map(|from| (from, from.split_once(':'))) {
+            Some((_, Some((source, kind)))) if !source.is_empty() && !kind.is_empty() => {
+                let pattern = serde_json::json!({ "source": [source], "detail-type": [kind] });
+                (self.bus(topology)?, hcl(&pattern))
+            }
+            Some((rule, None)) => {
+                let declared: Option<&Rule> = topology.rules.get(rule);
+                let declared = declared.ok_or_else(|| {
+                    let rules = listed(topology.rules.keys());
+                    Problem::misuse(format!(
+                        "no rule {rule} is declared (declared rules: {rules}); name one whose events the function takes too, or events as \
+                         SOURCE:TYPE, such as shop.orders:OrderPlaced"
+                    ))
+                })?;
+                (declared.bus.clone(), hcl(&declared.pattern))
+            }
+            _ => {
+                return Err(Problem::misuse(
+                    "a function for EventBridge needs --from RULE, a rule whose events it takes too, or --from SOURCE:TYPE, such as \
+                     shop.orders:OrderPlaced",
+                ));
+            }
+        };
+        if topology.rules.contains_key(name) {
+            return Err(Problem::new(format!(
+                "the topology declares a rule {name} already; choose another name"
+            )));
+        }
+        let letters = topology.rules.values().map(|rule| rule.target.dead_letter_queue.as_str());
+        let letters = self.letters(topology, most_frequent(letters), "rule-failures");
+        let given_up = topology
+            .functions
+            .values()
+            .filter_map(|function| Some(function.asynchronous.as_ref()?.on_failure.queue.as_str()));
+        let given_up = self.letters(topology, most_frequent(given_up), "async-failures");
+        self.entries.push(Entry {
+            section: "rules",
+            name: name.to_owned(),
+            value: format!(
+                "{{\n  bus     = {bus:?}\n  pattern = {pattern}\n  target = {{\n    function                  = {name:?}\n    \
+                 dead_letter_queue         = {letters:?}\n    maximum_retry_attempts    = 185\n    maximum_event_age_seconds = 86400\n  }}\n}}"
+            ),
+        });
+        name.clone_into(&mut self.from);
+        let asynchronous = format!(
+            "asynchronous = {{\n  maximum_retry_attempts    = 2\n  maximum_event_age_seconds = 21600\n  on_failure                = {{ queue = {given_up:?} }}\n}}"
+        );
+        Ok(Mapping { concurrency: 4, timeout: TIMEOUT_SECONDS, fields: vec![("", asynchronous)] })
+    }
+
+    /// The one bus, or a new one.
+    fn bus(&mut self, topology: &Topology) -> Result<String, Problem> {
+        let mut buses = topology.buses.keys();
+        match (buses.next(), buses.next()) {
+            (Some(bus), None) => Ok(bus.clone()),
+            (None, _) => {
+                let value = format!("{{ archive_days = {LETTERS_DAYS} }}");
+                self.entries.push(Entry { section: "buses", name: "events".to_owned(), value });
+                Ok("events".to_owned())
+            }
+            (Some(_), Some(_)) => Err(Problem::misuse(format!(
+                "there are several buses ({}); name a rule of the one that is meant with --from RULE",
+                listed(topology.buses.keys())
+            ))),
+        }
+    }
+
+    /// A source of the function's own, of its name.
+    fn own(&mut self, section: &'static str, taken: bool, value: &str) -> Result<(), Problem> {
+        let name = self.from.clone();
+        if taken {
+            return Err(Problem::misuse(format!(
+                "{section} has {name} already; to take records from it, add --from {name}"
+            )));
+        }
+        self.entries.push(Entry { section, name, value: value.to_owned() });
+        Ok(())
+    }
+
+    fn stream_failures(&mut self, topology: &Topology) -> String {
+        let given_up =
+            topology.sources().filter_map(|(_, _, source)| Some(source.on_failure.as_ref()?.queue.as_str()));
+        self.letters(topology, most_frequent(given_up), "stream-failures")
+    }
+
+    /// Where queues of several functions move messages to.
+    fn redrive(&mut self, topology: &Topology) -> String {
+        let standard = topology.queues.values().filter(|queue| !queue.fifo);
+        let moved = standard.filter_map(|queue| Some(queue.redrive.as_ref()?.queue.as_str()));
+        self.letters(topology, most_frequent(moved), "queue-failures")
+    }
+
+    /// The queue that others use for the same, or one of this name.
+    fn letters(&mut self, topology: &Topology, others: Option<&str>, otherwise: &str) -> String {
+        let name = others.unwrap_or(otherwise);
+        if !topology.queues.contains_key(name) {
+            let value = format!("{{ retention_seconds = {LETTERS_SECONDS} }}");
+            self.entries.push(Entry { section: "queues", name: name.to_owned(), value });
+        }
+        name.to_owned()
+    }
+
+    /// The function's own entry.
+    fn function(&mut self, topology: &Topology, mapping: &Mapping) -> String {
+        let queues = used(topology, LETTERS).filter_map(|used| used.queue.as_deref());
+        let queue = self.letters(topology, most_frequent(queues), "dead-letters");
+        let buckets = used(topology, LARGE_LETTERS).filter_map(|used| used.bucket.as_deref());
+        let bucket = most_frequent(buckets).unwrap_or("dead-letters").to_owned();
+        if !topology.buckets.contains_key(&bucket) {
+            let value = format!("{{ expiration_days = {LETTERS_DAYS} }}");
+            self.entries.push(Entry { section: "buckets", name: bucket.clone(), value });
+        }
+        let width = LETTERS.len();
+        let (concurrency, timeout) = (mapping.concurrency, mapping.timeout);
+        let mapped = mapping.text(&self.from).replace('\n', "\n  ");
+        format!(
+            "{{\n  memory_mb           = 256\n  timeout_seconds     = {timeout}\n  maximum_concurrency = {concurrency}\n  uses = {{\n    {LETTERS} = \
+             {{ queue = {queue:?}, access = \"write\" }}\n    {LARGE_LETTERS:width$} = {{ bucket = {bucket:?}, access = \"write\" }}\n  }}\n  {mapped}\n}}"
+        )
+    }
+}
+
+/// How a function is invoked: an event source mapping, or asynchronously.
+struct Mapping {
+    concurrency: u32,
+    timeout: u32,
+    fields: Vec<(&'static str, String)>,
+}
+
+impl Mapping {
+    fn text(&self, name: &str) -> String {
+        if let [("", asynchronous)] = self.fields.as_slice() {
+            return asynchronous.clone();
+        }
+        let width = self.fields.iter().map(|(field, _)| field.len()).max().unwrap_or(0);
+        let lines: String =
+            self.fields.iter().map(|(field, value)| format!("    {field:width$} = {value}\n")).collect();
+        format!("sources = {{\n  {name} = {{\n{lines}  }}\n}}")
+    }
+}
+
+fn stream_fields(
+    kind: &'static str,
+    from: &str,
+    factor: u32,
+    on_failure: &str,
+) -> Vec<(&'static str, String)> {
+    vec![
+        (kind, format!("{from:?}")),
+        ("starting_position", "\"TRIM_HORIZON\"".to_owned()),
+        ("batch_size", "100".to_owned()),
+        ("parallelization_factor", factor.to_string()),
+        ("bisect_on_error", "true".to_owned()),
+        ("report_batch_item_failures", "true".to_owned()),
+        ("maximum_retry_attempts", "1000".to_owned()),
+        ("maximum_record_age_seconds", "21600".to_owned()),
+        ("dead_letter_after_seconds", "10800".to_owned()),
+        ("on_failure", format!("{{ queue = {on_failure:?} }}")),
+    ]
+}
+
+/// The timeout that a declared queue leaves a function, and after which age that may give up a message.
+fn consumable(name: &str, queue: &Queue) -> Result<(u32, Option<u32>), Problem> {
+    let (timeout, hidden) =
+        (TIMEOUT_SECONDS.min(queue.visibility_timeout_seconds / 6), queue.visibility_timeout_seconds);
+    let Some(redrive) = queue.redrive.as_ref().filter(|_| timeout > 0) else {
+        return Err(Problem::misuse(format!(
+            "queue {name} is not made to be read: that needs redrive = {{ queue = \"…\", maximum_receives = {RECEIVES} }} and \
+             visibility_timeout_seconds = {}; without --from the function gets a queue of its own",
+            6 * TIMEOUT_SECONDS
+        )));
+    };
+    let moved = redrive.maximum_receives.saturating_sub(1).saturating_mul(hidden);
+    let after = QUEUE_LETTER_SECONDS.min(moved).min(queue.retention_seconds / 2);
+    Ok((timeout, (after > 0).then_some(after)))
+}
+
+fn unknown(kind: &str, section: &str, name: &str, declared: String) -> Problem {
+    Problem::misuse(format!(
+        "no {kind} {name} is declared; declared {section}: {declared}; without --from the function gets one of its own"
+    ))
+}
+
+/// A literal value as HCL writes it.
+fn hcl(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Object(fields) => {
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|(name, value)| {
+                    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+                    let name =
+                        if plain { name.clone() } else { serde_json::Value::from(name.as_str()).to_string() };
+                    format!("{name} = {}", hcl(value))
+                })
+                .collect();
+            format!("{{ {} }}", fields.join(", "))
+        }
+        serde_json::Value::Array(values) => {
+            let values: Vec<String> = values.iter().map(hcl).collect();
+            format!("[{}]", values.join(", "))
+        }
+        // What begins like a template is to be a text.
+        literal => literal.to_string().replace("${", "$${").replace("%{", "%%{"),
+    }
+}

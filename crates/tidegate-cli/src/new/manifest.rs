@@ -1,0 +1,263 @@
+//! `Cargo.toml`: that of a function, and what the one of the workspace around it says.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use terminal::problem::Problem;
+use toml::{Table, Value};
+
+use super::place::shown;
+use crate::cli::{FunctionSource, NewFunction};
+
+/// What a function needs where no workspace says it: name, version, features.
+const DEPENDENCIES: [(&str, &str, &[&str]); 5] = [
+    ("serde", "1", &["derive"]),
+    ("serde_dynamo", "4.3", &[]),
+    ("serde_json", "1", &["raw_value"]),
+    ("tokio", "1", &["rt", "macros"]),
+    ("tracing", "0.1", &[]),
+];
+
+/// The manifest of a workspace.
+pub(super) struct Manifest {
+    file: PathBuf,
+    content: Table,
+}
+
+impl Manifest {
+    /// Reads a manifest; none if there is no such file.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no TOML.
+    pub(super) fn read(file: &Path) -> Result<Option<Self>, Problem> {
+        let unusable =
+            |error: &dyn std::fmt::Display| Problem::new(format!("{} cannot be used: {error}", shown(file)));
+        let text = match fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(unusable(&error)),
+        };
+        let content = text.parse().map_err(|error: toml::de::Error| unusable(&error.message()))?;
+        Ok(Some(Manifest { file: file.to_owned(), content }))
+    }
+
+    pub(super) fn is_workspace(&self) -> bool {
+        self.content.contains_key("workspace")
+    }
+
+    /// What to do so that a folder is a member, unless it is one.
+    pub(super) fn not_a_member(&self, folder: &Path) -> Option<String> {
+        let root = self.file.parent()?;
+        let below = folder.strip_prefix(root).ok()?;
+        let (whole, siblings) = (below.to_str()?, below.parent()?.join("*"));
+        let member = self.members().any(|member| Some(member) == siblings.to_str() || member == whole);
+        (!member).then(|| {
+            format!(
+                "add \"{whole}\" to `members` in {}, of whose workspace it is to be a part",
+                shown(&self.file)
+            )
+        })
+    }
+
+    /// The folder of the member with this package name.
+    ///
+    /// # Errors
+    /// A member's manifest cannot be read.
+    pub(super) fn package(&self, name: &str) -> Result<Option<PathBuf>, Problem> {
+        let root = self.file.parent().unwrap_or(Path::new("."));
+        let mut folders = Vec::new();
+        for member in self.members() {
+            match member.strip_suffix("/*") {
+                Some(parent) => {
+                    let entries = fs::read_dir(root.join(parent)).into_iter().flatten();
+                    folders.extend(entries.filter_map(|entry| Some(entry.ok()?.path())));
+                }
+                None => folders.push(root.join(member)),
+            }
+        }
+        for folder in folders {
+            let manifest = Self::read(&folder.join("Cargo.toml"))?;
+            let package =
+                manifest.as_ref().and_then(|manifest| manifest.content.get("package")?.get("name")?.as_str());
+            if package == Some(name) {
+                return Ok(Some(folder));
+            }
+        }
+        Ok(None)
+    }
+
+    fn members(&self) -> impl Iterator<Item = &str> {
+        let members = self.content.get("workspace").and_then(|workspace| workspace.get("members"));
+        members.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+    }
+
+    /// Whether the workspace says something that its members can take over.
+    fn has(&self, path: &[&str]) -> bool {
+        let mut value = self.content.get("workspace");
+        for key in path {
+            value = value.and_then(|value| value.get(key));
+        }
+        value.is_some()
+    }
+}
+
+/// Where the toolkit comes from, as a dependency's value.
+pub(super) struct Toolkit(String);
+
+impl Toolkit {
+    /// What the options say, if they do.
+    ///
+    /// # Errors
+    /// Misuse: there is no toolkit at that path.
+    pub(super) fn of(options: &NewFunction) -> Result<Option<Self>, Problem> {
+        let value = match (&options.tidegate_path, &options.tidegate_git, &options.tidegate_version) {
+            (Some(path), _, _) => {
+                let path = toolkit_at(path)?;
+                format!("{{ path = {} }}", text_of(&path.display().to_string()))
+            }
+            (_, Some(url), _) => format!("{{ git = {} }}", text_of(url)),
+            (_, _, Some(version)) => text_of(version),
+            (None, None, None) => return Ok(None),
+        };
+        Ok(Some(Toolkit(value)))
+    }
+}
+
+fn toolkit_at(path: &Path) -> Result<PathBuf, Problem> {
+    let found = Manifest::read(&path.join("Cargo.toml"))?.is_some_and(|manifest| {
+        manifest.content.get("package").and_then(|package| package.get("name")?.as_str()) == Some("tidegate")
+    });
+    let absolute = fs::canonicalize(path).ok().filter(|_| found);
+    absolute.ok_or_else(|| {
+        Problem::misuse(format!(
+            "--tidegate-path {} is not the folder of the package tidegate; name crates/tidegate of a copy of its repository",
+            path.display()
+        ))
+    })
+}
+
+/// A text in TOML: JSON's escapes are TOML's too.
+fn text_of(text: &str) -> String {
+    Value::String(text.to_owned()).to_string()
+}
+
+/// The manifest of a function. Whatever the workspace declares is taken from there.
+///
+/// # Errors
+/// Misuse: nothing says where the toolkit comes from.
+pub(super) fn text(
+    name: &str,
+    source: FunctionSource,
+    around: Option<&Manifest>,
+    toolkit: Option<&Toolkit>,
+) -> Result<String, Problem> {
+    let inherited = |path: &[&str]| around.is_some_and(|manifest| manifest.has(path));
+    let mut text = format!("[package]\nname = \"{name}\"\ndescription = \"Lambda function\"\n");
+    for (field, otherwise) in [
+        ("version", Some("\"0.1.0\"")),
+        ("edition", Some("\"2024\"")),
+        ("rust-version", Some(concat!("\"", env!("CARGO_PKG_RUST_VERSION"), "\""))),
+        ("license", None),
+        ("publish", Some("false")),
+    ] {
+        if inherited(&["package", field]) {
+            text.push_str(&format!("{field}.workspace = true\n"));
+        } else if let Some(value) = otherwise {
+            text.push_str(&format!("{field} = {value}\n"));
+        }
+    }
+    if inherited(&["lints"]) {
+        text.push_str("\n[lints]\nworkspace = true\n");
+    }
+    let toolkit = match toolkit {
+        Some(Toolkit(value)) => format!("tidegate = {value}\n"),
+        None if inherited(&["dependencies", "tidegate"]) => "tidegate.workspace = true\n".to_owned(),
+        None => {
+            return Err(Problem::misuse(
+                "nothing says where the crate tidegate comes from; add --tidegate-path DIR, --tidegate-git URL or --tidegate-version VERSION",
+            ));
+        }
+    };
+    let dependency = |wanted: &str| -> String {
+        let known = DEPENDENCIES.iter().filter(|(name, ..)| *name == wanted);
+        let lines = known.map(|(name, version, features)| {
+            if inherited(&["dependencies", name]) {
+                format!("{name}.workspace = true\n")
+            } else if features.is_empty() {
+                format!("{name} = \"{version}\"\n")
+            } else {
+                format!("{name} = {{ version = \"{version}\", features = {features:?} }}\n")
+            }
+        });
+        lines.collect()
+    };
+    let dynamodb = (source == FunctionSource::Dynamodb).then_some("serde_dynamo");
+    text.push_str("\n[dependencies]\n");
+    text.extend(["serde"].into_iter().chain(dynamodb).map(dependency));
+    text.push_str(&toolkit);
+    text.extend(["tokio", "tracing"].into_iter().map(dependency));
+    text.push_str("\n[dev-dependencies]\n");
+    text.extend(["serde_json"].into_iter().map(dependency));
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest(text: &str) -> Manifest {
+        Manifest { file: PathBuf::from("/w/Cargo.toml"), content: text.parse().unwrap() }
+    }
+
+    #[test]
+    fn what_the_workspace_declares_is_taken_from_there_and_the_rest_is_said() {
+        let around = manifest(
+            "[workspace]\nmembers = [\"functions/*\"]\n[workspace.package]\nedition = \"2024\"\n[workspace.dependencies]\nserde = \"1\"\n",
+        );
+        let toolkit = Toolkit("{ git = \"https://example.com/t\" }".to_owned());
+        let text = text("mine", FunctionSource::Kinesis, Some(&around), Some(&toolkit)).unwrap();
+        let read: Table = text.parse().unwrap();
+        assert_eq!(read["package"]["edition"]["workspace"], Value::Boolean(true));
+        assert_eq!(read["package"]["version"].as_str(), Some("0.1.0"));
+        assert_eq!(read["dependencies"]["serde"]["workspace"], Value::Boolean(true));
+        assert_eq!(read["dependencies"]["tokio"]["version"].as_str(), Some("1"));
+        assert_eq!(read["dependencies"]["tidegate"]["git"].as_str(), Some("https://example.com/t"));
+        assert!(read.get("lints").is_none() && read["package"].get("license").is_none(), "{text}");
+    }
+
+    #[test]
+    fn without_a_word_on_the_toolkit_it_is_misuse() {
+        let problem = text("mine", FunctionSource::Sqs, None, None).unwrap_err();
+        assert!(matches!(&problem, Problem::Misuse(said) if said.contains("--tidegate-git")), "{problem:?}");
+    }
+
+    #[test]
+    fn a_folder_is_a_member_by_its_name_or_with_its_siblings() {
+        let around = manifest("[workspace]\nmembers = [\"functions/*\", \"tools/one\"]\n");
+        for member in ["/w/functions/mine", "/w/tools/one"] {
+            assert_eq!(around.not_a_member(Path::new(member)), None, "{member}");
+        }
+        for other in ["/w/mine", "/w/tools/two", "/w/functions/deep/mine"] {
+            assert!(
+                around.not_a_member(Path::new(other)).is_some_and(|what| what.contains("members")),
+                "{other}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_dependencies_are_those_of_this_workspace() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml");
+        let root = Manifest::read(&root).unwrap().unwrap();
+        let declared = &root.content["workspace"]["dependencies"];
+        for (name, version, features) in DEPENDENCIES {
+            let declared = &declared[name];
+            assert_eq!(declared.get("version").and_then(Value::as_str), Some(version), "{name}");
+            let known = declared.get("features").and_then(Value::as_array).cloned().unwrap_or_default();
+            assert!(features.iter().all(|feature| known.contains(&Value::from(*feature))), "{name}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! `tidegate new`: makes a function with a test that passes, and declares it.
+//!
+//! The files that are written are those in `templates`, which are compiled, linted and tested with this crate.
+
+mod declaration;
+mod files;
+mod insertion;
+mod manifest;
+mod name;
+mod place;
+mod template;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use terminal::output;
+use terminal::problem::Problem;
+use tidegate_local::topology::{self, Mistake, Topology};
+
+use self::declaration::Declaration;
+use self::files::Files;
+use self::manifest::Toolkit;
+use self::place::Place;
+use crate::cli::NewFunction;
+
+/// What a topology without any entry says.
+const EMPTY: &str = "event_bytes_limit = 262144\n";
+
+/// Makes a function: in the workspace of this directory, with its entry in the topology, or a crate of its own.
+///
+/// # Errors
+/// Misuse: a name that is no function's, a source that is not declared. A problem: there is such a function or folder, a file cannot be read or written,
+/// or the topology would have a mistake. Nothing is written then.
+pub(crate) fn function(options: &NewFunction) -> Result<ExitCode, Problem> {
+    let name = options.name.as_str();
+    name::check(name)?;
+    let place = Place::find(options)?;
+    let text = match &place.topology {
+        Some(file) => files::read(file)?,
+        None => EMPTY.to_owned(),
+    };
+    let topology = topology::parse(&text).map_err(|mistakes| broken(place.topology.as_deref(), &mistakes))?;
+    if topology.functions.contains_key(name) {
+        return Err(Problem::new(format!(
+            "the topology declares a function {name} already; choose another name"
+        )));
+    }
+    let declaration =
+        Declaration::of(name, options.source, options.from.as_deref(), &topology, place.topology.is_none())?;
+    let toolkit = Toolkit::of(options)?;
+    let manifest = manifest::text(name, options.source, place.manifest.as_ref(), toolkit.as_ref())?;
+    let mut files = Files::new(place.folder.clone());
+    files.add("Cargo.toml", manifest);
+    files.add("src/main.rs", template::main(options.source, &declaration.from));
+    files.add("src/handler.rs", template::handler(options.source, &declaration.keys));
+    let extended = extended(&text, &declaration).map_err(|why| match &place.topology {
+        Some(file) => Problem::new(format!(
+            "{} does not allow such a function, and nothing was written: {why}",
+            place::shown(file)
+        )),
+        None => Problem::misuse(why),
+    })?;
+    let declared = place.topology.as_deref().map(|file| (file, extended.as_str()));
+    files.vacant()?;
+    if options.dry_run {
+        files.show()?;
+    } else {
+        files.write(declared)?;
+        output::line(&files.made().join("\n"))?;
+    }
+    output::line(&told(options, &place, &declaration))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The topology with everything declared, if no rule is broken.
+fn extended(text: &str, declaration: &Declaration) -> Result<String, String> {
+    let mut extended = text.to_owned();
+    for (section, entries) in declaration.sections() {
+        extended = insertion::insert(&extended, section, &entries)?;
+    }
+    let said = |mistakes: Vec<Mistake>| {
+        mistakes.into_iter().map(|mistake| mistake.message).collect::<Vec<_>>().join("; ")
+    };
+    topology::parse(&extended).map_err(said)?;
+    Ok(extended)
+}
+
+fn broken(file: Option<&Path>, mistakes: &[Mistake]) -> Problem {
+    let (line, message) =
+        mistakes.first().map_or((0, ""), |first| (first.position.line, first.message.as_str()));
+    Problem::new(format!(
+        "{} has mistakes, the first in line {line}: {message}; `tidegate topology check` lists them",
+        file.map(place::shown).unwrap_or_default(),
+    ))
+}
+
+/// What was declared, or is to be, and what to do next.
+fn told(options: &NewFunction, place: &Place, declaration: &Declaration) -> String {
+    let name = &options.name;
+    let mut lines = Vec::new();
+    match &place.topology {
+        Some(file) => {
+            let file = place::shown(file);
+            if options.dry_run {
+                lines.push(format!("to {file}:\n{}", declaration.text()));
+            } else {
+                lines.push(format!("declared in {file}: {}", declaration.names().join(", ")));
+            }
+        }
+        None => lines.push(format!(
+            "Declare it where your system is declared. In Tidegate's own terms:\n\n{}\nWherever that is: the function needs {} and {} in its \
+             environment and the right to write to both, and its mapping must report batch item failures.",
+            declaration.text(),
+            topology::LETTERS,
+            topology::LARGE_LETTERS,
+        )),
+    }
+    if !options.dry_run {
+        let folder = place::shown(&place.folder);
+        let package = if place.topology.is_some() {
+            format!("cargo test --package {name}")
+        } else {
+            format!("cargo test --manifest-path {folder}/Cargo.toml")
+        };
+        lines.push("next:".to_owned());
+        if let Some(member) = &place.not_a_member {
+            lines.push(format!("  {member}"));
+        }
+        lines.push(format!("  `{package}` runs its test, which passes"));
+        lines.push(format!("  {folder}/src/handler.rs says what becomes of one record"));
+        if place.topology.is_some() {
+            lines.push("  `tidegate local up` builds it and runs it with the others".to_owned());
+        }
+    }
+    lines.join("\n")
+}
+
+/// The names that a topology declares in a section, for a message.
+fn listed<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
+    let names: Vec<&str> = names.into_iter().map(String::as_str).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// The name that occurs most often.
+fn most_frequent<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let mut counts = std::collections::BTreeMap::<&str, usize>::new();
+    for name in names {
+        *counts.entry(name).or_default() += 1;
+    }
+    let most = counts.values().copied().max()?;
+    counts.into_iter().find(|(_, count)| *count == most).map(|(name, _)| name)
+}
+
+/// What the functions use under this variable.
+fn used<'a>(
+    topology: &'a Topology,
+    variable: &str,
+) -> impl Iterator<Item = &'a tidegate_local::topology::Use> {
+    let variable = variable.to_owned();
+    topology.functions.values().filter_map(move |function| function.uses.get(&variable))
+}

@@ -1,0 +1,81 @@
+//! Where a function goes: into the workspace with a topology, or into a folder of its own.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use terminal::problem::Problem;
+
+use super::manifest::Manifest;
+use crate::cli::NewFunction;
+use crate::connection::topology_here;
+
+/// Where functions are in a workspace.
+const FUNCTIONS: &str = "functions";
+
+/// Where a function goes.
+pub(super) struct Place {
+    /// Its folder, which is not there yet.
+    pub(super) folder: PathBuf,
+    /// The topology file to declare it in.
+    pub(super) topology: Option<PathBuf>,
+    /// The manifest of the cargo workspace around it.
+    pub(super) manifest: Option<Manifest>,
+    /// What to do, if that workspace has no such member.
+    pub(super) not_a_member: Option<String>,
+}
+
+impl Place {
+    /// The workspace of this directory, unless a path is named.
+    ///
+    /// # Errors
+    /// The workspace is none of cargo's, has no room for functions, or has a package of this name.
+    pub(super) fn find(options: &NewFunction) -> Result<Self, Problem> {
+        match topology_here() {
+            Some(topology) if options.path.is_none() => Self::in_workspace(&options.name, topology),
+            _ => Self::alone(options.path.clone().unwrap_or_else(|| PathBuf::from(&options.name))),
+        }
+    }
+
+    fn in_workspace(name: &str, topology: PathBuf) -> Result<Self, Problem> {
+        let root = topology.parent().and_then(Path::parent).unwrap_or(Path::new("."));
+        let manifest = Manifest::read(&root.join("Cargo.toml"))?.filter(Manifest::is_workspace);
+        let manifest = manifest.ok_or_else(|| {
+            Problem::new(format!(
+                "{} has no Cargo.toml with [workspace], which functions would be members of; add one, or make a crate of its own with --path DIR",
+                shown(root)
+            ))
+        })?;
+        let folder = root.join(FUNCTIONS).join(name);
+        if let Some(missing) = manifest.not_a_member(&folder) {
+            return Err(Problem::new(missing));
+        }
+        if let Some(other) = manifest.package(name)? {
+            return Err(Problem::new(format!(
+                "the workspace has a package {name} already, in {}; choose another name",
+                shown(&other)
+            )));
+        }
+        Ok(Place { folder, topology: Some(topology), manifest: Some(manifest), not_a_member: None })
+    }
+
+    fn alone(folder: PathBuf) -> Result<Self, Problem> {
+        let absolute = std::path::absolute(&folder)
+            .map_err(|error| Problem::misuse(format!("--path {} is no folder: {error}", folder.display())))?;
+        let mut around = None;
+        for directory in absolute.ancestors().skip(1) {
+            around = Manifest::read(&directory.join("Cargo.toml"))?.filter(Manifest::is_workspace);
+            if around.is_some() {
+                break;
+            }
+        }
+        let not_a_member = around.as_ref().and_then(|manifest| manifest.not_a_member(&absolute));
+        Ok(Place { folder: absolute, topology: None, manifest: around, not_a_member })
+    }
+}
+
+/// A path as a person writes it: from this directory where it is below it.
+pub(super) fn shown(path: &Path) -> String {
+    let here = env::current_dir().unwrap_or_default();
+    let below = path.strip_prefix(&here).ok().filter(|below| !below.as_os_str().is_empty());
+    below.unwrap_or(path).display().to_string()
+}

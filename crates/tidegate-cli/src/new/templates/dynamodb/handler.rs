@@ -1,0 +1,86 @@
+use serde::Deserialize;
+use tidegate::batch::{BatchContext, Effect, Handler};
+use tidegate::failure::Failure;
+use tidegate::source::{ChangeKind, Delivery};
+use tracing::info;
+
+/// Says what becomes of one change of the table.
+pub(crate) struct Records;
+
+/// A change of an item.
+#[derive(Debug)]
+pub(crate) struct Record {
+    kind: ChangeKind,
+    key: Key,
+}
+
+/// The item's key. The item itself is in `new_image` and `old_image` of the change, where the stream carries it.
+#[derive(Debug, Deserialize)]
+struct Key {
+    key: String,
+}
+
+impl Handler for Records {
+    type Record = Record;
+
+    fn decode(&self, delivery: &Delivery<'_>) -> Result<Record, Failure> {
+        let change = delivery.change()?;
+        // What is no such item fails for good: it becomes a dead letter, and costs its neighbours nothing.
+        let key = serde_dynamo::from_item(change.keys.clone())
+            .map_err(|error| Failure::permanent("unexpected_item", error.to_string()))?;
+        Ok(Record { kind: change.kind, key })
+    }
+
+    /// May be called again for the same change: whatever is done here must notice that it was done before. A change of state goes through
+    /// `tidegate::store::execute`, an effect outside DynamoDB through `tidegate::idempotency::Effects`.
+    async fn handle(&self, record: &Record, _context: &BatchContext) -> Result<Effect, Failure> {
+        // An item that was removed because its time to live had passed is no fact of the business.
+        if record.kind == ChangeKind::Expire {
+            return Ok(Effect::Filtered);
+        }
+        info!(kind = ?record.kind, record.key.key, "handled");
+        Ok(Effect::Applied)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use serde_json::value::RawValue;
+    use serde_json::{Value, json};
+    use tidegate::batch::{Counts, EachRecord, Invocation, Runner};
+    use tidegate::dead_letter::MemoryDeadLetters;
+    use tidegate::source::Source;
+
+    use super::*;
+
+    /// A change as Lambda hands it over.
+    fn change(sequence: &str, keys: Value) -> Value {
+        json!({
+            "eventID": sequence, "eventName": "INSERT", "eventSource": "aws:dynamodb", "eventVersion": "1.1",
+            "awsRegion": "us-east-1", "eventSourceARN": "arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/s",
+            "dynamodb": {
+                "ApproximateCreationDateTime": 1_700_000_000.0, "Keys": keys, "SequenceNumber": sequence, "SizeBytes": 1,
+                "StreamViewType": "KEYS_ONLY",
+            },
+        })
+    }
+
+    #[tokio::test]
+    async fn a_change_of_an_unknown_item_becomes_a_dead_letter_and_the_next_one_is_applied() {
+        let letters = Arc::new(MemoryDeadLetters::default());
+        let runner = Runner::new(Source::DynamoDb, EachRecord::new(Records, 1), "function", letters.clone());
+        let unknown = json!({ "unknown": { "S": "7" } });
+        let known = json!({ "key": { "S": "7" } });
+        let batch = json!({ "Records": [change("1", unknown), change("2", known)] });
+        let event = RawValue::from_string(batch.to_string()).unwrap();
+        let remaining = Duration::from_secs(10);
+        let invocation = Invocation { event: &event, request_id: "r", remaining, replay: false };
+        let report = runner.run(invocation).await;
+        assert_eq!(report.counts, Counts { applied: 1, dead_lettered: 1, ..Counts::default() });
+        assert_eq!(letters.letters()[0].code, "unexpected_item");
+        assert_eq!(report.response.unwrap().items().count(), 0, "nothing comes again");
+    }
+}

@@ -1,0 +1,20 @@
+//! Takes changes of the table `FROM` from its stream.
+
+mod handler;
+
+use std::process::ExitCode;
+
+use tidegate::batch::EachRecord;
+use tidegate::function::Function;
+use tidegate::source::Source;
+
+use handler::Records;
+
+/// Records handled at a time; those with the same ordering key are handled one after the other.
+const CONCURRENCY: usize = 16;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let function = Function::start().await;
+    function.run(Source::DynamoDb, |_aws| Some(EachRecord::new(Records, CONCURRENCY))).await
+}

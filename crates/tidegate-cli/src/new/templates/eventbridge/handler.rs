@@ -1,0 +1,68 @@
+use serde::Deserialize;
+use tidegate::batch::{BatchContext, Effect, Handler};
+use tidegate::failure::Failure;
+use tidegate::source::Delivery;
+use tracing::info;
+
+/// Says what becomes of one event.
+pub(crate) struct Records;
+
+/// What the function needs of an event's `detail`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Record {
+    id: String,
+}
+
+impl Handler for Records {
+    type Record = Record;
+
+    fn decode(&self, delivery: &Delivery<'_>) -> Result<Record, Failure> {
+        // What is no such JSON fails for good: it becomes a dead letter, and costs its neighbours nothing.
+        delivery.json()
+    }
+
+    /// May be called again for the same record: whatever is done here must notice that it was done before. A change of state goes through
+    /// `tidegate::store::execute`, an effect outside DynamoDB through `tidegate::idempotency::Effects`.
+    async fn handle(&self, record: &Record, _context: &BatchContext) -> Result<Effect, Failure> {
+        info!(record.id, "handled");
+        Ok(Effect::Applied)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use serde_json::value::RawValue;
+    use serde_json::{Value, json};
+    use tidegate::batch::{Counts, EachRecord, Invocation, Report, Runner};
+    use tidegate::dead_letter::MemoryDeadLetters;
+    use tidegate::source::Source;
+
+    use super::*;
+
+    /// Invokes the function as EventBridge does.
+    async fn invoke(letters: &Arc<MemoryDeadLetters>, detail: Value) -> Report {
+        let runner =
+            Runner::new(Source::EventBridge, EachRecord::new(Records, 1), "function", letters.clone());
+        let event = json!({
+            "version": "0", "id": "1", "source": "example", "detail-type": "ExampleHappened", "account": "000000000000",
+            "time": "2026-01-01T00:00:00Z", "region": "us-east-1", "resources": [], "detail": detail,
+        });
+        let event = RawValue::from_string(event.to_string()).unwrap();
+        let remaining = Duration::from_secs(10);
+        runner.run(Invocation { event: &event, request_id: "r", remaining, replay: false }).await
+    }
+
+    #[tokio::test]
+    async fn an_event_is_applied_and_one_that_cannot_be_read_becomes_a_dead_letter() {
+        let letters = Arc::new(MemoryDeadLetters::default());
+        let report = invoke(&letters, json!({ "id": "7" })).await;
+        assert_eq!(report.counts, Counts { applied: 1, ..Counts::default() });
+        let report = invoke(&letters, json!("no object")).await;
+        assert_eq!(report.counts, Counts { dead_lettered: 1, ..Counts::default() });
+        assert_eq!(letters.letters()[0].code, "invalid_body");
+        assert!(report.response.is_ok(), "Lambda does not invoke it again");
+    }
+}

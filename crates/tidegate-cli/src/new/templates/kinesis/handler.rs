@@ -1,0 +1,71 @@
+use serde::Deserialize;
+use tidegate::batch::{BatchContext, Effect, Handler};
+use tidegate::failure::Failure;
+use tidegate::source::Delivery;
+use tracing::info;
+
+/// Says what becomes of one record of the stream.
+pub(crate) struct Records;
+
+/// What the function needs of a record's data.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Record {
+    id: String,
+}
+
+impl Handler for Records {
+    type Record = Record;
+
+    fn decode(&self, delivery: &Delivery<'_>) -> Result<Record, Failure> {
+        // What is no such JSON fails for good: it becomes a dead letter, and costs its neighbours nothing.
+        delivery.json()
+    }
+
+    /// May be called again for the same record: whatever is done here must notice that it was done before. A change of state goes through
+    /// `tidegate::store::execute`, an effect outside DynamoDB through `tidegate::idempotency::Effects`.
+    async fn handle(&self, record: &Record, _context: &BatchContext) -> Result<Effect, Failure> {
+        info!(record.id, "handled");
+        Ok(Effect::Applied)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use serde_json::value::RawValue;
+    use serde_json::{Value, json};
+    use tidegate::batch::{Counts, EachRecord, Invocation, Runner};
+    use tidegate::dead_letter::MemoryDeadLetters;
+    use tidegate::source::Source;
+
+    use super::*;
+
+    /// A record as Lambda hands it over; `data` is base64.
+    fn record(sequence: &str, data: &str) -> Value {
+        json!({
+            "eventID": format!("shardId-000000000000:{sequence}"), "eventName": "aws:kinesis:record",
+            "eventSource": "aws:kinesis", "eventVersion": "1.0", "awsRegion": "us-east-1",
+            "kinesis": {
+                "kinesisSchemaVersion": "1.0", "partitionKey": "key", "sequenceNumber": sequence, "data": data,
+                "approximateArrivalTimestamp": 1_700_000_000.0,
+            },
+        })
+    }
+
+    #[tokio::test]
+    async fn a_record_that_cannot_be_read_becomes_a_dead_letter_and_the_next_one_is_applied() {
+        let letters = Arc::new(MemoryDeadLetters::default());
+        let runner = Runner::new(Source::Kinesis, EachRecord::new(Records, 1), "function", letters.clone());
+        // `not JSON` and `{"id":"7"}`.
+        let batch = json!({ "Records": [record("1", "bm90IEpTT04="), record("2", "eyJpZCI6IjcifQ==")] });
+        let event = RawValue::from_string(batch.to_string()).unwrap();
+        let remaining = Duration::from_secs(10);
+        let invocation = Invocation { event: &event, request_id: "r", remaining, replay: false };
+        let report = runner.run(invocation).await;
+        assert_eq!(report.counts, Counts { applied: 1, dead_lettered: 1, ..Counts::default() });
+        assert_eq!(letters.letters()[0].code, "invalid_body");
+        assert_eq!(report.response.unwrap().items().count(), 0, "nothing comes again");
+    }
+}

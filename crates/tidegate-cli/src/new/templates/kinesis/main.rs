@@ -1,0 +1,20 @@
+//! Takes records from the stream `FROM`.
+
+mod handler;
+
+use std::process::ExitCode;
+
+use tidegate::batch::EachRecord;
+use tidegate::function::Function;
+use tidegate::source::Source;
+
+use handler::Records;
+
+/// Records handled at a time; those with the same ordering key are handled one after the other.
+const CONCURRENCY: usize = 16;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let function = Function::start().await;
+    function.run(Source::Kinesis, |_aws| Some(EachRecord::new(Records, CONCURRENCY))).await
+}

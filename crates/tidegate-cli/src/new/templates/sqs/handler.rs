@@ -1,0 +1,66 @@
+use serde::Deserialize;
+use tidegate::batch::{BatchContext, Effect, Handler};
+use tidegate::failure::Failure;
+use tidegate::source::Delivery;
+use tracing::info;
+
+/// Says what becomes of one message of the queue.
+pub(crate) struct Records;
+
+/// What the function needs of a message's body.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Record {
+    id: String,
+}
+
+impl Handler for Records {
+    type Record = Record;
+
+    fn decode(&self, delivery: &Delivery<'_>) -> Result<Record, Failure> {
+        // What is no such JSON fails for good: it becomes a dead letter, and costs its neighbours nothing.
+        delivery.json()
+    }
+
+    /// May be called again for the same record: whatever is done here must notice that it was done before. A change of state goes through
+    /// `tidegate::store::execute`, an effect outside DynamoDB through `tidegate::idempotency::Effects`.
+    async fn handle(&self, record: &Record, _context: &BatchContext) -> Result<Effect, Failure> {
+        info!(record.id, "handled");
+        Ok(Effect::Applied)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use serde_json::value::RawValue;
+    use serde_json::{Value, json};
+    use tidegate::batch::{Counts, EachRecord, Invocation, Runner};
+    use tidegate::dead_letter::MemoryDeadLetters;
+    use tidegate::source::Source;
+
+    use super::*;
+
+    /// A message as Lambda hands it over.
+    fn message(id: &str, body: &str) -> Value {
+        json!({
+            "messageId": id, "receiptHandle": "handle", "body": body, "eventSource": "aws:sqs", "awsRegion": "us-east-1",
+            "attributes": { "SentTimestamp": "1700000000000", "ApproximateReceiveCount": "1" }, "messageAttributes": {},
+        })
+    }
+
+    #[tokio::test]
+    async fn a_message_that_cannot_be_read_becomes_a_dead_letter_and_the_next_one_is_applied() {
+        let letters = Arc::new(MemoryDeadLetters::default());
+        let runner = Runner::new(Source::Sqs, EachRecord::new(Records, 1), "function", letters.clone());
+        let batch = json!({ "Records": [message("1", "not JSON"), message("2", r#"{"id":"7"}"#)] });
+        let event = RawValue::from_string(batch.to_string()).unwrap();
+        let remaining = Duration::from_secs(10);
+        let invocation = Invocation { event: &event, request_id: "r", remaining, replay: false };
+        let report = runner.run(invocation).await;
+        assert_eq!(report.counts, Counts { applied: 1, dead_lettered: 1, ..Counts::default() });
+        assert_eq!(letters.letters()[0].code, "invalid_body");
+        assert_eq!(report.response.unwrap().items().count(), 0, "nothing comes again");
+    }
+}

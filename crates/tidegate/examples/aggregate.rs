@@ -1,0 +1,99 @@
+//! Handles commands of an event-sourced account.
+//!
+//! Guarantee: each command leads to one decision, whose events are stored by one conditional write; the same command again finds them and changes nothing;
+//! two commands that race for one account are decided one after the other.
+
+use std::process::ExitCode;
+
+use serde::{Deserialize, Serialize};
+use tidegate::batch::{BatchContext, EachRecord, Effect, Handler};
+use tidegate::envelope::Envelope;
+use tidegate::failure::Failure;
+use tidegate::function::Function;
+use tidegate::message::{Message, MessageSet};
+use tidegate::source::{Delivery, Source};
+use tidegate::store::{Aggregate, Decision, DynamoDbEventStore, Origin, Retry, execute};
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Withdraw {
+    cents: u64,
+}
+#[derive(Clone, Serialize, Deserialize)]
+struct Withdrawn {
+    cents: u64,
+}
+#[derive(Clone, Serialize, Deserialize)]
+struct Refused {
+    cents: u64,
+}
+
+macro_rules! version_1 { ($($message:ident),+) => { $(impl Message for $message {
+    const TYPE: &'static str = stringify!($message);
+    const VERSION: u32 = 1;
+})+ } }
+version_1!(Withdraw, Withdrawn, Refused);
+
+tidegate::messages! { enum Command { Withdraw } }
+tidegate::messages! { enum Event { Withdrawn, Refused } }
+
+const LIMIT: u64 = 100_000;
+
+#[derive(Default)]
+struct Account {
+    withdrawn: u64,
+}
+
+impl Aggregate for Account {
+    type Command = Command;
+    type Event = Event;
+    const SOURCE: &'static str = "bank.accounts";
+
+    fn creates(_: &Command) -> bool {
+        false
+    }
+
+    fn apply(&mut self, event: &Event) {
+        if let Event::Withdrawn(Withdrawn { cents }) = event {
+            self.withdrawn = self.withdrawn.saturating_add(*cents)
+        }
+    }
+
+    fn decide(&self, Command::Withdraw(Withdraw { cents }): &Command) -> Decision<Event> {
+        // A refusal is an event too: whoever asks again is told the same.
+        if self.withdrawn.saturating_add(*cents) > LIMIT {
+            return Decision::one(Refused { cents: *cents });
+        }
+        Decision::one(Withdrawn { cents: *cents })
+    }
+}
+
+struct Accounts(DynamoDbEventStore);
+
+impl Handler for Accounts {
+    type Record = (Envelope, Command, Origin);
+
+    fn decode(&self, delivery: &Delivery<'_>) -> Result<Self::Record, Failure> {
+        let envelope = Envelope::parse(delivery.bytes()?)?;
+        let (command, origin) =
+            (Command::from_envelope(&envelope)?, Origin::of(&envelope, delivery.arrived_at));
+        Ok((envelope, command, origin))
+    }
+
+    async fn handle(
+        &self,
+        (envelope, command, origin): &Self::Record,
+        _: &BatchContext,
+    ) -> Result<Effect, Failure> {
+        execute::<Account>(&self.0, &envelope.subject, command, origin, Retry::default()).await
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let mut function = Function::start().await;
+    let table = function.settings.text("EVENT_STORE_TABLE");
+    let build = |aws: &tidegate::aws::AwsClients| {
+        Some(EachRecord::new(Accounts(DynamoDbEventStore::new(aws.dynamodb(), table?)), 16))
+    };
+    function.run(Source::Kinesis, build).await
+}

@@ -1,0 +1,55 @@
+//! Takes changes of a table from its DynamoDB stream.
+//!
+//! Guarantee: changes of one item are handled in order, and none is skipped while the stream has it; what time to live removed is told from what a writer
+//! removed.
+
+use std::process::ExitCode;
+
+use serde::Deserialize;
+use tidegate::batch::{BatchContext, EachRecord, Effect, Handler};
+use tidegate::failure::Failure;
+use tidegate::function::Function;
+use tidegate::source::{ChangeKind, Delivery, Source};
+
+#[derive(Deserialize)]
+struct Account {
+    id: String,
+    name: String,
+}
+
+enum Record {
+    Written(Account),
+    Removed,
+    Expired,
+}
+
+struct Accounts;
+
+impl Handler for Accounts {
+    type Record = Record;
+
+    fn decode(&self, delivery: &Delivery<'_>) -> Result<Record, Failure> {
+        let change = delivery.change()?;
+        match change.kind {
+            ChangeKind::Insert | ChangeKind::Modify => serde_dynamo::from_item(change.new_image.clone())
+                .map(Record::Written)
+                .map_err(|error| Failure::permanent("no_account", error.to_string())),
+            ChangeKind::Remove => Ok(Record::Removed),
+            ChangeKind::Expire => Ok(Record::Expired),
+        }
+    }
+
+    async fn handle(&self, record: &Record, _context: &BatchContext) -> Result<Effect, Failure> {
+        match record {
+            Record::Written(account) => tracing::info!(account.id, account.name, "written"),
+            Record::Removed => tracing::info!("removed"),
+            Record::Expired => return Ok(Effect::Filtered),
+        }
+        Ok(Effect::Applied)
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    Function::start().await.run(Source::DynamoDb, |_aws| Some(EachRecord::new(Accounts, 16))).await
+}

@@ -1,0 +1,52 @@
+//! Takes events from an EventBridge rule, invoked asynchronously.
+//!
+//! Guarantee: an event that can never be handled becomes a dead letter of the function's own, with its payload, and is not invoked again; one that fails
+//! otherwise fails the invocation, so that Lambda repeats it and then gives it to the on-failure destination.
+
+use std::process::ExitCode;
+
+use serde::{Deserialize, Serialize};
+use tidegate::batch::{BatchContext, EachRecord, Effect, Handler};
+use tidegate::envelope::Envelope;
+use tidegate::failure::Failure;
+use tidegate::function::Function;
+use tidegate::message::{Message, MessageSet};
+use tidegate::source::{Delivery, Source};
+
+#[derive(Serialize, Deserialize)]
+struct LampLit {
+    watts: u32,
+}
+
+impl Message for LampLit {
+    const TYPE: &'static str = "LampLit";
+    const VERSION: u32 = 1;
+}
+
+tidegate::messages! {
+    /// The events that the rule lets through.
+    enum LampEvent { LampLit }
+}
+
+struct Lamps;
+
+impl Handler for Lamps {
+    type Record = LampEvent;
+
+    fn decode(&self, delivery: &Delivery<'_>) -> Result<LampEvent, Failure> {
+        // An unknown type fails for good; a newer version of a known one waits for a newer reader.
+        LampEvent::from_envelope(&Envelope::parse(delivery.bytes()?)?)
+    }
+
+    async fn handle(&self, event: &LampEvent, _context: &BatchContext) -> Result<Effect, Failure> {
+        let LampEvent::LampLit(lit) = event;
+        tracing::info!(lit.watts);
+        Ok(Effect::Applied)
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    // An asynchronous invocation carries one event.
+    Function::start().await.run(Source::EventBridge, |_aws| Some(EachRecord::new(Lamps, 1))).await
+}

@@ -1,0 +1,59 @@
+//! Takes readings from a Kinesis stream and keeps the newest of each sensor.
+//!
+//! Guarantee: readings of one sensor (the partition key) are stored in order; one that comes again, or late, changes nothing; one that is no reading
+//! becomes a dead letter and costs its neighbours nothing.
+
+use std::process::ExitCode;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Deserialize;
+use tidegate::batch::{BatchContext, EachRecord, Effect, Handler};
+use tidegate::failure::{Failure, chain};
+use tidegate::function::Function;
+use tidegate::source::{Delivery, Source};
+
+#[derive(Deserialize)]
+struct Reading(String, u64, f64); // sensor, number of the reading, degrees Celsius
+
+struct Readings {
+    dynamodb: aws_sdk_dynamodb::Client,
+    table: String,
+}
+
+impl Handler for Readings {
+    type Record = Reading;
+
+    fn decode(&self, delivery: &Delivery<'_>) -> Result<Reading, Failure> {
+        delivery.json()
+    }
+
+    async fn handle(&self, reading: &Reading, _context: &BatchContext) -> Result<Effect, Failure> {
+        let Reading(sensor, number, celsius) = reading;
+        let put = self
+            .dynamodb
+            .put_item()
+            .table_name(&self.table)
+            .item("sensor", AttributeValue::S(sensor.clone()))
+            .item("number", AttributeValue::N(number.to_string()))
+            .item("celsius", AttributeValue::N(celsius.to_string()))
+            // The condition is in the write: nobody can apply it twice.
+            .condition_expression("attribute_not_exists(sensor) OR #number < :number")
+            .expression_attribute_names("#number", "number")
+            .expression_attribute_values(":number", AttributeValue::N(number.to_string()));
+        match put.send().await.map_err(|error| error.into_service_error()) {
+            Ok(_) => Ok(Effect::Applied),
+            Err(error) if error.is_conditional_check_failed_exception() => Ok(Effect::Duplicate),
+            Err(error) => Err(Failure::transient("readings", chain(&error))),
+        }
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let mut function = Function::start().await;
+    let table = function.settings.text("READINGS_TABLE");
+    let build = |aws: &tidegate::aws::AwsClients| {
+        Some(EachRecord::new(Readings { dynamodb: aws.dynamodb(), table: table? }, 16))
+    };
+    function.run(Source::Kinesis, build).await
+}

@@ -1,0 +1,44 @@
+//! Takes jobs from an SQS queue, standard or FIFO.
+//!
+//! Guarantee: exactly the messages that failed come again; on a FIFO queue those behind one in its group wait for it, and other groups do not. A job that
+//! can never be done becomes a dead letter with its payload and the reason, at once and not after the last receive.
+
+use std::process::ExitCode;
+
+use serde::Deserialize;
+use tidegate::batch::{BatchContext, EachRecord, Effect, Handler};
+use tidegate::failure::Failure;
+use tidegate::function::Function;
+use tidegate::source::{Delivery, Source};
+
+#[derive(Deserialize)]
+struct Job {
+    path: String,
+    size: u64,
+}
+
+struct Jobs;
+
+impl Handler for Jobs {
+    type Record = Job;
+
+    fn decode(&self, delivery: &Delivery<'_>) -> Result<Job, Failure> {
+        let job: Job = delivery.json()?;
+        if job.size == 0 {
+            return Err(Failure::permanent("empty_file", format!("{} has no content", job.path)));
+        }
+        Ok(job)
+    }
+
+    async fn handle(&self, job: &Job, _context: &BatchContext) -> Result<Effect, Failure> {
+        // An error of another kind is transient with `?`: the message comes again.
+        let kilobytes = u32::try_from(job.size / 1024)?;
+        tracing::info!(job.path, kilobytes, "resized");
+        Ok(Effect::Applied)
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    Function::start().await.run(Source::Sqs, |_aws| Some(EachRecord::new(Jobs, 10))).await
+}

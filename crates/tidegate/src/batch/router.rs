@@ -1,0 +1,278 @@
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use futures::future::{BoxFuture, FutureExt};
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use tracing::Span;
+
+use super::handler::{BatchContext, Handler};
+use super::outcome::Effect;
+use crate::envelope::{Data, Envelope};
+use crate::failure::Failure;
+use crate::message::Message;
+use crate::source::{Delivery, EventName};
+use crate::store::{EventReader, content};
+
+/// What becomes of an event for which there is no route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unknown {
+    /// It should not have come here: a dead letter, with the code `unknown_event`.
+    DeadLetter,
+    /// It is of no interest here: acknowledged, and counted as filtered.
+    Filter,
+}
+
+/// A handler that hands each event to the function for its source and type.
+///
+/// An event from EventBridge is routed by what EventBridge calls it, its `source` and `detail-type`; a message of any other source by the `source` and `type` of its
+/// envelope.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use serde::{Deserialize, Serialize};
+/// # use tidegate::batch::{BatchContext, EachRecord, Effect, Routed, Router, Unknown};
+/// # use tidegate::failure::Failure;
+/// # use tidegate::message::Message;
+/// #[derive(Serialize, Deserialize)]
+/// struct OrderPlaced { order_id: String }
+/// # impl Message for OrderPlaced {
+/// #     const TYPE: &'static str = "OrderPlaced";
+/// #     const VERSION: u32 = 1;
+/// # }
+///
+/// async fn confirm(order: Arc<Routed<OrderPlaced>>, _: BatchContext) -> Result<Effect, Failure> {
+///     tracing::info!(order_id = order.message.order_id, cause = order.envelope.id);
+///     Ok(Effect::Applied)
+/// }
+///
+/// let router = Router::routes().on::<OrderPlaced>("shop.orders", "OrderPlaced", confirm).otherwise(Unknown::DeadLetter);
+/// let handler = EachRecord::new(router, 1);
+/// ```
+pub struct Router {
+    routes: HashMap<EventName, Route>,
+    unknown: Unknown,
+}
+
+/// The routes of a router that is being put together.
+#[derive(Default)]
+pub struct Routes {
+    routes: HashMap<EventName, Route>,
+    events: Option<Arc<dyn EventReader>>,
+}
+
+/// A command or event in its envelope, as a route takes it.
+#[derive(Debug)]
+pub struct Routed<T> {
+    /// The envelope.
+    pub envelope: Envelope,
+    /// Its content, in the newest version.
+    pub message: T,
+    /// When the transport took it.
+    pub arrived_at: Option<Timestamp>,
+}
+
+/// An event of a stranger, such as an AWS service, which has no envelope.
+#[derive(Debug)]
+pub struct Foreign<T> {
+    /// EventBridge's id of it: the same on its own retries, but not when the event is put again.
+    pub id: String,
+    /// What EventBridge calls it.
+    pub name: EventName,
+    /// Its `detail`.
+    pub detail: T,
+    /// Its `time`.
+    pub arrived_at: Option<Timestamp>,
+}
+
+/// An async function that a route leads to: it takes what was decoded and the invocation's context. It may be called again for the same event and must then find
+/// its effect.
+pub trait Endpoint<T>: Send + Sync + 'static {
+    /// Handles one event.
+    fn call(&self, event: Arc<T>, context: BatchContext) -> BoxFuture<'static, Result<Effect, Failure>>;
+}
+
+impl<T, F, R> Endpoint<T> for F
+where
+    F: Fn(Arc<T>, BatchContext) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<Effect, Failure>> + Send + 'static,
+{
+    fn call(&self, event: Arc<T>, context: BatchContext) -> BoxFuture<'static, Result<Effect, Failure>> {
+        self(event, context).boxed()
+    }
+}
+
+/// Decodes a delivery and answers what is to be done with it.
+type Route = Box<dyn Fn(&Delivery<'_>) -> Result<Task, Failure> + Send + Sync>;
+type Run = Box<dyn Fn(BatchContext) -> BoxFuture<'static, Result<Effect, Failure>> + Send + Sync>;
+
+/// An event on its way through a [`Router`].
+pub struct Task {
+    span: Span,
+    /// None for what is filtered.
+    run: Option<Run>,
+}
+
+impl Routes {
+    /// Leads events of this source and type to an async function. `detail_type` is usually the message's own type; another one is for a producer that publishes it
+    /// under another name. A second route of one name takes the place of the first.
+    ///
+    /// Content that does not decode fails as in [`Message::decode`]; an envelope with content of another type is permanent (`wrong_type`).
+    #[must_use]
+    pub fn on<T: Message + Send + Sync + 'static>(
+        mut self,
+        source: &str,
+        detail_type: &str,
+        endpoint: impl Endpoint<Routed<T>>,
+    ) -> Self {
+        let endpoint = Arc::new(endpoint);
+        let events = self.events.clone();
+        let route = move |delivery: &Delivery<'_>| enveloped(delivery, &endpoint, events.as_ref());
+        self.routes.insert(EventName::new(source, detail_type), Box::new(route));
+        self
+    }
+
+    /// Leads events of a stranger to an async function: their `detail` is no envelope but what their producer likes.
+    #[must_use]
+    pub fn on_foreign<T: DeserializeOwned + Send + Sync + 'static>(
+        mut self,
+        source: &str,
+        detail_type: &str,
+        endpoint: impl Endpoint<Foreign<T>>,
+    ) -> Self {
+        let endpoint = Arc::new(endpoint);
+        let name = EventName::new(source, detail_type);
+        let route = {
+            let name = name.clone();
+            move |delivery: &Delivery<'_>| {
+                let foreign = Foreign {
+                    id: delivery.position.clone(),
+                    name: name.clone(),
+                    detail: delivery.json()?,
+                    arrived_at: delivery.arrived_at,
+                };
+                let (endpoint, foreign) = (endpoint.clone(), Arc::new(foreign));
+                let run = move |context| endpoint.call(foreign.clone(), context);
+                Ok(Task { span: Span::none(), run: Some(Box::new(run)) })
+            }
+        };
+        self.routes.insert(name, Box::new(route));
+        self
+    }
+
+    /// Where routes added after this find data that was too large for the transport. Without it such an event is permanent (`data_by_reference`).
+    #[must_use]
+    pub fn resolve(mut self, events: Arc<dyn EventReader>) -> Self {
+        self.events = Some(events);
+        self
+    }
+
+    /// The router, with its answer to events that have no route.
+    pub fn otherwise(self, unknown: Unknown) -> Router {
+        Router { routes: self.routes, unknown }
+    }
+}
+
+fn enveloped<T: Message + Send + Sync + 'static>(
+    delivery: &Delivery<'_>,
+    endpoint: &Arc<impl Endpoint<Routed<T>>>,
+    events: Option<&Arc<dyn EventReader>>,
+) -> Result<Task, Failure> {
+    let envelope = Envelope::parse(delivery.bytes()?)?;
+    if envelope.kind != T::TYPE {
+        let reason =
+            format!("the envelope {} holds a {}, expected a {}", envelope.id, envelope.kind, T::TYPE);
+        return Err(Failure::permanent("wrong_type", reason));
+    }
+    let (span, arrived_at, endpoint) = (envelope.span(), delivery.arrived_at, endpoint.clone());
+    let run: Run = match (&envelope.data, events) {
+        (Data::Inline(data), _) => {
+            let message = T::decode(envelope.schema.version, data.get())?;
+            let routed = Arc::new(Routed { envelope, message, arrived_at });
+            Box::new(move |context| endpoint.call(routed.clone(), context))
+        }
+        (Data::Reference(_), Some(events)) => {
+            let events = events.clone();
+            Box::new(move |context| {
+                let (envelope, events, endpoint) = (envelope.clone(), events.clone(), endpoint.clone());
+                let fetched = async move {
+                    let data = content(events.as_ref(), &envelope).await?;
+                    let message = T::decode(envelope.schema.version, &data)?;
+                    endpoint.call(Arc::new(Routed { envelope, message, arrived_at }), context).await
+                };
+                fetched.boxed()
+            })
+        }
+        (Data::Reference(reference), None) => {
+            let reason = format!(
+                "the data of {} {} stayed in the event store ({reference}), and the router has no reader of it",
+                envelope.kind, envelope.id
+            );
+            return Err(Failure::permanent("data_by_reference", reason));
+        }
+    };
+    Ok(Task { span, run: Some(run) })
+}
+
+impl Router {
+    /// A router without routes yet.
+    pub fn routes() -> Routes {
+        Routes::default()
+    }
+}
+
+impl Handler for Router {
+    type Record = Task;
+
+    fn decode(&self, delivery: &Delivery<'_>) -> Result<Task, Failure> {
+        let name = match &delivery.event {
+            Some(name) => name.clone(),
+            None => {
+                let envelope = Envelope::parse(delivery.bytes()?)?;
+                EventName { source: envelope.source, detail_type: envelope.kind }
+            }
+        };
+        match (self.routes.get(&name), self.unknown) {
+            (Some(route), _) => route(delivery),
+            (None, Unknown::Filter) => Ok(Task { span: Span::none(), run: None }),
+            (None, Unknown::DeadLetter) => Err(Failure::permanent(
+                "unknown_event",
+                format!("there is no route for `{}` from `{}`", name.detail_type, name.source),
+            )),
+        }
+    }
+
+    fn span(&self, task: &Task) -> Span {
+        task.span.clone()
+    }
+
+    async fn handle(&self, task: &Task, context: &BatchContext) -> Result<Effect, Failure> {
+        match &task.run {
+            Some(run) => run(context.clone()).await,
+            None => Ok(Effect::Filtered),
+        }
+    }
+}
+
+impl fmt::Debug for Router {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Router").field("routes", &self.routes.keys()).field("unknown", &self.unknown).finish()
+    }
+}
+
+impl fmt::Debug for Routes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Routes").field("routes", &self.routes.keys()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task").field("filtered", &self.run.is_none()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures::future::{BoxFuture, FutureExt};
+use lambda_runtime::{Diagnostic, LambdaEvent, Service};
+use serde_json::value::RawValue;
+use tracing::{Instrument, info_span};
+
+use super::handler::BatchHandler;
+use super::runner::{Invocation, Runner};
+use crate::failure::Failure;
+use crate::function::REPLAY;
+use crate::source::Response;
+
+/// A [`Runner`] as a tower service, for `lambda_runtime`'s own `Runtime` and for layers around it. Made by [`Runner::into_service`].
+///
+/// ```no_run
+/// # use std::sync::Arc;
+/// # use tidegate::{batch::{EachRecord, Handler, Runner}, dead_letter::MemoryDeadLetters, source::Source};
+/// use lambda_runtime::{Runtime, layers::TracingLayer, tower::ServiceBuilder};
+///
+/// # async fn run(handler: impl Handler + 'static) -> Result<(), lambda_runtime::Error> {
+/// # let dead_letters = Arc::new(MemoryDeadLetters::default());
+/// let runner = Runner::new(Source::Sqs, EachRecord::new(handler, 16), "orders", dead_letters);
+/// let service = ServiceBuilder::new()
+///     .map_request(|event| event) // any layer around the function
+///     .service(runner.into_service());
+/// Runtime::new(service).layer(TracingLayer::new()).run().await
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct RunnerService<H> {
+    runner: Arc<Runner<H>>,
+}
+
+impl<H> Clone for RunnerService<H> {
+    fn clone(&self) -> Self {
+        RunnerService { runner: self.runner.clone() }
+    }
+}
+
+impl<H> Runner<H> {
+    /// The runner as a tower service that takes Lambda's invocations, answers partial responses, and writes the counts of each invocation as metrics to standard
+    /// output.
+    pub fn into_service(self) -> RunnerService<H> {
+        RunnerService { runner: Arc::new(self) }
+    }
+}
+
+impl<H: BatchHandler + 'static> Service<LambdaEvent<Box<RawValue>>> for RunnerService<H> {
+    type Response = Response;
+    type Error = Diagnostic;
+    type Future = BoxFuture<'static, Result<Response, Diagnostic>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Diagnostic>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, event: LambdaEvent<Box<RawValue>>) -> Self::Future {
+        let runner = self.runner.clone();
+        async move { invoke(&runner, event).await }.boxed()
+    }
+}
+
+async fn invoke<H: BatchHandler>(
+    runner: &Runner<H>,
+    event: LambdaEvent<Box<RawValue>>,
+) -> Result<Response, Diagnostic> {
+    let (event, context) = event.into_parts();
+    let replay = context
+        .client_context
+        .as_ref()
+        .is_some_and(|client| client.custom.get(REPLAY).is_some_and(|value| value == "true"));
+    let invocation = Invocation {
+        event: &event,
+        request_id: &context.request_id,
+        remaining: remaining(context.deadline, SystemTime::now()),
+        replay,
+    };
+    let span = info_span!("invocation", request_id = context.request_id);
+    let report = runner.run(invocation).instrument(span).await;
+    report.counts.emit(runner.function());
+    report.response.map_err(diagnostic)
+}
+
+/// Time left until a deadline in milliseconds since 1970. `cargo lambda watch` sends how long an invocation may take instead, which as a point in time
+/// would lie on the first of January 1970.
+pub(crate) fn remaining(deadline_ms: u64, now: SystemTime) -> Duration {
+    const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let deadline = Duration::from_millis(deadline_ms);
+    if deadline < A_DAY {
+        return deadline;
+    }
+    deadline.saturating_sub(now.duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+/// The class and code become the error's type: stable words, where a Rust type's name would change with a refactoring.
+fn diagnostic(failure: Failure) -> Diagnostic {
+    Diagnostic {
+        error_type: format!("{}.{}", failure.class(), failure.code()),
+        error_message: failure.reason().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use lambda_runtime::tower::{ServiceBuilder, ServiceExt};
+    use serde_json::json;
+
+    use super::*;
+    use crate::batch::{BatchContext, EachRecord, Effect, Handler};
+    use crate::dead_letter::MemoryDeadLetters;
+    use crate::source::{Delivery, Source};
+
+    /// Applies what it can decode.
+    struct Obliging;
+
+    impl Handler for Obliging {
+        type Record = u32;
+
+        fn decode(&self, delivery: &Delivery<'_>) -> Result<u32, Failure> {
+            delivery.json()
+        }
+
+        async fn handle(&self, _: &u32, _: &BatchContext) -> Result<Effect, Failure> {
+            Err(Failure::transient("later", "not yet"))
+        }
+    }
+
+    fn message(body: &str, replay: bool) -> LambdaEvent<Box<RawValue>> {
+        let event = json!({ "Records": [{ "messageId": "m", "body": body }] });
+        let mut context = lambda_runtime::Context::default();
+        context.deadline = 60_000;
+        context.request_id = "r".to_owned();
+        if replay {
+            let client = json!({ "custom": { REPLAY: "true" } });
+            context.client_context = Some(serde_json::from_value(client).unwrap());
+        }
+        LambdaEvent::new(RawValue::from_string(event.to_string()).unwrap(), context)
+    }
+
+    fn service(source: Source) -> (RunnerService<EachRecord<Obliging>>, Arc<MemoryDeadLetters>) {
+        let letters = Arc::new(MemoryDeadLetters::default());
+        (Runner::new(source, EachRecord::new(Obliging, 1), "probe", letters.clone()).into_service(), letters)
+    }
+
+    #[tokio::test]
+    async fn the_runner_is_a_service_that_layers_go_around() {
+        let seen = Arc::new(AtomicUsize::new(0));
+        let (counted, (service, _)) = (seen.clone(), service(Source::Sqs));
+        let mut layered = ServiceBuilder::new()
+            .map_request(move |event: LambdaEvent<Box<RawValue>>| {
+                counted.fetch_add(1, Ordering::Relaxed);
+                event
+            })
+            .service(service);
+        let response = layered.ready().await.unwrap().call(message("7", false)).await.unwrap();
+        assert_eq!(response.items().collect::<Vec<_>>(), ["m"]);
+        assert_eq!(seen.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn an_event_of_the_bus_that_failed_fails_its_invocation_by_class_and_code() {
+        let (mut service, _) = service(Source::EventBridge);
+        let event = RawValue::from_string(json!({ "id": "e", "detail": 7 }).to_string()).unwrap();
+        let mut context = lambda_runtime::Context::default();
+        context.deadline = 60_000;
+        let failed = service.call(LambdaEvent::new(event, context)).await.unwrap_err();
+        assert_eq!(
+            (failed.error_type.as_str(), failed.error_message.as_str()),
+            ("transient.later", "not yet")
+        );
+    }
+
+    #[tokio::test]
+    async fn the_client_context_says_that_an_invocation_is_a_replay() {
+        let (mut service, letters) = service(Source::Sqs);
+        let response = service.call(message("no number", true)).await.unwrap();
+        assert_eq!((response.items().count(), letters.letters().len()), (1, 0));
+        let response = service.call(message("no number", false)).await.unwrap();
+        assert_eq!((response.items().count(), letters.letters().len()), (0, 1));
+    }
+
+    #[test]
+    fn a_deadline_is_a_point_in_time_or_with_cargo_lambda_a_duration() {
+        let now = UNIX_EPOCH + Duration::from_millis(1_700_000_000_000);
+        assert_eq!(remaining(1_700_000_030_000, now), Duration::from_secs(30));
+        assert_eq!(remaining(1_699_999_999_000, now), Duration::ZERO, "it has passed");
+        assert_eq!(remaining(600_000, now), Duration::from_secs(600));
+    }
+}

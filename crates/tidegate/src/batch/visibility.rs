@@ -1,0 +1,163 @@
+use std::time::Duration;
+
+use aws_sdk_sqs::types::ChangeMessageVisibilityBatchRequestEntry;
+use futures::future::{BoxFuture, FutureExt};
+use serde::Deserialize;
+
+use crate::failure::{Failure, chain};
+use crate::source::Delivery;
+
+/// Longest time for which a message is hidden: SQS allows twelve hours from its receipt, of which an invocation may have used fifteen minutes.
+pub const MAX_DELAY: Duration = Duration::from_secs(12 * 3600 - 15 * 60);
+
+/// Messages in one request.
+const ENTRIES: usize = 10;
+
+/// Hides messages for a while, so that they come again later than the queue by itself would bring them.
+pub trait Visibility: Send + Sync {
+    /// Hides messages of the queue with this ARN.
+    ///
+    /// # Errors
+    /// When some were not hidden: they come again after the queue's visibility timeout.
+    fn hide<'a>(
+        &'a self,
+        queue_arn: &'a str,
+        messages: &'a [HiddenMessage],
+    ) -> BoxFuture<'a, Result<(), Failure>>;
+}
+
+/// A message to be hidden.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HiddenMessage {
+    /// Its id.
+    pub message_id: String,
+    /// Names this receipt of it.
+    pub receipt_handle: String,
+    /// For how long, in seconds.
+    pub seconds: i32,
+}
+
+/// The queue and the message of a delivery that is to come again after `delay`. None when the record does not tell them.
+pub(super) fn hidden(delivery: &Delivery<'_>, delay: Duration) -> Option<(String, HiddenMessage)> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Message {
+        message_id: String,
+        receipt_handle: String,
+        #[serde(rename = "eventSourceARN")]
+        queue_arn: String,
+    }
+    let Message { message_id, receipt_handle, queue_arn } =
+        serde_json::from_str(delivery.record.get()).ok()?;
+    let seconds = delay.min(MAX_DELAY).as_millis().div_ceil(1000);
+    let seconds = i32::try_from(seconds).ok()?;
+    Some((queue_arn, HiddenMessage { message_id, receipt_handle, seconds }))
+}
+
+/// Messages of SQS queues. The function's role needs `sqs:ChangeMessageVisibility`.
+#[derive(Clone, Debug)]
+pub struct SqsVisibility {
+    sqs: aws_sdk_sqs::Client,
+}
+
+impl SqsVisibility {
+    /// Through this client.
+    pub fn new(sqs: aws_sdk_sqs::Client) -> Self {
+        SqsVisibility { sqs }
+    }
+
+    async fn change(&self, queue_arn: &str, messages: &[HiddenMessage]) -> Result<(), Failure> {
+        let failed = |reason: String| Failure::transient("visibility", reason);
+        let url = queue_url(queue_arn).ok_or_else(|| failed(format!("`{queue_arn}` is no queue")))?;
+        let mut problems = Vec::new();
+        for messages in messages.chunks(ENTRIES) {
+            let answer = self
+                .sqs
+                .change_message_visibility_batch()
+                .queue_url(&url)
+                .set_entries(Some(entries(messages)?))
+                .send()
+                .await;
+            match answer {
+                Ok(answer) => problems.extend(answer.failed.into_iter().map(|entry| {
+                    let message = entry.id.parse().ok().and_then(|index: usize| messages.get(index));
+                    let id = message.map_or(entry.id.as_str(), |message| message.message_id.as_str());
+                    format!("message {id}: {} ({})", entry.message.unwrap_or_default(), entry.code)
+                })),
+                Err(error) => problems.push(chain(&error)),
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(failed(problems.join("; "))) }
+    }
+}
+
+impl Visibility for SqsVisibility {
+    fn hide<'a>(
+        &'a self,
+        queue_arn: &'a str,
+        messages: &'a [HiddenMessage],
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        self.change(queue_arn, messages).boxed()
+    }
+}
+
+/// A message's place in the request is its name there: an id may hold characters that SQS does not take.
+fn entries(messages: &[HiddenMessage]) -> Result<Vec<ChangeMessageVisibilityBatchRequestEntry>, Failure> {
+    let entries = messages.iter().enumerate().map(|(index, message)| {
+        ChangeMessageVisibilityBatchRequestEntry::builder()
+            .id(index.to_string())
+            .receipt_handle(&message.receipt_handle)
+            .visibility_timeout(message.seconds)
+            .build()
+    });
+    Ok(entries.collect::<Result<_, _>>()?)
+}
+
+/// The URL of a queue: SQS finds a queue by account and name in it, whatever endpoint the client uses.
+fn queue_url(arn: &str) -> Option<String> {
+    let mut parts = arn.splitn(6, ':');
+    let (Some("arn"), Some(partition), Some("sqs")) = (parts.next(), parts.next(), parts.next()) else {
+        return None;
+    };
+    let (region, account, name) = (parts.next()?, parts.next()?, parts.next()?);
+    let domain = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+    (!name.is_empty()).then(|| format!("https://sqs.{region}.{domain}/{account}/{name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_is_found_by_its_arn() {
+        let url = |arn| queue_url(arn);
+        assert_eq!(
+            url("arn:aws:sqs:eu-west-1:123456789012:orders.fifo").unwrap(),
+            "https://sqs.eu-west-1.amazonaws.com/123456789012/orders.fifo"
+        );
+        assert_eq!(
+            url("arn:aws-cn:sqs:cn-north-1:123456789012:orders").unwrap(),
+            "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/orders"
+        );
+        for no_queue in
+            ["", "arn:aws:sns:eu-west-1:123456789012:orders", "arn:aws:sqs:eu-west-1:123456789012:", "orders"]
+        {
+            assert_eq!(url(no_queue), None, "{no_queue}");
+        }
+    }
+
+    #[test]
+    fn each_message_of_a_request_has_its_own_delay() {
+        let message = |id: &str, seconds| HiddenMessage {
+            message_id: id.to_owned(),
+            receipt_handle: format!("receipt {id}"),
+            seconds,
+        };
+        let entries = entries(&[message("a", 5), message("b", 60)]).unwrap();
+        let seen: Vec<_> = entries
+            .iter()
+            .map(|entry| (entry.id.as_str(), entry.receipt_handle.as_str(), entry.visibility_timeout))
+            .collect();
+        assert_eq!(seen, [("0", "receipt a", Some(5)), ("1", "receipt b", Some(60))]);
+    }
+}

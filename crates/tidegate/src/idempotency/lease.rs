@@ -1,0 +1,70 @@
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::batch::BatchContext;
+
+/// Time kept back at the end for recording what the effect led to, and for the answer.
+const RESERVE: Duration = Duration::from_millis(1000);
+/// Longer leases are cut to this: clocks do not count further.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// How long a run may take. There is always an end: a claim without one could never be told from one whose owner is gone.
+///
+/// A batch's [`BatchContext`] and the context of an invocation turn into it, so that an effect runs in any handler; elsewhere it is [`Lease::of`] a duration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// When nothing is begun or waited for any more, so that there is time to answer.
+    pub deadline: Instant,
+    /// When the run is certainly over, by the clock: its claim has lost its owner then.
+    pub until: Timestamp,
+}
+
+impl Lease {
+    /// A run that is certainly over after this time. A tenth of it, one second at most, is kept back for the answer.
+    ///
+    /// No time is no time, not an unknown one: nothing is begun.
+    pub fn of(time: Duration) -> Self {
+        let time = time.min(LONGEST);
+        Lease {
+            deadline: Instant::now() + time.saturating_sub(RESERVE.min(time / 10)),
+            until: Timestamp::now().saturating_add(time).unwrap_or(Timestamp::MAX),
+        }
+    }
+}
+
+impl From<&BatchContext> for Lease {
+    fn from(context: &BatchContext) -> Self {
+        Lease { deadline: context.deadline, until: context.lease_until }
+    }
+}
+
+impl From<&lambda_runtime::Context> for Lease {
+    fn from(context: &lambda_runtime::Context) -> Self {
+        Lease::of(crate::batch::remaining(context.deadline, SystemTime::now()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_ends_with_the_invocation_and_keeps_time_for_the_answer() {
+        let mut context = lambda_runtime::Context::default();
+        let end = Timestamp::now().as_millisecond() + 60_000;
+        context.deadline = u64::try_from(end).unwrap();
+        let lease = Lease::from(&context);
+        assert!((lease.until.as_millisecond() - end).abs() < 1000, "{lease:?}");
+        let left = lease.deadline - Instant::now();
+        assert!(left > Duration::from_secs(58) && left <= Duration::from_secs(59), "{left:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_time_is_no_time_and_endless_time_has_an_end() {
+        assert_eq!(Lease::of(Duration::ZERO).deadline, Instant::now());
+        let endless = Lease::of(Duration::MAX);
+        assert!(endless.deadline > Instant::now() && endless.until > Timestamp::now());
+    }
+}

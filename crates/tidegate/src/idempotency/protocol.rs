@@ -1,0 +1,233 @@
+//! The state machine of an idempotency record, as pure functions.
+//!
+//! [`decide`] says for each request what becomes of a record. The double of the test kit calls it; the conditions of
+//! [`DynamoDbIdempotency`](super::DynamoDbIdempotency) say the same, and one suite of tests runs against both. [`in_the_way`] says what a run does about a
+//! record that its claim has met.
+//!
+//! | request | by | from | to | condition |
+//! |---|---|---|---|---|
+//! | claim | any run | none | in progress | |
+//! | claim | any run | completed | in progress | its expiry has passed |
+//! | claim | any run | released | in progress | |
+//! | claim | a run that may take over | in progress | in progress, of the new owner | the lease is over |
+//! | extend | owner | in progress | in progress | the new end is later |
+//! | complete | owner | in progress, held, released | completed | the token is still there: nobody has claimed since |
+//! | release | owner | in progress | none | |
+//! | hold | owner | in progress | held | |
+//! | hold orphan | any run | in progress | held | the lease is over |
+//! | complete held | operator | held, released, in progress | completed | in progress: the lease is over |
+//! | release held | operator | held, in progress | released | in progress: the lease is over |
+//!
+//! Whatever is not listed is refused and changes nothing. One's own write found there is success: its answer was lost, not its effect.
+//! A completed record ends at its expiry, when the next claim replaces it or DynamoDB's time to live removes it.
+
+use jiff::Timestamp;
+
+use super::record::Status;
+
+/// What of a record decides over its transitions.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct State {
+    /// Its status.
+    pub status: Status,
+    /// Token of the last owner, or of the operator who completed it.
+    pub owner: String,
+    /// End of the last owner's lease.
+    pub lease_until: Timestamp,
+    /// Until when a completed record counts.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A request to change a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Request<'a> {
+    /// A run wants to be the owner.
+    Claim {
+        /// Token of the run.
+        owner: &'a str,
+        /// End of its lease.
+        lease_until: Timestamp,
+        /// A claim whose lease is over may be taken over.
+        take_over: bool,
+    },
+    /// The owner's effect took place.
+    Complete {
+        /// Token of the owner.
+        owner: &'a str,
+        /// Until when the record counts.
+        expires_at: Timestamp,
+    },
+    /// The owner's effect did not take place.
+    Release {
+        /// Token of the owner.
+        owner: &'a str,
+    },
+    /// The owner needs more time.
+    Extend {
+        /// Token of the owner.
+        owner: &'a str,
+        /// New end of its lease.
+        lease_until: Timestamp,
+    },
+    /// The owner does not know whether its effect took place.
+    Hold {
+        /// Token of the owner.
+        owner: &'a str,
+    },
+    /// Somebody else has seen that this owner's lease is over.
+    HoldOrphan {
+        /// Token of the owner that is gone.
+        owner: &'a str,
+    },
+    /// An operator says that the effect took place.
+    CompleteHeld {
+        /// Token of the operator's request.
+        operator: &'a str,
+        /// Until when the record counts.
+        expires_at: Timestamp,
+    },
+    /// An operator lets the effect run again.
+    ReleaseHeld,
+}
+
+/// What becomes of a record.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Transition {
+    /// It becomes this; the request succeeded.
+    To(State),
+    /// It is removed; the request succeeded.
+    Removed,
+    /// The request took effect before and its answer was lost; it succeeded.
+    AlreadyDone,
+    /// Nothing changes; the request failed.
+    Refused,
+}
+
+impl State {
+    /// No run owns the record any more.
+    pub fn lease_is_over(&self, now: Timestamp) -> bool {
+        self.lease_until < now
+    }
+
+    /// The effect waits for an operator, or was released by one and has not run since.
+    pub fn waits_for_operator(&self, now: Timestamp) -> bool {
+        match self.status {
+            Status::Held | Status::Released => true,
+            Status::InProgress => self.lease_is_over(now),
+            Status::Completed => false,
+        }
+    }
+
+    fn may_be_claimed(&self, take_over: bool, now: Timestamp) -> bool {
+        match self.status {
+            Status::Released => true,
+            Status::Held => false,
+            Status::Completed => self.expires_at.is_some_and(|expires_at| expires_at < now),
+            Status::InProgress => take_over && self.lease_is_over(now),
+        }
+    }
+
+    fn with(&self, status: Status) -> Transition {
+        Transition::To(State { status, ..self.clone() })
+    }
+}
+
+/// The transition that a request leads to at `now`, by the clock of whoever asks.
+pub fn decide(record: Option<&State>, request: Request<'_>, now: Timestamp) -> Transition {
+    match (request, record) {
+        (Request::Claim { owner, lease_until, take_over }, record) => {
+            let claimed = Transition::To(State {
+                status: Status::InProgress,
+                owner: owner.to_owned(),
+                lease_until,
+                expires_at: None,
+            });
+            match record {
+                None => claimed,
+                // Held, completed or released since by another: the claim is not this run's any more.
+                Some(there) if is(there, owner, Status::InProgress) => Transition::AlreadyDone,
+                Some(there) if there.may_be_claimed(take_over, now) => claimed,
+                Some(_) => Transition::Refused,
+            }
+        }
+        (Request::Release { .. }, None) => Transition::AlreadyDone,
+        (_, None) => Transition::Refused,
+        (Request::Complete { owner, .. }, Some(there)) if is(there, owner, Status::Completed) => {
+            Transition::AlreadyDone
+        }
+        (Request::Complete { owner, expires_at }, Some(there)) if there.owner == owner => {
+            Transition::To(State { status: Status::Completed, expires_at: Some(expires_at), ..there.clone() })
+        }
+        (Request::Release { owner }, Some(there)) if is(there, owner, Status::InProgress) => {
+            Transition::Removed
+        }
+        (Request::Extend { owner, lease_until }, Some(there)) if is(there, owner, Status::InProgress) => {
+            if there.lease_until >= lease_until {
+                Transition::AlreadyDone
+            } else {
+                Transition::To(State { lease_until, ..there.clone() })
+            }
+        }
+        (Request::Hold { owner }, Some(there)) if there.owner == owner => match there.status {
+            Status::InProgress => there.with(Status::Held),
+            // Released: an operator has decided since.
+            Status::Held | Status::Released => Transition::AlreadyDone,
+            Status::Completed => Transition::Refused,
+        },
+        (Request::HoldOrphan { owner }, Some(there)) if there.owner == owner => match there.status {
+            Status::InProgress if there.lease_is_over(now) => there.with(Status::Held),
+            Status::Held => Transition::AlreadyDone,
+            Status::InProgress | Status::Completed | Status::Released => Transition::Refused,
+        },
+        (Request::CompleteHeld { operator, .. }, Some(there)) if is(there, operator, Status::Completed) => {
+            Transition::AlreadyDone
+        }
+        (Request::CompleteHeld { operator, expires_at }, Some(there)) if there.waits_for_operator(now) => {
+            Transition::To(State {
+                status: Status::Completed,
+                owner: operator.to_owned(),
+                lease_until: there.lease_until,
+                expires_at: Some(expires_at),
+            })
+        }
+        (Request::ReleaseHeld, Some(there)) if there.status == Status::Released => Transition::AlreadyDone,
+        (Request::ReleaseHeld, Some(there)) if there.waits_for_operator(now) => there.with(Status::Released),
+        (
+            Request::Complete { .. }
+            | Request::Release { .. }
+            | Request::Extend { .. }
+            | Request::Hold { .. }
+            | Request::HoldOrphan { .. }
+            | Request::CompleteHeld { .. }
+            | Request::ReleaseHeld,
+            Some(_),
+        ) => Transition::Refused,
+    }
+}
+
+fn is(there: &State, owner: &str, status: Status) -> bool {
+    there.status == status && there.owner == owner
+}
+
+/// What a run does about the record that its claim has met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum InTheWay {
+    /// Answers with its result.
+    Replay,
+    /// Leaves it to an operator.
+    LeaveHeld,
+    /// Asks for it to be held, as its owner is gone, and leaves it to an operator then; claims again if that is refused.
+    HoldOrphan,
+    /// Claims again after a pause.
+    Wait,
+}
+
+/// What a run does about the record that its claim has met at `now`.
+pub fn in_the_way(status: Status, lease_until: Timestamp, take_over: bool, now: Timestamp) -> InTheWay {
+    match status {
+        Status::Completed => InTheWay::Replay,
+        Status::Held => InTheWay::LeaveHeld,
+        Status::InProgress if lease_until < now && !take_over => InTheWay::HoldOrphan,
+        Status::InProgress | Status::Released => InTheWay::Wait,
+    }
+}

@@ -1,0 +1,87 @@
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::{ACCOUNT, REGION, raw};
+use crate::envelope::Envelope;
+use crate::ids::content_uuid;
+
+/// An event of an EventBridge bus, as a rule hands it to a function.
+///
+/// ```
+/// use serde_json::json;
+/// use tidegate::source::Source;
+/// use tidegate::test::EventBridgeEvent;
+///
+/// let event = EventBridgeEvent::new("shop.orders", "OrderPlaced", json!({ "id": 1 })).build();
+/// assert_eq!(Source::EventBridge.split(&event).unwrap()[0].bytes().unwrap(), br#"{"id":1}"#);
+/// ```
+#[derive(Clone, Debug)]
+pub struct EventBridgeEvent {
+    id: String,
+    source: String,
+    detail_type: String,
+    time: Timestamp,
+    detail: Value,
+}
+
+impl EventBridgeEvent {
+    /// An event of this source and detail type, published now.
+    pub fn new(source: &str, detail_type: &str, detail: impl Into<Value>) -> Self {
+        let detail = detail.into();
+        EventBridgeEvent {
+            id: content_uuid(&["event", source, detail_type, &detail.to_string()]).to_string(),
+            source: source.to_owned(),
+            detail_type: detail_type.to_owned(),
+            time: Timestamp::now(),
+            detail,
+        }
+    }
+
+    /// An envelope as the event publisher puts it on the bus.
+    ///
+    /// # Errors
+    /// When the envelope cannot be written as JSON.
+    pub fn of(envelope: &Envelope) -> Result<Self, serde_json::Error>
+    where
+        Envelope: Serialize,
+    {
+        Ok(EventBridgeEvent::new(&envelope.source, &envelope.kind, serde_json::to_value(envelope)?))
+    }
+
+    /// With this id; EventBridge gives another one whenever it is published again.
+    #[must_use]
+    pub fn id(mut self, id: &str) -> Self {
+        id.clone_into(&mut self.id);
+        self
+    }
+
+    /// Published at this time.
+    #[must_use]
+    pub fn time(mut self, time: Timestamp) -> Self {
+        self.time = time;
+        self
+    }
+
+    /// As a tree, to change what a test needs changed.
+    pub fn value(self) -> Value {
+        json!({
+            "version": "0",
+            "id": self.id,
+            "detail-type": self.detail_type,
+            "source": self.source,
+            "account": ACCOUNT,
+            // EventBridge gives whole seconds.
+            "time": self.time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            "region": REGION,
+            "resources": [],
+            "detail": self.detail,
+        })
+    }
+
+    /// The event of the invocation.
+    pub fn build(self) -> Box<RawValue> {
+        raw(&self.value())
+    }
+}

@@ -1,0 +1,33 @@
+//! Builders of what AWS invokes a function with, field by field as in AWS's documentation of each source.
+
+mod dynamodb;
+mod eventbridge;
+mod kinesis;
+mod sqs;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+pub use dynamodb::DynamoDbEvent;
+pub use eventbridge::EventBridgeEvent;
+pub use kinesis::KinesisEvent;
+pub use sqs::SqsEvent;
+
+const REGION: &str = "us-east-1";
+const ACCOUNT: &str = "000000000000";
+
+/// As an invocation carries it. JSON text is JSON text, so this is never null.
+fn raw(value: &Value) -> Box<RawValue> {
+    RawValue::from_string(value.to_string()).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
+/// Seconds with milliseconds behind the point.
+fn seconds(time: Timestamp) -> Value {
+    Value::from(time.as_millisecond() as f64 / 1000.0)
+}
+
+/// The `number`th sequence number of a shard: 56 digits, as Kinesis gives them.
+fn sequence_number(number: usize) -> String {
+    format!("49544985256907437005704571851{number:027}")
+}

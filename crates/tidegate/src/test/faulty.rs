@@ -1,0 +1,205 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures::future::{BoxFuture, FutureExt};
+use jiff::Timestamp;
+
+use super::{Call, Fault, Faults};
+use crate::dead_letter::{DeadLetter, DeadLetters};
+use crate::failure::Failure;
+use crate::idempotency::{Claim, Claimed, EffectKey, HeldEffect, IdempotencyStore, Kept};
+use crate::ids::{StreamId, Version};
+use crate::projection::{ApplyError, Guard, ReadModel, Transaction};
+use crate::store::{Commit, CommitOutcome, EventReader, EventStore, RecordedCommit, Snapshot, SnapshotStore};
+
+/// A port of which some calls go wrong. It wraps doubles and real ones alike.
+#[derive(Debug)]
+pub struct Faulty<P: ?Sized> {
+    port: Arc<P>,
+    faults: Faults,
+}
+
+impl<P: ?Sized> Faulty<P> {
+    /// The port with these faults.
+    pub fn new(port: Arc<P>, faults: Faults) -> Self {
+        Faulty { port, faults }
+    }
+
+    /// The port behind the faults.
+    pub fn port(&self) -> &P {
+        &self.port
+    }
+
+    /// One call. `conflict` is the answer to a lost race, where the port knows one.
+    async fn call<'a, T, E>(
+        &'a self,
+        call: Call,
+        conflict: Option<Result<T, E>>,
+        run: impl Fn(&'a P) -> BoxFuture<'a, Result<T, E>> + Send,
+    ) -> Result<T, E>
+    where
+        T: Send,
+        E: From<Refused> + Send,
+    {
+        let refused = |code: &'static str, reason: &str| {
+            Err(Refused(Failure::transient(code, format!("{call:?}: {reason}"))).into())
+        };
+        match self.faults.next(call) {
+            None => run(&self.port).await,
+            Some(Fault::Throttled) => refused("throttled", "an injected fault"),
+            Some(Fault::Conflict) => conflict.unwrap_or_else(|| refused("throttled", "an injected fault")),
+            Some(Fault::LostResponse) => {
+                // Whatever it was, nobody learns it.
+                let _ = run(&self.port).await;
+                refused("lost_response", "no answer came, and it may have taken effect")
+            }
+            Some(Fault::SentTwice) => {
+                let _ = run(&self.port).await;
+                run(&self.port).await
+            }
+            Some(Fault::Failed(failure)) => Err(Refused(failure).into()),
+        }
+    }
+}
+
+/// A failure on its way to the port's own error.
+struct Refused(Failure);
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        refused.0
+    }
+}
+
+impl From<Refused> for ApplyError {
+    fn from(refused: Refused) -> Self {
+        ApplyError::Failed(refused.0)
+    }
+}
+
+impl<P: EventReader + ?Sized> EventReader for Faulty<P> {
+    fn read<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        after: Version,
+    ) -> BoxFuture<'a, Result<Vec<RecordedCommit>, Failure>> {
+        self.call(Call::Read, None, move |port| port.read(stream, after)).boxed()
+    }
+}
+
+impl<P: EventStore + ?Sized> EventStore for Faulty<P> {
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Result<CommitOutcome, Failure>> {
+        let conflict = Some(Ok(CommitOutcome::Conflict));
+        self.call(Call::Commit, conflict, move |port| port.commit(commit)).boxed()
+    }
+}
+
+impl<P: SnapshotStore + ?Sized> SnapshotStore for Faulty<P> {
+    fn load<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        shape: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Snapshot>, Failure>> {
+        self.call(Call::LoadSnapshot, None, move |port| port.load(stream, shape)).boxed()
+    }
+
+    fn save<'a>(&'a self, snapshot: &'a Snapshot) -> BoxFuture<'a, Result<(), Failure>> {
+        self.call(Call::SaveSnapshot, None, move |port| port.save(snapshot)).boxed()
+    }
+}
+
+impl<P: ReadModel + ?Sized> ReadModel for Faulty<P> {
+    fn guards<'a>(
+        &'a self,
+        streams: &'a [StreamId],
+    ) -> BoxFuture<'a, Result<HashMap<StreamId, Guard>, Failure>> {
+        self.call(Call::Guards, None, move |port| port.guards(streams)).boxed()
+    }
+
+    fn apply<'a>(&'a self, transaction: &'a Transaction) -> BoxFuture<'a, Result<(), ApplyError>> {
+        let conflict = Some(Err(ApplyError::Conflict));
+        self.call(Call::Apply, conflict, move |port| port.apply(transaction)).boxed()
+    }
+
+    fn park<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        at: Version,
+        reason: &'a str,
+    ) -> BoxFuture<'a, Result<(), ApplyError>> {
+        let conflict = Some(Err(ApplyError::Conflict));
+        self.call(Call::Park, conflict, move |port| port.park(stream, at, reason)).boxed()
+    }
+}
+
+impl<P: IdempotencyStore + ?Sized> IdempotencyStore for Faulty<P> {
+    fn claim<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, Result<Claimed, Failure>> {
+        self.call(Call::Claim, None, move |port| port.claim(claim)).boxed()
+    }
+
+    fn complete<'a>(
+        &'a self,
+        key: &'a EffectKey,
+        owner: &'a str,
+        result: &'a Kept<String>,
+        expires_at: Timestamp,
+    ) -> BoxFuture<'a, Result<bool, Failure>> {
+        self.call(Call::Complete, None, move |port| port.complete(key, owner, result, expires_at)).boxed()
+    }
+
+    fn release<'a>(&'a self, key: &'a EffectKey, owner: &'a str) -> BoxFuture<'a, Result<bool, Failure>> {
+        self.call(Call::Release, None, move |port| port.release(key, owner)).boxed()
+    }
+
+    fn extend<'a>(
+        &'a self,
+        key: &'a EffectKey,
+        owner: &'a str,
+        lease_until: Timestamp,
+    ) -> BoxFuture<'a, Result<bool, Failure>> {
+        self.call(Call::Extend, None, move |port| port.extend(key, owner, lease_until)).boxed()
+    }
+
+    fn hold<'a>(
+        &'a self,
+        key: &'a EffectKey,
+        owner: &'a str,
+        reason: &'a str,
+    ) -> BoxFuture<'a, Result<bool, Failure>> {
+        self.call(Call::Hold, None, move |port| port.hold(key, owner, reason)).boxed()
+    }
+
+    fn hold_orphan<'a>(
+        &'a self,
+        key: &'a EffectKey,
+        owner: &'a str,
+        reason: &'a str,
+    ) -> BoxFuture<'a, Result<bool, Failure>> {
+        self.call(Call::HoldOrphan, None, move |port| port.hold_orphan(key, owner, reason)).boxed()
+    }
+
+    fn held(&self) -> BoxFuture<'_, Result<Vec<HeldEffect>, Failure>> {
+        self.call(Call::Held, None, |port| port.held()).boxed()
+    }
+
+    fn complete_held<'a>(
+        &'a self,
+        key: &'a str,
+        operator: &'a str,
+        result: &'a Kept<String>,
+        expires_at: Timestamp,
+    ) -> BoxFuture<'a, Result<bool, Failure>> {
+        self.call(Call::CompleteHeld, None, move |port| port.complete_held(key, operator, result, expires_at))
+            .boxed()
+    }
+
+    fn release_held<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, Failure>> {
+        self.call(Call::ReleaseHeld, None, move |port| port.release_held(key)).boxed()
+    }
+}
+
+impl<P: DeadLetters + ?Sized> DeadLetters for Faulty<P> {
+    fn put<'a>(&'a self, letter: &'a DeadLetter) -> BoxFuture<'a, Result<(), Failure>> {
+        self.call(Call::PutLetter, None, move |port| port.put(letter)).boxed()
+    }
+}

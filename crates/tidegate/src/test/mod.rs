@@ -1,0 +1,42 @@
+//! The test kit: what the toolkit's own tests are made of, for the tests of functions. Behind the feature `test-kit`; a function enables it in its
+//! `[dev-dependencies]` and carries none of it.
+//!
+//! - Doubles of every port in memory: [`MemoryEventStore`], [`MemorySnapshots`], [`MemoryReadModel`], [`MemoryIdempotency`], [`MemoryDeadLetters`]. They pass the
+//!   contract suites of the DynamoDB ones, limits included.
+//! - [`Faulty`] puts [`Faults`] between a function and any port: throttling, lost races, lost responses, from a script or a seed.
+//! - [`given`] tests what an aggregate decides.
+//! - [`KinesisEvent`], [`DynamoDbEvent`], [`SqsEvent`] and [`EventBridgeEvent`] build what AWS invokes a function with.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use tidegate::ids::Version;
+//! use tidegate::store::EventReader;
+//! use tidegate::test::{Call, Fault, Faults, Faulty, MemoryEventStore};
+//!
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! let faults = Faults::none().at(Call::Read, 1, Fault::Throttled);
+//! let store = Faulty::new(Arc::new(MemoryEventStore::default()), faults.clone());
+//! let stream = "order#1".parse().unwrap();
+//! assert_eq!(store.read(&stream, Version::NONE).await.unwrap_err().code(), "throttled");
+//! assert_eq!(store.read(&stream, Version::NONE).await, Ok(Vec::new()));
+//! assert_eq!(faults.calls(Call::Read), 2);
+//! # });
+//! ```
+
+mod events;
+mod fault;
+mod faulty;
+mod scenario;
+
+pub use events::{DynamoDbEvent, EventBridgeEvent, KinesisEvent, SqsEvent};
+pub use fault::{Call, Fault, Faults, Injected};
+pub use faulty::Faulty;
+pub use scenario::{Given, When, given};
+
+pub use crate::dead_letter::MemoryDeadLetters;
+pub use crate::idempotency::MemoryIdempotency;
+pub use crate::projection::MemoryReadModel;
+pub use crate::store::{MemoryEventStore, MemorySnapshots};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! The claim protocol.
+
+mod run;
+mod world;
+
+use tidegate::idempotency::AfterCrash;
+
+use self::run::{Payload, Runs};
+use self::world::{ClaimModel, Without};
+use crate::check::{counterexample, holds, stuck};
+
+const TOO_OFTEN: &str = "no more often than the policy allows";
+
+/// One delivery and two duplicates of it, three workers, and an operator who may let the effect run again once.
+fn model(after_crash: AfterCrash, faults: u8) -> ClaimModel {
+    ClaimModel {
+        runs: Runs::new(after_crash, faults),
+        after_crash,
+        deliveries: vec![Payload::X; 3],
+        workers: 3,
+        faults,
+        releases: 1,
+        zombies: true,
+        without: None,
+    }
+}
+
+fn without(guard: Without, after_crash: AfterCrash) -> ClaimModel {
+    // Nobody outlives a lease that has been stated, and no operator is at hand: what is found is the missing guard's doing.
+    ClaimModel { without: Some(guard), zombies: false, releases: 0, ..model(after_crash, 1) }
+}
+
+#[test]
+fn an_effect_that_is_held_after_a_crash_takes_place_once_whatever_happens() {
+    let states = holds(model(AfterCrash::Hold, 2));
+    println!("hold: {states} states");
+}
+
+#[test]
+fn an_effect_that_is_run_again_after_a_crash_takes_place_once_for_each_crash_at_most() {
+    let states = holds(model(AfterCrash::RunAgain, 1));
+    println!("run again: {states} states");
+}
+
+#[test]
+fn another_payload_under_the_same_key_is_neither_run_nor_lost() {
+    for after_crash in [AfterCrash::Hold, AfterCrash::RunAgain] {
+        let deliveries = vec![Payload::X, Payload::X, Payload::Y];
+        let model = ClaimModel { deliveries, workers: 2, zombies: false, ..model(after_crash, 1) };
+        println!("two payloads, {after_crash:?}: {} states", holds(model));
+    }
+}
+
+#[test]
+fn whatever_happens_every_delivery_can_still_be_settled() {
+    for after_crash in [AfterCrash::Hold, AfterCrash::RunAgain] {
+        let model = ClaimModel { zombies: false, ..model(after_crash, 1) };
+        assert_eq!(stuck(&model, |state| state.is_settled()), None, "{after_crash:?}");
+    }
+}
+
+#[test]
+fn hole_a_a_release_that_does_not_ask_for_the_owner_runs_the_effect_twice() {
+    counterexample(without(Without::OwnerAtRelease, AfterCrash::Hold), TOO_OFTEN);
+}
+
+#[test]
+fn hole_b_a_completion_that_does_not_ask_for_the_owner_changes_the_successors_record() {
+    let model = ClaimModel { zombies: true, ..without(Without::OwnerAtComplete, AfterCrash::RunAgain) };
+    counterexample(model, "nobody changes another's record");
+}
+
+#[test]
+fn hole_c_an_expiry_that_matches_a_live_claim_runs_the_effect_twice() {
+    counterexample(without(Without::StatusAtExpiry, AfterCrash::Hold), TOO_OFTEN);
+}
+
+#[test]
+fn hole_d_a_missing_lease_read_as_over_runs_the_effect_twice() {
+    counterexample(without(Without::LeaseReadAsOver, AfterCrash::RunAgain), TOO_OFTEN);
+}
+
+#[test]
+fn hole_d_a_missing_lease_read_as_endless_leaves_deliveries_waiting_for_ever() {
+    for after_crash in [AfterCrash::Hold, AfterCrash::RunAgain] {
+        let way = stuck(&without(Without::LeaseWithoutEnd, after_crash), |state| state.is_settled());
+        assert!(way.is_some(), "{after_crash:?}");
+    }
+}
+
+#[test]
+fn hole_g_a_replay_that_does_not_look_at_the_payload_reports_what_never_took_place() {
+    let deliveries = vec![Payload::X, Payload::Y];
+    let model = ClaimModel { deliveries, ..without(Without::PayloadOnReplay, AfterCrash::Hold) };
+    counterexample(model, "an effect reported as applied took place");
+}
+
+#[test]
+fn hole_h_a_result_without_its_hash_dead_letters_an_honest_replay() {
+    counterexample(
+        without(Without::HashWithResult, AfterCrash::Hold),
+        "only another payload is dead-lettered",
+    );
+}
+
+#[test]
+fn hole_o_a_claim_given_back_when_its_completion_fails_runs_the_effect_twice() {
+    counterexample(without(Without::ClaimAfterEffect, AfterCrash::Hold), TOO_OFTEN);
+}
+
+#[test]
+fn a_delivery_older_than_the_records_runs_the_effect_twice_unless_it_is_held() {
+    counterexample(without(Without::AgeOfDelivery, AfterCrash::Hold), TOO_OFTEN);
+}
+
+#[test]
+fn an_orphan_held_before_its_lease_is_over_costs_a_live_run_its_claim() {
+    let way = counterexample(without(Without::LeaseAtHold, AfterCrash::Hold), "a live claim is its owner's");
+    assert!(!way.is_empty());
+}

@@ -1,0 +1,588 @@
+//! The world around the runs: the store, the source, time, an operator, and everything that goes wrong.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use stateright::{Model, Property};
+use tidegate::idempotency::protocol::{Request, State as RecordState, Transition, decide};
+use tidegate::idempotency::{AfterCrash, Status};
+
+use super::run::{Answer, Ask, Delivery, End, Order, Payload, PayloadHash, Runs, There};
+use crate::program::Next;
+
+/// A guard that is taken away, to see that the checker notices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Without {
+    /// Releasing does not ask whose record it is.
+    OwnerAtRelease,
+    /// Completing does not ask whose record it is.
+    OwnerAtComplete,
+    /// A record in progress counts as expired, having no expiry yet.
+    StatusAtExpiry,
+    /// A claim has no lease, which is read as one that is over.
+    LeaseReadAsOver,
+    /// A claim has no lease, which is read as one without end.
+    LeaseWithoutEnd,
+    /// Holding an orphan does not ask whether its lease is over.
+    LeaseAtHold,
+    /// The record found in the way is not asked for its payload.
+    PayloadOnReplay,
+    /// A completed record is stored without the hash of its payload.
+    HashWithResult,
+    /// A claim whose completion failed is given back.
+    ClaimAfterEffect,
+    /// A delivery older than the records are kept is run like any other.
+    AgeOfDelivery,
+}
+
+/// The claim protocol with one key.
+pub(super) struct ClaimModel {
+    pub(super) runs: Runs,
+    pub(super) after_crash: AfterCrash,
+    /// Duplicates are there from the start, and are delayed as long as nobody takes them.
+    pub(super) deliveries: Vec<Payload>,
+    pub(super) workers: usize,
+    /// Crashes, lost answers, delayed and repeated requests in all.
+    pub(super) faults: u8,
+    /// Times that an operator lets the effect run again.
+    pub(super) releases: u8,
+    /// A run may outlive its lease: its environment was frozen, or its clock is wrong.
+    pub(super) zombies: bool,
+    pub(super) without: Option<Without>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct State {
+    pub(super) record: Option<Record>,
+    pub(super) runs: Vec<Run>,
+    pub(super) queue: Vec<Delivery>,
+    late: Vec<Late>,
+    /// Times that the effect took place for X and for Y; 2 stands for more.
+    executed: [u8; 2],
+    /// Times that it may still take place; 6 stands for more than can be under way.
+    allowed: u8,
+    released: u8,
+    faults: u8,
+    dead_letters: Vec<Payload>,
+    retention_over: bool,
+    wrong: Option<Wrong>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Record {
+    pub(super) status: Order,
+    owner: u8,
+    lease_over: bool,
+    expired: bool,
+    payload: Payload,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Run {
+    delivery: Delivery,
+    /// Where it is in its program.
+    node: usize,
+    token: u8,
+    /// The owner of the record that was in the way last.
+    met: Option<u8>,
+}
+
+/// A request that reaches the store after its run has given it up.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Late {
+    ask: Ask,
+    token: u8,
+    met: Option<u8>,
+    payload: Payload,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Wrong {
+    /// The effect took place more often than the policy allows.
+    TooOften,
+    /// A delivery was answered as applied, and the effect had not taken place.
+    FalseSuccess,
+    /// A request changed the record of another.
+    AnothersRecord,
+    /// A claim was taken from a run that was at work, within its lease.
+    LiveClaimTaken,
+    /// A delivery was dead-lettered though no other payload came under its key.
+    HonestDeadLettered,
+}
+
+/// The runs are numbered as the state lists them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    Take(Delivery),
+    /// The request takes effect and is answered.
+    Serve(usize),
+    /// The request takes effect and its answer is lost.
+    LoseAnswer(usize),
+    /// The run is told that there is no answer; the request is still on its way, if it ever arrives.
+    Delay(usize),
+    Arrive(usize),
+    /// The client sends the request twice: it takes effect, and will again.
+    Repeat(usize),
+    /// The effect is refused: it did not take place, and the run knows.
+    Refuse(usize),
+    CrashBefore(usize),
+    CrashAfter(usize),
+    LeaseEnds,
+    OperatorReleases,
+    OperatorCompletes,
+    RetentionEnds,
+}
+
+/// The token of an operator.
+const OPERATOR: u8 = u8::MAX;
+
+fn now() -> Timestamp {
+    Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1_000_000)
+}
+
+fn later(over: bool) -> Timestamp {
+    now() + SignedDuration::from_hours(if over { -1 } else { 1 })
+}
+
+fn name(token: u8) -> String {
+    format!("run {token}")
+}
+
+impl Record {
+    fn state(&self) -> RecordState {
+        RecordState {
+            status: self.status.into(),
+            owner: name(self.owner),
+            lease_until: later(self.lease_over),
+            expires_at: (self.status == Order::Completed).then(|| later(self.expired)),
+        }
+    }
+
+    fn of(state: &RecordState, payload: Payload) -> Self {
+        Record {
+            status: state.status.into(),
+            owner: state.owner.strip_prefix("run ").and_then(|number| number.parse().ok()).unwrap(),
+            // By the time that a record is not in progress any more its lease may be long over.
+            lease_over: state.lease_is_over(now()) || state.status != Status::InProgress,
+            expired: state.expires_at.is_some_and(|expires_at| expires_at < now()),
+            payload,
+        }
+    }
+}
+
+impl ClaimModel {
+    fn ask(&self, run: &Run) -> Ask {
+        match self.next(run) {
+            Next::Asks(ask) => ask,
+            Next::Ends(end) => panic!("a run that has ended ({end:?}) is still there"),
+        }
+    }
+
+    fn next(&self, run: &Run) -> Next<Ask, End> {
+        self.runs.of(run.delivery).next(run.node)
+    }
+
+    /// Lets a request take effect.
+    fn perform(&self, state: &mut State, request: &Late) -> Answer {
+        let Late { ask, token, met, payload } = *request;
+        if ask == Ask::Execute {
+            let executed = &mut state.executed[payload as usize];
+            *executed = (*executed + 1).min(2);
+            match state.allowed.checked_sub(1) {
+                Some(allowed) => state.allowed = allowed,
+                None => state.wrong = Some(Wrong::TooOften),
+            }
+            return Answer::TookPlace;
+        }
+        let before = state.record.clone();
+        let mut there = before.clone();
+        let own = name(token);
+        let mut owner = own.clone();
+        if let Some(there) = &mut there {
+            match self.without {
+                Some(Without::OwnerAtRelease) if ask == Ask::Release => owner = name(there.owner),
+                Some(Without::OwnerAtComplete) if ask == Ask::Complete => owner = name(there.owner),
+                Some(Without::LeaseAtHold) if ask == Ask::HoldOrphan => {
+                    there.lease_over = true;
+                }
+                Some(Without::StatusAtExpiry)
+                    if matches!(ask, Ask::Claim { .. }) && there.status == Order::InProgress =>
+                {
+                    (there.status, there.expired) = (Order::Completed, true);
+                }
+                _ => {}
+            }
+        }
+        let lease_until = later(self.without == Some(Without::LeaseReadAsOver));
+        let orphan;
+        let request = match ask {
+            Ask::Claim { take_over } => Request::Claim { owner: &own, lease_until, take_over },
+            Ask::Complete => Request::Complete { owner: &owner, expires_at: later(false) },
+            Ask::Release => Request::Release { owner: &owner },
+            Ask::Extend => Request::Extend { owner: &owner, lease_until: later(false) },
+            Ask::Hold => Request::Hold { owner: &owner },
+            Ask::HoldOrphan => {
+                orphan = name(met.unwrap());
+                Request::HoldOrphan { owner: &orphan }
+            }
+            Ask::Execute => unreachable!("handled above"),
+        };
+        let transition = decide(there.as_ref().map(Record::state).as_ref(), request, now());
+        let claims = matches!(ask, Ask::Claim { .. });
+        let succeeded = match &transition {
+            Transition::To(to) => {
+                let payload = before.as_ref().filter(|_| !claims).map_or(payload, |before| before.payload);
+                state.record = Some(Record::of(to, payload));
+                true
+            }
+            Transition::Removed => {
+                state.record = None;
+                true
+            }
+            Transition::AlreadyDone => true,
+            Transition::Refused => false,
+        };
+        let owned = before.as_ref().is_none_or(|before| before.owner == token);
+        let by_owner = matches!(ask, Ask::Complete | Ask::Release | Ask::Extend | Ask::Hold);
+        let live = |record: &Record| {
+            record.status == Order::InProgress
+                && !record.lease_over
+                && record.owner != token
+                && state.runs.iter().any(|run| run.token == record.owner)
+        };
+        if before.as_ref().is_some_and(live) && state.record != before {
+            state.wrong = Some(Wrong::LiveClaimTaken);
+        }
+        if by_owner && !owned && state.record != before {
+            state.wrong = Some(Wrong::AnothersRecord);
+        }
+        if !claims {
+            return Answer::Succeeded(succeeded);
+        }
+        match before {
+            Some(before) if !succeeded => Answer::InTheWay(self.shown(&before, token, payload)),
+            Some(Record { status: Order::Released, .. }) if matches!(transition, Transition::To(_)) => {
+                Answer::ClaimedAfterRelease
+            }
+            _ => Answer::Claimed,
+        }
+    }
+
+    fn shown(&self, record: &Record, token: u8, payload: Payload) -> There {
+        let stored = self.without != Some(Without::HashWithResult) || record.status != Order::Completed;
+        There {
+            status: record.status,
+            own: record.owner == token,
+            lease_over: record.lease_over || self.without == Some(Without::LeaseAtHold),
+            hash: if record.payload == payload || self.without == Some(Without::PayloadOnReplay) {
+                if stored { PayloadHash::Same } else { PayloadHash::Missing }
+            } else {
+                PayloadHash::Other
+            },
+        }
+    }
+
+    /// Hands an answer to a run, which may end it.
+    fn answer(&self, state: &mut State, index: usize, answer: Answer) {
+        let there = state.record.as_ref();
+        let run = &mut state.runs[index];
+        run.node = self.runs.of(run.delivery).after(run.node, answer).unwrap();
+        // Only the owner of an orphan is asked about again.
+        run.met = match answer {
+            Answer::InTheWay(There { status: Order::InProgress, lease_over: true, own: false, .. }) => {
+                there.map(|there| there.owner)
+            }
+            _ => None,
+        };
+        let Next::Ends(end) = self.next(&state.runs[index]) else { return };
+        let delivery = state.runs.remove(index).delivery;
+        let payload = delivery.payload;
+        match end {
+            End::Applied | End::Duplicate if !state.took_place(payload) => {
+                state.wrong = Some(Wrong::FalseSuccess);
+            }
+            End::Applied | End::Duplicate | End::Held => {}
+            End::Redelivered => state.queue.push(delivery),
+            End::DeadLettered => {
+                let other = if payload == Payload::X { Payload::Y } else { Payload::X };
+                if !self.deliveries.contains(&other) {
+                    state.wrong = Some(Wrong::HonestDeadLettered);
+                }
+                state.dead_letters.push(payload);
+                state.dead_letters.dedup();
+            }
+        }
+    }
+
+    /// Where an effect is run again after a crash, what looks like one allows it.
+    fn excuse(&self, state: &mut State, excused: bool) {
+        if excused && self.after_crash == AfterCrash::RunAgain {
+            state.allow();
+        }
+    }
+
+    fn operator(&self, state: &mut State, request: Request<'_>) -> bool {
+        let Some(record) = &state.record else { return false };
+        match decide(Some(&record.state()), request, now()) {
+            Transition::To(to) => {
+                state.record = Some(Record::of(&to, record.payload));
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+impl State {
+    /// The delivery's effect took place, or can still, or somebody is told that it did not.
+    fn keeps(&self, payload: Payload) -> bool {
+        self.took_place(payload)
+            || self.dead_letters.contains(&payload)
+            || self.queue.iter().any(|delivery| delivery.payload == payload)
+            || self.runs.iter().any(|run| run.delivery.payload == payload)
+            || self
+                .record
+                .as_ref()
+                .is_some_and(|record| record.payload == payload && record.status != Order::Completed)
+    }
+
+    fn took_place(&self, payload: Payload) -> bool {
+        self.executed[payload as usize] > 0
+    }
+
+    fn executions(&self) -> u8 {
+        self.executed.iter().sum()
+    }
+
+    fn allow(&mut self) {
+        self.allowed = (self.allowed + 1).min(6);
+    }
+
+    /// No delivery is left, and nobody is at work.
+    pub(super) fn is_settled(&self) -> bool {
+        self.queue.is_empty()
+            && self.runs.is_empty()
+            && self.record.as_ref().is_none_or(|record| record.status != Order::InProgress)
+    }
+
+    /// Gives states that differ in the numbers of tokens or in the order of runs one form.
+    fn normalise(&mut self) {
+        self.queue.sort();
+        self.runs.sort();
+        self.late.sort();
+        self.dead_letters.sort();
+        let mut numbers = BTreeMap::from([(OPERATOR, OPERATOR)]);
+        let mut number = |token: &mut u8| {
+            let next = u8::try_from(numbers.len() - 1).unwrap();
+            *token = *numbers.entry(*token).or_insert(next);
+        };
+        for run in &mut self.runs {
+            number(&mut run.token);
+        }
+        if let Some(record) = &mut self.record {
+            number(&mut record.owner);
+        }
+        for late in &mut self.late {
+            number(&mut late.token);
+        }
+        let met = self.runs.iter_mut().map(|run| &mut run.met);
+        met.chain(self.late.iter_mut().map(|late| &mut late.met)).flatten().for_each(number);
+    }
+
+    fn unused_token(&self) -> u8 {
+        let runs = self.runs.iter().flat_map(|run| [Some(run.token), run.met]);
+        let late = self.late.iter().flat_map(|late| [Some(late.token), late.met]);
+        let record = self.record.iter().map(|record| Some(record.owner));
+        let taken = runs.chain(late).chain(record).flatten().filter(|token| *token != OPERATOR).max();
+        taken.map_or(0, |taken| taken + 1)
+    }
+}
+
+impl Model for ClaimModel {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        let queue =
+            self.deliveries.iter().map(|payload| Delivery { payload: *payload, old: false }).collect();
+        vec![State {
+            record: None,
+            runs: Vec::new(),
+            queue,
+            late: Vec::new(),
+            executed: [0, 0],
+            allowed: 1,
+            released: 0,
+            faults: self.faults,
+            dead_letters: Vec::new(),
+            retention_over: false,
+            wrong: None,
+        }]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        if state.runs.len() < self.workers {
+            let mut deliveries = state.queue.clone();
+            deliveries.dedup();
+            actions.extend(deliveries.into_iter().map(Action::Take));
+        }
+        for (index, run) in state.runs.iter().enumerate() {
+            let effect = self.ask(run) == Ask::Execute;
+            actions.push(Action::Serve(index));
+            if state.faults > 0 {
+                actions.extend([
+                    Action::LoseAnswer(index),
+                    Action::Delay(index),
+                    if effect { Action::Refuse(index) } else { Action::Repeat(index) },
+                    Action::CrashBefore(index),
+                    Action::CrashAfter(index),
+                ]);
+            }
+        }
+        actions.extend((0..state.late.len()).map(Action::Arrive));
+        if let Some(record) = &state.record {
+            let alive = state.runs.iter().any(|run| run.token == record.owner);
+            if record.status == Order::InProgress
+                && !record.lease_over
+                && (self.zombies || !alive)
+                && self.without != Some(Without::LeaseWithoutEnd)
+            {
+                actions.push(Action::LeaseEnds);
+            }
+            if state.released < self.releases {
+                actions.push(Action::OperatorReleases);
+            }
+            if state.took_place(record.payload) {
+                actions.push(Action::OperatorCompletes);
+            }
+            if record.status == Order::Completed && state.runs.is_empty() && !state.retention_over {
+                actions.push(Action::RetentionEnds);
+            }
+        }
+    }
+
+    fn next_state(&self, before: &State, action: Action) -> Option<State> {
+        let mut state = before.clone();
+        let request = |index: usize| {
+            let Run { delivery, token, met, .. } = before.runs[index];
+            Late { ask: self.ask(&before.runs[index]), token, met, payload: delivery.payload }
+        };
+        match action {
+            Action::Take(delivery) => {
+                let place = state.queue.iter().position(|queued| *queued == delivery)?;
+                state.queue.remove(place);
+                let token = state.unused_token();
+                state.runs.push(Run { delivery, node: self.runs.of(delivery).start(), token, met: None });
+            }
+            Action::Serve(index) => {
+                let answer = self.perform(&mut state, &request(index));
+                self.answer(&mut state, index, answer);
+            }
+            Action::LoseAnswer(index) => {
+                state.faults -= 1;
+                self.perform(&mut state, &request(index));
+                self.excuse(&mut state, request(index).ask == Ask::Execute);
+                self.answer(&mut state, index, Answer::Nothing);
+            }
+            Action::Delay(index) => {
+                let late = request(index);
+                state.faults -= 1;
+                self.excuse(&mut state, late.ask == Ask::Execute);
+                if late.ask == Ask::Complete && self.without == Some(Without::ClaimAfterEffect) {
+                    self.perform(&mut state, &Late { ask: Ask::Release, ..late.clone() });
+                }
+                state.late.push(late);
+                self.answer(&mut state, index, Answer::Nothing);
+            }
+            Action::Arrive(index) => {
+                let late = state.late.remove(index);
+                self.perform(&mut state, &late);
+            }
+            Action::Repeat(index) => {
+                state.faults -= 1;
+                self.perform(&mut state, &request(index));
+            }
+            Action::Refuse(index) => {
+                state.faults -= 1;
+                self.answer(&mut state, index, Answer::DidNotTakePlace);
+            }
+            Action::CrashBefore(index) | Action::CrashAfter(index) => {
+                state.faults -= 1;
+                if action == Action::CrashAfter(index) {
+                    self.perform(&mut state, &request(index));
+                }
+                let delivery = state.runs.remove(index).delivery;
+                state.queue.push(delivery);
+            }
+            Action::LeaseEnds => {
+                state.record.as_mut()?.lease_over = true;
+                self.excuse(&mut state, true);
+            }
+            Action::OperatorReleases => {
+                if !self.operator(&mut state, Request::ReleaseHeld) {
+                    return None;
+                }
+                state.released += 1;
+                state.allow();
+                let payload = state.record.as_ref()?.payload;
+                state.queue.push(Delivery { payload, old: state.retention_over });
+            }
+            Action::OperatorCompletes => {
+                let request = Request::CompleteHeld { operator: &name(OPERATOR), expires_at: later(false) };
+                if !self.operator(&mut state, request) {
+                    return None;
+                }
+            }
+            Action::RetentionEnds => {
+                state.record.as_mut()?.expired = true;
+                let old = self.without != Some(Without::AgeOfDelivery);
+                for delivery in &mut state.queue {
+                    delivery.old = old;
+                }
+                state.late.clear();
+                state.retention_over = true;
+            }
+        }
+        state.normalise();
+        Some(state)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        let mut properties = vec![
+            // Once; once more for each release by an operator; where the policy is to run again, once more for each lease that ran out and each lost answer.
+            Property::always("no more often than the policy allows", |_, state: &State| {
+                state.wrong != Some(Wrong::TooOften)
+            }),
+            Property::always("an effect reported as applied took place", |_, state: &State| {
+                state.wrong != Some(Wrong::FalseSuccess)
+            }),
+            Property::always("nobody changes another's record", |_, state: &State| {
+                state.wrong != Some(Wrong::AnothersRecord)
+            }),
+            Property::always("a live claim is its owner's", |_, state: &State| {
+                state.wrong != Some(Wrong::LiveClaimTaken)
+            }),
+            Property::always("only another payload is dead-lettered", |_, state: &State| {
+                state.wrong != Some(Wrong::HonestDeadLettered)
+            }),
+            Property::always("a completed record's effect took place", |_, state: &State| {
+                state.record.as_ref().is_none_or(|record| {
+                    record.status != Order::Completed || state.took_place(record.payload)
+                })
+            }),
+            Property::always("no effect is lost", |model: &Self, state: &State| {
+                model.deliveries.iter().all(|payload| state.keeps(*payload))
+            }),
+            Property::sometimes("the effect took place and all is settled", |_, state: &State| {
+                state.executions() == 1 && state.is_settled()
+            }),
+        ];
+        if self.releases > 0 {
+            properties
+                .push(Property::sometimes("a released effect takes place again", |_, state: &State| {
+                    state.released == 1 && state.executions() == 2
+                }));
+        }
+        properties
+    }
+}

@@ -1,0 +1,59 @@
+//! Model checking of the protocols, with the real code as the programs.
+//!
+//! There is no second version of the protocols here that could differ from the code. A run is the toolkit's own async function, unrolled into an
+//! automaton ([`program`]); a store is the toolkit's own transition function or double. What is modelled is the world around them: which
+//! request takes effect when, which answer is lost, which request arrives late or twice, which process dies, which delivery comes again, when a lease ends, and
+//! what an operator does. The checker tries all of it, in every order, within the numbers of faults that each test names.
+//!
+//! Safety is checked in every state. That nothing gets stuck is checked as: from every state, one in which all is settled can still be reached. It holds
+//! for deliveries that come again and again too, where a search for runs without an end would have to know which of them are fair.
+//!
+//! # Claims
+//!
+//! Three deliveries of one effect, three workers, an operator. A run may outlive its lease. Each guard is taken away once, and the checker must find the hole:
+//!
+//! | guard taken away | hole | what is found |
+//! |---|---|---|
+//! | releasing asks for the owner | a | twice: a run that lost its claim's answer gives back that of its twin |
+//! | completing asks for the owner | b | a run that outlived its lease completes its successor's record |
+//! | only a completed record expires | c | twice: a live claim counts as expired |
+//! | a claim has a lease | d, l | read as over: twice, though nobody was late; read as endless: waits for ever after a crash |
+//! | a replay looks at the payload | g | reported as applied, and it never took place |
+//! | a result is stored with its hash | h | an honest replay is dead-lettered |
+//! | a claim is kept after its effect | o | twice: the completion failed, the claim was given back |
+//! | a delivery older than the records is held | | twice: its record had expired |
+//! | an orphan's lease is over when it is held | | a live run loses its claim |
+//!
+//! # Commits
+//!
+//! Two commands, one of which creates the aggregate, each delivered twice, and three workers. Without the condition that the place is free history is rewritten; without the
+//! cause in the commit a command is decided twice.
+//!
+//! # Projections
+//!
+//! One aggregate with three commits, the second applied in two parts, up to three environments; deliveries in any order, alone or together, given up by the source, repeated;
+//! a first version of the function that cannot project the second event, a deployment, an operator who replays dead letters.
+//!
+//! | guard taken away | what is found |
+//! |---|---|
+//! | the transaction's condition (the guard is only read) | counted twice |
+//! | the condition asks for the version that was read | counted twice by a stale plan whose version is higher all the same |
+//! | the condition asks for the part | the first part is counted twice |
+//! | the condition asks whether the aggregate is parked | released by a run that does not know, what was passed over meanwhile is never applied |
+//! | parking asks for the version before | parked at an event that was applied |
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unimplemented,
+    clippy::unreachable,
+    clippy::unwrap_used,
+    reason = "these are tests"
+)]
+
+mod check;
+mod claim;
+mod commit;
+mod program;
+mod projection;

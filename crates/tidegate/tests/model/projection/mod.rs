@@ -1,0 +1,67 @@
+//! The projection protocol.
+
+mod run;
+mod world;
+
+use self::run::Runs;
+use self::world::{ProjectionModel, State, Without};
+use crate::check::{counterexample, holds, stuck};
+
+const QUIET: &str = "when all is quiet, all is applied or an operator knows";
+const SUM: &str = "counters are the sum of the events up to the guard";
+
+fn model(workers: usize, faults: u8) -> ProjectionModel {
+    ProjectionModel { runs: Runs::default(), workers, faults, committed: false, broken: false, without: None }
+}
+
+/// The function is mended while two environments are at work, and an operator replays.
+fn parking(workers: usize) -> ProjectionModel {
+    ProjectionModel { broken: true, committed: true, ..model(workers, 1) }
+}
+
+#[test]
+fn every_event_is_counted_once_whatever_happens() {
+    for (workers, faults) in [(2, 1), (3, 1)] {
+        let states = holds(model(workers, faults));
+        println!("projection, {workers} environments, {faults} fault: {states} states");
+    }
+}
+
+#[test]
+fn an_event_that_cannot_be_projected_parks_its_aggregate_until_it_is_replayed() {
+    println!("projection, parked: {} states", holds(parking(2)));
+}
+
+#[test]
+fn whatever_happens_everything_can_still_be_applied() {
+    for model in [model(2, 1), parking(1)] {
+        assert_eq!(stuck(&model, State::is_done), None);
+    }
+}
+
+#[test]
+fn a_guard_that_is_only_read_before_the_write_counts_twice() {
+    counterexample(ProjectionModel { without: Some(Without::Condition), ..model(2, 0) }, SUM);
+}
+
+#[test]
+fn a_condition_that_the_version_is_lower_counts_twice() {
+    counterexample(ProjectionModel { without: Some(Without::ExactVersion), ..model(2, 0) }, SUM);
+}
+
+#[test]
+fn a_condition_that_does_not_ask_for_the_part_counts_a_part_twice() {
+    counterexample(ProjectionModel { without: Some(Without::Part), ..model(2, 1) }, SUM);
+}
+
+#[test]
+fn a_condition_that_does_not_ask_whether_it_is_parked_forgets_what_was_passed_over() {
+    let model = ProjectionModel { without: Some(Without::Parked), ..parking(2) };
+    counterexample(model, QUIET);
+}
+
+#[test]
+fn parking_without_a_condition_parks_an_aggregate_that_has_moved_on() {
+    let model = ProjectionModel { without: Some(Without::ConditionOfPark), ..parking(2) };
+    counterexample(model, "it is parked at the event after the guard");
+}

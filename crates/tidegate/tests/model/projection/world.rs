@@ -1,0 +1,381 @@
+//! The world around the invocations: the event store's stream, the read model, dead letters, an operator, and everything that goes wrong.
+
+use futures::FutureExt;
+use stateright::{Model, Property};
+use tidegate::ids::Version;
+use tidegate::projection::{ApplyError, MemoryReadModel, ReadModel};
+
+use super::run::{Answer, Ask, COMMITS, Counts, Fate, IN_PARTS, Invocation, Move, Place, Row, Runs, stream};
+use crate::program::Next;
+
+/// A guard that is taken away, to see that the checker notices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Without {
+    /// The transaction has no condition: the guard is only read before.
+    Condition,
+    /// The condition asks that the version is below the new one, not that it is the one that was read.
+    ExactVersion,
+    /// The condition does not ask for the part.
+    Part,
+    /// The condition does not ask whether the aggregate is parked.
+    Parked,
+    /// An aggregate is parked wherever its guard stands.
+    ConditionOfPark,
+}
+
+/// One aggregate, projected by several environments.
+pub(super) struct ProjectionModel {
+    pub(super) runs: Runs,
+    pub(super) workers: usize,
+    /// Crashes, lost answers, conflicts, late requests, duplicated deliveries and deliveries lost to the dead letters, in all.
+    pub(super) faults: u8,
+    /// All commits are in the event store from the start, and the first is applied.
+    pub(super) committed: bool,
+    /// The first version of the function cannot project the event in parts.
+    pub(super) broken: bool,
+    pub(super) without: Option<Without>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct State {
+    /// Commits in the event store.
+    head: u8,
+    row: Option<Row>,
+    counts: Counts,
+    /// Commits to be delivered, in any order.
+    queue: Vec<u8>,
+    /// Commits whose delivery was given up, until an operator replays them.
+    dead_letters: Vec<u8>,
+    runs: Vec<Run>,
+    late: Vec<Ask>,
+    faults: u8,
+    broken: bool,
+    wrong: Option<Wrong>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Run {
+    invocation: Invocation,
+    answers: Vec<Answer>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Wrong {
+    /// A delivery was acknowledged as applied, and the guard stood below it.
+    FalseSuccess,
+    /// The guard went back.
+    GuardWentBack,
+}
+
+/// The runs are numbered as the state lists them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    Commit,
+    /// One delivery is taken, whatever lies before it.
+    Take(u8),
+    /// All deliveries are taken together.
+    TakeAll,
+    /// The source gives up: only a pointer is left, among the dead letters.
+    GiveUp(u8),
+    /// The source delivers once more.
+    Duplicate(u8),
+    /// The request takes effect and is answered.
+    Serve(usize),
+    /// The request takes effect and its answer is lost.
+    LoseAnswer(usize),
+    /// The run is told that there is no answer; the request is still on its way, if it ever arrives.
+    Delay(usize),
+    Arrive(usize),
+    /// Another transaction is at work on the same rows.
+    Conflict(usize),
+    CrashBefore(usize),
+    CrashAfter(usize),
+    /// A version of the function that can project every event is deployed; runs of the old one go on.
+    Deploy,
+    OperatorReplays(u8),
+}
+
+impl ProjectionModel {
+    fn ask(&self, run: &Run) -> Ask {
+        match self.runs.next(&run.invocation, &run.answers) {
+            Next::Asks(ask) => ask,
+            Next::Ends(fates) => panic!("a run that has ended ({fates:?}) is still there"),
+        }
+    }
+
+    /// Lets a request take effect.
+    fn perform(&self, state: &mut State, ask: Ask) -> Answer {
+        match ask {
+            Ask::Guard => Answer::Guard(state.row),
+            Ask::Read => Answer::Commits(state.head),
+            Ask::Apply(advance) => {
+                let there = state.row.unwrap_or_default();
+                let at = there.place;
+                let mut advance = advance;
+                match self.without {
+                    Some(Without::Condition) => (advance.from, advance.parked) = (at, there.parked),
+                    Some(Without::ExactVersion) if at.version < advance.to.version => advance.from = at,
+                    Some(Without::Part) if at.version == advance.from.version => advance.from = at,
+                    Some(Without::Parked) => advance.parked = there.parked,
+                    _ => {}
+                }
+                let transaction = advance.transaction();
+                let answer = write(state, |model| model.apply(&transaction).now_or_never().unwrap());
+                if state.row.unwrap_or_default().place < at {
+                    state.wrong = Some(Wrong::GuardWentBack);
+                }
+                answer
+            }
+            Ask::Park { at } => {
+                if let (Some(row), Some(Without::ConditionOfPark)) = (&mut state.row, self.without) {
+                    row.parked = Some(at);
+                    return Answer::Done;
+                }
+                let at = Version::new(at.into());
+                write(state, |model| model.park(&stream(), at, "broken").now_or_never().unwrap())
+            }
+        }
+    }
+
+    /// Hands an answer to a run, which may end it.
+    fn answer(&self, state: &mut State, index: usize, answer: Answer) {
+        state.runs[index].answers.push(answer);
+        let run = &mut state.runs[index];
+        let fates = loop {
+            match self.runs.next(&run.invocation, &run.answers) {
+                // Nothing changes any more what the event store answers: when it is read makes no difference.
+                Next::Asks(Ask::Read) if state.head == COMMITS => run.answers.push(Answer::Commits(COMMITS)),
+                Next::Asks(_) => return,
+                Next::Ends(fates) => break fates,
+            }
+        };
+        let invocation = state.runs.remove(index).invocation;
+        for (number, fate) in invocation.batch.iter().zip(fates) {
+            match fate {
+                Fate::Applied if state.row.unwrap_or_default().place.version < *number => {
+                    state.wrong = Some(Wrong::FalseSuccess);
+                }
+                Fate::Applied | Fate::Passed => {}
+                Fate::DeadLettered => state.dead_letters.push(*number),
+                Fate::Redelivered if invocation.replay => state.dead_letters.push(*number),
+                Fate::Redelivered => state.queue.push(*number),
+            }
+        }
+    }
+
+    fn take(&self, state: &mut State, batch: Vec<u8>, replay: bool) {
+        let invocation = Invocation { batch, replay, broken: state.broken };
+        state.runs.push(Run { invocation, answers: Vec::new() });
+    }
+}
+
+/// Writes to the real double, set up as the state says.
+fn write(state: &mut State, write: impl FnOnce(&MemoryReadModel) -> Result<(), ApplyError>) -> Answer {
+    let model = MemoryReadModel::default();
+    let (from, to) = (Place::default(), state.row.unwrap_or_default().place);
+    let before = Move { from, parked: None, to, counts: state.counts };
+    if state.row.is_some() {
+        model.apply(&before.transaction()).now_or_never().unwrap().unwrap();
+    }
+    if let Some(parked) = state.row.and_then(|row| row.parked) {
+        let parked = model.park(&stream(), Version::new(parked.into()), "broken").now_or_never().unwrap();
+        // Only where a guard was taken away can it be parked elsewhere, and then nothing is asked of it any more.
+        parked.unwrap();
+    }
+    let answer = match write(&model) {
+        Ok(()) => Answer::Done,
+        Err(ApplyError::GuardMoved) => Answer::Moved,
+        Err(error) => panic!("{error:?}"),
+    };
+    state.row = model.guard(&stream()).map(|guard| Row::of(&guard));
+    state.counts = Counts::of(&model.counters());
+    answer
+}
+
+/// What the counters must say when the guard is there.
+fn expected(place: Place) -> Counts {
+    let past = |number: u8| i64::from(place.version >= number);
+    let first = i64::from(place >= Place { version: IN_PARTS - 1, part: 1 });
+    Counts { total: past(1) + 10 * first + 100 * past(3), first, second: past(IN_PARTS) }
+}
+
+impl State {
+    fn place(&self) -> Place {
+        self.row.unwrap_or_default().place
+    }
+
+    /// No delivery is left, and nobody is at work.
+    fn is_quiet(&self) -> bool {
+        self.queue.is_empty() && self.runs.is_empty()
+    }
+
+    /// Everything is applied.
+    pub(super) fn is_done(&self) -> bool {
+        self.is_quiet()
+            && self.head == COMMITS
+            && self.place() == (Place { version: COMMITS, part: 0 })
+            && self.dead_letters.is_empty()
+    }
+
+    fn normalise(&mut self) {
+        self.queue.sort_unstable();
+        self.dead_letters.sort_unstable();
+        self.dead_letters.dedup();
+        self.runs.sort();
+        self.late.sort();
+    }
+}
+
+impl Model for ProjectionModel {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        let place = Place { version: u8::from(self.committed), part: 0 };
+        vec![State {
+            head: if self.committed { COMMITS } else { 0 },
+            row: self.committed.then_some(Row { place, parked: None }),
+            counts: expected(place),
+            queue: if self.committed { (2..=COMMITS).collect() } else { Vec::new() },
+            dead_letters: Vec::new(),
+            runs: Vec::new(),
+            late: Vec::new(),
+            faults: self.faults,
+            broken: self.broken,
+            wrong: None,
+        }]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        if state.head < COMMITS {
+            actions.push(Action::Commit);
+        }
+        let mut queued = state.queue.clone();
+        queued.dedup();
+        if state.runs.len() < self.workers {
+            actions.extend(queued.iter().map(|number| Action::Take(*number)));
+            actions.extend((state.queue.len() > 1).then_some(Action::TakeAll));
+            actions.extend(state.dead_letters.iter().map(|number| Action::OperatorReplays(*number)));
+        }
+        if state.faults > 0 {
+            actions.extend(queued.iter().map(|number| Action::GiveUp(*number)));
+            actions.extend((1..=state.head).map(Action::Duplicate));
+        }
+        for (index, run) in state.runs.iter().enumerate() {
+            actions.push(Action::Serve(index));
+            if state.faults > 0 {
+                actions.push(Action::CrashBefore(index));
+                match self.ask(run) {
+                    Ask::Guard | Ask::Read => actions.push(Action::LoseAnswer(index)),
+                    Ask::Apply(_) | Ask::Park { .. } => actions.extend([
+                        Action::LoseAnswer(index),
+                        Action::Delay(index),
+                        Action::Conflict(index),
+                        Action::CrashAfter(index),
+                    ]),
+                }
+            }
+        }
+        actions.extend((0..state.late.len()).map(Action::Arrive));
+        if state.broken {
+            actions.push(Action::Deploy);
+        }
+    }
+
+    fn next_state(&self, before: &State, action: Action) -> Option<State> {
+        let mut state = before.clone();
+        let asked = |index: usize| self.ask(&before.runs[index]);
+        match action {
+            Action::Commit => {
+                state.head += 1;
+                state.queue.push(state.head);
+            }
+            Action::Take(number) => {
+                let place = state.queue.iter().position(|queued| *queued == number)?;
+                state.queue.remove(place);
+                self.take(&mut state, vec![number], false);
+            }
+            Action::TakeAll => {
+                let batch = std::mem::take(&mut state.queue);
+                self.take(&mut state, batch, false);
+            }
+            Action::OperatorReplays(number) => {
+                state.dead_letters.retain(|letter| *letter != number);
+                self.take(&mut state, vec![number], true);
+            }
+            Action::GiveUp(number) => {
+                let place = state.queue.iter().position(|queued| *queued == number)?;
+                state.faults -= 1;
+                state.queue.remove(place);
+                state.dead_letters.push(number);
+            }
+            Action::Duplicate(number) => {
+                state.faults -= 1;
+                state.queue.push(number);
+            }
+            Action::Serve(index) => {
+                let answer = self.perform(&mut state, asked(index));
+                self.answer(&mut state, index, answer);
+            }
+            Action::LoseAnswer(index) => {
+                state.faults -= 1;
+                self.perform(&mut state, asked(index));
+                self.answer(&mut state, index, Answer::Nothing);
+            }
+            Action::Delay(index) => {
+                state.faults -= 1;
+                state.late.push(asked(index));
+                self.answer(&mut state, index, Answer::Nothing);
+            }
+            Action::Arrive(index) => {
+                let ask = state.late.remove(index);
+                self.perform(&mut state, ask);
+            }
+            Action::Conflict(index) => {
+                state.faults -= 1;
+                self.answer(&mut state, index, Answer::Conflict);
+            }
+            Action::CrashBefore(index) | Action::CrashAfter(index) => {
+                state.faults -= 1;
+                if action == Action::CrashAfter(index) {
+                    self.perform(&mut state, asked(index));
+                }
+                let invocation = state.runs.remove(index).invocation;
+                let back = if invocation.replay { &mut state.dead_letters } else { &mut state.queue };
+                back.extend(invocation.batch);
+            }
+            Action::Deploy => state.broken = false,
+        }
+        state.normalise();
+        Some(state)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        let mut properties = vec![
+            Property::always("counters are the sum of the events up to the guard", |_, state: &State| {
+                state.counts == expected(state.place())
+            }),
+            Property::always("the guard never goes back", |_, state: &State| {
+                state.wrong != Some(Wrong::GuardWentBack)
+            }),
+            Property::always("a delivery reported as applied is", |_, state: &State| {
+                state.wrong != Some(Wrong::FalseSuccess)
+            }),
+            Property::always("it is parked at the event after the guard", |_, state: &State| {
+                state.row.is_none_or(|row| row.parked.is_none_or(|parked| parked == row.place.version + 1))
+            }),
+            // A dead letter is what an operator sees; parking writes one, and so does a source that gives up.
+            Property::always("when all is quiet, all is applied or an operator knows", |_, state: &State| {
+                !state.is_quiet() || state.place().version == state.head || !state.dead_letters.is_empty()
+            }),
+            Property::sometimes("all is applied", |_, state: &State| state.is_done()),
+            Property::sometimes("a part is applied alone", |_, state: &State| state.place().part == 1),
+        ];
+        if self.broken {
+            properties.push(Property::sometimes("an aggregate is parked", |_, state: &State| {
+                state.row.is_some_and(|row| row.parked.is_some())
+            }));
+        }
+        properties
+    }
+}
