@@ -17,4 +17,5 @@ mod order_path;
 mod programs;
 mod replay;
 mod topology;
+mod visibility;
 mod world;

@@ -5,16 +5,19 @@ mod event_store;
 mod idempotency;
 mod read_model;
 mod snapshot;
-mod visibility;
 
 use tempfile::TempDir;
 use tidegate_local::clients::Clients;
 use tidegate_local::emulator::{self, Backend, Emulator};
 use tidegate_local::provision::provision;
 use tidegate_local::topology;
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::programs::repository;
+
+/// A given endpoint is everybody's, and of two that switch a table's time to live on at once one is refused.
+static PROVISIONING: Mutex<()> = Mutex::const_new(());
 
 /// A backend with the tables of the topology.
 pub(crate) struct Tables {
@@ -39,6 +42,7 @@ impl Tables {
         topology.buses.clear();
         topology.rules.clear();
         topology.functions.clear();
+        let _alone = PROVISIONING.lock().await;
         provision(&clients, &topology).await.unwrap_or_else(|error| panic!("{error}"));
         Tables { clients, emulator, _state: state }
     }

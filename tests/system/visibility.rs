@@ -1,3 +1,5 @@
+//! Delays of single messages, on a real queue.
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use tidegate::dead_letter::MemoryDeadLetters;
 use tidegate::failure::Failure;
 use tidegate::source::{Delivery, Source};
 
-use super::{Tables, unique};
+use crate::contract::{Tables, unique};
 
 /// Fails with the delay that the body says, in seconds.
 struct Later;
