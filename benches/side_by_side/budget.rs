@@ -72,7 +72,7 @@ fn pairs(results: &Results, ours: Wanted, theirs: Wanted) -> impl Iterator<Item 
 /// Judges all budgets that were measured.
 pub(crate) fn judge(results: &Results) -> Vec<Budget> {
     use Phase::{Again, AgainHere, Change, First};
-    use Side::{Powertools, PowertoolsCached, Tidegate};
+    use Side::{Powertools, PowertoolsCached, Tidegate, TidegateRemembering};
     let mut budgets = Vec::new();
     for (what, least, ours, theirs, phase) in [
         ("records per second and core, claim and complete", 10.0, Work::Claim, Work::Claim, First),
@@ -88,20 +88,21 @@ pub(crate) fn judge(results: &Results) -> Vec<Budget> {
         let worst = pairs.map(|(ours, theirs)| ours.per_core() / theirs.per_core()).reduce(f64::min);
         budgets.extend(worst.map(|worst| Budget::at_least(what, least, worst)));
     }
-    for (what, ours, theirs, their_side, phase) in [
-        ("requests per record, claim and complete", Work::Claim, Work::Claim, Powertools, First),
-        ("the same for duplicates from another environment", Work::Claim, Work::Claim, Powertools, Again),
+    let (same, other) = ((Tidegate, Powertools), (TidegateRemembering, PowertoolsCached));
+    for (what, sides, ours, theirs, phase) in [
+        ("requests per record, claim and complete", same, Work::Claim, Work::Claim, First),
+        ("the same for duplicates from another environment", same, Work::Claim, Work::Claim, Again),
         (
-            "the same for duplicates of this environment, with their cache",
+            "the same for duplicates of this environment, both with their memory",
+            other,
             Work::Claim,
             Work::Claim,
-            PowertoolsCached,
             AgainHere,
         ),
-        ("requests per record, same business result", Work::Commit, Work::ClaimAndPut, Powertools, First),
-        ("the same for duplicates", Work::Commit, Work::ClaimAndPut, Powertools, Again),
+        ("requests per record, same business result", same, Work::Commit, Work::ClaimAndPut, First),
+        ("the same for duplicates", same, Work::Commit, Work::ClaimAndPut, Again),
     ] {
-        let pairs = pairs(results, at_once(Tidegate, ours, phase), at_once(their_side, theirs, phase));
+        let pairs = pairs(results, at_once(sides.0, ours, phase), at_once(sides.1, theirs, phase));
         let worst = pairs.max_by(|(a, _), (b, _)| a.requests().total_cmp(&b.requests()));
         budgets.extend(worst.map(|(ours, theirs)| {
             let (found, limit) = (ours.requests(), theirs.requests());

@@ -42,7 +42,14 @@ enum Role {
     /// DynamoDB in memory.
     Stub,
     /// Tidegate's side.
-    Worker { work: Work, warm_up: PathBuf, events: PathBuf },
+    Worker {
+        work: Work,
+        warm_up: PathBuf,
+        events: PathBuf,
+        /// Remembers so many completed effects in the process.
+        #[arg(long, default_value = "0")]
+        remember: usize,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -78,9 +85,9 @@ async fn main() -> Result<ExitCode, Problem> {
             processor::stay_on(1);
             stub::run().await?;
         }
-        Some(Role::Worker { work, warm_up, events }) => {
+        Some(Role::Worker { work, warm_up, events, remember }) => {
             processor::stay_on(0);
-            worker::run(work, &warm_up, &events).await?;
+            worker::run(work, &warm_up, &events, remember).await?;
         }
         None => return run::run(&arguments.run).await,
     }

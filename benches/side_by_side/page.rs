@@ -101,7 +101,7 @@ that a duplicate is one, and a run in which not every record was applied, or rec
 validation, failed conditions that return the item, botocore without parameter validation. Tidegate hashes and compares the payload all the same.
 - *Claim and complete* is the same protocol on both sides. The *guarded write* is Tidegate's event store against claim, put and complete, which is what Powertools offers for an item \
 that must be written once. A conditional put written by hand inside its batch processor is shown for comparison.
-- *Again* is a duplicate that another environment has handled; *again here* one that the same process has.
+- *Again* is a duplicate that another environment has handled; *again here* one that the same process has, where both remember what they completed (`Effects::remember`, `use_local_cache`); elsewhere neither does.
 
 Not measured: TLS, DynamoDB itself, the network, the Runtime API's HTTP (both sides have it), and Lambda's share of a processor at small memory sizes. The stub answers over plain HTTP \
 on the loopback interface; its own CPU is in no number.
@@ -121,31 +121,27 @@ fn side_by_side(results: &Results) -> String {
         "write units",
         "read units",
     ]);
-    let (ours, theirs, cached) = (Side::Tidegate, Side::Powertools, Side::PowertoolsCached);
-    for (name, our_work, side, their_work, phase) in [
-        ("no call", Work::None, theirs, Work::None, Phase::First),
-        ("claim and complete", Work::Claim, theirs, Work::Claim, Phase::First),
-        ("claim and complete, again", Work::Claim, theirs, Work::Claim, Phase::Again),
+    let ours = Side::Tidegate;
+    let same = (ours, Side::Powertools);
+    let remembering = (Side::TidegateRemembering, Side::PowertoolsCached);
+    for (name, sides, our_work, their_work, phase) in [
+        ("no call", same, Work::None, Work::None, Phase::First),
+        ("claim and complete", same, Work::Claim, Work::Claim, Phase::First),
+        ("claim and complete, again", same, Work::Claim, Work::Claim, Phase::Again),
         (
-            "claim and complete, again here (with their cache)",
+            "claim and complete, again here (both with their memory)",
+            remembering,
             Work::Claim,
-            cached,
             Work::Claim,
             Phase::AgainHere,
         ),
-        ("guarded write : claim, put, complete", Work::Commit, theirs, Work::ClaimAndPut, Phase::First),
-        (
-            "guarded write : claim, put, complete, again",
-            Work::Commit,
-            theirs,
-            Work::ClaimAndPut,
-            Phase::Again,
-        ),
-        ("guarded write : conditional put by hand", Work::Commit, theirs, Work::Put, Phase::First),
-        ("guarded write : conditional put by hand, again", Work::Commit, theirs, Work::Put, Phase::Again),
+        ("guarded write : claim, put, complete", same, Work::Commit, Work::ClaimAndPut, Phase::First),
+        ("guarded write : claim, put, complete, again", same, Work::Commit, Work::ClaimAndPut, Phase::Again),
+        ("guarded write : conditional put by hand", same, Work::Commit, Work::Put, Phase::First),
+        ("guarded write : conditional put by hand, again", same, Work::Commit, Work::Put, Phase::Again),
     ] {
-        let pair = results.find(at_once(ours, our_work, phase), keys, batch).zip(results.find(
-            at_once(side, their_work, phase),
+        let pair = results.find(at_once(sides.0, our_work, phase), keys, batch).zip(results.find(
+            at_once(sides.1, their_work, phase),
             keys,
             batch,
         ));

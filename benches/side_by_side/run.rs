@@ -122,8 +122,9 @@ fn scenarios(options: &Run) -> Vec<(Scenario, Vec<Phase>)> {
     }
     all.push((Scenario { work: Work::Commit, ..usual }, vec![First, Change]));
     all.push((Scenario { work: Work::Hold, ..usual }, vec![First, Again]));
-    all.push((Scenario { work: Work::Claim, ..usual }, vec![AgainHere]));
-    all.push((Scenario { side: Side::PowertoolsCached, work: Work::Claim, ..usual }, vec![AgainHere]));
+    for side in [Side::TidegateRemembering, Side::PowertoolsCached] {
+        all.push((Scenario { side, work: Work::Claim, ..usual }, vec![AgainHere]));
+    }
     if options.fast {
         return all;
     }

@@ -21,6 +21,8 @@ const WARM_UP_FROM: usize = 900_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Tidegate,
+    /// With `Effects::remember`.
+    TidegateRemembering,
     Powertools,
     /// With its local cache.
     PowertoolsCached,
@@ -148,13 +150,14 @@ impl Arena {
     }
 
     fn worker(&self, scenario: Scenario, warm_up: &Path, events: &Path) -> Command {
-        let own = scenario.side == Side::Tidegate;
+        let own = matches!(scenario.side, Side::Tidegate | Side::TidegateRemembering);
         let mut command = Command::new(if own { &self.programs.own } else { &self.programs.python });
         aws_environment(&mut command, &self.endpoint);
         let work = scenario.work.to_possible_value().map(|work| work.get_name().to_owned());
         command.arg(if own { "worker".as_ref() } else { self.programs.script.as_os_str() });
         command.args(work).arg(warm_up).arg(events);
         match scenario.side {
+            Side::TidegateRemembering => command.args(["--remember", &scenario.records.to_string()]),
             Side::PowertoolsCached => command.args(["--cache", &scenario.records.to_string()]),
             Side::PowertoolsThreads => command.arg("--threads"),
             Side::Tidegate | Side::Powertools => &mut command,

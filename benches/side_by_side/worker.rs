@@ -26,6 +26,8 @@ use crate::protocol::{self, Measured};
 
 /// Records handled at a time, as in `order-processor`.
 const CONCURRENCY: usize = 16;
+/// How long a completed effect is remembered in the process, where it is at all.
+const REMEMBERED: Duration = Duration::from_secs(300);
 const RETENTION: Duration = Duration::from_secs(31 * 24 * 3600);
 
 /// What is done with each record.
@@ -120,13 +122,14 @@ impl Orders {
 }
 
 /// Works on two files of events, one a line: the first to warm up, the second measured.
-pub(crate) async fn run(work: Work, warm_up: &Path, events: &Path) -> Result<(), Problem> {
+pub(crate) async fn run(work: Work, warm_up: &Path, events: &Path, remember: usize) -> Result<(), Problem> {
     tidegate::log::start();
     let aws = AwsClients::from_env().await;
     let records = DynamoDbIdempotency::new(aws.dynamodb(), "idempotency");
+    let effects = Effects::new(Arc::new(records), "benchmark", RETENTION);
     let orders = Orders {
         work,
-        effects: Effects::new(Arc::new(records), "benchmark", RETENTION),
+        effects: if remember > 0 { effects.remember(remember, REMEMBERED) } else { effects },
         store: DynamoDbEventStore::new(aws.dynamodb(), "event-store"),
     };
     let letters = Arc::new(MemoryDeadLetters::default());
