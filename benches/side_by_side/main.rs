@@ -23,8 +23,13 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use mimalloc::MiMalloc;
 use problem::Problem;
 use worker::Work;
+
+/// That of the functions.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[derive(Debug, Parser)]
 struct Arguments {

@@ -56,7 +56,8 @@ impl Function {
         Function { settings, aws: AwsClients::from_env().await, name }
     }
 
-    /// Runs invocations until Lambda ends the process. `build` makes the handler; it answers none when a setting it needs is missing.
+    /// Runs invocations until Lambda ends the process. `build` makes the handler; it answers none when a setting it needs is missing. Where it made a client of
+    /// DynamoDB, the connection is opened before the first event is asked for.
     ///
     /// Reads `DEAD_LETTER_QUEUE_URL`, `DEAD_LETTER_BUCKET`, `TIDEGATE_EVENT_BYTES_LIMIT` (262,144 by default) and `TIDEGATE_DEAD_LETTER_AFTER_SECONDS`. With a problem in the settings, the function does not
     /// start: one message lists all of them, and the exit code is 1.
@@ -87,6 +88,7 @@ impl Function {
                 return ExitCode::FAILURE;
             }
         };
+        aws.warm().await;
         match lambda_runtime::run(runner.into_service()).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(runtime) => {

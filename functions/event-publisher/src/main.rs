@@ -7,11 +7,16 @@ mod requests;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use mimalloc::MiMalloc;
 use tidegate::function::Function;
 use tidegate::source::Source;
 use tidegate::store::DynamoDbEventStore;
 
 use crate::handler::Publisher;
+
+/// A sixth less processor time for a request to AWS than with the system's allocator: `make bench`.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mimalloc::MiMalloc;
 use tidegate::batch::EachRecord;
 use tidegate::function::Function;
 use tidegate::idempotency::{DynamoDbIdempotency, Effects};
@@ -18,6 +19,10 @@ use crate::handler::{NAMESPACE, Notification};
 use crate::mail::SesMailer;
 
 const SECONDS_OF_A_DAY: u64 = 24 * 60 * 60;
+
+/// A sixth less processor time for a request to AWS than with the system's allocator: `make bench`.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

@@ -8,6 +8,7 @@ mod returns;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use mimalloc::MiMalloc;
 use tidegate::batch::EachRecord;
 use tidegate::function::Function;
 use tidegate::source::Source;
@@ -17,6 +18,10 @@ use crate::handler::Orders;
 
 /// Commands handled at a time: enough to hide the latency of their writes.
 const CONCURRENCY: usize = 16;
+
+/// A sixth less processor time for a request to AWS than with the system's allocator: `make bench`.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

@@ -7,12 +7,17 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use mimalloc::MiMalloc;
 use tidegate::function::Function;
 use tidegate::projection::{DynamoDbReadModel, Projector, ReadModelTables};
 use tidegate::source::Source;
 use tidegate::store::DynamoDbEventStore;
 
 use crate::projection::Orders;
+
+/// A sixth less processor time for a request to AWS than with the system's allocator: `make bench`.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

@@ -16,6 +16,8 @@ pub(crate) fn operation(request: &Parts, body: &[u8]) -> String {
         return name;
     }
     match signed_for {
+        // What a function sends while it starts, to have a connection: `tidegate::aws::AwsClients::warm`.
+        None if request.method == Method::GET && request.uri == "/" => "HealthCheck".to_owned(),
         Some("s3") | None => format!("S3.{}", s3(&request.method, &request.uri, &request.headers)),
         Some(service) => format!("{}.{}", display_name(service), request.method),
     }
@@ -143,6 +145,11 @@ mod tests {
     }
 
     #[test]
+    fn a_request_for_nothing_that_nobody_signed_is_a_health_check() {
+        assert_eq!(named("GET", "/", &[], ""), "HealthCheck");
+    }
+
+    #[test]
     fn s3_is_named_by_method_path_and_query() {
         for (method, uri, name) in [
             ("PUT", "/bucket/a/b?x-id=PutObject", "S3.PutObject"),
@@ -152,7 +159,7 @@ mod tests {
             ("PUT", "/bucket", "S3.CreateBucket"),
             ("HEAD", "/bucket/", "S3.HeadBucket"),
             ("POST", "/bucket?delete", "S3.DeleteObjects"),
-            ("GET", "/", "S3.ListBuckets"),
+            ("GET", "/?x-id=ListBuckets", "S3.ListBuckets"),
         ] {
             assert_eq!(named(method, uri, &[], ""), name, "{method} {uri}");
         }
