@@ -82,6 +82,11 @@ bench: ## the toolkit beside Powertools (Python), and how functions start; write
 	@scripts/setup bench
 	@scripts/bench
 
+.PHONY: mutants
+mutants: ## breaks the toolkit line by line and tells which breaks no test notices; hours, or ONLY='--file …/lanes.rs'
+	@scripts/setup mutants
+	cargo mutants --package tidegate $(ONLY)
+
 .PHONY: watch
 watch: ## run the functions under `cargo lambda watch`, for `cargo lambda invoke`
 	@scripts/setup build

@@ -87,6 +87,6 @@ impl<H> Runner<H> {
             return true;
         }
         let Some((limit, arrived_at)) = self.dead_letter_after.zip(delivery.arrived_at) else { return false };
-        Timestamp::now() > arrived_at && Timestamp::now().duration_since(arrived_at).unsigned_abs() > limit
+        arrived_at.saturating_add(limit).is_ok_and(|end| Timestamp::now() > end)
     }
 }

@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::source::{Delivery, Response, Source, aggregated};
 
 mod aggregates;
+mod deadlines;
 mod observer;
 mod throttling;
 mod visibility;
@@ -298,6 +299,33 @@ async fn a_batch_handler_that_panics_is_given_its_records_one_by_one() {
     assert_eq!(report.response.unwrap().items().collect::<Vec<_>>(), ["2"]);
 }
 
+#[tokio::test]
+async fn a_batch_handler_that_answers_too_few_outcomes_is_given_its_records_one_by_one() {
+    /// Forgets all but the first `0` records.
+    struct Forgetful(usize);
+    impl BatchHandler for Forgetful {
+        type Record = ();
+        fn decode(&self, _: &Delivery<'_>) -> Result<(), Failure> {
+            Ok(())
+        }
+        async fn handle_batch(&self, items: &[Item<()>], _: &BatchContext) -> Vec<Outcome> {
+            items.iter().take(self.0).map(|_| Outcome::Done(Effect::Applied)).collect()
+        }
+    }
+    let event = event(Source::Kinesis, &[("a", ""), ("b", ""), ("b", "")]);
+    for (answers, counts) in [
+        (1, Counts { applied: 3, ..Counts::default() }),
+        (0, Counts { failed: 2, not_run: 1, ..Counts::default() }),
+    ] {
+        let letters = Arc::new(MemoryDeadLetters::default());
+        let runner = Runner::new(Source::Kinesis, Forgetful(answers), "probe", letters);
+        let remaining = Duration::from_secs(30);
+        let report =
+            runner.run(Invocation { event: &event, request_id: "r", remaining, replay: false }).await;
+        assert_eq!(report.counts, counts, "{answers} answered");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_was_done_before_the_deadline_stays_done_however_many_records_hang() {
     let bodies: Vec<(String, &str)> =
@@ -314,7 +342,7 @@ async fn what_was_done_before_the_deadline_stays_done_however_many_records_hang(
 }
 
 #[tokio::test]
-async fn a_letter_says_class_and_attempts() {
+async fn a_letter_says_function_class_and_attempts() {
     let event = json!({ "Records": [{ "messageId": "m", "body": "permanent", "attributes": { "ApproximateReceiveCount": "4" } }] });
     let event = RawValue::from_string(event.to_string()).unwrap();
     let letters = Arc::new(MemoryDeadLetters::default());
@@ -323,6 +351,7 @@ async fn a_letter_says_class_and_attempts() {
     runner.run(Invocation { event: &event, request_id: "r", remaining, replay: false }).await;
     let letter = serde_json::to_value(&letters.letters()[0]).unwrap();
     assert_eq!((&letter["class"], &letter["attempts"]), (&json!("permanent"), &json!(4)));
+    assert_eq!((&letter["function"], runner.function()), (&json!("probe"), "probe"));
     let of_a_stream = run(&[("a", "permanent")]).await.letters.letters().remove(0);
     assert!(serde_json::to_value(of_a_stream).unwrap().get("attempts").is_none());
 }

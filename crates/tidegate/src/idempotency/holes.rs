@@ -566,6 +566,9 @@ pub(crate) async fn hole_o_an_effect_whose_completion_failed_does_not_run_again(
             assert_eq!(world.send_with(&fresh, "x", Ok("other")).await, Ok(Ran::Held), "an operator decides");
         } else {
             assert_eq!(world.send("x", Ok("other")).await, duplicate("m"), "this process knows");
+            let recorded = watched.calls("complete");
+            assert_eq!(world.send("x", Ok("other")).await, duplicate("m"));
+            assert_eq!(watched.calls("complete"), recorded, "from then on the store does");
         }
         assert_eq!(world.runs(), 0, "no delivery ran it again");
     }

@@ -139,7 +139,9 @@ mod tests {
     fn a_key_is_made_of_texts_numbers_and_booleans() {
         assert_eq!(key("7").as_deref(), Ok("shop#e-mail#7"));
         assert_eq!(key(&("7", 3, true)).as_deref(), Ok("shop#e-mail#7#3#true"));
-        assert_eq!(key(&json!({"id": 7})), Err("invalid_key".to_owned()));
+        for part in [json!({"id": 7}), json!(["7", ["8"]]), json!([{}])] {
+            assert_eq!(key(&part), Err("invalid_key".to_owned()), "{part}");
+        }
         assert_eq!(key(&"x".repeat(EffectKey::MAX_BYTES)), Err("invalid_key".to_owned()));
         assert!(key(&"x".repeat(EffectKey::MAX_BYTES - "shop#e-mail#".len())).is_ok());
     }

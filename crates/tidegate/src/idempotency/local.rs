@@ -143,7 +143,7 @@ mod tests {
         }
         assert!(completed.get(&key(0)).is_none(), "the first of three");
         assert!(completed.get(&key(1)).is_some() && completed.get(&key(2)).is_some());
-        tokio::time::advance(Duration::from_secs(61)).await;
+        tokio::time::advance(Duration::from_secs(60)).await;
         assert!(completed.get(&key(2)).is_none());
         completed.insert(&key(3), effect(-1));
         assert!(completed.get(&key(3)).is_none(), "the record counts no longer");
@@ -155,9 +155,11 @@ mod tests {
         for (number, value) in [(1, "a"), (1, "b"), (2, "c")] {
             bounded.insert(&key(number), value);
         }
-        bounded.remove(&key(1));
+        let kept = || [1, 2, 3, 4].map(|number| bounded.get(&key(number)).map(|(_, value)| value));
+        bounded.remove(&key(2));
         bounded.insert(&key(3), "d");
-        let kept: Vec<_> = (1..4).map(|number| bounded.get(&key(number)).map(|(_, value)| value)).collect();
-        assert_eq!(kept, [None, Some("c"), Some("d")]);
+        assert_eq!(kept(), [Some("b"), None, Some("d"), None]);
+        bounded.insert(&key(4), "e");
+        assert_eq!(kept(), [None, None, Some("d"), Some("e")], "the first of those that are left");
     }
 }

@@ -124,6 +124,31 @@ async fn an_effect_whose_answer_was_lost_is_held_until_an_operator_releases_it()
     assert_eq!(world.store.release_held(&held[0].key).await, Ok(false), "it took place");
 }
 
+#[tokio::test]
+async fn an_effect_whose_answer_was_lost_is_given_back_where_it_may_run_again() {
+    let world = World::new(AfterCrash::RunAgain);
+    let unknown = EffectError::Unknown(Failure::transient("timeout", "no answer"));
+    assert_eq!(world.send("x", Err(unknown)).await.unwrap_err().code(), "timeout");
+    assert_eq!(world.send("x", Ok("m".to_owned())).await, Ok(Ran::Applied("m".to_owned())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_effect_is_tried_to_be_recorded_until_the_deadline_and_three_times_at_least() {
+    let watched = Watched::new(Arc::new(MemoryIdempotency::default()));
+    let effects = Effects::new(watched.clone(), "test", RETENTION);
+    // Pauses double from 20 to 500 ms; the deadline is a tenth of the time before its end.
+    for (time, attempts, waited) in [(10_000, 22, 8620), (1, 3, 60)] {
+        watched.will("complete", Fault::Unreached, attempts + 1);
+        let (begun, before) = (Instant::now(), watched.calls("complete"));
+        let run = EffectRun::new(effects.key("mail", &time).unwrap(), AfterCrash::Hold);
+        let lease = Lease::of(Duration::from_millis(time));
+        let failed = effects.run::<u8, _>(&run, &"x", lease, async { Ok(7) }).await;
+        assert_eq!(failed.unwrap_err().code(), "not_recorded");
+        assert_eq!(watched.calls("complete") - before, attempts);
+        assert_eq!(begun.elapsed(), Duration::from_millis(waited));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_twin_at_work_is_waited_for_and_reported_busy_at_the_deadline() {
     let world = World::new(AfterCrash::Hold);

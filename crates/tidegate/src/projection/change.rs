@@ -202,9 +202,25 @@ mod tests {
     }
 
     #[test]
+    fn a_size_counts_names_and_values_as_dynamodb_does() {
+        for (row, bytes) in [
+            (RowUpdate::default().set("text", "größe"), 4 + 7),
+            (RowUpdate::default().set_if_absent("number", 1), 6 + 21),
+            (RowUpdate::default().set("list", vec!["a".to_owned(), "bc".to_owned()]), 4 + 3 + 2 + 3),
+            (RowUpdate::default().add("n", 1).add("units", 1), 1 + 21 + 5 + 21),
+        ] {
+            assert_eq!(row.size(), bytes, "{row:?}");
+        }
+        let counter = Increment { key: "a#1".to_owned(), add: BTreeMap::from([("n", 1), ("units", 1)]) };
+        assert_eq!(counter.size(), 3 + 1 + 21 + 5 + 21);
+    }
+
+    #[test]
     fn an_update_is_built_as_if_its_steps_were_done_one_after_the_other() {
         let built = RowUpdate::default().add("n", 1).set("n", 5).add("n", 2).set_if_absent("n", 9);
         assert_eq!((&built.set["n"], built.add.len(), built.defaults.len()), (&Value::from(7), 0, 0));
+        let optional = RowUpdate::default().set("n", 1).set_some("n", None::<i64>).set_some("m", Some(2));
+        assert_eq!((&optional.set["n"], &optional.set["m"]), (&Value::from(1), &Value::from(2)));
         let default = RowUpdate::default().set_if_absent("n", 5).add("n", 2);
         assert_eq!(
             (&default.defaults["n"], default.add["n"]),

@@ -25,4 +25,6 @@ pub use projector::{Projection, Projector};
 pub use read_model::{ApplyError, ReadModel};
 
 #[cfg(test)]
+mod contract;
+#[cfg(test)]
 mod tests;

@@ -131,21 +131,26 @@ pub(super) fn pack(aggregates: Vec<Vec<Step>>) -> Vec<Vec<Step>> {
     let mut groups = Vec::new();
     while queues.iter().any(|queue| !queue.is_empty()) {
         let mut held = Bits::default();
-        let (mut packed, mut bytes) = (Vec::new(), 0);
+        let (mut packed, mut items, mut bytes) = (Vec::new(), 0, 0);
         loop {
             let best = queues
                 .iter_mut()
                 .filter_map(|queue| {
                     let (bits, size, _) = queue.last()?;
                     let added = held.added_by(bits);
-                    let fits = held.count + added <= TRANSACTION_ITEMS
+                    let fits = items + added <= TRANSACTION_ITEMS
                         && (packed.is_empty() || bytes + size <= PACKED_BYTES);
                     fits.then_some((added, queue))
                 })
                 // A new transaction takes the first step left; afterwards the cheapest, the first of equals.
                 .min_by_key(|(added, _)| if packed.is_empty() { 0 } else { *added });
-            let Some((bits, size, step)) = best.and_then(|(_, queue)| queue.pop()) else { break };
+            let Some((added, (bits, size, step))) =
+                best.and_then(|(added, queue)| Some((added, queue.pop()?)))
+            else {
+                break;
+            };
             held.join(&bits);
+            items += added;
             bytes += size;
             packed.push(step);
         }
@@ -203,12 +208,9 @@ struct Rows {
 
 impl Rows {
     fn of(&mut self, step: &Step) -> Bits {
-        let mut bits = Bits::default();
-        bits.insert(self.number(format!("guard {}", step.advance.stream)));
-        for increment in &step.counters {
-            bits.insert(self.number(format!("counter {}", increment.key)));
-        }
-        bits
+        let guard = format!("guard {}", step.advance.stream);
+        let counters = step.counters.iter().map(|increment| format!("counter {}", increment.key));
+        Bits::of(std::iter::once(guard).chain(counters).map(|row| self.number(row)))
     }
 
     fn number(&mut self, row: String) -> usize {
@@ -220,20 +222,19 @@ impl Rows {
 #[derive(Default)]
 struct Bits {
     words: Vec<u64>,
-    count: usize,
 }
 
 impl Bits {
-    fn insert(&mut self, bit: usize) {
-        let word = bit / 64;
-        if self.words.len() <= word {
-            self.words.resize(word + 1, 0);
+    fn of(bits: impl IntoIterator<Item = usize>) -> Self {
+        let mut words = Vec::new();
+        for bit in bits {
+            let word = bit / 64;
+            words.resize(words.len().max(word + 1), 0);
+            if let Some(word) = words.get_mut(word) {
+                *word |= 1 << (bit % 64);
+            }
         }
-        if let Some(word) = self.words.get_mut(word) {
-            let mask = 1 << (bit % 64);
-            self.count += usize::from(*word & mask == 0);
-            *word |= mask;
-        }
+        Bits { words }
     }
 
     fn added_by(&self, other: &Bits) -> usize {
@@ -242,10 +243,7 @@ impl Bits {
     }
 
     fn join(&mut self, other: &Bits) {
-        self.count += self.added_by(other);
-        if self.words.len() < other.words.len() {
-            self.words.resize(other.words.len(), 0);
-        }
+        self.words.resize(self.words.len().max(other.words.len()), 0);
         for (mine, theirs) in self.words.iter_mut().zip(&other.words) {
             *mine |= theirs;
         }
@@ -322,6 +320,13 @@ mod tests {
     }
 
     #[test]
+    fn a_transaction_is_filled_to_its_last_item() {
+        let aggregates = (0..150).map(|n| event(&format!("order#{n}"), 1, [])).collect();
+        let guards: Vec<_> = packed(aggregates).iter().map(|transaction| transaction.guards.len()).collect();
+        assert_eq!(guards, [100, 50]);
+    }
+
+    #[test]
     fn events_that_share_counters_are_put_together() {
         // Two groups of orders over two disjoint sets of products, alternating.
         let aggregates: Vec<_> = (0..20usize)
@@ -341,6 +346,52 @@ mod tests {
         let transactions = packed((0..20).map(large).collect());
         let rows: Vec<_> = transactions.iter().map(|transaction| transaction.guards.len()).collect();
         assert_eq!(rows, [6, 6, 6, 2]);
+    }
+
+    /// A transaction with a row of each of these sizes in bytes, and counters of these keys, which have 26 bytes more.
+    fn transaction(rows: &[usize], keys: &[&str]) -> Transaction {
+        let row = |(n, bytes): (usize, &usize)| {
+            let mut step = event(&format!("order#{n}"), 1, []).remove(0);
+            step.row = RowUpdate::default().set("text", "x".repeat(bytes - 4));
+            (step.advance, step.row)
+        };
+        let counter = |key: &&str| Increment { key: (*key).to_owned(), add: BTreeMap::from([("units", 1)]) };
+        Transaction {
+            guards: rows.iter().enumerate().map(row).collect(),
+            counters: keys.iter().map(counter).collect(),
+        }
+    }
+
+    #[test]
+    fn limits_are_reached_before_they_are_passed() {
+        let (fits, too_long) = ("x".repeat(2048), "x".repeat(2049));
+        let keys = |number: usize| {
+            let keys: Vec<_> = (0..number).map(|key| key.to_string()).collect();
+            transaction(&[9], &keys.iter().map(String::as_str).collect::<Vec<_>>())
+        };
+        let full = [409_600; 10];
+        for (transaction, refused) in [
+            (transaction(&[], &[]), Some("0 items")),
+            (keys(99), None),
+            (keys(100), Some("101 items")),
+            (transaction(&[9], &["a", "a"]), Some("two changes of one item")),
+            (transaction(&[9], &[""]), Some("a key of 0 bytes")),
+            (transaction(&[9], &[&fits]), None),
+            (transaction(&[9], &[&too_long]), Some("a key of 2049 bytes")),
+            (transaction(&[409_600], &[]), None),
+            (transaction(&[409_601], &[]), Some("a row of 409601 bytes")),
+            (transaction(&[&full[..], &[98_304 - 27]].concat(), &["a"]), None),
+            (transaction(&[&full[..], &[98_304 - 27]].concat(), &["ab"]), Some("4194305 bytes")),
+        ] {
+            let answer = transaction.storable().map_err(|failure| failure.reason().to_owned());
+            match refused {
+                None => assert_eq!(answer, Ok(())),
+                Some(reason) => assert!(answer.unwrap_err().starts_with(reason), "{reason}"),
+            }
+        }
+        let mut twice = transaction(&[9, 9], &["a"]);
+        twice.guards[1].0 = twice.guards[0].0.clone();
+        assert_eq!(twice.storable().unwrap_err().reason(), "two changes of one item");
     }
 
     #[test]

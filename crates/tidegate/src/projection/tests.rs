@@ -9,8 +9,12 @@ use super::*;
 use crate::batch::{BatchContext, BatchHandler, Effect, Item, NotRun, Outcome, Stopwatch};
 use crate::failure::{Class, Failure};
 use crate::ids::{Cause, StreamId, Version};
+use crate::source::Source;
+use crate::store::EventReader;
 use crate::store::{Commit, CommitChange, EventStore, MemoryEventStore, RecordedCommit, RecordedEvent};
-use crate::test::{Call, Fault, Faults, Faulty};
+use crate::test::{Call, DynamoDbEvent, Fault, Faults, Faulty};
+
+mod rivals;
 
 /// Counts units by product; an event's data are the products, separated by blanks.
 #[derive(Default)]
@@ -64,12 +68,14 @@ struct World {
     store: Arc<MemoryEventStore>,
     model: Arc<MemoryReadModel>,
     faults: Faults,
+    time: Duration,
 }
 
 impl World {
     /// A store that holds these commits.
     async fn with(commits: &[RecordedCommit]) -> Self {
-        let world = World { store: Arc::default(), model: Arc::default(), faults: Faults::none() };
+        let time = Duration::from_secs(30);
+        let world = World { store: Arc::default(), model: Arc::default(), faults: Faults::none(), time };
         for record in commits {
             world
                 .store
@@ -94,9 +100,19 @@ impl World {
         changes: &[CommitChange],
         replay: bool,
     ) -> Vec<Outcome> {
-        let model = Faulty::new(self.model.clone(), self.faults.clone());
         let events = Faulty::new(self.store.clone(), self.faults.clone());
-        let projector = Projector::new(projection, Arc::new(model), Arc::new(events));
+        self.hand_over_from(Arc::new(events), projection, changes, replay).await
+    }
+
+    async fn hand_over_from(
+        &self,
+        events: Arc<dyn EventReader>,
+        projection: impl Projection,
+        changes: &[CommitChange],
+        replay: bool,
+    ) -> Vec<Outcome> {
+        let model = Faulty::new(self.model.clone(), self.faults.clone());
+        let projector = Projector::new(projection, Arc::new(model), events);
         let items: Vec<_> = changes
             .iter()
             .map(|change| Item {
@@ -109,7 +125,7 @@ impl World {
             .collect();
         let context = BatchContext {
             request_id: "r".to_owned(),
-            deadline: Instant::now() + Duration::from_secs(30),
+            deadline: Instant::now() + self.time,
             lease_until: Timestamp::now(),
             replay,
         };
@@ -191,6 +207,7 @@ async fn an_event_of_1200_rows_is_applied_in_parts_and_goes_on_where_it_stopped(
     assert_eq!(counters.len(), 1200);
     assert!(counters.values().all(|row| row["units"] == 1), "no part was counted twice");
     assert_eq!((world.version("order#1"), world.model.guard(&large.stream).unwrap().position.part), (1, 0));
+    assert_eq!(world.model.attribute(&large.stream, "last"), Some(data.into()));
 }
 
 #[tokio::test]
@@ -374,14 +391,19 @@ async fn a_replay_that_stops_at_a_further_event_keeps_its_letter() {
 
 #[tokio::test]
 async fn a_released_aggregate_that_is_parked_again_leaves_a_letter() {
-    let (world, commits) = parked().await;
-    let change = [CommitChange::Commit(commits[0].clone())];
-    // Not replayed but delivered again: the delivery of the last event was acknowledged, and there is no letter of it.
-    let outcomes = world.deliver_to(breaking("worse"), &change).await;
-    assert!(matches!(&outcomes[0], Outcome::Failed(failure) if failure.code() == "bad"), "{outcomes:?}");
-    assert_eq!(world.model.guard(&commits[0].stream).unwrap().parked, Some(Version::new(3)));
-    assert_eq!(world.replay(&change).await, [DUPLICATE]);
-    assert_eq!((world.version("order#1"), world.units("worse")), (3, 1));
+    for earlier in [&[][..], &[APPLIED]] {
+        let (world, commits) = parked().await;
+        let change = CommitChange::Commit(commits[0].clone());
+        // Not replayed but delivered again, once or twice: the delivery of the last event was acknowledged, and there is no letter of it.
+        let changes = vec![change.clone(); earlier.len() + 1];
+        let outcomes = world.deliver_to(breaking("worse"), &changes).await;
+        let (last, others) = outcomes.split_last().unwrap();
+        assert!(matches!(last, Outcome::Failed(failure) if failure.code() == "bad"), "{outcomes:?}");
+        assert_eq!(others, earlier);
+        assert_eq!(world.model.guard(&commits[0].stream).unwrap().parked, Some(Version::new(3)));
+        assert_eq!(world.replay(&[change]).await, [DUPLICATE]);
+        assert_eq!((world.version("order#1"), world.units("worse")), (3, 1));
+    }
 }
 
 #[tokio::test]
@@ -393,37 +415,6 @@ async fn an_event_for_a_newer_reader_behind_a_release_is_waited_for() {
     let outcomes = world.hand_over(old, &change, true).await;
     assert_eq!(outcomes, [Outcome::Failed(newer)], "the letter stays until all is applied");
     assert_eq!(world.version("order#1"), 2);
-}
-
-#[tokio::test]
-async fn a_guard_that_was_moved_by_another_environment_is_read_again() {
-    let placed = commit("order#1", 1, "a");
-    let world = World::with(std::slice::from_ref(&placed)).await;
-    // Between reading the guards and writing, another environment applies the same event.
-    world.model.before_next_apply(Transaction {
-        guards: vec![(
-            Advance {
-                stream: placed.stream.clone(),
-                from: Position::default(),
-                parked: None,
-                to: Position { version: Version::new(1), part: 0 },
-                event_id: Some(placed.events[0].id.clone()),
-            },
-            RowUpdate::default(),
-        )],
-        counters: vec![Increment { key: "a".to_owned(), add: BTreeMap::from([("units", 1)]) }],
-    });
-    assert_eq!(world.deliver(&[&placed]).await, [DUPLICATE]);
-    assert_eq!(world.units("a"), 1);
-}
-
-#[tokio::test]
-async fn a_conflicting_transaction_is_run_again() {
-    let placed = commit("order#1", 1, "a");
-    let world = World::with(std::slice::from_ref(&placed)).await;
-    world.faults.at(Call::Apply, 1, Fault::Conflict);
-    assert_eq!(world.deliver(&[&placed]).await, [APPLIED]);
-    assert_eq!(world.units("a"), 1);
 }
 
 #[tokio::test]
@@ -521,12 +512,16 @@ async fn a_row_that_cannot_be_stored_costs_its_own_aggregate_only() {
 #[tokio::test]
 async fn an_event_that_cannot_be_stored_costs_none_of_the_events_before_it() {
     let commits = [commit("order#1", 1, "a"), commit("order#1", 2, &unstorable()), commit("order#1", 3, "c")];
-    for others in [0, 3] {
+    for (others, delivered_before) in [(0, false), (3, false), (0, true)] {
         let mut all = commits.to_vec();
         all.extend((0..others).map(|order| commit(&format!("order#o{order}"), 1, "a")));
         let world = World::with(&all).await;
+        if delivered_before {
+            world.deliver(&[&commits[0]]).await;
+        }
         let outcomes = world.deliver(&all.iter().collect::<Vec<_>>()).await;
-        assert_eq!((&outcomes[0], &outcomes[2]), (&APPLIED, &FILTERED));
+        let first = if delivered_before { &DUPLICATE } else { &APPLIED };
+        assert_eq!((&outcomes[0], &outcomes[2]), (first, &FILTERED));
         assert!(
             matches!(&outcomes[1], Outcome::Failed(failure) if failure.code() == "unstorable"),
             "{outcomes:?}"
@@ -534,6 +529,53 @@ async fn an_event_that_cannot_be_stored_costs_none_of_the_events_before_it() {
         assert_eq!((world.version("order#1"), world.units("a"), world.units("c")), (1, 1 + others, 0));
         assert_eq!(world.model.guard(&commits[0].stream).unwrap().parked, Some(Version::new(2)));
     }
+}
+
+#[tokio::test]
+async fn a_step_that_can_never_be_stored_is_tried_once() {
+    let placed = commit("order#1", 1, "a");
+    let world = World::with(std::slice::from_ref(&placed)).await;
+    let never = Failure::permanent("unstorable", "it is");
+    world.faults.at(Call::Apply, 1, Fault::Failed(never.clone()));
+    assert_eq!(world.deliver(&[&placed]).await, [Outcome::Failed(never)]);
+    assert_eq!(world.faults.calls(Call::Apply), 1);
+}
+
+#[tokio::test]
+async fn a_row_in_memory_holds_what_an_item_holds() {
+    let world = World::with(&[]).await;
+    let stream: StreamId = "order#1".parse().unwrap();
+    let mut version = 0;
+    let mut append = async |bytes: usize| {
+        let to = |version| Position { version: Version::new(version), part: 0 };
+        let advance = Advance {
+            stream: stream.clone(),
+            from: to(version),
+            parked: None,
+            to: to(version + 1),
+            event_id: None,
+        };
+        let name = ["a", "b", "c"][version as usize];
+        version += 1;
+        let row = RowUpdate::default().set(name, "x".repeat(bytes - 1));
+        world.model.apply(&Transaction { guards: vec![(advance, row)], counters: Vec::new() }).await
+    };
+    assert_eq!(append(300_000).await, Ok(()));
+    assert_eq!(append(109_600).await, Ok(()));
+    assert!(matches!(append(1).await, Err(ApplyError::Failed(failure)) if failure.code() == "unstorable"));
+}
+
+#[tokio::test]
+async fn the_read_model_in_memory_keeps_the_contract() {
+    contract::contract(&MemoryReadModel::default()).await;
+}
+
+#[test]
+fn deliveries_of_an_aggregate_share_a_lane() {
+    let event = DynamoDbEvent::event_store().commit(&commit("order#1", 1, "a")).unwrap().build();
+    let (model, events) = (Arc::new(MemoryReadModel::default()), Arc::new(MemoryEventStore::default()));
+    let projector = Projector::new(Products::default(), model, events);
+    assert_eq!(projector.lane(&Source::DynamoDb.split(&event).unwrap()[0]), "order#1");
 }
 
 #[tokio::test]

@@ -171,6 +171,7 @@ mod tests {
     fn they_are_read_back_as_they_were_written() {
         let mut causes = three();
         causes.push(&cause("d"), "2026-01-01T00:00:00.123456Z".parse().unwrap());
+        assert!(!causes.is_empty() && Causes::none().is_empty());
         let bytes = causes.to_bytes();
         assert_eq!(Causes::from_bytes(causes.complete_since(), &bytes), Some(causes));
         assert_eq!(Causes::from_bytes(at(0), &bytes[1..]), None);

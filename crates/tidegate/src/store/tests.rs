@@ -174,6 +174,16 @@ async fn a_creating_command_that_finds_its_place_taken_decides_on_what_is_there(
 }
 
 #[tokio::test]
+async fn an_event_that_a_state_holds_is_not_applied_to_it_again() {
+    let store = MemoryEventStore::default();
+    send(&store, "a", Command::Open(3)).await.unwrap();
+    send(&store, "b", Command::Add(4)).await.unwrap();
+    let (mut counter, mut version) = (Counter { sum: 3 }, Version::new(1));
+    super::aggregate::fold(&mut counter, &mut version, &store.commits()).unwrap();
+    assert_eq!((counter.sum, version), (7, Version::new(2)));
+}
+
+#[tokio::test]
 async fn a_lost_race_is_decided_again_on_the_winners_state() {
     let store = Watched::default();
     send(&store, "a", Command::Open(5)).await.unwrap();

@@ -1,0 +1,232 @@
+//! What every read model keeps to. One suite for all: the double runs it here, DynamoDB in the system tests, which include this file. It therefore names the
+//! crate as its users do.
+
+use std::collections::BTreeMap;
+
+use tidegate::failure::Class;
+use tidegate::ids::{StreamId, Version};
+use tidegate::projection::{
+    Advance, ApplyError, Guard, Increment, Position, ReadModel, RowUpdate, Transaction,
+};
+use uuid::Uuid;
+
+pub(crate) fn at(version: u64, part: u32) -> Position {
+    Position { version: Version::new(version), part }
+}
+
+pub(crate) fn advance(stream: &StreamId, from: Position, to: Position) -> Advance {
+    let event_id = (to.part == 0).then(|| format!("e{}", to.version));
+    Advance { stream: stream.clone(), from, parked: None, to, event_id }
+}
+
+pub(crate) fn transaction(guards: Vec<(Advance, RowUpdate)>, counters: &[(&str, i64)]) -> Transaction {
+    let counter = |(key, units): &(&str, i64)| Increment {
+        key: (*key).to_owned(),
+        add: BTreeMap::from([("units", *units)]),
+    };
+    Transaction { guards, counters: counters.iter().map(counter).collect() }
+}
+
+pub(crate) async fn contract(model: &dyn ReadModel) {
+    a_guard_moves_only_from_where_it_is(model).await;
+    parts_advance_one_by_one(model).await;
+    a_transaction_takes_effect_whole_or_not_at_all(model).await;
+    a_parked_aggregate_is_released_by_moving_on(model).await;
+    many_guards_are_read_at_once(model).await;
+    attributes_may_have_any_name_but_the_guards(model).await;
+    a_hundred_items_are_a_transaction_and_no_more(model).await;
+    keys_have_a_length(model).await;
+    rows_and_transactions_have_a_size(model).await;
+    numbers_go_as_far_as_their_type(model).await;
+    what_is_no_number_is_not_added_to(model).await;
+    guards_of_large_rows_are_read_in_several_answers(model).await;
+}
+
+/// A key that no other test uses, so that stores may be shared.
+fn unique(kind: &str) -> String {
+    format!("{kind}#{}", Uuid::new_v4())
+}
+
+fn new_stream() -> StreamId {
+    unique("order").parse().unwrap()
+}
+
+/// The first event of an aggregate, which changes its row like this.
+fn first(stream: &StreamId, row: RowUpdate) -> (Advance, RowUpdate) {
+    (advance(stream, at(0, 0), at(1, 0)), row)
+}
+
+async fn is_unstorable(model: &dyn ReadModel, transaction: &Transaction) {
+    let items = transaction.guards.len() + transaction.counters.len();
+    match model.apply(transaction).await {
+        Err(ApplyError::Failed(failure)) => {
+            assert_eq!((failure.class(), failure.code()), (Class::Permanent, "unstorable"), "{failure}");
+        }
+        other => panic!("{items} items: {other:?}"),
+    }
+    for (advance, _) in &transaction.guards {
+        let position = guard(model, &advance.stream).await.map_or(at(0, 0), |guard| guard.position);
+        assert_eq!(position, advance.from, "{items} items: nothing took effect");
+    }
+}
+
+async fn attributes_may_have_any_name_but_the_guards(model: &dyn ReadModel) {
+    // Reserved words, and characters that an expression's placeholder may not have.
+    let names =
+        ["size", "data", "year", "count", "status", "unit-price", "a.b", "größe", "a b", "#n0", ":v0"];
+    let stream = new_stream();
+    let row = names.iter().fold(RowUpdate::default(), |row, name| row.set(name, *name));
+    let mut counted = transaction(vec![first(&stream, row)], &[(&unique("product"), 1)]);
+    counted.counters[0].add = names.iter().map(|name| (*name, 1)).collect();
+    assert_eq!(model.apply(&counted).await, Ok(()));
+    let more = names.iter().fold(RowUpdate::default(), |row, name| row.set_if_absent(name, "other"));
+    let next = transaction(vec![(advance(&stream, at(1, 0), at(2, 0)), more)], &[]);
+    assert_eq!(model.apply(&next).await, Ok(()));
+    for name in ["stream", "version", "event_id", "part", "parked", "parked_reason", "applied_at"] {
+        let row = RowUpdate::default().set(name, "mine");
+        is_unstorable(model, &transaction(vec![first(&new_stream(), row)], &[])).await;
+    }
+}
+
+async fn a_hundred_items_are_a_transaction_and_no_more(model: &dyn ReadModel) {
+    let counters = |count| -> Vec<String> { (0..count).map(|_| unique("product")).collect() };
+    let with = |keys: &[String]| {
+        let counters: Vec<_> = keys.iter().map(|key| (key.as_str(), 1)).collect();
+        transaction(vec![first(&new_stream(), RowUpdate::default())], &counters)
+    };
+    assert_eq!(model.apply(&with(&counters(99))).await, Ok(()));
+    is_unstorable(model, &with(&counters(100))).await;
+    let twice = unique("product");
+    is_unstorable(model, &with(&[twice.clone(), twice])).await;
+}
+
+async fn keys_have_a_length(model: &dyn ReadModel) {
+    let key = unique("product");
+    for (bytes, fits) in [(2048, true), (2049, false), (0, false)] {
+        let key = if bytes == 0 { String::new() } else { format!("{key}{}", "x".repeat(bytes - key.len())) };
+        let with = transaction(vec![first(&new_stream(), RowUpdate::default())], &[(&key, 1)]);
+        if fits {
+            assert_eq!(model.apply(&with).await, Ok(()));
+        } else {
+            is_unstorable(model, &with).await;
+        }
+    }
+    let id = unique("order");
+    let longest: StreamId = format!("{id}{}", "x".repeat(StreamId::MAX_BYTES - id.len())).parse().unwrap();
+    assert_eq!(model.apply(&transaction(vec![first(&longest, RowUpdate::default())], &[])).await, Ok(()));
+}
+
+fn large(bytes: usize) -> RowUpdate {
+    RowUpdate::default().set("text", "x".repeat(bytes))
+}
+
+async fn rows_and_transactions_have_a_size(model: &dyn ReadModel) {
+    let rows = |count: usize, bytes| {
+        transaction((0..count).map(|_| first(&new_stream(), large(bytes))).collect(), &[])
+    };
+    assert_eq!(model.apply(&rows(1, 400_000)).await, Ok(()));
+    is_unstorable(model, &rows(1, 410_000)).await;
+    assert_eq!(model.apply(&rows(10, 390_000)).await, Ok(()));
+    is_unstorable(model, &rows(11, 390_000)).await;
+    // A row that becomes too large by what it holds already.
+    let stream = new_stream();
+    assert_eq!(model.apply(&transaction(vec![first(&stream, large(300_000))], &[])).await, Ok(()));
+    let more = RowUpdate::default().set("more", "x".repeat(150_000));
+    is_unstorable(model, &transaction(vec![(advance(&stream, at(1, 0), at(2, 0)), more)], &[])).await;
+}
+
+async fn numbers_go_as_far_as_their_type(model: &dyn ReadModel) {
+    for amount in [i64::MAX, i64::MIN] {
+        let row = RowUpdate::default().set("set", amount).add("added", amount);
+        let with = transaction(vec![first(&new_stream(), row)], &[(&unique("product"), amount)]);
+        assert_eq!(model.apply(&with).await, Ok(()), "{amount}");
+    }
+}
+
+async fn what_is_no_number_is_not_added_to(model: &dyn ReadModel) {
+    let stream = new_stream();
+    let text = transaction(vec![first(&stream, RowUpdate::default().set("n", "text"))], &[]);
+    assert_eq!(model.apply(&text).await, Ok(()));
+    let add = (advance(&stream, at(1, 0), at(2, 0)), RowUpdate::default().add("n", 1));
+    is_unstorable(model, &transaction(vec![add], &[])).await;
+}
+
+async fn guards_of_large_rows_are_read_in_several_answers(model: &dyn ReadModel) {
+    // An answer holds 16 MB.
+    let streams: Vec<StreamId> = (0..45).map(|_| new_stream()).collect();
+    for streams in streams.chunks(9) {
+        let rows = streams.iter().map(|stream| first(stream, large(390_000))).collect();
+        assert_eq!(model.apply(&transaction(rows, &[])).await, Ok(()));
+    }
+    assert_eq!(model.guards(&streams).await.unwrap().len(), 45);
+}
+
+async fn guard(model: &dyn ReadModel, stream: &StreamId) -> Option<Guard> {
+    model.guards(std::slice::from_ref(stream)).await.unwrap().remove(stream)
+}
+
+async fn a_guard_moves_only_from_where_it_is(model: &dyn ReadModel) {
+    let stream: StreamId = unique("order").parse().unwrap();
+    assert_eq!(guard(model, &stream).await, None);
+    let first = transaction(
+        vec![(advance(&stream, at(0, 0), at(1, 0)), RowUpdate::default().set("status", "placed"))],
+        &[],
+    );
+    assert_eq!(model.apply(&first).await, Ok(()));
+    assert_eq!(model.apply(&first).await, Err(ApplyError::GuardMoved));
+    let expected = Guard { position: at(1, 0), event_id: Some("e1".to_owned()), parked: None };
+    assert_eq!(guard(model, &stream).await, Some(expected));
+    let jump = transaction(vec![(advance(&stream, at(2, 0), at(3, 0)), RowUpdate::default())], &[]);
+    assert_eq!(model.apply(&jump).await, Err(ApplyError::GuardMoved));
+}
+
+async fn parts_advance_one_by_one(model: &dyn ReadModel) {
+    let stream: StreamId = unique("order").parse().unwrap();
+    let part = |from, to| transaction(vec![(advance(&stream, from, to), RowUpdate::default())], &[]);
+    assert_eq!(model.apply(&part(at(0, 1), at(0, 2))).await, Err(ApplyError::GuardMoved));
+    assert_eq!(model.apply(&part(at(0, 0), at(0, 1))).await, Ok(()));
+    assert_eq!(model.apply(&part(at(0, 0), at(0, 1))).await, Err(ApplyError::GuardMoved));
+    assert_eq!(guard(model, &stream).await.unwrap().position, at(0, 1));
+    assert_eq!(model.apply(&part(at(0, 1), at(1, 0))).await, Ok(()));
+    assert_eq!(guard(model, &stream).await.unwrap().position, at(1, 0));
+}
+
+async fn a_transaction_takes_effect_whole_or_not_at_all(model: &dyn ReadModel) {
+    let (one, other): (StreamId, StreamId) =
+        (unique("order").parse().unwrap(), unique("order").parse().unwrap());
+    let key = unique("product");
+    let both = |from_other| {
+        let guards = vec![
+            (advance(&one, at(0, 0), at(1, 0)), RowUpdate::default()),
+            (advance(&other, from_other, at(1, 0)), RowUpdate::default()),
+        ];
+        transaction(guards, &[(&key, 5)])
+    };
+    assert_eq!(model.apply(&both(at(0, 3))).await, Err(ApplyError::GuardMoved));
+    assert_eq!(guard(model, &one).await, None, "the good half did not happen either");
+    assert_eq!(model.apply(&both(at(0, 0))).await, Ok(()));
+    assert_eq!(guard(model, &one).await.unwrap().position, at(1, 0));
+}
+
+async fn a_parked_aggregate_is_released_by_moving_on(model: &dyn ReadModel) {
+    let stream: StreamId = unique("order").parse().unwrap();
+    assert_eq!(model.park(&stream, Version::new(3), "why").await, Err(ApplyError::GuardMoved));
+    assert_eq!(model.park(&stream, Version::new(1), "why").await, Ok(()));
+    assert_eq!(guard(model, &stream).await.unwrap().parked, Some(Version::new(1)));
+    let unaware = advance(&stream, at(0, 0), at(1, 0));
+    let aware = Advance { parked: Some(Version::new(1)), ..unaware.clone() };
+    let on = |advance| transaction(vec![(advance, RowUpdate::default())], &[]);
+    // Only who knows that it is parked applies what was passed over meanwhile.
+    assert_eq!(model.apply(&on(unaware)).await, Err(ApplyError::GuardMoved));
+    assert_eq!(model.apply(&on(aware)).await, Ok(()));
+    assert_eq!(guard(model, &stream).await.unwrap().parked, None);
+}
+
+async fn many_guards_are_read_at_once(model: &dyn ReadModel) {
+    let streams: Vec<StreamId> = (0..130).map(|_| unique("order").parse().unwrap()).collect();
+    for streams in streams.chunks(50) {
+        let guards = streams.iter().map(|stream| (advance(stream, at(0, 0), at(1, 0)), RowUpdate::default()));
+        assert_eq!(model.apply(&transaction(guards.collect(), &[])).await, Ok(()));
+    }
+    assert_eq!(model.guards(&streams).await.unwrap().len(), 130);
+}
