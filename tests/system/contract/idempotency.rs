@@ -225,6 +225,16 @@ async fn idempotency_records_in_dynamodb_keep_the_contract() {
     store.claim(&claim(&key, "a", 60)).await.unwrap();
     let result = Kept::Result(format!("\"{}\"", "x".repeat(64 * 1024 - 2)));
     assert_eq!(store.complete(&key, "a", &result, from_now(60)).await, Ok(true));
+    // Nor the event beside it: the largest that is kept, with its function, and one that is not.
+    for (bytes, kept) in [(307_170, true), (307_200, false)] {
+        let (key, event) =
+            (self::key(), RawValue::from_string(format!("\"{}\"", "e".repeat(bytes - 2))).unwrap());
+        let repeat = Some(Repeat { function: "f".to_owned(), event });
+        store.claim(&Claim { repeat, ..claim(&key, "a", 60) }).await.unwrap();
+        assert_eq!(store.hold(&key, "a", "why").await, Ok(true));
+        let held = store.held().await.unwrap().into_iter().find(|held| held.key == key.as_str()).unwrap();
+        assert_eq!(held.repeat.is_some(), kept, "{bytes} bytes");
+    }
     tables.end().await;
 }
 

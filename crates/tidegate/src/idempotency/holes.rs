@@ -606,13 +606,17 @@ pub(crate) async fn hole_t_a_result_too_large_to_keep_completes_the_effect_and_s
 
     // The largest that is kept, beside the largest event that is.
     let world = World::new(world.store.clone(), AfterCrash::Hold);
-    let largest = "x".repeat(Effects::RESULT_LIMIT - 2);
+    let largest = "x".repeat(65_536 - 2);
     let event = RawValue::from_string(format!("\"{}\"", "e".repeat(299 * 1024))).unwrap();
     let run = EffectRun { repeat: Some(Repeat { function: "f".to_owned(), event }), ..world.run.clone() };
     let effect = async { Ok(largest.clone()) };
     let ran = world.effects.run(&run, &"x", Lease::of(PATIENCE), effect).await;
     assert_eq!(ran, applied(&largest));
     assert_eq!(world.send("x", Ok("m")).await, duplicate(&largest));
+    let world = World::new(world.store.clone(), AfterCrash::Hold);
+    let larger = format!("{largest}x");
+    assert_eq!(world.send("x", Ok(&larger)).await, applied(&larger));
+    assert_eq!(world.send("x", Ok("m")).await, Ok(Ran::Duplicate(Kept::TooLarge { bytes: 65_537 })));
 }
 
 pub(crate) async fn hole_u_expiry_is_checked_and_a_removal_by_time_to_live_is_no_business_delete(

@@ -64,6 +64,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn no_time_is_no_time_and_endless_time_has_an_end() {
         assert_eq!(Lease::of(Duration::ZERO).deadline, Instant::now());
+        let year = Duration::from_secs(31_536_000);
+        assert_eq!(Lease::of(year).deadline - Instant::now(), year - RESERVE);
         let endless = Lease::of(Duration::MAX);
         assert!(endless.deadline > Instant::now() && endless.until > Timestamp::now());
     }

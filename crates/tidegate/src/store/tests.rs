@@ -183,12 +183,14 @@ async fn an_event_that_a_state_holds_is_not_applied_to_it_again() {
     assert_eq!((counter.sum, version), (7, Version::new(2)));
 }
 
-#[tokio::test]
-async fn a_lost_race_is_decided_again_on_the_winners_state() {
+#[tokio::test(start_paused = true)]
+async fn a_lost_race_is_decided_again_on_the_winners_state_after_a_pause() {
     let store = Watched::default();
     send(&store, "a", Command::Open(5)).await.unwrap();
     store.rivals.lock().unwrap().extend(["r1", "r2"]);
+    let began = tokio::time::Instant::now();
     assert_eq!(send(&store, "b", Command::Add(4)).await, Ok(Effect::Applied));
+    assert!(began.elapsed() > std::time::Duration::ZERO);
     let last = store.store.commits().pop().unwrap();
     assert_eq!(
         (last.last_version(), last.events[0].kind.as_str()),

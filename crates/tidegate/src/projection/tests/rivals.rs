@@ -4,8 +4,8 @@ use std::sync::Mutex;
 
 use futures::future::BoxFuture;
 
+use super::parked::{breaking, parked};
 use super::*;
-use crate::store::EventReader;
 
 #[tokio::test]
 async fn a_guard_that_was_moved_by_another_environment_is_read_again() {
@@ -55,7 +55,7 @@ async fn conflicts_without_end_are_transient_and_at_the_deadline_nothing_is_know
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_replay_goes_on_where_another_environment_has_brought_the_aggregate() {
     let (world, commits) = parked().await;
     let moved = |from, to: u64, parked| Transaction {
@@ -75,8 +75,10 @@ async fn a_replay_goes_on_where_another_environment_has_brought_the_aggregate() 
     // It knows how to apply the last event, which this one does not.
     world.model.before_next_apply(moved(Position { version: Version::new(1), part: 0 }, 3, None));
     let change = [CommitChange::Commit(commits[0].clone())];
+    let began = Instant::now();
     assert_eq!(world.hand_over(breaking("worse"), &change, true).await, [DUPLICATE]);
     assert_eq!(world.version("order#1"), 3);
+    assert!(began.elapsed() > Duration::ZERO, "it gives the other a moment");
 }
 
 /// An event store in which a commit is stored right after the first reading.
