@@ -1,15 +1,15 @@
 use std::collections::BTreeMap;
 
-use aws_lambda_events::dynamodb::EventRecord;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_dynamo::Item;
 use serde_json::value::RawValue;
 
-use super::{Body, Delivery, Identity, unreadable};
+use super::{Body, Delivery, Identity, instant, unreadable};
 
 /// A change of one item of a table.
 #[derive(Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Change {
     /// What happened.
     pub kind: ChangeKind,
@@ -34,13 +34,41 @@ pub enum ChangeKind {
     Expire,
 }
 
+/// The parts of a record that a delivery needs.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+    #[serde(rename = "eventID")]
+    event_id: Option<String>,
+    event_name: String,
+    user_identity: Option<UserIdentity>,
+    dynamodb: StreamRecord,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UserIdentity {
+    principal_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct StreamRecord {
+    /// Seconds since 1970. Not every record has it.
+    approximate_creation_date_time: Option<f64>,
+    keys: Option<Item>,
+    new_image: Option<Item>,
+    old_image: Option<Item>,
+    sequence_number: Option<String>,
+}
+
 pub(super) fn delivery(record: &RawValue) -> Delivery<'_> {
-    let read = match serde_json::from_str::<EventRecord>(record.get()) {
+    let read = match serde_json::from_str::<Record>(record.get()) {
         Ok(read) => read,
         Err(error) => return unreadable(record, identity(record), &error),
     };
-    let expired =
-        read.user_identity.as_ref().is_some_and(|identity| identity.principal_id == "dynamodb.amazonaws.com");
+    let principal = read.user_identity.and_then(|identity| identity.principal_id);
+    let expired = principal.as_deref() == Some("dynamodb.amazonaws.com");
     let kind = match read.event_name.as_str() {
         "INSERT" => ChangeKind::Insert,
         "MODIFY" => ChangeKind::Modify,
@@ -51,25 +79,30 @@ pub(super) fn delivery(record: &RawValue) -> Delivery<'_> {
             return unreadable(record, identity(record), &error);
         }
     };
-    let sequence = read.change.sequence_number.unwrap_or_default();
-    // A record without a creation time reads as 1970, which is no age to act on.
-    let arrived_at =
-        Timestamp::from_millisecond(read.change.approximate_creation_date_time.timestamp_millis())
-            .ok()
-            .filter(|at| *at > Timestamp::UNIX_EPOCH);
+    let item = read.dynamodb.sequence_number.filter(|sequence| !sequence.is_empty());
+    let Some(position) = item.clone().or(read.event_id).filter(|position| !position.is_empty()) else {
+        let error = serde::de::Error::custom("`SequenceNumber` and `eventID` are missing");
+        return unreadable(record, identity(record), &error);
+    };
+    let keys = read.dynamodb.keys.unwrap_or_default();
     Delivery {
-        item: (!sequence.is_empty()).then_some(sequence.clone()),
-        position: if sequence.is_empty() { read.event_id } else { sequence },
+        item,
+        position,
         subsequence: None,
         event: None,
-        ordering_key: ordering_key(&read.change.keys),
-        arrived_at,
+        ordering_key: ordering_key(&keys),
+        // A creation time of 1970 is none, and no age to act on.
+        arrived_at: read
+            .dynamodb
+            .approximate_creation_date_time
+            .and_then(instant)
+            .filter(|at| *at > Timestamp::UNIX_EPOCH),
         attempts: None,
         body: Ok(Body::Change(Change {
             kind,
-            keys: read.change.keys,
-            new_image: read.change.new_image,
-            old_image: read.change.old_image,
+            keys,
+            new_image: read.dynamodb.new_image.unwrap_or_default(),
+            old_image: read.dynamodb.old_image.unwrap_or_default(),
         })),
         record,
     }
@@ -96,11 +129,11 @@ fn identity(record: &RawValue) -> Identity {
         keys: Option<&'a RawValue>,
     }
     match serde_json::from_str::<Record<'_>>(record.get()) {
-        Ok(read) => Identity {
-            position: read.dynamodb.sequence_number.clone(),
-            item: read.dynamodb.sequence_number.filter(|sequence| !sequence.is_empty()),
-            ordering_key: read.dynamodb.keys.map(|keys| keys.get().to_owned()),
-        },
+        Ok(read) => {
+            let sequence = read.dynamodb.sequence_number.filter(|sequence| !sequence.is_empty());
+            let ordering_key = read.dynamodb.keys.map(|keys| keys.get().to_owned());
+            Identity { item: sequence.clone(), position: sequence, ordering_key }
+        }
         Err(_) => Identity::default(),
     }
 }

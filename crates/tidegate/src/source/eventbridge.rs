@@ -4,8 +4,7 @@ use serde_json::value::RawValue;
 
 use super::{Body, Delivery, EventName, Identity, unreadable};
 
-/// The parts of an EventBridge event that a delivery needs. `aws_lambda_events` would turn `detail` into a tree and lose the way its numbers
-/// were written.
+/// The parts of an EventBridge event that a delivery needs. `detail` stays as it was written, its numbers too.
 #[derive(Deserialize)]
 struct Event<'a> {
     id: String,

@@ -2,13 +2,12 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::Error as _;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::aggregate::{UserRecord, user_records};
-use super::{Body, Delivery, Identity, unreadable};
+use super::{Body, Delivery, Identity, instant, unreadable};
 use crate::failure::Failure;
 
 pub(super) fn deliveries<'a>(record: &'a RawValue, deliveries: &mut Vec<Delivery<'a>>) {
@@ -22,8 +21,7 @@ pub(super) fn deliveries<'a>(record: &'a RawValue, deliveries: &mut Vec<Delivery
     }
 }
 
-/// The parts of a Kinesis record that a delivery needs. `aws_lambda_events` takes the digits of the arrival time's fraction for milliseconds, however many there are,
-/// and overflows.
+/// The parts of a Kinesis record that a delivery needs.
 #[derive(Deserialize)]
 struct Record {
     #[serde(rename = "eventID")]
@@ -57,18 +55,11 @@ fn delivery(record: &RawValue) -> Delivery<'_> {
         event: None,
         item: (!sequence.is_empty()).then_some(sequence),
         ordering_key: kinesis.partition_key,
-        arrived_at: arrival(kinesis.approximate_arrival_timestamp),
+        arrived_at: instant(kinesis.approximate_arrival_timestamp),
         attempts: None,
         body: Ok(Body::Bytes(data)),
         record,
     }
-}
-
-/// A point in time, to the millisecond. None for one that no calendar has.
-fn arrival(seconds: f64) -> Option<Timestamp> {
-    // The conversion goes to the nearest number there is, so that nonsense ends outside the calendar.
-    #[allow(clippy::cast_possible_truncation)]
-    Timestamp::from_millisecond((seconds * 1000.0).round() as i64).ok()
 }
 
 /// One user record of an aggregate. A failure of it is reported as one of the aggregate, which is all that Kinesis knows.

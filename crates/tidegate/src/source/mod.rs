@@ -1,8 +1,8 @@
 //! Takes the event of a Lambda invocation apart into deliveries, and puts the answer together.
 //!
 //! A batch is split before any body is decoded: a record that cannot be read becomes a delivery that says so, and costs its
-//! neighbours nothing. (`aws_lambda_events` as it stands refuses the whole batch for one bad base64 or one missing attribute, so its
-//! record types are applied one by one.)
+//! neighbours nothing. Only what a delivery needs is read of a record: whatever else a source adds, leaves out or gets wrong costs nothing. (The types
+//! of `aws_lambda_events` refuse a whole batch for one bad base64 or one missing attribute.)
 
 mod aggregate;
 mod dynamodb;
@@ -28,6 +28,7 @@ use crate::ids::content_id;
 
 /// The service that invokes the function; each has its own event and its own way to report failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Source {
     /// A Kinesis stream.
     Kinesis,
@@ -82,6 +83,7 @@ impl Source {
 
 /// One record as a source hands it over: its body, not decoded yet, and where it came from.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Delivery<'a> {
     /// How the partial response names the record: sequence number or message id. None when the record does not even tell that.
     pub item: Option<String>,
@@ -180,6 +182,13 @@ pub enum Body {
     Bytes(Vec<u8>),
     /// A change of a table.
     Change(Change),
+}
+
+/// A point in time as Lambda writes it, in seconds since 1970, to the millisecond. None for one that no calendar has.
+fn instant(seconds: f64) -> Option<Timestamp> {
+    // The conversion goes to the nearest number there is, so that nonsense ends outside the calendar.
+    #[allow(clippy::cast_possible_truncation)]
+    Timestamp::from_millisecond((seconds * 1000.0).round() as i64).ok()
 }
 
 /// A record that could not be read; `identity` is what can still be told of it.

@@ -109,6 +109,29 @@ fn a_malformed_change_keeps_its_sequence_number() {
 }
 
 #[test]
+fn what_a_delivery_does_not_need_may_be_missing_or_wrong_but_a_record_must_have_a_name() {
+    let mut lean = change("INSERT", None);
+    let mut nameless = lean.clone();
+    for field in ["eventID", "awsRegion", "userIdentity"] {
+        lean.as_object_mut().unwrap().remove(field);
+    }
+    lean["dynamodb"]["SizeBytes"] = json!("many");
+    lean["dynamodb"]["ApproximateCreationDateTime"] = json!(0);
+    nameless.as_object_mut().unwrap().remove("eventID");
+    nameless["dynamodb"]["SequenceNumber"] = json!("");
+    let event = raw(&json!({ "Records": [lean, nameless] }));
+    let deliveries = Source::DynamoDb.split(&event).unwrap();
+    assert!(deliveries[0].change().is_ok(), "{:?}", deliveries[0]);
+    assert_eq!((deliveries[0].position.as_str(), deliveries[0].arrived_at), ("111", None));
+    assert!(deliveries[1].change().unwrap_err().reason().contains("`SequenceNumber` and `eventID`"));
+    assert!(deliveries[1].item.is_none() && !deliveries[1].position.is_empty());
+    let event = raw(
+        &json!({ "Records": [{ "messageId": "m", "body": "b", "messageAttributes": 5, "attributes": null }] }),
+    );
+    assert_eq!(Source::Sqs.split(&event).unwrap()[0].bytes().unwrap(), b"b");
+}
+
+#[test]
 fn messages_of_a_group_share_a_lane_even_when_their_attributes_are_broken() {
     let message = |id: &str, attributes: serde_json::Value| json!({ "messageId": id, "body": "b", "attributes": attributes });
     let event = raw(&json!({ "Records": [

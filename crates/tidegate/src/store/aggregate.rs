@@ -1,7 +1,6 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rand::Rng;
 use uuid::Uuid;
 
 use super::{Commit, CommitOutcome, EventStore, RecordedCommit};
@@ -101,7 +100,7 @@ impl Retry {
     /// The pause after this attempt, drawn at random.
     pub(crate) fn pause_after(&self, attempt: u32) -> Duration {
         let bound = self.pause.saturating_mul(1 << attempt.min(10));
-        bound.mul_f64(rand::rng().random_range(0.0..1.0))
+        bound.mul_f64(fastrand::f64())
     }
 }
 
