@@ -47,8 +47,19 @@ check: setup ## the gate: format, lints, unit tests, docs, licences, topology, i
 	cargo test --workspace --exclude system-tests
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
 	scripts/deny
+	@scripts/api --check-if-possible
 	cargo run --quiet --package tidegate-cli -- topology check
 	scripts/check-infra
+
+.PHONY: api
+api: ## rewrite crates/tidegate/public-api.txt, the listing of the toolkit's public API (needs a nightly Rust)
+	@scripts/setup api
+	@scripts/api
+
+.PHONY: api-check
+api-check: ## compare the toolkit's public API with the listing
+	@scripts/setup api
+	@scripts/api --check
 
 .PHONY: build
 build: ## release zips of all functions, with their sizes; ARCHITECTURE=arm64 for Graviton

@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tidegate::aws::AwsClients;
 use tidegate::batch::{BatchContext, EachRecord, Effect, Handler, Invocation, Runner};
-use tidegate::dead_letter::MemoryDeadLetters;
 use tidegate::envelope::Envelope;
 use tidegate::failure::Failure;
 use tidegate::idempotency::{AfterCrash, DynamoDbIdempotency, EffectRun, Effects, Ran, Repeat};
 use tidegate::message::MessageSet;
 use tidegate::source::{Delivery, Source};
 use tidegate::store::{DynamoDbEventStore, Origin, Retry, execute};
+use tidegate::test::MemoryDeadLetters;
 
 use crate::order::{Command, Order};
 use crate::problem::Problem;
@@ -150,12 +150,8 @@ async fn invoke_all(runner: &Runner<EachRecord<Orders>>, events: &str) -> Result
     let (mut applied, mut duplicate) = (0, 0);
     for event in events.lines() {
         let event: Box<RawValue> = serde_json::from_str(event)?;
-        let invocation = Invocation {
-            event: &event,
-            request_id: "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
-            remaining: Duration::from_secs(60),
-            replay: false,
-        };
+        let mut invocation = Invocation::new(&event, Duration::from_secs(60));
+        invocation.request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd";
         let report = runner.run(invocation).await;
         applied += report.counts.applied;
         duplicate += report.counts.duplicate;

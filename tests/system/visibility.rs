@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::json;
 use serde_json::value::RawValue;
 use tidegate::batch::{BatchContext, EachRecord, Effect, Handler, Invocation, Runner, SqsVisibility};
-use tidegate::dead_letter::MemoryDeadLetters;
 use tidegate::failure::Failure;
 use tidegate::source::{Delivery, Source};
+use tidegate::test::MemoryDeadLetters;
 
 use crate::contract::{Tables, unique};
 
@@ -62,8 +62,7 @@ async fn a_queue_hides_each_message_for_as_long_as_its_failure_says() {
     let runner = Runner::new(Source::Sqs, EachRecord::new(Later, 4), "probe", letters)
         .visibility(Arc::new(SqsVisibility::new(sqs.clone())));
     let event = RawValue::from_string(json!({ "Records": records }).to_string()).unwrap();
-    let invocation =
-        Invocation { event: &event, request_id: "r", remaining: Duration::from_secs(30), replay: false };
+    let invocation = Invocation::new(&event, Duration::from_secs(30));
     assert_eq!(runner.run(invocation).await.response.unwrap().items().count(), 12);
     let mut again = Vec::new();
     loop {

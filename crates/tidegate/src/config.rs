@@ -88,6 +88,7 @@ impl Settings {
 
 /// What is wrong with the configuration; one line each.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ConfigError {
     /// The problems.
     pub problems: Vec<String>,

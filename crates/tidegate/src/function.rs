@@ -38,6 +38,7 @@ const MESSAGE_BYTES: usize = 256 * 1024;
 /// # }
 /// ```
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Function {
     /// Settings from the environment; problems with them are reported together by [`Function::run`].
     pub settings: Settings,

@@ -38,6 +38,16 @@
 //! ```
 //!
 //! `examples/` has a function for each source; `docs/concepts` of the repository says of each part what it guarantees, what it costs and where it ends.
+//!
+//! # Whose types this API uses
+//!
+//! A new major version of one of these crates is one of this crate too: `serde` and `serde_json` (raw JSON), `serde_dynamo` (items of tables), `jiff` (points in
+//! time), `tokio` (the [`Instant`](tokio::time::Instant) of a deadline), `futures` (the futures of ports), `tracing` (spans), `lambda_runtime` and `tower-service` (the service of
+//! a [`batch::Runner`]), the AWS SDK (its configuration, its errors, the clients of DynamoDB, SQS and S3), and with the feature `schema` `schemars`.
+//!
+//! Structs that the toolkit makes and enums that may grow are `#[non_exhaustive]`. Everything public is listed in `public-api.txt`.
+
+#![warn(missing_debug_implementations)]
 
 pub mod aws;
 pub mod batch;
@@ -53,6 +63,8 @@ pub mod ids;
 pub mod log;
 pub mod message;
 pub mod projection;
+#[cfg(test)]
+mod shared;
 pub mod source;
 pub mod store;
 #[cfg(any(test, feature = "test-kit"))]

@@ -141,9 +141,7 @@ mod tests {
 
         async fn invoke(&self, customer: Option<&str>) -> Counts {
             let event = event(customer);
-            let remaining = Duration::from_secs(10);
-            let invocation = Invocation { event: &event, request_id: "r", remaining, replay: false };
-            self.runner.run(invocation).await.counts
+            self.runner.run(Invocation::new(&event, Duration::from_secs(10))).await.counts
         }
 
         fn sent(&self) -> Vec<String> {

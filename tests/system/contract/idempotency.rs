@@ -9,10 +9,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use tidegate::failure::Class;
 use tidegate::idempotency::{
-    Claim, Claimed, DynamoDbIdempotency, EffectKey, IdempotencyStore, Kept, MemoryIdempotency, Repeat,
-    Status, Stored,
+    Claim, Claimed, DynamoDbIdempotency, EffectKey, IdempotencyStore, Kept, Repeat, Status, Stored,
 };
 use tidegate::serde_json::value::RawValue;
+use tidegate::test::MemoryIdempotency;
 use tidegate_local::clients::Clients;
 use tokio::sync::Mutex;
 

@@ -104,7 +104,7 @@ impl Manifest {
     }
 }
 
-/// Where the toolkit comes from, as a dependency's value.
+/// Where the toolkit comes from, as a field of a dependency.
 pub(super) struct Toolkit(String);
 
 impl Toolkit {
@@ -116,10 +116,10 @@ impl Toolkit {
         let value = match (&options.tidegate_path, &options.tidegate_git, &options.tidegate_version) {
             (Some(path), _, _) => {
                 let path = toolkit_at(path)?;
-                format!("{{ path = {} }}", text_of(&path.display().to_string()))
+                format!("path = {}", text_of(&path.display().to_string()))
             }
-            (_, Some(url), _) => format!("{{ git = {} }}", text_of(url)),
-            (_, _, Some(version)) => text_of(version),
+            (_, Some(url), _) => format!("git = {}", text_of(url)),
+            (_, _, Some(version)) => format!("version = {}", text_of(version)),
             (None, None, None) => return Ok(None),
         };
         Ok(Some(Toolkit(value)))
@@ -173,8 +173,8 @@ pub(super) fn text(
         text.push_str("\n[lints]\nworkspace = true\n");
     }
     let toolkit = match toolkit {
-        Some(Toolkit(value)) => format!("tidegate = {value}\n"),
-        None if inherited(&["dependencies", "tidegate"]) => "tidegate.workspace = true\n".to_owned(),
+        Some(Toolkit(origin)) => origin.as_str(),
+        None if inherited(&["dependencies", "tidegate"]) => "workspace = true",
         None => {
             return Err(Problem::misuse(
                 "nothing says where the crate tidegate comes from; add --tidegate-path DIR, --tidegate-git URL or --tidegate-version VERSION",
@@ -197,10 +197,17 @@ pub(super) fn text(
     let dynamodb = (source == FunctionSource::Dynamodb).then_some("serde_dynamo");
     text.push_str("\n[dependencies]\n");
     text.extend(["serde"].into_iter().chain(dynamodb).map(dependency));
-    text.push_str(&toolkit);
+    text.push_str(&match toolkit {
+        "workspace = true" => "tidegate.workspace = true\n".to_owned(),
+        origin => format!("tidegate = {{ {origin} }}\n"),
+    });
     text.extend(["tokio", "tracing"].into_iter().map(dependency));
     text.push_str("\n[dev-dependencies]\n");
-    text.extend(["serde_json"].into_iter().map(dependency));
+    // The tests of the others need no JSON but text.
+    let json =
+        matches!(source, FunctionSource::Dynamodb | FunctionSource::Eventbridge).then_some("serde_json");
+    text.extend(json.map(dependency));
+    text.push_str(&format!("tidegate = {{ {toolkit}, features = [\"test-kit\"] }}\n"));
     Ok(text)
 }
 
@@ -217,14 +224,17 @@ mod tests {
         let around = manifest(
             "[workspace]\nmembers = [\"functions/*\"]\n[workspace.package]\nedition = \"2024\"\n[workspace.dependencies]\nserde = \"1\"\n",
         );
-        let toolkit = Toolkit("{ git = \"https://example.com/t\" }".to_owned());
+        let toolkit = Toolkit("git = \"https://example.com/t\"".to_owned());
         let text = text("mine", FunctionSource::Kinesis, Some(&around), Some(&toolkit)).unwrap();
         let read: Table = text.parse().unwrap();
         assert_eq!(read["package"]["edition"]["workspace"], Value::Boolean(true));
         assert_eq!(read["package"]["version"].as_str(), Some("0.1.0"));
         assert_eq!(read["dependencies"]["serde"]["workspace"], Value::Boolean(true));
         assert_eq!(read["dependencies"]["tokio"]["version"].as_str(), Some("1"));
-        assert_eq!(read["dependencies"]["tidegate"]["git"].as_str(), Some("https://example.com/t"));
+        for table in ["dependencies", "dev-dependencies"] {
+            assert_eq!(read[table]["tidegate"]["git"].as_str(), Some("https://example.com/t"));
+        }
+        assert_eq!(read["dev-dependencies"]["tidegate"]["features"][0].as_str(), Some("test-kit"));
         assert!(read.get("lints").is_none() && read["package"].get("license").is_none(), "{text}");
     }
 

@@ -28,7 +28,8 @@ pub(super) fn handler(source: FunctionSource, keys: &[Key]) -> String {
 
 /// The template has a table with the key `key`, a text.
 fn dynamodb(keys: &[Key]) -> String {
-    let (mut fields, mut logged, mut item) = (String::new(), Vec::new(), Vec::new());
+    let (mut fields, mut logged) = (String::new(), Vec::new());
+    let (mut names, mut known, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
     for (key, field) in keys.iter().zip(["partition_key", "sort_key"]) {
         let attribute = key.name.as_str();
         let field = if is_field(attribute) { attribute } else { field };
@@ -36,17 +37,22 @@ fn dynamodb(keys: &[Key]) -> String {
             fields.push_str(&format!("    #[serde(rename = {attribute:?})]\n"));
         }
         let (kind, value) = match key.kind {
-            KeyType::N => ("i64", r#"{ "N": "7" }"#),
-            KeyType::S | KeyType::B => ("String", r#"{ "S": "7" }"#),
+            KeyType::N => ("i64", "7"),
+            KeyType::S | KeyType::B => ("String", "\"7\""),
         };
         fields.push_str(&format!("    {field}: {kind},\n"));
         logged.push(format!("record.key.{field}"));
-        item.push(format!("{attribute:?}: {value}"));
+        names.push(format!("{attribute:?}"));
+        known.push(format!("{attribute:?}: {value}"));
+        // No key is a boolean.
+        unknown.push(format!("{attribute:?}: true"));
     }
     include_str!("templates/dynamodb/handler.rs")
         .replace("    key: String,\n", &fields)
         .replace("record.key.key", &logged.join(", "))
-        .replace(r#""key": { "S": "7" }"#, &item.join(", "))
+        .replace(r#"["key"]"#, &format!("[{}]", names.join(", ")))
+        .replace(r#""key": "7""#, &known.join(", "))
+        .replace(r#""key": true"#, &unknown.join(", "))
 }
 
 /// Whether an attribute's name can be a field's.
@@ -78,7 +84,8 @@ mod tests {
         );
         assert!(text.contains("record.key.partition_key, record.key.version, \"handled\""), "{text}");
         assert!(
-            text.contains(r#"let known = json!({ "type": { "S": "7" }, "version": { "N": "7" } });"#),
+            text.contains(r#"let known = json!({ "type": "7", "version": 7 });"#)
+                && text.contains(r#"DynamoDbEvent::new(["type", "version"])"#),
             "{text}"
         );
     }

@@ -7,6 +7,7 @@ use tracing::Span;
 
 use super::outcome::{Effect, Outcome};
 use crate::failure::Failure;
+use crate::idempotency::Lease;
 use crate::source::Delivery;
 
 /// Handles one record at a time. Lanes, isolation, deadlines and dead letters are done around it.
@@ -72,6 +73,7 @@ pub trait BatchHandler: Send + Sync {
 
 /// A decoded record with its lane.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Item<R> {
     /// Items of one lane depend on each other's order.
     pub lane: String,
@@ -83,6 +85,19 @@ pub struct Item<R> {
     pub stopwatch: Stopwatch,
     /// The record.
     pub record: R,
+}
+
+impl<R> Item<R> {
+    /// A record in this lane, of unknown age, with no span and not measured.
+    pub fn new(lane: impl Into<String>, record: R) -> Self {
+        Item {
+            lane: lane.into(),
+            arrived_at: None,
+            span: Span::none(),
+            stopwatch: Stopwatch::default(),
+            record,
+        }
+    }
 }
 
 /// Measures one record, and does nothing when nobody observes the runner.
@@ -115,6 +130,7 @@ impl Stopwatch {
 
 /// What a handler may know of the invocation.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct BatchContext {
     /// Lambda's id of the invocation.
     pub request_id: String,
@@ -124,4 +140,12 @@ pub struct BatchContext {
     pub lease_until: jiff::Timestamp,
     /// A replay of dead letters, asked for by an operator.
     pub replay: bool,
+}
+
+impl BatchContext {
+    /// The context of an invocation that has this much time: a handler runs in it as in a batch. It has no id, and is no replay, unless that is set.
+    pub fn new(remaining: Duration) -> Self {
+        let Lease { deadline, until } = Lease::of(remaining);
+        BatchContext { request_id: String::new(), deadline, lease_until: until, replay: false }
+    }
 }

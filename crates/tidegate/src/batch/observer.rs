@@ -12,6 +12,7 @@ pub trait Observer: Send + Sync {
 
 /// What became of one delivery.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Observation<'a> {
     /// Where it came from.
     pub source: Source,

@@ -2,6 +2,7 @@ use crate::failure::{Class, Failure};
 
 /// What a delivery that did not fail led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Effect {
     /// Its effect took place.
     Applied,
@@ -28,6 +29,7 @@ pub enum Outcome {
 
 /// Why a delivery was not started. It is reported for redelivery, whatever its age: nothing is known against it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NotRun {
     /// A delivery before it in its lane failed.
     Blocked,

@@ -65,6 +65,7 @@ pub struct Routes {
 
 /// A command or event in its envelope, as a route takes it.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Routed<T> {
     /// The envelope.
     pub envelope: Envelope,
@@ -76,6 +77,7 @@ pub struct Routed<T> {
 
 /// An event of a stranger, such as an AWS service, which has no envelope.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Foreign<T> {
     /// EventBridge's id of it: the same on its own retries, but not when the event is put again.
     pub id: String,

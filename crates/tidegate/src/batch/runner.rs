@@ -48,6 +48,7 @@ impl<H> fmt::Debug for Runner<H> {
 
 /// One invocation, as the Lambda runtime hands it over.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Invocation<'a> {
     /// The event.
     pub event: &'a RawValue,
@@ -59,8 +60,16 @@ pub struct Invocation<'a> {
     pub replay: bool,
 }
 
+impl<'a> Invocation<'a> {
+    /// An invocation with this event that has this much time. It has no id, and is no replay, unless that is set.
+    pub fn new(event: &'a RawValue, remaining: Duration) -> Self {
+        Invocation { event, request_id: "", remaining, replay: false }
+    }
+}
+
 /// How an invocation ended.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Report {
     /// The answer. A failure when the event is no batch of the source, or a failed delivery cannot be named in a partial response: the invocation must then
     /// fail as a whole.

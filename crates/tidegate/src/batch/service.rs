@@ -17,7 +17,7 @@ use crate::source::Response;
 ///
 /// ```no_run
 /// # use std::sync::Arc;
-/// # use tidegate::{batch::{EachRecord, Handler, Runner}, dead_letter::MemoryDeadLetters, source::Source};
+/// # use tidegate::{batch::{EachRecord, Handler, Runner}, source::Source, test::MemoryDeadLetters};
 /// use lambda_runtime::{Runtime, layers::TracingLayer, tower::ServiceBuilder};
 ///
 /// # async fn run(handler: impl Handler + 'static) -> Result<(), lambda_runtime::Error> {

@@ -28,6 +28,7 @@ pub trait Visibility: Send + Sync {
 
 /// A message to be hidden.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HiddenMessage {
     /// Its id.
     pub message_id: String,

@@ -8,6 +8,7 @@ use crate::source::{Delivery, Source};
 
 /// A dead letter as written by a function itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct DeadLetter {
     /// Recognises the shape: always [`DeadLetter::KIND`].
     pub kind: String,

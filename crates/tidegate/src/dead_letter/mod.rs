@@ -2,14 +2,14 @@
 
 mod letter;
 #[cfg(any(test, feature = "test-kit"))]
-mod memory;
+pub(crate) mod memory;
 mod queue;
 
 use futures::future::BoxFuture;
 
 pub use letter::{DeadLetter, Payload};
-#[cfg(any(test, feature = "test-kit"))]
-pub use memory::MemoryDeadLetters;
+#[cfg(test)]
+pub(crate) use memory::MemoryDeadLetters;
 pub use queue::QueueDeadLetters;
 
 use crate::failure::Failure;

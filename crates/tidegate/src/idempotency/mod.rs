@@ -46,7 +46,7 @@
 //! }
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
-//! # let store = std::sync::Arc::new(tidegate::idempotency::MemoryIdempotency::default());
+//! # let store = std::sync::Arc::new(tidegate::test::MemoryIdempotency::default());
 //! # let effects = Effects::new(store, "shop", Duration::from_secs(30 * 24 * 3600));
 //! # let mut context = lambda_runtime::Context::default();
 //! # context.deadline = 60_000;
@@ -65,7 +65,7 @@ mod key;
 mod lease;
 mod local;
 #[cfg(any(test, feature = "test-kit"))]
-mod memory;
+pub(crate) mod memory;
 pub mod protocol;
 mod record;
 
@@ -73,8 +73,8 @@ pub use dynamodb::{DynamoDbIdempotency, PARTITION_KEY, TTL_ATTRIBUTE};
 pub use effects::{AfterCrash, EffectError, EffectRun, Effects, Ran};
 pub use key::EffectKey;
 pub use lease::Lease;
-#[cfg(any(test, feature = "test-kit"))]
-pub use memory::MemoryIdempotency;
+#[cfg(test)]
+pub(crate) use memory::MemoryIdempotency;
 pub use record::{Claim, Claimed, HeldEffect, IdempotencyStore, Kept, Repeat, Status, Stored};
 
 #[cfg(test)]

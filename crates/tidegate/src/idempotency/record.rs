@@ -90,6 +90,7 @@ pub enum Kept<R> {
 
 /// An effect that waits for an operator.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct HeldEffect {
     /// Key of the effect.
     pub key: String,

@@ -10,7 +10,7 @@ mod expression;
 mod guard;
 mod lane;
 #[cfg(any(test, feature = "test-kit"))]
-mod memory;
+pub(crate) mod memory;
 mod plan;
 mod projector;
 mod read_model;
@@ -18,8 +18,8 @@ mod read_model;
 pub use change::{Increment, Projected, RowUpdate, Value};
 pub use dynamodb::{COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, DynamoDbReadModel, ROW_KEY, ReadModelTables};
 pub use guard::{Advance, Guard, Position};
-#[cfg(any(test, feature = "test-kit"))]
-pub use memory::MemoryReadModel;
+#[cfg(test)]
+pub(crate) use memory::MemoryReadModel;
 pub use plan::{Step, Transaction};
 pub use projector::{Projection, Projector};
 pub use read_model::{ApplyError, ReadModel};

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -33,6 +34,12 @@ pub struct Projector<P> {
     read_model: Arc<dyn ReadModel>,
     events: Arc<dyn EventReader>,
     retry: Retry,
+}
+
+impl<P> fmt::Debug for Projector<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Projector").field("retry", &self.retry).finish_non_exhaustive()
+    }
 }
 
 /// What a round leaves to be done.

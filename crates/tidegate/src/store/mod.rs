@@ -12,11 +12,11 @@ mod commit;
 mod dynamodb;
 mod item;
 #[cfg(any(test, feature = "test-kit"))]
-mod memory;
+pub(crate) mod memory;
 mod snapshot;
 mod snapshot_dynamodb;
 #[cfg(any(test, feature = "test-kit"))]
-mod snapshot_memory;
+pub(crate) mod snapshot_memory;
 
 use futures::future::BoxFuture;
 
@@ -27,12 +27,12 @@ pub use dynamodb::{DynamoDbEventStore, PARTITION_KEY, SORT_KEY};
 pub use item::CommitChange;
 #[cfg(any(test, feature = "test-kit"))]
 pub(crate) use item::image_of;
-#[cfg(any(test, feature = "test-kit"))]
-pub use memory::MemoryEventStore;
+#[cfg(test)]
+pub(crate) use memory::MemoryEventStore;
 pub use snapshot::{Snapshot, SnapshotStore, Snapshots, Snapshotted, execute_with_snapshots};
 pub use snapshot_dynamodb::{DynamoDbSnapshots, SNAPSHOT_PARTITION_KEY, SNAPSHOT_SORT_KEY};
-#[cfg(any(test, feature = "test-kit"))]
-pub use snapshot_memory::MemorySnapshots;
+#[cfg(test)]
+pub(crate) use snapshot_memory::MemorySnapshots;
 
 use crate::envelope::{Data, DataRef, Envelope};
 use crate::failure::Failure;

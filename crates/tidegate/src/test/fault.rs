@@ -6,6 +6,7 @@ use crate::ids::content_uuid;
 
 /// A call of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Call {
     /// [`EventReader::read`](crate::store::EventReader::read).
     Read,
@@ -45,6 +46,7 @@ pub enum Call {
 
 /// What goes wrong with a call.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Fault {
     /// Nothing took effect, and the caller is told so: `throttled`, transient.
     Throttled,
@@ -61,6 +63,7 @@ pub enum Fault {
 
 /// A fault that took place.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Injected {
     /// The call.
     pub call: Call,

@@ -33,10 +33,11 @@ pub use fault::{Call, Fault, Faults, Injected};
 pub use faulty::Faulty;
 pub use scenario::{Given, When, given};
 
-pub use crate::dead_letter::MemoryDeadLetters;
-pub use crate::idempotency::MemoryIdempotency;
-pub use crate::projection::MemoryReadModel;
-pub use crate::store::{MemoryEventStore, MemorySnapshots};
+pub use crate::dead_letter::memory::MemoryDeadLetters;
+pub use crate::idempotency::memory::MemoryIdempotency;
+pub use crate::projection::memory::MemoryReadModel;
+pub use crate::store::memory::MemoryEventStore;
+pub use crate::store::snapshot_memory::MemorySnapshots;
 
 #[cfg(test)]
 mod tests;

@@ -10,9 +10,10 @@ use tidegate::failure::Failure;
 use tidegate::ids::{Cause, StreamId, Version};
 use tidegate::message::MessageSet;
 use tidegate::store::{
-    Aggregate, Commit, CommitOutcome, Decision, EventReader, EventStore, MemoryEventStore, Origin,
-    RecordedCommit, RecordedEvent, Retry, execute,
+    Aggregate, Commit, CommitOutcome, Decision, EventReader, EventStore, Origin, RecordedCommit,
+    RecordedEvent, Retry, execute,
 };
+use tidegate::test::MemoryEventStore;
 
 use crate::check::{counterexample, holds, stuck};
 use crate::program::{Next, Programs, Script};

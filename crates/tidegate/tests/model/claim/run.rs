@@ -183,13 +183,10 @@ async fn run_effect(after_crash: AfterCrash, old: bool, script: Arc<Script<Ask, 
         arrived_at: old.then_some(Timestamp::UNIX_EPOCH),
         heartbeat: None,
     };
-    let context = BatchContext {
-        request_id: "r".to_owned(),
-        // Long enough to look at a twin twice.
-        deadline: Instant::now() + Duration::from_millis(30),
-        lease_until: in_an_hour(),
-        replay: false,
-    };
+    let mut context = BatchContext::new(Duration::ZERO);
+    // Long enough to look at a twin twice.
+    context.deadline = Instant::now() + Duration::from_millis(30);
+    context.lease_until = in_an_hour();
     let effect = async {
         match script.ask(Ask::Execute).await {
             Answer::TookPlace => Ok(()),

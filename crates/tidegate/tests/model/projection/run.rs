@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
-use tidegate::batch::{BatchContext, BatchHandler, Effect, Item, Outcome, Stopwatch};
+use tidegate::batch::{BatchContext, BatchHandler, Effect, Item, Outcome};
 use tidegate::failure::{Class, Failure};
 use tidegate::ids::{Cause, StreamId, Version};
 use tidegate::projection::{
@@ -14,7 +14,6 @@ use tidegate::projection::{
     Transaction,
 };
 use tidegate::store::{CommitChange, EventReader, RecordedCommit, RecordedEvent};
-use tokio::time::Instant;
 
 use crate::program::{Next, Programs, Script};
 
@@ -116,23 +115,10 @@ impl Runs {
 async fn invoke(invocation: &Invocation, script: Arc<Script<Ask, Answer>>) -> Vec<Fate> {
     let world = Arc::new(World { script });
     let projector = Projector::new(Counting { broken: invocation.broken }, world.clone(), world);
-    let items: Vec<_> = invocation
-        .batch
-        .iter()
-        .map(|number| Item {
-            lane: String::new(),
-            arrived_at: None,
-            span: tracing::Span::none(),
-            stopwatch: Stopwatch::default(),
-            record: CommitChange::Commit(commit(*number)),
-        })
-        .collect();
-    let context = BatchContext {
-        request_id: "r".to_owned(),
-        deadline: Instant::now() + Duration::from_secs(30),
-        lease_until: Timestamp::UNIX_EPOCH,
-        replay: invocation.replay,
-    };
+    let items: Vec<_> =
+        invocation.batch.iter().map(|number| Item::new("", CommitChange::Commit(commit(*number)))).collect();
+    let mut context = BatchContext::new(Duration::from_secs(30));
+    context.replay = invocation.replay;
     let outcomes = projector.handle_batch(&items, &context).await;
     outcomes
         .iter()

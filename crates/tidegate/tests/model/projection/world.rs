@@ -3,7 +3,8 @@
 use futures::FutureExt;
 use stateright::{Model, Property};
 use tidegate::ids::Version;
-use tidegate::projection::{ApplyError, MemoryReadModel, ReadModel};
+use tidegate::projection::{ApplyError, ReadModel};
+use tidegate::test::MemoryReadModel;
 
 use super::run::{Answer, Ask, COMMITS, Counts, Fate, IN_PARTS, Invocation, Move, Place, Row, Runs, stream};
 use crate::program::Next;

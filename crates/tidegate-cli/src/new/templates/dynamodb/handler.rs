@@ -48,37 +48,21 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use serde_json::value::RawValue;
-    use serde_json::{Value, json};
+    use serde_json::json;
     use tidegate::batch::{Counts, EachRecord, Invocation, Runner};
-    use tidegate::dead_letter::MemoryDeadLetters;
     use tidegate::source::Source;
+    use tidegate::test::{DynamoDbEvent, MemoryDeadLetters};
 
     use super::*;
-
-    /// A change as Lambda hands it over.
-    fn change(sequence: &str, keys: Value) -> Value {
-        json!({
-            "eventID": sequence, "eventName": "INSERT", "eventSource": "aws:dynamodb", "eventVersion": "1.1",
-            "awsRegion": "us-east-1", "eventSourceARN": "arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/s",
-            "dynamodb": {
-                "ApproximateCreationDateTime": 1_700_000_000.0, "Keys": keys, "SequenceNumber": sequence, "SizeBytes": 1,
-                "StreamViewType": "KEYS_ONLY",
-            },
-        })
-    }
 
     #[tokio::test]
     async fn a_change_of_an_unknown_item_becomes_a_dead_letter_and_the_next_one_is_applied() {
         let letters = Arc::new(MemoryDeadLetters::default());
         let runner = Runner::new(Source::DynamoDb, EachRecord::new(Records, 1), "function", letters.clone());
-        let unknown = json!({ "unknown": { "S": "7" } });
-        let known = json!({ "key": { "S": "7" } });
-        let batch = json!({ "Records": [change("1", unknown), change("2", known)] });
-        let event = RawValue::from_string(batch.to_string()).unwrap();
-        let remaining = Duration::from_secs(10);
-        let invocation = Invocation { event: &event, request_id: "r", remaining, replay: false };
-        let report = runner.run(invocation).await;
+        let unknown = json!({ "key": true });
+        let known = json!({ "key": "7" });
+        let event = DynamoDbEvent::new(["key"]).insert(&unknown).unwrap().insert(&known).unwrap().build();
+        let report = runner.run(Invocation::new(&event, Duration::from_secs(10))).await;
         assert_eq!(report.counts, Counts { applied: 1, dead_lettered: 1, ..Counts::default() });
         assert_eq!(letters.letters()[0].code, "unexpected_item");
         assert_eq!(report.response.unwrap().items().count(), 0, "nothing comes again");

@@ -34,35 +34,27 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use serde_json::value::RawValue;
-    use serde_json::{Value, json};
-    use tidegate::batch::{Counts, EachRecord, Invocation, Report, Runner};
-    use tidegate::dead_letter::MemoryDeadLetters;
+    use serde_json::json;
+    use tidegate::batch::{Counts, EachRecord, Invocation, Runner};
     use tidegate::source::Source;
+    use tidegate::test::{EventBridgeEvent, MemoryDeadLetters};
 
     use super::*;
-
-    /// Invokes the function as EventBridge does.
-    async fn invoke(letters: &Arc<MemoryDeadLetters>, detail: Value) -> Report {
-        let runner =
-            Runner::new(Source::EventBridge, EachRecord::new(Records, 1), "function", letters.clone());
-        let event = json!({
-            "version": "0", "id": "1", "source": "example", "detail-type": "ExampleHappened", "account": "000000000000",
-            "time": "2026-01-01T00:00:00Z", "region": "us-east-1", "resources": [], "detail": detail,
-        });
-        let event = RawValue::from_string(event.to_string()).unwrap();
-        let remaining = Duration::from_secs(10);
-        runner.run(Invocation { event: &event, request_id: "r", remaining, replay: false }).await
-    }
 
     #[tokio::test]
     async fn an_event_is_applied_and_one_that_cannot_be_read_becomes_a_dead_letter() {
         let letters = Arc::new(MemoryDeadLetters::default());
-        let report = invoke(&letters, json!({ "id": "7" })).await;
-        assert_eq!(report.counts, Counts { applied: 1, ..Counts::default() });
-        let report = invoke(&letters, json!("no object")).await;
-        assert_eq!(report.counts, Counts { dead_lettered: 1, ..Counts::default() });
+        let runner =
+            Runner::new(Source::EventBridge, EachRecord::new(Records, 1), "function", letters.clone());
+        for (detail, counts) in [
+            (json!({ "id": "7" }), Counts { applied: 1, ..Counts::default() }),
+            (json!("no object"), Counts { dead_lettered: 1, ..Counts::default() }),
+        ] {
+            let event = EventBridgeEvent::new("example", "ExampleHappened", detail).build();
+            let report = runner.run(Invocation::new(&event, Duration::from_secs(10))).await;
+            assert_eq!(report.counts, counts);
+            assert!(report.response.is_ok(), "Lambda does not invoke it again");
+        }
         assert_eq!(letters.letters()[0].code, "invalid_body");
-        assert!(report.response.is_ok(), "Lambda does not invoke it again");
     }
 }

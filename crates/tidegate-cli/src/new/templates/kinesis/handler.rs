@@ -34,36 +34,18 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use serde_json::value::RawValue;
-    use serde_json::{Value, json};
     use tidegate::batch::{Counts, EachRecord, Invocation, Runner};
-    use tidegate::dead_letter::MemoryDeadLetters;
     use tidegate::source::Source;
+    use tidegate::test::{KinesisEvent, MemoryDeadLetters};
 
     use super::*;
-
-    /// A record as Lambda hands it over; `data` is base64.
-    fn record(sequence: &str, data: &str) -> Value {
-        json!({
-            "eventID": format!("shardId-000000000000:{sequence}"), "eventName": "aws:kinesis:record",
-            "eventSource": "aws:kinesis", "eventVersion": "1.0", "awsRegion": "us-east-1",
-            "kinesis": {
-                "kinesisSchemaVersion": "1.0", "partitionKey": "key", "sequenceNumber": sequence, "data": data,
-                "approximateArrivalTimestamp": 1_700_000_000.0,
-            },
-        })
-    }
 
     #[tokio::test]
     async fn a_record_that_cannot_be_read_becomes_a_dead_letter_and_the_next_one_is_applied() {
         let letters = Arc::new(MemoryDeadLetters::default());
         let runner = Runner::new(Source::Kinesis, EachRecord::new(Records, 1), "function", letters.clone());
-        // `not JSON` and `{"id":"7"}`.
-        let batch = json!({ "Records": [record("1", "bm90IEpTT04="), record("2", "eyJpZCI6IjcifQ==")] });
-        let event = RawValue::from_string(batch.to_string()).unwrap();
-        let remaining = Duration::from_secs(10);
-        let invocation = Invocation { event: &event, request_id: "r", remaining, replay: false };
-        let report = runner.run(invocation).await;
+        let event = KinesisEvent::new().record("key", "not JSON").record("key", r#"{"id":"7"}"#).build();
+        let report = runner.run(Invocation::new(&event, Duration::from_secs(10))).await;
         assert_eq!(report.counts, Counts { applied: 1, dead_lettered: 1, ..Counts::default() });
         assert_eq!(letters.letters()[0].code, "invalid_body");
         assert_eq!(report.response.unwrap().items().count(), 0, "nothing comes again");

@@ -34,31 +34,18 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use serde_json::value::RawValue;
-    use serde_json::{Value, json};
     use tidegate::batch::{Counts, EachRecord, Invocation, Runner};
-    use tidegate::dead_letter::MemoryDeadLetters;
     use tidegate::source::Source;
+    use tidegate::test::{MemoryDeadLetters, SqsEvent};
 
     use super::*;
-
-    /// A message as Lambda hands it over.
-    fn message(id: &str, body: &str) -> Value {
-        json!({
-            "messageId": id, "receiptHandle": "handle", "body": body, "eventSource": "aws:sqs", "awsRegion": "us-east-1",
-            "attributes": { "SentTimestamp": "1700000000000", "ApproximateReceiveCount": "1" }, "messageAttributes": {},
-        })
-    }
 
     #[tokio::test]
     async fn a_message_that_cannot_be_read_becomes_a_dead_letter_and_the_next_one_is_applied() {
         let letters = Arc::new(MemoryDeadLetters::default());
         let runner = Runner::new(Source::Sqs, EachRecord::new(Records, 1), "function", letters.clone());
-        let batch = json!({ "Records": [message("1", "not JSON"), message("2", r#"{"id":"7"}"#)] });
-        let event = RawValue::from_string(batch.to_string()).unwrap();
-        let remaining = Duration::from_secs(10);
-        let invocation = Invocation { event: &event, request_id: "r", remaining, replay: false };
-        let report = runner.run(invocation).await;
+        let event = SqsEvent::new().message("not JSON").message(r#"{"id":"7"}"#).build();
+        let report = runner.run(Invocation::new(&event, Duration::from_secs(10))).await;
         assert_eq!(report.counts, Counts { applied: 1, dead_lettered: 1, ..Counts::default() });
         assert_eq!(letters.letters()[0].code, "invalid_body");
         assert_eq!(report.response.unwrap().items().count(), 0, "nothing comes again");

@@ -1,0 +1,40 @@
+//! What a function shares between records and invocations can be shared: the compiler checks it here, and not first in the code of a user.
+
+use crate::aws::AwsClients;
+use crate::batch::{BatchContext, Invocation, Router, Runner, RunnerService, SqsVisibility};
+use crate::config::{ConfigError, Settings};
+use crate::dead_letter::{DeadLetter, DeadLetters, QueueDeadLetters};
+use crate::envelope::Envelope;
+use crate::failure::Failure;
+use crate::function::Function;
+use crate::idempotency::{DynamoDbIdempotency, EffectRun, Effects, IdempotencyStore, Lease};
+use crate::projection::{DynamoDbReadModel, ReadModel, Transaction};
+use crate::source::Delivery;
+use crate::store::{
+    Commit, DynamoDbEventStore, DynamoDbSnapshots, EventReader, EventStore, RecordedCommit, SnapshotStore,
+    Snapshots,
+};
+
+const fn shared<T: Send + Sync + ?Sized>() {}
+
+const _: () = {
+    shared::<(AwsClients, Settings, ConfigError, Function, Failure)>();
+    shared::<(
+        Runner<Router>,
+        RunnerService<Router>,
+        BatchContext,
+        Invocation<'_>,
+        Delivery<'_>,
+        SqsVisibility,
+    )>();
+    shared::<(Envelope, DeadLetter, QueueDeadLetters)>();
+    shared::<(Effects, EffectRun, Lease, DynamoDbIdempotency)>();
+    shared::<(DynamoDbEventStore, DynamoDbSnapshots, Snapshots, Commit, RecordedCommit)>();
+    shared::<(DynamoDbReadModel, Transaction)>();
+    shared::<dyn EventReader>();
+    shared::<dyn EventStore>();
+    shared::<dyn SnapshotStore>();
+    shared::<dyn IdempotencyStore>();
+    shared::<dyn ReadModel>();
+    shared::<dyn DeadLetters>();
+};
