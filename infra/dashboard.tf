@@ -17,9 +17,17 @@ locals {
   # One line per function, from the counts that the toolkit logs, and from Lambda.
   outcome_lines = {
     for outcome in ["Applied", "Duplicate", "Filtered", "Held", "Failed", "NotRun", "DeadLettered"] : outcome => [
-      for name in local.function_names : ["Tidegate", outcome, "function", local.names.functions[name], { label = "${name} ${outcome}" }]
+      for name in local.function_names : [var.metrics_namespace, outcome, "function", local.names.functions[name], { label = "${name} ${outcome}" }]
     ]
   }
+  failure_lines = concat([for class in ["Permanent", "Transient", "Busy"] : [
+    for name in local.function_names : [var.metrics_namespace, "${class}Failures", "function", local.names.functions[name], { label = "${name} ${lower(class)}" }]
+  ]]...)
+  lag_lines = [for name in local.function_names : [var.metrics_namespace, "Lag", "function", local.names.functions[name], { label = name }]]
+
+  # What each function writes in every hour in which it is invoked: its outcomes, and Lag and Duration.
+  toolkit_metrics = length(local.outcome_lines) + 2
+
   function_lines = {
     for metric in ["Errors", "Throttles", "Duration", "ConcurrentExecutions"] : metric => [
       for name in local.function_names : ["AWS/Lambda", metric, "FunctionName", local.names.functions[name], { label = name }]
@@ -70,6 +78,10 @@ locals {
         { width = 6, type = "metric", properties = merge(local.graph, { title = "Duplicate, Filtered", stat = "Sum", metrics = concat(local.outcome_lines.Duplicate, local.outcome_lines.Filtered) }) },
         { width = 6, type = "metric", properties = merge(local.graph, { title = "Failed, NotRun: will be delivered again", stat = "Sum", metrics = concat(local.outcome_lines.Failed, local.outcome_lines.NotRun) }) },
         { width = 6, type = "metric", properties = merge(local.graph, { title = "DeadLettered, Held: wait for a person", stat = "Sum", metrics = concat(local.outcome_lines.DeadLettered, local.outcome_lines.Held) }) },
+      ] },
+      { height = 6, widgets = [
+        { width = 12, type = "metric", properties = merge(local.graph, { title = "Lag p99, ms: from arrival until it was decided", stat = "p99", metrics = local.lag_lines }) },
+        { width = 12, type = "metric", properties = merge(local.graph, { title = "Why deliveries fail, dead letters included", stat = "Sum", metrics = local.failure_lines }) },
       ] },
       { height = 6, widgets = [
         { width = 6, type = "metric", properties = merge(local.graph, { title = "Errors of whole invocations", stat = "Sum", metrics = local.function_lines.Errors }) },

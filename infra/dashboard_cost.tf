@@ -8,13 +8,13 @@ locals {
   hours_per_month = 730
   bytes_per_gb    = 1073741824
 
-  # What is paid for without any use: shards, alarms, the dashboard, the toolkit's seven metrics of each function, the key.
+  # What is paid for without any use: shards, alarms, the dashboard, the toolkit's metrics of each function, the key.
   fixed_usd_per_hour = {
     Kinesis = sum(concat([0], [
       for name, stream in var.streams : lookup(var.stream_shards, name, stream.shards) * (local.price.kinesis_shard_hours + (stream.retention_hours > 24 ? local.price.kinesis_extended_shard_hours : 0))
     ]))
     CloudWatch = (
-      local.alarm_metric_count * local.price.cloudwatch_alarms + local.price.cloudwatch_dashboards + length(local.outcome_lines) * length(var.functions) * local.price.cloudwatch_custom_metrics
+      local.alarm_metric_count * local.price.cloudwatch_alarms + local.price.cloudwatch_dashboards + local.toolkit_metrics * length(var.functions) * local.price.cloudwatch_custom_metrics
     ) / local.hours_per_month
     KMS = var.customer_managed_key ? local.price.kms_key_months / local.hours_per_month : 0
   }
@@ -78,7 +78,7 @@ locals {
   all_usage_lines = flatten([for service in ["Lambda", "DynamoDB", "SQS", "EventBridge", "Kinesis", "Logs"] : local.usage_lines[service]])[*].line
   part_lines      = [for each in concat(local.lambda_expressions, local.table_expressions) : local.hidden[each.id]]
   service_ids     = concat(local.service_expressions[*].id, ["fixed"])
-  applied_lines   = [for index, name in local.function_names : ["Tidegate", "Applied", "function", local.names.functions[name], merge(local.usage, { id = "applied_${index}" })]]
+  applied_lines   = [for index, name in local.function_names : [var.metrics_namespace, "Applied", "function", local.names.functions[name], merge(local.usage, { id = "applied_${index}" })]]
 
   cost_graph = merge(local.graph, { period = 3600, stat = "Sum" })
   cost_rows = [

@@ -144,7 +144,7 @@ locals {
       function.environment,
       try(var.function_overrides[name].environment, {}),
       { for variable, use in local.uses[name] : variable => use.value },
-      { TIDEGATE_EVENT_BYTES_LIMIT = tostring(var.event_bytes_limit) },
+      { TIDEGATE_EVENT_BYTES_LIMIT = tostring(var.event_bytes_limit), TIDEGATE_METRICS = var.metrics_namespace },
       length(local.dead_letter_after[name]) == 0 ? {} : { TIDEGATE_DEAD_LETTER_AFTER_SECONDS = tostring(min(local.dead_letter_after[name]...)) },
       length(local.record_retention[name]) == 0 ? {} : { TIDEGATE_IDEMPOTENCY_DAYS = tostring(min(local.record_retention[name]...)) },
       local.quiet ? { RUST_LOG = lower(var.log_level) } : {},

@@ -111,15 +111,15 @@ locals {
       description = "One invocation of ${name} in a hundred takes more than ${local.alarm_share_of_timeout * 100} % of its timeout of ${function.timeout_seconds} s. Batches that are cut off are run again. Lower batch_size or raise timeout_seconds, and look which call became slow."
     }
     "function-${name}-dead-lettered" = merge(local.at_once, {
-      namespace   = "Tidegate", metric = "DeadLettered", dimensions = { function = local.names.functions[name] }
+      namespace   = var.metrics_namespace, metric = "DeadLettered", dimensions = { function = local.names.functions[name] }
       description = "${name} met deliveries that it cannot apply, and put them away with payload and reason. scripts/replay-dlq --function ${name} lists them; repair the cause, then replay with --yes."
     })
     "function-${name}-held" = merge(local.at_once, {
-      namespace   = "Tidegate", metric = "Held", dimensions = { function = local.names.functions[name] }
+      namespace   = var.metrics_namespace, metric = "Held", dimensions = { function = local.names.functions[name] }
       description = "${name} holds effects of which nobody knows whether they took place. `tidegate effects ls` lists them; find out at the remote party, then `tidegate effects release`, or leave them."
     })
     "function-${name}-failed" = merge(local.sustained, {
-      namespace   = "Tidegate", metric = "Failed", dimensions = { function = local.names.functions[name] }
+      namespace   = var.metrics_namespace, metric = "Failed", dimensions = { function = local.names.functions[name] }
       description = "Deliveries of ${name} fail again and again and wait for redelivery. Class, code and reason are in ${local.log_groups[name]}. Usually something it depends on is down or throttled; without repair they become dead letters."
     })
   }]...)

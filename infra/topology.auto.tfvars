@@ -6,6 +6,9 @@
 # as a reference to the event store (`dataref`) instead of by value.
 event_bytes_limit = 262144
 
+# Where CloudWatch keeps the metrics that the functions write, and alarms and dashboard look for them. Without it the functions write none.
+metrics_namespace = "Tidegate"
+
 streams = {
   orders = { shards = 1, retention_hours = 24 }
 }

@@ -22,6 +22,17 @@ variable "event_bytes_limit" {
   }
 }
 
+variable "metrics_namespace" {
+  type        = string
+  nullable    = false
+  description = "Where CloudWatch keeps the metrics that the functions write, and where alarms and dashboard look for them."
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9 ._/#-][A-Za-z0-9 ._/#:-]{0,254}$", var.metrics_namespace)) && trimspace(var.metrics_namespace) != "" && !startswith(var.metrics_namespace, "AWS/")
+    error_message = "metrics_namespace is \"${var.metrics_namespace}\"; CloudWatch takes 1 to 255 letters, digits, spaces and .-_/#:, not beginning with AWS/ or a colon."
+  }
+}
+
 variable "streams" {
   type = map(object({
     shards          = number

@@ -19,7 +19,10 @@ pub(crate) fn variables(topology: &Path) -> Result<BTreeMap<String, BTreeMap<Str
     let mut all = BTreeMap::new();
     for (name, function) in functions.into_iter().flat_map(fields) {
         let limit = limit.iter().map(|limit| ("TIDEGATE_EVENT_BYTES_LIMIT".to_owned(), limit.clone()));
-        let mut variables: BTreeMap<String, String> = limit.collect();
+        let namespace =
+            body.get_attribute("metrics_namespace").and_then(|attribute| attribute.value.as_str());
+        let namespace = namespace.map(|namespace| ("TIDEGATE_METRICS".to_owned(), namespace.to_owned()));
+        let mut variables: BTreeMap<String, String> = limit.chain(namespace).collect();
         let below = |name: &str| function.as_object().and_then(|function| field(function, name)?.as_object());
         for (variable, used) in below("uses").into_iter().flat_map(fields) {
             let resource = used.as_object().into_iter().flat_map(fields).find(|(kind, _)| kind != "access");

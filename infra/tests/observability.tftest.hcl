@@ -27,7 +27,7 @@ run "every_function_is_watched" {
   assert {
     condition = length(setsubtract(
       flatten([for name, function in var.functions : [for metric in ["DeadLettered", "Held", "Failed"] : "${metric} shop-test-${name}"]]),
-      [for alarm in aws_cloudwatch_metric_alarm.this : "${alarm.metric_name} ${alarm.dimensions.function}" if alarm.namespace == "Tidegate"],
+      [for alarm in aws_cloudwatch_metric_alarm.this : "${alarm.metric_name} ${alarm.dimensions.function}" if alarm.namespace == var.metrics_namespace],
     )) == 0
     error_message = "A function has no alarm on DeadLettered, Held or Failed."
   }

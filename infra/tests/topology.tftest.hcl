@@ -51,6 +51,16 @@ run "an_event_is_no_larger_than_a_queue_takes" {
   expect_failures = [var.event_bytes_limit]
 }
 
+run "metrics_are_not_among_those_of_aws" {
+  command = plan
+
+  variables {
+    metrics_namespace = "AWS/Shop"
+  }
+
+  expect_failures = [var.metrics_namespace]
+}
+
 run "a_stream_keeps_records_for_a_day" {
   command = plan
 

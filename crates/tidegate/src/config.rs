@@ -53,13 +53,22 @@ impl Settings {
         T::Err: fmt::Display,
     {
         let text = self.text(name)?;
-        match text.parse() {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.problems.push(format!("{name} is `{text}`: {error}"));
-                None
-            }
-        }
+        self.parse(name, &text)
+    }
+
+    /// A text that a type can be read from, or none when the variable is absent or empty.
+    pub fn optional<T: FromStr>(&mut self, name: &str) -> Option<T>
+    where
+        T::Err: fmt::Display,
+    {
+        let text = self.variables.get(name).filter(|text| !text.trim().is_empty())?.clone();
+        self.parse(name, &text)
+    }
+
+    /// Notes another problem.
+    #[cfg(feature = "otel")]
+    pub(crate) fn reject(&mut self, problem: &str) {
+        self.problems.push(problem.to_owned());
     }
 
     /// Puts the settings together, unless there is any problem.
@@ -70,6 +79,19 @@ impl Settings {
         match build() {
             Some(config) if self.problems.is_empty() => Ok(config),
             _ => Err(ConfigError { problems: self.problems }),
+        }
+    }
+
+    fn parse<T: FromStr>(&mut self, name: &str, text: &str) -> Option<T>
+    where
+        T::Err: fmt::Display,
+    {
+        match text.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.problems.push(format!("{name} is `{text}`: {error}"));
+                None
+            }
         }
     }
 
@@ -129,6 +151,15 @@ mod tests {
                 "LIMIT is `0`, expected a whole number from 1 to 10",
             ]
         );
+    }
+
+    #[test]
+    fn an_optional_setting_may_be_absent_or_empty_but_not_wrong() {
+        let mut settings = settings(&[("EMPTY", " "), ("WRONG", "x"), ("RIGHT", "7")]);
+        let read = ["ABSENT", "EMPTY", "RIGHT", "WRONG"].map(|name| settings.optional::<u8>(name));
+        assert_eq!(read, [None, None, Some(7), None]);
+        let error = settings.finish(|| Some(())).unwrap_err();
+        assert_eq!(error.problems, ["WRONG is `x`: invalid digit found in string"]);
     }
 
     #[test]

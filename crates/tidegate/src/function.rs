@@ -7,7 +7,7 @@ use std::time::Duration;
 use tracing::error;
 
 use crate::aws::AwsClients;
-use crate::batch::{BatchHandler, Runner, SqsVisibility};
+use crate::batch::{BatchHandler, Metrics, Runner, SqsVisibility};
 use crate::config::Settings;
 use crate::dead_letter::QueueDeadLetters;
 use crate::source::Source;
@@ -46,22 +46,41 @@ pub struct Function {
     pub aws: AwsClients,
     /// The function's name, as deployed.
     pub name: String,
+    #[cfg(feature = "otel")]
+    traces: Option<Arc<crate::trace::Traces>>,
 }
 
 impl Function {
     /// Starts logging and opens settings and AWS configuration. No AWS call is made.
     pub async fn start() -> Self {
-        crate::log::start();
         let mut settings = Settings::from_env();
         let name = settings.text("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
-        Function { settings, aws: AwsClients::from_env().await, name }
+        #[cfg(not(feature = "otel"))]
+        crate::log::start();
+        #[cfg(feature = "otel")]
+        let traces = {
+            let traces = crate::trace::Traces::from_env(&name);
+            let traces = traces.unwrap_or_else(|failure| {
+                settings.reject(failure.reason());
+                None
+            });
+            crate::log::start_with(traces.as_ref().map(crate::trace::Traces::layer));
+            traces.map(Arc::new)
+        };
+        Function {
+            settings,
+            aws: AwsClients::from_env().await,
+            name,
+            #[cfg(feature = "otel")]
+            traces,
+        }
     }
 
     /// Runs invocations until Lambda ends the process. `build` makes the handler; it answers none when a setting it needs is missing. Where it made a client of
     /// DynamoDB, the connection is opened before the first event is asked for.
     ///
-    /// Reads `DEAD_LETTER_QUEUE_URL`, `DEAD_LETTER_BUCKET`, `TIDEGATE_EVENT_BYTES_LIMIT` (262,144 by default) and `TIDEGATE_DEAD_LETTER_AFTER_SECONDS`. With a problem in the settings, the function does not
-    /// start: one message lists all of them, and the exit code is 1.
+    /// Reads `DEAD_LETTER_QUEUE_URL`, `DEAD_LETTER_BUCKET`, `TIDEGATE_EVENT_BYTES_LIMIT` (262,144 by default), `TIDEGATE_DEAD_LETTER_AFTER_SECONDS` and
+    /// `TIDEGATE_METRICS`, the namespace of the metrics, without which none are written. With a problem in the settings, the function does not start: one message lists all of them, and the exit code is 1.
     pub async fn run<H>(mut self, source: Source, build: impl FnOnce(&AwsClients) -> Option<H>) -> ExitCode
     where
         H: BatchHandler + 'static,
@@ -70,12 +89,20 @@ impl Function {
         let bucket = self.settings.text("DEAD_LETTER_BUCKET");
         let limit = self.settings.optional_number("TIDEGATE_EVENT_BYTES_LIMIT", 1024..=1_048_576);
         let after = self.settings.optional_number("TIDEGATE_DEAD_LETTER_AFTER_SECONDS", 1..=604_800);
+        let metrics = self.settings.optional::<Metrics>("TIDEGATE_METRICS");
         let (aws, name) = (self.aws, self.name);
         let runner = self.settings.finish(|| {
             let limit = limit.map_or(Some(MESSAGE_BYTES), |limit| usize::try_from(limit).ok())?;
             let letters = QueueDeadLetters::new(aws.sqs(), aws.s3(), queue?, bucket?, limit);
             let runner = Runner::new(source, build(&aws)?, name, Arc::new(letters));
-            let runner = runner.dead_letter_after(after.map(Duration::from_secs));
+            let mut runner = runner.dead_letter_after(after.map(Duration::from_secs));
+            if let Some(metrics) = metrics {
+                runner = runner.metrics(metrics);
+            }
+            #[cfg(feature = "otel")]
+            if let Some(traces) = self.traces {
+                runner = runner.traces(traces);
+            }
             Some(if source == Source::Sqs {
                 runner.visibility(Arc::new(SqsVisibility::new(aws.sqs())))
             } else {

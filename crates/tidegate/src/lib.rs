@@ -11,6 +11,7 @@
 //! - [`store`] holds events: one conditional write is the lock, the dedup and the change.
 //! - [`projection`] keeps read models that count every event once.
 //! - [`idempotency`] runs effects outside DynamoDB once.
+//! - `trace`, behind the feature `otel`, exports OpenTelemetry spans.
 //! - `test`, behind the feature `test-kit`, has doubles of every port, faults, and builders of events for the tests of functions.
 //!
 //! A first function, whole:
@@ -69,6 +70,8 @@ pub mod source;
 pub mod store;
 #[cfg(any(test, feature = "test-kit"))]
 pub mod test;
+#[cfg(feature = "otel")]
+pub mod trace;
 
 // Suites that run against a real backend too name the crate as its users do.
 #[cfg(test)]
@@ -94,4 +97,6 @@ mod pages {
     mod projections {}
     #[doc = include_str!("../../../docs/concepts/replay.md")]
     mod replay {}
+    #[doc = include_str!("../../../docs/concepts/observability.md")]
+    mod observability {}
 }

@@ -3,11 +3,17 @@
 use tracing::error;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Identity, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry};
 
 /// Starts logging. The level comes from `RUST_LOG`, else from Lambda's `AWS_LAMBDA_LOG_LEVEL`, else it is `info`. A second call changes nothing.
 pub fn start() {
+    start_with(Identity::new());
+}
+
+/// As [`start`], with another layer that sees what is logged.
+pub(crate) fn start_with(layer: impl Layer<Registry> + Send + Sync) {
     let level = std::env::var("RUST_LOG").or_else(|_| std::env::var("AWS_LAMBDA_LOG_LEVEL"));
     // `Targets` does without regular expressions, which would be a large part of a function's binary.
     let filter = level.ok().and_then(|level| level.to_lowercase().parse::<Targets>().ok());
@@ -19,7 +25,7 @@ pub fn start() {
         .with_span_list(true)
         .with_target(false)
         .with_writer(std::io::stdout);
-    let started = tracing_subscriber::registry().with(filter).with(lines).try_init();
+    let started = tracing_subscriber::registry().with(layer).with(filter).with(lines).try_init();
     if started.is_ok() {
         // One line, in the same form as the rest, instead of several on standard error.
         std::panic::set_hook(Box::new(|panic| {

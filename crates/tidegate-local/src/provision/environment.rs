@@ -6,8 +6,8 @@ use super::Provisioned;
 use crate::topology::{Resource, Topology};
 
 impl Provisioned {
-    /// A function's variables: for each use the physical name or URL, its declared `environment`, `TIDEGATE_EVENT_BYTES_LIMIT`,
-    /// `TIDEGATE_DEAD_LETTER_AFTER_SECONDS` if one of its sources has a limit (the smallest), and `TIDEGATE_IDEMPOTENCY_DAYS` if a table among its
+    /// A function's variables: for each use the physical name or URL, its declared `environment`, `TIDEGATE_EVENT_BYTES_LIMIT`, `TIDEGATE_METRICS` if the
+    /// topology has a namespace for metrics, `TIDEGATE_DEAD_LETTER_AFTER_SECONDS` if one of its sources has a limit (the smallest), and `TIDEGATE_IDEMPOTENCY_DAYS` if a table among its
     /// uses has a `record_retention_days`. Empty for an unknown function.
     pub fn environment(&self, topology: &Topology, function: &str) -> BTreeMap<String, String> {
         let Some(declared) = topology.functions.get(function) else { return BTreeMap::new() };
@@ -29,6 +29,9 @@ impl Provisioned {
             }
         }
         variables.insert("TIDEGATE_EVENT_BYTES_LIMIT".to_owned(), topology.event_bytes_limit.to_string());
+        if let Some(namespace) = &topology.metrics_namespace {
+            variables.insert("TIDEGATE_METRICS".to_owned(), namespace.clone());
+        }
         if let Some(seconds) = declared.dead_letter_after_seconds() {
             variables.insert("TIDEGATE_DEAD_LETTER_AFTER_SECONDS".to_owned(), seconds.to_string());
         }
@@ -50,7 +53,7 @@ mod tests {
     #[test]
     fn a_functions_variables_are_its_uses_its_own_and_the_limits() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/topology.auto.tfvars");
-        let topology = topology::load(&path).expect("the repository's topology");
+        let mut topology = topology::load(&path).expect("the repository's topology");
         let queue = ProvisionedQueue { url: "http://queue".to_owned(), arn: "arn".to_owned() };
         let queues = BTreeMap::from([("dead-letters".to_owned(), queue)]);
         let provisioned = Provisioned { queues, ..Provisioned::default() };
@@ -64,6 +67,7 @@ mod tests {
             ("SALES_TABLE", "sales"),
             ("TIDEGATE_DEAD_LETTER_AFTER_SECONDS", "21600"),
             ("TIDEGATE_EVENT_BYTES_LIMIT", "262144"),
+            ("TIDEGATE_METRICS", "Tidegate"),
         ];
         let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(found, BTreeMap::from(expected));
@@ -72,5 +76,8 @@ mod tests {
         assert_eq!(mailer.get("TIDEGATE_DEAD_LETTER_AFTER_SECONDS"), None);
         assert_eq!(mailer.get("TIDEGATE_IDEMPOTENCY_DAYS").map(String::as_str), Some("31"));
         assert_eq!(provisioned.environment(&topology, "unknown"), BTreeMap::new());
+        topology.metrics_namespace = None;
+        let silent = provisioned.environment(&topology, "order-projection");
+        assert_eq!((silent.len(), silent.get("TIDEGATE_METRICS")), (found.len() - 1, None));
     }
 }

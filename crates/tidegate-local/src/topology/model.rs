@@ -13,6 +13,9 @@ use serde::Deserialize;
 pub struct Topology {
     /// Largest message of a queue, in bytes. An event that does not fit into one travels as a reference instead of by value.
     pub event_bytes_limit: u64,
+    /// Namespace in CloudWatch of the metrics that the functions write; without one they write none.
+    #[serde(default)]
+    pub metrics_namespace: Option<String>,
     /// Kinesis streams by name.
     #[serde(default)]
     pub streams: BTreeMap<String, Stream>,

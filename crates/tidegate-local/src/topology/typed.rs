@@ -9,8 +9,17 @@ use super::document::Document;
 use super::error::Mistake;
 use super::model::Topology;
 
-const FIELDS: [&str; 8] =
-    ["event_bytes_limit", "streams", "tables", "queues", "buckets", "buses", "rules", "functions"];
+const FIELDS: [&str; 9] = [
+    "event_bytes_limit",
+    "metrics_namespace",
+    "streams",
+    "tables",
+    "queues",
+    "buckets",
+    "buses",
+    "rules",
+    "functions",
+];
 
 /// Reads the model out of a document. At most one mistake is found per declared entry, so that one slip is not reported as several.
 pub(super) fn read(document: &Document) -> Result<Topology, Vec<Mistake>> {
@@ -21,6 +30,7 @@ pub(super) fn read(document: &Document) -> Result<Topology, Vec<Mistake>> {
     let limit = reader.field::<u64>("event_bytes_limit");
     let topology = Topology {
         event_bytes_limit: limit.unwrap_or(0),
+        metrics_namespace: reader.field("metrics_namespace"),
         streams: reader.section("streams"),
         tables: reader.section("tables"),
         queues: reader.section("queues"),
@@ -121,7 +131,9 @@ mod tests {
         assert_eq!(found.len(), 2, "{found:?}");
         assert_eq!(found[0].0, 8);
         assert!(
-            found[0].1.starts_with("straems is unknown; allowed are event_bytes_limit, streams"),
+            found[0]
+                .1
+                .starts_with("straems is unknown; allowed are event_bytes_limit, metrics_namespace, streams"),
             "{found:?}"
         );
         assert_eq!(found[1].0, 5);

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use tracing::Span;
 
 use super::outcome::{Effect, Outcome};
+use super::spans::RecordSpan;
 use crate::failure::Failure;
 use crate::idempotency::Lease;
 use crate::source::Delivery;
@@ -105,11 +106,12 @@ impl<R> Item<R> {
 pub struct Stopwatch {
     observed: bool,
     took: OnceLock<Duration>,
+    span: RecordSpan,
 }
 
 impl Stopwatch {
-    pub(super) fn new(observed: bool) -> Self {
-        Stopwatch { observed, took: OnceLock::new() }
+    pub(super) fn new(observed: bool, span: RecordSpan) -> Self {
+        Stopwatch { observed, took: OnceLock::new(), span }
     }
 
     /// Runs a future and notes how long it took, the first time it is asked to.
@@ -118,7 +120,7 @@ impl Stopwatch {
             return run.await;
         }
         let begun = Instant::now();
-        let result = run.await;
+        let result = self.span.within(run).await;
         let _ = self.took.set(begun.elapsed());
         result
     }

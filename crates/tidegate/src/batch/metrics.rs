@@ -1,9 +1,18 @@
+use std::fmt;
 use std::io::Write;
+use std::str::FromStr;
+use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::json;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 use super::outcome::{Effect, Outcome};
+use crate::failure::{Class, Failure};
+use crate::source::Delivery;
+
+/// CloudWatch takes at most so many values of a metric in one line.
+const VALUES: usize = 100;
 
 /// How the deliveries of one invocation ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,34 +46,232 @@ impl Counts {
         };
         *counter += 1;
     }
+}
 
-    /// Writes the counts to standard output in CloudWatch's embedded metric format: one line, from which CloudWatch makes
-    /// metrics without a request.
-    pub(crate) fn emit(&self, function: &str) {
-        let metrics = [
-            ("Applied", self.applied),
-            ("Duplicate", self.duplicate),
-            ("Filtered", self.filtered),
-            ("Held", self.held),
-            ("Failed", self.failed),
-            ("NotRun", self.not_run),
-            ("DeadLettered", self.dead_lettered),
-        ];
-        let declared: Vec<_> =
-            metrics.iter().map(|(name, _)| json!({ "Name": name, "Unit": "Count" })).collect();
-        let mut line = json!({
-            "_aws": {
-                "Timestamp": Timestamp::now().as_millisecond(),
-                "CloudWatchMetrics": [
-                    { "Namespace": "Tidegate", "Dimensions": [["function"]], "Metrics": declared }
-                ],
-            },
-            "function": function,
-        });
-        if let Some(object) = line.as_object_mut() {
-            object.extend(metrics.into_iter().map(|(name, value)| (name.to_owned(), value.into())));
-        }
-        // Metrics are no reason to fail an invocation.
-        let _ = writeln!(std::io::stdout().lock(), "{line}");
+/// Writes what became of each invocation in CloudWatch's embedded metric format: one line, from which CloudWatch makes metrics without a request. For
+/// [`Runner::metrics`](super::Runner::metrics); a runner without it measures and writes nothing.
+///
+/// The lines go to standard output, where Lambda takes them. `docs/concepts/observability.md` of the repository has each metric.
+///
+/// ```
+/// use tidegate::batch::Metrics;
+///
+/// let metrics: Metrics = "Shop/Orders".parse().unwrap();
+/// assert_eq!("AWS/Orders".parse::<Metrics>().unwrap_err().to_string(), "a CloudWatch namespace must not begin with `AWS/`");
+/// # let _ = metrics;
+/// ```
+pub struct Metrics {
+    namespace: String,
+    write: Box<dyn Fn(&[u8]) + Send + Sync>,
+}
+
+impl Metrics {
+    /// The same metrics, with each line handed to `write`, its line break included, instead of written to standard output.
+    #[must_use]
+    pub fn to(self, write: impl Fn(&[u8]) + Send + Sync + 'static) -> Self {
+        Metrics { write: Box::new(write), ..self }
     }
+
+    pub(super) fn emit(&self, function: &str, counts: &Counts, measured: &mut Measured, took: Duration) {
+        let values = values(counts, measured, took);
+        let line = Line { namespace: &self.namespace, function, values: &values };
+        // Metrics are no reason to fail an invocation.
+        if let Ok(mut line) = serde_json::to_vec(&line) {
+            line.push(b'\n');
+            (self.write)(&line);
+        }
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").field("namespace", &self.namespace).finish_non_exhaustive()
+    }
+}
+
+/// Metrics in this namespace, written to standard output.
+impl FromStr for Metrics {
+    type Err = NotANamespace;
+
+    fn from_str(namespace: &str) -> Result<Self, NotANamespace> {
+        let allowed = |letter: char| letter.is_ascii_alphanumeric() || " .-_/#:".contains(letter);
+        if namespace.trim().is_empty() || namespace.len() > 255 {
+            return Err(NotANamespace("has 1 to 255 characters"));
+        }
+        if !namespace.chars().all(allowed) {
+            return Err(NotANamespace("has letters, digits, spaces and `.-_/#:`"));
+        }
+        if namespace.starts_with(':') {
+            return Err(NotANamespace("must not begin with `:`"));
+        }
+        if namespace.starts_with("AWS/") {
+            return Err(NotANamespace("must not begin with `AWS/`"));
+        }
+        let write = |line: &[u8]| {
+            let mut output = std::io::stdout().lock();
+            let _ = output.write_all(line).and_then(|()| output.flush());
+        };
+        Ok(Metrics { namespace: namespace.to_owned(), write: Box::new(write) })
+    }
+}
+
+/// A text that is no namespace of CloudWatch. Its rules are those of `PutMetricData`: a line that breaks them would be dropped without a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotANamespace(&'static str);
+
+impl fmt::Display for NotANamespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a CloudWatch namespace {}", self.0)
+    }
+}
+
+impl std::error::Error for NotANamespace {}
+
+/// What the counts do not tell, of one invocation.
+#[derive(Debug, Default)]
+pub(super) struct Measured {
+    permanent: u64,
+    transient: u64,
+    busy: u64,
+    /// From arrival until it was decided, of each delivery, in milliseconds.
+    lags: Vec<u64>,
+}
+
+impl Measured {
+    /// Notes the deliveries of an invocation, all of which have been decided by now. `given_up` is why those that were dead-lettered had failed.
+    pub(super) fn note(
+        &mut self,
+        deliveries: &[Delivery<'_>],
+        outcomes: &[Outcome],
+        given_up: &[(usize, Failure)],
+    ) {
+        let failed = outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Failed(failure) => Some(failure),
+            _ => None,
+        });
+        for failure in failed.chain(given_up.iter().map(|(_, failure)| failure)) {
+            let counter = match failure.class() {
+                Class::Permanent => &mut self.permanent,
+                Class::Transient => &mut self.transient,
+                Class::Busy => &mut self.busy,
+            };
+            *counter += 1;
+        }
+        let now = Timestamp::now();
+        let arrivals = deliveries.iter().filter_map(|delivery| delivery.arrived_at);
+        // A clock that is behind the transport's measures nothing.
+        self.lags.extend(
+            arrivals.map(|at| u64::try_from(now.as_millisecond() - at.as_millisecond()).unwrap_or(0)),
+        );
+    }
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Values<'a> {
+    Count(u64),
+    Milliseconds(f64),
+    Each(&'a [u64]),
+}
+
+impl Values<'_> {
+    fn unit(&self) -> &'static str {
+        match self {
+            Values::Count(_) => "Count",
+            Values::Milliseconds(_) | Values::Each(_) => "Milliseconds",
+        }
+    }
+}
+
+/// Every metric of the line. What became of deliveries is written when it is zero too: with missing data CloudWatch would look for older values, and an alarm
+/// that waits for failures to last would count those of quiet periods. The classes of failures have no alarm, and are paid only for the hours in which there
+/// are any.
+fn values<'a>(
+    counts: &Counts,
+    measured: &'a mut Measured,
+    took: Duration,
+) -> Vec<(&'static str, Values<'a>)> {
+    let mut values = vec![
+        ("Applied", Values::Count(counts.applied)),
+        ("Duplicate", Values::Count(counts.duplicate)),
+        ("Filtered", Values::Count(counts.filtered)),
+        ("Held", Values::Count(counts.held)),
+        ("Failed", Values::Count(counts.failed)),
+        ("NotRun", Values::Count(counts.not_run)),
+        ("DeadLettered", Values::Count(counts.dead_lettered)),
+    ];
+    let classes = [
+        ("PermanentFailures", measured.permanent),
+        ("TransientFailures", measured.transient),
+        ("BusyFailures", measured.busy),
+    ];
+    let classes = classes.into_iter().filter(|(_, count)| *count > 0);
+    values.extend(classes.map(|(name, count)| (name, Values::Count(count))));
+    let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
+    values.push(("Duration", Values::Milliseconds(f64::from(micros) / 1000.0)));
+    thin_out(&mut measured.lags);
+    if !measured.lags.is_empty() {
+        values.push(("Lag", Values::Each(&measured.lags)));
+    }
+    values
+}
+
+/// Leaves as many values as a line takes: the smallest, the largest, and what lies at equal distances between them in their order.
+fn thin_out(values: &mut Vec<u64>) {
+    if values.len() <= VALUES {
+        return;
+    }
+    values.sort_unstable();
+    let last = values.len() - 1;
+    *values = (0..VALUES).filter_map(|place| values.get(place * last / (VALUES - 1)).copied()).collect();
+}
+
+struct Line<'a> {
+    namespace: &'a str,
+    function: &'a str,
+    values: &'a [(&'static str, Values<'a>)],
+}
+
+impl Serialize for Line<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let metrics = self.values.iter();
+        let metadata = Metadata {
+            timestamp: Timestamp::now().as_millisecond(),
+            directives: [Directive {
+                namespace: self.namespace,
+                dimensions: [["function"]],
+                metrics: metrics.map(|(name, value)| Definition { name, unit: value.unit() }).collect(),
+            }],
+        };
+        let mut line = serializer.serialize_map(None)?;
+        line.serialize_entry("_aws", &metadata)?;
+        line.serialize_entry("function", self.function)?;
+        for (name, value) in self.values {
+            line.serialize_entry(name, value)?;
+        }
+        line.end()
+    }
+}
+
+#[derive(Serialize)]
+struct Metadata<'a> {
+    #[serde(rename = "Timestamp")]
+    timestamp: i64,
+    #[serde(rename = "CloudWatchMetrics")]
+    directives: [Directive<'a>; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Directive<'a> {
+    namespace: &'a str,
+    dimensions: [[&'static str; 1]; 1],
+    metrics: Vec<Definition>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Definition {
+    name: &'static str,
+    unit: &'static str,
 }

@@ -14,11 +14,12 @@ mod outcome;
 mod router;
 mod runner;
 mod service;
+mod spans;
 mod visibility;
 
 pub use handler::{BatchContext, BatchHandler, Handler, Item, Stopwatch};
 pub use lanes::EachRecord;
-pub use metrics::Counts;
+pub use metrics::{Counts, Metrics, NotANamespace};
 pub use observer::{Observation, Observer};
 pub use outcome::{Effect, NotRun, Outcome};
 pub use router::{Endpoint, Foreign, Routed, Router, Routes, Task, Unknown};

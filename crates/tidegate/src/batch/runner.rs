@@ -10,9 +10,10 @@ use tracing::{error, warn};
 
 use super::handler::{BatchContext, BatchHandler, Item, Stopwatch};
 use super::isolation::{catch, isolate};
-use super::metrics::Counts;
+use super::metrics::{Counts, Measured, Metrics};
 use super::observer::{Observation, Observer};
 use super::outcome::{NotRun, Outcome};
+use super::spans::{RecordSpan, Spans};
 use super::visibility::{HiddenMessage, Visibility, hidden};
 use crate::dead_letter::DeadLetters;
 use crate::failure::Failure;
@@ -34,6 +35,9 @@ pub struct Runner<H> {
     pub(super) dead_letters: Arc<dyn DeadLetters>,
     pub(super) dead_letter_after: Option<Duration>,
     observer: Option<Arc<dyn Observer>>,
+    metrics: Option<Metrics>,
+    #[cfg(feature = "otel")]
+    pub(super) traces: Option<Arc<crate::trace::Traces>>,
     visibility: Option<Arc<dyn Visibility>>,
 }
 
@@ -98,6 +102,9 @@ impl<H: BatchHandler> Runner<H> {
             dead_letters,
             dead_letter_after: None,
             observer: None,
+            metrics: None,
+            #[cfg(feature = "otel")]
+            traces: None,
             visibility: None,
         }
     }
@@ -106,6 +113,21 @@ impl<H: BatchHandler> Runner<H> {
     #[must_use]
     pub fn observe(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = Some(observer);
+        self
+    }
+
+    /// Writes metrics of each invocation. Without them nothing is measured, and nothing written.
+    #[must_use]
+    pub fn metrics(mut self, metrics: Metrics) -> Self {
+        self.metrics = Some(metrics);
+        self
+    }
+
+    /// Makes spans of each invocation and each record, and sends them before the invocation is answered.
+    #[cfg(feature = "otel")]
+    #[must_use]
+    pub fn traces(mut self, traces: Arc<crate::trace::Traces>) -> Self {
+        self.traces = Some(traces);
         self
     }
 
@@ -127,11 +149,25 @@ impl<H: BatchHandler> Runner<H> {
     /// Runs one invocation.
     pub async fn run(&self, invocation: Invocation<'_>) -> Report {
         let mut counts = Counts::default();
-        let response = self.respond(&invocation, &mut counts).await;
+        let mut measured =
+            self.metrics.as_ref().map(|metrics| (metrics, Instant::now(), Measured::default()));
+        let spans = Spans::begin(self, &invocation);
+        let noted = measured.as_mut().map(|(_, _, measured)| measured);
+        let response = spans.within(self.respond(&invocation, &mut counts, noted, &spans)).await;
+        if let Some((metrics, begun, mut measured)) = measured {
+            metrics.emit(&self.function, &counts, &mut measured, begun.elapsed());
+        }
+        spans.end(&response).await;
         Report { response, counts }
     }
 
-    async fn respond(&self, invocation: &Invocation<'_>, counts: &mut Counts) -> Result<Response, Failure> {
+    async fn respond(
+        &self,
+        invocation: &Invocation<'_>,
+        counts: &mut Counts,
+        measured: Option<&mut Measured>,
+        spans: &Spans<'_>,
+    ) -> Result<Response, Failure> {
         let context = BatchContext {
             request_id: invocation.request_id.to_owned(),
             deadline: Instant::now()
@@ -141,8 +177,9 @@ impl<H: BatchHandler> Runner<H> {
         };
         let end = Instant::now() + invocation.remaining.saturating_sub(ANSWER.min(invocation.remaining / 20));
         let deliveries = self.source.split(invocation.event)?;
+        spans.open(&deliveries);
         let handover = context.deadline + HANDOVER.min(invocation.remaining / 40);
-        let (mut outcomes, took) = self.handle(&deliveries, &context, handover).await;
+        let (mut outcomes, took) = self.handle(&deliveries, &context, handover, spans).await;
         let mut given_up = Vec::new();
         if !invocation.replay {
             given_up = self.dead_letter(&deliveries, &mut outcomes, end).await;
@@ -150,6 +187,10 @@ impl<H: BatchHandler> Runner<H> {
         }
         if let Some(observer) = &self.observer {
             self.report(observer.as_ref(), &deliveries, &outcomes, &given_up, &took);
+        }
+        spans.close(&outcomes, &given_up, &took);
+        if let Some(measured) = measured {
+            measured.note(&deliveries, &outcomes, &given_up);
         }
         for outcome in &outcomes {
             counts.add(outcome);
@@ -166,8 +207,9 @@ impl<H: BatchHandler> Runner<H> {
         deliveries: &[Delivery<'_>],
         context: &BatchContext,
         handover: Instant,
+        spans: &Spans<'_>,
     ) -> (Vec<Outcome>, Vec<Option<Duration>>) {
-        let observed = self.observer.is_some();
+        let observed = self.observer.is_some() || spans.are_wanted();
         let mut took = if observed { vec![None; deliveries.len()] } else { Vec::new() };
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(deliveries.len());
         let mut items = Vec::with_capacity(deliveries.len());
@@ -185,7 +227,7 @@ impl<H: BatchHandler> Runner<H> {
             });
             match decoded {
                 Ok((span, record)) => {
-                    let stopwatch = Stopwatch::new(observed);
+                    let stopwatch = Stopwatch::new(observed, spans.of(place));
                     items.push(Item { lane, arrived_at: delivery.arrived_at, span, stopwatch, record });
                     places.push(place);
                     outcomes.push(Outcome::NotRun(NotRun::OutOfTime));
@@ -200,7 +242,7 @@ impl<H: BatchHandler> Runner<H> {
                 }
             }
         }
-        let whole = Stopwatch::new(observed);
+        let whole = Stopwatch::new(observed, RecordSpan::default());
         let handled = whole.time(self.handle_isolated(&items, context, handover)).await;
         for ((place, item), outcome) in places.into_iter().zip(&items).zip(handled) {
             if let Some(delivery) = deliveries.get(place) {

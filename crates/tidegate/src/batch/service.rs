@@ -41,8 +41,7 @@ impl<H> Clone for RunnerService<H> {
 }
 
 impl<H> Runner<H> {
-    /// The runner as a tower service that takes Lambda's invocations, answers partial responses, and writes the counts of each invocation as metrics to standard
-    /// output.
+    /// The runner as a tower service that takes Lambda's invocations and answers partial responses.
     pub fn into_service(self) -> RunnerService<H> {
         RunnerService { runner: Arc::new(self) }
     }
@@ -80,7 +79,6 @@ async fn invoke<H: BatchHandler>(
     };
     let span = info_span!("invocation", request_id = context.request_id);
     let report = runner.run(invocation).instrument(span).await;
-    report.counts.emit(runner.function());
     report.response.map_err(diagnostic)
 }
 

@@ -14,7 +14,10 @@ use crate::source::{Delivery, Response, Source, aggregated};
 
 mod aggregates;
 mod deadlines;
+mod metrics;
 mod observer;
+#[cfg(feature = "otel")]
+mod spans;
 mod throttling;
 mod visibility;
 
@@ -49,6 +52,7 @@ impl Handler for Obedient {
         match body.split(' ').next() {
             Some("duplicate") => Ok(Effect::Duplicate),
             Some("permanent") => Err(Failure::permanent("never", body.clone())),
+            Some("busy") => Err(Failure::busy("twin", body.clone())),
             Some("transient") => Err(Failure::transient("later", body.clone())),
             Some("panic") => panic!("in handle"),
             Some("after") => {

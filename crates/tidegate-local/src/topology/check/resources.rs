@@ -5,6 +5,9 @@ use super::Check;
 /// An event's limit in bytes: what a queue takes that Terraform's AWS provider made, since a failed event goes to one. The bus itself takes 1 MB.
 const EVENT_BYTES: std::ops::RangeInclusive<i64> = 8_192..=262_144;
 
+/// What CloudWatch allows in a namespace besides letters and digits.
+const NAMESPACE: &str = " .-_/#:";
+
 /// A bucket's name has 63 characters at most; 16 are for a prefix, 13 for a hyphen and the account.
 const LONGEST_BUCKET: usize = 34;
 
@@ -16,6 +19,7 @@ impl Check<'_> {
         let topology = self.topology;
         let limit = i64::try_from(topology.event_bytes_limit).unwrap_or(i64::MAX);
         self.range(&["event_bytes_limit"], limit, EVENT_BYTES);
+        self.namespace();
         for (name, stream) in &topology.streams {
             self.name(&["streams", name], name);
             self.range(&["streams", name, "shards"], stream.shards, 1..=10_000);
@@ -35,6 +39,20 @@ impl Check<'_> {
                 self.mistake(&["buses", name], "is AWS's own bus; a name of its own is allowed");
             }
             self.range(&["buses", name, "archive_days"], bus.archive_days, 0..=3_650);
+        }
+    }
+
+    /// CloudWatch drops the metrics of a namespace that is none, without a word.
+    fn namespace(&mut self) {
+        let Some(namespace) = &self.topology.metrics_namespace else { return };
+        let allowed = |letter: char| letter.is_ascii_alphanumeric() || NAMESPACE.contains(letter);
+        let of_aws = namespace.starts_with("AWS/") || namespace.starts_with(':');
+        let length = if namespace.trim().is_empty() { 0 } else { namespace.len() };
+        if of_aws || !(1..=255).contains(&length) || !namespace.chars().all(allowed) {
+            let what = format!(
+                "is {namespace:?}; allowed are 1 to 255 letters, digits, spaces and `.-_/#:`, not beginning with `AWS/` or `:`"
+            );
+            self.mistake(&["metrics_namespace"], what);
         }
     }
 

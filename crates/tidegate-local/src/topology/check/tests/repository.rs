@@ -348,6 +348,14 @@ fn limits_of_sizes_are_kept() {
     slip("event_bytes_limit", "262144", "262145", &says).is_found();
 }
 
+#[test]
+fn metrics_go_where_cloudwatch_takes_them() {
+    for namespace in ["AWS/Shop", ":shop", "", " ", "größe", "shop?"] {
+        let says = ["metrics_namespace is", "allowed are 1 to 255 letters"];
+        slip("metrics_namespace", "\"Tidegate\"", &format!("\"{namespace}\""), &says).is_found();
+    }
+}
+
 /// A queue in the way of the events needs more than a stream: its visibility, its redrive, and a bound of its concurrency.
 #[test]
 fn a_queue_that_a_function_reads_is_bounded_and_hides_long_enough() {
