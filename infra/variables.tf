@@ -88,7 +88,7 @@ variable "telemetry" {
     layer_arn = string
     endpoint  = optional(string, "http://localhost:4318")
   })
-  description = "An OpenTelemetry collector as Lambda layer (its version's ARN), and where it listens. Functions find it in OTEL_EXPORTER_OTLP_ENDPOINT. Null: none."
+  description = "An OpenTelemetry collector as Lambda layer (its version's ARN), and where it listens. Functions built with FEATURES=tidegate/otel find it in OTEL_EXPORTER_OTLP_ENDPOINT. Null: none."
   default     = null
   nullable    = true
 

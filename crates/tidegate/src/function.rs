@@ -51,7 +51,8 @@ pub struct Function {
 }
 
 impl Function {
-    /// Starts logging and opens settings and AWS configuration. No AWS call is made.
+    /// Starts logging and opens settings and AWS configuration. No AWS call is made. With the feature `otel`, OpenTelemetry's variables decide whether spans are
+    /// exported.
     pub async fn start() -> Self {
         let mut settings = Settings::from_env();
         let name = settings.text("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
