@@ -43,9 +43,9 @@ contract: setup ## the stores' contract suites: doubles in memory, MiniStack, Dy
 check: setup ## the gate: format, lints, unit tests, docs, licences, topology, infrastructure
 	@scripts/setup deny
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
-	cargo test --workspace --exclude system-tests
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+	cargo clippy --workspace --all-targets --features tidegate/otel -- -D warnings
+	cargo test --workspace --exclude system-tests --features tidegate/otel
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --features tidegate/otel
 	scripts/deny
 	@scripts/api --check-if-possible
 	cargo run --quiet --package tidegate-cli -- topology check

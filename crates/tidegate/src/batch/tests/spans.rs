@@ -371,9 +371,9 @@ async fn each_source_brings_its_trace_context_in_its_own_way() {
             "data": STANDARD.encode(json!({ "do": "", "traceparent": traceparent(0) }).to_string()) },
     }] });
     let dynamodb = json!({ "Records": [{
-        "eventID": "e", "eventName": "INSERT",
+        "eventID": "e", "eventName": "INSERT", "awsRegion": "eu-west-1",
         "eventSourceARN": "arn:aws:dynamodb:eu-west-1:1:table/event-store/stream/2026-11-21T00:00:00.000",
-        "dynamodb": { "SequenceNumber": "1", "ApproximateCreationDateTime": 1.0,
+        "dynamodb": { "SequenceNumber": "1", "SizeBytes": 26, "StreamViewType": "NEW_IMAGE", "ApproximateCreationDateTime": 1,
             "Keys": { "stream": { "S": "order#1" }, "version": { "N": "1" } },
             "NewImage": { "stream": { "S": "order#1" }, "trace": { "S": traceparent(0) } } },
     }] });
