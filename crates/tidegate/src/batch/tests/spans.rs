@@ -354,8 +354,12 @@ async fn a_receiver_that_refuses_or_hangs_costs_no_record() {
     let refusing = Receiver::answering("503 Service Unavailable");
     let hanging = TcpListener::bind("127.0.0.1:0").unwrap();
     let hanging = format!("http://{}/v1/traces", hanging.local_addr().unwrap());
-    for endpoint in [refusing.endpoint.as_str(), &hanging, "http://127.0.0.1:9/v1/traces"] {
-        let traces = Arc::new(Traces::open("probe", endpoint, Duration::from_millis(100)).unwrap());
+    // Long enough for a second try, where there must be none.
+    let (long, short) = (Duration::from_secs(2), Duration::from_millis(100));
+    for (endpoint, patience) in
+        [(refusing.endpoint.as_str(), long), (&hanging, short), ("http://127.0.0.1:9/v1/traces", long)]
+    {
+        let traces = Arc::new(Traces::open("probe", endpoint, patience).unwrap());
         let report = run_traced(traces, Source::Sqs, &sqs(&[json!({ "do": "" })])).await;
         assert_eq!(report.counts, Counts { applied: 1, ..Counts::default() });
         assert_eq!(report.response.unwrap().items().count(), 0);
