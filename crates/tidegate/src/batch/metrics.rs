@@ -1,5 +1,5 @@
 use std::fmt;
-use std::io::Write;
+use std::io::Write as _;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -62,8 +62,11 @@ impl Counts {
 /// ```
 pub struct Metrics {
     namespace: String,
-    write: Box<dyn Fn(&[u8]) + Send + Sync>,
+    write: Write,
 }
+
+/// Takes a line with its line break.
+type Write = Box<dyn Fn(&[u8]) + Send + Sync>;
 
 impl Metrics {
     /// The same metrics, with each line handed to `write`, its line break included, instead of written to standard output.
