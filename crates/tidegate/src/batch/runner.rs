@@ -242,7 +242,7 @@ impl<H: BatchHandler> Runner<H> {
                 }
             }
         }
-        let whole = Stopwatch::new(observed, RecordSpan::default());
+        let whole = Stopwatch::new(observed, RecordSpan::none());
         let handled = whole.time(self.handle_isolated(&items, context, handover)).await;
         for ((place, item), outcome) in places.into_iter().zip(&items).zip(handled) {
             if let Some(delivery) = deliveries.get(place) {

@@ -48,6 +48,10 @@ mod off {
     }
 
     impl RecordSpan {
+        pub(in crate::batch) fn none() -> Self {
+            RecordSpan
+        }
+
         pub(in crate::batch) fn within<F: Future>(&self, run: F) -> F {
             run
         }
@@ -200,6 +204,10 @@ mod on {
     }
 
     impl RecordSpan {
+        pub(in crate::batch) fn none() -> Self {
+            RecordSpan(None)
+        }
+
         /// Runs the work on the record, of which the spans of the function's code are parts.
         pub(in crate::batch) fn within<F: Future>(&self, run: F) -> impl Future<Output = F::Output> {
             match &self.0 {
