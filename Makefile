@@ -15,6 +15,9 @@ ENV ?=
 ARCHITECTURE ?= x86_64
 export BACKEND ARCHITECTURE
 
+# What is off by default is checked and tested too. The same for every step: other features would compile most dependencies again.
+EVERYTHING := --features tidegate/otel
+
 FUNCTIONS := $(notdir $(wildcard functions/*))
 
 .PHONY: help
@@ -31,7 +34,7 @@ down: ## end the local system that `make demo` left running
 
 .PHONY: test
 test: setup-backend programs ## unit tests, then system tests; with BACKEND=localstack the system tests on LocalStack
-	@if [[ $(BACKEND) != localstack ]]; then set -x; cargo test --workspace --exclude system-tests; fi
+	@if [[ $(BACKEND) != localstack ]]; then set -x; cargo test --workspace --exclude system-tests $(EVERYTHING); fi
 	cargo test --profile local --package system-tests --test system -- $(ONLY)
 
 .PHONY: contract
@@ -43,12 +46,12 @@ contract: setup ## the stores' contract suites: doubles in memory, MiniStack, Dy
 check: setup ## the gate: format, lints, unit tests, docs, licences, topology, infrastructure
 	@scripts/setup deny
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --features tidegate/otel -- -D warnings
-	cargo test --workspace --exclude system-tests --features tidegate/otel
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --features tidegate/otel
+	cargo clippy --workspace --all-targets $(EVERYTHING) -- -D warnings
+	cargo test --workspace --exclude system-tests $(EVERYTHING)
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items $(EVERYTHING)
 	scripts/deny
 	@scripts/api --check-if-possible
-	cargo run --quiet --package tidegate-cli -- topology check
+	$(TARGET)/debug/tidegate topology check
 	scripts/check-infra
 
 .PHONY: api
