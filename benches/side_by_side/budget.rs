@@ -7,7 +7,7 @@ use crate::scenario::{Phase, Row, Side};
 use crate::worker::Work;
 
 /// A measured time may lie this far beyond its budget before the run fails: a machine has its moods. What is counted has no such margin.
-const MARGIN: f64 = 2.0;
+pub(crate) const MARGIN: f64 = 2.0;
 
 /// One budget and what was found.
 pub(crate) struct Budget {
@@ -84,9 +84,12 @@ pub(crate) fn judge(results: &Results) -> Vec<Budget> {
             First,
         ),
     ] {
-        let pairs = pairs(results, at_once(Tidegate, ours, phase), at_once(Powertools, theirs, phase));
-        let worst = pairs.map(|(ours, theirs)| ours.per_core() / theirs.per_core()).reduce(f64::min);
-        budgets.extend(worst.map(|worst| Budget::at_least(what, least, worst)));
+        for (keys, one) in [("ten keys and more", false), ("one key", true)] {
+            let pairs = pairs(results, at_once(Tidegate, ours, phase), at_once(Powertools, theirs, phase));
+            let pairs = pairs.filter(|(ours, _)| (ours.scenario.keys == 1) == one);
+            let worst = pairs.map(|(ours, theirs)| ours.per_core() / theirs.per_core()).reduce(f64::min);
+            budgets.extend(worst.map(|worst| Budget::at_least(&format!("{what}, {keys}"), least, worst)));
+        }
     }
     let (same, other) = ((Tidegate, Powertools), (TidegateRemembering, PowertoolsCached));
     for (what, sides, ours, theirs, phase) in [

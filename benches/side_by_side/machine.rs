@@ -2,6 +2,12 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::processor;
+
+/// Share of the machine's time that others may take before a measurement of time is worth less.
+const OTHERS: f64 = 0.05;
 
 /// The machine, the versions, and what else ran.
 pub(crate) struct Machine {
@@ -12,8 +18,10 @@ pub(crate) struct Machine {
     pub(crate) commit: String,
     /// How much was measured.
     pub(crate) amount: String,
-    pub(crate) load_before: f64,
-    pub(crate) load_after: f64,
+    start: Instant,
+    busy: Duration,
+    /// Share of the processors' time that other processes took, between 0 and 1; known at the end.
+    pub(crate) others: f64,
 }
 
 impl Machine {
@@ -33,29 +41,26 @@ impl Machine {
             python: said(Command::new(python).args(["-c", VERSIONS])),
             commit: format!("{}{changed}", git(&["rev-parse", "--short", "HEAD"])),
             amount,
-            load_before: load(),
-            load_after: 0.0,
+            start: Instant::now(),
+            busy: processor::busy().saturating_sub(processor::family()),
+            others: 0.0,
         }
     }
 
-    /// Looks after the last one.
+    /// Looks after the last one, when all processes of the benchmark have ended.
     pub(crate) fn finish(self) -> Self {
-        Machine { load_after: load(), ..self }
+        let others = processor::busy().saturating_sub(processor::family()).saturating_sub(self.busy);
+        let all = self.start.elapsed().as_secs_f64() * self.processors as f64;
+        Machine { others: others.as_secs_f64() / all, ..self }
     }
 
-    /// Others were at work: one client and one stub make a load of two at most.
+    /// Others were at work.
     pub(crate) fn busy(&self) -> bool {
-        self.load_before > 1.0 || self.load_after > 2.5
+        self.others > OTHERS
     }
 }
 
 fn said(command: &mut Command) -> String {
     let output = command.output().map(|output| output.stdout).unwrap_or_default();
     String::from_utf8_lossy(&output).trim().to_owned()
-}
-
-/// Average number of runnable processes over the last minute.
-fn load() -> f64 {
-    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    text.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::budget::{Budget, at_once};
+use crate::budget::{Budget, MARGIN, at_once};
 use crate::machine::Machine;
 use crate::run::{BATCHES, KEYS, Results, SLOW, USUAL, Wanted};
 use crate::scenario::{Phase, Row, Side};
@@ -54,7 +54,7 @@ pub(crate) fn write(results: &Results, budgets: &[Budget], machine: &Machine) ->
         table.row(&[budget.what.clone(), budget.budget.clone(), budget.found.clone(), verdict.to_owned()]);
     }
     parts.push(format!(
-        "## Budgets\n\nRatios and times are the worst over all keys and batches. The run fails with a count that is off, and with a time or a ratio beyond twice its budget.\n\n{}",
+        "## Budgets\n\nRatios and times are the worst over all keys and batches. The run fails with a count that is off, and with a time or a ratio beyond {MARGIN} times its budget.\n\nOne key is one lane, in which every request waits for the one before: the process sleeps and wakes for each, which costs it as much again as the request itself. Nothing but requests at the same time avoids that, and order forbids them.\n\n{}",
         table.text
     ));
     parts.push(side_by_side(results));
@@ -68,14 +68,14 @@ pub(crate) fn write(results: &Results, budgets: &[Budget], machine: &Machine) ->
 fn head(machine: &Machine) -> String {
     let remark = if machine.busy() {
         format!(
-            "\n> **Preliminary**: other work ran on the machine (load {:.1} before, {:.1} after). Counts are exact; of the times, the ratios are indicative.\n",
-            machine.load_before, machine.load_after
+            "\n> **Preliminary**: other work took {:.0} % of the machine's time. Counts are exact; of the times, the ratios are indicative.\n",
+            machine.others * 100.0
         )
     } else {
         String::new()
     };
     format!(
-        "# Benchmarks\n\nWritten by `make bench` on {}, at {}. {} × {}; {}; {}. {}. Load {:.1} before, {:.1} after.\n{remark}",
+        "# Benchmarks\n\nWritten by `make bench` on {}, at {}. {} × {}; {}; {}. {}. Other processes took {:.1} % of the processors' time.\n{remark}",
         crate::worker::today(),
         machine.commit,
         machine.processors,
@@ -83,8 +83,7 @@ fn head(machine: &Machine) -> String {
         machine.rust,
         machine.python,
         machine.amount,
-        machine.load_before,
-        machine.load_after
+        machine.others * 100.0
     )
 }
 

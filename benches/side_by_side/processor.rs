@@ -3,12 +3,44 @@
 use std::time::Duration;
 
 use nix::sched::{CpuSet, sched_setaffinity};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeVal;
 use nix::time::{ClockId, clock_gettime};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, SysconfVar, sysconf};
 
 /// Processor time of all threads of this process, in the kernel too.
 pub(crate) fn time() -> Duration {
     clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map(Duration::from).unwrap_or_default()
+}
+
+/// Processor time of this process and of its children that have ended.
+pub(crate) fn family() -> Duration {
+    let of = |who| {
+        getrusage(who)
+            .map_or(Duration::ZERO, |usage| duration(usage.user_time()) + duration(usage.system_time()))
+    };
+    of(UsageWho::RUSAGE_SELF) + of(UsageWho::RUSAGE_CHILDREN)
+}
+
+/// Time that the processors were not idle, all processes together, since the machine started.
+pub(crate) fn busy() -> Duration {
+    let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    let ticks = text.lines().next().unwrap_or_default().split_whitespace().skip(1);
+    let ticks = ticks.map(|ticks| ticks.parse().unwrap_or(0));
+    // user, nice, system, idle, iowait, irq, softirq; what a hypervisor takes is not known to be work of others.
+    let busy: u64 = ticks
+        .take(7)
+        .enumerate()
+        .filter(|(column, _)| !matches!(column, 3 | 4))
+        .map(|(_, ticks)| ticks)
+        .sum();
+    let per_second = sysconf(SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100);
+    Duration::from_secs_f64(busy as f64 / per_second as f64)
+}
+
+fn duration(time: TimeVal) -> Duration {
+    let microseconds = time.tv_sec() * 1_000_000 + time.tv_usec();
+    Duration::from_micros(microseconds.unsigned_abs())
 }
 
 pub(crate) fn nanoseconds(time: Duration) -> u64 {

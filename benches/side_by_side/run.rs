@@ -70,6 +70,7 @@ pub(crate) async fn run(options: &Run) -> Result<ExitCode, Problem> {
     if let Some(zips) = &options.zips {
         results.starts = start::measure(&mut arena, zips, repository).await?;
     }
+    arena.close().await?;
     let budgets = budget::judge(&results);
     let page = page::write(&results, &budgets, &machine.finish());
     match &options.page {

@@ -102,6 +102,11 @@ impl Arena {
         Ok(Arena { programs, stub, endpoint, rounds: rounds.max(1), directory: tempfile::tempdir()? })
     }
 
+    /// Ends the stub.
+    pub(crate) async fn close(self) -> Result<(), Problem> {
+        self.stub.end().await
+    }
+
     /// Tells the stub something.
     pub(crate) async fn order(&mut self, order: Order) -> Result<Snapshot, Problem> {
         self.stub.tell(&serde_json::to_string(&order)?).await?;
