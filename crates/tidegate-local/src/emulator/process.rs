@@ -20,6 +20,10 @@ const MARK: &str = "TIDEGATE_EMULATOR_OF";
 /// How long a process may take to end by itself.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How often, and after which pause, marked processes are looked for until there is none. Becoming another program takes less than one pause.
+const ROUNDS: usize = 10;
+const ROUND: Duration = Duration::from_millis(1);
+
 /// A running process. Dropping it kills it and all that it started.
 #[derive(Debug)]
 pub(super) struct EmulatorProcess {
@@ -162,15 +166,27 @@ pub(super) fn kill_stale() {
     });
 }
 
+/// Looks again until nothing is found: a process that becomes another program (`exec`) has no environment for a moment.
 fn kill_marked(is_meant: impl Fn(&str) -> bool) {
-    let Ok(all) = all_processes() else { return };
-    for process in all.flatten() {
-        // Other users' processes cannot be looked into, and are not ours.
-        let Ok(environment) = process.environ() else { continue };
-        let mark = environment.get(std::ffi::OsStr::new(MARK)).and_then(|mark| mark.to_str());
-        if mark.is_some_and(&is_meant) {
-            let _ = kill(Pid::from_raw(process.pid), Signal::SIGKILL);
+    for _ in 0..ROUNDS {
+        let Ok(all) = all_processes() else { return };
+        let mut again = false;
+        for process in all.flatten() {
+            // Other users' processes cannot be looked into, and are not ours.
+            let Ok(environment) = process.environ() else { continue };
+            let mark = environment.get(std::ffi::OsStr::new(MARK)).and_then(|mark| mark.to_str());
+            if mark.is_some_and(&is_meant) {
+                let _ = kill(Pid::from_raw(process.pid), Signal::SIGKILL);
+                again = true;
+            } else if environment.is_empty() {
+                // The kernel's own processes have no program, and ended ones neither.
+                again |= process.exe().is_ok();
+            }
         }
+        if !again {
+            return;
+        }
+        std::thread::sleep(ROUND);
     }
 }
 
@@ -219,6 +235,23 @@ mod tests {
         let (id, child) = (process.id(), child_of(&process).await);
         drop(process);
         until(|| !alive(id) && !alive(child)).await;
+    }
+
+    #[tokio::test]
+    async fn what_becomes_another_program_all_the_time_is_killed_too() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let script = directory.path().join("again");
+        std::fs::write(&script, "exec sh \"$0\"\n").expect("written");
+        let mut command = Command::new("sh");
+        let again = format!("setsid sh -c 'echo $$; exec sh \"{}\"' & wait", script.display());
+        command.args(["-c", &again]);
+        for attempt in 0..60 {
+            let log = directory.path().join(format!("log-{attempt}"));
+            let process = EmulatorProcess::start(&command, &log, 5).expect("started");
+            let child = child_of(&process).await;
+            drop(process);
+            until(|| !alive(child)).await;
+        }
     }
 
     #[tokio::test]
