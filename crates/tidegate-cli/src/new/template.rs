@@ -85,7 +85,7 @@ mod tests {
         assert!(text.contains("record.key.partition_key, record.key.version, \"handled\""), "{text}");
         assert!(
             text.contains(r#"let known = json!({ "type": "7", "version": 7 });"#)
-                && text.contains(r#"DynamoDbEvent::new(["type", "version"])"#),
+                && text.contains(r#"let keys = ["type", "version"];"#),
             "{text}"
         );
     }

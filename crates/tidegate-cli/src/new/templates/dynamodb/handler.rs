@@ -61,7 +61,8 @@ mod tests {
         let runner = Runner::new(Source::DynamoDb, EachRecord::new(Records, 1), "function", letters.clone());
         let unknown = json!({ "key": true });
         let known = json!({ "key": "7" });
-        let event = DynamoDbEvent::new(["key"]).insert(&unknown).unwrap().insert(&known).unwrap().build();
+        let keys = ["key"];
+        let event = DynamoDbEvent::new(keys).insert(&unknown).unwrap().insert(&known).unwrap().build();
         let report = runner.run(Invocation::new(&event, Duration::from_secs(10))).await;
         assert_eq!(report.counts, Counts { applied: 1, dead_lettered: 1, ..Counts::default() });
         assert_eq!(letters.letters()[0].code, "unexpected_item");
