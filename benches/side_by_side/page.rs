@@ -293,7 +293,7 @@ fn starts(results: &Results) -> String {
         ]);
     }
     format!(
-        "## Start\n\nMedians of 15 starts of the release binaries on this machine, with a whole processor; the event is that of `events/lambda` (one of `order-processor`'s records is a bad one, and becomes a dead letter), answers come after 0 ms.\n\n{}",
+        "## Start\n\nMedians of 15 starts of the release binaries on this machine, with a whole processor; the event is that of `events/lambda` (one of `order-processor`'s records is a bad one, and becomes a dead letter), answers come after 0 ms. The start includes the connection to DynamoDB, without TLS here.\n\n{}",
         table.text
     )
 }

@@ -32,6 +32,8 @@ async fn every_read_model_equals_a_fold_over_the_input_and_importing_again_chang
         of("DynamoDB.TransactWriteItems") >= 1,
         "the order of more than 400 KB needs a transaction: {writes:?}"
     );
+    // It had its connection before its first order.
+    assert!(writes.contains_key("HealthCheck"), "{writes:?}");
     let mails = world.mail().await.len();
 
     let sales_before = sales(&world).await;

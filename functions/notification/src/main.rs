@@ -20,7 +20,6 @@ use crate::mail::SesMailer;
 
 const SECONDS_OF_A_DAY: u64 = 24 * 60 * 60;
 
-/// A sixth less processor time for a request to AWS than with the system's allocator: `make bench`.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

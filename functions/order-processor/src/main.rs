@@ -19,7 +19,6 @@ use crate::handler::Orders;
 /// Commands handled at a time: enough to hide the latency of their writes.
 const CONCURRENCY: usize = 16;
 
-/// A sixth less processor time for a request to AWS than with the system's allocator: `make bench`.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

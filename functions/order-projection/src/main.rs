@@ -15,7 +15,6 @@ use tidegate::store::DynamoDbEventStore;
 
 use crate::projection::Orders;
 
-/// A sixth less processor time for a request to AWS than with the system's allocator: `make bench`.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

@@ -204,6 +204,25 @@ impl World {
         effects.run(&self.run, &fields, Lease::of(PATIENCE), effect).await
     }
 
+    /// The effect of `x`, at work until its twin with these fields has been turned away twice; and what the twin learns.
+    async fn twins(
+        &self,
+        watched: &Watched,
+        fields: &str,
+    ) -> (Result<Ran<String>, Failure>, Result<Ran<String>, Failure>) {
+        let begun = Notify::new();
+        let slow = async {
+            begun.notify_one();
+            until(|| async { watched.calls("claim") >= 3 }).await;
+            Ok("m".to_owned())
+        };
+        let twin = async {
+            begun.notified().await;
+            self.send(fields, Ok("twin")).await
+        };
+        tokio::join!(self.effects.run(&self.run, &"x", Lease::of(PATIENCE), slow), twin)
+    }
+
     /// A claim of this owner, whose lease ends so many milliseconds from now.
     fn claim(&self, owner: &str, lease: i64) -> Claim {
         Claim {
@@ -390,19 +409,8 @@ pub(crate) async fn hole_g_the_payload_is_checked_against_the_record_that_the_cl
     // The twin at work completes while its duplicate with another payload waits.
     let watched = Watched::new(world.store.clone());
     let world = World::new(watched.clone(), AfterCrash::Hold);
-    let begun = Notify::new();
-    let slow = async {
-        begun.notify_one();
-        until(|| async { watched.calls("claim") >= 3 }).await;
-        Ok("m".to_owned())
-    };
-    let twin = async {
-        begun.notified().await;
-        world.send("y", Ok("other")).await.unwrap_err()
-    };
-    let lease = Lease::of(PATIENCE);
-    let (first, twin) = tokio::join!(world.effects.run(&world.run, &"x", lease, slow), twin);
-    assert_eq!((first, twin.code(), world.runs()), (applied("m"), "payload_mismatch", 0));
+    let (first, twin) = world.twins(&watched, "y").await;
+    assert_eq!((first, twin.unwrap_err().code(), world.runs()), (applied("m"), "payload_mismatch", 0));
 }
 
 pub(crate) async fn hole_h_every_honest_replay_passes_the_payload_check(store: Store) {
@@ -578,19 +586,7 @@ pub(crate) async fn hole_o_an_effect_whose_completion_failed_does_not_run_again(
 pub(crate) async fn hole_p_a_twin_at_work_is_waited_for_and_its_result_used(store: Store) {
     let watched = Watched::new(store);
     let world = World::new(watched.clone(), AfterCrash::Hold);
-    let begun = Notify::new();
-    let slow = async {
-        begun.notify_one();
-        // At work until its twin has been turned away twice.
-        until(|| async { watched.calls("claim") >= 3 }).await;
-        Ok("m".to_owned())
-    };
-    let twin = async {
-        begun.notified().await;
-        world.send("x", Ok("twin")).await
-    };
-    let lease = Lease::of(PATIENCE);
-    let (first, twin) = tokio::join!(world.effects.run(&world.run, &"x", lease, slow), twin);
+    let (first, twin) = world.twins(&watched, "x").await;
     assert_eq!((first, twin), (applied("m"), duplicate("m")), "neither has failed");
     assert_eq!(world.runs(), 0);
     assert_eq!(watched.calls("release"), 0);
