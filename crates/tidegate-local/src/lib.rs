@@ -19,6 +19,7 @@ pub mod environment;
 pub mod invocation;
 pub mod mapping;
 pub mod metrics;
+pub mod pattern;
 pub mod provision;
 pub mod proxy;
 mod runtime_api;

@@ -1,0 +1,41 @@
+//! Blocks of IP addresses.
+
+use std::net::IpAddr;
+
+/// Addresses that begin with the same bits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Block {
+    network: IpAddr,
+    bits: u32,
+}
+
+impl Block {
+    /// Reads `10.0.0.0/24` or `2001:db8::/32`; otherwise says what is wrong.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let Some((address, bits)) = text.split_once('/') else {
+            return Err("is no CIDR block; an address, a slash and a number of bits are allowed".to_owned());
+        };
+        let network: IpAddr = address
+            .parse()
+            .map_err(|_| format!("has {address} for an address; an IPv4 or IPv6 address is allowed"))?;
+        let most = if network.is_ipv4() { 31 } else { 127 };
+        match bits.parse::<u32>() {
+            Ok(bits) if bits <= most => Ok(Self { network, bits }),
+            _ => Err(format!("has {bits} for the number of bits; allowed are 0 to {most}")),
+        }
+    }
+
+    pub(super) fn contains(&self, text: &str) -> bool {
+        match (self.network, text.parse()) {
+            (IpAddr::V4(network), Ok(IpAddr::V4(address))) => {
+                let mask = u32::MAX.checked_shl(32_u32.saturating_sub(self.bits)).unwrap_or(0);
+                network.to_bits() & mask == address.to_bits() & mask
+            }
+            (IpAddr::V6(network), Ok(IpAddr::V6(address))) => {
+                let mask = u128::MAX.checked_shl(128_u32.saturating_sub(self.bits)).unwrap_or(0);
+                network.to_bits() & mask == address.to_bits() & mask
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Filters of event source mappings (`FilterCriteria`).
+//!
+//! A record passes if one of the patterns matches it. What does not pass is done with as if it had been delivered: a queue's message
+//! is deleted, a stream's position moves on. The rules are those of the Lambda Developer Guide (`invocation-eventfiltering`,
+//! `with-kinesis-filtering`, `with-ddb-filtering`, `with-sqs-filtering`):
+//!
+//! - Kinesis is filtered by `data` alone, which is decoded and read as JSON. A record that is no JSON passes no filter.
+//! - SQS is filtered by `body` alone. A pattern with an object there expects JSON, one with a list a plain text; a message of the other
+//!   form passes neither. A body that is JSON and neither an object nor a list, such as `12`, is a plain text.
+//! - DynamoDB Streams are filtered by `dynamodb`, with types as in the record, and, as the DynamoDB Developer Guide does it, by
+//!   `eventName` and `userIdentity`.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value};
+
+use super::parser::OR;
+use super::{Fault, Pattern, PatternError};
+
+/// Most filters of a mapping, for an account that has not asked for more.
+pub const MOST: usize = 5;
+
+/// Most characters of a filter's pattern.
+pub const LONGEST: usize = 4_096;
+
+/// What is filtered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filtered {
+    /// Records of a Kinesis stream.
+    Kinesis,
+    /// Records of a table's stream.
+    DynamoDb,
+    /// Messages of a queue.
+    Sqs,
+}
+
+impl Filtered {
+    /// What a pattern may name at its top.
+    fn fields(self) -> &'static [&'static str] {
+        match self {
+            Self::Kinesis => &["data"],
+            Self::DynamoDb => &["dynamodb", "eventName", "userIdentity"],
+            Self::Sqs => &["body"],
+        }
+    }
+}
+
+/// One pattern of a filter.
+#[derive(Clone, Debug)]
+struct Criterion {
+    pattern: Pattern,
+    /// It expects a queue's message to be a plain text.
+    plain: bool,
+}
+
+/// The filters of a mapping.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    of: Filtered,
+    criteria: Vec<Criterion>,
+}
+
+impl Filter {
+    /// Reads the patterns of a mapping.
+    ///
+    /// # Errors
+    /// What is wrong with the first pattern that has a fault.
+    pub fn parse<'a>(
+        of: Filtered,
+        patterns: impl IntoIterator<Item = &'a Value>,
+    ) -> Result<Self, PatternError> {
+        let criteria = patterns.into_iter().map(|pattern| criterion(of, pattern));
+        Ok(Self { of, criteria: criteria.collect::<Result<_, _>>()? })
+    }
+
+    /// Whether a record passes, given as the element of the event's `Records`.
+    #[must_use]
+    pub fn passes(&self, record: &[u8]) -> bool {
+        // The engine has written the record itself. What it could not read again is not thrown away.
+        let Ok(record) = serde_json::from_slice::<Value>(record) else { return true };
+        match self.of {
+            Filtered::DynamoDb => self.any(|_| true, &record),
+            Filtered::Kinesis => {
+                let data = record.pointer("/kinesis/data").and_then(Value::as_str).unwrap_or_default();
+                let data = STANDARD.decode(data).ok();
+                match data.and_then(|data| serde_json::from_slice(&data).ok()) {
+                    Some(data) => self.any(|_| true, &view("data", data)),
+                    None => false,
+                }
+            }
+            Filtered::Sqs => {
+                let body = record.get("body").and_then(Value::as_str).unwrap_or_default();
+                match serde_json::from_str::<Value>(body) {
+                    Ok(json) if json.is_object() || json.is_array() => {
+                        self.any(|criterion| !criterion.plain, &view("body", json))
+                    }
+                    _ => self.any(|criterion| criterion.plain, &view("body", body.into())),
+                }
+            }
+        }
+    }
+
+    fn any(&self, fits: impl Fn(&Criterion) -> bool, view: &Value) -> bool {
+        self.criteria.iter().any(|criterion| fits(criterion) && criterion.pattern.matches(view))
+    }
+}
+
+fn view(field: &str, value: Value) -> Value {
+    Value::Object(Map::from_iter([(field.to_owned(), value)]))
+}
+
+/// Reads one pattern: the language's rules, and those of the source.
+fn criterion(of: Filtered, value: &Value) -> Result<Criterion, PatternError> {
+    let pattern = Pattern::parse(value)?;
+    let mut top = Vec::new();
+    fields(value, &mut Vec::new(), &mut top);
+    let mut faults = Vec::new();
+    let mut fault = |path: &[String], reason: String| faults.push(Fault { path: path.to_vec(), reason });
+    for (path, field, value) in &top {
+        if !of.fields().contains(&field.as_str()) {
+            let allowed = of.fields().join(", ");
+            fault(path, format!("cannot be filtered by; allowed are {allowed}"));
+        } else if matches!(field.as_str(), "data" | "dynamodb") && !value.is_object() {
+            fault(path, "is not an object; a filter expects JSON here, an object is allowed".to_owned());
+        }
+    }
+    let plain = of == Filtered::Sqs && top.iter().any(|(_, _, value)| value.is_array());
+    if plain && top.iter().any(|(_, _, value)| value.is_object()) {
+        fault(&[], "expects both a plain text and JSON; one of them is allowed".to_owned());
+    }
+    if faults.is_empty() { Ok(Criterion { pattern, plain }) } else { Err(PatternError { faults }) }
+}
+
+/// The fields at the top of a pattern, those in `$or` included, with their places.
+fn fields<'a>(
+    pattern: &'a Value,
+    path: &mut Vec<String>,
+    found: &mut Vec<(Vec<String>, &'a String, &'a Value)>,
+) {
+    for (field, value) in pattern.as_object().into_iter().flatten() {
+        path.push(field.clone());
+        match value {
+            Value::Array(patterns) if field == OR => {
+                for (index, pattern) in patterns.iter().enumerate() {
+                    path.push(index.to_string());
+                    fields(pattern, path, found);
+                    path.pop();
+                }
+            }
+            _ => found.push((path.clone(), field, value)),
+        }
+        path.pop();
+    }
+}

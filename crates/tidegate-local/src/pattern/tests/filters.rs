@@ -1,0 +1,119 @@
+//! What each source makes of a filter: the tables of the Lambda Developer Guide, "Control which events Lambda sends to your function".
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::super::filter::{Filter, Filtered};
+
+fn passes(of: Filtered, patterns: &[Value], record: &Value) -> bool {
+    Filter::parse(of, patterns).unwrap().passes(record.to_string().as_bytes())
+}
+
+fn kinesis(data: &[u8]) -> Value {
+    json!({"kinesis": {"partitionKey": "1", "data": STANDARD.encode(data)}, "eventSource": "aws:kinesis"})
+}
+
+// `with-kinesis-filtering`.
+#[test]
+fn the_data_of_a_kinesis_record_is_decoded_and_read_as_json() {
+    let code = [json!({"data": {"RequestCode": ["BBBB"]}})];
+    assert!(passes(
+        Filtered::Kinesis,
+        &code,
+        &kinesis(br#"{"RequestCode": "BBBB", "RecordNumber": "0001"}"#)
+    ));
+    assert!(!passes(Filtered::Kinesis, &code, &kinesis(br#"{"RequestCode": "AAAA"}"#)));
+    assert!(
+        passes(Filtered::Kinesis, &code, &kinesis(br#"[{"RequestCode": "BBBB"}]"#)),
+        "a list is its elements"
+    );
+}
+
+#[test]
+fn a_kinesis_record_that_is_no_json_never_matches() {
+    let not_there = [json!({"data": {"RequestCode": [{"exists": false}]}})];
+    assert!(passes(Filtered::Kinesis, &not_there, &kinesis(b"{}")));
+    for data in [&b"text"[..], b"\xff\xfe", b"", b"{\"a\":"] {
+        assert!(!passes(Filtered::Kinesis, &not_there, &kinesis(data)), "{data:?}");
+    }
+}
+
+// `with-sqs-filtering`, and the table of "Properly filtering Amazon SQS messages".
+#[test]
+fn a_body_of_the_other_form_than_the_pattern_expects_never_matches() {
+    let body = |body: &str| json!({"messageId": "1", "body": body});
+    let json_body = body(r#"{"RecordNumber": 10000, "RequestCode": "BBBB"}"#);
+    let expects_json = [json!({"body": {"RecordNumber": [{"numeric": [">", 9999]}]}})];
+    assert!(passes(Filtered::Sqs, &expects_json, &json_body));
+    assert!(!passes(Filtered::Sqs, &expects_json, &body(r#"{"RecordNumber": 9999}"#)));
+    let absent = [json!({"body": {"RecordNumber": [{"exists": false}]}})];
+    assert!(passes(Filtered::Sqs, &absent, &body("{}")));
+    assert!(!passes(Filtered::Sqs, &absent, &body("Result: 1")), "a plain text for a pattern of JSON");
+    let expects_text = [json!({"body": [{"anything-but": {"prefix": "Result: "}}, {"prefix": "Result: "}]})];
+    assert!(passes(Filtered::Sqs, &expects_text, &body("Result: 1")));
+    assert!(passes(Filtered::Sqs, &expects_text, &body("12")), "JSON that is no object is a plain text");
+    assert!(!passes(Filtered::Sqs, &expects_text, &json_body), "JSON for a pattern of plain text");
+    assert!(!passes(Filtered::Sqs, &expects_text, &body(r#"["Result: 1"]"#)));
+}
+
+// `with-ddb-filtering`; `eventName` and `userIdentity` as in the DynamoDB Developer Guide, "DynamoDB Streams and Time to Live".
+#[test]
+fn a_change_is_filtered_with_its_types_and_by_who_made_it() {
+    let change = json!({
+        "eventName": "REMOVE", "userIdentity": {"type": "Service", "principalId": "dynamodb.amazonaws.com"},
+        "dynamodb": {"Keys": {"CustomerName": {"S": "AnyCompany Industries"}}, "OldImage": {"Terms": {"N": "60"}}}
+    });
+    for (pattern, expected) in [
+        (json!({"dynamodb": {"Keys": {"CustomerName": {"S": ["AnyCompany Industries"]}}}}), true),
+        (json!({"dynamodb": {"OldImage": {"Terms": {"N": ["60"]}}}}), true),
+        (json!({"dynamodb": {"OldImage": {"Terms": {"N": [60]}}}}), false),
+        (json!({"dynamodb": {"NewImage": {"Terms": {"N": [{"exists": false}]}}}}), true),
+        (json!({"eventName": ["REMOVE"], "userIdentity": {"principalId": ["dynamodb.amazonaws.com"]}}), true),
+        (json!({"eventName": ["INSERT", "MODIFY"]}), false),
+    ] {
+        assert_eq!(passes(Filtered::DynamoDb, &[pattern.clone()], &change), expected, "{pattern}");
+    }
+}
+
+// `invocation-eventfiltering`: "Your filters are logically ORed together."
+#[test]
+fn one_of_several_filters_is_enough() {
+    let either = [json!({"body": {"a": [1]}}), json!({"body": ["x"]})];
+    assert!(passes(Filtered::Sqs, &either, &json!({"body": "{\"a\": 1}"})));
+    assert!(passes(Filtered::Sqs, &either, &json!({"body": "x"})));
+    assert!(!passes(Filtered::Sqs, &either, &json!({"body": "y"})));
+}
+
+#[test]
+fn what_a_source_cannot_be_filtered_by_is_told() {
+    for (of, pattern, says) in [
+        (
+            Filtered::Kinesis,
+            json!({"partitionKey": ["1"]}),
+            "partitionKey cannot be filtered by; allowed are data",
+        ),
+        (Filtered::Kinesis, json!({"data": ["x"]}), "data is not an object; a filter expects JSON here"),
+        (Filtered::DynamoDb, json!({"dynamodb": ["x"]}), "dynamodb is not an object"),
+        (
+            Filtered::DynamoDb,
+            json!({"data": {"a": [1]}}),
+            "data cannot be filtered by; allowed are dynamodb, eventName",
+        ),
+        (
+            Filtered::Sqs,
+            json!({"messageAttributes": ["x"]}),
+            "messageAttributes cannot be filtered by; allowed are body",
+        ),
+        (
+            Filtered::Sqs,
+            json!({"$or": [{"body": ["x"]}, {"body": {"a": [1]}}]}),
+            "the pattern expects both a plain text and JSON",
+        ),
+        (Filtered::Sqs, json!({"$or": [{"body": ["x"]}, {"id": ["x"]}]}), "$or.1.id cannot be filtered by"),
+        (Filtered::Sqs, json!({"body": []}), "body is an empty list"),
+    ] {
+        let error = Filter::parse(of, [&pattern]).expect_err(&pattern.to_string());
+        assert!(error.faults[0].to_string().starts_with(says), "{pattern}: {error}");
+    }
+}
