@@ -22,6 +22,7 @@ use crate::engine_file::EngineFile;
 use crate::environment::{Fleet, FleetError, FleetOptions, FunctionSpec, INIT_LIMIT};
 use crate::mapping::Mapping;
 use crate::mapping::pace::Pace;
+use crate::pattern::PatternError;
 use crate::provision::{ProvisionError, Provisioned, provision};
 use crate::proxy::{Proxy, ProxyError};
 use crate::status::Status;
@@ -88,6 +89,9 @@ pub enum StartError {
     /// The topology has mistakes.
     #[error(transparent)]
     Topology(#[from] TopologyError),
+    /// A mapping's filter cannot be read.
+    #[error(transparent)]
+    Filter(PatternError),
     /// There are no binaries.
     #[error(transparent)]
     Build(#[from] BuildError),

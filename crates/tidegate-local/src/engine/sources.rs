@@ -23,6 +23,7 @@ use crate::mapping::queue_driver::{self, QueueMapping};
 use crate::mapping::settings::{StreamKind, StreamSettings};
 use crate::mapping::source::StreamSource;
 use crate::mapping::stream::{self, StreamMapping};
+use crate::pattern::filter::{Filter, Filtered};
 use crate::topology::{Function, Source, SourceKind, StartingPosition};
 
 /// Lambda's default where a queue mapping declares no concurrency.
@@ -83,7 +84,7 @@ impl Wiring<'_> {
                 let reader = Arc::new(KinesisSource::new(clients.kinesis.clone(), origin));
                 let made = stream_created(&clients.kinesis, arn).await?;
                 let checkpoint = format!("{function}.{name}.{made}");
-                Ok(self.stream(function, stream, source, StreamKind::Kinesis, arn, reader, checkpoint))
+                self.stream(function, stream, source, StreamKind::Kinesis, arn, reader, checkpoint)
             }
             SourceKind::Table(table) => {
                 let found = provisioned.tables.get(table).and_then(|found| found.stream_arn.as_ref());
@@ -92,7 +93,7 @@ impl Wiring<'_> {
                 // The ARN of a table's stream ends in the time it was made.
                 let made = arn.rsplit('/').next().unwrap_or_default();
                 let checkpoint = format!("{function}.{name}.{made}");
-                Ok(self.stream(function, table, source, StreamKind::DynamoDb, arn, reader, checkpoint))
+                self.stream(function, table, source, StreamKind::DynamoDb, arn, reader, checkpoint)
             }
             SourceKind::Queue(queue) => {
                 let found = provisioned.queues.get(queue).ok_or_else(missing)?;
@@ -110,6 +111,7 @@ impl Wiring<'_> {
                     report_batch_item_failures: source.report_batch_item_failures,
                     visibility: Duration::from_secs(visibility.into()),
                     timeout: Duration::from_secs(declared.timeout_seconds.into()),
+                    filter: filter(Filtered::Sqs, source)?,
                     time_scale: self.time_scale,
                 };
                 Ok(queue_driver::start(QueueMapping {
@@ -138,12 +140,18 @@ impl Wiring<'_> {
         arn: &str,
         reader: Arc<dyn StreamSource>,
         checkpoint_name: String,
-    ) -> Mapping {
-        stream::start(StreamMapping {
+    ) -> Result<Mapping, StartError> {
+        let filtered = match kind {
+            StreamKind::Kinesis => Filtered::Kinesis,
+            StreamKind::DynamoDb => Filtered::DynamoDb,
+        };
+        let filter = filter(filtered, source)?;
+        let function_arn = function_arn(REGION, function);
+        Ok(stream::start(StreamMapping {
             function: function.to_owned(),
             source_name: source_name.to_owned(),
             checkpoint_name,
-            settings: StreamSettings::of(source, kind, arn, &function_arn(REGION, function), self.time_scale),
+            settings: StreamSettings::of(source, kind, arn, &function_arn, filter, self.time_scale),
             starting_position: source.starting_position.unwrap_or(StartingPosition::TrimHorizon),
             source: reader,
             invoker: self.invoker(),
@@ -154,7 +162,7 @@ impl Wiring<'_> {
             checkpoints: Arc::clone(self.checkpoints),
             activity: Arc::clone(&self.parts.activity),
             pace: self.pace,
-        })
+        }))
     }
 
     fn asynchronously(&self, function: &str, declared: &Function, rules: Vec<RuleQueue>) -> Asynchronously {
@@ -185,6 +193,15 @@ impl Wiring<'_> {
         let url = &self.parts.provisioned.queues.get(queue)?.url;
         Some(Arc::new(QueueDestination::new(self.parts.clients.sqs.clone(), url)))
     }
+}
+
+/// The filter of a mapping that has one. The topology's check has read it before.
+fn filter(of: Filtered, source: &Source) -> Result<Option<Arc<Filter>>, StartError> {
+    if source.filter_criteria.is_empty() {
+        return Ok(None);
+    }
+    let patterns = source.filter_criteria.iter().map(|filter| &filter.pattern);
+    Filter::parse(of, patterns).map(|filter| Some(Arc::new(filter))).map_err(StartError::Filter)
 }
 
 /// When a Kinesis stream was made: its ARN is the same when it is made anew, and its positions are not.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use super::moment::Moment;
 use super::retry::Backoff;
 use super::step::Counts;
 use crate::invocation::Answer;
+use crate::pattern::filter::Filter;
 
 /// Most messages of one ReceiveMessage call.
 const RECEIVE_LIMIT: usize = 10;
@@ -31,6 +33,8 @@ pub struct QueueSettings {
     pub visibility: Duration,
     /// Timeout of the function.
     pub timeout: Duration,
+    /// Which messages are delivered; all of them without one.
+    pub filter: Option<Arc<Filter>>,
     /// Divides the waiting times after throttles.
     pub time_scale: f64,
 }
@@ -162,6 +166,8 @@ enum BatchState {
     InFlight,
     Waiting(Moment),
     Deleting,
+    /// As above, without ever having been with the function.
+    Dropping,
 }
 
 impl fmt::Display for BatchState {
@@ -169,7 +175,7 @@ impl fmt::Display for BatchState {
         f.write_str(match self {
             Self::InFlight => "in flight",
             Self::Waiting(_) => "waiting after a throttle",
-            Self::Deleting => "being deleted",
+            Self::Deleting | Self::Dropping => "being deleted",
         })
     }
 }
@@ -222,7 +228,7 @@ impl Queue {
         match (self.reading, input) {
             (Reading::NotStarted, Input::Start) => self.reading = Reading::Full,
             (Reading::Receiving, Input::Received(messages)) => {
-                self.held.extend(messages.into_iter().map(|message| (message, now)));
+                self.admit(messages, now, &mut actions);
                 self.reading = Reading::Full;
             }
             (Reading::Receiving, Input::ReceiveFailed) => self.reading = Reading::Full,
@@ -236,7 +242,7 @@ impl Queue {
                 Reading::Receiving | Reading::Full | Reading::Stopping,
                 ref input @ Input::Deleted { batch },
             ) => match self.batches.get(&batch).map(|batch| batch.state) {
-                Some(BatchState::Deleting) => drop(self.batches.remove(&batch)),
+                Some(BatchState::Deleting | BatchState::Dropping) => drop(self.batches.remove(&batch)),
                 state => return Err(illegal(batch, state, input)),
             },
             (_, Input::TimerDue) | (Reading::Stopped, Input::Stop) => {}
@@ -254,6 +260,23 @@ impl Queue {
         }
         self.settle(now, &mut actions);
         Ok(actions)
+    }
+
+    /// Holds what passes the filter, and deletes the rest.
+    fn admit(&mut self, messages: Vec<Message>, now: Moment, actions: &mut Vec<Action>) {
+        let filter = self.settings.filter.clone();
+        let passes = |message: &Message| filter.as_ref().is_none_or(|filter| filter.passes(&message.json));
+        let (passed, dropped): (Vec<_>, Vec<_>) = messages.into_iter().partition(passes);
+        self.held.extend(passed.into_iter().map(|message| (message, now)));
+        if dropped.is_empty() {
+            return;
+        }
+        self.counts.filtered += dropped.len() as u64;
+        let receipts = dropped.iter().map(|message| message.receipt.clone()).collect();
+        actions.push(Action::Delete { batch: self.next_batch, receipts });
+        let batch = Batch { messages: dropped, state: BatchState::Dropping, received: now, throttles: 0 };
+        self.batches.insert(self.next_batch, batch);
+        self.next_batch += 1;
     }
 
     fn answered(
@@ -341,10 +364,10 @@ impl Queue {
                     actions.push(Action::Invoke { batch: *id, payload });
                 }
                 BatchState::Waiting(until) => wait(until),
-                BatchState::InFlight | BatchState::Deleting => {}
+                BatchState::InFlight | BatchState::Deleting | BatchState::Dropping => {}
             }
         }
-        while self.batches.len() < self.settings.maximum_concurrency {
+        while delivering(&self.batches).count() < self.settings.maximum_concurrency {
             match self.next_batch(now) {
                 Ok(batch) => {
                     let payload = batching::event(batch.messages.iter().map(|message| &message.json));
@@ -362,7 +385,7 @@ impl Queue {
             }
         }
         let room = self.settings.batch_size.saturating_sub(self.held.len()).min(RECEIVE_LIMIT);
-        let free = self.batches.len() < self.settings.maximum_concurrency;
+        let free = delivering(&self.batches).count() < self.settings.maximum_concurrency;
         if self.reading == Reading::Full && free && room > 0 {
             self.reading = Reading::Receiving;
             actions.push(Action::Receive { limit: room });
@@ -374,9 +397,7 @@ impl Queue {
 
     /// Cuts a batch out of what is held, leaving messages whose group has a batch on its way.
     fn next_batch(&mut self, now: Moment) -> Result<Batch, Option<Moment>> {
-        let busy: BTreeSet<&str> = self
-            .batches
-            .values()
+        let busy: BTreeSet<&str> = delivering(&self.batches)
             .flat_map(|batch| batch.messages.iter())
             .filter_map(|message| message.group.as_deref())
             .collect();
@@ -406,6 +427,11 @@ impl Queue {
         self.held = left;
         Ok(Batch { messages, state: BatchState::InFlight, received, throttles: 0 })
     }
+}
+
+/// Batches that count towards the concurrency.
+fn delivering(batches: &BTreeMap<u64, Batch>) -> impl Iterator<Item = &Batch> {
+    batches.values().filter(|batch| batch.state != BatchState::Dropping)
 }
 
 fn illegal(batch: u64, state: Option<BatchState>, input: &Input) -> IllegalInput {

@@ -70,6 +70,7 @@ pub fn start(mapping: QueueMapping) -> Mapping {
         retries: 0,
         throttled: 0,
         discarded: 0,
+        filtered: 0,
         records_delivered: 0,
         last_error: None,
         idle_since: None,
@@ -282,6 +283,7 @@ fn publish(status: &Mutex<MappingStatus>, queue: &Queue, polled: bool, empty_pol
     status.in_flight = queue.in_flight() as u64;
     status.invocations = counts.invocations;
     status.throttled = counts.throttled;
+    status.filtered = counts.filtered;
     status.records_delivered = counts.delivered;
     if status.retries != counts.retries {
         status.retries = counts.retries;

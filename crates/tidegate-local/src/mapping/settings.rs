@@ -1,7 +1,9 @@
 //! What a stream mapping goes by.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::pattern::filter::Filter;
 use crate::topology::model::Source;
 
 /// Which kind of stream is read.
@@ -38,18 +40,21 @@ pub struct StreamSettings {
     pub maximum_record_age: Option<Duration>,
     /// Given-up ranges go to a destination, and count as finished only once they are there.
     pub has_destination: bool,
+    /// Which records are delivered; all of them without one.
+    pub filter: Option<Arc<Filter>>,
     /// Divides the waiting times between retries; 1 is AWS's own pace.
     pub time_scale: f64,
 }
 
 impl StreamSettings {
-    /// Settings of a declared source.
+    /// Settings of a declared source, with its filter as it was read.
     #[must_use]
     pub fn of(
         source: &Source,
         kind: StreamKind,
         source_arn: &str,
         function_arn: &str,
+        filter: Option<Arc<Filter>>,
         time_scale: f64,
     ) -> Self {
         Self {
@@ -68,6 +73,7 @@ impl StreamSettings {
                 .and_then(|n| u64::try_from(n).ok())
                 .map(Duration::from_secs),
             has_destination: source.on_failure.is_some(),
+            filter,
             time_scale,
         }
     }

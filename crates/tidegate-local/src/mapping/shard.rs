@@ -138,9 +138,11 @@ impl Shard {
     fn admit(&mut self, records: Vec<Record>, now: Moment) {
         let lanes = self.lanes.len();
         for record in records {
-            if let Some(ordinal) = self.position.read(&record.sequence, record.json.len())
-                && let Some(lane) = self.lanes.get_mut(record.key.lane(lanes))
-            {
+            let Some(ordinal) = self.position.read(&record.sequence, record.json.len()) else { continue };
+            if self.settings.filter.as_ref().is_some_and(|filter| !filter.passes(&record.json)) {
+                self.position.done(ordinal);
+                self.counts.filtered += 1;
+            } else if let Some(lane) = self.lanes.get_mut(record.key.lane(lanes)) {
                 lane.queue.push_back(Entry { ordinal, read: now, record });
             }
         }

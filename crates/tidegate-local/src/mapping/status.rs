@@ -34,6 +34,8 @@ pub struct MappingStatus {
     pub throttled: u64,
     /// Records given up.
     pub discarded: u64,
+    /// Records that no filter let pass.
+    pub filtered: u64,
     /// Records the function is done with.
     pub records_delivered: u64,
     /// The last failure of a poll, an invocation or a hand-over.
@@ -113,6 +115,7 @@ impl Board {
                 retries: sum(|s| s.counts.retries),
                 throttled: sum(|s| s.counts.throttled),
                 discarded: sum(|s| s.counts.discarded),
+                filtered: sum(|s| s.counts.filtered),
                 records_delivered: sum(|s| s.counts.delivered),
                 last_error: inner.last_error.clone(),
                 idle_since: if polled {

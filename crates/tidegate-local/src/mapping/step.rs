@@ -116,6 +116,8 @@ pub struct Counts {
     pub throttled: u64,
     /// Records given up.
     pub discarded: u64,
+    /// Records that no filter let pass.
+    pub filtered: u64,
     /// Records the function is done with.
     pub delivered: u64,
     /// The last failure, if any.

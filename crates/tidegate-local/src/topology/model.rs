@@ -268,6 +268,19 @@ pub struct Source {
     pub on_failure: Option<Destination>,
     /// Queues: most concurrent batches, 2 to 1,000; needed there.
     pub maximum_concurrency: Option<u32>,
+    /// Only records that one of these matches are delivered; without any, all are. What is not delivered is done with: a queue's message is
+    /// deleted, a stream's record passed over.
+    #[serde(default)]
+    pub filter_criteria: Vec<Filter>,
+}
+
+/// One filter of an event source mapping.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Filter {
+    /// The pattern of records that are delivered, in EventBridge's language: of `data` in a stream, of `dynamodb`, `eventName` and
+    /// `userIdentity` in a table's stream, of `body` in a queue.
+    pub pattern: serde_json::Value,
 }
 
 /// Where a new stream mapping starts reading.

@@ -95,6 +95,7 @@ fn settings(kind: StreamKind, source_arn: &str) -> StreamSettings {
         maximum_retry_attempts: Some(2),
         maximum_record_age: None,
         has_destination: false,
+        filter: None,
         time_scale: 100.0,
     }
 }
@@ -393,6 +394,7 @@ fn start_queue(clients: &Clients, url: &str, arn: &str, function: &Arc<Scripted>
             report_batch_item_failures: true,
             visibility: Duration::from_secs(1),
             timeout: Duration::from_secs(1),
+            filter: None,
             time_scale: 100.0,
         },
         sqs: clients.sqs.clone(),

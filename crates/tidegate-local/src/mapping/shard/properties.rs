@@ -248,6 +248,7 @@ fn run(case: Case) -> Result<(), TestCaseError> {
         maximum_retry_attempts: Some(case.maximum_retry_attempts),
         maximum_record_age: None,
         has_destination: case.has_destination,
+        filter: None,
         time_scale: 1.0,
     };
     let all: BTreeSet<usize> = (0..case.keys.len()).collect();

@@ -1,12 +1,16 @@
+use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::super::record::OrderingKey;
 use super::super::settings::StreamKind;
 use super::*;
 use crate::invocation::InvocationResult;
+use crate::pattern::filter::{Filter, Filtered};
 
 const START: Moment = Moment::from_millis(1_700_000_000_000);
 
@@ -23,6 +27,7 @@ fn settings() -> StreamSettings {
         maximum_retry_attempts: None,
         maximum_record_age: None,
         has_destination: true,
+        filter: None,
         time_scale: 1.0,
     }
 }
@@ -379,4 +384,69 @@ fn an_input_that_the_state_does_not_allow_is_an_error_that_names_both() {
     // Nothing was lost by the refused inputs.
     bench.answer(0, success(""));
     assert_eq!(bench.checkpoint(), Some("1"));
+}
+
+/// Records of a Kinesis stream with these data.
+fn stored(records: &[(u32, &str)]) -> Vec<Record> {
+    let json = |data: &str| json!({"kinesis": {"data": STANDARD.encode(data)}}).to_string();
+    let record =
+        |(sequence, data): &(u32, &str)| Record { json: json(data).into(), ..record(*sequence, "k", START) };
+    records.iter().map(record).collect()
+}
+
+/// Lets records pass whose `n` is 1.
+fn filtered() -> StreamSettings {
+    let filter = Filter::parse(Filtered::Kinesis, [&json!({"data": {"n": [1]}})]).unwrap();
+    StreamSettings { filter: Some(Arc::new(filter)), ..settings() }
+}
+
+fn payloads(actions: &[Action]) -> Vec<usize> {
+    let records = |payload: &Bytes| {
+        serde_json::from_slice::<Value>(payload).unwrap()["Records"].as_array().unwrap().len()
+    };
+    let invoked = actions.iter().filter_map(|action| match action {
+        Action::Invoke { payload, .. } => Some(records(payload)),
+        _ => None,
+    });
+    invoked.collect()
+}
+
+#[test]
+fn a_record_that_passes_no_filter_is_passed_over_and_the_position_moves_on() {
+    let mut bench = Bench::new(filtered());
+    let records = stored(&[(1, r#"{"n": 2}"#), (2, r#"{"n": 1}"#), (3, r#"{"n": 2}"#)]);
+    let actions = bench.step(Input::Read { records, closed: false });
+    assert_eq!(payloads(&actions), [1]);
+    assert!(actions.contains(&Action::Checkpoint(SequenceNumber::new("1"))), "{actions:?}");
+    bench.answer(0, success("null"));
+    assert_eq!(bench.checkpoint(), Some("3"));
+    assert_eq!((bench.shard.counts().filtered, bench.shard.counts().delivered), (2, 1));
+}
+
+#[test]
+fn records_of_which_none_passes_the_filter_invoke_nothing() {
+    let mut bench = Bench::new(filtered());
+    let records = stored(&[(1, r#"{"n": 2}"#), (2, "{}")]);
+    let actions = bench.step(Input::Read { records, closed: false });
+    let capacity = bench.capacity();
+    assert_eq!(actions, [Action::Checkpoint(SequenceNumber::new("2")), Action::Poll { limit: capacity }]);
+    assert!(bench.shard.is_idle());
+}
+
+#[test]
+fn a_record_that_is_no_json_is_filtered_out_without_a_dead_letter() {
+    let mut bench = Bench::new(filtered());
+    let actions = bench.step(Input::Read { records: stored(&[(1, "text")]), closed: true });
+    assert_eq!(actions, [Action::Checkpoint(SequenceNumber::new("1")), Action::Closed]);
+    assert_eq!((bench.shard.counts().filtered, bench.shard.counts().discarded), (1, 0));
+}
+
+#[test]
+fn a_batch_is_filled_with_records_that_pass_the_filter() {
+    let mut bench =
+        Bench::new(StreamSettings { batch_size: 2, batching_window: Duration::from_secs(9), ..filtered() });
+    let records = stored(&[(1, r#"{"n": 1}"#), (2, r#"{"n": 2}"#)]);
+    assert_eq!(payloads(&bench.step(Input::Read { records, closed: false })), [0; 0]);
+    let records = stored(&[(3, r#"{"n": 1}"#)]);
+    assert_eq!(payloads(&bench.step(Input::Read { records, closed: false })), [2]);
 }

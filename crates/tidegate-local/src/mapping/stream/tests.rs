@@ -82,6 +82,7 @@ fn mapping(source: Arc<Scripted>) -> StreamMapping {
             maximum_retry_attempts: None,
             maximum_record_age: None,
             has_destination: false,
+            filter: None,
             time_scale: 1.0,
         },
         starting_position: StartingPosition::TrimHorizon,

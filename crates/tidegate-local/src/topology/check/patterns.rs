@@ -1,8 +1,12 @@
-//! What a rule may match.
+//! What rules and filters may match.
 
 use serde_json::{Map, Value};
 
 use super::Check;
+use crate::pattern::filter::{Filter, Filtered, LONGEST as LONGEST_FILTER, MOST};
+use crate::pattern::{Pattern, PatternError};
+use crate::topology::lookup::SourceKind;
+use crate::topology::model::Source;
 
 /// Fields of an event on a bus that say what the envelope says. EventBridge's own `id` and `time` are others on every delivery.
 const FIELDS: [&str; 3] = ["source", "detail-type", "detail"];
@@ -22,98 +26,83 @@ const ATTRIBUTES: [&str; 11] = [
     "traceparent",
 ];
 
-/// EventBridge's "one of these patterns", possible at every level.
-const OR: &str = "$or";
-
-/// What a value may be compared with other than equality: an object with one of these.
-const OPERATORS: [&str; 8] =
-    ["anything-but", "cidr", "equals-ignore-case", "exists", "numeric", "prefix", "suffix", "wildcard"];
-
-/// Most characters of a pattern, EventBridge's quota of an account that has not asked for more.
-const LONGEST: usize = 2_048;
+/// Most characters of a rule's pattern, EventBridge's quota of an account that has not asked for more.
+const LONGEST_RULE: usize = 2_048;
 
 impl Check<'_> {
+    /// A rule's pattern: a pattern at all, and of nothing but envelopes.
     pub(super) fn pattern(&mut self, path: &[&str], pattern: &Value) {
-        match pattern.as_object() {
-            Some(fields) => self.level(path, fields, &FIELDS),
-            None => self.mistake(path, "is not a pattern; an object with at least one field is allowed"),
+        match Pattern::parse(pattern) {
+            Ok(_) => self.level(path, pattern, &FIELDS),
+            Err(error) => self.faults(path, &error),
         }
-        let length = pattern.to_string().chars().count();
-        if length > LONGEST {
-            self.mistake(path, format!("has {length} characters; allowed are {LONGEST}"));
+        self.length(path, pattern, LONGEST_RULE);
+    }
+
+    /// The filters of a mapping.
+    pub(super) fn filters(&mut self, path: &[&str], source: &Source, kind: SourceKind<'_>) {
+        let of = match kind {
+            SourceKind::Stream(_) => Filtered::Kinesis,
+            SourceKind::Table(_) => Filtered::DynamoDb,
+            SourceKind::Queue(_) => Filtered::Sqs,
+        };
+        let path = [path, &["filter_criteria"]].concat();
+        let count = source.filter_criteria.len();
+        if count > MOST {
+            self.mistake(&path, format!("has {count} filters; allowed are {MOST}"));
+        }
+        for (n, filter) in source.filter_criteria.iter().enumerate() {
+            let n = n.to_string();
+            let path = [&path[..], &[n.as_str(), "pattern"]].concat();
+            if let Err(error) = Filter::parse(of, [&filter.pattern]) {
+                self.faults(&path, &error);
+            }
+            self.length(&path, &filter.pattern, LONGEST_FILTER);
         }
     }
 
-    fn level(&mut self, path: &[&str], fields: &Map<String, Value>, allowed: &[&str]) {
-        if fields.is_empty() {
-            self.mistake(path, "is empty; an object with at least one field is allowed");
+    fn length(&mut self, path: &[&str], pattern: &Value, longest: usize) {
+        let length = pattern.to_string().chars().count();
+        if length > longest {
+            self.mistake(path, format!("has {length} characters; allowed are {longest}"));
         }
-        for (field, value) in fields {
+    }
+
+    fn faults(&mut self, path: &[&str], error: &PatternError) {
+        for fault in &error.faults {
+            let inside = fault.path.iter().map(String::as_str);
+            let path: Vec<&str> = path.iter().copied().chain(inside).collect();
+            self.mistake(&path, &fault.reason);
+        }
+    }
+
+    /// A pattern's fields, those in `$or` included.
+    fn level(&mut self, path: &[&str], pattern: &Value, allowed: &[&str]) {
+        for (field, value) in pattern.as_object().into_iter().flat_map(Map::iter) {
             let path = [path, &[field.as_str()]].concat();
-            let inside = allowed.contains(&"detail");
+            let top = allowed.contains(&"detail");
             match (field.as_str(), value) {
-                (OR, Value::Array(patterns)) => self.alternatives(&path, patterns, allowed),
-                (OR, _) => self.mistake(&path, "is not a list; a list of at least two patterns is allowed"),
-                ("detail", Value::Object(attributes)) if inside => self.level(&path, attributes, &ATTRIBUTES),
-                ("detail", _) if inside => {
+                ("$or", Value::Array(patterns)) => {
+                    for (n, pattern) in patterns.iter().enumerate() {
+                        self.level(&[&path[..], &[n.to_string().as_str()]].concat(), pattern, allowed);
+                    }
+                }
+                ("detail", Value::Object(_)) if top => self.level(&path, value, &ATTRIBUTES),
+                ("detail", _) if top => {
                     self.mistake(&path, "is not an object; an object of envelope attributes is allowed");
                 }
-                (field, Value::Array(values)) if allowed.contains(&field) => {
-                    if values.is_empty() {
-                        self.mistake(&path, "is an empty list, which matches nothing; at least one value is allowed");
-                    }
-                    for (n, value) in values.iter().enumerate() {
-                        self.value(&[&path[..], &[n.to_string().as_str()]].concat(), value);
-                    }
-                }
-                (field, _) if allowed.contains(&field) => {
-                    self.mistake(&path, "is not a list; a list of values is allowed, such as [\"OrderPlaced\"]");
-                }
-                ("data" | "dataref", _) if !inside => self.mistake(
+                ("data" | "dataref", _) if !top => self.mistake(
                     &path,
                     format!(
                         "is content, and content too large for a bus stays in the event store; a rule may match {}",
                         allowed.join(", ")
                     ),
                 ),
+                (field, Value::Object(_)) if allowed.contains(&field) => {
+                    self.mistake(&path, "is not a list; a list of values is allowed, such as [\"OrderPlaced\"]");
+                }
+                (field, _) if allowed.contains(&field) => {}
                 _ => self.mistake(&path, format!("cannot be matched; allowed are {}", allowed.join(", "))),
-            }
-        }
-    }
-
-    /// One of the values that a field is compared with.
-    fn value(&mut self, path: &[&str], value: &Value) {
-        let mut operators = value.as_object().into_iter().flat_map(Map::keys);
-        match (value, operators.next(), operators.next()) {
-            (Value::Array(_), ..) => {
-                self.mistake(path, "is a list in a list; a text, a number, true, false or null is allowed");
-            }
-            (Value::Object(_), Some(operator), None) if !OPERATORS.contains(&operator.as_str()) => {
-                self.mistake(
-                    path,
-                    format!("has no operator {operator}; allowed are {}", OPERATORS.join(", ")),
-                );
-            }
-            (Value::Object(_), None, _) | (Value::Object(_), _, Some(_)) => {
-                self.mistake(
-                    path,
-                    format!("needs exactly one operator; allowed are {}", OPERATORS.join(", ")),
-                );
-            }
-            _ => {}
-        }
-    }
-
-    fn alternatives(&mut self, path: &[&str], patterns: &[Value], allowed: &[&str]) {
-        if patterns.len() < 2 {
-            self.mistake(path, "has fewer than two patterns; a list of at least two is allowed");
-        }
-        for (n, pattern) in patterns.iter().enumerate() {
-            let n = n.to_string();
-            let path = [path, &[n.as_str()]].concat();
-            match pattern.as_object() {
-                Some(fields) => self.level(&path, fields, allowed),
-                None => self.mistake(&path, "is not a pattern; an object is allowed"),
             }
         }
     }

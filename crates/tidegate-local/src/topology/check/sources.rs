@@ -62,6 +62,9 @@ impl Check<'_> {
                     self.queue_mapping(&path, source, queue);
                 }
             }
+            if let Some(kind) = source.kind() {
+                self.filters(&path, source, kind);
+            }
             if source.kind().is_some() && !source.report_batch_item_failures {
                 self.mistake(
                     &at(&path, "report_batch_item_failures"),

@@ -1,6 +1,6 @@
 //! Event source mappings.
 
-use super::{slip, slip_at};
+use super::{parse, slip, slip_at, with};
 
 #[test]
 fn a_source_reads_exactly_one_thing() {
@@ -132,4 +132,36 @@ fn a_function_dead_letters_before_its_queue_moves_the_message() {
     let after = |seconds: u32| format!("{size}\n        dead_letter_after_seconds = {seconds}");
     super::parse(&super::with(size, &after(720))).unwrap();
     slip_at(size, &after(721), "dead_letter_after_seconds = 721", "is 721; allowed are 1 to 720: work hides");
+}
+
+#[test]
+fn a_filter_is_a_pattern_of_what_its_source_can_be_filtered_by() {
+    let size = "batch_size          = 9";
+    let queue = |filters: &str, says: &str| {
+        slip_at(size, &format!("{size}\n filter_criteria = {filters}"), "filter_criteria", says);
+    };
+    queue("[{ pattern = {} }]", "sources.work-in.filter_criteria.0.pattern is empty");
+    queue("[{ pattern = { body = [] } }]", "filter_criteria.0.pattern.body is an empty list");
+    queue("[{ pattern = { data = { a = [1] } } }]", "pattern.data cannot be filtered by; allowed are body");
+    queue(
+        "[{ pattern = { body = [\"x\"] } }, { pattern = [] }]",
+        "filter_criteria.1.pattern is not a pattern",
+    );
+    let long = |length: usize| format!("[{{ pattern = {{ body = [\"{}\"] }} }}]", "x".repeat(length - 13));
+    queue(&long(4_097), "pattern has 4097 characters; allowed are 4096");
+    let many = |count: usize| format!("[{}]", "{ pattern = { body = [\"x\"] } },".repeat(count));
+    queue(&many(6), "filter_criteria has 6 filters; allowed are 5");
+    let position = "starting_position          = \"LATEST\"";
+    let filter = "filter_criteria = [{ pattern = { body = [\"x\"] } }]";
+    slip_at(position, &format!("{position}\n{filter}"), "filter_criteria", "allowed are dynamodb, eventName");
+    let position = "starting_position          = \"TRIM_HORIZON\"";
+    slip_at(
+        position,
+        &format!("{position}\n{filter}"),
+        "filter_criteria",
+        "pattern.body cannot be filtered by",
+    );
+    for good in [long(4_096), many(5), "[]".to_owned()] {
+        parse(&with(size, &format!("{size}\n filter_criteria = {good}"))).expect("no mistake");
+    }
 }
