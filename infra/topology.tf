@@ -204,6 +204,7 @@ variable "functions" {
       dead_letter_after_seconds  = optional(number)
       on_failure                 = optional(object({ queue = string }))
       maximum_concurrency        = optional(number)
+      filter_criteria            = optional(list(object({ pattern = string })), [])
     })), {})
     asynchronous = optional(object({
       maximum_retry_attempts    = number
@@ -298,6 +299,13 @@ variable "functions" {
     ]]))
     error_message = "A source that reads a stream or a table has maximum_record_age_seconds of 60 or more, and below what the stream keeps (a table's ${local.table_stream_retention_seconds} seconds), or the records are gone first: ${join(", ", flatten([for name, function in var.functions : [
       for source, mapping in function.sources : "${name}.${source}" if mapping.queue == null && !(coalesce(mapping.maximum_record_age_seconds, -1) >= 60 && coalesce(mapping.maximum_record_age_seconds, -1) < try(var.streams[mapping.stream].retention_hours * 3600, local.table_stream_retention_seconds))
+    ]]))}."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources : length(mapping.filter_criteria) <= 5 && alltrue([for filter in mapping.filter_criteria : length(filter.pattern) <= 4096 && can(keys(jsondecode(filter.pattern)))])]]))
+    error_message = "A source has at most 5 filter_criteria, each with a pattern that is the text of a JSON object of at most 4096 characters: ${join(", ", flatten([for name, function in var.functions : [
+      for source, mapping in function.sources : "${name}.${source}" if length(mapping.filter_criteria) > 5 || anytrue([for filter in mapping.filter_criteria : length(filter.pattern) > 4096 || !can(keys(jsondecode(filter.pattern)))])
     ]]))}."
   }
 

@@ -41,6 +41,7 @@ variables {
       maximum_retry_attempts     = 1000
       maximum_record_age_seconds = 21600
       on_failure_arn             = "arn:aws:sqs:us-east-1:123456789012:shop-test-stream-failures"
+      filter_criteria            = [{ pattern = "{\"data\":{\"type\":[\"PlaceOrder\"]}}" }]
     }
     refunds = {
       arn                        = "arn:aws:sqs:us-east-1:123456789012:shop-test-refunds"
@@ -176,6 +177,16 @@ run "a_mapping_of_a_stream_is_bounded" {
   assert {
     condition     = aws_lambda_event_source_mapping.this["orders"].bisect_batch_on_function_error && aws_lambda_event_source_mapping.this["orders"].parallelization_factor == 2 && aws_lambda_event_source_mapping.this["orders"].batch_size == 100 && aws_lambda_event_source_mapping.this["orders"].maximum_batching_window_in_seconds == 1
     error_message = "The mapping's batches differ from what was declared."
+  }
+
+  assert {
+    condition     = jsondecode(one(one(aws_lambda_event_source_mapping.this["orders"].filter_criteria).filter).pattern) == { data = { type = ["PlaceOrder"] } }
+    error_message = "The mapping delivers what it was declared to pass over."
+  }
+
+  assert {
+    condition     = length(aws_lambda_event_source_mapping.this["refunds"].filter_criteria) == 0
+    error_message = "The mapping passes over what it was declared to deliver."
   }
 
   assert {

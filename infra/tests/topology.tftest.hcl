@@ -498,6 +498,26 @@ run "a_mapping_says_where_it_starts" {
   expect_failures = [var.functions]
 }
 
+run "a_mapping_has_five_filters_at_most" {
+  command = plan
+
+  variables {
+    functions = merge(var.functions, { order-processor = merge(var.functions.order-processor, { sources = { orders = merge(var.functions.order-processor.sources.orders, { filter_criteria = [for n in range(6) : { pattern = "{\"data\":{\"n\":[${n}]}}" }] }) } }) })
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "a_filter_is_the_text_of_a_json_object" {
+  command = plan
+
+  variables {
+    functions = merge(var.functions, { order-processor = merge(var.functions.order-processor, { sources = { orders = merge(var.functions.order-processor.sources.orders, { filter_criteria = [{ pattern = "[\"data\"]" }] }) } }) })
+  }
+
+  expect_failures = [var.functions]
+}
+
 run "a_mapping_gives_a_record_up_before_the_stream_forgets_it" {
   command = plan
 

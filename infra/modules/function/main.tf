@@ -75,6 +75,20 @@ resource "aws_lambda_event_source_mapping" "this" {
     }
   }
 
+  dynamic "filter_criteria" {
+    for_each = length(each.value.filter_criteria) == 0 ? [] : [each.value.filter_criteria]
+
+    content {
+      dynamic "filter" {
+        for_each = filter_criteria.value
+
+        content {
+          pattern = filter.value.pattern
+        }
+      }
+    }
+  }
+
   dynamic "scaling_config" {
     for_each = [for maximum in [each.value.maximum_concurrency] : maximum if maximum != null]
 

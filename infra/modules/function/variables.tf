@@ -90,6 +90,7 @@ variable "sources" {
     maximum_record_age_seconds = optional(number)
     maximum_concurrency        = optional(number)
     on_failure_arn             = optional(string)
+    filter_criteria            = optional(list(object({ pattern = string })), [])
   }))
   description = "Event source mappings by name."
 }

@@ -9,6 +9,12 @@ pub struct PatternError {
     pub faults: Vec<Fault>,
 }
 
+impl PatternError {
+    pub(super) fn no_json(error: &serde_json::Error) -> Self {
+        Self { faults: vec![Fault { path: Vec::new(), reason: format!("is no JSON: {error}") }] }
+    }
+}
+
 impl fmt::Display for PatternError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the event pattern is not valid: ")?;

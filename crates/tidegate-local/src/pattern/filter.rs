@@ -61,15 +61,15 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Reads the patterns of a mapping.
+    /// Reads the patterns of a mapping, given as JSON text.
     ///
     /// # Errors
     /// What is wrong with the first pattern that has a fault.
-    pub fn parse<'a>(
+    pub fn parse<T: AsRef<str>>(
         of: Filtered,
-        patterns: impl IntoIterator<Item = &'a Value>,
+        patterns: impl IntoIterator<Item = T>,
     ) -> Result<Self, PatternError> {
-        let criteria = patterns.into_iter().map(|pattern| criterion(of, pattern));
+        let criteria = patterns.into_iter().map(|pattern| criterion(of, pattern.as_ref()));
         Ok(Self { of, criteria: criteria.collect::<Result<_, _>>()? })
     }
 
@@ -110,10 +110,11 @@ fn view(field: &str, value: Value) -> Value {
 }
 
 /// Reads one pattern: the language's rules, and those of the source.
-fn criterion(of: Filtered, value: &Value) -> Result<Criterion, PatternError> {
-    let pattern = Pattern::parse(value)?;
+fn criterion(of: Filtered, text: &str) -> Result<Criterion, PatternError> {
+    let value: Value = serde_json::from_str(text).map_err(|error| PatternError::no_json(&error))?;
+    let pattern = Pattern::parse(&value)?;
     let mut top = Vec::new();
-    fields(value, &mut Vec::new(), &mut top);
+    fields(&value, &mut Vec::new(), &mut top);
     let mut faults = Vec::new();
     let mut fault = |path: &[String], reason: String| faults.push(Fault { path: path.to_vec(), reason });
     for (path, field, value) in &top {

@@ -279,8 +279,9 @@ pub struct Source {
 #[serde(deny_unknown_fields)]
 pub struct Filter {
     /// The pattern of records that are delivered, in EventBridge's language: of `data` in a stream, of `dynamodb`, `eventName` and
-    /// `userIdentity` in a table's stream, of `body` in a queue.
-    pub pattern: serde_json::Value,
+    /// `userIdentity` in a table's stream, of `body` in a queue. It is JSON text, as Lambda takes it: Terraform's variables need one form
+    /// for the sources of all functions.
+    pub pattern: String,
 }
 
 /// Where a new stream mapping starts reading.

@@ -226,7 +226,7 @@ fn receive_bodies(bench: &mut Bench, bodies: &[&str]) -> Vec<Action> {
 
 /// Lets messages pass whose `n` is 1, one batch at a time.
 fn filtered() -> QueueSettings {
-    let filter = Filter::parse(Filtered::Sqs, [&json!({"body": {"n": [1]}})]).unwrap();
+    let filter = Filter::parse(Filtered::Sqs, [r#"{"body": {"n": [1]}}"#]).unwrap();
     QueueSettings { filter: Some(Arc::new(filter)), maximum_concurrency: 1, ..settings() }
 }
 

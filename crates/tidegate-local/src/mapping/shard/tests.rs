@@ -396,7 +396,7 @@ fn stored(records: &[(u32, &str)]) -> Vec<Record> {
 
 /// Lets records pass whose `n` is 1.
 fn filtered() -> StreamSettings {
-    let filter = Filter::parse(Filtered::Kinesis, [&json!({"data": {"n": [1]}})]).unwrap();
+    let filter = Filter::parse(Filtered::Kinesis, [r#"{"data": {"n": [1]}}"#]).unwrap();
     StreamSettings { filter: Some(Arc::new(filter)), ..settings() }
 }
 

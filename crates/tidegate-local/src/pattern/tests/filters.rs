@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::super::filter::{Filter, Filtered};
 
 fn passes(of: Filtered, patterns: &[Value], record: &Value) -> bool {
-    Filter::parse(of, patterns).unwrap().passes(record.to_string().as_bytes())
+    Filter::parse(of, patterns.iter().map(Value::to_string)).unwrap().passes(record.to_string().as_bytes())
 }
 
 fn kinesis(data: &[u8]) -> Value {
@@ -86,6 +86,14 @@ fn one_of_several_filters_is_enough() {
 }
 
 #[test]
+fn a_pattern_that_is_no_json_is_told_with_its_place() {
+    let error = Filter::parse(Filtered::Sqs, ["{\"body\": [\"x\"}"]).unwrap_err();
+    let says =
+        "the event pattern is not valid: the pattern is no JSON: expected `,` or `]` at line 1 column 14";
+    assert_eq!(error.to_string(), says);
+}
+
+#[test]
 fn what_a_source_cannot_be_filtered_by_is_told() {
     for (of, pattern, says) in [
         (
@@ -113,7 +121,7 @@ fn what_a_source_cannot_be_filtered_by_is_told() {
         (Filtered::Sqs, json!({"$or": [{"body": ["x"]}, {"id": ["x"]}]}), "$or.1.id cannot be filtered by"),
         (Filtered::Sqs, json!({"body": []}), "body is an empty list"),
     ] {
-        let error = Filter::parse(of, [&pattern]).expect_err(&pattern.to_string());
+        let error = Filter::parse(of, [pattern.to_string()]).expect_err(&pattern.to_string());
         assert!(error.faults[0].to_string().starts_with(says), "{pattern}: {error}");
     }
 }

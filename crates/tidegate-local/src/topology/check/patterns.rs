@@ -36,7 +36,7 @@ impl Check<'_> {
             Ok(_) => self.level(path, pattern, &FIELDS),
             Err(error) => self.faults(path, &error),
         }
-        self.length(path, pattern, LONGEST_RULE);
+        self.length(path, &pattern.to_string(), LONGEST_RULE);
     }
 
     /// The filters of a mapping.
@@ -61,8 +61,8 @@ impl Check<'_> {
         }
     }
 
-    fn length(&mut self, path: &[&str], pattern: &Value, longest: usize) {
-        let length = pattern.to_string().chars().count();
+    fn length(&mut self, path: &[&str], pattern: &str, longest: usize) {
+        let length = pattern.chars().count();
         if length > longest {
             self.mistake(path, format!("has {length} characters; allowed are {longest}"));
         }

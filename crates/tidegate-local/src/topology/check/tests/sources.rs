@@ -137,22 +137,21 @@ fn a_function_dead_letters_before_its_queue_moves_the_message() {
 #[test]
 fn a_filter_is_a_pattern_of_what_its_source_can_be_filtered_by() {
     let size = "batch_size          = 9";
+    let text = |pattern: &str| format!("{{ pattern = {pattern:?} }}");
     let queue = |filters: &str, says: &str| {
-        slip_at(size, &format!("{size}\n filter_criteria = {filters}"), "filter_criteria", says);
+        slip_at(size, &format!("{size}\n filter_criteria = [{filters}]"), "filter_criteria", says);
     };
-    queue("[{ pattern = {} }]", "sources.work-in.filter_criteria.0.pattern is empty");
-    queue("[{ pattern = { body = [] } }]", "filter_criteria.0.pattern.body is an empty list");
-    queue("[{ pattern = { data = { a = [1] } } }]", "pattern.data cannot be filtered by; allowed are body");
-    queue(
-        "[{ pattern = { body = [\"x\"] } }, { pattern = [] }]",
-        "filter_criteria.1.pattern is not a pattern",
-    );
-    let long = |length: usize| format!("[{{ pattern = {{ body = [\"{}\"] }} }}]", "x".repeat(length - 13));
+    queue(&text("{}"), "sources.work-in.filter_criteria.0.pattern is empty");
+    queue(&text("{"), "filter_criteria.0.pattern is no JSON: EOF while parsing an object at line 1 column 1");
+    queue(&text(r#"{"body": []}"#), "filter_criteria.0.pattern.body is an empty list");
+    queue(&text(r#"{"data": {"a": [1]}}"#), "pattern.data cannot be filtered by; allowed are body");
+    let body = text(r#"{"body": ["x"]}"#);
+    queue(&format!("{body}, {}", text("[]")), "filter_criteria.1.pattern is not a pattern");
+    let long = |length: usize| text(&format!(r#"{{"body": ["{}"]}}"#, "x".repeat(length - 14)));
     queue(&long(4_097), "pattern has 4097 characters; allowed are 4096");
-    let many = |count: usize| format!("[{}]", "{ pattern = { body = [\"x\"] } },".repeat(count));
-    queue(&many(6), "filter_criteria has 6 filters; allowed are 5");
+    queue(&vec![body.as_str(); 6].join(", "), "filter_criteria has 6 filters; allowed are 5");
+    let filter = format!("filter_criteria = [{body}]");
     let position = "starting_position          = \"LATEST\"";
-    let filter = "filter_criteria = [{ pattern = { body = [\"x\"] } }]";
     slip_at(position, &format!("{position}\n{filter}"), "filter_criteria", "allowed are dynamodb, eventName");
     let position = "starting_position          = \"TRIM_HORIZON\"";
     slip_at(
@@ -161,7 +160,10 @@ fn a_filter_is_a_pattern_of_what_its_source_can_be_filtered_by() {
         "filter_criteria",
         "pattern.body cannot be filtered by",
     );
-    for good in [long(4_096), many(5), "[]".to_owned()] {
-        parse(&with(size, &format!("{size}\n filter_criteria = {good}"))).expect("no mistake");
+    for good in [long(4_096), vec![body.as_str(); 5].join(", "), String::new()] {
+        parse(&with(size, &format!("{size}\n filter_criteria = [{good}]"))).expect("no mistake");
     }
+    let topology = parse(&with(size, &format!("{size}\n {filter}"))).expect("no mistake");
+    let filters = &topology.functions["processor"].sources["work-in"].filter_criteria;
+    assert_eq!(filters[0].pattern, r#"{"body": ["x"]}"#);
 }
