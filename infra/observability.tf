@@ -148,7 +148,7 @@ locals {
         written = local.written[mapping.stream != null ? "stream ${mapping.stream}" : "table ${mapping.table}"]
         invoked = { namespace = "AWS/Lambda", metric = "Invocations", dimensions = local.function_dimensions[name] }
       }
-      description = "${mapping.stream != null ? mapping.stream : mapping.table} is written to and ${name} was not invoked for a quarter of an hour; what waits for ${floor(mapping.maximum_record_age_seconds / 60)} minutes is given up. The mapping is off, lost a permission, or is throttled: `aws lambda list-event-source-mappings --function-name ${local.function_dimensions[name].Resource}` shows State and LastProcessingResult.${mapping.table != null ? " Writes that their condition refused count as well; if there were no others, nothing is wrong." : ""}"
+      description = "${mapping.stream != null ? mapping.stream : mapping.table} is written to and ${name} was not invoked for a quarter of an hour; what waits for ${floor(mapping.maximum_record_age_seconds / 60)} minutes is given up. The mapping is off, lost a permission, or is throttled: `aws lambda list-event-source-mappings --function-name ${local.function_dimensions[name].Resource}` shows State and LastProcessingResult.${mapping.table != null ? " Writes that their condition refused count as well; if there were no others, nothing is wrong." : ""}${length(mapping.filter_criteria) > 0 ? " Records that its filter_criteria pass over count as well; if there were no others, nothing is wrong." : ""}"
     }) if mapping.queue == null
   }]...)
 

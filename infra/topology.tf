@@ -303,7 +303,7 @@ variable "functions" {
   }
 
   validation {
-    condition     = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources : length(mapping.filter_criteria) <= 5 && alltrue([for filter in mapping.filter_criteria : length(filter.pattern) <= 4096 && can(keys(jsondecode(filter.pattern)))])]]))
+    condition = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources : length(mapping.filter_criteria) <= 5 && alltrue([for filter in mapping.filter_criteria : length(filter.pattern) <= 4096 && can(keys(jsondecode(filter.pattern)))])]]))
     error_message = "A source has at most 5 filter_criteria, each with a pattern that is the text of a JSON object of at most 4096 characters: ${join(", ", flatten([for name, function in var.functions : [
       for source, mapping in function.sources : "${name}.${source}" if length(mapping.filter_criteria) > 5 || anytrue([for filter in mapping.filter_criteria : length(filter.pattern) > 4096 || !can(keys(jsondecode(filter.pattern)))])
     ]]))}."

@@ -244,6 +244,11 @@ fn declared_functions(topology: &Topology, provisioned: &Provisioned) -> Attribu
                 "MaximumBatchingWindowInSeconds": source.batching_window_seconds,
                 "FunctionResponseTypes": if source.report_batch_item_failures { vec!["ReportBatchItemFailures"] } else { Vec::new() },
             });
+            if !source.filter_criteria.is_empty() {
+                let filters =
+                    source.filter_criteria.iter().map(|filter| json!({ "Pattern": filter.pattern }));
+                kept["FilterCriteria"] = json!({ "Filters": filters.collect::<Vec<_>>() });
+            }
             if source.queue.is_none() {
                 let position = source.starting_position.map(|position| match position {
                     topology::StartingPosition::TrimHorizon => "TRIM_HORIZON",

@@ -37,13 +37,21 @@ fn head(status: &Value) -> String {
 }
 
 fn mappings(status: &Value) -> String {
-    let mut shown = table(["mapping", "lag", "in flight", "delivered", "retries", "discarded"]);
+    let mut columns = vec![
+        ("lag", "lag"),
+        ("in flight", "in_flight"),
+        ("delivered", "records_delivered"),
+        ("retries", "retries"),
+        ("discarded", "discarded"),
+    ];
+    // Most systems have no filter, and a screen has eighty columns.
+    if list(&status["mappings"]).any(|mapping| mapping["filtered"].as_u64() > Some(0)) {
+        columns.push(("filtered", "filtered"));
+    }
+    let mut shown = table(std::iter::once("mapping").chain(columns.iter().map(|(title, _)| *title)));
     for mapping in list(&status["mappings"]) {
         let mut row = vec![comfy_table::Cell::new(text(&mapping["name"]))];
-        row.extend(
-            ["lag", "in_flight", "records_delivered", "retries", "discarded"]
-                .map(|field| right(count(&mapping[field]))),
-        );
+        row.extend(columns.iter().map(|(_, field)| right(count(&mapping[*field]))));
         shown.add_row(row);
     }
     with_errors(&shown, list(&status["mappings"]), "name")
@@ -153,8 +161,17 @@ mod tests {
         ] {
             assert!(screen.contains(part), "{part} is missing in\n{screen}");
         }
+        assert!(!screen.contains("filtered"), "nothing was: {screen}");
         assert!(!screen.contains("total"), "{screen}");
         let widest = screen.lines().map(|line| line.trim_end().chars().count()).max();
         assert!(widest <= Some(80), "{widest:?}\n{screen}");
+    }
+
+    #[test]
+    fn what_filters_passed_over_has_a_column_once_there_is_any() {
+        let status = |filtered: u64| json!({"mappings": [{"name": "orders", "filtered": filtered}]});
+        assert!(!mappings(&status(0)).contains("filtered"));
+        let shown = mappings(&status(4_321));
+        assert!(shown.contains("filtered") && shown.contains("4321"), "{shown}");
     }
 }

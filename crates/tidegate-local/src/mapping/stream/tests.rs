@@ -7,6 +7,7 @@ use super::super::source::{Page, ReadError};
 use super::*;
 use crate::checkpoint::MemoryCheckpoints;
 use crate::invocation::{Answer, InvocationResult};
+use crate::pattern::filter::{Filter, Filtered};
 
 /// A stream of shards with one record each. Listings come from a script whose last one is repeated; shard `a` never ends, the others do.
 struct Scripted {
@@ -129,6 +130,22 @@ async fn the_empty_last_page_of_a_shard_does_not_make_its_mapping_idle() {
     assert!(matches!(delivery.run(ReadFrom::Horizon, receiver).await, End::Closed));
     let name = Name { function: "f".to_owned(), source: "s".to_owned(), kind: "kinesis" };
     assert_eq!((board.status(&name).records_delivered, board.status(&name).idle_since), (1, None));
+}
+
+#[tokio::test]
+async fn a_filtered_record_is_counted_in_the_status_and_its_position_stored() {
+    let board = Arc::new(Board::default());
+    let mut mapping = mapping(Scripted::new(vec![Ok(Vec::new())]));
+    let filter = Filter::parse(Filtered::Kinesis, [r#"{"data": {"n": [1]}}"#]).unwrap();
+    mapping.settings.filter = Some(Arc::new(filter));
+    let mapping = Arc::new(mapping);
+    let delivery =
+        ShardDelivery { mapping: Arc::clone(&mapping), board: Arc::clone(&board), shard: "b".to_owned() };
+    let (_stop, receiver) = watch::channel(false);
+    assert!(matches!(delivery.run(ReadFrom::Horizon, receiver).await, End::Closed));
+    let status = board.status(&Name { function: "f".to_owned(), source: "s".to_owned(), kind: "kinesis" });
+    assert_eq!((status.filtered, status.records_delivered, status.invocations, status.lag), (1, 0, 0, 0));
+    assert_eq!(mapping.checkpoints.load("f.s", "b").unwrap().as_deref(), Some("1"));
 }
 
 #[test]

@@ -72,7 +72,11 @@ fn a_change_is_filtered_with_its_types_and_by_who_made_it() {
         (json!({"eventName": ["REMOVE"], "userIdentity": {"principalId": ["dynamodb.amazonaws.com"]}}), true),
         (json!({"eventName": ["INSERT", "MODIFY"]}), false),
     ] {
-        assert_eq!(passes(Filtered::DynamoDb, &[pattern.clone()], &change), expected, "{pattern}");
+        assert_eq!(
+            passes(Filtered::DynamoDb, std::slice::from_ref(&pattern), &change),
+            expected,
+            "{pattern}"
+        );
     }
 }
 

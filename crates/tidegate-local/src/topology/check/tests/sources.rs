@@ -149,7 +149,7 @@ fn a_filter_is_a_pattern_of_what_its_source_can_be_filtered_by() {
     queue(&format!("{body}, {}", text("[]")), "filter_criteria.1.pattern is not a pattern");
     let long = |length: usize| text(&format!(r#"{{"body": ["{}"]}}"#, "x".repeat(length - 14)));
     queue(&long(4_097), "pattern has 4097 characters; allowed are 4096");
-    queue(&vec![body.as_str(); 6].join(", "), "filter_criteria has 6 filters; allowed are 5");
+    queue(&[body.as_str(); 6].join(", "), "filter_criteria has 6 filters; allowed are 5");
     let filter = format!("filter_criteria = [{body}]");
     let position = "starting_position          = \"LATEST\"";
     slip_at(position, &format!("{position}\n{filter}"), "filter_criteria", "allowed are dynamodb, eventName");
@@ -160,7 +160,7 @@ fn a_filter_is_a_pattern_of_what_its_source_can_be_filtered_by() {
         "filter_criteria",
         "pattern.body cannot be filtered by",
     );
-    for good in [long(4_096), vec![body.as_str(); 5].join(", "), String::new()] {
+    for good in [long(4_096), [body.as_str(); 5].join(", "), String::new()] {
         parse(&with(size, &format!("{size}\n filter_criteria = [{good}]"))).expect("no mistake");
     }
     let topology = parse(&with(size, &format!("{size}\n {filter}"))).expect("no mistake");
