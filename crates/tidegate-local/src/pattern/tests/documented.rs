@@ -204,7 +204,7 @@ fn exists_is_about_fields_with_a_value() {
     check(
         &json!({"detail": {"state": [{"exists": true}]}}),
         std::slice::from_ref(&present),
-        &[absent.clone()],
+        std::slice::from_ref(&absent),
     );
     check(&json!({"detail": {"state": [{"exists": false}]}}), std::slice::from_ref(&absent), &[present]);
     check(&json!({"detail": {"c-count": [{"exists": false}]}}), std::slice::from_ref(&absent), &[]);
