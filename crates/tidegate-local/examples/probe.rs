@@ -43,7 +43,13 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
             for line in payload["lines"].as_array().into_iter().flatten().filter_map(Value::as_str) {
                 writeln!(out, "{line}")?;
             }
-            Ok(Value::Null)
+            drop(out);
+            match payload["then"].as_str() {
+                Some("error") => Err("after the last line".into()),
+                Some("exit") => std::process::exit(1),
+                Some("hang") => std::future::pending().await,
+                _ => Ok(Value::Null),
+            }
         }
         Some("call") => call_aws(&payload).await,
         _ => {

@@ -1,8 +1,10 @@
 //! The engine: everything put together, from a topology file to a running system.
 
+mod events;
 mod files;
 mod sources;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,6 +30,7 @@ use crate::proxy::{Proxy, ProxyError};
 use crate::status::Status;
 use crate::topology::{self, Topology, TopologyError};
 use crate::usage;
+use events::{InvokedEvents, Timing};
 use files::StateLock;
 
 /// How long a shutdown waits for invocations in flight.
@@ -104,6 +107,9 @@ pub enum StartError {
     /// No proxy.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
+    /// The queues behind Invoke cannot be listed.
+    #[error("the queues that events of an earlier run may be left in cannot be listed: {0}")]
+    Events(String),
     /// No environments.
     #[error(transparent)]
     Fleet(#[from] FleetError),
@@ -151,6 +157,8 @@ pub(crate) struct Parts {
 pub(crate) struct Pollers {
     pub(crate) mappings: Vec<Mapping>,
     pub(crate) asynchronous: Vec<AsynchronousQueue>,
+    /// URLs of the queues behind Invoke, by function: of those that were invoked with the type `Event`.
+    pub(crate) invoked: BTreeMap<String, String>,
 }
 
 impl std::fmt::Debug for Pollers {
@@ -209,14 +217,19 @@ impl Engine {
             started: Instant::now(),
         };
         let checkpoints = files::checkpoints(&state_dir, &options.backend)?;
-        let pollers = sources::start(&parts, &checkpoints, options.time_scale, options.pace).await?;
+        let timing = Timing { time_scale: options.time_scale, pace: options.pace };
+        let pollers = sources::start(&parts, &checkpoints, timing).await?;
         *parts.pollers.lock().unwrap_or_else(PoisonError::into_inner) = pollers;
-        Self::announce(Arc::new(parts), &options, state_dir, lock).await
+        let parts = Arc::new(parts);
+        let events = InvokedEvents::new(&parts, timing);
+        events.resume(&parts).await?;
+        Self::announce(parts, Arc::new(events), &options, state_dir, lock).await
     }
 
     /// Opens the control API and writes down where it is.
     async fn announce(
         parts: Arc<Parts>,
+        events: Arc<InvokedEvents>,
         options: &Options,
         state_dir: PathBuf,
         lock: StateLock,
@@ -225,6 +238,7 @@ impl Engine {
         let control = Control {
             fleet: Arc::clone(&parts.fleet),
             activity: Arc::clone(&parts.activity),
+            events,
             status: status_source(&parts),
             shutdown: Arc::clone(&shutdown),
         };

@@ -1,15 +1,33 @@
 //! One invocation of a function, as the Lambda service sees it from outside.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures::future::BoxFuture;
 
+use crate::log_tail::LogTail;
+
 /// What is handed to a function.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Request {
     /// The event, JSON.
     pub payload: Bytes,
     /// `Lambda-Runtime-Client-Context`, JSON, not base64.
     pub client_context: Option<String>,
+    /// Its request id, which all attempts of an asynchronous event share; none for a new one.
+    pub request_id: Option<String>,
+    /// The version or alias it was invoked by. The function sees it at the end of its ARN.
+    pub qualifier: Option<String>,
+    /// Collects what the function prints meanwhile.
+    pub log: Option<Arc<LogTail>>,
+}
+
+impl Request {
+    /// A new invocation with this event and nothing else.
+    #[must_use]
+    pub fn of(payload: Bytes) -> Self {
+        Self { payload, ..Self::default() }
+    }
 }
 
 /// What came of it.

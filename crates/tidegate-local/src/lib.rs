@@ -17,6 +17,7 @@ pub mod engine;
 pub mod engine_file;
 pub mod environment;
 pub mod invocation;
+pub mod log_tail;
 pub mod mapping;
 pub mod metrics;
 pub mod pattern;

@@ -158,7 +158,10 @@ async fn left_in_queues(parts: &Parts) -> Option<u64> {
     let queues = &parts.provisioned.queues;
     let declared = names.into_iter().filter_map(|name| Some((name, &queues.get(name)?.url)));
     let rules = parts.provisioned.rule_queues.iter().map(|(rule, queue)| (rule.as_str(), &queue.url));
-    let counted = join_all(declared.chain(rules).map(|(name, url)| messages(parts, name, url))).await;
+    let invoked = parts.pollers.lock().unwrap_or_else(PoisonError::into_inner).invoked.clone();
+    let invoked = invoked.iter().map(|(function, url)| (function.as_str(), url));
+    let counted =
+        join_all(declared.chain(rules).chain(invoked).map(|(name, url)| messages(parts, name, url))).await;
     counted.into_iter().sum()
 }
 

@@ -25,6 +25,8 @@ use crate::mapping::shortened;
 use crate::mapping::stopped;
 use crate::mapping::stream::{hand_over, now, until};
 
+/// Stands for a rule's name where events were given to Invoke.
+pub const INVOKE: &str = "Invoke";
 /// Most messages of one ReceiveMessage call.
 const RECEIVE_LIMIT: usize = 10;
 
@@ -48,10 +50,10 @@ pub struct Asynchronously {
     pub pace: Pace,
 }
 
-/// The engine's own queue behind a rule.
+/// The engine's own queue behind a rule, or behind Invoke.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleQueue {
-    /// The rule's declared name.
+    /// The rule's declared name; [`INVOKE`] for what was given to Invoke.
     pub rule: String,
     /// The queue's URL.
     pub url: String,
@@ -132,6 +134,8 @@ pub fn start(mut asynchronously: Asynchronously) -> AsynchronousQueue {
 struct Origin {
     url: String,
     receipt: String,
+    /// The message's id is the request id of every attempt.
+    message_id: Option<String>,
 }
 
 enum Done {
@@ -232,11 +236,14 @@ async fn deliver(
             timer = None;
             for action in actions {
                 match action {
-                    Action::Invoke { event, payload } => running.push(Box::pin(async move {
-                        let request = Request { payload, client_context: None };
-                        let answer = own.invoker.invoke(&own.function, request).await;
-                        Done::Machine(Input::Answered { event, answer })
-                    })),
+                    Action::Invoke { event, payload } => {
+                        let request_id = origins.get(&event).and_then(|origin| origin.message_id.clone());
+                        let request = Request { request_id, ..Request::of(payload) };
+                        running.push(Box::pin(async move {
+                            let answer = own.invoker.invoke(&own.function, request).await;
+                            Done::Machine(Input::Answered { event, answer })
+                        }));
+                    }
                     Action::Hide { event } => {
                         if let Some(origin) = origins.get(&event) {
                             let (url, receipt) = (origin.url.clone(), origin.receipt.clone());
@@ -298,7 +305,11 @@ fn taken(message: Message, url: &str) -> (Origin, Event) {
         .and_then(|attributes| attributes.get(&MessageSystemAttributeName::SentTimestamp))
         .and_then(|millis| millis.parse().ok())
         .map_or_else(now, Moment::from_millis);
-    let origin = Origin { url: url.to_owned(), receipt: message.receipt_handle.unwrap_or_default() };
+    let origin = Origin {
+        url: url.to_owned(),
+        receipt: message.receipt_handle.unwrap_or_default(),
+        message_id: message.message_id,
+    };
     (origin, Event { accepted: sent, payload: Bytes::from(message.body.unwrap_or_default()) })
 }
 

@@ -1,6 +1,9 @@
-//! The engine's own API on 127.0.0.1: its status, its end, and Lambda's Invoke.
+//! The engine's own API on 127.0.0.1: its status, its end, and as much of Lambda's API as it takes to find and invoke functions. Signatures are not
+//! looked at.
 
+mod functions;
 mod invoke;
+mod refusal;
 
 use std::fmt;
 use std::io;
@@ -8,8 +11,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{StatusCode, header};
+use axum::extract::State;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
@@ -18,11 +21,12 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use self::refusal::Refusal;
 use crate::activity::Activity;
+use crate::asynchronous::EventQueue;
 use crate::environment::Fleet;
 
-/// Lambda's limit of a synchronous request, in bytes.
-const REQUEST_LIMIT: usize = 6_291_456;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// Makes the status, as JSON.
 pub type StatusSource = Arc<dyn Fn() -> BoxFuture<'static, serde_json::Value> + Send + Sync>;
@@ -34,6 +38,8 @@ pub struct Control {
     pub fleet: Arc<Fleet>,
     /// Bumped when an invocation is complete.
     pub activity: Arc<Activity>,
+    /// Takes what Invoke is given with the type `Event`.
+    pub events: Arc<dyn EventQueue>,
     /// What `GET /status` answers.
     pub status: StatusSource,
     /// Notified by `POST /shutdown`.
@@ -65,7 +71,11 @@ impl ControlApi {
             .route("/status", get(status))
             .route("/shutdown", post(shutdown))
             .route("/2015-03-31/functions/{name}/invocations", post(invoke::invoke))
-            .layer(DefaultBodyLimit::max(REQUEST_LIMIT))
+            // Some SDKs write the slash and some do not.
+            .route("/2015-03-31/functions", get(functions::list))
+            .route("/2015-03-31/functions/", get(functions::list))
+            .route("/2015-03-31/functions/{name}", get(functions::get))
+            .method_not_allowed_fallback(|| async { Refusal::Method })
             .with_state(control);
         let listener = listener.tap_io(|stream| _ = stream.set_nodelay(true));
         let task = tokio::spawn(async move {
@@ -95,6 +105,14 @@ async fn status(State(control): State<Control>) -> Response {
 async fn shutdown(State(control): State<Control>) -> Response {
     control.shutdown.notify_one();
     json(StatusCode::ACCEPTED, r#"{"status":"stopping"}"#.to_owned())
+}
+
+/// A response with the id that every answer of an AWS API has.
+fn identified(mut response: Response, request_id: &str) -> Response {
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
 }
 
 fn json(status: StatusCode, body: String) -> Response {

@@ -5,19 +5,16 @@ use std::time::Duration;
 
 use aws_sdk_kinesis::error::DisplayErrorContext;
 
+use super::events::{self, Timing};
 use super::{Parts, Pollers, StartError};
-use crate::asynchronous::events::AsynchronousSettings;
-use crate::asynchronous::{self, Asynchronously, RuleQueue};
+use crate::asynchronous::{self, RuleQueue};
 use crate::checkpoint::Checkpoints;
 use crate::clients::{ACCOUNT, REGION};
-use crate::destination::{Destination, QueueDestination};
 use crate::environment::function_arn;
-use crate::invocation::Invoker;
 use crate::mapping::Mapping;
 use crate::mapping::dynamodb::DynamoDbSource;
 use crate::mapping::kinesis::KinesisSource;
 use crate::mapping::kinesis_event::Origin;
-use crate::mapping::pace::Pace;
 use crate::mapping::queue::QueueSettings;
 use crate::mapping::queue_driver::{self, QueueMapping};
 use crate::mapping::settings::{StreamKind, StreamSettings};
@@ -33,10 +30,9 @@ const QUEUE_CONCURRENCY: u32 = 5;
 pub(super) async fn start(
     parts: &Parts,
     checkpoints: &Arc<dyn Checkpoints>,
-    time_scale: f64,
-    pace: Pace,
+    timing: Timing,
 ) -> Result<Pollers, StartError> {
-    let wiring = Wiring { parts, checkpoints, time_scale, pace };
+    let wiring = Wiring { parts, checkpoints, timing };
     let mut pollers = Pollers::default();
     for (function, name, source) in parts.topology.sources() {
         let declared = parts.topology.functions.get(function);
@@ -53,7 +49,8 @@ pub(super) async fn start(
             .collect();
         let rules = rules.ok_or_else(|| StartError::Source(format!("a rule of {function}")))?;
         if !rules.is_empty() {
-            pollers.asynchronous.push(asynchronous::start(wiring.asynchronously(function, declared, rules)));
+            let queue = events::asynchronously(parts, timing, function, declared, rules);
+            pollers.asynchronous.push(asynchronous::start(queue));
         }
     }
     Ok(pollers)
@@ -62,8 +59,7 @@ pub(super) async fn start(
 struct Wiring<'a> {
     parts: &'a Parts,
     checkpoints: &'a Arc<dyn Checkpoints>,
-    time_scale: f64,
-    pace: Pace,
+    timing: Timing,
 }
 
 impl Wiring<'_> {
@@ -112,7 +108,7 @@ impl Wiring<'_> {
                     visibility: Duration::from_secs(visibility.into()),
                     timeout: Duration::from_secs(declared.timeout_seconds.into()),
                     filter: filter(Filtered::Sqs, source)?,
-                    time_scale: self.time_scale,
+                    time_scale: self.timing.time_scale,
                 };
                 Ok(queue_driver::start(QueueMapping {
                     function: function.to_owned(),
@@ -122,9 +118,9 @@ impl Wiring<'_> {
                     queue_url: found.url.clone(),
                     queue_arn: found.arn.clone(),
                     region: REGION.to_owned(),
-                    invoker: self.invoker(),
+                    invoker: events::invoker(self.parts),
                     activity: Arc::clone(&self.parts.activity),
-                    pace: self.pace,
+                    pace: self.timing.pace,
                 }))
             }
         }
@@ -151,47 +147,18 @@ impl Wiring<'_> {
             function: function.to_owned(),
             source_name: source_name.to_owned(),
             checkpoint_name,
-            settings: StreamSettings::of(source, kind, arn, &function_arn, filter, self.time_scale),
+            settings: StreamSettings::of(source, kind, arn, &function_arn, filter, self.timing.time_scale),
             starting_position: source.starting_position.unwrap_or(StartingPosition::TrimHorizon),
             source: reader,
-            invoker: self.invoker(),
+            invoker: events::invoker(self.parts),
             destination: source
                 .on_failure
                 .as_ref()
-                .and_then(|destination| self.destination(&destination.queue)),
+                .and_then(|destination| events::destination(self.parts, &destination.queue)),
             checkpoints: Arc::clone(self.checkpoints),
             activity: Arc::clone(&self.parts.activity),
-            pace: self.pace,
+            pace: self.timing.pace,
         }))
-    }
-
-    fn asynchronously(&self, function: &str, declared: &Function, rules: Vec<RuleQueue>) -> Asynchronously {
-        let asynchronous = declared.asynchronous.as_ref();
-        let arn = function_arn(REGION, function);
-        Asynchronously {
-            function: function.to_owned(),
-            settings: AsynchronousSettings::of(
-                asynchronous,
-                &arn,
-                declared.maximum_concurrency,
-                self.time_scale,
-            ),
-            rules,
-            sqs: self.parts.clients.sqs.clone(),
-            invoker: self.invoker(),
-            destination: asynchronous.and_then(|declared| self.destination(&declared.on_failure.queue)),
-            activity: Arc::clone(&self.parts.activity),
-            pace: self.pace,
-        }
-    }
-
-    fn invoker(&self) -> Arc<dyn Invoker> {
-        Arc::<crate::environment::Fleet>::clone(&self.parts.fleet)
-    }
-
-    fn destination(&self, queue: &str) -> Option<Arc<dyn Destination>> {
-        let url = &self.parts.provisioned.queues.get(queue)?.url;
-        Some(Arc::new(QueueDestination::new(self.parts.clients.sqs.clone(), url)))
     }
 }
 

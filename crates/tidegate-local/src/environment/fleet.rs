@@ -76,6 +76,16 @@ impl Fleet {
         self.hosts.contains_key(function)
     }
 
+    /// The functions, in the order of their names.
+    pub fn functions(&self) -> impl Iterator<Item = &FunctionSpec> {
+        self.hosts.values().map(|host| &host.spec)
+    }
+
+    /// One of them.
+    pub fn function(&self, name: &str) -> Option<&FunctionSpec> {
+        self.hosts.get(name).map(|host| &host.spec)
+    }
+
     /// What each function did and uses.
     pub fn status(&self) -> BTreeMap<String, FunctionStatus> {
         self.hosts.iter().map(|(name, host)| (name.clone(), host.status())).collect()

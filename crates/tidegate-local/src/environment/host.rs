@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use futures::future::join_all;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
@@ -16,11 +17,13 @@ use super::delivery::Delivery;
 use super::failure::error_object;
 use super::output::Output;
 use super::phase::{EnvironmentId, Illegal, InvocationId, Limit};
+use super::pipes::{Pipes, READ_LIMIT};
 use super::pool::{Action, Event, Exit, Failure, Pool};
 use super::process::{self, Launch};
 use super::spec::FunctionSpec;
 use super::status::FunctionStatus;
 use crate::invocation::{Answer, InvocationResult, Request};
+use crate::log_tail::LogTail;
 use crate::runtime_api;
 use crate::usage::Usage;
 
@@ -73,6 +76,7 @@ impl Host {
             slots: HashMap::new(),
             last_invocation: 0,
             counts: Counts::default(),
+            memory_mb: spec.memory_mb,
         };
         let (load, _) = watch::channel(Load::default());
         Arc::new(Self {
@@ -88,7 +92,7 @@ impl Host {
 
     /// Invokes the function; the answer comes through the receiver.
     pub(crate) fn invoke(self: &Arc<Self>, request: Request) -> (String, oneshot::Receiver<Answer>) {
-        let request_id = uuid::Uuid::new_v4().to_string();
+        let request_id = request.request_id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         let (caller, answer) = oneshot::channel();
         let mut state = self.lock();
         state.last_invocation += 1;
@@ -152,6 +156,28 @@ impl Host {
     ) -> Result<(), Illegal> {
         let mut state = self.lock();
         self.try_run(&mut state, Event::InitFailed(environment, error), None)
+    }
+
+    /// The environment is about to get an invocation whose log is wanted. What it printed until now belongs to others.
+    pub(crate) async fn begin_log(&self, environment: EnvironmentId, request_id: &str, log: &Arc<LogTail>) {
+        if let Some(pipes) = self.pipes(environment) {
+            pipes.read_out().await;
+            log.begin(request_id);
+            pipes.collect(Some(Arc::clone(log)));
+        }
+    }
+
+    /// The environment's invocation is about to have its result: what it printed until now is read, if its log is wanted.
+    pub(crate) async fn end_log(&self, environment: EnvironmentId) {
+        if let Some(pipes) = self.pipes(environment).filter(|pipes| pipes.is_collecting()) {
+            pipes.read_out().await;
+            pipes.collect(None);
+            self.sample(&mut self.lock(), environment, true);
+        }
+    }
+
+    fn pipes(&self, environment: EnvironmentId) -> Option<Arc<Pipes>> {
+        self.lock().slots.get(&environment)?.pipes.clone()
     }
 
     /// Kills every environment and fails what they had.
@@ -345,6 +371,7 @@ impl Host {
         let (host, timer) = (Arc::clone(self), open.timers);
         let task = tokio::spawn(async move {
             tokio::time::sleep(after).await;
+            host.end_log(environment).await;
             host.limit(environment, limit, timer);
         });
         open.timer = Some(task.abort_handle());
@@ -371,6 +398,10 @@ impl Host {
             environment: self.spec.process_environment(api.address()),
             records: self.records.clone(),
         };
+        let (pipes, [first, second]) = Pipes::new();
+        if let Some(slot) = self.lock().slots.get_mut(&environment) {
+            slot.pipes = Some(Arc::clone(&pipes));
+        }
         let started = process::start(launch).await?;
         {
             let mut state = self.lock();
@@ -381,19 +412,19 @@ impl Host {
                 slot.process = Some(Arc::clone(&started.process));
             }
         }
-        match (
+        let copies = match (
             tokio::process::ChildStdout::from_std(started.stdout),
             tokio::process::ChildStderr::from_std(started.stderr),
         ) {
             (Ok(stdout), Ok(stderr)) => {
-                tokio::spawn(Arc::clone(&self.output).copy(stdout));
-                tokio::spawn(Arc::clone(&self.output).copy(stderr));
+                let output = || Arc::clone(&self.output);
+                [tokio::spawn(output().copy(stdout, first)), tokio::spawn(output().copy(stderr, second))]
             }
             (Err(error), _) | (_, Err(error)) => {
                 started.process.kill();
                 return Err(format!("its output cannot be read: {error}"));
             }
-        }
+        };
         let mut end = started.end;
         let ended = match tokio::time::timeout(self.init_limit, &mut end).await {
             Ok(ended) => ended,
@@ -402,6 +433,10 @@ impl Host {
                 end.await
             }
         };
+        if pipes.is_collecting() {
+            // Its process group is dead, so they end at once, unless something left the group.
+            let _ = tokio::time::timeout(READ_LIMIT, join_all(copies)).await;
+        }
         ended.map_err(|_| "its end was not observed".to_owned())
     }
 }

@@ -8,6 +8,7 @@ mod fleet;
 pub(crate) mod host;
 mod output;
 mod phase;
+mod pipes;
 mod pool;
 pub(crate) mod process;
 mod spec;

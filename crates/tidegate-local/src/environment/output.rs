@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use super::pipes::End;
 use crate::metrics::Metrics;
 
 /// A line longer than this is written in pieces.
@@ -55,12 +56,22 @@ impl Output {
     }
 
     /// Copies a stream of a process until its end. Lines of several processes never mix.
-    pub(crate) async fn copy(self: Arc<Self>, mut from: impl AsyncRead + Unpin) {
+    pub(crate) async fn copy(self: Arc<Self>, mut from: impl AsyncRead + Unpin, mut end: End) {
         let mut buffer = Vec::with_capacity(8 * 1024);
         loop {
-            match from.read_buf(&mut buffer).await {
+            let before = buffer.len();
+            let read = tokio::select! {
+                // What was printed before somebody asked has to be read before he is answered.
+                biased;
+                read = from.read_buf(&mut buffer) => read,
+                Some(read_so_far) = end.asked() => {
+                    let _ = read_so_far.send(());
+                    continue;
+                }
+            };
+            match read {
                 Ok(0) => break,
-                Ok(_) => {}
+                Ok(_) => end.read(buffer.get(before..).unwrap_or_default()),
                 Err(error) => {
                     tracing::warn!(%error, "a function's output cannot be read");
                     break;
@@ -91,9 +102,10 @@ mod tests {
         let output = Arc::new(Output::open(&file).unwrap());
         let (mut one, from_one) = tokio::io::duplex(64);
         let (mut two, from_two) = tokio::io::duplex(64);
+        let (_pipes, [first, second]) = super::super::pipes::Pipes::new();
         let copies = [
-            tokio::spawn(Arc::clone(&output).copy(from_one)),
-            tokio::spawn(Arc::clone(&output).copy(from_two)),
+            tokio::spawn(Arc::clone(&output).copy(from_one, first)),
+            tokio::spawn(Arc::clone(&output).copy(from_two, second)),
         ];
         use tokio::io::AsyncWriteExt;
         for part in ["a1 ", "a2\na3", "\n"] {

@@ -178,7 +178,7 @@ async fn deliver(mapping: QueueMapping, status: Arc<Mutex<MappingStatus>>, mut s
                     }
                 }
                 Action::Invoke { batch, payload } => running.push(Box::pin(async move {
-                    let request = Request { payload, client_context: None };
+                    let request = Request::of(payload);
                     let answer = mapping.invoker.invoke(&mapping.function, request).await;
                     Input::Answered { batch, answer }
                 })),

@@ -257,7 +257,7 @@ impl ShardDelivery {
                     }
                     Action::Invoke { lane, invocation, payload } => {
                         invocations.push(Box::pin(async move {
-                            let request = Request { payload, client_context: None };
+                            let request = Request::of(payload);
                             let answer = mapping.invoker.invoke(&mapping.function, request).await;
                             Input::Answered { lane, invocation, answer }
                         }));

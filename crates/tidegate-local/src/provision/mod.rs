@@ -20,6 +20,7 @@ use crate::clients::Clients;
 use crate::topology::{Rule, Topology};
 
 pub use error::ProvisionError;
+pub(crate) use queues::{INVOKE_QUEUE, invoke_queue};
 
 /// An Amazon resource name.
 pub type Arn = String;

@@ -12,8 +12,10 @@ use crate::asynchronous::events::HIDDEN_SECONDS;
 use crate::clients::Clients;
 use crate::topology::{Queue, Topology};
 
-/// How long the engine's own queue of a rule keeps an event: as long as SQS can.
-const RULE_QUEUE_RETENTION_SECONDS: u32 = 1_209_600;
+/// What the names of the engine's own queues behind Invoke begin with; the function's name follows. Together they are as long as SQS allows at most.
+pub(crate) const INVOKE_QUEUE: &str = "tidegate-invoke-";
+/// How long a queue of the engine's own keeps an event: as long as SQS can.
+const OWN_RETENTION_SECONDS: u32 = 1_209_600;
 
 type Queues = BTreeMap<String, ProvisionedQueue>;
 
@@ -59,8 +61,19 @@ pub(super) async fn queues(clients: &Clients, topology: &Topology) -> Result<Que
 
 /// The engine's own queue of a rule whose target is a function.
 pub(super) async fn rule_queue(clients: &Clients, rule: &str) -> Result<ProvisionedQueue, ProvisionError> {
-    let name = format!("tidegate-rule-{rule}");
-    create(clients, &name, false, RULE_QUEUE_RETENTION_SECONDS, HIDDEN_SECONDS, None).await
+    own_queue(clients, &format!("tidegate-rule-{rule}")).await
+}
+
+/// The engine's own queue for the events that Invoke takes for a function.
+pub(crate) async fn invoke_queue(
+    clients: &Clients,
+    function: &str,
+) -> Result<ProvisionedQueue, ProvisionError> {
+    own_queue(clients, &format!("{INVOKE_QUEUE}{function}")).await
+}
+
+async fn own_queue(clients: &Clients, name: &str) -> Result<ProvisionedQueue, ProvisionError> {
+    create(clients, name, false, OWN_RETENTION_SECONDS, HIDDEN_SECONDS, None).await
 }
 
 async fn create(

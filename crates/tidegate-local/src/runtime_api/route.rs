@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use super::RESPONSE_LIMIT;
 use super::answer::{self, Answer};
 use crate::environment::EnvironmentId;
-use crate::environment::delivery::Content;
+use crate::environment::delivery::{Content, Delivery};
 use crate::environment::failure::error_object;
 use crate::environment::host::{Host, Refused};
 use crate::invocation::InvocationResult;
@@ -49,7 +49,12 @@ async fn next(host: &Arc<Host>, environment: EnvironmentId) -> Answer {
             return answer::error(StatusCode::FORBIDDEN, "InvalidStateTransition", &illegal.to_string());
         }
     };
-    match waiting.await.ok().and_then(crate::environment::delivery::Delivery::take) {
+    let delivery = waiting.await.ok();
+    if let Some((request_id, log)) = delivery.as_ref().and_then(Delivery::log) {
+        // Still in the delivery's hands: if the waiter hangs up now, the invocation stays for the next one.
+        host.begin_log(environment, &request_id, &log).await;
+    }
+    match delivery.and_then(Delivery::take) {
         Some(content) => invocation(host, content),
         None => {
             answer::error(StatusCode::FORBIDDEN, "InvalidStateTransition", "the environment is being stopped")
@@ -62,7 +67,12 @@ fn invocation(host: &Host, content: Content) -> Answer {
     let headers = answer.headers_mut();
     set(headers, "lambda-runtime-aws-request-id", &content.request_id);
     set(headers, "lambda-runtime-deadline-ms", &content.deadline_unix_ms.to_string());
-    set(headers, "lambda-runtime-invoked-function-arn", &host.arn);
+    match &content.request.qualifier {
+        Some(qualifier) => {
+            set(headers, "lambda-runtime-invoked-function-arn", &format!("{}:{qualifier}", host.arn))
+        }
+        None => set(headers, "lambda-runtime-invoked-function-arn", &host.arn),
+    }
     set(headers, "lambda-runtime-trace-id", &trace_id());
     if let Some(context) = &content.request.client_context {
         set(headers, "lambda-runtime-client-context", context);
@@ -104,6 +114,7 @@ async fn response(
         Ok(body) => body,
         Err(broken) => return broken,
     };
+    host.end_log(environment).await;
     match body {
         Body::Whole(payload) => match host.answered(environment, id, InvocationResult::Success(payload)) {
             Ok(()) => answer::accepted(),
@@ -135,6 +146,7 @@ async fn failure(
         Ok(error) => error,
         Err(broken) => return broken,
     };
+    host.end_log(environment).await;
     match host.answered(environment, id, InvocationResult::FunctionError(error)) {
         Ok(()) => answer::accepted(),
         Err(why) => refused(&why),

@@ -1,128 +1,75 @@
-//! The control API over plain HTTP, and its client.
+//! The control API, and its client.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use http::Response;
-use http_body_util::{BodyExt, Full};
+use futures::future::BoxFuture;
+use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use tidegate_local::activity::Activity;
+use tidegate_local::asynchronous::EventQueue;
 use tidegate_local::client::{ClientError, EngineClient};
 use tidegate_local::control::{Control, ControlApi};
 use tidegate_local::engine_file::EngineFile;
-use tidegate_local::environment::Fleet;
+use tidegate_local::environment::{Fleet, FunctionSpec};
 use tidegate_local::usage;
 use tokio::sync::Notify;
 
-use crate::probe::{begin, binary, fleet, spec, until};
+use crate::probe::{binary, fleet, spec};
 
-struct Running {
-    fleet: Arc<Fleet>,
-    activity: Arc<Activity>,
-    shutdown: Arc<Notify>,
-    api: ControlApi,
-    dir: tempfile::TempDir,
+/// An API with the probe function behind it.
+pub(crate) struct Running {
+    pub(crate) fleet: Arc<Fleet>,
+    pub(crate) activity: Arc<Activity>,
+    pub(crate) events: Arc<Taken>,
+    pub(crate) shutdown: Arc<Notify>,
+    pub(crate) api: ControlApi,
+    pub(crate) dir: tempfile::TempDir,
 }
 
-async fn running() -> Running {
+/// The events that were taken, in place of an engine's queue.
+#[derive(Default)]
+pub(crate) struct Taken {
+    pub(crate) events: Mutex<Vec<(String, String)>>,
+    pub(crate) refuse: AtomicBool,
+}
+
+impl EventQueue for Taken {
+    fn accept<'a>(&'a self, function: &'a str, payload: String) -> BoxFuture<'a, Result<String, String>> {
+        let refused = self.refuse.load(Ordering::Relaxed);
+        if !refused {
+            self.events.lock().unwrap().push((function.to_owned(), payload));
+        }
+        Box::pin(async move { if refused { Err("no queue".to_owned()) } else { Ok("e-1".to_owned()) } })
+    }
+}
+
+pub(crate) async fn running(change: impl FnOnce(&mut FunctionSpec)) -> Running {
     let dir = tempfile::tempdir().unwrap();
     let mut function = spec(&binary());
     function.maximum_concurrency = 1;
+    change(&mut function);
     let fleet = fleet(dir.path(), function);
+    let events = Arc::<Taken>::default();
     let (activity, shutdown) = (Arc::new(Activity::new()), Arc::new(Notify::new()));
-    let status = Arc::new(|| -> futures::future::BoxFuture<'static, Value> {
-        Box::pin(async { json!({"in_flight": 0}) })
-    });
+    let status = Arc::new(|| -> BoxFuture<'static, Value> { Box::pin(async { json!({"in_flight": 0}) }) });
     let control = Control {
         fleet: Arc::clone(&fleet),
         activity: Arc::clone(&activity),
+        events: Arc::<Taken>::clone(&events),
         status,
         shutdown: Arc::clone(&shutdown),
     };
     let api = ControlApi::start(control).await.unwrap();
-    Running { fleet, activity, shutdown, api, dir }
-}
-
-async fn post(api: &ControlApi, name: &str, headers: &[(&str, &str)], body: &'static str) -> Response<Bytes> {
-    let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
-    let uri = format!("{}/2015-03-31/functions/{name}/invocations", api.url());
-    let mut request = http::Request::builder().method("POST").uri(uri);
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let answer =
-        client.request(request.body(Full::new(Bytes::from_static(body.as_bytes()))).unwrap()).await.unwrap();
-    let (head, body) = answer.into_parts();
-    Response::from_parts(head, body.collect().await.unwrap().to_bytes())
-}
-
-fn body(response: &Response<Bytes>) -> Value {
-    serde_json::from_slice(response.body()).unwrap()
-}
-
-#[tokio::test]
-async fn invoke_answers_as_lambda_does() {
-    let running = running().await;
-    let before = running.activity.now();
-    let answer = post(&running.api, "probe", &[], r#"{"n":1}"#).await;
-    assert_eq!(answer.status(), 200);
-    assert_eq!(answer.headers()["x-amz-executed-version"], "$LATEST");
-    assert_eq!(answer.headers().get("x-amz-function-error"), None);
-    let seen = body(&answer);
-    assert_eq!(seen["event"], json!({"n": 1}));
-    assert_eq!(seen["request_id"], answer.headers()["x-amzn-requestid"].to_str().unwrap());
-    assert_ne!(running.activity.now(), before, "whoever waits for idleness must look again");
-
-    let arn = "arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Aprobe";
-    assert_eq!(post(&running.api, arn, &[], "").await.status(), 200);
-}
-
-#[tokio::test]
-async fn a_failed_invocation_is_200_with_a_function_error() {
-    let running = running().await;
-    let answer = post(&running.api, "probe", &[], r#"{"do":"error","message":"no luck"}"#).await;
-    assert_eq!(answer.status(), 200);
-    assert_eq!(answer.headers()["x-amz-function-error"], "Unhandled");
-    assert_eq!(body(&answer)["errorMessage"], "no luck");
-}
-
-#[tokio::test]
-async fn the_client_context_is_decoded_and_handed_on() {
-    let running = running().await;
-    // {"custom":{"replay":"1"}}
-    let context = ("x-amz-client-context", "eyJjdXN0b20iOnsicmVwbGF5IjoiMSJ9fQ==");
-    let answer = post(&running.api, "probe", &[context], "{}").await;
-    assert_eq!(body(&answer)["custom"], json!({"replay": "1"}));
-}
-
-#[tokio::test]
-async fn what_lambda_refuses_is_refused_with_its_codes() {
-    let running = running().await;
-    let hanging = begin(&running.fleet, json!({"do": "hang"}));
-    until("the only environment is busy", || running.fleet.in_flight() == 1).await;
-    let kinds = [("x-amz-invocation-type", "Event")];
-    for (name, headers, payload, status, code) in [
-        ("nobody", &[][..], "{}", 404, "ResourceNotFoundException"),
-        ("probe", &kinds[..], "{}", 400, "InvalidParameterValueException"),
-        ("probe", &[("x-amz-client-context", "?")][..], "{}", 400, "InvalidRequestContentException"),
-        ("probe", &[][..], "{", 400, "InvalidRequestContentException"),
-        ("probe", &[][..], "{}", 429, "TooManyRequestsException"),
-    ] {
-        let answer = post(&running.api, name, headers, payload).await;
-        assert_eq!(
-            (answer.status().as_u16(), answer.headers()["x-amzn-errortype"].to_str().unwrap()),
-            (status, code)
-        );
-        assert!(body(&answer)["message"].is_string(), "{answer:?}");
-    }
-    hanging.abort();
+    Running { fleet, activity, events, shutdown, api, dir }
 }
 
 #[tokio::test]
 async fn the_client_finds_the_engine_by_its_file() {
-    let running = running().await;
+    let running = running(|_| {}).await;
     let file = EngineFile {
         pid: i32::try_from(std::process::id()).unwrap(),
         process_started: usage::start_time(i32::try_from(std::process::id()).unwrap()),
@@ -145,7 +92,7 @@ async fn the_client_finds_the_engine_by_its_file() {
 
 #[tokio::test]
 async fn shutdown_is_passed_on() {
-    let running = running().await;
+    let running = running(|_| {}).await;
     let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
     let uri = format!("{}/shutdown", running.api.url());
     let request = http::Request::post(uri).body(Full::default()).unwrap();

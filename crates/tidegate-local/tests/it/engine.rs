@@ -160,6 +160,70 @@ async fn a_declared_system_delivers_from_every_kind_of_source_and_ends_without_a
     assert!(!EngineFile::path(&state).exists());
 }
 
+/// What Invoke with the type `Event` answers: the request id.
+async fn invoke_event(engine: &Engine, payload: &str) -> String {
+    use aws_sdk_lambda::operation::RequestId as _;
+    let invoke = crate::aws_sdk::client(&engine.control_url()).invoke().function_name("probe:live");
+    let invoke = invoke.invocation_type(aws_sdk_lambda::types::InvocationType::Event);
+    let accepted = invoke.payload(aws_sdk_lambda::primitives::Blob::new(payload)).send().await.unwrap();
+    assert_eq!(accepted.status_code(), 202);
+    accepted.request_id().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_given_to_invoke_is_retried_and_handed_to_the_functions_destination() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = Engine::start(options(dir.path(), DECLARED)).await.unwrap_or_else(|error| panic!("{error}"));
+    let client = EngineClient::from_state_dir(&dir.path().join("state")).unwrap();
+    let mark = dir.path().join("mark");
+    let fine = json!({"do": "print", "lines": ["an event"]}).to_string();
+    invoke_event(&engine, &fine).await;
+    let poison = r#"{"do":"error","message":"no luck"}"#;
+    let request_id = invoke_event(&engine, poison).await;
+    let status = idle(&client, "both over", |status| {
+        let invoked = &status["asynchronous"].as_array().unwrap()[1];
+        invoked["delivered"] == 1 && invoked["failed"] == 1
+    })
+    .await;
+    assert_eq!(status["asynchronous"][1]["rules"], json!(["Invoke"]));
+    assert_eq!(status["asynchronous"][1]["retries"], 1);
+    assert_eq!(status["dead_letters"], json!({"failures": 1, "letters": 0, "total": 1}));
+    let sqs = &engine.clients().sqs;
+    let url = sqs.get_queue_url().queue_name("failures").send().await.unwrap().queue_url.unwrap();
+    let letters = sqs.receive_message().queue_url(url).send().await.unwrap();
+    let record: Value = serde_json::from_str(letters.messages()[0].body().unwrap()).unwrap();
+    assert_eq!(record["requestContext"]["requestId"], request_id, "{record}");
+    assert_eq!(record["requestContext"]["condition"], "RetriesExhausted");
+    assert_eq!(record["requestContext"]["approximateInvokeCount"], 2);
+    assert_eq!(record["requestPayload"], serde_json::from_str::<Value>(poison).unwrap());
+    assert_eq!(record["responsePayload"]["errorMessage"], "no luck");
+
+    // One more, that is not done: it counts until it is.
+    invoke_event(&engine, &json!({"do": "hang", "mark": mark}).to_string()).await;
+    crate::probe::until("it runs", || mark.is_file()).await;
+    let status = client.status().await.unwrap();
+    assert_eq!((&status["idle"], &status["lag"]), (&json!(false), &json!(1)));
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_event_that_an_engine_before_has_taken_is_delivered() {
+    let backend = crate::backend::ministack().await;
+    let sqs = &backend.clients.sqs;
+    for function in ["probe", "removed"] {
+        let name = format!("tidegate-invoke-{function}");
+        let url = sqs.create_queue().queue_name(name).send().await.unwrap().queue_url.unwrap();
+        sqs.send_message().queue_url(&url).message_body("{}").send().await.unwrap();
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = options(dir.path(), DECLARED);
+    options.backend = Backend::External(backend.emulator.endpoint().to_owned());
+    let engine = Engine::start(options).await.unwrap_or_else(|error| panic!("{error}"));
+    let client = EngineClient::from_state_dir(&dir.path().join("state")).unwrap();
+    idle(&client, "delivered", |status| status["asynchronous"][1]["delivered"] == 1).await;
+    engine.shutdown().await;
+}
+
 async fn ask_to_end(control: &str) -> u16 {
     use hyper_util::client::legacy::Client;
     let client: Client<_, http_body_util::Full<Bytes>> =

@@ -51,7 +51,7 @@ async fn a_client_context_reaches_the_function() {
     let fleet = fleet(dir.path(), spec(&binary()));
     let context =
         r#"{"client":null,"custom":{"replay":"1"},"environment":{}}"#.replace("\"client\":null,", "");
-    let request = Request { payload: Bytes::from_static(b"{}"), client_context: Some(context) };
+    let request = Request { client_context: Some(context), ..Request::of(Bytes::from_static(b"{}")) };
     let InvocationResult::Success(payload) = fleet.invoke("probe", request).await.result else {
         panic!("failed")
     };
@@ -232,7 +232,7 @@ async fn dropping_the_fleet_kills_its_processes() {
 async fn an_undeclared_function_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let fleet = fleet(dir.path(), spec(&binary()));
-    let request = Request { payload: Bytes::from_static(b"{}"), client_context: None };
+    let request = Request::of(Bytes::from_static(b"{}"));
     let failed = error(fleet.invoke("nobody", request).await);
     assert_eq!(failed["errorType"], "ResourceNotFoundException");
     assert!(failed["errorMessage"].as_str().unwrap().contains("nobody"));

@@ -9,12 +9,14 @@
     clippy::unwrap_used
 )]
 
+mod aws_sdk;
 mod backend;
 mod control;
 mod delivery;
 mod emulator;
 mod engine;
 mod environments;
+mod invoke;
 mod probe;
 mod provision;
 mod proxy;

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::environment::delivery::Delivery;
 use crate::environment::phase::{EnvironmentId, InvocationId};
+use crate::environment::pipes::Pipes;
 use crate::environment::pool::Pool;
 use crate::environment::process::Process;
 use crate::invocation::{Answer, InvocationResult, Request};
@@ -21,6 +22,8 @@ pub(super) struct State {
     pub(super) slots: HashMap<EnvironmentId, Slot>,
     pub(super) last_invocation: u64,
     pub(super) counts: Counts,
+    /// Declared memory in MB, for reports.
+    pub(super) memory_mb: u32,
 }
 
 #[derive(Debug, Default)]
@@ -58,6 +61,7 @@ pub(super) struct Deadline {
 pub(super) struct Slot {
     pub(super) waiters: VecDeque<oneshot::Sender<Delivery>>,
     pub(super) process: Option<Arc<Process>>,
+    pub(super) pipes: Option<Arc<Pipes>>,
     pub(super) killed: bool,
     pub(super) sampled: Option<Instant>,
 }
@@ -67,6 +71,10 @@ pub(super) fn finish(state: &mut State, id: InvocationId, result: InvocationResu
     let Some(open) = state.open.remove(&id) else { return };
     if let Some(timer) = open.timer {
         timer.abort();
+    }
+    if let Some(log) = &open.request.log {
+        let took = open.deadline.map(|deadline| deadline.began.elapsed()).unwrap_or_default();
+        log.end(&open.request_id, took, state.memory_mb, state.counts.peak_rss_bytes);
     }
     if let Some(deadline) = open.deadline {
         state.counts.billed_ms += billed_ms(deadline.began.elapsed());

@@ -1,0 +1,57 @@
+//! Lambda's ListFunctions and GetFunction, with what the engine knows.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::invoke::Target;
+use super::{Control, identified};
+use crate::clients::REGION;
+use crate::environment::{FunctionSpec, function_arn};
+
+/// All functions, on one page.
+pub(super) async fn list(State(control): State<Control>) -> Response {
+    let functions: Vec<Value> = control.fleet.functions().map(configuration).collect();
+    answered(&json!({ "Functions": functions }))
+}
+
+/// One function.
+pub(super) async fn get(State(control): State<Control>, Path(name): Path<String>) -> Response {
+    let found = Target::parse(&name, None)
+        .and_then(|target| control.fleet.function(&target.function).ok_or_else(|| target.not_found()));
+    match found {
+        Ok(function) => answered(&json!({
+            "Configuration": configuration(function),
+            "Code": { "Location": format!("file://{}", function.executable.display()) },
+            "Concurrency": { "ReservedConcurrentExecutions": function.maximum_concurrency },
+        })),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+fn answered(body: &Value) -> Response {
+    identified(super::json(StatusCode::OK, body.to_string()), &uuid::Uuid::new_v4().to_string())
+}
+
+fn configuration(function: &FunctionSpec) -> Value {
+    let binary = function.executable.metadata().ok();
+    let modified = binary.as_ref().and_then(|binary| jiff::Timestamp::try_from(binary.modified().ok()?).ok());
+    let modified = modified.map(|at| at.strftime("%Y-%m-%dT%H:%M:%S.000+0000").to_string());
+    json!({
+        "FunctionName": function.name,
+        "FunctionArn": function_arn(REGION, &function.name),
+        "Runtime": "provided.al2023",
+        "Handler": "bootstrap",
+        "PackageType": "Zip",
+        "Version": "$LATEST",
+        "State": "Active",
+        "LastUpdateStatus": "Successful",
+        "Architectures": [if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }],
+        "MemorySize": function.memory_mb,
+        "Timeout": function.timeout.as_secs(),
+        "CodeSize": binary.map(|binary| binary.len()),
+        "LastModified": modified,
+        "Environment": { "Variables": function.environment },
+    })
+}

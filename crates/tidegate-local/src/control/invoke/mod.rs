@@ -1,0 +1,80 @@
+//! Lambda's Invoke (2015-03-31).
+
+mod answer;
+mod request;
+mod target;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+
+pub(super) use self::request::{CLIENT_CONTEXT_LIMIT, EVENT_LIMIT, REQUEST_LIMIT};
+use self::request::{Given, Kind};
+pub(super) use self::target::Target;
+use super::Control;
+use super::refusal::Refusal;
+use crate::invocation::{InvocationResult, Invoker, Request};
+use crate::log_tail::LogTail;
+
+/// Invokes a function and answers as Lambda does.
+pub(super) async fn invoke(
+    State(control): State<Control>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    answered(&control, &name, query.as_deref(), &headers, body)
+        .await
+        .unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn answered(
+    control: &Control,
+    name: &str,
+    query: Option<&str>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    // The body is read in any case: a caller that is cut off while it writes never sees why.
+    let body = request::read(body).await;
+    let target = Target::parse(name, target::qualifier(query).as_deref())?;
+    let given = Given::parse(headers)?;
+    if !control.fleet.contains(&target.function) {
+        return Err(target.not_found());
+    }
+    let payload = request::payload(body?, given.kind)?;
+    match given.kind {
+        Kind::DryRun => Ok(answer::dry_run()),
+        Kind::Event => {
+            let text =
+                String::from_utf8(payload.into()).map_err(|error| Refusal::NotJson(error.to_string()))?;
+            let accepted = control.events.accept(&target.function, text).await;
+            Ok(answer::accepted(&accepted.map_err(Refusal::NotQueued)?))
+        }
+        Kind::RequestResponse => {
+            let log = given.log.then(|| Arc::new(LogTail::default()));
+            let request = Request {
+                payload,
+                client_context: given.client_context,
+                request_id: None,
+                qualifier: target.qualifier,
+                log: log.clone(),
+            };
+            let answer = control.fleet.invoke(&target.function, request).await;
+            control.activity.bump();
+            match answer.result {
+                InvocationResult::Success(payload) => {
+                    Ok(answer::answered(payload, false, &answer.request_id, log.as_deref()))
+                }
+                InvocationResult::FunctionError(payload) => {
+                    Ok(answer::answered(payload, true, &answer.request_id, log.as_deref()))
+                }
+                InvocationResult::Throttled => Err(Refusal::Throttled),
+            }
+        }
+    }
+}

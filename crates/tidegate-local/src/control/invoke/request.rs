@@ -1,0 +1,124 @@
+//! What an Invoke asks for: its headers and its payload.
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, HeaderValue};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::BytesMut;
+use http_body_util::BodyExt as _;
+use serde_json::value::RawValue;
+
+use crate::control::refusal::Refusal;
+
+/// Lambda's limit of a synchronous request, in bytes.
+pub(in crate::control) const REQUEST_LIMIT: usize = 6_291_456;
+/// Lambda's limit of an event, in bytes: 1 MB since October 2025.
+pub(in crate::control) const EVENT_LIMIT: usize = 1_048_576;
+/// Lambda's limit of a client context, in bytes of base64.
+pub(in crate::control) const CLIENT_CONTEXT_LIMIT: usize = 3583;
+
+/// The invocation type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    RequestResponse,
+    Event,
+    DryRun,
+}
+
+/// What the headers say.
+#[derive(Debug)]
+pub(super) struct Given {
+    pub(super) kind: Kind,
+    /// The end of the log is to be returned.
+    pub(super) log: bool,
+    /// Handed to the function of a synchronous invocation only.
+    pub(super) client_context: Option<String>,
+}
+
+impl Given {
+    pub(super) fn parse(headers: &HeaderMap) -> Result<Self, Refusal> {
+        let given = |name: &str| headers.get(name).map(HeaderValue::as_bytes);
+        let not_in = |value: &[u8], at, allowed| {
+            Err(Refusal::NotInSet { value: String::from_utf8_lossy(value).into_owned(), at, allowed })
+        };
+        let kind = match given("x-amz-invocation-type") {
+            None | Some(b"RequestResponse") => Kind::RequestResponse,
+            Some(b"Event") => Kind::Event,
+            Some(b"DryRun") => Kind::DryRun,
+            Some(other) => return not_in(other, "invocationType", "DryRun, RequestResponse, Event"),
+        };
+        let log = match given("x-amz-log-type") {
+            None | Some(b"None") => false,
+            Some(b"Tail") => true,
+            Some(other) => return not_in(other, "logType", "None, Tail"),
+        };
+        let client_context = given("x-amz-client-context").map(client_context).transpose()?;
+        Ok(Self { kind, log, client_context })
+    }
+}
+
+/// Decodes the client context. It travels on as a header, so it is written on one line.
+fn client_context(value: &[u8]) -> Result<String, Refusal> {
+    if value.len() > CLIENT_CONTEXT_LIMIT {
+        return Err(Refusal::ClientContextTooLong(value.len()));
+    }
+    let wrong = |why: &dyn std::fmt::Display| Refusal::ClientContext(why.to_string());
+    let bytes = STANDARD.decode(value).map_err(|error| wrong(&error))?;
+    let object: serde_json::Map<_, _> = serde_json::from_slice(&bytes).map_err(|error| wrong(&error))?;
+    Ok(serde_json::Value::Object(object).to_string())
+}
+
+/// Reads a body to its end, keeping no more than the limit.
+pub(super) async fn read(mut body: Body) -> Result<Bytes, Refusal> {
+    let (mut kept, mut size) = (BytesMut::new(), 0_usize);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Refusal::Unread(error.to_string()))?;
+        let Ok(data) = frame.into_data() else { continue };
+        size = size.saturating_add(data.len());
+        if size <= REQUEST_LIMIT {
+            kept.extend_from_slice(&data);
+        }
+    }
+    if size > REQUEST_LIMIT { Err(Refusal::TooLarge) } else { Ok(kept.freeze()) }
+}
+
+/// The payload, if this kind of invocation takes it. None at all is an empty object.
+pub(super) fn payload(body: Bytes, kind: Kind) -> Result<Bytes, Refusal> {
+    if kind == Kind::Event && body.len() > EVENT_LIMIT {
+        return Err(Refusal::EventTooLarge(body.len()));
+    }
+    if body.is_empty() {
+        return Ok(Bytes::from_static(b"{}"));
+    }
+    serde_json::from_slice::<&RawValue>(&body).map_err(|error| Refusal::NotJson(error.to_string()))?;
+    Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_context_becomes_one_line_of_json() {
+        let header = STANDARD.encode("{\n \"custom\": {\"a\": \"b\"}\n}");
+        assert_eq!(client_context(header.as_bytes()).unwrap(), r#"{"custom":{"a":"b"}}"#);
+    }
+
+    #[test]
+    fn a_client_context_that_is_no_object_is_refused() {
+        for bad in ["!", "eA==", "W10="] {
+            let refusal = client_context(bad.as_bytes()).unwrap_err();
+            assert!(matches!(refusal, Refusal::ClientContext(_)), "{refusal:?}");
+        }
+    }
+
+    #[test]
+    fn an_event_may_have_a_mebibyte_and_a_request_six() {
+        let text = |size| Bytes::from(format!("\"{}\"", "x".repeat(size - 2)));
+        assert!(payload(text(EVENT_LIMIT), Kind::Event).is_ok());
+        let refusal = payload(text(EVENT_LIMIT + 1), Kind::Event).unwrap_err();
+        assert!(matches!(refusal, Refusal::EventTooLarge(1_048_577)), "{refusal:?}");
+        assert!(payload(text(EVENT_LIMIT + 1), Kind::RequestResponse).is_ok());
+        assert!(payload(text(EVENT_LIMIT + 1), Kind::DryRun).is_ok());
+    }
+}
