@@ -9,6 +9,7 @@
     clippy::unwrap_used
 )]
 
+mod aws_cli;
 mod aws_sdk;
 mod backend;
 mod control;
