@@ -198,7 +198,17 @@ async fn an_event_given_to_invoke_is_retried_and_handed_to_the_functions_destina
     assert_eq!(record["requestPayload"], serde_json::from_str::<Value>(poison).unwrap());
     assert_eq!(record["responsePayload"]["errorMessage"], "no luck");
 
-    // One more, that is not done: it counts until it is.
+    // Nobody works on it, no poll finds it, and it will come.
+    let url =
+        sqs.get_queue_url().queue_name("tidegate-invoke-probe").send().await.unwrap().queue_url.unwrap();
+    sqs.send_message().queue_url(&url).message_body("{}").delay_seconds(600).send().await.unwrap();
+    let status = client.status().await.unwrap();
+    assert_eq!(
+        (&status["in_flight"], &status["idle"], &status["lag"]),
+        (&json!(0), &json!(false), &json!(1))
+    );
+
+    // One that is being worked on counts until it is done.
     invoke_event(&engine, &json!({"do": "hang", "mark": mark}).to_string()).await;
     crate::probe::until("it runs", || mark.is_file()).await;
     let status = client.status().await.unwrap();
