@@ -371,7 +371,6 @@ impl Host {
         let (host, timer) = (Arc::clone(self), open.timers);
         let task = tokio::spawn(async move {
             tokio::time::sleep(after).await;
-            host.end_log(environment).await;
             host.limit(environment, limit, timer);
         });
         open.timer = Some(task.abort_handle());

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::log_tail::LogTail;
 
 /// How long reading out may take: a function that prints without a pause is never read out.
-pub(super) const READ_LIMIT: Duration = Duration::from_millis(500);
+pub(super) const READ_LIMIT: Duration = Duration::from_secs(1);
 
 type Asked = oneshot::Sender<()>;
 

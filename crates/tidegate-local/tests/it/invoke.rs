@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use tidegate_local::control::ControlApi;
 
-use crate::control::running;
+use crate::control::{Running, running};
 use crate::probe::{begin, until};
 
 const TAIL: (&str, &str) = ("x-amz-log-type", "Tail");
@@ -60,6 +60,11 @@ fn log(response: &Response<Bytes>) -> String {
     String::from_utf8(STANDARD.decode(log).unwrap()).unwrap()
 }
 
+/// With this timeout in seconds: short only where it is to pass, since the machine may be busy.
+async fn within(seconds: u64) -> Running {
+    running(|function| function.timeout = Duration::from_secs(seconds)).await
+}
+
 fn print(lines: &[&str]) -> String {
     json!({ "do": "print", "lines": lines }).to_string()
 }
@@ -101,7 +106,6 @@ async fn a_function_is_told_its_arn_as_it_was_asked_for() {
 
 #[tokio::test]
 async fn a_failed_invocation_is_200_with_a_function_error_and_an_error_object() {
-    let running = running(|function| function.timeout = Duration::from_secs(1)).await;
     let (error, timeout, exit) =
         (r#"{"do":"error","message":"no luck"}"#, r#"{"do":"hang"}"#, r#"{"do":"exit","status":3}"#);
     for (payload, error_type, message) in [
@@ -110,6 +114,7 @@ async fn a_failed_invocation_is_200_with_a_function_error_and_an_error_object() 
         (timeout, Some("Sandbox.Timedout"), "Task timed out after 1.00 seconds"),
         (exit, Some("Runtime.ExitError"), "Runtime exited with error: exit status 3"),
     ] {
+        let running = within(if payload == timeout { 1 } else { 20 }).await;
         let answer = post(&running.api, "probe", &[], payload).await;
         assert_eq!(answer.status(), 200);
         assert_eq!(header(&answer, "x-amz-function-error"), Some("Unhandled"));
@@ -255,6 +260,27 @@ async fn a_payload_beyond_the_limit_is_refused_and_the_caller_hears_why() {
     assert_eq!(post(&running.api, "probe", &[EVENT], text(1 << 20)).await.status(), 202);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_that_writes_all_before_it_reads_hears_that_it_was_too_much() {
+    use std::io::{Read as _, Write as _};
+    let running = running(|_| {}).await;
+    let address = running.api.url().strip_prefix("http://").unwrap().to_owned();
+    let size = 50 << 20;
+    let head = format!(
+        "POST /2015-03-31/functions/probe/invocations HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {size}\r\n\r\n"
+    );
+    let call = tokio::task::spawn_blocking(move || {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(&vec![b' '; size]).expect("it is cut off while it writes");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    });
+    let answer = call.await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
 #[tokio::test]
 async fn a_dry_run_is_204_and_runs_nothing() {
     let running = running(|_| {}).await;
@@ -285,12 +311,33 @@ async fn an_event_is_202_with_the_request_id_of_its_attempts_and_runs_later() {
     assert_eq!(body(&answer)["Message"], "The event was not taken: no queue");
 }
 
-#[tokio::test]
+/// Printed faster than it is read.
+fn much(last: &str) -> String {
+    much_then(last, "answer")
+}
+
+fn much_then(last: &str, then: &str) -> String {
+    let line = "x".repeat(90);
+    let mut lines = vec![line.as_str(); 600];
+    lines.push(last);
+    json!({ "do": "print", "lines": lines, "then": then }).to_string()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_tail_ends_with_what_was_printed_last() {
+    let running = running(|_| {}).await;
+    for n in 0..20 {
+        let log = log(&post(&running.api, "probe", &[TAIL], much(&format!("last {n}."))).await);
+        assert!(log.contains(&format!("\nlast {n}.\nEND RequestId: ")), "{log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_tail_is_of_this_request_alone() {
     let running = running(|_| {}).await;
     for n in 0..20 {
         let (earlier, own) = (format!("earlier {n}."), format!("own {n}."));
-        post(&running.api, "probe", &[], print(&[&earlier])).await;
+        post(&running.api, "probe", &[], much(&earlier)).await;
         let answer = post(&running.api, "probe", &[TAIL], print(&[&own])).await;
         let id = header(&answer, "x-amzn-requestid").unwrap();
         let log = log(&answer);
@@ -310,15 +357,14 @@ async fn the_log_tail_is_of_this_request_alone() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_tail_is_there_when_the_function_fails() {
-    let running = running(|function| function.timeout = Duration::from_secs(1)).await;
     for then in ["error", "exit", "hang"] {
-        let payload = json!({"do": "print", "lines": ["last words"], "then": then});
-        let answer = post(&running.api, "probe", &[TAIL], payload.to_string()).await;
+        let running = within(if then == "hang" { 3 } else { 20 }).await;
+        let answer = post(&running.api, "probe", &[TAIL], much_then("last words", then)).await;
         assert_eq!(header(&answer, "x-amz-function-error"), Some("Unhandled"), "{then}");
         let log = log(&answer);
-        assert_eq!(log.lines().nth(1), Some("last words"), "{then}: {log}");
+        assert!(log.contains("\nlast words\n"), "{then}: {log}");
         assert!(log.lines().last().unwrap().starts_with("REPORT "), "{then}: {log}");
     }
 }
