@@ -1,11 +1,11 @@
 //! Lambda's ListFunctions and GetFunction, with what the engine knows.
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::invoke::Target;
+use super::invoke::{Target, qualifier};
 use super::{Control, identified};
 use crate::clients::REGION;
 use crate::environment::{FunctionSpec, function_arn};
@@ -17,8 +17,12 @@ pub(super) async fn list(State(control): State<Control>) -> Response {
 }
 
 /// One function.
-pub(super) async fn get(State(control): State<Control>, Path(name): Path<String>) -> Response {
-    let found = Target::parse(&name, None)
+pub(super) async fn get(
+    State(control): State<Control>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let found = Target::parse(&name, qualifier(query.as_deref()).as_deref())
         .and_then(|target| control.fleet.function(&target.function).ok_or_else(|| target.not_found()));
     match found {
         Ok(function) => answered(&json!({

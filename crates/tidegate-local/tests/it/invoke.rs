@@ -405,9 +405,9 @@ async fn functions_are_listed_and_described() {
     assert_eq!(found["Configuration"]["Environment"]["Variables"]["DECLARED"], "yes");
     assert!(found["Configuration"]["CodeSize"].as_u64().unwrap() > 1 << 20);
     assert_eq!(found["Concurrency"]["ReservedConcurrentExecutions"], 1);
-    let missing = call(&running.api, "GET", "/nobody", &[], "").await;
-    assert_eq!(
-        (missing.status().as_u16(), header(&missing, "x-amzn-errortype")),
-        (404, Some("ResourceNotFoundException"))
-    );
+    for path in ["/nobody", "/probe?Qualifier=7"] {
+        let missing = call(&running.api, "GET", path, &[], "").await;
+        assert_eq!(missing.status(), 404, "{path}");
+        assert_eq!(header(&missing, "x-amzn-errortype"), Some("ResourceNotFoundException"));
+    }
 }

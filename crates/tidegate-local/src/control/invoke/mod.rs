@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 
 pub(super) use self::request::{CLIENT_CONTEXT_LIMIT, EVENT_LIMIT, REQUEST_LIMIT};
 use self::request::{Given, Kind};
-pub(super) use self::target::Target;
+pub(super) use self::target::{Target, qualifier};
 use super::Control;
 use super::refusal::Refusal;
 use crate::invocation::{InvocationResult, Invoker, Request};
@@ -41,7 +41,7 @@ async fn answered(
 ) -> Result<Response, Refusal> {
     // The body is read in any case: a caller that is cut off while it writes never sees why.
     let body = request::read(body).await;
-    let target = Target::parse(name, target::qualifier(query).as_deref())?;
+    let target = Target::parse(name, qualifier(query).as_deref())?;
     let given = Given::parse(headers)?;
     if !control.fleet.contains(&target.function) {
         return Err(target.not_found());

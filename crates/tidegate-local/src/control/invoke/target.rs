@@ -110,7 +110,7 @@ fn is_word(text: &str, more: &str) -> bool {
 }
 
 /// The `Qualifier` of a query.
-pub(super) fn qualifier(query: Option<&str>) -> Option<String> {
+pub(in crate::control) fn qualifier(query: Option<&str>) -> Option<String> {
     let mut pairs = form_urlencoded::parse(query?.as_bytes());
     pairs.find(|(name, _)| name == "Qualifier").map(|(_, value)| value.into_owned())
 }
