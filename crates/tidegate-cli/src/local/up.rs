@@ -88,10 +88,11 @@ fn built(topology: &Path) -> Result<PathBuf, Problem> {
 /// What runs where.
 fn tell(engine: &Engine) -> Result<(), Problem> {
     let file = engine.file();
+    let control = format!("{0} (`aws lambda invoke --endpoint-url {0} …`)", file.control);
     let mut lines = vec![
         format!("the local system is ready (process {})", file.pid),
         format!("  {:<12}{}", "emulator", format_args!("{} at {}", file.backend, file.endpoint)),
-        format!("  {:<12}{}", "control", format_args!("{0} (`aws lambda invoke --endpoint-url {0} …`)", file.control)),
+        format!("  {:<12}{control}", "control"),
         format!("  {:<12}{}", "topology", file.topology.display()),
     ];
     if let Ok(declared) = topology::load(&file.topology) {
