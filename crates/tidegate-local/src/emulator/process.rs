@@ -1,7 +1,7 @@
 //! An emulator's process and everything it starts.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -20,9 +20,13 @@ const MARK: &str = "TIDEGATE_EMULATOR_OF";
 /// How long a process may take to end by itself.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How often, and after which pause, marked processes are looked for until there is none. Becoming another program takes less than one pause.
-const ROUNDS: usize = 10;
+/// How often, and after which pause, marked processes are looked for until there is none. Becoming another program takes less than one
+/// pause, on a busy machine many.
+const ROUNDS: usize = 200;
 const ROUND: Duration = Duration::from_millis(1);
+
+/// Most bytes of a process's environment: Linux allows a quarter of the usual stack for it and the arguments.
+const ENVIRONMENT_LIMIT: usize = 2 << 20;
 
 /// A running process. Dropping it kills it and all that it started.
 #[derive(Debug)]
@@ -168,26 +172,51 @@ pub(super) fn kill_stale() {
 
 /// Looks again until nothing is found: a process that becomes another program (`exec`) has no environment for a moment.
 fn kill_marked(is_meant: impl Fn(&str) -> bool) {
+    let own = Process::myself().and_then(|own| own.uid()).ok();
+    let mut buffer = vec![0; ENVIRONMENT_LIMIT];
     for _ in 0..ROUNDS {
         let Ok(all) = all_processes() else { return };
         let mut again = false;
         for process in all.flatten() {
-            // Other users' processes cannot be looked into, and are not ours.
-            let Ok(environment) = process.environ() else { continue };
-            let mark = environment.get(std::ffi::OsStr::new(MARK)).and_then(|mark| mark.to_str());
-            if mark.is_some_and(&is_meant) {
-                let _ = kill(Pid::from_raw(process.pid), Signal::SIGKILL);
-                again = true;
-            } else if environment.is_empty() {
+            match mark(process.pid, &mut buffer) {
+                Ok(Mark::Is(mark)) if is_meant(mark) => {
+                    let _ = kill(Pid::from_raw(process.pid), Signal::SIGKILL);
+                    again = true;
+                }
+                Ok(Mark::Is(_) | Mark::Without) => {}
                 // The kernel's own processes have no program, and ended ones neither.
-                again |= process.exe().is_ok();
+                Ok(Mark::NoEnvironment) => again |= process.exe().is_ok(),
+                // Other users' processes cannot be looked into, and are not ours; one of ours that is there can be, a moment later.
+                Err(_) => {
+                    again |= process.uid().is_ok_and(|user| Some(user) == own) && process.exe().is_ok();
+                }
             }
         }
         if !again {
             return;
         }
-        std::thread::sleep(ROUND);
+        thread::sleep(ROUND);
     }
+}
+
+/// What a process's environment says about it.
+enum Mark<'a> {
+    Is(&'a str),
+    Without,
+    NoEnvironment,
+}
+
+/// Reads a process's mark. One call reads the whole environment: a second one would find it gone if the process became another program
+/// meanwhile, and the mark may be in that part.
+fn mark(process: i32, buffer: &mut [u8]) -> io::Result<Mark<'_>> {
+    let read = File::open(format!("/proc/{process}/environ"))?.read(buffer)?;
+    let environment = buffer.get(..read).unwrap_or_default();
+    if environment.is_empty() {
+        return Ok(Mark::NoEnvironment);
+    }
+    let mut variables = environment.split(|byte| *byte == 0);
+    let value = variables.find_map(|variable| variable.strip_prefix(MARK.as_bytes())?.strip_prefix(b"="));
+    Ok(value.and_then(|value| std::str::from_utf8(value).ok()).map_or(Mark::Without, Mark::Is))
 }
 
 #[cfg(test)]
