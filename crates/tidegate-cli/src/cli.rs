@@ -99,6 +99,15 @@ pub(crate) struct Up {
     /// Divides the waiting times that AWS fixes: 60 makes a minute a second.
     #[arg(long, value_name = "N", default_value = "1", value_parser = above_zero)]
     pub(crate) time_scale: f64,
+    /// Injects the faults of this plan (see docs/faults.md).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) faults: Option<PathBuf>,
+    /// Draws other faults: takes the place of the plan's seed.
+    #[arg(long, value_name = "N", requires = "faults")]
+    pub(crate) fault_seed: Option<u64>,
+    /// Injects the faults of this journal again, in place of drawn ones. A plan's clocks still count.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) fault_journal: Option<PathBuf>,
     /// Leaves the terminal's session first.
     #[arg(long, hide = true, conflicts_with = "detach")]
     pub(crate) own_session: bool,

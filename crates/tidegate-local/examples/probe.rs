@@ -5,6 +5,8 @@
 use std::io::Write as _;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 use tidegate_local::clients::Clients;
@@ -21,6 +23,10 @@ async fn main() -> Result<(), Error> {
 
 async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
     let (payload, context) = event.into_parts();
+    // The first record of a stream may say what is to be done too.
+    let data = payload["Records"][0]["kinesis"]["data"].as_str().and_then(|data| STANDARD.decode(data).ok());
+    let said = data.and_then(|data| serde_json::from_slice(&data).ok());
+    let payload = said.filter(Value::is_object).unwrap_or(payload);
     match payload["do"].as_str() {
         Some("error") => Err(payload["message"].as_str().unwrap_or("asked to fail").into()),
         Some("panic") => panic_as_asked(),
@@ -52,6 +58,11 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
             }
         }
         Some("call") => call_aws(&payload).await,
+        Some("put") => put(&payload).await,
+        Some("time") => {
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+            Ok(json!({ "seconds": now.as_secs() }))
+        }
         _ => {
             let custom = context.client_context.as_ref().map(|client| client.custom.clone());
             let remaining = context.deadline().duration_since(std::time::SystemTime::now())?;
@@ -72,6 +83,21 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
 #[expect(clippy::panic, reason = "what happens at a panic is what is tested")]
 fn panic_as_asked() -> ! {
     panic!("asked to panic")
+}
+
+/// Writes an item for each key, in this order, with a client configured as most functions do it: by the environment.
+async fn put(payload: &Value) -> Result<Value, Error> {
+    let config = aws_config::defaults(aws_config::BehaviorVersion::latest());
+    let http = aws_smithy_http_client::Builder::new().build_http();
+    let config = config.http_client(http).load().await;
+    let dynamodb = aws_sdk_dynamodb::Client::new(&config);
+    for key in payload["keys"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        let key = aws_sdk_dynamodb::types::AttributeValue::S(key.to_owned());
+        let item =
+            dynamodb.put_item().table_name(payload["table"].as_str().unwrap_or_default()).item("stream", key);
+        item.send().await?;
+    }
+    Ok(Value::Null)
 }
 
 /// One call of several protocols, and a conditional write that fails the second time.

@@ -2,6 +2,7 @@
 
 mod events;
 mod files;
+mod injection;
 mod sources;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,8 @@ use crate::control::{Control, ControlApi, StatusSource};
 use crate::emulator::{self, Backend, Emulator, EmulatorError};
 use crate::engine_file::EngineFile;
 use crate::environment::{Fleet, FleetError, FleetOptions, FunctionSpec, INIT_LIMIT};
+use crate::fault::{ClockError, FaultError, Faults};
+use crate::invocation::Invoker;
 use crate::mapping::Mapping;
 use crate::mapping::pace::Pace;
 use crate::pattern::PatternError;
@@ -32,6 +35,8 @@ use crate::topology::{self, Topology, TopologyError};
 use crate::usage;
 use events::{InvokedEvents, Timing};
 use files::StateLock;
+pub use injection::Injection;
+use injection::Injector;
 
 /// How long a shutdown waits for invocations in flight.
 const GRACE: Duration = Duration::from_secs(5);
@@ -51,12 +56,22 @@ pub struct Options {
     pub time_scale: f64,
     /// How fast sources are polled.
     pub pace: Pace,
+    /// The faults that are injected.
+    pub faults: Option<Injection>,
 }
 
 impl Options {
     /// Options with AWS's own waiting times, fast polling, and functions built with cargo.
     pub fn new(topology_path: PathBuf, backend: Backend, state_dir: PathBuf) -> Self {
-        Self { topology_path, backend, state_dir, bin_dir: None, time_scale: 1.0, pace: Pace::Fast }
+        Self {
+            topology_path,
+            backend,
+            state_dir,
+            bin_dir: None,
+            time_scale: 1.0,
+            pace: Pace::Fast,
+            faults: None,
+        }
     }
 }
 
@@ -104,6 +119,12 @@ pub enum StartError {
     /// What the topology declares could not be created.
     #[error(transparent)]
     Provision(#[from] ProvisionError),
+    /// The faults that are to be injected cannot be.
+    #[error(transparent)]
+    Faults(#[from] FaultError),
+    /// A clock cannot be skewed.
+    #[error(transparent)]
+    Clock(#[from] ClockError),
     /// No proxy.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
@@ -139,7 +160,6 @@ pub struct Engine {
 }
 
 /// What runs.
-#[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) topology: Topology,
     pub(crate) provisioned: Provisioned,
@@ -147,9 +167,21 @@ pub(crate) struct Parts {
     pub(crate) emulator: Emulator,
     pub(crate) proxy: Proxy,
     pub(crate) fleet: Arc<Fleet>,
+    /// The functions as what delivers sees them.
+    pub(crate) invoker: Arc<dyn Invoker>,
+    pub(crate) faults: Option<Arc<Faults>>,
     pub(crate) activity: Arc<Activity>,
     pub(crate) pollers: Mutex<Pollers>,
     pub(crate) started: Instant,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts")
+            .field("emulator", &self.emulator)
+            .field("fleet", &self.fleet)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Everything that delivers.
@@ -190,20 +222,28 @@ impl Engine {
         let clients = Clients::new(emulator.endpoint());
         let provisioned = provision(&clients, &topology).await?;
         files::write_environments(&state_dir, &topology, &provisioned, emulator.endpoint())?;
+        let injector = Injector::new(options.faults.as_ref(), &state_dir)?;
         let callers = topology.functions.keys().cloned();
-        let proxy = Proxy::start(emulator.endpoint(), callers, Vec::new(), topology.table_keys()).await?;
-        let specs = topology.functions.iter().map(|(name, declared)| FunctionSpec {
-            name: name.clone(),
-            executable: binaries.get(name).cloned().unwrap_or_default(),
-            memory_mb: declared.memory_mb,
-            timeout: Duration::from_secs(declared.timeout_seconds.into()),
-            maximum_concurrency: usize::try_from(declared.maximum_concurrency).unwrap_or(usize::MAX),
-            endpoint: proxy.endpoint(name).unwrap_or_default(),
-            region: REGION.to_owned(),
-            environment: provisioned.environment(&topology, name),
-        });
+        let proxy =
+            Proxy::start(emulator.endpoint(), callers, injector.hooks(), topology.table_keys()).await?;
+        let mut specs = Vec::new();
+        for (name, declared) in &topology.functions {
+            let mut environment = provisioned.environment(&topology, name);
+            environment.extend(injector.clock(name)?);
+            specs.push(FunctionSpec {
+                name: name.clone(),
+                executable: binaries.get(name).cloned().unwrap_or_default(),
+                memory_mb: declared.memory_mb,
+                timeout: Duration::from_secs(declared.timeout_seconds.into()),
+                maximum_concurrency: usize::try_from(declared.maximum_concurrency).unwrap_or(usize::MAX),
+                endpoint: proxy.endpoint(name).unwrap_or_default(),
+                region: REGION.to_owned(),
+                environment,
+            });
+        }
         let fleet_options = FleetOptions { state_dir: state_dir.clone(), init_limit: INIT_LIMIT };
-        let fleet = Arc::new(Fleet::start(specs.collect(), &fleet_options)?);
+        let fleet = Arc::new(Fleet::start(specs, &fleet_options)?);
+        let invoker = injector.invoker(&fleet);
 
         let parts = Parts {
             topology,
@@ -212,6 +252,8 @@ impl Engine {
             emulator,
             proxy,
             fleet,
+            invoker,
+            faults: injector.faults(),
             activity: Arc::new(Activity::new()),
             pollers: Mutex::default(),
             started: Instant::now(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 
+use crate::fault::Trial;
 use crate::log_tail::LogTail;
 
 /// What is handed to a function.
@@ -20,6 +21,8 @@ pub struct Request {
     pub qualifier: Option<String>,
     /// Collects what the function prints meanwhile.
     pub log: Option<Arc<LogTail>>,
+    /// The faults that it is subject to.
+    pub trial: Option<Arc<Trial>>,
 }
 
 impl Request {

@@ -16,6 +16,7 @@ pub mod emulator;
 pub mod engine;
 pub mod engine_file;
 pub mod environment;
+pub mod fault;
 pub mod invocation;
 pub mod log_tail;
 pub mod mapping;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::asynchronous::AsynchronousStatus;
 use crate::engine::Parts;
 use crate::environment::FunctionStatus;
+use crate::fault::FaultsStatus;
 use crate::mapping::MappingStatus;
 use crate::proxy::Calls;
 use crate::usage;
@@ -41,6 +42,9 @@ pub struct Status {
     pub mappings: Vec<MappingStatus>,
     /// Asynchronous invocation by function.
     pub asynchronous: Vec<AsynchronousStatus>,
+    /// The faults injected so far, where a plan asks for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub faults: Option<FaultsStatus>,
     /// The emulator.
     pub emulator: EmulatorStatus,
     /// The engine itself.
@@ -99,6 +103,7 @@ impl Status {
             functions: parts.fleet.status(),
             mappings: work.mappings,
             asynchronous: work.asynchronous,
+            faults: parts.faults.as_ref().map(|faults| faults.status()),
             emulator: EmulatorStatus {
                 name: parts.emulator.name().to_owned(),
                 endpoint: parts.emulator.endpoint().to_owned(),

@@ -92,6 +92,15 @@ fn command(options: &Up, state: &Path) -> Result<Command, Problem> {
     if let Some(directory) = &options.bin_dir {
         command.arg("--bin-dir").arg(directory);
     }
+    if let Some(plan) = &options.faults {
+        command.arg("--faults").arg(plan);
+    }
+    if let Some(seed) = options.fault_seed {
+        command.arg("--fault-seed").arg(seed.to_string());
+    }
+    if let Some(journal) = &options.fault_journal {
+        command.arg("--fault-journal").arg(journal);
+    }
     Ok(command)
 }
 
@@ -119,6 +128,9 @@ mod tests {
             no_build: false,
             bin_dir: Some("bin".into()),
             time_scale: 2.5,
+            faults: Some("plan.toml".into()),
+            fault_seed: Some(7),
+            fault_journal: Some("before.jsonl".into()),
             own_session: false,
             state: crate::cli::StateDir { state_dir: None },
         };
@@ -126,7 +138,8 @@ mod tests {
         let line: Vec<_> = command.get_args().map(|part| part.to_string_lossy().into_owned()).collect();
         assert_eq!(
             line.join(" "),
-            "local up --own-session --state-dir s --topology t.tfvars --time-scale 2.5 --bin-dir bin"
+            "local up --own-session --state-dir s --topology t.tfvars --time-scale 2.5 --bin-dir bin \
+             --faults plan.toml --fault-seed 7 --fault-journal before.jsonl"
         );
         Arguments::try_parse_from(["tidegate".to_owned()].into_iter().chain(line)).unwrap();
     }

@@ -13,6 +13,7 @@ pub(crate) fn screen(status: &Value) -> String {
     parts.extend(asynchronous(status));
     parts.push(functions(status));
     parts.push(dead_letters(status));
+    parts.extend(faults(status));
     parts.join("\n\n")
 }
 
@@ -107,6 +108,17 @@ fn dead_letters(status: &Value) -> String {
         "dead letters: {}",
         if queues.is_empty() { "no queue for them".to_owned() } else { queues.join(", ") }
     )
+}
+
+fn faults(status: &Value) -> Option<String> {
+    let faults = status["faults"].as_object()?;
+    let injected: Vec<String> = faults["injected"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(fault, number)| format!("\n  {:>6}  {fault}", count(number)))
+        .collect();
+    Some(format!("injected faults, each in {}:{}", text(&faults["journal"]), injected.concat()))
 }
 
 fn list(value: &Value) -> impl Iterator<Item = &Value> {

@@ -9,7 +9,8 @@ use terminal::local_system::STATE;
 use terminal::output;
 use terminal::problem::Problem;
 use tidegate_local::emulator::Backend;
-use tidegate_local::engine::{Engine, Options};
+use tidegate_local::engine::{Engine, Injection, Options};
+use tidegate_local::fault::FaultPlan;
 use tidegate_local::topology;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::level_filters::LevelFilter;
@@ -64,7 +65,18 @@ fn engine_options(options: &Up) -> Result<Options, Problem> {
         None => None,
     };
     engine.time_scale = options.time_scale;
+    engine.faults = injection(options)?;
     Ok(engine)
+}
+
+fn injection(options: &Up) -> Result<Option<Injection>, Problem> {
+    let mut plan = match &options.faults {
+        Some(file) => FaultPlan::read(file).map_err(|error| Problem::new(error.to_string()))?,
+        None if options.fault_journal.is_none() => return Ok(None),
+        None => FaultPlan::default(),
+    };
+    plan.seed = options.fault_seed.unwrap_or(plan.seed);
+    Ok(Some(Injection { plan, again: options.fault_journal.clone() }))
 }
 
 /// Where cargo left the binaries of the workspace around the topology file.

@@ -11,7 +11,7 @@ use crate::asynchronous::events::AsynchronousSettings;
 use crate::asynchronous::{self, Asynchronously, EventQueue, INVOKE, RuleQueue};
 use crate::clients::REGION;
 use crate::destination::{Destination, QueueDestination};
-use crate::environment::{Fleet, function_arn};
+use crate::environment::function_arn;
 use crate::invocation::Invoker;
 use crate::mapping::pace::Pace;
 use crate::provision::{INVOKE_QUEUE, invoke_queue};
@@ -51,7 +51,7 @@ pub(super) fn asynchronously(
 }
 
 pub(super) fn invoker(parts: &Parts) -> Arc<dyn Invoker> {
-    Arc::<Fleet>::clone(&parts.fleet)
+    Arc::clone(&parts.invoker)
 }
 
 pub(super) fn destination(parts: &Parts, queue: &str) -> Option<Arc<dyn Destination>> {

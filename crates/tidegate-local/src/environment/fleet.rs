@@ -10,10 +10,12 @@ use futures::future::{BoxFuture, join_all};
 
 use super::host::{Host, unknown_function};
 use super::output::Output;
+use super::phase::EnvironmentId;
 use super::process;
 use super::spec::FunctionSpec;
 use super::status::FunctionStatus;
 use crate::clients::{ACCOUNT, REGION};
+use crate::fault::Trial;
 use crate::invocation::{Answer, InvocationResult, Invoker, Request};
 
 /// How long an initialisation may take: Lambda's own limit.
@@ -89,6 +91,18 @@ impl Fleet {
     /// What each function did and uses.
     pub fn status(&self) -> BTreeMap<String, FunctionStatus> {
         self.hosts.iter().map(|(name, host)| (name.clone(), host.status())).collect()
+    }
+
+    /// The faults that the invocation of an environment is subject to.
+    pub(crate) fn trial(&self, function: &str, environment: EnvironmentId) -> Option<Arc<Trial>> {
+        self.hosts.get(function)?.trial(environment)
+    }
+
+    /// Kills an environment, as something from outside would.
+    pub(crate) fn kill(&self, function: &str, environment: EnvironmentId) {
+        if let Some(host) = self.hosts.get(function) {
+            host.kill_environment(environment);
+        }
     }
 
     /// Invocations that were accepted and have no result yet.

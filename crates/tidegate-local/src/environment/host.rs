@@ -22,6 +22,7 @@ use super::pool::{Action, Event, Exit, Failure, Pool};
 use super::process::{self, Launch};
 use super::spec::FunctionSpec;
 use super::status::FunctionStatus;
+use crate::fault::Trial;
 use crate::invocation::{Answer, InvocationResult, Request};
 use crate::log_tail::LogTail;
 use crate::runtime_api;
@@ -136,9 +137,41 @@ impl Host {
         let current = state.pool.phase(environment).invocation();
         let known = current.filter(|id| state.open.get(id).is_some_and(|open| open.request_id == request_id));
         let Some(invocation) = known else { return Err(Refused::RequestId(request_id.to_owned())) };
+        let fate = state.open.get(&invocation).and_then(|open| Some(open.request.trial.as_ref()?.fate()));
         self.try_run(&mut state, Event::Answered(environment, invocation), Some(result))?;
         self.sample(&mut state, environment, false);
+        if fate.is_some_and(|fate| fate.kill_after) {
+            Self::kill(&mut state, environment);
+        }
         Ok(())
+    }
+
+    /// Kills an environment's process, as something from outside would.
+    fn kill(state: &mut State, environment: EnvironmentId) {
+        if let Some(slot) = state.slots.get_mut(&environment) {
+            slot.kill();
+        }
+    }
+
+    /// [`Host::kill`] of one that works on an invocation.
+    pub(crate) fn kill_environment(&self, environment: EnvironmentId) {
+        Self::kill(&mut self.lock(), environment);
+    }
+
+    /// Kills the environment after a time, if it still works on the invocation.
+    async fn kill_at_work(self: Arc<Self>, environment: EnvironmentId, id: InvocationId, after: Duration) {
+        tokio::time::sleep(after).await;
+        let mut state = self.lock();
+        if state.pool.phase(environment).invocation() == Some(id) {
+            Self::kill(&mut state, environment);
+        }
+    }
+
+    /// The faults that the environment's invocation is subject to.
+    pub(crate) fn trial(&self, environment: EnvironmentId) -> Option<Arc<Trial>> {
+        let state = self.lock();
+        let invocation = state.pool.phase(environment).invocation()?;
+        state.open.get(&invocation)?.request.trial.clone()
     }
 
     /// Whether this is the request id of the environment's invocation.
@@ -311,10 +344,7 @@ impl Host {
             Action::Kill(environment) => {
                 self.sample(state, environment, true);
                 if let Some(slot) = state.slots.get_mut(&environment) {
-                    slot.killed = true;
-                    if let Some(process) = &slot.process {
-                        process.kill();
-                    }
+                    slot.kill();
                 }
             }
             Action::Forget(environment) => {
@@ -340,15 +370,24 @@ impl Host {
         if slot.process.as_ref().is_some_and(|process| process.has_ended()) {
             return false;
         }
+        let fate = open.request.trial.as_ref().map(|trial| trial.fate()).unwrap_or_default();
         let deadline = match open.deadline {
             Some(deadline) => deadline,
             None => {
+                if fate.kill_before {
+                    slot.kill();
+                    return true;
+                }
+                if let Some(after) = fate.kill_during {
+                    tokio::spawn(Arc::clone(self).kill_at_work(environment, id, after));
+                }
                 let unix =
                     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + self.spec.timeout;
                 let unix_ms = u64::try_from(unix.as_millis()).unwrap_or(u64::MAX);
                 let deadline = Deadline { unix_ms, began: Instant::now() };
                 open.deadline = Some(deadline);
-                self.arm(open, environment, Limit::Invocation(id), self.spec.timeout);
+                let limit = fate.time_out.map_or(self.spec.timeout, |early| early.min(self.spec.timeout));
+                self.arm(open, environment, Limit::Invocation(id), limit);
                 deadline
             }
         };
@@ -394,7 +433,7 @@ impl Host {
             .map_err(|error| format!("no port for it: {error}"))?;
         let launch = Launch {
             executable: self.spec.executable.clone(),
-            environment: self.spec.process_environment(api.address()),
+            environment: self.spec.process_environment(environment, api.address()),
             records: self.records.clone(),
         };
         let (pipes, [first, second]) = Pipes::new();

@@ -5,6 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::phase::EnvironmentId;
+use crate::fault::APPLICATION;
+
 /// Variables of the engine's own environment that a function's process sees too.
 const INHERITED: [&str; 6] = ["PATH", "HOME", "RUST_LOG", "RUST_BACKTRACE", "SSL_CERT_FILE", "SSL_CERT_DIR"];
 
@@ -31,7 +34,11 @@ pub struct FunctionSpec {
 
 impl FunctionSpec {
     /// The whole environment of a new process, by the list of variables Lambda defines.
-    pub(crate) fn process_environment(&self, runtime_api: SocketAddr) -> BTreeMap<String, String> {
+    pub(crate) fn process_environment(
+        &self,
+        environment: EnvironmentId,
+        runtime_api: SocketAddr,
+    ) -> BTreeMap<String, String> {
         let mut variables = BTreeMap::new();
         for name in INHERITED {
             if let Ok(value) = std::env::var(name) {
@@ -61,6 +68,8 @@ impl FunctionSpec {
             ("AWS_ACCESS_KEY_ID", access_key),
             ("AWS_SECRET_ACCESS_KEY", secret_key),
             ("AWS_ENDPOINT_URL", self.endpoint.clone()),
+            // Which environment a call comes from: the proxy reads it.
+            ("AWS_SDK_UA_APP_ID", format!("{APPLICATION}{}", environment.0)),
         ];
         variables.extend(set.map(|(name, value)| (name.to_owned(), value)));
         if let Some(token) = token {

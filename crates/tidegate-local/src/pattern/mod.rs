@@ -32,6 +32,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub use error::{Fault, PatternError};
+pub(crate) use wildcard::Wildcard;
 
 use event::Leaves;
 use matcher::Matcher;

@@ -2,7 +2,7 @@
 
 /// What stands between the asterisks: one part more than there are asterisks.
 #[derive(Clone, Debug)]
-pub(super) struct Wildcard {
+pub(crate) struct Wildcard {
     first: String,
     /// The parts in the middle, and the last one; none if there is no asterisk.
     rest: Option<(Vec<String>, String)>,
@@ -10,7 +10,7 @@ pub(super) struct Wildcard {
 
 impl Wildcard {
     /// Reads a wildcard text; otherwise says what is wrong. A backslash makes an asterisk or a backslash an ordinary character.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut part = String::new();
         let mut characters = text.char_indices().peekable();
@@ -42,7 +42,7 @@ impl Wildcard {
         Ok(Self { first, rest: Some((parts, part)) })
     }
 
-    pub(super) fn matches(&self, text: &str) -> bool {
+    pub(crate) fn matches(&self, text: &str) -> bool {
         let Some((middle, last)) = &self.rest else { return text == self.first };
         let Some(text) = text.strip_prefix(&self.first) else { return false };
         let Some(mut text) = text.strip_suffix(last.as_str()) else { return false };

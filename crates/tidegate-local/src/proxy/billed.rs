@@ -92,7 +92,7 @@ mod tests {
     fn call(operation: &str, body: &str) -> Call {
         let head = http::Request::new(()).into_parts().0;
         let body = Bytes::copy_from_slice(body.as_bytes());
-        Call { caller: "f".to_owned(), operation: operation.to_owned(), head, body }
+        Call { number: 0, caller: "f".to_owned(), operation: operation.to_owned(), head, body }
     }
 
     #[test]

@@ -10,6 +10,8 @@ use http::request::Parts;
 /// A call on its way.
 #[derive(Clone, Debug)]
 pub struct Call {
+    /// A number that no other call of the proxy has.
+    pub number: u64,
     /// Who calls: a function's name.
     pub caller: String,
     /// What is called: `DynamoDB.PutItem`.

@@ -12,6 +12,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, Uri};
@@ -75,6 +76,7 @@ impl Proxy {
         }
         let upstream = Upstream::new(uri.authority().cloned().ok_or_else(wrong)?);
         let items = Arc::new(Items::new(keys));
+        let numbers = Arc::new(AtomicU64::new(0));
         let mut proxy = Self { addresses: BTreeMap::new(), counts: Arc::default(), tasks: Vec::new() };
         for caller in callers {
             let port = async {
@@ -89,6 +91,7 @@ impl Proxy {
                 hooks: hooks.clone(),
                 counts: Arc::clone(&proxy.counts),
                 items: Arc::clone(&items),
+                numbers: Arc::clone(&numbers),
             };
             proxy.addresses.insert(caller, address);
             proxy.tasks.push(tokio::spawn(accept(listener, Arc::new(line))));
@@ -122,6 +125,8 @@ struct Line {
     hooks: Vec<Arc<dyn Hook>>,
     counts: Arc<Counts>,
     items: Arc<Items>,
+    /// The next call's number.
+    numbers: Arc<AtomicU64>,
 }
 
 async fn accept(listener: TcpListener, line: Arc<Line>) {
@@ -193,7 +198,8 @@ impl Line {
             }
         };
         let operation = operation::operation(&head, &body);
-        Ok(Call { caller: self.caller.clone(), operation, head, body })
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        Ok(Call { number, caller: self.caller.clone(), operation, head, body })
     }
 
     async fn before(&self, call: &Call) -> Option<Reply> {

@@ -63,6 +63,7 @@ async fn answered(
                 request_id: None,
                 qualifier: target.qualifier,
                 log: log.clone(),
+                trial: None,
             };
             let answer = control.fleet.invoke(&target.function, request).await;
             control.activity.bump();

@@ -66,6 +66,16 @@ pub(super) struct Slot {
     pub(super) sampled: Option<Instant>,
 }
 
+impl Slot {
+    /// Kills the process, or sees to it that one that is just being started is killed.
+    pub(super) fn kill(&mut self) {
+        self.killed = true;
+        if let Some(process) = &self.process {
+            process.kill();
+        }
+    }
+}
+
 /// Ends an invocation and tells whoever waits for it.
 pub(super) fn finish(state: &mut State, id: InvocationId, result: InvocationResult) {
     let Some(open) = state.open.remove(&id) else { return };

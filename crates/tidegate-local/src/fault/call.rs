@@ -1,0 +1,152 @@
+//! Faults of AWS calls: a hook of the proxy between the functions and AWS.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use http::{HeaderValue, StatusCode, header};
+
+use super::injector::Faults;
+use super::kind::{Fault, Kind, When};
+use super::site::Site;
+use crate::environment::{EnvironmentId, Fleet};
+use crate::proxy::{Call, Hook, Reply};
+
+/// Begins the application id of an environment's process; its number follows. AWS's SDKs send it with every call, in the user agent.
+pub(crate) const APPLICATION: &str = "tidegate-environment-";
+/// What calls of no invocation have in place of a delivery: those of an initialisation, and of SDKs that send no application id.
+const NO_DELIVERY: &str = "none";
+
+/// Injects faults into the calls that functions make.
+#[derive(Debug)]
+pub struct Calls {
+    faults: Arc<Faults>,
+    fleet: OnceLock<Weak<Fleet>>,
+    /// Calls of no invocation, by function and operation.
+    outside: Mutex<HashMap<(String, String), u32>>,
+    /// What was decided before a call and is due after it, by the call's number.
+    due: Mutex<HashMap<u64, Vec<Fault>>>,
+}
+
+impl Calls {
+    /// A hook; it knows who calls once it has been given the fleet.
+    #[must_use]
+    pub fn new(faults: Arc<Faults>) -> Self {
+        Self { faults, fleet: OnceLock::new(), outside: Mutex::default(), due: Mutex::default() }
+    }
+
+    /// Makes the functions known whose calls pass.
+    pub(crate) fn know(&self, fleet: &Arc<Fleet>) {
+        // Set once, at the engine's start.
+        let _ = self.fleet.set(Arc::downgrade(fleet));
+    }
+
+    fn fleet(&self) -> Option<Arc<Fleet>> {
+        self.fleet.get()?.upgrade()
+    }
+
+    fn site(&self, call: &Call) -> Site {
+        let trial = caller(call).and_then(|environment| self.fleet()?.trial(&call.caller, environment));
+        if let Some(trial) = trial {
+            return trial.call(&call.operation);
+        }
+        let mut outside = self.outside.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = outside.entry((call.caller.clone(), call.operation.clone())).or_default();
+        *number += 1;
+        Site {
+            function: call.caller.clone(),
+            operation: Some(call.operation.clone()),
+            delivery: NO_DELIVERY.to_owned(),
+            attempt: 1,
+            call: *number,
+        }
+    }
+
+    async fn inject(&self, call: &Call, faults: &[Fault]) -> Option<Reply> {
+        let mut reply = None;
+        for fault in faults {
+            match fault.kind {
+                Kind::Delay => {
+                    tokio::time::sleep(Duration::from_millis(fault.milliseconds.unwrap_or_default())).await;
+                }
+                Kind::Kill => {
+                    if let Some((fleet, environment)) = self.fleet().zip(caller(call)) {
+                        fleet.kill(&call.caller, environment);
+                    }
+                    reply = Some(error(call, StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"));
+                }
+                Kind::Throttle => reply = Some(throttled(call)),
+                Kind::Fail => {
+                    reply = Some(error(call, StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"));
+                }
+                Kind::LoseResponse | Kind::DeliverTwice | Kind::Reorder | Kind::Stall | Kind::TimeOut => {}
+            }
+        }
+        reply
+    }
+}
+
+impl Hook for Calls {
+    fn before<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Option<Reply>> {
+        Box::pin(async move {
+            let (now, due): (Vec<Fault>, Vec<Fault>) = self
+                .faults
+                .at(&self.site(call))
+                .into_iter()
+                .partition(|fault| fault.when != Some(When::After));
+            let reply = self.inject(call, &now).await;
+            if reply.is_none() && !due.is_empty() {
+                self.due.lock().unwrap_or_else(PoisonError::into_inner).insert(call.number, due);
+            }
+            reply
+        })
+    }
+
+    fn after<'a>(&'a self, call: &'a Call, reply: Reply) -> BoxFuture<'a, Reply> {
+        Box::pin(async move {
+            let due = self.due.lock().unwrap_or_else(PoisonError::into_inner).remove(&call.number);
+            self.inject(call, &due.unwrap_or_default()).await.unwrap_or(reply)
+        })
+    }
+}
+
+/// The environment whose process makes the call.
+fn caller(call: &Call) -> Option<EnvironmentId> {
+    let agents = [header::USER_AGENT.as_str(), "x-amz-user-agent"];
+    agents.iter().find_map(|name| {
+        let agent = call.head.headers.get(*name)?.to_str().ok()?;
+        let (_, rest) = agent.split_once(APPLICATION)?;
+        let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        number.parse().ok().map(EnvironmentId)
+    })
+}
+
+fn throttled(call: &Call) -> Reply {
+    if call.operation.starts_with("S3.") {
+        return error(call, StatusCode::SERVICE_UNAVAILABLE, "SlowDown");
+    }
+    error(call, StatusCode::BAD_REQUEST, "ThrottlingException")
+}
+
+/// An error in the form of the call's protocol: AWS's JSON, S3's XML, or the query protocol's XML.
+fn error(call: &Call, status: StatusCode, code: &str) -> Reply {
+    const MESSAGE: &str = "injected by the fault plan";
+    let content =
+        call.head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let (content_type, body) = if content.starts_with("application/x-amz-json") {
+        (content, serde_json::json!({ "__type": code, "message": MESSAGE }).to_string())
+    } else if call.operation.starts_with("S3.") {
+        ("application/xml", format!("<Error><Code>{code}</Code><Message>{MESSAGE}</Message></Error>"))
+    } else {
+        let error = format!("<Error><Code>{code}</Code><Message>{MESSAGE}</Message></Error>");
+        ("text/xml", format!("<ErrorResponse>{error}</ErrorResponse>"))
+    };
+    let mut reply = Reply::new(Bytes::from(body));
+    *reply.status_mut() = status;
+    if let Ok(value) = HeaderValue::from_str(content_type) {
+        reply.headers_mut().insert(header::CONTENT_TYPE, value);
+    }
+    reply
+}

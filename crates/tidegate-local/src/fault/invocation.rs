@@ -1,0 +1,210 @@
+//! Faults of invocations: stands between what delivers and the functions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::{BoxFuture, join};
+
+use super::delivery::identity;
+use super::injector::Faults;
+use super::kind::{Fault, Kind, When};
+use super::order::reordered;
+use super::site::Site;
+use super::trial::{Fate, Trial};
+use crate::invocation::{Answer, InvocationResult, Invoker, Request};
+
+/// Invokes functions, with faults.
+pub struct Invocations {
+    faults: Arc<Faults>,
+    functions: Arc<dyn Invoker>,
+}
+
+impl std::fmt::Debug for Invocations {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Invocations").field("faults", &self.faults).finish_non_exhaustive()
+    }
+}
+
+impl Invocations {
+    /// Faults in front of these functions.
+    #[must_use]
+    pub fn new(faults: Arc<Faults>, functions: Arc<dyn Invoker>) -> Self {
+        Self { faults, functions }
+    }
+
+    async fn invoke_once(&self, function: &str, request: Request, site: Site, faults: &[Fault]) -> Answer {
+        let has = |kind: Kind| faults.iter().find(|fault| fault.kind == kind);
+        let mut request = request;
+        if let Some(stall) = has(Kind::Stall) {
+            tokio::time::sleep(milliseconds(stall)).await;
+        }
+        if has(Kind::Throttle).is_some() {
+            let request_id = request.request_id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+            return Answer { request_id, result: InvocationResult::Throttled };
+        }
+        if let Some(reorder) = has(Kind::Reorder)
+            && let Some(payload) = reordered(&request.payload, &site, reorder.seed.unwrap_or_default())
+        {
+            request.payload = payload;
+        }
+        request.trial = Some(Arc::new(Trial::new(site, fate(faults))));
+        let mut answer = self.functions.invoke(function, request).await;
+        if has(Kind::LoseResponse).is_some() && matches!(answer.result, InvocationResult::Success(_)) {
+            answer.result = InvocationResult::FunctionError(response_lost());
+        }
+        answer
+    }
+}
+
+impl Invoker for Invocations {
+    fn invoke<'a>(&'a self, function: &'a str, request: Request) -> BoxFuture<'a, Answer> {
+        Box::pin(async move {
+            let delivery = identity(&request.payload);
+            let site = self.faults.invocation(function, delivery.clone());
+            let faults = self.faults.at(&site);
+            let twice = faults.iter().find(|fault| fault.kind == Kind::DeliverTwice);
+            let Some(twice) = twice else { return self.invoke_once(function, request, site, &faults).await };
+            let second = async {
+                let request = Request { request_id: None, log: None, ..request.clone() };
+                let site = self.faults.invocation(function, delivery);
+                // One more delivery is enough.
+                let faults = self.faults.at(&site);
+                self.invoke_once(function, request, site, &faults).await
+            };
+            let first = self.invoke_once(function, request.clone(), site, &faults);
+            if twice.when == Some(When::During) {
+                join(first, second).await.0
+            } else {
+                let answer = first.await;
+                second.await;
+                answer
+            }
+        })
+    }
+}
+
+fn milliseconds(fault: &Fault) -> Duration {
+    Duration::from_millis(fault.milliseconds.unwrap_or_default())
+}
+
+fn fate(faults: &[Fault]) -> Fate {
+    let mut fate = Fate::default();
+    for fault in faults {
+        match (fault.kind, fault.when) {
+            (Kind::Kill, Some(When::Before)) => fate.kill_before = true,
+            (Kind::Kill, Some(When::During)) => fate.kill_during = Some(milliseconds(fault)),
+            (Kind::Kill, Some(When::After)) => fate.kill_after = true,
+            (Kind::TimeOut, _) => fate.time_out = Some(milliseconds(fault)),
+            _ => {}
+        }
+    }
+    fate
+}
+
+/// What the mapping gets in place of the answer.
+fn response_lost() -> Bytes {
+    crate::environment::failure::error_object(
+        "Tidegate.ResponseLost",
+        "the function's response was lost by an injected fault; its work was done",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::super::plan::FaultPlan;
+    use super::*;
+
+    /// Answers every invocation, and remembers it.
+    #[derive(Default)]
+    struct Functions {
+        invoked: Mutex<Vec<Request>>,
+    }
+
+    impl Invoker for Functions {
+        fn invoke<'a>(&'a self, _function: &'a str, request: Request) -> BoxFuture<'a, Answer> {
+            Box::pin(async move {
+                let request_id = request.request_id.clone().unwrap_or_else(|| "new".to_owned());
+                self.invoked.lock().unwrap().push(request);
+                Answer { request_id, result: InvocationResult::Success(Bytes::from_static(b"done")) }
+            })
+        }
+    }
+
+    struct World {
+        _directory: tempfile::TempDir,
+        functions: Arc<Functions>,
+        faulty: Invocations,
+    }
+
+    fn world(rule: &str) -> World {
+        let directory = tempfile::tempdir().unwrap();
+        let plan = FaultPlan::parse(&format!("[[fault]]\nrate = 1\n{rule}")).unwrap();
+        let faults = Arc::new(Faults::drawn(plan, &directory.path().join("journal")).unwrap());
+        let functions = Arc::new(Functions::default());
+        let faulty = Invocations::new(faults, Arc::<Functions>::clone(&functions));
+        World { _directory: directory, functions, faulty }
+    }
+
+    impl World {
+        async fn invoke(&self) -> InvocationResult {
+            let request =
+                Request { request_id: Some("1".to_owned()), ..Request::of(Bytes::from_static(b"{}")) };
+            self.faulty.invoke("f", request).await.result
+        }
+
+        fn invoked(&self) -> Vec<Request> {
+            self.functions.invoked.lock().unwrap().clone()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_throttled_invocation_never_reaches_the_function() {
+        let world = world("fault = \"throttle\"");
+        assert_eq!(world.invoke().await, InvocationResult::Throttled);
+        assert!(world.invoked().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_lost_response_is_an_error_of_an_invocation_that_was_made() {
+        let world = world("fault = \"lose-response\"");
+        let InvocationResult::FunctionError(error) = world.invoke().await else { panic!("it succeeded") };
+        assert!(String::from_utf8_lossy(&error).contains("Tidegate.ResponseLost"));
+        assert_eq!(world.invoked().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_second_delivery_has_the_same_event_and_a_request_id_of_its_own() {
+        for when in ["during", "after"] {
+            let world = world(&format!("fault = \"deliver-twice\"\nattempts = 1\nwhen = \"{when}\""));
+            assert_eq!(world.invoke().await, InvocationResult::Success(Bytes::from_static(b"done")));
+            let ids: Vec<_> = world.invoked().into_iter().map(|request| request.request_id).collect();
+            assert_eq!(ids, [Some("1".to_owned()), None]);
+            assert_eq!(world.invoked()[0].payload, world.invoked()[1].payload);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stalled_event_waits_before_the_function_sees_it() {
+        let world = world("fault = \"stall\"\nmilliseconds = 700");
+        let began = tokio::time::Instant::now();
+        world.invoke().await;
+        assert_eq!(began.elapsed(), Duration::from_millis(700));
+    }
+
+    #[tokio::test]
+    async fn what_is_to_happen_to_the_environment_travels_with_the_invocation() {
+        let of = |rule: &'static str| async move {
+            let world = world(rule);
+            world.invoke().await;
+            world.invoked()[0].trial.as_ref().unwrap().fate()
+        };
+        assert!(of("fault = \"kill\"\nwhen = \"before\"").await.kill_before);
+        assert!(of("fault = \"kill\"\nwhen = \"after\"").await.kill_after);
+        assert!(of("fault = \"kill\"\nwhen = \"during\"").await.kill_during.is_some());
+        let out = of("fault = \"time-out\"\nmilliseconds = 30").await.time_out;
+        assert_eq!(out, Some(Duration::from_millis(30)));
+    }
+}

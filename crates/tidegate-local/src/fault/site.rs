@@ -1,0 +1,83 @@
+//! Where a fault can be injected.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::kind::Fault;
+
+/// One place of one run at which a fault can be injected. The same place has the same site in another run.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Site {
+    /// The function.
+    pub function: String,
+    /// The AWS call's operation; none for a fault of the invocation itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    /// What is delivered, by a digest of what identifies its first record.
+    pub delivery: String,
+    /// The how-manieth invocation with this delivery, from 1.
+    pub attempt: u32,
+    /// The how-manieth call of this operation in that invocation, from 1; 0 for the invocation itself.
+    #[serde(default)]
+    pub call: u32,
+}
+
+impl Site {
+    /// A number from 0 to below 1, evenly spread over the sites, and always the same for the same seed, site and fault.
+    pub(super) fn draw(&self, seed: u64, fault: &str) -> f64 {
+        let mut digest = Sha256::new();
+        digest.update(seed.to_be_bytes());
+        let operation = self.operation.as_deref().unwrap_or_default();
+        for part in [fault, &self.function, operation, &self.delivery] {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part);
+        }
+        digest.update(self.attempt.to_be_bytes());
+        digest.update(self.call.to_be_bytes());
+        let head = digest.finalize().iter().take(4).fold(0_u32, |sum, byte| (sum << 8) | u32::from(*byte));
+        f64::from(head) / (f64::from(u32::MAX) + 1.0)
+    }
+
+    /// [`Site::draw`] of whether a fault occurs.
+    pub(super) fn occurs(&self, seed: u64, fault: &Fault, rate: f64) -> bool {
+        self.draw(seed, &fault.to_string()) < rate
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site(attempt: u32) -> Site {
+        Site { function: "f".to_owned(), operation: None, delivery: "d".to_owned(), attempt, call: 0 }
+    }
+
+    #[test]
+    fn a_site_draws_the_same_number_in_every_run() {
+        // The head of the digest, as another implementation of SHA-256 gives it.
+        let drawn = f64::from(1_759_625_633_u32) / 4_294_967_296.0;
+        assert_eq!(site(1).draw(7, "kill").to_bits(), drawn.to_bits());
+    }
+
+    #[test]
+    fn seed_fault_and_every_part_of_a_site_change_the_number() {
+        let base = site(1);
+        let call = Site { operation: Some("SQS.SendMessage".to_owned()), ..base.clone() };
+        let others = [
+            Site { function: "g".to_owned(), ..base.clone() },
+            Site { delivery: "e".to_owned(), ..base.clone() },
+            Site { call: 1, ..base.clone() },
+            site(2),
+            call,
+        ];
+        let number = base.draw(7, "kill").to_bits();
+        assert!(others.iter().all(|other| other.draw(7, "kill").to_bits() != number));
+        assert!(base.draw(8, "kill").to_bits() != number && base.draw(7, "stall").to_bits() != number);
+    }
+
+    #[test]
+    fn the_numbers_are_spread_evenly() {
+        let hits = (0..10_000).filter(|attempt| site(*attempt).draw(1, "kill") < 0.1).count();
+        assert!((900..1100).contains(&hits), "{hits} of 10000 at a rate of a tenth");
+    }
+}
