@@ -37,6 +37,10 @@ test: setup-backend programs ## unit tests, then system tests; with BACKEND=loca
 	@if [[ $(BACKEND) != localstack ]]; then scripts/setup aws-cli; set -x; cargo test --workspace --exclude system-tests $(EVERYTHING); fi
 	cargo test --profile local --package system-tests --test system -- $(ONLY)
 
+.PHONY: chaos
+chaos: setup programs ## 2,000 invoices under all faults together, with five seeds; CHAOS_INPUT, CHAOS_INVOICES and CHAOS_SEEDS replace them
+	cargo test --profile local --package system-tests --test system -- --ignored --exact chaos::chaos --nocapture
+
 .PHONY: contract
 contract: setup ## the stores' contract suites: doubles in memory, MiniStack, DynamoDB Local
 	@scripts/setup dynamodb-local

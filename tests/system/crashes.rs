@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use serde_json::Value;
+use tidegate_local::engine::Injection;
+use tidegate_local::fault::FaultPlan;
 
-use crate::mail::{confirmations, to_be_confirmed};
+use crate::chaos::verdict;
 use crate::order_path::check;
 use crate::programs::shown;
 use crate::world::{World, sample};
@@ -52,51 +53,67 @@ async fn killing_functions_at_any_moment_changes_no_read_model_and_loses_or_doub
     world.settle().await;
     check(&world, file).await;
 
-    let wanted: BTreeSet<String> = to_be_confirmed(&world).await.into_iter().collect();
-    assert!(wanted.len() > 100, "{}", wanted.len());
-    let sent = confirmations(&world).await;
-    assert_once(&sent);
-    let missing: BTreeSet<_> = wanted.iter().filter(|order| !sent.contains_key(*order)).cloned().collect();
-    let accounted: BTreeSet<String> =
-        held_orders(&world).await.union(&dead_orders(&world).await).cloned().collect();
-    assert!(
-        missing.is_subset(&accounted),
-        "neither sent nor held nor dead: {:?}",
-        missing.difference(&accounted)
-    );
-
-    let replayed = world.tidegate(&["dlq", "--queue", "async-failures", "--yes"]).await;
-    assert!(replayed.status.success(), "{}", shown(&replayed));
-    world.settle().await;
-    let released = world.tidegate(&["effects", "release", "--all"]).await;
-    assert!(released.status.success(), "{}", shown(&released));
-    world.settle().await;
-    let sent: BTreeSet<String> = confirmations(&world).await.into_keys().collect();
-    assert_eq!(sent, wanted, "every order is confirmed in the end");
-    assert!(held_orders(&world).await.is_empty());
+    let (mail, differences) = verdict::mail(&world).await;
+    assert_eq!(differences, Vec::<String>::new());
+    assert!(mail.sent + mail.held + mail.dead > 100, "{mail:?}");
     world.end().await;
 }
 
-fn assert_once(sent: &BTreeMap<String, usize>) {
-    let twice: Vec<_> = sent.iter().filter(|(_, count)| **count > 1).collect();
-    assert!(twice.is_empty(), "confirmed more than once: {twice:?}");
+/// Invoices of one run; among the first are orders, returns and lines that cannot be read.
+const INVOICES: &str = "25";
+
+/// Imports a few invoices and gives each function's AWS operations. Whatever went wrong on the way, everything must be right in the end.
+async fn run(plan: FaultPlan) -> (BTreeMap<String, BTreeSet<String>>, BTreeMap<String, u64>) {
+    let world = World::start_with(Some(Injection { plan, again: None })).await;
+    let file = sample();
+    let file = file.to_str().unwrap();
+    let imported = world.shop_json(&["import", "online-retail", file, "--limit", INVOICES, "--json"]).await;
+    world.settle().await;
+    let status = world.status().await;
+    let checked = world.shop(&["check", file, "--limit", INVOICES]).await;
+    assert!(checked.status.success(), "{}\n{:#}", shown(&checked), status["faults"]);
+    let mut differences = verdict::dead_letters(&world, &imported).await;
+    differences.extend(verdict::mail(&world).await.1);
+    assert_eq!(differences, Vec::<String>::new(), "{:#}", status["faults"]);
+    world.end().await;
+    let calls = status["calls"].as_object().expect("calls").iter();
+    let operations = calls.map(|(function, calls)| {
+        (function.clone(), calls.as_object().expect("operations").keys().cloned().collect())
+    });
+    let injected = serde_json::from_value(status["faults"]["injected"].clone()).expect("counts");
+    (operations.collect(), injected)
 }
 
-async fn json(world: &World, arguments: &[&str]) -> Value {
-    let output = world.tidegate(arguments).await;
-    assert!(output.status.success(), "{}", shown(&output));
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", shown(&output)))
+/// Each function is killed at the first call of one of its operations, in every delivery's first attempt.
+fn kills(
+    operations: &BTreeMap<String, BTreeSet<String>>,
+    index: usize,
+    when: &str,
+) -> (String, BTreeSet<String>) {
+    let mut expected = BTreeSet::new();
+    let rules = operations.iter().filter_map(|(function, operations)| {
+        let operation = operations.iter().nth(index)?;
+        expected.insert(format!("kill {when} {operation}"));
+        Some(format!(
+            "[[fault]]\nfault = \"kill\"\nwhen = \"{when}\"\nfunction = \"{function}\"\noperation = \"{operation}\"\nattempts = 1\ncall = 1\nrate = 1\n"
+        ))
+    });
+    (rules.collect(), expected)
 }
 
-async fn held_orders(world: &World) -> BTreeSet<String> {
-    let held = json(world, &["effects", "ls", "--json"]).await;
-    let key = |effect: &Value| effect["key"].as_str().unwrap().rsplit('#').next().unwrap().to_owned();
-    held.as_array().unwrap().iter().map(key).collect()
-}
-
-/// Orders whose event ended as a dead letter of the asynchronous invocation.
-async fn dead_orders(world: &World) -> BTreeSet<String> {
-    let letters = json(world, &["dlq", "--queue", "async-failures", "--json"]).await.to_string();
-    let orders = to_be_confirmed(world).await;
-    orders.into_iter().filter(|order| letters.contains(&format!("order#{order}"))).collect()
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_killed_before_or_after_any_of_its_calls_ends_where_one_that_was_not_does() {
+    let (operations, injected) = run(FaultPlan::default()).await;
+    assert_eq!(injected, BTreeMap::new());
+    let most = operations.values().map(BTreeSet::len).max().unwrap();
+    assert!(operations.len() == 4 && most > 3, "{operations:?}");
+    for index in 0..most {
+        for when in ["before", "after"] {
+            let (rules, expected) = kills(&operations, index, when);
+            let plan = FaultPlan::parse(&rules).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+            let (_, injected) = run(plan).await;
+            let missing: Vec<_> = expected.iter().filter(|kill| !injected.contains_key(*kill)).collect();
+            assert!(missing.is_empty(), "never injected: {missing:?}; {injected:?}");
+        }
+    }
 }

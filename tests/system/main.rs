@@ -5,11 +5,13 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "these are tests"
 )]
 
 mod bad_input;
+mod chaos;
 mod contract;
 mod crashes;
 mod mail;

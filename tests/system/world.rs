@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tidegate_local::clients::Clients;
 use tidegate_local::emulator::{Backend, SentMail, sent_mail};
-use tidegate_local::engine::{Engine, Options};
+use tidegate_local::engine::{Engine, Injection, Options};
 use tokio::time::{Instant, sleep};
 
 use crate::programs::{directory, program, repository, shown};
@@ -27,12 +27,18 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// Starts it with faults.
+    pub(crate) async fn start_with(faults: Option<Injection>) -> Self {
         let state = tempfile::tempdir().expect("a state directory");
         let topology = repository().join("infra/topology.auto.tfvars");
         let backend = Backend::from_environment().unwrap_or_else(|error| panic!("{error}"));
         let mut options = Options::new(topology, backend, state.path().to_owned());
         options.bin_dir = Some(directory());
         options.time_scale = TIME_SCALE;
+        options.faults = faults;
         let engine = Engine::start(options).await.unwrap_or_else(|error| panic!("{error}"));
         World { engine, state }
     }

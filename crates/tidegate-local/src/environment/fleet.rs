@@ -15,7 +15,7 @@ use super::process;
 use super::spec::FunctionSpec;
 use super::status::FunctionStatus;
 use crate::clients::{ACCOUNT, REGION};
-use crate::fault::Trial;
+use crate::fault::Work;
 use crate::invocation::{Answer, InvocationResult, Invoker, Request};
 
 /// How long an initialisation may take: Lambda's own limit.
@@ -93,9 +93,9 @@ impl Fleet {
         self.hosts.iter().map(|(name, host)| (name.clone(), host.status())).collect()
     }
 
-    /// The faults that the invocation of an environment is subject to.
-    pub(crate) fn trial(&self, function: &str, environment: EnvironmentId) -> Option<Arc<Trial>> {
-        self.hosts.get(function)?.trial(environment)
+    /// What an environment works on, for faults of its AWS calls.
+    pub(crate) fn work(&self, function: &str, environment: EnvironmentId) -> Work {
+        self.hosts.get(function).map_or(Work::Nothing, |host| host.work(environment))
     }
 
     /// Kills an environment, as something from outside would.

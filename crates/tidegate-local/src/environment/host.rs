@@ -22,7 +22,7 @@ use super::pool::{Action, Event, Exit, Failure, Pool};
 use super::process::{self, Launch};
 use super::spec::FunctionSpec;
 use super::status::FunctionStatus;
-use crate::fault::Trial;
+use crate::fault::Work;
 use crate::invocation::{Answer, InvocationResult, Request};
 use crate::log_tail::LogTail;
 use crate::runtime_api;
@@ -167,11 +167,14 @@ impl Host {
         }
     }
 
-    /// The faults that the environment's invocation is subject to.
-    pub(crate) fn trial(&self, environment: EnvironmentId) -> Option<Arc<Trial>> {
+    /// What the environment works on, for faults of its AWS calls.
+    pub(crate) fn work(&self, environment: EnvironmentId) -> Work {
         let state = self.lock();
-        let invocation = state.pool.phase(environment).invocation()?;
-        state.open.get(&invocation)?.request.trial.clone()
+        let invocation = state.pool.phase(environment).invocation();
+        match invocation.and_then(|invocation| state.open.get(&invocation)) {
+            None => Work::Nothing,
+            Some(open) => open.request.trial.clone().map_or(Work::Spared, Work::Trial),
+        }
     }
 
     /// Whether this is the request id of the environment's invocation.

@@ -11,6 +11,7 @@ use http::{HeaderValue, StatusCode, header};
 use super::injector::Faults;
 use super::kind::{Fault, Kind, When};
 use super::site::Site;
+use super::trial::Work;
 use crate::environment::{EnvironmentId, Fleet};
 use crate::proxy::{Call, Hook, Reply};
 
@@ -47,21 +48,25 @@ impl Calls {
         self.fleet.get()?.upgrade()
     }
 
-    fn site(&self, call: &Call) -> Site {
-        let trial = caller(call).and_then(|environment| self.fleet()?.trial(&call.caller, environment));
-        if let Some(trial) = trial {
-            return trial.call(&call.operation);
+    /// Where the call is; none if it is spared.
+    fn site(&self, call: &Call) -> Option<Site> {
+        let work =
+            caller(call).zip(self.fleet()).map(|(environment, fleet)| fleet.work(&call.caller, environment));
+        match work {
+            Some(Work::Trial(trial)) => return Some(trial.call(&call.operation)),
+            Some(Work::Spared) => return None,
+            Some(Work::Nothing) | None => {}
         }
         let mut outside = self.outside.lock().unwrap_or_else(PoisonError::into_inner);
         let number = outside.entry((call.caller.clone(), call.operation.clone())).or_default();
         *number += 1;
-        Site {
+        Some(Site {
             function: call.caller.clone(),
             operation: Some(call.operation.clone()),
             delivery: NO_DELIVERY.to_owned(),
             attempt: 1,
             call: *number,
-        }
+        })
     }
 
     async fn inject(&self, call: &Call, faults: &[Fault]) -> Option<Reply> {
@@ -91,11 +96,9 @@ impl Calls {
 impl Hook for Calls {
     fn before<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Option<Reply>> {
         Box::pin(async move {
-            let (now, due): (Vec<Fault>, Vec<Fault>) = self
-                .faults
-                .at(&self.site(call))
-                .into_iter()
-                .partition(|fault| fault.when != Some(When::After));
+            let faults = self.site(call).map(|site| self.faults.at(&site)).unwrap_or_default();
+            let (now, due): (Vec<Fault>, Vec<Fault>) =
+                faults.into_iter().partition(|fault| fault.when != Some(When::After));
             let reply = self.inject(call, &now).await;
             if reply.is_none() && !due.is_empty() {
                 self.due.lock().unwrap_or_else(PoisonError::into_inner).insert(call.number, due);

@@ -29,4 +29,5 @@ pub use journal::{Entry, Journal};
 pub use kind::{Fault, Kind, When};
 pub use plan::{Clock, FaultPlan, Rule};
 pub use site::Site;
+pub(crate) use trial::Work;
 pub use trial::{Fate, Trial};

@@ -1,7 +1,7 @@
 //! One invocation as the faults see it.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::site::Site;
@@ -17,6 +17,17 @@ pub struct Fate {
     pub kill_after: bool,
     /// Its time is up after this instead of the function's timeout.
     pub time_out: Option<Duration>,
+}
+
+/// What an environment works on.
+#[derive(Clone, Debug)]
+pub(crate) enum Work {
+    /// An invocation under faults.
+    Trial(Arc<Trial>),
+    /// An invocation that is spared them: an operator's.
+    Spared,
+    /// None: it initialises, or is between invocations.
+    Nothing,
 }
 
 /// An invocation under faults: what it is known by, what its environment is to suffer, and which AWS calls it has made.
