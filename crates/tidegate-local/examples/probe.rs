@@ -13,10 +13,32 @@ use tidegate_local::clients::Clients;
 async fn main() -> Result<(), Error> {
     match std::env::var("PROBE_INIT").as_deref() {
         Ok("exit") => std::process::exit(7),
+        // The first process of several: each leaves a file behind.
+        Ok("hang-once") if is_first() => std::future::pending().await,
         Ok("hang") => std::future::pending().await,
         _ => {}
     }
     lambda_runtime::run(service_fn(handle)).await
+}
+
+/// Whether no process before this one made the file that `PROBE_MARK` names.
+fn is_first() -> bool {
+    let Some(mark) = std::env::var_os("PROBE_MARK") else { return false };
+    std::fs::File::options().write(true).create_new(true).open(mark).is_ok()
+}
+
+/// Counts in a file for as long as the process runs, and keeps a core busy with it.
+fn count_in(file: String) -> Result<(), Error> {
+    std::thread::Builder::new().spawn(move || {
+        for n in 0_u64.. {
+            // Replaced as a whole: a process that is stopped while it writes leaves no half file.
+            let next = format!("{file}.next");
+            if std::fs::write(&next, n.to_string()).and_then(|()| std::fs::rename(&next, &file)).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(())
 }
 
 async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
@@ -33,6 +55,10 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
         }
         Some("sleep") => {
             tokio::time::sleep(Duration::from_millis(payload["ms"].as_u64().unwrap_or(0))).await;
+            Ok(json!({ "pid": std::process::id() }))
+        }
+        Some("count") => {
+            count_in(payload["file"].as_str().unwrap_or_default().to_owned())?;
             Ok(json!({ "pid": std::process::id() }))
         }
         Some("answer") => {

@@ -21,7 +21,7 @@ use crate::clients::{Clients, REGION};
 use crate::control::{Control, ControlApi, StatusSource};
 use crate::emulator::{self, Backend, Emulator, EmulatorError};
 use crate::engine_file::EngineFile;
-use crate::environment::{Fleet, FleetError, FleetOptions, FunctionSpec, INIT_LIMIT};
+use crate::environment::{Fleet, FleetError, FleetOptions, FunctionSpec};
 use crate::mapping::Mapping;
 use crate::mapping::pace::Pace;
 use crate::pattern::PatternError;
@@ -51,12 +51,15 @@ pub struct Options {
     pub time_scale: f64,
     /// How fast sources are polled.
     pub pace: Pace,
+    /// Whether processes are stopped while they have no invocation, as on Lambda.
+    pub freeze: bool,
 }
 
 impl Options {
-    /// Options with AWS's own waiting times, fast polling, and functions built with cargo.
+    /// Options with AWS's own waiting times, fast polling, frozen environments, and functions built with cargo.
     pub fn new(topology_path: PathBuf, backend: Backend, state_dir: PathBuf) -> Self {
-        Self { topology_path, backend, state_dir, bin_dir: None, time_scale: 1.0, pace: Pace::Fast }
+        let (time_scale, pace) = (1.0, Pace::Fast);
+        Self { topology_path, backend, state_dir, bin_dir: None, time_scale, pace, freeze: true }
     }
 }
 
@@ -202,7 +205,10 @@ impl Engine {
             region: REGION.to_owned(),
             environment: provisioned.environment(&topology, name),
         });
-        let fleet_options = FleetOptions { state_dir: state_dir.clone(), init_limit: INIT_LIMIT };
+        let mut fleet_options = FleetOptions::new(state_dir.clone());
+        if !options.freeze {
+            fleet_options.freeze_after = None;
+        }
         let fleet = Arc::new(Fleet::start(specs.collect(), &fleet_options)?);
 
         let parts = Parts {

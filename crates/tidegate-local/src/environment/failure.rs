@@ -22,17 +22,14 @@ pub(crate) fn error_object(error_type: &str, error_message: &str) -> Bytes {
 
 impl Failure {
     /// The error object of an invocation that failed this way.
-    pub(crate) fn payload(&self, request_id: &str, timeout: Duration, init_limit: Duration) -> Bytes {
-        let timed_out = |limit: Duration| {
-            let message = format!(
-                "RequestId: {request_id} Error: Task timed out after {:.2} seconds",
-                limit.as_secs_f64()
-            );
-            error_object("Sandbox.Timedout", &message)
-        };
+    pub(crate) fn payload(&self, request_id: &str, timeout: Duration) -> Bytes {
         match self {
-            Self::TimedOut => timed_out(timeout),
-            Self::InitTimedOut => timed_out(init_limit),
+            Self::TimedOut => {
+                let seconds = timeout.as_secs_f64();
+                let message =
+                    format!("RequestId: {request_id} Error: Task timed out after {seconds:.2} seconds");
+                error_object("Sandbox.Timedout", &message)
+            }
             Self::Init(error) if !error.is_empty() => error.clone(),
             Self::Init(_) => error_object(
                 "Runtime.Unknown",
@@ -89,7 +86,7 @@ mod tests {
     use super::*;
 
     fn shown(failure: &Failure) -> serde_json::Value {
-        let payload = failure.payload("r-1", Duration::from_millis(3000), Duration::from_secs(10));
+        let payload = failure.payload("r-1", Duration::from_millis(3000));
         serde_json::from_slice(&payload).unwrap()
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures::future::{BoxFuture, join_all};
 
-use super::host::{Host, unknown_function};
+use super::host::{Host, Limits, unknown_function};
 use super::output::Output;
 use super::process;
 use super::spec::FunctionSpec;
@@ -19,13 +19,28 @@ use crate::invocation::{Answer, InvocationResult, Invoker, Request};
 /// How long an initialisation may take: Lambda's own limit.
 pub const INIT_LIMIT: Duration = Duration::from_secs(10);
 
+/// How long an environment waits at `/next` before it is frozen. Lambda freezes when the runtime has asked for the next invocation and names no
+/// time; one that gets it at once should not be stopped and continued.
+pub const FREEZE_AFTER: Duration = Duration::from_millis(5);
+
 /// Where a fleet keeps its things, and its limits.
 #[derive(Clone, Debug)]
 pub struct FleetOptions {
     /// Logs go to `logs/<function>.log` in it, and the numbers of running processes to `processes/`.
     pub state_dir: PathBuf,
-    /// How long an initialisation may take; [`INIT_LIMIT`] is Lambda's.
+    /// How long an initialisation may take; [`INIT_LIMIT`] is Lambda's. One that fails or takes longer is made again within the invocation, with the
+    /// function's timeout.
     pub init_limit: Duration,
+    /// How long an environment waits at `/next` before its process group is stopped until its next invocation, as Lambda freezes environments; none to
+    /// let processes run on, e.g. under a debugger.
+    pub freeze_after: Option<Duration>,
+}
+
+impl FleetOptions {
+    /// Lambda's limits.
+    pub fn new(state_dir: PathBuf) -> Self {
+        Self { state_dir, init_limit: INIT_LIMIT, freeze_after: Some(FREEZE_AFTER) }
+    }
 }
 
 /// Why a fleet could not be prepared.
@@ -65,8 +80,8 @@ impl Fleet {
             let log = logs.join(format!("{}.log", spec.name));
             let output = Output::open(&log).map_err(failed(log.clone()))?;
             let arn = function_arn(&spec.region, &spec.name);
-            hosts
-                .insert(spec.name.clone(), Host::new(spec, arn, options.init_limit, records.clone(), output));
+            let limits = Limits { init: options.init_limit, freeze_after: options.freeze_after };
+            hosts.insert(spec.name.clone(), Host::new(spec, arn, limits, records.clone(), output));
         }
         Ok(Self { hosts })
     }

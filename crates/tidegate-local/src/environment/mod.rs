@@ -14,7 +14,7 @@ pub(crate) mod process;
 mod spec;
 mod status;
 
-pub use fleet::{Fleet, FleetError, FleetOptions, INIT_LIMIT, function_arn};
+pub use fleet::{FREEZE_AFTER, Fleet, FleetError, FleetOptions, INIT_LIMIT, function_arn};
 pub use phase::{Effect, EnvironmentId, Happening, Illegal, InvocationId, Limit, Phase};
 pub use pool::{Action, Event, Exit, Failure, Pool};
 pub use spec::FunctionSpec;

@@ -51,9 +51,23 @@ impl Process {
 
     /// Kills the process and whatever it started (SIGKILL to the group).
     pub(crate) fn kill(&self) {
+        self.signal(Signal::SIGKILL);
+    }
+
+    /// Stops the process and whatever it started until [`Process::thaw`]: SIGSTOP, which it cannot see. Killing works meanwhile.
+    pub(crate) fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
         let reaped = self.reaped.lock().unwrap_or_else(PoisonError::into_inner);
-        if !*reaped && let Err(error) = killpg(self.pid, Signal::SIGKILL) {
-            tracing::debug!(pid = self.pid(), %error, "process group is gone already");
+        if !*reaped && let Err(error) = killpg(self.pid, signal) {
+            tracing::debug!(pid = self.pid(), %signal, %error, "process group is gone already");
         }
     }
 

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct FunctionStatus {
     /// Processes now.
     pub environments: usize,
+    /// Those of them that are frozen: nothing in them runs until their next invocation.
+    #[serde(default)]
+    pub frozen: usize,
     /// Invocations that have a result; throttled ones are not invocations.
     pub invocations: u64,
     /// Those of them that ended as a function error.

@@ -17,6 +17,7 @@ mod delivery;
 mod emulator;
 mod engine;
 mod environments;
+mod freezing;
 mod invoke;
 mod probe;
 mod provision;

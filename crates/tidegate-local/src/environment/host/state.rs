@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
@@ -43,7 +43,7 @@ pub(super) struct Open {
     pub(super) request_id: String,
     pub(super) request: Request,
     pub(super) caller: oneshot::Sender<Answer>,
-    /// Set while a process has it.
+    /// Set while a process has it, or one is started a second time for it.
     pub(super) deadline: Option<Deadline>,
     pub(super) timer: Option<AbortHandle>,
     /// Counts what a timer may refer to, so that a late one is recognised.
@@ -53,7 +53,7 @@ pub(super) struct Open {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline {
     pub(super) unix_ms: u64,
-    /// When the invocation was handed over.
+    /// When the invocation was handed over, or its second initialisation began.
     pub(super) began: Instant,
 }
 
@@ -64,6 +64,22 @@ pub(super) struct Slot {
     pub(super) pipes: Option<Arc<Pipes>>,
     pub(super) killed: bool,
     pub(super) sampled: Option<Instant>,
+    /// When it last came to `/next`.
+    pub(super) polled: Option<Instant>,
+    /// A task waits to freeze it.
+    pub(super) freezing: bool,
+    pub(super) frozen: bool,
+}
+
+impl Open {
+    /// Lets the invocation's time begin, if it has not yet.
+    pub(super) fn begin(&mut self, timeout: Duration) -> Deadline {
+        *self.deadline.get_or_insert_with(|| {
+            let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + timeout;
+            let unix_ms = u64::try_from(unix.as_millis()).unwrap_or(u64::MAX);
+            Deadline { unix_ms, began: Instant::now() }
+        })
+    }
 }
 
 /// Ends an invocation and tells whoever waits for it.
