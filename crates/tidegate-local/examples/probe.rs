@@ -61,6 +61,42 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
             count_in(payload["file"].as_str().unwrap_or_default().to_owned())?;
             Ok(json!({ "pid": std::process::id() }))
         }
+        Some("allocate") => {
+            let mut kept = Vec::new();
+            for _ in 0..payload["mb"].as_u64().unwrap_or(0) {
+                kept.push(vec![1_u8; 1 << 20]);
+                tokio::time::sleep(Duration::from_micros(payload["pause_us"].as_u64().unwrap_or(0))).await;
+            }
+            if payload["keep"] == true {
+                std::mem::forget(kept);
+            }
+            Ok(Value::Null)
+        }
+        Some("allocate-afterwards") => {
+            let mb = payload["mb"].as_u64().unwrap_or(0);
+            std::thread::Builder::new().spawn(move || {
+                let mut kept = Vec::new();
+                for _ in 0..mb {
+                    kept.push(vec![1_u8; 1 << 20]);
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            })?;
+            Ok(Value::Null)
+        }
+        Some("flood") => {
+            if let Some(file) = payload["mark"].as_str() {
+                std::fs::write(file, std::process::id().to_string())?;
+            }
+            let line = vec![b'x'; 16 << 10];
+            loop {
+                std::io::stdout().write_all(&line)?;
+            }
+        }
+        Some("spawn") => {
+            let script = payload["script"].as_str().unwrap_or_default();
+            let status = std::process::Command::new("sh").args(["-c", script]).status()?;
+            Ok(json!({ "status": status.code() }))
+        }
         Some("answer") => {
             Ok(Value::String("x".repeat(usize::try_from(payload["bytes"].as_u64().unwrap_or(0))?)))
         }

@@ -23,6 +23,9 @@ pub const INIT_LIMIT: Duration = Duration::from_secs(10);
 /// time; one that gets it at once should not be stopped and continued.
 pub const FREEZE_AFTER: Duration = Duration::from_millis(5);
 
+/// How large a log file may grow, in bytes.
+pub const LOG_LIMIT: u64 = 32 << 20;
+
 /// Where a fleet keeps its things, and its limits.
 #[derive(Clone, Debug)]
 pub struct FleetOptions {
@@ -34,12 +37,20 @@ pub struct FleetOptions {
     /// How long an environment waits at `/next` before its process group is stopped until its next invocation, as Lambda freezes environments; none to
     /// let processes run on, e.g. under a debugger.
     pub freeze_after: Option<Duration>,
+    /// How large a function's log file may grow, in bytes, until it is renamed to `<function>.log.1` and a new one begun; [`LOG_LIMIT`] unless told. The
+    /// logs of a function take twice as much at most. For their lines see [`LogLine`](super::LogLine).
+    pub log_limit_bytes: u64,
 }
 
 impl FleetOptions {
     /// Lambda's limits.
     pub fn new(state_dir: PathBuf) -> Self {
-        Self { state_dir, init_limit: INIT_LIMIT, freeze_after: Some(FREEZE_AFTER) }
+        Self {
+            state_dir,
+            init_limit: INIT_LIMIT,
+            freeze_after: Some(FREEZE_AFTER),
+            log_limit_bytes: LOG_LIMIT,
+        }
     }
 }
 
@@ -78,7 +89,7 @@ impl Fleet {
         let mut hosts = BTreeMap::new();
         for spec in functions {
             let log = logs.join(format!("{}.log", spec.name));
-            let output = Output::open(&log).map_err(failed(log.clone()))?;
+            let output = Output::open(&log, options.log_limit_bytes).map_err(failed(log.clone()))?;
             let arn = function_arn(&spec.region, &spec.name);
             let limits = Limits { init: options.init_limit, freeze_after: options.freeze_after };
             hosts.insert(spec.name.clone(), Host::new(spec, arn, limits, records.clone(), output));

@@ -1,9 +1,11 @@
 //! The environments of one function at work: carries out what the [`Pool`] decides.
 
 mod account;
+mod ending;
 mod exchange;
 mod freezer;
 mod life;
+mod memory;
 mod state;
 
 use std::collections::{HashMap, VecDeque};
@@ -15,10 +17,11 @@ use bytes::Bytes;
 use tokio::sync::{oneshot, watch};
 
 pub(crate) use self::exchange::Refused;
-use self::state::{Counts, Open, Slot, State, finish};
+use self::state::{Counts, Open, Slot, State};
 use super::failure::error_object;
 use super::output::Output;
 use super::phase::{EnvironmentId, Illegal, InvocationId, Limit};
+use super::pipes::Pipes;
 use super::pool::{Action, Event, Failure, Pool};
 use super::spec::FunctionSpec;
 use crate::invocation::{Answer, InvocationResult, Request};
@@ -68,7 +71,6 @@ impl Host {
             slots: HashMap::new(),
             last_invocation: 0,
             counts: Counts::default(),
-            memory_mb: spec.memory_mb,
         };
         let (load, _) = watch::channel(Load::default());
         Arc::new(Self {
@@ -89,8 +91,15 @@ impl Host {
         let mut state = self.lock();
         state.last_invocation += 1;
         let id = InvocationId(state.last_invocation);
-        let open =
-            Open { request_id: request_id.clone(), request, caller, deadline: None, timer: None, timers: 0 };
+        let open = Open {
+            request_id: request_id.clone(),
+            request,
+            caller,
+            environment: None,
+            deadline: None,
+            timer: None,
+            timers: 0,
+        };
         state.open.insert(id, open);
         self.run(&mut state, Event::Invoke(id), None);
         (request_id, answer)
@@ -103,6 +112,7 @@ impl Host {
         error: Bytes,
     ) -> Result<(), Illegal> {
         let mut state = self.lock();
+        self.report_init(&state, environment, &Failure::Init(error.clone()));
         self.try_run(&mut state, Event::InitFailed(environment, error), None)
     }
 
@@ -154,7 +164,8 @@ impl Host {
     ) {
         match action {
             Action::Start { environment, within } => {
-                state.slots.insert(environment, Slot::default());
+                let pipes = Pipes::new(Arc::clone(&self.output));
+                state.slots.insert(environment, Slot::new(pipes, within.is_some()));
                 let limit = if within.is_some() { self.spec.timeout } else { self.limits.init };
                 if let Some(open) = within.and_then(|id| state.open.get_mut(&id)) {
                     open.begin(self.spec.timeout);
@@ -175,15 +186,15 @@ impl Host {
             }
             Action::Complete(id) => {
                 let result = result.take().unwrap_or_else(|| InvocationResult::FunctionError(Bytes::new()));
-                finish(state, id, result);
+                self.finish(state, id, result, None);
             }
             Action::Fail(id, failure) => {
                 state.counts.timeouts += u64::from(failure == Failure::TimedOut);
                 let request_id = state.open.get(&id).map(|open| open.request_id.clone()).unwrap_or_default();
                 let payload = failure.payload(&request_id, self.spec.timeout);
-                finish(state, id, InvocationResult::FunctionError(payload));
+                self.finish(state, id, InvocationResult::FunctionError(payload), Some(&failure));
             }
-            Action::Throttle(id) => finish(state, id, InvocationResult::Throttled),
+            Action::Throttle(id) => self.finish(state, id, InvocationResult::Throttled, None),
             Action::Kill(environment) => {
                 self.sample(state, environment, true);
                 if let Some(slot) = state.slots.get_mut(&environment) {

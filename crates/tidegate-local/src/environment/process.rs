@@ -76,6 +76,14 @@ impl Process {
         *self.reaped.lock().unwrap_or_else(PoisonError::into_inner) || usage::is_ending(self.pid())
     }
 
+    /// Resident memory in bytes of the process and what it started; `None` once it has ended.
+    pub(crate) fn memory(&self) -> Option<u64> {
+        if *self.reaped.lock().unwrap_or_else(PoisonError::into_inner) {
+            return None;
+        }
+        usage::memory_of_family(self.pid())
+    }
+
     /// What it uses now; `None` once it has ended.
     pub(crate) fn usage(&self) -> Option<Usage> {
         if *self.reaped.lock().unwrap_or_else(PoisonError::into_inner) {

@@ -19,6 +19,8 @@ mod engine;
 mod environments;
 mod freezing;
 mod invoke;
+mod logs;
+mod memory;
 mod probe;
 mod provision;
 mod proxy;

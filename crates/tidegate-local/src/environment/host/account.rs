@@ -34,8 +34,10 @@ impl Host {
             errors: state.counts.errors,
             throttles: state.counts.throttles,
             timeouts: state.counts.timeouts,
+            memory_kills: state.counts.memory_kills,
             billed_ms: state.counts.billed_ms,
             log_bytes: self.output.bytes(),
+            log_failure: self.output.failure(),
             metric_series: metrics.series(),
             cpu_seconds,
             rss_bytes,
@@ -58,6 +60,7 @@ impl Host {
         slot.sampled = Some(Instant::now());
         let process = slot.process.as_ref()?;
         let used = process.usage()?;
+        slot.peak_bytes = slot.peak_bytes.max(used.peak_rss_bytes);
         state.counts.peak_rss_bytes = state.counts.peak_rss_bytes.max(used.peak_rss_bytes);
         Some((process.pid(), used))
     }

@@ -8,11 +8,10 @@ use tokio::sync::oneshot;
 use super::Host;
 use super::state::{Open, State};
 use crate::environment::delivery::Delivery;
-use crate::environment::phase::{EnvironmentId, Illegal, InvocationId, Limit};
-use crate::environment::pipes::Pipes;
-use crate::environment::pool::Event;
+use crate::environment::phase::{EnvironmentId, Illegal, InvocationId, Limit, Phase};
+use crate::environment::pool::{Event, Failure};
+use crate::environment::report;
 use crate::invocation::InvocationResult;
-use crate::log_tail::LogTail;
 
 /// Why an answer of a process was refused.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +32,11 @@ impl Host {
     ) -> Result<oneshot::Receiver<Delivery>, Illegal> {
         let (waiter, delivery) = oneshot::channel();
         let mut state = self.lock();
+        let first = state.pool.phase(environment) == Phase::Starting;
         if let Some(slot) = state.slots.get_mut(&environment) {
+            if first {
+                slot.init = slot.started.map(|started| started.elapsed());
+            }
             slot.waiters.retain(|waiter| !waiter.is_closed());
             slot.waiters.push_back(waiter);
         }
@@ -60,7 +63,6 @@ impl Host {
         let known = current.filter(|id| state.open.get(id).is_some_and(|open| open.request_id == request_id));
         let Some(invocation) = known else { return Err(Refused::RequestId(request_id.to_owned())) };
         self.try_run(&mut state, Event::Answered(environment, invocation), Some(result))?;
-        self.sample(&mut state, environment, false);
         Ok(())
     }
 
@@ -69,28 +71,6 @@ impl Host {
         let state = self.lock();
         let current = state.pool.phase(environment).invocation();
         current.and_then(|id| state.open.get(&id)).is_some_and(|open| open.request_id == request_id)
-    }
-
-    /// The environment is about to get an invocation whose log is wanted. What it printed until now belongs to others.
-    pub(crate) async fn begin_log(&self, environment: EnvironmentId, request_id: &str, log: &Arc<LogTail>) {
-        if let Some(pipes) = self.pipes(environment) {
-            pipes.read_out().await;
-            log.begin(request_id);
-            pipes.collect(Some(Arc::clone(log)));
-        }
-    }
-
-    /// The environment's invocation is about to have its result: what it printed until now is read, if its log is wanted.
-    pub(crate) async fn end_log(&self, environment: EnvironmentId) {
-        if let Some(pipes) = self.pipes(environment).filter(|pipes| pipes.is_collecting()) {
-            pipes.read_out().await;
-            pipes.collect(None);
-            self.sample(&mut self.lock(), environment, true);
-        }
-    }
-
-    fn pipes(&self, environment: EnvironmentId) -> Option<Arc<Pipes>> {
-        self.lock().slots.get(&environment)?.pipes.clone()
     }
 
     /// Hands the invocation to the first waiter that is still there; false if there is none.
@@ -107,6 +87,15 @@ impl Host {
         // A process that has just been killed may still seem to wait; one that polls before it is known here is new.
         if slot.process.as_ref().is_some_and(|process| process.has_ended()) {
             return false;
+        }
+        slot.pipes.begin(&open.request_id, open.request.log.clone());
+        let start = report::start(&open.request_id);
+        // A waiter may hang up, and another one get it.
+        if open.environment.replace(environment).is_none() {
+            self.output.said(Some(&open.request_id), start.as_bytes());
+        }
+        if let Some(tail) = &open.request.log {
+            tail.begin(&start);
         }
         let deadline = open.begin(self.spec.timeout);
         let left = self.spec.timeout.saturating_sub(deadline.began.elapsed());
@@ -150,6 +139,9 @@ impl Host {
             }
         };
         if !late {
+            if limit == Limit::Init {
+                self.report_init(&state, environment, &Failure::TimedOut);
+            }
             self.run(&mut state, Event::Limit(environment, limit), None);
         }
     }

@@ -54,5 +54,6 @@ impl Host {
         {
             process.thaw();
         }
+        slot.work.notify_one();
     }
 }

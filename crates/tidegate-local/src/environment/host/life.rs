@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::join_all;
+use tokio::time::Instant;
 
 use super::Host;
 use crate::environment::phase::{EnvironmentId, Limit};
-use crate::environment::pipes::{Pipes, READ_LIMIT};
-use crate::environment::pool::{Event, Exit};
+use crate::environment::pool::{Event, Exit, Failure};
 use crate::environment::process::{self, Launch};
+use crate::environment::report;
 use crate::runtime_api;
 use crate::usage::Usage;
 
@@ -25,6 +25,7 @@ impl Host {
         tracing::debug!(function = self.spec.name, environment = environment.0, ?exit, "environment ended");
         let mut state = self.lock();
         state.counts.dead_cpu_seconds += used.cpu_seconds;
+        self.report_init(&state, environment, &Failure::Exited(exit.clone()));
         self.run(&mut state, Event::Exited(environment, exit), None);
     }
 
@@ -41,45 +42,46 @@ impl Host {
             environment: self.spec.process_environment(api.address()),
             records: self.records.clone(),
         };
-        let (pipes, [first, second]) = Pipes::new();
         if let Some(slot) = self.lock().slots.get_mut(&environment) {
-            slot.pipes = Some(Arc::clone(&pipes));
+            slot.started = Some(Instant::now());
         }
         let started = process::start(launch).await?;
-        {
+        let pipes = {
             let mut state = self.lock();
-            if let Some(slot) = state.slots.get_mut(&environment) {
-                if slot.killed {
-                    started.process.kill();
-                }
-                slot.process = Some(Arc::clone(&started.process));
-            }
-        }
-        let copies = match (
-            tokio::process::ChildStdout::from_std(started.stdout),
-            tokio::process::ChildStderr::from_std(started.stderr),
-        ) {
-            (Ok(stdout), Ok(stderr)) => {
-                let output = || Arc::clone(&self.output);
-                [tokio::spawn(output().copy(stdout, first)), tokio::spawn(output().copy(stderr, second))]
-            }
-            (Err(error), _) | (_, Err(error)) => {
+            let Some(slot) = state.slots.get_mut(&environment) else {
                 started.process.kill();
-                return Err(format!("its output cannot be read: {error}"));
+                return Err("nobody waits for it any more".to_owned());
+            };
+            if slot.killed {
+                started.process.kill();
             }
+            slot.process = Some(Arc::clone(&started.process));
+            Arc::clone(&slot.pipes)
         };
-        let mut end = started.end;
-        let ended = match tokio::time::timeout(limit, &mut end).await {
-            Ok(ended) => ended,
-            Err(_) => {
-                self.limit(environment, Limit::Init, 0);
-                end.await
-            }
-        };
-        if pipes.is_collecting() {
-            // Its process group is dead, so they end at once, unless something left the group.
-            let _ = tokio::time::timeout(READ_LIMIT, join_all(copies)).await;
+        self.output.said(None, report::init_start(started.process.pid()).as_bytes());
+        if let Err(error) = pipes.attach(started.stdout, started.stderr) {
+            started.process.kill();
+            return Err(format!("its output cannot be read: {error}"));
         }
+        let (process, mut end) = (Arc::clone(&started.process), started.end);
+        let ended = {
+            let watched = async {
+                self.watch_memory(environment, &process).await;
+                // It has been killed, or has ended.
+                std::future::pending::<()>().await
+            };
+            let too_long = async {
+                tokio::time::sleep(limit).await;
+                self.limit(environment, Limit::Init, 0);
+                std::future::pending::<()>().await
+            };
+            tokio::select! {
+                ended = &mut end => ended,
+                ((), ()) = async { tokio::join!(watched, too_long) } => end.await,
+            }
+        };
+        // Its process group is dead: what it printed is all in the pipes.
+        pipes.read_out();
         ended.map_err(|_| "its end was not observed".to_owned())
     }
 }
