@@ -21,6 +21,7 @@ mod freezing;
 mod invoke;
 mod logs;
 mod memory;
+mod positions;
 mod probe;
 mod provision;
 mod proxy;
