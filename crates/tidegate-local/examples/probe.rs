@@ -15,6 +15,7 @@ async fn main() -> Result<(), Error> {
         Ok("exit") => std::process::exit(7),
         // The first process of several: each leaves a file behind.
         Ok("hang-once") if is_first() => std::future::pending().await,
+        Ok("hang-once") => tokio::time::sleep(Duration::from_millis(500)).await,
         Ok("hang") => std::future::pending().await,
         _ => {}
     }

@@ -76,17 +76,14 @@ impl Pipes {
 
     /// What is printed from now on belongs to this invocation, what was printed until now to the one before.
     pub(crate) fn begin(&self, request_id: &str, tail: Option<Arc<LogTail>>) {
-        self.read_out();
+        self.read_out_and_flush();
         *self.whose.lock().unwrap_or_else(PoisonError::into_inner) =
             Whose { request_id: Some(request_id.into()), tail };
     }
 
     /// The invocation has its result: everything it printed has been read after this, and its last line ends.
     pub(crate) fn end(&self) {
-        self.read_out();
-        for stream in self.streams.get().into_iter().flatten() {
-            self.flush(&mut stream.buffer.lock().unwrap_or_else(PoisonError::into_inner));
-        }
+        self.read_out_and_flush();
         self.whose.lock().unwrap_or_else(PoisonError::into_inner).tail = None;
     }
 
@@ -94,6 +91,13 @@ impl Pipes {
     pub(crate) fn read_out(&self) {
         for stream in self.streams.get().into_iter().flatten() {
             self.read(stream, LARGEST_PIPE, |portion| (&stream.direct).read(portion));
+        }
+    }
+
+    fn read_out_and_flush(&self) {
+        self.read_out();
+        for stream in self.streams.get().into_iter().flatten() {
+            self.flush(&mut stream.buffer.lock().unwrap_or_else(PoisonError::into_inner));
         }
     }
 
@@ -230,8 +234,7 @@ mod tests {
         let pipes = Pipes::new(output);
         pipes.attach(child.stdout.take().unwrap(), child.stderr.take().unwrap()).unwrap();
         // Nothing is awaited: no task of the runtime reads meanwhile.
-        for n in ["one", "two"] {
-            pipes.begin(n, None);
+        let mut print = |n: &str| {
             io::Write::write_all(child.stdin.as_mut().unwrap(), format!("{n}\n").as_bytes()).unwrap();
             let done = dir.path().join(format!("done-{n}"));
             let deadline = std::time::Instant::now() + Duration::from_secs(10);
@@ -239,12 +242,21 @@ mod tests {
                 assert!(std::time::Instant::now() < deadline, "{n} was not printed");
                 std::thread::yield_now();
             }
+        };
+        for n in ["one", "two"] {
+            pipes.begin(n, None);
+            print(n);
             pipes.end();
+            print(&format!("late-{n}"));
         }
         drop(child.stdin.take());
         child.wait().unwrap();
-        let of =
-            |n: &str| [(Some(n.to_owned()), n.to_owned()), (Some(n.to_owned()), format!("the end of {n}"))];
+        pipes.read_out();
+        let of = |n: &str| {
+            let late = format!("late-{n}");
+            let texts = [n.to_owned(), format!("the end of {n}"), late.clone(), format!("the end of {late}")];
+            texts.map(|text| (Some(n.to_owned()), text))
+        };
         assert_eq!(lines(&file), [of("one"), of("two")].concat());
     }
 }
