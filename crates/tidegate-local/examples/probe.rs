@@ -115,6 +115,15 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
             }
         }
         Some("call") => call_aws(&payload).await,
+        Some("list-buses") => list_buses().await,
+        _ if payload["Records"][0]["kinesis"].is_object() => {
+            for record in payload["Records"].as_array().into_iter().flatten() {
+                println_record(record)?;
+            }
+            // Several batches take a while.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            Ok(Value::Null)
+        }
         _ => {
             let custom = context.client_context.as_ref().map(|client| client.custom.clone());
             let remaining = context.deadline().duration_since(std::time::SystemTime::now())?;
@@ -135,6 +144,22 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
 #[expect(clippy::panic, reason = "what happens at a panic is what is tested")]
 fn panic_as_asked() -> ! {
     panic!("asked to panic")
+}
+
+fn println_record(record: &Value) -> Result<(), Error> {
+    Ok(writeln!(
+        std::io::stdout(),
+        "record {}",
+        record["kinesis"]["sequenceNumber"].as_str().unwrap_or_default()
+    )?)
+}
+
+/// A call over connections that are kept from one invocation to the next.
+async fn list_buses() -> Result<Value, Error> {
+    static CLIENTS: std::sync::OnceLock<Clients> = std::sync::OnceLock::new();
+    let endpoint = std::env::var("AWS_ENDPOINT_URL")?;
+    CLIENTS.get_or_init(|| Clients::new(&endpoint)).events.list_event_buses().send().await?;
+    Ok(Value::Null)
 }
 
 /// One call of several protocols, and a conditional write that fails the second time.

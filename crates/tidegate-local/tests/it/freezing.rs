@@ -7,6 +7,8 @@ use serde_json::json;
 use tidegate_local::environment::{Fleet, FleetOptions};
 use tidegate_local::usage;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
 use crate::probe::{binary, fleet, invoke, kill, spec, until};
 
 /// How far the process has counted.
@@ -97,4 +99,53 @@ async fn stopping_ends_frozen_environments() {
     let began = Instant::now();
     fleet.stop(Duration::from_secs(5)).await;
     assert!(!usage::is_running(pid) && began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+}
+
+/// Answers every call as EventBridge would answer ListEventBuses, and holds its connections until it is told to hang up.
+async fn serve(listener: tokio::net::TcpListener, hang_up: tokio::sync::watch::Sender<u32>) {
+    loop {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut hang_up = hang_up.subscribe();
+        hang_up.mark_unchanged();
+        tokio::spawn(async move {
+            let mut request = vec![0; 64 * 1024];
+            loop {
+                tokio::select! {
+                    read = stream.read(&mut request) => match read {
+                        Ok(0) | Err(_) => return,
+                        Ok(bytes) => {
+                            // The body follows the head in the same segment or the next.
+                            if !request[..bytes].ends_with(b"}") {
+                                continue;
+                            }
+                            let answer = b"HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.1\r\ncontent-length: 17\r\n\r\n{\"EventBuses\":[]}";
+                            stream.write_all(answer).await.unwrap();
+                        }
+                    },
+                    _ = hang_up.changed() => return,
+                }
+            }
+        });
+    }
+}
+
+#[tokio::test]
+async fn connections_that_were_closed_while_it_was_frozen_cost_no_invocation() {
+    let dir = tempfile::tempdir().unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut function = spec(&binary());
+    function.endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let (hang_up, connected) = tokio::sync::watch::channel(0);
+    let server = tokio::spawn(serve(listener, hang_up.clone()));
+    let fleet = fleet(dir.path(), function);
+    for n in 1..=20 {
+        invoke(&fleet, json!({"do": "list-buses"})).await;
+        frozen(&fleet).await;
+        assert!(hang_up.receiver_count() > 1, "no connection was kept");
+        hang_up.send_replace(n);
+        until("its connections are closed", || hang_up.receiver_count() == 1).await;
+    }
+    assert_eq!(fleet.status()["probe"].errors, 0);
+    drop(connected);
+    server.abort();
 }

@@ -19,6 +19,7 @@ mod engine;
 mod environments;
 mod freezing;
 mod invoke;
+mod killed_engine;
 mod logs;
 mod memory;
 mod positions;
