@@ -5,7 +5,7 @@
 /// ```text
 /// 2026-11-21T22:30:00.123Z 8f5c2c1e-5a5d-4c2f-9d3b-0d9a3f8f2b11 START RequestId: 8f5c2c1e-5a5d-4c2f-9d3b-0d9a3f8f2b11 Version: $LATEST
 /// 2026-11-21T22:30:00.124Z 8f5c2c1e-5a5d-4c2f-9d3b-0d9a3f8f2b11 {"level":"INFO","message":"order placed"}
-/// 2026-11-21T22:30:00.130Z - INIT_START Runtime Version: provided.local	Process: 4711
+/// 2026-11-21T22:30:00.130Z - INIT_START Runtime Version: provided.local …
 /// ```
 ///
 /// Single spaces part time, request id and text; `-` is the request id of what belongs to no invocation: what is printed while a process is
