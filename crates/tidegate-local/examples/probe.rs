@@ -15,10 +15,33 @@ use tidegate_local::clients::Clients;
 async fn main() -> Result<(), Error> {
     match std::env::var("PROBE_INIT").as_deref() {
         Ok("exit") => std::process::exit(7),
+        // The first process of several: each leaves a file behind.
+        Ok("hang-once") if is_first() => std::future::pending().await,
+        Ok("hang-once") => tokio::time::sleep(Duration::from_millis(500)).await,
         Ok("hang") => std::future::pending().await,
         _ => {}
     }
     lambda_runtime::run(service_fn(handle)).await
+}
+
+/// Whether no process before this one made the file that `PROBE_MARK` names.
+fn is_first() -> bool {
+    let Some(mark) = std::env::var_os("PROBE_MARK") else { return false };
+    std::fs::File::options().write(true).create_new(true).open(mark).is_ok()
+}
+
+/// Counts in a file for as long as the process runs, and keeps a core busy with it.
+fn count_in(file: String) -> Result<(), Error> {
+    std::thread::Builder::new().spawn(move || {
+        for n in 0_u64.. {
+            // Replaced as a whole: a process that is stopped while it writes leaves no half file.
+            let next = format!("{file}.next");
+            if std::fs::write(&next, n.to_string()).and_then(|()| std::fs::rename(&next, &file)).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(())
 }
 
 async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
@@ -41,6 +64,46 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
             tokio::time::sleep(Duration::from_millis(payload["ms"].as_u64().unwrap_or(0))).await;
             Ok(json!({ "pid": std::process::id() }))
         }
+        Some("count") => {
+            count_in(payload["file"].as_str().unwrap_or_default().to_owned())?;
+            Ok(json!({ "pid": std::process::id() }))
+        }
+        Some("allocate") => {
+            let mut kept = Vec::new();
+            for _ in 0..payload["mb"].as_u64().unwrap_or(0) {
+                kept.push(vec![1_u8; 1 << 20]);
+                tokio::time::sleep(Duration::from_micros(payload["pause_us"].as_u64().unwrap_or(0))).await;
+            }
+            if payload["keep"] == true {
+                std::mem::forget(kept);
+            }
+            Ok(Value::Null)
+        }
+        Some("allocate-afterwards") => {
+            let mb = payload["mb"].as_u64().unwrap_or(0);
+            std::thread::Builder::new().spawn(move || {
+                let mut kept = Vec::new();
+                for _ in 0..mb {
+                    kept.push(vec![1_u8; 1 << 20]);
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            })?;
+            Ok(Value::Null)
+        }
+        Some("flood") => {
+            if let Some(file) = payload["mark"].as_str() {
+                std::fs::write(file, std::process::id().to_string())?;
+            }
+            let line = vec![b'x'; 16 << 10];
+            loop {
+                std::io::stdout().write_all(&line)?;
+            }
+        }
+        Some("spawn") => {
+            let script = payload["script"].as_str().unwrap_or_default();
+            let status = std::process::Command::new("sh").args(["-c", script]).status()?;
+            Ok(json!({ "status": status.code() }))
+        }
         Some("answer") => {
             Ok(Value::String("x".repeat(usize::try_from(payload["bytes"].as_u64().unwrap_or(0))?)))
         }
@@ -62,6 +125,15 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
         Some("time") => {
             let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
             Ok(json!({ "seconds": now.as_secs() }))
+        }
+        Some("list-buses") => list_buses().await,
+        _ if payload["Records"][0]["kinesis"].is_object() => {
+            for record in payload["Records"].as_array().into_iter().flatten() {
+                println_record(record)?;
+            }
+            // Several batches take a while.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            Ok(Value::Null)
         }
         _ => {
             let custom = context.client_context.as_ref().map(|client| client.custom.clone());
@@ -97,6 +169,22 @@ async fn put(payload: &Value) -> Result<Value, Error> {
             dynamodb.put_item().table_name(payload["table"].as_str().unwrap_or_default()).item("stream", key);
         item.send().await?;
     }
+    Ok(Value::Null)
+}
+
+fn println_record(record: &Value) -> Result<(), Error> {
+    Ok(writeln!(
+        std::io::stdout(),
+        "record {}",
+        record["kinesis"]["sequenceNumber"].as_str().unwrap_or_default()
+    )?)
+}
+
+/// A call over connections that are kept from one invocation to the next.
+async fn list_buses() -> Result<Value, Error> {
+    static CLIENTS: std::sync::OnceLock<Clients> = std::sync::OnceLock::new();
+    let endpoint = std::env::var("AWS_ENDPOINT_URL")?;
+    CLIENTS.get_or_init(|| Clients::new(&endpoint)).events.list_event_buses().send().await?;
     Ok(Value::Null)
 }
 

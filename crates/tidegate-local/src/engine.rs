@@ -22,7 +22,7 @@ use crate::clients::{Clients, REGION};
 use crate::control::{Control, ControlApi, StatusSource};
 use crate::emulator::{self, Backend, Emulator, EmulatorError};
 use crate::engine_file::EngineFile;
-use crate::environment::{Fleet, FleetError, FleetOptions, FunctionSpec, INIT_LIMIT};
+use crate::environment::{Fleet, FleetError, FleetOptions, FunctionSpec};
 use crate::fault::{ClockError, FaultError, Faults};
 use crate::invocation::Invoker;
 use crate::mapping::Mapping;
@@ -58,10 +58,12 @@ pub struct Options {
     pub pace: Pace,
     /// The faults that are injected.
     pub faults: Option<Injection>,
+    /// Whether processes are stopped while they have no invocation, as on Lambda.
+    pub freeze: bool,
 }
 
 impl Options {
-    /// Options with AWS's own waiting times, fast polling, and functions built with cargo.
+    /// Options with AWS's own waiting times, fast polling, frozen environments, and functions built with cargo.
     pub fn new(topology_path: PathBuf, backend: Backend, state_dir: PathBuf) -> Self {
         Self {
             topology_path,
@@ -70,6 +72,7 @@ impl Options {
             bin_dir: None,
             time_scale: 1.0,
             pace: Pace::Fast,
+            freeze: true,
             faults: None,
         }
     }
@@ -241,7 +244,10 @@ impl Engine {
                 environment,
             });
         }
-        let fleet_options = FleetOptions { state_dir: state_dir.clone(), init_limit: INIT_LIMIT };
+        let mut fleet_options = FleetOptions::new(state_dir.clone());
+        if !options.freeze {
+            fleet_options.freeze_after = None;
+        }
         let fleet = Arc::new(Fleet::start(specs, &fleet_options)?);
         let invoker = injector.invoker(&fleet);
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 
-use crate::fault::Trial;
+use crate::fault::{Fate, Trial};
 use crate::log_tail::LogTail;
 
 /// What is handed to a function.
@@ -30,6 +30,11 @@ impl Request {
     #[must_use]
     pub fn of(payload: Bytes) -> Self {
         Self { payload, ..Self::default() }
+    }
+
+    /// What the environment that gets it is to suffer.
+    pub(crate) fn fate(&self) -> Fate {
+        self.trial.as_ref().map(|trial| trial.fate()).unwrap_or_default()
     }
 }
 

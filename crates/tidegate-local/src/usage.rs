@@ -25,6 +25,28 @@ pub fn of_process(pid: i32) -> Option<Usage> {
     Some(Usage { cpu_seconds, rss_bytes: kilobytes(status.vmrss), peak_rss_bytes: kilobytes(status.vmhwm) })
 }
 
+/// Resident memory in bytes of a process and its descendants; `None` if there is none with this number. What descendants share with others,
+/// programs and libraries above all, is not counted again.
+pub fn memory_of_family(pid: i32) -> Option<u64> {
+    let process = Process::new(pid).ok()?;
+    let pages = process.statm().ok()?.resident.saturating_add(descendants_pages(&process, DEEPEST_FAMILY));
+    Some(pages.saturating_mul(procfs::page_size()))
+}
+
+/// A process that starts processes that start processes is followed this far.
+const DEEPEST_FAMILY: u32 = 8;
+
+fn descendants_pages(process: &Process, depth: u32) -> u64 {
+    let Some(depth) = depth.checked_sub(1) else { return 0 };
+    let tasks = process.tasks().into_iter().flatten().filter_map(Result::ok);
+    let children = tasks.filter_map(|task| task.children().ok()).flatten();
+    let children = children.filter_map(|pid| Process::new(i32::try_from(pid).ok()?).ok());
+    children.fold(0, |pages, child| {
+        let own = child.statm().map_or(0, |used| used.resident.saturating_sub(used.shared));
+        pages.saturating_add(own).saturating_add(descendants_pages(&child, depth))
+    })
+}
+
 /// What this process uses now.
 pub fn of_this_process() -> Usage {
     i32::try_from(std::process::id()).ok().and_then(of_process).unwrap_or_default()

@@ -5,7 +5,6 @@ use std::sync::{Arc, Weak};
 use crate::environment::host::Host;
 use crate::environment::phase::{EnvironmentId, InvocationId};
 use crate::invocation::Request;
-use crate::log_tail::LogTail;
 
 /// What `/next` returns. If it is dropped without having been taken, the waiter has hung up and the invocation stays for the next one.
 #[derive(Debug)]
@@ -36,12 +35,6 @@ impl Delivery {
         let content =
             Content { request_id: request_id.to_owned(), deadline_unix_ms, request: request.clone() };
         Self { host: Arc::downgrade(host), environment, invocation, content: Some(content) }
-    }
-
-    /// The request id and where the log is collected, if it is.
-    pub(crate) fn log(&self) -> Option<(String, Arc<LogTail>)> {
-        let content = self.content.as_ref()?;
-        Some((content.request_id.clone(), Arc::clone(content.request.log.as_ref()?)))
     }
 
     /// Takes the content, to be written at once.

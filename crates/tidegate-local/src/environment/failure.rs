@@ -1,9 +1,10 @@
 //! The error objects that Lambda returns for an invocation whose process gave no answer.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::pool::{Exit, Failure};
 
@@ -22,41 +23,47 @@ pub(crate) fn error_object(error_type: &str, error_message: &str) -> Bytes {
 
 impl Failure {
     /// The error object of an invocation that failed this way.
-    pub(crate) fn payload(&self, request_id: &str, timeout: Duration, init_limit: Duration) -> Bytes {
-        let timed_out = |limit: Duration| {
-            let message = format!(
-                "RequestId: {request_id} Error: Task timed out after {:.2} seconds",
-                limit.as_secs_f64()
-            );
-            error_object("Sandbox.Timedout", &message)
-        };
+    pub(crate) fn payload(&self, request_id: &str, timeout: Duration) -> Bytes {
         match self {
-            Self::TimedOut => timed_out(timeout),
-            Self::InitTimedOut => timed_out(init_limit),
             Self::Init(error) if !error.is_empty() => error.clone(),
-            Self::Init(_) => error_object(
-                "Runtime.Unknown",
-                &format!("RequestId: {request_id} Error: initialisation failed"),
-            ),
-            Self::Exited(Exit::NotStarted(why)) => {
-                error_object("Runtime.InvalidEntrypoint", &format!("RequestId: {request_id} Error: {why}"))
+            _ => {
+                let message = format!("RequestId: {request_id} Error: {}", self.message(timeout));
+                error_object(&self.error_type(), &message)
             }
-            Self::Exited(Exit::Status(0)) => {
-                let message =
-                    format!("RequestId: {request_id} Error: Runtime exited without providing a reason");
-                error_object("Runtime.ExitError", &message)
-            }
-            Self::Exited(exit) => {
-                let message =
-                    format!("RequestId: {request_id} Error: Runtime exited with error: {}", reason(exit));
-                error_object("Runtime.ExitError", &message)
-            }
-            Self::Stopped => error_object(
-                "Runtime.ExitError",
-                &format!("RequestId: {request_id} Error: the engine was stopped"),
-            ),
         }
     }
+
+    /// Lambda's word for it.
+    pub(crate) fn error_type(&self) -> Cow<'_, str> {
+        match self {
+            Self::TimedOut => "Sandbox.Timedout".into(),
+            Self::Init(error) => reported_type(error).unwrap_or("Runtime.Unknown".into()),
+            Self::Exited(Exit::NotStarted(_)) => "Runtime.InvalidEntrypoint".into(),
+            Self::Exited(_) | Self::Stopped => "Runtime.ExitError".into(),
+        }
+    }
+
+    /// What happened, as Lambda says it.
+    pub(crate) fn message(&self, timeout: Duration) -> String {
+        match self {
+            Self::TimedOut => format!("Task timed out after {:.2} seconds", timeout.as_secs_f64()),
+            Self::Init(_) => "initialisation failed".to_owned(),
+            Self::Exited(Exit::NotStarted(why)) => why.clone(),
+            Self::Exited(Exit::Status(0)) => "Runtime exited without providing a reason".to_owned(),
+            Self::Exited(exit) => format!("Runtime exited with error: {}", reason(exit)),
+            Self::Stopped => "the engine was stopped".to_owned(),
+        }
+    }
+}
+
+/// The type in an error object that a process reported.
+fn reported_type(error: &[u8]) -> Option<Cow<'_, str>> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Reported {
+        error_type: String,
+    }
+    serde_json::from_slice::<Reported>(error).ok().map(|reported| reported.error_type.into())
 }
 
 /// Words for the end of a process, as Lambda (a Go program) writes them.
@@ -89,7 +96,7 @@ mod tests {
     use super::*;
 
     fn shown(failure: &Failure) -> serde_json::Value {
-        let payload = failure.payload("r-1", Duration::from_millis(3000), Duration::from_secs(10));
+        let payload = failure.payload("r-1", Duration::from_millis(3000));
         serde_json::from_slice(&payload).unwrap()
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures::future::{BoxFuture, join_all};
 
-use super::host::{Host, unknown_function};
+use super::host::{Host, Limits, unknown_function};
 use super::output::Output;
 use super::phase::EnvironmentId;
 use super::process;
@@ -21,13 +21,39 @@ use crate::invocation::{Answer, InvocationResult, Invoker, Request};
 /// How long an initialisation may take: Lambda's own limit.
 pub const INIT_LIMIT: Duration = Duration::from_secs(10);
 
+/// How long an environment waits at `/next` before it is frozen. Lambda freezes when the runtime has asked for the next invocation and names no
+/// time; one that gets it at once should not be stopped and continued.
+pub const FREEZE_AFTER: Duration = Duration::from_millis(5);
+
+/// How large a log file may grow, in bytes.
+pub const LOG_LIMIT: u64 = 32 << 20;
+
 /// Where a fleet keeps its things, and its limits.
 #[derive(Clone, Debug)]
 pub struct FleetOptions {
     /// Logs go to `logs/<function>.log` in it, and the numbers of running processes to `processes/`.
     pub state_dir: PathBuf,
-    /// How long an initialisation may take; [`INIT_LIMIT`] is Lambda's.
+    /// How long an initialisation may take; [`INIT_LIMIT`] is Lambda's. One that fails or takes longer is made again within the invocation, with the
+    /// function's timeout.
     pub init_limit: Duration,
+    /// How long an environment waits at `/next` before its process group is stopped until its next invocation, as Lambda freezes environments; none to
+    /// let processes run on, e.g. under a debugger.
+    pub freeze_after: Option<Duration>,
+    /// How large a function's log file may grow, in bytes, until it is renamed to `<function>.log.1` and a new one begun; [`LOG_LIMIT`] unless told. The
+    /// logs of a function take twice as much at most. For their lines see [`LogLine`](super::LogLine).
+    pub log_limit_bytes: u64,
+}
+
+impl FleetOptions {
+    /// Lambda's limits.
+    pub fn new(state_dir: PathBuf) -> Self {
+        Self {
+            state_dir,
+            init_limit: INIT_LIMIT,
+            freeze_after: Some(FREEZE_AFTER),
+            log_limit_bytes: LOG_LIMIT,
+        }
+    }
 }
 
 /// Why a fleet could not be prepared.
@@ -65,10 +91,10 @@ impl Fleet {
         let mut hosts = BTreeMap::new();
         for spec in functions {
             let log = logs.join(format!("{}.log", spec.name));
-            let output = Output::open(&log).map_err(failed(log.clone()))?;
+            let output = Output::open(&log, options.log_limit_bytes).map_err(failed(log.clone()))?;
             let arn = function_arn(&spec.region, &spec.name);
-            hosts
-                .insert(spec.name.clone(), Host::new(spec, arn, options.init_limit, records.clone(), output));
+            let limits = Limits { init: options.init_limit, freeze_after: options.freeze_after };
+            hosts.insert(spec.name.clone(), Host::new(spec, arn, limits, records.clone(), output));
         }
         Ok(Self { hosts })
     }
@@ -101,7 +127,7 @@ impl Fleet {
     /// Kills an environment, as something from outside would.
     pub(crate) fn kill(&self, function: &str, environment: EnvironmentId) {
         if let Some(host) = self.hosts.get(function) {
-            host.kill_environment(environment);
+            host.kill(environment);
         }
     }
 

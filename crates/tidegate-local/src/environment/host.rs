@@ -1,48 +1,54 @@
 //! The environments of one function at work: carries out what the [`Pool`] decides.
 
+mod account;
+mod ending;
+mod exchange;
+mod freezer;
+mod life;
+mod memory;
 mod state;
+mod suffering;
 
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures::future::join_all;
 use tokio::sync::{oneshot, watch};
-use tokio::time::Instant;
 
-use self::state::{Counts, Deadline, Open, Slot, State, finish};
-use super::delivery::Delivery;
+pub(crate) use self::exchange::Refused;
+use self::state::{Counts, Open, Slot, State};
 use super::failure::error_object;
 use super::output::Output;
 use super::phase::{EnvironmentId, Illegal, InvocationId, Limit};
-use super::pipes::{Pipes, READ_LIMIT};
-use super::pool::{Action, Event, Exit, Failure, Pool};
-use super::process::{self, Launch};
+use super::pipes::Pipes;
+use super::pool::{Action, Event, Failure, Pool};
 use super::spec::FunctionSpec;
-use super::status::FunctionStatus;
-use crate::fault::Work;
 use crate::invocation::{Answer, InvocationResult, Request};
-use crate::log_tail::LogTail;
-use crate::runtime_api;
-use crate::usage::Usage;
 
 /// How long an initialised process may take to come back for an invocation that is kept for it.
 const TAKE_LIMIT: Duration = Duration::from_secs(2);
-/// How often at most a process at work is looked at for its memory.
-const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// One function: its pool, its processes and the callers that wait.
 #[derive(Debug)]
 pub(crate) struct Host {
     pub(crate) spec: FunctionSpec,
     pub(crate) arn: String,
-    init_limit: Duration,
+    limits: Limits,
     records: PathBuf,
     output: Arc<Output>,
     state: Mutex<State>,
     load: watch::Sender<Load>,
+}
+
+/// Times that are the same for every function.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// How long a first initialisation may take.
+    pub(crate) init: Duration,
+    /// How long an environment has nothing to do before it is frozen; none to freeze nothing.
+    pub(crate) freeze_after: Option<Duration>,
 }
 
 /// What a stop waits for.
@@ -52,22 +58,11 @@ pub(crate) struct Load {
     pub(crate) environments: usize,
 }
 
-/// Why an answer of a process was refused.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Refused {
-    /// It names another invocation than the environment has.
-    #[error("{0} is not the request id of the current invocation")]
-    RequestId(String),
-    /// The environment is not in a phase for it.
-    #[error(transparent)]
-    Phase(#[from] Illegal),
-}
-
 impl Host {
     pub(crate) fn new(
         spec: FunctionSpec,
         arn: String,
-        init_limit: Duration,
+        limits: Limits,
         records: PathBuf,
         output: Output,
     ) -> Arc<Self> {
@@ -77,13 +72,12 @@ impl Host {
             slots: HashMap::new(),
             last_invocation: 0,
             counts: Counts::default(),
-            memory_mb: spec.memory_mb,
         };
         let (load, _) = watch::channel(Load::default());
         Arc::new(Self {
             spec,
             arn,
-            init_limit,
+            limits,
             records,
             output: Arc::new(output),
             state: Mutex::new(state),
@@ -98,90 +92,18 @@ impl Host {
         let mut state = self.lock();
         state.last_invocation += 1;
         let id = InvocationId(state.last_invocation);
-        let open =
-            Open { request_id: request_id.clone(), request, caller, deadline: None, timer: None, timers: 0 };
+        let open = Open {
+            request_id: request_id.clone(),
+            request,
+            caller,
+            environment: None,
+            deadline: None,
+            timer: None,
+            timers: 0,
+        };
         state.open.insert(id, open);
         self.run(&mut state, Event::Invoke(id), None);
         (request_id, answer)
-    }
-
-    /// The process asks for an invocation: it will come through the receiver.
-    pub(crate) fn polled(
-        self: &Arc<Self>,
-        environment: EnvironmentId,
-    ) -> Result<oneshot::Receiver<Delivery>, Illegal> {
-        let (waiter, delivery) = oneshot::channel();
-        let mut state = self.lock();
-        if let Some(slot) = state.slots.get_mut(&environment) {
-            slot.waiters.retain(|waiter| !waiter.is_closed());
-            slot.waiters.push_back(waiter);
-        }
-        self.try_run(&mut state, Event::Polled(environment), None)?;
-        Ok(delivery)
-    }
-
-    /// The waiter hung up before it was written to.
-    pub(crate) fn unheard(self: &Arc<Self>, environment: EnvironmentId, invocation: InvocationId) {
-        let mut state = self.lock();
-        self.run(&mut state, Event::Unheard(environment, invocation), None);
-    }
-
-    /// The process answers the invocation with this request id.
-    pub(crate) fn answered(
-        self: &Arc<Self>,
-        environment: EnvironmentId,
-        request_id: &str,
-        result: InvocationResult,
-    ) -> Result<(), Refused> {
-        let mut state = self.lock();
-        let current = state.pool.phase(environment).invocation();
-        let known = current.filter(|id| state.open.get(id).is_some_and(|open| open.request_id == request_id));
-        let Some(invocation) = known else { return Err(Refused::RequestId(request_id.to_owned())) };
-        let fate = state.open.get(&invocation).and_then(|open| Some(open.request.trial.as_ref()?.fate()));
-        self.try_run(&mut state, Event::Answered(environment, invocation), Some(result))?;
-        self.sample(&mut state, environment, false);
-        if fate.is_some_and(|fate| fate.kill_after) {
-            Self::kill(&mut state, environment);
-        }
-        Ok(())
-    }
-
-    /// Kills an environment's process, as something from outside would.
-    fn kill(state: &mut State, environment: EnvironmentId) {
-        if let Some(slot) = state.slots.get_mut(&environment) {
-            slot.kill();
-        }
-    }
-
-    /// [`Host::kill`] of one that works on an invocation.
-    pub(crate) fn kill_environment(&self, environment: EnvironmentId) {
-        Self::kill(&mut self.lock(), environment);
-    }
-
-    /// Kills the environment after a time, if it still works on the invocation.
-    async fn kill_at_work(self: Arc<Self>, environment: EnvironmentId, id: InvocationId, after: Duration) {
-        tokio::time::sleep(after).await;
-        let mut state = self.lock();
-        if state.pool.phase(environment).invocation() == Some(id) {
-            Self::kill(&mut state, environment);
-        }
-    }
-
-    /// What the environment works on, for faults of its AWS calls.
-    pub(crate) fn work(&self, environment: EnvironmentId) -> Work {
-        let state = self.lock();
-        let invocation = state.pool.phase(environment).invocation();
-        match invocation.and_then(|invocation| state.open.get(&invocation)) {
-            None => Work::Nothing,
-            Some(open) => open.request.trial.clone().map_or(Work::Spared, Work::Trial),
-        }
-    }
-
-    /// Whether this is the request id of the environment's invocation.
-    pub(crate) fn is_current(&self, environment: EnvironmentId, request_id: &str) -> bool {
-        let state = self.lock();
-        let current = state.pool.phase(environment).invocation();
-        current.and_then(|id| state.open.get(&id)).is_some_and(|open| open.request_id == request_id)
     }
 
     /// The process reports that its initialisation failed.
@@ -191,29 +113,8 @@ impl Host {
         error: Bytes,
     ) -> Result<(), Illegal> {
         let mut state = self.lock();
+        self.report_init(&state, environment, &Failure::Init(error.clone()));
         self.try_run(&mut state, Event::InitFailed(environment, error), None)
-    }
-
-    /// The environment is about to get an invocation whose log is wanted. What it printed until now belongs to others.
-    pub(crate) async fn begin_log(&self, environment: EnvironmentId, request_id: &str, log: &Arc<LogTail>) {
-        if let Some(pipes) = self.pipes(environment) {
-            pipes.read_out().await;
-            log.begin(request_id);
-            pipes.collect(Some(Arc::clone(log)));
-        }
-    }
-
-    /// The environment's invocation is about to have its result: what it printed until now is read, if its log is wanted.
-    pub(crate) async fn end_log(&self, environment: EnvironmentId) {
-        if let Some(pipes) = self.pipes(environment).filter(|pipes| pipes.is_collecting()) {
-            pipes.read_out().await;
-            pipes.collect(None);
-            self.sample(&mut self.lock(), environment, true);
-        }
-    }
-
-    fn pipes(&self, environment: EnvironmentId) -> Option<Arc<Pipes>> {
-        self.lock().slots.get(&environment)?.pipes.clone()
     }
 
     /// Kills every environment and fails what they had.
@@ -227,63 +128,8 @@ impl Host {
         self.load.subscribe()
     }
 
-    /// What the function did and uses.
-    pub(crate) fn status(&self) -> FunctionStatus {
-        let metrics = self.output.metrics();
-        let mut state = self.lock();
-        let environments: Vec<_> = state.slots.keys().copied().collect();
-        let (mut cpu_seconds, mut rss_bytes, mut pids) = (state.counts.dead_cpu_seconds, 0, Vec::new());
-        for environment in environments {
-            let Some((pid, used)) = self.sample(&mut state, environment, true) else { continue };
-            cpu_seconds += used.cpu_seconds;
-            rss_bytes += used.rss_bytes;
-            pids.push(pid);
-        }
-        pids.sort_unstable();
-        FunctionStatus {
-            environments: state.pool.environments(),
-            invocations: state.counts.invocations,
-            errors: state.counts.errors,
-            throttles: state.counts.throttles,
-            timeouts: state.counts.timeouts,
-            billed_ms: state.counts.billed_ms,
-            log_bytes: self.output.bytes(),
-            metric_series: metrics.series(),
-            cpu_seconds,
-            rss_bytes,
-            peak_rss_bytes: state.counts.peak_rss_bytes,
-            metrics: metrics.sums().clone(),
-            pids,
-        }
-    }
-
-    fn sample(&self, state: &mut State, environment: EnvironmentId, now: bool) -> Option<(i32, Usage)> {
-        let slot = state.slots.get_mut(&environment)?;
-        if !now && slot.sampled.is_some_and(|last| last.elapsed() < SAMPLE_INTERVAL) {
-            return None;
-        }
-        slot.sampled = Some(Instant::now());
-        let process = slot.process.as_ref()?;
-        let used = process.usage()?;
-        state.counts.peak_rss_bytes = state.counts.peak_rss_bytes.max(used.peak_rss_bytes);
-        Some((process.pid(), used))
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn limit(self: &Arc<Self>, environment: EnvironmentId, limit: Limit, timer: u64) {
-        let mut state = self.lock();
-        let late = match limit {
-            Limit::Init => false,
-            Limit::Take(id) | Limit::Invocation(id) => {
-                state.open.get(&id).is_none_or(|open| open.timers != timer)
-            }
-        };
-        if !late {
-            self.run(&mut state, Event::Limit(environment, limit), None);
-        }
     }
 
     fn run(self: &Arc<Self>, state: &mut State, event: Event, result: Option<InvocationResult>) {
@@ -318,9 +164,14 @@ impl Host {
         events: &mut VecDeque<Event>,
     ) {
         match action {
-            Action::Start(environment) => {
-                state.slots.insert(environment, Slot::default());
-                tokio::spawn(Arc::clone(self).run_environment(environment));
+            Action::Start { environment, within } => {
+                let pipes = Pipes::new(Arc::clone(&self.output));
+                state.slots.insert(environment, Slot::new(pipes, within.is_some()));
+                let limit = if within.is_some() { self.spec.timeout } else { self.limits.init };
+                if let Some(open) = within.and_then(|id| state.open.get_mut(&id)) {
+                    open.begin(self.spec.timeout);
+                }
+                tokio::spawn(Arc::clone(self).run_environment(environment, limit));
             }
             Action::Deliver(environment, id) => {
                 if !self.deliver(state, environment, id) {
@@ -328,6 +179,7 @@ impl Host {
                 }
             }
             Action::Hold(environment, id) => {
+                self.thaw(state, environment);
                 if let Some(open) = state.open.get_mut(&id) {
                     open.deadline = None;
                     self.arm(open, environment, Limit::Take(id), TAKE_LIMIT);
@@ -335,15 +187,15 @@ impl Host {
             }
             Action::Complete(id) => {
                 let result = result.take().unwrap_or_else(|| InvocationResult::FunctionError(Bytes::new()));
-                finish(state, id, result);
+                self.finish(state, id, result, None);
             }
             Action::Fail(id, failure) => {
                 state.counts.timeouts += u64::from(failure == Failure::TimedOut);
                 let request_id = state.open.get(&id).map(|open| open.request_id.clone()).unwrap_or_default();
-                let payload = failure.payload(&request_id, self.spec.timeout, self.init_limit);
-                finish(state, id, InvocationResult::FunctionError(payload));
+                let payload = failure.payload(&request_id, self.spec.timeout);
+                self.finish(state, id, InvocationResult::FunctionError(payload), Some(&failure));
             }
-            Action::Throttle(id) => finish(state, id, InvocationResult::Throttled),
+            Action::Throttle(id) => self.finish(state, id, InvocationResult::Throttled, None),
             Action::Kill(environment) => {
                 self.sample(state, environment, true);
                 if let Some(slot) = state.slots.get_mut(&environment) {
@@ -362,123 +214,6 @@ impl Host {
                 });
             }
         }
-    }
-
-    /// Hands the invocation to the first waiter that is still there; false if there is none.
-    fn deliver(self: &Arc<Self>, state: &mut State, environment: EnvironmentId, id: InvocationId) -> bool {
-        let (Some(slot), Some(open)) = (state.slots.get_mut(&environment), state.open.get_mut(&id)) else {
-            return false;
-        };
-        // A process that has just been killed may still seem to wait; one that polls before it is known here is new.
-        if slot.process.as_ref().is_some_and(|process| process.has_ended()) {
-            return false;
-        }
-        let fate = open.request.trial.as_ref().map(|trial| trial.fate()).unwrap_or_default();
-        let deadline = match open.deadline {
-            Some(deadline) => deadline,
-            None => {
-                if fate.kill_before {
-                    slot.kill();
-                    return true;
-                }
-                if let Some(after) = fate.kill_during {
-                    tokio::spawn(Arc::clone(self).kill_at_work(environment, id, after));
-                }
-                let unix =
-                    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + self.spec.timeout;
-                let unix_ms = u64::try_from(unix.as_millis()).unwrap_or(u64::MAX);
-                let deadline = Deadline { unix_ms, began: Instant::now() };
-                open.deadline = Some(deadline);
-                let limit = fate.time_out.map_or(self.spec.timeout, |early| early.min(self.spec.timeout));
-                self.arm(open, environment, Limit::Invocation(id), limit);
-                deadline
-            }
-        };
-        while let Some(waiter) = slot.waiters.pop_front() {
-            let delivery =
-                Delivery::new(self, environment, id, &open.request_id, deadline.unix_ms, &open.request);
-            match waiter.send(delivery) {
-                Ok(()) => return true,
-                Err(delivery) => delivery.forget(),
-            }
-        }
-        false
-    }
-
-    fn arm(self: &Arc<Self>, open: &mut Open, environment: EnvironmentId, limit: Limit, after: Duration) {
-        if let Some(timer) = open.timer.take() {
-            timer.abort();
-        }
-        open.timers += 1;
-        let (host, timer) = (Arc::clone(self), open.timers);
-        let task = tokio::spawn(async move {
-            tokio::time::sleep(after).await;
-            host.limit(environment, limit, timer);
-        });
-        open.timer = Some(task.abort_handle());
-    }
-
-    /// One environment from its start to the end of its process.
-    async fn run_environment(self: Arc<Self>, environment: EnvironmentId) {
-        let (exit, used) = self
-            .run_process(environment)
-            .await
-            .unwrap_or_else(|why| (Exit::NotStarted(why), Usage::default()));
-        tracing::debug!(function = self.spec.name, environment = environment.0, ?exit, "environment ended");
-        let mut state = self.lock();
-        state.counts.dead_cpu_seconds += used.cpu_seconds;
-        self.run(&mut state, Event::Exited(environment, exit), None);
-    }
-
-    async fn run_process(self: &Arc<Self>, environment: EnvironmentId) -> Result<(Exit, Usage), String> {
-        let api = runtime_api::serve(Arc::clone(self), environment)
-            .await
-            .map_err(|error| format!("no port for it: {error}"))?;
-        let launch = Launch {
-            executable: self.spec.executable.clone(),
-            environment: self.spec.process_environment(environment, api.address()),
-            records: self.records.clone(),
-        };
-        let (pipes, [first, second]) = Pipes::new();
-        if let Some(slot) = self.lock().slots.get_mut(&environment) {
-            slot.pipes = Some(Arc::clone(&pipes));
-        }
-        let started = process::start(launch).await?;
-        {
-            let mut state = self.lock();
-            if let Some(slot) = state.slots.get_mut(&environment) {
-                if slot.killed {
-                    started.process.kill();
-                }
-                slot.process = Some(Arc::clone(&started.process));
-            }
-        }
-        let copies = match (
-            tokio::process::ChildStdout::from_std(started.stdout),
-            tokio::process::ChildStderr::from_std(started.stderr),
-        ) {
-            (Ok(stdout), Ok(stderr)) => {
-                let output = || Arc::clone(&self.output);
-                [tokio::spawn(output().copy(stdout, first)), tokio::spawn(output().copy(stderr, second))]
-            }
-            (Err(error), _) | (_, Err(error)) => {
-                started.process.kill();
-                return Err(format!("its output cannot be read: {error}"));
-            }
-        };
-        let mut end = started.end;
-        let ended = match tokio::time::timeout(self.init_limit, &mut end).await {
-            Ok(ended) => ended,
-            Err(_) => {
-                self.limit(environment, Limit::Init, 0);
-                end.await
-            }
-        };
-        if pipes.is_collecting() {
-            // Its process group is dead, so they end at once, unless something left the group.
-            let _ = tokio::time::timeout(READ_LIMIT, join_all(copies)).await;
-        }
-        ended.map_err(|_| "its end was not observed".to_owned())
     }
 }
 

@@ -1,83 +1,262 @@
-//! The two streams of an environment's process, as far as one invocation's log is concerned.
+//! The two streams that an environment's process prints to, and whose the text is.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::{ChildStderr, ChildStdout};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use futures::future::join_all;
-use tokio::sync::{mpsc, oneshot};
+use tokio::net::unix::pipe::Receiver;
 
+use super::output::Output;
 use crate::log_tail::LogTail;
 
-/// How long reading out may take: a function that prints without a pause is never read out.
-pub(super) const READ_LIMIT: Duration = Duration::from_secs(1);
+/// A line longer than this is written in pieces.
+const LONGEST_LINE: usize = 1 << 20;
+/// Read at a time.
+const PORTION: usize = 16 * 1024;
+/// A process that prints without a pause is read this much in one turn; others come between.
+const TURN: usize = 4 * PORTION;
+/// After so many bytes without a pause comes one of [`PAUSE`]: a process that floods its output waits, at 40 MB a second, and leaves the engine to others.
+const FLOOD: usize = 1 << 20;
+const PAUSE: Duration = Duration::from_millis(25);
+/// What a pipe can hold at most: reading out ends there, since what comes later was printed later.
+const LARGEST_PIPE: usize = 1 << 20;
 
-type Asked = oneshot::Sender<()>;
-
-/// The side of the host.
+/// The output of one process. It belongs to the invocation that began last.
 #[derive(Debug)]
 pub(crate) struct Pipes {
-    log: Arc<Collector>,
-    ends: [mpsc::Sender<Asked>; 2],
+    output: Arc<Output>,
+    whose: Mutex<Whose>,
+    streams: OnceLock<[Stream; 2]>,
 }
 
-/// The side of one stream's copier.
-#[derive(Debug)]
-pub(crate) struct End {
-    log: Arc<Collector>,
-    asked: mpsc::Receiver<Asked>,
-}
-
-/// Where the log goes, while it is wanted.
 #[derive(Debug, Default)]
-struct Collector(Mutex<Option<Arc<LogTail>>>);
+struct Whose {
+    request_id: Option<Arc<str>>,
+    tail: Option<Arc<LogTail>>,
+}
 
-impl Collector {
-    fn current(&self) -> Option<Arc<LogTail>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
+#[derive(Debug)]
+struct Stream {
+    pipe: Receiver,
+    /// The same pipe, for reading without knowing whether there is something.
+    direct: File,
+    /// The beginning of a line.
+    buffer: Mutex<Vec<u8>>,
+}
+
+/// What is left in a pipe.
+enum Rest {
+    Empty,
+    More,
+    Ended,
 }
 
 impl Pipes {
-    /// Both sides.
-    pub(crate) fn new() -> (Arc<Self>, [End; 2]) {
-        let log = Arc::<Collector>::default();
-        let ((first, to_first), (second, to_second)) = (mpsc::channel(1), mpsc::channel(1));
-        let ends = [to_first, to_second].map(|asked| End { log: Arc::clone(&log), asked });
-        (Arc::new(Self { log, ends: [first, second] }), ends)
+    /// The output of a process that is not started yet.
+    pub(crate) fn new(output: Arc<Output>) -> Arc<Self> {
+        Arc::new(Self { output, whose: Mutex::default(), streams: OnceLock::new() })
     }
 
-    /// Collects what is read from now on, or no longer.
-    pub(crate) fn collect(&self, log: Option<Arc<LogTail>>) {
-        *self.log.0.lock().unwrap_or_else(PoisonError::into_inner) = log;
-    }
-
-    pub(crate) fn is_collecting(&self) -> bool {
-        self.log.current().is_some()
-    }
-
-    /// Waits until everything that was printed before this call has been read.
-    pub(crate) async fn read_out(&self) {
-        let both = self.ends.iter().map(|end| async {
-            let (asked, read) = oneshot::channel();
-            // A copier that is gone has read everything.
-            if end.send(asked).await.is_ok() {
-                let _ = read.await;
+    /// Reads what the process prints, from now on to its end.
+    ///
+    /// # Errors
+    /// The streams cannot be waited for.
+    pub(crate) fn attach(self: &Arc<Self>, stdout: ChildStdout, stderr: ChildStderr) -> io::Result<()> {
+        let streams = [Stream::new(stdout.into())?, Stream::new(stderr.into())?];
+        if self.streams.set(streams).is_ok() {
+            for place in 0..2 {
+                tokio::spawn(Arc::clone(self).copy(place));
             }
-        });
-        let _ = tokio::time::timeout(READ_LIMIT, join_all(both)).await;
+        }
+        Ok(())
+    }
+
+    /// What is printed from now on belongs to this invocation, what was printed until now to the one before.
+    pub(crate) fn begin(&self, request_id: &str, tail: Option<Arc<LogTail>>) {
+        self.read_out_and_flush();
+        *self.whose.lock().unwrap_or_else(PoisonError::into_inner) =
+            Whose { request_id: Some(request_id.into()), tail };
+    }
+
+    /// The invocation has its result: everything it printed has been read after this, and its last line ends.
+    pub(crate) fn end(&self) {
+        self.read_out_and_flush();
+        self.whose.lock().unwrap_or_else(PoisonError::into_inner).tail = None;
+    }
+
+    /// Reads everything that was printed before this call.
+    pub(crate) fn read_out(&self) {
+        for stream in self.streams.get().into_iter().flatten() {
+            self.read(stream, LARGEST_PIPE, |portion| (&stream.direct).read(portion));
+        }
+    }
+
+    fn read_out_and_flush(&self) {
+        self.read_out();
+        for stream in self.streams.get().into_iter().flatten() {
+            self.flush(&mut stream.buffer.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    async fn copy(self: Arc<Self>, place: usize) {
+        let Some(stream) = self.streams.get().and_then(|streams| streams.get(place)) else { return };
+        let mut without_pause = 0;
+        while stream.pipe.readable().await.is_ok() {
+            match self.read(stream, TURN, |portion| stream.pipe.try_read(portion)) {
+                Rest::Empty => without_pause = 0,
+                Rest::More if without_pause >= FLOOD => {
+                    without_pause = 0;
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Rest::More => {
+                    without_pause += TURN;
+                    tokio::task::yield_now().await;
+                }
+                Rest::Ended => return,
+            }
+        }
+    }
+
+    /// Reads what is there, up to about so many bytes.
+    fn read(
+        &self,
+        stream: &Stream,
+        most: usize,
+        mut from: impl FnMut(&mut [u8]) -> io::Result<usize>,
+    ) -> Rest {
+        let mut buffer = stream.buffer.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut portion, mut read) = ([0; PORTION], 0);
+        while read < most {
+            match from(&mut portion) {
+                Ok(0) => {
+                    self.flush(&mut buffer);
+                    return Rest::Ended;
+                }
+                Ok(bytes) => {
+                    read += bytes;
+                    self.printed(&mut buffer, portion.get(..bytes).unwrap_or_default());
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Rest::Empty,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    tracing::warn!(%error, "a function's output cannot be read");
+                    return Rest::Ended;
+                }
+            }
+        }
+        Rest::More
+    }
+
+    fn printed(&self, buffer: &mut Vec<u8>, printed: &[u8]) {
+        let whose = self.whose.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tail) = &whose.tail {
+            tail.add(printed);
+        }
+        let before = buffer.len();
+        buffer.extend_from_slice(printed);
+        let whole = match printed.iter().rposition(|byte| *byte == b'\n') {
+            Some(last) => before + last + 1,
+            None if buffer.len() >= LONGEST_LINE => buffer.len(),
+            None => return,
+        };
+        self.output.printed(whose.request_id.as_deref(), buffer.get(..whole).unwrap_or_default());
+        buffer.drain(..whole);
+    }
+
+    fn flush(&self, buffer: &mut Vec<u8>) {
+        if !buffer.is_empty() {
+            let whose = self.whose.lock().unwrap_or_else(PoisonError::into_inner);
+            self.output.printed(whose.request_id.as_deref(), buffer);
+            buffer.clear();
+        }
     }
 }
 
-impl End {
-    /// Somebody wants to know when everything so far has been read; none once nobody can ask any more.
-    pub(crate) async fn asked(&mut self) -> Option<Asked> {
-        self.asked.recv().await
+impl Stream {
+    fn new(pipe: OwnedFd) -> io::Result<Self> {
+        let pipe = Receiver::from_owned_fd(pipe)?;
+        let direct = File::from(pipe.as_fd().try_clone_to_owned()?);
+        Ok(Self { pipe, direct, buffer: Mutex::default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::super::LogLine;
+    use super::*;
+
+    /// Runs a script and reads what it printed.
+    fn printed_by(script: &str, file: &std::path::Path) -> Arc<Output> {
+        let output = Arc::new(Output::open(file, 1 << 30).unwrap());
+        let mut child = Command::new("sh");
+        let mut child =
+            child.args(["-c", script]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let pipes = Pipes::new(Arc::clone(&output));
+        pipes.attach(child.stdout.take().unwrap(), child.stderr.take().unwrap()).unwrap();
+        child.wait().unwrap();
+        pipes.read_out();
+        output
     }
 
-    /// This was read.
-    pub(crate) fn read(&self, printed: &[u8]) {
-        if let Some(log) = self.log.current() {
-            log.add(printed);
+    fn lines(file: &std::path::Path) -> Vec<(Option<String>, String)> {
+        let text = std::fs::read_to_string(file).unwrap();
+        let lines = text.lines().map(|line| LogLine::parse(line).unwrap());
+        lines.map(|line| (line.request_id.map(str::to_owned), line.text.to_owned())).collect()
+    }
+
+    #[tokio::test]
+    async fn lines_of_both_streams_are_kept_whole_and_unchanged() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("f.log");
+        let script = "printf 'a1 '; printf 'b\\n' >&2; printf 'a2\\na3'; printf 'b\\n' >&2; printf '\\n'; printf 'without an end' >&2";
+        let output = printed_by(script, &file);
+        let mut texts: Vec<_> = lines(&file).into_iter().map(|(_, text)| text).collect();
+        texts.sort();
+        assert_eq!(texts, ["a1 a2", "a3", "b", "b", "without an end"]);
+        assert_eq!(output.bytes(), 6 + 3 + 2 * 2 + 14);
+    }
+
+    #[tokio::test]
+    async fn what_was_printed_before_an_invocation_belongs_to_the_one_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("f.log");
+        let output = Arc::new(Output::open(&file, 1 << 30).unwrap());
+        let script = "cd \"$0\"; while read n; do printf \"$n\\nthe end of $n\"; : > done-$n; done";
+        let mut child = Command::new("sh");
+        child.args(["-c", script]).arg(dir.path());
+        child.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = child.spawn().unwrap();
+        let pipes = Pipes::new(output);
+        pipes.attach(child.stdout.take().unwrap(), child.stderr.take().unwrap()).unwrap();
+        // Nothing is awaited: no task of the runtime reads meanwhile.
+        let mut print = |n: &str| {
+            io::Write::write_all(child.stdin.as_mut().unwrap(), format!("{n}\n").as_bytes()).unwrap();
+            let done = dir.path().join(format!("done-{n}"));
+            let deadline = std::time::Instant::now() + Duration::from_secs(10);
+            while !done.exists() {
+                assert!(std::time::Instant::now() < deadline, "{n} was not printed");
+                std::thread::yield_now();
+            }
+        };
+        for n in ["one", "two"] {
+            pipes.begin(n, None);
+            print(n);
+            pipes.end();
+            print(&format!("late-{n}"));
         }
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        pipes.read_out();
+        let of = |n: &str| {
+            let late = format!("late-{n}");
+            let texts = [n.to_owned(), format!("the end of {n}"), late.clone(), format!("the end of {late}")];
+            texts.map(|text| (Some(n.to_owned()), text))
+        };
+        assert_eq!(lines(&file), [of("one"), of("two")].concat());
     }
 }

@@ -7,9 +7,6 @@ use bytes::Bytes;
 
 use super::phase::{Effect, EnvironmentId, Happening, Illegal, InvocationId, Limit, Phase};
 
-/// How often in a row an initialisation may end by a signal before the waiting invocation fails with it: a process killed from
-/// outside costs no invocation, one that crashes by itself must not be started for ever.
-const INIT_KILLS_FORGIVEN: u32 = 2;
 const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(10);
 
@@ -50,8 +47,14 @@ pub enum Exit {
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Start a process.
-    Start(EnvironmentId),
+    /// Start a process. Its initialisation has [`Limit::Init`]; one that is made again within an invocation has the function's timeout, which
+    /// begins now and which the invocation shares.
+    Start {
+        /// The new environment.
+        environment: EnvironmentId,
+        /// The invocation that an initialisation failed before.
+        within: Option<InvocationId>,
+    },
     /// Write the invocation to the waiter of the environment, and watch [`Limit::Invocation`].
     Deliver(EnvironmentId, InvocationId),
     /// Keep the invocation for the environment, and watch [`Limit::Take`].
@@ -79,8 +82,6 @@ pub enum Failure {
     Exited(Exit),
     /// The process reported that its initialisation failed.
     Init(Bytes),
-    /// The initialisation took too long.
-    InitTimedOut,
     /// The engine stopped.
     Stopped,
 }
@@ -92,11 +93,27 @@ pub struct Pool {
     environments: BTreeMap<EnvironmentId, Phase>,
     /// Those that wait at `/next`, the most recently used last.
     idle: Vec<EnvironmentId>,
-    waiting: VecDeque<InvocationId>,
-    failed_inits: u32,
+    waiting: VecDeque<Waiting>,
+    failing: bool,
+    /// Invocations in a row that failed because no environment could be started.
+    failed_starts: u32,
     backing_off: bool,
     stopped: bool,
     started: u64,
+}
+
+/// An invocation that no environment has taken.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    id: InvocationId,
+    /// An initialisation failed while it was the first to wait. Lambda initialises a second time, within the invocation.
+    init_failed: bool,
+}
+
+impl Waiting {
+    fn new(id: InvocationId) -> Self {
+        Self { id, init_failed: false }
+    }
 }
 
 impl Pool {
@@ -107,7 +124,8 @@ impl Pool {
             environments: BTreeMap::new(),
             idle: Vec::new(),
             waiting: VecDeque::new(),
-            failed_inits: 0,
+            failing: false,
+            failed_starts: 0,
             backing_off: false,
             stopped: false,
             started: 0,
@@ -141,7 +159,7 @@ impl Pool {
                 let first = self.phase(environment) == Phase::Starting;
                 self.advance(environment, Happening::Polled, None, &mut actions)?;
                 if first {
-                    self.failed_inits = 0;
+                    (self.failing, self.failed_starts) = (false, 0);
                 }
             }
             Event::Unheard(environment, id) => {
@@ -154,12 +172,7 @@ impl Pool {
                 self.advance(environment, Happening::InitFailed, Some(Failure::Init(error)), &mut actions)?;
             }
             Event::Limit(environment, limit) => {
-                self.advance(
-                    environment,
-                    Happening::Limit(limit),
-                    Some(Failure::InitTimedOut),
-                    &mut actions,
-                )?;
+                self.advance(environment, Happening::Limit(limit), Some(Failure::TimedOut), &mut actions)?;
             }
             Event::Exited(environment, exit) => {
                 self.advance(environment, Happening::Exited, Some(Failure::Exited(exit)), &mut actions)?;
@@ -184,7 +197,7 @@ impl Pool {
         match self.idle.last().copied().or_else(between) {
             Some(environment) => self.advance(environment, Happening::Assign(invocation), None, actions),
             None => {
-                self.waiting.push_back(invocation);
+                self.waiting.push_back(Waiting::new(invocation));
                 Ok(())
             }
         }
@@ -207,9 +220,7 @@ impl Pool {
         match effect {
             Effect::Nothing => {}
             Effect::Free => match self.waiting.pop_front() {
-                Some(invocation) => {
-                    self.advance(environment, Happening::Assign(invocation), None, actions)?
-                }
+                Some(waiting) => self.advance(environment, Happening::Assign(waiting.id), None, actions)?,
                 None => {
                     self.idle.retain(|id| *id != environment);
                     self.idle.push(environment);
@@ -220,14 +231,14 @@ impl Pool {
             Effect::Complete(id) => {
                 actions.push(Action::Complete(id));
                 if let Some(waiting) = self.waiting.pop_front() {
-                    self.advance(environment, Happening::Assign(waiting), None, actions)?;
+                    self.advance(environment, Happening::Assign(waiting.id), None, actions)?;
                 }
             }
             Effect::InitFailed { kill } => {
                 if kill {
                     actions.push(Action::Kill(environment));
                 }
-                self.init_failed(failure.unwrap_or(Failure::InitTimedOut), actions);
+                self.init_failed(failure.unwrap_or(Failure::TimedOut), actions);
             }
             Effect::TimedOut(id) => {
                 actions.push(Action::Kill(environment));
@@ -253,23 +264,27 @@ impl Pool {
         match self.idle.last().copied() {
             Some(environment) => self.advance(environment, Happening::Assign(invocation), None, actions),
             None => {
-                self.waiting.push_front(invocation);
+                self.waiting.push_front(Waiting::new(invocation));
                 Ok(())
             }
         }
     }
 
+    /// As Lambda does it: the first failure is followed at once by another initialisation, within the invocation; a second one fails the
+    /// invocation. Pauses lie between such pairs.
     fn init_failed(&mut self, failure: Failure, actions: &mut Vec<Action>) {
-        self.failed_inits = self.failed_inits.saturating_add(1);
-        let killed = matches!(failure, Failure::Exited(Exit::Signal(_)));
-        if !(killed && self.failed_inits <= INIT_KILLS_FORGIVEN)
-            && let Some(invocation) = self.waiting.pop_front()
-        {
-            actions.push(Action::Fail(invocation, failure));
+        self.failing = true;
+        if let Some(first) = self.waiting.front_mut().filter(|first| !first.init_failed) {
+            first.init_failed = true;
+            return;
         }
+        if let Some(waiting) = self.waiting.pop_front() {
+            actions.push(Action::Fail(waiting.id, failure));
+        }
+        self.failed_starts = self.failed_starts.saturating_add(1);
         if !self.backing_off {
             self.backing_off = true;
-            let doublings = self.failed_inits.saturating_sub(1).min(16);
+            let doublings = self.failed_starts.saturating_sub(1).min(16);
             let pause = FIRST_BACK_OFF.saturating_mul(1 << doublings).min(LONGEST_BACK_OFF);
             actions.push(Action::BackOff(pause));
         }
@@ -280,19 +295,20 @@ impl Pool {
         if self.backing_off || self.stopped {
             return;
         }
-        let wanted = if self.failed_inits > 0 { self.waiting.len().min(1) } else { self.waiting.len() };
+        let wanted = if self.failing { self.waiting.len().min(1) } else { self.waiting.len() };
         let starting = self.environments.values().filter(|phase| **phase == Phase::Starting).count();
+        let within = self.waiting.front().filter(|first| first.init_failed).map(|first| first.id);
         for _ in starting..wanted {
             self.started += 1;
             let environment = EnvironmentId(self.started);
             self.environments.insert(environment, Phase::Starting);
-            actions.push(Action::Start(environment));
+            actions.push(Action::Start { environment, within });
         }
     }
 
     fn stop(&mut self, actions: &mut Vec<Action>) -> Result<(), Illegal> {
         self.stopped = true;
-        actions.extend(self.waiting.drain(..).map(|id| Action::Fail(id, Failure::Stopped)));
+        actions.extend(self.waiting.drain(..).map(|waiting| Action::Fail(waiting.id, Failure::Stopped)));
         let all: Vec<_> = self.environments.keys().copied().collect();
         for environment in all {
             self.advance(environment, Happening::Stop, None, actions)?;

@@ -51,15 +51,37 @@ impl Process {
 
     /// Kills the process and whatever it started (SIGKILL to the group).
     pub(crate) fn kill(&self) {
+        self.signal(Signal::SIGKILL);
+    }
+
+    /// Stops the process and whatever it started until [`Process::thaw`]: SIGSTOP, which it cannot see. Killing works meanwhile.
+    pub(crate) fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
         let reaped = self.reaped.lock().unwrap_or_else(PoisonError::into_inner);
-        if !*reaped && let Err(error) = killpg(self.pid, Signal::SIGKILL) {
-            tracing::debug!(pid = self.pid(), %error, "process group is gone already");
+        if !*reaped && let Err(error) = killpg(self.pid, signal) {
+            tracing::debug!(pid = self.pid(), %signal, %error, "process group is gone already");
         }
     }
 
     /// Whether it has ended or is about to, even if nobody was told yet.
     pub(crate) fn has_ended(&self) -> bool {
         *self.reaped.lock().unwrap_or_else(PoisonError::into_inner) || usage::is_ending(self.pid())
+    }
+
+    /// Resident memory in bytes of the process and what it started; `None` once it has ended.
+    pub(crate) fn memory(&self) -> Option<u64> {
+        if *self.reaped.lock().unwrap_or_else(PoisonError::into_inner) {
+            return None;
+        }
+        usage::memory_of_family(self.pid())
     }
 
     /// What it uses now; `None` once it has ended.

@@ -18,7 +18,7 @@ pub struct FunctionSpec {
     pub name: String,
     /// The binary.
     pub executable: PathBuf,
-    /// Declared memory in MB; told to the process, not enforced.
+    /// Declared memory in MB. A process that uses more, with what it started, is killed.
     pub memory_mb: u32,
     /// Timeout of one invocation.
     pub timeout: Duration,

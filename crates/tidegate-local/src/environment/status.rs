@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct FunctionStatus {
     /// Processes now.
     pub environments: usize,
+    /// Those of them that are frozen: nothing in them runs until their next invocation.
+    #[serde(default)]
+    pub frozen: usize,
     /// Invocations that have a result; throttled ones are not invocations.
     pub invocations: u64,
     /// Those of them that ended as a function error.
@@ -17,6 +20,9 @@ pub struct FunctionStatus {
     pub throttles: u64,
     /// Those of the errors that ran out of time.
     pub timeouts: u64,
+    /// Processes that used more memory than declared and were killed.
+    #[serde(default)]
+    pub memory_kills: u64,
     /// Time in milliseconds from handing an invocation to a process until its result, each invocation rounded up: what Lambda bills, without the
     /// start of environments.
     #[serde(default)]
@@ -24,6 +30,9 @@ pub struct FunctionStatus {
     /// Bytes of what the processes printed, line ends included.
     #[serde(default)]
     pub log_bytes: u64,
+    /// Why nothing that is printed can be kept at present: a full disk above all. Deliveries go on.
+    #[serde(default)]
+    pub log_failure: Option<String>,
     /// Different metrics printed in CloudWatch's embedded metric format: name and dimensions.
     #[serde(default)]
     pub metric_series: u64,

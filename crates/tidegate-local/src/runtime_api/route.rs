@@ -49,12 +49,7 @@ async fn next(host: &Arc<Host>, environment: EnvironmentId) -> Answer {
             return answer::error(StatusCode::FORBIDDEN, "InvalidStateTransition", &illegal.to_string());
         }
     };
-    let delivery = waiting.await.ok();
-    if let Some((request_id, log)) = delivery.as_ref().and_then(Delivery::log) {
-        // Still in the delivery's hands: if the waiter hangs up now, the invocation stays for the next one.
-        host.begin_log(environment, &request_id, &log).await;
-    }
-    match delivery.and_then(Delivery::take) {
+    match waiting.await.ok().and_then(Delivery::take) {
         Some(content) => invocation(host, content),
         None => {
             answer::error(StatusCode::FORBIDDEN, "InvalidStateTransition", "the environment is being stopped")
@@ -114,7 +109,6 @@ async fn response(
         Ok(body) => body,
         Err(broken) => return broken,
     };
-    host.end_log(environment).await;
     match body {
         Body::Whole(payload) => match host.answered(environment, id, InvocationResult::Success(payload)) {
             Ok(()) => answer::accepted(),
@@ -146,7 +140,6 @@ async fn failure(
         Ok(error) => error,
         Err(broken) => return broken,
     };
-    host.end_log(environment).await;
     match host.answered(environment, id, InvocationResult::FunctionError(error)) {
         Ok(()) => answer::accepted(),
         Err(why) => refused(&why),

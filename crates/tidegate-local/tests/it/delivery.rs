@@ -39,13 +39,15 @@ const FUNCTION_ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:f";
 type Script = dyn Fn(usize, &Value) -> InvocationResult + Send + Sync;
 
 /// A function that answers by a script and remembers its events.
-struct Scripted {
+pub(crate) struct Scripted {
     script: Box<Script>,
     events: Mutex<Vec<Value>>,
 }
 
 impl Scripted {
-    fn new(script: impl Fn(usize, &Value) -> InvocationResult + Send + Sync + 'static) -> Arc<Self> {
+    pub(crate) fn new(
+        script: impl Fn(usize, &Value) -> InvocationResult + Send + Sync + 'static,
+    ) -> Arc<Self> {
         Arc::new(Self { script: Box::new(script), events: Mutex::default() })
     }
 
@@ -69,7 +71,7 @@ impl Invoker for Scripted {
     }
 }
 
-fn success() -> InvocationResult {
+pub(crate) fn success() -> InvocationResult {
     InvocationResult::Success(Bytes::from_static(b"null"))
 }
 
@@ -78,11 +80,11 @@ fn partial(id: &Value) -> InvocationResult {
     InvocationResult::Success(Bytes::from(response.to_string()))
 }
 
-fn error() -> InvocationResult {
+pub(crate) fn error() -> InvocationResult {
     InvocationResult::FunctionError(Bytes::from_static(br#"{"errorType":"Boom","errorMessage":"boom"}"#))
 }
 
-fn settings(kind: StreamKind, source_arn: &str) -> StreamSettings {
+pub(crate) fn settings(kind: StreamKind, source_arn: &str) -> StreamSettings {
     StreamSettings {
         kind,
         source_arn: source_arn.to_owned(),
@@ -100,18 +102,18 @@ fn settings(kind: StreamKind, source_arn: &str) -> StreamSettings {
     }
 }
 
-struct Parts {
-    source: Arc<dyn StreamSource>,
-    checkpoints: Arc<dyn Checkpoints>,
-    activity: Arc<Activity>,
-    destination: Option<Arc<dyn Destination>>,
+pub(crate) struct Parts {
+    pub(crate) source: Arc<dyn StreamSource>,
+    pub(crate) checkpoints: Arc<dyn Checkpoints>,
+    pub(crate) activity: Arc<Activity>,
+    pub(crate) destination: Option<Arc<dyn Destination>>,
 }
 
 fn start_stream(parts: &Parts, settings: StreamSettings, function: &Arc<Scripted>) -> Mapping {
     stream::start(mapped(parts, settings, function))
 }
 
-fn mapped(parts: &Parts, settings: StreamSettings, function: &Arc<Scripted>) -> StreamMapping {
+pub(crate) fn mapped(parts: &Parts, settings: StreamSettings, function: &Arc<Scripted>) -> StreamMapping {
     StreamMapping {
         function: "f".to_owned(),
         source_name: "s".to_owned(),

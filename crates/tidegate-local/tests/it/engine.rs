@@ -14,7 +14,7 @@ use tidegate_local::engine_file::EngineFile;
 use tidegate_local::status::Status;
 use tidegate_local::usage;
 
-const DECLARED: &str = r#"
+pub(crate) const DECLARED: &str = r#"
 event_bytes_limit = 262144
 streams = { orders = { shards = 1, retention_hours = 24 } }
 tables = {
@@ -65,7 +65,7 @@ functions = {
 "#;
 
 /// A directory with the topology and the probe's binary in `bin/`.
-fn options(dir: &Path, declared: &str) -> Options {
+pub(crate) fn options(dir: &Path, declared: &str) -> Options {
     let topology = dir.join("topology.auto.tfvars");
     std::fs::write(&topology, declared).unwrap();
     let bin = dir.join("bin");

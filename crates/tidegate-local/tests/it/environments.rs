@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use tidegate_local::environment::FunctionSpec;
+use tidegate_local::environment::{FunctionSpec, LogLine};
 use tidegate_local::invocation::{InvocationResult, Invoker, Request};
 use tidegate_local::usage;
 
@@ -167,19 +167,36 @@ async fn a_failing_initialisation_is_the_invocations_error_and_starts_are_damped
         let failed = error(invoke_raw(&fleet, json!({})).await);
         assert!(failed["errorMessage"].as_str().unwrap().ends_with("exit status 7"), "{failed}");
     }
-    // 100 + 200 + 400 ms lie between four starts.
+    // Each invocation had two initialisations, and 100 + 200 + 400 ms lay between them.
     assert!(started.elapsed() >= Duration::from_millis(700), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
-async fn a_hanging_initialisation_is_ended_by_its_limit() {
+async fn a_hanging_initialisation_is_made_again_and_then_ended_by_the_functions_timeout() {
     let dir = tempfile::tempdir().unwrap();
     let mut function = spec(&binary());
     function.environment.insert("PROBE_INIT".to_owned(), "hang".to_owned());
     let fleet = fleet(dir.path(), function);
+    let started = Instant::now();
     let failed = error(invoke_raw(&fleet, json!({})).await);
     assert_eq!(failed["errorType"], "Sandbox.Timedout");
-    assert!(failed["errorMessage"].as_str().unwrap().ends_with("timed out after 1.50 seconds"), "{failed}");
+    assert!(failed["errorMessage"].as_str().unwrap().ends_with("timed out after 3.00 seconds"), "{failed}");
+    assert!((4400..7000).contains(&started.elapsed().as_millis()), "{:?} of 1.5 and 3 s", started.elapsed());
+    assert_eq!(fleet.status()["probe"].timeouts, 1);
+}
+
+#[tokio::test]
+async fn an_initialisation_that_works_the_second_time_shares_the_functions_timeout_with_the_invocation() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut function = spec(&binary());
+    function.environment.insert("PROBE_INIT".to_owned(), "hang-once".to_owned());
+    function.environment.insert("PROBE_MARK".to_owned(), dir.path().join("mark").display().to_string());
+    let fleet = fleet(dir.path(), function);
+    let seen = invoke(&fleet, json!({})).await;
+    let remaining = seen["remaining_ms"].as_u64().unwrap();
+    assert!((500..=2500).contains(&remaining), "{remaining} ms of 3 s, of which 500 ms are gone");
+    let status = &fleet.status()["probe"];
+    assert_eq!((status.invocations, status.errors, status.environments), (1, 0, 1));
 }
 
 #[tokio::test]
@@ -200,8 +217,9 @@ async fn output_is_logged_unchanged_and_metrics_are_added_up() {
     invoke(&fleet, json!({"do": "print", "lines": ["  plain line ", emf, emf]})).await;
     until("the metrics arrive", || fleet.status()["probe"].metrics.get("Applied") == Some(&10.0)).await;
     let log = std::fs::read_to_string(dir.path().join("logs/probe.log")).unwrap();
-    assert!(log.lines().any(|line| line == "  plain line "), "{log}");
-    assert_eq!(log.lines().filter(|line| *line == emf).count(), 2);
+    let texts: Vec<&str> = log.lines().map(|line| LogLine::parse(line).unwrap().text).collect();
+    assert!(texts.contains(&"  plain line "), "{log}");
+    assert_eq!(texts.iter().filter(|text| **text == emf).count(), 2);
 }
 
 #[tokio::test]

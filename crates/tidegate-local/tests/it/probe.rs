@@ -37,7 +37,8 @@ pub(crate) fn spec(executable: &Path) -> FunctionSpec {
 }
 
 pub(crate) fn fleet(state_dir: &Path, spec: FunctionSpec) -> Arc<Fleet> {
-    let options = FleetOptions { state_dir: state_dir.to_owned(), init_limit: Duration::from_millis(1500) };
+    let mut options = FleetOptions::new(state_dir.to_owned());
+    options.init_limit = Duration::from_millis(1500);
     Arc::new(Fleet::start(vec![spec], &options).unwrap())
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
@@ -13,7 +13,7 @@ use crate::environment::phase::{EnvironmentId, InvocationId};
 use crate::environment::pipes::Pipes;
 use crate::environment::pool::Pool;
 use crate::environment::process::Process;
-use crate::invocation::{Answer, InvocationResult, Request};
+use crate::invocation::{Answer, Request};
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -22,8 +22,6 @@ pub(super) struct State {
     pub(super) slots: HashMap<EnvironmentId, Slot>,
     pub(super) last_invocation: u64,
     pub(super) counts: Counts,
-    /// Declared memory in MB, for reports.
-    pub(super) memory_mb: u32,
 }
 
 #[derive(Debug, Default)]
@@ -32,6 +30,7 @@ pub(super) struct Counts {
     pub(super) errors: u64,
     pub(super) throttles: u64,
     pub(super) timeouts: u64,
+    pub(super) memory_kills: u64,
     pub(super) billed_ms: u64,
     pub(super) dead_cpu_seconds: f64,
     pub(super) peak_rss_bytes: u64,
@@ -43,7 +42,9 @@ pub(super) struct Open {
     pub(super) request_id: String,
     pub(super) request: Request,
     pub(super) caller: oneshot::Sender<Answer>,
-    /// Set while a process has it.
+    /// Where it was handed over, or was about to be.
+    pub(super) environment: Option<EnvironmentId>,
+    /// Set while a process has it, or one is started a second time for it.
     pub(super) deadline: Option<Deadline>,
     pub(super) timer: Option<AbortHandle>,
     /// Counts what a timer may refer to, so that a late one is recognised.
@@ -53,17 +54,33 @@ pub(super) struct Open {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline {
     pub(super) unix_ms: u64,
-    /// When the invocation was handed over.
+    /// When the invocation was handed over, or its second initialisation began.
     pub(super) began: Instant,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Slot {
     pub(super) waiters: VecDeque<oneshot::Sender<Delivery>>,
     pub(super) process: Option<Arc<Process>>,
-    pub(super) pipes: Option<Arc<Pipes>>,
+    pub(super) pipes: Arc<Pipes>,
+    /// It is started within an invocation, after another initialisation failed.
+    pub(super) within: bool,
+    pub(super) started: Option<Instant>,
+    /// What its initialisation took, until a report has said so.
+    pub(super) init: Option<Duration>,
     pub(super) killed: bool,
     pub(super) sampled: Option<Instant>,
+    /// When it last came to `/next`.
+    pub(super) polled: Option<Instant>,
+    /// A task waits to freeze it.
+    pub(super) freezing: bool,
+    pub(super) frozen: bool,
+    /// Told when it gets an invocation, or is to come for one.
+    pub(super) work: Arc<Notify>,
+    /// Most memory seen of it.
+    pub(super) peak_bytes: u64,
+    /// It used more memory than declared and was killed for it.
+    pub(super) over_memory: bool,
 }
 
 impl Slot {
@@ -74,45 +91,34 @@ impl Slot {
             process.kill();
         }
     }
-}
 
-/// Ends an invocation and tells whoever waits for it.
-pub(super) fn finish(state: &mut State, id: InvocationId, result: InvocationResult) {
-    let Some(open) = state.open.remove(&id) else { return };
-    if let Some(timer) = open.timer {
-        timer.abort();
-    }
-    if let Some(log) = &open.request.log {
-        let took = open.deadline.map(|deadline| deadline.began.elapsed()).unwrap_or_default();
-        log.end(&open.request_id, took, state.memory_mb, state.counts.peak_rss_bytes);
-    }
-    if let Some(deadline) = open.deadline {
-        state.counts.billed_ms += billed_ms(deadline.began.elapsed());
-    }
-    match result {
-        InvocationResult::Throttled => state.counts.throttles += 1,
-        InvocationResult::Success(_) => state.counts.invocations += 1,
-        InvocationResult::FunctionError(_) => {
-            state.counts.invocations += 1;
-            state.counts.errors += 1;
+    pub(super) fn new(pipes: Arc<Pipes>, within: bool) -> Self {
+        Self {
+            waiters: VecDeque::new(),
+            process: None,
+            pipes,
+            within,
+            started: None,
+            init: None,
+            killed: false,
+            sampled: None,
+            polled: None,
+            freezing: false,
+            frozen: false,
+            work: Arc::default(),
+            peak_bytes: 0,
+            over_memory: false,
         }
     }
-    // A caller that no longer waits has made up its mind; the function ran all the same.
-    let _ = open.caller.send(Answer { request_id: open.request_id, result });
 }
 
-/// Lambda rounds each invocation up to a millisecond.
-fn billed_ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_part_of_a_millisecond_is_billed_as_a_whole_one() {
-        let billed = [0, 1, 1_000_000, 1_000_001].map(|nanos| billed_ms(Duration::from_nanos(nanos)));
-        assert_eq!(billed, [0, 1, 1, 2]);
+impl Open {
+    /// Lets the invocation's time begin, if it has not yet.
+    pub(super) fn begin(&mut self, timeout: Duration) -> Deadline {
+        *self.deadline.get_or_insert_with(|| {
+            let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + timeout;
+            let unix_ms = u64::try_from(unix.as_millis()).unwrap_or(u64::MAX);
+            Deadline { unix_ms, began: Instant::now() }
+        })
     }
 }

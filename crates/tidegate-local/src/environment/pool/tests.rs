@@ -10,6 +10,14 @@ fn env(number: u64) -> EnvironmentId {
     EnvironmentId(number)
 }
 
+fn start(environment: u64) -> Action {
+    Action::Start { environment: env(environment), within: None }
+}
+
+fn start_within(environment: u64, invocation: u64) -> Action {
+    Action::Start { environment: env(environment), within: Some(id(invocation)) }
+}
+
 /// A pool in which environments 1..=count wait at `/next`; the last one polled last.
 fn with_idle(limit: usize, count: u64) -> Pool {
     let mut pool = Pool::new(limit);
@@ -30,7 +38,7 @@ fn with_idle(limit: usize, count: u64) -> Pool {
 #[test]
 fn the_first_invocation_starts_an_environment_and_is_delivered_to_its_first_poll() {
     let mut pool = Pool::new(2);
-    assert_eq!(pool.step(Event::Invoke(id(1))).unwrap(), [Action::Start(env(1))]);
+    assert_eq!(pool.step(Event::Invoke(id(1))).unwrap(), [start(1)]);
     assert_eq!(pool.step(Event::Polled(env(1))).unwrap(), [Action::Deliver(env(1), id(1))]);
     assert_eq!(pool.step(Event::Answered(env(1), id(1))).unwrap(), [Action::Complete(id(1))]);
     assert_eq!(pool.in_flight(), 0);
@@ -71,7 +79,7 @@ fn a_process_that_dies_before_it_takes_the_invocation_costs_nothing() {
     pool.step(Event::Invoke(id(1))).unwrap();
     assert_eq!(pool.step(Event::Unheard(env(1), id(1))).unwrap(), [Action::Hold(env(1), id(1))]);
     let actions = pool.step(Event::Exited(env(1), Exit::Signal(9))).unwrap();
-    assert_eq!(actions, [Action::Forget(env(1)), Action::Start(env(2))]);
+    assert_eq!(actions, [Action::Forget(env(1)), start(2)]);
     assert_eq!(pool.step(Event::Polled(env(2))).unwrap(), [Action::Deliver(env(2), id(1))]);
 }
 
@@ -81,7 +89,7 @@ fn a_process_that_does_not_come_back_for_its_invocation_is_killed_and_the_invoca
     pool.step(Event::Invoke(id(1))).unwrap();
     pool.step(Event::Unheard(env(1), id(1))).unwrap();
     let actions = pool.step(Event::Limit(env(1), Limit::Take(id(1)))).unwrap();
-    assert_eq!(actions, [Action::Kill(env(1)), Action::Start(env(2))]);
+    assert_eq!(actions, [Action::Kill(env(1)), start(2)]);
 }
 
 #[test]
@@ -90,7 +98,7 @@ fn a_process_that_dies_while_busy_fails_its_invocation() {
     pool.step(Event::Invoke(id(1))).unwrap();
     let actions = pool.step(Event::Exited(env(1), Exit::Signal(9))).unwrap();
     assert_eq!(actions, [Action::Fail(id(1), Failure::Exited(Exit::Signal(9))), Action::Forget(env(1))]);
-    assert_eq!(pool.step(Event::Invoke(id(2))).unwrap(), [Action::Start(env(2))]);
+    assert_eq!(pool.step(Event::Invoke(id(2))).unwrap(), [start(2)]);
 }
 
 #[test]
@@ -99,12 +107,34 @@ fn a_timeout_kills_and_fails_and_leaves_room_for_the_next() {
     pool.step(Event::Invoke(id(1))).unwrap();
     let actions = pool.step(Event::Limit(env(1), Limit::Invocation(id(1)))).unwrap();
     assert_eq!(actions, [Action::Kill(env(1)), Action::Fail(id(1), Failure::TimedOut)]);
-    assert_eq!(pool.step(Event::Invoke(id(2))).unwrap(), [Action::Start(env(2))]);
+    assert_eq!(pool.step(Event::Invoke(id(2))).unwrap(), [start(2)]);
     assert_eq!(pool.step(Event::Exited(env(1), Exit::Signal(9))).unwrap(), [Action::Forget(env(1))]);
 }
 
 #[test]
-fn failing_initialisations_fail_the_waiting_invocation_and_are_damped() {
+fn a_failed_initialisation_is_made_again_within_the_invocation_at_once() {
+    let mut pool = Pool::new(1);
+    pool.step(Event::Invoke(id(1))).unwrap();
+    let actions = pool.step(Event::Exited(env(1), Exit::Status(1))).unwrap();
+    assert_eq!(actions, [Action::Forget(env(1)), start_within(2, 1)]);
+    assert_eq!(pool.step(Event::Polled(env(2))).unwrap(), [Action::Deliver(env(2), id(1))]);
+}
+
+#[test]
+fn an_initialisation_that_takes_too_long_is_made_again_with_the_functions_timeout() {
+    let mut pool = Pool::new(1);
+    pool.step(Event::Invoke(id(1))).unwrap();
+    let actions = pool.step(Event::Limit(env(1), Limit::Init)).unwrap();
+    assert_eq!(actions, [Action::Kill(env(1)), start_within(2, 1)]);
+    let actions = pool.step(Event::Limit(env(2), Limit::Init)).unwrap();
+    assert_eq!(
+        actions,
+        [Action::Kill(env(2)), Action::Fail(id(1), Failure::TimedOut), Action::BackOff(FIRST_BACK_OFF)]
+    );
+}
+
+#[test]
+fn two_failed_initialisations_fail_the_waiting_invocation_and_starts_are_damped() {
     let mut pool = Pool::new(4);
     let mut pauses = Vec::new();
     for n in 1..=9 {
@@ -112,8 +142,10 @@ fn failing_initialisations_fail_the_waiting_invocation_and_are_damped() {
         if actions.is_empty() {
             actions = pool.step(Event::BackOffOver).unwrap();
         }
-        assert_eq!(actions, [Action::Start(env(n))]);
-        let actions = pool.step(Event::Exited(env(n), Exit::Status(1))).unwrap();
+        assert_eq!(actions, [start(2 * n - 1)]);
+        let actions = pool.step(Event::Exited(env(2 * n - 1), Exit::Status(1))).unwrap();
+        assert_eq!(actions.last(), Some(&start_within(2 * n, n)));
+        let actions = pool.step(Event::Exited(env(2 * n), Exit::Status(1))).unwrap();
         assert_eq!(actions.first(), Some(&Action::Fail(id(n), Failure::Exited(Exit::Status(1)))));
         pauses.extend(actions.iter().filter_map(|action| match action {
             Action::BackOff(pause) => Some(pause.as_millis()),
@@ -124,47 +156,44 @@ fn failing_initialisations_fail_the_waiting_invocation_and_are_damped() {
 }
 
 #[test]
+fn while_initialisations_fail_one_environment_is_started_at_a_time() {
+    let mut pool = Pool::new(4);
+    for n in 1..=3 {
+        pool.step(Event::Invoke(id(n))).unwrap();
+    }
+    for n in 1..=3 {
+        let actions = pool.step(Event::Exited(env(n), Exit::Status(1))).unwrap();
+        let starts = actions.iter().filter(|action| matches!(action, Action::Start { .. })).count();
+        assert_eq!(starts, 0, "{n}: {actions:?}");
+    }
+    // The first of them failed with the second end, the next one was charged with the third; two wait.
+    assert_eq!(pool.in_flight(), 2);
+    assert_eq!(pool.step(Event::BackOffOver).unwrap(), [start_within(4, 2)]);
+}
+
+#[test]
 fn a_start_that_works_ends_the_damping() {
     let mut pool = Pool::new(1);
     pool.step(Event::Invoke(id(1))).unwrap();
     pool.step(Event::Exited(env(1), Exit::Status(1))).unwrap();
+    pool.step(Event::Exited(env(2), Exit::Status(1))).unwrap();
     pool.step(Event::Invoke(id(2))).unwrap();
     pool.step(Event::BackOffOver).unwrap();
-    pool.step(Event::Polled(env(2))).unwrap();
-    pool.step(Event::Exited(env(2), Exit::Signal(9))).unwrap();
-    assert_eq!(pool.step(Event::Invoke(id(3))).unwrap(), [Action::Start(env(3))]);
+    pool.step(Event::Polled(env(3))).unwrap();
+    pool.step(Event::Exited(env(3), Exit::Signal(9))).unwrap();
+    assert_eq!(pool.step(Event::Invoke(id(3))).unwrap(), [start(4)]);
 }
 
 #[test]
-fn a_process_killed_while_it_starts_costs_no_invocation() {
-    let mut pool = Pool::new(1);
-    pool.step(Event::Invoke(id(1))).unwrap();
-    let actions = pool.step(Event::Exited(env(1), Exit::Signal(9))).unwrap();
-    assert_eq!(actions, [Action::BackOff(FIRST_BACK_OFF), Action::Forget(env(1))]);
-    assert_eq!(pool.step(Event::BackOffOver).unwrap(), [Action::Start(env(2))]);
-}
-
-#[test]
-fn a_process_that_is_killed_at_every_start_fails_the_invocation_in_the_end() {
-    let mut pool = Pool::new(1);
-    pool.step(Event::Invoke(id(1))).unwrap();
-    for n in 1..=2 {
-        pool.step(Event::Exited(env(n), Exit::Signal(11))).unwrap();
-        pool.step(Event::BackOffOver).unwrap();
-    }
-    let actions = pool.step(Event::Exited(env(3), Exit::Signal(11))).unwrap();
-    assert_eq!(actions.first(), Some(&Action::Fail(id(1), Failure::Exited(Exit::Signal(11)))));
-}
-
-#[test]
-fn an_init_error_is_what_the_waiting_invocation_gets() {
+fn an_init_error_reported_twice_is_what_the_waiting_invocation_gets() {
     let mut pool = Pool::new(1);
     pool.step(Event::Invoke(id(1))).unwrap();
     let error = Bytes::from_static(b"{}");
-    let actions = pool.step(Event::InitFailed(env(1), error.clone())).unwrap();
+    pool.step(Event::InitFailed(env(1), Bytes::from_static(b"[]"))).unwrap();
+    let actions = pool.step(Event::InitFailed(env(2), error.clone())).unwrap();
     assert_eq!(
         actions,
-        [Action::Kill(env(1)), Action::Fail(id(1), Failure::Init(error)), Action::BackOff(FIRST_BACK_OFF)]
+        [Action::Kill(env(2)), Action::Fail(id(1), Failure::Init(error)), Action::BackOff(FIRST_BACK_OFF)]
     );
 }
 

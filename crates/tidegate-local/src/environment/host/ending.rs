@@ -1,0 +1,106 @@
+//! The end of an invocation: its report, its counts, its caller.
+
+use std::time::Duration;
+
+use super::Host;
+use super::state::{Open, State};
+use crate::environment::phase::{EnvironmentId, InvocationId, Phase};
+use crate::environment::pool::Failure;
+use crate::environment::report::{self, Report};
+use crate::invocation::{Answer, InvocationResult};
+
+impl Host {
+    /// Ends an invocation and tells whoever waits for it.
+    pub(super) fn finish(
+        &self,
+        state: &mut State,
+        id: InvocationId,
+        result: InvocationResult,
+        failure: Option<&Failure>,
+    ) {
+        let Some(open) = state.open.remove(&id) else { return };
+        if let Some(timer) = &open.timer {
+            timer.abort();
+        }
+        match result {
+            InvocationResult::Throttled => state.counts.throttles += 1,
+            InvocationResult::Success(_) => state.counts.invocations += 1,
+            InvocationResult::FunctionError(_) => {
+                state.counts.invocations += 1;
+                state.counts.errors += 1;
+            }
+        }
+        if result != InvocationResult::Throttled {
+            let took = open.deadline.map(|deadline| deadline.began.elapsed()).unwrap_or_default();
+            state.counts.billed_ms += billed_ms(took);
+            self.report(state, &open, took, failure);
+        }
+        // A caller that no longer waits has made up its mind; the function ran all the same.
+        let _ = open.caller.send(Answer { request_id: open.request_id, result });
+    }
+
+    /// Ends the invocation's log.
+    fn report(&self, state: &mut State, open: &Open, took: Duration, failure: Option<&Failure>) {
+        let request_id = open.request_id.as_str();
+        let mut report = Report {
+            request_id,
+            took,
+            init: None,
+            memory_mb: self.spec.memory_mb,
+            peak_bytes: state.counts.peak_rss_bytes,
+            failure: failure.map(|failure| (failure, self.spec.timeout)),
+        };
+        if let Some(environment) = open.environment {
+            self.sample(state, environment, open.request.log.is_some());
+            if let Some(slot) = state.slots.get_mut(&environment) {
+                slot.pipes.end();
+                (report.init, report.peak_bytes) = (slot.init.take(), slot.peak_bytes);
+                if slot.over_memory {
+                    let (used_mb, declared_mb) = (slot.peak_bytes.div_ceil(1 << 20), self.spec.memory_mb);
+                    let line = format!(
+                        "[tidegate] the process used {used_mb} MB of the {declared_mb} MB declared and was killed\n"
+                    );
+                    self.output.said(Some(request_id), line.as_bytes());
+                }
+            }
+        } else {
+            // No process got it.
+            self.output.said(Some(request_id), report::start(request_id).as_bytes());
+        }
+        let lines = report.lines();
+        self.output.said(Some(request_id), lines.as_bytes());
+        if let Some(tail) = &open.request.log {
+            if open.environment.is_none() {
+                tail.begin(&report::start(request_id));
+            }
+            tail.end(&lines);
+        }
+    }
+
+    /// Says that an initialisation failed, if the environment was at one.
+    pub(super) fn report_init(&self, state: &State, environment: EnvironmentId, failure: &Failure) {
+        if state.pool.phase(environment) == Phase::Starting
+            && let Some(slot) = state.slots.get(&environment)
+        {
+            slot.pipes.read_out();
+            let took = slot.started.map(|started| started.elapsed()).unwrap_or_default();
+            self.output.said(None, report::init_report(took, slot.within, failure).as_bytes());
+        }
+    }
+}
+
+/// Lambda rounds each invocation up to a millisecond.
+fn billed_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_millisecond_is_billed_as_a_whole_one() {
+        let billed = [0, 1, 1_000_000, 1_000_001].map(|nanos| billed_ms(Duration::from_nanos(nanos)));
+        assert_eq!(billed, [0, 1, 1, 2]);
+    }
+}

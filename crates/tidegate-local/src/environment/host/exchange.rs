@@ -1,0 +1,162 @@
+//! What a function's process and its host say to each other: `/next`, an invocation, an answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::Host;
+use super::state::{Open, State};
+use crate::environment::delivery::Delivery;
+use crate::environment::phase::{EnvironmentId, Illegal, InvocationId, Limit, Phase};
+use crate::environment::pool::{Event, Failure};
+use crate::environment::report;
+use crate::invocation::InvocationResult;
+
+/// Why an answer of a process was refused.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refused {
+    /// It names another invocation than the environment has.
+    #[error("{0} is not the request id of the current invocation")]
+    RequestId(String),
+    /// The environment is not in a phase for it.
+    #[error(transparent)]
+    Phase(#[from] Illegal),
+}
+
+impl Host {
+    /// The process asks for an invocation: it will come through the receiver.
+    pub(crate) fn polled(
+        self: &Arc<Self>,
+        environment: EnvironmentId,
+    ) -> Result<oneshot::Receiver<Delivery>, Illegal> {
+        let (waiter, delivery) = oneshot::channel();
+        let mut state = self.lock();
+        let first = state.pool.phase(environment) == Phase::Starting;
+        if let Some(slot) = state.slots.get_mut(&environment) {
+            if first {
+                slot.init = slot.started.map(|started| started.elapsed());
+            }
+            slot.waiters.retain(|waiter| !waiter.is_closed());
+            slot.waiters.push_back(waiter);
+        }
+        self.try_run(&mut state, Event::Polled(environment), None)?;
+        self.freeze_when_idle(&mut state, environment);
+        Ok(delivery)
+    }
+
+    /// The waiter hung up before it was written to.
+    pub(crate) fn unheard(self: &Arc<Self>, environment: EnvironmentId, invocation: InvocationId) {
+        let mut state = self.lock();
+        self.run(&mut state, Event::Unheard(environment, invocation), None);
+    }
+
+    /// The process answers the invocation with this request id.
+    pub(crate) fn answered(
+        self: &Arc<Self>,
+        environment: EnvironmentId,
+        request_id: &str,
+        result: InvocationResult,
+    ) -> Result<(), Refused> {
+        let mut state = self.lock();
+        let current = state.pool.phase(environment).invocation();
+        let known = current.filter(|id| state.open.get(id).is_some_and(|open| open.request_id == request_id));
+        let Some(invocation) = known else { return Err(Refused::RequestId(request_id.to_owned())) };
+        let dies = state.open.get(&invocation).is_some_and(|open| open.request.fate().kill_after);
+        self.try_run(&mut state, Event::Answered(environment, invocation), Some(result))?;
+        if let Some(slot) = state.slots.get_mut(&environment).filter(|_| dies) {
+            slot.kill();
+        }
+        Ok(())
+    }
+
+    /// Whether this is the request id of the environment's invocation.
+    pub(crate) fn is_current(&self, environment: EnvironmentId, request_id: &str) -> bool {
+        let state = self.lock();
+        let current = state.pool.phase(environment).invocation();
+        current.and_then(|id| state.open.get(&id)).is_some_and(|open| open.request_id == request_id)
+    }
+
+    /// Hands the invocation to the first waiter that is still there; false if there is none.
+    pub(super) fn deliver(
+        self: &Arc<Self>,
+        state: &mut State,
+        environment: EnvironmentId,
+        id: InvocationId,
+    ) -> bool {
+        self.thaw(state, environment);
+        let (Some(slot), Some(open)) = (state.slots.get_mut(&environment), state.open.get_mut(&id)) else {
+            return false;
+        };
+        // A process that has just been killed may still seem to wait; one that polls before it is known here is new.
+        if slot.process.as_ref().is_some_and(|process| process.has_ended()) {
+            return false;
+        }
+        slot.pipes.begin(&open.request_id, open.request.log.clone());
+        let start = report::start(&open.request_id);
+        // A waiter may hang up, and another one get it.
+        let first = open.environment.replace(environment).is_none();
+        if first {
+            self.output.said(Some(&open.request_id), start.as_bytes());
+        }
+        if let Some(tail) = &open.request.log {
+            tail.begin(&start);
+        }
+        let fate = open.request.fate();
+        if first && fate.kill_before {
+            slot.kill();
+            return true;
+        }
+        if let Some(after) = fate.kill_during.filter(|_| first) {
+            tokio::spawn(Arc::clone(self).kill_at_work(environment, id, after));
+        }
+        let deadline = open.begin(self.spec.timeout);
+        let limit = fate.time_out.unwrap_or(self.spec.timeout);
+        let left = limit.saturating_sub(deadline.began.elapsed());
+        self.arm(open, environment, Limit::Invocation(id), left);
+        while let Some(waiter) = slot.waiters.pop_front() {
+            let delivery =
+                Delivery::new(self, environment, id, &open.request_id, deadline.unix_ms, &open.request);
+            match waiter.send(delivery) {
+                Ok(()) => return true,
+                Err(delivery) => delivery.forget(),
+            }
+        }
+        false
+    }
+
+    pub(super) fn arm(
+        self: &Arc<Self>,
+        open: &mut Open,
+        environment: EnvironmentId,
+        limit: Limit,
+        after: Duration,
+    ) {
+        if let Some(timer) = open.timer.take() {
+            timer.abort();
+        }
+        open.timers += 1;
+        let (host, timer) = (Arc::clone(self), open.timers);
+        let task = tokio::spawn(async move {
+            tokio::time::sleep(after).await;
+            host.limit(environment, limit, timer);
+        });
+        open.timer = Some(task.abort_handle());
+    }
+
+    pub(super) fn limit(self: &Arc<Self>, environment: EnvironmentId, limit: Limit, timer: u64) {
+        let mut state = self.lock();
+        let late = match limit {
+            Limit::Init => false,
+            Limit::Take(id) | Limit::Invocation(id) => {
+                state.open.get(&id).is_none_or(|open| open.timers != timer)
+            }
+        };
+        if !late {
+            if limit == Limit::Init {
+                self.report_init(&state, environment, &Failure::TimedOut);
+            }
+            self.run(&mut state, Event::Limit(environment, limit), None);
+        }
+    }
+}
