@@ -23,9 +23,6 @@ use crate::mapping::stream::{self, StreamMapping};
 use crate::pattern::filter::{Filter, Filtered};
 use crate::topology::{Function, Source, SourceKind, StartingPosition};
 
-/// Lambda's default where a queue mapping declares no concurrency.
-const QUEUE_CONCURRENCY: u32 = 5;
-
 /// Starts everything that delivers.
 pub(super) async fn start(
     parts: &Parts,
@@ -99,7 +96,8 @@ impl Wiring<'_> {
                     .queues
                     .get(queue)
                     .map_or(30, |queue| queue.visibility_timeout_seconds);
-                let concurrency = source.maximum_concurrency.unwrap_or(QUEUE_CONCURRENCY);
+                // A mapping without a bound of its own is run as often as its function may be.
+                let concurrency = source.maximum_concurrency.unwrap_or(declared.maximum_concurrency);
                 let settings = QueueSettings {
                     batch_size: usize::try_from(source.batch_size).unwrap_or(usize::MAX),
                     batching_window: Duration::from_secs(source.batching_window_seconds.into()),

@@ -9,6 +9,7 @@
     clippy::unwrap_used
 )]
 
+mod asynchronous;
 mod aws_cli;
 mod aws_sdk;
 mod backend;
@@ -21,4 +22,5 @@ mod invoke;
 mod probe;
 mod provision;
 mod proxy;
+mod queues;
 mod runtime_api;
