@@ -1,5 +1,6 @@
 //! Receiving from a queue at the right pace.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
@@ -7,8 +8,10 @@ use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use tokio::time::Instant;
 
+use super::moment::Moment;
 use super::pace::{Pace, Pacer};
 use super::reader::wait;
+use super::stream::now;
 use crate::activity::Activity;
 
 /// Empty receives in a row after which an idle queue is long-polled.
@@ -80,4 +83,22 @@ impl Receiver {
         }
         (received, self.seen)
     }
+}
+
+/// When a message was sent; now where its queue does not say.
+pub(crate) fn sent(attributes: Option<&HashMap<MessageSystemAttributeName, String>>) -> Moment {
+    attributes
+        .and_then(|attributes| attributes.get(&MessageSystemAttributeName::SentTimestamp))
+        .and_then(|millis| millis.parse().ok())
+        .map_or_else(now, Moment::from_millis)
+}
+
+/// Keeps a received message hidden for so long from now on.
+pub(crate) async fn hide(sqs: &Client, url: &str, receipt: String, hidden: Duration) -> Result<(), String> {
+    let seconds = i32::try_from(hidden.as_secs()).unwrap_or(i32::MAX);
+    let request = sqs.change_message_visibility().queue_url(url).receipt_handle(receipt);
+    let changed = request.visibility_timeout(seconds).send().await;
+    changed
+        .map(|_| ())
+        .map_err(|error| format!("ChangeMessageVisibility of {url}: {}", DisplayErrorContext(error)))
 }
