@@ -163,7 +163,7 @@ module "function" {
   architecture         = var.architecture
   memory_mb            = coalesce(try(var.function_overrides[each.key].memory_mb, null), each.value.memory_mb)
   timeout_seconds      = each.value.timeout_seconds
-  reserved_concurrency = var.reserve_concurrency ? coalesce(try(var.function_overrides[each.key].maximum_concurrency, null), each.value.maximum_concurrency) : -1
+  reserved_concurrency = local.reserved_concurrency[each.key]
   environment          = local.environments[each.key]
   statements           = local.statements[each.key]
   account_id           = local.account_id

@@ -93,7 +93,12 @@ locals {
   log_groups          = { for name, physical in local.names.functions : name => "/aws/lambda/${physical}" }
 
   concurrency_limits = {
-    for name, function in var.functions : name => coalesce(try(var.function_overrides[name].maximum_concurrency, null), function.maximum_concurrency)
+    for name, function in var.functions : name => coalesce(function.reserved_concurrency, try(var.function_overrides[name].maximum_concurrency, null), function.maximum_concurrency)
+  }
+
+  # Of the account's; -1 is none.
+  reserved_concurrency = {
+    for name, function in var.functions : name => var.reserve_concurrency || function.reserved_concurrency != null ? local.concurrency_limits[name] : -1
   }
 
   function_alarms = merge([for name, function in var.functions : {
@@ -103,7 +108,7 @@ locals {
     })
     "function-${name}-throttles" = merge(local.sustained, {
       namespace   = "AWS/Lambda", metric = "Throttles", dimensions = local.function_dimensions[name]
-      description = "Lambda refuses to start ${name}: its own concurrency or the account's is used up. Nothing is lost yet, but age counts. Raise maximum_concurrency of ${name}, or the account's limit."
+      description = "Lambda refuses to start ${name}: its own concurrency or the account's is used up. Nothing is lost yet, but age counts. Raise maximum_concurrency of ${name}, or the account's limit; a reserved_concurrency of 0 switches it off."
     })
     "function-${name}-duration" = {
       namespace   = "AWS/Lambda", metric = "Duration", dimensions = local.function_dimensions[name]
@@ -128,7 +133,7 @@ locals {
     for name, function in var.functions : "function-${name}-concurrency" => merge(local.maximum, {
       namespace   = "AWS/Lambda", metric = "ConcurrentExecutions", dimensions = { FunctionName = local.names.functions[name] }
       periods     = 3, threshold = local.alarm_share_of_concurrency * local.concurrency_limits[name]
-      description = "${name} needs nearly all of the ${local.concurrency_limits[name]} environments that are reserved for it; more work will be throttled. Raise its maximum_concurrency, here or in function_overrides."
+      description = "${name} needs nearly all of the ${local.concurrency_limits[name]} environments that are reserved for it; more work will be throttled. Raise its maximum_concurrency, here or in function_overrides, or its reserved_concurrency."
     }) if var.reserve_concurrency
   }
 

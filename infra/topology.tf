@@ -176,9 +176,10 @@ variable "rules" {
 
 variable "functions" {
   type = map(object({
-    memory_mb           = number
-    timeout_seconds     = number
-    maximum_concurrency = number
+    memory_mb            = number
+    timeout_seconds      = number
+    maximum_concurrency  = number
+    reserved_concurrency = optional(number)
     uses = optional(map(object({
       table  = optional(string)
       queue  = optional(string)
@@ -369,5 +370,13 @@ variable "functions" {
       for source in function.sources :
       source.queue != null ? coalesce(source.maximum_concurrency, 0) : source.table != null ? local.table_partitions : try(var.streams[source.stream].shards, 1) * coalesce(source.parallelization_factor, 1)
     ]))])}."
+  }
+
+  validation {
+    condition = alltrue([for name, function in var.functions : function.reserved_concurrency == null ? true : function.reserved_concurrency == 0 || function.reserved_concurrency <= function.maximum_concurrency && function.reserved_concurrency >= sum(concat([0], [
+      for source in function.sources :
+      source.queue != null ? coalesce(source.maximum_concurrency, 0) : source.table != null ? local.table_partitions : try(var.streams[source.stream].shards, 1) * coalesce(source.parallelization_factor, 1)
+    ]))])
+    error_message = "A function's reserved_concurrency is 0, which switches it off, or what its sources together run at a time up to its maximum_concurrency: ${join(", ", [for name, function in var.functions : "${function.reserved_concurrency} of ${name}" if function.reserved_concurrency != null])}."
   }
 }

@@ -706,3 +706,36 @@ run "four_are_enough_for_a_table" {
     functions = merge(var.functions, { event-publisher = merge(var.functions.event-publisher, { maximum_concurrency = 4 }) })
   }
 }
+
+run "a_function_may_be_switched_off" {
+  command = plan
+
+  variables {
+    functions = merge(var.functions, { notification = merge(var.functions.notification, { reserved_concurrency = 0 }) })
+  }
+
+  assert {
+    condition     = local.reserved_concurrency.notification == 0 && alltrue([for name, reserved in local.reserved_concurrency : reserved == -1 if name != "notification"])
+    error_message = "The function is not switched off, or another one is limited too."
+  }
+}
+
+run "a_reservation_leaves_room_for_the_sources" {
+  command = plan
+
+  variables {
+    functions = merge(var.functions, { event-publisher = merge(var.functions.event-publisher, { reserved_concurrency = 3 }) })
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "a_reservation_is_at_most_the_maximum" {
+  command = plan
+
+  variables {
+    functions = merge(var.functions, { notification = merge(var.functions.notification, { reserved_concurrency = var.functions.notification.maximum_concurrency + 1 }) })
+  }
+
+  expect_failures = [var.functions]
+}

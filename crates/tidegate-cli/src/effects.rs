@@ -295,6 +295,7 @@ async fn keep(records: &Records, function: &str, event: &[u8], why: &str) -> Res
     let given_up = GivenUp {
         request_id: "",
         function_arn: &function_arn,
+        qualifier: None,
         condition: Condition::RetriesExhausted,
         count: ATTEMPTS,
         payload: event,

@@ -1,5 +1,6 @@
 //! The engine: everything put together, from a topology file to a running system.
 
+mod buses;
 mod events;
 mod files;
 mod injection;
@@ -16,8 +17,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
 use crate::activity::Activity;
-use crate::asynchronous::AsynchronousQueue;
+use crate::asynchronous::{AsynchronousQueue, EventQueue};
 use crate::build::{self, BuildError};
+use crate::bus::BusRouter;
 use crate::clients::{Clients, REGION};
 use crate::control::{Control, ControlApi, StatusSource};
 use crate::emulator::{self, Backend, Emulator, EmulatorError};
@@ -110,7 +112,10 @@ pub enum StartError {
     /// The topology has mistakes.
     #[error(transparent)]
     Topology(#[from] TopologyError),
-    /// A mapping's filter cannot be read.
+    /// A rule's target or its dead-letter queue is declared and was not created.
+    #[error("the target of rule {0}, or its dead-letter queue, is declared and was not created")]
+    Target(String),
+    /// A mapping's filter or a rule's pattern cannot be read.
     #[error(transparent)]
     Filter(PatternError),
     /// There are no binaries.
@@ -131,8 +136,8 @@ pub enum StartError {
     /// No proxy.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
-    /// The queues behind Invoke cannot be listed.
-    #[error("the queues that events of an earlier run may be left in cannot be listed: {0}")]
+    /// The queues of functions cannot be listed or made.
+    #[error("the queues that functions' events wait in cannot be used: {0}")]
     Events(String),
     /// No environments.
     #[error(transparent)]
@@ -192,14 +197,20 @@ impl std::fmt::Debug for Parts {
 pub(crate) struct Pollers {
     pub(crate) mappings: Vec<Mapping>,
     pub(crate) asynchronous: Vec<AsynchronousQueue>,
-    /// URLs of the queues behind Invoke, by function: of those that were invoked with the type `Event`.
+    pub(crate) buses: Vec<BusRouter>,
+    /// URLs of the functions' own queues, by function: of rules' targets, and of those that were invoked with the type `Event`.
     pub(crate) invoked: BTreeMap<String, String>,
 }
 
 impl std::fmt::Debug for Pollers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let queues = self.asynchronous.len();
-        f.debug_struct("Pollers").field("mappings", &self.mappings).field("asynchronous", &queues).finish()
+        let (queues, buses) = (self.asynchronous.len(), self.buses.len());
+        let mut pollers = f.debug_struct("Pollers");
+        pollers
+            .field("mappings", &self.mappings)
+            .field("asynchronous", &queues)
+            .field("buses", &buses)
+            .finish()
     }
 }
 
@@ -238,7 +249,7 @@ impl Engine {
                 executable: binaries.get(name).cloned().unwrap_or_default(),
                 memory_mb: declared.memory_mb,
                 timeout: Duration::from_secs(declared.timeout_seconds.into()),
-                maximum_concurrency: usize::try_from(declared.maximum_concurrency).unwrap_or(usize::MAX),
+                maximum_concurrency: usize::try_from(declared.concurrency()).unwrap_or(usize::MAX),
                 endpoint: proxy.endpoint(name).unwrap_or_default(),
                 region: REGION.to_owned(),
                 environment,
@@ -266,18 +277,21 @@ impl Engine {
         };
         let checkpoints = files::checkpoints(&state_dir, &options.backend)?;
         let timing = Timing { time_scale: options.time_scale, pace: options.pace };
-        let pollers = sources::start(&parts, &checkpoints, timing).await?;
-        *parts.pollers.lock().unwrap_or_else(PoisonError::into_inner) = pollers;
+        let mappings = sources::start(&parts, &checkpoints, timing).await?;
         let parts = Arc::new(parts);
+        let pollers = || parts.pollers.lock().unwrap_or_else(PoisonError::into_inner);
+        pollers().mappings = mappings;
         let events = InvokedEvents::new(&parts, timing);
         events.resume(&parts).await?;
-        Self::announce(parts, Arc::new(events), &options, state_dir, lock).await
+        let events: Arc<dyn EventQueue> = Arc::new(events);
+        pollers().buses = buses::start(&parts, &events, timing)?;
+        Self::announce(Arc::clone(&parts), events, &options, state_dir, lock).await
     }
 
     /// Opens the control API and writes down where it is.
     async fn announce(
         parts: Arc<Parts>,
-        events: Arc<InvokedEvents>,
+        events: Arc<dyn EventQueue>,
         options: &Options,
         state_dir: PathBuf,
         lock: StateLock,
@@ -359,6 +373,7 @@ impl Engine {
                 .into_iter()
                 .map(|mapping| -> BoxFuture<'static, ()> { Box::pin(mapping.stop()) }),
         );
+        stops.extend(pollers.buses.into_iter().map(|bus| -> BoxFuture<'static, ()> { Box::pin(bus.stop()) }));
         stops.extend(
             pollers
                 .asynchronous

@@ -1,12 +1,13 @@
 //! The local delivery engine.
 //!
 //! It runs compiled Lambda functions on one machine and delivers to them by Lambda's own rules: event source mappings for Kinesis,
-//! DynamoDB Streams and SQS, and asynchronous invocation for EventBridge rules. An AWS-compatible emulator holds the streams, tables and
+//! DynamoDB Streams and SQS, EventBridge rules, and asynchronous invocation. An AWS-compatible emulator holds the streams, tables and
 //! queues; the engine uses only plain API calls of it.
 
 pub mod activity;
 pub mod asynchronous;
 pub mod build;
+pub mod bus;
 pub mod checkpoint;
 pub mod client;
 pub mod clients;

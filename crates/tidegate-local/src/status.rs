@@ -9,6 +9,7 @@ use futures::future::join_all;
 use serde::Serialize;
 
 use crate::asynchronous::AsynchronousStatus;
+use crate::bus::BusStatus;
 use crate::engine::Parts;
 use crate::environment::FunctionStatus;
 use crate::fault::FaultsStatus;
@@ -42,6 +43,8 @@ pub struct Status {
     pub mappings: Vec<MappingStatus>,
     /// Asynchronous invocation by function.
     pub asynchronous: Vec<AsynchronousStatus>,
+    /// Buses and their rules.
+    pub buses: Vec<BusStatus>,
     /// The faults injected so far, where a plan asks for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub faults: Option<FaultsStatus>,
@@ -103,6 +106,7 @@ impl Status {
             functions: parts.fleet.status(),
             mappings: work.mappings,
             asynchronous: work.asynchronous,
+            buses: work.buses,
             faults: parts.faults.as_ref().map(|faults| faults.status()),
             emulator: EmulatorStatus {
                 name: parts.emulator.name().to_owned(),
@@ -122,6 +126,7 @@ impl Status {
 struct Work {
     mappings: Vec<MappingStatus>,
     asynchronous: Vec<AsynchronousStatus>,
+    buses: Vec<BusStatus>,
     in_flight: usize,
     lag: u64,
     idle: bool,
@@ -131,20 +136,21 @@ impl Work {
     fn of(parts: &Parts) -> Self {
         // The counter is read around everything that is compared with it: what changes meanwhile counts as not idle.
         let before = parts.activity.now();
-        let (mappings, asynchronous) = {
+        let (mappings, asynchronous, buses) = {
             let pollers = parts.pollers.lock().unwrap_or_else(PoisonError::into_inner);
             let mappings: Vec<_> = pollers.mappings.iter().map(crate::mapping::Mapping::status).collect();
             let asynchronous: Vec<_> =
                 pollers.asynchronous.iter().map(crate::asynchronous::AsynchronousQueue::status).collect();
-            (mappings, asynchronous)
+            let buses: Vec<_> = pollers.buses.iter().map(crate::bus::BusRouter::status).collect();
+            (mappings, asynchronous, buses)
         };
         let in_flight = parts.fleet.in_flight();
-        let mut since =
-            mappings.iter().map(|m| m.idle_since).chain(asynchronous.iter().map(|a| a.idle_since));
+        let since = mappings.iter().map(|m| m.idle_since).chain(asynchronous.iter().map(|a| a.idle_since));
+        let mut since = since.chain(buses.iter().map(|bus| bus.idle_since));
         let idle =
             in_flight == 0 && since.all(|since| since == Some(before)) && parts.activity.now() == before;
-        let lag = lag(&mappings, &asynchronous);
-        Work { mappings, asynchronous, in_flight, lag, idle }
+        let lag = lag(&mappings, &asynchronous) + buses.iter().map(|bus| bus.waiting).sum::<u64>();
+        Work { mappings, asynchronous, buses, in_flight, lag, idle }
     }
 }
 
@@ -162,11 +168,11 @@ async fn left_in_queues(parts: &Parts) -> Option<u64> {
     names.dedup();
     let queues = &parts.provisioned.queues;
     let declared = names.into_iter().filter_map(|name| Some((name, &queues.get(name)?.url)));
-    let rules = parts.provisioned.rule_queues.iter().map(|(rule, queue)| (rule.as_str(), &queue.url));
+    let buses = parts.provisioned.bus_queues.iter().map(|(bus, queue)| (bus.as_str(), &queue.url));
     let invoked = parts.pollers.lock().unwrap_or_else(PoisonError::into_inner).invoked.clone();
     let invoked = invoked.iter().map(|(function, url)| (function.as_str(), url));
     let counted =
-        join_all(declared.chain(rules).chain(invoked).map(|(name, url)| messages(parts, name, url))).await;
+        join_all(declared.chain(buses).chain(invoked).map(|(name, url)| messages(parts, name, url))).await;
     counted.into_iter().sum()
 }
 

@@ -4,8 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::error::DisplayErrorContext;
-use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
+use aws_sdk_sqs::types::Message;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -14,19 +13,22 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::events::{Action, AsynchronousSettings, Event, Events, Input};
+use super::events::Events;
+use super::settings::AsynchronousSettings;
+use super::step::{Action, Event, Input};
 use crate::activity::Activity;
 use crate::destination::Destination;
 use crate::invocation::{Invoker, Request};
 use crate::mapping::moment::Moment;
 use crate::mapping::pace::Pace;
-use crate::mapping::queue_driver::{Receiver, delete};
+use crate::mapping::queue_deletion::delete;
+use crate::mapping::queue_receiver::{Receiver, hide, sent};
 use crate::mapping::shortened;
 use crate::mapping::stopped;
 use crate::mapping::stream::{hand_over, now, until};
 
-/// Stands for a rule's name where events were given to Invoke.
-pub const INVOKE: &str = "Invoke";
+/// The message attribute that holds the version or alias an event was invoked by.
+pub(crate) const QUALIFIER: &str = "Qualifier";
 /// Most messages of one ReceiveMessage call.
 const RECEIVE_LIMIT: usize = 10;
 
@@ -36,8 +38,10 @@ pub struct Asynchronously {
     pub function: String,
     /// The rules.
     pub settings: AsynchronousSettings,
-    /// The queues that EventBridge rules with this target point to.
-    pub rules: Vec<RuleQueue>,
+    /// The EventBridge rules with this target, for the status.
+    pub rules: Vec<String>,
+    /// URL of the engine's own queue that its events are taken into.
+    pub queue_url: String,
     /// The client.
     pub sqs: Client,
     /// Runs the function.
@@ -46,17 +50,8 @@ pub struct Asynchronously {
     pub destination: Option<Arc<dyn Destination>>,
     /// The engine's activity counter.
     pub activity: Arc<Activity>,
-    /// How fast the queues are polled.
+    /// How fast the queue is polled.
     pub pace: Pace,
-}
-
-/// The engine's own queue behind a rule, or behind Invoke.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RuleQueue {
-    /// The rule's declared name; [`INVOKE`] for what was given to Invoke.
-    pub rule: String,
-    /// The queue's URL.
-    pub url: String,
 }
 
 /// State and counts of a function's asynchronous invocations since the engine started.
@@ -64,7 +59,7 @@ pub struct RuleQueue {
 pub struct AsynchronousStatus {
     /// The function.
     pub function: String,
-    /// The rules.
+    /// The rules with this target; Invoke is not among them.
     pub rules: Vec<String>,
     /// Events that wait for an attempt, or whose on-failure record is on its way.
     pub waiting: u64,
@@ -84,7 +79,7 @@ pub struct AsynchronousStatus {
     pub idle_since: Option<u64>,
 }
 
-/// A running asynchronous queue. Dropping it ends it at once; unfinished events become visible in their queues again.
+/// A running asynchronous queue. Dropping it ends it at once; unfinished events become visible in their queue again.
 pub struct AsynchronousQueue {
     status: Arc<Mutex<AsynchronousStatus>>,
     stop: watch::Sender<bool>,
@@ -123,25 +118,16 @@ pub fn start(mut asynchronously: Asynchronously) -> AsynchronousQueue {
     let (stop, receiver) = watch::channel(false);
     let status = Arc::new(Mutex::new(AsynchronousStatus {
         function: asynchronously.function.clone(),
-        rules: asynchronously.rules.iter().map(|queue| queue.rule.clone()).collect(),
+        rules: asynchronously.rules.clone(),
         ..AsynchronousStatus::default()
     }));
     let task = tokio::spawn(deliver(asynchronously, Arc::clone(&status), receiver));
     AsynchronousQueue { status, stop, task: Some(task) }
 }
 
-/// Where an event came from.
-struct Origin {
-    url: String,
-    receipt: String,
-    /// The message's id is the request id of every attempt.
-    message_id: Option<String>,
-}
-
 enum Done {
     Machine(Input),
     Received {
-        queue: usize,
         receiver: Receiver,
         messages: Result<Vec<Message>, String>,
         seen: u64,
@@ -158,16 +144,12 @@ async fn deliver(
     let own = &own;
     let status = &*status;
     let mut events = Events::new(own.settings.clone());
-    let mut origins: HashMap<u64, Origin> = HashMap::new();
+    let mut receipts: HashMap<u64, String> = HashMap::new();
     let mut numbers: u64 = 0;
-    // A receiver is here while it is not polling.
-    let hidden = Some(own.settings.hidden);
-    let mut receivers: Vec<Option<Receiver>> = own
-        .rules
-        .iter()
-        .map(|queue| Some(Receiver::new(own.sqs.clone(), &queue.url, hidden, own.pace)))
-        .collect();
-    let mut empty_polls: Vec<Option<u64>> = vec![None; own.rules.len()];
+    // It is here while it is not polling.
+    let mut receiver =
+        Some(Receiver::new(own.sqs.clone(), &own.queue_url, Some(own.settings.hidden), own.pace));
+    let mut empty_poll: Option<u64> = None;
     let mut running: FuturesUnordered<BoxFuture<'_, Done>> = FuturesUnordered::new();
     let mut timer: Option<Moment> = None;
     let mut stopping = false;
@@ -175,19 +157,17 @@ async fn deliver(
     let mut finishing: usize = 0;
     loop {
         let room = events.room(now());
-        for (queue, slot) in receivers.iter_mut().enumerate() {
-            if room > 0
-                && !stopping
-                && let Some(mut receiver) = slot.take()
-            {
-                running.push(Box::pin(async move {
-                    let limit = room.min(RECEIVE_LIMIT);
-                    let (messages, seen) = receiver.receive(limit, &own.activity).await;
-                    Done::Received { queue, receiver, messages, seen }
-                }));
-            }
+        if room > 0
+            && !stopping
+            && let Some(mut receiver) = receiver.take()
+        {
+            running.push(Box::pin(async move {
+                let limit = room.min(RECEIVE_LIMIT);
+                let (messages, seen) = receiver.receive(limit, &own.activity).await;
+                Done::Received { receiver, messages, seen }
+            }));
         }
-        publish(status, &events, finishing, &empty_polls);
+        publish(status, &events, finishing, empty_poll);
         let done = tokio::select! {
             () = stopped(&mut stop), if !stopping => {
                 stopping = true;
@@ -200,28 +180,23 @@ async fn deliver(
             Done::Machine(input) => vec![input],
             Done::Kept => {
                 finishing = finishing.saturating_sub(1);
-                publish(status, &events, finishing, &empty_polls);
+                publish(status, &events, finishing, empty_poll);
                 own.activity.bump();
                 continue;
             }
-            Done::Received { queue, receiver, messages, seen } => {
-                let url = receiver.url.clone();
-                if let Some(slot) = receivers.get_mut(queue) {
-                    *slot = Some(receiver);
-                }
+            Done::Received { receiver: returned, messages, seen } => {
+                receiver = Some(returned);
                 let messages = messages.unwrap_or_else(|message| {
                     failed(status, &message);
                     Vec::new()
                 });
-                if let Some(poll) = empty_polls.get_mut(queue) {
-                    *poll = messages.is_empty().then_some(seen);
-                }
+                empty_poll = messages.is_empty().then_some(seen);
                 messages
                     .into_iter()
                     .map(|message| {
                         numbers += 1;
-                        let (origin, content) = taken(message, &url);
-                        origins.insert(numbers, origin);
+                        let (receipt, content) = taken(message);
+                        receipts.insert(numbers, receipt);
                         Input::Accepted { event: numbers, content }
                     })
                     .collect()
@@ -236,20 +211,20 @@ async fn deliver(
             timer = None;
             for action in actions {
                 match action {
-                    Action::Invoke { event, payload } => {
-                        let request_id = origins.get(&event).and_then(|origin| origin.message_id.clone());
-                        let request = Request { request_id, ..Request::of(payload) };
+                    Action::Invoke { event, content: Event { request_id, qualifier, payload, .. } } => {
+                        let request_id = Some(request_id);
+                        let request = Request { request_id, qualifier, ..Request::of(payload) };
                         running.push(Box::pin(async move {
                             let answer = own.invoker.invoke(&own.function, request).await;
                             Done::Machine(Input::Answered { event, answer })
                         }));
                     }
                     Action::Hide { event } => {
-                        if let Some(origin) = origins.get(&event) {
-                            let (url, receipt) = (origin.url.clone(), origin.receipt.clone());
+                        if let Some(receipt) = receipts.get(&event).cloned() {
                             finishing += 1;
                             running.push(Box::pin(async move {
-                                if let Err(message) = hide(own, url, receipt).await {
+                                let hidden = own.settings.hidden;
+                                if let Err(message) = hide(&own.sqs, &own.queue_url, receipt, hidden).await {
                                     failed(status, &message);
                                 }
                                 Done::Kept
@@ -265,10 +240,10 @@ async fn deliver(
                         Done::Machine(Input::HandedOver { event })
                     })),
                     Action::Finish { event } => {
-                        if let Some(origin) = origins.remove(&event) {
+                        if let Some(receipt) = receipts.remove(&event) {
                             finishing += 1;
                             running.push(Box::pin(async move {
-                                if let Err(message) = delete(&own.sqs, &origin.url, &[origin.receipt]).await {
+                                if let Err(message) = delete(&own.sqs, &own.queue_url, &[receipt]).await {
                                     failed(status, &message);
                                 }
                                 Done::Kept
@@ -278,7 +253,7 @@ async fn deliver(
                     Action::WaitUntil(moment) => timer = Some(moment),
                     Action::Stopped => {
                         // What was finished must be deleted, or it would be delivered again.
-                        drop(receivers);
+                        drop(receiver);
                         while finishing > 0 {
                             match running.next().await {
                                 Some(Done::Kept) => finishing -= 1,
@@ -286,58 +261,35 @@ async fn deliver(
                                 None => return,
                             }
                         }
-                        return publish(status, &events, finishing, &empty_polls);
+                        return publish(status, &events, finishing, empty_poll);
                     }
                 }
             }
             if handed_over {
-                publish(status, &events, finishing, &empty_polls);
+                publish(status, &events, finishing, empty_poll);
                 own.activity.bump();
             }
         }
     }
 }
 
-fn taken(message: Message, url: &str) -> (Origin, Event) {
-    let sent = message
-        .attributes
-        .as_ref()
-        .and_then(|attributes| attributes.get(&MessageSystemAttributeName::SentTimestamp))
-        .and_then(|millis| millis.parse().ok())
-        .map_or_else(now, Moment::from_millis);
-    let origin = Origin {
-        url: url.to_owned(),
-        receipt: message.receipt_handle.unwrap_or_default(),
-        message_id: message.message_id,
+/// What deletes a message, and its event. The message's id is the request id of every attempt.
+fn taken(message: Message) -> (String, Event) {
+    let mut attributes = message.message_attributes.unwrap_or_default();
+    let event = Event {
+        request_id: message.message_id.unwrap_or_default(),
+        qualifier: attributes.remove(QUALIFIER).and_then(|attribute| attribute.string_value),
+        accepted: sent(message.attributes.as_ref()),
+        payload: Bytes::from(message.body.unwrap_or_default()),
     };
-    (origin, Event { accepted: sent, payload: Bytes::from(message.body.unwrap_or_default()) })
-}
-
-async fn hide(own: &Asynchronously, url: String, receipt: String) -> Result<(), String> {
-    let seconds = i32::try_from(own.settings.hidden.as_secs()).unwrap_or(i32::MAX);
-    let request = own
-        .sqs
-        .change_message_visibility()
-        .queue_url(&url)
-        .receipt_handle(receipt)
-        .visibility_timeout(seconds);
-    request
-        .send()
-        .await
-        .map(|_| ())
-        .map_err(|error| format!("ChangeMessageVisibility of {url}: {}", DisplayErrorContext(error)))
+    (message.receipt_handle.unwrap_or_default(), event)
 }
 
 fn failed(status: &Mutex<AsynchronousStatus>, message: &str) {
     status.lock().unwrap_or_else(PoisonError::into_inner).last_error = Some(shortened(message));
 }
 
-fn publish(
-    status: &Mutex<AsynchronousStatus>,
-    events: &Events,
-    finishing: usize,
-    empty_polls: &[Option<u64>],
-) {
+fn publish(status: &Mutex<AsynchronousStatus>, events: &Events, finishing: usize, empty_poll: Option<u64>) {
     let mut status = status.lock().unwrap_or_else(PoisonError::into_inner);
     let counts = events.counts();
     if status.retries != counts.retries || status.failed != counts.failed {
@@ -349,9 +301,5 @@ fn publish(
     status.throttled = counts.throttled;
     status.failed = counts.failed;
     status.delivered = counts.delivered;
-    status.idle_since = if events.is_idle() && finishing == 0 {
-        empty_polls.iter().copied().collect::<Option<Vec<_>>>().and_then(|polls| polls.into_iter().min())
-    } else {
-        None
-    };
+    status.idle_since = empty_poll.filter(|_| events.is_idle() && finishing == 0);
 }

@@ -1,16 +1,15 @@
 //! The life of a function's asynchronous events, as a state machine without clock and I/O.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::failure::{self, Condition, GivenUp};
+use super::life::{Life, State};
+use super::settings::AsynchronousSettings;
+use super::step::{Action, Counts, IllegalInput, Input};
 use crate::invocation::{Answer, InvocationResult};
 use crate::mapping::moment::Moment;
 use crate::mapping::retry::{is_exhausted, scale};
-use crate::topology::model::Asynchronous;
 
 /// Lambda's waits after the first and the second function error.
 const AFTER_ERROR: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
@@ -19,159 +18,8 @@ const AFTER_THROTTLE: Duration = Duration::from_secs(1);
 const LONGEST_AFTER_THROTTLE: Duration = Duration::from_secs(300);
 /// Events held at a time, those that wait for a retry included.
 const HELD: usize = 1000;
-/// For how many seconds a received event is hidden in its queue at a time: how soon another engine takes over after a crash.
-pub(crate) const HIDDEN_SECONDS: u32 = 120;
 /// The part of the time for which an event is hidden in its queue after which that time is extended.
 const EXTEND_AFTER: u32 = 2;
-
-/// What asynchronous invocation of a function goes by.
-#[derive(Clone, Debug)]
-pub struct AsynchronousSettings {
-    /// Unqualified ARN of the function.
-    pub function_arn: String,
-    /// Retries after a function error.
-    pub maximum_retry_attempts: u32,
-    /// How long an event is kept.
-    pub maximum_event_age: Duration,
-    /// Most concurrent invocations.
-    pub maximum_concurrency: usize,
-    /// Given-up events go to a destination, and count as finished only once they are there.
-    pub has_destination: bool,
-    /// For how long a received event is hidden in its queue at a time.
-    pub hidden: Duration,
-    /// Divides the waits between attempts; 1 is AWS's own pace.
-    pub time_scale: f64,
-}
-
-impl AsynchronousSettings {
-    /// Settings of a declared function; Lambda's defaults (2 retries, 6 hours) where it declares none.
-    #[must_use]
-    pub fn of(
-        declared: Option<&Asynchronous>,
-        function_arn: &str,
-        maximum_concurrency: u32,
-        time_scale: f64,
-    ) -> Self {
-        Self {
-            function_arn: function_arn.to_owned(),
-            maximum_retry_attempts: declared.map_or(2, |declared| declared.maximum_retry_attempts),
-            maximum_event_age: Duration::from_secs(
-                declared.map_or(21_600, |declared| declared.maximum_event_age_seconds).into(),
-            ),
-            maximum_concurrency: usize::try_from(maximum_concurrency.max(1)).unwrap_or(usize::MAX),
-            has_destination: declared.is_some(),
-            hidden: Duration::from_secs(HIDDEN_SECONDS.into()),
-            time_scale,
-        }
-    }
-}
-
-/// An event as its source hands it over.
-#[derive(Clone, Debug)]
-pub struct Event {
-    /// When it was accepted for asynchronous invocation; its age counts from here.
-    pub accepted: Moment,
-    /// The payload.
-    pub payload: Bytes,
-}
-
-/// What happened.
-#[derive(Debug)]
-pub enum Input {
-    /// An event came, under a number that is not in use.
-    Accepted {
-        /// Its number.
-        event: u64,
-        /// The event.
-        content: Event,
-    },
-    /// An invocation is over.
-    Answered {
-        /// The event.
-        event: u64,
-        /// How it ended.
-        answer: Answer,
-    },
-    /// The on-failure record has reached its destination.
-    HandedOver {
-        /// The event.
-        event: u64,
-    },
-    /// A moment that was waited for has come.
-    TimerDue,
-    /// Nothing new may be begun.
-    Stop,
-}
-
-impl fmt::Display for Input {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Accepted { event, .. } => write!(f, "event {event}, new"),
-            Self::Answered { event, .. } => write!(f, "an answer to event {event}"),
-            Self::HandedOver { event } => write!(f, "the hand-over of event {event}"),
-            Self::TimerDue => f.write_str("a timer"),
-            Self::Stop => f.write_str("a stop"),
-        }
-    }
-}
-
-/// What is to be done.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Invoke the function.
-    Invoke {
-        /// The event.
-        event: u64,
-        /// Its payload.
-        payload: Bytes,
-    },
-    /// Keep the event hidden in its queue for the settings' time from now on.
-    Hide {
-        /// The event.
-        event: u64,
-    },
-    /// Send this to the on-failure destination.
-    HandOver {
-        /// The event.
-        event: u64,
-        /// The on-failure record.
-        body: String,
-    },
-    /// The event's life has ended: delete it from its queue.
-    Finish {
-        /// The event.
-        event: u64,
-    },
-    /// Give [`Input::TimerDue`] at this moment. Each step says anew what is waited for; without it nothing is.
-    WaitUntil(Moment),
-    /// Nothing is in flight after [`Input::Stop`].
-    Stopped,
-}
-
-/// An input that the state does not allow.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("asynchronous invocation: {state} does not allow {input}")]
-pub struct IllegalInput {
-    /// What was going on.
-    pub state: String,
-    /// What came.
-    pub input: String,
-}
-
-/// Counts since the start.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Function errors after which an event is tried again.
-    pub retries: u64,
-    /// Invocations for which no execution environment was free.
-    pub throttled: u64,
-    /// Events given up.
-    pub failed: u64,
-    /// Events the function is done with.
-    pub delivered: u64,
-    /// The last function error.
-    pub last_error: Option<String>,
-}
 
 /// The events of one function.
 #[derive(Debug)]
@@ -187,35 +35,6 @@ enum Stop {
     Running,
     Stopping,
     Stopped,
-}
-
-#[derive(Debug)]
-struct Life {
-    content: Event,
-    state: State,
-    attempts: u32,
-    throttles: u32,
-    request_id: String,
-    error: Option<Bytes>,
-    /// When the event's hiding must be extended.
-    extend: Moment,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Due(Moment),
-    InFlight,
-    HandingOver,
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Due(_) => "waiting for its next attempt",
-            Self::InFlight => "in flight",
-            Self::HandingOver => "being handed over",
-        })
-    }
 }
 
 impl Events {
@@ -265,7 +84,7 @@ impl Events {
                 State::HandingOver => false,
             })
             .count();
-        let ahead = (self.settings.maximum_concurrency * 2).saturating_sub(active);
+        let ahead = (self.settings.maximum_concurrency.max(1) * 2).saturating_sub(active);
         ahead.min(HELD.saturating_sub(self.events.len()))
     }
 
@@ -293,7 +112,6 @@ impl Events {
                     state: State::Due(now),
                     attempts: 0,
                     throttles: 0,
-                    request_id: String::new(),
                     error: None,
                     extend: now.after(self.settings.hidden / EXTEND_AFTER),
                 };
@@ -342,7 +160,6 @@ impl Events {
                 self.counts.last_error = Some(String::from_utf8_lossy(&error).into_owned());
                 life.throttles = 0;
                 life.attempts += 1;
-                life.request_id = answer.request_id;
                 life.error = Some(error);
                 if is_exhausted(life.attempts, Some(self.settings.maximum_retry_attempts)) {
                     return self.give_up(event, Condition::RetriesExhausted, now, actions);
@@ -359,8 +176,9 @@ impl Events {
         let Some(life) = self.events.get_mut(&event) else { return };
         self.counts.failed += 1;
         let given_up = GivenUp {
-            request_id: &life.request_id,
+            request_id: &life.content.request_id,
             function_arn: &self.settings.function_arn,
+            qualifier: life.content.qualifier.as_deref(),
             condition,
             count: life.attempts,
             payload: &life.content.payload,
@@ -394,22 +212,22 @@ impl Events {
         }
         let mut due: Option<Moment> = None;
         let mut wait = |moment: Moment| due = Some(due.map_or(moment, |earliest| earliest.min(moment)));
-        let mut too_old = Vec::new();
+        let mut hopeless = Vec::new();
         for (event, life) in &mut self.events {
             if let State::Due(moment) = life.state
                 && self.stop == Stop::Running
             {
                 let expires = life.content.accepted.after(self.settings.maximum_event_age);
-                if expires < now {
-                    too_old.push(*event);
-                    continue;
-                }
-                if moment > now {
+                if self.settings.maximum_concurrency == 0 {
+                    hopeless.push((*event, Condition::ZeroReservedConcurrency));
+                } else if expires < now {
+                    hopeless.push((*event, Condition::EventAgeExceeded));
+                } else if moment > now {
                     wait(moment.min(expires.after(Duration::from_millis(1))));
                 } else if in_flight < self.settings.maximum_concurrency {
                     in_flight += 1;
                     life.state = State::InFlight;
-                    actions.push(Action::Invoke { event: *event, payload: life.content.payload.clone() });
+                    actions.push(Action::Invoke { event: *event, content: life.content.clone() });
                 }
             }
             if life.extend <= now {
@@ -418,8 +236,8 @@ impl Events {
             }
             wait(life.extend);
         }
-        for event in too_old {
-            self.give_up(event, Condition::EventAgeExceeded, now, actions);
+        for (event, condition) in hopeless {
+            self.give_up(event, condition, now, actions);
         }
         if let Some(moment) = due {
             actions.push(Action::WaitUntil(moment));

@@ -14,15 +14,19 @@ pub enum Condition {
     RetriesExhausted,
     /// The event was kept for its maximum age.
     EventAgeExceeded,
+    /// The function may not run at all.
+    ZeroReservedConcurrency,
 }
 
 /// What is said about an event that was given up.
 #[derive(Clone, Debug)]
 pub struct GivenUp<'a> {
-    /// Request id of the last invocation.
+    /// Request id of all invocations.
     pub request_id: &'a str,
     /// Unqualified ARN of the function.
     pub function_arn: &'a str,
+    /// The version or alias it was invoked by.
+    pub qualifier: Option<&'a str>,
     /// Why.
     pub condition: Condition,
     /// How often the function ran.
@@ -33,6 +37,8 @@ pub struct GivenUp<'a> {
     pub error: Option<&'a [u8]>,
 }
 
+/// The version that runs here.
+const LATEST: &str = "$LATEST";
 /// The largest message that SQS takes, in bytes.
 const LARGEST: usize = 1 << 20;
 
@@ -76,14 +82,14 @@ fn body(given_up: &GivenUp<'_>, response: Option<Box<RawValue>>, now: Moment) ->
         timestamp: now.with_millis(),
         request_context: RequestContext {
             request_id: given_up.request_id,
-            function_arn: format!("{}:$LATEST", given_up.function_arn),
+            function_arn: format!("{}:{}", given_up.function_arn, given_up.qualifier.unwrap_or(LATEST)),
             condition: given_up.condition,
             approximate_invoke_count: given_up.count,
         },
         request_payload: json(given_up.payload)?,
         response_context: given_up.error.map(|_| ResponseContext {
             status_code: 200,
-            executed_version: "$LATEST",
+            executed_version: LATEST,
             function_error: "Unhandled",
         }),
         response_payload: response,
@@ -135,6 +141,7 @@ mod tests {
         let given_up = GivenUp {
             request_id: "e4b46cbf-b738-xmpl-8880-a18cdf61200e",
             function_arn: "arn:aws:lambda:us-east-1:000000000000:function:f",
+            qualifier: None,
             condition: Condition::RetriesExhausted,
             count: 3,
             payload: br#"{"detail":{"n":1}}"#,
@@ -171,6 +178,7 @@ mod tests {
             let given_up = GivenUp {
                 request_id: "r",
                 function_arn: "arn",
+                qualifier: None,
                 condition: Condition::RetriesExhausted,
                 count: 3,
                 payload: payload.as_bytes(),
@@ -191,17 +199,34 @@ mod tests {
 
     #[test]
     fn an_event_that_never_ran_has_no_response() {
-        let given_up = GivenUp {
-            request_id: "",
-            function_arn: "arn",
-            condition: Condition::EventAgeExceeded,
-            count: 0,
-            payload: b"not json",
-            error: None,
-        };
-        let text = record(&given_up, Moment::from_millis(0)).unwrap();
-        let body: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!((body.get("responseContext"), body.get("responsePayload")), (None, None));
-        assert_eq!(body["requestPayload"], "not json");
+        for (condition, word) in [
+            (Condition::ZeroReservedConcurrency, "ZeroReservedConcurrency"),
+            (Condition::EventAgeExceeded, "EventAgeExceeded"),
+        ] {
+            let given_up = GivenUp {
+                request_id: "e4b46cbf-b738-xmpl-8880-a18cdf61200e",
+                function_arn: "arn:aws:lambda:us-east-1:000000000000:function:f",
+                qualifier: Some("live"),
+                condition,
+                count: 0,
+                payload: b"not json",
+                error: None,
+            };
+            let text = record(&given_up, Moment::from_millis(1_573_691_890_123)).unwrap();
+            assert_eq!(
+                serde_json::from_str::<Value>(&text).unwrap(),
+                json!({
+                    "version": "1.0",
+                    "timestamp": "2019-11-14T00:38:10.123Z",
+                    "requestContext": {
+                        "requestId": "e4b46cbf-b738-xmpl-8880-a18cdf61200e",
+                        "functionArn": "arn:aws:lambda:us-east-1:000000000000:function:f:live",
+                        "condition": word,
+                        "approximateInvokeCount": 0
+                    },
+                    "requestPayload": "not json"
+                })
+            );
+        }
     }
 }

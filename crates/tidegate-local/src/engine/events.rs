@@ -1,14 +1,15 @@
-//! Asynchronous invocation: what rules and Invoke have in common, and the queues behind Invoke.
+//! Asynchronous invocation: the queues of functions, which get the events of rules and of Invoke.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, Weak};
 
 use aws_sdk_sqs::error::DisplayErrorContext;
+use aws_sdk_sqs::types::MessageAttributeValue;
 use futures::future::BoxFuture;
 use tokio::sync::Mutex;
 
 use super::{Parts, StartError};
-use crate::asynchronous::events::AsynchronousSettings;
-use crate::asynchronous::{self, Asynchronously, EventQueue, INVOKE, RuleQueue};
+use crate::asynchronous::{self, AsynchronousSettings, Asynchronously, EventQueue, QUALIFIER};
 use crate::clients::REGION;
 use crate::destination::{Destination, QueueDestination};
 use crate::environment::function_arn;
@@ -26,22 +27,23 @@ pub(super) struct Timing {
     pub(super) pace: Pace,
 }
 
-/// The asynchronous invocation of a function, from these queues.
-pub(super) fn asynchronously(
+/// The asynchronous invocation of a function, from its queue.
+fn asynchronously(
     parts: &Parts,
     timing: Timing,
     function: &str,
     declared: &Function,
-    rules: Vec<RuleQueue>,
+    queue_url: String,
 ) -> Asynchronously {
     let asynchronous = declared.asynchronous.as_ref();
     let arn = function_arn(REGION, function);
-    let settings =
-        AsynchronousSettings::of(asynchronous, &arn, declared.maximum_concurrency, timing.time_scale);
+    let settings = AsynchronousSettings::of(asynchronous, &arn, declared.concurrency(), timing.time_scale);
+    let rules = parts.topology.function_rules().filter(|(_, target)| *target == function);
     Asynchronously {
         function: function.to_owned(),
         settings,
-        rules,
+        rules: rules.map(|(rule, _)| rule.to_owned()).collect(),
+        queue_url,
         sqs: parts.clients.sqs.clone(),
         invoker: invoker(parts),
         destination: asynchronous.and_then(|declared| destination(parts, &declared.on_failure.queue)),
@@ -59,10 +61,11 @@ pub(super) fn destination(parts: &Parts, queue: &str) -> Option<Arc<dyn Destinat
     Some(Arc::new(QueueDestination::new(parts.clients.sqs.clone(), url)))
 }
 
-/// The events that Invoke takes. A function's queue is made, and polled, from its first event on: most functions never get one.
+/// The events that functions are invoked with asynchronously. A function that is no rule's target has its queue made, and polled, from its first event
+/// on: most functions never get one.
 #[derive(Debug)]
 pub(super) struct InvokedEvents {
-    /// Whoever serves Invoke must not keep a system alive that has ended.
+    /// Whoever hands events over must not keep a system alive that has ended.
     parts: Weak<Parts>,
     timing: Timing,
     /// Held while a queue is being made.
@@ -74,17 +77,16 @@ impl InvokedEvents {
         Self { parts: Arc::downgrade(parts), timing, making: Mutex::new(()) }
     }
 
-    /// Goes on with events that an engine before this one has left in the emulator.
+    /// Makes the queues of rules' targets, and goes on with events that an engine before this one has left in the emulator.
     pub(super) async fn resume(&self, parts: &Parts) -> Result<(), StartError> {
         let listed = parts.clients.sqs.list_queues().queue_name_prefix(INVOKE_QUEUE).send().await;
         let listed = listed.map_err(|error| StartError::Events(DisplayErrorContext(error).to_string()))?;
-        for url in listed.queue_urls() {
-            let function = url.rsplit('/').next().and_then(|name| name.strip_prefix(INVOKE_QUEUE));
-            if let Some(function) = function
-                && parts.topology.functions.contains_key(function)
-            {
-                self.queue(parts, function).await.map_err(StartError::Events)?;
-            }
+        let left =
+            listed.queue_urls().iter().filter_map(|url| url.rsplit('/').next()?.strip_prefix(INVOKE_QUEUE));
+        let targets = parts.topology.function_rules().map(|(_, function)| function);
+        let functions: BTreeSet<&str> = left.chain(targets).collect();
+        for function in functions.into_iter().filter(|name| parts.topology.functions.contains_key(*name)) {
+            self.queue(parts, function).await.map_err(StartError::Events)?;
         }
         Ok(())
     }
@@ -100,8 +102,7 @@ impl InvokedEvents {
         let declared = parts.topology.functions.get(function);
         let declared = declared.ok_or_else(|| format!("no function {function} is declared"))?;
         let url = invoke_queue(&parts.clients, function).await.map_err(|error| error.to_string())?.url;
-        let queue = RuleQueue { rule: INVOKE.to_owned(), url: url.clone() };
-        let asynchronously = asynchronously(parts, self.timing, function, declared, vec![queue]);
+        let asynchronously = asynchronously(parts, self.timing, function, declared, url.clone());
         let mut pollers = parts.pollers.lock().unwrap_or_else(PoisonError::into_inner);
         pollers.asynchronous.push(asynchronous::start(asynchronously));
         pollers.invoked.insert(function.to_owned(), url.clone());
@@ -110,11 +111,22 @@ impl InvokedEvents {
 }
 
 impl EventQueue for InvokedEvents {
-    fn accept<'a>(&'a self, function: &'a str, payload: String) -> BoxFuture<'a, Result<String, String>> {
+    fn accept<'a>(
+        &'a self,
+        function: &'a str,
+        qualifier: Option<&'a str>,
+        payload: String,
+    ) -> BoxFuture<'a, Result<String, String>> {
         Box::pin(async move {
             let parts = self.parts.upgrade().ok_or("the local system is being ended")?;
             let url = self.queue(&parts, function).await?;
-            let sent = parts.clients.sqs.send_message().queue_url(&url).message_body(payload).send().await;
+            let mut send = parts.clients.sqs.send_message().queue_url(&url).message_body(payload);
+            if let Some(qualifier) = qualifier {
+                let text =
+                    MessageAttributeValue::builder().data_type("String").string_value(qualifier).build();
+                send = send.message_attributes(QUALIFIER, text.map_err(|error| error.to_string())?);
+            }
+            let sent = send.send().await;
             // Whoever waits for idleness must look at the queue again.
             parts.activity.bump();
             let sent =

@@ -1,4 +1,4 @@
-//! Starts what delivers: one mapping per declared source, one asynchronous queue per function that rules target.
+//! Starts one mapping per declared source.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,8 +6,7 @@ use std::time::Duration;
 use aws_sdk_kinesis::error::DisplayErrorContext;
 
 use super::events::{self, Timing};
-use super::{Parts, Pollers, StartError};
-use crate::asynchronous::{self, RuleQueue};
+use super::{Parts, StartError};
 use crate::checkpoint::Checkpoints;
 use crate::clients::{ACCOUNT, REGION};
 use crate::environment::function_arn;
@@ -23,37 +22,20 @@ use crate::mapping::stream::{self, StreamMapping};
 use crate::pattern::filter::{Filter, Filtered};
 use crate::topology::{Function, Source, SourceKind, StartingPosition};
 
-/// Lambda's default where a queue mapping declares no concurrency.
-const QUEUE_CONCURRENCY: u32 = 5;
-
-/// Starts everything that delivers.
+/// Starts the mappings.
 pub(super) async fn start(
     parts: &Parts,
     checkpoints: &Arc<dyn Checkpoints>,
     timing: Timing,
-) -> Result<Pollers, StartError> {
+) -> Result<Vec<Mapping>, StartError> {
     let wiring = Wiring { parts, checkpoints, timing };
-    let mut pollers = Pollers::default();
+    let mut mappings = Vec::new();
     for (function, name, source) in parts.topology.sources() {
         let declared = parts.topology.functions.get(function);
         let missing = || StartError::Source(format!("{function}.{name}"));
-        pollers.mappings.push(wiring.mapping(function, declared.ok_or_else(missing)?, name, source).await?);
+        mappings.push(wiring.mapping(function, declared.ok_or_else(missing)?, name, source).await?);
     }
-    for (function, declared) in &parts.topology.functions {
-        let rules = parts.topology.function_rules().filter(|(_, target)| target == function);
-        let rules: Option<Vec<RuleQueue>> = rules
-            .map(|(rule, _)| {
-                let url = parts.provisioned.rule_queues.get(rule)?.url.clone();
-                Some(RuleQueue { rule: rule.to_owned(), url })
-            })
-            .collect();
-        let rules = rules.ok_or_else(|| StartError::Source(format!("a rule of {function}")))?;
-        if !rules.is_empty() {
-            let queue = events::asynchronously(parts, timing, function, declared, rules);
-            pollers.asynchronous.push(asynchronous::start(queue));
-        }
-    }
-    Ok(pollers)
+    Ok(mappings)
 }
 
 struct Wiring<'a> {
@@ -99,7 +81,8 @@ impl Wiring<'_> {
                     .queues
                     .get(queue)
                     .map_or(30, |queue| queue.visibility_timeout_seconds);
-                let concurrency = source.maximum_concurrency.unwrap_or(QUEUE_CONCURRENCY);
+                // A mapping without a bound of its own is run as often as its function may be.
+                let concurrency = source.maximum_concurrency.unwrap_or(declared.concurrency());
                 let settings = QueueSettings {
                     batch_size: usize::try_from(source.batch_size).unwrap_or(usize::MAX),
                     batching_window: Duration::from_secs(source.batching_window_seconds.into()),

@@ -1,19 +1,26 @@
 //! The delivery of a queue's messages, as a state machine without clock and I/O.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fmt;
+mod batch;
+mod held;
+mod step;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::answer::{Failure, QueueVerdict, judge_queue};
-use super::batching::{self, Limits, PAYLOAD_LIMIT, Readiness};
+use super::batching::{self, Limits, PAYLOAD_LIMIT};
 use super::moment::Moment;
 use super::retry::Backoff;
 use super::step::Counts;
 use crate::invocation::Answer;
 use crate::pattern::filter::Filter;
+use batch::{Batch, BatchState, busy, delivering};
+use held::Held;
+
+pub use step::{Action, IllegalInput, Input};
 
 /// Most messages of one ReceiveMessage call.
 const RECEIVE_LIMIT: usize = 10;
@@ -52,92 +59,13 @@ pub struct Message {
     pub json: Bytes,
 }
 
-/// What happened.
-#[derive(Debug)]
-pub enum Input {
-    /// The queue may be read from now on.
-    Start,
-    /// A receive is over; without messages it came back empty.
-    Received(Vec<Message>),
-    /// A receive failed.
-    ReceiveFailed,
-    /// An invocation is over.
-    Answered {
-        /// The batch.
-        batch: u64,
-        /// How it ended.
-        answer: Answer,
-    },
-    /// The finished messages of a batch are deleted, or it was tried.
-    Deleted {
-        /// The batch.
-        batch: u64,
-    },
-    /// A moment that was waited for has come.
-    TimerDue,
-    /// Nothing new may be begun.
-    Stop,
-}
-
-impl fmt::Display for Input {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Start => f.write_str("a start"),
-            Self::Received(messages) => write!(f, "{} received messages", messages.len()),
-            Self::ReceiveFailed => f.write_str("a failed receive"),
-            Self::Answered { batch, .. } => write!(f, "the answer to batch {batch}"),
-            Self::Deleted { batch } => write!(f, "the deletion of batch {batch}"),
-            Self::TimerDue => f.write_str("a timer"),
-            Self::Stop => f.write_str("a stop"),
-        }
-    }
-}
-
-/// What is to be done.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Receive at most this many messages.
-    Receive {
-        /// Most messages.
-        limit: usize,
-    },
-    /// Invoke the function.
-    Invoke {
-        /// The batch.
-        batch: u64,
-        /// The event.
-        payload: Bytes,
-    },
-    /// Delete these messages.
-    Delete {
-        /// The batch.
-        batch: u64,
-        /// Their receipts.
-        receipts: Vec<String>,
-    },
-    /// Give [`Input::TimerDue`] at this moment. Each step says anew what is waited for; without it nothing is.
-    WaitUntil(Moment),
-    /// Nothing is in flight after [`Input::Stop`].
-    Stopped,
-}
-
-/// An input that the state does not allow.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("queue mapping: {state} does not allow {input}")]
-pub struct IllegalInput {
-    /// What was going on.
-    pub state: String,
-    /// What came.
-    pub input: String,
-}
-
 /// The state machine of one queue.
 #[derive(Debug)]
 pub struct Queue {
     settings: QueueSettings,
     backoff: Backoff,
     reading: Reading,
-    held: VecDeque<(Message, Moment)>,
+    held: Held,
     batches: BTreeMap<u64, Batch>,
     next_batch: u64,
     counts: Counts,
@@ -152,34 +80,6 @@ enum Reading {
     Stopped,
 }
 
-#[derive(Debug)]
-struct Batch {
-    messages: Vec<Message>,
-    state: BatchState,
-    /// The earliest receive of its messages: they become visible again so long after it.
-    received: Moment,
-    throttles: u32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum BatchState {
-    InFlight,
-    Waiting(Moment),
-    Deleting,
-    /// As above, without ever having been with the function.
-    Dropping,
-}
-
-impl fmt::Display for BatchState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::InFlight => "in flight",
-            Self::Waiting(_) => "waiting after a throttle",
-            Self::Deleting | Self::Dropping => "being deleted",
-        })
-    }
-}
-
 impl Queue {
     /// A queue that has not been read.
     #[must_use]
@@ -188,7 +88,7 @@ impl Queue {
             backoff: Backoff::scaled(settings.time_scale),
             settings,
             reading: Reading::NotStarted,
-            held: VecDeque::new(),
+            held: Held::default(),
             batches: BTreeMap::new(),
             next_batch: 0,
             counts: Counts::default(),
@@ -267,7 +167,7 @@ impl Queue {
         let filter = self.settings.filter.clone();
         let passes = |message: &Message| filter.as_ref().is_none_or(|filter| filter.passes(&message.json));
         let (passed, dropped): (Vec<_>, Vec<_>) = messages.into_iter().partition(passes);
-        self.held.extend(passed.into_iter().map(|message| (message, now)));
+        self.held.admit(passed, now);
         if dropped.is_empty() {
             return;
         }
@@ -304,22 +204,24 @@ impl Queue {
                         batch.state = BatchState::Waiting(until);
                         return Ok(());
                     }
+                    // The function did not run: their receives are used up, and nothing has failed.
                     (0..batch.messages.len()).collect()
                 }
                 QueueVerdict::Failed(Failure::Function(reason) | Failure::Response(reason)) => {
+                    self.counts.retries += 1;
                     self.counts.last_error = Some(reason);
                     (0..batch.messages.len()).collect()
                 }
-                QueueVerdict::Done(failed) => failed.into_iter().collect(),
+                QueueVerdict::Done(failed) => {
+                    self.counts.retries += u64::from(!failed.is_empty());
+                    failed.into_iter().collect()
+                }
             };
         let groups: BTreeSet<String> = failed
             .iter()
             .filter_map(|index| batch.messages.get(*index))
             .filter_map(|message| message.group.clone())
             .collect();
-        if !failed.is_empty() {
-            self.counts.retries += 1;
-        }
         let mut index = 0;
         batch.messages.retain(|_| {
             index += 1;
@@ -333,8 +235,8 @@ impl Queue {
             let receipts = batch.messages.iter().map(|message| message.receipt.clone()).collect();
             actions.push(Action::Delete { batch: id, receipts });
         }
-        // What is held of a failed group must not overtake it; it becomes visible again behind it.
-        self.held.retain(|(message, _)| message.group.as_ref().is_none_or(|group| !groups.contains(group)));
+        // What is held of a failed group must not overtake it.
+        self.held.forget(&groups);
         Ok(())
     }
 
@@ -367,6 +269,7 @@ impl Queue {
                 BatchState::InFlight | BatchState::Deleting | BatchState::Dropping => {}
             }
         }
+        self.held.expire(self.settings.visibility, now);
         while delivering(&self.batches).count() < self.settings.maximum_concurrency {
             match self.next_batch(now) {
                 Ok(batch) => {
@@ -384,7 +287,9 @@ impl Queue {
                 }
             }
         }
-        let room = self.settings.batch_size.saturating_sub(self.held.len()).min(RECEIVE_LIMIT);
+        // What waits for its group keeps nobody else waiting.
+        let free = self.held.free(&busy(&self.batches));
+        let room = self.settings.batch_size.saturating_sub(free).min(RECEIVE_LIMIT);
         let free = delivering(&self.batches).count() < self.settings.maximum_concurrency;
         if self.reading == Reading::Full && free && room > 0 {
             self.reading = Reading::Receiving;
@@ -397,41 +302,14 @@ impl Queue {
 
     /// Cuts a batch out of what is held, leaving messages whose group has a batch on its way.
     fn next_batch(&mut self, now: Moment) -> Result<Batch, Option<Moment>> {
-        let busy: BTreeSet<&str> = delivering(&self.batches)
-            .flat_map(|batch| batch.messages.iter())
-            .filter_map(|message| message.group.as_deref())
-            .collect();
-        let free = |message: &Message| message.group.as_deref().is_none_or(|group| !busy.contains(group));
         let limits = Limits {
             records: self.settings.batch_size,
             bytes: PAYLOAD_LIMIT,
             window: self.settings.batching_window,
         };
-        let eligible = self.held.iter().filter(|(message, _)| free(message));
-        let count = match batching::readiness(eligible.map(|(m, read)| (m.json.len(), *read)), limits, now) {
-            Readiness::Empty => return Err(None),
-            Readiness::At(due) => return Err(Some(due)),
-            Readiness::Batch(count) => count,
-        };
-        let mut messages = Vec::with_capacity(count);
-        let mut received = now;
-        let mut left = VecDeque::with_capacity(self.held.len());
-        for (message, read) in std::mem::take(&mut self.held) {
-            if messages.len() < count && free(&message) {
-                received = received.min(read);
-                messages.push(message);
-            } else {
-                left.push_back((message, read));
-            }
-        }
-        self.held = left;
+        let (messages, received) = self.held.cut(limits, &busy(&self.batches), now)?;
         Ok(Batch { messages, state: BatchState::InFlight, received, throttles: 0 })
     }
-}
-
-/// Batches that count towards the concurrency.
-fn delivering(batches: &BTreeMap<u64, Batch>) -> impl Iterator<Item = &Batch> {
-    batches.values().filter(|batch| batch.state != BatchState::Dropping)
 }
 
 fn illegal(batch: u64, state: Option<BatchState>, input: &Input) -> IllegalInput {

@@ -2,32 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::error::DisplayErrorContext;
-use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message as Received, MessageSystemAttributeName};
 use futures::StreamExt;
 use futures::future::{BoxFuture, OptionFuture};
 use futures::stream::FuturesUnordered;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::handle::{Mapping, stopped};
 use super::moment::Moment;
-use super::pace::{Pace, Pacer};
+use super::pace::Pace;
 use super::queue::{Action, Input, Queue, QueueSettings};
+use super::queue_deletion::delete;
 use super::queue_event::message;
-use super::reader::wait;
+use super::queue_receiver::Receiver;
 use super::status::{MappingStatus, shortened};
 use super::stream::{now, until};
 use crate::activity::Activity;
 use crate::invocation::{Invoker, Request};
-
-/// Most messages of one DeleteMessageBatch call.
-const DELETE_LIMIT: usize = 10;
-/// Empty receives in a row after which an idle queue is long-polled.
-const LONG_POLL_AFTER: u32 = 50;
 
 /// Everything a queue mapping needs.
 pub struct QueueMapping {
@@ -77,74 +69,6 @@ pub fn start(mapping: QueueMapping) -> Mapping {
     }));
     let task = tokio::spawn(deliver(mapping, Arc::clone(&status), receiver));
     Mapping::new(move || status.lock().unwrap_or_else(PoisonError::into_inner).clone(), stop, task)
-}
-
-/// Receives from one queue at the right pace.
-pub(crate) struct Receiver {
-    pub(crate) sqs: Client,
-    pub(crate) url: String,
-    /// Hides what is received for so long instead of the queue's own time.
-    pub(crate) visibility: Option<Duration>,
-    pub(crate) pacer: Pacer,
-    pub(crate) pace: Pace,
-    pub(crate) polled: Instant,
-    pub(crate) seen: u64,
-}
-
-impl Receiver {
-    pub(crate) fn new(sqs: Client, url: &str, visibility: Option<Duration>, pace: Pace) -> Self {
-        Self {
-            sqs,
-            url: url.to_owned(),
-            visibility,
-            // Long polling is the pace.
-            pacer: Pacer::new(pace, Duration::ZERO),
-            pace,
-            polled: Instant::now(),
-            seen: 0,
-        }
-    }
-
-    /// Waits until a receive is due, then receives. Gives the activity counter before the receive too.
-    ///
-    /// A receive must not be dropped half-way: what it brings would stay hidden until its visibility timeout ends.
-    pub(crate) async fn receive(
-        &mut self,
-        limit: usize,
-        activity: &Activity,
-    ) -> (Result<Vec<Received>, String>, u64) {
-        if wait(&self.pacer, self.polled, self.seen, activity).await {
-            self.pacer.woken();
-        }
-        self.seen = activity.now();
-        let seconds = match self.pace {
-            Pace::Aws => 20,
-            // Short, so that it is soon known to be empty when something was done elsewhere meanwhile.
-            Pace::Fast if self.pacer.empty_polls() >= LONG_POLL_AFTER => 1,
-            Pace::Fast => 0,
-        };
-        let received = self
-            .sqs
-            .receive_message()
-            .queue_url(&self.url)
-            .max_number_of_messages(i32::try_from(limit).unwrap_or(1).clamp(1, 10))
-            .wait_time_seconds(seconds)
-            .set_visibility_timeout(self.visibility.and_then(|v| i32::try_from(v.as_secs()).ok()))
-            .message_system_attribute_names(MessageSystemAttributeName::All)
-            .message_attribute_names("All")
-            .send()
-            .await;
-        self.polled = Instant::now();
-        let received = received
-            .map(|answer| answer.messages.unwrap_or_default())
-            .map_err(|error| format!("ReceiveMessage of {}: {}", self.url, DisplayErrorContext(error)));
-        match &received {
-            Ok(messages) if messages.is_empty() => self.pacer.empty(),
-            Ok(messages) => self.pacer.brought(messages.len() >= limit),
-            Err(_) => self.pacer.failed(),
-        }
-        (received, self.seen)
-    }
 }
 
 async fn deliver(mapping: QueueMapping, status: Arc<Mutex<MappingStatus>>, mut stop: watch::Receiver<bool>) {
@@ -234,44 +158,6 @@ async fn deliver(mapping: QueueMapping, status: Arc<Mutex<MappingStatus>>, mut s
     }
 }
 
-/// Deletes messages. The SDK retries calls, and entries that fail are tried once more; what still fails is delivered again, which
-/// at-least-once delivery allows. Gives the first failure once everything was tried.
-pub(crate) async fn delete(sqs: &Client, url: &str, receipts: &[String]) -> Result<(), String> {
-    let mut result = Ok(());
-    for chunk in receipts.chunks(DELETE_LIMIT) {
-        let once = match delete_batch(sqs, url, chunk.iter().collect()).await {
-            Ok((_, failed)) if !failed.is_empty() => delete_batch(sqs, url, failed).await,
-            other => other,
-        };
-        let deleted = once.and_then(|(reason, failed)| match failed.len() {
-            0 => Ok(()),
-            left => Err(format!("DeleteMessageBatch of {url}: {left} failed: {reason}")),
-        });
-        result = result.and(deleted);
-    }
-    result
-}
-
-/// One call. Gives the entries that failed, and why the first did.
-async fn delete_batch<'a>(
-    sqs: &Client,
-    url: &str,
-    receipts: Vec<&'a String>,
-) -> Result<(String, Vec<&'a String>), String> {
-    let mut request = sqs.delete_message_batch().queue_url(url);
-    for (index, receipt) in receipts.iter().enumerate() {
-        let entry = DeleteMessageBatchRequestEntry::builder().id(index.to_string()).receipt_handle(*receipt);
-        request = request.entries(entry.build().map_err(|error| error.to_string())?);
-    }
-    let answer = request
-        .send()
-        .await
-        .map_err(|error| format!("DeleteMessageBatch of {url}: {}", DisplayErrorContext(error)))?;
-    let reason = answer.failed.first().map(|first| first.message.as_deref().unwrap_or(&first.code));
-    let failed = answer.failed.iter().filter_map(|entry| receipts.get(entry.id.parse::<usize>().ok()?));
-    Ok((reason.unwrap_or_default().to_owned(), failed.copied().collect()))
-}
-
 fn failed(status: &Mutex<MappingStatus>, message: &str) {
     status.lock().unwrap_or_else(PoisonError::into_inner).last_error = Some(shortened(message));
 }
@@ -300,58 +186,14 @@ fn publish(status: &Mutex<MappingStatus>, queue: &Queue, polled: bool, empty_pol
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use axum::Json;
-    use axum::http::StatusCode;
     use serde_json::{Value, json};
 
     use super::*;
     use crate::clients::Clients;
     use crate::pattern::filter::{Filter, Filtered};
-
-    /// Answers DeleteMessageBatch: the first call is refused as a whole, and receipt 13 fails once, receipt 27 always.
-    async fn sqs(calls: Arc<Mutex<Vec<Vec<String>>>>) -> String {
-        let answer = move |body: String| async move {
-            let request: Value = serde_json::from_str(&body).unwrap();
-            let entries = request["Entries"].as_array().unwrap();
-            let receipt = |entry: &Value| entry["ReceiptHandle"].as_str().unwrap().to_owned();
-            let mut calls = calls.lock().unwrap();
-            let retried = calls.iter().flatten().any(|known| *known == "13");
-            calls.push(entries.iter().map(receipt).collect());
-            if calls.len() == 1 {
-                return (StatusCode::BAD_REQUEST, Json(json!({"__type": "InvalidAddress", "message": "no"})));
-            }
-            let fails = |entry: &&Value| match receipt(entry).as_str() {
-                "13" => !retried,
-                "27" => true,
-                _ => false,
-            };
-            let id = |entry: &Value| json!({"Id": entry["Id"]});
-            let failed = entries.iter().filter(fails);
-            let failed: Vec<Value> = failed
-                .map(|e| json!({"Id": e["Id"], "Code": "InternalError", "SenderFault": false}))
-                .collect();
-            let deleted: Vec<Value> = entries.iter().filter(|e| !fails(e)).map(id).collect();
-            (StatusCode::OK, Json(json!({"Successful": deleted, "Failed": failed})))
-        };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(answer)).await });
-        format!("http://{address}")
-    }
-
-    #[tokio::test]
-    async fn a_failure_does_not_keep_the_other_messages_from_being_deleted() {
-        let calls = Arc::default();
-        let endpoint = sqs(Arc::clone(&calls)).await;
-        let receipts: Vec<String> = (0..35).map(|n| n.to_string()).collect();
-        let url = format!("{endpoint}/000000000000/q");
-        let error = delete(&Clients::new(&endpoint).sqs, &url, &receipts).await.unwrap_err();
-        assert!(error.contains("InvalidAddress"), "the first failure: {error}");
-        let batch = |from: usize| receipts[from..receipts.len().min(from + 10)].to_vec();
-        let again = |receipt: &str| vec![receipt.to_owned()];
-        let expected = [batch(0), batch(10), again("13"), batch(20), again("27"), batch(30)];
-        assert_eq!(*calls.lock().unwrap(), expected);
-    }
 
     /// Holds one message that is no JSON until it is deleted, and notes what was deleted.
     async fn holding(deleted: Arc<Mutex<Vec<Value>>>) -> String {

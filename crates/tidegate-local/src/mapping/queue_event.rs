@@ -133,4 +133,33 @@ mod tests {
             })
         );
     }
+    #[test]
+    fn a_message_keeps_what_its_queue_says_about_it() {
+        use aws_sdk_sqs::primitives::Blob;
+        use aws_sdk_sqs::types::MessageSystemAttributeName as Name;
+        let bytes = MessageAttributeValue::builder().data_type("Binary").binary_value(Blob::new(b"ab"));
+        let said = [
+            (Name::ApproximateFirstReceiveTimestamp, "1573251510774"),
+            (Name::ApproximateReceiveCount, "6"),
+            (Name::AwsTraceHeader, "Root=1-5759e988-bd862e3fe1be46a994272793"),
+            (Name::DeadLetterQueueSourceArn, "arn:aws:sqs:us-east-2:123456789012:source.fifo"),
+            (Name::MessageDeduplicationId, "d"),
+            (Name::MessageGroupId, "g"),
+            (Name::SenderId, "AIDAIO23YVJENQZJOL4VO"),
+            (Name::SentTimestamp, "1573251510774"),
+            (Name::SequenceNumber, "18849496460467696128"),
+        ];
+        let mut source = Source::builder().message_id("m").message_attributes("b", bytes.build().unwrap());
+        for (name, value) in said.clone() {
+            source = source.attributes(name, value);
+        }
+        let message =
+            message(&source.build(), "arn:aws:sqs:us-east-2:123456789012:letters.fifo", "us-east-2").unwrap();
+        let event: Value = serde_json::from_slice(&message.json).unwrap();
+        let expected: serde_json::Map<String, Value> =
+            said.into_iter().map(|(name, value)| (name.as_str().to_owned(), json!(value))).collect();
+        assert_eq!(event["attributes"], Value::Object(expected));
+        assert_eq!(event["messageAttributes"]["b"]["binaryValue"], "YWI=");
+        assert_eq!(event["messageAttributes"]["b"].get("stringValue"), None);
+    }
 }

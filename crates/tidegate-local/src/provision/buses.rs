@@ -1,11 +1,16 @@
 //! EventBridge buses and rules.
 
-use aws_sdk_eventbridge::types::{DeadLetterConfig, RetryPolicy, Target};
+use aws_sdk_eventbridge::types::Target;
 
 use super::error::ProvisionError;
 use super::{Arn, ProvisionedQueue};
 use crate::clients::Clients;
 use crate::topology::Rule;
+
+/// The engine's own rule of each bus.
+const EVERY_EVENT: &str = "tidegate-every-event";
+/// Matches every event: each has a source.
+const ANY_SOURCE: &str = r#"{"source":[{"prefix":""}]}"#;
 
 pub(super) async fn bus(clients: &Clients, name: &str) -> Result<(String, Arn), ProvisionError> {
     let resource = format!("bus {name}");
@@ -22,30 +27,22 @@ pub(super) async fn bus(clients: &Clients, name: &str) -> Result<(String, Arn), 
     Ok((name.to_owned(), arn))
 }
 
-/// The rule with its one target, a queue.
-pub(super) async fn rule(
+/// The rule, without a target: the engine matches it and hands events over.
+pub(super) async fn rule(clients: &Clients, name: &str, declared: &Rule) -> Result<(), ProvisionError> {
+    put_rule(clients, &declared.bus, name, &declared.pattern.to_string()).await
+}
+
+/// Sends every event of a bus to the engine's own queue.
+pub(super) async fn every_event(
     clients: &Clients,
-    name: &str,
-    declared: &Rule,
-    target: &ProvisionedQueue,
-    dead_letters: &ProvisionedQueue,
+    bus: &str,
+    queue: &ProvisionedQueue,
 ) -> Result<(), ProvisionError> {
-    let resource = format!("rule {name}");
-    let call = clients.events.put_rule().name(name).event_bus_name(&declared.bus);
-    let call = call.event_pattern(declared.pattern.to_string());
-    call.send().await.map_err(ProvisionError::of(&resource, "PutRule"))?;
-    let limit = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
-    let retries = RetryPolicy::builder()
-        .maximum_retry_attempts(limit(declared.target.maximum_retry_attempts))
-        .maximum_event_age_in_seconds(limit(declared.target.maximum_event_age_seconds));
-    let target = Target::builder()
-        .id("target")
-        .arn(&target.arn)
-        .retry_policy(retries.build())
-        .dead_letter_config(DeadLetterConfig::builder().arn(&dead_letters.arn).build())
-        .build()
-        .map_err(ProvisionError::of(&resource, "PutTargets"))?;
-    let call = clients.events.put_targets().rule(name).event_bus_name(&declared.bus).targets(target);
+    put_rule(clients, bus, EVERY_EVENT, ANY_SOURCE).await?;
+    let resource = format!("rule {EVERY_EVENT} of bus {bus}");
+    let target = Target::builder().id("tidegate").arn(&queue.arn).build();
+    let target = target.map_err(ProvisionError::of(&resource, "PutTargets"))?;
+    let call = clients.events.put_targets().rule(EVERY_EVENT).event_bus_name(bus).targets(target);
     let answer = call.send().await.map_err(ProvisionError::of(&resource, "PutTargets"))?;
     match answer.failed_entries.unwrap_or_default().first() {
         None => Ok(()),
@@ -54,4 +51,9 @@ pub(super) async fn rule(
             Err(ProvisionError::new(&resource, "PutTargets", reason.unwrap_or("the target was refused")))
         }
     }
+}
+
+async fn put_rule(clients: &Clients, bus: &str, name: &str, pattern: &str) -> Result<(), ProvisionError> {
+    let call = clients.events.put_rule().name(name).event_bus_name(bus).event_pattern(pattern);
+    call.send().await.map(drop).map_err(ProvisionError::of(&format!("rule {name}"), "PutRule"))
 }

@@ -11,13 +11,13 @@ mod streams;
 mod tables;
 mod wait;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
 use futures::try_join;
 
 use crate::clients::Clients;
-use crate::topology::{Rule, Topology};
+use crate::topology::Topology;
 
 pub use error::ProvisionError;
 pub(crate) use queues::{INVOKE_QUEUE, invoke_queue};
@@ -34,8 +34,8 @@ pub struct Provisioned {
     pub tables: BTreeMap<String, ProvisionedTable>,
     /// SQS queues.
     pub queues: BTreeMap<String, ProvisionedQueue>,
-    /// The engine's own queues, by the name of the rule that sends to them for a function.
-    pub rule_queues: BTreeMap<String, ProvisionedQueue>,
+    /// The engine's own queues, each of which gets every event of a bus that has rules, by the bus.
+    pub bus_queues: BTreeMap<String, ProvisionedQueue>,
     /// EventBridge buses.
     pub buses: BTreeMap<String, Arn>,
 }
@@ -65,16 +65,17 @@ pub async fn provision(clients: &Clients, topology: &Topology) -> Result<Provisi
     let streams = topology.streams.iter().map(|(name, declared)| streams::stream(clients, name, declared));
     let tables = topology.tables.iter().map(|(name, declared)| tables::table(clients, name, declared));
     let buses = topology.buses.keys().map(|name| buses::bus(clients, name));
-    let rule_queues = topology
-        .function_rules()
-        .map(|(rule, _)| async move { Ok((rule.to_owned(), queues::rule_queue(clients, rule).await?)) });
+    let routed: BTreeSet<&str> = topology.rules.values().map(|rule| rule.bus.as_str()).collect();
+    let bus_queues = routed
+        .into_iter()
+        .map(|bus| async move { Ok((bus.to_owned(), queues::bus_queue(clients, bus).await?)) });
     let buckets = topology.buckets.keys().map(|name| bucket(clients, name));
     let senders = topology.sender_addresses().into_iter().map(|address| sender(clients, address));
-    let (streams, tables, queues, rule_queues, buses, _, _) = try_join!(
+    let (streams, tables, queues, bus_queues, buses, _, _) = try_join!(
         try_join_all(streams),
         try_join_all(tables),
         queues::queues(clients, topology),
-        try_join_all(rule_queues),
+        try_join_all(bus_queues),
         try_join_all(buses),
         try_join_all(buckets),
         try_join_all(senders),
@@ -83,27 +84,13 @@ pub async fn provision(clients: &Clients, topology: &Topology) -> Result<Provisi
         streams: streams.into_iter().collect(),
         tables: tables.into_iter().collect(),
         queues,
-        rule_queues: rule_queues.into_iter().collect(),
+        bus_queues: bus_queues.into_iter().collect(),
         buses: buses.into_iter().collect(),
     };
-    try_join_all(topology.rules.iter().map(|(name, declared)| provisioned.rule(clients, name, declared)))
-        .await?;
+    try_join_all(topology.rules.iter().map(|(name, declared)| buses::rule(clients, name, declared))).await?;
+    let queues = provisioned.bus_queues.iter();
+    try_join_all(queues.map(|(bus, queue)| buses::every_event(clients, bus, queue))).await?;
     Ok(provisioned)
-}
-
-impl Provisioned {
-    async fn rule(&self, clients: &Clients, name: &str, declared: &Rule) -> Result<(), ProvisionError> {
-        let queue = |found: Option<&ProvisionedQueue>| {
-            let reason = "its queue is not declared";
-            found.cloned().ok_or_else(|| ProvisionError::new(&format!("rule {name}"), "PutTargets", reason))
-        };
-        let target = match &declared.target.queue {
-            Some(target) => queue(self.queues.get(target))?,
-            None => queue(self.rule_queues.get(name))?,
-        };
-        let letters = queue(self.queues.get(&declared.target.dead_letter_queue))?;
-        buses::rule(clients, name, declared, &target, &letters).await
-    }
 }
 
 async fn bucket(clients: &Clients, name: &str) -> Result<(), ProvisionError> {

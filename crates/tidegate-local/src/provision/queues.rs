@@ -8,11 +8,11 @@ use serde_json::json;
 
 use super::ProvisionedQueue;
 use super::error::ProvisionError;
-use crate::asynchronous::events::HIDDEN_SECONDS;
+use crate::asynchronous::HIDDEN_SECONDS;
 use crate::clients::Clients;
 use crate::topology::{Queue, Topology};
 
-/// What the names of the engine's own queues behind Invoke begin with; the function's name follows. Together they are as long as SQS allows at most.
+/// What the names of the engine's own queues of functions begin with; the function's name follows. Together they are as long as SQS allows at most.
 pub(crate) const INVOKE_QUEUE: &str = "tidegate-invoke-";
 /// How long a queue of the engine's own keeps an event: as long as SQS can.
 const OWN_RETENTION_SECONDS: u32 = 1_209_600;
@@ -59,12 +59,12 @@ pub(super) async fn queues(clients: &Clients, topology: &Topology) -> Result<Que
     Ok(found)
 }
 
-/// The engine's own queue of a rule whose target is a function.
-pub(super) async fn rule_queue(clients: &Clients, rule: &str) -> Result<ProvisionedQueue, ProvisionError> {
-    own_queue(clients, &format!("tidegate-rule-{rule}")).await
+/// The engine's own queue of a bus.
+pub(super) async fn bus_queue(clients: &Clients, bus: &str) -> Result<ProvisionedQueue, ProvisionError> {
+    own_queue(clients, &format!("tidegate-bus-{bus}")).await
 }
 
-/// The engine's own queue for the events that Invoke takes for a function.
+/// The engine's own queue for the events that a function is invoked with asynchronously.
 pub(crate) async fn invoke_queue(
     clients: &Clients,
     function: &str,

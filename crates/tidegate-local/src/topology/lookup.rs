@@ -99,6 +99,11 @@ impl Queue {
 }
 
 impl Function {
+    /// How many environments it may have at a time.
+    pub fn concurrency(&self) -> u32 {
+        self.reserved_concurrency.unwrap_or(self.maximum_concurrency)
+    }
+
     /// The smallest `dead_letter_after_seconds` of its sources, if any source has one.
     pub fn dead_letter_after_seconds(&self) -> Option<u32> {
         self.sources.values().filter_map(|source| source.dead_letter_after_seconds).min()

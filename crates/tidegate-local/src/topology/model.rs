@@ -186,6 +186,9 @@ pub struct Function {
     pub timeout_seconds: u32,
     /// Most execution environments at a time on one machine, and the reserved concurrency where that is switched on.
     pub maximum_concurrency: u32,
+    /// Environments that are reserved for it, which also limits it, whether or not reserving is switched on; 0 switches the function off: whatever is
+    /// invoked is throttled.
+    pub reserved_concurrency: Option<u32>,
     /// What the function may touch, by the environment variable that tells it the physical name.
     #[serde(default)]
     pub uses: BTreeMap<String, Use>,

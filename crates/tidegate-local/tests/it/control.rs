@@ -38,10 +38,16 @@ pub(crate) struct Taken {
 }
 
 impl EventQueue for Taken {
-    fn accept<'a>(&'a self, function: &'a str, payload: String) -> BoxFuture<'a, Result<String, String>> {
+    fn accept<'a>(
+        &'a self,
+        function: &'a str,
+        qualifier: Option<&'a str>,
+        payload: String,
+    ) -> BoxFuture<'a, Result<String, String>> {
+        let function = qualifier.map_or(function.to_owned(), |qualifier| format!("{function}:{qualifier}"));
         let refused = self.refuse.load(Ordering::Relaxed);
         if !refused {
-            self.events.lock().unwrap().push((function.to_owned(), payload));
+            self.events.lock().unwrap().push((function, payload));
         }
         Box::pin(async move { if refused { Err("no queue".to_owned()) } else { Ok("e-1".to_owned()) } })
     }

@@ -1,4 +1,4 @@
-//! Mappings and asynchronous queues on the streams and queues of a real emulator, with a scripted function.
+//! Mappings on the streams of a real emulator, with a scripted function.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -14,8 +14,6 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use tidegate_local::activity::Activity;
-use tidegate_local::asynchronous::events::AsynchronousSettings;
-use tidegate_local::asynchronous::{self, Asynchronously, RuleQueue};
 use tidegate_local::checkpoint::{Checkpoints, MemoryCheckpoints};
 use tidegate_local::clients::{Clients, REGION};
 use tidegate_local::destination::{Destination, QueueDestination};
@@ -24,8 +22,6 @@ use tidegate_local::mapping::dynamodb::DynamoDbSource;
 use tidegate_local::mapping::kinesis::KinesisSource;
 use tidegate_local::mapping::kinesis_event::Origin;
 use tidegate_local::mapping::pace::Pace;
-use tidegate_local::mapping::queue::QueueSettings;
-use tidegate_local::mapping::queue_driver::{self, QueueMapping};
 use tidegate_local::mapping::settings::{StreamKind, StreamSettings};
 use tidegate_local::mapping::source::StreamSource;
 use tidegate_local::mapping::stream::{self, StreamMapping};
@@ -34,7 +30,7 @@ use tidegate_local::topology::StartingPosition;
 
 use crate::backend::ministack;
 
-const FUNCTION_ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:f";
+pub(crate) const FUNCTION_ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:f";
 
 type Script = dyn Fn(usize, &Value) -> InvocationResult + Send + Sync;
 
@@ -51,11 +47,11 @@ impl Scripted {
         Arc::new(Self { script: Box::new(script), events: Mutex::default() })
     }
 
-    fn events(&self) -> Vec<Value> {
+    pub(crate) fn events(&self) -> Vec<Value> {
         self.events.lock().unwrap().clone()
     }
 
-    fn records(&self) -> Vec<Value> {
+    pub(crate) fn records(&self) -> Vec<Value> {
         self.events().iter().flat_map(|event| event["Records"].as_array().unwrap().clone()).collect()
     }
 }
@@ -75,7 +71,7 @@ pub(crate) fn success() -> InvocationResult {
     InvocationResult::Success(Bytes::from_static(b"null"))
 }
 
-fn partial(id: &Value) -> InvocationResult {
+pub(crate) fn partial(id: &Value) -> InvocationResult {
     let response = json!({"batchItemFailures": [{"itemIdentifier": id}]});
     InvocationResult::Success(Bytes::from(response.to_string()))
 }
@@ -129,7 +125,7 @@ pub(crate) fn mapped(parts: &Parts, settings: StreamSettings, function: &Arc<Scr
     }
 }
 
-async fn until_status(mapping: &Mapping, condition: impl Fn(&MappingStatus) -> bool) {
+pub(crate) async fn until_status(mapping: &Mapping, condition: impl Fn(&MappingStatus) -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !condition(&mapping.status()) {
         assert!(Instant::now() < deadline, "not reached: {mapping:?}");
@@ -154,7 +150,7 @@ async fn put(clients: &Clients, key: &str, data: &str) {
     request.data(Blob::new(data)).send().await.unwrap();
 }
 
-async fn queue(clients: &Clients, name: &str, fifo: bool) -> (String, String) {
+pub(crate) async fn queue(clients: &Clients, name: &str, fifo: bool) -> (String, String) {
     let mut request = clients.sqs.create_queue().queue_name(name);
     if fifo {
         request = request.attributes(QueueAttributeName::FifoQueue, "true");
@@ -169,12 +165,12 @@ async fn queue(clients: &Clients, name: &str, fifo: bool) -> (String, String) {
     (url, format!("arn:aws:sqs:us-east-1:000000000000:{name}"))
 }
 
-async fn received(clients: &Clients, url: &str) -> Value {
+pub(crate) async fn received(clients: &Clients, url: &str) -> Value {
     let answer = clients.sqs.receive_message().queue_url(url).wait_time_seconds(10).send().await.unwrap();
     serde_json::from_str(answer.messages()[0].body().unwrap()).unwrap()
 }
 
-async fn count(clients: &Clients, url: &str) -> u32 {
+pub(crate) async fn count(clients: &Clients, url: &str) -> u32 {
     use QueueAttributeName::{
         ApproximateNumberOfMessages as Visible, ApproximateNumberOfMessagesNotVisible as Hidden,
     };
@@ -383,113 +379,4 @@ async fn a_poison_change_of_a_table_ends_at_the_destination_and_its_neighbours_a
     until_status(&mapping, |status| status.idle_since.is_some()).await;
     assert_eq!(next.events(), [] as [Value; 0]);
     mapping.stop().await;
-}
-
-fn start_queue(clients: &Clients, url: &str, arn: &str, function: &Arc<Scripted>) -> Mapping {
-    queue_driver::start(QueueMapping {
-        function: "f".to_owned(),
-        source_name: "q".to_owned(),
-        settings: QueueSettings {
-            batch_size: 10,
-            batching_window: Duration::ZERO,
-            maximum_concurrency: 2,
-            report_batch_item_failures: true,
-            visibility: Duration::from_secs(1),
-            timeout: Duration::from_secs(1),
-            filter: None,
-            time_scale: 100.0,
-        },
-        sqs: clients.sqs.clone(),
-        queue_url: url.to_owned(),
-        queue_arn: arn.to_owned(),
-        region: REGION.to_owned(),
-        invoker: Arc::<Scripted>::clone(function),
-        activity: Arc::new(Activity::new()),
-        pace: Pace::Fast,
-    })
-}
-
-#[tokio::test]
-async fn exactly_the_failed_messages_of_a_queue_come_again_and_the_rest_are_deleted() {
-    let backend = ministack().await;
-    let (url, arn) = queue(&backend.clients, "work", false).await;
-    for n in 0..5 {
-        backend.clients.sqs.send_message().queue_url(&url).message_body(n.to_string()).send().await.unwrap();
-    }
-    let function = Scripted::new(|_, event| {
-        let records = event["Records"].as_array().unwrap();
-        let failed = records
-            .iter()
-            .find(|record| record["body"] == "3" && record["attributes"]["ApproximateReceiveCount"] == "1");
-        failed.map_or_else(success, |record| partial(&record["messageId"]))
-    });
-    let mapping = start_queue(&backend.clients, &url, &arn, &function);
-    until_status(&mapping, |status| status.records_delivered == 5 && status.idle_since.is_some()).await;
-    assert_eq!(count(&backend.clients, &url).await, 0);
-    let bodies: Vec<Value> = function.records().iter().map(|record| record["body"].clone()).collect();
-    let times = |body: &str| bodies.iter().filter(|b| *b == body).count();
-    assert_eq!(["0", "1", "2", "3", "4"].map(times), [1, 1, 1, 2, 1]);
-    mapping.stop().await;
-}
-
-#[tokio::test]
-async fn a_message_group_of_a_fifo_queue_keeps_its_order_through_a_failure() {
-    let backend = ministack().await;
-    let (url, arn) = queue(&backend.clients, "steps.fifo", true).await;
-    for n in 0..12 {
-        let request = backend.clients.sqs.send_message().queue_url(&url).message_body(n.to_string());
-        let group = if n % 2 == 0 { "even" } else { "odd" };
-        request.message_group_id(group).message_deduplication_id(n.to_string()).send().await.unwrap();
-    }
-    let function = Scripted::new(|n, _| if n == 0 { error() } else { success() });
-    let mapping = start_queue(&backend.clients, &url, &arn, &function);
-    until_status(&mapping, |status| status.records_delivered == 12 && status.idle_since.is_some()).await;
-    assert_eq!(count(&backend.clients, &url).await, 0);
-    let mut successful: Vec<i64> = Vec::new();
-    for event in function.events().iter().skip(1) {
-        for record in event["Records"].as_array().unwrap() {
-            successful.push(record["body"].as_str().unwrap().parse().unwrap());
-        }
-    }
-    let group = |rest: i64| successful.iter().copied().filter(|n| n % 2 == rest).collect::<Vec<_>>();
-    assert_eq!(group(0), [0, 2, 4, 6, 8, 10]);
-    assert_eq!(group(1), [1, 3, 5, 7, 9, 11]);
-    mapping.stop().await;
-}
-
-#[tokio::test]
-async fn an_event_that_fails_for_good_ends_at_the_asynchronous_destination_and_leaves_its_queue() {
-    let backend = ministack().await;
-    let (rule, _) = queue(&backend.clients, "tidegate-rule-placed", false).await;
-    let (failures, _) = queue(&backend.clients, "async-failures", false).await;
-    for detail in ["poison", "fine"] {
-        let body = json!({"detail": detail}).to_string();
-        backend.clients.sqs.send_message().queue_url(&rule).message_body(body).send().await.unwrap();
-    }
-    let function = Scripted::new(|_, event| if event["detail"] == "poison" { error() } else { success() });
-    let activity = Arc::new(Activity::new());
-    let running = asynchronous::start(Asynchronously {
-        function: "f".to_owned(),
-        settings: AsynchronousSettings::of(None, FUNCTION_ARN, 2, 600.0),
-        rules: vec![RuleQueue { rule: "placed".to_owned(), url: rule.clone() }],
-        sqs: backend.clients.sqs.clone(),
-        invoker: Arc::<Scripted>::clone(&function),
-        destination: Some(Arc::new(QueueDestination::new(backend.clients.sqs.clone(), &failures))),
-        activity: Arc::clone(&activity),
-        pace: Pace::Fast,
-    });
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while running.status().failed == 0 || running.status().idle_since != Some(activity.now()) {
-        assert!(Instant::now() < deadline, "{:?}", running.status());
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    assert_eq!(count(&backend.clients, &rule).await, 0);
-    assert_eq!((running.status().delivered, running.status().retries), (1, 2));
-    assert_eq!(function.events().len(), 4);
-    let record = received(&backend.clients, &failures).await;
-    assert_eq!(record["requestContext"]["condition"], "RetriesExhausted");
-    assert_eq!(record["requestContext"]["functionArn"], format!("{FUNCTION_ARN}:$LATEST"));
-    assert_eq!(record["requestPayload"], json!({"detail": "poison"}));
-    assert_eq!(record["responsePayload"]["errorType"], "Boom");
-    running.stop().await;
 }

@@ -299,7 +299,7 @@ async fn an_event_is_202_with_the_request_id_of_its_attempts_and_runs_later() {
     assert!(answer.body().is_empty());
     assert_eq!(header(&answer, "x-amz-log-result"), None);
     let taken = running.events.events.lock().unwrap().clone();
-    assert_eq!(taken, [("probe".to_owned(), r#"{"n": 1}"#.to_owned())]);
+    assert_eq!(taken, [("probe:live".to_owned(), r#"{"n": 1}"#.to_owned())]);
     assert_eq!(running.fleet.status()["probe"].invocations, 0);
 
     running.events.refuse.store(true, std::sync::atomic::Ordering::Relaxed);

@@ -9,9 +9,11 @@
     clippy::unwrap_used
 )]
 
+mod asynchronous;
 mod aws_cli;
 mod aws_sdk;
 mod backend;
+mod buses;
 mod control;
 mod delivery;
 mod emulator;
@@ -27,4 +29,6 @@ mod positions;
 mod probe;
 mod provision;
 mod proxy;
+mod queues;
+mod reserved;
 mod runtime_api;

@@ -1,6 +1,8 @@
-use serde_json::Value;
+use bytes::Bytes;
+use serde_json::{Value, json};
 
 use super::*;
+use crate::asynchronous::step::Event;
 
 const START: Moment = Moment::from_millis(1_700_000_000_000);
 
@@ -27,7 +29,9 @@ impl Bench {
     }
 
     fn accept(&mut self, event: u64) -> Vec<Action> {
-        let content = Event { accepted: self.now, payload: Bytes::from_static(b"{\"n\":1}") };
+        let request_id = format!("request-{event}");
+        let payload = Bytes::from_static(b"{\"n\":1}");
+        let content = Event { request_id, qualifier: None, accepted: self.now, payload };
         self.step(Input::Accepted { event, content })
     }
 
@@ -110,7 +114,67 @@ fn throttles_do_not_consume_attempts_and_end_with_the_events_age() {
     assert_eq!(throttles, 73, "six hours in steps of five minutes, and one more");
     assert_eq!(body["requestContext"]["condition"], "EventAgeExceeded");
     assert_eq!(body["requestContext"]["approximateInvokeCount"], 0);
+    assert_eq!(body["requestContext"]["requestId"], "request-1");
     assert_eq!(body.get("responseContext"), None);
+}
+
+#[test]
+fn throttles_are_tried_again_after_one_second_doubled_up_to_five_minutes() {
+    let mut bench = Bench::new(settings());
+    bench.accept(1);
+    for wait in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
+        let actions = bench.answer(1, InvocationResult::Throttled);
+        let due = bench.now.after(Duration::from_secs(wait));
+        assert!(actions.contains(&Action::WaitUntil(due)), "{wait}: {actions:?}");
+        assert!(is_invoked(&bench.wait(wait), 1), "{wait}");
+    }
+}
+
+#[test]
+fn an_event_grows_too_old_while_it_waits_for_a_retry_and_says_how_its_last_run_failed() {
+    let mut bench = Bench::new(AsynchronousSettings {
+        maximum_event_age: Duration::from_secs(60),
+        maximum_retry_attempts: 2,
+        ..settings()
+    });
+    bench.accept(1);
+    bench.wait(30);
+    bench.answer(1, error());
+    assert_eq!(bench.wait(30), [Action::WaitUntil(bench.now.after(Duration::from_millis(1)))]);
+    let body = handed_over(&bench.wait(1));
+    assert_eq!(body["requestContext"]["condition"], "EventAgeExceeded");
+    assert_eq!(body["requestContext"]["approximateInvokeCount"], 1);
+    assert_eq!(body["responsePayload"], json!({"errorType": "Boom"}));
+}
+
+#[test]
+fn a_function_is_tried_once_more_than_its_retries() {
+    for retries in 0..=2 {
+        let mut bench = Bench::new(AsynchronousSettings { maximum_retry_attempts: retries, ..settings() });
+        assert!(is_invoked(&bench.accept(1), 1));
+        for _ in 0..retries {
+            bench.answer(1, error());
+            assert!(is_invoked(&bench.wait(120), 1), "{retries}");
+        }
+        let body = handed_over(&bench.answer(1, error()));
+        assert_eq!(body["requestContext"]["approximateInvokeCount"], retries + 1);
+        assert_eq!(bench.events.counts().retries, u64::from(retries));
+    }
+}
+
+#[test]
+fn a_function_with_no_concurrency_reserved_gives_every_event_up_without_an_attempt() {
+    let mut bench = Bench::new(AsynchronousSettings { maximum_concurrency: 0, ..settings() });
+    assert!(bench.events.room(bench.now) > 0);
+    let actions = bench.accept(1);
+    assert!(!is_invoked(&actions, 1));
+    let body = handed_over(&actions);
+    assert_eq!(body["requestContext"]["condition"], "ZeroReservedConcurrency");
+    assert_eq!(body["requestContext"]["approximateInvokeCount"], 0);
+    assert_eq!(body["requestPayload"], json!({"n": 1}));
+    assert_eq!((body.get("responseContext"), body.get("responsePayload")), (None, None));
+    assert_eq!((bench.events.counts().failed, bench.events.counts().throttled), (1, 0));
+    assert!(bench.step(Input::HandedOver { event: 1 }).contains(&Action::Finish { event: 1 }));
 }
 
 #[test]

@@ -52,7 +52,8 @@ async fn answered(
         Kind::Event => {
             let text =
                 String::from_utf8(payload.into()).map_err(|error| Refusal::NotJson(error.to_string()))?;
-            let accepted = control.events.accept(&target.function, text).await;
+            let qualifier = target.qualifier.as_deref();
+            let accepted = control.events.accept(&target.function, qualifier, text).await;
             Ok(answer::accepted(&accepted.map_err(Refusal::NotQueued)?))
         }
         Kind::RequestResponse => {

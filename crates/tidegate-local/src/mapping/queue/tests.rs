@@ -1,8 +1,11 @@
-use serde_json::json;
+//! The rules of a queue mapping, each in a test named after it.
+
+mod filters;
+mod groups;
+mod hidden;
 
 use super::*;
 use crate::invocation::InvocationResult;
-use crate::pattern::filter::{Filter, Filtered};
 
 const START: Moment = Moment::from_millis(1_700_000_000_000);
 
@@ -123,6 +126,44 @@ fn a_batch_that_failed_as_a_whole_is_deleted_in_no_part() {
 }
 
 #[test]
+fn a_batch_that_succeeded_as_a_whole_is_deleted_in_every_form_that_says_so() {
+    for response in
+        ["", "null", "\"\"", "{}", "[]", r#"{"batchItemFailures":[]}"#, r#"{"batchItemFailures":null}"#]
+    {
+        let mut bench = Bench::new(settings());
+        bench.receive(&["a", "b"]);
+        let actions = bench.answer(0, success(response));
+        assert_eq!(deleted(&actions), ["receipt-a", "receipt-b"], "{response:?}");
+    }
+}
+
+#[test]
+fn a_batch_has_up_to_ten_thousand_messages_that_were_received_ten_at_a_time() {
+    let window = Duration::from_secs(300);
+    let mut bench = Bench::new(QueueSettings { batch_size: 10_000, batching_window: window, ..settings() });
+    let ten = ["m"; 10];
+    for receive in 1..1000 {
+        let actions = bench.receive(&ten);
+        assert_eq!(invoked(&actions), [""; 0], "{receive}");
+        assert!(actions.contains(&Action::Receive { limit: 10 }), "{receive}");
+    }
+    assert_eq!(bench.queue.lag(), 9990);
+    let actions = bench.receive(&ten);
+    assert_eq!(invoked(&actions)[0].matches("\"m\"").count(), 10_000);
+}
+
+#[test]
+fn a_batch_is_closed_before_the_message_that_would_exceed_six_megabytes() {
+    let mut bench = Bench::new(settings());
+    let body = "x".repeat(1024 * 1024);
+    let actions = bench.receive(&[body.as_str(); 7]);
+    let sizes: Vec<usize> = invoked(&actions).iter().map(|payload| payload.len()).collect();
+    assert!(sizes.iter().all(|size| *size <= PAYLOAD_LIMIT), "{sizes:?}");
+    let messages: Vec<usize> = sizes.iter().map(|size| size / body.len()).collect();
+    assert_eq!(messages, [5, 2]);
+}
+
+#[test]
 fn a_list_is_ignored_and_the_batch_deleted_unless_partial_responses_are_enabled() {
     let mut bench = Bench::new(QueueSettings { report_batch_item_failures: false, ..settings() });
     bench.receive(&["a"]);
@@ -158,37 +199,6 @@ fn a_window_gathers_messages_over_several_receives() {
 }
 
 #[test]
-fn a_message_group_has_one_batch_at_a_time() {
-    let mut bench = Bench::new(QueueSettings { maximum_concurrency: 3, ..settings() });
-    bench.receive(&["a1@A"]);
-    assert_eq!(invoked(&bench.receive(&["a2@A", "b1@B"])), [r#"{"Records":["b1"]}"#]);
-    bench.answer(0, success(""));
-    assert_eq!(invoked(&bench.step(Input::Deleted { batch: 0 })), [r#"{"Records":["a2"]}"#]);
-}
-
-#[test]
-fn what_is_held_of_a_failed_group_does_not_overtake_it() {
-    let mut bench = Bench::new(QueueSettings { maximum_concurrency: 3, ..settings() });
-    bench.receive(&["a1@A"]);
-    bench.receive(&["a2@A"]);
-    let actions = bench.answer(0, InvocationResult::FunctionError(Bytes::new()));
-    assert_eq!(invoked(&actions), [""; 0]);
-    assert!(bench.queue.is_idle());
-}
-
-#[test]
-fn a_throttled_batch_goes_again_while_its_messages_are_hidden() {
-    let mut bench = Bench::new(settings());
-    bench.receive(&["a"]);
-    bench.answer(0, InvocationResult::Throttled);
-    assert_eq!(invoked(&bench.wait(100)), [r#"{"Records":["a"]}"#]);
-    bench.now = bench.now.after(Duration::from_secs(50));
-    bench.answer(0, InvocationResult::Throttled);
-    assert!(bench.queue.is_idle());
-    assert_eq!(bench.queue.counts().throttled, 2);
-}
-
-#[test]
 fn a_stop_waits_for_batches_in_flight_and_their_deletion() {
     let mut bench = Bench::new(settings());
     bench.receive(&["a"]);
@@ -211,57 +221,4 @@ fn an_input_that_the_state_does_not_allow_is_an_error_that_names_both() {
         unknown.to_string(),
         "queue mapping: batch 9, which does not exist, does not allow the deletion of batch 9"
     );
-}
-
-/// Receives messages with ids from 0 on and these bodies.
-fn receive_bodies(bench: &mut Bench, bodies: &[&str]) -> Vec<Action> {
-    let messages = bodies.iter().enumerate().map(|(id, body)| Message {
-        id: id.to_string(),
-        receipt: format!("receipt-{id}"),
-        group: None,
-        json: Bytes::from(json!({"messageId": id, "body": body}).to_string()),
-    });
-    bench.step(Input::Received(messages.collect()))
-}
-
-/// Lets messages pass whose `n` is 1, one batch at a time.
-fn filtered() -> QueueSettings {
-    let filter = Filter::parse(Filtered::Sqs, [r#"{"body": {"n": [1]}}"#]).unwrap();
-    QueueSettings { filter: Some(Arc::new(filter)), maximum_concurrency: 1, ..settings() }
-}
-
-#[test]
-fn a_message_that_passes_no_filter_is_deleted_and_never_delivered() {
-    let mut bench = Bench::new(filtered());
-    let actions = receive_bodies(&mut bench, &[r#"{"n": 1}"#, r#"{"n": 2}"#, "text"]);
-    assert_eq!(deleted(&actions), ["receipt-1", "receipt-2"]);
-    assert_eq!(invoked(&actions).len(), 1);
-    assert!(
-        invoked(&actions)[0].contains(r#""messageId":0"#)
-            && !invoked(&actions)[0].contains(r#""messageId":1"#)
-    );
-    assert_eq!(bench.queue.counts().filtered, 2);
-    assert_eq!(deleted(&bench.answer(1, success("null"))), ["receipt-0"]);
-    assert_eq!(bench.queue.counts().delivered, 1);
-}
-
-#[test]
-fn deleting_what_passes_no_filter_takes_no_place_from_deliveries() {
-    let mut bench = Bench::new(filtered());
-    let actions = receive_bodies(&mut bench, &["text"]);
-    assert!(matches!(actions[..], [Action::Delete { batch: 0, .. }, Action::Receive { .. }]), "{actions:?}");
-    assert!(!bench.queue.is_idle(), "the message is still there");
-    assert_eq!(invoked(&receive_bodies(&mut bench, &[r#"{"n": 1}"#])).len(), 1);
-    bench.step(Input::Deleted { batch: 0 });
-    bench.answer(1, success("null"));
-    bench.step(Input::Deleted { batch: 1 });
-    assert!(bench.queue.is_idle());
-}
-
-#[test]
-fn a_stop_waits_until_what_passes_no_filter_is_deleted() {
-    let mut bench = Bench::new(filtered());
-    receive_bodies(&mut bench, &["text"]);
-    assert_eq!(bench.step(Input::Stop), []);
-    assert_eq!(bench.step(Input::Deleted { batch: 0 }), [Action::Stopped]);
 }

@@ -24,6 +24,19 @@ impl Check<'_> {
                     ),
                 );
             }
+            if let Some(reserved) = function.reserved_concurrency
+                && reserved != 0
+                && (u64::from(reserved) < sum || reserved > most)
+            {
+                self.mistake(
+                    &["functions", name, "reserved_concurrency"],
+                    format!(
+                        "is {reserved}; allowed are 0, which switches the function off, and {} to {most}: what its sources together may run at a \
+                         time, up to its maximum_concurrency",
+                        sum.max(1)
+                    ),
+                );
+            }
         }
     }
 

@@ -7,6 +7,12 @@ impl Check<'_> {
         let topology = self.topology;
         for (name, rule) in &topology.rules {
             self.name(&["rules", name], name);
+            if name.starts_with("tidegate-") {
+                self.mistake(
+                    &["rules", name],
+                    "begins with tidegate-, which is kept for the engine's own rules",
+                );
+            }
             self.declared(&["rules", name, "bus"], "buses", &rule.bus, &topology.buses);
             self.pattern(&["rules", name, "pattern"], &rule.pattern);
             let target = &rule.target;

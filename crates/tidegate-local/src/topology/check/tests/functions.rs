@@ -1,6 +1,6 @@
 //! Functions.
 
-use super::{slip, slip_at};
+use super::{parse, slip, slip_at};
 
 #[test]
 fn a_use_and_a_target_name_exactly_one_thing() {
@@ -48,4 +48,16 @@ fn a_functions_own_letters_do_not_come_back_to_it() {
         redrive.trim(),
         "queues.work.redrive is set, and this is a dead-letter queue",
     );
+}
+
+#[test]
+fn a_reservation_is_nothing_or_what_the_sources_need_up_to_the_maximum() {
+    let with = |reserved: u32| format!("maximum_concurrency = 12\n    reserved_concurrency = {reserved}");
+    let says = "allowed are 0, which switches the function off, and 10 to 12";
+    slip_at("maximum_concurrency = 10", &with(9), "reserved_concurrency", says);
+    slip_at("maximum_concurrency = 10", &with(13), "reserved_concurrency", says);
+    for (reserved, limit) in [(0, 0), (10, 10), (12, 12)] {
+        let topology = parse(&super::with("maximum_concurrency = 10", &with(reserved))).unwrap();
+        assert_eq!(topology.functions["processor"].concurrency(), limit);
+    }
 }

@@ -1,0 +1,36 @@
+//! One event, from its acceptance to its end.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use super::step::Event;
+use crate::mapping::moment::Moment;
+
+#[derive(Debug)]
+pub(super) struct Life {
+    pub(super) content: Event,
+    pub(super) state: State,
+    pub(super) attempts: u32,
+    pub(super) throttles: u32,
+    pub(super) error: Option<Bytes>,
+    /// When the event's hiding must be extended.
+    pub(super) extend: Moment,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Due(Moment),
+    InFlight,
+    HandingOver,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Due(_) => "waiting for its next attempt",
+            Self::InFlight => "in flight",
+            Self::HandingOver => "being handed over",
+        })
+    }
+}

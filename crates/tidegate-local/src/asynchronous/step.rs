@@ -1,0 +1,119 @@
+//! What goes into and comes out of the state machine of a function's events.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::invocation::Answer;
+use crate::mapping::moment::Moment;
+
+/// An event as its source hands it over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The request id of all its attempts, and of its on-failure record.
+    pub request_id: String,
+    /// The version or alias it was invoked by.
+    pub qualifier: Option<String>,
+    /// When it was accepted for asynchronous invocation; its age counts from here.
+    pub accepted: Moment,
+    /// The payload.
+    pub payload: Bytes,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Input {
+    /// An event came, under a number that is not in use.
+    Accepted {
+        /// Its number.
+        event: u64,
+        /// The event.
+        content: Event,
+    },
+    /// An invocation is over.
+    Answered {
+        /// The event.
+        event: u64,
+        /// How it ended.
+        answer: Answer,
+    },
+    /// The on-failure record has reached its destination.
+    HandedOver {
+        /// The event.
+        event: u64,
+    },
+    /// A moment that was waited for has come.
+    TimerDue,
+    /// Nothing new may be begun.
+    Stop,
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accepted { event, .. } => write!(f, "event {event}, new"),
+            Self::Answered { event, .. } => write!(f, "an answer to event {event}"),
+            Self::HandedOver { event } => write!(f, "the hand-over of event {event}"),
+            Self::TimerDue => f.write_str("a timer"),
+            Self::Stop => f.write_str("a stop"),
+        }
+    }
+}
+
+/// What is to be done.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Invoke the function.
+    Invoke {
+        /// The event.
+        event: u64,
+        /// What is invoked.
+        content: Event,
+    },
+    /// Keep the event hidden in its queue for the settings' time from now on.
+    Hide {
+        /// The event.
+        event: u64,
+    },
+    /// Send this to the on-failure destination.
+    HandOver {
+        /// The event.
+        event: u64,
+        /// The on-failure record.
+        body: String,
+    },
+    /// The event's life has ended: delete it from its queue.
+    Finish {
+        /// The event.
+        event: u64,
+    },
+    /// Give [`Input::TimerDue`] at this moment. Each step says anew what is waited for; without it nothing is.
+    WaitUntil(Moment),
+    /// Nothing is in flight after [`Input::Stop`].
+    Stopped,
+}
+
+/// An input that the state does not allow.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("asynchronous invocation: {state} does not allow {input}")]
+pub struct IllegalInput {
+    /// What was going on.
+    pub state: String,
+    /// What came.
+    pub input: String,
+}
+
+/// Counts since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Function errors after which an event is tried again.
+    pub retries: u64,
+    /// Invocations for which no execution environment was free.
+    pub throttled: u64,
+    /// Events given up.
+    pub failed: u64,
+    /// Events the function is done with.
+    pub delivered: u64,
+    /// The last function error.
+    pub last_error: Option<String>,
+}

@@ -1,0 +1,308 @@
+//! The driver of a bus.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::Message;
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::events::{BusSettings, Events};
+use super::failure::{Failure, GivenUp};
+use super::letter;
+use super::rule::{Rule, Target};
+use super::status::BusStatus;
+use super::step::{Action, Input};
+use crate::activity::Activity;
+use crate::asynchronous::EventQueue;
+use crate::mapping::moment::Moment;
+use crate::mapping::pace::Pace;
+use crate::mapping::queue_deletion::delete;
+use crate::mapping::queue_receiver::{Receiver, hide, sent};
+use crate::mapping::retry::Backoff;
+use crate::mapping::stream::{now, until};
+use crate::mapping::{shortened, stopped};
+
+/// Most messages of one ReceiveMessage call.
+const RECEIVE_LIMIT: usize = 10;
+
+/// Everything the routing of one bus needs.
+pub struct BusQueue {
+    /// The bus's declared name.
+    pub bus: String,
+    /// URL of the engine's own queue that gets every event of the bus.
+    pub queue_url: String,
+    /// Its rules.
+    pub rules: Vec<Rule>,
+    /// The client.
+    pub sqs: Client,
+    /// Takes events for functions.
+    pub events: Arc<dyn EventQueue>,
+    /// The engine's activity counter.
+    pub activity: Arc<Activity>,
+    /// How fast the queue is polled.
+    pub pace: Pace,
+    /// For how long a received event is hidden in its queue at a time.
+    pub hidden: Duration,
+    /// Divides the waits between tries; 1 is AWS's own pace.
+    pub time_scale: f64,
+}
+
+/// A running bus. Dropping it ends it at once; events that some target does not have become visible in its queue again.
+pub struct BusRouter {
+    status: Arc<Mutex<BusStatus>>,
+    stop: watch::Sender<bool>,
+    task: Option<JoinHandle<()>>,
+}
+
+impl BusRouter {
+    /// How it stands.
+    #[must_use]
+    pub fn status(&self) -> BusStatus {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Begins nothing new, and waits for what is in flight.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        if let Some(task) = &mut self.task {
+            // An error is a panic or an abort of the task: it has ended in any case.
+            let _ = task.await;
+        }
+    }
+}
+
+impl Drop for BusRouter {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.take() {
+            task.abort();
+        }
+    }
+}
+
+/// Starts the routing of a bus. Must be called inside a Tokio runtime.
+#[must_use]
+pub fn start(own: BusQueue) -> BusRouter {
+    let (stop, receiver) = watch::channel(false);
+    let rules = own.rules.iter().map(|rule| (rule.name.clone(), super::RuleStatus::default())).collect();
+    let status = BusStatus { bus: own.bus.clone(), rules, ..BusStatus::default() };
+    let status = Arc::new(Mutex::new(status));
+    let task = tokio::spawn(route(own, Arc::clone(&status), receiver));
+    BusRouter { status, stop, task: Some(task) }
+}
+
+/// An event as it lies in its queue.
+#[derive(Clone)]
+struct Taken {
+    receipt: String,
+    body: Arc<str>,
+}
+
+enum Done {
+    Machine(Input),
+    Received {
+        receiver: Receiver,
+        messages: Result<Vec<Message>, String>,
+        seen: u64,
+    },
+    /// A deletion or an extension is over.
+    Kept,
+}
+
+async fn route(own: BusQueue, status: Arc<Mutex<BusStatus>>, mut stop: watch::Receiver<bool>) {
+    let own = &own;
+    let status = &*status;
+    let mut events = Events::new(BusSettings {
+        retries: own.rules.iter().map(|rule| rule.retries).collect(),
+        hidden: own.hidden,
+        time_scale: own.time_scale,
+    });
+    let mut taken: HashMap<u64, Taken> = HashMap::new();
+    let mut numbers: u64 = 0;
+    // It is here while it is not polling.
+    let mut receiver = Some(Receiver::new(own.sqs.clone(), &own.queue_url, Some(own.hidden), own.pace));
+    let mut empty_poll: Option<u64> = None;
+    let mut running: FuturesUnordered<BoxFuture<'_, Done>> = FuturesUnordered::new();
+    let mut timer: Option<Moment> = None;
+    let mut stopping = false;
+    // Deletions and extensions that are on their way: an event is not over before its message is gone.
+    let mut finishing: usize = 0;
+    loop {
+        let room = events.room(now());
+        if room > 0
+            && !stopping
+            && let Some(mut receiver) = receiver.take()
+        {
+            running.push(Box::pin(async move {
+                let (messages, seen) = receiver.receive(room.min(RECEIVE_LIMIT), &own.activity).await;
+                Done::Received { receiver, messages, seen }
+            }));
+        }
+        publish(own, status, &events, finishing, empty_poll);
+        let done = tokio::select! {
+            () = stopped(&mut stop), if !stopping => {
+                stopping = true;
+                Done::Machine(Input::Stop)
+            }
+            Some(done) = running.next(), if !running.is_empty() => done,
+            () = until(timer), if timer.is_some() => Done::Machine(Input::TimerDue),
+        };
+        let inputs = match done {
+            Done::Machine(input) => vec![input],
+            Done::Kept => {
+                finishing = finishing.saturating_sub(1);
+                publish(own, status, &events, finishing, empty_poll);
+                own.activity.bump();
+                continue;
+            }
+            Done::Received { receiver: returned, messages, seen } => {
+                receiver = Some(returned);
+                let messages = messages.unwrap_or_else(|message| {
+                    failed(status, &message);
+                    Vec::new()
+                });
+                empty_poll = messages.is_empty().then_some(seen);
+                let accepted = messages.into_iter().map(|message| {
+                    numbers += 1;
+                    let (event, input) = matched(own, status, numbers, message);
+                    taken.insert(numbers, event);
+                    input
+                });
+                accepted.collect()
+            }
+        };
+        let (mut over, mut ended) = (Vec::new(), false);
+        for input in inputs {
+            let actions = match events.handle(input, now()) {
+                Ok(actions) => actions,
+                Err(illegal) => return failed(status, &illegal.to_string()),
+            };
+            timer = None;
+            for action in actions {
+                match action {
+                    Action::HandOver { event, rule } => {
+                        let body = taken.get(&event).map(|taken| Arc::clone(&taken.body)).unwrap_or_default();
+                        running.push(Box::pin(async move {
+                            let outcome = hand_over(own, rule, &body).await;
+                            if let Err(failure) = &outcome {
+                                failed(status, &failure.message);
+                            }
+                            Done::Machine(Input::Tried { event, rule, outcome, jitter: rand::random() })
+                        }));
+                    }
+                    Action::Park { event, rule, given_up } => {
+                        let body = taken.get(&event).map(|taken| Arc::clone(&taken.body)).unwrap_or_default();
+                        running.push(Box::pin(async move {
+                            park(own, status, rule, &given_up, &body).await;
+                            Done::Machine(Input::Parked { event, rule })
+                        }));
+                    }
+                    Action::Hide { event } => {
+                        if let Some(Taken { receipt, .. }) = taken.get(&event).cloned() {
+                            finishing += 1;
+                            running.push(Box::pin(async move {
+                                let hidden = hide(&own.sqs, &own.queue_url, receipt, own.hidden).await;
+                                hidden.unwrap_or_else(|message| failed(status, &message));
+                                Done::Kept
+                            }));
+                        }
+                    }
+                    Action::Finish { event } => over.extend(taken.remove(&event).map(|taken| taken.receipt)),
+                    Action::WaitUntil(moment) => timer = Some(moment),
+                    Action::Stopped => ended = true,
+                }
+            }
+        }
+        if !over.is_empty() {
+            finishing += 1;
+            running.push(Box::pin(async move {
+                let deleted = delete(&own.sqs, &own.queue_url, &over).await;
+                deleted.unwrap_or_else(|message| failed(status, &message));
+                Done::Kept
+            }));
+        }
+        if ended {
+            // What everybody has must be deleted, or it would be handed over again.
+            drop(receiver);
+            while finishing > 0 {
+                match running.next().await {
+                    Some(Done::Kept) => finishing -= 1,
+                    Some(_) => {}
+                    None => break,
+                }
+            }
+            return publish(own, status, &events, finishing, empty_poll);
+        }
+    }
+}
+
+/// An event that has come, and the rules that mean it.
+fn matched(own: &BusQueue, status: &Mutex<BusStatus>, event: u64, message: Message) -> (Taken, Input) {
+    let body = message.body.unwrap_or_default();
+    let content: Value = serde_json::from_str(&body).unwrap_or_default();
+    let matching = own.rules.iter().enumerate().filter(|(_, rule)| rule.pattern.matches(&content));
+    let rules: Vec<usize> = matching.map(|(index, _)| index).collect();
+    {
+        let mut status = status.lock().unwrap_or_else(PoisonError::into_inner);
+        status.events += 1;
+        status.unmatched += u64::from(rules.is_empty());
+    }
+    let accepted = sent(message.attributes.as_ref());
+    let taken = Taken { receipt: message.receipt_handle.unwrap_or_default(), body: body.into() };
+    (taken, Input::Accepted { event, accepted, rules })
+}
+
+/// Tries once.
+async fn hand_over(own: &BusQueue, rule: usize, body: &str) -> Result<(), Failure> {
+    let Some(rule) = own.rules.get(rule) else { return Ok(()) };
+    match &rule.target {
+        Target::Function(function) => {
+            let accepted = own.events.accept(function, None, body.to_owned()).await;
+            accepted.map(drop).map_err(|message| Failure::transient("INTERNAL_ERROR", message))
+        }
+        Target::Queue(url) => {
+            let sent = own.sqs.send_message().queue_url(url).message_body(body).send().await;
+            own.activity.bump();
+            sent.map(drop).map_err(Failure::of)
+        }
+    }
+}
+
+/// Sends a dead letter, again and again until it has arrived.
+async fn park(own: &BusQueue, status: &Mutex<BusStatus>, rule: usize, given_up: &GivenUp, body: &str) {
+    let Some(rule) = own.rules.get(rule) else { return };
+    let backoff = Backoff::scaled(own.time_scale);
+    let mut failures = 0;
+    while let Err(message) = letter::send(&own.sqs, rule, given_up, body).await {
+        failed(status, &message);
+        tokio::time::sleep(backoff.delay(failures)).await;
+        failures += 1;
+    }
+}
+
+fn failed(status: &Mutex<BusStatus>, message: &str) {
+    status.lock().unwrap_or_else(PoisonError::into_inner).last_error = Some(shortened(message));
+}
+
+fn publish(
+    own: &BusQueue,
+    status: &Mutex<BusStatus>,
+    events: &Events,
+    finishing: usize,
+    empty_poll: Option<u64>,
+) {
+    let mut status = status.lock().unwrap_or_else(PoisonError::into_inner);
+    status.waiting = events.waiting() as u64;
+    for (rule, counts) in own.rules.iter().zip(events.counts()) {
+        if let Some(known) = status.rules.get_mut(&rule.name) {
+            known.clone_from(counts);
+        }
+    }
+    status.idle_since = empty_poll.filter(|_| events.waiting() == 0 && finishing == 0);
+}

@@ -1,0 +1,37 @@
+//! The dead letter of a hand-over: the event itself, and beside it what happened.
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::DisplayErrorContext;
+use aws_sdk_sqs::types::MessageAttributeValue;
+
+use super::failure::GivenUp;
+use super::rule::Rule;
+use crate::mapping::shortened;
+
+/// The message attributes of a dead letter.
+pub(super) fn attributes<'a>(rule: &'a Rule, given_up: &'a GivenUp) -> Vec<(&'static str, String)> {
+    let mut attributes = vec![
+        ("RULE_ARN", rule.arn.clone()),
+        ("TARGET_ARN", rule.target_arn.clone()),
+        ("ERROR_CODE", given_up.failure.code.to_owned()),
+        ("ERROR_MESSAGE", shortened(&given_up.failure.message)),
+        ("RETRY_ATTEMPTS", given_up.retry_attempts.to_string()),
+    ];
+    attributes.extend(
+        given_up.exhausted.map(|exhausted| ("EXHAUSTED_RETRY_CONDITION", exhausted.as_str().to_owned())),
+    );
+    attributes
+}
+
+/// Sends a dead letter once.
+pub(super) async fn send(sqs: &Client, rule: &Rule, given_up: &GivenUp, event: &str) -> Result<(), String> {
+    let mut request = sqs.send_message().queue_url(&rule.dead_letters).message_body(event);
+    for (name, value) in attributes(rule, given_up) {
+        let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
+        request = request.message_attributes(name, value.map_err(|error| error.to_string())?);
+    }
+    request.send().await.map(drop).map_err(|error| {
+        let error = DisplayErrorContext(error);
+        format!("the dead letter of rule {} cannot be sent to {}: {error}", rule.name, rule.dead_letters)
+    })
+}

@@ -1,0 +1,37 @@
+//! What a bus says about itself.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// State and counts of a bus since the engine started.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct BusStatus {
+    /// Its declared name.
+    pub bus: String,
+    /// Events that some target does not have yet.
+    pub waiting: u64,
+    /// Events that came.
+    pub events: u64,
+    /// Events that no rule matched.
+    pub unmatched: u64,
+    /// Its rules.
+    pub rules: BTreeMap<String, RuleStatus>,
+    /// The last failure of a poll or a hand-over.
+    pub last_error: Option<String>,
+    /// The activity counter before a poll that found nothing while nothing was going on here; none while there is.
+    pub idle_since: Option<u64>,
+}
+
+/// Counts of a rule since the engine started.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RuleStatus {
+    /// Events it matched.
+    pub matched: u64,
+    /// Events its target has.
+    pub handed_over: u64,
+    /// Tries after a failed one.
+    pub retries: u64,
+    /// Events given up; they are in the dead-letter queue of its target.
+    pub failed: u64,
+}

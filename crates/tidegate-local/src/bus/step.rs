@@ -1,0 +1,99 @@
+//! What goes into and comes out of the state machine of a bus.
+
+use std::fmt;
+
+use super::failure::{Failure, GivenUp};
+use crate::mapping::moment::Moment;
+
+/// What happened.
+#[derive(Debug)]
+pub enum Input {
+    /// An event came, under a number that is not in use.
+    Accepted {
+        /// Its number.
+        event: u64,
+        /// When the bus took it; its age counts from here.
+        accepted: Moment,
+        /// The rules that match it, by their index.
+        rules: Vec<usize>,
+    },
+    /// A hand-over was tried.
+    Tried {
+        /// The event.
+        event: u64,
+        /// The rule.
+        rule: usize,
+        /// How it failed, if it did.
+        outcome: Result<(), Failure>,
+        /// From 0 to 1, by chance: spreads the wait before another try.
+        jitter: f64,
+    },
+    /// A dead letter has reached its queue.
+    Parked {
+        /// The event.
+        event: u64,
+        /// The rule.
+        rule: usize,
+    },
+    /// A moment that was waited for has come.
+    TimerDue,
+    /// Nothing new may be begun.
+    Stop,
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accepted { event, .. } => write!(f, "event {event}, new"),
+            Self::Tried { event, rule, .. } => write!(f, "a try of event {event} for rule {rule}"),
+            Self::Parked { event, rule } => write!(f, "the dead letter of event {event} for rule {rule}"),
+            Self::TimerDue => f.write_str("a timer"),
+            Self::Stop => f.write_str("a stop"),
+        }
+    }
+}
+
+/// What is to be done.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Hand the event to the rule's target.
+    HandOver {
+        /// The event.
+        event: u64,
+        /// The rule.
+        rule: usize,
+    },
+    /// Send the event to the dead-letter queue of the rule's target.
+    Park {
+        /// The event.
+        event: u64,
+        /// The rule.
+        rule: usize,
+        /// Why.
+        given_up: GivenUp,
+    },
+    /// Keep the event hidden in its queue for the settings' time from now on.
+    Hide {
+        /// The event.
+        event: u64,
+    },
+    /// Everybody has the event: delete it from its queue.
+    Finish {
+        /// The event.
+        event: u64,
+    },
+    /// Give [`Input::TimerDue`] at this moment. Each step says anew what is waited for; without it nothing is.
+    WaitUntil(Moment),
+    /// Nothing is in flight after [`Input::Stop`].
+    Stopped,
+}
+
+/// An input that the state does not allow.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("bus: {state} does not allow {input}")]
+pub struct IllegalInput {
+    /// What was going on.
+    pub state: String,
+    /// What came.
+    pub input: String,
+}

@@ -1,0 +1,66 @@
+//! Starts the routing of each bus that has rules.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::events::Timing;
+use super::{Parts, StartError};
+use crate::asynchronous::{EventQueue, HIDDEN_SECONDS};
+use crate::bus::{self, BusQueue, BusRouter, Retries, Rule, Target};
+use crate::clients::{ACCOUNT, REGION};
+use crate::environment::function_arn;
+use crate::pattern::Pattern;
+use crate::topology;
+
+/// Starts the routing.
+pub(super) fn start(
+    parts: &Parts,
+    events: &Arc<dyn EventQueue>,
+    timing: Timing,
+) -> Result<Vec<BusRouter>, StartError> {
+    let queues = parts.provisioned.bus_queues.iter();
+    let routers = queues.map(|(name, queue)| {
+        let rules = parts.topology.rules.iter().filter(|(_, declared)| declared.bus == *name);
+        let rules: Result<Vec<Rule>, StartError> =
+            rules.map(|(rule, declared)| compiled(parts, rule, declared)).collect();
+        Ok(bus::start(BusQueue {
+            bus: name.clone(),
+            queue_url: queue.url.clone(),
+            rules: rules?,
+            sqs: parts.clients.sqs.clone(),
+            events: Arc::clone(events),
+            activity: Arc::clone(&parts.activity),
+            pace: timing.pace,
+            hidden: Duration::from_secs(HIDDEN_SECONDS.into()),
+            time_scale: timing.time_scale,
+        }))
+    });
+    routers.collect()
+}
+
+/// A rule as its bus goes by it. The topology's check has read its pattern before.
+fn compiled(parts: &Parts, name: &str, declared: &topology::Rule) -> Result<Rule, StartError> {
+    let queues = &parts.provisioned.queues;
+    let missing = || StartError::Target(name.to_owned());
+    let to = &declared.target;
+    let (target, target_arn) = match (&to.function, &to.queue) {
+        (Some(function), _) => (Target::Function(function.clone()), function_arn(REGION, function)),
+        (None, Some(queue)) => {
+            let queue = queues.get(queue).ok_or_else(missing)?;
+            (Target::Queue(queue.url.clone()), queue.arn.clone())
+        }
+        (None, None) => return Err(missing()),
+    };
+    Ok(Rule {
+        name: name.to_owned(),
+        arn: format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{}/{name}", declared.bus),
+        pattern: Pattern::parse(&declared.pattern).map_err(StartError::Filter)?,
+        target,
+        target_arn,
+        dead_letters: queues.get(&to.dead_letter_queue).ok_or_else(missing)?.url.clone(),
+        retries: Retries {
+            maximum_attempts: to.maximum_retry_attempts,
+            maximum_age: Duration::from_secs(to.maximum_event_age_seconds.into()),
+        },
+    })
+}

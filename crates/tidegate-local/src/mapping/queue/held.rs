@@ -1,0 +1,78 @@
+//! Messages that are received and belong to no batch yet.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+use super::Message;
+use crate::mapping::batching::{self, Limits, Readiness};
+use crate::mapping::moment::Moment;
+
+/// Held messages in the order in which they came, each with the moment of its receive.
+#[derive(Debug, Default)]
+pub(super) struct Held(VecDeque<(Message, Moment)>);
+
+impl Held {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    pub(super) fn admit(&mut self, messages: Vec<Message>, now: Moment) {
+        self.0.extend(messages.into_iter().map(|message| (message, now)));
+    }
+
+    /// Messages that a batch could have now: those of a busy group wait for it.
+    pub(super) fn free(&self, busy: &BTreeSet<&str>) -> usize {
+        self.0.iter().filter(|(message, _)| is_free(message, busy)).count()
+    }
+
+    /// Lets go of what can be received again by now: its receipt is worth nothing any more, and the next receive brings it.
+    pub(super) fn expire(&mut self, visibility: Duration, now: Moment) {
+        self.0.retain(|(_, received)| received.after(visibility) >= now);
+    }
+
+    /// Lets go of what belongs to these groups; it becomes visible again behind what has failed there.
+    pub(super) fn forget(&mut self, groups: &BTreeSet<String>) {
+        self.0.retain(|(message, _)| message.group.as_ref().is_none_or(|group| !groups.contains(group)));
+    }
+
+    /// Cuts the messages of a batch out, with the earliest moment of their receives. Without one that is closed: until when one is gathered, if
+    /// there are messages for it.
+    pub(super) fn cut(
+        &mut self,
+        limits: Limits,
+        busy: &BTreeSet<&str>,
+        now: Moment,
+    ) -> Result<(Vec<Message>, Moment), Option<Moment>> {
+        let free = self.0.iter().filter(|(message, _)| is_free(message, busy));
+        let count = match batching::readiness(free.map(|(m, read)| (m.json.len(), *read)), limits, now) {
+            Readiness::Empty => return Err(None),
+            Readiness::At(due) => return Err(Some(due)),
+            Readiness::Batch(count) => count,
+        };
+        let mut messages = Vec::with_capacity(count);
+        let mut received = now;
+        let mut left = VecDeque::with_capacity(self.0.len().saturating_sub(count));
+        for (message, read) in std::mem::take(&mut self.0) {
+            if messages.len() < count && is_free(&message, busy) {
+                received = received.min(read);
+                messages.push(message);
+            } else {
+                left.push_back((message, read));
+            }
+        }
+        self.0 = left;
+        Ok((messages, received))
+    }
+}
+
+fn is_free(message: &Message, busy: &BTreeSet<&str>) -> bool {
+    message.group.as_deref().is_none_or(|group| !busy.contains(group))
+}

@@ -1,0 +1,104 @@
+//! Receiving from a queue at the right pace.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::DisplayErrorContext;
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
+use tokio::time::Instant;
+
+use super::moment::Moment;
+use super::pace::{Pace, Pacer};
+use super::reader::wait;
+use super::stream::now;
+use crate::activity::Activity;
+
+/// Empty receives in a row after which an idle queue is long-polled.
+const LONG_POLL_AFTER: u32 = 50;
+
+/// Receives from one queue at the right pace.
+pub(crate) struct Receiver {
+    pub(crate) sqs: Client,
+    pub(crate) url: String,
+    /// Hides what is received for so long instead of the queue's own time.
+    pub(crate) visibility: Option<Duration>,
+    pub(crate) pacer: Pacer,
+    pub(crate) pace: Pace,
+    pub(crate) polled: Instant,
+    pub(crate) seen: u64,
+}
+
+impl Receiver {
+    pub(crate) fn new(sqs: Client, url: &str, visibility: Option<Duration>, pace: Pace) -> Self {
+        Self {
+            sqs,
+            url: url.to_owned(),
+            visibility,
+            // Long polling is the pace.
+            pacer: Pacer::new(pace, Duration::ZERO),
+            pace,
+            polled: Instant::now(),
+            seen: 0,
+        }
+    }
+
+    /// Waits until a receive is due, then receives. Gives the activity counter before the receive too.
+    ///
+    /// A receive must not be dropped half-way: what it brings would stay hidden until its visibility timeout ends.
+    pub(crate) async fn receive(
+        &mut self,
+        limit: usize,
+        activity: &Activity,
+    ) -> (Result<Vec<Message>, String>, u64) {
+        if wait(&self.pacer, self.polled, self.seen, activity).await {
+            self.pacer.woken();
+        }
+        self.seen = activity.now();
+        let seconds = match self.pace {
+            Pace::Aws => 20,
+            // Short, so that it is soon known to be empty when something was done elsewhere meanwhile.
+            Pace::Fast if self.pacer.empty_polls() >= LONG_POLL_AFTER => 1,
+            Pace::Fast => 0,
+        };
+        let received = self
+            .sqs
+            .receive_message()
+            .queue_url(&self.url)
+            .max_number_of_messages(i32::try_from(limit).unwrap_or(1).clamp(1, 10))
+            .wait_time_seconds(seconds)
+            .set_visibility_timeout(self.visibility.and_then(|v| i32::try_from(v.as_secs()).ok()))
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .message_attribute_names("All")
+            .send()
+            .await;
+        self.polled = Instant::now();
+        let received = received
+            .map(|answer| answer.messages.unwrap_or_default())
+            .map_err(|error| format!("ReceiveMessage of {}: {}", self.url, DisplayErrorContext(error)));
+        match &received {
+            Ok(messages) if messages.is_empty() => self.pacer.empty(),
+            Ok(messages) => self.pacer.brought(messages.len() >= limit),
+            Err(_) => self.pacer.failed(),
+        }
+        (received, self.seen)
+    }
+}
+
+/// When a message was sent; now where its queue does not say.
+pub(crate) fn sent(attributes: Option<&HashMap<MessageSystemAttributeName, String>>) -> Moment {
+    attributes
+        .and_then(|attributes| attributes.get(&MessageSystemAttributeName::SentTimestamp))
+        .and_then(|millis| millis.parse().ok())
+        .map_or_else(now, Moment::from_millis)
+}
+
+/// Keeps a received message hidden for so long from now on.
+pub(crate) async fn hide(sqs: &Client, url: &str, receipt: String, hidden: Duration) -> Result<(), String> {
+    let seconds = i32::try_from(hidden.as_secs()).unwrap_or(i32::MAX);
+    let request = sqs.change_message_visibility().queue_url(url).receipt_handle(receipt);
+    let changed = request.visibility_timeout(seconds).send().await;
+    changed
+        .map(|_| ())
+        .map_err(|error| format!("ChangeMessageVisibility of {url}: {}", DisplayErrorContext(error)))
+}

@@ -1,0 +1,107 @@
+//! Asynchronous invocation from the queues of a real emulator, with a scripted function.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use aws_sdk_sqs::types::MessageAttributeValue;
+use futures::future::BoxFuture;
+use serde_json::json;
+use tidegate_local::activity::Activity;
+use tidegate_local::asynchronous::{self, AsynchronousSettings, Asynchronously};
+use tidegate_local::destination::QueueDestination;
+use tidegate_local::invocation::{Answer, Invoker, Request};
+use tidegate_local::mapping::pace::Pace;
+
+use crate::backend::ministack;
+use crate::delivery::{FUNCTION_ARN, Scripted, count, error, queue, received, success};
+
+#[tokio::test]
+async fn an_event_that_fails_for_good_ends_at_the_asynchronous_destination_and_leaves_its_queue() {
+    let backend = ministack().await;
+    let (url, _) = queue(&backend.clients, "tidegate-invoke-f", false).await;
+    let (failures, _) = queue(&backend.clients, "async-failures", false).await;
+    for detail in ["poison", "fine"] {
+        let body = json!({"detail": detail}).to_string();
+        backend.clients.sqs.send_message().queue_url(&url).message_body(body).send().await.unwrap();
+    }
+    let function = Scripted::new(|_, event| if event["detail"] == "poison" { error() } else { success() });
+    let activity = Arc::new(Activity::new());
+    let running = asynchronous::start(Asynchronously {
+        function: "f".to_owned(),
+        settings: AsynchronousSettings::of(None, FUNCTION_ARN, 2, 600.0),
+        rules: vec!["placed".to_owned()],
+        queue_url: url.clone(),
+        sqs: backend.clients.sqs.clone(),
+        invoker: Arc::<Scripted>::clone(&function),
+        destination: Some(Arc::new(QueueDestination::new(backend.clients.sqs.clone(), &failures))),
+        activity: Arc::clone(&activity),
+        pace: Pace::Fast,
+    });
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while running.status().failed == 0 || running.status().idle_since != Some(activity.now()) {
+        assert!(Instant::now() < deadline, "{:?}", running.status());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(count(&backend.clients, &url).await, 0);
+    assert_eq!((running.status().delivered, running.status().retries), (1, 2));
+    assert_eq!(function.events().len(), 4);
+    let record = received(&backend.clients, &failures).await;
+    assert_eq!(record["requestContext"]["condition"], "RetriesExhausted");
+    assert_eq!(record["requestContext"]["functionArn"], format!("{FUNCTION_ARN}:$LATEST"));
+    assert_eq!(record["requestPayload"], json!({"detail": "poison"}));
+    assert_eq!(record["responsePayload"]["errorType"], "Boom");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_whose_invocation_a_crash_cut_off_is_invoked_again_with_its_request_id() {
+    let backend = ministack().await;
+    let (url, _) = queue(&backend.clients, "tidegate-invoke-f", false).await;
+    let qualifier = MessageAttributeValue::builder().data_type("String").string_value("live").build();
+    let send = backend.clients.sqs.send_message().queue_url(&url).message_body(r#"{"n":1}"#);
+    let sent = send.message_attributes("Qualifier", qualifier.unwrap()).send().await.unwrap();
+    let request_id = sent.message_id.unwrap();
+    let start = |function: &Arc<Hanging>| {
+        let settings = AsynchronousSettings {
+            hidden: Duration::from_secs(1),
+            ..AsynchronousSettings::of(None, FUNCTION_ARN, 2, 600.0)
+        };
+        asynchronous::start(Asynchronously {
+            function: "f".to_owned(),
+            settings,
+            rules: Vec::new(),
+            queue_url: url.clone(),
+            sqs: backend.clients.sqs.clone(),
+            invoker: Arc::<Hanging>::clone(function),
+            destination: None,
+            activity: Arc::new(Activity::new()),
+            pace: Pace::Fast,
+        })
+    };
+    let function = Arc::new(Hanging::default());
+    let mut first = Some(start(&function));
+    let mut second = None;
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while function.0.lock().unwrap().len() < 2 {
+        assert!(Instant::now() < deadline, "{:?}", function.0.lock().unwrap());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        if !function.0.lock().unwrap().is_empty() && first.take().is_some() {
+            second = Some(start(&function));
+        }
+    }
+    let seen = || (Some(request_id.clone()), Some("live".to_owned()));
+    assert_eq!(*function.0.lock().unwrap(), [seen(), seen()]);
+    drop(second);
+    assert_eq!(count(&backend.clients, &url).await, 1);
+}
+
+/// Never answers, and remembers request ids and qualifiers.
+#[derive(Default)]
+struct Hanging(Mutex<Vec<(Option<String>, Option<String>)>>);
+
+impl Invoker for Hanging {
+    fn invoke<'a>(&'a self, _: &'a str, request: Request) -> BoxFuture<'a, Answer> {
+        self.0.lock().unwrap().push((request.request_id, request.qualifier));
+        Box::pin(std::future::pending())
+    }
+}
