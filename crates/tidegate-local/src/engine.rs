@@ -2,11 +2,12 @@
 
 mod events;
 mod files;
+mod programs;
 mod sources;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use tokio::sync::Notify;
 
 use crate::activity::Activity;
 use crate::asynchronous::AsynchronousQueue;
-use crate::build::{self, BuildError};
+use crate::build::BuildError;
 use crate::clients::{Clients, REGION};
 use crate::control::{Control, ControlApi, StatusSource};
 use crate::emulator::{self, Backend, Emulator, EmulatorError};
@@ -28,10 +29,11 @@ use crate::pattern::PatternError;
 use crate::provision::{ProvisionError, Provisioned, provision};
 use crate::proxy::{Proxy, ProxyError};
 use crate::status::Status;
-use crate::topology::{self, Topology, TopologyError};
+use crate::topology::{self, Checked, Topology, TopologyError};
 use crate::usage;
 use events::{InvokedEvents, Timing};
 use files::StateLock;
+use programs::Program;
 
 /// How long a shutdown waits for invocations in flight.
 const GRACE: Duration = Duration::from_secs(5);
@@ -177,30 +179,37 @@ impl Engine {
         if !(options.time_scale.is_finite() && options.time_scale > 0.0) {
             return Err(StartError::TimeScale(options.time_scale));
         }
-        let topology = topology::load(&options.topology_path)?;
+        let checked = topology::check(&options.topology_path)?;
         let state_dir = files::prepare(&options.state_dir)?;
         let lock = StateLock::take(&state_dir)?;
         if let Ok(running) = EngineFile::read(&state_dir) {
             return Err(StartError::Running { pid: running.pid, state_dir });
         }
-        let (emulator, binaries) = tokio::try_join!(
+        let (emulator, programs) = tokio::try_join!(
             async { Ok::<_, StartError>(emulator::start(&options.backend, &state_dir).await?) },
-            async { Ok(binaries(&options, &topology).await?) },
+            programs::programs(&checked, &options.topology_path, options.bin_dir.as_deref()),
         )?;
+        let Checked { topology, .. } = checked;
         let clients = Clients::new(emulator.endpoint());
         let provisioned = provision(&clients, &topology).await?;
         files::write_environments(&state_dir, &topology, &provisioned, emulator.endpoint())?;
         let callers = topology.functions.keys().cloned();
         let proxy = Proxy::start(emulator.endpoint(), callers, Vec::new(), topology.table_keys()).await?;
-        let specs = topology.functions.iter().map(|(name, declared)| FunctionSpec {
-            name: name.clone(),
-            executable: binaries.get(name).cloned().unwrap_or_default(),
-            memory_mb: declared.memory_mb,
-            timeout: Duration::from_secs(declared.timeout_seconds.into()),
-            maximum_concurrency: usize::try_from(declared.maximum_concurrency).unwrap_or(usize::MAX),
-            endpoint: proxy.endpoint(name).unwrap_or_default(),
-            region: REGION.to_owned(),
-            environment: provisioned.environment(&topology, name),
+        let specs = topology.functions.iter().map(|(name, declared)| {
+            let Program { executable, arguments, directory } =
+                programs.get(name).cloned().unwrap_or_default();
+            FunctionSpec {
+                name: name.clone(),
+                executable,
+                arguments,
+                directory,
+                memory_mb: declared.memory_mb,
+                timeout: Duration::from_secs(declared.timeout_seconds.into()),
+                maximum_concurrency: usize::try_from(declared.maximum_concurrency).unwrap_or(usize::MAX),
+                endpoint: proxy.endpoint(name).unwrap_or_default(),
+                region: REGION.to_owned(),
+                environment: provisioned.environment(&topology, name),
+            }
         });
         let fleet_options = FleetOptions { state_dir: state_dir.clone(), init_limit: INIT_LIMIT };
         let fleet = Arc::new(Fleet::start(specs.collect(), &fleet_options)?);
@@ -348,18 +357,4 @@ fn status_source(parts: &Arc<Parts>) -> StatusSource {
             }
         })
     })
-}
-
-async fn binaries(
-    options: &Options,
-    topology: &Topology,
-) -> Result<std::collections::BTreeMap<String, PathBuf>, BuildError> {
-    let functions: Vec<String> = topology.functions.keys().cloned().collect();
-    match &options.bin_dir {
-        Some(directory) => build::find(directory, &functions),
-        None => {
-            let around = options.topology_path.parent().filter(|path| !path.as_os_str().is_empty());
-            build::build(around.unwrap_or_else(|| Path::new(".")), &functions).await
-        }
-    }
 }

@@ -28,7 +28,7 @@ pub(super) async fn rule(
     name: &str,
     declared: &Rule,
     target: &ProvisionedQueue,
-    dead_letters: &ProvisionedQueue,
+    dead_letters: Option<&ProvisionedQueue>,
 ) -> Result<(), ProvisionError> {
     let resource = format!("rule {name}");
     let call = clients.events.put_rule().name(name).event_bus_name(&declared.bus);
@@ -42,7 +42,9 @@ pub(super) async fn rule(
         .id("target")
         .arn(&target.arn)
         .retry_policy(retries.build())
-        .dead_letter_config(DeadLetterConfig::builder().arn(&dead_letters.arn).build())
+        .set_dead_letter_config(
+            dead_letters.map(|letters| DeadLetterConfig::builder().arn(&letters.arn).build()),
+        )
         .build()
         .map_err(ProvisionError::of(&resource, "PutTargets"))?;
     let call = clients.events.put_targets().rule(name).event_bus_name(&declared.bus).targets(target);

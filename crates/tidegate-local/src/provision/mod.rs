@@ -101,8 +101,9 @@ impl Provisioned {
             Some(target) => queue(self.queues.get(target))?,
             None => queue(self.rule_queues.get(name))?,
         };
-        let letters = queue(self.queues.get(&declared.target.dead_letter_queue))?;
-        buses::rule(clients, name, declared, &target, &letters).await
+        let letters = declared.target.dead_letter_queue.as_ref();
+        let letters = letters.map(|letters| queue(self.queues.get(letters))).transpose()?;
+        buses::rule(clients, name, declared, &target, letters.as_ref()).await
     }
 }
 

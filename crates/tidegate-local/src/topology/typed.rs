@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::document::Document;
 use super::error::Mistake;
-use super::model::Topology;
+use super::model::{Topology, default_event_bytes};
 
 const FIELDS: [&str; 9] = [
     "event_bytes_limit",
@@ -27,9 +27,8 @@ pub(super) fn read(document: &Document) -> Result<Topology, Vec<Mistake>> {
     for field in document.value().keys().filter(|field| !FIELDS.contains(&field.as_str())) {
         reader.mistake(&[field], format!("{field} is unknown; allowed are {}", FIELDS.join(", ")));
     }
-    let limit = reader.field::<u64>("event_bytes_limit");
-    let topology = Topology {
-        event_bytes_limit: limit.unwrap_or(0),
+    let mut topology = Topology {
+        event_bytes_limit: reader.field("event_bytes_limit").unwrap_or_else(default_event_bytes),
         metrics_namespace: reader.field("metrics_namespace"),
         streams: reader.section("streams"),
         tables: reader.section("tables"),
@@ -39,10 +38,19 @@ pub(super) fn read(document: &Document) -> Result<Topology, Vec<Mistake>> {
         rules: reader.section("rules"),
         functions: reader.section("functions"),
     };
-    if limit.is_none() && !document.has(&["event_bytes_limit"]) {
-        reader.mistake(&[], "event_bytes_limit is missing; a number of bytes is needed".to_owned());
-    }
+    default_batch_sizes(&mut topology, document);
     if reader.mistakes.is_empty() { Ok(topology) } else { Err(reader.mistakes) }
+}
+
+/// What Lambda takes where a source says nothing: 10 messages of a queue, 100 records of a stream.
+fn default_batch_sizes(topology: &mut Topology, document: &Document) {
+    for (function, declared) in &mut topology.functions {
+        for (name, source) in &mut declared.sources {
+            if !document.has(&["functions", function, "sources", name, "batch_size"]) {
+                source.batch_size = if source.queue.is_some() { 10 } else { 100 };
+            }
+        }
+    }
 }
 
 struct Reader<'a> {
@@ -98,7 +106,7 @@ impl Reader<'_> {
     }
 
     fn mistake(&mut self, path: &[&str], message: String) {
-        self.mistakes.push(Mistake { position: self.document.position(path), message });
+        self.mistakes.push(Mistake::error(self.document.position(path), message));
     }
 }
 
@@ -157,18 +165,15 @@ mod tests {
 
     #[test]
     fn a_missing_field_is_reported_at_its_entry() {
-        let found = mistakes("event_bytes_limit = 1\n\nstreams = {\n  orders = { shards = 1 }\n}\n");
-        assert_eq!(found, [(4, "streams.orders: missing field `retention_hours`".to_owned())]);
-        assert_eq!(
-            mistakes("\nstreams = {}\n")[0].1,
-            "event_bytes_limit is missing; a number of bytes is needed"
-        );
+        let found =
+            mistakes("event_bytes_limit = 1\n\ntables = {\n  orders = { ttl_attribute = \"t\" }\n}\n");
+        assert_eq!(found, [(4, "tables.orders: missing field `partition_key`".to_owned())]);
     }
 
     #[test]
     fn mistakes_in_different_entries_are_all_reported() {
         let found = mistakes(
-            "event_bytes_limit = \"x\"\nstreams = 1\nbuckets = {\n a = {}\n b = { expiration_days = -1 }\n}\n",
+            "event_bytes_limit = \"x\"\nstreams = 1\nbuckets = {\n a = { days = 1 }\n b = { expiration_days = -1 }\n}\n",
         );
         assert_eq!(found.iter().map(|mistake| mistake.0).collect::<Vec<_>>(), [1, 2, 4, 5], "{found:?}");
     }
