@@ -24,7 +24,8 @@ pub(super) async fn programs(
     bin_dir: Option<&Path>,
 ) -> Result<BTreeMap<String, Program>, StartError> {
     let mistaken = |mistakes| TopologyError::Mistaken { file: file.to_owned(), mistakes };
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let file_there = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let folder = file_there.parent().unwrap_or(Path::new("."));
     let (mut programs, mut mistakes, mut binaries) = (BTreeMap::new(), Vec::new(), Vec::new());
     for (name, declared) in &checked.topology.functions {
         match &declared.command {
