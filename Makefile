@@ -34,7 +34,7 @@ down: ## end the local system that `make demo` left running
 
 .PHONY: test
 test: setup-backend programs ## unit tests, then system tests; with BACKEND=localstack the system tests on LocalStack
-	@if [[ $(BACKEND) != localstack ]]; then scripts/setup aws-cli; set -x; cargo test --workspace --exclude system-tests $(EVERYTHING); fi
+	@if [[ $(BACKEND) != localstack ]]; then scripts/setup aws-cli awslambdaric; set -x; cargo test --workspace --exclude system-tests $(EVERYTHING); fi
 	cargo test --profile local --package system-tests --test system -- $(ONLY)
 
 .PHONY: chaos
@@ -48,14 +48,14 @@ contract: setup ## the stores' contract suites: doubles in memory, MiniStack, Dy
 
 .PHONY: check
 check: setup ## the gate: format, lints, unit tests, docs, licences, topology, infrastructure
-	@scripts/setup deny aws-cli
+	@scripts/setup deny aws-cli awslambdaric
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets $(EVERYTHING) -- -D warnings
 	cargo test --workspace --exclude system-tests $(EVERYTHING)
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items $(EVERYTHING)
 	scripts/deny
 	@scripts/api --check-if-possible
-	$(TARGET)/debug/tidegate topology check
+	$(TARGET)/debug/tidegate topology check --strict
 	scripts/check-infra
 
 .PHONY: api
@@ -77,7 +77,7 @@ build: ## release zips of all functions, with their sizes; ARCHITECTURE=arm64 fo
 deploy: ## check the topology, build the zips, plan the environment ENV (ENV=dev), show the plan, apply it once confirmed
 	@scripts/deploy "$(ENV)" --check
 	@scripts/setup build
-	cargo run --quiet --profile local --package tidegate-cli -- topology check
+	cargo run --quiet --profile local --package tidegate-cli -- topology check --strict
 	@$(MAKE) --no-print-directory build
 	@scripts/deploy "$(ENV)"
 

@@ -15,6 +15,7 @@ locals {
 variable "event_bytes_limit" {
   type        = number
   description = "Largest message of a queue, in bytes. An event that does not fit into one (with 4096 bytes for what is put around it) travels as a reference to the event store."
+  default     = 262144
 
   validation {
     condition     = var.event_bytes_limit >= 8192 && var.event_bytes_limit <= 262144
@@ -35,8 +36,8 @@ variable "metrics_namespace" {
 
 variable "streams" {
   type = map(object({
-    shards          = number
-    retention_hours = number
+    shards          = optional(number, 1)
+    retention_hours = optional(number, 24)
   }))
   description = "Kinesis streams by name."
   default     = {}
@@ -76,7 +77,7 @@ variable "tables" {
 
 variable "queues" {
   type = map(object({
-    retention_seconds          = number
+    retention_seconds          = optional(number, 345600)
     fifo                       = optional(bool, false)
     visibility_timeout_seconds = optional(number, 30)
     redrive                    = optional(object({ queue = string, maximum_receives = number }))
@@ -176,10 +177,12 @@ variable "rules" {
 
 variable "functions" {
   type = map(object({
-    memory_mb            = number
-    timeout_seconds      = number
-    maximum_concurrency  = number
+    memory_mb            = optional(number, 128)
+    timeout_seconds      = optional(number, 3)
+    maximum_concurrency  = optional(number, 10)
     reserved_concurrency = optional(number)
+    command              = optional(list(string)) # what the local engine alone runs
+    directory            = optional(string)
     uses = optional(map(object({
       table  = optional(string)
       queue  = optional(string)
@@ -194,7 +197,7 @@ variable "functions" {
       stream                     = optional(string)
       table                      = optional(string)
       queue                      = optional(string)
-      batch_size                 = number
+      batch_size                 = optional(number)
       batching_window_seconds    = optional(number, 0)
       report_batch_item_failures = optional(bool, false)
       starting_position          = optional(string)
@@ -224,6 +227,11 @@ variable "functions" {
   validation {
     condition     = alltrue([for name, function in var.functions : function.memory_mb >= 128 && function.memory_mb <= 10240 && function.timeout_seconds >= 1 && function.timeout_seconds <= 900 && function.maximum_concurrency >= 1])
     error_message = "A function has 128 to 10240 memory_mb, 1 to 900 timeout_seconds and a maximum_concurrency of at least 1: ${join(", ", [for name, function in var.functions : name if !(function.memory_mb >= 128 && function.memory_mb <= 10240 && function.timeout_seconds >= 1 && function.timeout_seconds <= 900 && function.maximum_concurrency >= 1)])}."
+  }
+
+  validation {
+    condition     = alltrue([for name, function in var.functions : function.command == null && function.directory == null])
+    error_message = "A function with a command (or its directory) runs in the local engine alone; what is deployed is a binary, without a command: ${join(", ", [for name, function in var.functions : name if function.command != null || function.directory != null])}."
   }
 
   validation {
@@ -326,10 +334,10 @@ variable "functions" {
 
   validation {
     condition = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources : mapping.queue == null ? true :
-      coalesce(mapping.maximum_concurrency, 0) >= 2 && (mapping.batch_size <= 10 || mapping.batching_window_seconds >= 1)
+      coalesce(mapping.maximum_concurrency, 0) >= 2 && (coalesce(mapping.batch_size, 10) <= 10 || mapping.batching_window_seconds >= 1)
     ]]))
     error_message = "A source that reads a queue has a maximum_concurrency of 2 or more, and with a batch_size above 10 a batching_window_seconds of 1 or more: ${join(", ", flatten([for name, function in var.functions : [
-      for source, mapping in function.sources : "${name}.${source}" if mapping.queue != null && !(coalesce(mapping.maximum_concurrency, 0) >= 2 && (mapping.batch_size <= 10 || mapping.batching_window_seconds >= 1))
+      for source, mapping in function.sources : "${name}.${source}" if mapping.queue != null && !(coalesce(mapping.maximum_concurrency, 0) >= 2 && (coalesce(mapping.batch_size, 10) <= 10 || mapping.batching_window_seconds >= 1))
     ]]))}."
   }
 

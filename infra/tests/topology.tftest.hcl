@@ -41,6 +41,30 @@ run "a_queue_as_source_is_accepted" {
   }
 }
 
+run "what_only_the_local_engine_runs_is_not_deployed" {
+  command = plan
+
+  variables {
+    functions = merge(var.functions, { notification = merge(var.functions.notification, { command = ["python3", "-m", "awslambdaric", "app.handler"] }) })
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "what_is_left_out_is_what_aws_takes" {
+  command = plan
+
+  variables {
+    queues    = merge(var.queues, { refunds = { visibility_timeout_seconds = 60, redrive = { queue = "dead-letters", maximum_receives = 5 } } })
+    functions = merge(var.functions, { refunds = { sources = { refunds = { queue = "refunds", maximum_concurrency = 4 } } } })
+  }
+
+  assert {
+    condition     = [var.queues.refunds.retention_seconds, var.functions.refunds.memory_mb, var.functions.refunds.timeout_seconds, var.functions.refunds.maximum_concurrency] == [345600, 128, 3, 10]
+    error_message = "The defaults are not those of the local engine."
+  }
+}
+
 run "an_event_is_no_larger_than_a_queue_takes" {
   command = plan
 

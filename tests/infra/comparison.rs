@@ -293,7 +293,7 @@ fn declared_targets(topology: &Topology, provisioned: &Provisioned) -> Attribute
                 "MaximumRetryAttempts": target.maximum_retry_attempts,
                 "MaximumEventAgeInSeconds": target.maximum_event_age_seconds,
             },
-            "DeadLetterConfig": { "Arn": queue(&target.dead_letter_queue) },
+            "DeadLetterConfig": { "Arn": target.dead_letter_queue.as_deref().map(queue) },
         });
         add(&mut found, &format!("rule {name}"), &json!({ "Targets": [kept] }));
     }

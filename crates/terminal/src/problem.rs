@@ -19,6 +19,11 @@ impl Problem {
         Problem::Said(one_line(&text.into()))
     }
 
+    /// A problem of several lines, such as one for each mistake of a file.
+    pub fn lines(text: impl Into<String>) -> Self {
+        Problem::Said(text.into())
+    }
+
     /// A misuse in these words.
     pub fn misuse(text: impl Into<String>) -> Self {
         Problem::Misuse(one_line(&text.into()))

@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 use terminal::output;
 use terminal::problem::Problem;
-use tidegate_local::topology::{self, Mistake, Topology, TopologyError};
+use tidegate_local::topology::{self, Mistake, Severity, Topology, TopologyError};
 
 use crate::cli::TopologyCheck;
 use crate::connection::topology_above;
 
-/// Checks the topology file. Its mistakes are the result: one line each, beginning with file, line and column, and exit code 1.
+/// Checks the topology file. Its mistakes are the result: one line each, beginning with file, line and column, and exit code 1 if one of them is an
+/// error; if `strict`, a warning is enough.
 ///
 /// # Errors
 /// There is no such file, or it cannot be read.
@@ -20,27 +21,53 @@ pub(crate) fn check(options: &TopologyCheck) -> Result<ExitCode, Problem> {
         Some(file) => file.clone(),
         None => topology_above()?,
     };
-    let checked = topology::load(&file);
+    let checked = topology::check(&file);
     if let Err(unreadable @ TopologyError::Unreadable { .. }) = &checked {
         return Err(Problem::new(unreadable.to_string()));
     }
-    let mistakes = checked.as_ref().err().map_or(&[][..], TopologyError::mistakes);
+    let mistakes = match &checked {
+        Ok(checked) => &checked.warnings[..],
+        Err(mistaken) => mistaken.mistakes(),
+    };
     if options.json {
         output::json(&report(&file, mistakes))?;
     } else {
         match &checked {
-            Ok(topology) => output::line(&format!("{}: {}; no mistakes", file.display(), summary(topology)))?,
+            Ok(checked) if checked.warnings.is_empty() => {
+                output::line(&format!("{}: {}; no mistakes", file.display(), summary(&checked.topology)))?;
+            }
+            Ok(checked) => {
+                output::line(&lines(&file, &checked.warnings))?;
+                let (what, count) = (summary(&checked.topology), warnings(checked.warnings.len()));
+                output::line(&format!("{}: {what}; no errors, {count}", file.display()))?;
+            }
             Err(mistaken) => output::line(&mistaken.to_string())?,
         }
     }
-    Ok(if mistakes.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let passed = checked.is_ok() && (mistakes.is_empty() || !options.strict);
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// One line per mistake, each beginning with the file.
+pub(crate) fn lines(file: &Path, mistakes: &[Mistake]) -> String {
+    let lines: Vec<String> = mistakes.iter().map(|mistake| format!("{}:{mistake}", file.display())).collect();
+    lines.join("\n")
+}
+
+/// How many there are, in words.
+pub(crate) fn warnings(count: usize) -> String {
+    format!("{count} warning{}", if count == 1 { "" } else { "s" })
 }
 
 fn report(file: &Path, mistakes: &[Mistake]) -> Value {
     let mistakes: Vec<Value> = mistakes
         .iter()
-        .map(|Mistake { position, message }| {
-            json!({ "line": position.line, "column": position.column, "message": message })
+        .map(|Mistake { position, severity, message }| {
+            let severity = match severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            };
+            json!({ "line": position.line, "column": position.column, "severity": severity, "message": message })
         })
         .collect();
     json!({ "file": file.display().to_string(), "mistakes": mistakes })

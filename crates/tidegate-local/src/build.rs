@@ -34,9 +34,9 @@ pub enum BuildError {
     /// Packages without a binary of their name.
     #[error("no binary of the same name in the package of {}", listed(.0))]
     NoBinary(Vec<String>),
-    /// The build failed; cargo's own messages went to standard error.
-    #[error("the functions could not be built; cargo's messages above say why")]
-    Failed,
+    /// These could not be built; cargo's own messages went to standard error.
+    #[error("{} could not be built; cargo's messages above say why", listed(.0))]
+    Failed(Vec<String>),
     /// Binaries missing in a directory that was named.
     #[error("{directory} has no binary for the declared {}", listed(.functions))]
     NotInDirectory {
@@ -45,6 +45,47 @@ pub enum BuildError {
         /// The functions.
         functions: Vec<String>,
     },
+}
+
+impl BuildError {
+    /// The functions that have no binary, if it is not all of them.
+    pub(crate) fn functions(&self) -> Option<&[String]> {
+        match self {
+            Self::NoPackage(functions)
+            | Self::NoBinary(functions)
+            | Self::Failed(functions)
+            | Self::NotInDirectory { functions, .. } => Some(functions),
+            Self::NoCargo | Self::Cargo(_) | Self::Workspace { .. } => None,
+        }
+    }
+
+    /// What is wrong with each of these functions, and what to do; nothing if it has to do with none.
+    pub(crate) fn why(&self) -> Option<String> {
+        let command = "in another language a function declares its command";
+        Some(match self {
+            Self::NoCargo => {
+                format!(
+                    "is to be built with cargo, which was not found: install Rust (https://rustup.rs); {command}"
+                )
+            }
+            Self::Cargo(_) => return None,
+            Self::Workspace { directory, message } => format!(
+                "is to be built, and cargo does not accept the workspace around {} ({}); {command}",
+                directory.display(),
+                message.split_whitespace().collect::<Vec<_>>().join(" "),
+            ),
+            Self::NoPackage(_) => {
+                format!("has no package of its name in the workspace around the topology; {command}")
+            }
+            Self::NoBinary(_) => {
+                "has no binary of its name in its package; a src/main.rs makes one".to_owned()
+            }
+            Self::Failed(_) => "could not be built; cargo's messages above say why".to_owned(),
+            Self::NotInDirectory { directory, .. } => {
+                format!("has no binary in {}; build it there, or name another directory", directory.display())
+            }
+        })
+    }
 }
 
 fn listed(functions: &[String]) -> String {
@@ -73,6 +114,8 @@ pub async fn build(directory: &Path, functions: &[String]) -> Result<BTreeMap<St
         PROFILE,
         "--workspace",
         "--bins",
+        // So that each function which cannot be built is named, and not the first alone.
+        "--keep-going",
         "--message-format=json-render-diagnostics",
     ]);
     let output = command
@@ -83,11 +126,10 @@ pub async fn build(directory: &Path, functions: &[String]) -> Result<BTreeMap<St
         .wait_with_output()
         .await;
     let output = output.map_err(not_run)?;
-    if !output.status.success() {
-        return Err(BuildError::Failed);
-    }
     let built = executables(&output.stdout);
-    collect(functions, |function| built.get(function).cloned()).map_err(BuildError::NoBinary)
+    let missing = if output.status.success() { BuildError::NoBinary } else { BuildError::Failed };
+    // What else is in the workspace may be broken: that is no reason not to run these.
+    collect(functions, |function| built.get(function).cloned()).map_err(missing)
 }
 
 /// Finds the functions' binaries in a directory, by name.

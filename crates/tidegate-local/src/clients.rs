@@ -9,6 +9,8 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::{Builder, tls};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
+use crate::outage;
+
 /// The region everything local lives in.
 pub const REGION: &str = "us-east-1";
 
@@ -46,7 +48,7 @@ impl Clients {
             .credentials_provider(SharedCredentialsProvider::new(credentials()))
             .endpoint_url(endpoint)
             .retry_config(RetryConfig::standard())
-            .http_client(http_client(endpoint))
+            .http_client(outage::watched(http_client(endpoint), endpoint))
             .build();
         Self {
             kinesis: aws_sdk_kinesis::Client::new(&config),

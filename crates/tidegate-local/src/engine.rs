@@ -4,11 +4,12 @@ mod buses;
 mod events;
 mod files;
 mod injection;
+mod programs;
 mod sources;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,7 @@ use tokio::sync::Notify;
 
 use crate::activity::Activity;
 use crate::asynchronous::{AsynchronousQueue, EventQueue};
-use crate::build::{self, BuildError};
+use crate::build::BuildError;
 use crate::bus::BusRouter;
 use crate::clients::{Clients, REGION};
 use crate::control::{Control, ControlApi, StatusSource};
@@ -33,12 +34,13 @@ use crate::pattern::PatternError;
 use crate::provision::{ProvisionError, Provisioned, provision};
 use crate::proxy::{Proxy, ProxyError};
 use crate::status::Status;
-use crate::topology::{self, Topology, TopologyError};
+use crate::topology::{self, Checked, Topology, TopologyError};
 use crate::usage;
 use events::{InvokedEvents, Timing};
 use files::StateLock;
 pub use injection::Injection;
 use injection::Injector;
+use programs::Program;
 
 /// How long a shutdown waits for invocations in flight.
 const GRACE: Duration = Duration::from_secs(5);
@@ -223,16 +225,17 @@ impl Engine {
         if !(options.time_scale.is_finite() && options.time_scale > 0.0) {
             return Err(StartError::TimeScale(options.time_scale));
         }
-        let topology = topology::load(&options.topology_path)?;
+        let checked = topology::check(&options.topology_path)?;
         let state_dir = files::prepare(&options.state_dir)?;
         let lock = StateLock::take(&state_dir)?;
         if let Ok(running) = EngineFile::read(&state_dir) {
             return Err(StartError::Running { pid: running.pid, state_dir });
         }
-        let (emulator, binaries) = tokio::try_join!(
+        let (emulator, programs) = tokio::try_join!(
             async { Ok::<_, StartError>(emulator::start(&options.backend, &state_dir).await?) },
-            async { Ok(binaries(&options, &topology).await?) },
+            programs::programs(&checked, &options.topology_path, options.bin_dir.as_deref()),
         )?;
+        let Checked { topology, .. } = checked;
         let clients = Clients::new(emulator.endpoint());
         let provisioned = provision(&clients, &topology).await?;
         files::write_environments(&state_dir, &topology, &provisioned, emulator.endpoint())?;
@@ -242,11 +245,15 @@ impl Engine {
             Proxy::start(emulator.endpoint(), callers, injector.hooks(), topology.table_keys()).await?;
         let mut specs = Vec::new();
         for (name, declared) in &topology.functions {
+            let Program { executable, arguments, directory } =
+                programs.get(name).cloned().unwrap_or_default();
             let mut environment = provisioned.environment(&topology, name);
             environment.extend(injector.clock(name)?);
             specs.push(FunctionSpec {
                 name: name.clone(),
-                executable: binaries.get(name).cloned().unwrap_or_default(),
+                executable,
+                arguments,
+                directory,
                 memory_mb: declared.memory_mb,
                 timeout: Duration::from_secs(declared.timeout_seconds.into()),
                 maximum_concurrency: usize::try_from(declared.concurrency()).unwrap_or(usize::MAX),
@@ -411,18 +418,4 @@ fn status_source(parts: &Arc<Parts>) -> StatusSource {
             }
         })
     })
-}
-
-async fn binaries(
-    options: &Options,
-    topology: &Topology,
-) -> Result<std::collections::BTreeMap<String, PathBuf>, BuildError> {
-    let functions: Vec<String> = topology.functions.keys().cloned().collect();
-    match &options.bin_dir {
-        Some(directory) => build::find(directory, &functions),
-        None => {
-            let around = options.topology_path.parent().filter(|path| !path.as_os_str().is_empty());
-            build::build(around.unwrap_or_else(|| Path::new(".")), &functions).await
-        }
-    }
 }

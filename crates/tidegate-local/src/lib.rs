@@ -22,6 +22,7 @@ pub mod invocation;
 pub mod log_tail;
 pub mod mapping;
 pub mod metrics;
+mod outage;
 pub mod pattern;
 pub mod provision;
 pub mod proxy;

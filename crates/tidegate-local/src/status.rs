@@ -189,7 +189,7 @@ async fn dead_letters(parts: &Parts) -> BTreeMap<String, u64> {
         sources.filter_map(|source| source.on_failure.as_ref()).map(|destination| destination.queue.as_str());
     let asynchronous = functions().filter_map(|function| function.asynchronous.as_ref());
     let asynchronous = asynchronous.map(|asynchronous| asynchronous.on_failure.queue.as_str());
-    let rules = topology.rules.values().map(|rule| rule.target.dead_letter_queue.as_str());
+    let rules = topology.rules.values().filter_map(|rule| rule.target.dead_letter_queue.as_deref());
     let redriven = topology
         .queues
         .values()

@@ -80,7 +80,7 @@ variable "sources" {
     stream                     = optional(string)
     table                      = optional(string)
     queue                      = optional(string)
-    batch_size                 = number
+    batch_size                 = optional(number)
     batching_window_seconds    = number
     report_batch_item_failures = bool
     starting_position          = optional(string)

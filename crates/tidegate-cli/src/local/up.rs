@@ -9,7 +9,7 @@ use terminal::local_system::STATE;
 use terminal::output;
 use terminal::problem::Problem;
 use tidegate_local::emulator::Backend;
-use tidegate_local::engine::{Engine, Injection, Options};
+use tidegate_local::engine::{Engine, Injection, Options, StartError};
 use tidegate_local::fault::FaultPlan;
 use tidegate_local::topology;
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,6 +19,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cli::Up;
+use crate::topology::{lines, warnings};
 
 /// Runs the local system until it is ended.
 ///
@@ -35,11 +36,12 @@ pub(crate) async fn up(options: &Up) -> Result<ExitCode, Problem> {
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false);
     tracing_subscriber::registry().with(filter).with(lines).init();
     let engine_options = engine_options(options)?;
+    warn(&options.topology);
     let interrupted = |error: io::Error| Problem::new(format!("signals cannot be listened to: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(interrupted)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(interrupted)?;
     let engine = tokio::select! {
-        started = Engine::start(engine_options) => started.map_err(|error| Problem::new(error.to_string()))?,
+        started = Engine::start(engine_options) => started.map_err(not_started)?,
         _ = terminate.recv() => return Err(Problem::new("ended before it was ready")),
         _ = interrupt.recv() => return Err(Problem::new("ended before it was ready")),
     };
@@ -49,6 +51,29 @@ pub(crate) async fn up(options: &Up) -> Result<ExitCode, Problem> {
     told?;
     waited.map_err(interrupted)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Mistakes of the topology are a line each, as a compiler writes them; everything else is one line.
+fn not_started(error: StartError) -> Problem {
+    match error {
+        StartError::Topology(mistaken) if mistaken.mistakes().len() > 1 => {
+            let count = mistaken.mistakes().len();
+            Problem::lines(format!("{count} mistakes in the topology\n{mistaken}"))
+        }
+        other => Problem::new(other.to_string()),
+    }
+}
+
+/// What should be better in the topology, before the system is started all the same.
+fn warn(topology: &Path) {
+    let Ok(checked) = topology::check(topology) else { return };
+    if !checked.warnings.is_empty() {
+        let count = warnings(checked.warnings.len());
+        output::note(&format!(
+            "{}\nthe topology has {count}; the system starts all the same",
+            lines(topology, &checked.warnings)
+        ));
+    }
 }
 
 /// The state directory that a new system gets.

@@ -221,7 +221,7 @@ impl Declaration {
                 "the topology declares a rule {name} already; choose another name"
             )));
         }
-        let letters = topology.rules.values().map(|rule| rule.target.dead_letter_queue.as_str());
+        let letters = topology.rules.values().filter_map(|rule| rule.target.dead_letter_queue.as_deref());
         let letters = self.letters(topology, most_frequent(letters), "rule-failures");
         let given_up = topology
             .functions

@@ -75,7 +75,7 @@ pub(crate) fn function(options: &NewFunction) -> Result<ExitCode, Problem> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The topology with everything declared, if no rule is broken.
+/// The topology with everything declared, if that breaks no rule that it kept before.
 fn extended(text: &str, declaration: &Declaration) -> Result<String, String> {
     let mut extended = text.to_owned();
     for (section, entries) in declaration.sections() {
@@ -84,8 +84,11 @@ fn extended(text: &str, declaration: &Declaration) -> Result<String, String> {
     let said = |mistakes: Vec<Mistake>| {
         mistakes.into_iter().map(|mistake| mistake.message).collect::<Vec<_>>().join("; ")
     };
-    topology::parse(&extended).map_err(said)?;
-    Ok(extended)
+    let known: Vec<String> =
+        topology::check_text(text).map_err(said)?.warnings.into_iter().map(|known| known.message).collect();
+    let mut warnings = topology::check_text(&extended).map_err(said)?.warnings;
+    warnings.retain(|warning| !known.contains(&warning.message));
+    if warnings.is_empty() { Ok(extended) } else { Err(said(warnings)) }
 }
 
 fn broken(file: Option<&Path>, mistakes: &[Mistake]) -> Problem {

@@ -3,6 +3,7 @@
 // Clippy exempts test functions, not the functions they share.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
 
+mod any_project;
 mod command;
 mod cost;
 mod dead_letters;

@@ -38,15 +38,14 @@ async fn the_repositorys_topology_is_found_from_a_directory_below_and_has_no_mis
 async fn every_mistake_is_one_line_with_file_line_and_column_and_the_exit_code_is_1() {
     let directory = tempfile::tempdir().unwrap();
     let (file, line) =
-        broken(directory.path(), "maximum_retry_attempts     = 1000", "maximum_retry_attempts     = -1");
+        broken(directory.path(), "maximum_retry_attempts     = 1000", "maximum_retry_attempts     = 10001");
     let named = file.to_str().unwrap();
     let output = tidegate(&["topology", "check", "--topology", named], directory.path(), &[]).await;
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     assert_eq!(
         stdout(&output),
         format!(
-            "{named}:{line}:9: functions.order-processor.sources.orders.maximum_retry_attempts is -1, without limit; a stream mapping \
-             must be bounded: 0 to 10000\n"
+            "{named}:{line}:9: functions.order-processor.sources.orders.maximum_retry_attempts is 10001; allowed are 0 to 10000\n"
         )
     );
     let output = tidegate(&["topology", "check", "--json", "--topology", named], directory.path(), &[]).await;
@@ -55,6 +54,30 @@ async fn every_mistake_is_one_line_with_file_line_and_column_and_the_exit_code_i
     assert_eq!(report["file"], named);
     assert_eq!((&report["mistakes"][0]["line"], &report["mistakes"][0]["column"]), (&line.into(), &9.into()));
     assert_eq!(report["mistakes"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn warnings_are_said_and_stop_nobody_but_the_strict() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("topology.tfvars");
+    std::fs::write(&file, "functions = {\n  worker = { command = [\"true\"], sources = { jobs = { queue = \"jobs\" } } }\n}\nqueues = { jobs = {} }\n").unwrap();
+    let named = file.to_str().unwrap();
+    let check = ["topology", "check", "--topology", named];
+    let output = tidegate(&check, directory.path(), &[]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = stdout(&output);
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with(&format!("{named}:2:")), "{text}");
+    assert!(lines[..lines.len() - 1].iter().all(|line| line.contains(": warning: ")), "{text}");
+    let count = lines.len() - 1;
+    assert!(lines[count].ends_with(&format!("; no errors, {count} warnings")), "{text}");
+    let strict = tidegate(&[&check[..], &["--strict"]].concat(), directory.path(), &[]).await;
+    assert_eq!((strict.status.code(), stdout(&strict)), (Some(1), text));
+    let output = tidegate(&[&check[..], &["--json"]].concat(), directory.path(), &[]).await;
+    assert_eq!(output.status.code(), Some(0));
+    let report = json(&output);
+    assert_eq!(report["mistakes"].as_array().unwrap().len(), count);
+    assert_eq!(report["mistakes"][0]["severity"], "warning");
 }
 
 #[tokio::test]

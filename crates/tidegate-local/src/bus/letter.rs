@@ -23,15 +23,20 @@ pub(super) fn attributes<'a>(rule: &'a Rule, given_up: &'a GivenUp) -> Vec<(&'st
     attributes
 }
 
-/// Sends a dead letter once.
+/// Sends a dead letter once. Without a queue for it the event is dropped, as EventBridge does.
 pub(super) async fn send(sqs: &Client, rule: &Rule, given_up: &GivenUp, event: &str) -> Result<(), String> {
-    let mut request = sqs.send_message().queue_url(&rule.dead_letters).message_body(event);
+    let Some(queue) = &rule.dead_letters else {
+        let why = &given_up.failure.message;
+        tracing::warn!(rule = rule.name, why, "an event is dropped: the rule's target has no dead-letter queue");
+        return Ok(());
+    };
+    let mut request = sqs.send_message().queue_url(queue).message_body(event);
     for (name, value) in attributes(rule, given_up) {
         let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
         request = request.message_attributes(name, value.map_err(|error| error.to_string())?);
     }
     request.send().await.map(drop).map_err(|error| {
         let error = DisplayErrorContext(error);
-        format!("the dead letter of rule {} cannot be sent to {}: {error}", rule.name, rule.dead_letters)
+        format!("the dead letter of rule {} cannot be sent to {queue}: {error}", rule.name)
     })
 }

@@ -18,7 +18,7 @@ pub struct Rule {
     /// ARN of the target, as dead letters say it.
     pub target_arn: String,
     /// URL of the queue for what could not be handed over.
-    pub dead_letters: String,
+    pub dead_letters: Option<String>,
     /// How long a hand-over is tried.
     pub retries: Retries,
 }

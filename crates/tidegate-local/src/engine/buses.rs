@@ -51,13 +51,15 @@ fn compiled(parts: &Parts, name: &str, declared: &topology::Rule) -> Result<Rule
         }
         (None, None) => return Err(missing()),
     };
+    let letters = to.dead_letter_queue.as_ref();
+    let letters = letters.map(|letters| queues.get(letters).ok_or_else(missing)).transpose()?;
     Ok(Rule {
         name: name.to_owned(),
         arn: format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{}/{name}", declared.bus),
         pattern: Pattern::parse(&declared.pattern).map_err(StartError::Filter)?,
         target,
         target_arn,
-        dead_letters: queues.get(&to.dead_letter_queue).ok_or_else(missing)?.url.clone(),
+        dead_letters: letters.map(|letters| letters.url.clone()),
         retries: Retries {
             maximum_attempts: to.maximum_retry_attempts,
             maximum_age: Duration::from_secs(to.maximum_event_age_seconds.into()),

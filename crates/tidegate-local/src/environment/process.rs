@@ -18,8 +18,12 @@ use crate::usage::{self, Usage};
 
 /// What is run.
 pub(crate) struct Launch {
-    /// The binary.
+    /// The program.
     pub(crate) executable: PathBuf,
+    /// Its arguments.
+    pub(crate) arguments: Vec<String>,
+    /// Where it runs; without one where the engine does.
+    pub(crate) directory: Option<PathBuf>,
     /// Its whole environment.
     pub(crate) environment: BTreeMap<String, String>,
     /// The directory of process records, see [`reap_stale`].
@@ -169,7 +173,11 @@ fn command(launch: &Launch) -> Command {
         }
         None => Command::new(&launch.executable),
     };
+    if let Some(directory) = &launch.directory {
+        command.current_dir(directory);
+    }
     command
+        .args(&launch.arguments)
         .env_clear()
         .envs(&launch.environment)
         .process_group(0)
@@ -254,7 +262,8 @@ mod tests {
         fs::write(&script, format!("#!/bin/sh\nsleep {seconds} &\necho $!\nexec sleep {seconds}\n")).unwrap();
         fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         let environment = BTreeMap::from([("PATH".to_owned(), std::env::var("PATH").unwrap())]);
-        Launch { executable: script, environment, records: records.join("processes") }
+        let records = records.join("processes");
+        Launch { executable: script, arguments: Vec::new(), directory: None, environment, records }
     }
 
     #[tokio::test]
@@ -287,6 +296,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let launch = Launch {
             executable: dir.path().join("nothing"),
+            arguments: Vec::new(),
+            directory: None,
             environment: BTreeMap::new(),
             records: dir.path().to_owned(),
         };

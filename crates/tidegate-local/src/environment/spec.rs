@@ -16,8 +16,12 @@ const INHERITED: [&str; 6] = ["PATH", "HOME", "RUST_LOG", "RUST_BACKTRACE", "SSL
 pub struct FunctionSpec {
     /// Its declared name.
     pub name: String,
-    /// The binary.
+    /// The program.
     pub executable: PathBuf,
+    /// Its arguments; the last one is the handler, as in a container image for Lambda.
+    pub arguments: Vec<String>,
+    /// Where it runs, which is its `LAMBDA_TASK_ROOT`. Without one it runs where the engine does, and the root is the program's directory.
+    pub directory: Option<PathBuf>,
     /// Declared memory in MB. A process that uses more, with what it started, is killed.
     pub memory_mb: u32,
     /// Timeout of one invocation.
@@ -51,7 +55,9 @@ impl FunctionSpec {
         let (access_key, secret_key) = credentials.unwrap_or_else(|| ("test".to_owned(), "test".to_owned()));
         let date = jiff::Timestamp::now().strftime("%Y/%m/%d").to_string();
         let stream = format!("{date}/[$LATEST]{}", uuid::Uuid::new_v4().simple());
-        let root = self.executable.parent().map(|dir| dir.display().to_string()).unwrap_or_default();
+        let root = self.directory.as_deref().or_else(|| self.executable.parent());
+        let root = root.map(|dir| dir.display().to_string()).unwrap_or_default();
+        let handler = self.arguments.last().map_or("bootstrap", String::as_str);
         let set = [
             ("AWS_LAMBDA_RUNTIME_API", runtime_api.to_string()),
             ("AWS_LAMBDA_FUNCTION_NAME", self.name.clone()),
@@ -60,7 +66,7 @@ impl FunctionSpec {
             ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", self.name)),
             ("AWS_LAMBDA_LOG_STREAM_NAME", stream),
             ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
-            ("_HANDLER", "bootstrap".to_owned()),
+            ("_HANDLER", handler.to_owned()),
             ("LAMBDA_TASK_ROOT", root),
             ("TZ", ":UTC".to_owned()),
             ("AWS_REGION", self.region.clone()),

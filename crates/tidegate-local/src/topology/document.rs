@@ -10,14 +10,14 @@ use serde_json::{Map, Value};
 use super::error::{Mistake, Position};
 
 /// The literal content of a file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Document {
     value: Map<String, Value>,
     places: Place,
 }
 
 /// A key's position and what is below it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Place {
     at: Position,
     below: BTreeMap<String, Place>,
@@ -28,7 +28,7 @@ impl Document {
     pub(super) fn parse(text: &str) -> Result<Self, Vec<Mistake>> {
         let body = parser::parse_body(text).map_err(|error| {
             let position = Position { line: error.location().line(), column: error.location().column() };
-            vec![Mistake { position, message: format!("not HCL: {}", error.message()) }]
+            vec![Mistake::error(position, format!("not HCL: {}", error.message()))]
         })?;
         let mut reader = Reader { text, mistakes: Vec::new() };
         let start = Position { line: 1, column: 1 };
@@ -168,7 +168,7 @@ impl Reader<'_> {
     }
 
     fn mistake(&mut self, position: Position, message: String) {
-        self.mistakes.push(Mistake { position, message });
+        self.mistakes.push(Mistake::error(position, message));
     }
 }
 

@@ -22,13 +22,42 @@ impl Position {
     }
 }
 
-/// One mistake in a topology file.
+/// How much a mistake matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// AWS or the engine does not take it.
+    Error,
+    /// It runs, but loses something that this project promises: an event, its order, or its reason. Terraform refuses most of these.
+    Warning,
+}
+
+/// One mistake in a topology file. It displays as its line and column, and what is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mistake {
     /// Where.
     pub position: Position,
+    /// How much it matters.
+    pub severity: Severity,
     /// What is wrong and what is allowed.
     pub message: String,
+}
+
+impl Mistake {
+    /// An error.
+    pub(super) fn error(position: Position, message: impl Into<String>) -> Self {
+        Self { position, severity: Severity::Error, message: message.into() }
+    }
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Position { line, column } = self.position;
+        let severity = match self.severity {
+            Severity::Error => "",
+            Severity::Warning => "warning: ",
+        };
+        write!(f, "{line}:{column}: {severity}{}", self.message)
+    }
 }
 
 /// Why a topology could not be loaded. It displays as one line per mistake, each beginning with file, line and column.
@@ -41,7 +70,7 @@ pub enum TopologyError {
         /// Why.
         source: std::io::Error,
     },
-    /// The file has mistakes: at least one, in the order of the file.
+    /// The file has mistakes, at least one of them an error: all of them, in the order of the file.
     Mistaken {
         /// The file.
         file: PathBuf,
@@ -64,13 +93,16 @@ impl fmt::Display for TopologyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable { file, source } => {
-                write!(f, "{}: cannot read the topology: {source}", file.display())
+                write!(
+                    f,
+                    "{}: cannot read the topology: {source}; name its file with --topology FILE",
+                    file.display()
+                )
             }
             Self::Mistaken { file, mistakes } => {
-                for (n, Mistake { position, message }) in mistakes.iter().enumerate() {
+                for (n, mistake) in mistakes.iter().enumerate() {
                     let end = if n + 1 < mistakes.len() { "\n" } else { "" };
-                    let Position { line, column } = position;
-                    write!(f, "{}:{line}:{column}: {message}{end}", file.display())?;
+                    write!(f, "{}:{mistake}{end}", file.display())?;
                 }
                 Ok(())
             }

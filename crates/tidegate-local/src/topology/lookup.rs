@@ -60,7 +60,7 @@ impl Topology {
         let sources = self.sources().filter_map(|(_, _, source)| Some(&source.on_failure.as_ref()?.queue));
         let asynchronous =
             functions().filter_map(|function| Some(&function.asynchronous.as_ref()?.on_failure.queue));
-        let rules = self.rules.values().map(|rule| &rule.target.dead_letter_queue);
+        let rules = self.rules.values().filter_map(|rule| rule.target.dead_letter_queue.as_ref());
         let moved = self.queues.values().filter_map(|queue| Some(&queue.redrive.as_ref()?.queue));
         let own = functions().filter_map(|function| function.uses.get(LETTERS)?.queue.as_ref());
         sources.chain(asynchronous).chain(rules).chain(moved).chain(own).map(String::as_str).collect()

@@ -4,6 +4,7 @@
 //! variables have the same shape.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
@@ -11,7 +12,8 @@ use serde::Deserialize;
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Topology {
-    /// Largest message of a queue, in bytes. An event that does not fit into one travels as a reference instead of by value.
+    /// Largest message of a queue, in bytes, 262,144 by default. An event that does not fit into one travels as a reference instead of by value.
+    #[serde(default = "default_event_bytes")]
     pub event_bytes_limit: u64,
     /// Namespace in CloudWatch of the metrics that the functions write; without one they write none.
     #[serde(default)]
@@ -34,19 +36,33 @@ pub struct Topology {
     /// EventBridge rules by name.
     #[serde(default)]
     pub rules: BTreeMap<String, Rule>,
-    /// Lambda functions by name; the name is also the binary's and the folder's.
+    /// Lambda functions by name; the name is also the binary's and the folder's, unless it declares a command.
     #[serde(default)]
     pub functions: BTreeMap<String, Function>,
+}
+
+pub(super) fn default_event_bytes() -> u64 {
+    262_144
 }
 
 /// A Kinesis stream.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stream {
-    /// Number of shards.
+    /// Number of shards, 1 by default.
+    #[serde(default = "one")]
     pub shards: u32,
-    /// How long a record can be read, 24 to 8,760 hours.
+    /// How long a record can be read, 24 to 8,760 hours; 24 by default.
+    #[serde(default = "default_retention_hours")]
     pub retention_hours: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn default_retention_hours() -> u32 {
+    24
 }
 
 /// A DynamoDB table, on demand.
@@ -105,7 +121,8 @@ pub enum StreamView {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Queue {
-    /// How long a message is kept, 60 to 1,209,600 seconds.
+    /// How long a message is kept, 60 to 1,209,600 seconds; four days by default.
+    #[serde(default = "default_message_retention")]
     pub retention_seconds: u32,
     /// First in, first out within a message group. The physical name then ends in `.fifo`.
     #[serde(default)]
@@ -115,6 +132,10 @@ pub struct Queue {
     pub visibility_timeout_seconds: u32,
     /// Where a message goes that was received too often.
     pub redrive: Option<Redrive>,
+}
+
+fn default_message_retention() -> u32 {
+    345_600
 }
 
 fn default_visibility() -> u32 {
@@ -135,7 +156,8 @@ pub struct Redrive {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bucket {
-    /// Days after which objects expire.
+    /// Days after which objects expire; 0, which is the default, keeps them.
+    #[serde(default)]
     pub expiration_days: u32,
 }
 
@@ -169,26 +191,45 @@ pub struct Target {
     /// The queue to send to.
     pub queue: Option<String>,
     /// Where events go that could not be handed over.
-    pub dead_letter_queue: String,
-    /// How often the hand-over is retried, at most 185 times.
+    pub dead_letter_queue: Option<String>,
+    /// How often the hand-over is retried, at most 185 times, which is the default.
+    #[serde(default = "default_rule_attempts")]
     pub maximum_retry_attempts: u32,
-    /// How long it is retried, 60 to 86,400 seconds.
+    /// How long it is retried, 60 to 86,400 seconds, which is the default.
+    #[serde(default = "default_rule_age")]
     pub maximum_event_age_seconds: u32,
+}
+
+fn default_rule_attempts() -> u32 {
+    185
+}
+
+fn default_rule_age() -> u32 {
+    86_400
 }
 
 /// A Lambda function.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Function {
-    /// Memory in MB.
+    /// Memory in MB, 128 by default.
+    #[serde(default = "default_memory")]
     pub memory_mb: u32,
-    /// Timeout of one invocation, 1 to 900 seconds.
+    /// Timeout of one invocation, 1 to 900 seconds; 3 by default.
+    #[serde(default = "default_timeout")]
     pub timeout_seconds: u32,
-    /// Most execution environments at a time on one machine, and the reserved concurrency where that is switched on.
+    /// Most execution environments at a time on one machine, and the reserved concurrency where that is switched on; 10 by default, which is what a
+    /// new account has in all.
+    #[serde(default = "default_concurrency")]
     pub maximum_concurrency: u32,
     /// Environments that are reserved for it, which also limits it, whether or not reserving is switched on; 0 switches the function off: whatever is
     /// invoked is throttled.
     pub reserved_concurrency: Option<u32>,
+    /// Program and arguments that run the function, in any language that speaks the Runtime API. Without it the function is a Rust binary of its
+    /// name. For the local engine only: Terraform refuses it, since it deploys binaries.
+    pub command: Option<Vec<String>>,
+    /// Where the command runs, relative to the folder of the topology file, which it is by default.
+    pub directory: Option<PathBuf>,
     /// What the function may touch, by the environment variable that tells it the physical name.
     #[serde(default)]
     pub uses: BTreeMap<String, Use>,
@@ -200,6 +241,18 @@ pub struct Function {
     pub sources: BTreeMap<String, Source>,
     /// How asynchronous invocations are retried and given up.
     pub asynchronous: Option<Asynchronous>,
+}
+
+fn default_memory() -> u32 {
+    128
+}
+
+fn default_timeout() -> u32 {
+    3
+}
+
+fn default_concurrency() -> u32 {
+    10
 }
 
 /// One declared use: exactly one resource, and how it is accessed.
@@ -246,7 +299,8 @@ pub struct Source {
     pub table: Option<String>,
     /// An SQS queue.
     pub queue: Option<String>,
-    /// Most records in one batch.
+    /// Most records in one batch; by default 10 of a queue and 100 of a stream.
+    #[serde(default)]
     pub batch_size: u32,
     /// How long a batch is gathered, 0 to 300 seconds.
     #[serde(default)]
@@ -301,12 +355,22 @@ pub enum StartingPosition {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Asynchronous {
-    /// Retries after a function error, 0 to 2.
+    /// Retries after a function error, 0 to 2, which is the default.
+    #[serde(default = "default_retries")]
     pub maximum_retry_attempts: u32,
-    /// How long an event is kept, 60 to 21,600 seconds.
+    /// How long an event is kept, 60 to 21,600 seconds, which is the default.
+    #[serde(default = "default_event_age")]
     pub maximum_event_age_seconds: u32,
     /// Where events go that were given up.
     pub on_failure: Destination,
+}
+
+fn default_retries() -> u32 {
+    2
+}
+
+fn default_event_age() -> u32 {
+    21_600
 }
 
 /// An on-failure destination.

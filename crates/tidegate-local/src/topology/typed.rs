@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_path_to_error::Segment;
 
 use super::document::Document;
 use super::error::Mistake;
-use super::model::Topology;
+use super::model::{Topology, default_event_bytes};
 
 const FIELDS: [&str; 9] = [
     "event_bytes_limit",
@@ -21,15 +22,14 @@ const FIELDS: [&str; 9] = [
     "functions",
 ];
 
-/// Reads the model out of a document. At most one mistake is found per declared entry, so that one slip is not reported as several.
+/// Reads the model out of a document. Every slip is found, and none reported twice.
 pub(super) fn read(document: &Document) -> Result<Topology, Vec<Mistake>> {
     let mut reader = Reader { document, mistakes: Vec::new() };
     for field in document.value().keys().filter(|field| !FIELDS.contains(&field.as_str())) {
         reader.mistake(&[field], format!("{field} is unknown; allowed are {}", FIELDS.join(", ")));
     }
-    let limit = reader.field::<u64>("event_bytes_limit");
-    let topology = Topology {
-        event_bytes_limit: limit.unwrap_or(0),
+    let mut topology = Topology {
+        event_bytes_limit: reader.field("event_bytes_limit").unwrap_or_else(default_event_bytes),
         metrics_namespace: reader.field("metrics_namespace"),
         streams: reader.section("streams"),
         tables: reader.section("tables"),
@@ -39,10 +39,19 @@ pub(super) fn read(document: &Document) -> Result<Topology, Vec<Mistake>> {
         rules: reader.section("rules"),
         functions: reader.section("functions"),
     };
-    if limit.is_none() && !document.has(&["event_bytes_limit"]) {
-        reader.mistake(&[], "event_bytes_limit is missing; a number of bytes is needed".to_owned());
-    }
+    default_batch_sizes(&mut topology, document);
     if reader.mistakes.is_empty() { Ok(topology) } else { Err(reader.mistakes) }
+}
+
+/// What Lambda takes where a source says nothing: 10 messages of a queue, 100 records of a stream.
+fn default_batch_sizes(topology: &mut Topology, document: &Document) {
+    for (function, declared) in &mut topology.functions {
+        for (name, source) in &mut declared.sources {
+            if !document.has(&["functions", function, "sources", name, "batch_size"]) {
+                source.batch_size = if source.queue.is_some() { 10 } else { 100 };
+            }
+        }
+    }
 }
 
 struct Reader<'a> {
@@ -75,31 +84,107 @@ impl Reader<'_> {
         entries
     }
 
+    /// An entry, or its mistakes: what is mistaken is taken out and the rest read again, until nothing is found any more.
     fn entry<T: DeserializeOwned>(&mut self, path: &[&str], value: &Value) -> Option<T> {
-        let error = match serde_path_to_error::deserialize(value) {
-            Ok(read) => return Some(read),
-            Err(error) => error,
-        };
-        let inside = error.path().to_string();
-        let message = error.inner().to_string();
+        let mut rest = value.clone();
+        let mut removed: Vec<Vec<String>> = Vec::new();
+        loop {
+            let error = match serde_path_to_error::deserialize::<_, T>(&rest) {
+                Ok(read) => return removed.is_empty().then_some(read),
+                Err(error) => error,
+            };
+            let inside: Vec<String> = error.path().iter().filter_map(segment).collect();
+            let message = error.inner().to_string();
+            let mistaken = self.slip(path, &inside, &message, &removed);
+            // A field that is missing cannot be taken out, and a thing that is mistaken as a whole leaves nothing to read.
+            if mistaken.is_empty() || !remove(&mut rest, &mistaken) {
+                return None;
+            }
+            removed.push(mistaken);
+        }
+    }
+
+    /// Reports one error of an entry, and returns the path inside the entry of what is mistaken. A field that was taken out before is not missing.
+    fn slip(
+        &mut self,
+        path: &[&str],
+        inside: &[String],
+        message: &str,
+        removed: &[Vec<String>],
+    ) -> Vec<String> {
         let mut full: Vec<&str> = path.to_vec();
-        full.extend(inside.split('.').filter(|segment| !segment.is_empty()));
+        full.extend(inside.iter().map(String::as_str));
         // The name in back quotes is a field of the object the path leads to, unless the path already ends in it.
         if let Some(field) = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next())
             && full.last() != Some(&field)
         {
             full.push(field);
         }
-        // The path of a value that no key leads to ends in a question mark.
-        full.retain(|segment| *segment != "?");
-        let name = full.join(".");
-        self.mistake(&full, format!("{name}: {message}"));
-        None
+        let within: Vec<String> = full.iter().skip(path.len()).map(|segment| (*segment).to_owned()).collect();
+        if let Some(field) = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+            let known = |gone: &Vec<String>| {
+                gone.split_last().is_some_and(|(last, above)| last == field && above == within)
+            };
+            if !removed.iter().any(known) {
+                self.mistake(&full, format!("{}: {message}", full.join(".")));
+            }
+            return Vec::new();
+        }
+        self.mistake(&full, format!("{}: {}", full.join("."), in_words(message)));
+        within
     }
 
     fn mistake(&mut self, path: &[&str], message: String) {
-        self.mistakes.push(Mistake { position: self.document.position(path), message });
+        self.mistakes.push(Mistake::error(self.document.position(path), message));
     }
+}
+
+/// A step of a path; none to a value that no key leads to.
+fn segment(segment: &Segment) -> Option<String> {
+    match segment {
+        Segment::Seq { index } => Some(index.to_string()),
+        Segment::Map { key } => Some(key.clone()),
+        Segment::Enum { variant } => Some(variant.clone()),
+        Segment::Unknown => None,
+    }
+}
+
+/// Takes what a path leads to out of a value; whether it was there.
+fn remove(value: &mut Value, path: &[String]) -> bool {
+    let Some((last, above)) = path.split_last() else { return false };
+    let mut inside = Some(value);
+    for segment in above {
+        inside = inside.and_then(|value| match value {
+            Value::Array(items) => items.get_mut(segment.parse::<usize>().ok()?),
+            other => other.get_mut(segment),
+        });
+    }
+    match inside {
+        Some(Value::Object(fields)) => fields.remove(last).is_some(),
+        Some(Value::Array(items)) => match last.parse::<usize>() {
+            Ok(n) if n < items.len() => {
+                items.remove(n);
+                true
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// Serde's words for types, in a topology's own.
+fn in_words(message: &str) -> String {
+    let Some((found, expected)) = message.rsplit_once("expected ") else { return message.to_owned() };
+    let expected = match expected {
+        "u32" | "u64" => "a whole number, 0 or more",
+        "i32" => "a whole number",
+        "a sequence" => "a list: [ … ]",
+        "a map" => "an object: { … }",
+        "a boolean" => "true or false",
+        other if other.starts_with("struct ") => "an object: { … }",
+        other => other,
+    };
+    format!("{found}expected {expected}")
 }
 
 fn kind(value: &Value) -> &'static str {
@@ -119,7 +204,8 @@ mod tests {
 
     fn mistakes(text: &str) -> Vec<(usize, String)> {
         let document = Document::parse(text).expect("literal HCL");
-        let mistakes = read(&document).expect_err("the text has mistakes");
+        let mut mistakes = read(&document).expect_err("the text has mistakes");
+        mistakes.sort();
         mistakes.into_iter().map(|mistake| (mistake.position.line, mistake.message)).collect()
     }
 
@@ -129,16 +215,16 @@ mod tests {
             "event_bytes_limit = 1\nstreams = {\n  orders = {\n    shards = 1\n    retentoin_hours = 24\n  }\n}\nstraems = {}\n",
         );
         assert_eq!(found.len(), 2, "{found:?}");
-        assert_eq!(found[0].0, 8);
+        assert_eq!(found[1].0, 8);
         assert!(
-            found[0]
+            found[1]
                 .1
                 .starts_with("straems is unknown; allowed are event_bytes_limit, metrics_namespace, streams"),
             "{found:?}"
         );
-        assert_eq!(found[1].0, 5);
+        assert_eq!(found[0].0, 5);
         assert_eq!(
-            found[1].1,
+            found[0].1,
             "streams.orders.retentoin_hours: unknown field `retentoin_hours`, expected `shards` or `retention_hours`"
         );
     }
@@ -151,24 +237,45 @@ mod tests {
         );
         assert_eq!(
             found,
-            [(9, "functions.f.sources.s.batch_size: invalid type: string \"many\", expected u32".to_owned())]
+            [(
+                9,
+                "functions.f.sources.s.batch_size: invalid type: string \"many\", expected a whole number, 0 or more".to_owned()
+            )]
         );
     }
 
     #[test]
     fn a_missing_field_is_reported_at_its_entry() {
-        let found = mistakes("event_bytes_limit = 1\n\nstreams = {\n  orders = { shards = 1 }\n}\n");
-        assert_eq!(found, [(4, "streams.orders: missing field `retention_hours`".to_owned())]);
-        assert_eq!(
-            mistakes("\nstreams = {}\n")[0].1,
-            "event_bytes_limit is missing; a number of bytes is needed"
+        let found =
+            mistakes("event_bytes_limit = 1\n\ntables = {\n  orders = { ttl_attribute = \"t\" }\n}\n");
+        assert_eq!(found, [(4, "tables.orders: missing field `partition_key`".to_owned())]);
+    }
+
+    #[test]
+    fn every_slip_of_one_entry_is_reported_once() {
+        let found = mistakes(
+            "tables = {\n  t = {\n    partition_key = \"id\"\n    strem_view = 1\n    ttl_attribute = []\n  }\n}\nfunctions = {\n  f = {\n    \
+             memroy = 1\n    uses = { A = { tabel = \"t\", access = \"reed\" } }\n    command = \"sh\"\n    sources = { s = 1 }\n  }\n}\n",
         );
+        assert_eq!(found.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [3, 4, 5, 10, 11, 11, 12, 13]);
+        let said: Vec<&str> = found.iter().map(|(_, message)| message.as_str()).collect();
+        for (n, says) in [
+            (0, "tables.t.partition_key: invalid type: string \"id\", expected an object: { … }"),
+            (1, "tables.t.strem_view: unknown field `strem_view`, expected one of `partition_key`"),
+            (2, "tables.t.ttl_attribute: invalid type: sequence, expected a string"),
+            (3, "functions.f.memroy: unknown field `memroy`"),
+            (4, "functions.f.uses.A.tabel: unknown field `tabel`"),
+            (5, "functions.f.uses.A.access: unknown variant `reed`, expected one of `read`, `append`"),
+            (6, "functions.f.command: invalid type: string \"sh\", expected a list: [ … ]"),
+        ] {
+            assert!(said[n].starts_with(says), "{}", said[n]);
+        }
     }
 
     #[test]
     fn mistakes_in_different_entries_are_all_reported() {
         let found = mistakes(
-            "event_bytes_limit = \"x\"\nstreams = 1\nbuckets = {\n a = {}\n b = { expiration_days = -1 }\n}\n",
+            "event_bytes_limit = \"x\"\nstreams = 1\nbuckets = {\n a = { days = 1 }\n b = { expiration_days = -1 }\n}\n",
         );
         assert_eq!(found.iter().map(|mistake| mistake.0).collect::<Vec<_>>(), [1, 2, 4, 5], "{found:?}");
     }

@@ -28,7 +28,7 @@ pub fn defaults(path: &Path) -> Result<Map<String, Value>, TopologyError> {
 fn defaults_of(text: &str) -> Result<Map<String, Value>, Vec<Mistake>> {
     let body = parser::parse_body(text).map_err(|error| {
         let position = Position { line: error.location().line(), column: error.location().column() };
-        vec![Mistake { position, message: format!("not HCL: {}", error.message()) }]
+        vec![Mistake::error(position, format!("not HCL: {}", error.message()))]
     })?;
     let mut defaults = Map::new();
     for block in body.iter().filter_map(Structure::as_block).filter(|block| block.has_ident("variable")) {

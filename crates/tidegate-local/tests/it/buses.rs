@@ -50,7 +50,7 @@ fn rule(name: &str, pattern: Value, target: Target, dead_letters: &str) -> Rule 
         pattern: Pattern::parse(&pattern).unwrap(),
         target,
         target_arn: format!("arn:of:{name}"),
-        dead_letters: dead_letters.to_owned(),
+        dead_letters: Some(dead_letters.to_owned()),
         retries: Retries { maximum_attempts: 2, maximum_age: Duration::from_secs(60) },
     }
 }

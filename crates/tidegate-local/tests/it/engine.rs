@@ -257,7 +257,7 @@ async fn a_missing_binary_is_named_and_nothing_is_left_running() {
             .replace("function = \"probe\"", "function = \"other\""),
     );
     let error = Engine::start(options).await.unwrap_err().to_string();
-    assert!(error.contains("no binary for the declared function other"), "{error}");
+    assert!(error.contains("topology.auto.tfvars:24:3: functions.other has no binary in "), "{error}");
     assert!(!EngineFile::path(&dir.path().join("state")).exists());
 }
 

@@ -27,6 +27,8 @@ pub(crate) fn spec(executable: &Path) -> FunctionSpec {
     FunctionSpec {
         name: "probe".to_owned(),
         executable: executable.to_owned(),
+        arguments: Vec::new(),
+        directory: None,
         memory_mb: 256,
         timeout: Duration::from_secs(3),
         maximum_concurrency: 2,

@@ -39,6 +39,8 @@ impl Host {
             .map_err(|error| format!("no port for it: {error}"))?;
         let launch = Launch {
             executable: self.spec.executable.clone(),
+            arguments: self.spec.arguments.clone(),
+            directory: self.spec.directory.clone(),
             environment: self.spec.process_environment(environment, api.address()),
             records: self.records.clone(),
         };

@@ -16,7 +16,7 @@ impl Check<'_> {
             let sum: u64 = function.sources.values().map(|source| self.batches(source)).sum();
             let most = function.maximum_concurrency;
             if sum > u64::from(most) {
-                self.mistake(
+                self.warning(
                     &["functions", name, "maximum_concurrency"],
                     format!(
                         "is {most}; its sources together may run {sum} at a time (maximum_concurrency of a queue, shards × \

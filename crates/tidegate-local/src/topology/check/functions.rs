@@ -8,6 +8,26 @@ use crate::topology::model::{Access, Asynchronous, Function, Use};
 /// What the names of environment variables begin with that Lambda, Terraform or this system sets itself.
 const RESERVED: [&str; 5] = ["AWS_", "LAMBDA_", "OTEL_", "RUST_LOG", "TIDEGATE_"];
 
+/// Those that the engine sets, and Lambda refuses where it sets them too.
+const SET_HERE: [&str; 16] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_EXECUTION_ENV",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+];
+
 impl Check<'_> {
     pub(super) fn functions(&mut self) {
         let topology = self.topology;
@@ -16,6 +36,7 @@ impl Check<'_> {
             self.range(&["functions", name, "memory_mb"], function.memory_mb, 128..=10_240);
             self.range(&["functions", name, "timeout_seconds"], function.timeout_seconds, 1..=900);
             self.range(&["functions", name, "maximum_concurrency"], function.maximum_concurrency, 1..=1_000);
+            self.command(name, function);
             for (variable, used) in &function.uses {
                 self.variable(&["functions", name, "uses", variable], variable);
                 self.used(&["functions", name, "uses", variable], used);
@@ -35,18 +56,40 @@ impl Check<'_> {
     }
 
     fn variable(&mut self, path: &[&str], name: &str) {
-        let well_formed = name.len() >= 2
-            && name.starts_with(|c: char| c.is_ascii_uppercase())
-            && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
-        if !well_formed {
+        let possible = name.len() >= 2
+            && name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !possible {
             self.mistake(
                 path,
-                "is not an environment variable's name; allowed are two or more upper-case letters, digits and \
-                 underscores, beginning with a letter",
+                "is not an environment variable's name; allowed are two or more letters, digits and underscores, beginning with a letter",
             );
+        } else if name.contains(|c: char| c.is_ascii_lowercase()) {
+            self.warning(path, "has small letters; capitals, digits and underscores are usual");
         }
-        if let Some(prefix) = RESERVED.iter().find(|prefix| name.starts_with(**prefix)) {
-            self.mistake(path, format!("is reserved; names that begin with {prefix} are not allowed"));
+        if SET_HERE.contains(&name) {
+            self.mistake(path, "is set by Lambda; another name is allowed");
+        } else if let Some(prefix) = RESERVED.iter().find(|prefix| name.starts_with(**prefix)) {
+            self.warning(path, format!("is reserved; names that begin with {prefix} are not allowed"));
+        }
+    }
+
+    /// What runs a function that is no Rust binary.
+    fn command(&mut self, name: &str, function: &Function) {
+        let path = ["functions", name, "command"];
+        match &function.command {
+            Some(command) if command.first().is_none_or(String::is_empty) => {
+                let what = "names no program; allowed are a program and its arguments, such as [\"python3\", \"-m\", \"awslambdaric\", \"app.handler\"]";
+                self.mistake(&path, what);
+            }
+            Some(command) if command.iter().any(|part| part.contains('\0')) => {
+                self.mistake(&path, "has a part with a zero byte; text without one is allowed");
+            }
+            None if function.directory.is_some() => {
+                let path = ["functions", name, "directory"];
+                self.mistake(&path, "is where a command runs, and there is none; declare command beside it");
+            }
+            _ => {}
         }
     }
 
@@ -102,7 +145,7 @@ impl Check<'_> {
             };
             if !enough {
                 let what = format!("is {access}; the toolkit needs {needs}");
-                self.mistake(&path(variable, "access"), what);
+                self.warning(&path(variable, "access"), what);
             }
         }
     }

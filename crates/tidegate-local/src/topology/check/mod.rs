@@ -13,15 +13,17 @@ mod sources;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use super::document::Document;
-use super::error::Mistake;
+use super::error::{Mistake, Severity};
 use super::model::Topology;
 
-/// Checks everything; no mistakes means that the engine and Terraform can use the topology.
+/// Checks everything; no errors means that the engine can use the topology, no mistakes at all that Terraform can.
 pub(super) fn check(topology: &Topology, document: &Document) -> Vec<Mistake> {
     let mut check = Check { topology, document, mistakes: Vec::new() };
+    check.something();
     check.resources();
     check.queues();
     check.rules();
@@ -40,10 +42,30 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Reports a mistake at a path; the message begins with the path.
-    fn mistake(&mut self, path: &[&str], what: impl std::fmt::Display) {
-        let message = format!("{} {what}", path.join("."));
-        self.mistakes.push(Mistake { position: self.document.position(path), message });
+    /// An empty file is a slip, and a file without a function makes things that nothing is delivered from.
+    fn something(&mut self) {
+        let example = "functions = { NAME = { … } }";
+        if self.document.value().is_empty() {
+            self.mistake(&[], format!("nothing is declared; a function is needed: {example}"));
+        } else if self.topology.functions.is_empty() {
+            self.warning(&["functions"], format!("are none, so nothing is delivered to anybody: {example}"));
+        }
+    }
+
+    /// Reports an error at a path; the message begins with the path.
+    fn mistake(&mut self, path: &[&str], what: impl Display) {
+        self.found(Severity::Error, path, what);
+    }
+
+    /// Reports what AWS and the engine take, and what loses something that this project promises; the message begins with the path.
+    fn warning(&mut self, path: &[&str], what: impl Display) {
+        self.found(Severity::Warning, path, what);
+    }
+
+    fn found(&mut self, severity: Severity, path: &[&str], what: impl Display) {
+        let name = path.join(".");
+        let message = if name.is_empty() { what.to_string() } else { format!("{name} {what}") };
+        self.mistakes.push(Mistake { position: self.document.position(path), severity, message });
     }
 
     fn range(&mut self, path: &[&str], value: impl Into<i64>, allowed: RangeInclusive<i64>) {
@@ -84,14 +106,21 @@ impl Check<'_> {
         self.name_up_to(path, name, 48);
     }
 
-    /// A name where a service allows less.
+    /// A name where a service allows less. What no service takes is an error, what leaves no room for a prefix a warning.
     fn name_up_to(&mut self, path: &[&str], name: &str, longest: usize) {
+        let possible = (1..=64).contains(&name.len())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+        if !possible {
+            let what = "is not a name; allowed are 1 to 64 letters, digits, hyphens and underscores";
+            self.mistake(path, what);
+            return;
+        }
         let well_formed = (3..=longest).contains(&name.len())
             && name.starts_with(|c: char| c.is_ascii_lowercase())
             && !name.ends_with('-')
             && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
         if !well_formed {
-            self.mistake(
+            self.warning(
                 path,
                 format!(
                     "is not a well-formed name; allowed are 3 to {longest} lower-case letters, digits and hyphens, \

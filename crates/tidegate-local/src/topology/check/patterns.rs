@@ -89,9 +89,9 @@ impl Check<'_> {
                 }
                 ("detail", Value::Object(_)) if top => self.level(&path, value, &ATTRIBUTES),
                 ("detail", _) if top => {
-                    self.mistake(&path, "is not an object; an object of envelope attributes is allowed");
+                    self.warning(&path, "is not an object; an object of envelope attributes is allowed");
                 }
-                ("data" | "dataref", _) if !top => self.mistake(
+                ("data" | "dataref", _) if !top => self.warning(
                     &path,
                     format!(
                         "is content, and content too large for a bus stays in the event store; a rule may match {}",
@@ -99,10 +99,13 @@ impl Check<'_> {
                     ),
                 ),
                 (field, Value::Object(_)) if allowed.contains(&field) => {
-                    self.mistake(&path, "is not a list; a list of values is allowed, such as [\"OrderPlaced\"]");
+                    self.warning(&path, "is not a list; a list of values is allowed, such as [\"OrderPlaced\"]");
                 }
                 (field, _) if allowed.contains(&field) => {}
-                _ => self.mistake(&path, format!("cannot be matched; allowed are {}", allowed.join(", "))),
+                _ => self.warning(
+                    &path,
+                    format!("is no attribute of an envelope; allowed are {}", allowed.join(", ")),
+                ),
             }
         }
     }

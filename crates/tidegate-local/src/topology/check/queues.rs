@@ -37,13 +37,20 @@ impl Check<'_> {
         let mut moved = topology.queues.values().filter_map(|queue| queue.redrive.as_ref());
         if moved.all(|redrive| redrive.queue != name) && topology.dead_letter_queues().contains(name) {
             let what = "is set, and this is a dead-letter queue: whoever lists its messages receives them, which would move them on";
-            self.mistake(&["queues", name, "redrive"], what);
+            self.warning(&["queues", name, "redrive"], what);
         }
         let path = ["queues", name, "redrive", "queue"];
         let letters = redrive.queue.as_str();
         self.declared(&path, "queues", letters, &topology.queues);
-        // A message that is moved keeps its age in a standard queue, and a function that is throttled uses up receives.
-        self.range(&["queues", name, "redrive", "maximum_receives"], redrive.maximum_receives, 5..=1_000);
+        let receives = ["queues", name, "redrive", "maximum_receives"];
+        self.range(&receives, redrive.maximum_receives, 1..=1_000);
+        if (1..5).contains(&redrive.maximum_receives) {
+            let most = redrive.maximum_receives;
+            let what = format!(
+                "is {most}; 5 and more are better, since a function that is throttled uses up receives"
+            );
+            self.warning(&receives, what);
+        }
         if letters == name {
             self.mistake(&path, format!("is {letters}, the queue itself; another queue is allowed"));
             return;
@@ -57,7 +64,7 @@ impl Check<'_> {
         let kept = i64::from(target.retention_seconds);
         let least = i64::from(queue.retention_seconds).saturating_add(LEAST_FAILURE_RETENTION);
         if kept < least {
-            self.mistake(
+            self.warning(
                 &["queues", letters, "retention_seconds"],
                 format!(
                     "is {kept}; allowed are {least} and more: a message from {name} keeps its age, up to that queue's {} seconds, and waits \
@@ -76,18 +83,22 @@ impl Check<'_> {
             return;
         };
         let window = reader.sources.get(source).map_or(0, |source| source.batching_window_seconds);
-        let least = reader.timeout_seconds.saturating_mul(6).saturating_add(window);
-        if queue.visibility_timeout_seconds < least {
-            self.mistake(
-                &["queues", name, "visibility_timeout_seconds"],
-                format!(
-                    "is {}; allowed are {least} and more: six times the timeout of {function} and its batching window",
-                    queue.visibility_timeout_seconds
-                ),
+        let (hidden, timeout) = (queue.visibility_timeout_seconds, reader.timeout_seconds);
+        let least = timeout.saturating_mul(6).saturating_add(window);
+        let path = ["queues", name, "visibility_timeout_seconds"];
+        if hidden < timeout {
+            let what = format!(
+                "is {hidden}; Lambda takes no less than the timeout of {function}, which is {timeout}"
             );
+            self.mistake(&path, what);
+        } else if hidden < least {
+            let what = format!(
+                "is {hidden}; allowed are {least} and more: six times the timeout of {function} and its batching window"
+            );
+            self.warning(&path, what);
         }
         if queue.redrive.is_none() {
-            self.mistake(
+            self.warning(
                 &["queues", name],
                 format!("is read by {function} and has no redrive; a message that always fails needs a dead-letter queue"),
             );

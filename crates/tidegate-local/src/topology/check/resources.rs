@@ -30,8 +30,14 @@ impl Check<'_> {
             self.table_keys(name);
         }
         for (name, bucket) in &topology.buckets {
-            self.name_up_to(&["buckets", name], name, LONGEST_BUCKET);
-            self.range(&["buckets", name, "expiration_days"], bucket.expiration_days, 1..=3_650);
+            if self.bucket(name) {
+                self.name_up_to(&["buckets", name], name, LONGEST_BUCKET);
+            }
+            let path = ["buckets", name, "expiration_days"];
+            self.range(&path, bucket.expiration_days, 0..=3_650);
+            if bucket.expiration_days == 0 {
+                self.warning(&path, "is not set, so objects are kept for ever; allowed are 1 to 3650");
+            }
         }
         for (name, bus) in &topology.buses {
             self.name_up_to(&["buses", name], name, LONGEST_BUS);
@@ -40,6 +46,20 @@ impl Check<'_> {
             }
             self.range(&["buses", name, "archive_days"], bus.archive_days, 0..=3_650);
         }
+    }
+
+    /// S3 takes no capitals and no underscores.
+    fn bucket(&mut self, name: &str) -> bool {
+        let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+        let possible = (3..=63).contains(&name.len())
+            && ends(name.chars().next())
+            && ends(name.chars().last())
+            && !name.chars().any(|c| c.is_ascii_uppercase() || c == '_');
+        if !possible {
+            let what = "is not a bucket's name; allowed are 3 to 63 lower-case letters, digits and hyphens, with a letter or digit at both ends";
+            self.mistake(&["buckets", name], what);
+        }
+        possible
     }
 
     /// CloudWatch drops the metrics of a namespace that is none, without a word.

@@ -36,7 +36,7 @@ impl<'a> Check<'a> {
             // Below a minute the value is no retention at all, which is reported as that.
             if (60..least).contains(&kept) {
                 let who = writer.who;
-                self.mistake(
+                self.warning(
                     &["queues", queue, "retention_seconds"],
                     format!(
                         "is {kept}; allowed are {least} and more: it holds what {who} gives up, for four days at least and for as long \
@@ -73,8 +73,9 @@ impl<'a> Check<'a> {
             }
         }
         for (name, rule) in &topology.rules {
-            let age = i64::from(rule.target.maximum_event_age_seconds);
-            add(&rule.target.dead_letter_queue, format!("rule {name}"), age);
+            if let Some(queue) = &rule.target.dead_letter_queue {
+                add(queue, format!("rule {name}"), i64::from(rule.target.maximum_event_age_seconds));
+            }
         }
         writers
     }
@@ -93,7 +94,7 @@ impl<'a> Check<'a> {
             let Some((kept, queue)) = longest else { continue };
             let (days, least) = (bucket.expiration_days, kept.div_ceil(86_400));
             if days > 0 && days < least {
-                self.mistake(
+                self.warning(
                     &["buckets", name, "expiration_days"],
                     format!(
                         "is {days}; allowed are {least} and more, since letters in {queue} are kept for {kept} seconds and name \
@@ -110,7 +111,7 @@ impl<'a> Check<'a> {
             let Some(days) = table.record_retention_days.map(i64::from) else { continue };
             let path = ["tables", name, "record_retention_days"];
             if !(LEAST_RECORD_RETENTION_DAYS..=3_650).contains(&days) {
-                self.mistake(
+                self.warning(
                     &path,
                     format!(
                         "is {days}; allowed are {LEAST_RECORD_RETENTION_DAYS} to 3650: a dead letter may be replayed for 14 days, and \
@@ -124,10 +125,10 @@ impl<'a> Check<'a> {
                     "is {days}; above {archive} is allowed, since the archive of bus {bus} can be replayed for {archive} days and \
                      without its record an effect would not be known"
                 );
-                self.mistake(&path, what);
+                self.warning(&path, what);
             }
             if table.ttl_attribute.is_none() {
-                self.mistake(
+                self.warning(
                     &path,
                     "needs ttl_attribute beside it: records that are not removed pile up for ever",
                 );
@@ -163,13 +164,13 @@ impl<'a> Check<'a> {
                         let what = format!(
                             "is {table}, a second table with record_retention_days; one per function is allowed"
                         );
-                        self.mistake(&path, what);
+                        self.warning(&path, what);
                     }
                 } else if variable == EFFECTS {
                     let what = format!(
                         "is {table}, which must declare record_retention_days, {LEAST_RECORD_RETENTION_DAYS} or more"
                     );
-                    self.mistake(&path, what);
+                    self.warning(&path, what);
                 }
             }
         }

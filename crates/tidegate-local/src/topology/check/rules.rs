@@ -23,7 +23,7 @@ impl Check<'_> {
                 let path = ["rules", name, "target", "function"];
                 self.declared(&path, "functions", function, &topology.functions);
                 if topology.functions.get(function).is_some_and(|function| function.asynchronous.is_none()) {
-                    self.mistake(
+                    self.warning(
                         &path,
                         format!("is {function}, which declares no asynchronous; what it cannot handle needs a destination"),
                     );
@@ -39,11 +39,13 @@ impl Check<'_> {
                     );
                 }
             }
-            let letters = target.dead_letter_queue.as_str();
-            self.failure_queue(&["rules", name, "target", "dead_letter_queue"], letters);
-            if target.queue.as_deref() == Some(letters) {
-                let path = ["rules", name, "target", "dead_letter_queue"];
-                self.mistake(&path, format!("is {letters}, the target itself; another queue is allowed"));
+            let path = ["rules", name, "target", "dead_letter_queue"];
+            match target.dead_letter_queue.as_deref() {
+                None => self.warning(&path, "is not set; what EventBridge cannot hand over would be lost"),
+                Some(letters) => self.failure_queue(&path, letters),
+            }
+            if target.queue.is_some() && target.queue == target.dead_letter_queue {
+                self.mistake(&path, "is the target itself; another queue is allowed");
             }
             let path = ["rules", name, "target", "maximum_retry_attempts"];
             self.range(&path, target.maximum_retry_attempts, 0..=185);

@@ -47,14 +47,14 @@ impl Check<'_> {
                     *count += 1;
                     if *count > TABLE_STREAM_READERS {
                         let what = format!("is reader {count} of the stream of {table}; allowed are 2");
-                        self.mistake(&at(&path, "table"), what);
+                        self.warning(&at(&path, "table"), what);
                     }
                     self.stream_mapping(&path, source, TABLE_STREAM_RETENTION_SECONDS);
                     if let Some(factor) = source.parallelization_factor.filter(|factor| *factor != 1) {
                         let what = format!(
                             "is {factor}; on a table's stream 1 is allowed, since more keeps order per item only"
                         );
-                        self.mistake(&at(&path, "parallelization_factor"), what);
+                        self.warning(&at(&path, "parallelization_factor"), what);
                     }
                 }
                 Some(SourceKind::Queue(queue)) => {
@@ -66,7 +66,7 @@ impl Check<'_> {
                 self.filters(&path, source, kind);
             }
             if source.kind().is_some() && !source.report_batch_item_failures {
-                self.mistake(
+                self.warning(
                     &at(&path, "report_batch_item_failures"),
                     "is not set; true is allowed, since without it one bad record makes Lambda repeat its whole batch",
                 );
@@ -94,16 +94,16 @@ impl Check<'_> {
             let what = format!(
                 "is {age}; it must be below the stream's retention of {retention} seconds, or the records are gone first"
             );
-            self.mistake(&at(path, "maximum_record_age_seconds"), what);
+            self.warning(&at(path, "maximum_record_age_seconds"), what);
         }
         if !source.bisect_on_error {
-            self.mistake(
+            self.warning(
                 &at(path, "bisect_on_error"),
                 "is not set; true is allowed, since without it a batch that kills its environment is given up as a whole",
             );
         }
         if source.dead_letter_after_seconds.is_none() {
-            self.mistake(
+            self.warning(
                 path,
                 "has no dead_letter_after_seconds; a stream gives up all records of a batch with the failed one, so the \
                  function must dead-letter it before",
@@ -112,7 +112,7 @@ impl Check<'_> {
         self.dead_letter_after(path, source, age, "maximum_record_age_seconds");
         match &source.on_failure {
             None => {
-                self.mistake(path, "has no on_failure; a stream mapping needs a queue for what it gives up")
+                self.warning(path, "has no on_failure; a stream mapping needs a queue for what it gives up")
             }
             Some(destination) => {
                 self.failure_queue(&[path, &["on_failure", "queue"]].concat(), &destination.queue);
@@ -126,14 +126,14 @@ impl Check<'_> {
         }
     }
 
-    /// A bound that a stream mapping must have: without it one bad record holds up its shard until the stream forgets it.
+    /// A bound that a stream mapping should have: without it one bad record holds up its shard until the stream forgets it.
     fn bounded(&mut self, path: &[&str], value: Option<i32>, allowed: std::ops::RangeInclusive<i64>) {
         let (low, high) = (allowed.start(), allowed.end());
         match value {
             None => {
-                self.mistake(path, format!("is not set; a stream mapping must be bounded: {low} to {high}"))
+                self.warning(path, format!("is not set; a stream mapping must be bounded: {low} to {high}"))
             }
-            Some(-1) => self.mistake(
+            Some(-1) => self.warning(
                 path,
                 format!("is -1, without limit; a stream mapping must be bounded: {low} to {high}"),
             ),
@@ -147,7 +147,7 @@ impl Check<'_> {
             && (after < 1 || after > limit / 2)
         {
             let what = format!("is {after}; allowed are 1 to {}, half of {of}", limit / 2);
-            self.mistake(&at(path, "dead_letter_after_seconds"), what);
+            self.warning(&at(path, "dead_letter_after_seconds"), what);
         }
     }
 
@@ -165,7 +165,7 @@ impl Check<'_> {
                  receives, which leaves no reason with it",
                 redrive.queue
             );
-            self.mistake(&at(path, "dead_letter_after_seconds"), what);
+            self.warning(&at(path, "dead_letter_after_seconds"), what);
         }
     }
 
@@ -189,7 +189,7 @@ impl Check<'_> {
         }
         match source.maximum_concurrency {
             Some(most) => self.range(&at(path, "maximum_concurrency"), most, 2..=1_000),
-            None => self.mistake(
+            None => self.warning(
                 path,
                 "has no maximum_concurrency; without it Lambda receives more than the function may run, which uses up receives",
             ),

@@ -16,7 +16,8 @@ fn a_use_and_a_target_name_exactly_one_thing() {
 
 #[test]
 fn environment_variables_are_well_formed_unreserved_and_declared_once() {
-    slip("SLICES = \"4\"", "slices = \"4\"", "is not an environment variable's name");
+    slip("SLICES = \"4\"", "slices = \"4\"", "has small letters");
+    slip("SLICES = \"4\"", "S-LICES = \"4\"", "is not an environment variable's name");
     slip("SLICES = \"4\"", "AWS_SLICES = \"4\"", "names that begin with AWS_ are not allowed");
     slip("SLICES = \"4\"", "LAMBDA_SLICES = \"4\"", "names that begin with LAMBDA_ are not allowed");
     slip("SLICES = \"4\"", "RUST_LOG = \"debug\"", "names that begin with RUST_LOG are not allowed");

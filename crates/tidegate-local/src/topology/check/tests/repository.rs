@@ -1,6 +1,7 @@
 //! Ways of breaking a rule in this repository's own topology. Each is found in its line, alone, with what is allowed.
 
-use super::super::super::{Mistake, parse};
+use super::super::super::{Mistake, Severity};
+use super::parse;
 
 /// The file, with its path for people.
 const TOPOLOGY: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/topology.auto.tfvars"));
@@ -23,7 +24,7 @@ impl Slip<'_> {
         let text = format!("{}{}{}", &TOPOLOGY[..offset], self.to, &TOPOLOGY[offset + self.from.len()..]);
 
         let mistakes = parse(&text).expect_err(self.to);
-        let [Mistake { position, message }] = mistakes.as_slice() else {
+        let [Mistake { position, message, .. }] = mistakes.as_slice() else {
             panic!("one mistake expected: {mistakes:#?}")
         };
         match self.at {
@@ -114,7 +115,7 @@ fn a_rules_function_keeps_what_it_cannot_handle() {
     let at = Some("function                  = \"notification\"");
     Slip { within: "notification = {", from: declared, to: "", at, says }.is_found();
     let letters = "      dead_letter_queue         = \"rule-failures\"\n";
-    let says = &["rules.order-placed-notification.target: missing field `dead_letter_queue`"];
+    let says = &["rules.order-placed-notification.target.dead_letter_queue is not set"];
     let at = Some("target = {");
     Slip { within: "order-placed-notification = {", from: letters, to: "", at, says }.is_found();
 }
@@ -153,7 +154,7 @@ fn a_failure_queue_keeps_longer_than_its_writer_retries() {
             1,
         );
     let mistakes = parse(&text).expect_err("too short");
-    let [Mistake { position, message }] = mistakes.as_slice() else { panic!("{mistakes:#?}") };
+    let [Mistake { position, message, .. }] = mistakes.as_slice() else { panic!("{mistakes:#?}") };
     let line = text[..begin_of(&text, "stream-failures")].matches('\n').count() + 1;
     assert_eq!(position.line, line, "{message}");
     assert!(message.contains("is 604798; allowed are 604799 and more"), "{message}");
@@ -223,8 +224,11 @@ fn names_fit_every_service_with_a_prefix_and_are_no_wildcards() {
         for name in ["*", "order-*", "orders?"] {
             let text = TOPOLOGY.replacen(&head, &format!("{head}\"{name}\" = {body}\n"), 1);
             let mistakes = parse(&text).expect_err(name);
-            let refused = format!("{section}.{name} is not a well-formed name");
-            assert!(mistakes.iter().any(|mistake| mistake.message.contains(&refused)), "{mistakes:#?}");
+            let refused = format!("{section}.{name} is not a");
+            let refused = |mistake: &Mistake| {
+                mistake.severity == Severity::Error && mistake.message.starts_with(&refused)
+            };
+            assert!(mistakes.iter().any(refused), "{mistakes:#?}");
         }
     }
     let says = ["SENDER_ADDRESS.email is *@shop.example.com", "an address such as"];
@@ -270,11 +274,11 @@ fn a_rule_matches_envelope_attributes_and_never_the_content() {
         ("{ detail = { dataref = [{ exists = true }] } }", "pattern.detail.dataref is content"),
         (
             "{ detail = { subjet = [\"order#1\"] } }",
-            "detail.subjet cannot be matched; allowed are specversion, id, source, type, subject",
+            "detail.subjet is no attribute of an envelope; allowed are specversion, id, source, type, subject",
         ),
         (
             "{ resources = [\"*\"] }",
-            "pattern.resources cannot be matched; allowed are source, detail-type, detail",
+            "pattern.resources is no attribute of an envelope; allowed are source, detail-type, detail",
         ),
         ("{ source = \"shop.orders\" }", "pattern.source is not a list"),
         ("{ source = [\"a\"], detail = {} }", "pattern.detail is empty"),
@@ -405,7 +409,7 @@ fn a_queue_that_a_function_reads_is_bounded_and_hides_long_enough() {
         assert_eq!(good.matches(from).count(), 1, "{from}");
         let text = good.replacen(from, to, 1);
         let mistakes = parse(&text).expect_err(says);
-        let [Mistake { position, message }] = mistakes.as_slice() else { panic!("{mistakes:#?}") };
+        let [Mistake { position, message, .. }] = mistakes.as_slice() else { panic!("{mistakes:#?}") };
         assert!(message.contains(says), "{message}");
         let found = text.find(at).unwrap_or_else(|| panic!("no {at}"));
         assert_eq!(position.line, text[..found].matches('\n').count() + 1, "{message}");

@@ -71,7 +71,7 @@ fn a_queue_that_a_function_reads_has_a_redrive() {
 
 #[test]
 fn names_are_well_formed() {
-    slip("  letters = {", "  Letters_ = { expiration_days = 1 }\n  letters = {", "is not a well-formed name");
+    slip("  letters = {", "  Letters_ = { expiration_days = 1 }\n  letters = {", "is not a bucket's name");
     slip(
         "  failures   = {",
         "  tidegate-x = { retention_seconds = 60 }\n  failures   = {",

@@ -1,0 +1,278 @@
+//! `tidegate local up` on other people's projects: a folder outside the repository, functions in other languages.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use aws_sdk_kinesis::primitives::Blob;
+use serde_json::{Value, json};
+use tidegate_local::clients::Clients;
+
+use crate::command::{json as printed, stderr, stdout, tidegate};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Where things are installed: `TIDEGATE_TOOLS`, or the nearest `.tools`.
+pub(crate) fn tools() -> PathBuf {
+    let given = std::env::var_os("TIDEGATE_TOOLS").filter(|given| !given.is_empty()).map(PathBuf::from);
+    let above = || {
+        let current = std::env::current_dir().ok()?;
+        current.ancestors().map(|directory| directory.join(".tools")).find(|tools| tools.is_dir())
+    };
+    given.or_else(above).unwrap_or_else(|| panic!("no .tools: run `scripts/setup awslambdaric`"))
+}
+
+/// A folder with a topology, and the local system that runs it. It is ended when dropped, if the test did not get so far.
+pub(crate) struct Project {
+    pub(crate) directory: tempfile::TempDir,
+    variables: Vec<(&'static str, String)>,
+}
+
+impl Project {
+    /// `path` stands before the PATH of this process.
+    pub(crate) fn new(files: &[(&str, &str)], path: Option<&Path>) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(directory.path().join(name), text).unwrap();
+        }
+        let own = std::env::var("PATH").unwrap();
+        let path = path.map_or_else(|| own.clone(), |path| format!("{}:{own}", path.display()));
+        let mut variables = vec![("PATH", path), ("HOME", directory.path().display().to_string())];
+        variables.push(("TIDEGATE_TOOLS", tools().display().to_string()));
+        Self { directory, variables }
+    }
+
+    /// With Lambda's runtime for Python in PATH.
+    fn in_python(files: &[(&str, &str)]) -> Self {
+        let bin = tools().join("awslambdaric/bin");
+        assert!(
+            bin.join("python3").is_file(),
+            "{} has no Python with awslambdaric: run `scripts/setup awslambdaric`",
+            bin.display()
+        );
+        Self::new(files, Some(&bin))
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub(crate) async fn run(&self, arguments: &[&str]) -> std::process::Output {
+        let variables: Vec<_> = self.variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        tidegate(arguments, self.directory.path(), &variables).await
+    }
+
+    /// Starts it in the background; what it said on standard error.
+    pub(crate) async fn up(&self, arguments: &[&str]) -> String {
+        let up = ["local", "up", "--detach", "--topology", "topology.hcl"];
+        let output = self.run(&[&up[..], arguments].concat()).await;
+        assert!(output.status.success(), "{}{}", stdout(&output), stderr(&output));
+        stderr(&output)
+    }
+
+    pub(crate) async fn status(&self) -> Value {
+        printed(&self.run(&["local", "status", "--json"]).await)
+    }
+
+    /// Clients of the emulator.
+    pub(crate) async fn clients(&self) -> Clients {
+        Clients::new(self.status().await["emulator"]["endpoint"].as_str().unwrap())
+    }
+
+    /// Waits until the status is as it should be.
+    pub(crate) async fn until(&self, what: &str, reached: impl Fn(&Value) -> bool) -> Value {
+        let began = Instant::now();
+        loop {
+            let status = self.status().await;
+            if reached(&status) {
+                return status;
+            }
+            assert!(began.elapsed() < LIMIT, "never {what}: {status:#}\n{}", self.log("engine"));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// What was printed.
+    pub(crate) fn log(&self, name: &str) -> String {
+        std::fs::read_to_string(self.file(&format!(".tidegate/logs/{name}.log"))).unwrap_or_default()
+    }
+
+    pub(crate) async fn down(&self) {
+        let output = self.run(&["local", "down"]).await;
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        let mut down = std::process::Command::new(env!("CARGO_BIN_EXE_tidegate"));
+        let _ = down.args(["local", "down"]).current_dir(self.directory.path()).output();
+    }
+}
+
+/// The text of the document's block in a language.
+fn block(language: &str) -> &'static str {
+    let document = include_str!("../../../../docs/any-project.md");
+    let begin = format!("```{language}\n");
+    let (_, rest) = document.split_once(&begin).unwrap();
+    rest.split_once("```").unwrap().0
+}
+
+async fn send(clients: &Clients, queue: &str, bodies: &[&str]) {
+    let url = clients.sqs.get_queue_url().queue_name(queue).send().await.unwrap().queue_url.unwrap();
+    for body in bodies {
+        clients.sqs.send_message().queue_url(&url).message_body(*body).send().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_ten_lines_of_the_document_run_a_function_in_python() {
+    assert!(block("hcl").lines().count() <= 10);
+    let project = Project::in_python(&[("topology.hcl", block("hcl")), ("app.py", block("python"))]);
+    let said = project.up(&[]).await;
+    assert!(said.contains("topology.hcl:4:"), "warnings have their line: {said}");
+    assert!(said.contains("the topology has 2 warnings; the system starts all the same"), "{said}");
+    let clients = project.clients().await;
+    send(&clients, "jobs", &["hello", "bad"]).await;
+    let status = project.until("one delivered", |status| status["mappings"][0]["retries"] == 1).await;
+    assert_eq!(status["mappings"][0]["records_delivered"], 1, "{status:#}");
+    assert_eq!(status["functions"]["worker"]["errors"], 0, "{}", project.log("worker"));
+    let log = project.log("worker");
+    assert!(log.contains("job hello") && log.contains("job bad"), "{log}");
+    project.down().await;
+}
+
+const TOPOLOGY: &str = r#"
+streams = { orders = {} }
+queues  = {
+  jobs   = { visibility_timeout_seconds = 2, redrive = { queue = "failed", maximum_receives = 5 } }
+  failed = { retention_seconds = 1209600 }
+}
+functions = {
+  worker = {
+    command             = ["python3", "-m", "awslambdaric", "app.handler"]
+    directory           = "code"
+    timeout_seconds     = 2
+    maximum_concurrency = 1
+    environment         = { SEEN = "seen.jsonl" }
+    sources = {
+      jobs   = { queue = "jobs", report_batch_item_failures = true }
+      orders = { stream = "orders", starting_position = "TRIM_HORIZON", report_batch_item_failures = true }
+    }
+  }
+}
+"#;
+
+/// Fails at `bad` until it has seen it once. A stream's batch ends at its first failure.
+const HANDLER: &str = r#"
+import base64, json, os, sys
+
+seen = set()
+
+def handler(event, context):
+    failed = []
+    for record in event["Records"]:
+        stream = "kinesis" in record
+        if stream:
+            body, identifier = base64.b64decode(record["kinesis"]["data"]).decode(), record["kinesis"]["sequenceNumber"]
+        else:
+            body, identifier = record["body"], record["messageId"]
+        bad = body.startswith("bad") and body not in seen
+        seen.add(body)
+        with open(os.environ["SEEN"], "a") as file:
+            file.write(json.dumps({"body": body, "bad": bad, "request": context.aws_request_id}) + "\n")
+        if bad:
+            failed.append({"itemIdentifier": identifier})
+            if stream:
+                break
+    return {"batchItemFailures": failed}
+
+with open("process.json", "w") as file:
+    json.dump({"environment": dict(os.environ), "cwd": os.getcwd(), "arguments": sys.argv[1:]}, file)
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_function_in_python_reads_a_queue_and_a_stream_and_fails_in_part() {
+    let project = Project::in_python(&[("topology.hcl", TOPOLOGY)]);
+    std::fs::create_dir(project.file("code")).unwrap();
+    std::fs::write(project.file("code/app.py"), HANDLER).unwrap();
+    project.up(&[]).await;
+    let clients = project.clients().await;
+    send(&clients, "jobs", &["one", "bad job", "two"]).await;
+    for body in ["1", "2", "bad order", "3"] {
+        let put = clients.kinesis.put_record().stream_name("orders").partition_key("k");
+        put.data(Blob::new(body)).send().await.unwrap();
+    }
+    let delivered = |status: &Value, kind: &str| {
+        let mappings = status["mappings"].as_array().unwrap().iter();
+        mappings
+            .filter(|mapping| mapping["kind"] == kind)
+            .filter_map(|mapping| mapping["records_delivered"].as_u64())
+            .sum::<u64>()
+    };
+    let status = project
+        .until("all delivered", |status| {
+            status["idle"] == true && delivered(status, "sqs") == 3 && delivered(status, "kinesis") == 4
+        })
+        .await;
+    assert_eq!(status["functions"]["worker"]["errors"], 0, "{}", project.log("worker"));
+    assert_eq!(status["dead_letters"]["total"], 0);
+
+    let seen = std::fs::read_to_string(project.file("code/seen.jsonl")).unwrap();
+    let seen: Vec<Value> = seen.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let bodies = |of: &[&str]| -> Vec<(String, bool)> {
+        let known = seen.iter().filter(|line| of.contains(&line["body"].as_str().unwrap()));
+        known.map(|line| (line["body"].as_str().unwrap().to_owned(), line["bad"] == true)).collect()
+    };
+    let said = |lines: &[(&str, bool)]| -> Vec<(String, bool)> {
+        lines.iter().map(|(body, bad)| ((*body).to_owned(), *bad)).collect()
+    };
+    assert_eq!(bodies(&["one", "two"]).len(), 2, "messages that succeeded do not come again: {seen:?}");
+    assert_eq!(bodies(&["bad job"]), said(&[("bad job", true), ("bad job", false)]));
+    // From the failed record on, in order, and nothing before it.
+    let orders = bodies(&["1", "2", "bad order", "3"]);
+    let after = orders.iter().position(|(_, bad)| *bad).unwrap();
+    assert_eq!(orders[..after].to_vec(), said(&[("1", false), ("2", false)]));
+    assert_eq!(orders[after..].to_vec(), said(&[("bad order", true), ("bad order", false), ("3", false)]));
+
+    let process: Value =
+        serde_json::from_slice(&std::fs::read(project.file("code/process.json")).unwrap()).unwrap();
+    let code = project.file("code").canonicalize().unwrap();
+    assert_eq!(process["cwd"], json!(code));
+    assert_eq!(process["arguments"], json!(["app.handler"]));
+    let environment = &process["environment"];
+    for (name, value) in [
+        ("_HANDLER", json!("app.handler")),
+        ("LAMBDA_TASK_ROOT", json!(code)),
+        ("AWS_LAMBDA_FUNCTION_NAME", json!("worker")),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", json!("128")),
+        ("AWS_REGION", json!("us-east-1")),
+    ] {
+        assert_eq!(environment[name], value, "{name}");
+    }
+    assert!(environment["PATH"].as_str().unwrap().contains("awslambdaric"));
+    assert_eq!(environment.get("TIDEGATE_TOOLS"), None, "the engine's own variables are not a function's");
+    project.down().await;
+}
+
+/// The Runtime API by hand: what a runtime of another language does.
+const BY_HAND: &str = r#"
+import json, os, urllib.request
+
+api = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime/invocation/"
+while True:
+    with urllib.request.urlopen(api + "next") as request:
+        event, identifier = json.load(request), request.headers["Lambda-Runtime-Aws-Request-Id"]
+    print("by hand:", [record["body"] for record in event["Records"]], flush=True)
+    urllib.request.urlopen(urllib.request.Request(api + identifier + "/response", data=b"{}", method="POST"))
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_that_speaks_the_runtime_api_by_hand_is_a_function() {
+    let topology = block("hcl").replace("\"-m\", \"awslambdaric\", \"app.handler\"", "\"loop.py\"");
+    let project = Project::new(&[("topology.hcl", &topology), ("loop.py", BY_HAND)], None);
+    project.up(&[]).await;
+    send(&project.clients().await, "jobs", &["hello"]).await;
+    project.until("delivered", |status| status["mappings"][0]["records_delivered"] == 1).await;
+    assert!(project.log("worker").contains("by hand: ['hello']"), "{}", project.log("worker"));
+    project.down().await;
+}
