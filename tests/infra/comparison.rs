@@ -253,6 +253,7 @@ fn declared_functions(topology: &Topology, provisioned: &Provisioned) -> Attribu
                 let position = source.starting_position.map(|position| match position {
                     topology::StartingPosition::TrimHorizon => "TRIM_HORIZON",
                     topology::StartingPosition::Latest => "LATEST",
+                    topology::StartingPosition::AtTimestamp => "AT_TIMESTAMP",
                 });
                 let of_streams = json!({
                     "StartingPosition": position,

@@ -19,9 +19,10 @@ use crate::mapping::queue::QueueSettings;
 use crate::mapping::queue_driver::{self, QueueMapping};
 use crate::mapping::settings::{StreamKind, StreamSettings};
 use crate::mapping::source::StreamSource;
+use crate::mapping::start::Start;
 use crate::mapping::stream::{self, StreamMapping};
 use crate::pattern::filter::{Filter, Filtered};
-use crate::topology::{Function, Source, SourceKind, StartingPosition};
+use crate::topology::{Function, Source, SourceKind};
 
 /// Lambda's default where a queue mapping declares no concurrency.
 const QUEUE_CONCURRENCY: u32 = 5;
@@ -148,7 +149,7 @@ impl Wiring<'_> {
             source_name: source_name.to_owned(),
             checkpoint_name,
             settings: StreamSettings::of(source, kind, arn, &function_arn, filter, self.timing.time_scale),
-            starting_position: source.starting_position.unwrap_or(StartingPosition::TrimHorizon),
+            starting_position: Start::of(source),
             source: reader,
             invoker: events::invoker(self.parts),
             destination: source

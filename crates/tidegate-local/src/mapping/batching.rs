@@ -48,12 +48,13 @@ pub fn readiness<'a>(
     let mut first = None;
     for (bytes, read) in queue {
         // A record too large by itself goes alone; only the function can say what becomes of it.
-        let full = count > 0 && (count >= limits.records || total + bytes + 1 > limits.bytes);
+        let comma = usize::from(count > 0);
+        let full = count > 0 && (count >= limits.records || total + comma + bytes > limits.bytes);
         if full {
             return Readiness::Batch(count);
         }
         first.get_or_insert(read);
-        total += bytes + 1;
+        total += comma + bytes;
         count += 1;
     }
     match first {

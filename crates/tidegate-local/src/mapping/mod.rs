@@ -25,6 +25,7 @@ pub mod sequence;
 pub mod settings;
 pub mod shard;
 pub mod source;
+pub mod start;
 mod status;
 pub mod step;
 pub mod stream;

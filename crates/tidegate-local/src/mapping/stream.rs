@@ -22,21 +22,18 @@ use super::sequence::SequenceNumber;
 use super::settings::{StreamKind, StreamSettings};
 use super::shard::Shard;
 use super::source::{ReadFrom, ShardInfo, StreamSource};
+use super::start::{self, Start};
 use super::status::{Board, Name, ShardStatus};
 use super::step::{Action, Input};
 use crate::activity::Activity;
 use crate::checkpoint::Checkpoints;
 use crate::destination::Destination;
 use crate::invocation::{Invoker, Request};
-use crate::topology::model::StartingPosition;
 
 /// After a failure of the listing of shards, or of a shard's task; and while there is nothing to read.
 const AGAIN: Duration = Duration::from_secs(1);
 /// While shards are read: a child may be listed later than its parent ends.
 const RELIST: Duration = Duration::from_secs(15);
-
-/// Where the moment of a mapping's first start stands among its checkpoints; no shard is called so.
-const FIRST_START: &str = "first-start";
 
 /// Everything a stream mapping needs.
 pub struct StreamMapping {
@@ -48,10 +45,8 @@ pub struct StreamMapping {
     pub checkpoint_name: String,
     /// The rules.
     pub settings: StreamSettings,
-    /// Where a mapping without checkpoint begins. `LATEST` is the moment of the mapping's first start, which is kept with the checkpoints:
-    /// what is written while the engine is down is delivered after it. DynamoDB Streams have no iterator at a moment and tell time in whole
-    /// seconds, so there what a stream keeps is read from its oldest record on, and the changes of the first start's second are delivered.
-    pub starting_position: StartingPosition,
+    /// Where a mapping without checkpoint begins.
+    pub starting_position: Start,
     /// The stream.
     pub source: Arc<dyn StreamSource>,
     /// Runs the function.
@@ -100,7 +95,7 @@ async fn watch_shards(mapping: Arc<StreamMapping>, board: Arc<Board>, mut stop: 
     let mut tasks: JoinSet<End> = JoinSet::new();
     let mut running: HashMap<tokio::task::Id, String> = HashMap::new();
     let from = loop {
-        match beginning(&mapping) {
+        match mapping.starting_position.position(&mapping.checkpoint_name, &*mapping.checkpoints, now()) {
             Ok(from) => break from,
             Err(error) => board.failed(&error.to_string()),
         }
@@ -120,7 +115,7 @@ async fn watch_shards(mapping: Arc<StreamMapping>, board: Arc<Board>, mut stop: 
                     let delivery = ShardDelivery {
                         mapping: Arc::clone(&mapping),
                         board: Arc::clone(&board),
-                        shard: shard.id.clone(),
+                        shard: shard.clone(),
                     };
                     let handle = tasks.spawn(delivery.run(from.clone(), stop.clone()));
                     running.insert(handle.id(), shard.id.clone());
@@ -159,26 +154,6 @@ async fn watch_shards(mapping: Arc<StreamMapping>, board: Arc<Board>, mut stop: 
     while tasks.join_next().await.is_some() {}
 }
 
-/// Where shards without a checkpoint begin. The first start of a mapping at `LATEST` is written down before anything is read.
-fn beginning(mapping: &StreamMapping) -> io::Result<ReadFrom> {
-    match mapping.starting_position {
-        StartingPosition::TrimHorizon => Ok(ReadFrom::Horizon),
-        StartingPosition::Latest => {
-            let name = &mapping.checkpoint_name;
-            if let Some(stored) = mapping.checkpoints.load(name, FIRST_START)? {
-                let millis = stored.parse().map_err(|_| {
-                    let reason = format!("the first start of {name} is stored as {stored}, which is no time");
-                    io::Error::new(io::ErrorKind::InvalidData, reason)
-                })?;
-                return Ok(ReadFrom::Since(Moment::from_millis(millis)));
-            }
-            let started = now();
-            mapping.checkpoints.store(name, FIRST_START, &started.as_millis().to_string())?;
-            Ok(ReadFrom::Since(started))
-        }
-    }
-}
-
 async fn pause(stop: &mut watch::Receiver<bool>) {
     tokio::select! {
         () = stopped(stop) => {}
@@ -200,28 +175,27 @@ fn ready<'a>(shards: &'a [ShardInfo], finished: &'a BTreeSet<String>) -> impl It
 struct ShardDelivery {
     mapping: Arc<StreamMapping>,
     board: Arc<Board>,
-    shard: String,
+    shard: ShardInfo,
 }
 
 impl ShardDelivery {
     async fn run(self, from: ReadFrom, mut stop: watch::Receiver<bool>) -> End {
         let mapping = &*self.mapping;
-        let checkpoint = match mapping.checkpoints.load(&mapping.checkpoint_name, &self.shard) {
-            Ok(checkpoint) => checkpoint,
+        let (checkpoint, from) = match self.position(from) {
+            Ok(position) => position,
             Err(error) => {
                 self.board.failed(&error.to_string());
                 return End::Failed;
             }
         };
-        let from = checkpoint.clone().map_or(from, ReadFrom::After);
         let interval = match mapping.settings.kind {
             StreamKind::Kinesis => Duration::from_secs(1),
             StreamKind::DynamoDb => Duration::from_millis(250),
         };
         let pacer = Pacer::new(mapping.pace, interval);
-        let mut reader = Some(Reader::new(Arc::clone(&mapping.source), &self.shard, from, pacer));
+        let mut reader = Some(Reader::new(Arc::clone(&mapping.source), &self.shard.id, from, pacer));
         let mut shard =
-            Shard::new(&self.shard, mapping.settings.clone(), checkpoint.map(SequenceNumber::new));
+            Shard::new(&self.shard.id, mapping.settings.clone(), checkpoint.map(SequenceNumber::new));
 
         let mut poll: OptionFuture<BoxFuture<'_, (Reader, Polled)>> = None.into();
         let mut invocations: FuturesUnordered<BoxFuture<'_, Input>> = FuturesUnordered::new();
@@ -315,10 +289,19 @@ impl ShardDelivery {
         }
     }
 
+    /// The shard's checkpoint, and where it is read from.
+    fn position(&self, from: ReadFrom) -> io::Result<(Option<String>, ReadFrom)> {
+        let (name, checkpoints) = (&self.mapping.checkpoint_name, &*self.mapping.checkpoints);
+        match checkpoints.load(name, &self.shard.id)? {
+            Some(sequence) => Ok((Some(sequence.clone()), ReadFrom::After(sequence))),
+            None => Ok((None, start::of_shard(&self.shard, from, name, checkpoints)?)),
+        }
+    }
+
     /// A checkpoint that cannot be stored is no reason to stop: the next one holds it too, and delivery is at least once.
     fn store(&self, sequence: &SequenceNumber) {
         let mapping = &self.mapping;
-        let stored = mapping.checkpoints.store(&mapping.checkpoint_name, &self.shard, sequence.as_str());
+        let stored = mapping.checkpoints.store(&mapping.checkpoint_name, &self.shard.id, sequence.as_str());
         if let Err(error) = stored {
             self.board.failed(&format!("the checkpoint cannot be stored: {error}"));
         }
@@ -342,7 +325,7 @@ impl ShardDelivery {
         status.lag = shard.position().undone() as u64;
         status.in_flight = shard.in_flight() as u64;
         status.counts.clone_from(shard.counts());
-        self.board.shard(&self.shard, status.clone());
+        self.board.shard(&self.shard.id, status.clone());
     }
 }
 
@@ -377,5 +360,7 @@ pub(crate) async fn until(moment: Option<Moment>) {
     }
 }
 
+#[cfg(test)]
+mod lineage;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use jiff::Timestamp;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 /// The declared system.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -253,6 +255,9 @@ pub struct Source {
     pub report_batch_item_failures: bool,
     /// Streams: where a new mapping starts.
     pub starting_position: Option<StartingPosition>,
+    /// Kinesis at `AT_TIMESTAMP`: the moment at which a new mapping starts, as RFC 3339.
+    #[serde(default, deserialize_with = "moment")]
+    pub starting_position_timestamp: Option<Timestamp>,
     /// Streams: concurrent batches per shard, 1 to 10.
     pub parallelization_factor: Option<u32>,
     /// Streams: a failed batch is halved.
@@ -274,6 +279,14 @@ pub struct Source {
     pub filter_criteria: Vec<Filter>,
 }
 
+fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    let moment = text.parse().map_err(|_| {
+        D::Error::custom(format!("{text} is no moment; one such as 2026-01-31T12:00:00Z is needed"))
+    })?;
+    Ok(Some(moment))
+}
+
 /// One filter of an event source mapping.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -292,6 +305,8 @@ pub enum StartingPosition {
     TrimHorizon,
     /// Records written from now on.
     Latest,
+    /// Records written at a moment or later; Kinesis alone.
+    AtTimestamp,
 }
 
 /// Asynchronous invocation of a function.

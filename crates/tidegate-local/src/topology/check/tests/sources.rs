@@ -167,3 +167,24 @@ fn a_filter_is_a_pattern_of_what_its_source_can_be_filtered_by() {
     let filters = &topology.functions["processor"].sources["work-in"].filter_criteria;
     assert_eq!(filters[0].pattern, r#"{"body": ["x"]}"#);
 }
+
+#[test]
+fn a_kinesis_mapping_may_start_at_a_past_moment_and_a_tables_may_not() {
+    let (latest, horizon) =
+        ("starting_position          = \"LATEST\"", "starting_position          = \"TRIM_HORIZON\"");
+    let at = |moment: &str| {
+        format!("starting_position = \"AT_TIMESTAMP\"\n        starting_position_timestamp = \"{moment}\"")
+    };
+    let topology = parse(&with(horizon, &at("2026-01-31T12:00:00Z"))).expect("no mistake");
+    let source = &topology.functions["processor"].sources["orders-in"];
+    assert_eq!(source.starting_position_timestamp, "2026-01-31T12:00:00Z".parse().ok());
+    slip(latest, &at("2026-01-31T12:00:00Z"), "is AT_TIMESTAMP, which Kinesis alone has");
+    slip(horizon, "starting_position = \"AT_TIMESTAMP\"", "needs starting_position_timestamp beside it");
+    slip_at(horizon, &at("2999-01-31T12:00:00Z"), "starting_position_timestamp", "is in the future");
+    slip_at(horizon, &at("yesterday"), "starting_position_timestamp", "yesterday is no moment");
+    let both = format!("{horizon}\n        starting_position_timestamp = \"2026-01-31T12:00:00Z\"");
+    slip_at(horizon, &both, "starting_position_timestamp", "is for a starting_position of AT_TIMESTAMP");
+    let size = "batch_size          = 9";
+    let queue = format!("{size}\n        starting_position_timestamp = \"2026-01-31T12:00:00Z\"");
+    slip_at(size, &queue, "starting_position_timestamp", "is for streams");
+}
