@@ -29,6 +29,7 @@ pub mod start;
 mod status;
 pub mod step;
 pub mod stream;
+pub mod window;
 
 pub use handle::Mapping;
 pub use status::MappingStatus;

@@ -20,6 +20,8 @@ pub enum Input {
         records: Vec<Record>,
         /// The shard has ended.
         closed: bool,
+        /// The source says that more is there already, though the poll may have brought nothing.
+        behind: bool,
     },
     /// A poll failed.
     ReadFailed,
@@ -76,6 +78,8 @@ pub enum Action {
         /// The event.
         payload: Bytes,
     },
+    /// Keep this of the open window, together with the checkpoint of the same step if there is one.
+    KeepWindow(String),
     /// Store this as the shard's checkpoint.
     Checkpoint(SequenceNumber),
     /// Send this to the on-failure destination.

@@ -196,6 +196,10 @@ impl ShardDelivery {
         let mut reader = Some(Reader::new(Arc::clone(&mapping.source), &self.shard.id, from, pacer));
         let mut shard =
             Shard::new(&self.shard.id, mapping.settings.clone(), checkpoint.map(SequenceNumber::new));
+        if let Err(error) = self.resume_window(&mut shard) {
+            self.board.failed(&error.to_string());
+            return End::Failed;
+        }
 
         let mut poll: OptionFuture<BoxFuture<'_, (Reader, Polled)>> = None.into();
         let mut invocations: FuturesUnordered<BoxFuture<'_, Input>> = FuturesUnordered::new();
@@ -217,7 +221,7 @@ impl ShardDelivery {
                 }
             };
             timer = None;
-            let mut end = None;
+            let (mut end, mut checkpoint, mut window) = (None, None, None);
             for action in actions {
                 match action {
                     Action::Poll { limit } => {
@@ -236,7 +240,8 @@ impl ShardDelivery {
                             Input::Answered { lane, invocation, answer }
                         }));
                     }
-                    Action::Checkpoint(sequence) => self.store(&sequence),
+                    Action::KeepWindow(kept) => window = Some(kept),
+                    Action::Checkpoint(sequence) => checkpoint = Some(sequence),
                     Action::HandOver { lane, body } => {
                         hand_overs.push(Box::pin(self.hand_over(lane, body)));
                     }
@@ -245,6 +250,7 @@ impl ShardDelivery {
                     Action::Stopped => end = Some(End::Stopped),
                 }
             }
+            self.store(checkpoint.as_ref(), window.as_deref());
             status.idle_since = match (shard.is_idle(), polled) {
                 (false, _) => None,
                 (true, true) => empty_poll,
@@ -276,7 +282,7 @@ impl ShardDelivery {
                             if page.records.is_empty() && !behind && page.next.is_some() {
                                 empty_poll = Some(polled.seen);
                             }
-                            Input::Read { records: page.records, closed: page.next.is_none() }
+                            Input::Read { records: page.records, closed: page.next.is_none(), behind }
                         }
                         Err(message) => {
                             self.board.failed(&message);
@@ -298,11 +304,29 @@ impl ShardDelivery {
         }
     }
 
+    /// Gives the shard the window that was open when the engine stopped.
+    fn resume_window(&self, shard: &mut Shard) -> io::Result<()> {
+        let name = &self.mapping.checkpoint_name;
+        match self.mapping.checkpoints.load(name, &window_of(&self.shard.id))? {
+            Some(kept) => shard.resume_window(&kept).map_err(|error| {
+                let reason = format!("the window of {} is stored as no window ({error})", self.shard.id);
+                io::Error::new(io::ErrorKind::InvalidData, reason)
+            }),
+            None => Ok(()),
+        }
+    }
+
     /// A checkpoint that cannot be stored is no reason to stop: the next one holds it too, and delivery is at least once.
-    fn store(&self, sequence: &SequenceNumber) {
+    fn store(&self, sequence: Option<&SequenceNumber>, window: Option<&str>) {
         let mapping = &self.mapping;
-        let stored = mapping.checkpoints.store(&mapping.checkpoint_name, &self.shard.id, sequence.as_str());
-        if let Err(error) = stored {
+        let of_window = window_of(&self.shard.id);
+        let position = sequence.map(|sequence| (self.shard.id.as_str(), sequence.as_str()));
+        let window = window.map(|kept| (of_window.as_str(), kept));
+        let stored: Vec<(&str, &str)> = position.into_iter().chain(window).collect();
+        if stored.is_empty() {
+            return;
+        }
+        if let Err(error) = mapping.checkpoints.store_all(&mapping.checkpoint_name, &stored) {
             self.board.failed(&format!("the checkpoint cannot be stored: {error}"));
         }
     }
@@ -327,6 +351,11 @@ impl ShardDelivery {
         status.counts.clone_from(shard.counts());
         self.board.shard(&self.shard.id, status.clone());
     }
+}
+
+/// Where the open window of a shard stands among the checkpoints; no shard is called so.
+fn window_of(shard: &str) -> String {
+    format!("{shard}/window")
 }
 
 /// Sends an on-failure record, again and again until it has arrived.

@@ -250,6 +250,9 @@ pub struct Source {
     /// How long a batch is gathered, 0 to 300 seconds.
     #[serde(default)]
     pub batching_window_seconds: u32,
+    /// Streams: length of the tumbling windows in which the function keeps a state, 1 to 900 seconds; 0 is without.
+    #[serde(default)]
+    pub tumbling_window_seconds: u32,
     /// The function answers with partial responses.
     #[serde(default)]
     pub report_batch_item_failures: bool,

@@ -89,6 +89,7 @@ fn settings(kind: StreamKind, source_arn: &str) -> StreamSettings {
         function_arn: FUNCTION_ARN.to_owned(),
         batch_size: 10,
         batching_window: Duration::ZERO,
+        tumbling_window: Duration::ZERO,
         lanes: 2,
         report_batch_item_failures: true,
         bisect_on_error: false,

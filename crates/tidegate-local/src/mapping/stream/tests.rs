@@ -77,6 +77,7 @@ pub(super) fn mapping(source: Arc<dyn StreamSource>) -> StreamMapping {
             function_arn: "arn:f".to_owned(),
             batch_size: 10,
             batching_window: Duration::ZERO,
+            tumbling_window: Duration::ZERO,
             lanes: 1,
             report_batch_item_failures: false,
             bisect_on_error: false,

@@ -83,6 +83,15 @@ impl Check<'_> {
         if let Some(factor) = source.parallelization_factor {
             self.range(&at(path, "parallelization_factor"), factor, 1..=10);
         }
+        self.range(&at(path, "tumbling_window_seconds"), source.tumbling_window_seconds, 0..=900);
+        if let Some(factor) =
+            source.parallelization_factor.filter(|factor| *factor != 1 && source.tumbling_window_seconds > 0)
+        {
+            let what = format!(
+                "is {factor}; with tumbling_window_seconds 1 is allowed, since a shard has one state"
+            );
+            self.mistake(&at(path, "parallelization_factor"), what);
+        }
         self.bounded(&at(path, "maximum_retry_attempts"), source.maximum_retry_attempts, 0..=10_000);
         self.bounded(
             &at(path, "maximum_record_age_seconds"),
@@ -227,6 +236,7 @@ impl Check<'_> {
         self.dead_letter_after(path, source, retention, "the queue's retention_seconds");
         self.before_the_redrive(path, source, queue);
         for (field, set) in [
+            ("tumbling_window_seconds", source.tumbling_window_seconds > 0),
             ("starting_position", source.starting_position.is_some()),
             ("starting_position_timestamp", source.starting_position_timestamp.is_some()),
             ("parallelization_factor", source.parallelization_factor.is_some()),

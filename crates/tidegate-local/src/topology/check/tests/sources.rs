@@ -188,3 +188,23 @@ fn a_kinesis_mapping_may_start_at_a_past_moment_and_a_tables_may_not() {
     let queue = format!("{size}\n        starting_position_timestamp = \"2026-01-31T12:00:00Z\"");
     slip_at(size, &queue, "starting_position_timestamp", "is for streams");
 }
+
+#[test]
+fn a_tumbling_window_has_up_to_fifteen_minutes_and_one_batch_per_shard() {
+    let horizon = "starting_position          = \"TRIM_HORIZON\"";
+    let (latest, queue) = ("starting_position          = \"LATEST\"", "batch_size          = 9");
+    let window =
+        |beside: &str, seconds: u32| format!("{beside}\n        tumbling_window_seconds = {seconds}");
+    slip_at(latest, &window(latest, 901), "tumbling_window_seconds", "is 901; allowed are 0 to 900");
+    slip_at(
+        horizon,
+        &window(horizon, 900),
+        "parallelization_factor     = 2",
+        "is 2; with tumbling_window_seconds 1 is allowed",
+    );
+    slip_at(queue, &window(queue, 1), "tumbling_window_seconds", "is for streams");
+    for seconds in [0, 900] {
+        let topology = parse(&with(latest, &window(latest, seconds))).expect("no mistake");
+        assert_eq!(topology.functions["processor"].sources["events-in"].tumbling_window_seconds, seconds);
+    }
+}
