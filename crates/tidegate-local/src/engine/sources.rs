@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_kinesis::error::DisplayErrorContext;
+use uuid::Uuid;
 
 use super::events::{self, Timing};
 use super::{Parts, Pollers, StartError};
-use crate::asynchronous::{self, RuleQueue};
+use crate::asynchronous::{self, INVOKE, RuleQueue};
 use crate::checkpoint::Checkpoints;
 use crate::clients::{ACCOUNT, REGION};
 use crate::environment::function_arn;
@@ -48,7 +49,11 @@ pub(super) async fn start(
                 Some(RuleQueue { rule: rule.to_owned(), url })
             })
             .collect();
-        let rules = rules.ok_or_else(|| StartError::Source(format!("a rule of {function}")))?;
+        let mut rules = rules.ok_or_else(|| StartError::Source(format!("a rule of {function}")))?;
+        if let Some(queue) = parts.provisioned.destination_queues.get(function) {
+            rules.push(RuleQueue { rule: INVOKE.to_owned(), url: queue.url.clone() });
+            pollers.invoked.insert(function.clone(), queue.url.clone());
+        }
         if !rules.is_empty() {
             let queue = events::asynchronously(parts, timing, function, declared, rules);
             pollers.asynchronous.push(asynchronous::start(queue));
@@ -144,6 +149,8 @@ impl Wiring<'_> {
         };
         let filter = filter(filtered, source)?;
         let function_arn = function_arn(REGION, function);
+        // A mapping's UUID at AWS; here the same in every run.
+        let mapping = Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{function_arn}/{arn}").as_bytes());
         Ok(stream::start(StreamMapping {
             function: function.to_owned(),
             source_name: source_name.to_owned(),
@@ -155,7 +162,7 @@ impl Wiring<'_> {
             destination: source
                 .on_failure
                 .as_ref()
-                .and_then(|destination| events::destination(self.parts, &destination.queue)),
+                .and_then(|declared| events::stream_destination(self.parts, declared, mapping)),
             checkpoints: Arc::clone(self.checkpoints),
             activity: Arc::clone(&self.parts.activity),
             pace: self.timing.pace,

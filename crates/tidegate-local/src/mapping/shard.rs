@@ -304,7 +304,8 @@ impl Shard {
                     entries: &segment.entries,
                 };
                 if let Some(body) = failure::record(condition, &invocations, &range, now) {
-                    actions.push(Action::HandOver { lane: index, body });
+                    let event = batching::event(segment.entries.iter().map(|entry| &entry.record.json));
+                    actions.push(Action::HandOver { lane: index, body, event });
                     lane.state = LaneState::HandingOver { entries: segment.entries };
                     return;
                 }

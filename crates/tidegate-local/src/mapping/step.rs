@@ -88,6 +88,8 @@ pub enum Action {
         lane: usize,
         /// The on-failure record.
         body: String,
+        /// The event of the given-up records, for a destination that keeps it.
+        event: Bytes,
     },
     /// Give [`Input::TimerDue`] at this moment. Each step says anew what is waited for; without it nothing is.
     WaitUntil(Moment),

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::StreamExt;
 use futures::future::{BoxFuture, OptionFuture};
 use futures::stream::FuturesUnordered;
@@ -242,8 +243,8 @@ impl ShardDelivery {
                     }
                     Action::KeepWindow(kept) => window = Some(kept),
                     Action::Checkpoint(sequence) => checkpoint = Some(sequence),
-                    Action::HandOver { lane, body } => {
-                        hand_overs.push(Box::pin(self.hand_over(lane, body)));
+                    Action::HandOver { lane, body, event } => {
+                        hand_overs.push(Box::pin(self.hand_over(lane, body, event)));
                     }
                     Action::WaitUntil(moment) => timer = Some(moment),
                     Action::Closed => end = Some(End::Closed),
@@ -331,11 +332,12 @@ impl ShardDelivery {
         }
     }
 
-    async fn hand_over(&self, lane: usize, body: String) -> Input {
-        hand_over(self.mapping.destination.as_deref(), &body, self.mapping.settings.time_scale, |message| {
-            self.board.failed(message)
-        })
-        .await;
+    async fn hand_over(&self, lane: usize, body: String, event: Bytes) -> Input {
+        if let Some(destination) = self.mapping.destination.as_deref() {
+            let send = || destination.send_range(body.clone(), &self.shard.id, &event);
+            let failed = |message: &str| self.board.failed(message);
+            until_sent(send, self.mapping.settings.time_scale, failed).await;
+        }
         Input::HandedOver { lane }
     }
 
@@ -365,10 +367,19 @@ pub(crate) async fn hand_over(
     time_scale: f64,
     failed: impl Fn(&str),
 ) {
-    let Some(destination) = destination else { return };
+    if let Some(destination) = destination {
+        until_sent(|| destination.send(body.to_owned()), time_scale, failed).await;
+    }
+}
+
+async fn until_sent<'a>(
+    send: impl Fn() -> BoxFuture<'a, Result<(), String>>,
+    time_scale: f64,
+    failed: impl Fn(&str),
+) {
     let backoff = Backoff::scaled(time_scale);
     let mut failures = 0;
-    while let Err(message) = destination.send(body.to_owned()).await {
+    while let Err(message) = send().await {
         failed(&message);
         sleep(backoff.delay(failures)).await;
         failures += 1;

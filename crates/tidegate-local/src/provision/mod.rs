@@ -9,6 +9,7 @@ mod error;
 mod queues;
 mod streams;
 mod tables;
+mod topics;
 mod wait;
 
 use std::collections::BTreeMap;
@@ -36,6 +37,10 @@ pub struct Provisioned {
     pub queues: BTreeMap<String, ProvisionedQueue>,
     /// The engine's own queues, by the name of the rule that sends to them for a function.
     pub rule_queues: BTreeMap<String, ProvisionedQueue>,
+    /// The engine's own queues behind Invoke, of the functions that are a destination, by the function's name.
+    pub destination_queues: BTreeMap<String, ProvisionedQueue>,
+    /// SNS topics.
+    pub topics: BTreeMap<String, Arn>,
     /// EventBridge buses.
     pub buses: BTreeMap<String, Arn>,
 }
@@ -68,13 +73,19 @@ pub async fn provision(clients: &Clients, topology: &Topology) -> Result<Provisi
     let rule_queues = topology
         .function_rules()
         .map(|(rule, _)| async move { Ok((rule.to_owned(), queues::rule_queue(clients, rule).await?)) });
+    let destination_queues = topology.destination_functions().into_iter().map(|function| async move {
+        Ok((function.to_owned(), queues::invoke_queue(clients, function).await?))
+    });
+    let topics = topology.topics.keys().map(|name| topics::topic(clients, name));
     let buckets = topology.buckets.keys().map(|name| bucket(clients, name));
     let senders = topology.sender_addresses().into_iter().map(|address| sender(clients, address));
-    let (streams, tables, queues, rule_queues, buses, _, _) = try_join!(
+    let (streams, tables, queues, rule_queues, destination_queues, topics, buses, _, _) = try_join!(
         try_join_all(streams),
         try_join_all(tables),
         queues::queues(clients, topology),
         try_join_all(rule_queues),
+        try_join_all(destination_queues),
+        try_join_all(topics),
         try_join_all(buses),
         try_join_all(buckets),
         try_join_all(senders),
@@ -84,6 +95,8 @@ pub async fn provision(clients: &Clients, topology: &Topology) -> Result<Provisi
         tables: tables.into_iter().collect(),
         queues,
         rule_queues: rule_queues.into_iter().collect(),
+        destination_queues: destination_queues.into_iter().collect(),
+        topics: topics.into_iter().collect(),
         buses: buses.into_iter().collect(),
     };
     try_join_all(topology.rules.iter().map(|(name, declared)| provisioned.rule(clients, name, declared)))

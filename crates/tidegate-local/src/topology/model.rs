@@ -27,6 +27,9 @@ pub struct Topology {
     /// SQS queues by name.
     #[serde(default)]
     pub queues: BTreeMap<String, Queue>,
+    /// SNS topics by name.
+    #[serde(default)]
+    pub topics: BTreeMap<String, Topic>,
     /// S3 buckets by name.
     #[serde(default)]
     pub buckets: BTreeMap<String, Bucket>,
@@ -132,6 +135,11 @@ pub struct Redrive {
     /// After how many receives.
     pub maximum_receives: u32,
 }
+
+/// A standard SNS topic. Who subscribes to it is not declared.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Topic {}
 
 /// An S3 bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -324,10 +332,18 @@ pub struct Asynchronous {
     pub on_failure: Destination,
 }
 
-/// An on-failure destination.
+/// An on-failure destination: exactly one. A stream mapping has queue, topic or bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Destination {
     /// A standard queue.
-    pub queue: String,
+    pub queue: Option<String>,
+    /// A topic.
+    pub topic: Option<String>,
+    /// A bucket, which alone keeps the events of a stream that were given up.
+    pub bucket: Option<String>,
+    /// A function, which is invoked asynchronously with the record.
+    pub function: Option<String>,
+    /// A bus, which gets an event with the record as its detail.
+    pub bus: Option<String>,
 }

@@ -113,7 +113,7 @@ impl World {
                         );
                     }
                 }
-                Action::HandOver { lane, body } => {
+                Action::HandOver { lane, body, .. } => {
                     let body: Value = serde_json::from_str(&body).unwrap();
                     let bound = |name: &str| -> usize {
                         body["KinesisBatchInfo"][name].as_str().unwrap().parse().unwrap()

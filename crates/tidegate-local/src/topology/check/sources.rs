@@ -120,11 +120,12 @@ impl Check<'_> {
         }
         self.dead_letter_after(path, source, age, "maximum_record_age_seconds");
         match &source.on_failure {
-            None => {
-                self.mistake(path, "has no on_failure; a stream mapping needs a queue for what it gives up")
-            }
+            None => self.mistake(
+                path,
+                "has no on_failure; a stream mapping needs a queue, a topic or a bucket for what it gives up",
+            ),
             Some(destination) => {
-                self.failure_queue(&[path, &["on_failure", "queue"]].concat(), &destination.queue);
+                self.stream_destination(&at(path, "on_failure"), destination);
             }
         }
         if source.maximum_concurrency.is_some() {

@@ -208,3 +208,23 @@ fn a_tumbling_window_has_up_to_fifteen_minutes_and_one_batch_per_shard() {
         assert_eq!(topology.functions["processor"].sources["events-in"].tumbling_window_seconds, seconds);
     }
 }
+
+#[test]
+fn a_stream_gives_up_to_one_of_queue_topic_and_bucket() {
+    let queue = "on_failure                 = { queue = \"failures\" }";
+    let to = |destination: &str| format!("on_failure = {{ {destination} }}");
+    slip(queue, &to(""), "on_failure needs exactly one of queue, topic, bucket, function and bus");
+    slip(queue, &to("queue = \"failures\", bucket = \"letters\""), "needs exactly one of queue, topic");
+    slip(
+        queue,
+        &to("topic = \"nobody\""),
+        "on_failure.topic is nobody, which is not declared; declared topics: none",
+    );
+    slip(queue, &to("bucket = \"nothing\""), "on_failure.bucket is nothing, which is not declared");
+    slip(queue, &to("function = \"mailer\""), "on_failure.function is for asynchronous invocations");
+    slip(queue, &to("bus = \"shop\""), "on_failure.bus is for asynchronous invocations");
+    slip(queue, &to("queue = \"steps-dead\""), "a FIFO queue; a standard queue is allowed");
+    parse(&with(queue, &to("bucket = \"letters\""))).expect("no mistake");
+    let topics = with(queue, &to("topic = \"alerts\"")) + "topics = { alerts = {} }\n";
+    parse(&topics).expect("no mistake");
+}
