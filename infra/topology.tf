@@ -201,6 +201,10 @@ variable "functions" {
       batching_window_seconds    = optional(number, 0)
       report_batch_item_failures = optional(bool, false)
       starting_position          = optional(string)
+
+      starting_position_timestamp = optional(string)
+      tumbling_window_seconds     = optional(number, 0)
+
       parallelization_factor     = optional(number)
       bisect_on_error            = optional(bool, false)
       maximum_retry_attempts     = optional(number)
@@ -284,9 +288,20 @@ variable "functions" {
   }
 
   validation {
-    condition = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources : mapping.queue != null ? true : contains(["TRIM_HORIZON", "LATEST"], coalesce(mapping.starting_position, "-"))]]))
-    error_message = "A source that reads a stream or a table has a starting_position of TRIM_HORIZON or LATEST: ${join(", ", flatten([for name, function in var.functions : [
-      for source, mapping in function.sources : "${name}.${source}" if mapping.queue == null && !contains(["TRIM_HORIZON", "LATEST"], coalesce(mapping.starting_position, "-"))
+    condition = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources : mapping.queue != null ? true :
+      mapping.starting_position == "AT_TIMESTAMP" ? mapping.stream != null && can(formatdate("YYYY", mapping.starting_position_timestamp)) : contains(["TRIM_HORIZON", "LATEST"], coalesce(mapping.starting_position, "-")) && mapping.starting_position_timestamp == null
+    ]]))
+    error_message = "A source that reads a stream or a table has a starting_position of TRIM_HORIZON or LATEST, or for a stream AT_TIMESTAMP with a starting_position_timestamp such as 2026-01-31T12:00:00Z, which the others do not have: ${join(", ", flatten([for name, function in var.functions : [
+      for source, mapping in function.sources : "${name}.${source}" if mapping.queue == null && !(mapping.starting_position == "AT_TIMESTAMP" ? mapping.stream != null && can(formatdate("YYYY", mapping.starting_position_timestamp)) : contains(["TRIM_HORIZON", "LATEST"], coalesce(mapping.starting_position, "-")) && mapping.starting_position_timestamp == null)
+    ]]))}."
+  }
+
+  validation {
+    condition = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources :
+      mapping.tumbling_window_seconds >= 0 && mapping.tumbling_window_seconds <= 900 && (mapping.tumbling_window_seconds == 0 || coalesce(mapping.parallelization_factor, 1) == 1)
+    ]]))
+    error_message = "A source's tumbling_window_seconds are 0 (none) to 900, and with a window its parallelization_factor is 1, since a shard has one state: ${join(", ", flatten([for name, function in var.functions : [
+      for source, mapping in function.sources : "${name}.${source}" if !(mapping.tumbling_window_seconds >= 0 && mapping.tumbling_window_seconds <= 900 && (mapping.tumbling_window_seconds == 0 || coalesce(mapping.parallelization_factor, 1) == 1))
     ]]))}."
   }
 
@@ -343,12 +358,12 @@ variable "functions" {
 
   validation {
     condition = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources : mapping.queue == null ? true :
-      mapping.starting_position == null && mapping.parallelization_factor == null && !mapping.bisect_on_error && mapping.maximum_retry_attempts == null && mapping.maximum_record_age_seconds == null && mapping.on_failure == null
+      mapping.starting_position == null && mapping.starting_position_timestamp == null && mapping.tumbling_window_seconds == 0 && mapping.parallelization_factor == null && !mapping.bisect_on_error && mapping.maximum_retry_attempts == null && mapping.maximum_record_age_seconds == null && mapping.on_failure == null
     ]]))
     error_message = "A source that reads a queue has none of what is for streams, since the queue has its redrive: ${join(", ", flatten([for name, function in var.functions : [for source, mapping in function.sources : [
       for field, set in zipmap(
-        ["starting_position", "parallelization_factor", "bisect_on_error", "maximum_retry_attempts", "maximum_record_age_seconds", "on_failure"],
-        [mapping.starting_position != null, mapping.parallelization_factor != null, mapping.bisect_on_error, mapping.maximum_retry_attempts != null, mapping.maximum_record_age_seconds != null, mapping.on_failure != null],
+        ["starting_position", "starting_position_timestamp", "tumbling_window_seconds", "parallelization_factor", "bisect_on_error", "maximum_retry_attempts", "maximum_record_age_seconds", "on_failure"],
+        [mapping.starting_position != null, mapping.starting_position_timestamp != null, mapping.tumbling_window_seconds != 0, mapping.parallelization_factor != null, mapping.bisect_on_error, mapping.maximum_retry_attempts != null, mapping.maximum_record_age_seconds != null, mapping.on_failure != null],
       ) : "${field} of ${name}.${source}" if set
     ] if mapping.queue != null]]))}."
   }

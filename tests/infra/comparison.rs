@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use tidegate_local::clients::ACCOUNT;
+use tidegate_local::clients::{ACCOUNT, REGION};
 use tidegate_local::emulator::{self, Backend};
+use tidegate_local::environment::function_arn;
 use tidegate_local::provision::{Provisioned, provision};
-use tidegate_local::topology::{self, Topology};
+use tidegate_local::topology::{self, DestinationKind, Topology};
 
 use crate::api::Api;
 use crate::deployment::Deployment;
@@ -221,6 +222,13 @@ async fn functions(api: &Api, topology: &Topology) -> Attributes {
 fn declared_functions(topology: &Topology, provisioned: &Provisioned) -> Attributes {
     let mut found = Attributes::new();
     let queue = |name: &str| provisioned.queues[name].arn.clone();
+    let destination = |declared: &topology::Destination| match declared.kind().expect("a checked topology") {
+        DestinationKind::Queue(name) => queue(name),
+        DestinationKind::Topic(name) => provisioned.topics[name].clone(),
+        DestinationKind::Bucket(name) => format!("arn:aws:s3:::{name}"),
+        DestinationKind::Function(name) => function_arn(REGION, name),
+        DestinationKind::Bus(name) => provisioned.buses[name].clone(),
+    };
     for (name, function) in &topology.functions {
         let environment = provisioned.environment(topology, name);
         let kept = json!({ "Environment": environment, "MemorySize": function.memory_mb, "Timeout": function.timeout_seconds });
@@ -229,7 +237,7 @@ fn declared_functions(topology: &Topology, provisioned: &Provisioned) -> Attribu
             let config = json!({
                 "MaximumRetryAttempts": asynchronous.maximum_retry_attempts,
                 "MaximumEventAgeInSeconds": asynchronous.maximum_event_age_seconds,
-                "DestinationConfig": { "OnFailure": { "Destination": queue(&asynchronous.on_failure.queue) } },
+                "DestinationConfig": { "OnFailure": { "Destination": destination(&asynchronous.on_failure) } },
             });
             add(&mut found, &format!("function {name}/asynchronous"), &config);
         }
@@ -257,6 +265,7 @@ fn declared_functions(topology: &Topology, provisioned: &Provisioned) -> Attribu
                 let position = source.starting_position.map(|position| match position {
                     topology::StartingPosition::TrimHorizon => "TRIM_HORIZON",
                     topology::StartingPosition::Latest => "LATEST",
+                    topology::StartingPosition::AtTimestamp => "AT_TIMESTAMP",
                 });
                 let of_streams = json!({
                     "StartingPosition": position,
@@ -264,7 +273,7 @@ fn declared_functions(topology: &Topology, provisioned: &Provisioned) -> Attribu
                     "BisectBatchOnFunctionError": source.bisect_on_error,
                     "MaximumRetryAttempts": source.maximum_retry_attempts.unwrap_or(-1),
                     "MaximumRecordAgeInSeconds": source.maximum_record_age_seconds.unwrap_or(-1),
-                    "DestinationConfig": { "OnFailure": { "Destination": source.on_failure.as_ref().map(|to| queue(&to.queue)) } },
+                    "DestinationConfig": { "OnFailure": { "Destination": source.on_failure.as_ref().map(destination) } },
                 });
                 kept.as_object_mut().unwrap().extend(of_streams.as_object().unwrap().clone());
             } else if let Some(maximum) = source.maximum_concurrency {

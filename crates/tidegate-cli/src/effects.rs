@@ -278,10 +278,9 @@ async fn keep(records: &Records, function: &str, event: &[u8], why: &str) -> Res
     let prefix = records.system.prefix();
     let declared = topology.functions.get(prefix.declared(function));
     let declared = declared.and_then(|declared| declared.asynchronous.as_ref());
-    let declared = declared.ok_or_else(|| {
+    let queue = declared.and_then(|declared| declared.on_failure.queue.as_ref()).ok_or_else(|| {
         Problem::new(format!("{function} has no on-failure queue for asynchronous invocations"))
     })?;
-    let queue = &declared.on_failure.queue;
     let sqs = records.system.sqs();
     let physical = physical(&topology, prefix, queue);
     let url = url_of(&sqs, &physical).await.map_err(|problem| records.system.explain(problem))?;

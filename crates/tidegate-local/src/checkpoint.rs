@@ -20,7 +20,15 @@ pub trait Checkpoints: Send + Sync {
     ///
     /// # Errors
     /// The store cannot be written.
-    fn store(&self, mapping: &str, shard: &str, sequence: &str) -> io::Result<()>;
+    fn store(&self, mapping: &str, shard: &str, sequence: &str) -> io::Result<()> {
+        self.store_all(mapping, &[(shard, sequence)])
+    }
+
+    /// Stores several of one mapping: all of them or none.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    fn store_all(&self, mapping: &str, positions: &[(&str, &str)]) -> io::Result<()>;
 }
 
 /// Checkpoints in memory: they end with the process.
@@ -35,9 +43,11 @@ impl Checkpoints for MemoryCheckpoints {
         Ok(positions.get(&(mapping.to_owned(), shard.to_owned())).cloned())
     }
 
-    fn store(&self, mapping: &str, shard: &str, sequence: &str) -> io::Result<()> {
+    fn store_all(&self, mapping: &str, stored: &[(&str, &str)]) -> io::Result<()> {
         let mut positions = self.positions.lock().unwrap_or_else(PoisonError::into_inner);
-        positions.insert((mapping.to_owned(), shard.to_owned()), sequence.to_owned());
+        for &(shard, sequence) in stored {
+            positions.insert((mapping.to_owned(), shard.to_owned()), sequence.to_owned());
+        }
         Ok(())
     }
 }
@@ -95,13 +105,13 @@ impl Checkpoints for FileCheckpoints {
         Ok(self.read(mapping)?.remove(shard))
     }
 
-    fn store(&self, mapping: &str, shard: &str, sequence: &str) -> io::Result<()> {
+    fn store_all(&self, mapping: &str, positions: &[(&str, &str)]) -> io::Result<()> {
         let mut mappings = self.mappings.lock().unwrap_or_else(PoisonError::into_inner);
         let shards = match mappings.entry(mapping.to_owned()) {
             std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
             std::collections::hash_map::Entry::Vacant(new) => new.insert(self.read(mapping)?),
         };
-        shards.insert(shard.to_owned(), sequence.to_owned());
+        shards.extend(positions.iter().map(|&(shard, sequence)| (shard.to_owned(), sequence.to_owned())));
         self.write(mapping, shards)
     }
 }
@@ -135,7 +145,8 @@ mod tests {
         checkpoints.store("f/a", "shard-2", "7").unwrap();
         checkpoints.store("f/b", "shard-1", "1").unwrap();
         checkpoints.store("f_a", "shard-1", "2").unwrap();
-        checkpoints.store("f/a", "shard-1", "42").unwrap();
+        checkpoints.store_all("f/a", &[("shard-1", "42"), ("shard-3", "8")]).unwrap();
+        assert_eq!(load("f/a", "shard-3").as_deref(), Some("8"));
         assert_eq!(load("f/a", "shard-1").as_deref(), Some("42"));
         assert_eq!(load("f/a", "shard-2").as_deref(), Some("7"));
         assert_eq!(load("f/b", "shard-1").as_deref(), Some("1"));

@@ -28,6 +28,8 @@ pub struct Clients {
     pub streams: aws_sdk_dynamodbstreams::Client,
     /// SQS.
     pub sqs: aws_sdk_sqs::Client,
+    /// SNS.
+    pub sns: aws_sdk_sns::Client,
     /// EventBridge.
     pub events: aws_sdk_eventbridge::Client,
     /// SES, first version.
@@ -55,6 +57,7 @@ impl Clients {
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             streams: aws_sdk_dynamodbstreams::Client::new(&config),
             sqs: aws_sdk_sqs::Client::new(&config),
+            sns: aws_sdk_sns::Client::new(&config),
             events: aws_sdk_eventbridge::Client::new(&config),
             ses: aws_sdk_ses::Client::new(&config),
             s3: aws_sdk_s3::Client::from_conf(

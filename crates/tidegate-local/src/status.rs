@@ -185,10 +185,9 @@ async fn dead_letters(parts: &Parts) -> BTreeMap<String, u64> {
         .filter(|(name, _)| name.starts_with(DEAD_LETTER_VARIABLE))
         .filter_map(|(_, used)| used.queue.as_deref());
     let sources = functions().flat_map(|function| function.sources.values());
-    let given_up =
-        sources.filter_map(|source| source.on_failure.as_ref()).map(|destination| destination.queue.as_str());
+    let given_up = sources.filter_map(|source| source.on_failure.as_ref()?.queue.as_deref());
     let asynchronous = functions().filter_map(|function| function.asynchronous.as_ref());
-    let asynchronous = asynchronous.map(|asynchronous| asynchronous.on_failure.queue.as_str());
+    let asynchronous = asynchronous.filter_map(|asynchronous| asynchronous.on_failure.queue.as_deref());
     let rules = topology.rules.values().filter_map(|rule| rule.target.dead_letter_queue.as_deref());
     let redriven = topology
         .queues

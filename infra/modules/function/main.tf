@@ -60,6 +60,8 @@ resource "aws_lambda_event_source_mapping" "this" {
   maximum_batching_window_in_seconds = each.value.batching_window_seconds
   function_response_types            = each.value.report_batch_item_failures ? ["ReportBatchItemFailures"] : []
   starting_position                  = each.value.starting_position
+  starting_position_timestamp        = each.value.starting_position_timestamp
+  tumbling_window_in_seconds         = each.value.tumbling_window_seconds == 0 ? null : each.value.tumbling_window_seconds
   parallelization_factor             = each.value.queue == null ? coalesce(each.value.parallelization_factor, 1) : null
   bisect_batch_on_function_error     = each.value.queue == null ? each.value.bisect_on_error : null
   maximum_retry_attempts             = each.value.maximum_retry_attempts

@@ -84,6 +84,10 @@ variable "sources" {
     batching_window_seconds    = number
     report_batch_item_failures = bool
     starting_position          = optional(string)
+
+    starting_position_timestamp = optional(string)
+    tumbling_window_seconds     = optional(number, 0)
+
     parallelization_factor     = optional(number)
     bisect_on_error            = bool
     maximum_retry_attempts     = optional(number)

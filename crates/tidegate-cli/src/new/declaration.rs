@@ -226,7 +226,7 @@ impl Declaration {
         let given_up = topology
             .functions
             .values()
-            .filter_map(|function| Some(function.asynchronous.as_ref()?.on_failure.queue.as_str()));
+            .filter_map(|function| function.asynchronous.as_ref()?.on_failure.queue.as_deref());
         let given_up = self.letters(topology, most_frequent(given_up), "async-failures");
         self.entries.push(Entry {
             section: "rules",
@@ -274,7 +274,7 @@ impl Declaration {
 
     fn stream_failures(&mut self, topology: &Topology) -> String {
         let given_up =
-            topology.sources().filter_map(|(_, _, source)| Some(source.on_failure.as_ref()?.queue.as_str()));
+            topology.sources().filter_map(|(_, _, source)| source.on_failure.as_ref()?.queue.as_deref());
         self.letters(topology, most_frequent(given_up), "stream-failures")
     }
 

@@ -27,7 +27,11 @@ pub(super) fn attributes<'a>(rule: &'a Rule, given_up: &'a GivenUp) -> Vec<(&'st
 pub(super) async fn send(sqs: &Client, rule: &Rule, given_up: &GivenUp, event: &str) -> Result<(), String> {
     let Some(queue) = &rule.dead_letters else {
         let why = &given_up.failure.message;
-        tracing::warn!(rule = rule.name, why, "an event is dropped: the rule's target has no dead-letter queue");
+        tracing::warn!(
+            rule = rule.name,
+            why,
+            "an event is dropped: the rule's target has no dead-letter queue"
+        );
         return Ok(());
     };
     let mut request = sqs.send_message().queue_url(queue).message_body(event);

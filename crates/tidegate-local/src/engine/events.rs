@@ -7,16 +7,19 @@ use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::MessageAttributeValue;
 use futures::future::BoxFuture;
 use tokio::sync::Mutex;
+use uuid::Uuid;
 
 use super::{Parts, StartError};
 use crate::asynchronous::{self, AsynchronousSettings, Asynchronously, EventQueue, QUALIFIER};
 use crate::clients::REGION;
-use crate::destination::{Destination, QueueDestination};
+use crate::destination::{
+    BucketDestination, BusDestination, Destination, QueueDestination, TopicDestination,
+};
 use crate::environment::function_arn;
 use crate::invocation::Invoker;
 use crate::mapping::pace::Pace;
 use crate::provision::{INVOKE_QUEUE, invoke_queue};
-use crate::topology::Function;
+use crate::topology::{self, DestinationKind, Function};
 
 /// How fast everything is delivered.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +49,8 @@ fn asynchronously(
         queue_url,
         sqs: parts.clients.sqs.clone(),
         invoker: invoker(parts),
-        destination: asynchronous.and_then(|declared| destination(parts, &declared.on_failure.queue)),
+        destination: asynchronous
+            .and_then(|declared| asynchronous_destination(parts, &declared.on_failure, function)),
         activity: Arc::clone(&parts.activity),
         pace: timing.pace,
     }
@@ -56,9 +60,51 @@ pub(super) fn invoker(parts: &Parts) -> Arc<dyn Invoker> {
     Arc::clone(&parts.invoker)
 }
 
-pub(super) fn destination(parts: &Parts, queue: &str) -> Option<Arc<dyn Destination>> {
-    let url = &parts.provisioned.queues.get(queue)?.url;
-    Some(Arc::new(QueueDestination::new(parts.clients.sqs.clone(), url)))
+/// Where a stream mapping gives up to.
+pub(super) fn stream_destination(
+    parts: &Parts,
+    declared: &topology::Destination,
+    mapping: Uuid,
+) -> Option<Arc<dyn Destination>> {
+    match declared.kind()? {
+        DestinationKind::Bucket(bucket) => {
+            Some(Arc::new(BucketDestination::of_mapping(parts.clients.s3.clone(), bucket, mapping)))
+        }
+        kind => destination(parts, kind),
+    }
+}
+
+/// Where the asynchronous invocation of a function gives up to.
+fn asynchronous_destination(
+    parts: &Parts,
+    declared: &topology::Destination,
+    function: &str,
+) -> Option<Arc<dyn Destination>> {
+    match declared.kind()? {
+        DestinationKind::Bucket(bucket) => {
+            Some(Arc::new(BucketDestination::of_function(parts.clients.s3.clone(), bucket, function)))
+        }
+        DestinationKind::Bus(bus) => {
+            let (arn, function) = (parts.provisioned.buses.get(bus)?, function_arn(REGION, function));
+            Some(Arc::new(BusDestination::new(parts.clients.events.clone(), arn, &function)))
+        }
+        kind => destination(parts, kind),
+    }
+}
+
+fn destination(parts: &Parts, kind: DestinationKind<'_>) -> Option<Arc<dyn Destination>> {
+    let (clients, provisioned) = (&parts.clients, &parts.provisioned);
+    let queue = match kind {
+        DestinationKind::Queue(queue) => provisioned.queues.get(queue)?,
+        // Its queue is polled like that of every function that was invoked with the type `Event`.
+        DestinationKind::Function(function) => provisioned.destination_queues.get(function)?,
+        DestinationKind::Topic(topic) => {
+            let arn = provisioned.topics.get(topic)?;
+            return Some(Arc::new(TopicDestination::new(clients.sns.clone(), arn)));
+        }
+        DestinationKind::Bucket(_) | DestinationKind::Bus(_) => return None,
+    };
+    Some(Arc::new(QueueDestination::new(clients.sqs.clone(), &queue.url)))
 }
 
 /// The events that functions are invoked with asynchronously. A function that is no rule's target has its queue made, and polled, from its first event
@@ -84,6 +130,7 @@ impl InvokedEvents {
         let left =
             listed.queue_urls().iter().filter_map(|url| url.rsplit('/').next()?.strip_prefix(INVOKE_QUEUE));
         let targets = parts.topology.function_rules().map(|(_, function)| function);
+        let targets = targets.chain(parts.topology.destination_functions());
         let functions: BTreeSet<&str> = left.chain(targets).collect();
         for function in functions.into_iter().filter(|name| parts.topology.functions.contains_key(*name)) {
             self.queue(parts, function).await.map_err(StartError::Events)?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_kinesis::error::DisplayErrorContext;
+use uuid::Uuid;
 
 use super::events::{self, Timing};
 use super::{Parts, StartError};
@@ -18,9 +19,10 @@ use crate::mapping::queue::QueueSettings;
 use crate::mapping::queue_driver::{self, QueueMapping};
 use crate::mapping::settings::{StreamKind, StreamSettings};
 use crate::mapping::source::StreamSource;
+use crate::mapping::start::Start;
 use crate::mapping::stream::{self, StreamMapping};
 use crate::pattern::filter::{Filter, Filtered};
-use crate::topology::{Function, Source, SourceKind, StartingPosition};
+use crate::topology::{Function, Source, SourceKind};
 
 /// Starts the mappings.
 pub(super) async fn start(
@@ -126,18 +128,20 @@ impl Wiring<'_> {
         };
         let filter = filter(filtered, source)?;
         let function_arn = function_arn(REGION, function);
+        // A mapping's UUID at AWS; here the same in every run.
+        let mapping = Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{function_arn}/{arn}").as_bytes());
         Ok(stream::start(StreamMapping {
             function: function.to_owned(),
             source_name: source_name.to_owned(),
             checkpoint_name,
             settings: StreamSettings::of(source, kind, arn, &function_arn, filter, self.timing.time_scale),
-            starting_position: source.starting_position.unwrap_or(StartingPosition::TrimHorizon),
+            starting_position: Start::of(source),
             source: reader,
             invoker: events::invoker(self.parts),
             destination: source
                 .on_failure
                 .as_ref()
-                .and_then(|destination| events::destination(self.parts, &destination.queue)),
+                .and_then(|declared| events::stream_destination(self.parts, declared, mapping)),
             checkpoints: Arc::clone(self.checkpoints),
             activity: Arc::clone(&self.parts.activity),
             pace: self.timing.pace,

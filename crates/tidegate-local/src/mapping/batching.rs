@@ -12,7 +12,8 @@ use super::record::Entry;
 pub const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024;
 
 const OPENING: &[u8] = br#"{"Records":["#;
-const CLOSING: &[u8] = b"]}";
+/// What an event ends in behind its records.
+pub const CLOSING: &[u8] = b"]}";
 
 /// Limits of a batch.
 #[derive(Clone, Copy, Debug)]
@@ -48,12 +49,13 @@ pub fn readiness<'a>(
     let mut first = None;
     for (bytes, read) in queue {
         // A record too large by itself goes alone; only the function can say what becomes of it.
-        let full = count > 0 && (count >= limits.records || total + bytes + 1 > limits.bytes);
+        let comma = usize::from(count > 0);
+        let full = count > 0 && (count >= limits.records || total + comma + bytes > limits.bytes);
         if full {
             return Readiness::Batch(count);
         }
         first.get_or_insert(read);
-        total += bytes + 1;
+        total += comma + bytes;
         count += 1;
     }
     match first {
@@ -77,8 +79,14 @@ pub fn cut(queue: &mut VecDeque<Entry>, limits: Limits, now: Moment) -> Result<V
 /// The event of these serialised records.
 #[must_use]
 pub fn event<'a>(records: impl Iterator<Item = &'a Bytes> + Clone) -> Bytes {
+    event_closed_by(records, CLOSING)
+}
+
+/// The event of these serialised records with other fields behind them.
+#[must_use]
+pub fn event_closed_by<'a>(records: impl Iterator<Item = &'a Bytes> + Clone, closing: &[u8]) -> Bytes {
     let size = records.clone().map(|record| record.len() + 1).sum::<usize>();
-    let mut event = BytesMut::with_capacity(OPENING.len() + size + CLOSING.len());
+    let mut event = BytesMut::with_capacity(OPENING.len() + size + closing.len());
     event.put_slice(OPENING);
     for (index, record) in records.enumerate() {
         if index > 0 {
@@ -86,7 +94,7 @@ pub fn event<'a>(records: impl Iterator<Item = &'a Bytes> + Clone) -> Bytes {
         }
         event.put_slice(record);
     }
-    event.put_slice(CLOSING);
+    event.put_slice(closing);
     event.freeze()
 }
 

@@ -77,7 +77,7 @@ impl fmt::Display for LaneState {
 /// A batch, or what is left of one.
 #[derive(Debug, Default)]
 pub struct Segment {
-    /// Its records; never empty.
+    /// Its records; empty in the last invocation of a window alone.
     pub entries: Vec<Entry>,
     /// Counted attempts: the function ran and failed, and the batch was not split.
     pub attempts: u32,
@@ -92,6 +92,12 @@ impl Segment {
     #[must_use]
     pub fn new(entries: Vec<Entry>) -> Self {
         Self { entries, ..Self::default() }
+    }
+
+    /// The last invocation of a window, which has no records.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        self.entries.is_empty()
     }
 
     /// Splits the records from `index` on off, into a segment with the same history.

@@ -27,9 +27,11 @@ pub mod sequence;
 pub mod settings;
 pub mod shard;
 pub mod source;
+pub mod start;
 mod status;
 pub mod step;
 pub mod stream;
+pub mod window;
 
 pub use handle::Mapping;
 pub use status::MappingStatus;

@@ -28,7 +28,9 @@ pub struct StreamSettings {
     pub batch_size: usize,
     /// How long a batch is gathered.
     pub batching_window: Duration,
-    /// Concurrent batches per shard.
+    /// Length of a tumbling window; zero for none.
+    pub tumbling_window: Duration,
+    /// Concurrent batches per shard; one alone is used with a tumbling window.
     pub lanes: usize,
     /// Partial responses are honoured.
     pub report_batch_item_failures: bool,
@@ -63,6 +65,7 @@ impl StreamSettings {
             function_arn: function_arn.to_owned(),
             batch_size: usize::try_from(source.batch_size.max(1)).unwrap_or(usize::MAX),
             batching_window: Duration::from_secs(source.batching_window_seconds.into()),
+            tumbling_window: Duration::from_secs(source.tumbling_window_seconds.into()),
             lanes: usize::try_from(source.parallelization_factor.unwrap_or(1).max(1)).unwrap_or(1),
             report_batch_item_failures: source.report_batch_item_failures,
             bisect_on_error: source.bisect_on_error,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::answer::{Failure, Verdict, judge};
-use super::batching::{self, Limits, PAYLOAD_LIMIT};
+use super::batching::{self, CLOSING, Limits, PAYLOAD_LIMIT};
 use super::failure::{self, Condition, Invocations, Range};
 use super::lane::{Lane, LaneState, Segment};
 use super::moment::Moment;
@@ -14,7 +14,8 @@ use super::retry::{Backoff, is_exhausted};
 use super::sequence::SequenceNumber;
 use super::settings::StreamSettings;
 use super::step::{Action, Counts, IllegalInput, Input};
-use crate::invocation::Answer;
+use super::window::{self, Next, Read, Windows};
+use crate::invocation::{Answer, InvocationResult};
 
 /// Full batches that are read ahead per lane, the one in flight included.
 const BATCHES_PER_LANE: usize = 3;
@@ -30,6 +31,10 @@ pub struct Shard {
     reading: Reading,
     lanes: Vec<Lane>,
     position: Position,
+    windows: Option<Windows>,
+    /// When the last poll was asked for, and everything written before what was read by the polls that are over.
+    polled: Option<Moment>,
+    read_until: Option<Moment>,
     next_invocation: u64,
     counts: Counts,
 }
@@ -63,16 +68,29 @@ impl Shard {
     /// A shard that goes on after its checkpoint.
     #[must_use]
     pub fn new(id: &str, settings: StreamSettings, checkpoint: Option<SequenceNumber>) -> Self {
+        let windows = Windows::new(settings.tumbling_window);
+        let lanes = if windows.is_some() { 1 } else { settings.lanes.max(1) };
         Self {
             id: id.to_owned(),
             backoff: Backoff::scaled(settings.time_scale),
             reading: Reading::NotStarted,
-            lanes: std::iter::repeat_with(Lane::default).take(settings.lanes.max(1)).collect(),
+            lanes: std::iter::repeat_with(Lane::default).take(lanes).collect(),
             position: Position::after(checkpoint),
+            windows,
+            polled: None,
+            read_until: None,
             settings,
             next_invocation: 0,
             counts: Counts::default(),
         }
+    }
+
+    /// Goes on with the window that [`Action::KeepWindow`] gave last.
+    ///
+    /// # Errors
+    /// It is something else.
+    pub fn resume_window(&mut self, kept: &str) -> serde_json::Result<()> {
+        self.windows.as_mut().map_or(Ok(()), |windows| windows.resume(kept))
     }
 
     /// Counts since the start.
@@ -93,10 +111,10 @@ impl Shard {
         self.lanes.iter().filter(|lane| matches!(lane.state, LaneState::InFlight { .. })).count()
     }
 
-    /// Every record read is done, and nothing waits.
+    /// Every record read is done, and nothing waits, not even a window for its end.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.lanes.iter().all(Lane::is_idle)
+        self.lanes.iter().all(Lane::is_idle) && !self.windows.as_ref().is_some_and(Windows::is_open)
     }
 
     /// The one transition: takes in what happened and says what is to be done.
@@ -107,7 +125,10 @@ impl Shard {
         let mut actions = Vec::new();
         match (self.reading, input) {
             (Reading::NotStarted, Input::Start) => self.reading = Reading::Full,
-            (Reading::Polling, Input::Read { records, closed }) => {
+            (Reading::Polling, Input::Read { records, closed, behind }) => {
+                if records.is_empty() && !behind {
+                    self.read_until = self.polled;
+                }
                 self.admit(records, now);
                 self.reading = if closed { Reading::Ended } else { Reading::Full };
             }
@@ -173,6 +194,10 @@ impl Shard {
             self.settings.report_batch_item_failures,
             segment.entries.iter().map(|entry| entry.record.sequence.as_str()),
         );
+        let verdict = match &mut self.windows {
+            Some(windows) => windowed(windows, verdict, &answer.result, segment.is_last()),
+            None => verdict,
+        };
         if verdict == Verdict::Throttled {
             self.counts.throttled += 1;
             let until = now.after(self.backoff.delay(lane.throttles));
@@ -233,7 +258,9 @@ impl Shard {
     ) {
         if !split {
             segment.attempts += 1;
-            if is_exhausted(segment.attempts, self.settings.maximum_retry_attempts) {
+            // Lambda goes on with a shard only when the last invocation of a window has succeeded.
+            let exhausted = is_exhausted(segment.attempts, self.settings.maximum_retry_attempts);
+            if exhausted && !segment.is_last() {
                 let count = segment.attempts;
                 let condition = Condition::RetryAttemptsExhausted;
                 return self.discard(index, condition, segment, count, function_error, now, actions);
@@ -277,7 +304,8 @@ impl Shard {
                     entries: &segment.entries,
                 };
                 if let Some(body) = failure::record(condition, &invocations, &range, now) {
-                    actions.push(Action::HandOver { lane: index, body });
+                    let event = batching::event(segment.entries.iter().map(|entry| &entry.record.json));
+                    actions.push(Action::HandOver { lane: index, body, event });
                     lane.state = LaneState::HandingOver { entries: segment.entries };
                     return;
                 }
@@ -325,6 +353,9 @@ impl Shard {
                 }
             }
         }
+        if let Some(window) = self.windows.as_mut().and_then(Windows::take_change) {
+            actions.push(Action::KeepWindow(window));
+        }
         if let Some(checkpoint) = self.position.advance() {
             actions.push(Action::Checkpoint(checkpoint.clone()));
         }
@@ -332,6 +363,7 @@ impl Shard {
             Reading::Full => {
                 if let Some(limit) = self.room() {
                     self.reading = Reading::Polling;
+                    self.polled = Some(now);
                     actions.push(Action::Poll { limit });
                 }
             }
@@ -368,13 +400,21 @@ impl Shard {
             bytes: PAYLOAD_LIMIT,
             window: self.settings.batching_window,
         };
+        let ended = self.reading == Reading::Ended;
+        let read = Read { until: self.read_until, ended, now };
         loop {
             let lane = self.lanes.get_mut(index)?;
             let segment = match lane.take() {
                 LaneState::Free => match lane.parts.pop_front() {
                     Some(part) => part,
-                    None => match batching::cut(&mut lane.queue, limits, now) {
-                        Ok(entries) => Segment::new(entries),
+                    None => match next_segment(
+                        lane,
+                        self.windows.as_mut(),
+                        limits,
+                        read,
+                        (&self.id, &self.settings.source_arn),
+                    ) {
+                        Ok(segment) => segment,
                         Err(due) => return due,
                     },
                 },
@@ -399,13 +439,57 @@ impl Shard {
                 let invocation = self.next_invocation;
                 self.next_invocation += 1;
                 self.counts.invocations += 1;
-                let payload = batching::event(segment.entries.iter().map(|entry| &entry.record.json));
+                let closing = self
+                    .windows
+                    .as_ref()
+                    .map(|windows| windows.closing(&self.id, &self.settings.source_arn, segment.is_last()));
+                let records = segment.entries.iter().map(|entry| &entry.record.json);
+                let payload = batching::event_closed_by(records, closing.as_deref().unwrap_or(CLOSING));
                 lane.state = LaneState::InFlight { invocation, segment };
                 actions.push(Action::Invoke { lane: index, invocation, payload });
                 return None;
             }
         }
     }
+}
+
+/// The next batch of a lane, or the moment it waits for.
+fn next_segment(
+    lane: &mut Lane,
+    windows: Option<&mut Windows>,
+    mut limits: Limits,
+    read: Read,
+    (shard, stream_arn): (&str, &str),
+) -> Result<Segment, Option<Moment>> {
+    if let Some(windows) = windows {
+        match windows.next(lane.queue.iter().map(|entry| entry.record.arrived), read) {
+            Next::Nothing => return Err(None),
+            Next::Last => return Ok(Segment::default()),
+            Next::Records { end } => {
+                limits.records = limits.records.min(end.unwrap_or(usize::MAX));
+                let closing = windows.closing(shard, stream_arn, false).len();
+                limits.bytes = limits.bytes.saturating_sub(closing - CLOSING.len().min(closing));
+            }
+        }
+    }
+    batching::cut(&mut lane.queue, limits, read.now).map(Segment::new)
+}
+
+/// What an answer means with a window: a response without a state is a failure, and what is done is done with the state.
+fn windowed(windows: &mut Windows, verdict: Verdict, result: &InvocationResult, last: bool) -> Verdict {
+    let (Verdict::Succeeded | Verdict::FailedFrom(_), InvocationResult::Success(response)) =
+        (&verdict, result)
+    else {
+        return verdict;
+    };
+    match window::state(response) {
+        Err(reason) => return Verdict::Failed(Failure::Response(reason)),
+        Ok(_) if last => windows.closed(),
+        // Nothing is done, so nothing has changed.
+        Ok(_) if verdict == Verdict::FailedFrom(0) => {}
+        Ok(state) => windows.done(state),
+    }
+    verdict
 }
 
 /// Takes the records off a segment's front that are too old.
@@ -428,3 +512,5 @@ fn split_expired(
 mod properties;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod windows;

@@ -20,6 +20,8 @@ pub enum Input {
         records: Vec<Record>,
         /// The shard has ended.
         closed: bool,
+        /// The source says that more is there already, though the poll may have brought nothing.
+        behind: bool,
     },
     /// A poll failed.
     ReadFailed,
@@ -76,6 +78,8 @@ pub enum Action {
         /// The event.
         payload: Bytes,
     },
+    /// Keep this of the open window, together with the checkpoint of the same step if there is one.
+    KeepWindow(String),
     /// Store this as the shard's checkpoint.
     Checkpoint(SequenceNumber),
     /// Send this to the on-failure destination.
@@ -84,6 +88,8 @@ pub enum Action {
         lane: usize,
         /// The on-failure record.
         body: String,
+        /// The event of the given-up records, for a destination that keeps it.
+        event: Bytes,
     },
     /// Give [`Input::TimerDue`] at this moment. Each step says anew what is waited for; without it nothing is.
     WaitUntil(Moment),

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::StreamExt;
 use futures::future::{BoxFuture, OptionFuture};
 use futures::stream::FuturesUnordered;
@@ -22,21 +23,18 @@ use super::sequence::SequenceNumber;
 use super::settings::{StreamKind, StreamSettings};
 use super::shard::Shard;
 use super::source::{ReadFrom, ShardInfo, StreamSource};
+use super::start::{self, Start};
 use super::status::{Board, Name, ShardStatus};
 use super::step::{Action, Input};
 use crate::activity::Activity;
 use crate::checkpoint::Checkpoints;
 use crate::destination::Destination;
 use crate::invocation::{Invoker, Request};
-use crate::topology::model::StartingPosition;
 
 /// After a failure of the listing of shards, or of a shard's task; and while there is nothing to read.
 const AGAIN: Duration = Duration::from_secs(1);
 /// While shards are read: a child may be listed later than its parent ends.
 const RELIST: Duration = Duration::from_secs(15);
-
-/// Where the moment of a mapping's first start stands among its checkpoints; no shard is called so.
-const FIRST_START: &str = "first-start";
 
 /// Everything a stream mapping needs.
 pub struct StreamMapping {
@@ -48,10 +46,8 @@ pub struct StreamMapping {
     pub checkpoint_name: String,
     /// The rules.
     pub settings: StreamSettings,
-    /// Where a mapping without checkpoint begins. `LATEST` is the moment of the mapping's first start, which is kept with the checkpoints:
-    /// what is written while the engine is down is delivered after it. DynamoDB Streams have no iterator at a moment and tell time in whole
-    /// seconds, so there what a stream keeps is read from its oldest record on, and the changes of the first start's second are delivered.
-    pub starting_position: StartingPosition,
+    /// Where a mapping without checkpoint begins.
+    pub starting_position: Start,
     /// The stream.
     pub source: Arc<dyn StreamSource>,
     /// Runs the function.
@@ -100,7 +96,7 @@ async fn watch_shards(mapping: Arc<StreamMapping>, board: Arc<Board>, mut stop: 
     let mut tasks: JoinSet<End> = JoinSet::new();
     let mut running: HashMap<tokio::task::Id, String> = HashMap::new();
     let from = loop {
-        match beginning(&mapping) {
+        match mapping.starting_position.position(&mapping.checkpoint_name, &*mapping.checkpoints, now()) {
             Ok(from) => break from,
             Err(error) => board.failed(&error.to_string()),
         }
@@ -120,7 +116,7 @@ async fn watch_shards(mapping: Arc<StreamMapping>, board: Arc<Board>, mut stop: 
                     let delivery = ShardDelivery {
                         mapping: Arc::clone(&mapping),
                         board: Arc::clone(&board),
-                        shard: shard.id.clone(),
+                        shard: shard.clone(),
                     };
                     let handle = tasks.spawn(delivery.run(from.clone(), stop.clone()));
                     running.insert(handle.id(), shard.id.clone());
@@ -159,26 +155,6 @@ async fn watch_shards(mapping: Arc<StreamMapping>, board: Arc<Board>, mut stop: 
     while tasks.join_next().await.is_some() {}
 }
 
-/// Where shards without a checkpoint begin. The first start of a mapping at `LATEST` is written down before anything is read.
-fn beginning(mapping: &StreamMapping) -> io::Result<ReadFrom> {
-    match mapping.starting_position {
-        StartingPosition::TrimHorizon => Ok(ReadFrom::Horizon),
-        StartingPosition::Latest => {
-            let name = &mapping.checkpoint_name;
-            if let Some(stored) = mapping.checkpoints.load(name, FIRST_START)? {
-                let millis = stored.parse().map_err(|_| {
-                    let reason = format!("the first start of {name} is stored as {stored}, which is no time");
-                    io::Error::new(io::ErrorKind::InvalidData, reason)
-                })?;
-                return Ok(ReadFrom::Since(Moment::from_millis(millis)));
-            }
-            let started = now();
-            mapping.checkpoints.store(name, FIRST_START, &started.as_millis().to_string())?;
-            Ok(ReadFrom::Since(started))
-        }
-    }
-}
-
 async fn pause(stop: &mut watch::Receiver<bool>) {
     tokio::select! {
         () = stopped(stop) => {}
@@ -200,28 +176,31 @@ fn ready<'a>(shards: &'a [ShardInfo], finished: &'a BTreeSet<String>) -> impl It
 struct ShardDelivery {
     mapping: Arc<StreamMapping>,
     board: Arc<Board>,
-    shard: String,
+    shard: ShardInfo,
 }
 
 impl ShardDelivery {
     async fn run(self, from: ReadFrom, mut stop: watch::Receiver<bool>) -> End {
         let mapping = &*self.mapping;
-        let checkpoint = match mapping.checkpoints.load(&mapping.checkpoint_name, &self.shard) {
-            Ok(checkpoint) => checkpoint,
+        let (checkpoint, from) = match self.position(from) {
+            Ok(position) => position,
             Err(error) => {
                 self.board.failed(&error.to_string());
                 return End::Failed;
             }
         };
-        let from = checkpoint.clone().map_or(from, ReadFrom::After);
         let interval = match mapping.settings.kind {
             StreamKind::Kinesis => Duration::from_secs(1),
             StreamKind::DynamoDb => Duration::from_millis(250),
         };
         let pacer = Pacer::new(mapping.pace, interval);
-        let mut reader = Some(Reader::new(Arc::clone(&mapping.source), &self.shard, from, pacer));
+        let mut reader = Some(Reader::new(Arc::clone(&mapping.source), &self.shard.id, from, pacer));
         let mut shard =
-            Shard::new(&self.shard, mapping.settings.clone(), checkpoint.map(SequenceNumber::new));
+            Shard::new(&self.shard.id, mapping.settings.clone(), checkpoint.map(SequenceNumber::new));
+        if let Err(error) = self.resume_window(&mut shard) {
+            self.board.failed(&error.to_string());
+            return End::Failed;
+        }
 
         let mut poll: OptionFuture<BoxFuture<'_, (Reader, Polled)>> = None.into();
         let mut invocations: FuturesUnordered<BoxFuture<'_, Input>> = FuturesUnordered::new();
@@ -243,7 +222,7 @@ impl ShardDelivery {
                 }
             };
             timer = None;
-            let mut end = None;
+            let (mut end, mut checkpoint, mut window) = (None, None, None);
             for action in actions {
                 match action {
                     Action::Poll { limit } => {
@@ -262,15 +241,17 @@ impl ShardDelivery {
                             Input::Answered { lane, invocation, answer }
                         }));
                     }
-                    Action::Checkpoint(sequence) => self.store(&sequence),
-                    Action::HandOver { lane, body } => {
-                        hand_overs.push(Box::pin(self.hand_over(lane, body)));
+                    Action::KeepWindow(kept) => window = Some(kept),
+                    Action::Checkpoint(sequence) => checkpoint = Some(sequence),
+                    Action::HandOver { lane, body, event } => {
+                        hand_overs.push(Box::pin(self.hand_over(lane, body, event)));
                     }
                     Action::WaitUntil(moment) => timer = Some(moment),
                     Action::Closed => end = Some(End::Closed),
                     Action::Stopped => end = Some(End::Stopped),
                 }
             }
+            self.store(checkpoint.as_ref(), window.as_deref());
             status.idle_since = match (shard.is_idle(), polled) {
                 (false, _) => None,
                 (true, true) => empty_poll,
@@ -302,7 +283,7 @@ impl ShardDelivery {
                             if page.records.is_empty() && !behind && page.next.is_some() {
                                 empty_poll = Some(polled.seen);
                             }
-                            Input::Read { records: page.records, closed: page.next.is_none() }
+                            Input::Read { records: page.records, closed: page.next.is_none(), behind }
                         }
                         Err(message) => {
                             self.board.failed(&message);
@@ -315,20 +296,48 @@ impl ShardDelivery {
         }
     }
 
+    /// The shard's checkpoint, and where it is read from.
+    fn position(&self, from: ReadFrom) -> io::Result<(Option<String>, ReadFrom)> {
+        let (name, checkpoints) = (&self.mapping.checkpoint_name, &*self.mapping.checkpoints);
+        match checkpoints.load(name, &self.shard.id)? {
+            Some(sequence) => Ok((Some(sequence.clone()), ReadFrom::After(sequence))),
+            None => Ok((None, start::of_shard(&self.shard, from, name, checkpoints)?)),
+        }
+    }
+
+    /// Gives the shard the window that was open when the engine stopped.
+    fn resume_window(&self, shard: &mut Shard) -> io::Result<()> {
+        let name = &self.mapping.checkpoint_name;
+        match self.mapping.checkpoints.load(name, &window_of(&self.shard.id))? {
+            Some(kept) => shard.resume_window(&kept).map_err(|error| {
+                let reason = format!("the window of {} is stored as no window ({error})", self.shard.id);
+                io::Error::new(io::ErrorKind::InvalidData, reason)
+            }),
+            None => Ok(()),
+        }
+    }
+
     /// A checkpoint that cannot be stored is no reason to stop: the next one holds it too, and delivery is at least once.
-    fn store(&self, sequence: &SequenceNumber) {
+    fn store(&self, sequence: Option<&SequenceNumber>, window: Option<&str>) {
         let mapping = &self.mapping;
-        let stored = mapping.checkpoints.store(&mapping.checkpoint_name, &self.shard, sequence.as_str());
-        if let Err(error) = stored {
+        let of_window = window_of(&self.shard.id);
+        let position = sequence.map(|sequence| (self.shard.id.as_str(), sequence.as_str()));
+        let window = window.map(|kept| (of_window.as_str(), kept));
+        let stored: Vec<(&str, &str)> = position.into_iter().chain(window).collect();
+        if stored.is_empty() {
+            return;
+        }
+        if let Err(error) = mapping.checkpoints.store_all(&mapping.checkpoint_name, &stored) {
             self.board.failed(&format!("the checkpoint cannot be stored: {error}"));
         }
     }
 
-    async fn hand_over(&self, lane: usize, body: String) -> Input {
-        hand_over(self.mapping.destination.as_deref(), &body, self.mapping.settings.time_scale, |message| {
-            self.board.failed(message)
-        })
-        .await;
+    async fn hand_over(&self, lane: usize, body: String, event: Bytes) -> Input {
+        if let Some(destination) = self.mapping.destination.as_deref() {
+            let send = || destination.send_range(body.clone(), &self.shard.id, &event);
+            let failed = |message: &str| self.board.failed(message);
+            until_sent(send, self.mapping.settings.time_scale, failed).await;
+        }
         Input::HandedOver { lane }
     }
 
@@ -342,8 +351,13 @@ impl ShardDelivery {
         status.lag = shard.position().undone() as u64;
         status.in_flight = shard.in_flight() as u64;
         status.counts.clone_from(shard.counts());
-        self.board.shard(&self.shard, status.clone());
+        self.board.shard(&self.shard.id, status.clone());
     }
+}
+
+/// Where the open window of a shard stands among the checkpoints; no shard is called so.
+fn window_of(shard: &str) -> String {
+    format!("{shard}/window")
 }
 
 /// Sends an on-failure record, again and again until it has arrived.
@@ -353,10 +367,19 @@ pub(crate) async fn hand_over(
     time_scale: f64,
     failed: impl Fn(&str),
 ) {
-    let Some(destination) = destination else { return };
+    if let Some(destination) = destination {
+        until_sent(|| destination.send(body.to_owned()), time_scale, failed).await;
+    }
+}
+
+async fn until_sent<'a>(
+    send: impl Fn() -> BoxFuture<'a, Result<(), String>>,
+    time_scale: f64,
+    failed: impl Fn(&str),
+) {
     let backoff = Backoff::scaled(time_scale);
     let mut failures = 0;
-    while let Err(message) = destination.send(body.to_owned()).await {
+    while let Err(message) = send().await {
         failed(&message);
         sleep(backoff.delay(failures)).await;
         failures += 1;
@@ -377,5 +400,7 @@ pub(crate) async fn until(moment: Option<Moment>) {
     }
 }
 
+#[cfg(test)]
+mod lineage;
 #[cfg(test)]
 mod tests;

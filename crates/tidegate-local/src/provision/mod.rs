@@ -9,6 +9,7 @@ mod error;
 mod queues;
 mod streams;
 mod tables;
+mod topics;
 mod wait;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +37,10 @@ pub struct Provisioned {
     pub queues: BTreeMap<String, ProvisionedQueue>,
     /// The engine's own queues, each of which gets every event of a bus that has rules, by the bus.
     pub bus_queues: BTreeMap<String, ProvisionedQueue>,
+    /// The engine's own queues behind Invoke, of the functions that are a destination, by the function's name.
+    pub destination_queues: BTreeMap<String, ProvisionedQueue>,
+    /// SNS topics.
+    pub topics: BTreeMap<String, Arn>,
     /// EventBridge buses.
     pub buses: BTreeMap<String, Arn>,
 }
@@ -69,13 +74,19 @@ pub async fn provision(clients: &Clients, topology: &Topology) -> Result<Provisi
     let bus_queues = routed
         .into_iter()
         .map(|bus| async move { Ok((bus.to_owned(), queues::bus_queue(clients, bus).await?)) });
+    let destination_queues = topology.destination_functions().into_iter().map(|function| async move {
+        Ok((function.to_owned(), queues::invoke_queue(clients, function).await?))
+    });
+    let topics = topology.topics.keys().map(|name| topics::topic(clients, name));
     let buckets = topology.buckets.keys().map(|name| bucket(clients, name));
     let senders = topology.sender_addresses().into_iter().map(|address| sender(clients, address));
-    let (streams, tables, queues, bus_queues, buses, _, _) = try_join!(
+    let (streams, tables, queues, bus_queues, destination_queues, topics, buses, _, _) = try_join!(
         try_join_all(streams),
         try_join_all(tables),
         queues::queues(clients, topology),
         try_join_all(bus_queues),
+        try_join_all(destination_queues),
+        try_join_all(topics),
         try_join_all(buses),
         try_join_all(buckets),
         try_join_all(senders),
@@ -85,6 +96,8 @@ pub async fn provision(clients: &Clients, topology: &Topology) -> Result<Provisi
         tables: tables.into_iter().collect(),
         queues,
         bus_queues: bus_queues.into_iter().collect(),
+        destination_queues: destination_queues.into_iter().collect(),
+        topics: topics.into_iter().collect(),
         buses: buses.into_iter().collect(),
     };
     try_join_all(topology.rules.iter().map(|(name, declared)| buses::rule(clients, name, declared))).await?;

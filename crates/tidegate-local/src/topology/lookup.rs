@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::model::{Function, Queue, Source, Target, Topology, Use};
+use super::model::{Destination, Function, Queue, Source, Target, Topology, Use};
 
 /// The toolkit's own name for the setting that names the queue of a function's dead letters.
 pub const LETTERS: &str = "DEAD_LETTER_QUEUE_URL";
@@ -19,6 +19,21 @@ pub enum SourceKind<'a> {
     Table(&'a str),
     /// An SQS queue, by its declared name.
     Queue(&'a str),
+}
+
+/// Where what is given up goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DestinationKind<'a> {
+    /// A queue, by its declared name.
+    Queue(&'a str),
+    /// A topic, by its declared name.
+    Topic(&'a str),
+    /// A bucket, by its declared name.
+    Bucket(&'a str),
+    /// A function, by its declared name.
+    Function(&'a str),
+    /// A bus, by its declared name.
+    Bus(&'a str),
 }
 
 /// What a declared use leads to.
@@ -57,13 +72,19 @@ impl Topology {
     /// and written by the functions themselves.
     pub fn dead_letter_queues(&self) -> BTreeSet<&str> {
         let functions = || self.functions.values();
-        let sources = self.sources().filter_map(|(_, _, source)| Some(&source.on_failure.as_ref()?.queue));
+        let sources = self.sources().filter_map(|(_, _, source)| source.on_failure.as_ref()?.queue.as_ref());
         let asynchronous =
-            functions().filter_map(|function| Some(&function.asynchronous.as_ref()?.on_failure.queue));
+            functions().filter_map(|function| function.asynchronous.as_ref()?.on_failure.queue.as_ref());
         let rules = self.rules.values().filter_map(|rule| rule.target.dead_letter_queue.as_ref());
         let moved = self.queues.values().filter_map(|queue| Some(&queue.redrive.as_ref()?.queue));
         let own = functions().filter_map(|function| function.uses.get(LETTERS)?.queue.as_ref());
         sources.chain(asynchronous).chain(rules).chain(moved).chain(own).map(String::as_str).collect()
+    }
+
+    /// The functions that are invoked with what others gave up.
+    pub fn destination_functions(&self) -> BTreeSet<&str> {
+        let asynchronous = self.functions.values().filter_map(|function| function.asynchronous.as_ref());
+        asynchronous.filter_map(|declared| declared.on_failure.function.as_deref()).collect()
     }
 
     /// The names of every table's key attributes.
@@ -119,6 +140,21 @@ impl Source {
             (None, None, Some(queue)) => Some(SourceKind::Queue(queue)),
             _ => None,
         }
+    }
+}
+
+impl Destination {
+    /// Where it leads; none unless exactly one is set, as in every checked topology.
+    pub fn kind(&self) -> Option<DestinationKind<'_>> {
+        let set = [
+            self.queue.as_deref().map(DestinationKind::Queue),
+            self.topic.as_deref().map(DestinationKind::Topic),
+            self.bucket.as_deref().map(DestinationKind::Bucket),
+            self.function.as_deref().map(DestinationKind::Function),
+            self.bus.as_deref().map(DestinationKind::Bus),
+        ];
+        let mut set = set.into_iter().flatten();
+        set.next().filter(|_| set.next().is_none())
     }
 }
 

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use jiff::Timestamp;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 /// The declared system.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -27,6 +29,9 @@ pub struct Topology {
     /// SQS queues by name.
     #[serde(default)]
     pub queues: BTreeMap<String, Queue>,
+    /// SNS topics by name.
+    #[serde(default)]
+    pub topics: BTreeMap<String, Topic>,
     /// S3 buckets by name.
     #[serde(default)]
     pub buckets: BTreeMap<String, Bucket>,
@@ -151,6 +156,11 @@ pub struct Redrive {
     /// After how many receives.
     pub maximum_receives: u32,
 }
+
+/// A standard SNS topic. Who subscribes to it is not declared.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Topic {}
 
 /// An S3 bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -305,11 +315,17 @@ pub struct Source {
     /// How long a batch is gathered, 0 to 300 seconds.
     #[serde(default)]
     pub batching_window_seconds: u32,
+    /// Streams: length of the tumbling windows in which the function keeps a state, 1 to 900 seconds; 0 is without.
+    #[serde(default)]
+    pub tumbling_window_seconds: u32,
     /// The function answers with partial responses.
     #[serde(default)]
     pub report_batch_item_failures: bool,
     /// Streams: where a new mapping starts.
     pub starting_position: Option<StartingPosition>,
+    /// Kinesis at `AT_TIMESTAMP`: the moment at which a new mapping starts, as RFC 3339.
+    #[serde(default, deserialize_with = "moment")]
+    pub starting_position_timestamp: Option<Timestamp>,
     /// Streams: concurrent batches per shard, 1 to 10.
     pub parallelization_factor: Option<u32>,
     /// Streams: a failed batch is halved.
@@ -331,6 +347,14 @@ pub struct Source {
     pub filter_criteria: Vec<Filter>,
 }
 
+fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    let moment = text.parse().map_err(|_| {
+        D::Error::custom(format!("{text} is no moment; one such as 2026-01-31T12:00:00Z is needed"))
+    })?;
+    Ok(Some(moment))
+}
+
 /// One filter of an event source mapping.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -349,6 +373,8 @@ pub enum StartingPosition {
     TrimHorizon,
     /// Records written from now on.
     Latest,
+    /// Records written at a moment or later; Kinesis alone.
+    AtTimestamp,
 }
 
 /// Asynchronous invocation of a function.
@@ -373,10 +399,18 @@ fn default_event_age() -> u32 {
     21_600
 }
 
-/// An on-failure destination.
+/// An on-failure destination: exactly one. A stream mapping has queue, topic or bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Destination {
     /// A standard queue.
-    pub queue: String,
+    pub queue: Option<String>,
+    /// A topic.
+    pub topic: Option<String>,
+    /// A bucket, which alone keeps the events of a stream that were given up.
+    pub bucket: Option<String>,
+    /// A function, which is invoked asynchronously with the record.
+    pub function: Option<String>,
+    /// A bus, which gets an event with the record as its detail.
+    pub bus: Option<String>,
 }

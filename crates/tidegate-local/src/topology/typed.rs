@@ -10,12 +10,13 @@ use super::document::Document;
 use super::error::Mistake;
 use super::model::{Topology, default_event_bytes};
 
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 10] = [
     "event_bytes_limit",
     "metrics_namespace",
     "streams",
     "tables",
     "queues",
+    "topics",
     "buckets",
     "buses",
     "rules",
@@ -34,6 +35,7 @@ pub(super) fn read(document: &Document) -> Result<Topology, Vec<Mistake>> {
         streams: reader.section("streams"),
         tables: reader.section("tables"),
         queues: reader.section("queues"),
+        topics: reader.section("topics"),
         buckets: reader.section("buckets"),
         buses: reader.section("buses"),
         rules: reader.section("rules"),

@@ -24,9 +24,9 @@ use tidegate_local::mapping::kinesis_event::Origin;
 use tidegate_local::mapping::pace::Pace;
 use tidegate_local::mapping::settings::{StreamKind, StreamSettings};
 use tidegate_local::mapping::source::StreamSource;
+use tidegate_local::mapping::start::Start;
 use tidegate_local::mapping::stream::{self, StreamMapping};
 use tidegate_local::mapping::{Mapping, MappingStatus};
-use tidegate_local::topology::StartingPosition;
 
 use crate::backend::ministack;
 
@@ -87,6 +87,7 @@ pub(crate) fn settings(kind: StreamKind, source_arn: &str) -> StreamSettings {
         function_arn: FUNCTION_ARN.to_owned(),
         batch_size: 10,
         batching_window: Duration::ZERO,
+        tumbling_window: Duration::ZERO,
         lanes: 2,
         report_batch_item_failures: true,
         bisect_on_error: false,
@@ -115,7 +116,7 @@ pub(crate) fn mapped(parts: &Parts, settings: StreamSettings, function: &Arc<Scr
         source_name: "s".to_owned(),
         checkpoint_name: "f/s".to_owned(),
         settings,
-        starting_position: StartingPosition::TrimHorizon,
+        starting_position: Start::Horizon,
         source: Arc::clone(&parts.source),
         invoker: Arc::<Scripted>::clone(function),
         destination: parts.destination.clone(),
@@ -250,7 +251,7 @@ async fn a_mapping_at_latest_gets_what_came_after_its_first_start_though_it_was_
     let function = Scripted::new(|_, _| success());
     let start = || {
         let mapping = mapped(&parts, settings(StreamKind::Kinesis, &arn), &function);
-        stream::start(StreamMapping { starting_position: StartingPosition::Latest, ..mapping })
+        stream::start(StreamMapping { starting_position: Start::Latest, ..mapping })
     };
     let first = start();
     until_status(&first, |status| status.idle_since.is_some()).await;

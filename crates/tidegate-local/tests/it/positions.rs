@@ -183,9 +183,9 @@ impl Checkpoints for World {
         self.checkpoints.load(mapping, shard)
     }
 
-    fn store(&self, mapping: &str, shard: &str, sequence: &str) -> io::Result<()> {
+    fn store_all(&self, mapping: &str, positions: &[(&str, &str)]) -> io::Result<()> {
         self.killer.comes_to(Point::BeforeCheckpoint);
-        self.checkpoints.store(mapping, shard, sequence)?;
+        self.checkpoints.store_all(mapping, positions)?;
         self.killer.comes_to(Point::AfterCheckpoint);
         Ok(())
     }

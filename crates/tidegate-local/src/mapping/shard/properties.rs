@@ -113,7 +113,7 @@ impl World {
                         );
                     }
                 }
-                Action::HandOver { lane, body } => {
+                Action::HandOver { lane, body, .. } => {
                     let body: Value = serde_json::from_str(&body).unwrap();
                     let bound = |name: &str| -> usize {
                         body["KinesisBatchInfo"][name].as_str().unwrap().parse().unwrap()
@@ -122,6 +122,7 @@ impl World {
                 }
                 Action::WaitUntil(moment) => self.timer = Some(moment),
                 Action::Closed => self.closed = true,
+                Action::KeepWindow(window) => panic!("there are no windows: {window}"),
                 Action::Stopped => panic!("nobody said stop"),
             }
         }
@@ -199,7 +200,7 @@ impl World {
             })
             .collect();
         self.read = end;
-        Input::Read { records, closed: end == self.case.keys.len() }
+        Input::Read { records, closed: end == self.case.keys.len(), behind: false }
     }
 
     /// What happens next: of all that can happen, one at random.
@@ -242,6 +243,7 @@ fn run(case: Case) -> Result<(), TestCaseError> {
         function_arn: String::new(),
         batch_size: case.batch_size,
         batching_window: Duration::ZERO,
+        tumbling_window: Duration::ZERO,
         lanes: case.lanes,
         report_batch_item_failures: true,
         bisect_on_error: case.bisect,

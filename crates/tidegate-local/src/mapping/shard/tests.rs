@@ -21,6 +21,7 @@ fn settings() -> StreamSettings {
         function_arn: "arn:aws:lambda:us-east-1:000000000000:function:f".to_owned(),
         batch_size: 10,
         batching_window: Duration::ZERO,
+        tumbling_window: Duration::ZERO,
         lanes: 1,
         report_batch_item_failures: true,
         bisect_on_error: false,
@@ -55,7 +56,7 @@ impl Bench {
 
     fn read(&mut self, sequences: &[u32]) -> Vec<Action> {
         let records = sequences.iter().map(|n| record(*n, "k", self.now)).collect();
-        self.step(Input::Read { records, closed: false })
+        self.step(Input::Read { records, closed: false, behind: false })
     }
 
     fn answer(&mut self, invocation: u64, result: InvocationResult) -> Vec<Action> {
@@ -161,7 +162,7 @@ fn records_of_one_key_stay_in_one_lane_and_other_keys_run_beside_them() {
         record(3, first, START),
         record(4, other, START),
     ];
-    let actions = bench.step(Input::Read { records, closed: false });
+    let actions = bench.step(Input::Read { records, closed: false, behind: false });
     assert_eq!(invoked(&actions), [[1, 3], [2, 4]]);
     // The second lane is done first; the checkpoint waits for the first.
     let answer = Answer { request_id: String::new(), result: success("") };
@@ -299,7 +300,7 @@ fn records_beyond_the_maximum_age_are_given_up_before_they_are_invoked() {
     let mut bench = Bench::new(StreamSettings { maximum_record_age: age, ..settings() });
     let old = Moment::from_millis(START.as_millis() - 60_001);
     let records = vec![record(1, "k", old), record(2, "k", old), record(3, "k", START)];
-    let actions = bench.step(Input::Read { records, closed: false });
+    let actions = bench.step(Input::Read { records, closed: false, behind: false });
     let body = handed_over(&actions);
     assert_eq!(body["requestContext"]["condition"], "RecordAgeExceeded");
     assert_eq!(body.get("responseContext"), None);
@@ -331,7 +332,8 @@ fn reading_ahead_stops_when_a_few_batches_are_held() {
 #[test]
 fn a_closed_shard_is_reported_once_everything_of_it_is_done() {
     let mut bench = Bench::new(settings());
-    let actions = bench.step(Input::Read { records: vec![record(1, "k", START)], closed: true });
+    let actions =
+        bench.step(Input::Read { records: vec![record(1, "k", START)], closed: true, behind: false });
     assert!(!actions.contains(&Action::Closed));
     let actions = bench.answer(0, success(""));
     assert_eq!(actions, [Action::Checkpoint(SequenceNumber::new("1")), Action::Closed]);
@@ -359,7 +361,7 @@ fn a_shard_goes_on_after_its_checkpoint() {
     let mut shard = Shard::new("s", settings(), Some(SequenceNumber::new("9")));
     shard.handle(Input::Start, START).unwrap();
     let records = vec![record(9, "k", START), record(10, "k", START)];
-    let actions = shard.handle(Input::Read { records, closed: false }, START).unwrap();
+    let actions = shard.handle(Input::Read { records, closed: false, behind: false }, START).unwrap();
     assert_eq!(invoked(&actions), [[10]]);
 }
 
@@ -415,7 +417,7 @@ fn payloads(actions: &[Action]) -> Vec<usize> {
 fn a_record_that_passes_no_filter_is_passed_over_and_the_position_moves_on() {
     let mut bench = Bench::new(filtered());
     let records = stored(&[(1, r#"{"n": 2}"#), (2, r#"{"n": 1}"#), (3, r#"{"n": 2}"#)]);
-    let actions = bench.step(Input::Read { records, closed: false });
+    let actions = bench.step(Input::Read { records, closed: false, behind: false });
     assert_eq!(payloads(&actions), [1]);
     assert!(actions.contains(&Action::Checkpoint(SequenceNumber::new("1"))), "{actions:?}");
     bench.answer(0, success("null"));
@@ -427,7 +429,7 @@ fn a_record_that_passes_no_filter_is_passed_over_and_the_position_moves_on() {
 fn records_of_which_none_passes_the_filter_invoke_nothing() {
     let mut bench = Bench::new(filtered());
     let records = stored(&[(1, r#"{"n": 2}"#), (2, "{}")]);
-    let actions = bench.step(Input::Read { records, closed: false });
+    let actions = bench.step(Input::Read { records, closed: false, behind: false });
     let capacity = bench.capacity();
     assert_eq!(actions, [Action::Checkpoint(SequenceNumber::new("2")), Action::Poll { limit: capacity }]);
     assert!(bench.shard.is_idle());
@@ -436,7 +438,7 @@ fn records_of_which_none_passes_the_filter_invoke_nothing() {
 #[test]
 fn a_record_that_is_no_json_is_filtered_out_without_a_dead_letter() {
     let mut bench = Bench::new(filtered());
-    let actions = bench.step(Input::Read { records: stored(&[(1, "text")]), closed: true });
+    let actions = bench.step(Input::Read { records: stored(&[(1, "text")]), closed: true, behind: false });
     assert_eq!(actions, [Action::Checkpoint(SequenceNumber::new("1")), Action::Closed]);
     assert_eq!((bench.shard.counts().filtered, bench.shard.counts().discarded), (1, 0));
 }
@@ -446,7 +448,177 @@ fn a_batch_is_filled_with_records_that_pass_the_filter() {
     let mut bench =
         Bench::new(StreamSettings { batch_size: 2, batching_window: Duration::from_secs(9), ..filtered() });
     let records = stored(&[(1, r#"{"n": 1}"#), (2, r#"{"n": 2}"#)]);
-    assert_eq!(payloads(&bench.step(Input::Read { records, closed: false })), [0; 0]);
+    assert_eq!(payloads(&bench.step(Input::Read { records, closed: false, behind: false })), [0; 0]);
     let records = stored(&[(3, r#"{"n": 1}"#)]);
-    assert_eq!(payloads(&bench.step(Input::Read { records, closed: false })), [2]);
+    assert_eq!(payloads(&bench.step(Input::Read { records, closed: false, behind: false })), [2]);
+}
+
+/// A record whose element of the event has this many bytes.
+fn sized(sequence: u32, bytes: usize) -> Record {
+    Record { json: Bytes::from(vec![b'x'; bytes]), ..record(sequence, "k", START) }
+}
+
+fn payload(actions: &[Action]) -> &Bytes {
+    let payload = actions.iter().find_map(|action| match action {
+        Action::Invoke { payload, .. } => Some(payload),
+        _ => None,
+    });
+    payload.unwrap()
+}
+
+#[test]
+fn an_event_has_six_megabytes_at_most_with_what_is_around_its_records() {
+    let limit = 6 * 1024 * 1024;
+    let around = r#"{"Records":[,]}"#.len();
+    let first = 4 * 1024 * 1024;
+    for (second, expected) in
+        [(limit - first - around, limit), (limit - first - around + 1, first + around - 1)]
+    {
+        let mut bench = Bench::new(settings());
+        let records = vec![sized(1, first), sized(2, second)];
+        let actions = bench.step(Input::Read { records, closed: false, behind: false });
+        assert_eq!(payload(&actions).len(), expected);
+        let rest = bench.answer(0, success(""));
+        assert_eq!(rest.iter().any(|action| matches!(action, Action::Invoke { .. })), expected != limit);
+    }
+}
+
+#[test]
+fn a_batch_that_is_full_by_its_bytes_does_not_wait_for_its_window() {
+    let window = Duration::from_secs(300);
+    let mut bench = Bench::new(StreamSettings { batching_window: window, ..settings() });
+    let records = vec![sized(1, 4 << 20), sized(2, 4 << 20)];
+    let actions = bench.step(Input::Read { records, closed: false, behind: false });
+    assert!(payload(&actions).len() < 5 << 20);
+    // What is left over begins a batch of its own, which gathers.
+    let actions = bench.answer(0, success(""));
+    assert!(actions.contains(&Action::WaitUntil(START.after(window))), "{actions:?}");
+}
+
+#[test]
+fn without_bounds_a_batch_is_delivered_again_and_again_and_holds_up_its_shard() {
+    let mut bench = Bench::new(settings());
+    bench.read(&[1]);
+    bench.read(&[2]);
+    for invocation in 0..1_000 {
+        let actions = bench.answer(invocation, error());
+        assert!(!actions.iter().any(|action| matches!(action, Action::HandOver { .. })));
+        assert_eq!(invoked(&bench.wait(60_000)), [[1]]);
+    }
+    assert_eq!((bench.checkpoint(), bench.shard.counts().discarded), (None, 0));
+}
+
+#[test]
+fn an_event_id_in_place_of_the_sequence_number_fails_the_whole_batch() {
+    let mut bench = Bench::new(settings());
+    bench.read(&[1, 2]);
+    bench.answer(0, success(r#"{"batchItemFailures":[{"itemIdentifier":"shardId-000000000000:2"}]}"#));
+    assert_eq!(bench.checkpoint(), None);
+    assert_eq!(invoked(&bench.wait(100)), [[1, 2]]);
+}
+
+#[test]
+fn records_that_succeeded_behind_the_lowest_reported_one_are_delivered_again() {
+    let mut bench = Bench::new(settings());
+    bench.read(&[1, 2, 3, 4, 5]);
+    bench.answer(0, partial(2));
+    assert_eq!(invoked(&bench.wait(100)), [[2, 3, 4, 5]]);
+    assert_eq!(bench.shard.counts().delivered, 1);
+}
+
+#[test]
+fn the_invoke_count_of_an_exhausted_batch_is_its_maximum_of_retries_and_one() {
+    for maximum in [0, 1, 4] {
+        let mut bench = Bench::new(StreamSettings { maximum_retry_attempts: Some(maximum), ..settings() });
+        bench.read(&[1]);
+        let mut invocation = 0;
+        // A throttle between two attempts is none of them.
+        for attempt in 0..=maximum {
+            bench.answer(invocation, InvocationResult::Throttled);
+            bench.wait(60_000);
+            let actions = bench.answer(invocation + 1, error());
+            if attempt == maximum {
+                let body = handed_over(&actions);
+                assert_eq!(body["requestContext"]["approximateInvokeCount"], maximum + 1);
+            }
+            bench.wait(60_000);
+            invocation += 2;
+        }
+    }
+}
+
+#[test]
+fn a_batch_that_failed_by_a_partial_response_has_no_function_error() {
+    let mut bench = Bench::new(StreamSettings { maximum_retry_attempts: Some(0), ..settings() });
+    bench.read(&[1, 2]);
+    let body = handed_over(&bench.answer(0, partial(1)));
+    assert_eq!(body["responseContext"]["functionError"], Value::Null);
+    assert_eq!(body["responseContext"]["statusCode"], 200);
+}
+
+#[test]
+fn record_age_bounds_a_failing_batch_too() {
+    let age = Some(Duration::from_secs(60));
+    let mut bench = Bench::new(StreamSettings { maximum_record_age: age, ..settings() });
+    bench.read(&[1]);
+    bench.answer(0, error());
+    let body = handed_over(&bench.wait(60_001));
+    assert_eq!(body["requestContext"]["condition"], "RecordAgeExceeded");
+    assert_eq!(body["requestContext"]["approximateInvokeCount"], 1);
+}
+
+#[test]
+fn a_record_of_exactly_the_maximum_age_is_still_delivered() {
+    let age = Some(Duration::from_secs(60));
+    let mut bench = Bench::new(StreamSettings { maximum_record_age: age, ..settings() });
+    let records = vec![record(1, "k", Moment::from_millis(START.as_millis() - 60_000))];
+    assert_eq!(invoked(&bench.step(Input::Read { records, closed: false, behind: false })), [[1]]);
+}
+
+#[test]
+fn a_lane_that_fails_holds_up_its_own_keys_alone() {
+    let mut bench = Bench::new(StreamSettings { lanes: 2, ..settings() });
+    let keys: Vec<String> = (0..20).map(|n| n.to_string()).collect();
+    let of_lane = |lane| keys.iter().find(|key| OrderingKey::of(key.as_bytes()).lane(2) == lane).unwrap();
+    let (stuck, free) = (of_lane(0), of_lane(1));
+    let records = vec![record(1, stuck, START), record(2, free, START)];
+    bench.step(Input::Read { records, closed: false, behind: false });
+    bench.answer(0, error());
+    for n in 0..5 {
+        let answer = Answer { request_id: String::new(), result: success("") };
+        let invocation = if n == 0 { 1 } else { u64::from(n) + 1 };
+        bench.step(Input::Answered { lane: 1, invocation, answer });
+        let records = vec![record(10 + 2 * n, free, START), record(11 + 2 * n, stuck, START)];
+        assert_eq!(
+            invoked(&bench.step(Input::Read { records, closed: false, behind: false })),
+            [[10 + 2 * n]]
+        );
+    }
+    // Whatever the other lane has done, the checkpoint stays below the record that fails.
+    assert_eq!(bench.checkpoint(), None);
+    assert_eq!(invoked(&bench.wait(100)), [[1]]);
+}
+
+#[test]
+fn a_table_streams_changes_are_filtered_by_what_they_are() {
+    let filter = r#"{"eventName": ["INSERT"], "dynamodb": {"NewImage": {"kind": {"S": ["order"]}}}}"#;
+    let filter = Some(Arc::new(Filter::parse(Filtered::DynamoDb, [filter]).unwrap()));
+    let mut bench = Bench::new(StreamSettings { kind: StreamKind::DynamoDb, filter, ..settings() });
+    let change = |n: u32, name: &str, kind: &str| {
+        Record {
+        json: Bytes::from(
+            json!({"eventName": name, "dynamodb": {"SequenceNumber": n.to_string(), "NewImage": {"kind": {"S": kind}}}})
+                .to_string(),
+        ),
+        ..record(n, "k", START)
+    }
+    };
+    let records =
+        vec![change(1, "INSERT", "order"), change(2, "MODIFY", "order"), change(3, "INSERT", "note")];
+    let actions = bench.step(Input::Read { records, closed: false, behind: false });
+    let event: Value = serde_json::from_slice(payload(&actions)).unwrap();
+    assert_eq!(event["Records"].as_array().unwrap().len(), 1);
+    assert_eq!(event["Records"][0]["dynamodb"]["SequenceNumber"], "1");
+    bench.answer(0, success(""));
+    assert_eq!((bench.checkpoint(), bench.shard.counts().filtered), (Some("3"), 2));
 }

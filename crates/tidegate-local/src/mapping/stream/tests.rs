@@ -66,7 +66,7 @@ impl Invoker for Succeeds {
     }
 }
 
-fn mapping(source: Arc<Scripted>) -> StreamMapping {
+pub(super) fn mapping(source: Arc<dyn StreamSource>) -> StreamMapping {
     StreamMapping {
         function: "f".to_owned(),
         source_name: "s".to_owned(),
@@ -77,6 +77,7 @@ fn mapping(source: Arc<Scripted>) -> StreamMapping {
             function_arn: "arn:f".to_owned(),
             batch_size: 10,
             batching_window: Duration::ZERO,
+            tumbling_window: Duration::ZERO,
             lanes: 1,
             report_batch_item_failures: false,
             bisect_on_error: false,
@@ -86,7 +87,7 @@ fn mapping(source: Arc<Scripted>) -> StreamMapping {
             filter: None,
             time_scale: 1.0,
         },
-        starting_position: StartingPosition::TrimHorizon,
+        starting_position: Start::Horizon,
         source,
         invoker: Arc::new(Succeeds),
         destination: None,
@@ -124,7 +125,7 @@ async fn the_empty_last_page_of_a_shard_does_not_make_its_mapping_idle() {
     let delivery = ShardDelivery {
         mapping: Arc::new(mapping(Scripted::new(vec![Ok(Vec::new())]))),
         board: Arc::clone(&board),
-        shard: "b".to_owned(),
+        shard: info("b", &[]),
     };
     let (_stop, receiver) = watch::channel(false);
     assert!(matches!(delivery.run(ReadFrom::Horizon, receiver).await, End::Closed));
@@ -140,7 +141,7 @@ async fn a_filtered_record_is_counted_in_the_status_and_its_position_stored() {
     mapping.settings.filter = Some(Arc::new(filter));
     let mapping = Arc::new(mapping);
     let delivery =
-        ShardDelivery { mapping: Arc::clone(&mapping), board: Arc::clone(&board), shard: "b".to_owned() };
+        ShardDelivery { mapping: Arc::clone(&mapping), board: Arc::clone(&board), shard: info("b", &[]) };
     let (_stop, receiver) = watch::channel(false);
     assert!(matches!(delivery.run(ReadFrom::Horizon, receiver).await, End::Closed));
     let status = board.status(&Name { function: "f".to_owned(), source: "s".to_owned(), kind: "kinesis" });

@@ -155,7 +155,7 @@ impl Check<'_> {
         self.range(&path, declared.maximum_retry_attempts, 0..=2);
         let path = ["functions", function, "asynchronous", "maximum_event_age_seconds"];
         self.range(&path, declared.maximum_event_age_seconds, 60..=21_600);
-        let path = ["functions", function, "asynchronous", "on_failure", "queue"];
-        self.failure_queue(&path, &declared.on_failure.queue);
+        let path = ["functions", function, "asynchronous", "on_failure"];
+        self.asynchronous_destination(&path, &declared.on_failure, function);
     }
 }

@@ -1,6 +1,7 @@
 //! Rules a topology keeps beyond its types. Every breach is reported, each at its own line.
 
 mod concurrency;
+mod destinations;
 mod functions;
 mod patterns;
 mod queues;

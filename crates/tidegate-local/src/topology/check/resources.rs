@@ -29,6 +29,9 @@ impl Check<'_> {
             self.name(&["tables", name], name);
             self.table_keys(name);
         }
+        for name in topology.topics.keys() {
+            self.name(&["topics", name], name);
+        }
         for (name, bucket) in &topology.buckets {
             if self.bucket(name) {
                 self.name_up_to(&["buckets", name], name, LONGEST_BUCKET);

@@ -58,15 +58,18 @@ impl<'a> Check<'a> {
             }
         };
         for (function, name, source) in topology.sources() {
-            if let Some(destination) = &source.on_failure {
+            if let Some(queue) = source.on_failure.as_ref().and_then(|destination| destination.queue.as_ref())
+            {
                 let age = source.maximum_record_age_seconds.map_or(0, i64::from);
-                add(&destination.queue, format!("source {name} of {function}"), age);
+                add(queue, format!("source {name} of {function}"), age);
             }
         }
         for (name, function) in &topology.functions {
-            if let Some(declared) = &function.asynchronous {
+            if let Some(declared) = &function.asynchronous
+                && let Some(queue) = &declared.on_failure.queue
+            {
                 let who = format!("the asynchronous invocation of {name}");
-                add(&declared.on_failure.queue, who, i64::from(declared.maximum_event_age_seconds));
+                add(queue, who, i64::from(declared.maximum_event_age_seconds));
             }
             if let Some(queue) = letters_of(function) {
                 add(queue, name.clone(), function.dead_letter_after_seconds().map_or(0, i64::from));

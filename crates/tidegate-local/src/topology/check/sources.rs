@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::Check;
 use crate::topology::lookup::SourceKind;
-use crate::topology::model::Source;
+use crate::topology::model::{Source, StartingPosition};
 
 /// How long DynamoDB keeps the records of a table's stream.
 const TABLE_STREAM_RETENTION_SECONDS: i64 = 86_400;
@@ -77,11 +79,18 @@ impl Check<'_> {
     }
 
     fn stream_mapping(&mut self, path: &[&str], source: &Source, retention: i64) {
-        if source.starting_position.is_none() {
-            self.mistake(path, "has no starting_position; TRIM_HORIZON or LATEST is needed");
-        }
+        self.start(path, source);
         if let Some(factor) = source.parallelization_factor {
             self.range(&at(path, "parallelization_factor"), factor, 1..=10);
+        }
+        self.range(&at(path, "tumbling_window_seconds"), source.tumbling_window_seconds, 0..=900);
+        if let Some(factor) =
+            source.parallelization_factor.filter(|factor| *factor != 1 && source.tumbling_window_seconds > 0)
+        {
+            let what = format!(
+                "is {factor}; with tumbling_window_seconds 1 is allowed, since a shard has one state"
+            );
+            self.mistake(&at(path, "parallelization_factor"), what);
         }
         self.bounded(&at(path, "maximum_retry_attempts"), source.maximum_retry_attempts, 0..=10_000);
         self.bounded(
@@ -111,11 +120,12 @@ impl Check<'_> {
         }
         self.dead_letter_after(path, source, age, "maximum_record_age_seconds");
         match &source.on_failure {
-            None => {
-                self.warning(path, "has no on_failure; a stream mapping needs a queue for what it gives up")
-            }
+            None => self.warning(
+                path,
+                "has no on_failure; a stream mapping needs a queue, a topic or a bucket for what it gives up",
+            ),
             Some(destination) => {
-                self.failure_queue(&[path, &["on_failure", "queue"]].concat(), &destination.queue);
+                self.stream_destination(&at(path, "on_failure"), destination);
             }
         }
         if source.maximum_concurrency.is_some() {
@@ -123,6 +133,35 @@ impl Check<'_> {
                 &at(path, "maximum_concurrency"),
                 "is for queues; on a stream use parallelization_factor",
             );
+        }
+    }
+
+    fn start(&mut self, path: &[&str], source: &Source) {
+        let moment = at(path, "starting_position_timestamp");
+        match (source.starting_position, source.starting_position_timestamp) {
+            (None, _) => {
+                let what =
+                    "has no starting_position; TRIM_HORIZON, LATEST or, for Kinesis, AT_TIMESTAMP is needed";
+                self.mistake(path, what);
+            }
+            (Some(StartingPosition::AtTimestamp), _) if source.table.is_some() => {
+                let what = "is AT_TIMESTAMP, which Kinesis alone has; on a table's stream TRIM_HORIZON or LATEST is allowed";
+                self.mistake(&at(path, "starting_position"), what);
+            }
+            (Some(StartingPosition::AtTimestamp), None) => {
+                let what = "is AT_TIMESTAMP, which needs starting_position_timestamp beside it, such as \"2026-01-31T12:00:00Z\"";
+                self.mistake(&at(path, "starting_position"), what);
+            }
+            (Some(StartingPosition::AtTimestamp), Some(declared)) if declared > Timestamp::now() => {
+                self.mistake(
+                    &moment,
+                    format!("is {declared}, which is in the future; Lambda takes a moment in the past"),
+                );
+            }
+            (Some(StartingPosition::AtTimestamp), Some(_)) | (Some(_), None) => {}
+            (Some(_), Some(_)) => {
+                self.mistake(&moment, "is set, and is for a starting_position of AT_TIMESTAMP");
+            }
         }
     }
 
@@ -198,7 +237,9 @@ impl Check<'_> {
         self.dead_letter_after(path, source, retention, "the queue's retention_seconds");
         self.before_the_redrive(path, source, queue);
         for (field, set) in [
+            ("tumbling_window_seconds", source.tumbling_window_seconds > 0),
             ("starting_position", source.starting_position.is_some()),
+            ("starting_position_timestamp", source.starting_position_timestamp.is_some()),
             ("parallelization_factor", source.parallelization_factor.is_some()),
             ("bisect_on_error", source.bisect_on_error),
             ("maximum_retry_attempts", source.maximum_retry_attempts.is_some()),

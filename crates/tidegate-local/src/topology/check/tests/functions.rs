@@ -1,6 +1,6 @@
 //! Functions.
 
-use super::{parse, slip, slip_at};
+use super::{parse, slip, slip_at, with};
 
 #[test]
 fn a_use_and_a_target_name_exactly_one_thing() {
@@ -61,4 +61,16 @@ fn a_reservation_is_nothing_or_what_the_sources_need_up_to_the_maximum() {
         let topology = parse(&super::with("maximum_concurrency = 10", &with(reserved))).unwrap();
         assert_eq!(topology.functions["processor"].concurrency(), limit);
     }
+}
+
+#[test]
+fn asynchronous_invocations_give_up_to_anything_but_the_function_itself() {
+    let queue = "on_failure                = { queue = \"failures\" }";
+    let to = |destination: &str| format!("on_failure = {{ {destination} }}");
+    for good in ["bucket = \"letters\"", "bus = \"shop\"", "function = \"processor\""] {
+        parse(&with(queue, &to(good))).expect("no mistake");
+    }
+    slip(queue, &to("function = \"mailer\""), "on_failure.function is mailer, the function itself");
+    slip(queue, &to("function = \"nobody\""), "on_failure.function is nobody, which is not declared");
+    slip(queue, &to("bus = \"nobody\""), "on_failure.bus is nobody, which is not declared");
 }

@@ -167,3 +167,64 @@ fn a_filter_is_a_pattern_of_what_its_source_can_be_filtered_by() {
     let filters = &topology.functions["processor"].sources["work-in"].filter_criteria;
     assert_eq!(filters[0].pattern, r#"{"body": ["x"]}"#);
 }
+
+#[test]
+fn a_kinesis_mapping_may_start_at_a_past_moment_and_a_tables_may_not() {
+    let (latest, horizon) =
+        ("starting_position          = \"LATEST\"", "starting_position          = \"TRIM_HORIZON\"");
+    let at = |moment: &str| {
+        format!("starting_position = \"AT_TIMESTAMP\"\n        starting_position_timestamp = \"{moment}\"")
+    };
+    let topology = parse(&with(horizon, &at("2026-01-31T12:00:00Z"))).expect("no mistake");
+    let source = &topology.functions["processor"].sources["orders-in"];
+    assert_eq!(source.starting_position_timestamp, "2026-01-31T12:00:00Z".parse().ok());
+    slip(latest, &at("2026-01-31T12:00:00Z"), "is AT_TIMESTAMP, which Kinesis alone has");
+    slip(horizon, "starting_position = \"AT_TIMESTAMP\"", "needs starting_position_timestamp beside it");
+    slip_at(horizon, &at("2999-01-31T12:00:00Z"), "starting_position_timestamp", "is in the future");
+    slip_at(horizon, &at("yesterday"), "starting_position_timestamp", "yesterday is no moment");
+    let both = format!("{horizon}\n        starting_position_timestamp = \"2026-01-31T12:00:00Z\"");
+    slip_at(horizon, &both, "starting_position_timestamp", "is for a starting_position of AT_TIMESTAMP");
+    let size = "batch_size          = 9";
+    let queue = format!("{size}\n        starting_position_timestamp = \"2026-01-31T12:00:00Z\"");
+    slip_at(size, &queue, "starting_position_timestamp", "is for streams");
+}
+
+#[test]
+fn a_tumbling_window_has_up_to_fifteen_minutes_and_one_batch_per_shard() {
+    let horizon = "starting_position          = \"TRIM_HORIZON\"";
+    let (latest, queue) = ("starting_position          = \"LATEST\"", "batch_size          = 9");
+    let window =
+        |beside: &str, seconds: u32| format!("{beside}\n        tumbling_window_seconds = {seconds}");
+    slip_at(latest, &window(latest, 901), "tumbling_window_seconds", "is 901; allowed are 0 to 900");
+    slip_at(
+        horizon,
+        &window(horizon, 900),
+        "parallelization_factor     = 2",
+        "is 2; with tumbling_window_seconds 1 is allowed",
+    );
+    slip_at(queue, &window(queue, 1), "tumbling_window_seconds", "is for streams");
+    for seconds in [0, 900] {
+        let topology = parse(&with(latest, &window(latest, seconds))).expect("no mistake");
+        assert_eq!(topology.functions["processor"].sources["events-in"].tumbling_window_seconds, seconds);
+    }
+}
+
+#[test]
+fn a_stream_gives_up_to_one_of_queue_topic_and_bucket() {
+    let queue = "on_failure                 = { queue = \"failures\" }";
+    let to = |destination: &str| format!("on_failure = {{ {destination} }}");
+    slip(queue, &to(""), "on_failure needs exactly one of queue, topic, bucket, function and bus");
+    slip(queue, &to("queue = \"failures\", bucket = \"letters\""), "needs exactly one of queue, topic");
+    slip(
+        queue,
+        &to("topic = \"nobody\""),
+        "on_failure.topic is nobody, which is not declared; declared topics: none",
+    );
+    slip(queue, &to("bucket = \"nothing\""), "on_failure.bucket is nothing, which is not declared");
+    slip(queue, &to("function = \"mailer\""), "on_failure.function is for asynchronous invocations");
+    slip(queue, &to("bus = \"shop\""), "on_failure.bus is for asynchronous invocations");
+    slip(queue, &to("queue = \"steps-dead\""), "a FIFO queue; a standard queue is allowed");
+    parse(&with(queue, &to("bucket = \"letters\""))).expect("no mistake");
+    let topics = with(queue, &to("topic = \"alerts\"")) + "topics = { alerts = {} }\n";
+    parse(&topics).expect("no mistake");
+}

@@ -1,0 +1,368 @@
+//! Tumbling windows: records by the time they were written, with a state that goes from one invocation to the next.
+//!
+//! By Lambda's documentation ("Implementing stateful Kinesis Data Streams processing in Lambda"): every record belongs to one window, an event
+//! has records of one window alone, and every response must have a `state`. When a window is over, the function is invoked once more with
+//! its state, without records, and until it succeeds; then the state is dropped. A state above 1 MB ends its window early: that
+//! invocation comes at once, and the window goes on with a fresh state. One batch at a time is in flight per shard, since a mapping with a
+//! window has a parallelization factor of 1 (terraform-aws-modules/terraform-aws-lambda, issue 619).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::moment::Moment;
+
+/// Largest state of a shard, in bytes.
+pub const STATE_LIMIT: usize = 1 << 20;
+
+const FRESH: &str = "{}";
+
+/// The windows of one shard, of which one is open at most.
+#[derive(Debug)]
+pub struct Windows {
+    length: i64,
+    open: Option<Open>,
+    changed: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Open {
+    start: i64,
+    /// None until the function has given one.
+    state: Option<Box<RawValue>>,
+    /// It ends before its time.
+    early: bool,
+}
+
+/// A state that a function has given.
+#[derive(Debug)]
+pub struct State(Box<RawValue>);
+
+/// How far a shard is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Read {
+    /// Everything written before this moment was read.
+    pub until: Option<Moment>,
+    /// The shard has ended, and everything of it was read.
+    pub ended: bool,
+    /// The moment now.
+    pub now: Moment,
+}
+
+/// What comes next in a shard that has nothing in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing yet.
+    Nothing,
+    /// A batch of the open window, from the front.
+    Records {
+        /// How many records are in the window, where others are behind them.
+        end: Option<usize>,
+    },
+    /// The last invocation of the open window.
+    Last,
+}
+
+impl Windows {
+    /// Windows of this length, none of them open; none at all for a length of zero.
+    #[must_use]
+    pub fn new(length: Duration) -> Option<Self> {
+        let length = i64::try_from(length.as_millis()).ok().filter(|length| *length > 0)?;
+        Some(Self { length, open: None, changed: false })
+    }
+
+    /// Goes on with what [`Windows::take_change`] gave last.
+    ///
+    /// # Errors
+    /// It is something else.
+    pub fn resume(&mut self, kept: &str) -> serde_json::Result<()> {
+        self.open = serde_json::from_str(kept)?;
+        Ok(())
+    }
+
+    /// What has to be kept, if that has changed.
+    pub fn take_change(&mut self) -> Option<String> {
+        if !std::mem::take(&mut self.changed) {
+            return None;
+        }
+        serde_json::to_string(&self.open).ok()
+    }
+
+    /// The function has given a state that is not yet used up.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.state.is_some())
+    }
+
+    /// Says what is next, and opens the window of what it says. `waiting`: when the records were written that are not in a batch, in order.
+    ///
+    /// A record that is older than the open window, as of a clock that was put back, counts to the open one.
+    pub fn next(&mut self, waiting: impl Iterator<Item = Moment> + Clone, read: Read) -> Next {
+        let first = waiting.clone().next().map(|moment| self.start_of(moment));
+        if let Some(open) = &mut self.open {
+            let end = open.start.saturating_add(self.length);
+            let over = match first {
+                Some(start) => start > open.start,
+                None => read.ended || read.until.is_some_and(|until| until.as_millis() >= end),
+            };
+            if open.state.is_some() && (over || open.early) {
+                open.early |= first.is_none() && read.now.as_millis() < end;
+                return Next::Last;
+            }
+            if over {
+                self.open = None;
+            }
+        }
+        let Some(first) = first else { return Next::Nothing };
+        let open = self.open.get_or_insert(Open { start: first, state: None, early: false });
+        let (start, length) = (open.start, self.length);
+        let mut rest = waiting.enumerate().skip_while(|(_, moment)| start_of(*moment, length) <= start);
+        Next::Records { end: rest.next().map(|(at, _)| at) }
+    }
+
+    fn start_of(&self, moment: Moment) -> i64 {
+        start_of(moment, self.length)
+    }
+
+    /// The end of an event: everything behind its records.
+    #[must_use]
+    pub fn closing(&self, shard: &str, stream_arn: &str, last: bool) -> Bytes {
+        let open = self.open.as_ref();
+        let start = open.map_or(0, |open| open.start);
+        let moment = |millis| Moment::from_millis(millis).whole_seconds();
+        let fields = Fields {
+            window: Span { start: moment(start), end: moment(start.saturating_add(self.length)) },
+            state: open.and_then(|open| open.state.as_deref()),
+            shard_id: shard,
+            event_source_arn: stream_arn,
+            is_final_invoke_for_window: last,
+            is_window_terminated_early: last && open.is_some_and(|open| open.early),
+        };
+        // Strings, flags and a state that was parsed before: nothing here fails.
+        let fields = serde_json::to_string(&fields).unwrap_or_default();
+        let fields = fields.replacen("\"state\":null", &format!("\"state\":{FRESH}"), 1);
+        Bytes::from(format!("],{}", fields.strip_prefix('{').unwrap_or("}")))
+    }
+
+    /// Some records are done with this state.
+    pub fn done(&mut self, state: State) {
+        if let Some(open) = &mut self.open {
+            open.early = state.0.get().len() > STATE_LIMIT;
+            open.state = Some(state.0);
+            self.changed = true;
+        }
+    }
+
+    /// The last invocation of the open window has succeeded.
+    pub fn closed(&mut self) {
+        self.open = None;
+        self.changed = true;
+    }
+}
+
+fn start_of(moment: Moment, length: i64) -> i64 {
+    let millis = moment.as_millis();
+    millis - millis.rem_euclid(length)
+}
+
+/// The state in a response.
+///
+/// # Errors
+/// There is none, so that the invocation counts as failed. Says why.
+pub fn state(response: &[u8]) -> Result<State, String> {
+    let response: Response = serde_json::from_slice(response).map_err(|_| {
+        "the response is no JSON object with a state, which a tumbling window needs".to_owned()
+    })?;
+    let state = response.state.ok_or("the response has no state, which a tumbling window needs")?;
+    if state.get().starts_with('{') {
+        Ok(State(state))
+    } else {
+        Err("the state is not a JSON object".to_owned())
+    }
+}
+
+#[derive(Deserialize)]
+struct Response {
+    state: Option<Box<RawValue>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Fields<'a> {
+    window: Span,
+    state: Option<&'a RawValue>,
+    shard_id: &'a str,
+    #[serde(rename = "eventSourceARN")]
+    event_source_arn: &'a str,
+    is_final_invoke_for_window: bool,
+    is_window_terminated_early: bool,
+}
+
+#[derive(Serialize)]
+struct Span {
+    start: String,
+    end: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// 2020-12-09T07:04:00Z, the start of a window of two minutes.
+    const START: i64 = 1_607_497_440_000;
+    const LENGTH: i64 = 120_000;
+
+    fn windows() -> Windows {
+        Windows::new(Duration::from_secs(120)).unwrap()
+    }
+
+    fn at(millis: i64) -> Moment {
+        Moment::from_millis(START + millis)
+    }
+
+    fn next(windows: &mut Windows, waiting: &[i64], until: i64) -> Next {
+        let read = Read { until: Some(at(until)), ended: false, now: at(until) };
+        windows.next(waiting.iter().map(|millis| at(*millis)), read)
+    }
+
+    fn done(windows: &mut Windows, state: &str) {
+        windows.done(super::state(format!(r#"{{"state":{state}}}"#).as_bytes()).unwrap());
+    }
+
+    fn event(windows: &Windows, last: bool) -> Value {
+        let closing = windows.closing("shardId-000000000006", "arn:stream", last);
+        serde_json::from_slice(&[br#"{"Records":["#, &closing[..]].concat()).unwrap()
+    }
+
+    #[test]
+    fn an_event_has_lambdas_shape() {
+        let mut windows = windows();
+        assert_eq!(next(&mut windows, &[35_000], 40_000), Next::Records { end: None });
+        let fresh = event(&windows, false);
+        assert_eq!(fresh["state"], json!({}));
+        done(&mut windows, r#"{"1":282,"2":715}"#);
+        assert_eq!(
+            event(&windows, false),
+            json!({
+                "Records": [],
+                "window": {"start": "2020-12-09T07:04:00Z", "end": "2020-12-09T07:06:00Z"},
+                "state": {"1": 282, "2": 715},
+                "shardId": "shardId-000000000006",
+                "eventSourceARN": "arn:stream",
+                "isFinalInvokeForWindow": false,
+                "isWindowTerminatedEarly": false
+            })
+        );
+    }
+
+    #[test]
+    fn records_of_two_windows_are_never_in_one_batch() {
+        let mut windows = windows();
+        let waiting = [0, LENGTH - 1, LENGTH, LENGTH + 1];
+        assert_eq!(next(&mut windows, &waiting, 0), Next::Records { end: Some(2) });
+        done(&mut windows, "{}");
+        assert_eq!(next(&mut windows, &waiting[2..], 0), Next::Last);
+        windows.closed();
+        assert_eq!(next(&mut windows, &waiting[2..], 0), Next::Records { end: None });
+    }
+
+    #[test]
+    fn a_window_ends_without_new_records_once_everything_written_in_it_was_read() {
+        let mut windows = windows();
+        next(&mut windows, &[0], 0);
+        done(&mut windows, "{}");
+        assert_eq!(next(&mut windows, &[], LENGTH - 1), Next::Nothing);
+        assert_eq!(next(&mut windows, &[], LENGTH), Next::Last);
+        assert_eq!(event(&windows, true)["isFinalInvokeForWindow"], true);
+        assert_eq!(event(&windows, true)["isWindowTerminatedEarly"], false);
+        windows.closed();
+        assert_eq!(next(&mut windows, &[], LENGTH), Next::Nothing);
+    }
+
+    #[test]
+    fn a_window_of_which_nothing_was_done_has_no_last_invocation() {
+        let mut windows = windows();
+        next(&mut windows, &[0], 0);
+        assert_eq!(next(&mut windows, &[], LENGTH), Next::Nothing);
+        assert_eq!(next(&mut windows, &[LENGTH], LENGTH), Next::Records { end: None });
+    }
+
+    #[test]
+    fn a_state_above_one_megabyte_ends_its_window_early_and_the_window_goes_on_with_a_fresh_one() {
+        let mut windows = windows();
+        next(&mut windows, &[0], 0);
+        let padded = |length: usize| format!(r#"{{"a":"{}"}}"#, "x".repeat(length - 8));
+        done(&mut windows, &padded(STATE_LIMIT));
+        assert_eq!(next(&mut windows, &[1], 1), Next::Records { end: None });
+        done(&mut windows, &padded(STATE_LIMIT + 1));
+        assert_eq!(next(&mut windows, &[2], 2), Next::Last);
+        let last = event(&windows, true);
+        assert_eq!(
+            (&last["isFinalInvokeForWindow"], &last["isWindowTerminatedEarly"]),
+            (&json!(true), &json!(true))
+        );
+        windows.closed();
+        assert_eq!(next(&mut windows, &[2], 2), Next::Records { end: None });
+        let fresh = event(&windows, false);
+        assert_eq!((&fresh["state"], &fresh["window"]), (&json!({}), &last["window"]));
+    }
+
+    #[test]
+    fn the_end_of_a_shard_ends_its_window_early() {
+        let mut windows = windows();
+        next(&mut windows, &[0], 0);
+        done(&mut windows, "{}");
+        let read = Read { until: None, ended: true, now: at(5) };
+        assert_eq!(windows.next(std::iter::empty(), read), Next::Last);
+        assert_eq!(event(&windows, true)["isWindowTerminatedEarly"], true);
+    }
+
+    #[test]
+    fn a_record_older_than_the_open_window_counts_to_it() {
+        let mut windows = windows();
+        next(&mut windows, &[LENGTH], LENGTH);
+        done(&mut windows, "{}");
+        assert_eq!(next(&mut windows, &[5, LENGTH + 5], LENGTH), Next::Records { end: None });
+    }
+
+    #[test]
+    fn a_kept_window_goes_on_with_its_state() {
+        let mut windows = windows();
+        next(&mut windows, &[0], 0);
+        done(&mut windows, r#"{"n": 1.10}"#);
+        let kept = windows.take_change().unwrap();
+        assert_eq!(windows.take_change(), None);
+        let mut resumed = self::windows();
+        resumed.resume(&kept).unwrap();
+        assert_eq!(resumed.closing("s", "a", true), windows.closing("s", "a", true));
+        windows.closed();
+        resumed.resume(&windows.take_change().unwrap()).unwrap();
+        assert!(!resumed.is_open());
+    }
+
+    #[test]
+    fn a_response_without_a_state_is_none() {
+        for (response, reason) in [
+            ("", "no JSON object with a state"),
+            ("null", "no JSON object with a state"),
+            ("[]", "no JSON object with a state"),
+            ("{}", "has no state"),
+            (r#"{"state":null}"#, "has no state"),
+            (r#"{"batchItemFailures":[]}"#, "has no state"),
+            (r#"{"state":"text"}"#, "not a JSON object"),
+        ] {
+            let error = state(response.as_bytes()).unwrap_err();
+            assert!(error.contains(reason), "{response}: {error}");
+        }
+        assert!(state(br#"{"state":{},"batchItemFailures":[]}"#).is_ok());
+    }
+
+    #[test]
+    fn a_length_of_zero_is_no_window() {
+        assert!(Windows::new(Duration::ZERO).is_none());
+    }
+}

@@ -1,0 +1,16 @@
+//! SNS topics.
+
+use super::Arn;
+use super::error::ProvisionError;
+use crate::clients::Clients;
+
+pub(super) async fn topic(clients: &Clients, name: &str) -> Result<(String, Arn), ProvisionError> {
+    let resource = format!("topic {name}");
+    // A topic that exists is answered like a new one.
+    let answer = clients.sns.create_topic().name(name).send().await;
+    let answer = answer.map_err(ProvisionError::of(&resource, "CreateTopic"))?;
+    let arn = answer
+        .topic_arn
+        .ok_or_else(|| ProvisionError::new(&resource, "CreateTopic", "the answer has no TopicArn"))?;
+    Ok((name.to_owned(), arn))
+}
