@@ -14,6 +14,7 @@ mod aws_sdk;
 mod backend;
 mod control;
 mod delivery;
+mod destinations;
 mod emulator;
 mod engine;
 mod environments;
