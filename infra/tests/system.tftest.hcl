@@ -83,7 +83,7 @@ run "statements_are_the_declared_access" {
   # One statement per use, per source and per queue it gives up to: nothing undeclared.
   assert {
     condition = alltrue([for name, function in var.functions :
-      length(local.statements[name]) == length(function.uses) + length(function.sources) + length(local.failure_queues[name])
+      length(local.statements[name]) == length(function.uses) + length(function.sources) + length(local.destination_statements[name])
     ])
     error_message = "A function has more statements, or fewer, than it declares."
   }
