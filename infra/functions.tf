@@ -50,7 +50,7 @@ locals {
 
   # Declared names as parts of a Sid, which has letters and digits alone.
   sid_names = {
-    for name in distinct(concat(keys(var.queues), flatten([for function in var.functions : concat(keys(function.uses), keys(function.sources))]))) :
+    for name in distinct(concat(keys(var.queues), keys(var.topics), keys(var.buckets), keys(var.buses), keys(var.functions), flatten([for function in var.functions : concat(keys(function.uses), keys(function.sources))]))) :
     name => replace(title(lower(replace(name, "/[^0-9A-Za-z]+/", " "))), " ", "")
   }
 
@@ -79,11 +79,45 @@ locals {
       } if mapping.queue != null],
     )
   }
-  failure_queues = {
-    for name, function in var.functions : name => distinct(concat(
-      [for source, mapping in function.sources : mapping.on_failure.queue if mapping.on_failure != null],
-      function.asynchronous == null ? [] : [function.asynchronous.on_failure.queue],
-    ))
+  destinations = {
+    for name, function in var.functions : name => concat(
+      [for source, mapping in function.sources : mapping.on_failure if mapping.on_failure != null],
+      [for asynchronous in [function.asynchronous] : asynchronous.on_failure if asynchronous != null],
+    )
+  }
+  destination_statements = {
+    for name, destinations in local.destinations : name => concat(
+      [for queue in distinct([for to in destinations : to.queue if to.queue != null]) : {
+        Sid      = "OnFailure${local.sid_names[queue]}"
+        Effect   = "Allow"
+        Action   = ["sqs:SendMessage"]
+        Resource = local.arns.queues[queue]
+      }],
+      [for topic in distinct([for to in destinations : to.topic if to.topic != null]) : {
+        Sid      = "OnFailureTopic${local.sid_names[topic]}"
+        Effect   = "Allow"
+        Action   = ["sns:Publish"]
+        Resource = local.arns.topics[topic]
+      }],
+      [for bucket in distinct([for to in destinations : to.bucket if to.bucket != null]) : {
+        Sid      = "OnFailureBucket${local.sid_names[bucket]}"
+        Effect   = "Allow"
+        Action   = ["s3:ListBucket", "s3:PutObject"]
+        Resource = [local.arns.buckets[bucket], "${local.arns.buckets[bucket]}/aws/lambda/*"]
+      }],
+      [for function in distinct([for to in destinations : to.function if to.function != null]) : {
+        Sid      = "OnFailureFunction${local.sid_names[function]}"
+        Effect   = "Allow"
+        Action   = ["lambda:InvokeFunction"]
+        Resource = "${local.arns.functions[function]}:${local.function_alias}"
+      }],
+      [for bus in distinct([for to in destinations : to.bus if to.bus != null]) : {
+        Sid      = "OnFailureBus${local.sid_names[bus]}"
+        Effect   = "Allow"
+        Action   = ["events:PutEvents"]
+        Resource = local.arns.buses[bus]
+      }],
+    )
   }
 
   # The whole policy of each role, apart from its own log group, which the module adds.
@@ -99,19 +133,14 @@ locals {
         { for key, value in { Condition = { StringEquals = { "ses:FromAddress" = use.value } } } : key => value if use.kind == "email" },
       )],
       local.source_statements[name],
-      [for queue in local.failure_queues[name] : {
-        Sid      = "OnFailure${local.sid_names[queue]}"
-        Effect   = "Allow"
-        Action   = ["sqs:SendMessage"]
-        Resource = local.arns.queues[queue]
-      }],
+      local.destination_statements[name],
       # Encryption happens in the services; a function may use the key through them alone.
       [for key in compact([local.kms_key_arn]) : {
         Sid       = "Key"
         Effect    = "Allow"
         Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
         Resource  = key
-        Condition = { StringLike = { "kms:ViaService" = [for service in ["dynamodb", "kinesis", "lambda", "s3", "sqs"] : "${service}.${local.region}.amazonaws.com"] } }
+        Condition = { StringLike = { "kms:ViaService" = [for service in ["dynamodb", "kinesis", "lambda", "s3", "sns", "sqs"] : "${service}.${local.region}.amazonaws.com"] } }
       }],
       # X-Ray has no resources that a policy could name.
       [for on in [var.xray_tracing] : {
@@ -178,18 +207,28 @@ module "function" {
       arn = (source.stream != null ? local.arns.streams[source.stream]
         : source.table != null ? module.table[source.table].stream_arn
       : local.arns.queues[source.queue])
-      on_failure_arn = source.on_failure == null ? null : local.arns.queues[source.on_failure.queue]
+      on_failure_arn = source.on_failure == null ? null : try(
+        local.arns.queues[source.on_failure.queue],
+        local.arns.topics[source.on_failure.topic],
+        local.arns.buckets[source.on_failure.bucket],
+      )
     })
   }
 
   asynchronous = each.value.asynchronous == null ? null : {
     maximum_retry_attempts    = each.value.asynchronous.maximum_retry_attempts
     maximum_event_age_seconds = each.value.asynchronous.maximum_event_age_seconds
-    on_failure_arn            = local.arns.queues[each.value.asynchronous.on_failure.queue]
+    on_failure_arn = try(
+      local.arns.queues[each.value.asynchronous.on_failure.queue],
+      local.arns.topics[each.value.asynchronous.on_failure.topic],
+      local.arns.buckets[each.value.asynchronous.on_failure.bucket],
+      "${local.arns.functions[each.value.asynchronous.on_failure.function]}:${local.function_alias}",
+      local.arns.buses[each.value.asynchronous.on_failure.bus],
+    )
   }
 
   rules = { for rule, declared in var.rules : rule => local.arns.rules[rule] if try(declared.target.function == each.key, false) }
 
   # A mapping starts to read as soon as it is there, and gives up to queues by their names. What it receives too often needs the redrive.
-  depends_on = [module.stream, module.queue, aws_sqs_queue_redrive_policy.this]
+  depends_on = [module.stream, module.queue, module.topic, module.bucket, module.bus, aws_sqs_queue_redrive_policy.this]
 }

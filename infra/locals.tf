@@ -12,6 +12,7 @@ locals {
     streams   = { for name, stream in var.streams : name => "${var.name_prefix}${name}" }
     tables    = { for name, table in var.tables : name => "${var.name_prefix}${name}" }
     queues    = { for name, queue in var.queues : name => "${var.name_prefix}${name}${queue.fifo ? ".fifo" : ""}" }
+    topics    = { for name, topic in var.topics : name => "${var.name_prefix}${name}" }
     # Bucket names are shared by everybody.
     buckets = { for name, bucket in var.buckets : name => "${var.name_prefix}${name}-${local.account_id}" }
     buses   = { for name, bus in var.buses : name => "${var.name_prefix}${name}" }
@@ -24,6 +25,7 @@ locals {
     streams   = { for name, physical in local.names.streams : name => "arn:${local.partition}:kinesis:${local.region}:${local.account_id}:stream/${physical}" }
     tables    = { for name, physical in local.names.tables : name => "arn:${local.partition}:dynamodb:${local.region}:${local.account_id}:table/${physical}" }
     queues    = { for name, physical in local.names.queues : name => "arn:${local.partition}:sqs:${local.region}:${local.account_id}:${physical}" }
+    topics    = { for name, physical in local.names.topics : name => "arn:${local.partition}:sns:${local.region}:${local.account_id}:${physical}" }
     buckets   = { for name, physical in local.names.buckets : name => "arn:${local.partition}:s3:::${physical}" }
     buses     = { for name, physical in local.names.buses : name => "arn:${local.partition}:events:${local.region}:${local.account_id}:event-bus/${physical}" }
     rules     = { for name, physical in local.names.rules : name => "arn:${local.partition}:events:${local.region}:${local.account_id}:rule/${local.names.buses[var.rules[name].bus]}/${physical}" }

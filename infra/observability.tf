@@ -25,8 +25,8 @@ locals {
   # Every queue that holds what could not be applied: given up by mappings, by asynchronous invocations and by rules, redriven by other queues, and
   # written by the functions themselves.
   dead_letter_queues = toset(concat(
-    flatten([for function in var.functions : [for source in function.sources : source.on_failure.queue if source.on_failure != null]]),
-    [for function in var.functions : function.asynchronous.on_failure.queue if function.asynchronous != null],
+    flatten([for function in var.functions : [for source in function.sources : source.on_failure.queue if try(source.on_failure.queue, null) != null]]),
+    [for function in var.functions : function.asynchronous.on_failure.queue if try(function.asynchronous.on_failure.queue, null) != null],
     [for rule in var.rules : rule.target.dead_letter_queue],
     [for queue in var.queues : queue.redrive.queue if queue.redrive != null],
     [for function in var.functions : function.uses.DEAD_LETTER_QUEUE_URL.queue if try(function.uses.DEAD_LETTER_QUEUE_URL.queue, null) != null],
@@ -165,14 +165,14 @@ locals {
     })
     "function-${name}-async-dropped" = merge(local.at_once, {
       namespace   = "AWS/Lambda", metric = "AsyncEventsDropped", dimensions = local.function_dimensions[name]
-      description = "Lambda gave up events for ${name}. They are in ${asynchronous.on_failure.queue}: scripts/replay-dlq --queue ${asynchronous.on_failure.queue} lists them."
+      description = asynchronous.on_failure.queue == null ? "Lambda gave up events for ${name}. They went to the on_failure of its asynchronous invocation." : "Lambda gave up events for ${name}. They are in ${asynchronous.on_failure.queue}: scripts/replay-dlq --queue ${asynchronous.on_failure.queue} lists them."
     })
   }]...)
 
   destination_alarms = {
     for name in local.destination_functions : "function-${name}-destination-failed" => merge(local.at_once, {
       namespace   = "AWS/Lambda", metric = "DestinationDeliveryFailures", dimensions = local.function_dimensions[name]
-      description = "LOSS: Lambda gave up something of ${name} and could not write it to its on-failure queue. Check the role's sqs:SendMessage and the key's policy; what was lost can be read from the event store or the archive of the bus."
+      description = "LOSS: Lambda gave up something of ${name} and could not write it to its on-failure destination. Check the role's permission for it (of a queue sqs:SendMessage) and the key's policy; what was lost can be read from the event store or the archive of the bus."
     })
   }
 

@@ -31,6 +31,11 @@ output "queues" {
   description = "URL of each queue."
 }
 
+output "topics" {
+  value       = { for name, topic in module.topic : name => topic.arn }
+  description = "ARN of each SNS topic."
+}
+
 output "buckets" {
   value       = local.names.buckets
   description = "Name of each bucket."

@@ -101,6 +101,17 @@ variable "queues" {
   }
 }
 
+variable "topics" {
+  type        = map(object({}))
+  description = "SNS topics by name. Who subscribes to them is not declared."
+  default     = {}
+
+  validation {
+    condition     = !contains(keys(var.topics), "alarms")
+    error_message = "The topic \"alarms\" is the one that alarms are sent to; another name is needed."
+  }
+}
+
 variable "buckets" {
   type        = map(object({ expiration_days = number }))
   description = "S3 buckets by name."
@@ -210,14 +221,28 @@ variable "functions" {
       maximum_retry_attempts     = optional(number)
       maximum_record_age_seconds = optional(number)
       dead_letter_after_seconds  = optional(number)
-      on_failure                 = optional(object({ queue = string }))
       maximum_concurrency        = optional(number)
       filter_criteria            = optional(list(object({ pattern = string })), [])
+
+      on_failure = optional(object({
+        queue    = optional(string)
+        topic    = optional(string)
+        bucket   = optional(string)
+        function = optional(string)
+        bus      = optional(string)
+      }))
     })), {})
     asynchronous = optional(object({
       maximum_retry_attempts    = number
       maximum_event_age_seconds = number
-      on_failure                = object({ queue = string })
+
+      on_failure = object({
+        queue    = optional(string)
+        topic    = optional(string)
+        bucket   = optional(string)
+        function = optional(string)
+        bus      = optional(string)
+      })
     }))
   }))
   description = "Lambda functions by name; the name is also that of the folder in functions/ and of the binary."
@@ -369,14 +394,30 @@ variable "functions" {
   }
 
   validation {
-    condition = alltrue(flatten([for name, function in var.functions : [
-      for queue in concat([for source in function.sources : source.on_failure.queue if source.on_failure != null], function.asynchronous == null ? [] : [function.asynchronous.on_failure.queue]) :
-      try(!var.queues[queue].fifo, false)
+    condition = alltrue(flatten([for name, function in var.functions : [for source in function.sources : source.on_failure == null ? true :
+      length([for kind in [source.on_failure.queue, source.on_failure.topic, source.on_failure.bucket, source.on_failure.function, source.on_failure.bus] : kind if kind != null]) == 1 &&
+      (source.on_failure.queue == null ? true : try(!var.queues[source.on_failure.queue].fifo, false)) &&
+      (source.on_failure.topic == null ? true : contains(keys(var.topics), source.on_failure.topic)) &&
+      (source.on_failure.bucket == null ? true : contains(keys(var.buckets), source.on_failure.bucket)) &&
+      source.on_failure.function == null && source.on_failure.bus == null
     ]]))
-    error_message = "on_failure names a declared standard queue: ${join(", ", flatten([for name, function in var.functions : [
-      for queue in concat([for source in function.sources : source.on_failure.queue if source.on_failure != null], function.asynchronous == null ? [] : [function.asynchronous.on_failure.queue]) :
-      "${queue} of ${name}" if try(var.queues[queue].fifo, true)
+    error_message = "on_failure of a source names exactly one of a declared standard queue, a declared topic and a declared bucket: ${join(", ", flatten([for name, function in var.functions : [
+      for label, source in function.sources : "${name}.${label}" if source.on_failure == null ? false : !(length([for kind in [source.on_failure.queue, source.on_failure.topic, source.on_failure.bucket, source.on_failure.function, source.on_failure.bus] : kind if kind != null]) == 1 && (source.on_failure.queue == null ? true : try(!var.queues[source.on_failure.queue].fifo, false)) && (source.on_failure.topic == null ? true : contains(keys(var.topics), source.on_failure.topic)) && (source.on_failure.bucket == null ? true : contains(keys(var.buckets), source.on_failure.bucket)) && source.on_failure.function == null && source.on_failure.bus == null)
     ]]))}."
+  }
+
+  validation {
+    condition = alltrue([for name, function in var.functions : function.asynchronous == null ? true :
+      length([for kind in [function.asynchronous.on_failure.queue, function.asynchronous.on_failure.topic, function.asynchronous.on_failure.bucket, function.asynchronous.on_failure.function, function.asynchronous.on_failure.bus] : kind if kind != null]) == 1 &&
+      (function.asynchronous.on_failure.queue == null ? true : try(!var.queues[function.asynchronous.on_failure.queue].fifo, false)) &&
+      (function.asynchronous.on_failure.topic == null ? true : contains(keys(var.topics), function.asynchronous.on_failure.topic)) &&
+      (function.asynchronous.on_failure.bucket == null ? true : contains(keys(var.buckets), function.asynchronous.on_failure.bucket)) &&
+      (function.asynchronous.on_failure.function == null ? true : function.asynchronous.on_failure.function != name && contains(keys(var.functions), function.asynchronous.on_failure.function)) &&
+      (function.asynchronous.on_failure.bus == null ? true : contains(keys(var.buses), function.asynchronous.on_failure.bus))
+    ])
+    error_message = "on_failure of asynchronous names exactly one of a declared standard queue, topic, bucket, bus, and function other than the function itself: ${join(", ", [
+      for name, function in var.functions : name if function.asynchronous == null ? false : !(length([for kind in [function.asynchronous.on_failure.queue, function.asynchronous.on_failure.topic, function.asynchronous.on_failure.bucket, function.asynchronous.on_failure.function, function.asynchronous.on_failure.bus] : kind if kind != null]) == 1 && (function.asynchronous.on_failure.queue == null ? true : try(!var.queues[function.asynchronous.on_failure.queue].fifo, false)) && (function.asynchronous.on_failure.topic == null ? true : contains(keys(var.topics), function.asynchronous.on_failure.topic)) && (function.asynchronous.on_failure.bucket == null ? true : contains(keys(var.buckets), function.asynchronous.on_failure.bucket)) && (function.asynchronous.on_failure.function == null ? true : function.asynchronous.on_failure.function != name && contains(keys(var.functions), function.asynchronous.on_failure.function)) && (function.asynchronous.on_failure.bus == null ? true : contains(keys(var.buses), function.asynchronous.on_failure.bus)))
+    ])}."
   }
 
   validation {

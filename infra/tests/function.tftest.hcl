@@ -35,7 +35,11 @@ variables {
       batch_size                 = 100
       batching_window_seconds    = 1
       report_batch_item_failures = true
-      starting_position          = "TRIM_HORIZON"
+      starting_position          = "AT_TIMESTAMP"
+
+      starting_position_timestamp = "2026-01-31T12:00:00Z"
+      tumbling_window_seconds     = 60
+
       parallelization_factor     = 2
       bisect_on_error            = true
       maximum_retry_attempts     = 1000
@@ -190,7 +194,7 @@ run "a_mapping_of_a_stream_is_bounded" {
   }
 
   assert {
-    condition     = aws_lambda_event_source_mapping.this["orders"].starting_position == "TRIM_HORIZON"
+    condition     = aws_lambda_event_source_mapping.this["orders"].starting_position == "AT_TIMESTAMP" && aws_lambda_event_source_mapping.this["orders"].starting_position_timestamp == "2026-01-31T12:00:00Z" && aws_lambda_event_source_mapping.this["orders"].tumbling_window_in_seconds == 60
     error_message = "The mapping skips what was written while it was made."
   }
 

@@ -83,7 +83,7 @@ run "statements_are_the_declared_access" {
   # One statement per use, per source and per queue it gives up to: nothing undeclared.
   assert {
     condition = alltrue([for name, function in var.functions :
-      length(local.statements[name]) == length(function.uses) + length(function.sources) + length(local.failure_queues[name])
+      length(local.statements[name]) == length(function.uses) + length(function.sources) + length(local.destination_statements[name])
     ])
     error_message = "A function has more statements, or fewer, than it declares."
   }
@@ -372,5 +372,31 @@ run "a_new_function_gets_everything_from_its_entry" {
   assert {
     condition     = aws_cloudwatch_event_target.this["order-placed-refunds"].arn == output.functions["refunds"] && local.redrive_sources["dead-letters"] == [local.arns.queues["refund-requests"]]
     error_message = "The new rule does not reach the function, or the new queue may not redrive."
+  }
+}
+
+run "what_is_given_up_goes_where_the_topology_says" {
+  command = plan
+
+  variables {
+    topics = { given-up = {} }
+    functions = merge(var.functions, {
+      order-processor = merge(var.functions.order-processor, { sources = { orders = merge(var.functions.order-processor.sources.orders, { on_failure = { bucket = "dead-letters" } }) } })
+      event-publisher = merge(var.functions.event-publisher, { sources = { event-store = merge(var.functions.event-publisher.sources.event-store, { on_failure = { topic = "given-up" } }) } })
+      notification    = merge(var.functions.notification, { asynchronous = { maximum_retry_attempts = 2, maximum_event_age_seconds = 21600, on_failure = { function = "order-projection" } } })
+    })
+  }
+
+  assert {
+    condition = toset(concat(
+      [for statement in local.destination_statements.order-processor : join(" ", concat([statement.Sid], statement.Action, flatten([statement.Resource])))],
+      [for statement in local.destination_statements.event-publisher : join(" ", concat([statement.Sid], statement.Action, flatten([statement.Resource])))],
+      [for statement in local.destination_statements.notification : join(" ", concat([statement.Sid], statement.Action, flatten([statement.Resource])))],
+      )) == toset([
+      "OnFailureBucketDeadLetters s3:ListBucket s3:PutObject arn:aws:s3:::shop-test-dead-letters-123456789012 arn:aws:s3:::shop-test-dead-letters-123456789012/aws/lambda/*",
+      "OnFailureTopicGivenUp sns:Publish arn:aws:sns:us-east-1:123456789012:shop-test-given-up",
+      "OnFailureFunctionOrderProjection lambda:InvokeFunction arn:aws:lambda:us-east-1:123456789012:function:shop-test-order-projection:live",
+    ])
+    error_message = "A role may not write where its function gives up to, or may write elsewhere."
   }
 }

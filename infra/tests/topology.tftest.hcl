@@ -763,3 +763,91 @@ run "a_reservation_is_at_most_the_maximum" {
 
   expect_failures = [var.functions]
 }
+
+run "a_mapping_may_start_at_a_moment" {
+  command = plan
+
+  variables {
+    functions = merge(var.functions, { order-processor = merge(var.functions.order-processor, { sources = { orders = merge(var.functions.order-processor.sources.orders, { starting_position = "AT_TIMESTAMP", starting_position_timestamp = "2026-01-31T12:00:00Z" }) } }) })
+  }
+}
+
+run "a_moment_is_for_a_start_at_one" {
+  command = plan
+
+  variables {
+    functions = merge(var.functions, { order-processor = merge(var.functions.order-processor, { sources = { orders = merge(var.functions.order-processor.sources.orders, { starting_position_timestamp = "2026-01-31T12:00:00Z" }) } }) })
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "a_window_has_fifteen_minutes_at_most" {
+  command = plan
+
+  variables {
+    functions = merge(var.functions, { order-processor = merge(var.functions.order-processor, { sources = { orders = merge(var.functions.order-processor.sources.orders, { parallelization_factor = 1, tumbling_window_seconds = 901 }) } }) })
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "a_shard_with_a_window_has_one_batch_at_a_time" {
+  command = plan
+
+  variables {
+    functions = merge(var.functions, { order-processor = merge(var.functions.order-processor, { sources = { orders = merge(var.functions.order-processor.sources.orders, { parallelization_factor = 2, tumbling_window_seconds = 60 }) } }) })
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "a_mapping_gives_up_to_one_place" {
+  command = plan
+
+  variables {
+    functions = merge(var.functions, { order-processor = merge(var.functions.order-processor, { sources = { orders = merge(var.functions.order-processor.sources.orders, { on_failure = { queue = "stream-failures", bucket = "dead-letters" } }) } }) })
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "a_mapping_gives_up_to_no_function" {
+  command = plan
+
+  variables {
+    functions = merge(var.functions, { order-processor = merge(var.functions.order-processor, { sources = { orders = merge(var.functions.order-processor.sources.orders, { on_failure = { function = "notification" } }) } }) })
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "an_invocation_gives_up_to_a_declared_bus" {
+  command = plan
+
+  variables {
+    functions = merge(var.functions, { notification = merge(var.functions.notification, { asynchronous = { maximum_retry_attempts = 2, maximum_event_age_seconds = 21600, on_failure = { bus = "nobody" } } }) })
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "an_invocation_does_not_give_up_to_its_own_function" {
+  command = plan
+
+  variables {
+    functions = merge(var.functions, { notification = merge(var.functions.notification, { asynchronous = { maximum_retry_attempts = 2, maximum_event_age_seconds = 21600, on_failure = { function = "notification" } } }) })
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "the_topic_of_alarms_is_nobody_elses" {
+  command = plan
+
+  variables {
+    topics = { alarms = {} }
+  }
+
+  expect_failures = [var.topics]
+}

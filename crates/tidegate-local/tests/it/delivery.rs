@@ -268,6 +268,63 @@ async fn a_mapping_at_latest_gets_what_came_after_its_first_start_though_it_was_
 }
 
 #[tokio::test]
+async fn a_mapping_at_a_timestamp_gets_what_was_written_from_then_on() {
+    let backend = ministack().await;
+    let (arn, source) = kinesis(&backend.clients).await;
+    put(&backend.clients, "k", "before").await;
+    // Times of a stream may be whole seconds, and the reader keeps a moment's own second.
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    let at = jiff::Timestamp::now().into();
+    put(&backend.clients, "k", "after").await;
+    let parts = Parts {
+        source,
+        checkpoints: Arc::new(MemoryCheckpoints::default()),
+        activity: Arc::new(Activity::new()),
+        destination: None,
+    };
+    let function = Scripted::new(|_, _| success());
+    let mapping = mapped(&parts, settings(StreamKind::Kinesis, &arn), &function);
+    let mapping = stream::start(StreamMapping { starting_position: Start::At(at), ..mapping });
+    until_status(&mapping, |status| status.records_delivered > 0 && status.idle_since.is_some()).await;
+    let data: Vec<Value> =
+        function.records().iter().map(|record| record["kinesis"]["data"].clone()).collect();
+    let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, "after");
+    assert_eq!(data, [json!(encoded)]);
+    mapping.stop().await;
+}
+
+#[tokio::test]
+async fn a_tumbling_window_ends_in_one_invocation_with_the_state_of_all_its_records() {
+    let backend = ministack().await;
+    let (arn, source) = kinesis(&backend.clients).await;
+    for n in 0..5 {
+        put(&backend.clients, &format!("key-{n}"), "x").await;
+    }
+    let parts = Parts {
+        source,
+        checkpoints: Arc::new(MemoryCheckpoints::default()),
+        activity: Arc::new(Activity::new()),
+        destination: None,
+    };
+    // It counts; its first answer is lost.
+    let function = Scripted::new(|n, event| {
+        let records = event["Records"].as_array().unwrap().len() as u64;
+        let seen = event["state"]["seen"].as_u64().unwrap_or(0);
+        let response = json!({"state": {"seen": seen + records}}).to_string();
+        if n == 0 { error() } else { InvocationResult::Success(Bytes::from(response)) }
+    });
+    let tumbling_window = Duration::from_secs(2);
+    let settings = StreamSettings { tumbling_window, batch_size: 2, ..settings(StreamKind::Kinesis, &arn) };
+    let mapping = start_stream(&parts, settings, &function);
+    until_status(&mapping, |status| status.records_delivered == 5 && status.idle_since.is_some()).await;
+    let last = function.events().into_iter().filter(|event| event["isFinalInvokeForWindow"] == true);
+    // Writing them may have taken longer than a window.
+    let seen: Vec<u64> = last.map(|event| event["state"]["seen"].as_u64().unwrap()).collect();
+    assert_eq!(seen.iter().sum::<u64>(), 5, "{seen:?}");
+    mapping.stop().await;
+}
+
+#[tokio::test]
 async fn a_new_kinesis_record_reaches_a_waiting_function_within_a_fraction_of_a_second() {
     let backend = ministack().await;
     let (arn, source) = kinesis(&backend.clients).await;

@@ -16,6 +16,7 @@ mod backend;
 mod buses;
 mod control;
 mod delivery;
+mod destinations;
 mod emulator;
 mod engine;
 mod environments;

@@ -1,0 +1,57 @@
+variable "name" {
+  type        = string
+  description = "Name at SNS."
+}
+
+variable "arn" {
+  type        = string
+  description = "ARN that follows from the name."
+}
+
+variable "kms_key_arn" {
+  type        = string
+  description = "Key that encrypts the messages; null: SNS's own."
+  nullable    = true
+}
+
+variable "tls_required" {
+  type        = bool
+  description = "Whether requests without TLS are denied."
+}
+
+variable "account_id" {
+  type        = string
+  description = "The account, which alone may publish and subscribe, by its roles' policies."
+}
+
+resource "aws_sns_topic" "this" {
+  name              = var.name
+  kms_master_key_id = coalesce(var.kms_key_arn, "alias/aws/sns")
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [{
+        Sid       = "Account"
+        Effect    = "Allow"
+        Principal = { AWS = "*" }
+        Action    = ["sns:Publish", "sns:Subscribe"]
+        Resource  = var.arn
+        Condition = { StringEquals = { "aws:PrincipalAccount" = var.account_id } }
+      }],
+      [for required in [var.tls_required] : {
+        Sid       = "OnlyEncryptedConnections"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sns:Publish"
+        Resource  = var.arn
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      } if required],
+    )
+  })
+}
+
+output "arn" {
+  value       = aws_sns_topic.this.arn
+  description = "ARN of the topic."
+}
