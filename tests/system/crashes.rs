@@ -18,7 +18,8 @@ async fn kill_functions(world: &World) -> u32 {
     let mut killed = 0;
     for round in 0.. {
         let status = world.status().await;
-        if round > 0 && status["idle"] == true {
+        // Before the first order comes in it is idle too.
+        if killed > 0 && status["idle"] == true {
             return killed;
         }
         let functions = status["functions"].as_object().expect("functions").clone();

@@ -1,4 +1,14 @@
 //! The delivery of a queue's messages, as a state machine without clock and I/O.
+//!
+//! The rules are Lambda's. What it does not document is ours:
+//!
+//! | | here |
+//! |---|---|
+//! | A throttled batch | goes again after 100 ms, doubled up to a minute, as long as its messages are certainly hidden until the function has ended. Then they come again from the queue, which raises their receive counts. Nothing counts as failed. |
+//! | A mapping whose function fails | is not slowed down: Lambda lowers its concurrency by numbers it does not publish. |
+//! | A message that waits for a place in a batch until its visibility ends | is let go; the queue has it again. |
+//! | A mapping without `maximum_concurrency` | runs as many batches as the function may have environments. |
+//! | What is held of a group that failed | is let go, so that it comes again behind the failure. |
 
 mod batch;
 mod held;
