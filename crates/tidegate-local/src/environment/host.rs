@@ -27,7 +27,7 @@ use super::pool::{Action, Event, Failure, Pool};
 use super::spec::FunctionSpec;
 use crate::invocation::{Answer, InvocationResult, Request};
 
-/// How long an initialised process may take to come back for an invocation that is kept for it.
+/// How long an initialised process may take to come back for an invocation that is kept for it. Then another one gets it.
 const TAKE_LIMIT: Duration = Duration::from_secs(2);
 
 /// One function: its pool, its processes and the callers that wait.
@@ -184,6 +184,13 @@ impl Host {
                     open.deadline = None;
                     self.arm(open, environment, Limit::Take(id), TAKE_LIMIT);
                 }
+            }
+            Action::Overdue(environment, id) => {
+                let (host, limit) = (Arc::clone(self), self.spec.timeout);
+                tokio::spawn(async move {
+                    tokio::time::sleep(limit).await;
+                    host.limit(environment, Limit::Return(id), 0);
+                });
             }
             Action::Complete(id) => {
                 let result = result.take().unwrap_or_else(|| InvocationResult::FunctionError(Bytes::new()));

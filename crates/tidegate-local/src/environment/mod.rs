@@ -13,7 +13,7 @@
 //! | `INIT_START`, `INIT_REPORT`, `START`, `END` and `REPORT` in the log | the same, in `logs/<function>.log`, see [`LogLine`]; the initialisation is billed |
 //! | logs are kept as long as declared | the last 32 to 64 MB of each function, [`LOG_LIMIT`]; a process that prints more than 40 MB a second waits |
 //! | environments end after some time without work | they stay, frozen |
-//! | a process that has answered may take until the timeout to ask again | if an invocation waits for it, it has 2 s; then it is killed and the invocation goes to another one |
+//! | an environment that has answered is free once it has asked again, which it must within the timeout | the same; an invocation waits 2 s for it and then goes to another one, so that for a while there may be one more than declared |
 
 pub(crate) mod delivery;
 pub(crate) mod failure;

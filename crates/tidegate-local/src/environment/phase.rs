@@ -23,6 +23,8 @@ pub enum Phase {
     Assigned(InvocationId),
     /// The process has taken this invocation and not answered.
     Busy(InvocationId),
+    /// It did not come back for this invocation in time, which has been handed to another. It may still come, within the function's timeout.
+    Overdue(InvocationId),
     /// It is being killed.
     Stopping,
     /// The process has ended.
@@ -57,6 +59,8 @@ pub enum Limit {
     Init,
     /// From keeping an invocation for the environment until it takes it.
     Take(InvocationId),
+    /// The function's timeout, from handing this invocation to another environment until this one comes back.
+    Return(InvocationId),
     /// The function's timeout, from `/next` to the answer.
     Invocation(InvocationId),
 }
@@ -83,14 +87,11 @@ pub enum Effect {
     TimedOut(InvocationId),
     /// The process ended while it worked on the invocation.
     Lost(InvocationId),
-    /// No process has seen the invocation: hand it to another environment; `kill` if the process still runs.
-    Return {
-        /// The invocation.
-        invocation: InvocationId,
-        /// The process still runs.
-        kill: bool,
-    },
-    /// The engine stops: kill the process, and fail the invocation it had.
+    /// The process ended and has not seen the invocation: hand it to another environment.
+    Return(InvocationId),
+    /// The environment does not come for the invocation that is kept for it: hand it to another one and watch [`Limit::Return`].
+    Overdue(InvocationId),
+    /// Kill the process: the engine stops, or the process does not come back. Fail the invocation it had.
     Kill(Option<InvocationId>),
 }
 
@@ -113,7 +114,9 @@ impl Phase {
     pub fn next(self, happening: Happening) -> Result<(Self, Effect), Illegal> {
         use Happening as H;
         let step = match (self, happening) {
-            (Self::Starting | Self::Between | Self::Idle, H::Polled) => (Self::Idle, Effect::Free),
+            (Self::Starting | Self::Between | Self::Idle | Self::Overdue(_), H::Polled) => {
+                (Self::Idle, Effect::Free)
+            }
             (Self::Starting, H::InitFailed | H::Limit(Limit::Init)) => {
                 (Self::Stopping, Effect::InitFailed { kill: true })
             }
@@ -124,9 +127,12 @@ impl Phase {
 
             (Self::Assigned(id), H::Polled) => (Self::Busy(id), Effect::Deliver(id)),
             (Self::Assigned(id), H::Limit(Limit::Take(late))) if late == id => {
-                (Self::Stopping, Effect::Return { invocation: id, kill: true })
+                (Self::Overdue(id), Effect::Overdue(id))
             }
-            (Self::Assigned(id), H::Exited) => (Self::Gone, Effect::Return { invocation: id, kill: false }),
+            (Self::Overdue(id), H::Limit(Limit::Return(late))) if late == id => {
+                (Self::Stopping, Effect::Kill(None))
+            }
+            (Self::Assigned(id), H::Exited) => (Self::Gone, Effect::Return(id)),
 
             // The process asks again without having answered: its connection broke while the invocation was written.
             (Self::Busy(id), H::Polled) => (Self::Busy(id), Effect::Deliver(id)),
@@ -139,8 +145,12 @@ impl Phase {
             }
             (Self::Busy(id), H::Exited) => (Self::Gone, Effect::Lost(id)),
 
-            (Self::Idle | Self::Between | Self::Stopping, H::Exited) => (Self::Gone, Effect::Nothing),
-            (Self::Starting | Self::Idle | Self::Between, H::Stop) => (Self::Stopping, Effect::Kill(None)),
+            (Self::Idle | Self::Between | Self::Overdue(_) | Self::Stopping, H::Exited) => {
+                (Self::Gone, Effect::Nothing)
+            }
+            (Self::Starting | Self::Idle | Self::Between | Self::Overdue(_), H::Stop) => {
+                (Self::Stopping, Effect::Kill(None))
+            }
             (Self::Assigned(id) | Self::Busy(id), H::Stop) => (Self::Stopping, Effect::Kill(Some(id))),
             (Self::Stopping | Self::Gone, H::Stop) => (self, Effect::Nothing),
 
@@ -154,7 +164,9 @@ impl Phase {
     pub fn invocation(self) -> Option<InvocationId> {
         match self {
             Self::Assigned(id) | Self::Busy(id) => Some(id),
-            Self::Starting | Self::Idle | Self::Between | Self::Stopping | Self::Gone => None,
+            Self::Starting | Self::Idle | Self::Between | Self::Overdue(_) | Self::Stopping | Self::Gone => {
+                None
+            }
         }
     }
 }
@@ -167,6 +179,7 @@ impl fmt::Display for Phase {
             Self::Between => f.write_str("between invocations"),
             Self::Assigned(id) => write!(f, "assigned invocation {}", id.0),
             Self::Busy(id) => write!(f, "busy with invocation {}", id.0),
+            Self::Overdue(id) => write!(f, "overdue since invocation {}", id.0),
             Self::Stopping => f.write_str("stopping"),
             Self::Gone => f.write_str("gone"),
         }
@@ -220,7 +233,18 @@ mod tests {
         let (phase, effect) = Phase::Busy(A).next(Happening::Unheard(A)).unwrap();
         assert_eq!((phase, effect), (Phase::Assigned(A), Effect::Hold(A)));
         let end = phase.next(Happening::Exited).unwrap();
-        assert_eq!(end, (Phase::Gone, Effect::Return { invocation: A, kill: false }));
+        assert_eq!(end, (Phase::Gone, Effect::Return(A)));
+    }
+
+    #[test]
+    fn a_process_that_comes_late_is_free_and_one_that_never_comes_is_killed() {
+        let overdue = Phase::Assigned(A).next(Happening::Limit(Limit::Take(A)));
+        assert_eq!(overdue, Ok((Phase::Overdue(A), Effect::Overdue(A))));
+        assert_eq!(Phase::Overdue(A).next(Happening::Polled), Ok((Phase::Idle, Effect::Free)));
+        let never = Phase::Overdue(A).next(Happening::Limit(Limit::Return(A)));
+        assert_eq!(never, Ok((Phase::Stopping, Effect::Kill(None))));
+        let other = Phase::Overdue(B).next(Happening::Limit(Limit::Return(A)));
+        assert_eq!(other, Ok((Phase::Overdue(B), Effect::Nothing)));
     }
 
     #[test]
@@ -246,6 +270,7 @@ mod tests {
             Phase::Idle,
             Phase::Between,
             Phase::Assigned(A),
+            Phase::Overdue(A),
             Phase::Busy(B),
             Phase::Stopping,
             Phase::Gone,
@@ -261,7 +286,14 @@ mod tests {
 
     #[test]
     fn nobody_gets_a_second_invocation() {
-        for phase in [Phase::Starting, Phase::Assigned(A), Phase::Busy(A), Phase::Stopping, Phase::Gone] {
+        for phase in [
+            Phase::Starting,
+            Phase::Assigned(A),
+            Phase::Overdue(A),
+            Phase::Busy(A),
+            Phase::Stopping,
+            Phase::Gone,
+        ] {
             assert!(phase.next(Happening::Assign(B)).is_err(), "{phase}");
         }
     }

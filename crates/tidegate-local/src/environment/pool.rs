@@ -59,6 +59,8 @@ pub enum Action {
     Deliver(EnvironmentId, InvocationId),
     /// Keep the invocation for the environment, and watch [`Limit::Take`].
     Hold(EnvironmentId, InvocationId),
+    /// The invocation is for another environment now; watch [`Limit::Return`].
+    Overdue(EnvironmentId, InvocationId),
     /// The invocation has its answer.
     Complete(InvocationId),
     /// The invocation failed without an answer.
@@ -142,6 +144,12 @@ impl Pool {
         self.environments.len()
     }
 
+    /// The environments that have work or could get some.
+    fn usable(&self) -> usize {
+        let usable = |phase: &&Phase| !matches!(phase, Phase::Overdue(_) | Phase::Stopping | Phase::Gone);
+        self.environments.values().filter(usable).count()
+    }
+
     /// The phase of an environment; one that was forgotten is gone.
     pub fn phase(&self, environment: EnvironmentId) -> Phase {
         self.environments.get(&environment).copied().unwrap_or(Phase::Gone)
@@ -221,6 +229,10 @@ impl Pool {
             Effect::Nothing => {}
             Effect::Free => match self.waiting.pop_front() {
                 Some(waiting) => self.advance(environment, Happening::Assign(waiting.id), None, actions)?,
+                // It was overdue, and another one was started in its place.
+                None if self.usable() > self.limit => {
+                    self.advance(environment, Happening::Stop, None, actions)?;
+                }
                 None => {
                     self.idle.retain(|id| *id != environment);
                     self.idle.push(environment);
@@ -245,11 +257,10 @@ impl Pool {
                 actions.push(Action::Fail(id, Failure::TimedOut));
             }
             Effect::Lost(id) => actions.push(Action::Fail(id, failure.unwrap_or(Failure::Stopped))),
-            Effect::Return { invocation, kill } => {
-                if kill {
-                    actions.push(Action::Kill(environment));
-                }
-                self.hand_on(invocation, actions)?;
+            Effect::Return(id) => self.hand_on(id, actions)?,
+            Effect::Overdue(id) => {
+                actions.push(Action::Overdue(environment, id));
+                self.hand_on(id, actions)?;
             }
             Effect::Kill(invocation) => {
                 actions.push(Action::Kill(environment));

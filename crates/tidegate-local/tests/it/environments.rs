@@ -202,7 +202,7 @@ async fn an_initialisation_that_works_the_second_time_shares_the_functions_timeo
 #[tokio::test]
 async fn an_oversized_response_is_a_function_error() {
     let dir = tempfile::tempdir().unwrap();
-    let fleet = fleet(dir.path(), spec(&binary()));
+    let fleet = fleet(dir.path(), FunctionSpec { timeout: Duration::from_secs(30), ..spec(&binary()) });
     let failed = error(invoke_raw(&fleet, json!({"do": "answer", "bytes": 6_300_000})).await);
     assert_eq!(failed["errorType"], "Function.ResponseSizeTooLarge");
     let whole = invoke(&fleet, json!({"do": "answer", "bytes": 6_000_000})).await;

@@ -133,7 +133,10 @@ fn words(text: &str) -> String {
 #[tokio::test]
 async fn a_process_killed_for_its_memory_says_so() {
     let dir = tempfile::tempdir().unwrap();
-    let fleet = fleet(dir.path(), FunctionSpec { memory_mb: 128, ..spec(&binary()) });
+    let fleet = fleet(
+        dir.path(),
+        FunctionSpec { memory_mb: 128, timeout: Duration::from_secs(30), ..spec(&binary()) },
+    );
     let answer = invoke_raw(&fleet, json!({"do": "allocate", "mb": 4000})).await;
     let own = of(dir.path(), &answer.request_id);
     assert!(own.iter().any(|text| text.ends_with("Runtime exited with error: signal: killed")), "{own:?}");

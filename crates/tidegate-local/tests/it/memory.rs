@@ -1,12 +1,15 @@
 //! The declared memory is a limit.
 
+use std::time::Duration;
+
 use serde_json::json;
 use tidegate_local::environment::FunctionSpec;
 
 use crate::probe::{binary, error, fleet, invoke, invoke_raw, spec, until};
 
 fn of(memory_mb: u32) -> FunctionSpec {
-    FunctionSpec { memory_mb, ..spec(&binary()) }
+    // Long enough for a machine that is busy with other things.
+    FunctionSpec { memory_mb, timeout: Duration::from_secs(30), ..spec(&binary()) }
 }
 
 #[tokio::test]
@@ -33,7 +36,7 @@ async fn an_environment_that_had_nothing_to_do_is_looked_at_again_as_soon_as_it_
     let fleet = tidegate_local::environment::Fleet::start(vec![of(128)], &options).unwrap();
     invoke(&fleet, json!({})).await;
     // Longer than the longest pause of one at work: it has been seen idle.
-    tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+    tokio::time::sleep(Duration::from_millis(150)).await;
     error(invoke_raw(&fleet, json!({"do": "allocate", "mb": 600, "pause_us": 500})).await);
     let peak_mb = fleet.status()["probe"].peak_rss_bytes >> 20;
     assert!((128..200).contains(&peak_mb), "{peak_mb} MB");

@@ -160,8 +160,14 @@ async fn a_process_that_never_comes_back_is_replaced_and_its_invocation_kept() {
     assert_ne!(new, old);
     let two = call("GET", &new, "invocation/next", "").await;
     assert_eq!(two.body, json!({"n": 2}));
+    assert_eq!(
+        fleet.status()["probe"].environments,
+        2,
+        "the old one has the function's timeout to come back"
+    );
     call("POST", &new, &format!("invocation/{}/response", two.request_id), "2").await;
     assert!(matches!(second.await.unwrap().result, InvocationResult::Success(_)));
+    until("the old one is killed", || fleet.status()["probe"].environments == 1).await;
 }
 
 #[tokio::test]

@@ -147,7 +147,7 @@ impl Host {
     pub(super) fn limit(self: &Arc<Self>, environment: EnvironmentId, limit: Limit, timer: u64) {
         let mut state = self.lock();
         let late = match limit {
-            Limit::Init => false,
+            Limit::Init | Limit::Return(_) => false,
             Limit::Take(id) | Limit::Invocation(id) => {
                 state.open.get(&id).is_none_or(|open| open.timers != timer)
             }

@@ -84,12 +84,38 @@ fn a_process_that_dies_before_it_takes_the_invocation_costs_nothing() {
 }
 
 #[test]
-fn a_process_that_does_not_come_back_for_its_invocation_is_killed_and_the_invocation_handed_on() {
+fn an_invocation_whose_process_does_not_come_back_for_it_is_handed_on() {
     let mut pool = with_idle(2, 1);
     pool.step(Event::Invoke(id(1))).unwrap();
     pool.step(Event::Unheard(env(1), id(1))).unwrap();
     let actions = pool.step(Event::Limit(env(1), Limit::Take(id(1)))).unwrap();
-    assert_eq!(actions, [Action::Kill(env(1)), start(2)]);
+    assert_eq!(actions, [Action::Overdue(env(1), id(1)), start(2)]);
+    assert_eq!(pool.step(Event::Polled(env(2))).unwrap(), [Action::Deliver(env(2), id(1))]);
+    // It was only slow.
+    pool.step(Event::Polled(env(1))).unwrap();
+    assert_eq!(pool.step(Event::Invoke(id(2))).unwrap(), [Action::Deliver(env(1), id(2))]);
+}
+
+#[test]
+fn a_process_that_comes_late_is_killed_if_there_are_as_many_as_declared() {
+    let mut pool = with_idle(1, 1);
+    pool.step(Event::Invoke(id(1))).unwrap();
+    pool.step(Event::Unheard(env(1), id(1))).unwrap();
+    pool.step(Event::Limit(env(1), Limit::Take(id(1)))).unwrap();
+    pool.step(Event::Polled(env(2))).unwrap();
+    assert_eq!(pool.step(Event::Polled(env(1))).unwrap(), [Action::Kill(env(1))]);
+    pool.step(Event::Answered(env(2), id(1))).unwrap();
+    assert_eq!(pool.step(Event::Invoke(id(2))).unwrap(), [Action::Hold(env(2), id(2))]);
+}
+
+#[test]
+fn a_process_that_never_comes_back_is_killed() {
+    let mut pool = with_idle(1, 1);
+    pool.step(Event::Invoke(id(1))).unwrap();
+    pool.step(Event::Unheard(env(1), id(1))).unwrap();
+    pool.step(Event::Limit(env(1), Limit::Take(id(1)))).unwrap();
+    let actions = pool.step(Event::Limit(env(1), Limit::Return(id(1)))).unwrap();
+    assert_eq!(actions, [Action::Kill(env(1))]);
 }
 
 #[test]
@@ -226,7 +252,8 @@ fn random_lives_never_exceed_the_limit_and_never_forget_an_invocation() {
                 }
                 (3, Some(e)) => Event::Exited(e, Exit::Signal(9)),
                 (4, Some(e)) => match pool.phase(e).invocation() {
-                    Some(i) => Event::Unheard(e, i),
+                    Some(i) if random.random() => Event::Unheard(e, i),
+                    Some(i) => Event::Limit(e, Limit::Take(i)),
                     None => Event::BackOffOver,
                 },
                 (5, Some(e)) => match pool.phase(e) {
@@ -244,7 +271,8 @@ fn random_lives_never_exceed_the_limit_and_never_forget_an_invocation() {
                 }
             }
             assert_eq!(pool.in_flight(), open.len(), "seed {seed}");
-            let alive = pool.environments.values().filter(|phase| **phase != Phase::Stopping).count();
+            let alive = pool.environments.values().filter(|phase| **phase != Phase::Starting);
+            let alive = alive.filter(|phase| !matches!(phase, Phase::Stopping | Phase::Overdue(_))).count();
             assert!(pool.in_flight() <= 3 && alive <= 3 + pool.waiting.len(), "seed {seed}: {pool:?}");
         }
     }
