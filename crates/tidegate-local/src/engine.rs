@@ -28,6 +28,7 @@ use crate::mapping::pace::Pace;
 use crate::pattern::PatternError;
 use crate::provision::{ProvisionError, Provisioned, provision};
 use crate::proxy::{Proxy, ProxyError};
+use crate::remote::{BadUrl, RemoteFunctions};
 use crate::status::Status;
 use crate::topology::{self, Checked, Topology, TopologyError};
 use crate::usage;
@@ -53,12 +54,15 @@ pub struct Options {
     pub time_scale: f64,
     /// How fast sources are polled.
     pub pace: Pace,
+    /// Where something else runs the functions, such as `http://127.0.0.1:9000` for `cargo lambda watch`; none to run them here.
+    pub invoke_url: Option<String>,
 }
 
 impl Options {
     /// Options with AWS's own waiting times, fast polling, and functions built with cargo.
     pub fn new(topology_path: PathBuf, backend: Backend, state_dir: PathBuf) -> Self {
-        Self { topology_path, backend, state_dir, bin_dir: None, time_scale: 1.0, pace: Pace::Fast }
+        let (bin_dir, invoke_url) = (None, None);
+        Self { topology_path, backend, state_dir, bin_dir, time_scale: 1.0, pace: Pace::Fast, invoke_url }
     }
 }
 
@@ -112,6 +116,9 @@ pub enum StartError {
     /// The queues behind Invoke cannot be listed.
     #[error("the queues that events of an earlier run may be left in cannot be listed: {0}")]
     Events(String),
+    /// Nothing can run the functions at the address that was given.
+    #[error(transparent)]
+    Remote(#[from] BadUrl),
     /// No environments.
     #[error(transparent)]
     Fleet(#[from] FleetError),
@@ -180,6 +187,7 @@ impl Engine {
             return Err(StartError::TimeScale(options.time_scale));
         }
         let checked = topology::check(&options.topology_path)?;
+        let remote = options.invoke_url.as_ref().map(|url| remote(url, &checked.topology)).transpose()?;
         let state_dir = files::prepare(&options.state_dir)?;
         let lock = StateLock::take(&state_dir)?;
         if let Ok(running) = EngineFile::read(&state_dir) {
@@ -187,7 +195,14 @@ impl Engine {
         }
         let (emulator, programs) = tokio::try_join!(
             async { Ok::<_, StartError>(emulator::start(&options.backend, &state_dir).await?) },
-            programs::programs(&checked, &options.topology_path, options.bin_dir.as_deref()),
+            async {
+                match options.invoke_url {
+                    Some(_) => Ok(BTreeMap::new()),
+                    None => {
+                        programs::programs(&checked, &options.topology_path, options.bin_dir.as_deref()).await
+                    }
+                }
+            },
         )?;
         let Checked { topology, .. } = checked;
         let clients = Clients::new(emulator.endpoint());
@@ -212,7 +227,12 @@ impl Engine {
             }
         });
         let fleet_options = FleetOptions { state_dir: state_dir.clone(), init_limit: INIT_LIMIT };
-        let fleet = Arc::new(Fleet::start(specs.collect(), &fleet_options)?);
+        let fleet = Fleet::start(specs.collect(), &fleet_options)?;
+        let fleet = match remote {
+            Some(remote) => fleet.run_by(remote),
+            None => fleet,
+        };
+        let fleet = Arc::new(fleet);
 
         let parts = Parts {
             topology,
@@ -344,6 +364,15 @@ impl Drop for Engine {
             let _ = EngineFile::remove(&self.state_dir);
         }
     }
+}
+
+/// The declared functions where something else runs them.
+fn remote(url: &str, topology: &Topology) -> Result<RemoteFunctions, BadUrl> {
+    let timeout = |declared: &topology::Function| Duration::from_secs(declared.timeout_seconds.into());
+    RemoteFunctions::new(
+        url,
+        topology.functions.iter().map(|(name, declared)| (name.clone(), timeout(declared))),
+    )
 }
 
 fn status_source(parts: &Arc<Parts>) -> StatusSource {

@@ -89,6 +89,9 @@ fn command(options: &Up, state: &Path) -> Result<Command, Problem> {
     if options.no_build {
         command.arg("--no-build");
     }
+    if let Some(url) = &options.invoke_url {
+        command.arg("--invoke-url").arg(url);
+    }
     if let Some(directory) = &options.bin_dir {
         command.arg("--bin-dir").arg(directory);
     }
@@ -117,7 +120,8 @@ mod tests {
             detach: true,
             topology: "t.tfvars".into(),
             no_build: false,
-            bin_dir: Some("bin".into()),
+            bin_dir: None,
+            invoke_url: Some("http://127.0.0.1:9000".to_owned()),
             time_scale: 2.5,
             own_session: false,
             state: crate::cli::StateDir { state_dir: None },
@@ -126,7 +130,7 @@ mod tests {
         let line: Vec<_> = command.get_args().map(|part| part.to_string_lossy().into_owned()).collect();
         assert_eq!(
             line.join(" "),
-            "local up --own-session --state-dir s --topology t.tfvars --time-scale 2.5 --bin-dir bin"
+            "local up --own-session --state-dir s --topology t.tfvars --time-scale 2.5 --invoke-url http://127.0.0.1:9000"
         );
         Arguments::try_parse_from(["tidegate".to_owned()].into_iter().chain(line)).unwrap();
     }

@@ -21,4 +21,5 @@ mod invoke;
 mod probe;
 mod provision;
 mod proxy;
+mod remote;
 mod runtime_api;
