@@ -22,15 +22,18 @@ use tokio::net::TcpListener;
 
 use crate::probe::{binary, error, spec, until};
 
+/// Status, error header and body; none is no answer.
+type Scripted = Option<(u16, &'static str, &'static str)>;
+
 /// What the server is to answer, and what it was asked.
 #[derive(Clone, Default)]
 struct Script {
-    answers: Arc<Mutex<VecDeque<Option<(u16, &'static str, &'static str)>>>>,
+    answers: Arc<Mutex<VecDeque<Scripted>>>,
     asked: Arc<Mutex<Vec<(String, HeaderMap, Bytes)>>>,
 }
 
 impl Script {
-    fn of(answers: impl IntoIterator<Item = Option<(u16, &'static str, &'static str)>>) -> Self {
+    fn of(answers: impl IntoIterator<Item = Scripted>) -> Self {
         Self { answers: Arc::new(Mutex::new(answers.into_iter().collect())), asked: Arc::default() }
     }
 
