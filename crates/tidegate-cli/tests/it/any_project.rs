@@ -431,3 +431,31 @@ functions = {
     assert!(project.log("worker").contains("by hand: ['meanwhile']"), "{}", project.log("worker"));
     project.down().await;
 }
+
+#[tokio::test]
+async fn every_mistake_of_a_topology_is_a_line_of_its_own_and_nothing_is_started() {
+    let topology =
+        "functions = {\n  worker = {\n    comand = [\"x\"]\n    memory_mb = \"much\"\n  }\n}\nquees = {}\n";
+    let project = Project::new(&[("topology.hcl", topology)], None);
+    let up = ["local", "up", "--topology", "topology.hcl"];
+    let output = project.run(&up).await;
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 4, "{text}");
+    assert_eq!(lines[0], "tidegate: 3 mistakes in the topology");
+    assert!(
+        lines[1].starts_with("topology.hcl:3:5: functions.worker.comand: unknown field `comand`"),
+        "{text}"
+    );
+    assert!(lines[2].starts_with("topology.hcl:4:5: functions.worker.memory_mb: invalid type"), "{text}");
+    assert!(lines[3].starts_with("topology.hcl:7:1: quees is unknown; allowed are"), "{text}");
+    assert!(!project.file(".tidegate").exists(), "nothing is made for a topology that cannot be used");
+
+    std::fs::write(project.file("topology.hcl"), block("hcl")).unwrap();
+    let output = project.run(&[&up[..], &["--invoke-url", "localhost:9000"]].concat()).await;
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let last = text.lines().last().unwrap();
+    assert!(last.starts_with("tidegate: localhost:9000 is no address of functions"), "{text}");
+}
