@@ -96,6 +96,9 @@ pub(crate) struct Up {
     /// Directory with the functions' binaries; nothing is built then.
     #[arg(long, value_name = "DIR")]
     pub(crate) bin_dir: Option<PathBuf>,
+    /// Hands each invocation to functions that something else runs, such as `cargo lambda watch` at http://127.0.0.1:9000; nothing is built or started.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["no_build", "bin_dir"])]
+    pub(crate) invoke_url: Option<String>,
     /// Divides the waiting times that AWS fixes: 60 makes a minute a second.
     #[arg(long, value_name = "N", default_value = "1", value_parser = above_zero)]
     pub(crate) time_scale: f64,

@@ -8,7 +8,8 @@ use std::process::Stdio;
 use serde::Deserialize;
 use tokio::process::Command;
 
-/// The cargo profile of everything that is run locally: optimised, without link-time optimisation.
+/// The cargo profile of everything that is run locally: in this repository optimised, without link-time optimisation; the development profile in a
+/// workspace that does not define it.
 const PROFILE: &str = "local";
 
 /// Why there are no binaries.
@@ -100,9 +101,12 @@ fn listed(functions: &[String]) -> String {
 /// # Errors
 /// Cargo is missing, a function has no package or no binary, or the build fails.
 pub async fn build(directory: &Path, functions: &[String]) -> Result<BTreeMap<String, PathBuf>, BuildError> {
-    let packages = packages(directory).await?;
-    let missing: Vec<String> =
-        functions.iter().filter(|function| !packages.contains(function)).cloned().collect();
+    let Metadata { packages, workspace_root } = metadata(directory).await?;
+    let missing: Vec<String> = functions
+        .iter()
+        .filter(|function| packages.iter().all(|package| package.name != **function))
+        .cloned()
+        .collect();
     if !missing.is_empty() {
         return Err(BuildError::NoPackage(missing));
     }
@@ -118,6 +122,11 @@ pub async fn build(directory: &Path, functions: &[String]) -> Result<BTreeMap<St
         "--keep-going",
         "--message-format=json-render-diagnostics",
     ]);
+    let manifest = std::fs::read_to_string(workspace_root.join("Cargo.toml")).unwrap_or_default();
+    if !manifest.contains(&format!("[profile.{PROFILE}]")) {
+        // Other people's workspaces have no such profile.
+        command.args(["--config", &format!("profile.{PROFILE}.inherits=\"dev\"")]);
+    }
     let output = command
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
@@ -169,6 +178,7 @@ fn not_run(error: io::Error) -> BuildError {
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
+    workspace_root: PathBuf,
 }
 
 #[derive(Deserialize)]
@@ -176,7 +186,7 @@ struct Package {
     name: String,
 }
 
-async fn packages(directory: &Path) -> Result<Vec<String>, BuildError> {
+async fn metadata(directory: &Path) -> Result<Metadata, BuildError> {
     let mut command = cargo(directory);
     let output =
         command.args(["metadata", "--no-deps", "--format-version", "1"]).output().await.map_err(not_run)?;
@@ -184,9 +194,7 @@ async fn packages(directory: &Path) -> Result<Vec<String>, BuildError> {
     if !output.status.success() {
         return Err(workspace(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
     }
-    let metadata: Metadata =
-        serde_json::from_slice(&output.stdout).map_err(|error| workspace(error.to_string()))?;
-    Ok(metadata.packages.into_iter().map(|package| package.name).collect())
+    serde_json::from_slice(&output.stdout).map_err(|error| workspace(error.to_string()))
 }
 
 #[derive(Deserialize)]

@@ -33,6 +33,7 @@ use crate::mapping::pace::Pace;
 use crate::pattern::PatternError;
 use crate::provision::{ProvisionError, Provisioned, provision};
 use crate::proxy::{Proxy, ProxyError};
+use crate::remote::{BadUrl, RemoteFunctions};
 use crate::status::Status;
 use crate::topology::{self, Checked, Topology, TopologyError};
 use crate::usage;
@@ -64,6 +65,8 @@ pub struct Options {
     pub faults: Option<Injection>,
     /// Whether processes are stopped while they have no invocation, as on Lambda.
     pub freeze: bool,
+    /// Where something else runs the functions, such as `http://127.0.0.1:9000` for `cargo lambda watch`; none to run them here.
+    pub invoke_url: Option<String>,
 }
 
 impl Options {
@@ -74,6 +77,7 @@ impl Options {
             backend,
             state_dir,
             bin_dir: None,
+            invoke_url: None,
             time_scale: 1.0,
             pace: Pace::Fast,
             freeze: true,
@@ -141,6 +145,9 @@ pub enum StartError {
     /// The queues of functions cannot be listed or made.
     #[error("the queues that functions' events wait in cannot be used: {0}")]
     Events(String),
+    /// Nothing can run the functions at the address that was given.
+    #[error(transparent)]
+    Remote(#[from] BadUrl),
     /// No environments.
     #[error(transparent)]
     Fleet(#[from] FleetError),
@@ -226,6 +233,7 @@ impl Engine {
             return Err(StartError::TimeScale(options.time_scale));
         }
         let checked = topology::check(&options.topology_path)?;
+        let remote = options.invoke_url.as_ref().map(|url| remote(url, &checked.topology)).transpose()?;
         let state_dir = files::prepare(&options.state_dir)?;
         let lock = StateLock::take(&state_dir)?;
         if let Ok(running) = EngineFile::read(&state_dir) {
@@ -233,7 +241,14 @@ impl Engine {
         }
         let (emulator, programs) = tokio::try_join!(
             async { Ok::<_, StartError>(emulator::start(&options.backend, &state_dir).await?) },
-            programs::programs(&checked, &options.topology_path, options.bin_dir.as_deref()),
+            async {
+                match options.invoke_url {
+                    Some(_) => Ok(BTreeMap::new()),
+                    None => {
+                        programs::programs(&checked, &options.topology_path, options.bin_dir.as_deref()).await
+                    }
+                }
+            },
         )?;
         let Checked { topology, .. } = checked;
         let clients = Clients::new(emulator.endpoint());
@@ -266,7 +281,11 @@ impl Engine {
         if !options.freeze {
             fleet_options.freeze_after = None;
         }
-        let fleet = Arc::new(Fleet::start(specs, &fleet_options)?);
+        let fleet = Fleet::start(specs, &fleet_options)?;
+        let fleet = Arc::new(match remote {
+            Some(remote) => fleet.run_by(remote),
+            None => fleet,
+        });
         let invoker = injector.invoker(&fleet);
 
         let parts = Parts {
@@ -405,6 +424,15 @@ impl Drop for Engine {
             let _ = EngineFile::remove(&self.state_dir);
         }
     }
+}
+
+/// The declared functions where something else runs them.
+fn remote(url: &str, topology: &Topology) -> Result<RemoteFunctions, BadUrl> {
+    let timeout = |declared: &topology::Function| Duration::from_secs(declared.timeout_seconds.into());
+    RemoteFunctions::new(
+        url,
+        topology.functions.iter().map(|(name, declared)| (name.clone(), timeout(declared))),
+    )
 }
 
 fn status_source(parts: &Arc<Parts>) -> StatusSource {

@@ -26,6 +26,7 @@ mod outage;
 pub mod pattern;
 pub mod provision;
 pub mod proxy;
+pub mod remote;
 mod runtime_api;
 pub mod status;
 pub mod topology;

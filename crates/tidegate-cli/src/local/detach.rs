@@ -89,6 +89,9 @@ fn command(options: &Up, state: &Path) -> Result<Command, Problem> {
     if options.no_build {
         command.arg("--no-build");
     }
+    if let Some(url) = &options.invoke_url {
+        command.arg("--invoke-url").arg(url);
+    }
     if let Some(directory) = &options.bin_dir {
         command.arg("--bin-dir").arg(directory);
     }
@@ -126,7 +129,8 @@ mod tests {
             detach: true,
             topology: "t.tfvars".into(),
             no_build: false,
-            bin_dir: Some("bin".into()),
+            bin_dir: None,
+            invoke_url: Some("http://127.0.0.1:9000".to_owned()),
             time_scale: 2.5,
             faults: Some("plan.toml".into()),
             fault_seed: Some(7),
@@ -138,7 +142,7 @@ mod tests {
         let line: Vec<_> = command.get_args().map(|part| part.to_string_lossy().into_owned()).collect();
         assert_eq!(
             line.join(" "),
-            "local up --own-session --state-dir s --topology t.tfvars --time-scale 2.5 --bin-dir bin \
+            "local up --own-session --state-dir s --topology t.tfvars --time-scale 2.5 --invoke-url http://127.0.0.1:9000 \
              --faults plan.toml --fault-seed 7 --fault-journal before.jsonl"
         );
         Arguments::try_parse_from(["tidegate".to_owned()].into_iter().chain(line)).unwrap();

@@ -45,7 +45,7 @@ pub(crate) async fn up(options: &Up) -> Result<ExitCode, Problem> {
         _ = terminate.recv() => return Err(Problem::new("ended before it was ready")),
         _ = interrupt.recv() => return Err(Problem::new("ended before it was ready")),
     };
-    let told = tell(&engine);
+    let told = tell(&engine, options.invoke_url.as_deref());
     let waited = if told.is_ok() { engine.wait_for_shutdown().await } else { Ok(()) };
     engine.shutdown().await;
     told?;
@@ -91,6 +91,7 @@ fn engine_options(options: &Up) -> Result<Options, Problem> {
     };
     engine.time_scale = options.time_scale;
     engine.faults = injection(options)?;
+    engine.invoke_url.clone_from(&options.invoke_url);
     Ok(engine)
 }
 
@@ -123,7 +124,7 @@ fn built(topology: &Path) -> Result<PathBuf, Problem> {
 }
 
 /// What runs where.
-fn tell(engine: &Engine) -> Result<(), Problem> {
+fn tell(engine: &Engine, invoke_url: Option<&str>) -> Result<(), Problem> {
     let file = engine.file();
     let control = format!("{0} (`aws lambda invoke --endpoint-url {0} …`)", file.control);
     let mut lines = vec![
@@ -132,6 +133,12 @@ fn tell(engine: &Engine) -> Result<(), Problem> {
         format!("  {:<12}{control}", "control"),
         format!("  {:<12}{}", "topology", file.topology.display()),
     ];
+    if let Some(url) = invoke_url {
+        lines.push(format!(
+            "  {:<12}run at {url}, with the variables in functions/*.env of the state directory",
+            "functions"
+        ));
+    }
     if let Ok(declared) = topology::load(&file.topology) {
         for (function, name, source) in declared.sources() {
             let from = source.stream.as_deref().or(source.table.as_deref()).or(source.queue.as_deref());

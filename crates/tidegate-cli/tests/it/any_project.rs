@@ -9,7 +9,7 @@ use tidegate_local::clients::Clients;
 
 use crate::command::{json as printed, stderr, stdout, tidegate};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(90);
 
 /// Where things are installed: `TIDEGATE_TOOLS`, or the nearest `.tools`.
 pub(crate) fn tools() -> PathBuf {
@@ -36,7 +36,7 @@ impl Project {
         }
         let own = std::env::var("PATH").unwrap();
         let path = path.map_or_else(|| own.clone(), |path| format!("{}:{own}", path.display()));
-        let mut variables = vec![("PATH", path), ("HOME", directory.path().display().to_string())];
+        let mut variables = vec![("PATH", path), ("HOME", std::env::var("HOME").unwrap())];
         variables.push(("TIDEGATE_TOOLS", tools().display().to_string()));
         Self { directory, variables }
     }
@@ -50,6 +50,12 @@ impl Project {
             bin.display()
         );
         Self::new(files, Some(&bin))
+    }
+
+    /// With a variable more.
+    fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.push((name, value.to_owned()));
+        self
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {
@@ -144,7 +150,7 @@ async fn the_ten_lines_of_the_document_run_a_function_in_python() {
 const TOPOLOGY: &str = r#"
 streams = { orders = {} }
 queues  = {
-  jobs   = { visibility_timeout_seconds = 2, redrive = { queue = "failed", maximum_receives = 5 } }
+  jobs   = { visibility_timeout_seconds = 12, redrive = { queue = "failed", maximum_receives = 5 } }
   failed = { retention_seconds = 1209600 }
 }
 functions = {
@@ -152,7 +158,6 @@ functions = {
     command             = ["python3", "-m", "awslambdaric", "app.handler"]
     directory           = "code"
     timeout_seconds     = 2
-    maximum_concurrency = 1
     environment         = { SEEN = "seen.jsonl" }
     sources = {
       jobs   = { queue = "jobs", report_batch_item_failures = true }
@@ -166,7 +171,11 @@ functions = {
 const HANDLER: &str = r#"
 import base64, json, os, sys
 
-seen = set()
+def seen():
+    if not os.path.exists(os.environ["SEEN"]):
+        return []
+    with open(os.environ["SEEN"]) as file:
+        return [json.loads(line)["body"] for line in file]
 
 def handler(event, context):
     failed = []
@@ -176,8 +185,7 @@ def handler(event, context):
             body, identifier = base64.b64decode(record["kinesis"]["data"]).decode(), record["kinesis"]["sequenceNumber"]
         else:
             body, identifier = record["body"], record["messageId"]
-        bad = body.startswith("bad") and body not in seen
-        seen.add(body)
+        bad = body.startswith("bad") and body not in seen()
         with open(os.environ["SEEN"], "a") as file:
             file.write(json.dumps({"body": body, "bad": bad, "request": context.aws_request_id}) + "\n")
         if bad:
@@ -262,7 +270,7 @@ api = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime/invocat
 while True:
     with urllib.request.urlopen(api + "next") as request:
         event, identifier = json.load(request), request.headers["Lambda-Runtime-Aws-Request-Id"]
-    print("by hand:", [record["body"] for record in event["Records"]], flush=True)
+    print("by hand:", [record.get("body", "a record") for record in event["Records"]], flush=True)
     urllib.request.urlopen(urllib.request.Request(api + identifier + "/response", data=b"{}", method="POST"))
 "#;
 
@@ -275,4 +283,179 @@ async fn a_program_that_speaks_the_runtime_api_by_hand_is_a_function() {
     project.until("delivered", |status| status["mappings"][0]["records_delivered"] == 1).await;
     assert!(project.log("worker").contains("by hand: ['hello']"), "{}", project.log("worker"));
     project.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_that_exits_at_once_is_said_with_its_status_and_the_messages_stay() {
+    let topology = block("hcl")
+        .replace(
+            "\"python3\", \"-m\", \"awslambdaric\", \"app.handler\"",
+            "\"sh\", \"-c\", \"echo no table >&2; exit 3\"",
+        )
+        .replace("jobs = {} }", "jobs = { visibility_timeout_seconds = 3 } }");
+    let project = Project::new(&[("topology.hcl", &topology)], None);
+    project.up(&[]).await;
+    send(&project.clients().await, "jobs", &["hello"]).await;
+    let said = |status: &Value| status["mappings"][0]["last_error"].as_str().map(str::to_owned);
+    let status = project.until("a failure", |status| said(status).is_some()).await;
+    let error = said(&status).unwrap();
+    assert!(error.contains("Runtime exited with error: exit status 3"), "{error}");
+    assert!(project.log("worker").contains("no table"), "{}", project.log("worker"));
+    assert_eq!((&status["idle"], &status["mappings"][0]["records_delivered"]), (&json!(false), &json!(0)));
+    project.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_function_that_does_not_build_is_named_in_its_line_with_cargos_message() {
+    let topology = "functions = {\n  good = {}\n  fine = {}\n  bad  = {}\n}\n";
+    let manifest = "[workspace]\nmembers = [\"good\", \"fine\", \"bad\"]\nresolver = \"3\"\n";
+    let project = Project::new(&[("topology.hcl", topology), ("Cargo.toml", manifest)], None);
+    for (name, main) in [("good", ""), ("fine", ""), ("bad", "let _: u32 = \"three\";")] {
+        let package = format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n");
+        std::fs::create_dir_all(project.file(name).join("src")).unwrap();
+        std::fs::write(project.file(name).join("Cargo.toml"), package).unwrap();
+        std::fs::write(project.file(name).join("src/main.rs"), format!("fn main() {{ {main} }}\n")).unwrap();
+    }
+    let project = match std::env::var("RUSTUP_HOME") {
+        Ok(home) => project.with("RUSTUP_HOME", &home),
+        Err(_) => project,
+    };
+    let output = project.run(&["local", "up", "--topology", "topology.hcl"]).await;
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let last = text.lines().last().unwrap();
+    assert!(
+        last.contains("topology.hcl:4:3: functions.bad could not be built; cargo's messages above say why"),
+        "{text}"
+    );
+    assert!(text.contains("mismatched types") && text.contains("bad/src/main.rs:1"), "{text}");
+    assert!(!text.contains("functions.good") && !text.contains("functions.fine"), "{text}");
+}
+
+/// A way to an emulator that can be blocked.
+struct Relay {
+    address: std::net::SocketAddr,
+    to: String,
+    task: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Relay {
+    async fn open(to: &str) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let to = to.trim_start_matches("http://").to_owned();
+        let mut relay = Self { address: listener.local_addr().unwrap(), to, task: None };
+        relay.run(listener);
+        relay
+    }
+
+    fn run(&mut self, listener: tokio::net::TcpListener) {
+        let to = self.to.clone();
+        self.task = Some(tokio::spawn(async move {
+            // Connections end with the relay.
+            let mut connections = tokio::task::JoinSet::new();
+            while let Ok((mut near, _)) = listener.accept().await {
+                let to = to.clone();
+                connections.spawn(async move {
+                    let mut far = tokio::net::TcpStream::connect(to).await?;
+                    tokio::io::copy_bidirectional(&mut near, &mut far).await
+                });
+            }
+        }));
+    }
+
+    async fn close(&mut self) {
+        let task = self.task.take().unwrap();
+        task.abort();
+        let _ = task.await;
+    }
+
+    async fn reopen(&mut self) {
+        let listener = tokio::net::TcpListener::bind(self.address).await.unwrap();
+        self.run(listener);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endpoint_that_goes_away_and_comes_back_is_said_twice_and_nothing_is_lost() {
+    let state = tempfile::tempdir().unwrap();
+    let emulator =
+        tidegate_local::emulator::start(&tidegate_local::emulator::Backend::MiniStack, state.path());
+    let emulator = emulator.await.unwrap_or_else(|error| panic!("{error}"));
+    let mut relay = Relay::open(emulator.endpoint()).await;
+    let topology = r#"
+streams = { orders = {} }
+queues  = { jobs = { visibility_timeout_seconds = 30 } }
+functions = {
+  worker = {
+    command         = ["python3", "loop.py"]
+    timeout_seconds = 20
+    sources = {
+      jobs   = { queue = "jobs", report_batch_item_failures = true }
+      orders = { stream = "orders", starting_position = "TRIM_HORIZON", batch_size = 1 }
+    }
+  }
+}
+"#;
+    let project = Project::new(&[("topology.hcl", topology), ("loop.py", BY_HAND)], None)
+        .with("AWS_ENDPOINT_URL", &format!("http://{}", relay.address));
+    project.up(&[]).await;
+    let direct = Clients::new(emulator.endpoint());
+    let put = async |data: &str| {
+        let put = direct.kinesis.put_record().stream_name("orders").partition_key("k");
+        put.data(Blob::new(data)).send().await.unwrap();
+    };
+    let delivered = |status: &Value, count: u64| {
+        let mappings = status["mappings"].as_array().unwrap();
+        mappings.len() == 2
+            && mappings.iter().all(|mapping| mapping["records_delivered"].as_u64() >= Some(count))
+    };
+    send(&direct, "jobs", &["before"]).await;
+    put("before").await;
+    project.until("delivered", |status| delivered(status, 1)).await;
+
+    relay.close().await;
+    send(&direct, "jobs", &["meanwhile"]).await;
+    put("meanwhile").await;
+    let began = Instant::now();
+    let away = "does not answer any more";
+    while !project.log("engine").contains(away) {
+        assert!(began.elapsed() < LIMIT, "{}", project.log("engine"));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    relay.reopen().await;
+    project.until("delivered what came meanwhile", |status| delivered(status, 2)).await;
+    let log = project.log("engine");
+    let warnings: Vec<&str> = log.lines().filter(|line| line.contains("WARN")).collect();
+    assert_eq!(warnings.len(), 2, "{log}");
+    assert!(warnings[0].contains(away) && warnings[1].contains("answers again after"), "{log}");
+    assert!(project.log("worker").contains("by hand: ['meanwhile']"), "{}", project.log("worker"));
+    project.down().await;
+}
+
+#[tokio::test]
+async fn every_mistake_of_a_topology_is_a_line_of_its_own_and_nothing_is_started() {
+    let topology =
+        "functions = {\n  worker = {\n    comand = [\"x\"]\n    memory_mb = \"much\"\n  }\n}\nquees = {}\n";
+    let project = Project::new(&[("topology.hcl", topology)], None);
+    let up = ["local", "up", "--topology", "topology.hcl"];
+    let output = project.run(&up).await;
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 4, "{text}");
+    assert_eq!(lines[0], "tidegate: 3 mistakes in the topology");
+    assert!(
+        lines[1].starts_with("topology.hcl:3:5: functions.worker.comand: unknown field `comand`"),
+        "{text}"
+    );
+    assert!(lines[2].starts_with("topology.hcl:4:5: functions.worker.memory_mb: invalid type"), "{text}");
+    assert!(lines[3].starts_with("topology.hcl:7:1: quees is unknown; allowed are"), "{text}");
+    assert!(!project.file(".tidegate").exists(), "nothing is made for a topology that cannot be used");
+
+    std::fs::write(project.file("topology.hcl"), block("hcl")).unwrap();
+    let output = project.run(&[&up[..], &["--invoke-url", "localhost:9000"]].concat()).await;
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let last = text.lines().last().unwrap();
+    assert!(last.starts_with("tidegate: localhost:9000 is no address of functions"), "{text}");
 }

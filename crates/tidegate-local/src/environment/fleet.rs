@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::future::{BoxFuture, join_all};
@@ -17,6 +18,7 @@ use super::status::FunctionStatus;
 use crate::clients::{ACCOUNT, REGION};
 use crate::fault::Work;
 use crate::invocation::{Answer, InvocationResult, Invoker, Request};
+use crate::remote::RemoteFunctions;
 
 /// How long an initialisation may take: Lambda's own limit.
 pub const INIT_LIMIT: Duration = Duration::from_secs(10);
@@ -73,6 +75,10 @@ pub enum FleetError {
 #[derive(Debug)]
 pub struct Fleet {
     hosts: BTreeMap<String, Arc<Host>>,
+    /// Runs them instead of processes of the engine's own.
+    remote: Option<RemoteFunctions>,
+    /// Invocations that `remote` has.
+    handed_over: AtomicUsize,
 }
 
 impl Fleet {
@@ -96,7 +102,14 @@ impl Fleet {
             let limits = Limits { init: options.init_limit, freeze_after: options.freeze_after };
             hosts.insert(spec.name.clone(), Host::new(spec, arn, limits, records.clone(), output));
         }
-        Ok(Self { hosts })
+        Ok(Self { hosts, remote: None, handed_over: AtomicUsize::new(0) })
+    }
+
+    /// Hands every invocation to functions that something else runs.
+    #[must_use]
+    pub fn run_by(mut self, remote: RemoteFunctions) -> Self {
+        self.remote = Some(remote);
+        self
     }
 
     /// Whether a function is declared.
@@ -116,7 +129,10 @@ impl Fleet {
 
     /// What each function did and uses.
     pub fn status(&self) -> BTreeMap<String, FunctionStatus> {
-        self.hosts.iter().map(|(name, host)| (name.clone(), host.status())).collect()
+        match &self.remote {
+            Some(remote) => remote.status(),
+            None => self.hosts.iter().map(|(name, host)| (name.clone(), host.status())).collect(),
+        }
     }
 
     /// What an environment works on, for faults of its AWS calls.
@@ -133,7 +149,8 @@ impl Fleet {
 
     /// Invocations that were accepted and have no result yet.
     pub fn in_flight(&self) -> usize {
-        self.hosts.values().map(|host| host.load().borrow().in_flight).sum()
+        let own: usize = self.hosts.values().map(|host| host.load().borrow().in_flight).sum();
+        own + self.handed_over.load(Ordering::Relaxed)
     }
 
     /// Waits up to `grace` for invocations in flight, then kills every process and waits until they are gone.
@@ -159,12 +176,40 @@ impl Fleet {
     }
 }
 
+impl Fleet {
+    async fn hand_over(&self, remote: &RemoteFunctions, function: &str, request: Request) -> Answer {
+        let request_id = request.request_id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+        let _counted = HandedOver::count(&self.handed_over);
+        let result = remote.invoke(function, &request, &request_id).await;
+        Answer { request_id, result }
+    }
+}
+
+/// An invocation that something else has, counted until it is over or given up.
+struct HandedOver<'a>(&'a AtomicUsize);
+
+impl<'a> HandedOver<'a> {
+    fn count(counter: &'a AtomicUsize) -> Self {
+        counter.fetch_add(1, Ordering::Relaxed);
+        Self(counter)
+    }
+}
+
+impl Drop for HandedOver<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Invoker for Fleet {
     fn invoke<'a>(&'a self, function: &'a str, request: Request) -> BoxFuture<'a, Answer> {
         let Some(host) = self.hosts.get(function) else {
             let result = unknown_function(function, &function_arn(REGION, function));
             return Box::pin(async { Answer { request_id: uuid::Uuid::new_v4().to_string(), result } });
         };
+        if let Some(remote) = &self.remote {
+            return Box::pin(self.hand_over(remote, function, request));
+        }
         let (request_id, answer) = host.invoke(request);
         Box::pin(async move {
             // The sender is dropped without an answer only when the fleet itself is.

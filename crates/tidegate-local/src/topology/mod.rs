@@ -52,7 +52,7 @@ pub fn check(path: &Path) -> Result<Checked, TopologyError> {
 /// Reads and checks the text of a topology file.
 ///
 /// # Errors
-/// The mistakes that [`check`] reports, in the order of the text.
+/// The mistakes that [`check()`] reports, in the order of the text.
 pub fn check_text(text: &str) -> Result<Checked, Vec<Mistake>> {
     let read = || {
         let document = Document::parse(text)?;
@@ -72,10 +72,10 @@ pub fn check_text(text: &str) -> Result<Checked, Vec<Mistake>> {
     Ok(Checked { topology, warnings: mistakes, document })
 }
 
-/// What a topology file declares; its warnings are left to [`check`].
+/// What a topology file declares; its warnings are left to [`check()`].
 ///
 /// # Errors
-/// Those of [`check`].
+/// Those of [`check()`].
 pub fn load(path: &Path) -> Result<Topology, TopologyError> {
     Ok(check(path)?.topology)
 }

@@ -31,5 +31,6 @@ mod probe;
 mod provision;
 mod proxy;
 mod queues;
+mod remote;
 mod reserved;
 mod runtime_api;

@@ -1,0 +1,203 @@
+//! Functions that something else runs: `cargo lambda watch`, for hot reload and debuggers. The engine delivers, and hands each invocation over by HTTP.
+//!
+//! `cargo lambda watch` 1.9 answers an error of the handler with HTTP 500 (Lambda: 200 and a header), a name that is no binary with 404, and an
+//! invocation whose process ended never. It runs one process per function and compiles it when the first invocation comes.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{Method, Request as HttpRequest, StatusCode, Uri};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+
+use crate::environment::FunctionStatus;
+use crate::environment::failure::error_object;
+use crate::invocation::{InvocationResult, Request};
+
+/// How much longer a function may take until it has answered once, since it may have to be compiled. It is asked again then, and not waited for until
+/// that is done: `cargo lambda watch` loses an invocation whose process it starts anew.
+const COMPILATION: Duration = Duration::from_secs(60);
+
+/// Why an address of functions cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{url} is no address of functions ({why}); one looks like http://127.0.0.1:9000")]
+pub struct BadUrl {
+    url: String,
+    why: String,
+}
+
+/// Functions behind Lambda's Invoke API.
+#[derive(Debug)]
+pub struct RemoteFunctions {
+    url: String,
+    http: Client<HttpConnector, Full<Bytes>>,
+    functions: BTreeMap<String, Remote>,
+    /// What keeps invocations away, if a person was told.
+    trouble: Mutex<Option<String>>,
+}
+
+/// One function.
+#[derive(Debug)]
+struct Remote {
+    timeout: Duration,
+    /// One at a time: there is one process, and waiting for it must not count as the function's time.
+    turn: tokio::sync::Mutex<()>,
+    answered: AtomicBool,
+    counts: Mutex<FunctionStatus>,
+}
+
+impl RemoteFunctions {
+    /// Functions at a URL such as `http://127.0.0.1:9000`, with their timeouts.
+    ///
+    /// # Errors
+    /// It is no URL that can be called without TLS.
+    pub fn new(url: &str, functions: impl IntoIterator<Item = (String, Duration)>) -> Result<Self, BadUrl> {
+        let bad = |why: &str| BadUrl { url: url.to_owned(), why: why.to_owned() };
+        let parsed: Uri = url.parse().map_err(|error| bad(&format!("{error}")))?;
+        if parsed.scheme_str() != Some("http") {
+            return Err(bad("it does not begin with http://"));
+        }
+        if parsed.host().is_none_or(str::is_empty) {
+            return Err(bad("it has no host"));
+        }
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let remote = |timeout| Remote {
+            timeout,
+            turn: tokio::sync::Mutex::new(()),
+            answered: AtomicBool::new(false),
+            counts: Mutex::default(),
+        };
+        Ok(Self {
+            url: url.trim_end_matches('/').to_owned(),
+            http: Client::builder(TokioExecutor::new()).build(connector),
+            functions: functions.into_iter().map(|(name, timeout)| (name, remote(timeout))).collect(),
+            trouble: Mutex::default(),
+        })
+    }
+
+    /// Where they are.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What each was asked to do; of what it uses nothing is known.
+    pub(crate) fn status(&self) -> BTreeMap<String, FunctionStatus> {
+        let counts = |remote: &Remote| remote.counts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.functions.iter().map(|(name, remote)| (name.clone(), counts(remote))).collect()
+    }
+
+    /// Invokes one. Nobody who listens, or who knows the function, is a throttle: it did not run, and is tried again.
+    pub(crate) async fn invoke(
+        &self,
+        function: &str,
+        request: &Request,
+        request_id: &str,
+    ) -> InvocationResult {
+        let Some(remote) = self.functions.get(function) else { return InvocationResult::Throttled };
+        let _turn = remote.turn.lock().await;
+        let mut timed_out = false;
+        let answered = remote.answered.load(Ordering::Relaxed);
+        let limit = if answered { remote.timeout } else { remote.timeout + COMPILATION };
+        let result = match tokio::time::timeout(limit, self.call(function, request)).await {
+            Ok(Reply::Answered(result)) => {
+                remote.answered.store(true, Ordering::Relaxed);
+                self.fine();
+                result
+            }
+            Ok(Reply::NotRun(why)) => {
+                self.tell(why);
+                InvocationResult::Throttled
+            }
+            Ok(Reply::CutOff(why)) => {
+                let why = format!("RequestId: {request_id} Error: {} {why}", self.url);
+                InvocationResult::FunctionError(error_object("Runtime.ExitError", &why))
+            }
+            Err(_) if !answered => {
+                self.tell(format!("{function} at {} has not answered yet; it may be compiled", self.url));
+                InvocationResult::Throttled
+            }
+            Err(_) => {
+                timed_out = true;
+                let seconds = limit.as_secs_f64();
+                let why = format!("RequestId: {request_id} Error: Task timed out after {seconds:.2} seconds");
+                InvocationResult::FunctionError(error_object("Sandbox.Timedout", &why))
+            }
+        };
+        let mut counts = remote.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.invocations += u64::from(result != InvocationResult::Throttled);
+        counts.throttles += u64::from(result == InvocationResult::Throttled);
+        counts.errors += u64::from(matches!(result, InvocationResult::FunctionError(_)));
+        counts.timeouts += u64::from(timed_out);
+        result
+    }
+
+    async fn call(&self, function: &str, request: &Request) -> Reply {
+        let uri = format!("{}/2015-03-31/functions/{function}/invocations", self.url);
+        let mut call = HttpRequest::builder().method(Method::POST).uri(uri);
+        call = call.header("content-type", "application/json");
+        if let Some(context) = &request.client_context {
+            call = call.header("x-amz-client-context", STANDARD.encode(context));
+        }
+        let call = match call.body(Full::new(request.payload.clone())) {
+            Ok(call) => call,
+            Err(error) => return Reply::NotRun(format!("{function} cannot be asked for: {error}")),
+        };
+        let answer = match self.http.request(call).await {
+            Ok(answer) => answer,
+            Err(error) if error.is_connect() => {
+                return Reply::NotRun(format!("nobody answers at {}: start `cargo lambda watch`", self.url));
+            }
+            Err(error) => return Reply::CutOff(format!("gave no answer: {error}")),
+        };
+        let (head, body) = answer.into_parts();
+        let body = match body.collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) => return Reply::CutOff(format!("broke its answer off: {error}")),
+        };
+        match head.status {
+            StatusCode::OK if head.headers.contains_key("x-amz-function-error") => {
+                Reply::Answered(InvocationResult::FunctionError(body))
+            }
+            StatusCode::OK => Reply::Answered(InvocationResult::Success(body)),
+            StatusCode::INTERNAL_SERVER_ERROR => Reply::Answered(InvocationResult::FunctionError(body)),
+            status => {
+                let said = String::from_utf8_lossy(&body);
+                Reply::NotRun(format!("{} does not run {function}: {status} {said}", self.url))
+            }
+        }
+    }
+
+    /// Says what keeps invocations away, if it was not said already.
+    fn tell(&self, why: String) {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if trouble.as_deref() != Some(why.as_str()) {
+            tracing::warn!("{why}; deliveries wait and are tried again");
+            *trouble = Some(why);
+        }
+    }
+
+    fn fine(&self) {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if trouble.take().is_some() {
+            tracing::warn!("{} runs functions again", self.url);
+        }
+    }
+}
+
+/// What came of a call.
+enum Reply {
+    /// The function ran.
+    Answered(InvocationResult),
+    /// It did not.
+    NotRun(String),
+    /// It may have.
+    CutOff(String),
+}

@@ -1,0 +1,276 @@
+//! Functions that something else runs: a server that answers as `cargo lambda watch` 1.9 was seen to, and `cargo lambda watch` itself.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path as Name, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
+use axum::routing::post;
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tidegate_local::client::EngineClient;
+use tidegate_local::emulator::Backend;
+use tidegate_local::engine::{Engine, Options};
+use tidegate_local::environment::{Fleet, FleetOptions};
+use tidegate_local::invocation::{Answer, InvocationResult, Invoker, Request};
+use tidegate_local::remote::RemoteFunctions;
+use tokio::net::TcpListener;
+
+use crate::probe::{binary, error, spec, until};
+
+/// Status, error header and body; none is no answer.
+type Scripted = Option<(u16, &'static str, &'static str)>;
+
+/// What the server is to answer, and what it was asked.
+#[derive(Clone, Default)]
+struct Script {
+    answers: Arc<Mutex<VecDeque<Scripted>>>,
+    asked: Arc<Mutex<Vec<(String, HeaderMap, Bytes)>>>,
+}
+
+impl Script {
+    fn of(answers: impl IntoIterator<Item = Scripted>) -> Self {
+        Self { answers: Arc::new(Mutex::new(answers.into_iter().collect())), asked: Arc::default() }
+    }
+
+    /// Serves it; the server's URL.
+    async fn serve(&self, listener: TcpListener) -> String {
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let router = Router::new()
+            .route("/2015-03-31/functions/{name}/invocations", post(answer))
+            .with_state(self.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        url
+    }
+}
+
+async fn answer(
+    State(script): State<Script>,
+    Name(name): Name<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> impl IntoResponse {
+    script.asked.lock().unwrap().push((name, headers, body));
+    let answer = script.answers.lock().unwrap().pop_front().unwrap();
+    match answer {
+        Some((status, header, body)) => {
+            let mut headers = HeaderMap::new();
+            if !header.is_empty() {
+                headers.insert("x-amz-function-error", header.parse().unwrap());
+            }
+            (StatusCode::from_u16(status).unwrap(), headers, body)
+        }
+        // As `cargo lambda watch`, when the process ends.
+        None => std::future::pending().await,
+    }
+}
+
+async fn port() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").await.unwrap()
+}
+
+/// A fleet of one function, `probe`, which is at a URL.
+fn fleet(dir: &Path, url: &str, timeout: Duration) -> Fleet {
+    let options = FleetOptions { init_limit: Duration::from_secs(1), ..FleetOptions::new(dir.to_owned()) };
+    let remote = RemoteFunctions::new(url, [("probe".to_owned(), timeout)]).unwrap();
+    Fleet::start(vec![spec(&binary())], &options).unwrap().run_by(remote)
+}
+
+async fn invoke(fleet: &Fleet) -> Answer {
+    let payload = Bytes::from_static(b"{\"n\":1}");
+    fleet.invoke("probe", Request { client_context: Some("{}".to_owned()), ..Request::of(payload) }).await
+}
+
+#[tokio::test]
+async fn answers_of_cargo_lambda_watch_and_of_lambda_are_told_apart() {
+    let script = Script::of([
+        Some((200, "", r#"{"ok":1}"#)),
+        Some((500, "", r#"{"errorType":"NoLuck","errorMessage":"no luck"}"#)),
+        Some((200, "Unhandled", r#"{"errorType":"Lambdas","errorMessage":"own"}"#)),
+        Some((404, "", r#"{"title":"Missing function"}"#)),
+        Some((503, "", "")),
+    ]);
+    let url = script.serve(port().await).await;
+    let dir = tempfile::tempdir().unwrap();
+    let fleet = fleet(dir.path(), &url, Duration::from_secs(30));
+    assert_eq!(invoke(&fleet).await.result, InvocationResult::Success(Bytes::from_static(b"{\"ok\":1}")));
+    assert_eq!(error(invoke(&fleet).await)["errorType"], "NoLuck");
+    assert_eq!(error(invoke(&fleet).await)["errorType"], "Lambdas");
+    assert_eq!(invoke(&fleet).await.result, InvocationResult::Throttled);
+    assert_eq!(invoke(&fleet).await.result, InvocationResult::Throttled);
+    let asked = script.asked.lock().unwrap();
+    assert_eq!(asked.len(), 5, "nothing is asked twice");
+    let (name, headers, body) = &asked[0];
+    assert_eq!((name.as_str(), &body[..]), ("probe", &b"{\"n\":1}"[..]));
+    assert_eq!(headers["x-amz-client-context"], "e30=");
+    let status = &fleet.status()["probe"];
+    assert_eq!((status.invocations, status.errors, status.throttles), (3, 2, 2));
+    assert_eq!(status.environments, 0, "no process of the engine's own");
+}
+
+#[tokio::test]
+async fn an_invocation_that_is_never_answered_times_out_and_the_next_one_has_its_turn() {
+    let script = Script::of([Some((200, "", "1")), None, Some((200, "", "2"))]);
+    let url = script.serve(port().await).await;
+    let dir = tempfile::tempdir().unwrap();
+    // Until it has answered once it may be compiled, and has a minute more.
+    let fleet = Arc::new(fleet(dir.path(), &url, Duration::from_millis(300)));
+    assert!(matches!(invoke(&fleet).await.result, InvocationResult::Success(_)));
+    let first = Arc::clone(&fleet);
+    let first = tokio::spawn(async move { invoke(&first).await });
+    until("the first is there", || script.asked.lock().unwrap().len() == 2).await;
+    assert_eq!(fleet.in_flight(), 1);
+    let second = invoke(&fleet).await;
+    let first = error(first.await.unwrap());
+    assert_eq!(first["errorType"], "Sandbox.Timedout");
+    assert!(
+        first["errorMessage"].as_str().unwrap().ends_with("Task timed out after 0.30 seconds"),
+        "{first}"
+    );
+    assert_eq!(second.result, InvocationResult::Success(Bytes::from_static(b"2")));
+    assert_eq!((fleet.in_flight(), fleet.status()["probe"].timeouts), (0, 1));
+}
+
+#[tokio::test]
+async fn who_is_not_there_is_a_throttle_and_no_failure_of_the_function() {
+    let listener = port().await;
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let dir = tempfile::tempdir().unwrap();
+    let fleet = fleet(dir.path(), &format!("http://{address}/"), Duration::from_secs(30));
+    assert_eq!(invoke(&fleet).await.result, InvocationResult::Throttled);
+    let script = Script::of([Some((200, "", "1"))]);
+    script.serve(TcpListener::bind(address).await.unwrap()).await;
+    assert!(matches!(invoke(&fleet).await.result, InvocationResult::Success(_)));
+}
+
+#[test]
+fn an_address_that_cannot_be_called_is_refused() {
+    for (url, says) in [
+        ("127.0.0.1:9000", "it does not begin with http://"),
+        ("https://127.0.0.1", "it does not begin with http://"),
+        ("http://", "is no address of functions"),
+    ] {
+        let error = RemoteFunctions::new(url, []).unwrap_err().to_string();
+        assert!(error.contains(says) && error.contains("looks like http://127.0.0.1:9000"), "{error}");
+    }
+}
+
+const DECLARED: &str = r#"
+queues = { jobs = { visibility_timeout_seconds = 2 } }
+functions = { hello = { timeout_seconds = 2, sources = { jobs = { queue = "jobs", report_batch_item_failures = true } } } }
+"#;
+
+/// A function without dependencies, so that it is compiled in a second. It fails at its first `bad`.
+const HELLO: &str = r##"
+use std::io::{Read, Write};
+
+fn call(head: &str, body: &str) -> String {
+    let api = std::env::var("AWS_LAMBDA_RUNTIME_API").unwrap();
+    let (host, prefix) = api.trim_start_matches("http://").split_once('/').map(|(host, path)| (host.to_owned(), format!("/{path}"))).unwrap();
+    let (method, path) = head.split_once(' ').unwrap();
+    let mut stream = std::net::TcpStream::connect(&host).unwrap();
+    write!(stream, "{method} {prefix}/2018-06-01/runtime/invocation/{path} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn main() {
+    let mut failed = false;
+    loop {
+        let next = call("GET next", "");
+        let id = next.lines().find_map(|line| line.to_lowercase().strip_prefix("lambda-runtime-aws-request-id: ").map(str::to_owned)).unwrap();
+        if next.contains("bad") && !failed {
+            failed = true;
+            call(&format!("POST {id}/error"), r#"{"errorType":"Bad","errorMessage":"bad"}"#);
+        } else {
+            call(&format!("POST {id}/response"), "{}");
+        }
+    }
+}
+"##;
+
+/// `cargo lambda watch` of a crate `hello`, ended when dropped.
+struct Watch(std::process::Child);
+
+impl Watch {
+    fn start(crate_dir: &Path, port: u16) -> Self {
+        use std::os::unix::process::CommandExt as _;
+        let tools = std::env::var_os("TIDEGATE_TOOLS").filter(|given| !given.is_empty()).map(PathBuf::from);
+        let above = || {
+            let current = std::env::current_dir().ok()?;
+            current.ancestors().map(|directory| directory.join(".tools")).find(|tools| tools.is_dir())
+        };
+        let tools = tools.or_else(above).expect("no .tools: run `scripts/setup build`");
+        let command = tools.join("venv/bin/cargo-lambda");
+        assert!(command.is_file(), "{} is missing: run `scripts/setup build`", command.display());
+        std::fs::create_dir_all(crate_dir.join("src")).unwrap();
+        let manifest = "[package]\nname = \"hello\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n";
+        std::fs::write(crate_dir.join("Cargo.toml"), manifest).unwrap();
+        std::fs::write(crate_dir.join("src/main.rs"), HELLO).unwrap();
+        // What is written inside the crate's directory counts as a change of the crate.
+        let beside = crate_dir.parent().unwrap();
+        let log = std::fs::File::create(beside.join("watch.log")).unwrap();
+        let mut watch = std::process::Command::new(command);
+        watch.args(["lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port", &port.to_string()]);
+        watch.current_dir(crate_dir).env("CARGO_TARGET_DIR", beside.join("target")).process_group(0);
+        watch.stdin(std::process::Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        Self(watch.spawn().unwrap())
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        // What it started is in its group.
+        let group = nix::unistd::Pid::from_raw(i32::try_from(self.0.id()).unwrap());
+        let _ = nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGKILL);
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_engine_delivers_to_functions_that_cargo_lambda_watch_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("topology.tfvars");
+    std::fs::write(&file, DECLARED).unwrap();
+    let free = port().await.local_addr().unwrap().port();
+    let mut options = Options::new(file, Backend::MiniStack, dir.path().join("state"));
+    options.invoke_url = Some(format!("http://127.0.0.1:{free}"));
+    let engine = Engine::start(options).await.unwrap_or_else(|error| panic!("{error}"));
+    let client = EngineClient::from_state_dir(&dir.path().join("state")).unwrap();
+    let sqs = &engine.clients().sqs;
+    let url = sqs.get_queue_url().queue_name("jobs").send().await.unwrap().queue_url.unwrap();
+    for body in ["good", "bad"] {
+        sqs.send_message().queue_url(&url).message_body(body).send().await.unwrap();
+    }
+    let reached = async |what: &str, reached: &dyn Fn(&Value) -> bool| {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(240);
+        loop {
+            let status = client.status().await.unwrap();
+            if reached(&status) {
+                return status;
+            }
+            let log = std::fs::read_to_string(dir.path().join("watch.log")).unwrap_or_default();
+            assert!(tokio::time::Instant::now() < deadline, "never {what}: {status:#}\n{log}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    reached("throttled, since nobody is there", &|status| {
+        status["functions"]["hello"]["throttles"].as_u64() > Some(0)
+    })
+    .await;
+    let _watch = Watch::start(&dir.path().join("hello"), free);
+    let status = reached("all delivered", &|status| {
+        status["idle"] == true && status["mappings"][0]["records_delivered"] == 2
+    })
+    .await;
+    assert_eq!(status["functions"]["hello"]["errors"], 1, "the handler's error is one, by its HTTP 500");
+    let invoked = client.invoke("hello", Bytes::from(json!({}).to_string()), None).await.unwrap();
+    assert_eq!((&invoked.payload[..], invoked.function_error), (&b"{}"[..], false));
+    engine.shutdown().await;
+}
