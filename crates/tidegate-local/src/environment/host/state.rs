@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use crate::distribution::Distribution;
 use crate::environment::delivery::Delivery;
 use crate::environment::phase::{EnvironmentId, InvocationId};
 use crate::environment::pipes::Pipes;
@@ -33,6 +34,7 @@ pub(super) struct Counts {
     pub(super) throttles: u64,
     pub(super) timeouts: u64,
     pub(super) billed_ms: u64,
+    pub(super) durations: Distribution,
     pub(super) dead_cpu_seconds: f64,
     pub(super) peak_rss_bytes: u64,
 }
@@ -77,7 +79,9 @@ pub(super) fn finish(state: &mut State, id: InvocationId, result: InvocationResu
         log.end(&open.request_id, took, state.memory_mb, state.counts.peak_rss_bytes);
     }
     if let Some(deadline) = open.deadline {
-        state.counts.billed_ms += billed_ms(deadline.began.elapsed());
+        let took = deadline.began.elapsed();
+        state.counts.billed_ms += billed_ms(took);
+        state.counts.durations.record(took.as_secs_f64() * 1000.0, 1);
     }
     match result {
         InvocationResult::Throttled => state.counts.throttles += 1,
