@@ -18,7 +18,9 @@ use crate::activity::Activity;
 use crate::asynchronous::AsynchronousQueue;
 use crate::build::{self, BuildError};
 use crate::clients::{Clients, REGION};
+use crate::console::{self, Touched};
 use crate::control::{Control, ControlApi, StatusSource};
+use crate::deliveries::{Deliveries, Letters};
 use crate::emulator::{self, Backend, Emulator, EmulatorError};
 use crate::engine_file::EngineFile;
 use crate::environment::{Fleet, FleetError, FleetOptions, FunctionSpec};
@@ -26,8 +28,8 @@ use crate::mapping::Mapping;
 use crate::mapping::pace::Pace;
 use crate::pattern::PatternError;
 use crate::provision::{ProvisionError, Provisioned, provision};
-use crate::proxy::{Proxy, ProxyError};
-use crate::status::Status;
+use crate::proxy::{Hook, Proxy, ProxyError};
+use crate::status::{Look, Status};
 use crate::topology::{self, Topology, TopologyError};
 use crate::usage;
 use events::{InvokedEvents, Timing};
@@ -152,6 +154,10 @@ pub(crate) struct Parts {
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) activity: Arc<Activity>,
     pub(crate) pollers: Mutex<Pollers>,
+    pub(crate) deliveries: Arc<Deliveries>,
+    pub(crate) letters: Arc<Letters>,
+    pub(crate) state_dir: PathBuf,
+    pub(crate) touched: Arc<Touched>,
     pub(crate) started: Instant,
 }
 
@@ -194,7 +200,9 @@ impl Engine {
         let provisioned = provision(&clients, &topology).await?;
         files::write_environments(&state_dir, &topology, &provisioned, emulator.endpoint())?;
         let callers = topology.functions.keys().cloned();
-        let proxy = Proxy::start(emulator.endpoint(), callers, Vec::new(), topology.table_keys()).await?;
+        let touched = Arc::new(Touched::new(&topology));
+        let hooks: Vec<Arc<dyn Hook>> = vec![Arc::<Touched>::clone(&touched)];
+        let proxy = Proxy::start(emulator.endpoint(), callers, hooks, topology.table_keys()).await?;
         let specs = topology.functions.iter().map(|(name, declared)| FunctionSpec {
             name: name.clone(),
             executable: binaries.get(name).cloned().unwrap_or_default(),
@@ -220,6 +228,10 @@ impl Engine {
             fleet,
             activity: Arc::new(Activity::new()),
             pollers: Mutex::default(),
+            deliveries: Arc::default(),
+            letters: Arc::default(),
+            state_dir: state_dir.clone(),
+            touched,
             started: Instant::now(),
         };
         let checkpoints = files::checkpoints(&state_dir, &options.backend)?;
@@ -244,8 +256,10 @@ impl Engine {
         let control = Control {
             fleet: Arc::clone(&parts.fleet),
             activity: Arc::clone(&parts.activity),
+            deliveries: Arc::clone(&parts.deliveries),
             events,
             status: status_source(&parts),
+            console: console::router(Arc::downgrade(&parts)),
             shutdown: Arc::clone(&shutdown),
         };
         let failed = |path: PathBuf| move |source| StartError::State { path, source };
@@ -287,7 +301,7 @@ impl Engine {
 
     /// How everything stands.
     pub async fn status(&self) -> Status {
-        Status::of(&self.parts).await
+        Status::of(&self.parts, Look::Again).await
     }
 
     /// Waits for `POST /shutdown`, SIGTERM or SIGINT.
@@ -345,11 +359,11 @@ impl Drop for Engine {
 
 fn status_source(parts: &Arc<Parts>) -> StatusSource {
     let parts = Arc::downgrade(parts);
-    Arc::new(move || {
+    Arc::new(move |look| {
         let parts = parts.upgrade();
         Box::pin(async move {
             match parts {
-                Some(parts) => serde_json::to_value(Status::of(&parts).await).unwrap_or_default(),
+                Some(parts) => serde_json::to_value(Status::of(&parts, look).await).unwrap_or_default(),
                 None => serde_json::Value::Null,
             }
         })

@@ -13,3 +13,4 @@ mod functions;
 mod misuse;
 mod new_function;
 mod topology;
+mod watching;

@@ -10,6 +10,7 @@ use super::{Parts, StartError};
 use crate::asynchronous::events::AsynchronousSettings;
 use crate::asynchronous::{self, Asynchronously, EventQueue, INVOKE, RuleQueue};
 use crate::clients::REGION;
+use crate::deliveries::{Recorder, RecordingDestination, Way};
 use crate::destination::{Destination, QueueDestination};
 use crate::environment::{Fleet, function_arn};
 use crate::invocation::Invoker;
@@ -43,20 +44,24 @@ pub(super) fn asynchronously(
         settings,
         rules,
         sqs: parts.clients.sqs.clone(),
-        invoker: invoker(parts),
-        destination: asynchronous.and_then(|declared| destination(parts, &declared.on_failure.queue)),
+        invoker: invoker(parts, Way::events(function)),
+        destination: asynchronous
+            .and_then(|declared| destination(parts, function, &declared.on_failure.queue)),
         activity: Arc::clone(&parts.activity),
         pace: timing.pace,
     }
 }
 
-pub(super) fn invoker(parts: &Parts) -> Arc<dyn Invoker> {
-    Arc::<Fleet>::clone(&parts.fleet)
+pub(super) fn invoker(parts: &Parts, way: Way) -> Arc<dyn Invoker> {
+    let (inner, deliveries) = (Arc::<Fleet>::clone(&parts.fleet), Arc::clone(&parts.deliveries));
+    Arc::new(Recorder { inner, deliveries, way })
 }
 
-pub(super) fn destination(parts: &Parts, queue: &str) -> Option<Arc<dyn Destination>> {
+pub(super) fn destination(parts: &Parts, function: &str, queue: &str) -> Option<Arc<dyn Destination>> {
     let url = &parts.provisioned.queues.get(queue)?.url;
-    Some(Arc::new(QueueDestination::new(parts.clients.sqs.clone(), url)))
+    let inner = Arc::new(QueueDestination::new(parts.clients.sqs.clone(), url));
+    let (letters, queue) = (Arc::clone(&parts.letters), queue.to_owned());
+    Some(Arc::new(RecordingDestination { inner, letters, function: function.to_owned(), queue }))
 }
 
 /// The events that Invoke takes. A function's queue is made, and polled, from its first event on: most functions never get one.

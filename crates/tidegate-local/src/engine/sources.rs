@@ -10,6 +10,7 @@ use super::{Parts, Pollers, StartError};
 use crate::asynchronous::{self, RuleQueue};
 use crate::checkpoint::Checkpoints;
 use crate::clients::{ACCOUNT, REGION};
+use crate::deliveries::Way;
 use crate::environment::function_arn;
 use crate::mapping::Mapping;
 use crate::mapping::dynamodb::DynamoDbSource;
@@ -118,7 +119,10 @@ impl Wiring<'_> {
                     queue_url: found.url.clone(),
                     queue_arn: found.arn.clone(),
                     region: REGION.to_owned(),
-                    invoker: events::invoker(self.parts),
+                    invoker: events::invoker(
+                        self.parts,
+                        Way::mapping(queue, function, source.report_batch_item_failures),
+                    ),
                     activity: Arc::clone(&self.parts.activity),
                     pace: self.timing.pace,
                 }))
@@ -150,11 +154,14 @@ impl Wiring<'_> {
             settings: StreamSettings::of(source, kind, arn, &function_arn, filter, self.timing.time_scale),
             starting_position: source.starting_position.unwrap_or(StartingPosition::TrimHorizon),
             source: reader,
-            invoker: events::invoker(self.parts),
+            invoker: events::invoker(
+                self.parts,
+                Way::mapping(source_name, function, source.report_batch_item_failures),
+            ),
             destination: source
                 .on_failure
                 .as_ref()
-                .and_then(|destination| events::destination(self.parts, &destination.queue)),
+                .and_then(|destination| events::destination(self.parts, function, &destination.queue)),
             checkpoints: Arc::clone(self.checkpoints),
             activity: Arc::clone(&self.parts.activity),
             pace: self.timing.pace,

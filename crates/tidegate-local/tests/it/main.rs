@@ -12,6 +12,8 @@
 mod aws_cli;
 mod aws_sdk;
 mod backend;
+mod browser;
+mod console;
 mod control;
 mod delivery;
 mod emulator;
