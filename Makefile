@@ -34,7 +34,7 @@ down: ## end the local system that `make demo` left running
 
 .PHONY: test
 test: setup-backend programs ## unit tests, then system tests; with BACKEND=localstack the system tests on LocalStack
-	@if [[ $(BACKEND) != localstack ]]; then scripts/setup build aws-cli awslambdaric; set -x; cargo test --workspace --exclude system-tests $(EVERYTHING); fi
+	@if [[ $(BACKEND) != localstack ]]; then scripts/setup build aws-cli awslambdaric browser; set -x; cargo test --workspace --exclude system-tests $(EVERYTHING); fi
 	cargo test --profile local --package system-tests --test system -- $(ONLY)
 
 .PHONY: chaos
@@ -48,7 +48,7 @@ contract: setup ## the stores' contract suites: doubles in memory, MiniStack, Dy
 
 .PHONY: check
 check: setup ## the gate: format, lints, unit tests, docs, licences, topology, infrastructure
-	@scripts/setup deny build aws-cli awslambdaric
+	@scripts/setup deny build aws-cli awslambdaric browser
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets $(EVERYTHING) -- -D warnings
 	cargo test --workspace --exclude system-tests $(EVERYTHING)

@@ -67,6 +67,10 @@ pub(crate) enum LocalCommand {
     Up(Up),
     /// Shows how everything stands.
     Status(Status),
+    /// Prints what the functions have logged, in order of time.
+    Logs(Logs),
+    /// Prints the URL of the console: a page with everything on it.
+    Console(StateDir),
     /// Waits until nothing is in flight and nothing waits.
     Wait(Wait),
     /// Ends the local system.
@@ -121,9 +125,36 @@ pub(crate) struct Up {
 /// Options of `local status`.
 #[derive(Debug, Args)]
 pub(crate) struct Status {
-    /// Prints the status as JSON.
+    /// Prints the status as JSON; with --watch one line each time.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Shows it again every second, in place on a terminal, until Ctrl-C or the end of the local system.
+    #[arg(long)]
+    pub(crate) watch: bool,
+    #[command(flatten)]
+    pub(crate) state: StateDir,
+}
+
+/// Options of `local logs`.
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// One function's; by default those of all.
+    pub(crate) function: Option<String>,
+    /// Waits for what is logged later, until Ctrl-C or the end of the local system.
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// Only what was logged about records with this correlation id.
+    #[arg(long, value_name = "ID")]
+    pub(crate) correlation: Option<String>,
+    /// Only what was logged in the invocation with this request id.
+    #[arg(long, value_name = "ID")]
+    pub(crate) request: Option<String>,
+    /// Prints metrics (in CloudWatch's embedded metric format) too.
+    #[arg(long)]
+    pub(crate) metrics: bool,
+    /// Prints the lines as they were written.
+    #[arg(long)]
+    pub(crate) raw: bool,
     #[command(flatten)]
     pub(crate) state: StateDir,
 }

@@ -85,12 +85,24 @@ impl EngineClient {
         &self.engine
     }
 
-    /// Its status, as JSON.
+    /// Its status, as JSON. It looks at every source before it answers.
     ///
     /// # Errors
     /// It does not answer.
     pub async fn status(&self) -> Result<serde_json::Value, ClientError> {
-        let answer = self.call(Method::GET, "/status", &[], Bytes::new()).await?;
+        self.get("/status").await
+    }
+
+    /// What it knows without looking, as JSON: for those who ask again and again.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn glance(&self) -> Result<serde_json::Value, ClientError> {
+        self.get("/status?look=no").await
+    }
+
+    async fn get(&self, path: &str) -> Result<serde_json::Value, ClientError> {
+        let answer = self.call(Method::GET, path, &[], Bytes::new()).await?;
         serde_json::from_slice(answer.body()).map_err(|error| self.no_answer(&error.to_string()))
     }
 

@@ -22,7 +22,9 @@ use crate::asynchronous::{AsynchronousQueue, EventQueue};
 use crate::build::BuildError;
 use crate::bus::BusRouter;
 use crate::clients::{Clients, REGION};
+use crate::console::{self, Touched};
 use crate::control::{Control, ControlApi, StatusSource};
+use crate::deliveries::{Deliveries, Letters};
 use crate::emulator::{self, Backend, Emulator, EmulatorError};
 use crate::engine_file::EngineFile;
 use crate::environment::{Fleet, FleetError, FleetOptions, FunctionSpec};
@@ -32,9 +34,9 @@ use crate::mapping::Mapping;
 use crate::mapping::pace::Pace;
 use crate::pattern::PatternError;
 use crate::provision::{ProvisionError, Provisioned, provision};
-use crate::proxy::{Proxy, ProxyError};
+use crate::proxy::{Hook, Proxy, ProxyError};
 use crate::remote::{BadUrl, RemoteFunctions};
-use crate::status::Status;
+use crate::status::{Look, Status};
 use crate::topology::{self, Checked, Topology, TopologyError};
 use crate::usage;
 use events::{InvokedEvents, Timing};
@@ -189,6 +191,10 @@ pub(crate) struct Parts {
     pub(crate) faults: Option<Arc<Faults>>,
     pub(crate) activity: Arc<Activity>,
     pub(crate) pollers: Mutex<Pollers>,
+    pub(crate) deliveries: Arc<Deliveries>,
+    pub(crate) letters: Arc<Letters>,
+    pub(crate) state_dir: PathBuf,
+    pub(crate) touched: Arc<Touched>,
     pub(crate) started: Instant,
 }
 
@@ -256,8 +262,11 @@ impl Engine {
         files::write_environments(&state_dir, &topology, &provisioned, emulator.endpoint())?;
         let injector = Injector::new(options.faults.as_ref(), &state_dir)?;
         let callers = topology.functions.keys().cloned();
-        let proxy =
-            Proxy::start(emulator.endpoint(), callers, injector.hooks(), topology.table_keys()).await?;
+        let touched = Arc::new(Touched::new(&topology));
+        // A call that a fault keeps from AWS touches nothing.
+        let mut hooks = injector.hooks();
+        hooks.push(Arc::<Touched>::clone(&touched) as Arc<dyn Hook>);
+        let proxy = Proxy::start(emulator.endpoint(), callers, hooks, topology.table_keys()).await?;
         let mut specs = Vec::new();
         for (name, declared) in &topology.functions {
             let Program { executable, arguments, directory } =
@@ -299,6 +308,10 @@ impl Engine {
             faults: injector.faults(),
             activity: Arc::new(Activity::new()),
             pollers: Mutex::default(),
+            deliveries: Arc::default(),
+            letters: Arc::default(),
+            state_dir: state_dir.clone(),
+            touched,
             started: Instant::now(),
         };
         let checkpoints = files::checkpoints(&state_dir, &options.backend)?;
@@ -326,8 +339,10 @@ impl Engine {
         let control = Control {
             fleet: Arc::clone(&parts.fleet),
             activity: Arc::clone(&parts.activity),
+            deliveries: Arc::clone(&parts.deliveries),
             events,
             status: status_source(&parts),
+            console: console::router(Arc::downgrade(&parts)),
             shutdown: Arc::clone(&shutdown),
         };
         let failed = |path: PathBuf| move |source| StartError::State { path, source };
@@ -369,7 +384,7 @@ impl Engine {
 
     /// How everything stands.
     pub async fn status(&self) -> Status {
-        Status::of(&self.parts).await
+        Status::of(&self.parts, Look::Again).await
     }
 
     /// Waits for `POST /shutdown`, SIGTERM or SIGINT.
@@ -437,11 +452,11 @@ fn remote(url: &str, topology: &Topology) -> Result<RemoteFunctions, BadUrl> {
 
 fn status_source(parts: &Arc<Parts>) -> StatusSource {
     let parts = Arc::downgrade(parts);
-    Arc::new(move || {
+    Arc::new(move |look| {
         let parts = parts.upgrade();
         Box::pin(async move {
             match parts {
-                Some(parts) => serde_json::to_value(Status::of(&parts).await).unwrap_or_default(),
+                Some(parts) => serde_json::to_value(Status::of(&parts, look).await).unwrap_or_default(),
                 None => serde_json::Value::Null,
             }
         })

@@ -75,6 +75,11 @@ impl EngineFile {
         if found.is_running() { Ok(found) } else { Err(EngineFileError::Stale { file, pid: found.pid }) }
     }
 
+    /// URL of its console.
+    pub fn console(&self) -> String {
+        format!("{}/console", self.control)
+    }
+
     /// Whether the process that wrote the file still runs.
     pub fn is_running(&self) -> bool {
         self.process_started

@@ -1,13 +1,16 @@
-//! Metrics that functions print in CloudWatch's embedded metric format (EMF), added up as CloudWatch would.
+//! Metrics that functions print in CloudWatch's embedded metric format (EMF), as CloudWatch would keep them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-/// Sum per metric name.
+use crate::distribution::{Distribution, Summary};
+
+/// What was measured, per metric name: counts are added up, everything else is kept as a distribution.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metrics {
     sums: BTreeMap<String, f64>,
+    distributions: BTreeMap<String, Distribution>,
     series: BTreeSet<String>,
 }
 
@@ -23,21 +26,25 @@ impl Metrics {
         let Some(directives) = document.pointer("/_aws/CloudWatchMetrics").and_then(Value::as_array) else {
             return false;
         };
-        let mut names: Vec<&str> = directives
-            .iter()
-            .filter_map(|directive| directive.get("Metrics")?.as_array())
-            .flatten()
-            .filter_map(|metric| metric.get("Name")?.as_str())
-            .collect();
+        let declared =
+            directives.iter().filter_map(|directive| directive.get("Metrics")?.as_array()).flatten();
+        let unit = |metric: &Value| metric.get("Unit").and_then(Value::as_str).is_none_or(is_a_count);
         // A metric declared under several sets of dimensions is one measurement.
-        names.sort_unstable();
-        names.dedup();
+        let names: BTreeMap<&str, bool> =
+            declared.filter_map(|metric| Some((metric.get("Name")?.as_str()?, unit(metric)))).collect();
         for directive in directives {
             self.add_series(directive, &document);
         }
-        for name in names {
-            if let Some(value) = document.get(name).and_then(sum) {
-                *self.sums.entry(name.to_owned()).or_default() += value;
+        for (name, is_a_count) in names {
+            let Some(values) = document.get(name).and_then(values) else { continue };
+            if is_a_count {
+                let sum: f64 = values.iter().map(|(value, times)| value * times).sum();
+                *self.sums.entry(name.to_owned()).or_default() += sum;
+            } else {
+                let distribution = self.distributions.entry(name.to_owned()).or_default();
+                for (value, times) in values {
+                    distribution.record(value, whole(times));
+                }
             }
         }
         true
@@ -67,24 +74,38 @@ impl Metrics {
         self.series.len() as u64
     }
 
-    /// Sum per metric name.
+    /// Sum per metric that counts: its unit is `Count`, `None`, or not given.
     pub fn sums(&self) -> &BTreeMap<String, f64> {
         &self.sums
     }
+
+    /// How the values of every other metric are distributed.
+    pub fn distributions(&self) -> BTreeMap<String, Summary> {
+        self.distributions.iter().map(|(name, values)| (name.clone(), values.summary())).collect()
+    }
 }
 
-/// A metric's value: a number, an array of numbers, or a histogram of values and their counts.
-fn sum(value: &Value) -> Option<f64> {
+fn is_a_count(unit: &str) -> bool {
+    matches!(unit, "Count" | "None")
+}
+
+/// A metric's values, each with how often it was measured: a number, an array of numbers, or a histogram of values and their counts.
+fn values(value: &Value) -> Option<Vec<(f64, f64)>> {
     match value {
-        Value::Number(number) => number.as_f64(),
-        Value::Array(values) => values.iter().map(Value::as_f64).sum(),
+        Value::Number(number) => Some(vec![(number.as_f64()?, 1.0)]),
+        Value::Array(values) => values.iter().map(|value| Some((value.as_f64()?, 1.0))).collect(),
         Value::Object(histogram) => {
             let values = histogram.get("Values")?.as_array()?;
             let counts = histogram.get("Counts")?.as_array()?;
-            values.iter().zip(counts).map(|(value, count)| Some(value.as_f64()? * count.as_f64()?)).sum()
+            values.iter().zip(counts).map(|(value, count)| Some((value.as_f64()?, count.as_f64()?))).collect()
         }
         Value::Null | Value::Bool(_) | Value::String(_) => None,
     }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count is a small number")]
+fn whole(count: f64) -> u64 {
+    count.max(0.0).round() as u64
 }
 
 #[cfg(test)]
@@ -98,16 +119,23 @@ mod tests {
     }
 
     #[test]
-    fn numbers_arrays_and_histograms_are_added_up() {
+    fn counts_are_added_up_and_times_are_not() {
         let mut metrics = Metrics::default();
         assert!(metrics.add_line(line(r#""Applied":2,"Latency":[1.5,2.5]"#).as_bytes()));
         assert!(
             metrics.add_line(line(r#""Applied":3,"Latency":{"Values":[2,10],"Counts":[3,1]}"#).as_bytes())
         );
-        assert_eq!(
-            metrics.sums(),
-            &BTreeMap::from([("Applied".to_owned(), 5.0), ("Latency".to_owned(), 20.0)])
-        );
+        assert_eq!(metrics.sums(), &BTreeMap::from([("Applied".to_owned(), 5.0)]));
+        let latency = metrics.distributions()["Latency"];
+        assert_eq!((latency.count, latency.max), (6, 10.0));
+        assert!((latency.p50 - 2.0).abs() < 0.02, "{latency:?}");
+    }
+
+    #[test]
+    fn a_count_may_come_as_a_histogram_too() {
+        let mut metrics = Metrics::default();
+        metrics.add_line(line(r#""Applied":{"Values":[2,10],"Counts":[3,1]}"#).as_bytes());
+        assert_eq!(metrics.sums()["Applied"], 16.0);
     }
 
     #[test]

@@ -76,15 +76,31 @@ pub struct EngineStatus {
     pub uptime_seconds: f64,
 }
 
+/// How much is done for a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// Every source is looked at once more first, so that what a producer wrote before the question counts: an idle system answers when its pollers have
+    /// looked, a busy one at once.
+    Again,
+    /// What is known is said, and nobody is woken: for those who ask every second.
+    AsItIs,
+}
+
 impl Status {
-    /// Asks every part. Every source is looked at once more first, so that what a producer wrote before the question counts: an idle system answers when
-    /// its pollers have looked, a busy one at once.
-    pub(crate) async fn of(parts: &Parts) -> Self {
-        parts.activity.bump();
+    /// Asks every part.
+    pub(crate) async fn of(parts: &Parts, look: Look) -> Self {
+        if look == Look::Again {
+            parts.activity.bump();
+        }
         let asked = Instant::now();
         let mut work = loop {
             let work = Work::of(parts);
-            if work.idle || work.lag > 0 || work.in_flight > 0 || asked.elapsed() > LOOK {
+            if look == Look::AsItIs
+                || work.idle
+                || work.lag > 0
+                || work.in_flight > 0
+                || asked.elapsed() > LOOK
+            {
                 break work;
             }
             tokio::time::sleep(LOOK_AGAIN).await;
@@ -138,7 +154,10 @@ impl Work {
         let before = parts.activity.now();
         let (mappings, asynchronous, buses) = {
             let pollers = parts.pollers.lock().unwrap_or_else(PoisonError::into_inner);
-            let mappings: Vec<_> = pollers.mappings.iter().map(crate::mapping::Mapping::status).collect();
+            let mut mappings: Vec<_> = pollers.mappings.iter().map(crate::mapping::Mapping::status).collect();
+            for mapping in &mut mappings {
+                mapping.failures = parts.deliveries.failures(&mapping.name);
+            }
             let asynchronous: Vec<_> =
                 pollers.asynchronous.iter().map(crate::asynchronous::AsynchronousQueue::status).collect();
             let buses: Vec<_> = pollers.buses.iter().map(crate::bus::BusRouter::status).collect();

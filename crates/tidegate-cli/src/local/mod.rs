@@ -1,9 +1,11 @@
 //! `tidegate local`: the local system.
 
 mod detach;
+mod logs;
 mod status;
 mod up;
 mod wait;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -23,9 +25,17 @@ pub(crate) async fn run(command: LocalCommand) -> Result<ExitCode, Problem> {
     match command {
         LocalCommand::Up(options) if options.detach => detach::up(&options).await,
         LocalCommand::Up(options) => up::up(&options).await,
+        LocalCommand::Status(options) if options.watch => {
+            watch::watch(&client(&options.state)?, options.json).await
+        }
         LocalCommand::Status(options) => {
             let status = client(&options.state)?.status().await.map_err(said)?;
             if options.json { output::json(&status) } else { output::line(&status::screen(&status)) }?;
+            Ok(ExitCode::SUCCESS)
+        }
+        LocalCommand::Logs(options) => logs::logs(&options).await,
+        LocalCommand::Console(state) => {
+            output::line(&client(&state)?.engine().console())?;
             Ok(ExitCode::SUCCESS)
         }
         LocalCommand::Wait(options) => wait::wait(&client(&options.state)?, options.timeout).await,

@@ -11,8 +11,7 @@ const METRICS: [&str; 4] = ["Applied", "Duplicate", "Failed", "DeadLettered"];
 pub(crate) fn screen(status: &Value) -> String {
     let mut parts = vec![head(status), mappings(status)];
     parts.extend(asynchronous(status));
-    parts.push(functions(status));
-    parts.push(dead_letters(status));
+    parts.extend([functions(status), records(status), dead_letters(status)]);
     parts.extend(faults(status));
     parts.join("\n\n")
 }
@@ -38,35 +37,78 @@ fn head(status: &Value) -> String {
 }
 
 fn mappings(status: &Value) -> String {
-    let mut columns = vec![
-        ("lag", "lag"),
-        ("in flight", "in_flight"),
-        ("delivered", "records_delivered"),
-        ("retries", "retries"),
-        ("discarded", "discarded"),
-    ];
-    // Most systems have no filter, and a screen has eighty columns.
-    if list(&status["mappings"]).any(|mapping| mapping["filtered"].as_u64() > Some(0)) {
-        columns.push(("filtered", "filtered"));
-    }
-    let mut shown = table(std::iter::once("mapping").chain(columns.iter().map(|(title, _)| *title)));
+    let columns = [("lag", "lag"), ("in flight", "in_flight"), ("delivered", "records_delivered")];
+    let shown = troubles(list(&status["mappings"]));
+    let header = ["mapping", "age"].into_iter();
+    let header =
+        header.chain(columns.iter().map(|(title, _)| *title)).chain(shown.iter().map(|(title, _)| *title));
+    let mut table = table(header);
     for mapping in list(&status["mappings"]) {
-        let mut row = vec![comfy_table::Cell::new(text(&mapping["name"]))];
-        row.extend(columns.iter().map(|(_, field)| right(count(&mapping[*field]))));
-        shown.add_row(row);
+        let mut row = vec![comfy_table::Cell::new(text(&mapping["name"])), right(age(mapping))];
+        row.extend(columns.iter().chain(&shown).map(|(_, field)| right(count(&mapping[*field]))));
+        table.add_row(row);
     }
-    with_errors(&shown, list(&status["mappings"]), "name")
+    let errors = with_errors(&table, list(&status["mappings"]), "name");
+    std::iter::once(errors)
+        .chain(list(&status["mappings"]).filter_map(position))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// Columns that have a number other than zero somewhere: a screen has eighty columns, and most systems have little trouble.
+fn troubles<'a>(rows: impl Iterator<Item = &'a Value> + Clone) -> Vec<(&'static str, &'static str)> {
+    let all = [
+        ("retries", "retries"),
+        ("fails", "failures"),
+        ("throt", "throttled"),
+        ("drop", "discarded"),
+        ("filtered", "filtered"),
+    ];
+    let any = |field: &str| rows.clone().any(|row| row[field].as_u64() > Some(0));
+    all.into_iter().filter(|(_, field)| any(field)).collect()
+}
+
+/// Of the oldest record that waits; else how far the source says that reading is behind.
+fn age(mapping: &Value) -> String {
+    let millis = mapping["oldest_ms"].as_u64().or_else(|| mapping["millis_behind"].as_u64());
+    match millis {
+        None | Some(0) => String::new(),
+        Some(millis @ ..1000) => format!("{millis} ms"),
+        Some(millis) if millis < 600_000 => format!("{} s", millis / 1000),
+        Some(millis) => format!("{} min", millis / 60_000),
+    }
+}
+
+/// Where a mapping's shards stand, where something is done.
+fn position(mapping: &Value) -> Option<String> {
+    const SHOWN: usize = 4;
+    let shards = mapping["positions"].as_object()?.iter();
+    let done: Vec<String> =
+        shards.filter_map(|(shard, position)| Some(format!("{shard} at {}", position.as_str()?))).collect();
+    let more = done.len().saturating_sub(SHOWN);
+    let more = (more > 0).then(|| format!("  {more} more (--json has them all)"));
+    let name = format!("@ {}", text(&mapping["name"]));
+    let lines =
+        std::iter::once(name).chain(done.iter().take(SHOWN).map(|shard| format!("  {shard}"))).chain(more);
+    (!done.is_empty()).then(|| lines.collect::<Vec<_>>().join("\n"))
 }
 
 fn asynchronous(status: &Value) -> Option<String> {
     list(&status["asynchronous"]).next()?;
-    let mut shown = table(["events for", "waiting", "in flight", "delivered", "retries", "failed"]);
+    let mut columns = vec![
+        ("waiting", "waiting"),
+        ("in flight", "in_flight"),
+        ("delivered", "delivered"),
+        ("retries", "retries"),
+        ("failed", "failed"),
+    ];
+    if list(&status["asynchronous"]).any(|queue| queue["throttled"].as_u64() > Some(0)) {
+        columns.push(("throt", "throttled"));
+    }
+    let mut shown = table(std::iter::once("events for").chain(columns.iter().map(|(title, _)| *title)));
     for queue in list(&status["asynchronous"]) {
         let mut row = vec![comfy_table::Cell::new(text(&queue["function"]))];
-        row.extend(
-            ["waiting", "in_flight", "delivered", "retries", "failed"]
-                .map(|field| right(count(&queue[field]))),
-        );
+        row.extend(columns.iter().map(|(_, field)| right(count(&queue[*field]))));
         shown.add_row(row);
     }
     Some(with_errors(&shown, list(&status["asynchronous"]), "function"))
@@ -82,15 +124,32 @@ fn with_errors<'a>(shown: &Table, rows: impl Iterator<Item = &'a Value>, name: &
 
 fn functions(status: &Value) -> String {
     let mut shown =
-        table(["function", "env", "calls", "err", "applied", "dup", "failed", "dead", "CPU s", "peak MB"]);
+        table(["function", "env", "calls", "p50 ms", "p99 ms", "err", "t/o", "throt", "MB", "peak of"]);
     for (name, function) in status["functions"].as_object().into_iter().flatten() {
         let mut row = vec![comfy_table::Cell::new(name)];
-        row.extend(["environments", "invocations", "errors"].map(|field| right(count(&function[field]))));
+        row.extend(["environments", "invocations"].map(|field| right(count(&function[field]))));
+        row.extend(["p50", "p99"].map(|field| right(milliseconds(&function["duration_ms"][field]))));
+        row.extend(["errors", "timeouts", "throttles"].map(|field| right(count(&function[field]))));
+        row.push(right(megabytes(&function["rss_bytes"])));
+        row.push(right(format!(
+            "{}/{}",
+            megabytes(&function["peak_rss_bytes"]),
+            count(&function["memory_mb"])
+        )));
+        shown.add_row(row);
+    }
+    shown.to_string()
+}
+
+/// What the functions say about their records.
+fn records(status: &Value) -> String {
+    let mut shown = table(["function", "applied", "duplicate", "failed", "dead", "CPU s"]);
+    for (name, function) in status["functions"].as_object().into_iter().flatten() {
+        let mut row = vec![comfy_table::Cell::new(name)];
         row.extend(METRICS.map(|metric| {
             right(format!("{:.0}", float(function["metrics"].get(metric).unwrap_or(&Value::Null))))
         }));
         row.push(right(format!("{:.1}", float(&function["cpu_seconds"]))));
-        row.push(right(megabytes(&function["peak_rss_bytes"])));
         shown.add_row(row);
     }
     shown.to_string()
@@ -121,7 +180,7 @@ fn faults(status: &Value) -> Option<String> {
     Some(format!("injected faults, each in {}:{}", text(&faults["journal"]), injected.concat()))
 }
 
-fn list(value: &Value) -> impl Iterator<Item = &Value> {
+fn list(value: &Value) -> impl Iterator<Item = &Value> + Clone {
     value.as_array().into_iter().flatten()
 }
 
@@ -135,6 +194,11 @@ fn count(value: &Value) -> u64 {
 
 fn float(value: &Value) -> f64 {
     value.as_f64().unwrap_or(0.0)
+}
+
+fn milliseconds(value: &Value) -> String {
+    let value = float(value);
+    if value < 100.0 { format!("{value:.1}") } else { format!("{value:.0}") }
 }
 
 fn megabytes(value: &Value) -> String {
@@ -153,9 +217,9 @@ mod tests {
             "idle": false, "in_flight": 2, "lag": 1234,
             "emulator": {"name": "ministack", "endpoint": "http://127.0.0.1:45678", "cpu_seconds": 12.34},
             "engine": {"cpu_seconds": 1.0, "rss_bytes": 20_971_520, "uptime_seconds": 61.2},
-            "mappings": [{"name": "event-store → order-projection", "lag": 1234, "in_flight": 2, "records_delivered": 98765, "retries": 4, "discarded": 5, "last_error": "boom"}],
+            "mappings": [{"name": "event-store → order-projection", "lag": 1234, "in_flight": 2, "records_delivered": 98765, "retries": 4, "failures": 7, "discarded": 5, "oldest_ms": 61_000, "positions": {"shardId-1": "4959", "shardId-2": null}, "last_error": "boom"}],
             "asynchronous": [{"function": "notification", "waiting": 6, "in_flight": 0, "delivered": 7, "retries": 8, "failed": 9}],
-            "functions": {"order-projection": {"environments": 4, "invocations": 98765, "errors": 1, "cpu_seconds": 3.21, "peak_rss_bytes": 12_582_912, "metrics": {"Applied": 98765.0, "Duplicate": 12.0}}},
+            "functions": {"order-projection": {"environments": 4, "invocations": 98765, "errors": 1, "timeouts": 3, "duration_ms": {"count": 98765, "p50": 4.56, "p99": 1234.5, "max": 2000.0}, "memory_mb": 256, "rss_bytes": 52_428_800, "cpu_seconds": 3.21, "peak_rss_bytes": 12_582_912, "metrics": {"Applied": 98765.0, "Duplicate": 12.0}}},
             "dead_letters": {"dead-letters": 3, "async-failures": 0, "total": 3}
         });
         let screen = screen(&status);
@@ -166,7 +230,12 @@ mod tests {
             "98765",
             "! event-store → order-projection: boom",
             "notification",
-            "12.0",
+            "61 s",
+            "@ event-store → order-projection\n  shardId-1 at 4959\n",
+            "4.6",
+            "1234",
+            "50.0",
+            "12.0/256",
             "3.2",
             "dead-letters 3",
             "async-failures 0",

@@ -131,6 +131,7 @@ fn tell(engine: &Engine, invoke_url: Option<&str>) -> Result<(), Problem> {
         format!("the local system is ready (process {})", file.pid),
         format!("  {:<12}{}", "emulator", format_args!("{} at {}", file.backend, file.endpoint)),
         format!("  {:<12}{control}", "control"),
+        format!("  {:<12}{}", "console", file.console()),
         format!("  {:<12}{}", "topology", file.topology.display()),
     ];
     if let Some(url) = invoke_url {
@@ -149,7 +150,8 @@ fn tell(engine: &Engine, invoke_url: Option<&str>) -> Result<(), Problem> {
         }
     }
     lines.push(
-        "`tidegate local status` shows how it stands, `tidegate local down` or Ctrl-C ends it".to_owned(),
+        "`tidegate local status --watch` shows how it stands, `tidegate local down` or Ctrl-C ends it"
+            .to_owned(),
     );
     output::line(&lines.join("\n"))
 }

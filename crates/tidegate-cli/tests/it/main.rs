@@ -14,3 +14,4 @@ mod functions;
 mod misuse;
 mod new_function;
 mod topology;
+mod watching;

@@ -1,7 +1,8 @@
 //! The engine's own API on 127.0.0.1: its status, its end, and as much of Lambda's API as it takes to find and invoke functions. Signatures are not
-//! looked at.
+//! looked at, but where a request comes from is: a page in a browser of the same machine must not reach it.
 
 mod functions;
+mod guard;
 mod invoke;
 mod refusal;
 
@@ -11,8 +12,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
@@ -24,12 +26,14 @@ use tokio::task::JoinHandle;
 use self::refusal::Refusal;
 use crate::activity::Activity;
 use crate::asynchronous::EventQueue;
+use crate::deliveries::Deliveries;
 use crate::environment::Fleet;
+use crate::status::Look;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// Makes the status, as JSON.
-pub type StatusSource = Arc<dyn Fn() -> BoxFuture<'static, serde_json::Value> + Send + Sync>;
+pub type StatusSource = Arc<dyn Fn(Look) -> BoxFuture<'static, serde_json::Value> + Send + Sync>;
 
 /// What the API acts on.
 #[derive(Clone)]
@@ -38,10 +42,14 @@ pub struct Control {
     pub fleet: Arc<Fleet>,
     /// Bumped when an invocation is complete.
     pub activity: Arc<Activity>,
+    /// Where what Invoke was given, and what came of it, is written down.
+    pub deliveries: Arc<Deliveries>,
     /// Takes what Invoke is given with the type `Event`.
     pub events: Arc<dyn EventQueue>,
     /// What `GET /status` answers.
     pub status: StatusSource,
+    /// The local console's page and what it asks for.
+    pub console: Router,
     /// Notified by `POST /shutdown`.
     pub shutdown: Arc<Notify>,
 }
@@ -67,6 +75,7 @@ impl ControlApi {
     pub async fn start(control: Control) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
+        let console = control.console.clone();
         let router = Router::new()
             .route("/status", get(status))
             .route("/shutdown", post(shutdown))
@@ -76,7 +85,9 @@ impl ControlApi {
             .route("/2015-03-31/functions/", get(functions::list))
             .route("/2015-03-31/functions/{name}", get(functions::get))
             .method_not_allowed_fallback(|| async { Refusal::Method })
-            .with_state(control);
+            .with_state(control)
+            .merge(console)
+            .layer(from_fn(guard::guarded));
         let listener = listener.tap_io(|stream| _ = stream.set_nodelay(true));
         let task = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
@@ -98,8 +109,12 @@ impl Drop for ControlApi {
     }
 }
 
-async fn status(State(control): State<Control>) -> Response {
-    json(StatusCode::OK, (control.status)().await.to_string())
+/// `GET /status` looks at every source before it answers; `GET /status?look=no` says what is known.
+async fn status(State(control): State<Control>, RawQuery(query): RawQuery) -> Response {
+    let mut parameters = form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
+    let as_it_is = parameters.any(|(name, value)| name == "look" && value == "no");
+    let look = if as_it_is { Look::AsItIs } else { Look::Again };
+    json(StatusCode::OK, (control.status)(look).await.to_string())
 }
 
 async fn shutdown(State(control): State<Control>) -> Response {

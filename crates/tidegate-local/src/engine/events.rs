@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{Parts, StartError};
 use crate::asynchronous::{self, AsynchronousSettings, Asynchronously, EventQueue, QUALIFIER};
 use crate::clients::REGION;
+use crate::deliveries::{Recorder, RecordingDestination, Way};
 use crate::destination::{
     BucketDestination, BusDestination, Destination, QueueDestination, TopicDestination,
 };
@@ -48,7 +49,7 @@ fn asynchronously(
         rules: rules.map(|(rule, _)| rule.to_owned()).collect(),
         queue_url,
         sqs: parts.clients.sqs.clone(),
-        invoker: invoker(parts),
+        invoker: invoker(parts, Way::events(function)),
         destination: asynchronous
             .and_then(|declared| asynchronous_destination(parts, &declared.on_failure, function)),
         activity: Arc::clone(&parts.activity),
@@ -56,21 +57,23 @@ fn asynchronously(
     }
 }
 
-pub(super) fn invoker(parts: &Parts) -> Arc<dyn Invoker> {
-    Arc::clone(&parts.invoker)
+pub(super) fn invoker(parts: &Parts, way: Way) -> Arc<dyn Invoker> {
+    let (inner, deliveries) = (Arc::clone(&parts.invoker), Arc::clone(&parts.deliveries));
+    Arc::new(Recorder { inner, deliveries, way })
 }
 
 /// Where a stream mapping gives up to.
 pub(super) fn stream_destination(
     parts: &Parts,
     declared: &topology::Destination,
+    function: &str,
     mapping: Uuid,
 ) -> Option<Arc<dyn Destination>> {
     match declared.kind()? {
         DestinationKind::Bucket(bucket) => {
             Some(Arc::new(BucketDestination::of_mapping(parts.clients.s3.clone(), bucket, mapping)))
         }
-        kind => destination(parts, kind),
+        kind => destination(parts, function, kind),
     }
 }
 
@@ -88,14 +91,24 @@ fn asynchronous_destination(
             let (arn, function) = (parts.provisioned.buses.get(bus)?, function_arn(REGION, function));
             Some(Arc::new(BusDestination::new(parts.clients.events.clone(), arn, &function)))
         }
-        kind => destination(parts, kind),
+        kind => destination(parts, function, kind),
     }
 }
 
-fn destination(parts: &Parts, kind: DestinationKind<'_>) -> Option<Arc<dyn Destination>> {
+fn destination(parts: &Parts, function: &str, kind: DestinationKind<'_>) -> Option<Arc<dyn Destination>> {
     let (clients, provisioned) = (&parts.clients, &parts.provisioned);
     let queue = match kind {
-        DestinationKind::Queue(queue) => provisioned.queues.get(queue)?,
+        DestinationKind::Queue(queue) => {
+            let url = &provisioned.queues.get(queue)?.url;
+            let inner = Arc::new(QueueDestination::new(clients.sqs.clone(), url));
+            let (letters, queue) = (Arc::clone(&parts.letters), queue.to_owned());
+            return Some(Arc::new(RecordingDestination {
+                inner,
+                letters,
+                function: function.to_owned(),
+                queue,
+            }));
+        }
         // Its queue is polled like that of every function that was invoked with the type `Event`.
         DestinationKind::Function(function) => provisioned.destination_queues.get(function)?,
         DestinationKind::Topic(topic) => {

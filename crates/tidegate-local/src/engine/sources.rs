@@ -10,6 +10,7 @@ use super::events::{self, Timing};
 use super::{Parts, StartError};
 use crate::checkpoint::Checkpoints;
 use crate::clients::{ACCOUNT, REGION};
+use crate::deliveries::Way;
 use crate::environment::function_arn;
 use crate::mapping::Mapping;
 use crate::mapping::dynamodb::DynamoDbSource;
@@ -103,7 +104,10 @@ impl Wiring<'_> {
                     queue_url: found.url.clone(),
                     queue_arn: found.arn.clone(),
                     region: REGION.to_owned(),
-                    invoker: events::invoker(self.parts),
+                    invoker: events::invoker(
+                        self.parts,
+                        Way::mapping(queue, function, source.report_batch_item_failures),
+                    ),
                     activity: Arc::clone(&self.parts.activity),
                     pace: self.timing.pace,
                 }))
@@ -137,11 +141,14 @@ impl Wiring<'_> {
             settings: StreamSettings::of(source, kind, arn, &function_arn, filter, self.timing.time_scale),
             starting_position: Start::of(source),
             source: reader,
-            invoker: events::invoker(self.parts),
+            invoker: events::invoker(
+                self.parts,
+                Way::mapping(source_name, function, source.report_batch_item_failures),
+            ),
             destination: source
                 .on_failure
                 .as_ref()
-                .and_then(|declared| events::stream_destination(self.parts, declared, mapping)),
+                .and_then(|declared| events::stream_destination(self.parts, declared, function, mapping)),
             checkpoints: Arc::clone(self.checkpoints),
             activity: Arc::clone(&self.parts.activity),
             pace: self.timing.pace,

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::distribution::Summary;
+
 /// One function's numbers since the engine started.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FunctionStatus {
@@ -36,14 +38,23 @@ pub struct FunctionStatus {
     /// Different metrics printed in CloudWatch's embedded metric format: name and dimensions.
     #[serde(default)]
     pub metric_series: u64,
+    /// Memory that the function declares, in MB.
+    #[serde(default)]
+    pub memory_mb: u32,
+    /// Milliseconds from handing an invocation to a process until its result, without the start of environments.
+    #[serde(default)]
+    pub duration_ms: Summary,
     /// CPU time of all processes, the dead included.
     pub cpu_seconds: f64,
     /// Resident memory of the processes now.
     pub rss_bytes: u64,
     /// Most resident memory seen of any one process.
     pub peak_rss_bytes: u64,
-    /// Sums of the metrics printed in CloudWatch's embedded metric format.
+    /// Sums of the metrics printed in CloudWatch's embedded metric format that count something.
     pub metrics: BTreeMap<String, f64>,
+    /// The other metrics: how their values are distributed.
+    #[serde(default)]
+    pub distributions: BTreeMap<String, Summary>,
     /// The processes' numbers.
     pub pids: Vec<i32>,
 }

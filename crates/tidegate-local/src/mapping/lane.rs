@@ -30,6 +30,20 @@ impl Lane {
         matches!(self.state, LaneState::Free) && self.parts.is_empty() && self.queue.is_empty()
     }
 
+    /// When the first of its records was written: they are in order.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Moment> {
+        let current = match &self.state {
+            LaneState::Free => None,
+            LaneState::InFlight { segment, .. } | LaneState::Waiting { segment, .. } => {
+                segment.entries.first()
+            }
+            LaneState::HandingOver { entries } => entries.first(),
+        };
+        let split = || self.parts.front().and_then(|segment| segment.entries.first());
+        current.or_else(split).or_else(|| self.queue.front()).map(|entry| entry.record.arrived)
+    }
+
     /// Takes the state out and leaves the lane free.
     pub fn take(&mut self) -> LaneState {
         std::mem::take(&mut self.state)
@@ -109,5 +123,38 @@ impl Segment {
             invocations: self.invocations,
             request_id: self.request_id.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::super::record::{OrderingKey, Record};
+    use super::super::sequence::SequenceNumber;
+    use super::*;
+
+    fn entry(arrived: i64) -> Entry {
+        let record = Record {
+            sequence: SequenceNumber::new(arrived.to_string()),
+            key: OrderingKey::of(b"k"),
+            arrived: Moment::from_millis(arrived),
+            json: Bytes::new(),
+        };
+        Entry { ordinal: 0, read: Moment::from_millis(0), record }
+    }
+
+    #[test]
+    fn the_oldest_record_is_that_of_the_batch_going_on_then_of_a_split_one_then_of_the_queue() {
+        let mut lane = Lane::default();
+        assert_eq!(lane.oldest(), None);
+        lane.queue.extend([entry(3), entry(4)]);
+        assert_eq!(lane.oldest(), Some(Moment::from_millis(3)));
+        lane.parts.push_back(Segment::new(vec![entry(2)]));
+        assert_eq!(lane.oldest(), Some(Moment::from_millis(2)));
+        lane.state = LaneState::InFlight { invocation: 0, segment: Segment::new(vec![entry(1)]) };
+        assert_eq!(lane.oldest(), Some(Moment::from_millis(1)));
+        lane.state = LaneState::HandingOver { entries: vec![entry(0)] };
+        assert_eq!(lane.oldest(), Some(Moment::from_millis(0)));
     }
 }

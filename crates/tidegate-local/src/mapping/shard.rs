@@ -111,6 +111,12 @@ impl Shard {
         self.lanes.iter().filter(|lane| matches!(lane.state, LaneState::InFlight { .. })).count()
     }
 
+    /// When the oldest record read and not done was written.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Moment> {
+        self.lanes.iter().filter_map(Lane::oldest).min()
+    }
+
     /// Every record read is done, and nothing waits, not even a window for its end.
     #[must_use]
     pub fn is_idle(&self) -> bool {

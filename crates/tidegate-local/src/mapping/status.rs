@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use jiff::Timestamp;
 use serde::Serialize;
 
+use super::moment::Moment;
 use super::step::Counts;
 
 /// State and counts of a mapping since the engine started.
@@ -24,8 +26,12 @@ pub struct MappingStatus {
     pub lag: u64,
     /// How far behind the newest record the slowest shard is read, where the source says so.
     pub millis_behind: Option<i64>,
+    /// Age in milliseconds of the oldest record read and not done, where the source's records say when they were written.
+    pub oldest_ms: Option<u64>,
     /// Invocations going on.
     pub in_flight: u64,
+    /// Invocations that failed, or reported failed records.
+    pub failures: u64,
     /// Invocations begun, throttled ones included.
     pub invocations: u64,
     /// Failed invocations after which records were delivered again.
@@ -62,6 +68,8 @@ pub(super) struct ShardStatus {
     pub(super) position: Option<String>,
     pub(super) lag: u64,
     pub(super) millis_behind: Option<i64>,
+    /// When the oldest record read and not done was written.
+    pub(super) oldest: Option<Moment>,
     pub(super) in_flight: u64,
     pub(super) counts: Counts,
     pub(super) idle_since: Option<u64>,
@@ -110,7 +118,9 @@ impl Board {
                 positions: inner.shards.iter().map(|(id, s)| (id.clone(), s.position.clone())).collect(),
                 lag: sum(|s| s.lag),
                 millis_behind: open().filter_map(|s| s.millis_behind).max(),
+                oldest_ms: age(open().filter_map(|s| s.oldest).min()),
                 in_flight: sum(|s| s.in_flight),
+                failures: 0,
                 invocations: sum(|s| s.counts.invocations),
                 retries: sum(|s| s.counts.retries),
                 throttled: sum(|s| s.counts.throttled),
@@ -133,6 +143,12 @@ impl Board {
     fn with<T>(&self, act: impl FnOnce(&mut Inner) -> T) -> T {
         act(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// How long ago that was, in milliseconds.
+fn age(oldest: Option<Moment>) -> Option<u64> {
+    let age = Moment::from(Timestamp::now()).since(oldest?);
+    Some(u64::try_from(age.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// What a mapping is called.

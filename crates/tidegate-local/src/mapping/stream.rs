@@ -349,6 +349,7 @@ impl ShardDelivery {
         }
         status.position = shard.position().checkpoint().map(SequenceNumber::to_string);
         status.lag = shard.position().undone() as u64;
+        status.oldest = shard.oldest();
         status.in_flight = shard.in_flight() as u64;
         status.counts.clone_from(shard.counts());
         self.board.shard(&self.shard.id, status.clone());

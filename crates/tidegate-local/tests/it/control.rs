@@ -61,12 +61,14 @@ pub(crate) async fn running(change: impl FnOnce(&mut FunctionSpec)) -> Running {
     let fleet = fleet(dir.path(), function);
     let events = Arc::<Taken>::default();
     let (activity, shutdown) = (Arc::new(Activity::new()), Arc::new(Notify::new()));
-    let status = Arc::new(|| -> BoxFuture<'static, Value> { Box::pin(async { json!({"in_flight": 0}) }) });
+    let status = Arc::new(|_| -> BoxFuture<'static, Value> { Box::pin(async { json!({"in_flight": 0}) }) });
     let control = Control {
         fleet: Arc::clone(&fleet),
         activity: Arc::clone(&activity),
+        deliveries: Arc::default(),
         events: Arc::<Taken>::clone(&events),
         status,
+        console: axum::Router::new(),
         shutdown: Arc::clone(&shutdown),
     };
     let api = ControlApi::start(control).await.unwrap();

@@ -16,6 +16,8 @@ use self::request::{Given, Kind};
 pub(super) use self::target::{Target, qualifier};
 use super::Control;
 use super::refusal::Refusal;
+use crate::deliveries::{Recorder, Way};
+use crate::environment::Fleet;
 use crate::invocation::{InvocationResult, Invoker, Request};
 use crate::log_tail::LogTail;
 
@@ -66,7 +68,12 @@ async fn answered(
                 log: log.clone(),
                 trial: None,
             };
-            let answer = control.fleet.invoke(&target.function, request).await;
+            let invoker = Recorder {
+                inner: Arc::<Fleet>::clone(&control.fleet),
+                deliveries: Arc::clone(&control.deliveries),
+                way: Way::invoke(&target.function),
+            };
+            let answer = invoker.invoke(&target.function, request).await;
             control.activity.bump();
             match answer.result {
                 InvocationResult::Success(payload) => {

@@ -39,10 +39,13 @@ impl Host {
             log_bytes: self.output.bytes(),
             log_failure: self.output.failure(),
             metric_series: metrics.series(),
+            memory_mb: self.spec.memory_mb,
+            duration_ms: state.counts.durations.summary(),
             cpu_seconds,
             rss_bytes,
             peak_rss_bytes: state.counts.peak_rss_bytes,
             metrics: metrics.sums().clone(),
+            distributions: metrics.distributions(),
             pids,
         }
     }

@@ -33,6 +33,9 @@ impl Host {
         if result != InvocationResult::Throttled {
             let took = open.deadline.map(|deadline| deadline.began.elapsed()).unwrap_or_default();
             state.counts.billed_ms += billed_ms(took);
+            if open.deadline.is_some() {
+                state.counts.durations.record(took.as_secs_f64() * 1000.0, 1);
+            }
             self.report(state, &open, took, failure);
         }
         // A caller that no longer waits has made up its mind; the function ran all the same.

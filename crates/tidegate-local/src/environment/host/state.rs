@@ -8,6 +8,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use crate::distribution::Distribution;
 use crate::environment::delivery::Delivery;
 use crate::environment::phase::{EnvironmentId, InvocationId};
 use crate::environment::pipes::Pipes;
@@ -32,6 +33,7 @@ pub(super) struct Counts {
     pub(super) timeouts: u64,
     pub(super) memory_kills: u64,
     pub(super) billed_ms: u64,
+    pub(super) durations: Distribution,
     pub(super) dead_cpu_seconds: f64,
     pub(super) peak_rss_bytes: u64,
 }

@@ -1,0 +1,176 @@
+//! What the page shows, as JSON.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_sqs::error::DisplayErrorContext;
+use aws_sdk_sqs::types::MessageSystemAttributeName as Attribute;
+use serde_json::{Value, json};
+
+use super::graph::{Edge, EdgeKind, Graph, NodeKind};
+use super::layout::layout;
+use crate::deliveries::{Delivery, Letter, Outcome};
+use crate::engine::Parts;
+use crate::status::{Look, Status};
+
+/// Deliveries in the list.
+const LISTED: usize = 50;
+/// Records of a delivery that are shown in full.
+const RECORDS: usize = 100;
+/// Characters of a text that are shown at most.
+const LONGEST: usize = 4000;
+
+/// The picture: it is the same as long as the engine runs.
+pub(super) fn topology(parts: &Parts) -> Value {
+    let graph = Graph::of(&parts.topology);
+    let picture = layout(&graph);
+    let nodes = graph.nodes.iter().zip(&picture.boxes);
+    let nodes = nodes.map(|(node, place)| json!({ "kind": node.kind, "name": node.name, "box": place }));
+    let edges = graph.edges.iter().zip(&picture.lines).map(|(edge, points)| {
+        json!({ "id": graph.id(edge), "from": edge.from, "to": edge.to, "kind": edge.kind, "points": points })
+    });
+    json!({
+        "width": picture.width,
+        "height": picture.height,
+        "nodes": nodes.collect::<Vec<_>>(),
+        "edges": edges.collect::<Vec<_>>(),
+    })
+}
+
+/// The status, and the counts of each edge.
+pub(super) async fn state(parts: &Parts) -> Value {
+    let status = Status::of(parts, Look::AsItIs).await;
+    let graph = Graph::of(&parts.topology);
+    let edges: BTreeMap<String, Value> =
+        graph.edges.iter().map(|edge| (graph.id(edge), counts(parts, &status, &graph, edge))).collect();
+    json!({ "status": status, "edges": edges, "newest": parts.deliveries.newest() })
+}
+
+fn counts(parts: &Parts, status: &Status, graph: &Graph, edge: &Edge) -> Value {
+    let name = |place: usize| graph.nodes.get(place).map_or("", |node| node.name.as_str());
+    let (from, to) = (name(edge.from), name(edge.to));
+    match edge.kind {
+        EdgeKind::Mapping => {
+            let mapping =
+                status.mappings.iter().find(|mapping| mapping.source == from && mapping.function == to);
+            mapping.map_or(Value::Null, |mapping| {
+                json!({
+                    "count": mapping.records_delivered,
+                    "waiting": mapping.lag,
+                    "in_flight": mapping.in_flight,
+                    "failures": mapping.failures,
+                })
+            })
+        }
+        EdgeKind::Events => {
+            // One queue has everything the function is invoked with asynchronously, by rules and by Invoke.
+            let queue = status.asynchronous.iter().find(|queue| queue.function == to);
+            queue.map_or(Value::Null, |queue| {
+                json!({
+                    "count": queue.delivered,
+                    "waiting": queue.waiting,
+                    "in_flight": queue.in_flight,
+                    "failures": queue.retries + queue.failed,
+                })
+            })
+        }
+        EdgeKind::Calls | EdgeKind::Reads => json!({ "count": parts.touched.calls(from, to) }),
+        EdgeKind::GivesUp => json!({ "count": parts.letters.handed_over(from, to) }),
+        EdgeKind::Redrive => json!({ "count": status.dead_letters.get(to) }),
+        // EventBridge hands over by itself: what arrived is what the queue's mapping has read.
+        EdgeKind::Sends => {
+            let read = status.mappings.iter().filter(|mapping| mapping.source == to);
+            json!({ "count": read.map(|mapping| mapping.records_delivered + mapping.lag).reduce(u64::max) })
+        }
+    }
+}
+
+/// The newest deliveries, the newest first.
+pub(super) fn deliveries(parts: &Parts) -> Value {
+    let kept = parts.deliveries.kept();
+    Value::Array(kept.iter().rev().take(LISTED).map(|delivery| summary(delivery)).collect())
+}
+
+/// One line about a delivery.
+pub(super) fn summary(delivery: &Delivery) -> Value {
+    let (outcome, failed) = match delivery.outcome {
+        Outcome::Succeeded => ("ok", 0),
+        Outcome::Reported(failed) => ("reported", failed),
+        Outcome::Failed => ("failed", 0),
+    };
+    json!({
+        "number": delivery.number,
+        "at": delivery.at.to_string(),
+        "function": &*delivery.function,
+        "way": &*delivery.way,
+        "records": delivery.content().records.len(),
+        "outcome": outcome,
+        "failed": failed,
+        "took_ms": delivery.took.as_secs_f64() * 1000.0,
+        "request_id": delivery.request_id,
+        "error": (delivery.outcome != Outcome::Succeeded)
+            .then(|| shortened(&String::from_utf8_lossy(&delivery.answer))),
+    })
+}
+
+/// All of a delivery.
+pub(super) fn delivery(parts: &Parts, number: u64) -> Option<Value> {
+    let kept = parts.deliveries.kept();
+    let delivery = kept.iter().find(|delivery| delivery.number == number)?;
+    let mut value = summary(delivery);
+    let records = delivery.content().records.iter().take(RECORDS);
+    let records =
+        records.map(|record| json!({ "positions": record.positions, "text": shortened(&record.text) }));
+    let object = value.as_object_mut()?;
+    object.insert("content".to_owned(), Value::Array(records.collect()));
+    object.insert("answer".to_owned(), shortened(&String::from_utf8_lossy(&delivery.answer)));
+    Some(value)
+}
+
+/// What the engine handed over last, the newest first. No message is received for it.
+pub(super) fn dead_letters(parts: &Parts) -> Value {
+    Value::Array(parts.letters.kept().iter().rev().take(LISTED).map(|one| letter(one)).collect())
+}
+
+/// A record that was given up.
+pub(super) fn letter(letter: &Letter) -> Value {
+    json!({
+        "kind": "letter",
+        "at": letter.at.to_string(),
+        "function": letter.function,
+        "queue": letter.queue,
+        "text": shortened(&letter.body),
+    })
+}
+
+/// Receives some messages of a queue for dead letters, which stay there: their receive counts go up by one. None for another queue.
+pub(super) async fn peek(parts: &Parts, queue: &str) -> Option<Result<Value, String>> {
+    let graph = Graph::of(&parts.topology);
+    graph.nodes.iter().find(|node| node.kind == NodeKind::DeadLetters && node.name == queue)?;
+    let url = &parts.provisioned.queues.get(queue)?.url;
+    let receive = parts.clients.sqs.receive_message().queue_url(url).max_number_of_messages(10);
+    let receive = receive.visibility_timeout(0).message_system_attribute_names(Attribute::All);
+    let received = match receive.send().await {
+        Ok(received) => received.messages.unwrap_or_default(),
+        Err(error) => return Some(Err(format!("{queue}: {}\n", DisplayErrorContext(error)))),
+    };
+    let messages = received.iter().map(|message| {
+        let attribute = |name| message.attributes.as_ref()?.get(&name)?.parse::<i64>().ok();
+        let sent =
+            attribute(Attribute::SentTimestamp).and_then(|at| jiff::Timestamp::from_millisecond(at).ok());
+        json!({
+            "id": message.message_id,
+            "sent": sent.map(|at| at.to_string()),
+            "receives": attribute(Attribute::ApproximateReceiveCount),
+            "text": shortened(message.body.as_deref().unwrap_or_default()),
+        })
+    });
+    Some(Ok(Value::Array(messages.collect())))
+}
+
+/// A text cut to what a page can show.
+pub(super) fn shortened(text: &str) -> Value {
+    if text.chars().count() <= LONGEST {
+        return Value::String(text.to_owned());
+    }
+    Value::String(text.chars().take(LONGEST).chain(['…']).collect())
+}

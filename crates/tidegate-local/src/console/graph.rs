@@ -1,0 +1,163 @@
+//! The declared system as nodes and edges.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::topology::{Access, Destination, DestinationKind, Resource, SourceKind, Topology};
+
+/// What a node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum NodeKind {
+    Stream,
+    Table,
+    Queue,
+    /// A queue for what could not be applied.
+    DeadLetters,
+    Bucket,
+    Topic,
+    Bus,
+    Email,
+    Function,
+}
+
+/// One thing of the topology. Names are unique within a kind only.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(crate) struct Node {
+    pub(crate) kind: NodeKind,
+    pub(crate) name: String,
+}
+
+/// Where the count of an edge comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum EdgeKind {
+    /// An event source mapping: records.
+    Mapping,
+    /// Rules of a bus that invoke a function: events.
+    Events,
+    /// Rules of a bus that send to a queue. Who counts these messages is the queue's mapping.
+    Sends,
+    /// What a function does with a resource: AWS calls.
+    Calls,
+    /// As above, and it only reads.
+    Reads,
+    /// What is given up: records.
+    GivesUp,
+    /// What a queue moves after too many receives: messages of the target.
+    Redrive,
+}
+
+/// A way from one node to another, by their places in [`Graph::nodes`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Edge {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    pub(crate) kind: EdgeKind,
+}
+
+/// The picture's content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Graph {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) edges: Vec<Edge>,
+}
+
+/// A node by kind and name, before it has a place.
+type Key = (NodeKind, String);
+
+impl Graph {
+    /// Everything a topology declares.
+    pub(crate) fn of(topology: &Topology) -> Self {
+        let letters = topology.dead_letter_queues();
+        let queue = |name: &str| match letters.contains(name) {
+            true => (NodeKind::DeadLetters, name.to_owned()),
+            false => (NodeKind::Queue, name.to_owned()),
+        };
+        let mut edges: BTreeSet<(Key, Key, EdgeKind)> = BTreeSet::new();
+        let function = |name: &str| (NodeKind::Function, name.to_owned());
+        let destination = |declared: &Destination| {
+            Some(match declared.kind()? {
+                DestinationKind::Queue(name) => queue(name),
+                DestinationKind::Topic(name) => (NodeKind::Topic, name.to_owned()),
+                DestinationKind::Bucket(name) => (NodeKind::Bucket, name.to_owned()),
+                DestinationKind::Function(name) => function(name),
+                DestinationKind::Bus(name) => (NodeKind::Bus, name.to_owned()),
+            })
+        };
+        for (name, _, source) in topology.sources() {
+            let from = match source.kind() {
+                Some(SourceKind::Stream(stream)) => (NodeKind::Stream, stream.to_owned()),
+                Some(SourceKind::Table(table)) => (NodeKind::Table, table.to_owned()),
+                Some(SourceKind::Queue(name)) => queue(name),
+                None => continue,
+            };
+            edges.insert((from, function(name), EdgeKind::Mapping));
+            let given_up = source.on_failure.as_ref().and_then(destination);
+            edges.extend(given_up.map(|to| (function(name), to, EdgeKind::GivesUp)));
+        }
+        for rule in topology.rules.values() {
+            let bus = (NodeKind::Bus, rule.bus.clone());
+            let target = rule.target.function.as_deref().map(|name| (function(name), EdgeKind::Events));
+            let sent = rule.target.queue.as_deref().map(|name| (queue(name), EdgeKind::Sends));
+            edges.extend([target, sent].into_iter().flatten().map(|(to, kind)| (bus.clone(), to, kind)));
+        }
+        for (name, declared) in &topology.functions {
+            let given_up =
+                declared.asynchronous.as_ref().and_then(|asynchronous| destination(&asynchronous.on_failure));
+            edges.extend(given_up.map(|to| (function(name), to, EdgeKind::GivesUp)));
+            for used in declared.uses.values() {
+                let to = match used.resource() {
+                    Some(Resource::Table(name)) => (NodeKind::Table, name.to_owned()),
+                    Some(Resource::Queue(name)) => queue(name),
+                    Some(Resource::Bucket(name)) => (NodeKind::Bucket, name.to_owned()),
+                    Some(Resource::Bus(name)) => (NodeKind::Bus, name.to_owned()),
+                    Some(Resource::Stream(name)) => (NodeKind::Stream, name.to_owned()),
+                    Some(Resource::Email(name)) => (NodeKind::Email, name.to_owned()),
+                    None => continue,
+                };
+                let kind = if used.access == Access::Read { EdgeKind::Reads } else { EdgeKind::Calls };
+                edges.insert((function(name), to, kind));
+            }
+        }
+        for (name, declared) in &topology.queues {
+            let moved = declared.redrive.as_ref().map(|redrive| queue(&redrive.queue));
+            edges.extend(moved.map(|to| (queue(name), to, EdgeKind::Redrive)));
+        }
+        Self::with(topology, edges, &queue)
+    }
+
+    fn with(topology: &Topology, edges: BTreeSet<(Key, Key, EdgeKind)>, queue: &dyn Fn(&str) -> Key) -> Self {
+        let mut keys: BTreeSet<Key> = BTreeSet::new();
+        keys.extend(topology.streams.keys().map(|name| (NodeKind::Stream, name.clone())));
+        keys.extend(topology.tables.keys().map(|name| (NodeKind::Table, name.clone())));
+        keys.extend(topology.queues.keys().map(|name| queue(name)));
+        keys.extend(topology.topics.keys().map(|name| (NodeKind::Topic, name.clone())));
+        keys.extend(topology.buckets.keys().map(|name| (NodeKind::Bucket, name.clone())));
+        keys.extend(topology.buses.keys().map(|name| (NodeKind::Bus, name.clone())));
+        keys.extend(topology.functions.keys().map(|name| (NodeKind::Function, name.clone())));
+        keys.extend(edges.iter().flat_map(|(from, to, _)| [from.clone(), to.clone()]));
+        let places: BTreeMap<&Key, usize> = keys.iter().zip(0..).collect();
+        let edges = edges.iter().filter_map(|(from, to, kind)| {
+            Some(Edge { from: *places.get(from)?, to: *places.get(to)?, kind: *kind })
+        });
+        let edges = edges.collect();
+        Self { edges, nodes: keys.into_iter().map(|(kind, name)| Node { kind, name }).collect() }
+    }
+
+    /// A stable name of an edge.
+    pub(crate) fn id(&self, edge: &Edge) -> String {
+        let name = |place: usize| self.nodes.get(place).map_or("?", |node| node.name.as_str());
+        let kind = match edge.kind {
+            EdgeKind::Mapping => "mapping",
+            EdgeKind::Events => "events",
+            EdgeKind::Sends => "sends",
+            EdgeKind::Calls => "calls",
+            EdgeKind::Reads => "reads",
+            EdgeKind::GivesUp => "gives up",
+            EdgeKind::Redrive => "redrive",
+        };
+        format!("{} → {} ({kind})", name(edge.from), name(edge.to))
+    }
+}

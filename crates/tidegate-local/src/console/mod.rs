@@ -1,0 +1,115 @@
+//! The local console: one page, and what it asks for. Nothing of it runs while nobody looks.
+
+mod answers;
+mod graph;
+mod layout;
+mod path;
+mod touched;
+
+use std::sync::{Arc, Weak};
+
+use axum::Router;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderName, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde_json::Value;
+
+pub(crate) use self::touched::Touched;
+use crate::engine::Parts;
+
+/// Everything comes from here, nothing is run that is not in these files, and no page of others may show it.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
+                      frame-ancestors 'none'";
+const NO_SNIFFING: HeaderName = header::X_CONTENT_TYPE_OPTIONS;
+
+/// The page, its parts, and the JSON that it asks for every second.
+pub(crate) fn router(parts: Weak<Parts>) -> Router {
+    let page = || async { file("text/html; charset=utf-8", include_str!("page.html")) };
+    Router::new()
+        .route("/", get(page))
+        .route("/console", get(page))
+        .route("/console/page.css", get(|| async { file("text/css", include_str!("page.css")) }))
+        .route("/console/page.js", get(|| async { file("text/javascript", include_str!("page.js")) }))
+        .route("/console/picture.js", get(|| async { file("text/javascript", include_str!("picture.js")) }))
+        .route("/console/topology", get(topology))
+        .route("/console/state", get(state))
+        .route("/console/deliveries", get(deliveries))
+        .route("/console/deliveries/{number}", get(delivery))
+        .route("/console/dead-letters", get(dead_letters))
+        .route("/console/dead-letters/{queue}/peek", post(peek))
+        .route("/console/path", get(path))
+        .with_state(Parted(parts))
+}
+
+/// The engine, which may be gone.
+#[derive(Clone)]
+struct Parted(Weak<Parts>);
+
+impl Parted {
+    fn get(&self) -> Result<Arc<Parts>, Response> {
+        let gone = || (StatusCode::SERVICE_UNAVAILABLE, "the local system is being ended\n").into_response();
+        self.0.upgrade().ok_or_else(gone)
+    }
+}
+
+fn file(kind: &'static str, content: &'static str) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (NO_SNIFFING, "nosniff"),
+    ];
+    (headers, content).into_response()
+}
+
+fn json(value: &Value) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, "no-store"),
+        (NO_SNIFFING, "nosniff"),
+    ];
+    (headers, value.to_string()).into_response()
+}
+
+async fn topology(State(parts): State<Parted>) -> Result<Response, Response> {
+    Ok(json(&answers::topology(&*parts.get()?)))
+}
+
+async fn state(State(parts): State<Parted>) -> Result<Response, Response> {
+    Ok(json(&answers::state(&*parts.get()?).await))
+}
+
+async fn deliveries(State(parts): State<Parted>) -> Result<Response, Response> {
+    Ok(json(&answers::deliveries(&*parts.get()?)))
+}
+
+async fn delivery(State(parts): State<Parted>, Path(number): Path<u64>) -> Result<Response, Response> {
+    let not_kept = || {
+        (StatusCode::NOT_FOUND, "this delivery is not kept any more: only the newest are\n").into_response()
+    };
+    Ok(json(&answers::delivery(&*parts.get()?, number).ok_or_else(not_kept)?))
+}
+
+async fn dead_letters(State(parts): State<Parted>) -> Result<Response, Response> {
+    Ok(json(&answers::dead_letters(&*parts.get()?)))
+}
+
+async fn peek(State(parts): State<Parted>, Path(queue): Path<String>) -> Result<Response, Response> {
+    let parts = parts.get()?;
+    let unknown = || (StatusCode::NOT_FOUND, "no queue of this name holds dead letters\n").into_response();
+    let peeked = answers::peek(&parts, &queue).await.ok_or_else(unknown)?;
+    Ok(json(&peeked.map_err(|error| (StatusCode::BAD_GATEWAY, error).into_response())?))
+}
+
+async fn path(State(parts): State<Parted>, RawQuery(query): RawQuery) -> Result<Response, Response> {
+    let parts = parts.get()?;
+    let mut asked = form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
+    let id = asked.find(|(name, _)| name == "id").map(|(_, id)| id.trim().to_owned()).unwrap_or_default();
+    // Logs may be long, and reading them blocks.
+    let found = tokio::task::spawn_blocking(move || path::of(&parts, &id)).await;
+    let failed = |error: String| (StatusCode::INTERNAL_SERVER_ERROR, error).into_response();
+    let found = found.map_err(|error| failed(error.to_string()))?;
+    Ok(json(&found.map_err(|error| failed(format!("the logs cannot be read: {error}\n")))?))
+}

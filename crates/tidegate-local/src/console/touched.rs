@@ -1,0 +1,143 @@
+//! Which resource each AWS call of a function is about, counted.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures::future::BoxFuture;
+
+use crate::proxy::{Call, Hook, Reply};
+use crate::topology::{Resource, Topology};
+
+/// Calls per function and declared resource.
+#[derive(Debug)]
+pub(crate) struct Touched {
+    functions: BTreeMap<String, Vec<Counted>>,
+}
+
+#[derive(Debug)]
+struct Counted {
+    name: String,
+    marks: Marks,
+    calls: AtomicU64,
+}
+
+/// How a call to a resource is recognised: by the service in the operation's name and by what its path or its body has in it.
+#[derive(Debug)]
+struct Marks {
+    service: &'static str,
+    in_path: Option<String>,
+    in_body: Vec<String>,
+    /// The same of calls with several tables, which have them as members of an object.
+    in_batch: Vec<String>,
+}
+
+impl Touched {
+    /// Everything that functions declare to use.
+    pub(crate) fn new(topology: &Topology) -> Self {
+        let functions = topology.functions.iter().map(|(function, declared)| {
+            let uses = declared.uses.values().filter_map(|used| {
+                let resource = used.resource()?;
+                let (Resource::Table(name)
+                | Resource::Queue(name)
+                | Resource::Bucket(name)
+                | Resource::Bus(name)
+                | Resource::Stream(name)
+                | Resource::Email(name)) = resource;
+                Some(Counted { name: name.to_owned(), marks: marks(resource), calls: AtomicU64::new(0) })
+            });
+            (function.clone(), uses.collect())
+        });
+        Self { functions: functions.collect() }
+    }
+
+    /// Calls of a function to a resource since the engine started.
+    pub(crate) fn calls(&self, function: &str, resource: &str) -> u64 {
+        let used = self.functions.get(function).into_iter().flatten();
+        used.filter(|used| used.name == resource).map(|used| used.calls.load(Ordering::Relaxed)).sum()
+    }
+}
+
+impl Hook for Touched {
+    fn after<'a>(&'a self, call: &'a Call, reply: Reply) -> BoxFuture<'a, Reply> {
+        for used in self.functions.get(&call.caller).into_iter().flatten() {
+            if used.marks.fit(call) {
+                used.calls.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        Box::pin(async { reply })
+    }
+}
+
+/// SDKs write JSON without spaces.
+fn marks(resource: Resource<'_>) -> Marks {
+    let body =
+        |service, in_body: Vec<String>| Marks { service, in_path: None, in_body, in_batch: Vec::new() };
+    match resource {
+        Resource::Table(name) => Marks {
+            in_batch: vec![format!(r#""{name}":{{"#), format!(r#""{name}":["#)],
+            ..body("DynamoDB.", vec![format!(r#""TableName":"{name}""#)])
+        },
+        Resource::Queue(name) => body("SQS.", vec![format!(r#"/{name}""#), format!(r#"/{name}.fifo""#)]),
+        Resource::Bus(name) => body("EventBridge.", vec![format!(r#""EventBusName":"{name}""#)]),
+        Resource::Stream(name) => {
+            body("Kinesis.", vec![format!(r#""StreamName":"{name}""#), format!(r#":stream/{name}""#)])
+        }
+        // A system has one sender, or its letters are told apart by nobody.
+        Resource::Email(_) => body("SES.", vec![String::new()]),
+        Resource::Bucket(name) => Marks { in_path: Some(format!("/{name}/")), ..body("S3.", Vec::new()) },
+    }
+}
+
+impl Marks {
+    fn fit(&self, call: &Call) -> bool {
+        let Some(operation) = call.operation.strip_prefix(self.service) else { return false };
+        let in_body = |marks: &[String]| marks.iter().any(|mark| contains(&call.body, mark.as_bytes()));
+        self.in_path.as_ref().is_some_and(|mark| call.head.uri.path().starts_with(mark.as_str()))
+            || in_body(&self.in_body)
+            || (operation.starts_with("Batch") && in_body(&self.in_batch))
+    }
+}
+
+fn contains(body: &[u8], mark: &[u8]) -> bool {
+    mark.is_empty() || memchr::memmem::find(body, mark).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn call(operation: &str, path: &str, body: &str) -> Call {
+        let request = http::Request::post(path).body(()).unwrap();
+        let head = request.into_parts().0;
+        let (caller, operation) = ("f".to_owned(), operation.to_owned());
+        Call { number: 0, caller, operation, head, body: Bytes::from(body.to_owned()) }
+    }
+
+    #[test]
+    fn a_call_is_told_by_the_resource_it_names() {
+        for (resource, operation, path, body) in [
+            (Resource::Table("t"), "DynamoDB.PutItem", "/", r#"{"TableName":"t","Item":{}}"#),
+            (Resource::Table("t"), "DynamoDB.BatchGetItem", "/", r#"{"RequestItems":{"t":{"Keys":[]}}}"#),
+            (Resource::Table("t"), "DynamoDB.BatchWriteItem", "/", r#"{"RequestItems":{"t":[{}]}}"#),
+            (Resource::Queue("q"), "SQS.SendMessage", "/", r#"{"QueueUrl":"http://h/0/q","MessageBody":""}"#),
+            (Resource::Bus("b"), "EventBridge.PutEvents", "/", r#"{"Entries":[{"EventBusName":"b"}]}"#),
+            (Resource::Stream("s"), "Kinesis.PutRecords", "/", r#"{"StreamName":"s"}"#),
+            (Resource::Bucket("u"), "S3.PutObject", "/u/key?x-id=PutObject", ""),
+            (Resource::Email("a@b"), "SES.SendEmail", "/", "Action=SendEmail"),
+        ] {
+            assert!(marks(resource).fit(&call(operation, path, body)), "{resource:?} {body}");
+            let other = body.replace("\"t\"", "\"t2\"").replace("/q\"", "/qq\"");
+            let other = other.replace("\"b\"", "\"bb\"").replace("\"s\"", "\"ss\"");
+            if !matches!(resource, Resource::Email(_)) {
+                let path = path.replace("/u/", "/uu/");
+                assert!(!marks(resource).fit(&call(operation, &path, &other)), "{resource:?} {other}");
+            }
+        }
+        let attribute = call("DynamoDB.PutItem", "/", r#"{"TableName":"x","Item":{"t":{"S":""}}}"#);
+        assert!(!marks(Resource::Table("t")).fit(&attribute), "an attribute of that name");
+        let same_name = call("DynamoDB.PutItem", "/", r#"{"TableName":"x","Item":{"v":{"S":"/q"}}}"#);
+        assert!(!marks(Resource::Queue("q")).fit(&same_name), "another service");
+    }
+}

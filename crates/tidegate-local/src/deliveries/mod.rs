@@ -1,0 +1,218 @@
+//! The newest deliveries to functions, and the newest records that were given up: bounded, kept as they were, and looked into only when somebody asks.
+
+mod content;
+mod letters;
+mod recorder;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+pub(crate) use content::mentions;
+pub use content::{Content, Record};
+pub use letters::{Letter, Letters};
+pub(crate) use recorder::{Recorder, RecordingDestination};
+
+use crate::invocation::{Answer, InvocationResult};
+use crate::mapping::answer::{Reported, reported};
+
+/// Most deliveries that are kept.
+const KEPT: usize = 1000;
+/// Most bytes of their payloads and answers; the newest delivery is kept whatever its size.
+const KEPT_BYTES: usize = 16 << 20;
+
+/// One invocation that has ended, and what it was about.
+#[derive(Debug)]
+pub struct Delivery {
+    /// Counts up from 1.
+    pub number: u64,
+    /// What it came by: a mapping's name, `events → <function>`, or `Invoke → <function>`.
+    pub way: Arc<str>,
+    /// The function.
+    pub function: Arc<str>,
+    /// When the function was asked for.
+    pub at: Timestamp,
+    /// Until its answer, the start of an environment included.
+    pub took: Duration,
+    /// Its request id.
+    pub request_id: String,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// The event.
+    pub payload: Bytes,
+    /// The answer, or the error object.
+    pub answer: Bytes,
+    content: OnceLock<Content>,
+}
+
+/// What came of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The function answered, and no record failed.
+    Succeeded,
+    /// It reported so many failed records.
+    Reported(usize),
+    /// It failed, ran out of time, ended, or its answer is no valid response.
+    Failed,
+}
+
+impl Delivery {
+    /// Its records. They are decoded when somebody looks for the first time.
+    pub fn content(&self) -> &Content {
+        self.content.get_or_init(|| Content::of(&self.payload))
+    }
+
+    fn bytes(&self) -> usize {
+        self.payload.len() + self.answer.len()
+    }
+}
+
+/// The newest deliveries, and how many failed on each way.
+#[derive(Debug, Default)]
+pub struct Deliveries {
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    newest: u64,
+    bytes: usize,
+    ring: VecDeque<Arc<Delivery>>,
+    failures: BTreeMap<Arc<str>, u64>,
+}
+
+impl Deliveries {
+    /// Takes one in. A throttled invocation is no delivery: the function did not run.
+    pub(crate) fn add(&self, way: &Way, at: Timestamp, took: Duration, payload: Bytes, answer: &Answer) {
+        let (outcome, body) = match &answer.result {
+            InvocationResult::Throttled => return,
+            InvocationResult::FunctionError(error) => (Outcome::Failed, error.clone()),
+            InvocationResult::Success(body) => {
+                (if way.reports { of_response(body) } else { Outcome::Succeeded }, body.clone())
+            }
+        };
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if outcome != Outcome::Succeeded {
+            *kept.failures.entry(Arc::clone(&way.name)).or_default() += 1;
+        }
+        kept.newest += 1;
+        let delivery = Delivery {
+            number: kept.newest,
+            way: Arc::clone(&way.name),
+            function: Arc::clone(&way.function),
+            at,
+            took,
+            request_id: answer.request_id.clone(),
+            outcome,
+            payload,
+            answer: body,
+            content: OnceLock::new(),
+        };
+        kept.bytes += delivery.bytes();
+        kept.ring.push_back(Arc::new(delivery));
+        while kept.ring.len() > KEPT || (kept.bytes > KEPT_BYTES && kept.ring.len() > 1) {
+            let oldest = kept.ring.pop_front();
+            kept.bytes -= oldest.map_or(0, |oldest| oldest.bytes());
+        }
+    }
+
+    /// The number of the newest one; 0 before the first.
+    pub fn newest(&self) -> u64 {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).newest
+    }
+
+    /// Those that are kept, the oldest first.
+    pub fn kept(&self) -> Vec<Arc<Delivery>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).ring.iter().cloned().collect()
+    }
+
+    /// Failed deliveries on a way, since the engine started.
+    pub fn failures(&self, way: &str) -> u64 {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).failures.get(way).copied().unwrap_or(0)
+    }
+}
+
+/// The way by which deliveries come.
+#[derive(Clone, Debug)]
+pub(crate) struct Way {
+    name: Arc<str>,
+    function: Arc<str>,
+    reports: bool,
+}
+
+impl Way {
+    /// From a source; `reports` if the function's answers say which records failed.
+    pub(crate) fn mapping(source: &str, function: &str, reports: bool) -> Self {
+        Self { name: format!("{source} → {function}").into(), function: function.into(), reports }
+    }
+
+    /// From rules, and from Invoke with the type `Event`.
+    pub(crate) fn events(function: &str) -> Self {
+        Self { name: format!("events → {function}").into(), function: function.into(), reports: false }
+    }
+
+    /// From Invoke.
+    pub(crate) fn invoke(function: &str) -> Self {
+        Self { name: format!("Invoke → {function}").into(), function: function.into(), reports: false }
+    }
+}
+
+fn of_response(response: &[u8]) -> Outcome {
+    match reported(response) {
+        Reported::Nothing => Outcome::Succeeded,
+        Reported::Items(items) => Outcome::Reported(items.len()),
+        Reported::Invalid(_) => Outcome::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn add(deliveries: &Deliveries, way: &Way, payload: Bytes, result: InvocationResult) {
+        let answer = Answer { request_id: "r".to_owned(), result };
+        deliveries.add(way, Timestamp::UNIX_EPOCH, Duration::ZERO, payload, &answer);
+    }
+
+    fn success(body: &str) -> InvocationResult {
+        InvocationResult::Success(Bytes::from(body.to_owned()))
+    }
+
+    #[test]
+    fn the_newest_are_kept_up_to_a_number_and_a_size() {
+        let (deliveries, way) = (Deliveries::default(), Way::invoke("f"));
+        for _ in 0..KEPT + 5 {
+            add(&deliveries, &way, Bytes::new(), success(""));
+        }
+        let numbers = || deliveries.kept().iter().map(|delivery| delivery.number).collect::<Vec<_>>();
+        assert_eq!((numbers().first(), numbers().len()), (Some(&6), KEPT));
+        let half = Bytes::from(vec![0; KEPT_BYTES / 2 + 1]);
+        add(&deliveries, &way, half.clone(), success(""));
+        add(&deliveries, &way, half, success(""));
+        assert_eq!(numbers(), [KEPT as u64 + 7]);
+        add(&deliveries, &way, Bytes::from(vec![0; KEPT_BYTES + 1]), success(""));
+        assert_eq!(numbers(), [KEPT as u64 + 8], "one that is too large by itself is shown all the same");
+    }
+
+    #[test]
+    fn an_outcome_is_read_as_the_mapping_reads_it() {
+        let deliveries = Deliveries::default();
+        let (reports, silent) = (Way::mapping("s", "f", true), Way::mapping("s", "g", false));
+        let failed = r#"{"batchItemFailures":[{"itemIdentifier":"1"},{"itemIdentifier":"2"}]}"#;
+        for (way, result) in [
+            (&reports, success(failed)),
+            (&silent, success(failed)),
+            (&reports, success("[1]")),
+            (&reports, InvocationResult::FunctionError(Bytes::from_static(b"{}"))),
+            (&reports, InvocationResult::Throttled),
+        ] {
+            add(&deliveries, way, Bytes::new(), result);
+        }
+        let outcomes: Vec<_> = deliveries.kept().iter().map(|delivery| delivery.outcome).collect();
+        assert_eq!(outcomes, [Outcome::Reported(2), Outcome::Succeeded, Outcome::Failed, Outcome::Failed]);
+        assert_eq!((deliveries.failures("s → f"), deliveries.failures("s → g")), (3, 0));
+    }
+}

@@ -1,0 +1,177 @@
+//! One line that a function, or the engine about it, has printed.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::deliveries::mentions;
+
+/// What the platform's own lines name a request by.
+const REQUEST: &str = "RequestId: ";
+/// The names under which functions write the two ids, in the line itself or in one of its spans.
+const REQUEST_IDS: [&str; 4] = ["request_id", "requestId", "AWSRequestId", "function_request_id"];
+const CORRELATION_IDS: [&str; 3] = ["correlation_id", "correlationid", "correlationId"];
+/// Members that are said otherwise, or that nobody reads.
+const NOT_SHOWN: [&str; 7] = ["timestamp", "time", "level", "message", "spans", "span", "target"];
+
+/// What a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A line of the function.
+    Log,
+    /// Metrics in CloudWatch's embedded metric format.
+    Metrics,
+    /// What Lambda itself writes: `START`, `END`, `REPORT`.
+    Platform,
+}
+
+/// One line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// When it was written. A line that does not say has the time of the line before it.
+    pub at: Timestamp,
+    /// The function.
+    pub function: Arc<str>,
+    /// The line as it was written, without its end.
+    pub text: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Its level, if it has one.
+    pub level: Option<String>,
+    /// What it says: its `message`, or the whole of a line that is no JSON.
+    pub message: String,
+    /// The rest, in the order of the names.
+    pub fields: Vec<(String, String)>,
+    /// The invocation it belongs to, if it says so.
+    pub request_id: Option<String>,
+    /// The correlation ids in it: of the record it is about.
+    pub correlation_ids: Vec<String>,
+}
+
+impl Line {
+    /// Reads a line; `before` is the time of the line before it.
+    pub fn parse(function: &Arc<str>, text: &str, before: Timestamp) -> Self {
+        let object = match text.starts_with('{').then(|| serde_json::from_str(text)) {
+            Some(Ok(Value::Object(object))) => object,
+            _ => return Self::plain(function, text, before),
+        };
+        let metrics = object.get("_aws").and_then(|aws| aws.get("Timestamp"));
+        let said = ["timestamp", "time"].iter().find_map(|name| object.get(*name)?.as_str()?.parse().ok());
+        let measured = || Timestamp::from_millisecond(metrics?.as_i64()?).ok();
+        let platform =
+            object.get("type").and_then(Value::as_str).is_some_and(|kind| kind.starts_with("platform."));
+        let kind = match (metrics, platform) {
+            (Some(_), _) => Kind::Metrics,
+            (None, true) => Kind::Platform,
+            (None, false) => Kind::Log,
+        };
+        let named = |name: &str| object.get(name).and_then(Value::as_str).map(str::to_owned);
+        let shown = object.iter().filter(|(name, _)| !NOT_SHOWN.contains(&name.as_str()));
+        Self {
+            at: said.or_else(measured).unwrap_or(before),
+            function: Arc::clone(function),
+            text: text.to_owned(),
+            kind,
+            level: named("level"),
+            message: named("message").or_else(|| named("type")).unwrap_or_default(),
+            fields: shown.map(|(name, value)| (name.clone(), plain(value))).collect(),
+            request_id: ids(&object, &REQUEST_IDS).into_iter().next(),
+            correlation_ids: ids(&object, &CORRELATION_IDS),
+        }
+    }
+
+    fn plain(function: &Arc<str>, text: &str, before: Timestamp) -> Self {
+        let own = ["START ", "END ", "REPORT ", "INIT_START ", "INIT_REPORT "];
+        let kind = if own.iter().any(|start| text.starts_with(start)) { Kind::Platform } else { Kind::Log };
+        let named = text.split_once(REQUEST).filter(|_| kind == Kind::Platform);
+        let request_id = named.and_then(|(_, rest)| rest.split_whitespace().next()).map(str::to_owned);
+        Self {
+            at: before,
+            function: Arc::clone(function),
+            text: text.to_owned(),
+            kind,
+            level: None,
+            message: text.to_owned(),
+            fields: Vec::new(),
+            request_id,
+            correlation_ids: Vec::new(),
+        }
+    }
+
+    /// Whether the line belongs to a record with this correlation id.
+    pub fn has_correlation(&self, id: &str) -> bool {
+        self.correlation_ids.iter().any(|own| own == id)
+    }
+
+    /// Whether the line has this id in it anywhere.
+    pub fn mentions(&self, id: &str) -> bool {
+        mentions(&self.text, id)
+    }
+}
+
+/// The values of these members: the line's own first, then those of its spans, the innermost first.
+fn ids(object: &Map<String, Value>, names: &[&str]) -> Vec<String> {
+    let spans = object.get("spans").and_then(Value::as_array).into_iter().flatten().rev();
+    let inside = ["span", "record"].iter().filter_map(|name| object.get(*name)?.as_object());
+    let places = std::iter::once(object).chain(inside).chain(spans.filter_map(Value::as_object));
+    let mut found: Vec<String> = Vec::new();
+    for place in places {
+        for id in names.iter().filter_map(|name| place.get(*name)?.as_str()) {
+            if !found.iter().any(|known| known == id) {
+                found.push(id.to_owned());
+            }
+        }
+    }
+    found
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Line {
+        Line::parse(&Arc::from("f"), text, Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn the_ids_of_a_line_are_in_it_or_in_its_spans() {
+        let line = parse(
+            r#"{"timestamp":"2026-11-21T22:05:52.837420Z","level":"WARN","message":"delivery failed","source":"kinesis","attempts":2,"spans":[{"requestId":"r-1","name":"Lambda runtime invoke"},{"request_id":"r-1","name":"invocation"},{"correlation_id":"c-1","causation_id":"e-1","name":"record"}]}"#,
+        );
+        assert_eq!(line.at.to_string(), "2026-11-21T22:05:52.83742Z");
+        assert_eq!((line.level.as_deref(), line.message.as_str()), (Some("WARN"), "delivery failed"));
+        assert_eq!(line.request_id.as_deref(), Some("r-1"));
+        assert!(line.has_correlation("c-1") && !line.has_correlation("c-2") && line.mentions("e-1"));
+        let fields: Vec<_> = line.fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        assert_eq!(fields, ["attempts=2", "source=kinesis"]);
+        assert_eq!(line.kind, Kind::Log);
+        assert!(parse(r#"{"correlation_id":"c-9","message":"m"}"#).has_correlation("c-9"));
+    }
+
+    #[test]
+    fn lambdas_own_lines_and_metrics_are_told_apart_from_logs() {
+        let start = parse("START RequestId: r-7 Version: $LATEST");
+        assert_eq!((start.kind, start.request_id.as_deref()), (Kind::Platform, Some("r-7")));
+        let report = parse("REPORT RequestId: r-7\tDuration: 1.50 ms\tBilled Duration: 2 ms");
+        assert_eq!((report.kind, report.request_id.as_deref()), (Kind::Platform, Some("r-7")));
+        let platform =
+            parse(r#"{"time":"2026-01-01T00:00:00Z","type":"platform.start","record":{"requestId":"r-8"}}"#);
+        assert_eq!((platform.kind, platform.request_id.as_deref()), (Kind::Platform, Some("r-8")));
+        let metrics = parse(r#"{"_aws":{"Timestamp":1500,"CloudWatchMetrics":[]},"Applied":1}"#);
+        assert_eq!((metrics.kind, metrics.at.as_millisecond()), (Kind::Metrics, 1500));
+    }
+
+    #[test]
+    fn any_other_line_is_kept_as_it_is_with_the_time_before() {
+        for text in ["", "thread 'main' panicked at RequestId: x", "{not json", "[1]"] {
+            let line = parse(text);
+            assert_eq!((line.message.as_str(), line.kind, line.at), (text, Kind::Log, Timestamp::UNIX_EPOCH));
+            assert_eq!(line.request_id, None);
+        }
+    }
+}

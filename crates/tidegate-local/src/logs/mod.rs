@@ -1,0 +1,32 @@
+//! What functions have printed, read back: one file per function in the state directory, in order of time across functions.
+
+mod line;
+mod reader;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use line::{Kind, Line};
+pub use reader::Reader;
+
+/// Where the logs of an engine are.
+pub fn directory(state_dir: &Path) -> PathBuf {
+    state_dir.join("logs")
+}
+
+/// The functions of the system that runs, or ran last, in a state directory, in the order of their names: the engine writes down the variables of each.
+///
+/// # Errors
+/// No system was started there, or the directory cannot be read.
+pub fn functions(state_dir: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(state_dir.join("functions"))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "env") {
+            names.extend(path.file_stem().map(|name| name.to_string_lossy().into_owned()));
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}

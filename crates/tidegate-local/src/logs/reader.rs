@@ -1,0 +1,283 @@
+//! Reads the logs of several functions as one.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::line::Line;
+use crate::environment::LogLine;
+
+/// Lines of one file that are put in order among themselves: several processes write into it, each when its pipe is read.
+const WINDOW: usize = 4096;
+/// Bytes that are read at a time.
+const CHUNK: usize = 256 * 1024;
+
+/// The lines of several functions, in order of time. Memory is bounded, however long the logs are.
+#[derive(Debug)]
+pub struct Reader {
+    tails: Vec<Tail>,
+}
+
+/// One file, read to its end so far.
+#[derive(Debug)]
+struct Tail {
+    path: PathBuf,
+    function: Arc<str>,
+    file: Option<File>,
+    offset: u64,
+    /// The end of what was read: a line that is not whole yet.
+    part: Vec<u8>,
+    /// Lines read and not given, by time and place in the file.
+    window: BinaryHeap<Reverse<(Timestamp, u64)>>,
+    lines: std::collections::HashMap<u64, Line>,
+    number: u64,
+    last: Timestamp,
+    ended: bool,
+    /// The file has been renamed and a new one begun: this one is at its end once it is read again.
+    replaced: bool,
+}
+
+/// Whether there is another file under this name now.
+fn is_replaced(file: &File, path: &Path) -> bool {
+    let own = file.metadata();
+    own.and_then(|own| Ok((own, fs::metadata(path)?))).is_ok_and(|(own, named)| own.ino() != named.ino())
+}
+
+impl Reader {
+    /// The logs of these functions in a directory. A file that is not there yet is empty.
+    pub fn open(logs: &Path, functions: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let tails = functions.into_iter().map(|function| Tail::new(logs, function.as_ref()));
+        Self { tails: tails.collect() }
+    }
+
+    /// The next line in order of time; none at the end of what was written so far. What follows a line's last byte without a line end is not a line yet.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn next(&mut self) -> io::Result<Option<Line>> {
+        for tail in &mut self.tails {
+            tail.fill()?;
+        }
+        let first = self.tails.iter_mut().filter(|tail| !tail.window.is_empty());
+        Ok(first.min_by_key(|tail| tail.head()).and_then(Tail::take))
+    }
+
+    /// Looks for what was written since the last [`next`](Self::next) gave none. A file that was emptied begins anew.
+    ///
+    /// # Errors
+    /// A file cannot be looked at.
+    pub fn again(&mut self) -> io::Result<()> {
+        for tail in &mut self.tails {
+            tail.ended = false;
+            if let Some(file) = &mut tail.file
+                && file.metadata()?.len() < tail.offset
+            {
+                tail.offset = file.seek(SeekFrom::Start(0))?;
+                tail.part.clear();
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes over everything that was written so far.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn skip(&mut self) -> io::Result<()> {
+        while self.next()?.is_some() {}
+        Ok(())
+    }
+}
+
+impl Tail {
+    fn new(logs: &Path, function: &str) -> Self {
+        Self {
+            path: logs.join(format!("{function}.log")),
+            function: Arc::from(function),
+            file: None,
+            offset: 0,
+            part: Vec::new(),
+            window: BinaryHeap::new(),
+            lines: std::collections::HashMap::new(),
+            number: 0,
+            last: Timestamp::UNIX_EPOCH,
+            ended: false,
+            replaced: false,
+        }
+    }
+
+    fn head(&self) -> Option<Timestamp> {
+        self.window.peek().map(|Reverse((at, _))| *at)
+    }
+
+    fn take(&mut self) -> Option<Line> {
+        let Reverse((_, number)) = self.window.pop()?;
+        self.lines.remove(&number)
+    }
+
+    /// Reads until there are enough lines to put in order, or no more.
+    fn fill(&mut self) -> io::Result<()> {
+        let failed = |path: &Path, error: io::Error| {
+            io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+        };
+        while self.window.len() < WINDOW && !self.ended {
+            if self.file.is_none() {
+                match File::open(&self.path) {
+                    Ok(file) => self.file = Some(file),
+                    Err(error) if error.kind() == ErrorKind::NotFound => {
+                        self.ended = true;
+                        return Ok(());
+                    }
+                    Err(error) => return Err(failed(&self.path, error)),
+                }
+            }
+            let Some(file) = &mut self.file else { return Ok(()) };
+            let before = self.part.len();
+            let limit = CHUNK as u64;
+            let read =
+                file.take(limit).read_to_end(&mut self.part).map_err(|error| failed(&self.path, error))?;
+            self.offset += read as u64;
+            if read == 0 {
+                if std::mem::take(&mut self.replaced) {
+                    (self.file, self.offset) = (None, 0);
+                    continue;
+                }
+                // What was written before the file was renamed is read first.
+                self.replaced = is_replaced(file, &self.path);
+                self.ended = !self.replaced;
+            }
+            self.cut(before);
+        }
+        Ok(())
+    }
+
+    /// Takes the whole lines out of what was read; there is no line end before `from`.
+    fn cut(&mut self, from: usize) {
+        let end = self.part.get(from..).and_then(|new| new.iter().rposition(|byte| *byte == b'\n'));
+        let Some(end) = end else { return };
+        let rest = self.part.split_off(from + end + 1);
+        let whole = std::mem::replace(&mut self.part, rest);
+        let whole = String::from_utf8_lossy(&whole);
+        for text in whole.lines() {
+            let tagged = LogLine::parse(text);
+            let text = tagged.map_or(text, |line| line.text);
+            if text.trim().is_empty() {
+                continue;
+            }
+            let read = tagged.and_then(|line| line.time.parse().ok());
+            let mut line = Line::parse(&self.function, text, read.unwrap_or(self.last));
+            if line.request_id.is_none() {
+                line.request_id = tagged.and_then(|line| line.request_id.map(str::to_owned));
+            }
+            self.last = line.at;
+            self.number += 1;
+            self.window.push(Reverse((line.at, self.number)));
+            self.lines.insert(self.number, line);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn at(millis: i64, message: &str) -> String {
+        let at = Timestamp::from_millisecond(millis).unwrap();
+        format!("{{\"timestamp\":\"{at}\",\"message\":\"{message}\"}}\n")
+    }
+
+    fn append(file: &Path, text: &str) {
+        let file = File::options().create(true).append(true).open(file);
+        file.unwrap().write_all(text.as_bytes()).unwrap();
+    }
+
+    fn read(reader: &mut Reader) -> Vec<String> {
+        std::iter::from_fn(|| reader.next().unwrap())
+            .map(|line| format!("{} {}", line.function, line.message))
+            .collect()
+    }
+
+    #[test]
+    fn lines_come_in_order_of_time_across_functions_and_within_one() {
+        let dir = tempfile::tempdir().unwrap();
+        append(
+            &dir.path().join("a.log"),
+            &[at(10, "1"), at(40, "4"), at(30, "3"), "no time\n".into()].concat(),
+        );
+        append(&dir.path().join("b.log"), &[at(20, "2"), "\n".into(), at(50, "5")].concat());
+        let mut reader = Reader::open(dir.path(), ["a", "b", "c"]);
+        assert_eq!(read(&mut reader), ["a 1", "b 2", "a 3", "a no time", "a 4", "b 5"]);
+    }
+
+    #[test]
+    fn a_line_of_the_engines_own_form_has_its_time_and_request() {
+        let dir = tempfile::tempdir().unwrap();
+        let plain = "2026-11-21T22:30:00.123Z r-1 plain\n2026-11-21T22:30:00.124Z - \n";
+        let said = r#"2026-11-21T22:30:00.125Z r-2 {"message":"two","request_id":"r-3"}"#;
+        append(&dir.path().join("a.log"), &format!("{plain}{said}\n"));
+        let mut reader = Reader::open(dir.path(), ["a"]);
+        let one = reader.next().unwrap().unwrap();
+        assert_eq!((one.text.as_str(), one.request_id.as_deref()), ("plain", Some("r-1")));
+        assert_eq!(one.at.to_string(), "2026-11-21T22:30:00.123Z");
+        let two = reader.next().unwrap().unwrap();
+        assert_eq!((two.message.as_str(), two.request_id.as_deref()), ("two", Some("r-3")));
+        assert_eq!(reader.next().unwrap(), None);
+    }
+
+    #[test]
+    fn a_file_that_was_renamed_is_read_to_its_end_and_then_the_new_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, older) = (dir.path().join("a.log"), dir.path().join("a.log.1"));
+        append(&file, "one\n");
+        let mut reader = Reader::open(dir.path(), ["a"]);
+        assert_eq!(read(&mut reader), ["a one"]);
+        append(&file, "two\n");
+        fs::rename(&file, &older).unwrap();
+        append(&file, "three\n");
+        reader.again().unwrap();
+        assert_eq!(read(&mut reader), ["a two", "a three"]);
+    }
+
+    #[test]
+    fn what_is_written_later_follows_and_half_a_line_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a.log");
+        append(&file, "one\ntw");
+        let mut reader = Reader::open(dir.path(), ["a", "b"]);
+        assert_eq!(read(&mut reader), ["a one"]);
+        append(&file, "o\n");
+        assert_eq!(read(&mut reader), [""; 0], "only after it was asked to look again");
+        append(&dir.path().join("b.log"), "three\n");
+        reader.again().unwrap();
+        assert_eq!(read(&mut reader), ["a two", "b three"]);
+        File::create(&file).unwrap();
+        append(&file, "anew\n");
+        reader.again().unwrap();
+        assert_eq!(read(&mut reader), ["a anew"]);
+    }
+
+    #[test]
+    fn no_more_lines_are_held_than_are_put_in_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let lines: i64 = 100_000;
+        let text: String = (0..lines).map(|n| at(n, "x")).collect();
+        append(&dir.path().join("a.log"), &text);
+        let mut reader = Reader::open(dir.path(), ["a"]);
+        let (mut given, mut most) = (0, 0);
+        while let Some(line) = reader.next().unwrap() {
+            assert_eq!(line.at.as_millisecond(), given);
+            given += 1;
+            most = most.max(reader.tails[0].window.len());
+        }
+        assert_eq!(given, lines);
+        assert!(most < 3 * WINDOW, "{most}");
+    }
+}
