@@ -41,7 +41,7 @@ class Picture {
     for (const node of topology.nodes) {
       const [x, y, width, height] = node.box;
       const middle = y + height / 2;
-      const name = shape('text', { class: 'name', x: x + 9, y: middle - 3 }, fitted(node.name, 20));
+      const name = shape('text', { class: 'name', x: x + 9, y: middle - 3 }, fitted(node.name, 17));
       const note = shape('text', { class: 'note', x: x + 9, y: middle + 11 }, KINDS[node.kind]);
       const group = shape('g', { class: `node ${node.kind}`, 'data-node': `${node.kind} ${node.name}` }, shape('title', {}, `${KINDS[node.kind]} ${node.name}`),
         shape('rect', { x, y, width, height, rx: 7 }), name, note);
