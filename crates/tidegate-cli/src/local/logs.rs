@@ -31,7 +31,7 @@ pub(crate) async fn logs(options: &Logs) -> Result<ExitCode, Problem> {
     loop {
         // Asked before the files are read: what an engine that has ended wrote is then there.
         let running = EngineFile::read(&state).is_ok();
-        while let Some(line) = lines.next().map_err(unreadable)? {
+        while let Some(line) = lines.next_line().map_err(unreadable)? {
             if is_wanted(&line, options) {
                 output::line(&if options.raw { line.text } else { shown(&line, width) })?;
             }

@@ -37,7 +37,7 @@ fn head(status: &Value) -> String {
 }
 
 fn mappings(status: &Value) -> String {
-    let columns = [("lag", "lag"), ("in flight", "in_flight"), ("delivered", "records_delivered")];
+    let columns = [("lag", "lag"), ("open", "in_flight"), ("done", "records_delivered")];
     let shown = troubles(list(&status["mappings"]));
     let header = ["mapping", "age"].into_iter();
     let header =
@@ -58,8 +58,8 @@ fn mappings(status: &Value) -> String {
 /// Columns that have a number other than zero somewhere: a screen has eighty columns, and most systems have little trouble.
 fn troubles<'a>(rows: impl Iterator<Item = &'a Value> + Clone) -> Vec<(&'static str, &'static str)> {
     let all = [
-        ("retries", "retries"),
-        ("fails", "failures"),
+        ("retry", "retries"),
+        ("fail", "failures"),
         ("throt", "throttled"),
         ("drop", "discarded"),
         ("filtered", "filtered"),
@@ -128,7 +128,8 @@ fn functions(status: &Value) -> String {
     for (name, function) in status["functions"].as_object().into_iter().flatten() {
         let mut row = vec![comfy_table::Cell::new(name)];
         row.extend(["environments", "invocations"].map(|field| right(count(&function[field]))));
-        row.extend(["p50", "p99"].map(|field| right(milliseconds(&function["duration_ms"][field]))));
+        let duration = |field| function["duration_ms"].get(field).and_then(Value::as_f64);
+        row.extend(["p50", "p99"].map(|field| right(milliseconds(duration(field)))));
         row.extend(["errors", "timeouts", "throttles"].map(|field| right(count(&function[field]))));
         row.push(right(megabytes(&function["rss_bytes"])));
         row.push(right(format!(
@@ -196,9 +197,11 @@ fn float(value: &Value) -> f64 {
     value.as_f64().unwrap_or(0.0)
 }
 
-fn milliseconds(value: &Value) -> String {
-    let value = float(value);
-    if value < 100.0 { format!("{value:.1}") } else { format!("{value:.0}") }
+fn milliseconds(value: Option<f64>) -> String {
+    match value.unwrap_or(0.0) {
+        value if value < 100.0 => format!("{value:.1}"),
+        value => format!("{value:.0}"),
+    }
 }
 
 fn megabytes(value: &Value) -> String {

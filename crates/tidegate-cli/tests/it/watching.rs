@@ -101,12 +101,12 @@ fn started(arguments: &[&str], directory: &Path) -> Child {
 
 async fn first_line(child: &mut Child, holding: &str) {
     let mut lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
-    let found = async { while !lines.next_line().await.unwrap().expect("a line").contains(holding) {} };
-    tokio::time::timeout(Duration::from_secs(20), found).await.expect("it is shown");
+    let found = async { while !lines.next_line().await.unwrap().unwrap().contains(holding) {} };
+    tokio::time::timeout(Duration::from_secs(20), found).await.unwrap();
 }
 
 async fn ended(child: Child) -> std::process::Output {
-    tokio::time::timeout(Duration::from_secs(20), child.wait_with_output()).await.expect("it ends").unwrap()
+    tokio::time::timeout(Duration::from_secs(20), child.wait_with_output()).await.unwrap().unwrap()
 }
 
 #[tokio::test]

@@ -45,6 +45,8 @@ pub(crate) enum EdgeKind {
     Reads,
     /// What is given up: records.
     GivesUp,
+    /// What rules of a bus could not hand over. EventBridge does that by itself, and what it counts is not known here.
+    Undelivered,
     /// What a queue moves after too many receives: messages of the target.
     Redrive,
 }
@@ -101,7 +103,9 @@ impl Graph {
             let bus = (NodeKind::Bus, rule.bus.clone());
             let target = rule.target.function.as_deref().map(|name| (function(name), EdgeKind::Events));
             let sent = rule.target.queue.as_deref().map(|name| (queue(name), EdgeKind::Sends));
-            edges.extend([target, sent].into_iter().flatten().map(|(to, kind)| (bus.clone(), to, kind)));
+            let lost = Some((queue(&rule.target.dead_letter_queue), EdgeKind::Undelivered));
+            edges
+                .extend([target, sent, lost].into_iter().flatten().map(|(to, kind)| (bus.clone(), to, kind)));
         }
         for (name, declared) in &topology.functions {
             let given_up =
@@ -156,6 +160,7 @@ impl Graph {
             EdgeKind::Calls => "calls",
             EdgeKind::Reads => "reads",
             EdgeKind::GivesUp => "gives up",
+            EdgeKind::Undelivered => "undelivered",
             EdgeKind::Redrive => "redrive",
         };
         format!("{} → {} ({kind})", name(edge.from), name(edge.to))

@@ -14,6 +14,10 @@ const LANE: f64 = 16.0;
 /// Room that each edge has at a node's side: the height of its count.
 const PORT: f64 = 14.0;
 const MARGIN: f64 = 8.0;
+/// Room at the picture's sides, where edges turn that lead back.
+const SIDE: f64 = 26.0;
+/// How far from a node an edge turns that leads back.
+const TURN: f64 = 22.0;
 /// Rounds of putting each layer in the order of its neighbours.
 const ROUNDS: usize = 8;
 
@@ -52,12 +56,23 @@ pub(crate) fn layout(graph: &Graph) -> Picture {
         }
     }
     arrange(&mut items, &mut rows);
-    let height = place(&mut items, &rows);
-    let left = |layer: usize| MARGIN + cast(layer) * (WIDTH + GAP);
+    let mut height = place(&mut items, &rows);
+    let left = |layer: usize| SIDE + cast(layer) * (WIDTH + GAP);
     let boxes = items.iter().filter(|item| item.node.is_some());
     let boxes = boxes.map(|item| [left(item.layer), item.y, WIDTH, item.height]).collect();
-    let lines = chains.iter().map(|chain| line(chain, &items, &left)).collect();
-    Picture { width: left(rows.len().max(1)) - GAP + MARGIN, height, boxes, lines }
+    let mut lines = Vec::new();
+    for chain in &chains {
+        let mut points = line(chain, &items, &left);
+        if let [[start, _], [end, _]] = *points.as_slice()
+            && end < start
+        {
+            // Back to the left: below everything, each edge in a lane of its own.
+            points.splice(1..1, [[start + TURN, height], [end - TURN, height]]);
+            height += LANE;
+        }
+        lines.push(points);
+    }
+    Picture { width: left(rows.len().max(1)) - GAP + SIDE, height, boxes, lines }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "numbers of things on a screen")]
@@ -146,12 +161,9 @@ fn items(graph: &Graph, layers: &[usize]) -> (Vec<Item>, Vec<Vec<usize>>) {
             items.push(item(layer, None, LANE));
             chain.push(items.len() - 1);
         }
-        // An edge to the left goes back around: it is drawn in one piece.
         chain.push(edge.to);
         for pair in chain.windows(2) {
-            if let [from, to] = *pair
-                && first < last
-            {
+            if let [from, to] = *pair {
                 items.get_mut(from).into_iter().for_each(|item| item.after.push(to));
                 items.get_mut(to).into_iter().for_each(|item| item.before.push(from));
             }
@@ -296,7 +308,12 @@ mod tests {
             &[(0, 1, Calls), (1, 2, Calls), (2, 0, Calls), (1, 1, Calls)],
         );
         assert_eq!(layers(&circle), [0, 1, 2]);
-        assert_eq!(layout(&circle).lines.len(), 4);
+        let picture = layout(&circle);
+        let back = &picture.lines[2];
+        let lowest = picture.boxes.iter().map(|[_, y, _, height]| y + height).fold(0.0, f64::max);
+        assert_eq!(back.len(), 4, "{back:?}");
+        assert!(back[1][1] > lowest && back[2][1] == back[1][1] && picture.height > back[1][1], "{back:?}");
+        assert_eq!(picture.lines[3].len(), 4, "one that leads to its own node goes around it");
     }
 
     #[test]

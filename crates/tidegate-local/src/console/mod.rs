@@ -47,9 +47,18 @@ pub(crate) fn router(parts: Weak<Parts>) -> Router {
 struct Parted(Weak<Parts>);
 
 impl Parted {
-    fn get(&self) -> Result<Arc<Parts>, Response> {
-        let gone = || (StatusCode::SERVICE_UNAVAILABLE, "the local system is being ended\n").into_response();
-        self.0.upgrade().ok_or_else(gone)
+    fn get(&self) -> Result<Arc<Parts>, Refused> {
+        let why = "the local system is being ended\n".to_owned();
+        self.0.upgrade().ok_or(Refused(StatusCode::SERVICE_UNAVAILABLE, why))
+    }
+}
+
+/// Why there is no answer.
+struct Refused(StatusCode, String);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        (self.0, self.1).into_response()
     }
 }
 
@@ -73,43 +82,43 @@ fn json(value: &Value) -> Response {
     (headers, value.to_string()).into_response()
 }
 
-async fn topology(State(parts): State<Parted>) -> Result<Response, Response> {
+async fn topology(State(parts): State<Parted>) -> Result<Response, Refused> {
     Ok(json(&answers::topology(&*parts.get()?)))
 }
 
-async fn state(State(parts): State<Parted>) -> Result<Response, Response> {
+async fn state(State(parts): State<Parted>) -> Result<Response, Refused> {
     Ok(json(&answers::state(&*parts.get()?).await))
 }
 
-async fn deliveries(State(parts): State<Parted>) -> Result<Response, Response> {
+async fn deliveries(State(parts): State<Parted>) -> Result<Response, Refused> {
     Ok(json(&answers::deliveries(&*parts.get()?)))
 }
 
-async fn delivery(State(parts): State<Parted>, Path(number): Path<u64>) -> Result<Response, Response> {
-    let not_kept = || {
-        (StatusCode::NOT_FOUND, "this delivery is not kept any more: only the newest are\n").into_response()
-    };
-    Ok(json(&answers::delivery(&*parts.get()?, number).ok_or_else(not_kept)?))
+async fn delivery(State(parts): State<Parted>, Path(number): Path<u64>) -> Result<Response, Refused> {
+    let why = "this delivery is not kept any more: only the newest are\n";
+    let found = answers::delivery(&*parts.get()?, number);
+    Ok(json(&found.ok_or_else(|| Refused(StatusCode::NOT_FOUND, why.to_owned()))?))
 }
 
-async fn dead_letters(State(parts): State<Parted>) -> Result<Response, Response> {
+async fn dead_letters(State(parts): State<Parted>) -> Result<Response, Refused> {
     Ok(json(&answers::dead_letters(&*parts.get()?)))
 }
 
-async fn peek(State(parts): State<Parted>, Path(queue): Path<String>) -> Result<Response, Response> {
+async fn peek(State(parts): State<Parted>, Path(queue): Path<String>) -> Result<Response, Refused> {
     let parts = parts.get()?;
-    let unknown = || (StatusCode::NOT_FOUND, "no queue of this name holds dead letters\n").into_response();
-    let peeked = answers::peek(&parts, &queue).await.ok_or_else(unknown)?;
-    Ok(json(&peeked.map_err(|error| (StatusCode::BAD_GATEWAY, error).into_response())?))
+    let why = "no queue of this name holds dead letters\n";
+    let peeked = answers::peek(&parts, &queue).await;
+    let peeked = peeked.ok_or_else(|| Refused(StatusCode::NOT_FOUND, why.to_owned()))?;
+    Ok(json(&peeked.map_err(|error| Refused(StatusCode::BAD_GATEWAY, error))?))
 }
 
-async fn path(State(parts): State<Parted>, RawQuery(query): RawQuery) -> Result<Response, Response> {
+async fn path(State(parts): State<Parted>, RawQuery(query): RawQuery) -> Result<Response, Refused> {
     let parts = parts.get()?;
     let mut asked = form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
     let id = asked.find(|(name, _)| name == "id").map(|(_, id)| id.trim().to_owned()).unwrap_or_default();
     // Logs may be long, and reading them blocks.
     let found = tokio::task::spawn_blocking(move || path::of(&parts, &id)).await;
-    let failed = |error: String| (StatusCode::INTERNAL_SERVER_ERROR, error).into_response();
+    let failed = |error: String| Refused(StatusCode::INTERNAL_SERVER_ERROR, error);
     let found = found.map_err(|error| failed(error.to_string()))?;
     Ok(json(&found.map_err(|error| failed(format!("the logs cannot be read: {error}\n")))?))
 }

@@ -41,7 +41,7 @@ pub(super) fn of(parts: &Parts, id: &str) -> io::Result<Value> {
         }
     }
     let mut lines = Reader::open(&logs::directory(&parts.state_dir), parts.topology.functions.keys());
-    while let Some(line) = lines.next()? {
+    while let Some(line) = lines.next_line()? {
         if line.kind == Kind::Log && is_about(&line, id, &positions) {
             steps.push((line.at, log(&line)));
         }

@@ -20,8 +20,8 @@ function curve(points) {
   let path = `M${points[0][0]} ${points[0][1]}`;
   for (let n = 1; n < points.length; n++) {
     const [[x0, y0], [x1, y1]] = [points[n - 1], points[n]];
-    const bend = x1 > x0 ? (x1 - x0) / 2 : 60; // one to the left goes out and comes back
-    path += `C${x0 + bend} ${y0} ${x1 - bend} ${y1} ${x1} ${y1}`;
+    const bend = (x1 - x0) / 2;
+    path += y0 === y1 || x1 < x0 ? `L${x1} ${y1}` : `C${x0 + bend} ${y0} ${x1 - bend} ${y1} ${x1} ${y1}`;
   }
   return path;
 }
@@ -41,13 +41,16 @@ class Picture {
     for (const node of topology.nodes) {
       const [x, y, width, height] = node.box;
       const middle = y + height / 2;
-      const name = shape('text', { class: 'name', x: x + 9, y: middle - 3 }, fitted(node.name, 20));
+      const name = shape('text', { class: 'name', x: x + 9, y: middle - 3 }, fitted(node.name, 17));
       const note = shape('text', { class: 'note', x: x + 9, y: middle + 11 }, KINDS[node.kind]);
       const group = shape('g', { class: `node ${node.kind}`, 'data-node': `${node.kind} ${node.name}` }, shape('title', {}, `${KINDS[node.kind]} ${node.name}`),
         shape('rect', { x, y, width, height, rx: 7 }), name, note);
       svg.append(group);
       this.nodes.push({ ...node, group, note });
     }
+    // Never much larger than it is meant, and never so small that nothing can be read: a narrow window scrolls it.
+    svg.style.maxWidth = `${topology.width * 1.15}px`;
+    svg.style.minWidth = `${Math.min(topology.width, 900)}px`;
     place.replaceChildren(svg);
   }
 

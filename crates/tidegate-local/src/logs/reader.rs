@@ -60,7 +60,7 @@ impl Reader {
     ///
     /// # Errors
     /// A file cannot be read.
-    pub fn next(&mut self) -> io::Result<Option<Line>> {
+    pub fn next_line(&mut self) -> io::Result<Option<Line>> {
         for tail in &mut self.tails {
             tail.fill()?;
         }
@@ -68,7 +68,7 @@ impl Reader {
         Ok(first.min_by_key(|tail| tail.head()).and_then(Tail::take))
     }
 
-    /// Looks for what was written since the last [`next`](Self::next) gave none. A file that was emptied begins anew.
+    /// Looks for what was written since the last [`next_line`](Self::next_line) gave none. A file that was emptied begins anew.
     ///
     /// # Errors
     /// A file cannot be looked at.
@@ -90,7 +90,7 @@ impl Reader {
     /// # Errors
     /// A file cannot be read.
     pub fn skip(&mut self) -> io::Result<()> {
-        while self.next()?.is_some() {}
+        while self.next_line()?.is_some() {}
         Ok(())
     }
 }
@@ -200,7 +200,7 @@ mod tests {
     }
 
     fn read(reader: &mut Reader) -> Vec<String> {
-        std::iter::from_fn(|| reader.next().unwrap())
+        std::iter::from_fn(|| reader.next_line().unwrap())
             .map(|line| format!("{} {}", line.function, line.message))
             .collect()
     }
@@ -272,7 +272,7 @@ mod tests {
         append(&dir.path().join("a.log"), &text);
         let mut reader = Reader::open(dir.path(), ["a"]);
         let (mut given, mut most) = (0, 0);
-        while let Some(line) = reader.next().unwrap() {
+        while let Some(line) = reader.next_line().unwrap() {
             assert_eq!(line.at.as_millisecond(), given);
             given += 1;
             most = most.max(reader.tails[0].window.len());
