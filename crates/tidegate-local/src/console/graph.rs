@@ -103,7 +103,8 @@ impl Graph {
             let bus = (NodeKind::Bus, rule.bus.clone());
             let target = rule.target.function.as_deref().map(|name| (function(name), EdgeKind::Events));
             let sent = rule.target.queue.as_deref().map(|name| (queue(name), EdgeKind::Sends));
-            let lost = Some((queue(&rule.target.dead_letter_queue), EdgeKind::Undelivered));
+            let lost =
+                rule.target.dead_letter_queue.as_deref().map(|name| (queue(name), EdgeKind::Undelivered));
             edges
                 .extend([target, sent, lost].into_iter().flatten().map(|(to, kind)| (bus.clone(), to, kind)));
         }

@@ -224,12 +224,12 @@ mod tests {
         let said = r#"2026-11-21T22:30:00.125Z r-2 {"message":"two","request_id":"r-3"}"#;
         append(&dir.path().join("a.log"), &format!("{plain}{said}\n"));
         let mut reader = Reader::open(dir.path(), ["a"]);
-        let one = reader.next().unwrap().unwrap();
+        let one = reader.next_line().unwrap().unwrap();
         assert_eq!((one.text.as_str(), one.request_id.as_deref()), ("plain", Some("r-1")));
         assert_eq!(one.at.to_string(), "2026-11-21T22:30:00.123Z");
-        let two = reader.next().unwrap().unwrap();
+        let two = reader.next_line().unwrap().unwrap();
         assert_eq!((two.message.as_str(), two.request_id.as_deref()), ("two", Some("r-3")));
-        assert_eq!(reader.next().unwrap(), None);
+        assert_eq!(reader.next_line().unwrap(), None);
     }
 
     #[test]
