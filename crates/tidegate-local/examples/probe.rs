@@ -49,7 +49,7 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
     // The first record of a stream may say what is to be done too.
     let data = payload["Records"][0]["kinesis"]["data"].as_str().and_then(|data| STANDARD.decode(data).ok());
     let said = data.and_then(|data| serde_json::from_slice(&data).ok());
-    let payload = said.filter(Value::is_object).unwrap_or(payload);
+    let payload = said.filter(|said: &Value| said["do"].is_string()).unwrap_or(payload);
     match payload["do"].as_str() {
         Some("error") => Err(payload["message"].as_str().unwrap_or("asked to fail").into()),
         Some("panic") => panic_as_asked(),

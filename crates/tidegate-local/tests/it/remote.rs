@@ -266,7 +266,8 @@ async fn the_engine_delivers_to_functions_that_cargo_lambda_watch_runs() {
     .await;
     let _watch = Watch::start(&dir.path().join("hello"), free);
     let status = reached("all delivered", &|status| {
-        status["idle"] == true && status["mappings"][0]["records_delivered"] == 2
+        // While a slow machine compiles, a message may become visible again: it is then delivered twice, as on AWS.
+        status["idle"] == true && status["mappings"][0]["records_delivered"].as_u64() >= Some(2)
     })
     .await;
     assert_eq!(status["functions"]["hello"]["errors"], 1, "the handler's error is one, by its HTTP 500");
