@@ -31,6 +31,7 @@ pub mod pattern;
 pub mod provision;
 pub mod proxy;
 pub mod remote;
+pub mod running;
 mod runtime_api;
 pub mod status;
 pub mod topology;

@@ -11,7 +11,6 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use serde::Serialize;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use super::events::Events;
 use super::settings::AsynchronousSettings;
@@ -24,8 +23,8 @@ use crate::mapping::pace::Pace;
 use crate::mapping::queue_deletion::delete;
 use crate::mapping::queue_receiver::{Receiver, hide, sent};
 use crate::mapping::shortened;
-use crate::mapping::stopped;
 use crate::mapping::stream::{hand_over, now, until};
+use crate::running::{Running, stopped};
 
 /// The message attribute that holds the version or alias an event was invoked by.
 pub(crate) const QUALIFIER: &str = "Qualifier";
@@ -79,37 +78,8 @@ pub struct AsynchronousStatus {
     pub idle_since: Option<u64>,
 }
 
-/// A running asynchronous queue. Dropping it ends it at once; unfinished events become visible in their queue again.
-pub struct AsynchronousQueue {
-    status: Arc<Mutex<AsynchronousStatus>>,
-    stop: watch::Sender<bool>,
-    task: Option<JoinHandle<()>>,
-}
-
-impl AsynchronousQueue {
-    /// How it stands.
-    #[must_use]
-    pub fn status(&self) -> AsynchronousStatus {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Begins nothing new, and waits for what is in flight.
-    pub async fn stop(mut self) {
-        self.stop.send_replace(true);
-        if let Some(task) = &mut self.task {
-            // An error is a panic or an abort of the task: it has ended in any case.
-            let _ = task.await;
-        }
-    }
-}
-
-impl Drop for AsynchronousQueue {
-    fn drop(&mut self) {
-        if let Some(task) = self.task.take() {
-            task.abort();
-        }
-    }
-}
+/// A running asynchronous queue. Events that are unfinished when it ends become visible in their queue again.
+pub type AsynchronousQueue = Running<AsynchronousStatus>;
 
 /// Starts the asynchronous invocation of a function. Must be called inside a Tokio runtime.
 #[must_use]
@@ -122,7 +92,7 @@ pub fn start(mut asynchronously: Asynchronously) -> AsynchronousQueue {
         ..AsynchronousStatus::default()
     }));
     let task = tokio::spawn(deliver(asynchronously, Arc::clone(&status), receiver));
-    AsynchronousQueue { status, stop, task: Some(task) }
+    Running::new(move || status.lock().unwrap_or_else(PoisonError::into_inner).clone(), stop, task)
 }
 
 enum Done {

@@ -11,7 +11,6 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use serde_json::Value;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use super::events::{BusSettings, Events};
 use super::failure::{Failure, GivenUp};
@@ -26,8 +25,9 @@ use crate::mapping::pace::Pace;
 use crate::mapping::queue_deletion::delete;
 use crate::mapping::queue_receiver::{Receiver, hide, sent};
 use crate::mapping::retry::Backoff;
+use crate::mapping::shortened;
 use crate::mapping::stream::{now, until};
-use crate::mapping::{shortened, stopped};
+use crate::running::{Running, stopped};
 
 /// Most messages of one ReceiveMessage call.
 const RECEIVE_LIMIT: usize = 10;
@@ -54,37 +54,8 @@ pub struct BusQueue {
     pub time_scale: f64,
 }
 
-/// A running bus. Dropping it ends it at once; events that some target does not have become visible in its queue again.
-pub struct BusRouter {
-    status: Arc<Mutex<BusStatus>>,
-    stop: watch::Sender<bool>,
-    task: Option<JoinHandle<()>>,
-}
-
-impl BusRouter {
-    /// How it stands.
-    #[must_use]
-    pub fn status(&self) -> BusStatus {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Begins nothing new, and waits for what is in flight.
-    pub async fn stop(mut self) {
-        self.stop.send_replace(true);
-        if let Some(task) = &mut self.task {
-            // An error is a panic or an abort of the task: it has ended in any case.
-            let _ = task.await;
-        }
-    }
-}
-
-impl Drop for BusRouter {
-    fn drop(&mut self) {
-        if let Some(task) = self.task.take() {
-            task.abort();
-        }
-    }
-}
+/// A running bus. Events that some target does not have when it ends become visible in its queue again.
+pub type BusRouter = Running<BusStatus>;
 
 /// Starts the routing of a bus. Must be called inside a Tokio runtime.
 #[must_use]
@@ -94,7 +65,7 @@ pub fn start(own: BusQueue) -> BusRouter {
     let status = BusStatus { bus: own.bus.clone(), rules, ..BusStatus::default() };
     let status = Arc::new(Mutex::new(status));
     let task = tokio::spawn(route(own, Arc::clone(&status), receiver));
-    BusRouter { status, stop, task: Some(task) }
+    Running::new(move || status.lock().unwrap_or_else(PoisonError::into_inner).clone(), stop, task)
 }
 
 /// An event as it lies in its queue.

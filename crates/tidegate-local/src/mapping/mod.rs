@@ -8,7 +8,6 @@ pub mod batching;
 pub mod dynamodb;
 pub mod dynamodb_event;
 pub mod failure;
-mod handle;
 pub mod kinesis;
 pub mod kinesis_event;
 pub mod lane;
@@ -33,8 +32,9 @@ pub mod step;
 pub mod stream;
 pub mod window;
 
-pub use handle::Mapping;
 pub use status::MappingStatus;
 
-pub(crate) use handle::stopped;
+/// A running mapping.
+pub type Mapping = crate::running::Running<MappingStatus>;
+
 pub(crate) use status::shortened;

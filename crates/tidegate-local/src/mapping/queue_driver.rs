@@ -9,7 +9,7 @@ use futures::future::{BoxFuture, OptionFuture};
 use futures::stream::FuturesUnordered;
 use tokio::sync::watch;
 
-use super::handle::{Mapping, stopped};
+use super::Mapping;
 use super::moment::Moment;
 use super::pace::Pace;
 use super::queue::{Action, Input, Queue, QueueSettings};
@@ -20,6 +20,7 @@ use super::status::{MappingStatus, shortened};
 use super::stream::{now, until};
 use crate::activity::Activity;
 use crate::invocation::{Invoker, Request};
+use crate::running::stopped;
 
 /// Everything a queue mapping needs.
 pub struct QueueMapping {

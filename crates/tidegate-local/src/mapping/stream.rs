@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::handle::{Mapping, stopped};
+use super::Mapping;
 use super::moment::Moment;
 use super::pace::{Pace, Pacer};
 use super::reader::{Polled, Reader};
@@ -30,6 +30,7 @@ use crate::activity::Activity;
 use crate::checkpoint::Checkpoints;
 use crate::destination::Destination;
 use crate::invocation::{Invoker, Request};
+use crate::running::stopped;
 
 /// After a failure of the listing of shards, or of a shard's task; and while there is nothing to read.
 const AGAIN: Duration = Duration::from_secs(1);

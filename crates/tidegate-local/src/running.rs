@@ -1,31 +1,29 @@
-//! A running mapping, as its owner holds it.
+//! Something that delivers, as its owner holds it.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::status::MappingStatus;
-
-/// A running mapping. Dropping it ends the mapping at once; what was in flight is delivered again later.
-pub struct Mapping {
-    status: Arc<dyn Fn() -> MappingStatus + Send + Sync>,
+/// A running mapping, bus or asynchronous queue, with its status. Dropping it ends it at once; what was in flight is delivered again later.
+pub struct Running<S> {
+    status: Arc<dyn Fn() -> S + Send + Sync>,
     stop: watch::Sender<bool>,
     task: Option<JoinHandle<()>>,
 }
 
-impl Mapping {
-    pub(super) fn new(
-        status: impl Fn() -> MappingStatus + Send + Sync + 'static,
+impl<S> Running<S> {
+    pub(crate) fn new(
+        status: impl Fn() -> S + Send + Sync + 'static,
         stop: watch::Sender<bool>,
         task: JoinHandle<()>,
     ) -> Self {
         Self { status: Arc::new(status), stop, task: Some(task) }
     }
 
-    /// How the mapping stands.
+    /// How it stands.
     #[must_use]
-    pub fn status(&self) -> MappingStatus {
+    pub fn status(&self) -> S {
         (self.status)()
     }
 
@@ -39,7 +37,7 @@ impl Mapping {
     }
 }
 
-impl Drop for Mapping {
+impl<S> Drop for Running<S> {
     fn drop(&mut self) {
         if let Some(task) = self.task.take() {
             task.abort();
@@ -47,9 +45,9 @@ impl Drop for Mapping {
     }
 }
 
-impl std::fmt::Debug for Mapping {
+impl<S: std::fmt::Debug> std::fmt::Debug for Running<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Mapping").field("status", &self.status()).finish_non_exhaustive()
+        f.debug_struct("Running").field("status", &self.status()).finish_non_exhaustive()
     }
 }
 
