@@ -198,7 +198,7 @@ impl ShardDelivery {
         let mut reader = Some(Reader::new(Arc::clone(&mapping.source), &self.shard.id, from, pacer));
         let mut shard =
             Shard::new(&self.shard.id, mapping.settings.clone(), checkpoint.map(SequenceNumber::new));
-        if let Err(error) = self.resume_window(&mut shard) {
+        if let Err(error) = self.resume(&mut shard) {
             self.board.failed(&error.to_string());
             return End::Failed;
         }
@@ -223,7 +223,7 @@ impl ShardDelivery {
                 }
             };
             timer = None;
-            let (mut end, mut checkpoint, mut window) = (None, None, None);
+            let (mut end, mut kept) = (None, Kept::default());
             for action in actions {
                 match action {
                     Action::Poll { limit } => {
@@ -242,8 +242,9 @@ impl ShardDelivery {
                             Input::Answered { lane, invocation, answer }
                         }));
                     }
-                    Action::KeepWindow(kept) => window = Some(kept),
-                    Action::Checkpoint(sequence) => checkpoint = Some(sequence),
+                    Action::KeepWindow(window) => kept.window = Some(window),
+                    Action::KeepFailing(failing) => kept.failing = Some(failing),
+                    Action::Checkpoint(sequence) => kept.checkpoint = Some(sequence),
                     Action::HandOver { lane, body, event } => {
                         hand_overs.push(Box::pin(self.hand_over(lane, body, event)));
                     }
@@ -252,7 +253,7 @@ impl ShardDelivery {
                     Action::Stopped => end = Some(End::Stopped),
                 }
             }
-            self.store(checkpoint.as_ref(), window.as_deref());
+            self.store(&kept);
             status.idle_since = match (shard.is_idle(), polled) {
                 (false, _) => None,
                 (true, true) => empty_poll,
@@ -306,25 +307,35 @@ impl ShardDelivery {
         }
     }
 
-    /// Gives the shard the window that was open when the engine stopped.
-    fn resume_window(&self, shard: &mut Shard) -> io::Result<()> {
-        let name = &self.mapping.checkpoint_name;
-        match self.mapping.checkpoints.load(name, &window_of(&self.shard.id))? {
-            Some(kept) => shard.resume_window(&kept).map_err(|error| {
-                let reason = format!("the window of {} is stored as no window ({error})", self.shard.id);
-                io::Error::new(io::ErrorKind::InvalidData, reason)
-            }),
-            None => Ok(()),
+    /// Gives the shard the open window and the failed batches it had when the engine stopped.
+    fn resume(&self, shard: &mut Shard) -> io::Result<()> {
+        let (name, id) = (&self.mapping.checkpoint_name, &self.shard.id);
+        let bad = |what: &str, error: serde_json::Error| {
+            let reason = format!("the {what} of {id} is stored as none ({error})");
+            io::Error::new(io::ErrorKind::InvalidData, reason)
+        };
+        if let Some(kept) = self.mapping.checkpoints.load(name, &window_of(id))? {
+            shard.resume_window(&kept).map_err(|error| bad("window", error))?;
         }
+        if let Some(kept) = self.mapping.checkpoints.load(name, &failing_of(id))? {
+            shard.resume_failing(&kept).map_err(|error| bad("list of failed batches", error))?;
+        }
+        Ok(())
     }
 
     /// A checkpoint that cannot be stored is no reason to stop: the next one holds it too, and delivery is at least once.
-    fn store(&self, sequence: Option<&SequenceNumber>, window: Option<&str>) {
+    fn store(&self, kept: &Kept) {
         let mapping = &self.mapping;
-        let of_window = window_of(&self.shard.id);
-        let position = sequence.map(|sequence| (self.shard.id.as_str(), sequence.as_str()));
-        let window = window.map(|kept| (of_window.as_str(), kept));
-        let stored: Vec<(&str, &str)> = position.into_iter().chain(window).collect();
+        let id = &self.shard.id;
+        let (of_window, of_failing) = (window_of(id), failing_of(id));
+        let stored: Vec<(&str, &str)> = [
+            (id.as_str(), kept.checkpoint.as_ref().map(SequenceNumber::as_str)),
+            (of_window.as_str(), kept.window.as_deref()),
+            (of_failing.as_str(), kept.failing.as_deref()),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect();
         if stored.is_empty() {
             return;
         }
@@ -357,9 +368,22 @@ impl ShardDelivery {
     }
 }
 
+/// What one step has to keep.
+#[derive(Default)]
+struct Kept {
+    checkpoint: Option<SequenceNumber>,
+    window: Option<String>,
+    failing: Option<String>,
+}
+
 /// Where the open window of a shard stands among the checkpoints; no shard is called so.
 fn window_of(shard: &str) -> String {
     format!("{shard}/window")
+}
+
+/// Where the failed batches of a shard stand among the checkpoints.
+fn failing_of(shard: &str) -> String {
+    format!("{shard}/failing")
 }
 
 /// Sends an on-failure record, again and again until it has arrived.
