@@ -205,8 +205,7 @@ async fn dead_letters(parts: &Parts) -> BTreeMap<String, u64> {
         .filter_map(|(_, used)| used.queue.as_deref());
     let sources = functions().flat_map(|function| function.sources.values());
     let given_up = sources.filter_map(|source| source.on_failure.as_ref()?.queue.as_deref());
-    let asynchronous = functions().filter_map(|function| function.asynchronous.as_ref());
-    let asynchronous = asynchronous.filter_map(|asynchronous| asynchronous.on_failure.queue.as_deref());
+    let asynchronous = functions().filter_map(|function| function.on_failure()?.queue.as_deref());
     let rules = topology.rules.values().filter_map(|rule| rule.target.dead_letter_queue.as_deref());
     let redriven = topology
         .queues

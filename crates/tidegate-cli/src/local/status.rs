@@ -102,9 +102,9 @@ fn asynchronous(status: &Value) -> Option<String> {
         ("retries", "retries"),
         ("failed", "failed"),
     ];
-    if list(&status["asynchronous"]).any(|queue| queue["throttled"].as_u64() > Some(0)) {
-        columns.push(("throt", "throttled"));
-    }
+    let rare = [("told", "told"), ("throt", "throttled")];
+    let any = |field: &str| list(&status["asynchronous"]).any(|queue| queue[field].as_u64() > Some(0));
+    columns.extend(rare.into_iter().filter(|(_, field)| any(field)));
     let mut shown = table(std::iter::once("events for").chain(columns.iter().map(|(title, _)| *title)));
     for queue in list(&status["asynchronous"]) {
         let mut row = vec![comfy_table::Cell::new(text(&queue["function"]))];
