@@ -9,11 +9,13 @@ mod sources;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::future::{BoxFuture, join_all};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
@@ -63,6 +65,8 @@ pub struct Options {
     pub time_scale: f64,
     /// How fast sources are polled.
     pub pace: Pace,
+    /// The port of the control API: Invoke, status, console. 0 takes a free one.
+    pub port: u16,
     /// The faults that are injected.
     pub faults: Option<Injection>,
     /// Whether processes are stopped while they have no invocation, as on Lambda.
@@ -82,6 +86,7 @@ impl Options {
             invoke_url: None,
             time_scale: 1.0,
             pace: Pace::Fast,
+            port: 0,
             freeze: true,
             faults: None,
         }
@@ -109,6 +114,16 @@ pub enum StartError {
     /// The factor makes no sense.
     #[error("the time scale is {0}; it must be a number above 0 (1 is AWS's own pace)")]
     TimeScale(f64),
+    /// The port of the control API is taken, or may not be used.
+    #[error(
+        "port {port} of 127.0.0.1 cannot be used for Invoke and the console: {source}; name another one with --port, or none for a free one"
+    )]
+    Port {
+        /// Which.
+        port: u16,
+        /// Why not.
+        source: io::Error,
+    },
     /// The state directory or a file in it cannot be used.
     #[error("cannot use {path}: {source}")]
     State {
@@ -245,6 +260,9 @@ impl Engine {
         if let Ok(running) = EngineFile::read(&state_dir) {
             return Err(StartError::Running { pid: running.pid, state_dir });
         }
+        // Before anything is built or started.
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await;
+        let listener = listener.map_err(|source| StartError::Port { port: options.port, source })?;
         let (emulator, programs) = tokio::try_join!(
             async { Ok::<_, StartError>(emulator::start(&options.backend, &state_dir).await?) },
             async {
@@ -324,16 +342,17 @@ impl Engine {
         events.resume(&parts).await?;
         let events: Arc<dyn EventQueue> = Arc::new(events);
         pollers().buses = buses::start(&parts, &events, timing)?;
-        Self::announce(Arc::clone(&parts), events, &options, state_dir, lock).await
+        Self::announce(Arc::clone(&parts), events, &options, state_dir, lock, listener)
     }
 
     /// Opens the control API and writes down where it is.
-    async fn announce(
+    fn announce(
         parts: Arc<Parts>,
         events: Arc<dyn EventQueue>,
         options: &Options,
         state_dir: PathBuf,
         lock: StateLock,
+        listener: TcpListener,
     ) -> Result<Self, StartError> {
         let shutdown = Arc::new(Notify::new());
         let control = Control {
@@ -346,7 +365,7 @@ impl Engine {
             shutdown: Arc::clone(&shutdown),
         };
         let failed = |path: PathBuf| move |source| StartError::State { path, source };
-        let control = ControlApi::start(control).await.map_err(failed("127.0.0.1".into()))?;
+        let control = ControlApi::serve(control, listener).map_err(failed("127.0.0.1".into()))?;
         let path = options.topology_path.clone();
         let pid = i32::try_from(std::process::id()).unwrap_or(i32::MAX);
         let file = EngineFile {
