@@ -14,7 +14,7 @@ use tidegate::failure::Failure;
 use tidegate::idempotency::{
     DynamoDbIdempotency, HeldEffect, IdempotencyStore, Kept, PARTITION_KEY, Status, TTL_ATTRIBUTE,
 };
-use tidegate_local::asynchronous::failure::{Condition, GivenUp, record};
+use tidegate_local::asynchronous::record::{Condition, Ended, record};
 use tidegate_local::mapping::moment::Moment;
 use tidegate_local::topology::{KeyType, Topology};
 use uuid::Uuid;
@@ -277,8 +277,8 @@ async fn keep(records: &Records, function: &str, event: &[u8], why: &str) -> Res
     let topology = records.system.topology()?;
     let prefix = records.system.prefix();
     let declared = topology.functions.get(prefix.declared(function));
-    let declared = declared.and_then(|declared| declared.asynchronous.as_ref());
-    let queue = declared.and_then(|declared| declared.on_failure.queue.as_ref()).ok_or_else(|| {
+    let destination = declared.and_then(|declared| declared.on_failure());
+    let queue = destination.and_then(|destination| destination.queue.as_ref()).ok_or_else(|| {
         Problem::new(format!("{function} has no on-failure queue for asynchronous invocations"))
     })?;
     let sqs = records.system.sqs();
@@ -291,16 +291,16 @@ async fn keep(records: &Records, function: &str, event: &[u8], why: &str) -> Res
     let arn = arn.ok_or_else(|| refused("SQS gave no ARN for it".to_owned()))?;
     let function_arn = beside(arn, function).ok_or_else(|| refused(format!("`{arn}` is no ARN")))?;
     let error = serde_json::json!({ "errorType": "released_effect_failed", "errorMessage": why }).to_string();
-    let given_up = GivenUp {
+    let ended = Ended {
         request_id: "",
         function_arn: &function_arn,
         qualifier: None,
         condition: Condition::RetriesExhausted,
         count: ATTEMPTS,
         payload: event,
-        error: Some(error.as_bytes()),
+        answer: Some(error.as_bytes()),
     };
-    let body = record(&given_up, Moment::from_millis(jiff::Timestamp::now().as_millisecond()))
+    let body = record(&ended, Moment::from_millis(jiff::Timestamp::now().as_millisecond()))
         .map_err(|error| Problem::new(error.to_string()))?;
     let sent = sqs.send_message().queue_url(url).message_body(body).send().await;
     sent.map_err(|error| refused(DisplayErrorContext(error).to_string()))?;

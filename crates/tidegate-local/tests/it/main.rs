@@ -36,3 +36,4 @@ mod queues;
 mod remote;
 mod reserved;
 mod runtime_api;
+mod told;
