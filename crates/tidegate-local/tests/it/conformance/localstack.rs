@@ -10,10 +10,8 @@ use aws_sdk_lambda::types::{
 };
 use aws_sdk_lambda::{Client, config};
 
-use super::ROLE;
-use super::function::{ScriptedFunction, program};
-use super::place::{OnFailure, Place};
-use super::scenario::{Scenario, SourceKind};
+use super::function::program;
+use super::{ROLE, Setup};
 
 /// A running mapping with its function.
 pub(super) struct Side {
@@ -38,18 +36,11 @@ pub(super) fn client(endpoint: &str) -> Client {
     Client::from_conf(config.retry_config(config::retry::RetryConfig::standard()).build())
 }
 
-pub(super) async fn start(
-    client: &Client,
-    zip: &[u8],
-    name: &str,
-    scenario: &Scenario,
-    source: SourceKind,
-    place: &Place,
-    on_failure: Option<&OnFailure>,
-    function: &ScriptedFunction,
-) -> Side {
+pub(super) async fn start(setup: Setup<'_>) -> Side {
+    let Setup { world, name, scenario, source, place, on_failure, function } = setup;
+    let client = &world.lambda;
     let directory = function.directory().to_str().unwrap();
-    let code = FunctionCode::builder().zip_file(Blob::new(zip)).build();
+    let code = FunctionCode::builder().zip_file(Blob::new(world.zip.as_slice())).build();
     let environment = Environment::builder().variables("CONFORMANCE_DIRECTORY", directory).build();
     let create = client.create_function().function_name(name).role(ROLE).handler("bootstrap").code(code);
     let create = create.runtime(Runtime::Providedal2023).environment(environment).timeout(1);
@@ -62,9 +53,10 @@ pub(super) async fn start(
     let create = client.create_event_source_mapping().function_name(name).event_source_arn(&place.arn);
     let create = create.batch_size(i32::try_from(scenario.batch_size).unwrap());
     let partial = scenario.partial.then(|| vec![FunctionResponseType::ReportBatchItemFailures]);
-    let filters = scenario.filter.as_ref().map(|pattern| {
-        FilterCriteria::builder().filters(Filter::builder().pattern(pattern).build()).build()
-    });
+    let filters = scenario
+        .filter
+        .as_ref()
+        .map(|pattern| FilterCriteria::builder().filters(Filter::builder().pattern(pattern).build()).build());
     let create = create.set_function_response_types(partial).set_filter_criteria(filters);
     let create = if source.is_queue() {
         create

@@ -19,6 +19,7 @@ use tidegate_local::emulator::Backend;
 
 use self::function::ScriptedFunction;
 use self::observation::{Observation, difference, of_queue, of_stream};
+use self::place::{OnFailure, Place};
 use self::scenario::{Difference, Scenario, Seen, SourceKind};
 use crate::backend::started;
 
@@ -35,6 +36,18 @@ struct World {
     lambda: aws_sdk_lambda::Client,
     zip: Vec<u8>,
     state: std::path::PathBuf,
+}
+
+/// What one side is started with.
+#[derive(Clone, Copy)]
+struct Setup<'a> {
+    world: &'a World,
+    name: &'a str,
+    scenario: &'a Scenario,
+    source: SourceKind,
+    place: &'a Place,
+    on_failure: Option<&'a OnFailure>,
+    function: &'a ScriptedFunction,
 }
 
 /// One scenario on one kind of source.
@@ -98,9 +111,12 @@ async fn what_differs_from_localstacks_own_mapping_has_an_explanation() {
     assert_eq!(unexplained, [] as [String; 0], "differences without an explanation");
     if only.is_empty() {
         let all = differences.iter().enumerate();
-        let all = all.flat_map(|(index, difference)| (0..difference.seen.len()).map(move |seen| (index, seen)));
-        let missing: Vec<&Seen> =
-            all.filter(|at| !occurred.contains(at)).map(|(index, seen)| &differences[index].seen[seen]).collect();
+        let all =
+            all.flat_map(|(index, difference)| (0..difference.seen.len()).map(move |seen| (index, seen)));
+        let missing: Vec<&Seen> = all
+            .filter(|at| !occurred.contains(at))
+            .map(|(index, seen)| &differences[index].seen[seen])
+            .collect();
         assert_eq!(missing, [] as [&Seen; 0], "explained differences that did not occur");
     }
 }
@@ -112,6 +128,7 @@ fn explained(
     ours: &str,
     theirs: &str,
 ) -> Option<(usize, usize)> {
+    let path = without_indices(path);
     let fits = |seen: &Seen| {
         case.scenario.name.contains(&seen.scenario)
             && seen.of == case.source
@@ -121,6 +138,26 @@ fn explained(
     };
     let mut all = differences.iter().enumerate();
     all.find_map(|(index, difference)| Some((index, difference.seen.iter().position(fits)?)))
+}
+
+/// `given up[3].version` is `given up[].version`.
+fn without_indices(path: &str) -> String {
+    let mut parts = path.split('[');
+    let mut whole = parts.next().unwrap().to_owned();
+    for part in parts {
+        whole.push('[');
+        whole.push_str(part.trim_start_matches(|c: char| c.is_ascii_digit()));
+    }
+    whole
+}
+
+#[test]
+fn the_document_has_every_difference_from_localstacks_mapping() {
+    let document = include_str!("../../../../../docs/emulators.md");
+    for Difference { what, aws, localstack, source, .. } in scenario::differences() {
+        let row = format!("| {what} | {aws} | {localstack} | {source} |");
+        assert!(document.contains(&row), "docs/emulators.md lacks the row\n{row}");
+    }
 }
 
 async fn run(world: &World, case: Case) -> (Case, Observation, Observation) {
@@ -151,10 +188,10 @@ async fn run_stream(
         }
     }
     let [function, their_function] = &functions;
-    let ours = tidegate::start(clients, &world.state, name, scenario, source, &place, targets.first(), function);
-    let target = targets.get(1);
-    let theirs =
-        localstack::start(&world.lambda, &world.zip, name, scenario, source, &place, target, their_function).await;
+    let setup = Setup { world, name, scenario, source, place: &place, on_failure: targets.first(), function };
+    let ours = tidegate::start(setup);
+    let setup = Setup { on_failure: targets.get(1), function: their_function, ..setup };
+    let theirs = localstack::start(setup).await;
     if scenario.throttled {
         let deadline = std::time::Instant::now() + Duration::from_secs(60);
         while ours.refused() < 4 || !targets[1].has_arrived(clients).await {
@@ -173,6 +210,10 @@ async fn run_stream(
     for (target, seen) in targets.iter().zip(&mut seen) {
         target.observe(clients, seen).await;
     }
+    let stored = place::stored(clients, name, &place.arn, source).await;
+    for seen in &mut seen {
+        observation::name(seen, &stored, &place.arn, &arn_of(name));
+    }
     seen.into()
 }
 
@@ -190,11 +231,11 @@ async fn run_queue(
     let [function, their_function] = &functions;
     let our_place = place::queue(clients, &our_name, scenario, source).await;
     let their_place = place::queue(clients, &their_name, scenario, source).await;
-    let ours =
-        tidegate::start(clients, &world.state, &our_name, scenario, source, &our_place, None, function);
-    let (lambda, zip) = (&world.lambda, &world.zip);
-    let theirs =
-        localstack::start(lambda, zip, &their_name, scenario, source, &their_place, None, their_function).await;
+    let setup =
+        Setup { world, name: &our_name, scenario, source, place: &our_place, on_failure: None, function };
+    let ours = tidegate::start(setup);
+    let setup = Setup { name: &their_name, place: &their_place, function: their_function, ..setup };
+    let theirs = localstack::start(setup).await;
     place::until_empty(clients, &our_place.url, &who("Tidegate")).await;
     ours.stop(source).await;
     place::until_empty(clients, &their_place.url, &who("LocalStack")).await;
@@ -202,9 +243,7 @@ async fn run_queue(
     let mut seen = functions.each_ref().map(|function| of_queue(&function.journal()));
     for (place, seen) in [&our_place, &their_place].into_iter().zip(&mut seen) {
         place::observe_letters(clients, place, seen).await;
-        for value in seen.values_mut() {
-            *value = serde_json::from_str(&value.to_string().replace(&format!(":b-{name}"), &format!(":a-{name}"))).unwrap();
-        }
+        observation::name(seen, &[], &place.arn, "none");
     }
     seen.into()
 }

@@ -21,7 +21,14 @@ pub(super) fn of_stream(journal: &[Invocation]) -> Observation {
     };
     let mut seen = Observation::new();
     seen.insert("invocations".to_owned(), journal.iter().map(line).collect());
-    first_record(journal, &mut seen);
+    // The record that ends a scenario is in every run of it.
+    let last = journal.iter().rev().find_map(|invocation| {
+        let end = invocation.labels.iter().position(|label| label.contains("end"))?;
+        Some((&invocation.event, end))
+    });
+    if let Some((event, index)) = last {
+        shape(event, index, &mut seen);
+    }
     seen
 }
 
@@ -46,16 +53,17 @@ pub(super) fn of_queue(journal: &[Invocation]) -> Observation {
     if let Some(first) = journal.first().map(of_groups).filter(|groups| !groups.is_empty()) {
         seen.insert("groups of the first batch".to_owned(), json!(first));
     }
-    first_record(journal, &mut seen);
+    if let Some(first) = journal.first() {
+        shape(&first.event, 0, &mut seen);
+    }
     seen
 }
 
-/// The first record of the first event, without what is another in every run.
-fn first_record(journal: &[Invocation], seen: &mut Observation) {
-    let Some(first) = journal.first() else { return };
-    let members: Vec<&String> = first.event.as_object().unwrap().keys().collect();
+/// An event with one of its records.
+fn shape(event: &Value, record: usize, seen: &mut Observation) {
+    let members: Vec<&String> = event.as_object().unwrap().keys().collect();
     seen.insert("event".to_owned(), json!(members));
-    flatten("record", &first.event["Records"][0], seen);
+    flatten("record", &event["Records"][record], seen);
 }
 
 fn words(list: &Value) -> String {
@@ -94,17 +102,55 @@ fn form(name: &str, value: &Value) -> Value {
         }
         // 1.0 and 1 are the same number.
         (_, Value::Number(number)) if number.as_f64().is_some_and(|number| number.fract() == 0.0) => {
-            json!(number.as_f64())
+            json!(number.as_f64().map(|number| number as i64))
         }
         ("receiptHandle" | "SequenceNumber", Value::String(_)) => json!("text"),
         _ => value.clone(),
     }
 }
 
+/// Writes what is another in every run as what it stands for: sequence numbers as their records' labels, times as whose they are.
+pub(super) fn name(seen: &mut Observation, records: &[Stored], source: &str, function: &str) {
+    for (field, number, whose) in [
+        ("approximateArrivalOfFirstRecord", "startSequenceNumber", "the time of the first record"),
+        ("approximateArrivalOfLastRecord", "endSequenceNumber", "the time of the last record"),
+    ] {
+        let paths: Vec<String> = seen.keys().filter(|path| path.ends_with(field)).cloned().collect();
+        for path in paths {
+            let sequence = &seen[&path.replace(field, number)];
+            let stored = records.iter().find(|stored| stored.sequence == *sequence).unwrap();
+            let is_its = seen[&path] == stored.arrived;
+            seen.insert(path, json!(if is_its { whose } else { "another time" }));
+        }
+    }
+    for value in seen.values_mut() {
+        let mut text = value.to_string().replace(source, "<source>").replace(function, "<function>");
+        for stored in records {
+            text = text.replace(&stored.sequence, &format!("<number of {}>", stored.label.replace('"', "'")));
+        }
+        *value = serde_json::from_str(&text).unwrap();
+    }
+}
+
+/// A record as its stream has it.
+#[derive(Clone, Debug)]
+pub(super) struct Stored {
+    pub(super) label: String,
+    pub(super) sequence: String,
+    /// As an on-failure record is to write it.
+    pub(super) arrived: String,
+}
+
 /// Where two runs differ: path, and both values as text.
 pub(super) fn difference(ours: &Observation, theirs: &Observation) -> Vec<(String, String, String)> {
     let paths: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
     let text = |value: Option<&Value>| value.map_or_else(|| "absent".to_owned(), Value::to_string);
-    let both = paths.into_iter().map(|path| (path.clone(), text(ours.get(path)), text(theirs.get(path))));
+    // A record that only one side has is one difference: their number.
+    let has = |seen: &Observation, path: &str| {
+        let record = path.split_inclusive(']').next().unwrap();
+        !path.starts_with("given up[") || seen.keys().any(|other| other.starts_with(record))
+    };
+    let paths = paths.into_iter().filter(|path| has(ours, path) && has(theirs, path));
+    let both = paths.map(|path| (path.clone(), text(ours.get(path)), text(theirs.get(path))));
     both.filter(|(_, ours, theirs)| ours != theirs).collect()
 }

@@ -6,13 +6,14 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
     StreamSpecification, StreamViewType,
 };
-use aws_sdk_dynamodbstreams::types::{AttributeValue as AttributeValueOfStream, ShardIteratorType};
-use aws_sdk_kinesis::primitives::Blob;
+use aws_sdk_dynamodbstreams::types::ShardIteratorType;
+use aws_sdk_kinesis::primitives::{Blob, DateTime};
+use aws_sdk_kinesis::types::ShardIteratorType as KinesisIterator;
 use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
 use serde_json::{Value, json};
 use tidegate_local::clients::{ACCOUNT, Clients, REGION};
 
-use super::observation::{Observation, flatten};
+use super::observation::{Observation, Stored, flatten};
 use super::scenario::{DestinationKind, Scenario, SourceKind};
 use crate::delivery::count;
 
@@ -65,7 +66,8 @@ async fn kinesis(clients: &Clients, name: &str) -> String {
 
 async fn table(clients: &Clients, name: &str) -> String {
     let key = KeySchemaElement::builder().attribute_name("id").key_type(KeyType::Hash).build().unwrap();
-    let attribute = AttributeDefinition::builder().attribute_name("id").attribute_type(ScalarAttributeType::S);
+    let attribute =
+        AttributeDefinition::builder().attribute_name("id").attribute_type(ScalarAttributeType::S);
     let images = StreamViewType::NewAndOldImages;
     let stream = StreamSpecification::builder().stream_enabled(true).stream_view_type(images).build();
     let create = clients.dynamodb.create_table().table_name(name).key_schema(key);
@@ -85,24 +87,56 @@ async fn table(clients: &Clients, name: &str) -> String {
     }
 }
 
-/// Whether a table's stream has a change of this item. LocalStack writes it there later, several at a time in any order.
-async fn has_change_of(clients: &Clients, arn: &str, label: &str) -> bool {
+/// What a stream has, from its beginning on.
+pub(super) async fn stored(clients: &Clients, name: &str, arn: &str, source: SourceKind) -> Vec<Stored> {
+    if source == SourceKind::DynamoDb { changes(clients, arn).await } else { records(clients, name).await }
+}
+
+async fn records(clients: &Clients, name: &str) -> Vec<Stored> {
+    let iterator = clients.kinesis.get_shard_iterator().stream_name(name).shard_id("shardId-000000000000");
+    let iterator = iterator.shard_iterator_type(KinesisIterator::TrimHorizon).send().await.unwrap();
+    let read =
+        clients.kinesis.get_records().set_shard_iterator(iterator.shard_iterator).send().await.unwrap();
+    let stored = |record: aws_sdk_kinesis::types::Record| Stored {
+        label: String::from_utf8(record.data.into_inner()).unwrap(),
+        sequence: record.sequence_number,
+        arrived: format!("{:.3}", moment(record.approximate_arrival_timestamp)),
+    };
+    read.records.into_iter().map(stored).collect()
+}
+
+async fn changes(clients: &Clients, arn: &str) -> Vec<Stored> {
     let described = clients.streams.describe_stream().stream_arn(arn).send().await.unwrap();
     let shard = described.stream_description.unwrap().shards.unwrap().remove(0).shard_id.unwrap();
     let iterator = clients.streams.get_shard_iterator().stream_arn(arn).shard_id(shard);
     let iterator = iterator.shard_iterator_type(ShardIteratorType::TrimHorizon).send().await.unwrap();
-    let records = clients.streams.get_records().set_shard_iterator(iterator.shard_iterator);
-    let records = records.send().await.unwrap().records.unwrap_or_default();
-    let label = AttributeValueOfStream::S(label.to_owned());
-    records.iter().any(|record| record.dynamodb.as_ref().unwrap().keys.as_ref().unwrap()["id"] == label)
+    let read =
+        clients.streams.get_records().set_shard_iterator(iterator.shard_iterator).send().await.unwrap();
+    let stored = |record: aws_sdk_dynamodbstreams::types::Record| {
+        let change = record.dynamodb.unwrap();
+        Stored {
+            label: change.keys.unwrap()["id"].as_s().unwrap().clone(),
+            sequence: change.sequence_number.unwrap(),
+            arrived: format!("{:.0}", moment(change.approximate_creation_date_time)),
+        }
+    };
+    read.records.unwrap_or_default().into_iter().map(stored).collect()
+}
+
+/// A time as it was written, with milliseconds: on the way it was a floating-point number.
+fn moment(time: Option<DateTime>) -> jiff::Timestamp {
+    let seconds = time.unwrap().as_secs_f64();
+    jiff::Timestamp::from_millisecond((seconds * 1000.0).round() as i64).unwrap()
 }
 
 pub(super) async fn put(clients: &Clients, name: &str, arn: &str, source: SourceKind, label: &str) {
     if source == SourceKind::DynamoDb {
-        let item = clients.dynamodb.put_item().table_name(name).item("id", AttributeValue::S(label.to_owned()));
+        let item =
+            clients.dynamodb.put_item().table_name(name).item("id", AttributeValue::S(label.to_owned()));
         item.item("n", AttributeValue::N("1".to_owned())).send().await.unwrap();
         let deadline = Instant::now() + Duration::from_secs(30);
-        while !has_change_of(clients, arn, label).await {
+        // LocalStack writes changes there later, several at a time in any order.
+        while !changes(clients, arn).await.iter().any(|change| change.label == label) {
             assert!(Instant::now() < deadline, "LocalStack's stream of {name} has no change of {label}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -144,10 +178,13 @@ pub(super) async fn queue(clients: &Clients, name: &str, scenario: &Scenario, so
     Place { arn: format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"), url, letters }
 }
 
-/// Waits until nothing is in a queue, not even hidden.
+/// Waits until nothing is in a queue, not even hidden. LocalStack counts what is visible and what is hidden one after the other, so that
+/// a message may be in neither count while it comes back: one look is not enough.
 pub(super) async fn until_empty(clients: &Clients, url: &str, who: &str) {
     let deadline = Instant::now() + Duration::from_secs(120);
-    while count(clients, url).await > 0 {
+    let mut empty = 0;
+    while empty < 5 {
+        empty = if count(clients, url).await == 0 { empty + 1 } else { 0 };
         assert!(Instant::now() < deadline, "{who}: {url} is never empty");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -196,11 +233,10 @@ impl OnFailure {
             DestinationKind::Bucket => self.objects(clients, seen).await,
             DestinationKind::Queue => {
                 let messages = drained(clients, &self.url).await;
-                for message in &messages {
-                    let attributes: Vec<String> =
-                        message.message_attributes.iter().flatten().map(|(name, _)| name.clone()).collect();
-                    seen.insert("given up, message attributes".to_owned(), json!(attributes));
-                }
+                let attributes =
+                    messages.iter().flat_map(|message| message.message_attributes.iter().flatten());
+                let attributes: Vec<String> = attributes.map(|(name, _)| name.clone()).collect();
+                seen.insert("given up, message attributes".to_owned(), json!(attributes));
                 let body = |message: aws_sdk_sqs::types::Message| message.body.unwrap();
                 messages.into_iter().map(body).collect()
             }

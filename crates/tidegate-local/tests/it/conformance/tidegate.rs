@@ -1,7 +1,6 @@
 //! One side: Tidegate's engine, with its own processes.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,7 +8,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use tidegate_local::activity::Activity;
 use tidegate_local::checkpoint::MemoryCheckpoints;
-use tidegate_local::clients::{Clients, REGION};
+use tidegate_local::clients::REGION;
 use tidegate_local::destination::{BucketDestination, Destination, QueueDestination, TopicDestination};
 use tidegate_local::environment::{Fleet, FleetOptions, FunctionSpec};
 use tidegate_local::invocation::{Answer, InvocationResult, Invoker, Request};
@@ -27,10 +26,10 @@ use tidegate_local::mapping::stream::{self, StreamMapping};
 use tidegate_local::pattern::filter::{Filter, Filtered};
 use uuid::Uuid;
 
-use super::function::{ScriptedFunction, program};
-use super::place::{OnFailure, Place, VISIBILITY};
+use super::function::program;
+use super::place::VISIBILITY;
 use super::scenario::{DestinationKind, Scenario, SourceKind};
-use super::{ROLE, arn_of};
+use super::{ROLE, Setup, arn_of};
 use crate::delivery::until_status;
 
 /// A running mapping with its function.
@@ -57,16 +56,8 @@ impl Invoker for Gate {
     }
 }
 
-pub(super) fn start(
-    clients: &Clients,
-    state: &Path,
-    name: &str,
-    scenario: &Scenario,
-    source: SourceKind,
-    place: &Place,
-    on_failure: Option<&OnFailure>,
-    function: &ScriptedFunction,
-) -> Side {
+pub(super) fn start(setup: Setup<'_>) -> Side {
+    let Setup { world, name, function, .. } = setup;
     let directory = function.directory().to_str().unwrap().to_owned();
     let spec = FunctionSpec {
         name: name.to_owned(),
@@ -80,14 +71,10 @@ pub(super) fn start(
         region: REGION.to_owned(),
         environment: BTreeMap::from([("CONFORMANCE_DIRECTORY".to_owned(), directory)]),
     };
-    let fleet = Fleet::start(vec![spec], &FleetOptions::new(state.join(name))).unwrap();
-    let closed = AtomicBool::new(scenario.throttled);
+    let fleet = Fleet::start(vec![spec], &FleetOptions::new(world.state.join(name))).unwrap();
+    let closed = AtomicBool::new(setup.scenario.throttled);
     let gate = Arc::new(Gate { fleet, closed, refused: AtomicU64::new(0) });
-    let mapping = if source.is_queue() {
-        queue(clients, name, scenario, place, &gate)
-    } else {
-        stream(clients, name, scenario, source, place, on_failure, &gate)
-    };
+    let mapping = if setup.source.is_queue() { queue(setup, &gate) } else { stream(setup, &gate) };
     Side { mapping, gate }
 }
 
@@ -95,7 +82,8 @@ fn filter(scenario: &Scenario, filtered: Filtered) -> Option<Arc<Filter>> {
     scenario.filter.as_ref().map(|pattern| Arc::new(Filter::parse(filtered, [pattern]).unwrap()))
 }
 
-fn queue(clients: &Clients, name: &str, scenario: &Scenario, place: &Place, gate: &Arc<Gate>) -> Mapping {
+fn queue(setup: Setup<'_>, gate: &Arc<Gate>) -> Mapping {
+    let Setup { world, name, scenario, place, .. } = setup;
     queue_driver::start(QueueMapping {
         function: name.to_owned(),
         source_name: name.to_owned(),
@@ -109,7 +97,7 @@ fn queue(clients: &Clients, name: &str, scenario: &Scenario, place: &Place, gate
             filter: filter(scenario, Filtered::Sqs),
             time_scale: 1.0,
         },
-        sqs: clients.sqs.clone(),
+        sqs: world.clients.sqs.clone(),
         queue_url: place.url.clone(),
         queue_arn: place.arn.clone(),
         region: REGION.to_owned(),
@@ -119,24 +107,15 @@ fn queue(clients: &Clients, name: &str, scenario: &Scenario, place: &Place, gate
     })
 }
 
-fn stream(
-    clients: &Clients,
-    name: &str,
-    scenario: &Scenario,
-    source: SourceKind,
-    place: &Place,
-    on_failure: Option<&OnFailure>,
-    gate: &Arc<Gate>,
-) -> Mapping {
+fn stream(setup: Setup<'_>, gate: &Arc<Gate>) -> Mapping {
+    let Setup { world, name, scenario, source, place, on_failure, .. } = setup;
+    let clients = &world.clients;
     let (kind, filtered, reader): (_, _, Arc<dyn StreamSource>) = if source == SourceKind::DynamoDb {
         let reader = DynamoDbSource::new(clients.streams.clone(), &place.arn, REGION);
         (StreamKind::DynamoDb, Filtered::DynamoDb, Arc::new(reader))
     } else {
-        let origin = Origin {
-            region: REGION.to_owned(),
-            stream_arn: place.arn.clone(),
-            role_arn: ROLE.to_owned(),
-        };
+        let origin =
+            Origin { region: REGION.to_owned(), stream_arn: place.arn.clone(), role_arn: ROLE.to_owned() };
         let reader = KinesisSource::new(clients.kinesis.clone(), origin);
         (StreamKind::Kinesis, Filtered::Kinesis, Arc::new(reader))
     };
