@@ -46,6 +46,10 @@ contract: setup ## the stores' contract suites: doubles in memory, MiniStack, Dy
 	@scripts/setup dynamodb-local
 	scripts/contract --profile local $(ONLY)
 
+.PHONY: conformance
+conformance: ## the engine's mappings beside LocalStack's own, in the same scenarios; ONLY=PART runs those whose name has it
+	@scripts/conformance
+
 .PHONY: check
 check: setup ## the gate: format, lints, unit tests, docs, licences, topology, infrastructure
 	@scripts/setup deny build aws-cli awslambdaric browser

@@ -15,6 +15,7 @@ mod aws_sdk;
 mod backend;
 mod browser;
 mod buses;
+mod conformance;
 mod console;
 mod control;
 mod delivery;
