@@ -64,21 +64,23 @@ impl Lab {
         };
         source.fill(&emulator.aws, "source", 0..1).await?;
         collector.wait_for(1, PATIENCE).await?;
-        let mut found = Vec::new();
+        let (mut found, mut from) = (Vec::new(), 1);
         for (steady, count) in [(false, idle), (true, steady)] {
             collector.take();
-            let written = write(source, &emulator.aws, count, steady).await?;
+            let numbers = from..from + count;
+            let written = write(source, &emulator.aws, numbers.clone(), steady).await?;
             collector.wait_for(count, PATIENCE).await?;
             let told = collector.take();
-            check(source, &told, 0..count)?;
+            check(source, &told, numbers)?;
             let mut samples = Vec::new();
             for invocation in &told {
                 for n in source.numbers(&invocation.event)? {
-                    let written = usize::try_from(n).ok().and_then(|n| written.get(n).copied());
+                    let written = usize::try_from(n - from).ok().and_then(|n| written.get(n).copied());
                     samples.push(invocation.seen.at.saturating_sub(written.unwrap_or_default()));
                 }
             }
             found.push(Latency { side, source, steady, samples });
+            from += count;
         }
         if let Some(engine) = engine {
             engine.stop().await?;
@@ -89,10 +91,15 @@ impl Lab {
 }
 
 /// Writes one record after the other; gives when each was begun.
-async fn write(source: Source, aws: &Aws, count: u64, steady: bool) -> Result<Vec<Duration>, Problem> {
+async fn write(
+    source: Source,
+    aws: &Aws,
+    numbers: std::ops::Range<u64>,
+    steady: bool,
+) -> Result<Vec<Duration>, Problem> {
     let mut written = Vec::new();
     let mut due = Instant::now();
-    for n in 0..count {
+    for n in numbers {
         if steady {
             due += STEP;
             sleep_until(due).await;
