@@ -4,8 +4,12 @@ mod buses;
 mod events;
 mod files;
 mod injection;
+mod options;
+mod parts;
 mod programs;
 mod sources;
+mod specs;
+mod start_error;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,158 +17,36 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures::FutureExt as _;
 use futures::future::{BoxFuture, join_all};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
 use crate::activity::Activity;
-use crate::asynchronous::{AsynchronousQueue, EventQueue};
-use crate::build::BuildError;
-use crate::bus::BusRouter;
-use crate::clients::{Clients, REGION};
+use crate::asynchronous::EventQueue;
+use crate::clients::Clients;
 use crate::console::{self, Touched};
 use crate::control::{Control, ControlApi, StatusSource};
-use crate::deliveries::{Deliveries, Letters};
-use crate::emulator::{self, Backend, Emulator, EmulatorError};
+use crate::emulator;
 use crate::engine_file::EngineFile;
-use crate::environment::{Fleet, FleetError, FleetOptions, FunctionSpec};
-use crate::fault::{ClockError, FaultError, Faults};
-use crate::invocation::Invoker;
-use crate::mapping::Mapping;
-use crate::mapping::pace::Pace;
-use crate::pattern::PatternError;
-use crate::provision::{ProvisionError, Provisioned, provision};
-use crate::proxy::{Hook, Proxy, ProxyError};
+use crate::environment::{Fleet, FleetOptions};
+use crate::provision::provision;
+use crate::proxy::{Hook, Proxy};
 use crate::remote::{BadUrl, RemoteFunctions};
 use crate::status::{Look, Status};
-use crate::topology::{self, Checked, Topology, TopologyError};
+use crate::topology::{self, Checked, Topology};
 use crate::usage;
 use events::{InvokedEvents, Timing};
 use files::StateLock;
 pub use injection::Injection;
 use injection::Injector;
-use programs::Program;
+pub use options::Options;
+pub(crate) use parts::Parts;
+use specs::specs;
+pub use start_error::StartError;
 
 /// How long a shutdown waits for invocations in flight.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// What is to be run, and how.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The topology file.
-    pub topology_path: PathBuf,
-    /// The emulator.
-    pub backend: Backend,
-    /// Where logs, checkpoints and the engine's whereabouts are kept.
-    pub state_dir: PathBuf,
-    /// Where the functions' binaries are; none to build them with cargo.
-    pub bin_dir: Option<PathBuf>,
-    /// Divides the waiting times that AWS fixes; 1 is AWS's own.
-    pub time_scale: f64,
-    /// How fast sources are polled.
-    pub pace: Pace,
-    /// The faults that are injected.
-    pub faults: Option<Injection>,
-    /// Whether processes are stopped while they have no invocation, as on Lambda.
-    pub freeze: bool,
-    /// Where something else runs the functions, such as `http://127.0.0.1:9000` for `cargo lambda watch`; none to run them here.
-    pub invoke_url: Option<String>,
-}
-
-impl Options {
-    /// Options with AWS's own waiting times, fast polling, frozen environments, and functions built with cargo.
-    pub fn new(topology_path: PathBuf, backend: Backend, state_dir: PathBuf) -> Self {
-        Self {
-            topology_path,
-            backend,
-            state_dir,
-            bin_dir: None,
-            invoke_url: None,
-            time_scale: 1.0,
-            pace: Pace::Fast,
-            freeze: true,
-            faults: None,
-        }
-    }
-}
-
-/// Why the engine could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// There is one already.
-    #[error(
-        "a local system is running already (process {pid}, state in {state_dir}): end it with `tidegate local down`"
-    )]
-    Running {
-        /// Its process.
-        pid: i32,
-        /// Where.
-        state_dir: PathBuf,
-    },
-    /// Another engine is being started or ended there.
-    #[error(
-        "another local system is just being started or ended in {0}: try again when it is done, or use another state directory"
-    )]
-    Locked(PathBuf),
-    /// The factor makes no sense.
-    #[error("the time scale is {0}; it must be a number above 0 (1 is AWS's own pace)")]
-    TimeScale(f64),
-    /// The state directory or a file in it cannot be used.
-    #[error("cannot use {path}: {source}")]
-    State {
-        /// What.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The topology has mistakes.
-    #[error(transparent)]
-    Topology(#[from] TopologyError),
-    /// A rule's target or its dead-letter queue is declared and was not created.
-    #[error("the target of rule {0}, or its dead-letter queue, is declared and was not created")]
-    Target(String),
-    /// A mapping's filter or a rule's pattern cannot be read.
-    #[error(transparent)]
-    Filter(PatternError),
-    /// There are no binaries.
-    #[error(transparent)]
-    Build(#[from] BuildError),
-    /// There is no emulator.
-    #[error(transparent)]
-    Emulator(#[from] EmulatorError),
-    /// What the topology declares could not be created.
-    #[error(transparent)]
-    Provision(#[from] ProvisionError),
-    /// The faults that are to be injected cannot be.
-    #[error(transparent)]
-    Faults(#[from] FaultError),
-    /// A clock cannot be skewed.
-    #[error(transparent)]
-    Clock(#[from] ClockError),
-    /// No proxy.
-    #[error(transparent)]
-    Proxy(#[from] ProxyError),
-    /// The queues of functions cannot be listed or made.
-    #[error("the queues that functions' events wait in cannot be used: {0}")]
-    Events(String),
-    /// Nothing can run the functions at the address that was given.
-    #[error(transparent)]
-    Remote(#[from] BadUrl),
-    /// No environments.
-    #[error(transparent)]
-    Fleet(#[from] FleetError),
-    /// A source is declared and was not created.
-    #[error("{0} is declared as a source and was not created")]
-    Source(String),
-    /// A source does not say which one it is, so that no checkpoint can be told to be of it.
-    #[error("the stream {arn} cannot be described: {why}")]
-    Describe {
-        /// The stream.
-        arn: String,
-        /// Why not.
-        why: String,
-    },
-}
 
 /// A running system. [`Engine::shutdown`] ends it in good order; dropping it ends it at once.
 #[derive(Debug)]
@@ -176,57 +58,6 @@ pub struct Engine {
     state_dir: PathBuf,
     /// Given back last.
     _lock: StateLock,
-}
-
-/// What runs.
-pub(crate) struct Parts {
-    pub(crate) topology: Topology,
-    pub(crate) provisioned: Provisioned,
-    pub(crate) clients: Clients,
-    pub(crate) emulator: Emulator,
-    pub(crate) proxy: Proxy,
-    pub(crate) fleet: Arc<Fleet>,
-    /// The functions as what delivers sees them.
-    pub(crate) invoker: Arc<dyn Invoker>,
-    pub(crate) faults: Option<Arc<Faults>>,
-    pub(crate) activity: Arc<Activity>,
-    pub(crate) pollers: Mutex<Pollers>,
-    pub(crate) deliveries: Arc<Deliveries>,
-    pub(crate) letters: Arc<Letters>,
-    pub(crate) state_dir: PathBuf,
-    pub(crate) touched: Arc<Touched>,
-    pub(crate) started: Instant,
-}
-
-impl std::fmt::Debug for Parts {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Parts")
-            .field("emulator", &self.emulator)
-            .field("fleet", &self.fleet)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Everything that delivers.
-#[derive(Default)]
-pub(crate) struct Pollers {
-    pub(crate) mappings: Vec<Mapping>,
-    pub(crate) asynchronous: Vec<AsynchronousQueue>,
-    pub(crate) buses: Vec<BusRouter>,
-    /// URLs of the functions' own queues, by function: of rules' targets, and of those that were invoked with the type `Event`.
-    pub(crate) invoked: BTreeMap<String, String>,
-}
-
-impl std::fmt::Debug for Pollers {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (queues, buses) = (self.asynchronous.len(), self.buses.len());
-        let mut pollers = f.debug_struct("Pollers");
-        pollers
-            .field("mappings", &self.mappings)
-            .field("asynchronous", &queues)
-            .field("buses", &buses)
-            .finish()
-    }
 }
 
 impl Engine {
@@ -267,25 +98,7 @@ impl Engine {
         let mut hooks = injector.hooks();
         hooks.push(Arc::<Touched>::clone(&touched) as Arc<dyn Hook>);
         let proxy = Proxy::start(emulator.endpoint(), callers, hooks, topology.table_keys()).await?;
-        let mut specs = Vec::new();
-        for (name, declared) in &topology.functions {
-            let Program { executable, arguments, directory } =
-                programs.get(name).cloned().unwrap_or_default();
-            let mut environment = provisioned.environment(&topology, name);
-            environment.extend(injector.clock(name)?);
-            specs.push(FunctionSpec {
-                name: name.clone(),
-                executable,
-                arguments,
-                directory,
-                memory_mb: declared.memory_mb,
-                timeout: Duration::from_secs(declared.timeout_seconds.into()),
-                maximum_concurrency: usize::try_from(declared.concurrency()).unwrap_or(usize::MAX),
-                endpoint: proxy.endpoint(name).unwrap_or_default(),
-                region: REGION.to_owned(),
-                environment,
-            });
-        }
+        let specs = specs(&topology, programs, &provisioned, &proxy, &injector)?;
         let mut fleet_options = FleetOptions::new(state_dir.clone());
         if !options.freeze {
             fleet_options.freeze_after = None;
@@ -408,19 +221,9 @@ impl Engine {
         let pollers = std::mem::take(&mut *self.parts.pollers.lock().unwrap_or_else(PoisonError::into_inner));
         let began = Instant::now();
         let mut stops: Vec<BoxFuture<'static, ()>> = Vec::new();
-        stops.extend(
-            pollers
-                .mappings
-                .into_iter()
-                .map(|mapping| -> BoxFuture<'static, ()> { Box::pin(mapping.stop()) }),
-        );
-        stops.extend(pollers.buses.into_iter().map(|bus| -> BoxFuture<'static, ()> { Box::pin(bus.stop()) }));
-        stops.extend(
-            pollers
-                .asynchronous
-                .into_iter()
-                .map(|queue| -> BoxFuture<'static, ()> { Box::pin(queue.stop()) }),
-        );
+        stops.extend(pollers.mappings.into_iter().map(|mapping| mapping.stop().boxed()));
+        stops.extend(pollers.buses.into_iter().map(|bus| bus.stop().boxed()));
+        stops.extend(pollers.asynchronous.into_iter().map(|queue| queue.stop().boxed()));
         if tokio::time::timeout(GRACE, join_all(stops)).await.is_err() {
             tracing::warn!("deliveries were cut off; they are made again at the next start");
         }

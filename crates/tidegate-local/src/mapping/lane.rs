@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::moment::Moment;
 use super::record::Entry;
 
@@ -33,15 +35,19 @@ impl Lane {
     /// When the first of its records was written: they are in order.
     #[must_use]
     pub fn oldest(&self) -> Option<Moment> {
+        let first = self.segments().find_map(|segment| segment.entries.first());
+        first.or_else(|| self.queue.front()).map(|entry| entry.record.arrived)
+    }
+
+    /// Its batches, and parts of batches, in order.
+    pub fn segments(&self) -> impl Iterator<Item = &Segment> {
         let current = match &self.state {
             LaneState::Free => None,
-            LaneState::InFlight { segment, .. } | LaneState::Waiting { segment, .. } => {
-                segment.entries.first()
-            }
-            LaneState::HandingOver { entries } => entries.first(),
+            LaneState::InFlight { segment, .. }
+            | LaneState::Waiting { segment, .. }
+            | LaneState::HandingOver { segment } => Some(segment),
         };
-        let split = || self.parts.front().and_then(|segment| segment.entries.first());
-        current.or_else(split).or_else(|| self.queue.front()).map(|entry| entry.record.arrived)
+        current.into_iter().chain(&self.parts)
     }
 
     /// Takes the state out and leaves the lane free.
@@ -70,10 +76,10 @@ pub enum LaneState {
         /// The batch.
         segment: Segment,
     },
-    /// A given-up range is on its way to the destination.
+    /// A given-up batch is on its way to the destination.
     HandingOver {
-        /// The range.
-        entries: Vec<Entry>,
+        /// The batch.
+        segment: Segment,
     },
 }
 
@@ -83,7 +89,9 @@ impl fmt::Display for LaneState {
             Self::Free => f.write_str("free"),
             Self::InFlight { invocation, .. } => write!(f, "in flight with invocation {invocation}"),
             Self::Waiting { .. } => f.write_str("waiting for a retry"),
-            Self::HandingOver { entries } => write!(f, "handing over {} given-up records", entries.len()),
+            Self::HandingOver { segment } => {
+                write!(f, "handing over {} given-up records", segment.entries.len())
+            }
         }
     }
 }
@@ -93,12 +101,21 @@ impl fmt::Display for LaneState {
 pub struct Segment {
     /// Its records; empty in the last invocation of a window alone.
     pub entries: Vec<Entry>,
+    /// What became of it so far.
+    pub history: History,
+}
+
+/// What became of a batch so far.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct History {
     /// Counted attempts: the function ran and failed, and the batch was not split.
     pub attempts: u32,
     /// How often the function ran.
     pub invocations: u32,
     /// Request id of the last invocation.
     pub request_id: Option<String>,
+    /// The last invocation ended with an error of the function, and not with a partial response.
+    pub function_error: bool,
 }
 
 impl Segment {
@@ -117,12 +134,7 @@ impl Segment {
     /// Splits the records from `index` on off, into a segment with the same history.
     #[must_use]
     pub fn split_off(&mut self, index: usize) -> Self {
-        Self {
-            entries: self.entries.split_off(index.min(self.entries.len())),
-            attempts: self.attempts,
-            invocations: self.invocations,
-            request_id: self.request_id.clone(),
-        }
+        Self { entries: self.entries.split_off(index.min(self.entries.len())), history: self.history.clone() }
     }
 }
 
@@ -154,7 +166,7 @@ mod tests {
         assert_eq!(lane.oldest(), Some(Moment::from_millis(2)));
         lane.state = LaneState::InFlight { invocation: 0, segment: Segment::new(vec![entry(1)]) };
         assert_eq!(lane.oldest(), Some(Moment::from_millis(1)));
-        lane.state = LaneState::HandingOver { entries: vec![entry(0)] };
+        lane.state = LaneState::HandingOver { segment: Segment::new(vec![entry(0)]) };
         assert_eq!(lane.oldest(), Some(Moment::from_millis(0)));
     }
 }

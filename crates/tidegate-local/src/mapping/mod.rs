@@ -7,6 +7,7 @@ pub mod answer;
 pub mod batching;
 pub mod dynamodb;
 pub mod dynamodb_event;
+pub mod failing;
 pub mod failure;
 pub mod kinesis;
 pub mod kinesis_event;

@@ -80,6 +80,8 @@ pub enum Action {
     },
     /// Keep this of the open window, together with the checkpoint of the same step if there is one.
     KeepWindow(String),
+    /// Keep this of the batches that failed and go again, in the same way.
+    KeepFailing(String),
     /// Store this as the shard's checkpoint.
     Checkpoint(SequenceNumber),
     /// Send this to the on-failure destination.

@@ -1,35 +1,31 @@
 //! The driver of a stream mapping: one task that watches the shards, and one per shard.
 
+mod delivery;
+
 use std::collections::{BTreeSet, HashMap};
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use futures::StreamExt;
-use futures::future::{BoxFuture, OptionFuture};
-use futures::stream::FuturesUnordered;
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use delivery::{End, ShardDelivery};
+
 use super::Mapping;
 use super::moment::Moment;
-use super::pace::{Pace, Pacer};
-use super::reader::{Polled, Reader};
+use super::pace::Pace;
 use super::retry::Backoff;
-use super::sequence::SequenceNumber;
 use super::settings::{StreamKind, StreamSettings};
-use super::shard::Shard;
-use super::source::{ReadFrom, ShardInfo, StreamSource};
-use super::start::{self, Start};
+use super::source::{ShardInfo, StreamSource};
+use super::start::Start;
 use super::status::{Board, Name, ShardStatus};
-use super::step::{Action, Input};
 use crate::activity::Activity;
 use crate::checkpoint::Checkpoints;
 use crate::destination::Destination;
-use crate::invocation::{Invoker, Request};
+use crate::invocation::Invoker;
 use crate::running::stopped;
 
 /// After a failure of the listing of shards, or of a shard's task; and while there is nothing to read.
@@ -79,16 +75,6 @@ pub fn start(mut mapping: StreamMapping) -> Mapping {
     };
     let task = tokio::spawn(watch_shards(Arc::new(mapping), Arc::clone(&board), receiver));
     Mapping::new(move || board.status(&name), stop, task)
-}
-
-/// How the delivery of a shard ended.
-enum End {
-    /// The shard has ended and is done.
-    Closed,
-    /// A stop was asked for.
-    Stopped,
-    /// Something went wrong that is written on the board; it goes on from the checkpoint.
-    Failed,
 }
 
 /// Starts the shards, children after their parents.
@@ -172,194 +158,6 @@ fn ready<'a>(shards: &'a [ShardInfo], finished: &'a BTreeSet<String>) -> impl It
                 .iter()
                 .all(|parent| finished.contains(parent) || shards.iter().all(|other| other.id != *parent))
     })
-}
-
-struct ShardDelivery {
-    mapping: Arc<StreamMapping>,
-    board: Arc<Board>,
-    shard: ShardInfo,
-}
-
-impl ShardDelivery {
-    async fn run(self, from: ReadFrom, mut stop: watch::Receiver<bool>) -> End {
-        let mapping = &*self.mapping;
-        let (checkpoint, from) = match self.position(from) {
-            Ok(position) => position,
-            Err(error) => {
-                self.board.failed(&error.to_string());
-                return End::Failed;
-            }
-        };
-        let interval = match mapping.settings.kind {
-            StreamKind::Kinesis => Duration::from_secs(1),
-            StreamKind::DynamoDb => Duration::from_millis(250),
-        };
-        let pacer = Pacer::new(mapping.pace, interval);
-        let mut reader = Some(Reader::new(Arc::clone(&mapping.source), &self.shard.id, from, pacer));
-        let mut shard =
-            Shard::new(&self.shard.id, mapping.settings.clone(), checkpoint.map(SequenceNumber::new));
-        if let Err(error) = self.resume_window(&mut shard) {
-            self.board.failed(&error.to_string());
-            return End::Failed;
-        }
-
-        let mut poll: OptionFuture<BoxFuture<'_, (Reader, Polled)>> = None.into();
-        let mut invocations: FuturesUnordered<BoxFuture<'_, Input>> = FuturesUnordered::new();
-        let mut hand_overs: FuturesUnordered<BoxFuture<'_, Input>> = FuturesUnordered::new();
-        let mut timer: Option<Moment>;
-        let mut status = ShardStatus::default();
-        let mut stopping = false;
-        let mut input = Input::Start;
-        // The activity counter before the poll that this input is the empty result of.
-        let mut empty_poll: Option<u64> = None;
-        loop {
-            let completed = matches!(input, Input::Answered { .. } | Input::HandedOver { .. });
-            let polled = matches!(input, Input::Read { .. } | Input::ReadFailed);
-            let actions = match shard.handle(input, now()) {
-                Ok(actions) => actions,
-                Err(illegal) => {
-                    self.board.failed(&illegal.to_string());
-                    return End::Failed;
-                }
-            };
-            timer = None;
-            let (mut end, mut checkpoint, mut window) = (None, None, None);
-            for action in actions {
-                match action {
-                    Action::Poll { limit } => {
-                        if let Some(mut reader) = reader.take() {
-                            let poll_once: BoxFuture<'_, _> = Box::pin(async move {
-                                let polled = reader.poll(limit, &mapping.activity).await;
-                                (reader, polled)
-                            });
-                            poll = Some(poll_once).into();
-                        }
-                    }
-                    Action::Invoke { lane, invocation, payload } => {
-                        invocations.push(Box::pin(async move {
-                            let request = Request::of(payload);
-                            let answer = mapping.invoker.invoke(&mapping.function, request).await;
-                            Input::Answered { lane, invocation, answer }
-                        }));
-                    }
-                    Action::KeepWindow(kept) => window = Some(kept),
-                    Action::Checkpoint(sequence) => checkpoint = Some(sequence),
-                    Action::HandOver { lane, body, event } => {
-                        hand_overs.push(Box::pin(self.hand_over(lane, body, event)));
-                    }
-                    Action::WaitUntil(moment) => timer = Some(moment),
-                    Action::Closed => end = Some(End::Closed),
-                    Action::Stopped => end = Some(End::Stopped),
-                }
-            }
-            self.store(checkpoint.as_ref(), window.as_deref());
-            status.idle_since = match (shard.is_idle(), polled) {
-                (false, _) => None,
-                (true, true) => empty_poll,
-                (true, false) => status.idle_since,
-            };
-            self.publish(&shard, &mut status);
-            if completed {
-                mapping.activity.bump();
-            }
-            if let Some(end) = end {
-                return end;
-            }
-            empty_poll = None;
-            input = tokio::select! {
-                () = stopped(&mut stop), if !stopping => {
-                    stopping = true;
-                    Input::Stop
-                }
-                Some(answered) = invocations.next(), if !invocations.is_empty() => answered,
-                Some(handed_over) = hand_overs.next(), if !hand_overs.is_empty() => handed_over,
-                Some((returned, polled)) = &mut poll => {
-                    poll = None.into();
-                    reader = Some(returned);
-                    match polled.page {
-                        Ok(page) => {
-                            status.millis_behind = page.millis_behind;
-                            let behind = page.millis_behind.unwrap_or(0) > 0;
-                            // Behind a closed shard come its children, which nobody has looked at yet.
-                            if page.records.is_empty() && !behind && page.next.is_some() {
-                                empty_poll = Some(polled.seen);
-                            }
-                            Input::Read { records: page.records, closed: page.next.is_none(), behind }
-                        }
-                        Err(message) => {
-                            self.board.failed(&message);
-                            Input::ReadFailed
-                        }
-                    }
-                }
-                () = until(timer), if timer.is_some() => Input::TimerDue,
-            };
-        }
-    }
-
-    /// The shard's checkpoint, and where it is read from.
-    fn position(&self, from: ReadFrom) -> io::Result<(Option<String>, ReadFrom)> {
-        let (name, checkpoints) = (&self.mapping.checkpoint_name, &*self.mapping.checkpoints);
-        match checkpoints.load(name, &self.shard.id)? {
-            Some(sequence) => Ok((Some(sequence.clone()), ReadFrom::After(sequence))),
-            None => Ok((None, start::of_shard(&self.shard, from, name, checkpoints)?)),
-        }
-    }
-
-    /// Gives the shard the window that was open when the engine stopped.
-    fn resume_window(&self, shard: &mut Shard) -> io::Result<()> {
-        let name = &self.mapping.checkpoint_name;
-        match self.mapping.checkpoints.load(name, &window_of(&self.shard.id))? {
-            Some(kept) => shard.resume_window(&kept).map_err(|error| {
-                let reason = format!("the window of {} is stored as no window ({error})", self.shard.id);
-                io::Error::new(io::ErrorKind::InvalidData, reason)
-            }),
-            None => Ok(()),
-        }
-    }
-
-    /// A checkpoint that cannot be stored is no reason to stop: the next one holds it too, and delivery is at least once.
-    fn store(&self, sequence: Option<&SequenceNumber>, window: Option<&str>) {
-        let mapping = &self.mapping;
-        let of_window = window_of(&self.shard.id);
-        let position = sequence.map(|sequence| (self.shard.id.as_str(), sequence.as_str()));
-        let window = window.map(|kept| (of_window.as_str(), kept));
-        let stored: Vec<(&str, &str)> = position.into_iter().chain(window).collect();
-        if stored.is_empty() {
-            return;
-        }
-        if let Err(error) = mapping.checkpoints.store_all(&mapping.checkpoint_name, &stored) {
-            self.board.failed(&format!("the checkpoint cannot be stored: {error}"));
-        }
-    }
-
-    async fn hand_over(&self, lane: usize, body: String, event: Bytes) -> Input {
-        if let Some(destination) = self.mapping.destination.as_deref() {
-            let send = || destination.send_range(body.clone(), &self.shard.id, &event);
-            let failed = |message: &str| self.board.failed(message);
-            until_sent(send, self.mapping.settings.time_scale, failed).await;
-        }
-        Input::HandedOver { lane }
-    }
-
-    fn publish(&self, shard: &Shard, status: &mut ShardStatus) {
-        if shard.counts().last_error != status.counts.last_error
-            && let Some(error) = &shard.counts().last_error
-        {
-            self.board.failed(error);
-        }
-        status.position = shard.position().checkpoint().map(SequenceNumber::to_string);
-        status.lag = shard.position().undone() as u64;
-        status.oldest = shard.oldest();
-        status.in_flight = shard.in_flight() as u64;
-        status.counts.clone_from(shard.counts());
-        self.board.shard(&self.shard.id, status.clone());
-    }
-}
-
-/// Where the open window of a shard stands among the checkpoints; no shard is called so.
-fn window_of(shard: &str) -> String {
-    format!("{shard}/window")
 }
 
 /// Sends an on-failure record, again and again until it has arrived.

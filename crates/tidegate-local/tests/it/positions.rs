@@ -287,6 +287,9 @@ fn goes_on(lanes: usize, kills: &[(Point, u32)]) {
         assert!(repeated <= (killed + runs) * BATCH, "{what}: {repeated} came again");
     }
     // What could not be applied is at the destination, once more at most for each time it was killed around it.
+    // An attempt that a kill cut off before its end was stored is made again, and no other.
+    let attempts = batches(dir.path()).iter().filter(|batch| batch.contains(&POISON)).count();
+    assert!(attempts <= 2 + kills.len(), "{what}: {attempts} attempts of the batch that fails");
     let given_up = fs::read_to_string(dir.path().join("given up")).unwrap();
     let around = kills.iter().filter(|(point, _)| *point != Point::Read && *point != Point::BeforeInvoking);
     assert!((1..=1 + around.count()).contains(&given_up.lines().count()), "{what}: {given_up}");

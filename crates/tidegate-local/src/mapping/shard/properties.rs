@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::super::record::OrderingKey;
 use super::super::settings::StreamKind;
 use super::*;
-use crate::invocation::InvocationResult;
+use crate::invocation::{Answer, InvocationResult};
 
 /// How the function answers one invocation.
 #[derive(Clone, Debug)]
@@ -41,6 +41,8 @@ struct Case {
     bisect: bool,
     maximum_retry_attempts: u32,
     has_destination: bool,
+    /// Steps after which the shard is made again from what it has kept.
+    restarts: BTreeSet<usize>,
 }
 
 fn case() -> impl Strategy<Value = Case> {
@@ -50,20 +52,24 @@ fn case() -> impl Strategy<Value = Case> {
         prop::collection::vec(reply(), 1..80),
         prop::collection::vec(any::<prop::sample::Index>(), 1..40),
         (1_usize..5, 1_usize..9, any::<bool>(), 0_u32..4, any::<bool>()),
+        prop::collection::btree_set(1_usize..60, 0..4),
     )
-        .prop_map(|(keys, pages, replies, order, (lanes, batch_size, bisect, attempts, destination))| {
-            Case {
-                keys,
-                pages,
-                replies,
-                order,
-                lanes,
-                batch_size,
-                bisect,
-                maximum_retry_attempts: attempts,
-                has_destination: destination,
-            }
-        })
+        .prop_map(
+            |(keys, pages, replies, order, (lanes, batch_size, bisect, attempts, destination), restarts)| {
+                Case {
+                    keys,
+                    pages,
+                    replies,
+                    order,
+                    lanes,
+                    batch_size,
+                    bisect,
+                    maximum_retry_attempts: attempts,
+                    has_destination: destination,
+                    restarts,
+                }
+            },
+        )
 }
 
 /// The world around the machine: a stream, a function, a destination. Knows nothing of lanes or segments.
@@ -78,7 +84,10 @@ struct World {
     delivered: BTreeSet<usize>,
     succeeded: BTreeSet<usize>,
     discarded: Vec<(usize, usize)>,
+    /// How often a record was in a batch, or the rest of one, that failed.
+    failures: BTreeMap<usize, u32>,
     checkpoint: Option<usize>,
+    kept: Option<String>,
     closed: bool,
     steps: usize,
     answers: usize,
@@ -122,6 +131,7 @@ impl World {
                 }
                 Action::WaitUntil(moment) => self.timer = Some(moment),
                 Action::Closed => self.closed = true,
+                Action::KeepFailing(kept) => self.kept = Some(kept),
                 Action::KeepWindow(window) => panic!("there are no windows: {window}"),
                 Action::Stopped => panic!("nobody said stop"),
             }
@@ -169,7 +179,10 @@ impl World {
             InvocationResult::Success(Bytes::from(response))
         };
         // Every function recovers in the end; an endless throttle is bounded by age alone, which is off here.
-        let reply = self.case.replies.get(self.answers).unwrap_or(&Reply::Success);
+        let reply = self.case.replies.get(self.answers).unwrap_or(&Reply::Success).clone();
+        if matches!(reply, Reply::UnknownId | Reply::Error) {
+            self.failed(&batch);
+        }
         self.answers += 1;
         let result = match reply {
             Reply::Success => {
@@ -179,6 +192,7 @@ impl World {
             Reply::PartialAt(index) => {
                 let failed = index.index(batch.len());
                 self.succeeded.extend(&batch[..failed]);
+                self.failed(&batch[failed..]);
                 partial(batch[failed].to_string())
             }
             Reply::UnknownId => partial("1000000".to_owned()),
@@ -186,6 +200,29 @@ impl World {
             Reply::Throttle => InvocationResult::Throttled,
         };
         Input::Answered { lane, invocation, answer: Answer { request_id: String::new(), result } }
+    }
+
+    fn failed(&mut self, records: &[usize]) {
+        for record in records {
+            if !self.is_done(*record) {
+                *self.failures.entry(*record).or_default() += 1;
+            }
+        }
+    }
+
+    /// What is in flight is lost with the engine.
+    fn restarted(&mut self, settings: &StreamSettings) -> Shard {
+        (self.poll, self.timer) = (None, None);
+        self.in_flight.clear();
+        self.hand_overs.clear();
+        self.read = self.checkpoint.map_or(0, |checkpoint| checkpoint + 1);
+        let checkpoint = self.checkpoint.map(|checkpoint| SequenceNumber::new(checkpoint.to_string()));
+        let mut shard = Shard::new("s", settings.clone(), checkpoint);
+        if let Some(kept) = &self.kept {
+            shard.resume_failing(kept).unwrap();
+        }
+        self.take(shard.handle(Input::Start, self.now).unwrap());
+        shard
     }
 
     fn page(&mut self, limit: usize) -> Input {
@@ -267,26 +304,42 @@ fn run(case: Case) -> Result<(), TestCaseError> {
         delivered: BTreeSet::new(),
         succeeded: BTreeSet::new(),
         discarded: Vec::new(),
+        failures: BTreeMap::new(),
         checkpoint: None,
+        kept: None,
         closed: false,
         steps: 0,
         answers: 0,
     };
-    let mut shard = Shard::new("s", settings, None);
-    world.take(shard.handle(Input::Start, world.now).unwrap());
+    let mut shard = world.restarted(&settings);
     while let Some(input) = world.next() {
         prop_assert!(world.steps < 10_000, "no end");
         let actions = shard.handle(input, world.now).unwrap();
         world.take(actions);
+        if world.case.restarts.contains(&world.steps) {
+            shard = world.restarted(&settings);
+        }
     }
     prop_assert!(world.closed, "the shard did not end: {:?}", shard);
     prop_assert_eq!(&world.delivered, &all, "every record is delivered at least once");
     prop_assert_eq!(world.checkpoint, all.last().copied());
-    prop_assert_eq!(
-        shard.counts().delivered + shard.counts().discarded,
-        all.len() as u64,
-        "each record ends once, as done or as given up"
-    );
+    if world.case.restarts.is_empty() {
+        prop_assert_eq!(
+            shard.counts().delivered + shard.counts().discarded,
+            all.len() as u64,
+            "each record ends once, as done or as given up"
+        );
+    }
+    // Splits do not count, and without a destination nobody knows here when a record was given up.
+    if !world.case.bisect && world.case.has_destination {
+        let allowed = world.case.maximum_retry_attempts + 1;
+        prop_assert!(
+            world.failures.values().all(|failures| *failures <= allowed),
+            "more than {} attempts: {:?}",
+            allowed,
+            world.failures
+        );
+    }
     if world.case.has_destination {
         for record in all.difference(&world.succeeded) {
             prop_assert!(

@@ -1,6 +1,7 @@
 //! A shard with tumbling windows.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -9,6 +10,8 @@ use serde_json::{Value, json};
 use super::super::record::OrderingKey;
 use super::super::settings::StreamKind;
 use super::*;
+use crate::invocation::{Answer, InvocationResult};
+use crate::mapping::window;
 
 /// 2020-12-09T07:04:00Z, the start of a window.
 const START: i64 = 1_607_497_440_000;
@@ -326,13 +329,16 @@ fn run(
         expected.entry(second.div_euclid(60)).or_default().push(n);
     }
     let mut listed: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-    let (mut checkpoint, mut window): (Option<SequenceNumber>, Option<String>) = (None, None);
+    let (mut checkpoint, mut window, mut failing) = (None::<SequenceNumber>, None::<String>, None::<String>);
     let (mut now, mut answers, mut steps) = (at(0), 0, 0);
     let mut closed = false;
     while !closed {
         let mut shard = Shard::new("s", settings.clone(), checkpoint.clone());
         if let Some(kept) = &window {
             shard.resume_window(kept).unwrap();
+        }
+        if let Some(kept) = &failing {
+            shard.resume_failing(kept).unwrap();
         }
         let mut input = Input::Start;
         let mut from = checkpoint.as_ref().map_or(0, |n| n.as_str().parse::<usize>().unwrap() + 1);
@@ -350,6 +356,7 @@ fn run(
                         flight = Some((invocation, serde_json::from_slice::<Value>(&payload).unwrap()));
                     }
                     Action::KeepWindow(kept) => window = Some(kept),
+                    Action::KeepFailing(kept) => failing = Some(kept),
                     Action::Checkpoint(sequence) => checkpoint = Some(sequence),
                     Action::WaitUntil(moment) => timer = Some(moment),
                     Action::Closed => closed = true,

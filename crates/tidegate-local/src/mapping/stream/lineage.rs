@@ -7,11 +7,12 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::super::record::{OrderingKey, Record};
-use super::super::source::{Page, ReadError};
+use super::super::sequence::SequenceNumber;
+use super::super::source::{Page, ReadError, ReadFrom};
 use super::tests::mapping;
 use super::*;
 use crate::checkpoint::MemoryCheckpoints;
-use crate::invocation::{Answer, InvocationResult};
+use crate::invocation::{Answer, InvocationResult, Request};
 
 /// A shard of the scripted stream.
 #[derive(Clone, Default)]

@@ -3,10 +3,11 @@ use std::sync::Mutex;
 use bytes::Bytes;
 
 use super::super::record::{OrderingKey, Record};
-use super::super::source::{Page, ReadError};
+use super::super::sequence::SequenceNumber;
+use super::super::source::{Page, ReadError, ReadFrom};
 use super::*;
 use crate::checkpoint::MemoryCheckpoints;
-use crate::invocation::{Answer, InvocationResult};
+use crate::invocation::{Answer, InvocationResult, Request};
 use crate::pattern::filter::{Filter, Filtered};
 
 /// A stream of shards with one record each. Listings come from a script whose last one is repeated; shard `a` never ends, the others do.

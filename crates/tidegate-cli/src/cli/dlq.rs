@@ -1,0 +1,44 @@
+//! The options of `tidegate dlq`.
+
+use clap::Args;
+
+use super::Place;
+
+pub(super) const LONG: &str = "\
+Lists the dead letters of the declared system: pointers to records of a stream that were given up, failed asynchronous invocations, events that \
+EventBridge could not hand over, and the functions' own letters. Without --yes nothing is replayed and nothing is deleted. SQS cannot show a \
+message without receiving it: listing hides each message for a moment (at most a minute, should the command be killed) and raises its receive count. \
+The topology gives such a queue no redrive of its own, so the count has no consequence.
+
+With --yes each letter is given to its function again, and deleted once the function has taken it: HTTP 200, no function error, no failed record. \
+What fails, and what is of unknown shape, stays in its queue. A command that is killed between success and deletion leaves a letter that is replayed \
+again next time; functions take every event only once. A record behind a pointer that fails for good becomes a letter of the function's own, with its \
+payload, before the stream forgets it.";
+
+/// Options of `dlq`.
+#[derive(Debug, Args)]
+pub(crate) struct Dlq {
+    /// Only this queue, by its name in the topology; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) queue: Vec<String>,
+    /// Only letters of this function, by its name in the topology or at Lambda.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) function: Option<String>,
+    /// Only the letter whose id, or message id, begins like this.
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// Prints the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Replays the letters, and deletes those that succeeded.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Replays at most N letters.
+    #[arg(long, value_name = "N", requires = "yes")]
+    pub(crate) limit: Option<usize>,
+    /// Goes on after ten failures in a row.
+    #[arg(long, requires = "yes")]
+    pub(crate) keep_going: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}

@@ -1,0 +1,61 @@
+//! The options of `tidegate new`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NewCommand {
+    /// Makes a function with a test that passes, and declares it in the topology.
+    #[command(long_about = NEW_FUNCTION)]
+    Function(NewFunction),
+}
+
+const NEW_FUNCTION: &str = "\
+Makes a function: a package with main.rs, which wires, and handler.rs, which says what becomes of one record, with a test that passes. In a workspace with a \
+topology it goes to functions/NAME, and is declared in infra/topology.auto.tfvars with its source, its way of failing and whatever of that is not declared \
+yet; the file keeps its comments and its layout, and nothing is written unless every rule of the topology holds afterwards.
+
+With --path, or where there is no topology, it becomes a crate of its own, and what is to be declared is printed. Nothing is ever overwritten.";
+
+/// Options of `new function`.
+#[derive(Debug, Args)]
+pub(crate) struct NewFunction {
+    /// Name of the function, its folder, its package and its program.
+    pub(crate) name: String,
+    /// What invokes it.
+    #[arg(long, value_enum)]
+    pub(crate) source: FunctionSource,
+    /// The declared stream, queue or table it takes records from, by default a new one of the function's name; for eventbridge a rule whose events it takes
+    /// too, or events as SOURCE:TYPE.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) from: Option<String>,
+    /// Makes a crate of its own in this folder, and declares nothing.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) path: Option<PathBuf>,
+    /// Where the crate tidegate is, if the workspace does not say it.
+    #[arg(long, value_name = "DIR", group = "toolkit")]
+    pub(crate) tidegate_path: Option<PathBuf>,
+    /// The git repository of the crate tidegate.
+    #[arg(long, value_name = "URL", group = "toolkit")]
+    pub(crate) tidegate_git: Option<String>,
+    /// The version of the crate tidegate in the registry.
+    #[arg(long, value_name = "VERSION", group = "toolkit")]
+    pub(crate) tidegate_version: Option<String>,
+    /// Prints what would be written, and writes nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// What invokes a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FunctionSource {
+    /// A Kinesis stream.
+    Kinesis,
+    /// An SQS queue.
+    Sqs,
+    /// The stream of a DynamoDB table.
+    Dynamodb,
+    /// An EventBridge rule.
+    Eventbridge,
+}

@@ -1,0 +1,47 @@
+//! What an engine is started with.
+
+use std::path::PathBuf;
+
+use super::Injection;
+use crate::emulator::Backend;
+use crate::mapping::pace::Pace;
+
+/// What is to be run, and how.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The topology file.
+    pub topology_path: PathBuf,
+    /// The emulator.
+    pub backend: Backend,
+    /// Where logs, checkpoints and the engine's whereabouts are kept.
+    pub state_dir: PathBuf,
+    /// Where the functions' binaries are; none to build them with cargo.
+    pub bin_dir: Option<PathBuf>,
+    /// Divides the waiting times that AWS fixes; 1 is AWS's own.
+    pub time_scale: f64,
+    /// How fast sources are polled.
+    pub pace: Pace,
+    /// The faults that are injected.
+    pub faults: Option<Injection>,
+    /// Whether processes are stopped while they have no invocation, as on Lambda.
+    pub freeze: bool,
+    /// Where something else runs the functions, such as `http://127.0.0.1:9000` for `cargo lambda watch`; none to run them here.
+    pub invoke_url: Option<String>,
+}
+
+impl Options {
+    /// Options with AWS's own waiting times, fast polling, frozen environments, and functions built with cargo.
+    pub fn new(topology_path: PathBuf, backend: Backend, state_dir: PathBuf) -> Self {
+        Self {
+            topology_path,
+            backend,
+            state_dir,
+            bin_dir: None,
+            invoke_url: None,
+            time_scale: 1.0,
+            pace: Pace::Fast,
+            freeze: true,
+            faults: None,
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What runs in an engine.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use crate::activity::Activity;
+use crate::asynchronous::AsynchronousQueue;
+use crate::bus::BusRouter;
+use crate::clients::Clients;
+use crate::console::Touched;
+use crate::deliveries::{Deliveries, Letters};
+use crate::emulator::Emulator;
+use crate::environment::Fleet;
+use crate::fault::Faults;
+use crate::invocation::Invoker;
+use crate::mapping::Mapping;
+use crate::provision::Provisioned;
+use crate::proxy::Proxy;
+use crate::topology::Topology;
+
+/// What runs.
+pub(crate) struct Parts {
+    pub(crate) topology: Topology,
+    pub(crate) provisioned: Provisioned,
+    pub(crate) clients: Clients,
+    pub(crate) emulator: Emulator,
+    pub(crate) proxy: Proxy,
+    pub(crate) fleet: Arc<Fleet>,
+    /// The functions as what delivers sees them.
+    pub(crate) invoker: Arc<dyn Invoker>,
+    pub(crate) faults: Option<Arc<Faults>>,
+    pub(crate) activity: Arc<Activity>,
+    pub(crate) pollers: Mutex<Pollers>,
+    pub(crate) deliveries: Arc<Deliveries>,
+    pub(crate) letters: Arc<Letters>,
+    pub(crate) state_dir: PathBuf,
+    pub(crate) touched: Arc<Touched>,
+    pub(crate) started: Instant,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts")
+            .field("emulator", &self.emulator)
+            .field("fleet", &self.fleet)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Everything that delivers.
+#[derive(Default)]
+pub(crate) struct Pollers {
+    pub(crate) mappings: Vec<Mapping>,
+    pub(crate) asynchronous: Vec<AsynchronousQueue>,
+    pub(crate) buses: Vec<BusRouter>,
+    /// URLs of the functions' own queues, by function: of rules' targets, and of those that were invoked with the type `Event`.
+    pub(crate) invoked: BTreeMap<String, String>,
+}
+
+impl std::fmt::Debug for Pollers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (queues, buses) = (self.asynchronous.len(), self.buses.len());
+        let mut pollers = f.debug_struct("Pollers");
+        pollers
+            .field("mappings", &self.mappings)
+            .field("asynchronous", &queues)
+            .field("buses", &buses)
+            .finish()
+    }
+}

@@ -1,0 +1,43 @@
+//! What the environments of each function are made of.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::StartError;
+use super::injection::Injector;
+use super::programs::Program;
+use crate::clients::REGION;
+use crate::environment::FunctionSpec;
+use crate::provision::Provisioned;
+use crate::proxy::Proxy;
+use crate::topology::Topology;
+
+/// The declared functions, with their programs and with variables that lead to the emulator through the proxy.
+pub(super) fn specs(
+    topology: &Topology,
+    mut programs: BTreeMap<String, Program>,
+    provisioned: &Provisioned,
+    proxy: &Proxy,
+    injector: &Injector,
+) -> Result<Vec<FunctionSpec>, StartError> {
+    let mut specs = Vec::new();
+    for (name, declared) in &topology.functions {
+        // There is none where something else runs the functions.
+        let Program { executable, arguments, directory } = programs.remove(name).unwrap_or_default();
+        let mut environment = provisioned.environment(topology, name);
+        environment.extend(injector.clock(name)?);
+        specs.push(FunctionSpec {
+            name: name.clone(),
+            executable,
+            arguments,
+            directory,
+            memory_mb: declared.memory_mb,
+            timeout: Duration::from_secs(declared.timeout_seconds.into()),
+            maximum_concurrency: usize::try_from(declared.concurrency()).unwrap_or(usize::MAX),
+            endpoint: proxy.endpoint(name).unwrap_or_default(),
+            region: REGION.to_owned(),
+            environment,
+        });
+    }
+    Ok(specs)
+}
