@@ -1,60 +1,10 @@
 //! The budgets of the design and of the benchmark's issue, and whether they are met.
 
-use std::fmt;
+use benchmarks::budget::Budget;
 
 use crate::run::{BATCHES, KEYS, Results, USUAL, Wanted};
 use crate::scenario::{Phase, Row, Side};
 use crate::worker::Work;
-
-/// A measured time may lie this far beyond its budget before the run fails: a machine has its moods. What is counted has no such margin.
-pub(crate) const MARGIN: f64 = 2.0;
-
-/// One budget and what was found.
-pub(crate) struct Budget {
-    pub(crate) what: String,
-    pub(crate) budget: String,
-    pub(crate) found: String,
-    pub(crate) met: bool,
-    fails: bool,
-}
-
-impl Budget {
-    /// The run fails with it.
-    pub(crate) fn fails(&self) -> bool {
-        self.fails
-    }
-
-    fn at_least(what: &str, wanted: f64, found: f64) -> Self {
-        Budget {
-            what: what.to_owned(),
-            budget: format!("≥ {wanted:.0} ×"),
-            found: format!("{found:.1} ×"),
-            met: found >= wanted,
-            fails: found * MARGIN < wanted,
-        }
-    }
-
-    fn at_most(what: String, unit: &str, wanted: f64, found: f64) -> Self {
-        Budget {
-            what,
-            budget: format!("≤ {wanted:.0} {unit}"),
-            found: format!("{found:.2} {unit}"),
-            met: found <= wanted,
-            fails: found > wanted * MARGIN,
-        }
-    }
-
-    fn counted(what: &str, budget: &str, found: String, met: bool) -> Self {
-        Budget { what: what.to_owned(), budget: budget.to_owned(), found, met, fails: !met }
-    }
-}
-
-impl fmt::Display for Budget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verdict = if self.met { "met   " } else { "MISSED" };
-        write!(f, "{verdict}  {}: {} (budget {})", self.what, self.found, self.budget)
-    }
-}
 
 /// A measurement at 0 ms.
 pub(crate) const fn at_once(side: Side, work: Work, phase: Phase) -> Wanted {
@@ -161,16 +111,16 @@ pub(crate) fn judge(results: &Results) -> Vec<Budget> {
         each.filter_map(|(keys, batch)| results.find(handler, keys, batch)).map(Row::cpu).reduce(f64::max);
     budgets
         .extend(slowest.map(|found| {
-            Budget::at_most("CPU per record, AWS calls excluded".to_owned(), "µs", 10.0, found)
+            Budget::at_most("CPU per record, AWS calls excluded", "µs", 10.0, found)
         }));
     for start in &results.starts {
         let of = |what: &str| format!("{}: {what}", start.function);
         let first = start.first_next.as_secs_f64() * 1e3;
-        budgets.push(Budget::at_most(of("start to first /next"), "ms", 8.0, first));
-        budgets.push(Budget::at_most(of("resident memory"), "MB", 20.0, start.resident as f64 / 1e3));
+        budgets.push(Budget::at_most(&of("start to first /next"), "ms", 8.0, first));
+        budgets.push(Budget::at_most(&of("resident memory"), "MB", 20.0, start.resident as f64 / 1e3));
         if start.zipped > 0 {
             // The limit is that of `make build`.
-            budgets.push(Budget::at_most(of("zipped"), "MiB", 4.0, start.zipped as f64 / f64::from(1 << 20)));
+            budgets.push(Budget::at_most(&of("zipped"), "MiB", 4.0, start.zipped as f64 / f64::from(1 << 20)));
         }
     }
     budgets

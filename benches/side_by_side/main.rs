@@ -2,14 +2,11 @@
 //!
 //! One program, several processes: this one starts the stub, and one worker after the other.
 
+mod aws;
 mod budget;
 mod event;
-mod machine;
 mod order;
 mod page;
-mod problem;
-mod process;
-mod processor;
 mod protocol;
 mod run;
 mod scenario;
@@ -21,10 +18,11 @@ mod worker;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use benchmarks::problem::Problem;
+use benchmarks::processor;
 use clap::{Args, Parser, Subcommand};
 
 use mimalloc::MiMalloc;
-use problem::Problem;
 use worker::Work;
 
 /// That of the functions.

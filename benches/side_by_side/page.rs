@@ -2,8 +2,11 @@
 
 use std::fmt::Write;
 
-use crate::budget::{Budget, MARGIN, at_once};
-use crate::machine::Machine;
+use benchmarks::budget::{self, Budget, MARGIN};
+use benchmarks::machine::Machine;
+use benchmarks::table::Table;
+
+use crate::budget::at_once;
 use crate::run::{BATCHES, KEYS, Results, SLOW, USUAL, Wanted};
 use crate::scenario::{Phase, Row, Side};
 use crate::worker::Work;
@@ -27,35 +30,12 @@ pub(crate) fn line(row: &Row) -> String {
     )
 }
 
-/// A table in Markdown.
-struct Table {
-    text: String,
-}
-
-impl Table {
-    fn new(columns: &[&str]) -> Self {
-        let rule: String =
-            columns.iter().enumerate().map(|(n, _)| if n == 0 { "---|" } else { "---:|" }).collect();
-        Table { text: format!("| {} |\n|{rule}\n", columns.join(" | ")) }
-    }
-
-    fn row(&mut self, cells: &[String]) {
-        // Writing to a string cannot fail.
-        let _ = writeln!(self.text, "| {} |", cells.join(" | "));
-    }
-}
-
 /// The whole page.
 pub(crate) fn write(results: &Results, budgets: &[Budget], machine: &Machine) -> String {
     let mut parts = vec![head(machine), MEASURED.to_owned()];
-    let mut table = Table::new(&["budget", "wanted", "found", ""]);
-    for budget in budgets {
-        let verdict = if budget.met { "met" } else { "**missed**" };
-        table.row(&[budget.what.clone(), budget.budget.clone(), budget.found.clone(), verdict.to_owned()]);
-    }
     parts.push(format!(
         "## Budgets\n\nRatios and times are the worst over all keys and batches. The run fails with a count that is off, and with a time or a ratio beyond {MARGIN} times its budget.\n\nOne key is one lane, in which every request waits for the one before: the process sleeps and wakes for each, which costs it as much again as the request itself. Nothing but requests at the same time avoids that, and order forbids them.\n\n{}",
-        table.text
+        budget::table(budgets)
     ));
     parts.push(side_by_side(results));
     parts.push(by_keys(results));
@@ -66,25 +46,7 @@ pub(crate) fn write(results: &Results, budgets: &[Budget], machine: &Machine) ->
 }
 
 fn head(machine: &Machine) -> String {
-    let remark = if machine.busy() {
-        format!(
-            "\n> **Preliminary**: other work took {:.0} % of the machine's time. Counts are exact; of the times, the ratios are indicative.\n",
-            machine.others * 100.0
-        )
-    } else {
-        String::new()
-    };
-    format!(
-        "# Benchmarks\n\nWritten by `make bench` on {}, at {}. {} × {}; {}; {}. {}. Other processes took {:.1} % of the processors' time.\n{remark}",
-        crate::worker::today(),
-        machine.commit,
-        machine.processors,
-        machine.processor,
-        machine.rust,
-        machine.python,
-        machine.amount,
-        machine.others * 100.0
-    )
+    format!("# Benchmarks\n\nThat of the delivery engine is in [engine-benchmarks.md](engine-benchmarks.md).\n\n{}", machine.text())
 }
 
 const MEASURED: &str = "\
@@ -160,7 +122,7 @@ fn side_by_side(results: &Results) -> String {
         ]);
     }
     let mut text =
-        format!("## Side by side\n\nRequests and units per record, Tidegate : Powertools.\n\n{}", table.text);
+        format!("## Side by side\n\nRequests and units per record, Tidegate : Powertools.\n\n{}", table.text());
     for (what, work, phase) in [
         ("A command that changes an existing aggregate", Work::Commit, Phase::Change),
         ("An effect that is held after a crash, whose claim keeps the event", Work::Hold, Phase::First),
@@ -197,7 +159,7 @@ fn grid(results: &Results, of: &[(&str, Work, Phase)], latency_ms: u64) -> Strin
             table.row(&cells);
         }
     }
-    table.text
+    table.text()
 }
 
 fn by_keys(results: &Results) -> String {
@@ -228,7 +190,7 @@ fn by_keys(results: &Results) -> String {
     format!(
         "## By keys and batch, answers after 0 ms\n\nTidegate. One key is one lane: its records run one after the other.\n\n{}\nPowertools runs all records one after the other, whatever their keys.\n\n{}",
         grid(results, &works, 0),
-        theirs.text
+        theirs.text()
     )
 }
 
@@ -263,7 +225,7 @@ fn slow(results: &Results) -> String {
         "## Answers after {SLOW} ms\n\nThe stub waits {SLOW} ms, and up to 1 ms more by its clock's steps. Tidegate:\n\n{}\n\
          Powertools, batches of 100. `AsyncBatchProcessor` with a thread for each record is not documented with idempotency, and keeps no order.\n\n{}",
         grid(results, &works, SLOW),
-        theirs.text
+        theirs.text()
     )
 }
 
@@ -294,6 +256,6 @@ fn starts(results: &Results) -> String {
     }
     format!(
         "## Start\n\nMedians of 15 starts of the release binaries on this machine, with a whole processor; the event is that of `events/lambda` (one of `order-processor`'s records is a bad one, and becomes a dead letter), answers come after 0 ms. The start includes the connection to DynamoDB, without TLS here.\n\n{}",
-        table.text
+        table.text()
     )
 }

@@ -1,14 +1,14 @@
 //! One run: all scenarios, then the page.
 
-use std::io::Write;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use crate::Run;
 use crate::budget;
-use crate::machine::Machine;
+use benchmarks::machine::{Machine, said};
+use benchmarks::progress;
 use crate::page;
-use crate::problem::Problem;
+use benchmarks::problem::Problem;
 use crate::scenario::{Arena, Phase, Programs, Row, Scenario, Side};
 use crate::start::{self, Start};
 use crate::worker::Work;
@@ -21,6 +21,10 @@ pub(crate) const BATCHES: [usize; 2] = [100, 1000];
 pub(crate) const USUAL: (usize, usize) = (100, 100);
 /// The slow answer, in milliseconds.
 pub(crate) const SLOW: u64 = 5;
+
+/// Says what Powertools' side is made of.
+const VERSIONS: &str = "import platform; from importlib.metadata import version as v; print(f\"Python {platform.python_version()}, \
+     aws-lambda-powertools {v('aws-lambda-powertools')}, botocore {v('botocore')}\")";
 
 /// Everything that was measured.
 #[derive(Default)]
@@ -56,7 +60,7 @@ pub(crate) async fn run(options: &Run) -> Result<ExitCode, Problem> {
     let script = repository.join("benches/powertools.py");
     let programs = Programs { own: std::env::current_exe()?, python: options.python.clone(), script };
     let amount = format!("At 0 ms: {} records, and the median of {} rounds", options.records, options.rounds);
-    let machine = Machine::look(&options.python, repository, amount);
+    let machine = Machine::look(repository, said(Command::new(&options.python).args(["-c", VERSIONS])), amount);
     let mut arena = Arena::open(programs, options.rounds).await?;
     let mut results = Results::default();
     let scenarios = if options.only_start { Vec::new() } else { scenarios(options) };
@@ -81,11 +85,6 @@ pub(crate) async fn run(options: &Run) -> Result<ExitCode, Problem> {
         progress(&budget.to_string());
     }
     Ok(if budgets.iter().any(|budget| budget.fails()) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-/// Standard output may be closed; the page is written all the same.
-fn progress(line: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
 fn scenarios(options: &Run) -> Vec<(Scenario, Vec<Phase>)> {

@@ -7,8 +7,9 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::event::Batches;
-use crate::problem::Problem;
-use crate::process::{Process, aws_environment};
+use benchmarks::problem::Problem;
+use benchmarks::process::Process;
+use crate::aws::aws_environment;
 use crate::protocol::Measured;
 use crate::stub::{Counts, Order, Snapshot};
 use crate::worker::Work;

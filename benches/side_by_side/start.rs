@@ -19,8 +19,8 @@ use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use crate::problem::Problem;
-use crate::process::aws_environment;
+use benchmarks::problem::Problem;
+use crate::aws::aws_environment;
 use crate::scenario::Arena;
 use crate::stub::Order;
 
@@ -182,7 +182,7 @@ impl RuntimeApi {
             (_, next) = self.next(function).await?;
         }
         let resident = resident(child)?;
-        let nanoseconds = |time: Option<&Duration>| time.copied().map_or(0, crate::processor::nanoseconds);
+        let nanoseconds = |time: Option<&Duration>| time.copied().map_or(0, benchmarks::processor::nanoseconds);
         Ok(Sample {
             times: [nanoseconds(Some(&first_next)), nanoseconds(times.first()), nanoseconds(times.last())],
             resident: [resident_at_start, resident],

@@ -6,7 +6,7 @@ use std::path::Path;
 use hcl_edit::expr::{Expression, Object, ObjectKey};
 use hcl_edit::parser;
 
-use crate::problem::Problem;
+use benchmarks::problem::Problem;
 
 /// Variables by function, as the engine and Terraform would set them, but with URLs of queues that lead nowhere.
 pub(crate) fn variables(topology: &Path) -> Result<BTreeMap<String, BTreeMap<String, String>>, Problem> {

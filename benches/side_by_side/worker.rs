@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tidegate::aws::AwsClients;
@@ -20,7 +19,7 @@ use tidegate::store::{DynamoDbEventStore, Origin, Retry, execute};
 use tidegate::test::MemoryDeadLetters;
 
 use crate::order::{Command, Order};
-use crate::problem::Problem;
+use benchmarks::problem::Problem;
 use crate::processor;
 use crate::protocol::{self, Measured};
 
@@ -164,9 +163,4 @@ async fn invoke_all(runner: &Runner<EachRecord<Orders>>, events: &str) -> Result
         wall_ns: processor::nanoseconds(start.elapsed()),
         cpu_ns: processor::nanoseconds(processor::time().saturating_sub(cpu)),
     })
-}
-
-/// A moment, for pages that say when they were made.
-pub(crate) fn today() -> String {
-    Timestamp::now().strftime("%Y-%m-%d").to_string()
 }

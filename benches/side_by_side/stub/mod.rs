@@ -27,7 +27,7 @@ use tokio::sync::oneshot;
 pub(crate) use operation::Counts;
 use operation::Store;
 
-use crate::problem::Problem;
+use benchmarks::problem::Problem;
 use crate::{processor, protocol};
 
 /// What the stub is told on standard input, a line each. It answers every line with a [`Snapshot`].

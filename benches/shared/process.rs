@@ -13,7 +13,8 @@ use crate::problem::Problem;
 const SILENCE: Duration = Duration::from_secs(180);
 
 /// A process that answers lines with lines. It is killed when dropped.
-pub(crate) struct Process {
+#[derive(Debug)]
+pub struct Process {
     name: String,
     child: Child,
     input: ChildStdin,
@@ -21,7 +22,11 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) fn start(name: impl Into<String>, mut command: Command) -> Result<Self, Problem> {
+    /// Starts a process; its errors go where those of this one go.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start(name: impl Into<String>, mut command: Command) -> Result<Self, Problem> {
         let name = name.into();
         let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn();
         let mut child = started.map_err(|error| Problem::new(format!("{name} does not start: {error}")))?;
@@ -31,7 +36,10 @@ impl Process {
     }
 
     /// The next line it says.
-    pub(crate) async fn line(&mut self) -> Result<String, Problem> {
+    ///
+    /// # Errors
+    /// It ended, or says nothing for three minutes.
+    pub async fn line(&mut self) -> Result<String, Problem> {
         match timeout(SILENCE, self.lines.next_line()).await {
             Ok(line) => line?.ok_or_else(|| Problem::new(format!("{} ended, see above", self.name))),
             Err(_) => Err(Problem::new(format!("{} said nothing for {SILENCE:?}", self.name))),
@@ -39,13 +47,19 @@ impl Process {
     }
 
     /// Tells it a line.
-    pub(crate) async fn tell(&mut self, line: &str) -> Result<(), Problem> {
+    ///
+    /// # Errors
+    /// It ended.
+    pub async fn tell(&mut self, line: &str) -> Result<(), Problem> {
         self.input.write_all(format!("{line}\n").as_bytes()).await?;
         Ok(self.input.flush().await?)
     }
 
     /// The next line must be this one.
-    pub(crate) async fn expect(&mut self, wanted: &str) -> Result<(), Problem> {
+    ///
+    /// # Errors
+    /// It is another.
+    pub async fn expect(&mut self, wanted: &str) -> Result<(), Problem> {
         let said = self.line().await?;
         if said == wanted {
             return Ok(());
@@ -54,30 +68,14 @@ impl Process {
     }
 
     /// Waits for its end, which must be a success.
-    pub(crate) async fn end(mut self) -> Result<(), Problem> {
+    ///
+    /// # Errors
+    /// It does not end, or fails.
+    pub async fn end(mut self) -> Result<(), Problem> {
         drop(self.input);
         let status = timeout(SILENCE, self.child.wait())
             .await
             .map_err(|_| Problem::new(format!("{} does not end", self.name)))??;
         if status.success() { Ok(()) } else { Err(Problem::new(format!("{}: {status}", self.name))) }
     }
-}
-
-/// The environment of every measured process: nothing of the caller's but where programs are, and AWS as the stub.
-pub(crate) fn aws_environment(command: &mut Command, endpoint: &str) {
-    command.env_clear();
-    for (name, value) in std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "HOME") {
-        command.env(name, value);
-    }
-    command.envs([
-        ("AWS_ENDPOINT_URL", endpoint),
-        ("AWS_REGION", "us-east-1"),
-        ("AWS_DEFAULT_REGION", "us-east-1"),
-        ("AWS_ACCESS_KEY_ID", "test"),
-        ("AWS_SECRET_ACCESS_KEY", "test"),
-        ("AWS_EC2_METADATA_DISABLED", "true"),
-        ("AWS_CONFIG_FILE", "/dev/null"),
-        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
-        ("AWS_LAMBDA_FUNCTION_NAME", "benchmark"),
-    ]);
 }

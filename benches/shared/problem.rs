@@ -3,10 +3,11 @@
 use std::fmt;
 
 /// A sentence for whoever runs the benchmark.
-pub(crate) struct Problem(String);
+pub struct Problem(String);
 
 impl Problem {
-    pub(crate) fn new(text: impl Into<String>) -> Self {
+    /// With this sentence.
+    pub fn new(text: impl Into<String>) -> Self {
         Problem(text.into())
     }
 }

@@ -10,25 +10,30 @@ use crate::processor;
 const OTHERS: f64 = 0.05;
 
 /// The machine, the versions, and what else ran.
-pub(crate) struct Machine {
-    pub(crate) processor: String,
-    pub(crate) processors: usize,
-    pub(crate) rust: String,
-    pub(crate) python: String,
-    pub(crate) commit: String,
+#[derive(Debug)]
+pub struct Machine {
+    /// The processor's name.
+    processor: String,
+    /// How many there are.
+    processors: usize,
+    /// Version of the compiler.
+    rust: String,
+    /// Versions of what else took part.
+    tools: String,
+    /// What was measured, as a commit.
+    commit: String,
     /// How much was measured.
-    pub(crate) amount: String,
+    amount: String,
     start: Instant,
     busy: Duration,
     /// Share of the processors' time that other processes took, between 0 and 1; known at the end.
-    pub(crate) others: f64,
+    others: f64,
 }
 
 impl Machine {
     /// Looks before the first measurement.
-    pub(crate) fn look(python: &Path, repository: &Path, amount: String) -> Self {
-        const VERSIONS: &str = "import platform; from importlib.metadata import version as v; print(f\"Python {platform.python_version()}, \
-             aws-lambda-powertools {v('aws-lambda-powertools')}, botocore {v('botocore')}\")";
+    #[must_use]
+    pub fn look(repository: &Path, tools: String, amount: String) -> Self {
         let information = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let model = information.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
         let git = |arguments: &[&str]| said(Command::new("git").arg("-C").arg(repository).args(arguments));
@@ -38,7 +43,7 @@ impl Machine {
                 .map_or_else(|| "unknown processor".to_owned(), |(_, name)| name.trim().to_owned()),
             processors: std::thread::available_parallelism().map_or(1, usize::from),
             rust: said(Command::new("rustc").arg("--version")),
-            python: said(Command::new(python).args(["-c", VERSIONS])),
+            tools,
             commit: format!("{}{changed}", git(&["rev-parse", "--short", "HEAD"])),
             amount,
             start: Instant::now(),
@@ -48,19 +53,39 @@ impl Machine {
     }
 
     /// Looks after the last one, when all processes of the benchmark have ended.
-    pub(crate) fn finish(self) -> Self {
+    #[must_use]
+    pub fn finish(self) -> Self {
         let others = processor::busy().saturating_sub(processor::family()).saturating_sub(self.busy);
         let all = self.start.elapsed().as_secs_f64() * self.processors as f64;
         Machine { others: others.as_secs_f64() / all, ..self }
     }
 
-    /// Others were at work.
-    pub(crate) fn busy(&self) -> bool {
-        self.others > OTHERS
+    /// All of it in words, for the head of a page.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let others = self.others * 100.0;
+        let remark = if self.others > OTHERS {
+            format!(
+                "\n> **Preliminary**: other work took {others:.0} % of the machine's time. Counts are exact; of the times, the ratios are indicative.\n"
+            )
+        } else {
+            String::new()
+        };
+        format!(
+            "Written by `make bench` on {}, at {}. {} × {}; {}; {}. {}. Other processes took {others:.1} % of the processors' time.\n{remark}",
+            jiff::Timestamp::now().strftime("%Y-%m-%d"),
+            self.commit,
+            self.processors,
+            self.processor,
+            self.rust,
+            self.tools,
+            self.amount,
+        )
     }
 }
 
-fn said(command: &mut Command) -> String {
+/// What a command says; nothing if it cannot be run.
+pub fn said(command: &mut Command) -> String {
     let output = command.output().map(|output| output.stdout).unwrap_or_default();
     String::from_utf8_lossy(&output).trim().to_owned()
 }

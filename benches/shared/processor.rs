@@ -9,12 +9,14 @@ use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Pid, SysconfVar, sysconf};
 
 /// Processor time of all threads of this process, in the kernel too.
-pub(crate) fn time() -> Duration {
+#[must_use]
+pub fn time() -> Duration {
     clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map(Duration::from).unwrap_or_default()
 }
 
 /// Processor time of this process and of its children that have ended.
-pub(crate) fn family() -> Duration {
+#[must_use]
+pub fn family() -> Duration {
     let of = |who| {
         getrusage(who)
             .map_or(Duration::ZERO, |usage| duration(usage.user_time()) + duration(usage.system_time()))
@@ -23,7 +25,8 @@ pub(crate) fn family() -> Duration {
 }
 
 /// Time that the processors were not idle, all processes together, since the machine started.
-pub(crate) fn busy() -> Duration {
+#[must_use]
+pub fn busy() -> Duration {
     let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
     let ticks = text.lines().next().unwrap_or_default().split_whitespace().skip(1);
     let ticks = ticks.map(|ticks| ticks.parse().unwrap_or(0));
@@ -43,12 +46,14 @@ fn duration(time: TimeVal) -> Duration {
     Duration::from_micros(microseconds.unsigned_abs())
 }
 
-pub(crate) fn nanoseconds(time: Duration) -> u64 {
+/// Whole nanoseconds.
+#[must_use]
+pub fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Stays on one processor. Where there is only one, nothing changes.
-pub(crate) fn stay_on(number: usize) {
+pub fn stay_on(number: usize) {
     let mut set = CpuSet::new();
     if set.set(number).is_ok() {
         let _ = sched_setaffinity(Pid::from_raw(0), &set);

@@ -1,0 +1,79 @@
+//! An engine of one measurement, in a process of its own, as people run it.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use benchmarks::problem::Problem;
+use nix::sys::signal::Signal;
+use tokio::process::{Child, Command};
+use tokio::time::{sleep, timeout};
+
+use crate::proc::Proc;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running engine. It is killed when dropped.
+pub(crate) struct Engine {
+    child: Child,
+    pub(crate) process: Proc,
+    log: PathBuf,
+}
+
+impl Engine {
+    /// Starts `tidegate local up` on a topology and an emulator that runs already, with its state in a directory, and waits until it is ready.
+    pub(crate) async fn start(
+        tidegate: &Path,
+        topology: &Path,
+        endpoint: &str,
+        state: &Path,
+        arguments: &[&Path],
+    ) -> Result<Self, Problem> {
+        std::fs::create_dir_all(state)?;
+        let log = state.join("engine.log");
+        let written = std::fs::File::create(&log)?;
+        let mut command = Command::new(tidegate);
+        command.args(["local", "up", "--topology"]).arg(topology).arg("--state-dir").arg(state).args(arguments);
+        command.env("AWS_ENDPOINT_URL", endpoint).env_remove("RUST_LOG").stdin(Stdio::null());
+        command.stdout(written.try_clone()?).stderr(written).kill_on_drop(true);
+        let child = command
+            .spawn()
+            .map_err(|error| Problem::new(format!("{} does not start: {error}", tidegate.display())))?;
+        let process = Proc(child.id().unwrap_or_default());
+        let mut engine = Engine { child, process, log };
+        let (started, ready) = (Instant::now(), state.join("engine.json"));
+        while !ready.is_file() {
+            if engine.child.try_wait()?.is_some() || started.elapsed() > PATIENCE {
+                return Err(Problem::new(format!("the engine does not get ready: {}", engine.said())));
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        Ok(engine)
+    }
+
+    /// What it has said.
+    pub(crate) fn said(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Does nothing until it is resumed, so that it finds everything that is written meanwhile.
+    pub(crate) fn pause(&self) -> Result<(), Problem> {
+        self.process.signal(Signal::SIGSTOP)
+    }
+
+    pub(crate) fn resume(&self) -> Result<(), Problem> {
+        self.process.signal(Signal::SIGCONT)
+    }
+
+    /// Ends it in good order, its functions included.
+    pub(crate) async fn stop(mut self) -> Result<(), Problem> {
+        self.process.signal(Signal::SIGTERM)?;
+        match timeout(PATIENCE, self.child.wait()).await {
+            Ok(status) => match status?.success() {
+                true => Ok(()),
+                false => Err(Problem::new(format!("the engine failed: {}", self.said()))),
+            },
+            Err(_) => Err(Problem::new("the engine does not end")),
+        }
+    }
+}

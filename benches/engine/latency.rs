@@ -1,0 +1,113 @@
+//! From the record to the handler: one record at a time, to somebody who waits for it.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use benchmarks::problem::Problem;
+use benchmarks::sample::percentile;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::aws::Aws;
+use crate::collector::Collector;
+use crate::emulator::Emulator;
+use crate::engine::Engine;
+use crate::function::Function;
+use crate::source::Source;
+use crate::throughput::{ENVIRONMENTS, Lab, Side, check, write_topology};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two records to somebody who is idle, in milliseconds: longer than an idle source takes to be polled at its rarest.
+const PAUSE: std::ops::Range<u64> = 700..1000;
+/// Between two records of a steady stream.
+const STEP: Duration = Duration::from_millis(10);
+
+/// Times from the call that writes a record to the handler that has it.
+#[derive(Clone, Debug)]
+pub(crate) struct Latency {
+    pub(crate) side: Side,
+    pub(crate) source: Source,
+    /// Records came a hundred a second, not after a pause.
+    pub(crate) steady: bool,
+    pub(crate) samples: Vec<Duration>,
+}
+
+impl Latency {
+    pub(crate) fn milliseconds(&self, share: f64) -> f64 {
+        percentile(&self.samples, share).as_secs_f64() * 1e3
+    }
+}
+
+impl Lab {
+    /// Latencies of so many records after a pause, and of so many in a steady stream.
+    pub(crate) async fn latency(
+        &self,
+        side: Side,
+        source: Source,
+        idle: u64,
+        steady: u64,
+    ) -> Result<Vec<Latency>, Problem> {
+        let directory = tempfile::tempdir()?;
+        let emulator = Emulator::start(&self.tools).await?;
+        let collector = Collector::open(directory.path())?;
+        let function = Function::new("nothing", &self.program, collector.path());
+        let engine = if let Side::MiniStack(executor) = side {
+            let function = Function { executor, ..function };
+            function.create(&emulator.aws, &self.tools, directory.path()).await?;
+            source.create(&emulator.aws, "source").await?;
+            source.map(&emulator.aws, "source", "nothing", 10).await?;
+            None
+        } else {
+            let (mapping, declared) = source.declaration("source", "nothing", 10);
+            let functions = function.declaration(&mapping, ENVIRONMENTS);
+            let topology = write_topology(directory.path(), &functions, &declared)?;
+            let state = directory.path().join("state");
+            Some(Engine::start(&self.tidegate, &topology, emulator.aws.endpoint(), &state, &[]).await?)
+        };
+        source.fill(&emulator.aws, "source", 0..1).await?;
+        collector.wait_for(1, PATIENCE).await?;
+        let (mut found, mut from) = (Vec::new(), 1);
+        for (steady, count) in [(false, idle), (true, steady)] {
+            collector.take();
+            let numbers = from..from + count;
+            let written = write(source, &emulator.aws, numbers.clone(), steady).await?;
+            collector.wait_for(count, PATIENCE).await?;
+            let told = collector.take();
+            check(source, &told, numbers)?;
+            let mut samples = Vec::new();
+            for invocation in &told {
+                for n in source.numbers(&invocation.event)? {
+                    let written = usize::try_from(n - from).ok().and_then(|n| written.get(n).copied());
+                    samples.push(invocation.seen.at.saturating_sub(written.unwrap_or_default()));
+                }
+            }
+            found.push(Latency { side, source, steady, samples });
+            from += count;
+        }
+        if let Some(engine) = engine {
+            engine.stop().await?;
+        }
+        emulator.stop().await?;
+        Ok(found)
+    }
+}
+
+/// Writes one record after the other; gives when each was begun.
+async fn write(
+    source: Source,
+    aws: &Aws,
+    numbers: std::ops::Range<u64>,
+    steady: bool,
+) -> Result<Vec<Duration>, Problem> {
+    let mut written = Vec::new();
+    let mut due = Instant::now();
+    for n in numbers {
+        if steady {
+            due += STEP;
+            sleep_until(due).await;
+        } else {
+            sleep(Duration::from_millis(fastrand::u64(PAUSE))).await;
+        }
+        written.push(SystemTime::now().duration_since(UNIX_EPOCH)?);
+        source.fill(aws, "source", n..n + 1).await?;
+    }
+    Ok(written)
+}
