@@ -122,6 +122,21 @@ async fn processes_are_left_running_between_invocations_if_one_asks_for_it() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dead_letters_that_lie_in_no_queue_are_said_where_dead_letters_are_listed() {
+    let topology = reading(r#"["python3", "loop.py"]"#)
+        .replace("    sources", "    asynchronous = { on_failure = { bucket = \"letters\" } }\n    sources");
+    let topology = format!("buckets = {{ letters = {{}} }}\n{topology}");
+    let project = Project::new(&[("topology.hcl", &topology), ("loop.py", BY_HAND)], None);
+    project.up(&[]).await;
+    let output = project.run(&["dlq"]).await;
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(0), "no dead letters\n"));
+    let said =
+        "not listed: what asynchronous invocations of worker give up is in bucket letters, an object each, ";
+    assert!(stderr(&output).starts_with(said), "{}", stderr(&output));
+    project.down().await;
+}
+
 /// Goes on if the test ends before.
 struct Stopped(Pid);
 

@@ -1,6 +1,7 @@
 //! Questions to a topology.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use super::model::{Destination, Function, Queue, Source, Target, Topology, Use};
 
@@ -51,6 +52,19 @@ pub enum Resource<'a> {
     Stream(&'a str),
     /// A sender address.
     Email(&'a str),
+}
+
+impl fmt::Display for DestinationKind<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, name) = match self {
+            Self::Queue(name) => ("queue", name),
+            Self::Topic(name) => ("topic", name),
+            Self::Bucket(name) => ("bucket", name),
+            Self::Function(name) => ("function", name),
+            Self::Bus(name) => ("bus", name),
+        };
+        write!(f, "{kind} {name}")
+    }
 }
 
 impl Topology {

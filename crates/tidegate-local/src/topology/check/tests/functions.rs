@@ -25,7 +25,7 @@ fn environment_variables_are_well_formed_unreserved_and_declared_once() {
     slip("SLICES = \"4\"", "S = \"4\"", "two or more");
     slip("LETTERS      = {", "TIDEGATE_LETTERS = {", "names that begin with TIDEGATE_ are not allowed");
     slip("SLICES = \"4\"", "DEAD_URL = \"4\"", "is declared in uses as well");
-    slip("SLICES = \"4\"", "SLICES = \"4\"\n      SLICES = \"5\"", "redefined object key");
+    slip("SLICES = \"4\"", "SLICES = \"4\"\n      SLICES = \"5\"", "the same name is declared twice");
 }
 
 #[test]
