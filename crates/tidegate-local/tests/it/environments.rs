@@ -176,6 +176,7 @@ async fn a_hanging_initialisation_is_made_again_and_then_ended_by_the_functions_
     let dir = tempfile::tempdir().unwrap();
     let mut function = spec(&binary());
     function.environment.insert("PROBE_INIT".to_owned(), "hang".to_owned());
+    function.timeout = Duration::from_secs(3);
     let fleet = fleet(dir.path(), function);
     let started = Instant::now();
     let failed = error(invoke_raw(&fleet, json!({})).await);
@@ -190,6 +191,7 @@ async fn an_initialisation_that_works_the_second_time_shares_the_functions_timeo
     let dir = tempfile::tempdir().unwrap();
     let mut function = spec(&binary());
     function.environment.insert("PROBE_INIT".to_owned(), "hang-once".to_owned());
+    function.timeout = Duration::from_secs(3);
     function.environment.insert("PROBE_MARK".to_owned(), dir.path().join("mark").display().to_string());
     let fleet = fleet(dir.path(), function);
     let seen = invoke(&fleet, json!({})).await;
