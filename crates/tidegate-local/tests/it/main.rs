@@ -36,4 +36,5 @@ mod proxy;
 mod queues;
 mod remote;
 mod reserved;
+mod rules;
 mod runtime_api;
