@@ -152,7 +152,18 @@ mod tests {
     use super::super::sequence::SequenceNumber;
     use super::*;
 
+    const ID: &str = "c9b8fa9f-5a7f-xmpl-af9c-0c604cde93a5";
+
     fn written(kind: StreamKind, condition: Condition, function_error: bool) -> Value {
+        of(kind, condition, (ID, 3), function_error)
+    }
+
+    fn of(
+        kind: StreamKind,
+        condition: Condition,
+        (request_id, count): (&str, u32),
+        function_error: bool,
+    ) -> Value {
         let entry = |ordinal: u64, sequence: &str, millis: i64| Entry {
             ordinal,
             read: Moment::from_millis(0),
@@ -165,9 +176,9 @@ mod tests {
         };
         let entries = [entry(0, "41", 1_573_691_884_835), entry(1, "42", 1_573_691_885_001)];
         let invocations = Invocations {
-            request_id: "c9b8fa9f-5a7f-xmpl-af9c-0c604cde93a5",
+            request_id,
             function_arn: "arn:aws:lambda:us-east-1:000000000000:function:f",
-            count: 3,
+            count,
             function_error,
         };
         let range =
@@ -179,24 +190,59 @@ mod tests {
 
     #[test]
     fn a_kinesis_range_is_written_in_lambdas_shape() {
+        let response = json!({"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"});
         assert_eq!(
             written(StreamKind::Kinesis, Condition::RetryAttemptsExhausted, true),
+            kinesis(request(ID, "RetryAttemptsExhausted", 3), Some(response))
+        );
+    }
+
+    /// What was recorded of a range of Kinesis, with other contexts.
+    fn kinesis(request: Value, response: Option<Value>) -> Value {
+        let mut record = json!({
+            "requestContext": request,
+            "version": "1.0",
+            "timestamp": "2019-11-14T00:38:10.000Z",
+            "KinesisBatchInfo": {
+                "shardId": "shardId-000000000000",
+                "startSequenceNumber": "41",
+                "endSequenceNumber": "42",
+                "approximateArrivalOfFirstRecord": "2019-11-14T00:38:04.835Z",
+                "approximateArrivalOfLastRecord": "2019-11-14T00:38:05.001Z",
+                "batchSize": 2,
+                "streamArn": "arn:stream"
+            }
+        });
+        if let Some(response) = response {
+            record["responseContext"] = response;
+        }
+        record
+    }
+
+    fn request(id: &str, condition: &str, count: u32) -> Value {
+        json!({
+            "requestId": id,
+            "functionArn": "arn:aws:lambda:us-east-1:000000000000:function:f",
+            "condition": condition,
+            "approximateInvokeCount": count
+        })
+    }
+
+    #[test]
+    fn a_dynamodb_range_is_written_in_lambdas_shape() {
+        assert_eq!(
+            written(StreamKind::DynamoDb, Condition::RetryAttemptsExhausted, true),
             json!({
-                "requestContext": {
-                    "requestId": "c9b8fa9f-5a7f-xmpl-af9c-0c604cde93a5",
-                    "functionArn": "arn:aws:lambda:us-east-1:000000000000:function:f",
-                    "condition": "RetryAttemptsExhausted",
-                    "approximateInvokeCount": 3
-                },
+                "requestContext": request(ID, "RetryAttemptsExhausted", 3),
                 "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
                 "version": "1.0",
                 "timestamp": "2019-11-14T00:38:10.000Z",
-                "KinesisBatchInfo": {
+                "DDBStreamBatchInfo": {
                     "shardId": "shardId-000000000000",
                     "startSequenceNumber": "41",
                     "endSequenceNumber": "42",
-                    "approximateArrivalOfFirstRecord": "2019-11-14T00:38:04.835Z",
-                    "approximateArrivalOfLastRecord": "2019-11-14T00:38:05.001Z",
+                    "approximateArrivalOfFirstRecord": "2019-11-14T00:38:04Z",
+                    "approximateArrivalOfLastRecord": "2019-11-14T00:38:05Z",
                     "batchSize": 2,
                     "streamArn": "arn:stream"
                 }
@@ -205,23 +251,27 @@ mod tests {
     }
 
     #[test]
-    fn a_dynamodb_range_has_arrival_times_without_milliseconds() {
-        let body = written(StreamKind::DynamoDb, Condition::RetryAttemptsExhausted, true);
-        assert_eq!(body.get("KinesisBatchInfo"), None);
-        assert_eq!(body["DDBStreamBatchInfo"]["approximateArrivalOfFirstRecord"], "2019-11-14T00:38:04Z");
-        assert_eq!(body["DDBStreamBatchInfo"]["approximateArrivalOfLastRecord"], "2019-11-14T00:38:05Z");
-    }
-
-    #[test]
     fn the_function_error_is_null_when_the_batch_failed_by_a_partial_response() {
-        let body = written(StreamKind::Kinesis, Condition::RetryAttemptsExhausted, false);
-        assert_eq!(body["responseContext"].get("functionError"), Some(&Value::Null));
+        let response = json!({"statusCode": 200, "executedVersion": "$LATEST", "functionError": null});
+        assert_eq!(
+            written(StreamKind::Kinesis, Condition::RetryAttemptsExhausted, false),
+            kinesis(request(ID, "RetryAttemptsExhausted", 3), Some(response))
+        );
     }
 
     #[test]
     fn an_exceeded_age_has_no_response_context() {
-        let body = written(StreamKind::Kinesis, Condition::RecordAgeExceeded, true);
-        assert_eq!(body.get("responseContext"), None);
-        assert_eq!(body["requestContext"]["condition"], "RecordAgeExceeded");
+        assert_eq!(
+            written(StreamKind::Kinesis, Condition::RecordAgeExceeded, true),
+            kinesis(request(ID, "RecordAgeExceeded", 3), None)
+        );
+    }
+
+    #[test]
+    fn a_range_that_never_ran_has_an_id_and_a_count_of_one() {
+        let body = of(StreamKind::Kinesis, Condition::RecordAgeExceeded, ("", 0), false);
+        let id = body["requestContext"]["requestId"].as_str().unwrap().to_owned();
+        assert!(Uuid::parse_str(&id).is_ok_and(|id| !id.is_nil()), "{id}");
+        assert_eq!(body, kinesis(request(&id, "RecordAgeExceeded", 1), None));
     }
 }

@@ -81,3 +81,51 @@ impl StreamSettings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topology::check_text;
+
+    #[test]
+    fn settings_that_are_left_out_are_lambdas_defaults() {
+        let text = r#"
+            streams = { orders = {} }
+            queues = { work = {}, letters = {} }
+            functions = { f = {
+                sources = {
+                    orders = { stream = "orders", starting_position = "LATEST" }
+                    work = { queue = "work" }
+                }
+                asynchronous = { on_failure = { queue = "letters" } }
+            } }
+        "#;
+        let checked = check_text(text).unwrap();
+        let sources = &checked.topology.functions["f"].sources;
+        let StreamSettings {
+            kind: _,
+            source_arn: _,
+            function_arn: _,
+            batch_size,
+            batching_window,
+            tumbling_window,
+            lanes,
+            report_batch_item_failures,
+            bisect_on_error,
+            maximum_retry_attempts,
+            maximum_record_age,
+            has_destination,
+            filter: _,
+            time_scale: _,
+        } = StreamSettings::of(&sources["orders"], StreamKind::Kinesis, "s", "f", None, 1.0);
+        assert_eq!((batch_size, lanes, sources["work"].batch_size), (100, 1, 10));
+        assert_eq!((batching_window, tumbling_window), (Duration::ZERO, Duration::ZERO));
+        assert_eq!((maximum_retry_attempts, maximum_record_age), (None, None));
+        assert!(!report_batch_item_failures && !bisect_on_error && !has_destination);
+        let asynchronous = &checked.topology.functions["f"].asynchronous.as_ref().unwrap();
+        assert_eq!(
+            (asynchronous.maximum_retry_attempts, asynchronous.maximum_event_age_seconds),
+            (2, 21_600)
+        );
+    }
+}

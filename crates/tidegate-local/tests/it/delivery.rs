@@ -167,8 +167,11 @@ pub(crate) async fn queue(clients: &Clients, name: &str, fifo: bool) -> (String,
 }
 
 pub(crate) async fn received(clients: &Clients, url: &str) -> Value {
-    let answer = clients.sqs.receive_message().queue_url(url).wait_time_seconds(10).send().await.unwrap();
-    serde_json::from_str(answer.messages()[0].body().unwrap()).unwrap()
+    let receive = clients.sqs.receive_message().queue_url(url).wait_time_seconds(10);
+    let answer = receive.message_attribute_names("All").send().await.unwrap();
+    let message = &answer.messages()[0];
+    assert_eq!(message.message_attributes().map_or(0, std::collections::HashMap::len), 0, "{message:?}");
+    serde_json::from_str(message.body().unwrap()).unwrap()
 }
 
 pub(crate) async fn count(clients: &Clients, url: &str) -> u32 {
@@ -421,10 +424,35 @@ async fn a_poison_change_of_a_table_ends_at_the_destination_and_its_neighbours_a
         .await;
     assert_eq!(mapping.status().records_delivered, 3);
     let record = received(&backend.clients, &failures).await;
-    assert_eq!(record["requestContext"]["condition"], "RetryAttemptsExhausted");
-    assert_eq!(record["requestContext"]["approximateInvokeCount"], 3);
-    assert_eq!(record["DDBStreamBatchInfo"]["batchSize"], 1);
-    assert_eq!(record["DDBStreamBatchInfo"]["streamArn"], arn);
+    let poison =
+        function.records().into_iter().find(|record| record["dynamodb"]["Keys"]["id"]["S"] == "poison");
+    let poison = poison.unwrap();
+    let (number, batch) = (&poison["dynamodb"]["SequenceNumber"], &record["DDBStreamBatchInfo"]);
+    let arrived = poison["dynamodb"]["ApproximateCreationDateTime"].as_i64().unwrap();
+    let arrived = format!("{:.0}", jiff::Timestamp::from_second(arrived).unwrap());
+    let written: jiff::Timestamp = record["timestamp"].as_str().unwrap().parse().unwrap();
+    assert!(batch["shardId"].is_string() && record["requestContext"]["requestId"].is_string(), "{record}");
+    let expected = json!({
+        "requestContext": {
+            "requestId": record["requestContext"]["requestId"],
+            "functionArn": FUNCTION_ARN,
+            "condition": "RetryAttemptsExhausted",
+            "approximateInvokeCount": 3
+        },
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+        "version": "1.0",
+        "timestamp": format!("{written:.3}"),
+        "DDBStreamBatchInfo": {
+            "shardId": batch["shardId"],
+            "startSequenceNumber": number,
+            "endSequenceNumber": number,
+            "approximateArrivalOfFirstRecord": arrived,
+            "approximateArrivalOfLastRecord": arrived,
+            "batchSize": 1,
+            "streamArn": arn
+        }
+    });
+    assert_eq!(record, expected);
 
     let removed = function.records().into_iter().find(|record| record["eventName"] == "REMOVE").unwrap();
     assert_eq!(removed["dynamodb"]["OldImage"], json!({"id": {"S": "a"}, "n": {"N": "1"}}));

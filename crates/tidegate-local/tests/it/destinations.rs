@@ -64,8 +64,10 @@ async fn a_buckets_object_has_the_event_of_a_range_and_a_key_of_lambdas_shape() 
         let body = object.body.collect().await.unwrap().into_bytes();
         bodies.push(serde_json::from_slice::<Value>(&body).unwrap());
     }
-    assert_eq!(bodies[0]["payload"], json!({"Records": [{"n": 1}]}));
-    assert_eq!(bodies[0]["version"], "1.0");
+    // The record's own fields and the payload, and nothing else.
+    let mut expected: Value = serde_json::from_str(RECORD).unwrap();
+    expected["payload"] = json!({"Records": [{"n": 1}]});
+    assert_eq!(bodies[0], expected);
     assert_eq!(bodies[1], serde_json::from_str::<Value>(RECORD).unwrap());
 }
 
@@ -82,10 +84,20 @@ async fn a_buses_event_comes_from_lambda_with_the_record_as_its_detail() {
     let function = "arn:aws:lambda:us-east-1:000000000000:function:mailer";
     BusDestination::on_failure(clients.events.clone(), &bus, function).send(RECORD.to_owned()).await.unwrap();
     let event = received(clients, &url).await;
-    assert_eq!(event["source"], "lambda");
-    assert_eq!(event["detail-type"], "Lambda Function Invocation Result - Failure");
-    assert_eq!(event["resources"], json!([format!("{function}:$LATEST"), bus]));
-    assert_eq!(event["detail"], serde_json::from_str::<Value>(RECORD).unwrap());
+    let (id, time) = (event["id"].as_str().unwrap(), event["time"].as_str().unwrap());
+    assert!(Uuid::parse_str(id).is_ok() && time.parse::<jiff::Timestamp>().is_ok(), "{event}");
+    let expected = json!({
+        "version": "0",
+        "id": id,
+        "detail-type": "Lambda Function Invocation Result - Failure",
+        "source": "lambda",
+        "account": "000000000000",
+        "time": time,
+        "region": "us-east-1",
+        "resources": [format!("{function}:$LATEST"), bus],
+        "detail": serde_json::from_str::<Value>(RECORD).unwrap()
+    });
+    assert_eq!(event, expected);
     BusDestination::on_success(clients.events.clone(), &bus, function).send(RECORD.to_owned()).await.unwrap();
     let event = received(clients, &url).await;
     assert_eq!(event["detail-type"], "Lambda Function Invocation Result - Success");

@@ -36,5 +36,6 @@ mod proxy;
 mod queues;
 mod remote;
 mod reserved;
+mod rules;
 mod runtime_api;
 mod told;
