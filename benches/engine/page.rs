@@ -206,8 +206,8 @@ fn latencies(results: &Results) -> String {
         return String::new();
     }
     format!(
-        "## Latency\n\nFrom the call that writes a record to the function that has it; batches of up to 10. The engine asks an idle source every 250 ms, and an idle queue by long polls; \
-         MiniStack's mappings are in the process that the record is written to, and need not ask.\n\n{}",
+        "## Latency\n\nFrom the call that writes a record to the function that has it; batches of up to 10. Of few records, p99 is the slowest. The engine asks a source that has been idle for half a second every 250 ms, \
+         and a queue that has been for ten seconds by long polls; MiniStack's mappings are in the process that the record is written to, which wakes them.\n\n{}",
         table.text()
     )
 }
@@ -246,5 +246,9 @@ fn at_once(results: &Results) -> String {
         format!("The whole shop up, without anything to do for a minute: {:.2} % of a core.\n", idle * 100.0)
     });
     let parts: Vec<String> = many.into_iter().chain(shop).collect();
-    if parts.is_empty() { String::new() } else { format!("## Fifty functions, and none\n\n{}", parts.join("\n")) }
+    if parts.is_empty() {
+        String::new()
+    } else {
+        format!("## Fifty functions, and none\n\n{}", parts.join("\n"))
+    }
 }
