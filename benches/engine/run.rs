@@ -113,19 +113,19 @@ pub(crate) async fn run(options: &Run) -> Result<ExitCode, Problem> {
 
 /// What is measured of a source.
 fn scenarios(source: Source) -> Vec<Scenario> {
-    let theirs = Side::MiniStack(Executor::Native);
+    // A rule has an environment for each event; so many Pythons are another measurement.
+    let executors = if source == Source::Events { &EXECUTORS[..1] } else { &EXECUTORS[..] };
     let mut all = Vec::new();
     for &batch in source.batches() {
         let of = |side, talks| Scenario { side, source, batch, talks };
-        all.extend([of(theirs, false), of(Side::Engine, false)]);
+        all.push(of(Side::Engine, false));
+        all.extend(executors.iter().map(|executor| of(Side::MiniStack(*executor), false)));
         if source == Source::Kinesis {
             all.push(of(Side::EngineFast, false));
-            if batch == 100 {
-                all.push(of(Side::MiniStack(Executor::Python), false));
-                all.extend(
-                    [theirs, Side::MiniStack(Executor::Python), Side::Engine].map(|side| of(side, true)),
-                );
-            }
+        }
+        if source == Source::Kinesis && batch == 100 {
+            all.push(of(Side::Engine, true));
+            all.extend(executors.iter().map(|executor| of(Side::MiniStack(*executor), true)));
         }
     }
     all
@@ -143,10 +143,10 @@ fn latency_sides(source: Source) -> &'static [Side] {
 fn records(scenario: Scenario) -> u64 {
     let batch = scenario.batch as u64;
     match (scenario.side, scenario.source) {
-        (Side::MiniStack(_), Source::Queue) => (200 * batch).min(6_000),
-        (Side::MiniStack(_), Source::DynamoDb) => (50 * batch).min(20_000),
+        (Side::MiniStack(_), Source::Queue) => (100 * batch).min(6_000),
+        (Side::MiniStack(_), Source::DynamoDb) => (30 * batch).min(20_000),
         (Side::MiniStack(_), Source::Events) => 100,
-        (Side::MiniStack(_), _) => 50 * batch,
+        (Side::MiniStack(_), _) => 30 * batch,
         (Side::Engine, Source::Kinesis) => (3_000 * batch).min(50_000),
         (Side::EngineFast, _) => (5_000 * batch).min(300_000),
         (Side::Engine, Source::DynamoDb) => (2_000 * batch).min(20_000),
