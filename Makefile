@@ -41,10 +41,18 @@ test: setup-backend programs ## unit tests, then system tests; with BACKEND=loca
 chaos: setup programs ## 2,000 invoices under all faults together, with five seeds; CHAOS_INPUT, CHAOS_INVOICES and CHAOS_SEEDS replace them
 	cargo test --profile local --package system-tests --test system -- --ignored --exact chaos::chaos --nocapture
 
+.PHONY: detection
+detection: setup programs ## each protection switched off in turn: chaos must find a difference; prints a table; ONLY='guard stop' tries only these
+	@scripts/detection
+
 .PHONY: contract
 contract: setup ## the stores' contract suites: doubles in memory, MiniStack, DynamoDB Local
 	@scripts/setup dynamodb-local
 	scripts/contract --profile local $(ONLY)
+
+.PHONY: conformance
+conformance: ## the engine's mappings beside LocalStack's own, in the same scenarios; ONLY=PART runs those whose name has it
+	@scripts/conformance
 
 .PHONY: check
 check: setup ## the gate: format, lints, unit tests, docs, licences, topology, infrastructure
@@ -54,6 +62,7 @@ check: setup ## the gate: format, lints, unit tests, docs, licences, topology, i
 	cargo test --workspace --exclude system-tests $(EVERYTHING)
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items $(EVERYTHING)
 	scripts/deny
+	@scripts/detection --check
 	@scripts/api --check-if-possible
 	$(TARGET)/debug/tidegate topology check --strict
 	scripts/check-infra

@@ -83,6 +83,7 @@ locals {
     for name, function in var.functions : name => concat(
       [for source, mapping in function.sources : mapping.on_failure if mapping.on_failure != null],
       [for asynchronous in [function.asynchronous] : asynchronous.on_failure if asynchronous != null],
+      [for asynchronous in [function.asynchronous] : asynchronous.on_success if try(asynchronous.on_success, null) != null],
     )
   }
   destination_statements = {
@@ -224,6 +225,13 @@ module "function" {
       local.arns.buckets[each.value.asynchronous.on_failure.bucket],
       "${local.arns.functions[each.value.asynchronous.on_failure.function]}:${local.function_alias}",
       local.arns.buses[each.value.asynchronous.on_failure.bus],
+    )
+    on_success_arn = try(
+      local.arns.queues[each.value.asynchronous.on_success.queue],
+      local.arns.topics[each.value.asynchronous.on_success.topic],
+      "${local.arns.functions[each.value.asynchronous.on_success.function]}:${local.function_alias}",
+      local.arns.buses[each.value.asynchronous.on_success.bus],
+      null,
     )
   }
 

@@ -243,6 +243,13 @@ variable "functions" {
         function = optional(string)
         bus      = optional(string)
       })
+      on_success = optional(object({
+        queue    = optional(string)
+        topic    = optional(string)
+        bucket   = optional(string)
+        function = optional(string)
+        bus      = optional(string)
+      }))
     }))
   }))
   description = "Lambda functions by name; the name is also that of the folder in functions/ and of the binary."
@@ -418,6 +425,17 @@ variable "functions" {
     error_message = "on_failure of asynchronous names exactly one of a declared standard queue, topic, bucket, bus, and function other than the function itself: ${join(", ", [
       for name, function in var.functions : name if function.asynchronous == null ? false : !(length([for kind in [function.asynchronous.on_failure.queue, function.asynchronous.on_failure.topic, function.asynchronous.on_failure.bucket, function.asynchronous.on_failure.function, function.asynchronous.on_failure.bus] : kind if kind != null]) == 1 && (function.asynchronous.on_failure.queue == null ? true : try(!var.queues[function.asynchronous.on_failure.queue].fifo, false)) && (function.asynchronous.on_failure.topic == null ? true : contains(keys(var.topics), function.asynchronous.on_failure.topic)) && (function.asynchronous.on_failure.bucket == null ? true : contains(keys(var.buckets), function.asynchronous.on_failure.bucket)) && (function.asynchronous.on_failure.function == null ? true : function.asynchronous.on_failure.function != name && contains(keys(var.functions), function.asynchronous.on_failure.function)) && (function.asynchronous.on_failure.bus == null ? true : contains(keys(var.buses), function.asynchronous.on_failure.bus)))
     ])}."
+  }
+
+  validation {
+    condition = alltrue([for name, function in var.functions : [for to in [try(function.asynchronous.on_success, null)] : to == null ? true :
+      length([for kind in [to.queue, to.topic, to.bucket, to.function, to.bus] : kind if kind != null]) == 1 && to.bucket == null &&
+      (to.queue == null ? true : try(!var.queues[to.queue].fifo, false)) &&
+      (to.topic == null ? true : contains(keys(var.topics), to.topic)) &&
+      (to.function == null ? true : to.function != name && contains(keys(var.functions), to.function)) &&
+      (to.bus == null ? true : contains(keys(var.buses), to.bus))
+    ][0]])
+    error_message = "on_success of asynchronous names exactly one of a declared standard queue, topic, bus, and function other than the function itself; a bucket is for failures: ${join(", ", [for name, function in var.functions : name if try(function.asynchronous.on_success, null) != null])}."
   }
 
   validation {

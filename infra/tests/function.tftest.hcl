@@ -251,6 +251,28 @@ run "a_function_can_do_without_any_of_it" {
   }
 }
 
+run "a_success_is_told_where_it_was_declared" {
+  command = apply
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    asynchronous = {
+      maximum_retry_attempts    = 2
+      maximum_event_age_seconds = 21600
+      on_failure_arn            = "arn:aws:sqs:us-east-1:123456789012:shop-test-async-failures"
+      on_success_arn            = "arn:aws:sqs:us-east-1:123456789012:shop-test-done"
+    }
+  }
+
+  assert {
+    condition     = one(aws_lambda_function_event_invoke_config.this[0].destination_config[0].on_success).destination == "arn:aws:sqs:us-east-1:123456789012:shop-test-done"
+    error_message = "A success is not told where it was declared."
+  }
+}
+
 run "tracing_reservation_and_key_are_passed_on" {
   command = apply
 

@@ -832,6 +832,26 @@ run "an_invocation_gives_up_to_a_declared_bus" {
   expect_failures = [var.functions]
 }
 
+run "a_success_is_not_told_to_a_bucket" {
+  command = plan
+
+  variables {
+    functions = merge(var.functions, { notification = merge(var.functions.notification, { asynchronous = { maximum_retry_attempts = 2, maximum_event_age_seconds = 21600, on_failure = { queue = "async-failures" }, on_success = { bucket = "dead-letters" } } }) })
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "a_success_is_not_told_to_its_own_function" {
+  command = plan
+
+  variables {
+    functions = merge(var.functions, { notification = merge(var.functions.notification, { asynchronous = { maximum_retry_attempts = 2, maximum_event_age_seconds = 21600, on_failure = { queue = "async-failures" }, on_success = { function = "notification" } } }) })
+  }
+
+  expect_failures = [var.functions]
+}
+
 run "an_invocation_does_not_give_up_to_its_own_function" {
   command = plan
 

@@ -234,11 +234,14 @@ fn declared_functions(topology: &Topology, provisioned: &Provisioned) -> Attribu
         let kept = json!({ "Environment": environment, "MemorySize": function.memory_mb, "Timeout": function.timeout_seconds });
         add(&mut found, &format!("function {name}"), &kept);
         if let Some(asynchronous) = &function.asynchronous {
-            let config = json!({
+            let mut config = json!({
                 "MaximumRetryAttempts": asynchronous.maximum_retry_attempts,
                 "MaximumEventAgeInSeconds": asynchronous.maximum_event_age_seconds,
-                "DestinationConfig": { "OnFailure": { "Destination": destination(&asynchronous.on_failure) } },
+                "DestinationConfig": { "OnFailure": { "Destination": function.on_failure().map(destination) } },
             });
+            if let Some(declared) = function.on_success() {
+                config["DestinationConfig"]["OnSuccess"] = json!({ "Destination": destination(declared) });
+            }
             add(&mut found, &format!("function {name}/asynchronous"), &config);
         }
         for source in function.sources.values() {

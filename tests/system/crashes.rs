@@ -9,6 +9,7 @@ use tidegate_local::engine::Injection;
 use tidegate_local::fault::FaultPlan;
 
 use crate::chaos::verdict;
+use crate::feed::feed;
 use crate::order_path::check;
 use crate::programs::shown;
 use crate::world::{World, sample};
@@ -61,19 +62,18 @@ async fn killing_functions_at_any_moment_changes_no_read_model_and_loses_or_doub
 }
 
 /// Invoices of one run; among the first are orders, returns and lines that cannot be read.
-const INVOICES: &str = "25";
+const INVOICES: usize = 25;
 
 /// Imports a few invoices and gives each function's AWS operations. Whatever went wrong on the way, everything must be right in the end.
 async fn run(plan: FaultPlan) -> (BTreeMap<String, BTreeSet<String>>, BTreeMap<String, u64>) {
     let world = World::start_with(Some(Injection { plan, again: None })).await;
     let file = sample();
-    let file = file.to_str().unwrap();
-    let imported = world.shop_json(&["import", "online-retail", file, "--limit", INVOICES, "--json"]).await;
+    let fed = feed(&world, &file, INVOICES).await;
     world.settle().await;
     let status = world.status().await;
-    let checked = world.shop(&["check", file, "--limit", INVOICES]).await;
-    assert!(checked.status.success(), "{}\n{:#}", shown(&checked), status["faults"]);
-    let mut differences = verdict::dead_letters(&world, &imported).await;
+    let mut differences = verdict::histories(&world, &fed).await;
+    differences.extend(verdict::read_models(&world, &file, INVOICES).await);
+    differences.extend(verdict::dead_letters(&world, &fed).await);
     differences.extend(verdict::mail(&world).await.1);
     assert_eq!(differences, Vec::<String>::new(), "{:#}", status["faults"]);
     world.end().await;

@@ -14,6 +14,7 @@ mod bad_input;
 mod chaos;
 mod contract;
 mod crashes;
+mod feed;
 mod mail;
 mod order_path;
 mod programs;

@@ -32,11 +32,16 @@ impl World {
 
     /// Starts it with faults.
     pub(crate) async fn start_with(faults: Option<Injection>) -> Self {
+        Self::start_at(directory(), faults).await
+    }
+
+    /// Starts it with the functions of another build.
+    pub(crate) async fn start_at(functions: PathBuf, faults: Option<Injection>) -> Self {
         let state = tempfile::tempdir().expect("a state directory");
         let topology = repository().join("infra/topology.auto.tfvars");
         let backend = Backend::from_environment().unwrap_or_else(|error| panic!("{error}"));
         let mut options = Options::new(topology, backend, state.path().to_owned());
-        options.bin_dir = Some(directory());
+        options.bin_dir = Some(functions);
         options.time_scale = TIME_SCALE;
         options.faults = faults;
         let engine = Engine::start(options).await.unwrap_or_else(|error| panic!("{error}"));

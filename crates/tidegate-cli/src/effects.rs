@@ -14,9 +14,9 @@ use tidegate::failure::Failure;
 use tidegate::idempotency::{
     DynamoDbIdempotency, HeldEffect, IdempotencyStore, Kept, PARTITION_KEY, Status, TTL_ATTRIBUTE,
 };
-use tidegate_local::asynchronous::failure::{Condition, GivenUp, record};
+use tidegate_local::asynchronous::record::{Condition, Ended, record};
 use tidegate_local::mapping::moment::Moment;
-use tidegate_local::topology::{KeyType, Topology};
+use tidegate_local::topology::{DestinationKind, KeyType, Topology};
 use uuid::Uuid;
 
 use crate::cli::{EffectsCommand, EffectsComplete, EffectsList, EffectsPlace, EffectsRelease};
@@ -276,11 +276,7 @@ async fn release_one(records: &Records, effect: &HeldEffect) -> Result<Decided, 
 async fn keep(records: &Records, function: &str, event: &[u8], why: &str) -> Result<String, Problem> {
     let topology = records.system.topology()?;
     let prefix = records.system.prefix();
-    let declared = topology.functions.get(prefix.declared(function));
-    let declared = declared.and_then(|declared| declared.asynchronous.as_ref());
-    let queue = declared.and_then(|declared| declared.on_failure.queue.as_ref()).ok_or_else(|| {
-        Problem::new(format!("{function} has no on-failure queue for asynchronous invocations"))
-    })?;
+    let queue = failures(&topology, prefix.declared(function))?;
     let sqs = records.system.sqs();
     let physical = physical(&topology, prefix, queue);
     let url = url_of(&sqs, &physical).await.map_err(|problem| records.system.explain(problem))?;
@@ -291,20 +287,32 @@ async fn keep(records: &Records, function: &str, event: &[u8], why: &str) -> Res
     let arn = arn.ok_or_else(|| refused("SQS gave no ARN for it".to_owned()))?;
     let function_arn = beside(arn, function).ok_or_else(|| refused(format!("`{arn}` is no ARN")))?;
     let error = serde_json::json!({ "errorType": "released_effect_failed", "errorMessage": why }).to_string();
-    let given_up = GivenUp {
+    let ended = Ended {
         request_id: "",
         function_arn: &function_arn,
         qualifier: None,
         condition: Condition::RetriesExhausted,
         count: ATTEMPTS,
         payload: event,
-        error: Some(error.as_bytes()),
+        answer: Some(error.as_bytes()),
     };
-    let body = record(&given_up, Moment::from_millis(jiff::Timestamp::now().as_millisecond()))
+    let body = record(&ended, Moment::from_millis(jiff::Timestamp::now().as_millisecond()))
         .map_err(|error| Problem::new(error.to_string()))?;
     let sent = sqs.send_message().queue_url(url).message_body(body).send().await;
     sent.map_err(|error| refused(DisplayErrorContext(error).to_string()))?;
-    Ok(queue.clone())
+    Ok(queue.to_owned())
+}
+
+/// The queue that a function's asynchronous invocations give up to.
+fn failures<'a>(topology: &'a Topology, function: &str) -> Result<&'a str, Problem> {
+    let declared = topology.functions.get(function);
+    match declared.and_then(|declared| declared.on_failure()?.kind()) {
+        Some(DestinationKind::Queue(queue)) => Ok(queue),
+        Some(other) => Err(Problem::new(format!(
+            "asynchronous invocations of {function} give up to {other}, and this command keeps events in queues only"
+        ))),
+        None => Err(Problem::new(format!("asynchronous invocations of {function} have no on_failure queue"))),
+    }
 }
 
 /// The ARN of a function in the partition, region and account of a queue.
@@ -318,6 +326,31 @@ fn beside(queue_arn: &str, function: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_event_is_kept_in_the_on_failure_queue_and_any_other_destination_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("topology.hcl");
+        let declared = |destination: &str| format!("{{ asynchronous = {{ {destination} }} }}");
+        let functions = [
+            ("a", declared("on_failure = { queue = \"dead\" }")),
+            ("b", declared("on_failure = { bucket = \"letters\" }")),
+            ("c", declared("")),
+        ];
+        let functions: String = functions.iter().map(|(name, text)| format!("  {name} = {text}\n")).collect();
+        let text = format!(
+            "queues = {{ dead = {{}} }}\nbuckets = {{ letters = {{}} }}\nfunctions = {{\n{functions}}}\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        let topology = tidegate_local::topology::load(&file).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(failures(&topology, "a").unwrap(), "dead");
+        let said = |function: &str| failures(&topology, function).unwrap_err().to_string();
+        assert_eq!(
+            said("b"),
+            "asynchronous invocations of b give up to bucket letters, and this command keeps events in queues only"
+        );
+        assert_eq!(said("c"), "asynchronous invocations of c have no on_failure queue");
+    }
 
     #[test]
     fn a_function_is_named_in_the_account_and_region_of_its_queue() {

@@ -1,6 +1,8 @@
 //! The AWS clients the engine talks to the emulator with.
 
 use std::env;
+use std::sync::Arc;
+use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -9,7 +11,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::{Builder, tls};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
-use crate::outage;
+use crate::outage::{Outage, watched};
 
 /// The region everything local lives in.
 pub const REGION: &str = "us-east-1";
@@ -36,6 +38,7 @@ pub struct Clients {
     pub ses: aws_sdk_ses::Client,
     /// S3, with the bucket in the path.
     pub s3: aws_sdk_s3::Client,
+    outage: Arc<Outage>,
 }
 
 impl Clients {
@@ -44,13 +47,14 @@ impl Clients {
     /// Credentials are those of `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, or `test`/`test` when the first two
     /// are not both set. Retries are the SDK's standard mode. Must be called inside a Tokio runtime.
     pub fn new(endpoint: &str) -> Self {
+        let outage = Outage::new(endpoint);
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static(REGION))
             .credentials_provider(SharedCredentialsProvider::new(credentials()))
             .endpoint_url(endpoint)
             .retry_config(RetryConfig::standard())
-            .http_client(outage::watched(http_client(endpoint), endpoint))
+            .http_client(watched(http_client(endpoint), &outage))
             .build();
         Self {
             kinesis: aws_sdk_kinesis::Client::new(&config),
@@ -63,7 +67,13 @@ impl Clients {
             s3: aws_sdk_s3::Client::from_conf(
                 aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build(),
             ),
+            outage,
         }
+    }
+
+    /// For how long the endpoint has not answered; none while it does, and for the first second or, where it hangs, the first 25.
+    pub fn unanswered(&self) -> Option<Duration> {
+        self.outage.lasts()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where on-failure records go.
+//! Where records go of what was given up, and of asynchronous invocations that succeeded.
 
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_smithy_types::byte_stream::ByteStream;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::mapping::moment::Moment;
 
-/// Takes on-failure records.
+/// Takes records of failures, or of successes.
 pub trait Destination: Send + Sync {
     /// Sends one record.
     ///
@@ -33,7 +33,7 @@ pub trait Destination: Send + Sync {
 }
 
 fn failed(to: &str, error: impl std::error::Error) -> String {
-    format!("the on-failure record cannot be sent to {to}: {}", DisplayErrorContext(error))
+    format!("the record cannot be sent to {to}: {}", DisplayErrorContext(error))
 }
 
 /// A standard SQS queue: the body is the record, without message attributes.
@@ -156,13 +156,22 @@ pub struct BusDestination {
     events: aws_sdk_eventbridge::Client,
     bus_arn: String,
     function_arn: String,
+    detail_type: &'static str,
 }
 
 impl BusDestination {
-    /// The bus with this ARN, for the function with this one.
+    /// The bus with this ARN, for failures of the function with this one.
     #[must_use]
-    pub fn new(events: aws_sdk_eventbridge::Client, bus_arn: &str, function_arn: &str) -> Self {
-        Self { events, bus_arn: bus_arn.to_owned(), function_arn: function_arn.to_owned() }
+    pub fn on_failure(events: aws_sdk_eventbridge::Client, bus_arn: &str, function_arn: &str) -> Self {
+        let detail_type = "Lambda Function Invocation Result - Failure";
+        Self { events, bus_arn: bus_arn.to_owned(), function_arn: function_arn.to_owned(), detail_type }
+    }
+
+    /// The same, for its successes.
+    #[must_use]
+    pub fn on_success(events: aws_sdk_eventbridge::Client, bus_arn: &str, function_arn: &str) -> Self {
+        let detail_type = "Lambda Function Invocation Result - Success";
+        Self { detail_type, ..Self::on_failure(events, bus_arn, function_arn) }
     }
 }
 
@@ -172,7 +181,7 @@ impl Destination for BusDestination {
             let entry = aws_sdk_eventbridge::types::PutEventsRequestEntry::builder()
                 .event_bus_name(&self.bus_arn)
                 .source("lambda")
-                .detail_type("Lambda Function Invocation Result - Failure")
+                .detail_type(self.detail_type)
                 .resources(format!("{}:$LATEST", self.function_arn))
                 .resources(&self.bus_arn)
                 .detail(body)
@@ -185,7 +194,7 @@ impl Destination for BusDestination {
             }
             let refused = answer.entries().first().and_then(|entry| entry.error_message.as_deref());
             Err(format!(
-                "the on-failure record cannot be sent to {}: {}",
+                "the record cannot be sent to {}: {}",
                 self.bus_arn,
                 refused.unwrap_or("the event was refused")
             ))

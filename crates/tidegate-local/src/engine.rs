@@ -13,12 +13,14 @@ mod start_error;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, join_all};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
@@ -76,6 +78,9 @@ impl Engine {
         if let Ok(running) = EngineFile::read(&state_dir) {
             return Err(StartError::Running { pid: running.pid, state_dir });
         }
+        // Before anything is built or started.
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await;
+        let listener = listener.map_err(|source| StartError::Port { port: options.port, source })?;
         let (emulator, programs) = tokio::try_join!(
             async { Ok::<_, StartError>(emulator::start(&options.backend, &state_dir).await?) },
             async {
@@ -137,16 +142,17 @@ impl Engine {
         events.resume(&parts).await?;
         let events: Arc<dyn EventQueue> = Arc::new(events);
         pollers().buses = buses::start(&parts, &events, timing)?;
-        Self::announce(Arc::clone(&parts), events, &options, state_dir, lock).await
+        Self::announce(Arc::clone(&parts), events, &options, state_dir, lock, listener)
     }
 
     /// Opens the control API and writes down where it is.
-    async fn announce(
+    fn announce(
         parts: Arc<Parts>,
         events: Arc<dyn EventQueue>,
         options: &Options,
         state_dir: PathBuf,
         lock: StateLock,
+        listener: TcpListener,
     ) -> Result<Self, StartError> {
         let shutdown = Arc::new(Notify::new());
         let control = Control {
@@ -159,7 +165,7 @@ impl Engine {
             shutdown: Arc::clone(&shutdown),
         };
         let failed = |path: PathBuf| move |source| StartError::State { path, source };
-        let control = ControlApi::start(control).await.map_err(failed("127.0.0.1".into()))?;
+        let control = ControlApi::serve(control, listener).map_err(failed("127.0.0.1".into()))?;
         let path = options.topology_path.clone();
         let pid = i32::try_from(std::process::id()).unwrap_or(i32::MAX);
         let file = EngineFile {

@@ -17,13 +17,16 @@ use tokio::time::Instant;
 /// up for ever.
 const LONGEST_CALL: Duration = Duration::from_secs(60);
 
+/// How long a call must have had no answer until a person is told, if nothing else has been answered since it began. The longest poll of a queue
+/// takes 20 seconds.
+const SILENCE: Duration = Duration::from_secs(25);
+
 /// How long calls must have failed until a person is told: a connection that was just closed is nothing.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A client that tells of outages.
-pub(crate) fn watched(client: SharedHttpClient, endpoint: &str) -> SharedHttpClient {
-    let outage = Arc::new(Outage { endpoint: endpoint.to_owned(), state: Mutex::default() });
-    SharedHttpClient::new(Watched { client, outage })
+pub(crate) fn watched(client: SharedHttpClient, outage: &Arc<Outage>) -> SharedHttpClient {
+    SharedHttpClient::new(Watched { client, outage: Arc::clone(outage) })
 }
 
 /// What was last heard of an endpoint.
@@ -32,7 +35,10 @@ enum State {
     /// Nothing: whoever starts it waits until it answers, and says so if it does not.
     #[default]
     New,
-    Up,
+    /// Its last answer came then.
+    Up {
+        last: Instant,
+    },
     Failing {
         since: Instant,
     },
@@ -41,38 +47,69 @@ enum State {
     },
 }
 
+/// What is known of an endpoint.
 #[derive(Debug)]
-struct Outage {
+pub(crate) struct Outage {
     endpoint: String,
     state: Mutex<State>,
 }
 
 impl Outage {
+    pub(crate) fn new(endpoint: &str) -> Arc<Self> {
+        Arc::new(Self { endpoint: endpoint.to_owned(), state: Mutex::default() })
+    }
+
+    /// For how long it has not answered, if a person has been told that it does not.
+    pub(crate) fn lasts(&self) -> Option<Duration> {
+        match *self.state.lock().unwrap_or_else(PoisonError::into_inner) {
+            State::Down { since } => Some(since.elapsed()),
+            State::New | State::Up { .. } | State::Failing { .. } => None,
+        }
+    }
+
     fn answered(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let State::Down { since } = *state {
             tracing::warn!("{} answers again after {} s", self.endpoint, since.elapsed().as_secs());
         }
-        *state = State::Up;
+        *state = State::Up { last: Instant::now() };
     }
 
-    fn failed(&self, why: &str, hung: bool) {
+    fn failed(&self, why: &str) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         let since = match *state {
             State::New | State::Down { .. } => return,
-            State::Up => now,
+            State::Up { .. } => now,
             State::Failing { since } => since,
         };
-        if hung || now.duration_since(since) >= PATIENCE {
-            tracing::warn!(
-                "{} does not answer any more ({why}); deliveries wait until it does, and nothing is lost that it keeps",
-                self.endpoint
-            );
-            *state = State::Down { since };
+        if now.duration_since(since) >= PATIENCE {
+            self.away(&mut state, since, why);
         } else {
             *state = State::Failing { since };
         }
+    }
+
+    /// A call that began then has no answer yet.
+    fn silent(&self, since: Instant) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match *state {
+            State::New | State::Down { .. } => {}
+            // One slow call is nothing while others are answered.
+            State::Up { last } if last >= since => {}
+            State::Up { .. } | State::Failing { .. } => {
+                let why = format!("nothing came for {} s", since.elapsed().as_secs());
+                self.away(&mut state, since, &why);
+            }
+        }
+    }
+
+    fn away(&self, state: &mut State, since: Instant, why: &str) {
+        tracing::warn!(
+            "{} does not answer any more ({why}); deliveries wait until it does, and nothing is lost that it keeps",
+            self.endpoint
+        );
+        *state = State::Down { since };
     }
 }
 
@@ -103,21 +140,22 @@ impl HttpConnector for WatchedConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let (call, outage) = (self.connector.call(request), Arc::clone(&self.outage));
         HttpConnectorFuture::new(async move {
-            match tokio::time::timeout(LONGEST_CALL, call).await {
-                Ok(Ok(response)) => {
-                    outage.answered();
-                    Ok(response)
-                }
-                Ok(Err(error)) => {
-                    outage.failed(&causes(&error), false);
-                    Err(error)
-                }
+            let began = Instant::now();
+            tokio::pin!(call);
+            let answered = match tokio::time::timeout(SILENCE, &mut call).await {
+                Ok(answered) => answered,
                 Err(_) => {
-                    let why = format!("nothing came for {} s", LONGEST_CALL.as_secs());
-                    outage.failed(&why, true);
-                    Err(ConnectorError::timeout(why.into()))
+                    outage.silent(began);
+                    let answered = tokio::time::timeout(LONGEST_CALL - SILENCE, call).await;
+                    let why = || format!("nothing came for {} s", LONGEST_CALL.as_secs());
+                    answered.unwrap_or_else(|_| Err(ConnectorError::timeout(why().into())))
                 }
+            };
+            match &answered {
+                Ok(_) => outage.answered(),
+                Err(error) => outage.failed(&causes(error)),
             }
+            answered
         })
     }
 }
@@ -135,8 +173,8 @@ fn causes(error: &dyn std::error::Error) -> String {
 mod tests {
     use super::*;
 
-    fn outage() -> Outage {
-        Outage { endpoint: "http://there".to_owned(), state: Mutex::default() }
+    fn outage() -> Arc<Outage> {
+        Outage::new("http://there")
     }
 
     fn state(outage: &Outage) -> State {
@@ -146,30 +184,66 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_person_is_told_once_that_it_is_away_and_once_that_it_is_back() {
         let outage = outage();
-        outage.failed("refused", false);
+        outage.failed("refused");
         assert_eq!(state(&outage), State::New, "it has not answered yet: that is its starter's business");
         outage.answered();
         let since = Instant::now();
-        outage.failed("refused", false);
+        outage.failed("refused");
         assert_eq!(state(&outage), State::Failing { since });
         tokio::time::advance(PATIENCE).await;
-        outage.failed("refused", false);
+        outage.failed("refused");
         assert_eq!(state(&outage), State::Down { since });
         tokio::time::advance(PATIENCE).await;
-        outage.failed("refused", false);
+        outage.failed("refused");
         assert_eq!(state(&outage), State::Down { since }, "known already");
+        assert_eq!(outage.lasts(), Some(2 * PATIENCE));
         outage.answered();
-        assert_eq!(state(&outage), State::Up);
+        assert_eq!((state(&outage), outage.lasts()), (State::Up { last: Instant::now() }, None));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_single_failure_is_nothing_and_a_call_that_hangs_is_said_at_once() {
+    async fn a_single_failure_is_nothing_and_neither_is_a_slow_call_while_others_are_answered() {
         let outage = outage();
         outage.answered();
-        outage.failed("reset", false);
+        outage.failed("reset");
         outage.answered();
-        assert_eq!(state(&outage), State::Up);
-        outage.failed("nothing came", true);
-        assert_eq!(state(&outage), State::Down { since: Instant::now() });
+        assert_eq!(state(&outage), State::Up { last: Instant::now() });
+        let began = Instant::now();
+        tokio::time::advance(SILENCE / 2).await;
+        outage.answered();
+        tokio::time::advance(SILENCE / 2).await;
+        outage.silent(began);
+        assert_eq!(outage.lasts(), None);
+        let began = Instant::now();
+        tokio::time::advance(SILENCE).await;
+        outage.silent(began);
+        assert_eq!(outage.lasts(), Some(SILENCE));
+    }
+
+    /// Takes requests, and never answers.
+    #[derive(Debug)]
+    struct Hanging;
+
+    impl HttpConnector for Hanging {
+        fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+            HttpConnectorFuture::new(std::future::pending())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_hangs_is_said_after_the_longest_poll_and_given_up_later() {
+        let outage = outage();
+        outage.answered();
+        tokio::time::advance(Duration::from_millis(1)).await;
+        let connector = SharedHttpConnector::new(Hanging);
+        let connector = WatchedConnector { connector, outage: Arc::clone(&outage) };
+        let began = Instant::now();
+        let call = tokio::spawn(async move { connector.call(HttpRequest::empty()).await });
+        while outage.lasts().is_none() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        assert!(began.elapsed() < SILENCE + Duration::from_secs(2), "{:?}", began.elapsed());
+        assert!(call.await.unwrap().unwrap_err().is_timeout());
+        assert_eq!((began.elapsed(), outage.lasts()), (LONGEST_CALL, Some(LONGEST_CALL)));
     }
 }

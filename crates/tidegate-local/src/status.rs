@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_sqs::types::QueueAttributeName;
 use futures::future::join_all;
 use serde::Serialize;
+use tokio::time::timeout;
 
 use crate::asynchronous::AsynchronousStatus;
 use crate::bus::BusStatus;
@@ -17,7 +18,7 @@ use crate::mapping::MappingStatus;
 use crate::proxy::Calls;
 use crate::usage;
 
-/// How long a status waits for every source to be looked at; a long poll of a queue takes a second.
+/// How long a status waits for every source to be looked at, and then for the answers of queues; a long poll of a queue takes a second.
 const LOOK: Duration = Duration::from_secs(3);
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// Variables of functions that name a queue for dead letters begin like this.
@@ -63,6 +64,8 @@ pub struct EmulatorStatus {
     pub endpoint: String,
     /// CPU time so far; none if it was not started here.
     pub cpu_seconds: Option<f64>,
+    /// For how long it has not answered; none while it does.
+    pub unanswered_seconds: Option<u64>,
 }
 
 /// The engine's own part of the status.
@@ -107,11 +110,12 @@ impl Status {
         };
         if work.idle {
             // A message of a failed batch, or of an engine that was killed, is hidden: no poll finds it, and it comes back all the same.
-            let left = left_in_queues(parts).await;
+            let left = timeout(LOOK, left_in_queues(parts)).await.unwrap_or_default();
             work.idle = left == Some(0);
             work.lag += left.unwrap_or(0);
         }
-        let dead_letters = dead_letters(parts).await;
+        // Whoever asks how things stand is told so, even if the emulator hangs.
+        let dead_letters = timeout(LOOK, dead_letters(parts)).await.unwrap_or_default();
         let own = usage::of_this_process();
         Self {
             in_flight: work.in_flight,
@@ -128,6 +132,7 @@ impl Status {
                 name: parts.emulator.name().to_owned(),
                 endpoint: parts.emulator.endpoint().to_owned(),
                 cpu_seconds: parts.emulator.cpu_seconds(),
+                unanswered_seconds: parts.clients.unanswered().map(|time| time.as_secs()),
             },
             engine: EngineStatus {
                 cpu_seconds: own.cpu_seconds,
@@ -205,8 +210,7 @@ async fn dead_letters(parts: &Parts) -> BTreeMap<String, u64> {
         .filter_map(|(_, used)| used.queue.as_deref());
     let sources = functions().flat_map(|function| function.sources.values());
     let given_up = sources.filter_map(|source| source.on_failure.as_ref()?.queue.as_deref());
-    let asynchronous = functions().filter_map(|function| function.asynchronous.as_ref());
-    let asynchronous = asynchronous.filter_map(|asynchronous| asynchronous.on_failure.queue.as_deref());
+    let asynchronous = functions().filter_map(|function| function.on_failure()?.queue.as_deref());
     let rules = topology.rules.values().filter_map(|rule| rule.target.dead_letter_queue.as_deref());
     let redriven = topology
         .queues

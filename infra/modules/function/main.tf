@@ -112,6 +112,14 @@ resource "aws_lambda_function_event_invoke_config" "this" {
     on_failure {
       destination = var.asynchronous.on_failure_arn
     }
+
+    dynamic "on_success" {
+      for_each = compact([var.asynchronous.on_success_arn])
+
+      content {
+        destination = on_success.value
+      }
+    }
   }
 }
 

@@ -104,6 +104,7 @@ variable "asynchronous" {
     maximum_retry_attempts    = number
     maximum_event_age_seconds = number
     on_failure_arn            = string
+    on_success_arn            = optional(string)
   })
   description = "How asynchronous invocations are retried and given up; null: nobody invokes it so."
   nullable    = true

@@ -7,14 +7,19 @@ use serde_json::Value;
 use tidegate_local::engine::Injection;
 
 use super::verdict;
-use crate::programs::shown;
+use crate::feed::feed;
 use crate::world::World;
+
+/// Differences that a report shows.
+const SHOWN: usize = 20;
 
 /// What is fed in.
 pub(super) struct Input {
     pub(super) file: PathBuf,
     /// Only its first invoices.
     pub(super) limit: usize,
+    /// Where the functions' binaries are.
+    pub(super) functions: PathBuf,
 }
 
 /// What came of a run.
@@ -35,18 +40,13 @@ pub(super) struct Outcome {
 /// Runs the whole system once.
 pub(super) async fn journey(injection: Injection, input: &Input) -> Outcome {
     let began = std::time::Instant::now();
-    let world = World::start_with(Some(injection)).await;
-    let (file, limit) = (input.file.to_str().expect("a file name in UTF-8"), input.limit.to_string());
-    let arguments = ["import", "online-retail", file, "--limit", &limit, "--json"];
-    let imported = world.shop_json(&arguments).await;
+    let world = World::start_at(input.functions.clone(), Some(injection)).await;
+    let fed = feed(&world, &input.file, input.limit).await;
     world.settle().await;
 
-    let mut differences = Vec::new();
-    let checked = world.shop(&["check", file, "--limit", &limit]).await;
-    if !checked.status.success() {
-        differences.push(shown(&checked));
-    }
-    differences.extend(verdict::dead_letters(&world, &imported).await);
+    let mut differences = verdict::histories(&world, &fed).await;
+    differences.extend(verdict::read_models(&world, &input.file, input.limit).await);
+    differences.extend(verdict::dead_letters(&world, &fed).await);
     let (mail, wrong) = verdict::mail(&world).await;
     differences.extend(wrong);
 
@@ -94,7 +94,12 @@ impl Outcome {
         match self.differences.as_slice() {
             [] => lines.push("  no difference".to_owned()),
             differences => {
-                lines.extend(differences.iter().map(|difference| format!("  DIFFERENCE: {difference}")))
+                lines.extend(
+                    differences.iter().take(SHOWN).map(|difference| format!("  DIFFERENCE: {difference}")),
+                );
+                if differences.len() > SHOWN {
+                    lines.push(format!("  … and {} more", differences.len() - SHOWN));
+                }
             }
         }
         lines.join("\n")

@@ -1,5 +1,6 @@
 //! Chaos: the whole system under all faults together, and what must be true of it all the same.
 
+mod detection;
 mod journey;
 mod shrink;
 pub(crate) mod verdict;
@@ -10,7 +11,7 @@ use tidegate_local::engine::Injection;
 use tidegate_local::fault::{FaultPlan, Journal};
 
 use self::journey::{Input, Outcome, journey};
-use crate::programs::repository;
+use crate::programs::{directory, repository};
 use crate::world::sample;
 
 /// Invoices of one full run.
@@ -28,7 +29,7 @@ fn plan(seed: u64) -> Injection {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn under_all_faults_together_every_read_model_is_right_and_every_mail_goes_out_once() {
-    let input = Input { file: sample(), limit: FEW };
+    let input = Input { file: sample(), limit: FEW, functions: directory() };
     let outcome = journey(plan(1), &input).await;
     println!("{}", outcome.report());
     assert!(outcome.injected.len() > 15, "too few kinds of faults: {:?}", outcome.injected);
@@ -45,7 +46,7 @@ async fn chaos() {
     let limit =
         set("CHAOS_INVOICES").map_or(INVOICES, |limit| limit.parse().expect("CHAOS_INVOICES is a number"));
     let seeds = set("CHAOS_SEEDS").unwrap_or_else(|| SEEDS.to_owned());
-    let input = Input { file, limit };
+    let input = Input { file, limit, functions: directory() };
     let mut wrong = Vec::new();
     for seed in seeds.split_whitespace() {
         let seed: u64 = seed.parse().expect("CHAOS_SEEDS are numbers");
@@ -71,8 +72,7 @@ fn input() -> PathBuf {
 
 /// Keeps a run's journal beside the build.
 fn keep(outcome: &Outcome, seed: u64) -> PathBuf {
-    let directory = crate::programs::directory();
-    let kept = directory.join(format!("chaos-{seed}.jsonl"));
+    let kept = directory().join(format!("chaos-{seed}.jsonl"));
     std::fs::write(&kept, &outcome.journal).unwrap_or_else(|error| panic!("{}: {error}", kept.display()));
     kept
 }

@@ -1,5 +1,6 @@
 //! Fewer faults that still make the same trouble.
 
+use std::ops::Range;
 use std::path::Path;
 
 use tidegate_local::fault::Entry;
@@ -8,47 +9,43 @@ use super::again;
 use super::journey::{Input, journey};
 
 /// How many runs are spent on it.
-const RUNS: usize = 24;
+const RUNS: usize = 30;
+
+/// What is left of a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shrunk {
+    /// Faults.
+    pub(super) faults: usize,
+    /// They make a difference by themselves: otherwise no smaller run showed one.
+    pub(super) confirmed: bool,
+}
 
 /// Takes faults out of a journal as long as a difference is left, by halves, quarters and so on (delta debugging), and writes the smallest journal that was
-/// found. Where a difference depends on more than the faults, on timing, a run may show none: then those faults are kept.
-pub(super) async fn shrink(entries: &[Entry], small: &Path, input: &Input) {
+/// found. Faults of one kind at one place go together, since most often one kind is to blame. Where a difference depends on more than the faults, on timing,
+/// a run may show none: then those faults are kept.
+pub(super) async fn shrink(entries: &[Entry], small: &Path, input: &Input) -> Shrunk {
     let mut kept = entries.to_vec();
-    let (mut parts, mut runs) = (2, 0);
-    let mut confirmed = false;
-    while kept.len() > 1 && parts <= kept.len() && runs < RUNS {
-        let size = kept.len().div_ceil(parts);
-        let mut smaller = None;
-        for part in 0..parts {
-            if runs >= RUNS {
-                break;
-            }
-            let rest = without(&kept, part * size, size);
-            if rest.len() == kept.len() {
-                continue;
-            }
-            write(small, &rest);
-            runs += 1;
-            let outcome = journey(again(small), input).await;
-            println!(
-                "  with {} of {} faults: {} differences",
-                rest.len(),
-                entries.len(),
-                outcome.differences.len()
-            );
-            if !outcome.differences.is_empty() {
-                smaller = Some(rest);
-                break;
-            }
+    kept.sort_by_key(|entry| {
+        (entry.site.function.clone(), entry.site.operation.clone(), entry.fault.to_string())
+    });
+    let mut search = Search::new(kept.len());
+    let (mut runs, mut confirmed) = (0, false);
+    while let Some(left_out) = search.next().filter(|_| runs < RUNS) {
+        let rest = without(&kept, left_out);
+        write(small, &rest);
+        runs += 1;
+        let outcome = journey(again(small), input).await;
+        let differs = !outcome.differences.is_empty();
+        println!(
+            "  with {} of {} faults: {} differences",
+            rest.len(),
+            entries.len(),
+            outcome.differences.len()
+        );
+        if differs {
+            (kept, confirmed) = (rest, true);
         }
-        match smaller {
-            Some(rest) => {
-                kept = rest;
-                confirmed = true;
-                parts = parts.saturating_sub(1).max(2);
-            }
-            None => parts *= 2,
-        }
+        search.tell(differs, kept.len());
     }
     write(small, &kept);
     let how = if confirmed {
@@ -57,20 +54,107 @@ pub(super) async fn shrink(entries: &[Entry], small: &Path, input: &Input) {
         "could not be cut down: no smaller run showed a difference"
     };
     println!("  {} faults {how}: {}", kept.len(), small.display());
+    Shrunk { faults: kept.len(), confirmed }
 }
 
-fn without(entries: &[Entry], from: usize, count: usize) -> Vec<Entry> {
-    let left_out = from..from + count;
-    entries
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| !left_out.contains(index))
-        .map(|(_, entry)| entry.clone())
-        .collect()
+/// Which part is left out next.
+struct Search {
+    len: usize,
+    parts: usize,
+    part: usize,
+    /// Parts in a row without which there was no difference.
+    needed: usize,
+}
+
+impl Search {
+    fn new(len: usize) -> Self {
+        Self { len, parts: 2, part: 0, needed: 0 }
+    }
+
+    fn size(&self) -> usize {
+        self.len.div_ceil(self.parts).max(1)
+    }
+
+    /// The part to be left out; none when every single fault was tried.
+    fn next(&self) -> Option<Range<usize>> {
+        let (size, from) = (self.size(), self.part * self.size());
+        let done = self.len < 2 || self.needed == self.len;
+        (!done).then(|| from..(from + size).min(self.len))
+    }
+
+    /// How it went without the part, and how many faults are left now.
+    fn tell(&mut self, differs: bool, left: usize) {
+        if differs {
+            (self.len, self.parts, self.needed) = (left, (self.parts - 1).max(2), 0);
+        } else {
+            (self.part, self.needed) = (self.part + 1, self.needed + 1);
+        }
+        let parts = self.len.div_ceil(self.size());
+        if self.needed == parts && self.size() > 1 {
+            (self.parts, self.part, self.needed) = (self.parts * 2, 0, 0);
+        }
+        self.part %= self.len.div_ceil(self.size()).max(1);
+    }
+}
+
+fn without(entries: &[Entry], left_out: Range<usize>) -> Vec<Entry> {
+    let numbered = entries.iter().enumerate();
+    numbered.filter(|(index, _)| !left_out.contains(index)).map(|(_, entry)| entry.clone()).collect()
 }
 
 fn write(path: &Path, entries: &[Entry]) {
     let lines: String =
         entries.iter().map(|entry| serde_json::to_string(entry).expect("an entry as JSON") + "\n").collect();
     std::fs::write(path, lines).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Searches among so many for those that are to blame together; answers what is left, and in how many runs.
+    fn search(len: usize, to_blame: &[usize]) -> (Vec<usize>, usize) {
+        let mut kept: Vec<usize> = (0..len).collect();
+        let (mut search, mut runs) = (Search::new(len), 0);
+        while let Some(left_out) = search.next() {
+            runs += 1;
+            let rest: Vec<usize> = (0..)
+                .zip(&kept)
+                .filter(|(index, _)| !left_out.contains(index))
+                .map(|(_, fault)| *fault)
+                .collect();
+            let differs = to_blame.iter().all(|fault| rest.contains(fault));
+            if differs {
+                kept = rest;
+            }
+            search.tell(differs, kept.len());
+        }
+        (kept, runs)
+    }
+
+    #[test]
+    fn one_to_blame_among_many_is_found_in_few_runs_wherever_it_is() {
+        for len in [1, 2, 3, 10, 300] {
+            for fault in 0..len {
+                let (kept, runs) = search(len, &[fault]);
+                assert_eq!(kept, [fault]);
+                assert!(runs <= RUNS - 10, "{runs} runs for {fault} of {len}");
+            }
+        }
+    }
+
+    #[test]
+    fn several_that_make_trouble_only_together_are_all_kept() {
+        for to_blame in [[0, 299], [17, 18], [100, 250]] {
+            let (kept, runs) = search(300, &to_blame);
+            assert_eq!(kept, to_blame);
+            assert!(runs < 60, "{runs} runs for {to_blame:?}");
+        }
+    }
+
+    #[test]
+    fn when_nothing_can_be_left_out_everything_is_kept() {
+        let all: Vec<usize> = (0..20).collect();
+        assert_eq!(search(20, &all).0, all);
+    }
 }

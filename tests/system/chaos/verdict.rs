@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::Path;
 
 use serde_json::Value;
+use tidegate_local::clients::Clients;
 
+use crate::feed::Fed;
 use crate::mail::{confirmations, to_be_confirmed};
 use crate::programs::shown;
 use crate::world::World;
@@ -65,25 +68,135 @@ pub(crate) async fn mail(world: &World) -> (Mail, Vec<String>) {
     (mail, differences)
 }
 
-/// The functions' own dead letters are the malformed lines of the input, and the streams gave nothing up.
-pub(crate) async fn dead_letters(world: &World, imported: &Value) -> Vec<String> {
-    let letters = json(world, &["dlq", "--json"]).await;
-    let status = world.status().await;
-    let counts: BTreeMap<String, u64> =
-        serde_json::from_value(status["dead_letters"].clone()).expect("dead letters by queue");
-    let lines = imported["raw_lines"].as_u64().expect("a number of raw lines");
+/// Every command took effect once, in the order in which they were put on the stream, and the read model has seen all of it.
+pub(crate) async fn histories(world: &World, fed: &Fed) -> Vec<String> {
+    let mut histories: BTreeMap<String, BTreeMap<u64, String>> = BTreeMap::new();
+    for item in rows(world.clients(), "event-store", "#stream, #version, #cause").await {
+        let stream = item["stream"].as_s().expect("a stream");
+        // The parts of a commit that is too large for one item are not in the stream's way.
+        if !stream.starts_with("chunk#") {
+            let version = item["version"].as_n().expect("a version").parse().expect("a number");
+            let cause = item["cause"].as_m().expect("a cause")["id"].as_s().expect("an id");
+            histories.entry(stream.clone()).or_default().insert(version, cause.clone());
+        }
+    }
     let mut differences = Vec::new();
-    for (queue, count) in counts.iter().filter(|(queue, _)| *queue != "total") {
-        match queue.as_str() {
-            // A letter is written before its record counts as done: a function that dies between the two writes it again.
-            "dead-letters" if *count >= lines => {}
+    let streams: BTreeSet<&String> = fed.commands.keys().chain(histories.keys()).collect();
+    for stream in streams {
+        let wanted = fed.commands.get(stream).cloned().unwrap_or_default();
+        let found: Vec<String> =
+            histories.get(stream).into_iter().flat_map(BTreeMap::values).cloned().collect();
+        if wanted != found {
+            differences.push(format!("{stream}: {}", told(&wanted, &found)));
+        }
+    }
+    let view = rows(world.clients(), "order-view", "#stream, #version").await;
+    let seen: BTreeMap<&String, &str> = view
+        .iter()
+        .map(|row| {
+            let version = row.get("version").and_then(|version| version.as_n().ok());
+            (row["stream"].as_s().expect("a stream"), version.map_or("0", String::as_str))
+        })
+        .collect();
+    for (stream, history) in &histories {
+        let (version, seen) = (history.len().to_string(), seen.get(stream).copied().unwrap_or("0"));
+        if version != seen {
+            differences.push(format!("{stream}: it has {version} events, order-view has seen {seen}"));
+        }
+    }
+    differences
+}
+
+/// What became of commands, by their places among those that were sent.
+fn told(wanted: &[String], found: &[String]) -> String {
+    let places: Vec<String> = found
+        .iter()
+        .map(|id| {
+            wanted
+                .iter()
+                .position(|wanted| wanted == id)
+                .map_or("none".to_owned(), |place| (place + 1).to_string())
+        })
+        .collect();
+    let lost: Vec<usize> =
+        (0..wanted.len()).filter(|place| !found.contains(&wanted[*place])).map(|place| place + 1).collect();
+    let twice = found.iter().collect::<BTreeSet<_>>().len() < found.len();
+    let what = match (lost.as_slice(), twice) {
+        (lost @ [_, ..], _) => format!("of {} commands {lost:?} took no effect", wanted.len()),
+        ([], true) => "a command took effect twice".to_owned(),
+        ([], false) => "commands took effect in another order".to_owned(),
+    };
+    format!("{what}: its events are of the commands {}", places.join(", "))
+}
+
+async fn rows(
+    clients: &Clients,
+    table: &str,
+    attributes: &str,
+) -> Vec<std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>> {
+    let mut scan =
+        clients.dynamodb.scan().table_name(table).consistent_read(true).projection_expression(attributes);
+    for name in attributes.split(", ") {
+        scan = scan.expression_attribute_names(name, name.trim_start_matches('#'));
+    }
+    let mut items = scan.into_paginator().items().send();
+    let mut rows = Vec::new();
+    while let Some(item) = items.next().await {
+        rows.push(item.expect("an item"));
+    }
+    rows
+}
+
+/// The read models are what the file says; what `shop check` shows of the differences.
+pub(crate) async fn read_models(world: &World, file: &Path, limit: usize) -> Vec<String> {
+    let (file, limit) = (file.to_str().expect("a file name in UTF-8"), limit.to_string());
+    let checked = world.shop(&["check", file, "--limit", &limit, "--json"]).await;
+    let Ok(comparison) = serde_json::from_slice::<Value>(&checked.stdout) else {
+        return vec![shown(&checked)];
+    };
+    let read_models = comparison["read_models"].as_array().expect("read models").iter();
+    let of = |read_model: &Value| -> Vec<String> {
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let differences = read_model["shown"].as_array().expect("differences").iter();
+        let name = text(&read_model["name"]);
+        differences
+            .map(|difference| {
+                let [row, field, expected, found] =
+                    ["row", "field", "expected", "found"].map(|part| text(&difference[part]));
+                format!("{name}, {row}: {field} is {found} and must be {expected}")
+            })
+            .collect()
+    };
+    let differences: Vec<String> = read_models.flat_map(of).collect();
+    assert_eq!(differences.is_empty(), checked.status.success(), "{}", shown(&checked));
+    differences
+}
+
+/// The functions' own dead letters are the lines that are no command, every one of them and nothing else, and nothing else was given up.
+pub(crate) async fn dead_letters(world: &World, fed: &Fed) -> Vec<String> {
+    let letters = json(world, &["dlq", "--json"]).await;
+    let mut differences = Vec::new();
+    // A letter is written before its record counts as done: a function that dies between the two writes it again.
+    let mut found = BTreeSet::new();
+    for letter in letters.as_array().expect("letters") {
+        match letter["queue"].as_str().expect("a queue") {
+            "dead-letters" => {
+                let payload = letter["payload"].as_str();
+                match payload.filter(|payload| fed.lines.contains(*payload)) {
+                    Some(line) => drop(found.insert(line.to_owned())),
+                    None => {
+                        differences.push(format!("a dead letter of what is no malformed line: {letter:#}"))
+                    }
+                }
+            }
             // What an e-mail's event became is looked at with the e-mails.
             "async-failures" => {}
-            _ if *count == 0 => {}
-            _ => differences.push(format!(
-                "{count} dead letters in {queue}; the input has {lines} malformed lines: {letters:#}"
-            )),
+            queue => differences.push(format!("a dead letter in {queue}: {letter:#}")),
         }
+    }
+    let missing: Vec<_> = fed.lines.difference(&found).collect();
+    if !missing.is_empty() {
+        differences.push(format!("malformed lines without a dead letter: {missing:?}"));
     }
     differences
 }

@@ -40,6 +40,12 @@ pub(crate) struct Up {
     /// Hands each invocation to functions that something else runs, such as `cargo lambda watch` at http://127.0.0.1:9000; nothing is built or started.
     #[arg(long, value_name = "URL", conflicts_with_all = ["no_build", "bin_dir"])]
     pub(crate) invoke_url: Option<String>,
+    /// Port of 127.0.0.1 for Invoke, status and the console; by default a free one each time.
+    #[arg(long, value_name = "PORT", default_value = "0", hide_default_value = true)]
+    pub(crate) port: u16,
+    /// Leaves functions' processes running between invocations, for debuggers and profilers. By default they are stopped then, as on Lambda.
+    #[arg(long)]
+    pub(crate) no_freeze: bool,
     /// Divides the waiting times that AWS fixes: 60 makes a minute a second.
     #[arg(long, value_name = "N", default_value = "1", value_parser = above_zero)]
     pub(crate) time_scale: f64,

@@ -1,6 +1,7 @@
 //! `tidegate dlq`: dead letters, listed and replayed.
 
 mod content;
+mod elsewhere;
 mod letter;
 mod list;
 pub(crate) mod mailbox;
@@ -52,6 +53,9 @@ pub(crate) async fn run(options: &Dlq) -> Result<ExitCode, Problem> {
         letters.into_iter().partition(|letter| is_chosen(letter, options, system.prefix()));
     mailbox.release(others.iter().map(|letter| letter.message_id.as_str())).await;
     let chosen = order::ordered(chosen);
+    if options.queue.is_empty() {
+        elsewhere::elsewhere(&topology).iter().for_each(|line| output::note(line));
+    }
     if let Some(id) = options.id.as_ref().filter(|_| chosen.is_empty()) {
         return Err(Problem::new(format!("no dead letter's id begins with `{id}`")));
     }

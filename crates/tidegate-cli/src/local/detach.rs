@@ -86,6 +86,12 @@ fn command(options: &Up, state: &Path) -> Result<Command, Problem> {
     command.args(["local", "up", "--own-session", "--state-dir"]).arg(state);
     command.arg("--topology").arg(&options.topology);
     command.arg("--time-scale").arg(options.time_scale.to_string());
+    if options.port != 0 {
+        command.arg("--port").arg(options.port.to_string());
+    }
+    if options.no_freeze {
+        command.arg("--no-freeze");
+    }
     if options.no_build {
         command.arg("--no-build");
     }
@@ -131,6 +137,8 @@ mod tests {
             no_build: false,
             bin_dir: None,
             invoke_url: Some("http://127.0.0.1:9000".to_owned()),
+            port: 9001,
+            no_freeze: true,
             time_scale: 2.5,
             faults: Some("plan.toml".into()),
             fault_seed: Some(7),
@@ -142,7 +150,7 @@ mod tests {
         let line: Vec<_> = command.get_args().map(|part| part.to_string_lossy().into_owned()).collect();
         assert_eq!(
             line.join(" "),
-            "local up --own-session --state-dir s --topology t.tfvars --time-scale 2.5 --invoke-url http://127.0.0.1:9000 \
+            "local up --own-session --state-dir s --topology t.tfvars --time-scale 2.5 --port 9001 --no-freeze --invoke-url http://127.0.0.1:9000 \
              --faults plan.toml --fault-seed 7 --fault-journal before.jsonl"
         );
         Arguments::try_parse_from(["tidegate".to_owned()].into_iter().chain(line)).unwrap();

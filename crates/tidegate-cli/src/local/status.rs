@@ -26,8 +26,11 @@ fn head(status: &Value) -> String {
     let cpu = emulator["cpu_seconds"]
         .as_f64()
         .map_or_else(|| "not started here".to_owned(), |cpu| format!("{cpu:.1} s CPU"));
+    let away = emulator["unanswered_seconds"].as_u64().map_or_else(String::new, |seconds| {
+        format!("\n! the emulator has not answered for {seconds} s; deliveries wait until it does")
+    });
     format!(
-        "{state}\nemulator  {} at {} ({cpu})\nengine    up {:.0} s, {:.1} s CPU, {} MB",
+        "{state}\nemulator  {} at {} ({cpu}){away}\nengine    up {:.0} s, {:.1} s CPU, {} MB",
         text(&emulator["name"]),
         text(&emulator["endpoint"]),
         float(&engine["uptime_seconds"]),
@@ -102,9 +105,9 @@ fn asynchronous(status: &Value) -> Option<String> {
         ("retries", "retries"),
         ("failed", "failed"),
     ];
-    if list(&status["asynchronous"]).any(|queue| queue["throttled"].as_u64() > Some(0)) {
-        columns.push(("throt", "throttled"));
-    }
+    let rare = [("told", "told"), ("throt", "throttled")];
+    let any = |field: &str| list(&status["asynchronous"]).any(|queue| queue[field].as_u64() > Some(0));
+    columns.extend(rare.into_iter().filter(|(_, field)| any(field)));
     let mut shown = table(std::iter::once("events for").chain(columns.iter().map(|(title, _)| *title)));
     for queue in list(&status["asynchronous"]) {
         let mut row = vec![comfy_table::Cell::new(text(&queue["function"]))];
@@ -139,7 +142,13 @@ fn functions(status: &Value) -> String {
         )));
         shown.add_row(row);
     }
-    shown.to_string()
+    let mut lines = vec![shown.to_string()];
+    for (name, function) in status["functions"].as_object().into_iter().flatten() {
+        let start = function["start_failure"].as_str().map(|why| format!("cannot be started: {why}"));
+        let log = function["log_failure"].as_str().map(str::to_owned);
+        lines.extend(start.into_iter().chain(log).map(|trouble| format!("! {name}: {trouble}")));
+    }
+    lines.join("\n")
 }
 
 /// What the functions say about their records.

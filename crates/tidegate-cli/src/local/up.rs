@@ -33,7 +33,9 @@ pub(crate) async fn up(options: &Up) -> Result<ExitCode, Problem> {
     let filter =
         std::env::var("RUST_LOG").ok().and_then(|level| level.to_lowercase().parse::<Targets>().ok());
     let filter = filter.unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN));
+    // A line that cannot be written, because the disk is full, is lost: saying so on the same file would end whoever wrote it.
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false);
+    let lines = lines.log_internal_errors(false);
     tracing_subscriber::registry().with(filter).with(lines).init();
     let engine_options = engine_options(options)?;
     warn(&options.topology);
@@ -86,9 +88,11 @@ fn engine_options(options: &Up) -> Result<Options, Problem> {
     let mut engine = Options::new(options.topology.clone(), backend, new_state_dir(options));
     engine.bin_dir = match &options.bin_dir {
         Some(directory) => Some(directory.clone()),
-        None if options.no_build => Some(built(&options.topology)?),
+        None if options.no_build && needs_binaries(&options.topology) => Some(built(&options.topology)?),
         None => None,
     };
+    engine.port = options.port;
+    engine.freeze = !options.no_freeze;
     engine.time_scale = options.time_scale;
     engine.faults = injection(options)?;
     engine.invoke_url.clone_from(&options.invoke_url);
@@ -103,6 +107,13 @@ fn injection(options: &Up) -> Result<Option<Injection>, Problem> {
     };
     plan.seed = options.fault_seed.unwrap_or(plan.seed);
     Ok(Some(Injection { plan, again: options.fault_journal.clone() }))
+}
+
+/// Whether a function has no command of its own. A topology with mistakes has other troubles, which the engine says.
+fn needs_binaries(topology: &Path) -> bool {
+    let checked = topology::check(topology);
+    checked
+        .is_ok_and(|checked| checked.topology.functions.values().any(|function| function.command.is_none()))
 }
 
 /// Where cargo left the binaries of the workspace around the topology file.

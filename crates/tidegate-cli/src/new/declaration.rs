@@ -223,10 +223,8 @@ impl Declaration {
         }
         let letters = topology.rules.values().filter_map(|rule| rule.target.dead_letter_queue.as_deref());
         let letters = self.letters(topology, most_frequent(letters), "rule-failures");
-        let given_up = topology
-            .functions
-            .values()
-            .filter_map(|function| function.asynchronous.as_ref()?.on_failure.queue.as_deref());
+        let given_up =
+            topology.functions.values().filter_map(|function| function.on_failure()?.queue.as_deref());
         let given_up = self.letters(topology, most_frequent(given_up), "async-failures");
         self.entries.push(Entry {
             section: "rules",

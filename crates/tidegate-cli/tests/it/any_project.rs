@@ -7,7 +7,7 @@ use aws_sdk_kinesis::primitives::Blob;
 use serde_json::{Value, json};
 use tidegate_local::clients::Clients;
 
-use crate::command::{json as printed, stderr, stdout, tidegate};
+use crate::command::{command, json as printed, stderr, stdout};
 
 const LIMIT: Duration = Duration::from_secs(90);
 
@@ -53,7 +53,7 @@ impl Project {
     }
 
     /// With a variable more.
-    fn with(mut self, name: &'static str, value: &str) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
         self.variables.push((name, value.to_owned()));
         self
     }
@@ -63,8 +63,13 @@ impl Project {
     }
 
     pub(crate) async fn run(&self, arguments: &[&str]) -> std::process::Output {
+        self.command(arguments).output().await.unwrap()
+    }
+
+    /// The same, not started yet.
+    pub(crate) fn command(&self, arguments: &[&str]) -> tokio::process::Command {
         let variables: Vec<_> = self.variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        tidegate(arguments, self.directory.path(), &variables).await
+        command(arguments, self.directory.path(), &variables)
     }
 
     /// Starts it in the background; what it said on standard error.
@@ -123,7 +128,7 @@ fn block(language: &str) -> &'static str {
     rest.split_once("```").unwrap().0
 }
 
-async fn send(clients: &Clients, queue: &str, bodies: &[&str]) {
+pub(crate) async fn send(clients: &Clients, queue: &str, bodies: &[&str]) {
     let url = clients.sqs.get_queue_url().queue_name(queue).send().await.unwrap().queue_url.unwrap();
     for body in bodies {
         clients.sqs.send_message().queue_url(&url).message_body(*body).send().await.unwrap();
@@ -263,7 +268,7 @@ async fn a_function_in_python_reads_a_queue_and_a_stream_and_fails_in_part() {
 }
 
 /// The Runtime API by hand: what a runtime of another language does.
-const BY_HAND: &str = r#"
+pub(crate) const BY_HAND: &str = r#"
 import json, os, urllib.request
 
 api = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime/invocation/"

@@ -6,9 +6,14 @@ use tokio::process::Command;
 
 /// The command, away from any local system and any account.
 pub(crate) async fn tidegate(arguments: &[&str], directory: &Path, variables: &[(&str, &str)]) -> Output {
+    command(arguments, directory, variables).output().await.unwrap()
+}
+
+/// The same, not started yet.
+pub(crate) fn command(arguments: &[&str], directory: &Path, variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
     command.args(arguments).current_dir(directory).env_clear().envs(variables.iter().copied());
-    command.output().await.unwrap()
+    command
 }
 
 pub(crate) fn stdout(output: &Output) -> String {

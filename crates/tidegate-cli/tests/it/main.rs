@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
 
 mod any_project;
+mod bad_input;
 mod command;
 mod cost;
 mod dead_letters;

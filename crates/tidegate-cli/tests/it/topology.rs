@@ -112,3 +112,114 @@ async fn a_topology_that_is_not_there_is_named_and_misuse_exits_with_2() {
         said(&tidegate(arguments, empty.path(), &[]).await, 2);
     }
 }
+
+const SMALL: &str = r#"queues = {
+  jobs = {}
+}
+streams = { orders = {} }
+buckets = { letters = {} }
+functions = {
+  worker = {
+    command = ["true"]
+    sources = {
+      jobs = { queue = "jobs" }
+    }
+  }
+}
+"#;
+
+/// A mistake of each kind that people make, with the place and the words that it is found with.
+#[tokio::test]
+async fn mistakes_of_every_kind_have_their_line_and_their_reason() {
+    let command = "    command = [\"true\"]\n";
+    let and = |line: &str| format!("{command}    {line}\n");
+    let cases: [(&str, &str, &str); 18] = [
+        ("  jobs = {}\n", "  jobs = {\n", "1:10: { is not closed; the file ends before its }"),
+        ("[\"true\"]", "[\"true\"", "8:15: [ is not closed: before the } of line 12 comes its ]"),
+        ("[\"true\"]", "[\"true]", "8:16: the text that begins here has no end in its line; \" ends it"),
+        (
+            "  jobs = {}\n}\n",
+            "  jobs = {}\n}\n}\n",
+            "4:1: } closes nothing; it is one too many, or what it closes is missing",
+        ),
+        (
+            "queues = {",
+            "\u{feff}queues = {",
+            "1:1: the file begins with a byte order mark; save it as UTF-8 without one",
+        ),
+        ("queues = {", "queues: {", "1:7: not HCL: "),
+        ("queues = {", "queues {", "1:1: queues is a block; only values are allowed: queues = { … }"),
+        ("streams = { orders = {} }", "queues = {}", "4:1: the same name is declared twice; once is allowed"),
+        (
+            "queue = \"jobs\"",
+            "queue = var.jobs",
+            "10:24: a reference is not allowed here; literal values are: ",
+        ),
+        (
+            "queue = \"jobs\"",
+            "queue = \"job\"",
+            "10:16: functions.worker.sources.jobs.queue is job, which is not declared; declared queues: jobs",
+        ),
+        (
+            "queue = \"jobs\"",
+            "queue = \"jobs\", stream = \"orders\"",
+            "10:7: functions.worker.sources.jobs needs exactly one of stream, table and queue",
+        ),
+        (
+            "queue = \"jobs\"",
+            "queue = \"jobs\", batch = 5",
+            "10:32: functions.worker.sources.jobs.batch: unknown field `batch`, expected one of ",
+        ),
+        (
+            "orders = {}",
+            "orders = { shards = \"two\" }",
+            "4:24: streams.orders.shards: invalid type: string \"two\", expected a whole number, 0 or more",
+        ),
+        (
+            "queue = \"jobs\"",
+            "stream = \"orders\", starting_position = \"OLDEST\"",
+            "10:35: functions.worker.sources.jobs.starting_position: unknown variant `OLDEST`, expected one of `TRIM_HORIZON`",
+        ),
+        (
+            "queue = \"jobs\"",
+            "queue = \"jobs\", filter_criteria = [{ pattern = \"{no\" }]",
+            "10:53: functions.worker.sources.jobs.filter_criteria.0.pattern is no JSON: ",
+        ),
+        (
+            command,
+            &and("environment = { A_B = 4 }"),
+            "9:21: functions.worker.environment.A_B: invalid type: integer `4`, expected a string",
+        ),
+        (
+            command,
+            &and("uses = { A_B = { access = \"read\" } }"),
+            "9:14: functions.worker.uses.A_B needs exactly one of table, queue, bucket, bus, stream and email",
+        ),
+        (
+            command,
+            &and("asynchronous = { on_success = { bucket = \"letters\" } }"),
+            "9:37: functions.worker.asynchronous.on_success.bucket is for failures; a success is told to a queue, a topic, a function or a bus",
+        ),
+    ];
+    let directory = tempfile::tempdir().unwrap();
+    for (from, to, says) in cases {
+        assert_eq!(SMALL.matches(from).count(), 1, "{from}");
+        std::fs::write(directory.path().join("t.hcl"), SMALL.replacen(from, to, 1)).unwrap();
+        let output = tidegate(&["topology", "check", "--topology", "t.hcl"], directory.path(), &[]).await;
+        let text = stdout(&output);
+        let errors: Vec<&str> = text.lines().filter(|line| !line.contains(": warning: ")).collect();
+        assert_eq!((output.status.code(), errors.len()), (Some(1), 1), "{to}: {text}{}", stderr(&output));
+        assert!(errors[0].starts_with(&format!("t.hcl:{says}")), "{says}\n{text}");
+    }
+    let mut bytes = SMALL.as_bytes().to_vec();
+    bytes[SMALL.find("orders").unwrap()] = 0xff;
+    std::fs::write(directory.path().join("t.hcl"), bytes).unwrap();
+    let output = tidegate(&["topology", "check", "--topology", "t.hcl"], directory.path(), &[]).await;
+    let text = stdout(&output);
+    assert_eq!(
+        text,
+        "t.hcl:4:13: this is no text in UTF-8; a topology is an HCL file in UTF-8\n",
+        "{}",
+        stderr(&output)
+    );
+}

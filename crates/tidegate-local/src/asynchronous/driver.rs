@@ -47,6 +47,8 @@ pub struct Asynchronously {
     pub invoker: Arc<dyn Invoker>,
     /// Where on-failure records go. Decides about `has_destination` of the settings.
     pub destination: Option<Arc<dyn Destination>>,
+    /// Where the records of events go that succeeded. Decides about `tells_success` of the settings.
+    pub on_success: Option<Arc<dyn Destination>>,
     /// The engine's activity counter.
     pub activity: Arc<Activity>,
     /// How fast the queue is polled.
@@ -60,7 +62,7 @@ pub struct AsynchronousStatus {
     pub function: String,
     /// The rules with this target; Invoke is not among them.
     pub rules: Vec<String>,
-    /// Events that wait for an attempt, or whose on-failure record is on its way.
+    /// Events that wait for an attempt, or the record of whose end is on its way.
     pub waiting: u64,
     /// Invocations going on.
     pub in_flight: u64,
@@ -72,6 +74,8 @@ pub struct AsynchronousStatus {
     pub failed: u64,
     /// Events the function is done with.
     pub delivered: u64,
+    /// Those of them whose success was told to an on-success destination.
+    pub told: u64,
     /// The last failure of a poll, an invocation or a hand-over.
     pub last_error: Option<String>,
     /// The activity counter before polls that found nothing while nothing was going on here; none while there is.
@@ -85,6 +89,7 @@ pub type AsynchronousQueue = Running<AsynchronousStatus>;
 #[must_use]
 pub fn start(mut asynchronously: Asynchronously) -> AsynchronousQueue {
     asynchronously.settings.has_destination = asynchronously.destination.is_some();
+    asynchronously.settings.tells_success = asynchronously.on_success.is_some();
     let (stop, receiver) = watch::channel(false);
     let status = Arc::new(Mutex::new(AsynchronousStatus {
         function: asynchronously.function.clone(),
@@ -201,14 +206,12 @@ async fn deliver(
                             }));
                         }
                     }
-                    Action::HandOver { event, body } => running.push(Box::pin(async move {
-                        let destination = own.destination.as_deref();
-                        hand_over(destination, &body, own.settings.time_scale, |message| {
-                            failed(status, message)
-                        })
-                        .await;
-                        Done::Machine(Input::HandedOver { event })
-                    })),
+                    Action::HandOver { event, body } => {
+                        running.push(hand(own, own.destination.as_deref(), event, body, status));
+                    }
+                    Action::Tell { event, body } => {
+                        running.push(hand(own, own.on_success.as_deref(), event, body, status));
+                    }
                     Action::Finish { event } => {
                         if let Some(receipt) = receipts.remove(&event) {
                             finishing += 1;
@@ -243,6 +246,20 @@ async fn deliver(
     }
 }
 
+/// Hands the record of an event's end over, however long that takes.
+fn hand<'a>(
+    own: &'a Asynchronously,
+    destination: Option<&'a dyn Destination>,
+    event: u64,
+    body: String,
+    status: &'a Mutex<AsynchronousStatus>,
+) -> BoxFuture<'a, Done> {
+    Box::pin(async move {
+        hand_over(destination, &body, own.settings.time_scale, |message| failed(status, message)).await;
+        Done::Machine(Input::HandedOver { event })
+    })
+}
+
 /// What deletes a message, and its event. The message's id is the request id of every attempt.
 fn taken(message: Message) -> (String, Event) {
     let mut attributes = message.message_attributes.unwrap_or_default();
@@ -271,5 +288,6 @@ fn publish(status: &Mutex<AsynchronousStatus>, events: &Events, finishing: usize
     status.throttled = counts.throttled;
     status.failed = counts.failed;
     status.delivered = counts.delivered;
+    status.told = counts.told;
     status.idle_since = empty_poll.filter(|_| events.is_idle() && finishing == 0);
 }

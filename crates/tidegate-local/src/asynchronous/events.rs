@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::failure::{self, Condition, GivenUp};
 use super::life::{Life, State};
+use super::record::{Condition, Ended, record};
 use super::settings::AsynchronousSettings;
 use super::step::{Action, Counts, IllegalInput, Input};
 use crate::invocation::{Answer, InvocationResult};
@@ -112,7 +112,7 @@ impl Events {
                     state: State::Due(now),
                     attempts: 0,
                     throttles: 0,
-                    error: None,
+                    answer: None,
                     extend: now.after(self.settings.hidden / EXTEND_AFTER),
                 };
                 self.events.insert(event, life);
@@ -145,9 +145,14 @@ impl Events {
     fn answered(&mut self, event: u64, answer: Answer, now: Moment, actions: &mut Vec<Action>) {
         let Some(life) = self.events.get_mut(&event) else { return };
         match answer.result {
-            InvocationResult::Success(_) => {
+            InvocationResult::Success(response) => {
                 self.counts.delivered += 1;
-                self.finish(event, actions);
+                life.attempts += 1;
+                life.answer = Some(response);
+                match self.settings.tells_success {
+                    true => self.end(event, Condition::Success, now, actions),
+                    false => self.finish(event, actions),
+                }
             }
             InvocationResult::Throttled => {
                 self.counts.throttled += 1;
@@ -160,9 +165,9 @@ impl Events {
                 self.counts.last_error = Some(String::from_utf8_lossy(&error).into_owned());
                 life.throttles = 0;
                 life.attempts += 1;
-                life.error = Some(error);
+                life.answer = Some(error);
                 if is_exhausted(life.attempts, Some(self.settings.maximum_retry_attempts)) {
-                    return self.give_up(event, Condition::RetriesExhausted, now, actions);
+                    return self.end(event, Condition::RetriesExhausted, now, actions);
                 }
                 let index = usize::try_from(life.attempts - 1).unwrap_or(usize::MAX);
                 let wait = AFTER_ERROR.get(index).or(AFTER_ERROR.last()).copied().unwrap_or_default();
@@ -172,19 +177,26 @@ impl Events {
         }
     }
 
-    fn give_up(&mut self, event: u64, condition: Condition, now: Moment, actions: &mut Vec<Action>) {
+    /// An event that was given up, or whose success is told.
+    fn end(&mut self, event: u64, condition: Condition, now: Moment, actions: &mut Vec<Action>) {
         let Some(life) = self.events.get_mut(&event) else { return };
-        self.counts.failed += 1;
-        let given_up = GivenUp {
+        let success = condition == Condition::Success;
+        self.counts.failed += u64::from(!success);
+        let ended = Ended {
             request_id: &life.content.request_id,
             function_arn: &self.settings.function_arn,
             qualifier: life.content.qualifier.as_deref(),
             condition,
             count: life.attempts,
             payload: &life.content.payload,
-            error: life.error.as_deref(),
+            answer: life.answer.as_deref(),
         };
-        match failure::record(&given_up, now) {
+        match record(&ended, now) {
+            Ok(body) if success => {
+                life.state = State::HandingOver;
+                self.counts.told += 1;
+                actions.push(Action::Tell { event, body });
+            }
             Ok(body) if self.settings.has_destination => {
                 life.state = State::HandingOver;
                 actions.push(Action::HandOver { event, body });
@@ -237,7 +249,7 @@ impl Events {
             wait(life.extend);
         }
         for (event, condition) in hopeless {
-            self.give_up(event, condition, now, actions);
+            self.end(event, condition, now, actions);
         }
         if let Some(moment) = due {
             actions.push(Action::WaitUntil(moment));

@@ -13,7 +13,8 @@ pub(super) struct Life {
     pub(super) state: State,
     pub(super) attempts: u32,
     pub(super) throttles: u32,
-    pub(super) error: Option<Bytes>,
+    /// The error object of the last run, or the response.
+    pub(super) answer: Option<Bytes>,
     /// When the event's hiding must be extended.
     pub(super) extend: Moment,
 }

@@ -6,8 +6,8 @@
 
 mod driver;
 pub mod events;
-pub mod failure;
 mod life;
+pub mod record;
 mod settings;
 pub mod step;
 

@@ -20,6 +20,8 @@ pub struct AsynchronousSettings {
     pub maximum_concurrency: usize,
     /// Given-up events go to a destination, and count as finished only once they are there.
     pub has_destination: bool,
+    /// So do the records of events that succeeded.
+    pub tells_success: bool,
     /// For how long a received event is hidden in its queue at a time.
     pub hidden: Duration,
     /// Divides the waits between attempts; 1 is AWS's own pace.
@@ -42,7 +44,8 @@ impl AsynchronousSettings {
                 declared.map_or(21_600, |declared| declared.maximum_event_age_seconds).into(),
             ),
             maximum_concurrency: usize::try_from(maximum_concurrency).unwrap_or(usize::MAX),
-            has_destination: declared.is_some(),
+            has_destination: declared.is_some_and(|declared| declared.on_failure.is_some()),
+            tells_success: declared.is_some_and(|declared| declared.on_success.is_some()),
             hidden: Duration::from_secs(HIDDEN_SECONDS.into()),
             time_scale,
         }

@@ -10,7 +10,7 @@ use crate::mapping::moment::Moment;
 /// An event as its source hands it over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// The request id of all its attempts, and of its on-failure record.
+    /// The request id of all its attempts, and of the record of its end.
     pub request_id: String,
     /// The version or alias it was invoked by.
     pub qualifier: Option<String>,
@@ -37,7 +37,7 @@ pub enum Input {
         /// How it ended.
         answer: Answer,
     },
-    /// The on-failure record has reached its destination.
+    /// The record of its end has reached its destination.
     HandedOver {
         /// The event.
         event: u64,
@@ -82,6 +82,13 @@ pub enum Action {
         /// The on-failure record.
         body: String,
     },
+    /// Send this to the on-success destination.
+    Tell {
+        /// The event.
+        event: u64,
+        /// The record of its success.
+        body: String,
+    },
     /// The event's life has ended: delete it from its queue.
     Finish {
         /// The event.
@@ -114,6 +121,8 @@ pub struct Counts {
     pub failed: u64,
     /// Events the function is done with.
     pub delivered: u64,
+    /// Those of them whose success was told to a destination.
+    pub told: u64,
     /// The last function error.
     pub last_error: Option<String>,
 }

@@ -75,6 +75,10 @@ fn counts(parts: &Parts, status: &Status, graph: &Graph, edge: &Edge) -> Value {
         }
         EdgeKind::Calls | EdgeKind::Reads => json!({ "count": parts.touched.calls(from, to) }),
         EdgeKind::GivesUp => json!({ "count": parts.letters.handed_over(from, to) }),
+        EdgeKind::Succeeds => {
+            let queue = status.asynchronous.iter().find(|queue| queue.function == from);
+            queue.map_or(Value::Null, |queue| json!({ "count": queue.told }))
+        }
         EdgeKind::Redrive => json!({ "count": status.dead_letters.get(to) }),
         EdgeKind::Undelivered => Value::Null,
         // EventBridge hands over by itself: what arrived is what the queue's mapping has read.

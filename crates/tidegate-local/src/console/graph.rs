@@ -45,6 +45,8 @@ pub(crate) enum EdgeKind {
     Reads,
     /// What is given up: records.
     GivesUp,
+    /// What was invoked asynchronously and succeeded: records.
+    Succeeds,
     /// What rules of a bus could not hand over. EventBridge does that by itself, and what it counts is not known here.
     Undelivered,
     /// What a queue moves after too many receives: messages of the target.
@@ -109,9 +111,10 @@ impl Graph {
                 .extend([target, sent, lost].into_iter().flatten().map(|(to, kind)| (bus.clone(), to, kind)));
         }
         for (name, declared) in &topology.functions {
-            let given_up =
-                declared.asynchronous.as_ref().and_then(|asynchronous| destination(&asynchronous.on_failure));
+            let given_up = declared.on_failure().and_then(destination);
             edges.extend(given_up.map(|to| (function(name), to, EdgeKind::GivesUp)));
+            let told = declared.on_success().and_then(destination);
+            edges.extend(told.map(|to| (function(name), to, EdgeKind::Succeeds)));
             for used in declared.uses.values() {
                 let to = match used.resource() {
                     Some(Resource::Table(name)) => (NodeKind::Table, name.to_owned()),
@@ -161,6 +164,7 @@ impl Graph {
             EdgeKind::Calls => "calls",
             EdgeKind::Reads => "reads",
             EdgeKind::GivesUp => "gives up",
+            EdgeKind::Succeeds => "succeeds",
             EdgeKind::Undelivered => "undelivered",
             EdgeKind::Redrive => "redrive",
         };

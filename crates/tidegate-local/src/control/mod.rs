@@ -73,7 +73,14 @@ impl ControlApi {
     /// # Errors
     /// No port is free.
     pub async fn start(control: Control) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        Self::serve(control, TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?)
+    }
+
+    /// Serves the API to whoever connects there.
+    ///
+    /// # Errors
+    /// The listener's address is not known.
+    pub fn serve(control: Control, listener: TcpListener) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let console = control.console.clone();
         let router = Router::new()

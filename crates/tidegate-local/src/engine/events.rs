@@ -39,9 +39,13 @@ fn asynchronously(
     declared: &Function,
     queue_url: String,
 ) -> Asynchronously {
-    let asynchronous = declared.asynchronous.as_ref();
     let arn = function_arn(REGION, function);
-    let settings = AsynchronousSettings::of(asynchronous, &arn, declared.concurrency(), timing.time_scale);
+    let settings = AsynchronousSettings::of(
+        declared.asynchronous.as_ref(),
+        &arn,
+        declared.concurrency(),
+        timing.time_scale,
+    );
     let rules = parts.topology.function_rules().filter(|(_, target)| *target == function);
     Asynchronously {
         function: function.to_owned(),
@@ -50,8 +54,8 @@ fn asynchronously(
         queue_url,
         sqs: parts.clients.sqs.clone(),
         invoker: invoker(parts, Way::events(function)),
-        destination: asynchronous
-            .and_then(|declared| asynchronous_destination(parts, &declared.on_failure, function)),
+        destination: declared.on_failure().and_then(|to| failure_destination(parts, to, function)),
+        on_success: declared.on_success().and_then(|to| success_destination(parts, to, function)),
         activity: Arc::clone(&parts.activity),
         pace: timing.pace,
     }
@@ -73,12 +77,13 @@ pub(super) fn stream_destination(
         DestinationKind::Bucket(bucket) => {
             Some(Arc::new(BucketDestination::of_mapping(parts.clients.s3.clone(), bucket, mapping)))
         }
-        kind => destination(parts, function, kind),
+        DestinationKind::Queue(queue) => recorded(parts, function, queue),
+        kind => destination(parts, kind),
     }
 }
 
 /// Where the asynchronous invocation of a function gives up to.
-fn asynchronous_destination(
+fn failure_destination(
     parts: &Parts,
     declared: &topology::Destination,
     function: &str,
@@ -89,26 +94,40 @@ fn asynchronous_destination(
         }
         DestinationKind::Bus(bus) => {
             let (arn, function) = (parts.provisioned.buses.get(bus)?, function_arn(REGION, function));
-            Some(Arc::new(BusDestination::new(parts.clients.events.clone(), arn, &function)))
+            Some(Arc::new(BusDestination::on_failure(parts.clients.events.clone(), arn, &function)))
         }
-        kind => destination(parts, function, kind),
+        DestinationKind::Queue(queue) => recorded(parts, function, queue),
+        kind => destination(parts, kind),
     }
 }
 
-fn destination(parts: &Parts, function: &str, kind: DestinationKind<'_>) -> Option<Arc<dyn Destination>> {
+/// Where the asynchronous invocation of a function tells its successes.
+fn success_destination(
+    parts: &Parts,
+    declared: &topology::Destination,
+    function: &str,
+) -> Option<Arc<dyn Destination>> {
+    match declared.kind()? {
+        DestinationKind::Bus(bus) => {
+            let (arn, function) = (parts.provisioned.buses.get(bus)?, function_arn(REGION, function));
+            Some(Arc::new(BusDestination::on_success(parts.clients.events.clone(), arn, &function)))
+        }
+        kind => destination(parts, kind),
+    }
+}
+
+/// A queue of failures, which the console shows.
+fn recorded(parts: &Parts, function: &str, queue: &str) -> Option<Arc<dyn Destination>> {
+    let inner = destination(parts, DestinationKind::Queue(queue))?;
+    let (function, queue) = (function.to_owned(), queue.to_owned());
+    let letters = Arc::clone(&parts.letters);
+    Some(Arc::new(RecordingDestination { inner, letters, function, queue }))
+}
+
+fn destination(parts: &Parts, kind: DestinationKind<'_>) -> Option<Arc<dyn Destination>> {
     let (clients, provisioned) = (&parts.clients, &parts.provisioned);
     let queue = match kind {
-        DestinationKind::Queue(queue) => {
-            let url = &provisioned.queues.get(queue)?.url;
-            let inner = Arc::new(QueueDestination::new(clients.sqs.clone(), url));
-            let (letters, queue) = (Arc::clone(&parts.letters), queue.to_owned());
-            return Some(Arc::new(RecordingDestination {
-                inner,
-                letters,
-                function: function.to_owned(),
-                queue,
-            }));
-        }
+        DestinationKind::Queue(queue) => provisioned.queues.get(queue)?,
         // Its queue is polled like that of every function that was invoked with the type `Event`.
         DestinationKind::Function(function) => provisioned.destination_queues.get(function)?,
         DestinationKind::Topic(topic) => {

@@ -21,6 +21,8 @@ pub struct Options {
     pub time_scale: f64,
     /// How fast sources are polled.
     pub pace: Pace,
+    /// The port of the control API: Invoke, status, console. 0 takes a free one.
+    pub port: u16,
     /// The faults that are injected.
     pub faults: Option<Injection>,
     /// Whether processes are stopped while they have no invocation, as on Lambda.
@@ -40,6 +42,7 @@ impl Options {
             invoke_url: None,
             time_scale: 1.0,
             pace: Pace::Fast,
+            port: 0,
             freeze: true,
             faults: None,
         }

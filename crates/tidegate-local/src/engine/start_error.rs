@@ -34,6 +34,16 @@ pub enum StartError {
     /// The factor makes no sense.
     #[error("the time scale is {0}; it must be a number above 0 (1 is AWS's own pace)")]
     TimeScale(f64),
+    /// The port of the control API is taken, or may not be used.
+    #[error(
+        "port {port} of 127.0.0.1 cannot be used for Invoke and the console: {source}; name another one with --port, or none for a free one"
+    )]
+    Port {
+        /// Which.
+        port: u16,
+        /// Why not.
+        source: io::Error,
+    },
     /// The state directory or a file in it cannot be used.
     #[error("cannot use {path}: {source}")]
     State {

@@ -56,6 +56,23 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// Why an initialisation failed, for people.
+    pub(crate) fn of_start(&self, limit: Duration) -> String {
+        match self {
+            Self::TimedOut => format!("it was not ready after {} s", limit.as_secs_f64()),
+            Self::Init(error) => {
+                let object: Option<serde_json::Value> = serde_json::from_slice(error).ok();
+                let message = object.as_ref().and_then(|object| object.get("errorMessage")?.as_str());
+                format!("it reported {}: {}", self.error_type(), message.unwrap_or("no reason"))
+            }
+            Self::Exited(Exit::NotStarted(why)) => why.clone(),
+            Self::Exited(exit) => format!("its process ended with {}", reason(exit)),
+            Self::Stopped => "the engine was stopped".to_owned(),
+        }
+    }
+}
+
 /// The type in an error object that a process reported.
 fn reported_type(error: &[u8]) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]

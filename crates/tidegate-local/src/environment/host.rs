@@ -113,7 +113,7 @@ impl Host {
         error: Bytes,
     ) -> Result<(), Illegal> {
         let mut state = self.lock();
-        self.report_init(&state, environment, &Failure::Init(error.clone()));
+        self.report_init(&mut state, environment, &Failure::Init(error.clone()));
         self.try_run(&mut state, Event::InitFailed(environment, error), None)
     }
 
@@ -213,6 +213,7 @@ impl Host {
                 state.slots.remove(&environment);
             }
             Action::BackOff(pause) => {
+                self.tell_start_failure(state);
                 let host = Arc::clone(self);
                 tokio::spawn(async move {
                     tokio::time::sleep(pause).await;

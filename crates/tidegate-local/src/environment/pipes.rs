@@ -21,6 +21,8 @@ const TURN: usize = 4 * PORTION;
 /// After so many bytes without a pause comes one of [`PAUSE`]: a process that floods its output waits, at 40 MB a second, and leaves the engine to others.
 const FLOOD: usize = 1 << 20;
 const PAUSE: Duration = Duration::from_millis(25);
+/// Characters of a line that are repeated elsewhere.
+const REPEATED: usize = 300;
 /// What a pipe can hold at most: reading out ends there, since what comes later was printed later.
 const LARGEST_PIPE: usize = 1 << 20;
 
@@ -43,8 +45,15 @@ struct Stream {
     pipe: Receiver,
     /// The same pipe, for reading without knowing whether there is something.
     direct: File,
+    buffer: Mutex<Buffer>,
+}
+
+#[derive(Debug, Default)]
+struct Buffer {
     /// The beginning of a line.
-    buffer: Mutex<Vec<u8>>,
+    begun: Vec<u8>,
+    /// The last line with text in it that was printed before the first invocation.
+    last: Option<String>,
 }
 
 /// What is left in a pipe.
@@ -92,6 +101,12 @@ impl Pipes {
         for stream in self.streams.get().into_iter().flatten() {
             self.read(stream, LARGEST_PIPE, |portion| (&stream.direct).read(portion));
         }
+    }
+
+    /// The last line that the process printed while it was initialised, on standard error if there is one.
+    pub(crate) fn last_line(&self) -> Option<String> {
+        let mut streams = self.streams.get()?.iter().rev();
+        streams.find_map(|stream| stream.buffer.lock().unwrap_or_else(PoisonError::into_inner).last.clone())
     }
 
     fn read_out_and_flush(&self) {
@@ -150,29 +165,44 @@ impl Pipes {
         Rest::More
     }
 
-    fn printed(&self, buffer: &mut Vec<u8>, printed: &[u8]) {
+    fn printed(&self, buffer: &mut Buffer, printed: &[u8]) {
         let whose = self.whose.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(tail) = &whose.tail {
             tail.add(printed);
         }
-        let before = buffer.len();
-        buffer.extend_from_slice(printed);
+        let before = buffer.begun.len();
+        buffer.begun.extend_from_slice(printed);
         let whole = match printed.iter().rposition(|byte| *byte == b'\n') {
             Some(last) => before + last + 1,
-            None if buffer.len() >= LONGEST_LINE => buffer.len(),
+            None if buffer.begun.len() >= LONGEST_LINE => buffer.begun.len(),
             None => return,
         };
-        self.output.printed(whose.request_id.as_deref(), buffer.get(..whole).unwrap_or_default());
-        buffer.drain(..whole);
+        self.pass_on(&whose, buffer, whole);
     }
 
-    fn flush(&self, buffer: &mut Vec<u8>) {
-        if !buffer.is_empty() {
+    fn flush(&self, buffer: &mut Buffer) {
+        if !buffer.begun.is_empty() {
             let whose = self.whose.lock().unwrap_or_else(PoisonError::into_inner);
-            self.output.printed(whose.request_id.as_deref(), buffer);
-            buffer.clear();
+            self.pass_on(&whose, buffer, buffer.begun.len());
         }
     }
+
+    fn pass_on(&self, whose: &Whose, buffer: &mut Buffer, bytes: usize) {
+        let lines = buffer.begun.get(..bytes).unwrap_or_default();
+        self.output.printed(whose.request_id.as_deref(), lines);
+        if whose.request_id.is_none() {
+            let mut lines = lines.rsplit(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+            let last = lines.find(|line| !line.is_empty());
+            buffer.last = last.map(repeated).or(buffer.last.take());
+        }
+        buffer.begun.drain(..bytes);
+    }
+}
+
+/// The beginning of a line, without what a terminal would act on.
+fn repeated(line: &[u8]) -> String {
+    let line = line.get(..REPEATED * 4).unwrap_or(line);
+    String::from_utf8_lossy(line).chars().filter(|c| !c.is_control()).take(REPEATED).collect()
 }
 
 impl Stream {
@@ -219,6 +249,29 @@ mod tests {
         texts.sort();
         assert_eq!(texts, ["a1 a2", "a3", "b", "b", "without an end"]);
         assert_eq!(output.bytes(), 6 + 3 + 2 * 2 + 14);
+    }
+
+    #[tokio::test]
+    async fn the_last_line_of_an_initialisation_is_remembered_without_control_characters() {
+        let dir = tempfile::tempdir().unwrap();
+        for (script, last) in [
+            ("echo starting; echo no table >&2; echo; echo later", Some("no table")),
+            ("printf 'one\\n\\033[31mtwo\\n\\n  \\n'", Some("[31mtwo")),
+            ("printf 'without an end' >&2", Some("without an end")),
+            ("true", None),
+        ] {
+            let output = Arc::new(Output::open(&dir.path().join("f.log"), 1 << 30).unwrap());
+            let mut child = Command::new("sh");
+            let child = child.args(["-c", script]).stdout(Stdio::piped()).stderr(Stdio::piped());
+            let mut child = child.spawn().unwrap();
+            let pipes = Pipes::new(output);
+            pipes.attach(child.stdout.take().unwrap(), child.stderr.take().unwrap()).unwrap();
+            child.wait().unwrap();
+            pipes.read_out();
+            assert_eq!(pipes.last_line().as_deref(), last, "{script}");
+            pipes.begin("r-1", None);
+            assert_eq!(pipes.last_line().as_deref(), last, "{script}");
+        }
     }
 
     #[tokio::test]

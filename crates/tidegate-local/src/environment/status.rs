@@ -35,6 +35,9 @@ pub struct FunctionStatus {
     /// Why nothing that is printed can be kept at present: a full disk above all. Deliveries go on.
     #[serde(default)]
     pub log_failure: Option<String>,
+    /// Why the last initialisation failed, with the last line it printed; none once one has worked.
+    #[serde(default)]
+    pub start_failure: Option<String>,
     /// Different metrics printed in CloudWatch's embedded metric format: name and dimensions.
     #[serde(default)]
     pub metric_series: u64,

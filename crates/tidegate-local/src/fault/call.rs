@@ -86,6 +86,7 @@ impl Calls {
                 Kind::Fail => {
                     reply = Some(error(call, StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"));
                 }
+                Kind::Deny => reply = Some(denied(call)),
                 Kind::LoseResponse | Kind::DeliverTwice | Kind::Reorder | Kind::Stall | Kind::TimeOut => {}
             }
         }
@@ -96,7 +97,7 @@ impl Calls {
 impl Hook for Calls {
     fn before<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Option<Reply>> {
         Box::pin(async move {
-            let faults = self.site(call).map(|site| self.faults.at(&site)).unwrap_or_default();
+            let faults = self.site(call).map(|site| self.faults.at(&site, effective)).unwrap_or_default();
             let (now, due): (Vec<Fault>, Vec<Fault>) =
                 faults.into_iter().partition(|fault| fault.when != Some(When::After));
             let reply = self.inject(call, &now).await;
@@ -113,6 +114,15 @@ impl Hook for Calls {
             self.inject(call, &due.unwrap_or_default()).await.unwrap_or(reply)
         })
     }
+}
+
+/// What comes after the call does not come where the call does not.
+fn effective(mut faults: Vec<Fault>) -> Vec<Fault> {
+    let replies = |fault: &Fault| fault.when != Some(When::After) && fault.kind != Kind::Delay;
+    if faults.iter().any(replies) {
+        faults.retain(|fault| fault.when != Some(When::After));
+    }
+    faults
 }
 
 /// The environment whose process makes the call.
@@ -133,11 +143,17 @@ fn throttled(call: &Call) -> Reply {
     error(call, StatusCode::BAD_REQUEST, "ThrottlingException")
 }
 
+fn denied(call: &Call) -> Reply {
+    let code = if call.operation.starts_with("S3.") { "AccessDenied" } else { "AccessDeniedException" };
+    // AWS's JSON protocols answer 400, S3 and the query protocol 403.
+    let json = content_type(call).starts_with("application/x-amz-json");
+    error(call, if json { StatusCode::BAD_REQUEST } else { StatusCode::FORBIDDEN }, code)
+}
+
 /// An error in the form of the call's protocol: AWS's JSON, S3's XML, or the query protocol's XML.
 fn error(call: &Call, status: StatusCode, code: &str) -> Reply {
     const MESSAGE: &str = "injected by the fault plan";
-    let content =
-        call.head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let content = content_type(call);
     let (content_type, body) = if content.starts_with("application/x-amz-json") {
         (content, serde_json::json!({ "__type": code, "message": MESSAGE }).to_string())
     } else if call.operation.starts_with("S3.") {
@@ -152,4 +168,25 @@ fn error(call: &Call, status: StatusCode, code: &str) -> Reply {
         reply.headers_mut().insert(header::CONTENT_TYPE, value);
     }
     reply
+}
+
+fn content_type(call: &Call) -> &str {
+    call.head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_does_not_reach_aws_has_no_fault_after_it() {
+        let fault = |kind, when| Fault { kind, when, milliseconds: None, seed: None };
+        let (before, after) = (Some(When::Before), Some(When::After));
+        let late = fault(Kind::Throttle, after);
+        for first in [fault(Kind::Deny, None), fault(Kind::Fail, before), fault(Kind::Kill, before)] {
+            assert_eq!(effective(vec![first, late]), [first]);
+        }
+        let slow = fault(Kind::Delay, before);
+        assert_eq!(effective(vec![slow, late]), [slow, late]);
+    }
 }

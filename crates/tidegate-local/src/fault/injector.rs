@@ -71,12 +71,12 @@ impl Faults {
         Site { function: function.to_owned(), operation: None, delivery, attempt: *attempt, call: 0 }
     }
 
-    /// The faults to be injected at a site. They are counted and written down.
-    pub(super) fn at(&self, site: &Site) -> Vec<Fault> {
-        let faults = match &self.decide {
+    /// The faults to be injected at a site. Those are counted and written down that `effective` leaves: the others would change nothing there.
+    pub(super) fn at(&self, site: &Site, effective: impl FnOnce(Vec<Fault>) -> Vec<Fault>) -> Vec<Fault> {
+        let faults = effective(match &self.decide {
             Decide::Drawn(plan) => plan.at(site),
             Decide::Again(sites, _) => sites.get(site).cloned().unwrap_or_default(),
-        };
+        });
         for fault in &faults {
             let entry = Entry { fault: *fault, site: site.clone() };
             if let Err(error) = self.journal.add(&entry) {
@@ -123,7 +123,7 @@ mod tests {
                     if number % 2 == 0 {
                         site = Site { operation: Some("SQS.SendMessage".to_owned()), call: 1, ..site };
                     }
-                    faults.at(&site)
+                    faults.at(&site, |faults| faults)
                 })
                 .collect()
         };

@@ -62,14 +62,14 @@ impl Invoker for Invocations {
         Box::pin(async move {
             let delivery = identity(&request.payload);
             let site = self.faults.invocation(function, delivery.clone());
-            let faults = self.faults.at(&site);
+            let faults = self.faults.at(&site, |faults| effective(faults, &request.payload, &site));
             let twice = faults.iter().find(|fault| fault.kind == Kind::DeliverTwice);
             let Some(twice) = twice else { return self.invoke_once(function, request, site, &faults).await };
             let second = async {
                 let request = Request { request_id: None, log: None, ..request.clone() };
                 let site = self.faults.invocation(function, delivery);
                 // One more delivery is enough.
-                let faults = self.faults.at(&site);
+                let faults = self.faults.at(&site, |faults| effective(faults, &request.payload, &site));
                 self.invoke_once(function, request, site, &faults).await
             };
             let first = self.invoke_once(function, request.clone(), site, &faults);
@@ -86,6 +86,21 @@ impl Invoker for Invocations {
 
 fn milliseconds(fault: &Fault) -> Duration {
     Duration::from_millis(fault.milliseconds.unwrap_or_default())
+}
+
+/// An invocation that does not come to the function suffers nothing there, and records are reordered only where there are several.
+fn effective(mut faults: Vec<Fault>, payload: &[u8], site: &Site) -> Vec<Fault> {
+    let has = |kind: Kind, when: Option<When>| faults.iter().any(|f| f.kind == kind && f.when == when);
+    let throttled = has(Kind::Throttle, None);
+    let untouched = throttled || has(Kind::Kill, Some(When::Before));
+    faults.retain(|fault| match fault.kind {
+        Kind::Stall | Kind::DeliverTwice => true,
+        Kind::Throttle => throttled,
+        Kind::Kill => !throttled && (!untouched || fault.when == Some(When::Before)),
+        Kind::Reorder => !untouched && reordered(payload, site, fault.seed.unwrap_or_default()).is_some(),
+        Kind::LoseResponse | Kind::TimeOut | Kind::Fail | Kind::Deny | Kind::Delay => !untouched,
+    });
+    faults
 }
 
 fn fate(faults: &[Fault]) -> Fate {
@@ -192,6 +207,21 @@ mod tests {
         let began = tokio::time::Instant::now();
         world.invoke().await;
         assert_eq!(began.elapsed(), Duration::from_millis(700));
+    }
+
+    #[tokio::test]
+    async fn a_fault_that_changes_nothing_is_not_written_down() {
+        let all = "fault = \"kill\"\nwhen = \"during\"\n[[fault]]\nrate = 1\nfault = \"lose-response\"\n[[fault]]\nrate = 1\nfault = \"reorder\"\n";
+        let injected = |first: &'static str| async move {
+            let world = world(&format!("{all}{first}"));
+            world.invoke().await;
+            world.faulty.faults.status().injected.into_keys().collect::<Vec<_>>()
+        };
+        // One record has no other order.
+        assert_eq!(injected("").await, ["kill during", "lose-response"]);
+        let first = |fault: &str| format!("[[fault]]\nrate = 1\nfault = {fault}\n").leak();
+        assert_eq!(injected(first("\"kill\"\nwhen = \"before\"")).await, ["kill before"]);
+        assert_eq!(injected(first("\"throttle\"")).await, ["throttle"]);
     }
 
     #[tokio::test]

@@ -24,6 +24,8 @@ pub enum Kind {
     Throttle,
     /// The AWS call is answered with an internal error.
     Fail,
+    /// The AWS call is refused for want of permission, which SDKs do not try again.
+    Deny,
     /// The AWS call takes longer.
     Delay,
 }
@@ -68,6 +70,7 @@ impl fmt::Display for Kind {
             Self::TimeOut => "time-out",
             Self::Throttle => "throttle",
             Self::Fail => "fail",
+            Self::Deny => "deny",
             Self::Delay => "delay",
         })
     }

@@ -193,8 +193,9 @@ impl RuleText {
             (Kind::Kill, false) => &[When::Before, When::During, When::After],
             (Kind::DeliverTwice, false) => &[When::After, When::During],
             (Kind::Kill | Kind::Throttle | Kind::Fail | Kind::Delay, true) => &[When::Before, When::After],
+            (Kind::Deny, true) => &[],
             (Kind::Throttle | Kind::LoseResponse | Kind::Reorder | Kind::Stall | Kind::TimeOut, false) => &[],
-            (Kind::Fail | Kind::Delay, false) => {
+            (Kind::Fail | Kind::Deny | Kind::Delay, false) => {
                 mistakes.push(format!(
                     "{} is a fault of an AWS call: it needs an operation, such as \"DynamoDB.*\"",
                     self.fault

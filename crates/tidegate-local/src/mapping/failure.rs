@@ -1,6 +1,7 @@
 //! The record that goes to the on-failure destination when a stream mapping gives a range up.
 
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::moment::Moment;
 use super::record::Entry;
@@ -18,11 +19,11 @@ pub enum Condition {
 /// What is said about the invocations of a range.
 #[derive(Clone, Debug)]
 pub struct Invocations<'a> {
-    /// Request id of the last one.
+    /// Request id of the last one; empty if there was none.
     pub request_id: &'a str,
     /// Unqualified ARN of the function.
     pub function_arn: &'a str,
-    /// How often the function ran.
+    /// How often the function ran. Lambda says 1 where it never did.
     pub count: u32,
     /// The last one ended with a function error and not with a partial response.
     pub function_error: bool,
@@ -70,12 +71,21 @@ pub fn record(
         StreamKind::Kinesis => (Some(batch), None),
         StreamKind::DynamoDb => (None, Some(batch)),
     };
+    // Records that were too old from the beginning have a request id as well, of no invocation.
+    let request_id = match invocations.request_id {
+        "" => Uuid::new_v5(
+            &Uuid::NAMESPACE_URL,
+            format!("{} {}", range.stream_arn, first.record.sequence).as_bytes(),
+        )
+        .to_string(),
+        id => id.to_owned(),
+    };
     let body = Body {
         request_context: RequestContext {
-            request_id: invocations.request_id,
+            request_id,
             function_arn: invocations.function_arn,
             condition,
-            approximate_invoke_count: invocations.count,
+            approximate_invoke_count: invocations.count.max(1),
         },
         response_context: (condition == Condition::RetryAttemptsExhausted).then_some(ResponseContext {
             status_code: 200,
@@ -107,7 +117,7 @@ struct Body<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct RequestContext<'a> {
-    request_id: &'a str,
+    request_id: String,
     function_arn: &'a str,
     condition: Condition,
     approximate_invoke_count: u32,

@@ -1,5 +1,6 @@
 //! Lambda's event record for Kinesis.
 
+use aws_sdk_kinesis::primitives::DateTime;
 use aws_sdk_kinesis::types::Record as Source;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -27,7 +28,7 @@ pub struct Origin {
 /// Serialisation; it does not occur with these types.
 pub fn record(source: &Source, shard: &str, origin: &Origin) -> serde_json::Result<Record> {
     let partition_key = source.partition_key.as_deref().unwrap_or_default();
-    let arrived = source.approximate_arrival_timestamp.map_or(0, |time| time.to_millis().unwrap_or(0));
+    let arrived = source.approximate_arrival_timestamp.map_or(0, millis);
     let event = Event {
         kinesis: Kinesis {
             kinesis_schema_version: "1.0",
@@ -50,6 +51,12 @@ pub fn record(source: &Source, shard: &str, origin: &Origin) -> serde_json::Resu
         arrived: Moment::from_millis(arrived),
         json: Bytes::from(serde_json::to_vec(&event)?),
     })
+}
+
+/// The nearest millisecond: Kinesis answers with seconds as a floating-point number, and .965 of one arrives as .964999….
+fn millis(time: DateTime) -> i64 {
+    let up = i64::from(time.subsec_nanos() % 1_000_000 >= 500_000);
+    time.to_millis().map_or(0, |millis| millis.saturating_add(up))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of this age fit exactly into an f64")]
@@ -84,10 +91,20 @@ struct Kinesis<'a> {
 
 #[cfg(test)]
 mod tests {
-    use aws_smithy_types::{Blob, DateTime};
+    use aws_smithy_types::Blob;
     use serde_json::{Value, json};
 
     use super::*;
+
+    #[test]
+    fn an_arrival_that_arrives_as_a_floating_point_number_is_its_nearest_millisecond() {
+        for (seconds, expected) in
+            [(1_795_314_453.965, 1_795_314_453_965), (1_795_314_471.11, 1_795_314_471_110)]
+        {
+            assert_eq!(millis(DateTime::from_secs_f64(seconds)), expected);
+        }
+        assert_eq!(millis(DateTime::from_millis(-1)), -1);
+    }
 
     #[test]
     fn a_record_has_lambdas_shape() {

@@ -12,6 +12,7 @@
 
 mod batch;
 mod held;
+mod returned;
 mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,7 @@ use crate::invocation::Answer;
 use crate::pattern::filter::Filter;
 use batch::{Batch, BatchState, busy, delivering};
 use held::Held;
+use returned::Returned;
 
 pub use step::{Action, IllegalInput, Input};
 
@@ -65,6 +67,8 @@ pub struct Message {
     pub receipt: String,
     /// Its message group, in a FIFO queue.
     pub group: Option<String>,
+    /// When it was sent.
+    pub sent: Moment,
     /// The element of the event's `Records`, serialised.
     pub json: Bytes,
 }
@@ -76,6 +80,7 @@ pub struct Queue {
     backoff: Backoff,
     reading: Reading,
     held: Held,
+    returned: Returned,
     batches: BTreeMap<u64, Batch>,
     next_batch: u64,
     counts: Counts,
@@ -99,6 +104,7 @@ impl Queue {
             settings,
             reading: Reading::NotStarted,
             held: Held::default(),
+            returned: Returned::default(),
             batches: BTreeMap::new(),
             next_batch: 0,
             counts: Counts::default(),
@@ -121,6 +127,14 @@ impl Queue {
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.batches.values().filter(|batch| batch.state == BatchState::InFlight).count()
+    }
+
+    /// When the oldest message was sent that is received and not finished, or has failed and is hidden until it comes again.
+    #[must_use]
+    pub fn oldest(&self, now: Moment) -> Option<Moment> {
+        let delivering = delivering(&self.batches).flat_map(|batch| &batch.messages);
+        let mine = delivering.chain(self.held.messages()).map(|message| message.sent);
+        mine.chain(self.returned.oldest(now)).min()
     }
 
     /// Nothing is held, in flight or waiting.
@@ -177,6 +191,7 @@ impl Queue {
         let filter = self.settings.filter.clone();
         let passes = |message: &Message| filter.as_ref().is_none_or(|filter| filter.passes(&message.json));
         let (passed, dropped): (Vec<_>, Vec<_>) = messages.into_iter().partition(passes);
+        passed.iter().for_each(|message| self.returned.remove(&message.id));
         self.held.admit(passed, now);
         if dropped.is_empty() {
             return;
@@ -232,6 +247,8 @@ impl Queue {
             .filter_map(|index| batch.messages.get(*index))
             .filter_map(|message| message.group.clone())
             .collect();
+        let hidden = batch.received.after(self.settings.visibility);
+        self.returned.add(failed.iter().filter_map(|index| batch.messages.get(*index)), hidden, now);
         let mut index = 0;
         batch.messages.retain(|_| {
             index += 1;

@@ -16,7 +16,7 @@ use super::queue::{Action, Input, Queue, QueueSettings};
 use super::queue_deletion::delete;
 use super::queue_event::message;
 use super::queue_receiver::Receiver;
-use super::status::{MappingStatus, shortened};
+use super::status::{MappingStatus, age, shortened};
 use super::stream::{now, until};
 use crate::activity::Activity;
 use crate::invocation::{Invoker, Request};
@@ -50,6 +50,7 @@ pub struct QueueMapping {
 #[must_use]
 pub fn start(mapping: QueueMapping) -> Mapping {
     let (stop, receiver) = watch::channel(false);
+    let oldest = Arc::new(Mutex::new(None));
     let status = Arc::new(Mutex::new(MappingStatus {
         name: format!("{} → {}", mapping.source_name, mapping.function),
         function: mapping.function.clone(),
@@ -70,11 +71,21 @@ pub fn start(mapping: QueueMapping) -> Mapping {
         last_error: None,
         idle_since: None,
     }));
-    let task = tokio::spawn(deliver(mapping, Arc::clone(&status), receiver));
-    Mapping::new(move || status.lock().unwrap_or_else(PoisonError::into_inner).clone(), stop, task)
+    let task = tokio::spawn(deliver(mapping, Arc::clone(&status), Arc::clone(&oldest), receiver));
+    let shown = move || {
+        let oldest = *oldest.lock().unwrap_or_else(PoisonError::into_inner);
+        let status = status.lock().unwrap_or_else(PoisonError::into_inner);
+        MappingStatus { oldest_ms: age(oldest), ..status.clone() }
+    };
+    Mapping::new(shown, stop, task)
 }
 
-async fn deliver(mapping: QueueMapping, status: Arc<Mutex<MappingStatus>>, mut stop: watch::Receiver<bool>) {
+async fn deliver(
+    mapping: QueueMapping,
+    status: Arc<Mutex<MappingStatus>>,
+    oldest: Arc<Mutex<Option<Moment>>>,
+    mut stop: watch::Receiver<bool>,
+) {
     let mapping = &mapping;
     let mut queue = Queue::new(mapping.settings.clone());
     let mut receiver = Some(Receiver::new(mapping.sqs.clone(), &mapping.queue_url, None, mapping.pace));
@@ -123,6 +134,7 @@ async fn deliver(mapping: QueueMapping, status: Arc<Mutex<MappingStatus>>, mut s
             }
         }
         publish(&status, &queue, polled, empty_poll.take());
+        *oldest.lock().unwrap_or_else(PoisonError::into_inner) = queue.oldest(now());
         if completed {
             mapping.activity.bump();
         }

@@ -10,6 +10,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::queue::Message;
+use super::queue_receiver::sent;
 
 /// Turns a received message into a message of the machine, serialised for the event.
 ///
@@ -35,6 +36,7 @@ pub fn message(source: &Source, queue_arn: &str, region: &str) -> serde_json::Re
         id: event.message_id.to_owned(),
         receipt: event.receipt_handle.to_owned(),
         group: group.cloned(),
+        sent: sent(source.attributes.as_ref()),
         json: Bytes::from(serde_json::to_vec(&event)?),
     })
 }

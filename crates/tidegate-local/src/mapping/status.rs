@@ -26,7 +26,8 @@ pub struct MappingStatus {
     pub lag: u64,
     /// How far behind the newest record the slowest shard is read, where the source says so.
     pub millis_behind: Option<i64>,
-    /// Age in milliseconds of the oldest record read and not done, where the source's records say when they were written.
+    /// Age in milliseconds of the oldest record read and not done, where the source's records say when they were written. In a queue those
+    /// count that have failed and are hidden until they come again.
     pub oldest_ms: Option<u64>,
     /// Invocations going on.
     pub in_flight: u64,
@@ -146,7 +147,7 @@ impl Board {
 }
 
 /// How long ago that was, in milliseconds.
-fn age(oldest: Option<Moment>) -> Option<u64> {
+pub(super) fn age(oldest: Option<Moment>) -> Option<u64> {
     let age = Moment::from(Timestamp::now()).since(oldest?);
     Some(u64::try_from(age.as_millis()).unwrap_or(u64::MAX))
 }

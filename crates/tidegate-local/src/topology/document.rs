@@ -8,6 +8,7 @@ use hcl_edit::{Span, parser};
 use serde_json::{Map, Value};
 
 use super::error::{Mistake, Position};
+use super::unreadable;
 
 /// The literal content of a file.
 #[derive(Clone, Debug)]
@@ -28,7 +29,13 @@ impl Document {
     pub(super) fn parse(text: &str) -> Result<Self, Vec<Mistake>> {
         let body = parser::parse_body(text).map_err(|error| {
             let position = Position { line: error.location().line(), column: error.location().column() };
-            vec![Mistake::error(position, format!("not HCL: {}", error.message()))]
+            let message = match error.message() {
+                twice if twice.contains("found redefined") => {
+                    "the same name is declared twice; once is allowed".to_owned()
+                }
+                other => format!("not HCL: {other}; values are declared as: name = value"),
+            };
+            vec![unreadable::why(text).unwrap_or_else(|| Mistake::error(position, message))]
         })?;
         let mut reader = Reader { text, mistakes: Vec::new() };
         let start = Position { line: 1, column: 1 };

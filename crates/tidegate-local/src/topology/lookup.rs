@@ -1,6 +1,7 @@
 //! Questions to a topology.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use super::model::{Destination, Function, Queue, Source, Target, Topology, Use};
 
@@ -53,6 +54,19 @@ pub enum Resource<'a> {
     Email(&'a str),
 }
 
+impl fmt::Display for DestinationKind<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, name) = match self {
+            Self::Queue(name) => ("queue", name),
+            Self::Topic(name) => ("topic", name),
+            Self::Bucket(name) => ("bucket", name),
+            Self::Function(name) => ("function", name),
+            Self::Bus(name) => ("bus", name),
+        };
+        write!(f, "{kind} {name}")
+    }
+}
+
 impl Topology {
     /// Every event source mapping: function, name of the source, source.
     pub fn sources(&self) -> impl Iterator<Item = (&str, &str, &Source)> {
@@ -73,18 +87,18 @@ impl Topology {
     pub fn dead_letter_queues(&self) -> BTreeSet<&str> {
         let functions = || self.functions.values();
         let sources = self.sources().filter_map(|(_, _, source)| source.on_failure.as_ref()?.queue.as_ref());
-        let asynchronous =
-            functions().filter_map(|function| function.asynchronous.as_ref()?.on_failure.queue.as_ref());
+        let asynchronous = functions().filter_map(|function| function.on_failure()?.queue.as_ref());
         let rules = self.rules.values().filter_map(|rule| rule.target.dead_letter_queue.as_ref());
         let moved = self.queues.values().filter_map(|queue| Some(&queue.redrive.as_ref()?.queue));
         let own = functions().filter_map(|function| function.uses.get(LETTERS)?.queue.as_ref());
         sources.chain(asynchronous).chain(rules).chain(moved).chain(own).map(String::as_str).collect()
     }
 
-    /// The functions that are invoked with what others gave up.
+    /// The functions that are invoked with records of what others gave up or are done with.
     pub fn destination_functions(&self) -> BTreeSet<&str> {
-        let asynchronous = self.functions.values().filter_map(|function| function.asynchronous.as_ref());
-        asynchronous.filter_map(|declared| declared.on_failure.function.as_deref()).collect()
+        let functions = self.functions.values();
+        let destinations = functions.flat_map(|function| [function.on_failure(), function.on_success()]);
+        destinations.filter_map(|destination| destination?.function.as_deref()).collect()
     }
 
     /// The names of every table's key attributes.
@@ -123,6 +137,16 @@ impl Function {
     /// How many environments it may have at a time.
     pub fn concurrency(&self) -> u32 {
         self.reserved_concurrency.unwrap_or(self.maximum_concurrency)
+    }
+
+    /// Where its asynchronous invocations give up to.
+    pub fn on_failure(&self) -> Option<&Destination> {
+        self.asynchronous.as_ref()?.on_failure.as_ref()
+    }
+
+    /// Where its asynchronous invocations' successes are told.
+    pub fn on_success(&self) -> Option<&Destination> {
+        self.asynchronous.as_ref()?.on_success.as_ref()
     }
 
     /// The smallest `dead_letter_after_seconds` of its sources, if any source has one.

@@ -6,6 +6,7 @@ mod error;
 mod lookup;
 pub mod model;
 mod typed;
+mod unreadable;
 mod variables;
 
 use std::path::Path;
@@ -44,9 +45,20 @@ impl Checked {
 /// Errors: the file cannot be read, or has mistakes that are errors. Mistakes of one kind are reported together: first whatever is not a literal
 /// HCL value, then unknown fields and wrong types, then everything that contradicts a rule of AWS or of this system, warnings included.
 pub fn check(path: &Path) -> Result<Checked, TopologyError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| TopologyError::Unreadable { file: path.to_owned(), source })?;
-    check_text(&text).map_err(|mistakes| TopologyError::Mistaken { file: path.to_owned(), mistakes })
+    let bytes =
+        std::fs::read(path).map_err(|source| TopologyError::Unreadable { file: path.to_owned(), source })?;
+    let checked = match std::str::from_utf8(&bytes) {
+        Ok(text) => check_text(text),
+        Err(error) => {
+            let readable = String::from_utf8_lossy(bytes.get(..error.valid_up_to()).unwrap_or_default());
+            let position = Position::of(&readable, readable.len());
+            Err(vec![Mistake::error(
+                position,
+                "this is no text in UTF-8; a topology is an HCL file in UTF-8",
+            )])
+        }
+    };
+    checked.map_err(|mistakes| TopologyError::Mistaken { file: path.to_owned(), mistakes })
 }
 
 /// Reads and checks the text of a topology file.

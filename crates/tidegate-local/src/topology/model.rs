@@ -387,8 +387,10 @@ pub struct Asynchronous {
     /// How long an event is kept, 60 to 21,600 seconds, which is the default.
     #[serde(default = "default_event_age")]
     pub maximum_event_age_seconds: u32,
-    /// Where events go that were given up.
-    pub on_failure: Destination,
+    /// Where events go that were given up; without it they are lost.
+    pub on_failure: Option<Destination>,
+    /// Where a record of each event goes that the function is done with, its answer included.
+    pub on_success: Option<Destination>,
 }
 
 fn default_retries() -> u32 {
@@ -399,7 +401,7 @@ fn default_event_age() -> u32 {
     21_600
 }
 
-/// An on-failure destination: exactly one. A stream mapping has queue, topic or bucket.
+/// A destination: exactly one. A stream mapping has queue, topic or bucket; what an event's success is told to is no bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Destination {
@@ -407,7 +409,7 @@ pub struct Destination {
     pub queue: Option<String>,
     /// A topic.
     pub topic: Option<String>,
-    /// A bucket, which alone keeps the events of a stream that were given up.
+    /// A bucket, which alone keeps the events of a stream that were given up. For failures only.
     pub bucket: Option<String>,
     /// A function, which is invoked asynchronously with the record.
     pub function: Option<String>,

@@ -34,6 +34,7 @@ async fn an_event_that_fails_for_good_ends_at_the_asynchronous_destination_and_l
         sqs: backend.clients.sqs.clone(),
         invoker: Arc::<Scripted>::clone(&function),
         destination: Some(Arc::new(QueueDestination::new(backend.clients.sqs.clone(), &failures))),
+        on_success: None,
         activity: Arc::clone(&activity),
         pace: Pace::Fast,
     });
@@ -74,6 +75,7 @@ async fn an_event_whose_invocation_a_crash_cut_off_is_invoked_again_with_its_req
             sqs: backend.clients.sqs.clone(),
             invoker: Arc::<Hanging>::clone(function),
             destination: None,
+            on_success: None,
             activity: Arc::new(Activity::new()),
             pace: Pace::Fast,
         })

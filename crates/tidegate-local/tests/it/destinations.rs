@@ -80,10 +80,13 @@ async fn a_buses_event_comes_from_lambda_with_the_record_as_its_detail() {
     let target = Target::builder().id("queue").arn(queue_arn).build().unwrap();
     clients.events.put_targets().rule("failed").event_bus_name("shop").targets(target).send().await.unwrap();
     let function = "arn:aws:lambda:us-east-1:000000000000:function:mailer";
-    BusDestination::new(clients.events.clone(), &bus, function).send(RECORD.to_owned()).await.unwrap();
+    BusDestination::on_failure(clients.events.clone(), &bus, function).send(RECORD.to_owned()).await.unwrap();
     let event = received(clients, &url).await;
     assert_eq!(event["source"], "lambda");
     assert_eq!(event["detail-type"], "Lambda Function Invocation Result - Failure");
     assert_eq!(event["resources"], json!([format!("{function}:$LATEST"), bus]));
     assert_eq!(event["detail"], serde_json::from_str::<Value>(RECORD).unwrap());
+    BusDestination::on_success(clients.events.clone(), &bus, function).send(RECORD.to_owned()).await.unwrap();
+    let event = received(clients, &url).await;
+    assert_eq!(event["detail-type"], "Lambda Function Invocation Result - Success");
 }

@@ -72,6 +72,27 @@ fn an_event_that_succeeded_is_finished() {
 }
 
 #[test]
+fn a_success_with_a_destination_is_finished_once_its_record_is_there() {
+    let mut bench = Bench::new(AsynchronousSettings { tells_success: true, ..settings() });
+    bench.accept(1);
+    bench.answer(1, error());
+    assert!(is_invoked(&bench.wait(60), 1));
+    let actions = bench.answer(1, InvocationResult::Success(Bytes::from_static(b"{\"done\":1}")));
+    let [Action::Tell { event: 1, body }, Action::WaitUntil(_)] = actions.as_slice() else {
+        panic!("{actions:?}")
+    };
+    let record: Value = serde_json::from_str(body).unwrap();
+    let context = &record["requestContext"];
+    assert_eq!((&context["condition"], &context["approximateInvokeCount"]), (&json!("Success"), &json!(2)));
+    assert_eq!(record["requestPayload"], json!({"n": 1}));
+    assert_eq!(record["responsePayload"], json!({"done": 1}));
+    assert_eq!((bench.events.counts().delivered, bench.events.counts().failed), (1, 0));
+    assert!(!bench.events.is_idle(), "a crash now must not lose the record");
+    assert!(bench.step(Input::HandedOver { event: 1 }).contains(&Action::Finish { event: 1 }));
+    assert!(bench.events.is_idle());
+}
+
+#[test]
 fn function_errors_are_retried_after_one_and_two_minutes_and_then_handed_over() {
     let mut bench = Bench::new(settings());
     bench.accept(1);

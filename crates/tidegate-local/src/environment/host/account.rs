@@ -38,6 +38,7 @@ impl Host {
             billed_ms: state.counts.billed_ms,
             log_bytes: self.output.bytes(),
             log_failure: self.output.failure(),
+            start_failure: state.counts.start_failure.clone(),
             metric_series: metrics.series(),
             memory_mb: self.spec.memory_mb,
             duration_ms: state.counts.durations.summary(),

@@ -81,13 +81,38 @@ impl Host {
     }
 
     /// Says that an initialisation failed, if the environment was at one.
-    pub(super) fn report_init(&self, state: &State, environment: EnvironmentId, failure: &Failure) {
+    pub(super) fn report_init(&self, state: &mut State, environment: EnvironmentId, failure: &Failure) {
         if state.pool.phase(environment) == Phase::Starting
             && let Some(slot) = state.slots.get(&environment)
         {
             slot.pipes.read_out();
             let took = slot.started.map(|started| started.elapsed()).unwrap_or_default();
             self.output.said(None, report::init_report(took, slot.within, failure).as_bytes());
+            let limit = if slot.within { self.spec.timeout } else { self.limits.init };
+            let (why, last) = (failure.of_start(limit), slot.pipes.last_line());
+            let last = last.map(|line| format!("; the last it printed: {line}")).unwrap_or_default();
+            state.counts.start_failure = Some(format!("{why}{last}"));
+        }
+    }
+
+    /// Says that a function cannot be started: once, until it could be.
+    pub(super) fn tell_start_failure(&self, state: &mut State) {
+        if !std::mem::replace(&mut state.counts.start_failure_told, true)
+            && let Some(why) = &state.counts.start_failure
+        {
+            tracing::warn!(
+                "function {} cannot be started: {why}. It is tried again with pauses of up to 10 s, and what is to be delivered to it waits or \
+                 is given up as declared",
+                self.spec.name
+            );
+        }
+    }
+
+    /// An environment is ready.
+    pub(super) fn started(&self, state: &mut State) {
+        state.counts.start_failure = None;
+        if std::mem::take(&mut state.counts.start_failure_told) {
+            tracing::warn!("function {} can be started again", self.spec.name);
         }
     }
 }

@@ -40,6 +40,9 @@ impl Host {
             slot.waiters.retain(|waiter| !waiter.is_closed());
             slot.waiters.push_back(waiter);
         }
+        if first {
+            self.started(&mut state);
+        }
         self.try_run(&mut state, Event::Polled(environment), None)?;
         self.freeze_when_idle(&mut state, environment);
         Ok(delivery)
@@ -154,7 +157,7 @@ impl Host {
         };
         if !late {
             if limit == Limit::Init {
-                self.report_init(&state, environment, &Failure::TimedOut);
+                self.report_init(&mut state, environment, &Failure::TimedOut);
             }
             self.run(&mut state, Event::Limit(environment, limit), None);
         }

@@ -25,7 +25,7 @@ impl Host {
         tracing::debug!(function = self.spec.name, environment = environment.0, ?exit, "environment ended");
         let mut state = self.lock();
         state.counts.dead_cpu_seconds += used.cpu_seconds;
-        self.report_init(&state, environment, &Failure::Exited(exit.clone()));
+        self.report_init(&mut state, environment, &Failure::Exited(exit.clone()));
         self.run(&mut state, Event::Exited(environment, exit), None);
     }
 

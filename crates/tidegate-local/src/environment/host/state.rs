@@ -36,6 +36,10 @@ pub(super) struct Counts {
     pub(super) durations: Distribution,
     pub(super) dead_cpu_seconds: f64,
     pub(super) peak_rss_bytes: u64,
+    /// Why the last start failed; none once one has worked.
+    pub(super) start_failure: Option<String>,
+    /// A person has been told.
+    pub(super) start_failure_told: bool,
 }
 
 /// An invocation without a result.

@@ -20,6 +20,10 @@ impl Held {
         self.0.is_empty()
     }
 
+    pub(super) fn messages(&self) -> impl Iterator<Item = &Message> {
+        self.0.iter().map(|(message, _)| message)
+    }
+
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }

@@ -46,6 +46,7 @@ impl Bench {
                 id: id.to_owned(),
                 receipt: format!("receipt-{id}"),
                 group: group.map(str::to_owned),
+                sent: self.now,
                 json: Bytes::from(format!("{id:?}")),
             }
         });

@@ -1,4 +1,4 @@
-//! On-failure destinations.
+//! Destinations: on failure, and of asynchronous invocations on success.
 
 use super::Check;
 use crate::topology::lookup::DestinationKind;
@@ -20,6 +20,17 @@ impl Check<'_> {
         if destination.kind() == Some(DestinationKind::Function(of)) {
             let what = format!("is {of}, the function itself; another function is allowed");
             self.mistake(&[path, &["function"]].concat(), what);
+        }
+    }
+
+    /// The destination of a function's asynchronous invocations that succeed: no bucket.
+    pub(super) fn success_destination(&mut self, path: &[&str], destination: &Destination, of: &str) {
+        match destination.kind() {
+            Some(DestinationKind::Bucket(_)) => {
+                let what = "is for failures; a success is told to a queue, a topic, a function or a bus";
+                self.mistake(&[path, &["bucket"]].concat(), what);
+            }
+            _ => self.asynchronous_destination(path, destination, of),
         }
     }
 

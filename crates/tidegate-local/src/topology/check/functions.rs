@@ -156,6 +156,16 @@ impl Check<'_> {
         let path = ["functions", function, "asynchronous", "maximum_event_age_seconds"];
         self.range(&path, declared.maximum_event_age_seconds, 60..=21_600);
         let path = ["functions", function, "asynchronous", "on_failure"];
-        self.asynchronous_destination(&path, &declared.on_failure, function);
+        match &declared.on_failure {
+            None => self.warning(
+                &path[..3],
+                "has no on_failure; an event that is given up would be lost: a queue, a topic, a bucket, a function or a bus is needed",
+            ),
+            Some(destination) => self.asynchronous_destination(&path, destination, function),
+        }
+        if let Some(destination) = &declared.on_success {
+            let path = ["functions", function, "asynchronous", "on_success"];
+            self.success_destination(&path, destination, function);
+        }
     }
 }

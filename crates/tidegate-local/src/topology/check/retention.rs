@@ -66,7 +66,7 @@ impl<'a> Check<'a> {
         }
         for (name, function) in &topology.functions {
             if let Some(declared) = &function.asynchronous
-                && let Some(queue) = &declared.on_failure.queue
+                && let Some(queue) = function.on_failure().and_then(|destination| destination.queue.as_ref())
             {
                 let who = format!("the asynchronous invocation of {name}");
                 add(queue, who, i64::from(declared.maximum_event_age_seconds));

@@ -11,6 +11,7 @@ fn receive_bodies(bench: &mut Bench, bodies: &[&str]) -> Vec<Action> {
         id: id.to_string(),
         receipt: format!("receipt-{id}"),
         group: None,
+        sent: START,
         json: Bytes::from(json!({"messageId": id, "body": body}).to_string()),
     });
     bench.step(Input::Received(messages.collect()))

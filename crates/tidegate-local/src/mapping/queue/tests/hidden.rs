@@ -52,3 +52,29 @@ fn a_message_that_comes_again_while_its_first_delivery_goes_on_is_delivered_besi
     assert_eq!(invoked(&bench.receive(&["a"])), [r#"{"Records":["a"]}"#]);
     assert_eq!(bench.queue.in_flight(), 2);
 }
+
+#[test]
+fn a_message_that_failed_ages_while_it_is_hidden_and_until_it_is_done() {
+    let mut bench = Bench::new(settings());
+    bench.receive(&["a"]);
+    let sent = Some(START);
+    assert_eq!(bench.queue.oldest(bench.now), sent);
+    bench.now = bench.now.after(Duration::from_secs(5));
+    bench.answer(0, InvocationResult::FunctionError(Bytes::from_static(b"{}")));
+    assert_eq!((bench.queue.lag(), bench.queue.oldest(bench.now)), (0, sent));
+    // Its visibility counts from the receive.
+    let later = |seconds| START.after(Duration::from_secs(seconds));
+    assert_eq!((bench.queue.oldest(later(60)), bench.queue.oldest(later(61))), (sent, None));
+    bench.now = later(60);
+    let again = Message {
+        id: "a".to_owned(),
+        receipt: "r".to_owned(),
+        group: None,
+        sent: START,
+        json: Bytes::from_static(b"1"),
+    };
+    bench.step(Input::Received(vec![again]));
+    bench.answer(1, success("null"));
+    bench.step(Input::Deleted { batch: 1 });
+    assert_eq!(bench.queue.oldest(bench.now), None);
+}

@@ -25,7 +25,7 @@ fn environment_variables_are_well_formed_unreserved_and_declared_once() {
     slip("SLICES = \"4\"", "S = \"4\"", "two or more");
     slip("LETTERS      = {", "TIDEGATE_LETTERS = {", "names that begin with TIDEGATE_ are not allowed");
     slip("SLICES = \"4\"", "DEAD_URL = \"4\"", "is declared in uses as well");
-    slip("SLICES = \"4\"", "SLICES = \"4\"\n      SLICES = \"5\"", "redefined object key");
+    slip("SLICES = \"4\"", "SLICES = \"4\"\n      SLICES = \"5\"", "the same name is declared twice");
 }
 
 #[test]
@@ -73,4 +73,16 @@ fn asynchronous_invocations_give_up_to_anything_but_the_function_itself() {
     slip(queue, &to("function = \"mailer\""), "on_failure.function is mailer, the function itself");
     slip(queue, &to("function = \"nobody\""), "on_failure.function is nobody, which is not declared");
     slip(queue, &to("bus = \"nobody\""), "on_failure.bus is nobody, which is not declared");
+    let success = |destination: &str| format!("on_success = {{ {destination} }}\n      {queue}");
+    slip(queue, &success(""), "on_success needs exactly one of queue, topic, bucket, function and bus");
+    slip(queue, &success("queue = \"nobody\""), "on_success.queue is nobody, which is not declared");
+    slip(queue, &success("queue = \"steps\""), "on_success.queue is steps, a FIFO queue");
+    slip(queue, &success("function = \"mailer\""), "on_success.function is mailer, the function itself");
+    slip(queue, &success("bucket = \"letters\""), "on_success.bucket is for failures; a success is told to");
+    slip_at(
+        &format!("      {queue}\n"),
+        "",
+        "    asynchronous = {",
+        "functions.mailer.asynchronous has no on_failure; an event that is given up would be lost",
+    );
 }

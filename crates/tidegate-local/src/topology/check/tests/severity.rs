@@ -58,6 +58,7 @@ fn what_only_this_project_asks_for_is_a_warning() {
         ("        maximum_record_age_seconds = 43200\n", ""),
         ("        dead_letter_after_seconds  = 10800\n", ""),
         ("        on_failure = { queue = \"failures\" }\n", ""),
+        ("      on_failure                = { queue = \"failures\" }\n", ""),
         ("parallelization_factor     = 1", "parallelization_factor     = 3"),
         ("batch_size          = 9\n        maximum_concurrency = 2\n", "batch_size          = 9\n"),
         ("\"work-dead\", maximum_receives = 5", "\"work-dead\", maximum_receives = 1"),

@@ -1,4 +1,4 @@
-//! The record that goes to the on-failure destination of an asynchronous invocation.
+//! The record of the end of an asynchronous invocation, which goes to its on-failure or on-success destination.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -7,9 +7,11 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::mapping::moment::Moment;
 use crate::mapping::shortened;
 
-/// Why an event was given up. Other words than a stream mapping's.
+/// How an event ended. Other words than a stream mapping's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Condition {
+    /// The function is done with it.
+    Success,
     /// The function failed in every allowed attempt.
     RetriesExhausted,
     /// The event was kept for its maximum age.
@@ -18,23 +20,23 @@ pub enum Condition {
     ZeroReservedConcurrency,
 }
 
-/// What is said about an event that was given up.
+/// What is said about an event that has ended.
 #[derive(Clone, Debug)]
-pub struct GivenUp<'a> {
+pub struct Ended<'a> {
     /// Request id of all invocations.
     pub request_id: &'a str,
     /// Unqualified ARN of the function.
     pub function_arn: &'a str,
     /// The version or alias it was invoked by.
     pub qualifier: Option<&'a str>,
-    /// Why.
+    /// How it ended.
     pub condition: Condition,
     /// How often the function ran.
     pub count: u32,
     /// The event.
     pub payload: &'a [u8],
-    /// The error object of the last run, if the function ran.
-    pub error: Option<&'a [u8]>,
+    /// What the last run answered, if the function ran: its response where the event succeeded, the error object where not.
+    pub answer: Option<&'a [u8]>,
 }
 
 /// The version that runs here.
@@ -44,15 +46,16 @@ const LARGEST: usize = 1 << 20;
 
 /// The record as text: unlike a stream mapping's it carries the payload.
 ///
-/// A payload or an error that is not JSON is written as a JSON string. Where the record would be larger than SQS takes, its error object
-/// is cut down to type and message, both shortened; the payload is never cut, since it is what a replay needs.
+/// A payload or an answer that is not JSON is written as a JSON string. Where the record would be larger than SQS takes, its error object
+/// is cut down to type and message, both shortened, and a response is left out; the payload is never cut, since it is what a replay needs.
 ///
 /// # Errors
 /// Serialisation; it does not occur with these types.
-pub fn record(given_up: &GivenUp<'_>, now: Moment) -> serde_json::Result<String> {
-    let whole = body(given_up, given_up.error.map(json).transpose()?, now)?;
-    match given_up.error {
-        Some(error) if whole.len() > LARGEST => body(given_up, Some(cut(error)?), now),
+pub fn record(ended: &Ended<'_>, now: Moment) -> serde_json::Result<String> {
+    let whole = body(ended, ended.answer.map(json).transpose()?, now)?;
+    match ended.answer {
+        Some(_) if whole.len() > LARGEST && ended.condition == Condition::Success => body(ended, None, now),
+        Some(error) if whole.len() > LARGEST => body(ended, Some(cut(error)?), now),
         _ => Ok(whole),
     }
 }
@@ -76,27 +79,28 @@ struct ErrorObject {
     error_message: String,
 }
 
-fn body(given_up: &GivenUp<'_>, response: Option<Box<RawValue>>, now: Moment) -> serde_json::Result<String> {
+fn body(ended: &Ended<'_>, response: Option<Box<RawValue>>, now: Moment) -> serde_json::Result<String> {
     serde_json::to_string(&Body {
         version: "1.0",
         timestamp: now.with_millis(),
         request_context: RequestContext {
-            request_id: given_up.request_id,
-            function_arn: format!("{}:{}", given_up.function_arn, given_up.qualifier.unwrap_or(LATEST)),
-            condition: given_up.condition,
-            approximate_invoke_count: given_up.count,
+            request_id: ended.request_id,
+            function_arn: format!("{}:{}", ended.function_arn, ended.qualifier.unwrap_or(LATEST)),
+            condition: ended.condition,
+            approximate_invoke_count: ended.count,
         },
-        request_payload: json(given_up.payload)?,
-        response_context: given_up.error.map(|_| ResponseContext {
+        request_payload: json(ended.payload)?,
+        response_context: ended.answer.map(|_| ResponseContext {
             status_code: 200,
             executed_version: LATEST,
-            function_error: "Unhandled",
+            function_error: (ended.condition != Condition::Success).then_some("Unhandled"),
         }),
         response_payload: response,
     })
 }
 
 fn json(bytes: &[u8]) -> serde_json::Result<Box<RawValue>> {
+    let bytes = if bytes.is_empty() { b"null" } else { bytes };
     serde_json::from_slice(bytes).or_else(|_| to_raw_value(&String::from_utf8_lossy(bytes)))
 }
 
@@ -127,7 +131,8 @@ struct RequestContext<'a> {
 struct ResponseContext {
     status_code: u16,
     executed_version: &'static str,
-    function_error: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function_error: Option<&'static str>,
 }
 
 #[cfg(test)]
@@ -138,16 +143,16 @@ mod tests {
 
     #[test]
     fn the_record_has_lambdas_shape() {
-        let given_up = GivenUp {
+        let ended = Ended {
             request_id: "e4b46cbf-b738-xmpl-8880-a18cdf61200e",
             function_arn: "arn:aws:lambda:us-east-1:000000000000:function:f",
             qualifier: None,
             condition: Condition::RetriesExhausted,
             count: 3,
             payload: br#"{"detail":{"n":1}}"#,
-            error: Some(br#"{"errorMessage":"boom","errorType":"Boom"}"#),
+            answer: Some(br#"{"errorMessage":"boom","errorType":"Boom"}"#),
         };
-        let text = record(&given_up, Moment::from_millis(1_573_691_890_000)).unwrap();
+        let text = record(&ended, Moment::from_millis(1_573_691_890_000)).unwrap();
         assert_eq!(
             serde_json::from_str::<Value>(&text).unwrap(),
             json!({
@@ -167,6 +172,43 @@ mod tests {
     }
 
     #[test]
+    fn the_record_of_a_success_has_lambdas_shape() {
+        let response = format!("\"{}\"", "r".repeat(LARGEST));
+        for (answer, payload) in [
+            (&br#"{"done":1}"#[..], Some(json!({"done": 1}))),
+            (b"", Some(json!(null))),
+            (response.as_bytes(), None),
+        ] {
+            let ended = Ended {
+                request_id: "e4b46cbf-b738-xmpl-8880-a18cdf61200e",
+                function_arn: "arn:aws:lambda:us-east-1:000000000000:function:f",
+                qualifier: None,
+                condition: Condition::Success,
+                count: 1,
+                payload: br#"{"detail":{"n":1}}"#,
+                answer: Some(answer),
+            };
+            let mut expected = json!({
+                "version": "1.0",
+                "timestamp": "2019-11-14T00:38:10.000Z",
+                "requestContext": {
+                    "requestId": "e4b46cbf-b738-xmpl-8880-a18cdf61200e",
+                    "functionArn": "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST",
+                    "condition": "Success",
+                    "approximateInvokeCount": 1
+                },
+                "requestPayload": {"detail": {"n": 1}},
+                "responseContext": {"statusCode": 200, "executedVersion": "$LATEST"}
+            });
+            if let Some(payload) = payload {
+                expected["responsePayload"] = payload;
+            }
+            let text = record(&ended, Moment::from_millis(1_573_691_890_000)).unwrap();
+            assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), expected);
+        }
+    }
+
+    #[test]
     fn an_error_too_large_for_the_destination_is_cut_and_the_payload_is_kept() {
         let payload = format!("\"{}\"", "p".repeat(900_000));
         let errors = [
@@ -175,16 +217,16 @@ mod tests {
             "not json ".repeat(30_000),
         ];
         for error in &errors {
-            let given_up = GivenUp {
+            let ended = Ended {
                 request_id: "r",
                 function_arn: "arn",
                 qualifier: None,
                 condition: Condition::RetriesExhausted,
                 count: 3,
                 payload: payload.as_bytes(),
-                error: Some(error.as_bytes()),
+                answer: Some(error.as_bytes()),
             };
-            let text = record(&given_up, Moment::from_millis(0)).unwrap();
+            let text = record(&ended, Moment::from_millis(0)).unwrap();
             assert!(text.len() <= LARGEST, "{}", text.len());
             let body: Value = serde_json::from_str(&text).unwrap();
             assert_eq!(body["requestPayload"].as_str().unwrap().len(), 900_000);
@@ -203,16 +245,16 @@ mod tests {
             (Condition::ZeroReservedConcurrency, "ZeroReservedConcurrency"),
             (Condition::EventAgeExceeded, "EventAgeExceeded"),
         ] {
-            let given_up = GivenUp {
+            let ended = Ended {
                 request_id: "e4b46cbf-b738-xmpl-8880-a18cdf61200e",
                 function_arn: "arn:aws:lambda:us-east-1:000000000000:function:f",
                 qualifier: Some("live"),
                 condition,
                 count: 0,
                 payload: b"not json",
-                error: None,
+                answer: None,
             };
-            let text = record(&given_up, Moment::from_millis(1_573_691_890_123)).unwrap();
+            let text = record(&ended, Moment::from_millis(1_573_691_890_123)).unwrap();
             assert_eq!(
                 serde_json::from_str::<Value>(&text).unwrap(),
                 json!({

@@ -1,0 +1,70 @@
+//! What is given up to something else than a queue: no command reads it there, so it is said where it is.
+
+use tidegate_local::topology::{Destination, DestinationKind, Topology};
+
+/// One line for each destination of failures that is no queue.
+pub(crate) fn elsewhere(topology: &Topology) -> Vec<String> {
+    let streams = topology.sources().filter_map(|(function, source, declared)| {
+        Some((format!("source {source} of {function} gives up"), declared.on_failure.as_ref()?))
+    });
+    let events = topology.functions.iter().filter_map(|(function, declared)| {
+        Some((format!("asynchronous invocations of {function} give up"), declared.on_failure()?))
+    });
+    streams
+        .chain(events)
+        .filter_map(|(who, to)| Some(format!("not listed: what {who} {}", place(to)?)))
+        .collect()
+}
+
+fn place(to: &Destination) -> Option<String> {
+    Some(match to.kind()? {
+        DestinationKind::Queue(_) => return None,
+        DestinationKind::Topic(name) => format!("goes to topic {name}, and its subscribers have it"),
+        DestinationKind::Bucket(name) => {
+            format!("is in bucket {name}, an object each, with keys that begin with aws/lambda/")
+        }
+        DestinationKind::Function(name) => format!("is handed to function {name}"),
+        DestinationKind::Bus(name) => format!("is an event from source lambda on bus {name}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_given_up_to_no_queue_is_named_with_its_place() {
+        let topology = r#"
+streams = { orders = {}, items = {} }
+topics  = { alarms = {} }
+buckets = { letters = {} }
+buses   = { shop = {} }
+queues  = { dead = {} }
+functions = {
+  a = {
+    sources = {
+      one = { stream = "orders", starting_position = "LATEST", on_failure = { topic = "alarms" } }
+      two = { stream = "items", starting_position = "LATEST", on_failure = { queue = "dead" } }
+    }
+    asynchronous = { on_failure = { bucket = "letters" } }
+  }
+  b = { asynchronous = { on_failure = { function = "a" } } }
+  c = { asynchronous = { on_failure = { bus = "shop" } } }
+  d = { asynchronous = { on_failure = { queue = "dead" }, on_success = { bus = "shop" } } }
+}
+"#;
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("topology.hcl");
+        std::fs::write(&file, topology).unwrap();
+        let topology = tidegate_local::topology::load(&file).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(
+            elsewhere(&topology),
+            [
+                "not listed: what source one of a gives up goes to topic alarms, and its subscribers have it",
+                "not listed: what asynchronous invocations of a give up is in bucket letters, an object each, with keys that begin with aws/lambda/",
+                "not listed: what asynchronous invocations of b give up is handed to function a",
+                "not listed: what asynchronous invocations of c give up is an event from source lambda on bus shop",
+            ]
+        );
+    }
+}

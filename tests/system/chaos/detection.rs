@@ -1,0 +1,139 @@
+//! Whether chaos would notice: each protection is switched off in turn, and a difference must be found.
+//!
+//! `make detection` builds the functions once without each protection (`tests/detection/*.patch`) and runs this.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use tidegate_local::engine::Injection;
+use tidegate_local::fault::{FaultPlan, Journal};
+
+use super::again;
+use super::journey::{Input, journey};
+use super::shrink::{Shrunk, shrink};
+use crate::programs::{directory, repository};
+use crate::world::sample;
+
+/// Each protection, and what its patch does.
+const PROTECTIONS: [(&str, &str); 5] = [
+    ("guard", "a read model's transaction has no condition on the version that it starts from"),
+    ("owner", "completing, releasing, extending and holding a claim ask for nobody's token"),
+    ("cause", "a command whose cause is in the stream is decided again"),
+    ("lowest", "a stream is told the highest failed sequence number"),
+    ("stop", "a lane goes on behind its first failure"),
+];
+/// Few, so that a difference is found and cut down quickly.
+const INVOICES: usize = 60;
+/// Seeds that are tried with each plan.
+const SEEDS: RangeInclusive<u64> = 1..=4;
+
+/// What was found with a protection switched off.
+struct Found {
+    plan: String,
+    seed: u64,
+    difference: String,
+    faults: usize,
+    shrunk: Shrunk,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs functions without their protections: make detection"]
+async fn detection() {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let built = PathBuf::from(set("DETECTION_FUNCTIONS").expect("DETECTION_FUNCTIONS: run `make detection`"));
+    let only: Option<BTreeSet<String>> =
+        set("ONLY").map(|only| only.split_whitespace().map(str::to_owned).collect());
+    let mut controls = BTreeMap::new();
+    let mut rows = Vec::new();
+    for (name, off) in PROTECTIONS {
+        if only.as_ref().is_none_or(|only| only.contains(name)) {
+            println!("{name}: {off}");
+            rows.push((name, off, find(name, &built.join(name), &mut controls).await));
+        }
+    }
+    let table = table(&rows);
+    println!("\n{table}");
+    let kept = built.join("table.md");
+    std::fs::write(&kept, table).unwrap_or_else(|error| panic!("{}: {error}", kept.display()));
+    let missed: Vec<_> = rows.iter().filter(|(_, _, found)| found.is_none()).map(|(name, ..)| name).collect();
+    assert!(missed.is_empty(), "nobody would notice if these were missing: {missed:?}");
+}
+
+/// Runs with the ordinary faults, and then with those of the protection's own plan if it has one, until there is a difference. The same faults must make none
+/// while the protection is there.
+async fn find(name: &str, functions: &Path, controls: &mut BTreeMap<(PathBuf, u64), ()>) -> Option<Found> {
+    let own = repository().join("tests/detection").join(name).with_extension("toml");
+    let plans = [repository().join("tests/chaos.toml"), own];
+    for plan in plans.iter().filter(|plan| plan.is_file()) {
+        let shown = plan.strip_prefix(repository()).expect("a file of the repository").display().to_string();
+        for seed in SEEDS {
+            let drawn = || {
+                let plan = FaultPlan::read(plan).unwrap_or_else(|error| panic!("{error}"));
+                Injection { plan: FaultPlan { seed, ..plan }, again: None }
+            };
+            if !controls.contains_key(&(plan.clone(), seed)) {
+                let control = journey(drawn(), &input(directory())).await;
+                assert_eq!(
+                    control.differences,
+                    Vec::<String>::new(),
+                    "with all protections: {shown}, seed {seed}"
+                );
+                controls.insert((plan.clone(), seed), ());
+            }
+            let input = input(functions.to_owned());
+            let outcome = journey(drawn(), &input).await;
+            println!("{shown}, seed {seed}:\n{}", outcome.report());
+            let Some(difference) = outcome.differences.first() else { continue };
+            let journal = functions.join("faults.jsonl");
+            std::fs::write(&journal, &outcome.journal)
+                .unwrap_or_else(|error| panic!("{}: {error}", journal.display()));
+            let entries = Journal::read(&journal).unwrap_or_else(|error| panic!("{error}"));
+            let small = functions.join("faults.small.jsonl");
+            let shrunk = shrink(&entries, &small, &input).await;
+            if shrunk.confirmed {
+                // The faults that are left must not be what makes the difference.
+                let control = journey(again(&small), &self::input(directory())).await;
+                assert_eq!(
+                    control.differences,
+                    Vec::<String>::new(),
+                    "with all protections: {}",
+                    small.display()
+                );
+            }
+            return Some(Found {
+                plan: shown,
+                seed,
+                difference: difference.clone(),
+                faults: entries.len(),
+                shrunk,
+            });
+        }
+    }
+    None
+}
+
+fn input(functions: PathBuf) -> Input {
+    Input { file: sample(), limit: INVOICES, functions }
+}
+
+fn table(rows: &[(&str, &str, Option<Found>)]) -> String {
+    let mut table = format!(
+        "| protection | switched off | found with | invoices | the first difference | faults | cut down to |\n|---|---|---|---|---|---|---|\n"
+    );
+    for (name, off, found) in rows {
+        let row = match found {
+            None => format!("| {name} | {off} | **not found** | {INVOICES} | | | |"),
+            Some(Found { plan, seed, difference, faults, shrunk }) => {
+                let difference = difference.replace(['\n', '|'], " ");
+                let small = if shrunk.confirmed { shrunk.faults.to_string() } else { "—".to_owned() };
+                format!(
+                    "| {name} | {off} | `{plan}`, seed {seed} | {INVOICES} | {difference} | {faults} | {small} |"
+                )
+            }
+        };
+        writeln!(table, "{row}").expect("a text takes everything");
+    }
+    table
+}

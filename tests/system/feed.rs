@@ -1,0 +1,137 @@
+//! Puts the invoices of a file on the stream, with rivals among them, and keeps account of what was put there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use aws_sdk_kinesis::Client;
+use aws_sdk_kinesis::primitives::Blob;
+use aws_sdk_kinesis::types::{PutRecordsRequestEntry, Record, ShardIteratorType, StreamStatus};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::world::World;
+
+/// Where the importer puts what is fed from here.
+const WAITING: &str = "orders-in-waiting";
+/// Every so-manieth command has a rival.
+const RIVALS: usize = 2;
+/// A record of Kinesis holds 1 MiB, and a rival is almost twice as long as its command.
+const RIVAL_BYTES: usize = 400 * 1024;
+/// Records and bytes of a request: less than Kinesis takes.
+const REQUEST_RECORDS: usize = 500;
+const REQUEST_BYTES: usize = 4 << 20;
+
+/// What was put on the stream.
+#[derive(Debug, Default)]
+pub(crate) struct Fed {
+    /// Ids of the commands, in their order, by the stream of events that they are for.
+    pub(crate) commands: BTreeMap<String, Vec<String>>,
+    /// Lines that are no command, each of which ends as a dead letter.
+    pub(crate) lines: BTreeSet<String>,
+}
+
+/// Puts the first `limit` invoices on the stream `orders`, in the order of their numbers. Behind every other command comes a rival: one for the same order with
+/// all its lines twice. The first of the two counts and the second must be refused, so that an order's total tells which of them came first.
+pub(crate) async fn feed(world: &World, file: &Path, limit: usize) -> Fed {
+    let kinesis = &world.clients().kinesis;
+    create(kinesis).await;
+    let (file, limit) = (file.to_str().expect("a file name in UTF-8"), limit.to_string());
+    let arguments = ["import", "online-retail", file, "--limit", &limit, "--stream", WAITING, "--json"];
+    let imported = world.shop_json(&arguments).await;
+    let count = |name: &str| imported[name].as_u64().expect("a number of records");
+    let records = count("orders") + count("returns") + count("raw_lines");
+    let mut waiting = read(kinesis, usize::try_from(records).expect("few records")).await;
+    // Several requests of the importer are under way at a time: without this the order would differ from run to run.
+    waiting.sort_by(|one, other| number(one).cmp(number(other)));
+
+    let (mut fed, mut entries) = (Fed::default(), Vec::new());
+    for record in waiting {
+        let key = record.partition_key().expect("a partition key").to_owned();
+        let data = record.data.into_inner();
+        match serde_json::from_slice::<Value>(&data) {
+            Ok(command) => {
+                let rival =
+                    (fed.commands.len() % RIVALS == 0 && data.len() <= RIVAL_BYTES).then(|| rival(&command));
+                for command in [Some(command), rival].into_iter().flatten() {
+                    let text = |name: &str| command[name].as_str().expect("a text").to_owned();
+                    fed.commands.entry(text("subject")).or_default().push(text("id"));
+                    entries.push((key.clone(), command.to_string().into_bytes()));
+                }
+            }
+            Err(_) => {
+                fed.lines.insert(String::from_utf8_lossy(&data).into_owned());
+                entries.push((key, data));
+            }
+        }
+    }
+    put(kinesis, entries).await;
+    fed
+}
+
+fn number(record: &Record) -> &str {
+    record.partition_key().unwrap_or_default().rsplit('#').next().unwrap_or_default()
+}
+
+fn rival(command: &Value) -> Value {
+    let mut rival = command.clone();
+    rival["id"] = json!(format!("rival-of-{}", command["id"].as_str().expect("an id")));
+    let lines = rival["data"]["lines"].as_array_mut().expect("lines");
+    lines.extend(lines.clone());
+    rival
+}
+
+async fn create(kinesis: &Client) {
+    kinesis.create_stream().stream_name(WAITING).shard_count(1).send().await.expect("a stream");
+    loop {
+        let described =
+            kinesis.describe_stream_summary().stream_name(WAITING).send().await.expect("the stream");
+        if described
+            .stream_description_summary
+            .is_some_and(|summary| summary.stream_status == StreamStatus::Active)
+        {
+            return;
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn read(kinesis: &Client, count: usize) -> Vec<Record> {
+    let shards = kinesis.list_shards().stream_name(WAITING).send().await.expect("shards");
+    let shard = shards.shards().first().expect("a shard").shard_id();
+    let from_start = ShardIteratorType::TrimHorizon;
+    let start =
+        kinesis.get_shard_iterator().stream_name(WAITING).shard_id(shard).shard_iterator_type(from_start);
+    let mut iterator = start.send().await.expect("an iterator").shard_iterator;
+    let mut records = Vec::new();
+    while records.len() < count {
+        let page = kinesis.get_records().set_shard_iterator(iterator).send().await.expect("records");
+        records.extend(page.records);
+        iterator = page.next_shard_iterator;
+    }
+    records
+}
+
+async fn put(kinesis: &Client, entries: Vec<(String, Vec<u8>)>) {
+    let mut requests: Vec<Vec<PutRecordsRequestEntry>> = vec![Vec::new()];
+    let mut bytes = 0;
+    for (key, data) in entries {
+        let request = requests.last().expect("a request");
+        if request.len() == REQUEST_RECORDS || bytes + data.len() > REQUEST_BYTES {
+            requests.push(Vec::new());
+            bytes = 0;
+        }
+        bytes += data.len();
+        let entry = PutRecordsRequestEntry::builder().partition_key(key).data(Blob::new(data));
+        requests.last_mut().expect("a request").push(entry.build().expect("a record"));
+    }
+    for request in requests {
+        let put = kinesis.put_records().stream_name("orders").set_records(Some(request)).send().await;
+        // One that comes later than its rival would be refused, and rightly so.
+        assert_eq!(
+            put.expect("records on the stream").failed_record_count,
+            Some(0),
+            "the stream refused records"
+        );
+    }
+}
