@@ -105,7 +105,7 @@ cost: programs ## what the system costs on AWS, for each environment
 	@tidegate cost --measurement infra/measurement.json
 
 .PHONY: bench
-bench: ## the toolkit beside Powertools (Python), and how functions start; writes docs/benchmarks.md
+bench: programs ## the toolkit beside Powertools (Python), how functions start, and the delivery engine; writes docs/benchmarks.md and docs/engine-benchmarks.md
 	@scripts/setup bench
 	@scripts/bench
 

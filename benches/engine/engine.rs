@@ -33,7 +33,12 @@ impl Engine {
         let log = state.join("engine.log");
         let written = std::fs::File::create(&log)?;
         let mut command = Command::new(tidegate);
-        command.args(["local", "up", "--topology"]).arg(topology).arg("--state-dir").arg(state).args(arguments);
+        command
+            .args(["local", "up", "--topology"])
+            .arg(topology)
+            .arg("--state-dir")
+            .arg(state)
+            .args(arguments);
         command.env("AWS_ENDPOINT_URL", endpoint).env_remove("RUST_LOG").stdin(Stdio::null());
         command.stdout(written.try_clone()?).stderr(written).kill_on_drop(true);
         let child = command

@@ -30,12 +30,15 @@ impl Lab {
         let engine =
             Engine::start(&self.tidegate, &topology, emulator.aws.endpoint(), &state, &arguments).await?;
         let said = |mut command: Command| async move {
-            let output = command.env("TIDEGATE_STATE", &state).env_remove("AWS_ENDPOINT_URL").output().await?;
+            let output =
+                command.env("TIDEGATE_STATE", &state).env_remove("AWS_ENDPOINT_URL").output().await?;
             let what = String::from_utf8_lossy(&output.stderr).into_owned();
             if output.status.success() { Ok(()) } else { Err(Problem::new(what)) }
         };
         let mut import = Command::new(bin_dir.join("shop"));
-        import.args(["import", "online-retail"]).arg(repository.join("events/sample/online-retail-sample.csv.gz"));
+        import
+            .args(["import", "online-retail"])
+            .arg(repository.join("events/sample/online-retail-sample.csv.gz"));
         import.args(["--limit", INVOICES]);
         said.clone()(import).await?;
         let mut wait = Command::new(&self.tidegate);

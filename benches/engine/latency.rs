@@ -16,7 +16,7 @@ use crate::throughput::{ENVIRONMENTS, Lab, Side, check, write_topology};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two records to somebody who is idle, in milliseconds: longer than an idle source takes to be polled at its rarest.
-const PAUSE: std::ops::Range<u64> = 700..1000;
+const PAUSE: std::ops::Range<u64> = 600..750;
 /// Between two records of a steady stream.
 const STEP: Duration = Duration::from_millis(10);
 

@@ -53,8 +53,7 @@ impl Lab {
         let declared = format!("streams = {{ {streams} }}\n");
         let topology = write_topology(directory.path(), &functions, &declared)?;
         let state = directory.path().join("state");
-        let engine =
-            Engine::start(&self.tidegate, &topology, emulator.aws.endpoint(), &state, &[]).await?;
+        let engine = Engine::start(&self.tidegate, &topology, emulator.aws.endpoint(), &state, &[]).await?;
         for name in &names {
             Source::Kinesis.fill(&emulator.aws, name, 0..1).await?;
         }

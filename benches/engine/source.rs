@@ -66,8 +66,7 @@ impl Source {
         match self {
             Source::Kinesis => (stream("stream"), format!("streams = {{ {name} = {{}} }}\n")),
             Source::DynamoDb => {
-                let table =
-                    "{ partition_key = { name = \"n\", type = \"N\" }, stream_view = \"NEW_IMAGE\" }";
+                let table = "{ partition_key = { name = \"n\", type = \"N\" }, stream_view = \"NEW_IMAGE\" }";
                 (stream("table"), format!("tables = {{ {name} = {table} }}\n"))
             }
             Source::Queue => {
@@ -79,8 +78,9 @@ impl Source {
             }
             Source::Events => {
                 let pattern = "{ source = [\"benchmark\"] }";
-                let rule =
-                    format!("{{ bus = \"{BUS}\", pattern = {pattern}, target = {{ function = \"{function}\" }} }}");
+                let rule = format!(
+                    "{{ bus = \"{BUS}\", pattern = {pattern}, target = {{ function = \"{function}\" }} }}"
+                );
                 (String::new(), format!("buses = {{ {BUS} = {{}} }}\nrules = {{ {name} = {rule} }}\n"))
             }
         }
@@ -94,8 +94,7 @@ impl Source {
                 aws.call("kinesis", "Kinesis_20131202.CreateStream", &stream).await?;
                 loop {
                     let asked = json!({ "StreamName": name });
-                    let found =
-                        aws.call("kinesis", "Kinesis_20131202.DescribeStreamSummary", &asked).await?;
+                    let found = aws.call("kinesis", "Kinesis_20131202.DescribeStreamSummary", &asked).await?;
                     if found.pointer("/StreamDescriptionSummary/StreamStatus") == Some(&json!("ACTIVE")) {
                         break;
                     }
@@ -216,9 +215,7 @@ impl Source {
                 ("sqs", "AmazonSQS.SendMessageBatch", json!({ "QueueUrl": url, "Entries": entries }))
             }
             Source::Events => {
-                let event = |n: u64| {
-                    json!({ "EventBusName": BUS, "Source": "benchmark", "DetailType": "Nothing", "Detail": body(n) })
-                };
+                let event = |n: u64| json!({ "EventBusName": BUS, "Source": "benchmark", "DetailType": "Nothing", "Detail": body(n) });
                 let entries: Vec<Value> = numbers.map(event).collect();
                 ("events", "AWSEvents.PutEvents", json!({ "Entries": entries }))
             }
@@ -226,7 +223,8 @@ impl Source {
         let answer = aws.call(service, target, &body).await?;
         let failed = ["FailedRecordCount", "FailedEntryCount"].map(|name| answer.get(name).cloned());
         let refused = answer.get("Failed").and_then(Value::as_array).is_some_and(|failed| !failed.is_empty());
-        let left = answer.get("UnprocessedItems").and_then(Value::as_object).is_some_and(|left| !left.is_empty());
+        let left =
+            answer.get("UnprocessedItems").and_then(Value::as_object).is_some_and(|left| !left.is_empty());
         if refused || left || failed.into_iter().flatten().any(|count| count != json!(0)) {
             return Err(Problem::new(format!("{target} did not take everything: {answer}")));
         }

@@ -162,11 +162,7 @@ impl Lab {
 }
 
 /// Writes a topology of these functions and other declarations.
-pub(crate) fn write_topology(
-    directory: &Path,
-    functions: &str,
-    declared: &str,
-) -> Result<PathBuf, Problem> {
+pub(crate) fn write_topology(directory: &Path, functions: &str, declared: &str) -> Result<PathBuf, Problem> {
     let topology = directory.join("topology.hcl");
     std::fs::write(&topology, format!("functions = {{\n{functions}}}\n{declared}"))?;
     Ok(topology)
@@ -184,12 +180,7 @@ pub(crate) fn check(source: Source, told: &[Told], numbers: std::ops::Range<u64>
     odd.map_or(Ok(()), |(n, times)| Err(Problem::new(format!("record {n} was delivered {times} times"))))
 }
 
-fn row(
-    scenario: Scenario,
-    told: &[Told],
-    records: u64,
-    cpu: (Duration, Duration),
-) -> Result<Row, Problem> {
+fn row(scenario: Scenario, told: &[Told], records: u64, cpu: (Duration, Duration)) -> Result<Row, Problem> {
     check(scenario.source, told, 1..records + 1)?;
     let seen: Vec<Seen> = told.iter().map(|told| told.seen).collect();
     let per_record = |time: Duration| time.div_f64(records as f64);

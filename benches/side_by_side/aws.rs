@@ -3,7 +3,7 @@
 use tokio::process::Command;
 
 /// The environment of every measured process: nothing of the caller's but where programs are, and AWS as the stub.
-pub fn aws_environment(command: &mut Command, endpoint: &str) {
+pub(crate) fn aws_environment(command: &mut Command, endpoint: &str) {
     command.env_clear();
     for (name, value) in std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "HOME") {
         command.env(name, value);

@@ -109,10 +109,9 @@ pub(crate) fn judge(results: &Results) -> Vec<Budget> {
     let each = BATCHES.into_iter().flat_map(|batch| KEYS.into_iter().map(move |keys| (keys, batch)));
     let slowest =
         each.filter_map(|(keys, batch)| results.find(handler, keys, batch)).map(Row::cpu).reduce(f64::max);
-    budgets
-        .extend(slowest.map(|found| {
-            Budget::at_most("CPU per record, AWS calls excluded", "µs", 10.0, found)
-        }));
+    budgets.extend(
+        slowest.map(|found| Budget::at_most("CPU per record, AWS calls excluded", "µs", 10.0, found)),
+    );
     for start in &results.starts {
         let of = |what: &str| format!("{}: {what}", start.function);
         let first = start.first_next.as_secs_f64() * 1e3;
@@ -120,7 +119,12 @@ pub(crate) fn judge(results: &Results) -> Vec<Budget> {
         budgets.push(Budget::at_most(&of("resident memory"), "MB", 20.0, start.resident as f64 / 1e3));
         if start.zipped > 0 {
             // The limit is that of `make build`.
-            budgets.push(Budget::at_most(&of("zipped"), "MiB", 4.0, start.zipped as f64 / f64::from(1 << 20)));
+            budgets.push(Budget::at_most(
+                &of("zipped"),
+                "MiB",
+                4.0,
+                start.zipped as f64 / f64::from(1 << 20),
+            ));
         }
     }
     budgets

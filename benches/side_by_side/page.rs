@@ -46,7 +46,10 @@ pub(crate) fn write(results: &Results, budgets: &[Budget], machine: &Machine) ->
 }
 
 fn head(machine: &Machine) -> String {
-    format!("# Benchmarks\n\nThat of the delivery engine is in [engine-benchmarks.md](engine-benchmarks.md).\n\n{}", machine.text())
+    format!(
+        "# Benchmarks\n\nThat of the delivery engine is in [engine-benchmarks.md](engine-benchmarks.md).\n\n{}",
+        machine.text()
+    )
 }
 
 const MEASURED: &str = "\
@@ -121,8 +124,10 @@ fn side_by_side(results: &Results) -> String {
             both(Row::read_units),
         ]);
     }
-    let mut text =
-        format!("## Side by side\n\nRequests and units per record, Tidegate : Powertools.\n\n{}", table.text());
+    let mut text = format!(
+        "## Side by side\n\nRequests and units per record, Tidegate : Powertools.\n\n{}",
+        table.text()
+    );
     for (what, work, phase) in [
         ("A command that changes an existing aggregate", Work::Commit, Phase::Change),
         ("An effect that is held after a crash, whose claim keeps the event", Work::Hold, Phase::First),

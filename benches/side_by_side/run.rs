@@ -5,13 +5,13 @@ use std::process::{Command, ExitCode};
 
 use crate::Run;
 use crate::budget;
-use benchmarks::machine::{Machine, said};
-use benchmarks::progress;
 use crate::page;
-use benchmarks::problem::Problem;
 use crate::scenario::{Arena, Phase, Programs, Row, Scenario, Side};
 use crate::start::{self, Start};
 use crate::worker::Work;
+use benchmarks::machine::{Machine, said};
+use benchmarks::problem::Problem;
+use benchmarks::progress;
 
 /// Ordering keys of the records.
 pub(crate) const KEYS: [usize; 4] = [1, 10, 100, 1000];
@@ -60,7 +60,8 @@ pub(crate) async fn run(options: &Run) -> Result<ExitCode, Problem> {
     let script = repository.join("benches/powertools.py");
     let programs = Programs { own: std::env::current_exe()?, python: options.python.clone(), script };
     let amount = format!("At 0 ms: {} records, and the median of {} rounds", options.records, options.rounds);
-    let machine = Machine::look(repository, said(Command::new(&options.python).args(["-c", VERSIONS])), amount);
+    let machine =
+        Machine::look(repository, said(Command::new(&options.python).args(["-c", VERSIONS])), amount);
     let mut arena = Arena::open(programs, options.rounds).await?;
     let mut results = Results::default();
     let scenarios = if options.only_start { Vec::new() } else { scenarios(options) };

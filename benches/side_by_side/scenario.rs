@@ -6,13 +6,13 @@ use clap::ValueEnum;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::event::Batches;
-use benchmarks::problem::Problem;
-use benchmarks::process::Process;
 use crate::aws::aws_environment;
+use crate::event::Batches;
 use crate::protocol::Measured;
 use crate::stub::{Counts, Order, Snapshot};
 use crate::worker::Work;
+use benchmarks::problem::Problem;
+use benchmarks::process::Process;
 
 /// Ordering keys of the warm-up.
 const WARM_UP_KEYS: usize = 64;

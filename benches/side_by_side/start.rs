@@ -19,10 +19,10 @@ use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use benchmarks::problem::Problem;
 use crate::aws::aws_environment;
 use crate::scenario::Arena;
 use crate::stub::Order;
+use benchmarks::problem::Problem;
 
 /// Starts of each function.
 const STARTS: usize = 15;
@@ -182,7 +182,8 @@ impl RuntimeApi {
             (_, next) = self.next(function).await?;
         }
         let resident = resident(child)?;
-        let nanoseconds = |time: Option<&Duration>| time.copied().map_or(0, benchmarks::processor::nanoseconds);
+        let nanoseconds =
+            |time: Option<&Duration>| time.copied().map_or(0, benchmarks::processor::nanoseconds);
         Ok(Sample {
             times: [nanoseconds(Some(&first_next)), nanoseconds(times.first()), nanoseconds(times.last())],
             resident: [resident_at_start, resident],

@@ -19,9 +19,9 @@ use tidegate::store::{DynamoDbEventStore, Origin, Retry, execute};
 use tidegate::test::MemoryDeadLetters;
 
 use crate::order::{Command, Order};
-use benchmarks::problem::Problem;
 use crate::processor;
 use crate::protocol::{self, Measured};
+use benchmarks::problem::Problem;
 
 /// Records handled at a time, as in `order-processor`.
 const CONCURRENCY: usize = 16;

@@ -27,8 +27,8 @@ use tokio::sync::oneshot;
 pub(crate) use operation::Counts;
 use operation::Store;
 
-use benchmarks::problem::Problem;
 use crate::{processor, protocol};
+use benchmarks::problem::Problem;
 
 /// What the stub is told on standard input, a line each. It answers every line with a [`Snapshot`].
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]

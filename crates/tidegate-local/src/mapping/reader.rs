@@ -8,6 +8,9 @@ use super::pace::Pacer;
 use super::source::{Page, ReadError, ReadFrom, StreamSource};
 use crate::activity::Activity;
 
+/// Records of a page behind which there are probably more: DynamoDB gives no more at once.
+const FULL: usize = 1_000;
+
 /// Reads one shard page by page.
 pub(super) struct Reader {
     source: Arc<dyn StreamSource>,
@@ -42,7 +45,9 @@ impl Reader {
         match &page {
             Ok(page) if page.records.is_empty() && page.millis_behind.unwrap_or(0) == 0 => self.pacer.empty(),
             // An empty page in the middle of a shard is normal: there is more behind it.
-            Ok(page) => self.pacer.brought(page.records.len() >= limit || page.millis_behind > Some(0)),
+            Ok(page) => {
+                self.pacer.brought(page.records.len() >= limit.min(FULL) || page.millis_behind > Some(0));
+            }
             Err(_) => self.pacer.failed(),
         }
         self.polled = Instant::now();

@@ -19,7 +19,9 @@ use super::window::Windows;
 
 /// Full batches that are read ahead per lane, the one in flight included.
 const BATCHES_PER_LANE: usize = 3;
-/// Records beyond the checkpoint, as a multiple of what is read ahead. It bounds how far other lanes run ahead of one that is stuck.
+/// Records that are read ahead beside those batches, and of which half is worth a poll: a poll has its price, so small batches are not read one by one.
+const READ_AHEAD: usize = 2_000;
+/// Records beyond the checkpoint, as a multiple of those batches. It bounds how far other lanes run ahead of one that is stuck.
 const SPAN_FACTOR: usize = 10;
 
 /// The state machine of one shard.
@@ -229,12 +231,13 @@ impl Shard {
 
     /// How many records may be read, if a poll is worth its while.
     fn room(&self) -> Option<usize> {
-        let capacity = self.settings.batch_size.saturating_mul(self.lanes.len() * BATCHES_PER_LANE);
-        let room = capacity.saturating_sub(self.position.undone());
+        let batch = self.settings.batch_size;
+        let batches = batch.saturating_mul(self.lanes.len() * BATCHES_PER_LANE);
+        let room = batches.saturating_add(READ_AHEAD).saturating_sub(self.position.undone());
         let bytes = PAYLOAD_LIMIT * self.lanes.len() * BATCHES_PER_LANE;
-        let span = capacity.saturating_mul(SPAN_FACTOR);
+        let span = batches.saturating_mul(SPAN_FACTOR).saturating_add(READ_AHEAD);
         let enough =
-            room >= self.settings.batch_size && self.position.bytes() < bytes && self.position.span() < span;
+            room >= batch.max(READ_AHEAD / 2) && self.position.bytes() < bytes && self.position.span() < span;
         enough.then_some(room)
     }
 }

@@ -53,7 +53,7 @@ impl Bench {
     }
 
     fn capacity(&self) -> usize {
-        self.shard.settings.batch_size * self.shard.lanes.len() * BATCHES_PER_LANE
+        self.shard.settings.batch_size * self.shard.lanes.len() * BATCHES_PER_LANE + READ_AHEAD
     }
 
     fn step(&mut self, input: Input) -> Vec<Action> {

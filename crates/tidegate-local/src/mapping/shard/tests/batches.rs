@@ -55,12 +55,14 @@ fn records_of_one_key_stay_in_one_lane_and_other_keys_run_beside_them() {
 }
 
 #[test]
-fn reading_ahead_stops_when_a_few_batches_are_held() {
+fn reading_ahead_stops_when_a_page_is_not_worth_a_poll() {
     let mut bench = Bench::new(settings());
-    let actions = bench.read(&(1..=25).collect::<Vec<_>>());
+    let enough = bench.capacity() - READ_AHEAD / 2;
+    let records = 1..=u32::try_from(enough + 10).unwrap();
+    let actions = bench.read(&records.collect::<Vec<_>>());
     assert!(!actions.iter().any(|action| matches!(action, Action::Poll { .. })));
     let actions = bench.answer(0, success(""));
-    assert!(actions.contains(&Action::Poll { limit: 15 }));
+    assert!(actions.contains(&Action::Poll { limit: READ_AHEAD / 2 }), "{actions:?}");
 }
 
 #[test]
@@ -87,7 +89,8 @@ fn a_stop_waits_for_what_is_in_flight_and_begins_nothing() {
 #[test]
 fn a_failed_poll_is_tried_again() {
     let mut bench = Bench::new(settings());
-    assert_eq!(bench.step(Input::ReadFailed), [Action::Poll { limit: 30 }]);
+    let limit = bench.capacity();
+    assert_eq!(bench.step(Input::ReadFailed), [Action::Poll { limit }]);
 }
 
 #[test]
