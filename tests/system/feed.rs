@@ -14,8 +14,10 @@ use crate::world::World;
 
 /// Where the importer puts what is fed from here.
 const WAITING: &str = "orders-in-waiting";
-/// Every so-manieth command has a rival.
+/// Every so-manieth command has a rival …
 const RIVALS: usize = 2;
+/// … among the first so many: a long run would be longer by a third, and find no more.
+const CONTESTED: usize = 300;
 /// A record of Kinesis holds 1 MiB, and a rival is almost twice as long as its command.
 const RIVAL_BYTES: usize = 400 * 1024;
 /// Records and bytes of a request: less than Kinesis takes.
@@ -31,7 +33,7 @@ pub(crate) struct Fed {
     pub(crate) lines: BTreeSet<String>,
 }
 
-/// Puts the first `limit` invoices on the stream `orders`, in the order of their numbers. Behind every other command comes a rival: one for the same order with
+/// Puts the first `limit` invoices on the stream `orders`, in the order of their numbers. Behind every other of the first commands comes a rival: one for the same order with
 /// all its lines twice. The first of the two counts and the second must be refused, so that an order's total tells which of them came first.
 pub(crate) async fn feed(world: &World, file: &Path, limit: usize) -> Fed {
     let kinesis = &world.clients().kinesis;
@@ -51,8 +53,9 @@ pub(crate) async fn feed(world: &World, file: &Path, limit: usize) -> Fed {
         let data = record.data.into_inner();
         match serde_json::from_slice::<Value>(&data) {
             Ok(command) => {
-                let rival =
-                    (fed.commands.len() % RIVALS == 0 && data.len() <= RIVAL_BYTES).then(|| rival(&command));
+                let place = fed.commands.len();
+                let contested = place < CONTESTED && place % RIVALS == 0 && data.len() <= RIVAL_BYTES;
+                let rival = contested.then(|| rival(&command));
                 for command in [Some(command), rival].into_iter().flatten() {
                     let text = |name: &str| command[name].as_str().expect("a text").to_owned();
                     fed.commands.entry(text("subject")).or_default().push(text("id"));

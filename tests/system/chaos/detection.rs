@@ -2,7 +2,7 @@
 //!
 //! `make detection` builds the functions once without each protection (`tests/detection/*.patch`) and runs this.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ async fn detection() {
     let built = PathBuf::from(set("DETECTION_FUNCTIONS").expect("DETECTION_FUNCTIONS: run `make detection`"));
     let only: Option<BTreeSet<String>> =
         set("ONLY").map(|only| only.split_whitespace().map(str::to_owned).collect());
-    let mut controls = BTreeMap::new();
+    let mut controls = BTreeSet::new();
     let mut rows = Vec::new();
     for (name, off) in PROTECTIONS {
         if only.as_ref().is_none_or(|only| only.contains(name)) {
@@ -63,7 +63,7 @@ async fn detection() {
 
 /// Runs with the ordinary faults, and then with those of the protection's own plan if it has one, until there is a difference. The same faults must make none
 /// while the protection is there.
-async fn find(name: &str, functions: &Path, controls: &mut BTreeMap<(PathBuf, u64), ()>) -> Option<Found> {
+async fn find(name: &str, functions: &Path, controls: &mut BTreeSet<(PathBuf, u64)>) -> Option<Found> {
     let own = repository().join("tests/detection").join(name).with_extension("toml");
     let plans = [repository().join("tests/chaos.toml"), own];
     for plan in plans.iter().filter(|plan| plan.is_file()) {
@@ -73,14 +73,10 @@ async fn find(name: &str, functions: &Path, controls: &mut BTreeMap<(PathBuf, u6
                 let plan = FaultPlan::read(plan).unwrap_or_else(|error| panic!("{error}"));
                 Injection { plan: FaultPlan { seed, ..plan }, again: None }
             };
-            if !controls.contains_key(&(plan.clone(), seed)) {
+            if controls.insert((plan.clone(), seed)) {
                 let control = journey(drawn(), &input(directory())).await;
-                assert_eq!(
-                    control.differences,
-                    Vec::<String>::new(),
-                    "with all protections: {shown}, seed {seed}"
-                );
-                controls.insert((plan.clone(), seed), ());
+                let differences = control.differences;
+                assert_eq!(differences, Vec::<String>::new(), "with all protections: {shown}, seed {seed}");
             }
             let input = input(functions.to_owned());
             let outcome = journey(drawn(), &input).await;
@@ -119,8 +115,8 @@ fn input(functions: PathBuf) -> Input {
 }
 
 fn table(rows: &[(&str, &str, Option<Found>)]) -> String {
-    let mut table = format!(
-        "| protection | switched off | found with | invoices | the first difference | faults | cut down to |\n|---|---|---|---|---|---|---|\n"
+    let mut table = String::from(
+        "| protection | switched off | found with | invoices | the first difference | faults | cut down to |\n|---|---|---|---|---|---|---|\n",
     );
     for (name, off, found) in rows {
         let row = match found {

@@ -21,13 +21,11 @@ pub(super) struct Shrunk {
 }
 
 /// Takes faults out of a journal as long as a difference is left, by halves, quarters and so on (delta debugging), and writes the smallest journal that was
-/// found. Faults of one kind at one place go together, since most often one kind is to blame. Where a difference depends on more than the faults, on timing,
-/// a run may show none: then those faults are kept.
+/// found. Faults of one delivery go together, since where several are to blame they are most often of one. Where a difference depends
+/// on more than the faults, on timing, a run may show none: then those faults are kept.
 pub(super) async fn shrink(entries: &[Entry], small: &Path, input: &Input) -> Shrunk {
     let mut kept = entries.to_vec();
-    kept.sort_by_key(|entry| {
-        (entry.site.function.clone(), entry.site.operation.clone(), entry.fault.to_string())
-    });
+    kept.sort_by_key(|Entry { site, .. }| (site.function.clone(), site.delivery.clone(), site.attempt));
     let mut search = Search::new(kept.len());
     let (mut runs, mut confirmed) = (0, false);
     while let Some(left_out) = search.next().filter(|_| runs < RUNS) {

@@ -109,24 +109,21 @@ pub(crate) async fn histories(world: &World, fed: &Fed) -> Vec<String> {
 
 /// What became of commands, by their places among those that were sent.
 fn told(wanted: &[String], found: &[String]) -> String {
+    let place = |id: &String| wanted.iter().position(|wanted| wanted == id);
+    let lost = wanted.iter().filter(|id| !found.contains(id)).count();
+    let distinct: BTreeSet<&String> = found.iter().collect();
+    let what = match (found.iter().all(|id| place(id).is_some()), lost, distinct.len() < found.len()) {
+        (false, ..) => "it has an event of no command that was sent",
+        (true, 1.., _) => "a command took no effect",
+        (true, 0, true) => "a command took effect twice",
+        (true, 0, false) => "its commands took effect in another order",
+    };
     let places: Vec<String> = found
         .iter()
-        .map(|id| {
-            wanted
-                .iter()
-                .position(|wanted| wanted == id)
-                .map_or("none".to_owned(), |place| (place + 1).to_string())
-        })
+        .map(|id| place(id).map_or_else(|| "none".to_owned(), |place| (place + 1).to_string()))
         .collect();
-    let lost: Vec<usize> =
-        (0..wanted.len()).filter(|place| !found.contains(&wanted[*place])).map(|place| place + 1).collect();
-    let twice = found.iter().collect::<BTreeSet<_>>().len() < found.len();
-    let what = match (lost.as_slice(), twice) {
-        (lost @ [_, ..], _) => format!("of {} commands {lost:?} took no effect", wanted.len()),
-        ([], true) => "a command took effect twice".to_owned(),
-        ([], false) => "commands took effect in another order".to_owned(),
-    };
-    format!("{what}: its events are of the commands {}", places.join(", "))
+    let places = if places.is_empty() { "none".to_owned() } else { places.join(", ") };
+    format!("{what}: of {} commands, these led to its events: {places}", wanted.len())
 }
 
 async fn rows(

@@ -68,8 +68,12 @@ impl Invoker for Invocations {
             let second = async {
                 let request = Request { request_id: None, log: None, ..request.clone() };
                 let site = self.faults.invocation(function, delivery);
-                // One more delivery is enough.
-                let faults = self.faults.at(&site, |faults| effective(faults, &request.payload, &site));
+                let faults = self.faults.at(&site, |faults| {
+                    let mut faults = effective(faults, &request.payload, &site);
+                    // One more delivery is enough.
+                    faults.retain(|fault| fault.kind != Kind::DeliverTwice);
+                    faults
+                });
                 self.invoke_once(function, request, site, &faults).await
             };
             let first = self.invoke_once(function, request.clone(), site, &faults);
@@ -193,10 +197,12 @@ mod tests {
     #[tokio::test]
     async fn a_second_delivery_has_the_same_event_and_a_request_id_of_its_own() {
         for when in ["during", "after"] {
-            let world = world(&format!("fault = \"deliver-twice\"\nattempts = 1\nwhen = \"{when}\""));
+            let world = world(&format!("fault = \"deliver-twice\"\nwhen = \"{when}\""));
             assert_eq!(world.invoke().await, InvocationResult::Success(Bytes::from_static(b"done")));
             let ids: Vec<_> = world.invoked().into_iter().map(|request| request.request_id).collect();
             assert_eq!(ids, [Some("1".to_owned()), None]);
+            let injected: Vec<u64> = world.faulty.faults.status().injected.into_values().collect();
+            assert_eq!(injected, [1], "the second is not delivered twice again");
             assert_eq!(world.invoked()[0].payload, world.invoked()[1].payload);
         }
     }

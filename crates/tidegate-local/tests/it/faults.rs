@@ -242,3 +242,18 @@ async fn a_journal_that_is_none_stops_the_start_and_is_named() {
     let error = Engine::start(options(dir.path(), injection)).await.unwrap_err();
     assert!(error.to_string().contains("journal:1: not an entry of a fault journal"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_denied_call_never_reaches_aws_and_the_sdk_does_not_try_it_again() {
+    let world = World::start(plan(
+        "[[fault]]\nfault = \"deny\"\noperation = \"DynamoDB.PutItem\"\nattempts = 1\nrate = 1\n",
+    ))
+    .await;
+    world.put(&[&["a"]]).await;
+    let status = world.settle().await;
+    assert_eq!(world.keys().await, keys(&["a"]));
+    let put = &status["calls"]["probe"]["DynamoDB.PutItem"];
+    assert_eq!((&put["ok"], &put["errors"]), (&json!(1), &json!({"AccessDeniedException": 1})));
+    assert_eq!(status["functions"]["probe"]["errors"], 1);
+    world.engine.shutdown().await;
+}
