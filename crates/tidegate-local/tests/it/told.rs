@@ -2,6 +2,10 @@
 
 use std::path::Path;
 
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use tidegate_local::client::EngineClient;
 use tidegate_local::engine::{Engine, Options};
@@ -38,6 +42,14 @@ fn both(dir: &Path, declared: &str) -> Options {
     let options = options(dir, declared);
     std::os::unix::fs::symlink(crate::probe::binary(), dir.join("bin/keeper")).unwrap();
     options
+}
+
+/// What the console shows.
+async fn console(engine: &Engine) -> Value {
+    let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+    let uri = format!("{}/console/state", engine.control_url()).parse().unwrap();
+    let answer = client.get(uri).await.unwrap().into_body().collect().await.unwrap();
+    serde_json::from_slice(&answer.to_bytes()).unwrap()
 }
 
 async fn received(engine: &Engine, queue: &str) -> Value {
@@ -79,6 +91,10 @@ async fn a_function_is_invoked_with_the_record_of_what_another_gave_up_and_a_suc
     let seen = &kept["responsePayload"];
     assert_eq!((&seen["event"], &seen["request_id"]), (record, &context["requestId"]));
     assert_ne!(seen["request_id"], given_up);
+
+    let edges = console(&engine).await["edges"].clone();
+    assert_eq!(edges["keeper → kept (succeeds)"], json!({"count": 1}), "{edges:#}");
+    assert_eq!(edges["probe → done (succeeds)"], json!({"count": 0}), "{edges:#}");
 
     let fine = invoke_event(&engine, r#"{"n":1}"#).await;
     idle(&client, "told", |status| of(status, "probe", "told") == 1).await;
