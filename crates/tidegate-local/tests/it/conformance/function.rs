@@ -56,7 +56,7 @@ impl ScriptedFunction {
         let ended = |invocation: &Invocation| {
             invocation.rule.is_none() && invocation.labels.iter().any(|label| label.contains("end"))
         };
-        let deadline = Instant::now() + Duration::from_secs(90);
+        let deadline = Instant::now() + Duration::from_secs(300);
         while !self.journal().iter().any(ended) {
             let (journal, state) = (self.journal(), state());
             assert!(Instant::now() < deadline, "{who}: the end was never delivered: {journal:?} {state}");

@@ -181,7 +181,7 @@ pub(super) async fn queue(clients: &Clients, name: &str, scenario: &Scenario, so
 /// Waits until nothing is in a queue, not even hidden. LocalStack counts what is visible and what is hidden one after the other, so that
 /// a message may be in neither count while it comes back: one look is not enough.
 pub(super) async fn until_empty(clients: &Clients, url: &str, who: &str) {
-    let deadline = Instant::now() + Duration::from_secs(120);
+    let deadline = Instant::now() + Duration::from_secs(300);
     let mut empty = 0;
     while empty < 5 {
         empty = if count(clients, url).await == 0 { empty + 1 } else { 0 };
