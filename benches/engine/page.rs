@@ -232,7 +232,7 @@ fn memory(results: &Results) -> String {
         return String::new();
     }
     format!(
-        "## Memory\n\nResident memory of the engine while records wait in a Kinesis stream behind a function that fails every batch. It reads a few batches ahead, never everything.\n\n{}",
+        "## Memory\n\nResident memory of the engine while records wait in a Kinesis stream behind a function that fails every batch. It reads a few batches and two thousand records ahead, never everything.\n\n{}",
         table.text()
     )
 }
