@@ -42,7 +42,7 @@ async fn the_process_sees_lambdas_environment_and_not_the_engines() {
     assert_eq!(seen["arn"], "arn:aws:lambda:us-east-1:000000000000:function:probe");
     assert!(seen["trace"].as_str().unwrap().starts_with("Root=1-"));
     let remaining = seen["remaining_ms"].as_u64().unwrap();
-    assert!((1000..=3000).contains(&remaining), "{remaining} ms of 3 s");
+    assert!((15_000..=20_000).contains(&remaining), "{remaining} ms of 20 s");
 }
 
 #[tokio::test]

@@ -396,7 +396,7 @@ async fn functions_are_listed_and_described() {
     }
     let found = body(&call(&running.api, "GET", "/probe:live", &[], "").await);
     assert_eq!(found["Configuration"]["MemorySize"], 256);
-    assert_eq!(found["Configuration"]["Timeout"], 3);
+    assert_eq!(found["Configuration"]["Timeout"], 20);
     assert_eq!(found["Configuration"]["Environment"]["Variables"]["DECLARED"], "yes");
     assert!(found["Configuration"]["CodeSize"].as_u64().unwrap() > 1 << 20);
     assert_eq!(found["Concurrency"]["ReservedConcurrentExecutions"], 1);

@@ -27,6 +27,8 @@ fn silent(dir: &Path) -> Arc<Fleet> {
     std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let mut function = spec(&script);
     function.maximum_concurrency = 1;
+    // One that never comes back is waited for as long.
+    function.timeout = Duration::from_secs(3);
     fleet(dir, function)
 }
 
