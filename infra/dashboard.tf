@@ -16,7 +16,7 @@ locals {
 
   # One line per function, from the counts that the toolkit logs, and from Lambda.
   outcome_lines = {
-    for outcome in ["Applied", "Duplicate", "Filtered", "Held", "Failed", "NotRun", "DeadLettered"] : outcome => [
+    for outcome in ["Applied", "Duplicate", "Filtered", "Parked", "Held", "Failed", "NotRun", "DeadLettered"] : outcome => [
       for name in local.function_names : [var.metrics_namespace, outcome, "function", local.names.functions[name], { label = "${name} ${outcome}" }]
     ]
   }

@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tidegate::aws::AwsClients;
-use tidegate::batch::{BatchContext, EachRecord, Effect, Handler, Invocation, Runner};
+use tidegate::batch::{BatchContext, EachRecord, Handled, Handler, Invocation, Runner};
 use tidegate::envelope::Envelope;
 use tidegate::failure::Failure;
 use tidegate::idempotency::{AfterCrash, DynamoDbIdempotency, EffectRun, Effects, Ran, Repeat};
@@ -79,7 +79,7 @@ impl Handler for Orders {
         request.envelope.span()
     }
 
-    async fn handle(&self, request: &Request, context: &BatchContext) -> Result<Effect, Failure> {
+    async fn handle(&self, request: &Request, context: &BatchContext) -> Result<Handled, Failure> {
         match self.work {
             Work::Claim => self.claim(request, AfterCrash::RunAgain, context).await,
             Work::Hold => self.claim(request, AfterCrash::Hold, context).await,
@@ -92,7 +92,7 @@ impl Handler for Orders {
                 if let Command::PlaceOrder(order) = &request.command {
                     black_box(order.total());
                 }
-                Ok(Effect::Applied)
+                Ok(Handled::Applied)
             }
         }
     }
@@ -104,8 +104,8 @@ impl Orders {
         request: &Request,
         after_crash: AfterCrash,
         context: &BatchContext,
-    ) -> Result<Effect, Failure> {
-        let Command::PlaceOrder(order) = &request.command else { return Ok(Effect::Filtered) };
+    ) -> Result<Handled, Failure> {
+        let Command::PlaceOrder(order) = &request.command else { return Ok(Handled::Filtered) };
         let run = EffectRun {
             repeat: Some(Repeat { function: "benchmark".to_owned(), event: request.event.clone() }),
             arrived_at: request.origin.arrived_at,
@@ -113,9 +113,9 @@ impl Orders {
         };
         let effect = async { Ok(order.total()) };
         Ok(match self.effects.run(&run, order, context, effect).await? {
-            Ran::Applied(_) => Effect::Applied,
-            Ran::Duplicate(_) => Effect::Duplicate,
-            Ran::Held => Effect::Held,
+            Ran::Applied(_) => Handled::Applied,
+            Ran::Duplicate(_) => Handled::Duplicate,
+            Ran::Held => Handled::Held,
         })
     }
 }

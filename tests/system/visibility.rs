@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use serde_json::value::RawValue;
-use tidegate::batch::{BatchContext, EachRecord, Effect, Handler, Invocation, Runner, SqsVisibility};
+use tidegate::batch::{BatchContext, EachRecord, Handled, Handler, Invocation, Runner, SqsVisibility};
 use tidegate::failure::Failure;
 use tidegate::source::{Delivery, Source};
 use tidegate::test::MemoryDeadLetters;
@@ -22,7 +22,7 @@ impl Handler for Later {
         delivery.json()
     }
 
-    async fn handle(&self, seconds: &u64, _: &BatchContext) -> Result<Effect, Failure> {
+    async fn handle(&self, seconds: &u64, _: &BatchContext) -> Result<Handled, Failure> {
         Err(Failure::transient("later", "not yet").retry_after(Duration::from_secs(*seconds)))
     }
 }

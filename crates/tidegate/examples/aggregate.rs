@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
-use tidegate::batch::{BatchContext, EachRecord, Effect, Handler};
+use tidegate::batch::{BatchContext, EachRecord, Handled, Handler};
 use tidegate::envelope::Envelope;
 use tidegate::failure::Failure;
 use tidegate::function::Function;
@@ -83,7 +83,7 @@ impl Handler for Accounts {
         &self,
         (envelope, command, origin): &Self::Record,
         _: &BatchContext,
-    ) -> Result<Effect, Failure> {
+    ) -> Result<Handled, Failure> {
         execute::<Account>(&self.0, &envelope.subject, command, origin, Retry::default()).await
     }
 }

@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use serde::Deserialize;
-use tidegate::batch::{BatchContext, EachRecord, Effect, Handler};
+use tidegate::batch::{BatchContext, EachRecord, Handled, Handler};
 use tidegate::failure::Failure;
 use tidegate::function::Function;
 use tidegate::source::{ChangeKind, Delivery, Source};
@@ -39,13 +39,13 @@ impl Handler for Accounts {
         }
     }
 
-    async fn handle(&self, record: &Record, _context: &BatchContext) -> Result<Effect, Failure> {
+    async fn handle(&self, record: &Record, _context: &BatchContext) -> Result<Handled, Failure> {
         match record {
             Record::Written(account) => tracing::info!(account.id, account.name, "written"),
             Record::Removed => tracing::info!("removed"),
-            Record::Expired => return Ok(Effect::Filtered),
+            Record::Expired => return Ok(Handled::Filtered),
         }
-        Ok(Effect::Applied)
+        Ok(Handled::Applied)
     }
 }
 

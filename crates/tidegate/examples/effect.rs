@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tidegate::batch::{BatchContext, EachRecord, Effect, Handler};
+use tidegate::batch::{BatchContext, EachRecord, Handled, Handler};
 use tidegate::failure::Failure;
 use tidegate::function::Function;
 use tidegate::idempotency::{
@@ -39,7 +39,7 @@ impl Handler for Invoices {
         &self,
         (invoice, record, arrived_at): &Self::Record,
         context: &BatchContext,
-    ) -> Result<Effect, Failure> {
+    ) -> Result<Handled, Failure> {
         let event = RawValue::from_string(format!(r#"{{"Records":[{record}]}}"#))?;
         let key = self.effects.key("charge", &invoice.id)?;
         let run = EffectRun {
@@ -55,10 +55,10 @@ impl Handler for Invoices {
             {
                 Ran::Applied(receipt) => {
                     tracing::info!(receipt, "charged");
-                    Effect::Applied
+                    Handled::Applied
                 }
-                Ran::Duplicate(_) => Effect::Duplicate,
-                Ran::Held => Effect::Held,
+                Ran::Duplicate(_) => Handled::Duplicate,
+                Ran::Held => Handled::Held,
             },
         )
     }

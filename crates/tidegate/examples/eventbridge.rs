@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
-use tidegate::batch::{BatchContext, EachRecord, Effect, Handler};
+use tidegate::batch::{BatchContext, EachRecord, Handled, Handler};
 use tidegate::envelope::Envelope;
 use tidegate::failure::Failure;
 use tidegate::function::Function;
@@ -38,10 +38,10 @@ impl Handler for Lamps {
         LampEvent::from_envelope(&Envelope::parse(delivery.bytes()?)?)
     }
 
-    async fn handle(&self, event: &LampEvent, _context: &BatchContext) -> Result<Effect, Failure> {
+    async fn handle(&self, event: &LampEvent, _context: &BatchContext) -> Result<Handled, Failure> {
         let LampEvent::LampLit(lit) = event;
         tracing::info!(lit.watts);
-        Ok(Effect::Applied)
+        Ok(Handled::Applied)
     }
 }
 

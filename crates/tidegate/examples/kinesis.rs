@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Deserialize;
-use tidegate::batch::{BatchContext, EachRecord, Effect, Handler};
+use tidegate::batch::{BatchContext, EachRecord, Handled, Handler};
 use tidegate::failure::{Failure, chain};
 use tidegate::function::Function;
 use tidegate::source::{Delivery, Source};
@@ -27,7 +27,7 @@ impl Handler for Readings {
         delivery.json()
     }
 
-    async fn handle(&self, reading: &Reading, _context: &BatchContext) -> Result<Effect, Failure> {
+    async fn handle(&self, reading: &Reading, _context: &BatchContext) -> Result<Handled, Failure> {
         let Reading(sensor, number, celsius) = reading;
         let put = self
             .dynamodb
@@ -41,8 +41,8 @@ impl Handler for Readings {
             .expression_attribute_names("#number", "number")
             .expression_attribute_values(":number", AttributeValue::N(number.to_string()));
         match put.send().await.map_err(|error| error.into_service_error()) {
-            Ok(_) => Ok(Effect::Applied),
-            Err(error) if error.is_conditional_check_failed_exception() => Ok(Effect::Duplicate),
+            Ok(_) => Ok(Handled::Applied),
+            Err(error) if error.is_conditional_check_failed_exception() => Ok(Handled::Duplicate),
             Err(error) => Err(Failure::transient("readings", chain(&error))),
         }
     }

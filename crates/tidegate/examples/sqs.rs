@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use serde::Deserialize;
-use tidegate::batch::{BatchContext, EachRecord, Effect, Handler};
+use tidegate::batch::{BatchContext, EachRecord, Handled, Handler};
 use tidegate::failure::Failure;
 use tidegate::function::Function;
 use tidegate::source::{Delivery, Source};
@@ -30,11 +30,11 @@ impl Handler for Jobs {
         Ok(job)
     }
 
-    async fn handle(&self, job: &Job, _context: &BatchContext) -> Result<Effect, Failure> {
+    async fn handle(&self, job: &Job, _context: &BatchContext) -> Result<Handled, Failure> {
         // An error of another kind is transient with `?`: the message comes again.
         let kilobytes = u32::try_from(job.size / 1024)?;
         tracing::info!(job.path, kilobytes, "resized");
-        Ok(Effect::Applied)
+        Ok(Handled::Applied)
     }
 }
 

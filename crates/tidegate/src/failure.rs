@@ -50,6 +50,9 @@ impl Failure {
     /// Code of a failure because a dependency takes no more for now. Fewer records are then run at a time; see
     /// [`EachRecord`](crate::batch::EachRecord).
     pub const THROTTLED: &'static str = "throttled";
+    /// Code of a failure because stored content has a type, a version or a format that this reader does not know. In an event store of one's own it can only be
+    /// newer than the reader, as in every rolling deploy, so the failure is transient.
+    pub const NEWER: &'static str = "newer_version";
 
     fn new(class: Class, code: Cow<'static, str>, reason: String) -> Self {
         Failure { class, code, reason, retry_after: None }

@@ -25,8 +25,8 @@ const MESSAGE_BYTES: usize = 256 * 1024;
 /// # impl tidegate::batch::Handler for Handler {
 /// #     type Record = ();
 /// #     fn decode(&self, _: &tidegate::source::Delivery) -> Result<(), tidegate::failure::Failure> { Ok(()) }
-/// #     async fn handle(&self, _: &(), _: &tidegate::batch::BatchContext) -> Result<tidegate::batch::Effect, tidegate::failure::Failure> {
-/// #         Ok(tidegate::batch::Effect::Applied)
+/// #     async fn handle(&self, _: &(), _: &tidegate::batch::BatchContext) -> Result<tidegate::batch::Handled, tidegate::failure::Failure> {
+/// #         Ok(tidegate::batch::Handled::Applied)
 /// #     }
 /// # }
 /// use tidegate::{batch::EachRecord, function::Function, source::Source};

@@ -17,7 +17,7 @@
 //! A first function, whole:
 //!
 //! ```no_run
-//! use tidegate::batch::{BatchContext, EachRecord, Effect, Handler};
+//! use tidegate::batch::{BatchContext, EachRecord, Handled, Handler};
 //! use tidegate::{failure::Failure, function::Function, source::Delivery, source::Source};
 //!
 //! struct Readings;
@@ -26,9 +26,9 @@
 //!     fn decode(&self, delivery: &Delivery<'_>) -> Result<Self::Record, Failure> {
 //!         delivery.json() // what is no reading becomes a dead letter
 //!     }
-//!     async fn handle(&self, (sensor, celsius): &Self::Record, _: &BatchContext) -> Result<Effect, Failure> {
+//!     async fn handle(&self, (sensor, celsius): &Self::Record, _: &BatchContext) -> Result<Handled, Failure> {
 //!         tracing::info!(sensor, celsius);
-//!         Ok(Effect::Applied)
+//!         Ok(Handled::Applied)
 //!     }
 //! }
 //!

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
 use futures::StreamExt;
-use tidegate::batch::{BatchContext, BatchHandler, Effect, Item, NotRun, Outcome};
+use tidegate::batch::{BatchContext, BatchHandler, Handled, Item, NotRun, Outcome};
 use tidegate::failure::{Failure, chain};
 use tidegate::source::Delivery;
 use tidegate::store::{CommitChange, EventReader, RecordedCommit};
@@ -143,10 +143,10 @@ impl BatchHandler for Publisher {
                 continue;
             }
             match self.entries(&item.record).await {
-                Ok(of_item) if of_item.is_empty() => outcomes.push(Outcome::Done(Effect::Filtered)),
+                Ok(of_item) if of_item.is_empty() => outcomes.push(Outcome::Done(Handled::Filtered)),
                 Ok(of_item) => {
                     entries.extend(of_item.into_iter().map(|entry| Placed { place, entry }));
-                    outcomes.push(Outcome::Done(Effect::Applied));
+                    outcomes.push(Outcome::Done(Handled::Applied));
                 }
                 Err(failure) => outcomes.push(Outcome::Failed(failure)),
             }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use events::{OrderEvent, OrderPlaced};
 use jiff::Timestamp;
 use serde_json::value::RawValue;
-use tidegate::batch::{BatchContext, Effect, Handler};
+use tidegate::batch::{BatchContext, Handled, Handler};
 use tidegate::envelope::Envelope;
 use tidegate::failure::Failure;
 use tidegate::idempotency::{AfterCrash, EffectRun, Effects, Ran, Repeat};
@@ -49,12 +49,12 @@ impl<M: Mailer> Handler for Notification<M> {
         notice.envelope.span()
     }
 
-    async fn handle(&self, notice: &Notice, context: &BatchContext) -> Result<Effect, Failure> {
+    async fn handle(&self, notice: &Notice, context: &BatchContext) -> Result<Handled, Failure> {
         let envelope = &notice.envelope;
         let data = content(self.events.as_ref(), envelope).await?;
         match OrderEvent::decode(&envelope.kind, envelope.schema.version, &data)? {
             OrderEvent::OrderPlaced(order) => self.confirm(&order, notice, context).await,
-            OrderEvent::OrderRejected(_) => Ok(Effect::Filtered),
+            OrderEvent::OrderRejected(_) => Ok(Handled::Filtered),
         }
     }
 }
@@ -65,9 +65,9 @@ impl<M: Mailer> Notification<M> {
         order: &OrderPlaced,
         notice: &Notice,
         context: &BatchContext,
-    ) -> Result<Effect, Failure> {
+    ) -> Result<Handled, Failure> {
         // A guest has no address.
-        let Some(customer) = &order.customer_id else { return Ok(Effect::Filtered) };
+        let Some(customer) = &order.customer_id else { return Ok(Handled::Filtered) };
         let confirmation = Confirmation::new(order, customer, &self.customer_domain);
         let key = self.effects.key("order-confirmation", &order.order_id)?;
         let run = EffectRun {
@@ -80,9 +80,9 @@ impl<M: Mailer> Notification<M> {
         let sent =
             self.effects.run(&run, &fields, context, async { self.mailer.send(&confirmation).await }).await?;
         Ok(match sent {
-            Ran::Applied(_) => Effect::Applied,
-            Ran::Duplicate(_) => Effect::Duplicate,
-            Ran::Held => Effect::Held,
+            Ran::Applied(_) => Handled::Applied,
+            Ran::Duplicate(_) => Handled::Duplicate,
+            Ran::Held => Handled::Held,
         })
     }
 }

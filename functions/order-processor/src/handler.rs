@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use events::{OrderCommand, ReturnCommand};
-use tidegate::batch::{BatchContext, Effect, Handler};
+use tidegate::batch::{BatchContext, Handled, Handler};
 use tidegate::envelope::Envelope;
 use tidegate::failure::Failure;
 use tidegate::ids::{InvalidStreamId, StreamId};
@@ -61,7 +61,7 @@ impl Handler for Orders {
         request.span.clone()
     }
 
-    async fn handle(&self, request: &Request, _context: &BatchContext) -> Result<Effect, Failure> {
+    async fn handle(&self, request: &Request, _context: &BatchContext) -> Result<Handled, Failure> {
         let (store, stream, origin) = (self.store.as_ref(), &request.stream, &request.origin);
         match &request.command {
             Command::Order(command) => {

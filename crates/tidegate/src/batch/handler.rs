@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::outcome::{Effect, Outcome};
+use super::outcome::{Handled, Outcome};
 use super::spans::RecordSpan;
 use crate::failure::Failure;
 use crate::idempotency::Lease;
@@ -39,7 +39,7 @@ pub trait Handler: Send + Sync {
         &self,
         record: &Self::Record,
         context: &BatchContext,
-    ) -> impl Future<Output = Result<Effect, Failure>> + Send;
+    ) -> impl Future<Output = Result<Handled, Failure>> + Send;
 }
 
 /// Handles the records of an invocation together, for handlers that save requests that way.

@@ -28,7 +28,7 @@ impl Handler for Once {
         Ok((delivery.ordering_key.clone(), delivery.item.as_deref().unwrap_or_default().parse()?))
     }
 
-    async fn handle(&self, (key, number): &(String, u64), _: &BatchContext) -> Result<Effect, Failure> {
+    async fn handle(&self, (key, number): &(String, u64), _: &BatchContext) -> Result<Handled, Failure> {
         self.runs.lock().unwrap().push(*number);
         tokio::task::yield_now().await;
         if let Some(left) = self.failures_left.lock().unwrap().get_mut(number).filter(|left| **left > 0) {
@@ -38,10 +38,10 @@ impl Handler for Once {
         let mut effects = self.effects.lock().unwrap();
         let of_key = effects.entry(key.clone()).or_default();
         if of_key.contains(number) {
-            return Ok(Effect::Duplicate);
+            return Ok(Handled::Duplicate);
         }
         of_key.push(*number);
-        Ok(Effect::Applied)
+        Ok(Handled::Applied)
     }
 }
 

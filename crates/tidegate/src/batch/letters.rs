@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 use tracing::error;
 
-use super::outcome::{Effect, Outcome};
+use super::outcome::{Handled, Outcome};
 use super::runner::Runner;
 use crate::dead_letter::DeadLetter;
 use crate::failure::{Class, Failure};
@@ -43,7 +43,7 @@ impl<H> Runner<H> {
             match put {
                 Ok(()) => {
                     if let Outcome::Failed(failure) =
-                        std::mem::replace(outcome, Outcome::Done(Effect::DeadLettered))
+                        std::mem::replace(outcome, Outcome::Done(Handled::DeadLettered))
                     {
                         given_up.push((place, failure));
                     }

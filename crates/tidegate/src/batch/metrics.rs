@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::outcome::{Effect, Outcome};
+use super::outcome::{Handled, Outcome};
 use crate::failure::{Class, Failure};
 use crate::source::Delivery;
 
@@ -23,6 +23,8 @@ pub struct Counts {
     pub duplicate: u64,
     /// Without effect here, on purpose.
     pub filtered: u64,
+    /// Left in the event store, because their aggregate is parked.
+    pub parked: u64,
     /// Held for an operator.
     pub held: u64,
     /// Failed and reported for redelivery.
@@ -36,11 +38,12 @@ pub struct Counts {
 impl Counts {
     pub(super) fn add(&mut self, outcome: &Outcome) {
         let counter = match outcome {
-            Outcome::Done(Effect::Applied) => &mut self.applied,
-            Outcome::Done(Effect::Duplicate) => &mut self.duplicate,
-            Outcome::Done(Effect::Filtered) => &mut self.filtered,
-            Outcome::Done(Effect::Held) => &mut self.held,
-            Outcome::Done(Effect::DeadLettered) => &mut self.dead_lettered,
+            Outcome::Done(Handled::Applied) => &mut self.applied,
+            Outcome::Done(Handled::Duplicate) => &mut self.duplicate,
+            Outcome::Done(Handled::Filtered) => &mut self.filtered,
+            Outcome::Done(Handled::Parked) => &mut self.parked,
+            Outcome::Done(Handled::Held) => &mut self.held,
+            Outcome::Done(Handled::DeadLettered) => &mut self.dead_lettered,
             Outcome::Failed(_) => &mut self.failed,
             Outcome::NotRun(_) => &mut self.not_run,
         };
@@ -198,6 +201,7 @@ fn values<'a>(
         ("Applied", Values::Count(counts.applied)),
         ("Duplicate", Values::Count(counts.duplicate)),
         ("Filtered", Values::Count(counts.filtered)),
+        ("Parked", Values::Count(counts.parked)),
         ("Held", Values::Count(counts.held)),
         ("Failed", Values::Count(counts.failed)),
         ("NotRun", Values::Count(counts.not_run)),

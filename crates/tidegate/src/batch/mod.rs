@@ -21,7 +21,7 @@ pub use handler::{BatchContext, BatchHandler, Handler, Item, Stopwatch};
 pub use lanes::EachRecord;
 pub use metrics::{Counts, Metrics, NotANamespace};
 pub use observer::{Observation, Observer};
-pub use outcome::{Effect, NotRun, Outcome};
+pub use outcome::{Handled, NotRun, Outcome};
 pub use router::{Endpoint, Foreign, Routed, Router, Routes, Task, Unknown};
 pub use runner::{Invocation, Report, Runner};
 pub use service::RunnerService;

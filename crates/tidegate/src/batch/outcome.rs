@@ -1,15 +1,17 @@
 use crate::failure::{Class, Failure};
 
-/// What a delivery that did not fail led to.
+/// How a delivery was handled that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Effect {
+pub enum Handled {
     /// Its effect took place.
     Applied,
     /// Its effect was already there.
     Duplicate,
     /// It has no effect here, on purpose.
     Filtered,
+    /// Its aggregate is parked in a read model: the event store keeps the event until the aggregate is released.
+    Parked,
     /// Whether its effect took place is unknown, and an operator will decide.
     Held,
     /// It was given up, and is kept as a dead letter.
@@ -20,7 +22,7 @@ pub enum Effect {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It did not fail.
-    Done(Effect),
+    Done(Handled),
     /// It failed.
     Failed(Failure),
     /// It was not started.
@@ -63,8 +65,8 @@ impl Outcome {
     }
 }
 
-impl From<Result<Effect, Failure>> for Outcome {
-    fn from(result: Result<Effect, Failure>) -> Self {
+impl From<Result<Handled, Failure>> for Outcome {
+    fn from(result: Result<Handled, Failure>) -> Self {
         match result {
             Ok(effect) => Outcome::Done(effect),
             Err(failure) => Outcome::Failed(failure),

@@ -18,7 +18,7 @@ use crate::source::{Delivery, Source, aggregated};
 /// What becomes of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Act {
-    Ends(Effect),
+    Ends(Handled),
     Permanent,
     Transient,
     Busy,
@@ -62,10 +62,10 @@ struct Case {
 
 fn record() -> impl Strategy<Value = Record> {
     let act = prop_oneof![
-        6 => Just(Act::Ends(Effect::Applied)),
-        1 => Just(Act::Ends(Effect::Duplicate)),
-        1 => Just(Act::Ends(Effect::Filtered)),
-        1 => Just(Act::Ends(Effect::Held)),
+        6 => Just(Act::Ends(Handled::Applied)),
+        1 => Just(Act::Ends(Handled::Duplicate)),
+        1 => Just(Act::Ends(Handled::Filtered)),
+        1 => Just(Act::Ends(Handled::Held)),
         2 => Just(Act::Permanent),
         1 => Just(Act::Transient),
         1 => Just(Act::Busy),
@@ -255,7 +255,7 @@ impl Handler for Scripted {
         }
     }
 
-    async fn handle(&self, (place, record): &(usize, Record), _: &BatchContext) -> Result<Effect, Failure> {
+    async fn handle(&self, (place, record): &(usize, Record), _: &BatchContext) -> Result<Handled, Failure> {
         self.begun.lock().unwrap().push(*place);
         let _at_work = AtWork::start(&self.at_work);
         tokio::time::sleep(Duration::from_millis(record.work)).await;
@@ -272,7 +272,7 @@ impl Handler for Scripted {
 /// How a record ends, before dead letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    Done(Effect),
+    Done(Handled),
     Permanent,
     Transient,
     NotRun,
@@ -328,9 +328,9 @@ fn reference(case: &Case) -> Expected {
         let counts = &mut expected.counts;
         *match end {
             _ if lettered => &mut counts.dead_lettered,
-            End::Done(Effect::Applied) => &mut counts.applied,
-            End::Done(Effect::Duplicate) => &mut counts.duplicate,
-            End::Done(Effect::Filtered) => &mut counts.filtered,
+            End::Done(Handled::Applied) => &mut counts.applied,
+            End::Done(Handled::Duplicate) => &mut counts.duplicate,
+            End::Done(Handled::Filtered) => &mut counts.filtered,
             End::Done(_) => &mut counts.held,
             End::Permanent | End::Transient => &mut counts.failed,
             End::NotRun => &mut counts.not_run,

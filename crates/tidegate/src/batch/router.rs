@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use tracing::Span;
 
 use super::handler::{BatchContext, Handler};
-use super::outcome::Effect;
+use super::outcome::Handled;
 use crate::envelope::{Data, Envelope};
 use crate::failure::Failure;
 use crate::message::Message;
@@ -33,7 +33,7 @@ pub enum Unknown {
 /// ```
 /// # use std::sync::Arc;
 /// # use serde::{Deserialize, Serialize};
-/// # use tidegate::batch::{BatchContext, EachRecord, Effect, Routed, Router, Unknown};
+/// # use tidegate::batch::{BatchContext, EachRecord, Handled, Routed, Router, Unknown};
 /// # use tidegate::failure::Failure;
 /// # use tidegate::message::Message;
 /// #[derive(Serialize, Deserialize)]
@@ -43,9 +43,9 @@ pub enum Unknown {
 /// #     const VERSION: u32 = 1;
 /// # }
 ///
-/// async fn confirm(order: Arc<Routed<OrderPlaced>>, _: BatchContext) -> Result<Effect, Failure> {
+/// async fn confirm(order: Arc<Routed<OrderPlaced>>, _: BatchContext) -> Result<Handled, Failure> {
 ///     tracing::info!(order_id = order.message.order_id, cause = order.envelope.id);
-///     Ok(Effect::Applied)
+///     Ok(Handled::Applied)
 /// }
 ///
 /// let router = Router::routes().on::<OrderPlaced>("shop.orders", "OrderPlaced", confirm).otherwise(Unknown::DeadLetter);
@@ -93,22 +93,22 @@ pub struct Foreign<T> {
 /// its effect.
 pub trait Endpoint<T>: Send + Sync + 'static {
     /// Handles one event.
-    fn call(&self, event: Arc<T>, context: BatchContext) -> BoxFuture<'static, Result<Effect, Failure>>;
+    fn call(&self, event: Arc<T>, context: BatchContext) -> BoxFuture<'static, Result<Handled, Failure>>;
 }
 
 impl<T, F, R> Endpoint<T> for F
 where
     F: Fn(Arc<T>, BatchContext) -> R + Send + Sync + 'static,
-    R: Future<Output = Result<Effect, Failure>> + Send + 'static,
+    R: Future<Output = Result<Handled, Failure>> + Send + 'static,
 {
-    fn call(&self, event: Arc<T>, context: BatchContext) -> BoxFuture<'static, Result<Effect, Failure>> {
+    fn call(&self, event: Arc<T>, context: BatchContext) -> BoxFuture<'static, Result<Handled, Failure>> {
         self(event, context).boxed()
     }
 }
 
 /// Decodes a delivery and answers what is to be done with it.
 type Route = Box<dyn Fn(&Delivery<'_>) -> Result<Task, Failure> + Send + Sync>;
-type Run = Box<dyn Fn(BatchContext) -> BoxFuture<'static, Result<Effect, Failure>> + Send + Sync>;
+type Run = Box<dyn Fn(BatchContext) -> BoxFuture<'static, Result<Handled, Failure>> + Send + Sync>;
 
 /// An event on its way through a [`Router`].
 pub struct Task {
@@ -250,10 +250,10 @@ impl Handler for Router {
         task.span.clone()
     }
 
-    async fn handle(&self, task: &Task, context: &BatchContext) -> Result<Effect, Failure> {
+    async fn handle(&self, task: &Task, context: &BatchContext) -> Result<Handled, Failure> {
         match &task.run {
             Some(run) => run(context.clone()).await,
-            None => Ok(Effect::Filtered),
+            None => Ok(Handled::Filtered),
         }
     }
 }

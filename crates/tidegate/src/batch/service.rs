@@ -109,7 +109,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::batch::{BatchContext, EachRecord, Effect, Handler};
+    use crate::batch::{BatchContext, EachRecord, Handled, Handler};
     use crate::dead_letter::MemoryDeadLetters;
     use crate::source::{Delivery, Source};
 
@@ -123,7 +123,7 @@ mod tests {
             delivery.json()
         }
 
-        async fn handle(&self, _: &u32, _: &BatchContext) -> Result<Effect, Failure> {
+        async fn handle(&self, _: &u32, _: &BatchContext) -> Result<Handled, Failure> {
             Err(Failure::transient("later", "not yet"))
         }
     }

@@ -77,7 +77,7 @@ mod on {
     use serde_dynamo::AttributeValue;
     use tokio::time::Instant;
 
-    use super::super::outcome::{Effect, Outcome};
+    use super::super::outcome::{Handled, Outcome};
     use super::super::runner::{Invocation, Runner};
     use crate::failure::Failure;
     use crate::source::{Body, Delivery, Response, Source};
@@ -246,11 +246,12 @@ mod on {
 
     fn word(outcome: &Outcome) -> &'static str {
         match outcome {
-            Outcome::Done(Effect::Applied) => "applied",
-            Outcome::Done(Effect::Duplicate) => "duplicate",
-            Outcome::Done(Effect::Filtered) => "filtered",
-            Outcome::Done(Effect::Held) => "held",
-            Outcome::Done(Effect::DeadLettered) => "dead_lettered",
+            Outcome::Done(Handled::Applied) => "applied",
+            Outcome::Done(Handled::Duplicate) => "duplicate",
+            Outcome::Done(Handled::Filtered) => "filtered",
+            Outcome::Done(Handled::Parked) => "parked",
+            Outcome::Done(Handled::Held) => "held",
+            Outcome::Done(Handled::DeadLettered) => "dead_lettered",
             Outcome::Failed(_) => "failed",
             Outcome::NotRun(_) => "not_run",
         }

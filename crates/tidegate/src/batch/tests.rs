@@ -41,7 +41,7 @@ impl Handler for Obedient {
         }
     }
 
-    async fn handle(&self, body: &String, _context: &BatchContext) -> Result<Effect, Failure> {
+    async fn handle(&self, body: &String, _context: &BatchContext) -> Result<Handled, Failure> {
         self.handled.lock().unwrap().push(body.clone());
         // Later records are quicker: run at once, they would end in another order than they began in.
         let earlier = self.handled.lock().unwrap().len();
@@ -50,7 +50,7 @@ impl Handler for Obedient {
         }
         self.ended.lock().unwrap().push(body.clone());
         match body.split(' ').next() {
-            Some("duplicate") => Ok(Effect::Duplicate),
+            Some("duplicate") => Ok(Handled::Duplicate),
             Some("permanent") => Err(Failure::permanent("never", body.clone())),
             Some("busy") => Err(Failure::busy("twin", body.clone())),
             Some("transient") => Err(Failure::transient("later", body.clone())),
@@ -61,10 +61,10 @@ impl Handler for Obedient {
             }
             Some("work") => {
                 tokio::time::sleep(Duration::from_secs(2)).await;
-                Ok(Effect::Applied)
+                Ok(Handled::Applied)
             }
             Some("hang") => std::future::pending().await,
-            _ => Ok(Effect::Applied),
+            _ => Ok(Handled::Applied),
         }
     }
 }
@@ -288,7 +288,7 @@ impl BatchHandler for Fragile {
 
     async fn handle_batch(&self, items: &[Item<Vec<u8>>], _context: &BatchContext) -> Vec<Outcome> {
         assert!(items.iter().all(|item| item.record != b"bad"), "a bad record");
-        items.iter().map(|_| Outcome::Done(Effect::Applied)).collect()
+        items.iter().map(|_| Outcome::Done(Handled::Applied)).collect()
     }
 }
 
@@ -313,7 +313,7 @@ async fn a_batch_handler_that_answers_too_few_outcomes_is_given_its_records_one_
             Ok(())
         }
         async fn handle_batch(&self, items: &[Item<()>], _: &BatchContext) -> Vec<Outcome> {
-            items.iter().take(self.0).map(|_| Outcome::Done(Effect::Applied)).collect()
+            items.iter().take(self.0).map(|_| Outcome::Done(Handled::Applied)).collect()
         }
     }
     let event = event(Source::Kinesis, &[("a", ""), ("b", ""), ("b", "")]);

@@ -8,7 +8,7 @@ use tracing::error;
 use super::guard::{Guard, Verdict};
 use super::plan::{Step, steps};
 use super::projector::Projection;
-use crate::batch::{Effect, NotRun, Outcome};
+use crate::batch::{Handled, NotRun, Outcome};
 use crate::failure::{Class, Failure};
 use crate::ids::{StreamId, Version};
 use crate::store::{CommitChange, EventReader, RecordedCommit, RecordedEvent};
@@ -61,13 +61,13 @@ pub(super) async fn plan(
                 (*version, *last_version, last_event_id.as_str())
             }
             CommitChange::Other => {
-                plan.outcomes.push((hint.place, Outcome::Done(Effect::Filtered)));
+                plan.outcomes.push((hint.place, Outcome::Done(Handled::Filtered)));
                 continue;
             }
         };
         match guard.judge(first, version, event_id, replay) {
-            Verdict::Duplicate => plan.outcomes.push((hint.place, Outcome::Done(Effect::Duplicate))),
-            Verdict::Parked => plan.outcomes.push((hint.place, Outcome::Done(Effect::Filtered))),
+            Verdict::Duplicate => plan.outcomes.push((hint.place, Outcome::Done(Handled::Duplicate))),
+            Verdict::Parked => plan.outcomes.push((hint.place, Outcome::Done(Handled::Filtered))),
             Verdict::Rewritten => {
                 let known = guard.event_id.as_deref().unwrap_or_default();
                 let failure =
@@ -240,7 +240,7 @@ pub(super) fn stop_at(plan: &mut LanePlan, version: Version, failure: Failure) {
     plan.due = before;
     from.sort_by_key(|(place, due)| (*due, *place));
     let permanent = failure.class() == Class::Permanent;
-    let behind = if permanent { Outcome::Done(Effect::Filtered) } else { Outcome::NotRun(NotRun::Blocked) };
+    let behind = if permanent { Outcome::Done(Handled::Filtered) } else { Outcome::NotRun(NotRun::Blocked) };
     let mut first = Some(Outcome::Failed(failure.clone()));
     let decided = from.into_iter().map(|(place, _)| (place, first.take().unwrap_or_else(|| behind.clone())));
     plan.stopped = Some(failure.clone());

@@ -10,7 +10,7 @@ use super::guard::{Guard, Position};
 use super::lane::{Hint, LanePlan, plan, project, stop_at};
 use super::plan::{Step, Transaction, merge, pack};
 use super::read_model::{ApplyError, ReadModel};
-use crate::batch::{BatchContext, BatchHandler, Effect, Item, NotRun, Outcome};
+use crate::batch::{BatchContext, BatchHandler, Handled, Item, NotRun, Outcome};
 use crate::failure::{Class, Failure};
 use crate::ids::StreamId;
 use crate::source::Delivery;
@@ -134,7 +134,7 @@ impl<P: Projection> Projector<P> {
                 Some(stream) if self.projection.concerns(stream) => {
                     lanes.entry(stream.clone()).or_default().push(Hint { place, change: &item.record });
                 }
-                _ => *outcome = Some(Outcome::Done(Effect::Filtered)),
+                _ => *outcome = Some(Outcome::Done(Handled::Filtered)),
             }
         }
         lanes
@@ -256,7 +256,7 @@ fn settle(plan: &mut LanePlan, reached: Position, outcomes: &mut [Option<Outcome
     plan.reached = reached.version;
     let mut versions = BTreeSet::new();
     for (place, version) in plan.due.extract_if(.., |(_, version)| *version <= reached.version) {
-        let effect = if versions.insert(version) { Effect::Applied } else { Effect::Duplicate };
+        let effect = if versions.insert(version) { Handled::Applied } else { Handled::Duplicate };
         decide(outcomes, place, Outcome::Done(effect));
     }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::*;
-use crate::batch::{BatchContext, BatchHandler, Effect, Item, NotRun, Outcome, Stopwatch};
+use crate::batch::{BatchContext, BatchHandler, Handled, Item, NotRun, Outcome, Stopwatch};
 use crate::failure::{Class, Failure};
 use crate::ids::{Cause, StreamId, Version};
 use crate::source::Source;
@@ -157,9 +157,9 @@ fn split(commit: &RecordedCommit) -> CommitChange {
     }
 }
 
-const APPLIED: Outcome = Outcome::Done(Effect::Applied);
-const DUPLICATE: Outcome = Outcome::Done(Effect::Duplicate);
-const FILTERED: Outcome = Outcome::Done(Effect::Filtered);
+const APPLIED: Outcome = Outcome::Done(Handled::Applied);
+const DUPLICATE: Outcome = Outcome::Done(Handled::Duplicate);
+const FILTERED: Outcome = Outcome::Done(Handled::Filtered);
 
 #[tokio::test]
 async fn an_event_delivered_twice_counts_once_within_a_batch_and_across_batches() {

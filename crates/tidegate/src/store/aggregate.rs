@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{Commit, CommitOutcome, EventStore, RecordedCommit};
-use crate::batch::Effect;
+use crate::batch::Handled;
 use crate::envelope::Envelope;
 use crate::failure::Failure;
 use crate::ids::{Cause, StreamId, Version};
@@ -117,7 +117,7 @@ pub async fn execute<A: Aggregate>(
     command: &A::Command,
     origin: &Origin,
     retry: Retry,
-) -> Result<Effect, Failure> {
+) -> Result<Handled, Failure> {
     run::<A>(store, &WholeStream { store }, stream, command, origin, retry).await
 }
 
@@ -156,14 +156,14 @@ pub(super) async fn run<A: Aggregate>(
     command: &A::Command,
     origin: &Origin,
     retry: Retry,
-) -> Result<Effect, Failure> {
+) -> Result<Handled, Failure> {
     let attempt = Uuid::new_v4().to_string();
     if A::creates(command) {
         let decision = A::default().decide(command);
         let commit = commit::<A>(stream, Version::NONE, origin, &decision, &attempt)?;
         match store.commit(&commit).await? {
-            CommitOutcome::Stored => return Ok(Effect::Applied),
-            CommitOutcome::Duplicate => return Ok(Effect::Duplicate),
+            CommitOutcome::Stored => return Ok(Handled::Applied),
+            CommitOutcome::Duplicate => return Ok(Handled::Duplicate),
             CommitOutcome::Conflict => {}
         }
     }
@@ -172,15 +172,15 @@ pub(super) async fn run<A: Aggregate>(
         if number > 0 {
             tokio::time::sleep(retry.pause_after(number - 1)).await;
         }
-        let Some(loaded) = history.load(stream, origin).await? else { return Ok(Effect::Duplicate) };
+        let Some(loaded) = history.load(stream, origin).await? else { return Ok(Handled::Duplicate) };
         let decision = loaded.aggregate.decide(command);
         let commit = commit::<A>(stream, loaded.version, origin, &decision, &attempt)?;
         match store.commit(&commit).await? {
             CommitOutcome::Stored => {
                 history.stored(loaded, decision, commit.record).await;
-                return Ok(Effect::Applied);
+                return Ok(Handled::Applied);
             }
-            CommitOutcome::Duplicate => return Ok(Effect::Duplicate),
+            CommitOutcome::Duplicate => return Ok(Handled::Duplicate),
             CommitOutcome::Conflict => {}
         }
     }

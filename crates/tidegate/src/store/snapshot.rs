@@ -10,7 +10,7 @@ use tracing::warn;
 
 use super::aggregate::{History, Loaded, fold, run};
 use super::{Aggregate, Causes, Decision, EventStore, Origin, RecordedCommit, Retry};
-use crate::batch::Effect;
+use crate::batch::Handled;
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 
@@ -146,7 +146,7 @@ pub async fn execute_with_snapshots<A: Snapshotted>(
     command: &A::Command,
     origin: &Origin,
     retry: Retry,
-) -> Result<Effect, Failure> {
+) -> Result<Handled, Failure> {
     run::<A>(store, &FromSnapshot { store, snapshots }, stream, command, origin, retry).await
 }
 

@@ -8,7 +8,7 @@ use rand::{Rng, SeedableRng};
 
 use super::tests::{Command, Counter, origin, stream};
 use super::*;
-use crate::batch::Effect;
+use crate::batch::Handled;
 
 impl Snapshotted for Counter {
     const SHAPE: &'static str = "counter/1";
@@ -49,13 +49,13 @@ impl World {
         Snapshots::new(self.snapshots.clone()).every(3)
     }
 
-    async fn send_as(&self, policy: &Snapshots, origin: &Origin, command: Command) -> Effect {
+    async fn send_as(&self, policy: &Snapshots, origin: &Origin, command: Command) -> Handled {
         execute_with_snapshots::<Counter>(&self.store, policy, &stream(), &command, origin, Retry::default())
             .await
             .unwrap()
     }
 
-    async fn send(&self, id: &str, command: Command) -> Effect {
+    async fn send(&self, id: &str, command: Command) -> Handled {
         self.send_as(&self.policy(), &origin(id), command).await
     }
 
@@ -63,7 +63,7 @@ impl World {
     async fn with_snapshot() -> Self {
         let world = World::default();
         for (id, command) in [("a", Command::Open(5)), ("b", Command::Add(1)), ("c", Command::Add(1))] {
-            assert_eq!(world.send(id, command).await, Effect::Applied);
+            assert_eq!(world.send(id, command).await, Handled::Applied);
         }
         assert_eq!(world.snapshots.snapshots().len(), 1);
         world.reads();
@@ -96,7 +96,7 @@ async fn a_snapshot_is_taken_after_so_many_events_and_only_what_follows_is_read(
     let snapshot = world.snapshots.snapshots().remove(0);
     assert_eq!((snapshot.version, snapshot.state.as_str()), (Version::new(3), r#"{"sum":7}"#));
     assert_eq!(snapshot.event_id, world.store.store.commits()[2].events[0].id);
-    assert_eq!(world.send("d", Command::Add(4)).await, Effect::Applied);
+    assert_eq!(world.send("d", Command::Add(4)).await, Handled::Applied);
     assert_eq!(world.reads(), [2], "the last event in the snapshot, and what follows");
     assert_eq!(world.kinds()[3], "Refused", "5 + 1 + 1 + 4 > 10");
     assert_eq!(world.snapshots.snapshots()[0].version, Version::new(3), "the next is due at 6");
@@ -111,7 +111,7 @@ async fn a_duplicate_of_what_is_in_the_snapshot_and_of_what_follows_it_is_known_
     world.send("d", Command::Add(1)).await;
     world.reads();
     for id in ["b", "c", "d"] {
-        assert_eq!(world.send(id, Command::Add(1)).await, Effect::Duplicate, "{id}");
+        assert_eq!(world.send(id, Command::Add(1)).await, Handled::Duplicate, "{id}");
     }
     assert_eq!(world.reads(), [2, 2, 2]);
     assert_eq!(world.kinds().len(), 4);
@@ -130,11 +130,11 @@ async fn a_delivery_older_than_the_horizon_or_of_unknown_age_is_compared_with_th
     let long_ago = "2026-01-01T00:00:00Z".parse().ok();
     for arrived_at in [long_ago, None] {
         let again = taken_at("b", arrived_at);
-        assert_eq!(world.send_as(&policy, &again, Command::Add(1)).await, Effect::Duplicate);
+        assert_eq!(world.send_as(&policy, &again, Command::Add(1)).await, Handled::Duplicate);
         assert_eq!(world.reads(), [2, 0], "{arrived_at:?}");
     }
     let now = Timestamp::now().checked_add(Duration::from_secs(120)).ok();
-    assert_eq!(world.send_as(&policy, &taken_at("d", now), Command::Add(1)).await, Effect::Applied);
+    assert_eq!(world.send_as(&policy, &taken_at("d", now), Command::Add(1)).await, Handled::Applied);
     assert_eq!(world.reads(), [2], "what was taken after all that is forgotten can have no commit there");
 }
 
@@ -211,8 +211,8 @@ async fn a_command_succeeds_without_snapshots_and_waits_two_seconds_for_one_at_m
         let policy = Snapshots::new(Arc::new(Down(silent))).every(1);
         let began = tokio::time::Instant::now();
         world.send_as(&policy, &origin("a"), Command::Open(1)).await;
-        assert_eq!(world.send_as(&policy, &origin("b"), Command::Add(1)).await, Effect::Applied);
-        assert_eq!(world.send_as(&policy, &origin("b"), Command::Add(1)).await, Effect::Duplicate);
+        assert_eq!(world.send_as(&policy, &origin("b"), Command::Add(1)).await, Handled::Applied);
+        assert_eq!(world.send_as(&policy, &origin("b"), Command::Add(1)).await, Handled::Duplicate);
         assert_eq!(began.elapsed(), Duration::from_secs(if silent { 2 } else { 0 }));
     }
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::*;
-use crate::batch::Effect;
+use crate::batch::Handled;
 use crate::ids::Cause;
 use crate::message::Message;
 
@@ -82,7 +82,7 @@ pub(super) fn origin(id: &str) -> Origin {
     }
 }
 
-async fn send(store: &dyn EventStore, id: &str, command: Command) -> Result<Effect, Failure> {
+async fn send(store: &dyn EventStore, id: &str, command: Command) -> Result<Handled, Failure> {
     execute::<Counter>(store, &stream(), &command, &origin(id), Retry::default()).await
 }
 
@@ -129,9 +129,9 @@ impl Watched {
 #[tokio::test]
 async fn creating_costs_one_write_and_changing_one_read_and_one_write() {
     let store = Watched::default();
-    assert_eq!(send(&store, "a", Command::Open(3)).await, Ok(Effect::Applied));
+    assert_eq!(send(&store, "a", Command::Open(3)).await, Ok(Handled::Applied));
     assert_eq!(store.requests(), (0, 1));
-    assert_eq!(send(&store, "b", Command::Add(3)).await, Ok(Effect::Applied));
+    assert_eq!(send(&store, "b", Command::Add(3)).await, Ok(Handled::Applied));
     assert_eq!(store.requests(), (1, 1));
 }
 
@@ -140,7 +140,7 @@ async fn a_duplicate_of_the_first_command_is_known_from_the_failed_write_alone()
     let store = Watched::default();
     send(&store, "a", Command::Open(3)).await.unwrap();
     store.requests();
-    assert_eq!(send(&store, "a", Command::Open(3)).await, Ok(Effect::Duplicate));
+    assert_eq!(send(&store, "a", Command::Open(3)).await, Ok(Handled::Duplicate));
     assert_eq!(store.requests(), (0, 1));
     assert_eq!(store.store.commits().len(), 1);
 }
@@ -151,7 +151,7 @@ async fn a_duplicate_of_a_later_command_writes_nothing() {
     send(&store, "a", Command::Open(3)).await.unwrap();
     send(&store, "b", Command::Add(3)).await.unwrap();
     store.requests();
-    assert_eq!(send(&store, "b", Command::Add(3)).await, Ok(Effect::Duplicate));
+    assert_eq!(send(&store, "b", Command::Add(3)).await, Ok(Handled::Duplicate));
     assert_eq!(store.requests(), (1, 0));
 }
 
@@ -159,8 +159,8 @@ async fn a_duplicate_of_a_later_command_writes_nothing() {
 async fn a_refusal_is_decided_once_too() {
     let store = Watched::default();
     send(&store, "a", Command::Open(9)).await.unwrap();
-    assert_eq!(send(&store, "b", Command::Add(5)).await, Ok(Effect::Applied), "a refusal is a decision");
-    assert_eq!(send(&store, "b", Command::Add(5)).await, Ok(Effect::Duplicate));
+    assert_eq!(send(&store, "b", Command::Add(5)).await, Ok(Handled::Applied), "a refusal is a decision");
+    assert_eq!(send(&store, "b", Command::Add(5)).await, Ok(Handled::Duplicate));
     let kinds: Vec<_> = store.store.commits().iter().map(|commit| commit.events[0].kind.clone()).collect();
     assert_eq!(kinds, ["Added", "Refused"]);
 }
@@ -169,7 +169,7 @@ async fn a_refusal_is_decided_once_too() {
 async fn a_creating_command_that_finds_its_place_taken_decides_on_what_is_there() {
     let store = Watched::default();
     send(&store, "a", Command::Open(9)).await.unwrap();
-    assert_eq!(send(&store, "b", Command::Open(5)).await, Ok(Effect::Applied));
+    assert_eq!(send(&store, "b", Command::Open(5)).await, Ok(Handled::Applied));
     assert_eq!(store.store.commits()[1].events[0].kind, "Refused");
 }
 
@@ -189,7 +189,7 @@ async fn a_lost_race_is_decided_again_on_the_winners_state_after_a_pause() {
     send(&store, "a", Command::Open(5)).await.unwrap();
     store.rivals.lock().unwrap().extend(["r1", "r2"]);
     let began = tokio::time::Instant::now();
-    assert_eq!(send(&store, "b", Command::Add(4)).await, Ok(Effect::Applied));
+    assert_eq!(send(&store, "b", Command::Add(4)).await, Ok(Handled::Applied));
     assert!(began.elapsed() > std::time::Duration::ZERO);
     let last = store.store.commits().pop().unwrap();
     assert_eq!(

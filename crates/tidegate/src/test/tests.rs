@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::batch::Effect;
+use crate::batch::Handled;
 use crate::failure::{Class, Failure};
 use crate::ids::{Cause, StreamId, Version};
 use crate::message::Message;
@@ -154,7 +154,7 @@ fn origin(id: &str) -> Origin {
     }
 }
 
-async fn send(store: &dyn EventStore, id: &str) -> Result<Effect, Failure> {
+async fn send(store: &dyn EventStore, id: &str) -> Result<Handled, Failure> {
     execute::<Door>(store, &stream(), &(), &origin(id), Retry::default()).await
 }
 
@@ -163,7 +163,7 @@ async fn each_fault_of_a_commit_is_what_it_says() {
     for (fault, answer, stored) in [
         (Fault::Throttled, Err("throttled"), 0),
         (Fault::LostResponse, Err("lost_response"), 1),
-        (Fault::SentTwice, Ok(Effect::Applied), 1),
+        (Fault::SentTwice, Ok(Handled::Applied), 1),
         (Fault::Failed(Failure::permanent("broken", "")), Err("broken"), 0),
     ] {
         let faults = Faults::none().at(Call::Commit, 1, fault.clone());
@@ -173,7 +173,7 @@ async fn each_fault_of_a_commit_is_what_it_says() {
         assert_eq!(store.port().commits().len(), stored, "{fault:?}");
         assert_eq!(faults.injected(), [Injected { call: Call::Commit, number: 1, fault: fault.clone() }]);
         // Delivered again, it is applied once in all.
-        let again = if stored == 1 { Effect::Duplicate } else { Effect::Applied };
+        let again = if stored == 1 { Handled::Duplicate } else { Handled::Applied };
         assert_eq!(send(&store, "a").await, Ok(again), "{fault:?}");
         assert_eq!(store.port().commits().len(), 1, "{fault:?}");
     }
@@ -183,12 +183,12 @@ async fn each_fault_of_a_commit_is_what_it_says() {
 async fn a_conflict_is_decided_again_and_a_script_names_calls_by_number() {
     let faults = Faults::none().at(Call::Commit, 1, Fault::Conflict).at(Call::Commit, 2, Fault::Conflict);
     let store = Faulty::new(Arc::new(MemoryEventStore::default()), faults.clone());
-    assert_eq!(send(&store, "a").await, Ok(Effect::Applied));
+    assert_eq!(send(&store, "a").await, Ok(Handled::Applied));
     assert_eq!((faults.calls(Call::Read), faults.calls(Call::Commit)), (3, 3));
     faults.always(Call::Read, Some(Fault::Conflict));
     assert_eq!(send(&store, "b").await.unwrap_err().code(), "throttled", "a read knows no conflict");
     faults.always(Call::Read, None);
-    assert_eq!(send(&store, "b").await, Ok(Effect::Applied));
+    assert_eq!(send(&store, "b").await, Ok(Handled::Applied));
 }
 
 #[tokio::test(start_paused = true)]

@@ -56,14 +56,14 @@ fn routes(seen: &Seen) -> Routes {
             .lock()
             .unwrap()
             .push(format!("{} W by {} in {}", lamp.message.watts, lamp.envelope.id, context.request_id));
-        async { Ok(Effect::Applied) }
+        async { Ok(Handled::Applied) }
     };
     let created = move |object: Arc<Foreign<ObjectCreated>>, _: BatchContext| {
         objects
             .lock()
             .unwrap()
             .push(format!("{} by {} from {}", object.detail.key, object.id, object.name.source));
-        async { Err::<Effect, _>(Failure::transient("later", "not yet")) }
+        async { Err::<Handled, _>(Failure::transient("later", "not yet")) }
     };
     Router::routes().on::<LampLit>("house", "LampLit", lit).on_foreign::<ObjectCreated>(
         "aws.s3",
@@ -188,7 +188,7 @@ async fn data_by_reference_is_read_from_the_event_store() {
         .resolve(Arc::new(store))
         .on::<LampLit>("house", "LampLit", move |lamp: Arc<Routed<LampLit>>, _: BatchContext| {
             lamps.lock().unwrap().push(lamp.message.watts.to_string());
-            async { Ok(Effect::Duplicate) }
+            async { Ok(Handled::Duplicate) }
         })
         .otherwise(Unknown::DeadLetter);
     let (failed, counts, _) = run(router, Source::EventBridge, &event).await;

@@ -78,7 +78,7 @@ fn counts(metrics: &BTreeMap<String, (String, Value)>) -> Vec<(&str, u64)> {
 
 /// The number of each outcome, none of them left out.
 fn with_zeros(counted: &[(&'static str, u64)]) -> Vec<(&'static str, u64)> {
-    let outcomes = ["Applied", "DeadLettered", "Duplicate", "Failed", "Filtered", "Held", "NotRun"];
+    let outcomes = ["Applied", "DeadLettered", "Duplicate", "Failed", "Filtered", "Held", "NotRun", "Parked"];
     let mut all = BTreeMap::from(outcomes.map(|name| (name, 0)));
     all.extend(counted.iter().copied());
     all.into_iter().collect()

@@ -50,7 +50,7 @@ async fn records_that_a_handler_does_not_time_are_measured_as_a_batch() {
         }
         async fn handle_batch(&self, items: &[Item<()>], _: &BatchContext) -> Vec<Outcome> {
             tokio::time::sleep(Duration::from_secs(3)).await;
-            items.iter().map(|_| Outcome::Done(Effect::Applied)).collect()
+            items.iter().map(|_| Outcome::Done(Handled::Applied)).collect()
         }
     }
     let notes = Arc::new(Notes::default());

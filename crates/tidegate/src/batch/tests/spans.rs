@@ -193,7 +193,7 @@ impl Handler for Told {
         Ok(delivery.json::<Event>()?.r#do)
     }
 
-    async fn handle(&self, told: &String, _: &BatchContext) -> Result<Effect, Failure> {
+    async fn handle(&self, told: &String, _: &BatchContext) -> Result<Handled, Failure> {
         let span = tracing::info_span!(target: "shop", "look", shelf = 7);
         span.in_scope(|| tracing::info!("nothing"));
         match told.as_str() {
@@ -201,9 +201,9 @@ impl Handler for Told {
             "refuse" => Err(Failure::permanent("no_such_shelf", "7")),
             "work" => {
                 tokio::time::sleep(Duration::from_millis(30)).await;
-                Ok(Effect::Applied)
+                Ok(Handled::Applied)
             }
-            _ => Ok(Effect::Applied),
+            _ => Ok(Handled::Applied),
         }
     }
 }

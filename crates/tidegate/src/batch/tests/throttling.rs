@@ -14,7 +14,7 @@ impl Handler for Arc<Dependency> {
         Ok(())
     }
 
-    async fn handle(&self, _: &(), _: &BatchContext) -> Result<Effect, Failure> {
+    async fn handle(&self, _: &(), _: &BatchContext) -> Result<Handled, Failure> {
         let now = {
             let mut at_work = self.at_work.lock().unwrap();
             *at_work += 1;
@@ -26,7 +26,7 @@ impl Handler for Arc<Dependency> {
         if now > self.takes {
             Err(Failure::transient(Failure::THROTTLED, "too many"))
         } else {
-            Ok(Effect::Applied)
+            Ok(Handled::Applied)
         }
     }
 }
@@ -62,7 +62,7 @@ async fn lanes_that_are_at_work_give_way_when_fewer_may_run() {
         fn decode(&self, delivery: &Delivery<'_>) -> Result<String, Failure> {
             Ok(delivery.ordering_key.clone())
         }
-        async fn handle(&self, lane: &String, _: &BatchContext) -> Result<Effect, Failure> {
+        async fn handle(&self, lane: &String, _: &BatchContext) -> Result<Handled, Failure> {
             let now = {
                 let mut at_work = self.1.lock().unwrap();
                 *at_work += 1;
@@ -71,7 +71,7 @@ async fn lanes_that_are_at_work_give_way_when_fewer_may_run() {
             self.0.lock().unwrap().push((self.2.elapsed().as_millis() as u64, now));
             tokio::time::sleep(Duration::from_millis(10)).await;
             *self.1.lock().unwrap() -= 1;
-            if lane == "0" { Err(Failure::transient(Failure::THROTTLED, "")) } else { Ok(Effect::Applied) }
+            if lane == "0" { Err(Failure::transient(Failure::THROTTLED, "")) } else { Ok(Handled::Applied) }
         }
     }
     let handler = Arc::new(Once(Mutex::default(), Mutex::default(), tokio::time::Instant::now()));

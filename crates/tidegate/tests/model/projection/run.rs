@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
-use tidegate::batch::{BatchContext, BatchHandler, Effect, Item, Outcome};
+use tidegate::batch::{BatchContext, BatchHandler, Handled, Item, Outcome};
 use tidegate::failure::{Class, Failure};
 use tidegate::ids::{Cause, StreamId, Version};
 use tidegate::projection::{
@@ -123,7 +123,7 @@ async fn invoke(invocation: &Invocation, script: Arc<Script<Ask, Answer>>) -> Ve
     outcomes
         .iter()
         .map(|outcome| match outcome {
-            Outcome::Done(Effect::Applied | Effect::Duplicate) => Fate::Applied,
+            Outcome::Done(Handled::Applied | Handled::Duplicate) => Fate::Applied,
             Outcome::Failed(failure) if failure.class() == Class::Permanent => Fate::DeadLettered,
             Outcome::Failed(_) | Outcome::NotRun(_) => Fate::Redelivered,
             _ => Fate::Passed,

@@ -1,5 +1,5 @@
 use serde::Deserialize;
-use tidegate::batch::{BatchContext, Effect, Handler};
+use tidegate::batch::{BatchContext, Handled, Handler};
 use tidegate::failure::Failure;
 use tidegate::source::{ChangeKind, Delivery};
 use tracing::info;
@@ -33,13 +33,13 @@ impl Handler for Records {
 
     /// May be called again for the same change: whatever is done here must notice that it was done before. A change of state goes through
     /// `tidegate::store::execute`, an effect outside DynamoDB through `tidegate::idempotency::Effects`.
-    async fn handle(&self, record: &Record, _context: &BatchContext) -> Result<Effect, Failure> {
+    async fn handle(&self, record: &Record, _context: &BatchContext) -> Result<Handled, Failure> {
         // An item that was removed because its time to live had passed is no fact of the business.
         if record.kind == ChangeKind::Expire {
-            return Ok(Effect::Filtered);
+            return Ok(Handled::Filtered);
         }
         info!(kind = ?record.kind, record.key.key, "handled");
-        Ok(Effect::Applied)
+        Ok(Handled::Applied)
     }
 }
 

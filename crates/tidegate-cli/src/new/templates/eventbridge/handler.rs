@@ -1,5 +1,5 @@
 use serde::Deserialize;
-use tidegate::batch::{BatchContext, Effect, Handler};
+use tidegate::batch::{BatchContext, Handled, Handler};
 use tidegate::failure::Failure;
 use tidegate::source::Delivery;
 use tracing::info;
@@ -23,9 +23,9 @@ impl Handler for Records {
 
     /// May be called again for the same record: whatever is done here must notice that it was done before. A change of state goes through
     /// `tidegate::store::execute`, an effect outside DynamoDB through `tidegate::idempotency::Effects`.
-    async fn handle(&self, record: &Record, _context: &BatchContext) -> Result<Effect, Failure> {
+    async fn handle(&self, record: &Record, _context: &BatchContext) -> Result<Handled, Failure> {
         info!(record.id, "handled");
-        Ok(Effect::Applied)
+        Ok(Handled::Applied)
     }
 }
 
