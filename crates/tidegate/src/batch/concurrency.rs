@@ -1,9 +1,39 @@
+use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// How many records run at a time: half as many after a dependency said that it takes no more, one more after each round in which none did, never more than
-/// declared. It outlives invocations: what was too much for the last one is too much for the next.
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+
+/// Limits how many calls of one dependency run at a time, and adapts to what the dependency takes.
+///
+/// A call that was throttled halves the limit, down to one. Each round without one adds one again,
+/// up to `most`. The limit outlives invocations: what was too much for the last one is too much for
+/// the next. [`EachRecord`](super::EachRecord) keeps to one by itself; a
+/// [`BatchHandler`](super::BatchHandler) keeps one for each service that it calls.
+///
+/// # Examples
+///
+/// ```
+/// use tidegate::batch::Concurrency;
+/// use tidegate::failure::Failure;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let limit = Concurrency::new(4);
+/// let call = |number: u32| async move {
+///     let failure = Failure::transient(Failure::THROTTLED, "slow down");
+///     if number == 3 { Err(failure) } else { Ok(number) }
+/// };
+/// let throttled = |result: &Result<u32, Failure>| {
+///     result.as_ref().is_err_and(|failure| failure.code() == Failure::THROTTLED)
+/// };
+/// let results = limit.each([1, 2, 3], call, throttled).await;
+/// assert_eq!(results[..2], [Ok(1), Ok(2)]);
+/// assert_eq!(limit.now(), 2);
+/// # }
+/// ```
 #[derive(Debug)]
-pub(super) struct Concurrency {
+pub struct Concurrency {
     most: usize,
     state: Mutex<State>,
 }
@@ -11,33 +41,39 @@ pub(super) struct Concurrency {
 #[derive(Debug)]
 struct State {
     now: usize,
-    /// Records that ended since the last change and were not throttled. As many as run at a time are a round.
+    /// Calls that ended since the last change and were not throttled. As many as run at a time are
+    /// a round.
     clean: usize,
     /// Counts the changes downwards.
     epoch: u64,
 }
 
-/// Tells how many records ran at a time when a record was begun.
+/// A call that was begun under a [`Concurrency`].
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Begun(u64);
+pub struct Begun(u64);
 
 impl Concurrency {
-    pub(super) fn new(most: usize) -> Self {
+    /// A limit of `most` calls at a time (at least one), which is also where it begins.
+    pub fn new(most: usize) -> Self {
         let most = most.max(1);
         Concurrency { most, state: Mutex::new(State { now: most, clean: 0, epoch: 0 }) }
     }
 
-    pub(super) fn now(&self) -> usize {
+    /// How many calls may run at a time now.
+    pub fn now(&self) -> usize {
         self.state().now
     }
 
-    pub(super) fn begin(&self) -> Begun {
+    /// Notes that a call begins. It does not wait: compare with [`Concurrency::now`] before.
+    pub fn begin(&self) -> Begun {
         Begun(self.state().epoch)
     }
 
-    /// A record ended. One that was begun before the last change downwards says nothing about what is bearable since: all that ran together would else halve it
-    /// once each.
-    pub(super) fn end(&self, begun: Begun, throttled: bool) {
+    /// Notes that a call ended, and whether it was throttled.
+    ///
+    /// A call that was begun before the last change downwards changes nothing: all calls that ran
+    /// together would otherwise halve the limit once each.
+    pub fn end(&self, begun: Begun, throttled: bool) {
         let mut state = self.state();
         if begun.0 != state.epoch {
             return;
@@ -53,6 +89,36 @@ impl Concurrency {
         }
     }
 
+    /// Makes a call for each input, within the limit, and returns the results in the order of the
+    /// inputs.
+    ///
+    /// `throttled` tells from a result whether the dependency asked for less. The results are lost
+    /// if the run is dropped, so give each call the deadline, and not the run. Calls under way count
+    /// within one run alone: two runs at the same time may make twice as many calls.
+    pub async fn each<I, T, F: Future<Output = T>>(
+        &self,
+        inputs: impl IntoIterator<Item = I>,
+        call: impl Fn(I) -> F,
+        throttled: impl Fn(&T) -> bool,
+    ) -> Vec<T> {
+        let mut waiting = inputs.into_iter().enumerate();
+        let mut running = FuturesUnordered::new();
+        let mut results = Vec::new();
+        loop {
+            while running.len() < self.now()
+                && let Some((place, input)) = waiting.next()
+            {
+                let (begun, called) = (self.begin(), call(input));
+                running.push(async move { (place, begun, called.await) });
+            }
+            let Some((place, begun, result)) = running.next().await else { break };
+            self.end(begun, throttled(&result));
+            results.push((place, result));
+        }
+        results.sort_unstable_by_key(|(place, _)| *place);
+        results.into_iter().map(|(_, result)| result).collect()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -60,6 +126,8 @@ impl Concurrency {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -101,6 +169,53 @@ mod tests {
         assert_eq!(concurrency.now(), 4);
         concurrency.end(concurrency.begin(), false);
         assert_eq!(concurrency.now(), 5);
+    }
+
+    /// A dependency that takes so many calls at a time and throttles all others. It answers each
+    /// call after so long, the later the call the sooner.
+    #[derive(Default)]
+    struct Dependency {
+        at_work: Mutex<usize>,
+        seen: Mutex<Vec<usize>>,
+    }
+
+    impl Dependency {
+        async fn call(&self, number: usize, takes: usize) -> (usize, bool) {
+            let now = {
+                let mut at_work = self.at_work.lock().unwrap();
+                *at_work += 1;
+                *at_work
+            };
+            self.seen.lock().unwrap().push(now);
+            tokio::time::sleep(Duration::from_millis(1000 - number as u64)).await;
+            *self.at_work.lock().unwrap() -= 1;
+            (number, now > takes)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_stays_within_the_limit_which_the_next_run_remembers() {
+        let (limit, dependency) = (Concurrency::new(8), Dependency::default());
+        let mut most = Vec::new();
+        for _ in 0..2 {
+            let results =
+                limit.each(0..100, |number| dependency.call(number, 3), |(_, throttled)| *throttled).await;
+            let numbers: Vec<usize> = results.iter().map(|(number, _)| *number).collect();
+            assert_eq!(numbers, (0..100).collect::<Vec<_>>(), "in the order of the inputs");
+            most.push(std::mem::take(&mut *dependency.seen.lock().unwrap()).into_iter().max().unwrap());
+        }
+        // Eight at first; then it swings around what is taken: half of four and up again.
+        assert_eq!(most, [8, 4]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_that_is_not_throttled_runs_as_many_as_declared() {
+        let (limit, dependency) = (Concurrency::new(8), Dependency::default());
+        let results =
+            limit.each(0..100, |number| dependency.call(number, 8), |(_, throttled)| *throttled).await;
+        assert_eq!(results.len(), 100);
+        assert_eq!(dependency.seen.lock().unwrap().iter().max(), Some(&8));
+        assert!(limit.each([(); 0], |()| std::future::ready(()), |()| true).await.is_empty());
     }
 
     proptest! {

@@ -17,6 +17,7 @@ mod service;
 mod spans;
 mod visibility;
 
+pub use concurrency::{Begun, Concurrency};
 pub use handler::{BatchContext, BatchHandler, Handler, Item, Stopwatch};
 pub use lanes::EachRecord;
 pub use metrics::{Counts, Metrics, NotANamespace};

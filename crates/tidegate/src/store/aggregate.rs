@@ -81,10 +81,11 @@ impl Origin {
     }
 }
 
-/// How often and how fast a lost race for a version is run again.
+/// How often and how fast something is tried again: a lost race for a version, or a call that a
+/// dependency did not take.
 #[derive(Clone, Copy, Debug)]
 pub struct Retry {
-    /// Loads at most.
+    /// Tries at most, the first among them.
     pub attempts: u32,
     /// Upper bound of the first pause; it doubles with every attempt, and the pause is drawn at random below it.
     pub pause: Duration,
@@ -97,8 +98,9 @@ impl Default for Retry {
 }
 
 impl Retry {
-    /// The pause after this attempt, drawn at random.
-    pub(crate) fn pause_after(&self, attempt: u32) -> Duration {
+    /// Draws the pause after a try: at random below [`Retry::pause`] after try 0, below twice as
+    /// much after each next one, up to 1024 times.
+    pub fn pause_after(&self, attempt: u32) -> Duration {
         let bound = self.pause.saturating_mul(1 << attempt.min(10));
         bound.mul_f64(fastrand::f64())
     }
