@@ -9,6 +9,8 @@ const AROUND: usize = 4096;
 /// An event as it goes on the bus.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
+    /// Type and id of the event, for people.
+    pub(crate) event: String,
     pub(crate) source: String,
     pub(crate) detail_type: String,
     /// The envelope, JSON.
@@ -20,7 +22,8 @@ impl Entry {
     /// store, and a reference travels instead.
     ///
     /// # Errors
-    /// `event_too_large` (permanent) when even the reference does not fit.
+    /// `event_too_large` (permanent) when even the reference does not fit; `invalid_data`
+    /// (permanent) when the stored content is not JSON.
     pub(crate) fn new(commit: &RecordedCommit, event: &RecordedEvent, limit: usize) -> Result<Self, Failure> {
         let room = limit.saturating_sub(AROUND);
         let mut envelope = commit.envelope(event)?;
@@ -47,9 +50,10 @@ impl Entry {
 
     fn of(envelope: &Envelope) -> Result<Self, Failure> {
         Ok(Entry {
+            event: format!("{} {}", envelope.kind, envelope.id),
             source: envelope.source.clone(),
             detail_type: envelope.kind.clone(),
-            detail: serde_json::to_string(envelope)?,
+            detail: for_queues(serde_json::to_string(envelope)?),
         })
     }
 
@@ -57,6 +61,15 @@ impl Entry {
     pub(crate) fn size(&self) -> usize {
         self.source.len() + self.detail_type.len() + self.detail.len()
     }
+}
+
+/// Writes U+FFFE and U+FFFF as JSON escapes. SQS refuses a message that has them, so an event with
+/// them would fit on the bus but into no queue: neither a rule's target nor a dead-letter queue.
+fn for_queues(json: String) -> String {
+    if !json.contains(['\u{FFFE}', '\u{FFFF}']) {
+        return json;
+    }
+    json.replace('\u{FFFE}', r"\ufffe").replace('\u{FFFF}', r"\uffff")
 }
 
 #[cfg(test)]
@@ -92,6 +105,17 @@ pub(crate) mod tests {
         let envelope = Envelope::parse(entry.detail.as_bytes()).unwrap();
         assert_eq!((entry.source.as_str(), entry.detail_type.as_str()), ("shop.orders", "OrderPlaced"));
         assert!(matches!(&envelope.data, Data::Inline(data) if data.get() == r#"{"n":1}"#));
+    }
+
+    #[test]
+    fn characters_that_no_queue_takes_travel_as_escapes() {
+        let data = "{\"n\":\"a\u{FFFE}\\\\\u{FFFF}\"}";
+        let commit = commit(data);
+        let entry = Entry::new(&commit, &commit.events[0], 10_000).unwrap();
+        assert!(entry.detail.contains(r#"{"n":"a\ufffe\\\uffff"}"#), "{}", entry.detail);
+        let Data::Inline(sent) = Envelope::parse(entry.detail.as_bytes()).unwrap().data else { panic!() };
+        let value = |json: &str| serde_json::from_str::<serde_json::Value>(json).unwrap();
+        assert_eq!(value(sent.get()), value(data));
     }
 
     #[test]

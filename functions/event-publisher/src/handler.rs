@@ -1,126 +1,149 @@
 use std::sync::Arc;
+use std::time::Duration;
 
-use aws_sdk_eventbridge::Client;
-use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
-use futures::StreamExt;
-use tidegate::batch::{BatchContext, BatchHandler, Handled, Item, NotRun, Outcome};
-use tidegate::failure::{Failure, chain};
+use tidegate::batch::{BatchContext, BatchHandler, Concurrency, Handled, Item, NotRun, Outcome};
+use tidegate::failure::{Class, Failure};
+use tidegate::ids::{StreamId, Version};
 use tidegate::source::Delivery;
-use tidegate::store::{CommitChange, EventReader, RecordedCommit};
-use tokio::time::{Instant, timeout_at};
+use tidegate::store::{CommitChange, EventReader, RecordedCommit, Retry};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::entry::Entry;
+use crate::event_bus::EventBus;
+use crate::progress::Progress;
 use crate::requests::{Placed, requests};
 
-/// PutEvents requests at a time. The bus keeps no order, so requests need not wait for each other.
-const CONCURRENCY: usize = 4;
-/// How often entries that EventBridge did not take are sent again within one invocation.
-const ATTEMPTS: usize = 3;
+/// Most PutEvents requests at a time. The bus keeps no order, so requests need not wait for each
+/// other.
+const REQUESTS: usize = 4;
+/// Most split commits that are read at a time. Each may be 4 MB.
+const READS: usize = 4;
+/// How often an entry is sent that EventBridge did not take, within one invocation.
+const RETRY: Retry = Retry { attempts: 5, pause: Duration::from_millis(100) };
 
 /// Publishes commits on a bus. Events may be published twice, with the same id.
+///
+/// It passes on what is stored and knows no event type, so that a type newer than it is published
+/// too.
 pub(crate) struct Publisher {
-    client: Client,
-    bus: String,
+    bus: EventBus,
     /// Limit of a message that holds an event, and of a request, in bytes.
     limit: usize,
     events: Arc<dyn EventReader>,
+    retry: Retry,
+    requests: Concurrency,
+    reads: Concurrency,
 }
 
 impl Publisher {
-    pub(crate) fn new(client: Client, bus: String, limit: usize, events: Arc<dyn EventReader>) -> Self {
-        Publisher { client, bus, limit, events }
+    pub(crate) fn new(bus: EventBus, limit: usize, events: Arc<dyn EventReader>) -> Self {
+        Publisher {
+            bus,
+            limit,
+            events,
+            retry: RETRY,
+            requests: Concurrency::new(REQUESTS),
+            reads: Concurrency::new(READS),
+        }
     }
 
-    /// The entries of a delivery: one for each event of its commit.
-    async fn entries(&self, change: &CommitChange) -> Result<Vec<Entry>, Failure> {
-        let read;
-        let commit = match change {
-            CommitChange::Commit(commit) => commit,
-            CommitChange::Split { stream, version, .. } => {
-                let before = tidegate::ids::Version::new(version.number().saturating_sub(1));
-                read = self.events.read(stream, before).await?;
-                read.iter().find(|commit| commit.first_version() == *version).ok_or_else(|| {
-                    Failure::transient(
-                        "not_in_store",
-                        format!("{stream}: the commit at version {version} is not in the event store"),
-                    )
-                })?
+    /// Publishes commits, each from the delivery at its place, and notes how these deliveries end.
+    async fn publish<'a>(
+        &self,
+        commits: impl Iterator<Item = (usize, &'a RecordedCommit)>,
+        outcomes: &mut [Outcome],
+        deadline: Instant,
+    ) {
+        let (mut progress, mut entries) = (Vec::new(), Vec::new());
+        for (place, commit) in commits {
+            let mut of_commit = Progress::of(commit.events.len());
+            for event in &commit.events {
+                match Entry::new(commit, event, self.limit) {
+                    Ok(entry) => entries.push(Placed::new(progress.len(), entry)),
+                    Err(failure) => of_commit.left(Some(failure)),
+                }
             }
-            CommitChange::Other => return Ok(Vec::new()),
-        };
-        let of = |commit: &RecordedCommit| -> Result<Vec<Entry>, Failure> {
-            commit.events.iter().map(|event| Entry::new(commit, event, self.limit)).collect()
-        };
-        of(commit)
+            progress.push((place, of_commit));
+        }
+        for placed in self.send(entries, deadline).await {
+            if let Some((_, of_commit)) = progress.get_mut(placed.place) {
+                of_commit.left(placed.failure);
+            }
+        }
+        for (place, of_commit) in progress {
+            if let Some(outcome) = outcomes.get_mut(place) {
+                *outcome = of_commit.outcome();
+            }
+        }
     }
 
-    /// Sends one request and answers the entries that were not taken, each with the reason.
-    async fn put(&self, request: Vec<Placed>, deadline: Instant) -> Vec<(Placed, Failure)> {
-        let entries = request.iter().map(|placed| {
-            PutEventsRequestEntry::builder()
-                .event_bus_name(&self.bus)
-                .source(&placed.entry.source)
-                .detail_type(&placed.entry.detail_type)
-                .detail(&placed.entry.detail)
-                .build()
-        });
-        let put = self.client.put_events().set_entries(Some(entries.collect())).send();
-        let failure = match timeout_at(deadline, put).await {
-            Ok(Ok(answer)) => return rejected(request, answer.entries()),
-            Ok(Err(error)) => Failure::transient("event_bus", chain(&error)),
-            Err(_) => Failure::transient("deadline", "EventBridge did not answer in the invocation's time"),
+    /// Sends entries, and those again that were not taken but may be. Answers what is left.
+    async fn send(&self, entries: Vec<Placed>, deadline: Instant) -> Vec<Placed> {
+        let is_permanent = |placed: &Placed| {
+            placed.failure.as_ref().is_some_and(|failure| failure.class() == Class::Permanent)
         };
-        request.into_iter().map(|placed| (placed, failure.clone())).collect()
-    }
-
-    /// Sends entries, those that were not taken again, and answers what is left.
-    async fn publish(&self, entries: Vec<Placed>, deadline: Instant) -> Vec<(Placed, Failure)> {
-        let mut left: Vec<(Placed, Failure)> = Vec::new();
-        let mut waiting = entries;
-        for _ in 0..ATTEMPTS {
-            let sent = futures::stream::iter(requests(std::mem::take(&mut waiting), self.limit))
-                .map(|request| self.put(request, deadline))
-                .buffer_unordered(CONCURRENCY)
-                .collect::<Vec<_>>()
-                .await;
-            left = sent.into_iter().flatten().collect();
-            if left.is_empty() || Instant::now() >= deadline {
+        let (mut refused, mut waiting) = (Vec::new(), entries);
+        for attempt in 0..self.retry.attempts {
+            if let Some(before) = attempt.checked_sub(1) {
+                let next = Instant::now() + self.retry.pause_after(before);
+                if next >= deadline {
+                    break;
+                }
+                sleep_until(next).await;
+            }
+            let requests = requests(std::mem::take(&mut waiting), self.limit);
+            let put = |request| self.bus.put(request, deadline);
+            let left = self.requests.each(requests, put, |left| left.iter().any(is_throttled)).await;
+            let (permanent, transient) = left.into_iter().flatten().partition::<Vec<_>, _>(is_permanent);
+            refused.extend(permanent);
+            waiting = transient;
+            if waiting.is_empty() {
                 break;
             }
-            waiting = left.iter().map(|(placed, _)| placed.clone()).collect();
         }
-        left
+        refused.extend(waiting);
+        refused
     }
-}
 
-/// PutEvents succeeds in part: each entry has a result of its own, in the order of the request.
-fn rejected(request: Vec<Placed>, results: &[PutEventsResultEntry]) -> Vec<(Placed, Failure)> {
-    let mut results = results.iter();
-    request
-        .into_iter()
-        .filter_map(|placed| {
-            let failure = match results.next() {
-                Some(result) if result.error_code().is_none() => return None,
-                Some(result) => entry_failure(
-                    result.error_code().unwrap_or_default(),
-                    result.error_message().unwrap_or_default(),
-                ),
-                None => Failure::transient(
-                    "event_bus",
-                    "EventBridge answered fewer results than there were entries",
-                ),
-            };
-            Some((placed, failure))
+    /// Reads a split commit from the store.
+    async fn read(
+        &self,
+        stream: &StreamId,
+        version: Version,
+        deadline: Instant,
+    ) -> Result<RecordedCommit, Outcome> {
+        if Instant::now() >= deadline {
+            return Err(Outcome::NotRun(NotRun::OutOfTime));
+        }
+        let before = Version::new(version.number().saturating_sub(1));
+        let commits = match timeout_at(deadline, self.events.read(stream, before)).await {
+            Ok(commits) => commits.map_err(Outcome::Failed)?,
+            Err(_) => {
+                let late = format!("{stream}: the event store did not answer in the invocation's time");
+                return Err(Outcome::Failed(Failure::transient("deadline", late)));
+            }
+        };
+        commits.into_iter().find(|commit| commit.first_version() == version).ok_or_else(|| {
+            let missing = format!("{stream}: the commit at version {version} is not in the event store");
+            Outcome::Failed(Failure::transient("not_in_store", missing))
         })
-        .collect()
+    }
 }
 
-fn entry_failure(code: &str, message: &str) -> Failure {
-    let reason = format!("EventBridge did not take the event: {code}: {message}");
-    match code {
-        "MalformedDetail" | "InvalidArgument" => Failure::permanent("event_refused", reason),
-        _ => Failure::transient("event_bus", reason),
+/// How a delivery ends in which there is no commit to publish: a commit that this version cannot read
+/// is one of a newer version, and comes again until that runs.
+fn unpublished(change: &CommitChange) -> Outcome {
+    match change.stream() {
+        None => Outcome::Done(Handled::Filtered),
+        Some(stream) => {
+            let newer = format!("{stream}: a commit in a format that only a newer version reads");
+            Outcome::Failed(Failure::transient(Failure::NEWER, newer))
+        }
     }
+}
+
+fn is_throttled(placed: &Placed) -> bool {
+    placed.failure.as_ref().is_some_and(|failure| failure.code() == Failure::THROTTLED)
 }
 
 impl BatchHandler for Publisher {
@@ -135,52 +158,46 @@ impl BatchHandler for Publisher {
     }
 
     async fn handle_batch(&self, items: &[Item<CommitChange>], context: &BatchContext) -> Vec<Outcome> {
+        let deadline = context.deadline;
         let mut outcomes = Vec::with_capacity(items.len());
-        let mut entries = Vec::new();
+        let (mut whole, mut split) = (Vec::new(), Vec::new());
         for (place, item) in items.iter().enumerate() {
-            if Instant::now() >= context.deadline {
-                outcomes.push(Outcome::NotRun(NotRun::OutOfTime));
-                continue;
-            }
-            match self.entries(&item.record).await {
-                Ok(of_item) if of_item.is_empty() => outcomes.push(Outcome::Done(Handled::Filtered)),
-                Ok(of_item) => {
-                    entries.extend(of_item.into_iter().map(|entry| Placed { place, entry }));
-                    outcomes.push(Outcome::Done(Handled::Applied));
+            // What is published, or read first, gets its outcome below.
+            outcomes.push(Outcome::NotRun(NotRun::OutOfTime));
+            match &item.record {
+                CommitChange::Commit(commit) => whole.push((place, commit)),
+                CommitChange::Split { stream, version, .. } => split.push((place, stream, *version)),
+                other => {
+                    if let Some(outcome) = outcomes.last_mut() {
+                        *outcome = unpublished(other);
+                    }
                 }
-                Err(failure) => outcomes.push(Outcome::Failed(failure)),
             }
         }
-        for (placed, failure) in self.publish(entries, context.deadline).await {
-            if let Some(outcome) = outcomes.get_mut(placed.place) {
-                *outcome = Outcome::Failed(failure);
+        // Commits that are at hand do not wait for the store.
+        self.publish(whole.into_iter(), &mut outcomes, deadline).await;
+        let read =
+            |(place, stream, version)| async move { (place, self.read(stream, version, deadline).await) };
+        let read = self.reads.each(
+            split,
+            read,
+            |(_, read)| matches!(read, Err(Outcome::Failed(failure)) if failure.code() == Failure::THROTTLED),
+        );
+        let mut commits = Vec::new();
+        for (place, read) in read.await {
+            match read {
+                Ok(commit) => commits.push((place, commit)),
+                Err(failed) => {
+                    if let Some(outcome) = outcomes.get_mut(place) {
+                        *outcome = failed;
+                    }
+                }
             }
         }
+        self.publish(commits.iter().map(|(place, commit)| (*place, commit)), &mut outcomes, deadline).await;
         outcomes
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use tidegate::failure::Class;
-
-    use super::*;
-
-    fn placed(place: usize) -> Placed {
-        let commit = crate::entry::tests::commit("{}");
-        Placed { place, entry: Entry::new(&commit, &commit.events[0], 10_000).unwrap() }
-    }
-
-    #[test]
-    fn only_the_entries_that_were_not_taken_are_left() {
-        let taken = PutEventsResultEntry::builder().event_id("1").build();
-        let throttled = PutEventsResultEntry::builder()
-            .error_code("ThrottlingException")
-            .error_message("slow down")
-            .build();
-        let malformed = PutEventsResultEntry::builder().error_code("MalformedDetail").build();
-        let left = rejected((0..4).map(placed).collect(), &[taken, throttled, malformed]);
-        let left: Vec<_> = left.iter().map(|(placed, failure)| (placed.place, failure.class())).collect();
-        assert_eq!(left, [(1, Class::Transient), (2, Class::Permanent), (3, Class::Transient)]);
-    }
-}
+mod tests;

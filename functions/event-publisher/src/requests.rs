@@ -1,25 +1,45 @@
 //! Packs entries into PutEvents requests.
 
+use tidegate::failure::Failure;
+
 use crate::entry::Entry;
 
 /// Most entries in one PutEvents request.
 const ENTRIES: usize = 10;
 
-/// An entry and the place of its delivery in the batch.
+/// An entry, the place of its delivery in the batch, and what is known of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Placed {
     pub(crate) place: usize,
     pub(crate) entry: Entry,
+    /// Why it was not taken when it was last sent. None: it was never sent.
+    pub(crate) failure: Option<Failure>,
+    /// It is sent alone: a request with it and others was refused as a whole.
+    pub(crate) alone: bool,
 }
 
-/// Cuts entries, in their order, into requests of at most ten entries and `limit` bytes. The limit of a request is that of an entry.
+impl Placed {
+    /// An entry that was never sent.
+    pub(crate) fn new(place: usize, entry: Entry) -> Self {
+        Placed { place, entry, failure: None, alone: false }
+    }
+}
+
+/// Cuts entries, in their order, into requests of at most ten entries and `limit` bytes. The limit
+/// of a request is that of an entry.
 pub(crate) fn requests(entries: Vec<Placed>, limit: usize) -> Vec<Vec<Placed>> {
     let mut requests: Vec<Vec<Placed>> = Vec::new();
     let mut bytes = 0;
     for placed in entries {
         let size = placed.entry.size();
+        let joins = |request: &[Placed]| {
+            request.len() < ENTRIES
+                && bytes + size <= limit
+                && !placed.alone
+                && !request.iter().any(|before| before.alone)
+        };
         match requests.last_mut() {
-            Some(request) if request.len() < ENTRIES && bytes + size <= limit => {
+            Some(request) if joins(request) => {
                 bytes += size;
                 request.push(placed);
             }
@@ -37,9 +57,13 @@ mod tests {
     use super::*;
 
     fn entries(sizes: &[usize]) -> Vec<Placed> {
-        let entry =
-            |size| Entry { source: String::new(), detail_type: String::new(), detail: "x".repeat(size) };
-        sizes.iter().enumerate().map(|(place, size)| Placed { place, entry: entry(*size) }).collect()
+        let entry = |size| Entry {
+            event: String::new(),
+            source: String::new(),
+            detail_type: String::new(),
+            detail: "x".repeat(size),
+        };
+        sizes.iter().enumerate().map(|(place, size)| Placed::new(place, entry(*size))).collect()
     }
 
     fn places(requests: &[Vec<Placed>]) -> Vec<Vec<usize>> {
@@ -58,5 +82,12 @@ mod tests {
             places(&requests(entries(&[60, 40, 1, 100, 99, 1]), 100)),
             [vec![0, 1], vec![2], vec![3], vec![4, 5]]
         );
+    }
+
+    #[test]
+    fn an_entry_that_is_sent_alone_has_a_request_of_its_own() {
+        let mut entries = entries(&[1; 5]);
+        entries[1].alone = true;
+        assert_eq!(places(&requests(entries, 100)), [vec![0], vec![1], vec![2, 3, 4]]);
     }
 }

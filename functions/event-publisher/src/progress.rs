@@ -1,0 +1,110 @@
+//! How a delivery ends whose commit has several events.
+
+use tidegate::batch::{Handled, NotRun, Outcome};
+use tidegate::failure::{Class, Failure};
+
+/// What became of the events of one delivery.
+///
+/// Everything that can be published is published before the delivery ends. Then:
+///
+/// 1. an event that may be taken later: the delivery is transient and comes again;
+/// 2. otherwise an event that never will be: the delivery is permanent, with every reason;
+/// 3. otherwise it is done.
+///
+/// The next delivery, or the replay of the dead letter, publishes all events again, with the same
+/// ids.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// Events of the commit.
+    events: usize,
+    /// Why events will never be published.
+    refused: Vec<Failure>,
+    /// Why events were not published that may be later.
+    failed: Vec<Failure>,
+    /// Events that were not sent for want of time.
+    unsent: usize,
+}
+
+impl Progress {
+    /// Of a commit with so many events, all of which are published unless [`Progress::left`] is told.
+    pub(crate) fn of(events: usize) -> Self {
+        Progress { events, ..Progress::default() }
+    }
+
+    /// An event was not published. None: it was never sent, because the time was over.
+    pub(crate) fn left(&mut self, failure: Option<Failure>) {
+        match failure {
+            None => self.unsent += 1,
+            Some(failure) if failure.class() == Class::Permanent => self.refused.push(failure),
+            Some(failure) => self.failed.push(failure),
+        }
+    }
+
+    /// How the delivery ends.
+    pub(crate) fn outcome(self) -> Outcome {
+        if self.unsent > 0 && self.unsent + self.refused.len() == self.events {
+            return Outcome::NotRun(NotRun::OutOfTime);
+        }
+        // A throttle says nothing of the event, so another failure is the better word for it.
+        let telling = self.failed.iter().find(|failure| failure.code() != Failure::THROTTLED);
+        if let Some(failure) = telling.or(self.failed.first()) {
+            return Outcome::Failed(failure.clone());
+        }
+        if self.unsent > 0 {
+            let reason = format!("{} of {} events were not sent in time", self.unsent, self.events);
+            return Outcome::Failed(Failure::transient("deadline", reason));
+        }
+        match self.refused.as_slice() {
+            [] => Outcome::Done(Handled::Applied),
+            [only] if self.events == 1 => Outcome::Failed(only.clone()),
+            [first, ..] => {
+                let reasons: Vec<_> = self.refused.iter().map(Failure::reason).collect();
+                let reason = format!(
+                    "{} of {} events cannot be published, the others are: {}",
+                    self.refused.len(),
+                    self.events,
+                    reasons.join("; ")
+                );
+                Outcome::Failed(Failure::permanent(first.code().to_owned(), reason))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(events: usize, left: &[Option<Failure>]) -> Outcome {
+        let mut progress = Progress::of(events);
+        left.iter().cloned().for_each(|failure| progress.left(failure));
+        progress.outcome()
+    }
+
+    fn ending(events: usize, left: &[Option<Failure>]) -> (Class, String) {
+        match ended(events, left) {
+            Outcome::Failed(failure) => (failure.class(), failure.code().to_owned()),
+            outcome => panic!("{outcome:?}"),
+        }
+    }
+
+    #[test]
+    fn a_delivery_is_permanent_only_when_nothing_of_it_may_still_be_published() {
+        let large = || Some(Failure::permanent("event_too_large", "Placed e2"));
+        let refused = || Some(Failure::permanent("event_refused", "Placed e3"));
+        let down = || Some(Failure::transient("event_bus", "down"));
+        let throttled = || Some(Failure::transient(Failure::THROTTLED, "slow down"));
+        assert_eq!(ended(3, &[]), Outcome::Done(Handled::Applied));
+        let permanent = ended(3, &[large(), refused()]);
+        let reason = "2 of 3 events cannot be published, the others are: Placed e2; Placed e3";
+        assert_eq!(permanent, Outcome::Failed(Failure::permanent("event_too_large", reason)));
+        assert_eq!(ended(1, &[large()]), Outcome::Failed(large().unwrap()));
+        let transient = |code: &str| (Class::Transient, code.to_owned());
+        assert_eq!(ending(3, &[large(), down()]), transient("event_bus"));
+        assert_eq!(ending(3, &[large(), None]), transient("deadline"));
+        assert_eq!(ending(3, &[throttled(), down(), None]), transient("event_bus"));
+        assert_eq!(ending(3, &[throttled(), large()]), transient("throttled"));
+        assert_eq!(ended(3, &[None, None, None]), Outcome::NotRun(NotRun::OutOfTime));
+        assert_eq!(ended(2, &[large(), None]), Outcome::NotRun(NotRun::OutOfTime));
+    }
+}
