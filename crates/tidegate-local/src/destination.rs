@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::mapping::moment::Moment;
+use crate::message;
 
 /// Takes records of failures, or of successes.
 pub trait Destination: Send + Sync {
@@ -54,7 +55,7 @@ impl QueueDestination {
 impl Destination for QueueDestination {
     fn send(&self, body: String) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async move {
-            let sent = self.sqs.send_message().queue_url(&self.url).message_body(body).send().await;
+            let sent = message::send(&self.sqs, &self.url, &body, []).await;
             sent.map(|_| ()).map_err(|error| failed(&self.url, error))
         })
     }
@@ -78,7 +79,9 @@ impl TopicDestination {
 impl Destination for TopicDestination {
     fn send(&self, body: String) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async move {
-            let sent = self.sns.publish().topic_arn(&self.arn).message(body).send().await;
+            // A queue may subscribe to the topic, or to the bus below.
+            let message = message::sendable(&body);
+            let sent = self.sns.publish().topic_arn(&self.arn).message(message).send().await;
             sent.map(|_| ()).map_err(|error| failed(&self.arn, error))
         })
     }
@@ -184,7 +187,7 @@ impl Destination for BusDestination {
                 .detail_type(self.detail_type)
                 .resources(format!("{}:$LATEST", self.function_arn))
                 .resources(&self.bus_arn)
-                .detail(body)
+                .detail(message::sendable(&body))
                 .build();
             let sent = self.events.put_events().entries(entry).send().await;
             let answer = sent.map_err(|error| failed(&self.bus_arn, error))?;
@@ -207,6 +210,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::message::stand_in::StandIn;
 
     #[test]
     fn an_objects_key_has_lambdas_shape() {
@@ -216,6 +220,16 @@ mod tests {
             key,
             "aws/lambda/m/shardId-000000000000/2019/11/14/2019-11-14T00.38.10-00000000-0000-0000-0000-000000000000"
         );
+    }
+
+    #[tokio::test]
+    async fn a_record_that_quotes_what_sqs_does_not_take_arrives() {
+        let queue = StandIn::start([]).await;
+        let destination = QueueDestination::new(queue.sqs(), &queue.url("failures"));
+        let body = json!({"requestPayload": {"n": "\u{FFFE}"}});
+        destination.send(body.to_string()).await.unwrap();
+        let taken: Value = serde_json::from_str(&queue.bodies("failures")[0]).unwrap();
+        assert_eq!(taken, body);
     }
 
     #[test]

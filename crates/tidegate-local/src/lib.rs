@@ -25,6 +25,7 @@ pub mod invocation;
 pub mod log_tail;
 pub mod logs;
 pub mod mapping;
+pub mod message;
 pub mod metrics;
 mod outage;
 pub mod pattern;

@@ -6,6 +6,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::mapping::moment::Moment;
 use crate::mapping::shortened;
+use crate::message::sendable;
 
 /// How an event ended. Other words than a stream mapping's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -46,7 +47,8 @@ const LARGEST: usize = 1 << 20;
 
 /// The record as text: unlike a stream mapping's it carries the payload.
 ///
-/// A payload or an answer that is not JSON is written as a JSON string. Where the record would be larger than SQS takes, its error object
+/// A payload or an answer that is not JSON is written as a JSON string; characters that SQS does
+/// not take are escaped. Where the record would be larger than SQS takes, its error object
 /// is cut down to type and message, both shortened, and a response is left out; the payload is never cut, since it is what a replay needs.
 ///
 /// # Errors
@@ -80,7 +82,7 @@ struct ErrorObject {
 }
 
 fn body(ended: &Ended<'_>, response: Option<Box<RawValue>>, now: Moment) -> serde_json::Result<String> {
-    serde_json::to_string(&Body {
+    let body = Body {
         version: "1.0",
         timestamp: now.with_millis(),
         request_context: RequestContext {
@@ -96,7 +98,8 @@ fn body(ended: &Ended<'_>, response: Option<Box<RawValue>>, now: Moment) -> serd
             function_error: (ended.condition != Condition::Success).then_some("Unhandled"),
         }),
         response_payload: response,
-    })
+    };
+    serde_json::to_string(&body).map(|text| sendable(&text).into_owned())
 }
 
 fn json(bytes: &[u8]) -> serde_json::Result<Box<RawValue>> {
@@ -237,6 +240,24 @@ mod tests {
             }
             assert!(!message.is_empty() && message.chars().count() <= 501, "{message}");
         }
+    }
+
+    #[test]
+    fn characters_that_sqs_does_not_take_are_escaped_before_the_size_is_measured() {
+        // Three bytes each, and six as escapes.
+        let error = format!("{{\"errorMessage\":\"{}\"}}", "\u{FFFE}".repeat(180_000));
+        let ended = Ended {
+            request_id: "r",
+            function_arn: "arn",
+            qualifier: None,
+            condition: Condition::RetriesExhausted,
+            count: 3,
+            payload: "{\"n\":\"\u{FFFF}\"}".as_bytes(),
+            answer: Some(error.as_bytes()),
+        };
+        let text = record(&ended, Moment::from_millis(0)).unwrap();
+        assert!(text.contains(r#""requestPayload":{"n":"\uffff"}"#), "{text}");
+        assert!(text.len() <= LARGEST && text.contains(r"\ufffe"), "{}", text.len());
     }
 
     #[test]

@@ -27,6 +27,7 @@ use crate::mapping::queue_receiver::{Receiver, hide, sent};
 use crate::mapping::retry::Backoff;
 use crate::mapping::shortened;
 use crate::mapping::stream::{now, until};
+use crate::message;
 use crate::running::{Running, stopped};
 
 /// Most messages of one ReceiveMessage call.
@@ -238,20 +239,25 @@ async fn hand_over(own: &BusQueue, rule: usize, body: &str) -> Result<(), Failur
             accepted.map(drop).map_err(|message| Failure::transient("INTERNAL_ERROR", message))
         }
         Target::Queue(url) => {
-            let sent = own.sqs.send_message().queue_url(url).message_body(body).send().await;
+            let sent = message::send(&own.sqs, url, body, []).await;
             own.activity.bump();
             sent.map(drop).map_err(Failure::of)
         }
     }
 }
 
-/// Sends a dead letter, again and again until it has arrived.
+/// Sends a dead letter, again and again until it has arrived. One whose content SQS does not take
+/// is dropped, as EventBridge drops what its dead-letter queue does not take.
 async fn park(own: &BusQueue, status: &Mutex<BusStatus>, rule: usize, given_up: &GivenUp, body: &str) {
     let Some(rule) = own.rules.get(rule) else { return };
     let backoff = Backoff::scaled(own.time_scale);
     let mut failures = 0;
-    while let Err(message) = letter::send(&own.sqs, rule, given_up, body).await {
-        failed(status, &message);
+    while let Err(failure) = letter::send(&own.sqs, rule, given_up, body).await {
+        failed(status, &failure.message);
+        if failure.is_of_content() {
+            tracing::error!(rule = rule.name, why = failure.message, "a dead letter is dropped");
+            return;
+        }
         tokio::time::sleep(backoff.delay(failures)).await;
         failures += 1;
     }

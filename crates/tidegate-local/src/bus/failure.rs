@@ -4,6 +4,9 @@ use std::fmt::Debug;
 
 use aws_sdk_sqs::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
+/// EventBridge's word for a message that its target does not take.
+const INVALID: &str = "INVALID_PARAMETER";
+
 /// A try that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -52,6 +55,11 @@ impl Failure {
         Self { code, message, is_transient: true }
     }
 
+    /// No queue takes the message, however often it is sent.
+    pub(super) fn is_of_content(&self) -> bool {
+        self.code == INVALID
+    }
+
     /// What a call of SQS says.
     pub(super) fn of<E, R>(error: SdkError<E, R>) -> Self
     where
@@ -74,7 +82,7 @@ fn classified(code: &str) -> (&'static str, bool) {
         "QueueDoesNotExist" | "NonExistentQueue" => ("NO_RESOURCE", false),
         "AccessDenied" | "AccessDeniedException" | "KmsAccessDenied" => ("NO_PERMISSIONS", false),
         "InvalidMessageContents" | "InvalidParameterValue" | "InvalidParameterValueException" => {
-            ("INVALID_PARAMETER", false)
+            (INVALID, false)
         }
         "RequestThrottled" | "ThrottlingException" | "Throttling" | "OverLimit" => ("THROTTLING", true),
         _ => ("ERROR_FROM_TARGET", true),

@@ -1,12 +1,11 @@
 //! The dead letter of a hand-over: the event itself, and beside it what happened.
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::error::DisplayErrorContext;
-use aws_sdk_sqs::types::MessageAttributeValue;
 
-use super::failure::GivenUp;
+use super::failure::{Failure, GivenUp};
 use super::rule::Rule;
 use crate::mapping::shortened;
+use crate::message;
 
 /// The message attributes of a dead letter.
 pub(super) fn attributes<'a>(rule: &'a Rule, given_up: &'a GivenUp) -> Vec<(&'static str, String)> {
@@ -24,7 +23,7 @@ pub(super) fn attributes<'a>(rule: &'a Rule, given_up: &'a GivenUp) -> Vec<(&'st
 }
 
 /// Sends a dead letter once. Without a queue for it the event is dropped, as EventBridge does.
-pub(super) async fn send(sqs: &Client, rule: &Rule, given_up: &GivenUp, event: &str) -> Result<(), String> {
+pub(super) async fn send(sqs: &Client, rule: &Rule, given_up: &GivenUp, event: &str) -> Result<(), Failure> {
     let Some(queue) = &rule.dead_letters else {
         let why = &given_up.failure.message;
         tracing::warn!(
@@ -34,13 +33,11 @@ pub(super) async fn send(sqs: &Client, rule: &Rule, given_up: &GivenUp, event: &
         );
         return Ok(());
     };
-    let mut request = sqs.send_message().queue_url(queue).message_body(event);
-    for (name, value) in attributes(rule, given_up) {
-        let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
-        request = request.message_attributes(name, value.map_err(|error| error.to_string())?);
-    }
-    request.send().await.map(drop).map_err(|error| {
-        let error = DisplayErrorContext(error);
-        format!("the dead letter of rule {} cannot be sent to {queue}: {error}", rule.name)
+    let sent = message::send(sqs, queue, event, attributes(rule, given_up)).await;
+    sent.map(drop).map_err(|error| {
+        let failure = Failure::of(error);
+        let message =
+            format!("the dead letter of rule {} cannot be sent to {queue}: {}", rule.name, failure.message);
+        Failure { message, ..failure }
     })
 }

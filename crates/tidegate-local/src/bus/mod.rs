@@ -13,6 +13,8 @@ mod letter;
 mod rule;
 mod status;
 pub mod step;
+#[cfg(test)]
+mod tests;
 
 pub use driver::{BusQueue, BusRouter, start};
 pub use failure::{Exhausted, Failure, GivenUp};

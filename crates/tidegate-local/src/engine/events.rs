@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, Weak};
 
 use aws_sdk_sqs::error::DisplayErrorContext;
-use aws_sdk_sqs::types::MessageAttributeValue;
 use futures::future::BoxFuture;
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -19,6 +18,7 @@ use crate::destination::{
 use crate::environment::function_arn;
 use crate::invocation::Invoker;
 use crate::mapping::pace::Pace;
+use crate::message;
 use crate::provision::{INVOKE_QUEUE, invoke_queue};
 use crate::topology::{self, DestinationKind, Function};
 
@@ -199,18 +199,13 @@ impl EventQueue for InvokedEvents {
         Box::pin(async move {
             let parts = self.parts.upgrade().ok_or("the local system is being ended")?;
             let url = self.queue(&parts, function).await?;
-            let mut send = parts.clients.sqs.send_message().queue_url(&url).message_body(payload);
-            if let Some(qualifier) = qualifier {
-                let text =
-                    MessageAttributeValue::builder().data_type("String").string_value(qualifier).build();
-                send = send.message_attributes(QUALIFIER, text.map_err(|error| error.to_string())?);
-            }
-            let sent = send.send().await;
+            let qualifier = qualifier.map(|qualifier| (QUALIFIER, qualifier.to_owned()));
+            let sent = message::send(&parts.clients.sqs, &url, &payload, qualifier).await;
             // Whoever waits for idleness must look at the queue again.
             parts.activity.bump();
             let sent =
                 sent.map_err(|error| format!("SendMessage to {url}: {}", DisplayErrorContext(error)))?;
-            sent.message_id.ok_or_else(|| format!("SendMessage to {url} was answered without a message id"))
+            sent.ok_or_else(|| format!("SendMessage to {url} was answered without a message id"))
         })
     }
 }

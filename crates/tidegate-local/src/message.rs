@@ -1,0 +1,118 @@
+//! Messages that the engine sends, as SQS takes them.
+//!
+//! SQS takes the characters of XML 1.0 alone, in bodies and in attributes, and rejects others (AWS
+//! docs: SendMessage). JSON also knows U+FFFE and U+FFFF, which records quote out of payloads.
+//! Emulators take every character.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::SdkError;
+use aws_sdk_sqs::operation::send_message::SendMessageError;
+use aws_sdk_sqs::types::MessageAttributeValue;
+use serde::de::IgnoredAny;
+
+/// Sends a message with these text attributes to a queue, and returns the message's id. Everything
+/// that the engine and its command send to a queue goes through here.
+///
+/// # Errors
+/// What SQS answers: `InvalidMessageContents` for text that is not JSON and has characters that SQS
+/// does not take. No other try can succeed then.
+pub async fn send(
+    sqs: &Client,
+    queue_url: &str,
+    body: &str,
+    attributes: impl IntoIterator<Item = (&'static str, String)>,
+) -> Result<Option<String>, SdkError<SendMessageError>> {
+    let mut request = sqs.send_message().queue_url(queue_url).message_body(sendable(body));
+    for (name, value) in attributes {
+        let value = MessageAttributeValue::builder().data_type("String").string_value(replaced(&value));
+        request = request.message_attributes(name, value.build().map_err(SdkError::construction_failure)?);
+    }
+    request.send().await.map(|sent| sent.message_id)
+}
+
+/// The text as SQS takes it: in JSON, the characters that XML 1.0 lacks are written as `\uXXXX`.
+/// The value stays the same. Text that is not JSON stays as it is.
+pub fn sendable(text: &str) -> Cow<'_, str> {
+    if text.chars().all(is_taken) || serde_json::from_str::<IgnoredAny>(text).is_err() {
+        return Cow::Borrowed(text);
+    }
+    // In JSON such a character can only be inside of a string, and it is one unit of UTF-16.
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        if is_taken(character) {
+            escaped.push(character);
+        } else {
+            // Writing to a `String` cannot fail.
+            let _ = write!(escaped, "\\u{:04x}", u32::from(character));
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// Plain text as SQS takes it: U+FFFD stands for what XML 1.0 lacks.
+fn replaced(text: &str) -> String {
+    text.chars().map(|character| if is_taken(character) { character } else { '\u{FFFD}' }).collect()
+}
+
+/// A character of XML 1.0. (A `char` is never a surrogate.)
+fn is_taken(character: char) -> bool {
+    !matches!(character, '\0'..='\u{8}' | '\u{B}' | '\u{C}' | '\u{E}'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}')
+}
+
+#[cfg(test)]
+pub(crate) mod stand_in;
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_sqs::error::ProvideErrorMetadata;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::stand_in::StandIn;
+    use super::*;
+
+    #[test]
+    fn what_xml_lacks_is_escaped_in_json_and_the_value_stays() {
+        for (text, expected) in [
+            ("{\"a\u{FFFE}\":\"\u{FFFF}b\"}", r#"{"a\ufffe":"\uffffb"}"#),
+            // A backslash before the character is an escape's end, not its beginning.
+            ("\"\\\\\u{FFFF}\"", r#""\\\uffff""#),
+            ("\"\u{1FFFF}\u{7F}\u{FFFD}ä\\u0000\"", "\"\u{1FFFF}\u{7F}\u{FFFD}ä\\u0000\""),
+        ] {
+            assert_eq!(sendable(text), expected);
+            let value = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+            assert_eq!(value(&sendable(text)), value(text));
+        }
+        for text in ["no json \u{FFFF}", "{\"a\":\"\u{1}\"}"] {
+            assert_eq!(sendable(text), text);
+        }
+        assert_eq!(replaced("a\u{1}\t\u{FFFF}"), "a\u{FFFD}\t\u{FFFD}");
+    }
+
+    proptest! {
+        #[test]
+        fn every_json_text_becomes_one_that_sqs_takes(
+            text in any::<String>(),
+            tail in "[\u{FFFE}\u{FFFF}\\\\\"]{0,4}",
+        ) {
+            let value = Value::String(text + &tail);
+            let json = value.to_string();
+            let sendable = sendable(&json);
+            prop_assert!(sendable.chars().all(is_taken));
+            prop_assert_eq!(serde_json::from_str::<Value>(&sendable).unwrap(), value);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_message_is_taken_by_a_queue_that_refuses_what_sqs_refuses() {
+        let queue = StandIn::start([]).await;
+        let body = "{\"n\":\"\u{FFFE}\"}";
+        send(&queue.sqs(), &queue.url("q"), body, [("WHY", "\u{FFFF}".to_owned())]).await.unwrap();
+        assert_eq!(queue.bodies("q"), [r#"{"n":"\ufffe"}"#]);
+        let refused = send(&queue.sqs(), &queue.url("q"), "text \u{FFFE}", []).await.unwrap_err();
+        assert_eq!(refused.code(), Some("InvalidMessageContents"));
+    }
+}
