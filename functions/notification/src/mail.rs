@@ -70,11 +70,34 @@ fn failure(error: &SdkError<SendEmailError>) -> EffectError {
             EffectError::NotDone(Failure::permanent("mail_rejected", reason))
         }
         SdkError::ServiceError(_) | SdkError::ConstructionFailure(_) => {
-            EffectError::NotDone(Failure::transient("mail_refused", reason))
+            EffectError::NotDone(Failure::aws("mail_refused", error))
         }
         SdkError::DispatchFailure(dispatch) if dispatch.is_user() => {
             EffectError::NotDone(Failure::transient("mail_not_sent", reason))
         }
         _ => EffectError::Unknown(Failure::transient("mail_unknown", reason)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ses::config::http::HttpResponse;
+    use aws_sdk_ses::error::ErrorMetadata;
+    use aws_sdk_ses::primitives::SdkBody;
+
+    use super::*;
+
+    #[test]
+    fn a_throttled_email_was_not_sent_and_says_so_in_the_word_that_slows_down() {
+        let code = |code: &str| {
+            let refused = SendEmailError::generic(ErrorMetadata::builder().code(code).build());
+            let answer = HttpResponse::new(400.try_into().unwrap(), SdkBody::empty());
+            match failure(&SdkError::service_error(refused, answer)) {
+                EffectError::NotDone(failure) => failure.code().to_owned(),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(code("Throttling"), Failure::THROTTLED);
+        assert_eq!(code("AccountSendingPausedException"), "mail_refused");
     }
 }

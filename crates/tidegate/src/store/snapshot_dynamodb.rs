@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use futures::future::{BoxFuture, FutureExt};
 
 use super::{Causes, Snapshot, SnapshotStore};
-use crate::failure::{Failure, chain};
+use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 
 /// Partition key of the table of snapshots, a text.
@@ -37,7 +37,7 @@ impl DynamoDbSnapshots {
             .key(SNAPSHOT_SORT_KEY, AttributeValue::S(shape.to_owned()))
             .send()
             .await
-            .map_err(|error| Failure::transient("snapshot", chain(&error)))?;
+            .map_err(|error| Failure::aws("snapshot", &error))?;
         let Some(item) = answer.item else { return Ok(None) };
         let snapshot = read(&item, stream, shape)
             .ok_or_else(|| Failure::permanent("corrupt_snapshot", format!("{stream}, shape {shape}")))?;
@@ -69,7 +69,7 @@ impl DynamoDbSnapshots {
             Ok(_) => Ok(()),
             Err(error) => match error.into_service_error() {
                 PutItemError::ConditionalCheckFailedException(_) => Ok(()),
-                error => Err(Failure::transient("snapshot", chain(&error))),
+                error => Err(Failure::aws("snapshot", &error)),
             },
         }
     }
