@@ -1,6 +1,7 @@
 //! What the command-line programs have in common: how they start and end, what they write, and where they find the system.
 
 pub mod connection;
+pub mod counted;
 pub mod endpoint;
 pub mod local_system;
 pub mod misuse;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde::Serialize;
+use terminal::counted::counted;
 use terminal::name_prefix::PhysicalName;
 use terminal::output;
 use terminal::problem::Problem;
@@ -16,6 +17,7 @@ use tidegate::idempotency::{
 };
 use tidegate_local::asynchronous::record::{Condition, Ended, record};
 use tidegate_local::mapping::moment::Moment;
+use tidegate_local::message;
 use tidegate_local::topology::{DestinationKind, KeyType, Topology};
 use uuid::Uuid;
 
@@ -145,7 +147,7 @@ async fn complete(options: &EffectsComplete) -> Result<ExitCode, Problem> {
         Err(failure) => return Err(records.system.explain_table(&records.table, failure.reason()).await),
     };
     let (outcome, message) = if completed {
-        (Outcome::Completed, format!("recorded that it took place, for {days} days"))
+        (Outcome::Completed, format!("recorded that it took place, for {}", counted(days, "day", "days")))
     } else {
         (Outcome::Unknown, NOT_HELD.to_owned())
     };
@@ -298,7 +300,7 @@ async fn keep(records: &Records, function: &str, event: &[u8], why: &str) -> Res
     };
     let body = record(&ended, Moment::from_millis(jiff::Timestamp::now().as_millisecond()))
         .map_err(|error| Problem::new(error.to_string()))?;
-    let sent = sqs.send_message().queue_url(url).message_body(body).send().await;
+    let sent = message::send(&sqs, &url, &body, []).await;
     sent.map_err(|error| refused(DisplayErrorContext(error).to_string()))?;
     Ok(queue.to_owned())
 }

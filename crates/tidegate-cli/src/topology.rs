@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
+use terminal::counted::counted;
 use terminal::output;
 use terminal::problem::Problem;
 use tidegate_local::topology::{self, Mistake, Severity, Topology, TopologyError};
@@ -56,7 +57,7 @@ pub(crate) fn lines(file: &Path, mistakes: &[Mistake]) -> String {
 
 /// How many there are, in words.
 pub(crate) fn warnings(count: usize) -> String {
-    format!("{count} warning{}", if count == 1 { "" } else { "s" })
+    counted(count, "warning", "warnings")
 }
 
 fn report(file: &Path, mistakes: &[Mistake]) -> Value {
@@ -76,16 +77,14 @@ fn report(file: &Path, mistakes: &[Mistake]) -> Value {
 /// What is declared, in one line.
 fn summary(topology: &Topology) -> String {
     let counts = [
-        ("function", "s", topology.functions.len()),
-        ("source", "s", topology.sources().count()),
-        ("stream", "s", topology.streams.len()),
-        ("table", "s", topology.tables.len()),
-        ("queue", "s", topology.queues.len()),
-        ("bucket", "s", topology.buckets.len()),
-        ("bus", "es", topology.buses.len()),
-        ("rule", "s", topology.rules.len()),
+        ("function", "functions", topology.functions.len()),
+        ("source", "sources", topology.sources().count()),
+        ("stream", "streams", topology.streams.len()),
+        ("table", "tables", topology.tables.len()),
+        ("queue", "queues", topology.queues.len()),
+        ("bucket", "buckets", topology.buckets.len()),
+        ("bus", "buses", topology.buses.len()),
+        ("rule", "rules", topology.rules.len()),
     ];
-    let said =
-        counts.map(|(word, plural, count)| format!("{count} {word}{}", if count == 1 { "" } else { plural }));
-    said.join(", ")
+    counts.map(|(one, many, count)| counted(count, one, many)).join(", ")
 }

@@ -74,11 +74,21 @@ impl Settings {
     /// Puts the settings together, unless there is any problem.
     ///
     /// # Errors
-    /// Every problem found since the settings were opened.
+    /// Every problem found since the settings were opened; at least one. That `build` returned
+    /// `None` for another reason is a problem too.
     pub fn finish<T>(self, build: impl FnOnce() -> Option<T>) -> Result<T, ConfigError> {
         match build() {
             Some(config) if self.problems.is_empty() => Ok(config),
-            _ => Err(ConfigError { problems: self.problems }),
+            Some(_) => Err(ConfigError { problems: self.problems }),
+            None => {
+                let mut problems = self.problems;
+                if problems.is_empty() {
+                    problems.push(
+                        "no handler was built, although every setting that was read is valid".to_owned(),
+                    );
+                }
+                Err(ConfigError { problems })
+            }
         }
     }
 
@@ -118,7 +128,8 @@ pub struct ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the configuration has {} problem(s): {}", self.problems.len(), self.problems.join("; "))
+        let problems = if self.problems.len() == 1 { "problem" } else { "problems" };
+        write!(f, "the configuration has {} {problems}: {}", self.problems.len(), self.problems.join("; "))
     }
 }
 
@@ -151,6 +162,21 @@ mod tests {
                 "LIMIT is `0`, expected a whole number from 1 to 10",
             ]
         );
+    }
+
+    #[test]
+    fn an_error_counts_its_problems_and_never_has_none() {
+        let said = |names: &[&str]| {
+            let mut settings = settings(&[]);
+            for name in names {
+                settings.text(name);
+            }
+            settings.finish(|| None::<()>).unwrap_err().to_string()
+        };
+        assert_eq!(said(&["A", "B"]), "the configuration has 2 problems: A is missing; B is missing");
+        assert_eq!(said(&["A"]), "the configuration has 1 problem: A is missing");
+        let none = "no handler was built, although every setting that was read is valid";
+        assert_eq!(said(&[]), format!("the configuration has 1 problem: {none}"));
     }
 
     #[test]

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use events::view::Dimension;
 use serde::Serialize;
+use terminal::counted::counted;
 
 use super::fold::{Expected, ExpectedOrder};
 use crate::amount::{count, money};
@@ -112,7 +113,7 @@ impl ReadModel {
     fn headline(&self) -> String {
         let verdict = match self.equal {
             true => "equal".to_owned(),
-            false => format!("{} differences", count(self.differences as u64)),
+            false => counted(count(self.differences as u64), "difference", "differences"),
         };
         let mut text = format!("{:<18} {verdict:<6} {:>7} rows", self.name, count(self.rows as u64));
         if let Some(totals) = &self.totals {

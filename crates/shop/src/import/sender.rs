@@ -7,6 +7,7 @@ use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kinesis::operation::put_records::PutRecordsOutput;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
+use terminal::counted::counted;
 use terminal::name_prefix::PhysicalName;
 use terminal::problem::Problem;
 use tidegate::failure::chain;
@@ -170,9 +171,9 @@ impl Put {
             }
             if taken_last.elapsed() >= self.patience {
                 return Err(Problem::new(format!(
-                    "stream `{}` refused {} records for {} s: {}",
+                    "stream `{}` refused {} for {} s: {}",
                     self.stream,
-                    refused.places.len(),
+                    counted(refused.places.len(), "record", "records"),
                     self.patience.as_secs(),
                     refused.reason()
                 )));
@@ -207,9 +208,9 @@ impl Refused {
 fn refused(answer: &PutRecordsOutput, waiting: &[usize]) -> Result<Refused, Problem> {
     if answer.records().len() != waiting.len() {
         return Err(Problem::new(format!(
-            "the stream answered for {} of {} records",
+            "the stream answered for {} of {}",
             answer.records().len(),
-            waiting.len()
+            counted(waiting.len(), "record", "records")
         )));
     }
     let mut refused = Refused { places: Vec::new(), codes: HashMap::new() };
@@ -350,7 +351,7 @@ mod tests {
         sender.patience = Duration::from_millis(200);
         let problem = sender.send([message("a", 1)].into_iter(), |_| ()).await.unwrap_err().to_string();
         assert!(
-            problem.contains("refused 1 records") && problem.contains("ProvisionedThroughputExceeded"),
+            problem.contains("refused 1 record for") && problem.contains("ProvisionedThroughputExceeded"),
             "{problem}"
         );
     }

@@ -1,5 +1,6 @@
 //! What is paid for what work leaves behind in tables: for good, or until it expires.
 
+use terminal::counted::counted;
 use terminal::problem::Problem;
 use tidegate_local::topology::Topology;
 
@@ -39,7 +40,11 @@ impl Stored {
             let gigabytes = bytes / GIGABYTE * per / count(measurement.unit.count);
             let days = topology.tables.get(name).and_then(|table| table.record_retention_days);
             let (lines, months, kept) = match days {
-                Some(days) => (&mut stored.expiring, f64::from(days) / DAYS, format!("items, {days} days")),
+                Some(days) => (
+                    &mut stored.expiring,
+                    f64::from(days) / DAYS,
+                    format!("items, {}", counted(days, "day", "days")),
+                ),
                 None => (&mut stored.kept, 1.0, "items".to_owned()),
             };
             let amount = gigabytes * months;

@@ -1,5 +1,6 @@
 //! What is paid for work.
 
+use terminal::counted::counted;
 use terminal::problem::Problem;
 use tidegate_local::proxy::billed::EVENT_BYTES;
 use tidegate_local::topology::{Access, Function, Topology};
@@ -96,7 +97,8 @@ impl Of<'_> {
         if days > 0 {
             lines.push(self.line("eventbridge_archived_gb", "archive, taking", gigabytes)?);
             let kept = gigabytes * f64::from(days) / DAYS;
-            lines.push(self.line("eventbridge_archive_gb_months", format!("archive, {days} days"), kept)?);
+            let what = format!("archive, {}", counted(days, "day", "days"));
+            lines.push(self.line("eventbridge_archive_gb_months", what, kept)?);
         }
         Ok(())
     }
@@ -106,7 +108,8 @@ impl Of<'_> {
         let days = self.environment.log_retention_days;
         lines.push(self.line("logs_ingested_gb", "logs, taking", gigabytes)?);
         let kept = gigabytes * COMPRESSED * days / DAYS;
-        lines.push(self.line("logs_stored_gb_months", format!("logs, {days} days"), kept)?);
+        let what = format!("logs, {}", counted(days, "day", "days"));
+        lines.push(self.line("logs_stored_gb_months", what, kept)?);
         Ok(())
     }
 

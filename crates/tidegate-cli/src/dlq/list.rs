@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use terminal::counted::counted;
 use terminal::table;
 use tidegate::dead_letter::Payload;
 
@@ -123,9 +124,8 @@ pub(crate) fn table(letters: &[Letter]) -> String {
             cut(&letter.reason(), REASON),
         ]);
     }
-    let count = letters.len();
-    let letters = if count == 1 { "letter" } else { "letters" };
-    format!("{shown}\n\n{count} dead {letters}; --yes replays, --json shows everything")
+    let letters = counted(letters.len(), "dead letter", "dead letters");
+    format!("{shown}\n\n{letters}; --yes replays, --json shows everything")
 }
 
 /// A subject, or a place in a stream in its short form: sequence numbers have up to 56 digits.

@@ -10,6 +10,7 @@ use aws_sdk_kinesis::error::DisplayErrorContext;
 use aws_sdk_kinesis::types::ShardIteratorType;
 use bytes::Bytes;
 use jiff::Timestamp;
+use terminal::counted::counted;
 use tidegate_local::mapping::kinesis_event::Origin;
 use tidegate_local::mapping::record::Record;
 use tidegate_local::mapping::sequence::SequenceNumber;
@@ -244,7 +245,8 @@ impl Range {
         match self.records.len() {
             0 => format!("record {} is no longer in {}: nothing is found there", self.start, self.stream),
             count => {
-                format!("{} ends {count} records after {}, before {}", self.stream, self.start, self.end)
+                let records = counted(count, "record", "records");
+                format!("{} ends {records} after {}, before {}", self.stream, self.start, self.end)
             }
         }
     }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use terminal::counted::counted;
 use terminal::output;
 use terminal::problem::Problem;
 use tidegate_local::client::EngineClient;
@@ -83,7 +84,8 @@ fn busy(status: &Value) -> String {
         (false, _, _) => parts.join("; "),
         (true, 0, 0) => "a source was not yet found empty since the last thing that was done".to_owned(),
         (true, 0, hidden) => {
-            format!("{hidden} messages are hidden in their queue until their visibility timeout ends")
+            let hidden = counted(hidden, "message is", "messages are");
+            format!("{hidden} hidden until the visibility timeout of the queue ends")
         }
         (true, count, _) => format!("{count} in flight"),
     }
@@ -113,7 +115,9 @@ mod tests {
 
     #[test]
     fn messages_that_no_poll_finds_are_named() {
-        let status = json!({"in_flight": 0, "lag": 2, "mappings": [], "asynchronous": []});
-        assert!(busy(&status).starts_with("2 messages are hidden"), "{}", busy(&status));
+        for (lag, said) in [(1, "1 message is hidden until"), (2, "2 messages are hidden until")] {
+            let status = json!({"in_flight": 0, "lag": lag, "mappings": [], "asynchronous": []});
+            assert!(busy(&status).starts_with(said), "{}", busy(&status));
+        }
     }
 }
