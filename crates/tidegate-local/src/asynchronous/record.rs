@@ -256,7 +256,8 @@ mod tests {
             answer: Some(error.as_bytes()),
         };
         let text = record(&ended, Moment::from_millis(0)).unwrap();
-        assert!(text.contains(r#""requestPayload":{"n":"\uffff"}"#), "{text}");
+        let payload = r#""requestPayload":{"n":"\uffff"}"#;
+        assert!(text.contains(payload), "{} bytes without it", text.len());
         assert!(text.len() <= LARGEST && text.contains(r"\ufffe"), "{}", text.len());
     }
 
