@@ -91,7 +91,7 @@ mod tests {
     fn a_throttled_email_was_not_sent_and_says_so_in_the_word_that_slows_down() {
         let code = |code: &str| {
             let refused = SendEmailError::generic(ErrorMetadata::builder().code(code).build());
-            let answer = HttpResponse::new(400.try_into().unwrap(), SdkBody::empty());
+            let answer = HttpResponse::new(400_u16.try_into().unwrap(), SdkBody::empty());
             match failure(&SdkError::service_error(refused, answer)) {
                 EffectError::NotDone(failure) => failure.code().to_owned(),
                 other => panic!("{other:?}"),
