@@ -2,6 +2,9 @@
 provider "aws" {
   region = var.region
 
+  # Credentials of another account are refused before anything is read.
+  allowed_account_ids = var.account_id == null ? null : [var.account_id]
+
   default_tags {
     tags = {
       system      = "tidegate"

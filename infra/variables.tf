@@ -31,6 +31,18 @@ variable "region" {
   }
 }
 
+variable "account_id" {
+  type        = string
+  description = "The AWS account that the environment is in. Credentials of every other account are refused. Null: the account of the first deployment."
+  default     = null
+  nullable    = true
+
+  validation {
+    condition     = var.account_id == null || can(regex("^[0-9]{12}$", var.account_id))
+    error_message = "account_id is \"${coalesce(var.account_id, "-")}\"; an account has 12 digits, such as \"123456789012\"."
+  }
+}
+
 variable "zip_directory" {
   type        = string
   description = "Where the functions' zips are: <zip_directory>/<function>/bootstrap.zip. A relative path begins at infra/."

@@ -42,6 +42,16 @@ run "a_region_is_a_code" {
   expect_failures = [var.region]
 }
 
+run "an_account_has_12_digits" {
+  command = plan
+
+  variables {
+    account_id = "shop"
+  }
+
+  expect_failures = [var.account_id]
+}
+
 run "an_architecture_is_one_that_lambda_has" {
   command = plan
 
