@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use terminal::problem::Problem;
 
-use crate::input::{Lines, Row};
+use crate::input::{Lines, Row, date};
 use crate::read_model::{SalesByKey, Totals};
 
 /// What the read models must hold.
@@ -166,7 +166,7 @@ fn read_line(row: &Row<'_>) -> Option<Read> {
         return None;
     }
     let sold = Sold { product: row.stock_code.to_string(), quantity, pence: whole_pence(&row.price)? };
-    Some(Read { is_return, at: row.date.parse().ok()?, sold })
+    Some(Read { is_return, at: date::parse(&row.date)?, sold })
 }
 
 /// Pounds as pence: the digits as one integer, divided by its scale, half away from zero.

@@ -1,5 +1,7 @@
-//! `shop check`: compares the read models with a fold over the input that shares no code with the functions and none with the importer
-//! beyond the splitting of lines into columns.
+//! `shop check`: compares the read models with a fold over the input.
+//!
+//! The fold shares no code with the functions. With the importer it shares how a line is split into
+//! columns and how its date is read.
 
 mod compare;
 mod fold;

@@ -1,10 +1,12 @@
 use std::collections::HashMap;
+use std::path::Path;
 
 use jiff::Timestamp;
 use terminal::problem::Problem;
 
 use super::pence;
-use crate::input::{Lines, Row};
+use crate::amount::count;
+use crate::input::{Lines, Row, date};
 
 /// Longest invoice number in bytes; Kinesis allows 256 characters in a partition key. A longer one names no order and no return.
 const NUMBER_BYTES: usize = 200;
@@ -77,11 +79,13 @@ pub(super) struct Line {
 /// Gathers the first `limit` invoices, or all. Lines of one invoice need not be side by side, so the file is read to its end.
 ///
 /// # Errors
-/// When the file cannot be read on.
+/// When the file cannot be read on, or when not one of the lines makes an order or a return: that is
+/// another kind of file, and its lines would only become dead letters.
 pub(super) fn gather(lines: &mut Lines, limit: Option<usize>) -> Result<Gathered, Problem> {
     let limit = limit.unwrap_or(usize::MAX);
     let mut slots: Vec<Slot> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
+    let mut unreadable = Unreadable::default();
     while let Some(line) = lines.next_line()? {
         let row = Row::split(line).filter(|row| !row.invoice.is_empty());
         let place = match &row {
@@ -101,12 +105,58 @@ pub(super) fn gather(lines: &mut Lines, limit: Option<usize>) -> Result<Gathered
             }
         };
         let Some(slot) = slots.get_mut(place) else { continue };
-        match row.as_ref().and_then(Parsed::of) {
-            Some(parsed) => parsed.add_to(slot),
-            None => slot.raw.push(line.to_owned()),
+        match row.as_ref().ok_or_else(no_row).and_then(Parsed::of) {
+            Ok(parsed) => parsed.add_to(slot),
+            Err(why) => {
+                unreadable.note(line, why);
+                slot.raw.push(line.to_owned());
+            }
         }
     }
-    Ok(Gathered { slots })
+    if slots.iter().any(|slot| slot.invoice.is_some()) || limit == 0 {
+        return Ok(Gathered { slots });
+    }
+    Err(unreadable.problem(lines.path()))
+}
+
+/// The lines that make no order and no return.
+#[derive(Default)]
+struct Unreadable {
+    lines: u64,
+    /// The first of them, and what is wrong with it.
+    first: Option<(String, String)>,
+}
+
+impl Unreadable {
+    fn note(&mut self, line: &[u8], why: String) {
+        self.lines += 1;
+        self.first.get_or_insert_with(|| (excerpt(&String::from_utf8_lossy(line)), why));
+    }
+
+    fn problem(self, path: &Path) -> Problem {
+        let path = path.display();
+        Problem::new(match self.first {
+            None => format!("{path} has no line after its header"),
+            Some((line, why)) => format!(
+                "{path} has no readable line, so nothing was sent: of {} lines, the first is `{line}`, and {why}",
+                count(self.lines)
+            ),
+        })
+    }
+}
+
+/// The first characters of a stranger's text, fit for a terminal.
+fn excerpt(text: &str) -> String {
+    const CHARACTERS: usize = 80;
+    let mut shown: String = text.chars().take(CHARACTERS).flat_map(char::escape_debug).collect();
+    if text.chars().nth(CHARACTERS).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+fn no_row() -> String {
+    "it does not have eight columns with an invoice number".to_owned()
 }
 
 /// A row whose every column could be read.
@@ -118,17 +168,28 @@ struct Parsed<'a> {
 }
 
 impl<'a> Parsed<'a> {
-    fn of(row: &'a Row<'a>) -> Option<Self> {
-        let kind = InvoiceKind::of(&row.invoice)?;
+    /// Reads every column.
+    ///
+    /// # Errors
+    /// What is wrong with the first column that cannot be read.
+    fn of(row: &'a Row<'a>) -> Result<Self, String> {
+        let wrong = |column: &str, text: &str, wanted: &str| {
+            format!("its {column} `{}` is not {wanted}", excerpt(text))
+        };
+        let kind = InvoiceKind::of(&row.invoice)
+            .ok_or_else(|| wrong("InvoiceNo", &row.invoice, "digits, or a `C` with more behind it"))?;
         // Negated in a return, so the one number that has no negative is out of range.
-        let quantity = row.quantity.parse().ok().filter(|quantity| *quantity != i64::MIN)?;
+        let quantity = row.quantity.parse().ok().filter(|quantity| *quantity != i64::MIN);
+        let unit_price =
+            pence::parse(&row.price).ok_or_else(|| wrong("UnitPrice", &row.price, "an amount of pounds"))?;
         let line = Line {
             stock_code: row.stock_code.to_string(),
             description: row.description.to_string(),
-            quantity,
-            unit_price: pence::parse(&row.price)?,
+            quantity: quantity.ok_or_else(|| wrong("Quantity", &row.quantity, "a whole number"))?,
+            unit_price,
         };
-        Some(Parsed { kind, at: row.date.parse().ok()?, row, line })
+        let at = date::parse(&row.date).ok_or_else(|| wrong("InvoiceDate", &row.date, date::FORMS))?;
+        Ok(Parsed { kind, at, row, line })
     }
 
     fn add_to(self, slot: &mut Slot) {

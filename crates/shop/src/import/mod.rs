@@ -204,6 +204,58 @@ C536380,D,Came back,2,2010-12-01T09:41:00Z,1.005,,Spain
         );
     }
 
+    /// The file as UCI and Kaggle publish it: American dates, ISO 8859-1.
+    const AS_PUBLISHED: &[u8] = b"\
+900001,10001A,RED LAMP,6,12/1/2010 8:26,2.55,10001,United Kingdom
+900002,10002,BLUE LAMP,2,2010-12-01 08:28:00,1.85,10002,France
+900003,10003,SET OF 3 FOR \xa310,1,12/1/2010 8:34,10.00,,United Kingdom
+";
+
+    fn published(lines: &[u8]) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        writeln!(file, "{}", COLUMNS.join(",")).unwrap();
+        file.write_all(lines).unwrap();
+        file
+    }
+
+    #[test]
+    fn the_file_is_read_as_it_is_published() {
+        let sent = import_file(published(AS_PUBLISHED).path(), None);
+        let read: Vec<(String, String)> = sent
+            .iter()
+            .map(|message| {
+                let envelope: serde_json::Value = serde_json::from_slice(&message.data).unwrap();
+                let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+                (text(&envelope["time"]), text(&envelope["data"]["lines"][0]["description"]))
+            })
+            .collect();
+        let expected = [
+            ("2010-12-01T08:26:00Z", "RED LAMP"),
+            ("2010-12-01T08:28:00Z", "BLUE LAMP"),
+            ("2010-12-01T08:34:00Z", "SET OF 3 FOR £10"),
+        ];
+        assert_eq!(read, expected.map(|(time, text)| (time.to_owned(), text.to_owned())));
+    }
+
+    #[test]
+    fn a_file_of_which_nothing_can_be_read_is_an_error_that_names_the_reason() {
+        for (lines, reason) in [
+            (&b"1,A,LAMP,1,1.12.2010,2.55,7,France\n2,A,LAMP,1,2.12.2010,2.55,7,France\n"[..], "of 2 lines"),
+            (
+                b"1,A,LAMP,1,1.12.2010,2.55,7,France\n",
+                "its InvoiceDate `1.12.2010` is not `2010-12-01T08:26:00Z`",
+            ),
+            (b"1;A;LAMP\n", "it does not have eight columns"),
+            (b"\x1b[31m\n", "\\u{1b}[31m"),
+            (b"", "has no line after its header"),
+        ] {
+            let file = published(lines);
+            let problem =
+                invoices::gather(&mut Lines::open(file.path()).unwrap(), None).unwrap_err().to_string();
+            assert!(problem.contains(reason) && !problem.contains(['\n', '\x1b']), "{problem}");
+        }
+    }
+
     #[test]
     fn the_limit_counts_invoices_of_any_kind_and_takes_all_their_lines() {
         for (limit, records) in [(1, 1), (2, 3), (3, 4), (4, 5), (5, 6), (6, 7), (7, 8), (100, 8)] {

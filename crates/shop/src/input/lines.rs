@@ -59,6 +59,11 @@ impl Lines {
         Ok(Lines { path: path.to_owned(), reader, line: Vec::new() })
     }
 
+    /// Where the file is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The next line that is not empty, without its line end.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! The online-retail file: a CSV, plain or gzip, one line per line of an invoice.
 
+pub(crate) mod date;
 mod lines;
 mod row;
 

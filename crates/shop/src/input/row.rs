@@ -22,7 +22,7 @@ pub(crate) struct Row<'a> {
     pub(crate) description: Cow<'a, str>,
     /// Units.
     pub(crate) quantity: Cow<'a, str>,
-    /// RFC 3339.
+    /// In one of the forms of [`date::parse`](super::date::parse).
     pub(crate) date: Cow<'a, str>,
     /// Of one unit, in pounds.
     pub(crate) price: Cow<'a, str>,
@@ -33,9 +33,22 @@ pub(crate) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// Takes a line apart by RFC 4180. None when it is not UTF-8, its quotes do not fit, or it has not eight columns.
+    /// Splits a line by RFC 4180. A line that is not UTF-8 counts as ISO 8859-1, in which the data set
+    /// is also published.
+    ///
+    /// Returns `None` when the quotes do not fit or the line does not have eight columns.
     pub(crate) fn split(line: &'a [u8]) -> Option<Self> {
-        let mut rest = Some(std::str::from_utf8(line).ok()?);
+        match std::str::from_utf8(line) {
+            Ok(text) => Row::split_text(text),
+            Err(_) => {
+                let text: String = line.iter().map(|byte| char::from(*byte)).collect();
+                Row::split_text(&text).map(Row::into_owned)
+            }
+        }
+    }
+
+    fn split_text(text: &'a str) -> Option<Self> {
+        let mut rest = Some(text);
         let mut column = || {
             let (column, behind) = first_column(rest?)?;
             rest = behind;
@@ -52,6 +65,20 @@ impl<'a> Row<'a> {
             country: column()?,
         };
         rest.is_none().then_some(row)
+    }
+
+    fn into_owned<'b>(self) -> Row<'b> {
+        let owned = |column: Cow<'_, str>| Cow::Owned(column.into_owned());
+        Row {
+            invoice: owned(self.invoice),
+            stock_code: owned(self.stock_code),
+            description: owned(self.description),
+            quantity: owned(self.quantity),
+            date: owned(self.date),
+            price: owned(self.price),
+            customer: owned(self.customer),
+            country: owned(self.country),
+        }
     }
 
     /// All columns in the order of [`COLUMNS`].
@@ -105,6 +132,13 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_is_not_utf_8_is_iso_8859_1() {
+        let row = Row::split(b"1,2,\"SET FOR \xa310, RED\",4,5,6,7,Espa\xf1a").unwrap();
+        assert_eq!((row.description.as_ref(), row.country.as_ref()), ("SET FOR £10, RED", "España"));
+        assert_eq!(Row::split("1,2,£,4,5,6,7,8".as_bytes()).unwrap().description, "£");
+    }
+
+    #[test]
     fn a_line_that_does_not_fit_is_no_row() {
         for line in [
             &b"1,2,3,4,5,6,7"[..],
@@ -112,7 +146,6 @@ mod tests {
             br#"1,2,"3,4,5,6,7,8"#,
             br#"1,2,"3"x,4,5,6,7,8"#,
             br#"1,2,3"x,4,5,6,7,8"#,
-            b"1,2,\xff,4,5,6,7,8",
             b"",
         ] {
             assert!(Row::split(line).is_none(), "{}", String::from_utf8_lossy(line));
