@@ -12,7 +12,7 @@ use super::handler::{BatchContext, BatchHandler, Item, Stopwatch};
 use super::isolation::{catch, isolate};
 use super::metrics::{Counts, Measured, Metrics};
 use super::observer::{Observation, Observer};
-use super::outcome::{NotRun, Outcome};
+use super::outcome::{Handled, NotRun, Outcome};
 use super::spans::{RecordSpan, Spans};
 use super::visibility::{HiddenMessage, Visibility, hidden};
 use crate::dead_letter::DeadLetters;
@@ -148,12 +148,18 @@ impl<H: BatchHandler> Runner<H> {
 
     /// Runs one invocation.
     pub async fn run(&self, invocation: Invocation<'_>) -> Report {
+        self.run_again(invocation, None).await
+    }
+
+    /// Runs one invocation. `occasion` names the one that it repeats: an event without an id is
+    /// then the same delivery as there.
+    pub(super) async fn run_again(&self, invocation: Invocation<'_>, occasion: Option<&str>) -> Report {
         let mut counts = Counts::default();
         let mut measured =
             self.metrics.as_ref().map(|metrics| (metrics, Instant::now(), Measured::default()));
         let spans = Spans::begin(self, &invocation);
         let noted = measured.as_mut().map(|(_, _, measured)| measured);
-        let response = spans.within(self.respond(&invocation, &mut counts, noted, &spans)).await;
+        let response = spans.within(self.respond(&invocation, occasion, &mut counts, noted, &spans)).await;
         if let Some((metrics, begun, mut measured)) = measured {
             metrics.emit(&self.function, &counts, &mut measured, begun.elapsed());
         }
@@ -164,6 +170,7 @@ impl<H: BatchHandler> Runner<H> {
     async fn respond(
         &self,
         invocation: &Invocation<'_>,
+        occasion: Option<&str>,
         counts: &mut Counts,
         measured: Option<&mut Measured>,
         spans: &Spans<'_>,
@@ -176,7 +183,14 @@ impl<H: BatchHandler> Runner<H> {
             replay: invocation.replay,
         };
         let end = Instant::now() + invocation.remaining.saturating_sub(ANSWER.min(invocation.remaining / 20));
-        let deliveries = self.source.split(invocation.event)?;
+        // Lambda tries an asynchronous invocation again under the same request id. What runs without
+        // one is told apart by its time.
+        let occasion = match (occasion, invocation.request_id) {
+            (Some(occasion), _) => occasion.to_owned(),
+            (None, "") => Timestamp::now().to_string(),
+            (None, request_id) => request_id.to_owned(),
+        };
+        let deliveries = self.source.split_on(invocation.event, &occasion)?;
         spans.open(&deliveries);
         let handover = context.deadline + HANDOVER.min(invocation.remaining / 40);
         let (mut outcomes, took) = self.handle(&deliveries, &context, handover, spans).await;
@@ -216,6 +230,10 @@ impl<H: BatchHandler> Runner<H> {
         let mut places = Vec::with_capacity(deliveries.len());
         let mut stopped = HashSet::new();
         for (place, delivery) in deliveries.iter().enumerate() {
+            if delivery.is_test_event() {
+                outcomes.push(Outcome::Done(Handled::Filtered));
+                continue;
+            }
             let lane = self.lane(delivery);
             if stopped.contains(&lane) {
                 outcomes.push(Outcome::NotRun(NotRun::Blocked));

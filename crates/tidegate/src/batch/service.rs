@@ -10,7 +10,7 @@ use tracing::{Instrument, info_span};
 use super::handler::BatchHandler;
 use super::runner::{Invocation, Runner};
 use crate::failure::Failure;
-use crate::function::REPLAY;
+use crate::function::{OCCASION, REPLAY};
 use crate::source::Response;
 
 /// A [`Runner`] as a tower service, for `lambda_runtime`'s own `Runtime` and for layers around it. Made by [`Runner::into_service`].
@@ -71,6 +71,11 @@ async fn invoke<H: BatchHandler>(
         .client_context
         .as_ref()
         .is_some_and(|client| client.custom.get(REPLAY).is_some_and(|value| value == "true"));
+    let occasion = context
+        .client_context
+        .as_ref()
+        .and_then(|client| client.custom.get(OCCASION))
+        .filter(|occasion| replay && !occasion.is_empty());
     let invocation = Invocation {
         event: &event,
         request_id: &context.request_id,
@@ -78,7 +83,8 @@ async fn invoke<H: BatchHandler>(
         replay,
     };
     let span = info_span!("invocation", request_id = context.request_id);
-    let report = runner.run(invocation).instrument(span).await;
+    let again = runner.run_again(invocation, occasion.map(String::as_str));
+    let report = again.instrument(span).await;
     report.response.map_err(diagnostic)
 }
 
