@@ -13,6 +13,7 @@ use super::isolation::{catch, isolate};
 use super::metrics::{Counts, Measured, Metrics};
 use super::observer::{Observation, Observer};
 use super::outcome::{Handled, NotRun, Outcome};
+use super::progress::Progress;
 use super::spans::{RecordSpan, Spans};
 use super::visibility::{HiddenMessage, Visibility, hidden};
 use crate::dead_letter::DeadLetters;
@@ -39,6 +40,7 @@ pub struct Runner<H> {
     #[cfg(feature = "otel")]
     pub(super) traces: Option<Arc<crate::trace::Traces>>,
     visibility: Option<Arc<dyn Visibility>>,
+    progress: Progress,
 }
 
 impl<H> fmt::Debug for Runner<H> {
@@ -106,6 +108,7 @@ impl<H: BatchHandler> Runner<H> {
             #[cfg(feature = "otel")]
             traces: None,
             visibility: None,
+            progress: Progress::default(),
         }
     }
 
@@ -198,6 +201,7 @@ impl<H: BatchHandler> Runner<H> {
         if !invocation.replay {
             given_up = self.dead_letter(&deliveries, &mut outcomes, end).await;
             self.hide(&deliveries, &outcomes, end).await;
+            self.progress.note(&deliveries, &outcomes);
         }
         if let Some(observer) = &self.observer {
             self.report(observer.as_ref(), &deliveries, &outcomes, &given_up, &took);
@@ -229,9 +233,14 @@ impl<H: BatchHandler> Runner<H> {
         let mut items = Vec::with_capacity(deliveries.len());
         let mut places = Vec::with_capacity(deliveries.len());
         let mut stopped = HashSet::new();
+        let settled = if context.replay { Vec::new() } else { self.progress.settled(deliveries) };
         for (place, delivery) in deliveries.iter().enumerate() {
             if delivery.is_test_event() {
                 outcomes.push(Outcome::Done(Handled::Filtered));
+                continue;
+            }
+            if settled.get(place) == Some(&true) {
+                outcomes.push(Outcome::Done(Handled::Duplicate));
                 continue;
             }
             let lane = self.lane(delivery);

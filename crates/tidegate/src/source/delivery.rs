@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use super::fields::Fields;
 use super::{Change, kinesis, sns, sqs};
 use crate::failure::Failure;
 use crate::ids::content_id;
@@ -77,6 +78,11 @@ impl<'a> Delivery<'a> {
     pub(super) fn unreadable(mut self, reason: impl Display) -> Self {
         self.body = Err(Failure::permanent("unreadable_record", reason.to_string()));
         self
+    }
+
+    /// The ARN of the stream or queue, where the record tells it.
+    pub(crate) fn source_arn(&self) -> Option<String> {
+        Fields::of(self.record).ok()?.text("eventSourceARN")
     }
 
     /// Whether the record is S3's `s3:TestEvent`, which it writes when a notification is
