@@ -10,6 +10,8 @@ mod dynamodb;
 mod eventbridge;
 mod fields;
 mod kinesis;
+#[cfg(feature = "aws-lambda-events")]
+mod records;
 mod response;
 mod s3;
 mod sns;

@@ -246,7 +246,9 @@ async fn a_failed_message_of_a_topic_fails_its_invocation_and_its_letter_can_be_
 
 #[tokio::test]
 async fn a_notification_of_a_bucket_is_a_delivery_for_each_record_wherever_it_comes_from() {
-    let object = |key: &str| S3Event::new("photos").object("ObjectCreated:Put", key, 3);
+    let at = "2026-01-01T00:00:00Z".parse().unwrap();
+    let photos = || S3Event::new("photos").occurred_at(at);
+    let object = |key: &str| photos().object("ObjectCreated:Put", key, 3);
     let direct = object("a").object("ObjectRemoved:Delete", "b", 0);
     let text = direct.clone().value().to_string();
     let wanted: Vec<String> =

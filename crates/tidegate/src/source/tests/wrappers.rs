@@ -14,7 +14,8 @@ fn event(detail: Value) -> Value {
 }
 
 fn notification(message: &str) -> Value {
-    let event = SqsEvent::new().notification("orders", message).value();
+    let at = "2026-01-01T00:00:00Z".parse().unwrap();
+    let event = SqsEvent::new().sent_at(at).notification("orders", message).value();
     serde_json::from_str(event["Records"][0]["body"].as_str().unwrap()).unwrap()
 }
 
