@@ -188,6 +188,45 @@ mod tests {
         assert_eq!((response.items().count(), letters.letters().len()), (0, 1));
     }
 
+    /// Notes the positions of its deliveries.
+    struct Positions(Arc<std::sync::Mutex<Vec<String>>>);
+
+    impl Handler for Positions {
+        type Record = ();
+
+        fn decode(&self, delivery: &Delivery<'_>) -> Result<(), Failure> {
+            self.0.lock().unwrap().push(delivery.position.clone());
+            Err(Failure::transient("later", ""))
+        }
+
+        async fn handle(&self, (): &(), _: &BatchContext) -> Result<Handled, Failure> {
+            Ok(Handled::Applied)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_replay_of_an_event_without_an_id_is_the_delivery_of_the_invocation_that_it_names() {
+        let letters = Arc::new(MemoryDeadLetters::default());
+        let positions = Arc::default();
+        let handler = EachRecord::new(Positions(Arc::clone(&positions)), 1);
+        let runner = Arc::new(Runner::new(Source::EventBridge, handler, "probe", letters));
+        let mut service = RunnerService { runner };
+        for (request_id, occasion) in [("r1", None), ("r2", None), ("r3", Some("r1"))] {
+            let event = RawValue::from_string("{}".to_owned()).unwrap();
+            let mut context = lambda_runtime::Context::default();
+            context.deadline = 60_000;
+            context.request_id = request_id.to_owned();
+            if let Some(occasion) = occasion {
+                let client = json!({ "custom": { REPLAY: "true", OCCASION: occasion } });
+                context.client_context = Some(serde_json::from_value(client).unwrap());
+            }
+            assert!(service.call(LambdaEvent::new(event, context)).await.is_err());
+        }
+        let positions = positions.lock().unwrap();
+        assert_ne!(positions[0], positions[1]);
+        assert_eq!(positions[0], positions[2]);
+    }
+
     #[test]
     fn a_deadline_is_a_point_in_time_or_with_cargo_lambda_a_duration() {
         let now = UNIX_EPOCH + Duration::from_millis(1_700_000_000_000);

@@ -15,33 +15,52 @@ use super::{Body, Delivery, eventbridge, s3, sns};
 /// Hands over a message without its wrappers: as one delivery, or, of a notification of S3 with
 /// several records, as one for each.
 pub(super) fn unwrap<'a>(message: Delivery<'a>, text: String, deliveries: &mut Vec<Delivery<'a>>) {
-    let notification = Fields::in_text(&text).as_ref().and_then(sns::notification);
-    match notification {
-        Some(sns) => {
-            open(Delivery { topic_arn: Some(sns.topic_arn), ..message }, sns.message, deliveries);
-        }
-        None => open(message, text, deliveries),
-    }
+    let left = match Fields::in_text(&text) {
+        None => Some(message),
+        Some(fields) => match sns::notification(&fields) {
+            Some(sns) => {
+                let message = Delivery { topic_arn: Some(sns.topic_arn), ..message };
+                return open(message, sns.message, deliveries);
+            }
+            None => inside(message, &fields, deliveries),
+        },
+    };
+    whole(left, text, deliveries);
 }
 
 /// As [`unwrap`], of a message that SNS wraps no more.
-pub(super) fn open<'a>(mut message: Delivery<'a>, text: String, deliveries: &mut Vec<Delivery<'a>>) {
-    if let Some(fields) = Fields::in_text(&text) {
-        if let Some(event) = eventbridge::wrapped(&fields) {
-            message.event = Some(event.name);
-            message.event_id = Some(event.id);
-            message.body = Ok(Body::Bytes(event.detail));
-            return deliveries.push(message);
-        }
-        if s3::is_test_event(&fields) {
-            message.test_event = true;
-        }
-        if let Some(records) = s3::notified(&fields) {
-            return s3::spread(&message, &records, deliveries);
-        }
+pub(super) fn open<'a>(message: Delivery<'a>, text: String, deliveries: &mut Vec<Delivery<'a>>) {
+    let left = match Fields::in_text(&text) {
+        None => Some(message),
+        Some(fields) => inside(message, &fields, deliveries),
+    };
+    whole(left, text, deliveries);
+}
+
+/// Hands over what EventBridge or S3 wrapped; answers a message that they did not.
+fn inside<'a>(
+    mut message: Delivery<'a>,
+    fields: &Fields<'_>,
+    deliveries: &mut Vec<Delivery<'a>>,
+) -> Option<Delivery<'a>> {
+    if let Some(event) = eventbridge::wrapped(fields) {
+        message.event = Some(event.name);
+        message.event_id = Some(event.id);
+        message.body = Ok(Body::Bytes(event.detail));
+        deliveries.push(message);
+        return None;
     }
-    message.body = Ok(Body::Bytes(text.into_bytes()));
-    deliveries.push(message);
+    if let Some(records) = s3::notified(fields) {
+        s3::spread(&message, &records, deliveries);
+        return None;
+    }
+    message.test_event = s3::is_test_event(fields);
+    Some(message)
+}
+
+fn whole<'a>(message: Option<Delivery<'a>>, text: String, deliveries: &mut Vec<Delivery<'a>>) {
+    deliveries
+        .extend(message.map(|message| Delivery { body: Ok(Body::Bytes(text.into_bytes())), ..message }));
 }
 
 /// The text of a message with nothing of S3's notification in it but this record.
