@@ -16,7 +16,7 @@ ARCHITECTURE ?= x86_64
 export BACKEND ARCHITECTURE
 
 # What is off by default is checked and tested too. The same for every step: other features would compile most dependencies again.
-EVERYTHING := --features tidegate/otel
+EVERYTHING := --features tidegate/otel,tidegate/aws-lambda-events
 
 FUNCTIONS := $(notdir $(wildcard functions/*))
 

@@ -8,7 +8,7 @@ use aws_sdk_lambda::types::InvocationType;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use tidegate::function::REPLAY;
+use tidegate::function::{OCCASION, REPLAY};
 use tidegate_local::mapping::answer::{Reported, reported};
 
 /// How long a function may refuse because all its environments are busy.
@@ -27,9 +27,12 @@ pub(crate) enum Shape {
 
 /// How a function is told what it is invoked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
+pub(crate) enum Purpose<'a> {
     /// A replay: what fails for good is reported instead of dead-lettered again.
-    Replay,
+    Replay {
+        /// The invocation that it repeats, where that is known.
+        occasion: Option<&'a str>,
+    },
     /// A first run, like a delivery of the source's own.
     Run,
 }
@@ -43,16 +46,19 @@ pub(crate) async fn invoke(
     function: &str,
     event: &[u8],
     shape: Shape,
-    purpose: Purpose,
+    purpose: Purpose<'_>,
 ) -> Result<(), String> {
     let mut call = client
         .invoke()
         .function_name(function)
         .invocation_type(InvocationType::RequestResponse)
         .payload(Blob::new(event));
-    if purpose == Purpose::Replay {
+    if let Purpose::Replay { occasion } = purpose {
         let mut custom = serde_json::Map::new();
         custom.insert(REPLAY.to_owned(), Value::from("true"));
+        if let Some(occasion) = occasion {
+            custom.insert(OCCASION.to_owned(), Value::from(occasion));
+        }
         call = call.client_context(STANDARD.encode(json!({ "custom": custom }).to_string()));
     }
     let began = Instant::now();

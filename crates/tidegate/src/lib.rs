@@ -77,6 +77,10 @@ pub mod trace;
 #[cfg(test)]
 extern crate self as tidegate;
 
+/// The crate whose record types the feature `aws-lambda-events` gives a delivery in.
+#[cfg(feature = "aws-lambda-events")]
+#[doc(no_inline)]
+pub use aws_lambda_events;
 #[doc(hidden)]
 pub use serde_json;
 

@@ -20,7 +20,8 @@ pub(crate) enum Content {
     Asynchronous(Asynchronous),
     /// A letter that a function wrote itself.
     Own(Box<DeadLetter>),
-    /// An event that EventBridge could not hand to a rule's target; the function never had it.
+    /// An event that EventBridge could not hand to the target of a rule, or Scheduler to that of a
+    /// schedule; the function never had it.
     Rule(Rule),
     /// Anything else. It is never replayed and never deleted.
     Unknown {
@@ -34,6 +35,8 @@ pub(crate) enum Content {
 pub(crate) struct Asynchronous {
     /// ARN of the function, qualified.
     pub(crate) function_arn: String,
+    /// Lambda's id of the invocation.
+    pub(crate) request_id: Option<String>,
     /// Why Lambda gave up.
     pub(crate) condition: String,
     /// When.
@@ -44,16 +47,16 @@ pub(crate) struct Asynchronous {
     pub(crate) event: Box<RawValue>,
 }
 
-/// An event that a rule's target did not get.
+/// An event that the target of a rule or a schedule did not get.
 #[derive(Debug)]
 pub(crate) struct Rule {
-    /// ARN of the rule.
+    /// ARN of the rule or the schedule.
     pub(crate) rule_arn: String,
     /// ARN of the target.
     pub(crate) target_arn: String,
-    /// EventBridge's error code.
+    /// The service's error code.
     pub(crate) error_code: Option<String>,
-    /// EventBridge's error message.
+    /// The service's error message.
     pub(crate) error_message: Option<String>,
     /// The event.
     pub(crate) event: Box<RawValue>,
@@ -71,6 +74,7 @@ struct Destination {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RequestContext {
+    request_id: Option<String>,
     function_arn: String,
     condition: String,
 }
@@ -101,7 +105,11 @@ impl Content {
     pub(crate) fn of(body: &str, attributes: &BTreeMap<String, String>, redriven_from: Option<&str>) -> Self {
         // Attributes come first: the body beside them is somebody's event and may look like anything.
         let attribute = |name: &str| attributes.get(name).cloned();
-        if let (Some(rule_arn), Some(target_arn)) = (attribute("RULE_ARN"), attribute("TARGET_ARN")) {
+        let declared = attribute("RULE_ARN").or_else(|| attribute("SCHEDULE_ARN"));
+        if let (Some(rule_arn), Some(target_arn)) = (declared, attribute("TARGET_ARN")) {
+            if attribute("IS_PAYLOAD_TRUNCATED").as_deref() == Some("true") {
+                return unknown(format!("an input of {rule_arn} that Scheduler cut off"));
+            }
             return match raw(body) {
                 Ok(event) => Content::Rule(Rule {
                     rule_arn,
@@ -110,7 +118,7 @@ impl Content {
                     error_message: attribute("ERROR_MESSAGE"),
                     event,
                 }),
-                Err(error) => unknown(format!("an event of rule {rule_arn} that is not JSON: {error}")),
+                Err(error) => unknown(format!("an event of {rule_arn} that is not JSON: {error}")),
             };
         }
         if attributes.contains_key("RequestID") && attributes.contains_key("ErrorCode") {
@@ -208,6 +216,7 @@ fn asynchronous(body: &str) -> Content {
     match serde_json::from_str::<Destination>(body) {
         Ok(record) => Content::Asynchronous(Asynchronous {
             function_arn: record.request_context.function_arn,
+            request_id: record.request_context.request_id,
             condition: record.request_context.condition,
             failed_at: record.timestamp.and_then(|time| time.parse().ok()),
             error: record.response_payload.as_ref().and_then(described),

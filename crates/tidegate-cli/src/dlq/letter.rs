@@ -77,8 +77,9 @@ impl Letter {
             Content::Own(letter) => letter.reason.clone(),
             Content::Rule(rule) => {
                 let name = rule.rule_arn.rsplit('/').next().unwrap_or(&rule.rule_arn);
+                let kind = if rule.rule_arn.contains(":scheduler:") { "schedule" } else { "rule" };
                 format!(
-                    "rule {name}: {}",
+                    "{kind} {name}: {}",
                     rule.error_message.as_deref().unwrap_or("the target did not get it")
                 )
             }

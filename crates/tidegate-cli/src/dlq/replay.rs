@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use terminal::name_prefix::NamePrefix;
 use terminal::output;
 use tidegate::dead_letter::{DeadLetter, Payload};
+use tidegate::source::Source;
 use tidegate_local::mapping::batching::{PAYLOAD_LIMIT, event};
 use tidegate_local::topology::Topology;
 
@@ -129,14 +130,21 @@ impl Run<'_> {
         match &letter.content {
             Content::Pointer(pointer) => self.pointer(pointer).await,
             Content::Asynchronous(failed) => {
-                self.one(&failed.function_arn, failed.event.get(), Shape::Event).await
+                let occasion = failed.request_id.as_deref();
+                self.one(&failed.function_arn, failed.event.get(), Shape::Event, occasion).await
             }
-            Content::Rule(rule) => self.one(&rule.target_arn, rule.event.get(), Shape::Event).await,
+            // The function never had it. What a replay did that failed is found by the next one.
+            Content::Rule(rule) => {
+                let occasion = Some(letter.message_id.as_str());
+                self.one(&rule.target_arn, rule.event.get(), Shape::Event, occasion).await
+            }
             Content::Own(own) if self.replayed.contains(&own.id) => Ok(()),
             Content::Own(own) => {
                 let event = self.event(own).await?;
-                let shape = if own.source == "eventbridge" { Shape::Event } else { Shape::Batch };
-                self.one(&own.function, event.get(), shape).await?;
+                let asynchronous = [Source::EventBridge, Source::Sns, Source::S3];
+                let is_event = asynchronous.iter().any(|source| source.as_str() == own.source);
+                let shape = if is_event { Shape::Event } else { Shape::Batch };
+                self.one(&own.function, event.get(), shape, own.occasion.as_deref()).await?;
                 self.replayed.insert(own.id.clone());
                 Ok(())
             }
@@ -144,8 +152,15 @@ impl Run<'_> {
         }
     }
 
-    async fn one(&self, function: &str, event: &str, shape: Shape) -> Result<(), String> {
-        invoke(&self.lambda, function, event.as_bytes(), shape, Purpose::Replay).await
+    async fn one(
+        &self,
+        function: &str,
+        event: &str,
+        shape: Shape,
+        occasion: Option<&str>,
+    ) -> Result<(), String> {
+        let purpose = Purpose::Replay { occasion };
+        invoke(&self.lambda, function, event.as_bytes(), shape, purpose).await
     }
 
     /// The event of a function's own letter.

@@ -11,6 +11,7 @@ mod letters;
 mod metrics;
 mod observer;
 mod outcome;
+mod progress;
 mod router;
 mod runner;
 mod service;

@@ -27,8 +27,9 @@ pub enum Unknown {
 
 /// A handler that hands each event to the function for its source and type.
 ///
-/// An event from EventBridge is routed by what EventBridge calls it, its `source` and `detail-type`; a message of any other source by the `source` and `type` of its
-/// envelope.
+/// An event of EventBridge is routed by what EventBridge calls it, its `source` and `detail-type`, also
+/// where a queue or a topic stands behind the rule; any other message by the `source` and `type` of
+/// its envelope.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -79,7 +80,8 @@ pub struct Routed<T> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Foreign<T> {
-    /// EventBridge's id of it: the same on its own retries, but not when the event is put again.
+    /// EventBridge's id of it: the same on its own retries, but not when the event is put again. The
+    /// delivery's position where the event has no id.
     pub id: String,
     /// What EventBridge calls it.
     pub name: EventName,
@@ -150,7 +152,7 @@ impl Routes {
             let name = name.clone();
             move |delivery: &Delivery<'_>| {
                 let foreign = Foreign {
-                    id: delivery.position.clone(),
+                    id: delivery.event_id.as_ref().unwrap_or(&delivery.position).clone(),
                     name: name.clone(),
                     detail: delivery.json()?,
                     arrived_at: delivery.arrived_at,

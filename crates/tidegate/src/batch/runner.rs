@@ -12,7 +12,8 @@ use super::handler::{BatchContext, BatchHandler, Item, Stopwatch};
 use super::isolation::{catch, isolate};
 use super::metrics::{Counts, Measured, Metrics};
 use super::observer::{Observation, Observer};
-use super::outcome::{NotRun, Outcome};
+use super::outcome::{Handled, NotRun, Outcome};
+use super::progress::Progress;
 use super::spans::{RecordSpan, Spans};
 use super::visibility::{HiddenMessage, Visibility, hidden};
 use crate::dead_letter::DeadLetters;
@@ -39,6 +40,7 @@ pub struct Runner<H> {
     #[cfg(feature = "otel")]
     pub(super) traces: Option<Arc<crate::trace::Traces>>,
     visibility: Option<Arc<dyn Visibility>>,
+    progress: Progress,
 }
 
 impl<H> fmt::Debug for Runner<H> {
@@ -106,6 +108,7 @@ impl<H: BatchHandler> Runner<H> {
             #[cfg(feature = "otel")]
             traces: None,
             visibility: None,
+            progress: Progress::default(),
         }
     }
 
@@ -148,12 +151,18 @@ impl<H: BatchHandler> Runner<H> {
 
     /// Runs one invocation.
     pub async fn run(&self, invocation: Invocation<'_>) -> Report {
+        self.run_again(invocation, None).await
+    }
+
+    /// Runs one invocation. `occasion` names the one that it repeats: an event without an id is
+    /// then the same delivery as there.
+    pub(super) async fn run_again(&self, invocation: Invocation<'_>, occasion: Option<&str>) -> Report {
         let mut counts = Counts::default();
         let mut measured =
             self.metrics.as_ref().map(|metrics| (metrics, Instant::now(), Measured::default()));
         let spans = Spans::begin(self, &invocation);
         let noted = measured.as_mut().map(|(_, _, measured)| measured);
-        let response = spans.within(self.respond(&invocation, &mut counts, noted, &spans)).await;
+        let response = spans.within(self.respond(&invocation, occasion, &mut counts, noted, &spans)).await;
         if let Some((metrics, begun, mut measured)) = measured {
             metrics.emit(&self.function, &counts, &mut measured, begun.elapsed());
         }
@@ -164,6 +173,7 @@ impl<H: BatchHandler> Runner<H> {
     async fn respond(
         &self,
         invocation: &Invocation<'_>,
+        occasion: Option<&str>,
         counts: &mut Counts,
         measured: Option<&mut Measured>,
         spans: &Spans<'_>,
@@ -176,7 +186,14 @@ impl<H: BatchHandler> Runner<H> {
             replay: invocation.replay,
         };
         let end = Instant::now() + invocation.remaining.saturating_sub(ANSWER.min(invocation.remaining / 20));
-        let deliveries = self.source.split(invocation.event)?;
+        // Lambda tries an asynchronous invocation again under the same request id. What runs without
+        // one is told apart by its time.
+        let occasion = match (occasion, invocation.request_id) {
+            (Some(occasion), _) => occasion.to_owned(),
+            (None, "") => Timestamp::now().to_string(),
+            (None, request_id) => request_id.to_owned(),
+        };
+        let deliveries = self.source.split_on(invocation.event, &occasion)?;
         spans.open(&deliveries);
         let handover = context.deadline + HANDOVER.min(invocation.remaining / 40);
         let (mut outcomes, took) = self.handle(&deliveries, &context, handover, spans).await;
@@ -184,6 +201,7 @@ impl<H: BatchHandler> Runner<H> {
         if !invocation.replay {
             given_up = self.dead_letter(&deliveries, &mut outcomes, end).await;
             self.hide(&deliveries, &outcomes, end).await;
+            self.progress.note(&deliveries, &outcomes);
         }
         if let Some(observer) = &self.observer {
             self.report(observer.as_ref(), &deliveries, &outcomes, &given_up, &took);
@@ -215,7 +233,16 @@ impl<H: BatchHandler> Runner<H> {
         let mut items = Vec::with_capacity(deliveries.len());
         let mut places = Vec::with_capacity(deliveries.len());
         let mut stopped = HashSet::new();
+        let settled = if context.replay { Vec::new() } else { self.progress.settled(deliveries) };
         for (place, delivery) in deliveries.iter().enumerate() {
+            if delivery.is_test_event() {
+                outcomes.push(Outcome::Done(Handled::Filtered));
+                continue;
+            }
+            if settled.get(place) == Some(&true) {
+                outcomes.push(Outcome::Done(Handled::Duplicate));
+                continue;
+            }
             let lane = self.lane(delivery);
             if stopped.contains(&lane) {
                 outcomes.push(Outcome::NotRun(NotRun::Blocked));

@@ -10,7 +10,7 @@ use tracing::{Instrument, info_span};
 use super::handler::BatchHandler;
 use super::runner::{Invocation, Runner};
 use crate::failure::Failure;
-use crate::function::REPLAY;
+use crate::function::{OCCASION, REPLAY};
 use crate::source::Response;
 
 /// A [`Runner`] as a tower service, for `lambda_runtime`'s own `Runtime` and for layers around it. Made by [`Runner::into_service`].
@@ -71,6 +71,11 @@ async fn invoke<H: BatchHandler>(
         .client_context
         .as_ref()
         .is_some_and(|client| client.custom.get(REPLAY).is_some_and(|value| value == "true"));
+    let occasion = context
+        .client_context
+        .as_ref()
+        .and_then(|client| client.custom.get(OCCASION))
+        .filter(|occasion| replay && !occasion.is_empty());
     let invocation = Invocation {
         event: &event,
         request_id: &context.request_id,
@@ -78,7 +83,8 @@ async fn invoke<H: BatchHandler>(
         replay,
     };
     let span = info_span!("invocation", request_id = context.request_id);
-    let report = runner.run(invocation).instrument(span).await;
+    let again = runner.run_again(invocation, occasion.map(String::as_str));
+    let report = again.instrument(span).await;
     report.response.map_err(diagnostic)
 }
 
@@ -180,6 +186,45 @@ mod tests {
         assert_eq!((response.items().count(), letters.letters().len()), (1, 0));
         let response = service.call(message("no number", false)).await.unwrap();
         assert_eq!((response.items().count(), letters.letters().len()), (0, 1));
+    }
+
+    /// Notes the positions of its deliveries.
+    struct Positions(Arc<std::sync::Mutex<Vec<String>>>);
+
+    impl Handler for Positions {
+        type Record = ();
+
+        fn decode(&self, delivery: &Delivery<'_>) -> Result<(), Failure> {
+            self.0.lock().unwrap().push(delivery.position.clone());
+            Err(Failure::transient("later", ""))
+        }
+
+        async fn handle(&self, (): &(), _: &BatchContext) -> Result<Handled, Failure> {
+            Ok(Handled::Applied)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_replay_of_an_event_without_an_id_is_the_delivery_of_the_invocation_that_it_names() {
+        let letters = Arc::new(MemoryDeadLetters::default());
+        let positions = Arc::default();
+        let handler = EachRecord::new(Positions(Arc::clone(&positions)), 1);
+        let runner = Arc::new(Runner::new(Source::EventBridge, handler, "probe", letters));
+        let mut service = RunnerService { runner };
+        for (request_id, occasion) in [("r1", None), ("r2", None), ("r3", Some("r1"))] {
+            let event = RawValue::from_string("{}".to_owned()).unwrap();
+            let mut context = lambda_runtime::Context::default();
+            context.deadline = 60_000;
+            context.request_id = request_id.to_owned();
+            if let Some(occasion) = occasion {
+                let client = json!({ "custom": { REPLAY: "true", OCCASION: occasion } });
+                context.client_context = Some(serde_json::from_value(client).unwrap());
+            }
+            assert!(service.call(LambdaEvent::new(event, context)).await.is_err());
+        }
+        let positions = positions.lock().unwrap();
+        assert_ne!(positions[0], positions[1]);
+        assert_eq!(positions[0], positions[2]);
     }
 
     #[test]

@@ -264,6 +264,8 @@ mod on {
             Source::DynamoDb => "aws_dynamodb_streams",
             Source::Sqs => "aws_sqs",
             Source::EventBridge => "aws_eventbridge",
+            Source::Sns => "aws_sns",
+            Source::S3 => "aws_s3",
         };
         vec![
             KeyValue::new("messaging.system", system),
@@ -273,7 +275,7 @@ mod on {
     }
 
     fn trigger(source: Source) -> &'static str {
-        if source == Source::DynamoDb { "datasource" } else { "pubsub" }
+        if matches!(source, Source::DynamoDb | Source::S3) { "datasource" } else { "pubsub" }
     }
 
     /// What is read of a record besides its body.

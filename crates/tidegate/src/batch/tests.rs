@@ -16,6 +16,7 @@ mod aggregates;
 mod deadlines;
 mod metrics;
 mod observer;
+mod progress;
 #[cfg(feature = "otel")]
 mod spans;
 mod throttling;

@@ -16,10 +16,14 @@ pub struct DeadLetter {
     pub id: String,
     /// The function that gave up.
     pub function: String,
-    /// The kind of source: `kinesis`, `dynamodb`, `sqs`, `eventbridge`.
+    /// The kind of source: `kinesis`, `dynamodb`, `sqs`, `eventbridge`, `sns`, `s3`.
     pub source: String,
     /// Where the record came from: shard and sequence number (and the number of the user record in an aggregate), message id, event id.
     pub position: String,
+    /// Which invocation brought the event, where it has no id of its own; see
+    /// [`Delivery::occasion`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occasion: Option<String>,
     /// Number of the user record in the aggregate it was taken out of, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subsequence: Option<u64>,
@@ -79,6 +83,7 @@ impl DeadLetter {
             function: function.to_owned(),
             source: source.as_str().to_owned(),
             position: delivery.position.clone(),
+            occasion: delivery.occasion.clone(),
             subsequence: delivery.subsequence,
             ordering_key: delivery.ordering_key.clone(),
             class: failure.class().to_string(),

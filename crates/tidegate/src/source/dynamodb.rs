@@ -1,11 +1,10 @@
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-use serde::Deserialize;
 use serde_dynamo::Item;
 use serde_json::value::RawValue;
 
-use super::{Body, Delivery, Identity, instant, unreadable};
+use super::fields::Fields;
+use super::{Body, Delivery};
 
 /// A change of one item of a table.
 #[derive(Debug, PartialEq)]
@@ -34,106 +33,68 @@ pub enum ChangeKind {
     Expire,
 }
 
-/// The parts of a record that a delivery needs.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Record {
-    #[serde(rename = "eventID")]
-    event_id: Option<String>,
-    event_name: String,
-    user_identity: Option<UserIdentity>,
-    dynamodb: StreamRecord,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct UserIdentity {
-    principal_id: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct StreamRecord {
-    /// Seconds since 1970. Not every record has it.
-    approximate_creation_date_time: Option<f64>,
-    keys: Option<Item>,
-    new_image: Option<Item>,
-    old_image: Option<Item>,
-    sequence_number: Option<String>,
-}
-
 pub(super) fn delivery(record: &RawValue) -> Delivery<'_> {
-    let read = match serde_json::from_str::<Record>(record.get()) {
-        Ok(read) => read,
-        Err(error) => return unreadable(record, identity(record), &error),
+    let fields = match Fields::of(record) {
+        Ok(fields) => fields,
+        Err(error) => return Delivery::nameless(record).unreadable(error),
     };
-    let principal = read.user_identity.and_then(|identity| identity.principal_id);
-    let expired = principal.as_deref() == Some("dynamodb.amazonaws.com");
-    let kind = match read.event_name.as_str() {
-        "INSERT" => ChangeKind::Insert,
-        "MODIFY" => ChangeKind::Modify,
-        "REMOVE" if expired => ChangeKind::Expire,
-        "REMOVE" => ChangeKind::Remove,
+    let change = fields.object("dynamodb");
+    let sequence = change.text("SequenceNumber").filter(|sequence| !sequence.is_empty());
+    let event_id = fields.text("eventID").filter(|id| !id.is_empty());
+    let named = sequence.is_some() || event_id.is_some();
+    let delivery = match sequence.clone().or(event_id) {
+        Some(position) => Delivery::at(record, position),
+        None => Delivery::nameless(record),
+    };
+    // What is broken keeps its lane: its keys do, as they were written.
+    let keys = change.get("Keys").filter(|keys| keys.get() != "null");
+    let read_keys = image(keys);
+    let ordering_key = match (&read_keys, keys) {
+        (Ok(keys), _) => ordering_key(keys),
+        (Err(_), Some(keys)) => keys.get().to_owned(),
+        (Err(_), None) => delivery.position.clone(),
+    };
+    let delivery = Delivery {
+        item: sequence,
+        ordering_key,
+        arrived_at: change.instant("ApproximateCreationDateTime"),
+        ..delivery
+    };
+    if !named {
+        return delivery.unreadable("`SequenceNumber` and `eventID` are missing");
+    }
+    if fields.get("dynamodb").is_none_or(|change| !change.get().starts_with('{')) {
+        return delivery.unreadable("`dynamodb` is no object");
+    }
+    let principal = fields.object("userIdentity").text("principalId");
+    let kind = match fields.text("eventName").as_deref() {
+        Some("INSERT") => ChangeKind::Insert,
+        Some("MODIFY") => ChangeKind::Modify,
+        Some("REMOVE") if principal.as_deref() == Some("dynamodb.amazonaws.com") => ChangeKind::Expire,
+        Some("REMOVE") => ChangeKind::Remove,
         other => {
-            let error = serde::de::Error::custom(format!("`eventName` is `{other}`"));
-            return unreadable(record, identity(record), &error);
+            let other = other.unwrap_or_default();
+            return delivery.unreadable(format!("`eventName` is `{other}`"));
         }
     };
-    let item = read.dynamodb.sequence_number.filter(|sequence| !sequence.is_empty());
-    let Some(position) = item.clone().or(read.event_id).filter(|position| !position.is_empty()) else {
-        let error = serde::de::Error::custom("`SequenceNumber` and `eventID` are missing");
-        return unreadable(record, identity(record), &error);
-    };
-    let keys = read.dynamodb.keys.unwrap_or_default();
-    Delivery {
-        item,
-        position,
-        subsequence: None,
-        event: None,
-        ordering_key: ordering_key(&keys),
-        // A creation time of 1970 is none, and no age to act on.
-        arrived_at: read
-            .dynamodb
-            .approximate_creation_date_time
-            .and_then(instant)
-            .filter(|at| *at > Timestamp::UNIX_EPOCH),
-        attempts: None,
-        body: Ok(Body::Change(Change {
-            kind,
-            keys,
-            new_image: read.dynamodb.new_image.unwrap_or_default(),
-            old_image: read.dynamodb.old_image.unwrap_or_default(),
-        })),
-        record,
+    let change = read_keys.and_then(|keys| {
+        let (new_image, old_image) = (image(change.get("NewImage"))?, image(change.get("OldImage"))?);
+        Ok(Change { kind, keys, new_image, old_image })
+    });
+    match change {
+        Ok(change) => Delivery { body: Ok(Body::Change(change)), ..delivery },
+        Err(error) => delivery.unreadable(error),
     }
+}
+
+/// An item; an empty one where there is none.
+fn image(written: Option<&RawValue>) -> serde_json::Result<Item> {
+    let item = written.map(|written| serde_json::from_str::<Option<Item>>(written.get()));
+    Ok(item.transpose()?.flatten().unwrap_or_default())
 }
 
 /// The item's key, its attributes in the order of their names: a map would give them in a different order each time.
 fn ordering_key(keys: &Item) -> String {
     let sorted: BTreeMap<_, _> = keys.iter().collect();
     format!("{sorted:?}")
-}
-
-/// What can be told of a record whose images are broken.
-fn identity(record: &RawValue) -> Identity {
-    #[derive(Deserialize)]
-    struct Record<'a> {
-        #[serde(borrow)]
-        dynamodb: Change<'a>,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Change<'a> {
-        sequence_number: Option<String>,
-        #[serde(borrow)]
-        keys: Option<&'a RawValue>,
-    }
-    match serde_json::from_str::<Record<'_>>(record.get()) {
-        Ok(read) => {
-            let sequence = read.dynamodb.sequence_number.filter(|sequence| !sequence.is_empty());
-            let ordering_key = read.dynamodb.keys.map(|keys| keys.get().to_owned());
-            Identity { item: sequence.clone(), position: sequence, ordering_key }
-        }
-        Err(_) => Identity::default(),
-    }
 }

@@ -1,37 +1,75 @@
-use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Body, Delivery, EventName, Identity, unreadable};
+use super::fields::{Fields, string};
+use super::{Body, Delivery, EventName};
+use crate::ids::content_id;
 
-/// The parts of an EventBridge event that a delivery needs. `detail` stays as it was written, its numbers too.
-#[derive(Deserialize)]
-struct Event<'a> {
-    id: String,
-    source: Option<String>,
-    #[serde(rename = "detail-type")]
-    detail_type: Option<String>,
-    time: Option<Timestamp>,
-    #[serde(borrow)]
-    detail: &'a RawValue,
+/// The source of what EventBridge Scheduler invokes with when its target declares no input. Its
+/// `detail` is a text that holds JSON.
+const SCHEDULER: &str = "aws.scheduler";
+
+/// An event of a rule or a schedule, or whatever was declared as their constant input.
+///
+/// It is an event if it has a `detail`, and an `id` or a `detail-type`; everything else is a
+/// constant input, or what an input transformer made, and is a message as a whole.
+pub(super) fn delivery<'a>(event: &'a RawValue, occasion: &str) -> Delivery<'a> {
+    let fields = Fields::of(event).unwrap_or_default();
+    let id = fields.get("id").and_then(string).filter(|id| !id.is_empty());
+    let detail_type = fields.get("detail-type").and_then(string);
+    let detail = fields.get("detail").filter(|_| id.is_some() || detail_type.is_some());
+    let Some(detail) = detail else { return unnamed(event, occasion, event.get().as_bytes()) };
+    let source = fields.get("source").and_then(string);
+    let detail = content(detail, source.as_deref());
+    let delivery = match &id {
+        Some(id) => Delivery { body: Ok(Body::Bytes(detail)), ..Delivery::at(event, id.clone()) },
+        None => unnamed(event, occasion, &detail),
+    };
+    Delivery {
+        event: source.zip(detail_type).map(|(source, kind)| EventName::new(source, kind)),
+        event_id: id,
+        arrived_at: fields.instant("time"),
+        ..delivery
+    }
 }
 
-pub(super) fn delivery(event: &RawValue) -> Delivery<'_> {
-    match serde_json::from_str::<Event<'_>>(event.get()) {
-        Ok(read) => Delivery {
-            item: None,
-            ordering_key: read.id.clone(),
-            position: read.id,
-            subsequence: None,
-            event: read
-                .source
-                .zip(read.detail_type)
-                .map(|(source, detail_type)| EventName { source, detail_type }),
-            arrived_at: read.time,
-            attempts: None,
-            body: Ok(Body::Bytes(read.detail.get().as_bytes().to_vec())),
-            record: event,
-        },
-        Err(error) => unreadable(event, Identity::default(), &error),
+/// An event without an id: two with the same content are two deliveries.
+fn unnamed<'a>(event: &'a RawValue, occasion: &str, body: &[u8]) -> Delivery<'a> {
+    Delivery {
+        occasion: (!occasion.is_empty()).then(|| occasion.to_owned()),
+        body: Ok(Body::Bytes(body.to_vec())),
+        ..Delivery::at(event, content_id(&["event", event.get(), occasion]))
     }
+}
+
+/// The bytes of a `detail` as they were written, its numbers too.
+fn content(detail: &RawValue, source: Option<&str>) -> Vec<u8> {
+    let inner = (source == Some(SCHEDULER))
+        .then(|| string(detail))
+        .flatten()
+        .filter(|text| serde_json::from_str::<&RawValue>(text).is_ok());
+    inner.map_or_else(|| detail.get().as_bytes().to_vec(), String::into_bytes)
+}
+
+/// An EventBridge event in the body of a message: what a rule's target gets that is a queue or a
+/// topic.
+pub(super) struct Wrapped {
+    pub(super) name: EventName,
+    pub(super) id: String,
+    pub(super) detail: Vec<u8>,
+}
+
+/// The event in a body, which must have every field that EventBridge writes, each once and in its
+/// form. Whatever lacks one is a message of its own.
+pub(super) fn wrapped(fields: &Fields<'_>) -> Option<Wrapped> {
+    let detail = fields.once("detail")?;
+    let name = EventName::new(fields.strict("source")?, fields.strict("detail-type")?);
+    let as_written = fields.strict("version")? == "0"
+        && fields.strict("account").is_some()
+        && fields.strict("region").is_some()
+        && fields.strict("time").is_some_and(|time| time.parse::<jiff::Timestamp>().is_ok())
+        && fields.once("resources")?.get().starts_with('[')
+        && (detail.get().starts_with('{') || name.source == SCHEDULER && string(detail).is_some());
+    let id = fields.strict("id").filter(|_| as_written)?;
+    let detail = content(detail, Some(&name.source));
+    Some(Wrapped { name, id, detail })
 }

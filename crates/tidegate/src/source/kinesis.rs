@@ -1,13 +1,10 @@
-use std::collections::BTreeMap;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
-use serde::de::Error as _;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::aggregate::{UserRecord, user_records};
-use super::{Body, Delivery, Identity, instant, unreadable};
+use super::fields::{Fields, string};
+use super::{Body, Delivery};
 use crate::failure::Failure;
 
 pub(super) fn deliveries<'a>(record: &'a RawValue, deliveries: &mut Vec<Delivery<'a>>) {
@@ -21,44 +18,46 @@ pub(super) fn deliveries<'a>(record: &'a RawValue, deliveries: &mut Vec<Delivery
     }
 }
 
-/// The parts of a Kinesis record that a delivery needs.
-#[derive(Deserialize)]
-struct Record {
-    #[serde(rename = "eventID")]
-    event_id: Option<String>,
-    kinesis: Kinesis,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Kinesis {
-    sequence_number: String,
-    partition_key: String,
-    data: String,
-    /// Seconds since 1970, with a fraction.
-    approximate_arrival_timestamp: f64,
+/// What Kinesis says of a record. EventBridge Pipes puts it beside the rest of the record, where
+/// Lambda's mapping has an object for it.
+fn kinesis<'a>(fields: &Fields<'a>) -> Option<Fields<'a>> {
+    fields.get("kinesis").and_then(|kinesis| Fields::of(kinesis).ok())
 }
 
 fn delivery(record: &RawValue) -> Delivery<'_> {
-    let read = serde_json::from_str::<Record>(record.get()).and_then(|read| {
-        let data = STANDARD.decode(&read.kinesis.data).map_err(serde_json::Error::custom)?;
-        Ok((read, data))
-    });
-    let (Record { event_id, kinesis }, data) = match read {
-        Ok(read) => read,
-        Err(error) => return unreadable(record, identity(record), &error),
+    let fields = match Fields::of(record) {
+        Ok(fields) => fields,
+        Err(error) => return Delivery::nameless(record).unreadable(error),
     };
-    let sequence = kinesis.sequence_number;
-    Delivery {
-        position: event_id.unwrap_or_else(|| sequence.clone()),
-        subsequence: None,
-        event: None,
-        item: (!sequence.is_empty()).then_some(sequence),
-        ordering_key: kinesis.partition_key,
-        arrived_at: instant(kinesis.approximate_arrival_timestamp),
-        attempts: None,
-        body: Ok(Body::Bytes(data)),
-        record,
+    let nested = kinesis(&fields);
+    let kinesis = nested.as_ref().unwrap_or(&fields);
+    let sequence = kinesis.text("sequenceNumber");
+    let event_id = fields.text("eventID").filter(|id| !id.is_empty());
+    let delivery = match event_id.or_else(|| sequence.clone()) {
+        Some(position) => Delivery::at(record, position),
+        None => Delivery::nameless(record),
+    };
+    let partition_key = kinesis.text("partitionKey");
+    let missing = match (&sequence, &partition_key) {
+        (None, _) => Some("`sequenceNumber` is no text"),
+        (_, None) => Some("`partitionKey` is no text"),
+        _ => None,
+    };
+    let delivery = Delivery {
+        item: sequence.filter(|sequence| !sequence.is_empty()),
+        ordering_key: partition_key.unwrap_or_else(|| delivery.position.clone()),
+        arrived_at: kinesis.instant("approximateArrivalTimestamp"),
+        ..delivery
+    };
+    if let Some(missing) = missing {
+        return delivery.unreadable(missing);
+    }
+    let Some(data) = kinesis.get("data").and_then(string) else {
+        return delivery.unreadable("`data` is no text");
+    };
+    match STANDARD.decode(&data) {
+        Ok(data) => Delivery { body: Ok(Body::Bytes(data)), ..delivery },
+        Err(error) => delivery.unreadable(error),
     }
 }
 
@@ -72,14 +71,11 @@ fn part<'a>(aggregate: &Delivery<'a>, number: u64, user_record: UserRecord) -> D
     });
     Delivery {
         item: aggregate.item.clone(),
-        position: format!("{}:{number}", aggregate.position),
         subsequence: Some(number),
-        event: None,
         ordering_key: partition_key.as_ref().unwrap_or(&aggregate.ordering_key).clone(),
         arrived_at: aggregate.arrived_at,
-        attempts: None,
         body: partition_key.map(|_| Body::Bytes(user_record.data)),
-        record: aggregate.record,
+        ..Delivery::at(aggregate.record, format!("{}:{number}", aggregate.position))
     }
 }
 
@@ -88,44 +84,24 @@ fn is_user_record(position: &str) -> bool {
     position.matches(':').count() > 1
 }
 
-/// The Kinesis record of a user record, as if it had been put alone. Everything else in it is as it came.
+/// The Kinesis record of a user record, as if it had been put alone. Everything else in it is as it
+/// came.
 pub(super) fn alone(
     aggregate: &RawValue,
     position: &str,
     partition_key: &str,
     data: &[u8],
 ) -> Option<Box<RawValue>> {
-    let mut record: BTreeMap<&str, Box<RawValue>> = serde_json::from_str(aggregate.get()).ok()?;
-    let mut kinesis: BTreeMap<&str, Box<RawValue>> =
-        serde_json::from_str(record.get("kinesis")?.get()).ok()?;
-    kinesis.insert("data", to_raw_value(&STANDARD.encode(data)).ok()?);
-    kinesis.insert("partitionKey", to_raw_value(partition_key).ok()?);
-    let kinesis = to_raw_value(&kinesis).ok()?;
-    record.insert("kinesis", kinesis);
-    record.insert("eventID", to_raw_value(position).ok()?);
-    to_raw_value(&record).ok()
-}
-
-/// What can be told of a record whose data or timestamp is broken.
-fn identity(record: &RawValue) -> Identity {
-    #[derive(Deserialize)]
-    struct Record {
-        #[serde(rename = "eventID")]
-        event_id: Option<String>,
-        kinesis: Kinesis,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Kinesis {
-        sequence_number: Option<String>,
-        partition_key: Option<String>,
-    }
-    match serde_json::from_str::<Record>(record.get()) {
-        Ok(read) => Identity {
-            position: read.event_id.or_else(|| read.kinesis.sequence_number.clone()),
-            item: read.kinesis.sequence_number.filter(|sequence| !sequence.is_empty()),
-            ordering_key: read.kinesis.partition_key,
-        },
-        Err(_) => Identity::default(),
+    let record = Fields::of(aggregate).ok()?;
+    let data = to_raw_value(&STANDARD.encode(data)).ok()?;
+    let (key, id) = (to_raw_value(partition_key).ok()?, to_raw_value(position).ok()?);
+    let own = [("data", &*data), ("partitionKey", &*key)];
+    match kinesis(&record) {
+        Some(kinesis) => record.with(&[("kinesis", &kinesis.with(&own)?), ("eventID", &id)]),
+        None => {
+            record.get("sequenceNumber")?;
+            let [data, key] = own;
+            record.with(&[data, key, ("eventID", &id)])
+        }
     }
 }

@@ -5,26 +5,29 @@
 //! of `aws_lambda_events` refuse a whole batch for one bad base64 or one missing attribute.)
 
 mod aggregate;
+mod delivery;
 mod dynamodb;
 mod eventbridge;
+mod fields;
 mod kinesis;
+#[cfg(feature = "aws-lambda-events")]
+mod records;
 mod response;
+mod s3;
+mod sns;
 mod sqs;
+mod wrapper;
 
-use std::borrow::Cow;
-
-use jiff::Timestamp;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 #[cfg(test)]
 pub(crate) use aggregate::aggregated;
+pub use delivery::{Body, Delivery, EventName};
 pub use dynamodb::{Change, ChangeKind};
 pub use response::Response;
 
+use self::fields::Fields;
 use crate::failure::Failure;
-use crate::ids::content_id;
 
 /// The service that invokes the function; each has its own event and its own way to report failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,10 +37,16 @@ pub enum Source {
     Kinesis,
     /// A table's DynamoDB stream.
     DynamoDb,
-    /// An SQS queue, standard or FIFO.
+    /// An SQS queue, standard or FIFO. What EventBridge, SNS and S3 wrap around a message is taken
+    /// off.
     Sqs,
-    /// An EventBridge rule: one event, invoked asynchronously.
+    /// An EventBridge rule or a schedule of EventBridge Scheduler: one event, or one constant input,
+    /// invoked asynchronously.
     EventBridge,
+    /// An SNS topic that the function is subscribed to, invoked asynchronously.
+    Sns,
+    /// Notifications of an S3 bucket, invoked asynchronously. Each record is a delivery.
+    S3,
 }
 
 impl Source {
@@ -48,170 +57,74 @@ impl Source {
             Source::DynamoDb => "dynamodb",
             Source::Sqs => "sqs",
             Source::EventBridge => "eventbridge",
+            Source::Sns => "sns",
+            Source::S3 => "s3",
         }
     }
 
-    /// Splits the event of one invocation. A Kinesis record in which the Kinesis Producer Library put several user records is taken apart: each is a delivery of
-    /// its own.
+    /// Whether the function is invoked asynchronously: Lambda then ignores its answer, and tries a
+    /// failed invocation again as a whole.
+    pub fn is_asynchronous(self) -> bool {
+        matches!(self, Source::EventBridge | Source::Sns | Source::S3)
+    }
+
+    /// Splits the event of one invocation, as [`Self::split_on`] does, with an event without an id
+    /// at a position that its content alone gives.
     ///
     /// # Errors
-    /// When the event as a whole is none of this source's, so that there are no deliveries to tell apart.
+    /// When the event as a whole is none of this source's, so that there are no deliveries to tell
+    /// apart (`not_a_batch`).
     pub fn split(self, event: &RawValue) -> Result<Vec<Delivery<'_>>, Failure> {
+        self.split_on(event, "")
+    }
+
+    /// Splits the event of one invocation. `occasion` names the invocation and is the same when the
+    /// invocation is tried again (Lambda's request id is): with it, two equal events without ids are
+    /// two deliveries.
+    ///
+    /// Records may come in `Records`, as Lambda's mappings send them, or in a bare array, as
+    /// EventBridge Pipes does. A Kinesis record in which the Kinesis Producer Library put several
+    /// user records is taken apart: each is a delivery of its own.
+    ///
+    /// # Errors
+    /// As [`Self::split`].
+    pub fn split_on<'a>(self, event: &'a RawValue, occasion: &str) -> Result<Vec<Delivery<'a>>, Failure> {
         if self == Source::EventBridge {
-            return Ok(vec![eventbridge::delivery(event)]);
+            return Ok(vec![eventbridge::delivery(event, occasion)]);
         }
-        #[derive(Deserialize)]
-        struct Batch<'a> {
-            #[serde(rename = "Records", borrow)]
-            records: Vec<&'a RawValue>,
+        if self == Source::S3 && Fields::of(event).is_ok_and(|fields| s3::is_test_event(&fields)) {
+            return Ok(vec![Delivery { test_event: true, ..Delivery::nameless(event) }]);
         }
-        let batch: Batch<'_> = serde_json::from_str(event.get()).map_err(|error| {
-            Failure::permanent("not_a_batch", format!("the event is no {} batch: {error}", self.as_str()))
+        let records = records_of(event).map_err(|error| {
+            let reason = format!("the event is no {} batch: {error}", self.as_str());
+            Failure::permanent("not_a_batch", reason)
         })?;
-        let records = batch.records.into_iter();
-        Ok(match self {
-            Source::Kinesis => {
-                let mut deliveries = Vec::with_capacity(records.len());
-                records.for_each(|record| kinesis::deliveries(record, &mut deliveries));
-                deliveries
+        let mut deliveries = Vec::with_capacity(records.len());
+        for record in records {
+            match self {
+                Source::Kinesis => kinesis::deliveries(record, &mut deliveries),
+                Source::DynamoDb => deliveries.push(dynamodb::delivery(record)),
+                Source::Sqs => sqs::deliveries(record, &mut deliveries),
+                Source::Sns => sns::deliveries(record, &mut deliveries),
+                Source::S3 | Source::EventBridge => deliveries.push(s3::delivery(record)),
             }
-            Source::DynamoDb => records.map(dynamodb::delivery).collect(),
-            Source::Sqs | Source::EventBridge => records.map(sqs::delivery).collect(),
-        })
-    }
-}
-
-/// One record as a source hands it over: its body, not decoded yet, and where it came from.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Delivery<'a> {
-    /// How the partial response names the record: sequence number or message id. None when the record does not even tell that.
-    pub item: Option<String>,
-    /// Where the record came from, the same on every redelivery: shard and sequence number (and the number of the user record in an aggregate), message id, event
-    /// id.
-    pub position: String,
-    /// Number of the user record in the aggregate it was taken out of, from 0.
-    pub subsequence: Option<u64>,
-    /// What EventBridge calls the event; other sources have no such name.
-    pub event: Option<EventName>,
-    /// Deliveries of one ordering key are handled one after the other.
-    pub ordering_key: String,
-    /// When the transport took the record.
-    pub arrived_at: Option<Timestamp>,
-    /// How often the record was handed out, this time included, by the source's own approximate count; queues alone keep one.
-    pub attempts: Option<u32>,
-    /// The body, or why it cannot be read.
-    pub body: Result<Body, Failure>,
-    /// The record as it came; of a user record, the whole aggregate.
-    pub record: &'a RawValue,
-}
-
-impl Delivery<'_> {
-    /// The record with nothing in it but this delivery, from which the invocation can be rebuilt: the record as it came, and of a user record a Kinesis record as
-    /// if it had been put alone, at the same position. (The aggregate would bring its neighbours along, and a letter for each of them would hold all of them.)
-    pub fn own_record(&self) -> Cow<'_, RawValue> {
-        match (self.subsequence, &self.body) {
-            (Some(_), Ok(Body::Bytes(data))) => {
-                kinesis::alone(self.record, &self.position, &self.ordering_key, data)
-                    .map_or(Cow::Borrowed(self.record), Cow::Owned)
-            }
-            _ => Cow::Borrowed(self.record),
         }
-    }
-
-    /// The body's bytes.
-    ///
-    /// # Errors
-    /// The failure to read the record; or a permanent one when its body is a change of a table.
-    pub fn bytes(&self) -> Result<&[u8], Failure> {
-        match &self.body {
-            Ok(Body::Bytes(bytes)) => Ok(bytes),
-            Ok(Body::Change(_)) => Err(Failure::permanent(
-                "unexpected_source",
-                "the record is a change of a table, not a message",
-            )),
-            Err(failure) => Err(failure.clone()),
-        }
-    }
-
-    /// The body as JSON.
-    ///
-    /// # Errors
-    /// As [`Self::bytes`], and `invalid_body` (permanent) when it is no such JSON. With `?` on a parser's own error it would be transient, and block its lane.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        serde_json::from_slice(self.bytes()?)
-            .map_err(|error| Failure::permanent("invalid_body", error.to_string()))
-    }
-
-    /// The change of a table.
-    ///
-    /// # Errors
-    /// The failure to read the record; or a permanent one when its body is a message.
-    pub fn change(&self) -> Result<&Change, Failure> {
-        match &self.body {
-            Ok(Body::Change(change)) => Ok(change),
-            Ok(Body::Bytes(_)) => Err(Failure::permanent(
-                "unexpected_source",
-                "the record is a message, not a change of a table",
-            )),
-            Err(failure) => Err(failure.clone()),
-        }
+        Ok(deliveries)
     }
 }
 
-/// What EventBridge calls an event, and matches its rules with.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct EventName {
-    /// Who produced it: `shop.orders`, `aws.s3`.
-    pub source: String,
-    /// Its type: `OrderPlaced`, `Object Created`.
-    pub detail_type: String,
-}
-
-impl EventName {
-    /// The name of the events of this type from this source.
-    pub fn new(source: impl Into<String>, detail_type: impl Into<String>) -> Self {
-        EventName { source: source.into(), detail_type: detail_type.into() }
+/// The records of an event. A bare array is one only if there is something in it.
+fn records_of(event: &RawValue) -> serde_json::Result<Vec<&RawValue>> {
+    if event.get().starts_with('[') {
+        let records: Vec<&RawValue> = serde_json::from_str(event.get())?;
+        return if records.is_empty() { Err(missing()) } else { Ok(records) };
     }
+    let fields = Fields::of(event)?;
+    serde_json::from_str(fields.get("Records").ok_or_else(missing)?.get())
 }
 
-/// Body of a delivery.
-#[derive(Debug, PartialEq)]
-pub enum Body {
-    /// A message.
-    Bytes(Vec<u8>),
-    /// A change of a table.
-    Change(Change),
-}
-
-/// A point in time as Lambda writes it, in seconds since 1970, to the millisecond. None for one that no calendar has.
-fn instant(seconds: f64) -> Option<Timestamp> {
-    // The conversion goes to the nearest number there is, so that nonsense ends outside the calendar.
-    #[allow(clippy::cast_possible_truncation)]
-    Timestamp::from_millisecond((seconds * 1000.0).round() as i64).ok()
-}
-
-/// A record that could not be read; `identity` is what can still be told of it.
-fn unreadable<'a>(record: &'a RawValue, identity: Identity, error: &serde_json::Error) -> Delivery<'a> {
-    let position = identity.position.unwrap_or_else(|| content_id(&["record", record.get()]));
-    Delivery {
-        item: identity.item,
-        ordering_key: identity.ordering_key.unwrap_or_else(|| position.clone()),
-        position,
-        subsequence: None,
-        event: None,
-        arrived_at: None,
-        attempts: None,
-        body: Err(Failure::permanent("unreadable_record", error.to_string())),
-        record,
-    }
-}
-
-#[derive(Default)]
-struct Identity {
-    item: Option<String>,
-    position: Option<String>,
-    ordering_key: Option<String>,
+fn missing() -> serde_json::Error {
+    serde::de::Error::custom("it has no `Records`")
 }
 
 #[cfg(test)]

@@ -41,11 +41,63 @@ fn good(source: Source, number: u64) -> Value {
             "messageAttributes": { "a": { "stringValue": "s", "dataType": "String" } },
             "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:orders.fifo",
         }),
+        Source::Sns => json!({
+            "EventVersion": "1.0", "EventSource": "aws:sns", "EventSubscriptionArn": "arn:aws:sns:a:b:t:s",
+            "Sns": {
+                "Type": "Notification", "MessageId": format!("n{number}"), "TopicArn": "arn:aws:sns:a:b:t",
+                "Subject": null, "Message": "{\"n\":1}", "Timestamp": "2026-01-01T00:00:00.000Z",
+                "SignatureVersion": "1", "MessageAttributes": { "a": { "Type": "String", "Value": "s" } },
+            },
+        }),
+        Source::S3 => json!({
+            "eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
+            "eventTime": "2026-01-01T00:00:00.000Z", "responseElements": { "x-amz-request-id": number },
+            "s3": { "bucket": { "name": "photos" }, "object": { "key": "a.png", "size": 3, "sequencer": "0A" } },
+        }),
         Source::EventBridge => json!({
             "id": format!("e{number}"), "detail-type": "OrderPlaced", "source": "shop.orders", "version": "0",
             "time": "2026-01-01T00:00:00Z", "detail": { "n": 1 },
         }),
     }
+}
+
+const SOURCES: [Source; 6] =
+    [Source::Kinesis, Source::DynamoDb, Source::Sqs, Source::EventBridge, Source::Sns, Source::S3];
+
+/// What must be there, and in its form, for the body of a good record to be read: JSON pointers, and
+/// what is inside them.
+fn needed(source: Source) -> &'static [&'static str] {
+    match source {
+        Source::Kinesis => &["/kinesis/sequenceNumber", "/kinesis/partitionKey", "/kinesis/data"],
+        Source::DynamoDb => &["/eventName", "/dynamodb/Keys", "/dynamodb/NewImage", "/dynamodb/OldImage"],
+        Source::Sqs => &["/messageId", "/body"],
+        Source::EventBridge => &["/detail"],
+        Source::Sns => &["/Sns/Message"],
+        Source::S3 => &[],
+    }
+}
+
+/// Whether a record is read without what is at this pointer. It is not what holds something needed.
+fn may_be_anything(source: Source, pointer: &str) -> bool {
+    let within = |inner: &str, outer: &str| {
+        inner == outer || inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
+    };
+    !pointer.is_empty()
+        && !needed(source).iter().any(|needed| within(pointer, needed) || within(needed, pointer))
+}
+
+/// JSON that a parser of values refuses, and that no tree of values holds.
+fn odd_json() -> impl Strategy<Value = String> {
+    let odd = prop::sample::select(vec![
+        r#""\ud800""#.to_owned(),
+        r#"{"\ud800":"\udfff\ud800"}"#.to_owned(),
+        "1e999999".to_owned(),
+        "-123456789012345678901234567890.5e-400".to_owned(),
+        r#"{"a":1,"a":2}"#.to_owned(),
+        format!("{}{}", "[".repeat(2000), "]".repeat(2000)),
+        format!("{}1{}", r#"{"a":"#.repeat(2000), "}".repeat(2000)),
+    ]);
+    prop_oneof![odd, any_json().prop_map(|value| value.to_string())]
 }
 
 fn letter() -> Value {
@@ -168,8 +220,21 @@ fn all_equal(left: &[Delivery<'_>], right: &[Delivery<'_>]) -> bool {
         })
 }
 
+fn good_wrapper() -> Value {
+    crate::test::EventBridgeEvent::new("shop.orders", "OrderPlaced", json!({ "n": 1 })).value()
+}
+
+/// The event with this record alone.
+fn event_of(source: Source, record: &str) -> Box<RawValue> {
+    let event = match source {
+        Source::EventBridge => record.to_owned(),
+        _ => format!(r#"{{"Records":[{record}]}}"#),
+    };
+    RawValue::from_string(event).unwrap()
+}
+
 fn batch_source() -> impl Strategy<Value = Source> {
-    prop::sample::select(vec![Source::Kinesis, Source::DynamoDb, Source::Sqs])
+    prop::sample::select(vec![Source::Kinesis, Source::DynamoDb, Source::Sqs, Source::Sns, Source::S3])
 }
 
 proptest! {
@@ -257,9 +322,68 @@ proptest! {
     }
 
     #[test]
+    fn a_good_record_is_read_whatever_stands_in_a_field_that_is_not_needed(
+        source in prop::sample::select(SOURCES.to_vec()),
+        place in any::<prop::sample::Index>(),
+        odd in odd_json(),
+        added in any::<bool>(),
+    ) {
+        const MARK: &str = "what is replaced";
+        let whole = good(source, 5);
+        let undamaged = event_of(source, &whole.to_string());
+        let wanted = source.split(&undamaged).unwrap();
+        let mut found = Vec::new();
+        pointers(&whole, "", &mut found);
+        found.retain(|pointer| may_be_anything(source, pointer));
+        let mut damaged = whole.clone();
+        let pointer = place.get(&found);
+        match damaged.pointer_mut(pointer) {
+            _ if added => damaged["added"] = MARK.into(),
+            Some(slot) => *slot = MARK.into(),
+            None => return Err(TestCaseError::fail("no such place")),
+        }
+        let written = damaged.to_string().replace(&format!("\"{MARK}\""), &odd);
+        let event = event_of(source, &written);
+        let deliveries = source.split(&event).unwrap();
+        prop_assert_eq!(deliveries.len(), 1);
+        if source == Source::S3 {
+            // Its body is the record.
+            prop_assert_eq!(deliveries[0].bytes().unwrap(), written.as_bytes());
+        } else {
+            prop_assert_eq!(
+                &deliveries[0].body, &wanted[0].body, "{} of {:?}: {}", pointer, source, odd
+            );
+        }
+    }
+
+    #[test]
+    fn a_message_with_odd_wrappers_is_read_as_it_is_or_unwrapped(damage in damage(), in_topic in any::<bool>()) {
+        let whole = damaged(good_wrapper(), &damage);
+        let event = whole.to_string();
+        let body = if in_topic {
+            let message = crate::test::SqsEvent::new().notification("t", &event).value();
+            message["Records"][0]["body"].as_str().unwrap().to_owned()
+        } else {
+            event.clone()
+        };
+        let queue = crate::test::SqsEvent::new().message(&body).build();
+        let delivery = &Source::Sqs.split(&queue).unwrap()[0];
+        let bytes = delivery.bytes().unwrap();
+        match &delivery.event {
+            Some(_) => {
+                let detail = whole["detail"].to_string();
+                prop_assert_eq!(bytes, detail.as_bytes());
+            }
+            None => prop_assert_eq!(bytes, event.as_bytes()),
+        }
+        prop_assert_eq!(delivery.topic_arn.is_some(), in_topic);
+        decode(delivery)?;
+    }
+
+    #[test]
     fn any_json_is_an_event_or_refused(event in any_json()) {
         let event = raw(&event);
-        for source in [Source::Kinesis, Source::DynamoDb, Source::Sqs, Source::EventBridge] {
+        for source in SOURCES {
             if let Ok(deliveries) = source.split(&event) {
                 deliveries.iter().try_for_each(decode)?;
             }

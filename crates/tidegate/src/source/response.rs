@@ -22,6 +22,9 @@ impl Response {
     /// A queue is told exactly the failed messages. A stream is told the lowest failed sequence number alone: Lambda takes it as the checkpoint and delivers
     /// everything from there on again.
     ///
+    /// An asynchronous source ([`Source::is_asynchronous`]) has no such answer: a failed delivery
+    /// fails the whole invocation, and all of its event comes again.
+    ///
     /// # Errors
     /// When a failed delivery cannot be named in a partial response: the whole invocation must fail then, or the record would be lost.
     pub fn redeliver<'a>(
@@ -31,7 +34,9 @@ impl Response {
         let mut items: Vec<&str> = Vec::new();
         for (delivery, failure) in failed {
             match (source, &delivery.item) {
-                (Source::EventBridge, _) => return Err(failure),
+                (source, _) if source.is_asynchronous() => return Err(failure),
+                // Of several records in one message the source knows the message alone.
+                (_, Some(item)) if items.last() == Some(&item.as_str()) => {}
                 (_, Some(item)) => items.push(item),
                 (_, None) => {
                     return Err(failure

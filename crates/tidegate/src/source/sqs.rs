@@ -1,71 +1,57 @@
-use jiff::Timestamp;
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
-use super::{Body, Delivery, Identity, unreadable};
+use super::fields::{Fields, string};
+use super::{Delivery, wrapper};
 
-/// The parts of a message that a delivery needs.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Message {
-    message_id: Option<String>,
-    body: Option<String>,
-    attributes: Option<Attributes>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Attributes {
-    message_group_id: Option<String>,
-    /// Milliseconds since 1970.
-    sent_timestamp: Option<String>,
-    approximate_receive_count: Option<String>,
-}
-
-pub(super) fn delivery(record: &RawValue) -> Delivery<'_> {
-    let read = match serde_json::from_str::<Message>(record.get()) {
-        Ok(read) => read,
-        Err(error) => return unreadable(record, identity(record), &error),
+/// A message of a queue.
+pub(super) fn deliveries<'a>(record: &'a RawValue, deliveries: &mut Vec<Delivery<'a>>) {
+    let fields = match Fields::of(record) {
+        Ok(fields) => fields,
+        Err(error) => return deliveries.push(Delivery::nameless(record).unreadable(error)),
     };
-    let Some(id) = read.message_id.filter(|id| !id.is_empty()) else {
-        let error = serde::de::Error::custom("`messageId` is missing");
-        return unreadable(record, Identity::default(), &error);
+    let attributes = fields.object("attributes");
+    let id = fields.text("messageId").filter(|id| !id.is_empty());
+    let delivery = match &id {
+        Some(id) => Delivery::at(record, id.clone()),
+        None => Delivery::nameless(record),
     };
-    let attributes = read.attributes.unwrap_or_default();
-    Delivery {
+    let group = attributes.text("MessageGroupId").filter(|_| is_ordered(&fields));
+    let delivery = Delivery {
         // Without a group every message is a lane of its own.
-        ordering_key: attributes.message_group_id.unwrap_or_else(|| id.clone()),
-        position: id.clone(),
-        subsequence: None,
-        event: None,
-        attempts: attributes.approximate_receive_count.and_then(|count| count.parse().ok()),
-        item: Some(id),
-        arrived_at: attributes
-            .sent_timestamp
-            .and_then(|millis| millis.parse().ok())
-            .and_then(|millis| Timestamp::from_millisecond(millis).ok()),
-        body: Ok(Body::Bytes(read.body.unwrap_or_default().into_bytes())),
-        record,
+        ordering_key: group.unwrap_or_else(|| delivery.position.clone()),
+        attempts: attributes.text("ApproximateReceiveCount").and_then(|count| count.parse().ok()),
+        arrived_at: attributes.instant("SentTimestamp"),
+        item: id,
+        ..delivery
+    };
+    if delivery.item.is_none() {
+        return deliveries.push(delivery.unreadable("`messageId` is missing"));
+    }
+    match fields.get("body") {
+        None => wrapper::unwrap(delivery, String::new(), deliveries),
+        Some(body) => match (body.get() == "null").then(String::new).or_else(|| string(body)) {
+            Some(body) => wrapper::unwrap(delivery, body, deliveries),
+            None => deliveries.push(delivery.unreadable("`body` is no text")),
+        },
     }
 }
 
-/// What can be told of a message with malformed attributes. Its group is read on its own, so that a FIFO group still stops at it.
-fn identity(record: &RawValue) -> Identity {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Message {
-        message_id: Option<String>,
-        attributes: Option<serde_json::Value>,
+/// Whether the message's group says anything about order. In a standard queue it does not: it is
+/// how SQS shares the queue between tenants (fair queues).
+///
+/// A message without the ARN of its queue was not sent by AWS, but by hand or in a test. Its group
+/// is kept in order: what comes again for nothing does less harm than what is done in disorder.
+fn is_ordered(fields: &Fields<'_>) -> bool {
+    match fields.text("eventSourceARN") {
+        Some(arn) if arn.starts_with("arn:") => arn.ends_with(".fifo"),
+        _ => true,
     }
-    match serde_json::from_str::<Message>(record.get()) {
-        Ok(read) => {
-            let group = read.attributes.as_ref().and_then(|attributes| attributes.get("MessageGroupId"));
-            Identity {
-                ordering_key: group.and_then(|group| group.as_str()).map(str::to_owned),
-                position: read.message_id.clone(),
-                item: read.message_id.filter(|id| !id.is_empty()),
-            }
-        }
-        Err(_) => Identity::default(),
-    }
+}
+
+/// The message of one of several records that came in one body.
+pub(super) fn alone(record: &RawValue, position: &str, data: &[u8]) -> Option<Box<RawValue>> {
+    let fields = Fields::of(record).ok()?;
+    let body = wrapper::narrowed(&string(fields.get("body")?)?, data)?;
+    let (body, id) = (to_raw_value(&body).ok()?, to_raw_value(position).ok()?);
+    fields.with(&[("body", &body), ("messageId", &id)])
 }

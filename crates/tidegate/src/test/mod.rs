@@ -5,7 +5,8 @@
 //!   contract suites of the DynamoDB ones, limits included.
 //! - [`Faulty`] puts [`Faults`] between a function and any port: throttling, lost races, lost responses, from a script or a seed.
 //! - [`given`] tests what an aggregate decides.
-//! - [`KinesisEvent`], [`DynamoDbEvent`], [`SqsEvent`] and [`EventBridgeEvent`] build what AWS invokes a function with.
+//! - [`KinesisEvent`], [`DynamoDbEvent`], [`SqsEvent`], [`EventBridgeEvent`], [`SnsEvent`] and
+//!   [`S3Event`] build what AWS invokes a function with.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -28,7 +29,7 @@ mod fault;
 mod faulty;
 mod scenario;
 
-pub use events::{DynamoDbEvent, EventBridgeEvent, KinesisEvent, SqsEvent};
+pub use events::{DynamoDbEvent, EventBridgeEvent, KinesisEvent, S3Event, SnsEvent, SqsEvent};
 pub use fault::{Call, Fault, Faults, Injected};
 pub use faulty::Faulty;
 pub use scenario::{Given, When, given};

@@ -100,6 +100,7 @@ fn a_failed_asynchronous_invocation_keeps_its_event_as_it_was_written() {
     let Content::Asynchronous(failed) = plain(body) else { panic!() };
     assert_eq!(failed.event.get(), r#"{"n":1.10, "a":12345678901234567890123}"#);
     assert_eq!((failed.condition.as_str(), failed.error), ("EventAgeExceeded", None));
+    assert_eq!(failed.request_id.as_deref(), Some("r"));
     let content = plain(&destination().to_string());
     assert_eq!((content.kind(), content.function()), ("async", Some("notification")));
     let Content::Asynchronous(failed) = content else { panic!() };
@@ -137,6 +138,28 @@ fn what_eventbridge_could_not_hand_over_is_told_by_attributes_whatever_its_body_
     queue[1].1 = "arn:aws:sqs:us-east-1:0:fulfilment";
     assert_eq!(with("{}", &queue).function(), None);
     assert!(reason(&with("no json", &attributes)).contains("not JSON"));
+}
+
+#[test]
+fn what_scheduler_could_not_hand_over_is_told_by_its_own_attributes() {
+    let attributes = [
+        ("SCHEDULE_ARN", "arn:aws:scheduler:us-east-1:0:schedule/default/nightly"),
+        ("TARGET_ARN", "arn:aws:lambda:us-east-1:0:function:notification"),
+        ("SCHEDULED_TIME", "2026-11-07T22:05:00Z"),
+        ("EXECUTION_ID", "x-1"),
+        ("ERROR_CODE", "AWS.Lambda.ResourceNotFound"),
+        ("ERROR_MESSAGE", "no such function"),
+        ("EXHAUSTED_RETRY_CONDITION", "MaximumRetryAttempts"),
+        ("RETRY_ATTEMPTS", "3"),
+        ("IS_PAYLOAD_TRUNCATED", "false"),
+    ];
+    let content = with(r#"{"myField":1.50}"#, &attributes);
+    assert_eq!((content.kind(), content.function()), ("rule", Some("notification")));
+    let Content::Rule(rule) = content else { panic!("{content:?}") };
+    assert_eq!(rule.event.get(), r#"{"myField":1.50}"#);
+    let mut cut_off = attributes;
+    cut_off[8].1 = "true";
+    assert!(reason(&with("{}", &cut_off)).contains("cut off"));
 }
 
 #[test]

@@ -23,6 +23,7 @@ pub struct EventBridgeEvent {
     source: String,
     detail_type: String,
     time: Timestamp,
+    resources: Vec<String>,
     detail: Value,
 }
 
@@ -35,6 +36,7 @@ impl EventBridgeEvent {
             source: source.to_owned(),
             detail_type: detail_type.to_owned(),
             time: Timestamp::now(),
+            resources: Vec::new(),
             detail,
         }
     }
@@ -48,6 +50,14 @@ impl EventBridgeEvent {
         Envelope: Serialize,
     {
         Ok(EventBridgeEvent::new(&envelope.source, &envelope.kind, serde_json::to_value(envelope)?))
+    }
+
+    /// What EventBridge Scheduler invokes with for this schedule, if its target declares no input:
+    /// the `detail` is a text.
+    pub fn scheduled(schedule: &str) -> Self {
+        let arn = format!("arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/{schedule}");
+        let event = EventBridgeEvent::new("aws.scheduler", "Scheduled Event", "{}");
+        EventBridgeEvent { resources: vec![arn], ..event }
     }
 
     /// With this id; EventBridge gives another one whenever it is published again.
@@ -75,7 +85,7 @@ impl EventBridgeEvent {
             // EventBridge gives whole seconds.
             "time": self.time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             "region": REGION,
-            "resources": [],
+            "resources": self.resources,
             "detail": self.detail,
         })
     }

@@ -3,6 +3,8 @@
 mod dynamodb;
 mod eventbridge;
 mod kinesis;
+mod s3;
+mod sns;
 mod sqs;
 
 use jiff::Timestamp;
@@ -12,6 +14,8 @@ use serde_json::value::RawValue;
 pub use dynamodb::DynamoDbEvent;
 pub use eventbridge::EventBridgeEvent;
 pub use kinesis::KinesisEvent;
+pub use s3::S3Event;
+pub use sns::SnsEvent;
 pub use sqs::SqsEvent;
 
 const REGION: &str = "us-east-1";

@@ -5,7 +5,8 @@ use md5::{Digest, Md5};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{ACCOUNT, REGION, raw};
+use super::sns::{notification, topic_arn};
+use super::{ACCOUNT, EventBridgeEvent, REGION, raw};
 use crate::ids::content_uuid;
 
 /// A batch of messages of an SQS queue.
@@ -68,16 +69,39 @@ impl SqsEvent {
     /// One more message of a standard queue.
     #[must_use]
     pub fn message(self, body: &str) -> Self {
-        self.push(None, body)
+        self.push(Group::None, body)
     }
 
-    /// One more message of a group of a FIFO queue.
+    /// One more message of a group of a FIFO queue; `.fifo` is added to the queue's name.
     #[must_use]
     pub fn message_of(self, group: &str, body: &str) -> Self {
-        self.push(Some(group), body)
+        self.push(Group::Ordered(group), body)
     }
 
-    fn push(mut self, group: Option<&str>, body: &str) -> Self {
+    /// One more message of a standard queue, with the group id by which SQS shares a queue between
+    /// tenants (fair queues). It says nothing about order.
+    #[must_use]
+    pub fn message_of_tenant(self, tenant: &str, body: &str) -> Self {
+        self.push(Group::Tenant(tenant), body)
+    }
+
+    /// One more message of a standard queue that stands behind a rule: its body is the event.
+    #[must_use]
+    pub fn event(self, event: EventBridgeEvent) -> Self {
+        let body = event.value().to_string();
+        self.message(&body)
+    }
+
+    /// One more message of a standard queue that is subscribed to a topic without raw message
+    /// delivery: its body is SNS's notification.
+    #[must_use]
+    pub fn notification(self, topic: &str, message: &str) -> Self {
+        let (number, at) = (self.messages.len(), self.sent_at);
+        let body = notification(&topic_arn(topic), message, number, at, "URL").to_string();
+        self.message(&body)
+    }
+
+    fn push(mut self, group: Group<'_>, body: &str) -> Self {
         let number = self.messages.len();
         let sent = self.sent_at.as_millisecond();
         let mut attributes = json!({
@@ -86,7 +110,14 @@ impl SqsEvent {
             "SenderId": "AIDAIENQZJOLO23YVJ4VO",
             "ApproximateFirstReceiveTimestamp": (sent + 2).to_string(),
         });
-        if let (Some(group), Some(attributes)) = (group, attributes.as_object_mut()) {
+        let mut queue = self.queue.clone();
+        if let (Group::Tenant(group), Some(attributes)) = (group, attributes.as_object_mut()) {
+            attributes.insert("MessageGroupId".to_owned(), group.into());
+        }
+        if let (Group::Ordered(group), Some(attributes)) = (group, attributes.as_object_mut()) {
+            if !queue.ends_with(".fifo") {
+                queue.push_str(".fifo");
+            }
             let deduplication = content_uuid(&["deduplication", &number.to_string(), body]);
             attributes.insert("MessageGroupId".to_owned(), group.into());
             attributes.insert("MessageDeduplicationId".to_owned(), deduplication.to_string().into());
@@ -100,7 +131,7 @@ impl SqsEvent {
             "messageAttributes": {},
             "md5OfBody": hex(&Md5::digest(body.as_bytes())),
             "eventSource": "aws:sqs",
-            "eventSourceARN": format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{}", self.queue),
+            "eventSourceARN": format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}"),
             "awsRegion": REGION,
         }));
         self
@@ -120,6 +151,14 @@ impl SqsEvent {
     pub fn build(self) -> Box<RawValue> {
         raw(&self.value())
     }
+}
+
+/// What a message's group is for.
+#[derive(Clone, Copy)]
+enum Group<'a> {
+    None,
+    Tenant(&'a str),
+    Ordered(&'a str),
 }
 
 fn hex(bytes: &[u8]) -> String {

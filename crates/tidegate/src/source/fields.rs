@@ -1,0 +1,206 @@
+//! JSON objects, read field by field.
+//!
+//! A derived struct refuses an object for any field that it names: an arrival time that is a text,
+//! an attribute that is a list, half a surrogate pair in a name. Here each field is read when it is
+//! asked for, so a field that is not needed cannot make a record unreadable. A value that is not
+//! read is only scanned: half surrogate pairs, numbers of any size and any depth pass.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// From here on a number is milliseconds since 1970 and no longer seconds: as seconds it is the
+/// year 5138, as milliseconds 1973.
+const MILLISECONDS_FROM: f64 = 1e11;
+
+/// The fields of an object, in their order, as they were written.
+#[derive(Debug, Default)]
+pub(super) struct Fields<'a>(Vec<(&'a RawValue, &'a RawValue)>);
+
+impl<'a> Fields<'a> {
+    /// The fields of this object.
+    ///
+    /// # Errors
+    /// When it is not an object.
+    pub(super) fn of(object: &'a RawValue) -> serde_json::Result<Self> {
+        serde_json::from_str(object.get())
+    }
+
+    /// The fields of the object in this text; none when it does not hold one.
+    pub(super) fn in_text(text: &'a str) -> Option<Self> {
+        // Most bodies of other kinds differ in their first byte.
+        text.trim_ascii_start().starts_with('{').then(|| serde_json::from_str(text).ok())?
+    }
+
+    /// The value of a field; of one that is there twice the last, as most readers take it.
+    pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
+        self.0.iter().rev().find(|(key, _)| is_named(key, name)).map(|(_, value)| *value)
+    }
+
+    /// The value of a field that is there once.
+    pub(super) fn once(&self, name: &str) -> Option<&'a RawValue> {
+        let mut values = self.0.iter().filter(|(key, _)| is_named(key, name));
+        values.next().filter(|_| values.next().is_none()).map(|(_, value)| *value)
+    }
+
+    /// How many fields there are.
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The fields of an object inside; none of anything else.
+    pub(super) fn object(&self, name: &str) -> Fields<'a> {
+        self.get(name).and_then(|value| Fields::of(value).ok()).unwrap_or_default()
+    }
+
+    /// A text, or a number as it was written.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        self.get(name).and_then(text)
+    }
+
+    /// A text that is not empty, of a field that is there once.
+    pub(super) fn strict(&self, name: &str) -> Option<String> {
+        self.once(name).and_then(string).filter(|text| !text.is_empty())
+    }
+
+    /// A point in time.
+    pub(super) fn instant(&self, name: &str) -> Option<Timestamp> {
+        self.text(name).and_then(|text| instant(&text))
+    }
+
+    /// The object with other values for these fields; everything else in it is as it was.
+    pub(super) fn with(&self, values: &[(&str, &RawValue)]) -> Option<Box<RawValue>> {
+        let mut object = String::from("{");
+        let mut field = |key: &str, value: &RawValue| {
+            if object.len() > 1 {
+                object.push(',');
+            }
+            object.extend([key, ":", value.get()]);
+        };
+        for (key, value) in &self.0 {
+            if !values.iter().any(|(name, _)| is_named(key, name)) {
+                field(key.get(), value);
+            }
+        }
+        for (name, value) in values {
+            field(&serde_json::to_string(name).ok()?, value);
+        }
+        object.push('}');
+        RawValue::from_string(object).ok()
+    }
+}
+
+/// A value that is a text.
+pub(super) fn string(value: &RawValue) -> Option<String> {
+    value.get().starts_with('"').then(|| serde_json::from_str(value.get()).ok())?
+}
+
+/// A value that is a text, or a number as it was written.
+fn text(value: &RawValue) -> Option<String> {
+    match value.get().as_bytes().first() {
+        Some(b'"') => serde_json::from_str(value.get()).ok(),
+        Some(b'-' | b'0'..=b'9') => Some(value.get().to_owned()),
+        _ => None,
+    }
+}
+
+/// A point in time in any form that a source or an emulator writes: seconds or milliseconds since
+/// 1970, as a number or as a text, or RFC 3339. To the millisecond.
+///
+/// None for what no calendar has, and for 1970 itself: that is a field that was left out, and no
+/// age to act on.
+fn instant(text: &str) -> Option<Timestamp> {
+    let text = text.trim_ascii();
+    let at = match text.parse::<f64>() {
+        Ok(number) => {
+            let millis = if number.abs() < MILLISECONDS_FROM { number * 1000.0 } else { number };
+            // The conversion goes to the nearest number there is: nonsense ends outside the calendar.
+            #[allow(clippy::cast_possible_truncation)]
+            Timestamp::from_millisecond(millis.round() as i64).ok()
+        }
+        Err(_) => text.parse().ok(),
+    };
+    at.filter(|at| *at > Timestamp::UNIX_EPOCH)
+}
+
+fn is_named(key: &RawValue, name: &str) -> bool {
+    let written = key.get().get(1..key.get().len().saturating_sub(1)).unwrap_or_default();
+    if written.contains('\\') { string(key).is_some_and(|key| key == name) } else { written == name }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Vec<(&'de RawValue, &'de RawValue)>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut fields = Vec::with_capacity(16);
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(fields)
+            }
+        }
+        deserializer.deserialize_map(Object).map(Fields)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(json: &str) -> Fields<'_> {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn what_is_not_asked_for_may_be_anything() {
+        let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
+        let json = format!(r#"{{"\ud800":"\udfff","big":1e999999,"deep":{deep},"n":7,"na\u006de":"x"}}"#);
+        let fields = fields(&json);
+        assert_eq!(fields.text("n").as_deref(), Some("7"));
+        assert_eq!(fields.text("name").as_deref(), Some("x"));
+        assert_eq!(fields.text("\u{fffd}"), None);
+        assert_eq!(fields.count(), 5);
+    }
+
+    #[test]
+    fn a_field_that_is_there_twice_is_no_strict_one() {
+        let fields = fields(r#"{"a":"1","a":"2","b":"","c":3}"#);
+        assert_eq!(fields.text("a").as_deref(), Some("2"));
+        assert_eq!((fields.strict("a"), fields.strict("b"), fields.strict("c")), (None, None, None));
+    }
+
+    #[test]
+    fn a_point_in_time_has_many_forms_and_nonsense_is_none() {
+        let at = Some("2018-12-17T22:10:50.987Z".parse().unwrap());
+        for written in [
+            "1545084650.987",
+            "1545084650987",
+            " 1545084650987 ",
+            "1.545084650987e9",
+            "2018-12-17T22:10:50.987Z",
+            "2018-12-18T00:10:50.987+02:00",
+        ] {
+            assert_eq!(instant(written), at, "{written}");
+        }
+        for nonsense in ["", "0", "-1", "1e300", "inf", "nan", "yesterday", "1e15", "2018-12-17"] {
+            assert_eq!(instant(nonsense), None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn fields_that_are_replaced_leave_the_others_as_they_were() {
+        let json = r#"{ "a" : 1.50, "b\u0062":[ 2], "c":"\ud800" }"#;
+        let seven = RawValue::from_string("7".to_owned()).unwrap();
+        let replaced = fields(json).with(&[("bb", &seven), ("d", &seven)]).unwrap();
+        assert_eq!(replaced.get(), r#"{"a":1.50,"c":"\ud800","bb":7,"d":7}"#);
+    }
+}

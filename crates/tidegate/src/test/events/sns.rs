@@ -1,0 +1,101 @@
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::{ACCOUNT, REGION, raw};
+use crate::ids::content_uuid;
+
+/// What SNS invokes a function with that is subscribed to a topic.
+///
+/// ```
+/// use tidegate::source::Source;
+/// use tidegate::test::SnsEvent;
+///
+/// let event = SnsEvent::new().topic("orders").message("hello").build();
+/// let deliveries = Source::Sns.split(&event).unwrap();
+/// assert_eq!(deliveries[0].bytes().unwrap(), b"hello");
+/// assert!(deliveries[0].topic_arn.as_ref().unwrap().ends_with(":orders"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct SnsEvent {
+    topic: String,
+    published_at: Timestamp,
+    records: Vec<Value>,
+}
+
+impl Default for SnsEvent {
+    fn default() -> Self {
+        SnsEvent { topic: "topic".to_owned(), published_at: Timestamp::now(), records: Vec::new() }
+    }
+}
+
+impl SnsEvent {
+    /// An event of the topic `topic`, whose messages are published now. SNS sends one message with
+    /// each event.
+    pub fn new() -> Self {
+        SnsEvent::default()
+    }
+
+    /// The messages that follow are of this topic.
+    #[must_use]
+    pub fn topic(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.topic);
+        self
+    }
+
+    /// The messages that follow were published at this time.
+    #[must_use]
+    pub fn published_at(mut self, time: Timestamp) -> Self {
+        self.published_at = time;
+        self
+    }
+
+    /// One more message.
+    #[must_use]
+    pub fn message(mut self, message: &str) -> Self {
+        let topic = topic_arn(&self.topic);
+        self.records.push(json!({
+            "EventVersion": "1.0",
+            "EventSubscriptionArn": format!("{topic}:00000000-0000-4000-8000-000000000000"),
+            "EventSource": "aws:sns",
+            "Sns": notification(&topic, message, self.records.len(), self.published_at, "Url"),
+        }));
+        self
+    }
+
+    /// As a tree, to change what a test needs changed.
+    pub fn value(self) -> Value {
+        json!({ "Records": self.records })
+    }
+
+    /// The event of the invocation.
+    pub fn build(self) -> Box<RawValue> {
+        raw(&self.value())
+    }
+}
+
+pub(super) fn topic_arn(name: &str) -> String {
+    format!("arn:aws:sns:{REGION}:{ACCOUNT}:{name}")
+}
+
+/// A notification. Lambda spells `SigningCertUrl`, where a queue's body has `SigningCertURL`.
+pub(super) fn notification(topic_arn: &str, message: &str, number: usize, at: Timestamp, url: &str) -> Value {
+    let id = content_uuid(&["notification", topic_arn, &number.to_string()]).to_string();
+    let mut notification = json!({
+        "Type": "Notification",
+        "MessageId": id,
+        "TopicArn": topic_arn,
+        "Subject": null,
+        "Message": message,
+        "Timestamp": at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
+        "SignatureVersion": "1",
+        "Signature": "EXAMPLE",
+        "MessageAttributes": {},
+    });
+    if let Some(fields) = notification.as_object_mut() {
+        let host = format!("https://sns.{REGION}.amazonaws.com");
+        fields.insert(format!("SigningCert{url}"), format!("{host}/cert.pem").into());
+        fields.insert(format!("Unsubscribe{url}"), format!("{host}/?Action=Unsubscribe").into());
+    }
+    notification
+}
