@@ -82,7 +82,7 @@ async fn every_variable_a_function_needs_is_declared_and_every_declared_one_is_n
             .unwrap();
         assert_eq!(output.status.code(), Some(1), "{name} must not start without its settings");
         let message = String::from_utf8(output.stdout).unwrap();
-        let problems = message.split("problem(s): ").nth(1).unwrap_or_else(|| panic!("{name}: {message}"));
+        let problems = message.split(" problems: ").nth(1).unwrap_or_else(|| panic!("{name}: {message}"));
         let (derived, needed): (BTreeSet<&str>, BTreeSet<&str>) = problems
             .split('"')
             .next()

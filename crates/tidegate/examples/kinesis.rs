@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Deserialize;
 use tidegate::batch::{BatchContext, EachRecord, Handled, Handler};
-use tidegate::failure::{Failure, chain};
+use tidegate::failure::Failure;
 use tidegate::function::Function;
 use tidegate::source::{Delivery, Source};
 
@@ -43,7 +43,8 @@ impl Handler for Readings {
         match put.send().await.map_err(|error| error.into_service_error()) {
             Ok(_) => Ok(Handled::Applied),
             Err(error) if error.is_conditional_check_failed_exception() => Ok(Handled::Duplicate),
-            Err(error) => Err(Failure::transient("readings", chain(&error))),
+            // Transient, and `throttled` where DynamoDB says so: fewer records then run at a time.
+            Err(error) => Err(Failure::aws("readings", &error)),
         }
     }
 }

@@ -118,7 +118,13 @@ pub struct ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the configuration has {} problem(s): {}", self.problems.len(), self.problems.join("; "))
+        match self.problems.as_slice() {
+            [] => f.write_str("the function was not put together, although no setting is missing or wrong"),
+            [problem] => write!(f, "the configuration has 1 problem: {problem}"),
+            problems => {
+                write!(f, "the configuration has {} problems: {}", problems.len(), problems.join("; "))
+            }
+        }
     }
 }
 
@@ -160,6 +166,24 @@ mod tests {
         assert_eq!(read, [None, None, Some(7), None]);
         let error = settings.finish(|| Some(())).unwrap_err();
         assert_eq!(error.problems, ["WRONG is `x`: invalid digit found in string"]);
+    }
+
+    #[test]
+    fn a_message_counts_the_problems() {
+        let message = |names: &[&str]| {
+            let mut settings = settings(&[]);
+            for name in names {
+                settings.text(name);
+            }
+            settings.finish(|| None::<()>).unwrap_err().to_string()
+        };
+        assert_eq!(message(&["A"]), "the configuration has 1 problem: A is missing");
+        assert_eq!(message(&["A", "B"]), "the configuration has 2 problems: A is missing; B is missing");
+        assert_eq!(
+            message(&[]),
+            "the function was not put together, although no setting is missing or wrong",
+            "`build` answered none without a reason"
+        );
     }
 
     #[test]
