@@ -11,11 +11,14 @@ mod letters;
 mod metrics;
 mod observer;
 mod outcome;
+mod patience;
+mod recent;
 mod router;
 mod runner;
 mod service;
 mod spans;
 mod visibility;
+mod window;
 
 pub use handler::{BatchContext, BatchHandler, Handler, Item, Stopwatch};
 pub use lanes::EachRecord;
@@ -27,6 +30,7 @@ pub use runner::{Invocation, Report, Runner};
 pub use service::RunnerService;
 pub(crate) use service::remaining;
 pub use visibility::{HiddenMessage, MAX_DELAY, SqsVisibility, Visibility};
+pub use window::{Window, WindowHandler, Windowed};
 
 #[cfg(test)]
 mod holes;

@@ -10,11 +10,14 @@ use tracing::{error, warn};
 
 use super::handler::{BatchContext, BatchHandler, Item, Stopwatch};
 use super::isolation::{catch, isolate};
+use super::letters::Written;
 use super::metrics::{Counts, Measured, Metrics};
 use super::observer::{Observation, Observer};
-use super::outcome::{NotRun, Outcome};
+use super::outcome::{Handled, NotRun, Outcome};
+use super::patience::Patience;
 use super::spans::{RecordSpan, Spans};
 use super::visibility::{HiddenMessage, Visibility, hidden};
+use super::window::{Window, window};
 use crate::dead_letter::DeadLetters;
 use crate::failure::Failure;
 use crate::source::{Delivery, Response, Source};
@@ -33,7 +36,8 @@ pub struct Runner<H> {
     handler: H,
     pub(super) function: String,
     pub(super) dead_letters: Arc<dyn DeadLetters>,
-    pub(super) dead_letter_after: Option<Duration>,
+    pub(super) patience: Patience,
+    pub(super) written: Written,
     observer: Option<Arc<dyn Observer>>,
     metrics: Option<Metrics>,
     #[cfg(feature = "otel")]
@@ -71,6 +75,14 @@ impl<'a> Invocation<'a> {
     }
 }
 
+/// What became of the deliveries of an invocation.
+struct Run<R> {
+    outcomes: Vec<Outcome>,
+    took: Vec<Option<Duration>>,
+    /// The decoded records with their places, if the invocation belongs to a window.
+    items: Vec<(usize, Item<R>)>,
+}
+
 /// How an invocation ended.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -100,7 +112,8 @@ impl<H: BatchHandler> Runner<H> {
             handler,
             function: function.into(),
             dead_letters,
-            dead_letter_after: None,
+            patience: Patience::default(),
+            written: Written::default(),
             observer: None,
             metrics: None,
             #[cfg(feature = "otel")]
@@ -138,11 +151,45 @@ impl<H: BatchHandler> Runner<H> {
         self
     }
 
-    /// Dead-letters, with its payload, a delivery that still fails at this age. Set it well below the age at which the source gives up: a stream mapping that
-    /// gives up discards everything from the failed record on, and leaves a pointer that expires.
+    /// Dead-letters, with its payload, a delivery that keeps failing beyond this age.
+    ///
+    /// Age alone gives up nothing: a delivery that is old because its mapping was paused has every
+    /// chance to succeed. Since it passed this age it must have failed three times in this execution
+    /// environment, each time a minute after the last one that counts (with an `age` below ten
+    /// minutes: a tenth of it). Throttles, missed deadlines and lost races are not counted
+    /// ([`Failure::is_passing`]). Of a queue's message three receives count as well, the first of
+    /// them at least two minutes ago. The environment remembers 10,000 failing records; while so
+    /// many fail, others are not counted.
+    ///
+    /// Set it to half of the age at which the source discards a record, or less: a stream mapping
+    /// that gives up discards everything from the failed record on, and leaves a pointer that
+    /// expires. See [`Self::maximum_record_age`] for what fails until then.
     #[must_use]
     pub fn dead_letter_after(mut self, age: Option<Duration>) -> Self {
-        self.dead_letter_after = age;
+        self.patience.after = age;
+        self
+    }
+
+    /// The age at which the source discards a record: the mapping's maximum record age, the
+    /// retention of a queue, the maximum event age of an asynchronous invocation.
+    ///
+    /// In the last twelfth of this age the second failure of any kind gives up a delivery, throttles
+    /// included: the next try may not come. The two failures are as far apart as those of
+    /// [`Self::dead_letter_after`], unless less time is left. Without that age nothing is given up;
+    /// without this one throttles, deadlines and lost races never become letters.
+    ///
+    /// A function with several sources takes the smallest age of them. A delivery that comes although
+    /// it is older than this age and another twelfth of it is judged as without this age.
+    #[must_use]
+    pub fn maximum_record_age(mut self, age: Option<Duration>) -> Self {
+        self.patience.record_age = age;
+        self
+    }
+
+    /// Takes the time from this clock.
+    #[cfg(test)]
+    pub(super) fn clock(mut self, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        self.patience.clock = Arc::new(now);
         self
     }
 
@@ -174,12 +221,13 @@ impl<H: BatchHandler> Runner<H> {
                 + invocation.remaining.saturating_sub(RESERVE.min(invocation.remaining / 10)),
             lease_until: Timestamp::now().saturating_add(invocation.remaining)?,
             replay: invocation.replay,
+            window: self.is_stream().then(|| window(invocation.event)).flatten().map(Arc::new),
         };
         let end = Instant::now() + invocation.remaining.saturating_sub(ANSWER.min(invocation.remaining / 20));
         let deliveries = self.source.split(invocation.event)?;
         spans.open(&deliveries);
         let handover = context.deadline + HANDOVER.min(invocation.remaining / 40);
-        let (mut outcomes, took) = self.handle(&deliveries, &context, handover, spans).await;
+        let Run { mut outcomes, took, items } = self.handle(&deliveries, &context, handover, spans).await;
         let mut given_up = Vec::new();
         if !invocation.replay {
             given_up = self.dead_letter(&deliveries, &mut outcomes, end).await;
@@ -199,7 +247,44 @@ impl<H: BatchHandler> Runner<H> {
             .iter()
             .zip(&outcomes)
             .filter_map(|(delivery, outcome)| Some((delivery, outcome.failure()?)));
-        Response::redeliver(self.source, failed)
+        let response = Response::redeliver(self.source, failed)?;
+        match &context.window {
+            None => Ok(response),
+            Some(window) => {
+                let concluded = self.conclude(response, window, &deliveries, &outcomes, &items, &context);
+                isolate(end, concluded).await.flatten()
+            }
+        }
+    }
+
+    /// Adds the state of the window to the answer.
+    async fn conclude(
+        &self,
+        response: Response,
+        window: &Window,
+        deliveries: &[Delivery<'_>],
+        outcomes: &[Outcome],
+        items: &[(usize, Item<H::Record>)],
+        context: &BatchContext,
+    ) -> Result<Response, Failure> {
+        if window.is_final
+            && let Some(failure) = outcomes.iter().find_map(Outcome::failure)
+        {
+            // Whether Lambda delivers the rest of a partial response after the last invocation is not documented.
+            return Err(failure.context("the last invocation of a window"));
+        }
+        let counts = |place: usize| {
+            matches!(outcomes.get(place), Some(Outcome::Done(Handled::Applied)))
+                && deliveries.get(place).is_some_and(|delivery| !response.comes_again(delivery))
+        };
+        let applied: Vec<&Item<H::Record>> =
+            items.iter().filter(|(place, _)| counts(*place)).map(|(_, item)| item).collect();
+        let state = self.handler.conclude(&applied, window, context).await?;
+        response.with_state(state)
+    }
+
+    fn is_stream(&self) -> bool {
+        matches!(self.source, Source::Kinesis | Source::DynamoDb)
     }
 
     async fn handle(
@@ -208,7 +293,7 @@ impl<H: BatchHandler> Runner<H> {
         context: &BatchContext,
         handover: Instant,
         spans: &Spans<'_>,
-    ) -> (Vec<Outcome>, Vec<Option<Duration>>) {
+    ) -> Run<H::Record> {
         let observed = self.observer.is_some() || spans.are_wanted();
         let mut took = if observed { vec![None; deliveries.len()] } else { Vec::new() };
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(deliveries.len());
@@ -244,7 +329,7 @@ impl<H: BatchHandler> Runner<H> {
         }
         let whole = Stopwatch::new(observed, RecordSpan::none());
         let handled = whole.time(self.handle_isolated(&items, context, handover)).await;
-        for ((place, item), outcome) in places.into_iter().zip(&items).zip(handled) {
+        for ((place, item), outcome) in places.iter().copied().zip(&items).zip(handled) {
             if let Some(delivery) = deliveries.get(place) {
                 item.span.in_scope(|| self.log(delivery, &outcome));
             }
@@ -255,7 +340,9 @@ impl<H: BatchHandler> Runner<H> {
                 *slot = outcome;
             }
         }
-        (outcomes, took)
+        let items =
+            if context.window.is_some() { places.into_iter().zip(items).collect() } else { Vec::new() };
+        Run { outcomes, took, items }
     }
 
     fn lane(&self, delivery: &Delivery<'_>) -> String {
@@ -315,13 +402,26 @@ impl<H: BatchHandler> Runner<H> {
         outcomes
     }
 
-    /// Hides the messages whose failures say when to try again. One that could not be hidden comes again when the queue brings it.
+    /// Hides the messages whose failures say when to try again, and those behind them in their lanes for as long. SQS keeps a message group back while any
+    /// message of it is hidden, so one that stayed hidden for the queue's timeout would hold up the message that asked to come earlier. A message that could not
+    /// be hidden comes again when the queue brings it.
     async fn hide(&self, deliveries: &[Delivery<'_>], outcomes: &[Outcome], end: Instant) {
         let Some(visibility) = &self.visibility else { return };
         let mut queues: BTreeMap<String, Vec<HiddenMessage>> = BTreeMap::new();
+        let mut lanes: HashMap<String, Duration> = HashMap::new();
         for (delivery, outcome) in deliveries.iter().zip(outcomes) {
-            let Outcome::Failed(failure) = outcome else { continue };
-            if let Some((queue, message)) = failure.retry_delay().and_then(|delay| hidden(delivery, delay)) {
+            let delay = match outcome {
+                Outcome::Failed(failure) => failure.retry_delay(),
+                Outcome::NotRun(NotRun::Blocked) if !lanes.is_empty() => {
+                    lanes.get(&self.lane(delivery)).copied()
+                }
+                _ => None,
+            };
+            let Some(delay) = delay else { continue };
+            if matches!(outcome, Outcome::Failed(_)) {
+                lanes.insert(self.lane(delivery), delay);
+            }
+            if let Some((queue, message)) = hidden(delivery, delay) {
                 queues.entry(queue).or_default().push(message);
             }
         }
