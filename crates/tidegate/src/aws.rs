@@ -13,8 +13,9 @@ use aws_sdk_dynamodb::config::SharedHttpClient;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
-/// A request that takes longer is given up and tried again: a function has seconds, and a lost answer is no conflict for any write of the toolkit. It is below
-/// three seconds, Lambda's default timeout of a function.
+/// A request that takes longer is given up and tried again: a function has seconds, and a lost
+/// answer is no conflict for any write of the toolkit. It is below three seconds, Lambda's default
+/// timeout of a function.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const ATTEMPTS: u32 = 3;
@@ -45,8 +46,8 @@ impl AwsClients {
     /// The same clients, whose requests are given up and tried again after this time; 2 s at first.
     ///
     /// It must be well below the function's timeout, or no request is ever tried again. The
-    /// topology's variable `TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS` is two thirds of that timeout, and
-    /// 4 s at most. Connections are given up after a second. Call it before clients are made.
+    /// topology's variable `TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS` is two thirds of that timeout,
+    /// and 4 s at most. Connections are given up after a second. Call it before clients are made.
     #[must_use]
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.config = self.config.into_builder().timeout_config(timeouts(timeout)).build();

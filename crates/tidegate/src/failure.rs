@@ -111,7 +111,8 @@ impl Failure {
 
     /// Whether the failure comes from load or from a race, and says nothing about the record.
     ///
-    /// True for the class `busy` and for the codes `throttled`, `deadline`, `out_of_time`, `blocked`,
+    /// True for the class `busy` and for the codes `throttled`, `deadline`, `out_of_time`,
+    /// `blocked`,
     /// `version_conflict`, `transaction_conflict`, `guard_moved` and `claim_lost`. Such a failure
     /// becomes a dead letter only when the source is about to discard the record; see
     /// [`Runner::maximum_record_age`](crate::batch::Runner::maximum_record_age).

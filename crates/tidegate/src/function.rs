@@ -85,7 +85,8 @@ impl Function {
     /// Runs invocations until Lambda ends the process. `build` makes the handler; it answers none when a setting it needs is missing. Where it made a client of
     /// DynamoDB, the connection is opened before the first event is asked for.
     ///
-    /// With a problem in the settings, the function does not start: one message lists all of them, and the exit code is 1.
+    /// With a problem in the settings, the function does not start: one message lists all of them,
+    /// and the exit code is 1.
     ///
     /// | variable | meaning |
     /// |---|---|

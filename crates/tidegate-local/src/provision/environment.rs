@@ -9,10 +9,13 @@ impl Provisioned {
     /// A function's variables. Empty for an unknown function.
     ///
     /// - For each use the physical name or URL, and its declared `environment`.
-    /// - `TIDEGATE_EVENT_BYTES_LIMIT`, and `TIDEGATE_METRICS` if the topology has a namespace for metrics.
-    /// - `TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS`: [`Function::attempt_timeout_milliseconds`](crate::topology::Function::attempt_timeout_milliseconds).
+    /// - `TIDEGATE_EVENT_BYTES_LIMIT`, and `TIDEGATE_METRICS` if the topology has a namespace for
+    ///   metrics.
+    /// - `TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS`:
+    ///   [`Function::attempt_timeout_milliseconds`](crate::topology::Function::attempt_timeout_milliseconds).
     /// - `TIDEGATE_DEAD_LETTER_AFTER_SECONDS` if one of its sources has a limit (the smallest).
-    /// - `TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS` if it has a source or asynchronous invocations: [`Topology::maximum_record_age_seconds`].
+    /// - `TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS` if it has a source or asynchronous invocations:
+    ///   [`Topology::maximum_record_age_seconds`].
     /// - `TIDEGATE_IDEMPOTENCY_DAYS` if a table among its uses has a `record_retention_days`.
     pub fn environment(&self, topology: &Topology, function: &str) -> BTreeMap<String, String> {
         let Some(declared) = topology.functions.get(function) else { return BTreeMap::new() };

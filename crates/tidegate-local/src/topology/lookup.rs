@@ -122,8 +122,9 @@ impl Topology {
         addresses
     }
 
-    /// The smallest age at which a source of the function discards a record, or an asynchronous invocation its event: the mapping's maximum record age, or what
-    /// the stream or the queue keeps if that is less.
+    /// The smallest age at which a source of the function discards a record, or an asynchronous
+    /// invocation its event: the mapping's maximum record age, or what the stream or the queue
+    /// keeps if that is less.
     pub fn maximum_record_age_seconds(&self, function: &str) -> Option<u32> {
         let declared = self.functions.get(function)?;
         let sources = declared.sources.values().filter_map(|source| {
@@ -169,7 +170,8 @@ impl Function {
         self.asynchronous.as_ref()?.on_success.as_ref()
     }
 
-    /// After how many milliseconds a request of the function to AWS is given up and tried again: two thirds of its timeout, 4,000 at most.
+    /// After how many milliseconds a request of the function to AWS is given up and tried again:
+    /// two thirds of its timeout, 4,000 at most.
     pub fn attempt_timeout_milliseconds(&self) -> u32 {
         (self.timeout_seconds.saturating_mul(2000) / 3).min(4000)
     }

@@ -76,9 +76,9 @@ pub trait BatchHandler: Send + Sync {
     /// The state of the tumbling window that the invocation belongs to, as it is answered: a JSON
     /// object. By default the state that came with the event.
     ///
-    /// Called in an invocation with a [`Window`] alone, after the dead letters are written. `applied`
-    /// are the items that ended as [`Handled::Applied`] and do not come again, in order. For a state
-    /// that is folded from records use [`WindowHandler`](super::WindowHandler).
+    /// Called in an invocation with a [`Window`] alone, after the dead letters are written.
+    /// `applied` are the items that ended as [`Handled::Applied`] and do not come again, in order.
+    /// For a state that is folded from records use [`WindowHandler`](super::WindowHandler).
     ///
     /// # Errors
     /// The invocation fails, and all of its records come again with the state they had.

@@ -86,7 +86,8 @@ impl<H> Runner<H> {
         given_up
     }
 
-    /// The letters to write, with the places of their deliveries. A delivery whose letter this environment wrote before is done.
+    /// The letters to write, with the places of their deliveries. A delivery whose letter this
+    /// environment wrote before is done.
     fn letters(&self, deliveries: &[Delivery<'_>], outcomes: &mut [Outcome]) -> Vec<(usize, DeadLetter)> {
         let mut letters = Vec::new();
         for place in self.given_up(deliveries, outcomes) {
@@ -147,7 +148,7 @@ impl<H> Runner<H> {
         }
     }
 
-    fn is_in_order(&self) -> bool {
+    pub(super) fn is_in_order(&self) -> bool {
         matches!(self.source, Source::Kinesis | Source::DynamoDb)
     }
 

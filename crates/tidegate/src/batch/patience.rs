@@ -159,7 +159,8 @@ fn position_id(position: &str) -> Uuid {
     content_uuid(&["failing", position])
 }
 
-/// The queue has handed the message out often enough, over a time in which those receives were apart.
+/// The queue has handed the message out often enough, over a time in which those receives were
+/// apart.
 fn is_received_repeatedly(delivery: &Delivery<'_>, now: Timestamp, spacing: SignedDuration) -> bool {
     #[derive(Deserialize)]
     struct Message {

@@ -1,11 +1,11 @@
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::value::RawValue;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tracing::{error, warn};
 
 use super::handler::{BatchContext, BatchHandler, Item, Stopwatch};
@@ -13,11 +13,11 @@ use super::isolation::{catch, isolate};
 use super::letters::Written;
 use super::metrics::{Counts, Measured, Metrics};
 use super::observer::{Observation, Observer};
-use super::outcome::{Handled, NotRun, Outcome};
+use super::outcome::{NotRun, Outcome};
 use super::patience::Patience;
 use super::spans::{RecordSpan, Spans};
-use super::visibility::{HiddenMessage, Visibility, hidden};
-use super::window::{Window, window};
+use super::visibility::Visibility;
+use super::window::window;
 use crate::dead_letter::DeadLetters;
 use crate::failure::Failure;
 use crate::source::{Delivery, Response, Source};
@@ -33,7 +33,7 @@ const HANDOVER: Duration = Duration::from_millis(100);
 /// Runs the invocations of one function.
 pub struct Runner<H> {
     pub(super) source: Source,
-    handler: H,
+    pub(super) handler: H,
     pub(super) function: String,
     pub(super) dead_letters: Arc<dyn DeadLetters>,
     pub(super) patience: Patience,
@@ -42,7 +42,7 @@ pub struct Runner<H> {
     metrics: Option<Metrics>,
     #[cfg(feature = "otel")]
     pub(super) traces: Option<Arc<crate::trace::Traces>>,
-    visibility: Option<Arc<dyn Visibility>>,
+    pub(super) visibility: Option<Arc<dyn Visibility>>,
 }
 
 impl<H> fmt::Debug for Runner<H> {
@@ -154,12 +154,12 @@ impl<H: BatchHandler> Runner<H> {
     /// Dead-letters, with its payload, a delivery that keeps failing beyond this age.
     ///
     /// Age alone gives up nothing: a delivery that is old because its mapping was paused has every
-    /// chance to succeed. Since it passed this age it must have failed three times in this execution
-    /// environment, each time a minute after the last one that counts (with an `age` below ten
-    /// minutes: a tenth of it). Throttles, missed deadlines and lost races are not counted
-    /// ([`Failure::is_passing`]). Of a queue's message three receives count as well, the first of
-    /// them at least two minutes ago. The environment remembers 10,000 failing records; while so
-    /// many fail, others are not counted.
+    /// chance to succeed. Since it passed this age it must have failed three times in this
+    /// execution environment, each time a minute after the last one that counts (with an `age`
+    /// below ten minutes: a tenth of it). Throttles, missed deadlines and lost races are not
+    /// counted ([`Failure::is_passing`]). Of a queue's message three receives count as well, the
+    /// first of them at least two minutes ago. The environment remembers 10,000 failing records;
+    /// while so many fail, others are not counted.
     ///
     /// Set it to half of the age at which the source discards a record, or less: a stream mapping
     /// that gives up discards everything from the failed record on, and leaves a pointer that
@@ -173,13 +173,13 @@ impl<H: BatchHandler> Runner<H> {
     /// The age at which the source discards a record: the mapping's maximum record age, the
     /// retention of a queue, the maximum event age of an asynchronous invocation.
     ///
-    /// In the last twelfth of this age the second failure of any kind gives up a delivery, throttles
-    /// included: the next try may not come. The two failures are as far apart as those of
+    /// In the last twelfth of this age the second failure of any kind gives up a delivery,
+    /// throttles included: the next try may not come. The two failures are as far apart as those of
     /// [`Self::dead_letter_after`], unless less time is left. Without that age nothing is given up;
     /// without this one throttles, deadlines and lost races never become letters.
     ///
-    /// A function with several sources takes the smallest age of them. A delivery that comes although
-    /// it is older than this age and another twelfth of it is judged as without this age.
+    /// A function with several sources takes the smallest age of them. A delivery that comes
+    /// although it is older than this age and another twelfth of it is judged as without this age.
     #[must_use]
     pub fn maximum_record_age(mut self, age: Option<Duration>) -> Self {
         self.patience.record_age = age;
@@ -221,7 +221,7 @@ impl<H: BatchHandler> Runner<H> {
                 + invocation.remaining.saturating_sub(RESERVE.min(invocation.remaining / 10)),
             lease_until: Timestamp::now().saturating_add(invocation.remaining)?,
             replay: invocation.replay,
-            window: self.is_stream().then(|| window(invocation.event)).flatten().map(Arc::new),
+            window: self.is_in_order().then(|| window(invocation.event)).flatten().map(Arc::new),
         };
         let end = Instant::now() + invocation.remaining.saturating_sub(ANSWER.min(invocation.remaining / 20));
         let deliveries = self.source.split(invocation.event)?;
@@ -255,36 +255,6 @@ impl<H: BatchHandler> Runner<H> {
                 isolate(end, concluded).await.flatten()
             }
         }
-    }
-
-    /// Adds the state of the window to the answer.
-    async fn conclude(
-        &self,
-        response: Response,
-        window: &Window,
-        deliveries: &[Delivery<'_>],
-        outcomes: &[Outcome],
-        items: &[(usize, Item<H::Record>)],
-        context: &BatchContext,
-    ) -> Result<Response, Failure> {
-        if window.is_final
-            && let Some(failure) = outcomes.iter().find_map(Outcome::failure)
-        {
-            // Whether Lambda delivers the rest of a partial response after the last invocation is not documented.
-            return Err(failure.context("the last invocation of a window"));
-        }
-        let counts = |place: usize| {
-            matches!(outcomes.get(place), Some(Outcome::Done(Handled::Applied)))
-                && deliveries.get(place).is_some_and(|delivery| !response.comes_again(delivery))
-        };
-        let applied: Vec<&Item<H::Record>> =
-            items.iter().filter(|(place, _)| counts(*place)).map(|(_, item)| item).collect();
-        let state = self.handler.conclude(&applied, window, context).await?;
-        response.with_state(state)
-    }
-
-    fn is_stream(&self) -> bool {
-        matches!(self.source, Source::Kinesis | Source::DynamoDb)
     }
 
     async fn handle(
@@ -345,7 +315,7 @@ impl<H: BatchHandler> Runner<H> {
         Run { outcomes, took, items }
     }
 
-    fn lane(&self, delivery: &Delivery<'_>) -> String {
+    pub(super) fn lane(&self, delivery: &Delivery<'_>) -> String {
         catch(|| Ok(self.handler.lane(delivery))).unwrap_or_else(|_| delivery.ordering_key.clone())
     }
 
@@ -400,43 +370,6 @@ impl<H: BatchHandler> Runner<H> {
             outcomes.push(outcome);
         }
         outcomes
-    }
-
-    /// Hides the messages whose failures say when to try again, and those behind them in their lanes for as long. SQS keeps a message group back while any
-    /// message of it is hidden, so one that stayed hidden for the queue's timeout would hold up the message that asked to come earlier. A message that could not
-    /// be hidden comes again when the queue brings it.
-    async fn hide(&self, deliveries: &[Delivery<'_>], outcomes: &[Outcome], end: Instant) {
-        let Some(visibility) = &self.visibility else { return };
-        let mut queues: BTreeMap<String, Vec<HiddenMessage>> = BTreeMap::new();
-        let mut lanes: HashMap<String, Duration> = HashMap::new();
-        for (delivery, outcome) in deliveries.iter().zip(outcomes) {
-            let delay = match outcome {
-                Outcome::Failed(failure) => failure.retry_delay(),
-                Outcome::NotRun(NotRun::Blocked) if !lanes.is_empty() => {
-                    lanes.get(&self.lane(delivery)).copied()
-                }
-                _ => None,
-            };
-            let Some(delay) = delay else { continue };
-            if matches!(outcome, Outcome::Failed(_)) {
-                lanes.insert(self.lane(delivery), delay);
-            }
-            if let Some((queue, message)) = hidden(delivery, delay) {
-                queues.entry(queue).or_default().push(message);
-            }
-        }
-        for (queue, messages) in &queues {
-            let hidden = timeout_at(end, visibility.hide(queue, messages)).await;
-            if let Err(failure) =
-                hidden.unwrap_or_else(|_| Err(Failure::transient("deadline", "no time was left")))
-            {
-                let reason = failure.reason();
-                warn!(
-                    queue,
-                    reason, "messages come again when the queue brings them, and not when they asked for it"
-                );
-            }
-        }
     }
 
     fn report(

@@ -221,7 +221,8 @@ async fn a_dead_letter_that_cannot_be_written_leaves_the_record_failed() {
     assert_eq!(run.counts, Counts { applied: 1, failed: 1, ..Counts::default() });
 }
 
-/// A runner whose clock moves on by this many seconds with each invocation. Records arrived an hour before its first moment.
+/// A runner whose clock moves on by this many seconds with each invocation. Records arrived an hour
+/// before its first moment.
 fn aging<H: BatchHandler>(handler: H, step: i64, letters: &Arc<MemoryDeadLetters>) -> Runner<H> {
     let invocations = std::sync::atomic::AtomicI64::new(0);
     let arrival = jiff::Timestamp::from_millisecond(1_545_084_650_987).unwrap();

@@ -11,8 +11,9 @@ use tokio::time::Instant;
 use super::handler::{BatchContext, BatchHandler, Item};
 use super::isolation::{catch, isolate};
 use super::outcome::{Handled, NotRun, Outcome};
+use super::runner::Runner;
 use crate::failure::Failure;
-use crate::source::Delivery;
+use crate::source::{Delivery, Response};
 
 /// The tumbling window that an invocation belongs to, as its event says.
 #[derive(Clone, Debug)]
@@ -35,7 +36,8 @@ pub struct Window {
     pub state: Box<RawValue>,
 }
 
-/// Folds the records of each window into a state, and does something with it when the window is over.
+/// Folds the records of each window into a state, and does something with it when the window is
+/// over.
 ///
 /// Wrap it in [`Windowed`] and run it as any other handler. The mapping needs a tumbling window,
 /// `ReportBatchItemFailures` and a parallelization factor of 1.
@@ -65,23 +67,20 @@ pub struct Window {
 ///         Ok(())
 ///     }
 ///
-///     async fn close(&self, state: &Sum, window: &Window, _: &BatchContext) -> Result<(), Failure> {
-///         tracing::info!(%window.start, window.shard, state.cents);
-///         Ok(())
-///     }
-/// }
+/// async fn close(&self, state: &Sum, window: &Window, _: &BatchContext) -> Result<(), Failure> {
+/// tracing::info!(%window.start, window.shard, state.cents); Ok(()) } }
 /// ```
 ///
 /// # What a failure means for the state
 ///
 /// The state that is answered is the fold of the records that do not come again, and of no others.
 /// A transient failure stops the batch: the records before it are in the state, it and those behind
-/// it come again with that state. So each record is folded into its window once. A permanent failure
-/// becomes a dead letter, and its record is in no state. Should the letter not be written, the
-/// batch stops at that record.
+/// it come again with that state. So each record is folded into its window once. A permanent
+/// failure becomes a dead letter, and its record is in no state. Should the letter not be written,
+/// the batch stops at that record.
 ///
-/// If anything fails in the last invocation of a window, the invocation fails as a whole, and Lambda
-/// repeats it with the state it had.
+/// If anything fails in the last invocation of a window, the invocation fails as a whole, and
+/// Lambda repeats it with the state it had.
 pub trait WindowHandler: Send + Sync {
     /// What a delivery is decoded into.
     type Record: Send + Sync;
@@ -109,10 +108,10 @@ pub trait WindowHandler: Send + Sync {
 
     /// Takes the state of a window that is over.
     ///
-    /// Must be idempotent: Lambda repeats the last invocation of a window until it succeeds. Stream,
-    /// shard and start name the window. One that is terminated early has several last invocations,
-    /// each with a part of its records: keep something in the state that tells the parts apart, such
-    /// as the position of the first record.
+    /// Must be idempotent: Lambda repeats the last invocation of a window until it succeeds.
+    /// Stream, shard and start name the window. One that is terminated early has several last
+    /// invocations, each with a part of its records: keep something in the state that tells the
+    /// parts apart, such as the position of the first record.
     ///
     /// # Errors
     /// Any failure fails the invocation, and Lambda repeats it.
@@ -123,21 +122,34 @@ pub trait WindowHandler: Send + Sync {
         context: &BatchContext,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Handles a record that belongs to no window any more: a dead letter that is replayed. By default that fails with the code `window_over`.
+    /// Handles a record whose event has no window: one that is replayed from a dead letter or,
+    /// without
+    /// `context.replay`, from a pointer into the stream.
+    ///
+    /// By default a replayed letter fails with the code `window_over`. Any other event without a
+    /// window fails with the code `no_window` and comes again: its mapping may lack a tumbling
+    /// window.
     ///
     /// # Errors
-    /// The dead letter stays.
+    /// The record stays where it is.
     fn late(
         &self,
         _record: &Self::Record,
-        _context: &BatchContext,
+        context: &BatchContext,
     ) -> impl Future<Output = Result<Handled, Failure>> + Send {
-        let over = Failure::permanent("window_over", "the record is a replay, and its window is over");
-        std::future::ready(Err(over))
+        std::future::ready(Err(if context.replay {
+            Failure::permanent("window_over", "the record is a replay, and its window is over")
+        } else {
+            Failure::transient(
+                "no_window",
+                "the event has no window: does its mapping have tumbling windows?",
+            )
+        }))
     }
 }
 
-/// Runs a [`WindowHandler`]: the records of a batch one after the other, up to the first failure that is not permanent.
+/// Runs a [`WindowHandler`]: the records of a batch one after the other, up to the first failure
+/// that is not permanent.
 #[derive(Debug)]
 pub struct Windowed<H>(H);
 
@@ -171,12 +183,17 @@ impl<H: WindowHandler> Windowed<H> {
         Ok(state)
     }
 
-    async fn late(&self, item: &Item<H::Record>, context: &BatchContext) -> Outcome {
-        if !context.replay {
-            let reason = "the event belongs to no window: its mapping has no tumbling window";
-            return Outcome::Failed(Failure::transient("no_window", reason));
+    /// Runs records without a window one after the other.
+    async fn late(&self, items: &[Item<H::Record>], context: &BatchContext) -> Vec<Outcome> {
+        let mut outcomes: Vec<Outcome> = Vec::with_capacity(items.len());
+        for item in items {
+            outcomes.push(if outcomes.last().is_some_and(Outcome::stops_lane) {
+                Outcome::NotRun(NotRun::Blocked)
+            } else {
+                isolate(context.deadline, self.0.late(&item.record, context)).await.flatten().into()
+            });
         }
-        isolate(context.deadline, self.0.late(&item.record, context)).await.flatten().into()
+        outcomes
     }
 }
 
@@ -193,13 +210,7 @@ impl<H: WindowHandler> BatchHandler for Windowed<H> {
     }
 
     async fn handle_batch(&self, items: &[Item<H::Record>], context: &BatchContext) -> Vec<Outcome> {
-        let Some(window) = &context.window else {
-            let mut outcomes = Vec::with_capacity(items.len());
-            for item in items {
-                outcomes.push(self.late(item, context).await);
-            }
-            return outcomes;
-        };
+        let Some(window) = &context.window else { return self.late(items, context).await };
         let mut state = self.state(window);
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(items.len());
         let mut applied = Vec::with_capacity(items.len());
@@ -245,6 +256,34 @@ impl<H: WindowHandler> BatchHandler for Windowed<H> {
             self.0.close(&state, window, context).await?;
         }
         Ok(to_raw_value(&state)?)
+    }
+}
+
+impl<H: BatchHandler> Runner<H> {
+    /// Adds the state of the window to the answer.
+    pub(super) async fn conclude(
+        &self,
+        response: Response,
+        window: &Window,
+        deliveries: &[Delivery<'_>],
+        outcomes: &[Outcome],
+        items: &[(usize, Item<H::Record>)],
+        context: &BatchContext,
+    ) -> Result<Response, Failure> {
+        if window.is_final
+            && let Some(failure) = outcomes.iter().find_map(Outcome::failure)
+        {
+            // What Lambda does with a partial response to the last invocation is not documented.
+            return Err(failure.context("the last invocation of a window"));
+        }
+        let counts = |place: usize| {
+            matches!(outcomes.get(place), Some(Outcome::Done(Handled::Applied)))
+                && deliveries.get(place).is_some_and(|delivery| !response.comes_again(delivery))
+        };
+        let applied: Vec<&Item<H::Record>> =
+            items.iter().filter(|(place, _)| counts(*place)).map(|(_, item)| item).collect();
+        let state = self.handler.conclude(&applied, window, context).await?;
+        response.with_state(state)
     }
 }
 

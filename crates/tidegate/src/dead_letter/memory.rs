@@ -13,8 +13,8 @@ const MESSAGE_BYTES: usize = 1024 * 1024;
 
 /// Dead letters in memory, for tests: a queue that refuses what SQS refuses, and a bucket.
 ///
-/// As with [`QueueDeadLetters`](super::QueueDeadLetters), the record of a letter that the queue does
-/// not take becomes an object, and a letter that it takes in no form an object as a whole.
+/// As with [`QueueDeadLetters`](super::QueueDeadLetters), the record of a letter that the queue
+/// does not take becomes an object, and a letter that it takes in no form an object as a whole.
 #[derive(Debug, Default)]
 pub struct MemoryDeadLetters {
     kept: Mutex<Kept>,
@@ -62,7 +62,8 @@ impl MemoryDeadLetters {
         self.kept().limit = bytes;
     }
 
-    /// From now on the queue refuses messages with these characters too. It always refuses what XML 1.0 lacks, as SQS does.
+    /// From now on the queue refuses messages with these characters too. It always refuses what XML
+    /// 1.0 lacks, as SQS does.
     pub fn refuse_characters(&self, characters: impl IntoIterator<Item = char>) {
         self.kept().refused.extend(characters);
     }

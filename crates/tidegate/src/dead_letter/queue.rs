@@ -23,7 +23,8 @@ pub struct QueueDeadLetters {
 }
 
 impl QueueDeadLetters {
-    /// Dead letters in this queue and this bucket. The record of a letter above `message_limit` bytes goes to the bucket: what a queue takes is a setting of it.
+    /// Dead letters in this queue and this bucket. The record of a letter above `message_limit`
+    /// bytes goes to the bucket: what a queue takes is a setting of it.
     pub fn new(
         sqs: aws_sdk_sqs::Client,
         s3: aws_sdk_s3::Client,
@@ -67,8 +68,8 @@ impl Post for QueueDeadLetters {
     }
 }
 
-/// A message that breaks a rule of SQS is refused for good. What is wrong with the queue (its name, its policy, its key) or with the service is mended by
-/// somebody, and the record waits.
+/// A message that breaks a rule of SQS is refused for good. What is wrong with the queue (its name,
+/// its policy, its key) or with the service is mended by somebody, and the record waits.
 fn refusal(error: &SdkError<SendMessageError>) -> Refusal {
     let code = error.code().unwrap_or_default();
     let code = code.strip_prefix("AWS.SimpleQueueService.").unwrap_or(code);
@@ -81,7 +82,8 @@ fn refusal(error: &SdkError<SendMessageError>) -> Refusal {
     }
 }
 
-/// What SQS answers to a message with a character that it does not take, and to one that is too long.
+/// What SQS answers to a message with a character that it does not take, and to one that is too
+/// long.
 const FOR_GOOD: [&str; 3] = ["InvalidMessageContents", "InvalidParameterValue", "RequestEntityTooLarge"];
 
 #[cfg(test)]

@@ -73,7 +73,8 @@ impl World {
         self
     }
 
-    /// Hands a record that arrived at [`START`] to an environment. Answers whether it became a letter.
+    /// Hands a record that arrived at [`START`] to an environment. Answers whether it became a
+    /// letter.
     async fn deliver(&self, environment: &Environment, code: &str) -> bool {
         let event = KinesisEvent::new().arrived_at(moment(START)).record("key", code).build();
         self.hand(environment, &event).await
@@ -271,8 +272,8 @@ fn until_lettered(world: &World, tries: &[Try], from: i64) -> Option<usize> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Tries are a minute apart at most. Of every two minutes take the first try: of 2n + 1 of those, three are of one of n environments, and they are a
-    /// minute apart or more.
+    /// Tries are a minute apart at most. Of every two minutes take the first try: of 2n + 1 of
+    /// those, three are of one of n environments, and they are a minute apart or more.
     #[test]
     fn a_poison_record_becomes_a_letter_before_its_source_discards_it_if_environments_live_long_enough(
         tries in tries(&["later", "panic", Failure::NEWER], 1..=60, 4),

@@ -28,7 +28,6 @@ struct Collect {
     /// How often `close` fails.
     closings_left: Arc<Mutex<u32>>,
     closed: Arc<Mutex<Vec<Closed>>>,
-    late: Arc<Mutex<Vec<u64>>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -70,14 +69,10 @@ impl WindowHandler for Collect {
         self.closed.lock().unwrap().push((window.start.to_string(), state.numbers.clone()));
         Ok(())
     }
-
-    async fn late(&self, record: &Record, _: &BatchContext) -> Result<Handled, Failure> {
-        self.late.lock().unwrap().push(record.number);
-        Ok(Handled::Applied)
-    }
 }
 
-/// The event of an invocation in Lambda's own shape. The records have the sequence numbers of their places, from `first` on.
+/// The event of an invocation in Lambda's own shape. The records have the sequence numbers of their
+/// places, from `first` on.
 fn event(first: usize, records: &[(u64, &str)], state: &Value, last: bool) -> Box<RawValue> {
     let before = (0..first).fold(KinesisEvent::new(), |event, _| event.record("", ""));
     let all = records.iter().fold(before, |event, (number, act)| {
@@ -204,23 +199,26 @@ async fn a_state_that_cannot_be_read_fails_the_batch_for_now() {
 }
 
 #[tokio::test]
-async fn a_record_without_a_window_is_late_in_a_replay_and_else_a_mistake_of_the_mapping() {
+async fn a_record_without_a_window_waits_and_in_a_replay_it_is_too_late() {
     let (handler, letters) = (Collect::default(), Arc::default());
     let runner = runner(&handler, &letters);
-    let event = KinesisEvent::new().record("a", json!({ "number": 7, "act": "ok" }).to_string()).build();
-    let mut invocation = Invocation::new(&event, Duration::from_secs(30));
-    assert_eq!(runner.run(invocation).await.counts.failed, 1);
-    invocation = Invocation::new(&event, Duration::from_secs(30));
-    invocation.replay = true;
-    assert_eq!(runner.run(invocation).await.counts.applied, 1);
-    assert_eq!(*handler.late.lock().unwrap(), [7]);
+    let body = json!({ "number": 7, "act": "ok" }).to_string();
+    let event = KinesisEvent::new().record("a", &body).record("b", &body).build();
+    for (replay, failed) in [(false, 1), (true, 2)] {
+        let mut invocation = Invocation::new(&event, Duration::from_secs(30));
+        invocation.replay = replay;
+        let report = runner.run(invocation).await;
+        assert_eq!((report.counts.failed, report.counts.total()), (failed, 2), "replay: {replay}");
+        assert_eq!(report.response.unwrap().items().collect::<Vec<_>>(), [KinesisEvent::sequence_number(0)]);
+    }
     assert!(letters.letters().is_empty());
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Delivers a window as Lambda does: from each checkpoint on, with the state that was answered last.
+    /// Delivers a window as Lambda does: from each checkpoint on, with the state that was answered
+    /// last.
     #[test]
     fn every_record_of_a_window_is_folded_once_in_order_whatever_fails_on_the_way(
         acts in prop::collection::vec(prop_oneof![4 => Just("ok"), 1 => Just("never")], 1..20),
