@@ -157,6 +157,19 @@ locals {
     for name, function in var.functions : name => [for mapping in function.sources : mapping.dead_letter_after_seconds if mapping.dead_letter_after_seconds != null]
   }
 
+  # When the sources of a function discard a record, and its asynchronous invocations their event.
+  record_ages = {
+    for name, function in var.functions : name => concat(
+      [for kept in [
+        for mapping in function.sources : {
+          age   = coalesce(mapping.maximum_record_age_seconds, -1)
+          until = mapping.queue != null ? var.queues[mapping.queue].retention_seconds : try(var.streams[mapping.stream].retention_hours * 3600, local.table_stream_retention_seconds)
+        }
+      ] : kept.age < 0 ? kept.until : min(kept.age, kept.until)],
+      function.asynchronous == null ? [] : [function.asynchronous.maximum_event_age_seconds],
+    )
+  }
+
   # How long the idempotency records are kept in the tables that a function uses.
   record_retention = {
     for name, function in var.functions : name => [
@@ -175,6 +188,9 @@ locals {
       try(var.function_overrides[name].environment, {}),
       { for variable, use in local.uses[name] : variable => use.value },
       { TIDEGATE_EVENT_BYTES_LIMIT = tostring(var.event_bytes_limit), TIDEGATE_METRICS = var.metrics_namespace },
+      # A request to AWS is tried again while there is time for it.
+      { TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS = tostring(min(4000, floor(function.timeout_seconds * 2000 / 3))) },
+      length(local.record_ages[name]) == 0 ? {} : { TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS = tostring(min(local.record_ages[name]...)) },
       length(local.dead_letter_after[name]) == 0 ? {} : { TIDEGATE_DEAD_LETTER_AFTER_SECONDS = tostring(min(local.dead_letter_after[name]...)) },
       length(local.record_retention[name]) == 0 ? {} : { TIDEGATE_IDEMPOTENCY_DAYS = tostring(min(local.record_retention[name]...)) },
       local.quiet ? { RUST_LOG = lower(var.log_level) } : {},

@@ -110,12 +110,12 @@ run "functions_are_told_what_they_use" {
   command = apply
 
   assert {
-    condition     = alltrue([for name, function in var.functions : toset(keys(local.environments[name])) == setunion(keys(function.uses), keys(function.environment), ["TIDEGATE_EVENT_BYTES_LIMIT", "TIDEGATE_METRICS"], length(function.sources) == 0 ? [] : ["TIDEGATE_DEAD_LETTER_AFTER_SECONDS"], name == "notification" ? ["TIDEGATE_IDEMPOTENCY_DAYS"] : [])])
+    condition     = alltrue([for name, function in var.functions : toset(keys(local.environments[name])) == setunion(keys(function.uses), keys(function.environment), ["TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS", "TIDEGATE_EVENT_BYTES_LIMIT", "TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS", "TIDEGATE_METRICS"], length(function.sources) == 0 ? [] : ["TIDEGATE_DEAD_LETTER_AFTER_SECONDS"], name == "notification" ? ["TIDEGATE_IDEMPOTENCY_DAYS"] : [])])
     error_message = "A function has other variables than it declares."
   }
 
   assert {
-    condition     = local.environments["order-processor"].EVENT_STORE_TABLE == "shop-test-event-store" && local.environments["order-processor"].TIDEGATE_DEAD_LETTER_AFTER_SECONDS == "10800" && local.environments["notification"].TIDEGATE_METRICS == var.metrics_namespace && local.environments["notification"].SENDER_ADDRESS == "orders@shop.example.com" && local.environments["notification"].TIDEGATE_IDEMPOTENCY_DAYS == tostring(var.tables.idempotency.record_retention_days)
+    condition     = local.environments["order-processor"].EVENT_STORE_TABLE == "shop-test-event-store" && local.environments["order-processor"].TIDEGATE_DEAD_LETTER_AFTER_SECONDS == "10800" && local.environments["order-processor"].TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS == "21600" && local.environments["notification"].TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS == "21600" && local.environments["order-processor"].TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS == "4000" && local.environments["notification"].TIDEGATE_METRICS == var.metrics_namespace && local.environments["notification"].SENDER_ADDRESS == "orders@shop.example.com" && local.environments["notification"].TIDEGATE_IDEMPOTENCY_DAYS == tostring(var.tables.idempotency.record_retention_days)
     error_message = "A variable has another value than the name of its resource."
   }
 }

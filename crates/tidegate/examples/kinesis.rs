@@ -43,6 +43,7 @@ impl Handler for Readings {
         match put.send().await.map_err(|error| error.into_service_error()) {
             Ok(_) => Ok(Handled::Applied),
             Err(error) if error.is_conditional_check_failed_exception() => Ok(Handled::Duplicate),
+            // Transient, and `throttled` where DynamoDB says so: fewer records then run at a time.
             Err(error) => Err(Failure::aws("readings", &error)),
         }
     }

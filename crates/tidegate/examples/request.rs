@@ -113,7 +113,7 @@ fn refusal(failure: &Failure) -> Value {
         (Class::Permanent, "payload_mismatch") => answer(422, json!({}), error),
         (Class::Permanent, _) => answer(400, json!({}), error),
         (Class::Busy, _) => answer(409, json!({ "retry-after": "1" }), error),
-        (Class::Transient, _) => answer(503, json!({ "retry-after": "1" }), error),
+        _ => answer(503, json!({ "retry-after": "1" }), error),
     }
 }
 

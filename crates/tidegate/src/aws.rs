@@ -13,8 +13,10 @@ use aws_sdk_dynamodb::config::SharedHttpClient;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
-/// A request that takes longer is given up and tried again: a function has seconds, and a lost answer is no conflict for any write of the toolkit.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(4);
+/// A request that takes longer is given up and tried again: a function has seconds, and a lost
+/// answer is no conflict for any write of the toolkit. It is below three seconds, Lambda's default
+/// timeout of a function.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const ATTEMPTS: u32 = 3;
 
@@ -31,7 +33,7 @@ impl AwsClients {
     pub async fn from_env() -> Self {
         let loaded = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http())
-            .timeout_config(timeouts())
+            .timeout_config(timeouts(ATTEMPT_TIMEOUT))
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
         AwsClients::from_config(loaded.load().await)
     }
@@ -39,6 +41,17 @@ impl AwsClients {
     /// Clients of this configuration.
     pub fn from_config(config: SdkConfig) -> Self {
         AwsClients { config, dynamodb: Arc::default() }
+    }
+
+    /// The same clients, whose requests are given up and tried again after this time; 2 s at first.
+    ///
+    /// It must be well below the function's timeout, or no request is ever tried again. The
+    /// topology's variable `TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS` is two thirds of that timeout,
+    /// and 4 s at most. Connections are given up after a second. Call it before clients are made.
+    #[must_use]
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.config = self.config.into_builder().timeout_config(timeouts(timeout)).build();
+        self
     }
 
     /// Opens the connection to DynamoDB, if one of these clients is for it: what the first event would wait for otherwise. It sends `GET /`, which needs no
@@ -74,13 +87,37 @@ impl AwsClients {
     }
 }
 
-fn http() -> SharedHttpClient {
+pub(crate) fn http() -> SharedHttpClient {
     aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
 }
 
-fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .build()
+fn timeouts(attempt: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(attempt).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clients() -> AwsClients {
+        let config = SdkConfig::builder().timeout_config(timeouts(ATTEMPT_TIMEOUT)).build();
+        AwsClients::from_config(config)
+    }
+
+    fn attempt_timeout(aws: &AwsClients) -> Option<Duration> {
+        aws.config().timeout_config().and_then(TimeoutConfig::operation_attempt_timeout)
+    }
+
+    #[test]
+    fn a_request_is_given_up_before_a_function_with_lambdas_default_timeout() {
+        assert!(attempt_timeout(&clients()).unwrap() < Duration::from_secs(3));
+    }
+
+    #[test]
+    fn the_time_for_a_request_can_be_set_and_connections_keep_theirs() {
+        let aws = clients().attempt_timeout(Duration::from_millis(700));
+        assert_eq!(attempt_timeout(&aws), Some(Duration::from_millis(700)));
+        let connect = aws.config().timeout_config().and_then(TimeoutConfig::connect_timeout);
+        assert_eq!(connect, Some(CONNECT_TIMEOUT));
+    }
 }

@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 
 /// The class of a failure decides what becomes of the delivery. The words are stable: they appear in logs, metrics and dead letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Class {
     /// It cannot ever succeed: dead letter, then acknowledged.
     Permanent,
@@ -108,6 +109,17 @@ impl Failure {
         self
     }
 
+    /// Whether the failure comes from load or from a race, and says nothing about the record.
+    ///
+    /// True for the class `busy` and for the codes `throttled`, `deadline`, `out_of_time`,
+    /// `blocked`,
+    /// `version_conflict`, `transaction_conflict`, `guard_moved` and `claim_lost`. Such a failure
+    /// becomes a dead letter only when the source is about to discard the record; see
+    /// [`Runner::maximum_record_age`](crate::batch::Runner::maximum_record_age).
+    pub fn is_passing(&self) -> bool {
+        self.class == Class::Busy || (self.class == Class::Transient && PASSING.contains(&self.code()))
+    }
+
     /// How long to wait before it is tried again, where the handler said so.
     pub fn retry_delay(&self) -> Option<Duration> {
         self.retry_after
@@ -120,6 +132,18 @@ impl Failure {
         self
     }
 }
+
+/// Codes of failures that come from load or from a race.
+const PASSING: [&str; 8] = [
+    Failure::THROTTLED,
+    "deadline",
+    "out_of_time",
+    "blocked",
+    "version_conflict",
+    "transaction_conflict",
+    "guard_moved",
+    "claim_lost",
+];
 
 /// What AWS services call it when they take no more: the words after which the SDK itself slows down.
 const THROTTLING: [&str; 14] = [
@@ -198,6 +222,18 @@ mod tests {
         assert_eq!((failure.class(), failure.code()), (Class::Transient, Failure::THROTTLED));
         let failure = Failure::aws("event_store", &error("InternalServerError"));
         assert_eq!((failure.class(), failure.code()), (Class::Transient, "event_store"));
+    }
+
+    #[test]
+    fn load_and_lost_races_pass_and_say_nothing_about_the_record() {
+        for code in PASSING {
+            assert!(Failure::transient(code, "").is_passing(), "{code}");
+            assert!(!Failure::permanent(code, "").is_passing(), "{code}");
+        }
+        assert!(Failure::busy("twin", "").is_passing());
+        for code in ["later", "panic", "unclassified", Failure::NEWER] {
+            assert!(!Failure::transient(code, "").is_passing(), "{code}");
+        }
     }
 
     #[test]

@@ -72,9 +72,14 @@ impl Function {
             crate::log::start_with(traces.as_ref().map(crate::trace::Traces::layer));
             traces.map(Arc::new)
         };
+        let mut aws = AwsClients::from_env().await;
+        let timeout = settings.optional_number("TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS", 100..=900_000);
+        if let Some(timeout) = timeout {
+            aws = aws.attempt_timeout(Duration::from_millis(timeout));
+        }
         Function {
             settings,
-            aws: AwsClients::from_env().await,
+            aws,
             name,
             #[cfg(feature = "otel")]
             traces,
@@ -84,8 +89,17 @@ impl Function {
     /// Runs invocations until Lambda ends the process. `build` makes the handler; it answers none when a setting it needs is missing. Where it made a client of
     /// DynamoDB, the connection is opened before the first event is asked for.
     ///
-    /// Reads `DEAD_LETTER_QUEUE_URL`, `DEAD_LETTER_BUCKET`, `TIDEGATE_EVENT_BYTES_LIMIT` (262,144 by default), `TIDEGATE_DEAD_LETTER_AFTER_SECONDS` and
-    /// `TIDEGATE_METRICS`, the namespace of the metrics, without which none are written. With a problem in the settings, the function does not start: one message lists all of them, and the exit code is 1.
+    /// With a problem in the settings, the function does not start: one message lists all of them,
+    /// and the exit code is 1.
+    ///
+    /// | variable | meaning |
+    /// |---|---|
+    /// | `DEAD_LETTER_QUEUE_URL`, `DEAD_LETTER_BUCKET` | where dead letters go |
+    /// | `TIDEGATE_EVENT_BYTES_LIMIT` | largest letter in the queue, in bytes; 262,144 by default |
+    /// | `TIDEGATE_DEAD_LETTER_AFTER_SECONDS` | [`Runner::dead_letter_after`] |
+    /// | `TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS` | [`Runner::maximum_record_age`] |
+    /// | `TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS` | [`AwsClients::attempt_timeout`] |
+    /// | `TIDEGATE_METRICS` | namespace of the metrics; none are written without it |
     pub async fn run<H>(mut self, source: Source, build: impl FnOnce(&AwsClients) -> Option<H>) -> ExitCode
     where
         H: BatchHandler + 'static,
@@ -94,13 +108,16 @@ impl Function {
         let bucket = self.settings.text("DEAD_LETTER_BUCKET");
         let limit = self.settings.optional_number("TIDEGATE_EVENT_BYTES_LIMIT", 1024..=1_048_576);
         let after = self.settings.optional_number("TIDEGATE_DEAD_LETTER_AFTER_SECONDS", 1..=604_800);
+        let age = self.settings.optional_number("TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS", 1..=31_536_000);
         let metrics = self.settings.optional::<Metrics>("TIDEGATE_METRICS");
         let (aws, name) = (self.aws, self.name);
         let runner = self.settings.finish(|| {
             let limit = limit.map_or(Some(MESSAGE_BYTES), |limit| usize::try_from(limit).ok())?;
             let letters = QueueDeadLetters::new(aws.sqs(), aws.s3(), queue?, bucket?, limit);
             let runner = Runner::new(source, build(&aws)?, name, Arc::new(letters));
-            let mut runner = runner.dead_letter_after(after.map(Duration::from_secs));
+            let mut runner = runner
+                .dead_letter_after(after.map(Duration::from_secs))
+                .maximum_record_age(age.map(Duration::from_secs));
             if let Some(metrics) = metrics {
                 runner = runner.metrics(metrics);
             }

@@ -6,9 +6,17 @@ use super::Provisioned;
 use crate::topology::{Resource, Topology};
 
 impl Provisioned {
-    /// A function's variables: for each use the physical name or URL, its declared `environment`, `TIDEGATE_EVENT_BYTES_LIMIT`, `TIDEGATE_METRICS` if the
-    /// topology has a namespace for metrics, `TIDEGATE_DEAD_LETTER_AFTER_SECONDS` if one of its sources has a limit (the smallest), and `TIDEGATE_IDEMPOTENCY_DAYS` if a table among its
-    /// uses has a `record_retention_days`. Empty for an unknown function.
+    /// A function's variables. Empty for an unknown function.
+    ///
+    /// - For each use the physical name or URL, and its declared `environment`.
+    /// - `TIDEGATE_EVENT_BYTES_LIMIT`, and `TIDEGATE_METRICS` if the topology has a namespace for
+    ///   metrics.
+    /// - `TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS`:
+    ///   [`Function::attempt_timeout_milliseconds`](crate::topology::Function::attempt_timeout_milliseconds).
+    /// - `TIDEGATE_DEAD_LETTER_AFTER_SECONDS` if one of its sources has a limit (the smallest).
+    /// - `TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS` if it has a source or asynchronous invocations:
+    ///   [`Topology::maximum_record_age_seconds`].
+    /// - `TIDEGATE_IDEMPOTENCY_DAYS` if a table among its uses has a `record_retention_days`.
     pub fn environment(&self, topology: &Topology, function: &str) -> BTreeMap<String, String> {
         let Some(declared) = topology.functions.get(function) else { return BTreeMap::new() };
         let mut variables = declared.environment.clone();
@@ -31,6 +39,13 @@ impl Provisioned {
         variables.insert("TIDEGATE_EVENT_BYTES_LIMIT".to_owned(), topology.event_bytes_limit.to_string());
         if let Some(namespace) = &topology.metrics_namespace {
             variables.insert("TIDEGATE_METRICS".to_owned(), namespace.clone());
+        }
+        variables.insert(
+            "TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS".to_owned(),
+            declared.attempt_timeout_milliseconds().to_string(),
+        );
+        if let Some(seconds) = topology.maximum_record_age_seconds(function) {
+            variables.insert("TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS".to_owned(), seconds.to_string());
         }
         if let Some(seconds) = declared.dead_letter_after_seconds() {
             variables.insert("TIDEGATE_DEAD_LETTER_AFTER_SECONDS".to_owned(), seconds.to_string());
@@ -65,8 +80,10 @@ mod tests {
             ("ORDER_VIEW_TABLE", "order-view"),
             ("SALES_SLICES", "4"),
             ("SALES_TABLE", "sales"),
+            ("TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS", "4000"),
             ("TIDEGATE_DEAD_LETTER_AFTER_SECONDS", "21600"),
             ("TIDEGATE_EVENT_BYTES_LIMIT", "262144"),
+            ("TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS", "43200"),
             ("TIDEGATE_METRICS", "Tidegate"),
         ];
         let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -74,6 +91,8 @@ mod tests {
         let mailer = provisioned.environment(&topology, "notification");
         assert_eq!(mailer.get("SENDER_ADDRESS").map(String::as_str), Some("orders@shop.example.com"));
         assert_eq!(mailer.get("TIDEGATE_DEAD_LETTER_AFTER_SECONDS"), None);
+        let age = mailer.get("TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS").map(String::as_str);
+        assert_eq!(age, Some("21600"), "of its asynchronous invocations");
         assert_eq!(mailer.get("TIDEGATE_IDEMPOTENCY_DAYS").map(String::as_str), Some("31"));
         assert_eq!(provisioned.environment(&topology, "unknown"), BTreeMap::new());
         topology.metrics_namespace = None;

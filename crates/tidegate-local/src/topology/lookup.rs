@@ -11,6 +11,9 @@ pub const LETTERS: &str = "DEAD_LETTER_QUEUE_URL";
 /// The toolkit's own name for the setting that names the bucket of the letters too large for a queue.
 pub const LARGE_LETTERS: &str = "DEAD_LETTER_BUCKET";
 
+/// How long DynamoDB keeps the records of a table's stream.
+pub(super) const TABLE_STREAM_RETENTION_SECONDS: u32 = 86_400;
+
 /// What an event source mapping reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SourceKind<'a> {
@@ -119,6 +122,24 @@ impl Topology {
         addresses
     }
 
+    /// The smallest age at which a source of the function discards a record, or an asynchronous
+    /// invocation its event: the mapping's maximum record age, or what the stream or the queue
+    /// keeps if that is less.
+    pub fn maximum_record_age_seconds(&self, function: &str) -> Option<u32> {
+        let declared = self.functions.get(function)?;
+        let sources = declared.sources.values().filter_map(|source| {
+            let kept = match source.kind()? {
+                SourceKind::Stream(stream) => self.streams.get(stream)?.retention_hours.saturating_mul(3600),
+                SourceKind::Table(_) => TABLE_STREAM_RETENTION_SECONDS,
+                SourceKind::Queue(queue) => self.queues.get(queue)?.retention_seconds,
+            };
+            let age = source.maximum_record_age_seconds.and_then(|age| u32::try_from(age).ok());
+            Some(age.map_or(kept, |age| age.min(kept)))
+        });
+        let event = declared.asynchronous.as_ref().map(|asynchronous| asynchronous.maximum_event_age_seconds);
+        sources.chain(event).min()
+    }
+
     /// For how many days a function's idempotency records are kept: what the table among its uses declares.
     pub fn record_retention_days(&self, function: &str) -> Option<u32> {
         let tables = self.functions.get(function)?.uses.values().filter_map(|used| used.table.as_ref());
@@ -147,6 +168,12 @@ impl Function {
     /// Where its asynchronous invocations' successes are told.
     pub fn on_success(&self) -> Option<&Destination> {
         self.asynchronous.as_ref()?.on_success.as_ref()
+    }
+
+    /// After how many milliseconds a request of the function to AWS is given up and tried again:
+    /// two thirds of its timeout, 4,000 at most.
+    pub fn attempt_timeout_milliseconds(&self) -> u32 {
+        (self.timeout_seconds.saturating_mul(2000) / 3).min(4000)
     }
 
     /// The smallest `dead_letter_after_seconds` of its sources, if any source has one.

@@ -72,7 +72,7 @@ mod tests {
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .endpoint_url(endpoint)
             .http_client(crate::aws::http())
-            .timeout_config(crate::aws::timeouts())
+            .timeout_config(crate::aws::timeouts(crate::aws::ATTEMPT_TIMEOUT))
             .build();
         AwsClients::from_config(config)
     }

@@ -1,12 +1,14 @@
 use std::future::Future;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tracing::Span;
 
 use super::outcome::{Handled, Outcome};
 use super::spans::RecordSpan;
+use super::window::Window;
 use crate::failure::Failure;
 use crate::idempotency::Lease;
 use crate::source::Delivery;
@@ -70,6 +72,24 @@ pub trait BatchHandler: Send + Sync {
         items: &[Item<Self::Record>],
         context: &BatchContext,
     ) -> impl Future<Output = Vec<Outcome>> + Send;
+
+    /// The state of the tumbling window that the invocation belongs to, as it is answered: a JSON
+    /// object. By default the state that came with the event.
+    ///
+    /// Called in an invocation with a [`Window`] alone, after the dead letters are written.
+    /// `applied` are the items that ended as [`Handled::Applied`] and do not come again, in order.
+    /// For a state that is folded from records use [`WindowHandler`](super::WindowHandler).
+    ///
+    /// # Errors
+    /// The invocation fails, and all of its records come again with the state they had.
+    fn conclude(
+        &self,
+        _applied: &[&Item<Self::Record>],
+        window: &Window,
+        _context: &BatchContext,
+    ) -> impl Future<Output = Result<Box<RawValue>, Failure>> + Send {
+        std::future::ready(Ok(window.state.clone()))
+    }
 }
 
 /// A decoded record with its lane.
@@ -142,12 +162,14 @@ pub struct BatchContext {
     pub lease_until: jiff::Timestamp,
     /// A replay of dead letters, asked for by an operator.
     pub replay: bool,
+    /// The tumbling window that the invocation belongs to, if its mapping has windows.
+    pub window: Option<Arc<Window>>,
 }
 
 impl BatchContext {
     /// The context of an invocation that has this much time: a handler runs in it as in a batch. It has no id, and is no replay, unless that is set.
     pub fn new(remaining: Duration) -> Self {
         let Lease { deadline, until } = Lease::of(remaining);
-        BatchContext { request_id: String::new(), deadline, lease_until: until, replay: false }
+        BatchContext { request_id: String::new(), deadline, lease_until: until, replay: false, window: None }
     }
 }

@@ -1,15 +1,38 @@
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use futures::{StreamExt, stream};
-use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 use tracing::error;
+use uuid::Uuid;
 
 use super::outcome::{Handled, Outcome};
+use super::recent::Recent;
 use super::runner::Runner;
 use crate::dead_letter::DeadLetter;
 use crate::failure::{Class, Failure};
 use crate::source::{Delivery, Source};
 
 const LETTERS_AT_A_TIME: usize = 16;
+/// Letters that are remembered as written.
+const WRITTEN: usize = 10_000;
+
+/// Ids of the letters that this environment has written.
+///
+/// On a stream a letter's record comes again when a record before it must, for as long as that one
+/// fails. The letter is not written a second time then.
+pub(super) struct Written(Mutex<Recent<()>>);
+
+impl Default for Written {
+    fn default() -> Self {
+        Written(Mutex::new(Recent::new(WRITTEN)))
+    }
+}
+
+impl Written {
+    fn recent(&self) -> MutexGuard<'_, Recent<()>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl<H> Runner<H> {
     /// Writes dead letters. A delivery whose letter is written is done; one whose letter is not stays failed. Answers why those that are done had failed.
@@ -19,57 +42,88 @@ impl<H> Runner<H> {
         outcomes: &mut [Outcome],
         end: Instant,
     ) -> Vec<(usize, Failure)> {
-        let mut letters = Vec::new();
-        for place in self.given_up(deliveries, outcomes) {
-            if let (Some(delivery), Some(Outcome::Failed(failure))) =
-                (deliveries.get(place), outcomes.get(place))
-            {
-                letters.push((place, DeadLetter::new(&self.function, self.source, delivery, failure)));
-            }
-        }
-        let put = |(place, letter): (usize, DeadLetter)| async move {
-            let put = timeout_at(end, self.dead_letters.put(&letter)).await;
-            (
-                place,
-                letter.id,
-                put.unwrap_or_else(|_| Err(Failure::transient("deadline", "no time was left"))),
-            )
-        };
-        let written: Vec<_> =
-            stream::iter(letters).map(put).buffer_unordered(LETTERS_AT_A_TIME).collect().await;
+        let letters = self.letters(deliveries, outcomes);
         let mut given_up = Vec::new();
-        for (place, letter, put) in written {
-            let Some(outcome) = outcomes.get_mut(place) else { continue };
-            match put {
-                Ok(()) => {
-                    if let Outcome::Failed(failure) =
-                        std::mem::replace(outcome, Outcome::Done(Handled::DeadLettered))
-                    {
-                        given_up.push((place, failure));
+        for letters in letters.chunks(LETTERS_AT_A_TIME) {
+            let put = |(place, letter): (usize, DeadLetter)| async move {
+                let put = timeout_at(end, self.dead_letters.put(&letter)).await;
+                let put = put.unwrap_or_else(|_| Err(Failure::transient("deadline", "no time was left")));
+                (place, letter.id, put)
+            };
+            let written: Vec<_> =
+                stream::iter(letters.to_vec()).map(put).buffered(LETTERS_AT_A_TIME).collect().await;
+            let mut all = true;
+            for (place, letter, put) in written {
+                let Some((delivery, outcome)) = deliveries.get(place).zip(outcomes.get_mut(place)) else {
+                    continue;
+                };
+                match put {
+                    Ok(()) => {
+                        self.remember(&letter);
+                        self.patience.forget(delivery);
+                        if let Outcome::Failed(failure) =
+                            std::mem::replace(outcome, Outcome::Done(Handled::DeadLettered))
+                        {
+                            given_up.push((place, failure));
+                        }
+                    }
+                    Err(put) => {
+                        all = false;
+                        error!(
+                            letter,
+                            reason = put.reason(),
+                            "the dead letter could not be written; the record will come again"
+                        );
+                        *outcome = Outcome::Failed(put.context("writing the dead letter"));
                     }
                 }
-                Err(put) => {
-                    error!(
-                        letter,
-                        reason = put.reason(),
-                        "the dead letter could not be written; the record will come again"
-                    );
-                    *outcome = Outcome::Failed(put.context("writing the dead letter"));
-                }
+            }
+            if !all && self.is_in_order() {
+                // Everything behind the first of them comes again.
+                break;
             }
         }
         given_up
     }
 
+    /// The letters to write, with the places of their deliveries. A delivery whose letter this
+    /// environment wrote before is done.
+    fn letters(&self, deliveries: &[Delivery<'_>], outcomes: &mut [Outcome]) -> Vec<(usize, DeadLetter)> {
+        let mut letters = Vec::new();
+        for place in self.given_up(deliveries, outcomes) {
+            let Some((delivery, outcome)) = deliveries.get(place).zip(outcomes.get_mut(place)) else {
+                continue;
+            };
+            let Outcome::Failed(failure) = outcome else { continue };
+            let letter = DeadLetter::new(&self.function, self.source, delivery, failure);
+            if self.is_written(&letter.id) {
+                *outcome = Outcome::Done(Handled::Duplicate);
+            } else {
+                letters.push((place, letter));
+            }
+        }
+        letters
+    }
+
     /// Places of the deliveries that are to become dead letters. On a stream everything from the first reported record on comes again, so a letter for what is
     /// behind it would be written again and again. What was taken out of the same aggregate as the first reported record comes again too.
     fn given_up(&self, deliveries: &[Delivery<'_>], outcomes: &[Outcome]) -> Vec<usize> {
-        let in_order = matches!(self.source, Source::Kinesis | Source::DynamoDb);
+        let ends: Vec<bool> = deliveries.iter().zip(outcomes).map(|(d, o)| self.gives_up(d, o)).collect();
+        let comes_again = |place: usize, outcome: &Outcome| {
+            !matches!(outcome, Outcome::Done(_)) && !ends.get(place).copied().unwrap_or_default()
+        };
+        let unnamed = |place: usize| deliveries.get(place).is_some_and(|delivery| delivery.item.is_none());
+        if self.source != Source::EventBridge
+            && (0..).zip(outcomes).any(|(place, outcome)| comes_again(place, outcome) && unnamed(place))
+        {
+            // A record that cannot be named in the answer brings the whole batch again.
+            return Vec::new();
+        }
         let mut places = Vec::new();
         for (place, (delivery, outcome)) in deliveries.iter().zip(outcomes).enumerate() {
-            if self.gives_up(delivery, outcome) {
+            if ends.get(place).copied().unwrap_or_default() {
                 places.push(place);
-            } else if in_order && !matches!(outcome, Outcome::Done(_)) {
+            } else if self.is_in_order() && comes_again(place, outcome) {
                 if delivery.subsequence.is_some() {
                     places.retain(|earlier| {
                         deliveries.get(*earlier).is_some_and(|earlier| earlier.item != delivery.item)
@@ -81,12 +135,31 @@ impl<H> Runner<H> {
         places
     }
 
+    /// Counts the failure, where that matters: once in each invocation.
     fn gives_up(&self, delivery: &Delivery<'_>, outcome: &Outcome) -> bool {
-        let Outcome::Failed(failure) = outcome else { return false };
-        if failure.class() == Class::Permanent {
-            return true;
+        match outcome {
+            Outcome::Failed(failure) if failure.class() == Class::Permanent => true,
+            Outcome::Failed(failure) => self.patience.ends(self.source, delivery, failure),
+            Outcome::Done(_) => {
+                self.patience.forget(delivery);
+                false
+            }
+            Outcome::NotRun(_) => false,
         }
-        let Some((limit, arrived_at)) = self.dead_letter_after.zip(delivery.arrived_at) else { return false };
-        arrived_at.saturating_add(limit).is_ok_and(|end| Timestamp::now() > end)
+    }
+
+    pub(super) fn is_in_order(&self) -> bool {
+        matches!(self.source, Source::Kinesis | Source::DynamoDb)
+    }
+
+    fn is_written(&self, letter: &str) -> bool {
+        let now = (self.patience.clock)();
+        letter.parse().is_ok_and(|id: Uuid| self.written.recent().get(id, now).is_some())
+    }
+
+    fn remember(&self, letter: &str) {
+        if let Ok(id) = letter.parse() {
+            self.written.recent().admit(id, (self.patience.clock)(), || ());
+        }
     }
 }

@@ -16,6 +16,7 @@ const VALUES: usize = 100;
 
 /// How the deliveries of one invocation ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Counts {
     /// Their effect took place.
     pub applied: u64,
@@ -36,6 +37,12 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// All deliveries of the invocation: the sum of the counts.
+    pub fn total(&self) -> u64 {
+        let done = self.applied + self.duplicate + self.filtered + self.parked + self.held;
+        done + self.failed + self.not_run + self.dead_lettered
+    }
+
     pub(super) fn add(&mut self, outcome: &Outcome) {
         let counter = match outcome {
             Outcome::Done(Handled::Applied) => &mut self.applied,

@@ -11,12 +11,15 @@ mod letters;
 mod metrics;
 mod observer;
 mod outcome;
+mod patience;
 mod progress;
+mod recent;
 mod router;
 mod runner;
 mod service;
 mod spans;
 mod visibility;
+mod window;
 
 pub use concurrency::{Begun, Concurrency};
 pub use handler::{BatchContext, BatchHandler, Handler, Item, Stopwatch};
@@ -29,6 +32,7 @@ pub use runner::{Invocation, Report, Runner};
 pub use service::RunnerService;
 pub(crate) use service::remaining;
 pub use visibility::{HiddenMessage, MAX_DELAY, SqsVisibility, Visibility};
+pub use window::{Window, WindowHandler, Windowed};
 
 #[cfg(test)]
 mod holes;

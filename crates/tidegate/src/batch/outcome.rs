@@ -20,6 +20,7 @@ pub enum Handled {
 
 /// What became of one delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Outcome {
     /// It did not fail.
     Done(Handled),

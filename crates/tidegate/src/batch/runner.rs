@@ -1,21 +1,24 @@
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::value::RawValue;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tracing::{error, warn};
 
 use super::handler::{BatchContext, BatchHandler, Item, Stopwatch};
 use super::isolation::{catch, isolate};
+use super::letters::Written;
 use super::metrics::{Counts, Measured, Metrics};
 use super::observer::{Observation, Observer};
 use super::outcome::{Handled, NotRun, Outcome};
+use super::patience::Patience;
 use super::progress::Progress;
 use super::spans::{RecordSpan, Spans};
-use super::visibility::{HiddenMessage, Visibility, hidden};
+use super::visibility::Visibility;
+use super::window::window;
 use crate::dead_letter::DeadLetters;
 use crate::failure::Failure;
 use crate::source::{Delivery, Response, Source};
@@ -31,15 +34,16 @@ const HANDOVER: Duration = Duration::from_millis(100);
 /// Runs the invocations of one function.
 pub struct Runner<H> {
     pub(super) source: Source,
-    handler: H,
+    pub(super) handler: H,
     pub(super) function: String,
     pub(super) dead_letters: Arc<dyn DeadLetters>,
-    pub(super) dead_letter_after: Option<Duration>,
+    pub(super) patience: Patience,
+    pub(super) written: Written,
     observer: Option<Arc<dyn Observer>>,
     metrics: Option<Metrics>,
     #[cfg(feature = "otel")]
     pub(super) traces: Option<Arc<crate::trace::Traces>>,
-    visibility: Option<Arc<dyn Visibility>>,
+    pub(super) visibility: Option<Arc<dyn Visibility>>,
     progress: Progress,
 }
 
@@ -73,6 +77,14 @@ impl<'a> Invocation<'a> {
     }
 }
 
+/// What became of the deliveries of an invocation.
+struct Run<R> {
+    outcomes: Vec<Outcome>,
+    took: Vec<Option<Duration>>,
+    /// The decoded records with their places, if the invocation belongs to a window.
+    items: Vec<(usize, Item<R>)>,
+}
+
 /// How an invocation ended.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -102,7 +114,8 @@ impl<H: BatchHandler> Runner<H> {
             handler,
             function: function.into(),
             dead_letters,
-            dead_letter_after: None,
+            patience: Patience::default(),
+            written: Written::default(),
             observer: None,
             metrics: None,
             #[cfg(feature = "otel")]
@@ -141,11 +154,45 @@ impl<H: BatchHandler> Runner<H> {
         self
     }
 
-    /// Dead-letters, with its payload, a delivery that still fails at this age. Set it well below the age at which the source gives up: a stream mapping that
-    /// gives up discards everything from the failed record on, and leaves a pointer that expires.
+    /// Dead-letters, with its payload, a delivery that keeps failing beyond this age.
+    ///
+    /// Age alone gives up nothing: a delivery that is old because its mapping was paused has every
+    /// chance to succeed. Since it passed this age it must have failed three times in this
+    /// execution environment, each time a minute after the last one that counts (with an `age`
+    /// below ten minutes: a tenth of it). Throttles, missed deadlines and lost races are not
+    /// counted ([`Failure::is_passing`]). Of a queue's message three receives count as well, the
+    /// first of them at least two minutes ago. The environment remembers 10,000 failing records;
+    /// while so many fail, others are not counted.
+    ///
+    /// Set it to half of the age at which the source discards a record, or less: a stream mapping
+    /// that gives up discards everything from the failed record on, and leaves a pointer that
+    /// expires. See [`Self::maximum_record_age`] for what fails until then.
     #[must_use]
     pub fn dead_letter_after(mut self, age: Option<Duration>) -> Self {
-        self.dead_letter_after = age;
+        self.patience.after = age;
+        self
+    }
+
+    /// The age at which the source discards a record: the mapping's maximum record age, the
+    /// retention of a queue, the maximum event age of an asynchronous invocation.
+    ///
+    /// In the last twelfth of this age the second failure of any kind gives up a delivery,
+    /// throttles included: the next try may not come. The two failures are as far apart as those of
+    /// [`Self::dead_letter_after`], unless less time is left. Without that age nothing is given up;
+    /// without this one throttles, deadlines and lost races never become letters.
+    ///
+    /// A function with several sources takes the smallest age of them. A delivery that comes
+    /// although it is older than this age and another twelfth of it is judged as without this age.
+    #[must_use]
+    pub fn maximum_record_age(mut self, age: Option<Duration>) -> Self {
+        self.patience.record_age = age;
+        self
+    }
+
+    /// Takes the time from this clock.
+    #[cfg(test)]
+    pub(super) fn clock(mut self, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        self.patience.clock = Arc::new(now);
         self
     }
 
@@ -184,6 +231,7 @@ impl<H: BatchHandler> Runner<H> {
                 + invocation.remaining.saturating_sub(RESERVE.min(invocation.remaining / 10)),
             lease_until: Timestamp::now().saturating_add(invocation.remaining)?,
             replay: invocation.replay,
+            window: self.is_in_order().then(|| window(invocation.event)).flatten().map(Arc::new),
         };
         let end = Instant::now() + invocation.remaining.saturating_sub(ANSWER.min(invocation.remaining / 20));
         // Lambda tries an asynchronous invocation again under the same request id. What runs without
@@ -196,7 +244,7 @@ impl<H: BatchHandler> Runner<H> {
         let deliveries = self.source.split_on(invocation.event, &occasion)?;
         spans.open(&deliveries);
         let handover = context.deadline + HANDOVER.min(invocation.remaining / 40);
-        let (mut outcomes, took) = self.handle(&deliveries, &context, handover, spans).await;
+        let Run { mut outcomes, took, items } = self.handle(&deliveries, &context, handover, spans).await;
         let mut given_up = Vec::new();
         if !invocation.replay {
             given_up = self.dead_letter(&deliveries, &mut outcomes, end).await;
@@ -217,7 +265,14 @@ impl<H: BatchHandler> Runner<H> {
             .iter()
             .zip(&outcomes)
             .filter_map(|(delivery, outcome)| Some((delivery, outcome.failure()?)));
-        Response::redeliver(self.source, failed)
+        let response = Response::redeliver(self.source, failed)?;
+        match &context.window {
+            None => Ok(response),
+            Some(window) => {
+                let concluded = self.conclude(response, window, &deliveries, &outcomes, &items, &context);
+                isolate(end, concluded).await.flatten()
+            }
+        }
     }
 
     async fn handle(
@@ -226,7 +281,7 @@ impl<H: BatchHandler> Runner<H> {
         context: &BatchContext,
         handover: Instant,
         spans: &Spans<'_>,
-    ) -> (Vec<Outcome>, Vec<Option<Duration>>) {
+    ) -> Run<H::Record> {
         let observed = self.observer.is_some() || spans.are_wanted();
         let mut took = if observed { vec![None; deliveries.len()] } else { Vec::new() };
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(deliveries.len());
@@ -271,7 +326,7 @@ impl<H: BatchHandler> Runner<H> {
         }
         let whole = Stopwatch::new(observed, RecordSpan::none());
         let handled = whole.time(self.handle_isolated(&items, context, handover)).await;
-        for ((place, item), outcome) in places.into_iter().zip(&items).zip(handled) {
+        for ((place, item), outcome) in places.iter().copied().zip(&items).zip(handled) {
             if let Some(delivery) = deliveries.get(place) {
                 item.span.in_scope(|| self.log(delivery, &outcome));
             }
@@ -282,10 +337,12 @@ impl<H: BatchHandler> Runner<H> {
                 *slot = outcome;
             }
         }
-        (outcomes, took)
+        let items =
+            if context.window.is_some() { places.into_iter().zip(items).collect() } else { Vec::new() };
+        Run { outcomes, took, items }
     }
 
-    fn lane(&self, delivery: &Delivery<'_>) -> String {
+    pub(super) fn lane(&self, delivery: &Delivery<'_>) -> String {
         catch(|| Ok(self.handler.lane(delivery))).unwrap_or_else(|_| delivery.ordering_key.clone())
     }
 
@@ -340,30 +397,6 @@ impl<H: BatchHandler> Runner<H> {
             outcomes.push(outcome);
         }
         outcomes
-    }
-
-    /// Hides the messages whose failures say when to try again. One that could not be hidden comes again when the queue brings it.
-    async fn hide(&self, deliveries: &[Delivery<'_>], outcomes: &[Outcome], end: Instant) {
-        let Some(visibility) = &self.visibility else { return };
-        let mut queues: BTreeMap<String, Vec<HiddenMessage>> = BTreeMap::new();
-        for (delivery, outcome) in deliveries.iter().zip(outcomes) {
-            let Outcome::Failed(failure) = outcome else { continue };
-            if let Some((queue, message)) = failure.retry_delay().and_then(|delay| hidden(delivery, delay)) {
-                queues.entry(queue).or_default().push(message);
-            }
-        }
-        for (queue, messages) in &queues {
-            let hidden = timeout_at(end, visibility.hide(queue, messages)).await;
-            if let Err(failure) =
-                hidden.unwrap_or_else(|_| Err(Failure::transient("deadline", "no time was left")))
-            {
-                let reason = failure.reason();
-                warn!(
-                    queue,
-                    reason, "messages come again when the queue brings them, and not when they asked for it"
-                );
-            }
-        }
     }
 
     fn report(

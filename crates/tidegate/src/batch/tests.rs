@@ -14,6 +14,7 @@ use crate::source::{Delivery, Response, Source, aggregated};
 
 mod aggregates;
 mod deadlines;
+mod letters;
 mod metrics;
 mod observer;
 mod progress;
@@ -221,12 +222,31 @@ async fn a_dead_letter_that_cannot_be_written_leaves_the_record_failed() {
     assert_eq!(run.counts, Counts { applied: 1, failed: 1, ..Counts::default() });
 }
 
+/// A runner whose clock moves on by this many seconds with each invocation. Records arrived an hour
+/// before its first moment.
+fn aging<H: BatchHandler>(handler: H, step: i64, letters: &Arc<MemoryDeadLetters>) -> Runner<H> {
+    let invocations = std::sync::atomic::AtomicI64::new(0);
+    let arrival = jiff::Timestamp::from_millisecond(1_545_084_650_987).unwrap();
+    Runner::new(Source::Kinesis, handler, "probe", letters.clone()).clock(move || {
+        let number = invocations.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        arrival + jiff::SignedDuration::from_secs(3600 + step * number)
+    })
+}
+
 #[tokio::test]
-async fn a_transient_failure_past_its_age_is_dead_lettered_and_what_it_blocked_comes_again() {
-    let setting = Setting { dead_letter_after: Some(Duration::from_secs(3600)), ..Setting::default() };
-    let run = run_with(setting, &[("a", "transient"), ("a", "ok")]).await;
-    assert_eq!(run.letter_reasons(), ["transient"]);
-    assert_eq!(run.reported(), ["2"], "the blocked record has done nothing wrong");
+async fn a_record_that_keeps_failing_past_its_age_is_dead_lettered_and_what_it_blocked_comes_again() {
+    let letters = Arc::new(MemoryDeadLetters::default());
+    let runner = aging(EachRecord::new(Obedient::default(), 4), 60, &letters)
+        .dead_letter_after(Some(Duration::from_secs(3000)));
+    let event = event(Source::Kinesis, &[("a", "transient"), ("a", "ok")]);
+    let mut reported = Vec::new();
+    for _ in 0..3 {
+        let report = runner.run(Invocation::new(&event, Duration::from_secs(30))).await;
+        reported.push(report.response.unwrap().items().map(str::to_owned).collect::<Vec<_>>());
+    }
+    assert_eq!(reported, [["1"], ["1"], ["2"]], "the blocked record has done nothing wrong");
+    let reasons: Vec<String> = letters.letters().into_iter().map(|letter| letter.reason).collect();
+    assert_eq!(reasons, ["transient"]);
 }
 
 #[tokio::test]
@@ -238,7 +258,7 @@ async fn no_letter_is_written_for_what_a_stream_will_deliver_again_anyway() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_that_hangs_past_its_age_is_dead_lettered() {
+async fn a_batch_that_hangs_is_dead_lettered_when_its_source_is_about_to_discard_it() {
     struct Hanging;
     impl BatchHandler for Hanging {
         type Record = ();
@@ -250,14 +270,15 @@ async fn a_batch_that_hangs_past_its_age_is_dead_lettered() {
         }
     }
     let letters = Arc::new(MemoryDeadLetters::default());
-    let runner = Runner::new(Source::Kinesis, Hanging, "probe", letters.clone())
-        .dead_letter_after(Some(Duration::from_secs(60)));
+    let runner = aging(Hanging, 0, &letters)
+        .dead_letter_after(Some(Duration::from_secs(60)))
+        .maximum_record_age(Some(Duration::from_secs(3601)));
     let event = event(Source::Kinesis, &[("a", "x"), ("b", "y")]);
-    let invocation =
-        Invocation { event: &event, request_id: "r", remaining: Duration::from_secs(30), replay: false };
-    let report = runner.run(invocation).await;
-    assert_eq!(report.counts, Counts { dead_lettered: 2, ..Counts::default() });
-    assert!(report.response.unwrap().items().next().is_none());
+    let first = runner.run(Invocation::new(&event, Duration::from_secs(30))).await;
+    assert_eq!(first.counts, Counts { failed: 2, ..Counts::default() });
+    let second = runner.run(Invocation::new(&event, Duration::from_secs(30))).await;
+    assert_eq!(second.counts, Counts { dead_lettered: 2, ..Counts::default() });
+    assert!(second.response.unwrap().items().next().is_none());
 }
 
 #[tokio::test]

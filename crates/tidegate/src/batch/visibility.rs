@@ -1,9 +1,15 @@
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use aws_sdk_sqs::types::ChangeMessageVisibilityBatchRequestEntry;
 use futures::future::{BoxFuture, FutureExt};
 use serde::Deserialize;
+use tokio::time::{Instant, timeout_at};
+use tracing::warn;
 
+use super::handler::BatchHandler;
+use super::outcome::{NotRun, Outcome};
+use super::runner::Runner;
 use crate::failure::{Failure, chain};
 use crate::source::Delivery;
 
@@ -38,8 +44,50 @@ pub struct HiddenMessage {
     pub seconds: i32,
 }
 
+impl<H: BatchHandler> Runner<H> {
+    /// Hides the messages whose failures say when to try again, and for as long those behind them
+    /// in their lanes.
+    ///
+    /// SQS keeps a message group back while any message of it is hidden. So one that stayed hidden
+    /// for the queue's timeout would hold up the message that asked to come earlier. A message that
+    /// could not be hidden comes again when the queue brings it.
+    pub(super) async fn hide(&self, deliveries: &[Delivery<'_>], outcomes: &[Outcome], end: Instant) {
+        let Some(visibility) = &self.visibility else { return };
+        let mut queues: BTreeMap<String, Vec<HiddenMessage>> = BTreeMap::new();
+        let mut lanes: HashMap<String, Duration> = HashMap::new();
+        for (delivery, outcome) in deliveries.iter().zip(outcomes) {
+            let delay = match outcome {
+                Outcome::Failed(failure) => failure.retry_delay(),
+                Outcome::NotRun(NotRun::Blocked) if !lanes.is_empty() => {
+                    lanes.get(&self.lane(delivery)).copied()
+                }
+                _ => None,
+            };
+            let Some(delay) = delay else { continue };
+            if matches!(outcome, Outcome::Failed(_)) {
+                lanes.insert(self.lane(delivery), delay);
+            }
+            if let Some((queue, message)) = hidden(delivery, delay) {
+                queues.entry(queue).or_default().push(message);
+            }
+        }
+        for (queue, messages) in &queues {
+            let hidden = timeout_at(end, visibility.hide(queue, messages)).await;
+            if let Err(failure) =
+                hidden.unwrap_or_else(|_| Err(Failure::transient("deadline", "no time was left")))
+            {
+                let reason = failure.reason();
+                warn!(
+                    queue,
+                    reason, "messages come again when the queue brings them, and not when they asked for it"
+                );
+            }
+        }
+    }
+}
+
 /// The queue and the message of a delivery that is to come again after `delay`. None when the record does not tell them.
-pub(super) fn hidden(delivery: &Delivery<'_>, delay: Duration) -> Option<(String, HiddenMessage)> {
+fn hidden(delivery: &Delivery<'_>, delay: Duration) -> Option<(String, HiddenMessage)> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Message {

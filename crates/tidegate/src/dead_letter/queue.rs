@@ -1,10 +1,18 @@
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::operation::send_message::SendMessageError;
 use futures::future::{BoxFuture, FutureExt};
 
-use super::{DeadLetter, DeadLetters, Payload};
+use super::keep::{Post, Refusal, keep};
+use super::{DeadLetter, DeadLetters};
 use crate::failure::{Failure, chain};
 
-/// Dead letters in an SQS queue; a record too large for a message goes to a bucket, and the letter names it.
+/// Dead letters in an SQS queue; what the queue does not take goes to a bucket.
+///
+/// The record of a letter that is too large, or that the queue refuses for good (a rule about
+/// content or size), becomes an object of the bucket, and the letter names it. If the queue refuses
+/// that letter as well, the whole letter becomes an object, `<function>/<id>.letter.json`, and an
+/// ERROR line names it: no queue does.
 #[derive(Clone, Debug)]
 pub struct QueueDeadLetters {
     sqs: aws_sdk_sqs::Client,
@@ -15,7 +23,8 @@ pub struct QueueDeadLetters {
 }
 
 impl QueueDeadLetters {
-    /// Dead letters in this queue and this bucket. A letter above `message_limit` bytes goes to the bucket: what a queue takes is a setting of it.
+    /// Dead letters in this queue and this bucket. The record of a letter above `message_limit`
+    /// bytes goes to the bucket: what a queue takes is a setting of it.
     pub fn new(
         sqs: aws_sdk_sqs::Client,
         s3: aws_sdk_s3::Client,
@@ -25,40 +34,57 @@ impl QueueDeadLetters {
     ) -> Self {
         QueueDeadLetters { sqs, s3, queue_url: queue_url.into(), bucket: bucket.into(), message_limit }
     }
-
-    async fn send(&self, letter: &DeadLetter) -> Result<(), Failure> {
-        let mut body = serde_json::to_string(letter)?;
-        if body.len() > self.message_limit {
-            body = serde_json::to_string(&self.move_to_bucket(letter).await?)?;
-        }
-        self.sqs
-            .send_message()
-            .queue_url(&self.queue_url)
-            .message_body(body)
-            .send()
-            .await
-            .map_err(|error| Failure::transient("dead_letter_queue", chain(&error)))?;
-        Ok(())
-    }
-
-    async fn move_to_bucket(&self, letter: &DeadLetter) -> Result<DeadLetter, Failure> {
-        let Payload::Record(record) = &letter.payload else { return Ok(letter.clone()) };
-        let key = format!("{}/{}.json", letter.function, letter.id);
-        self.s3
-            .put_object()
-            .bucket(&self.bucket)
-            .key(&key)
-            .content_type("application/json")
-            .body(ByteStream::from(record.get().as_bytes().to_vec()))
-            .send()
-            .await
-            .map_err(|error| Failure::transient("dead_letter_bucket", chain(&error)))?;
-        Ok(DeadLetter { payload: Payload::Object { bucket: self.bucket.clone(), key }, ..letter.clone() })
-    }
 }
 
 impl DeadLetters for QueueDeadLetters {
     fn put<'a>(&'a self, letter: &'a DeadLetter) -> BoxFuture<'a, Result<(), Failure>> {
-        self.send(letter).boxed()
+        keep(self, letter, self.message_limit).boxed()
     }
 }
+
+impl Post for QueueDeadLetters {
+    fn send(&self, body: String) -> BoxFuture<'_, Result<(), Refusal>> {
+        async move {
+            let sent = self.sqs.send_message().queue_url(&self.queue_url).message_body(body).send().await;
+            sent.map(|_| ()).map_err(|error| refusal(&error))
+        }
+        .boxed()
+    }
+
+    fn store<'a>(&'a self, key: &'a str, json: String) -> BoxFuture<'a, Result<(), Failure>> {
+        let put = self
+            .s3
+            .put_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .content_type("application/json")
+            .body(ByteStream::from(json.into_bytes()));
+        async { put.send().await.map(|_| ()).map_err(|error| Failure::aws("dead_letter_bucket", &error)) }
+            .boxed()
+    }
+
+    fn bucket(&self) -> &str {
+        &self.bucket
+    }
+}
+
+/// A message that breaks a rule of SQS is refused for good. What is wrong with the queue (its name,
+/// its policy, its key) or with the service is mended by somebody, and the record waits.
+fn refusal(error: &SdkError<SendMessageError>) -> Refusal {
+    let code = error.code().unwrap_or_default();
+    let code = code.strip_prefix("AWS.SimpleQueueService.").unwrap_or(code);
+    let code = code.strip_suffix("Exception").unwrap_or(code);
+    let too_large = error.raw_response().is_some_and(|response| response.status().as_u16() == 413);
+    if too_large || FOR_GOOD.contains(&code) {
+        Refusal::ForGood(chain(error))
+    } else {
+        Refusal::ForNow(Failure::aws("dead_letter_queue", error))
+    }
+}
+
+/// What SQS answers to a message with a character that it does not take, and to one that is too
+/// long.
+const FOR_GOOD: [&str; 3] = ["InvalidMessageContents", "InvalidParameterValue", "RequestEntityTooLarge"];
+
+#[cfg(test)]
+mod tests;

@@ -89,6 +89,7 @@ fn context(remaining: Duration) -> BatchContext {
         request_id: "r".to_owned(),
         deadline: Instant::now() + remaining,
         lease_until: Timestamp::now().saturating_add(remaining).unwrap(),
+        window: None,
         replay: false,
     }
 }

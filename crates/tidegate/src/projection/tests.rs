@@ -128,6 +128,7 @@ impl World {
             request_id: "r".to_owned(),
             deadline: Instant::now() + self.time,
             lease_until: Timestamp::now(),
+            window: None,
             replay,
         };
         projector.handle_batch(&items, &context).await

@@ -1,4 +1,5 @@
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::{Delivery, Source};
 use crate::failure::Failure;
@@ -8,7 +9,23 @@ use crate::failure::Failure;
 #[serde(rename_all = "camelCase")]
 pub struct Response {
     batch_item_failures: Vec<ItemFailure>,
+    /// Of a tumbling window; without one there is no such field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<State>,
 }
+
+/// A JSON object. Two are equal when their texts are.
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
+struct State(Box<RawValue>);
+
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.get() == other.0.get()
+    }
+}
+
+impl Eq for State {}
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -51,7 +68,31 @@ impl Response {
         }
         let batch_item_failures =
             items.into_iter().map(|item| ItemFailure { item_identifier: item.to_owned() }).collect();
-        Ok(Response { batch_item_failures })
+        Ok(Response { batch_item_failures, state: None })
+    }
+
+    /// The same answer with the state of a tumbling window.
+    ///
+    /// # Errors
+    /// `window_state` (permanent) when the state is not a JSON object.
+    pub(crate) fn with_state(self, state: Box<RawValue>) -> Result<Self, Failure> {
+        if !state.get().starts_with('{') {
+            let reason = "the state of a tumbling window must be a JSON object";
+            return Err(Failure::permanent("window_state", reason));
+        }
+        Ok(Response { state: Some(State(state)), ..self })
+    }
+
+    /// Whether everything from this record of a stream on comes again.
+    pub(crate) fn comes_again(&self, delivery: &Delivery<'_>) -> bool {
+        let order = |sequence: &str| (sequence.len(), sequence.to_owned());
+        let Some(lowest) = self.items().map(order).min() else { return false };
+        delivery.item.as_deref().is_none_or(|item| order(item) >= lowest)
+    }
+
+    /// The state of the tumbling window, as JSON text.
+    pub fn state(&self) -> Option<&str> {
+        self.state.as_ref().map(|state| state.0.get())
     }
 
     /// The identifiers of the records to be delivered again.

@@ -5,11 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::Check;
-use crate::topology::lookup::SourceKind;
+use crate::topology::lookup::{SourceKind, TABLE_STREAM_RETENTION_SECONDS};
 use crate::topology::model::{Source, StartingPosition};
-
-/// How long DynamoDB keeps the records of a table's stream.
-const TABLE_STREAM_RETENTION_SECONDS: i64 = 86_400;
 
 /// Readers of one table's stream that AWS does not throttle.
 const TABLE_STREAM_READERS: usize = 2;
@@ -51,7 +48,7 @@ impl Check<'_> {
                         let what = format!("is reader {count} of the stream of {table}; allowed are 2");
                         self.warning(&at(&path, "table"), what);
                     }
-                    self.stream_mapping(&path, source, TABLE_STREAM_RETENTION_SECONDS);
+                    self.stream_mapping(&path, source, TABLE_STREAM_RETENTION_SECONDS.into());
                     if let Some(factor) = source.parallelization_factor.filter(|factor| *factor != 1) {
                         let what = format!(
                             "is {factor}; on a table's stream 1 is allowed, since more keeps order per item only"

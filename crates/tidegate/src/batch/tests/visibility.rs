@@ -77,3 +77,30 @@ async fn a_stream_ignores_delays() {
     assert_eq!(report.response.unwrap().items().collect::<Vec<_>>(), ["1"]);
     assert!(hidden.seen.lock().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn messages_behind_a_failed_one_in_their_group_come_again_right_after_it() {
+    let hidden = Arc::new(Hidden::default());
+    let records: Vec<_> =
+        [("g", "ok"), ("g", "after 5"), ("h", "transient"), ("g", "ok"), ("h", "ok"), ("g", "ok")]
+            .iter()
+            .enumerate()
+            .map(|(number, (group, body))| {
+                json!({
+                    "messageId": number.to_string(), "receiptHandle": "r", "body": body,
+                    "attributes": { "MessageGroupId": group },
+                    "eventSourceARN": "arn:aws:sqs:eu-west-1:1:orders.fifo",
+                })
+            })
+            .collect();
+    let event = RawValue::from_string(json!({ "Records": records }).to_string()).unwrap();
+    let letters = Arc::new(MemoryDeadLetters::default());
+    let runner = Runner::new(Source::Sqs, EachRecord::new(Obedient::default(), 4), "probe", letters)
+        .visibility(hidden.clone());
+    let report = runner.run(Invocation::new(&event, Duration::from_secs(9))).await;
+    assert_eq!(report.response.unwrap().items().collect::<Vec<_>>(), ["1", "2", "3", "4", "5"]);
+    let seen = hidden.seen.lock().unwrap();
+    let seen: Vec<_> =
+        seen.iter().map(|(_, message)| (message.message_id.as_str(), message.seconds)).collect();
+    assert_eq!(seen, [("1", 5), ("3", 5), ("5", 5)], "group h comes when its queue brings it");
+}

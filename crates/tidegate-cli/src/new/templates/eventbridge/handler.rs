@@ -35,7 +35,7 @@ mod tests {
     use std::time::Duration;
 
     use serde_json::json;
-    use tidegate::batch::{Counts, EachRecord, Invocation, Runner};
+    use tidegate::batch::{EachRecord, Invocation, Runner};
     use tidegate::source::Source;
     use tidegate::test::{EventBridgeEvent, MemoryDeadLetters};
 
@@ -46,13 +46,10 @@ mod tests {
         let letters = Arc::new(MemoryDeadLetters::default());
         let runner =
             Runner::new(Source::EventBridge, EachRecord::new(Records, 1), "function", letters.clone());
-        for (detail, counts) in [
-            (json!({ "id": "7" }), Counts { applied: 1, ..Counts::default() }),
-            (json!("no object"), Counts { dead_lettered: 1, ..Counts::default() }),
-        ] {
+        for (detail, applied) in [(json!({ "id": "7" }), 1), (json!("no object"), 0)] {
             let event = EventBridgeEvent::new("example", "ExampleHappened", detail).build();
             let report = runner.run(Invocation::new(&event, Duration::from_secs(10))).await;
-            assert_eq!(report.counts, counts);
+            assert_eq!((report.counts.applied, report.counts.dead_lettered), (applied, 1 - applied));
             assert!(report.response.is_ok(), "Lambda does not invoke it again");
         }
         assert_eq!(letters.letters()[0].code, "invalid_body");

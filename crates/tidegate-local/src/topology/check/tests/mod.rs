@@ -184,10 +184,30 @@ fn a_topology_that_keeps_every_rule_has_no_mistake() {
     let topology = parse(GOOD).expect("no mistake");
     assert_eq!(topology.functions.len(), 2);
     assert_eq!(topology.functions["processor"].dead_letter_after_seconds(), Some(10_800));
+    assert_eq!(topology.functions["processor"].attempt_timeout_milliseconds(), 4000);
     assert_eq!(topology.sources().count(), 4);
     assert_eq!(topology.function_rules().collect::<Vec<_>>(), [("placed", "mailer")]);
     assert_eq!(topology.sender_addresses(), ["shop@example.com"]);
     assert_eq!(topology.queues["steps"].physical_name("steps"), "steps.fifo");
+}
+
+#[test]
+fn a_functions_records_are_as_old_as_the_first_of_its_sources_lets_them_become() {
+    let age =
+        |text: &str, function: &str| parse(text).expect("no mistake").maximum_record_age_seconds(function);
+    assert_eq!(age(GOOD, "processor"), Some(21_600), "the mapping of a stream");
+    assert_eq!(age(GOOD, "mailer"), Some(21_600), "asynchronous invocations");
+    let retention = "retention_seconds          = 345600\n    visibility_timeout_seconds = 180\n    redrive                    = { queue = \"work-dead\"";
+    let short = with(retention, &retention.replace("345600", "3600"));
+    assert_eq!(age(&short, "processor"), Some(3600), "a queue");
+    assert_eq!(age(GOOD, "unknown"), None);
+}
+
+#[test]
+fn a_request_to_aws_ends_before_the_function_does() {
+    let quick = with("timeout_seconds     = 10", "timeout_seconds     = 3");
+    let topology = parse(&quick).expect("no mistake");
+    assert_eq!(topology.functions["mailer"].attempt_timeout_milliseconds(), 2000);
 }
 
 #[test]

@@ -1,0 +1,328 @@
+//! Tumbling windows of a stream mapping: a state that goes from one invocation to the next.
+
+use std::future::Future;
+
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+use tokio::time::Instant;
+
+use super::handler::{BatchContext, BatchHandler, Item};
+use super::isolation::{catch, isolate};
+use super::outcome::{Handled, NotRun, Outcome};
+use super::runner::Runner;
+use crate::failure::Failure;
+use crate::source::{Delivery, Response};
+
+/// The tumbling window that an invocation belongs to, as its event says.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Window {
+    /// When the window begins. Together with stream and shard it names the window.
+    pub start: Timestamp,
+    /// When it ends.
+    pub end: Timestamp,
+    /// The shard: windows of a stream are counted shard by shard.
+    pub shard: String,
+    /// ARN of the stream.
+    pub stream_arn: String,
+    /// The window is over: this is its last invocation, mostly without records.
+    pub is_final: bool,
+    /// The window ends before its time, because its state is above 1 MB or its shard has ended. In
+    /// the first case it goes on with a fresh state, and has another last invocation.
+    pub is_terminated_early: bool,
+    /// The state that the invocation before this one answered; `{}` at first.
+    pub state: Box<RawValue>,
+}
+
+/// Folds the records of each window into a state, and does something with it when the window is
+/// over.
+///
+/// Wrap it in [`Windowed`] and run it as any other handler. The mapping needs a tumbling window,
+/// `ReportBatchItemFailures` and a parallelization factor of 1.
+///
+/// ```
+/// use tidegate::batch::{BatchContext, Window, WindowHandler};
+/// use tidegate::failure::Failure;
+/// use tidegate::source::Delivery;
+///
+/// #[derive(Default, serde::Serialize, serde::Deserialize)]
+/// struct Sum {
+///     cents: u64,
+/// }
+///
+/// struct Sums;
+///
+/// impl WindowHandler for Sums {
+///     type Record = u64;
+///     type State = Sum;
+///
+///     fn decode(&self, delivery: &Delivery<'_>) -> Result<u64, Failure> {
+///         delivery.json()
+///     }
+///
+///     fn fold(&self, state: &mut Sum, cents: &u64, _window: &Window) -> Result<(), Failure> {
+///         state.cents += cents;
+///         Ok(())
+///     }
+///
+/// async fn close(&self, state: &Sum, window: &Window, _: &BatchContext) -> Result<(), Failure> {
+/// tracing::info!(%window.start, window.shard, state.cents); Ok(()) } }
+/// ```
+///
+/// # What a failure means for the state
+///
+/// The state that is answered is the fold of the records that do not come again, and of no others.
+/// A transient failure stops the batch: the records before it are in the state, it and those behind
+/// it come again with that state. So each record is folded into its window once. A permanent
+/// failure becomes a dead letter, and its record is in no state. Should the letter not be written,
+/// the batch stops at that record.
+///
+/// If anything fails in the last invocation of a window, the invocation fails as a whole, and
+/// Lambda repeats it with the state it had.
+pub trait WindowHandler: Send + Sync {
+    /// What a delivery is decoded into.
+    type Record: Send + Sync;
+
+    /// What is known of a window so far. It is written as a JSON object; one above 1 MB ends its
+    /// window early (AWS docs: Kinesis, stateful processing). A new version of the function must
+    /// read the states of the old one.
+    type State: Default + Serialize + DeserializeOwned + Send + Sync;
+
+    /// As [`Handler::decode`](super::Handler::decode).
+    ///
+    /// # Errors
+    /// A permanent failure costs this delivery only; a transient one stops the batch.
+    fn decode(&self, delivery: &Delivery<'_>) -> Result<Self::Record, Failure>;
+
+    /// Folds a record into the state.
+    ///
+    /// Must depend on its arguments alone and have no other effect: in one invocation it may run
+    /// several times for a record, each time on a state without it. After a failure the state is
+    /// folded anew without the record, at the cost of the records before it.
+    ///
+    /// # Errors
+    /// As [`Self::decode`].
+    fn fold(&self, state: &mut Self::State, record: &Self::Record, window: &Window) -> Result<(), Failure>;
+
+    /// Takes the state of a window that is over.
+    ///
+    /// Must be idempotent: Lambda repeats the last invocation of a window until it succeeds.
+    /// Stream, shard and start name the window. One that is terminated early has several last
+    /// invocations, each with a part of its records: keep something in the state that tells the
+    /// parts apart, such as the position of the first record.
+    ///
+    /// # Errors
+    /// Any failure fails the invocation, and Lambda repeats it.
+    fn close(
+        &self,
+        state: &Self::State,
+        window: &Window,
+        context: &BatchContext,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Handles a record whose event has no window: one that is replayed from a dead letter or,
+    /// without
+    /// `context.replay`, from a pointer into the stream.
+    ///
+    /// By default a replayed letter fails with the code `window_over`. Any other event without a
+    /// window fails with the code `no_window` and comes again: its mapping may lack a tumbling
+    /// window.
+    ///
+    /// # Errors
+    /// The record stays where it is.
+    fn late(
+        &self,
+        _record: &Self::Record,
+        context: &BatchContext,
+    ) -> impl Future<Output = Result<Handled, Failure>> + Send {
+        std::future::ready(Err(if context.replay {
+            Failure::permanent("window_over", "the record is a replay, and its window is over")
+        } else {
+            Failure::transient(
+                "no_window",
+                "the event has no window: does its mapping have tumbling windows?",
+            )
+        }))
+    }
+}
+
+/// Runs a [`WindowHandler`]: the records of a batch one after the other, up to the first failure
+/// that is not permanent.
+#[derive(Debug)]
+pub struct Windowed<H>(H);
+
+impl<H: WindowHandler> Windowed<H> {
+    /// Runs this handler.
+    pub fn new(handler: H) -> Self {
+        Windowed(handler)
+    }
+
+    fn state(&self, window: &Window) -> Result<H::State, Failure> {
+        if window.state.get().bytes().filter(|byte| !byte.is_ascii_whitespace()).eq(*b"{}") {
+            return Ok(H::State::default());
+        }
+        serde_json::from_str(window.state.get()).map_err(|error| {
+            Failure::transient(Failure::NEWER, format!("the state of the window cannot be read: {error}"))
+        })
+    }
+
+    fn fold<'a>(
+        &self,
+        window: &Window,
+        records: impl IntoIterator<Item = &'a H::Record>,
+    ) -> Result<H::State, Failure>
+    where
+        H: 'a,
+    {
+        let mut state = self.state(window)?;
+        for record in records {
+            catch(|| self.0.fold(&mut state, record, window))?;
+        }
+        Ok(state)
+    }
+
+    /// Runs records without a window one after the other.
+    async fn late(&self, items: &[Item<H::Record>], context: &BatchContext) -> Vec<Outcome> {
+        let mut outcomes: Vec<Outcome> = Vec::with_capacity(items.len());
+        for item in items {
+            outcomes.push(if outcomes.last().is_some_and(Outcome::stops_lane) {
+                Outcome::NotRun(NotRun::Blocked)
+            } else {
+                isolate(context.deadline, self.0.late(&item.record, context)).await.flatten().into()
+            });
+        }
+        outcomes
+    }
+}
+
+impl<H: WindowHandler> BatchHandler for Windowed<H> {
+    type Record = H::Record;
+
+    fn decode(&self, delivery: &Delivery<'_>) -> Result<H::Record, Failure> {
+        self.0.decode(delivery)
+    }
+
+    /// One lane for the shard: the state has an order.
+    fn lane(&self, _: &Delivery<'_>) -> String {
+        "window".to_owned()
+    }
+
+    async fn handle_batch(&self, items: &[Item<H::Record>], context: &BatchContext) -> Vec<Outcome> {
+        let Some(window) = &context.window else { return self.late(items, context).await };
+        let mut state = self.state(window);
+        let mut outcomes: Vec<Outcome> = Vec::with_capacity(items.len());
+        let mut applied = Vec::with_capacity(items.len());
+        for item in items {
+            if outcomes.last().is_some_and(Outcome::stops_lane) {
+                outcomes.push(Outcome::NotRun(NotRun::Blocked));
+                continue;
+            }
+            if Instant::now() >= context.deadline {
+                outcomes.push(Outcome::NotRun(NotRun::OutOfTime));
+                continue;
+            }
+            let folded = match &mut state {
+                Ok(state) => item.span.in_scope(|| catch(|| self.0.fold(state, &item.record, window))),
+                Err(failure) => Err(failure.clone()),
+            };
+            match folded {
+                Ok(()) => {
+                    applied.push(&item.record);
+                    outcomes.push(Outcome::Done(Handled::Applied));
+                }
+                Err(failure) => {
+                    let outcome = Outcome::Failed(failure);
+                    if !outcome.stops_lane() {
+                        // It may have left half of the record in the state.
+                        state = self.fold(window, applied.iter().copied());
+                    }
+                    outcomes.push(outcome);
+                }
+            }
+        }
+        outcomes
+    }
+
+    async fn conclude(
+        &self,
+        applied: &[&Item<H::Record>],
+        window: &Window,
+        context: &BatchContext,
+    ) -> Result<Box<RawValue>, Failure> {
+        let state = self.fold(window, applied.iter().map(|item| &item.record))?;
+        if window.is_final {
+            self.0.close(&state, window, context).await?;
+        }
+        Ok(to_raw_value(&state)?)
+    }
+}
+
+impl<H: BatchHandler> Runner<H> {
+    /// Adds the state of the window to the answer.
+    pub(super) async fn conclude(
+        &self,
+        response: Response,
+        window: &Window,
+        deliveries: &[Delivery<'_>],
+        outcomes: &[Outcome],
+        items: &[(usize, Item<H::Record>)],
+        context: &BatchContext,
+    ) -> Result<Response, Failure> {
+        if window.is_final
+            && let Some(failure) = outcomes.iter().find_map(Outcome::failure)
+        {
+            // What Lambda does with a partial response to the last invocation is not documented.
+            return Err(failure.context("the last invocation of a window"));
+        }
+        let counts = |place: usize| {
+            matches!(outcomes.get(place), Some(Outcome::Done(Handled::Applied)))
+                && deliveries.get(place).is_some_and(|delivery| !response.comes_again(delivery))
+        };
+        let applied: Vec<&Item<H::Record>> =
+            items.iter().filter(|(place, _)| counts(*place)).map(|(_, item)| item).collect();
+        let state = self.handler.conclude(&applied, window, context).await?;
+        response.with_state(state)
+    }
+}
+
+/// The window of an event, if it has one.
+pub(super) fn window(event: &RawValue) -> Option<Window> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Event {
+        window: Span,
+        state: Option<Box<RawValue>>,
+        shard_id: Option<String>,
+        #[serde(rename = "eventSourceARN")]
+        stream_arn: Option<String>,
+        #[serde(default)]
+        is_final_invoke_for_window: bool,
+        #[serde(default)]
+        is_window_terminated_early: bool,
+    }
+    #[derive(Deserialize)]
+    struct Span {
+        start: Timestamp,
+        end: Timestamp,
+    }
+    // Looking for a word costs less than parsing each event a second time.
+    if !event.get().contains("\"isFinalInvokeForWindow\"") {
+        return None;
+    }
+    let event: Event = serde_json::from_str(event.get()).ok()?;
+    let fresh = || RawValue::from_string("{}".to_owned()).ok();
+    Some(Window {
+        start: event.window.start,
+        end: event.window.end,
+        shard: event.shard_id.unwrap_or_default(),
+        stream_arn: event.stream_arn.unwrap_or_default(),
+        is_final: event.is_final_invoke_for_window,
+        is_terminated_early: event.is_window_terminated_early,
+        state: event.state.filter(|state| state.get().starts_with('{')).or_else(fresh)?,
+    })
+}
+
+#[cfg(test)]
+mod tests;
