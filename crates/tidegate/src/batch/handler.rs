@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::Span;
 
+use super::delivered::Delivered;
 use super::outcome::{Handled, Outcome};
 use super::spans::RecordSpan;
 use crate::failure::Failure;
@@ -84,18 +85,21 @@ pub struct Item<R> {
     pub span: Span,
     /// Measures how long the record is at work, where somebody wants to know; see [`Observer`](super::Observer).
     pub stopwatch: Stopwatch,
+    /// The delivery it came in.
+    pub delivered: Option<Delivered>,
     /// The record.
     pub record: R,
 }
 
 impl<R> Item<R> {
-    /// A record in this lane, of unknown age, with no span and not measured.
+    /// A record in this lane, of unknown age and delivery, with no span and not measured.
     pub fn new(lane: impl Into<String>, record: R) -> Self {
         Item {
             lane: lane.into(),
             arrived_at: None,
             span: Span::none(),
             stopwatch: Stopwatch::default(),
+            delivered: None,
             record,
         }
     }
@@ -142,12 +146,27 @@ pub struct BatchContext {
     pub lease_until: jiff::Timestamp,
     /// A replay of dead letters, asked for by an operator.
     pub replay: bool,
+    /// The delivery of the record that is handled. None where a batch is handled together; see
+    /// [`Self::of`].
+    pub delivered: Option<Delivered>,
 }
 
 impl BatchContext {
     /// The context of an invocation that has this much time: a handler runs in it as in a batch. It has no id, and is no replay, unless that is set.
     pub fn new(remaining: Duration) -> Self {
         let Lease { deadline, until } = Lease::of(remaining);
-        BatchContext { request_id: String::new(), deadline, lease_until: until, replay: false }
+        BatchContext {
+            request_id: String::new(),
+            deadline,
+            lease_until: until,
+            replay: false,
+            delivered: None,
+        }
+    }
+
+    /// The context of one record of a batch that is handled together.
+    #[must_use]
+    pub fn of<R>(&self, item: &Item<R>) -> Self {
+        BatchContext { delivered: item.delivered.clone(), ..self.clone() }
     }
 }

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, warn};
 
+use super::delivered::Delivered;
 use super::handler::{BatchContext, BatchHandler, Item, Stopwatch};
 use super::isolation::{catch, isolate};
 use super::metrics::{Counts, Measured, Metrics};
@@ -174,6 +175,7 @@ impl<H: BatchHandler> Runner<H> {
                 + invocation.remaining.saturating_sub(RESERVE.min(invocation.remaining / 10)),
             lease_until: Timestamp::now().saturating_add(invocation.remaining)?,
             replay: invocation.replay,
+            delivered: None,
         };
         let end = Instant::now() + invocation.remaining.saturating_sub(ANSWER.min(invocation.remaining / 20));
         let deliveries = self.source.split(invocation.event)?;
@@ -215,6 +217,7 @@ impl<H: BatchHandler> Runner<H> {
         let mut items = Vec::with_capacity(deliveries.len());
         let mut places = Vec::with_capacity(deliveries.len());
         let mut stopped = HashSet::new();
+        let function: Arc<str> = Arc::from(self.function.as_str());
         for (place, delivery) in deliveries.iter().enumerate() {
             let lane = self.lane(delivery);
             if stopped.contains(&lane) {
@@ -228,7 +231,15 @@ impl<H: BatchHandler> Runner<H> {
             match decoded {
                 Ok((span, record)) => {
                     let stopwatch = Stopwatch::new(observed, spans.of(place));
-                    items.push(Item { lane, arrived_at: delivery.arrived_at, span, stopwatch, record });
+                    let delivered = Some(Delivered::new(function.clone(), self.source, delivery));
+                    items.push(Item {
+                        lane,
+                        arrived_at: delivery.arrived_at,
+                        span,
+                        stopwatch,
+                        delivered,
+                        record,
+                    });
                     places.push(place);
                     outcomes.push(Outcome::NotRun(NotRun::OutOfTime));
                 }

@@ -7,6 +7,7 @@ mod queue;
 
 use futures::future::BoxFuture;
 
+pub(crate) use letter::event_of;
 pub use letter::{DeadLetter, Payload};
 #[cfg(test)]
 pub(crate) use memory::MemoryDeadLetters;

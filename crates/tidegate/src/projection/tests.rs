@@ -121,6 +121,7 @@ impl World {
                 lane: String::new(),
                 arrived_at: None,
                 span: tracing::Span::none(),
+                delivered: None,
                 record: change.clone(),
             })
             .collect();
@@ -129,6 +130,7 @@ impl World {
             deadline: Instant::now() + self.time,
             lease_until: Timestamp::now(),
             replay,
+            delivered: None,
         };
         projector.handle_batch(&items, &context).await
     }
