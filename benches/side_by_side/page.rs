@@ -130,7 +130,7 @@ fn side_by_side(results: &Results) -> String {
     );
     for (what, work, phase) in [
         ("A command that changes an existing aggregate", Work::Commit, Phase::Change),
-        ("An effect that is held after a crash, whose claim keeps the event", Work::Hold, Phase::First),
+        ("An effect that is held after a crash", Work::Hold, Phase::First),
         ("The same, again", Work::Hold, Phase::Again),
     ] {
         let Some(row) = results.find(at_once(ours, work, phase), keys, batch) else { continue };

@@ -12,7 +12,7 @@ use tidegate::aws::AwsClients;
 use tidegate::batch::{BatchContext, EachRecord, Handled, Handler, Invocation, Runner};
 use tidegate::envelope::Envelope;
 use tidegate::failure::Failure;
-use tidegate::idempotency::{AfterCrash, DynamoDbIdempotency, EffectRun, Effects, Ran, Repeat};
+use tidegate::idempotency::{AfterCrash, DynamoDbIdempotency, EffectRun, Effects};
 use tidegate::message::MessageSet;
 use tidegate::source::{Delivery, Source};
 use tidegate::store::{DynamoDbEventStore, Origin, Retry, execute};
@@ -36,7 +36,7 @@ pub(crate) enum Work {
     None,
     /// An effect outside DynamoDB, once: claim and complete. After a crash it runs again.
     Claim,
-    /// The same, held for an operator after a crash, so that the claim keeps the event.
+    /// The same, held for an operator after a crash.
     Hold,
     /// The event store's guarded write.
     Commit,
@@ -56,7 +56,6 @@ struct Request {
     origin: Origin,
     envelope: Envelope,
     command: Command,
-    event: Box<RawValue>,
 }
 
 impl Handler for Orders {
@@ -65,14 +64,7 @@ impl Handler for Orders {
     fn decode(&self, delivery: &Delivery<'_>) -> Result<Request, Failure> {
         let envelope = Envelope::parse(delivery.bytes()?)?;
         let command = Command::from_envelope(&envelope)?;
-        // What runs a held effect again. The next delivery runs one that is not held.
-        let event = if self.work == Work::Hold { delivery.record } else { RawValue::NULL };
-        Ok(Request {
-            origin: Origin::of(&envelope, delivery.arrived_at),
-            envelope,
-            command,
-            event: event.to_owned(),
-        })
+        Ok(Request { origin: Origin::of(&envelope, delivery.arrived_at), envelope, command })
     }
 
     fn span(&self, request: &Request) -> tracing::Span {
@@ -106,17 +98,10 @@ impl Orders {
         context: &BatchContext,
     ) -> Result<Handled, Failure> {
         let Command::PlaceOrder(order) = &request.command else { return Ok(Handled::Filtered) };
-        let run = EffectRun {
-            repeat: Some(Repeat { function: "benchmark".to_owned(), event: request.event.clone() }),
-            arrived_at: request.origin.arrived_at,
-            ..EffectRun::new(self.effects.key("order", &order.order_id)?, after_crash)
-        };
+        let key = self.effects.key("order", &order.order_id)?;
+        let run = EffectRun::of(key, after_crash, context);
         let effect = async { Ok(order.total()) };
-        Ok(match self.effects.run(&run, order, context, effect).await? {
-            Ran::Applied(_) => Handled::Applied,
-            Ran::Duplicate(_) => Handled::Duplicate,
-            Ran::Held => Handled::Held,
-        })
+        Ok(self.effects.run(&run, order, context, effect).await?.handled())
     }
 }
 

@@ -8,12 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use tidegate::batch::{BatchContext, EachRecord, Handled, Handler};
 use tidegate::failure::Failure;
 use tidegate::function::Function;
 use tidegate::idempotency::{
-    AfterCrash, DynamoDbIdempotency, EffectError, EffectKey, EffectRun, Effects, Ran, Repeat,
+    AfterCrash, DynamoDbIdempotency, EffectError, EffectKey, EffectRun, Effects, Ran,
 };
 use tidegate::source::{Delivery, Source};
 
@@ -24,43 +23,25 @@ struct Invoice {
 }
 
 struct Invoices {
-    function: String,
     effects: Effects,
 }
 
 impl Handler for Invoices {
-    type Record = (Invoice, Box<RawValue>, Option<jiff::Timestamp>);
+    type Record = Invoice;
 
-    fn decode(&self, delivery: &Delivery<'_>) -> Result<Self::Record, Failure> {
-        Ok((delivery.json()?, delivery.record.to_owned(), delivery.arrived_at))
+    fn decode(&self, delivery: &Delivery<'_>) -> Result<Invoice, Failure> {
+        delivery.json()
     }
 
-    async fn handle(
-        &self,
-        (invoice, record, arrived_at): &Self::Record,
-        context: &BatchContext,
-    ) -> Result<Handled, Failure> {
-        let event = RawValue::from_string(format!(r#"{{"Records":[{record}]}}"#))?;
+    async fn handle(&self, invoice: &Invoice, context: &BatchContext) -> Result<Handled, Failure> {
         let key = self.effects.key("charge", &invoice.id)?;
-        let run = EffectRun {
-            repeat: Some(Repeat { function: self.function.clone(), event }),
-            arrived_at: *arrived_at,
-            ..EffectRun::new(key.clone(), AfterCrash::RunAgain)
-        };
-        Ok(
-            match self
-                .effects
-                .run(&run, &(&invoice.id, invoice.cents), context, charge(&key, invoice))
-                .await?
-            {
-                Ran::Applied(receipt) => {
-                    tracing::info!(receipt, "charged");
-                    Handled::Applied
-                }
-                Ran::Duplicate(_) => Handled::Duplicate,
-                Ran::Held => Handled::Held,
-            },
-        )
+        let run = EffectRun::of(key.clone(), AfterCrash::RunAgain, context);
+        let fields = (&invoice.id, invoice.cents);
+        let ran = self.effects.run(&run, &fields, context, charge(&key, invoice)).await?;
+        if let Ran::Applied(receipt) = &ran {
+            tracing::info!(receipt, "charged");
+        }
+        Ok(ran.handled())
     }
 }
 
@@ -73,12 +54,11 @@ async fn charge(key: &EffectKey, invoice: &Invoice) -> Result<String, EffectErro
 async fn main() -> ExitCode {
     let mut function = Function::start().await;
     let table = function.settings.text("IDEMPOTENCY_TABLE");
-    let name = function.name.clone();
     let month = Duration::from_secs(31 * 24 * 3600);
     let build = |aws: &tidegate::aws::AwsClients| {
         let effects =
             Effects::new(Arc::new(DynamoDbIdempotency::new(aws.dynamodb(), table?)), "billing", month);
-        Some(EachRecord::new(Invoices { function: name, effects }, 16))
+        Some(EachRecord::new(Invoices { effects }, 16))
     };
     function.run(Source::Sqs, build).await
 }

@@ -91,7 +91,7 @@ async fn place(
         Ok(key) => key,
         Err(failure) => return refusal(&failure),
     };
-    let run = EffectRun::new(key.clone(), AfterCrash::RunAgain);
+    let run = EffectRun::of_request(key.clone(), AfterCrash::RunAgain);
     match effects.run(&run, &order, &context, charge(&order, &key)).await {
         Ok(Ran::Applied(receipt)) => answer(201, json!({}), json!(receipt)),
         Ok(Ran::Duplicate(Kept::Result(receipt))) => {
@@ -101,7 +101,7 @@ async fn place(
         Ok(Ran::Duplicate(_)) => {
             answer(200, json!({ "idempotent-replayed": "true" }), json!({ "order": "was placed before" }))
         }
-        Ok(Ran::Held) => answer(202, json!({}), json!({ "order": "an operator looks into it" })),
+        Ok(_) => answer(202, json!({}), json!({ "order": "an operator looks into it" })),
         Err(failure) => refusal(&failure),
     }
 }

@@ -10,6 +10,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::config::SharedHttpClient;
+use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
@@ -32,7 +33,7 @@ impl AwsClients {
     /// Clients configured by the environment (region, credentials, `AWS_ENDPOINT_URL`), with short timeouts and three attempts.
     pub async fn from_env() -> Self {
         let loaded = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http())
+            .http_client(http(None))
             .timeout_config(timeouts(ATTEMPT_TIMEOUT))
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
         AwsClients::from_config(loaded.load().await)
@@ -67,6 +68,19 @@ impl AwsClients {
         &self.config
     }
 
+    /// The configuration for a client whose requests have an effect that AWS does not recognise a
+    /// second time, such as SES's.
+    ///
+    /// Each request is sent once, over a connection of its own. Over one that was used before, a
+    /// request can meet the service's end of it: the connection is reset, and whether the request
+    /// was read is unknown, though it was not. (Lambda freezes a function between invocations, so
+    /// that the pool's own limit of time does not tell which connections are too old.) See
+    /// [`EffectError::aws`](crate::idempotency::EffectError::aws).
+    pub fn once(&self) -> SdkConfig {
+        let builder = self.config.clone().into_builder().retry_config(RetryConfig::disabled());
+        builder.http_client(http(Some(0))).build()
+    }
+
     /// DynamoDB.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         self.dynamodb.store(true, Ordering::Relaxed);
@@ -87,8 +101,11 @@ impl AwsClients {
     }
 }
 
-pub(crate) fn http() -> SharedHttpClient {
-    aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+/// An HTTP client that keeps this many idle connections to a host, or its own number.
+fn http(idle: Option<usize>) -> SharedHttpClient {
+    let mut builder = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
+    builder.set_pool_max_idle_per_host(idle);
+    builder.build_https()
 }
 
 fn timeouts(attempt: Duration) -> TimeoutConfig {

@@ -1,12 +1,10 @@
 use std::sync::Arc;
 
 use events::{OrderEvent, OrderPlaced};
-use jiff::Timestamp;
-use serde_json::value::RawValue;
 use tidegate::batch::{BatchContext, Handled, Handler};
 use tidegate::envelope::Envelope;
 use tidegate::failure::Failure;
-use tidegate::idempotency::{AfterCrash, EffectRun, Effects, Ran, Repeat};
+use tidegate::idempotency::{AfterCrash, EffectRun, Effects};
 use tidegate::message::MessageSet;
 use tidegate::source::Delivery;
 use tidegate::store::{EventReader, content};
@@ -19,71 +17,44 @@ pub(crate) const NAMESPACE: &str = "notification";
 
 /// Sends one confirmation for each placed order with a customer.
 pub(crate) struct Notification<M> {
-    pub(crate) function: String,
     pub(crate) effects: Effects,
     pub(crate) events: Arc<dyn EventReader>,
     pub(crate) mailer: M,
     pub(crate) customer_domain: String,
 }
 
-/// An event on its way to its e-mail.
-pub(crate) struct Notice {
-    envelope: Envelope,
-    /// The invocation's event, to run it again should the e-mail be held.
-    event: Box<RawValue>,
-    arrived_at: Option<Timestamp>,
-}
-
 impl<M: Mailer> Handler for Notification<M> {
-    type Record = Notice;
+    type Record = Envelope;
 
-    fn decode(&self, delivery: &Delivery<'_>) -> Result<Notice, Failure> {
-        Ok(Notice {
-            envelope: Envelope::parse(delivery.bytes()?)?,
-            event: delivery.record.to_owned(),
-            arrived_at: delivery.arrived_at,
-        })
+    fn decode(&self, delivery: &Delivery<'_>) -> Result<Envelope, Failure> {
+        Envelope::parse(delivery.bytes()?)
     }
 
-    fn span(&self, notice: &Notice) -> tracing::Span {
-        notice.envelope.span()
+    fn span(&self, envelope: &Envelope) -> tracing::Span {
+        envelope.span()
     }
 
-    async fn handle(&self, notice: &Notice, context: &BatchContext) -> Result<Handled, Failure> {
-        let envelope = &notice.envelope;
+    async fn handle(&self, envelope: &Envelope, context: &BatchContext) -> Result<Handled, Failure> {
         let data = content(self.events.as_ref(), envelope).await?;
         match OrderEvent::decode(&envelope.kind, envelope.schema.version, &data)? {
-            OrderEvent::OrderPlaced(order) => self.confirm(&order, notice, context).await,
+            OrderEvent::OrderPlaced(order) => self.confirm(&order, context).await,
             OrderEvent::OrderRejected(_) => Ok(Handled::Filtered),
         }
     }
 }
 
 impl<M: Mailer> Notification<M> {
-    async fn confirm(
-        &self,
-        order: &OrderPlaced,
-        notice: &Notice,
-        context: &BatchContext,
-    ) -> Result<Handled, Failure> {
+    async fn confirm(&self, order: &OrderPlaced, context: &BatchContext) -> Result<Handled, Failure> {
         // A guest has no address.
         let Some(customer) = &order.customer_id else { return Ok(Handled::Filtered) };
         let confirmation = Confirmation::new(order, customer, &self.customer_domain);
         let key = self.effects.key("order-confirmation", &order.order_id)?;
-        let run = EffectRun {
-            repeat: Some(Repeat { function: self.function.clone(), event: notice.event.clone() }),
-            arrived_at: notice.arrived_at,
-            // SES takes no idempotency key: after a crash the choice is twice or held.
-            ..EffectRun::new(key, AfterCrash::Hold)
-        };
+        // SES takes no idempotency key: after a crash the choice is twice or held.
+        let run = EffectRun::of(key, AfterCrash::Hold, context);
         let fields = (&order.order_id, &order.customer_id, order.total);
         let sent =
             self.effects.run(&run, &fields, context, async { self.mailer.send(&confirmation).await }).await?;
-        Ok(match sent {
-            Ran::Applied(_) => Handled::Applied,
-            Ran::Duplicate(_) => Handled::Duplicate,
-            Ran::Held => Handled::Held,
-        })
+        Ok(sent.handled())
     }
 }
 
@@ -92,7 +63,9 @@ mod tests {
     use std::sync::Mutex;
     use std::time::Duration;
 
+    use jiff::Timestamp;
     use serde_json::json;
+    use serde_json::value::RawValue;
     use tidegate::batch::{Counts, EachRecord, Invocation, Runner};
     use tidegate::idempotency::{EffectError, IdempotencyStore};
     use tidegate::source::Source;
@@ -127,7 +100,6 @@ mod tests {
         fn new() -> Self {
             let (outbox, idempotency): (Arc<Outbox>, Arc<MemoryIdempotency>) = Default::default();
             let notification = Notification {
-                function: "notification".to_owned(),
                 effects: Effects::new(idempotency.clone(), NAMESPACE, Duration::from_secs(30 * 24 * 3600)),
                 events: Arc::new(MemoryEventStore::default()),
                 mailer: outbox.clone(),
@@ -207,8 +179,10 @@ mod tests {
             assert_eq!(world.invoke(Some("1")).await, one(|counts| counts.held = 1));
         }
         assert!(world.sent().is_empty());
-        let held = world.idempotency.held().await.unwrap();
+        let held = world.idempotency.held(None).await.unwrap().effects;
         assert_eq!(held[0].key, "notification#order-confirmation#7");
-        assert_eq!(held[0].repeat.as_ref().unwrap().function, "notification");
+        let repeat = held[0].repeat.as_ref().unwrap();
+        assert_eq!(repeat.function, "notification");
+        assert!(repeat.inline().unwrap().get().contains(r#""detail-type":"OrderPlaced""#));
     }
 }

@@ -1,9 +1,11 @@
 use std::future::Future;
 
 use aws_sdk_ses::Client;
+use aws_sdk_ses::config::http::HttpResponse;
 use aws_sdk_ses::error::SdkError;
 use aws_sdk_ses::operation::send_email::SendEmailError;
 use aws_sdk_ses::types::{Body, Content, Destination, Message};
+use tidegate::aws::AwsClients;
 use tidegate::failure::{Failure, chain};
 use tidegate::idempotency::EffectError;
 
@@ -23,10 +25,8 @@ pub(crate) struct SesMailer {
 
 impl SesMailer {
     /// Sends as `sender`. One attempt for each e-mail: a request that SES may have taken must not be repeated unseen.
-    pub(crate) fn new(client: Client, sender: String) -> Self {
-        let once =
-            client.config().to_builder().retry_config(aws_sdk_ses::config::retry::RetryConfig::disabled());
-        SesMailer { client: Client::from_conf(once.build()), sender }
+    pub(crate) fn new(aws: &AwsClients, sender: String) -> Self {
+        SesMailer { client: Client::new(&aws.once()), sender }
     }
 }
 
@@ -59,45 +59,144 @@ impl Mailer for SesMailer {
     }
 }
 
-/// What SES refused was not sent. When no answer came, or SES failed itself, nobody knows.
-fn failure(error: &SdkError<SendEmailError>) -> EffectError {
-    let reason = chain(error);
+/// What SES refused for good is not sent again. Of the rest, [`EffectError::aws`] tells what was
+/// not sent from what nobody knows.
+fn failure(error: &SdkError<SendEmailError, HttpResponse>) -> EffectError {
     match error {
-        SdkError::ServiceError(refused) if refused.raw().status().is_server_error() => {
-            EffectError::Unknown(Failure::transient("mail_unknown", reason))
-        }
         SdkError::ServiceError(refused) if refused.err().is_message_rejected() => {
-            EffectError::NotDone(Failure::permanent("mail_rejected", reason))
+            EffectError::NotDone(Failure::permanent("mail_rejected", chain(error)))
         }
-        SdkError::ServiceError(_) | SdkError::ConstructionFailure(_) => {
-            EffectError::NotDone(Failure::aws("mail_refused", error))
-        }
-        SdkError::DispatchFailure(dispatch) if dispatch.is_user() => {
-            EffectError::NotDone(Failure::transient("mail_not_sent", reason))
-        }
-        _ => EffectError::Unknown(Failure::transient("mail_unknown", reason)),
+        error => EffectError::aws("mail", error),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_ses::config::http::HttpResponse;
-    use aws_sdk_ses::error::ErrorMetadata;
-    use aws_sdk_ses::primitives::SdkBody;
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use aws_config::{BehaviorVersion, Region, SdkConfig};
+    use aws_sdk_ses::config::{Credentials, SharedCredentialsProvider};
 
     use super::*;
 
-    #[test]
-    fn a_throttled_email_was_not_sent_and_says_so_in_the_word_that_slows_down() {
-        let code = |code: &str| {
-            let refused = SendEmailError::generic(ErrorMetadata::builder().code(code).build());
-            let answer = HttpResponse::new(400_u16.try_into().unwrap(), SdkBody::empty());
-            match failure(&SdkError::service_error(refused, answer)) {
-                EffectError::NotDone(failure) => failure.code().to_owned(),
-                other => panic!("{other:?}"),
+    const SENT: &str = "<SendEmailResponse xmlns=\"http://ses.amazonaws.com/doc/2010-12-01/\"><SendEmailResult>\
+        <MessageId>m</MessageId></SendEmailResult></SendEmailResponse>";
+
+    /// What a service of e-mail does with a connection.
+    #[derive(Clone, Copy)]
+    enum Does {
+        /// Answers one request with this status, leaves the connection open, and closes it as soon
+        /// as more comes: it has been idle for too long.
+        AnswersOnce(u16, &'static str),
+        /// Reads a request and closes.
+        ReadsAndCloses,
+    }
+
+    /// A service on a port of its own; how many connections it has had.
+    fn service(does: Does) -> (u16, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counted = connections.clone();
+        std::thread::spawn(move || {
+            for connection in listener.incoming() {
+                counted.fetch_add(1, Ordering::SeqCst);
+                std::thread::spawn(move || serve(connection.unwrap(), does));
             }
+        });
+        (port, connections)
+    }
+
+    fn serve(mut connection: TcpStream, does: Does) {
+        read_request(&mut connection);
+        let Does::AnswersOnce(status, body) = does else { return };
+        let answer = format!("HTTP/1.1 {status} status\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        connection.write_all(answer.as_bytes()).unwrap();
+        // Closed with something unread, the connection is reset.
+        let _ = connection.peek(&mut [0]);
+    }
+
+    /// Reads a request with its body.
+    fn read_request(connection: &mut TcpStream) {
+        let (mut request, mut part) = (Vec::new(), [0; 4096]);
+        loop {
+            let text = String::from_utf8_lossy(&request).to_lowercase();
+            if let Some((head, body)) = text.split_once("\r\n\r\n") {
+                let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+                if body.len() >= length.unwrap().trim().parse().unwrap() {
+                    return;
+                }
+            }
+            match connection.read(&mut part).unwrap() {
+                0 => panic!("the request ends in the middle: {text}"),
+                read => request.extend_from_slice(&part[..read]),
+            }
+        }
+    }
+
+    fn mailer(port: u16) -> SesMailer {
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+                "k", "s", None, None, "test",
+            )))
+            .endpoint_url(format!("http://127.0.0.1:{port}"))
+            .build();
+        SesMailer::new(&AwsClients::from_config(config), "shop@example.com".to_owned())
+    }
+
+    async fn send(mailer: &SesMailer) -> Result<String, String> {
+        let mail =
+            Confirmation { to: "c@example.com".to_owned(), subject: "s".to_owned(), text: "t".to_owned() };
+        mailer.send(&mail).await.map_err(|error| match error {
+            EffectError::NotDone(failure) => format!("not sent, {}", failure.code()),
+            EffectError::Unknown(failure) => format!("unknown, {}", failure.code()),
+        })
+    }
+
+    #[tokio::test]
+    async fn an_email_is_not_sent_over_a_connection_that_was_used_before() {
+        let (port, connections) = service(Does::AnswersOnce(200, SENT));
+        let mailer = mailer(port);
+        for number in 1..=3 {
+            assert_eq!(send(&mailer).await, Ok("m".to_owned()), "e-mail {number}");
+            assert_eq!(connections.load(Ordering::SeqCst), number);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_email_that_no_connection_was_made_for_was_not_sent() {
+        let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        assert_eq!(send(&mailer(closed)).await, Err("not sent, mail".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn an_email_that_ses_has_read_or_failed_on_may_have_been_sent() {
+        let (port, connections) = service(Does::ReadsAndCloses);
+        assert_eq!(send(&mailer(port)).await, Err("unknown, mail".to_owned()));
+        assert_eq!(connections.load(Ordering::SeqCst), 1, "it is sent once");
+        let (port, connections) = service(Does::AnswersOnce(500, "<ErrorResponse/>"));
+        assert_eq!(send(&mailer(port)).await, Err("unknown, mail".to_owned()));
+        assert_eq!(connections.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn an_email_that_ses_refused_was_not_sent() {
+        let refused = |code: &str| -> &'static str {
+            let text = format!("<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>");
+            Box::leak(text.into_boxed_str())
         };
-        assert_eq!(code("Throttling"), Failure::THROTTLED);
-        assert_eq!(code("AccountSendingPausedException"), "mail_refused");
+        for (code, expected) in [
+            ("Throttling", "throttled"),
+            ("MessageRejected", "mail_rejected"),
+            ("AccountSendingPaused", "mail"),
+        ] {
+            let (port, _) = service(Does::AnswersOnce(400, refused(code)));
+            assert_eq!(send(&mailer(port)).await, Err(format!("not sent, {expected}")));
+        }
     }
 }

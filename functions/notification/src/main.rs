@@ -11,7 +11,7 @@ use std::time::Duration;
 use mimalloc::MiMalloc;
 use tidegate::batch::EachRecord;
 use tidegate::function::Function;
-use tidegate::idempotency::{DynamoDbIdempotency, Effects};
+use tidegate::idempotency::{DynamoDbIdempotency, Effects, EventBucket};
 use tidegate::source::Source;
 use tidegate::store::DynamoDbEventStore;
 
@@ -32,21 +32,19 @@ async fn main() -> ExitCode {
     let domain = function.settings.text("CUSTOMER_EMAIL_DOMAIN");
     // How long it is known that an e-mail was sent: longer than dead letters can be replayed.
     let retention = function.settings.number("TIDEGATE_IDEMPOTENCY_DAYS", 15..=3650);
-    let name = function.name.clone();
+    // That it is missing is said by `run`, which needs it too.
+    let bucket = function.settings.optional::<String>("DEAD_LETTER_BUCKET");
     function
         .run(Source::EventBridge, |aws| {
             let records = DynamoDbIdempotency::new(aws.dynamodb(), idempotency?);
             let retention = Duration::from_secs(retention? * SECONDS_OF_A_DAY);
-            let effects = Effects::new(Arc::new(records), NAMESPACE, retention);
+            // An event of the bus may be larger than a record.
+            let large = EventBucket::new(aws.s3(), bucket?);
+            let effects = Effects::new(Arc::new(records), NAMESPACE, retention).large_events(Arc::new(large));
             let events = DynamoDbEventStore::new(aws.dynamodb(), event_store?);
-            let mailer = SesMailer::new(aws_sdk_ses::Client::new(aws.config()), sender?);
-            let notification = Notification {
-                function: name,
-                effects,
-                events: Arc::new(events),
-                mailer,
-                customer_domain: domain?,
-            };
+            let mailer = SesMailer::new(aws, sender?);
+            let notification =
+                Notification { effects, events: Arc::new(events), mailer, customer_domain: domain? };
             // An asynchronous invocation carries one event.
             Some(EachRecord::new(notification, 1))
         })

@@ -9,7 +9,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use tidegate::failure::Class;
 use tidegate::idempotency::{
-    Claim, Claimed, DynamoDbIdempotency, EffectKey, IdempotencyStore, Kept, Repeat, Status, Stored,
+    Claim, Claimed, DynamoDbIdempotency, EffectKey, HeldEffect, IdempotencyStore, Kept, Repeat, Status,
+    Stored,
 };
 use tidegate::serde_json::value::RawValue;
 use tidegate::test::MemoryIdempotency;
@@ -31,12 +32,25 @@ fn claim(key: &EffectKey, owner: &str, lease: i64) -> Claim {
         key: key.clone(),
         owner: owner.to_owned(),
         lease_until: from_now(lease),
-        payload_hash: "hash".to_owned(),
-        repeat: Some(Repeat {
-            function: "f".to_owned(),
-            event: RawValue::from_string(r#"{"n":1.50}"#.to_owned()).unwrap(),
-        }),
+        payload_hash: "hash".into(),
         take_over: false,
+    }
+}
+
+fn repeat(event: &str) -> Repeat {
+    Repeat::new("f", RawValue::from_string(event.to_owned()).unwrap())
+}
+
+/// All effects that wait for an operator.
+async fn held(store: &dyn IdempotencyStore) -> Vec<HeldEffect> {
+    let (mut effects, mut from) = (Vec::new(), None);
+    loop {
+        let page = store.held(from.as_deref()).await.unwrap();
+        effects.extend(page.effects);
+        from = page.next;
+        if from.is_none() {
+            return effects;
+        }
     }
 }
 
@@ -49,6 +63,60 @@ async fn contract(store: &dyn IdempotencyStore) {
     an_operator_completes_what_waits_for_one_and_nothing_else(store).await;
     a_lease_that_is_not_over_keeps_others_from_holding_a_claim(store).await;
     an_owner_completes_as_long_as_its_token_is_there(store).await;
+    a_look_shows_the_record_and_changes_nothing(store).await;
+    an_effect_that_waits_without_an_event_gets_one_and_keeps_it(store).await;
+}
+
+async fn a_look_shows_the_record_and_changes_nothing(store: &dyn IdempotencyStore) {
+    let key = key();
+    assert_eq!(store.look(&key).await, Ok(None));
+    store.claim(&claim(&key, "a", 60)).await.unwrap();
+    for _ in 0..2 {
+        let Ok(Claimed::No(met)) = store.claim(&claim(&key, "b", 60)).await else { panic!("claimed twice") };
+        assert_eq!(store.look(&key).await, Ok(Some(met)));
+    }
+    store.complete(&key, "a", &Kept::Result("1".to_owned()), from_now(60)).await.unwrap();
+    let seen = store.look(&key).await.unwrap().unwrap();
+    assert_eq!((seen.status, seen.result), (Status::Completed, Kept::Result("1".to_owned())));
+}
+
+async fn an_effect_that_waits_without_an_event_gets_one_and_keeps_it(store: &dyn IdempotencyStore) {
+    let (first, second) = (repeat("1"), repeat("2"));
+    let event = async |key: &EffectKey| {
+        let waiting = store.waiting(key.as_str()).await.unwrap().expect("it waits");
+        let repeat = waiting.repeat.map(|repeat| repeat.inline().unwrap().get().to_owned());
+        (waiting.status, waiting.reason.unwrap_or_default(), repeat)
+    };
+    for status in [Status::InProgress, Status::Held, Status::Released] {
+        let key = key();
+        store.claim(&claim(&key, "a", -5)).await.unwrap();
+        if status != Status::InProgress {
+            assert_eq!(store.hold_orphan(&key, "a", "why", None).await, Ok(true));
+            assert_eq!(event(&key).await, (Status::Held, "why".to_owned(), None));
+        }
+        if status == Status::Released {
+            store.release_held(key.as_str()).await.unwrap();
+            assert_eq!(store.hold_orphan(&key, "a", "no", Some(&first)).await, Ok(false), "it may run");
+            assert_eq!(store.hold(&key, "a", "no", None).await, Ok(true), "an operator has decided");
+            assert_eq!(event(&key).await.0, Status::Released);
+            assert_eq!(store.hold(&key, "a", "no", Some(&first)).await, Ok(true));
+        } else {
+            assert_eq!(store.hold_orphan(&key, "b", "no", Some(&first)).await, Ok(false), "another\'s");
+            assert_eq!(store.hold_orphan(&key, "a", "why", Some(&first)).await, Ok(true));
+        }
+        let kept = (Status::Held, "why".to_owned(), Some("1".to_owned()));
+        assert_eq!(event(&key).await, kept, "{status:?}");
+        for repeat in [Some(&second), None] {
+            assert_eq!(store.hold_orphan(&key, "a", "no", repeat).await, Ok(true));
+            assert_eq!(store.hold(&key, "a", "no", repeat).await, Ok(true));
+        }
+        assert_eq!(event(&key).await, kept, "the first stays");
+        store.release_held(key.as_str()).await.unwrap();
+        assert_eq!(event(&key).await.2, Some("1".to_owned()), "until it has run");
+        assert_eq!(store.claim(&claim(&key, "b", -5)).await, Ok(Claimed::AfterRelease));
+        assert_eq!(store.waiting(key.as_str()).await.unwrap().unwrap().repeat.is_some(), false);
+    }
+    assert!(store.waiting("no such effect").await.unwrap().is_none());
 }
 
 async fn an_operator_completes_what_waits_for_one_and_nothing_else(store: &dyn IdempotencyStore) {
@@ -56,8 +124,8 @@ async fn an_operator_completes_what_waits_for_one_and_nothing_else(store: &dyn I
     for (key, lease) in [(&held, 60), (&released, 60), (&orphan, -5), (&live, 60), (&done, 60)] {
         store.claim(&claim(key, "a", lease)).await.unwrap();
     }
-    store.hold(&held, "a", "why").await.unwrap();
-    store.hold(&released, "a", "why").await.unwrap();
+    store.hold(&held, "a", "why", None).await.unwrap();
+    store.hold(&released, "a", "why", None).await.unwrap();
     store.release_held(released.as_str()).await.unwrap();
     store.complete(&done, "a", &Kept::Unknown, from_now(60)).await.unwrap();
     let result = Kept::Result("\"by hand\"".to_owned());
@@ -74,7 +142,7 @@ async fn an_operator_completes_what_waits_for_one_and_nothing_else(store: &dyn I
     assert_eq!(by(&self::key(), "operator").await, Ok(false), "there is no such effect");
     let Ok(Claimed::No(stored)) = store.claim(&claim(&held, "b", 60)).await else { panic!("claimed again") };
     assert_eq!((stored.status, &stored.result), (Status::Completed, &result));
-    let listed = store.held().await.unwrap();
+    let listed = held(store).await;
     assert!(listed.iter().all(|effect| effect.key != held.as_str() && effect.key != orphan.as_str()));
 }
 
@@ -83,21 +151,21 @@ async fn a_lease_that_is_not_over_keeps_others_from_holding_a_claim(store: &dyn 
     store.claim(&claim(&key, "a", -5)).await.unwrap();
     let later = from_now(60);
     assert_eq!(store.extend(&key, "a", later).await, Ok(true));
-    assert_eq!(store.hold_orphan(&key, "a", "why").await, Ok(false));
+    assert_eq!(store.hold_orphan(&key, "a", "why", None).await, Ok(false));
     assert_eq!(store.extend(&key, "a", from_now(30)).await, Ok(true));
     let Ok(Claimed::No(stored)) = store.claim(&claim(&key, "b", 60)).await else { panic!("claimed twice") };
     assert_eq!(stored.lease_until, later, "a lease is never shortened");
     let orphan = self::key();
     store.claim(&claim(&orphan, "a", -5)).await.unwrap();
-    assert_eq!(store.hold_orphan(&orphan, "b", "why").await, Ok(false), "another's");
-    assert_eq!(store.hold_orphan(&orphan, "a", "why").await, Ok(true));
+    assert_eq!(store.hold_orphan(&orphan, "b", "why", None).await, Ok(false), "another's");
+    assert_eq!(store.hold_orphan(&orphan, "a", "why", None).await, Ok(true));
 }
 
 async fn an_owner_completes_as_long_as_its_token_is_there(store: &dyn IdempotencyStore) {
     for released in [false, true] {
         let key = key();
         store.claim(&claim(&key, "a", -5)).await.unwrap();
-        store.hold_orphan(&key, "a", "why").await.unwrap();
+        store.hold_orphan(&key, "a", "why", None).await.unwrap();
         if released {
             store.release_held(key.as_str()).await.unwrap();
         }
@@ -115,7 +183,8 @@ async fn a_claim_excludes_others_until_it_is_released(store: &dyn IdempotencySto
         status: Status::InProgress,
         owner: "a".to_owned(),
         lease_until: mine.lease_until,
-        payload_hash: "hash".to_owned(),
+        payload_hash: "hash".into(),
+        repeat: false,
         result: Kept::Unknown,
         expires_at: None,
     };
@@ -157,7 +226,7 @@ async fn only_the_owner_changes_a_claim(store: &dyn IdempotencyStore) {
     assert_eq!(store.complete(&key, "b", &Kept::Unknown, from_now(60)).await, Ok(false));
     assert_eq!(store.release(&key, "b").await, Ok(false));
     assert_eq!(store.extend(&key, "b", from_now(90)).await, Ok(false));
-    assert_eq!(store.hold(&key, "b", "why").await, Ok(false));
+    assert_eq!(store.hold(&key, "b", "why", None).await, Ok(false));
     let later = from_now(90);
     assert_eq!(store.extend(&key, "a", later).await, Ok(true));
     let Ok(Claimed::No(stored)) = store.claim(&claim(&key, "b", 60)).await else { panic!("claimed twice") };
@@ -188,15 +257,15 @@ async fn a_claim_past_its_lease_is_taken_over_only_where_that_is_declared(store:
 async fn a_held_effect_is_listed_until_it_is_released_and_run(store: &dyn IdempotencyStore) {
     let (held, orphan, live) = (key(), key(), key());
     store.claim(&claim(&held, "a", 60)).await.unwrap();
-    assert_eq!(store.hold(&held, "a", "no answer").await, Ok(true));
+    assert_eq!(store.hold(&held, "a", "no answer", Some(&repeat(r#"{"n":1.50}"#))).await, Ok(true));
     store.claim(&claim(&orphan, "a", -5)).await.unwrap();
     store.claim(&claim(&live, "a", 60)).await.unwrap();
 
-    let listed = store.held().await.unwrap();
+    let listed = held(store).await;
     let of = |key: &EffectKey| listed.iter().find(|effect| effect.key == key.as_str());
     let effect = of(&held).expect("the held one");
     assert_eq!((effect.status, effect.reason.as_deref()), (Status::Held, Some("no answer")));
-    assert_eq!(effect.repeat.as_ref().expect("the event").event.get(), r#"{"n":1.50}"#);
+    assert_eq!(effect.repeat.as_ref().and_then(Repeat::inline).expect("the event").get(), r#"{"n":1.50}"#);
     assert_eq!(of(&orphan).expect("the one whose owner is gone").status, Status::InProgress);
     assert!(of(&live).is_none());
 
@@ -205,7 +274,7 @@ async fn a_held_effect_is_listed_until_it_is_released_and_run(store: &dyn Idempo
         assert_eq!(store.release_held(key.as_str()).await, Ok(released), "{key}");
     }
     assert_eq!(store.claim(&claim(&held, "b", 60)).await, Ok(Claimed::AfterRelease));
-    assert!(store.held().await.unwrap().iter().all(|effect| effect.key != held.as_str()));
+    assert!(held(store).await.iter().all(|effect| effect.key != held.as_str()));
     assert_eq!(store.release_held(held.as_str()).await, Ok(false), "it is at work");
     assert_eq!(store.release_held("no such effect").await, Ok(false));
 }
@@ -225,16 +294,12 @@ async fn idempotency_records_in_dynamodb_keep_the_contract() {
     store.claim(&claim(&key, "a", 60)).await.unwrap();
     let result = Kept::Result(format!("\"{}\"", "x".repeat(64 * 1024 - 2)));
     assert_eq!(store.complete(&key, "a", &result, from_now(60)).await, Ok(true));
-    // Nor the event beside it: the largest that is kept, with its function, and one that is not.
-    for (bytes, kept) in [(307_170, true), (307_200, false)] {
-        let (key, event) =
-            (self::key(), RawValue::from_string(format!("\"{}\"", "e".repeat(bytes - 2))).unwrap());
-        let repeat = Some(Repeat { function: "f".to_owned(), event });
-        store.claim(&Claim { repeat, ..claim(&key, "a", 60) }).await.unwrap();
-        assert_eq!(store.hold(&key, "a", "why").await, Ok(true));
-        let held = store.held().await.unwrap().into_iter().find(|held| held.key == key.as_str()).unwrap();
-        assert_eq!(held.repeat.is_some(), kept, "{bytes} bytes");
-    }
+    // Nor the largest event beside it that a record holds.
+    let (key, event) = (self::key(), format!("\"{}\"", "e".repeat(Repeat::INLINE_LIMIT - 2)));
+    store.claim(&claim(&key, "a", 60)).await.unwrap();
+    assert_eq!(store.hold(&key, "a", &"ä".repeat(2000), Some(&repeat(&event))).await, Ok(true));
+    let waiting = store.waiting(key.as_str()).await.unwrap().unwrap();
+    assert_eq!(waiting.repeat.unwrap().inline().unwrap().get().len(), Repeat::INLINE_LIMIT);
     tables.end().await;
 }
 
@@ -284,6 +349,93 @@ async fn hole_d_a_record_without_a_deadline_is_an_error_and_not_taken_over() {
     }
     let delete = client.delete_item().table_name("idempotency").key("key", text(key.as_str()));
     delete.send().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_is_one_write_and_a_look_is_one_read_however_large_the_event_of_a_record_is() {
+    let (_tables, client) = shared().await;
+    let store = DynamoDbIdempotency::new(client.clone(), "idempotency");
+    let key = key();
+    // A record of a version that kept the event with the claim.
+    let text = |value: &str| AttributeValue::S(value.to_owned());
+    let event = format!(r#"{{"function":"f","event":"{}"}}"#, "e".repeat(300_000));
+    let item = [
+        ("key", text(key.as_str())),
+        ("status", text("in_progress")),
+        ("owner", text("o")),
+        ("payload_hash", text("hash")),
+        ("lease_until", AttributeValue::N("0".to_owned())),
+        ("repeat", text(&event)),
+    ];
+    let item = item.map(|(name, value)| (name.to_owned(), value)).into();
+    client.put_item().table_name("idempotency").set_item(Some(item)).send().await.unwrap();
+    let largest = Arc::new(AtomicU32::default());
+    let measured = client.config().to_builder().interceptor(LargestAnswer(largest.clone())).build();
+    let looks = DynamoDbIdempotency::new(Client::from_conf(measured), "idempotency");
+    assert!(looks.look(&key).await.unwrap().is_some());
+    assert!(largest.load(Ordering::Relaxed) < 1000, "the event is not sent along");
+    assert_eq!(store.hold_orphan(&key, "o", "why", Some(&repeat("1"))).await, Ok(true));
+    let waiting = store.waiting(key.as_str()).await.unwrap().unwrap();
+    assert!(waiting.repeat.unwrap().inline().is_some(), "it can be read, and is what is held now");
+    store.complete_held(key.as_str(), "o", &Kept::Unknown, from_now(60)).await.unwrap();
+}
+
+/// Notes the size of the largest answer.
+#[derive(Debug)]
+struct LargestAnswer(Arc<AtomicU32>);
+
+impl Intercept for LargestAnswer {
+    fn name(&self) -> &'static str {
+        "LargestAnswer"
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let bytes = context.response().body().bytes().map_or(u32::MAX, |bytes| bytes.len() as u32);
+        self.0.fetch_max(bytes, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_record_is_named_and_hides_no_other() {
+    let (_tables, client) = shared().await;
+    let store = DynamoDbIdempotency::new(client.clone(), "idempotency");
+    let text = |value: &str| AttributeValue::S(value.to_owned());
+    let good = key();
+    store.claim(&claim(&good, "a", -5)).await.unwrap();
+    let bad = |more: &[(&str, &str)]| {
+        let key = key().as_str().to_owned();
+        let fields = [("key", key.as_str()), ("owner", "o"), ("payload_hash", "h")];
+        let item = fields.iter().chain(more).map(|(name, value)| ((*name).to_owned(), text(value))).collect();
+        (key, item)
+    };
+    let mut expected = Vec::new();
+    for more in [&[("status", "held")][..], &[("status", "of tomorrow")], &[]] {
+        let (key, item) = bad(more);
+        client.put_item().table_name("idempotency").set_item(Some(item)).send().await.unwrap();
+        expected.push(key);
+    }
+    let (mut effects, mut unreadable, mut from) = (Vec::new(), Vec::new(), None);
+    loop {
+        let page = store.held(from.as_deref()).await.unwrap();
+        effects.extend(page.effects.into_iter().map(|effect| effect.key));
+        unreadable.extend(page.unreadable);
+        from = page.next;
+        if from.is_none() {
+            break;
+        }
+    }
+    assert!(effects.iter().any(|key| key == good.as_str()));
+    for key in expected {
+        let named = unreadable.iter().find(|record| record.key == key).expect("it is named");
+        assert!(named.reason.contains(&key), "{named:?}");
+        client.delete_item().table_name("idempotency").key("key", text(&key)).send().await.unwrap();
+    }
 }
 
 /// Loses every second answer: a request took effect, the client hears of a broken server, and sends it again.

@@ -6,7 +6,8 @@ use super::Place;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EffectsCommand {
-    /// Lists held effects.
+    /// Lists held effects. It reads the whole table, which costs a read unit for each 4 KB: USD
+    /// 0.03 for a million records.
     Ls(EffectsList),
     /// Records that a held effect took place, so that nothing runs it again.
     Complete(EffectsComplete),
@@ -30,8 +31,15 @@ pub(crate) struct EffectsPlace {
 /// Options of `effects ls`.
 #[derive(Debug, Args)]
 pub(crate) struct EffectsList {
+    /// Stops at this number.
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = limit)]
+    pub(crate) limit: usize,
     #[command(flatten)]
     pub(crate) at: EffectsPlace,
+}
+
+fn limit(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|limit| *limit > 0).ok_or_else(|| "expected a whole number from 1 on".to_owned())
 }
 
 /// Options of `effects complete`.

@@ -123,14 +123,13 @@ async fn an_effect_that_an_operator_completes_is_a_duplicate_from_then_on_and_do
             key: EffectKey::new("test", "mail", number).unwrap(),
             owner: "later".to_owned(),
             lease_until: jiff::Timestamp::now(),
-            payload_hash: "h".to_owned(),
-            repeat: None,
+            payload_hash: "h".into(),
             take_over: true,
         };
         let Ok(Claimed::No(stored)) = store.claim(&claim).await else { panic!("it would run again") };
         assert_eq!(
             (stored.status, stored.result, stored.payload_hash),
-            (Status::Completed, kept, "h".to_owned())
+            (Status::Completed, kept, "h".into())
         );
     }
     for key in ["test#mail#1", "test#mail#9"] {
@@ -139,6 +138,46 @@ async fn an_effect_that_an_operator_completes_is_a_duplicate_from_then_on_and_do
         assert!(stdout(&output).contains("no effect of this key is held"), "{}", stdout(&output));
     }
     assert!(system.functions.seen().is_empty(), "nothing ran");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_cannot_be_read_is_listed_as_that_and_hides_no_other() {
+    let Some(system) = System::start().await else { return };
+    hold(&system, "mail#1", Some("no JSON")).await;
+    hold(&system, "mail#2", None).await;
+    hold(&system, "mail#3", None).await;
+    let listed = json(&system.tidegate(&["effects", "ls", "--json"]).await);
+    let of = |key: &str| listed.as_array().unwrap().iter().find(|one| one["key"] == key).unwrap().clone();
+    assert_eq!(
+        (of("mail#1")["status"].clone(), of("mail#2")["status"].clone()),
+        (json!("unreadable"), json!("held"))
+    );
+    let text = stdout(&system.tidegate(&["effects", "ls"]).await);
+    assert!(text.contains("unreadable: idempotency record mail#1: its event cannot be read"), "{text}");
+    let output = system.tidegate(&["effects", "ls", "--limit", "2", "--json"]).await;
+    assert_eq!(json(&output).as_array().unwrap().len(), 2);
+    assert!(stderr(&output).contains("2 are listed, and there may be more"), "{}", stderr(&output));
+    let output = system.tidegate(&["effects", "release", "mail#1", "mail#2"]).await;
+    assert_eq!((output.status.code(), status(&system, "mail#1").await.as_str()), (Some(1), "held"));
+    assert!(stdout(&output).contains("mail#2: released; it has no event"), "{}", stdout(&output));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_in_a_bucket_runs_from_there_and_one_that_is_gone_is_not_released() {
+    let Some(system) = System::start().await else { return };
+    for key in ["there", "gone"] {
+        let object = json!({"bucket": "dead-letters", "key": format!("held/{key}.json")});
+        hold(&system, key, Some(&json!({"function": "notification", "object": object}).to_string())).await;
+    }
+    let put = system.clients.s3.put_object().bucket("dead-letters").key("held/there.json");
+    put.body(br#"{"effect":"there"}"#.to_vec().into()).send().await.unwrap();
+    assert!(stdout(&system.tidegate(&["effects", "ls"]).await).contains("s3://dead-letters/held/there.json"));
+    let output = system.tidegate(&["effects", "release", "there", "gone"]).await;
+    let text = stdout(&output);
+    assert!(text.contains("there: released; notification ran and succeeded"), "{text}{}", stderr(&output));
+    assert!(text.contains("gone: not released: its event s3://dead-letters/held/gone.json"), "{text}");
+    assert_eq!(status(&system, "gone").await, "held");
+    assert_eq!(system.functions.seen()[0].event, json!({"effect": "there"}));
 }
 
 pub(crate) async fn put_commit(system: &System, table: &str, version: u32) {

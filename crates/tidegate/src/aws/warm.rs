@@ -71,7 +71,7 @@ mod tests {
             .region(Region::new("us-east-1"))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .endpoint_url(endpoint)
-            .http_client(crate::aws::http())
+            .http_client(crate::aws::http(None))
             .timeout_config(crate::aws::timeouts(crate::aws::ATTEMPT_TIMEOUT))
             .build();
         AwsClients::from_config(config)

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tracing::Span;
 
+use super::delivered::Delivered;
 use super::outcome::{Handled, Outcome};
 use super::spans::RecordSpan;
 use super::window::Window;
@@ -104,18 +105,21 @@ pub struct Item<R> {
     pub span: Span,
     /// Measures how long the record is at work, where somebody wants to know; see [`Observer`](super::Observer).
     pub stopwatch: Stopwatch,
+    /// The delivery it came in.
+    pub delivered: Option<Delivered>,
     /// The record.
     pub record: R,
 }
 
 impl<R> Item<R> {
-    /// A record in this lane, of unknown age, with no span and not measured.
+    /// A record in this lane, of unknown age and delivery, with no span and not measured.
     pub fn new(lane: impl Into<String>, record: R) -> Self {
         Item {
             lane: lane.into(),
             arrived_at: None,
             span: Span::none(),
             stopwatch: Stopwatch::default(),
+            delivered: None,
             record,
         }
     }
@@ -164,12 +168,28 @@ pub struct BatchContext {
     pub replay: bool,
     /// The tumbling window that the invocation belongs to, if its mapping has windows.
     pub window: Option<Arc<Window>>,
+    /// The delivery of the record that is handled. None where a batch is handled together; see
+    /// [`Self::of`].
+    pub delivered: Option<Delivered>,
 }
 
 impl BatchContext {
     /// The context of an invocation that has this much time: a handler runs in it as in a batch. It has no id, and is no replay, unless that is set.
     pub fn new(remaining: Duration) -> Self {
         let Lease { deadline, until } = Lease::of(remaining);
-        BatchContext { request_id: String::new(), deadline, lease_until: until, replay: false, window: None }
+        BatchContext {
+            request_id: String::new(),
+            deadline,
+            lease_until: until,
+            replay: false,
+            window: None,
+            delivered: None,
+        }
+    }
+
+    /// The context of one record of a batch that is handled together.
+    #[must_use]
+    pub fn of<R>(&self, item: &Item<R>) -> Self {
+        BatchContext { delivered: item.delivered.clone(), ..self.clone() }
     }
 }

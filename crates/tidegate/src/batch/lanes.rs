@@ -62,7 +62,8 @@ impl<H: Handler> EachRecord<H> {
             return Outcome::NotRun(NotRun::OutOfTime);
         }
         let begun = self.concurrency.begin();
-        let handled = self.handler.handle(&item.record, context).instrument(item.span.clone());
+        let context = context.of(item);
+        let handled = self.handler.handle(&item.record, &context).instrument(item.span.clone());
         let result = item.stopwatch.time(isolate(context.deadline, handled)).await.flatten();
         let throttled = result.as_ref().is_err_and(|failure| failure.code() == Failure::THROTTLED);
         self.concurrency.end(begun, throttled);

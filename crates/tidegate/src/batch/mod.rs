@@ -4,6 +4,7 @@
 //! failure. What fails for good is dead-lettered with its payload and acknowledged; the rest of the failures is reported for redelivery.
 
 mod concurrency;
+mod delivered;
 mod handler;
 mod isolation;
 mod lanes;
@@ -22,6 +23,7 @@ mod visibility;
 mod window;
 
 pub use concurrency::{Begun, Concurrency};
+pub use delivered::Delivered;
 pub use handler::{BatchContext, BatchHandler, Handler, Item, Stopwatch};
 pub use lanes::EachRecord;
 pub use metrics::{Counts, Metrics, NotANamespace};

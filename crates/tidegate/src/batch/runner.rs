@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tracing::{error, warn};
 
+use super::delivered::Delivered;
 use super::handler::{BatchContext, BatchHandler, Item, Stopwatch};
 use super::isolation::{catch, isolate};
 use super::letters::Written;
@@ -232,6 +233,7 @@ impl<H: BatchHandler> Runner<H> {
             lease_until: Timestamp::now().saturating_add(invocation.remaining)?,
             replay: invocation.replay,
             window: self.is_in_order().then(|| window(invocation.event)).flatten().map(Arc::new),
+            delivered: None,
         };
         let end = Instant::now() + invocation.remaining.saturating_sub(ANSWER.min(invocation.remaining / 20));
         // Lambda tries an asynchronous invocation again under the same request id. What runs without
@@ -289,6 +291,7 @@ impl<H: BatchHandler> Runner<H> {
         let mut places = Vec::with_capacity(deliveries.len());
         let mut stopped = HashSet::new();
         let settled = if context.replay { Vec::new() } else { self.progress.settled(deliveries) };
+        let function: Arc<str> = Arc::from(self.function.as_str());
         for (place, delivery) in deliveries.iter().enumerate() {
             if delivery.is_test_event() {
                 outcomes.push(Outcome::Done(Handled::Filtered));
@@ -310,7 +313,15 @@ impl<H: BatchHandler> Runner<H> {
             match decoded {
                 Ok((span, record)) => {
                     let stopwatch = Stopwatch::new(observed, spans.of(place));
-                    items.push(Item { lane, arrived_at: delivery.arrived_at, span, stopwatch, record });
+                    let delivered = Some(Delivered::new(function.clone(), self.source, delivery));
+                    items.push(Item {
+                        lane,
+                        arrived_at: delivery.arrived_at,
+                        span,
+                        stopwatch,
+                        delivered,
+                        record,
+                    });
                     places.push(place);
                     outcomes.push(Outcome::NotRun(NotRun::OutOfTime));
                 }

@@ -101,9 +101,14 @@ impl DeadLetter {
     /// # Errors
     /// When the record is JSON no more.
     pub fn event(&self, record: &RawValue) -> Result<Box<RawValue>, serde_json::Error> {
-        if self.source == Source::EventBridge.as_str() {
-            return Ok(record.to_owned());
-        }
-        RawValue::from_string(format!(r#"{{"Records":[{}]}}"#, record.get()))
+        event_of(&self.source, record)
     }
+}
+
+/// The event of an invocation by this kind of source that has this record alone.
+pub(crate) fn event_of(source: &str, record: &RawValue) -> Result<Box<RawValue>, serde_json::Error> {
+    if source == Source::EventBridge.as_str() {
+        return Ok(record.to_owned());
+    }
+    RawValue::from_string(format!(r#"{{"Records":[{}]}}"#, record.get()))
 }

@@ -9,6 +9,7 @@ mod text;
 
 use futures::future::BoxFuture;
 
+pub(crate) use letter::event_of;
 pub use letter::{DeadLetter, Payload};
 #[cfg(test)]
 pub(crate) use memory::MemoryDeadLetters;

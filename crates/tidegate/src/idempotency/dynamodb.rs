@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::borrow::Cow;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
@@ -7,32 +7,35 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use futures::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
+use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 
 use super::EffectKey;
-use super::protocol::{Request, State, Transition, decide};
-use super::record::{Claim, Claimed, HeldEffect, IdempotencyStore, Kept, Repeat, Status, Stored};
-use crate::failure::{Failure, chain};
+use super::item::{Item, LOOKED_AT, PARTITION_KEY, Record, TTL_ATTRIBUTE, key_of};
+use super::protocol::{Request, Transition, decide};
+use super::record::{
+    Claim, Claimed, HeldEffect, HeldPage, IdempotencyStore, Kept, Status, Stored, UnreadableRecord,
+};
+use super::repeat::Repeat;
+use crate::failure::Failure;
 
-type Item = HashMap<String, AttributeValue>;
-
-/// Partition key of the table, a text.
-pub const PARTITION_KEY: &str = "key";
-/// The attribute that holds a record's time to live.
-pub const TTL_ATTRIBUTE: &str = "expires_at";
-
-/// Largest event that is kept with a claim, in bytes.
-const REPEAT_LIMIT: usize = 300 * 1024;
 /// The record is in progress and belongs to the caller.
 const OWNED: &str = "#status = :in_progress AND #owner = :owner";
 /// The token is the caller's, so that nobody has claimed since.
 const COMPLETABLE: &str = "#owner = :owner AND #status IN (:in_progress, :held, :released)";
 /// The record is in progress and its owner is gone.
 const ORPHAN: &str = "#status = :in_progress AND #owner = :owner AND #lease_until < :now";
+/// The record of an owner that is gone is held, and has no event.
+const HELD_WITHOUT: &str = "#status = :held AND #owner = :owner AND attribute_not_exists(#repeat)";
+/// The caller's record is held or released, and has no event.
+const WAITS_WITHOUT: &str =
+    "#status IN (:held, :released) AND #owner = :owner AND attribute_not_exists(#repeat)";
 /// The effect is held, or released and not run since, or its owner is gone.
 const WAITS_FOR_OPERATOR: &str =
     "#status IN (:held, :released) OR (#status = :in_progress AND #lease_until < :now)";
+
+/// The record may wait for an operator, and cannot be read.
+const UNREADABLE: &str =
+    "(NOT #status IN (:held, :released, :in_progress, :completed)) OR attribute_not_exists(#lease_until)";
 
 /// Idempotency records in a DynamoDB table with partition key `key` (string) and time to live `expires_at`.
 ///
@@ -44,44 +47,9 @@ pub struct DynamoDbIdempotency {
     table: String,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Record {
-    key: String,
-    status: Status,
-    owner: String,
-    /// Milliseconds since 1970.
-    lease_until: i64,
-    payload_hash: String,
-    /// JSON.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    result: Option<String>,
-    /// Size of a result that was too large to keep.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    result_bytes: Option<usize>,
-    /// Seconds since 1970, as the time to live wants it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    expires_at: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    /// JSON of a [`Repeat`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    repeat: Option<String>,
-}
-
-impl Record {
-    fn state(&self) -> Result<State, Failure> {
-        Ok(State {
-            status: self.status,
-            owner: self.owner.clone(),
-            lease_until: Timestamp::from_millisecond(self.lease_until)?,
-            expires_at: self.expires_at.map(Timestamp::from_second).transpose()?,
-        })
-    }
-}
-
 /// A conditional update: its condition, its expression, the values of both.
 struct Update {
-    condition: &'static str,
+    condition: Cow<'static, str>,
     expression: String,
     values: Vec<(&'static str, AttributeValue)>,
 }
@@ -93,18 +61,18 @@ impl DynamoDbIdempotency {
     }
 
     async fn put_claim(&self, claim: &Claim) -> Result<Claimed, Failure> {
-        let repeat = claim.repeat.as_ref().map(serde_json::to_string).transpose()?;
         let record = Record {
             key: claim.key.to_string(),
             status: Status::InProgress,
             owner: claim.owner.clone(),
             lease_until: claim.lease_until.as_millisecond(),
-            payload_hash: claim.payload_hash.clone(),
+            payload_hash: claim.payload_hash.written.clone(),
+            canonical_hash: claim.payload_hash.canonical.clone(),
             result: None,
             result_bytes: None,
             expires_at: None,
             reason: None,
-            repeat: repeat.filter(|repeat| repeat.len() <= REPEAT_LIMIT),
+            repeat: None,
         };
         let item: Item = to_item(&record)?;
         let now = Timestamp::now();
@@ -132,7 +100,7 @@ impl DynamoDbIdempotency {
         }
         let there = match request.condition_expression(condition).send().await {
             Ok(put) => {
-                let replaced = put.attributes.map(parse).transpose()?;
+                let replaced = put.attributes.map(Record::parse).transpose()?;
                 let released = replaced.is_some_and(|replaced| replaced.status == Status::Released);
                 return Ok(if released { Claimed::AfterRelease } else { Claimed::Yes });
             }
@@ -144,7 +112,7 @@ impl DynamoDbIdempotency {
         let there = there.ok_or_else(|| {
             Failure::transient("idempotency_store", "the record in the way was not returned")
         })?;
-        let there: Record = parse(there)?;
+        let there = Record::parse(there)?;
         let state = there.state()?;
         let request = Request::Claim {
             owner: &claim.owner,
@@ -154,23 +122,28 @@ impl DynamoDbIdempotency {
         if decide(Some(&state), request, now) == Transition::AlreadyDone {
             return Ok(Claimed::Yes);
         }
-        Ok(Claimed::No(Stored {
-            status: there.status,
-            owner: there.owner,
-            lease_until: state.lease_until,
-            payload_hash: there.payload_hash,
-            result: match (there.result, there.result_bytes) {
-                (Some(result), _) => Kept::Result(result),
-                (None, Some(bytes)) => Kept::TooLarge { bytes },
-                (None, None) => Kept::Unknown,
-            },
-            expires_at: state.expires_at,
-        }))
+        there.stored().map(Claimed::No)
+    }
+
+    async fn read(&self, key: &EffectKey) -> Result<Option<Stored>, Failure> {
+        let names = LOOKED_AT.map(|name| (format!("#{name}"), name.to_owned()));
+        let read = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(PARTITION_KEY, text(key.as_str()))
+            .consistent_read(true)
+            .projection_expression(LOOKED_AT.map(|name| format!("#{name}")).join(", "))
+            .set_expression_attribute_names(Some(names.into()))
+            .send()
+            .await
+            .map_err(|error| Failure::aws("idempotency_store", &error))?;
+        read.item.map(|item| Record::parse(item)?.stored()).transpose()
     }
 
     /// Updates the record if the condition of `request` holds.
     async fn update(&self, key: &str, request: Request<'_>, update: Update) -> Result<bool, Failure> {
-        let used: Vec<&str> = names_in(update.condition).chain(names_in(&update.expression)).collect();
+        let used: Vec<&str> = names_in(&update.condition).chain(names_in(&update.expression)).collect();
         let names = used.into_iter().map(|name| (format!("#{name}"), name.to_owned())).collect();
         let values = update.values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let updated = self
@@ -178,8 +151,8 @@ impl DynamoDbIdempotency {
             .update_item()
             .table_name(&self.table)
             .key(PARTITION_KEY, text(key))
-            .condition_expression(update.condition)
-            .update_expression(update.expression)
+            .condition_expression(update.condition.clone())
+            .update_expression(update.expression.clone())
             .set_expression_attribute_names(Some(names))
             .set_expression_attribute_values(Some(values))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -192,6 +165,15 @@ impl DynamoDbIdempotency {
                 error => Err(Failure::aws("idempotency_store", &error)),
             },
         }
+    }
+
+    async fn hold_with(
+        &self,
+        key: &EffectKey,
+        request: Request<'_>,
+        update: Result<Update, Failure>,
+    ) -> Result<bool, Failure> {
+        self.update(key.as_str(), request, update?).await
     }
 
     async fn delete_claim(&self, key: &EffectKey, owner: &str) -> Result<bool, Failure> {
@@ -219,41 +201,57 @@ impl DynamoDbIdempotency {
         }
     }
 
-    async fn scan_held(&self) -> Result<Vec<HeldEffect>, Failure> {
-        let mut items = self
+    async fn scan_held(&self, from: Option<&str>) -> Result<HeldPage, Failure> {
+        let mut request = self
             .client
             .scan()
             .table_name(&self.table)
             .consistent_read(true)
-            .filter_expression(WAITS_FOR_OPERATOR)
+            .filter_expression(format!("({WAITS_FOR_OPERATOR}) OR {UNREADABLE}"))
+            .expression_attribute_values(":completed", text("completed"))
             .expression_attribute_names("#status", "status")
-            .expression_attribute_names("#lease_until", "lease_until")
-            .expression_attribute_values(":held", text("held"))
-            .expression_attribute_values(":released", text("released"))
-            .expression_attribute_values(":in_progress", text("in_progress"))
-            .expression_attribute_values(":now", number(Timestamp::now().as_millisecond()))
-            .into_paginator()
-            .items()
-            .send();
-        let mut held = Vec::new();
-        while let Some(item) = items.next().await {
-            let record: Record = parse(item.map_err(|error| Failure::aws("idempotency_store", &error))?)?;
-            held.push(HeldEffect {
-                key: record.key,
-                status: record.status,
-                lease_until: Timestamp::from_millisecond(record.lease_until)?,
-                reason: record.reason,
-                repeat: record.repeat.as_deref().map(serde_json::from_str::<Repeat>).transpose()?,
-            });
+            .expression_attribute_names("#lease_until", "lease_until");
+        for (name, value) in waiting() {
+            request = request.expression_attribute_values(name, value);
         }
-        held.sort_by(|a, b| a.key.cmp(&b.key));
-        Ok(held)
+        if let Some(from) = from {
+            request = request.exclusive_start_key(PARTITION_KEY, text(from));
+        }
+        let read = request.send().await.map_err(|error| Failure::aws("idempotency_store", &error))?;
+        let mut page = HeldPage {
+            records: usize::try_from(read.scanned_count()).unwrap_or_default(),
+            next: read.last_evaluated_key.as_ref().map(|key| key_of(key).to_owned()),
+            ..HeldPage::default()
+        };
+        for item in read.items.unwrap_or_default() {
+            let key = key_of(&item).to_owned();
+            match Record::parse(item).and_then(Record::held) {
+                Ok(effect) => page.effects.push(effect),
+                Err(failure) => page.unreadable.push(UnreadableRecord::new(key, failure.reason())),
+            }
+        }
+        Ok(page)
+    }
+
+    async fn read_waiting(&self, key: &str) -> Result<Option<HeldEffect>, Failure> {
+        let read = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(PARTITION_KEY, text(key))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| Failure::aws("idempotency_store", &error))?;
+        let Some(record) = read.item.map(Record::parse).transpose()? else { return Ok(None) };
+        let waits = record.state()?.waits_for_operator(Timestamp::now());
+        if waits { record.held().map(Some) } else { Ok(None) }
     }
 }
 
 /// Whether a request whose condition failed had taken effect before, its answer lost.
 fn is_done(there: Option<Item>, request: Request<'_>) -> Result<bool, Failure> {
-    let there = there.filter(|item| !item.is_empty()).map(parse).transpose()?;
+    let there = there.filter(|item| !item.is_empty()).map(Record::parse).transpose()?;
     let state = there.map(|there| there.state()).transpose()?;
     Ok(decide(state.as_ref(), request, Timestamp::now()) == Transition::AlreadyDone)
 }
@@ -278,7 +276,7 @@ fn completion(
         }
         Kept::Unknown => {}
     }
-    Update { condition, expression, values }
+    Update { condition: condition.into(), expression, values }
 }
 
 fn owned(owner: &str) -> Vec<(&'static str, AttributeValue)> {
@@ -308,13 +306,6 @@ fn text(value: &str) -> AttributeValue {
 
 fn number(value: i64) -> AttributeValue {
     AttributeValue::N(value.to_string())
-}
-
-fn parse(item: Item) -> Result<Record, Failure> {
-    let key = item.get(PARTITION_KEY).and_then(|key| key.as_s().ok()).cloned().unwrap_or_default();
-    from_item(item).map_err(|error| {
-        Failure::permanent("corrupt_record", format!("idempotency record {key}: {}", chain(&error)))
-    })
 }
 
 impl IdempotencyStore for DynamoDbIdempotency {
@@ -351,11 +342,15 @@ impl IdempotencyStore for DynamoDbIdempotency {
         let mut values = owned(owner);
         values.push((":lease_until", number(lease_until.as_millisecond())));
         let update = Update {
-            condition: "#status = :in_progress AND #owner = :owner AND #lease_until < :lease_until",
+            condition: "#status = :in_progress AND #owner = :owner AND #lease_until < :lease_until".into(),
             expression: "SET #lease_until = :lease_until".to_owned(),
             values,
         };
         self.update(key.as_str(), Request::Extend { owner, lease_until }, update).boxed()
+    }
+
+    fn look<'a>(&'a self, key: &'a EffectKey) -> BoxFuture<'a, Result<Option<Stored>, Failure>> {
+        self.read(key).boxed()
     }
 
     fn hold<'a>(
@@ -363,8 +358,14 @@ impl IdempotencyStore for DynamoDbIdempotency {
         key: &'a EffectKey,
         owner: &'a str,
         reason: &'a str,
+        repeat: Option<&'a Repeat>,
     ) -> BoxFuture<'a, Result<bool, Failure>> {
-        self.update(key.as_str(), Request::Hold { owner }, holding(OWNED, owned(owner), reason)).boxed()
+        let request = Request::Hold { owner, repeat: repeat.is_some() };
+        let mut values = owned(owner);
+        if repeat.is_some() {
+            values.push((":released", text("released")));
+        }
+        self.hold_with(key, request, holding(OWNED, WAITS_WITHOUT, values, reason, repeat)).boxed()
     }
 
     fn hold_orphan<'a>(
@@ -372,14 +373,20 @@ impl IdempotencyStore for DynamoDbIdempotency {
         key: &'a EffectKey,
         owner: &'a str,
         reason: &'a str,
+        repeat: Option<&'a Repeat>,
     ) -> BoxFuture<'a, Result<bool, Failure>> {
+        let request = Request::HoldOrphan { owner, repeat: repeat.is_some() };
         let mut values = owned(owner);
         values.push((":now", number(Timestamp::now().as_millisecond())));
-        self.update(key.as_str(), Request::HoldOrphan { owner }, holding(ORPHAN, values, reason)).boxed()
+        self.hold_with(key, request, holding(ORPHAN, HELD_WITHOUT, values, reason, repeat)).boxed()
     }
 
-    fn held(&self) -> BoxFuture<'_, Result<Vec<HeldEffect>, Failure>> {
-        self.scan_held().boxed()
+    fn held<'a>(&'a self, from: Option<&'a str>) -> BoxFuture<'a, Result<HeldPage, Failure>> {
+        self.scan_held(from).boxed()
+    }
+
+    fn waiting<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<HeldEffect>, Failure>> {
+        self.read_waiting(key).boxed()
     }
 
     fn complete_held<'a>(
@@ -398,7 +405,7 @@ impl IdempotencyStore for DynamoDbIdempotency {
 
     fn release_held<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, Failure>> {
         let update = Update {
-            condition: WAITS_FOR_OPERATOR,
+            condition: WAITS_FOR_OPERATOR.into(),
             expression: "SET #status = :released".to_owned(),
             values: waiting(),
         };
@@ -406,7 +413,19 @@ impl IdempotencyStore for DynamoDbIdempotency {
     }
 }
 
-fn holding(condition: &'static str, mut values: Vec<(&'static str, AttributeValue)>, reason: &str) -> Update {
+/// Holds where `condition` is true. With what runs the effect again also where `without` is: the
+/// record waits for an operator, and has no event.
+fn holding(
+    condition: &'static str,
+    without: &'static str,
+    mut values: Vec<(&'static str, AttributeValue)>,
+    reason: &str,
+    repeat: Option<&Repeat>,
+) -> Result<Update, Failure> {
     values.extend([(":held", text("held")), (":reason", text(reason))]);
-    Update { condition, expression: "SET #status = :held, #reason = :reason".to_owned(), values }
+    let mut expression = "SET #status = :held, #reason = if_not_exists(#reason, :reason)".to_owned();
+    let Some(repeat) = repeat else { return Ok(Update { condition: condition.into(), expression, values }) };
+    expression.push_str(", #repeat = :repeat");
+    values.push((":repeat", text(&serde_json::to_string(repeat)?)));
+    Ok(Update { condition: format!("({condition}) OR ({without})").into(), expression, values })
 }

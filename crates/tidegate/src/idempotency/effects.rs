@@ -12,10 +12,12 @@ use tokio::time::Instant;
 use tracing::{error, warn};
 use uuid::Uuid;
 
-use super::key::payload_hash;
 use super::local::{Completed, CompletedEffect, Unrecorded, UnrecordedEffect};
+use super::payload_hash::PayloadHash;
 use super::protocol::{InTheWay, in_the_way};
-use super::record::{Claim, Claimed, IdempotencyStore, Kept, Repeat, Stored};
+use super::record::{Claim, Claimed, IdempotencyStore, Kept, Stored};
+use super::repeat::LargeEvents;
+use super::run::{AfterCrash, EffectError, EffectRun, Ran};
 use super::{EffectKey, Lease};
 use crate::failure::{Class, Failure};
 
@@ -43,62 +45,12 @@ pub struct Effects {
     completed: Option<Arc<Completed>>,
     unrecorded: Arc<Unrecorded>,
     on_replay: Option<Arc<ReplayHook>>,
-}
-
-/// What is done with a claim whose owner died: nobody knows whether the effect took place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AfterCrash {
-    /// Run the effect again: it may take place twice. For remote parties that dedup by an idempotency key.
-    RunAgain,
-    /// Hold it for an operator.
-    Hold,
-}
-
-/// One effect of one delivery or request.
-#[derive(Clone, Debug)]
-pub struct EffectRun {
-    /// The effect; also to be passed on as the remote party's idempotency key, where it has one.
-    pub key: EffectKey,
-    /// What is done when its owner dies.
-    pub after_crash: AfterCrash,
-    /// What runs it again, should it be held. None: its next delivery, or the next request with its key.
-    pub repeat: Option<Repeat>,
-    /// When the transport took the delivery. One older than the retention is held, not run: the record of its first run may be gone.
-    pub arrived_at: Option<Timestamp>,
-    /// For an effect that may run longer than its [`Lease`]: the claim's lease is this long, and is extended three times within it for as long as the effect
-    /// runs. When the claim is lost all the same, the effect's future is dropped.
-    pub heartbeat: Option<Duration>,
-}
-
-impl EffectRun {
-    /// A run of this effect, with nothing to repeat it, of unknown age and without a heartbeat.
-    pub fn new(key: EffectKey, after_crash: AfterCrash) -> Self {
-        EffectRun { key, after_crash, repeat: None, arrived_at: None, heartbeat: None }
-    }
-}
-
-/// How a run ended that did not fail.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Ran<R> {
-    /// The effect took place in this run.
-    Applied(R),
-    /// It took place before; what is kept of its result.
-    Duplicate(Kept<R>),
-    /// It waits for an operator.
-    Held,
-}
-
-/// Why an effect failed.
-#[derive(Clone, Debug)]
-pub enum EffectError {
-    /// It certainly did not take place; it may be tried again.
-    NotDone(Failure),
-    /// It may have taken place: the answer was lost.
-    Unknown(Failure),
+    pub(super) large: Option<Arc<dyn LargeEvents>>,
 }
 
 impl Effects {
-    /// Largest result that is kept, in bytes of JSON. An item of DynamoDB holds 400 KB, and the event to repeat is in it too.
+    /// Largest result that is kept, in bytes of JSON. Each failed claim of a duplicate is billed by
+    /// the size of the record.
     pub const RESULT_LIMIT: usize = 64 * 1024;
 
     /// Effects of this namespace, recorded in `store`.
@@ -128,6 +80,7 @@ impl Effects {
             completed: None,
             unrecorded: Arc::default(),
             on_replay: None,
+            large: None,
         }
     }
 
@@ -135,6 +88,16 @@ impl Effects {
     #[must_use]
     pub fn wait_at_most(mut self, limit: Duration) -> Self {
         self.wait = Some(limit);
+        self
+    }
+
+    /// Keeps the events of held effects that are too large for a record
+    /// ([`Repeat::INLINE_LIMIT`](super::Repeat)) in `large`, such as an
+    /// [`EventBucket`](super::EventBucket). Without it, and with such an event, a run fails where
+    /// it would be held, so that its delivery comes again.
+    #[must_use]
+    pub fn large_events(mut self, large: Arc<dyn LargeEvents>) -> Self {
+        self.large = Some(large);
         self
     }
 
@@ -183,7 +146,9 @@ impl Effects {
     /// # Errors
     /// `payload_mismatch` (permanent): the key was used with other fields. `unreadable_result` (permanent): what is kept is no `R`. `twin_running` (busy): a twin was at
     /// work for as long as was waited. `out_of_time` (transient): nothing was begun. `claim_lost` (transient): the run outlived its lease. `not_recorded`
-    /// (transient): the effect took place, and the store could not be told. Or the effect's own failure.
+    /// (transient): the effect took place, and the store could not be told. `no_event` (transient):
+    /// the effect is held, and nothing was there to run it again but its delivery. Or the effect's
+    /// own failure.
     pub async fn run<R, F>(
         &self,
         run: &EffectRun,
@@ -196,7 +161,7 @@ impl Effects {
         F: Future<Output = Result<R, EffectError>>,
     {
         let (lease, key) = (lease.into(), &run.key);
-        let payload_hash = payload_hash(fields)?;
+        let payload_hash = PayloadHash::of(fields)?;
         let Some(store) = self.store.as_deref() else {
             warn!(key = key.as_str(), "idempotency is switched off: the effect runs");
             return effect.await.map(Ran::Applied).map_err(EffectError::into_failure);
@@ -212,10 +177,9 @@ impl Effects {
             owner: Uuid::new_v4().to_string(),
             lease_until: lease.until,
             payload_hash,
-            repeat: run.repeat.clone(),
             take_over: run.after_crash == AfterCrash::RunAgain,
         };
-        let decision = match self.claim(store, &mut claim, run.heartbeat, lease.deadline).await {
+        let decision = match self.claim(store, &mut claim, run, lease.deadline).await {
             Ok(decision) => decision,
             Err(failure) => {
                 // The claim may have been stored and its answer lost. Nothing has run, so it can be given back. A twin's claim is none of ours.
@@ -228,7 +192,8 @@ impl Effects {
         match decision {
             Decision::Run { released } => {
                 if !released && self.too_old(run.arrived_at) {
-                    return hold(store, &claim, "it is older than the records of first runs are kept").await;
+                    let reason = "it is older than the records of first runs are kept";
+                    return self.hold(store, &claim, reason, &run.again).await;
                 }
             }
             Decision::Done(stored) => {
@@ -252,7 +217,7 @@ impl Effects {
         match ended {
             Ok(result) => self.complete(store, &claim, lease.deadline, result).await,
             Err(EffectError::Unknown(failure)) if run.after_crash == AfterCrash::Hold => {
-                hold(store, &claim, failure.reason()).await
+                self.hold(store, &claim, failure.reason(), &run.again).await
             }
             Err(EffectError::NotDone(failure) | EffectError::Unknown(failure)) => {
                 give_back(store, &claim).await;
@@ -297,39 +262,59 @@ impl Effects {
         &self,
         store: &dyn IdempotencyStore,
         claim: &mut Claim,
-        heartbeat: Option<Duration>,
+        run: &EffectRun,
         deadline: Instant,
     ) -> Result<Decision, Failure> {
         let limit = self.wait.and_then(|wait| Instant::now().checked_add(wait));
         let give_up = limit.map_or(deadline, |limit| limit.min(deadline));
         let mut pause = FIRST_PAUSE;
+        let mut there = None;
         loop {
-            if let Some(length) = heartbeat {
-                // Counted from the claim that succeeds, however long a twin was waited for.
-                claim.lease_until = from_now(length);
-            }
-            let stored = match store.claim(claim).await? {
-                Claimed::Yes => return Ok(Decision::Run { released: false }),
-                Claimed::AfterRelease => return Ok(Decision::Run { released: true }),
-                Claimed::No(stored) => stored,
-            };
-            match in_the_way(stored.status, stored.lease_until, claim.take_over, Timestamp::now()) {
-                InTheWay::Replay => return Ok(Decision::Done(stored)),
-                InTheWay::LeaveHeld => return held(claim, &stored),
-                InTheWay::HoldOrphan => {
-                    let reason = "its run ended without an answer";
-                    if store.hold_orphan(&claim.key, &stored.owner, reason).await? {
-                        warn!(key = claim.key.as_str(), owner = stored.owner, "effect held: {reason}");
-                        return held(claim, &stored);
+            let stored = match there.take() {
+                Some(stored) => stored,
+                None => {
+                    if let Some(length) = run.heartbeat {
+                        // Counted from the claim that succeeds, however long a twin was waited for.
+                        claim.lease_until = from_now(length);
+                    }
+                    match store.claim(claim).await? {
+                        Claimed::Yes => return Ok(Decision::Run { released: false }),
+                        Claimed::AfterRelease => return Ok(Decision::Run { released: true }),
+                        Claimed::No(stored) => stored,
                     }
                 }
-                InTheWay::Wait => {}
+            };
+            match in_the_way(&stored, claim.take_over, Timestamp::now()) {
+                InTheWay::Replay => return Ok(Decision::Done(stored)),
+                InTheWay::LeaveHeld => {
+                    if self.leave_held(store, claim, &stored, &run.again).await? {
+                        return Ok(Decision::Held);
+                    }
+                }
+                InTheWay::HoldOrphan => {
+                    if self.hold_orphan(store, claim, &stored, &run.again).await? {
+                        return Ok(Decision::Held);
+                    }
+                }
+                InTheWay::Wait | InTheWay::Claim => {}
             }
-            if Instant::now() + pause >= give_up {
-                return Err(Failure::busy("twin_running", format!("{}: a twin is at work on it", claim.key)));
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            // A claim is a write of the whole record, and a look is a small read: it is claimed
+            // again when a look says that it can be.
+            there = loop {
+                if Instant::now() + pause >= give_up {
+                    let reason = format!("{}: a twin is at work on it", claim.key);
+                    return Err(Failure::busy("twin_running", reason));
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+                let Some(stored) = store.look(&claim.key).await? else { break None };
+                match in_the_way(&stored, claim.take_over, Timestamp::now()) {
+                    _ if stored.owner == claim.owner => break None,
+                    InTheWay::Wait => {}
+                    InTheWay::Claim => break None,
+                    InTheWay::Replay | InTheWay::LeaveHeld | InTheWay::HoldOrphan => break Some(stored),
+                }
+            };
         }
     }
 
@@ -378,7 +363,7 @@ impl Effects {
     fn replay<R: DeserializeOwned>(
         &self,
         key: &EffectKey,
-        payload_hash: &str,
+        payload_hash: &PayloadHash,
         known: CompletedEffect,
     ) -> Result<Ran<R>, Failure> {
         same_payload(key, payload_hash, &known.payload_hash)?;
@@ -409,27 +394,18 @@ impl fmt::Debug for Effects {
     }
 }
 
-impl EffectError {
-    fn into_failure(self) -> Failure {
-        match self {
-            EffectError::NotDone(failure) | EffectError::Unknown(failure) => failure,
-        }
-    }
-}
-
 enum Decision {
     Run { released: bool },
     Done(Stored),
     Held,
 }
 
-/// A delivery may leave its effect to the operator only if it is its effect that the operator will let run.
-fn held(claim: &Claim, stored: &Stored) -> Result<Decision, Failure> {
-    same_payload(&claim.key, &claim.payload_hash, &stored.payload_hash).map(|()| Decision::Held)
-}
-
-fn same_payload(key: &EffectKey, expected: &str, found: &str) -> Result<(), Failure> {
-    if expected == found {
+pub(super) fn same_payload(
+    key: &EffectKey,
+    expected: &PayloadHash,
+    found: &PayloadHash,
+) -> Result<(), Failure> {
+    if expected.matches(found) {
         return Ok(());
     }
     Err(Failure::permanent("payload_mismatch", format!("{key}: it was used before, with another payload")))
@@ -439,14 +415,6 @@ fn same_payload(key: &EffectKey, expected: &str, found: &str) -> Result<(), Fail
 async fn give_back(store: &dyn IdempotencyStore, claim: &Claim) {
     if let Err(failure) = store.release(&claim.key, &claim.owner).await {
         error!(key = claim.key.as_str(), reason = failure.reason(), "the claim could not be released");
-    }
-}
-
-async fn hold<R>(store: &dyn IdempotencyStore, claim: &Claim, reason: &str) -> Result<Ran<R>, Failure> {
-    warn!(key = claim.key.as_str(), reason, "effect held");
-    match store.hold(&claim.key, &claim.owner, reason).await? {
-        true => Ok(Ran::Held),
-        false => Err(claim_lost(&claim.key)),
     }
 }
 
@@ -480,6 +448,6 @@ fn from_now(time: Duration) -> Timestamp {
     Timestamp::now().saturating_add(time).unwrap_or(Timestamp::MAX)
 }
 
-fn claim_lost(key: &EffectKey) -> Failure {
+pub(super) fn claim_lost(key: &EffectKey) -> Failure {
     Failure::transient("claim_lost", format!("{key}: the run outlived its lease, and the claim is another's"))
 }

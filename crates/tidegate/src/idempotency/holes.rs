@@ -13,8 +13,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tidegate::failure::{Class, Failure};
 use tidegate::idempotency::{
-    AfterCrash, Claim, Claimed, EffectError, EffectKey, EffectRun, Effects, HeldEffect, IdempotencyStore,
-    Kept, Lease, Ran, Repeat, Status, Stored,
+    AfterCrash, Claim, Claimed, EffectError, EffectKey, EffectRun, Effects, HeldEffect, HeldPage,
+    IdempotencyStore, Kept, Lease, PayloadHash, Ran, Repeat, Status, Stored,
 };
 use tidegate::serde_json::value::RawValue;
 use tidegate::serde_json::{self, Value, json};
@@ -140,16 +140,36 @@ impl IdempotencyStore for Watched {
         self.pass("extend", move || self.inner.extend(key, owner, lease_until))
     }
 
-    fn hold<'a>(&'a self, key: &'a EffectKey, owner: &'a str, reason: &'a str) -> Answer<'a, bool> {
-        self.pass("hold", move || self.inner.hold(key, owner, reason))
+    fn look<'a>(&'a self, key: &'a EffectKey) -> Answer<'a, Option<Stored>> {
+        self.pass("look", move || self.inner.look(key))
     }
 
-    fn hold_orphan<'a>(&'a self, key: &'a EffectKey, owner: &'a str, reason: &'a str) -> Answer<'a, bool> {
-        self.pass("hold_orphan", move || self.inner.hold_orphan(key, owner, reason))
+    fn hold<'a>(
+        &'a self,
+        key: &'a EffectKey,
+        owner: &'a str,
+        reason: &'a str,
+        repeat: Option<&'a Repeat>,
+    ) -> Answer<'a, bool> {
+        self.pass("hold", move || self.inner.hold(key, owner, reason, repeat))
     }
 
-    fn held(&self) -> Answer<'_, Vec<HeldEffect>> {
-        self.pass("held", move || self.inner.held())
+    fn hold_orphan<'a>(
+        &'a self,
+        key: &'a EffectKey,
+        owner: &'a str,
+        reason: &'a str,
+        repeat: Option<&'a Repeat>,
+    ) -> Answer<'a, bool> {
+        self.pass("hold_orphan", move || self.inner.hold_orphan(key, owner, reason, repeat))
+    }
+
+    fn held<'a>(&'a self, from: Option<&'a str>) -> Answer<'a, HeldPage> {
+        self.pass("held", move || self.inner.held(from))
+    }
+
+    fn waiting<'a>(&'a self, key: &'a str) -> Answer<'a, Option<HeldEffect>> {
+        self.pass("waiting", move || self.inner.waiting(key))
     }
 
     fn complete_held<'a>(
@@ -178,7 +198,7 @@ struct World {
 impl World {
     fn new(store: Store, after_crash: AfterCrash) -> Self {
         let effects = Effects::new(store.clone(), Uuid::new_v4().to_string(), RETENTION);
-        let run = EffectRun::new(effects.key("mail", "7").unwrap(), after_crash);
+        let run = EffectRun::of_request(effects.key("mail", "7").unwrap(), after_crash);
         World { store, effects, run, runs: AtomicU32::new(0) }
     }
 
@@ -213,7 +233,7 @@ impl World {
         let begun = Notify::new();
         let slow = async {
             begun.notify_one();
-            until(|| async { watched.calls("claim") >= 3 }).await;
+            until(|| async { watched.calls("look") >= 2 }).await;
             Ok("m".to_owned())
         };
         let twin = async {
@@ -229,8 +249,7 @@ impl World {
             key: self.key().clone(),
             owner: owner.to_owned(),
             lease_until: from_now(lease),
-            payload_hash: "h".to_owned(),
-            repeat: None,
+            payload_hash: "h".into(),
             take_over: self.run.after_crash == AfterCrash::RunAgain,
         }
     }
@@ -311,7 +330,8 @@ pub(crate) async fn hole_b_a_run_that_outlived_its_lease_leaves_its_successors_r
         for after_crash in [AfterCrash::RunAgain, AfterCrash::Hold] {
             let world = World::new(store.clone(), AfterCrash::RunAgain);
             let over = Lease { until: from_now(-1000), ..Lease::of(PATIENCE) };
-            let run = EffectRun { after_crash, ..world.run.clone() };
+            let mut run = world.run.clone();
+            run.after_crash = after_crash;
             let end = end.clone().map(str::to_owned);
             let overtaken = async {
                 assert_eq!(world.send("x", Ok("new")).await, applied("new"), "the successor takes over");
@@ -344,7 +364,7 @@ pub(crate) async fn hole_d_a_claim_has_an_end_and_is_live_before_and_orphaned_af
     for (after_crash, then) in [(AfterCrash::RunAgain, applied("m")), (AfterCrash::Hold, Ok(Ran::Held))] {
         let world = World::new(store.clone(), after_crash);
         let lease = Lease::of(PATIENCE);
-        let mut payload_hash = String::new();
+        let mut payload_hash = PayloadHash::from("");
         let looks = async {
             let stored = world.stored().await;
             assert_eq!(stored.lease_until.as_millisecond(), lease.until.as_millisecond());
@@ -382,7 +402,7 @@ pub(crate) async fn hole_f_an_effect_that_changes_the_payload_completes_the_key_
     let key_of = |payload: &Value| world.effects.key_at("mail", payload, &["/id"]).unwrap();
     let deliver = async || {
         let mut payload = first.clone();
-        let run = EffectRun::new(key_of(&payload), AfterCrash::Hold);
+        let run = EffectRun::of_request(key_of(&payload), AfterCrash::Hold);
         let fields = payload.clone();
         let effect = async {
             payload["id"] = json!("changed");
@@ -419,7 +439,7 @@ pub(crate) async fn hole_h_every_honest_replay_passes_the_payload_check(store: S
     for _ in 0..2 {
         assert_eq!(world.send("x", Ok("other")).await, duplicate("m"));
     }
-    assert!(!world.stored().await.payload_hash.is_empty());
+    assert!(!world.stored().await.payload_hash.written.is_empty());
 
     let held = World::new(store, AfterCrash::Hold);
     assert_eq!(held.send("x", unknown()).await, Ok(Ran::Held));
@@ -464,7 +484,7 @@ pub(crate) async fn hole_j_two_configurations_over_one_store_keep_their_own_sett
     };
     let (short, long) = (configured("short", Duration::ZERO), configured("long", RETENTION));
     let send = async |effects: &Effects, result: &str| {
-        let run = EffectRun::new(effects.key("mail", "7").unwrap(), AfterCrash::Hold);
+        let run = EffectRun::of_request(effects.key("mail", "7").unwrap(), AfterCrash::Hold);
         let effect = async { Ok(result.to_owned()) };
         effects.run(&run, &"x", Lease::of(PATIENCE), effect).await
     };
@@ -526,7 +546,7 @@ pub(crate) async fn hole_m_a_selector_that_yields_only_nulls_is_an_error(store: 
     let (one, other) =
         (json!({"order": {"id": "7", "line": 1}}), json!({"order": {"id": "7", "line": 2, "note": null}}));
     for payload in [one, other] {
-        let run = EffectRun::new(select(payload.clone()).unwrap(), AfterCrash::Hold);
+        let run = EffectRun::of_request(select(payload.clone()).unwrap(), AfterCrash::Hold);
         let effect = async { Ok(String::new()) };
         let ran = world.effects.run(&run, &payload, Lease::of(PATIENCE), effect).await;
         assert_eq!(ran, applied(""), "different keys are different effects");
@@ -537,8 +557,8 @@ pub(crate) async fn hole_n_a_renamed_function_keeps_its_history(store: Store) {
     let world = World::new(store.clone(), AfterCrash::Hold);
     let send = async |effects: &Effects, function: &str| {
         let event = RawValue::from_string("{}".to_owned()).unwrap();
-        let repeat = Some(Repeat { function: function.to_owned(), event });
-        let run = EffectRun { repeat, ..EffectRun::new(effects.key("mail", "7").unwrap(), AfterCrash::Hold) };
+        let run = EffectRun::of_request(effects.key("mail", "7").unwrap(), AfterCrash::Hold)
+            .repeated_by(Repeat::new(function, event));
         let effect = async { Ok(function.to_owned()) };
         effects.run(&run, &"x", Lease::of(PATIENCE), effect).await
     };
@@ -589,6 +609,7 @@ pub(crate) async fn hole_p_a_twin_at_work_is_waited_for_and_its_result_used(stor
     let (first, twin) = world.twins(&watched, "x").await;
     assert_eq!((first, twin), (applied("m"), duplicate("m")), "neither has failed");
     assert_eq!(world.runs(), 0);
+    assert_eq!(watched.calls("claim"), 2, "one each: the wait is looks, and the last one brings the result");
     assert_eq!(watched.calls("release"), 0);
 }
 
@@ -604,7 +625,7 @@ pub(crate) async fn hole_t_a_result_too_large_to_keep_completes_the_effect_and_s
     let world = World::new(world.store.clone(), AfterCrash::Hold);
     let largest = "x".repeat(65_536 - 2);
     let event = RawValue::from_string(format!("\"{}\"", "e".repeat(299 * 1024))).unwrap();
-    let run = EffectRun { repeat: Some(Repeat { function: "f".to_owned(), event }), ..world.run.clone() };
+    let run = world.run.clone().repeated_by(Repeat::new("f", event));
     let effect = async { Ok(largest.clone()) };
     let ran = world.effects.run(&run, &"x", Lease::of(PATIENCE), effect).await;
     assert_eq!(ran, applied(&largest));
@@ -654,10 +675,13 @@ pub(crate) async fn a_lost_answer_to_ones_own_write_is_no_conflict(lossy: Store,
     assert_eq!(lossy.extend(key, "a", later).await, Ok(true));
     assert_eq!(lossy.release(key, "a").await, Ok(true));
     assert_eq!(lossy.claim(&world.claim("b", 60_000)).await, Ok(Claimed::Yes));
-    assert_eq!(lossy.hold(key, "b", "why").await, Ok(true));
+    let repeat = Repeat::new("f", RawValue::from_string("{}".to_owned()).unwrap());
+    assert_eq!(lossy.hold(key, "b", "why", Some(&repeat)).await, Ok(true));
     assert_eq!(lossy.release_held(key.as_str()).await, Ok(true));
     assert!(!matches!(lossy.claim(&world.claim("c", -5000)).await, Ok(Claimed::No(_))));
-    assert_eq!(lossy.hold_orphan(key, "c", "why").await, Ok(true));
+    assert_eq!(lossy.hold_orphan(key, "c", "why", None).await, Ok(true));
+    assert_eq!(lossy.hold_orphan(key, "c", "why", Some(&repeat)).await, Ok(true));
+    assert!(lossy.waiting(key.as_str()).await.unwrap().unwrap().repeat.is_some());
     let result = Kept::Result("1".to_owned());
     assert_eq!(lossy.complete_held(key.as_str(), "operator", &result, later).await, Ok(true));
     assert_eq!(store.complete_held(key.as_str(), "another", &result, later).await, Ok(false));
@@ -672,7 +696,7 @@ pub(crate) async fn a_lost_answer_to_ones_own_write_is_no_conflict(lossy: Store,
     let world = World::new(lossy.clone(), AfterCrash::Hold);
     let late = world.claim("a", -5000);
     assert_eq!(store.claim(&late).await, Ok(Claimed::Yes));
-    assert_eq!(store.hold_orphan(world.key(), "a", "why").await, Ok(true));
+    assert_eq!(store.hold_orphan(world.key(), "a", "why", None).await, Ok(true));
     let Ok(Claimed::No(held)) = lossy.claim(&late).await else { panic!("it runs beside the operator") };
     assert_eq!(held.status, Status::Held);
 }

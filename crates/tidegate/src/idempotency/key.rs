@@ -2,7 +2,6 @@ use std::fmt;
 
 use serde::Serialize;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
 
@@ -115,13 +114,6 @@ fn append(key: &mut String, name: &dyn fmt::Display, part: &str) -> Result<(), F
 
 fn invalid(reason: String) -> Failure {
     Failure::permanent("invalid_key", reason)
-}
-
-/// SHA-256 over the JSON of the business fields that must be the same in every delivery of one effect.
-pub(super) fn payload_hash(fields: &impl Serialize) -> Result<String, Failure> {
-    let json =
-        serde_json::to_vec(fields).map_err(|error| Failure::permanent("unencodable", error.to_string()))?;
-    Ok(Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::EffectKey;
+use super::payload_hash::PayloadHash;
 use super::record::Kept;
 
 /// How many effects are remembered whose completion could not be written.
@@ -22,7 +23,7 @@ pub(super) struct Completed {
 /// A completed effect.
 #[derive(Clone, Debug)]
 pub(super) struct CompletedEffect {
-    pub(super) payload_hash: String,
+    pub(super) payload_hash: PayloadHash,
     pub(super) result: Kept<String>,
     pub(super) expires_at: Timestamp,
 }
@@ -132,7 +133,7 @@ mod tests {
 
     fn effect(lives: i64) -> CompletedEffect {
         let expires_at = Timestamp::from_second(Timestamp::now().as_second() + lives).unwrap();
-        CompletedEffect { payload_hash: "h".to_owned(), result: Kept::Unknown, expires_at }
+        CompletedEffect { payload_hash: "h".into(), result: Kept::Unknown, expires_at }
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,13 +1,19 @@
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt, ready};
 use jiff::Timestamp;
 
 use super::EffectKey;
+use super::payload_hash::PayloadHash;
 use super::protocol::{Request, State, Transition, decide};
-use super::record::{Claim, Claimed, HeldEffect, IdempotencyStore, Kept, Repeat, Status, Stored};
+use super::record::{Claim, Claimed, HeldEffect, HeldPage, IdempotencyStore, Kept, Status, Stored};
+use super::repeat::Repeat;
 use crate::failure::Failure;
+
+/// How many records a page of held effects is made of.
+const PAGE: usize = 100;
 
 /// Idempotency records in memory, for tests. It passes the same contract tests as the DynamoDB one.
 #[derive(Debug, Default)]
@@ -19,10 +25,41 @@ pub struct MemoryIdempotency {
 #[derive(Clone, Debug)]
 struct Record {
     state: State,
-    payload_hash: String,
+    payload_hash: PayloadHash,
     result: Kept<String>,
     reason: Option<String>,
     repeat: Option<Repeat>,
+}
+
+impl Record {
+    fn stored(&self) -> Stored {
+        Stored {
+            status: self.state.status,
+            owner: self.state.owner.clone(),
+            lease_until: self.state.lease_until,
+            payload_hash: self.payload_hash.clone(),
+            repeat: self.repeat.is_some(),
+            result: self.result.clone(),
+            expires_at: self.state.expires_at,
+        }
+    }
+
+    fn held(&self, key: &str) -> HeldEffect {
+        HeldEffect {
+            key: key.to_owned(),
+            status: self.state.status,
+            lease_until: self.state.lease_until,
+            reason: self.reason.clone(),
+            repeat: self.repeat.clone(),
+        }
+    }
+
+    fn hold(&mut self, reason: &str, repeat: Option<&Repeat>) {
+        self.reason.get_or_insert_with(|| reason.to_owned());
+        if let Some(repeat) = repeat {
+            self.repeat = Some(repeat.clone());
+        }
+    }
 }
 
 impl MemoryIdempotency {
@@ -78,19 +115,12 @@ impl IdempotencyStore for MemoryIdempotency {
                     payload_hash: claim.payload_hash.clone(),
                     result: Kept::Unknown,
                     reason: None,
-                    repeat: claim.repeat.clone(),
+                    repeat: None,
                 };
                 records.insert(claim.key.to_string(), record);
                 if released { Claimed::AfterRelease } else { Claimed::Yes }
             }
-            (Transition::Refused, Some(there)) => Claimed::No(Stored {
-                status: there.state.status,
-                owner: there.state.owner.clone(),
-                lease_until: there.state.lease_until,
-                payload_hash: there.payload_hash.clone(),
-                result: there.result.clone(),
-                expires_at: there.state.expires_at,
-            }),
+            (Transition::Refused, Some(there)) => Claimed::No(there.stored()),
             (Transition::AlreadyDone | Transition::Removed | Transition::Refused, _) => Claimed::Yes,
         };
         ready(Ok(answer)).boxed()
@@ -122,13 +152,19 @@ impl IdempotencyStore for MemoryIdempotency {
         self.request(key.as_str(), Request::Extend { owner, lease_until }, |_| {})
     }
 
+    fn look<'a>(&'a self, key: &'a EffectKey) -> BoxFuture<'a, Result<Option<Stored>, Failure>> {
+        ready(Ok(self.records().get(key.as_str()).map(Record::stored))).boxed()
+    }
+
     fn hold<'a>(
         &'a self,
         key: &'a EffectKey,
         owner: &'a str,
         reason: &'a str,
+        repeat: Option<&'a Repeat>,
     ) -> BoxFuture<'a, Result<bool, Failure>> {
-        self.request(key.as_str(), Request::Hold { owner }, |record| record.reason = Some(reason.to_owned()))
+        let request = Request::Hold { owner, repeat: repeat.is_some() };
+        self.request(key.as_str(), request, |record| record.hold(reason, repeat))
     }
 
     fn hold_orphan<'a>(
@@ -136,26 +172,36 @@ impl IdempotencyStore for MemoryIdempotency {
         key: &'a EffectKey,
         owner: &'a str,
         reason: &'a str,
+        repeat: Option<&'a Repeat>,
     ) -> BoxFuture<'a, Result<bool, Failure>> {
-        let request = Request::HoldOrphan { owner };
-        self.request(key.as_str(), request, |record| record.reason = Some(reason.to_owned()))
+        let request = Request::HoldOrphan { owner, repeat: repeat.is_some() };
+        self.request(key.as_str(), request, |record| record.hold(reason, repeat))
     }
 
-    fn held(&self) -> BoxFuture<'_, Result<Vec<HeldEffect>, Failure>> {
-        let now = Timestamp::now();
-        let held = self
-            .records()
-            .iter()
-            .filter(|(_, record)| record.state.waits_for_operator(now))
-            .map(|(key, record)| HeldEffect {
-                key: key.clone(),
-                status: record.state.status,
-                lease_until: record.state.lease_until,
-                reason: record.reason.clone(),
-                repeat: record.repeat.clone(),
-            })
-            .collect();
-        ready(Ok(held)).boxed()
+    fn held<'a>(&'a self, from: Option<&'a str>) -> BoxFuture<'a, Result<HeldPage, Failure>> {
+        let (now, records) = (Timestamp::now(), self.records());
+        let mut page = HeldPage::default();
+        let after = from.map_or(Bound::Unbounded, Bound::Excluded);
+        for (key, record) in records.range::<str, _>((after, Bound::Unbounded)) {
+            if page.records == PAGE {
+                break;
+            }
+            page.records += 1;
+            if record.state.waits_for_operator(now) {
+                page.effects.push(record.held(key));
+            }
+            page.next = Some(key.clone());
+        }
+        if page.records < PAGE {
+            page.next = None;
+        }
+        ready(Ok(page)).boxed()
+    }
+
+    fn waiting<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<HeldEffect>, Failure>> {
+        let (now, records) = (Timestamp::now(), self.records());
+        let waiting = records.get(key).filter(|record| record.state.waits_for_operator(now));
+        ready(Ok(waiting.map(|record| record.held(key)))).boxed()
     }
 
     fn complete_held<'a>(

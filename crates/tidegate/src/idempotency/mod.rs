@@ -36,12 +36,12 @@
 //! # async fn charge(_: &Payment, _idempotency_key: &str) -> Result<String, EffectError> { Ok("receipt 1".to_owned()) }
 //! async fn pay(payment: Payment, effects: &Effects, context: &lambda_runtime::Context) -> Result<String, Failure> {
 //!     let key = effects.key("payment", &payment.order)?;
-//!     let run = EffectRun::new(key.clone(), AfterCrash::RunAgain); // the provider dedups by our key
-//!     let fields = (&payment.order, payment.pence);
+//!     let run = EffectRun::of_request(key.clone(), AfterCrash::RunAgain); // the provider dedups
+//! by our key     let fields = (&payment.order, payment.pence);
 //!     match effects.run(&run, &fields, context, charge(&payment, key.as_str())).await? {
 //!         Ran::Applied(receipt) | Ran::Duplicate(Kept::Result(receipt)) => Ok(receipt),
 //!         Ran::Duplicate(_) => Ok("paid before".to_owned()),
-//!         Ran::Held => Ok("an operator looks into it".to_owned()),
+//!         _ => Ok("an operator looks into it".to_owned()),
 //!     }
 //! }
 //! # #[tokio::main(flavor = "current_thread")]
@@ -61,22 +61,36 @@
 
 mod dynamodb;
 mod effects;
+mod hold;
+mod item;
 mod key;
 mod lease;
 mod local;
 #[cfg(any(test, feature = "test-kit"))]
 pub(crate) mod memory;
+mod payload_hash;
 pub mod protocol;
 mod record;
+mod repeat;
+mod run;
+mod sdk;
 
-pub use dynamodb::{DynamoDbIdempotency, PARTITION_KEY, TTL_ATTRIBUTE};
-pub use effects::{AfterCrash, EffectError, EffectRun, Effects, Ran};
+pub use dynamodb::DynamoDbIdempotency;
+pub use effects::Effects;
+pub use item::{PARTITION_KEY, TTL_ATTRIBUTE};
 pub use key::EffectKey;
 pub use lease::Lease;
 #[cfg(test)]
 pub(crate) use memory::MemoryIdempotency;
-pub use record::{Claim, Claimed, HeldEffect, IdempotencyStore, Kept, Repeat, Status, Stored};
+pub use payload_hash::PayloadHash;
+pub use record::{
+    Claim, Claimed, HeldEffect, HeldPage, IdempotencyStore, Kept, Status, Stored, UnreadableRecord,
+};
+pub use repeat::{EventBucket, LargeEvents, Repeat, RepeatEvent};
+pub use run::{AfterCrash, EffectError, EffectRun, Ran};
 
+#[cfg(test)]
+mod held_tests;
 #[cfg(test)]
 mod holes;
 #[cfg(test)]

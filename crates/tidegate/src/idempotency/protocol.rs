@@ -14,16 +14,21 @@
 //! | complete | owner | in progress, held, released | completed | the token is still there: nobody has claimed since |
 //! | release | owner | in progress | none | |
 //! | hold | owner | in progress | held | |
+//! | hold | owner | held, released | held | the record has no event to repeat, and the request brings one |
 //! | hold orphan | any run | in progress | held | the lease is over |
+//! | hold orphan | any run | held | held | the record has no event to repeat, and the request brings one |
 //! | complete held | operator | held, released, in progress | completed | in progress: the lease is over |
 //! | release held | operator | held, in progress | released | in progress: the lease is over |
+//!
+//! A delivery is acknowledged as held only once the record has the event that repeats it: the write
+//! that holds the record brings the event, so that neither is there without the other.
 //!
 //! Whatever is not listed is refused and changes nothing. One's own write found there is success: its answer was lost, not its effect.
 //! A completed record ends at its expiry, when the next claim replaces it or DynamoDB's time to live removes it.
 
 use jiff::Timestamp;
 
-use super::record::Status;
+use super::record::{Status, Stored};
 
 /// What of a record decides over its transitions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -36,6 +41,8 @@ pub struct State {
     pub lease_until: Timestamp,
     /// Until when a completed record counts.
     pub expires_at: Option<Timestamp>,
+    /// It has the event that runs the effect again.
+    pub repeat: bool,
 }
 
 /// A request to change a record.
@@ -73,11 +80,15 @@ pub enum Request<'a> {
     Hold {
         /// Token of the owner.
         owner: &'a str,
+        /// The request brings the event that runs the effect again.
+        repeat: bool,
     },
     /// Somebody else has seen that this owner's lease is over.
     HoldOrphan {
         /// Token of the owner that is gone.
         owner: &'a str,
+        /// The request brings the event that runs the effect again.
+        repeat: bool,
     },
     /// An operator says that the effect took place.
     CompleteHeld {
@@ -118,17 +129,12 @@ impl State {
         }
     }
 
-    fn may_be_claimed(&self, take_over: bool, now: Timestamp) -> bool {
-        match self.status {
-            Status::Released => true,
-            Status::Held => false,
-            Status::Completed => self.expires_at.is_some_and(|expires_at| expires_at < now),
-            Status::InProgress => take_over && self.lease_is_over(now),
-        }
-    }
-
     fn with(&self, status: Status) -> Transition {
         Transition::To(State { status, ..self.clone() })
+    }
+
+    fn held(&self, repeat: bool) -> Transition {
+        Transition::To(State { status: Status::Held, repeat: repeat || self.repeat, ..self.clone() })
     }
 }
 
@@ -141,12 +147,17 @@ pub fn decide(record: Option<&State>, request: Request<'_>, now: Timestamp) -> T
                 owner: owner.to_owned(),
                 lease_until,
                 expires_at: None,
+                repeat: false,
             });
             match record {
                 None => claimed,
                 // Held, completed or released since by another: the claim is not this run's any more.
                 Some(there) if is(there, owner, Status::InProgress) => Transition::AlreadyDone,
-                Some(there) if there.may_be_claimed(take_over, now) => claimed,
+                Some(there)
+                    if may_be_claimed(there.status, there.lease_until, there.expires_at, take_over, now) =>
+                {
+                    claimed
+                }
                 Some(_) => Transition::Refused,
             }
         }
@@ -156,7 +167,12 @@ pub fn decide(record: Option<&State>, request: Request<'_>, now: Timestamp) -> T
             Transition::AlreadyDone
         }
         (Request::Complete { owner, expires_at }, Some(there)) if there.owner == owner => {
-            Transition::To(State { status: Status::Completed, expires_at: Some(expires_at), ..there.clone() })
+            Transition::To(State {
+                status: Status::Completed,
+                expires_at: Some(expires_at),
+                repeat: false,
+                ..there.clone()
+            })
         }
         (Request::Release { owner }, Some(there)) if is(there, owner, Status::InProgress) => {
             Transition::Removed
@@ -168,14 +184,17 @@ pub fn decide(record: Option<&State>, request: Request<'_>, now: Timestamp) -> T
                 Transition::To(State { lease_until, ..there.clone() })
             }
         }
-        (Request::Hold { owner }, Some(there)) if there.owner == owner => match there.status {
-            Status::InProgress => there.with(Status::Held),
+        (Request::Hold { owner, repeat }, Some(there)) if there.owner == owner => match there.status {
+            Status::InProgress => there.held(repeat),
+            // Nothing would run it again: an operator has released it without an event, say.
+            Status::Held | Status::Released if repeat && !there.repeat => there.held(true),
             // Released: an operator has decided since.
             Status::Held | Status::Released => Transition::AlreadyDone,
             Status::Completed => Transition::Refused,
         },
-        (Request::HoldOrphan { owner }, Some(there)) if there.owner == owner => match there.status {
-            Status::InProgress if there.lease_is_over(now) => there.with(Status::Held),
+        (Request::HoldOrphan { owner, repeat }, Some(there)) if there.owner == owner => match there.status {
+            Status::InProgress if there.lease_is_over(now) => there.held(repeat),
+            Status::Held if repeat && !there.repeat => there.held(true),
             Status::Held => Transition::AlreadyDone,
             Status::InProgress | Status::Completed | Status::Released => Transition::Refused,
         },
@@ -188,6 +207,7 @@ pub fn decide(record: Option<&State>, request: Request<'_>, now: Timestamp) -> T
                 owner: operator.to_owned(),
                 lease_until: there.lease_until,
                 expires_at: Some(expires_at),
+                repeat: false,
             })
         }
         (Request::ReleaseHeld, Some(there)) if there.status == Status::Released => Transition::AlreadyDone,
@@ -209,25 +229,47 @@ fn is(there: &State, owner: &str, status: Status) -> bool {
     there.status == status && there.owner == owner
 }
 
-/// What a run does about the record that its claim has met.
+fn may_be_claimed(
+    status: Status,
+    lease_until: Timestamp,
+    expires_at: Option<Timestamp>,
+    take_over: bool,
+    now: Timestamp,
+) -> bool {
+    match status {
+        Status::Released => true,
+        Status::Held => false,
+        Status::Completed => expires_at.is_some_and(|expires_at| expires_at < now),
+        Status::InProgress => take_over && lease_until < now,
+    }
+}
+
+/// What a run does about the record that its claim or its look has met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum InTheWay {
     /// Answers with its result.
     Replay,
-    /// Leaves it to an operator.
+    /// Leaves it to an operator, once it has the event that repeats it.
     LeaveHeld,
-    /// Asks for it to be held, as its owner is gone, and leaves it to an operator then; claims again if that is refused.
+    /// Asks for it to be held, as its owner is gone, and leaves it to an operator then; looks again
+    /// if that is refused.
     HoldOrphan,
-    /// Claims again after a pause.
+    /// Looks again after a pause.
     Wait,
+    /// Claims: nothing is in the way any more.
+    Claim,
 }
 
-/// What a run does about the record that its claim has met at `now`.
-pub fn in_the_way(status: Status, lease_until: Timestamp, take_over: bool, now: Timestamp) -> InTheWay {
-    match status {
+/// What a run does about a record that is there at `now`.
+pub fn in_the_way(there: &Stored, take_over: bool, now: Timestamp) -> InTheWay {
+    match there.status {
+        status if may_be_claimed(status, there.lease_until, there.expires_at, take_over, now) => {
+            InTheWay::Claim
+        }
         Status::Completed => InTheWay::Replay,
         Status::Held => InTheWay::LeaveHeld,
-        Status::InProgress if lease_until < now && !take_over => InTheWay::HoldOrphan,
+        Status::InProgress if there.lease_until < now => InTheWay::HoldOrphan,
         Status::InProgress | Status::Released => InTheWay::Wait,
     }
 }

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 
-use super::Status;
 use super::protocol::{InTheWay, Request, State, Transition, decide, in_the_way};
+use super::{Kept, Status, Stored};
 
 const STATUSES: [Status; 4] = [Status::InProgress, Status::Completed, Status::Held, Status::Released];
 
@@ -12,7 +12,15 @@ fn at(second: i64) -> Timestamp {
 /// A record of owner `a` whose lease ends at 10, and which counts until 20 if it is completed.
 fn record(status: Status) -> State {
     let expires_at = (status == Status::Completed).then(|| at(20));
-    State { status, owner: "a".to_owned(), lease_until: at(10), expires_at }
+    State { status, owner: "a".to_owned(), lease_until: at(10), expires_at, repeat: false }
+}
+
+fn hold(owner: &str) -> Request<'_> {
+    Request::Hold { owner, repeat: false }
+}
+
+fn hold_orphan(owner: &str) -> Request<'_> {
+    Request::HoldOrphan { owner, repeat: false }
 }
 
 /// The request's outcome for no record and for each status: a word for each.
@@ -54,11 +62,11 @@ fn every_transition_is_the_one_in_the_table() {
         (extend("a", 11), 12, ["refused", "in progress", "refused", "refused", "refused"]),
         (extend("a", 9), 5, ["refused", "already", "refused", "refused", "refused"]),
         (extend("b", 11), 5, ["refused", "refused", "refused", "refused", "refused"]),
-        (Request::Hold { owner: "a" }, 11, ["refused", "held", "refused", "already", "already"]),
-        (Request::Hold { owner: "b" }, 11, ["refused", "refused", "refused", "refused", "refused"]),
-        (Request::HoldOrphan { owner: "a" }, 5, ["refused", "refused", "refused", "already", "refused"]),
-        (Request::HoldOrphan { owner: "a" }, 11, ["refused", "held", "refused", "already", "refused"]),
-        (Request::HoldOrphan { owner: "b" }, 11, ["refused", "refused", "refused", "refused", "refused"]),
+        (hold("a"), 11, ["refused", "held", "refused", "already", "already"]),
+        (hold("b"), 11, ["refused", "refused", "refused", "refused", "refused"]),
+        (hold_orphan("a"), 5, ["refused", "refused", "refused", "already", "refused"]),
+        (hold_orphan("a"), 11, ["refused", "held", "refused", "already", "refused"]),
+        (hold_orphan("b"), 11, ["refused", "refused", "refused", "refused", "refused"]),
         (operator, 5, ["refused", "refused", "refused", "completed", "completed"]),
         (operator, 11, ["refused", "completed", "refused", "completed", "completed"]),
         (again, 5, ["refused", "refused", "already", "completed", "completed"]),
@@ -92,18 +100,52 @@ fn a_new_state_keeps_what_the_request_does_not_change() {
     assert_eq!((by_hand.owner.as_str(), by_hand.expires_at), ("o", Some(at(50))));
     let extended = to(Status::InProgress, Request::Extend { owner: "a", lease_until: at(30) });
     assert_eq!((extended.owner.as_str(), extended.lease_until), ("a", at(30)));
-    for held in [Request::Hold { owner: "a" }, Request::HoldOrphan { owner: "a" }, Request::ReleaseHeld] {
+    for held in [hold("a"), hold_orphan("a"), Request::ReleaseHeld] {
         let held = to(Status::InProgress, held);
         assert_eq!((held.owner.as_str(), held.lease_until), ("a", at(10)));
     }
 }
 
 #[test]
+fn an_effect_that_waits_without_an_event_gets_one_and_keeps_it() {
+    let hold = Request::Hold { owner: "a", repeat: true };
+    let orphan = Request::HoldOrphan { owner: "a", repeat: true };
+    assert_eq!(outcomes(hold, 11), ["refused", "held", "refused", "held", "held"]);
+    assert_eq!(outcomes(orphan, 11), ["refused", "held", "refused", "held", "refused"]);
+    assert_eq!(outcomes(orphan, 5), ["refused", "refused", "refused", "held", "refused"], "it is live");
+    let kept = |status, request| {
+        let before = State { repeat: true, ..record(status) };
+        match decide(Some(&before), request, at(11)) {
+            Transition::To(state) => state.repeat,
+            Transition::AlreadyDone => true,
+            other => panic!("{request:?} over {status:?}: {other:?}"),
+        }
+    };
+    for status in [Status::InProgress, Status::Held, Status::Released] {
+        assert!(kept(status, hold) && kept(status, self::hold("a")), "{status:?}");
+    }
+    assert!(kept(Status::Held, Request::ReleaseHeld), "until it has run");
+    let claim = Request::Claim { owner: "b", lease_until: at(99), take_over: false };
+    let complete = Request::Complete { owner: "a", expires_at: at(99) };
+    let by_hand = Request::CompleteHeld { operator: "o", expires_at: at(99) };
+    assert!(!kept(Status::Released, claim) && !kept(Status::Held, complete) && !kept(Status::Held, by_hand));
+}
+
+#[test]
 fn what_is_in_the_way_is_replayed_left_held_or_waited_for() {
-    let at_hand = |take_over, now| STATUSES.map(|status| in_the_way(status, at(10), take_over, at(now)));
-    let live = [InTheWay::Wait, InTheWay::Replay, InTheWay::LeaveHeld, InTheWay::Wait];
-    for (take_over, now) in [(false, 5), (true, 5), (false, 10), (true, 11)] {
+    let at_hand = |take_over, now| {
+        STATUSES.map(|status| {
+            let State { status, owner, lease_until, expires_at, repeat } = record(status);
+            let (payload_hash, result) = ("h".into(), Kept::Unknown);
+            let there = Stored { status, owner, lease_until, payload_hash, repeat, result, expires_at };
+            in_the_way(&there, take_over, at(now))
+        })
+    };
+    let live = [InTheWay::Wait, InTheWay::Replay, InTheWay::LeaveHeld, InTheWay::Claim];
+    for (take_over, now) in [(false, 5), (true, 5), (false, 10), (true, 10)] {
         assert_eq!(at_hand(take_over, now), live, "take over: {take_over}, at {now}");
     }
     assert_eq!(at_hand(false, 11)[0], InTheWay::HoldOrphan);
+    assert_eq!(at_hand(true, 11)[0], InTheWay::Claim);
+    assert_eq!(at_hand(false, 21)[1], InTheWay::Claim, "its expiry has passed");
 }

@@ -1,9 +1,10 @@
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use super::EffectKey;
+use super::payload_hash::PayloadHash;
+use super::repeat::Repeat;
 use crate::failure::Failure;
 
 /// State of an idempotency record.
@@ -30,20 +31,9 @@ pub struct Claim {
     /// When the owner is certainly gone.
     pub lease_until: Timestamp,
     /// Hash of the payload's business fields.
-    pub payload_hash: String,
-    /// What repeats the run, should the effect be held; none where nothing delivers again.
-    pub repeat: Option<Repeat>,
+    pub payload_hash: PayloadHash,
     /// A claim whose lease is over may be taken over.
     pub take_over: bool,
-}
-
-/// An invocation that runs an effect again.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Repeat {
-    /// The function.
-    pub function: String,
-    /// The event.
-    pub event: Box<RawValue>,
 }
 
 /// What became of a claim.
@@ -67,7 +57,10 @@ pub struct Stored {
     /// End of the owner's lease.
     pub lease_until: Timestamp,
     /// Hash of the payload's business fields.
-    pub payload_hash: String,
+    pub payload_hash: PayloadHash,
+    /// It has the event that runs the effect again. [`IdempotencyStore::look`] may leave it at
+    /// false.
+    pub repeat: bool,
     /// Result of a completed effect, as JSON.
     pub result: Kept<String>,
     /// Until when a completed record counts.
@@ -76,6 +69,7 @@ pub struct Stored {
 
 /// What is kept of a completed effect's result.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Kept<R> {
     /// The result.
     Result(R),
@@ -100,8 +94,40 @@ pub struct HeldEffect {
     pub lease_until: Timestamp,
     /// Why it is held.
     pub reason: Option<String>,
-    /// What runs it again.
+    /// What runs it again. None for an effect whose owner is gone and whose delivery was never
+    /// acknowledged: the next one, or its dead letter, runs it.
     pub repeat: Option<Repeat>,
+}
+
+/// A part of the effects that wait for an operator.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct HeldPage {
+    /// The effects, in no order.
+    pub effects: Vec<HeldEffect>,
+    /// Records that cannot be read; each may be an effect that waits.
+    pub unreadable: Vec<UnreadableRecord>,
+    /// How many records of any status were read for it.
+    pub records: usize,
+    /// Where the next page begins. None: this is the last one.
+    pub next: Option<String>,
+}
+
+/// A record that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct UnreadableRecord {
+    /// Its key.
+    pub key: String,
+    /// Why it cannot be read.
+    pub reason: String,
+}
+
+impl UnreadableRecord {
+    /// A record of this key, and why it cannot be read.
+    pub fn new(key: impl Into<String>, reason: impl Into<String>) -> Self {
+        UnreadableRecord { key: key.into(), reason: reason.into() }
+    }
 }
 
 /// Where idempotency records are kept. Each method is one request of the [state machine](super::protocol), decided and carried out in one step.
@@ -114,6 +140,13 @@ pub trait IdempotencyStore: Send + Sync {
     /// # Errors
     /// A failure of the store.
     fn claim<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, Result<Claimed, Failure>>;
+
+    /// Reads the record of an effect, as the last write left it, and changes nothing: a run that
+    /// waits for a twin looks again and again. None: there is no record.
+    ///
+    /// # Errors
+    /// A failure of the store.
+    fn look<'a>(&'a self, key: &'a EffectKey) -> BoxFuture<'a, Result<Option<Stored>, Failure>>;
 
     /// Completes a claim and keeps the result until `expires_at`. It need not be in progress any more: the owner knows best, as long as its token is
     /// there. False: the claim is not this owner's any more.
@@ -145,7 +178,9 @@ pub trait IdempotencyStore: Send + Sync {
         lease_until: Timestamp,
     ) -> BoxFuture<'a, Result<bool, Failure>>;
 
-    /// Holds the claim of this owner, who asks for it, for an operator. False: the claim is not this owner's any more.
+    /// Holds the claim of this owner, who asks for it, for an operator, and keeps what runs it
+    /// again in the same write. An effect that is held or released without an event gets this one,
+    /// and is held. False: the claim is not this owner's any more.
     ///
     /// # Errors
     /// A failure of the store.
@@ -154,9 +189,12 @@ pub trait IdempotencyStore: Send + Sync {
         key: &'a EffectKey,
         owner: &'a str,
         reason: &'a str,
+        repeat: Option<&'a Repeat>,
     ) -> BoxFuture<'a, Result<bool, Failure>>;
 
-    /// Holds the claim of another owner, whose lease is over, for an operator. False: the lease was extended, or the claim is not that owner's any more.
+    /// Holds the claim of another owner, whose lease is over, for an operator, and keeps what runs
+    /// it again in the same write. An effect that is held without an event gets this one. False:
+    /// the lease was extended, or the claim is not that owner's any more.
     ///
     /// # Errors
     /// A failure of the store.
@@ -165,13 +203,21 @@ pub trait IdempotencyStore: Send + Sync {
         key: &'a EffectKey,
         owner: &'a str,
         reason: &'a str,
+        repeat: Option<&'a Repeat>,
     ) -> BoxFuture<'a, Result<bool, Failure>>;
 
-    /// All effects that wait for an operator.
+    /// A page of the effects that wait for an operator, from the first on or from
+    /// [`HeldPage::next`] on. All records are read for all pages.
     ///
     /// # Errors
-    /// A failure of the store.
-    fn held(&self) -> BoxFuture<'_, Result<Vec<HeldEffect>, Failure>>;
+    /// A failure of the store. A record that cannot be read is none: it is named in the page.
+    fn held<'a>(&'a self, from: Option<&'a str>) -> BoxFuture<'a, Result<HeldPage, Failure>>;
+
+    /// The effect of this key, if it waits for an operator.
+    ///
+    /// # Errors
+    /// A failure of the store; `corrupt_record` (permanent) when the record cannot be read.
+    fn waiting<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<HeldEffect>, Failure>>;
 
     /// Completes a held effect, because `operator` (a token of the request) says that it took place. False: no effect of this key waits for an operator.
     ///

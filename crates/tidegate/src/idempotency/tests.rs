@@ -42,13 +42,8 @@ impl World {
     }
 
     fn run(&self) -> EffectRun {
-        EffectRun {
-            repeat: Some(Repeat {
-                function: "f".to_owned(),
-                event: RawValue::from_string("{}".to_owned()).unwrap(),
-            }),
-            ..EffectRun::new(key(), self.after_crash)
-        }
+        let event = RawValue::from_string("{}".to_owned()).unwrap();
+        EffectRun::of_request(key(), self.after_crash).repeated_by(Repeat::new("f", event))
     }
 
     async fn send(&self, fields: &str, result: Result<String, EffectError>) -> Result<Ran<String>, Failure> {
@@ -67,6 +62,10 @@ impl World {
     fn runs(&self) -> u32 {
         self.runs.load(Ordering::Relaxed)
     }
+
+    async fn held(&self) -> Vec<HeldEffect> {
+        self.store.held(None).await.unwrap().effects
+    }
 }
 
 fn claim(lease: Duration) -> Claim {
@@ -74,8 +73,7 @@ fn claim(lease: Duration) -> Claim {
         key: key(),
         owner: "dead".to_owned(),
         lease_until: Timestamp::now().saturating_add(lease).unwrap(),
-        payload_hash: super::key::payload_hash(&"x").unwrap(),
-        repeat: None,
+        payload_hash: PayloadHash::of(&"x").unwrap(),
         take_over: false,
     }
 }
@@ -91,6 +89,7 @@ fn context(remaining: Duration) -> BatchContext {
         lease_until: Timestamp::now().saturating_add(remaining).unwrap(),
         window: None,
         replay: false,
+        delivered: None,
     }
 }
 
@@ -111,17 +110,13 @@ async fn an_effect_whose_answer_was_lost_is_held_until_an_operator_releases_it()
     let unknown = EffectError::Unknown(Failure::transient("timeout", "no answer"));
     assert_eq!(world.send("x", Err(unknown)).await, Ok(Ran::Held));
     assert_eq!(world.send("x", Ok("m".to_owned())).await, Ok(Ran::Held), "redelivery does not run it");
-    let held = world.store.held().await.unwrap();
+    let held = world.held().await;
     assert_eq!((held.len(), held[0].reason.as_deref()), (1, Some("no answer")));
     assert_eq!(world.store.release_held(&held[0].key).await, Ok(true));
-    assert_eq!(
-        world.store.held().await.unwrap()[0].status,
-        Status::Released,
-        "it is listed until it has run"
-    );
+    assert_eq!(world.held().await[0].status, Status::Released, "it is listed until it has run");
     assert_eq!(world.send("x", Ok("m".to_owned())).await, Ok(Ran::Applied("m".to_owned())));
     assert_eq!(world.runs(), 2);
-    assert!(world.store.held().await.unwrap().is_empty());
+    assert!(world.held().await.is_empty());
     assert_eq!(world.store.release_held(&held[0].key).await, Ok(false), "it took place");
 }
 
@@ -141,7 +136,7 @@ async fn an_effect_is_tried_to_be_recorded_until_the_deadline_and_three_times_at
     for (time, attempts, waited) in [(10_000, 22, 8620), (1, 3, 60)] {
         watched.will("complete", Fault::Unreached, attempts + 1);
         let (begun, before) = (Instant::now(), watched.calls("complete"));
-        let run = EffectRun::new(effects.key("mail", &time).unwrap(), AfterCrash::Hold);
+        let run = EffectRun::of_request(effects.key("mail", &time).unwrap(), AfterCrash::Hold);
         let lease = Lease::of(Duration::from_millis(time));
         let failed = effects.run::<u8, _>(&run, &"x", lease, async { Ok(7) }).await;
         assert_eq!(failed.unwrap_err().code(), "not_recorded");
@@ -178,7 +173,7 @@ async fn after_a_crash_the_effect_is_held_or_run_again_as_declared() {
 #[tokio::test]
 async fn a_delivery_older_than_the_records_are_kept_is_held() {
     let world = World::new(AfterCrash::RunAgain);
-    let run = EffectRun { arrived_at: Some(Timestamp::UNIX_EPOCH), ..world.run() };
+    let run = world.run().arrived_at(Some(Timestamp::UNIX_EPOCH));
     let ran = world
         .effects
         .run::<String, _>(&run, &"x", &context(Duration::from_secs(10)), async { Ok(String::new()) })
@@ -207,7 +202,7 @@ async fn a_run_whose_answers_are_all_lost_ends_well() {
     let store = Arc::new(MemoryIdempotency::default());
     let lossy = Watched::new(store.clone());
     let effects = Effects::new(lossy.clone(), "test", RETENTION);
-    let run = EffectRun::new(key(), AfterCrash::Hold);
+    let run = EffectRun::of_request(key(), AfterCrash::Hold);
     let send = async |result: Result<&str, EffectError>| {
         let effect = async { result.map(str::to_owned) };
         effects.run(&run, &"x", Lease::of(Duration::from_secs(10)), effect).await
@@ -237,7 +232,7 @@ async fn the_owner_completes_a_claim_that_was_held_or_released_meanwhile() {
         assert_eq!(ran, Ok(Ran::Applied("late".to_owned())));
         let again = world.send("x", Ok("other".to_owned())).await;
         assert_eq!(again, Ok(Ran::Duplicate(Kept::Result("late".to_owned()))));
-        assert!(world.store.held().await.unwrap().is_empty());
+        assert!(world.held().await.is_empty());
     }
 }
 
@@ -247,7 +242,7 @@ async fn a_lease_that_was_extended_is_not_put_on_hold() {
     world.die(Duration::ZERO).await;
     let later = Timestamp::now().saturating_add(Duration::from_secs(60)).unwrap();
     assert_eq!(world.store.extend(&key(), "dead", later).await, Ok(true));
-    assert_eq!(world.store.hold_orphan(&key(), "dead", "why").await, Ok(false));
+    assert_eq!(world.store.hold_orphan(&key(), "dead", "why", None).await, Ok(false));
     assert_eq!(world.store.extend(&key(), "dead", Timestamp::UNIX_EPOCH).await, Ok(true), "nothing to do");
     assert_eq!(world.store.lease_until("test#mail#7"), Some(later), "a lease is never shortened");
 }
@@ -269,8 +264,7 @@ async fn a_twin_is_waited_for_no_longer_than_asked_for() {
 async fn a_long_effect_keeps_its_claim_by_a_heartbeat() {
     let watched = Watched::new(Arc::new(MemoryIdempotency::default()));
     let effects = Effects::new(watched.clone(), "test", RETENTION);
-    let beating =
-        EffectRun { heartbeat: Some(Duration::from_secs(3)), ..EffectRun::new(key(), AfterCrash::Hold) };
+    let beating = EffectRun::of_request(key(), AfterCrash::Hold).heartbeat(Duration::from_secs(3));
     let send = async |run: &EffectRun| {
         let effect = async {
             tokio::time::sleep(Duration::from_millis(10_500)).await;
@@ -281,37 +275,53 @@ async fn a_long_effect_keeps_its_claim_by_a_heartbeat() {
     watched.will("extend", Fault::Unreached, 1);
     assert_eq!(send(&beating).await, Ok(Ran::Applied("m".to_owned())));
     assert_eq!(watched.calls("extend"), 10, "three times within each lease, one of which failed");
-    let quiet = EffectRun::new(effects.key("quiet", "7").unwrap(), AfterCrash::Hold);
+    let quiet = EffectRun::of_request(effects.key("quiet", "7").unwrap(), AfterCrash::Hold);
     assert_eq!(send(&quiet).await, Ok(Ran::Applied("m".to_owned())));
     assert_eq!(watched.calls("extend"), 10, "only if it is asked for");
 }
 
 #[tokio::test]
 async fn a_lease_with_a_heartbeat_begins_with_the_claim_and_not_with_the_wait_for_a_twin() {
-    let world = World::new(AfterCrash::Hold);
-    let length = Duration::from_millis(200);
-    world.die(Duration::from_secs(3600)).await;
-    let twin = async {
-        let begun = Timestamp::now();
-        while Timestamp::now().duration_since(begun).unsigned_abs() < length * 2 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+    let watched = Watched::new(Arc::new(MemoryIdempotency::default()));
+    let effects = Effects::new(watched.clone(), "test", RETENTION);
+    let twin = claim(Duration::from_secs(3600));
+    assert_eq!(watched.claim(&twin).await, Ok(Claimed::Yes));
+    let gone = async {
+        while watched.calls("look") < 2 {
+            tokio::task::yield_now().await;
         }
-        assert_eq!(world.store.release(&key(), "dead").await, Ok(true));
+        let now = Timestamp::now();
+        assert_eq!(watched.release(&key(), "dead").await, Ok(true));
+        now
     };
-    let run = EffectRun { heartbeat: Some(length), ..world.run() };
-    let effect = async {
-        let (until, now) = (world.store.lease_until("test#mail#7").unwrap(), Timestamp::now());
-        Ok(until > now && until <= now.saturating_add(length).unwrap())
-    };
+    let run = EffectRun::of_request(key(), AfterCrash::Hold).heartbeat(EffectRun::SHORTEST_HEARTBEAT);
+    let effect = async { Ok(watched.look(&key()).await.unwrap().unwrap().lease_until.as_millisecond()) };
     let lease = Lease::of(Duration::from_secs(10));
-    let (ran, ()) = tokio::join!(world.effects.run(&run, &"x", lease, effect), twin);
-    assert_eq!(ran, Ok(Ran::Applied(true)));
+    let (ran, gone) = tokio::join!(effects.run(&run, &"x", lease, effect), gone);
+    let least = gone.saturating_add(EffectRun::SHORTEST_HEARTBEAT).unwrap().as_millisecond();
+    assert!(ran.unwrap().result().unwrap() >= least, "it was waited for at least 60 ms");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_heartbeat_without_a_length_is_no_tight_loop() {
+    let watched = Watched::new(Arc::new(MemoryIdempotency::default()));
+    let effects = Effects::new(watched.clone(), "test", RETENTION);
+    let run = EffectRun::of_request(key(), AfterCrash::Hold).heartbeat(Duration::ZERO);
+    let effect = async {
+        tokio::time::sleep(Duration::from_millis(3500)).await;
+        Ok(())
+    };
+    assert_eq!(
+        effects.run(&run, &"x", Lease::of(Duration::from_secs(10)), effect).await,
+        Ok(Ran::Applied(()))
+    );
+    assert_eq!(watched.calls("extend"), 3, "one a second");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_long_effect_ends_when_its_claim_is_lost() {
     let world = World::new(AfterCrash::Hold);
-    let run = EffectRun { heartbeat: Some(Duration::from_secs(3)), ..world.run() };
+    let run = world.run().heartbeat(Duration::from_secs(3));
     let ended = AtomicU32::new(0);
     let effect = async {
         let owner = loop {
@@ -320,7 +330,7 @@ async fn a_long_effect_ends_when_its_claim_is_lost() {
                 break stored.owner;
             }
         };
-        assert_eq!(world.store.hold(&key(), &owner, "an operator stepped in").await, Ok(true));
+        assert_eq!(world.store.hold(&key(), &owner, "an operator stepped in", None).await, Ok(true));
         tokio::time::sleep(Duration::from_secs(60)).await;
         ended.fetch_add(1, Ordering::Relaxed);
         Ok(String::new())
@@ -359,7 +369,7 @@ async fn a_kept_result_of_another_type_is_an_error_that_names_the_key() {
 #[tokio::test]
 async fn switched_off_effects_run_each_time_and_fail_as_they_do() {
     let effects = Effects::disabled();
-    let run = EffectRun::new(effects.key("mail", "7").unwrap(), AfterCrash::Hold);
+    let run = EffectRun::of_request(effects.key("mail", "7").unwrap(), AfterCrash::Hold);
     let send = async |end: Result<u32, EffectError>| {
         effects.run(&run, &"x", Lease::of(Duration::ZERO), async { end }).await
     };
@@ -375,7 +385,7 @@ async fn the_claims_of_a_batch_are_made_at_the_same_time() {
     let world = World::new(AfterCrash::Hold);
     let barrier = tokio::sync::Barrier::new(10);
     let runs = (0..10).map(|number| {
-        let run = EffectRun::new(world.effects.key("mail", &number).unwrap(), AfterCrash::Hold);
+        let run = EffectRun::of_request(world.effects.key("mail", &number).unwrap(), AfterCrash::Hold);
         let (effects, barrier) = (&world.effects, &barrier);
         async move {
             let effect = async {
@@ -397,4 +407,48 @@ async fn twins_of_one_batch_run_once() {
     let applied = ran.iter().filter(|ran| **ran == Ok(Ran::Applied("m".to_owned()))).count();
     assert_eq!((applied, world.runs()), (1, 1));
     assert!(ran.iter().all(Result::is_ok), "{ran:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_for_a_twin_is_looks_and_claims_once_more_when_a_look_says_that_it_can() {
+    for (after_crash, gone) in
+        [(AfterCrash::Hold, true), (AfterCrash::RunAgain, true), (AfterCrash::Hold, false)]
+    {
+        let watched = Watched::new(Arc::new(MemoryIdempotency::default()));
+        let effects = Effects::new(watched.clone(), "test", RETENTION);
+        assert_eq!(watched.claim(&claim(Duration::from_secs(3600))).await, Ok(Claimed::Yes));
+        let twin = async {
+            while watched.calls("look") < 10 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            if gone {
+                assert_eq!(watched.release(&key(), "dead").await, Ok(true));
+            } else {
+                let result = Kept::Result("\"theirs\"".to_owned());
+                assert_eq!(watched.complete(&key(), "dead", &result, Timestamp::MAX).await, Ok(true));
+            }
+        };
+        let run = EffectRun::of_request(key(), after_crash);
+        let effect = async { Ok("mine".to_owned()) };
+        let lease = Lease::of(Duration::from_secs(60));
+        let (ran, ()) = tokio::join!(effects.run(&run, &"x", lease, effect), twin);
+        assert_eq!(ran.unwrap().result().unwrap(), if gone { "mine" } else { "theirs" });
+        assert_eq!(watched.calls("look"), 11);
+        assert_eq!(watched.calls("claim"), if gone { 3 } else { 2 }, "the twin\'s, the first, and the last");
+    }
+}
+
+#[tokio::test]
+async fn an_honest_replay_passes_though_a_map_is_walked_in_another_order() {
+    let world = World::new(AfterCrash::Hold);
+    // In a map of its own state each time: with 20 names two of them are walked in one order never.
+    let fields = || (0..20).map(|n| (n.to_string(), n)).collect::<std::collections::HashMap<_, _>>();
+    let send = async |fields| {
+        let lease = Lease::of(Duration::from_secs(10));
+        world.effects.run(&world.run(), &fields, lease, async { Ok(7) }).await
+    };
+    assert_eq!(send(fields()).await, Ok(Ran::Applied(7)));
+    assert_eq!(send(fields()).await, Ok(Ran::Duplicate(Kept::Result(7))));
+    let other = fields().into_iter().map(|(name, n)| (name, n + 1)).collect();
+    assert_eq!(send(other).await.unwrap_err().code(), "payload_mismatch");
 }

@@ -121,6 +121,7 @@ impl World {
                 lane: String::new(),
                 arrived_at: None,
                 span: tracing::Span::none(),
+                delivered: None,
                 record: change.clone(),
             })
             .collect();
@@ -130,6 +131,7 @@ impl World {
             lease_until: Timestamp::now(),
             window: None,
             replay,
+            delivered: None,
         };
         projector.handle_batch(&items, &context).await
     }

@@ -24,6 +24,8 @@ pub enum Call {
     Park,
     /// [`IdempotencyStore::claim`](crate::idempotency::IdempotencyStore::claim).
     Claim,
+    /// [`IdempotencyStore::look`](crate::idempotency::IdempotencyStore::look).
+    Look,
     /// [`IdempotencyStore::complete`](crate::idempotency::IdempotencyStore::complete).
     Complete,
     /// [`IdempotencyStore::release`](crate::idempotency::IdempotencyStore::release).
@@ -36,6 +38,8 @@ pub enum Call {
     HoldOrphan,
     /// [`IdempotencyStore::held`](crate::idempotency::IdempotencyStore::held).
     Held,
+    /// [`IdempotencyStore::waiting`](crate::idempotency::IdempotencyStore::waiting).
+    Waiting,
     /// [`IdempotencyStore::complete_held`](crate::idempotency::IdempotencyStore::complete_held).
     CompleteHeld,
     /// [`IdempotencyStore::release_held`](crate::idempotency::IdempotencyStore::release_held).

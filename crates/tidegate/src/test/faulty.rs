@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use super::{Call, Fault, Faults};
 use crate::dead_letter::{DeadLetter, DeadLetters};
 use crate::failure::Failure;
-use crate::idempotency::{Claim, Claimed, EffectKey, HeldEffect, IdempotencyStore, Kept};
+use crate::idempotency::{
+    Claim, Claimed, EffectKey, HeldEffect, HeldPage, IdempotencyStore, Kept, Repeat, Stored,
+};
 use crate::ids::{StreamId, Version};
 use crate::projection::{ApplyError, Guard, ReadModel, Transaction};
 use crate::store::{Commit, CommitOutcome, EventReader, EventStore, RecordedCommit, Snapshot, SnapshotStore};
@@ -137,6 +139,10 @@ impl<P: IdempotencyStore + ?Sized> IdempotencyStore for Faulty<P> {
         self.call(Call::Claim, None, move |port| port.claim(claim)).boxed()
     }
 
+    fn look<'a>(&'a self, key: &'a EffectKey) -> BoxFuture<'a, Result<Option<Stored>, Failure>> {
+        self.call(Call::Look, None, move |port| port.look(key)).boxed()
+    }
+
     fn complete<'a>(
         &'a self,
         key: &'a EffectKey,
@@ -165,8 +171,9 @@ impl<P: IdempotencyStore + ?Sized> IdempotencyStore for Faulty<P> {
         key: &'a EffectKey,
         owner: &'a str,
         reason: &'a str,
+        repeat: Option<&'a Repeat>,
     ) -> BoxFuture<'a, Result<bool, Failure>> {
-        self.call(Call::Hold, None, move |port| port.hold(key, owner, reason)).boxed()
+        self.call(Call::Hold, None, move |port| port.hold(key, owner, reason, repeat)).boxed()
     }
 
     fn hold_orphan<'a>(
@@ -174,12 +181,17 @@ impl<P: IdempotencyStore + ?Sized> IdempotencyStore for Faulty<P> {
         key: &'a EffectKey,
         owner: &'a str,
         reason: &'a str,
+        repeat: Option<&'a Repeat>,
     ) -> BoxFuture<'a, Result<bool, Failure>> {
-        self.call(Call::HoldOrphan, None, move |port| port.hold_orphan(key, owner, reason)).boxed()
+        self.call(Call::HoldOrphan, None, move |port| port.hold_orphan(key, owner, reason, repeat)).boxed()
     }
 
-    fn held(&self) -> BoxFuture<'_, Result<Vec<HeldEffect>, Failure>> {
-        self.call(Call::Held, None, |port| port.held()).boxed()
+    fn held<'a>(&'a self, from: Option<&'a str>) -> BoxFuture<'a, Result<HeldPage, Failure>> {
+        self.call(Call::Held, None, move |port| port.held(from)).boxed()
+    }
+
+    fn waiting<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<HeldEffect>, Failure>> {
+        self.call(Call::Waiting, None, move |port| port.waiting(key)).boxed()
     }
 
     fn complete_held<'a>(

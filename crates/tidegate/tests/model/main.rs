@@ -23,6 +23,8 @@
 //! | a claim is kept after its effect | o | twice: the completion failed, the claim was given back |
 //! | a delivery older than the records is held | | twice: its record had expired |
 //! | an orphan's lease is over when it is held | | a live run loses its claim |
+//! | the write that holds an effect stores its event | | acknowledged as held, and nothing runs it again |
+//! | an event is in the bucket before a record names it | | the same |
 //!
 //! # Commits
 //!

@@ -5,17 +5,19 @@ mod world;
 
 use tidegate::idempotency::AfterCrash;
 
-use self::run::{Payload, Runs};
+use self::run::{Event, Payload, Runs};
 use self::world::{ClaimModel, Without};
 use crate::check::{counterexample, holds, stuck};
 
 const TOO_OFTEN: &str = "no more often than the policy allows";
+const LOST: &str = "no effect is lost";
 
 /// One delivery and two duplicates of it, three workers, and an operator who may let the effect run again once.
 fn model(after_crash: AfterCrash, faults: u8) -> ClaimModel {
     ClaimModel {
-        runs: Runs::new(after_crash, faults),
+        runs: Runs::new(after_crash, Event::Small, faults),
         after_crash,
+        event: Event::Small,
         deliveries: vec![Payload::X; 3],
         workers: 3,
         faults,
@@ -23,6 +25,11 @@ fn model(after_crash: AfterCrash, faults: u8) -> ClaimModel {
         zombies: true,
         without: None,
     }
+}
+
+/// The same with another event.
+fn with(event: Event, model: ClaimModel) -> ClaimModel {
+    ClaimModel { runs: Runs::new(model.after_crash, event, model.faults), event, ..model }
 }
 
 fn without(guard: Without, after_crash: AfterCrash) -> ClaimModel {
@@ -40,6 +47,14 @@ fn an_effect_that_is_held_after_a_crash_takes_place_once_whatever_happens() {
 fn an_effect_that_is_run_again_after_a_crash_takes_place_once_for_each_crash_at_most() {
     let states = holds(model(AfterCrash::RunAgain, 1));
     println!("run again: {states} states");
+}
+
+#[test]
+fn a_held_effect_has_its_event_or_its_delivery_comes_again_wherever_a_run_ends() {
+    for after_crash in [AfterCrash::Hold, AfterCrash::RunAgain] {
+        let model = ClaimModel { workers: 2, ..with(Event::Large, model(after_crash, 1)) };
+        println!("event in the bucket, {after_crash:?}: {} states", holds(model));
+    }
 }
 
 #[test]
@@ -117,4 +132,15 @@ fn a_delivery_older_than_the_records_runs_the_effect_twice_unless_it_is_held() {
 fn an_orphan_held_before_its_lease_is_over_costs_a_live_run_its_claim() {
     let way = counterexample(without(Without::LeaseAtHold, AfterCrash::Hold), "a live claim is its owner's");
     assert!(!way.is_empty());
+}
+
+#[test]
+fn a_held_effect_whose_event_nobody_keeps_is_lost() {
+    counterexample(with(Event::Forgotten, without(Without::EventAtHold, AfterCrash::Hold)), LOST);
+    counterexample(without(Without::EventAtHold, AfterCrash::Hold), LOST);
+}
+
+#[test]
+fn an_event_that_is_named_before_it_is_in_the_bucket_is_lost() {
+    counterexample(with(Event::Large, without(Without::EventBeforeHold, AfterCrash::Hold)), LOST);
 }

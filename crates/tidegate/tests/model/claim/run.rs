@@ -8,9 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use tidegate::batch::BatchContext;
 use tidegate::failure::{Class, Failure};
 use tidegate::idempotency::{
-    AfterCrash, Claim, Claimed, EffectError, EffectKey, EffectRun, Effects, HeldEffect, IdempotencyStore,
-    Kept, Ran, Status, Stored,
+    AfterCrash, Claim, Claimed, EffectError, EffectKey, EffectRun, Effects, HeldEffect, HeldPage,
+    IdempotencyStore, Kept, LargeEvents, PayloadHash, Ran, Repeat, RepeatEvent, Status, Stored,
 };
+use tidegate::serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::program::{Automaton, Script, run};
@@ -36,12 +37,19 @@ pub(super) enum Ask {
     Claim {
         take_over: bool,
     },
+    Look,
     Complete,
     Release,
     Extend,
-    Hold,
+    Hold {
+        event: bool,
+    },
     /// Hold the record that was in the way.
-    HoldOrphan,
+    HoldOrphan {
+        event: bool,
+    },
+    /// Keep the event in the bucket.
+    PutEvent,
     /// The effect itself.
     Execute,
 }
@@ -52,6 +60,8 @@ pub(super) enum Answer {
     Claimed,
     ClaimedAfterRelease,
     InTheWay(There),
+    /// There is no record.
+    Gone,
     Succeeded(bool),
     TookPlace,
     DidNotTakePlace,
@@ -66,12 +76,14 @@ pub(super) struct There {
     /// It is the run's own.
     pub(super) own: bool,
     pub(super) lease_over: bool,
-    pub(super) hash: PayloadHash,
+    /// It has the event that repeats it, as far as is shown.
+    pub(super) event: bool,
+    pub(super) hash: Hash,
 }
 
 /// Whose payload a hash is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum PayloadHash {
+pub(super) enum Hash {
     /// The run's own.
     Same,
     /// That of a delivery with another payload.
@@ -123,6 +135,17 @@ pub(super) enum End {
     DeadLettered,
 }
 
+/// What a run has that repeats it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// An event that a record holds.
+    Small,
+    /// One that goes to the bucket.
+    Large,
+    /// None: it says that a client asks again.
+    Forgotten,
+}
+
 /// [`Effects::run`] by policy, for deliveries in time and for old ones.
 pub(super) struct Runs {
     in_time: Automaton<Ask, Answer, End>,
@@ -130,10 +153,10 @@ pub(super) struct Runs {
 }
 
 impl Runs {
-    pub(super) fn new(after_crash: AfterCrash, faults: u8) -> Self {
+    pub(super) fn new(after_crash: AfterCrash, event: Event, faults: u8) -> Self {
         let of = |old| {
             Automaton::of(
-                |answers| run(answers, async |script| run_effect(after_crash, old, script).await),
+                |answers| run(answers, async |script| run_effect(after_crash, event, old, script).await),
                 possible,
                 faults,
             )
@@ -150,39 +173,49 @@ impl Runs {
 fn possible(ask: Ask) -> (Vec<Answer>, Vec<Answer>) {
     match ask {
         Ask::Execute => (vec![Answer::TookPlace], vec![Answer::DidNotTakePlace, Answer::Nothing]),
-        Ask::Claim { .. } => {
-            let mut answers = vec![Answer::Claimed, Answer::ClaimedAfterRelease];
-            for hash in [PayloadHash::Same, PayloadHash::Other, PayloadHash::Missing] {
+        Ask::Claim { .. } | Ask::Look => {
+            let mut answers = match ask {
+                Ask::Look => vec![Answer::Gone],
+                _ => vec![Answer::Claimed, Answer::ClaimedAfterRelease],
+            };
+            for hash in [Hash::Same, Hash::Other, Hash::Missing] {
                 for own in [false, true] {
-                    for (status, lease_over) in [
-                        (Order::InProgress, false),
-                        (Order::InProgress, true),
-                        (Order::Completed, true),
-                        (Order::Held, true),
-                        (Order::Released, true),
+                    for (status, lease_over, event) in [
+                        (Order::InProgress, false, false),
+                        (Order::InProgress, true, false),
+                        (Order::Completed, true, false),
+                        (Order::Held, true, false),
+                        (Order::Held, true, true),
+                        (Order::Released, true, false),
                     ] {
-                        answers.push(Answer::InTheWay(There { status, own, lease_over, hash }));
+                        answers.push(Answer::InTheWay(There { status, own, lease_over, event, hash }));
                     }
                 }
             }
             (answers, vec![Answer::Nothing])
         }
-        Ask::Complete | Ask::Release | Ask::Extend | Ask::Hold | Ask::HoldOrphan => {
+        Ask::PutEvent => (vec![Answer::Succeeded(true)], vec![Answer::Nothing]),
+        Ask::Complete | Ask::Release | Ask::Extend | Ask::Hold { .. } | Ask::HoldOrphan { .. } => {
             (vec![Answer::Succeeded(true), Answer::Succeeded(false)], vec![Answer::Nothing])
         }
     }
 }
 
-async fn run_effect(after_crash: AfterCrash, old: bool, script: Arc<Script<Ask, Answer>>) -> End {
-    let store = Arc::new(AskingStore { script: script.clone(), own: Mutex::default() });
-    let effects = Effects::new(store, "model", Duration::from_secs(30 * 24 * 3600));
-    let run = EffectRun {
-        key: EffectKey::new("model", "effect", "1").unwrap(),
-        after_crash,
-        repeat: None,
-        arrived_at: old.then_some(Timestamp::UNIX_EPOCH),
-        heartbeat: None,
-    };
+async fn run_effect(
+    after_crash: AfterCrash,
+    event: Event,
+    old: bool,
+    script: Arc<Script<Ask, Answer>>,
+) -> End {
+    let store =
+        Arc::new(AskingStore { script: script.clone(), own: Mutex::default(), hash: Mutex::default() });
+    let effects = Effects::new(store, "model", Duration::from_secs(30 * 24 * 3600))
+        .large_events(Arc::new(AskingBucket { script: script.clone(), large: event == Event::Large }));
+    let mut run = EffectRun::of_request(EffectKey::new("model", "effect", "1").unwrap(), after_crash)
+        .arrived_at(old.then_some(Timestamp::UNIX_EPOCH));
+    if event != Event::Forgotten {
+        run = run.repeated_by(Repeat::new("model", RawValue::from_string("1".to_owned()).unwrap()));
+    }
     let mut context = BatchContext::new(Duration::ZERO);
     // Long enough to look at a twin twice.
     context.deadline = Instant::now() + Duration::from_millis(30);
@@ -199,7 +232,7 @@ async fn run_effect(after_crash: AfterCrash, old: bool, script: Arc<Script<Ask, 
         Ok(Ran::Duplicate(_)) => End::Duplicate,
         Ok(Ran::Held) => End::Held,
         Err(failure) if failure.class() == Class::Permanent => End::DeadLettered,
-        Err(_) => End::Redelivered,
+        Err(_) | Ok(_) => End::Redelivered,
     }
 }
 
@@ -210,10 +243,36 @@ fn in_an_hour() -> Timestamp {
 /// Token of everybody else. The model knows who that is.
 const ANOTHER: &str = "another";
 
+/// A bucket that asks the model.
+struct AskingBucket {
+    script: Arc<Script<Ask, Answer>>,
+    /// Every event goes here.
+    large: bool,
+}
+
+impl LargeEvents for AskingBucket {
+    fn above(&self) -> usize {
+        if self.large { 0 } else { Repeat::INLINE_LIMIT }
+    }
+
+    fn put<'a>(&'a self, name: &'a str, _: &'a RawValue) -> BoxFuture<'a, Result<RepeatEvent, Failure>> {
+        let put = async move {
+            match self.script.ask(Ask::PutEvent).await {
+                Answer::Succeeded(_) => {
+                    Ok(RepeatEvent::Object { bucket: "bucket".to_owned(), key: name.to_owned() })
+                }
+                _ => Err(Failure::transient("event_bucket", "no answer")),
+            }
+        };
+        put.boxed()
+    }
+}
+
 /// A store that asks the model.
 struct AskingStore {
     script: Arc<Script<Ask, Answer>>,
     own: Mutex<String>,
+    hash: Mutex<Option<PayloadHash>>,
 }
 
 impl AskingStore {
@@ -221,27 +280,35 @@ impl AskingStore {
         *self.own.lock().unwrap() == owner
     }
 
+    fn stored(there: There, own: &str, hash: PayloadHash) -> Stored {
+        Stored {
+            status: there.status.into(),
+            owner: if there.own { own.to_owned() } else { ANOTHER.to_owned() },
+            lease_until: if there.lease_over {
+                Timestamp::now() - SignedDuration::from_hours(1)
+            } else {
+                in_an_hour()
+            },
+            payload_hash: match there.hash {
+                Hash::Same => hash,
+                Hash::Other => "other".into(),
+                Hash::Missing => "".into(),
+            },
+            repeat: there.event,
+            result: Kept::Result("null".to_owned()),
+            expires_at: None,
+        }
+    }
+
     async fn claimed(&self, claim: &Claim) -> Result<Claimed, Failure> {
         self.own.lock().unwrap().clone_from(&claim.owner);
+        *self.hash.lock().unwrap() = Some(claim.payload_hash.clone());
         match self.script.ask(Ask::Claim { take_over: claim.take_over }).await {
             Answer::Claimed => Ok(Claimed::Yes),
             Answer::ClaimedAfterRelease => Ok(Claimed::AfterRelease),
-            Answer::InTheWay(there) => Ok(Claimed::No(Stored {
-                status: there.status.into(),
-                owner: if there.own { claim.owner.clone() } else { ANOTHER.to_owned() },
-                lease_until: if there.lease_over {
-                    Timestamp::now() - SignedDuration::from_hours(1)
-                } else {
-                    in_an_hour()
-                },
-                payload_hash: match there.hash {
-                    PayloadHash::Same => claim.payload_hash.clone(),
-                    PayloadHash::Other => "other".to_owned(),
-                    PayloadHash::Missing => String::new(),
-                },
-                result: Kept::Result("null".to_owned()),
-                expires_at: None,
-            })),
+            Answer::InTheWay(there) => {
+                Ok(Claimed::No(Self::stored(there, &claim.owner, claim.payload_hash.clone())))
+            }
             _ => Err(no_answer()),
         }
     }
@@ -289,27 +356,46 @@ impl IdempotencyStore for AskingStore {
         self.succeeded(Ask::Extend).boxed()
     }
 
+    fn look<'a>(&'a self, _: &'a EffectKey) -> BoxFuture<'a, Result<Option<Stored>, Failure>> {
+        let looked = async {
+            match self.script.ask(Ask::Look).await {
+                Answer::Gone => Ok(None),
+                Answer::InTheWay(there) => {
+                    let (own, hash) = (self.own.lock().unwrap().clone(), self.hash.lock().unwrap().clone());
+                    Ok(Some(Self::stored(there, &own, hash.unwrap())))
+                }
+                _ => Err(no_answer()),
+            }
+        };
+        looked.boxed()
+    }
+
     fn hold<'a>(
         &'a self,
         _: &'a EffectKey,
         owner: &'a str,
         _: &'a str,
+        repeat: Option<&'a Repeat>,
     ) -> BoxFuture<'a, Result<bool, Failure>> {
         assert!(self.is_own(owner));
-        self.succeeded(Ask::Hold).boxed()
+        self.succeeded(Ask::Hold { event: repeat.is_some() }).boxed()
     }
 
     fn hold_orphan<'a>(
         &'a self,
         _: &'a EffectKey,
-        owner: &'a str,
         _: &'a str,
+        _: &'a str,
+        repeat: Option<&'a Repeat>,
     ) -> BoxFuture<'a, Result<bool, Failure>> {
-        let ask = if self.is_own(owner) { Ask::Hold } else { Ask::HoldOrphan };
-        self.succeeded(ask).boxed()
+        self.succeeded(Ask::HoldOrphan { event: repeat.is_some() }).boxed()
     }
 
-    fn held(&self) -> BoxFuture<'_, Result<Vec<HeldEffect>, Failure>> {
+    fn held<'a>(&'a self, _: Option<&'a str>) -> BoxFuture<'a, Result<HeldPage, Failure>> {
+        unimplemented!("operators ask for it, runs do not")
+    }
+
+    fn waiting<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Option<HeldEffect>, Failure>> {
         unimplemented!("operators ask for it, runs do not")
     }
 

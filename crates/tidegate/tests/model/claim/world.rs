@@ -7,7 +7,7 @@ use stateright::{Model, Property};
 use tidegate::idempotency::protocol::{Request, State as RecordState, Transition, decide};
 use tidegate::idempotency::{AfterCrash, Status};
 
-use super::run::{Answer, Ask, Delivery, End, Order, Payload, PayloadHash, Runs, There};
+use super::run::{Answer, Ask, Delivery, End, Event, Hash, Order, Payload, Runs, There};
 use crate::program::Next;
 
 /// A guard that is taken away, to see that the checker notices.
@@ -33,12 +33,17 @@ pub(super) enum Without {
     ClaimAfterEffect,
     /// A delivery older than the records are kept is run like any other.
     AgeOfDelivery,
+    /// The event that comes with a request to hold is not stored.
+    EventAtHold,
+    /// A record names the event in the bucket before it is there.
+    EventBeforeHold,
 }
 
 /// The claim protocol with one key.
 pub(super) struct ClaimModel {
     pub(super) runs: Runs,
     pub(super) after_crash: AfterCrash,
+    pub(super) event: Event,
     /// Duplicates are there from the start, and are delayed as long as nobody takes them.
     pub(super) deliveries: Vec<Payload>,
     pub(super) workers: usize,
@@ -65,6 +70,8 @@ pub(super) struct State {
     faults: u8,
     dead_letters: Vec<Payload>,
     retention_over: bool,
+    /// The event is in the bucket.
+    object: bool,
     wrong: Option<Wrong>,
 }
 
@@ -74,6 +81,8 @@ pub(super) struct Record {
     owner: u8,
     lease_over: bool,
     expired: bool,
+    /// It has the event that repeats it.
+    event: bool,
     payload: Payload,
 }
 
@@ -155,6 +164,7 @@ impl Record {
             owner: name(self.owner),
             lease_until: later(self.lease_over),
             expires_at: (self.status == Order::Completed).then(|| later(self.expired)),
+            repeat: self.event,
         }
     }
 
@@ -165,6 +175,7 @@ impl Record {
             // By the time that a record is not in progress any more its lease may be long over.
             lease_over: state.lease_is_over(now()) || state.status != Status::InProgress,
             expired: state.expires_at.is_some_and(|expires_at| expires_at < now()),
+            event: state.repeat,
             payload,
         }
     }
@@ -194,6 +205,16 @@ impl ClaimModel {
             }
             return Answer::TookPlace;
         }
+        if ask == Ask::PutEvent {
+            state.object |= self.without != Some(Without::EventBeforeHold);
+            return Answer::Succeeded(true);
+        }
+        if ask == Ask::Look {
+            return state.record.as_ref().map_or(Answer::Gone, |there| {
+                // A look need not show whether there is an event.
+                Answer::InTheWay(There { event: false, ..self.shown(there, token, payload) })
+            });
+        }
         let before = state.record.clone();
         let mut there = before.clone();
         let own = name(token);
@@ -202,7 +223,7 @@ impl ClaimModel {
             match self.without {
                 Some(Without::OwnerAtRelease) if ask == Ask::Release => owner = name(there.owner),
                 Some(Without::OwnerAtComplete) if ask == Ask::Complete => owner = name(there.owner),
-                Some(Without::LeaseAtHold) if ask == Ask::HoldOrphan => {
+                Some(Without::LeaseAtHold) if matches!(ask, Ask::HoldOrphan { .. }) => {
                     there.lease_over = true;
                 }
                 Some(Without::StatusAtExpiry)
@@ -215,17 +236,18 @@ impl ClaimModel {
         }
         let lease_until = later(self.without == Some(Without::LeaseReadAsOver));
         let orphan;
+        let keeps = self.without != Some(Without::EventAtHold);
         let request = match ask {
             Ask::Claim { take_over } => Request::Claim { owner: &own, lease_until, take_over },
             Ask::Complete => Request::Complete { owner: &owner, expires_at: later(false) },
             Ask::Release => Request::Release { owner: &owner },
             Ask::Extend => Request::Extend { owner: &owner, lease_until: later(false) },
-            Ask::Hold => Request::Hold { owner: &owner },
-            Ask::HoldOrphan => {
+            Ask::Hold { event } => Request::Hold { owner: &owner, repeat: event && keeps },
+            Ask::HoldOrphan { event } => {
                 orphan = name(met.unwrap());
-                Request::HoldOrphan { owner: &orphan }
+                Request::HoldOrphan { owner: &orphan, repeat: event && keeps }
             }
-            Ask::Execute => unreachable!("handled above"),
+            Ask::Execute | Ask::Look | Ask::PutEvent => unreachable!("handled above"),
         };
         let transition = decide(there.as_ref().map(Record::state).as_ref(), request, now());
         let claims = matches!(ask, Ask::Claim { .. });
@@ -243,7 +265,7 @@ impl ClaimModel {
             Transition::Refused => false,
         };
         let owned = before.as_ref().is_none_or(|before| before.owner == token);
-        let by_owner = matches!(ask, Ask::Complete | Ask::Release | Ask::Extend | Ask::Hold);
+        let by_owner = matches!(ask, Ask::Complete | Ask::Release | Ask::Extend | Ask::Hold { .. });
         let live = |record: &Record| {
             record.status == Order::InProgress
                 && !record.lease_over
@@ -274,10 +296,11 @@ impl ClaimModel {
             status: record.status,
             own: record.owner == token,
             lease_over: record.lease_over || self.without == Some(Without::LeaseAtHold),
+            event: record.event && record.status == Order::Held,
             hash: if record.payload == payload || self.without == Some(Without::PayloadOnReplay) {
-                if stored { PayloadHash::Same } else { PayloadHash::Missing }
+                if stored { Hash::Same } else { Hash::Missing }
             } else {
-                PayloadHash::Other
+                Hash::Other
             },
         }
     }
@@ -285,13 +308,20 @@ impl ClaimModel {
     /// Hands an answer to a run, which may end it.
     fn answer(&self, state: &mut State, index: usize, answer: Answer) {
         let there = state.record.as_ref();
+        let asked = self.ask(&state.runs[index]);
         let run = &mut state.runs[index];
         run.node = self.runs.of(run.delivery).after(run.node, answer).unwrap();
-        // Only the owner of an orphan is asked about again.
+        // Only the owner of an orphan, or of a held effect that may have no event, is asked about
+        // again.
         run.met = match answer {
-            Answer::InTheWay(There { status: Order::InProgress, lease_over: true, own: false, .. }) => {
-                there.map(|there| there.owner)
-            }
+            Answer::InTheWay(There {
+                status: Order::InProgress | Order::Held,
+                lease_over: true,
+                event: false,
+                ..
+            }) => there.map(|there| there.owner),
+            // It has brought the event, and asks now.
+            Answer::Succeeded(true) | Answer::Nothing if asked == Ask::PutEvent => run.met,
             _ => None,
         };
         let Next::Ends(end) = self.next(&state.runs[index]) else { return };
@@ -343,7 +373,7 @@ impl State {
             || self
                 .record
                 .as_ref()
-                .is_some_and(|record| record.payload == payload && record.status != Order::Completed)
+                .is_some_and(|record| record.payload == payload && record.event && self.object)
     }
 
     fn took_place(&self, payload: Payload) -> bool {
@@ -416,6 +446,7 @@ impl Model for ClaimModel {
             faults: self.faults,
             dead_letters: Vec::new(),
             retention_over: false,
+            object: self.event != Event::Large,
             wrong: None,
         }]
     }
@@ -427,16 +458,17 @@ impl Model for ClaimModel {
             actions.extend(deliveries.into_iter().map(Action::Take));
         }
         for (index, run) in state.runs.iter().enumerate() {
-            let effect = self.ask(run) == Ask::Execute;
+            let ask = self.ask(run);
             actions.push(Action::Serve(index));
             if state.faults > 0 {
-                actions.extend([
-                    Action::LoseAnswer(index),
-                    Action::Delay(index),
-                    if effect { Action::Refuse(index) } else { Action::Repeat(index) },
-                    Action::CrashBefore(index),
-                    Action::CrashAfter(index),
-                ]);
+                actions.extend([Action::LoseAnswer(index), Action::CrashBefore(index)]);
+                // A look that comes late, or twice, changes nothing, and neither does a crash after
+                // it.
+                if ask != Ask::Look {
+                    let other =
+                        if ask == Ask::Execute { Action::Refuse(index) } else { Action::Repeat(index) };
+                    actions.extend([Action::Delay(index), other, Action::CrashAfter(index)]);
+                }
             }
         }
         actions.extend((0..state.late.len()).map(Action::Arrive));
@@ -524,8 +556,11 @@ impl Model for ClaimModel {
                 }
                 state.released += 1;
                 state.allow();
-                let payload = state.record.as_ref()?.payload;
-                state.queue.push(Delivery { payload, old: state.retention_over });
+                let Record { payload, event, .. } = *state.record.as_ref()?;
+                // Without an event it is the next delivery that runs it.
+                if event && state.object {
+                    state.queue.push(Delivery { payload, old: state.retention_over });
+                }
             }
             Action::OperatorCompletes => {
                 let request = Request::CompleteHeld { operator: &name(OPERATOR), expires_at: later(false) };

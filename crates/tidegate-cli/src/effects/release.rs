@@ -1,176 +1,37 @@
-//! `tidegate effects`: held effects, saying that they took place, and letting them run again.
-
 use std::process::ExitCode;
-use std::time::Duration;
 
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde::Serialize;
-use terminal::counted::counted;
-use terminal::name_prefix::PhysicalName;
 use terminal::output;
 use terminal::problem::Problem;
-use terminal::table;
-use tidegate::failure::Failure;
-use tidegate::idempotency::{
-    DynamoDbIdempotency, HeldEffect, IdempotencyStore, Kept, PARTITION_KEY, Status, TTL_ATTRIBUTE,
-};
+use tidegate::failure::Class;
+use tidegate::idempotency::{HeldEffect, IdempotencyStore, Repeat, RepeatEvent, Status};
 use tidegate_local::asynchronous::record::{Condition, Ended, record};
 use tidegate_local::mapping::moment::Moment;
 use tidegate_local::message;
-use tidegate_local::topology::{DestinationKind, KeyType, Topology};
-use uuid::Uuid;
+use tidegate_local::topology::{DestinationKind, Topology};
 
-use crate::cli::{EffectsCommand, EffectsComplete, EffectsList, EffectsPlace, EffectsRelease};
-use crate::connection::System;
+use super::{NOT_HELD, Records};
+use crate::cli::EffectsRelease;
 use crate::dlq::mailbox::url_of;
 use crate::dlq::queues::physical;
 use crate::invoke::{Purpose, Shape, invoke};
 
-const NOT_HELD: &str = "no effect of this key is held";
-const SECONDS_OF_A_DAY: u64 = 24 * 60 * 60;
 /// How often a released effect is tried.
 const ATTEMPTS: u32 = 3;
 
-/// Lists, completes or releases held effects.
-///
-/// # Errors
-/// The system cannot be reached, or there is no such effect.
-pub(crate) async fn run(command: &EffectsCommand) -> Result<ExitCode, Problem> {
-    match command {
-        EffectsCommand::Ls(options) => list(options).await,
-        EffectsCommand::Complete(options) => complete(options).await,
-        EffectsCommand::Release(options) => release(options).await,
-    }
-}
-
-/// The records of held effects in a system.
-struct Records {
-    system: System,
-    table: PhysicalName,
-    store: DynamoDbIdempotency,
-}
-
-impl Records {
-    async fn open(options: &EffectsPlace) -> Result<Self, Problem> {
-        let system = System::open(&options.place).await?;
-        let table = match &options.table {
-            Some(table) => PhysicalName::given(table),
-            None => table_of(&system.topology()?).map(|table| system.prefix().physical(&table)).ok_or_else(|| {
-                Problem::new(format!("the topology has no table of idempotency records (partition key `{PARTITION_KEY}`, time to live `{TTL_ATTRIBUTE}`); name it with --table NAME"))
-            })?,
-        };
-        let store = DynamoDbIdempotency::new(system.dynamodb(), table.as_str());
-        Ok(Records { system, table, store })
-    }
-
-    async fn held(&self) -> Result<Vec<HeldEffect>, Problem> {
-        match self.store.held().await {
-            Ok(held) => Ok(held),
-            Err(failure) => Err(self.system.explain_table(&self.table, failure.reason()).await),
-        }
-    }
-
-    /// How long the topology says that records are kept, in days.
-    fn retention(&self) -> Result<u32, Problem> {
-        let topology = self.system.topology()?;
-        let declared = self.system.prefix().declared(self.table.as_str());
-        topology.tables.get(declared).and_then(|table| table.record_retention_days).ok_or_else(|| {
-            Problem::new(format!(
-                "the topology does not say how long records of table {} are kept; say it with --days N",
-                self.table
-            ))
-        })
-    }
-
-    fn said(&self, failure: &Failure) -> Problem {
-        self.system.explain(Problem::new(format!("table {}: {}", self.table, failure.reason())))
-    }
-}
-
-fn table_of(topology: &Topology) -> Option<String> {
-    let found = topology.tables.iter().find(|(_, table)| {
-        (table.partition_key.name.as_str(), table.partition_key.kind) == (PARTITION_KEY, KeyType::S)
-            && table.sort_key.is_none()
-            && table.ttl_attribute.as_deref() == Some(TTL_ATTRIBUTE)
-    });
-    found.map(|(name, _)| name.clone())
-}
-
-async fn list(options: &EffectsList) -> Result<ExitCode, Problem> {
-    let held = Records::open(&options.at).await?.held().await?;
-    if options.at.json {
-        output::json(&held)?;
-    } else if held.is_empty() {
-        output::line("no effect is held")?;
-    } else {
-        let mut shown = table::table(["key", "function", "since", "reason"]);
-        for effect in &held {
-            shown.add_row([
-                effect.key.clone(),
-                effect
-                    .repeat
-                    .as_ref()
-                    .map_or("(no event kept)", |repeat| repeat.function.as_str())
-                    .to_owned(),
-                effect.lease_until.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
-                reason(effect),
-            ]);
-        }
-        output::line(&shown.to_string())?;
-        output::line(
-            "\n`tidegate effects complete KEY` says that an effect took place, `tidegate effects release KEY` lets it run again.",
-        )?;
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn reason(effect: &HeldEffect) -> String {
-    match (effect.status, &effect.reason) {
-        (Status::Released, _) => "released, and not run since".to_owned(),
-        (_, Some(reason)) => reason.clone(),
-        (_, None) => "its run ended without an answer".to_owned(),
-    }
-}
-
-async fn complete(options: &EffectsComplete) -> Result<ExitCode, Problem> {
-    let records = Records::open(&options.at).await?;
-    let days = options.days.map_or_else(|| records.retention(), Ok)?;
-    let expires_at = jiff::Timestamp::now()
-        .saturating_add(Duration::from_secs(u64::from(days) * SECONDS_OF_A_DAY))
-        .map_err(|error| Problem::new(error.to_string()))?;
-    // A token of this request, by which an answer that was lost is told from another operator's decision.
-    let operator = format!("operator-{}", Uuid::new_v4());
-    let result = options.result.clone().map_or(Kept::Unknown, Kept::Result);
-    let completed = match records.store.complete_held(&options.key, &operator, &result, expires_at).await {
-        Ok(completed) => completed,
-        Err(failure) => return Err(records.system.explain_table(&records.table, failure.reason()).await),
-    };
-    let (outcome, message) = if completed {
-        (Outcome::Completed, format!("recorded that it took place, for {}", counted(days, "day", "days")))
-    } else {
-        (Outcome::Unknown, NOT_HELD.to_owned())
-    };
-    let decided = Decided { key: options.key.clone(), outcome, message };
-    if options.at.json {
-        output::json(&decided)?;
-    } else {
-        output::line(&format!("{}: {}", decided.key, decided.message))?;
-    }
-    Ok(if completed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
 /// What became of one effect.
 #[derive(Debug, Serialize)]
-struct Decided {
-    key: String,
-    outcome: Outcome,
-    message: String,
+pub(super) struct Decided {
+    pub(super) key: String,
+    pub(super) outcome: Outcome,
+    pub(super) message: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Outcome {
+pub(super) enum Outcome {
     /// It is recorded that it took place.
     Completed,
     /// The function ran again and succeeded.
@@ -185,6 +46,8 @@ enum Outcome {
     Failed,
     /// No effect of this key is held.
     Unknown,
+    /// Its record or its event cannot be read; it is not released.
+    Unreadable,
 }
 
 impl Outcome {
@@ -193,20 +56,20 @@ impl Outcome {
     }
 }
 
-async fn release(options: &EffectsRelease) -> Result<ExitCode, Problem> {
+pub(super) async fn release(options: &EffectsRelease) -> Result<ExitCode, Problem> {
     let records = Records::open(&options.at).await?;
-    let held = records.held().await?;
-    let keys: Vec<String> = if options.all {
-        held.iter().map(|effect| effect.key.clone()).collect()
-    } else {
-        options.keys.clone()
-    };
+    let keys = if options.all { all(&records).await? } else { options.keys.clone() };
     let mut results = Vec::new();
     for key in keys {
-        let effect = held.iter().find(|effect| effect.key == key);
-        let released = match effect {
-            Some(effect) => release_one(&records, effect).await?,
-            None => Decided { key, outcome: Outcome::Unknown, message: NOT_HELD.to_owned() },
+        let released = match records.store.waiting(&key).await {
+            Ok(Some(effect)) => release_one(&records, &effect).await?,
+            Ok(None) => Decided { key, outcome: Outcome::Unknown, message: NOT_HELD.to_owned() },
+            Err(failure) if failure.class() == Class::Permanent => {
+                Decided { key, outcome: Outcome::Unreadable, message: failure.reason().to_owned() }
+            }
+            Err(failure) => {
+                return Err(records.system.explain_table(&records.table, failure.reason()).await);
+            }
         };
         if !options.at.json {
             // Nobody may be reading any more; that is no reason to stop halfway.
@@ -223,28 +86,48 @@ async fn release(options: &EffectsRelease) -> Result<ExitCode, Problem> {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// The keys of all effects that wait, and of all records that cannot be read.
+async fn all(records: &Records) -> Result<Vec<String>, Problem> {
+    let (mut keys, mut from) = (Vec::new(), None);
+    loop {
+        let page = records.page(from.as_deref()).await?;
+        keys.extend(page.effects.into_iter().map(|effect| effect.key));
+        keys.extend(page.unreadable.into_iter().map(|record| record.key));
+        from = page.next;
+        if from.is_none() {
+            keys.sort();
+            return Ok(keys);
+        }
+    }
+}
+
 async fn release_one(records: &Records, effect: &HeldEffect) -> Result<Decided, Problem> {
     let told = |outcome, message: String| Decided { key: effect.key.clone(), outcome, message };
+    let event = match &effect.repeat {
+        Some(repeat) => match event_of(records, repeat).await {
+            Ok(event) => Some((repeat.function.as_str(), event)),
+            Err(problem) => return Ok(told(Outcome::Unreadable, format!("not released: {problem}"))),
+        },
+        None => None,
+    };
     if !records.store.release_held(&effect.key).await.map_err(|failure| records.said(&failure))? {
         return Ok(told(Outcome::Unknown, "it is no longer held".to_owned()));
     }
-    let Some(repeat) = &effect.repeat else {
-        let message = "released; its event was too large to keep: the next delivery runs it (scripts/replay-dlq --yes, if it is a dead letter)";
+    let Some((function, event)) = &event else {
+        let message = "released; it has no event, since nothing acknowledged its delivery: the next delivery or request runs it (scripts/replay-dlq --yes, if it is a dead letter)";
         return Ok(told(Outcome::Released, message.to_owned()));
     };
-    let client = records.system.lambda();
-    let event = repeat.event.get().as_bytes();
+    let (client, event) = (records.system.lambda(), event.as_slice());
     let mut result = Err(String::new());
     for _ in 0..ATTEMPTS {
         // As a first run: an event that fails for good becomes a dead letter of the function's own.
-        result = invoke(&client, &repeat.function, event, Shape::Event, Purpose::Run).await;
+        result = invoke(&client, function, event, Shape::Event, Purpose::Run).await;
         if result.is_ok() {
             break;
         }
     }
     let Err(why) = result else {
-        let again = records.held().await?.into_iter().find(|held| held.key == effect.key);
-        let function = &repeat.function;
+        let again = records.store.waiting(&effect.key).await.map_err(|failure| records.said(&failure))?;
         return Ok(match again {
             None => told(Outcome::Ran, format!("released; {function} ran and succeeded")),
             Some(HeldEffect { status: Status::Released, .. }) => told(
@@ -258,7 +141,7 @@ async fn release_one(records: &Records, effect: &HeldEffect) -> Result<Decided, 
         });
     };
     // The record no longer keeps the event once a run was begun.
-    Ok(match keep(records, &repeat.function, event, &why).await {
+    Ok(match keep(records, function, event, &why).await {
         Ok(queue) => told(
             Outcome::DeadLettered,
             format!(
@@ -267,9 +150,23 @@ async fn release_one(records: &Records, effect: &HeldEffect) -> Result<Decided, 
         ),
         Err(problem) => told(
             Outcome::Failed,
-            format!("released, but {why}; keep its event ({problem}): {}", repeat.event.get()),
+            format!("released, but {why}; keep its event ({problem}): {}", String::from_utf8_lossy(event)),
         ),
     })
+}
+
+/// The event that runs an effect again. One in a bucket may have expired there.
+async fn event_of(records: &Records, repeat: &Repeat) -> Result<Vec<u8>, Problem> {
+    let (bucket, key) = match &repeat.event {
+        RepeatEvent::Inline(event) => return Ok(event.get().as_bytes().to_vec()),
+        RepeatEvent::Object { bucket, key } => (bucket, key),
+        _ => return Err(Problem::new("this version does not know where its event is")),
+    };
+    let gone = |error: String| Problem::new(format!("its event s3://{bucket}/{key} cannot be read: {error}"));
+    let got = records.system.s3().get_object().bucket(bucket).key(key).send().await;
+    let got = got.map_err(|error| gone(DisplayErrorContext(error).to_string()))?;
+    let body = got.body.collect().await.map_err(|error| gone(error.to_string()))?;
+    Ok(body.to_vec())
 }
 
 /// Puts an event that could not be run into the function's on-failure queue, in the shape of a failed asynchronous invocation.

@@ -1,0 +1,217 @@
+//! `tidegate effects`: held effects, saying that they took place, and letting them run again.
+
+mod release;
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde::Serialize;
+use terminal::name_prefix::PhysicalName;
+use terminal::output;
+use terminal::problem::Problem;
+use terminal::table;
+use tidegate::failure::Failure;
+use tidegate::idempotency::{
+    DynamoDbIdempotency, HeldEffect, HeldPage, IdempotencyStore, Kept, PARTITION_KEY, RepeatEvent, Status,
+    TTL_ATTRIBUTE,
+};
+use tidegate_local::topology::{KeyType, Topology};
+use uuid::Uuid;
+
+use self::release::{Decided, Outcome};
+use crate::cli::{EffectsCommand, EffectsComplete, EffectsList, EffectsPlace};
+use crate::connection::System;
+
+const NOT_HELD: &str = "no effect of this key is held";
+const SECONDS_OF_A_DAY: u64 = 24 * 60 * 60;
+
+/// Lists, completes or releases held effects.
+///
+/// # Errors
+/// The system cannot be reached, or there is no such effect.
+pub(crate) async fn run(command: &EffectsCommand) -> Result<ExitCode, Problem> {
+    match command {
+        EffectsCommand::Ls(options) => list(options).await,
+        EffectsCommand::Complete(options) => complete(options).await,
+        EffectsCommand::Release(options) => release::release(options).await,
+    }
+}
+
+/// The records of held effects in a system.
+struct Records {
+    system: System,
+    table: PhysicalName,
+    store: DynamoDbIdempotency,
+}
+
+impl Records {
+    async fn open(options: &EffectsPlace) -> Result<Self, Problem> {
+        let system = System::open(&options.place).await?;
+        let table = match &options.table {
+            Some(table) => PhysicalName::given(table),
+            None => table_of(&system.topology()?).map(|table| system.prefix().physical(&table)).ok_or_else(|| {
+                Problem::new(format!("the topology has no table of idempotency records (partition key `{PARTITION_KEY}`, time to live `{TTL_ATTRIBUTE}`); name it with --table NAME"))
+            })?,
+        };
+        let store = DynamoDbIdempotency::new(system.dynamodb(), table.as_str());
+        Ok(Records { system, table, store })
+    }
+
+    async fn page(&self, from: Option<&str>) -> Result<HeldPage, Problem> {
+        match self.store.held(from).await {
+            Ok(page) => Ok(page),
+            Err(failure) => Err(self.system.explain_table(&self.table, failure.reason()).await),
+        }
+    }
+
+    /// How long the topology says that records are kept, in days.
+    fn retention(&self) -> Result<u32, Problem> {
+        let topology = self.system.topology()?;
+        let declared = self.system.prefix().declared(self.table.as_str());
+        topology.tables.get(declared).and_then(|table| table.record_retention_days).ok_or_else(|| {
+            Problem::new(format!(
+                "the topology does not say how long records of table {} are kept; say it with --days N",
+                self.table
+            ))
+        })
+    }
+
+    fn said(&self, failure: &Failure) -> Problem {
+        self.system.explain(Problem::new(format!("table {}: {}", self.table, failure.reason())))
+    }
+}
+
+fn table_of(topology: &Topology) -> Option<String> {
+    let found = topology.tables.iter().find(|(_, table)| {
+        (table.partition_key.name.as_str(), table.partition_key.kind) == (PARTITION_KEY, KeyType::S)
+            && table.sort_key.is_none()
+            && table.ttl_attribute.as_deref() == Some(TTL_ATTRIBUTE)
+    });
+    found.map(|(name, _)| name.clone())
+}
+
+/// What is listed of a record.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Listed {
+    Held(HeldEffect),
+    /// A record that cannot be read may be an effect that waits.
+    Unreadable {
+        key: String,
+        status: &'static str,
+        reason: String,
+    },
+}
+
+impl Listed {
+    fn row(&self) -> [String; 4] {
+        match self {
+            Listed::Held(effect) => [
+                effect.key.clone(),
+                effect
+                    .repeat
+                    .as_ref()
+                    .map_or("(no event kept)", |repeat| repeat.function.as_str())
+                    .to_owned(),
+                effect.lease_until.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+                reason(effect),
+            ],
+            Listed::Unreadable { key, reason, .. } => {
+                [key.clone(), "?".to_owned(), "?".to_owned(), format!("unreadable: {reason}")]
+            }
+        }
+    }
+}
+
+/// Reads the whole table, page by page: what waits for an operator has no index. Each page is
+/// printed as it comes.
+async fn list(options: &EffectsList) -> Result<ExitCode, Problem> {
+    let records = Records::open(&options.at).await?;
+    let (mut from, mut read, mut shown) = (None, 0, 0);
+    let mut all = Vec::new();
+    loop {
+        let page = records.page(from.as_deref()).await?;
+        read += page.records;
+        let unreadable = page.unreadable.into_iter().map(|record| Listed::Unreadable {
+            key: record.key,
+            status: "unreadable",
+            reason: record.reason,
+        });
+        let mut listed: Vec<_> = page.effects.into_iter().map(Listed::Held).chain(unreadable).collect();
+        listed.sort_by_cached_key(Listed::row);
+        let more = page.next.is_some() || shown + listed.len() > options.limit;
+        listed.truncate(options.limit - shown);
+        shown += listed.len();
+        if options.at.json {
+            all.extend(listed);
+        } else if !listed.is_empty() {
+            let mut rows = table::table(["key", "function", "since", "reason"]);
+            listed.iter().for_each(|listed| {
+                rows.add_row(listed.row());
+            });
+            output::line(&rows.to_string())?;
+        }
+        if more && shown == options.limit {
+            output::note(&format!("{shown} are listed, and there may be more: --limit N lists N"));
+            break;
+        }
+        from = page.next;
+        if from.is_none() {
+            break;
+        }
+        if io::stderr().is_terminal() {
+            output::note(&format!("{read} records read, {shown} effects wait"));
+        }
+    }
+    if options.at.json {
+        output::json(&all)?;
+    } else if shown == 0 {
+        output::line("no effect is held")?;
+    } else {
+        output::line(
+            "\n`tidegate effects complete KEY` says that an effect took place, `tidegate effects release KEY` lets it run again.",
+        )?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn reason(effect: &HeldEffect) -> String {
+    let reason = match (effect.status, &effect.reason) {
+        (Status::Released, _) => "released, and not run since",
+        (_, Some(reason)) => reason,
+        (_, None) => "its run ended without an answer",
+    };
+    match effect.repeat.as_ref().map(|repeat| &repeat.event) {
+        Some(RepeatEvent::Object { bucket, key }) => format!("{reason} (its event: s3://{bucket}/{key})"),
+        _ => reason.to_owned(),
+    }
+}
+
+async fn complete(options: &EffectsComplete) -> Result<ExitCode, Problem> {
+    let records = Records::open(&options.at).await?;
+    let days = options.days.map_or_else(|| records.retention(), Ok)?;
+    let expires_at = jiff::Timestamp::now()
+        .saturating_add(Duration::from_secs(u64::from(days) * SECONDS_OF_A_DAY))
+        .map_err(|error| Problem::new(error.to_string()))?;
+    // A token of this request, by which an answer that was lost is told from another operator's
+    // decision.
+    let operator = format!("operator-{}", Uuid::new_v4());
+    let result = options.result.clone().map_or(Kept::Unknown, Kept::Result);
+    let completed = match records.store.complete_held(&options.key, &operator, &result, expires_at).await {
+        Ok(completed) => completed,
+        Err(failure) => return Err(records.system.explain_table(&records.table, failure.reason()).await),
+    };
+    let (outcome, message) = if completed {
+        (Outcome::Completed, format!("recorded that it took place, for {days} days"))
+    } else {
+        (Outcome::Unknown, NOT_HELD.to_owned())
+    };
+    let decided = Decided { key: options.key.clone(), outcome, message };
+    if options.at.json {
+        output::json(&decided)?;
+    } else {
+        output::line(&format!("{}: {}", decided.key, decided.message))?;
+    }
+    Ok(if completed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

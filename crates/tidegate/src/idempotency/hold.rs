@@ -1,0 +1,101 @@
+//! Holding an effect for an operator. A delivery may be acknowledged as held only when something
+//! else runs its effect again: the event that is kept with the record, or a client that asks again.
+//! Otherwise the run fails, and the delivery comes again.
+
+use std::borrow::Cow;
+
+use tracing::warn;
+
+use super::effects::{Effects, claim_lost, same_payload};
+use super::record::{Claim, IdempotencyStore, Stored};
+use super::repeat::Repeat;
+use super::run::{Again, Ran};
+use crate::failure::Failure;
+
+/// Longest reason in a record, in characters: it may quote what a stranger wrote.
+const REASON_LIMIT: usize = 2000;
+
+impl Effects {
+    /// Holds one's own claim.
+    pub(super) async fn hold<R>(
+        &self,
+        store: &dyn IdempotencyStore,
+        claim: &Claim,
+        reason: &str,
+        again: &Again,
+    ) -> Result<Ran<R>, Failure> {
+        warn!(key = claim.key.as_str(), reason, "effect held");
+        let (repeat, missing) = self.kept(claim, again).await;
+        if !store.hold(&claim.key, &claim.owner, &shortened(reason), repeat.as_ref()).await? {
+            return Err(claim_lost(&claim.key));
+        }
+        missing.map_or(Ok(Ran::Held), Err)
+    }
+
+    /// Holds the claim of an owner that is gone. False: it is not that owner's any more, or has an
+    /// owner again.
+    pub(super) async fn hold_orphan(
+        &self,
+        store: &dyn IdempotencyStore,
+        claim: &Claim,
+        stored: &Stored,
+        again: &Again,
+    ) -> Result<bool, Failure> {
+        // The event that is kept must be one of the effect that is held. Another's own delivery was
+        // not acknowledged, and holds it.
+        same_payload(&claim.key, &claim.payload_hash, &stored.payload_hash)?;
+        let reason = "its run ended without an answer";
+        let (repeat, missing) = self.kept(claim, again).await;
+        if !store.hold_orphan(&claim.key, &stored.owner, reason, repeat.as_ref()).await? {
+            return Ok(false);
+        }
+        warn!(key = claim.key.as_str(), owner = stored.owner, "effect held: {reason}");
+        missing.map_or(Ok(true), Err)
+    }
+
+    /// Leaves to the operator what is held already, and its event with it if it has none. False: it
+    /// is not held any more.
+    pub(super) async fn leave_held(
+        &self,
+        store: &dyn IdempotencyStore,
+        claim: &Claim,
+        stored: &Stored,
+        again: &Again,
+    ) -> Result<bool, Failure> {
+        same_payload(&claim.key, &claim.payload_hash, &stored.payload_hash)?;
+        if stored.repeat {
+            return Ok(true);
+        }
+        let (repeat, missing) = self.kept(claim, again).await;
+        if repeat.is_some() {
+            let reason = "its run ended without an answer";
+            return store.hold_orphan(&claim.key, &stored.owner, reason, repeat.as_ref()).await;
+        }
+        missing.map_or(Ok(true), Err)
+    }
+
+    /// What is to be kept with a held effect, and why its delivery must come again, if it must.
+    async fn kept(&self, claim: &Claim, again: &Again) -> (Option<Repeat>, Option<Failure>) {
+        let missing = |reason: &str| {
+            let reason = format!("{}: it is held, and its delivery must come again: {reason}", claim.key);
+            (None, Some(Failure::transient("no_event", reason)))
+        };
+        match again.repeat() {
+            Ok(Some(repeat)) => match repeat.stored(&claim.key, self.large.as_deref()).await {
+                Ok(Some(repeat)) => (Some(repeat), None),
+                Ok(None) => missing("its event is too large for the record, and there is no bucket for it"),
+                Err(failure) => missing(failure.reason()),
+            },
+            Ok(None) if matches!(again, Again::Client) => (None, None),
+            Ok(None) => missing("the run was not given the delivery that it is for"),
+            Err(failure) => missing(failure.reason()),
+        }
+    }
+}
+
+fn shortened(reason: &str) -> Cow<'_, str> {
+    match reason.char_indices().nth(REASON_LIMIT) {
+        Some((end, _)) => Cow::Owned(format!("{}…", reason.get(..end).unwrap_or_default())),
+        None => Cow::Borrowed(reason),
+    }
+}

@@ -1,0 +1,178 @@
+use aws_sdk_s3::Client;
+use aws_sdk_s3::primitives::ByteStream;
+use futures::future::{BoxFuture, FutureExt};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::EffectKey;
+use crate::failure::Failure;
+use crate::ids::content_id;
+
+/// An invocation that runs an effect again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Shape", into = "Shape")]
+#[non_exhaustive]
+pub struct Repeat {
+    /// The function.
+    pub function: String,
+    /// The event of the invocation.
+    pub event: RepeatEvent,
+}
+
+/// The event of an invocation that runs an effect again, by value or in a bucket.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum RepeatEvent {
+    /// The event.
+    Inline(Box<RawValue>),
+    /// It is too large for a record.
+    Object {
+        /// The bucket.
+        bucket: String,
+        /// The object's key.
+        key: String,
+    },
+}
+
+impl Repeat {
+    /// Largest event that a record holds, in bytes. An item of DynamoDB holds 400 KB.
+    pub const INLINE_LIMIT: usize = 300 * 1024;
+
+    /// The invocation of this function with this event.
+    pub fn new(function: impl Into<String>, event: Box<RawValue>) -> Self {
+        Repeat { function: function.into(), event: RepeatEvent::Inline(event) }
+    }
+
+    /// The event, unless it is in a bucket.
+    pub fn inline(&self) -> Option<&RawValue> {
+        match &self.event {
+            RepeatEvent::Inline(event) => Some(event),
+            RepeatEvent::Object { .. } => None,
+        }
+    }
+
+    /// The same with its event where a record can name it. None: it is too large, and there is no
+    /// other place.
+    pub(super) async fn stored(
+        self,
+        key: &EffectKey,
+        large: Option<&dyn LargeEvents>,
+    ) -> Result<Option<Self>, Failure> {
+        let RepeatEvent::Inline(event) = &self.event else { return Ok(Some(self)) };
+        let bytes = event.get().len();
+        let large = large.filter(|large| bytes > large.above().min(Self::INLINE_LIMIT));
+        let Some(large) = large else {
+            return Ok((bytes <= Self::INLINE_LIMIT).then_some(self));
+        };
+        let name = format!("held/{}.json", content_id(&["held-effect", key.as_str(), event.get()]));
+        let event = large.put(&name, event).await?;
+        Ok(Some(Repeat { function: self.function, event }))
+    }
+}
+
+/// As JSON: `{"function", "event"}` or `{"function", "object": {"bucket", "key"}}`.
+#[derive(Serialize, Deserialize)]
+struct Shape {
+    function: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    event: Option<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    object: Option<Object>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Object {
+    bucket: String,
+    key: String,
+}
+
+impl TryFrom<Shape> for Repeat {
+    type Error = &'static str;
+
+    fn try_from(shape: Shape) -> Result<Self, Self::Error> {
+        let event = match (shape.event, shape.object) {
+            (Some(event), None) => RepeatEvent::Inline(event),
+            (None, Some(Object { bucket, key })) => RepeatEvent::Object { bucket, key },
+            _ => return Err("it has neither an `event` nor an `object`, or both"),
+        };
+        Ok(Repeat { function: shape.function, event })
+    }
+}
+
+impl From<Repeat> for Shape {
+    fn from(repeat: Repeat) -> Self {
+        let (event, object) = match repeat.event {
+            RepeatEvent::Inline(event) => (Some(event), None),
+            RepeatEvent::Object { bucket, key } => (None, Some(Object { bucket, key })),
+        };
+        Shape { function: repeat.function, event, object }
+    }
+}
+
+/// Where the events of held effects are kept that are too large for a record.
+pub trait LargeEvents: Send + Sync {
+    /// Events above this many bytes are put here, and the others into the record;
+    /// [`Repeat::INLINE_LIMIT`] at most.
+    fn above(&self) -> usize {
+        Repeat::INLINE_LIMIT
+    }
+
+    /// Puts an event under this name and answers where it is. Putting the same twice is putting it
+    /// once.
+    ///
+    /// # Errors
+    /// When the event could not be stored; its delivery then stays failed and comes again.
+    fn put<'a>(&'a self, name: &'a str, event: &'a RawValue) -> BoxFuture<'a, Result<RepeatEvent, Failure>>;
+}
+
+/// A bucket for the events of held effects that are too large for a record.
+///
+/// An object lives as long as the bucket keeps it: a held effect whose event is here must be
+/// decided before.
+#[derive(Clone, Debug)]
+pub struct EventBucket {
+    client: Client,
+    bucket: String,
+}
+
+impl EventBucket {
+    /// This bucket, such as that of the dead letters. The function needs `s3:PutObject` on it.
+    pub fn new(client: Client, bucket: impl Into<String>) -> Self {
+        EventBucket { client, bucket: bucket.into() }
+    }
+
+    async fn put_object(&self, name: &str, event: &RawValue) -> Result<RepeatEvent, Failure> {
+        let body = ByteStream::from(event.get().as_bytes().to_vec());
+        let put = self.client.put_object().bucket(&self.bucket).key(name);
+        put.content_type("application/json")
+            .body(body)
+            .send()
+            .await
+            .map_err(|error| Failure::aws("event_bucket", &error))?;
+        Ok(RepeatEvent::Object { bucket: self.bucket.clone(), key: name.to_owned() })
+    }
+}
+
+impl LargeEvents for EventBucket {
+    fn put<'a>(&'a self, name: &'a str, event: &'a RawValue) -> BoxFuture<'a, Result<RepeatEvent, Failure>> {
+        self.put_object(name, event).boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repeat_is_written_as_before_and_names_an_object_where_there_is_one() {
+        let old = r#"{"function":"f","event":{"n":1.50}}"#;
+        let inline: Repeat = serde_json::from_str(old).unwrap();
+        assert_eq!(inline.inline().unwrap().get(), r#"{"n":1.50}"#);
+        assert_eq!(serde_json::to_string(&inline).unwrap(), old);
+        let object = r#"{"function":"f","object":{"bucket":"b","key":"k"}}"#;
+        let large: Repeat = serde_json::from_str(object).unwrap();
+        assert!(large.inline().is_none());
+        assert_eq!(serde_json::to_string(&large).unwrap(), object);
+        assert!(serde_json::from_str::<Repeat>(r#"{"function":"f"}"#).is_err());
+    }
+}

@@ -1,0 +1,161 @@
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::EffectKey;
+use super::record::Kept;
+use super::repeat::Repeat;
+use crate::batch::{BatchContext, Delivered, Handled};
+use crate::failure::Failure;
+
+/// What is done with a claim whose owner died: nobody knows whether the effect took place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterCrash {
+    /// Run the effect again: it may take place twice. For remote parties that dedup by an
+    /// idempotency key.
+    RunAgain,
+    /// Hold it for an operator.
+    Hold,
+}
+
+/// One effect of one delivery or request.
+///
+/// What runs the effect again, should it be held, is a part of the run: [`EffectRun::of`] takes the
+/// event of the delivery that is handled, and [`EffectRun::of_request`] says that the client asks
+/// again.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct EffectRun {
+    /// The effect; also to be passed on as the remote party's idempotency key, where it has one.
+    pub key: EffectKey,
+    /// What is done when its owner dies.
+    pub after_crash: AfterCrash,
+    /// When the transport took the delivery. One older than the retention is held, not run: the
+    /// record of its first run may be gone.
+    pub arrived_at: Option<Timestamp>,
+    pub(super) heartbeat: Option<Duration>,
+    pub(super) again: Again,
+}
+
+/// What runs an effect again that is held.
+#[derive(Clone, Debug)]
+pub(super) enum Again {
+    /// The event of its delivery.
+    Delivery(Delivered),
+    /// This invocation.
+    Invocation(Repeat),
+    /// Whoever asked for it, who asks again.
+    Client,
+    /// Nothing that is known here: its delivery must not be acknowledged.
+    Nothing,
+}
+
+impl Again {
+    /// What is to be kept with the effect.
+    pub(super) fn repeat(&self) -> Result<Option<Repeat>, Failure> {
+        match self {
+            Again::Delivery(delivered) => delivered.repeat().map(Some),
+            Again::Invocation(repeat) => Ok(Some(repeat.clone())),
+            Again::Client | Again::Nothing => Ok(None),
+        }
+    }
+}
+
+impl EffectRun {
+    /// Shortest lease of a claim with a heartbeat. It is extended three times within its lease, and
+    /// an extension is a write that may take seconds.
+    pub const SHORTEST_HEARTBEAT: Duration = Duration::from_secs(3);
+
+    /// A run of this effect for the delivery that is handled, without a heartbeat. Should the
+    /// effect be held, the delivery's event is kept with it.
+    ///
+    /// The context must be that of one record, as a [`Handler`](crate::batch::Handler) is given it;
+    /// a [`BatchHandler`](crate::batch::BatchHandler) makes it with [`BatchContext::of`]. With any
+    /// other the run fails where it would be held, so that its delivery comes again.
+    pub fn of(key: EffectKey, after_crash: AfterCrash, context: &BatchContext) -> Self {
+        let arrived_at = context.delivered.as_ref().and_then(Delivered::arrived_at);
+        let again = context.delivered.clone().map_or(Again::Nothing, Again::Delivery);
+        EffectRun { key, after_crash, arrived_at, heartbeat: None, again }
+    }
+
+    /// A run of this effect for a request whose client sends it again with the same key. Nothing is
+    /// kept of the request: an effect that is held and released runs when the client asks again,
+    /// and never if it does not.
+    pub fn of_request(key: EffectKey, after_crash: AfterCrash) -> Self {
+        EffectRun { key, after_crash, arrived_at: None, heartbeat: None, again: Again::Client }
+    }
+
+    /// Keeps this invocation with the effect, should it be held, instead of the delivery's event.
+    #[must_use]
+    pub fn repeated_by(mut self, repeat: Repeat) -> Self {
+        self.again = Again::Invocation(repeat);
+        self
+    }
+
+    /// Says when the transport took the delivery. None: it is not known.
+    #[must_use]
+    pub fn arrived_at(mut self, arrived_at: Option<Timestamp>) -> Self {
+        self.arrived_at = arrived_at;
+        self
+    }
+
+    /// Keeps the claim of an effect that may run longer than its [`Lease`](super::Lease): the
+    /// claim's lease is this long, and is extended three times within it for as long as the effect
+    /// runs. When the claim is lost all the same, the effect's future is dropped.
+    ///
+    /// A length below [`Self::SHORTEST_HEARTBEAT`] counts as that.
+    #[must_use]
+    pub fn heartbeat(mut self, length: Duration) -> Self {
+        self.heartbeat = Some(length.max(Self::SHORTEST_HEARTBEAT));
+        self
+    }
+}
+
+/// How a run ended that did not fail.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Ran<R> {
+    /// The effect took place in this run.
+    Applied(R),
+    /// It took place before; what is kept of its result.
+    Duplicate(Kept<R>),
+    /// It waits for an operator.
+    Held,
+}
+
+impl<R> Ran<R> {
+    /// What a handler answers for its record.
+    pub fn handled(&self) -> Handled {
+        match self {
+            Ran::Applied(_) => Handled::Applied,
+            Ran::Duplicate(_) => Handled::Duplicate,
+            Ran::Held => Handled::Held,
+        }
+    }
+
+    /// The result of this run, or what is kept of the first run's. None: the effect is held, or
+    /// nothing is kept.
+    pub fn result(self) -> Option<R> {
+        match self {
+            Ran::Applied(result) | Ran::Duplicate(Kept::Result(result)) => Some(result),
+            Ran::Duplicate(Kept::TooLarge { .. } | Kept::Unknown) | Ran::Held => None,
+        }
+    }
+}
+
+/// Why an effect failed.
+#[derive(Clone, Debug)]
+pub enum EffectError {
+    /// It certainly did not take place; it may be tried again.
+    NotDone(Failure),
+    /// It may have taken place: the answer was lost.
+    Unknown(Failure),
+}
+
+impl EffectError {
+    pub(super) fn into_failure(self) -> Failure {
+        match self {
+            EffectError::NotDone(failure) | EffectError::Unknown(failure) => failure,
+        }
+    }
+}
