@@ -37,9 +37,12 @@ test: setup-backend programs ## unit tests, then system tests; with BACKEND=loca
 	@if [[ $(BACKEND) != localstack ]]; then scripts/setup build aws-cli awslambdaric browser; set -x; cargo test --workspace --exclude system-tests $(EVERYTHING); fi
 	cargo test --profile local --package system-tests --test system -- $(ONLY)
 
+# The run under all faults, and each story (tests/system/chaos/stories).
+CHAOS := $(or $(ONLY),all paused throttled hanging newer)
+
 .PHONY: chaos
-chaos: setup programs ## 2,000 invoices under all faults together, with five seeds; CHAOS_INPUT, CHAOS_INVOICES and CHAOS_SEEDS replace them
-	cargo test --profile local --package system-tests --test system -- --ignored --exact chaos::chaos --nocapture
+chaos: setup programs ## 2,000 invoices under all faults, five seeds, then the stories; ONLY='paused newer'; CHAOS_INPUT, CHAOS_INVOICES, CHAOS_SEEDS, CHAOS_SHRINK=no
+	@scripts/chaos $(CHAOS)
 
 .PHONY: detection
 detection: setup programs ## each protection switched off in turn: chaos must find a difference; prints a table; ONLY='guard stop' tries only these

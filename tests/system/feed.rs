@@ -33,9 +33,27 @@ pub(crate) struct Fed {
     pub(crate) lines: BTreeSet<String>,
 }
 
-/// Puts the first `limit` invoices on the stream `orders`, in the order of their numbers. Behind every other of the first commands comes a rival: one for the same order with
-/// all its lines twice. The first of the two counts and the second must be refused, so that an order's total tells which of them came first.
+/// What is to be put on the stream.
+#[derive(Clone)]
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    data: Vec<u8>,
+    /// It is the second command for its order, and is to come behind the first.
+    pub(crate) rival: bool,
+}
+
+/// Puts the first `limit` invoices on the stream `orders`, in the order of their numbers.
 pub(crate) async fn feed(world: &World, file: &Path, limit: usize) -> Fed {
+    let (fed, entries) = gather(world, file, limit).await;
+    put(world, entries).await;
+    fed
+}
+
+/// What the first `limit` invoices are on the stream, in the order of their numbers. Behind every
+/// other of the first commands comes a rival: one for the same order with all its lines twice. The
+/// first of the two counts and the second must be refused, so that an order's total tells which of
+/// them came first.
+pub(crate) async fn gather(world: &World, file: &Path, limit: usize) -> (Fed, Vec<Entry>) {
     let kinesis = &world.clients().kinesis;
     create(kinesis).await;
     let (file, limit) = (file.to_str().expect("a file name in UTF-8"), limit.to_string());
@@ -55,21 +73,20 @@ pub(crate) async fn feed(world: &World, file: &Path, limit: usize) -> Fed {
             Ok(command) => {
                 let place = fed.commands.len();
                 let contested = place < CONTESTED && place % RIVALS == 0 && data.len() <= RIVAL_BYTES;
-                let rival = contested.then(|| rival(&command));
-                for command in [Some(command), rival].into_iter().flatten() {
+                let rival = contested.then(|| (rival(&command), true));
+                for (command, rival) in [Some((command, false)), rival].into_iter().flatten() {
                     let text = |name: &str| command[name].as_str().expect("a text").to_owned();
                     fed.commands.entry(text("subject")).or_default().push(text("id"));
-                    entries.push((key.clone(), command.to_string().into_bytes()));
+                    entries.push(Entry { key: key.clone(), data: command.to_string().into_bytes(), rival });
                 }
             }
             Err(_) => {
                 fed.lines.insert(String::from_utf8_lossy(&data).into_owned());
-                entries.push((key, data));
+                entries.push(Entry { key, data, rival: false });
             }
         }
     }
-    put(kinesis, entries).await;
-    fed
+    (fed, entries)
 }
 
 fn number(record: &Record) -> &str {
@@ -115,10 +132,12 @@ async fn read(kinesis: &Client, count: usize) -> Vec<Record> {
     records
 }
 
-async fn put(kinesis: &Client, entries: Vec<(String, Vec<u8>)>) {
+/// Puts entries on the stream `orders`, in their order.
+pub(crate) async fn put(world: &World, entries: Vec<Entry>) {
+    let kinesis = &world.clients().kinesis;
     let mut requests: Vec<Vec<PutRecordsRequestEntry>> = vec![Vec::new()];
     let mut bytes = 0;
-    for (key, data) in entries {
+    for Entry { key, data, .. } in entries {
         let request = requests.last().expect("a request");
         if request.len() == REQUEST_RECORDS || bytes + data.len() > REQUEST_BYTES {
             requests.push(Vec::new());
@@ -128,7 +147,7 @@ async fn put(kinesis: &Client, entries: Vec<(String, Vec<u8>)>) {
         let entry = PutRecordsRequestEntry::builder().partition_key(key).data(Blob::new(data));
         requests.last_mut().expect("a request").push(entry.build().expect("a record"));
     }
-    for request in requests {
+    for request in requests.into_iter().filter(|request| !request.is_empty()) {
         let put = kinesis.put_records().stream_name("orders").set_records(Some(request)).send().await;
         // One that comes later than its rival would be refused, and rightly so.
         assert_eq!(

@@ -19,6 +19,16 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 /// Waiting times that AWS fixes are shorter by this.
 const TIME_SCALE: f64 = 100.0;
 
+/// What a system is made of.
+#[derive(Default)]
+pub(crate) struct Setup {
+    /// Where the functions' binaries are; without it those of this build.
+    pub(crate) functions: Option<PathBuf>,
+    pub(crate) faults: Option<Injection>,
+    /// Values that fields of the topology have instead of their own, everywhere.
+    pub(crate) fields: &'static [(&'static str, &'static str)],
+}
+
 /// The local system: an emulator of its own, the engine, the compiled functions.
 pub(crate) struct World {
     pub(crate) engine: Engine,
@@ -27,23 +37,27 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
-        Self::start_with(None).await
+        Self::start_as(Setup::default()).await
     }
 
     /// Starts it with faults.
     pub(crate) async fn start_with(faults: Option<Injection>) -> Self {
-        Self::start_at(directory(), faults).await
+        Self::start_as(Setup { faults, ..Setup::default() }).await
     }
 
-    /// Starts it with the functions of another build.
-    pub(crate) async fn start_at(functions: PathBuf, faults: Option<Injection>) -> Self {
+    pub(crate) async fn start_as(setup: Setup) -> Self {
         let state = tempfile::tempdir().expect("a state directory");
-        let topology = repository().join("infra/topology.auto.tfvars");
+        let mut topology = repository().join("infra/topology.auto.tfvars");
+        if !setup.fields.is_empty() {
+            let text = std::fs::read_to_string(&topology).expect("the topology");
+            topology = state.path().join("topology.auto.tfvars");
+            std::fs::write(&topology, with(&text, setup.fields)).expect("a topology");
+        }
         let backend = Backend::from_environment().unwrap_or_else(|error| panic!("{error}"));
         let mut options = Options::new(topology, backend, state.path().to_owned());
-        options.bin_dir = Some(functions);
+        options.bin_dir = Some(setup.functions.unwrap_or_else(directory));
         options.time_scale = TIME_SCALE;
-        options.faults = faults;
+        options.faults = setup.faults;
         let engine = Engine::start(options).await.unwrap_or_else(|error| panic!("{error}"));
         World { engine, state }
     }
@@ -119,6 +133,22 @@ impl World {
     pub(crate) async fn end(self) {
         self.engine.shutdown().await;
     }
+}
+
+/// A topology in which fields have other values.
+fn with(topology: &str, fields: &[(&str, &str)]) -> String {
+    for (field, _) in fields {
+        let declares = |line: &str| line.trim_start().starts_with(&format!("{field} "));
+        assert!(topology.lines().any(declares), "the topology has no field {field}");
+    }
+    let line = |line: &str| {
+        let name = line.trim_start().split(' ').next().unwrap_or_default();
+        match fields.iter().find(|(field, _)| *field == name) {
+            Some((field, value)) => format!("{field} = {value}\n"),
+            None => format!("{line}\n"),
+        }
+    };
+    topology.lines().map(line).collect()
 }
 
 /// The sample that ships with the repository.

@@ -7,22 +7,46 @@ use std::fmt::Write;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use tidegate_local::engine::Injection;
-use tidegate_local::fault::{FaultPlan, Journal};
+use tidegate_local::fault::Journal;
 
-use super::again;
 use super::journey::{Input, journey};
 use super::shrink::{Shrunk, shrink};
+use super::stories::{ALL_FAULTS, Story};
+use super::{again, drawn};
 use crate::programs::{directory, repository};
 use crate::world::sample;
 
-/// Each protection, and what its patch does.
-const PROTECTIONS: [(&str, &str); 5] = [
-    ("guard", "a read model's transaction has no condition on the version that it starts from"),
-    ("owner", "completing, releasing, extending and holding a claim ask for nobody's token"),
-    ("cause", "a command whose cause is in the stream is decided again"),
-    ("lowest", "a stream is told the highest failed sequence number"),
-    ("stop", "a lane goes on behind its first failure"),
+/// A protection that a patch switches off.
+struct Protection {
+    name: &'static str,
+    /// What the patch does.
+    off: &'static str,
+    /// Where it is missed.
+    story: &'static Story,
+}
+
+const PROTECTIONS: [Protection; 5] = [
+    Protection {
+        name: "guard",
+        off: "a read model's transaction has no condition on the version that it starts from",
+        story: &ALL_FAULTS,
+    },
+    Protection {
+        name: "owner",
+        off: "completing, releasing, extending and holding a claim ask for nobody's token",
+        story: &ALL_FAULTS,
+    },
+    Protection {
+        name: "cause",
+        off: "a command whose cause is in the stream is decided again",
+        story: &ALL_FAULTS,
+    },
+    Protection {
+        name: "lowest",
+        off: "a stream is told the highest failed sequence number",
+        story: &ALL_FAULTS,
+    },
+    Protection { name: "stop", off: "a lane goes on behind its first failure", story: &ALL_FAULTS },
 ];
 /// Few, so that a difference is found and cut down quickly.
 const INVOICES: usize = 60;
@@ -47,10 +71,11 @@ async fn detection() {
         set("ONLY").map(|only| only.split_whitespace().map(str::to_owned).collect());
     let mut controls = BTreeSet::new();
     let mut rows = Vec::new();
-    for (name, off) in PROTECTIONS {
-        if only.as_ref().is_none_or(|only| only.contains(name)) {
+    for protection in &PROTECTIONS {
+        let Protection { name, off, .. } = protection;
+        if only.as_ref().is_none_or(|only| only.contains(*name)) {
             println!("{name}: {off}");
-            rows.push((name, off, find(name, &built.join(name), &mut controls).await));
+            rows.push((*name, *off, find(protection, &built.join(name), &mut controls).await));
         }
     }
     let table = table(&rows);
@@ -61,25 +86,25 @@ async fn detection() {
     assert!(missed.is_empty(), "nobody would notice if these were missing: {missed:?}");
 }
 
-/// Runs with the ordinary faults, and then with those of the protection's own plan if it has one, until there is a difference. The same faults must make none
-/// while the protection is there.
-async fn find(name: &str, functions: &Path, controls: &mut BTreeSet<(PathBuf, u64)>) -> Option<Found> {
+/// Runs with the faults of its story, and then with those of the protection's own plan if it has
+/// one, until there is a difference. The same faults must make none while the protection is there.
+async fn find(
+    Protection { name, story, .. }: &Protection,
+    functions: &Path,
+    controls: &mut BTreeSet<(PathBuf, u64)>,
+) -> Option<Found> {
     let own = repository().join("tests/detection").join(name).with_extension("toml");
-    let plans = [repository().join("tests/chaos.toml"), own];
+    let plans = [story.plan(), own];
     for plan in plans.iter().filter(|plan| plan.is_file()) {
         let shown = plan.strip_prefix(repository()).expect("a file of the repository").display().to_string();
         for seed in SEEDS {
-            let drawn = || {
-                let plan = FaultPlan::read(plan).unwrap_or_else(|error| panic!("{error}"));
-                Injection { plan: FaultPlan { seed, ..plan }, again: None }
-            };
             if controls.insert((plan.clone(), seed)) {
-                let control = journey(drawn(), &input(directory())).await;
+                let control = journey(drawn(plan, seed), &input(story, directory())).await;
                 let differences = control.differences;
                 assert_eq!(differences, Vec::<String>::new(), "with all protections: {shown}, seed {seed}");
             }
-            let input = input(functions.to_owned());
-            let outcome = journey(drawn(), &input).await;
+            let input = input(story, functions.to_owned());
+            let outcome = journey(drawn(plan, seed), &input).await;
             println!("{shown}, seed {seed}:\n{}", outcome.report());
             let Some(difference) = outcome.differences.first() else { continue };
             let journal = functions.join("faults.jsonl");
@@ -90,7 +115,7 @@ async fn find(name: &str, functions: &Path, controls: &mut BTreeSet<(PathBuf, u6
             let shrunk = shrink(&entries, &small, &input).await;
             if shrunk.confirmed {
                 // The faults that are left must not be what makes the difference.
-                let control = journey(again(&small), &self::input(directory())).await;
+                let control = journey(again(&small), &self::input(story, directory())).await;
                 assert_eq!(
                     control.differences,
                     Vec::<String>::new(),
@@ -110,8 +135,8 @@ async fn find(name: &str, functions: &Path, controls: &mut BTreeSet<(PathBuf, u6
     None
 }
 
-fn input(functions: PathBuf) -> Input {
-    Input { file: sample(), limit: INVOICES, functions }
+fn input(story: &'static Story, functions: PathBuf) -> Input {
+    Input { functions, ..Input::of(story, sample(), INVOICES) }
 }
 
 fn table(rows: &[(&str, &str, Option<Found>)]) -> String {

@@ -6,20 +6,33 @@ use std::path::PathBuf;
 use serde_json::Value;
 use tidegate_local::engine::Injection;
 
+use super::rollout::Rollout;
+use super::stories::Story;
 use super::verdict;
-use crate::feed::feed;
-use crate::world::World;
+use crate::feed::{gather, put};
+use crate::programs::directory;
+use crate::world::{Setup, World};
 
 /// Differences that a report shows.
 const SHOWN: usize = 20;
 
-/// What is fed in.
+/// What is fed in, and into what.
 pub(super) struct Input {
+    pub(super) story: &'static Story,
     pub(super) file: PathBuf,
     /// Only its first invoices.
     pub(super) limit: usize,
     /// Where the functions' binaries are.
     pub(super) functions: PathBuf,
+    /// Where those of a newer version are, which takes over on the way.
+    pub(super) newer: Option<PathBuf>,
+}
+
+impl Input {
+    /// A story with the functions of this build.
+    pub(super) fn of(story: &'static Story, file: PathBuf, limit: usize) -> Self {
+        Input { story, file, limit, functions: directory(), newer: None }
+    }
 }
 
 /// What came of a run.
@@ -31,40 +44,61 @@ pub(super) struct Outcome {
     /// Every one of them.
     pub(super) journal: Vec<u8>,
     pub(super) duplicates: u64,
+    /// Commits in the event store.
+    pub(super) commits: u64,
+    pub(super) mail: verdict::Mail,
+    /// How the engine stood in the end.
+    pub(super) status: Value,
     invocations: u64,
     errors: u64,
-    mail: verdict::Mail,
     seconds: u64,
+    /// What the story measures.
+    figure: Option<String>,
 }
 
 /// Runs the whole system once.
 pub(super) async fn journey(injection: Injection, input: &Input) -> Outcome {
     let began = std::time::Instant::now();
-    let world = World::start_at(input.functions.clone(), Some(injection)).await;
-    let fed = feed(&world, &input.file, input.limit).await;
+    let rollout = input.newer.as_deref().map(|newer| Rollout::prepare(&input.functions, newer));
+    let binaries = rollout.as_ref().map_or_else(|| input.functions.clone(), Rollout::directory);
+    let setup = Setup { functions: Some(binaries), faults: Some(injection), fields: input.story.fields };
+    let world = World::start_as(setup).await;
+    let (fed, entries) = gather(&world, &input.file, input.limit).await;
+    match &rollout {
+        Some(rollout) => rollout.run(&world, entries).await,
+        None => put(&world, entries).await,
+    }
     world.settle().await;
 
-    let mut differences = verdict::histories(&world, &fed).await;
+    // First, since they are the reason for much of the rest.
+    let mut differences = verdict::dead_letters(&world, &fed).await;
+    differences.extend(verdict::histories(&world, &fed).await);
     differences.extend(verdict::read_models(&world, &input.file, input.limit).await);
-    differences.extend(verdict::dead_letters(&world, &fed).await);
     let (mail, wrong) = verdict::mail(&world).await;
     differences.extend(wrong);
+    let commits = verdict::commits(&world).await;
 
     let status = world.status().await;
     let journal = std::fs::read(world.state.path().join("faults.jsonl")).unwrap_or_default();
     world.end().await;
     let sum = |field: &str| functions(&status).map(|function| function[field].as_u64().unwrap_or(0)).sum();
     let duplicates = |function: &Value| function["metrics"]["Duplicate"].as_f64().unwrap_or(0.0) as u64;
-    Outcome {
+    let mut outcome = Outcome {
         differences,
         injected: serde_json::from_value(status["faults"]["injected"].clone()).unwrap_or_default(),
         journal,
         duplicates: functions(&status).map(duplicates).sum(),
+        commits,
+        mail,
         invocations: sum("invocations"),
         errors: sum("errors"),
-        mail,
+        status,
         seconds: began.elapsed().as_secs(),
-    }
+        figure: None,
+    };
+    outcome.differences.extend((input.story.verdict)(&outcome));
+    outcome.figure = (input.story.figure)(&outcome);
+    outcome
 }
 
 fn functions(status: &Value) -> impl Iterator<Item = &Value> {
@@ -72,6 +106,11 @@ fn functions(status: &Value) -> impl Iterator<Item = &Value> {
 }
 
 impl Outcome {
+    /// A count of a function's metric.
+    pub(super) fn metric(&self, function: &str, name: &str) -> u64 {
+        self.status["functions"][function]["metrics"][name].as_f64().unwrap_or(0.0) as u64
+    }
+
     /// For people.
     pub(super) fn report(&self) -> String {
         // `kill after DynamoDB.PutItem` counts as `kill after a call`.
@@ -91,6 +130,7 @@ impl Outcome {
         )];
         let faults: Vec<String> = kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
         lines.push(format!("  {} faults: {}", kinds.values().sum::<u64>(), faults.join(", ")));
+        lines.extend(self.figure.iter().map(|figure| format!("  {figure}")));
         match self.differences.as_slice() {
             [] => lines.push("  no difference".to_owned()),
             differences => {

@@ -1,8 +1,10 @@
-//! Chaos: the whole system under all faults together, and what must be true of it all the same.
+//! Chaos: the whole system under faults, and what must be true of it all the same.
 
 mod detection;
 mod journey;
+mod rollout;
 mod shrink;
+mod stories;
 pub(crate) mod verdict;
 
 use std::path::{Path, PathBuf};
@@ -11,6 +13,7 @@ use tidegate_local::engine::Injection;
 use tidegate_local::fault::{FaultPlan, Journal};
 
 use self::journey::{Input, Outcome, journey};
+use self::stories::ALL_FAULTS;
 use crate::programs::{directory, repository};
 use crate::world::sample;
 
@@ -21,16 +24,16 @@ const FEW: usize = 150;
 /// Seeds of a full run.
 const SEEDS: &str = "1 2 3 4 5";
 
-fn plan(seed: u64) -> Injection {
-    let plan =
-        FaultPlan::read(&repository().join("tests/chaos.toml")).unwrap_or_else(|error| panic!("{error}"));
+/// The faults of a plan, drawn with a seed.
+fn drawn(plan: &Path, seed: u64) -> Injection {
+    let plan = FaultPlan::read(plan).unwrap_or_else(|error| panic!("{error}"));
     Injection { plan: FaultPlan { seed, ..plan }, again: None }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn under_all_faults_together_every_read_model_is_right_and_every_mail_goes_out_once() {
-    let input = Input { file: sample(), limit: FEW, functions: directory() };
-    let outcome = journey(plan(1), &input).await;
+    let input = Input::of(&ALL_FAULTS, sample(), FEW);
+    let outcome = journey(drawn(&ALL_FAULTS.plan(), 1), &input).await;
     println!("{}", outcome.report());
     assert!(outcome.injected.len() > 15, "too few kinds of faults: {:?}", outcome.injected);
     assert!(outcome.duplicates > 0, "nothing was delivered twice");
@@ -41,27 +44,39 @@ async fn under_all_faults_together_every_read_model_is_right_and_every_mail_goes
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes a quarter of an hour: make chaos"]
 async fn chaos() {
+    run(Input::of(&ALL_FAULTS, input(), INVOICES), SEEDS).await;
+}
+
+/// Runs a story with each of its seeds, keeps the faults of those that made a difference, and cuts
+/// them down. The environment replaces file, invoices and seeds.
+async fn run(input: Input, seeds: &str) {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let file = set("CHAOS_INPUT").map_or_else(input, PathBuf::from);
+    let file = set("CHAOS_INPUT").map_or(input.file, PathBuf::from);
     let limit =
-        set("CHAOS_INVOICES").map_or(INVOICES, |limit| limit.parse().expect("CHAOS_INVOICES is a number"));
-    let seeds = set("CHAOS_SEEDS").unwrap_or_else(|| SEEDS.to_owned());
-    let input = Input { file, limit, functions: directory() };
+        set("CHAOS_INVOICES").map_or(input.limit, |limit| limit.parse().expect("CHAOS_INVOICES is a number"));
+    let seeds = set("CHAOS_SEEDS").unwrap_or_else(|| seeds.to_owned());
+    let input = Input { file, limit, ..input };
+    let name = input.story.name;
     let mut wrong = Vec::new();
     for seed in seeds.split_whitespace() {
         let seed: u64 = seed.parse().expect("CHAOS_SEEDS are numbers");
-        println!("seed {seed}: {limit} invoices of {}", input.file.display());
-        let outcome = journey(plan(seed), &input).await;
+        println!("{name}, seed {seed}: {limit} invoices of {}", input.file.display());
+        let outcome = journey(drawn(&input.story.plan(), seed), &input).await;
         println!("{}", outcome.report());
+        let missing: Vec<_> =
+            input.story.faults.iter().filter(|fault| !outcome.injected.contains_key(**fault)).collect();
+        assert!(missing.is_empty(), "never injected: {missing:?}; {:?}", outcome.injected);
         if !outcome.differences.is_empty() {
-            let kept = keep(&outcome, seed);
+            let kept = keep(&outcome, name, seed);
             println!("its faults: {} (`tidegate local up --fault-journal`)", kept.display());
             let entries = Journal::read(&kept).unwrap_or_else(|error| panic!("{error}"));
-            shrink::shrink(&entries, &kept.with_extension("small.jsonl"), &input).await;
+            if set("CHAOS_SHRINK").as_deref() != Some("no") {
+                shrink::shrink(&entries, &kept.with_extension("small.jsonl"), &input).await;
+            }
             wrong.push(seed);
         }
     }
-    assert!(wrong.is_empty(), "differences with the seeds {wrong:?}");
+    assert!(wrong.is_empty(), "{name}: differences with the seeds {wrong:?}");
 }
 
 /// The invoices of a real shop where they are at hand, otherwise the sample.
@@ -71,8 +86,8 @@ fn input() -> PathBuf {
 }
 
 /// Keeps a run's journal beside the build.
-fn keep(outcome: &Outcome, seed: u64) -> PathBuf {
-    let kept = directory().join(format!("chaos-{seed}.jsonl"));
+fn keep(outcome: &Outcome, story: &str, seed: u64) -> PathBuf {
+    let kept = directory().join(format!("chaos-{}-{seed}.jsonl", story.replace(' ', "-")));
     std::fs::write(&kept, &outcome.journal).unwrap_or_else(|error| panic!("{}: {error}", kept.display()));
     kept
 }

@@ -1,9 +1,10 @@
 //! What must be true once everything has settled, faults or not.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::path::Path;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::Value;
 use tidegate_local::clients::Clients;
 
@@ -104,7 +105,35 @@ pub(crate) async fn histories(world: &World, fed: &Fed) -> Vec<String> {
             differences.push(format!("{stream}: it has {version} events, order-view has seen {seen}"));
         }
     }
+    let parked = parked(world).await;
+    if !parked.is_empty() {
+        differences.push(format!("parked in the end: {parked:?}"));
+    }
     differences
+}
+
+/// How many commits the event store has.
+pub(crate) async fn commits(world: &World) -> u64 {
+    let items = rows(world.clients(), "event-store", "#stream").await;
+    let chunk = |stream: &str| stream.starts_with("chunk#");
+    items.iter().filter(|item| !chunk(item["stream"].as_s().expect("a stream"))).count() as u64
+}
+
+/// How many commits have an event of this type.
+pub(crate) async fn written(world: &World, kind: &str) -> usize {
+    let items = rows(world.clients(), "event-store", "#events").await;
+    let has = |event: &AttributeValue| {
+        event.as_m().is_ok_and(|event| event["type"].as_s().is_ok_and(|of| of == kind))
+    };
+    let events = items.iter().filter_map(|item| item.get("events")?.as_l().ok());
+    events.filter(|events| events.iter().any(has)).count()
+}
+
+/// The aggregates that are parked in the read model.
+pub(crate) async fn parked(world: &World) -> BTreeSet<String> {
+    let rows = rows(world.clients(), "order-view", "#stream, #parked").await;
+    let parked = rows.iter().filter(|row| row.contains_key("parked"));
+    parked.map(|row| row["stream"].as_s().expect("a stream").clone()).collect()
 }
 
 /// What became of commands, by their places among those that were sent.
@@ -126,11 +155,7 @@ fn told(wanted: &[String], found: &[String]) -> String {
     format!("{what}: of {} commands, these led to its events: {places}", wanted.len())
 }
 
-async fn rows(
-    clients: &Clients,
-    table: &str,
-    attributes: &str,
-) -> Vec<std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>> {
+async fn rows(clients: &Clients, table: &str, attributes: &str) -> Vec<HashMap<String, AttributeValue>> {
     let mut scan =
         clients.dynamodb.scan().table_name(table).consistent_read(true).projection_expression(attributes);
     for name in attributes.split(", ") {
@@ -175,15 +200,14 @@ pub(crate) async fn dead_letters(world: &World, fed: &Fed) -> Vec<String> {
     let mut differences = Vec::new();
     // A letter is written before its record counts as done: a function that dies between the two writes it again.
     let mut found = BTreeSet::new();
+    let mut needless: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for letter in letters.as_array().expect("letters") {
         match letter["queue"].as_str().expect("a queue") {
             "dead-letters" => {
-                let payload = letter["payload"].as_str();
-                match payload.filter(|payload| fed.lines.contains(*payload)) {
-                    Some(line) => drop(found.insert(line.to_owned())),
-                    None => {
-                        differences.push(format!("a dead letter of what is no malformed line: {letter:#}"))
-                    }
+                let line = letter["payload"].as_str().filter(|payload| fed.lines.contains(*payload));
+                match needless_letter(letter, line) {
+                    Some((what, key)) => _ = needless.entry(what).or_default().insert(key),
+                    None => found.extend(line.map(str::to_owned)),
                 }
             }
             // What an e-mail's event became is looked at with the e-mails.
@@ -195,7 +219,25 @@ pub(crate) async fn dead_letters(world: &World, fed: &Fed) -> Vec<String> {
     if !missing.is_empty() {
         differences.push(format!("malformed lines without a dead letter: {missing:?}"));
     }
-    differences
+    let needless = needless.into_iter().map(|(what, keys)| format!("{what}: {keys:?}"));
+    needless.chain(differences).collect()
+}
+
+/// What is wrong with a function's own letter, and the key of its record; none if it is one of a
+/// line that can never be read.
+///
+/// By its class a letter tells whether one more try would have saved the record: only what failed
+/// for good is lost without one.
+fn needless_letter(letter: &Value, line: Option<&str>) -> Option<(String, String)> {
+    let body: Value = serde_json::from_str(letter["body"].as_str().unwrap_or_default()).unwrap_or_default();
+    let text = |name: &str| body[name].as_str().unwrap_or("?").to_owned();
+    let [class, code, function, key] = ["class", "code", "function", "ordering_key"].map(text);
+    let what = match (class.as_str(), line) {
+        ("permanent", Some(_)) => return None,
+        ("permanent", None) => "letters of what is no malformed line",
+        _ => "letters that a retry would have saved",
+    };
+    Some((format!("{what}: {function} gave up for {code} ({class})"), key))
 }
 
 fn more_than_once(sent: &BTreeMap<String, usize>) -> Option<String> {

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::{HeaderValue, StatusCode, header};
+use http::header;
 
 use super::injector::Faults;
 use super::kind::{Fault, Kind, When};
+use super::reply::{cancelled, denied, failed, items, throttled};
 use super::site::Site;
 use super::trial::Work;
 use crate::environment::{EnvironmentId, Fleet};
@@ -19,6 +19,9 @@ use crate::proxy::{Call, Hook, Reply};
 pub(crate) const APPLICATION: &str = "tidegate-environment-";
 /// What calls of no invocation have in place of a delivery: those of an initialisation, and of SDKs that send no application id.
 const NO_DELIVERY: &str = "none";
+/// How long a call hangs: the longest that a function can run on Lambda. Every caller has given up
+/// by then.
+const HANGING: Duration = Duration::from_secs(900);
 
 /// Injects faults into the calls that functions make.
 #[derive(Debug)]
@@ -28,7 +31,7 @@ pub struct Calls {
     /// Calls of no invocation, by function and operation.
     outside: Mutex<HashMap<(String, String), u32>>,
     /// What was decided before a call and is due after it, by the call's number.
-    due: Mutex<HashMap<u64, Vec<Fault>>>,
+    due: Mutex<HashMap<u64, (Site, Vec<Fault>)>>,
 }
 
 impl Calls {
@@ -69,7 +72,7 @@ impl Calls {
         })
     }
 
-    async fn inject(&self, call: &Call, faults: &[Fault]) -> Option<Reply> {
+    async fn inject(&self, call: &Call, site: &Site, faults: &[Fault]) -> Option<Reply> {
         let mut reply = None;
         for fault in faults {
             match fault.kind {
@@ -80,14 +83,23 @@ impl Calls {
                     if let Some((fleet, environment)) = self.fleet().zip(caller(call)) {
                         fleet.kill(&call.caller, environment);
                     }
-                    reply = Some(error(call, StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"));
+                    reply = Some(failed(call));
+                }
+                Kind::Hang => {
+                    tokio::time::sleep(HANGING).await;
+                    reply = Some(failed(call));
                 }
                 Kind::Throttle => reply = Some(throttled(call)),
-                Kind::Fail => {
-                    reply = Some(error(call, StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"));
-                }
+                Kind::Fail => reply = Some(failed(call)),
                 Kind::Deny => reply = Some(denied(call)),
-                Kind::LoseResponse | Kind::DeliverTwice | Kind::Reorder | Kind::Stall | Kind::TimeOut => {}
+                Kind::Cancel => reply = cancelled(call, site, fault).or(reply),
+                Kind::LoseResponse
+                | Kind::DeliverTwice
+                | Kind::Reorder
+                | Kind::Stall
+                | Kind::Pause
+                | Kind::Age
+                | Kind::TimeOut => {}
             }
         }
         reply
@@ -97,12 +109,13 @@ impl Calls {
 impl Hook for Calls {
     fn before<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Option<Reply>> {
         Box::pin(async move {
-            let faults = self.site(call).map(|site| self.faults.at(&site, effective)).unwrap_or_default();
+            let site = self.site(call)?;
+            let faults = self.faults.at(&site, |faults| effective(faults, call));
             let (now, due): (Vec<Fault>, Vec<Fault>) =
                 faults.into_iter().partition(|fault| fault.when != Some(When::After));
-            let reply = self.inject(call, &now).await;
+            let reply = self.inject(call, &site, &now).await;
             if reply.is_none() && !due.is_empty() {
-                self.due.lock().unwrap_or_else(PoisonError::into_inner).insert(call.number, due);
+                self.due.lock().unwrap_or_else(PoisonError::into_inner).insert(call.number, (site, due));
             }
             reply
         })
@@ -111,13 +124,20 @@ impl Hook for Calls {
     fn after<'a>(&'a self, call: &'a Call, reply: Reply) -> BoxFuture<'a, Reply> {
         Box::pin(async move {
             let due = self.due.lock().unwrap_or_else(PoisonError::into_inner).remove(&call.number);
-            self.inject(call, &due.unwrap_or_default()).await.unwrap_or(reply)
+            match due {
+                Some((site, due)) => self.inject(call, &site, &due).await.unwrap_or(reply),
+                None => reply,
+            }
         })
     }
 }
 
-/// What comes after the call does not come where the call does not.
-fn effective(mut faults: Vec<Fault>) -> Vec<Fault> {
+/// What comes after the call does not come where the call does not, and only a transaction can be
+/// cancelled.
+fn effective(mut faults: Vec<Fault>, call: &Call) -> Vec<Fault> {
+    if items(call) == 0 {
+        faults.retain(|fault| fault.kind != Kind::Cancel);
+    }
     let replies = |fault: &Fault| fault.when != Some(When::After) && fault.kind != Kind::Delay;
     if faults.iter().any(replies) {
         faults.retain(|fault| fault.when != Some(When::After));
@@ -136,57 +156,35 @@ fn caller(call: &Call) -> Option<EnvironmentId> {
     })
 }
 
-fn throttled(call: &Call) -> Reply {
-    if call.operation.starts_with("S3.") {
-        return error(call, StatusCode::SERVICE_UNAVAILABLE, "SlowDown");
-    }
-    error(call, StatusCode::BAD_REQUEST, "ThrottlingException")
-}
-
-fn denied(call: &Call) -> Reply {
-    let code = if call.operation.starts_with("S3.") { "AccessDenied" } else { "AccessDeniedException" };
-    // AWS's JSON protocols answer 400, S3 and the query protocol 403.
-    let json = content_type(call).starts_with("application/x-amz-json");
-    error(call, if json { StatusCode::BAD_REQUEST } else { StatusCode::FORBIDDEN }, code)
-}
-
-/// An error in the form of the call's protocol: AWS's JSON, S3's XML, or the query protocol's XML.
-fn error(call: &Call, status: StatusCode, code: &str) -> Reply {
-    const MESSAGE: &str = "injected by the fault plan";
-    let content = content_type(call);
-    let (content_type, body) = if content.starts_with("application/x-amz-json") {
-        (content, serde_json::json!({ "__type": code, "message": MESSAGE }).to_string())
-    } else if call.operation.starts_with("S3.") {
-        ("application/xml", format!("<Error><Code>{code}</Code><Message>{MESSAGE}</Message></Error>"))
-    } else {
-        let error = format!("<Error><Code>{code}</Code><Message>{MESSAGE}</Message></Error>");
-        ("text/xml", format!("<ErrorResponse>{error}</ErrorResponse>"))
-    };
-    let mut reply = Reply::new(Bytes::from(body));
-    *reply.status_mut() = status;
-    if let Ok(value) = HeaderValue::from_str(content_type) {
-        reply.headers_mut().insert(header::CONTENT_TYPE, value);
-    }
-    reply
-}
-
-fn content_type(call: &Call) -> &str {
-    call.head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("")
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::reply::tests::{call, transaction};
     use super::*;
 
     #[test]
     fn a_call_that_does_not_reach_aws_has_no_fault_after_it() {
-        let fault = |kind, when| Fault { kind, when, milliseconds: None, seed: None };
+        let fault = |kind, when| Fault { when, ..Fault::of(kind) };
         let (before, after) = (Some(When::Before), Some(When::After));
         let late = fault(Kind::Throttle, after);
-        for first in [fault(Kind::Deny, None), fault(Kind::Fail, before), fault(Kind::Kill, before)] {
-            assert_eq!(effective(vec![first, late]), [first]);
+        for first in [
+            fault(Kind::Deny, None),
+            fault(Kind::Fail, before),
+            fault(Kind::Kill, before),
+            fault(Kind::Hang, before),
+            fault(Kind::Cancel, before),
+        ] {
+            assert_eq!(effective(vec![first, late], &transaction(2)), [first]);
         }
         let slow = fault(Kind::Delay, before);
-        assert_eq!(effective(vec![slow, late]), [slow, late]);
+        assert_eq!(effective(vec![slow, late], &transaction(2)), [slow, late]);
+    }
+
+    #[test]
+    fn only_a_transaction_can_be_cancelled() {
+        let cancel = Fault { when: Some(When::Before), ..Fault::of(Kind::Cancel) };
+        assert_eq!(effective(vec![cancel], &transaction(1)), [cancel]);
+        for other in [call("DynamoDB.PutItem", r#"{"Item":{}}"#), transaction(0)] {
+            assert_eq!(effective(vec![cancel], &other), []);
+        }
     }
 }

@@ -1,11 +1,14 @@
 //! Faults of invocations: stands between what delivers and the functions.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::{BoxFuture, join};
+use tokio::time::Instant;
 
+use super::age::aged;
 use super::delivery::identity;
 use super::injector::Faults;
 use super::kind::{Fault, Kind, When};
@@ -18,6 +21,8 @@ use crate::invocation::{Answer, InvocationResult, Invoker, Request};
 pub struct Invocations {
     faults: Arc<Faults>,
     functions: Arc<dyn Invoker>,
+    /// When the pause of a function ends that has had one.
+    pauses: Mutex<HashMap<String, Instant>>,
 }
 
 impl std::fmt::Debug for Invocations {
@@ -30,12 +35,31 @@ impl Invocations {
     /// Faults in front of these functions.
     #[must_use]
     pub fn new(faults: Arc<Faults>, functions: Arc<dyn Invoker>) -> Self {
-        Self { faults, functions }
+        Self { faults, functions, pauses: Mutex::default() }
+    }
+
+    /// When the function's pause ends. It begins with the first event that meets it.
+    fn resumes(&self, function: &str, pause: &Fault) -> Instant {
+        let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
+        *pauses.entry(function.to_owned()).or_insert_with(|| Instant::now() + milliseconds(pause))
+    }
+
+    /// The faults at a site that change something there.
+    fn at(&self, function: &str, request: &Request, site: &Site) -> Vec<Fault> {
+        self.faults.at(site, |mut faults| {
+            let over =
+                |fault: &Fault| fault.kind == Kind::Pause && self.resumes(function, fault) <= Instant::now();
+            faults.retain(|fault| !over(fault));
+            effective(faults, &request.payload, site)
+        })
     }
 
     async fn invoke_once(&self, function: &str, request: Request, site: Site, faults: &[Fault]) -> Answer {
         let has = |kind: Kind| faults.iter().find(|fault| fault.kind == kind);
         let mut request = request;
+        if let Some(pause) = has(Kind::Pause) {
+            tokio::time::sleep_until(self.resumes(function, pause)).await;
+        }
         if let Some(stall) = has(Kind::Stall) {
             tokio::time::sleep(milliseconds(stall)).await;
         }
@@ -45,6 +69,11 @@ impl Invocations {
         }
         if let Some(reorder) = has(Kind::Reorder)
             && let Some(payload) = reordered(&request.payload, &site, reorder.seed.unwrap_or_default())
+        {
+            request.payload = payload;
+        }
+        if let Some(age) = has(Kind::Age)
+            && let Some(payload) = aged(&request.payload, milliseconds(age))
         {
             request.payload = payload;
         }
@@ -62,7 +91,7 @@ impl Invoker for Invocations {
         Box::pin(async move {
             let delivery = identity(&request.payload);
             let site = self.faults.invocation(function, delivery.clone());
-            let faults = self.faults.at(&site, |faults| effective(faults, &request.payload, &site));
+            let faults = self.at(function, &request, &site);
             let twice = faults.iter().find(|fault| fault.kind == Kind::DeliverTwice);
             let Some(twice) = twice else { return self.invoke_once(function, request, site, &faults).await };
             let second = async {
@@ -70,8 +99,9 @@ impl Invoker for Invocations {
                 let site = self.faults.invocation(function, delivery);
                 let faults = self.faults.at(&site, |faults| {
                     let mut faults = effective(faults, &request.payload, &site);
-                    // One more delivery is enough.
-                    faults.retain(|fault| fault.kind != Kind::DeliverTwice);
+                    // One more delivery is enough, and the first has waited for the end of the
+                    // pause.
+                    faults.retain(|fault| !matches!(fault.kind, Kind::DeliverTwice | Kind::Pause));
                     faults
                 });
                 self.invoke_once(function, request, site, &faults).await
@@ -98,11 +128,18 @@ fn effective(mut faults: Vec<Fault>, payload: &[u8], site: &Site) -> Vec<Fault> 
     let throttled = has(Kind::Throttle, None);
     let untouched = throttled || has(Kind::Kill, Some(When::Before));
     faults.retain(|fault| match fault.kind {
-        Kind::Stall | Kind::DeliverTwice => true,
+        Kind::Stall | Kind::Pause | Kind::DeliverTwice => true,
         Kind::Throttle => throttled,
         Kind::Kill => !throttled && (!untouched || fault.when == Some(When::Before)),
+        Kind::Age => !untouched && aged(payload, milliseconds(fault)).is_some(),
         Kind::Reorder => !untouched && reordered(payload, site, fault.seed.unwrap_or_default()).is_some(),
-        Kind::LoseResponse | Kind::TimeOut | Kind::Fail | Kind::Deny | Kind::Delay => !untouched,
+        Kind::LoseResponse
+        | Kind::TimeOut
+        | Kind::Fail
+        | Kind::Deny
+        | Kind::Delay
+        | Kind::Hang
+        | Kind::Cancel => !untouched,
     });
     faults
 }
@@ -213,6 +250,22 @@ mod tests {
         let began = tokio::time::Instant::now();
         world.invoke().await;
         assert_eq!(began.elapsed(), Duration::from_millis(700));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_paused_function_gets_nothing_until_a_time_after_its_first_event() {
+        let world = world("fault = \"pause\"\nmilliseconds = 700\nfunction = \"f\"");
+        let began = Instant::now();
+        let second = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            world.invoke().await;
+        };
+        join(world.invoke(), second).await;
+        assert_eq!(began.elapsed(), Duration::from_millis(700), "both wait for the same moment");
+        world.invoke().await;
+        assert_eq!(began.elapsed(), Duration::from_millis(700), "the pause is over");
+        let injected: Vec<u64> = world.faulty.faults.status().injected.into_values().collect();
+        assert_eq!(injected, [2], "what did not wait is not written down");
     }
 
     #[tokio::test]

@@ -81,7 +81,7 @@ mod tests {
 
     fn entry(attempt: u32) -> Entry {
         Entry {
-            fault: Fault { kind: Kind::Kill, when: Some(When::Before), milliseconds: None, seed: None },
+            fault: Fault { when: Some(When::Before), ..Fault::of(Kind::Kill) },
             site: Site {
                 function: "f".to_owned(),
                 operation: Some("SQS.SendMessage".to_owned()),

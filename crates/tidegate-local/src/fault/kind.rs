@@ -18,6 +18,10 @@ pub enum Kind {
     Reorder,
     /// The event waits before it is handed to the function.
     Stall,
+    /// The function gets no event until a time after its first one: its mappings are paused.
+    Pause,
+    /// The records of a batch say that they arrived earlier.
+    Age,
     /// The function's time is up early.
     TimeOut,
     /// The invocation, or the AWS call, is throttled.
@@ -28,6 +32,21 @@ pub enum Kind {
     Deny,
     /// The AWS call takes longer.
     Delay,
+    /// The AWS call gets no answer.
+    Hang,
+    /// The transaction is cancelled, for a [`Reason`] that names some of its items.
+    Cancel,
+}
+
+/// Why DynamoDB cancels a transaction although each of its conditions holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Reason {
+    /// The table or one of its partitions cannot take more at present.
+    ThrottlingError,
+    /// The provisioned capacity of the table is used up.
+    ProvisionedThroughputExceeded,
+    /// Another request is at work on the item.
+    TransactionConflict,
 }
 
 /// The moment of a fault: of an invocation, the handler's work; of an AWS call, its effect.
@@ -51,12 +70,22 @@ pub struct Fault {
     /// At which moment, for the kinds that have a choice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<When>,
-    /// How long, or how long after the beginning.
+    /// How long, how much earlier, or how long after the beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub milliseconds: Option<u64>,
-    /// What the new order is drawn with.
+    /// Why a transaction is cancelled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// What the new order, or the choice of items, is drawn with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
+}
+
+impl Fault {
+    /// A fault of this kind that leaves the rest open.
+    pub(super) fn of(kind: Kind) -> Self {
+        Self { kind, when: None, milliseconds: None, reason: None, seed: None }
+    }
 }
 
 impl fmt::Display for Kind {
@@ -67,11 +96,26 @@ impl fmt::Display for Kind {
             Self::DeliverTwice => "deliver-twice",
             Self::Reorder => "reorder",
             Self::Stall => "stall",
+            Self::Pause => "pause",
+            Self::Age => "age",
             Self::TimeOut => "time-out",
             Self::Throttle => "throttle",
             Self::Fail => "fail",
             Self::Deny => "deny",
             Self::Delay => "delay",
+            Self::Hang => "hang",
+            Self::Cancel => "cancel",
+        })
+    }
+}
+
+/// AWS's code of the reason.
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ThrottlingError => "ThrottlingError",
+            Self::ProvisionedThroughputExceeded => "ProvisionedThroughputExceeded",
+            Self::TransactionConflict => "TransactionConflict",
         })
     }
 }
@@ -86,12 +130,17 @@ impl fmt::Display for When {
     }
 }
 
-/// `kill before`, `stall`: the kind and, where there is a choice, the moment.
+/// `stall`, `kill before`, `cancel for ThrottlingError before`: the kind and, where there is a
+/// choice, the reason and the moment.
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)?;
+        if let Some(reason) = self.reason {
+            write!(f, " for {reason}")?;
+        }
         match self.when {
-            Some(when) => write!(f, "{} {when}", self.kind),
-            None => self.kind.fmt(f),
+            Some(when) => write!(f, " {when}"),
+            None => Ok(()),
         }
     }
 }

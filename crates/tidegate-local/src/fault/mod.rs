@@ -6,6 +6,7 @@
 //!
 //! [`Invocations`] stands in front of the functions, [`Calls`] in the proxy behind them.
 
+mod age;
 mod call;
 mod clock;
 mod delivery;
@@ -16,6 +17,7 @@ mod journal;
 mod kind;
 mod order;
 mod plan;
+mod reply;
 mod site;
 mod trial;
 
@@ -26,7 +28,7 @@ pub use error::{FaultError, Mistake};
 pub use injector::{Faults, FaultsStatus};
 pub use invocation::Invocations;
 pub use journal::{Entry, Journal};
-pub use kind::{Fault, Kind, When};
+pub use kind::{Fault, Kind, Reason, When};
 pub use plan::{Clock, FaultPlan, Rule};
 pub use site::Site;
 pub(crate) use trial::Work;

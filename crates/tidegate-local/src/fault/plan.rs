@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::error::{FaultError, Mistake};
-use super::kind::{Fault, Kind, When};
+use super::kind::{Fault, Kind, Reason, When};
 use super::site::Site;
 use crate::pattern::Wildcard;
 
@@ -31,6 +31,7 @@ pub struct Rule {
     kind: Kind,
     when: Option<When>,
     milliseconds: Option<u64>,
+    reason: Option<Reason>,
     rate: f64,
     function: Wildcard,
     /// None for a fault of the invocation itself.
@@ -122,7 +123,8 @@ impl Rule {
     }
 
     fn fault(&self, site: &Site, seed: u64) -> Fault {
-        let fault = Fault { kind: self.kind, when: self.when, milliseconds: self.milliseconds, seed: None };
+        let (when, milliseconds, reason) = (self.when, self.milliseconds, self.reason);
+        let fault = Fault { when, milliseconds, reason, ..Fault::of(self.kind) };
         match (self.kind, self.when) {
             (Kind::Kill, Some(When::During)) => {
                 // The moment is drawn too, so that it is not always the same.
@@ -135,7 +137,7 @@ impl Rule {
                 let moment = (site.draw(seed, "moment") * within as f64) as u64;
                 Fault { milliseconds: Some(moment), ..fault }
             }
-            (Kind::Reorder, _) => Fault { seed: Some(seed), ..fault },
+            (Kind::Reorder | Kind::Cancel, _) => Fault { seed: Some(seed), ..fault },
             _ => fault,
         }
     }
@@ -158,6 +160,7 @@ struct RuleText {
     fault: Kind,
     when: Option<When>,
     milliseconds: Option<u64>,
+    reason: Option<Reason>,
     rate: f64,
     #[serde(default = "every")]
     function: String,
@@ -192,10 +195,21 @@ impl RuleText {
         let moments: &[When] = match (self.fault, call) {
             (Kind::Kill, false) => &[When::Before, When::During, When::After],
             (Kind::DeliverTwice, false) => &[When::After, When::During],
-            (Kind::Kill | Kind::Throttle | Kind::Fail | Kind::Delay, true) => &[When::Before, When::After],
+            (Kind::Kill | Kind::Throttle | Kind::Fail | Kind::Delay | Kind::Hang | Kind::Cancel, true) => {
+                &[When::Before, When::After]
+            }
             (Kind::Deny, true) => &[],
-            (Kind::Throttle | Kind::LoseResponse | Kind::Reorder | Kind::Stall | Kind::TimeOut, false) => &[],
-            (Kind::Fail | Kind::Deny | Kind::Delay, false) => {
+            (
+                Kind::Throttle
+                | Kind::LoseResponse
+                | Kind::Reorder
+                | Kind::Stall
+                | Kind::Pause
+                | Kind::Age
+                | Kind::TimeOut,
+                false,
+            ) => &[],
+            (Kind::Fail | Kind::Deny | Kind::Delay | Kind::Hang | Kind::Cancel, false) => {
                 mistakes.push(format!(
                     "{} is a fault of an AWS call: it needs an operation, such as \"DynamoDB.*\"",
                     self.fault
@@ -222,12 +236,20 @@ impl RuleText {
             }
         };
         match (self.fault, self.milliseconds) {
-            (Kind::Stall | Kind::TimeOut | Kind::Delay, None) => {
+            (Kind::Stall | Kind::Pause | Kind::Age | Kind::TimeOut | Kind::Delay, None) => {
                 mistakes.push(format!("{} needs milliseconds", self.fault));
             }
-            (Kind::Stall | Kind::TimeOut | Kind::Delay, Some(_)) | (_, None) => {}
+            (Kind::Stall | Kind::Pause | Kind::Age | Kind::TimeOut | Kind::Delay, Some(_)) | (_, None) => {}
             (Kind::Kill, Some(_)) if when == Some(When::During) => {}
             (kind, Some(_)) => mistakes.push(format!("{kind} takes no milliseconds here")),
+        }
+        match (self.fault, self.reason) {
+            (Kind::Cancel, None) => mistakes.push(
+                "cancel needs a reason: ThrottlingError, ProvisionedThroughputExceeded or TransactionConflict"
+                    .to_owned(),
+            ),
+            (Kind::Cancel, Some(_)) | (_, None) => {}
+            (kind, Some(_)) => mistakes.push(format!("{kind} takes no reason")),
         }
         if self.call.is_some() && !call {
             mistakes.push("call is the number of an AWS call: it needs an operation".to_owned());
@@ -247,6 +269,7 @@ impl RuleText {
                 kind: self.fault,
                 when,
                 milliseconds: self.milliseconds,
+                reason: self.reason,
                 rate: self.rate,
                 function,
                 operation,
@@ -288,7 +311,7 @@ mod tests {
             "seed = 4\n[[fault]]\nfault = \"kill\"\nwhen = \"after\"\nrate = 1.0\nfunction = \"order-*\"\noperation = \"DynamoDB.*\"\nattempts = 2\ncall = 3\n",
         )
         .unwrap();
-        let kill = Fault { kind: Kind::Kill, when: Some(When::After), milliseconds: None, seed: None };
+        let kill = Fault { when: Some(When::After), ..Fault::of(Kind::Kill) };
         assert_eq!(plan.at(&site("order-processor", Some("DynamoDB.PutItem"), 2, 3)), [kill]);
         for other in [
             site("notification", Some("DynamoDB.PutItem"), 2, 3),
@@ -299,6 +322,21 @@ mod tests {
         ] {
             assert_eq!(plan.at(&other), [], "{other:?}");
         }
+    }
+
+    #[test]
+    fn a_transaction_is_cancelled_for_the_reason_that_the_rule_names() {
+        let rule = "[[fault]]\nfault = \"cancel\"\noperation = \"DynamoDB.TransactWriteItems\"\nrate = 1\n";
+        let plan = FaultPlan::parse(&format!("seed = 3\n{rule}reason = \"TransactionConflict\"\n")).unwrap();
+        let found = plan.at(&site("f", Some("DynamoDB.TransactWriteItems"), 1, 1));
+        let (when, reason) = (Some(When::Before), Some(Reason::TransactionConflict));
+        assert_eq!(found, [Fault { when, reason, seed: Some(3), ..Fault::of(Kind::Cancel) }]);
+        assert_eq!(found[0].to_string(), "cancel for TransactionConflict before");
+        assert!(
+            mistakes(rule)[0].1.starts_with("cancel needs a reason: ThrottlingError"),
+            "{:?}",
+            mistakes(rule)
+        );
     }
 
     #[test]

@@ -1,0 +1,180 @@
+//! What a caller is answered in AWS's place.
+
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Value, json};
+
+use super::kind::{Fault, Reason};
+use super::site::Site;
+use crate::proxy::{Call, Reply};
+
+/// The share of a cancelled transaction's items that have a reason.
+const NAMED: f64 = 0.5;
+
+/// An internal error.
+pub(super) fn failed(call: &Call) -> Reply {
+    error(call, StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError")
+}
+
+/// Refused for its rate.
+pub(super) fn throttled(call: &Call) -> Reply {
+    if call.operation.starts_with("S3.") {
+        return error(call, StatusCode::SERVICE_UNAVAILABLE, "SlowDown");
+    }
+    error(call, StatusCode::BAD_REQUEST, "ThrottlingException")
+}
+
+/// Refused for want of permission.
+pub(super) fn denied(call: &Call) -> Reply {
+    let code = if call.operation.starts_with("S3.") { "AccessDenied" } else { "AccessDeniedException" };
+    // AWS's JSON protocols answer 400, S3 and the query protocol 403.
+    let json = content_type(call).starts_with("application/x-amz-json");
+    error(call, if json { StatusCode::BAD_REQUEST } else { StatusCode::FORBIDDEN }, code)
+}
+
+/// How many items a transaction has; none for any other call.
+pub(super) fn items(call: &Call) -> usize {
+    if !call.operation.starts_with("DynamoDB.Transact") {
+        return 0;
+    }
+    let body: Value = serde_json::from_slice(&call.body).unwrap_or(Value::Null);
+    body.get("TransactItems").and_then(Value::as_array).map_or(0, Vec::len)
+}
+
+/// A cancelled transaction, as DynamoDB answers it: one reason per item, in their order, `None` for
+/// the items that are not to blame. Which ones are follows from seed and site; at least one is. No
+/// answer where there is no transaction to cancel.
+pub(super) fn cancelled(call: &Call, site: &Site, fault: &Fault) -> Option<Reply> {
+    let (reason, items) = (fault.reason?, items(call));
+    let drawn = |item: usize| site.draw(fault.seed.unwrap_or_default(), &format!("item {item}"));
+    let mut named: Vec<bool> = (0..items).map(|item| drawn(item) < NAMED).collect();
+    if !named.contains(&true) {
+        *named.first_mut()? = true;
+    }
+    let code = |named: &bool| if *named { reason.to_string() } else { "None".to_owned() };
+    let codes: Vec<String> = named.iter().map(code).collect();
+    let reasons: Vec<Value> = named
+        .iter()
+        .zip(&codes)
+        .map(|(named, code)| {
+            if *named { json!({ "Code": code, "Message": message(reason) }) } else { json!({ "Code": code }) }
+        })
+        .collect();
+    let text = format!(
+        "Transaction cancelled, please refer cancellation reasons for specific reasons [{}]",
+        codes.join(", ")
+    );
+    let body = json!({
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "Message": text,
+        "CancellationReasons": reasons,
+    });
+    Some(reply(StatusCode::BAD_REQUEST, content_type(call), body.to_string()))
+}
+
+/// DynamoDB's own words.
+fn message(reason: Reason) -> &'static str {
+    match reason {
+        Reason::ThrottlingError => {
+            "Throughput exceeds the current capacity of your table or index. DynamoDB is automatically scaling your table or index so please try again shortly."
+        }
+        Reason::ProvisionedThroughputExceeded => {
+            "The level of configured provisioned throughput for the table was exceeded. Consider increasing your provisioning level with the UpdateTable API."
+        }
+        Reason::TransactionConflict => "Transaction is ongoing for the item",
+    }
+}
+
+/// An error in the form of the call's protocol: AWS's JSON, S3's XML, or the query protocol's XML.
+fn error(call: &Call, status: StatusCode, code: &str) -> Reply {
+    const MESSAGE: &str = "injected by the fault plan";
+    let content = content_type(call);
+    let (content_type, body) = if content.starts_with("application/x-amz-json") {
+        (content, json!({ "__type": code, "message": MESSAGE }).to_string())
+    } else if call.operation.starts_with("S3.") {
+        ("application/xml", format!("<Error><Code>{code}</Code><Message>{MESSAGE}</Message></Error>"))
+    } else {
+        let error = format!("<Error><Code>{code}</Code><Message>{MESSAGE}</Message></Error>");
+        ("text/xml", format!("<ErrorResponse>{error}</ErrorResponse>"))
+    };
+    reply(status, content_type, body)
+}
+
+fn reply(status: StatusCode, content_type: &str, body: String) -> Reply {
+    let mut reply = Reply::new(Bytes::from(body));
+    *reply.status_mut() = status;
+    if let Ok(value) = HeaderValue::from_str(content_type) {
+        reply.headers_mut().insert(header::CONTENT_TYPE, value);
+    }
+    reply
+}
+
+fn content_type(call: &Call) -> &str {
+    call.head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("")
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::kind::{Kind, When};
+    use super::*;
+
+    /// A call as the proxy hands it to its hooks.
+    pub(crate) fn call(operation: &str, body: &str) -> Call {
+        let request = http::Request::builder().header(header::CONTENT_TYPE, "application/x-amz-json-1.0");
+        Call {
+            number: 1,
+            caller: "f".to_owned(),
+            operation: operation.to_owned(),
+            head: request.body(()).unwrap().into_parts().0,
+            body: Bytes::copy_from_slice(body.as_bytes()),
+        }
+    }
+
+    /// A transaction of so many items.
+    pub(crate) fn transaction(items: usize) -> Call {
+        let body = json!({ "TransactItems": vec![json!({ "Update": {} }); items] });
+        call("DynamoDB.TransactWriteItems", &body.to_string())
+    }
+
+    fn codes(items: usize, number: u32, seed: u64) -> Vec<String> {
+        let site = Site {
+            function: "f".to_owned(),
+            operation: Some("DynamoDB.TransactWriteItems".to_owned()),
+            delivery: "d".to_owned(),
+            attempt: 1,
+            call: number,
+        };
+        let (when, reason) = (Some(When::Before), Some(Reason::ThrottlingError));
+        let fault = Fault { when, reason, seed: Some(seed), ..Fault::of(Kind::Cancel) };
+        let reply = cancelled(&transaction(items), &site, &fault).unwrap();
+        assert_eq!(reply.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(reply.headers()[header::CONTENT_TYPE], "application/x-amz-json-1.0");
+        let body: Value = serde_json::from_slice(reply.body()).unwrap();
+        assert_eq!(body["__type"], "com.amazonaws.dynamodb.v20120810#TransactionCanceledException");
+        let reasons = body["CancellationReasons"].as_array().unwrap();
+        let codes: Vec<String> = reasons.iter().map(|r| r["Code"].as_str().unwrap().to_owned()).collect();
+        assert!(body["Message"].as_str().unwrap().ends_with(&format!("[{}]", codes.join(", "))), "{body}");
+        codes
+    }
+
+    #[test]
+    fn a_cancelled_transaction_has_a_reason_per_item_and_names_some_of_them() {
+        let throttled = |codes: &[String]| codes.iter().filter(|code| *code == "ThrottlingError").count();
+        let mut shares = std::collections::BTreeSet::new();
+        for number in 1..50 {
+            let codes = codes(8, number, 7);
+            assert!(codes.len() == 8 && codes.iter().all(|code| code == "None" || code == "ThrottlingError"));
+            assert!(throttled(&codes) > 0, "nothing is to blame");
+            shares.insert(throttled(&codes));
+        }
+        assert!(shares.len() > 3, "always as many: {shares:?}");
+        assert!((1..50).all(|number| codes(1, number, 7) == ["ThrottlingError"]));
+    }
+
+    #[test]
+    fn which_items_are_named_follows_from_seed_and_site() {
+        let all = |seed| (1..9).map(|number| codes(8, number, seed)).collect::<Vec<_>>();
+        assert_eq!(all(7), all(7));
+        assert_ne!(all(7), all(8));
+    }
+}

@@ -1,0 +1,25 @@
+//! A newer version writes types, versions of types and commits that older environments have never
+//! seen.
+
+use std::path::PathBuf;
+
+use super::super::journey::Input;
+use super::{INVOICES, SEEDS, Story, given_up};
+use crate::chaos;
+
+const NEWER: Story = Story {
+    name: "newer",
+    plan: "tests/chaos/newer.toml",
+    fields: &[],
+    faults: &["age"],
+    verdict: given_up,
+    figure: |_| None,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a second build of the functions: make chaos"]
+async fn newer() {
+    let built = std::env::var("CHAOS_NEWER").expect("CHAOS_NEWER: run `make chaos`");
+    let input = Input::of(&NEWER, chaos::input(), INVOICES);
+    chaos::run(Input { newer: Some(PathBuf::from(built)), ..input }, SEEDS).await;
+}

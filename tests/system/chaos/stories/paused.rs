@@ -1,0 +1,19 @@
+//! Mappings were paused until every record was older than the age of giving up, and find AWS in
+//! trouble when they go on.
+
+use super::{Story, given_up, tell};
+
+const PAUSED: Story = Story {
+    name: "paused",
+    plan: "tests/chaos/paused.toml",
+    fields: &[],
+    faults: &["age", "pause", "deny DynamoDB.PutItem", "throttle before DynamoDB.PutItem"],
+    verdict: given_up,
+    figure: |_| None,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes: make chaos"]
+async fn paused() {
+    tell(&PAUSED).await;
+}
