@@ -42,7 +42,7 @@ fn repeat(event: &str) -> Repeat {
 }
 
 /// All effects that wait for an operator.
-async fn held(store: &dyn IdempotencyStore) -> Vec<HeldEffect> {
+async fn held_effects(store: &dyn IdempotencyStore) -> Vec<HeldEffect> {
     let (mut effects, mut from) = (Vec::new(), None);
     loop {
         let page = store.held(from.as_deref()).await.unwrap();
@@ -142,7 +142,7 @@ async fn an_operator_completes_what_waits_for_one_and_nothing_else(store: &dyn I
     assert_eq!(by(&self::key(), "operator").await, Ok(false), "there is no such effect");
     let Ok(Claimed::No(stored)) = store.claim(&claim(&held, "b", 60)).await else { panic!("claimed again") };
     assert_eq!((stored.status, &stored.result), (Status::Completed, &result));
-    let listed = held(store).await;
+    let listed = held_effects(store).await;
     assert!(listed.iter().all(|effect| effect.key != held.as_str() && effect.key != orphan.as_str()));
 }
 
@@ -261,7 +261,7 @@ async fn a_held_effect_is_listed_until_it_is_released_and_run(store: &dyn Idempo
     store.claim(&claim(&orphan, "a", -5)).await.unwrap();
     store.claim(&claim(&live, "a", 60)).await.unwrap();
 
-    let listed = held(store).await;
+    let listed = held_effects(store).await;
     let of = |key: &EffectKey| listed.iter().find(|effect| effect.key == key.as_str());
     let effect = of(&held).expect("the held one");
     assert_eq!((effect.status, effect.reason.as_deref()), (Status::Held, Some("no answer")));
@@ -274,7 +274,7 @@ async fn a_held_effect_is_listed_until_it_is_released_and_run(store: &dyn Idempo
         assert_eq!(store.release_held(key.as_str()).await, Ok(released), "{key}");
     }
     assert_eq!(store.claim(&claim(&held, "b", 60)).await, Ok(Claimed::AfterRelease));
-    assert!(held(store).await.iter().all(|effect| effect.key != held.as_str()));
+    assert!(held_effects(store).await.iter().all(|effect| effect.key != held.as_str()));
     assert_eq!(store.release_held(held.as_str()).await, Ok(false), "it is at work");
     assert_eq!(store.release_held("no such effect").await, Ok(false));
 }

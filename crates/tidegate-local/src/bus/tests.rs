@@ -79,7 +79,7 @@ async fn an_event_with_characters_that_sqs_does_not_take_reaches_queues_and_dead
     for queue in ["work", "letters"] {
         let bodies = sqs.bodies(queue);
         let taken: Vec<Value> = bodies.iter().map(|body| serde_json::from_str(body).unwrap()).collect();
-        assert_eq!(taken, [event.clone()], "{queue}");
+        assert_eq!(taken, std::slice::from_ref(&event), "{queue}");
     }
     assert_eq!(sqs.attributes("letters", "ERROR_MESSAGE"), ["no \u{FFFD}"]);
     assert_eq!(sqs.refused(), 0);
