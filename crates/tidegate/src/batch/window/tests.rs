@@ -56,6 +56,9 @@ impl WindowHandler for Collect {
         match record.act.as_str() {
             "never" => Err(Failure::permanent("never", "")),
             "panic" => panic!("in fold"),
+            "after" if state.numbers.contains(&(record.number - 1)) => {
+                Err(Failure::permanent("half", "the record before it is in the state"))
+            }
             _ => Ok(()),
         }
     }
@@ -117,6 +120,15 @@ async fn the_state_has_the_records_before_the_failed_one_and_no_others() {
         })
     );
     assert_eq!((report.counts.applied, report.counts.dead_lettered, report.counts.not_run), (2, 1, 1));
+}
+
+#[tokio::test]
+async fn a_record_sees_nothing_of_one_that_failed_before_it() {
+    let (handler, letters) = (Collect::default(), Arc::default());
+    let event = event(0, &[(1, "never"), (2, "after")], &json!({}), false);
+    let report = run(&runner(&handler, &letters), &event).await;
+    assert_eq!(answer(&report)["state"], json!({ "numbers": [2] }));
+    assert_eq!((report.counts.applied, report.counts.dead_lettered), (1, 1));
 }
 
 #[tokio::test]
