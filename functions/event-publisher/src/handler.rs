@@ -46,6 +46,14 @@ impl Publisher {
                     )
                 })?
             }
+            CommitChange::Newer { stream, version } => {
+                return Err(Failure::transient(
+                    Failure::NEWER,
+                    format!(
+                        "{stream}: the commit at version {version} has a format that this version does not know"
+                    ),
+                ));
+            }
             CommitChange::Other => return Ok(Vec::new()),
         };
         let of = |commit: &RecordedCommit| -> Result<Vec<Entry>, Failure> {

@@ -84,8 +84,16 @@ async fn run(router: Router, source: Source, event: &Value) -> (Option<String>, 
     (report.response.err().map(|failure| failure.code().to_owned()), report.counts, codes)
 }
 
-const APPLIED: Counts =
-    Counts { applied: 1, duplicate: 0, filtered: 0, held: 0, failed: 0, not_run: 0, dead_lettered: 0 };
+const APPLIED: Counts = Counts {
+    applied: 1,
+    duplicate: 0,
+    filtered: 0,
+    parked: 0,
+    held: 0,
+    failed: 0,
+    not_run: 0,
+    dead_lettered: 0,
+};
 const LETTER: Counts = Counts { applied: 0, dead_lettered: 1, ..APPLIED };
 
 #[tokio::test]
