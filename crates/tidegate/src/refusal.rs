@@ -1,7 +1,8 @@
 //! What DynamoDB means when it refuses a request.
 //!
-//! An answer is permanent only where its words are known to speak of the data: a size, a number, the type of an attribute, an empty key. Everything else may be a
-//! mistake of the configuration or of a deployment, which the data outlive: a table's name that was swapped must not cost an event.
+//! An answer is permanent only where its words are known to speak of the data: a size, a number,
+//! the type of an attribute, an empty key. Everything else may be a mistake of the configuration or
+//! of a deployment, which the data outlive: a table's name that was swapped must not cost an event.
 
 use aws_sdk_dynamodb::types::CancellationReason;
 
@@ -40,7 +41,8 @@ const OF_THE_TABLE: [&str; 5] = [
     "type mismatch for key",
 ];
 
-/// The failure behind a `ValidationException`, or the reason `ValidationError` of a cancelled transaction.
+/// The failure behind a `ValidationException`, or the reason `ValidationError` of a cancelled
+/// transaction.
 ///
 /// `code` is that of a transient failure. `text` is the whole error, for people.
 pub(crate) fn validation(code: &'static str, message: Option<&str>, text: String) -> Failure {
@@ -94,8 +96,9 @@ pub(crate) enum Cancelled {
 
 /// Judges the reasons of a cancelled transaction, which are listed in the order of its items.
 ///
-/// A condition that does not hold goes first: what is planned anew may meet none of the other reasons. A throttled item goes before one that cannot be stored, which
-/// the next attempt will tell again.
+/// A condition that does not hold goes first: what is planned anew may meet none of the other
+/// reasons. A throttled item goes before one that cannot be stored, which the next attempt will
+/// tell again.
 pub(crate) fn cancelled(reasons: &[CancellationReason]) -> Cancelled {
     let any =
         |known: &[&str]| reasons.iter().any(|reason| reason.code().is_some_and(|code| known.contains(&code)));
@@ -126,7 +129,8 @@ pub(crate) fn cancelled(reasons: &[CancellationReason]) -> Cancelled {
     }
 }
 
-/// Reasons of a cancelled transaction that say the same as a throttled request. DynamoDB names them without `Exception`; emulators do not all agree.
+/// Reasons of a cancelled transaction that say the same as a throttled request. DynamoDB names them
+/// without `Exception`; emulators do not all agree.
 const THROTTLED: [&str; 5] = [
     "ThrottlingError",
     "ThrottlingException",

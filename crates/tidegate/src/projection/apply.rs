@@ -41,10 +41,10 @@ pub(super) enum Stop {
 impl<P> Projector<P> {
     /// Applies steps in one transaction and answers, for each aggregate, how far it came.
     ///
-    /// What may succeed later is not tried in smaller pieces: a throttled table would be asked all the
-    /// more. Where it can never succeed, the aggregates to blame are taken out and applied alone,
-    /// each of their steps if need be: a row that cannot be stored must not cost its neighbours, nor
-    /// the events before it.
+    /// What may succeed later is not tried in smaller pieces: a throttled table would be asked all
+    /// the more. Where it can never succeed, the aggregates to blame are taken out and applied
+    /// alone, each of their steps if need be: a row that cannot be stored must not cost its
+    /// neighbours, nor the events before it.
     pub(super) async fn apply_group(&self, mut steps: Vec<Step>, deadline: Deadline) -> Vec<Applied> {
         let mut applied = Vec::new();
         let mut to_blame = Vec::new();
@@ -103,8 +103,8 @@ impl<P> Projector<P> {
         Some(applied)
     }
 
-    /// Applies steps in one transaction. Conflicts and throttled transactions are tried again, after
-    /// pauses.
+    /// Applies steps in one transaction. Conflicts and throttled transactions are tried again,
+    /// after pauses.
     pub(super) async fn apply(&self, steps: &[Step], deadline: Deadline) -> Result<(), Stop> {
         let unnamed = |failure| Stop::Refused { failure, to_blame: BTreeSet::new() };
         let transaction = merge(steps).map_err(unnamed)?;
@@ -171,7 +171,8 @@ fn aggregates(steps: &[Step]) -> usize {
     steps.iter().map(|step| &step.advance.stream).collect::<BTreeSet<_>>().len()
 }
 
-/// The aggregates that have one of these items of the transaction: their row, or a counter of theirs.
+/// The aggregates that have one of these items of the transaction: their row, or a counter of
+/// theirs.
 fn to_blame(transaction: &Transaction, steps: &[Step], items: &[usize]) -> BTreeSet<StreamId> {
     let mut streams = BTreeSet::new();
     for item in items {

@@ -17,13 +17,15 @@ impl Deadline {
         Instant::now() >= self.0
     }
 
-    /// Waits for a call until the deadline. A call that is cut off may have taken effect all the same.
+    /// Waits for a call until the deadline. A call that is cut off may have taken effect all the
+    /// same.
     pub(super) async fn call<T, E>(self, call: impl Future<Output = Result<T, E>>) -> Result<T, E>
     where
         E: From<Failure>,
     {
         timeout_at(self.0, call).await.unwrap_or_else(|_| {
-            let reason = "the invocation's time was used up before an answer came; whether it took effect is not known";
+            let reason = "the invocation's time was used up before an answer came, \
+                          and it is not known whether the call took effect";
             Err(Failure::transient(CUT_OFF, reason).into())
         })
     }

@@ -1,21 +1,19 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem, Update};
 use futures::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
 
 use super::Transaction;
+use super::answer::{apply_error, failure};
 use super::change::{Increment, RowUpdate, Value};
 use super::expression::Expression;
 use super::guard::{Advance, Guard, Position};
 use super::plan::PARKED_LIST_KEY;
 use super::read_model::{ApplyError, ReadModel};
-use crate::failure::{Class, Failure, chain};
+use crate::failure::Failure;
 use crate::ids::{StreamId, Version, content_uuid};
-use crate::refusal::{self, Cancelled};
 use crate::store::Retry;
 
 /// Partition key of the table of rows, a text; there is no sort key.
@@ -25,8 +23,6 @@ pub const COUNTER_PARTITION_KEY: &str = "key";
 /// Sort key of the table of counters, a number.
 pub const COUNTER_SORT_KEY: &str = "slice";
 
-/// Code of failures that are nothing in particular.
-const CODE: &str = "read_model";
 /// Most keys in one BatchGetItem.
 const BATCH_GET_KEYS: usize = 100;
 /// What is read of a row.
@@ -331,46 +327,6 @@ fn guard_of(row: &Key) -> Result<(StreamId, Guard), Failure> {
         listed: read(LISTED)?.map(i64::try_from).transpose().map_err(|_| corrupt(LISTED))?,
     };
     Ok((stream, guard))
-}
-
-fn apply_error(error: &SdkError<TransactWriteItemsError>) -> ApplyError {
-    let cancelled = match error.as_service_error() {
-        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-            cancelled.cancellation_reasons()
-        }
-        Some(TransactWriteItemsError::TransactionInProgressException(_)) => return ApplyError::Conflict,
-        _ => return refused(failure(error), Vec::new()),
-    };
-    match refusal::cancelled(cancelled) {
-        Cancelled::ConditionFailed => ApplyError::GuardMoved,
-        Cancelled::Conflict => ApplyError::Conflict,
-        Cancelled::Throttled => ApplyError::Failed(Failure::transient(Failure::THROTTLED, chain(error))),
-        Cancelled::Unstorable { items, message } => {
-            refused(refusal::validation(CODE, Some(&message), chain(error)), items)
-        }
-        Cancelled::Invalid { message } => {
-            ApplyError::Failed(refusal::validation(CODE, Some(&message), chain(error)))
-        }
-        Cancelled::Other => ApplyError::Failed(Failure::aws(CODE, error)),
-    }
-}
-
-/// The failure behind an error. What DynamoDB calls invalid is permanent only where it speaks of the data.
-fn failure<E>(error: &SdkError<E>) -> Failure
-where
-    E: std::error::Error + ProvideErrorMetadata + 'static,
-{
-    match error.code() {
-        Some("ValidationException") => refusal::validation(CODE, error.message(), chain(error)),
-        _ => Failure::aws(CODE, error),
-    }
-}
-
-fn refused(failure: Failure, items: Vec<usize>) -> ApplyError {
-    match failure.class() {
-        Class::Permanent => ApplyError::Refused { failure, items },
-        _ => ApplyError::Failed(failure),
-    }
 }
 
 impl ReadModel for DynamoDbReadModel {

@@ -53,7 +53,8 @@ impl LanePlan {
     }
 }
 
-/// The event can be applied later, and not before the aggregate is parked and released: never by this projection, or not by this version of the function.
+/// The event can be applied later, and not before the aggregate is parked and released: never by
+/// this projection, or not by this version of the function.
 pub(super) fn parks(failure: &Failure) -> bool {
     failure.class() == Class::Permanent || is_newer(failure)
 }
@@ -316,9 +317,10 @@ fn run(
     }
 }
 
-/// The deliveries before the event go on. The first from it on fails; those behind wait for it if it may still succeed, and are acknowledged if the
-/// aggregate is parked: the store has them when it is released. An event that only a newer version of the function knows leaves no letter: the aggregate is
-/// released by itself.
+/// The deliveries before the event go on. The first from it on fails; those behind wait for it if
+/// it may still succeed, and are acknowledged if the aggregate is parked: the store has them when
+/// it is released. An event that only a newer version of the function knows leaves no letter: the
+/// aggregate is released by itself.
 pub(super) fn stop_at(plan: &mut LanePlan, version: Version, failure: Failure) {
     let (before, mut from): (Vec<_>, Vec<_>) =
         std::mem::take(&mut plan.due).into_iter().partition(|(_, due)| *due < version);

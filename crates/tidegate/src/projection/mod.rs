@@ -1,10 +1,13 @@
 //! Projections: read models built from events, exact however often and in whatever order events are delivered.
 //!
-//! The event store is the truth and a delivery only a hint to look. The row of the source aggregate is the *guard*: it carries the last applied version, and
-//! the transaction that advances it also counts every derived counter. An event that was applied before changes nothing; a gap is filled from the store; an
-//! event that can never be applied parks its aggregate and nobody else's.
-//! An aggregate that is parked at an event of a newer version is released by itself as soon as that version runs.
+//! The event store is the truth and a delivery only a hint to look. The row of the source aggregate
+//! is the *guard*: it carries the last applied version, and the transaction that advances it also
+//! counts every derived counter. An event that was applied before changes nothing; a gap is filled
+//! from the store; an event that can never be applied parks its aggregate and nobody else's. An
+//! aggregate that is parked at an event of a newer version is released by itself as soon as that
+//! version runs.
 
+mod answer;
 mod apply;
 mod change;
 mod deadline;

@@ -11,16 +11,16 @@ const LEAST: Duration = Duration::from_millis(10);
 /// The pause before each call of a read model: twice as long after it said that it takes no more, a
 /// quarter shorter after each call that it took.
 ///
-/// A projector's transactions run one after the other, so that there is nothing to run fewer of at a
-/// time. Nor are fewer rows packed into one: counters that events share would be written more often,
-/// which takes more of what is short. It outlives invocations: what was too fast for the last one is
-/// too fast for the next.
+/// A projector's transactions run one after the other, so that there is nothing to run fewer of at
+/// a time. Nor are fewer rows packed into one: counters that events share would be written more
+/// often, which takes more of what is short. It outlives invocations: what was too fast for the
+/// last one is too fast for the next.
 #[derive(Debug, Default)]
 pub(super) struct Pace(Mutex<Duration>);
 
 impl Pace {
-    /// How long to wait before the next call, drawn at random from the upper half: environments that
-    /// were throttled together must not come back together.
+    /// How long to wait before the next call, drawn at random from the upper half: environments
+    /// that were throttled together must not come back together.
     pub(super) fn pause(&self) -> Duration {
         let pause = *self.state();
         pause.mul_f64(0.5 + fastrand::f64() / 2.0)

@@ -22,8 +22,8 @@ pub(super) fn pack(aggregates: Vec<Vec<Step>>) -> Vec<Vec<Step>> {
 ///
 /// Of the next step of each aggregate in the window it is known how many rows the step would add to
 /// the group (`missing`), and for each row which of these steps have it (`waiting`). A row that
-/// enters the group is so taken off exactly the steps that have it, and no step is compared with the
-/// group as a whole.
+/// enters the group is so taken off exactly the steps that have it, and no step is compared with
+/// the group as a whole.
 struct Packing {
     queues: Vec<Queue>,
     /// The first aggregate that is not in the window yet.

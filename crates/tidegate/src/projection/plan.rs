@@ -20,7 +20,8 @@ const KEY_BYTES: usize = 2048;
 /// Packed into one transaction at most. The rest is for what the rows hold already, which is not known here: a transaction that turns out too large is
 /// taken apart.
 pub(super) const PACKED_BYTES: usize = TRANSACTION_BYTES / 2;
-/// Partition key, in the table of counters, of the list of parked aggregates. No counter may have it.
+/// Partition key, in the table of counters, of the list of parked aggregates. No counter may have
+/// it.
 pub const PARKED_LIST_KEY: &str = "#parked";
 
 /// The smallest unit that is applied whole: an event, or one part of an event that touches more rows than a transaction holds.
@@ -53,7 +54,8 @@ impl Transaction {
     /// What of DynamoDB's limits shows before it is asked. Emulators do not keep all of them.
     ///
     /// # Errors
-    /// `unstorable` (permanent), with the places of the items to blame as in [`ApplyError::Refused`](super::ApplyError::Refused).
+    /// `unstorable` (permanent), with the places of the items to blame as in
+    /// [`ApplyError::Refused`](super::ApplyError::Refused).
     pub(super) fn storable(&self) -> Result<(), ApplyError> {
         let items = self.guards.len() + self.counters.len();
         if items == 0 || items > TRANSACTION_ITEMS {
@@ -110,8 +112,9 @@ pub(super) fn refused(reason: String, items: impl IntoIterator<Item = usize>) ->
     }
 }
 
-/// The steps that apply an event, starting at the part that the guard has come to. The split is a function of the event alone: whoever goes on
-/// after a crash cuts at the same places. None when it cannot be the same cut: the parts that are applied are not those that would come first now.
+/// The steps that apply an event, starting at the part that the guard has come to. The split is a
+/// function of the event alone: whoever goes on after a crash cuts at the same places. None when it
+/// cannot be the same cut: the parts that are applied are not those that would come first now.
 pub(super) fn steps(
     stream: &StreamId,
     version: Version,
@@ -146,7 +149,8 @@ pub(super) fn steps(
     Some(steps.collect())
 }
 
-/// A digest of which counter is in which part. What is added to them is not in it: that may be mended between two parts, and no row is counted twice for it.
+/// A digest of which counter is in which part. What is added to them is not in it: that may be
+/// mended between two parts, and no row is counted twice for it.
 fn cut(parts: &[Vec<Increment>]) -> u64 {
     let mut keys: Vec<&str> = Vec::new();
     for part in parts {

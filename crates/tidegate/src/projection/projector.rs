@@ -36,9 +36,9 @@ pub trait Projection: Send + Sync {
 
 /// Applies the commits of the event store's DynamoDB stream to a read model.
 ///
-/// It keeps to the invocation's deadline: it begins no transaction behind it and cuts off every call
-/// that has no answer by then. What was cut off fails with the code `deadline` (transient), since it
-/// may have taken effect; what was not begun is not run.
+/// It keeps to the invocation's deadline: it begins no transaction behind it and cuts off every
+/// call that has no answer by then. What was cut off fails with the code `deadline` (transient),
+/// since it may have taken effect; what was not begun is not run.
 pub struct Projector<P> {
     pub(super) projection: P,
     pub(super) read_model: Arc<dyn ReadModel>,
@@ -77,9 +77,9 @@ impl<P: Projection> Projector<P> {
         }
     }
 
-    /// How often at most this environment reads the list of parked aggregates, 10 seconds by default.
-    /// The first invocation reads it in any case. A longer list is read in parts, one in each
-    /// invocation.
+    /// How often at most this environment reads the list of parked aggregates, 10 seconds by
+    /// default. The first invocation reads it in any case. A longer list is read in parts, one in
+    /// each invocation.
     #[must_use]
     pub fn look_for_parked_every(mut self, interval: Duration) -> Self {
         self.look = Look::every(interval);
@@ -96,6 +96,9 @@ impl<P: Projection> Projector<P> {
     ) -> Next {
         let deadline = Deadline(context.deadline);
         let lanes = self.undecided_lanes(items, outcomes);
+        if lanes.is_empty() {
+            return Next::Nothing;
+        }
         let streams: Vec<StreamId> = lanes.keys().cloned().collect();
         deadline.pause(self.pace.pause()).await;
         if deadline.is_over() {
@@ -147,7 +150,8 @@ impl<P: Projection> Projector<P> {
                     Ok(()) => continue,
                     Err(Stop::Moved) => return Next::AnotherRound,
                     Err(Stop::OutOfTime) => {}
-                    // What can never be written parks the aggregate, as what can never be projected does.
+                    // What can never be written parks the aggregate, as what can never be projected
+                    // does.
                     Err(Stop::Refused { failure, .. }) => stop_at(plan, plan.reached.next(), failure),
                     Err(Stop::Failed(failure)) => give_back(plan, wanted, &failure, outcomes),
                 }
@@ -223,10 +227,12 @@ fn settle(plan: &mut LanePlan, reached: Position, outcomes: &mut [Option<Outcome
     }
 }
 
-/// The aggregate goes no further for now. What was in the transaction failed, and may be applied all the same; what is behind it was not begun.
+/// The aggregate goes no further for now. What was in the transaction failed, and may be applied
+/// all the same; what is behind it was not begun.
 fn give_back(plan: &mut LanePlan, wanted: Position, failure: &Failure, outcomes: &mut [Option<Outcome>]) {
     plan.due.sort_by_key(|(place, version)| (*version, *place));
-    // A part, or a commit of several events, may end behind what the transaction would have reached.
+    // A part, or a commit of several events, may end behind what the transaction would have
+    // reached.
     let first = plan.due.first().map_or(Version::NONE, |(_, version)| *version);
     let (failed, behind): (Vec<_>, Vec<_>) =
         plan.due.drain(..).partition(|(_, version)| *version <= wanted.version.max(first));

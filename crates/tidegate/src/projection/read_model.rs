@@ -8,9 +8,9 @@ use crate::ids::{StreamId, Version};
 
 /// Where a projection keeps its rows and counters.
 ///
-/// It also keeps a list of the aggregates that are parked, so that they can be found without a scan.
-/// An aggregate is on the list from [`park`](Self::park) to [`unlist`](Self::unlist), also after it
-/// was released: until then the projector looks whether something is left to be applied.
+/// It also keeps a list of the aggregates that are parked, so that they can be found without a
+/// scan. An aggregate is on the list from [`park`](Self::park) to [`unlist`](Self::unlist), also
+/// after it was released: until then the projector looks whether something is left to be applied.
 pub trait ReadModel: Send + Sync {
     /// The guards of these aggregates, strongly consistent; an aggregate without a row has none in the answer.
     ///

@@ -67,15 +67,15 @@ impl Look {
 }
 
 impl<P: Projection> Projector<P> {
-    /// The parked aggregates to look at in this invocation. Most often there are none, and it is not
-    /// even time to ask.
+    /// The parked aggregates to look at in this invocation. Most often there are none, and it is
+    /// not even time to ask.
     ///
     /// It is the first thing that an environment asks of the table of counters, before anything is
     /// written.
     ///
     /// # Errors
-    /// `wrong_table` (transient): it is not the table that it is taken for. Any other failure is only
-    /// logged: nothing depends on it.
+    /// `wrong_table` (transient): it is not the table that it is taken for. Any other failure is
+    /// only logged: nothing depends on it.
     pub(super) async fn listed(&self, deadline: Deadline) -> Result<Vec<StreamId>, Failure> {
         let Some(after) = self.look.due() else { return Ok(Vec::new()) };
         match deadline.call(self.read_model.parked(after.as_ref(), LOOKED_AT)).await {
@@ -96,8 +96,8 @@ impl<P: Projection> Projector<P> {
         }
     }
 
-    /// Releases those that wait for a version of the function that this one may be, and finishes what
-    /// a release that was cut off has left.
+    /// Releases those that wait for a version of the function that this one may be, and finishes
+    /// what a release that was cut off has left.
     pub(super) async fn release(&self, listed: Vec<StreamId>, deadline: Deadline) {
         if listed.is_empty() {
             return;

@@ -101,6 +101,7 @@ fn without_a_digest_of_the_cut_a_row_is_counted_twice() {
 
 #[test]
 fn taken_off_the_list_without_a_condition_a_parked_aggregate_is_forgotten() {
-    let model = ProjectionModel { without: Some(Without::ConditionOfUnlist), ..rolling(2, 0) };
+    let model =
+        ProjectionModel { without: Some(Without::ConditionOfUnlist), committed: false, ..rolling(2, 0) };
     counterexample(model, "an aggregate that is parked is on the list");
 }

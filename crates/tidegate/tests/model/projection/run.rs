@@ -34,7 +34,7 @@ pub(super) enum Version {
     Current,
     /// It can never project the event.
     Broken,
-    /// It does not know the event's type, which is newer.
+    /// It does not know the type of the event and of the one behind it, which are newer.
     Older,
     /// It has one counter more in front, so that the last of the first part comes into the second.
     Recut,
@@ -203,14 +203,16 @@ impl Projection for Counting {
 
     fn project(&self, _: &RecordedCommit, event: &RecordedEvent) -> Result<Projected, Failure> {
         let number = u8::try_from(event.version.number()).unwrap();
+        if self.0 == Version::Older && number >= IN_PARTS {
+            return Err(newer());
+        }
         let mut counters = vec![increment("all", 10i64.pow(u32::from(number) - 1))];
         if number == IN_PARTS {
             match self.0 {
-                Version::Current => {}
+                Version::Current | Version::Older => {}
                 Version::Broken => {
                     return Err(Failure::permanent("broken", "this version cannot project it"));
                 }
-                Version::Older => return Err(newer()),
                 Version::Recut => counters.push(increment("a", 1)),
             }
             counters.extend((0..ROWS).map(|row| increment(&counter(row), 1)));

@@ -98,13 +98,15 @@ pub(super) enum Action {
     /// The run is told that there is no answer; the request is still on its way, if it ever arrives.
     Delay(usize),
     Arrive(usize),
-    /// The run's time is used up while it waits for the answer; the request is still on its way, if it ever arrives.
+    /// The run's time is used up while it waits for the answer; the request is still on its way, if
+    /// it ever arrives.
     CutOff(usize),
     /// Another transaction is at work on the same rows.
     Conflict(usize),
     CrashBefore(usize),
     CrashAfter(usize),
-    /// The version of the function that can project every event is deployed; runs of the old one go on.
+    /// The version of the function that can project every event is deployed; runs of the old one go
+    /// on.
     Deploy,
     OperatorReplays(u8),
 }
@@ -180,7 +182,7 @@ impl ProjectionModel {
             }
             Ask::Park { at, newer } => {
                 if let (Some(row), Some(Without::ConditionOfPark)) = (&mut state.row, self.without) {
-                    row.parked = Some(at);
+                    (row.parked, row.listed) = (Some(at), true);
                     return Answer::Done;
                 }
                 let at = EventVersion::new(at.into());
@@ -252,7 +254,8 @@ fn write(state: &mut State, write: impl FnOnce(&MemoryReadModel) -> Result<(), A
     answer
 }
 
-/// What the counters must say when the guard is there. Which part has the counter that is shifted is up to the version that applied the first.
+/// What the counters must say when the guard is there. Which part has the counter that is shifted
+/// is up to the version that applied the first.
 fn expected(place: Place, shifted: i64) -> Counts {
     let past = |number: u8| i64::from(place.version >= number);
     let begun = (place.version, place.part) >= (IN_PARTS - 1, 1);
@@ -442,7 +445,8 @@ impl Model for ProjectionModel {
             Property::always("it is parked at the event after the guard", |_, state: &State| {
                 state.row.is_none_or(|row| row.parked.is_none_or(|parked| parked == row.place.version + 1))
             }),
-            // A dead letter is what an operator sees; parking for good writes one, and so does a source that gives up. What is on the list is released by itself.
+            // A dead letter is what an operator sees; parking for good writes one, and so does a
+            // source that gives up. What is on the list is released by itself.
             Property::always("when all is quiet, all is applied or an operator knows", |_, state: &State| {
                 let by_itself = |row: Row| row.listed && (row.parked.is_none() || row.newer);
                 let known = !state.dead_letters.is_empty() || state.row.is_some_and(by_itself);
