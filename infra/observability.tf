@@ -137,6 +137,19 @@ locals {
     }) if var.reserve_concurrency
   }
 
+  # Only what reads a table's stream and keeps tables of its own can be a projection.
+  projections = [
+    for name, function in var.functions : name
+    if anytrue([for source in function.sources : source.table != null]) && anytrue([for use in function.uses : use.table != null && use.access == "read-write"])
+  ]
+
+  parked_alarms = {
+    for name in local.projections : "function-${name}-parked" => merge(local.at_once, {
+      namespace   = var.metrics_namespace, metric = "Parked", dimensions = { function = local.names.functions[name] }
+      description = "${name} passes over events of aggregates that it cannot bring further; the event store has them. `tidegate parked ls` lists these aggregates. One that waits for a newer version is released by itself when that version runs; otherwise repair the cause, then run `tidegate parked release`."
+    })
+  }
+
   stream_reader_alarms = {
     for name, reader in local.stream_readers : "function-${name}-iterator-age" => merge(local.maximum, {
       namespace   = "AWS/Lambda", metric = "IteratorAge", dimensions = local.function_dimensions[name]
@@ -243,7 +256,8 @@ locals {
   }]...)
 
   alarms = merge(
-    local.function_alarms, local.concurrency_alarms, local.stream_reader_alarms, local.stalled_alarms, local.asynchronous_alarms,
+    local.function_alarms, local.concurrency_alarms, local.parked_alarms, local.stream_reader_alarms, local.stalled_alarms,
+    local.asynchronous_alarms,
     local.destination_alarms, local.sender_alarms, local.dead_letter_alarms, local.work_queue_alarms, local.rule_alarms, local.table_alarms,
     local.stream_alarms,
   )

@@ -32,6 +32,15 @@ run "every_function_is_watched" {
     error_message = "A function has no alarm on DeadLettered, Held or Failed."
   }
 
+  # Only a function that keeps tables from a table's stream parks aggregates.
+  assert {
+    condition = toset([for alarm in aws_cloudwatch_metric_alarm.this : alarm.dimensions.function if alarm.metric_name == "Parked"]) == toset([
+      for name, function in var.functions : "shop-test-${name}"
+      if anytrue([for source in function.sources : source.table != null]) && anytrue([for use in function.uses : use.table != null && use.access == "read-write"])
+    ])
+    error_message = "A projection has no alarm on Parked, or a function that is none has one."
+  }
+
   assert {
     condition = alltrue([for name, function in var.functions :
       aws_cloudwatch_metric_alarm.this["function-${name}-duration"].extended_statistic == "p99" &&

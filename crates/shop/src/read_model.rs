@@ -10,6 +10,7 @@ use serde::Serialize;
 use terminal::name_prefix::PhysicalName;
 use terminal::problem::Problem;
 use tidegate::failure::chain;
+use tidegate::projection::PARKED_LIST_KEY;
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -94,6 +95,9 @@ pub(crate) async fn read_sales(client: &Client, table: &PhysicalName) -> Result<
     let mut read = Sales::default();
     for item in scan(client, table).await? {
         let row_key = text(&item, sales::KEY).unwrap_or_default();
+        if row_key == PARKED_LIST_KEY {
+            continue;
+        }
         let Some((dimension, key)) = Dimension::split_row_key(&row_key) else {
             read.foreign.push(row_key);
             continue;

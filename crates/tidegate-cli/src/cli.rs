@@ -6,6 +6,7 @@ mod effects;
 mod events;
 mod local;
 mod new;
+mod parked;
 mod topology;
 
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ pub(crate) use effects::{EffectsCommand, EffectsComplete, EffectsList, EffectsPl
 pub(crate) use events::{EventsCommand, EventsShow};
 pub(crate) use local::{LocalCommand, Logs, Up};
 pub(crate) use new::{FunctionSource, NewCommand, NewFunction};
+pub(crate) use parked::{ParkedCommand, ParkedList, ParkedOne, ParkedPlace};
 pub(crate) use topology::{TopologyCheck, TopologyCommand};
 
 /// Runs the local system, looks into streams and failures, and replays dead letters.
@@ -43,6 +45,9 @@ enum Command {
     /// Effects that are held because nobody knows whether they took place.
     #[command(subcommand, arg_required_else_help = false)]
     Effects(EffectsCommand),
+    /// Aggregates that a projection cannot bring further.
+    #[command(subcommand, arg_required_else_help = false)]
+    Parked(ParkedCommand),
     /// Lists dead letters; with --yes replays them through their functions.
     #[command(long_about = dlq::LONG)]
     Dlq(Dlq),
@@ -95,6 +100,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
             Command::Local(command) => crate::local::run(command).await,
             Command::Events(EventsCommand::Show(show)) => crate::events::show(&show).await,
             Command::Effects(command) => crate::effects::run(&command).await,
+            Command::Parked(command) => crate::parked::run(&command).await,
             Command::Dlq(options) => crate::dlq::run(&options).await,
             Command::Topology(TopologyCommand::Check(options)) => crate::topology::check(&options),
             Command::Cost(options) => crate::cost::run(&options).await,
@@ -129,6 +135,8 @@ mod tests {
             ("tidegate effects complete k --days 14", "'14' for '--days <N>'", "not in 15.."),
             ("tidegate effects release", "not provided", "`tidegate effects release"),
             ("tidegate effects release --all k", "cannot be used with", "`tidegate effects release"),
+            ("tidegate parked release", "not provided: <STREAM>", "`tidegate parked release <STREAM>`"),
+            ("tidegate parked show order", "`order` is not a stream id", "order#536365"),
             ("tidegate dlq --limit 3", "not provided: --yes", "`tidegate dlq --yes"),
             ("tidegate cost --per 0", "'0' for '--per <N>'", "above 0"),
             ("tidegate cost --count 5", "not provided: --unit", "`tidegate cost"),

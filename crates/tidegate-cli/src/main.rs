@@ -1,5 +1,5 @@
-//! `tidegate`: the command. It starts the local system, shows the events of a stream, releases held effects, replays
-//! dead letters and makes new functions.
+//! `tidegate`: the command. It starts the local system, shows the events of a stream, releases held
+//! effects and parked aggregates, replays dead letters and makes new functions.
 
 mod cli;
 mod connection;
@@ -10,6 +10,7 @@ mod events;
 mod invoke;
 mod local;
 mod new;
+mod parked;
 mod topology;
 
 use std::process::ExitCode;

@@ -64,6 +64,7 @@ pub mod ids;
 pub mod log;
 pub mod message;
 pub mod projection;
+mod refusal;
 #[cfg(test)]
 mod shared;
 pub mod source;

@@ -133,12 +133,12 @@ impl Publisher {
 /// How a delivery ends in which there is no commit to publish: a commit that this version cannot read
 /// is one of a newer version, and comes again until that runs.
 fn unpublished(change: &CommitChange) -> Outcome {
-    match change.stream() {
-        None => Outcome::Done(Handled::Filtered),
-        Some(stream) => {
-            let newer = format!("{stream}: a commit in a format that only a newer version reads");
+    match change {
+        CommitChange::Newer { stream, version } => {
+            let newer = format!("{stream}: the commit at version {version} has a newer format");
             Outcome::Failed(Failure::transient(Failure::NEWER, newer))
         }
+        _ => Outcome::Done(Handled::Filtered),
     }
 }
 

@@ -1,10 +1,11 @@
 //! How many metrics an environment's alarms watch, by the rules of infra/observability.tf. AWS bills each of them, and most alarms watch one.
 
-use tidegate_local::topology::Topology;
+use tidegate_local::topology::{Access, Function, Topology};
 
 /// Watched metrics of each of these, by the name of the local value there.
 const PER_FUNCTION: usize = 6;
 const PER_RESERVED_CONCURRENCY: usize = 1;
+const PER_PROJECTION: usize = 1;
 const PER_STREAM_READER: usize = 1;
 /// What is written, and what is invoked for it.
 const PER_STREAM_SOURCE: usize = 2;
@@ -21,9 +22,13 @@ const PER_STREAM: usize = 2;
 /// Metrics that the alarms of the whole system watch.
 pub(super) fn count(topology: &Topology, reserve_concurrency: bool) -> u64 {
     let functions = topology.functions.len();
-    let reads_a_stream = |function: &&tidegate_local::topology::Function| {
-        function.sources.values().any(|source| source.queue.is_none())
+    let reads_a_stream =
+        |function: &&Function| function.sources.values().any(|source| source.queue.is_none());
+    let projects = |function: &&Function| {
+        function.sources.values().any(|source| source.table.is_some())
+            && function.uses.values().any(|used| used.table.is_some() && used.access == Access::ReadWrite)
     };
+    let projections = topology.functions.values().filter(projects).count();
     let readers = topology.functions.values().filter(reads_a_stream).count();
     let stream_sources = topology.sources().filter(|(_, _, source)| source.queue.is_none()).count();
     let asynchronous = topology.functions.values().filter(|function| function.asynchronous.is_some()).count();
@@ -35,6 +40,7 @@ pub(super) fn count(topology: &Topology, reserve_concurrency: bool) -> u64 {
     let letters = topology.dead_letter_queues().len();
     let count = functions * PER_FUNCTION
         + if reserve_concurrency { functions * PER_RESERVED_CONCURRENCY } else { 0 }
+        + projections * PER_PROJECTION
         + readers * PER_STREAM_READER
         + stream_sources * PER_STREAM_SOURCE
         + asynchronous * PER_ASYNCHRONOUS
@@ -82,6 +88,7 @@ mod tests {
         let counted = [
             ("function_alarms", PER_FUNCTION),
             ("concurrency_alarms", PER_RESERVED_CONCURRENCY),
+            ("parked_alarms", PER_PROJECTION),
             ("stream_reader_alarms", PER_STREAM_READER),
             ("stalled_alarms", PER_STREAM_SOURCE),
             ("asynchronous_alarms", PER_ASYNCHRONOUS),
@@ -111,6 +118,9 @@ mod tests {
         let queue = topology.queues["dead-letters"].clone();
         topology.queues.insert("work".to_owned(), queue);
         assert_eq!(count(&topology, false), before + 1);
+        let mut without = topology.clone();
+        without.functions.get_mut("order-projection").unwrap().uses.clear();
+        assert_eq!(count(&without, false), before + 1 - 1);
         topology.tables.remove("sales");
         assert_eq!(count(&topology, false), before + 1 - 2);
         let rules = topology.rules.len() as u64;

@@ -1,10 +1,11 @@
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures::future::BoxFuture;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -12,7 +13,7 @@ use hyper::{Request, Response, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use hyper_util::rt::TokioIo;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 /// One invocation as it arrived.
@@ -39,7 +40,11 @@ pub(crate) struct Functions {
     table: String,
     seen: Arc<Mutex<Vec<Seen>>>,
     answers: Arc<Mutex<VecDeque<Answer>>>,
+    programs: Arc<Mutex<HashMap<String, Program>>>,
 }
+
+/// A function's own code: it gets an event and what its answer reports as failed.
+type Program = Arc<dyn Fn(Value) -> BoxFuture<'static, Vec<String>> + Send + Sync>;
 
 impl Functions {
     /// `table` has the idempotency records.
@@ -52,6 +57,7 @@ impl Functions {
             table: table.to_owned(),
             seen: Arc::default(),
             answers: Arc::default(),
+            programs: Arc::default(),
         };
         let serving = functions.clone();
         tokio::spawn(async move {
@@ -80,7 +86,13 @@ impl Functions {
         let context = context.map(|value| serde_json::from_slice(&STANDARD.decode(value).unwrap()).unwrap());
         let body = request.into_body().collect().await.unwrap().to_bytes();
         let event: Value = serde_json::from_slice(&body).unwrap();
-        self.seen.lock().unwrap().push(Seen { function: name, event: event.clone(), context });
+        self.seen.lock().unwrap().push(Seen { function: name.clone(), event: event.clone(), context });
+        let program = self.programs.lock().unwrap().get(&name).cloned();
+        if let Some(program) = program {
+            let failed = program(event).await.into_iter().map(|item| json!({ "itemIdentifier": item }));
+            let answer = json!({ "batchItemFailures": failed.collect::<Vec<_>>() }).to_string();
+            return Response::new(Full::new(Bytes::from(answer)));
+        }
         let Answer(status, error, payload) = self.answers.lock().unwrap().pop_front().unwrap_or(SUCCESS);
         if let (200, false, Some(key)) = (status, error, event["effect"].as_str()) {
             self.complete(key).await;
@@ -114,6 +126,15 @@ impl Functions {
     /// The next invocations are answered like this.
     pub(crate) fn will(&self, answers: &[Answer]) {
         self.answers.lock().unwrap().extend(answers.iter().cloned());
+    }
+
+    /// From now on a function runs this.
+    pub(crate) fn runs(
+        &self,
+        function: &str,
+        program: impl Fn(Value) -> BoxFuture<'static, Vec<String>> + Send + Sync + 'static,
+    ) {
+        self.programs.lock().unwrap().insert(function.to_owned(), Arc::new(program));
     }
 
     /// The invocations since the last time.

@@ -14,5 +14,6 @@ mod emulator;
 mod functions;
 mod misuse;
 mod new_function;
+mod parked;
 mod topology;
 mod watching;

@@ -10,10 +10,21 @@ pub struct Projected {
 }
 
 /// Attributes of the row that belong to its key and its guard.
-pub(super) const GUARD_ATTRIBUTES: [&str; 7] =
-    ["stream", "version", "event_id", "part", "parked", "parked_reason", "applied_at"];
+pub(super) const GUARD_ATTRIBUTES: [&str; 10] = [
+    "stream",
+    "version",
+    "event_id",
+    "part",
+    "cut",
+    "parked",
+    "parked_at",
+    "parked_code",
+    "parked_reason",
+    "applied_at",
+];
 
-/// Changes of the source aggregate's row. The attributes `stream`, `version`, `event_id`, `part`, `parked`, `parked_reason` and `applied_at` belong to the
+/// Changes of the source aggregate's row. The attributes `stream`, `version`, `event_id`, `part`,
+/// `cut`, `parked`, `parked_at`, `parked_code`, `parked_reason` and `applied_at` belong to the
 /// guard: changing one is a permanent failure.
 ///
 /// ```

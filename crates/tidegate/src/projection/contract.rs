@@ -1,9 +1,9 @@
 //! What every read model keeps to. One suite for all: the double runs it here, DynamoDB in the system tests, which include this file. It therefore names the
 //! crate as its users do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use tidegate::failure::Class;
+use tidegate::failure::{Class, Failure};
 use tidegate::ids::{StreamId, Version};
 use tidegate::projection::{
     Advance, ApplyError, Guard, Increment, Position, ReadModel, RowUpdate, Transaction,
@@ -11,7 +11,8 @@ use tidegate::projection::{
 use uuid::Uuid;
 
 pub(crate) fn at(version: u64, part: u32) -> Position {
-    Position { version: Version::new(version), part }
+    // A part has the digest of the cut that it belongs to.
+    Position { version: Version::new(version), part, cut: (part > 0).then_some(u64::MAX) }
 }
 
 pub(crate) fn advance(stream: &StreamId, from: Position, to: Position) -> Advance {
@@ -32,6 +33,10 @@ pub(crate) async fn contract(model: &dyn ReadModel) {
     parts_advance_one_by_one(model).await;
     a_transaction_takes_effect_whole_or_not_at_all(model).await;
     a_parked_aggregate_is_released_by_moving_on(model).await;
+    parked_aggregates_are_listed_until_nothing_is_left_of_them(model).await;
+    the_list_is_no_counter(model).await;
+    parts_of_another_cut_are_not_gone_on_with(model).await;
+    the_items_to_blame_are_named(model).await;
     many_guards_are_read_at_once(model).await;
     attributes_may_have_any_name_but_the_guards(model).await;
     a_hundred_items_are_a_transaction_and_no_more(model).await;
@@ -59,7 +64,7 @@ fn first(stream: &StreamId, row: RowUpdate) -> (Advance, RowUpdate) {
 async fn is_unstorable(model: &dyn ReadModel, transaction: &Transaction) {
     let items = transaction.guards.len() + transaction.counters.len();
     match model.apply(transaction).await {
-        Err(ApplyError::Failed(failure)) => {
+        Err(ApplyError::Refused { failure, .. }) => {
             assert_eq!((failure.class(), failure.code()), (Class::Permanent, "unstorable"), "{failure}");
         }
         other => panic!("{items} items: {other:?}"),
@@ -82,7 +87,18 @@ async fn attributes_may_have_any_name_but_the_guards(model: &dyn ReadModel) {
     let more = names.iter().fold(RowUpdate::default(), |row, name| row.set_if_absent(name, "other"));
     let next = transaction(vec![(advance(&stream, at(1, 0), at(2, 0)), more)], &[]);
     assert_eq!(model.apply(&next).await, Ok(()));
-    for name in ["stream", "version", "event_id", "part", "parked", "parked_reason", "applied_at"] {
+    for name in [
+        "stream",
+        "version",
+        "event_id",
+        "part",
+        "cut",
+        "parked",
+        "parked_at",
+        "parked_code",
+        "parked_reason",
+        "applied_at",
+    ] {
         let row = RowUpdate::default().set(name, "mine");
         is_unstorable(model, &transaction(vec![first(&new_stream(), row)], &[])).await;
     }
@@ -174,7 +190,8 @@ async fn a_guard_moves_only_from_where_it_is(model: &dyn ReadModel) {
     );
     assert_eq!(model.apply(&first).await, Ok(()));
     assert_eq!(model.apply(&first).await, Err(ApplyError::GuardMoved));
-    let expected = Guard { position: at(1, 0), event_id: Some("e1".to_owned()), parked: None };
+    let mut expected = Guard::default();
+    (expected.position, expected.event_id) = (at(1, 0), Some("e1".to_owned()));
     assert_eq!(guard(model, &stream).await, Some(expected));
     let jump = transaction(vec![(advance(&stream, at(2, 0), at(3, 0)), RowUpdate::default())], &[]);
     assert_eq!(model.apply(&jump).await, Err(ApplyError::GuardMoved));
@@ -210,16 +227,113 @@ async fn a_transaction_takes_effect_whole_or_not_at_all(model: &dyn ReadModel) {
 
 async fn a_parked_aggregate_is_released_by_moving_on(model: &dyn ReadModel) {
     let stream: StreamId = unique("order").parse().unwrap();
-    assert_eq!(model.park(&stream, Version::new(3), "why").await, Err(ApplyError::GuardMoved));
-    assert_eq!(model.park(&stream, Version::new(1), "why").await, Ok(()));
-    assert_eq!(guard(model, &stream).await.unwrap().parked, Some(Version::new(1)));
+    let why = Failure::permanent("bad", "it is");
+    assert_eq!(model.park(&stream, Version::new(3), &why).await, Err(ApplyError::GuardMoved));
+    assert_eq!(model.park(&stream, Version::new(1), &why).await, Ok(()));
+    let there = guard(model, &stream).await.unwrap();
+    assert_eq!((there.parked, there.parked_code.as_deref()), (Some(Version::new(1)), Some("bad")));
+    assert_eq!(there.parked_reason.as_deref(), Some("it is"));
     let unaware = advance(&stream, at(0, 0), at(1, 0));
     let aware = Advance { parked: Some(Version::new(1)), ..unaware.clone() };
     let on = |advance| transaction(vec![(advance, RowUpdate::default())], &[]);
     // Only who knows that it is parked applies what was passed over meanwhile.
     assert_eq!(model.apply(&on(unaware)).await, Err(ApplyError::GuardMoved));
     assert_eq!(model.apply(&on(aware)).await, Ok(()));
-    assert_eq!(guard(model, &stream).await.unwrap().parked, None);
+    let there = guard(model, &stream).await.unwrap();
+    assert_eq!((there.parked, there.parked_code, there.parked_reason), (None, None, None));
+}
+
+/// All aggregates on the list, page by page.
+async fn list(model: &dyn ReadModel) -> Vec<StreamId> {
+    let mut list: Vec<StreamId> = Vec::new();
+    loop {
+        let page = model.parked(list.last(), 2).await.unwrap();
+        assert!(page.len() <= 2);
+        if page.is_empty() {
+            return list;
+        }
+        list.extend(page);
+    }
+}
+
+async fn parked_aggregates_are_listed_until_nothing_is_left_of_them(model: &dyn ReadModel) {
+    let streams: Vec<StreamId> = (0..5).map(|_| new_stream()).collect();
+    let newer = Failure::transient(Failure::NEWER, "x".repeat(5_000));
+    for stream in &streams {
+        assert_eq!(model.park(stream, Version::new(1), &newer).await, Ok(()));
+    }
+    let mine = |list: Vec<StreamId>| -> BTreeSet<StreamId> {
+        let distinct: BTreeSet<StreamId> = list.iter().cloned().collect();
+        assert_eq!(distinct.len(), list.len(), "each is on it once");
+        distinct.into_iter().filter(|stream| streams.contains(stream)).collect()
+    };
+    assert_eq!(mine(list(model).await), streams.iter().cloned().collect());
+
+    let stream = &streams[0];
+    let parked = guard(model, stream).await.unwrap();
+    assert!(parked.listed.is_some());
+    assert_eq!(model.unlist(stream, &parked).await, Err(ApplyError::GuardMoved), "it is parked");
+    assert_eq!(model.unpark(stream, &parked).await, Ok(()));
+    assert_eq!(model.unpark(stream, &parked).await, Err(ApplyError::GuardMoved), "it is no longer");
+    let unparked = guard(model, stream).await.unwrap();
+    assert_eq!((unparked.parked, unparked.parked_code.clone(), unparked.listed), (None, None, parked.listed));
+    assert!(mine(list(model).await).contains(stream), "who unparks it may not have read what came since");
+    // It moves on.
+    let first = transaction(vec![(advance(stream, at(0, 0), at(1, 0)), RowUpdate::default())], &[]);
+    assert_eq!(model.apply(&first).await, Ok(()));
+    assert_eq!(model.unlist(stream, &unparked).await, Err(ApplyError::GuardMoved));
+    let moved = guard(model, stream).await.unwrap();
+    assert_eq!(model.unlist(stream, &moved).await, Ok(()));
+    assert!(!mine(list(model).await).contains(stream));
+    assert_eq!(guard(model, stream).await.unwrap().listed, None);
+    assert_eq!(model.unlist(stream, &moved).await, Err(ApplyError::GuardMoved), "once is enough");
+    // Those that are left must not be in the way of other tests that share the tables.
+    for stream in &streams[1..] {
+        let guard = guard(model, stream).await.unwrap();
+        assert_eq!(model.unpark(stream, &guard).await, Ok(()));
+        let unparked = self::guard(model, stream).await.unwrap();
+        assert_eq!(model.unlist(stream, &unparked).await, Ok(()));
+    }
+    assert!(mine(list(model).await).is_empty());
+}
+
+async fn the_list_is_no_counter(model: &dyn ReadModel) {
+    is_unstorable(model, &transaction(vec![first(&new_stream(), RowUpdate::default())], &[("#parked", 1)]))
+        .await;
+}
+
+async fn parts_of_another_cut_are_not_gone_on_with(model: &dyn ReadModel) {
+    let stream = new_stream();
+    let part = |from, to| transaction(vec![(advance(&stream, from, to), RowUpdate::default())], &[]);
+    assert_eq!(model.apply(&part(at(0, 0), at(0, 1))).await, Ok(()));
+    for other in [Some(7), None] {
+        let from = Position { cut: other, ..at(0, 1) };
+        assert_eq!(model.apply(&part(from, at(1, 0))).await, Err(ApplyError::GuardMoved), "{other:?}");
+    }
+    assert_eq!(model.apply(&part(at(0, 1), at(1, 0))).await, Ok(()));
+    assert_eq!(guard(model, &stream).await.unwrap().position, at(1, 0));
+}
+
+async fn the_items_to_blame_are_named(model: &dyn ReadModel) {
+    let [text, large, good] = [new_stream(), new_stream(), new_stream()];
+    let set = |stream, row| transaction(vec![first(stream, row)], &[]);
+    assert_eq!(model.apply(&set(&text, RowUpdate::default().set("n", "text"))).await, Ok(()));
+    assert_eq!(model.apply(&set(&large, self::large(300_000))).await, Ok(()));
+    let second = |stream, row| (advance(stream, at(1, 0), at(2, 0)), row);
+    let guards = vec![
+        first(&good, RowUpdate::default()),
+        second(&large, RowUpdate::default().set("more", "x".repeat(150_000))),
+    ];
+    for (guards, expected) in [
+        (guards, vec![1]),
+        (vec![second(&text, RowUpdate::default().add("n", 1)), first(&good, RowUpdate::default())], vec![0]),
+    ] {
+        match model.apply(&transaction(guards, &[(&unique("product"), 1)])).await {
+            Err(ApplyError::Refused { items, .. }) => assert_eq!(items, expected),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(guard(model, &good).await, None, "nothing took effect");
 }
 
 async fn many_guards_are_read_at_once(model: &dyn ReadModel) {

@@ -1,20 +1,19 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem, Update};
 use futures::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
 
 use super::Transaction;
+use super::answer::{apply_error, failure};
 use super::change::{Increment, RowUpdate, Value};
 use super::expression::Expression;
 use super::guard::{Advance, Guard, Position};
+use super::plan::PARKED_LIST_KEY;
 use super::read_model::{ApplyError, ReadModel};
-use crate::failure::{Failure, chain};
-use crate::ids::{StreamId, Version};
+use crate::failure::Failure;
+use crate::ids::{StreamId, Version, content_uuid};
 use crate::store::Retry;
 
 /// Partition key of the table of rows, a text; there is no sort key.
@@ -26,8 +25,23 @@ pub const COUNTER_SORT_KEY: &str = "slice";
 
 /// Most keys in one BatchGetItem.
 const BATCH_GET_KEYS: usize = 100;
+/// What is read of a row.
+const READ: [&str; 9] =
+    [ROW_KEY, "version", "event_id", "part", "cut", "parked", "parked_code", "parked_reason", LISTED];
+/// Attributes of a row that say that its aggregate is parked.
+const PARKED: [&str; 3] = ["parked", "parked_code", "parked_reason"];
+/// Attribute of a row: when its aggregate was put on the list of parked aggregates.
+const LISTED: &str = "parked_at";
+/// Attribute of an entry of that list: the aggregate.
+const LIST_STREAM: &str = "parked_stream";
+/// So many characters of a reason are kept in the row.
+const REASON_CHARACTERS: usize = 1_000;
 
 /// The tables of a read model.
+///
+/// The table of counters also has the list of parked aggregates, an item for each under the key
+/// [`PARKED_LIST_KEY`]: who reads the whole table skips that key. The function needs to read and
+/// write both tables (`access = "read-write"` in a topology).
 #[derive(Clone, Debug)]
 pub struct ReadModelTables {
     /// Rows of the source aggregates, with the guards. Its key is [`ROW_KEY`].
@@ -67,7 +81,7 @@ impl DynamoDbReadModel {
                 }
                 if attempt == self.retry.attempts {
                     return Err(Failure::transient(
-                        "throttled",
+                        Failure::THROTTLED,
                         "DynamoDB kept leaving keys of a BatchGetItem unprocessed",
                     ));
                 }
@@ -82,12 +96,9 @@ impl DynamoDbReadModel {
         let wanted = KeysAndAttributes::builder()
             .set_keys(Some(keys))
             .consistent_read(true)
-            .projection_expression("#stream, #version, #event_id, #part, #parked")
+            .projection_expression(READ.map(|name| format!("#{name}")).join(", "))
             .set_expression_attribute_names(Some(
-                [ROW_KEY, "version", "event_id", "part", "parked"]
-                    .into_iter()
-                    .map(|name| (format!("#{name}"), name.to_owned()))
-                    .collect(),
+                READ.into_iter().map(|name| (format!("#{name}"), name.to_owned())).collect(),
             ))
             .build()
             .map_err(|error| Failure::permanent("invalid_request", error.to_string()))?;
@@ -97,7 +108,7 @@ impl DynamoDbReadModel {
             .request_items(&self.tables.rows, wanted)
             .send()
             .await
-            .map_err(|error| Failure::aws("read_model", &error))?;
+            .map_err(|error| failure(&error))?;
         let rows = answer.responses.unwrap_or_default().remove(&self.tables.rows).unwrap_or_default();
         let left =
             answer.unprocessed_keys.unwrap_or_default().remove(&self.tables.rows).map(|left| left.keys);
@@ -105,7 +116,7 @@ impl DynamoDbReadModel {
     }
 
     async fn write(&self, transaction: &Transaction) -> Result<(), ApplyError> {
-        transaction.storable().map_err(ApplyError::Failed)?;
+        transaction.storable()?;
         let now = Timestamp::now().as_millisecond();
         let mut actions = Vec::with_capacity(transaction.guards.len() + transaction.counters.len());
         for (advance, row) in &transaction.guards {
@@ -114,6 +125,10 @@ impl DynamoDbReadModel {
         for counter in &transaction.counters {
             actions.push(self.counter_update(counter)?);
         }
+        self.transact(actions).await
+    }
+
+    async fn transact(&self, actions: Vec<TransactWriteItem>) -> Result<(), ApplyError> {
         match self.client.transact_write_items().set_transact_items(Some(actions)).send().await {
             Ok(_) => Ok(()),
             Err(error) => Err(apply_error(&error)),
@@ -142,13 +157,16 @@ impl DynamoDbReadModel {
         if advance.to.version != advance.from.version {
             expression.set("version", number(advance.to.version.number()));
             expression.set("applied_at", number(now));
-            expression.remove("parked");
-            expression.remove("parked_reason");
+            PARKED.iter().for_each(|name| expression.remove(name));
         }
         if advance.to.part == 0 {
             expression.remove("part");
+            expression.remove("cut");
         } else {
             expression.set("part", number(advance.to.part));
+            if let Some(cut) = advance.to.cut {
+                expression.set("cut", number(cut));
+            }
         }
         require_position(&mut expression, advance.from);
         expression.require("parked", advance.parked.map(|parked| number(parked.number())));
@@ -167,30 +185,84 @@ impl DynamoDbReadModel {
         expression.into_update(&self.tables.counters, key).map(transact)
     }
 
-    async fn write_park(&self, stream: &StreamId, at: Version, reason: &str) -> Result<(), ApplyError> {
+    async fn write_park(&self, stream: &StreamId, at: Version, failure: &Failure) -> Result<(), ApplyError> {
+        let now = Timestamp::now().as_millisecond();
         let mut expression = Expression::default();
         expression.set("parked", number(at.number()));
-        expression.set("parked_reason", AttributeValue::S(reason.to_owned()));
+        expression.set("parked_code", AttributeValue::S(failure.code().to_owned()));
+        expression.set(
+            "parked_reason",
+            AttributeValue::S(failure.reason().chars().take(REASON_CHARACTERS).collect()),
+        );
+        expression.set(LISTED, number(now));
         let before = Version::new(at.number().saturating_sub(1));
         require_version(&mut expression, before);
         let update = expression.into_update(&self.tables.rows, row_key(stream))?;
-        self.client
-            .update_item()
-            .table_name(update.table_name)
-            .set_key(Some(update.key))
-            .update_expression(update.update_expression)
-            .set_condition_expression(update.condition_expression)
-            .set_expression_attribute_names(update.expression_attribute_names)
-            .set_expression_attribute_values(update.expression_attribute_values)
+        let mut entry = list_key(stream);
+        entry.insert(LIST_STREAM.to_owned(), AttributeValue::S(stream.to_string()));
+        let put = Put::builder().table_name(&self.tables.counters).set_item(Some(entry)).build();
+        let put = put.map_err(|error| Failure::permanent("invalid_request", error.to_string()))?;
+        self.transact(vec![transact(update), TransactWriteItem::builder().put(put).build()]).await
+    }
+
+    async fn read_list(&self, after: Option<&StreamId>, limit: usize) -> Result<Vec<StreamId>, Failure> {
+        let after = after.map_or(-1, |stream| i128::from(list_number(stream)));
+        let page = self
+            .client
+            .query()
+            .table_name(&self.tables.counters)
+            .consistent_read(true)
+            .key_condition_expression("#key = :key AND #slice > :after")
+            .expression_attribute_names("#key", COUNTER_PARTITION_KEY)
+            .expression_attribute_names("#slice", COUNTER_SORT_KEY)
+            .expression_attribute_values(":key", AttributeValue::S(PARKED_LIST_KEY.to_owned()))
+            .expression_attribute_values(":after", number(after))
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .send()
             .await
-            .map_err(|error| match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => ApplyError::GuardMoved,
-                Some(UpdateItemError::TransactionConflictException(_)) => ApplyError::Conflict,
-                _ => ApplyError::Failed(Failure::aws("read_model", &error)),
-            })?;
-        Ok(())
+            .map_err(|error| failure(&error))?;
+        let items = page.items.unwrap_or_default();
+        let stream = |item: &Key| item.get(LIST_STREAM)?.as_s().ok()?.parse().ok();
+        Ok(items.iter().filter_map(stream).collect())
     }
+
+    /// The guard must be the one that was read.
+    fn require_guard(expression: &mut Expression, guard: &Guard) {
+        require_position(expression, guard.position);
+        expression.require("parked", guard.parked.map(|parked| number(parked.number())));
+        expression.require(LISTED, guard.listed.map(number));
+    }
+
+    async fn write_unpark(&self, stream: &StreamId, guard: &Guard) -> Result<(), ApplyError> {
+        let mut expression = Expression::default();
+        PARKED.iter().for_each(|name| expression.remove(name));
+        Self::require_guard(&mut expression, guard);
+        let update = expression.into_update(&self.tables.rows, row_key(stream))?;
+        self.transact(vec![transact(update)]).await
+    }
+
+    async fn write_unlist(&self, stream: &StreamId, guard: &Guard) -> Result<(), ApplyError> {
+        let mut expression = Expression::default();
+        expression.remove(LISTED);
+        Self::require_guard(&mut expression, &Guard { parked: None, ..guard.clone() });
+        let update = expression.into_update(&self.tables.rows, row_key(stream))?;
+        let delete =
+            Delete::builder().table_name(&self.tables.counters).set_key(Some(list_key(stream))).build();
+        let delete = delete.map_err(|error| Failure::permanent("invalid_request", error.to_string()))?;
+        self.transact(vec![transact(update), TransactWriteItem::builder().delete(delete).build()]).await
+    }
+}
+
+/// Where the list of parked aggregates has this one.
+fn list_key(stream: &StreamId) -> Key {
+    HashMap::from([
+        (COUNTER_PARTITION_KEY.to_owned(), AttributeValue::S(PARKED_LIST_KEY.to_owned())),
+        (COUNTER_SORT_KEY.to_owned(), number(list_number(stream))),
+    ])
+}
+
+fn list_number(stream: &StreamId) -> u64 {
+    content_uuid(&[stream.as_str()]).as_u64_pair().0
 }
 
 type Key = HashMap<String, AttributeValue>;
@@ -219,6 +291,7 @@ fn transact(update: Update) -> TransactWriteItem {
 fn require_position(expression: &mut Expression, position: Position) {
     require_version(expression, position.version);
     expression.require("part", (position.part != 0).then(|| number(position.part)));
+    expression.require("cut", position.cut.map(number));
 }
 
 fn require_version(expression: &mut Expression, version: Version) {
@@ -240,40 +313,20 @@ fn guard_of(row: &Key) -> Result<(StreamId, Guard), Failure> {
             number.map(Some).ok_or_else(|| corrupt(name))
         }
     };
+    let text = |name: &str| row.get(name).and_then(|value| value.as_s().ok()).cloned();
     let guard = Guard {
         position: Position {
             version: read("version")?.map_or(Version::NONE, Version::new),
             part: read("part")?.map(u32::try_from).transpose().map_err(|_| corrupt("part"))?.unwrap_or(0),
+            cut: read("cut")?,
         },
-        event_id: row.get("event_id").and_then(|value| value.as_s().ok()).cloned(),
+        event_id: text("event_id"),
         parked: read("parked")?.map(Version::new),
+        parked_code: text("parked_code"),
+        parked_reason: text("parked_reason"),
+        listed: read(LISTED)?.map(i64::try_from).transpose().map_err(|_| corrupt(LISTED))?,
     };
     Ok((stream, guard))
-}
-
-fn apply_error(error: &SdkError<TransactWriteItemsError>) -> ApplyError {
-    match error.as_service_error() {
-        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-            let codes = || cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());
-            if codes().any(|code| code == "ConditionalCheckFailed") {
-                ApplyError::GuardMoved
-            } else if codes().any(|code| code == "TransactionConflict") {
-                ApplyError::Conflict
-            } else if codes().any(|code| code == "ValidationError") {
-                unstorable(error)
-            } else {
-                ApplyError::Failed(Failure::aws("read_model", error))
-            }
-        }
-        Some(TransactWriteItemsError::TransactionInProgressException(_)) => ApplyError::Conflict,
-        Some(service) if service.code() == Some("ValidationException") => unstorable(error),
-        _ => ApplyError::Failed(Failure::aws("read_model", error)),
-    }
-}
-
-/// A key or a row beyond what DynamoDB stores: no repetition mends it.
-fn unstorable(error: &SdkError<TransactWriteItemsError>) -> ApplyError {
-    ApplyError::Failed(Failure::permanent("unstorable", chain(error)))
 }
 
 impl ReadModel for DynamoDbReadModel {
@@ -292,8 +345,24 @@ impl ReadModel for DynamoDbReadModel {
         &'a self,
         stream: &'a StreamId,
         at: Version,
-        reason: &'a str,
+        failure: &'a Failure,
     ) -> BoxFuture<'a, Result<(), ApplyError>> {
-        self.write_park(stream, at, reason).boxed()
+        self.write_park(stream, at, failure).boxed()
+    }
+
+    fn parked<'a>(
+        &'a self,
+        after: Option<&'a StreamId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<StreamId>, Failure>> {
+        self.read_list(after, limit).boxed()
+    }
+
+    fn unpark<'a>(&'a self, stream: &'a StreamId, guard: &'a Guard) -> BoxFuture<'a, Result<(), ApplyError>> {
+        self.write_unpark(stream, guard).boxed()
+    }
+
+    fn unlist<'a>(&'a self, stream: &'a StreamId, guard: &'a Guard) -> BoxFuture<'a, Result<(), ApplyError>> {
+        self.write_unlist(stream, guard).boxed()
     }
 }

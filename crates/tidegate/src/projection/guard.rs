@@ -1,7 +1,9 @@
+use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 
 /// How far an aggregate has been applied to a read model.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Guard {
     /// Last applied version and, after it, the parts of the next event applied so far.
     pub position: Position,
@@ -9,6 +11,15 @@ pub struct Guard {
     pub event_id: Option<String>,
     /// The event that could not be applied, if the aggregate is parked.
     pub parked: Option<Version>,
+    /// Code of the failure for which it is parked. Absent where a version of the toolkit before the
+    /// list of parked aggregates parked it.
+    pub parked_code: Option<String>,
+    /// Reason of that failure, for people. A read model may leave it out of
+    /// [`ReadModel::guards`](super::ReadModel::guards).
+    pub parked_reason: Option<String>,
+    /// Tells this stay on the list of parked aggregates from any other, in DynamoDB the
+    /// milliseconds since 1970 at which the aggregate was parked. Absent: it is not on the list.
+    pub listed: Option<i64>,
 }
 
 /// A version, and how many parts of the next version's event have been applied.
@@ -18,6 +29,17 @@ pub struct Position {
     pub version: Version,
     /// Parts of the next event that are applied; 0 between events.
     pub part: u32,
+    /// Digest of how that event is cut into parts, while some of them are applied. Who goes on must
+    /// cut it at the same places, or would count a row twice. Absent between events, and where a
+    /// version of the toolkit without digests applied the parts.
+    pub cut: Option<u64>,
+}
+
+impl Position {
+    /// The place after all events up to this one, between events.
+    pub fn after(version: Version) -> Self {
+        Position { version, ..Position::default() }
+    }
 }
 
 /// What a guard says to an event.
@@ -40,6 +62,12 @@ impl Guard {
         events.all(|(version, id)| version != self.position.version || id == applied)
     }
 
+    /// It is parked at an event that only a newer version of the function knows. Such an aggregate
+    /// is tried again with every delivery, and by itself.
+    pub(super) fn waits_for_newer(&self) -> bool {
+        self.parked.is_some() && self.parked_code.as_deref() == Some(Failure::NEWER)
+    }
+
     /// What is to be done with a commit from version `first` to `last`, whose last event has this id. A replay of a parked aggregate is how it is
     /// released, whichever of its events is replayed.
     pub(super) fn judge(&self, first: Version, last: Version, last_id: &str, replay: bool) -> Verdict {
@@ -52,9 +80,15 @@ impl Guard {
                 _ => Verdict::Duplicate,
             };
         }
+        self.judge_unread(first, replay)
+    }
+
+    /// The same for a commit that cannot be decoded, of which only its first version is known. It
+    /// may have events above the guard even when that version is below.
+    pub(super) fn judge_unread(&self, first: Version, replay: bool) -> Verdict {
         match self.parked {
             // The commit with the parked event is tried again whenever it comes.
-            Some(parked) if first > parked && !replay => Verdict::Parked,
+            Some(parked) if first > parked && !replay && !self.waits_for_newer() => Verdict::Parked,
             _ => Verdict::Due,
         }
     }
@@ -81,9 +115,9 @@ mod tests {
 
     fn guard() -> Guard {
         Guard {
-            position: Position { version: Version::new(5), part: 0 },
+            position: Position::after(Version::new(5)),
             event_id: Some("e5".to_owned()),
-            parked: None,
+            ..Guard::default()
         }
     }
 
@@ -116,5 +150,22 @@ mod tests {
         assert_eq!(judge(&guard, 9, 9, "e9"), Verdict::Parked);
         assert_eq!(guard.judge(Version::new(9), Version::new(9), "e9", true), Verdict::Due);
         assert_eq!(judge(&guard, 5, 5, "e5"), Verdict::Duplicate);
+    }
+
+    #[test]
+    fn an_aggregate_that_waits_for_a_newer_version_is_tried_with_every_delivery() {
+        let code = Some(Failure::NEWER.to_owned());
+        let guard = Guard { parked: Some(Version::new(6)), parked_code: code, ..guard() };
+        assert_eq!(judge(&guard, 9, 9, "e9"), Verdict::Due);
+        assert_eq!(guard.judge_unread(Version::new(9), false), Verdict::Due);
+        assert_eq!(judge(&guard, 5, 5, "e5"), Verdict::Duplicate);
+    }
+
+    #[test]
+    fn of_a_commit_that_cannot_be_decoded_events_above_the_guard_are_possible() {
+        assert_eq!(guard().judge_unread(Version::new(4), false), Verdict::Due);
+        let parked = Guard { parked: Some(Version::new(6)), parked_code: Some("bad".to_owned()), ..guard() };
+        assert_eq!(parked.judge_unread(Version::new(7), false), Verdict::Parked);
+        assert_eq!(parked.judge_unread(Version::new(7), true), Verdict::Due);
     }
 }

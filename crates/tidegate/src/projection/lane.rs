@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tracing::error;
 
+use super::deadline::Deadline;
 use super::guard::{Guard, Verdict};
 use super::plan::{Step, steps};
 use super::projector::Projection;
@@ -30,15 +31,42 @@ pub(super) struct LanePlan {
     pub(super) steps: Vec<Step>,
     /// How far the guard has come.
     pub(super) reached: Version,
-    /// The event that can never be applied, and why.
+    /// The event at which the aggregate is to be parked, and why.
     pub(super) park: Option<(Version, Failure)>,
+    /// It is parked there already, for the same reason.
+    pub(super) stays_parked: bool,
     /// Deliveries that are decided once the aggregate is parked.
     pub(super) held_back: Vec<(usize, Outcome)>,
     /// Why the aggregate goes no further.
     pub(super) stopped: Option<Failure>,
+    /// An operator replays: whatever is not applied must say so, for the letter to stay.
+    replay: bool,
     /// The last delivery of a parked aggregate. Those behind it were acknowledged, so that it alone can carry the letter when one of them cannot be applied
     /// either.
     carrier: Option<usize>,
+}
+
+impl LanePlan {
+    /// Nothing is to be done yet for an aggregate with this guard.
+    pub(super) fn new(guard: &Guard, replay: bool) -> Self {
+        LanePlan { reached: guard.position.version, replay, ..LanePlan::default() }
+    }
+}
+
+/// The event can be applied later, and not before the aggregate is parked and released: never by
+/// this projection, or not by this version of the function.
+pub(super) fn parks(failure: &Failure) -> bool {
+    failure.class() == Class::Permanent || is_newer(failure)
+}
+
+/// Only a newer version of the function knows the event.
+pub(super) fn is_newer(failure: &Failure) -> bool {
+    failure.code() == Failure::NEWER
+}
+
+/// Parked for the same reason at the same event: there is nothing to write.
+pub(super) fn is_parked_so(guard: &Guard, at: Version, failure: &Failure) -> bool {
+    guard.listed.is_some() && guard.parked == Some(at) && guard.parked_code.as_deref() == Some(failure.code())
 }
 
 pub(super) async fn plan(
@@ -48,30 +76,41 @@ pub(super) async fn plan(
     guard: &Guard,
     hints: &[Hint<'_>],
     replay: bool,
+    deadline: Deadline,
 ) -> LanePlan {
-    let mut plan = LanePlan { reached: guard.position.version, ..LanePlan::default() };
+    let mut plan = LanePlan::new(guard, replay);
     let mut ids = Vec::new();
+    let next = guard.position.version.next();
     for hint in hints {
-        let (first, version, event_id) = match hint.change {
+        let (version, event_id, verdict) = match hint.change {
             CommitChange::Commit(commit) => {
+                let (first, last) = (commit.first_version(), commit.last_version());
                 let last_id = commit.events.last().map_or("", |event| event.id.as_str());
-                (commit.first_version(), commit.last_version(), last_id)
+                (last, Some(last_id), guard.judge(first, last, last_id, replay))
             }
             CommitChange::Split { version, last_version, last_event_id, .. } => {
-                (*version, *last_version, last_event_id.as_str())
+                let last_id = last_event_id.as_str();
+                (*last_version, Some(last_id), guard.judge(*version, *last_version, last_id, replay))
+            }
+            CommitChange::Newer { version, .. } => {
+                ((*version).max(next), None, guard.judge_unread(*version, replay))
             }
             CommitChange::Other => {
                 plan.outcomes.push((hint.place, Outcome::Done(Handled::Filtered)));
                 continue;
             }
         };
-        match guard.judge(first, version, event_id, replay) {
+        match verdict {
             Verdict::Duplicate => plan.outcomes.push((hint.place, Outcome::Done(Handled::Duplicate))),
-            Verdict::Parked => plan.outcomes.push((hint.place, Outcome::Done(Handled::Filtered))),
+            Verdict::Parked => plan.outcomes.push((hint.place, Outcome::Done(Handled::Parked))),
             Verdict::Rewritten => {
                 let known = guard.event_id.as_deref().unwrap_or_default();
-                let failure =
-                    rewritten(stream, version, event_id, &format!("{known} was applied there before"));
+                let failure = rewritten(
+                    stream,
+                    version,
+                    event_id.unwrap_or_default(),
+                    &format!("{known} was applied there before"),
+                );
                 plan.outcomes.push((hint.place, Outcome::Failed(failure)));
             }
             Verdict::Due => {
@@ -83,17 +122,20 @@ pub(super) async fn plan(
     if plan.due.is_empty() {
         return plan;
     }
-    match events_above(reader, stream, guard, hints, &plan.due).await {
+    match events_above(reader, stream, guard, hints, deadline).await {
         Ok(commits) => {
             // A delivery is only a hint: what the store has at its version is what is applied.
             let stored: BTreeMap<Version, &str> = ids_of(&commits).collect();
+            let mut nothing_there = Vec::new();
             for ((place, version), id) in std::mem::take(&mut plan.due).into_iter().zip(ids) {
-                match stored.get(&version) {
-                    Some(there) if *there != id => {
+                match (stored.get(&version), id) {
+                    (Some(there), Some(id)) if *there != id => {
                         let failure =
                             rewritten(stream, version, id, &format!("the event store has {there} there"));
                         plan.outcomes.push((place, Outcome::Failed(failure)));
                     }
+                    // It could not be decoded, and had nothing above the guard.
+                    (None, None) => nothing_there.push(place),
                     _ => plan.due.push((place, version)),
                 }
             }
@@ -101,12 +143,23 @@ pub(super) async fn plan(
                 plan.carrier = plan.due.iter().max_by_key(|(_, version)| *version).map(|(place, _)| *place);
             }
             project(&mut plan, projection, guard, &commits);
+            let duplicate = |place| (place, Outcome::Done(Handled::Duplicate));
+            plan.outcomes.extend(nothing_there.into_iter().map(duplicate));
         }
-        Err(failure) => {
-            let due = std::mem::take(&mut plan.due);
-            plan.outcomes.extend(due.into_iter().map(|(place, _)| (place, Outcome::Failed(failure.clone()))));
+        Err(failure) if is_newer(&failure) => {
+            // What was delivered up to the first gap needs no store.
+            let delivered = Delivered::of(guard, hints);
+            let commits: Vec<_> = delivered.up_to_a_gap().cloned().collect();
+            project(&mut plan, projection, guard, &commits);
+            if plan.stopped.is_none() {
+                let last = commits.last().map_or(guard.position.version, RecordedCommit::last_version);
+                stop_at(&mut plan, last.max(guard.position.version).next(), failure);
+            }
         }
+        Err(failure) => stop_at(&mut plan, next, failure),
     }
+    plan.stays_parked = plan.steps.is_empty()
+        && plan.park.as_ref().is_some_and(|(at, failure)| is_parked_so(guard, *at, failure));
     plan
 }
 
@@ -123,6 +176,41 @@ fn ids_of(commits: &[RecordedCommit]) -> impl Iterator<Item = (Version, &str)> {
     commits.iter().flat_map(|commit| &commit.events).map(|event| (event.version, event.id.as_str()))
 }
 
+/// The commits above the guard that were delivered and can be decoded.
+struct Delivered<'a> {
+    commits: BTreeMap<Version, &'a RecordedCommit>,
+    reached: Version,
+    /// No two of them say different things of one version.
+    agree: bool,
+}
+
+impl<'a> Delivered<'a> {
+    fn of(guard: &Guard, hints: &[Hint<'a>]) -> Self {
+        let mut delivered =
+            Delivered { commits: BTreeMap::new(), reached: guard.position.version, agree: true };
+        for hint in hints {
+            if let CommitChange::Commit(commit) = hint.change
+                && commit.last_version() > guard.position.version
+            {
+                let other = delivered.commits.insert(commit.first_version(), commit);
+                delivered.agree &= other.is_none_or(|other| other.events == commit.events);
+            }
+        }
+        for commit in delivered.commits.values() {
+            if commit.first_version() <= delivered.reached.next() {
+                delivered.reached = delivered.reached.max(commit.last_version());
+            }
+        }
+        delivered
+    }
+
+    /// Those that follow the guard without a gap.
+    fn up_to_a_gap(&self) -> impl Iterator<Item = &'a RecordedCommit> {
+        let agreed = if self.agree { self.reached } else { Version::NONE };
+        self.commits.values().copied().take_while(move |commit| commit.last_version() <= agreed)
+    }
+}
+
 /// The commits from the guard on: those delivered, if they follow it without a gap; else what the store has. A parked aggregate is always read
 /// from the store, because deliveries behind the parked event were acknowledged unapplied.
 async fn events_above(
@@ -130,31 +218,17 @@ async fn events_above(
     stream: &StreamId,
     guard: &Guard,
     hints: &[Hint<'_>],
-    due: &[(usize, Version)],
+    deadline: Deadline,
 ) -> Result<Vec<RecordedCommit>, Failure> {
-    let mut delivered: BTreeMap<Version, &RecordedCommit> = BTreeMap::new();
-    let mut agree = true;
-    for hint in hints {
-        if let CommitChange::Commit(commit) = hint.change
-            && commit.last_version() > guard.position.version
-        {
-            let other = delivered.insert(commit.first_version(), commit);
-            agree &= other.is_none_or(|other| other.events == commit.events);
-        }
-    }
-    let newest = due.iter().map(|(_, version)| *version).max().unwrap_or(Version::NONE);
-    let mut reached = guard.position.version;
-    for commit in delivered.values() {
-        if commit.first_version() <= reached.next() {
-            reached = reached.max(commit.last_version());
-        }
-    }
-    if reached >= newest && guard.parked.is_none() && agree {
-        return Ok(delivered.into_values().cloned().collect());
+    let delivered = Delivered::of(guard, hints);
+    let unread = hints.iter().any(|hint| matches!(hint.change, CommitChange::Newer { .. }));
+    let newest = hints.iter().filter_map(|hint| last_version(hint.change)).max().unwrap_or(Version::NONE);
+    if delivered.reached >= newest && guard.parked.is_none() && delivered.agree && !unread {
+        return Ok(delivered.commits.into_values().cloned().collect());
     }
     // With the event at the guard, which tells whether this is the history that was applied.
     let before = Version::new(guard.position.version.number().saturating_sub(1));
-    let stored = reader.read(stream, before).await?;
+    let stored = deadline.call(reader.read(stream, before)).await?;
     if !guard.agrees_with(ids_of(&stored)) {
         let (at, known) = (guard.position.version, guard.event_id.as_deref().unwrap_or_default());
         let there = ids_of(&stored).find(|(version, _)| *version == at).map_or("", |(_, id)| id);
@@ -170,22 +244,33 @@ async fn events_above(
     Ok(stored)
 }
 
+/// The last version that a delivery is known to have.
+fn last_version(change: &CommitChange) -> Option<Version> {
+    match change {
+        CommitChange::Commit(commit) => Some(commit.last_version()),
+        CommitChange::Split { last_version, .. } => Some(*last_version),
+        // Its first, which is the least that there must be.
+        CommitChange::Newer { version, .. } => Some(*version),
+        CommitChange::Other => None,
+    }
+}
+
 pub(super) fn project(
     plan: &mut LanePlan,
     projection: &impl Projection,
     guard: &Guard,
     commits: &[RecordedCommit],
 ) {
-    let mut done = guard.position.part;
+    let mut done = guard.position;
     for commit in commits {
         for event in commit.events.iter().filter(|event| event.version > guard.position.version) {
             match run(projection, commit, event) {
                 Ok(projected) => {
                     let applied = std::mem::take(&mut done);
-                    let mut steps = steps(&commit.stream, event.version, &event.id, projected, applied);
-                    if steps.is_empty() {
-                        return stop_at(plan, event.version, parts_changed(event, applied));
-                    }
+                    let Some(mut steps) = steps(&commit.stream, event.version, &event.id, projected, applied)
+                    else {
+                        return stop_at(plan, event.version, parts_changed(event, applied.part));
+                    };
                     // Until the version moves on, the aggregate stays parked.
                     if event.version == guard.position.version.next() {
                         steps.iter_mut().for_each(|step| step.advance.parked = guard.parked);
@@ -203,7 +288,7 @@ fn parts_changed(event: &RecordedEvent, applied: u32) -> Failure {
     Failure::permanent(
         "parts_changed",
         format!(
-            "{applied} parts of event {} at version {} were applied, and by this projection it has no more than that: let the projection that applied them \
+            "{applied} parts of event {} at version {} were applied, and this projection cuts it at other places: let the projection that applied them \
              finish the event",
             event.id, event.version
         ),
@@ -232,29 +317,33 @@ fn run(
     }
 }
 
-/// The deliveries before the event go on. The first from it on fails; those behind wait for it if it may still succeed, and are acknowledged if it
-/// cannot: the store has them when the aggregate is released.
+/// The deliveries before the event go on. The first from it on fails; those behind wait for it if
+/// it may still succeed, and are acknowledged if the aggregate is parked: the store has them when
+/// it is released. An event that only a newer version of the function knows leaves no letter: the
+/// aggregate is released by itself.
 pub(super) fn stop_at(plan: &mut LanePlan, version: Version, failure: Failure) {
     let (before, mut from): (Vec<_>, Vec<_>) =
         std::mem::take(&mut plan.due).into_iter().partition(|(_, due)| *due < version);
     plan.due = before;
     from.sort_by_key(|(place, due)| (*due, *place));
-    let permanent = failure.class() == Class::Permanent;
-    let behind = if permanent { Outcome::Done(Handled::Filtered) } else { Outcome::NotRun(NotRun::Blocked) };
-    let mut first = Some(Outcome::Failed(failure.clone()));
+    let parks = parks(&failure);
+    let leaves_letter = !is_newer(&failure) || plan.replay;
+    let behind = if parks { Outcome::Done(Handled::Parked) } else { Outcome::NotRun(NotRun::Blocked) };
+    let mut first = leaves_letter.then(|| Outcome::Failed(failure.clone()));
     let decided = from.into_iter().map(|(place, _)| (place, first.take().unwrap_or_else(|| behind.clone())));
     plan.stopped = Some(failure.clone());
-    if permanent {
-        let before = plan.held_back.len();
-        plan.held_back.extend(decided);
-        if plan.held_back.len() == before
-            && let Some(carrier) = plan.carrier
-        {
-            plan.due.retain(|(place, _)| *place != carrier);
-            plan.held_back.push((carrier, Outcome::Failed(failure.clone())));
-        }
-        plan.park = Some((version, failure));
-    } else {
+    if !parks {
         plan.outcomes.extend(decided);
+        return;
     }
+    let before = plan.held_back.len();
+    plan.held_back.extend(decided);
+    if leaves_letter
+        && plan.held_back.len() == before
+        && let Some(carrier) = plan.carrier
+    {
+        plan.due.retain(|(place, _)| *place != carrier);
+        plan.held_back.push((carrier, Outcome::Failed(failure.clone())));
+    }
+    plan.park = Some((version, failure));
 }

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt, ready};
@@ -6,7 +6,7 @@ use futures::future::{BoxFuture, FutureExt, ready};
 use super::Transaction;
 use super::change::{RowUpdate, Value};
 use super::guard::{Guard, Position};
-use super::plan::ITEM_BYTES;
+use super::plan::{ITEM_BYTES, refused};
 use super::read_model::{ApplyError, ReadModel};
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
@@ -22,6 +22,9 @@ pub struct MemoryReadModel {
 struct State {
     rows: BTreeMap<StreamId, (Guard, BTreeMap<&'static str, Value>)>,
     counters: BTreeMap<String, BTreeMap<&'static str, i64>>,
+    list: BTreeSet<StreamId>,
+    /// Stays on the list so far.
+    stays: i64,
     transactions: Vec<Transaction>,
     rival: Option<Transaction>,
 }
@@ -61,7 +64,7 @@ impl MemoryReadModel {
         if let Some(rival) = rival {
             self.write(&rival)?;
         }
-        transaction.storable().map_err(ApplyError::Failed)?;
+        transaction.storable()?;
         let mut state = self.state();
         for (advance, _) in &transaction.guards {
             let parked = state.rows.get(&advance.stream).and_then(|(guard, _)| guard.parked);
@@ -70,21 +73,21 @@ impl MemoryReadModel {
             }
         }
         let mut rows = state.rows.clone();
-        for (advance, update) in &transaction.guards {
+        for (place, (advance, update)) in transaction.guards.iter().enumerate() {
             let (guard, row) = rows.entry(advance.stream.clone()).or_default();
             if advance.to.version != advance.from.version {
-                guard.parked = None;
+                (guard.parked, guard.parked_code, guard.parked_reason) = (None, None, None);
             }
             guard.position = advance.to;
             guard.event_id = advance.event_id.clone().or_else(|| guard.event_id.take());
-            change(row, update)?;
+            change(row, update).map_err(|reason| refused(reason, [place]))?;
         }
         let mut counters = state.counters.clone();
-        for counter in &transaction.counters {
+        for (place, counter) in (transaction.guards.len()..).zip(&transaction.counters) {
             let row = counters.entry(counter.key.clone()).or_default();
             for (name, amount) in &counter.add {
                 let sum = row.entry(name).or_default();
-                *sum = added(*sum, *amount)?;
+                *sum = added(*sum, *amount).map_err(|reason| refused(reason, [place]))?;
             }
         }
         (state.rows, state.counters) = (rows, counters);
@@ -92,12 +95,37 @@ impl MemoryReadModel {
         Ok(())
     }
 
-    fn write_park(&self, stream: &StreamId, at: Version) -> Result<(), ApplyError> {
+    fn write_park(&self, stream: &StreamId, at: Version, failure: &Failure) -> Result<(), ApplyError> {
         let mut state = self.state();
         if state.position(stream).version != Version::new(at.number().saturating_sub(1)) {
             return Err(ApplyError::GuardMoved);
         }
-        state.rows.entry(stream.clone()).or_default().0.parked = Some(at);
+        state.stays += 1;
+        let stay = state.stays;
+        let (guard, _) = state.rows.entry(stream.clone()).or_default();
+        guard.parked = Some(at);
+        guard.parked_code = Some(failure.code().to_owned());
+        guard.parked_reason = Some(failure.reason().to_owned());
+        guard.listed = Some(stay);
+        state.list.insert(stream.clone());
+        Ok(())
+    }
+
+    fn write_unpark(&self, stream: &StreamId, read: &Guard) -> Result<(), ApplyError> {
+        let mut state = self.state();
+        let guard = state.same(stream, read)?;
+        (guard.parked, guard.parked_code, guard.parked_reason) = (None, None, None);
+        Ok(())
+    }
+
+    fn write_unlist(&self, stream: &StreamId, read: &Guard) -> Result<(), ApplyError> {
+        let mut state = self.state();
+        let guard = state.same(stream, read)?;
+        if guard.parked.is_some() {
+            return Err(ApplyError::GuardMoved);
+        }
+        guard.listed = None;
+        state.list.remove(stream);
         Ok(())
     }
 }
@@ -106,9 +134,16 @@ impl State {
     fn position(&self, stream: &StreamId) -> Position {
         self.rows.get(stream).map_or(Position::default(), |(guard, _)| guard.position)
     }
+
+    /// The guard, if it is the one that was read.
+    fn same(&mut self, stream: &StreamId, read: &Guard) -> Result<&mut Guard, ApplyError> {
+        let guard = self.rows.get_mut(stream).map(|(guard, _)| guard).ok_or(ApplyError::GuardMoved)?;
+        let same = (guard.position, guard.parked, guard.listed) == (read.position, read.parked, read.listed);
+        if same { Ok(guard) } else { Err(ApplyError::GuardMoved) }
+    }
 }
 
-fn change(row: &mut BTreeMap<&'static str, Value>, update: &RowUpdate) -> Result<(), ApplyError> {
+fn change(row: &mut BTreeMap<&'static str, Value>, update: &RowUpdate) -> Result<(), String> {
     for (name, value) in &update.set {
         row.insert(name, value.clone());
     }
@@ -118,25 +153,21 @@ fn change(row: &mut BTreeMap<&'static str, Value>, update: &RowUpdate) -> Result
     for (name, amount) in &update.add {
         let sum = match row.get(name) {
             Some(Value::Number(before)) => added(*before, *amount)?,
-            Some(_) => return Err(unstorable(format!("`{name}` is no number to add to"))),
+            Some(_) => return Err(format!("`{name}` is no number to add to")),
             None => *amount,
         };
         row.insert(name, Value::Number(sum));
     }
     let bytes: usize = row.iter().map(|(name, value)| name.len() + value.size()).sum();
     if bytes > ITEM_BYTES {
-        return Err(unstorable(format!("a row of {bytes} bytes; an item holds {ITEM_BYTES}")));
+        return Err(format!("a row of {bytes} bytes; an item holds {ITEM_BYTES}"));
     }
     Ok(())
 }
 
 /// DynamoDB's numbers go on for 38 digits, the double's do not.
-fn added(sum: i64, amount: i64) -> Result<i64, ApplyError> {
-    sum.checked_add(amount).ok_or_else(|| unstorable(format!("{sum} and {amount} are out of range")))
-}
-
-fn unstorable(reason: String) -> ApplyError {
-    ApplyError::Failed(Failure::permanent("unstorable", reason))
+fn added(sum: i64, amount: i64) -> Result<i64, String> {
+    sum.checked_add(amount).ok_or_else(|| format!("{sum} and {amount} are out of range"))
 }
 
 impl ReadModel for MemoryReadModel {
@@ -158,8 +189,26 @@ impl ReadModel for MemoryReadModel {
         &'a self,
         stream: &'a StreamId,
         at: Version,
-        _reason: &'a str,
+        failure: &'a Failure,
     ) -> BoxFuture<'a, Result<(), ApplyError>> {
-        ready(self.write_park(stream, at)).boxed()
+        ready(self.write_park(stream, at, failure)).boxed()
+    }
+
+    fn parked<'a>(
+        &'a self,
+        after: Option<&'a StreamId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<StreamId>, Failure>> {
+        let state = self.state();
+        let behind = state.list.iter().filter(|stream| after.is_none_or(|after| *stream > after));
+        ready(Ok(behind.take(limit).cloned().collect())).boxed()
+    }
+
+    fn unpark<'a>(&'a self, stream: &'a StreamId, guard: &'a Guard) -> BoxFuture<'a, Result<(), ApplyError>> {
+        ready(self.write_unpark(stream, guard)).boxed()
+    }
+
+    fn unlist<'a>(&'a self, stream: &'a StreamId, guard: &'a Guard) -> BoxFuture<'a, Result<(), ApplyError>> {
+        ready(self.write_unlist(stream, guard)).boxed()
     }
 }

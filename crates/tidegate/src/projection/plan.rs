@@ -1,14 +1,16 @@
-//! Packs the steps of a batch into transactions.
+//! Steps of events, and the transactions that they are merged into.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::change::{Increment, Projected, RowUpdate};
 use super::guard::{Advance, Position};
+use super::read_model::ApplyError;
 use crate::failure::Failure;
-use crate::ids::{StreamId, Version};
+use crate::ids::{StreamId, Version, content_uuid};
+use crate::refusal::UNSTORABLE;
 
 /// Most items in one transaction of DynamoDB.
-const TRANSACTION_ITEMS: usize = 100;
+pub(super) const TRANSACTION_ITEMS: usize = 100;
 /// Largest transaction of DynamoDB in bytes.
 const TRANSACTION_BYTES: usize = 4 * 1024 * 1024;
 /// Largest item of DynamoDB in bytes.
@@ -17,7 +19,10 @@ pub(super) const ITEM_BYTES: usize = 400 * 1024;
 const KEY_BYTES: usize = 2048;
 /// Packed into one transaction at most. The rest is for what the rows hold already, which is not known here: a transaction that turns out too large is
 /// taken apart.
-const PACKED_BYTES: usize = TRANSACTION_BYTES / 2;
+pub(super) const PACKED_BYTES: usize = TRANSACTION_BYTES / 2;
+/// Partition key, in the table of counters, of the list of parked aggregates. No counter may have
+/// it.
+pub const PARKED_LIST_KEY: &str = "#parked";
 
 /// The smallest unit that is applied whole: an event, or one part of an event that touches more rows than a transaction holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,7 +36,7 @@ pub struct Step {
 }
 
 impl Step {
-    fn size(&self) -> usize {
+    pub(super) fn size(&self) -> usize {
         self.row.size() + self.counters.iter().map(Increment::size).sum::<usize>()
     }
 }
@@ -47,119 +52,112 @@ pub struct Transaction {
 
 impl Transaction {
     /// What of DynamoDB's limits shows before it is asked. Emulators do not keep all of them.
-    pub(super) fn storable(&self) -> Result<(), Failure> {
-        let refused = |reason: String| Err(Failure::permanent("unstorable", reason));
+    ///
+    /// # Errors
+    /// `unstorable` (permanent), with the places of the items to blame as in
+    /// [`ApplyError::Refused`](super::ApplyError::Refused).
+    pub(super) fn storable(&self) -> Result<(), ApplyError> {
         let items = self.guards.len() + self.counters.len();
         if items == 0 || items > TRANSACTION_ITEMS {
-            return refused(format!("{items} items; a transaction holds 1 to {TRANSACTION_ITEMS}"));
+            return Err(refused(format!("{items} items; a transaction holds 1 to {TRANSACTION_ITEMS}"), []));
         }
         let streams: HashSet<_> = self.guards.iter().map(|(advance, _)| &advance.stream).collect();
         let keys: HashSet<_> = self.counters.iter().map(|counter| &counter.key).collect();
         if streams.len() + keys.len() < items {
-            return refused("two changes of one item".to_owned());
+            return Err(refused("two changes of one item".to_owned(), []));
         }
-        if let Some(key) = keys.iter().find(|key| key.is_empty() || key.len() > KEY_BYTES) {
-            return refused(format!("a key of {} bytes; it may have 1 to {KEY_BYTES}", key.len()));
+        let reasons = self.reasons();
+        if let Some((_, reason)) = reasons.first() {
+            return Err(refused(reason.clone(), reasons.iter().map(|(place, _)| *place)));
         }
-        if let Some(name) = self.guards.iter().find_map(|(_, row)| row.touches_guard()) {
-            return refused(format!("two changes of `{name}`, which belongs to the guard"));
-        }
-        let rows = self.guards.iter().map(|(_, row)| row.size());
-        let largest = rows.clone().max().unwrap_or_default();
-        if largest > ITEM_BYTES {
-            return refused(format!("a row of {largest} bytes; an item holds {ITEM_BYTES}"));
-        }
-        let bytes: usize = rows.chain(self.counters.iter().map(Increment::size)).sum();
+        let bytes: usize = self.sizes().sum();
         if bytes > TRANSACTION_BYTES {
-            return refused(format!("{bytes} bytes; a transaction holds {TRANSACTION_BYTES}"));
+            return Err(refused(format!("{bytes} bytes; a transaction holds {TRANSACTION_BYTES}"), []));
         }
         Ok(())
     }
+
+    /// The items that can be stored in no transaction, by their places.
+    fn reasons(&self) -> Vec<(usize, String)> {
+        let guards = self.guards.iter().map(|(_, row)| match row.touches_guard() {
+            Some(name) => Some(format!("two changes of `{name}`, which belongs to the guard")),
+            None if row.size() > ITEM_BYTES => {
+                Some(format!("a row of {} bytes; an item holds {ITEM_BYTES}", row.size()))
+            }
+            None => None,
+        });
+        let counters = self.counters.iter().map(|counter| match counter.key.len() {
+            0 => Some(format!("a key of 0 bytes; it may have 1 to {KEY_BYTES}")),
+            length if length > KEY_BYTES => {
+                Some(format!("a key of {length} bytes; it may have 1 to {KEY_BYTES}"))
+            }
+            _ if counter.key == PARKED_LIST_KEY => {
+                Some(format!("the key `{PARKED_LIST_KEY}`, which belongs to the list of parked aggregates"))
+            }
+            _ => None,
+        });
+        guards.chain(counters).enumerate().filter_map(|(place, reason)| Some((place, reason?))).collect()
+    }
+
+    fn sizes(&self) -> impl Iterator<Item = usize> {
+        self.guards.iter().map(|(_, row)| row.size()).chain(self.counters.iter().map(Increment::size))
+    }
 }
 
-/// The steps that apply an event, starting at part `done`. The split is a function of the event alone: whoever goes on
-/// after a crash cuts at the same places.
+/// The refusal of what can never be stored.
+pub(super) fn refused(reason: String, items: impl IntoIterator<Item = usize>) -> ApplyError {
+    ApplyError::Refused {
+        failure: Failure::permanent(UNSTORABLE, reason),
+        items: items.into_iter().collect(),
+    }
+}
+
+/// The steps that apply an event, starting at the part that the guard has come to. The split is a
+/// function of the event alone: whoever goes on after a crash cuts at the same places. None when it
+/// cannot be the same cut: the parts that are applied are not those that would come first now.
 pub(super) fn steps(
     stream: &StreamId,
     version: Version,
     event_id: &str,
     projected: Projected,
-    done: u32,
-) -> Vec<Step> {
+    done: Position,
+) -> Option<Vec<Step>> {
     let mut counters = projected.counters;
     counters.sort_by(|a, b| a.key.cmp(&b.key));
     let mut parts: Vec<Vec<Increment>> = counters.chunks(TRANSACTION_ITEMS - 1).map(<[_]>::to_vec).collect();
     if parts.is_empty() {
         parts.push(Vec::new());
     }
+    let cut = (parts.len() > 1).then(|| cut(&parts));
     let before = Version::new(version.number().saturating_sub(1));
     let last = u32::try_from(parts.len()).unwrap_or(u32::MAX);
-    (1..=last)
-        .zip(parts)
-        .filter(|(part, _)| *part > done)
-        .map(|(part, counters)| {
-            let from = Position { version: before, part: part - 1 };
-            let (to, event_id, row) = if part == last {
-                (Position { version, part: 0 }, Some(event_id.to_owned()), projected.row.clone())
-            } else {
-                (Position { version: before, part }, None, RowUpdate::default())
-            };
-            Step {
-                advance: Advance { stream: stream.clone(), from, parked: None, to, event_id },
-                row,
-                counters,
-            }
-        })
-        .collect()
+    if done.part >= last || done.cut.is_some() && done.cut != cut {
+        return None;
+    }
+    let within = |part: u32| Position { version: before, part, cut: cut.filter(|_| part > 0) };
+    let steps = (1..=last).zip(parts).filter(|(part, _)| *part > done.part).map(|(part, counters)| {
+        // Parts that were applied without a digest are gone on from without one.
+        let from =
+            if part - 1 == done.part { Position { version: before, ..done } } else { within(part - 1) };
+        let (to, event_id, row) = if part == last {
+            (Position::after(version), Some(event_id.to_owned()), projected.row.clone())
+        } else {
+            (within(part), None, RowUpdate::default())
+        };
+        Step { advance: Advance { stream: stream.clone(), from, parked: None, to, event_id }, row, counters }
+    });
+    Some(steps.collect())
 }
 
-/// Packs steps into groups that fit a transaction each. Each inner list of `aggregates` holds the steps of one aggregate, in order, and keeps that order.
-///
-/// Events that share counters are put together, so that a counter is written few times: a transaction starts with the first step left and takes on, as long as
-/// there is room, the step that adds the fewest rows.
-pub(super) fn pack(aggregates: Vec<Vec<Step>>) -> Vec<Vec<Step>> {
-    let mut rows = Rows::default();
-    let mut queues: Vec<_> = aggregates
-        .into_iter()
-        .map(|steps| {
-            let weigh = |step: Step| (rows.of(&step), step.size(), step);
-            let mut queue: Vec<(Bits, usize, Step)> = steps.into_iter().map(weigh).collect();
-            queue.reverse();
-            queue
-        })
-        .collect();
-    let mut groups = Vec::new();
-    while queues.iter().any(|queue| !queue.is_empty()) {
-        let mut held = Bits::default();
-        let (mut packed, mut items, mut bytes) = (Vec::new(), 0, 0);
-        loop {
-            let best = queues
-                .iter_mut()
-                .filter_map(|queue| {
-                    let (bits, size, _) = queue.last()?;
-                    let added = held.added_by(bits);
-                    let fits = items + added <= TRANSACTION_ITEMS
-                        && (packed.is_empty() || bytes + size <= PACKED_BYTES);
-                    fits.then_some((added, queue))
-                })
-                // A new transaction takes the first step left; afterwards the cheapest, the first of equals.
-                .min_by_key(|(added, _)| if packed.is_empty() { 0 } else { *added });
-            let Some((added, (bits, size, step))) =
-                best.and_then(|(added, queue)| Some((added, queue.pop()?)))
-            else {
-                break;
-            };
-            held.join(&bits);
-            items += added;
-            bytes += size;
-            packed.push(step);
-        }
-        if packed.is_empty() {
-            break;
-        }
-        groups.push(packed);
+/// A digest of which counter is in which part. What is added to them is not in it: that may be
+/// mended between two parts, and no row is counted twice for it.
+fn cut(parts: &[Vec<Increment>]) -> u64 {
+    let mut keys: Vec<&str> = Vec::new();
+    for part in parts {
+        // No key is empty, so that it ends a part.
+        keys.extend(part.iter().map(|counter| counter.key.as_str()).chain([""]));
     }
-    groups
+    content_uuid(&keys).as_u64_pair().0
 }
 
 /// Merges steps into one transaction.
@@ -200,65 +198,15 @@ pub(super) fn merge(steps: &[Step]) -> Result<Transaction, Failure> {
     Ok(Transaction { guards, counters })
 }
 
-/// Numbers rows, so that sets of them are bits.
-#[derive(Default)]
-struct Rows {
-    numbers: HashMap<String, usize>,
-}
-
-impl Rows {
-    fn of(&mut self, step: &Step) -> Bits {
-        let guard = format!("guard {}", step.advance.stream);
-        let counters = step.counters.iter().map(|increment| format!("counter {}", increment.key));
-        Bits::of(std::iter::once(guard).chain(counters).map(|row| self.number(row)))
-    }
-
-    fn number(&mut self, row: String) -> usize {
-        let next = self.numbers.len();
-        *self.numbers.entry(row).or_insert(next)
-    }
-}
-
-#[derive(Default)]
-struct Bits {
-    words: Vec<u64>,
-}
-
-impl Bits {
-    fn of(bits: impl IntoIterator<Item = usize>) -> Self {
-        let mut words = Vec::new();
-        for bit in bits {
-            let word = bit / 64;
-            words.resize(words.len().max(word + 1), 0);
-            if let Some(word) = words.get_mut(word) {
-                *word |= 1 << (bit % 64);
-            }
-        }
-        Bits { words }
-    }
-
-    fn added_by(&self, other: &Bits) -> usize {
-        let mine = self.words.iter().copied().chain(std::iter::repeat(0));
-        other.words.iter().zip(mine).map(|(theirs, mine)| (theirs & !mine).count_ones() as usize).sum()
-    }
-
-    fn join(&mut self, other: &Bits) {
-        self.words.resize(self.words.len().max(other.words.len()), 0);
-        for (mine, theirs) in self.words.iter_mut().zip(&other.words) {
-            *mine |= theirs;
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn packed(aggregates: Vec<Vec<Step>>) -> Vec<Transaction> {
-        pack(aggregates).iter().map(|steps| merge(steps).unwrap()).collect()
-    }
-
-    fn event(stream: &str, version: u64, keys: impl IntoIterator<Item = usize>) -> Vec<Step> {
+    pub(in super::super) fn event(
+        stream: &str,
+        version: u64,
+        keys: impl IntoIterator<Item = usize>,
+    ) -> Vec<Step> {
         let counters = keys
             .into_iter()
             .map(|key| Increment { key: format!("product#{key:05}"), add: BTreeMap::from([("units", 1)]) })
@@ -269,8 +217,9 @@ mod tests {
             Version::new(version),
             &format!("e{version}"),
             Projected { row, counters },
-            0,
+            Position::default(),
         )
+        .unwrap()
     }
 
     #[test]
@@ -278,9 +227,11 @@ mod tests {
      {
         let steps = event("order#1", 1, 0..250);
         let positions: Vec<_> = steps.iter().map(|step| (step.advance.from, step.advance.to)).collect();
-        let part = |part| Position { version: Version::NONE, part };
-        let done = Position { version: Version::new(1), part: 0 };
-        assert_eq!(positions, [(part(0), part(1)), (part(1), part(2)), (part(2), done)]);
+        let cut = steps[0].advance.to.cut;
+        assert!(cut.is_some());
+        let part = |part| Position { version: Version::NONE, part, cut };
+        let (start, done) = (Position::default(), Position::after(Version::new(1)));
+        assert_eq!(positions, [(start, part(1)), (part(1), part(2)), (part(2), done)]);
         assert_eq!(steps.iter().map(|step| step.counters.len()).collect::<Vec<_>>(), [99, 99, 52]);
         assert_eq!(steps.iter().filter(|step| step.row != RowUpdate::default()).count(), 1);
     }
@@ -292,60 +243,34 @@ mod tests {
             row: RowUpdate::default().set("status", "placed"),
             counters: all.iter().flat_map(|step| step.counters.clone()).rev().collect(),
         };
-        let rest = steps(&"order#1".parse().unwrap(), Version::new(1), "e1", projected, 1);
-        assert_eq!(rest, all[1..]);
+        let go_on =
+            |projected, done| steps(&"order#1".parse().unwrap(), Version::new(1), "e1", projected, done);
+        let done = all[0].advance.to;
+        assert_eq!(go_on(projected.clone(), done).unwrap(), all[1..]);
+        // Without a digest, as the part was applied.
+        let undigested = Position { cut: None, ..done };
+        let rest = go_on(projected.clone(), undigested).unwrap();
+        assert_eq!((rest[0].advance.from, rest[0].advance.to), (undigested, all[1].advance.to));
+        assert_eq!(rest[1], all[2]);
     }
 
     #[test]
-    fn no_transaction_is_too_large_and_each_writes_a_row_once() {
-        let aggregates: Vec<_> = (0..60usize)
-            .map(|n| event(&format!("order#{n}"), 1, (n * 7..n * 7 + 30).map(|key| key % 90)))
-            .collect();
-        let transactions = packed(aggregates);
-        let mut guards = 0;
-        for transaction in &transactions {
-            assert!(transaction.guards.len() + transaction.counters.len() <= TRANSACTION_ITEMS);
-            let mut keys: Vec<_> = transaction.counters.iter().map(|counter| &counter.key).collect();
-            keys.dedup();
-            assert_eq!(keys.len(), transaction.counters.len());
-            guards += transaction.guards.len();
-        }
-        assert_eq!(guards, 60);
-        let units: i64 = transactions
-            .iter()
-            .flat_map(|transaction| &transaction.counters)
-            .map(|counter| counter.add["units"])
-            .sum();
-        assert_eq!(units, 60 * 30);
-    }
-
-    #[test]
-    fn a_transaction_is_filled_to_its_last_item() {
-        let aggregates = (0..150).map(|n| event(&format!("order#{n}"), 1, [])).collect();
-        let guards: Vec<_> = packed(aggregates).iter().map(|transaction| transaction.guards.len()).collect();
-        assert_eq!(guards, [100, 50]);
-    }
-
-    #[test]
-    fn events_that_share_counters_are_put_together() {
-        // Two groups of orders over two disjoint sets of products, alternating.
-        let aggregates: Vec<_> = (0..20usize)
-            .map(|n| event(&format!("order#{n}"), 1, (n % 2) * 1000..(n % 2) * 1000 + 80))
-            .collect();
-        let writes: usize = packed(aggregates).iter().map(|transaction| transaction.counters.len()).sum();
-        assert_eq!(writes, 160, "each counter should be written once");
-    }
-
-    #[test]
-    fn large_rows_are_spread_over_transactions() {
-        let large = |n: usize| {
-            let mut steps = event(&format!("order#{n}"), 1, [n]);
-            steps[0].row = RowUpdate::default().set("text", "x".repeat(300_000));
-            steps
+    fn an_event_that_is_cut_at_other_places_is_not_gone_on_with() {
+        let all = event("order#1", 1, 0..250);
+        let done = all[0].advance.to;
+        let go_on = |keys: Vec<usize>, add: i64| {
+            let counters = keys.into_iter().map(|key| Increment {
+                key: format!("product#{key:05}"),
+                add: BTreeMap::from([("units", add)]),
+            });
+            let projected = Projected { row: RowUpdate::default(), counters: counters.collect() };
+            steps(&"order#1".parse().unwrap(), Version::new(1), "e1", projected, done)
         };
-        let transactions = packed((0..20).map(large).collect());
-        let rows: Vec<_> = transactions.iter().map(|transaction| transaction.guards.len()).collect();
-        assert_eq!(rows, [6, 6, 6, 2]);
+        assert!(go_on((0..250).collect(), 1).is_some());
+        assert!(go_on((0..250).collect(), 2).is_some(), "no row is counted twice");
+        assert_eq!(go_on((1..251).collect(), 1), None, "as many as before");
+        assert_eq!(go_on((0..50).collect(), 1), None, "fewer than were applied");
+        assert_eq!(go_on((0..251).collect(), 1), None, "one more at the end");
     }
 
     /// A transaction with a row of each of these sizes in bytes, and counters of these keys, which have 26 bytes more.
@@ -383,7 +308,7 @@ mod tests {
             (transaction(&[&full[..], &[98_304 - 27]].concat(), &["a"]), None),
             (transaction(&[&full[..], &[98_304 - 27]].concat(), &["ab"]), Some("4194305 bytes")),
         ] {
-            let answer = transaction.storable().map_err(|failure| failure.reason().to_owned());
+            let answer = transaction.storable().map_err(|error| error.failure().unwrap().reason().to_owned());
             match refused {
                 None => assert_eq!(answer, Ok(())),
                 Some(reason) => assert!(answer.unwrap_err().starts_with(reason), "{reason}"),
@@ -391,20 +316,16 @@ mod tests {
         }
         let mut twice = transaction(&[9, 9], &["a"]);
         twice.guards[1].0 = twice.guards[0].0.clone();
-        assert_eq!(twice.storable().unwrap_err().reason(), "two changes of one item");
+        assert_eq!(twice.storable(), Err(refused("two changes of one item".to_owned(), [])));
     }
 
     #[test]
-    fn events_of_one_aggregate_stay_in_order_and_share_a_guard_write() {
-        let mut steps = event("order#1", 1, 0..3);
-        steps.extend(event("order#1", 2, 1..4));
-        let transactions = packed(vec![steps]);
-        assert_eq!(transactions.len(), 1);
-        let (advance, _) = &transactions[0].guards[0];
-        assert_eq!((advance.from.version, advance.to.version), (Version::NONE, Version::new(2)));
-        assert_eq!(advance.event_id.as_deref(), Some("e2"));
-        assert_eq!(transactions[0].counters.len(), 4);
-        assert_eq!(transactions[0].counters[1].add["units"], 2);
+    fn the_items_to_blame_are_named() {
+        let mut transaction = transaction(&[9, 409_601, 9], &["a", "", PARKED_LIST_KEY]);
+        transaction.guards[2].1 = RowUpdate::default().set("parked", 1);
+        let Err(ApplyError::Refused { items, failure }) = transaction.storable() else { panic!() };
+        assert_eq!(items, [1, 2, 4, 5]);
+        assert!(failure.reason().starts_with("a row of 409601 bytes"), "{failure}");
     }
 
     #[test]

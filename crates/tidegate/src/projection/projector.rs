@@ -1,18 +1,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::time::Instant;
 use tracing::error;
 
 use super::Projected;
-use super::guard::{Guard, Position};
-use super::lane::{Hint, LanePlan, plan, project, stop_at};
-use super::plan::{Step, Transaction, merge, pack};
+use super::apply::{Applied, Stop};
+use super::deadline::Deadline;
+use super::guard::Position;
+use super::lane::{Hint, LanePlan, plan, stop_at};
+use super::pace::Pace;
+use super::pack::pack;
 use super::read_model::{ApplyError, ReadModel};
+use super::released::{INTERVAL, Look};
 use crate::batch::{BatchContext, BatchHandler, Handled, Item, NotRun, Outcome};
-use crate::failure::{Class, Failure};
-use crate::ids::StreamId;
+use crate::failure::Failure;
+use crate::ids::{StreamId, Version};
 use crate::source::Delivery;
 use crate::store::{CommitChange, EventReader, RecordedCommit, RecordedEvent, Retry};
 
@@ -24,16 +28,26 @@ pub trait Projection: Send + Sync {
     /// The changes of one event. Pure, synchronous, and the same whenever it is called.
     ///
     /// # Errors
-    /// A permanent failure parks the aggregate until the event can be applied; a transient one has it delivered again.
+    /// A permanent failure parks the aggregate until its letter is replayed; one with the code
+    /// [`Failure::NEWER`] parks it until a version of the function runs that knows the event, which
+    /// releases it by itself; any other transient one has the event delivered again.
     fn project(&self, commit: &RecordedCommit, event: &RecordedEvent) -> Result<Projected, Failure>;
 }
 
 /// Applies the commits of the event store's DynamoDB stream to a read model.
+///
+/// It keeps to the invocation's deadline: it begins no transaction behind it and cuts off every
+/// call that has no answer by then. What was cut off fails with the code `deadline` (transient),
+/// since it may have taken effect; what was not begun is not run.
 pub struct Projector<P> {
-    projection: P,
-    read_model: Arc<dyn ReadModel>,
-    events: Arc<dyn EventReader>,
-    retry: Retry,
+    pub(super) projection: P,
+    pub(super) read_model: Arc<dyn ReadModel>,
+    pub(super) events: Arc<dyn EventReader>,
+    pub(super) retry: Retry,
+    /// How fast the read model takes transactions.
+    pub(super) pace: Pace,
+    /// When the list of parked aggregates was last looked at.
+    pub(super) look: Look,
 }
 
 impl<P> fmt::Debug for Projector<P> {
@@ -50,19 +64,26 @@ enum Next {
     AnotherRound,
 }
 
-/// What became of an aggregate's steps.
-struct Applied {
-    stream: StreamId,
-    /// How far the guard came.
-    reached: Option<Position>,
-    /// Why it came no further.
-    result: Result<(), ApplyError>,
-}
-
 impl<P: Projection> Projector<P> {
     /// Applies `projection` to `read_model`; `events` fills gaps.
     pub fn new(projection: P, read_model: Arc<dyn ReadModel>, events: Arc<dyn EventReader>) -> Self {
-        Projector { projection, read_model, events, retry: Retry::default() }
+        Projector {
+            projection,
+            read_model,
+            events,
+            retry: Retry::default(),
+            pace: Pace::default(),
+            look: Look::every(INTERVAL),
+        }
+    }
+
+    /// How often at most this environment reads the list of parked aggregates, 10 seconds by
+    /// default. The first invocation reads it in any case. A longer list is read in parts, one in
+    /// each invocation.
+    #[must_use]
+    pub fn look_for_parked_every(mut self, interval: Duration) -> Self {
+        self.look = Look::every(interval);
+        self
     }
 
     /// One attempt to bring the guards of all undecided deliveries forward.
@@ -73,20 +94,35 @@ impl<P: Projection> Projector<P> {
         released: &mut BTreeSet<StreamId>,
         context: &BatchContext,
     ) -> Next {
+        let deadline = Deadline(context.deadline);
         let lanes = self.undecided_lanes(items, outcomes);
+        if lanes.is_empty() {
+            return Next::Nothing;
+        }
         let streams: Vec<StreamId> = lanes.keys().cloned().collect();
-        let guards = match self.read_model.guards(&streams).await {
+        deadline.pause(self.pace.pause()).await;
+        if deadline.is_over() {
+            return Next::Nothing;
+        }
+        let guards = match deadline.call(self.read_model.guards(&streams)).await {
             Ok(guards) => guards,
             Err(failure) => {
+                if failure.code() == Failure::THROTTLED {
+                    self.pace.throttled();
+                }
                 fail(outcomes, lanes.values().flatten().map(|hint| hint.place), &failure);
                 return Next::Nothing;
             }
         };
         let mut plans: BTreeMap<StreamId, LanePlan> = BTreeMap::new();
         for (stream, hints) in &lanes {
+            if deadline.is_over() {
+                break;
+            }
             let guard = guards.get(stream).cloned().unwrap_or_default();
+            let events = self.events.as_ref();
             let mut plan =
-                plan(&self.projection, self.events.as_ref(), stream, &guard, hints, context.replay).await;
+                plan(&self.projection, events, stream, &guard, hints, context.replay, deadline).await;
             for (place, outcome) in plan.outcomes.drain(..) {
                 decide(outcomes, place, outcome);
             }
@@ -99,24 +135,30 @@ impl<P: Projection> Projector<P> {
         let steps = plans.values_mut().map(|plan| std::mem::take(&mut plan.steps)).collect();
         let mut stopped = BTreeSet::new();
         for mut group in pack(steps) {
+            // A batch may be large: others have a turn between its transactions.
+            tokio::task::yield_now().await;
+            if deadline.is_over() {
+                break;
+            }
             group.retain(|step| !stopped.contains(&step.advance.stream));
-            let applied = self.apply_group(group, context.deadline).await;
-            for Applied { stream, reached, result } in applied {
+            for Applied { stream, reached, wanted, result } in self.apply_group(group, deadline).await {
                 let Some(plan) = plans.get_mut(&stream) else { continue };
                 if let Some(reached) = reached {
                     settle(plan, reached, outcomes);
                 }
                 match result {
-                    Ok(()) => {}
-                    Err(ApplyError::GuardMoved | ApplyError::Conflict) => return Next::AnotherRound,
-                    Err(ApplyError::Failed(failure)) => {
-                        stop(plan, &failure, outcomes);
-                        stopped.insert(stream);
-                    }
+                    Ok(()) => continue,
+                    Err(Stop::Moved) => return Next::AnotherRound,
+                    Err(Stop::OutOfTime) => {}
+                    // What can never be written parks the aggregate, as what can never be projected
+                    // does.
+                    Err(Stop::Refused { failure, .. }) => stop_at(plan, plan.reached.next(), failure),
+                    Err(Stop::Failed(failure)) => give_back(plan, wanted, &failure, outcomes),
                 }
+                stopped.insert(stream);
             }
         }
-        self.park(plans, outcomes).await
+        self.park(plans, outcomes, deadline).await
     }
 
     /// The deliveries that are not decided yet, by aggregate, in the order of the batch.
@@ -140,110 +182,34 @@ impl<P: Projection> Projector<P> {
         lanes
     }
 
-    /// Applies steps in one transaction and answers, for each aggregate, how far it came. When the transaction fails, each aggregate is tried alone, and where
-    /// that cannot ever succeed, each of its steps: a row that cannot be stored must not cost its neighbours, nor the events before it.
-    async fn apply_group(&self, steps: Vec<Step>, deadline: Instant) -> Vec<Applied> {
-        let together = self.apply(&steps, deadline).await;
-        let mut by_stream: BTreeMap<StreamId, Vec<Step>> = BTreeMap::new();
-        for step in steps {
-            by_stream.entry(step.advance.stream.clone()).or_default().push(step);
-        }
-        let alone = matches!(together, Err(ApplyError::Failed(_))) && by_stream.len() > 1;
-        let mut applied = Vec::with_capacity(by_stream.len());
-        for (stream, steps) in by_stream {
-            let mut result = if alone { self.apply(&steps, deadline).await } else { together.clone() };
-            let mut reached = result.is_ok().then(|| steps.last().map(|step| step.advance.to)).flatten();
-            if steps.len() > 1
-                && let Err(ApplyError::Failed(failure)) = &result
-                && failure.class() == Class::Permanent
-            {
-                for step in &steps {
-                    result = self.apply(std::slice::from_ref(step), deadline).await;
-                    if result.is_err() {
-                        break;
-                    }
-                    reached = Some(step.advance.to);
-                }
-            }
-            applied.push(Applied { stream, reached, result });
-        }
-        applied
-    }
-
-    async fn apply(&self, steps: &[Step], deadline: Instant) -> Result<(), ApplyError> {
-        if steps.is_empty() {
-            return Ok(());
-        }
-        let transaction: Transaction = merge(steps).map_err(ApplyError::Failed)?;
-        for attempt in 0..self.retry.attempts {
-            match self.read_model.apply(&transaction).await {
-                Err(ApplyError::Conflict) if Instant::now() < deadline => {
-                    tokio::time::sleep(self.retry.pause_after(attempt)).await;
-                }
-                result => return result,
-            }
-        }
-        Err(ApplyError::Failed(Failure::transient(
-            "transaction_conflict",
-            format!("other transactions were at work on the same rows {} times", self.retry.attempts),
-        )))
-    }
-
-    /// Applies what was committed to an aggregate while it was still parked: its deliveries were acknowledged unapplied.
-    async fn catch_up(&self, stream: &StreamId, context: &BatchContext) -> Result<(), Failure> {
-        for attempt in 0..self.retry.attempts {
-            if attempt > 0 {
-                tokio::time::sleep(self.retry.pause_after(attempt - 1)).await;
-            }
-            let guard: Guard = self
-                .read_model
-                .guards(std::slice::from_ref(stream))
-                .await?
-                .remove(stream)
-                .unwrap_or_default();
-            if guard.parked.is_some() && !context.replay {
-                return Ok(());
-            }
-            let commits = self.events.read(stream, guard.position.version).await?;
-            if commits.is_empty() {
-                return Ok(());
-            }
-            let mut plan = LanePlan::default();
-            project(&mut plan, &self.projection, &guard, &commits);
-            let mut moved = false;
-            for step in plan.steps {
-                match self.apply(&[step], context.deadline).await {
-                    Ok(()) => {}
-                    Err(ApplyError::GuardMoved | ApplyError::Conflict) => {
-                        moved = true;
-                        break;
-                    }
-                    Err(ApplyError::Failed(failure)) => return Err(failure),
-                }
-            }
-            match plan.stopped {
-                Some(failure) if !moved => return Err(failure),
-                _ => {}
-            }
-        }
-        Err(Failure::transient("guard_moved", "another environment kept applying the same aggregate"))
-    }
-
-    async fn park(&self, plans: BTreeMap<StreamId, LanePlan>, outcomes: &mut [Option<Outcome>]) -> Next {
+    async fn park(
+        &self,
+        plans: BTreeMap<StreamId, LanePlan>,
+        outcomes: &mut [Option<Outcome>],
+        deadline: Deadline,
+    ) -> Next {
         let mut next = Next::Nothing;
         for (stream, plan) in plans {
             let Some((at, failure)) = plan.park else { continue };
-            let (stream_id, code, reason) = (stream.as_str(), failure.code(), failure.reason());
-            error!(stream = stream_id, version = at.number(), code, reason, "aggregate parked");
-            match self.read_model.park(&stream, at, reason).await {
+            let parked = if plan.stays_parked {
+                Ok(())
+            } else if deadline.is_over() {
+                break;
+            } else {
+                let (stream_id, code, reason) = (stream.as_str(), failure.code(), failure.reason());
+                error!(stream = stream_id, version = at.number(), code, reason, "aggregate parked");
+                deadline.call(self.read_model.park(&stream, at, &failure)).await
+            };
+            match parked {
                 Ok(()) => {
                     for (place, outcome) in plan.held_back {
                         decide(outcomes, place, outcome);
                     }
                 }
                 Err(ApplyError::GuardMoved | ApplyError::Conflict) => next = Next::AnotherRound,
-                Err(ApplyError::Failed(failure)) => {
-                    fail(outcomes, plan.held_back.iter().map(|(place, _)| *place), &failure);
+                Err(ApplyError::Refused { failure, .. } | ApplyError::Failed(failure)) => {
+                    let transient = Failure::transient(failure.code().to_owned(), failure.reason());
+                    block(outcomes, plan.held_back.iter().map(|(place, _)| *place), &transient);
                 }
             }
         }
@@ -261,13 +227,27 @@ fn settle(plan: &mut LanePlan, reached: Position, outcomes: &mut [Option<Outcome
     }
 }
 
-/// The aggregate goes no further. What can never be written parks it, as what can never be projected does.
-fn stop(plan: &mut LanePlan, failure: &Failure, outcomes: &mut [Option<Outcome>]) {
-    if failure.class() == Class::Permanent {
-        let at = plan.reached.next();
-        stop_at(plan, at, failure.clone());
-    } else {
-        fail(outcomes, plan.due.drain(..).map(|(place, _)| place), failure);
+/// The aggregate goes no further for now. What was in the transaction failed, and may be applied
+/// all the same; what is behind it was not begun.
+fn give_back(plan: &mut LanePlan, wanted: Position, failure: &Failure, outcomes: &mut [Option<Outcome>]) {
+    plan.due.sort_by_key(|(place, version)| (*version, *place));
+    // A part, or a commit of several events, may end behind what the transaction would have
+    // reached.
+    let first = plan.due.first().map_or(Version::NONE, |(_, version)| *version);
+    let (failed, behind): (Vec<_>, Vec<_>) =
+        plan.due.drain(..).partition(|(_, version)| *version <= wanted.version.max(first));
+    fail(outcomes, failed.into_iter().map(|(place, _)| place), failure);
+    for (place, _) in behind.into_iter().chain(plan.held_back.drain(..).map(|(place, _)| (place, first))) {
+        decide(outcomes, place, Outcome::NotRun(NotRun::Blocked));
+    }
+    plan.park = None;
+}
+
+/// The first of these failed, and the others wait for it.
+fn block(outcomes: &mut [Option<Outcome>], mut places: impl Iterator<Item = usize>, failure: &Failure) {
+    fail(outcomes, places.by_ref().take(1), failure);
+    for place in places {
+        decide(outcomes, place, Outcome::NotRun(NotRun::Blocked));
     }
 }
 
@@ -295,30 +275,33 @@ impl<P: Projection> BatchHandler for Projector<P> {
     }
 
     async fn handle_batch(&self, items: &[Item<CommitChange>], context: &BatchContext) -> Vec<Outcome> {
+        let deadline = Deadline(context.deadline);
+        let listed = match self.listed(deadline).await {
+            Ok(listed) => listed,
+            Err(failure) => return items.iter().map(|_| Outcome::Failed(failure.clone())).collect(),
+        };
         let mut outcomes: Vec<Option<Outcome>> = items.iter().map(|_| None).collect();
         let mut released = BTreeSet::new();
         for attempt in 0..self.retry.attempts {
-            if Instant::now() >= context.deadline
+            if deadline.is_over()
                 || self.round(items, &mut outcomes, &mut released, context).await == Next::Nothing
             {
                 break;
             }
-            tokio::time::sleep(self.retry.pause_after(attempt)).await;
+            deadline.pause(self.retry.pause_after(attempt)).await;
         }
         for stream in released {
-            let Err(failure) = self.catch_up(&stream, context).await else { continue };
+            let Err(failure) = self.catch_up(&stream, context.replay, deadline).await else { continue };
             let (stream_id, reason) = (stream.as_str(), failure.reason());
-            error!(
-                stream = stream_id,
-                reason, "a released aggregate is behind until its next event or replay"
-            );
+            error!(stream = stream_id, reason, "a released aggregate is behind until it is looked at again");
             if context.replay {
                 // The letter stays, so that it can be replayed again.
                 let places = (0..).zip(items).filter(|(_, item)| item.record.stream() == Some(&stream));
                 fail(&mut outcomes, places.map(|(place, _)| place), &failure);
             }
         }
-        let undecided = if Instant::now() >= context.deadline {
+        self.release(listed, deadline).await;
+        let undecided = if deadline.is_over() {
             Outcome::NotRun(NotRun::OutOfTime)
         } else {
             Outcome::Failed(Failure::transient(

@@ -7,6 +7,10 @@ use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 
 /// Where a projection keeps its rows and counters.
+///
+/// It also keeps a list of the aggregates that are parked, so that they can be found without a
+/// scan. An aggregate is on the list from [`park`](Self::park) to [`unlist`](Self::unlist), also
+/// after it was released: until then the projector looks whether something is left to be applied.
 pub trait ReadModel: Send + Sync {
     /// The guards of these aggregates, strongly consistent; an aggregate without a row has none in the answer.
     ///
@@ -23,7 +27,9 @@ pub trait ReadModel: Send + Sync {
     /// See [`ApplyError`].
     fn apply<'a>(&'a self, transaction: &'a Transaction) -> BoxFuture<'a, Result<(), ApplyError>>;
 
-    /// Parks an aggregate at an event that cannot be applied, if its guard stands before it, whatever parts of the event are applied.
+    /// Parks an aggregate at an event that cannot be applied and puts it on the list, if its guard
+    /// stands before the event, whatever parts of the event are applied. The guard keeps the
+    /// failure's code and reason.
     ///
     /// # Errors
     /// As [`Self::apply`].
@@ -31,17 +37,66 @@ pub trait ReadModel: Send + Sync {
         &'a self,
         stream: &'a StreamId,
         at: Version,
-        reason: &'a str,
+        failure: &'a Failure,
     ) -> BoxFuture<'a, Result<(), ApplyError>>;
+
+    /// At most `limit` aggregates of the list, strongly consistent, in an order of the read model's
+    /// own: those behind `after` in that order, or from its beginning.
+    ///
+    /// # Errors
+    /// A failure to read.
+    fn parked<'a>(
+        &'a self,
+        after: Option<&'a StreamId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<StreamId>, Failure>>;
+
+    /// Parks an aggregate no longer, if its guard is still this one. It stays on the list.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    fn unpark<'a>(&'a self, stream: &'a StreamId, guard: &'a Guard) -> BoxFuture<'a, Result<(), ApplyError>>;
+
+    /// Takes an aggregate off the list, if its guard is still this one and it is not parked.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    fn unlist<'a>(&'a self, stream: &'a StreamId, guard: &'a Guard) -> BoxFuture<'a, Result<(), ApplyError>>;
 }
 
 /// Why a transaction was not applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ApplyError {
     /// A guard was not where it was expected: another environment was faster.
     GuardMoved,
     /// Another transaction was at work on the same rows; it may be tried again as it is.
     Conflict,
+    /// The transaction can never be applied as it is, and nothing of it was. The items to blame may
+    /// be known; without them the others may still be applied.
+    Refused {
+        /// Why, a permanent failure.
+        failure: Failure,
+        /// Places of the items to blame, the guards counted first and then the counters. Empty when
+        /// they are not known, or when it is the whole that is refused.
+        items: Vec<usize>,
+    },
     /// Something else.
     Failed(Failure),
+}
+
+impl ApplyError {
+    /// The failure, when it is one.
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            ApplyError::GuardMoved | ApplyError::Conflict => None,
+            ApplyError::Refused { failure, .. } | ApplyError::Failed(failure) => Some(failure),
+        }
+    }
+}
+
+impl From<Failure> for ApplyError {
+    fn from(failure: Failure) -> Self {
+        ApplyError::Failed(failure)
+    }
 }

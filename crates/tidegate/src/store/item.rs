@@ -286,6 +286,14 @@ pub enum CommitChange {
         /// Id of its last event.
         last_event_id: String,
     },
+    /// A commit was stored in a format that this version of the toolkit does not know, and can only
+    /// be newer: no more than its key can be read.
+    Newer {
+        /// The stream.
+        stream: StreamId,
+        /// Version of the commit's first event.
+        version: Version,
+    },
     /// Nothing to act on: a chunk of a split commit, or the removal of an item.
     Other,
 }
@@ -313,7 +321,7 @@ impl CommitChange {
     pub fn stream(&self) -> Option<&StreamId> {
         match self {
             CommitChange::Commit(commit) => Some(&commit.stream),
-            CommitChange::Split { stream, .. } => Some(stream),
+            CommitChange::Split { stream, .. } | CommitChange::Newer { stream, .. } => Some(stream),
             CommitChange::Other => None,
         }
     }

@@ -22,6 +22,12 @@ pub enum Call {
     Apply,
     /// [`ReadModel::park`](crate::projection::ReadModel::park).
     Park,
+    /// [`ReadModel::parked`](crate::projection::ReadModel::parked).
+    Parked,
+    /// [`ReadModel::unpark`](crate::projection::ReadModel::unpark).
+    Unpark,
+    /// [`ReadModel::unlist`](crate::projection::ReadModel::unlist).
+    Unlist,
     /// [`IdempotencyStore::claim`](crate::idempotency::IdempotencyStore::claim).
     Claim,
     /// [`IdempotencyStore::look`](crate::idempotency::IdempotencyStore::look).
@@ -63,6 +69,11 @@ pub enum Fault {
     SentTwice,
     /// Nothing took effect, and the caller is told this.
     Failed(Failure),
+    /// No answer ever comes: the caller waits until it gives up.
+    Hangs {
+        /// The call took effect all the same.
+        applied: bool,
+    },
 }
 
 /// A fault that took place.

@@ -60,6 +60,12 @@ impl<P: ?Sized> Faulty<P> {
                 run(&self.port).await
             }
             Some(Fault::Failed(failure)) => Err(Refused(failure).into()),
+            Some(Fault::Hangs { applied }) => {
+                if applied {
+                    let _ = run(&self.port).await;
+                }
+                std::future::pending().await
+            }
         }
     }
 }
@@ -127,10 +133,28 @@ impl<P: ReadModel + ?Sized> ReadModel for Faulty<P> {
         &'a self,
         stream: &'a StreamId,
         at: Version,
-        reason: &'a str,
+        failure: &'a Failure,
     ) -> BoxFuture<'a, Result<(), ApplyError>> {
         let conflict = Some(Err(ApplyError::Conflict));
-        self.call(Call::Park, conflict, move |port| port.park(stream, at, reason)).boxed()
+        self.call(Call::Park, conflict, move |port| port.park(stream, at, failure)).boxed()
+    }
+
+    fn parked<'a>(
+        &'a self,
+        after: Option<&'a StreamId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<StreamId>, Failure>> {
+        self.call(Call::Parked, None, move |port| port.parked(after, limit)).boxed()
+    }
+
+    fn unpark<'a>(&'a self, stream: &'a StreamId, guard: &'a Guard) -> BoxFuture<'a, Result<(), ApplyError>> {
+        let conflict = Some(Err(ApplyError::Conflict));
+        self.call(Call::Unpark, conflict, move |port| port.unpark(stream, guard)).boxed()
+    }
+
+    fn unlist<'a>(&'a self, stream: &'a StreamId, guard: &'a Guard) -> BoxFuture<'a, Result<(), ApplyError>> {
+        let conflict = Some(Err(ApplyError::Conflict));
+        self.call(Call::Unlist, conflict, move |port| port.unlist(stream, guard)).boxed()
     }
 }
 

@@ -231,7 +231,7 @@ async fn a_seed_gives_the_same_faults_again_and_another_seed_others() {
 async fn a_read_models_conflict_is_its_own_and_a_lost_response_has_counted() {
     let faults = Faults::none().at(Call::Apply, 1, Fault::Conflict).at(Call::Apply, 2, Fault::LostResponse);
     let model = Faulty::new(Arc::new(MemoryReadModel::default()), faults);
-    let to = Position { version: Version::new(1), part: 0 };
+    let to = Position::after(Version::new(1));
     let advance = Advance {
         stream: stream(),
         from: Position::default(),

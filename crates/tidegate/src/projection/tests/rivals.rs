@@ -18,7 +18,7 @@ async fn a_guard_that_was_moved_by_another_environment_is_read_again() {
                 stream: placed.stream.clone(),
                 from: Position::default(),
                 parked: None,
-                to: Position { version: Version::new(1), part: 0 },
+                to: Position::after(Version::new(1)),
                 event_id: Some(placed.events[0].id.clone()),
             },
             RowUpdate::default(),
@@ -64,7 +64,7 @@ async fn a_replay_goes_on_where_another_environment_has_brought_the_aggregate() 
                 stream: commits[0].stream.clone(),
                 from,
                 parked,
-                to: Position { version: Version::new(to), part: 0 },
+                to: Position::after(Version::new(to)),
                 event_id: Some(commits[to as usize - 1].events[0].id.clone()),
             },
             RowUpdate::default(),
@@ -73,7 +73,7 @@ async fn a_replay_goes_on_where_another_environment_has_brought_the_aggregate() 
     };
     world.model.apply(&moved(Position::default(), 1, Some(Version::new(1)))).await.unwrap();
     // It knows how to apply the last event, which this one does not.
-    world.model.before_next_apply(moved(Position { version: Version::new(1), part: 0 }, 3, None));
+    world.model.before_next_apply(moved(Position::after(Version::new(1)), 3, None));
     let change = [CommitChange::Commit(commits[0].clone())];
     let began = Instant::now();
     assert_eq!(world.hand_over(breaking("worse"), &change, true).await, [DUPLICATE]);

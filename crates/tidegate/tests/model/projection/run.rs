@@ -1,6 +1,7 @@
 //! One invocation of a projection: the real [`Projector`] over a read model and an event store that ask the model.
 
 use std::collections::{BTreeMap, HashMap};
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use futures::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
 use tidegate::batch::{BatchContext, BatchHandler, Handled, Item, Outcome};
 use tidegate::failure::{Class, Failure};
-use tidegate::ids::{Cause, StreamId, Version};
+use tidegate::ids::{Cause, StreamId, Version as EventVersion};
 use tidegate::projection::{
     Advance, ApplyError, Guard, Increment, Position, Projected, Projection, Projector, ReadModel, RowUpdate,
     Transaction,
@@ -23,6 +24,21 @@ pub(super) const COMMITS: u8 = 3;
 pub(super) const IN_PARTS: u8 = 2;
 /// Counters of that event beside the one that all events count: the first part has all but the last.
 const ROWS: usize = 99;
+/// The counter that a version which cuts the event at another place has in the second part.
+const SHIFTED: usize = ROWS - 2;
+
+/// A version of the function, by what it makes of the event in parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Version {
+    /// It can project every event.
+    Current,
+    /// It can never project the event.
+    Broken,
+    /// It does not know the type of the event and of the one behind it, which are newer.
+    Older,
+    /// It has one counter more in front, so that the last of the first part comes into the second.
+    Recut,
+}
 
 /// An invocation of a version of the function.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,8 +47,8 @@ pub(super) struct Invocation {
     pub(super) batch: Vec<u8>,
     /// By an operator, out of the dead letters.
     pub(super) replay: bool,
-    /// The function cannot project the event in parts yet.
-    pub(super) broken: bool,
+    /// The version of the function.
+    pub(super) version: Version,
 }
 
 /// What an invocation asks of the world.
@@ -41,7 +57,14 @@ pub(super) enum Ask {
     Guard,
     Read,
     Apply(Move),
-    Park { at: u8 },
+    Park {
+        at: u8,
+        newer: bool,
+    },
+    /// The list of parked aggregates.
+    List,
+    Unpark(Row),
+    Unlist(Row),
 }
 
 /// A transaction: the guard's move and what it counts.
@@ -57,6 +80,7 @@ pub(super) struct Move {
 pub(super) struct Place {
     pub(super) version: u8,
     pub(super) part: u8,
+    pub(super) cut: Option<u64>,
 }
 
 /// Sums of the counters.
@@ -64,8 +88,10 @@ pub(super) struct Place {
 pub(super) struct Counts {
     /// Of the counter that all events count: 1, 10 and 100 for the three of them.
     pub(super) total: i64,
-    /// Of each other counter of the first part.
+    /// Of each other counter that is always in the first part.
     pub(super) first: i64,
+    /// Of the one that is in the first part or in the second, by the version.
+    pub(super) shifted: i64,
     /// Of that of the second part.
     pub(super) second: i64,
 }
@@ -74,6 +100,8 @@ pub(super) struct Counts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Answer {
     Guard(Option<Row>),
+    /// The aggregate is on the list of parked ones, or not.
+    Listed(bool),
     /// The commits up to this one.
     Commits(u8),
     Done,
@@ -81,6 +109,8 @@ pub(super) enum Answer {
     Conflict,
     /// No answer came; whether the request took effect is not known.
     Nothing,
+    /// None comes until the invocation's time is used up.
+    Hangs,
 }
 
 /// The row of the aggregate, with its guard.
@@ -88,6 +118,10 @@ pub(super) enum Answer {
 pub(super) struct Row {
     pub(super) place: Place,
     pub(super) parked: Option<u8>,
+    /// It waits for a newer version of the function.
+    pub(super) newer: bool,
+    /// It is on the list of parked aggregates.
+    pub(super) listed: bool,
 }
 
 /// What becomes of a delivery.
@@ -113,8 +147,9 @@ impl Runs {
 }
 
 async fn invoke(invocation: &Invocation, script: Arc<Script<Ask, Answer>>) -> Vec<Fate> {
-    let world = Arc::new(World { script });
-    let projector = Projector::new(Counting { broken: invocation.broken }, world.clone(), world);
+    let looks = invocation.batch.is_empty();
+    let world = Arc::new(World { script, looks });
+    let projector = Projector::new(Counting(invocation.version), world.clone(), world);
     let items: Vec<_> =
         invocation.batch.iter().map(|number| Item::new("", CommitChange::Commit(commit(*number)))).collect();
     let mut context = BatchContext::new(Duration::from_secs(30));
@@ -140,7 +175,7 @@ fn commit(number: u8) -> RecordedCommit {
         stream: stream(),
         events: vec![RecordedEvent {
             id: event_id(number),
-            version: Version::new(number.into()),
+            version: EventVersion::new(number.into()),
             kind: "Counted".to_owned(),
             data_version: 1,
             time: Timestamp::UNIX_EPOCH,
@@ -159,9 +194,7 @@ fn event_id(number: u8) -> String {
     format!("event {number}")
 }
 
-struct Counting {
-    broken: bool,
-}
+struct Counting(Version);
 
 impl Projection for Counting {
     fn concerns(&self, _: &StreamId) -> bool {
@@ -170,15 +203,26 @@ impl Projection for Counting {
 
     fn project(&self, _: &RecordedCommit, event: &RecordedEvent) -> Result<Projected, Failure> {
         let number = u8::try_from(event.version.number()).unwrap();
-        if self.broken && number == IN_PARTS {
-            return Err(Failure::permanent("broken", "this version cannot project it"));
+        if self.0 == Version::Older && number >= IN_PARTS {
+            return Err(newer());
         }
         let mut counters = vec![increment("all", 10i64.pow(u32::from(number) - 1))];
         if number == IN_PARTS {
+            match self.0 {
+                Version::Current | Version::Older => {}
+                Version::Broken => {
+                    return Err(Failure::permanent("broken", "this version cannot project it"));
+                }
+                Version::Recut => counters.push(increment("a", 1)),
+            }
             counters.extend((0..ROWS).map(|row| increment(&counter(row), 1)));
         }
         Ok(Projected { row: RowUpdate::default(), counters })
     }
+}
+
+fn newer() -> Failure {
+    Failure::transient(Failure::NEWER, "this version does not know its type")
 }
 
 fn counter(row: usize) -> String {
@@ -192,34 +236,51 @@ fn increment(key: &str, amount: i64) -> Increment {
 impl Place {
     fn of(position: Position) -> Self {
         let version = u8::try_from(position.version.number()).unwrap();
-        Place { version, part: u8::try_from(position.part).unwrap() }
+        Place { version, part: u8::try_from(position.part).unwrap(), cut: position.cut }
     }
 
     fn position(self) -> Position {
-        Position { version: Version::new(self.version.into()), part: self.part.into() }
+        let version = EventVersion::new(self.version.into());
+        Position { version, part: self.part.into(), cut: self.cut }
     }
 }
 
 impl Row {
     pub(super) fn of(guard: &Guard) -> Self {
-        let parked = guard.parked.map(|parked| u8::try_from(parked.number()).unwrap());
-        Row { place: Place::of(guard.position), parked }
-    }
-
-    fn guard(self) -> Guard {
-        Guard {
-            position: self.place.position(),
-            event_id: (self.place.version > 0).then(|| event_id(self.place.version)),
-            parked: self.parked.map(|parked| Version::new(parked.into())),
+        Row {
+            place: Place::of(guard.position),
+            parked: guard.parked.map(|parked| u8::try_from(parked.number()).unwrap()),
+            newer: guard.parked_code.as_deref() == Some(Failure::NEWER),
+            listed: guard.listed.is_some(),
         }
     }
+
+    pub(super) fn guard(self) -> Guard {
+        let mut guard = Guard::default();
+        guard.position = self.place.position();
+        guard.event_id = (self.place.version > 0).then(|| event_id(self.place.version));
+        guard.parked = self.parked.map(|parked| EventVersion::new(parked.into()));
+        guard.parked_code = self.parked.map(|_| failure(self.newer).code().to_owned());
+        guard.listed = self.listed.then_some(1);
+        guard
+    }
+}
+
+/// Why it is parked.
+pub(super) fn failure(is_newer: bool) -> Failure {
+    if is_newer { newer() } else { Failure::permanent("broken", "this version cannot project it") }
 }
 
 impl Counts {
     /// What the counters of a read model say; the first row stands for all of the first part.
     pub(super) fn of(counters: &BTreeMap<String, BTreeMap<&'static str, i64>>) -> Self {
         let units = |key: &str| counters.get(key).map_or(0, |row| row["units"]);
-        Counts { total: units("all"), first: units(&counter(0)), second: units(&counter(ROWS - 1)) }
+        Counts {
+            total: units("all"),
+            first: units(&counter(0)),
+            shifted: units(&counter(SHIFTED)),
+            second: units(&counter(ROWS - 1)),
+        }
     }
 }
 
@@ -232,8 +293,8 @@ impl Move {
         let counters = transaction.counters.iter().map(|counter| (counter.key.clone(), counter.add.clone()));
         let counters: BTreeMap<_, _> = counters.collect();
         let counts = Counts::of(&counters);
-        let rows = (0..ROWS - 1).filter(|row| counters.contains_key(&counter(*row))).count();
-        assert!(rows == 0 || rows == ROWS - 1, "a part is applied whole");
+        let rows = (0..SHIFTED).filter(|row| counters.contains_key(&counter(*row))).count();
+        assert!(rows == 0 || rows == SHIFTED, "a part is applied whole");
         let parked = advance.parked.map(|parked| u8::try_from(parked.number()).unwrap());
         Move { from: Place::of(advance.from), parked, to, counts }
     }
@@ -241,13 +302,14 @@ impl Move {
     /// A transaction with one row in place of all the like ones.
     pub(super) fn transaction(self) -> Transaction {
         let Move { from, parked, to, counts } = self;
-        let parked = parked.map(|parked| Version::new(parked.into()));
+        let parked = parked.map(|parked| EventVersion::new(parked.into()));
         let event_id = (to.version > from.version).then(|| event_id(to.version));
         let advance =
             Advance { stream: stream(), from: from.position(), parked, to: to.position(), event_id };
         let counters = [
             increment("all", counts.total),
             increment(&counter(0), counts.first),
+            increment(&counter(SHIFTED), counts.shifted),
             increment(&counter(ROWS - 1), counts.second),
         ];
         Transaction { guards: vec![(advance, RowUpdate::default())], counters: counters.into() }
@@ -257,11 +319,20 @@ impl Move {
 /// The read model and the event store of an invocation.
 struct World {
     script: Arc<Script<Ask, Answer>>,
+    /// It is time to read the list of parked aggregates.
+    looks: bool,
 }
 
 impl World {
-    async fn write(&self, ask: Ask) -> Result<(), ApplyError> {
+    async fn ask(&self, ask: Ask) -> Answer {
         match self.script.ask(ask).await {
+            Answer::Hangs => pending().await,
+            answer => answer,
+        }
+    }
+
+    async fn write(&self, ask: Ask) -> Result<(), ApplyError> {
+        match self.ask(ask).await {
             Answer::Done => Ok(()),
             Answer::Moved => Err(ApplyError::GuardMoved),
             Answer::Conflict => Err(ApplyError::Conflict),
@@ -277,7 +348,7 @@ fn no_answer() -> Failure {
 impl ReadModel for World {
     fn guards<'a>(&'a self, _: &'a [StreamId]) -> BoxFuture<'a, Result<HashMap<StreamId, Guard>, Failure>> {
         let answer = async {
-            match self.script.ask(Ask::Guard).await {
+            match self.ask(Ask::Guard).await {
                 Answer::Guard(row) => Ok(row.into_iter().map(|row| (stream(), row.guard())).collect()),
                 _ => Err(no_answer()),
             }
@@ -289,8 +360,39 @@ impl ReadModel for World {
         self.write(Ask::Apply(Move::of(transaction))).boxed()
     }
 
-    fn park<'a>(&'a self, _: &'a StreamId, at: Version, _: &'a str) -> BoxFuture<'a, Result<(), ApplyError>> {
-        self.write(Ask::Park { at: u8::try_from(at.number()).unwrap() }).boxed()
+    fn park<'a>(
+        &'a self,
+        _: &'a StreamId,
+        at: EventVersion,
+        failure: &'a Failure,
+    ) -> BoxFuture<'a, Result<(), ApplyError>> {
+        let newer = failure.code() == Failure::NEWER;
+        self.write(Ask::Park { at: u8::try_from(at.number()).unwrap(), newer }).boxed()
+    }
+
+    fn parked<'a>(
+        &'a self,
+        _: Option<&'a StreamId>,
+        _: usize,
+    ) -> BoxFuture<'a, Result<Vec<StreamId>, Failure>> {
+        let answer = async {
+            if !self.looks {
+                return Ok(Vec::new());
+            }
+            match self.ask(Ask::List).await {
+                Answer::Listed(listed) => Ok(listed.then(stream).into_iter().collect()),
+                _ => Err(no_answer()),
+            }
+        };
+        answer.boxed()
+    }
+
+    fn unpark<'a>(&'a self, _: &'a StreamId, guard: &'a Guard) -> BoxFuture<'a, Result<(), ApplyError>> {
+        self.write(Ask::Unpark(Row::of(guard))).boxed()
+    }
+
+    fn unlist<'a>(&'a self, _: &'a StreamId, guard: &'a Guard) -> BoxFuture<'a, Result<(), ApplyError>> {
+        self.write(Ask::Unlist(Row::of(guard))).boxed()
     }
 }
 
@@ -298,10 +400,10 @@ impl EventReader for World {
     fn read<'a>(
         &'a self,
         _: &'a StreamId,
-        after: Version,
+        after: EventVersion,
     ) -> BoxFuture<'a, Result<Vec<RecordedCommit>, Failure>> {
         let answer = async move {
-            match self.script.ask(Ask::Read).await {
+            match self.ask(Ask::Read).await {
                 Answer::Commits(head) => {
                     let commits = (1..=head).map(commit);
                     Ok(commits.filter(|commit| commit.last_version() > after).collect())

@@ -2,11 +2,14 @@
 
 use futures::FutureExt;
 use stateright::{Model, Property};
-use tidegate::ids::Version;
+use tidegate::ids::Version as EventVersion;
 use tidegate::projection::{ApplyError, ReadModel};
 use tidegate::test::MemoryReadModel;
 
-use super::run::{Answer, Ask, COMMITS, Counts, Fate, IN_PARTS, Invocation, Move, Place, Row, Runs, stream};
+use super::run::{
+    Answer, Ask, COMMITS, Counts, Fate, IN_PARTS, Invocation, Move, Place, Row, Runs, Version, failure,
+    stream,
+};
 use crate::program::Next;
 
 /// A guard that is taken away, to see that the checker notices.
@@ -22,6 +25,10 @@ pub(super) enum Without {
     Parked,
     /// An aggregate is parked wherever its guard stands.
     ConditionOfPark,
+    /// The condition does not ask how the event is cut, and nobody looks.
+    Cut,
+    /// An aggregate is taken off the list wherever its guard stands.
+    ConditionOfUnlist,
 }
 
 /// One aggregate, projected by several environments.
@@ -32,8 +39,10 @@ pub(super) struct ProjectionModel {
     pub(super) faults: u8,
     /// All commits are in the event store from the start, and the first is applied.
     pub(super) committed: bool,
-    /// The first version of the function cannot project the event in parts.
-    pub(super) broken: bool,
+    /// The version that runs until another is deployed.
+    pub(super) first: Version,
+    /// Both versions run side by side until the deployment is done.
+    pub(super) rolling: bool,
     pub(super) without: Option<Without>,
 }
 
@@ -50,7 +59,7 @@ pub(super) struct State {
     runs: Vec<Run>,
     late: Vec<Ask>,
     faults: u8,
-    broken: bool,
+    version: Version,
     wrong: Option<Wrong>,
 }
 
@@ -73,9 +82,11 @@ enum Wrong {
 pub(super) enum Action {
     Commit,
     /// One delivery is taken, whatever lies before it.
-    Take(u8),
+    Take(u8, Version),
     /// All deliveries are taken together.
-    TakeAll,
+    TakeAll(Version),
+    /// Deliveries of other aggregates are taken, and it is time to read the list of parked ones.
+    Look(Version),
     /// The source gives up: only a pointer is left, among the dead letters.
     GiveUp(u8),
     /// The source delivers once more.
@@ -87,16 +98,26 @@ pub(super) enum Action {
     /// The run is told that there is no answer; the request is still on its way, if it ever arrives.
     Delay(usize),
     Arrive(usize),
+    /// The run's time is used up while it waits for the answer; the request is still on its way, if
+    /// it ever arrives.
+    CutOff(usize),
     /// Another transaction is at work on the same rows.
     Conflict(usize),
     CrashBefore(usize),
     CrashAfter(usize),
-    /// A version of the function that can project every event is deployed; runs of the old one go on.
+    /// The version of the function that can project every event is deployed; runs of the old one go
+    /// on.
     Deploy,
     OperatorReplays(u8),
 }
 
 impl ProjectionModel {
+    /// The versions of the function that may take a delivery.
+    fn versions(&self, state: &State) -> Vec<Version> {
+        let both = self.rolling && state.version != Version::Current;
+        if both { vec![state.version, Version::Current] } else { vec![state.version] }
+    }
+
     fn ask(&self, run: &Run) -> Ask {
         match self.runs.next(&run.invocation, &run.answers) {
             Next::Asks(ask) => ask,
@@ -107,8 +128,29 @@ impl ProjectionModel {
     /// Lets a request take effect.
     fn perform(&self, state: &mut State, ask: Ask) -> Answer {
         match ask {
+            // Without digests none is read, and whatever the version it goes on.
+            Ask::Guard if self.without == Some(Without::Cut) => {
+                Answer::Guard(state.row.map(|row| Row { place: Place { cut: None, ..row.place }, ..row }))
+            }
             Ask::Guard => Answer::Guard(state.row),
             Ask::Read => Answer::Commits(state.head),
+            Ask::List => Answer::Listed(state.row.is_some_and(|row| row.listed)),
+            Ask::Unpark(row) => {
+                let guard = row.guard();
+                write(state, |model| model.unpark(&stream(), &guard).now_or_never().unwrap())
+            }
+            Ask::Unlist(mut row) => {
+                if self.without == Some(Without::ConditionOfUnlist) {
+                    if let Some(row) = &mut state.row {
+                        row.listed = false;
+                    }
+                    return Answer::Done;
+                }
+                // A stay on the list has a number of its own, and the model knows one.
+                row.listed &= state.row.is_some_and(|row| row.listed);
+                let guard = row.guard();
+                write(state, |model| model.unlist(&stream(), &guard).now_or_never().unwrap())
+            }
             Ask::Apply(advance) => {
                 let there = state.row.unwrap_or_default();
                 let at = there.place;
@@ -118,22 +160,34 @@ impl ProjectionModel {
                     Some(Without::ExactVersion) if at.version < advance.to.version => advance.from = at,
                     Some(Without::Part) if at.version == advance.from.version => advance.from = at,
                     Some(Without::Parked) => advance.parked = there.parked,
+                    Some(Without::Cut)
+                        if (at.version, at.part) == (advance.from.version, advance.from.part) =>
+                    {
+                        advance.from = at;
+                    }
                     _ => {}
                 }
                 let transaction = advance.transaction();
                 let answer = write(state, |model| model.apply(&transaction).now_or_never().unwrap());
+                if let (Some(row), Some(Without::Parked)) = (&mut state.row, self.without)
+                    && row.parked.is_none()
+                {
+                    // With a list the next look would find what was passed over.
+                    row.listed = false;
+                }
                 if state.row.unwrap_or_default().place < at {
                     state.wrong = Some(Wrong::GuardWentBack);
                 }
                 answer
             }
-            Ask::Park { at } => {
+            Ask::Park { at, newer } => {
                 if let (Some(row), Some(Without::ConditionOfPark)) = (&mut state.row, self.without) {
-                    row.parked = Some(at);
+                    (row.parked, row.listed) = (Some(at), true);
                     return Answer::Done;
                 }
-                let at = Version::new(at.into());
-                write(state, |model| model.park(&stream(), at, "broken").now_or_never().unwrap())
+                let at = EventVersion::new(at.into());
+                let failure = failure(newer);
+                write(state, |model| model.park(&stream(), at, &failure).now_or_never().unwrap())
             }
         }
     }
@@ -164,8 +218,8 @@ impl ProjectionModel {
         }
     }
 
-    fn take(&self, state: &mut State, batch: Vec<u8>, replay: bool) {
-        let invocation = Invocation { batch, replay, broken: state.broken };
+    fn take(&self, state: &mut State, batch: Vec<u8>, replay: bool, version: Version) {
+        let invocation = Invocation { batch, replay, version };
         state.runs.push(Run { invocation, answers: Vec::new() });
     }
 }
@@ -178,10 +232,17 @@ fn write(state: &mut State, write: impl FnOnce(&MemoryReadModel) -> Result<(), A
     if state.row.is_some() {
         model.apply(&before.transaction()).now_or_never().unwrap().unwrap();
     }
-    if let Some(parked) = state.row.and_then(|row| row.parked) {
-        let parked = model.park(&stream(), Version::new(parked.into()), "broken").now_or_never().unwrap();
+    if let Some(row) = state.row.filter(|row| row.parked.is_some() || row.listed) {
+        let next = EventVersion::new(u64::from(row.place.version) + 1);
+        let parked = model.park(&stream(), next, &failure(row.newer)).now_or_never().unwrap();
         // Only where a guard was taken away can it be parked elsewhere, and then nothing is asked of it any more.
         parked.unwrap();
+        let guard = model.guard(&stream()).unwrap();
+        if row.parked.is_none() {
+            model.unpark(&stream(), &guard).now_or_never().unwrap().unwrap();
+        }
+        let guard = model.guard(&stream()).unwrap();
+        assert_eq!((Row::of(&guard).listed, row.listed), (true, true), "who is parked is listed");
     }
     let answer = match write(&model) {
         Ok(()) => Answer::Done,
@@ -193,11 +254,14 @@ fn write(state: &mut State, write: impl FnOnce(&MemoryReadModel) -> Result<(), A
     answer
 }
 
-/// What the counters must say when the guard is there.
-fn expected(place: Place) -> Counts {
+/// What the counters must say when the guard is there. Which part has the counter that is shifted
+/// is up to the version that applied the first.
+fn expected(place: Place, shifted: i64) -> Counts {
     let past = |number: u8| i64::from(place.version >= number);
-    let first = i64::from(place >= Place { version: IN_PARTS - 1, part: 1 });
-    Counts { total: past(1) + 10 * first + 100 * past(3), first, second: past(IN_PARTS) }
+    let begun = (place.version, place.part) >= (IN_PARTS - 1, 1);
+    let first = i64::from(begun);
+    let shifted = if place.version == IN_PARTS - 1 && place.part == 1 { shifted.min(1) } else { first };
+    Counts { total: past(1) + 10 * first + 100 * past(3), first, shifted, second: past(IN_PARTS) }
 }
 
 impl State {
@@ -214,8 +278,9 @@ impl State {
     pub(super) fn is_done(&self) -> bool {
         self.is_quiet()
             && self.head == COMMITS
-            && self.place() == (Place { version: COMMITS, part: 0 })
+            && self.place() == (Place { version: COMMITS, ..Place::default() })
             && self.dead_letters.is_empty()
+            && !self.row.is_some_and(|row| row.listed)
     }
 
     fn normalise(&mut self) {
@@ -232,17 +297,17 @@ impl Model for ProjectionModel {
     type Action = Action;
 
     fn init_states(&self) -> Vec<State> {
-        let place = Place { version: u8::from(self.committed), part: 0 };
+        let place = Place { version: u8::from(self.committed), ..Place::default() };
         vec![State {
             head: if self.committed { COMMITS } else { 0 },
-            row: self.committed.then_some(Row { place, parked: None }),
-            counts: expected(place),
+            row: self.committed.then_some(Row { place, ..Row::default() }),
+            counts: expected(place, 0),
             queue: if self.committed { (2..=COMMITS).collect() } else { Vec::new() },
             dead_letters: Vec::new(),
             runs: Vec::new(),
             late: Vec::new(),
             faults: self.faults,
-            broken: self.broken,
+            version: self.first,
             wrong: None,
         }]
     }
@@ -254,8 +319,13 @@ impl Model for ProjectionModel {
         let mut queued = state.queue.clone();
         queued.dedup();
         if state.runs.len() < self.workers {
-            actions.extend(queued.iter().map(|number| Action::Take(*number)));
-            actions.extend((state.queue.len() > 1).then_some(Action::TakeAll));
+            for version in self.versions(state) {
+                actions.extend(queued.iter().map(|number| Action::Take(*number, version)));
+                actions.extend((state.queue.len() > 1).then_some(Action::TakeAll(version)));
+                // Without anything on it, reading the list changes nothing.
+                let listed = state.row.is_some_and(|row| row.listed);
+                actions.extend(listed.then_some(Action::Look(version)));
+            }
             actions.extend(state.dead_letters.iter().map(|number| Action::OperatorReplays(*number)));
         }
         if state.faults > 0 {
@@ -265,10 +335,10 @@ impl Model for ProjectionModel {
         for (index, run) in state.runs.iter().enumerate() {
             actions.push(Action::Serve(index));
             if state.faults > 0 {
-                actions.push(Action::CrashBefore(index));
+                actions.extend([Action::CrashBefore(index), Action::CutOff(index)]);
                 match self.ask(run) {
-                    Ask::Guard | Ask::Read => actions.push(Action::LoseAnswer(index)),
-                    Ask::Apply(_) | Ask::Park { .. } => actions.extend([
+                    Ask::Guard | Ask::Read | Ask::List => actions.push(Action::LoseAnswer(index)),
+                    Ask::Apply(_) | Ask::Park { .. } | Ask::Unpark(_) | Ask::Unlist(_) => actions.extend([
                         Action::LoseAnswer(index),
                         Action::Delay(index),
                         Action::Conflict(index),
@@ -278,7 +348,7 @@ impl Model for ProjectionModel {
             }
         }
         actions.extend((0..state.late.len()).map(Action::Arrive));
-        if state.broken {
+        if state.version != Version::Current {
             actions.push(Action::Deploy);
         }
     }
@@ -291,18 +361,20 @@ impl Model for ProjectionModel {
                 state.head += 1;
                 state.queue.push(state.head);
             }
-            Action::Take(number) => {
+            Action::Take(number, version) => {
                 let place = state.queue.iter().position(|queued| *queued == number)?;
                 state.queue.remove(place);
-                self.take(&mut state, vec![number], false);
+                self.take(&mut state, vec![number], false, version);
             }
-            Action::TakeAll => {
+            Action::TakeAll(version) => {
                 let batch = std::mem::take(&mut state.queue);
-                self.take(&mut state, batch, false);
+                self.take(&mut state, batch, false, version);
             }
+            Action::Look(version) => self.take(&mut state, Vec::new(), false, version),
             Action::OperatorReplays(number) => {
                 state.dead_letters.retain(|letter| *letter != number);
-                self.take(&mut state, vec![number], true);
+                let version = state.version;
+                self.take(&mut state, vec![number], true, version);
             }
             Action::GiveUp(number) => {
                 let place = state.queue.iter().position(|queued| *queued == number)?;
@@ -332,6 +404,14 @@ impl Model for ProjectionModel {
                 let ask = state.late.remove(index);
                 self.perform(&mut state, ask);
             }
+            Action::CutOff(index) => {
+                state.faults -= 1;
+                match asked(index) {
+                    Ask::Guard | Ask::Read | Ask::List => {}
+                    write => state.late.push(write),
+                }
+                self.answer(&mut state, index, Answer::Hangs);
+            }
             Action::Conflict(index) => {
                 state.faults -= 1;
                 self.answer(&mut state, index, Answer::Conflict);
@@ -345,7 +425,7 @@ impl Model for ProjectionModel {
                 let back = if invocation.replay { &mut state.dead_letters } else { &mut state.queue };
                 back.extend(invocation.batch);
             }
-            Action::Deploy => state.broken = false,
+            Action::Deploy => state.version = Version::Current,
         }
         state.normalise();
         Some(state)
@@ -354,7 +434,7 @@ impl Model for ProjectionModel {
     fn properties(&self) -> Vec<Property<Self>> {
         let mut properties = vec![
             Property::always("counters are the sum of the events up to the guard", |_, state: &State| {
-                state.counts == expected(state.place())
+                state.counts == expected(state.place(), state.counts.shifted)
             }),
             Property::always("the guard never goes back", |_, state: &State| {
                 state.wrong != Some(Wrong::GuardWentBack)
@@ -365,14 +445,20 @@ impl Model for ProjectionModel {
             Property::always("it is parked at the event after the guard", |_, state: &State| {
                 state.row.is_none_or(|row| row.parked.is_none_or(|parked| parked == row.place.version + 1))
             }),
-            // A dead letter is what an operator sees; parking writes one, and so does a source that gives up.
+            // A dead letter is what an operator sees; parking for good writes one, and so does a
+            // source that gives up. What is on the list is released by itself.
             Property::always("when all is quiet, all is applied or an operator knows", |_, state: &State| {
-                !state.is_quiet() || state.place().version == state.head || !state.dead_letters.is_empty()
+                let by_itself = |row: Row| row.listed && (row.parked.is_none() || row.newer);
+                let known = !state.dead_letters.is_empty() || state.row.is_some_and(by_itself);
+                !state.is_quiet() || state.place().version == state.head || known
+            }),
+            Property::always("an aggregate that is parked is on the list", |_, state: &State| {
+                state.row.is_none_or(|row| row.parked.is_none() || row.listed)
             }),
             Property::sometimes("all is applied", |_, state: &State| state.is_done()),
             Property::sometimes("a part is applied alone", |_, state: &State| state.place().part == 1),
         ];
-        if self.broken {
+        if self.first != Version::Current {
             properties.push(Property::sometimes("an aggregate is parked", |_, state: &State| {
                 state.row.is_some_and(|row| row.parked.is_some())
             }));

@@ -1,0 +1,45 @@
+//! The options of `tidegate parked`.
+
+use clap::{Args, Subcommand};
+use tidegate::ids::StreamId;
+
+use super::Place;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ParkedCommand {
+    /// Lists parked aggregates.
+    Ls(ParkedList),
+    /// Shows one parked aggregate with the event at which it is parked.
+    Show(ParkedOne),
+    /// Lets the projection try a parked aggregate again.
+    Release(ParkedOne),
+}
+
+/// Where parked aggregates are looked for.
+#[derive(Debug, Args)]
+pub(crate) struct ParkedPlace {
+    /// Prints the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Only the read models of this function, as the topology or AWS names it.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) function: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Options of `parked ls`.
+#[derive(Debug, Args)]
+pub(crate) struct ParkedList {
+    #[command(flatten)]
+    pub(crate) at: ParkedPlace,
+}
+
+/// Options of `parked show` and `parked release`.
+#[derive(Debug, Args)]
+pub(crate) struct ParkedOne {
+    /// The stream of the aggregate, such as order#536365.
+    pub(crate) stream: StreamId,
+    #[command(flatten)]
+    pub(crate) at: ParkedPlace,
+}

@@ -1,0 +1,241 @@
+//! `tidegate parked`: aggregates that a projection cannot bring further, and trying one again.
+
+mod event;
+mod places;
+
+use std::process::ExitCode;
+
+use serde::Serialize;
+use terminal::output;
+use terminal::problem::Problem;
+use terminal::table;
+use tidegate::failure::Failure;
+use tidegate::ids::{StreamId, Version};
+use tidegate::projection::{Guard, ReadModel};
+
+use self::places::{Place, places};
+use crate::cli::{ParkedCommand, ParkedList, ParkedOne, ParkedPlace};
+use crate::connection::System;
+use crate::invoke::{Purpose, Shape, invoke};
+
+/// Aggregates that are asked for at a time.
+const PAGE: usize = 100;
+const NOT_PARKED: &str = "it is not parked";
+
+/// Lists, shows or releases parked aggregates.
+///
+/// # Errors
+/// The system cannot be reached, or declares no projection.
+pub(crate) async fn run(command: &ParkedCommand) -> Result<ExitCode, Problem> {
+    match command {
+        ParkedCommand::Ls(options) => list(options).await,
+        ParkedCommand::Show(options) => show(options).await,
+        ParkedCommand::Release(options) => release(options).await,
+    }
+}
+
+/// An aggregate that is parked.
+#[derive(Debug, Serialize)]
+struct Parked {
+    stream: String,
+    /// The projection's function.
+    function: String,
+    /// Version of the event at which it is parked.
+    version: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<jiff::Timestamp>,
+    /// It is released by itself when a version of the function runs that knows the event.
+    waits_for_newer_version: bool,
+}
+
+impl Parked {
+    fn of(place: &Place, stream: &StreamId, guard: &Guard) -> Option<Self> {
+        Some(Parked {
+            stream: stream.to_string(),
+            function: place.function.to_string(),
+            version: guard.parked?.number(),
+            code: guard.parked_code.clone(),
+            reason: guard.parked_reason.clone(),
+            since: guard.listed.and_then(|listed| jiff::Timestamp::from_millisecond(listed).ok()),
+            waits_for_newer_version: guard.parked_code.as_deref() == Some(Failure::NEWER),
+        })
+    }
+
+    fn since(&self) -> String {
+        self.since.map_or_else(|| "-".to_owned(), |since| since.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
+    }
+
+    fn reason(&self) -> &str {
+        self.reason.as_deref().unwrap_or("-")
+    }
+}
+
+async fn open(options: &ParkedPlace) -> Result<(System, Vec<Place>), Problem> {
+    let system = System::open(&options.place).await?;
+    let places = places(&system, options.function.as_deref())?;
+    Ok((system, places))
+}
+
+async fn guard(system: &System, place: &Place, stream: &StreamId) -> Result<Guard, Problem> {
+    match place.read_model.guards(std::slice::from_ref(stream)).await {
+        Ok(mut guards) => Ok(guards.remove(stream).unwrap_or_default()),
+        Err(failure) => Err(system.explain_table(&place.rows, failure.reason()).await),
+    }
+}
+
+async fn list(options: &ParkedList) -> Result<ExitCode, Problem> {
+    let (system, places) = open(&options.at).await?;
+    let mut parked = Vec::new();
+    for place in &places {
+        let mut after: Option<StreamId> = None;
+        loop {
+            let page = match place.read_model.parked(after.as_ref(), PAGE).await {
+                Ok(page) => page,
+                Err(failure) => return Err(system.explain_table(&place.counters, failure.reason()).await),
+            };
+            let guards = match place.read_model.guards(&page).await {
+                Ok(guards) => guards,
+                Err(failure) => return Err(system.explain_table(&place.rows, failure.reason()).await),
+            };
+            // One that was released a moment ago may still be on the list.
+            parked.extend(page.iter().filter_map(|stream| Parked::of(place, stream, guards.get(stream)?)));
+            let more = page.len() == PAGE;
+            after = page.into_iter().last();
+            if !more {
+                break;
+            }
+        }
+    }
+    if options.at.json {
+        output::json(&parked)?;
+    } else if parked.is_empty() {
+        output::line("no aggregate is parked")?;
+    } else {
+        let mut shown = table::table(["stream", "function", "version", "since", "reason"]);
+        for one in &parked {
+            let reason = one.reason();
+            let reason =
+                one.code.as_ref().map_or_else(|| reason.to_owned(), |code| format!("{code}: {reason}"));
+            shown.add_row([
+                one.stream.clone(),
+                one.function.clone(),
+                one.version.to_string(),
+                one.since(),
+                reason,
+            ]);
+        }
+        output::line(&shown.to_string())?;
+        output::line("\n`tidegate parked release STREAM` lets the projection try one again.")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn show(options: &ParkedOne) -> Result<ExitCode, Problem> {
+    let (system, places) = open(&options.at).await?;
+    let mut found = Vec::new();
+    for place in &places {
+        let guard = guard(&system, place, &options.stream).await?;
+        let Some(parked) = Parked::of(place, &options.stream, &guard) else { continue };
+        let commit = event::commit_at(&system, place, &options.stream, Version::new(parked.version)).await?;
+        found.push(Shown { event: commit.and_then(|item| event::shown(&item, parked.version)), parked });
+    }
+    if found.is_empty() {
+        return Err(Problem::new(format!("{}: {NOT_PARKED}", options.stream)));
+    }
+    if options.at.json {
+        output::json(&found)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for Shown { parked, event } in &found {
+        output::line(&format!("{} is parked at version {}", parked.stream, parked.version))?;
+        for (name, value) in [
+            ("function", parked.function.as_str()),
+            ("since", &parked.since()),
+            ("code", parked.code.as_deref().unwrap_or("-")),
+            ("reason", parked.reason()),
+            ("event", &event.as_ref().map_or_else(|| "(it cannot be read)".to_owned(), ToString::to_string)),
+        ] {
+            output::line(&format!("   {name:<9} {value}"))?;
+        }
+        output::line(if parked.waits_for_newer_version {
+            "   A version of the function that knows the event releases it by itself."
+        } else {
+            "   Repair the projection, then replay its dead letter or run `tidegate parked release`."
+        })?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[derive(Debug, Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    parked: Parked,
+    /// What is readable of the event, whatever its format.
+    event: Option<event::Shown>,
+}
+
+/// What became of an aggregate in one read model.
+#[derive(Debug, Serialize)]
+struct Released {
+    stream: String,
+    function: String,
+    released: bool,
+    message: String,
+}
+
+async fn release(options: &ParkedOne) -> Result<ExitCode, Problem> {
+    let (system, places) = open(&options.at).await?;
+    let mut results = Vec::new();
+    for place in &places {
+        let before = guard(&system, place, &options.stream).await?;
+        let Some(at) = before.parked else { continue };
+        let (released, message) = match release_at(&system, place, &options.stream, at).await {
+            Ok(()) => after(&system, place, &options.stream, at, None).await?,
+            Err(why) => after(&system, place, &options.stream, at, Some(why)).await?,
+        };
+        let function = place.function.to_string();
+        results.push(Released { stream: options.stream.to_string(), function, released, message });
+    }
+    if results.is_empty() {
+        return Err(Problem::new(format!("{}: {NOT_PARKED}", options.stream)));
+    }
+    if options.at.json {
+        output::json(&results)?;
+    } else {
+        for Released { stream, message, .. } in &results {
+            output::line(&format!("{stream}: {message}"))?;
+        }
+    }
+    let all = results.iter().all(|result| result.released);
+    Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn release_at(system: &System, place: &Place, stream: &StreamId, at: Version) -> Result<(), String> {
+    let event = event::of(system, place, stream, at).await.map_err(|problem| problem.to_string())?;
+    invoke(&system.lambda(), place.function.as_str(), &event, Shape::Batch, Purpose::Replay).await
+}
+
+/// What counts is that the aggregate is parked no longer, whatever the function answered.
+async fn after(
+    system: &System,
+    place: &Place,
+    stream: &StreamId,
+    at: Version,
+    failed: Option<String>,
+) -> Result<(bool, String), Problem> {
+    let now = guard(system, place, stream).await?;
+    let function = &place.function;
+    let answer = failed.map_or_else(|| format!("{function} ran"), |why| format!("{function}: {why}"));
+    let reason = now.parked_reason.as_deref().unwrap_or("-");
+    Ok(match now.parked {
+        None => (true, format!("released; {} is its version in the read model", now.position.version)),
+        Some(still) if still == at => {
+            (false, format!("{answer}, and it is still parked at version {at}: {reason}"))
+        }
+        Some(next) => (false, format!("{answer}, and it is parked at version {next} now: {reason}")),
+    })
+}

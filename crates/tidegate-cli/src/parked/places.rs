@@ -1,0 +1,79 @@
+//! Where the projections of a topology keep their read models.
+
+use terminal::name_prefix::PhysicalName;
+use terminal::problem::Problem;
+use tidegate::projection::{
+    COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, DynamoDbReadModel, ROW_KEY, ReadModelTables,
+};
+use tidegate::store::{PARTITION_KEY, SORT_KEY};
+use tidegate_local::topology::{Access, Function, KeyType, Table, Topology};
+
+use crate::connection::System;
+use crate::invoke::short_name;
+
+/// One read model and the function that keeps it.
+pub(super) struct Place {
+    pub(super) function: PhysicalName,
+    pub(super) event_store: PhysicalName,
+    pub(super) rows: PhysicalName,
+    pub(super) counters: PhysicalName,
+    pub(super) read_model: DynamoDbReadModel,
+}
+
+/// The read models of all projections, or of one function.
+///
+/// # Errors
+/// The topology cannot be read, or there is none.
+pub(super) fn places(system: &System, function: Option<&str>) -> Result<Vec<Place>, Problem> {
+    let topology = system.topology()?;
+    let prefix = system.prefix();
+    let wanted = function.map(|function| prefix.declared(short_name(function)));
+    let mut places = Vec::new();
+    for (name, declared) in &topology.functions {
+        if wanted.is_some_and(|wanted| wanted != name) {
+            continue;
+        }
+        let Some(Tables { event_store, rows, counters }) = tables(&topology, declared) else { continue };
+        let [event_store, rows, counters] = [event_store, rows, counters].map(|table| prefix.physical(table));
+        let tables = ReadModelTables { rows: rows.to_string(), counters: counters.to_string(), slice: 0 };
+        let read_model = DynamoDbReadModel::new(system.dynamodb(), tables);
+        places.push(Place { function: prefix.physical(name), event_store, rows, counters, read_model });
+    }
+    if places.is_empty() {
+        let whose = function.map_or_else(|| "the topology has no".to_owned(), |name| format!("{name} is no"));
+        return Err(Problem::new(format!(
+            "{whose} projection: a function whose source is the event store, and that reads and writes a table with the key `{ROW_KEY}` and one with the keys `{COUNTER_PARTITION_KEY}` and `{COUNTER_SORT_KEY}`"
+        )));
+    }
+    Ok(places)
+}
+
+struct Tables<'a> {
+    event_store: &'a str,
+    rows: &'a str,
+    counters: &'a str,
+}
+
+/// The tables of a projection; none if the function is none.
+fn tables<'a>(topology: &'a Topology, function: &'a Function) -> Option<Tables<'a>> {
+    let has = |name: &str, partition: &str, sort: Option<&str>| {
+        topology.tables.get(name).is_some_and(|table| keys(table, partition, sort))
+    };
+    let mut sources = function.sources.values().filter_map(|source| source.table.as_deref());
+    let event_store = sources.find(|table| has(table, PARTITION_KEY, Some(SORT_KEY)))?;
+    let written = || {
+        let uses = function.uses.values().filter(|used| used.access == Access::ReadWrite);
+        uses.filter_map(|used| used.table.as_deref())
+    };
+    Some(Tables {
+        event_store,
+        rows: written().find(|table| has(table, ROW_KEY, None))?,
+        counters: written().find(|table| has(table, COUNTER_PARTITION_KEY, Some(COUNTER_SORT_KEY)))?,
+    })
+}
+
+fn keys(table: &Table, partition: &str, sort: Option<&str>) -> bool {
+    let own = &table.partition_key;
+    let found = table.sort_key.as_ref().map(|key| (key.name.as_str(), key.kind));
+    (own.name.as_str(), own.kind) == (partition, KeyType::S) && found == sort.map(|name| (name, KeyType::N))
+}

@@ -1,0 +1,193 @@
+//! Runs the transactions of a projector.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::deadline::Deadline;
+use super::guard::Position;
+use super::plan::{Step, Transaction, merge};
+use super::projector::Projector;
+use super::read_model::ApplyError;
+use crate::failure::{Class, Failure};
+use crate::ids::StreamId;
+
+/// What became of the steps of an aggregate in a group.
+pub(super) struct Applied {
+    pub(super) stream: StreamId,
+    /// How far the guard came.
+    pub(super) reached: Option<Position>,
+    /// How far it would have come.
+    pub(super) wanted: Position,
+    /// Why it came no further.
+    pub(super) result: Result<(), Stop>,
+}
+
+/// Why steps were not applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// A guard stands elsewhere: it must be read again.
+    Moved,
+    /// There was no time to begin. Nothing took effect.
+    OutOfTime,
+    /// They can never be applied together, or at all.
+    Refused {
+        failure: Failure,
+        /// Aggregates to blame; none if that is not known.
+        to_blame: BTreeSet<StreamId>,
+    },
+    /// A failure that may pass. It may have taken effect all the same.
+    Failed(Failure),
+}
+
+impl<P> Projector<P> {
+    /// Applies steps in one transaction and answers, for each aggregate, how far it came.
+    ///
+    /// What may succeed later is not tried in smaller pieces: a throttled table would be asked all
+    /// the more. Where it can never succeed, the aggregates to blame are taken out and applied
+    /// alone, each of their steps if need be: a row that cannot be stored must not cost its
+    /// neighbours, nor the events before it.
+    pub(super) async fn apply_group(&self, mut steps: Vec<Step>, deadline: Deadline) -> Vec<Applied> {
+        let mut applied = Vec::new();
+        let mut to_blame = Vec::new();
+        while !steps.is_empty() {
+            let together = self.apply(&steps, deadline).await;
+            match together {
+                Err(Stop::Refused { failure, to_blame: blamed }) if aggregates(&steps) > 1 => {
+                    let (taken, left): (Vec<_>, Vec<_>) = std::mem::take(&mut steps)
+                        .into_iter()
+                        .partition(|step| blamed.is_empty() || blamed.contains(&step.advance.stream));
+                    let progress = !taken.is_empty();
+                    to_blame.extend(by_aggregate(taken).into_values());
+                    steps = left;
+                    if !progress {
+                        // Nothing of it is in the transaction: whatever is left is tried alone.
+                        to_blame.extend(by_aggregate(std::mem::take(&mut steps)).into_values());
+                        tracing::warn!(
+                            reason = failure.reason(),
+                            "a refusal names items of another transaction"
+                        );
+                    }
+                }
+                Err(Stop::Refused { failure, .. }) => {
+                    let alone = std::mem::take(&mut steps);
+                    applied.extend(self.apply_each(alone, failure, deadline).await);
+                }
+                result => {
+                    let all = by_aggregate(std::mem::take(&mut steps));
+                    applied.extend(all.into_values().filter_map(|steps| Applied::of(&steps, result.clone())));
+                }
+            }
+        }
+        for alone in to_blame {
+            match self.apply(&alone, deadline).await {
+                Err(Stop::Refused { failure, .. }) => {
+                    applied.extend(self.apply_each(alone, failure, deadline).await);
+                }
+                result => applied.extend(Applied::of(&alone, result)),
+            }
+        }
+        applied
+    }
+
+    /// Applies the steps of one aggregate one by one, after they were refused together.
+    async fn apply_each(&self, steps: Vec<Step>, failure: Failure, deadline: Deadline) -> Option<Applied> {
+        let mut applied = Applied::of(&steps, Err(Stop::Refused { failure, to_blame: BTreeSet::new() }))?;
+        if steps.len() > 1 {
+            for step in &steps {
+                applied.result = self.apply(std::slice::from_ref(step), deadline).await;
+                if applied.result.is_err() {
+                    break;
+                }
+                applied.reached = Some(step.advance.to);
+            }
+        }
+        Some(applied)
+    }
+
+    /// Applies steps in one transaction. Conflicts and throttled transactions are tried again,
+    /// after pauses.
+    pub(super) async fn apply(&self, steps: &[Step], deadline: Deadline) -> Result<(), Stop> {
+        let unnamed = |failure| Stop::Refused { failure, to_blame: BTreeSet::new() };
+        let transaction = merge(steps).map_err(unnamed)?;
+        let mut stop = Stop::OutOfTime;
+        for attempt in 0..self.retry.attempts {
+            deadline.pause(self.pace.pause()).await;
+            if deadline.is_over() {
+                return Err(stop);
+            }
+            let result = deadline.call(self.read_model.apply(&transaction)).await;
+            match result {
+                Ok(()) => {
+                    self.pace.taken();
+                    return Ok(());
+                }
+                Err(ApplyError::GuardMoved) => return Err(Stop::Moved),
+                Err(ApplyError::Conflict) => {
+                    deadline.pause(self.retry.pause_after(attempt)).await;
+                    if deadline.is_over() {
+                        return Err(Stop::OutOfTime);
+                    }
+                    stop = Stop::Failed(Failure::transient(
+                        "transaction_conflict",
+                        format!(
+                            "other transactions were at work on the same rows {} times",
+                            self.retry.attempts
+                        ),
+                    ));
+                }
+                Err(ApplyError::Refused { failure, items }) => {
+                    return Err(Stop::Refused { failure, to_blame: to_blame(&transaction, steps, &items) });
+                }
+                Err(ApplyError::Failed(failure)) if failure.class() == Class::Permanent => {
+                    return Err(unnamed(failure));
+                }
+                Err(ApplyError::Failed(failure)) if failure.code() == Failure::THROTTLED => {
+                    self.pace.throttled();
+                    stop = Stop::Failed(failure);
+                }
+                Err(ApplyError::Failed(failure)) => return Err(Stop::Failed(failure)),
+            }
+        }
+        Err(stop)
+    }
+}
+
+impl Applied {
+    fn of(steps: &[Step], result: Result<(), Stop>) -> Option<Self> {
+        let last = &steps.last()?.advance;
+        let reached = result.is_ok().then_some(last.to);
+        Some(Applied { stream: last.stream.clone(), reached, wanted: last.to, result })
+    }
+}
+
+fn by_aggregate(steps: Vec<Step>) -> BTreeMap<StreamId, Vec<Step>> {
+    let mut aggregates: BTreeMap<StreamId, Vec<Step>> = BTreeMap::new();
+    for step in steps {
+        aggregates.entry(step.advance.stream.clone()).or_default().push(step);
+    }
+    aggregates
+}
+
+fn aggregates(steps: &[Step]) -> usize {
+    steps.iter().map(|step| &step.advance.stream).collect::<BTreeSet<_>>().len()
+}
+
+/// The aggregates that have one of these items of the transaction: their row, or a counter of
+/// theirs.
+fn to_blame(transaction: &Transaction, steps: &[Step], items: &[usize]) -> BTreeSet<StreamId> {
+    let mut streams = BTreeSet::new();
+    for item in items {
+        match transaction.guards.get(*item) {
+            Some((advance, _)) => {
+                streams.insert(advance.stream.clone());
+            }
+            None => {
+                let counter = transaction.counters.get(item - transaction.guards.len());
+                let has = |step: &&Step| {
+                    counter.is_some_and(|counter| step.counters.iter().any(|own| own.key == counter.key))
+                };
+                streams.extend(steps.iter().filter(has).map(|step| step.advance.stream.clone()));
+            }
+        }
+    }
+    streams
+}

@@ -1,0 +1,37 @@
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::failure::Failure;
+
+/// Code of a call that was cut off. Whether it took effect is not known.
+const CUT_OFF: &str = "deadline";
+
+/// When an invocation starts nothing any more and gives up what is running.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadline(pub(super) Instant);
+
+impl Deadline {
+    pub(super) fn is_over(self) -> bool {
+        Instant::now() >= self.0
+    }
+
+    /// Waits for a call until the deadline. A call that is cut off may have taken effect all the
+    /// same.
+    pub(super) async fn call<T, E>(self, call: impl Future<Output = Result<T, E>>) -> Result<T, E>
+    where
+        E: From<Failure>,
+    {
+        timeout_at(self.0, call).await.unwrap_or_else(|_| {
+            let reason = "the invocation's time was used up before an answer came, \
+                          and it is not known whether the call took effect";
+            Err(Failure::transient(CUT_OFF, reason).into())
+        })
+    }
+
+    /// A pause, which ends at the deadline at the latest.
+    pub(super) async fn pause(self, pause: Duration) {
+        sleep_until(self.0.min(Instant::now() + pause)).await;
+    }
+}

@@ -1,0 +1,247 @@
+//! Brings aggregates that were parked as far as the event store goes.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{error, info, warn};
+
+use super::apply::Stop;
+use super::deadline::Deadline;
+use super::guard::Guard;
+use super::lane::{LanePlan, is_newer, is_parked_so, parks, project};
+use super::pack::pack;
+use super::projector::{Projection, Projector};
+use super::read_model::ApplyError;
+use crate::failure::Failure;
+use crate::ids::{StreamId, Version};
+use crate::refusal::WRONG_TABLE;
+
+/// Parked aggregates that one invocation looks at, at most.
+const LOOKED_AT: usize = 50;
+/// How much of the time that is left an invocation spends on them, at most.
+const SHARE_OF_TIME: u32 = 4;
+/// How long an environment waits before it looks at the list again.
+pub(super) const INTERVAL: Duration = Duration::from_secs(10);
+
+/// Where an environment is in the list of parked aggregates.
+#[derive(Debug)]
+pub(super) struct Look {
+    every: Duration,
+    state: Mutex<Place>,
+}
+
+#[derive(Debug, Default)]
+struct Place {
+    /// When the list was read last; none: never, or there is more of it.
+    last: Option<Instant>,
+    /// The last aggregate that was looked at; none: the list begins anew.
+    after: Option<StreamId>,
+}
+
+impl Look {
+    pub(super) fn every(every: Duration) -> Self {
+        Look { every, state: Mutex::default() }
+    }
+
+    /// Where to read on, if it is time to.
+    fn due(&self) -> Option<Option<StreamId>> {
+        let place = self.state();
+        let due = place.last.is_none_or(|last| last.elapsed() >= self.every);
+        due.then(|| place.after.clone())
+    }
+
+    /// All of a page was looked at, and more may be behind it.
+    fn is_at(&self, after: StreamId) {
+        *self.state() = Place { last: None, after: Some(after) };
+    }
+
+    /// The list is at its end, or is not to be read for a while.
+    fn is_done(&self) {
+        *self.state() = Place { last: Some(Instant::now()), after: None };
+    }
+
+    fn state(&self) -> MutexGuard<'_, Place> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<P: Projection> Projector<P> {
+    /// The parked aggregates to look at in this invocation. Most often there are none, and it is
+    /// not even time to ask.
+    ///
+    /// It is the first thing that an environment asks of the table of counters, before anything is
+    /// written.
+    ///
+    /// # Errors
+    /// `wrong_table` (transient): it is not the table that it is taken for. Any other failure is
+    /// only logged: nothing depends on it.
+    pub(super) async fn listed(&self, deadline: Deadline) -> Result<Vec<StreamId>, Failure> {
+        let Some(after) = self.look.due() else { return Ok(Vec::new()) };
+        match deadline.call(self.read_model.parked(after.as_ref(), LOOKED_AT)).await {
+            Ok(listed) => {
+                match listed.last() {
+                    Some(last) if listed.len() >= LOOKED_AT => self.look.is_at(last.clone()),
+                    _ => self.look.is_done(),
+                }
+                Ok(listed)
+            }
+            Err(failure) if failure.code() == WRONG_TABLE => Err(failure),
+            Err(failure) => {
+                self.look.is_done();
+                let reason = failure.reason();
+                warn!(reason, "the list of parked aggregates cannot be read; none is released by itself");
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    /// Releases those that wait for a version of the function that this one may be, and finishes
+    /// what a release that was cut off has left.
+    pub(super) async fn release(&self, listed: Vec<StreamId>, deadline: Deadline) {
+        if listed.is_empty() {
+            return;
+        }
+        let left = deadline.0.saturating_duration_since(Instant::now());
+        let share = Deadline(Instant::now() + left / SHARE_OF_TIME);
+        let guards = match share.call(self.read_model.guards(&listed)).await {
+            Ok(guards) => guards,
+            Err(failure) => {
+                warn!(reason = failure.reason(), "parked aggregates are looked at again later");
+                return;
+            }
+        };
+        for stream in listed {
+            if share.is_over() {
+                return;
+            }
+            if guards.get(&stream).is_none_or(|guard| guard.parked.is_some() && !guard.waits_for_newer()) {
+                continue;
+            }
+            if let Err(failure) = self.catch_up(&stream, false, share).await {
+                let (stream, reason) = (stream.as_str(), failure.reason());
+                warn!(stream, reason, "a parked aggregate is looked at again later");
+            }
+        }
+    }
+
+    /// Applies everything that the event store has above the guard, and takes the aggregate off the
+    /// list when nothing is left: the deliveries behind a parked event were acknowledged unapplied,
+    /// also those that came while it was released.
+    ///
+    /// An aggregate that is parked for good is left alone, except in a replay. One that cannot be
+    /// applied to its end is parked again; in a replay it is not, but the failure is answered, so
+    /// that the letter stays.
+    pub(super) async fn catch_up(
+        &self,
+        stream: &StreamId,
+        replay: bool,
+        deadline: Deadline,
+    ) -> Result<(), Failure> {
+        for attempt in 0..self.retry.attempts {
+            if attempt > 0 {
+                deadline.pause(self.retry.pause_after(attempt - 1)).await;
+            }
+            if deadline.is_over() {
+                return Err(out_of_time());
+            }
+            let mut guards = deadline.call(self.read_model.guards(std::slice::from_ref(stream))).await?;
+            let guard = guards.remove(stream).unwrap_or_default();
+            if guard.parked.is_some() && !guard.waits_for_newer() && !replay {
+                return Ok(());
+            }
+            if self.catch_up_from(stream, &guard, replay, deadline).await? == Round::Last {
+                return Ok(());
+            }
+        }
+        Err(Failure::transient("guard_moved", "another environment kept applying the same aggregate"))
+    }
+
+    async fn catch_up_from(
+        &self,
+        stream: &StreamId,
+        guard: &Guard,
+        replay: bool,
+        deadline: Deadline,
+    ) -> Result<Round, Failure> {
+        let commits = match deadline.call(self.events.read(stream, guard.position.version)).await {
+            Ok(commits) => commits,
+            Err(failure) if is_newer(&failure) && !replay => {
+                return self.stay(stream, guard, guard.position.version.next(), failure, deadline).await;
+            }
+            Err(failure) => return Err(failure),
+        };
+        if commits.is_empty() {
+            return match (guard.parked, guard.listed) {
+                (Some(_), _) => {
+                    done(deadline.call(self.read_model.unpark(stream, guard)).await).map(|_| Round::Again)
+                }
+                (None, Some(_)) => {
+                    info!(stream = stream.as_str(), "nothing is left of a parked aggregate");
+                    done(deadline.call(self.read_model.unlist(stream, guard)).await)
+                }
+                (None, None) => Ok(Round::Last),
+            };
+        }
+        let mut plan = LanePlan::new(guard, replay);
+        project(&mut plan, &self.projection, guard, &commits);
+        let moves = !plan.steps.is_empty();
+        for group in pack(vec![std::mem::take(&mut plan.steps)]) {
+            for applied in self.apply_group(group, deadline).await {
+                match applied.result {
+                    Ok(()) => {}
+                    Err(Stop::Moved) => return Ok(Round::Again),
+                    Err(Stop::OutOfTime) => return Err(out_of_time()),
+                    Err(Stop::Failed(failure)) => return Err(failure),
+                    Err(Stop::Refused { failure, .. }) if replay => return Err(failure),
+                    Err(Stop::Refused { failure, .. }) => {
+                        let at = applied.reached.map_or(guard.position.version, |at| at.version).next();
+                        return self.stay(stream, guard, at, failure, deadline).await;
+                    }
+                }
+            }
+        }
+        match (plan.stopped, plan.park) {
+            (Some(failure), _) if replay || !parks(&failure) => Err(failure),
+            (Some(_), Some((at, failure))) => self.stay(stream, guard, at, failure, deadline).await,
+            // What was committed meanwhile is looked for once more.
+            _ if moves => Ok(Round::Again),
+            _ => Ok(Round::Last),
+        }
+    }
+
+    /// The aggregate is parked at this event, again or still.
+    async fn stay(
+        &self,
+        stream: &StreamId,
+        guard: &Guard,
+        at: Version,
+        failure: Failure,
+        deadline: Deadline,
+    ) -> Result<Round, Failure> {
+        if is_parked_so(guard, at, &failure) {
+            return Ok(Round::Last);
+        }
+        let (stream_id, code, reason) = (stream.as_str(), failure.code(), failure.reason());
+        error!(stream = stream_id, version = at.number(), code, reason, "aggregate parked");
+        done(deadline.call(self.read_model.park(stream, at, &failure)).await)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Round {
+    Again,
+    Last,
+}
+
+fn done(written: Result<(), ApplyError>) -> Result<Round, Failure> {
+    match written {
+        Ok(()) => Ok(Round::Last),
+        Err(ApplyError::GuardMoved | ApplyError::Conflict) => Ok(Round::Again),
+        Err(ApplyError::Refused { failure, .. } | ApplyError::Failed(failure)) => Err(failure),
+    }
+}
+
+fn out_of_time() -> Failure {
+    Failure::transient("out_of_time", "the invocation's time was used up")
+}
