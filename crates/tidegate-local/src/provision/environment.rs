@@ -7,8 +7,8 @@ use crate::topology::{Resource, Topology};
 
 impl Provisioned {
     /// A function's variables: for each use the physical name or URL, its declared `environment`, `TIDEGATE_EVENT_BYTES_LIMIT`, `TIDEGATE_METRICS` if the
-    /// topology has a namespace for metrics, `TIDEGATE_DEAD_LETTER_AFTER_SECONDS` if one of its sources has a limit (the smallest), and `TIDEGATE_IDEMPOTENCY_DAYS` if a table among its
-    /// uses has a `record_retention_days`. Empty for an unknown function.
+    /// topology has a namespace for metrics, `TIDEGATE_DEAD_LETTER_AFTER_SECONDS` if one of its sources has a limit (the smallest), and `TIDEGATE_IDEMPOTENCY_DAYS` or
+    /// `TIDEGATE_CAUSE_DAYS` if a table among its uses has a `record_retention_days` or a `cause_retention_days`. Empty for an unknown function.
     pub fn environment(&self, topology: &Topology, function: &str) -> BTreeMap<String, String> {
         let Some(declared) = topology.functions.get(function) else { return BTreeMap::new() };
         let mut variables = declared.environment.clone();
@@ -37,6 +37,9 @@ impl Provisioned {
         }
         if let Some(days) = topology.record_retention_days(function) {
             variables.insert("TIDEGATE_IDEMPOTENCY_DAYS".to_owned(), days.to_string());
+        }
+        if let Some(days) = topology.cause_retention_days(function) {
+            variables.insert("TIDEGATE_CAUSE_DAYS".to_owned(), days.to_string());
         }
         variables
     }
