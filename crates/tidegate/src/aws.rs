@@ -74,7 +74,7 @@ impl AwsClients {
     }
 }
 
-fn http() -> SharedHttpClient {
+pub(crate) fn http() -> SharedHttpClient {
     aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
 }
 

@@ -46,6 +46,12 @@ impl Publisher {
                     )
                 })?
             }
+            CommitChange::Newer { stream, version } => {
+                return Err(Failure::transient(
+                    Failure::NEWER,
+                    format!("{stream}: the commit at version {version} is in a newer format"),
+                ));
+            }
             CommitChange::Other => return Ok(Vec::new()),
         };
         let of = |commit: &RecordedCommit| -> Result<Vec<Entry>, Failure> {

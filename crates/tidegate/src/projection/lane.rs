@@ -60,6 +60,12 @@ pub(super) async fn plan(
             CommitChange::Split { version, last_version, last_event_id, .. } => {
                 (*version, *last_version, last_event_id.as_str())
             }
+            CommitChange::Newer { version, .. } => {
+                let what = format!("{stream}: the commit at version {version} is in a newer format");
+                let failure = Failure::transient(Failure::NEWER, what);
+                plan.outcomes.push((hint.place, Outcome::Failed(failure)));
+                continue;
+            }
             CommitChange::Other => {
                 plan.outcomes.push((hint.place, Outcome::Done(Handled::Filtered)));
                 continue;
