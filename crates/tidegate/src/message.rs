@@ -71,8 +71,10 @@ pub trait MessageSet: Sized + Send + Sync + 'static {
     /// Decodes content of a type in the set.
     ///
     /// # Errors
-    /// `unknown_type` (permanent) when the set has no such type; otherwise as [`Message::decode`]. A message of somebody else may have any type. In one's own event
-    /// store an unknown type can only be newer: [`RecordedEvent::decode`](crate::store::RecordedEvent::decode) makes it transient.
+    /// `unknown_type` (permanent) when the set has no such type; otherwise as [`Message::decode`].
+    /// A message of somebody else may have any type. In one's own event store an unknown type can
+    /// only be newer: [`RecordedEvent::decode`](crate::store::RecordedEvent::decode) makes it
+    /// transient.
     fn decode(kind: &str, version: u32, data: &str) -> Result<Self, Failure>;
 
     /// The newest version of a type in the set. By default none is known.
@@ -80,7 +82,8 @@ pub trait MessageSet: Sized + Send + Sync + 'static {
         None
     }
 
-    /// Brings the content of a type in the set from `version` to the next one, as [`Message::upcast`].
+    /// Brings the content of a type in the set from `version` to the next one, as
+    /// [`Message::upcast`].
     ///
     /// # Errors
     /// As [`Message::upcast`]; by default `unknown_type` (permanent).

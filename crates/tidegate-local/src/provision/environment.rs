@@ -6,9 +6,12 @@ use super::Provisioned;
 use crate::topology::{Resource, Topology};
 
 impl Provisioned {
-    /// A function's variables: for each use the physical name or URL, its declared `environment`, `TIDEGATE_EVENT_BYTES_LIMIT`, `TIDEGATE_METRICS` if the
-    /// topology has a namespace for metrics, `TIDEGATE_DEAD_LETTER_AFTER_SECONDS` if one of its sources has a limit (the smallest), and `TIDEGATE_IDEMPOTENCY_DAYS` or
-    /// `TIDEGATE_CAUSE_DAYS` if a table among its uses has a `record_retention_days` or a `cause_retention_days`. Empty for an unknown function.
+    /// A function's variables: for each use the physical name or URL, its declared `environment`,
+    /// `TIDEGATE_EVENT_BYTES_LIMIT`, `TIDEGATE_METRICS` if the topology has a namespace for
+    /// metrics, `TIDEGATE_DEAD_LETTER_AFTER_SECONDS` if one of its sources has a limit (the
+    /// smallest), and `TIDEGATE_IDEMPOTENCY_DAYS` or `TIDEGATE_CAUSE_DAYS` if a table among its
+    /// uses has a `record_retention_days` or a `cause_retention_days`. Empty for an unknown
+    /// function.
     pub fn environment(&self, topology: &Topology, function: &str) -> BTreeMap<String, String> {
         let Some(declared) = topology.functions.get(function) else { return BTreeMap::new() };
         let mut variables = declared.environment.clone();

@@ -23,7 +23,8 @@ const FIELDS: [&str; 13] = [
     "dataref",
 ];
 
-/// Attributes by which CloudEvents says something about one message and its content. They do not hold for what follows from it.
+/// Attributes by which CloudEvents says something about one message and its content. They do not
+/// hold for what follows from it.
 const OF_ONE_MESSAGE: [&str; 8] = [
     "data_base64",
     "datacontenttype",
@@ -35,8 +36,8 @@ const OF_ONE_MESSAGE: [&str; 8] = [
     "sequencetype",
 ];
 
-/// The attributes of an envelope that this version of the toolkit has no field for, such as `tracestate`, `baggage` or `tenant`: names with JSON values,
-/// as they were written.
+/// The attributes of an envelope that this version of the toolkit has no field for, such as
+/// `tracestate`, `baggage` or `tenant`: names with JSON values, as they were written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Extensions(BTreeMap<String, String>);
 
@@ -47,7 +48,8 @@ impl Extensions {
     /// Sets an attribute.
     ///
     /// # Errors
-    /// `invalid_attribute` (permanent) for a name that [`Envelope`](super::Envelope) has a field for, and for an empty one.
+    /// `invalid_attribute` (permanent) for a name that [`Envelope`](super::Envelope) has a field
+    /// for, and for an empty one.
     pub fn insert(&mut self, name: impl Into<String>, value: &RawValue) -> Result<(), Failure> {
         let name = name.into();
         if name.is_empty() || FIELDS.contains(&name.as_str()) {
@@ -80,8 +82,8 @@ impl Extensions {
         self.0.iter().map(|(name, value)| name.len() + value.len()).sum()
     }
 
-    /// Those that hold for what follows from a message too: all but the ones by which CloudEvents describes a single message (`expirytime`, `partitionkey`,
-    /// `datacontenttype` and the like).
+    /// Those that hold for what follows from a message too: all but the ones by which CloudEvents
+    /// describes a single message (`expirytime`, `partitionkey`, `datacontenttype` and the like).
     #[must_use]
     pub fn inherited(&self) -> Self {
         let inherited = self.0.iter().filter(|(name, _)| !OF_ONE_MESSAGE.contains(&name.as_str()));

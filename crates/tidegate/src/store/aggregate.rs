@@ -82,9 +82,10 @@ impl Retry {
 /// again on the winner's state, after a pause.
 ///
 /// # Errors
-/// `version_conflict` (transient) when every attempt lost its race; `cause_reused` (permanent) when the cause led to a decision before and said something else
-/// then; [`Failure::NEWER`] (transient) when the stream holds an event or a commit of a newer version of the function; failures of the store and of decoding
-/// stored events.
+/// `version_conflict` (transient) when every attempt lost its race; `cause_reused` (permanent) when
+/// the cause led to a decision before and said something else then; [`Failure::NEWER`] (transient)
+/// when the stream holds an event or a commit of a newer version of the function; failures of the
+/// store and of decoding stored events.
 pub async fn execute<A: Aggregate>(
     store: &dyn EventStore,
     stream: &StreamId,

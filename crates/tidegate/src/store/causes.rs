@@ -10,11 +10,12 @@ const CLOCKS_APART: Duration = Duration::from_secs(60);
 
 /// Bytes of a cause in [`Causes::to_bytes`].
 const BYTES: usize = 24 + digest::BYTES;
-/// First of the bytes. Without it were those of an older format, 24 for each cause; no number of bytes is possible in both.
+/// First of the bytes. Without it were those of an older format, 24 for each cause; no number of
+/// bytes is possible in both.
 const FORMAT: u8 = 2;
 
-/// What led to the commits of a stream, as far back as is remembered. A cause takes 40 bytes: a hash of it, when its commit was written, and the digest of what it
-/// said.
+/// What led to the commits of a stream, as far back as is remembered. A cause takes 40 bytes: a
+/// hash of it, when its commit was written, and the digest of what it said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Causes {
     /// The cause of every commit written from then on is kept.
@@ -203,7 +204,8 @@ mod tests {
 
     #[test]
     fn neither_format_is_taken_for_the_other() {
-        // Without a digest and without a first byte: so long would be what an older version of the toolkit reads.
+        // Without a digest and without a first byte: so long would be what an older version of the
+        // toolkit reads.
         for causes in 0..100 {
             let mut old = vec![FORMAT; causes * 24];
             assert_eq!(Causes::from_bytes(at(0), &old), None, "{causes} causes");

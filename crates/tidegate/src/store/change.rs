@@ -9,6 +9,7 @@ use crate::source::{Change, ChangeKind, Delivery};
 
 /// What a record of the event store's DynamoDB stream says.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "almost every change is a commit")]
 pub enum CommitChange {
     /// A commit was stored.
     Commit(RecordedCommit),
@@ -23,7 +24,8 @@ pub enum CommitChange {
         /// Id of its last event.
         last_event_id: String,
     },
-    /// A commit was stored in a format that only a newer version of the function reads. What stands in it is not known, but where it stands is.
+    /// A commit was stored in a format that only a newer version of the function reads. What stands
+    /// in it is not known, but where it stands is.
     Newer {
         /// The stream.
         stream: StreamId,
@@ -38,8 +40,9 @@ impl CommitChange {
     /// Reads the change in a delivery.
     ///
     /// # Errors
-    /// `not_a_commit` and `corrupt_commit` (permanent) when the table holds something else; [`Failure::NEWER`] (transient) when it is in a newer format
-    /// and its keys are not a commit's; or the failure to read the record.
+    /// `not_a_commit` and `corrupt_commit` (permanent) when the table holds something else;
+    /// [`Failure::NEWER`] (transient) when it is in a newer format and its keys are not a commit's;
+    /// or the failure to read the record.
     pub fn of(delivery: &Delivery<'_>) -> Result<Self, Failure> {
         let change = delivery.change()?;
         if change.kind != ChangeKind::Insert || is_chunk(change) {

@@ -100,7 +100,8 @@ impl RecordedEvent {
     /// Decodes the content.
     ///
     /// # Errors
-    /// [`Failure::NEWER`] (transient) for a type or a version that `M` does not know; otherwise as [`MessageSet::decode`].
+    /// [`Failure::NEWER`] (transient) for a type or a version that `M` does not know; otherwise as
+    /// [`MessageSet::decode`].
     pub fn decode<M: MessageSet>(&self) -> Result<M, Failure> {
         M::decode(&self.kind, self.data_version, &self.data)
             .map_err(newer::stored)
@@ -109,7 +110,8 @@ impl RecordedEvent {
 }
 
 impl RecordedCommit {
-    /// The events, from this source, that a cause led to. The cause's id is the correlation id, and what is optional is absent.
+    /// The events, from this source, that a cause led to. The cause's id is the correlation id, and
+    /// what is optional is absent.
     pub fn new(
         stream: StreamId,
         source: impl Into<String>,

@@ -11,10 +11,11 @@ use crate::failure::Failure;
 use crate::ids::{Cause, StreamId};
 use crate::message::MessageSet;
 
-/// What a command says: its type and its data, in the version in which it was sent and in all newer ones it can be brought to.
+/// What a command says: its type and its data, in the version in which it was sent and in all newer
+/// ones it can be brought to.
 ///
-/// It holds hashes of the data's canonical form. White space, the order of keys and the form of numbers do not matter, nor does any attribute of the
-/// envelope but its type.
+/// It holds hashes of the data's canonical form. White space, the order of keys and the form of
+/// numbers do not matter, nor does any attribute of the envelope but its type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
     kind: String,
@@ -23,7 +24,8 @@ pub struct Content {
 }
 
 impl Content {
-    /// The content of an envelope, in the version in which it was sent. `None` when it stayed in the event store, or is nested deeper than 128.
+    /// The content of an envelope, in the version in which it was sent. `None` when it stayed in
+    /// the event store, or is nested deeper than 128.
     pub fn of(envelope: &Envelope) -> Option<Self> {
         let Data::Inline(data) = &envelope.data else { return None };
         Content::new(&envelope.kind, envelope.schema.version, data.get())
@@ -34,7 +36,8 @@ impl Content {
         Some(Content { kind: kind.to_owned(), forms: vec![(version, hash(data)?)] })
     }
 
-    /// As [`Self::of`], and in all newer versions that this function knows: a resend in another version is compared too.
+    /// As [`Self::of`], and in all newer versions that this function knows: a resend in another
+    /// version is compared too.
     pub fn upcast<M: MessageSet>(envelope: &Envelope) -> Option<Self> {
         let mut content = Content::of(envelope)?;
         let Data::Inline(data) = &envelope.data else { return None };
@@ -65,11 +68,14 @@ impl Content {
     }
 }
 
-/// A digest of what a command says, stored beside its cause: the same cause with another content is not a duplicate.
+/// A digest of what a command says, stored beside its cause: the same cause with another content is
+/// not a duplicate.
 ///
-/// It has three parts: 32 bits of a hash of the type, the version of the type, and 64 bits of a hash of type and data that is keyed with stream and cause. So
-/// equal contents have different digests in different commits, and nothing can be looked up in a table made beforehand. Whoever reads a digest and can guess the *whole*
-/// content can still confirm the guess: erase the digest together with the data. A commit without one is equal to every content.
+/// It has three parts: 32 bits of a hash of the type, the version of the type, and 64 bits of a
+/// hash of type and data that is keyed with stream and cause. So equal contents have different
+/// digests in different commits, and nothing can be looked up in a table made beforehand. Whoever
+/// reads a digest and can guess the *whole* content can still confirm the guess: erase the digest
+/// together with the data. A commit without one is equal to every content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Digest {
@@ -84,7 +90,8 @@ pub struct Digest {
 pub(super) const BYTES: usize = 16;
 
 impl Digest {
-    /// The stored content is another one. Contents of versions that cannot be compared are not called different.
+    /// The stored content is another one. Contents of versions that cannot be compared are not
+    /// called different.
     pub(super) fn contradicts(&self, stored: &Digest) -> bool {
         let mut forms = std::iter::once((self.version, self.mac)).chain(self.older.iter().copied());
         self.kind != stored.kind || forms.any(|(version, mac)| version == stored.version && mac != stored.mac)
@@ -157,7 +164,8 @@ impl fmt::Display for InvalidDigest {
 
 impl std::error::Error for InvalidDigest {}
 
-/// Refuses a command whose cause led to a decision before, `decided` says where, if it says something else now.
+/// Refuses a command whose cause led to a decision before, `decided` says where, if it says
+/// something else now.
 ///
 /// # Errors
 /// `cause_reused` (permanent).

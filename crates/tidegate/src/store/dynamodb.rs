@@ -93,7 +93,8 @@ impl DynamoDbEventStore {
             .client
             .transact_write_items()
             .set_transact_items(Some(actions))
-            // Makes a repeated request the same transaction. What is decided anew in the same attempt is another one, which has another time.
+            // Makes a repeated request the same transaction. What is decided anew in the same
+            // attempt is another one, which has another time.
             .client_request_token(crate::ids::content_id(&[
                 &commit.attempt,
                 commit.record.stream.as_str(),
@@ -244,12 +245,14 @@ fn head_in_the_way(error: &SdkError<TransactWriteItemsError>) -> Result<Found, F
     Err(Failure::aws("event_store", error))
 }
 
-/// DynamoDB refuses the item as it is. A `ValidationException` alone does not say so: it also comes when the table is another one.
+/// DynamoDB refuses the item as it is. A `ValidationException` alone does not say so: it also comes
+/// when the table is another one.
 fn is_unstorable(error: &impl ProvideErrorMetadata) -> bool {
     error.code() == Some("ValidationException") && error.message().is_some_and(is_about_the_item)
 }
 
-/// The message is about the size of an item or a key, a number or the nesting, and not about the table.
+/// The message is about the size of an item or a key, a number or the nesting, and not about the
+/// table.
 fn is_about_the_item(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     message.contains("size") && message.contains("exceeded")

@@ -19,7 +19,8 @@ use crate::ids::Cause;
 /// Status and body.
 type Answer = (u16, Value);
 
-/// A store whose requests get these answers, one after the other and then the last, and the operations that were called.
+/// A store whose requests get these answers, one after the other and then the last, and the
+/// operations that were called.
 async fn store(answers: Vec<Answer>) -> (DynamoDbEventStore, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let credentials = Credentials::new("key", "secret", None, None, "test");

@@ -20,7 +20,8 @@ pub(super) const INCOMPLETE: &str = "incomplete_commit";
 /// Largest chunk of a split commit.
 const CHUNK_BYTES: usize = ITEM_LIMIT - 8 * 1024;
 
-/// The format in which commits are written, and the newest that is read. An item without `format` has it.
+/// The format in which commits are written, and the newest that is read. An item without `format`
+/// has it.
 pub(super) const FORMAT: u32 = 1;
 
 /// The item of a commit. In a split commit, it is the head: it alone counts, and the events' data are in chunk items.
@@ -153,7 +154,8 @@ impl CommitItem {
     /// The items of a commit: one, or a head and chunks when one would be too large.
     ///
     /// # Errors
-    /// `invalid_commit`, `attributes_too_large` and `commit_too_large` (permanent): what would be stored could not be read again, or not be stored at all.
+    /// `invalid_commit`, `attributes_too_large` and `commit_too_large` (permanent): what would be
+    /// stored could not be read again, or not be stored at all.
     pub(super) fn of(commit: &RecordedCommit, attempt: &str) -> Result<(Self, Vec<ChunkItem>), Failure> {
         // Only the first version is stored: the others follow from it.
         let consecutive = (commit.first_version().number()..).zip(&commit.events);
@@ -228,8 +230,10 @@ impl CommitItem {
     /// The commit; `chunks` are those of [`chunk_key`], in order, when [`Self::chunks`] says there are any.
     ///
     /// # Errors
-    /// [`INCOMPLETE`] (transient) while chunks are missing: a reader may see a part of a transaction. `corrupt_commit` (permanent) when they contradict
-    /// the head: more of them than it says, a text that is not JSON although all of it is there, no event, or an event without data.
+    /// [`INCOMPLETE`] (transient) while chunks are missing: a reader may see a part of a
+    /// transaction. `corrupt_commit` (permanent) when they contradict the head: more of them than
+    /// it says, a text that is not JSON although all of it is there, no event, or an event without
+    /// data.
     pub(super) fn into_commit(self, chunks: Vec<ChunkItem>) -> Result<RecordedCommit, Failure> {
         let corrupt = |what: String| {
             Failure::permanent(

@@ -12,7 +12,8 @@ use crate::ids::{StreamId, Version};
 
 /// An event store in memory, for tests. It passes the same contract tests as the DynamoDB one.
 ///
-/// A read may find a large commit of which DynamoDB does not show all chunks yet: see [`tear_reads`](Self::tear_reads).
+/// A read may find a large commit of which DynamoDB does not show all chunks yet: see
+/// [`tear_reads`](Self::tear_reads).
 #[derive(Debug, Default)]
 pub struct MemoryEventStore {
     commits: Mutex<BTreeMap<(StreamId, Version), Commit>>,

@@ -10,10 +10,12 @@ use super::item::FORMAT;
 
 /// What `format` an item has.
 pub(super) trait Format {
-    /// The digits of the attribute `format`: `None` without it, and `Some(None)` when it is not a number.
+    /// The digits of the attribute `format`: `None` without it, and `Some(None)` when it is not a
+    /// number.
     fn format(&self) -> Option<Option<&str>>;
 
-    /// The failure to read an item of a newer format. Looked at before any other attribute, which may have another meaning by then.
+    /// The failure to read an item of a newer format. Looked at before any other attribute, which
+    /// may have another meaning by then.
     ///
     /// # Errors
     /// [`Failure::NEWER`] (transient).
@@ -46,7 +48,8 @@ impl Format for serde_dynamo::Item {
     }
 }
 
-/// The failure to decode stored content. A type that this reader does not know can only be one of a newer writer.
+/// The failure to decode stored content. A type that this reader does not know can only be one of a
+/// newer writer.
 pub(super) fn stored(failure: Failure) -> Failure {
     if failure.class() == Class::Permanent && failure.code() == UNKNOWN_TYPE {
         return Failure::transient(Failure::NEWER, failure.reason());

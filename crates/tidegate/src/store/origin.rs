@@ -28,14 +28,16 @@ pub struct Origin {
     pub content: Option<Content>,
     /// When the transport took it, by the transport's own clock.
     pub arrived_at: Option<Timestamp>,
-    /// The transport may have taken it this much earlier for the first time: a redriven message has a new time of arrival. With `arrived_at` it says how far
-    /// back a duplicate is looked for where snapshots are used.
+    /// The transport may have taken it this much earlier for the first time: a redriven message has
+    /// a new time of arrival. With `arrived_at` it says how far back a duplicate is looked for
+    /// where snapshots are used.
     pub redriven: Duration,
 }
 
 impl Origin {
-    /// How much earlier a message may have come to its queue for the first time: 14 days in the queue and 14 in its dead-letter queue, the most that SQS
-    /// keeps a message. Moved back, it is a new message, which says nothing of its time before.
+    /// How much earlier a message may have come to its queue for the first time: 14 days in the
+    /// queue and 14 in its dead-letter queue, the most that SQS keeps a message. Moved back, it is
+    /// a new message, which says nothing of its time before.
     pub const REDRIVEN: Duration = Duration::from_secs(28 * 24 * 60 * 60);
 
     /// Of a command that is known by its cause alone. The cause's id is the correlation id.
@@ -66,7 +68,8 @@ impl Origin {
         }
     }
 
-    /// Of a command of the set `M` that a source delivered, with what it says in all versions that `M` knows.
+    /// Of a command of the set `M` that a source delivered, with what it says in all versions that
+    /// `M` knows.
     pub fn delivered<M: MessageSet>(envelope: &Envelope, delivery: &Delivery<'_>) -> Self {
         let mut origin = Origin::of(envelope, delivery.arrived_at);
         origin.content = Content::upcast::<M>(envelope);

@@ -147,7 +147,8 @@ async fn a_message_of_a_queue_may_be_older_than_its_time_says() {
         world.send_as(&policy, &origin(id), command).await;
     }
     world.reads();
-    // Moved back from its dead-letter queue after all causes were forgotten, it is a message of now.
+    // Moved back from its dead-letter queue after all causes were forgotten, it is a message of
+    // now.
     let now = Timestamp::now().checked_add(Duration::from_secs(120)).ok();
     let again = Origin { redriven: Origin::REDRIVEN, ..taken_at("b", now) };
     assert_eq!(world.send_as(&policy, &again, Command::Add(1)).await, Handled::Duplicate);

@@ -19,7 +19,8 @@ use tidegate::test::MemoryEventStore;
 use crate::check::{counterexample, holds, stuck};
 use crate::program::{Next, Programs, Script};
 
-/// The command that creates the aggregate is 1; the others change it. What they lead to is so large that it is split over chunks.
+/// The command that creates the aggregate is 1; the others change it. What they lead to is so large
+/// that it is split over chunks.
 type Command = u8;
 
 const CREATES: Command = 1;
@@ -36,7 +37,8 @@ enum Ask {
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Answer {
-    /// The commands of the commits there are; so many looks at one that is split miss its last chunk.
+    /// The commands of the commits there are; so many looks at one that is split miss its last
+    /// chunk.
     Commits(Vec<Command>, u32),
     Stored,
     Duplicate,
@@ -449,7 +451,8 @@ fn model(faults: u8) -> CommitModel {
     }
 }
 
-/// As [`model`], with a command that has the id of another, and two workers: three different commands have many more states.
+/// As [`model`], with a command that has the id of another, and two workers: three different
+/// commands have many more states.
 fn reusing(faults: u8) -> CommitModel {
     CommitModel { deliveries: vec![CREATES, 2, 2, REUSES], workers: 2, ..model(faults) }
 }

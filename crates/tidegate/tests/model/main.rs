@@ -26,8 +26,8 @@
 //!
 //! # Commits
 //!
-//! Two commands, one of which creates the aggregate, each delivered twice, and three workers; also two commands with one id. A read may see a part of a commit that is
-//! split over chunks.
+//! Two commands, one of which creates the aggregate, each delivered twice, and three workers; also
+//! two commands with one id. A read may see a part of a commit that is split over chunks.
 //!
 //! | guard taken away | what is found |
 //! |---|---|

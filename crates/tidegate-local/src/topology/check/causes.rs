@@ -7,13 +7,15 @@ use crate::topology::model::Function;
 /// The name for the table of a function's snapshots.
 pub(super) const SNAPSHOTS: &str = "SNAPSHOT_TABLE";
 
-/// A message moved back from its dead-letter queue is a new message: it may have been 14 days in the queue and 14 in the dead-letter queue before, so the toolkit
-/// takes it for that much older. A day more covers the message's way since then.
+/// A message moved back from its dead-letter queue is a new message: it may have been 14 days in
+/// the queue and 14 in the dead-letter queue before, so the toolkit takes it for that much older. A
+/// day more covers the message's way since then.
 const LEAST_BEHIND_A_QUEUE_DAYS: i64 = 29;
 
 impl<'a> Check<'a> {
-    /// A delivery older than the causes of a snapshot is compared with the whole stream. That is right, and costs as much as without a snapshot; so snapshots
-    /// remember causes for longer than anything is replayed.
+    /// A delivery older than the causes of a snapshot is compared with the whole stream. That is
+    /// right, and costs as much as without a snapshot; so snapshots remember causes for longer than
+    /// anything is replayed.
     pub(super) fn snapshots(&mut self) {
         let topology = self.topology;
         for (name, table) in &topology.tables {

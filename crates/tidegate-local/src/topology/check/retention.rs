@@ -141,7 +141,8 @@ impl<'a> Check<'a> {
         self.one_table_of_records();
     }
 
-    /// The longest archive, in days, of a bus whose rules reach a function that uses this table, directly or by way of a queue.
+    /// The longest archive, in days, of a bus whose rules reach a function that uses this table,
+    /// directly or by way of a queue.
     pub(super) fn archive_before(&self, table: &str) -> Option<(&'a str, i64)> {
         let topology = self.topology;
         let uses =
