@@ -177,6 +177,13 @@ locals {
     ]
   }
 
+  # For how long the snapshots in the tables that a function uses remember causes.
+  cause_retention = {
+    for name, function in var.functions : name => [
+      for use in function.uses : var.tables[use.table].cause_retention_days if try(var.tables[use.table].cause_retention_days, null) != null
+    ]
+  }
+
   # Lambda takes a line without a level for INFO, and the toolkit's counts, from which metrics and alarms are made, are such lines. So Lambda lets INFO
   # pass, and the functions themselves keep back what is asked not to be logged.
   quiet            = contains(["WARN", "ERROR"], var.log_level)
@@ -193,6 +200,7 @@ locals {
       length(local.record_ages[name]) == 0 ? {} : { TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS = tostring(min(local.record_ages[name]...)) },
       length(local.dead_letter_after[name]) == 0 ? {} : { TIDEGATE_DEAD_LETTER_AFTER_SECONDS = tostring(min(local.dead_letter_after[name]...)) },
       length(local.record_retention[name]) == 0 ? {} : { TIDEGATE_IDEMPOTENCY_DAYS = tostring(min(local.record_retention[name]...)) },
+      length(local.cause_retention[name]) == 0 ? {} : { TIDEGATE_CAUSE_DAYS = tostring(min(local.cause_retention[name]...)) },
       local.quiet ? { RUST_LOG = lower(var.log_level) } : {},
       var.telemetry == null ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT = var.telemetry.endpoint },
     )

@@ -55,6 +55,7 @@ variable "tables" {
     stream_view           = optional(string)
     ttl_attribute         = optional(string)
     record_retention_days = optional(number)
+    cause_retention_days  = optional(number)
   }))
   description = "DynamoDB tables by name, all on demand."
   default     = {}
@@ -72,6 +73,11 @@ variable "tables" {
   validation {
     condition     = alltrue([for name, table in var.tables : table.record_retention_days == null ? true : table.ttl_attribute != null && table.record_retention_days >= 15])
     error_message = "A table with record_retention_days has a ttl_attribute and keeps records for 15 days or more, since a dead letter is replayed for 14: ${join(", ", [for name, table in var.tables : name if table.record_retention_days == null ? false : table.ttl_attribute == null || table.record_retention_days < 15])}."
+  }
+
+  validation {
+    condition     = alltrue([for name, table in var.tables : table.cause_retention_days == null ? true : table.cause_retention_days >= 15 && table.cause_retention_days <= 3650])
+    error_message = "Snapshots remember causes (cause_retention_days) for 15 to 3650 days, since a dead letter is replayed for 14: ${join(", ", [for name, table in var.tables : name if table.cause_retention_days == null ? false : table.cause_retention_days < 15 || table.cause_retention_days > 3650])}."
   }
 }
 
@@ -178,10 +184,19 @@ variable "rules" {
 
   validation {
     condition = alltrue(flatten([for name, rule in var.rules : [
-      for use in try(var.functions[rule.target.function].uses, []) : try(var.tables[use.table].record_retention_days > var.buses[rule.bus].archive_days, true)
+      for use in flatten([for target, function in var.functions : values(function.uses) if try(rule.target.function == target, false) || anytrue([for mapping in function.sources : try(mapping.queue == rule.target.queue, false)])]) : try(var.tables[use.table].record_retention_days > var.buses[rule.bus].archive_days, true)
     ]]))
     error_message = "A table's record_retention_days are more than the archive_days of a bus whose rules reach a function that uses it, since what is replayed from the archive and has no record any more takes effect again: ${join(", ", distinct(flatten([for name, rule in var.rules : [
-      for use in try(var.functions[rule.target.function].uses, []) : "${use.table} for ${rule.bus}" if try(var.tables[use.table].record_retention_days <= var.buses[rule.bus].archive_days, false)
+      for use in flatten([for target, function in var.functions : values(function.uses) if try(rule.target.function == target, false) || anytrue([for mapping in function.sources : try(mapping.queue == rule.target.queue, false)])]) : "${use.table} for ${rule.bus}" if try(var.tables[use.table].record_retention_days <= var.buses[rule.bus].archive_days, false)
+    ]])))}."
+  }
+
+  validation {
+    condition = alltrue(flatten([for name, rule in var.rules : [
+      for use in flatten([for target, function in var.functions : values(function.uses) if try(rule.target.function == target, false) || anytrue([for mapping in function.sources : try(mapping.queue == rule.target.queue, false)])]) : try(var.tables[use.table].cause_retention_days > var.buses[rule.bus].archive_days, true)
+    ]]))
+    error_message = "A table's cause_retention_days are more than the archive_days of a bus whose rules reach a function that uses it, since what is older is compared with the whole stream: ${join(", ", distinct(flatten([for name, rule in var.rules : [
+      for use in flatten([for target, function in var.functions : values(function.uses) if try(rule.target.function == target, false) || anytrue([for mapping in function.sources : try(mapping.queue == rule.target.queue, false)])]) : "${use.table} for ${rule.bus}" if try(var.tables[use.table].cause_retention_days <= var.buses[rule.bus].archive_days, false)
     ]])))}."
   }
 }
@@ -304,6 +319,11 @@ variable "functions" {
   validation {
     condition     = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources : length([for kind in [mapping.stream, mapping.table, mapping.queue] : kind if kind != null]) == 1]]))
     error_message = "A source reads exactly one of stream, table and queue: ${join(", ", flatten([for name, function in var.functions : [for source, mapping in function.sources : "${name}.${source}" if length([for kind in [mapping.stream, mapping.table, mapping.queue] : kind if kind != null]) != 1]]))}."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for name, function in var.functions : [for use in function.uses : try(var.tables[use.table].cause_retention_days >= 29, true)] if anytrue([for mapping in function.sources : mapping.queue != null])]))
+    error_message = "Snapshots of a function that reads a queue remember causes (cause_retention_days) for 29 days or more, since a message may have been moved back after 28: ${join(", ", [for name, function in var.functions : name if anytrue([for mapping in function.sources : mapping.queue != null]) && anytrue([for use in function.uses : try(var.tables[use.table].cause_retention_days < 29, false)])])}."
   }
 
   validation {

@@ -63,26 +63,14 @@ fn kinesis_record(number: u32, partition_key: &str, body: &[u8]) -> Value {
 /// The commit that an event's envelope comes from.
 pub fn commit(envelope: &Envelope) -> Result<RecordedCommit, Box<dyn Error>> {
     let Data::Inline(data) = &envelope.data else { return Err("a sample holds its data by value".into()) };
-    Ok(RecordedCommit {
-        stream: envelope.subject.clone(),
-        events: vec![RecordedEvent {
-            id: envelope.id.clone(),
-            version: envelope.sequence.unwrap_or_default(),
-            kind: envelope.kind.clone(),
-            data_version: envelope.schema.version,
-            time: envelope.time,
-            data: data.get().to_owned(),
-        }],
-        source: envelope.source.clone(),
-        cause: Cause {
-            source: "shop.import".to_owned(),
-            id: envelope.causation_id.clone().unwrap_or_default(),
-        },
-        correlation_id: envelope.correlation_id.clone(),
-        traceparent: None,
-        arrived_at: Some(ARRIVED_AT),
-        written_at: ARRIVED_AT,
-    })
+    let version = envelope.sequence.unwrap_or_default();
+    let event = RecordedEvent::new(&envelope.id, version, envelope.schema.clone(), envelope.time, data.get());
+    let cause = Cause::new("shop.import", envelope.causation_id.clone().unwrap_or_default());
+    let (stream, source) = (envelope.subject.clone(), envelope.source.clone());
+    let mut commit = RecordedCommit::new(stream, source, cause, ARRIVED_AT, vec![event]);
+    commit.correlation_id = envelope.correlation_id.clone();
+    commit.arrived_at = Some(ARRIVED_AT);
+    Ok(commit)
 }
 
 /// The insertion of a commit's item. A test reads it back with the toolkit, which owns the item's layout.

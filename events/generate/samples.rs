@@ -136,33 +136,19 @@ fn reason(line: u32, stock_code: &str, defect: Defect) -> Rejection {
 fn command<C: Message>(stream: StreamId, time: Timestamp, content: &C) -> Result<Envelope, Box<dyn Error>> {
     let data = serde_json::to_string(content)?;
     let id = content_id(&["command", C::TYPE, &C::VERSION.to_string(), stream.as_str(), &data]);
-    Ok(Envelope {
-        correlation_id: id.clone(),
-        id,
-        source: COMMAND_SOURCE.to_owned(),
-        kind: C::TYPE.to_owned(),
-        subject: stream,
-        time,
-        schema: DataSchema::new(C::TYPE, C::VERSION),
-        sequence: None,
-        causation_id: None,
-        traceparent: None,
-        data: Data::Inline(RawValue::from_string(data)?),
-        extensions: BTreeMap::new(),
-    })
+    let data = Data::Inline(RawValue::from_string(data)?);
+    Ok(Envelope::new(id, COMMAND_SOURCE, stream, time, DataSchema::new(C::TYPE, C::VERSION), data))
 }
 
 /// The first event of the command's stream.
 fn event<E: Message>(command: &Envelope, content: &E) -> Result<Envelope, Box<dyn Error>> {
     let version = Version::NONE.next();
-    Ok(Envelope {
-        id: event_id(&command.subject, version, &command.cause()),
-        source: ORDERS_SOURCE.to_owned(),
-        kind: E::TYPE.to_owned(),
-        schema: DataSchema::new(E::TYPE, E::VERSION),
-        sequence: Some(version),
-        causation_id: Some(command.id.clone()),
-        data: Data::Inline(RawValue::from_string(serde_json::to_string(content)?)?),
-        ..command.clone()
-    })
+    let (stream, schema) = (command.subject.clone(), DataSchema::new(E::TYPE, E::VERSION));
+    let id = event_id(&stream, version, &command.cause());
+    let data = Data::Inline(RawValue::from_string(serde_json::to_string(content)?)?);
+    let mut event = Envelope::new(id, ORDERS_SOURCE, stream, command.time, schema, data);
+    event.sequence = Some(version);
+    event.correlation_id = command.correlation_id.clone();
+    event.causation_id = Some(command.id.clone());
+    Ok(event)
 }

@@ -309,6 +309,26 @@ run "a_record_outlives_the_archive_that_may_be_replayed" {
   expect_failures = [var.rules]
 }
 
+run "snapshots_remember_causes_longer_than_a_dead_letter_can_be_replayed" {
+  command = plan
+
+  variables {
+    tables = merge(var.tables, { snapshots = { partition_key = { name = "stream", type = "S" }, cause_retention_days = 14 } })
+  }
+
+  expect_failures = [var.tables]
+}
+
+run "snapshots_remember_causes_longer_than_the_archive_can_be_replayed" {
+  command = plan
+
+  variables {
+    tables = merge(var.tables, { idempotency = merge(var.tables.idempotency, { cause_retention_days = var.buses.shop.archive_days }) })
+  }
+
+  expect_failures = [var.rules]
+}
+
 run "a_rule_is_retried_within_eventbridges_limits" {
   command = plan
 

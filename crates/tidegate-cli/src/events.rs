@@ -93,28 +93,19 @@ fn block(commit: &RecordedCommit, event: &RecordedEvent) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tidegate::envelope::DataSchema;
     use tidegate::ids::Cause;
 
     use super::*;
 
     fn commit(data: &str) -> RecordedCommit {
-        RecordedCommit {
-            stream: "order#1".parse().unwrap(),
-            events: vec![RecordedEvent {
-                id: "e1".to_owned(),
-                version: Version::new(1),
-                kind: "OrderPlaced".to_owned(),
-                data_version: 1,
-                time: jiff::Timestamp::UNIX_EPOCH,
-                data: data.to_owned(),
-            }],
-            source: "shop.orders".to_owned(),
-            cause: Cause { source: "shop.import".to_owned(), id: "c1".to_owned() },
-            correlation_id: "k1".to_owned(),
-            traceparent: None,
-            arrived_at: None,
-            written_at: jiff::Timestamp::UNIX_EPOCH,
-        }
+        let (time, schema) = (jiff::Timestamp::UNIX_EPOCH, DataSchema::new("OrderPlaced", 1));
+        let event = RecordedEvent::new("e1", Version::new(1), schema, time, data);
+        let cause = Cause::new("shop.import", "c1");
+        let stream = "order#1".parse().unwrap();
+        let mut commit = RecordedCommit::new(stream, "shop.orders", cause, time, vec![event]);
+        commit.correlation_id = "k1".to_owned();
+        commit
     }
 
     #[test]

@@ -74,8 +74,8 @@ impl Handler for Accounts {
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<Self::Record, Failure> {
         let envelope = Envelope::parse(delivery.bytes()?)?;
-        let (command, origin) =
-            (Command::from_envelope(&envelope)?, Origin::of(&envelope, delivery.arrived_at));
+        let command = Command::from_envelope(&envelope)?;
+        let origin = Origin::delivered::<Command>(&envelope, delivery);
         Ok((envelope, command, origin))
     }
 

@@ -7,16 +7,20 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
-use serde::de::{Error as _, IgnoredAny};
-use serde::ser::SerializeMap;
+use serde::de::IgnoredAny;
+use serde::ser::{Error as _, SerializeMap};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+pub use self::extensions::Extensions;
 use crate::failure::Failure;
 use crate::ids::{Cause, StreamId, Version};
 
+mod extensions;
+
 /// An envelope whose `data` is not decoded yet.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Envelope {
     /// Unique within `source`; with it the cause of whatever follows. The same on every redelivery and replay.
     pub id: String,
@@ -41,7 +45,7 @@ pub struct Envelope {
     /// The content, or where it is.
     pub data: Data,
     /// Attributes this version does not know.
-    pub extensions: BTreeMap<String, Box<RawValue>>,
+    pub extensions: Extensions,
 }
 
 /// Content by value or by reference.
@@ -54,6 +58,32 @@ pub enum Data {
 }
 
 impl Envelope {
+    /// An envelope of its own request: `correlation_id` is its id, and what is optional is absent.
+    pub fn new(
+        id: impl Into<String>,
+        source: impl Into<String>,
+        subject: StreamId,
+        time: Timestamp,
+        schema: DataSchema,
+        data: Data,
+    ) -> Self {
+        let id = id.into();
+        Envelope {
+            correlation_id: id.clone(),
+            id,
+            source: source.into(),
+            kind: schema.kind.clone(),
+            subject,
+            time,
+            schema,
+            sequence: None,
+            causation_id: None,
+            traceparent: None,
+            data,
+            extensions: Extensions::default(),
+        }
+    }
+
     /// The cause of whatever follows from this envelope.
     pub fn cause(&self) -> Cause {
         Cause { source: self.source.clone(), id: self.id.clone() }
@@ -173,7 +203,8 @@ impl Serialize for Envelope {
         map.serialize_entry("time", &self.time)?;
         map.serialize_entry("dataschema", &self.schema.to_string())?;
         if let Some(sequence) = self.sequence {
-            map.serialize_entry("sequence", &sequence)?;
+            // CloudEvents' extension `sequence` is a text.
+            map.serialize_entry("sequence", &sequence.to_string())?;
         }
         map.serialize_entry("correlationid", &self.correlation_id)?;
         if let Some(causation_id) = &self.causation_id {
@@ -182,7 +213,8 @@ impl Serialize for Envelope {
         if let Some(traceparent) = &self.traceparent {
             map.serialize_entry("traceparent", traceparent)?;
         }
-        for (name, value) in &self.extensions {
+        for (name, value) in self.extensions.iter() {
+            let value: &RawValue = serde_json::from_str(value).map_err(S::Error::custom)?;
             map.serialize_entry(name, value)?;
         }
         match &self.data {
@@ -195,6 +227,7 @@ impl Serialize for Envelope {
 
 impl<'de> Deserialize<'de> for Envelope {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error as _;
         let mut attributes = Attributes(BTreeMap::<String, Box<RawValue>>::deserialize(deserializer)?);
         let specversion: String = attributes.required("specversion")?;
         if specversion != "1.0" {
@@ -225,7 +258,7 @@ impl<'de> Deserialize<'de> for Envelope {
         Ok(Envelope {
             subject: attributes.required("subject")?,
             time: attributes.required("time")?,
-            sequence: attributes.optional("sequence")?,
+            sequence: attributes.optional::<Sequence, D::Error>("sequence")?.map(|sequence| sequence.0),
             correlation_id: attributes.optional("correlationid")?.unwrap_or_else(|| id.clone()),
             causation_id: attributes.optional("causationid")?,
             traceparent: attributes.optional("traceparent")?,
@@ -234,8 +267,30 @@ impl<'de> Deserialize<'de> for Envelope {
             kind,
             schema,
             data,
-            extensions: attributes.0,
+            extensions: Extensions::of_rest(attributes.0),
         })
+    }
+}
+
+/// `sequence`: a text, as CloudEvents says, or a number.
+struct Sequence(Version);
+
+impl<'de> Deserialize<'de> for Sequence {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error as _;
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Text(String),
+            Number(u64),
+        }
+        let number = match Written::deserialize(deserializer)? {
+            Written::Number(number) => number,
+            Written::Text(text) => {
+                text.parse().map_err(|error| D::Error::custom(format!("`{text}`: {error}")))?
+            }
+        };
+        Ok(Sequence(Version::new(number)))
     }
 }
 
@@ -262,7 +317,7 @@ impl Attributes {
 mod tests {
     use super::*;
 
-    const EVENT: &str = r#"{"specversion":"1.0","id":"e1","source":"shop.orders","type":"OrderPlaced","subject":"order#1","time":"2010-12-01T08:26:00Z","dataschema":"urn:tidegate:schema:OrderPlaced:1","sequence":1,"correlationid":"c1","causationid":"c1","tenant":"x","data":{"n":1.10}}"#;
+    const EVENT: &str = r#"{"specversion":"1.0","id":"e1","source":"shop.orders","type":"OrderPlaced","subject":"order#1","time":"2010-12-01T08:26:00Z","dataschema":"urn:tidegate:schema:OrderPlaced:1","sequence":"1","correlationid":"c1","causationid":"c1","tenant":"x","data":{"n":1.10}}"#;
 
     #[test]
     fn what_was_read_is_written_again_unknown_attributes_and_number_format_included() {

@@ -35,9 +35,9 @@ impl JsonSchema for Envelope {
                     "description": "Type and version of `data`.",
                 },
                 "sequence": {
-                    "type": "integer",
-                    "minimum": 0,
-                    "description": "Version in the stream; commands have none.",
+                    "type": "string",
+                    "pattern": "^[0-9]+$",
+                    "description": "Version in the stream, as digits; commands have none. A number is read too.",
                 },
                 "correlationid": {
                     "type": "string",

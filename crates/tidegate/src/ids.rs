@@ -152,6 +152,13 @@ pub struct Cause {
     pub id: String,
 }
 
+impl Cause {
+    /// The cause with this id at this source.
+    pub fn new(source: impl Into<String>, id: impl Into<String>) -> Self {
+        Cause { source: source.into(), id: id.into() }
+    }
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.source, self.id)

@@ -6,6 +6,9 @@ use serde::de::DeserializeOwned;
 use crate::envelope::Envelope;
 use crate::failure::Failure;
 
+/// Code of the failure to decode a type that a set does not have.
+pub(crate) const UNKNOWN_TYPE: &str = "unknown_type";
+
 /// A command or event type in its newest version.
 pub trait Message: Serialize + DeserializeOwned {
     /// The envelope's `type`.
@@ -35,7 +38,7 @@ pub trait Message: Serialize + DeserializeOwned {
         };
         if version > Self::VERSION {
             return Err(Failure::transient(
-                "newer_version",
+                Failure::NEWER,
                 format!(
                     "{} version {version} is newer than {}, the newest this function reads",
                     Self::TYPE,
@@ -69,7 +72,24 @@ pub trait MessageSet: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     /// `unknown_type` (permanent) when the set has no such type; otherwise as [`Message::decode`].
+    /// A message of somebody else may have any type. In one's own event store an unknown type can
+    /// only be newer: [`RecordedEvent::decode`](crate::store::RecordedEvent::decode) makes it
+    /// transient.
     fn decode(kind: &str, version: u32, data: &str) -> Result<Self, Failure>;
+
+    /// The newest version of a type in the set. By default none is known.
+    fn newest(_kind: &str) -> Option<u32> {
+        None
+    }
+
+    /// Brings the content of a type in the set from `version` to the next one, as
+    /// [`Message::upcast`].
+    ///
+    /// # Errors
+    /// As [`Message::upcast`]; by default `unknown_type` (permanent).
+    fn upcast(kind: &str, _version: u32, _data: serde_json::Value) -> Result<serde_json::Value, Failure> {
+        Err(Failure::permanent(UNKNOWN_TYPE, format!("`{kind}` cannot be brought to another version")))
+    }
 
     /// Decodes the content of an envelope that carries it by value.
     ///
@@ -146,6 +166,24 @@ macro_rules! messages {
                     "unknown_type",
                     format!("`{kind}` is none of {}", [$(<$message as $crate::message::Message>::TYPE),+].join(", ")),
                 ))
+            }
+
+            fn newest(kind: &str) -> ::std::option::Option<u32> {
+                $(if kind == <$message as $crate::message::Message>::TYPE {
+                    return ::std::option::Option::Some(<$message as $crate::message::Message>::VERSION);
+                })+
+                ::std::option::Option::None
+            }
+
+            fn upcast(
+                kind: &str,
+                version: u32,
+                data: $crate::serde_json::Value,
+            ) -> ::std::result::Result<$crate::serde_json::Value, $crate::failure::Failure> {
+                $(if kind == <$message as $crate::message::Message>::TYPE {
+                    return <$message as $crate::message::Message>::upcast(version, data);
+                })+
+                Err($crate::failure::Failure::permanent("unknown_type", format!("`{kind}` is not in the set")))
             }
         }
 

@@ -74,28 +74,18 @@ fn for_queues(json: String) -> String {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use tidegate::envelope::DataSchema;
     use tidegate::ids::{Cause, Version};
 
     use super::*;
 
     pub(crate) fn commit(data: &str) -> RecordedCommit {
-        RecordedCommit {
-            stream: "order#536365".parse().unwrap(),
-            events: vec![RecordedEvent {
-                id: "e1".to_owned(),
-                version: Version::new(1),
-                kind: "OrderPlaced".to_owned(),
-                data_version: 1,
-                time: "2010-12-01T08:26:00Z".parse().unwrap(),
-                data: data.to_owned(),
-            }],
-            source: "shop.orders".to_owned(),
-            cause: Cause { source: "import".to_owned(), id: "c1".to_owned() },
-            correlation_id: "c1".to_owned(),
-            traceparent: None,
-            arrived_at: None,
-            written_at: "2026-01-01T00:00:00Z".parse().unwrap(),
-        }
+        let time = "2010-12-01T08:26:00Z".parse().unwrap();
+        let schema = DataSchema::new("OrderPlaced", 1);
+        let event = RecordedEvent::new("e1", Version::new(1), schema, time, data);
+        let (stream, cause) = ("order#536365".parse().unwrap(), Cause::new("import", "c1"));
+        let written_at = "2026-01-01T00:00:00Z".parse().unwrap();
+        RecordedCommit::new(stream, "shop.orders", cause, written_at, vec![event])
     }
 
     #[test]

@@ -42,19 +42,14 @@ impl Handler for Orders {
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<Request, Failure> {
         let envelope = Envelope::parse(delivery.bytes()?)?;
-        let (stream, command) = command(&envelope)?;
+        let (stream, command, origin) = command(&envelope, delivery)?;
         if stream != envelope.subject {
             return Err(Failure::permanent(
                 "subject_mismatch",
                 format!("the envelope's subject is {}, the command is for {stream}", envelope.subject),
             ));
         }
-        Ok(Request {
-            span: envelope.span(),
-            origin: Origin::of(&envelope, delivery.arrived_at),
-            stream,
-            command,
-        })
+        Ok(Request { span: envelope.span(), origin, stream, command })
     }
 
     fn span(&self, request: &Request) -> Span {
@@ -74,18 +69,22 @@ impl Handler for Orders {
     }
 }
 
-fn command(envelope: &Envelope) -> Result<(StreamId, Command), Failure> {
+fn command(envelope: &Envelope, delivery: &Delivery<'_>) -> Result<(StreamId, Command, Origin), Failure> {
     let invalid_id = |error: InvalidStreamId| Failure::permanent("invalid_id", error.to_string());
     match envelope.kind.as_str() {
         "RecordReturn" => {
             let command = ReturnCommand::from_envelope(envelope)?;
             let ReturnCommand::RecordReturn(record) = &command;
-            Ok((record.return_id.stream().map_err(invalid_id)?, Command::Return(command)))
+            let stream = record.return_id.stream().map_err(invalid_id)?;
+            let origin = Origin::delivered::<ReturnCommand>(envelope, delivery);
+            Ok((stream, Command::Return(command), origin))
         }
         _ => {
             let command = OrderCommand::from_envelope(envelope)?;
             let OrderCommand::PlaceOrder(place) = &command;
-            Ok((place.order_id.stream().map_err(invalid_id)?, Command::Order(command)))
+            let stream = place.order_id.stream().map_err(invalid_id)?;
+            let origin = Origin::delivered::<OrderCommand>(envelope, delivery);
+            Ok((stream, Command::Order(command), origin))
         }
     }
 }

@@ -99,6 +99,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use events::{Defect, OrderLine, OrderPlaced, OrderRejected, ReturnRecorded};
+    use tidegate::envelope::DataSchema;
     use tidegate::ids::{Cause, Version};
     use tidegate::message::MessageSet;
     use tidegate::projection::Value;
@@ -111,24 +112,12 @@ mod tests {
 
     fn project(stream: &str, event: &impl MessageSet) -> Result<Projected, Failure> {
         let (kind, data_version) = event.schema();
-        let event = RecordedEvent {
-            id: "e".to_owned(),
-            version: Version::new(1),
-            kind: kind.to_owned(),
-            data_version,
-            time: Timestamp::UNIX_EPOCH,
-            data: event.encode().unwrap(),
-        };
-        let commit = RecordedCommit {
-            stream: stream.parse().unwrap(),
-            events: vec![event],
-            source: "shop.orders".to_owned(),
-            cause: Cause { source: "s".to_owned(), id: "i".to_owned() },
-            correlation_id: "c".to_owned(),
-            traceparent: None,
-            arrived_at: Timestamp::from_millisecond(1234).ok(),
-            written_at: Timestamp::UNIX_EPOCH,
-        };
+        let (id, time) = ("e", Timestamp::UNIX_EPOCH);
+        let schema = DataSchema::new(kind, data_version);
+        let event = RecordedEvent::new(id, Version::new(1), schema, time, event.encode().unwrap());
+        let (stream, cause) = (stream.parse().unwrap(), Cause::new("s", "i"));
+        let mut commit = RecordedCommit::new(stream, "shop.orders", cause, time, vec![event]);
+        commit.arrived_at = Timestamp::from_millisecond(1234).ok();
         Orders.project(&commit, &commit.events[0])
     }
 

@@ -1,34 +1,30 @@
 use jiff::Timestamp;
+use serde_json::value::to_raw_value;
+use tidegate::envelope::DataSchema;
 use tidegate::failure::Class;
 use tidegate::ids::{Cause, StreamId, Version};
-use tidegate::store::{Commit, CommitOutcome, DynamoDbEventStore, EventStore, RecordedCommit, RecordedEvent};
+use tidegate::store::{
+    Commit, CommitOutcome, Content, DynamoDbEventStore, EventStore, RecordedCommit, RecordedEvent,
+};
 use tidegate::test::MemoryEventStore;
 
 use super::{Tables, unique};
 
 fn commit(stream: &StreamId, first: u64, cause: &str, data: &[String]) -> Commit {
     let now = Timestamp::from_millisecond(1_700_000_000_123).unwrap();
-    let event = |(version, data): (u64, &String)| RecordedEvent {
-        id: format!("{cause}-{version}"),
-        version: Version::new(version),
-        kind: "Counted".to_owned(),
-        data_version: 1,
-        time: now,
-        data: data.clone(),
+    let event = |(version, data): (u64, &String)| {
+        let (id, schema) = (format!("{cause}-{version}"), DataSchema::new("Counted", 1));
+        RecordedEvent::new(id, Version::new(version), schema, now, data)
     };
-    Commit {
-        record: RecordedCommit {
-            stream: stream.clone(),
-            events: (first..).zip(data).map(event).collect(),
-            source: "test".to_owned(),
-            cause: Cause { source: "test".to_owned(), id: cause.to_owned() },
-            correlation_id: "correlation".to_owned(),
-            traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
-            arrived_at: Some(now),
-            written_at: now,
-        },
-        attempt: format!("attempt of {cause}"),
-    }
+    let events = (first..).zip(data).map(event).collect();
+    let mut record = RecordedCommit::new(stream.clone(), "test", Cause::new("test", cause), now, events);
+    let content = Content::new("Count", 1, r#"{"by":1}"#).unwrap();
+    record.digest = content.digest(stream, &record.cause);
+    record.correlation_id = "correlation".to_owned();
+    record.traceparent = Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned());
+    record.extensions.insert("tenant", &to_raw_value("ä\"").unwrap()).unwrap();
+    record.arrived_at = Some(now);
+    Commit::new(record, format!("attempt of {cause}"))
 }
 
 fn one(text: &str) -> Vec<String> {
@@ -139,6 +135,13 @@ async fn what_is_in_the_way_decides_the_outcome(store: &dyn EventStore) {
     assert_eq!(store.commit(&twin).await.unwrap(), CommitOutcome::Duplicate);
     let rival = commit(&stream, 1, "c2", &one("b"));
     assert_eq!(store.commit(&rival).await.unwrap(), CommitOutcome::Conflict);
+    let mut reused = twin.clone();
+    let other = Content::new("Count", 1, r#"{"by":2}"#).unwrap();
+    reused.record.digest = other.digest(&stream, &reused.record.cause);
+    let failure = store.commit(&reused).await.unwrap_err();
+    assert_eq!((failure.class(), failure.code()), (Class::Permanent, "cause_reused"));
+    reused.record.digest = None;
+    assert_eq!(store.commit(&reused).await.unwrap(), CommitOutcome::Duplicate, "nothing is known of it");
     assert_eq!(store.read(&stream, Version::NONE).await.unwrap(), [first.record]);
 }
 

@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use events::{Currency, CustomerId, OrderId, OrderLine, PlaceOrder, RecordReturn, ReturnId, StockCode};
 use serde_json::value::RawValue;
 use tidegate::envelope::{Data, DataSchema, Envelope};
@@ -100,19 +98,8 @@ fn wrap<C: Contract>(kind: Kind, stream: StreamId, time: jiff::Timestamp, comman
     let data = serde_json::to_string(command).ok()?;
     let id = content_id(&["command", C::TYPE, &C::VERSION.to_string(), stream.as_str(), &data]);
     let partition_key = stream.as_str().to_owned();
-    let envelope = Envelope {
-        correlation_id: id.clone(),
-        id,
-        source: SOURCE.to_owned(),
-        kind: C::TYPE.to_owned(),
-        subject: stream,
-        time,
-        schema: DataSchema::new(C::TYPE, C::VERSION),
-        sequence: None,
-        causation_id: None,
-        traceparent: None,
-        data: Data::Inline(RawValue::from_string(data).ok()?),
-        extensions: BTreeMap::new(),
-    };
+    let data = Data::Inline(RawValue::from_string(data).ok()?);
+    let schema = DataSchema::new(C::TYPE, C::VERSION);
+    let envelope = Envelope::new(id, SOURCE, stream, time, schema, data);
     Some(Message { kind, again: false, partition_key, data: serde_json::to_vec(&envelope).ok()? })
 }

@@ -16,7 +16,8 @@ impl Provisioned {
     /// - `TIDEGATE_DEAD_LETTER_AFTER_SECONDS` if one of its sources has a limit (the smallest).
     /// - `TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS` if it has a source or asynchronous invocations:
     ///   [`Topology::maximum_record_age_seconds`].
-    /// - `TIDEGATE_IDEMPOTENCY_DAYS` if a table among its uses has a `record_retention_days`.
+    /// - `TIDEGATE_IDEMPOTENCY_DAYS` or `TIDEGATE_CAUSE_DAYS` if a table among its uses has a
+    ///   `record_retention_days` or a `cause_retention_days`.
     pub fn environment(&self, topology: &Topology, function: &str) -> BTreeMap<String, String> {
         let Some(declared) = topology.functions.get(function) else { return BTreeMap::new() };
         let mut variables = declared.environment.clone();
@@ -52,6 +53,9 @@ impl Provisioned {
         }
         if let Some(days) = topology.record_retention_days(function) {
             variables.insert("TIDEGATE_IDEMPOTENCY_DAYS".to_owned(), days.to_string());
+        }
+        if let Some(days) = topology.cause_retention_days(function) {
+            variables.insert("TIDEGATE_CAUSE_DAYS".to_owned(), days.to_string());
         }
         variables
     }

@@ -145,6 +145,13 @@ impl Topology {
         let tables = self.functions.get(function)?.uses.values().filter_map(|used| used.table.as_ref());
         tables.filter_map(|table| self.tables.get(table)?.record_retention_days).min()
     }
+
+    /// For how many days a function's snapshots remember causes: what the table among its uses
+    /// declares.
+    pub fn cause_retention_days(&self, function: &str) -> Option<u32> {
+        let tables = self.functions.get(function)?.uses.values().filter_map(|used| used.table.as_ref());
+        tables.filter_map(|table| self.tables.get(table)?.cause_retention_days).min()
+    }
 }
 
 impl Queue {

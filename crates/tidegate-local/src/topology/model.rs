@@ -84,6 +84,9 @@ pub struct Table {
     pub ttl_attribute: Option<String>,
     /// Idempotency records: how long it is known that an effect took place, 15 to 3,650 days.
     pub record_retention_days: Option<u32>,
+    /// Snapshots of aggregates: for how many days they remember what led to a commit, 15 to 3,650
+    /// days.
+    pub cause_retention_days: Option<u32>,
 }
 
 /// A key attribute of a table.

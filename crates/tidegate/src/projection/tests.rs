@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::batch::{BatchContext, BatchHandler, Handled, Item, NotRun, Outcome, Stopwatch};
+use crate::envelope::DataSchema;
 use crate::failure::{Class, Failure};
 use crate::ids::{Cause, StreamId, Version};
 use crate::source::Source;
@@ -50,23 +51,10 @@ impl Projection for Products {
 }
 
 fn commit(stream: &str, version: u64, data: &str) -> RecordedCommit {
-    RecordedCommit {
-        stream: stream.parse().unwrap(),
-        events: vec![RecordedEvent {
-            id: format!("{stream} {version}"),
-            version: Version::new(version),
-            kind: "Counted".to_owned(),
-            data_version: 1,
-            time: Timestamp::UNIX_EPOCH,
-            data: data.to_owned(),
-        }],
-        source: "test".to_owned(),
-        cause: Cause { source: "test".to_owned(), id: format!("{stream} {version}") },
-        correlation_id: "c".to_owned(),
-        traceparent: None,
-        arrived_at: None,
-        written_at: Timestamp::UNIX_EPOCH,
-    }
+    let (id, schema) = (format!("{stream} {version}"), DataSchema::new("Counted", 1));
+    let event = RecordedEvent::new(&id, Version::new(version), schema, Timestamp::UNIX_EPOCH, data);
+    let (stream, cause) = (stream.parse().unwrap(), Cause::new("test", id));
+    RecordedCommit::new(stream, "test", cause, Timestamp::UNIX_EPOCH, vec![event])
 }
 
 struct World {

@@ -3,11 +3,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Commit, CommitOutcome, EventStore, RecordedCommit};
+use super::origin::decided;
+use super::{Commit, CommitOutcome, EventStore, Origin, RecordedCommit};
 use crate::batch::Handled;
-use crate::envelope::Envelope;
 use crate::failure::Failure;
-use crate::ids::{Cause, StreamId, Version};
+use crate::ids::{StreamId, Version};
 use crate::message::MessageSet;
 
 /// An entity with a consistency boundary, as a fold over its events. Pure and synchronous.
@@ -53,34 +53,6 @@ impl<E> Decision<E> {
     }
 }
 
-/// Where a command comes from.
-#[derive(Clone, Debug)]
-pub struct Origin {
-    /// Dedup is by it.
-    pub cause: Cause,
-    /// Correlation id.
-    pub correlation_id: String,
-    /// W3C trace context.
-    pub traceparent: Option<String>,
-    /// Business time of the command, and of the events that follow.
-    pub time: Timestamp,
-    /// When the transport took it, by the transport's own clock: it says how far back a duplicate is looked for where snapshots are used.
-    pub arrived_at: Option<Timestamp>,
-}
-
-impl Origin {
-    /// Of a command in an envelope.
-    pub fn of(envelope: &Envelope, arrived_at: Option<Timestamp>) -> Self {
-        Origin {
-            cause: envelope.cause(),
-            correlation_id: envelope.correlation_id.clone(),
-            traceparent: envelope.traceparent.clone(),
-            time: envelope.time,
-            arrived_at,
-        }
-    }
-}
-
 /// How often and how fast something is tried again: a lost race for a version, or a call that a
 /// dependency did not take.
 #[derive(Clone, Copy, Debug)]
@@ -112,7 +84,10 @@ impl Retry {
 /// again on the winner's state, after a pause.
 ///
 /// # Errors
-/// `version_conflict` (transient) when every attempt lost its race; failures of the store and of decoding stored events.
+/// `version_conflict` (transient) when every attempt lost its race; `cause_reused` (permanent) when
+/// the cause led to a decision before and said something else then; [`Failure::NEWER`] (transient)
+/// when the stream holds an event or a commit of a newer version of the function; failures of the
+/// store and of decoding stored events.
 pub async fn execute<A: Aggregate>(
     store: &dyn EventStore,
     stream: &StreamId,
@@ -202,7 +177,7 @@ impl<A: Aggregate> History<A> for WholeStream<'_> {
 
     async fn load(&self, stream: &StreamId, origin: &Origin) -> Result<Option<Loaded<A, ()>>, Failure> {
         let commits = self.store.read(stream, Version::NONE).await?;
-        if commits.iter().any(|commit| commit.cause == origin.cause) {
+        if decided(&commits, origin)? {
             return Ok(None);
         }
         let (mut aggregate, mut version) = (A::default(), Version::NONE);
@@ -219,11 +194,12 @@ pub(super) fn fold<A: Aggregate>(
     version: &mut Version,
     commits: &[RecordedCommit],
 ) -> Result<(), Failure> {
-    for event in commits.iter().flat_map(|commit| &commit.events) {
-        if event.version > *version {
-            aggregate.apply(&event.decode()?);
-            *version = event.version;
+    for commit in commits {
+        for event in commit.events.iter().filter(|event| event.version > *version) {
+            let decoded = event.decode().map_err(|failure| failure.context(&commit.stream))?;
+            aggregate.apply(&decoded);
         }
+        *version = commit.last_version().max(*version);
     }
     Ok(())
 }
@@ -236,17 +212,14 @@ fn commit<A: Aggregate>(
     attempt: &str,
 ) -> Result<Commit, Failure> {
     let events = RecordedCommit::events_after(stream, after, &origin.cause, origin.time, decision.events())?;
-    let record = RecordedCommit {
-        stream: stream.clone(),
-        events,
-        source: A::SOURCE.to_owned(),
-        cause: origin.cause.clone(),
-        correlation_id: origin.correlation_id.clone(),
-        traceparent: origin.traceparent.clone(),
-        arrived_at: origin.arrived_at,
-        written_at: Timestamp::now(),
-    };
-    Ok(Commit { record, attempt: attempt.to_owned() })
+    let mut record =
+        RecordedCommit::new(stream.clone(), A::SOURCE, origin.cause.clone(), Timestamp::now(), events);
+    record.digest = origin.digest(stream);
+    record.correlation_id = origin.correlation_id.clone();
+    record.traceparent = origin.traceparent.clone();
+    record.extensions = origin.extensions.clone();
+    record.arrived_at = origin.arrived_at;
+    Ok(Commit::new(record, attempt))
 }
 
 #[cfg(test)]

@@ -2,20 +2,32 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::{Digest, digest};
 use crate::ids::{Cause, content_uuid};
 
 /// How far the clocks of writers and transports may be apart.
 const CLOCKS_APART: Duration = Duration::from_secs(60);
 
 /// Bytes of a cause in [`Causes::to_bytes`].
-const BYTES: usize = 24;
+const BYTES: usize = 24 + digest::BYTES;
+/// First of the bytes. Without it were those of an older format, 24 for each cause; no number of
+/// bytes is possible in both.
+const FORMAT: u8 = 2;
 
-/// What led to the commits of a stream, as far back as is remembered. A cause takes 24 bytes: a digest of it, and when its commit was written.
+/// What led to the commits of a stream, as far back as is remembered. A cause takes 40 bytes: a
+/// hash of it, when its commit was written, and the digest of what it said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Causes {
     /// The cause of every commit written from then on is kept.
     complete_since: Timestamp,
-    kept: Vec<(u128, Timestamp)>,
+    kept: Vec<Kept>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Kept {
+    cause: u128,
+    written_at: Timestamp,
+    digest: Option<Digest>,
 }
 
 impl Causes {
@@ -25,16 +37,22 @@ impl Causes {
     }
 
     /// One more commit.
-    pub fn push(&mut self, cause: &Cause, written_at: Timestamp) {
+    pub fn push(&mut self, cause: &Cause, written_at: Timestamp, digest: Option<&Digest>) {
         // Milliseconds are what is stored.
         let written_at = Timestamp::from_millisecond(written_at.as_millisecond()).unwrap_or(written_at);
-        self.kept.push((digest(cause), written_at));
+        let digest = digest.map(Digest::stored);
+        self.kept.push(Kept { cause: hash(cause), written_at, digest });
     }
 
     /// A commit with this cause is remembered.
     pub fn contain(&self, cause: &Cause) -> bool {
-        let digest = digest(cause);
-        self.kept.iter().any(|(kept, _)| *kept == digest)
+        self.find(cause).is_some()
+    }
+
+    /// The digest of the commit with this cause, if that is remembered.
+    pub(super) fn find(&self, cause: &Cause) -> Option<Option<&Digest>> {
+        let hash = hash(cause);
+        self.kept.iter().find(|kept| kept.cause == hash).map(|kept| kept.digest.as_ref())
     }
 
     /// A delivery that the transport took at this time has its commit, if it has one, among what is remembered. A delivery of unknown age may be older than
@@ -50,7 +68,7 @@ impl Causes {
     /// Forgets commits written before this time.
     pub fn forget_before(&mut self, time: Timestamp) {
         let before = self.kept.len();
-        self.kept.retain(|(_, written_at)| *written_at >= time);
+        self.kept.retain(|kept| kept.written_at >= time);
         if self.kept.len() < before {
             self.complete_since = self.complete_since.max(time);
         }
@@ -58,8 +76,8 @@ impl Causes {
 
     /// Forgets the oldest until no more than this many bytes are needed.
     pub(super) fn fit(&mut self, bytes: usize) {
-        let excess = self.kept.len().saturating_sub(bytes / BYTES);
-        let mut times: Vec<Timestamp> = self.kept.iter().map(|(_, written_at)| *written_at).collect();
+        let excess = self.kept.len().saturating_sub(bytes.saturating_sub(1) / BYTES);
+        let mut times: Vec<Timestamp> = self.kept.iter().map(|kept| kept.written_at).collect();
         times.sort_unstable();
         if let Some(newest) = excess.checked_sub(1).and_then(|index| times.get(index)) {
             self.forget_before(newest.checked_add(Duration::from_millis(1)).unwrap_or(Timestamp::MAX));
@@ -82,21 +100,25 @@ impl Causes {
     }
 
     pub(super) fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.kept.len() * BYTES);
-        for (digest, written_at) in &self.kept {
-            bytes.extend_from_slice(&digest.to_be_bytes());
-            bytes.extend_from_slice(&written_at.as_millisecond().to_be_bytes());
+        let mut bytes = Vec::with_capacity(1 + self.kept.len() * BYTES);
+        bytes.push(FORMAT);
+        for kept in &self.kept {
+            bytes.extend_from_slice(&kept.cause.to_be_bytes());
+            bytes.extend_from_slice(&kept.written_at.as_millisecond().to_be_bytes());
+            bytes.extend_from_slice(&kept.digest.as_ref().map_or([0; digest::BYTES], Digest::to_bytes));
         }
         bytes
     }
 
-    /// None when the bytes are none of [`Self::to_bytes`].
+    /// None when the bytes are none of [`Self::to_bytes`], those of another format among them.
     pub(super) fn from_bytes(complete_since: Timestamp, bytes: &[u8]) -> Option<Self> {
-        let (causes, rest) = bytes.as_chunks::<BYTES>();
-        let kept = causes.iter().map(|cause| {
-            let (digest, millis) = cause.split_first_chunk::<16>()?;
-            let millis = i64::from_be_bytes(millis.try_into().ok()?);
-            Some((u128::from_be_bytes(*digest), Timestamp::from_millisecond(millis).ok()?))
+        let (causes, rest) = bytes.strip_prefix(&[FORMAT])?.as_chunks::<BYTES>();
+        let kept = causes.iter().map(|bytes| {
+            let (cause, bytes) = bytes.split_first_chunk::<16>()?;
+            let (millis, digest) = bytes.split_first_chunk::<8>()?;
+            let written_at = Timestamp::from_millisecond(i64::from_be_bytes(*millis)).ok()?;
+            let digest = Digest::from_bytes(digest.try_into().ok()?);
+            Some(Kept { cause: u128::from_be_bytes(*cause), written_at, digest })
         });
         rest.is_empty()
             .then(|| kept.collect::<Option<Vec<_>>>())
@@ -105,16 +127,17 @@ impl Causes {
     }
 }
 
-fn digest(cause: &Cause) -> u128 {
+fn hash(cause: &Cause) -> u128 {
     content_uuid(&["cause", &cause.source, &cause.id]).as_u128()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Content;
 
     fn cause(id: &str) -> Cause {
-        Cause { source: "test".to_owned(), id: id.to_owned() }
+        Cause::new("test", id)
     }
 
     fn at(second: i64) -> Timestamp {
@@ -124,7 +147,7 @@ mod tests {
     fn three() -> Causes {
         let mut causes = Causes::none();
         for (id, second) in [("a", 1000), ("b", 3000), ("c", 2000)] {
-            causes.push(&cause(id), at(second));
+            causes.push(&cause(id), at(second), None);
         }
         causes
     }
@@ -157,11 +180,11 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_forgotten_by_age_whatever_the_order_of_writing() {
         let mut causes = three();
-        causes.fit(3 * BYTES);
+        causes.fit(1 + 3 * BYTES);
         assert_eq!(causes.len(), 3);
-        causes.fit(2 * BYTES + 5);
+        causes.fit(3 * BYTES);
         assert!(!causes.contain(&cause("a")) && causes.contain(&cause("b")) && causes.contain(&cause("c")));
-        causes.fit(BYTES);
+        causes.fit(1 + BYTES);
         assert!(!causes.contain(&cause("c")) && causes.contain(&cause("b")));
         assert!(!causes.reach_back_to(Some(at(2000))));
         assert!(causes.reach_back_to(Some(at(2061))));
@@ -170,10 +193,26 @@ mod tests {
     #[test]
     fn they_are_read_back_as_they_were_written() {
         let mut causes = three();
-        causes.push(&cause("d"), "2026-01-01T00:00:00.123456Z".parse().unwrap());
+        let digest = Content::new("Added", 1, "{}").unwrap().digest(&"a#1".parse().unwrap(), &cause("d"));
+        causes.push(&cause("d"), "2026-01-01T00:00:00.123456Z".parse().unwrap(), digest.as_ref());
+        assert_eq!(causes.find(&cause("d")), Some(digest.as_ref()));
         assert!(!causes.is_empty() && Causes::none().is_empty());
         let bytes = causes.to_bytes();
         assert_eq!(Causes::from_bytes(causes.complete_since(), &bytes), Some(causes));
-        assert_eq!(Causes::from_bytes(at(0), &bytes[1..]), None);
+        assert_eq!(Causes::from_bytes(at(0), &bytes[..bytes.len() - 1]), None);
+    }
+
+    #[test]
+    fn neither_format_is_taken_for_the_other() {
+        // Without a digest and without a first byte: so long would be what an older version of the
+        // toolkit reads.
+        for causes in 0..100 {
+            let mut old = vec![FORMAT; causes * 24];
+            assert_eq!(Causes::from_bytes(at(0), &old), None, "{causes} causes");
+            old.clear();
+            let mut new = Causes::none();
+            (0..causes).for_each(|id| new.push(&cause(&id.to_string()), at(1), None));
+            assert_ne!(new.to_bytes().len() % 24, 0, "{causes} causes");
+        }
     }
 }

@@ -1,7 +1,8 @@
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use crate::envelope::{Data, DataSchema, Envelope};
+use super::{Digest, newer};
+use crate::envelope::{Data, DataSchema, Envelope, Extensions};
 use crate::failure::Failure;
 use crate::ids::{Cause, StreamId, Version, event_id};
 use crate::message::MessageSet;
@@ -13,6 +14,13 @@ pub struct Commit {
     pub record: RecordedCommit,
     /// Tells this write from a twin's: one's own write found in the store is success, not a conflict.
     pub attempt: String,
+}
+
+impl Commit {
+    /// This record, about to be written in this attempt.
+    pub fn new(record: RecordedCommit, attempt: impl Into<String>) -> Self {
+        Commit { record, attempt: attempt.into() }
+    }
 }
 
 /// What became of a commit.
@@ -28,6 +36,7 @@ pub enum CommitOutcome {
 
 /// A commit as it is in the store.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct RecordedCommit {
     /// The stream.
     pub stream: StreamId,
@@ -37,10 +46,14 @@ pub struct RecordedCommit {
     pub source: String,
     /// What led to it.
     pub cause: Cause,
+    /// Digest of what the cause said. Without one it is equal to every content.
+    pub digest: Option<Digest>,
     /// Correlation id.
     pub correlation_id: String,
     /// W3C trace context.
     pub traceparent: Option<String>,
+    /// Other attributes of the cause's envelope, which the events' envelopes carry on.
+    pub extensions: Extensions,
     /// When the transport took the cause.
     pub arrived_at: Option<Timestamp>,
     /// When it was written.
@@ -49,6 +62,7 @@ pub struct RecordedCommit {
 
 /// An event as it is in the store.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct RecordedEvent {
     /// Derived from stream, version and cause.
     pub id: String,
@@ -65,17 +79,60 @@ pub struct RecordedEvent {
 }
 
 impl RecordedEvent {
+    /// An event of this type at this version of its stream. `data` is JSON.
+    pub fn new(
+        id: impl Into<String>,
+        version: Version,
+        schema: DataSchema,
+        time: Timestamp,
+        data: impl Into<String>,
+    ) -> Self {
+        RecordedEvent {
+            id: id.into(),
+            version,
+            kind: schema.kind,
+            data_version: schema.version,
+            time,
+            data: data.into(),
+        }
+    }
+
     /// Decodes the content.
     ///
     /// # Errors
-    /// As [`MessageSet::decode`].
+    /// [`Failure::NEWER`] (transient) for a type or a version that `M` does not know; otherwise as
+    /// [`MessageSet::decode`].
     pub fn decode<M: MessageSet>(&self) -> Result<M, Failure> {
         M::decode(&self.kind, self.data_version, &self.data)
+            .map_err(newer::stored)
             .map_err(|failure| failure.context(format_args!("event {} at version {}", self.id, self.version)))
     }
 }
 
 impl RecordedCommit {
+    /// The events, from this source, that a cause led to. The cause's id is the correlation id, and
+    /// what is optional is absent.
+    pub fn new(
+        stream: StreamId,
+        source: impl Into<String>,
+        cause: Cause,
+        written_at: Timestamp,
+        events: Vec<RecordedEvent>,
+    ) -> Self {
+        RecordedCommit {
+            stream,
+            events,
+            source: source.into(),
+            correlation_id: cause.id.clone(),
+            cause,
+            digest: None,
+            traceparent: None,
+            extensions: Extensions::default(),
+            arrived_at: None,
+            written_at,
+        }
+    }
+
     /// Version of the first event.
     pub fn first_version(&self) -> Version {
         self.events.first().map_or(Version::NONE, |event| event.version)
@@ -93,20 +150,16 @@ impl RecordedCommit {
     pub fn envelope(&self, event: &RecordedEvent) -> Result<Envelope, Failure> {
         let data = RawValue::from_string(event.data.clone())
             .map_err(|error| Failure::permanent("invalid_data", format!("event {}: {error}", event.id)))?;
-        Ok(Envelope {
-            id: event.id.clone(),
-            source: self.source.clone(),
-            kind: event.kind.clone(),
-            subject: self.stream.clone(),
-            time: event.time,
-            schema: DataSchema::new(event.kind.clone(), event.data_version),
-            sequence: Some(event.version),
-            correlation_id: self.correlation_id.clone(),
-            causation_id: Some(self.cause.id.clone()),
-            traceparent: self.traceparent.clone(),
-            data: Data::Inline(data),
-            extensions: Default::default(),
-        })
+        let schema = DataSchema::new(event.kind.clone(), event.data_version);
+        let subject = self.stream.clone();
+        let mut envelope =
+            Envelope::new(&event.id, &self.source, subject, event.time, schema, Data::Inline(data));
+        envelope.sequence = Some(event.version);
+        envelope.correlation_id = self.correlation_id.clone();
+        envelope.causation_id = Some(self.cause.id.clone());
+        envelope.traceparent = self.traceparent.clone();
+        envelope.extensions = self.extensions.clone();
+        Ok(envelope)
     }
 
     /// Numbers and names events that follow `after`.
@@ -129,14 +182,8 @@ impl RecordedCommit {
                 let data = event.encode().map_err(|error| {
                     Failure::permanent("unencodable", format!("{kind} cannot be written as JSON: {error}"))
                 })?;
-                Ok(RecordedEvent {
-                    id: event_id(stream, version, cause),
-                    version,
-                    kind: kind.to_owned(),
-                    data_version,
-                    time,
-                    data,
-                })
+                let (id, schema) = (event_id(stream, version, cause), DataSchema::new(kind, data_version));
+                Ok(RecordedEvent::new(id, version, schema, time, data))
             })
             .collect()
     }

@@ -11,6 +11,8 @@ use serde::de::DeserializeOwned;
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
 use super::item::{ChunkItem, CommitItem, chunk_key};
+use super::newer::Format;
+use super::patience::{GAP, patiently};
 use super::{Commit, CommitOutcome, EventReader, EventStore, RecordedCommit};
 use crate::failure::{Failure, chain};
 use crate::ids::{StreamId, Version};
@@ -21,6 +23,8 @@ type Item = HashMap<String, AttributeValue>;
 pub const PARTITION_KEY: &str = "stream";
 /// Sort key of the table, a number.
 pub const SORT_KEY: &str = "version";
+
+const NOT_RETURNED: &str = "the item in the way was not returned";
 
 /// The event store in a DynamoDB table with partition key `stream` (string) and sort key `version` (number).
 #[derive(Clone, Debug)]
@@ -48,13 +52,7 @@ impl DynamoDbEventStore {
             Found::BeingWritten => return Ok(CommitOutcome::Conflict),
             Found::Item(there) => parse(there, &commit.record.stream)?,
         };
-        Ok(if there.attempt == commit.attempt {
-            CommitOutcome::Stored
-        } else if *there.cause() == commit.record.cause {
-            CommitOutcome::Duplicate
-        } else {
-            CommitOutcome::Conflict
-        })
+        there.judge(commit)
     }
 
     /// Puts the item if its key is free, and answers what is there otherwise.
@@ -75,14 +73,12 @@ impl DynamoDbEventStore {
                 PutItemError::ConditionalCheckFailedException(failed) => failed
                     .item
                     .map(Found::Item)
-                    .ok_or_else(|| Failure::transient("event_store", "the item in the way was not returned")),
+                    .ok_or_else(|| Failure::transient("event_store", NOT_RETURNED)),
                 PutItemError::ItemCollectionSizeLimitExceededException(error) => {
                     Err(Failure::permanent("stream_too_large", chain(&error)))
                 }
                 PutItemError::TransactionConflictException(_) => Ok(Found::BeingWritten),
-                error if error.code() == Some("ValidationException") => {
-                    Err(Failure::permanent("unstorable", chain(&error)))
-                }
+                error if is_unstorable(&error) => Err(Failure::permanent("unstorable", chain(&error))),
                 error => Err(Failure::aws("event_store", &error)),
             },
         }
@@ -97,11 +93,13 @@ impl DynamoDbEventStore {
             .client
             .transact_write_items()
             .set_transact_items(Some(actions))
-            // Makes a repeated request the same transaction; the attempt alone would be the same for two versions.
+            // Makes a repeated request the same transaction. What is decided anew in the same
+            // attempt is another one, which has another time.
             .client_request_token(crate::ids::content_id(&[
                 &commit.attempt,
                 commit.record.stream.as_str(),
                 &commit.record.first_version().to_string(),
+                &commit.record.written_at.to_string(),
             ]))
             .send()
             .await;
@@ -142,6 +140,7 @@ impl DynamoDbEventStore {
                 commits.push(commit);
             }
         }
+        without_gaps(&commits)?;
         Ok(commits)
     }
 
@@ -193,7 +192,7 @@ impl EventReader for DynamoDbEventStore {
         stream: &'a StreamId,
         after: Version,
     ) -> BoxFuture<'a, Result<Vec<RecordedCommit>, Failure>> {
-        self.load(stream, after).boxed()
+        patiently(move || self.load(stream, after)).boxed()
     }
 }
 
@@ -218,24 +217,63 @@ fn head_in_the_way(error: &SdkError<TransactWriteItemsError>) -> Result<Found, F
     let service = error.as_service_error();
     if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = service {
         let reasons = cancelled.cancellation_reasons();
-        let any = |code: &str| reasons.iter().any(|reason| reason.code() == Some(code));
+        let any = |codes: &[&str]| {
+            reasons.iter().any(|reason| reason.code().is_some_and(|code| codes.contains(&code)))
+        };
         if let Some(head) = reasons.first()
             && head.code() == Some("ConditionalCheckFailed")
-            && let Some(item) = head.item()
         {
-            return Ok(Found::Item(item.clone()));
+            let there = head.item().cloned().map(Found::Item);
+            return there.ok_or_else(|| Failure::transient("event_store", NOT_RETURNED));
         }
-        if any("TransactionConflict") {
+        if any(&["ThrottlingError", "ProvisionedThroughputExceeded"]) {
+            return Err(Failure::transient(Failure::THROTTLED, chain(error)));
+        }
+        if any(&["TransactionConflict"]) {
             return Ok(Found::BeingWritten);
         }
-        if any("ValidationError") {
+        if any(&["ItemCollectionSizeLimitExceeded"]) {
+            return Err(Failure::permanent("stream_too_large", chain(error)));
+        }
+        if reasons.iter().any(|reason| reason.message().is_some_and(is_about_the_item)) {
             return Err(Failure::permanent("unstorable", chain(error)));
         }
     }
-    if service.and_then(ProvideErrorMetadata::code) == Some("ValidationException") {
+    if service.is_some_and(is_unstorable) {
         return Err(Failure::permanent("unstorable", chain(error)));
     }
     Err(Failure::aws("event_store", error))
+}
+
+/// DynamoDB refuses the item as it is. A `ValidationException` alone does not say so: it also comes
+/// when the table is another one.
+fn is_unstorable(error: &impl ProvideErrorMetadata) -> bool {
+    error.code() == Some("ValidationException") && error.message().is_some_and(is_about_the_item)
+}
+
+/// The message is about the size of an item or a key, a number or the nesting, and not about the
+/// table.
+fn is_about_the_item(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    message.contains("size") && message.contains("exceeded")
+        || ["significant digits", "number overflow", "number underflow", "nesting levels"]
+            .iter()
+            .any(|words| message.contains(words))
+}
+
+/// No commit is missing between two others.
+///
+/// # Errors
+/// [`GAP`] (transient): one of them was written by a transaction that the read has not seen yet.
+fn without_gaps(commits: &[RecordedCommit]) -> Result<(), Failure> {
+    for (one, next) in commits.iter().zip(commits.iter().skip(1)) {
+        let (last, first) = (one.last_version(), next.first_version());
+        if last.next() != first {
+            let what = format!("{}: after version {last} comes {first} yet", one.stream);
+            return Err(Failure::transient(GAP, what));
+        }
+    }
+    Ok(())
 }
 
 fn item_of(value: &impl Serialize) -> Result<Item, Failure> {
@@ -243,6 +281,8 @@ fn item_of(value: &impl Serialize) -> Result<Item, Failure> {
 }
 
 fn parse<T: DeserializeOwned>(item: Item, stream: &StreamId) -> Result<T, Failure> {
+    let version = item.get(SORT_KEY).and_then(|version| version.as_n().ok()?.parse().ok());
+    item.check(stream.as_str(), version.map(Version::new))?;
     from_item(item)
         .map_err(|error| Failure::permanent("corrupt_commit", format!("{stream}: {}", chain(&error))))
 }

@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_dynamo::AttributeValue;
 
-use super::{CHUNK_KIND, RecordedCommit, RecordedEvent};
+use super::digest::resent;
+use super::{CHUNK_KIND, Commit, CommitChange, CommitOutcome, Digest, RecordedCommit, RecordedEvent};
+use crate::envelope::{DataSchema, Extensions};
 use crate::failure::Failure;
 use crate::ids::{Cause, StreamId, Version};
-use crate::source::{Change, ChangeKind, Delivery};
 
 /// Largest item of DynamoDB in bytes, names and values together.
 const ITEM_LIMIT: usize = 400 * 1024;
@@ -15,8 +15,14 @@ const ITEM_LIMIT: usize = 400 * 1024;
 const ITEM_RESERVE: usize = 2 * 1024;
 /// Largest transaction of DynamoDB in bytes, with room for keys and names.
 const TRANSACTION_BYTES: usize = 4 * 1024 * 1024 - 64 * 1024;
+/// Code of a failure because not all chunks of a split commit can be read yet.
+pub(super) const INCOMPLETE: &str = "incomplete_commit";
 /// Largest chunk of a split commit.
 const CHUNK_BYTES: usize = ITEM_LIMIT - 8 * 1024;
+
+/// The format in which commits are written, and the newest that is read. An item without `format`
+/// has it.
+pub(super) const FORMAT: u32 = 1;
 
 /// The item of a commit. In a split commit, it is the head: it alone counts, and the events' data are in chunk items.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -26,9 +32,15 @@ pub(super) struct CommitItem {
     events: Vec<EventItem>,
     source: String,
     cause: Cause,
+    /// Absent in commits of older writers, and where it was erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    digest: Option<Digest>,
     correlation: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trace: Option<String>,
+    /// Extension attributes, a JSON object as text: whatever their names are, DynamoDB takes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    attributes: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     arrived_at: Option<Timestamp>,
     written_at: Timestamp,
@@ -64,7 +76,7 @@ impl ChunkItem {
 }
 
 impl CommitItem {
-    fn new(commit: &RecordedCommit, attempt: &str) -> Self {
+    fn new(commit: &RecordedCommit, attempt: &str, attributes: Option<String>) -> Self {
         CommitItem {
             stream: commit.stream.clone(),
             version: commit.first_version(),
@@ -81,8 +93,10 @@ impl CommitItem {
                 .collect(),
             source: commit.source.clone(),
             cause: commit.cause.clone(),
+            digest: commit.digest.clone(),
             correlation: commit.correlation_id.clone(),
             trace: commit.traceparent.clone(),
+            attributes,
             arrived_at: commit.arrived_at,
             written_at: commit.written_at,
             attempt: attempt.to_owned(),
@@ -94,13 +108,25 @@ impl CommitItem {
         self.version
     }
 
-    pub(super) fn cause(&self) -> &Cause {
-        &self.cause
+    /// What an item in the way means for a commit: one's own attempt, the same cause, or another.
+    ///
+    /// # Errors
+    /// `cause_reused` (permanent): the same cause, and it said something else.
+    pub(super) fn judge(&self, commit: &Commit) -> Result<CommitOutcome, Failure> {
+        if self.attempt == commit.attempt {
+            return Ok(CommitOutcome::Stored);
+        }
+        if self.cause != commit.record.cause {
+            return Ok(CommitOutcome::Conflict);
+        }
+        let at = format!("at version {}", self.version);
+        resent(&self.stream, &self.cause, at, self.digest.as_ref(), commit.record.digest.as_ref())?;
+        Ok(CommitOutcome::Duplicate)
     }
 
     /// About how many bytes DynamoDB counts for the item.
     fn size(&self) -> usize {
-        const NAMES: usize = 200;
+        const NAMES: usize = 280;
         const PER_EVENT: usize = 80;
         let events: usize = self
             .events
@@ -121,13 +147,15 @@ impl CommitItem {
             + self.cause.id.len()
             + self.correlation.len()
             + self.trace.as_ref().map_or(0, String::len)
+            + self.attributes.as_ref().map_or(0, String::len)
             + self.attempt.len()
     }
 
     /// The items of a commit: one, or a head and chunks when one would be too large.
     ///
     /// # Errors
-    /// `invalid_commit` and `commit_too_large` (permanent): what would be stored could not be read again, or not be stored at all.
+    /// `invalid_commit`, `attributes_too_large` and `commit_too_large` (permanent): what would be
+    /// stored could not be read again, or not be stored at all.
     pub(super) fn of(commit: &RecordedCommit, attempt: &str) -> Result<(Self, Vec<ChunkItem>), Failure> {
         // Only the first version is stored: the others follow from it.
         let consecutive = (commit.first_version().number()..).zip(&commit.events);
@@ -143,7 +171,7 @@ impl CommitItem {
                 ),
             ));
         }
-        Self::new(commit, attempt).split()
+        Self::new(commit, attempt, attributes(commit)?).split()
     }
 
     /// Moves the data into chunks when the item would be too large. The texts of all events, as a JSON array, are cut into pieces.
@@ -185,7 +213,7 @@ impl CommitItem {
     }
 
     /// The hint that the head of a split commit gives.
-    fn into_split(mut self) -> Result<CommitChange, Failure> {
+    pub(super) fn into_split(mut self) -> Result<CommitChange, Failure> {
         let before = Version::new(self.version.number().saturating_sub(1));
         let last_version = before.plus(self.events.len());
         match self.events.pop() {
@@ -200,6 +228,12 @@ impl CommitItem {
     }
 
     /// The commit; `chunks` are those of [`chunk_key`], in order, when [`Self::chunks`] says there are any.
+    ///
+    /// # Errors
+    /// [`INCOMPLETE`] (transient) while chunks are missing: a reader may see a part of a
+    /// transaction. `corrupt_commit` (permanent) when they contradict the head: more of them than
+    /// it says, a text that is not JSON although all of it is there, no event, or an event without
+    /// data.
     pub(super) fn into_commit(self, chunks: Vec<ChunkItem>) -> Result<RecordedCommit, Failure> {
         let corrupt = |what: String| {
             Failure::permanent(
@@ -209,8 +243,18 @@ impl CommitItem {
         };
         let mut split_data = Vec::new();
         if let Some(expected) = self.chunks {
-            if chunks.len() != expected as usize {
-                return Err(corrupt(format!("{} of {expected} chunks are there", chunks.len())));
+            let there = (0..).zip(&chunks).take_while(|(number, chunk)| chunk.version == *number).count();
+            if there < expected as usize {
+                return Err(Failure::transient(
+                    INCOMPLETE,
+                    format!(
+                        "{} at version {}: {there} of its {expected} chunks can be read yet",
+                        self.stream, self.version
+                    ),
+                ));
+            }
+            if chunks.len() > there || there > expected as usize {
+                return Err(corrupt(format!("it has {expected} chunks, {} are there", chunks.len())));
             }
             let text: String = chunks.into_iter().map(|chunk| chunk.part).collect();
             split_data =
@@ -229,27 +273,41 @@ impl CommitItem {
                     .next()
                     .ok_or_else(|| corrupt(format!("the data of event {} is missing", event.id)))?,
             };
-            events.push(RecordedEvent {
-                id: event.id.clone(),
-                version,
-                kind: event.kind.clone(),
-                data_version: event.dataversion,
-                time: event.time,
-                data,
-            });
+            let schema = DataSchema::new(event.kind.clone(), event.dataversion);
+            events.push(RecordedEvent::new(&event.id, version, schema, event.time, data));
             version = version.next();
         }
-        Ok(RecordedCommit {
-            stream: self.stream,
-            events,
-            source: self.source,
-            cause: self.cause,
-            correlation_id: self.correlation,
-            traceparent: self.trace,
-            arrived_at: self.arrived_at,
-            written_at: self.written_at,
-        })
+        let extensions = match &self.attributes {
+            Some(text) => serde_json::from_str(text)
+                .map_err(|error| corrupt(format!("its attributes cannot be read: {error}")))?,
+            None => Extensions::default(),
+        };
+        let mut commit = RecordedCommit::new(self.stream, self.source, self.cause, self.written_at, events);
+        commit.digest = self.digest;
+        commit.correlation_id = self.correlation;
+        commit.traceparent = self.trace;
+        commit.extensions = extensions;
+        commit.arrived_at = self.arrived_at;
+        Ok(commit)
     }
+}
+
+/// The extension attributes as text, if there are any.
+fn attributes(commit: &RecordedCommit) -> Result<Option<String>, Failure> {
+    let (extensions, limit) = (&commit.extensions, Extensions::MAX_BYTES);
+    if extensions.bytes() > limit {
+        return Err(Failure::permanent(
+            "attributes_too_large",
+            format!(
+                "{}: the attributes of {} have {} bytes; {limit} are kept with a commit",
+                commit.stream,
+                commit.cause,
+                extensions.bytes()
+            ),
+        ));
+    }
+    let text = (!extensions.is_empty()).then(|| serde_json::to_string(extensions)).transpose();
+    text.map_err(|error| Failure::permanent("unencodable", format!("{}: {error}", commit.stream)))
 }
 
 /// Partition key of the chunks of the commit at this version.
@@ -270,71 +328,6 @@ fn pieces(text: &str, limit: usize) -> impl Iterator<Item = &str> {
     })
 }
 
-/// What a record of the event store's DynamoDB stream says.
-#[derive(Clone, Debug, PartialEq)]
-pub enum CommitChange {
-    /// A commit was stored.
-    Commit(RecordedCommit),
-    /// A commit was stored whose data is too large for the record: it must be read from the store.
-    Split {
-        /// The stream.
-        stream: StreamId,
-        /// Version of the commit's first event.
-        version: Version,
-        /// Version of its last event.
-        last_version: Version,
-        /// Id of its last event.
-        last_event_id: String,
-    },
-    /// A commit was stored in a format that this version of the toolkit does not know, and can only
-    /// be newer: no more than its key can be read.
-    Newer {
-        /// The stream.
-        stream: StreamId,
-        /// Version of the commit's first event.
-        version: Version,
-    },
-    /// Nothing to act on: a chunk of a split commit, or the removal of an item.
-    Other,
-}
-
-impl CommitChange {
-    /// Reads the change in a delivery.
-    ///
-    /// # Errors
-    /// `not_a_commit` (permanent) when the table holds something else; or the failure to read the record.
-    pub fn of(delivery: &Delivery<'_>) -> Result<Self, Failure> {
-        let change = delivery.change()?;
-        if change.kind != ChangeKind::Insert || is_chunk(change) {
-            return Ok(CommitChange::Other);
-        }
-        let item: CommitItem = serde_dynamo::from_item(change.new_image.clone()).map_err(|error| {
-            Failure::permanent("not_a_commit", format!("the new image is no commit: {error}"))
-        })?;
-        if item.chunks.is_some() {
-            return item.into_split();
-        }
-        item.into_commit(Vec::new()).map(CommitChange::Commit)
-    }
-
-    /// The stream that was extended.
-    pub fn stream(&self) -> Option<&StreamId> {
-        match self {
-            CommitChange::Commit(commit) => Some(&commit.stream),
-            CommitChange::Split { stream, .. } | CommitChange::Newer { stream, .. } => Some(stream),
-            CommitChange::Other => None,
-        }
-    }
-
-    /// The stream whose commit is the delivery, for lanes; known from the key alone.
-    pub fn lane(delivery: &Delivery<'_>) -> String {
-        match delivery.change().ok().and_then(|change| change.keys.get("stream")) {
-            Some(AttributeValue::S(stream)) => stream.clone(),
-            _ => delivery.ordering_key.clone(),
-        }
-    }
-}
-
 /// The items of a commit as the table's stream shows them, chunks last.
 #[cfg(any(test, feature = "test-kit"))]
 pub(crate) fn image_of(commit: &RecordedCommit) -> Result<Vec<serde_dynamo::Item>, Failure> {
@@ -345,40 +338,22 @@ pub(crate) fn image_of(commit: &RecordedCommit) -> Result<Vec<serde_dynamo::Item
     items.into_iter().map(|item| item.map_err(unencodable)).collect()
 }
 
-fn is_chunk(change: &Change) -> bool {
-    matches!(
-        change.keys.get("stream"),
-        Some(AttributeValue::S(stream)) if stream.split('#').next() == Some(CHUNK_KIND)
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::failure::Class;
 
     fn commit(data: &[String]) -> RecordedCommit {
-        RecordedCommit {
-            stream: "order#1".parse().unwrap(),
-            events: data
-                .iter()
-                .enumerate()
-                .map(|(index, data)| RecordedEvent {
-                    id: format!("e{index}"),
-                    version: Version::new(3).plus(index),
-                    kind: "OrderPlaced".to_owned(),
-                    data_version: 1,
-                    time: "2010-12-01T08:26:00Z".parse().unwrap(),
-                    data: data.clone(),
-                })
-                .collect(),
-            source: "shop.orders".to_owned(),
-            cause: Cause { source: "import".to_owned(), id: "c1".to_owned() },
-            correlation_id: "c1".to_owned(),
-            traceparent: None,
-            arrived_at: Some("2026-01-01T00:00:00.123Z".parse().unwrap()),
-            written_at: "2026-01-01T00:00:00.5Z".parse().unwrap(),
-        }
+        let events = data.iter().enumerate().map(|(index, data)| {
+            let (id, version) = (format!("e{index}"), Version::new(3).plus(index));
+            let time = "2010-12-01T08:26:00Z".parse().unwrap();
+            RecordedEvent::new(id, version, DataSchema::new("OrderPlaced", 1), time, data)
+        });
+        let (stream, cause) = ("order#1".parse().unwrap(), Cause::new("import", "c1"));
+        let written_at = "2026-01-01T00:00:00.5Z".parse().unwrap();
+        let mut commit = RecordedCommit::new(stream, "shop.orders", cause, written_at, events.collect());
+        commit.arrived_at = Some("2026-01-01T00:00:00.123Z".parse().unwrap());
+        commit
     }
 
     #[test]
@@ -402,12 +377,22 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_chunk_is_noticed() {
+    fn a_chunk_that_is_missing_may_still_come_and_one_that_contradicts_the_head_may_not() {
         let commit = commit(&[format!("\"{}\"", "x".repeat(900_000))]);
-        let (head, mut chunks) = CommitItem::of(&commit, "a").unwrap();
-        chunks.pop();
-        let failure = head.into_commit(chunks).unwrap_err();
-        assert_eq!(failure.code(), "corrupt_commit");
+        let (head, whole) = CommitItem::of(&commit, "a").unwrap();
+        let with = |change: fn(&mut Vec<ChunkItem>)| {
+            let mut chunks = whole.clone();
+            change(&mut chunks);
+            let failure = head.clone().into_commit(chunks).unwrap_err();
+            (failure.class(), failure.code().to_owned())
+        };
+        let incomplete = (Class::Transient, INCOMPLETE.to_owned());
+        assert_eq!(with(Vec::clear), incomplete);
+        assert_eq!(with(|chunks| drop(chunks.pop())), incomplete);
+        assert_eq!(with(|chunks| drop(chunks.remove(1))), incomplete, "from the middle");
+        let corrupt = (Class::Permanent, "corrupt_commit".to_owned());
+        assert_eq!(with(|chunks| chunks.push(ChunkItem { version: 3, ..chunks[0].clone() })), corrupt);
+        assert_eq!(with(|chunks| chunks[2].part.push('x')), corrupt, "all there, and not JSON");
     }
 
     #[test]
@@ -418,9 +403,9 @@ mod tests {
             assert_eq!(CommitItem::of(&large, "a").unwrap().1.len(), chunks, "{bytes} bytes");
         }
         let many = commit(&vec!["1".to_owned(); 1000]);
-        let item: serde_dynamo::Item = serde_dynamo::to_item(CommitItem::new(&many, "a")).unwrap();
+        let item: serde_dynamo::Item = serde_dynamo::to_item(CommitItem::new(&many, "a", None)).unwrap();
         let real: usize = item.iter().map(|(name, value)| name.len() + stored_bytes(value)).sum();
-        let estimated = CommitItem::new(&many, "a").size();
+        let estimated = CommitItem::new(&many, "a", None).size();
         assert!(real < estimated && estimated < real * 2, "{real} bytes, estimated {estimated}");
     }
 

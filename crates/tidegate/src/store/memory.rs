@@ -1,20 +1,53 @@
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt, ready};
 
 use super::item::CommitItem;
+use super::patience::patiently;
 use super::{Commit, CommitOutcome, EventReader, EventStore, RecordedCommit};
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 
 /// An event store in memory, for tests. It passes the same contract tests as the DynamoDB one.
+///
+/// A read may find a large commit of which DynamoDB does not show all chunks yet: see
+/// [`tear_reads`](Self::tear_reads).
 #[derive(Debug, Default)]
 pub struct MemoryEventStore {
     commits: Mutex<BTreeMap<(StreamId, Version), Commit>>,
+    torn: AtomicU32,
 }
 
 impl MemoryEventStore {
+    /// The next so many looks at a commit that is split over chunks miss the last one.
+    pub fn tear_reads(&self, looks: u32) {
+        self.torn.store(looks, Ordering::Relaxed);
+    }
+
+    fn look(&self, stream: &StreamId, after: Version) -> Result<Vec<RecordedCommit>, Failure> {
+        let commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = commits
+            .values()
+            .filter(|commit| commit.record.stream == *stream && commit.record.last_version() > after);
+        found.map(|commit| self.seen(commit)).collect()
+    }
+
+    /// A commit as it is put together from its items.
+    fn seen(&self, commit: &Commit) -> Result<RecordedCommit, Failure> {
+        let less = |looks: u32| looks.checked_sub(1);
+        if self.torn.load(Ordering::Relaxed) > 0 {
+            let (head, mut chunks) = CommitItem::of(&commit.record, &commit.attempt)?;
+            if chunks.pop().is_some()
+                && self.torn.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+            {
+                return head.into_commit(chunks);
+            }
+        }
+        Ok(commit.record.clone())
+    }
+
     /// All commits of all streams.
     pub fn commits(&self) -> Vec<RecordedCommit> {
         let commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
@@ -28,14 +61,7 @@ impl EventReader for MemoryEventStore {
         stream: &'a StreamId,
         after: Version,
     ) -> BoxFuture<'a, Result<Vec<RecordedCommit>, Failure>> {
-        let commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = commits
-            .values()
-            .map(|commit| &commit.record)
-            .filter(|record| record.stream == *stream && record.last_version() > after)
-            .cloned()
-            .collect();
-        ready(Ok(found)).boxed()
+        patiently(move || ready(self.look(stream, after))).boxed()
     }
 }
 
@@ -50,12 +76,12 @@ impl EventStore for MemoryEventStore {
         let outcome = match commits.get(&place) {
             None => {
                 commits.insert(place, commit.clone());
-                CommitOutcome::Stored
+                Ok(CommitOutcome::Stored)
             }
-            Some(there) if there.attempt == commit.attempt => CommitOutcome::Stored,
-            Some(there) if there.record.cause == commit.record.cause => CommitOutcome::Duplicate,
-            Some(_) => CommitOutcome::Conflict,
+            Some(there) => {
+                CommitItem::of(&there.record, &there.attempt).and_then(|(there, _)| there.judge(commit))
+            }
         };
-        ready(Ok(outcome)).boxed()
+        ready(outcome).boxed()
     }
 }

@@ -7,12 +7,18 @@
 //! A long stream can be loaded from a [snapshot](Snapshots), which is never the truth and may be missing at any time.
 
 mod aggregate;
+mod canonical;
 mod causes;
+mod change;
 mod commit;
+mod digest;
 mod dynamodb;
 mod item;
 #[cfg(any(test, feature = "test-kit"))]
 pub(crate) mod memory;
+mod newer;
+mod origin;
+mod patience;
 mod snapshot;
 mod snapshot_dynamodb;
 #[cfg(any(test, feature = "test-kit"))]
@@ -20,15 +26,17 @@ pub(crate) mod snapshot_memory;
 
 use futures::future::BoxFuture;
 
-pub use aggregate::{Aggregate, Decision, Origin, Retry, execute};
+pub use aggregate::{Aggregate, Decision, Retry, execute};
 pub use causes::Causes;
+pub use change::CommitChange;
 pub use commit::{Commit, CommitOutcome, RecordedCommit, RecordedEvent};
+pub use digest::{Content, Digest, InvalidDigest};
 pub use dynamodb::{DynamoDbEventStore, PARTITION_KEY, SORT_KEY};
-pub use item::CommitChange;
 #[cfg(any(test, feature = "test-kit"))]
 pub(crate) use item::image_of;
 #[cfg(test)]
 pub(crate) use memory::MemoryEventStore;
+pub use origin::Origin;
 pub use snapshot::{Snapshot, SnapshotStore, Snapshots, Snapshotted, execute_with_snapshots};
 pub use snapshot_dynamodb::{DynamoDbSnapshots, SNAPSHOT_PARTITION_KEY, SNAPSHOT_SORT_KEY};
 #[cfg(test)]
@@ -46,7 +54,9 @@ pub trait EventReader: Send + Sync {
     /// All commits of a stream that hold events above `after`, in order, strongly consistent. An unknown stream has none.
     ///
     /// # Errors
-    /// When the store cannot be read (transient) or holds what is no commit (permanent).
+    /// A failure to read the store, and `incomplete_commit` while a large commit cannot be read as
+    /// a whole yet (transient); [`Failure::NEWER`] (transient) for a commit in a format of a newer
+    /// version of the function; `corrupt_commit` (permanent) when the store holds something else.
     fn read<'a>(
         &'a self,
         stream: &'a StreamId,
@@ -59,8 +69,11 @@ pub trait EventStore: EventReader {
     /// Writes a commit if its place in the stream is free.
     ///
     /// # Errors
-    /// `commit_too_large` (permanent: above about 3.9 MB as JSON, or some 3,000 events), `invalid_commit` (permanent: versions that are not consecutive), or a failure of
-    /// the store (transient). A place that is taken is no error but an outcome.
+    /// `commit_too_large` (permanent: above about 3.9 MB as JSON, or some 3,000 events),
+    /// `invalid_commit` (permanent: versions that are not consecutive), or a failure of the store
+    /// (transient). `attributes_too_large` (permanent: extension attributes of more than 16 KB) and
+    /// `cause_reused` (permanent: the commit in the way has the same cause, which said something
+    /// else then). A place that is taken is no error but an outcome.
     fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Result<CommitOutcome, Failure>>;
 }
 
@@ -92,6 +105,12 @@ pub async fn content(reader: &dyn EventReader, envelope: &Envelope) -> Result<St
     }
 }
 
+#[cfg(test)]
+mod digest_tests;
+#[cfg(test)]
+mod dynamodb_tests;
+#[cfg(test)]
+mod newer_tests;
 #[cfg(test)]
 mod snapshot_tests;
 #[cfg(test)]

@@ -9,6 +9,8 @@ use serde::de::DeserializeOwned;
 use tracing::warn;
 
 use super::aggregate::{History, Loaded, fold, run};
+use super::digest::resent;
+use super::origin::decided;
 use super::{Aggregate, Causes, Decision, EventStore, Origin, RecordedCommit, Retry};
 use crate::batch::Handled;
 use crate::failure::Failure;
@@ -16,7 +18,8 @@ use crate::ids::{StreamId, Version};
 
 /// Events after which a snapshot is taken, unless said otherwise.
 const EVERY: u64 = 100;
-/// How far back causes are kept, unless said otherwise: a message stays in a queue for up to 14 days, and comes back from its dead letters as a new one.
+/// How far back causes are kept, unless said otherwise: a dead letter is replayed for up to 14
+/// days. Behind a queue more are needed, see [`Origin::REDRIVEN`].
 const HORIZON: Duration = Duration::from_secs(15 * 24 * 60 * 60);
 /// How long a command waits for its snapshot: it is stored already, and the snapshot is optional.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -88,9 +91,13 @@ impl Snapshots {
         self
     }
 
-    /// Keeps causes for this long. A delivery that the transport took earlier, or at an unknown time, is compared with the whole stream, which costs as
-    /// much as without snapshots; so this bounds costs, and never what is a duplicate. A command that its *sender* sends anew after that time, as a new
-    /// message, is a new command.
+    /// Keeps causes for this long: what the topology derives as `TIDEGATE_CAUSE_DAYS` from the
+    /// table's `cause_retention_days`.
+    ///
+    /// A delivery that the transport may have taken earlier ([`Origin::arrived_at`] less
+    /// [`Origin::redriven`]), or at an unknown time, is compared with the whole stream, which costs
+    /// as much as without snapshots; so this bounds costs, and never what is a duplicate. A command
+    /// that its *sender* sends anew after that time, as a new message, is a new command.
     #[must_use]
     pub fn horizon(mut self, horizon: Duration) -> Self {
         self.horizon = horizon;
@@ -174,21 +181,23 @@ impl<A: Snapshotted> History<A> for FromSnapshot<'_> {
             let before = Version::new(snapshot.version.number().saturating_sub(1));
             let commits = self.store.read(stream, before).await?;
             if let Some(loaded) = resume::<A>(snapshot, &commits)? {
-                if loaded.memory.causes.contain(&origin.cause) {
+                if let Some(stored) = loaded.memory.causes.find(&origin.cause) {
+                    let at = format!("at or before version {}", loaded.version);
+                    resent(stream, &origin.cause, at, stored, origin.digest(stream).as_ref())?;
                     return Ok(None);
                 }
-                if loaded.memory.causes.reach_back_to(origin.arrived_at) {
+                if loaded.memory.causes.reach_back_to(origin.earliest()) {
                     return Ok(Some(loaded));
                 }
                 newest = loaded.memory.snapshot;
             }
         }
         let commits = self.store.read(stream, Version::NONE).await?;
-        if commits.iter().any(|commit| commit.cause == origin.cause) {
+        if decided(&commits, origin)? {
             return Ok(None);
         }
         let mut causes = Causes::none();
-        commits.iter().for_each(|commit| causes.push(&commit.cause, commit.written_at));
+        commits.iter().for_each(|commit| remember(&mut causes, commit));
         let (mut aggregate, mut version) = (A::default(), Version::NONE);
         fold(&mut aggregate, &mut version, &commits)?;
         Ok(Some(Loaded { aggregate, version, memory: Memory { causes, snapshot: newest } }))
@@ -201,7 +210,7 @@ impl<A: Snapshotted> History<A> for FromSnapshot<'_> {
             return;
         }
         decision.events().iter().for_each(|event| aggregate.apply(event));
-        causes.push(&record.cause, record.written_at);
+        remember(&mut causes, &record);
         let taken = take(&aggregate, version, causes, &record, self.snapshots.horizon);
         drop((aggregate, decision)); // they need not be `Sync`
         match taken {
@@ -224,7 +233,7 @@ fn resume<A: Snapshotted>(
         Ok(mut aggregate) => {
             let (mut causes, mut version) = (snapshot.causes, snapshot.version);
             for commit in commits.iter().filter(|commit| commit.first_version() > snapshot.version) {
-                causes.push(&commit.cause, commit.written_at);
+                remember(&mut causes, commit);
             }
             fold(&mut aggregate, &mut version, commits)?;
             let memory = Memory { causes, snapshot: snapshot.version };
@@ -233,6 +242,10 @@ fn resume<A: Snapshotted>(
     };
     ignored(&snapshot.stream, &Failure::permanent("unusable_snapshot", problem));
     Ok(None)
+}
+
+fn remember(causes: &mut Causes, commit: &RecordedCommit) {
+    causes.push(&commit.cause, commit.written_at, commit.digest.as_ref());
 }
 
 fn holds(commits: &[RecordedCommit], version: Version, event_id: &str) -> bool {

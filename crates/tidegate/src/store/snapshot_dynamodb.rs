@@ -47,7 +47,7 @@ impl DynamoDbSnapshots {
     async fn put(&self, snapshot: &Snapshot) -> Result<(), Failure> {
         let text = |value: &str| AttributeValue::S(value.to_owned());
         let version = AttributeValue::N(snapshot.version.to_string());
-        let mut put = self
+        let put = self
             .client
             .put_item()
             .table_name(&self.table)
@@ -56,11 +56,8 @@ impl DynamoDbSnapshots {
             .item("version", version.clone())
             .item("event_id", text(&snapshot.event_id))
             .item("state", text(&snapshot.state))
-            .item("complete_since", text(&snapshot.causes.complete_since().to_string()));
-        if !snapshot.causes.is_empty() {
-            put = put.item("causes", AttributeValue::B(Blob::new(snapshot.causes.to_bytes())));
-        }
-        let put = put
+            .item("complete_since", text(&snapshot.causes.complete_since().to_string()))
+            .item("causes", AttributeValue::B(Blob::new(snapshot.causes.to_bytes())))
             .condition_expression("attribute_not_exists(#stream) OR #version <= :version")
             .expression_attribute_names("#stream", SNAPSHOT_PARTITION_KEY)
             .expression_attribute_names("#version", "version")
@@ -77,10 +74,7 @@ impl DynamoDbSnapshots {
 
 fn read(item: &HashMap<String, AttributeValue>, stream: &StreamId, shape: &str) -> Option<Snapshot> {
     let text = |name: &str| item.get(name)?.as_s().ok();
-    let causes = match item.get("causes") {
-        Some(causes) => causes.as_b().ok()?.as_ref(),
-        None => &[],
-    };
+    let causes = item.get("causes")?.as_b().ok()?.as_ref();
     Some(Snapshot {
         stream: stream.clone(),
         shape: shape.to_owned(),

@@ -139,6 +139,23 @@ async fn a_delivery_older_than_the_horizon_or_of_unknown_age_is_compared_with_th
 }
 
 #[tokio::test]
+async fn a_message_of_a_queue_may_be_older_than_its_time_says() {
+    let world = World::default();
+    let policy = world.policy().horizon(Duration::ZERO);
+    for id in ["a", "b", "c"] {
+        let command = if id == "a" { Command::Open(1) } else { Command::Add(1) };
+        world.send_as(&policy, &origin(id), command).await;
+    }
+    world.reads();
+    // Moved back from its dead-letter queue after all causes were forgotten, it is a message of
+    // now.
+    let now = Timestamp::now().checked_add(Duration::from_secs(120)).ok();
+    let again = Origin { redriven: Origin::REDRIVEN, ..taken_at("b", now) };
+    assert_eq!(world.send_as(&policy, &again, Command::Add(1)).await, Handled::Duplicate);
+    assert_eq!(world.reads(), [2, 0], "compared with the whole stream");
+}
+
+#[tokio::test]
 async fn a_snapshot_of_another_shape_is_not_looked_at() {
     let world = World::with_snapshot().await;
     world.replace(|snapshot| snapshot.shape = "counter/2".to_owned()).await;

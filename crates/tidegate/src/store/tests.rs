@@ -73,13 +73,7 @@ pub(super) fn stream() -> StreamId {
 }
 
 pub(super) fn origin(id: &str) -> Origin {
-    Origin {
-        cause: Cause { source: "test".to_owned(), id: id.to_owned() },
-        correlation_id: id.to_owned(),
-        traceparent: None,
-        time: Timestamp::UNIX_EPOCH,
-        arrived_at: None,
-    }
+    Origin::new(Cause::new("test", id), Timestamp::UNIX_EPOCH)
 }
 
 async fn send(store: &dyn EventStore, id: &str, command: Command) -> Result<Handled, Failure> {
@@ -227,6 +221,25 @@ async fn no_pause_follows_the_last_attempt() {
     let lost = execute::<Counter>(&store, &stream(), &Command::Add(1), &origin("b"), once).await;
     assert_eq!(lost.unwrap_err().code(), "version_conflict");
     assert_eq!(began.elapsed(), std::time::Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_commit_that_is_seen_in_part_is_read_again_for_less_than_a_second() {
+    let store = MemoryEventStore::default();
+    send(&store, "a", Command::Open(3)).await.unwrap();
+    let mut large = store.commits().remove(0);
+    large.cause.id = "b".to_owned();
+    large.events[0].version = Version::new(2);
+    large.events[0].data = format!(r#"{{"amount":1,"{}":0}}"#, "x".repeat(410_000));
+    store.commit(&Commit::new(large, "large")).await.unwrap();
+    store.tear_reads(3);
+    assert_eq!(send(&store, "c", Command::Add(1)).await, Ok(Handled::Applied));
+    store.tear_reads(u32::MAX);
+    let began = tokio::time::Instant::now();
+    let failure = send(&store, "d", Command::Add(1)).await.unwrap_err();
+    assert_eq!((failure.class(), failure.code()), (crate::failure::Class::Transient, "incomplete_commit"));
+    assert!(began.elapsed() < std::time::Duration::from_secs(1), "{:?}", began.elapsed());
+    assert_eq!(store.commits().len(), 3);
 }
 
 mod newer {

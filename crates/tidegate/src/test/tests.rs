@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::batch::Handled;
+use crate::envelope::DataSchema;
 use crate::failure::{Class, Failure};
 use crate::ids::{Cause, StreamId, Version};
 use crate::message::Message;
@@ -145,13 +146,7 @@ fn stream() -> StreamId {
 }
 
 fn origin(id: &str) -> Origin {
-    Origin {
-        cause: Cause { source: "test".to_owned(), id: id.to_owned() },
-        correlation_id: id.to_owned(),
-        traceparent: None,
-        time: Timestamp::UNIX_EPOCH,
-        arrived_at: None,
-    }
+    Origin::new(Cause::new("test", id), Timestamp::UNIX_EPOCH)
 }
 
 async fn send(store: &dyn EventStore, id: &str) -> Result<Handled, Failure> {
@@ -339,23 +334,9 @@ fn an_eventbridge_event_is_what_aws_documents() {
 }
 
 fn commit(data: &str) -> RecordedCommit {
-    RecordedCommit {
-        stream: stream(),
-        events: vec![RecordedEvent {
-            id: "e".to_owned(),
-            version: Version::new(1),
-            kind: "Opened".to_owned(),
-            data_version: 2,
-            time: Timestamp::UNIX_EPOCH,
-            data: data.to_owned(),
-        }],
-        source: "house".to_owned(),
-        cause: Cause { source: "test".to_owned(), id: "c".to_owned() },
-        correlation_id: "c".to_owned(),
-        traceparent: None,
-        arrived_at: None,
-        written_at: Timestamp::UNIX_EPOCH,
-    }
+    let time = Timestamp::UNIX_EPOCH;
+    let event = RecordedEvent::new("e", Version::new(1), DataSchema::new("Opened", 2), time, data);
+    RecordedCommit::new(stream(), "house", Cause::new("test", "c"), time, vec![event])
 }
 
 #[test]

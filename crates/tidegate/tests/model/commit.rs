@@ -6,11 +6,12 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use stateright::{Model, Property};
-use tidegate::failure::Failure;
+use tidegate::envelope::DataSchema;
+use tidegate::failure::{Class, Failure};
 use tidegate::ids::{Cause, StreamId, Version};
 use tidegate::message::MessageSet;
 use tidegate::store::{
-    Aggregate, Commit, CommitOutcome, Decision, EventReader, EventStore, Origin, RecordedCommit,
+    Aggregate, Commit, CommitOutcome, Content, Decision, EventReader, EventStore, Origin, RecordedCommit,
     RecordedEvent, Retry, execute,
 };
 use tidegate::test::MemoryEventStore;
@@ -18,10 +19,13 @@ use tidegate::test::MemoryEventStore;
 use crate::check::{counterexample, holds, stuck};
 use crate::program::{Next, Programs, Script};
 
-/// The command that creates the aggregate is 1; the others change it.
+/// The command that creates the aggregate is 1; the others change it. What they lead to is so large
+/// that it is split over chunks.
 type Command = u8;
 
 const CREATES: Command = 1;
+/// Has the id of command 2, and says something else.
+const REUSES: Command = 3;
 /// A cause that is not kept.
 const FORGOTTEN: Command = 0;
 
@@ -33,11 +37,14 @@ enum Ask {
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Answer {
-    /// The causes of the commits there are.
-    Commits(Vec<Command>),
+    /// The commands of the commits there are; so many looks at one that is split miss its last
+    /// chunk.
+    Commits(Vec<Command>, u32),
     Stored,
     Duplicate,
     Conflict,
+    /// There is a commit with the same cause, which said something else.
+    Reused,
     /// No answer came; whether the request took effect is not known.
     Nothing,
 }
@@ -49,10 +56,24 @@ enum Without {
     FreePlace,
     /// Commits do not keep their cause.
     Cause,
+    /// Commits do not keep the digest of what their cause said.
+    Digest,
+    /// A part of a commit is taken for a commit that is broken.
+    Patience,
+}
+
+/// How a run ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum End {
+    Done,
+    /// It is delivered again.
+    Again,
+    /// It has failed for good.
+    Letter,
 }
 
 struct CommitModel {
-    runs: Programs<Command, Ask, Answer, bool>,
+    runs: Programs<Command, Ask, Answer, End>,
     /// Duplicates are there from the start.
     deliveries: Vec<Command>,
     workers: usize,
@@ -66,6 +87,7 @@ struct State {
     queue: Vec<Command>,
     runs: Vec<Run>,
     late: Vec<Late>,
+    letters: Vec<Command>,
     faults: u8,
     false_success: bool,
     rewritten: bool,
@@ -98,6 +120,8 @@ enum Action {
     Take(Command),
     Serve(usize),
     LoseAnswer(usize),
+    /// A read sees a part of a split commit at its first looks.
+    Tear(usize, u32),
     Delay(usize),
     Arrive(usize),
     /// The client sends the request twice: it takes effect, and will again.
@@ -106,24 +130,17 @@ enum Action {
     CrashAfter(usize),
 }
 
-fn record(version: u8, cause: Command) -> RecordedCommit {
-    RecordedCommit {
-        stream: stream(),
-        events: vec![RecordedEvent {
-            id: format!("{version} {cause}"),
-            version: Version::new(version.into()),
-            kind: "Happened".to_owned(),
-            data_version: 1,
-            time: Timestamp::UNIX_EPOCH,
-            data: "null".to_owned(),
-        }],
-        source: "model".to_owned(),
-        cause: cause_of(cause),
-        correlation_id: String::new(),
-        traceparent: None,
-        arrived_at: None,
-        written_at: Timestamp::UNIX_EPOCH,
-    }
+fn record(version: u8, command: Command, data: &str, digest: bool) -> RecordedCommit {
+    let (id, time) = (format!("{version} {command}"), Timestamp::UNIX_EPOCH);
+    let schema = DataSchema::new("Happened", 1);
+    let event = RecordedEvent::new(id, Version::new(version.into()), schema, time, data);
+    let mut record = RecordedCommit::new(stream(), "model", cause_of(command), time, vec![event]);
+    record.digest = content_of(command).digest(&record.stream, &record.cause).filter(|_| digest);
+    record
+}
+
+fn content_of(command: Command) -> Content {
+    Content::new("Command", 1, &command.to_string()).unwrap()
 }
 
 fn stream() -> StreamId {
@@ -131,7 +148,7 @@ fn stream() -> StreamId {
 }
 
 fn cause_of(command: Command) -> Cause {
-    Cause { source: "model".to_owned(), id: command.to_string() }
+    Cause::new("model", if command == REUSES { "2".to_owned() } else { command.to_string() })
 }
 
 #[derive(Default)]
@@ -169,7 +186,10 @@ impl Aggregate for Order {
     }
 }
 
-struct AskingStore(Arc<Script<Ask, Answer>>);
+struct AskingStore {
+    script: Arc<Script<Ask, Answer>>,
+    without: Option<Without>,
+}
 
 fn no_answer() -> Failure {
     Failure::transient("event_store", "no answer")
@@ -178,13 +198,27 @@ fn no_answer() -> Failure {
 impl EventReader for AskingStore {
     fn read<'a>(
         &'a self,
-        _: &'a StreamId,
+        stream: &'a StreamId,
         after: Version,
     ) -> BoxFuture<'a, Result<Vec<RecordedCommit>, Failure>> {
         let answer = async move {
-            let Answer::Commits(causes) = self.0.ask(Ask::Read).await else { return Err(no_answer()) };
-            let commits = (1..).zip(causes).map(|(version, cause)| record(version, cause));
-            Ok(commits.filter(|commit| commit.last_version() > after).collect())
+            let Answer::Commits(commands, torn) = self.script.ask(Ask::Read).await else {
+                return Err(no_answer());
+            };
+            // The real double puts the commits together.
+            let store = MemoryEventStore::default();
+            let large = format!("\"{}\"", "x".repeat(if torn > 0 { 410_000 } else { 0 }));
+            for (version, command) in (1..).zip(commands) {
+                let data = if command == CREATES { "null" } else { &large };
+                let record = record(version, command, data, self.without != Some(Without::Digest));
+                store.commit(&Commit::new(record, "there")).await?;
+            }
+            store.tear_reads(torn);
+            let read = store.read(stream, after).await;
+            read.map_err(|failure| match self.without {
+                Some(Without::Patience) => Failure::permanent("corrupt_commit", failure.reason()),
+                _ => failure,
+            })
         };
         answer.boxed()
     }
@@ -194,10 +228,11 @@ impl EventStore for AskingStore {
     fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Result<CommitOutcome, Failure>> {
         let version = u8::try_from(commit.record.first_version().number()).unwrap();
         let answer = async move {
-            match self.0.ask(Ask::Commit { version }).await {
+            match self.script.ask(Ask::Commit { version }).await {
                 Answer::Stored => Ok(CommitOutcome::Stored),
                 Answer::Duplicate => Ok(CommitOutcome::Duplicate),
                 Answer::Conflict => Ok(CommitOutcome::Conflict),
+                Answer::Reused => Err(Failure::permanent("cause_reused", "")),
                 _ => Err(no_answer()),
             }
         };
@@ -206,18 +241,17 @@ impl EventStore for AskingStore {
 }
 
 impl CommitModel {
-    fn next(&self, run: &Run) -> Next<Ask, bool> {
+    fn next(&self, run: &Run) -> Next<Ask, End> {
         let command = run.command;
         self.runs.next(&command, &run.answers, async move |script| {
-            let origin = Origin {
-                cause: cause_of(command),
-                correlation_id: String::new(),
-                traceparent: None,
-                time: Timestamp::UNIX_EPOCH,
-                arrived_at: None,
-            };
-            let store = AskingStore(script);
-            execute::<Order>(&store, &stream(), &command, &origin, Retry::default()).await.is_ok()
+            let mut origin = Origin::new(cause_of(command), Timestamp::UNIX_EPOCH);
+            origin.content = Some(content_of(command));
+            let store = AskingStore { script, without: self.without };
+            match execute::<Order>(&store, &stream(), &command, &origin, Retry::default()).await {
+                Ok(_) => End::Done,
+                Err(failure) if failure.class() == Class::Permanent => End::Letter,
+                Err(_) => End::Again,
+            }
         })
     }
 
@@ -232,42 +266,43 @@ impl CommitModel {
             Some(Without::Cause) => FORGOTTEN,
             _ => commit.cause,
         });
-        let Ask::Commit { version } = late.ask else { return Answer::Commits(causes.collect()) };
+        let Ask::Commit { version } = late.ask else { return Answer::Commits(causes.collect(), 0) };
         let store = MemoryEventStore::default();
         let place = usize::from(version - 1);
         for (there, commit) in state.commits.iter().enumerate() {
             if self.without != Some(Without::FreePlace) || there != place {
-                put(&store, u8::try_from(there + 1).unwrap(), *commit);
+                self.put(&store, u8::try_from(there + 1).unwrap(), *commit).unwrap();
             }
         }
-        let outcome = put(&store, version, late.stored);
-        if outcome == CommitOutcome::Stored && state.commits.get(place) != Some(&late.stored) {
+        let outcome = self.put(&store, version, late.stored);
+        if outcome == Ok(CommitOutcome::Stored) && state.commits.get(place) != Some(&late.stored) {
             state.rewritten |= place < state.commits.len();
             state.commits.truncate(place);
             state.commits.push(late.stored);
         }
         match outcome {
-            CommitOutcome::Stored => Answer::Stored,
-            CommitOutcome::Duplicate => Answer::Duplicate,
-            CommitOutcome::Conflict => Answer::Conflict,
+            Ok(CommitOutcome::Stored) => Answer::Stored,
+            Ok(CommitOutcome::Duplicate) => Answer::Duplicate,
+            Ok(CommitOutcome::Conflict) => Answer::Conflict,
+            Err(_) => Answer::Reused,
         }
+    }
+
+    fn put(&self, store: &MemoryEventStore, version: u8, commit: Stored) -> Result<CommitOutcome, Failure> {
+        let record = record(version, commit.cause, "null", self.without != Some(Without::Digest));
+        store.commit(&Commit::new(record, commit.attempt.to_string())).now_or_never().unwrap()
     }
 
     fn answer(&self, state: &mut State, index: usize, answer: Answer) {
         state.runs[index].answers.push(answer);
-        let Next::Ends(done) = self.next(&state.runs[index]) else { return };
+        let Next::Ends(end) = self.next(&state.runs[index]) else { return };
         let command = state.runs.remove(index).command;
-        if !done {
-            state.queue.push(command);
-        } else if !state.commits.iter().any(|commit| commit.cause == command) {
-            state.false_success = true;
+        match end {
+            End::Again => state.queue.push(command),
+            End::Letter => state.letters.push(command),
+            End::Done => state.false_success |= state.decided(command) == 0,
         }
     }
-}
-
-fn put(store: &MemoryEventStore, version: u8, commit: Stored) -> CommitOutcome {
-    let commit = Commit { record: record(version, commit.cause), attempt: commit.attempt.to_string() };
-    store.commit(&commit).now_or_never().unwrap().unwrap()
 }
 
 impl State {
@@ -277,6 +312,12 @@ impl State {
 
     fn decided(&self, command: Command) -> usize {
         self.commits.iter().filter(|commit| commit.cause == command).count()
+    }
+
+    /// Another command with the same id is decided.
+    fn is_reused(&self, command: Command) -> bool {
+        let mut others = self.commits.iter().filter(|commit| commit.cause != command);
+        others.any(|commit| cause_of(commit.cause) == cause_of(command))
     }
 }
 
@@ -290,6 +331,7 @@ impl Model for CommitModel {
             queue: self.deliveries.clone(),
             runs: Vec::new(),
             late: Vec::new(),
+            letters: Vec::new(),
             faults: self.faults,
             false_success: false,
             rewritten: false,
@@ -306,6 +348,10 @@ impl Model for CommitModel {
         for index in 0..state.runs.len() {
             actions.push(Action::Serve(index));
             if state.faults > 0 {
+                let split = state.commits.iter().any(|commit| commit.cause != CREATES);
+                if split && self.late(&state.runs[index]).ask == Ask::Read {
+                    actions.extend([Action::Tear(index, 1), Action::Tear(index, u32::MAX)]);
+                }
                 actions.extend([
                     Action::LoseAnswer(index),
                     Action::Delay(index),
@@ -331,6 +377,13 @@ impl Model for CommitModel {
             Action::Serve(index) => {
                 let answer = self.perform(&mut state, asked(index));
                 self.answer(&mut state, index, answer);
+            }
+            Action::Tear(index, looks) => {
+                state.faults -= 1;
+                let Answer::Commits(commands, _) = self.perform(&mut state, asked(index)) else {
+                    return None;
+                };
+                self.answer(&mut state, index, Answer::Commits(commands, looks));
             }
             Action::LoseAnswer(index) => {
                 state.faults -= 1;
@@ -362,16 +415,23 @@ impl Model for CommitModel {
         state.queue.sort_unstable();
         state.runs.sort();
         state.late.sort();
+        state.letters.sort_unstable();
         Some(state)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always("every command is decided at most once", |model: &Self, state: &State| {
-                model.deliveries.iter().all(|command| state.decided(*command) <= 1)
+                let deliveries = || model.deliveries.iter();
+                deliveries().all(|command| state.decided(*command) <= 1)
+                    && deliveries().all(|command| state.decided(*command) == 0 || !state.is_reused(*command))
             }),
             Property::always("no command is lost", |model: &Self, state: &State| {
-                !state.is_done() || model.deliveries.iter().all(|command| state.decided(*command) > 0)
+                let kept = |command| state.decided(command) > 0 || state.letters.contains(&command);
+                !state.is_done() || model.deliveries.iter().all(|command| kept(*command))
+            }),
+            Property::always("only a command with a used id fails for good", |_, state: &State| {
+                state.letters.iter().all(|command| state.is_reused(*command))
             }),
             Property::always("a command reported as decided is", |_, state: &State| !state.false_success),
             Property::always("history is never rewritten", |_, state: &State| !state.rewritten),
@@ -391,9 +451,20 @@ fn model(faults: u8) -> CommitModel {
     }
 }
 
+/// As [`model`], with a command that has the id of another, and two workers: three different
+/// commands have many more states.
+fn reusing(faults: u8) -> CommitModel {
+    CommitModel { deliveries: vec![CREATES, 2, 2, REUSES], workers: 2, ..model(faults) }
+}
+
 #[test]
 fn every_command_is_decided_once_whatever_happens() {
     println!("commits: {} states", holds(model(1)));
+}
+
+#[test]
+fn of_two_commands_with_one_id_one_is_decided_and_the_other_is_not_swallowed() {
+    println!("commits with a used id: {} states", holds(reusing(1)));
 }
 
 #[test]
@@ -411,4 +482,16 @@ fn a_write_that_does_not_ask_for_a_free_place_rewrites_history() {
 fn commits_without_their_cause_decide_a_command_twice() {
     let model = CommitModel { without: Some(Without::Cause), ..model(0) };
     counterexample(model, "every command is decided at most once");
+}
+
+#[test]
+fn without_a_digest_a_command_with_a_used_id_is_reported_as_decided() {
+    let model = CommitModel { without: Some(Without::Digest), ..reusing(0) };
+    counterexample(model, "a command reported as decided is");
+}
+
+#[test]
+fn a_part_of_a_commit_that_counts_as_broken_costs_a_command() {
+    let model = CommitModel { without: Some(Without::Patience), ..model(1) };
+    counterexample(model, "only a command with a used id fails for good");
 }

@@ -28,8 +28,15 @@
 //!
 //! # Commits
 //!
-//! Two commands, one of which creates the aggregate, each delivered twice, and three workers. Without the condition that the place is free history is rewritten; without the
-//! cause in the commit a command is decided twice.
+//! Two commands, one of which creates the aggregate, each delivered twice, and three workers; also
+//! two commands with one id. A read may see a part of a commit that is split over chunks.
+//!
+//! | guard taken away | what is found |
+//! |---|---|
+//! | the write asks whether its place is free | history is rewritten |
+//! | a commit keeps its cause | a command is decided twice |
+//! | a commit keeps the digest of what its cause said | a command with a used id is reported as decided |
+//! | a part of a commit is read again, and later | a command fails for good |
 //!
 //! # Projections
 //!

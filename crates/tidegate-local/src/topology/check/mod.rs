@@ -1,5 +1,6 @@
 //! Rules a topology keeps beyond its types. Every breach is reported, each at its own line.
 
+mod causes;
 mod concurrency;
 mod destinations;
 mod functions;

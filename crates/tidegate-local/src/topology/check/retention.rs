@@ -10,7 +10,7 @@ use crate::topology::model::Function;
 pub(super) const LEAST_FAILURE_RETENTION: i64 = 4 * 86_400;
 
 /// SQS keeps a message for 14 days at most, so a replay can come that late. A day more covers the delivery before it.
-const LEAST_RECORD_RETENTION_DAYS: i64 = 15;
+pub(super) const LEAST_RECORD_RETENTION_DAYS: i64 = 15;
 
 /// The name for the table of a function's idempotency records, which `tidegate effects` knows too.
 pub(super) const EFFECTS: &str = "IDEMPOTENCY_TABLE";
@@ -26,6 +26,7 @@ impl<'a> Check<'a> {
         self.failure_queues();
         self.large_letters();
         self.idempotency_records();
+        self.snapshots();
     }
 
     fn failure_queues(&mut self) {
@@ -140,15 +141,21 @@ impl<'a> Check<'a> {
         self.one_table_of_records();
     }
 
-    /// The longest archive, in days, of a bus whose rules reach a function that keeps its records in this table.
-    fn archive_before(&self, table: &str) -> Option<(&'a str, i64)> {
+    /// The longest archive, in days, of a bus whose rules reach a function that uses this table,
+    /// directly or by way of a queue.
+    pub(super) fn archive_before(&self, table: &str) -> Option<(&'a str, i64)> {
         let topology = self.topology;
         let uses =
             |function: &Function| function.uses.values().any(|used| used.table.as_deref() == Some(table));
+        let reads = |function: &Function, queue: &Option<String>| {
+            queue.is_some() && function.sources.values().any(|source| source.queue == *queue)
+        };
         let buses = topology.rules.values().filter_map(|rule| {
-            let function = topology.functions.get(rule.target.function.as_ref()?)?;
             let days = topology.buses.get(&rule.bus)?.archive_days;
-            uses(function).then_some((rule.bus.as_str(), i64::from(days)))
+            let mut reached = topology.functions.iter().filter(|(name, function)| {
+                rule.target.function.as_ref() == Some(name) || reads(function, &rule.target.queue)
+            });
+            reached.any(|(_, function)| uses(function)).then_some((rule.bus.as_str(), i64::from(days)))
         });
         buses.max_by_key(|(_, days)| *days)
     }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::batch::{Counts, EachRecord, Invocation, Runner};
 use crate::dead_letter::MemoryDeadLetters;
+use crate::envelope::DataSchema;
 use crate::ids::{Cause, Version};
 use crate::source::Source;
 use crate::store::{Commit, EventStore, MemoryEventStore, RecordedCommit, RecordedEvent};
@@ -170,24 +171,10 @@ async fn content_of_another_type_or_a_newer_version_is_not_handled() {
 async fn data_by_reference_is_read_from_the_event_store() {
     let store = MemoryEventStore::default();
     let now = Timestamp::from_second(1_700_000_000).unwrap();
-    let event = RecordedEvent {
-        id: "e1".to_owned(),
-        version: Version::new(1),
-        kind: "LampLit".to_owned(),
-        data_version: 2,
-        time: now,
-        data: r#"{"watts":100}"#.to_owned(),
-    };
-    let record = RecordedCommit {
-        stream: "lamp#1".parse().unwrap(),
-        events: vec![event],
-        source: "house".to_owned(),
-        cause: Cause { source: "test".to_owned(), id: "c".to_owned() },
-        correlation_id: "c".to_owned(),
-        traceparent: None,
-        arrived_at: None,
-        written_at: now,
-    };
+    let schema = DataSchema::new("LampLit", 2);
+    let event = RecordedEvent::new("e1", Version::new(1), schema, now, r#"{"watts":100}"#);
+    let (stream, cause) = ("lamp#1".parse().unwrap(), Cause::new("test", "c"));
+    let record = RecordedCommit::new(stream, "house", cause, now, vec![event]);
     store.commit(&Commit { record, attempt: "a".to_owned() }).await.unwrap();
     let event = on_the_bus("house", "LampLit", envelope("house", "LampLit", 2, json!("tidegate:lamp%231/1")));
     let seen = Seen::default();

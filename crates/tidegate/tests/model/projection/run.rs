@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
 use tidegate::batch::{BatchContext, BatchHandler, Handled, Item, Outcome};
+use tidegate::envelope::DataSchema;
 use tidegate::failure::{Class, Failure};
 use tidegate::ids::{Cause, StreamId, Version as EventVersion};
 use tidegate::projection::{
@@ -171,23 +172,10 @@ pub(super) fn stream() -> StreamId {
 }
 
 fn commit(number: u8) -> RecordedCommit {
-    RecordedCommit {
-        stream: stream(),
-        events: vec![RecordedEvent {
-            id: event_id(number),
-            version: EventVersion::new(number.into()),
-            kind: "Counted".to_owned(),
-            data_version: 1,
-            time: Timestamp::UNIX_EPOCH,
-            data: String::new(),
-        }],
-        source: "model".to_owned(),
-        cause: Cause { source: "model".to_owned(), id: number.to_string() },
-        correlation_id: String::new(),
-        traceparent: None,
-        arrived_at: None,
-        written_at: Timestamp::UNIX_EPOCH,
-    }
+    let (time, version) = (Timestamp::UNIX_EPOCH, EventVersion::new(number.into()));
+    let event = RecordedEvent::new(event_id(number), version, DataSchema::new("Counted", 1), time, "");
+    let cause = Cause::new("model", number.to_string());
+    RecordedCommit::new(stream(), "model", cause, time, vec![event])
 }
 
 fn event_id(number: u8) -> String {

@@ -1,5 +1,6 @@
 //! One slip at a time in a topology without mistakes; each is found in its own line.
 
+mod causes;
 mod functions;
 mod repository;
 mod resources;

@@ -1,0 +1,120 @@
+use std::collections::BTreeMap;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::failure::Failure;
+
+/// The attributes that an envelope has fields for.
+const FIELDS: [&str; 13] = [
+    "specversion",
+    "id",
+    "source",
+    "type",
+    "subject",
+    "time",
+    "dataschema",
+    "sequence",
+    "correlationid",
+    "causationid",
+    "traceparent",
+    "data",
+    "dataref",
+];
+
+/// Attributes by which CloudEvents says something about one message and its content. They do not
+/// hold for what follows from it.
+const OF_ONE_MESSAGE: [&str; 8] = [
+    "data_base64",
+    "datacontenttype",
+    "dssematerial",
+    "expirytime",
+    "partitionkey",
+    "recordedtime",
+    "sampledrate",
+    "sequencetype",
+];
+
+/// The attributes of an envelope that this version of the toolkit has no field for, such as
+/// `tracestate`, `baggage` or `tenant`: names with JSON values, as they were written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extensions(BTreeMap<String, String>);
+
+impl Extensions {
+    /// Most bytes of names and values that go with a commit. Baggage may have 8,192 (W3C).
+    pub const MAX_BYTES: usize = 16 * 1024;
+
+    /// Sets an attribute.
+    ///
+    /// # Errors
+    /// `invalid_attribute` (permanent) for a name that [`Envelope`](super::Envelope) has a field
+    /// for, and for an empty one.
+    pub fn insert(&mut self, name: impl Into<String>, value: &RawValue) -> Result<(), Failure> {
+        let name = name.into();
+        if name.is_empty() || FIELDS.contains(&name.as_str()) {
+            return Err(Failure::permanent(
+                "invalid_attribute",
+                format!("`{name}` is not the name of an extension attribute"),
+            ));
+        }
+        self.0.insert(name, value.get().to_owned());
+        Ok(())
+    }
+
+    /// The JSON text of an attribute.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// Names and JSON texts, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// There is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Bytes of names and values.
+    pub fn bytes(&self) -> usize {
+        self.0.iter().map(|(name, value)| name.len() + value.len()).sum()
+    }
+
+    /// Those that hold for what follows from a message too: all but the ones by which CloudEvents
+    /// describes a single message (`expirytime`, `partitionkey`, `datacontenttype` and the like).
+    #[must_use]
+    pub fn inherited(&self) -> Self {
+        let inherited = self.0.iter().filter(|(name, _)| !OF_ONE_MESSAGE.contains(&name.as_str()));
+        Extensions(inherited.map(|(name, value)| (name.clone(), value.clone())).collect())
+    }
+
+    pub(super) fn of_rest(rest: BTreeMap<String, Box<RawValue>>) -> Self {
+        Extensions(
+            rest.into_iter().map(|(name, value)| (name, String::from(Box::<str>::from(value)))).collect(),
+        )
+    }
+}
+
+impl Serialize for Extensions {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::{Error, SerializeMap};
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in &self.0 {
+            let value: &RawValue = serde_json::from_str(value).map_err(S::Error::custom)?;
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Extensions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut extensions = Extensions::default();
+        for (name, value) in BTreeMap::<String, Box<RawValue>>::deserialize(deserializer)? {
+            extensions.insert(name, &value).map_err(|failure| D::Error::custom(failure.reason()))?;
+        }
+        Ok(extensions)
+    }
+}

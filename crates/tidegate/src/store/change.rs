@@ -1,0 +1,97 @@
+use serde_dynamo::AttributeValue;
+
+use super::item::CommitItem;
+use super::newer::Format;
+use super::{CHUNK_KIND, RecordedCommit};
+use crate::failure::Failure;
+use crate::ids::{StreamId, Version};
+use crate::source::{Change, ChangeKind, Delivery};
+
+/// What a record of the event store's DynamoDB stream says.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "almost every change is a commit")]
+pub enum CommitChange {
+    /// A commit was stored.
+    Commit(RecordedCommit),
+    /// A commit was stored whose data is too large for the record: it must be read from the store.
+    Split {
+        /// The stream.
+        stream: StreamId,
+        /// Version of the commit's first event.
+        version: Version,
+        /// Version of its last event.
+        last_version: Version,
+        /// Id of its last event.
+        last_event_id: String,
+    },
+    /// A commit was stored in a format that only a newer version of the function reads. What stands
+    /// in it is not known, but where it stands is.
+    Newer {
+        /// The stream.
+        stream: StreamId,
+        /// Version of the commit's first event.
+        version: Version,
+    },
+    /// Nothing to act on: a chunk of a split commit, or the removal of an item.
+    Other,
+}
+
+impl CommitChange {
+    /// Reads the change in a delivery.
+    ///
+    /// # Errors
+    /// `not_a_commit` and `corrupt_commit` (permanent) when the table holds something else;
+    /// [`Failure::NEWER`] (transient) when it is in a newer format and its keys are not a commit's;
+    /// or the failure to read the record.
+    pub fn of(delivery: &Delivery<'_>) -> Result<Self, Failure> {
+        let change = delivery.change()?;
+        if change.kind != ChangeKind::Insert || is_chunk(change) {
+            return Ok(CommitChange::Other);
+        }
+        let stream = match change.keys.get("stream") {
+            Some(AttributeValue::S(stream)) => stream.as_str(),
+            _ => "a stream without a name",
+        };
+        let version = match change.keys.get("version") {
+            Some(AttributeValue::N(digits)) => digits.parse().ok().map(Version::new),
+            _ => None,
+        };
+        if let Err(newer) = change.new_image.check(stream, version) {
+            return match (stream.parse(), version) {
+                (Ok(stream), Some(version)) => Ok(CommitChange::Newer { stream, version }),
+                _ => Err(newer),
+            };
+        }
+        let item: CommitItem = serde_dynamo::from_item(change.new_image.clone()).map_err(|error| {
+            Failure::permanent("not_a_commit", format!("{stream}: the new image is not a commit: {error}"))
+        })?;
+        if item.chunks.is_some() {
+            return item.into_split();
+        }
+        item.into_commit(Vec::new()).map(CommitChange::Commit)
+    }
+
+    /// The stream that was extended.
+    pub fn stream(&self) -> Option<&StreamId> {
+        match self {
+            CommitChange::Commit(commit) => Some(&commit.stream),
+            CommitChange::Split { stream, .. } | CommitChange::Newer { stream, .. } => Some(stream),
+            CommitChange::Other => None,
+        }
+    }
+
+    /// The stream whose commit is the delivery, for lanes; known from the key alone.
+    pub fn lane(delivery: &Delivery<'_>) -> String {
+        match delivery.change().ok().and_then(|change| change.keys.get("stream")) {
+            Some(AttributeValue::S(stream)) => stream.clone(),
+            _ => delivery.ordering_key.clone(),
+        }
+    }
+}
+
+fn is_chunk(change: &Change) -> bool {
+    matches!(
+        change.keys.get("stream"),
+        Some(AttributeValue::S(stream)) if stream.split('#').next() == Some(CHUNK_KIND)
+    )
+}

@@ -1,0 +1,190 @@
+//! The store before a DynamoDB that gives the answers a test wants.
+
+use std::sync::{Arc, Mutex};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::item::image_of;
+use super::tests::stream;
+use super::*;
+use crate::aws::AwsClients;
+use crate::envelope::DataSchema;
+use crate::failure::Class;
+use crate::ids::Cause;
+
+/// Status and body.
+type Answer = (u16, Value);
+
+/// A store whose requests get these answers, one after the other and then the last, and the
+/// operations that were called.
+async fn store(answers: Vec<Answer>) -> (DynamoDbEventStore, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let credentials = Credentials::new("key", "secret", None, None, "test");
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .endpoint_url(format!("http://{}", listener.local_addr().unwrap()))
+        .http_client(crate::aws::http())
+        .build();
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let seen = calls.clone();
+    tokio::spawn(async move {
+        let mut next = 0;
+        while let Ok((mut connection, _)) = listener.accept().await {
+            while let Some(operation) = request(&mut connection).await {
+                seen.lock().unwrap().push(operation);
+                let (status, body) = answers.get(next).or(answers.last()).unwrap();
+                next += 1;
+                let body = body.to_string();
+                let head = format!("HTTP/1.1 {status} Status\r\ncontent-length: {}\r\n\r\n", body.len());
+                connection.write_all((head + &body).as_bytes()).await.unwrap();
+            }
+        }
+    });
+    (DynamoDbEventStore::new(AwsClients::from_config(config).dynamodb(), "event-store"), calls)
+}
+
+/// The operation of the next request.
+async fn request(connection: &mut TcpStream) -> Option<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(connection.read_u8().await.ok()?);
+    }
+    let head = String::from_utf8(head).unwrap().to_lowercase();
+    let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
+    let mut body = vec![0; field("content-length: ").map_or(0, |length| length.parse().unwrap())];
+    connection.read_exact(&mut body).await.ok()?;
+    field("x-amz-target: dynamodb_20120810.")
+}
+
+fn commit(bytes: usize) -> Commit {
+    let (time, schema) = (jiff::Timestamp::UNIX_EPOCH, DataSchema::new("Added", 1));
+    let data = format!("\"{}\"", "x".repeat(bytes));
+    let event = RecordedEvent::new("e", Version::new(1), schema, time, data);
+    let record = RecordedCommit::new(stream(), "test", Cause::new("test", "c"), time, vec![event]);
+    Commit::new(record, "attempt")
+}
+
+/// Its items as DynamoDB answers them, the head first.
+fn items(commit: &RecordedCommit) -> Vec<Value> {
+    image_of(commit).unwrap().iter().map(|item| serde_json::to_value(item).unwrap()).collect()
+}
+
+fn page(items: &[Value]) -> Answer {
+    (200, json!({ "Items": items, "Count": items.len() }))
+}
+
+fn refused(code: &str, body: Value) -> Answer {
+    let mut body = body;
+    body["__type"] = json!(format!("com.amazonaws.dynamodb.v20120810#{code}"));
+    (400, body)
+}
+
+#[tokio::test]
+async fn chunks_that_are_not_visible_yet_are_read_again() {
+    let large = commit(900_000);
+    let items = items(&large.record);
+    let (head, chunks) = items.split_first().unwrap();
+    let head = page(std::slice::from_ref(head));
+    // Nothing of them yet, a part, and all.
+    let answers = vec![head.clone(), page(&[]), head.clone(), page(&chunks[1..]), head.clone(), page(chunks)];
+    let (store, calls) = store(answers).await;
+    assert_eq!(store.read(&stream(), Version::NONE).await, Ok(vec![large.record]));
+    assert_eq!(calls.lock().unwrap().len(), 6);
+}
+
+#[tokio::test]
+async fn a_commit_whose_chunks_do_not_come_is_transient_after_a_bounded_number_of_looks() {
+    let items = items(&commit(900_000).record);
+    let head = page(&items[..1]);
+    let answers = (0..20).flat_map(|_| [head.clone(), page(&items[1..2])]).collect();
+    let (store, calls) = store(answers).await;
+    let failure = store.read(&stream(), Version::NONE).await.unwrap_err();
+    assert_eq!((failure.class(), failure.code()), (Class::Transient, "incomplete_commit"));
+    assert!(failure.reason().contains("1 of its 3 chunks"), "{failure}");
+    assert_eq!(calls.lock().unwrap().len(), 14);
+}
+
+#[tokio::test]
+async fn a_commit_that_is_not_visible_between_two_others_is_read_again() {
+    let at = |version: u64| {
+        let mut commit = commit(1);
+        commit.record.events[0].version = Version::new(version);
+        commit.record
+    };
+    let all: Vec<Value> = (1..4).map(|version| items(&at(version)).remove(0)).collect();
+    let (store, _) = store(vec![page(&[all[0].clone(), all[2].clone()]), page(&all)]).await;
+    assert_eq!(store.read(&stream(), Version::NONE).await, Ok(vec![at(1), at(2), at(3)]));
+}
+
+#[tokio::test]
+async fn a_commit_of_a_newer_format_is_transient_where_it_is_read_and_where_it_is_in_the_way() {
+    let newer = json!({ "stream": { "S": "counter#1" }, "version": { "N": "1" }, "format": { "N": "2" } });
+    let in_the_way = refused("ConditionalCheckFailedException", json!({ "Item": newer.clone() }));
+    let (reads, _) = store(vec![page(&[newer])]).await;
+    let (writes, _) = store(vec![in_the_way]).await;
+    let read = reads.read(&stream(), Version::NONE).await.map(drop);
+    let written = writes.commit(&commit(1)).await.map(drop);
+    for answer in [read, written] {
+        let failure = answer.unwrap_err();
+        assert_eq!((failure.class(), failure.code()), (Class::Transient, Failure::NEWER));
+        let place = "counter#1: the commit at version 1 has format 2";
+        assert!(failure.reason().contains(place), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn what_cancels_a_transaction_decides_what_becomes_of_the_commit() {
+    let large = commit(900_000);
+    let mut theirs = items(&large.record).remove(0);
+    theirs["attempt"] = json!({ "S": "theirs" });
+    let none = json!({ "Code": "None" });
+    let head = json!({ "Code": "ConditionalCheckFailed", "Item": theirs });
+    let conflict = json!({ "Code": "TransactionConflict", "Message": "conflict" });
+    let throttled = json!({ "Code": "ThrottlingError", "Message": "slow down" });
+    let capacity = json!({ "Code": "ProvisionedThroughputExceeded", "Message": "slow down" });
+    let size =
+        json!({ "Code": "ValidationError", "Message": "Item size has exceeded the maximum allowed size" });
+    let keys = json!({ "Code": "ValidationError", "Message": "Missing the key id in the item" });
+    let failed = |class: Class, code: &str| Err((class, code.to_owned()));
+    for (reasons, wanted) in [
+        (vec![head.clone(), none.clone()], Ok(CommitOutcome::Duplicate)),
+        (vec![head, throttled.clone()], Ok(CommitOutcome::Duplicate)),
+        (vec![none.clone(), conflict.clone()], Ok(CommitOutcome::Conflict)),
+        (vec![none.clone(), throttled], failed(Class::Transient, Failure::THROTTLED)),
+        (vec![conflict, capacity], failed(Class::Transient, Failure::THROTTLED)),
+        (vec![none.clone(), size], failed(Class::Permanent, "unstorable")),
+        (vec![keys, none.clone()], failed(Class::Transient, "event_store")),
+    ] {
+        let body = json!({ "Message": "cancelled", "CancellationReasons": reasons });
+        let (store, _) = store(vec![refused("TransactionCanceledException", body)]).await;
+        let answer = store.commit(&large).await;
+        let answer = answer.map_err(|failure| (failure.class(), failure.code().to_owned()));
+        assert_eq!(answer, wanted, "{reasons:?}");
+    }
+}
+
+#[tokio::test]
+async fn only_what_is_wrong_with_the_item_itself_is_permanent() {
+    for (message, class) in [
+        ("Item size has exceeded the maximum allowed size", Class::Permanent),
+        (
+            "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of2048 bytes",
+            Class::Permanent,
+        ),
+        ("Attempting to store more than 38 significant digits in a Number", Class::Permanent),
+        ("One or more parameter values were invalid: Missing the key id in the item", Class::Transient),
+        (
+            "One or more parameter values were invalid: Type mismatch for key version expected: S actual: N",
+            Class::Transient,
+        ),
+    ] {
+        let (store, _) = store(vec![refused("ValidationException", json!({ "message": message }))]).await;
+        assert_eq!(store.commit(&commit(1)).await.unwrap_err().class(), class, "{message}");
+    }
+}

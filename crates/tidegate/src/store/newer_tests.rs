@@ -1,0 +1,68 @@
+use serde_json::json;
+
+use super::tests::{Command, Counter, origin, stream};
+use super::*;
+use crate::envelope::DataSchema;
+use crate::failure::Class;
+use crate::ids::Cause;
+use crate::source::Source;
+use crate::test::DynamoDbEvent;
+
+fn commit_of(kind: &str, version: u64) -> RecordedCommit {
+    let time = jiff::Timestamp::UNIX_EPOCH;
+    let event = RecordedEvent::new("e", Version::new(version), DataSchema::new(kind, 1), time, "{}");
+    RecordedCommit::new(stream(), "test", Cause::new("test", kind), time, vec![event])
+}
+
+fn change_of(event: serde_json::Value) -> Result<CommitChange, Failure> {
+    let event = serde_json::value::to_raw_value(&event).unwrap();
+    CommitChange::of(&Source::DynamoDb.split(&event).unwrap()[0])
+}
+
+#[tokio::test]
+async fn a_stored_event_of_an_unknown_type_is_waited_for_and_nothing_is_decided() {
+    let store = MemoryEventStore::default();
+    store.commit(&Commit::new(commit_of("Doubled", 1), "a")).await.unwrap();
+    let add = Command::Add(1);
+    let answer = execute::<Counter>(&store, &stream(), &add, &origin("b"), Retry::default()).await;
+    let failure = answer.unwrap_err();
+    assert_eq!((failure.class(), failure.code()), (Class::Transient, Failure::NEWER));
+    for part in ["counter#1", "at version 1", "`Doubled`"] {
+        assert!(failure.reason().contains(part), "{part}: {failure}");
+    }
+    assert_eq!(store.commits().len(), 1);
+}
+
+#[test]
+fn content_that_no_version_of_a_known_type_has_stays_permanent() {
+    let failure = commit_of("Added", 1).events[0].decode::<super::tests::CounterEvent>().unwrap_err();
+    assert_eq!((failure.class(), failure.code()), (Class::Permanent, "invalid_data"));
+}
+
+#[test]
+fn a_commit_of_a_newer_format_is_known_by_its_keys_whatever_it_holds() {
+    let newer = CommitChange::Newer { stream: stream(), version: Version::new(7) };
+    for format in [json!({ "N": "2" }), json!({ "N": "1e3" }), json!({ "S": "two" })] {
+        let event = DynamoDbEvent::event_store().commit(&commit_of("Added", 7)).unwrap();
+        let mut event = event.value();
+        let image = &mut event["Records"][0]["dynamodb"]["NewImage"];
+        image["format"] = format.clone();
+        assert_eq!(change_of(event.clone()), Ok(newer.clone()), "{format}");
+        event["Records"][0]["dynamodb"]["NewImage"] =
+            json!({ "format": format, "events": { "S": "packed" } });
+        assert_eq!(change_of(event), Ok(newer.clone()), "{format}");
+    }
+    assert_eq!(newer.stream(), Some(&stream()));
+}
+
+#[test]
+fn a_commit_of_this_format_is_read_whether_it_says_so_or_not() {
+    let commit = commit_of("Added", 7);
+    let mut event = DynamoDbEvent::event_store().commit(&commit).unwrap().value();
+    assert_eq!(event["Records"][0]["dynamodb"]["NewImage"].get("format"), None, "no byte for what all have");
+    assert_eq!(change_of(event.clone()), Ok(CommitChange::Commit(commit.clone())));
+    event["Records"][0]["dynamodb"]["NewImage"]["format"] = json!({ "N": "1" });
+    assert_eq!(change_of(event.clone()), Ok(CommitChange::Commit(commit)));
+    event["Records"][0]["dynamodb"]["NewImage"]["events"] = json!({ "S": "packed" });
+    assert_eq!(change_of(event).unwrap_err().code(), "not_a_commit");
+}

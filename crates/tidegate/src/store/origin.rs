@@ -1,0 +1,118 @@
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::digest::resent;
+use super::{Content, Digest, RecordedCommit};
+use crate::envelope::{Envelope, Extensions};
+use crate::failure::Failure;
+use crate::ids::{Cause, StreamId};
+use crate::message::MessageSet;
+use crate::source::Delivery;
+
+/// Where a command comes from.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Origin {
+    /// Dedup is by it.
+    pub cause: Cause,
+    /// Correlation id.
+    pub correlation_id: String,
+    /// W3C trace context.
+    pub traceparent: Option<String>,
+    /// Business time of the command, and of the events that follow.
+    pub time: Timestamp,
+    /// Other attributes of the command's envelope, which the events' envelopes carry on.
+    pub extensions: Extensions,
+    /// What the command says. The same cause with another content is refused, where both are known.
+    pub content: Option<Content>,
+    /// When the transport took it, by the transport's own clock.
+    pub arrived_at: Option<Timestamp>,
+    /// The transport may have taken it this much earlier for the first time: a redriven message has
+    /// a new time of arrival. With `arrived_at` it says how far back a duplicate is looked for
+    /// where snapshots are used.
+    pub redriven: Duration,
+}
+
+impl Origin {
+    /// How much earlier a message may have come to its queue for the first time: 14 days in the
+    /// queue and 14 in its dead-letter queue, the most that SQS keeps a message. Moved back, it is
+    /// a new message, which says nothing of its time before.
+    pub const REDRIVEN: Duration = Duration::from_secs(28 * 24 * 60 * 60);
+
+    /// Of a command that is known by its cause alone. The cause's id is the correlation id.
+    pub fn new(cause: Cause, time: Timestamp) -> Self {
+        Origin {
+            correlation_id: cause.id.clone(),
+            cause,
+            traceparent: None,
+            time,
+            extensions: Extensions::default(),
+            content: None,
+            arrived_at: None,
+            redriven: Duration::ZERO,
+        }
+    }
+
+    /// Of a command in an envelope, with what it says in the version in which it was sent.
+    pub fn of(envelope: &Envelope, arrived_at: Option<Timestamp>) -> Self {
+        Origin {
+            cause: envelope.cause(),
+            correlation_id: envelope.correlation_id.clone(),
+            traceparent: envelope.traceparent.clone(),
+            time: envelope.time,
+            extensions: envelope.extensions.inherited(),
+            content: Content::of(envelope),
+            arrived_at,
+            redriven: Duration::ZERO,
+        }
+    }
+
+    /// Of a command of the set `M` that a source delivered, with what it says in all versions that
+    /// `M` knows.
+    pub fn delivered<M: MessageSet>(envelope: &Envelope, delivery: &Delivery<'_>) -> Self {
+        let mut origin = Origin::of(envelope, delivery.arrived_at);
+        origin.content = Content::upcast::<M>(envelope);
+        // Queues alone count attempts, and from queues alone messages are moved back.
+        if delivery.attempts.is_some() {
+            origin.redriven = Self::REDRIVEN;
+        }
+        origin
+    }
+
+    /// The earliest time at which the transport can have taken the command first.
+    pub(super) fn earliest(&self) -> Option<Timestamp> {
+        self.arrived_at?.checked_sub(self.redriven).ok()
+    }
+
+    /// The command is known by the cause of a commit.
+    ///
+    /// # Errors
+    /// `cause_reused` (permanent).
+    pub(super) fn led_to(&self, commit: &RecordedCommit) -> Result<bool, Failure> {
+        if commit.cause != self.cause {
+            return Ok(false);
+        }
+        let digest = self.digest(&commit.stream);
+        let at = format_args!("at version {}", commit.first_version()).to_string();
+        resent(&commit.stream, &self.cause, at, commit.digest.as_ref(), digest.as_ref())?;
+        Ok(true)
+    }
+
+    pub(super) fn digest(&self, stream: &StreamId) -> Option<Digest> {
+        self.content.as_ref()?.digest(stream, &self.cause)
+    }
+}
+
+/// One of the commits has the command's cause.
+///
+/// # Errors
+/// `cause_reused` (permanent).
+pub(super) fn decided(commits: &[RecordedCommit], origin: &Origin) -> Result<bool, Failure> {
+    for commit in commits {
+        if origin.led_to(commit)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
