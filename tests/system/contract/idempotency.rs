@@ -114,7 +114,7 @@ async fn an_effect_that_waits_without_an_event_gets_one_and_keeps_it(store: &dyn
         store.release_held(key.as_str()).await.unwrap();
         assert_eq!(event(&key).await.2, Some("1".to_owned()), "until it has run");
         assert_eq!(store.claim(&claim(&key, "b", -5)).await, Ok(Claimed::AfterRelease));
-        assert_eq!(store.waiting(key.as_str()).await.unwrap().unwrap().repeat.is_some(), false);
+        assert!(store.waiting(key.as_str()).await.unwrap().unwrap().repeat.is_none());
     }
     assert!(store.waiting("no such effect").await.unwrap().is_none());
 }

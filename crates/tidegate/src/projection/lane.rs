@@ -95,12 +95,6 @@ pub(super) async fn plan(
             CommitChange::Newer { version, .. } => {
                 ((*version).max(next), None, guard.judge_unread(*version, replay))
             }
-            CommitChange::Newer { version, .. } => {
-                let what = format!("{stream}: the commit at version {version} is in a newer format");
-                let failure = Failure::transient(Failure::NEWER, what);
-                plan.outcomes.push((hint.place, Outcome::Failed(failure)));
-                continue;
-            }
             CommitChange::Other => {
                 plan.outcomes.push((hint.place, Outcome::Done(Handled::Filtered)));
                 continue;
