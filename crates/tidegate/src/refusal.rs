@@ -33,11 +33,13 @@ const OF_THE_DATA: [&str; 15] = [
 ];
 
 /// Parts of the messages that speak of the keys of a table.
-const OF_THE_TABLE: [&str; 5] = [
+const OF_THE_TABLE: [&str; 7] = [
     "does not match the schema",
     "does not match schema",
     "missing the key",
     "missed key schema element",
+    "query key condition not supported",
+    "number of key attributes",
     "type mismatch for key",
 ];
 
@@ -171,6 +173,8 @@ mod tests {
             "The provided key element does not match the schema",
             "One or more parameter values were invalid: Missing the key stream in the item",
             "Query condition missed key schema element: stream",
+            "Query key condition not supported",
+            "The number of query conditions (2) exceeds the number of key attributes defined in the schema (1)",
             "One or more parameter values were invalid: Type mismatch for key version expected: N actual: S",
         ];
         for message in tables {
