@@ -102,7 +102,7 @@ impl AwsClients {
 }
 
 /// An HTTP client that keeps this many idle connections to a host, or its own number.
-fn http(idle: Option<usize>) -> SharedHttpClient {
+pub(crate) fn http(idle: Option<usize>) -> SharedHttpClient {
     let mut builder = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
     builder.set_pool_max_idle_per_host(idle);
     builder.build_https()

@@ -216,7 +216,14 @@ async fn release(options: &ParkedOne) -> Result<ExitCode, Problem> {
 
 async fn release_at(system: &System, place: &Place, stream: &StreamId, at: Version) -> Result<(), String> {
     let event = event::of(system, place, stream, at).await.map_err(|problem| problem.to_string())?;
-    invoke(&system.lambda(), place.function.as_str(), &event, Shape::Batch, Purpose::Replay).await
+    invoke(
+        &system.lambda(),
+        place.function.as_str(),
+        &event,
+        Shape::Batch,
+        Purpose::Replay { occasion: None },
+    )
+    .await
 }
 
 /// What counts is that the aggregate is parked no longer, whatever the function answered.

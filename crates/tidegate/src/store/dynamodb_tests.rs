@@ -29,7 +29,7 @@ async fn store(answers: Vec<Answer>) -> (DynamoDbEventStore, Arc<Mutex<Vec<Strin
         .region(Region::new("us-east-1"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .endpoint_url(format!("http://{}", listener.local_addr().unwrap()))
-        .http_client(crate::aws::http())
+        .http_client(crate::aws::http(None))
         .build();
     let calls = Arc::new(Mutex::new(Vec::new()));
     let seen = calls.clone();

@@ -10,7 +10,6 @@ use axum::response::{IntoResponse, Response};
 use futures::future::{BoxFuture, FutureExt};
 use serde_json::{Value, json};
 use tidegate::envelope::Envelope;
-use tidegate::store::RecordedEvent;
 
 use super::*;
 use crate::entry::tests::commit as one_event;
@@ -105,11 +104,12 @@ fn commit(events: &[(&str, &str)]) -> RecordedCommit {
     commit.events = events
         .iter()
         .enumerate()
-        .map(|(index, (id, data))| RecordedEvent {
-            id: (*id).to_owned(),
-            version: Version::NONE.plus(index + 1),
-            data: (*data).to_owned(),
-            ..first.clone()
+        .map(|(index, (id, data))| {
+            let mut event = first.clone();
+            event.id = (*id).to_owned();
+            event.version = Version::NONE.plus(index + 1);
+            event.data = (*data).to_owned();
+            event
         })
         .collect();
     commit
@@ -277,6 +277,10 @@ async fn what_the_store_holds_in_a_newer_form_comes_again() {
     let newer = || Failure::transient(Failure::NEWER, "format 2");
     let publisher = publisher(nobody().await, move || std::future::ready(Err(newer())).boxed());
     assert_eq!(run(&publisher, &[split(1)]).await, [Outcome::Failed(newer())]);
+    let unreadable = CommitChange::Newer { stream: "order#7".parse().unwrap(), version: Version::new(4) };
+    let outcomes = run(&publisher, &[item(unreadable)]).await;
+    let [Outcome::Failed(failure)] = outcomes.as_slice() else { panic!("{outcomes:?}") };
+    assert_eq!((failure.class(), failure.code()), (Class::Transient, Failure::NEWER));
 }
 
 #[tokio::test(start_paused = true)]

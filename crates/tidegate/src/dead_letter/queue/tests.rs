@@ -24,7 +24,7 @@ async fn endpoint(status: u16, code: &'static str) -> (AwsClients, Requests) {
         .region(Region::new("us-east-1"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .endpoint_url(format!("http://{}", listener.local_addr().unwrap()))
-        .http_client(crate::aws::http())
+        .http_client(crate::aws::http(None))
         .build();
     let requests = Requests::default();
     let seen = requests.clone();
