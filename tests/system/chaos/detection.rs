@@ -11,7 +11,7 @@ use tidegate_local::fault::Journal;
 
 use super::journey::{Input, journey};
 use super::shrink::{Shrunk, shrink};
-use super::stories::{ALL_FAULTS, Story};
+use super::stories::{ALL_FAULTS, HANGING, PAUSED, Story};
 use super::{again, drawn};
 use crate::programs::{directory, repository};
 use crate::world::sample;
@@ -25,7 +25,7 @@ struct Protection {
     story: &'static Story,
 }
 
-const PROTECTIONS: [Protection; 5] = [
+const PROTECTIONS: [Protection; 7] = [
     Protection {
         name: "guard",
         off: "a read model's transaction has no condition on the version that it starts from",
@@ -45,6 +45,16 @@ const PROTECTIONS: [Protection; 5] = [
         name: "lowest",
         off: "a stream is told the highest failed sequence number",
         story: &ALL_FAULTS,
+    },
+    Protection {
+        name: "repetition",
+        off: "an old record becomes a dead letter at its first failure",
+        story: &PAUSED,
+    },
+    Protection {
+        name: "deadline",
+        off: "the projector goes on past the invocation's deadline and waits for every answer",
+        story: &HANGING,
     },
     Protection { name: "stop", off: "a lane goes on behind its first failure", story: &ALL_FAULTS },
 ];

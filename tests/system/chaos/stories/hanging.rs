@@ -5,7 +5,7 @@ use super::{Story, given_up, tell};
 
 const PROJECTION: &str = "order-projection";
 
-const HANGING: Story = Story {
+pub(in crate::chaos) const HANGING: Story = Story {
     name: "hanging",
     plan: "tests/chaos/hanging.toml",
     // Little more than what a hanging request is given: two of them are too many for an invocation.

@@ -8,6 +8,9 @@ mod throttled;
 
 use std::path::PathBuf;
 
+pub(super) use hanging::HANGING;
+pub(super) use paused::PAUSED;
+
 use super::journey::{Input, Outcome};
 use super::run;
 use crate::programs::repository;

@@ -3,7 +3,7 @@
 
 use super::{Story, given_up, tell};
 
-const PAUSED: Story = Story {
+pub(in crate::chaos) const PAUSED: Story = Story {
     name: "paused",
     plan: "tests/chaos/paused.toml",
     fields: &[],
