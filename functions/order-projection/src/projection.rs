@@ -100,6 +100,7 @@ mod tests {
 
     use events::{Defect, OrderLine, OrderPlaced, OrderRejected, ReturnRecorded};
     use tidegate::envelope::DataSchema;
+    use tidegate::failure::Class;
     use tidegate::ids::{Cause, Version};
     use tidegate::message::MessageSet;
     use tidegate::projection::Value;
@@ -192,9 +193,10 @@ mod tests {
     }
 
     #[test]
-    fn an_event_of_an_unknown_type_can_never_be_applied() {
+    fn an_event_of_an_unknown_type_can_only_be_newer() {
         let return_event =
             ReturnEvent::ReturnRejected(events::ReturnRejected { return_id: "C1".into(), reasons: vec![] });
-        assert_eq!(project("order#1", &return_event).unwrap_err().code(), "unknown_type");
+        let failure = project("order#1", &return_event).unwrap_err();
+        assert_eq!((failure.class(), failure.code()), (Class::Transient, Failure::NEWER));
     }
 }
