@@ -189,24 +189,6 @@ mod tests {
     }
 
     #[test]
-    fn a_message_counts_the_problems() {
-        let message = |names: &[&str]| {
-            let mut settings = settings(&[]);
-            for name in names {
-                settings.text(name);
-            }
-            settings.finish(|| None::<()>).unwrap_err().to_string()
-        };
-        assert_eq!(message(&["A"]), "the configuration has 1 problem: A is missing");
-        assert_eq!(message(&["A", "B"]), "the configuration has 2 problems: A is missing; B is missing");
-        assert_eq!(
-            message(&[]),
-            "the function was not put together, although no setting is missing or wrong",
-            "`build` answered none without a reason"
-        );
-    }
-
-    #[test]
     fn good_settings_are_put_together() {
         let mut settings = settings(&[("TABLE", "t"), ("SLICES", "4")]);
         let (table, slices) = (settings.text("TABLE"), settings.number("SLICES", 1..=64));
