@@ -312,7 +312,7 @@ mod tests {
         assert_eq!(said, "record 5 is no longer in orders: what comes first is 7");
         let mut begun = range("5", "9");
         begun.take(record("5")).unwrap();
-        assert_eq!(begun.ended_early(), "orders ends 1 records after 5, before 9");
+        assert_eq!(begun.ended_early(), "orders ends 1 record after 5, before 9");
     }
 
     #[test]

@@ -222,7 +222,7 @@ async fn a_streams_events_are_shown_in_order_and_an_unknown_stream_is_said() {
         .iter()
         .map(|event| (event["sequence"].clone(), event["id"].clone()))
         .collect();
-    assert_eq!(shown, [(json!(1), json!("e1")), (json!(2), json!("e2"))]);
+    assert_eq!(shown, [(json!("1"), json!("e1")), (json!("2"), json!("e2"))]);
     let text = stdout(&system.tidegate(&["events", "show", "order#1"]).await);
     assert!(text.contains("2  OrderPlaced v1") && text.contains("\"lines\": []"), "{text}");
     assert!(said(&system.tidegate(&["events", "show", "order#2"]).await, 1).contains("no stream order#2"));

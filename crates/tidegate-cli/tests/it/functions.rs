@@ -117,9 +117,10 @@ impl Functions {
     }
 
     async fn complete(&self, key: &str) {
-        let item = [("key", key), ("status", "completed")]
+        let item = [("key", key), ("status", "completed"), ("owner", "o"), ("payload_hash", "h")]
             .map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())));
         let put = self.records.put_item().table_name(&self.table).set_item(Some(item.into()));
+        let put = put.item("lease_until", AttributeValue::N("1767225600000".to_owned()));
         put.send().await.unwrap();
     }
 
