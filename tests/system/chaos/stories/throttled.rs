@@ -8,7 +8,8 @@ use super::{Story, given_up, tell};
 const THROTTLED: Story = Story {
     name: "throttled",
     plan: "tests/chaos/throttled.toml",
-    fields: &[],
+    // The projection backs off until the end of an invocation, so that is soon.
+    fields: &[("timeout_seconds", "10")],
     faults: &["cancel for ThrottlingError before DynamoDB.TransactWriteItems"],
     verdict: |outcome| [given_up(outcome), explodes(outcome)].concat(),
     figure: |outcome| {
