@@ -77,13 +77,13 @@ pub trait MessageSet: Sized + Send + Sync + 'static {
     /// [`RecordedEvent::decode`](crate::store::RecordedEvent::decode) makes it transient.
     fn decode(kind: &str, version: u32, data: &str) -> Result<Self, Failure>;
 
-    /// The newest version of a type in the set. By default none is known.
+    /// The newest version of a type in the set. By default `None`: no version is known.
     fn newest(_kind: &str) -> Option<u32> {
         None
     }
 
-    /// Brings the content of a type in the set from `version` to the next one, as
-    /// [`Message::upcast`].
+    /// Upcasts the content of a type in the set from `version` to the next one, as
+    /// [`Message::upcast`] does.
     ///
     /// # Errors
     /// As [`Message::upcast`]; by default `unknown_type` (permanent).

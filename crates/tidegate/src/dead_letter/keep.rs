@@ -23,9 +23,9 @@ pub(super) trait Post: Sync {
 /// Why a queue did not accept a message.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    /// It takes no message like this one: its size or its content is against the queue's rules.
+    /// The queue refuses every message like this one, because of its size or its content.
     ForGood(String),
-    /// It may take the message later.
+    /// The queue may accept the message later.
     ForNow(Failure),
 }
 

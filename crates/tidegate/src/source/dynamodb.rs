@@ -46,7 +46,7 @@ pub(super) fn delivery(record: &RawValue) -> Delivery<'_> {
         Some(position) => Delivery::at(record, position),
         None => Delivery::nameless(record),
     };
-    // What is broken keeps its lane: its keys do, as they were written.
+    // A broken record stays in its lane: the text of its keys is its ordering key.
     let keys = change.get("Keys").filter(|keys| keys.get() != "null");
     let read_keys = image(keys);
     let ordering_key = match (&read_keys, keys) {
