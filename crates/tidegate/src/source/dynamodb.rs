@@ -64,7 +64,7 @@ pub(super) fn delivery(record: &RawValue) -> Delivery<'_> {
         return delivery.unreadable("`SequenceNumber` and `eventID` are missing");
     }
     if fields.get("dynamodb").is_none_or(|change| !change.get().starts_with('{')) {
-        return delivery.unreadable("`dynamodb` is no object");
+        return delivery.unreadable("`dynamodb` is not an object");
     }
     let principal = fields.object("userIdentity").text("principalId");
     let kind = match fields.text("eventName").as_deref() {

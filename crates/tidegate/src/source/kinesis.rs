@@ -39,8 +39,8 @@ fn delivery(record: &RawValue) -> Delivery<'_> {
     };
     let partition_key = kinesis.text("partitionKey");
     let missing = match (&sequence, &partition_key) {
-        (None, _) => Some("`sequenceNumber` is no text"),
-        (_, None) => Some("`partitionKey` is no text"),
+        (None, _) => Some("`sequenceNumber` is not a string"),
+        (_, None) => Some("`partitionKey` is not a string"),
         _ => None,
     };
     let delivery = Delivery {
@@ -53,7 +53,7 @@ fn delivery(record: &RawValue) -> Delivery<'_> {
         return delivery.unreadable(missing);
     }
     let Some(data) = kinesis.get("data").and_then(string) else {
-        return delivery.unreadable("`data` is no text");
+        return delivery.unreadable("`data` is not a string");
     };
     match STANDARD.decode(&data) {
         Ok(data) => Delivery { body: Ok(Body::Bytes(data)), ..delivery },

@@ -20,7 +20,7 @@ pub(super) fn deliveries<'a>(record: &'a RawValue, deliveries: &mut Vec<Delivery
     };
     match fields.get("Message").and_then(string) {
         Some(message) => wrapper::open(delivery, message, deliveries),
-        None => deliveries.push(delivery.unreadable("`Sns.Message` is no text")),
+        None => deliveries.push(delivery.unreadable("`Sns.Message` is not a string")),
     }
 }
 

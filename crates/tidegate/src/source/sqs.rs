@@ -31,7 +31,7 @@ pub(super) fn deliveries<'a>(record: &'a RawValue, deliveries: &mut Vec<Delivery
         None => wrapper::unwrap(delivery, String::new(), deliveries),
         Some(body) => match (body.get() == "null").then(String::new).or_else(|| string(body)) {
             Some(body) => wrapper::unwrap(delivery, body, deliveries),
-            None => deliveries.push(delivery.unreadable("`body` is no text")),
+            None => deliveries.push(delivery.unreadable("`body` is not a string")),
         },
     }
 }
