@@ -23,7 +23,7 @@ struct State {
     rows: BTreeMap<StreamId, (Guard, BTreeMap<&'static str, Value>)>,
     counters: BTreeMap<String, BTreeMap<&'static str, i64>>,
     list: BTreeSet<StreamId>,
-    /// Stays on the list so far.
+    /// How often an aggregate was put on the list so far.
     stays: i64,
     transactions: Vec<Transaction>,
     rival: Option<Transaction>,
