@@ -107,9 +107,9 @@ pub struct HeldPage {
     pub effects: Vec<HeldEffect>,
     /// Records that cannot be read. Each may be an effect that waits.
     pub unreadable: Vec<UnreadableRecord>,
-    /// How many records of any status were read for it.
+    /// How many records, of any status, were read for this page.
     pub records: usize,
-    /// Where the next page begins. None: this is the last one.
+    /// Where the next page begins. `None`: this is the last page.
     pub next: Option<String>,
 }
 

@@ -111,14 +111,13 @@ impl From<Repeat> for Shape {
 
 /// A place for events of held effects that are too large for a record.
 pub trait LargeEvents: Send + Sync {
-    /// Events above this many bytes are put here, and the others into the record;
-    /// [`Repeat::INLINE_LIMIT`] at most.
+    /// Events above this many bytes are put here, the others into the record. At most
+    /// [`Repeat::INLINE_LIMIT`].
     fn above(&self) -> usize {
         Repeat::INLINE_LIMIT
     }
 
-    /// Puts an event under this name and answers where it is. Putting the same twice is putting it
-    /// once.
+    /// Puts an event under this name and returns where it is. Must be idempotent.
     ///
     /// # Errors
     /// The event could not be stored. Its delivery then fails and comes again.

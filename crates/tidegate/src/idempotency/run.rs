@@ -43,9 +43,9 @@ pub(super) enum Again {
     Delivery(Delivered),
     /// This invocation.
     Invocation(Repeat),
-    /// Whoever asked for it, who asks again.
+    /// The client that asked for it, and asks again.
     Client,
-    /// Nothing that is known here: its delivery must not be acknowledged.
+    /// Nothing: the delivery must not be acknowledged.
     Nothing,
 }
 

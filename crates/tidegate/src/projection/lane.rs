@@ -181,7 +181,7 @@ fn ids_of(commits: &[RecordedCommit]) -> impl Iterator<Item = (Version, &str)> {
 struct Delivered<'a> {
     commits: BTreeMap<Version, &'a RecordedCommit>,
     reached: Version,
-    /// No two of them say different things of one version.
+    /// Checks that no two of them contradict each other about a version.
     agree: bool,
 }
 

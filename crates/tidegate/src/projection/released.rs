@@ -17,9 +17,9 @@ use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 use crate::refusal::WRONG_TABLE;
 
-/// Parked aggregates that one invocation looks at, at most.
+/// Largest number of parked aggregates that one invocation looks at.
 const LOOKED_AT: usize = 50;
-/// How much of the time that is left an invocation spends on them, at most.
+/// Largest part of its remaining time that an invocation spends on them.
 const SHARE_OF_TIME: u32 = 4;
 /// How long an environment waits before it looks at the list again.
 pub(super) const INTERVAL: Duration = Duration::from_secs(10);
