@@ -18,7 +18,7 @@ use crate::requests::{Placed, requests};
 const REQUESTS: usize = 4;
 /// Most split commits that are read at a time. Each may be 4 MB.
 const READS: usize = 4;
-/// How often an entry is sent that EventBridge did not take, within one invocation.
+/// How often an entry that EventBridge does not accept is sent within one invocation.
 const RETRY: Retry = Retry { attempts: 5, pause: Duration::from_millis(100) };
 
 /// Publishes commits on a bus. Events may be published twice, with the same id.
@@ -47,7 +47,8 @@ impl Publisher {
         }
     }
 
-    /// Publishes commits, each from the delivery at its place, and notes how these deliveries end.
+    /// Publishes commits, each from the delivery at its place, and records how these deliveries
+    /// end.
     async fn publish<'a>(
         &self,
         commits: impl Iterator<Item = (usize, &'a RecordedCommit)>,

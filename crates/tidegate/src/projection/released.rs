@@ -89,7 +89,7 @@ impl<P: Projection> Projector<P> {
             Err(failure) => {
                 self.look.is_done();
                 let reason = failure.reason();
-                warn!(reason, "the list of parked aggregates cannot be read; none is released by itself");
+                warn!(reason, "the list of parked aggregates cannot be read; none is released now");
                 Ok(Vec::new())
             }
         }
@@ -176,7 +176,7 @@ impl<P: Projection> Projector<P> {
                     done(deadline.call(self.read_model.unpark(stream, guard)).await).map(|_| Round::Again)
                 }
                 (None, Some(_)) => {
-                    info!(stream = stream.as_str(), "nothing is left of a parked aggregate");
+                    info!(stream = stream.as_str(), "all events of a parked aggregate are applied");
                     done(deadline.call(self.read_model.unlist(stream, guard)).await)
                 }
                 (None, None) => Ok(Round::Last),
