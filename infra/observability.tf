@@ -146,7 +146,7 @@ locals {
   parked_alarms = {
     for name in local.projections : "function-${name}-parked" => merge(local.at_once, {
       namespace   = var.metrics_namespace, metric = "Parked", dimensions = { function = local.names.functions[name] }
-      description = "${name} passes over events of aggregates that it cannot bring further; the event store has them. `tidegate parked ls` lists these aggregates. One that waits for a newer version is released by itself when that version runs; otherwise repair the cause, then run `tidegate parked release`."
+      description = "${name} cannot apply the next event of some aggregates, and acknowledges their later events, which wait in the event store. `tidegate parked ls` lists these aggregates. If one waits for a newer version, that version releases it. Otherwise repair the cause, then run `tidegate parked release`."
     })
   }
 

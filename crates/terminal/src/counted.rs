@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-/// A number with its noun, in the singular after 1.
+/// A number with its noun, which is singular after 1.
 pub fn counted(number: impl Display, one: &str, many: &str) -> String {
     let number = number.to_string();
     let noun = if number == "1" { one } else { many };

@@ -45,7 +45,7 @@ enum Command {
     /// Effects that are held because nobody knows whether they took place.
     #[command(subcommand, arg_required_else_help = false)]
     Effects(EffectsCommand),
-    /// Aggregates that a projection cannot bring further.
+    /// Parked aggregates: a projection cannot apply their next event.
     #[command(subcommand, arg_required_else_help = false)]
     Parked(ParkedCommand),
     /// Lists dead letters; with --yes replays them through their functions.

@@ -30,7 +30,7 @@ pub(crate) enum Shape {
 pub(crate) enum Purpose<'a> {
     /// A replay: what fails for good is reported instead of dead-lettered again.
     Replay {
-        /// The invocation that it repeats, where that is known.
+        /// The invocation that it repeats, if that is known.
         occasion: Option<&'a str>,
     },
     /// A first run, like a delivery of the source's own.

@@ -1,8 +1,8 @@
-//! Messages that the engine sends, as SQS takes them.
+//! Sends messages in a form that SQS accepts.
 //!
-//! SQS takes the characters of XML 1.0 alone, in bodies and in attributes, and rejects others (AWS
-//! docs: SendMessage). JSON also knows U+FFFE and U+FFFF, which records quote out of payloads.
-//! Emulators take every character.
+//! SQS accepts only the characters of XML 1.0, in bodies and in attributes (AWS docs: SendMessage).
+//! JSON also has U+FFFE and U+FFFF, which records may quote from payloads. Emulators accept every
+//! character.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -17,8 +17,8 @@ use serde::de::IgnoredAny;
 /// that the engine and its command send to a queue goes through here.
 ///
 /// # Errors
-/// What SQS answers: `InvalidMessageContents` for text that is not JSON and has characters that SQS
-/// does not take. No other try can succeed then.
+/// What SQS answers. `InvalidMessageContents` is for text that is not JSON and has characters that
+/// SQS refuses; no further try can succeed.
 pub async fn send(
     sqs: &Client,
     queue_url: &str,
@@ -33,8 +33,8 @@ pub async fn send(
     request.send().await.map(|sent| sent.message_id)
 }
 
-/// The text as SQS takes it: in JSON, the characters that XML 1.0 lacks are written as `\uXXXX`.
-/// The value stays the same. Text that is not JSON stays as it is.
+/// The text in a form that SQS accepts: in JSON, characters that XML 1.0 lacks are written as
+/// `\uXXXX`, which is the same value. Text that is not JSON stays as it is.
 pub fn sendable(text: &str) -> Cow<'_, str> {
     if text.chars().all(is_taken) || serde_json::from_str::<IgnoredAny>(text).is_err() {
         return Cow::Borrowed(text);
@@ -52,12 +52,12 @@ pub fn sendable(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Plain text as SQS takes it: U+FFFD stands for what XML 1.0 lacks.
+/// Plain text in a form that SQS accepts: U+FFFD replaces characters that XML 1.0 lacks.
 fn replaced(text: &str) -> String {
     text.chars().map(|character| if is_taken(character) { character } else { '\u{FFFD}' }).collect()
 }
 
-/// A character of XML 1.0. (A `char` is never a surrogate.)
+/// Whether XML 1.0 has the character. (A `char` is never a surrogate.)
 fn is_taken(character: char) -> bool {
     !matches!(character, '\0'..='\u{8}' | '\u{B}' | '\u{C}' | '\u{E}'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}')
 }

@@ -14,9 +14,8 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
-/// A request that takes longer is given up and tried again: a function has seconds, and a lost
-/// answer is no conflict for any write of the toolkit. It is below three seconds, Lambda's default
-/// timeout of a function.
+/// A request that takes longer is abandoned and tried again. That is safe: the toolkit recognises
+/// its own writes after a lost answer. The time is below 3 s, the default timeout of a function.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const ATTEMPTS: u32 = 3;
@@ -44,11 +43,12 @@ impl AwsClients {
         AwsClients { config, dynamodb: Arc::default() }
     }
 
-    /// The same clients, whose requests are given up and tried again after this time; 2 s at first.
+    /// Sets the time after which a request is abandoned and tried again; 2 s by default.
     ///
     /// It must be well below the function's timeout, or no request is ever tried again. The
-    /// topology's variable `TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS` is two thirds of that timeout,
-    /// and 4 s at most. Connections are given up after a second. Call it before clients are made.
+    /// topology sets `TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS` to two thirds of the function's
+    /// timeout, at most 4 s. An attempt to connect is abandoned after 1 s. Call this before you
+    /// make clients.
     #[must_use]
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.config = self.config.into_builder().timeout_config(timeouts(timeout)).build();
@@ -68,13 +68,13 @@ impl AwsClients {
         &self.config
     }
 
-    /// The configuration for a client whose requests have an effect that AWS does not recognise a
-    /// second time, such as SES's.
+    /// The configuration for a client of a service that does not recognise a repeated request, such
+    /// as SES.
     ///
-    /// Each request is sent once, over a connection of its own. Over one that was used before, a
-    /// request can meet the service's end of it: the connection is reset, and whether the request
-    /// was read is unknown, though it was not. (Lambda freezes a function between invocations, so
-    /// that the pool's own limit of time does not tell which connections are too old.) See
+    /// The client sends each request once, over a connection of its own. A service may close an
+    /// idle connection just when a request arrives; the reset then looks as if the request may have
+    /// been read. (The pool cannot avoid such connections: Lambda freezes a function between
+    /// invocations, and the pool's timers with it.) See
     /// [`EffectError::aws`](crate::idempotency::EffectError::aws).
     pub fn once(&self) -> SdkConfig {
         let builder = self.config.clone().into_builder().retry_config(RetryConfig::disabled());
@@ -101,7 +101,7 @@ impl AwsClients {
     }
 }
 
-/// An HTTP client that keeps this many idle connections to a host, or its own number.
+/// An HTTP client that keeps this many idle connections to a host. `None`: the client's default.
 pub(crate) fn http(idle: Option<usize>) -> SharedHttpClient {
     let mut builder = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
     builder.set_pool_max_idle_per_host(idle);

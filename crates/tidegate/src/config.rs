@@ -74,8 +74,8 @@ impl Settings {
     /// Puts the settings together, unless there is any problem.
     ///
     /// # Errors
-    /// Every problem found since the settings were opened; at least one. That `build` returned
-    /// `None` for another reason is a problem too.
+    /// Every problem found since the settings were opened; at least one. If `build` returned `None`
+    /// for another reason, that is a problem too.
     pub fn finish<T>(self, build: impl FnOnce() -> Option<T>) -> Result<T, ConfigError> {
         match build() {
             Some(config) if self.problems.is_empty() => Ok(config),

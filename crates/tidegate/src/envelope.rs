@@ -58,7 +58,8 @@ pub enum Data {
 }
 
 impl Envelope {
-    /// An envelope of its own request: `correlation_id` is its id, and what is optional is absent.
+    /// Creates an envelope that starts a correlation: `correlation_id` is its own id. Optional
+    /// attributes are absent.
     pub fn new(
         id: impl Into<String>,
         source: impl Into<String>,
@@ -203,7 +204,7 @@ impl Serialize for Envelope {
         map.serialize_entry("time", &self.time)?;
         map.serialize_entry("dataschema", &self.schema.to_string())?;
         if let Some(sequence) = self.sequence {
-            // CloudEvents' extension `sequence` is a text.
+            // CloudEvents' extension `sequence` is a string.
             map.serialize_entry("sequence", &sequence.to_string())?;
         }
         map.serialize_entry("correlationid", &self.correlation_id)?;
@@ -272,7 +273,7 @@ impl<'de> Deserialize<'de> for Envelope {
     }
 }
 
-/// `sequence`: a text, as CloudEvents says, or a number.
+/// `sequence`: a string, as CloudEvents says, or a number, as earlier versions wrote it.
 struct Sequence(Version);
 
 impl<'de> Deserialize<'de> for Sequence {

@@ -51,8 +51,9 @@ impl Failure {
     /// Code of a failure because a dependency takes no more for now. Fewer records are then run at a time; see
     /// [`EachRecord`](crate::batch::EachRecord).
     pub const THROTTLED: &'static str = "throttled";
-    /// Code of a failure because stored content has a type, a version or a format that this reader does not know. In an event store of one's own it can only be
-    /// newer than the reader, as in every rolling deploy, so the failure is transient.
+    /// Code of the failure to read stored content whose type, version or format this reader does
+    /// not know. In your own event store such content can only be newer than the reader, as in
+    /// every rolling deployment, so the failure is transient.
     pub const NEWER: &'static str = "newer_version";
 
     fn new(class: Class, code: Cow<'static, str>, reason: String) -> Self {
@@ -112,9 +113,8 @@ impl Failure {
     /// Whether the failure comes from load or from a race, and says nothing about the record.
     ///
     /// True for the class `busy` and for the codes `throttled`, `deadline`, `out_of_time`,
-    /// `blocked`,
-    /// `version_conflict`, `transaction_conflict`, `guard_moved` and `claim_lost`. Such a failure
-    /// becomes a dead letter only when the source is about to discard the record; see
+    /// `blocked`, `version_conflict`, `transaction_conflict`, `guard_moved` and `claim_lost`. Such
+    /// a failure becomes a dead letter only when the source is about to discard the record; see
     /// [`Runner::maximum_record_age`](crate::batch::Runner::maximum_record_age).
     pub fn is_passing(&self) -> bool {
         self.class == Class::Busy || (self.class == Class::Transient && PASSING.contains(&self.code()))

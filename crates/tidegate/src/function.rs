@@ -15,8 +15,8 @@ use crate::source::Source;
 /// Key in the client context of an invocation by which a replay of dead letters says that it is one.
 pub const REPLAY: &str = "tidegate-replay";
 
-/// Key in the client context of a replay that names the invocation which is repeated: its request
-/// id. An event without an id is the same delivery as there.
+/// Key in the client context of a replay. Its value is the request id of the invocation that is
+/// repeated, so that an event without an id is the same delivery as there.
 pub const OCCASION: &str = "tidegate-occasion";
 
 /// Largest dead letter in its queue, in bytes, unless the topology says otherwise.
@@ -89,7 +89,7 @@ impl Function {
     /// Runs invocations until Lambda ends the process. `build` makes the handler; it answers none when a setting it needs is missing. Where it made a client of
     /// DynamoDB, the connection is opened before the first event is asked for.
     ///
-    /// With a problem in the settings, the function does not start: one message lists all of them,
+    /// If the settings have a problem, the function does not start: one message lists all problems,
     /// and the exit code is 1.
     ///
     /// | variable | meaning |

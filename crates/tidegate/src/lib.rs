@@ -38,7 +38,7 @@
 //! }
 //! ```
 //!
-//! `examples/` has a function for each source; `docs/concepts` of the repository says of each part what it guarantees, what it costs and where it ends.
+//! `examples/` has functions for Kinesis, SQS, DynamoDB Streams and EventBridge; `docs/concepts` of the repository says of each part what it guarantees, what it costs and where it ends.
 //!
 //! # Whose types this API uses
 //!
@@ -78,7 +78,7 @@ pub mod trace;
 #[cfg(test)]
 extern crate self as tidegate;
 
-/// The crate whose record types the feature `aws-lambda-events` gives a delivery in.
+/// The crate with the record types that the feature `aws-lambda-events` decodes deliveries into.
 #[cfg(feature = "aws-lambda-events")]
 #[doc(no_inline)]
 pub use aws_lambda_events;

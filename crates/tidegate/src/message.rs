@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use crate::envelope::Envelope;
 use crate::failure::Failure;
 
-/// Code of the failure to decode a type that a set does not have.
+/// Code of the failure to decode a message of a type that is not in the set.
 pub(crate) const UNKNOWN_TYPE: &str = "unknown_type";
 
 /// A command or event type in its newest version.
@@ -72,18 +72,18 @@ pub trait MessageSet: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     /// `unknown_type` (permanent) when the set has no such type; otherwise as [`Message::decode`].
-    /// A message of somebody else may have any type. In one's own event store an unknown type can
-    /// only be newer: [`RecordedEvent::decode`](crate::store::RecordedEvent::decode) makes it
-    /// transient.
+    /// A message from a transport may have any type, so an unknown one is permanent. In your own
+    /// event store an unknown type can only be newer:
+    /// [`RecordedEvent::decode`](crate::store::RecordedEvent::decode) makes it transient.
     fn decode(kind: &str, version: u32, data: &str) -> Result<Self, Failure>;
 
-    /// The newest version of a type in the set. By default none is known.
+    /// The newest version of a type in the set. By default `None`: no version is known.
     fn newest(_kind: &str) -> Option<u32> {
         None
     }
 
-    /// Brings the content of a type in the set from `version` to the next one, as
-    /// [`Message::upcast`].
+    /// Upcasts the content of a type in the set from `version` to the next one, as
+    /// [`Message::upcast`] does.
     ///
     /// # Errors
     /// As [`Message::upcast`]; by default `unknown_type` (permanent).

@@ -1,19 +1,19 @@
-//! What DynamoDB means when it refuses a request.
+//! Classifies DynamoDB's refusals of a request.
 //!
-//! An answer is permanent only where its words are known to speak of the data: a size, a number,
-//! the type of an attribute, an empty key. Everything else may be a mistake of the configuration or
-//! of a deployment, which the data outlive: a table's name that was swapped must not cost an event.
+//! An answer is permanent only if its message is known to be about the data: a size, a number, the
+//! type of an attribute, an empty key. Everything else may be a mistake of the configuration or of
+//! a deployment, which can be corrected: two swapped table names must not cost an event.
 
 use aws_sdk_dynamodb::types::CancellationReason;
 
 use crate::failure::Failure;
 
-/// Code of the permanent failure of what no table can hold.
+/// Code of the permanent failure of data that no table can hold.
 pub(crate) const UNSTORABLE: &str = "unstorable";
 /// Code of the transient failure of a request that does not fit the keys of the table it names.
 pub(crate) const WRONG_TABLE: &str = "wrong_table";
 
-/// Parts of the messages that speak of the data. DynamoDB has no codes for them.
+/// Parts of messages that are about the data. DynamoDB has no codes for them.
 const OF_THE_DATA: [&str; 15] = [
     "item size",
     "expression size has exceeded",
@@ -32,7 +32,7 @@ const OF_THE_DATA: [&str; 15] = [
     "nesting levels",
 ];
 
-/// Parts of the messages that speak of the keys of a table.
+/// Parts of messages that are about the keys of a table.
 const OF_THE_TABLE: [&str; 7] = [
     "does not match the schema",
     "does not match schema",
@@ -84,7 +84,7 @@ fn judge(message: Option<&str>) -> Judgement {
 pub(crate) enum Cancelled {
     /// A condition does not hold.
     ConditionFailed,
-    /// A table or a partition takes no more for now. Nothing is wrong with any item.
+    /// A table or a partition is throttled. Nothing is wrong with any item.
     Throttled,
     /// Another transaction is at work on one of the items.
     Conflict,
@@ -98,9 +98,8 @@ pub(crate) enum Cancelled {
 
 /// Judges the reasons of a cancelled transaction, which are listed in the order of its items.
 ///
-/// A condition that does not hold goes first: what is planned anew may meet none of the other
-/// reasons. A throttled item goes before one that cannot be stored, which the next attempt will
-/// tell again.
+/// A condition that does not hold comes first, because a new plan may avoid the other reasons. A
+/// throttled item comes before one that cannot be stored, which the next attempt will report again.
 pub(crate) fn cancelled(reasons: &[CancellationReason]) -> Cancelled {
     let any =
         |known: &[&str]| reasons.iter().any(|reason| reason.code().is_some_and(|code| known.contains(&code)));

@@ -63,8 +63,8 @@ impl Entry {
     }
 }
 
-/// Writes U+FFFE and U+FFFF as JSON escapes. SQS refuses a message that has them, so an event with
-/// them would fit on the bus but into no queue: neither a rule's target nor a dead-letter queue.
+/// Writes U+FFFE and U+FFFF as JSON escapes. SQS refuses messages with these characters, so the bus
+/// could not deliver such an event to any queue, a dead-letter queue included.
 fn for_queues(json: String) -> String {
     if !json.contains(['\u{FFFE}', '\u{FFFF}']) {
         return json;

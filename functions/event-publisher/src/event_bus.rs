@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::requests::Placed;
 
-/// Code of a failure of EventBridge.
+/// Code of all other failures of EventBridge.
 const EVENT_BUS: &str = "event_bus";
 
 /// An EventBridge bus.
@@ -22,7 +22,8 @@ impl EventBus {
         EventBus { client, name }
     }
 
-    /// Sends one request, unless the deadline has passed. Answers the entries that were not taken.
+    /// Sends one request, unless the deadline has passed. Returns the entries that were not
+    /// accepted.
     pub(crate) async fn put(&self, request: Vec<Placed>, deadline: Instant) -> Vec<Placed> {
         if Instant::now() >= deadline {
             return request;
@@ -39,7 +40,7 @@ impl EventBus {
         match timeout_at(deadline, put).await {
             Ok(Ok(answer)) => not_taken(request, answer.entries()),
             Ok(Err(error)) => {
-                // What is wrong with one entry must not keep back those that travel with it.
+                // One bad entry must not stop the others of its request.
                 let alone = error.code() == Some("ValidationException");
                 failed(request, &Failure::aws(EVENT_BUS, &error), alone)
             }
@@ -51,7 +52,7 @@ impl EventBus {
     }
 }
 
-/// All entries of a request, none of which was taken.
+/// All entries of a request, none of which was accepted.
 fn failed(request: Vec<Placed>, failure: &Failure, alone: bool) -> Vec<Placed> {
     request
         .into_iter()
@@ -77,10 +78,10 @@ fn not_taken(request: Vec<Placed>, results: &[PutEventsResultEntry]) -> Vec<Plac
         .collect()
 }
 
-/// Why EventBridge did not take an entry; none if it did.
+/// Why EventBridge did not accept an entry; `None` if it did.
 ///
-/// What EventBridge says of the event itself is permanent. Whether a source or a detail type may be
-/// put on this bus is a matter of the bus's policy, which an operator can mend.
+/// A refusal of the event itself is permanent. A refusal of its source or detail-type comes from
+/// the bus's policy, which an operator can correct.
 fn refusal(result: &PutEventsResultEntry, event: &str) -> Option<Failure> {
     let code = result.error_code()?;
     let message = result.error_message().unwrap_or_default();

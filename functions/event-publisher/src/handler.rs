@@ -18,13 +18,13 @@ use crate::requests::{Placed, requests};
 const REQUESTS: usize = 4;
 /// Most split commits that are read at a time. Each may be 4 MB.
 const READS: usize = 4;
-/// How often an entry is sent that EventBridge did not take, within one invocation.
+/// How often an entry that EventBridge does not accept is sent within one invocation.
 const RETRY: Retry = Retry { attempts: 5, pause: Duration::from_millis(100) };
 
 /// Publishes commits on a bus. Events may be published twice, with the same id.
 ///
-/// It passes on what is stored and knows no event type, so that a type newer than it is published
-/// too.
+/// It publishes what is stored and does not look at event types, so it also publishes types that
+/// are newer than itself.
 pub(crate) struct Publisher {
     bus: EventBus,
     /// Limit of a message that holds an event, and of a request, in bytes.
@@ -47,7 +47,8 @@ impl Publisher {
         }
     }
 
-    /// Publishes commits, each from the delivery at its place, and notes how these deliveries end.
+    /// Publishes commits, each from the delivery at its place, and records how these deliveries
+    /// end.
     async fn publish<'a>(
         &self,
         commits: impl Iterator<Item = (usize, &'a RecordedCommit)>,
@@ -77,7 +78,7 @@ impl Publisher {
         }
     }
 
-    /// Sends entries, and those again that were not taken but may be. Answers what is left.
+    /// Sends entries, and sends again those that may still be accepted. Returns what is left.
     async fn send(&self, entries: Vec<Placed>, deadline: Instant) -> Vec<Placed> {
         let is_permanent = |placed: &Placed| {
             placed.failure.as_ref().is_some_and(|failure| failure.class() == Class::Permanent)
@@ -130,8 +131,8 @@ impl Publisher {
     }
 }
 
-/// How a delivery ends in which there is no commit to publish: a commit that this version cannot read
-/// is one of a newer version, and comes again until that runs.
+/// How a delivery without a commit to publish ends. A commit that this version cannot read is from
+/// a newer version; its delivery comes again until that version runs.
 fn unpublished(change: &CommitChange) -> Outcome {
     match change {
         CommitChange::Newer { stream, version } => {
@@ -174,7 +175,7 @@ impl BatchHandler for Publisher {
                 }
             }
         }
-        // Commits that are at hand do not wait for the store.
+        // Commits that came whole do not wait for the store.
         self.publish(whole.into_iter(), &mut outcomes, deadline).await;
         let read =
             |(place, stream, version)| async move { (place, self.read(stream, version, deadline).await) };

@@ -26,12 +26,13 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Of a commit with so many events, all of which are published unless [`Progress::left`] is told.
+    /// The progress of a commit with so many events, all published unless [`Progress::left`] is
+    /// called.
     pub(crate) fn of(events: usize) -> Self {
         Progress { events, ..Progress::default() }
     }
 
-    /// An event was not published. None: it was never sent, because the time was over.
+    /// Records that an event was not published. `None`: it was never sent, because time was up.
     pub(crate) fn left(&mut self, failure: Option<Failure>) {
         match failure {
             None => self.unsent += 1,
@@ -45,7 +46,7 @@ impl Progress {
         if self.unsent > 0 && self.unsent + self.refused.len() == self.events {
             return Outcome::NotRun(NotRun::OutOfTime);
         }
-        // A throttle says nothing of the event, so another failure is the better word for it.
+        // A throttle says nothing about the event, so any other failure is reported first.
         let telling = self.failed.iter().find(|failure| failure.code() != Failure::THROTTLED);
         if let Some(failure) = telling.or(self.failed.first()) {
             return Outcome::Failed(failure.clone());

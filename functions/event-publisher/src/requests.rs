@@ -12,9 +12,9 @@ const ENTRIES: usize = 10;
 pub(crate) struct Placed {
     pub(crate) place: usize,
     pub(crate) entry: Entry,
-    /// Why it was not taken when it was last sent. None: it was never sent.
+    /// Why it was not accepted when it was last sent. `None`: it was never sent.
     pub(crate) failure: Option<Failure>,
-    /// It is sent alone: a request with it and others was refused as a whole.
+    /// Whether it is sent alone, because a request with it and others was refused as a whole.
     pub(crate) alone: bool,
 }
 

@@ -59,8 +59,8 @@ impl Mailer for SesMailer {
     }
 }
 
-/// What SES refused for good is not sent again. Of the rest, [`EffectError::aws`] tells what was
-/// not sent from what nobody knows.
+/// A mail that SES refused for good is not sent again. For other failures, [`EffectError::aws`]
+/// says whether the mail was certainly not sent.
 fn failure(error: &SdkError<SendEmailError, HttpResponse>) -> EffectError {
     match error {
         SdkError::ServiceError(refused) if refused.err().is_message_rejected() => {

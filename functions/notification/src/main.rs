@@ -32,7 +32,7 @@ async fn main() -> ExitCode {
     let domain = function.settings.text("CUSTOMER_EMAIL_DOMAIN");
     // How long it is known that an e-mail was sent: longer than dead letters can be replayed.
     let retention = function.settings.number("TIDEGATE_IDEMPOTENCY_DAYS", 15..=3650);
-    // That it is missing is said by `run`, which needs it too.
+    // `run` needs it too, and reports it if it is missing.
     let bucket = function.settings.optional::<String>("DEAD_LETTER_BUCKET");
     function
         .run(Source::EventBridge, |aws| {

@@ -26,8 +26,8 @@ const READERS: [&str; 3] = ["event-publisher", "notification", "order-projection
 /// A type that only the newer version knows.
 const NEWER_TYPE: &str = "GuestOrderPlaced";
 
-/// Two builds of the functions, and which of them a new environment gets: what a link of the
-/// function's name points to.
+/// Two builds of the functions. A link with the function's name points to the build that a new
+/// environment runs.
 pub(super) struct Rollout {
     links: TempDir,
     older: PathBuf,
@@ -50,10 +50,12 @@ impl Rollout {
         self.links.path().to_owned()
     }
 
-    /// Feeds the entries and deploys on the way. The writer first, so that nobody else knows what
-    /// it writes. Then it is rolled back, and the rivals come: the older version has to load what
-    /// the newer one wrote. Then everything is deployed. The last commands come one by one while an
-    /// aggregate is parked: a function can do something by itself only when it is invoked.
+    /// Feeds the entries and deploys meanwhile.
+    ///
+    /// 1. The newer writer is deployed, so that no reader knows what it writes.
+    /// 2. It is rolled back, and the rivals come: the older version must load what the newer wrote.
+    /// 3. Everything is deployed. The last commands come one by one while an aggregate is parked,
+    ///    because a function can release it only when it is invoked.
     pub(super) async fn run(&self, world: &World, entries: Vec<Entry>) {
         let (rivals, mut first): (Vec<Entry>, Vec<Entry>) =
             entries.into_iter().partition(|entry| entry.rival);

@@ -223,11 +223,11 @@ pub(crate) async fn dead_letters(world: &World, fed: &Fed) -> Vec<String> {
     needless.chain(differences).collect()
 }
 
-/// What is wrong with a function's own letter, and the key of its record; none if it is one of a
-/// line that can never be read.
+/// What is wrong with a function's own letter, and the key of its record. `None` if the letter is
+/// for a line that can never be read.
 ///
-/// By its class a letter tells whether one more try would have saved the record: only what failed
-/// for good is lost without one.
+/// The class of a letter says whether one more try could have saved the record: after a permanent
+/// failure it could not.
 fn needless_letter(letter: &Value, line: Option<&str>) -> Option<(String, String)> {
     let body: Value = serde_json::from_str(letter["body"].as_str().unwrap_or_default()).unwrap_or_default();
     let text = |name: &str| body[name].as_str().unwrap_or("?").to_owned();

@@ -20,8 +20,8 @@ pub(crate) enum Content {
     Asynchronous(Asynchronous),
     /// A letter that a function wrote itself.
     Own(Box<DeadLetter>),
-    /// An event that EventBridge could not hand to the target of a rule, or Scheduler to that of a
-    /// schedule; the function never had it.
+    /// An event that EventBridge could not deliver to the target of a rule, or Scheduler to the
+    /// target of a schedule. The function never received it.
     Rule(Rule),
     /// Anything else. It is never replayed and never deleted.
     Unknown {
@@ -47,7 +47,7 @@ pub(crate) struct Asynchronous {
     pub(crate) event: Box<RawValue>,
 }
 
-/// An event that the target of a rule or a schedule did not get.
+/// An event that the target of a rule or a schedule did not receive.
 #[derive(Debug)]
 pub(crate) struct Rule {
     /// ARN of the rule or the schedule.

@@ -133,7 +133,8 @@ impl Run<'_> {
                 let occasion = failed.request_id.as_deref();
                 self.one(&failed.function_arn, failed.event.get(), Shape::Event, occasion).await
             }
-            // The function never had it. What a replay did that failed is found by the next one.
+            // The function never received it. If a replay fails halfway, the next one finds its
+            // effects.
             Content::Rule(rule) => {
                 let occasion = Some(letter.message_id.as_str());
                 self.one(&rule.target_arn, rule.event.get(), Shape::Event, occasion).await

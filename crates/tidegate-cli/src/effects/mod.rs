@@ -1,4 +1,4 @@
-//! `tidegate effects`: held effects, saying that they took place, and letting them run again.
+//! `tidegate effects`: lists held effects, records that they took place, or runs them again.
 
 mod release;
 
@@ -124,8 +124,8 @@ impl Listed {
     }
 }
 
-/// Reads the whole table, page by page: what waits for an operator has no index. Each page is
-/// printed as it comes.
+/// Reads the whole table, page by page, because held effects have no index. Prints each page as it
+/// arrives.
 async fn list(options: &EffectsList) -> Result<ExitCode, Problem> {
     let records = Records::open(&options.at).await?;
     let (mut from, mut read, mut shown) = (None, 0, 0);
@@ -194,8 +194,7 @@ async fn complete(options: &EffectsComplete) -> Result<ExitCode, Problem> {
     let expires_at = jiff::Timestamp::now()
         .saturating_add(Duration::from_secs(u64::from(days) * SECONDS_OF_A_DAY))
         .map_err(|error| Problem::new(error.to_string()))?;
-    // A token of this request, by which an answer that was lost is told from another operator's
-    // decision.
+    // The token of this request tells a lost answer from another operator's decision.
     let operator = format!("operator-{}", Uuid::new_v4());
     let result = options.result.clone().map_or(Kept::Unknown, Kept::Result);
     let completed = match records.store.complete_held(&options.key, &operator, &result, expires_at).await {

@@ -1,4 +1,5 @@
-//! The event that a table's stream once handed to the projection, made again from the event store.
+//! Rebuilds, from the event store, the event that the table's stream once delivered to the
+//! projection.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -22,8 +23,8 @@ use crate::connection::System;
 
 type Item = HashMap<String, AttributeValue>;
 
-/// The commit that has the event at this version, as it is stored: whatever its format, and without
-/// the content of one that is split.
+/// The item of the commit with the event at this version, in any format. The chunks of a split
+/// commit are not read.
 ///
 /// # Errors
 /// The event store cannot be read.
@@ -53,7 +54,7 @@ pub(super) async fn commit_at(
     }
 }
 
-/// An event of the table's stream with the commit that has the event at this version.
+/// An event of the table's stream, with the commit of the event at this version.
 ///
 /// # Errors
 /// The commit is not in the event store, or cannot be read.
@@ -83,7 +84,7 @@ pub(super) async fn of(
         .approximate_creation_date_time(DateTime::from_millis(jiff::Timestamp::now().as_millisecond()))
         .set_keys(Some(converted(keys)?))
         .set_new_image(Some(converted(item)?))
-        // The position of a record that was made again: a stream's numbers are above it.
+        // The sequence number of a rebuilt record: a stream's own numbers are larger.
         .sequence_number(at.to_string())
         .stream_view_type(StreamViewType::NewImage)
         .build();
@@ -119,7 +120,7 @@ fn value_of(value: AttributeValue) -> Result<StreamValue, Problem> {
     })
 }
 
-/// What is readable of an event, whatever its format.
+/// The attributes of an event that can be read, in any format.
 #[derive(Debug, Serialize)]
 pub(super) struct Shown {
     id: Option<String>,

@@ -1,4 +1,5 @@
-//! `tidegate parked`: aggregates that a projection cannot bring further, and trying one again.
+//! `tidegate parked`: lists aggregates whose next event a projection cannot apply, and tries one
+//! again.
 
 mod event;
 mod places;
@@ -18,7 +19,7 @@ use crate::cli::{ParkedCommand, ParkedList, ParkedOne, ParkedPlace};
 use crate::connection::System;
 use crate::invoke::{Purpose, Shape, invoke};
 
-/// Aggregates that are asked for at a time.
+/// Aggregates that are read at a time.
 const PAGE: usize = 100;
 const NOT_PARKED: &str = "it is not parked";
 
@@ -48,7 +49,7 @@ struct Parked {
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<jiff::Timestamp>,
-    /// It is released by itself when a version of the function runs that knows the event.
+    /// Whether a newer version of the function, which knows the event, will release it.
     waits_for_newer_version: bool,
 }
 
@@ -174,7 +175,7 @@ async fn show(options: &ParkedOne) -> Result<ExitCode, Problem> {
 struct Shown {
     #[serde(flatten)]
     parked: Parked,
-    /// What is readable of the event, whatever its format.
+    /// The attributes of the event that can be read, in any format.
     event: Option<event::Shown>,
 }
 
@@ -226,7 +227,8 @@ async fn release_at(system: &System, place: &Place, stream: &StreamId, at: Versi
     .await
 }
 
-/// What counts is that the aggregate is parked no longer, whatever the function answered.
+/// Reads the guard again: the aggregate is released if it is no longer parked, whatever the
+/// function answered.
 async fn after(
     system: &System,
     place: &Place,

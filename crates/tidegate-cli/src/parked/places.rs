@@ -54,7 +54,7 @@ struct Tables<'a> {
     counters: &'a str,
 }
 
-/// The tables of a projection; none if the function is none.
+/// The tables of a projection; `None` if the function is not a projection.
 fn tables<'a>(topology: &'a Topology, function: &'a Function) -> Option<Tables<'a>> {
     let has = |name: &str, partition: &str, sort: Option<&str>| {
         topology.tables.get(name).is_some_and(|table| keys(table, partition, sort))

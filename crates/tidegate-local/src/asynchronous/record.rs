@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn characters_that_sqs_does_not_take_are_escaped_before_the_size_is_measured() {
-        // Three bytes each, and six as escapes.
+        // Each character has three bytes, and six as an escape.
         let error = format!("{{\"errorMessage\":\"{}\"}}", "\u{FFFE}".repeat(180_000));
         let ended = Ended {
             request_id: "r",

@@ -246,8 +246,8 @@ async fn hand_over(own: &BusQueue, rule: usize, body: &str) -> Result<(), Failur
     }
 }
 
-/// Sends a dead letter, again and again until it has arrived. One whose content SQS does not take
-/// is dropped, as EventBridge drops what its dead-letter queue does not take.
+/// Sends a dead letter until it has arrived. A letter whose content SQS refuses is dropped, as
+/// EventBridge drops what its dead-letter queue refuses.
 async fn park(own: &BusQueue, status: &Mutex<BusStatus>, rule: usize, given_up: &GivenUp, body: &str) {
     let Some(rule) = own.rules.get(rule) else { return };
     let backoff = Backoff::scaled(own.time_scale);

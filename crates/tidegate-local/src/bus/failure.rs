@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use aws_sdk_sqs::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
-/// EventBridge's word for a message that its target does not take.
+/// EventBridge's error code for a message that its target refuses.
 const INVALID: &str = "INVALID_PARAMETER";
 
 /// A try that failed.
@@ -55,7 +55,7 @@ impl Failure {
         Self { code, message, is_transient: true }
     }
 
-    /// No queue takes the message, however often it is sent.
+    /// Whether every queue refuses the message, however often it is sent.
     pub(super) fn is_of_content(&self) -> bool {
         self.code == INVALID
     }

@@ -1,15 +1,14 @@
-//! A batch whose records arrived earlier, as they are after a pause.
+//! Moves back the arrival times of a batch's records, as after a pause.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-/// The event with the arrival of each record moved back by `by`. `None` where nothing says when it
-/// arrived.
+/// The event with the arrival time of each record moved back by `by`. `None` if no record has one.
 ///
-/// An arrival is the approximate arrival of a Kinesis record, the approximate creation of a
-/// DynamoDB Streams record, or the time at which an SQS message was sent and first received.
+/// Arrival times are the approximate arrival of a Kinesis record, the approximate creation of a
+/// DynamoDB Streams record, and the times at which an SQS message was sent and first received.
 pub(super) fn aged(payload: &[u8], by: Duration) -> Option<Bytes> {
     let mut event: Value = serde_json::from_slice(payload).ok()?;
     let mut moved = false;

@@ -19,8 +19,8 @@ use crate::proxy::{Call, Hook, Reply};
 pub(crate) const APPLICATION: &str = "tidegate-environment-";
 /// What calls of no invocation have in place of a delivery: those of an initialisation, and of SDKs that send no application id.
 const NO_DELIVERY: &str = "none";
-/// How long a call hangs: the longest that a function can run on Lambda. Every caller has given up
-/// by then.
+/// How long a call hangs: the longest time for which a function can run on Lambda. Every caller has
+/// given up by then.
 const HANGING: Duration = Duration::from_secs(900);
 
 /// Injects faults into the calls that functions make.
@@ -132,8 +132,7 @@ impl Hook for Calls {
     }
 }
 
-/// What comes after the call does not come where the call does not, and only a transaction can be
-/// cancelled.
+/// A fault after the call needs a call that reaches AWS, and only a transaction can be cancelled.
 fn effective(mut faults: Vec<Fault>, call: &Call) -> Vec<Fault> {
     if items(call) == 0 {
         faults.retain(|fault| fault.kind != Kind::Cancel);

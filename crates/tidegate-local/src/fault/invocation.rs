@@ -21,7 +21,7 @@ use crate::invocation::{Answer, InvocationResult, Invoker, Request};
 pub struct Invocations {
     faults: Arc<Faults>,
     functions: Arc<dyn Invoker>,
-    /// When the pause of a function ends that has had one.
+    /// When the pause of each paused function ends.
     pauses: Mutex<HashMap<String, Instant>>,
 }
 
@@ -38,7 +38,7 @@ impl Invocations {
         Self { faults, functions, pauses: Mutex::default() }
     }
 
-    /// When the function's pause ends. It begins with the first event that meets it.
+    /// When the function's pause ends. It begins with the first event that it applies to.
     fn resumes(&self, function: &str, pause: &Fault) -> Instant {
         let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
         *pauses.entry(function.to_owned()).or_insert_with(|| Instant::now() + milliseconds(pause))

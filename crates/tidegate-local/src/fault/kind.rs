@@ -18,9 +18,10 @@ pub enum Kind {
     Reorder,
     /// The event waits before it is handed to the function.
     Stall,
-    /// The function gets no event until a time after its first one: its mappings are paused.
+    /// The function gets no event for some time after its first one, as if its mappings were
+    /// paused.
     Pause,
-    /// The records of a batch say that they arrived earlier.
+    /// The records of a batch have earlier arrival times.
     Age,
     /// The function's time is up early.
     TimeOut,
@@ -41,7 +42,7 @@ pub enum Kind {
 /// Why DynamoDB cancels a transaction although each of its conditions holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Reason {
-    /// The table or one of its partitions cannot take more at present.
+    /// The table or one of its partitions is throttled.
     ThrottlingError,
     /// The provisioned capacity of the table is used up.
     ProvisionedThroughputExceeded,
@@ -76,7 +77,7 @@ pub struct Fault {
     /// Why a transaction is cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
-    /// What the new order, or the choice of items, is drawn with.
+    /// The seed with which the new order, or the choice of items, is drawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
 }

@@ -1,4 +1,4 @@
-//! What a caller is answered in AWS's place.
+//! The answers that a caller gets instead of AWS's.
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
@@ -16,7 +16,7 @@ pub(super) fn failed(call: &Call) -> Reply {
     error(call, StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError")
 }
 
-/// Refused for its rate.
+/// A throttled call.
 pub(super) fn throttled(call: &Call) -> Reply {
     if call.operation.starts_with("S3.") {
         return error(call, StatusCode::SERVICE_UNAVAILABLE, "SlowDown");
@@ -24,7 +24,7 @@ pub(super) fn throttled(call: &Call) -> Reply {
     error(call, StatusCode::BAD_REQUEST, "ThrottlingException")
 }
 
-/// Refused for want of permission.
+/// A call without permission.
 pub(super) fn denied(call: &Call) -> Reply {
     let code = if call.operation.starts_with("S3.") { "AccessDenied" } else { "AccessDeniedException" };
     // AWS's JSON protocols answer 400, S3 and the query protocol 403.
@@ -41,9 +41,9 @@ pub(super) fn items(call: &Call) -> usize {
     body.get("TransactItems").and_then(Value::as_array).map_or(0, Vec::len)
 }
 
-/// A cancelled transaction, as DynamoDB answers it: one reason per item, in their order, `None` for
-/// the items that are not to blame. Which ones are follows from seed and site; at least one is. No
-/// answer where there is no transaction to cancel.
+/// A cancelled transaction, as DynamoDB answers it: one reason per item, in their order, and `None`
+/// for items that are not to blame. Seed and site determine which items are to blame; at least one
+/// is. Returns `None` if the call is not a transaction.
 pub(super) fn cancelled(call: &Call, site: &Site, fault: &Fault) -> Option<Reply> {
     let (reason, items) = (fault.reason?, items(call));
     let drawn = |item: usize| site.draw(fault.seed.unwrap_or_default(), &format!("item {item}"));

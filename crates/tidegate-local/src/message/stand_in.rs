@@ -1,5 +1,5 @@
-//! A stand-in for SQS where emulators differ: it refuses the characters that XML 1.0 lacks, and
-//! messages above a mebibyte.
+//! A stand-in for SQS, for what emulators do not do: it refuses the characters that XML 1.0 lacks,
+//! and messages above 1 MiB.
 
 use std::sync::{Arc, Mutex};
 
@@ -52,14 +52,14 @@ impl StandIn {
         format!("{}/000000000000/{queue}", self.endpoint)
     }
 
-    /// The bodies that a queue took.
+    /// The bodies that a queue accepted.
     pub(crate) fn bodies(&self, queue: &str) -> Vec<String> {
         let state = self.state.lock().unwrap();
         let taken = state.sent.iter().filter(|(name, _)| name == queue);
         taken.map(|(_, request)| request["MessageBody"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// A text attribute of the messages that a queue took.
+    /// A text attribute of the messages that a queue accepted.
     pub(crate) fn attributes(&self, queue: &str, name: &str) -> Vec<String> {
         let state = self.state.lock().unwrap();
         let taken = state.sent.iter().filter(|(taken, _)| taken == queue);

@@ -146,8 +146,7 @@ impl Topology {
         tables.filter_map(|table| self.tables.get(table)?.record_retention_days).min()
     }
 
-    /// For how many days a function's snapshots remember causes: what the table among its uses
-    /// declares.
+    /// For how many days a function's snapshots remember causes, as a table in its `uses` declares.
     pub fn cause_retention_days(&self, function: &str) -> Option<u32> {
         let tables = self.functions.get(function)?.uses.values().filter_map(|used| used.table.as_ref());
         tables.filter_map(|table| self.tables.get(table)?.cause_retention_days).min()
@@ -177,8 +176,8 @@ impl Function {
         self.asynchronous.as_ref()?.on_success.as_ref()
     }
 
-    /// After how many milliseconds a request of the function to AWS is given up and tried again:
-    /// two thirds of its timeout, 4,000 at most.
+    /// After how many milliseconds a request of the function to AWS is abandoned and tried again:
+    /// two thirds of the function's timeout, at most 4,000.
     pub fn attempt_timeout_milliseconds(&self) -> u32 {
         (self.timeout_seconds.saturating_mul(2000) / 3).min(4000)
     }

@@ -84,8 +84,8 @@ pub struct Table {
     pub ttl_attribute: Option<String>,
     /// Idempotency records: how long it is known that an effect took place, 15 to 3,650 days.
     pub record_retention_days: Option<u32>,
-    /// Snapshots of aggregates: for how many days they remember what led to a commit, 15 to 3,650
-    /// days.
+    /// For a table of snapshots: for how many days they remember the causes of commits, 15 to
+    /// 3,650.
     pub cause_retention_days: Option<u32>,
 }
 

@@ -4,11 +4,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
-/// Limits how many calls of one dependency run at a time, and adapts to what the dependency takes.
+/// Limits how many calls of one dependency run at a time, and adapts the limit to throttling.
 ///
-/// A call that was throttled halves the limit, down to one. Each round without one adds one again,
-/// up to `most`. The limit outlives invocations: what was too much for the last one is too much for
-/// the next. [`EachRecord`](super::EachRecord) keeps to one by itself; a
+/// A throttled call halves the limit, down to one. Each round without a throttled call raises it by
+/// one, up to `most`. The limit outlives invocations, because the dependency's capacity does too.
+/// [`EachRecord`](super::EachRecord) has such a limit built in. A
 /// [`BatchHandler`](super::BatchHandler) keeps one for each service that it calls.
 ///
 /// # Examples
@@ -41,8 +41,8 @@ pub struct Concurrency {
 #[derive(Debug)]
 struct State {
     now: usize,
-    /// Calls that ended since the last change and were not throttled. As many as run at a time are
-    /// a round.
+    /// Calls that ended since the last change and were not throttled. A round has as many of them
+    /// as may run at a time.
     clean: usize,
     /// Counts the changes downwards.
     epoch: u64,
@@ -53,7 +53,7 @@ struct State {
 pub struct Begun(u64);
 
 impl Concurrency {
-    /// A limit of `most` calls at a time (at least one), which is also where it begins.
+    /// Creates a limit that starts at `most` calls at a time (at least one) and never exceeds it.
     pub fn new(most: usize) -> Self {
         let most = most.max(1);
         Concurrency { most, state: Mutex::new(State { now: most, clean: 0, epoch: 0 }) }
@@ -64,15 +64,15 @@ impl Concurrency {
         self.state().now
     }
 
-    /// Notes that a call begins. It does not wait: compare with [`Concurrency::now`] before.
+    /// Records that a call begins. It does not wait: check [`Concurrency::now`] first.
     pub fn begin(&self) -> Begun {
         Begun(self.state().epoch)
     }
 
-    /// Notes that a call ended, and whether it was throttled.
+    /// Records that a call ended, and whether it was throttled.
     ///
-    /// A call that was begun before the last change downwards changes nothing: all calls that ran
-    /// together would otherwise halve the limit once each.
+    /// A call that began before the limit was last lowered changes nothing. Otherwise each of the
+    /// calls that ran together would halve the limit.
     pub fn end(&self, begun: Begun, throttled: bool) {
         let mut state = self.state();
         if begun.0 != state.epoch {
@@ -92,9 +92,10 @@ impl Concurrency {
     /// Makes a call for each input, within the limit, and returns the results in the order of the
     /// inputs.
     ///
-    /// `throttled` tells from a result whether the dependency asked for less. The results are lost
-    /// if the run is dropped, so give each call the deadline, and not the run. Calls under way count
-    /// within one run alone: two runs at the same time may make twice as many calls.
+    /// `throttled` says whether a result means that the dependency was overloaded. If the returned
+    /// future is dropped, all results are lost: put the deadline on each call, not on the whole
+    /// run. Each run counts only its own calls, so two runs at the same time may make twice as
+    /// many.
     pub async fn each<I, T, F: Future<Output = T>>(
         &self,
         inputs: impl IntoIterator<Item = I>,

@@ -8,11 +8,11 @@ use crate::failure::Failure;
 use crate::idempotency::Repeat;
 use crate::source::{Delivery, Source};
 
-/// The delivery that a record came in, as far as it outlives the invocation: an effect that is held
-/// keeps its event, so that it can be run again.
+/// The delivery of a record, in a form that outlives the invocation.
 ///
-/// [`BatchContext::delivered`](super::BatchContext) has it, and
-/// [`EffectRun::of`](crate::idempotency::EffectRun::of) takes it from there.
+/// An effect that is held keeps this event, so that it can be run again.
+/// [`EffectRun::of`](crate::idempotency::EffectRun::of) takes it from
+/// [`BatchContext::delivered`](super::BatchContext).
 #[derive(Clone, Debug)]
 pub struct Delivered(Arc<Parts>);
 
@@ -40,10 +40,10 @@ impl Delivered {
         self.0.arrived_at
     }
 
-    /// The invocation that handles this record again, and no other.
+    /// The invocation that handles this record again, and no other record.
     ///
     /// # Errors
-    /// When the record is not JSON any more (transient).
+    /// The record is not JSON (transient).
     pub fn repeat(&self) -> Result<Repeat, Failure> {
         Ok(Repeat::new(&*self.0.function, event_of(self.0.source.as_str(), &self.0.record)?))
     }

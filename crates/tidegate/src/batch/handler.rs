@@ -74,15 +74,15 @@ pub trait BatchHandler: Send + Sync {
         context: &BatchContext,
     ) -> impl Future<Output = Vec<Outcome>> + Send;
 
-    /// The state of the tumbling window that the invocation belongs to, as it is answered: a JSON
-    /// object. By default the state that came with the event.
+    /// Returns the state of the invocation's tumbling window, a JSON object.
     ///
-    /// Called in an invocation with a [`Window`] alone, after the dead letters are written.
-    /// `applied` are the items that ended as [`Handled::Applied`] and do not come again, in order.
-    /// For a state that is folded from records use [`WindowHandler`](super::WindowHandler).
+    /// Called only in an invocation with a [`Window`], after the dead letters are written.
+    /// `applied` has, in order, the items that ended as [`Handled::Applied`] and do not come again.
+    /// By default the state stays as it came with the event. To fold records into a state use
+    /// [`WindowHandler`](super::WindowHandler).
     ///
     /// # Errors
-    /// The invocation fails, and all of its records come again with the state they had.
+    /// A failure fails the invocation: all of its records come again with the state they had.
     fn conclude(
         &self,
         _applied: &[&Item<Self::Record>],
@@ -105,14 +105,14 @@ pub struct Item<R> {
     pub span: Span,
     /// Measures how long the record is at work, where somebody wants to know; see [`Observer`](super::Observer).
     pub stopwatch: Stopwatch,
-    /// The delivery it came in.
+    /// The delivery that the record came in.
     pub delivered: Option<Delivered>,
     /// The record.
     pub record: R,
 }
 
 impl<R> Item<R> {
-    /// A record in this lane, of unknown age and delivery, with no span and not measured.
+    /// Creates an item of this lane without age, delivery, span or measurement.
     pub fn new(lane: impl Into<String>, record: R) -> Self {
         Item {
             lane: lane.into(),
@@ -166,9 +166,9 @@ pub struct BatchContext {
     pub lease_until: jiff::Timestamp,
     /// A replay of dead letters, asked for by an operator.
     pub replay: bool,
-    /// The tumbling window that the invocation belongs to, if its mapping has windows.
+    /// The tumbling window of the invocation, if its mapping has windows.
     pub window: Option<Arc<Window>>,
-    /// The delivery of the record that is handled. None where a batch is handled together; see
+    /// The delivery of the record that is handled. `None` if a batch is handled together; see
     /// [`Self::of`].
     pub delivered: Option<Delivered>,
 }

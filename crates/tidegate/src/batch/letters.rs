@@ -18,8 +18,8 @@ const WRITTEN: usize = 10_000;
 
 /// Ids of the letters that this environment has written.
 ///
-/// On a stream a letter's record comes again when a record before it must, for as long as that one
-/// fails. The letter is not written a second time then.
+/// On a stream a record with a letter comes again as long as a record before it fails. Its letter
+/// is then not written a second time.
 pub(super) struct Written(Mutex<Recent<()>>);
 
 impl Default for Written {
@@ -86,8 +86,8 @@ impl<H> Runner<H> {
         given_up
     }
 
-    /// The letters to write, with the places of their deliveries. A delivery whose letter this
-    /// environment wrote before is done.
+    /// The letters to write, with the places of their deliveries. Marks as done each delivery whose
+    /// letter this environment wrote before.
     fn letters(&self, deliveries: &[Delivery<'_>], outcomes: &mut [Outcome]) -> Vec<(usize, DeadLetter)> {
         let mut letters = Vec::new();
         for place in self.given_up(deliveries, outcomes) {

@@ -24,7 +24,7 @@ pub struct Counts {
     pub duplicate: u64,
     /// Without effect here, on purpose.
     pub filtered: u64,
-    /// Left in the event store, because their aggregate is parked.
+    /// Left in the event store because their aggregate is parked.
     pub parked: u64,
     /// Held for an operator.
     pub held: u64,

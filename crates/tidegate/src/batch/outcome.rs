@@ -1,6 +1,6 @@
 use crate::failure::{Class, Failure};
 
-/// How a delivery was handled that did not fail.
+/// The result of handling a delivery without a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Handled {
@@ -10,7 +10,8 @@ pub enum Handled {
     Duplicate,
     /// It has no effect here, on purpose.
     Filtered,
-    /// Its aggregate is parked in a read model: the event store keeps the event until the aggregate is released.
+    /// Its aggregate is parked in a read model. The event store keeps the event until the aggregate
+    /// is released.
     Parked,
     /// Whether its effect took place is unknown, and an operator will decide.
     Held,

@@ -1,28 +1,28 @@
-//! How long a delivery that keeps failing is put up with.
+//! Decides when a delivery that keeps failing becomes a dead letter.
 //!
-//! A delivery that does not fail for good becomes a letter by age *and* repetition. Age alone says
-//! nothing: after a pause every record is old, and the first throttle would end it.
+//! A delivery without a permanent failure becomes a letter by age *and* repetition. Age alone says
+//! nothing: after a pause every record is old, and its first throttle would end it.
 //!
-//! Two rules give up a delivery. Both count failures that *this* execution environment saw, since
-//! neither streams nor asynchronous invocations say how often they tried:
+//! Two rules give up a delivery. Both count failures that *this* execution environment saw, because
+//! neither streams nor asynchronous invocations tell how often they tried:
 //!
 //! 1. **Repeated.** The record is older than `dead_letter_after`, and since then it failed
 //!    [`REPEATED`] times, each time at least `spacing` after the last one that was counted.
-//!    Failures that come from load or from a race ([`Failure::is_passing`]) are not counted. A
-//!    queue's own receive count replaces this environment's, if its first receive is two spacings
-//!    ago: the next receive may go to any environment.
+//!    Failures that come from load or from a race ([`Failure::is_passing`]) are not counted. For a
+//!    queue the receive count of the message counts too, if its first receive is two spacings ago:
+//!    each receive may go to another environment.
 //! 2. **Last chance.** The source soon discards the record: at most a [`LAST`]th of its maximum
-//!    record age is left. Any failure counts then, and the second gives up. The two are `spacing`
-//!    apart, unless less than two spacings are left.
+//!    record age is left. Then any failure counts, and the second one gives up the delivery. The
+//!    two are `spacing` apart, unless less than two spacings are left.
 //!
 //! `spacing` is the smaller of [`SPACING`] and a [`SHARE`]th of `dead_letter_after`.
 //!
-//! A record of unknown age is as old as this environment has known it to fail; rule 2 does not hold
-//! for it. A record that comes although it passed the maximum record age by more than a [`LAST`]th
-//! belongs to a mapping with another limit: rule 2 does not hold for it either.
+//! The age of a record without an arrival time is the time since its first failure in this
+//! environment; rule 2 does not apply to it. Rule 2 also does not apply to a record that is more
+//! than a [`LAST`]th older than the maximum record age: its mapping has another limit.
 //!
-//! Neither rule can hold when no environment sees the record fail often enough, because each one is
-//! replaced before. Then the source's own limit ends the record, and its on-failure destination or
+//! Neither rule applies if every environment is replaced before it sees the record fail often
+//! enough. Then the source ends the record by its own limit, and the on-failure destination or the
 //! redrive queue has what is left of it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,7 +39,7 @@ use crate::source::{Delivery, Source};
 
 /// Counted failures after which a record is given up.
 pub(super) const REPEATED: u32 = 3;
-/// Counted failures after which a record is given up that its source is about to discard.
+/// Counted failures after which a record that its source is about to discard is given up.
 const LAST_CHANCES: u32 = 2;
 /// Longest time between two failures that count.
 const SPACING: Duration = Duration::from_secs(60);
@@ -47,7 +47,7 @@ const SPACING: Duration = Duration::from_secs(60);
 const SHARE: u32 = 10;
 /// The last part of the maximum record age.
 const LAST: i32 = 12;
-/// Records that fail at a time and are counted: as many as a batch may have.
+/// Failing records that are counted at a time: as many as a batch may have.
 const CAPACITY: usize = 10_000;
 
 /// Now, by the clock of the environment.
@@ -55,7 +55,7 @@ pub(super) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Counts the failures of records, and says when to give one up.
 pub(super) struct Patience {
-    /// Age from which repeated failures give up a record. None gives up nothing.
+    /// Age from which repeated failures give up a record. `None`: no record is given up.
     pub(super) after: Option<Duration>,
     /// Age at which the source discards a record.
     pub(super) record_age: Option<Duration>,
@@ -78,7 +78,7 @@ struct Count {
 }
 
 impl Count {
-    /// Counts a failure, unless it follows too soon on the last one. Answers how many there are.
+    /// Counts a failure, unless it follows too soon after the last one. Returns the count.
     fn add(&mut self, now: Timestamp, spacing: SignedDuration) -> u32 {
         if self.last.is_none_or(|last| now.duration_since(last) >= spacing) {
             *self = Count { failures: self.failures.saturating_add(1), last: Some(now) };
@@ -99,7 +99,7 @@ impl Default for Patience {
 }
 
 impl Patience {
-    /// Counts a failure that is not permanent. Answers whether the delivery is given up.
+    /// Counts a failure that is not permanent. Returns whether the delivery is given up.
     pub(super) fn ends(&self, source: Source, delivery: &Delivery<'_>, failure: &Failure) -> bool {
         let Some(after) = self.after else { return false };
         let (now, spacing) = ((self.clock)(), SignedDuration::try_from(SPACING.min(after / SHARE)));
@@ -120,7 +120,7 @@ impl Patience {
         repeated || last_chance
     }
 
-    /// The time until the source discards the record, if it is the last part of the time it had.
+    /// The time until the source discards the record, if the record is in the last part of its age.
     fn left(&self, delivery: &Delivery<'_>, now: Timestamp) -> Option<SignedDuration> {
         let most = SignedDuration::try_from(self.record_age?).ok()?;
         let left = most.checked_sub(now.duration_since(delivery.arrived_at?))?;
@@ -135,7 +135,7 @@ impl Patience {
         }
     }
 
-    /// As if the record at this position had failed repeatedly, but for once.
+    /// Records all but one of the failures that give up the record at this position.
     #[cfg(test)]
     pub(super) fn assume_repeated(&self, position: &str) {
         let new = || Failing {
@@ -159,8 +159,7 @@ fn position_id(position: &str) -> Uuid {
     content_uuid(&["failing", position])
 }
 
-/// The queue has handed the message out often enough, over a time in which those receives were
-/// apart.
+/// Whether the queue has handed out the message often enough, with enough time between receives.
 fn is_received_repeatedly(delivery: &Delivery<'_>, now: Timestamp, spacing: SignedDuration) -> bool {
     #[derive(Deserialize)]
     struct Message {

@@ -1,11 +1,11 @@
-//! What an environment remembers of records that came many in one.
+//! Remembers which user records of an aggregated Kinesis record are done.
 //!
-//! Kinesis knows an aggregate of the Kinesis Producer Library, and not the user records in it: as
-//! long as one of them fails or had no time, all of them come again. Without a memory a handler that
-//! needs longer than one invocation for an aggregate would begin with its first user record each
-//! time, and never come to its last.
+//! Kinesis knows an aggregate of the Kinesis Producer Library, but not the user records in it. As
+//! long as one of them fails or has no time, all of them come again. Without this memory, a handler
+//! that needs more than one invocation for an aggregate would start at its first user record each
+//! time, and never reach the last.
 //!
-//! The memory is a hint. It is bounded, and another environment does not have it: there the user
+//! The memory is a hint: it is bounded, and other environments do not have it. There the user
 //! records run again, and are duplicates by their causes.
 
 use std::collections::VecDeque;
@@ -51,8 +51,8 @@ fn bit(number: u64) -> u64 {
     1 << (number % 64)
 }
 
-/// The aggregate that a delivery was taken out of, and its number there: an aggregate's position is
-/// unique in its stream.
+/// The position of the aggregate that a delivery was taken out of, which is unique in its stream,
+/// and the delivery's number in it.
 fn part(delivery: &Delivery<'_>) -> Option<((Option<String>, String), u64)> {
     let number = delivery.subsequence?;
     let (aggregate, _) = delivery.position.rsplit_once(':')?;
@@ -75,7 +75,8 @@ impl Progress {
         deliveries.iter().map(is_done).collect()
     }
 
-    /// Remembers what is done of the aggregates that come again, and forgets those that do not.
+    /// Remembers which user records are done in aggregates that come again; forgets the other
+    /// aggregates.
     pub(super) fn note(&self, deliveries: &[Delivery<'_>], outcomes: &[Outcome]) {
         let mut seen: Vec<(Aggregate, bool)> = Vec::new();
         for (delivery, outcome) in deliveries.iter().zip(outcomes) {

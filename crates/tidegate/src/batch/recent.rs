@@ -4,18 +4,18 @@ use std::time::Duration;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-/// What an execution environment remembers of its last invocations, within bounds.
+/// A bounded memory of an execution environment, which outlives its invocations.
 ///
-/// At most `capacity` entries are held. While there is room, every id is admitted. A full memory
-/// forgets the entries that were not touched for [`Recent::STALE`] and admits newcomers in their
-/// place; while there are none of those, newcomers are not remembered. So the oldest entries reach
-/// their end however many records fail at a time. (If the oldest entry made room instead, failures
-/// that come in turns would push each other out for ever.)
+/// It holds at most `capacity` entries, and admits every id while there is room. When it is full,
+/// it replaces entries that were not touched for [`Recent::STALE`]. If there are none, it does not
+/// admit new ids. So the oldest entries stay until they are done, however many records fail at a
+/// time. (If the oldest entry made room, records that fail in turns would replace each other for
+/// ever.)
 #[derive(Debug)]
 pub(super) struct Recent<T> {
     capacity: usize,
     entries: HashMap<Uuid, (Timestamp, T)>,
-    /// No entry is stale before this moment, as far as is known.
+    /// No entry becomes stale before this moment.
     fresh_until: Timestamp,
 }
 

@@ -27,9 +27,9 @@ pub enum Unknown {
 
 /// A handler that hands each event to the function for its source and type.
 ///
-/// An event of EventBridge is routed by what EventBridge calls it, its `source` and `detail-type`, also
-/// where a queue or a topic stands behind the rule; any other message by the `source` and `type` of
-/// its envelope.
+/// An EventBridge event is routed by its `source` and `detail-type`, also if a queue or a topic
+/// stands between rule and function. Any other message is routed by the `source` and `type` of its
+/// envelope.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -80,8 +80,8 @@ pub struct Routed<T> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Foreign<T> {
-    /// EventBridge's id of it: the same on its own retries, but not when the event is put again. The
-    /// delivery's position where the event has no id.
+    /// EventBridge's id of the event, or the delivery's position if it has none. EventBridge keeps
+    /// the id when it retries; an event that is put again has another.
     pub id: String,
     /// What EventBridge calls it.
     pub name: EventName,

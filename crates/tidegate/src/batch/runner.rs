@@ -155,19 +155,18 @@ impl<H: BatchHandler> Runner<H> {
         self
     }
 
-    /// Dead-letters, with its payload, a delivery that keeps failing beyond this age.
+    /// Dead-letters a delivery, with its payload, if it keeps failing beyond this age.
     ///
-    /// Age alone gives up nothing: a delivery that is old because its mapping was paused has every
-    /// chance to succeed. Since it passed this age it must have failed three times in this
-    /// execution environment, each time a minute after the last one that counts (with an `age`
-    /// below ten minutes: a tenth of it). Throttles, missed deadlines and lost races are not
-    /// counted ([`Failure::is_passing`]). Of a queue's message three receives count as well, the
-    /// first of them at least two minutes ago. The environment remembers 10,000 failing records;
-    /// while so many fail, others are not counted.
+    /// Age alone is not enough: a delivery that is old because its mapping was paused may still
+    /// succeed. After this age it must fail three times in this execution environment. Each failure
+    /// must come at least a minute after the last one that counts, or a tenth of `age` if that is
+    /// less. Throttles, missed deadlines and lost races do not count ([`Failure::is_passing`]). For
+    /// an SQS message three receives count as well, if the first was two minutes ago. The
+    /// environment counts up to 10,000 failing records at a time.
     ///
-    /// Set it to half of the age at which the source discards a record, or less: a stream mapping
-    /// that gives up discards everything from the failed record on, and leaves a pointer that
-    /// expires. See [`Self::maximum_record_age`] for what fails until then.
+    /// Set it to at most half of the age at which the source discards a record. A stream mapping
+    /// that gives up discards everything from the failed record on, and leaves only a pointer that
+    /// expires. See [`Self::maximum_record_age`] for deliveries that fail until then.
     #[must_use]
     pub fn dead_letter_after(mut self, age: Option<Duration>) -> Self {
         self.patience.after = age;
@@ -177,13 +176,14 @@ impl<H: BatchHandler> Runner<H> {
     /// The age at which the source discards a record: the mapping's maximum record age, the
     /// retention of a queue, the maximum event age of an asynchronous invocation.
     ///
-    /// In the last twelfth of this age the second failure of any kind gives up a delivery,
-    /// throttles included: the next try may not come. The two failures are as far apart as those of
-    /// [`Self::dead_letter_after`], unless less time is left. Without that age nothing is given up;
-    /// without this one throttles, deadlines and lost races never become letters.
+    /// In the last twelfth of this age the second failure of any kind, throttles included, gives up
+    /// a delivery, because the next try may not come. The two failures must be as far apart as
+    /// those of [`Self::dead_letter_after`], unless less time is left. Without `dead_letter_after`
+    /// no delivery is given up. Without this age throttles, deadlines and lost races never become
+    /// letters.
     ///
-    /// A function with several sources takes the smallest age of them. A delivery that comes
-    /// although it is older than this age and another twelfth of it is judged as without this age.
+    /// If a function has several sources, set the smallest of their ages. For a delivery that is
+    /// more than a twelfth older than this age, only `dead_letter_after` counts.
     #[must_use]
     pub fn maximum_record_age(mut self, age: Option<Duration>) -> Self {
         self.patience.record_age = age;
@@ -202,8 +202,8 @@ impl<H: BatchHandler> Runner<H> {
         self.run_again(invocation, None).await
     }
 
-    /// Runs one invocation. `occasion` names the one that it repeats: an event without an id is
-    /// then the same delivery as there.
+    /// Runs one invocation. `occasion` names the invocation that it repeats, so that an event
+    /// without an id is the same delivery as there.
     pub(super) async fn run_again(&self, invocation: Invocation<'_>, occasion: Option<&str>) -> Report {
         let mut counts = Counts::default();
         let mut measured =
@@ -236,8 +236,8 @@ impl<H: BatchHandler> Runner<H> {
             delivered: None,
         };
         let end = Instant::now() + invocation.remaining.saturating_sub(ANSWER.min(invocation.remaining / 20));
-        // Lambda tries an asynchronous invocation again under the same request id. What runs without
-        // one is told apart by its time.
+        // Lambda retries an asynchronous invocation under the same request id. Without a request
+        // id, the time tells invocations apart.
         let occasion = match (occasion, invocation.request_id) {
             (Some(occasion), _) => occasion.to_owned(),
             (None, "") => Timestamp::now().to_string(),

@@ -45,12 +45,12 @@ pub struct HiddenMessage {
 }
 
 impl<H: BatchHandler> Runner<H> {
-    /// Hides the messages whose failures say when to try again, and for as long those behind them
-    /// in their lanes.
+    /// Hides the messages whose failures say when to try again, and the messages behind them in
+    /// their lanes for as long.
     ///
-    /// SQS keeps a message group back while any message of it is hidden. So one that stayed hidden
-    /// for the queue's timeout would hold up the message that asked to come earlier. A message that
-    /// could not be hidden comes again when the queue brings it.
+    /// SQS delivers no message of a group while another one of the group is hidden. A message that
+    /// stays hidden for the queue's timeout would delay the one that asked to come earlier. A
+    /// message that could not be hidden comes again after the queue's timeout.
     pub(super) async fn hide(&self, deliveries: &[Delivery<'_>], outcomes: &[Outcome], end: Instant) {
         let Some(visibility) = &self.visibility else { return };
         let mut queues: BTreeMap<String, Vec<HiddenMessage>> = BTreeMap::new();

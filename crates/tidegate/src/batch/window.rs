@@ -1,4 +1,4 @@
-//! Tumbling windows of a stream mapping: a state that goes from one invocation to the next.
+//! Tumbling windows of a stream mapping: a state that is passed from one invocation to the next.
 
 use std::future::Future;
 
@@ -19,25 +19,24 @@ use crate::source::{Delivery, Response};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Window {
-    /// When the window begins. Together with stream and shard it names the window.
+    /// When the window begins. Stream, shard and start identify the window.
     pub start: Timestamp,
     /// When it ends.
     pub end: Timestamp,
-    /// The shard: windows of a stream are counted shard by shard.
+    /// Id of the shard. Each shard has windows of its own.
     pub shard: String,
     /// ARN of the stream.
     pub stream_arn: String,
-    /// The window is over: this is its last invocation, mostly without records.
+    /// Whether this is the last invocation of the window. It usually has no records.
     pub is_final: bool,
-    /// The window ends before its time, because its state is above 1 MB or its shard has ended. In
-    /// the first case it goes on with a fresh state, and has another last invocation.
+    /// Whether the window ends early, because its state is above 1 MB or its shard has ended. In
+    /// the first case the window continues with an empty state, and has another last invocation.
     pub is_terminated_early: bool,
-    /// The state that the invocation before this one answered; `{}` at first.
+    /// The state that the previous invocation returned; `{}` in the first.
     pub state: Box<RawValue>,
 }
 
-/// Folds the records of each window into a state, and does something with it when the window is
-/// over.
+/// Folds the records of each window into a state, and uses the state when the window is over.
 ///
 /// Wrap it in [`Windowed`] and run it as any other handler. The mapping needs a tumbling window,
 /// `ReportBatchItemFailures` and a parallelization factor of 1.
@@ -67,17 +66,20 @@ pub struct Window {
 ///         Ok(())
 ///     }
 ///
-/// async fn close(&self, state: &Sum, window: &Window, _: &BatchContext) -> Result<(), Failure> {
-/// tracing::info!(%window.start, window.shard, state.cents); Ok(()) } }
+///     async fn close(&self, sum: &Sum, window: &Window, _: &BatchContext) -> Result<(), Failure> {
+///         tracing::info!(%window.start, window.shard, sum.cents);
+///         Ok(())
+///     }
+/// }
 /// ```
 ///
 /// # What a failure means for the state
 ///
-/// The state that is answered is the fold of the records that do not come again, and of no others.
-/// A transient failure stops the batch: the records before it are in the state, it and those behind
-/// it come again with that state. So each record is folded into its window once. A permanent
-/// failure becomes a dead letter, and its record is in no state. Should the letter not be written,
-/// the batch stops at that record.
+/// The returned state contains exactly the records that do not come again, so each record is folded
+/// into its window once. A transient failure stops the batch: the records before it are in the
+/// state, and the record and those behind it come again with that state. A permanent failure
+/// becomes a dead letter, and its record is in no state. If the letter cannot be written, the batch
+/// stops at that record.
 ///
 /// If anything fails in the last invocation of a window, the invocation fails as a whole, and
 /// Lambda repeats it with the state it had.
@@ -85,9 +87,9 @@ pub trait WindowHandler: Send + Sync {
     /// What a delivery is decoded into.
     type Record: Send + Sync;
 
-    /// What is known of a window so far. It is written as a JSON object; one above 1 MB ends its
-    /// window early (AWS docs: Kinesis, stateful processing). A new version of the function must
-    /// read the states of the old one.
+    /// The state of a window. It must serialize as a JSON object. A state above 1 MB ends its
+    /// window early (AWS docs: Kinesis, stateful processing). A new version of the function must be
+    /// able to read the states of the old one.
     type State: Default + Serialize + DeserializeOwned + Send + Sync;
 
     /// As [`Handler::decode`](super::Handler::decode).
@@ -98,9 +100,9 @@ pub trait WindowHandler: Send + Sync {
 
     /// Folds a record into the state.
     ///
-    /// Must depend on its arguments alone and have no other effect: in one invocation it may run
-    /// several times for a record, each time on a state without it. After a failure the state is
-    /// folded anew without the record, at the cost of the records before it.
+    /// Must depend only on its arguments and have no other effect. It may run several times for a
+    /// record in one invocation, each time on a state without that record. After a failure the
+    /// records before the failed one are folded again.
     ///
     /// # Errors
     /// As [`Self::decode`].
@@ -109,9 +111,9 @@ pub trait WindowHandler: Send + Sync {
     /// Takes the state of a window that is over.
     ///
     /// Must be idempotent: Lambda repeats the last invocation of a window until it succeeds.
-    /// Stream, shard and start name the window. One that is terminated early has several last
-    /// invocations, each with a part of its records: keep something in the state that tells the
-    /// parts apart, such as the position of the first record.
+    /// Stream, shard and start identify the window. A window that is terminated early has several
+    /// last invocations, each with a part of its records. To tell the parts apart, keep something
+    /// in the state, such as the position of the first record.
     ///
     /// # Errors
     /// Any failure fails the invocation, and Lambda repeats it.
@@ -122,13 +124,12 @@ pub trait WindowHandler: Send + Sync {
         context: &BatchContext,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Handles a record whose event has no window: one that is replayed from a dead letter or,
-    /// without
-    /// `context.replay`, from a pointer into the stream.
+    /// Handles a record whose event has no window.
     ///
-    /// By default a replayed letter fails with the code `window_over`. Any other event without a
-    /// window fails with the code `no_window` and comes again: its mapping may lack a tumbling
-    /// window.
+    /// Such a record is replayed from a dead letter or, without `context.replay`, from a pointer
+    /// into the stream. By default a replayed letter fails with the code `window_over`. Any other
+    /// event without a window fails with the code `no_window` and comes again: its mapping may lack
+    /// a tumbling window.
     ///
     /// # Errors
     /// The record stays where it is.
@@ -204,7 +205,7 @@ impl<H: WindowHandler> BatchHandler for Windowed<H> {
         self.0.decode(delivery)
     }
 
-    /// One lane for the shard: the state has an order.
+    /// One lane for the shard, because records are folded in order.
     fn lane(&self, _: &Delivery<'_>) -> String {
         "window".to_owned()
     }
@@ -235,7 +236,7 @@ impl<H: WindowHandler> BatchHandler for Windowed<H> {
                 Err(failure) => {
                     let outcome = Outcome::Failed(failure);
                     if !outcome.stops_lane() {
-                        // It may have left half of the record in the state.
+                        // `fold` may have changed the state before it failed.
                         state = self.fold(window, applied.iter().copied());
                     }
                     outcomes.push(outcome);
@@ -307,7 +308,7 @@ pub(super) fn window(event: &RawValue) -> Option<Window> {
         start: Timestamp,
         end: Timestamp,
     }
-    // Looking for a word costs less than parsing each event a second time.
+    // Searching for a word costs less than parsing each event a second time.
     if !event.get().contains("\"isFinalInvokeForWindow\"") {
         return None;
     }

@@ -1,4 +1,4 @@
-//! How a letter is kept: in the queue, or what the queue does not take in the bucket.
+//! Keeps a letter in the queue or, if the queue refuses it, in the bucket.
 
 use std::fmt;
 
@@ -20,24 +20,24 @@ pub(super) trait Post: Sync {
     fn bucket(&self) -> &str;
 }
 
-/// Why a queue did not take a message.
+/// Why a queue did not accept a message.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    /// It takes no message like this one: its size or its content is against the queue's rules.
+    /// The queue refuses every message like this one, because of its size or its content.
     ForGood(String),
-    /// It may take the message later.
+    /// The queue may accept the message later.
     ForNow(Failure),
 }
 
-/// Keeps a letter, in the first form that the queue takes:
+/// Keeps a letter, in the first form that the queue accepts:
 ///
-/// 1. whole, if it is not above `limit` bytes,
+/// 1. whole, if it has at most `limit` bytes,
 /// 2. with its record in the bucket as `<function>/<id>.json`, which the letter names,
-/// 3. so, and without its reason.
+/// 3. as 2, and without its reason.
 ///
 /// If the queue refuses all of them for good, the whole letter goes to the bucket, as
-/// `<function>/<id>.letter.json`. That counts as kept: a record that is not acknowledged stops its
-/// shard. No queue tells of such a letter, so an ERROR line does.
+/// `<function>/<id>.letter.json`. That counts as kept, because a record that is not acknowledged
+/// stops its shard. No queue shows such a letter, so an ERROR line names it.
 pub(super) async fn keep(post: &impl Post, letter: &DeadLetter, limit: usize) -> Result<(), Failure> {
     let (id, bucket) = (letter.id.as_str(), post.bucket());
     let whole = text(letter)?;
@@ -78,7 +78,7 @@ impl fmt::Display for Refused {
     }
 }
 
-/// Sends a message, unless it is too large. Answers none if the queue has it now.
+/// Sends a message, unless it is too large. Returns `None` if the queue has it now.
 async fn offer(post: &impl Post, body: &str, limit: usize) -> Result<Option<Refused>, Failure> {
     if body.len() > limit {
         return Ok(Some(Refused::TooLarge(limit)));

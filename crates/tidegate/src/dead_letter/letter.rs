@@ -20,8 +20,7 @@ pub struct DeadLetter {
     pub source: String,
     /// Where the record came from: shard and sequence number (and the number of the user record in an aggregate), message id, event id.
     pub position: String,
-    /// Which invocation brought the event, where it has no id of its own; see
-    /// [`Delivery::occasion`].
+    /// The invocation that brought the event, if the event has no id; see [`Delivery::occasion`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub occasion: Option<String>,
     /// Number of the user record in the aggregate it was taken out of, from 0.
@@ -105,7 +104,7 @@ impl DeadLetter {
     }
 }
 
-/// The event of an invocation by this kind of source that has this record alone.
+/// The event with which this kind of source invokes a function for this record alone.
 pub(crate) fn event_of(source: &str, record: &RawValue) -> Result<Box<RawValue>, serde_json::Error> {
     if source == Source::EventBridge.as_str() {
         return Ok(record.to_owned());

@@ -14,7 +14,7 @@ const MESSAGE_BYTES: usize = 1024 * 1024;
 /// Dead letters in memory, for tests: a queue that refuses what SQS refuses, and a bucket.
 ///
 /// As with [`QueueDeadLetters`](super::QueueDeadLetters), the record of a letter that the queue
-/// does not take becomes an object, and a letter that it takes in no form an object as a whole.
+/// refuses becomes an object. A letter that it refuses in every form becomes an object as a whole.
 #[derive(Debug, Default)]
 pub struct MemoryDeadLetters {
     kept: Mutex<Kept>,
@@ -57,13 +57,13 @@ impl MemoryDeadLetters {
         self.kept().failure = failure;
     }
 
-    /// From now on the queue refuses messages above this size in bytes; 1 MiB at first.
+    /// Makes the queue refuse messages above this size in bytes; 1 MiB by default.
     pub fn refuse_above(&self, bytes: usize) {
         self.kept().limit = bytes;
     }
 
-    /// From now on the queue refuses messages with these characters too. It always refuses what XML
-    /// 1.0 lacks, as SQS does.
+    /// Makes the queue refuse messages with these characters too. It always refuses characters that
+    /// XML 1.0 lacks, as SQS does.
     pub fn refuse_characters(&self, characters: impl IntoIterator<Item = char>) {
         self.kept().refused.extend(characters);
     }
@@ -75,7 +75,7 @@ impl MemoryDeadLetters {
 
 impl DeadLetters for MemoryDeadLetters {
     fn put<'a>(&'a self, letter: &'a DeadLetter) -> BoxFuture<'a, Result<(), Failure>> {
-        // What is above the limit is sent all the same: the queue is to refuse it.
+        // Larger letters are sent all the same, so that the queue refuses them.
         keep(self, letter, usize::MAX).boxed()
     }
 }

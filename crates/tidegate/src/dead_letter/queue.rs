@@ -7,12 +7,12 @@ use super::keep::{Post, Refusal, keep};
 use super::{DeadLetter, DeadLetters};
 use crate::failure::{Failure, chain};
 
-/// Dead letters in an SQS queue; what the queue does not take goes to a bucket.
+/// Dead letters in an SQS queue, or in a bucket if the queue refuses them.
 ///
-/// The record of a letter that is too large, or that the queue refuses for good (a rule about
-/// content or size), becomes an object of the bucket, and the letter names it. If the queue refuses
-/// that letter as well, the whole letter becomes an object, `<function>/<id>.letter.json`, and an
-/// ERROR line names it: no queue does.
+/// If a letter is too large, or the queue refuses it for good because of its content or size, its
+/// record becomes an object of the bucket, and the letter names the object. If the queue refuses
+/// that letter as well, the whole letter becomes the object `<function>/<id>.letter.json`, and an
+/// ERROR line names it, because no queue shows it.
 #[derive(Clone, Debug)]
 pub struct QueueDeadLetters {
     sqs: aws_sdk_sqs::Client,
@@ -23,8 +23,8 @@ pub struct QueueDeadLetters {
 }
 
 impl QueueDeadLetters {
-    /// Dead letters in this queue and this bucket. The record of a letter above `message_limit`
-    /// bytes goes to the bucket: what a queue takes is a setting of it.
+    /// Keeps dead letters in this queue and this bucket. The record of a letter above
+    /// `message_limit` bytes goes to the bucket; set it to the queue's own limit or less.
     pub fn new(
         sqs: aws_sdk_sqs::Client,
         s3: aws_sdk_s3::Client,
@@ -68,8 +68,8 @@ impl Post for QueueDeadLetters {
     }
 }
 
-/// A message that breaks a rule of SQS is refused for good. What is wrong with the queue (its name,
-/// its policy, its key) or with the service is mended by somebody, and the record waits.
+/// A message that breaks a rule of SQS is refused for good. If the queue (its name, policy or key)
+/// or the service has a problem, an operator can repair that, and the record waits.
 fn refusal(error: &SdkError<SendMessageError>) -> Refusal {
     let code = error.code().unwrap_or_default();
     let code = code.strip_prefix("AWS.SimpleQueueService.").unwrap_or(code);
@@ -82,8 +82,7 @@ fn refusal(error: &SdkError<SendMessageError>) -> Refusal {
     }
 }
 
-/// What SQS answers to a message with a character that it does not take, and to one that is too
-/// long.
+/// SQS's error codes for a message with a forbidden character, and for one that is too long.
 const FOR_GOOD: [&str; 3] = ["InvalidMessageContents", "InvalidParameterValue", "RequestEntityTooLarge"];
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Makes JSON text fit for a message: what SQS and SNS refuse in a body becomes a JSON escape.
+/// Makes JSON text fit for a message: characters that SQS and SNS refuse become JSON escapes.
 ///
-/// SQS takes the characters of XML 1.0 alone: tab, line feed, carriage return, U+0020 to U+D7FF,
-/// U+E000 to U+FFFD and U+10000 to U+10FFFF (AWS docs: SendMessage). JSON text may also hold U+FFFE
-/// and U+FFFF in its strings; they become `\ufffe` and `\uffff`, which is the same JSON. Control
-/// characters are escaped in JSON anyway, and half a surrogate pair cannot be in a Rust string.
+/// SQS accepts only the characters of XML 1.0: tab, line feed, carriage return, U+0020 to U+D7FF,
+/// U+E000 to U+FFFD and U+10000 to U+10FFFF (AWS docs: SendMessage). JSON strings may also hold
+/// U+FFFE and U+FFFF; these become `\ufffe` and `\uffff`, which is equal JSON. JSON escapes control
+/// characters anyway, and a Rust string cannot hold half a surrogate pair.
 ///
 /// # Examples
 /// ```

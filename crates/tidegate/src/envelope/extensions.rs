@@ -23,8 +23,8 @@ const FIELDS: [&str; 13] = [
     "dataref",
 ];
 
-/// Attributes by which CloudEvents says something about one message and its content. They do not
-/// hold for what follows from it.
+/// CloudEvents attributes that describe one message and its content. They do not apply to the
+/// events that follow from it.
 const OF_ONE_MESSAGE: [&str; 8] = [
     "data_base64",
     "datacontenttype",
@@ -36,20 +36,21 @@ const OF_ONE_MESSAGE: [&str; 8] = [
     "sequencetype",
 ];
 
-/// The attributes of an envelope that this version of the toolkit has no field for, such as
-/// `tracestate`, `baggage` or `tenant`: names with JSON values, as they were written.
+/// The attributes of an envelope for which this version of the toolkit has no field, such as
+/// `tracestate`, `baggage` or `tenant`. Each has a name and a JSON value, as it was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Extensions(BTreeMap<String, String>);
 
 impl Extensions {
-    /// Most bytes of names and values that go with a commit. Baggage may have 8,192 (W3C).
+    /// Largest size of the names and values that a commit keeps, in bytes. Baggage alone may have
+    /// 8,192 (W3C).
     pub const MAX_BYTES: usize = 16 * 1024;
 
     /// Sets an attribute.
     ///
     /// # Errors
-    /// `invalid_attribute` (permanent) for a name that [`Envelope`](super::Envelope) has a field
-    /// for, and for an empty one.
+    /// `invalid_attribute` (permanent) for an empty name, and for a name that is a field of
+    /// [`Envelope`](super::Envelope).
     pub fn insert(&mut self, name: impl Into<String>, value: &RawValue) -> Result<(), Failure> {
         let name = name.into();
         if name.is_empty() || FIELDS.contains(&name.as_str()) {
@@ -72,7 +73,7 @@ impl Extensions {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// There is none.
+    /// Whether there are no attributes.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -82,8 +83,9 @@ impl Extensions {
         self.0.iter().map(|(name, value)| name.len() + value.len()).sum()
     }
 
-    /// Those that hold for what follows from a message too: all but the ones by which CloudEvents
-    /// describes a single message (`expirytime`, `partitionkey`, `datacontenttype` and the like).
+    /// The attributes that also apply to the events that follow from a message: all but those by
+    /// which CloudEvents describes a single message (`expirytime`, `partitionkey`,
+    /// `datacontenttype` and the like).
     #[must_use]
     pub fn inherited(&self) -> Self {
         let inherited = self.0.iter().filter(|(name, _)| !OF_ONE_MESSAGE.contains(&name.as_str()));

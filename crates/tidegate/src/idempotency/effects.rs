@@ -49,8 +49,8 @@ pub struct Effects {
 }
 
 impl Effects {
-    /// Largest result that is kept, in bytes of JSON. Each failed claim of a duplicate is billed by
-    /// the size of the record.
+    /// Largest result that is kept, in bytes of JSON. DynamoDB bills each failed claim of a
+    /// duplicate by the size of the record.
     pub const RESULT_LIMIT: usize = 64 * 1024;
 
     /// Effects of this namespace, recorded in `store`.
@@ -91,10 +91,11 @@ impl Effects {
         self
     }
 
-    /// Keeps the events of held effects that are too large for a record
-    /// ([`Repeat::INLINE_LIMIT`](super::Repeat)) in `large`, such as an
-    /// [`EventBucket`](super::EventBucket). Without it, and with such an event, a run fails where
-    /// it would be held, so that its delivery comes again.
+    /// Keeps large events of held effects in `large`, such as an
+    /// [`EventBucket`](super::EventBucket).
+    ///
+    /// An event is large above [`Repeat::INLINE_LIMIT`](super::Repeat). Without this setting, a run
+    /// with a large event fails when it would be held, so that its delivery comes again.
     #[must_use]
     pub fn large_events(mut self, large: Arc<dyn LargeEvents>) -> Self {
         self.large = Some(large);
@@ -274,7 +275,7 @@ impl Effects {
                 Some(stored) => stored,
                 None => {
                     if let Some(length) = run.heartbeat {
-                        // Counted from the claim that succeeds, however long a twin was waited for.
+                        // The lease begins with the claim that succeeds, after any wait for a twin.
                         claim.lease_until = from_now(length);
                     }
                     match store.claim(claim).await? {
@@ -298,8 +299,8 @@ impl Effects {
                 }
                 InTheWay::Wait | InTheWay::Claim => {}
             }
-            // A claim is a write of the whole record, and a look is a small read: it is claimed
-            // again when a look says that it can be.
+            // A claim writes the whole record, and a look is a small read. So the run claims again
+            // only when a look says that it can succeed.
             there = loop {
                 if Instant::now() + pause >= give_up {
                     let reason = format!("{}: a twin is at work on it", claim.key);

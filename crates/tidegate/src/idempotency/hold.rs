@@ -1,6 +1,8 @@
-//! Holding an effect for an operator. A delivery may be acknowledged as held only when something
-//! else runs its effect again: the event that is kept with the record, or a client that asks again.
-//! Otherwise the run fails, and the delivery comes again.
+//! Holds an effect for an operator.
+//!
+//! A delivery may be acknowledged as held only if something else can run its effect again: the
+//! event that is kept with the record, or a client that asks again. Otherwise the run fails, and
+//! the delivery comes again.
 
 use std::borrow::Cow;
 
@@ -12,11 +14,11 @@ use super::repeat::Repeat;
 use super::run::{Again, Ran};
 use crate::failure::Failure;
 
-/// Longest reason in a record, in characters: it may quote what a stranger wrote.
+/// Longest reason in a record, in characters. A reason may quote input of any length.
 const REASON_LIMIT: usize = 2000;
 
 impl Effects {
-    /// Holds one's own claim.
+    /// Holds the claim of this run.
     pub(super) async fn hold<R>(
         &self,
         store: &dyn IdempotencyStore,
@@ -32,8 +34,8 @@ impl Effects {
         missing.map_or(Ok(Ran::Held), Err)
     }
 
-    /// Holds the claim of an owner that is gone. False: it is not that owner's any more, or has an
-    /// owner again.
+    /// Holds the claim of an owner that is gone. Returns false if the claim no longer belongs to
+    /// that owner, or its lease was extended.
     pub(super) async fn hold_orphan(
         &self,
         store: &dyn IdempotencyStore,
@@ -41,8 +43,8 @@ impl Effects {
         stored: &Stored,
         again: &Again,
     ) -> Result<bool, Failure> {
-        // The event that is kept must be one of the effect that is held. Another's own delivery was
-        // not acknowledged, and holds it.
+        // The kept event must be of the effect that is held. The delivery of another effect was not
+        // acknowledged, and comes again itself.
         same_payload(&claim.key, &claim.payload_hash, &stored.payload_hash)?;
         let reason = "its run ended without an answer";
         let (repeat, missing) = self.kept(claim, again).await;
@@ -53,8 +55,8 @@ impl Effects {
         missing.map_or(Ok(true), Err)
     }
 
-    /// Leaves to the operator what is held already, and its event with it if it has none. False: it
-    /// is not held any more.
+    /// Leaves an effect that is already held to the operator, and adds the event if it has none.
+    /// Returns false if the effect is no longer held.
     pub(super) async fn leave_held(
         &self,
         store: &dyn IdempotencyStore,

@@ -46,7 +46,7 @@ pub(super) struct Record {
     pub(super) repeat: Option<String>,
 }
 
-/// What a look at a record reads: all but what only an operator needs.
+/// The attributes that a look reads: all but those that only an operator needs.
 pub(super) const LOOKED_AT: [&str; 9] = [
     PARTITION_KEY,
     "status",
@@ -61,8 +61,8 @@ pub(super) const LOOKED_AT: [&str; 9] = [
 
 impl Record {
     /// # Errors
-    /// `corrupt_record` (permanent), or [`Failure::NEWER`] (transient) when its status is one that
-    /// this version does not know.
+    /// `corrupt_record` (permanent), or [`Failure::NEWER`] (transient) if this version does not
+    /// know the status of the record.
     pub(super) fn parse(item: Item) -> Result<Self, Failure> {
         let key = key_of(&item).to_owned();
         let status = item.get("status").and_then(|status| status.as_s().ok()).cloned();
@@ -125,7 +125,7 @@ impl Record {
     }
 }
 
-/// The key of a record that may be unreadable.
+/// The key of a record, also if the rest of the record cannot be read.
 pub(super) fn key_of(item: &Item) -> &str {
     item.get(PARTITION_KEY).and_then(|key| key.as_s().ok()).map_or("", String::as_str)
 }

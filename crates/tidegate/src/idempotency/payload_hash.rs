@@ -7,14 +7,14 @@ use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
 
-/// SHA-256 over the JSON of the business fields that must be the same in every delivery of one
-/// effect, in hexadecimal digits.
+/// SHA-256, in hexadecimal digits, over the JSON of the business fields that must be the same in
+/// every delivery of one effect.
 ///
-/// There are two of it where objects are in the JSON: over the text as it is written, which is what
-/// records have had from the beginning and what a version of a function before this one compares;
-/// and over its *canonical form*, in which the names of every object are sorted, so that the order
-/// in which a [`HashMap`](std::collections::HashMap) happens to be walked does not matter. Numbers
-/// stay as they are written: `1` and `1.0` differ.
+/// If the JSON has objects, there are two hashes. The first is over the text as it is written;
+/// earlier versions of the toolkit wrote and compare only this one. The second is over the
+/// *canonical form*, in which the names of every object are sorted, so the order of a
+/// [`HashMap`](std::collections::HashMap) does not matter. Numbers stay as they are written: `1`
+/// and `1.0` differ.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PayloadHash {
@@ -42,8 +42,8 @@ impl PayloadHash {
         Ok(PayloadHash { written: digest(&text), canonical })
     }
 
-    /// The fields are those of a record. A record that is older than the canonical form is compared
-    /// as it was then.
+    /// Whether the fields are those of a record. A record from before the canonical form is
+    /// compared by the text as it is written.
     pub fn matches(&self, record: &PayloadHash) -> bool {
         let sorted = self.canonical.as_ref().unwrap_or(&self.written);
         match &record.canonical {
@@ -66,7 +66,7 @@ fn digest(text: &str) -> String {
 /// The JSON with the names of every object sorted, without white space, and with everything else as
 /// it is written.
 fn canonical(json: &str) -> Result<Cow<'_, str>, serde_json::Error> {
-    // Most fields are a tuple of texts and numbers.
+    // Most fields are a tuple of strings and numbers.
     if !json.contains('{') {
         return Ok(Cow::Borrowed(json));
     }

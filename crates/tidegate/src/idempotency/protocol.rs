@@ -20,8 +20,8 @@
 //! | complete held | operator | held, released, in progress | completed | in progress: the lease is over |
 //! | release held | operator | held, in progress | released | in progress: the lease is over |
 //!
-//! A delivery is acknowledged as held only once the record has the event that repeats it: the write
-//! that holds the record brings the event, so that neither is there without the other.
+//! A delivery is acknowledged as held only once the record has the event that repeats it. One write
+//! holds the record and stores the event, so neither exists without the other.
 //!
 //! Whatever is not listed is refused and changes nothing. One's own write found there is success: its answer was lost, not its effect.
 //! A completed record ends at its expiry, when the next claim replaces it or DynamoDB's time to live removes it.
@@ -186,7 +186,8 @@ pub fn decide(record: Option<&State>, request: Request<'_>, now: Timestamp) -> T
         }
         (Request::Hold { owner, repeat }, Some(there)) if there.owner == owner => match there.status {
             Status::InProgress => there.held(repeat),
-            // Nothing would run it again: an operator has released it without an event, say.
+            // Nothing would run it again, for example after an operator released it without an
+            // event.
             Status::Held | Status::Released if repeat && !there.repeat => there.held(true),
             // Released: an operator has decided since.
             Status::Held | Status::Released => Transition::AlreadyDone,
@@ -244,7 +245,7 @@ fn may_be_claimed(
     }
 }
 
-/// What a run does about the record that its claim or its look has met.
+/// What a run does about the record that its claim or look found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InTheWay {
@@ -252,8 +253,8 @@ pub enum InTheWay {
     Replay,
     /// Leaves it to an operator, once it has the event that repeats it.
     LeaveHeld,
-    /// Asks for it to be held, as its owner is gone, and leaves it to an operator then; looks again
-    /// if that is refused.
+    /// Asks to hold it, because its owner is gone, and then leaves it to an operator. If that is
+    /// refused, looks again.
     HoldOrphan,
     /// Looks again after a pause.
     Wait,

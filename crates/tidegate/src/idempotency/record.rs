@@ -58,8 +58,8 @@ pub struct Stored {
     pub lease_until: Timestamp,
     /// Hash of the payload's business fields.
     pub payload_hash: PayloadHash,
-    /// It has the event that runs the effect again. [`IdempotencyStore::look`] may leave it at
-    /// false.
+    /// Whether the record has the event that runs the effect again. [`IdempotencyStore::look`] may
+    /// return false in any case.
     pub repeat: bool,
     /// Result of a completed effect, as JSON.
     pub result: Kept<String>,
@@ -94,22 +94,22 @@ pub struct HeldEffect {
     pub lease_until: Timestamp,
     /// Why it is held.
     pub reason: Option<String>,
-    /// What runs it again. None for an effect whose owner is gone and whose delivery was never
-    /// acknowledged: the next one, or its dead letter, runs it.
+    /// The invocation that runs the effect again. `None` if the owner is gone and the delivery was
+    /// never acknowledged: the next delivery, or its dead letter, runs the effect.
     pub repeat: Option<Repeat>,
 }
 
-/// A part of the effects that wait for an operator.
+/// A page of the effects that wait for an operator.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct HeldPage {
     /// The effects, in no order.
     pub effects: Vec<HeldEffect>,
-    /// Records that cannot be read; each may be an effect that waits.
+    /// Records that cannot be read. Each may be an effect that waits.
     pub unreadable: Vec<UnreadableRecord>,
-    /// How many records of any status were read for it.
+    /// How many records, of any status, were read for this page.
     pub records: usize,
-    /// Where the next page begins. None: this is the last one.
+    /// Where the next page begins. `None`: this is the last page.
     pub next: Option<String>,
 }
 
@@ -141,8 +141,8 @@ pub trait IdempotencyStore: Send + Sync {
     /// A failure of the store.
     fn claim<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, Result<Claimed, Failure>>;
 
-    /// Reads the record of an effect, as the last write left it, and changes nothing: a run that
-    /// waits for a twin looks again and again. None: there is no record.
+    /// Reads the record of an effect, consistently and without a change. Returns `None` if there is
+    /// no record. A run that waits for a twin calls this repeatedly.
     ///
     /// # Errors
     /// A failure of the store.
@@ -178,9 +178,10 @@ pub trait IdempotencyStore: Send + Sync {
         lease_until: Timestamp,
     ) -> BoxFuture<'a, Result<bool, Failure>>;
 
-    /// Holds the claim of this owner, who asks for it, for an operator, and keeps what runs it
-    /// again in the same write. An effect that is held or released without an event gets this one,
-    /// and is held. False: the claim is not this owner's any more.
+    /// Holds the claim of this owner for an operator, at the owner's request.
+    ///
+    /// The same write keeps `repeat`. An effect that is held or released without an event gets this
+    /// one, and is held. Returns false if the claim no longer belongs to this owner.
     ///
     /// # Errors
     /// A failure of the store.
@@ -192,9 +193,10 @@ pub trait IdempotencyStore: Send + Sync {
         repeat: Option<&'a Repeat>,
     ) -> BoxFuture<'a, Result<bool, Failure>>;
 
-    /// Holds the claim of another owner, whose lease is over, for an operator, and keeps what runs
-    /// it again in the same write. An effect that is held without an event gets this one. False:
-    /// the lease was extended, or the claim is not that owner's any more.
+    /// Holds the claim of another owner, whose lease is over, for an operator.
+    ///
+    /// The same write keeps `repeat`. An effect that is held without an event gets this one.
+    /// Returns false if the lease was extended, or the claim no longer belongs to that owner.
     ///
     /// # Errors
     /// A failure of the store.
@@ -206,17 +208,17 @@ pub trait IdempotencyStore: Send + Sync {
         repeat: Option<&'a Repeat>,
     ) -> BoxFuture<'a, Result<bool, Failure>>;
 
-    /// A page of the effects that wait for an operator, from the first on or from
-    /// [`HeldPage::next`] on. All records are read for all pages.
+    /// A page of the effects that wait for an operator, from the first one or from
+    /// [`HeldPage::next`]. All pages together read every record.
     ///
     /// # Errors
-    /// A failure of the store. A record that cannot be read is none: it is named in the page.
+    /// A failure of the store. A record that cannot be read is not a failure: the page names it.
     fn held<'a>(&'a self, from: Option<&'a str>) -> BoxFuture<'a, Result<HeldPage, Failure>>;
 
     /// The effect of this key, if it waits for an operator.
     ///
     /// # Errors
-    /// A failure of the store; `corrupt_record` (permanent) when the record cannot be read.
+    /// A failure of the store; `corrupt_record` (permanent) if the record cannot be read.
     fn waiting<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<HeldEffect>, Failure>>;
 
     /// Completes a held effect, because `operator` (a token of the request) says that it took place. False: no effect of this key waits for an operator.

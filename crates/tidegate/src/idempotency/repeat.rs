@@ -43,7 +43,7 @@ impl Repeat {
         Repeat { function: function.into(), event: RepeatEvent::Inline(event) }
     }
 
-    /// The event, unless it is in a bucket.
+    /// The event, or `None` if it is in a bucket.
     pub fn inline(&self) -> Option<&RawValue> {
         match &self.event {
             RepeatEvent::Inline(event) => Some(event),
@@ -109,26 +109,24 @@ impl From<Repeat> for Shape {
     }
 }
 
-/// Where the events of held effects are kept that are too large for a record.
+/// A place for events of held effects that are too large for a record.
 pub trait LargeEvents: Send + Sync {
-    /// Events above this many bytes are put here, and the others into the record;
-    /// [`Repeat::INLINE_LIMIT`] at most.
+    /// Events above this many bytes are put here, the others into the record. At most
+    /// [`Repeat::INLINE_LIMIT`].
     fn above(&self) -> usize {
         Repeat::INLINE_LIMIT
     }
 
-    /// Puts an event under this name and answers where it is. Putting the same twice is putting it
-    /// once.
+    /// Puts an event under this name and returns where it is. Must be idempotent.
     ///
     /// # Errors
-    /// When the event could not be stored; its delivery then stays failed and comes again.
+    /// The event could not be stored. Its delivery then fails and comes again.
     fn put<'a>(&'a self, name: &'a str, event: &'a RawValue) -> BoxFuture<'a, Result<RepeatEvent, Failure>>;
 }
 
 /// A bucket for the events of held effects that are too large for a record.
 ///
-/// An object lives as long as the bucket keeps it: a held effect whose event is here must be
-/// decided before.
+/// Release or complete a held effect before the bucket expires the object with its event.
 #[derive(Clone, Debug)]
 pub struct EventBucket {
     client: Client,
@@ -136,7 +134,8 @@ pub struct EventBucket {
 }
 
 impl EventBucket {
-    /// This bucket, such as that of the dead letters. The function needs `s3:PutObject` on it.
+    /// Keeps events in this bucket, such as that of the dead letters. The function needs
+    /// `s3:PutObject` on it.
     pub fn new(client: Client, bucket: impl Into<String>) -> Self {
         EventBucket { client, bucket: bucket.into() }
     }

@@ -8,7 +8,7 @@ use super::repeat::Repeat;
 use crate::batch::{BatchContext, Delivered, Handled};
 use crate::failure::Failure;
 
-/// What is done with a claim whose owner died: nobody knows whether the effect took place.
+/// What to do with a claim whose owner died, so that it is unknown whether the effect took place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterCrash {
     /// Run the effect again: it may take place twice. For remote parties that dedup by an
@@ -20,33 +20,32 @@ pub enum AfterCrash {
 
 /// One effect of one delivery or request.
 ///
-/// What runs the effect again, should it be held, is a part of the run: [`EffectRun::of`] takes the
-/// event of the delivery that is handled, and [`EffectRun::of_request`] says that the client asks
-/// again.
+/// A run knows what runs the effect again if it is held: [`EffectRun::of`] takes the event of the
+/// delivery that is handled, and [`EffectRun::of_request`] relies on the client to ask again.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct EffectRun {
-    /// The effect; also to be passed on as the remote party's idempotency key, where it has one.
+    /// The key of the effect. Pass it on as the remote party's idempotency key, if it has one.
     pub key: EffectKey,
     /// What is done when its owner dies.
     pub after_crash: AfterCrash,
-    /// When the transport took the delivery. One older than the retention is held, not run: the
-    /// record of its first run may be gone.
+    /// When the transport took the delivery. A delivery older than the retention is held, not run,
+    /// because the record of its first run may be gone.
     pub arrived_at: Option<Timestamp>,
     pub(super) heartbeat: Option<Duration>,
     pub(super) again: Again,
 }
 
-/// What runs an effect again that is held.
+/// What runs a held effect again.
 #[derive(Clone, Debug)]
 pub(super) enum Again {
     /// The event of its delivery.
     Delivery(Delivered),
     /// This invocation.
     Invocation(Repeat),
-    /// Whoever asked for it, who asks again.
+    /// The client that asked for it, and asks again.
     Client,
-    /// Nothing that is known here: its delivery must not be acknowledged.
+    /// Nothing: the delivery must not be acknowledged.
     Nothing,
 }
 
@@ -62,46 +61,48 @@ impl Again {
 }
 
 impl EffectRun {
-    /// Shortest lease of a claim with a heartbeat. It is extended three times within its lease, and
-    /// an extension is a write that may take seconds.
+    /// Shortest lease of a claim with a heartbeat. A lease is extended three times within its
+    /// length, and each extension is a write that may take seconds.
     pub const SHORTEST_HEARTBEAT: Duration = Duration::from_secs(3);
 
-    /// A run of this effect for the delivery that is handled, without a heartbeat. Should the
-    /// effect be held, the delivery's event is kept with it.
+    /// A run of this effect for the delivery that is handled, without a heartbeat. If the effect is
+    /// held, the delivery's event is kept with it.
     ///
-    /// The context must be that of one record, as a [`Handler`](crate::batch::Handler) is given it;
-    /// a [`BatchHandler`](crate::batch::BatchHandler) makes it with [`BatchContext::of`]. With any
-    /// other the run fails where it would be held, so that its delivery comes again.
+    /// The context must be that of one record, which a [`Handler`](crate::batch::Handler) gets; a
+    /// [`BatchHandler`](crate::batch::BatchHandler) makes it with [`BatchContext::of`]. With any
+    /// other context a run that would be held fails, so that its delivery comes again.
     pub fn of(key: EffectKey, after_crash: AfterCrash, context: &BatchContext) -> Self {
         let arrived_at = context.delivered.as_ref().and_then(Delivered::arrived_at);
         let again = context.delivered.clone().map_or(Again::Nothing, Again::Delivery);
         EffectRun { key, after_crash, arrived_at, heartbeat: None, again }
     }
 
-    /// A run of this effect for a request whose client sends it again with the same key. Nothing is
-    /// kept of the request: an effect that is held and released runs when the client asks again,
-    /// and never if it does not.
+    /// A run of this effect for a request that its client repeats with the same key.
+    ///
+    /// The request is not kept. An effect that is held and then released runs only when the client
+    /// asks again.
     pub fn of_request(key: EffectKey, after_crash: AfterCrash) -> Self {
         EffectRun { key, after_crash, arrived_at: None, heartbeat: None, again: Again::Client }
     }
 
-    /// Keeps this invocation with the effect, should it be held, instead of the delivery's event.
+    /// Keeps this invocation, instead of the delivery's event, with an effect that is held.
     #[must_use]
     pub fn repeated_by(mut self, repeat: Repeat) -> Self {
         self.again = Again::Invocation(repeat);
         self
     }
 
-    /// Says when the transport took the delivery. None: it is not known.
+    /// Sets when the transport took the delivery. `None`: unknown.
     #[must_use]
     pub fn arrived_at(mut self, arrived_at: Option<Timestamp>) -> Self {
         self.arrived_at = arrived_at;
         self
     }
 
-    /// Keeps the claim of an effect that may run longer than its [`Lease`](super::Lease): the
-    /// claim's lease is this long, and is extended three times within it for as long as the effect
-    /// runs. When the claim is lost all the same, the effect's future is dropped.
+    /// Keeps the claim of an effect that may run longer than its [`Lease`](super::Lease).
+    ///
+    /// The claim's lease has this length, and is extended three times within it while the effect
+    /// runs. If the claim is lost all the same, the effect's future is dropped.
     ///
     /// A length below [`Self::SHORTEST_HEARTBEAT`] counts as that.
     #[must_use]
@@ -124,7 +125,7 @@ pub enum Ran<R> {
 }
 
 impl<R> Ran<R> {
-    /// What a handler answers for its record.
+    /// The result that a handler returns for its record.
     pub fn handled(&self) -> Handled {
         match self {
             Ran::Applied(_) => Handled::Applied,
@@ -133,8 +134,8 @@ impl<R> Ran<R> {
         }
     }
 
-    /// The result of this run, or what is kept of the first run's. None: the effect is held, or
-    /// nothing is kept.
+    /// The result of this run, or what is kept of the first run's result. `None` if the effect is
+    /// held, or no result is kept.
     pub fn result(self) -> Option<R> {
         match self {
             Ran::Applied(result) | Ran::Duplicate(Kept::Result(result)) => Some(result),
@@ -146,7 +147,7 @@ impl<R> Ran<R> {
 /// Why an effect failed.
 #[derive(Clone, Debug)]
 pub enum EffectError {
-    /// It certainly did not take place; it may be tried again.
+    /// The effect certainly did not take place; it may be tried again.
     NotDone(Failure),
     /// It may have taken place: the answer was lost.
     Unknown(Failure),

@@ -7,13 +7,13 @@ use super::run::EffectError;
 use crate::failure::{Failure, chain};
 
 impl EffectError {
-    /// Why a request to an AWS service failed whose effect the service does not recognise a second
-    /// time.
+    /// Classifies the failure of a request to an AWS service that does not recognise a repeated
+    /// request.
     ///
-    /// What the service refused did not take place, nor did what could not be sent because no
-    /// connection was made: it may be tried again, and is [`Failure::THROTTLED`] where the service
-    /// says so. When the service failed itself (HTTP 5xx), or no answer came, nobody knows. The
-    /// client should be of [`AwsClients::once`](crate::aws::AwsClients::once).
+    /// If the service refused the request, or no connection was made, the effect did not take place
+    /// and may be tried again (with [`Failure::THROTTLED`] if the service throttled it). If the
+    /// service itself failed (HTTP 5xx), or no answer came, the effect may have taken place. Make
+    /// the client with [`AwsClients::once`](crate::aws::AwsClients::once).
     pub fn aws<E>(code: &'static str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: Error + ProvideErrorMetadata + 'static,
@@ -31,8 +31,8 @@ impl EffectError {
     }
 }
 
-/// No connection was made: its name was not resolved, it was refused, not made in time, or its
-/// handshake failed.
+/// Whether no connection was made: the name was not resolved, the connection was refused or timed
+/// out, or its handshake failed.
 fn was_not_connected(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {

@@ -10,7 +10,7 @@ use super::read_model::ApplyError;
 use crate::failure::{Class, Failure, chain};
 use crate::refusal::{self, Cancelled};
 
-/// Code of failures that are nothing in particular.
+/// Code of all other failures.
 const CODE: &str = "read_model";
 
 /// Why a transaction was not applied.
@@ -38,8 +38,8 @@ where
     }
 }
 
-/// The failure behind an error. What DynamoDB calls invalid is permanent only where it speaks of the
-/// data.
+/// The failure behind an error. A `ValidationException` is permanent only if its message is about
+/// the data.
 pub(super) fn failure<E, R>(error: &SdkError<E, R>) -> Failure
 where
     E: Error + ProvideErrorMetadata + 'static,

@@ -13,18 +13,18 @@ use crate::ids::StreamId;
 /// What became of the steps of an aggregate in a group.
 pub(super) struct Applied {
     pub(super) stream: StreamId,
-    /// How far the guard came.
+    /// Where the guard is now.
     pub(super) reached: Option<Position>,
-    /// How far it would have come.
+    /// Where the guard would be after all steps.
     pub(super) wanted: Position,
-    /// Why it came no further.
+    /// Why the guard is not further.
     pub(super) result: Result<(), Stop>,
 }
 
 /// Why steps were not applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// A guard stands elsewhere: it must be read again.
+    /// A guard has moved: it must be read again.
     Moved,
     /// There was no time to begin. Nothing took effect.
     OutOfTime,
@@ -39,12 +39,12 @@ pub(super) enum Stop {
 }
 
 impl<P> Projector<P> {
-    /// Applies steps in one transaction and answers, for each aggregate, how far it came.
+    /// Applies steps in one transaction and returns, for each aggregate, how far it came.
     ///
-    /// What may succeed later is not tried in smaller pieces: a throttled table would be asked all
-    /// the more. Where it can never succeed, the aggregates to blame are taken out and applied
-    /// alone, each of their steps if need be: a row that cannot be stored must not cost its
-    /// neighbours, nor the events before it.
+    /// A transaction that may succeed later is not split, because that would send a throttled table
+    /// even more requests. If a transaction can never succeed, the aggregates to blame are applied
+    /// alone, if need be step by step. So a row that cannot be stored does not stop its neighbours
+    /// or the events before it.
     pub(super) async fn apply_group(&self, mut steps: Vec<Step>, deadline: Deadline) -> Vec<Applied> {
         let mut applied = Vec::new();
         let mut to_blame = Vec::new();
@@ -59,7 +59,7 @@ impl<P> Projector<P> {
                     to_blame.extend(by_aggregate(taken).into_values());
                     steps = left;
                     if !progress {
-                        // Nothing of it is in the transaction: whatever is left is tried alone.
+                        // The named items are not in the transaction: the rest is tried alone.
                         to_blame.extend(by_aggregate(std::mem::take(&mut steps)).into_values());
                         tracing::warn!(
                             reason = failure.reason(),

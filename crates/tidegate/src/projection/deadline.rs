@@ -8,7 +8,7 @@ use crate::failure::Failure;
 /// Code of a call that was cut off. Whether it took effect is not known.
 const CUT_OFF: &str = "deadline";
 
-/// When an invocation starts nothing any more and gives up what is running.
+/// The time from which an invocation starts no more calls and abandons those that are running.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline(pub(super) Instant);
 

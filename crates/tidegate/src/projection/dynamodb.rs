@@ -34,13 +34,13 @@ const PARKED: [&str; 3] = ["parked", "parked_code", "parked_reason"];
 const LISTED: &str = "parked_at";
 /// Attribute of an entry of that list: the aggregate.
 const LIST_STREAM: &str = "parked_stream";
-/// So many characters of a reason are kept in the row.
+/// How many characters of a reason are kept in the row.
 const REASON_CHARACTERS: usize = 1_000;
 
 /// The tables of a read model.
 ///
-/// The table of counters also has the list of parked aggregates, an item for each under the key
-/// [`PARKED_LIST_KEY`]: who reads the whole table skips that key. The function needs to read and
+/// The table of counters also holds the list of parked aggregates, one item for each under the key
+/// [`PARKED_LIST_KEY`]. Skip that key when you read the whole table. The function needs to read and
 /// write both tables (`access = "read-write"` in a topology).
 #[derive(Clone, Debug)]
 pub struct ReadModelTables {
@@ -253,7 +253,7 @@ impl DynamoDbReadModel {
     }
 }
 
-/// Where the list of parked aggregates has this one.
+/// The key of this aggregate's item in the list of parked aggregates.
 fn list_key(stream: &StreamId) -> Key {
     HashMap::from([
         (COUNTER_PARTITION_KEY.to_owned(), AttributeValue::S(PARKED_LIST_KEY.to_owned())),

@@ -11,14 +11,14 @@ pub struct Guard {
     pub event_id: Option<String>,
     /// The event that could not be applied, if the aggregate is parked.
     pub parked: Option<Version>,
-    /// Code of the failure for which it is parked. Absent where a version of the toolkit before the
-    /// list of parked aggregates parked it.
+    /// Code of the failure for which it is parked. Absent if an earlier version of the toolkit,
+    /// which had no list of parked aggregates, parked it.
     pub parked_code: Option<String>,
     /// Reason of that failure, for people. A read model may leave it out of
     /// [`ReadModel::guards`](super::ReadModel::guards).
     pub parked_reason: Option<String>,
-    /// Tells this stay on the list of parked aggregates from any other, in DynamoDB the
-    /// milliseconds since 1970 at which the aggregate was parked. Absent: it is not on the list.
+    /// Identifies this stay on the list of parked aggregates; in DynamoDB the milliseconds since
+    /// 1970 at which the aggregate was parked. Absent if the aggregate is not on the list.
     pub listed: Option<i64>,
 }
 
@@ -29,9 +29,9 @@ pub struct Position {
     pub version: Version,
     /// Parts of the next event that are applied; 0 between events.
     pub part: u32,
-    /// Digest of how that event is cut into parts, while some of them are applied. Who goes on must
-    /// cut it at the same places, or would count a row twice. Absent between events, and where a
-    /// version of the toolkit without digests applied the parts.
+    /// Digest of how that event is cut into parts, while some of them are applied. The next parts
+    /// must be cut at the same places, or a row would count twice. Absent between events, and if an
+    /// earlier version of the toolkit, which had no digests, applied the parts.
     pub cut: Option<u64>,
 }
 
@@ -62,8 +62,8 @@ impl Guard {
         events.all(|(version, id)| version != self.position.version || id == applied)
     }
 
-    /// It is parked at an event that only a newer version of the function knows. Such an aggregate
-    /// is tried again with every delivery, and by itself.
+    /// Whether it is parked at an event that only a newer version of the function knows. Such an
+    /// aggregate is tried again with every delivery of it, and when the list is read.
     pub(super) fn waits_for_newer(&self) -> bool {
         self.parked.is_some() && self.parked_code.as_deref() == Some(Failure::NEWER)
     }
@@ -83,8 +83,8 @@ impl Guard {
         self.judge_unread(first, replay)
     }
 
-    /// The same for a commit that cannot be decoded, of which only its first version is known. It
-    /// may have events above the guard even when that version is below.
+    /// The same for a commit that cannot be decoded, of which only the first version is known. It
+    /// may have events above the guard even if that version is below.
     pub(super) fn judge_unread(&self, first: Version, replay: bool) -> Verdict {
         match self.parked {
             // The commit with the parked event is tried again whenever it comes.

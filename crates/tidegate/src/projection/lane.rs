@@ -33,13 +33,14 @@ pub(super) struct LanePlan {
     pub(super) reached: Version,
     /// The event at which the aggregate is to be parked, and why.
     pub(super) park: Option<(Version, Failure)>,
-    /// It is parked there already, for the same reason.
+    /// Whether it is already parked there, for the same reason.
     pub(super) stays_parked: bool,
     /// Deliveries that are decided once the aggregate is parked.
     pub(super) held_back: Vec<(usize, Outcome)>,
     /// Why the aggregate goes no further.
     pub(super) stopped: Option<Failure>,
-    /// An operator replays: whatever is not applied must say so, for the letter to stay.
+    /// Whether an operator replays. Whatever is not applied must then fail, so that the letter
+    /// stays.
     replay: bool,
     /// The last delivery of a parked aggregate. Those behind it were acknowledged, so that it alone can carry the letter when one of them cannot be applied
     /// either.
@@ -53,18 +54,18 @@ impl LanePlan {
     }
 }
 
-/// The event can be applied later, and not before the aggregate is parked and released: never by
-/// this projection, or not by this version of the function.
+/// Whether the aggregate must be parked at the event: this projection can never apply it, or this
+/// version of the function cannot.
 pub(super) fn parks(failure: &Failure) -> bool {
     failure.class() == Class::Permanent || is_newer(failure)
 }
 
-/// Only a newer version of the function knows the event.
+/// Whether only a newer version of the function knows the event.
 pub(super) fn is_newer(failure: &Failure) -> bool {
     failure.code() == Failure::NEWER
 }
 
-/// Parked for the same reason at the same event: there is nothing to write.
+/// Whether it is parked for the same reason at the same event, so that nothing must be written.
 pub(super) fn is_parked_so(guard: &Guard, at: Version, failure: &Failure) -> bool {
     guard.listed.is_some() && guard.parked == Some(at) && guard.parked_code.as_deref() == Some(failure.code())
 }
@@ -134,7 +135,7 @@ pub(super) async fn plan(
                             rewritten(stream, version, id, &format!("the event store has {there} there"));
                         plan.outcomes.push((place, Outcome::Failed(failure)));
                     }
-                    // It could not be decoded, and had nothing above the guard.
+                    // It could not be decoded, and had no event above the guard.
                     (None, None) => nothing_there.push(place),
                     _ => plan.due.push((place, version)),
                 }
@@ -147,7 +148,7 @@ pub(super) async fn plan(
             plan.outcomes.extend(nothing_there.into_iter().map(duplicate));
         }
         Err(failure) if is_newer(&failure) => {
-            // What was delivered up to the first gap needs no store.
+            // Deliveries up to the first gap are applied without reading the store.
             let delivered = Delivered::of(guard, hints);
             let commits: Vec<_> = delivered.up_to_a_gap().cloned().collect();
             project(&mut plan, projection, guard, &commits);
@@ -180,7 +181,7 @@ fn ids_of(commits: &[RecordedCommit]) -> impl Iterator<Item = (Version, &str)> {
 struct Delivered<'a> {
     commits: BTreeMap<Version, &'a RecordedCommit>,
     reached: Version,
-    /// No two of them say different things of one version.
+    /// Checks that no two of them contradict each other about a version.
     agree: bool,
 }
 
@@ -317,10 +318,10 @@ fn run(
     }
 }
 
-/// The deliveries before the event go on. The first from it on fails; those behind wait for it if
-/// it may still succeed, and are acknowledged if the aggregate is parked: the store has them when
-/// it is released. An event that only a newer version of the function knows leaves no letter: the
-/// aggregate is released by itself.
+/// Deliveries before the event go on. The first delivery from the event on fails. Those behind it
+/// wait if it may still succeed. If the aggregate is parked, they are acknowledged, because the
+/// store has their events when the aggregate is released. An event that only a newer version of the
+/// function knows leaves no letter, because that version releases the aggregate.
 pub(super) fn stop_at(plan: &mut LanePlan, version: Version, failure: Failure) {
     let (before, mut from): (Vec<_>, Vec<_>) =
         std::mem::take(&mut plan.due).into_iter().partition(|(_, due)| *due < version);

@@ -23,7 +23,7 @@ struct State {
     rows: BTreeMap<StreamId, (Guard, BTreeMap<&'static str, Value>)>,
     counters: BTreeMap<String, BTreeMap<&'static str, i64>>,
     list: BTreeSet<StreamId>,
-    /// Stays on the list so far.
+    /// How often an aggregate was put on the list so far.
     stays: i64,
     transactions: Vec<Transaction>,
     rival: Option<Transaction>,
@@ -153,7 +153,7 @@ fn change(row: &mut BTreeMap<&'static str, Value>, update: &RowUpdate) -> Result
     for (name, amount) in &update.add {
         let sum = match row.get(name) {
             Some(Value::Number(before)) => added(*before, *amount)?,
-            Some(_) => return Err(format!("`{name}` is no number to add to")),
+            Some(_) => return Err(format!("`{name}` is not a number")),
             None => *amount,
         };
         row.insert(name, Value::Number(sum));

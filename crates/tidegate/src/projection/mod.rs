@@ -2,10 +2,10 @@
 //!
 //! The event store is the truth and a delivery only a hint to look. The row of the source aggregate
 //! is the *guard*: it carries the last applied version, and the transaction that advances it also
-//! counts every derived counter. An event that was applied before changes nothing; a gap is filled
-//! from the store; an event that can never be applied parks its aggregate and nobody else's. An
-//! aggregate that is parked at an event of a newer version is released by itself as soon as that
-//! version runs.
+//! changes every derived counter. An event that was applied before changes nothing. A gap is filled
+//! from the store. An event that can never be applied parks its aggregate and no other. If only a
+//! newer version of the function knows the event, that version releases the aggregate as soon as it
+//! runs.
 
 mod answer;
 mod apply;

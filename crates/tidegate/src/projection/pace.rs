@@ -5,22 +5,21 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_millis(50);
 /// Longest pause.
 const LONGEST: Duration = Duration::from_secs(2);
-/// A pause below it is none.
+/// Pauses below this are skipped.
 const LEAST: Duration = Duration::from_millis(10);
 
-/// The pause before each call of a read model: twice as long after it said that it takes no more, a
-/// quarter shorter after each call that it took.
+/// The pause before each call of a read model. A throttled call doubles it, and each other call
+/// makes it a quarter shorter.
 ///
-/// A projector's transactions run one after the other, so that there is nothing to run fewer of at
-/// a time. Nor are fewer rows packed into one: counters that events share would be written more
-/// often, which takes more of what is short. It outlives invocations: what was too fast for the
-/// last one is too fast for the next.
+/// A projector's transactions run one after the other, so it cannot run fewer at a time. It also
+/// does not pack fewer rows into each: then shared counters would be written more often, which uses
+/// more of the capacity that is short. The pace outlives invocations.
 #[derive(Debug, Default)]
 pub(super) struct Pace(Mutex<Duration>);
 
 impl Pace {
-    /// How long to wait before the next call, drawn at random from the upper half: environments
-    /// that were throttled together must not come back together.
+    /// How long to wait before the next call, drawn at random from the upper half, so that
+    /// environments that were throttled together do not come back together.
     pub(super) fn pause(&self) -> Duration {
         let pause = *self.state();
         pause.mul_f64(0.5 + fastrand::f64() / 2.0)

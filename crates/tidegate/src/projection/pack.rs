@@ -4,26 +4,26 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::plan::{PACKED_BYTES, Step, TRANSACTION_ITEMS};
 
-/// Aggregates that are looked at together. Those behind them wait until one is done, so that the
-/// work grows with the steps, and not with their square where all of them share a counter.
+/// Aggregates that are compared at a time. Others wait until one of these is done. So the work
+/// grows with the number of steps, and not with its square if all of them share a counter.
 const WINDOW: usize = 256;
 
 /// Packs steps into groups that fit a transaction each. Each inner list of `aggregates` holds the
 /// steps of one aggregate, in order, and keeps that order.
 ///
-/// Events that share counters are put together, so that a counter is written few times: a group
-/// starts with the first step left and takes on, as long as there is room, the step that adds the
-/// fewest rows, of equals the first.
+/// Events that share counters are put together, so that each counter is written few times. A group
+/// starts with the first step that is left. While there is room, it takes the step that adds the
+/// fewest rows; of equals, the first.
 pub(super) fn pack(aggregates: Vec<Vec<Step>>) -> Vec<Vec<Step>> {
     Packing::of(aggregates).run()
 }
 
 /// The steps that are left, and the group that is being filled.
 ///
-/// Of the next step of each aggregate in the window it is known how many rows the step would add to
-/// the group (`missing`), and for each row which of these steps have it (`waiting`). A row that
-/// enters the group is so taken off exactly the steps that have it, and no step is compared with
-/// the group as a whole.
+/// Invariant: for the next step of each aggregate in the window, `missing` is the number of rows
+/// that the step would add to the group, and `waiting` has, for each row, the steps that change it.
+/// When a row enters the group, only the steps in its list lose a missing row, so no step is ever
+/// compared with the whole group.
 struct Packing {
     queues: Vec<Queue>,
     /// The first aggregate that is not in the window yet.
@@ -35,7 +35,7 @@ struct Packing {
     /// Aggregates in the window.
     window: BTreeSet<usize>,
     group: Group,
-    /// How often a step was looked at. What it costs to pack, without a clock.
+    /// How often a step was looked at: the cost of packing, measured without a clock.
     looks: usize,
 }
 
@@ -152,7 +152,7 @@ impl Packing {
         }
     }
 
-    /// A row is in the group from now on: the steps that have it have one fewer missing.
+    /// Adds a row to the group: each step that changes it has one row fewer missing.
     fn enters(&mut self, row: usize) {
         let Some(waiting) = self.waiting.get(row) else { return };
         for queue in waiting {
@@ -236,7 +236,7 @@ impl Rows {
     fn of(&mut self, step: &Step) -> Vec<usize> {
         let guard = format!("guard {}", step.advance.stream);
         let counters = step.counters.iter().map(|increment| format!("counter {}", increment.key));
-        // A projection that names a counter twice has it refused; here it is one row.
+        // A projection that names a counter twice is refused elsewhere; here it is one row.
         let mut rows: Vec<usize> =
             std::iter::once(guard).chain(counters).map(|row| self.number(row)).collect();
         rows.sort_unstable();

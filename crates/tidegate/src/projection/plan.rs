@@ -20,8 +20,8 @@ const KEY_BYTES: usize = 2048;
 /// Packed into one transaction at most. The rest is for what the rows hold already, which is not known here: a transaction that turns out too large is
 /// taken apart.
 pub(super) const PACKED_BYTES: usize = TRANSACTION_BYTES / 2;
-/// Partition key, in the table of counters, of the list of parked aggregates. No counter may have
-/// it.
+/// Partition key of the list of parked aggregates in the table of counters. A counter must not have
+/// this key.
 pub const PARKED_LIST_KEY: &str = "#parked";
 
 /// The smallest unit that is applied whole: an event, or one part of an event that touches more rows than a transaction holds.
@@ -77,7 +77,7 @@ impl Transaction {
         Ok(())
     }
 
-    /// The items that can be stored in no transaction, by their places.
+    /// The items that cannot be stored in any transaction, by their places.
     fn reasons(&self) -> Vec<(usize, String)> {
         let guards = self.guards.iter().map(|(_, row)| match row.touches_guard() {
             Some(name) => Some(format!("two changes of `{name}`, which belongs to the guard")),
@@ -104,7 +104,7 @@ impl Transaction {
     }
 }
 
-/// The refusal of what can never be stored.
+/// The refusal of a transaction that can never be stored.
 pub(super) fn refused(reason: String, items: impl IntoIterator<Item = usize>) -> ApplyError {
     ApplyError::Refused {
         failure: Failure::permanent(UNSTORABLE, reason),
@@ -112,9 +112,9 @@ pub(super) fn refused(reason: String, items: impl IntoIterator<Item = usize>) ->
     }
 }
 
-/// The steps that apply an event, starting at the part that the guard has come to. The split is a
-/// function of the event alone: whoever goes on after a crash cuts at the same places. None when it
-/// cannot be the same cut: the parts that are applied are not those that would come first now.
+/// The steps that apply an event, from the part that the guard has reached. The split is a function
+/// of the event alone, so it is the same after a crash. Returns `None` if the applied parts are not
+/// those that would come first now.
 pub(super) fn steps(
     stream: &StreamId,
     version: Version,
@@ -136,7 +136,7 @@ pub(super) fn steps(
     }
     let within = |part: u32| Position { version: before, part, cut: cut.filter(|_| part > 0) };
     let steps = (1..=last).zip(parts).filter(|(part, _)| *part > done.part).map(|(part, counters)| {
-        // Parts that were applied without a digest are gone on from without one.
+        // Parts that were applied without a digest are continued without one.
         let from =
             if part - 1 == done.part { Position { version: before, ..done } } else { within(part - 1) };
         let (to, event_id, row) = if part == last {
@@ -149,12 +149,12 @@ pub(super) fn steps(
     Some(steps.collect())
 }
 
-/// A digest of which counter is in which part. What is added to them is not in it: that may be
-/// mended between two parts, and no row is counted twice for it.
+/// A digest of which counter is in which part. It leaves out the amounts: a correction of an amount
+/// between two parts does not count a row twice.
 fn cut(parts: &[Vec<Increment>]) -> u64 {
     let mut keys: Vec<&str> = Vec::new();
     for part in parts {
-        // No key is empty, so that it ends a part.
+        // An empty key ends a part, because no counter has one.
         keys.extend(part.iter().map(|counter| counter.key.as_str()).chain([""]));
     }
     content_uuid(&keys).as_u64_pair().0

@@ -28,17 +28,18 @@ pub trait Projection: Send + Sync {
     /// The changes of one event. Pure, synchronous, and the same whenever it is called.
     ///
     /// # Errors
-    /// A permanent failure parks the aggregate until its letter is replayed; one with the code
-    /// [`Failure::NEWER`] parks it until a version of the function runs that knows the event, which
-    /// releases it by itself; any other transient one has the event delivered again.
+    /// - Permanent: parks the aggregate until its letter is replayed.
+    /// - Transient with the code [`Failure::NEWER`]: parks the aggregate until a version of the
+    ///   function runs that knows the event. That version releases it.
+    /// - Any other transient failure: the event is delivered again.
     fn project(&self, commit: &RecordedCommit, event: &RecordedEvent) -> Result<Projected, Failure>;
 }
 
 /// Applies the commits of the event store's DynamoDB stream to a read model.
 ///
-/// It keeps to the invocation's deadline: it begins no transaction behind it and cuts off every
-/// call that has no answer by then. What was cut off fails with the code `deadline` (transient),
-/// since it may have taken effect; what was not begun is not run.
+/// It begins no transaction after the invocation's deadline, and cuts off every call without an
+/// answer by then. Events in such a call fail with the code `deadline` (transient), since they may
+/// have taken effect. Events that were not begun are reported as not run.
 pub struct Projector<P> {
     pub(super) projection: P,
     pub(super) read_model: Arc<dyn ReadModel>,
@@ -77,9 +78,9 @@ impl<P: Projection> Projector<P> {
         }
     }
 
-    /// How often at most this environment reads the list of parked aggregates, 10 seconds by
-    /// default. The first invocation reads it in any case. A longer list is read in parts, one in
-    /// each invocation.
+    /// Sets the shortest time between two readings of the list of parked aggregates; 10 seconds by
+    /// default. The first invocation of an environment always reads it. A long list is read in
+    /// parts, one in each invocation.
     #[must_use]
     pub fn look_for_parked_every(mut self, interval: Duration) -> Self {
         self.look = Look::every(interval);
@@ -150,8 +151,8 @@ impl<P: Projection> Projector<P> {
                     Ok(()) => continue,
                     Err(Stop::Moved) => return Next::AnotherRound,
                     Err(Stop::OutOfTime) => {}
-                    // What can never be written parks the aggregate, as what can never be projected
-                    // does.
+                    // A step that can never be written parks the aggregate, like an event that can
+                    // never be projected.
                     Err(Stop::Refused { failure, .. }) => stop_at(plan, plan.reached.next(), failure),
                     Err(Stop::Failed(failure)) => give_back(plan, wanted, &failure, outcomes),
                 }
@@ -227,8 +228,8 @@ fn settle(plan: &mut LanePlan, reached: Position, outcomes: &mut [Option<Outcome
     }
 }
 
-/// The aggregate goes no further for now. What was in the transaction failed, and may be applied
-/// all the same; what is behind it was not begun.
+/// The aggregate stops here for now. The steps in the transaction failed, and may have been applied
+/// all the same. The steps behind it were not begun.
 fn give_back(plan: &mut LanePlan, wanted: Position, failure: &Failure, outcomes: &mut [Option<Outcome>]) {
     plan.due.sort_by_key(|(place, version)| (*version, *place));
     // A part, or a commit of several events, may end behind what the transaction would have

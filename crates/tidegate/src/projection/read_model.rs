@@ -8,9 +8,9 @@ use crate::ids::{StreamId, Version};
 
 /// Where a projection keeps its rows and counters.
 ///
-/// It also keeps a list of the aggregates that are parked, so that they can be found without a
-/// scan. An aggregate is on the list from [`park`](Self::park) to [`unlist`](Self::unlist), also
-/// after it was released: until then the projector looks whether something is left to be applied.
+/// It also keeps a list of parked aggregates, so that they can be found without a scan. An
+/// aggregate is on the list from [`park`](Self::park) to [`unlist`](Self::unlist). After its
+/// release it stays on the list until the projector has applied all of its events.
 pub trait ReadModel: Send + Sync {
     /// The guards of these aggregates, strongly consistent; an aggregate without a row has none in the answer.
     ///
@@ -27,8 +27,9 @@ pub trait ReadModel: Send + Sync {
     /// See [`ApplyError`].
     fn apply<'a>(&'a self, transaction: &'a Transaction) -> BoxFuture<'a, Result<(), ApplyError>>;
 
-    /// Parks an aggregate at an event that cannot be applied and puts it on the list, if its guard
-    /// stands before the event, whatever parts of the event are applied. The guard keeps the
+    /// Parks an aggregate at an event that cannot be applied and puts it on the list.
+    ///
+    /// The guard must be before the event; parts of the event may be applied. The guard keeps the
     /// failure's code and reason.
     ///
     /// # Errors
@@ -40,8 +41,8 @@ pub trait ReadModel: Send + Sync {
         failure: &'a Failure,
     ) -> BoxFuture<'a, Result<(), ApplyError>>;
 
-    /// At most `limit` aggregates of the list, strongly consistent, in an order of the read model's
-    /// own: those behind `after` in that order, or from its beginning.
+    /// Reads at most `limit` aggregates of the list, strongly consistent, in any fixed order: those
+    /// after `after`, or from the beginning.
     ///
     /// # Errors
     /// A failure to read.
@@ -51,7 +52,7 @@ pub trait ReadModel: Send + Sync {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<StreamId>, Failure>>;
 
-    /// Parks an aggregate no longer, if its guard is still this one. It stays on the list.
+    /// Releases a parked aggregate, if its guard is still this one. It stays on the list.
     ///
     /// # Errors
     /// As [`Self::apply`].
@@ -72,13 +73,13 @@ pub enum ApplyError {
     GuardMoved,
     /// Another transaction was at work on the same rows; it may be tried again as it is.
     Conflict,
-    /// The transaction can never be applied as it is, and nothing of it was. The items to blame may
-    /// be known; without them the others may still be applied.
+    /// The transaction can never be applied as it is, and nothing of it was applied. Without the
+    /// items to blame, if they are known, the others may still be applied.
     Refused {
         /// Why, a permanent failure.
         failure: Failure,
-        /// Places of the items to blame, the guards counted first and then the counters. Empty when
-        /// they are not known, or when it is the whole that is refused.
+        /// Places of the items to blame: first the guards, then the counters. Empty if they are not
+        /// known, or if the transaction as a whole is refused.
         items: Vec<usize>,
     },
     /// Something else.

@@ -1,4 +1,4 @@
-//! Brings aggregates that were parked as far as the event store goes.
+//! Releases parked aggregates, and applies all of their events that the event store has.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,9 +17,9 @@ use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 use crate::refusal::WRONG_TABLE;
 
-/// Parked aggregates that one invocation looks at, at most.
+/// Largest number of parked aggregates that one invocation looks at.
 const LOOKED_AT: usize = 50;
-/// How much of the time that is left an invocation spends on them, at most.
+/// Largest part of its remaining time that an invocation spends on them.
 const SHARE_OF_TIME: u32 = 4;
 /// How long an environment waits before it looks at the list again.
 pub(super) const INTERVAL: Duration = Duration::from_secs(10);
@@ -67,15 +67,14 @@ impl Look {
 }
 
 impl<P: Projection> Projector<P> {
-    /// The parked aggregates to look at in this invocation. Most often there are none, and it is
-    /// not even time to ask.
+    /// The parked aggregates to look at in this invocation. Usually it is not yet time to read the
+    /// list, or the list is empty.
     ///
-    /// It is the first thing that an environment asks of the table of counters, before anything is
-    /// written.
+    /// This is an environment's first request to the table of counters, before it writes anything.
     ///
     /// # Errors
-    /// `wrong_table` (transient): it is not the table that it is taken for. Any other failure is
-    /// only logged: nothing depends on it.
+    /// `wrong_table` (transient): the table has other keys than a table of counters. Any other
+    /// failure is only logged, because nothing depends on the list.
     pub(super) async fn listed(&self, deadline: Deadline) -> Result<Vec<StreamId>, Failure> {
         let Some(after) = self.look.due() else { return Ok(Vec::new()) };
         match deadline.call(self.read_model.parked(after.as_ref(), LOOKED_AT)).await {
@@ -90,14 +89,14 @@ impl<P: Projection> Projector<P> {
             Err(failure) => {
                 self.look.is_done();
                 let reason = failure.reason();
-                warn!(reason, "the list of parked aggregates cannot be read; none is released by itself");
+                warn!(reason, "the list of parked aggregates cannot be read; none is released now");
                 Ok(Vec::new())
             }
         }
     }
 
-    /// Releases those that wait for a version of the function that this one may be, and finishes
-    /// what a release that was cut off has left.
+    /// Releases the aggregates that wait for a newer version, which this one may be, and finishes
+    /// releases that were cut off.
     pub(super) async fn release(&self, listed: Vec<StreamId>, deadline: Deadline) {
         if listed.is_empty() {
             return;
@@ -125,13 +124,13 @@ impl<P: Projection> Projector<P> {
         }
     }
 
-    /// Applies everything that the event store has above the guard, and takes the aggregate off the
-    /// list when nothing is left: the deliveries behind a parked event were acknowledged unapplied,
-    /// also those that came while it was released.
+    /// Applies all events that the event store has above the guard, then takes the aggregate off
+    /// the list. (Deliveries behind a parked event were acknowledged unapplied, also those that
+    /// came during the release.)
     ///
-    /// An aggregate that is parked for good is left alone, except in a replay. One that cannot be
-    /// applied to its end is parked again; in a replay it is not, but the failure is answered, so
-    /// that the letter stays.
+    /// An aggregate that is parked for good is left alone, except in a replay. If not all events
+    /// can be applied, the aggregate is parked again. In a replay the failure is returned instead,
+    /// so that the letter stays.
     pub(super) async fn catch_up(
         &self,
         stream: &StreamId,
@@ -177,7 +176,7 @@ impl<P: Projection> Projector<P> {
                     done(deadline.call(self.read_model.unpark(stream, guard)).await).map(|_| Round::Again)
                 }
                 (None, Some(_)) => {
-                    info!(stream = stream.as_str(), "nothing is left of a parked aggregate");
+                    info!(stream = stream.as_str(), "all events of a parked aggregate are applied");
                     done(deadline.call(self.read_model.unlist(stream, guard)).await)
                 }
                 (None, None) => Ok(Round::Last),
@@ -204,7 +203,7 @@ impl<P: Projection> Projector<P> {
         match (plan.stopped, plan.park) {
             (Some(failure), _) if replay || !parks(&failure) => Err(failure),
             (Some(_), Some((at, failure))) => self.stay(stream, guard, at, failure, deadline).await,
-            // What was committed meanwhile is looked for once more.
+            // Read once more, for commits that came meanwhile.
             _ if moves => Ok(Round::Again),
             _ => Ok(Round::Last),
         }

@@ -14,23 +14,23 @@ use crate::ids::content_id;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Delivery<'a> {
-    /// How the partial response names the record: sequence number or message id. None when the
-    /// record does not even tell that, and for sources that know no partial response.
+    /// How the partial response names the record: its sequence number or message id. `None` if the
+    /// record does not have one, and for sources without partial responses.
     pub item: Option<String>,
     /// Where the record came from, the same on every redelivery: shard and sequence number (and the
-    /// number of the user record in an aggregate), message id, event id. Of an event without an id,
-    /// a hash of its content and of [`Self::occasion`].
+    /// number of the user record in an aggregate), message id, or event id. For an event without an
+    /// id it is a hash of its content and of [`Self::occasion`].
     pub position: String,
-    /// Which invocation brought the event, where its content alone does not tell it from another
-    /// one: Lambda's request id, which Lambda keeps when it tries an asynchronous invocation again.
+    /// The request id of the invocation that brought an event without an id. Lambda keeps the
+    /// request id when it retries an asynchronous invocation.
     pub occasion: Option<String>,
-    /// Number of the record in the aggregate or notification it was taken out of, from 0.
+    /// Number of the record in the aggregate or notification that held it, from 0.
     pub subsequence: Option<u64>,
-    /// What EventBridge calls the event, also where a queue or a topic stands behind the rule;
-    /// other messages have no such name.
+    /// Source and detail-type of an EventBridge event, also if a queue or a topic stands between
+    /// rule and function. `None` for other messages.
     pub event: Option<EventName>,
-    /// EventBridge's id of the event; it survives EventBridge's retries, and is another one when
-    /// the event is put again.
+    /// EventBridge's id of the event. EventBridge keeps it when it retries; an event that is put
+    /// again has another.
     pub event_id: Option<String>,
     /// The SNS topic that the message came through.
     pub topic_arn: Option<String>,
@@ -38,14 +38,14 @@ pub struct Delivery<'a> {
     pub ordering_key: String,
     /// When the transport took the record.
     pub arrived_at: Option<Timestamp>,
-    /// How often the record was handed out, this time included, by the source's own approximate
-    /// count; queues alone keep one.
+    /// How often the source handed out the record, this time included. Only queues count, and only
+    /// approximately.
     pub attempts: Option<u32>,
     /// The body without the wrappers of EventBridge and SNS, or why it cannot be read.
     pub body: Result<Body, Failure>,
-    /// The record as it came, wrappers included; of a user record, the whole aggregate.
+    /// The record as it arrived, with its wrappers. For a user record: the whole aggregate.
     pub record: &'a RawValue,
-    /// S3's message that a notification was configured.
+    /// Whether it is S3's message that a notification was configured.
     pub(crate) test_event: bool,
 }
 
@@ -69,7 +69,7 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    /// A record that does not say where it came from: its content does.
+    /// A record without a position of its own; the position is a hash of its content.
     pub(super) fn nameless(record: &'a RawValue) -> Self {
         Delivery::at(record, content_id(&["record", record.get()]))
     }
@@ -80,24 +80,25 @@ impl<'a> Delivery<'a> {
         self
     }
 
-    /// The ARN of the stream or queue, where the record tells it.
+    /// The ARN of the stream or queue, if the record has it.
     pub(crate) fn source_arn(&self) -> Option<String> {
         Fields::of(self.record).ok()?.text("eventSourceARN")
     }
 
-    /// Whether the record is S3's `s3:TestEvent`, which it writes when a notification is
-    /// configured. It holds nothing: a [`Runner`](crate::batch::Runner) counts it as filtered and
-    /// does not decode it.
+    /// Whether the record is the `s3:TestEvent` that S3 sends when a notification is configured. It
+    /// has no content: a [`Runner`](crate::batch::Runner) counts it as filtered and does not decode
+    /// it.
     pub fn is_test_event(&self) -> bool {
         self.test_event
     }
 }
 
 impl Delivery<'_> {
-    /// The record with nothing in it but this delivery, from which the invocation can be rebuilt:
-    /// the record as it came, and of one of several that came in one record, a record as if it had
-    /// come alone, at the same position. (The whole would bring its neighbours along, and a letter
-    /// for each of them would hold all of them.)
+    /// A record that holds only this delivery, from which the invocation can be rebuilt.
+    ///
+    /// If the delivery is one of several in its record, this is a record as if the delivery had
+    /// come alone, at the same position. Otherwise it is the record as it arrived. (A dead letter
+    /// with the whole record would replay the neighbours too.)
     pub fn own_record(&self) -> Cow<'_, RawValue> {
         let alone = match (self.subsequence, &self.body) {
             (Some(_), Ok(Body::Bytes(data))) => {
@@ -128,8 +129,8 @@ impl Delivery<'_> {
     /// The body as JSON.
     ///
     /// # Errors
-    /// As [`Self::bytes`], and `invalid_body` (permanent) when it is no such JSON. With `?` on a
-    /// parser's own error it would be transient, and block its lane.
+    /// As [`Self::bytes`], and `invalid_body` (permanent) if the body is not JSON of this type. (A
+    /// parser's own error, passed on with `?`, would be transient and block its lane.)
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         serde_json::from_slice(self.bytes()?)
             .map_err(|error| Failure::permanent("invalid_body", error.to_string()))
@@ -151,7 +152,7 @@ impl Delivery<'_> {
     }
 }
 
-/// What EventBridge calls an event, and matches its rules with.
+/// The name of an EventBridge event, by which rules match it: source and detail-type.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EventName {
     /// Who produced it: `shop.orders`, `aws.s3`.

@@ -46,7 +46,7 @@ pub(super) fn delivery(record: &RawValue) -> Delivery<'_> {
         Some(position) => Delivery::at(record, position),
         None => Delivery::nameless(record),
     };
-    // What is broken keeps its lane: its keys do, as they were written.
+    // A broken record stays in its lane: the text of its keys is its ordering key.
     let keys = change.get("Keys").filter(|keys| keys.get() != "null");
     let read_keys = image(keys);
     let ordering_key = match (&read_keys, keys) {
@@ -64,7 +64,7 @@ pub(super) fn delivery(record: &RawValue) -> Delivery<'_> {
         return delivery.unreadable("`SequenceNumber` and `eventID` are missing");
     }
     if fields.get("dynamodb").is_none_or(|change| !change.get().starts_with('{')) {
-        return delivery.unreadable("`dynamodb` is no object");
+        return delivery.unreadable("`dynamodb` is not an object");
     }
     let principal = fields.object("userIdentity").text("principalId");
     let kind = match fields.text("eventName").as_deref() {

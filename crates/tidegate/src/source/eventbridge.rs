@@ -4,14 +4,14 @@ use super::fields::{Fields, string};
 use super::{Body, Delivery, EventName};
 use crate::ids::content_id;
 
-/// The source of what EventBridge Scheduler invokes with when its target declares no input. Its
-/// `detail` is a text that holds JSON.
+/// The `source` of the event that EventBridge Scheduler sends if its target declares no input. The
+/// `detail` of this event is a string that holds JSON.
 const SCHEDULER: &str = "aws.scheduler";
 
-/// An event of a rule or a schedule, or whatever was declared as their constant input.
+/// An event of a rule or a schedule, or the constant input that they declare.
 ///
-/// It is an event if it has a `detail`, and an `id` or a `detail-type`; everything else is a
-/// constant input, or what an input transformer made, and is a message as a whole.
+/// It is an event if it has a `detail`, and an `id` or a `detail-type`. Everything else is a
+/// constant input, or the result of an input transformer, and is a message as a whole.
 pub(super) fn delivery<'a>(event: &'a RawValue, occasion: &str) -> Delivery<'a> {
     let fields = Fields::of(event).unwrap_or_default();
     let id = fields.get("id").and_then(string).filter(|id| !id.is_empty());
@@ -32,7 +32,7 @@ pub(super) fn delivery<'a>(event: &'a RawValue, occasion: &str) -> Delivery<'a> 
     }
 }
 
-/// An event without an id: two with the same content are two deliveries.
+/// An event without an id. Two of them with the same content are two deliveries.
 fn unnamed<'a>(event: &'a RawValue, occasion: &str, body: &[u8]) -> Delivery<'a> {
     Delivery {
         occasion: (!occasion.is_empty()).then(|| occasion.to_owned()),
@@ -41,7 +41,7 @@ fn unnamed<'a>(event: &'a RawValue, occasion: &str, body: &[u8]) -> Delivery<'a>
     }
 }
 
-/// The bytes of a `detail` as they were written, its numbers too.
+/// The bytes of a `detail` as they were written, numbers included.
 fn content(detail: &RawValue, source: Option<&str>) -> Vec<u8> {
     let inner = (source == Some(SCHEDULER))
         .then(|| string(detail))
@@ -50,8 +50,7 @@ fn content(detail: &RawValue, source: Option<&str>) -> Vec<u8> {
     inner.map_or_else(|| detail.get().as_bytes().to_vec(), String::into_bytes)
 }
 
-/// An EventBridge event in the body of a message: what a rule's target gets that is a queue or a
-/// topic.
+/// An EventBridge event in the body of a message, as a rule sends it to a queue or a topic.
 pub(super) struct Wrapped {
     pub(super) name: EventName,
     pub(super) id: String,
@@ -59,7 +58,7 @@ pub(super) struct Wrapped {
 }
 
 /// The event in a body, which must have every field that EventBridge writes, each once and in its
-/// form. Whatever lacks one is a message of its own.
+/// form. A body that lacks one is a message of its own.
 pub(super) fn wrapped(fields: &Fields<'_>) -> Option<Wrapped> {
     let detail = fields.once("detail")?;
     let name = EventName::new(fields.strict("source")?, fields.strict("detail-type")?);

@@ -1,9 +1,9 @@
 //! JSON objects, read field by field.
 //!
-//! A derived struct refuses an object for any field that it names: an arrival time that is a text,
-//! an attribute that is a list, half a surrogate pair in a name. Here each field is read when it is
-//! asked for, so a field that is not needed cannot make a record unreadable. A value that is not
-//! read is only scanned: half surrogate pairs, numbers of any size and any depth pass.
+//! A derived struct rejects an object for any field that it names: an arrival time that is a
+//! string, an attribute that is a list, half a surrogate pair in a name. Here each field is read
+//! only when it is needed, so other fields cannot make a record unreadable. A value that is not
+//! read is only scanned: half surrogate pairs, numbers of any size and any depth are accepted.
 
 use std::fmt;
 
@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// From here on a number is milliseconds since 1970 and no longer seconds: as seconds it is the
-/// year 5138, as milliseconds 1973.
+/// Numbers from this one on are milliseconds since 1970, smaller ones seconds. As seconds it is in
+/// the year 5138, as milliseconds in 1973.
 const MILLISECONDS_FROM: f64 = 1e11;
 
 /// The fields of an object, in their order, as they were written.
@@ -28,18 +28,18 @@ impl<'a> Fields<'a> {
         serde_json::from_str(object.get())
     }
 
-    /// The fields of the object in this text; none when it does not hold one.
+    /// The fields of the object in this text; `None` if the text is not an object.
     pub(super) fn in_text(text: &'a str) -> Option<Self> {
         // Most bodies of other kinds differ in their first byte.
         text.trim_ascii_start().starts_with('{').then(|| serde_json::from_str(text).ok())?
     }
 
-    /// The value of a field; of one that is there twice the last, as most readers take it.
+    /// The value of a field. If the field is there twice, the last value, as in most parsers.
     pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
         self.0.iter().rev().find(|(key, _)| is_named(key, name)).map(|(_, value)| *value)
     }
 
-    /// The value of a field that is there once.
+    /// The value of a field that is there exactly once.
     pub(super) fn once(&self, name: &str) -> Option<&'a RawValue> {
         let mut values = self.0.iter().filter(|(key, _)| is_named(key, name));
         values.next().filter(|_| values.next().is_none()).map(|(_, value)| *value)
@@ -50,17 +50,17 @@ impl<'a> Fields<'a> {
         self.0.len()
     }
 
-    /// The fields of an object inside; none of anything else.
+    /// The fields of the object in this field; no fields if the value is not an object.
     pub(super) fn object(&self, name: &str) -> Fields<'a> {
         self.get(name).and_then(|value| Fields::of(value).ok()).unwrap_or_default()
     }
 
-    /// A text, or a number as it was written.
+    /// A string, or a number as it was written.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         self.get(name).and_then(text)
     }
 
-    /// A text that is not empty, of a field that is there once.
+    /// A string that is not empty, of a field that is there exactly once.
     pub(super) fn strict(&self, name: &str) -> Option<String> {
         self.once(name).and_then(string).filter(|text| !text.is_empty())
     }
@@ -70,7 +70,7 @@ impl<'a> Fields<'a> {
         self.text(name).and_then(|text| instant(&text))
     }
 
-    /// The object with other values for these fields; everything else in it is as it was.
+    /// The object with new values for these fields. Everything else stays as it was.
     pub(super) fn with(&self, values: &[(&str, &RawValue)]) -> Option<Box<RawValue>> {
         let mut object = String::from("{");
         let mut field = |key: &str, value: &RawValue| {
@@ -106,17 +106,16 @@ fn text(value: &RawValue) -> Option<String> {
     }
 }
 
-/// A point in time in any form that a source or an emulator writes: seconds or milliseconds since
-/// 1970, as a number or as a text, or RFC 3339. To the millisecond.
+/// A point in time, to the millisecond, in any form that a source or an emulator writes: seconds or
+/// milliseconds since 1970, as a number or a string, or RFC 3339.
 ///
-/// None for what no calendar has, and for 1970 itself: that is a field that was left out, and no
-/// age to act on.
+/// `None` for a time out of range, and for 1970 itself, which stands for a field that was left out.
 fn instant(text: &str) -> Option<Timestamp> {
     let text = text.trim_ascii();
     let at = match text.parse::<f64>() {
         Ok(number) => {
             let millis = if number.abs() < MILLISECONDS_FROM { number * 1000.0 } else { number };
-            // The conversion goes to the nearest number there is: nonsense ends outside the calendar.
+            // The cast saturates, so nonsense ends outside the range of `Timestamp`.
             #[allow(clippy::cast_possible_truncation)]
             Timestamp::from_millisecond(millis.round() as i64).ok()
         }

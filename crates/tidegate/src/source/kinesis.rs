@@ -18,8 +18,8 @@ pub(super) fn deliveries<'a>(record: &'a RawValue, deliveries: &mut Vec<Delivery
     }
 }
 
-/// What Kinesis says of a record. EventBridge Pipes puts it beside the rest of the record, where
-/// Lambda's mapping has an object for it.
+/// The fields that Kinesis gives a record. Lambda's mapping puts them into an object; EventBridge
+/// Pipes puts them beside the other fields of the record.
 fn kinesis<'a>(fields: &Fields<'a>) -> Option<Fields<'a>> {
     fields.get("kinesis").and_then(|kinesis| Fields::of(kinesis).ok())
 }
@@ -39,8 +39,8 @@ fn delivery(record: &RawValue) -> Delivery<'_> {
     };
     let partition_key = kinesis.text("partitionKey");
     let missing = match (&sequence, &partition_key) {
-        (None, _) => Some("`sequenceNumber` is no text"),
-        (_, None) => Some("`partitionKey` is no text"),
+        (None, _) => Some("`sequenceNumber` is not a string"),
+        (_, None) => Some("`partitionKey` is not a string"),
         _ => None,
     };
     let delivery = Delivery {
@@ -53,7 +53,7 @@ fn delivery(record: &RawValue) -> Delivery<'_> {
         return delivery.unreadable(missing);
     }
     let Some(data) = kinesis.get("data").and_then(string) else {
-        return delivery.unreadable("`data` is no text");
+        return delivery.unreadable("`data` is not a string");
     };
     match STANDARD.decode(&data) {
         Ok(data) => Delivery { body: Ok(Body::Bytes(data)), ..delivery },
@@ -84,7 +84,7 @@ fn is_user_record(position: &str) -> bool {
     position.matches(':').count() > 1
 }
 
-/// The Kinesis record of a user record, as if it had been put alone. Everything else in it is as it
+/// The Kinesis record of a user record, as if it had been put alone. Its other fields stay as they
 /// came.
 pub(super) fn alone(
     aggregate: &RawValue,

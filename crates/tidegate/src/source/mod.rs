@@ -37,8 +37,7 @@ pub enum Source {
     Kinesis,
     /// A table's DynamoDB stream.
     DynamoDb,
-    /// An SQS queue, standard or FIFO. What EventBridge, SNS and S3 wrap around a message is taken
-    /// off.
+    /// An SQS queue, standard or FIFO. Messages of EventBridge, SNS and S3 are unwrapped.
     Sqs,
     /// An EventBridge rule or a schedule of EventBridge Scheduler: one event, or one constant input,
     /// invoked asynchronously.
@@ -62,29 +61,30 @@ impl Source {
         }
     }
 
-    /// Whether the function is invoked asynchronously: Lambda then ignores its answer, and tries a
-    /// failed invocation again as a whole.
+    /// Whether this source invokes the function asynchronously. Lambda then ignores the function's
+    /// answer, and retries a failed invocation as a whole.
     pub fn is_asynchronous(self) -> bool {
         matches!(self, Source::EventBridge | Source::Sns | Source::S3)
     }
 
-    /// Splits the event of one invocation, as [`Self::split_on`] does, with an event without an id
-    /// at a position that its content alone gives.
+    /// Splits the event of one invocation into deliveries.
+    ///
+    /// The position of an event without an id is a hash of its content alone, so two equal ones
+    /// cannot be told apart. [`Self::split_on`] tells them apart.
     ///
     /// # Errors
-    /// When the event as a whole is none of this source's, so that there are no deliveries to tell
-    /// apart (`not_a_batch`).
+    /// `not_a_batch` if the event as a whole is not one of this source.
     pub fn split(self, event: &RawValue) -> Result<Vec<Delivery<'_>>, Failure> {
         self.split_on(event, "")
     }
 
-    /// Splits the event of one invocation. `occasion` names the invocation and is the same when the
-    /// invocation is tried again (Lambda's request id is): with it, two equal events without ids are
-    /// two deliveries.
+    /// Splits the event of one invocation into deliveries, and tells equal events without ids
+    /// apart.
     ///
-    /// Records may come in `Records`, as Lambda's mappings send them, or in a bare array, as
-    /// EventBridge Pipes does. A Kinesis record in which the Kinesis Producer Library put several
-    /// user records is taken apart: each is a delivery of its own.
+    /// `occasion` names the invocation and must stay the same when the invocation is retried, as
+    /// Lambda's request id does. Records may come in `Records`, as Lambda's mappings send them, or
+    /// in a bare array, as EventBridge Pipes sends them. Each user record that the Kinesis Producer
+    /// Library put into one Kinesis record is a delivery of its own.
     ///
     /// # Errors
     /// As [`Self::split`].
@@ -96,7 +96,7 @@ impl Source {
             return Ok(vec![Delivery { test_event: true, ..Delivery::nameless(event) }]);
         }
         let records = records_of(event).map_err(|error| {
-            let reason = format!("the event is no {} batch: {error}", self.as_str());
+            let reason = format!("the event is not a batch of {}: {error}", self.as_str());
             Failure::permanent("not_a_batch", reason)
         })?;
         let mut deliveries = Vec::with_capacity(records.len());
@@ -113,7 +113,7 @@ impl Source {
     }
 }
 
-/// The records of an event. A bare array is one only if there is something in it.
+/// The records of an event. A bare array must not be empty.
 fn records_of(event: &RawValue) -> serde_json::Result<Vec<&RawValue>> {
     if event.get().starts_with('[') {
         let records: Vec<&RawValue> = serde_json::from_str(event.get())?;

@@ -14,13 +14,13 @@ use super::fields::{Fields, string};
 use super::{Delivery, wrapper};
 use crate::failure::Failure;
 
-/// The record in the type that `aws_lambda_events` has for it, with every field that AWS documents.
+/// Decodes the record into the type that `aws_lambda_events` has for it.
 ///
-/// Those types refuse what lacks a field that they require, needed or not: decode with them where
-/// you need such a field, and with [`Delivery::json`] where the body is enough. A record that they
-/// refuse costs itself: its failure is permanent, with the code `invalid_record`.
+/// These types reject a record that lacks a field which they require, needed or not. Decode with
+/// them if you need such a field, and with [`Delivery::json`] if the body is enough. A rejected
+/// record fails alone and for good, with the code `invalid_record`.
 impl Delivery<'_> {
-    /// The Kinesis record. A user record of an aggregate is a record as if it had been put alone.
+    /// The Kinesis record. For a user record of an aggregate: a record as if it had been put alone.
     ///
     /// # Errors
     /// `invalid_record` (permanent) when it is not one.
@@ -36,7 +36,7 @@ impl Delivery<'_> {
         standard("record of a DynamoDB stream", self.record.get())
     }
 
-    /// The message of a queue, its body as the queue has it: wrappers included.
+    /// The message of a queue. Its body is as the queue has it, with wrappers.
     ///
     /// # Errors
     /// `invalid_record` (permanent) when it is not one.
@@ -52,8 +52,8 @@ impl Delivery<'_> {
         standard("SNS record", self.own_record().get())
     }
 
-    /// The record of a bucket's notification, also where a queue or a topic stands behind the
-    /// bucket.
+    /// The record of a bucket's notification, also if a queue or a topic stands between bucket and
+    /// function.
     ///
     /// # Errors
     /// The failure to read the delivery, or `invalid_record` (permanent) when it is not one.
@@ -63,8 +63,8 @@ impl Delivery<'_> {
         standard("S3 record", body)
     }
 
-    /// The EventBridge event, also where a queue or a topic stands behind the rule. The text that
-    /// Scheduler has for a `detail` is the JSON in it.
+    /// The EventBridge event, also if a queue or a topic stands between rule and function. Its
+    /// `detail` is JSON, also for Scheduler, which sends it as a string.
     ///
     /// # Errors
     /// The failure to read the delivery, or `invalid_record` (permanent) when it is not one.
@@ -83,14 +83,14 @@ impl Delivery<'_> {
         let event = Fields::in_text(&event)
             .filter(|event| event.get("detail").is_some())
             .and_then(|event| event.with(&[("detail", detail)]))
-            .ok_or_else(|| Failure::permanent("invalid_record", format!("it is no {NAME}")))?;
+            .ok_or_else(|| Failure::permanent("invalid_record", format!("the record is not an {NAME}")))?;
         standard(NAME, event.get())
     }
 }
 
 fn standard<T: DeserializeOwned>(name: &str, json: &str) -> Result<T, Failure> {
     serde_json::from_str(json)
-        .map_err(|error| Failure::permanent("invalid_record", format!("it is no {name} in full: {error}")))
+        .map_err(|error| Failure::permanent("invalid_record", format!("not a complete {name}: {error}")))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 #[serde(rename_all = "camelCase")]
 pub struct Response {
     batch_item_failures: Vec<ItemFailure>,
-    /// Of a tumbling window; without one there is no such field.
+    /// The state of a tumbling window. Absent without a window.
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<State>,
 }
@@ -39,8 +39,8 @@ impl Response {
     /// A queue is told exactly the failed messages. A stream is told the lowest failed sequence number alone: Lambda takes it as the checkpoint and delivers
     /// everything from there on again.
     ///
-    /// An asynchronous source ([`Source::is_asynchronous`]) has no such answer: a failed delivery
-    /// fails the whole invocation, and all of its event comes again.
+    /// Asynchronous sources ([`Source::is_asynchronous`]) have no partial response: a failed
+    /// delivery fails the whole invocation, and the whole event comes again.
     ///
     /// # Errors
     /// When a failed delivery cannot be named in a partial response: the whole invocation must fail then, or the record would be lost.
@@ -52,7 +52,7 @@ impl Response {
         for (delivery, failure) in failed {
             match (source, &delivery.item) {
                 (source, _) if source.is_asynchronous() => return Err(failure),
-                // Of several records in one message the source knows the message alone.
+                // For several records in one message, the source knows only the message.
                 (_, Some(item)) if items.last() == Some(&item.as_str()) => {}
                 (_, Some(item)) => items.push(item),
                 (_, None) => {

@@ -4,10 +4,10 @@ use super::fields::Fields;
 use super::{Body, Delivery};
 use crate::ids::content_id;
 
-/// A record of a bucket's notification that the function is invoked with.
+/// A record of a bucket's notification.
 ///
-/// A record has no id, and does not need one: it holds S3's request id, the object's sequencer and
-/// the time, so that no two are equal.
+/// A record has no id. It holds S3's request id, the object's sequencer and the time, so no two
+/// records are equal.
 pub(super) fn delivery(record: &RawValue) -> Delivery<'_> {
     let position = content_id(&["s3", record.get()]);
     let fields = match Fields::of(record) {
@@ -24,7 +24,7 @@ pub(super) fn delivery(record: &RawValue) -> Delivery<'_> {
     }
 }
 
-/// The message that S3 writes to a new target of notifications, and nothing beside it.
+/// Whether the object is the message that S3 sends to a new target of notifications.
 pub(super) fn is_test_event(fields: &Fields<'_>) -> bool {
     const NAMES: [&str; 6] = ["Service", "Event", "Time", "Bucket", "RequestId", "HostId"];
     let known = NAMES.iter().filter(|name| fields.once(name).is_some()).count();
@@ -34,8 +34,8 @@ pub(super) fn is_test_event(fields: &Fields<'_>) -> bool {
         && known == fields.count()
 }
 
-/// The records of a notification in the body of a message, each with what S3 writes into all of
-/// them.
+/// The records of a notification in the body of a message. Each must have the fields that S3 writes
+/// into all of them.
 pub(super) fn notified<'a>(fields: &Fields<'a>) -> Option<Vec<&'a RawValue>> {
     let records = fields.once("Records").filter(|_| fields.count() == 1)?;
     let records: Vec<&RawValue> = serde_json::from_str(records.get()).ok()?;
@@ -49,8 +49,8 @@ pub(super) fn notified<'a>(fields: &Fields<'a>) -> Option<Vec<&'a RawValue>> {
     (!records.is_empty() && records.iter().all(is_s3)).then_some(records)
 }
 
-/// One delivery for each record of a notification. What the queue or the topic is told is the
-/// message, which is all that they know.
+/// Makes one delivery of each record of a notification. The partial response names the message,
+/// since the queue or topic knows nothing else.
 pub(super) fn spread<'a>(message: &Delivery<'a>, records: &[&RawValue], deliveries: &mut Vec<Delivery<'a>>) {
     let one = records.len() == 1;
     for (number, record) in (0..).zip(records) {

@@ -20,11 +20,11 @@ pub(super) fn deliveries<'a>(record: &'a RawValue, deliveries: &mut Vec<Delivery
     };
     match fields.get("Message").and_then(string) {
         Some(message) => wrapper::open(delivery, message, deliveries),
-        None => deliveries.push(delivery.unreadable("`Sns.Message` is no text")),
+        None => deliveries.push(delivery.unreadable("`Sns.Message` is not a string")),
     }
 }
 
-/// The record of one of several that came in one notification.
+/// A record for one of several deliveries that came in one notification.
 pub(super) fn alone(record: &RawValue, position: &str, data: &[u8]) -> Option<Box<RawValue>> {
     let fields = Fields::of(record).ok()?;
     let sns = Fields::of(fields.get("Sns")?).ok()?;
@@ -34,7 +34,7 @@ pub(super) fn alone(record: &RawValue, position: &str, data: &[u8]) -> Option<Bo
     fields.with(&[("Sns", &sns)])
 }
 
-/// SNS's wrapper around a message in a queue.
+/// The notification that SNS wraps around a message in a queue.
 pub(super) struct Notification {
     pub(super) topic_arn: String,
     pub(super) message: String,

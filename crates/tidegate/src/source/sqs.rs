@@ -31,16 +31,16 @@ pub(super) fn deliveries<'a>(record: &'a RawValue, deliveries: &mut Vec<Delivery
         None => wrapper::unwrap(delivery, String::new(), deliveries),
         Some(body) => match (body.get() == "null").then(String::new).or_else(|| string(body)) {
             Some(body) => wrapper::unwrap(delivery, body, deliveries),
-            None => deliveries.push(delivery.unreadable("`body` is no text")),
+            None => deliveries.push(delivery.unreadable("`body` is not a string")),
         },
     }
 }
 
-/// Whether the message's group says anything about order. In a standard queue it does not: it is
-/// how SQS shares the queue between tenants (fair queues).
+/// Whether the message's group is an ordering key. In a standard queue it is not: there SQS shares
+/// the queue between tenants by it (fair queues).
 ///
-/// A message without the ARN of its queue was not sent by AWS, but by hand or in a test. Its group
-/// is kept in order: what comes again for nothing does less harm than what is done in disorder.
+/// A message without the ARN of its queue comes from a manual invocation or a test. Its group is
+/// kept in order, because a needless redelivery does less harm than a wrong order.
 fn is_ordered(fields: &Fields<'_>) -> bool {
     match fields.text("eventSourceARN") {
         Some(arn) if arn.starts_with("arn:") => arn.ends_with(".fifo"),
@@ -48,7 +48,7 @@ fn is_ordered(fields: &Fields<'_>) -> bool {
     }
 }
 
-/// The message of one of several records that came in one body.
+/// A message for one of several records that came in one body.
 pub(super) fn alone(record: &RawValue, position: &str, data: &[u8]) -> Option<Box<RawValue>> {
     let fields = Fields::of(record).ok()?;
     let body = wrapper::narrowed(&string(fields.get("body")?)?, data)?;

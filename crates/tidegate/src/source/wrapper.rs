@@ -1,8 +1,8 @@
-//! What a message is wrapped in on its way from a bus, a topic or a bucket into a queue.
+//! Removes what a bus, a topic or a bucket wraps around a message on its way into a queue.
 //!
-//! A wrapper is recognised by all of its fields, and taken off once: SNS's, and inside it, or by
-//! itself, EventBridge's or S3's. What only resembles one, and what raw message delivery hands
-//! over, is a message as it is; so is whatever is inside a `detail`.
+//! A wrapper is recognised by all of its fields, and each is removed at most once: SNS's, and
+//! inside it or by itself, EventBridge's or S3's. A body that only resembles a wrapper is a message
+//! as it is. So is a body from raw message delivery, and anything inside a `detail`.
 
 #[cfg(feature = "aws-lambda-events")]
 use std::borrow::Cow;
@@ -12,8 +12,7 @@ use serde_json::value::to_raw_value;
 use super::fields::Fields;
 use super::{Body, Delivery, eventbridge, s3, sns};
 
-/// Hands over a message without its wrappers: as one delivery, or, of a notification of S3 with
-/// several records, as one for each.
+/// Unwraps a message into one delivery, or, for a notification of S3, one for each record.
 pub(super) fn unwrap<'a>(message: Delivery<'a>, text: String, deliveries: &mut Vec<Delivery<'a>>) {
     let left = match Fields::in_text(&text) {
         None => Some(message),
@@ -28,7 +27,7 @@ pub(super) fn unwrap<'a>(message: Delivery<'a>, text: String, deliveries: &mut V
     whole(left, text, deliveries);
 }
 
-/// As [`unwrap`], of a message that SNS wraps no more.
+/// As [`unwrap`], for a message without SNS's wrapper.
 pub(super) fn open<'a>(message: Delivery<'a>, text: String, deliveries: &mut Vec<Delivery<'a>>) {
     let left = match Fields::in_text(&text) {
         None => Some(message),
@@ -37,7 +36,7 @@ pub(super) fn open<'a>(message: Delivery<'a>, text: String, deliveries: &mut Vec
     whole(left, text, deliveries);
 }
 
-/// Hands over what EventBridge or S3 wrapped; answers a message that they did not.
+/// Unwraps what EventBridge or S3 wrapped. Returns the message if neither wrapped it.
 fn inside<'a>(
     mut message: Delivery<'a>,
     fields: &Fields<'_>,
@@ -63,7 +62,7 @@ fn whole<'a>(message: Option<Delivery<'a>>, text: String, deliveries: &mut Vec<D
         .extend(message.map(|message| Delivery { body: Ok(Body::Bytes(text.into_bytes())), ..message }));
 }
 
-/// The text of a message with nothing of S3's notification in it but this record.
+/// The text of a message whose S3 notification has only this record.
 pub(super) fn narrowed(text: &str, record: &[u8]) -> Option<String> {
     let event = format!(r#"{{"Records":[{}]}}"#, std::str::from_utf8(record).ok()?);
     let fields = Fields::in_text(text)?;

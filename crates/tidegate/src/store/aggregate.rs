@@ -53,11 +53,11 @@ impl<E> Decision<E> {
     }
 }
 
-/// How often and how fast something is tried again: a lost race for a version, or a call that a
-/// dependency did not take.
+/// How often and how fast to try again after a lost race for a version, or after a call that a
+/// dependency refused.
 #[derive(Clone, Copy, Debug)]
 pub struct Retry {
-    /// Tries at most, the first among them.
+    /// Largest number of tries, the first included.
     pub attempts: u32,
     /// Upper bound of the first pause; it doubles with every attempt, and the pause is drawn at random below it.
     pub pause: Duration,
@@ -70,8 +70,8 @@ impl Default for Retry {
 }
 
 impl Retry {
-    /// Draws the pause after a try: at random below [`Retry::pause`] after try 0, below twice as
-    /// much after each next one, up to 1024 times.
+    /// Draws the pause after a try at random: below [`Retry::pause`] after try 0, and below twice
+    /// as much after each further try, up to 1,024 times [`Retry::pause`].
     pub fn pause_after(&self, attempt: u32) -> Duration {
         let bound = self.pause.saturating_mul(1 << attempt.min(10));
         bound.mul_f64(fastrand::f64())
@@ -84,10 +84,12 @@ impl Retry {
 /// again on the winner's state, after a pause.
 ///
 /// # Errors
-/// `version_conflict` (transient) when every attempt lost its race; `cause_reused` (permanent) when
-/// the cause led to a decision before and said something else then; [`Failure::NEWER`] (transient)
-/// when the stream holds an event or a commit of a newer version of the function; failures of the
-/// store and of decoding stored events.
+/// - `version_conflict` (transient): every attempt lost its race.
+/// - `cause_reused` (permanent): the cause led to a decision before, and the command then had other
+///   content.
+/// - [`Failure::NEWER`] (transient): a newer version of the function wrote an event or a commit of
+///   the stream.
+/// - Failures of the store, and failures to decode stored events.
 pub async fn execute<A: Aggregate>(
     store: &dyn EventStore,
     stream: &StreamId,

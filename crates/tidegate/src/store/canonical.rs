@@ -1,15 +1,15 @@
-//! One text for all JSON texts that say the same.
+//! The canonical form of JSON: one text for all JSON texts with the same meaning.
 
 /// Deepest nesting that is read; serde_json decodes as much.
 const DEPTH: u32 = 128;
 
 /// The canonical form of a JSON text: keys sorted, no white space, numbers as digits and a power of
-/// ten, strings unescaped. `null` members are left out, as a writer may do. `1`, `1.0` and `1e0`
-/// are one number, exactly: nothing is rounded. `None` for what is not JSON, or nested deeper than
-/// 128.
+/// ten, strings unescaped. `null` members are left out, because some writers omit them. `1`, `1.0`
+/// and `1e0` are the same number; nothing is rounded. `None` if the text is not JSON, or nested
+/// deeper than 128.
 ///
-/// It is not JSON, but different for texts that say something different: strings are written with
-/// their length in front.
+/// The form is not JSON. Texts with different meanings have different forms, because each string is
+/// written with its length in front.
 pub(super) fn canonical(json: &str) -> Option<Vec<u8>> {
     let mut reader = Reader { rest: json.as_bytes(), out: Vec::with_capacity(json.len()) };
     reader.value(DEPTH)?;
@@ -87,7 +87,7 @@ impl Reader<'_> {
         self.take(b'{')?;
         self.out.push(b'{');
         let begin = self.out.len();
-        // Where each member is in what was written.
+        // The range of each member in the output.
         let mut members = Vec::new();
         if !self.is_closed(b'}') {
             loop {
@@ -112,8 +112,8 @@ impl Reader<'_> {
         Some(())
     }
 
-    /// Members begin with their key, so that sorting them sorts the keys. The length in front does
-    /// not matter: any order will do that is always the same.
+    /// Members begin with their key, so sorting them sorts the keys. The length in front of a key
+    /// does not matter: the order need only be always the same.
     fn sort(&mut self, begin: usize, mut members: Vec<std::ops::Range<usize>>) -> Option<()> {
         let text = |out: &[u8], member: &std::ops::Range<usize>| out.get(member.clone()).map(<[u8]>::to_vec);
         if members.is_sorted_by(|one, next| self.out.get(one.clone()) <= self.out.get(next.clone())) {
@@ -144,7 +144,7 @@ impl Reader<'_> {
         self.rest = rest.get(1..)?;
         if escaped {
             let quoted = [b"\"", content, b"\""].concat();
-            // A lone surrogate has no character: as it was written, it is at least always the same.
+            // A lone surrogate is not a character; its escape is kept as it was written.
             match serde_json::from_slice::<String>(&quoted) {
                 Ok(unescaped) => self.write_text(b's', unescaped.as_bytes()),
                 Err(_) => self.write_text(b'r', content),
@@ -184,7 +184,7 @@ impl Reader<'_> {
         if kept.is_empty() {
             self.out.push(b'0');
         } else {
-            // Beyond what an `i64` holds, no program reads the number as one.
+            // No program reads a number whose exponent exceeds `i64`.
             let exponent: i64 = exponent.parse().ok()?;
             let power = exponent
                 .checked_sub(i64::try_from(fraction.len()).ok()?)?

@@ -10,12 +10,12 @@ const CLOCKS_APART: Duration = Duration::from_secs(60);
 
 /// Bytes of a cause in [`Causes::to_bytes`].
 const BYTES: usize = 24 + digest::BYTES;
-/// First of the bytes. Without it were those of an older format, 24 for each cause; no number of
-/// bytes is possible in both.
+/// First byte of the format. The older format had no such byte and 24 bytes for each cause, so the
+/// lengths of the two never coincide.
 const FORMAT: u8 = 2;
 
-/// What led to the commits of a stream, as far back as is remembered. A cause takes 40 bytes: a
-/// hash of it, when its commit was written, and the digest of what it said.
+/// The causes of a stream's commits, as far back as they are remembered. A cause takes 40 bytes:
+/// its hash, the time at which its commit was written, and the digest of what it said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Causes {
     /// The cause of every commit written from then on is kept.
@@ -49,7 +49,7 @@ impl Causes {
         self.find(cause).is_some()
     }
 
-    /// The digest of the commit with this cause, if that is remembered.
+    /// The digest of the commit with this cause, if the cause is remembered.
     pub(super) fn find(&self, cause: &Cause) -> Option<Option<&Digest>> {
         let hash = hash(cause);
         self.kept.iter().find(|kept| kept.cause == hash).map(|kept| kept.digest.as_ref())
@@ -110,7 +110,7 @@ impl Causes {
         bytes
     }
 
-    /// None when the bytes are none of [`Self::to_bytes`], those of another format among them.
+    /// Returns `None` if the bytes are not of [`Self::to_bytes`], such as those of another format.
     pub(super) fn from_bytes(complete_since: Timestamp, bytes: &[u8]) -> Option<Self> {
         let (causes, rest) = bytes.strip_prefix(&[FORMAT])?.as_chunks::<BYTES>();
         let kept = causes.iter().map(|bytes| {
@@ -204,8 +204,8 @@ mod tests {
 
     #[test]
     fn neither_format_is_taken_for_the_other() {
-        // Without a digest and without a first byte: so long would be what an older version of the
-        // toolkit reads.
+        // An older version of the toolkit would read bytes of this length: no first byte, no
+        // digests.
         for causes in 0..100 {
             let mut old = vec![FORMAT; causes * 24];
             assert_eq!(Causes::from_bytes(at(0), &old), None, "{causes} causes");

@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 use crate::source::{Change, ChangeKind, Delivery};
 
-/// What a record of the event store's DynamoDB stream says.
+/// What a record of the event store's DynamoDB stream reports.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(clippy::large_enum_variant, reason = "almost every change is a commit")]
 pub enum CommitChange {
@@ -24,8 +24,8 @@ pub enum CommitChange {
         /// Id of its last event.
         last_event_id: String,
     },
-    /// A commit was stored in a format that only a newer version of the function reads. What stands
-    /// in it is not known, but where it stands is.
+    /// A commit was stored in a format that only a newer version of the function reads. Its content
+    /// is unknown; its stream and version are known.
     Newer {
         /// The stream.
         stream: StreamId,
@@ -40,9 +40,10 @@ impl CommitChange {
     /// Reads the change in a delivery.
     ///
     /// # Errors
-    /// `not_a_commit` and `corrupt_commit` (permanent) when the table holds something else;
-    /// [`Failure::NEWER`] (transient) when it is in a newer format and its keys are not a commit's;
-    /// or the failure to read the record.
+    /// - `not_a_commit` and `corrupt_commit` (permanent): the table holds something else.
+    /// - [`Failure::NEWER`] (transient): the item has a newer format, and its keys are not those of
+    ///   a commit.
+    /// - The failure to read the record.
     pub fn of(delivery: &Delivery<'_>) -> Result<Self, Failure> {
         let change = delivery.change()?;
         if change.kind != ChangeKind::Insert || is_chunk(change) {
@@ -80,7 +81,7 @@ impl CommitChange {
         }
     }
 
-    /// The stream whose commit is the delivery, for lanes; known from the key alone.
+    /// The stream of the delivery's commit, for lanes. The keys alone tell it.
     pub fn lane(delivery: &Delivery<'_>) -> String {
         match delivery.change().ok().and_then(|change| change.keys.get("stream")) {
             Some(AttributeValue::S(stream)) => stream.clone(),

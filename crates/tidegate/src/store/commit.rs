@@ -17,7 +17,7 @@ pub struct Commit {
 }
 
 impl Commit {
-    /// This record, about to be written in this attempt.
+    /// Creates the commit of this record in this attempt to write it.
     pub fn new(record: RecordedCommit, attempt: impl Into<String>) -> Self {
         Commit { record, attempt: attempt.into() }
     }
@@ -46,7 +46,7 @@ pub struct RecordedCommit {
     pub source: String,
     /// What led to it.
     pub cause: Cause,
-    /// Digest of what the cause said. Without one it is equal to every content.
+    /// Digest of what the cause said. Without one the commit matches any content.
     pub digest: Option<Digest>,
     /// Correlation id.
     pub correlation_id: String,

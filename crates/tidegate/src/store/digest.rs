@@ -11,11 +11,10 @@ use crate::failure::Failure;
 use crate::ids::{Cause, StreamId};
 use crate::message::MessageSet;
 
-/// What a command says: its type and its data, in the version in which it was sent and in all newer
-/// ones it can be brought to.
+/// What a command says: its type and data, in the version that was sent and in newer ones.
 ///
 /// It holds hashes of the data's canonical form. White space, the order of keys and the form of
-/// numbers do not matter, nor does any attribute of the envelope but its type.
+/// numbers do not matter. Of the envelope's attributes, only the type matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
     kind: String,
@@ -24,8 +23,8 @@ pub struct Content {
 }
 
 impl Content {
-    /// The content of an envelope, in the version in which it was sent. `None` when it stayed in
-    /// the event store, or is nested deeper than 128.
+    /// The content of an envelope, in the version that was sent. `None` if the data stayed in the
+    /// event store, or is nested deeper than 128.
     pub fn of(envelope: &Envelope) -> Option<Self> {
         let Data::Inline(data) = &envelope.data else { return None };
         Content::new(&envelope.kind, envelope.schema.version, data.get())
@@ -36,8 +35,8 @@ impl Content {
         Some(Content { kind: kind.to_owned(), forms: vec![(version, hash(data)?)] })
     }
 
-    /// As [`Self::of`], and in all newer versions that this function knows: a resend in another
-    /// version is compared too.
+    /// As [`Self::of`], and in all newer versions that this function knows, so that a resend in
+    /// another version can be compared.
     pub fn upcast<M: MessageSet>(envelope: &Envelope) -> Option<Self> {
         let mut content = Content::of(envelope)?;
         let Data::Inline(data) = &envelope.data else { return None };
@@ -46,14 +45,14 @@ impl Content {
         }
         let mut value: Value = serde_json::from_str(data.get()).ok()?;
         for step in envelope.schema.version..M::newest(&content.kind)? {
-            // What cannot be brought further fails when it is decoded.
+            // Content that cannot be upcast fails when it is decoded.
             value = M::upcast(&content.kind, step, value).ok()?;
             content.forms.push((step + 1, hash(&value.to_string())?));
         }
         Some(content)
     }
 
-    /// Its digest as the content of this cause in this stream.
+    /// The digest of this content for this cause in this stream.
     pub fn digest(&self, stream: &StreamId, cause: &Cause) -> Option<Digest> {
         let key =
             hash_of(&[b"key", stream.as_str().as_bytes(), cause.source.as_bytes(), cause.id.as_bytes()]);
@@ -68,14 +67,14 @@ impl Content {
     }
 }
 
-/// A digest of what a command says, stored beside its cause: the same cause with another content is
-/// not a duplicate.
+/// A digest of what a command says, stored beside its cause. A command with the same cause but
+/// other content is not a duplicate.
 ///
 /// It has three parts: 32 bits of a hash of the type, the version of the type, and 64 bits of a
-/// hash of type and data that is keyed with stream and cause. So equal contents have different
-/// digests in different commits, and nothing can be looked up in a table made beforehand. Whoever
-/// reads a digest and can guess the *whole* content can still confirm the guess: erase the digest
-/// together with the data. A commit without one is equal to every content.
+/// hash of type and data that is keyed with stream and cause. Equal contents therefore have
+/// different digests in different commits, and precomputed tables do not help. A reader who can
+/// guess the *whole* content can still confirm the guess: erase the digest together with the data.
+/// A commit without a digest matches any content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Digest {
@@ -90,8 +89,8 @@ pub struct Digest {
 pub(super) const BYTES: usize = 16;
 
 impl Digest {
-    /// The stored content is another one. Contents of versions that cannot be compared are not
-    /// called different.
+    /// Whether the stored content differs. Contents of versions that cannot be compared count as
+    /// equal.
     pub(super) fn contradicts(&self, stored: &Digest) -> bool {
         let mut forms = std::iter::once((self.version, self.mac)).chain(self.older.iter().copied());
         self.kind != stored.kind || forms.any(|(version, mac)| version == stored.version && mac != stored.mac)
@@ -107,7 +106,7 @@ impl Digest {
         bits.to_be_bytes()
     }
 
-    /// `None` for version 0, which no content has: bytes that are all zero stand for no digest.
+    /// Returns `None` for version 0, which no content has: zero bytes stand for no digest.
     pub(super) fn from_bytes(bytes: [u8; BYTES]) -> Option<Self> {
         let bits = u128::from_be_bytes(bytes);
         let part = |shift: u32| u32::try_from(bits >> shift & u128::from(u32::MAX)).ok();
@@ -164,8 +163,8 @@ impl fmt::Display for InvalidDigest {
 
 impl std::error::Error for InvalidDigest {}
 
-/// Refuses a command whose cause led to a decision before, `decided` says where, if it says
-/// something else now.
+/// Refuses a command whose cause led to a decision before, if the command has other content now.
+/// `decided` says where the decision is.
 ///
 /// # Errors
 /// `cause_reused` (permanent).
@@ -180,12 +179,12 @@ pub(super) fn resent(
     if !now.contradicts(stored) {
         return Ok(());
     }
-    let what = if now.kind == stored.kind { "another content of the same type" } else { "another type" };
+    let what = if now.kind == stored.kind { "other content of the same type" } else { "another type" };
     Err(Failure::permanent(
         "cause_reused",
         format!(
             "{stream}: {cause} was decided {decided} with {what} (digest {stored}, now {now}); \
-             send it with an id of its own"
+             give a new command a new id"
         ),
     ))
 }
@@ -194,7 +193,7 @@ fn hash(json: &str) -> Option<[u8; 32]> {
     canonical(json).map(|text| Sha256::digest(text).into())
 }
 
-/// Of parts with their lengths in front.
+/// A hash of the parts, each with its length in front.
 fn hash_of(parts: &[&[u8]]) -> [u8; 32] {
     let mut hasher = Sha256::new();
     for part in parts {

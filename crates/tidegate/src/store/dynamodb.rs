@@ -93,8 +93,8 @@ impl DynamoDbEventStore {
             .client
             .transact_write_items()
             .set_transact_items(Some(actions))
-            // Makes a repeated request the same transaction. What is decided anew in the same
-            // attempt is another one, which has another time.
+            // A repeated request is the same transaction. A new decision in the same attempt has
+            // another time, and is another transaction.
             .client_request_token(crate::ids::content_id(&[
                 &commit.attempt,
                 commit.record.stream.as_str(),
@@ -245,14 +245,14 @@ fn head_in_the_way(error: &SdkError<TransactWriteItemsError>) -> Result<Found, F
     Err(Failure::aws("event_store", error))
 }
 
-/// DynamoDB refuses the item as it is. A `ValidationException` alone does not say so: it also comes
-/// when the table is another one.
+/// Whether DynamoDB refuses the item itself. A `ValidationException` alone does not say so: it also
+/// occurs if the name is that of another table.
 fn is_unstorable(error: &impl ProvideErrorMetadata) -> bool {
     error.code() == Some("ValidationException") && error.message().is_some_and(is_about_the_item)
 }
 
-/// The message is about the size of an item or a key, a number or the nesting, and not about the
-/// table.
+/// Whether the message is about the item (its size, a key's size, a number, the nesting) and not
+/// about the table.
 fn is_about_the_item(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     message.contains("size") && message.contains("exceeded")
@@ -261,15 +261,15 @@ fn is_about_the_item(message: &str) -> bool {
             .any(|words| message.contains(words))
 }
 
-/// No commit is missing between two others.
+/// Checks that no commit is missing between two others.
 ///
 /// # Errors
-/// [`GAP`] (transient): one of them was written by a transaction that the read has not seen yet.
+/// [`GAP`] (transient): a transaction wrote the missing commit, and the read does not see it yet.
 fn without_gaps(commits: &[RecordedCommit]) -> Result<(), Failure> {
     for (one, next) in commits.iter().zip(commits.iter().skip(1)) {
         let (last, first) = (one.last_version(), next.first_version());
         if last.next() != first {
-            let what = format!("{}: after version {last} comes {first} yet", one.stream);
+            let what = format!("{}: nothing between versions {last} and {first} yet", one.stream);
             return Err(Failure::transient(GAP, what));
         }
     }

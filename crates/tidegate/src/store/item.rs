@@ -15,7 +15,7 @@ const ITEM_LIMIT: usize = 400 * 1024;
 const ITEM_RESERVE: usize = 2 * 1024;
 /// Largest transaction of DynamoDB in bytes, with room for keys and names.
 const TRANSACTION_BYTES: usize = 4 * 1024 * 1024 - 64 * 1024;
-/// Code of a failure because not all chunks of a split commit can be read yet.
+/// Code of the failure to read a split commit while some of its chunks cannot be read yet.
 pub(super) const INCOMPLETE: &str = "incomplete_commit";
 /// Largest chunk of a split commit.
 const CHUNK_BYTES: usize = ITEM_LIMIT - 8 * 1024;
@@ -38,7 +38,7 @@ pub(super) struct CommitItem {
     correlation: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trace: Option<String>,
-    /// Extension attributes, a JSON object as text: whatever their names are, DynamoDB takes them.
+    /// Extension attributes, a JSON object as text, so that DynamoDB accepts any name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     attributes: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -108,10 +108,10 @@ impl CommitItem {
         self.version
     }
 
-    /// What an item in the way means for a commit: one's own attempt, the same cause, or another.
+    /// What an item in the way means for a commit: its own attempt, the same cause, or another one.
     ///
     /// # Errors
-    /// `cause_reused` (permanent): the same cause, and it said something else.
+    /// `cause_reused` (permanent): the same cause with other content.
     pub(super) fn judge(&self, commit: &Commit) -> Result<CommitOutcome, Failure> {
         if self.attempt == commit.attempt {
             return Ok(CommitOutcome::Stored);
@@ -154,8 +154,8 @@ impl CommitItem {
     /// The items of a commit: one, or a head and chunks when one would be too large.
     ///
     /// # Errors
-    /// `invalid_commit`, `attributes_too_large` and `commit_too_large` (permanent): what would be
-    /// stored could not be read again, or not be stored at all.
+    /// `invalid_commit`, `attributes_too_large` and `commit_too_large` (permanent): the commit
+    /// could not be stored, or not be read again.
     pub(super) fn of(commit: &RecordedCommit, attempt: &str) -> Result<(Self, Vec<ChunkItem>), Failure> {
         // Only the first version is stored: the others follow from it.
         let consecutive = (commit.first_version().number()..).zip(&commit.events);
@@ -230,10 +230,10 @@ impl CommitItem {
     /// The commit; `chunks` are those of [`chunk_key`], in order, when [`Self::chunks`] says there are any.
     ///
     /// # Errors
-    /// [`INCOMPLETE`] (transient) while chunks are missing: a reader may see a part of a
-    /// transaction. `corrupt_commit` (permanent) when they contradict the head: more of them than
-    /// it says, a text that is not JSON although all of it is there, no event, or an event without
-    /// data.
+    /// - [`INCOMPLETE`] (transient): chunks are missing, because a reader may see a part of a
+    ///   transaction.
+    /// - `corrupt_commit` (permanent): the chunks contradict the head. There are more than it says,
+    ///   the complete text is not JSON, or there is no event, or an event without data.
     pub(super) fn into_commit(self, chunks: Vec<ChunkItem>) -> Result<RecordedCommit, Failure> {
         let corrupt = |what: String| {
             Failure::permanent(
@@ -248,7 +248,7 @@ impl CommitItem {
                 return Err(Failure::transient(
                     INCOMPLETE,
                     format!(
-                        "{} at version {}: {there} of its {expected} chunks can be read yet",
+                        "{} at version {}: only {there} of its {expected} chunks can be read yet",
                         self.stream, self.version
                     ),
                 ));

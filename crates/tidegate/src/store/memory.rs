@@ -12,7 +12,7 @@ use crate::ids::{StreamId, Version};
 
 /// An event store in memory, for tests. It passes the same contract tests as the DynamoDB one.
 ///
-/// A read may find a large commit of which DynamoDB does not show all chunks yet: see
+/// A read may see a large commit without all of its chunks, as in DynamoDB: see
 /// [`tear_reads`](Self::tear_reads).
 #[derive(Debug, Default)]
 pub struct MemoryEventStore {
@@ -21,7 +21,7 @@ pub struct MemoryEventStore {
 }
 
 impl MemoryEventStore {
-    /// The next so many looks at a commit that is split over chunks miss the last one.
+    /// Makes the next so many reads of a commit that is split over chunks miss its last chunk.
     pub fn tear_reads(&self, looks: u32) {
         self.torn.store(looks, Ordering::Relaxed);
     }
@@ -34,7 +34,7 @@ impl MemoryEventStore {
         found.map(|commit| self.seen(commit)).collect()
     }
 
-    /// A commit as it is put together from its items.
+    /// A commit, put together from its items.
     fn seen(&self, commit: &Commit) -> Result<RecordedCommit, Failure> {
         let less = |looks: u32| looks.checked_sub(1);
         if self.torn.load(Ordering::Relaxed) > 0 {

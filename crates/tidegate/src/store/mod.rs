@@ -54,9 +54,11 @@ pub trait EventReader: Send + Sync {
     /// All commits of a stream that hold events above `after`, in order, strongly consistent. An unknown stream has none.
     ///
     /// # Errors
-    /// A failure to read the store, and `incomplete_commit` while a large commit cannot be read as
-    /// a whole yet (transient); [`Failure::NEWER`] (transient) for a commit in a format of a newer
-    /// version of the function; `corrupt_commit` (permanent) when the store holds something else.
+    /// - A failure to read the store (transient).
+    /// - `incomplete_commit` (transient): a large commit cannot be read as a whole yet.
+    /// - [`Failure::NEWER`] (transient): a newer version of the function wrote a commit in its own
+    ///   format.
+    /// - `corrupt_commit` (permanent): the store holds something else.
     fn read<'a>(
         &'a self,
         stream: &'a StreamId,
@@ -69,11 +71,13 @@ pub trait EventStore: EventReader {
     /// Writes a commit if its place in the stream is free.
     ///
     /// # Errors
-    /// `commit_too_large` (permanent: above about 3.9 MB as JSON, or some 3,000 events),
-    /// `invalid_commit` (permanent: versions that are not consecutive), or a failure of the store
-    /// (transient). `attributes_too_large` (permanent: extension attributes of more than 16 KB) and
-    /// `cause_reused` (permanent: the commit in the way has the same cause, which said something
-    /// else then). A place that is taken is no error but an outcome.
+    /// - `commit_too_large` (permanent): above about 3.9 MB as JSON, or some 3,000 events.
+    /// - `invalid_commit` (permanent): versions that are not consecutive.
+    /// - `attributes_too_large` (permanent): extension attributes of more than 16 KB.
+    /// - `cause_reused` (permanent): the commit in the way has the same cause and other content.
+    /// - A failure of the store (transient).
+    ///
+    /// A version that is taken is not an error but an outcome.
     fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Result<CommitOutcome, Failure>>;
 }
 

@@ -1,4 +1,4 @@
-//! Content of one's own event store that a newer writer has stored.
+//! Recognises content of the event store that a newer version of a function has written.
 
 use std::collections::HashMap;
 
@@ -8,17 +8,16 @@ use crate::message::UNKNOWN_TYPE;
 
 use super::item::FORMAT;
 
-/// What `format` an item has.
+/// Access to the attribute `format` of an item.
 pub(super) trait Format {
-    /// The digits of the attribute `format`: `None` without it, and `Some(None)` when it is not a
-    /// number.
+    /// The digits of the attribute `format`. `None` without it, `Some(None)` if it is not a number.
     fn format(&self) -> Option<Option<&str>>;
 
-    /// The failure to read an item of a newer format. Looked at before any other attribute, which
-    /// may have another meaning by then.
+    /// Checks the format of an item. Must run before any other attribute is read, since a newer
+    /// format may give attributes another meaning.
     ///
     /// # Errors
-    /// [`Failure::NEWER`] (transient).
+    /// [`Failure::NEWER`] (transient): the item has a newer format.
     fn check(&self, stream: &str, version: Option<Version>) -> Result<(), Failure> {
         let Some(format) = self.format() else { return Ok(()) };
         if format.and_then(|digits| digits.parse::<u32>().ok()).is_some_and(|format| format <= FORMAT) {
@@ -48,8 +47,8 @@ impl Format for serde_dynamo::Item {
     }
 }
 
-/// The failure to decode stored content. A type that this reader does not know can only be one of a
-/// newer writer.
+/// The failure to decode stored content. Only a newer writer can have stored a type that this
+/// reader does not know.
 pub(super) fn stored(failure: Failure) -> Failure {
     if failure.class() == Class::Permanent && failure.code() == UNKNOWN_TYPE {
         return Failure::transient(Failure::NEWER, failure.reason());

@@ -14,7 +14,7 @@ use crate::source::Delivery;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Origin {
-    /// Dedup is by it.
+    /// The cause, by which duplicates are recognised.
     pub cause: Cause,
     /// Correlation id.
     pub correlation_id: String,
@@ -22,25 +22,27 @@ pub struct Origin {
     pub traceparent: Option<String>,
     /// Business time of the command, and of the events that follow.
     pub time: Timestamp,
-    /// Other attributes of the command's envelope, which the events' envelopes carry on.
+    /// Extension attributes of the command's envelope, which the events' envelopes have too.
     pub extensions: Extensions,
-    /// What the command says. The same cause with another content is refused, where both are known.
+    /// What the command says. A command with a known cause and other content is refused. `None`: no
+    /// content is compared.
     pub content: Option<Content>,
     /// When the transport took it, by the transport's own clock.
     pub arrived_at: Option<Timestamp>,
-    /// The transport may have taken it this much earlier for the first time: a redriven message has
-    /// a new time of arrival. With `arrived_at` it says how far back a duplicate is looked for
-    /// where snapshots are used.
+    /// How much earlier than `arrived_at` the transport may have taken the command for the first
+    /// time, since a redriven message has a new arrival time. Together they say how far back
+    /// snapshots must remember causes.
     pub redriven: Duration,
 }
 
 impl Origin {
     /// How much earlier a message may have come to its queue for the first time: 14 days in the
-    /// queue and 14 in its dead-letter queue, the most that SQS keeps a message. Moved back, it is
-    /// a new message, which says nothing of its time before.
+    /// queue and 14 in its dead-letter queue, the longest that SQS keeps a message. A message that
+    /// is moved back is a new message, without its earlier times.
     pub const REDRIVEN: Duration = Duration::from_secs(28 * 24 * 60 * 60);
 
-    /// Of a command that is known by its cause alone. The cause's id is the correlation id.
+    /// The origin of a command of which only the cause is known. The cause's id is the correlation
+    /// id.
     pub fn new(cause: Cause, time: Timestamp) -> Self {
         Origin {
             correlation_id: cause.id.clone(),
@@ -54,7 +56,7 @@ impl Origin {
         }
     }
 
-    /// Of a command in an envelope, with what it says in the version in which it was sent.
+    /// The origin of a command in an envelope, with its content in the version that was sent.
     pub fn of(envelope: &Envelope, arrived_at: Option<Timestamp>) -> Self {
         Origin {
             cause: envelope.cause(),
@@ -68,24 +70,24 @@ impl Origin {
         }
     }
 
-    /// Of a command of the set `M` that a source delivered, with what it says in all versions that
-    /// `M` knows.
+    /// The origin of a command of the set `M` that a source delivered, with its content in the
+    /// version that was sent and all newer ones that `M` knows.
     pub fn delivered<M: MessageSet>(envelope: &Envelope, delivery: &Delivery<'_>) -> Self {
         let mut origin = Origin::of(envelope, delivery.arrived_at);
         origin.content = Content::upcast::<M>(envelope);
-        // Queues alone count attempts, and from queues alone messages are moved back.
+        // Only queues count attempts, and only queues have messages that are moved back.
         if delivery.attempts.is_some() {
             origin.redriven = Self::REDRIVEN;
         }
         origin
     }
 
-    /// The earliest time at which the transport can have taken the command first.
+    /// The earliest time at which the transport can have taken the command for the first time.
     pub(super) fn earliest(&self) -> Option<Timestamp> {
         self.arrived_at?.checked_sub(self.redriven).ok()
     }
 
-    /// The command is known by the cause of a commit.
+    /// Whether the cause is that of the command.
     ///
     /// # Errors
     /// `cause_reused` (permanent).
@@ -104,7 +106,7 @@ impl Origin {
     }
 }
 
-/// One of the commits has the command's cause.
+/// Whether one of the commits has the command's cause.
 ///
 /// # Errors
 /// `cause_reused` (permanent).

@@ -4,18 +4,18 @@ use super::Retry;
 use super::item::INCOMPLETE;
 use crate::failure::Failure;
 
-/// Code of a failure because a commit can be read, and the one before it cannot yet.
+/// Code of the failure to read a stream while a commit before another one cannot be read yet.
 pub(super) const GAP: &str = "incomplete_stream";
 
-/// How often and how fast a part of a transaction that is seen alone is read again: for 0.3 s on
-/// average, and 0.7 s at most.
+/// How often and how fast to read again while only a part of a transaction is seen: for 0.3 s on
+/// average, 0.7 s at most.
 const AGAIN: Retry = Retry { attempts: 7, pause: Duration::from_millis(10) };
 
-/// Reads again, after pauses, while the answer is a part of a commit.
+/// Reads again, after pauses, while the answer has only a part of a commit.
 ///
-/// DynamoDB isolates a transaction from each single read, but a query, and more so two queries, may
-/// see one item of it before another (AWS docs, isolation levels: read-committed). What is missing
-/// comes within milliseconds; if not, the failure stays transient.
+/// DynamoDB isolates a transaction from each single read. A query, or two queries, may see one item
+/// of it before another (AWS docs, isolation levels: read-committed). The missing items usually
+/// appear within milliseconds; otherwise the failure stays transient.
 pub(super) async fn patiently<T, F>(read: impl Fn() -> F) -> Result<T, Failure>
 where
     F: Future<Output = Result<T, Failure>>,

@@ -18,8 +18,8 @@ use crate::ids::{StreamId, Version};
 
 /// Events after which a snapshot is taken, unless said otherwise.
 const EVERY: u64 = 100;
-/// How far back causes are kept, unless said otherwise: a dead letter is replayed for up to 14
-/// days. Behind a queue more are needed, see [`Origin::REDRIVEN`].
+/// How far back causes are kept by default: a dead letter is replayed for up to 14 days. A function
+/// that reads a queue needs more, see [`Origin::REDRIVEN`].
 const HORIZON: Duration = Duration::from_secs(15 * 24 * 60 * 60);
 /// How long a command waits for its snapshot: it is stored already, and the snapshot is optional.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -91,13 +91,13 @@ impl Snapshots {
         self
     }
 
-    /// Keeps causes for this long: what the topology derives as `TIDEGATE_CAUSE_DAYS` from the
-    /// table's `cause_retention_days`.
+    /// Keeps causes for this long. The topology passes the table's `cause_retention_days` to the
+    /// function as `TIDEGATE_CAUSE_DAYS`.
     ///
     /// A delivery that the transport may have taken earlier ([`Origin::arrived_at`] less
-    /// [`Origin::redriven`]), or at an unknown time, is compared with the whole stream, which costs
-    /// as much as without snapshots; so this bounds costs, and never what is a duplicate. A command
-    /// that its *sender* sends anew after that time, as a new message, is a new command.
+    /// [`Origin::redriven`]), or at an unknown time, is compared with the whole stream. That costs
+    /// as much as without snapshots, and still recognises every duplicate. But a command that its
+    /// *sender* sends again after that time, as a new message, is a new command.
     #[must_use]
     pub fn horizon(mut self, horizon: Duration) -> Self {
         self.horizon = horizon;

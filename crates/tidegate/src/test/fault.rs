@@ -69,7 +69,7 @@ pub enum Fault {
     SentTwice,
     /// Nothing took effect, and the caller is told this.
     Failed(Failure),
-    /// No answer ever comes: the caller waits until it gives up.
+    /// The call is never answered: the caller waits until it gives up.
     Hangs {
         /// The call took effect all the same.
         applied: bool,

@@ -23,7 +23,7 @@
 //! | a claim is kept after its effect | o | twice: the completion failed, the claim was given back |
 //! | a delivery older than the records is held | | twice: its record had expired |
 //! | an orphan's lease is over when it is held | | a live run loses its claim |
-//! | the write that holds an effect stores its event | | acknowledged as held, and nothing runs it again |
+//! | the write that holds an effect stores its event | | an effect is acknowledged as held, and nothing runs it again |
 //! | an event is in the bucket before a record names it | | the same |
 //!
 //! # Commits
@@ -43,20 +43,20 @@
 //! One aggregate with three commits, the second applied in two parts, up to three environments;
 //! deliveries in any order, alone or together, given up by the source, repeated; a first version of
 //! the function that cannot project the second event, a deployment, an operator who replays dead
-//! letters. In two further models both versions run side by side: one that does not know the second
-//! event and the third, so that they park the aggregate, which is released by itself; and one that
-//! cuts the second event at another place. A call may be cut off at the invocation's deadline, and
-//! take effect later.
+//! letters. In two further models two versions run side by side. In the first model the old version
+//! does not know the second and third event: it parks the aggregate, and the new version releases
+//! it. In the second the versions cut the second event at different places. A call may be cut off
+//! at the invocation's deadline, and take effect later.
 //!
 //! | guard taken away | what is found |
 //! |---|---|
 //! | the transaction's condition (the guard is only read) | counted twice |
 //! | the condition asks for the version that was read | counted twice by a stale plan whose version is higher all the same |
 //! | the condition asks for the part | the first part is counted twice |
-//! | the condition asks whether the aggregate is parked | released by a run that does not know, what was passed over meanwhile is never applied, if there is no list either |
+//! | the condition asks whether the aggregate is parked | a run that does not know of the parking releases the aggregate; without a list, events acknowledged meanwhile are never applied |
 //! | parking asks for the version before | parked at an event that was applied |
-//! | going on asks for the digest of the cut | a row that moved into a later part is counted twice |
-//! | taking it off the list asks for the guard | parked again meanwhile, it is on no list |
+//! | applying the next part asks for the digest of the cut | a row that moved into a later part is counted twice |
+//! | taking it off the list asks for the guard | an aggregate that is parked again meanwhile is on no list |
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

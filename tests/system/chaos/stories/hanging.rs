@@ -8,7 +8,7 @@ const PROJECTION: &str = "order-projection";
 pub(in crate::chaos) const HANGING: Story = Story {
     name: "hanging",
     plan: "tests/chaos/hanging.toml",
-    // Little more than what a hanging request is given: two of them are too many for an invocation.
+    // Little more than one request may hang: an invocation has no time for two that hang.
     fields: &[("timeout_seconds", "6")],
     faults: &["hang before DynamoDB.TransactWriteItems"],
     verdict: |outcome| [given_up(outcome), cut_off(outcome), forgotten(outcome)].concat(),
@@ -26,8 +26,8 @@ fn cut_off(outcome: &Outcome) -> Vec<String> {
     }
 }
 
-/// What was applied before the read model hung is reported as applied. A request that hangs here
-/// never has an effect, so that each commit is applied once and reported so once.
+/// Commits that were applied before the read model hung are reported as applied. A request that
+/// hangs here never has an effect, so each commit is applied once and reported so once.
 fn forgotten(outcome: &Outcome) -> Vec<String> {
     let (commits, applied) = (outcome.commits, outcome.metric(PROJECTION, "Applied"));
     if applied == commits {

@@ -57,8 +57,7 @@ async fn tell(story: &'static Story) {
     run(Input::of(story, super::input(), INVOICES), SEEDS).await;
 }
 
-/// Every attempt but the last of an asynchronous invocation may fail in a story, so that none is
-/// given up.
+/// Letters of asynchronous invocations. There must be none: a story lets the last attempt succeed.
 fn given_up(outcome: &Outcome) -> Vec<String> {
     match outcome.mail.dead {
         0 => Vec::new(),

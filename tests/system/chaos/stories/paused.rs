@@ -1,5 +1,5 @@
-//! Mappings were paused until every record was older than the age of giving up, and find AWS in
-//! trouble when they go on.
+//! Mappings were paused until every record was older than `dead_letter_after_seconds`. When they go
+//! on, calls to AWS fail.
 
 use super::{Story, given_up, tell};
 

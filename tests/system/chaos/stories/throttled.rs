@@ -31,9 +31,8 @@ fn sent(outcome: &Outcome) -> Sent {
     Sent { calls: counts["calls"].as_u64().unwrap_or(0), cancelled: Value::as_u64(cancelled).unwrap_or(0) }
 }
 
-/// While everything is throttled, whoever sends each commit by itself after the transaction that
-/// held them all sends as many requests as there are commits, in each attempt. Who backs off sends
-/// a few.
+/// A projector that splits a throttled transaction sends a request for each commit in each attempt.
+/// A projector that backs off sends few requests.
 fn explodes(outcome: &Outcome) -> Vec<String> {
     let Sent { cancelled, .. } = sent(outcome);
     if 2 * cancelled < outcome.commits {

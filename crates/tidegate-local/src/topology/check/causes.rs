@@ -1,4 +1,4 @@
-//! For how long snapshots remember what led to a commit.
+//! Checks for how long snapshots remember the causes of commits.
 
 use super::Check;
 use super::retention::LEAST_RECORD_RETENTION_DAYS;
@@ -7,9 +7,9 @@ use crate::topology::model::Function;
 /// The name for the table of a function's snapshots.
 pub(super) const SNAPSHOTS: &str = "SNAPSHOT_TABLE";
 
-/// A message moved back from its dead-letter queue is a new message: it may have been 14 days in
-/// the queue and 14 in the dead-letter queue before, so the toolkit takes it for that much older. A
-/// day more covers the message's way since then.
+/// A message that is moved back from its dead-letter queue is a new message. It may have spent 14
+/// days in the queue and 14 in the dead-letter queue, so the toolkit counts it as 28 days older.
+/// One more day covers its delivery.
 const LEAST_BEHIND_A_QUEUE_DAYS: i64 = 29;
 
 impl<'a> Check<'a> {

@@ -52,8 +52,8 @@ impl EventBridgeEvent {
         Ok(EventBridgeEvent::new(&envelope.source, &envelope.kind, serde_json::to_value(envelope)?))
     }
 
-    /// What EventBridge Scheduler invokes with for this schedule, if its target declares no input:
-    /// the `detail` is a text.
+    /// The event of EventBridge Scheduler for this schedule, if its target declares no input: the
+    /// `detail` is a string.
     pub fn scheduled(schedule: &str) -> Self {
         let arn = format!("arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/{schedule}");
         let event = EventBridgeEvent::new("aws.scheduler", "Scheduled Event", "{}");

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{ACCOUNT, REGION, raw};
 use crate::ids::content_uuid;
 
-/// What S3 invokes a function with that is notified of a bucket's objects.
+/// Builds the event with which S3 notifies a function of a bucket's objects.
 ///
 /// ```
 /// use serde_json::Value;
@@ -24,20 +24,21 @@ pub struct S3Event {
 }
 
 impl S3Event {
-    /// A notification of this bucket, of what happens now. S3 sends one record with each event.
+    /// A notification of this bucket. The time of its records is now. S3 itself sends one record
+    /// with each event.
     pub fn new(bucket: &str) -> Self {
         S3Event { bucket: bucket.to_owned(), occurred_at: Timestamp::now(), records: Vec::new() }
     }
 
-    /// What follows happened at this time.
+    /// The records that follow have this time.
     #[must_use]
     pub fn occurred_at(mut self, time: Timestamp) -> Self {
         self.occurred_at = time;
         self
     }
 
-    /// One more record: an event such as `ObjectCreated:Put` of the object with this key, in its
-    /// URL-encoded form, and size in bytes.
+    /// Adds a record: an event such as `ObjectCreated:Put`, the object's key in its URL-encoded
+    /// form, and its size in bytes.
     #[must_use]
     pub fn object(mut self, event: &str, key: &str, size: u64) -> Self {
         let number = self.records.len();
@@ -70,7 +71,7 @@ impl S3Event {
         self
     }
 
-    /// What S3 writes to a new target of the bucket's notifications.
+    /// The test event that S3 sends to a new target of the bucket's notifications.
     pub fn test_event(bucket: &str) -> Value {
         json!({
             "Service": "Amazon S3",

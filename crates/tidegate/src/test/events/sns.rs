@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{ACCOUNT, REGION, raw};
 use crate::ids::content_uuid;
 
-/// What SNS invokes a function with that is subscribed to a topic.
+/// Builds the event with which SNS invokes a function that is subscribed to a topic.
 ///
 /// ```
 /// use tidegate::source::Source;
@@ -30,8 +30,8 @@ impl Default for SnsEvent {
 }
 
 impl SnsEvent {
-    /// An event of the topic `topic`, whose messages are published now. SNS sends one message with
-    /// each event.
+    /// An event of the topic `topic`, whose messages are published now. SNS itself sends one
+    /// message with each event.
     pub fn new() -> Self {
         SnsEvent::default()
     }
@@ -50,7 +50,7 @@ impl SnsEvent {
         self
     }
 
-    /// One more message.
+    /// Adds a message.
     #[must_use]
     pub fn message(mut self, message: &str) -> Self {
         let topic = topic_arn(&self.topic);

@@ -72,27 +72,27 @@ impl SqsEvent {
         self.push(Group::None, body)
     }
 
-    /// One more message of a group of a FIFO queue; `.fifo` is added to the queue's name.
+    /// Adds a message of a group in a FIFO queue, and `.fifo` to the queue's name.
     #[must_use]
     pub fn message_of(self, group: &str, body: &str) -> Self {
         self.push(Group::Ordered(group), body)
     }
 
-    /// One more message of a standard queue, with the group id by which SQS shares a queue between
-    /// tenants (fair queues). It says nothing about order.
+    /// Adds a message of a standard queue with a group id, by which SQS shares the queue between
+    /// tenants (fair queues). The group id says nothing about order.
     #[must_use]
     pub fn message_of_tenant(self, tenant: &str, body: &str) -> Self {
         self.push(Group::Tenant(tenant), body)
     }
 
-    /// One more message of a standard queue that stands behind a rule: its body is the event.
+    /// Adds a message that a rule sent to a standard queue: its body is the event.
     #[must_use]
     pub fn event(self, event: EventBridgeEvent) -> Self {
         let body = event.value().to_string();
         self.message(&body)
     }
 
-    /// One more message of a standard queue that is subscribed to a topic without raw message
+    /// Adds a message of a standard queue that is subscribed to a topic without raw message
     /// delivery: its body is SNS's notification.
     #[must_use]
     pub fn notification(self, topic: &str, message: &str) -> Self {
