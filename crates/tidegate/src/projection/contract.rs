@@ -36,6 +36,7 @@ pub(crate) async fn contract(model: &dyn ReadModel) {
     parked_aggregates_are_listed_until_nothing_is_left_of_them(model).await;
     the_list_is_no_counter(model).await;
     parts_of_another_cut_are_not_gone_on_with(model).await;
+    a_cut_that_was_left_behind_is_replaced(model).await;
     the_items_to_blame_are_named(model).await;
     many_guards_are_read_at_once(model).await;
     attributes_may_have_any_name_but_the_guards(model).await;
@@ -312,6 +313,24 @@ async fn parts_of_another_cut_are_not_gone_on_with(model: &dyn ReadModel) {
     }
     assert_eq!(model.apply(&part(at(0, 1), at(1, 0))).await, Ok(()));
     assert_eq!(guard(model, &stream).await.unwrap().position, at(1, 0));
+}
+
+async fn a_cut_that_was_left_behind_is_replaced(model: &dyn ReadModel) {
+    let stream = new_stream();
+    let moves = |from, to| transaction(vec![(advance(&stream, from, to), RowUpdate::default())], &[]);
+    // A version of the toolkit that knows no digests finishes an event.
+    let left = Position { cut: Some(7), ..at(1, 0) };
+    assert_eq!(model.apply(&moves(at(0, 0), left)).await, Ok(()));
+    let there = guard(model, &stream).await.unwrap();
+    assert_eq!(there.position, left);
+    assert_eq!(model.park(&stream, Version::new(2), &Failure::permanent("bad", "it is")).await, Ok(()));
+    let parked = guard(model, &stream).await.unwrap();
+    assert_eq!(model.unpark(&stream, &parked).await, Ok(()));
+    let unparked = guard(model, &stream).await.unwrap();
+    assert_eq!(model.unlist(&stream, &unparked).await, Ok(()));
+    assert_eq!(model.apply(&moves(at(1, 0), at(2, 0))).await, Err(ApplyError::GuardMoved));
+    assert_eq!(model.apply(&moves(left, at(2, 0))).await, Ok(()));
+    assert_eq!(guard(model, &stream).await.unwrap().position, at(2, 0));
 }
 
 async fn the_items_to_blame_are_named(model: &dyn ReadModel) {

@@ -159,15 +159,8 @@ impl DynamoDbReadModel {
             expression.set("applied_at", number(now));
             PARKED.iter().for_each(|name| expression.remove(name));
         }
-        if advance.to.part == 0 {
-            expression.remove("part");
-            expression.remove("cut");
-        } else {
-            expression.set("part", number(advance.to.part));
-            if let Some(cut) = advance.to.cut {
-                expression.set("cut", number(cut));
-            }
-        }
+        expression.set_or_remove("part", (advance.to.part != 0).then(|| number(advance.to.part)));
+        expression.set_or_remove("cut", advance.to.cut.map(number));
         require_position(&mut expression, advance.from);
         expression.require("parked", advance.parked.map(|parked| number(parked.number())));
         expression.into_update(&self.tables.rows, row_key(&advance.stream)).map(transact)

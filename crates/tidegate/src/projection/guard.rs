@@ -30,8 +30,9 @@ pub struct Position {
     /// Parts of the next event that are applied; 0 between events.
     pub part: u32,
     /// Digest of how that event is cut into parts, while some of them are applied. Who goes on must
-    /// cut it at the same places, or would count a row twice. Absent between events, and where a
-    /// version of the toolkit without digests applied the parts.
+    /// cut it at the same places, or would count a row twice. Absent where a version of the
+    /// toolkit without digests applied the parts. Between events it says nothing: such a version
+    /// leaves it behind.
     pub cut: Option<u64>,
 }
 
