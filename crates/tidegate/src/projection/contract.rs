@@ -28,7 +28,9 @@ pub(crate) fn transaction(guards: Vec<(Advance, RowUpdate)>, counters: &[(&str, 
     Transaction { guards, counters: counters.iter().map(counter).collect() }
 }
 
-pub(crate) async fn contract(model: &dyn ReadModel) {
+/// `spoil` writes to the row of an aggregate so that it cannot be read as a guard.
+pub(crate) async fn contract(model: &dyn ReadModel, spoil: impl AsyncFn(&StreamId)) {
+    an_unreadable_guard_costs_its_own_aggregate(model, spoil).await;
     a_guard_moves_only_from_where_it_is(model).await;
     parts_advance_one_by_one(model).await;
     a_transaction_takes_effect_whole_or_not_at_all(model).await;
@@ -179,7 +181,20 @@ async fn guards_of_large_rows_are_read_in_several_answers(model: &dyn ReadModel)
 }
 
 async fn guard(model: &dyn ReadModel, stream: &StreamId) -> Option<Guard> {
-    model.guards(std::slice::from_ref(stream)).await.unwrap().remove(stream)
+    model.guards(std::slice::from_ref(stream)).await.unwrap().remove(stream).transpose().unwrap()
+}
+
+async fn an_unreadable_guard_costs_its_own_aggregate(model: &dyn ReadModel, spoil: impl AsyncFn(&StreamId)) {
+    let streams = [new_stream(), new_stream(), new_stream()];
+    let rows = streams.iter().map(|stream| first(stream, RowUpdate::default()));
+    assert_eq!(model.apply(&transaction(rows.collect(), &[])).await, Ok(()));
+    spoil(&streams[1]).await;
+    let mut guards = model.guards(&streams).await.unwrap();
+    let failure = guards.remove(&streams[1]).unwrap().unwrap_err();
+    assert_eq!((failure.class(), failure.code()), (Class::Permanent, "corrupt_guard"));
+    assert!(failure.reason().contains(streams[1].as_str()), "{failure}");
+    assert_eq!(guards.len(), 2);
+    assert!(guards.values().all(|guard| guard.as_ref().unwrap().position == at(1, 0)));
 }
 
 async fn a_guard_moves_only_from_where_it_is(model: &dyn ReadModel) {

@@ -1,6 +1,6 @@
 //! One invocation of a projection: the real [`Projector`] over a read model and an event store that ask the model.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use tidegate::envelope::DataSchema;
 use tidegate::failure::{Class, Failure};
 use tidegate::ids::{Cause, StreamId, Version as EventVersion};
 use tidegate::projection::{
-    Advance, ApplyError, Guard, Increment, Position, Projected, Projection, Projector, ReadModel, RowUpdate,
-    Transaction,
+    Advance, ApplyError, Guard, Guards, Increment, Position, Projected, Projection, Projector, ReadModel,
+    RowUpdate, Transaction,
 };
 use tidegate::store::{CommitChange, EventReader, RecordedCommit, RecordedEvent};
 
@@ -340,13 +340,13 @@ fn no_answer() -> Failure {
 }
 
 impl ReadModel for World {
-    fn guards<'a>(&'a self, _: &'a [StreamId]) -> BoxFuture<'a, Result<HashMap<StreamId, Guard>, Failure>> {
+    fn guards<'a>(&'a self, _: &'a [StreamId]) -> BoxFuture<'a, Result<Guards, Failure>> {
         let answer = async {
             match self.ask(Ask::Guard).await {
                 Answer::Guard(row) => {
                     let guard = row.map(|mut row| {
                         row.place.cut = row.place.cut.filter(|_| !self.undigested);
-                        (stream(), row.guard())
+                        (stream(), Ok(row.guard()))
                     });
                     Ok(guard.into_iter().collect())
                 }
