@@ -140,7 +140,7 @@ impl DynamoDbEventStore {
                 commits.push(commit);
             }
         }
-        without_gaps(&commits)?;
+        without_gaps(stream, after, &commits)?;
         Ok(commits)
     }
 
@@ -261,17 +261,20 @@ fn is_about_the_item(message: &str) -> bool {
             .any(|words| message.contains(words))
 }
 
-/// No commit is missing between two others.
+/// No commit is missing behind `after`, nor between two others. The first may begin at `after` or
+/// below.
 ///
 /// # Errors
 /// [`GAP`] (transient): one of them was written by a transaction that the read has not seen yet.
-fn without_gaps(commits: &[RecordedCommit]) -> Result<(), Failure> {
-    for (one, next) in commits.iter().zip(commits.iter().skip(1)) {
-        let (last, first) = (one.last_version(), next.first_version());
-        if last.next() != first {
-            let what = format!("{}: after version {last} comes {first} yet", one.stream);
+fn without_gaps(stream: &StreamId, after: Version, commits: &[RecordedCommit]) -> Result<(), Failure> {
+    let mut last = after;
+    for (place, commit) in commits.iter().enumerate() {
+        let first = commit.first_version();
+        if first > last.next() || place > 0 && first != last.next() {
+            let what = format!("{stream}: after version {last} comes {first} yet");
             return Err(Failure::transient(GAP, what));
         }
+        last = commit.last_version();
     }
     Ok(())
 }

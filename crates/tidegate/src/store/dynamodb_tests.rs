@@ -123,6 +123,29 @@ async fn a_commit_that_is_not_visible_between_two_others_is_read_again() {
 }
 
 #[tokio::test]
+async fn a_commit_that_is_not_visible_before_the_first_one_is_read_again() {
+    let (mut first, mut next) = (commit(1).record, commit(1).record);
+    first.events.push(RecordedEvent { version: Version::new(2), ..first.events[0].clone() });
+    next.events[0].version = Version::new(3);
+    let [one, two] = [&first, &next].map(|record| items(record).remove(0));
+    let all = [one.clone(), two.clone()];
+    let both = vec![first.clone(), next.clone()];
+    let answers = vec![page(std::slice::from_ref(&two)), page(&all)];
+    let (reads, _) = store(answers).await;
+    assert_eq!(reads.read(&stream(), Version::NONE).await, Ok(both.clone()));
+    // A read from the middle of it, which looks below first.
+    let above = page(std::slice::from_ref(&two));
+    let answers = vec![page(&[]), above.clone(), page(std::slice::from_ref(&one)), above];
+    let (reads, calls) = store(answers).await;
+    assert_eq!(reads.read(&stream(), Version::new(1)).await, Ok(both));
+    assert_eq!(calls.lock().unwrap().len(), 4);
+    // What does not come is transient.
+    let (reads, _) = store(vec![page(std::slice::from_ref(&two))]).await;
+    let failure = reads.read(&stream(), Version::NONE).await.unwrap_err();
+    assert_eq!((failure.class(), failure.code()), (Class::Transient, "incomplete_stream"));
+}
+
+#[tokio::test]
 async fn a_commit_of_a_newer_format_is_transient_where_it_is_read_and_where_it_is_in_the_way() {
     let newer = json!({ "stream": { "S": "counter#1" }, "version": { "N": "1" }, "format": { "N": "2" } });
     let in_the_way = refused("ConditionalCheckFailedException", json!({ "Item": newer.clone() }));
