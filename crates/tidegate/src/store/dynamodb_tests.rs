@@ -162,6 +162,44 @@ async fn a_commit_of_a_newer_format_is_transient_where_it_is_read_and_where_it_i
 }
 
 #[tokio::test]
+async fn an_event_is_read_whatever_format_the_commits_behind_it_have() {
+    let mut record = commit(1).record;
+    record.events[0].version = Version::new(2);
+    let newer = json!({ "stream": { "S": "counter#1" }, "version": { "N": "3" }, "format": { "N": "2" } });
+    let at = |version| DataRef { stream: stream(), version: Version::new(version) };
+    // Backwards from the event: the newer one is not even looked at.
+    let (reads, calls) = store(vec![page(&items(&record)), page(&[newer])]).await;
+    assert_eq!(resolve(&reads, &at(2)).await, Ok(record.events[0].clone()));
+    assert_eq!(calls.lock().unwrap().len(), 1);
+    assert_eq!(resolve(&reads, &at(3)).await.unwrap_err().code(), Failure::NEWER);
+}
+
+#[tokio::test]
+async fn a_split_commit_is_read_at_any_of_its_versions() {
+    let large = commit(900_000).record;
+    let all = items(&large);
+    let (head, chunks) = all.split_first().unwrap();
+    let (reads, _) = store(vec![page(std::slice::from_ref(head)), page(chunks)]).await;
+    assert_eq!(reads.read_at(&stream(), Version::new(1)).await, Ok(Some(large)));
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_seen_yet_is_looked_for_behind_and_read_again() {
+    let at = |version: u64| {
+        let mut record = commit(1).record;
+        record.events[0].version = Version::new(version);
+        record
+    };
+    let [one, two, three] = [1, 2, 3].map(|version| page(&[items(&at(version)).remove(0)]));
+    // The event at 2: below it is the one before, and behind it there is one already.
+    let (reads, calls) = store(vec![one.clone(), one, three, two]).await;
+    assert_eq!(reads.read_at(&stream(), Version::new(2)).await, Ok(Some(at(2))));
+    assert_eq!(calls.lock().unwrap().len(), 4);
+    let (reads, _) = store(vec![page(&[])]).await;
+    assert_eq!(reads.read_at(&stream(), Version::new(2)).await, Ok(None));
+}
+
+#[tokio::test]
 async fn what_cancels_a_transaction_decides_what_becomes_of_the_commit() {
     let large = commit(900_000);
     let mut theirs = items(&large.record).remove(0);

@@ -92,6 +92,14 @@ impl<P: EventReader + ?Sized> EventReader for Faulty<P> {
     ) -> BoxFuture<'a, Result<Vec<RecordedCommit>, Failure>> {
         self.call(Call::Read, None, move |port| port.read(stream, after)).boxed()
     }
+
+    fn read_at<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        version: Version,
+    ) -> BoxFuture<'a, Result<Option<RecordedCommit>, Failure>> {
+        self.call(Call::Read, None, move |port| port.read_at(stream, version)).boxed()
+    }
 }
 
 impl<P: EventStore + ?Sized> EventStore for Faulty<P> {
