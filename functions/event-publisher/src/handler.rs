@@ -116,15 +116,14 @@ impl Publisher {
         if Instant::now() >= deadline {
             return Err(Outcome::NotRun(NotRun::OutOfTime));
         }
-        let before = Version::new(version.number().saturating_sub(1));
-        let commits = match timeout_at(deadline, self.events.read(stream, before)).await {
-            Ok(commits) => commits.map_err(Outcome::Failed)?,
+        let commit = match timeout_at(deadline, self.events.read_at(stream, version)).await {
+            Ok(commit) => commit.map_err(Outcome::Failed)?,
             Err(_) => {
                 let late = format!("{stream}: the event store did not answer in the invocation's time");
                 return Err(Outcome::Failed(Failure::transient("deadline", late)));
             }
         };
-        commits.into_iter().find(|commit| commit.first_version() == version).ok_or_else(|| {
+        commit.filter(|commit| commit.first_version() == version).ok_or_else(|| {
             let missing = format!("{stream}: the commit at version {version} is not in the event store");
             Outcome::Failed(Failure::transient("not_in_store", missing))
         })

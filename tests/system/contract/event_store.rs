@@ -162,6 +162,11 @@ async fn a_stream_is_read_from_any_version(store: &dyn EventStore) {
         let wanted: Vec<_> = wanted.iter().map(|commit| commit.record.clone()).collect();
         assert_eq!(read, wanted, "above {after}");
     }
+    for (version, place) in [(1, Some(0)), (2, Some(0)), (4, Some(1)), (5, Some(2)), (6, Some(2)), (7, None)]
+    {
+        let read = store.read_at(&stream, Version::new(version)).await.unwrap();
+        assert_eq!(read, place.map(|place: usize| commits[place].record.clone()), "at {version}");
+    }
 }
 
 async fn a_stream_of_several_pages_is_read_whole(store: &dyn EventStore) {

@@ -83,7 +83,10 @@ async fn open(options: &ParkedPlace) -> Result<(System, Vec<Place>), Problem> {
 
 async fn guard(system: &System, place: &Place, stream: &StreamId) -> Result<Guard, Problem> {
     match place.read_model.guards(std::slice::from_ref(stream)).await {
-        Ok(mut guards) => Ok(guards.remove(stream).unwrap_or_default()),
+        Ok(mut guards) => match guards.remove(stream).transpose() {
+            Ok(guard) => Ok(guard.unwrap_or_default()),
+            Err(unreadable) => Err(Problem::new(unreadable.reason())),
+        },
         Err(failure) => Err(system.explain_table(&place.rows, failure.reason()).await),
     }
 }
@@ -103,7 +106,13 @@ async fn list(options: &ParkedList) -> Result<ExitCode, Problem> {
                 Err(failure) => return Err(system.explain_table(&place.rows, failure.reason()).await),
             };
             // One that was released a moment ago may still be on the list.
-            parked.extend(page.iter().filter_map(|stream| Parked::of(place, stream, guards.get(stream)?)));
+            for stream in &page {
+                match guards.get(stream) {
+                    Some(Ok(guard)) => parked.extend(Parked::of(place, stream, guard)),
+                    Some(Err(unreadable)) => output::note(unreadable.reason()),
+                    None => {}
+                }
+            }
             let more = page.len() == PAGE;
             after = page.into_iter().last();
             if !more {

@@ -122,7 +122,8 @@ async fn a_parked_aggregate_is_listed_shown_and_released_when_its_projection_is_
     let seen = system.functions.seen();
     assert_eq!(seen.len(), 1);
     assert_eq!(seen[0].context, Some(json!({"custom": {"tidegate-replay": "true"}})));
-    let guard = read_model(&system, "").guards(&[stream()]).await.unwrap().remove(&stream()).unwrap();
+    let guard =
+        read_model(&system, "").guards(&[stream()]).await.unwrap().remove(&stream()).unwrap().unwrap();
     assert_eq!((guard.position.version, guard.parked, guard.listed), (Version::new(3), None, None));
     assert_eq!(json(&system.tidegate(&["parked", "ls", "--json"]).await), json!([]));
     assert!(said(&system.tidegate(&["parked", "release", "order#1"]).await, 1).contains("it is not parked"));

@@ -28,7 +28,9 @@ pub(crate) fn transaction(guards: Vec<(Advance, RowUpdate)>, counters: &[(&str, 
     Transaction { guards, counters: counters.iter().map(counter).collect() }
 }
 
-pub(crate) async fn contract(model: &dyn ReadModel) {
+/// `spoil` writes to the row of an aggregate so that it cannot be read as a guard.
+pub(crate) async fn contract(model: &dyn ReadModel, spoil: impl AsyncFn(&StreamId)) {
+    an_unreadable_guard_costs_its_own_aggregate(model, spoil).await;
     a_guard_moves_only_from_where_it_is(model).await;
     parts_advance_one_by_one(model).await;
     a_transaction_takes_effect_whole_or_not_at_all(model).await;
@@ -36,6 +38,7 @@ pub(crate) async fn contract(model: &dyn ReadModel) {
     parked_aggregates_are_listed_until_nothing_is_left_of_them(model).await;
     the_list_is_no_counter(model).await;
     parts_of_another_cut_are_not_gone_on_with(model).await;
+    a_cut_that_was_left_behind_is_replaced(model).await;
     the_items_to_blame_are_named(model).await;
     many_guards_are_read_at_once(model).await;
     attributes_may_have_any_name_but_the_guards(model).await;
@@ -178,7 +181,20 @@ async fn guards_of_large_rows_are_read_in_several_answers(model: &dyn ReadModel)
 }
 
 async fn guard(model: &dyn ReadModel, stream: &StreamId) -> Option<Guard> {
-    model.guards(std::slice::from_ref(stream)).await.unwrap().remove(stream)
+    model.guards(std::slice::from_ref(stream)).await.unwrap().remove(stream).transpose().unwrap()
+}
+
+async fn an_unreadable_guard_costs_its_own_aggregate(model: &dyn ReadModel, spoil: impl AsyncFn(&StreamId)) {
+    let streams = [new_stream(), new_stream(), new_stream()];
+    let rows = streams.iter().map(|stream| first(stream, RowUpdate::default()));
+    assert_eq!(model.apply(&transaction(rows.collect(), &[])).await, Ok(()));
+    spoil(&streams[1]).await;
+    let mut guards = model.guards(&streams).await.unwrap();
+    let failure = guards.remove(&streams[1]).unwrap().unwrap_err();
+    assert_eq!((failure.class(), failure.code()), (Class::Permanent, "corrupt_guard"));
+    assert!(failure.reason().contains(streams[1].as_str()), "{failure}");
+    assert_eq!(guards.len(), 2);
+    assert!(guards.values().all(|guard| guard.as_ref().unwrap().position == at(1, 0)));
 }
 
 async fn a_guard_moves_only_from_where_it_is(model: &dyn ReadModel) {
@@ -312,6 +328,24 @@ async fn parts_of_another_cut_are_not_gone_on_with(model: &dyn ReadModel) {
     }
     assert_eq!(model.apply(&part(at(0, 1), at(1, 0))).await, Ok(()));
     assert_eq!(guard(model, &stream).await.unwrap().position, at(1, 0));
+}
+
+async fn a_cut_that_was_left_behind_is_replaced(model: &dyn ReadModel) {
+    let stream = new_stream();
+    let moves = |from, to| transaction(vec![(advance(&stream, from, to), RowUpdate::default())], &[]);
+    // A version of the toolkit that knows no digests finishes an event.
+    let left = Position { cut: Some(7), ..at(1, 0) };
+    assert_eq!(model.apply(&moves(at(0, 0), left)).await, Ok(()));
+    let there = guard(model, &stream).await.unwrap();
+    assert_eq!(there.position, left);
+    assert_eq!(model.park(&stream, Version::new(2), &Failure::permanent("bad", "it is")).await, Ok(()));
+    let parked = guard(model, &stream).await.unwrap();
+    assert_eq!(model.unpark(&stream, &parked).await, Ok(()));
+    let unparked = guard(model, &stream).await.unwrap();
+    assert_eq!(model.unlist(&stream, &unparked).await, Ok(()));
+    assert_eq!(model.apply(&moves(at(1, 0), at(2, 0))).await, Err(ApplyError::GuardMoved));
+    assert_eq!(model.apply(&moves(left, at(2, 0))).await, Ok(()));
+    assert_eq!(guard(model, &stream).await.unwrap().position, at(2, 0));
 }
 
 async fn the_items_to_blame_are_named(model: &dyn ReadModel) {

@@ -11,7 +11,7 @@ use super::change::{Increment, RowUpdate, Value};
 use super::expression::Expression;
 use super::guard::{Advance, Guard, Position};
 use super::plan::PARKED_LIST_KEY;
-use super::read_model::{ApplyError, ReadModel};
+use super::read_model::{ApplyError, Guards, ReadModel};
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version, content_uuid};
 use crate::store::Retry;
@@ -66,14 +66,15 @@ impl DynamoDbReadModel {
         DynamoDbReadModel { client, tables, retry: Retry::default() }
     }
 
-    async fn read_guards(&self, streams: &[StreamId]) -> Result<HashMap<StreamId, Guard>, Failure> {
+    async fn read_guards(&self, streams: &[StreamId]) -> Result<Guards, Failure> {
         let mut guards = HashMap::with_capacity(streams.len());
         for streams in streams.chunks(BATCH_GET_KEYS) {
             let mut keys: Vec<_> = streams.iter().map(row_key).collect();
             for attempt in 0.. {
                 let (rows, left) = self.get(keys).await?;
                 for row in rows {
-                    let (stream, guard) = guard_of(&row)?;
+                    let stream = stream_of(&row)?;
+                    let guard = guard_of(&row, &stream);
                     guards.insert(stream, guard);
                 }
                 if left.is_empty() {
@@ -159,15 +160,8 @@ impl DynamoDbReadModel {
             expression.set("applied_at", number(now));
             PARKED.iter().for_each(|name| expression.remove(name));
         }
-        if advance.to.part == 0 {
-            expression.remove("part");
-            expression.remove("cut");
-        } else {
-            expression.set("part", number(advance.to.part));
-            if let Some(cut) = advance.to.cut {
-                expression.set("cut", number(cut));
-            }
-        }
+        expression.set_or_remove("part", (advance.to.part != 0).then(|| number(advance.to.part)));
+        expression.set_or_remove("cut", advance.to.cut.map(number));
         require_position(&mut expression, advance.from);
         expression.require("parked", advance.parked.map(|parked| number(parked.number())));
         expression.into_update(&self.tables.rows, row_key(&advance.stream)).map(transact)
@@ -298,14 +292,17 @@ fn require_version(expression: &mut Expression, version: Version) {
     expression.require("version", (version != Version::NONE).then(|| number(version.number())));
 }
 
-fn guard_of(row: &Key) -> Result<(StreamId, Guard), Failure> {
-    let corrupt =
-        |what: &str| Failure::permanent("corrupt_guard", format!("{what} in the read model's row {row:?}"));
-    let stream = row
-        .get(ROW_KEY)
-        .and_then(|value| value.as_s().ok())
-        .and_then(|text| text.parse().ok())
-        .ok_or_else(|| corrupt("no stream"))?;
+/// The key of a row, which is one of those that were asked for.
+fn stream_of(row: &Key) -> Result<StreamId, Failure> {
+    let key = row.get(ROW_KEY).and_then(|value| value.as_s().ok()?.parse().ok());
+    key.ok_or_else(|| Failure::transient("read_model", "DynamoDB answered a row without its key"))
+}
+
+fn guard_of(row: &Key, stream: &StreamId) -> Result<Guard, Failure> {
+    let corrupt = |name: &str| {
+        let what = "in the read model's row is not of the guard that it belongs to";
+        Failure::permanent("corrupt_guard", format!("{stream}: the attribute `{name}` {what}"))
+    };
     let read = |name: &str| match row.get(name) {
         None => Ok(None),
         Some(value) => {
@@ -314,7 +311,7 @@ fn guard_of(row: &Key) -> Result<(StreamId, Guard), Failure> {
         }
     };
     let text = |name: &str| row.get(name).and_then(|value| value.as_s().ok()).cloned();
-    let guard = Guard {
+    Ok(Guard {
         position: Position {
             version: read("version")?.map_or(Version::NONE, Version::new),
             part: read("part")?.map(u32::try_from).transpose().map_err(|_| corrupt("part"))?.unwrap_or(0),
@@ -325,15 +322,11 @@ fn guard_of(row: &Key) -> Result<(StreamId, Guard), Failure> {
         parked_code: text("parked_code"),
         parked_reason: text("parked_reason"),
         listed: read(LISTED)?.map(i64::try_from).transpose().map_err(|_| corrupt(LISTED))?,
-    };
-    Ok((stream, guard))
+    })
 }
 
 impl ReadModel for DynamoDbReadModel {
-    fn guards<'a>(
-        &'a self,
-        streams: &'a [StreamId],
-    ) -> BoxFuture<'a, Result<HashMap<StreamId, Guard>, Failure>> {
+    fn guards<'a>(&'a self, streams: &'a [StreamId]) -> BoxFuture<'a, Result<Guards, Failure>> {
         self.read_guards(streams).boxed()
     }
 

@@ -43,6 +43,13 @@ impl Expression {
         self.removes.push(clause);
     }
 
+    pub(super) fn set_or_remove(&mut self, name: &str, value: Option<AttributeValue>) {
+        match value {
+            Some(value) => self.set(name, value),
+            None => self.remove(name),
+        }
+    }
+
     /// The attribute must have this value, or be absent.
     pub(super) fn require(&mut self, name: &str, value: Option<AttributeValue>) {
         let name = self.name(name);

@@ -30,8 +30,9 @@ pub struct Position {
     /// Parts of the next event that are applied; 0 between events.
     pub part: u32,
     /// Digest of how that event is cut into parts, while some of them are applied. The next parts
-    /// must be cut at the same places, or a row would count twice. Absent between events, and if an
-    /// earlier version of the toolkit, which had no digests, applied the parts.
+    /// must be cut at the same places, or a row would count twice. Absent if an earlier version of
+    /// the toolkit, which had no digests, applied the parts. Between events it says nothing, because
+    /// such a version leaves it behind.
     pub cut: Option<u64>,
 }
 

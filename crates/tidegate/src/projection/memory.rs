@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt, ready};
@@ -7,7 +7,7 @@ use super::Transaction;
 use super::change::{RowUpdate, Value};
 use super::guard::{Guard, Position};
 use super::plan::{ITEM_BYTES, refused};
-use super::read_model::{ApplyError, ReadModel};
+use super::read_model::{ApplyError, Guards, ReadModel};
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 
@@ -27,6 +27,8 @@ struct State {
     stays: i64,
     transactions: Vec<Transaction>,
     rival: Option<Transaction>,
+    /// Aggregates whose guard cannot be read.
+    spoilt: BTreeSet<StreamId>,
 }
 
 impl MemoryReadModel {
@@ -53,6 +55,12 @@ impl MemoryReadModel {
     /// Another environment's transaction, applied right before the next one.
     pub fn before_next_apply(&self, rival: Transaction) {
         self.state().rival = Some(rival);
+    }
+
+    /// From now on the row of this aggregate cannot be read as a guard, as if somebody else had
+    /// written to its attributes.
+    pub fn spoil(&self, stream: &StreamId) {
+        self.state().spoilt.insert(stream.clone());
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -165,20 +173,24 @@ fn change(row: &mut BTreeMap<&'static str, Value>, update: &RowUpdate) -> Result
     Ok(())
 }
 
+fn corrupt(stream: &StreamId) -> Failure {
+    Failure::permanent("corrupt_guard", format!("{stream}: the guard in its row cannot be read"))
+}
+
 /// DynamoDB's numbers go on for 38 digits, the double's do not.
 fn added(sum: i64, amount: i64) -> Result<i64, String> {
     sum.checked_add(amount).ok_or_else(|| format!("{sum} and {amount} are out of range"))
 }
 
 impl ReadModel for MemoryReadModel {
-    fn guards<'a>(
-        &'a self,
-        streams: &'a [StreamId],
-    ) -> BoxFuture<'a, Result<HashMap<StreamId, Guard>, Failure>> {
+    fn guards<'a>(&'a self, streams: &'a [StreamId]) -> BoxFuture<'a, Result<Guards, Failure>> {
         let state = self.state();
-        let guards =
-            streams.iter().filter_map(|stream| Some((stream.clone(), state.rows.get(stream)?.0.clone())));
-        ready(Ok(guards.collect())).boxed()
+        let guard = |stream: &StreamId| {
+            let (guard, _) = state.rows.get(stream)?;
+            let read = if state.spoilt.contains(stream) { Err(corrupt(stream)) } else { Ok(guard.clone()) };
+            Some((stream.clone(), read))
+        };
+        ready(Ok(streams.iter().filter_map(guard).collect())).boxed()
     }
 
     fn apply<'a>(&'a self, transaction: &'a Transaction) -> BoxFuture<'a, Result<(), ApplyError>> {

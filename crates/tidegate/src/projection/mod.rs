@@ -31,7 +31,7 @@ pub use guard::{Advance, Guard, Position};
 pub(crate) use memory::MemoryReadModel;
 pub use plan::{PARKED_LIST_KEY, Step, Transaction};
 pub use projector::{Projection, Projector};
-pub use read_model::{ApplyError, ReadModel};
+pub use read_model::{ApplyError, Guards, ReadModel};
 
 #[cfg(test)]
 mod contract;

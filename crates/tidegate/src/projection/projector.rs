@@ -120,7 +120,14 @@ impl<P: Projection> Projector<P> {
             if deadline.is_over() {
                 break;
             }
-            let guard = guards.get(stream).cloned().unwrap_or_default();
+            // A row that cannot be read costs its own aggregate.
+            let guard = match guards.get(stream).cloned().transpose() {
+                Ok(guard) => guard.unwrap_or_default(),
+                Err(failure) => {
+                    fail(outcomes, hints.iter().map(|hint| hint.place), &failure);
+                    continue;
+                }
+            };
             let events = self.events.as_ref();
             let mut plan =
                 plan(&self.projection, events, stream, &guard, hints, context.replay, deadline).await;

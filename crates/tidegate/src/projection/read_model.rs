@@ -6,20 +6,22 @@ use super::{Guard, Transaction};
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 
+/// What [`ReadModel::guards`] answers.
+pub type Guards = HashMap<StreamId, Result<Guard, Failure>>;
+
 /// Where a projection keeps its rows and counters.
 ///
 /// It also keeps a list of parked aggregates, so that they can be found without a scan. An
 /// aggregate is on the list from [`park`](Self::park) to [`unlist`](Self::unlist). After its
 /// release it stays on the list until the projector has applied all of its events.
 pub trait ReadModel: Send + Sync {
-    /// The guards of these aggregates, strongly consistent; an aggregate without a row has none in the answer.
+    /// The guards of these aggregates, strongly consistent. An aggregate without a row has none in
+    /// the answer, and one whose row cannot be a guard has a failure there: `corrupt_guard`
+    /// (permanent).
     ///
     /// # Errors
-    /// A failure to read.
-    fn guards<'a>(
-        &'a self,
-        streams: &'a [StreamId],
-    ) -> BoxFuture<'a, Result<HashMap<StreamId, Guard>, Failure>>;
+    /// A failure to read any of them.
+    fn guards<'a>(&'a self, streams: &'a [StreamId]) -> BoxFuture<'a, Result<Guards, Failure>>;
 
     /// Applies a transaction, whole or not at all.
     ///

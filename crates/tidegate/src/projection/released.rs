@@ -114,8 +114,10 @@ impl<P: Projection> Projector<P> {
             if share.is_over() {
                 return;
             }
-            if guards.get(&stream).is_none_or(|guard| guard.parked.is_some() && !guard.waits_for_newer()) {
-                continue;
+            match guards.get(&stream) {
+                None => continue,
+                Some(Ok(guard)) if guard.parked.is_some() && !guard.waits_for_newer() => continue,
+                Some(_) => {}
             }
             if let Err(failure) = self.catch_up(&stream, false, share).await {
                 let (stream, reason) = (stream.as_str(), failure.reason());
@@ -145,7 +147,7 @@ impl<P: Projection> Projector<P> {
                 return Err(out_of_time());
             }
             let mut guards = deadline.call(self.read_model.guards(std::slice::from_ref(stream))).await?;
-            let guard = guards.remove(stream).unwrap_or_default();
+            let guard = guards.remove(stream).transpose()?.unwrap_or_default();
             if guard.parked.is_some() && !guard.waits_for_newer() && !replay {
                 return Ok(());
             }

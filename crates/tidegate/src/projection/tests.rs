@@ -328,6 +328,21 @@ async fn a_row_that_cannot_be_stored_costs_its_own_aggregate_only() {
 }
 
 #[tokio::test]
+async fn an_unreadable_guard_costs_its_own_aggregate_only() {
+    let commits = [1, 2, 3].map(|order| commit(&format!("order#{order}"), 1, "a"));
+    let world = World::with(&commits).await;
+    let second = commit("order#2", 2, "b");
+    world.add(&second).await;
+    assert_eq!(world.deliver(&[&commits[1]]).await, [APPLIED]);
+    world.model.spoil(&commits[1].stream);
+    let outcomes = world.deliver(&[&commits[0], &second, &commits[2]]).await;
+    assert_eq!((&outcomes[0], &outcomes[2]), (&APPLIED, &APPLIED));
+    let failure = outcomes[1].failure().unwrap();
+    assert_eq!((failure.class(), failure.code()), (Class::Permanent, "corrupt_guard"));
+    assert_eq!((world.units("a"), world.units("b")), (3, 0));
+}
+
+#[tokio::test]
 async fn an_event_that_cannot_be_stored_costs_none_of_the_events_before_it() {
     let commits = [commit("order#1", 1, "a"), commit("order#1", 2, &unstorable()), commit("order#1", 3, "c")];
     for (others, delivered_before) in [(0, false), (3, false), (0, true)] {
@@ -385,7 +400,8 @@ async fn a_row_in_memory_holds_what_an_item_holds() {
 
 #[tokio::test]
 async fn the_read_model_in_memory_keeps_the_contract() {
-    contract::contract(&MemoryReadModel::default()).await;
+    let model = MemoryReadModel::default();
+    contract::contract(&model, async |stream: &StreamId| model.spoil(stream)).await;
 }
 
 #[test]

@@ -56,19 +56,23 @@ impl Content {
     pub fn digest(&self, stream: &StreamId, cause: &Cause) -> Option<Digest> {
         let key =
             hash_of(&[b"key", stream.as_str().as_bytes(), cause.source.as_bytes(), cause.id.as_bytes()]);
-        let mut forms = self.forms.iter().rev().map(|(version, hash)| {
+        let mut forms = self.forms.iter().map(|(version, hash)| {
             let mac = hash_of(&[&key, self.kind.as_bytes(), &version.to_be_bytes(), hash]);
             (*version, first_eight(&mac))
         });
         let (version, mac) = forms.next()?;
         let kind = hash_of(&[b"kind", self.kind.as_bytes()]);
         let kind = u32::try_from(first_eight(&kind) >> 32).ok()?;
-        Some(Digest { kind, version, mac, older: forms.collect() })
+        Some(Digest { kind, version, mac, newer: forms.collect() })
     }
 }
 
 /// A digest of what a command says, stored beside its cause. A command with the same cause but
 /// other content is not a duplicate.
+///
+/// What is stored is the digest of the version in which the command was sent. A command that is sent
+/// again as it was is equal, whatever an upcast makes of it since; one in an older version is
+/// compared after upcasting, and one in a newer version cannot be compared and is equal.
 ///
 /// It has three parts: 32 bits of a hash of the type, the version of the type, and 64 bits of a
 /// hash of type and data that is keyed with stream and cause. Equal contents therefore have
@@ -81,8 +85,8 @@ pub struct Digest {
     kind: u32,
     version: u32,
     mac: u64,
-    /// The same content in older versions; not stored.
-    older: Vec<(u32, u64)>,
+    /// The same content in newer versions; not stored.
+    newer: Vec<(u32, u64)>,
 }
 
 /// Bytes of a digest in [`Digest::to_bytes`].
@@ -92,13 +96,13 @@ impl Digest {
     /// Whether the stored content differs. Contents of versions that cannot be compared count as
     /// equal.
     pub(super) fn contradicts(&self, stored: &Digest) -> bool {
-        let mut forms = std::iter::once((self.version, self.mac)).chain(self.older.iter().copied());
+        let mut forms = std::iter::once((self.version, self.mac)).chain(self.newer.iter().copied());
         self.kind != stored.kind || forms.any(|(version, mac)| version == stored.version && mac != stored.mac)
     }
 
     /// What of it is stored.
     pub(super) fn stored(&self) -> Self {
-        Digest { older: Vec::new(), ..self.clone() }
+        Digest { newer: Vec::new(), ..self.clone() }
     }
 
     pub(super) fn to_bytes(&self) -> [u8; BYTES] {
@@ -112,7 +116,7 @@ impl Digest {
         let part = |shift: u32| u32::try_from(bits >> shift & u128::from(u32::MAX)).ok();
         let (kind, version) = (part(96)?, part(64)?);
         let mac = u64::try_from(bits & u128::from(u64::MAX)).ok()?;
-        (version > 0).then_some(Digest { kind, version, mac, older: Vec::new() })
+        (version > 0).then_some(Digest { kind, version, mac, newer: Vec::new() })
     }
 }
 
@@ -132,7 +136,7 @@ impl FromStr for Digest {
             kind: u32::from_str_radix(next()?, 16).map_err(|_| InvalidDigest)?,
             version: next()?.parse().map_err(|_| InvalidDigest)?,
             mac: u64::from_str_radix(next()?, 16).map_err(|_| InvalidDigest)?,
-            older: Vec::new(),
+            newer: Vec::new(),
         })
     }
 }

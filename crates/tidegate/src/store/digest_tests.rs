@@ -123,6 +123,46 @@ async fn what_an_older_function_decided_is_compared_in_the_version_that_it_knew(
     assert_reused(send(&store, Command::Open(3), &from(&sent("Add", 1, r#"{"amount":4}"#))).await);
 }
 
+/// The same messages in a release that reads the first version otherwise.
+#[derive(Serialize, Deserialize)]
+struct Corrected {
+    units: u32,
+}
+
+impl Message for Corrected {
+    const TYPE: &'static str = "Add";
+    const VERSION: u32 = 2;
+
+    fn upcast(from: u32, data: serde_json::Value) -> Result<serde_json::Value, Failure> {
+        let mut data = Add::upcast(from, data)?;
+        data["unit"] = "piece".into();
+        Ok(data)
+    }
+}
+
+mod corrected {
+    use super::Corrected;
+
+    crate::messages! { pub(super) enum Commands { Corrected } }
+}
+
+#[tokio::test]
+async fn a_command_that_is_sent_again_is_the_same_whatever_the_upcast_makes_of_it() {
+    let envelope = sent("Add", 1, r#"{"amount":3}"#);
+    let now = |envelope: &Envelope| {
+        let mut origin = Origin::of(envelope, None);
+        origin.content = Content::upcast::<corrected::Commands>(envelope);
+        origin
+    };
+    let store = MemoryEventStore::default();
+    assert_eq!(send(&store, Command::Open(3), &from(&envelope)).await, Ok(Handled::Applied));
+    for command in [Command::Open(3), Command::Add(3)] {
+        assert_eq!(send(&store, command, &now(&envelope)).await, Ok(Handled::Duplicate));
+    }
+    let other = now(&sent("Add", 1, r#"{"amount":4}"#));
+    assert_reused(send(&store, Command::Open(4), &other).await);
+}
+
 #[tokio::test]
 async fn a_commit_without_a_digest_is_equal_to_every_content() {
     let store = MemoryEventStore::default();

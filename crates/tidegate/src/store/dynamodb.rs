@@ -13,7 +13,7 @@ use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 use super::item::{ChunkItem, CommitItem, chunk_key};
 use super::newer::Format;
 use super::patience::{GAP, patiently};
-use super::{Commit, CommitOutcome, EventReader, EventStore, RecordedCommit};
+use super::{Commit, CommitOutcome, EventReader, EventStore, RecordedCommit, holding};
 use crate::failure::{Failure, chain};
 use crate::ids::{StreamId, Version};
 
@@ -128,20 +128,36 @@ impl DynamoDbEventStore {
         let above = self.query(stream.as_str(), after.next()).await?;
         let mut commits = Vec::with_capacity(below.len() + above.len());
         for item in below.into_iter().chain(above) {
-            let item: CommitItem = parse(item, stream)?;
-            let mut chunks = Vec::new();
-            if item.chunks.is_some() {
-                for chunk in self.query(&chunk_key(stream, item.version()), Version::NONE).await? {
-                    chunks.push(parse::<ChunkItem>(chunk, stream)?);
-                }
-            }
-            let commit = item.into_commit(chunks)?;
+            let commit = self.whole(item, stream).await?;
             if commit.last_version() > after {
                 commits.push(commit);
             }
         }
-        without_gaps(&commits)?;
+        without_gaps(stream, after, &commits)?;
         Ok(commits)
+    }
+
+    async fn load_at(&self, stream: &StreamId, version: Version) -> Result<Option<RecordedCommit>, Failure> {
+        if let Some(item) = self.last_at_or_below(stream, version).await?.pop() {
+            let commit = self.whole(item, stream).await?;
+            if commit.last_version() >= version {
+                return Ok(Some(commit));
+            }
+        }
+        // Either there is none, or the read has not seen it yet, which those behind it tell.
+        Ok(holding(self.load(stream, Version::new(version.number().saturating_sub(1))).await?, version))
+    }
+
+    /// The commit that has this item as its head.
+    async fn whole(&self, head: Item, stream: &StreamId) -> Result<RecordedCommit, Failure> {
+        let head: CommitItem = parse(head, stream)?;
+        let mut chunks = Vec::new();
+        if head.chunks.is_some() {
+            for chunk in self.query(&chunk_key(stream, head.version()), Version::NONE).await? {
+                chunks.push(parse::<ChunkItem>(chunk, stream)?);
+            }
+        }
+        head.into_commit(chunks)
     }
 
     async fn last_at_or_below(&self, stream: &StreamId, version: Version) -> Result<Vec<Item>, Failure> {
@@ -193,6 +209,14 @@ impl EventReader for DynamoDbEventStore {
         after: Version,
     ) -> BoxFuture<'a, Result<Vec<RecordedCommit>, Failure>> {
         patiently(move || self.load(stream, after)).boxed()
+    }
+
+    fn read_at<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        version: Version,
+    ) -> BoxFuture<'a, Result<Option<RecordedCommit>, Failure>> {
+        patiently(move || self.load_at(stream, version)).boxed()
     }
 }
 
@@ -261,17 +285,20 @@ fn is_about_the_item(message: &str) -> bool {
             .any(|words| message.contains(words))
 }
 
-/// Checks that no commit is missing between two others.
+/// Checks that no commit is missing behind `after`, nor between two others. The first commit may
+/// begin at `after` or below.
 ///
 /// # Errors
 /// [`GAP`] (transient): a transaction wrote the missing commit, and the read does not see it yet.
-fn without_gaps(commits: &[RecordedCommit]) -> Result<(), Failure> {
-    for (one, next) in commits.iter().zip(commits.iter().skip(1)) {
-        let (last, first) = (one.last_version(), next.first_version());
-        if last.next() != first {
-            let what = format!("{}: nothing between versions {last} and {first} yet", one.stream);
+fn without_gaps(stream: &StreamId, after: Version, commits: &[RecordedCommit]) -> Result<(), Failure> {
+    let mut last = after;
+    for (place, commit) in commits.iter().enumerate() {
+        let first = commit.first_version();
+        if first > last.next() || place > 0 && first != last.next() {
+            let what = format!("{stream}: nothing between versions {last} and {first} yet");
             return Err(Failure::transient(GAP, what));
         }
+        last = commit.last_version();
     }
     Ok(())
 }

@@ -123,6 +123,29 @@ async fn a_commit_that_is_not_visible_between_two_others_is_read_again() {
 }
 
 #[tokio::test]
+async fn a_commit_that_is_not_visible_before_the_first_one_is_read_again() {
+    let (mut first, mut next) = (commit(1).record, commit(1).record);
+    first.events.push(RecordedEvent { version: Version::new(2), ..first.events[0].clone() });
+    next.events[0].version = Version::new(3);
+    let [one, two] = [&first, &next].map(|record| items(record).remove(0));
+    let all = [one.clone(), two.clone()];
+    let both = vec![first.clone(), next.clone()];
+    let answers = vec![page(std::slice::from_ref(&two)), page(&all)];
+    let (reads, _) = store(answers).await;
+    assert_eq!(reads.read(&stream(), Version::NONE).await, Ok(both.clone()));
+    // A read from the middle of it, which looks below first.
+    let above = page(std::slice::from_ref(&two));
+    let answers = vec![page(&[]), above.clone(), page(std::slice::from_ref(&one)), above];
+    let (reads, calls) = store(answers).await;
+    assert_eq!(reads.read(&stream(), Version::new(1)).await, Ok(both));
+    assert_eq!(calls.lock().unwrap().len(), 4);
+    // What does not come is transient.
+    let (reads, _) = store(vec![page(std::slice::from_ref(&two))]).await;
+    let failure = reads.read(&stream(), Version::NONE).await.unwrap_err();
+    assert_eq!((failure.class(), failure.code()), (Class::Transient, "incomplete_stream"));
+}
+
+#[tokio::test]
 async fn a_commit_of_a_newer_format_is_transient_where_it_is_read_and_where_it_is_in_the_way() {
     let newer = json!({ "stream": { "S": "counter#1" }, "version": { "N": "1" }, "format": { "N": "2" } });
     let in_the_way = refused("ConditionalCheckFailedException", json!({ "Item": newer.clone() }));
@@ -136,6 +159,44 @@ async fn a_commit_of_a_newer_format_is_transient_where_it_is_read_and_where_it_i
         let place = "counter#1: the commit at version 1 has format 2";
         assert!(failure.reason().contains(place), "{failure}");
     }
+}
+
+#[tokio::test]
+async fn an_event_is_read_whatever_format_the_commits_behind_it_have() {
+    let mut record = commit(1).record;
+    record.events[0].version = Version::new(2);
+    let newer = json!({ "stream": { "S": "counter#1" }, "version": { "N": "3" }, "format": { "N": "2" } });
+    let at = |version| DataRef { stream: stream(), version: Version::new(version) };
+    // Backwards from the event: the newer one is not even looked at.
+    let (reads, calls) = store(vec![page(&items(&record)), page(&[newer])]).await;
+    assert_eq!(resolve(&reads, &at(2)).await, Ok(record.events[0].clone()));
+    assert_eq!(calls.lock().unwrap().len(), 1);
+    assert_eq!(resolve(&reads, &at(3)).await.unwrap_err().code(), Failure::NEWER);
+}
+
+#[tokio::test]
+async fn a_split_commit_is_read_at_any_of_its_versions() {
+    let large = commit(900_000).record;
+    let all = items(&large);
+    let (head, chunks) = all.split_first().unwrap();
+    let (reads, _) = store(vec![page(std::slice::from_ref(head)), page(chunks)]).await;
+    assert_eq!(reads.read_at(&stream(), Version::new(1)).await, Ok(Some(large)));
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_seen_yet_is_looked_for_behind_and_read_again() {
+    let at = |version: u64| {
+        let mut record = commit(1).record;
+        record.events[0].version = Version::new(version);
+        record
+    };
+    let [one, two, three] = [1, 2, 3].map(|version| page(&[items(&at(version)).remove(0)]));
+    // The event at 2: below it is the one before, and behind it there is one already.
+    let (reads, calls) = store(vec![one.clone(), one, three, two]).await;
+    assert_eq!(reads.read_at(&stream(), Version::new(2)).await, Ok(Some(at(2))));
+    assert_eq!(calls.lock().unwrap().len(), 4);
+    let (reads, _) = store(vec![page(&[])]).await;
+    assert_eq!(reads.read_at(&stream(), Version::new(2)).await, Ok(None));
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ mod snapshot_dynamodb;
 #[cfg(any(test, feature = "test-kit"))]
 pub(crate) mod snapshot_memory;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FutureExt};
 
 pub use aggregate::{Aggregate, Decision, Retry, execute};
 pub use causes::Causes;
@@ -64,6 +64,33 @@ pub trait EventReader: Send + Sync {
         stream: &'a StreamId,
         after: Version,
     ) -> BoxFuture<'a, Result<Vec<RecordedCommit>, Failure>>;
+
+    /// The commit that holds the event at `version`, strongly consistent. Others of its stream need
+    /// not be readable: what a newer version of the function has written behind it is in nobody's
+    /// way.
+    ///
+    /// By default it reads all commits from there on; a store that can read less should.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    fn read_at<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        version: Version,
+    ) -> BoxFuture<'a, Result<Option<RecordedCommit>, Failure>> {
+        async move {
+            let before = Version::new(version.number().saturating_sub(1));
+            Ok(holding(self.read(stream, before).await?, version))
+        }
+        .boxed()
+    }
+}
+
+/// The one of these commits that holds the event at this version.
+fn holding(commits: Vec<RecordedCommit>, version: Version) -> Option<RecordedCommit> {
+    let holds =
+        |commit: &RecordedCommit| commit.first_version() <= version && version <= commit.last_version();
+    commits.into_iter().find(holds)
 }
 
 /// Reads and extends streams.
@@ -86,9 +113,8 @@ pub trait EventStore: EventReader {
 /// # Errors
 /// `dangling_reference` (permanent) when the store has no such event, or a failure to read.
 pub async fn resolve(reader: &dyn EventReader, reference: &DataRef) -> Result<RecordedEvent, Failure> {
-    let before = Version::new(reference.version.number().saturating_sub(1));
     reader
-        .read(&reference.stream, before)
+        .read_at(&reference.stream, reference.version)
         .await?
         .into_iter()
         .flat_map(|commit| commit.events)

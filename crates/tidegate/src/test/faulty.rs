@@ -1,4 +1,3 @@
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt};
@@ -11,7 +10,7 @@ use crate::idempotency::{
     Claim, Claimed, EffectKey, HeldEffect, HeldPage, IdempotencyStore, Kept, Repeat, Stored,
 };
 use crate::ids::{StreamId, Version};
-use crate::projection::{ApplyError, Guard, ReadModel, Transaction};
+use crate::projection::{ApplyError, Guard, Guards, ReadModel, Transaction};
 use crate::store::{Commit, CommitOutcome, EventReader, EventStore, RecordedCommit, Snapshot, SnapshotStore};
 
 /// A port of which some calls go wrong. It wraps doubles and real ones alike.
@@ -93,6 +92,14 @@ impl<P: EventReader + ?Sized> EventReader for Faulty<P> {
     ) -> BoxFuture<'a, Result<Vec<RecordedCommit>, Failure>> {
         self.call(Call::Read, None, move |port| port.read(stream, after)).boxed()
     }
+
+    fn read_at<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        version: Version,
+    ) -> BoxFuture<'a, Result<Option<RecordedCommit>, Failure>> {
+        self.call(Call::Read, None, move |port| port.read_at(stream, version)).boxed()
+    }
 }
 
 impl<P: EventStore + ?Sized> EventStore for Faulty<P> {
@@ -117,10 +124,7 @@ impl<P: SnapshotStore + ?Sized> SnapshotStore for Faulty<P> {
 }
 
 impl<P: ReadModel + ?Sized> ReadModel for Faulty<P> {
-    fn guards<'a>(
-        &'a self,
-        streams: &'a [StreamId],
-    ) -> BoxFuture<'a, Result<HashMap<StreamId, Guard>, Failure>> {
+    fn guards<'a>(&'a self, streams: &'a [StreamId]) -> BoxFuture<'a, Result<Guards, Failure>> {
         self.call(Call::Guards, None, move |port| port.guards(streams)).boxed()
     }
 

@@ -135,6 +135,16 @@ async fn the_list_is_read_by_the_first_invocation_and_then_once_in_a_while() {
 }
 
 #[tokio::test]
+async fn an_unreadable_guard_on_the_list_keeps_no_other_parked() {
+    let commits: Vec<_> = (0..3).map(|order| commit(&format!("order#{order}"), 1, "new")).collect();
+    let world = World::with(&commits).await;
+    world.deliver_to(old("new"), &changes(&commits)).await;
+    world.model.spoil(&commits[0].stream);
+    world.deliver(&[]).await;
+    assert_eq!((world.listed().await, world.units("new")), (vec![commits[0].stream.clone()], 2));
+}
+
+#[tokio::test]
 async fn a_long_list_is_worked_off_in_parts() {
     tokio::time::pause();
     let commits: Vec<_> = (0..120).map(|order| commit(&format!("order#{order:03}"), 1, "new")).collect();

@@ -1,6 +1,6 @@
 //! One invocation of a projection: the real [`Projector`] over a read model and an event store that ask the model.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use tidegate::envelope::DataSchema;
 use tidegate::failure::{Class, Failure};
 use tidegate::ids::{Cause, StreamId, Version as EventVersion};
 use tidegate::projection::{
-    Advance, ApplyError, Guard, Increment, Position, Projected, Projection, Projector, ReadModel, RowUpdate,
-    Transaction,
+    Advance, ApplyError, Guard, Guards, Increment, Position, Projected, Projection, Projector, ReadModel,
+    RowUpdate, Transaction,
 };
 use tidegate::store::{CommitChange, EventReader, RecordedCommit, RecordedEvent};
 
@@ -39,6 +39,8 @@ pub(super) enum Version {
     Older,
     /// It has one counter more in front, so that the last of the first part comes into the second.
     Recut,
+    /// Its toolkit knows nothing of digests of cuts: it neither reads, requires nor writes them.
+    Undigested,
 }
 
 /// An invocation of a version of the function.
@@ -74,6 +76,8 @@ pub(super) struct Move {
     pub(super) from: Place,
     pub(super) parked: Option<u8>,
     pub(super) to: Place,
+    /// Whatever digest of a cut is there stays there.
+    pub(super) undigested: bool,
     pub(super) counts: Counts,
 }
 
@@ -149,7 +153,8 @@ impl Runs {
 
 async fn invoke(invocation: &Invocation, script: Arc<Script<Ask, Answer>>) -> Vec<Fate> {
     let looks = invocation.batch.is_empty();
-    let world = Arc::new(World { script, looks });
+    let undigested = invocation.version == Version::Undigested;
+    let world = Arc::new(World { script, looks, undigested });
     let projector = Projector::new(Counting(invocation.version), world.clone(), world);
     let items: Vec<_> =
         invocation.batch.iter().map(|number| Item::new("", CommitChange::Commit(commit(*number)))).collect();
@@ -197,7 +202,7 @@ impl Projection for Counting {
         let mut counters = vec![increment("all", 10i64.pow(u32::from(number) - 1))];
         if number == IN_PARTS {
             match self.0 {
-                Version::Current | Version::Older => {}
+                Version::Current | Version::Older | Version::Undigested => {}
                 Version::Broken => {
                     return Err(Failure::permanent("broken", "this version cannot project it"));
                 }
@@ -284,12 +289,12 @@ impl Move {
         let rows = (0..SHIFTED).filter(|row| counters.contains_key(&counter(*row))).count();
         assert!(rows == 0 || rows == SHIFTED, "a part is applied whole");
         let parked = advance.parked.map(|parked| u8::try_from(parked.number()).unwrap());
-        Move { from: Place::of(advance.from), parked, to, counts }
+        Move { from: Place::of(advance.from), parked, to, undigested: false, counts }
     }
 
     /// A transaction with one row in place of all the like ones.
     pub(super) fn transaction(self) -> Transaction {
-        let Move { from, parked, to, counts } = self;
+        let Move { from, parked, to, undigested: _, counts } = self;
         let parked = parked.map(|parked| EventVersion::new(parked.into()));
         let event_id = (to.version > from.version).then(|| event_id(to.version));
         let advance =
@@ -309,6 +314,7 @@ struct World {
     script: Arc<Script<Ask, Answer>>,
     /// It is time to read the list of parked aggregates.
     looks: bool,
+    undigested: bool,
 }
 
 impl World {
@@ -334,10 +340,16 @@ fn no_answer() -> Failure {
 }
 
 impl ReadModel for World {
-    fn guards<'a>(&'a self, _: &'a [StreamId]) -> BoxFuture<'a, Result<HashMap<StreamId, Guard>, Failure>> {
+    fn guards<'a>(&'a self, _: &'a [StreamId]) -> BoxFuture<'a, Result<Guards, Failure>> {
         let answer = async {
             match self.ask(Ask::Guard).await {
-                Answer::Guard(row) => Ok(row.into_iter().map(|row| (stream(), row.guard())).collect()),
+                Answer::Guard(row) => {
+                    let guard = row.map(|mut row| {
+                        row.place.cut = row.place.cut.filter(|_| !self.undigested);
+                        (stream(), Ok(row.guard()))
+                    });
+                    Ok(guard.into_iter().collect())
+                }
                 _ => Err(no_answer()),
             }
         };
@@ -345,7 +357,7 @@ impl ReadModel for World {
     }
 
     fn apply<'a>(&'a self, transaction: &'a Transaction) -> BoxFuture<'a, Result<(), ApplyError>> {
-        self.write(Ask::Apply(Move::of(transaction))).boxed()
+        self.write(Ask::Apply(Move { undigested: self.undigested, ..Move::of(transaction) })).boxed()
     }
 
     fn park<'a>(

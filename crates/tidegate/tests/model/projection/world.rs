@@ -155,6 +155,9 @@ impl ProjectionModel {
                 let there = state.row.unwrap_or_default();
                 let at = there.place;
                 let mut advance = advance;
+                if advance.undigested {
+                    (advance.from.cut, advance.to.cut) = (at.cut, at.cut);
+                }
                 match self.without {
                     Some(Without::Condition) => (advance.from, advance.parked) = (at, there.parked),
                     Some(Without::ExactVersion) if at.version < advance.to.version => advance.from = at,
@@ -228,7 +231,7 @@ impl ProjectionModel {
 fn write(state: &mut State, write: impl FnOnce(&MemoryReadModel) -> Result<(), ApplyError>) -> Answer {
     let model = MemoryReadModel::default();
     let (from, to) = (Place::default(), state.row.unwrap_or_default().place);
-    let before = Move { from, parked: None, to, counts: state.counts };
+    let before = Move { from, parked: None, to, undigested: false, counts: state.counts };
     if state.row.is_some() {
         model.apply(&before.transaction()).now_or_never().unwrap().unwrap();
     }
@@ -278,7 +281,7 @@ impl State {
     pub(super) fn is_done(&self) -> bool {
         self.is_quiet()
             && self.head == COMMITS
-            && self.place() == (Place { version: COMMITS, ..Place::default() })
+            && (self.place().version, self.place().part) == (COMMITS, 0)
             && self.dead_letters.is_empty()
             && !self.row.is_some_and(|row| row.listed)
     }
@@ -458,10 +461,21 @@ impl Model for ProjectionModel {
             Property::sometimes("all is applied", |_, state: &State| state.is_done()),
             Property::sometimes("a part is applied alone", |_, state: &State| state.place().part == 1),
         ];
-        if self.first != Version::Current {
-            properties.push(Property::sometimes("an aggregate is parked", |_, state: &State| {
-                state.row.is_some_and(|row| row.parked.is_some())
-            }));
+        match self.first {
+            Version::Current => {}
+            Version::Undigested => properties.extend([
+                Property::always("no aggregate is parked", |_, state: &State| {
+                    state.row.is_none_or(|row| row.parked.is_none())
+                }),
+                Property::sometimes("a digest is left behind", |_, state: &State| {
+                    state.place().version >= IN_PARTS && state.place().cut.is_some()
+                }),
+            ]),
+            Version::Broken | Version::Older | Version::Recut => {
+                properties.push(Property::sometimes("an aggregate is parked", |_, state: &State| {
+                    state.row.is_some_and(|row| row.parked.is_some())
+                }));
+            }
         }
         properties
     }
