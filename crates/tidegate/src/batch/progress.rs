@@ -7,6 +7,9 @@
 //!
 //! The memory is a hint. It is bounded, and another environment does not have it: there the user
 //! records run again, and are duplicates by their causes.
+//!
+//! An invocation with a tumbling window neither uses nor fills the memory. The state that it answers
+//! has no user record of an aggregate that comes again, so all of them must be folded again.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
