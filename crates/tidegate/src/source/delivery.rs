@@ -1,11 +1,11 @@
 use std::borrow::Cow;
 use std::fmt::Display;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::fields::Fields;
 use super::{Change, kinesis, sns, sqs};
 use crate::failure::Failure;
 use crate::ids::content_id;
@@ -45,6 +45,8 @@ pub struct Delivery<'a> {
     pub body: Result<Body, Failure>,
     /// The record as it came, wrappers included; of a user record, the whole aggregate.
     pub record: &'a RawValue,
+    /// The ARN of the stream or queue, where the record tells it.
+    pub(crate) source_arn: Option<Arc<str>>,
     /// S3's message that a notification was configured.
     pub(crate) test_event: bool,
 }
@@ -65,6 +67,7 @@ impl<'a> Delivery<'a> {
             attempts: None,
             body: Ok(Body::Bytes(Vec::new())),
             record,
+            source_arn: None,
             test_event: false,
         }
     }
@@ -78,11 +81,6 @@ impl<'a> Delivery<'a> {
     pub(super) fn unreadable(mut self, reason: impl Display) -> Self {
         self.body = Err(Failure::permanent("unreadable_record", reason.to_string()));
         self
-    }
-
-    /// The ARN of the stream or queue, where the record tells it.
-    pub(crate) fn source_arn(&self) -> Option<String> {
-        Fields::of(self.record).ok()?.text("eventSourceARN")
     }
 
     /// Whether the record is S3's `s3:TestEvent`, which it writes when a notification is
@@ -99,15 +97,16 @@ impl Delivery<'_> {
     /// come alone, at the same position. (The whole would bring its neighbours along, and a letter
     /// for each of them would hold all of them.)
     pub fn own_record(&self) -> Cow<'_, RawValue> {
-        let alone = match (self.subsequence, &self.body) {
-            (Some(_), Ok(Body::Bytes(data))) => {
-                kinesis::alone(self.record, &self.position, &self.ordering_key, data)
-                    .or_else(|| sqs::alone(self.record, &self.position, data))
-                    .or_else(|| sns::alone(self.record, &self.position, data))
-            }
-            _ => None,
-        };
+        let alone = self.part().and_then(|data| alone(self.record, &self.position, &self.ordering_key, data));
         alone.map_or(Cow::Borrowed(self.record), Cow::Owned)
+    }
+
+    /// The body of one of several that came in one record.
+    pub(crate) fn part(&self) -> Option<&[u8]> {
+        match (self.subsequence, &self.body) {
+            (Some(_), Ok(Body::Bytes(data))) => Some(data),
+            _ => None,
+        }
     }
 
     /// The body's bytes.
@@ -149,6 +148,18 @@ impl Delivery<'_> {
             Err(failure) => Err(failure.clone()),
         }
     }
+}
+
+/// One of several that came in `record`, as a record by itself. Scans `record`.
+pub(crate) fn alone(
+    record: &RawValue,
+    position: &str,
+    ordering_key: &str,
+    data: &[u8],
+) -> Option<Box<RawValue>> {
+    kinesis::alone(record, position, ordering_key, data)
+        .or_else(|| sqs::alone(record, position, data))
+        .or_else(|| sns::alone(record, position, data))
 }
 
 /// What EventBridge calls an event, and matches its rules with.
