@@ -3,9 +3,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use futures::{StreamExt, stream};
 use tokio::time::{Instant, timeout_at};
 use tracing::error;
-use uuid::Uuid;
 
 use super::outcome::{Handled, Outcome};
+use super::patience::place;
 use super::recent::Recent;
 use super::runner::Runner;
 use crate::dead_letter::DeadLetter;
@@ -16,7 +16,7 @@ const LETTERS_AT_A_TIME: usize = 16;
 /// Letters that are remembered as written.
 const WRITTEN: usize = 10_000;
 
-/// Ids of the letters that this environment has written.
+/// The places of the records whose letters this environment has written.
 ///
 /// On a stream a record with a letter comes again as long as a record before it fails. Its letter
 /// is then not written a second time.
@@ -42,16 +42,22 @@ impl<H> Runner<H> {
         outcomes: &mut [Outcome],
         end: Instant,
     ) -> Vec<(usize, Failure)> {
-        let letters = self.letters(deliveries, outcomes);
+        let places = self.unwritten(deliveries, outcomes);
         let mut given_up = Vec::new();
-        for letters in letters.chunks(LETTERS_AT_A_TIME) {
+        for places in places.chunks(LETTERS_AT_A_TIME) {
+            // The letter of a user record costs a scan of its aggregate: none is made ahead of time.
+            let letters: Vec<_> = places
+                .iter()
+                .filter_map(|place| {
+                    Some((*place, self.letter(deliveries.get(*place)?, outcomes.get(*place)?)?))
+                })
+                .collect();
             let put = |(place, letter): (usize, DeadLetter)| async move {
                 let put = timeout_at(end, self.dead_letters.put(&letter)).await;
                 let put = put.unwrap_or_else(|_| Err(Failure::transient("deadline", "no time was left")));
                 (place, letter.id, put)
             };
-            let written: Vec<_> =
-                stream::iter(letters.to_vec()).map(put).buffered(LETTERS_AT_A_TIME).collect().await;
+            let written: Vec<_> = stream::iter(letters).map(put).buffered(LETTERS_AT_A_TIME).collect().await;
             let mut all = true;
             for (place, letter, put) in written {
                 let Some((delivery, outcome)) = deliveries.get(place).zip(outcomes.get_mut(place)) else {
@@ -59,7 +65,7 @@ impl<H> Runner<H> {
                 };
                 match put {
                     Ok(()) => {
-                        self.remember(&letter);
+                        self.remember(delivery);
                         self.patience.forget(delivery);
                         if let Outcome::Failed(failure) =
                             std::mem::replace(outcome, Outcome::Done(Handled::DeadLettered))
@@ -86,23 +92,26 @@ impl<H> Runner<H> {
         given_up
     }
 
-    /// The letters to write, with the places of their deliveries. Marks as done each delivery whose
-    /// letter this environment wrote before.
-    fn letters(&self, deliveries: &[Delivery<'_>], outcomes: &mut [Outcome]) -> Vec<(usize, DeadLetter)> {
-        let mut letters = Vec::new();
-        for place in self.given_up(deliveries, outcomes) {
-            let Some((delivery, outcome)) = deliveries.get(place).zip(outcomes.get_mut(place)) else {
-                continue;
+    /// The places of the deliveries whose letters are to be written. A delivery whose letter this
+    /// environment wrote before is done.
+    fn unwritten(&self, deliveries: &[Delivery<'_>], outcomes: &mut [Outcome]) -> Vec<usize> {
+        let mut places = self.given_up(deliveries, outcomes);
+        places.retain(|place| {
+            let Some((delivery, outcome)) = deliveries.get(*place).zip(outcomes.get_mut(*place)) else {
+                return false;
             };
-            let Outcome::Failed(failure) = outcome else { continue };
-            let letter = DeadLetter::new(&self.function, self.source, delivery, failure);
-            if self.is_written(&letter.id) {
+            let is_written = self.is_written(delivery);
+            if is_written {
                 *outcome = Outcome::Done(Handled::Duplicate);
-            } else {
-                letters.push((place, letter));
             }
-        }
-        letters
+            !is_written
+        });
+        places
+    }
+
+    fn letter(&self, delivery: &Delivery<'_>, outcome: &Outcome) -> Option<DeadLetter> {
+        let Outcome::Failed(failure) = outcome else { return None };
+        Some(DeadLetter::new(&self.function, self.source, delivery, failure))
     }
 
     /// Places of the deliveries that are to become dead letters. On a stream everything from the first reported record on comes again, so a letter for what is
@@ -152,14 +161,11 @@ impl<H> Runner<H> {
         matches!(self.source, Source::Kinesis | Source::DynamoDb)
     }
 
-    fn is_written(&self, letter: &str) -> bool {
-        let now = (self.patience.clock)();
-        letter.parse().is_ok_and(|id: Uuid| self.written.recent().get(id, now).is_some())
+    fn is_written(&self, delivery: &Delivery<'_>) -> bool {
+        self.written.recent().get(place(delivery), (self.patience.clock)()).is_some()
     }
 
-    fn remember(&self, letter: &str) {
-        if let Ok(id) = letter.parse() {
-            self.written.recent().admit(id, (self.patience.clock)(), || ());
-        }
+    fn remember(&self, delivery: &Delivery<'_>) {
+        self.written.recent().admit(place(delivery), (self.patience.clock)(), || ());
     }
 }

@@ -106,7 +106,7 @@ impl Patience {
         let (Ok(spacing), Ok(after)) = (spacing, SignedDuration::try_from(after)) else { return false };
         let new = || Failing { first: now, repeated: Count::default(), last_chance: Count::default() };
         let mut failing = self.failing();
-        let Some(failing) = failing.admit(id(delivery), now, new) else { return false };
+        let Some(failing) = failing.admit(place(delivery), now, new) else { return false };
         let since = delivery.arrived_at.map_or(failing.first, |arrived_at| arrived_at.min(failing.first));
         let old = now.duration_since(since) > after;
         let repeated = old
@@ -131,11 +131,12 @@ impl Patience {
     pub(super) fn forget(&self, delivery: &Delivery<'_>) {
         let mut failing = self.failing();
         if !failing.is_empty() {
-            failing.forget(id(delivery));
+            failing.forget(place(delivery));
         }
     }
 
-    /// Records all but one of the failures that give up the record at this position.
+    /// As if the record at this position of a source without an ARN had failed repeatedly, but for
+    /// once.
     #[cfg(test)]
     pub(super) fn assume_repeated(&self, position: &str) {
         let new = || Failing {
@@ -143,7 +144,7 @@ impl Patience {
             repeated: Count { failures: REPEATED - 1, last: None },
             last_chance: Count::default(),
         };
-        self.failing().admit(position_id(position), (self.clock)(), new);
+        self.failing().admit(place_id("", position), (self.clock)(), new);
     }
 
     fn failing(&self) -> MutexGuard<'_, Recent<Failing>> {
@@ -151,12 +152,13 @@ impl Patience {
     }
 }
 
-fn id(delivery: &Delivery<'_>) -> Uuid {
-    position_id(&delivery.position)
+/// Where a record came from. Two streams of tables may have records at the same position.
+pub(super) fn place(delivery: &Delivery<'_>) -> Uuid {
+    place_id(delivery.source_arn.as_deref().unwrap_or_default(), &delivery.position)
 }
 
-fn position_id(position: &str) -> Uuid {
-    content_uuid(&["failing", position])
+fn place_id(source_arn: &str, position: &str) -> Uuid {
+    content_uuid(&["place", source_arn, position])
 }
 
 /// Whether the queue has handed out the message often enough, with enough time between receives.

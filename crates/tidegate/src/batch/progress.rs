@@ -7,9 +7,12 @@
 //!
 //! The memory is a hint: it is bounded, and other environments do not have it. There the user
 //! records run again, and are duplicates by their causes.
+//!
+//! An invocation with a tumbling window neither uses nor fills the memory. The state that it answers
+//! has no user record of an aggregate that comes again, so all of them must be folded again.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::outcome::Outcome;
 use crate::source::Delivery;
@@ -21,14 +24,28 @@ const AGGREGATES: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct Progress(Mutex<VecDeque<Aggregate>>);
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 struct Aggregate {
-    name: (Option<String>, String),
+    source_arn: Option<Arc<str>>,
+    /// Unique in its stream.
+    position: String,
     /// A bit for each user record.
     done: Vec<u64>,
 }
 
 impl Aggregate {
+    fn of(part: &Part<'_>) -> Self {
+        Aggregate {
+            source_arn: part.source_arn.cloned(),
+            position: part.aggregate.to_owned(),
+            done: Vec::new(),
+        }
+    }
+
+    fn has(&self, part: &Part<'_>) -> bool {
+        self.position == part.aggregate && self.source_arn.as_ref() == part.source_arn
+    }
+
     fn is_done(&self, number: u64) -> bool {
         self.done.get(word(number)).is_some_and(|word| word & bit(number) != 0)
     }
@@ -51,26 +68,34 @@ fn bit(number: u64) -> u64 {
     1 << (number % 64)
 }
 
-/// The position of the aggregate that a delivery was taken out of, which is unique in its stream,
-/// and the delivery's number in it.
-fn part(delivery: &Delivery<'_>) -> Option<((Option<String>, String), u64)> {
-    let number = delivery.subsequence?;
-    let (aggregate, _) = delivery.position.rsplit_once(':')?;
-    Some(((delivery.source_arn(), aggregate.to_owned()), number))
+/// A user record.
+struct Part<'a> {
+    source_arn: Option<&'a Arc<str>>,
+    /// Position of the aggregate that it was taken out of.
+    aggregate: &'a str,
+    /// Its number there.
+    number: u64,
+}
+
+impl<'a> Part<'a> {
+    fn of(delivery: &'a Delivery<'_>) -> Option<Self> {
+        let number = delivery.subsequence?;
+        let (aggregate, _) = delivery.position.rsplit_once(':')?;
+        Some(Part { source_arn: delivery.source_arn.as_ref(), aggregate, number })
+    }
 }
 
 impl Progress {
     /// Which of these deliveries are done already, by their places.
     pub(super) fn settled(&self, deliveries: &[Delivery<'_>]) -> Vec<bool> {
-        if deliveries.iter().all(|delivery| delivery.subsequence.is_none()) {
+        let known = self.known();
+        if known.is_empty() {
             return Vec::new();
         }
-        let known = self.known();
         let is_done = |delivery: &Delivery<'_>| {
-            let Some((name, number)) = part(delivery).filter(|_| !known.is_empty()) else {
-                return false;
-            };
-            known.iter().any(|aggregate| aggregate.name == name && aggregate.is_done(number))
+            Part::of(delivery).is_some_and(|part| {
+                known.iter().any(|aggregate| aggregate.has(&part) && aggregate.is_done(part.number))
+            })
         };
         deliveries.iter().map(is_done).collect()
     }
@@ -80,13 +105,13 @@ impl Progress {
     pub(super) fn note(&self, deliveries: &[Delivery<'_>], outcomes: &[Outcome]) {
         let mut seen: Vec<(Aggregate, bool)> = Vec::new();
         for (delivery, outcome) in deliveries.iter().zip(outcomes) {
-            let Some((name, number)) = part(delivery) else { continue };
-            if seen.last().is_none_or(|(aggregate, _)| aggregate.name != name) {
-                seen.push((Aggregate { name, done: Vec::new() }, true));
+            let Some(part) = Part::of(delivery) else { continue };
+            if !seen.last().is_some_and(|(aggregate, _)| aggregate.has(&part)) {
+                seen.push((Aggregate::of(&part), true));
             }
             let Some((aggregate, finished)) = seen.last_mut() else { continue };
             match outcome {
-                Outcome::Done(_) => aggregate.note(number),
+                Outcome::Done(_) => aggregate.note(part.number),
                 Outcome::Failed(_) | Outcome::NotRun(_) => *finished = false,
             }
         }
@@ -96,7 +121,9 @@ impl Progress {
         let mut known = self.known();
         // From the last to the first: the first of a stream comes again first, and is forgotten last.
         for (aggregate, finished) in seen.into_iter().rev() {
-            known.retain(|known| known.name != aggregate.name);
+            known.retain(|known| {
+                known.position != aggregate.position || known.source_arn != aggregate.source_arn
+            });
             if !finished && !aggregate.done.is_empty() {
                 known.push_back(aggregate);
             }

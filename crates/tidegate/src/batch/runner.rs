@@ -251,7 +251,9 @@ impl<H: BatchHandler> Runner<H> {
         if !invocation.replay {
             given_up = self.dead_letter(&deliveries, &mut outcomes, end).await;
             self.hide(&deliveries, &outcomes, end).await;
-            self.progress.note(&deliveries, &outcomes);
+            if context.window.is_none() {
+                self.progress.note(&deliveries, &outcomes);
+            }
         }
         if let Some(observer) = &self.observer {
             self.report(observer.as_ref(), &deliveries, &outcomes, &given_up, &took);
@@ -290,7 +292,9 @@ impl<H: BatchHandler> Runner<H> {
         let mut items = Vec::with_capacity(deliveries.len());
         let mut places = Vec::with_capacity(deliveries.len());
         let mut stopped = HashSet::new();
-        let settled = if context.replay { Vec::new() } else { self.progress.settled(deliveries) };
+        // Of an aggregate that comes again a window's state has no user record: all are folded again.
+        let remembers = !context.replay && context.window.is_none();
+        let settled = if remembers { self.progress.settled(deliveries) } else { Vec::new() };
         let function: Arc<str> = Arc::from(self.function.as_str());
         for (place, delivery) in deliveries.iter().enumerate() {
             if delivery.is_test_event() {

@@ -12,7 +12,8 @@ use crate::source::{Delivery, Source};
 pub struct DeadLetter {
     /// Recognises the shape: always [`DeadLetter::KIND`].
     pub kind: String,
-    /// Derived from function and position: the same delivery given up twice is one letter.
+    /// Derived from function and position, and for a table's stream from its ARN: the same delivery
+    /// given up twice is one letter.
     pub id: String,
     /// The function that gave up.
     pub function: String,
@@ -78,7 +79,7 @@ impl DeadLetter {
     pub fn new(function: &str, source: Source, delivery: &Delivery<'_>, failure: &Failure) -> Self {
         DeadLetter {
             kind: Self::KIND.to_owned(),
-            id: content_id(&["dead-letter", function, source.as_str(), &delivery.position]),
+            id: id(function, source, delivery),
             function: function.to_owned(),
             source: source.as_str().to_owned(),
             position: delivery.position.clone(),
@@ -104,7 +105,19 @@ impl DeadLetter {
     }
 }
 
-/// The event with which this kind of source invokes a function for this record alone.
+/// Positions in the streams of two tables may be equal. All other positions are unique.
+fn id(function: &str, source: Source, delivery: &Delivery<'_>) -> String {
+    let position = ["dead-letter", function, source.as_str(), &delivery.position];
+    match delivery.source_arn.as_deref().filter(|_| source == Source::DynamoDb) {
+        Some(source_arn) => {
+            let [kind, function, source, position] = position;
+            content_id(&[kind, function, source, position, source_arn])
+        }
+        None => content_id(&position),
+    }
+}
+
+/// The event of an invocation by this kind of source that has this record alone.
 pub(crate) fn event_of(source: &str, record: &RawValue) -> Result<Box<RawValue>, serde_json::Error> {
     if source == Source::EventBridge.as_str() {
         return Ok(record.to_owned());

@@ -1,11 +1,11 @@
 use std::borrow::Cow;
 use std::fmt::Display;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::fields::Fields;
 use super::{Change, kinesis, sns, sqs};
 use crate::failure::Failure;
 use crate::ids::content_id;
@@ -45,7 +45,9 @@ pub struct Delivery<'a> {
     pub body: Result<Body, Failure>,
     /// The record as it arrived, with its wrappers. For a user record: the whole aggregate.
     pub record: &'a RawValue,
-    /// Whether it is S3's message that a notification was configured.
+    /// The ARN of the stream or queue, where the record tells it.
+    pub(crate) source_arn: Option<Arc<str>>,
+    /// S3's message that a notification was configured.
     pub(crate) test_event: bool,
 }
 
@@ -65,6 +67,7 @@ impl<'a> Delivery<'a> {
             attempts: None,
             body: Ok(Body::Bytes(Vec::new())),
             record,
+            source_arn: None,
             test_event: false,
         }
     }
@@ -80,14 +83,9 @@ impl<'a> Delivery<'a> {
         self
     }
 
-    /// The ARN of the stream or queue, if the record has it.
-    pub(crate) fn source_arn(&self) -> Option<String> {
-        Fields::of(self.record).ok()?.text("eventSourceARN")
-    }
-
-    /// Whether the record is the `s3:TestEvent` that S3 sends when a notification is configured. It
-    /// has no content: a [`Runner`](crate::batch::Runner) counts it as filtered and does not decode
-    /// it.
+    /// Whether the record is S3's `s3:TestEvent`, which it writes when a notification is
+    /// configured. It holds nothing: a [`Runner`](crate::batch::Runner) counts it as filtered and
+    /// does not decode it.
     pub fn is_test_event(&self) -> bool {
         self.test_event
     }
@@ -100,15 +98,16 @@ impl Delivery<'_> {
     /// come alone, at the same position. Otherwise it is the record as it arrived. (A dead letter
     /// with the whole record would replay the neighbours too.)
     pub fn own_record(&self) -> Cow<'_, RawValue> {
-        let alone = match (self.subsequence, &self.body) {
-            (Some(_), Ok(Body::Bytes(data))) => {
-                kinesis::alone(self.record, &self.position, &self.ordering_key, data)
-                    .or_else(|| sqs::alone(self.record, &self.position, data))
-                    .or_else(|| sns::alone(self.record, &self.position, data))
-            }
-            _ => None,
-        };
+        let alone = self.part().and_then(|data| alone(self.record, &self.position, &self.ordering_key, data));
         alone.map_or(Cow::Borrowed(self.record), Cow::Owned)
+    }
+
+    /// The body of one of several that came in one record.
+    pub(crate) fn part(&self) -> Option<&[u8]> {
+        match (self.subsequence, &self.body) {
+            (Some(_), Ok(Body::Bytes(data))) => Some(data),
+            _ => None,
+        }
     }
 
     /// The body's bytes.
@@ -152,7 +151,19 @@ impl Delivery<'_> {
     }
 }
 
-/// The name of an EventBridge event, by which rules match it: source and detail-type.
+/// One of several that came in `record`, as a record by itself. Scans `record`.
+pub(crate) fn alone(
+    record: &RawValue,
+    position: &str,
+    ordering_key: &str,
+    data: &[u8],
+) -> Option<Box<RawValue>> {
+    kinesis::alone(record, position, ordering_key, data)
+        .or_else(|| sqs::alone(record, position, data))
+        .or_else(|| sns::alone(record, position, data))
+}
+
+/// What EventBridge calls an event, and matches its rules with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EventName {
     /// Who produced it: `shop.orders`, `aws.s3`.

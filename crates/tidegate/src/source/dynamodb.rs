@@ -58,6 +58,7 @@ pub(super) fn delivery(record: &RawValue) -> Delivery<'_> {
         item: sequence,
         ordering_key,
         arrived_at: change.instant("ApproximateCreationDateTime"),
+        source_arn: fields.source_arn(),
         ..delivery
     };
     if !named {

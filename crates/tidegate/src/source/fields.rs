@@ -6,6 +6,7 @@
 //! read is only scanned: half surrogate pairs, numbers of any size and any depth are accepted.
 
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -25,6 +26,8 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// When it is not an object.
     pub(super) fn of(object: &'a RawValue) -> serde_json::Result<Self> {
+        #[cfg(test)]
+        scanned::add(object.get().len());
         serde_json::from_str(object.get())
     }
 
@@ -60,7 +63,12 @@ impl<'a> Fields<'a> {
         self.get(name).and_then(text)
     }
 
-    /// A string that is not empty, of a field that is there exactly once.
+    /// The ARN of the stream or queue that a record came from, where it tells it.
+    pub(super) fn source_arn(&self) -> Option<Arc<str>> {
+        self.text("eventSourceARN").map(Arc::from)
+    }
+
+    /// A text that is not empty, of a field that is there once.
     pub(super) fn strict(&self, name: &str) -> Option<String> {
         self.once(name).and_then(string).filter(|text| !text.is_empty())
     }
@@ -148,6 +156,23 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
             }
         }
         deserializer.deserialize_map(Object).map(Fields)
+    }
+}
+
+/// Counts the bytes of records that this thread scanned for their fields.
+#[cfg(test)]
+pub(crate) mod scanned {
+    use std::cell::Cell;
+
+    thread_local!(static BYTES: Cell<usize> = const { Cell::new(0) });
+
+    pub(super) fn add(bytes: usize) {
+        BYTES.set(BYTES.get() + bytes);
+    }
+
+    /// The bytes that were scanned since the last call.
+    pub(crate) fn take() -> usize {
+        BYTES.take()
     }
 }
 

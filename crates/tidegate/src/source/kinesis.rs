@@ -47,6 +47,7 @@ fn delivery(record: &RawValue) -> Delivery<'_> {
         item: sequence.filter(|sequence| !sequence.is_empty()),
         ordering_key: partition_key.unwrap_or_else(|| delivery.position.clone()),
         arrived_at: kinesis.instant("approximateArrivalTimestamp"),
+        source_arn: fields.source_arn(),
         ..delivery
     };
     if let Some(missing) = missing {
@@ -74,6 +75,7 @@ fn part<'a>(aggregate: &Delivery<'a>, number: u64, user_record: UserRecord) -> D
         subsequence: Some(number),
         ordering_key: partition_key.as_ref().unwrap_or(&aggregate.ordering_key).clone(),
         arrived_at: aggregate.arrived_at,
+        source_arn: aggregate.source_arn.clone(),
         body: partition_key.map(|_| Body::Bytes(user_record.data)),
         ..Delivery::at(aggregate.record, format!("{}:{number}", aggregate.position))
     }

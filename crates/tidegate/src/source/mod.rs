@@ -22,8 +22,11 @@ use serde_json::value::RawValue;
 
 #[cfg(test)]
 pub(crate) use aggregate::aggregated;
+pub(crate) use delivery::alone;
 pub use delivery::{Body, Delivery, EventName};
 pub use dynamodb::{Change, ChangeKind};
+#[cfg(test)]
+pub(crate) use fields::scanned;
 pub use response::Response;
 
 use self::fields::Fields;

@@ -63,6 +63,7 @@ pub(super) fn spread<'a>(message: &Delivery<'a>, records: &[&RawValue], deliveri
             ordering_key: if of_its_own { position.clone() } else { message.ordering_key.clone() },
             arrived_at: message.arrived_at,
             attempts: message.attempts,
+            source_arn: message.source_arn.clone(),
             body: Ok(Body::Bytes(record.get().as_bytes().to_vec())),
             ..Delivery::at(message.record, position)
         });

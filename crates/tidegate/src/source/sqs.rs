@@ -21,6 +21,7 @@ pub(super) fn deliveries<'a>(record: &'a RawValue, deliveries: &mut Vec<Delivery
         ordering_key: group.unwrap_or_else(|| delivery.position.clone()),
         attempts: attributes.text("ApproximateReceiveCount").and_then(|count| count.parse().ok()),
         arrived_at: attributes.instant("SentTimestamp"),
+        source_arn: fields.source_arn(),
         item: id,
         ..delivery
     };

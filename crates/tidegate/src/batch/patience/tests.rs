@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::*;
 use crate::batch::{BatchContext, EachRecord, Handled, Handler, Invocation, Report, Runner};
 use crate::dead_letter::MemoryDeadLetters;
-use crate::test::KinesisEvent;
+use crate::test::{DynamoDbEvent, KinesisEvent};
 
 const HOUR: i64 = 3600;
 /// The first moment of every test, in seconds since 1970.
@@ -127,6 +127,17 @@ async fn failures_before_a_success_do_not_count() {
     let environment = world.environment();
     for (at, code) in [(1, "later"), (61, "later"), (62, "ok"), (121, "later"), (181, "later")] {
         assert!(!world.at(3 * HOUR + at).deliver(&environment, code).await, "{at}");
+    }
+}
+
+#[tokio::test]
+async fn failures_at_the_same_position_of_another_table_do_not_count() {
+    let world = world();
+    let environment = world.environment_of(Source::DynamoDb);
+    for (at, table) in [(1, "orders"), (61, "orders"), (121, "payments"), (181, "payments")] {
+        let event = DynamoDbEvent::new(["id"]).table(table).created_at(moment(START));
+        let event = event.insert(&json!({ "id": "1" })).unwrap().build();
+        assert!(!world.at(3 * HOUR + at).hand(&environment, &event).await, "{table} at {at}");
     }
 }
 

@@ -2,6 +2,7 @@ use futures::future::{BoxFuture, FutureExt, ready};
 
 use super::*;
 use crate::dead_letter::{DeadLetter, DeadLetters};
+use crate::test::DynamoDbEvent;
 
 /// Refuses the letters of some positions, and notes every attempt.
 #[derive(Default)]
@@ -46,6 +47,23 @@ async fn a_letter_is_written_once_however_often_its_neighbour_brings_it_again() 
     let put = letters.put.lock().unwrap();
     assert_eq!(put.iter().filter(|position| *position == "shard:2").count(), 1, "{put:?}");
     assert_eq!(all.dead_lettered, 2, "and counted once");
+}
+
+/// Two tables feed one function, and both streams begin to count at the same number.
+#[tokio::test]
+async fn records_at_the_same_position_of_two_tables_have_a_letter_each() {
+    let letters = Arc::new(MemoryDeadLetters::default());
+    let handler = EachRecord::new(Obedient::default(), 4);
+    let runner = Runner::new(Source::DynamoDb, handler, "probe", letters.clone());
+    for table in ["orders", "payments", "orders"] {
+        let change = DynamoDbEvent::new(["id"]).table(table).insert(&json!({ "id": "1" })).unwrap();
+        let (reported, _) = deliver(&runner, &change.build()).await;
+        assert!(reported.is_empty());
+    }
+    let letters = letters.letters();
+    assert_eq!(letters.len(), 2, "one for each table, and none for what came again");
+    assert_eq!(letters[0].position, letters[1].position);
+    assert_ne!(letters[0].id, letters[1].id, "a replay runs a letter of each id once");
 }
 
 #[tokio::test]

@@ -2,13 +2,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::batch::{EachRecord, Handler, Invocation, Report, Runner};
 use crate::dead_letter::MemoryDeadLetters;
-use crate::source::Source;
+use crate::source::{Source, aggregated};
 use crate::test::KinesisEvent;
 
 /// Numbers in their order, as a sum would not show it.
@@ -173,6 +175,40 @@ async fn a_record_that_fails_in_the_last_invocation_fails_it_as_a_whole() {
     assert!(handler.closed.lock().unwrap().is_empty());
     assert_eq!(answer(&run(&runner, &last).await)["state"], json!({ "numbers": [1, 2] }));
     assert_eq!(handler.closed.lock().unwrap()[0].1, [1, 2]);
+}
+
+/// The event of an invocation with one aggregate of the good records with these numbers.
+fn aggregate(numbers: &[u64], state: &Value, last: bool) -> Box<RawValue> {
+    let bodies: Vec<String> =
+        numbers.iter().map(|number| json!({ "number": number, "act": "ok" }).to_string()).collect();
+    let records: Vec<(u64, &[u8])> = bodies.iter().map(|body| (0, body.as_bytes())).collect();
+    let event = event(0, &[(0, "ok")], state, last);
+    let mut event: Value = serde_json::from_str(event.get()).unwrap();
+    event["Records"][0]["kinesis"]["data"] = json!(STANDARD.encode(aggregated(&["k"], &records)));
+    RawValue::from_string(event.to_string()).unwrap()
+}
+
+#[tokio::test]
+async fn an_aggregate_that_comes_again_is_folded_as_a_whole() {
+    let (handler, letters) = (Collect::default(), Arc::default());
+    handler.failures_left.lock().unwrap().insert(3, 1);
+    let runner = runner(&handler, &letters);
+    let event = aggregate(&[1, 2, 3, 4], &json!({ "numbers": [0] }), false);
+    let report = run(&runner, &event).await;
+    assert_eq!(answer(&report)["state"], json!({ "numbers": [0] }), "all four come again");
+    let report = run(&runner, &event).await;
+    assert_eq!(answer(&report), json!({ "batchItemFailures": [], "state": { "numbers": [0, 1, 2, 3, 4] } }));
+}
+
+#[tokio::test]
+async fn an_aggregate_is_folded_as_a_whole_after_the_last_invocation_failed() {
+    let (handler, letters) = (Collect::default(), Arc::default());
+    handler.failures_left.lock().unwrap().insert(3, 1);
+    let runner = runner(&handler, &letters);
+    let last = aggregate(&[1, 2, 3, 4], &json!({}), true);
+    assert_eq!(run(&runner, &last).await.response.unwrap_err().code(), "later");
+    run(&runner, &last).await.response.unwrap();
+    assert_eq!(handler.closed.lock().unwrap()[0].1, [1, 2, 3, 4]);
 }
 
 /// Applies every record, and knows nothing of windows.
