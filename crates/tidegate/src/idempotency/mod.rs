@@ -36,8 +36,9 @@
 //! # async fn charge(_: &Payment, _idempotency_key: &str) -> Result<String, EffectError> { Ok("receipt 1".to_owned()) }
 //! async fn pay(payment: Payment, effects: &Effects, context: &lambda_runtime::Context) -> Result<String, Failure> {
 //!     let key = effects.key("payment", &payment.order)?;
-//!     let run = EffectRun::of_request(key.clone(), AfterCrash::RunAgain); // the provider dedups
-//! by our key     let fields = (&payment.order, payment.pence);
+//!     // The provider dedups by our key.
+//!     let run = EffectRun::of_request(key.clone(), AfterCrash::RunAgain);
+//!     let fields = (&payment.order, payment.pence);
 //!     match effects.run(&run, &fields, context, charge(&payment, key.as_str())).await? {
 //!         Ran::Applied(receipt) | Ran::Duplicate(Kept::Result(receipt)) => Ok(receipt),
 //!         Ran::Duplicate(_) => Ok("paid before".to_owned()),
