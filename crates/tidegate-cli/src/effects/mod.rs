@@ -1,5 +1,6 @@
 //! `tidegate effects`: held effects, saying that they took place, and letting them run again.
 
+mod place;
 mod release;
 
 use std::io::{self, IsTerminal};
