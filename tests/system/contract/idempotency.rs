@@ -2,7 +2,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::interceptors::BeforeDeserializationInterceptorContextMut;
+use aws_sdk_dynamodb::config::interceptors::{
+    AfterDeserializationInterceptorContextRef, BeforeDeserializationInterceptorContextMut,
+};
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -371,9 +373,14 @@ async fn a_claim_is_one_write_and_a_look_is_one_read_however_large_the_event_of_
     client.put_item().table_name("idempotency").set_item(Some(item)).send().await.unwrap();
     let largest = Arc::new(AtomicU32::default());
     let measured = client.config().to_builder().interceptor(LargestAnswer(largest.clone())).build();
-    let looks = DynamoDbIdempotency::new(Client::from_conf(measured), "idempotency");
+    let measured = Client::from_conf(measured);
+    let looks = DynamoDbIdempotency::new(measured.clone(), "idempotency");
     assert!(looks.look(&key).await.unwrap().is_some());
-    assert!(largest.load(Ordering::Relaxed) < 1000, "the event is not sent along");
+    let bytes = largest.load(Ordering::Relaxed);
+    assert!(bytes < 1000, "the event is not sent along: {bytes} bytes");
+    let whole = measured.get_item().table_name("idempotency").key("key", text(key.as_str()));
+    assert!(whole.send().await.unwrap().item.is_some());
+    assert!(largest.load(Ordering::Relaxed) > 300_000, "the record has it, and it would be seen");
     assert_eq!(store.hold_orphan(&key, "o", "why", Some(&repeat("1"))).await, Ok(true));
     let waiting = store.waiting(key.as_str()).await.unwrap().unwrap();
     assert!(waiting.repeat.unwrap().inline().is_some(), "it can be read, and is what is held now");
@@ -389,9 +396,10 @@ impl Intercept for LargestAnswer {
         "LargestAnswer"
     }
 
-    fn modify_before_deserialization(
+    // Before deserialization the body is a stream of unknown length.
+    fn read_after_deserialization(
         &self,
-        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {

@@ -1,5 +1,6 @@
 //! `tidegate effects`: lists held effects, records that they took place, or runs them again.
 
+mod place;
 mod release;
 
 use std::io::{self, IsTerminal};

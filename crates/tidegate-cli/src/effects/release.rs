@@ -1,21 +1,16 @@
 use std::process::ExitCode;
 
-use aws_sdk_sqs::error::DisplayErrorContext;
-use aws_sdk_sqs::types::QueueAttributeName;
+use aws_sdk_s3::error::DisplayErrorContext;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use terminal::output;
 use terminal::problem::Problem;
 use tidegate::failure::Class;
 use tidegate::idempotency::{HeldEffect, IdempotencyStore, Repeat, RepeatEvent, Status};
-use tidegate_local::asynchronous::record::{Condition, Ended, record};
-use tidegate_local::mapping::moment::Moment;
-use tidegate_local::message;
-use tidegate_local::topology::{DestinationKind, Topology};
 
+use super::place::{Place, source_of};
 use super::{NOT_HELD, Records};
 use crate::cli::EffectsRelease;
-use crate::dlq::mailbox::url_of;
-use crate::dlq::queues::physical;
 use crate::invoke::{Purpose, Shape, invoke};
 
 /// How often a released effect is tried.
@@ -44,6 +39,8 @@ pub(super) enum Outcome {
     DeadLettered,
     /// The function failed, and its event could not be kept.
     Failed,
+    /// Nothing would keep its event, should the function fail; it is not released.
+    NoPlace,
     /// No effect of this key is held.
     Unknown,
     /// Its record or its event cannot be read; it is not released.
@@ -103,25 +100,33 @@ async fn all(records: &Records) -> Result<Vec<String>, Problem> {
 
 async fn release_one(records: &Records, effect: &HeldEffect) -> Result<Decided, Problem> {
     let told = |outcome, message: String| Decided { key: effect.key.clone(), outcome, message };
-    let event = match &effect.repeat {
-        Some(repeat) => match event_of(records, repeat).await {
-            Ok(event) => Some((repeat.function.as_str(), event)),
-            Err(problem) => return Ok(told(Outcome::Unreadable, format!("not released: {problem}"))),
-        },
+    let found = match &effect.repeat {
+        Some(repeat) => {
+            let function = repeat.function.as_str();
+            let event = match event_of(records, repeat).await {
+                Ok(event) => event,
+                Err(problem) => return Ok(told(Outcome::Unreadable, format!("not released: {problem}"))),
+            };
+            match Place::find(&records.system, function, &event).await {
+                Ok(place) => Some((function, event, place)),
+                Err(problem) => return Ok(told(Outcome::NoPlace, format!("not released: {problem}"))),
+            }
+        }
         None => None,
     };
     if !records.store.release_held(&effect.key).await.map_err(|failure| records.said(&failure))? {
         return Ok(told(Outcome::Unknown, "it is no longer held".to_owned()));
     }
-    let Some((function, event)) = &event else {
+    let Some((function, event, place)) = &found else {
         let message = "released; it has no event, since nothing acknowledged its delivery: the next delivery or request runs it (scripts/replay-dlq --yes, if it is a dead letter)";
         return Ok(told(Outcome::Released, message.to_owned()));
     };
-    let (client, event) = (records.system.lambda(), event.as_slice());
+    let client = records.system.lambda();
+    let shape = if source_of(event).is_asynchronous() { Shape::Event } else { Shape::Batch };
     let mut result = Err(String::new());
     for _ in 0..ATTEMPTS {
         // As a first run: an event that fails for good becomes a dead letter of the function's own.
-        result = invoke(&client, function, event, Shape::Event, Purpose::Run).await;
+        result = invoke(&client, function, event.get().as_bytes(), shape, Purpose::Run).await;
         if result.is_ok() {
             break;
         }
@@ -141,24 +146,24 @@ async fn release_one(records: &Records, effect: &HeldEffect) -> Result<Decided, 
         });
     };
     // The record no longer keeps the event once a run was begun.
-    Ok(match keep(records, function, event, &why).await {
-        Ok(queue) => told(
+    let queue = &place.queue;
+    Ok(match place.keep(event, ATTEMPTS, &why).await {
+        Ok(()) => told(
             Outcome::DeadLettered,
             format!(
                 "released, but {why}; its event is in queue {queue}: replay it with scripts/replay-dlq --queue {queue} --yes"
             ),
         ),
-        Err(problem) => told(
-            Outcome::Failed,
-            format!("released, but {why}; keep its event ({problem}): {}", String::from_utf8_lossy(event)),
-        ),
+        Err(problem) => {
+            told(Outcome::Failed, format!("released, but {why}; keep its event ({problem}): {event}"))
+        }
     })
 }
 
 /// The event that runs an effect again. One in a bucket may have expired there.
-async fn event_of(records: &Records, repeat: &Repeat) -> Result<Vec<u8>, Problem> {
+async fn event_of(records: &Records, repeat: &Repeat) -> Result<Box<RawValue>, Problem> {
     let (bucket, key) = match &repeat.event {
-        RepeatEvent::Inline(event) => return Ok(event.get().as_bytes().to_vec()),
+        RepeatEvent::Inline(event) => return Ok(event.clone()),
         RepeatEvent::Object { bucket, key } => (bucket, key),
         _ => return Err(Problem::new("this version does not know where its event is")),
     };
@@ -166,96 +171,5 @@ async fn event_of(records: &Records, repeat: &Repeat) -> Result<Vec<u8>, Problem
     let got = records.system.s3().get_object().bucket(bucket).key(key).send().await;
     let got = got.map_err(|error| gone(DisplayErrorContext(error).to_string()))?;
     let body = got.body.collect().await.map_err(|error| gone(error.to_string()))?;
-    Ok(body.to_vec())
-}
-
-/// Puts an event that could not be run into the function's on-failure queue, in the shape of a failed asynchronous invocation.
-///
-/// `function` is physical: it is what the function knew as its own name.
-async fn keep(records: &Records, function: &str, event: &[u8], why: &str) -> Result<String, Problem> {
-    let topology = records.system.topology()?;
-    let prefix = records.system.prefix();
-    let queue = failures(&topology, prefix.declared(function))?;
-    let sqs = records.system.sqs();
-    let physical = physical(&topology, prefix, queue);
-    let url = url_of(&sqs, &physical).await.map_err(|problem| records.system.explain(problem))?;
-    let refused = |error: String| records.system.explain(Problem::new(format!("queue {physical}: {error}")));
-    let asked = sqs.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::QueueArn);
-    let answer = asked.send().await.map_err(|error| refused(DisplayErrorContext(error).to_string()))?;
-    let arn = answer.attributes.as_ref().and_then(|attributes| attributes.get(&QueueAttributeName::QueueArn));
-    let arn = arn.ok_or_else(|| refused("SQS gave no ARN for it".to_owned()))?;
-    let function_arn = beside(arn, function).ok_or_else(|| refused(format!("`{arn}` is no ARN")))?;
-    let error = serde_json::json!({ "errorType": "released_effect_failed", "errorMessage": why }).to_string();
-    let ended = Ended {
-        request_id: "",
-        function_arn: &function_arn,
-        qualifier: None,
-        condition: Condition::RetriesExhausted,
-        count: ATTEMPTS,
-        payload: event,
-        answer: Some(error.as_bytes()),
-    };
-    let body = record(&ended, Moment::from_millis(jiff::Timestamp::now().as_millisecond()))
-        .map_err(|error| Problem::new(error.to_string()))?;
-    let sent = message::send(&sqs, &url, &body, []).await;
-    sent.map_err(|error| refused(DisplayErrorContext(error).to_string()))?;
-    Ok(queue.to_owned())
-}
-
-/// The queue that a function's asynchronous invocations give up to.
-fn failures<'a>(topology: &'a Topology, function: &str) -> Result<&'a str, Problem> {
-    let declared = topology.functions.get(function);
-    match declared.and_then(|declared| declared.on_failure()?.kind()) {
-        Some(DestinationKind::Queue(queue)) => Ok(queue),
-        Some(other) => Err(Problem::new(format!(
-            "asynchronous invocations of {function} give up to {other}, and this command keeps events in queues only"
-        ))),
-        None => Err(Problem::new(format!("asynchronous invocations of {function} have no on_failure queue"))),
-    }
-}
-
-/// The ARN of a function in the partition, region and account of a queue.
-fn beside(queue_arn: &str, function: &str) -> Option<String> {
-    let mut parts = queue_arn.split(':');
-    let (arn, partition, _sqs) = (parts.next()?, parts.next()?, parts.next()?);
-    let (region, account) = (parts.next()?, parts.next()?);
-    (arn == "arn").then(|| format!("arn:{partition}:lambda:{region}:{account}:function:{function}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_event_is_kept_in_the_on_failure_queue_and_any_other_destination_is_named() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("topology.hcl");
-        let declared = |destination: &str| format!("{{ asynchronous = {{ {destination} }} }}");
-        let functions = [
-            ("a", declared("on_failure = { queue = \"dead\" }")),
-            ("b", declared("on_failure = { bucket = \"letters\" }")),
-            ("c", declared("")),
-        ];
-        let functions: String = functions.iter().map(|(name, text)| format!("  {name} = {text}\n")).collect();
-        let text = format!(
-            "queues = {{ dead = {{}} }}\nbuckets = {{ letters = {{}} }}\nfunctions = {{\n{functions}}}\n"
-        );
-        std::fs::write(&file, text).unwrap();
-        let topology = tidegate_local::topology::load(&file).unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(failures(&topology, "a").unwrap(), "dead");
-        let said = |function: &str| failures(&topology, function).unwrap_err().to_string();
-        assert_eq!(
-            said("b"),
-            "asynchronous invocations of b give up to bucket letters, and this command keeps events in queues only"
-        );
-        assert_eq!(said("c"), "asynchronous invocations of c have no on_failure queue");
-    }
-
-    #[test]
-    fn a_function_is_named_in_the_account_and_region_of_its_queue() {
-        let arn = "arn:aws-cn:sqs:cn-north-1:123456789012:shop-dev-async-failures";
-        let expected = "arn:aws-cn:lambda:cn-north-1:123456789012:function:shop-dev-notification";
-        assert_eq!(beside(arn, "shop-dev-notification").as_deref(), Some(expected));
-        assert_eq!(beside("async-failures", "f"), None);
-    }
+    serde_json::from_slice(&body.into_bytes()).map_err(|error| gone(error.to_string()))
 }

@@ -9,6 +9,7 @@ use tidegate::ids::Version;
 use tidegate::store::{DynamoDbEventStore, EventReader as _};
 
 use crate::command::{json, said, stderr, stdout};
+use crate::dead_letters::record;
 use crate::emulator::System;
 use crate::functions::Answer;
 
@@ -97,6 +98,41 @@ async fn a_released_effect_runs_again_at_once_and_what_fails_becomes_a_dead_lett
     let waiting = [(&json!("mail#3"), &json!("released")), (&json!("mail#5"), &json!("released"))];
     assert_eq!(listed, waiting, "what has not run stays in sight");
     assert!(stdout(&system.tidegate(&["effects", "ls"]).await).contains("released, and not run since"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_released_event_of_a_stream_that_fails_is_a_letter_of_its_function_and_can_be_replayed() {
+    let Some(system) = System::start().await else { return };
+    let mut record = record("a");
+    record["eventSource"] = json!("aws:kinesis");
+    let event = json!({"Records": [record]});
+    let hold_for = async |key: &str, function: &str| {
+        hold(&system, key, Some(&json!({"function": function, "event": event}).to_string())).await;
+    };
+    hold_for("of#nobody", "undeclared").await;
+    let output = system.tidegate(&["effects", "release", "of#nobody"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    let text = stdout(&output);
+    assert!(text.contains("of#nobody: not released: there is no queue for its event"), "{text}");
+    assert!(system.functions.seen().is_empty(), "nothing ran");
+    assert_eq!(status(&system, "of#nobody").await, "held");
+
+    // The function has no on_failure queue: it is not invoked asynchronously.
+    hold_for("stream#1", "order-processor").await;
+    system.functions.will(&[ERROR, ERROR, ERROR]);
+    let output = system.tidegate(&["effects", "release", "stream#1"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout(&output).contains("in queue dead-letters"), "{}{}", stdout(&output), stderr(&output));
+    assert!(system.functions.seen().iter().all(|seen| seen.event == event));
+    let letters = json(&system.tidegate(&["dlq", "--json"]).await);
+    assert_eq!(
+        (letters[0]["kind"].as_str(), letters[0]["function"].as_str(), letters[0]["reason"].as_str()),
+        (Some("letter"), Some("order-processor"), Some("the function failed: transient.ses: down"))
+    );
+    let replayed = system.tidegate(&["dlq", "--yes"]).await;
+    assert!(replayed.status.success(), "{}", stdout(&replayed));
+    let seen: Vec<_> = system.functions.seen().into_iter().map(|seen| (seen.function, seen.event)).collect();
+    assert_eq!(seen, [("order-processor".to_owned(), event.clone())]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,254 @@
+//! Where the event of a released effect goes if its function fails.
+//!
+//! A run that has begun takes the event out of the effect's record, so that a release needs this
+//! place before anything runs.
+
+use aws_sdk_sqs::error::DisplayErrorContext;
+use aws_sdk_sqs::types::QueueAttributeName;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use terminal::problem::Problem;
+use tidegate::dead_letter::{DeadLetter, DeadLetters as _, QueueDeadLetters};
+use tidegate::failure::Failure;
+use tidegate::source::Source;
+use tidegate_local::asynchronous::record::{Condition, Ended, record};
+use tidegate_local::mapping::moment::Moment;
+use tidegate_local::message;
+use tidegate_local::topology::{DestinationKind, LARGE_LETTERS, LETTERS, Topology};
+
+use crate::connection::System;
+use crate::dlq::mailbox::url_of;
+use crate::dlq::queues::physical;
+
+/// What the record of a failed invocation adds to its event, in bytes, and its error.
+const FRAME: u64 = 4096;
+const CODE: &str = "released_effect_failed";
+
+/// A queue that exists and takes an event in a form that `tidegate dlq` replays.
+pub(super) struct Place {
+    /// The queue, by its name in the topology.
+    pub(super) queue: String,
+    form: Form,
+}
+
+enum Form {
+    /// The record of a failed asynchronous invocation.
+    Failed { sqs: aws_sdk_sqs::Client, url: String, function_arn: String },
+    /// Letters such as the function writes itself, for the function of this physical name.
+    Letters { letters: QueueDeadLetters, function: String },
+}
+
+/// What a topology declares for the failures of a function.
+#[derive(Debug, PartialEq, Eq)]
+enum Declared<'a> {
+    /// The queue of its failed asynchronous invocations.
+    OnFailure(&'a str),
+    /// Queue and bucket of its own dead letters.
+    Letters { queue: &'a str, bucket: &'a str },
+}
+
+impl Place {
+    /// The place for an event of a function, which is named as it knows itself.
+    ///
+    /// # Errors
+    /// There is none: nothing is declared that takes the event, or the queue does not exist.
+    pub(super) async fn find(system: &System, function: &str, event: &RawValue) -> Result<Self, Problem> {
+        let (topology, prefix, sqs) = (system.topology()?, system.prefix(), system.sqs());
+        let found = declared(&topology, prefix.declared(function), event.get().len())?;
+        let (Declared::OnFailure(queue) | Declared::Letters { queue, .. }) = found;
+        let named = physical(&topology, prefix, queue);
+        let url = url_of(&sqs, &named).await.map_err(|problem| system.explain(problem))?;
+        let refused = |error: String| system.explain(Problem::new(format!("queue {named}: {error}")));
+        let asked = sqs.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::QueueArn);
+        let answer = asked.send().await.map_err(|error| refused(DisplayErrorContext(error).to_string()))?;
+        let arn = answer.attributes.as_ref().and_then(|names| names.get(&QueueAttributeName::QueueArn));
+        let arn = arn.ok_or_else(|| refused("SQS gave no ARN for it".to_owned()))?;
+        let (beside, account) = beside(arn).ok_or_else(|| refused(format!("`{arn}` is no ARN")))?;
+        let form = match found {
+            Declared::OnFailure(_) => Form::Failed { sqs, url, function_arn: format!("{beside}{function}") },
+            Declared::Letters { bucket, .. } => {
+                let mut bucket = prefix.physical(bucket).to_string();
+                if system.is_account() {
+                    // The names of buckets are unique among all accounts.
+                    bucket = format!("{bucket}-{account}");
+                }
+                let limit = usize::try_from(topology.event_bytes_limit).unwrap_or(usize::MAX);
+                let letters = QueueDeadLetters::new(sqs, system.s3(), url, bucket, limit);
+                Form::Letters { letters, function: function.to_owned() }
+            }
+        };
+        Ok(Place { queue: queue.to_owned(), form })
+    }
+
+    /// Keeps an event whose function failed `attempts` times, at last because of `why`.
+    ///
+    /// # Errors
+    /// The queue does not have it.
+    pub(super) async fn keep(&self, event: &RawValue, attempts: u32, why: &str) -> Result<(), Problem> {
+        let refused = |error: String| Problem::new(format!("queue {}: {error}", self.queue));
+        match &self.form {
+            Form::Failed { sqs, url, function_arn } => {
+                let error = serde_json::json!({ "errorType": CODE, "errorMessage": why }).to_string();
+                let ended = Ended {
+                    request_id: "",
+                    function_arn,
+                    qualifier: None,
+                    condition: Condition::RetriesExhausted,
+                    count: attempts,
+                    payload: event.get().as_bytes(),
+                    answer: Some(error.as_bytes()),
+                };
+                let now = Moment::from_millis(jiff::Timestamp::now().as_millisecond());
+                let body = record(&ended, now).map_err(|error| refused(error.to_string()))?;
+                let sent = message::send(sqs, url, &body, []).await;
+                sent.map(drop).map_err(|error| refused(DisplayErrorContext(error).to_string()))
+            }
+            Form::Letters { letters, function } => {
+                let why = Failure::transient(CODE, why);
+                for letter in self::letters(function, event, &why).map_err(refused)? {
+                    letters.put(&letter).await.map_err(|failure| refused(failure.reason().to_owned()))?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// What takes an event of this many bytes. The on-failure queue comes first; the function's own
+/// letters have a bucket for what is too large.
+fn declared<'a>(topology: &'a Topology, function: &str, bytes: usize) -> Result<Declared<'a>, Problem> {
+    let declared = topology.functions.get(function);
+    let on_failure = declared.and_then(|declared| declared.on_failure()?.kind());
+    let limit = topology.event_bytes_limit;
+    let fits = u64::try_from(bytes).is_ok_and(|bytes| bytes.saturating_add(FRAME) <= limit);
+    let used = |variable: &str| declared.and_then(|declared| declared.uses.get(variable));
+    let queue = used(LETTERS).and_then(|used| used.queue.as_deref());
+    let bucket = used(LARGE_LETTERS).and_then(|used| used.bucket.as_deref());
+    match (on_failure, queue, bucket) {
+        (Some(DestinationKind::Queue(queue)), _, _) if fits => Ok(Declared::OnFailure(queue)),
+        (_, Some(queue), Some(bucket)) => Ok(Declared::Letters { queue, bucket }),
+        (Some(DestinationKind::Queue(queue)), _, _) => Err(Problem::new(format!(
+            "its event has {bytes} bytes, which are too many for queue {queue}, and {function} does not use {LETTERS} and {LARGE_LETTERS}"
+        ))),
+        _ => Err(Problem::new(format!(
+            "there is no queue for its event, should {function} fail: the topology declares for it neither a queue as on_failure of asynchronous nor {LETTERS} and {LARGE_LETTERS}"
+        ))),
+    }
+}
+
+/// The letters of an event: one for each record in it.
+fn letters(function: &str, event: &RawValue, why: &Failure) -> Result<Vec<DeadLetter>, String> {
+    let source = source_of(event);
+    let deliveries = source.split(event).map_err(|failure| failure.reason().to_owned())?;
+    Ok(deliveries.iter().map(|delivery| DeadLetter::new(function, source, delivery, why)).collect())
+}
+
+#[derive(Deserialize)]
+struct Batch {
+    #[serde(rename = "Records")]
+    records: Vec<Record>,
+}
+
+#[derive(Deserialize)]
+struct Record {
+    #[serde(rename = "eventSource", alias = "EventSource")]
+    source: String,
+}
+
+/// The source of an event, which its first record names. An event without records, or of another
+/// source, is one as a rule hands it over: it is replayed as it is.
+pub(super) fn source_of(event: &RawValue) -> Source {
+    let batch = serde_json::from_str::<Batch>(event.get()).ok();
+    let first = batch.as_ref().and_then(|batch| batch.records.first());
+    match first.map(|record| record.source.as_str()) {
+        Some("aws:kinesis") => Source::Kinesis,
+        Some("aws:dynamodb") => Source::DynamoDb,
+        Some("aws:sqs") => Source::Sqs,
+        Some("aws:sns") => Source::Sns,
+        Some("aws:s3") => Source::S3,
+        _ => Source::EventBridge,
+    }
+}
+
+/// What the ARN of a function in the partition, region and account of a queue begins with, and that
+/// account.
+fn beside(queue_arn: &str) -> Option<(String, &str)> {
+    let mut parts = queue_arn.split(':');
+    let (arn, partition, _sqs) = (parts.next()?, parts.next()?, parts.next()?);
+    let (region, account) = (parts.next()?, parts.next()?);
+    (arn == "arn").then(|| (format!("arn:{partition}:lambda:{region}:{account}:function:"), account))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LETTER_USES: &str = "uses = { DEAD_LETTER_QUEUE_URL = { queue = \"own\", access = \"write\" }, DEAD_LETTER_BUCKET = { bucket = \"letters\", access = \"write\" } }";
+
+    fn topology(functions: &[(&str, &str)]) -> Topology {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("topology.hcl");
+        let functions: String =
+            functions.iter().map(|(name, text)| format!("  {name} = {{ {text} }}\n")).collect();
+        let text = format!(
+            "queues = {{\n dead = {{}}\n own = {{}}\n}}\nbuckets = {{ letters = {{}} }}\nfunctions = {{\n{functions}}}\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        tidegate_local::topology::load(&file).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn an_event_has_the_on_failure_queue_or_the_functions_own_letters_or_no_place() {
+        let queue = "asynchronous = { on_failure = { queue = \"dead\" } }";
+        let bucket = "asynchronous = { on_failure = { bucket = \"letters\" } }";
+        let topology = topology(&[
+            ("queue", queue),
+            ("both", &format!("{LETTER_USES}, {queue}")),
+            ("own", LETTER_USES),
+            ("bucket", bucket),
+            ("nothing", ""),
+        ]);
+        let own = Declared::Letters { queue: "own", bucket: "letters" };
+        let (small, large) = (1000, 300_000);
+        assert_eq!(declared(&topology, "queue", small).unwrap(), Declared::OnFailure("dead"));
+        assert_eq!(declared(&topology, "both", small).unwrap(), Declared::OnFailure("dead"));
+        assert_eq!(declared(&topology, "both", large).unwrap(), own);
+        assert_eq!(declared(&topology, "own", large).unwrap(), own);
+        let said = |function: &str, bytes| declared(&topology, function, bytes).unwrap_err().to_string();
+        assert!(said("queue", large).starts_with("its event has 300000 bytes, which are too many"));
+        for function in ["bucket", "nothing", "unknown"] {
+            assert!(said(function, small).starts_with("there is no queue for its event"), "{function}");
+        }
+    }
+
+    #[test]
+    fn an_event_is_the_letters_of_its_records_and_each_repeats_one() {
+        let raw = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
+        let why = Failure::transient(CODE, "down");
+        let sqs = |id: &str| {
+            format!(
+                r#"{{"messageId":"{id}","receiptHandle":"r","body":"b","attributes":{{}},"eventSource":"aws:sqs"}}"#
+            )
+        };
+        let batch = raw(&format!(r#"{{"Records":[{},{}]}}"#, sqs("1"), sqs("2")));
+        let written = letters("f", &batch, &why).unwrap();
+        assert_eq!(written.iter().map(|one| one.source.as_str()).collect::<Vec<_>>(), ["sqs", "sqs"]);
+        let tidegate::dead_letter::Payload::Record(record) = &written[1].payload else {
+            panic!("{written:?}")
+        };
+        assert_eq!(written[1].event(record).unwrap().get(), format!(r#"{{"Records":[{}]}}"#, sqs("2")));
+        let other = raw(r#"{"effect":"e"}"#);
+        let written = letters("f", &other, &why).unwrap();
+        let [letter] = written.as_slice() else { panic!("{written:?}") };
+        let tidegate::dead_letter::Payload::Record(record) = &letter.payload else { panic!("{letter:?}") };
+        assert_eq!((letter.source.as_str(), record.get()), ("eventbridge", other.get()));
+    }
+
+    #[test]
+    fn a_function_is_named_in_the_account_and_region_of_its_queue() {
+        let arn = "arn:aws-cn:sqs:cn-north-1:123456789012:shop-dev-async-failures";
+        let expected = "arn:aws-cn:lambda:cn-north-1:123456789012:function:";
+        assert_eq!(beside(arn), Some((expected.to_owned(), "123456789012")));
+        assert_eq!(beside("async-failures"), None);
+    }
+}
