@@ -1,3 +1,4 @@
+use std::ops::Range;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -6,13 +7,14 @@ use serde_json::value::RawValue;
 use crate::dead_letter::event_of;
 use crate::failure::Failure;
 use crate::idempotency::Repeat;
-use crate::source::{Delivery, Source};
+use crate::source::{Delivery, Source, alone};
 
 /// The delivery of a record, in a form that outlives the invocation.
 ///
 /// An effect that is held keeps this event, so that it can be run again.
 /// [`EffectRun::of`](crate::idempotency::EffectRun::of) takes it from
-/// [`BatchContext::delivered`](super::BatchContext).
+/// [`BatchContext::delivered`](super::BatchContext). The deliveries of an invocation share its
+/// event; [`Self::repeat`] makes the event of one delivery.
 #[derive(Clone, Debug)]
 pub struct Delivered(Arc<Parts>);
 
@@ -21,18 +23,43 @@ struct Parts {
     function: Arc<str>,
     source: Source,
     arrived_at: Option<Timestamp>,
-    record: Box<RawValue>,
+    event: SharedEvent,
+    /// The record in the event, in bytes.
+    record: Range<usize>,
+    part: Option<Part>,
+}
+
+/// A record that came with others in one record of its source.
+#[derive(Debug)]
+struct Part {
+    position: String,
+    ordering_key: String,
+    data: Vec<u8>,
 }
 
 impl Delivered {
     /// This delivery of `source` to `function`.
     pub fn new(function: impl Into<Arc<str>>, source: Source, delivery: &Delivery<'_>) -> Self {
-        Delivered(Arc::new(Parts {
-            function: function.into(),
-            source,
-            arrived_at: delivery.arrived_at,
-            record: delivery.own_record().into_owned(),
-        }))
+        Delivered::within(&SharedEvent::new(delivery.record.to_owned()), function.into(), source, delivery)
+    }
+
+    /// This delivery, which was taken out of `event`.
+    pub(super) fn within(
+        event: &SharedEvent,
+        function: Arc<str>,
+        source: Source,
+        delivery: &Delivery<'_>,
+    ) -> Self {
+        let (event, record) = match event.range_of(delivery.record) {
+            Some(record) => (event.clone(), record),
+            None => (SharedEvent::new(delivery.record.to_owned()), 0..delivery.record.get().len()),
+        };
+        let part = delivery.part().map(|data| Part {
+            position: delivery.position.clone(),
+            ordering_key: delivery.ordering_key.clone(),
+            data: data.to_vec(),
+        });
+        Delivered(Arc::new(Parts { function, source, arrived_at: delivery.arrived_at, event, record, part }))
     }
 
     /// When the transport took the delivery.
@@ -45,6 +72,87 @@ impl Delivered {
     /// # Errors
     /// The record is not JSON (transient).
     pub fn repeat(&self) -> Result<Repeat, Failure> {
-        Ok(Repeat::new(&*self.0.function, event_of(self.0.source.as_str(), &self.0.record)?))
+        let Parts { function, source, event, record, part, .. } = &*self.0;
+        let record: &RawValue = serde_json::from_str(event.get().get(record.clone()).unwrap_or_default())?;
+        let alone =
+            part.as_ref().and_then(|part| alone(record, &part.position, &part.ordering_key, &part.data));
+        Ok(Repeat::new(&**function, event_of(source.as_str(), alone.as_deref().unwrap_or(record))?))
+    }
+}
+
+/// The event of an invocation, which its deliveries share.
+#[derive(Clone, Debug)]
+pub(super) struct SharedEvent(Arc<Whole>);
+
+#[derive(Debug)]
+struct Whole(Box<RawValue>);
+
+impl SharedEvent {
+    pub(super) fn new(event: Box<RawValue>) -> Self {
+        SharedEvent(Arc::new(Whole(event)))
+    }
+
+    pub(super) fn raw(&self) -> &RawValue {
+        &self.0.0
+    }
+
+    fn get(&self) -> &str {
+        self.raw().get()
+    }
+
+    /// Where in this event a record is that was taken out of it.
+    fn range_of(&self, record: &RawValue) -> Option<Range<usize>> {
+        let (whole, record) = (self.get(), record.get());
+        let start = record.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
+        let range = start..start.checked_add(record.len())?;
+        let found = whole.get(range.clone())?;
+        std::ptr::eq(found, record).then_some(range)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use serde_json::json;
+
+    use super::*;
+    use crate::source::aggregated;
+    use crate::test::{KinesisEvent, SqsEvent};
+
+    fn shared(event: Box<RawValue>, source: Source) -> Vec<(Delivered, String)> {
+        let event = SharedEvent::new(event);
+        let deliveries = source.split(event.raw()).unwrap();
+        let of = |delivery| Delivered::within(&event, "f".into(), source, delivery);
+        deliveries.iter().map(|delivery| (of(delivery), delivery.own_record().get().to_owned())).collect()
+    }
+
+    #[test]
+    fn the_deliveries_of_an_invocation_share_its_event_without_a_copy() {
+        let mut event = KinesisEvent::new().record("a", "1").record("b", "2").value();
+        let records: [(u64, &[u8]); 2] = [(0, b"3"), (0, b"4")];
+        event["Records"][1]["kinesis"]["data"] = json!(STANDARD.encode(aggregated(&["k"], &records)));
+        for (event, source) in [
+            (RawValue::from_string(event.to_string()).unwrap(), Source::Kinesis),
+            (SqsEvent::new().message("1").message("2").message("3").build(), Source::Sqs),
+        ] {
+            let text = event.get().as_ptr();
+            let deliveries = shared(event, source);
+            assert_eq!(deliveries.len(), 3);
+            for (delivered, own) in deliveries {
+                assert_eq!(delivered.0.event.get().as_ptr(), text);
+                let repeat = delivered.repeat().unwrap();
+                assert_eq!(repeat.inline().unwrap().get(), format!(r#"{{"Records":[{own}]}}"#));
+            }
+        }
+    }
+
+    #[test]
+    fn a_delivery_by_itself_keeps_its_record() {
+        let event = SqsEvent::new().message("1").message("2").build();
+        let deliveries = Source::Sqs.split(&event).unwrap();
+        let repeat = Delivered::new("f", Source::Sqs, &deliveries[1]).repeat().unwrap();
+        let own = deliveries[1].record.get();
+        assert_eq!(repeat.inline().unwrap().get(), format!(r#"{{"Records":[{own}]}}"#));
     }
 }

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tracing::{error, warn};
 
-use super::delivered::Delivered;
+use super::delivered::{Delivered, SharedEvent};
 use super::handler::{BatchContext, BatchHandler, Item, Stopwatch};
 use super::isolation::{catch, isolate};
 use super::letters::Written;
@@ -182,8 +182,9 @@ impl<H: BatchHandler> Runner<H> {
     /// no delivery is given up. Without this age throttles, deadlines and lost races never become
     /// letters.
     ///
-    /// If a function has several sources, set the smallest of their ages. For a delivery that is
-    /// more than a twelfth older than this age, only `dead_letter_after` counts.
+    /// A function with several sources takes the largest age of them: what a source discards before
+    /// goes to its on-failure destination or redrive queue. A delivery that comes
+    /// although it is older than this age and another twelfth of it is judged as without this age.
     #[must_use]
     pub fn maximum_record_age(mut self, age: Option<Duration>) -> Self {
         self.patience.record_age = age;
@@ -199,18 +200,25 @@ impl<H: BatchHandler> Runner<H> {
 
     /// Runs one invocation.
     pub async fn run(&self, invocation: Invocation<'_>) -> Report {
-        self.run_again(invocation, None).await
+        let event = SharedEvent::new(invocation.event.to_owned());
+        self.run_again(Invocation { event: event.raw(), ..invocation }, &event, None).await
     }
 
-    /// Runs one invocation. `occasion` names the invocation that it repeats, so that an event
-    /// without an id is the same delivery as there.
-    pub(super) async fn run_again(&self, invocation: Invocation<'_>, occasion: Option<&str>) -> Report {
+    /// Runs one invocation with this event. `occasion` names the one that it repeats: an event
+    /// without an id is then the same delivery as there.
+    pub(super) async fn run_again(
+        &self,
+        invocation: Invocation<'_>,
+        event: &SharedEvent,
+        occasion: Option<&str>,
+    ) -> Report {
         let mut counts = Counts::default();
         let mut measured =
             self.metrics.as_ref().map(|metrics| (metrics, Instant::now(), Measured::default()));
         let spans = Spans::begin(self, &invocation);
         let noted = measured.as_mut().map(|(_, _, measured)| measured);
-        let response = spans.within(self.respond(&invocation, occasion, &mut counts, noted, &spans)).await;
+        let response =
+            spans.within(self.respond(&invocation, event, occasion, &mut counts, noted, &spans)).await;
         if let Some((metrics, begun, mut measured)) = measured {
             metrics.emit(&self.function, &counts, &mut measured, begun.elapsed());
         }
@@ -221,6 +229,7 @@ impl<H: BatchHandler> Runner<H> {
     async fn respond(
         &self,
         invocation: &Invocation<'_>,
+        event: &SharedEvent,
         occasion: Option<&str>,
         counts: &mut Counts,
         measured: Option<&mut Measured>,
@@ -246,7 +255,8 @@ impl<H: BatchHandler> Runner<H> {
         let deliveries = self.source.split_on(invocation.event, &occasion)?;
         spans.open(&deliveries);
         let handover = context.deadline + HANDOVER.min(invocation.remaining / 40);
-        let Run { mut outcomes, took, items } = self.handle(&deliveries, &context, handover, spans).await;
+        let Run { mut outcomes, took, items } =
+            self.handle(event, &deliveries, &context, handover, spans).await;
         let mut given_up = Vec::new();
         if !invocation.replay {
             given_up = self.dead_letter(&deliveries, &mut outcomes, end).await;
@@ -281,6 +291,7 @@ impl<H: BatchHandler> Runner<H> {
 
     async fn handle(
         &self,
+        event: &SharedEvent,
         deliveries: &[Delivery<'_>],
         context: &BatchContext,
         handover: Instant,
@@ -317,13 +328,13 @@ impl<H: BatchHandler> Runner<H> {
             match decoded {
                 Ok((span, record)) => {
                     let stopwatch = Stopwatch::new(observed, spans.of(place));
-                    let delivered = Some(Delivered::new(function.clone(), self.source, delivery));
+                    let delivered = Delivered::within(event, function.clone(), self.source, delivery);
                     items.push(Item {
                         lane,
                         arrived_at: delivery.arrived_at,
                         span,
                         stopwatch,
-                        delivered,
+                        delivered: Some(delivered),
                         record,
                     });
                     places.push(place);

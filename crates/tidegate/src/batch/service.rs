@@ -7,6 +7,7 @@ use lambda_runtime::{Diagnostic, LambdaEvent, Service};
 use serde_json::value::RawValue;
 use tracing::{Instrument, info_span};
 
+use super::delivered::SharedEvent;
 use super::handler::BatchHandler;
 use super::runner::{Invocation, Runner};
 use crate::failure::Failure;
@@ -76,14 +77,15 @@ async fn invoke<H: BatchHandler>(
         .as_ref()
         .and_then(|client| client.custom.get(OCCASION))
         .filter(|occasion| replay && !occasion.is_empty());
+    let event = SharedEvent::new(event);
     let invocation = Invocation {
-        event: &event,
+        event: event.raw(),
         request_id: &context.request_id,
         remaining: remaining(context.deadline, SystemTime::now()),
         replay,
     };
     let span = info_span!("invocation", request_id = context.request_id);
-    let again = runner.run_again(invocation, occasion.map(String::as_str));
+    let again = runner.run_again(invocation, &event, occasion.map(String::as_str));
     let report = again.instrument(span).await;
     report.response.map_err(diagnostic)
 }

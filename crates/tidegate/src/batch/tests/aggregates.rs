@@ -1,4 +1,5 @@
 use super::*;
+use crate::source::scanned;
 
 /// An event with one aggregate of these user records `(lane, body)`, behind a plain record.
 fn aggregate_event(records: &[(&str, &str)]) -> Box<RawValue> {
@@ -52,4 +53,38 @@ async fn the_letter_of_a_user_record_says_which_it_was_and_its_replay_runs_no_ne
     let replay = run_event(&letter.event(record).unwrap(), true).await;
     assert_eq!(replay.handled, ["permanent 3"]);
     assert_eq!(replay.reported(), ["2"]);
+}
+
+/// Ten thousand user records, of which the last brings all of them again.
+#[tokio::test]
+async fn the_scanned_bytes_do_not_grow_with_the_number_of_user_records() {
+    let bodies = vec![format!("ok {}", "x".repeat(90)); 10_000];
+    let mut records: Vec<(&str, &str)> = bodies.iter().map(|body| ("x", body.as_str())).collect();
+    records.push(("x", "transient"));
+    let event = aggregate_event(&records);
+    let letters = Arc::new(MemoryDeadLetters::default());
+    let runner = Runner::new(Source::Kinesis, EachRecord::new(Obedient::default(), 1), "probe", letters);
+    for duplicate in [0, 10_000] {
+        scanned::take();
+        let report = runner.run(Invocation::new(&event, Duration::from_secs(900))).await;
+        assert_eq!((report.counts.total(), report.counts.duplicate), (10_002, duplicate));
+        let times = scanned::take() / event.get().len();
+        assert!(times <= 4, "the event was scanned {times} times");
+    }
+}
+
+/// Each letter of a user record costs a scan of its aggregate: no more of them are made at a time
+/// than are written.
+#[tokio::test]
+async fn letters_that_cannot_be_written_are_not_made_ahead_of_time() {
+    let event = aggregate_event(&vec![("x", "permanent"); 1000]);
+    let handler = EachRecord::new(Obedient::default(), 1);
+    let letters = Arc::new(MemoryDeadLetters::default());
+    letters.fail_with(Some(Failure::transient("dead_letter_queue", "down")));
+    let runner = Runner::new(Source::Kinesis, handler, "probe", letters);
+    scanned::take();
+    let report = runner.run(Invocation::new(&event, Duration::from_secs(900))).await;
+    assert_eq!(report.counts.failed, 1000);
+    let times = scanned::take() / event.get().len();
+    assert!(times <= 40, "the event was scanned {times} times");
 }
