@@ -12,6 +12,13 @@ module "table" {
   deletion_protection    = var.deletion_protection
 }
 
+locals {
+  # In a bucket of dead letters, letters expire, and so does what Lambda gives up. An event that is kept for a held effect (`held/…`) does not: its effect waits
+  # without limit, and the command deletes it once that is decided.
+  letter_buckets  = toset(compact([for name, function in var.functions : try(function.uses["DEAD_LETTER_BUCKET"].bucket, null)]))
+  letter_prefixes = concat([for name, physical in local.names.functions : "${physical}/"], ["aws/lambda/"])
+}
+
 module "bucket" {
   source   = "./modules/bucket"
   for_each = var.buckets
@@ -19,7 +26,10 @@ module "bucket" {
   name            = local.names.buckets[each.key]
   arn             = local.arns.buckets[each.key]
   expiration_days = each.value.expiration_days
-  kms_key_arn     = local.kms_key_arn
-  tls_required    = var.tls_required
-  force_destroy   = var.force_destroy
+
+  expiring_prefixes = contains(local.letter_buckets, each.key) ? local.letter_prefixes : [""]
+
+  kms_key_arn   = local.kms_key_arn
+  tls_required  = var.tls_required
+  force_destroy = var.force_destroy
 }

@@ -134,6 +134,11 @@ run "a_bucket_is_private_and_forgets" {
   }
 
   assert {
+    condition     = length(aws_s3_bucket_lifecycle_configuration.this.rule[1].expiration) == 0 && aws_s3_bucket_lifecycle_configuration.this.rule[1].noncurrent_version_expiration[0].noncurrent_days == 1
+    error_message = "What was deleted stays, or more expires than is declared."
+  }
+
+  assert {
     condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.this.rule).apply_server_side_encryption_by_default).sse_algorithm == "AES256"
     error_message = "Objects are not encrypted with S3's own key."
   }
@@ -153,6 +158,27 @@ run "a_bucket_is_private_and_forgets" {
   assert {
     condition     = !aws_s3_bucket.this.force_destroy
     error_message = "The bucket is deleted with what is in it."
+  }
+}
+
+run "a_bucket_forgets_only_what_begins_with_an_expiring_prefix" {
+  command = plan
+
+  module {
+    source = "./modules/bucket"
+  }
+
+  variables {
+    arn               = "arn:aws:s3:::shop-test-refunds"
+    expiration_days   = 14
+    expiring_prefixes = ["f/", "aws/lambda/"]
+    tls_required      = true
+    force_destroy     = false
+  }
+
+  assert {
+    condition     = [for rule in aws_s3_bucket_lifecycle_configuration.this.rule : rule.filter[0].prefix if length(rule.expiration) > 0] == ["f/", "aws/lambda/"]
+    error_message = "Something else expires."
   }
 }
 

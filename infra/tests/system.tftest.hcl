@@ -32,6 +32,15 @@ run "names_and_arns_carry_the_prefix" {
   }
 }
 
+run "letters_expire_and_the_event_of_a_held_effect_does_not" {
+  command = plan
+
+  assert {
+    condition     = toset(module.bucket["dead-letters"].expiring_prefixes) == toset(concat([for name in keys(var.functions) : "shop-test-${name}/"], ["aws/lambda/"]))
+    error_message = "Letters stay, or something else than letters expires."
+  }
+}
+
 run "every_function_has_its_own_role_and_alias" {
   command = apply
 

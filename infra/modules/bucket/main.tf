@@ -13,6 +13,12 @@ variable "expiration_days" {
   description = "Days after which objects expire."
 }
 
+variable "expiring_prefixes" {
+  type        = list(string)
+  description = "What the keys of objects that expire begin with; an empty string: all of them."
+  default     = [""]
+}
+
 variable "kms_key_arn" {
   type        = string
   description = "Key that encrypts the objects; null: S3's own."
@@ -74,15 +80,29 @@ resource "aws_s3_bucket_versioning" "this" {
 resource "aws_s3_bucket_lifecycle_configuration" "this" {
   bucket = aws_s3_bucket.this.id
 
+  # A filter can only say what is in it, and of two rules for an object the shorter time counts.
+  dynamic "rule" {
+    for_each = var.expiring_prefixes
+
+    content {
+      id     = rule.value == "" ? "expire" : "expire ${rule.value}"
+      status = "Enabled"
+
+      filter {
+        prefix = rule.value == "" ? null : rule.value
+      }
+
+      expiration {
+        days = var.expiration_days
+      }
+    }
+  }
+
   rule {
-    id     = "expire"
+    id     = "clean"
     status = "Enabled"
 
     filter {}
-
-    expiration {
-      days = var.expiration_days
-    }
 
     noncurrent_version_expiration {
       noncurrent_days = 1
@@ -113,4 +133,9 @@ resource "aws_s3_bucket_policy" "this" {
   })
 
   depends_on = [aws_s3_bucket_public_access_block.this]
+}
+
+output "expiring_prefixes" {
+  value       = [for rule in aws_s3_bucket_lifecycle_configuration.this.rule : rule.filter[0].prefix if length(rule.expiration) > 0]
+  description = "What the keys of objects that expire begin with."
 }
