@@ -19,7 +19,9 @@
 //!
 //! A record of unknown age is as old as this environment has known it to fail; rule 2 does not hold
 //! for it. A record that comes although it passed the maximum record age by more than a [`LAST`]th
-//! belongs to a mapping with another limit: rule 2 does not hold for it either.
+//! belongs to a mapping with another limit: rule 2 does not hold for it either. Of several sources
+//! the largest limit is to be set: by a smaller one a throttle would become a letter while another
+//! source goes on delivering the record.
 //!
 //! Neither rule can hold when no environment sees the record fail often enough, because each one is
 //! replaced before. Then the source's own limit ends the record, and its on-failure destination or
