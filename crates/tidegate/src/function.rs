@@ -15,8 +15,8 @@ use crate::source::Source;
 /// Key in the client context of an invocation by which a replay of dead letters says that it is one.
 pub const REPLAY: &str = "tidegate-replay";
 
-/// Key in the client context of a replay that names the invocation which is repeated: its request
-/// id. An event without an id is the same delivery as there.
+/// Key in the client context of an invocation that names the one which it repeats, by its request
+/// id: a replay of dead letters, or the run of a released effect. An event without an id is the same delivery as there.
 pub const OCCASION: &str = "tidegate-occasion";
 
 /// Largest dead letter in its queue, in bytes, unless the topology says otherwise.

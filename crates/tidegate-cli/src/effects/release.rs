@@ -118,10 +118,11 @@ async fn release_one(records: &Records, effect: &HeldEffect) -> Result<Decided, 
         return Ok(told(Outcome::Released, message.to_owned()));
     };
     let (client, event) = (records.system.lambda(), event.as_slice());
+    let occasion = effect.repeat.as_ref().and_then(|repeat| repeat.occasion.as_deref());
     let mut result = Err(String::new());
     for _ in 0..ATTEMPTS {
         // As a first run: an event that fails for good becomes a dead letter of the function's own.
-        result = invoke(&client, function, event, Shape::Event, Purpose::Run).await;
+        result = invoke(&client, function, event, Shape::Event, Purpose::Run { occasion }).await;
         if result.is_ok() {
             break;
         }
@@ -141,7 +142,7 @@ async fn release_one(records: &Records, effect: &HeldEffect) -> Result<Decided, 
         });
     };
     // The record no longer keeps the event once a run was begun.
-    Ok(match keep(records, function, event, &why).await {
+    Ok(match keep(records, function, event, occasion, &why).await {
         Ok(queue) => told(
             Outcome::DeadLettered,
             format!(
@@ -172,7 +173,13 @@ async fn event_of(records: &Records, repeat: &Repeat) -> Result<Vec<u8>, Problem
 /// Puts an event that could not be run into the function's on-failure queue, in the shape of a failed asynchronous invocation.
 ///
 /// `function` is physical: it is what the function knew as its own name.
-async fn keep(records: &Records, function: &str, event: &[u8], why: &str) -> Result<String, Problem> {
+async fn keep(
+    records: &Records,
+    function: &str,
+    event: &[u8],
+    occasion: Option<&str>,
+    why: &str,
+) -> Result<String, Problem> {
     let topology = records.system.topology()?;
     let prefix = records.system.prefix();
     let queue = failures(&topology, prefix.declared(function))?;
@@ -187,7 +194,8 @@ async fn keep(records: &Records, function: &str, event: &[u8], why: &str) -> Res
     let function_arn = beside(arn, function).ok_or_else(|| refused(format!("`{arn}` is no ARN")))?;
     let error = serde_json::json!({ "errorType": "released_effect_failed", "errorMessage": why }).to_string();
     let ended = Ended {
-        request_id: "",
+        // A replay takes it for the occasion.
+        request_id: occasion.unwrap_or_default(),
         function_arn: &function_arn,
         qualifier: None,
         condition: Condition::RetriesExhausted,
