@@ -157,7 +157,8 @@ locals {
     for name, function in var.functions : name => [for mapping in function.sources : mapping.dead_letter_after_seconds if mapping.dead_letter_after_seconds != null]
   }
 
-  # When the sources of a function discard a record, and its asynchronous invocations their event.
+  # When the sources of a function discard a record, and its asynchronous invocations their event. A function is told the largest of these ages: by a
+  # smaller one it would give up a record that another source goes on delivering.
   record_ages = {
     for name, function in var.functions : name => concat(
       [for kept in [
@@ -197,7 +198,7 @@ locals {
       { TIDEGATE_EVENT_BYTES_LIMIT = tostring(var.event_bytes_limit), TIDEGATE_METRICS = var.metrics_namespace },
       # A request to AWS is tried again while there is time for it.
       { TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS = tostring(min(4000, floor(function.timeout_seconds * 2000 / 3))) },
-      length(local.record_ages[name]) == 0 ? {} : { TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS = tostring(min(local.record_ages[name]...)) },
+      length(local.record_ages[name]) == 0 ? {} : { TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS = tostring(max(local.record_ages[name]...)) },
       length(local.dead_letter_after[name]) == 0 ? {} : { TIDEGATE_DEAD_LETTER_AFTER_SECONDS = tostring(min(local.dead_letter_after[name]...)) },
       length(local.record_retention[name]) == 0 ? {} : { TIDEGATE_IDEMPOTENCY_DAYS = tostring(min(local.record_retention[name]...)) },
       length(local.cause_retention[name]) == 0 ? {} : { TIDEGATE_CAUSE_DAYS = tostring(min(local.cause_retention[name]...)) },

@@ -129,6 +129,21 @@ run "functions_are_told_what_they_use" {
   }
 }
 
+# By a smaller age it would give up what the other source goes on delivering.
+run "a_function_is_told_the_largest_age_of_its_sources" {
+  command = plan
+
+  variables {
+    queues    = merge(var.queues, { refunds = { retention_seconds = 345600, visibility_timeout_seconds = 60, redrive = { queue = "dead-letters", maximum_receives = 5 } } })
+    functions = merge(var.functions, { notification = merge(var.functions.notification, { sources = { refunds = { queue = "refunds", batch_size = 10, report_batch_item_failures = true, maximum_concurrency = 2 } } }) })
+  }
+
+  assert {
+    condition     = local.record_ages["notification"] == [345600, 21600] && local.environments["notification"].TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS == "345600"
+    error_message = "It is told ${local.environments["notification"].TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS} of ${join(", ", local.record_ages["notification"])} seconds."
+  }
+}
+
 run "an_environment_has_its_own_sender_and_sizes" {
   command = plan
 

@@ -34,7 +34,25 @@ pub(crate) enum Purpose<'a> {
         occasion: Option<&'a str>,
     },
     /// A first run, like a delivery of the source's own.
-    Run,
+    Run {
+        /// As of a replay.
+        occasion: Option<&'a str>,
+    },
+}
+
+impl Purpose<'_> {
+    /// What the function finds in its client context.
+    fn custom(self) -> serde_json::Map<String, Value> {
+        let mut custom = serde_json::Map::new();
+        let (Purpose::Replay { occasion } | Purpose::Run { occasion }) = self;
+        if let Purpose::Replay { .. } = self {
+            custom.insert(REPLAY.to_owned(), Value::from("true"));
+        }
+        if let Some(occasion) = occasion {
+            custom.insert(OCCASION.to_owned(), Value::from(occasion));
+        }
+        custom
+    }
 }
 
 /// Invokes a function and waits for its answer. HTTP 200 alone is no success: the function may have failed, and so may single records.
@@ -53,12 +71,8 @@ pub(crate) async fn invoke(
         .function_name(function)
         .invocation_type(InvocationType::RequestResponse)
         .payload(Blob::new(event));
-    if let Purpose::Replay { occasion } = purpose {
-        let mut custom = serde_json::Map::new();
-        custom.insert(REPLAY.to_owned(), Value::from("true"));
-        if let Some(occasion) = occasion {
-            custom.insert(OCCASION.to_owned(), Value::from(occasion));
-        }
+    let custom = purpose.custom();
+    if !custom.is_empty() {
         call = call.client_context(STANDARD.encode(json!({ "custom": custom }).to_string()));
     }
     let began = Instant::now();
@@ -158,6 +172,15 @@ mod tests {
         }
         assert_eq!(judge(200, None, br#""done""#, Shape::Event), Ok(()));
         assert!(judge(200, None, br#""done""#, Shape::Batch).is_err());
+    }
+
+    #[test]
+    fn a_first_run_may_repeat_an_invocation_and_is_no_replay() {
+        let run = Purpose::Run { occasion: Some("r1") }.custom();
+        assert_eq!(Value::from(run), json!({ OCCASION: "r1" }));
+        assert!(Purpose::Run { occasion: None }.custom().is_empty());
+        let replay = Purpose::Replay { occasion: Some("r1") }.custom();
+        assert_eq!(Value::from(replay), json!({ REPLAY: "true", OCCASION: "r1" }));
     }
 
     #[test]

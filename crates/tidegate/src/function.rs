@@ -15,8 +15,9 @@ use crate::source::Source;
 /// Key in the client context of an invocation by which a replay of dead letters says that it is one.
 pub const REPLAY: &str = "tidegate-replay";
 
-/// Key in the client context of a replay. Its value is the request id of the invocation that is
-/// repeated, so that an event without an id is the same delivery as there.
+/// Key in the client context of a replay, or of the run of a released effect. Its value is the
+/// request id of the invocation that is repeated, so that an event without an id is the same
+/// delivery as there.
 pub const OCCASION: &str = "tidegate-occasion";
 
 /// Largest dead letter in its queue, in bytes, unless the topology says otherwise.

@@ -208,7 +208,8 @@ impl Run<'_> {
         let count = batches.len();
         for (number, batch) in batches.into_iter().enumerate() {
             let event = event(batch.iter());
-            let done = invoke(&self.lambda, &pointer.function_arn, &event, Shape::Batch, Purpose::Run).await;
+            let purpose = Purpose::Run { occasion: None };
+            let done = invoke(&self.lambda, &pointer.function_arn, &event, Shape::Batch, purpose).await;
             done.map_err(
                 |why| if count > 1 { format!("batch {} of {count}: {why}", number + 1) } else { why },
             )?;

@@ -84,13 +84,20 @@ impl Place {
     ///
     /// # Errors
     /// The queue does not have it.
-    pub(super) async fn keep(&self, event: &RawValue, attempts: u32, why: &str) -> Result<(), Problem> {
+    pub(super) async fn keep(
+        &self,
+        event: &RawValue,
+        occasion: Option<&str>,
+        attempts: u32,
+        why: &str,
+    ) -> Result<(), Problem> {
         let refused = |error: String| Problem::new(format!("queue {}: {error}", self.queue));
         match &self.form {
             Form::Failed { sqs, url, function_arn } => {
                 let error = serde_json::json!({ "errorType": CODE, "errorMessage": why }).to_string();
                 let ended = Ended {
-                    request_id: "",
+                    // A replay takes it for the occasion.
+                    request_id: occasion.unwrap_or_default(),
                     function_arn,
                     qualifier: None,
                     condition: Condition::RetriesExhausted,

@@ -122,11 +122,12 @@ async fn release_one(records: &Records, effect: &HeldEffect) -> Result<Decided, 
         return Ok(told(Outcome::Released, message.to_owned()));
     };
     let client = records.system.lambda();
+    let occasion = effect.repeat.as_ref().and_then(|repeat| repeat.occasion.as_deref());
     let shape = if source_of(event).is_asynchronous() { Shape::Event } else { Shape::Batch };
     let mut result = Err(String::new());
     for _ in 0..ATTEMPTS {
         // As a first run: an event that fails for good becomes a dead letter of the function's own.
-        result = invoke(&client, function, event.get().as_bytes(), shape, Purpose::Run).await;
+        result = invoke(&client, function, event.get().as_bytes(), shape, Purpose::Run { occasion }).await;
         if result.is_ok() {
             break;
         }
@@ -147,7 +148,7 @@ async fn release_one(records: &Records, effect: &HeldEffect) -> Result<Decided, 
     };
     // The record no longer keeps the event once a run was begun.
     let queue = &place.queue;
-    Ok(match place.keep(event, ATTEMPTS, &why).await {
+    Ok(match place.keep(event, occasion, ATTEMPTS, &why).await {
         Ok(()) => told(
             Outcome::DeadLettered,
             format!(

@@ -122,9 +122,12 @@ impl Topology {
         addresses
     }
 
-    /// The smallest age at which a source of the function discards a record, or an asynchronous
+    /// The largest age at which a source of the function discards a record, or an asynchronous
     /// invocation its event: the mapping's maximum record age, or what the stream or the queue
     /// keeps if that is less.
+    ///
+    /// The largest, since the function has one setting for all of its sources: by a smaller age it
+    /// would give up a record that another source goes on delivering.
     pub fn maximum_record_age_seconds(&self, function: &str) -> Option<u32> {
         let declared = self.functions.get(function)?;
         let sources = declared.sources.values().filter_map(|source| {
@@ -137,7 +140,7 @@ impl Topology {
             Some(age.map_or(kept, |age| age.min(kept)))
         });
         let event = declared.asynchronous.as_ref().map(|asynchronous| asynchronous.maximum_event_age_seconds);
-        sources.chain(event).min()
+        sources.chain(event).max()
     }
 
     /// For how many days a function's idempotency records are kept: what the table among its uses declares.

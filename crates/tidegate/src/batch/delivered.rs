@@ -23,6 +23,7 @@ struct Parts {
     function: Arc<str>,
     source: Source,
     arrived_at: Option<Timestamp>,
+    occasion: Option<String>,
     event: SharedEvent,
     /// The record in the event, in bytes.
     record: Range<usize>,
@@ -59,7 +60,15 @@ impl Delivered {
             ordering_key: delivery.ordering_key.clone(),
             data: data.to_vec(),
         });
-        Delivered(Arc::new(Parts { function, source, arrived_at: delivery.arrived_at, event, record, part }))
+        Delivered(Arc::new(Parts {
+            function,
+            source,
+            arrived_at: delivery.arrived_at,
+            occasion: delivery.occasion.clone(),
+            event,
+            record,
+            part,
+        }))
     }
 
     /// When the transport took the delivery.
@@ -72,11 +81,12 @@ impl Delivered {
     /// # Errors
     /// The record is not JSON (transient).
     pub fn repeat(&self) -> Result<Repeat, Failure> {
-        let Parts { function, source, event, record, part, .. } = &*self.0;
+        let Parts { function, source, occasion, event, record, part, .. } = &*self.0;
         let record: &RawValue = serde_json::from_str(event.get().get(record.clone()).unwrap_or_default())?;
         let alone =
             part.as_ref().and_then(|part| alone(record, &part.position, &part.ordering_key, &part.data));
-        Ok(Repeat::new(&**function, event_of(source.as_str(), alone.as_deref().unwrap_or(record))?))
+        let event = event_of(source.as_str(), alone.as_deref().unwrap_or(record))?;
+        Ok(Repeat::new(&**function, event).of_occasion(occasion.clone()))
     }
 }
 
@@ -145,6 +155,20 @@ mod tests {
                 assert_eq!(repeat.inline().unwrap().get(), format!(r#"{{"Records":[{own}]}}"#));
             }
         }
+    }
+
+    #[test]
+    fn the_repeat_of_an_event_without_an_id_is_the_same_delivery_also_from_a_record() {
+        let event = RawValue::from_string("{}".to_owned()).unwrap();
+        let delivery = Source::EventBridge.split_on(&event, "r1").unwrap().remove(0);
+        let repeat = Delivered::new("f", Source::EventBridge, &delivery).repeat().unwrap();
+        let stored = serde_json::to_string(&repeat).unwrap();
+        let read: Repeat = serde_json::from_str(&stored).unwrap();
+        let occasion = read.occasion.as_deref().unwrap();
+        let again = Source::EventBridge.split_on(read.inline().unwrap(), occasion).unwrap().remove(0);
+        assert_eq!(again.position, delivery.position);
+        let old: Repeat = serde_json::from_str(r#"{"function":"f","event":{}}"#).unwrap();
+        assert_eq!(old.occasion, None);
     }
 
     #[test]

@@ -19,7 +19,9 @@
 //!
 //! The age of a record without an arrival time is the time since its first failure in this
 //! environment; rule 2 does not apply to it. Rule 2 also does not apply to a record that is more
-//! than a [`LAST`]th older than the maximum record age: its mapping has another limit.
+//! than a [`LAST`]th older than the maximum record age: its mapping has another limit. A function with
+//! several sources takes their largest limit. With a smaller one a throttle would become a letter
+//! while another source still delivers the record.
 //!
 //! Neither rule applies if every environment is replaced before it sees the record fail often
 //! enough. Then the source ends the record by its own limit, and the on-failure destination or the

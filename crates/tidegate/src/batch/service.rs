@@ -76,7 +76,7 @@ async fn invoke<H: BatchHandler>(
         .client_context
         .as_ref()
         .and_then(|client| client.custom.get(OCCASION))
-        .filter(|occasion| replay && !occasion.is_empty());
+        .filter(|occasion| !occasion.is_empty());
     let event = SharedEvent::new(event);
     let invocation = Invocation {
         event: event.raw(),
@@ -213,20 +213,22 @@ mod tests {
         let handler = EachRecord::new(Positions(Arc::clone(&positions)), 1);
         let runner = Arc::new(Runner::new(Source::EventBridge, handler, "probe", letters));
         let mut service = RunnerService { runner };
-        for (request_id, occasion) in [("r1", None), ("r2", None), ("r3", Some("r1"))] {
+        for (request_id, occasion) in [("r1", None), ("r2", None), ("r3", Some("r1")), ("r4", Some("r1"))] {
             let event = RawValue::from_string("{}".to_owned()).unwrap();
             let mut context = lambda_runtime::Context::default();
             context.deadline = 60_000;
             context.request_id = request_id.to_owned();
             if let Some(occasion) = occasion {
-                let client = json!({ "custom": { REPLAY: "true", OCCASION: occasion } });
+                // A released effect is no replay.
+                let replay = (request_id == "r3").to_string();
+                let client = json!({ "custom": { REPLAY: replay, OCCASION: occasion } });
                 context.client_context = Some(serde_json::from_value(client).unwrap());
             }
             assert!(service.call(LambdaEvent::new(event, context)).await.is_err());
         }
         let positions = positions.lock().unwrap();
         assert_ne!(positions[0], positions[1]);
-        assert_eq!(positions[0], positions[2]);
+        assert_eq!((&positions[2], &positions[3]), (&positions[0], &positions[0]));
     }
 
     #[test]

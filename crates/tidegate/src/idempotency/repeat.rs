@@ -17,6 +17,9 @@ pub struct Repeat {
     pub function: String,
     /// The event of the invocation.
     pub event: RepeatEvent,
+    /// The invocation that it repeats, if the event has no id: with its request id the event is the
+    /// same delivery as there.
+    pub occasion: Option<String>,
 }
 
 /// The event of an invocation that runs an effect again, by value or in a bucket.
@@ -40,7 +43,15 @@ impl Repeat {
 
     /// The invocation of this function with this event.
     pub fn new(function: impl Into<String>, event: Box<RawValue>) -> Self {
-        Repeat { function: function.into(), event: RepeatEvent::Inline(event) }
+        Repeat { function: function.into(), event: RepeatEvent::Inline(event), occasion: None }
+    }
+
+    /// Says which invocation it repeats, if its event has no id: the request id there, which is
+    /// [`Delivery::occasion`](crate::source::Delivery::occasion).
+    #[must_use]
+    pub fn of_occasion(mut self, occasion: Option<String>) -> Self {
+        self.occasion = occasion;
+        self
     }
 
     /// The event, or `None` if it is in a bucket.
@@ -66,11 +77,12 @@ impl Repeat {
         };
         let name = format!("held/{}.json", content_id(&["held-effect", key.as_str(), event.get()]));
         let event = large.put(&name, event).await?;
-        Ok(Some(Repeat { function: self.function, event }))
+        Ok(Some(Repeat { event, ..self }))
     }
 }
 
-/// As JSON: `{"function", "event"}` or `{"function", "object": {"bucket", "key"}}`.
+/// As JSON: `{"function", "event"}` or `{"function", "object": {"bucket", "key"}}`, and with an
+/// `occasion`.
 #[derive(Serialize, Deserialize)]
 struct Shape {
     function: String,
@@ -78,6 +90,8 @@ struct Shape {
     event: Option<Box<RawValue>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     object: Option<Object>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    occasion: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -95,7 +109,7 @@ impl TryFrom<Shape> for Repeat {
             (None, Some(Object { bucket, key })) => RepeatEvent::Object { bucket, key },
             _ => return Err("it has neither an `event` nor an `object`, or both"),
         };
-        Ok(Repeat { function: shape.function, event })
+        Ok(Repeat { function: shape.function, event, occasion: shape.occasion })
     }
 }
 
@@ -105,7 +119,7 @@ impl From<Repeat> for Shape {
             RepeatEvent::Inline(event) => (Some(event), None),
             RepeatEvent::Object { bucket, key } => (None, Some(Object { bucket, key })),
         };
-        Shape { function: repeat.function, event, object }
+        Shape { function: repeat.function, event, object, occasion: repeat.occasion }
     }
 }
 

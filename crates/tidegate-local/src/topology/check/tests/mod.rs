@@ -193,14 +193,16 @@ fn a_topology_that_keeps_every_rule_has_no_mistake() {
 }
 
 #[test]
-fn a_functions_records_are_as_old_as_the_first_of_its_sources_lets_them_become() {
+fn a_functions_records_are_as_old_as_the_last_of_its_sources_lets_them_become() {
     let age =
         |text: &str, function: &str| parse(text).expect("no mistake").maximum_record_age_seconds(function);
-    assert_eq!(age(GOOD, "processor"), Some(21_600), "the mapping of a stream");
+    assert_eq!(age(GOOD, "processor"), Some(345_600), "its queues, and not its streams");
     assert_eq!(age(GOOD, "mailer"), Some(21_600), "asynchronous invocations");
     let retention = "retention_seconds          = 345600\n    visibility_timeout_seconds = 180\n    redrive                    = { queue = \"work-dead\"";
-    let short = with(retention, &retention.replace("345600", "3600"));
-    assert_eq!(age(&short, "processor"), Some(3600), "a queue");
+    for (seconds, largest) in [("3600", 345_600), ("604800", 604_800)] {
+        let other = with(retention, &retention.replace("345600", seconds));
+        assert_eq!(age(&other, "processor"), Some(largest), "one queue keeps {seconds}, the other 345600");
+    }
     assert_eq!(age(GOOD, "unknown"), None);
 }
 
