@@ -133,6 +133,9 @@ async fn release_one(records: &Records, effect: &HeldEffect) -> Result<Decided, 
     }
     let Err(why) = result else {
         let again = records.store.waiting(&effect.key).await.map_err(|failure| records.said(&failure))?;
+        if again.is_none() {
+            records.forget(&effect.key, Some(effect)).await;
+        }
         return Ok(match again {
             None => told(Outcome::Ran, format!("released; {function} ran and succeeded")),
             Some(HeldEffect { status: Status::Released, .. }) => told(

@@ -127,8 +127,9 @@ pub trait LargeEvents: Send + Sync {
 
 /// A bucket for the events of held effects that are too large for a record.
 ///
-/// An object lives as long as the bucket keeps it: a held effect whose event is here must be
-/// decided before.
+/// The bucket must keep `held/…` without limit, as the effects that are held wait without limit:
+/// an effect whose event has expired cannot be released. `tidegate effects` deletes an object once
+/// its effect took place.
 #[derive(Clone, Debug)]
 pub struct EventBucket {
     client: Client,
