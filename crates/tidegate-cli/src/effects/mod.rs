@@ -7,6 +7,7 @@ use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use terminal::name_prefix::PhysicalName;
 use terminal::output;
@@ -76,6 +77,27 @@ impl Records {
                 self.table
             ))
         })
+    }
+
+    /// Deletes the object that has the event of an effect, once its record says that it took place:
+    /// nothing runs it again then. Any other effect keeps its object.
+    async fn forget(&self, key: &str, effect: Option<&HeldEffect>) {
+        let repeat = effect.and_then(|effect| effect.repeat.as_ref());
+        let Some(RepeatEvent::Object { bucket, key: object }) = repeat.map(|repeat| &repeat.event) else {
+            return;
+        };
+        let get = self.system.dynamodb().get_item().table_name(self.table.as_str()).consistent_read(true);
+        let got = get.key(PARTITION_KEY, AttributeValue::S(key.to_owned())).send().await;
+        let item = got.ok().and_then(|got| got.item);
+        let status = item.as_ref().and_then(|item| item.get("status")?.as_s().ok());
+        if status.is_some_and(|status| status == "completed") {
+            let deleted = self.system.s3().delete_object().bucket(bucket).key(object).send().await;
+            if deleted.is_err() {
+                output::note(&format!(
+                    "{key}: s3://{bucket}/{object} could not be deleted; nothing needs it"
+                ));
+            }
+        }
     }
 
     fn said(&self, failure: &Failure) -> Problem {
@@ -198,10 +220,15 @@ async fn complete(options: &EffectsComplete) -> Result<ExitCode, Problem> {
     // The token of this request tells a lost answer from another operator's decision.
     let operator = format!("operator-{}", Uuid::new_v4());
     let result = options.result.clone().map_or(Kept::Unknown, Kept::Result);
+    // A record that cannot be read names no object.
+    let waiting = records.store.waiting(&options.key).await.ok().flatten();
     let completed = match records.store.complete_held(&options.key, &operator, &result, expires_at).await {
         Ok(completed) => completed,
         Err(failure) => return Err(records.system.explain_table(&records.table, failure.reason()).await),
     };
+    if completed {
+        records.forget(&options.key, waiting.as_ref()).await;
+    }
     let (outcome, message) = if completed {
         (Outcome::Completed, format!("recorded that it took place, for {days} days"))
     } else {

@@ -118,7 +118,7 @@ async fn release_one(records: &Records, effect: &HeldEffect) -> Result<Decided, 
         return Ok(told(Outcome::Unknown, "it is no longer held".to_owned()));
     }
     let Some((function, event, place)) = &found else {
-        let message = "released; it has no event, since nothing acknowledged its delivery: the next delivery or request runs it (scripts/replay-dlq --yes, if it is a dead letter)";
+        let message = "released; it has no event. The next delivery or request runs it, if there is one: a request's client asks again, and a delivery that was not acknowledged comes again or is a dead letter (tidegate dlq). An older version of the toolkit acknowledged deliveries without keeping their event (after a rollback): look for the event in the source and among the dead letters";
         return Ok(told(Outcome::Released, message.to_owned()));
     };
     let client = records.system.lambda();
@@ -134,6 +134,9 @@ async fn release_one(records: &Records, effect: &HeldEffect) -> Result<Decided, 
     }
     let Err(why) = result else {
         let again = records.store.waiting(&effect.key).await.map_err(|failure| records.said(&failure))?;
+        if again.is_none() {
+            records.forget(&effect.key, Some(effect)).await;
+        }
         return Ok(match again {
             None => told(Outcome::Ran, format!("released; {function} ran and succeeded")),
             Some(HeldEffect { status: Status::Released, .. }) => told(

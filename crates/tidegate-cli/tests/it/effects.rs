@@ -195,18 +195,23 @@ async fn a_record_that_cannot_be_read_is_listed_as_that_and_hides_no_other() {
     assert!(stderr(&output).contains("2 are listed, and there may be more"), "{}", stderr(&output));
     let output = system.tidegate(&["effects", "release", "mail#1", "mail#2"]).await;
     assert_eq!((output.status.code(), status(&system, "mail#1").await.as_str()), (Some(1), "held"));
-    assert!(stdout(&output).contains("mail#2: released; it has no event"), "{}", stdout(&output));
+    let text = stdout(&output);
+    assert!(text.contains("mail#2: released; it has no event. The next delivery"), "{text}");
+    assert!(text.contains("look for the event in the source and among the dead letters"), "{text}");
+    assert!(!text.contains("nothing acknowledged"), "nobody knows that");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_in_a_bucket_runs_from_there_and_one_that_is_gone_is_not_released() {
     let Some(system) = System::start().await else { return };
-    for key in ["there", "gone"] {
+    for key in ["there", "gone", "done"] {
         let object = json!({"bucket": "dead-letters", "key": format!("held/{key}.json")});
         hold(&system, key, Some(&json!({"function": "notification", "object": object}).to_string())).await;
     }
-    let put = system.clients.s3.put_object().bucket("dead-letters").key("held/there.json");
-    put.body(br#"{"effect":"there"}"#.to_vec().into()).send().await.unwrap();
+    for key in ["there", "done", "other"] {
+        let put = system.clients.s3.put_object().bucket("dead-letters").key(format!("held/{key}.json"));
+        put.body(br#"{"effect":"there"}"#.to_vec().into()).send().await.unwrap();
+    }
     assert!(stdout(&system.tidegate(&["effects", "ls"]).await).contains("s3://dead-letters/held/there.json"));
     let output = system.tidegate(&["effects", "release", "there", "gone"]).await;
     let text = stdout(&output);
@@ -214,6 +219,10 @@ async fn an_event_in_a_bucket_runs_from_there_and_one_that_is_gone_is_not_releas
     assert!(text.contains("gone: not released: its event s3://dead-letters/held/gone.json"), "{text}");
     assert_eq!(status(&system, "gone").await, "held");
     assert_eq!(system.functions.seen()[0].event, json!({"effect": "there"}));
+    assert!(system.tidegate(&["effects", "complete", "done"]).await.status.success());
+    let left = system.clients.s3.list_objects_v2().bucket("dead-letters").send().await.unwrap();
+    let left: Vec<_> = left.contents().iter().filter_map(|object| object.key()).collect();
+    assert_eq!(left, ["held/other.json"], "the event of an effect that took place is deleted");
 }
 
 pub(crate) async fn put_commit(system: &System, table: &str, version: u32) {

@@ -140,7 +140,9 @@ pub trait LargeEvents: Send + Sync {
 
 /// A bucket for the events of held effects that are too large for a record.
 ///
-/// Release or complete a held effect before the bucket expires the object with its event.
+/// The bucket must keep `held/…` without limit, as the effects that are held wait without limit:
+/// an effect whose event has expired cannot be released. `tidegate effects` deletes an object once
+/// its effect took place.
 #[derive(Clone, Debug)]
 pub struct EventBucket {
     client: Client,
