@@ -67,7 +67,7 @@ locals {
   healthy_rows = concat(
     [{ height = 2, widgets = [{ width = 24, type = "text", properties = { markdown = join("\n", [
       "## Is it healthy?",
-      "`${var.environment}` in ${local.region}. Every alarm's description says what it means and what to do. *Applied* and *Duplicate* are success; *Failed* comes again; *Held* and *DeadLettered* wait for a person.",
+      "`${var.environment}` in ${local.region}. Every alarm's description says what it means and what to do. *Applied* and *Duplicate* are success; *Failed* comes again; *Held*, *Parked* and *DeadLettered* wait for a person.",
     ]) } }] }],
     [for keys in chunklist(sort(keys(local.alarms)), local.alarms_per_widget) : {
       height = 6, widgets = [{ width = 24, type = "alarm", properties = { title = "Alarms", alarms = [for key in keys : local.alarm_arns[key]], sortBy = "stateUpdatedTimestamp" } }]
@@ -77,7 +77,7 @@ locals {
         { width = 6, type = "metric", properties = merge(local.graph, { title = "Applied", stat = "Sum", metrics = local.outcome_lines.Applied }) },
         { width = 6, type = "metric", properties = merge(local.graph, { title = "Duplicate, Filtered", stat = "Sum", metrics = concat(local.outcome_lines.Duplicate, local.outcome_lines.Filtered) }) },
         { width = 6, type = "metric", properties = merge(local.graph, { title = "Failed, NotRun: will be delivered again", stat = "Sum", metrics = concat(local.outcome_lines.Failed, local.outcome_lines.NotRun) }) },
-        { width = 6, type = "metric", properties = merge(local.graph, { title = "DeadLettered, Held: wait for a person", stat = "Sum", metrics = concat(local.outcome_lines.DeadLettered, local.outcome_lines.Held) }) },
+        { width = 6, type = "metric", properties = merge(local.graph, { title = "DeadLettered, Held, Parked: wait for a person", stat = "Sum", metrics = concat(local.outcome_lines.DeadLettered, local.outcome_lines.Held, local.outcome_lines.Parked) }) },
       ] },
       { height = 6, widgets = [
         { width = 12, type = "metric", properties = merge(local.graph, { title = "Lag p99, ms: from arrival until it was decided", stat = "p99", metrics = local.lag_lines }) },

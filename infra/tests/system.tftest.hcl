@@ -164,38 +164,6 @@ run "an_environment_has_its_own_sender_and_sizes" {
   }
 }
 
-run "mail_from_an_address_that_nobody_has_is_warned_of" {
-  command = plan
-
-  variables {
-    environment        = "test"
-    function_overrides = { notification = { environment = { CUSTOMER_EMAIL_DOMAIN = "tidegate.dev" } } }
-  }
-
-  expect_failures = [check.mail]
-}
-
-run "mail_to_customers_that_nobody_is_is_warned_of" {
-  command = plan
-
-  variables {
-    environment     = "test"
-    email_addresses = { "orders@shop.example.com" = "orders@tidegate.dev" }
-  }
-
-  expect_failures = [check.mail]
-}
-
-run "mail_between_addresses_that_exist_is_not" {
-  command = plan
-
-  variables {
-    environment        = "test"
-    email_addresses    = { "orders@shop.example.com" = "orders@counterexample.com" }
-    function_overrides = { notification = { environment = { CUSTOMER_EMAIL_DOMAIN = "tidegate.dev" } } }
-  }
-}
-
 run "another_environment_has_registered_the_sender" {
   command = plan
 
