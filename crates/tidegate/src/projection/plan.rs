@@ -57,7 +57,7 @@ impl Transaction {
     ///
     /// # Errors
     /// `unstorable` (permanent), with the places of the items to blame as in
-    /// [`ApplyError::Refused`](super::ApplyError::Refused).
+    /// [`ApplyError::Refused`](super::ApplyError).
     pub(super) fn storable(&self) -> Result<(), ApplyError> {
         let items = self.guards.len() + self.counters.len();
         if items == 0 || items > TRANSACTION_ITEMS {
