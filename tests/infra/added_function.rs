@@ -19,7 +19,10 @@ const ADDED: &str = "order-auditor";
 const LIKE: &str = "order-processor";
 
 /// What else changes, and why.
-const ALSO_CHANGED: [(&str, &str); 1] = [("aws_cloudwatch_dashboard.*", "it shows every function")];
+const ALSO_CHANGED: [(&str, &str); 2] = [
+    ("aws_cloudwatch_dashboard.*", "it shows every function"),
+    ("module.bucket[\"dead-letters\"].aws_s3_bucket_lifecycle_configuration.*", "its letters expire"),
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_added_function_is_planned_with_its_own_resources_alone_and_the_engine_runs_it() {
