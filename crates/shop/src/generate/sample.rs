@@ -155,7 +155,7 @@ impl Writer {
             }
             _ => vec![
                 format!(",22423,REGENCY CAKESTAND,1,2010-12-01T08:26:00Z,1.25,,{}", invoice.country),
-                format!("{number},22423,REGENCY CAKESTAND,1,1/12/2010 8:26,1.25,,{}", invoice.country),
+                format!("{number},22423,REGENCY CAKESTAND,1,1.12.2010 8:26,1.25,,{}", invoice.country),
             ],
         };
         self.lines.extend(lines);
