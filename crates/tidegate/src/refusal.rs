@@ -60,6 +60,11 @@ pub(crate) fn validation(code: &'static str, message: Option<&str>, text: String
     }
 }
 
+/// Whether the message of a `ValidationException` is about the data, so that no repetition helps.
+pub(crate) fn is_about_the_data(message: &str) -> bool {
+    judge(Some(message)) == Judgement::Data
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Judgement {
     Data,

@@ -1,3 +1,4 @@
+use tidegate::dead_letter::json_text_for_messages;
 use tidegate::envelope::{Data, DataRef, Envelope};
 use tidegate::failure::Failure;
 use tidegate::store::{RecordedCommit, RecordedEvent};
@@ -53,7 +54,8 @@ impl Entry {
             event: format!("{} {}", envelope.kind, envelope.id),
             source: envelope.source.clone(),
             detail_type: envelope.kind.clone(),
-            detail: for_queues(serde_json::to_string(envelope)?),
+            // What no queue takes would fail at a rule's target and in its dead-letter queue.
+            detail: json_text_for_messages(&serde_json::to_string(envelope)?).into_owned(),
         })
     }
 
@@ -61,15 +63,6 @@ impl Entry {
     pub(crate) fn size(&self) -> usize {
         self.source.len() + self.detail_type.len() + self.detail.len()
     }
-}
-
-/// Writes U+FFFE and U+FFFF as JSON escapes. SQS refuses messages with these characters, so the bus
-/// could not deliver such an event to any queue, a dead-letter queue included.
-fn for_queues(json: String) -> String {
-    if !json.contains(['\u{FFFE}', '\u{FFFF}']) {
-        return json;
-    }
-    json.replace('\u{FFFE}', r"\ufffe").replace('\u{FFFF}', r"\uffff")
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use super::patience::{GAP, patiently};
 use super::{Commit, CommitOutcome, EventReader, EventStore, RecordedCommit, holding};
 use crate::failure::{Failure, chain};
 use crate::ids::{StreamId, Version};
+use crate::refusal::is_about_the_data;
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -259,7 +260,7 @@ fn head_in_the_way(error: &SdkError<TransactWriteItemsError>) -> Result<Found, F
         if any(&["ItemCollectionSizeLimitExceeded"]) {
             return Err(Failure::permanent("stream_too_large", chain(error)));
         }
-        if reasons.iter().any(|reason| reason.message().is_some_and(is_about_the_item)) {
+        if reasons.iter().any(|reason| reason.message().is_some_and(is_about_the_data)) {
             return Err(Failure::permanent("unstorable", chain(error)));
         }
     }
@@ -272,17 +273,7 @@ fn head_in_the_way(error: &SdkError<TransactWriteItemsError>) -> Result<Found, F
 /// Whether DynamoDB refuses the item itself. A `ValidationException` alone does not say so: it also
 /// occurs if the name is that of another table.
 fn is_unstorable(error: &impl ProvideErrorMetadata) -> bool {
-    error.code() == Some("ValidationException") && error.message().is_some_and(is_about_the_item)
-}
-
-/// Whether the message is about the item (its size, a key's size, a number, the nesting) and not
-/// about the table.
-fn is_about_the_item(message: &str) -> bool {
-    let message = message.to_ascii_lowercase();
-    message.contains("size") && message.contains("exceeded")
-        || ["significant digits", "number overflow", "number underflow", "nesting levels"]
-            .iter()
-            .any(|words| message.contains(words))
+    error.code() == Some("ValidationException") && error.message().is_some_and(is_about_the_data)
 }
 
 /// Checks that no commit is missing behind `after`, nor between two others. The first commit may
