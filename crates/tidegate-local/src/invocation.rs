@@ -1,6 +1,7 @@
 //! One invocation of a function, as the Lambda service sees it from outside.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -19,6 +20,9 @@ pub struct Request {
     pub request_id: Option<String>,
     /// The version or alias it was invoked by. The function sees it at the end of its ARN.
     pub qualifier: Option<String>,
+    /// How long the caller waits in line while all execution environments are busy, at most the
+    /// function's timeout. Zero: it is throttled at once.
+    pub patience: Duration,
     /// Collects what the function prints meanwhile.
     pub log: Option<Arc<LogTail>>,
     /// The faults that it is subject to.
@@ -30,6 +34,12 @@ impl Request {
     #[must_use]
     pub fn of(payload: Bytes) -> Self {
         Self { payload, ..Self::default() }
+    }
+
+    /// Waits in line for so long while all execution environments are busy.
+    #[must_use]
+    pub fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// What the environment that gets it is to suffer.

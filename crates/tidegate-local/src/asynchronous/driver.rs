@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::Message;
@@ -21,7 +22,7 @@ use crate::invocation::{Invoker, Request};
 use crate::mapping::moment::Moment;
 use crate::mapping::pace::Pace;
 use crate::mapping::queue_deletion::delete;
-use crate::mapping::queue_receiver::{Receiver, hide, sent};
+use crate::mapping::queue_receiver::{Receiver, hide, release, sent};
 use crate::mapping::shortened;
 use crate::mapping::stream::{hand_over, now, until};
 use crate::running::{Running, stopped};
@@ -123,7 +124,7 @@ async fn deliver(
     let mut numbers: u64 = 0;
     // It is here while it is not polling.
     let mut receiver =
-        Some(Receiver::new(own.sqs.clone(), &own.queue_url, Some(own.settings.hidden), own.pace));
+        Some(Receiver::new(own.sqs.clone(), &own.queue_url, Some(own.settings.hidden), own.pace, &stop));
     let mut empty_poll: Option<u64> = None;
     let mut running: FuturesUnordered<BoxFuture<'_, Done>> = FuturesUnordered::new();
     let mut timer: Option<Moment> = None;
@@ -189,6 +190,7 @@ async fn deliver(
                     Action::Invoke { event, content: Event { request_id, qualifier, payload, .. } } => {
                         let request_id = Some(request_id);
                         let request = Request { request_id, qualifier, ..Request::of(payload) };
+                        let request = request.patient(Duration::MAX);
                         running.push(Box::pin(async move {
                             let answer = own.invoker.invoke(&own.function, request).await;
                             Done::Machine(Input::Answered { event, answer })
@@ -200,6 +202,19 @@ async fn deliver(
                             running.push(Box::pin(async move {
                                 let hidden = own.settings.hidden;
                                 if let Err(message) = hide(&own.sqs, &own.queue_url, receipt, hidden).await {
+                                    failed(status, &message);
+                                }
+                                Done::Kept
+                            }));
+                        }
+                    }
+                    Action::Rest { event, wait } => {
+                        if let Some(receipt) = receipts.remove(&event) {
+                            finishing += 1;
+                            running.push(Box::pin(async move {
+                                // Not before it is due, and the queue counts whole seconds.
+                                let wait = Duration::from_secs(wait.as_secs() + 1);
+                                if let Err(message) = hide(&own.sqs, &own.queue_url, receipt, wait).await {
                                     failed(status, &message);
                                 }
                                 Done::Kept
@@ -225,14 +240,25 @@ async fn deliver(
                     }
                     Action::WaitUntil(moment) => timer = Some(moment),
                     Action::Stopped => {
-                        // What was finished must be deleted, or it would be delivered again.
-                        drop(receiver);
-                        while finishing > 0 {
+                        // What was finished must be deleted, or it would be delivered again; what a
+                        // receive still brings must not stay hidden from the next engine.
+                        while finishing > 0 || receiver.is_none() {
                             match running.next().await {
-                                Some(Done::Kept) => finishing -= 1,
-                                Some(_) => {}
-                                None => return,
+                                Some(Done::Kept) => finishing = finishing.saturating_sub(1),
+                                Some(Done::Received { receiver: returned, messages, .. }) => {
+                                    receiver = Some(returned);
+                                    for message in messages.unwrap_or_default() {
+                                        numbers += 1;
+                                        receipts.insert(numbers, taken(message).0);
+                                    }
+                                }
+                                Some(Done::Machine(_)) => {}
+                                None => break,
                             }
+                        }
+                        let left: Vec<String> = receipts.into_values().collect();
+                        if let Err(message) = release(&own.sqs, &own.queue_url, &left).await {
+                            failed(status, &message);
                         }
                         return publish(status, &events, finishing, empty_poll);
                     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::life::{Life, State};
 use super::record::{Condition, Ended, record};
+use super::resting::Resting;
 use super::settings::AsynchronousSettings;
 use super::step::{Action, Counts, IllegalInput, Input};
 use crate::invocation::{Answer, InvocationResult};
@@ -16,8 +17,12 @@ const AFTER_ERROR: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs
 /// Lambda's wait after the first throttle, doubled up to the longest.
 const AFTER_THROTTLE: Duration = Duration::from_secs(1);
 const LONGEST_AFTER_THROTTLE: Duration = Duration::from_secs(300);
-/// Events held at a time, those that wait for a retry included.
+/// Most events in memory that wait for a later attempt. The rest of them wait in their queue.
 const HELD: usize = 1000;
+/// Most events in memory altogether.
+const HELD_AT_MOST: usize = 2 * HELD;
+/// The shortest wait for which an event goes back to its queue, which counts in seconds.
+const SHORTEST_REST: Duration = Duration::from_secs(2);
 /// The part of the time for which an event is hidden in its queue after which that time is extended.
 const EXTEND_AFTER: u32 = 2;
 
@@ -26,6 +31,8 @@ const EXTEND_AFTER: u32 = 2;
 pub struct Events {
     settings: AsynchronousSettings,
     events: BTreeMap<u64, Life>,
+    /// Those that wait in their queue for a later attempt.
+    resting: Resting,
     stop: Stop,
     counts: Counts,
 }
@@ -41,7 +48,13 @@ impl Events {
     /// No events.
     #[must_use]
     pub fn new(settings: AsynchronousSettings) -> Self {
-        Self { settings, events: BTreeMap::new(), stop: Stop::Running, counts: Counts::default() }
+        Self {
+            settings,
+            events: BTreeMap::new(),
+            resting: Resting::default(),
+            stop: Stop::Running,
+            counts: Counts::default(),
+        }
     }
 
     /// Counts since the start.
@@ -53,7 +66,7 @@ impl Events {
     /// No event is alive.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.events.is_empty()
+        self.events.is_empty() && self.resting.is_empty()
     }
 
     /// Number of invocations in flight.
@@ -65,10 +78,11 @@ impl Events {
     /// Number of events that wait for an attempt or are being handed over.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.events.len() - self.in_flight()
+        self.events.len() - self.in_flight() + self.resting.len()
     }
 
-    /// How many events may be taken in now. Events that wait for a later attempt do not hold others up.
+    /// How many events may be taken in now. Events that wait for a later attempt do not hold others up,
+    /// however many they are: see [`Action::Rest`].
     #[must_use]
     pub fn room(&self, now: Moment) -> usize {
         if self.stop != Stop::Running {
@@ -85,7 +99,7 @@ impl Events {
             })
             .count();
         let ahead = (self.settings.maximum_concurrency.max(1) * 2).saturating_sub(active);
-        ahead.min(HELD.saturating_sub(self.events.len()))
+        ahead.min(HELD_AT_MOST.saturating_sub(self.events.len()))
     }
 
     /// The one transition: takes in what happened and says what is to be done.
@@ -107,14 +121,15 @@ impl Events {
                     let state = described(event, Some(life));
                     return refused(state, &Input::Accepted { event, content });
                 }
-                let life = Life {
+                let extend = now.after(self.settings.hidden / EXTEND_AFTER);
+                let life = self.resting.wake(content, extend).unwrap_or_else(|content| Life {
                     content,
                     state: State::Due(now),
                     attempts: 0,
                     throttles: 0,
                     answer: None,
-                    extend: now.after(self.settings.hidden / EXTEND_AFTER),
-                };
+                    extend,
+                });
                 self.events.insert(event, life);
             }
             Input::Answered { event, answer } => match self.events.get(&event).map(|life| life.state) {
@@ -251,9 +266,46 @@ impl Events {
         for (event, condition) in hopeless {
             self.end(event, condition, now, actions);
         }
+        if self.stop == Stop::Running {
+            self.rest(now, actions);
+            if let Some(moment) = self.resting.forget_lost(now) {
+                due = Some(due.map_or(moment, |earliest| earliest.min(moment)));
+            }
+        }
         if let Some(moment) = due {
             actions.push(Action::WaitUntil(moment));
         }
+    }
+
+    /// Gives the events that wait longest back to their queue, if more than [`HELD`] wait.
+    fn rest(&mut self, now: Moment, actions: &mut Vec<Action>) {
+        if self.events.len() <= HELD {
+            return;
+        }
+        let soonest = now.after(SHORTEST_REST);
+        let mut waiting: Vec<(Moment, u64)> = self
+            .events
+            .iter()
+            .filter_map(|(event, life)| match life.state {
+                State::Due(due) => Some((self.wakes(life, due), *event)),
+                State::InFlight | State::HandingOver => None,
+            })
+            .filter(|(wakes, _)| *wakes >= soonest)
+            .collect();
+        waiting.sort_unstable();
+        let many = waiting.len().saturating_sub(HELD);
+        for (wakes, event) in waiting.into_iter().rev().take(many) {
+            if let Some(life) = self.events.remove(&event) {
+                self.resting.add(life, wakes, self.settings.hidden);
+                actions.push(Action::Rest { event, wait: wakes.since(now) });
+            }
+        }
+    }
+
+    /// When something is to be done about an event whose next attempt is due then.
+    fn wakes(&self, life: &Life, due: Moment) -> Moment {
+        let expired = life.content.accepted.after(self.settings.maximum_event_age);
+        due.min(expired.after(Duration::from_millis(1)))
     }
 }
 

@@ -8,6 +8,7 @@ mod driver;
 pub mod events;
 mod life;
 pub mod record;
+mod resting;
 mod settings;
 pub mod step;
 

@@ -1,6 +1,7 @@
 //! What goes into and comes out of the state machine of a function's events.
 
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -23,7 +24,7 @@ pub struct Event {
 /// What happened.
 #[derive(Debug)]
 pub enum Input {
-    /// An event came, under a number that is not in use.
+    /// An event came, or came back after [`Action::Rest`], under a number that is not in use.
     Accepted {
         /// Its number.
         event: u64,
@@ -74,6 +75,14 @@ pub enum Action {
     Hide {
         /// The event.
         event: u64,
+    },
+    /// Hide the event in its queue for this time and forget it: it comes again from there, and is then
+    /// given as [`Input::Accepted`] under a new number. What became of it so far is remembered.
+    Rest {
+        /// The event.
+        event: u64,
+        /// From now until it is to come again.
+        wait: Duration,
     },
     /// Send this to the on-failure destination.
     HandOver {

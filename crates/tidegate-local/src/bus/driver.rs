@@ -98,7 +98,8 @@ async fn route(own: BusQueue, status: Arc<Mutex<BusStatus>>, mut stop: watch::Re
     let mut taken: HashMap<u64, Taken> = HashMap::new();
     let mut numbers: u64 = 0;
     // It is here while it is not polling.
-    let mut receiver = Some(Receiver::new(own.sqs.clone(), &own.queue_url, Some(own.hidden), own.pace));
+    let mut receiver =
+        Some(Receiver::new(own.sqs.clone(), &own.queue_url, Some(own.hidden), own.pace, &stop));
     let mut empty_poll: Option<u64> = None;
     let mut running: FuturesUnordered<BoxFuture<'_, Done>> = FuturesUnordered::new();
     let mut timer: Option<Moment> = None;

@@ -101,8 +101,10 @@ impl Host {
             timer: None,
             timers: 0,
         };
+        let patient = !open.request.patience.is_zero();
         state.open.insert(id, open);
-        self.run(&mut state, Event::Invoke(id), None);
+        let event = if patient { Event::Queue(id) } else { Event::Invoke(id) };
+        self.run(&mut state, event, None);
         (request_id, answer)
     }
 
@@ -203,6 +205,18 @@ impl Host {
                 self.finish(state, id, InvocationResult::FunctionError(payload), Some(&failure));
             }
             Action::Throttle(id) => self.finish(state, id, InvocationResult::Throttled, None),
+            Action::StandInLine(id) => {
+                if let Some(open) = state.open.get_mut(&id) {
+                    let patience = open.request.patience.min(self.spec.timeout);
+                    let host = Arc::clone(self);
+                    let waiting = tokio::spawn(async move {
+                        tokio::time::sleep(patience).await;
+                        let mut state = host.lock();
+                        host.run(&mut state, Event::LeaveLine(id), None);
+                    });
+                    open.timer = Some(waiting.abort_handle());
+                }
+            }
             Action::Kill(environment) => {
                 self.sample(state, environment, true);
                 if let Some(slot) = state.slots.get_mut(&environment) {

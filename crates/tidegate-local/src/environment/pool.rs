@@ -13,8 +13,12 @@ const LONGEST_BACK_OFF: Duration = Duration::from_secs(10);
 /// What happens to the function.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// Somebody invokes it.
+    /// A caller invokes it and wants to know at once if no environment is free.
     Invoke(InvocationId),
+    /// An event source invokes it and waits in line while no environment is free.
+    Queue(InvocationId),
+    /// A caller does not wait in line any longer.
+    LeaveLine(InvocationId),
     /// The process of an environment called `/next`.
     Polled(EnvironmentId),
     /// The waiter hung up before the invocation was written to it.
@@ -67,6 +71,8 @@ pub enum Action {
     Fail(InvocationId, Failure),
     /// The invocation is refused.
     Throttle(InvocationId),
+    /// The invocation waits in line. Send [`Event::LeaveLine`] when its caller has waited long enough.
+    StandInLine(InvocationId),
     /// Kill the environment's process.
     Kill(EnvironmentId),
     /// The environment's process has ended; forget it.
@@ -96,6 +102,9 @@ pub struct Pool {
     /// Those that wait at `/next`, the most recently used last.
     idle: Vec<EnvironmentId>,
     waiting: VecDeque<Waiting>,
+    /// Invocations beyond the limit whose callers wait, in the order in which they came. It is empty
+    /// whenever there is room below the limit, so that nobody overtakes it.
+    line: VecDeque<InvocationId>,
     failing: bool,
     /// Invocations in a row that failed because no environment could be started.
     failed_starts: u32,
@@ -126,6 +135,7 @@ impl Pool {
             environments: BTreeMap::new(),
             idle: Vec::new(),
             waiting: VecDeque::new(),
+            line: VecDeque::new(),
             failing: false,
             failed_starts: 0,
             backing_off: false,
@@ -134,8 +144,13 @@ impl Pool {
         }
     }
 
-    /// Invocations that were accepted and have no result yet.
+    /// Invocations without a result, those that wait in line included.
     pub fn in_flight(&self) -> usize {
+        self.line.len() + self.admitted()
+    }
+
+    /// Invocations that count against the limit.
+    fn admitted(&self) -> usize {
         self.waiting.len() + self.environments.values().filter(|phase| phase.invocation().is_some()).count()
     }
 
@@ -162,7 +177,25 @@ impl Pool {
     pub fn step(&mut self, event: Event) -> Result<Vec<Action>, Illegal> {
         let mut actions = Vec::new();
         match event {
-            Event::Invoke(invocation) => self.invoke(invocation, &mut actions)?,
+            Event::Invoke(invocation) => match self.has_room() {
+                true => self.admit(invocation, &mut actions)?,
+                false => actions.push(Action::Throttle(invocation)),
+            },
+            Event::Queue(invocation) => match self.has_room() {
+                true => self.admit(invocation, &mut actions)?,
+                // Nothing would ever end and make room.
+                false if self.stopped || self.limit == 0 => actions.push(Action::Throttle(invocation)),
+                false => {
+                    self.line.push_back(invocation);
+                    actions.push(Action::StandInLine(invocation));
+                }
+            },
+            Event::LeaveLine(invocation) => {
+                if let Some(place) = self.line.iter().position(|id| *id == invocation) {
+                    self.line.remove(place);
+                    actions.push(Action::Throttle(invocation));
+                }
+            }
             Event::Polled(environment) => {
                 let first = self.phase(environment) == Phase::Starting;
                 self.advance(environment, Happening::Polled, None, &mut actions)?;
@@ -191,15 +224,20 @@ impl Pool {
             Event::BackOffOver => self.backing_off = false,
             Event::Stop => self.stop(&mut actions)?,
         }
+        while self.has_room()
+            && let Some(first) = self.line.pop_front()
+        {
+            self.admit(first, &mut actions)?;
+        }
         self.start_missing(&mut actions);
         Ok(actions)
     }
 
-    fn invoke(&mut self, invocation: InvocationId, actions: &mut Vec<Action>) -> Result<(), Illegal> {
-        if self.stopped || self.in_flight() >= self.limit {
-            actions.push(Action::Throttle(invocation));
-            return Ok(());
-        }
+    fn has_room(&self) -> bool {
+        !self.stopped && self.admitted() < self.limit
+    }
+
+    fn admit(&mut self, invocation: InvocationId, actions: &mut Vec<Action>) -> Result<(), Illegal> {
         let between =
             || self.environments.iter().find(|(_, phase)| **phase == Phase::Between).map(|(id, _)| *id);
         match self.idle.last().copied().or_else(between) {
@@ -319,6 +357,7 @@ impl Pool {
 
     fn stop(&mut self, actions: &mut Vec<Action>) -> Result<(), Illegal> {
         self.stopped = true;
+        actions.extend(self.line.drain(..).map(Action::Throttle));
         actions.extend(self.waiting.drain(..).map(|waiting| Action::Fail(waiting.id, Failure::Stopped)));
         let all: Vec<_> = self.environments.keys().copied().collect();
         for environment in all {

@@ -88,7 +88,8 @@ async fn deliver(
 ) {
     let mapping = &mapping;
     let mut queue = Queue::new(mapping.settings.clone());
-    let mut receiver = Some(Receiver::new(mapping.sqs.clone(), &mapping.queue_url, None, mapping.pace));
+    let mut receiver =
+        Some(Receiver::new(mapping.sqs.clone(), &mapping.queue_url, None, mapping.pace, &stop));
     let mut receive: OptionFuture<BoxFuture<'_, _>> = None.into();
     let mut running: FuturesUnordered<BoxFuture<'_, Input>> = FuturesUnordered::new();
     let mut timer: Option<Moment>;

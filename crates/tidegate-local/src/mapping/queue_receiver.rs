@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::DisplayErrorContext;
-use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
+use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, Message, MessageSystemAttributeName};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::moment::Moment;
@@ -13,6 +14,7 @@ use super::pace::{Pace, Pacer};
 use super::reader::wait;
 use super::stream::now;
 use crate::activity::Activity;
+use crate::running::stopped;
 
 /// Empty receives in a row after which an idle queue is long-polled.
 const LONG_POLL_AFTER: u32 = 50;
@@ -27,10 +29,17 @@ pub(crate) struct Receiver {
     pub(crate) pace: Pace,
     pub(crate) polled: Instant,
     pub(crate) seen: u64,
+    pub(crate) stop: watch::Receiver<bool>,
 }
 
 impl Receiver {
-    pub(crate) fn new(sqs: Client, url: &str, visibility: Option<Duration>, pace: Pace) -> Self {
+    pub(crate) fn new(
+        sqs: Client,
+        url: &str,
+        visibility: Option<Duration>,
+        pace: Pace,
+        stop: &watch::Receiver<bool>,
+    ) -> Self {
         Self {
             sqs,
             url: url.to_owned(),
@@ -40,10 +49,12 @@ impl Receiver {
             pace,
             polled: Instant::now(),
             seen: 0,
+            stop: stop.clone(),
         }
     }
 
     /// Waits until a receive is due, then receives. Gives the activity counter before the receive too.
+    /// After a stop it brings nothing.
     ///
     /// A receive must not be dropped half-way: what it brings would stay hidden until its visibility timeout ends.
     pub(crate) async fn receive(
@@ -51,8 +62,14 @@ impl Receiver {
         limit: usize,
         activity: &Activity,
     ) -> (Result<Vec<Message>, String>, u64) {
-        if wait(&self.pacer, self.polled, self.seen, activity).await {
-            self.pacer.woken();
+        tokio::select! {
+            biased;
+            () = stopped(&mut self.stop) => return (Ok(Vec::new()), self.seen),
+            woken = wait(&self.pacer, self.polled, self.seen, activity) => {
+                if woken {
+                    self.pacer.woken();
+                }
+            }
         }
         self.seen = activity.now();
         let seconds = match self.pace {
@@ -91,6 +108,28 @@ pub(crate) fn sent(attributes: Option<&HashMap<MessageSystemAttributeName, Strin
         .and_then(|attributes| attributes.get(&MessageSystemAttributeName::SentTimestamp))
         .and_then(|millis| millis.parse().ok())
         .map_or_else(now, Moment::from_millis)
+}
+
+/// Most messages of one ChangeMessageVisibilityBatch call.
+const RELEASE_LIMIT: usize = 10;
+
+/// Makes received messages visible again at once. One that cannot be becomes so when its time is over.
+/// Gives the first failure once everything was tried.
+pub(crate) async fn release(sqs: &Client, url: &str, receipts: &[String]) -> Result<(), String> {
+    let mut result = Ok(());
+    for chunk in receipts.chunks(RELEASE_LIMIT) {
+        let mut request = sqs.change_message_visibility_batch().queue_url(url);
+        for (index, receipt) in chunk.iter().enumerate() {
+            let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(index.to_string());
+            let entry = entry.receipt_handle(receipt).visibility_timeout(0).build();
+            request = request.entries(entry.map_err(|error| error.to_string())?);
+        }
+        let changed = request.send().await.map(|_| ());
+        result = result.and(changed.map_err(|error| {
+            format!("ChangeMessageVisibilityBatch of {url}: {}", DisplayErrorContext(error))
+        }));
+    }
+    result
 }
 
 /// Keeps a received message hidden for so long from now on.

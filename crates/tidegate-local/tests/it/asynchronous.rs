@@ -3,16 +3,16 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use aws_sdk_sqs::types::MessageAttributeValue;
+use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 use futures::future::BoxFuture;
 use serde_json::json;
 use tidegate_local::activity::Activity;
-use tidegate_local::asynchronous::{self, AsynchronousSettings, Asynchronously};
+use tidegate_local::asynchronous::{self, AsynchronousQueue, AsynchronousSettings, Asynchronously};
 use tidegate_local::destination::QueueDestination;
 use tidegate_local::invocation::{Answer, Invoker, Request};
 use tidegate_local::mapping::pace::Pace;
 
-use crate::backend::ministack;
+use crate::backend::{TestBackend, ministack};
 use crate::delivery::{FUNCTION_ARN, Scripted, count, error, queue, received, success};
 
 #[tokio::test]
@@ -95,6 +95,80 @@ async fn an_event_whose_invocation_a_crash_cut_off_is_invoked_again_with_its_req
     assert_eq!(*function.0.lock().unwrap(), [seen(), seen()]);
     drop(second);
     assert_eq!(count(&backend.clients, &url).await, 1);
+}
+
+/// Asynchronous invocation of a scripted function at AWS's own pace of retries.
+fn unhurried(backend: &TestBackend, url: &str, function: &Arc<Scripted>) -> AsynchronousQueue {
+    asynchronous::start(Asynchronously {
+        function: "f".to_owned(),
+        settings: AsynchronousSettings::of(None, FUNCTION_ARN, 8, 1.0),
+        rules: Vec::new(),
+        queue_url: url.to_owned(),
+        sqs: backend.clients.sqs.clone(),
+        invoker: Arc::<Scripted>::clone(function),
+        destination: None,
+        on_success: None,
+        activity: Arc::new(Activity::new()),
+        pace: Pace::Fast,
+    })
+}
+
+async fn send(backend: &TestBackend, url: &str, bodies: impl Iterator<Item = String>) {
+    let mut entries = bodies.enumerate().map(|(number, body)| {
+        let entry = SendMessageBatchRequestEntry::builder().id(number.to_string());
+        entry.message_body(body).build().unwrap()
+    });
+    loop {
+        let ten: Vec<_> = entries.by_ref().take(10).collect();
+        if ten.is_empty() {
+            return;
+        }
+        let call = backend.clients.sqs.send_message_batch().queue_url(url).set_entries(Some(ten));
+        call.send().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_fresh_event_does_not_wait_behind_a_thousand_that_failed() {
+    let backend = ministack().await;
+    let (url, _) = queue(&backend.clients, "tidegate-invoke-f", false).await;
+    send(&backend, &url, (0..1100).map(|n| json!({ "poison": n }).to_string())).await;
+    let function = Scripted::new(|_, event| if event["fresh"] == 1 { success() } else { error() });
+    let running = unhurried(&backend, &url, &function);
+    // The first retries are due a minute after the first failures.
+    let deadline = Instant::now() + Duration::from_secs(50);
+    while running.status().retries < 1100 {
+        assert!(Instant::now() < deadline, "{:?}", running.status());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    send(&backend, &url, std::iter::once(json!({"fresh": 1}).to_string())).await;
+    while running.status().delivered == 0 {
+        assert!(Instant::now() < deadline, "{:?}", running.status());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(running.status().waiting, 1100);
+}
+
+#[tokio::test]
+async fn a_stop_gives_events_back_to_their_queue_for_the_next_engine() {
+    let backend = ministack().await;
+    let (url, _) = queue(&backend.clients, "tidegate-invoke-f", false).await;
+    send(&backend, &url, (0..30).map(|n| json!({ "n": n }).to_string())).await;
+    let failing = Scripted::new(|_, _| error());
+    let first = unhurried(&backend, &url, &failing);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while failing.events().len() < 5 {
+        assert!(Instant::now() < deadline, "{:?}", first.status());
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    first.stop().await;
+    let working = Scripted::new(|_, _| success());
+    let second = unhurried(&backend, &url, &working);
+    while second.status().delivered < 30 {
+        assert!(Instant::now() < deadline, "{:?}", second.status());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(count(&backend.clients, &url).await, 0);
 }
 
 /// Never answers, and remembers request ids and qualifiers.

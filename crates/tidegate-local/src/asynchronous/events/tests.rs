@@ -209,6 +209,71 @@ fn invocations_are_bounded_and_waiting_events_hold_nobody_up() {
     assert_eq!(bench.events.room(bench.now), 2);
 }
 
+/// Lets so many events fail, numbered from 1 on.
+fn with_failed(settings: AsynchronousSettings, many: u64) -> (Bench, Vec<Action>) {
+    let mut bench = Bench::new(settings);
+    let mut rested = Vec::new();
+    for event in 1..=many {
+        bench.now = bench.now.after(Duration::from_millis(1));
+        bench.accept(event);
+        rested.extend(bench.answer(event, error()));
+    }
+    rested.retain(|action| matches!(action, Action::Rest { .. }));
+    (bench, rested)
+}
+
+#[test]
+fn thousands_of_events_in_retry_pauses_do_not_hold_a_fresh_one_up() {
+    let (mut bench, rested) = with_failed(settings(), 3000);
+    assert_eq!(bench.events.room(bench.now), 4);
+    assert!(is_invoked(&bench.accept(3001), 3001));
+    assert_eq!(bench.events.waiting(), 3000);
+    // Those whose attempt is farthest away are the ones that go back.
+    assert_eq!(rested.len(), 2000);
+    let [first, ..] = rested.as_slice() else { panic!("{rested:?}") };
+    assert_eq!(*first, Action::Rest { event: 1001, wait: Duration::from_secs(60) });
+    assert!(!bench.events.is_idle());
+}
+
+#[test]
+fn an_event_that_comes_back_from_its_queue_has_the_attempts_it_had() {
+    let (mut bench, rested) = with_failed(settings(), 1001);
+    assert_eq!(rested, [Action::Rest { event: 1001, wait: Duration::from_secs(60) }]);
+    let accepted = bench.now;
+    let back = |event| {
+        let payload = Bytes::from_static(b"{\"n\":1}");
+        let content = Event { request_id: "request-1001".to_owned(), qualifier: None, accepted, payload };
+        Input::Accepted { event, content }
+    };
+    // A queue may bring it early: it goes back until it is due.
+    let actions = bench.step(back(2000));
+    assert_eq!(actions.first(), Some(&Action::Rest { event: 2000, wait: Duration::from_secs(60) }));
+    bench.wait(60);
+    let mut actions = bench.step(back(2001));
+    for event in 1.. {
+        if is_invoked(&actions, 2001) {
+            break;
+        }
+        actions = bench.answer(event, InvocationResult::Success(Bytes::new()));
+    }
+    bench.answer(2001, error());
+    bench.wait(120);
+    let record = handed_over(&bench.answer(2001, error()));
+    assert_eq!(record["requestContext"]["approximateInvokeCount"], 3);
+    assert_eq!(record["requestPayload"], json!({"n": 1}));
+}
+
+#[test]
+fn an_event_that_somebody_deletes_from_the_queue_is_forgotten() {
+    let (mut bench, _) =
+        with_failed(AsynchronousSettings { hidden: Duration::from_secs(120), ..settings() }, 1001);
+    assert_eq!(bench.events.waiting(), 1001);
+    bench.wait(60 + 3 * 120 - 1);
+    assert_eq!(bench.events.waiting() + bench.events.in_flight(), 1001);
+    bench.wait(1);
+    assert_eq!(bench.events.waiting() + bench.events.in_flight(), 1000);
+}
+
 #[test]
 fn a_hand_over_that_does_not_end_takes_no_place_of_other_events() {
     let mut bench = Bench::new(AsynchronousSettings { maximum_retry_attempts: 0, ..settings() });

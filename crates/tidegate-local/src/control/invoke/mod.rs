@@ -5,6 +5,7 @@ mod request;
 mod target;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
@@ -67,6 +68,7 @@ async fn answered(
                 qualifier: target.qualifier,
                 log: log.clone(),
                 trial: None,
+                patience: Duration::ZERO,
             };
             let invoker = Recorder {
                 inner: Arc::<Fleet>::clone(&control.fleet),

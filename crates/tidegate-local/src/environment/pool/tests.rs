@@ -64,6 +64,52 @@ fn more_than_the_limit_is_throttled_while_environments_only_start() {
 }
 
 #[test]
+fn callers_in_line_are_served_in_the_order_in_which_they_came() {
+    let mut pool = with_idle(1, 1);
+    pool.step(Event::Queue(id(1))).unwrap();
+    assert_eq!(pool.step(Event::Queue(id(2))).unwrap(), [Action::StandInLine(id(2))]);
+    assert_eq!(pool.step(Event::Queue(id(3))).unwrap(), [Action::StandInLine(id(3))]);
+    assert_eq!(pool.step(Event::Invoke(id(4))).unwrap(), [Action::Throttle(id(4))]);
+    let actions = pool.step(Event::Answered(env(1), id(1))).unwrap();
+    assert_eq!(actions, [Action::Complete(id(1)), Action::Hold(env(1), id(2))]);
+    // Whoever was served stands behind those who wait.
+    assert_eq!(pool.step(Event::Queue(id(5))).unwrap(), [Action::StandInLine(id(5))]);
+    pool.step(Event::Polled(env(1))).unwrap();
+    let actions = pool.step(Event::Answered(env(1), id(2))).unwrap();
+    assert_eq!(actions, [Action::Complete(id(2)), Action::Hold(env(1), id(3))]);
+}
+
+#[test]
+fn a_caller_that_leaves_the_line_is_throttled_and_one_that_was_served_is_not() {
+    let mut pool = with_idle(1, 1);
+    pool.step(Event::Queue(id(1))).unwrap();
+    pool.step(Event::Queue(id(2))).unwrap();
+    assert_eq!(pool.step(Event::LeaveLine(id(2))).unwrap(), [Action::Throttle(id(2))]);
+    assert_eq!(pool.step(Event::LeaveLine(id(1))).unwrap(), []);
+    assert_eq!(pool.step(Event::Answered(env(1), id(1))).unwrap(), [Action::Complete(id(1))]);
+}
+
+#[test]
+fn a_place_that_a_dead_process_leaves_goes_to_the_first_in_line() {
+    let mut pool = with_idle(1, 1);
+    pool.step(Event::Queue(id(1))).unwrap();
+    pool.step(Event::Queue(id(2))).unwrap();
+    let actions = pool.step(Event::Limit(env(1), Limit::Invocation(id(1)))).unwrap();
+    assert_eq!(actions, [Action::Kill(env(1)), Action::Fail(id(1), Failure::TimedOut), start(2)]);
+    assert_eq!(pool.step(Event::Polled(env(2))).unwrap(), [Action::Deliver(env(2), id(2))]);
+}
+
+#[test]
+fn nobody_waits_in_line_for_a_function_that_may_not_run() {
+    assert_eq!(Pool::new(0).step(Event::Queue(id(1))).unwrap(), [Action::Throttle(id(1))]);
+    let mut pool = with_idle(1, 1);
+    pool.step(Event::Queue(id(1))).unwrap();
+    pool.step(Event::Queue(id(2))).unwrap();
+    assert!(pool.step(Event::Stop).unwrap().contains(&Action::Throttle(id(2))));
+    assert_eq!(pool.step(Event::Queue(id(3))).unwrap(), [Action::Throttle(id(3))]);
+}
+
+#[test]
 fn an_environment_between_two_invocations_is_used_instead_of_starting_another() {
     let mut pool = Pool::new(2);
     pool.step(Event::Invoke(id(1))).unwrap();
@@ -234,7 +280,7 @@ fn stopping_leaves_nothing_and_refuses_what_comes_after() {
 
 #[test]
 fn random_lives_never_exceed_the_limit_and_never_forget_an_invocation() {
-    use rand::seq::IndexedRandom;
+    use rand::seq::{IndexedRandom, IteratorRandom};
     use rand::{Rng, SeedableRng};
     for seed in 0..200 {
         let mut random = rand::rngs::StdRng::seed_from_u64(seed);
@@ -248,7 +294,10 @@ fn random_lives_never_exceed_the_limit_and_never_forget_an_invocation() {
                 (0..=2, _) | (_, None) => {
                     next += 1;
                     open.insert(id(next));
-                    Event::Invoke(id(next))
+                    if random.random() { Event::Invoke(id(next)) } else { Event::Queue(id(next)) }
+                }
+                (4, _) if !pool.line.is_empty() && random.random() => {
+                    Event::LeaveLine(*pool.line.iter().choose(&mut random).unwrap())
                 }
                 (3, Some(e)) => Event::Exited(e, Exit::Signal(9)),
                 (4, Some(e)) => match pool.phase(e).invocation() {
@@ -273,7 +322,8 @@ fn random_lives_never_exceed_the_limit_and_never_forget_an_invocation() {
             assert_eq!(pool.in_flight(), open.len(), "seed {seed}");
             let alive = pool.environments.values().filter(|phase| **phase != Phase::Starting);
             let alive = alive.filter(|phase| !matches!(phase, Phase::Stopping | Phase::Overdue(_))).count();
-            assert!(pool.in_flight() <= 3 && alive <= 3 + pool.waiting.len(), "seed {seed}: {pool:?}");
+            assert!(pool.admitted() <= 3 && alive <= 3 + pool.waiting.len(), "seed {seed}: {pool:?}");
+            assert!(pool.line.is_empty() || pool.admitted() == 3, "seed {seed}: a place is free: {pool:?}");
         }
     }
 }

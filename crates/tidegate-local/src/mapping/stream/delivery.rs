@@ -98,7 +98,7 @@ impl ShardDelivery {
                     }
                     Action::Invoke { lane, invocation, payload } => {
                         invocations.push(Box::pin(async move {
-                            let request = Request::of(payload);
+                            let request = Request::of(payload).patient(Duration::MAX);
                             let answer = mapping.invoker.invoke(&mapping.function, request).await;
                             Input::Answered { lane, invocation, answer }
                         }));
