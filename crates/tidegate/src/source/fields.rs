@@ -5,11 +5,14 @@
 //! only when it is needed, so other fields cannot make a record unreadable. A value that is not
 //! read is only scanned: half surrogate pairs, numbers of any size and any depth are accepted.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// Numbers from this one on are milliseconds since 1970, smaller ones seconds. As seconds it is in
@@ -29,6 +32,23 @@ impl<'a> Fields<'a> {
         #[cfg(test)]
         scanned::add(object.get().len());
         serde_json::from_str(object.get())
+    }
+
+    /// The value of one field as a `T`, and the other fields. The object is read once, where
+    /// [`Fields::get`] would have its value read a second time.
+    ///
+    /// # Errors
+    /// When it is not an object, or the value is not a `T`.
+    pub(super) fn taking<T: Deserialize<'a>>(
+        object: &'a RawValue,
+        name: &'static str,
+    ) -> serde_json::Result<(Option<T>, Self)> {
+        #[cfg(test)]
+        scanned::add(object.get().len());
+        let mut reader = serde_json::Deserializer::from_str(object.get());
+        let taken = reader.deserialize_map(Taking { name, value: PhantomData })?;
+        reader.end()?;
+        Ok(taken)
     }
 
     /// The fields of the object in this text; `None` if the text is not an object.
@@ -105,6 +125,15 @@ pub(super) fn string(value: &RawValue) -> Option<String> {
     value.get().starts_with('"').then(|| serde_json::from_str(value.get()).ok())?
 }
 
+/// A value that is a text, without a copy of it if it has no escapes.
+pub(super) fn borrowed(value: &RawValue) -> Option<Cow<'_, str>> {
+    let quoted = value.get().strip_prefix('"')?.strip_suffix('"')?;
+    match memchr::memchr(b'\\', quoted.as_bytes()) {
+        None => Some(Cow::Borrowed(quoted)),
+        Some(_) => string(value).map(Cow::Owned),
+    }
+}
+
 /// A value that is a text, or a number as it was written.
 fn text(value: &RawValue) -> Option<String> {
     match value.get().as_bytes().first() {
@@ -156,6 +185,83 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
             }
         }
         deserializer.deserialize_map(Object).map(Fields)
+    }
+}
+
+/// Reads an object, one field of it as a `T`. If the field is there twice, the last value counts.
+struct Taking<T> {
+    name: &'static str,
+    value: PhantomData<T>,
+}
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Taking<T> {
+    type Value = (Option<T>, Fields<'de>);
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut taken, mut others) = (None, Vec::with_capacity(16));
+        while let Some(key) = map.next_key::<&RawValue>()? {
+            if is_named(key, self.name) {
+                taken = Some(map.next_value()?);
+            } else {
+                others.push((key, map.next_value()?));
+            }
+        }
+        Ok((taken, Fields(others)))
+    }
+}
+
+/// The fields of a value that may be an object.
+#[derive(Debug)]
+pub(super) struct PerhapsFields<'a>(pub(super) Option<Fields<'a>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for PerhapsFields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Option<Fields<'de>>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a value")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                Fields::deserialize(MapAccessDeserializer::new(map)).map(Some)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Self::Value, A::Error> {
+                while values.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(None)
+            }
+
+            fn visit_str<E: Error>(self, _: &str) -> Result<Self::Value, E> {
+                Ok(None)
+            }
+
+            fn visit_f64<E: Error>(self, _: f64) -> Result<Self::Value, E> {
+                Ok(None)
+            }
+
+            fn visit_i64<E: Error>(self, _: i64) -> Result<Self::Value, E> {
+                Ok(None)
+            }
+
+            fn visit_u64<E: Error>(self, _: u64) -> Result<Self::Value, E> {
+                Ok(None)
+            }
+
+            fn visit_bool<E: Error>(self, _: bool) -> Result<Self::Value, E> {
+                Ok(None)
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+                Ok(None)
+            }
+        }
+        deserializer.deserialize_any(Any).map(PerhapsFields)
     }
 }
 

@@ -3,7 +3,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::aggregate::{UserRecord, user_records};
-use super::fields::{Fields, string};
+use super::fields::{Fields, PerhapsFields, borrowed};
 use super::{Body, Delivery};
 use crate::failure::Failure;
 
@@ -25,11 +25,10 @@ fn kinesis<'a>(fields: &Fields<'a>) -> Option<Fields<'a>> {
 }
 
 fn delivery(record: &RawValue) -> Delivery<'_> {
-    let fields = match Fields::of(record) {
-        Ok(fields) => fields,
+    let (nested, fields) = match Fields::taking::<PerhapsFields<'_>>(record, "kinesis") {
+        Ok((nested, fields)) => (nested.and_then(|nested| nested.0), fields),
         Err(error) => return Delivery::nameless(record).unreadable(error),
     };
-    let nested = kinesis(&fields);
     let kinesis = nested.as_ref().unwrap_or(&fields);
     let sequence = kinesis.text("sequenceNumber");
     let event_id = fields.text("eventID").filter(|id| !id.is_empty());
@@ -53,10 +52,10 @@ fn delivery(record: &RawValue) -> Delivery<'_> {
     if let Some(missing) = missing {
         return delivery.unreadable(missing);
     }
-    let Some(data) = kinesis.get("data").and_then(string) else {
+    let Some(data) = kinesis.get("data").and_then(borrowed) else {
         return delivery.unreadable("`data` is not a string");
     };
-    match STANDARD.decode(&data) {
+    match STANDARD.decode(data.as_bytes()) {
         Ok(data) => Delivery { body: Ok(Body::Bytes(data)), ..delivery },
         Err(error) => delivery.unreadable(error),
     }

@@ -122,8 +122,8 @@ fn records_of(event: &RawValue) -> serde_json::Result<Vec<&RawValue>> {
         let records: Vec<&RawValue> = serde_json::from_str(event.get())?;
         return if records.is_empty() { Err(missing()) } else { Ok(records) };
     }
-    let fields = Fields::of(event)?;
-    serde_json::from_str(fields.get("Records").ok_or_else(missing)?.get())
+    let (records, _) = Fields::taking(event, "Records")?;
+    records.ok_or_else(missing)
 }
 
 fn missing() -> serde_json::Error {

@@ -1,5 +1,8 @@
 //! The canonical form of JSON: one text for all JSON texts with the same meaning.
 
+use std::borrow::Cow;
+use std::io::Write;
+
 /// Deepest nesting that is read; serde_json decodes as much.
 const DEPTH: u32 = 128;
 
@@ -115,14 +118,15 @@ impl Reader<'_> {
     /// Members begin with their key, so sorting them sorts the keys. The length in front of a key
     /// does not matter: the order need only be always the same.
     fn sort(&mut self, begin: usize, mut members: Vec<std::ops::Range<usize>>) -> Option<()> {
-        let text = |out: &[u8], member: &std::ops::Range<usize>| out.get(member.clone()).map(<[u8]>::to_vec);
         if members.is_sorted_by(|one, next| self.out.get(one.clone()) <= self.out.get(next.clone())) {
             return Some(());
         }
         members.sort_by(|one, other| self.out.get(one.clone()).cmp(&self.out.get(other.clone())));
-        let sorted = members.iter().map(|member| text(&self.out, member)).collect::<Option<Vec<_>>>()?;
-        self.out.truncate(begin);
-        self.out.extend(sorted.into_iter().flatten());
+        let unsorted = self.out.split_off(begin);
+        for member in members {
+            let range = member.start.checked_sub(begin)?..member.end.checked_sub(begin)?;
+            self.out.extend_from_slice(unsorted.get(range)?);
+        }
         Some(())
     }
 
@@ -131,14 +135,12 @@ impl Reader<'_> {
         let mut end = 0;
         let mut escaped = false;
         loop {
-            match text.get(end)? {
-                b'"' => break,
-                b'\\' => {
-                    escaped = true;
-                    end += 2;
-                }
-                _ => end += 1,
+            end += memchr::memchr2(b'"', b'\\', text.get(end..)?)?;
+            if *text.get(end)? == b'"' {
+                break;
             }
+            escaped = true;
+            end += 2;
         }
         let (content, rest) = text.split_at_checked(end)?;
         self.rest = rest.get(1..)?;
@@ -176,7 +178,10 @@ impl Reader<'_> {
         if whole.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
             return None;
         }
-        let digits = format!("{whole}{fraction}");
+        let digits = match fraction {
+            "" => Cow::Borrowed(whole),
+            _ => Cow::Owned([whole, fraction].concat()),
+        };
         let kept = digits.trim_end_matches('0');
         let zeros = digits.len() - kept.len();
         let kept = kept.trim_start_matches('0');
@@ -190,7 +195,7 @@ impl Reader<'_> {
                 .checked_sub(i64::try_from(fraction.len()).ok()?)?
                 .checked_add(i64::try_from(zeros).ok()?)?;
             let sign = if negative { "-" } else { "" };
-            self.out.extend_from_slice(format!("{sign}{kept}e{power}").as_bytes());
+            write!(self.out, "{sign}{kept}e{power}").ok()?;
         }
         self.out.push(b';');
         Some(())
