@@ -1,23 +1,37 @@
 //! Where records go of what was given up, and of asynchronous invocations that succeeded.
 
-use aws_sdk_sqs::error::DisplayErrorContext;
+mod hand_over;
+
 use aws_smithy_types::byte_stream::ByteStream;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use serde::Serialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::mapping::moment::Moment;
 use crate::message;
+use crate::send_error::{Reason, SendError};
+
+pub use hand_over::DeliveryFailures;
+pub(crate) use hand_over::{lost, until_sent};
+
+/// What is sent.
+const RECORD: &str = "the record";
+/// The largest message that SNS takes, in bytes (AWS docs: Publish).
+const TOPIC_LIMIT: usize = 262_144;
+/// The largest request that PutEvents takes, in bytes (AWS docs: PutEvents).
+const BUS_LIMIT: usize = 1 << 20;
 
 /// Takes records of failures, or of successes.
 pub trait Destination: Send + Sync {
     /// Sends one record.
     ///
     /// # Errors
-    /// A message for people. The caller tries again: a record counts as finished only once it has arrived.
-    fn send(&self, body: String) -> BoxFuture<'_, Result<(), String>>;
+    /// Why it was not taken. The caller tries again unless the error is final: a record counts as
+    /// finished once it has arrived, or once it never can.
+    fn send(&self, body: String) -> BoxFuture<'_, Result<(), SendError>>;
 
     /// Sends the record of a range of a stream, with the event of that range, which a bucket alone takes.
     ///
@@ -28,13 +42,9 @@ pub trait Destination: Send + Sync {
         body: String,
         _shard: &'a str,
         _event: &'a Bytes,
-    ) -> BoxFuture<'a, Result<(), String>> {
+    ) -> BoxFuture<'a, Result<(), SendError>> {
         self.send(body)
     }
-}
-
-fn failed(to: &str, error: impl std::error::Error) -> String {
-    format!("the record cannot be sent to {to}: {}", DisplayErrorContext(error))
 }
 
 /// A standard SQS queue: the body is the record, without message attributes.
@@ -53,10 +63,10 @@ impl QueueDestination {
 }
 
 impl Destination for QueueDestination {
-    fn send(&self, body: String) -> BoxFuture<'_, Result<(), String>> {
+    fn send(&self, body: String) -> BoxFuture<'_, Result<(), SendError>> {
         Box::pin(async move {
             let sent = message::send(&self.sqs, &self.url, &body, []).await;
-            sent.map(|_| ()).map_err(|error| failed(&self.url, error))
+            sent.map(drop).map_err(|error| SendError::of(RECORD, &self.url, error))
         })
     }
 }
@@ -77,14 +87,36 @@ impl TopicDestination {
 }
 
 impl Destination for TopicDestination {
-    fn send(&self, body: String) -> BoxFuture<'_, Result<(), String>> {
+    fn send(&self, body: String) -> BoxFuture<'_, Result<(), SendError>> {
         Box::pin(async move {
             // A queue may subscribe to the topic, or to the bus below.
-            let message = message::sendable(&body);
+            let mut message = message::sendable(&body);
+            if message.len() > TOPIC_LIMIT
+                && let Some(rest) = without_payloads(&body)
+            {
+                let (arn, bytes) = (&self.arn, message.len());
+                tracing::warn!(
+                    "a record of {bytes} bytes is sent to {arn} without its payloads, as Lambda does it: SNS takes {TOPIC_LIMIT}"
+                );
+                message = rest.into();
+            }
+            if message.len() > TOPIC_LIMIT {
+                return Err(SendError::too_large(RECORD, &self.arn, message.len(), TOPIC_LIMIT));
+            }
             let sent = self.sns.publish().topic_arn(&self.arn).message(message).send().await;
-            sent.map(|_| ()).map_err(|error| failed(&self.arn, error))
+            sent.map(drop).map_err(|error| SendError::of(RECORD, &self.arn, error))
         })
     }
+}
+
+/// A record of an asynchronous invocation without the event and the answer (AWS docs: OnFailure, OnSuccess).
+fn without_payloads(body: &str) -> Option<String> {
+    let mut record: serde_json::Map<String, Value> = serde_json::from_str(body).ok()?;
+    let removed = ["requestPayload", "responsePayload"].map(|payload| record.remove(payload));
+    removed
+        .iter()
+        .any(Option::is_some)
+        .then(|| message::sendable(&Value::Object(record).to_string()).into_owned())
 }
 
 /// An S3 bucket: each record is an object, and that of a stream has the event beside it as `payload`.
@@ -108,11 +140,11 @@ impl BucketDestination {
         Self { s3, bucket: bucket.to_owned(), prefix: format!("aws/lambda/async/{function}") }
     }
 
-    async fn put(&self, prefix: &str, body: String) -> Result<(), String> {
+    async fn put(&self, prefix: &str, body: String) -> Result<(), SendError> {
         let key = key(prefix, jiff::Timestamp::now().into(), Uuid::new_v4());
         let put = self.s3.put_object().bucket(&self.bucket).key(&key).content_type("application/json");
         let sent = put.body(ByteStream::from(body.into_bytes())).send().await;
-        sent.map(|_| ()).map_err(|error| failed(&format!("{}/{key}", self.bucket), error))
+        sent.map(drop).map_err(|error| SendError::of(RECORD, &format!("{}/{key}", self.bucket), error))
     }
 }
 
@@ -136,7 +168,7 @@ fn with_payload(body: &str, event: &Bytes) -> serde_json::Result<String> {
 }
 
 impl Destination for BucketDestination {
-    fn send(&self, body: String) -> BoxFuture<'_, Result<(), String>> {
+    fn send(&self, body: String) -> BoxFuture<'_, Result<(), SendError>> {
         Box::pin(async move { self.put(&self.prefix, body).await })
     }
 
@@ -145,13 +177,16 @@ impl Destination for BucketDestination {
         body: String,
         shard: &'a str,
         event: &'a Bytes,
-    ) -> BoxFuture<'a, Result<(), String>> {
+    ) -> BoxFuture<'a, Result<(), SendError>> {
         Box::pin(async move {
             let body = with_payload(&body, event).unwrap_or(body);
             self.put(&format!("{}/{shard}", self.prefix), body).await
         })
     }
 }
+
+/// Where events of Lambda's destinations come from.
+const SOURCE: &str = "lambda";
 
 /// An EventBridge bus: the record of an asynchronous invocation is the `detail` of an event from source `lambda`.
 #[derive(Clone, Debug)]
@@ -179,38 +214,55 @@ impl BusDestination {
 }
 
 impl Destination for BusDestination {
-    fn send(&self, body: String) -> BoxFuture<'_, Result<(), String>> {
+    fn send(&self, body: String) -> BoxFuture<'_, Result<(), SendError>> {
         Box::pin(async move {
+            let function = format!("{}:$LATEST", self.function_arn);
+            let detail = message::sendable(&body);
+            // As PutEvents counts it (AWS docs: "Calculating PutEvents event entry size").
+            let parts = [SOURCE, self.detail_type, &function, &self.bus_arn, &detail];
+            let bytes = parts.iter().map(|part| part.len()).sum();
+            if bytes > BUS_LIMIT {
+                return Err(SendError::too_large(RECORD, &self.bus_arn, bytes, BUS_LIMIT));
+            }
             let entry = aws_sdk_eventbridge::types::PutEventsRequestEntry::builder()
                 .event_bus_name(&self.bus_arn)
-                .source("lambda")
+                .source(SOURCE)
                 .detail_type(self.detail_type)
-                .resources(format!("{}:$LATEST", self.function_arn))
+                .resources(function)
                 .resources(&self.bus_arn)
-                .detail(message::sendable(&body))
+                .detail(detail)
                 .build();
             let sent = self.events.put_events().entries(entry).send().await;
-            let answer = sent.map_err(|error| failed(&self.bus_arn, error))?;
+            let answer = sent.map_err(|error| SendError::of(RECORD, &self.bus_arn, error))?;
             // A refused entry comes in an answer of status 200.
             if answer.failed_entry_count == 0 {
                 return Ok(());
             }
-            let refused = answer.entries().first().and_then(|entry| entry.error_message.as_deref());
-            Err(format!(
-                "the record cannot be sent to {}: {}",
-                self.bus_arn,
-                refused.unwrap_or("the event was refused")
-            ))
+            let entry = answer.entries().first();
+            let code = entry.and_then(|entry| entry.error_code.as_deref()).unwrap_or_default();
+            let said = entry.and_then(|entry| entry.error_message.as_deref());
+            let said = said.unwrap_or("the event was refused");
+            let message = format!("{RECORD} cannot be sent to {}: {code}: {said}", self.bus_arn);
+            Err(SendError { reason: of_entry(code), message })
         })
+    }
+}
+
+/// Why PutEvents refused an entry. A failure of EventBridge's own may pass.
+fn of_entry(code: &str) -> Reason {
+    match code {
+        "" | "InternalException" | "InternalFailure" | "ServiceUnavailable" => Reason::Failed,
+        code => Reason::said(code, 400),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
-    use crate::message::stand_in::StandIn;
+    use crate::clients::Clients;
+    use crate::message::stand_in::{StandIn, answering};
 
     #[test]
     fn an_objects_key_has_lambdas_shape() {
@@ -230,6 +282,58 @@ mod tests {
         destination.send(body.to_string()).await.unwrap();
         let taken: Value = serde_json::from_str(&queue.bodies("failures")[0]).unwrap();
         assert_eq!(taken, body);
+    }
+
+    /// A topic that takes everything, and a record for it with a payload of so many bytes.
+    async fn published(payload: usize) -> Result<(), SendError> {
+        let taken =
+            "<PublishResponse><PublishResult><MessageId>m</MessageId></PublishResult></PublishResponse>";
+        let topic =
+            TopicDestination::new(Clients::new(&answering(200, taken.to_owned()).await).sns, "arn:topic");
+        topic.send(json!({"version": "1.0", "requestContext": "r".repeat(payload)}).to_string()).await
+    }
+
+    #[tokio::test]
+    async fn a_record_that_is_too_large_for_a_topic_or_a_bus_is_refused_for_good() {
+        let around = json!({"version": "1.0", "requestContext": ""}).to_string().len();
+        published(TOPIC_LIMIT - around).await.unwrap();
+        let error = published(TOPIC_LIMIT - around + 1).await.unwrap_err();
+        assert!(error.is_final(), "{error}");
+        assert_eq!(
+            error.message,
+            "the record cannot be sent to arn:topic: it has 262145 bytes, of which 262144 are taken"
+        );
+
+        let taken = answering(200, json!({"FailedEntryCount": 0, "Entries": []}).to_string()).await;
+        let bus = BusDestination::on_failure(Clients::new(&taken).events, "arn:bus", "arn:f");
+        let around = "lambda".len() + bus.detail_type.len() + "arn:f:$LATEST".len() + "arn:bus".len();
+        bus.send("1".repeat(BUS_LIMIT - around)).await.unwrap();
+        assert!(bus.send("1".repeat(BUS_LIMIT - around + 1)).await.unwrap_err().is_final());
+    }
+
+    #[tokio::test]
+    async fn an_entry_that_a_bus_refuses_is_final_unless_it_failed_itself() {
+        for (code, is_final) in
+            [("MalformedDetail", true), ("InternalFailure", false), ("ThrottlingException", false)]
+        {
+            let entry = json!({"ErrorCode": code, "ErrorMessage": "no"});
+            let answer = json!({"FailedEntryCount": 1, "Entries": [entry]}).to_string();
+            let events = Clients::new(&answering(200, answer).await).events;
+            let bus = BusDestination::on_failure(events, "arn:bus", "arn:f");
+            let error = bus.send("{}".to_owned()).await.unwrap_err();
+            assert_eq!(error.is_final(), is_final, "{code}");
+            assert!(error.message.ends_with(&format!("{code}: no")), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_topics_record_loses_event_and_answer_alone() {
+        let context = json!({"requestId": "r"});
+        let record =
+            json!({"version": "1.0", "requestContext": context, "requestPayload": 1, "responsePayload": 2});
+        let rest: Value = serde_json::from_str(&without_payloads(&record.to_string()).unwrap()).unwrap();
+        assert_eq!(rest, json!({"version": "1.0", "requestContext": context}));
+        assert_eq!(without_payloads(&rest.to_string()), None, "there is nothing to leave out");
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub mod proxy;
 pub mod remote;
 pub mod running;
 mod runtime_api;
+pub mod send_error;
 pub mod status;
 pub mod topology;
 pub mod usage;

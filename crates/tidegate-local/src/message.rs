@@ -13,24 +13,45 @@ use aws_sdk_sqs::operation::send_message::SendMessageError;
 use aws_sdk_sqs::types::MessageAttributeValue;
 use serde::de::IgnoredAny;
 
+/// The largest message that SQS takes, in bytes.
+pub const LARGEST: usize = 1 << 20;
+
+/// The type of every attribute that is sent; SQS counts it as part of the message.
+const TEXT: &str = "String";
+
 /// Sends a message with these text attributes to a queue, and returns the message's id. Everything
 /// that the engine and its command send to a queue goes through here.
 ///
 /// # Errors
-/// What SQS answers. `InvalidMessageContents` is for text that is not JSON and has characters that
-/// SQS refuses; no further try can succeed.
+/// What SQS answers, or that the message is larger than SQS takes. `InvalidMessageContents` is for
+/// text that is not JSON and has characters that SQS refuses.
+/// [`Reason::of`](crate::send_error::Reason::of) says whether a further try can succeed.
 pub async fn send(
     sqs: &Client,
     queue_url: &str,
     body: &str,
     attributes: impl IntoIterator<Item = (&'static str, String)>,
 ) -> Result<Option<String>, SdkError<SendMessageError>> {
-    let mut request = sqs.send_message().queue_url(queue_url).message_body(sendable(body));
+    let body = sendable(body);
+    let mut bytes = body.len();
+    let mut request = sqs.send_message().queue_url(queue_url).message_body(body);
     for (name, value) in attributes {
-        let value = MessageAttributeValue::builder().data_type("String").string_value(replaced(&value));
+        let value = replaced(&value);
+        bytes += name.len() + TEXT.len() + value.len();
+        let value = MessageAttributeValue::builder().data_type(TEXT).string_value(value);
         request = request.message_attributes(name, value.build().map_err(SdkError::construction_failure)?);
     }
+    if bytes > LARGEST {
+        return Err(SdkError::construction_failure(TooLarge { bytes }));
+    }
     request.send().await.map(|sent| sent.message_id)
+}
+
+/// What SQS answers with `InvalidParameterValue`; emulators take it.
+#[derive(Debug, thiserror::Error)]
+#[error("the message has {bytes} bytes with its attributes, of which SQS takes {LARGEST}")]
+struct TooLarge {
+    bytes: usize,
 }
 
 /// The text in a form that SQS accepts: in JSON, characters that XML 1.0 lacks are written as
@@ -73,6 +94,7 @@ mod tests {
 
     use super::stand_in::StandIn;
     use super::*;
+    use crate::send_error::Reason;
 
     #[test]
     fn what_xml_lacks_is_escaped_in_json_and_the_value_stays() {
@@ -114,5 +136,19 @@ mod tests {
         assert_eq!(queue.bodies("q"), [r#"{"n":"\ufffe"}"#]);
         let refused = send(&queue.sqs(), &queue.url("q"), "text \u{FFFE}", []).await.unwrap_err();
         assert_eq!(refused.code(), Some("InvalidMessageContents"));
+    }
+
+    #[tokio::test]
+    async fn a_message_larger_than_sqs_takes_is_refused_before_it_is_sent() {
+        let queue = StandIn::start([]).await;
+        let attributes = "WHY".len() + "String".len() + "no".len();
+        let body = "b".repeat(LARGEST - attributes);
+        let why = || [("WHY", "no".to_owned())];
+        send(&queue.sqs(), &queue.url("q"), &body, why()).await.unwrap();
+        let refused = send(&queue.sqs(), &queue.url("q"), &format!("{body}b"), why()).await.unwrap_err();
+        assert!(Reason::of(&refused).is_final());
+        let said = aws_sdk_sqs::error::DisplayErrorContext(refused).to_string();
+        assert!(said.contains("the message has 1048577 bytes with its attributes"), "{said}");
+        assert_eq!((queue.bodies("q").len(), queue.refused()), (1, 0));
     }
 }

@@ -17,14 +17,14 @@ use super::events::Events;
 use super::settings::AsynchronousSettings;
 use super::step::{Action, Event, Input};
 use crate::activity::Activity;
-use crate::destination::Destination;
+use crate::destination::{DeliveryFailures, Destination, lost, until_sent};
 use crate::invocation::{Invoker, Request};
 use crate::mapping::moment::Moment;
 use crate::mapping::pace::Pace;
 use crate::mapping::queue_deletion::delete;
 use crate::mapping::queue_receiver::{Receiver, hide, release, sent};
 use crate::mapping::shortened;
-use crate::mapping::stream::{hand_over, now, until};
+use crate::mapping::stream::{now, until};
 use crate::running::{Running, stopped};
 
 /// The message attribute that holds the version or alias an event was invoked by.
@@ -77,6 +77,8 @@ pub struct AsynchronousStatus {
     pub delivered: u64,
     /// Those of them whose success was told to an on-success destination.
     pub told: u64,
+    /// Records that a destination refused for good.
+    pub destination_failures: DeliveryFailures,
     /// The last failure of a poll, an invocation or a hand-over.
     pub last_error: Option<String>,
     /// The activity counter before polls that found nothing while nothing was going on here; none while there is.
@@ -272,7 +274,7 @@ async fn deliver(
     }
 }
 
-/// Hands the record of an event's end over, however long that takes.
+/// Hands the record of an event's end over, until it is there or never can be.
 fn hand<'a>(
     own: &'a Asynchronously,
     destination: Option<&'a dyn Destination>,
@@ -281,7 +283,15 @@ fn hand<'a>(
     status: &'a Mutex<AsynchronousStatus>,
 ) -> BoxFuture<'a, Done> {
     Box::pin(async move {
-        hand_over(destination, &body, own.settings.time_scale, |message| failed(status, message)).await;
+        if let Some(destination) = destination {
+            let send = || destination.send(body.clone());
+            let sent = until_sent(send, own.settings.time_scale, |message| failed(status, message)).await;
+            if let Err(error) = sent {
+                let mut status = status.lock().unwrap_or_else(PoisonError::into_inner);
+                status.destination_failures.add(&error.message);
+                lost(&format_args!("an event of {}", own.function), &error.message, &body);
+            }
+        }
         Done::Machine(Input::HandedOver { event })
     })
 }

@@ -11,8 +11,12 @@ pub mod record;
 mod resting;
 mod settings;
 pub mod step;
+#[cfg(test)]
+mod tests;
 
 use futures::future::BoxFuture;
+
+use crate::send_error::SendError;
 
 pub use driver::{AsynchronousQueue, AsynchronousStatus, Asynchronously, start};
 pub use settings::AsynchronousSettings;
@@ -26,11 +30,11 @@ pub trait EventQueue: Send + Sync {
     /// outlives the engine, as long as the emulator does.
     ///
     /// # Errors
-    /// Why it was not taken.
+    /// Why it was not taken, and whether it ever can be.
     fn accept<'a>(
         &'a self,
         function: &'a str,
         qualifier: Option<&'a str>,
         payload: String,
-    ) -> BoxFuture<'a, Result<String, String>>;
+    ) -> BoxFuture<'a, Result<String, SendError>>;
 }

@@ -20,15 +20,16 @@ use super::status::BusStatus;
 use super::step::{Action, Input};
 use crate::activity::Activity;
 use crate::asynchronous::EventQueue;
+use crate::destination::{lost, until_sent};
 use crate::mapping::moment::Moment;
 use crate::mapping::pace::Pace;
 use crate::mapping::queue_deletion::delete;
 use crate::mapping::queue_receiver::{Receiver, hide, sent};
-use crate::mapping::retry::Backoff;
 use crate::mapping::shortened;
 use crate::mapping::stream::{now, until};
 use crate::message;
 use crate::running::{Running, stopped};
+use crate::send_error::SendError;
 
 /// Most messages of one ReceiveMessage call.
 const RECEIVE_LIMIT: usize = 10;
@@ -237,30 +238,26 @@ async fn hand_over(own: &BusQueue, rule: usize, body: &str) -> Result<(), Failur
     match &rule.target {
         Target::Function(function) => {
             let accepted = own.events.accept(function, None, body.to_owned()).await;
-            accepted.map(drop).map_err(|message| Failure::transient("INTERNAL_ERROR", message))
+            accepted.map(drop).map_err(Failure::from)
         }
         Target::Queue(url) => {
             let sent = message::send(&own.sqs, url, body, []).await;
             own.activity.bump();
-            sent.map(drop).map_err(Failure::of)
+            sent.map(drop).map_err(|error| SendError::of("the event", url, error).into())
         }
     }
 }
 
-/// Sends a dead letter until it has arrived. A letter whose content SQS refuses is dropped, as
-/// EventBridge drops what its dead-letter queue refuses.
+/// Sends a dead letter until it has arrived or never can. EventBridge, too, drops an event that its
+/// target's dead-letter queue refuses, or that has none.
 async fn park(own: &BusQueue, status: &Mutex<BusStatus>, rule: usize, given_up: &GivenUp, body: &str) {
     let Some(rule) = own.rules.get(rule) else { return };
-    let backoff = Backoff::scaled(own.time_scale);
-    let mut failures = 0;
-    while let Err(failure) = letter::send(&own.sqs, rule, given_up, body).await {
-        failed(status, &failure.message);
-        if failure.is_of_content() {
-            tracing::error!(rule = rule.name, why = failure.message, "a dead letter is dropped");
-            return;
-        }
-        tokio::time::sleep(backoff.delay(failures)).await;
-        failures += 1;
+    let send = || -> BoxFuture<'_, _> { Box::pin(letter::send(&own.sqs, rule, given_up, body)) };
+    let sent = until_sent(send, own.time_scale, |message| failed(status, message)).await;
+    if let Err(error) = sent {
+        let mut status = status.lock().unwrap_or_else(PoisonError::into_inner);
+        status.destination_failures.add(&error.message);
+        lost(&format_args!("bus {}", own.bus), &error.message, body);
     }
 }
 

@@ -1,11 +1,6 @@
 //! Why a hand-over failed, in EventBridge's words (`eb-rule-dlq` of its User Guide).
 
-use std::fmt::Debug;
-
-use aws_sdk_sqs::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-
-/// EventBridge's error code for a message that its target refuses.
-const INVALID: &str = "INVALID_PARAMETER";
+use crate::send_error::{Reason, SendError};
 
 /// A try that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,67 +44,37 @@ impl Exhausted {
     }
 }
 
-impl Failure {
-    /// A failure that may pass.
-    pub(super) fn transient(code: &'static str, message: String) -> Self {
-        Self { code, message, is_transient: true }
-    }
-
-    /// Whether every queue refuses the message, however often it is sent.
-    pub(super) fn is_of_content(&self) -> bool {
-        self.code == INVALID
-    }
-
-    /// What a call of SQS says.
-    pub(super) fn of<E, R>(error: SdkError<E, R>) -> Self
-    where
-        E: ProvideErrorMetadata + std::error::Error + 'static,
-        R: Debug + 'static,
-    {
-        let (code, is_transient) = match &error {
-            SdkError::TimeoutError(_) => ("TIMEOUT", true),
-            SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => ("CONNECTION_FAILURE", true),
-            SdkError::ServiceError(service) => classified(service.err().code().unwrap_or_default()),
-            _ => ("SDK_CLIENT_ERROR", true),
+impl From<SendError> for Failure {
+    fn from(error: SendError) -> Self {
+        let code = match error.reason {
+            Reason::Missing => "NO_RESOURCE",
+            Reason::Forbidden => "NO_PERMISSIONS",
+            Reason::Refused => "INVALID_PARAMETER",
+            Reason::Throttled => "THROTTLING",
+            Reason::TimedOut => "TIMEOUT",
+            Reason::Unreachable => "CONNECTION_FAILURE",
+            Reason::Failed => "ERROR_FROM_TARGET",
         };
-        Self { code, message: DisplayErrorContext(error).to_string(), is_transient }
-    }
-}
-
-/// The code of SQS, with or without the prefix of its older protocol.
-fn classified(code: &str) -> (&'static str, bool) {
-    match code.rsplit(['.', '#']).next().unwrap_or_default() {
-        "QueueDoesNotExist" | "NonExistentQueue" => ("NO_RESOURCE", false),
-        "AccessDenied" | "AccessDeniedException" | "KmsAccessDenied" => ("NO_PERMISSIONS", false),
-        "InvalidMessageContents" | "InvalidParameterValue" | "InvalidParameterValueException" => {
-            (INVALID, false)
-        }
-        "RequestThrottled" | "ThrottlingException" | "Throttling" | "OverLimit" => ("THROTTLING", true),
-        _ => ("ERROR_FROM_TARGET", true),
+        Self { code, is_transient: !error.is_final(), message: error.message }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clients::Clients;
 
     #[test]
     fn a_missing_target_or_permission_is_not_tried_again_and_a_throttle_is() {
-        assert_eq!(classified("AWS.SimpleQueueService.NonExistentQueue"), ("NO_RESOURCE", false));
-        assert_eq!(classified("com.amazonaws.sqs#QueueDoesNotExist"), ("NO_RESOURCE", false));
-        assert_eq!(classified("AccessDenied"), ("NO_PERMISSIONS", false));
-        assert_eq!(classified("InvalidParameterValue"), ("INVALID_PARAMETER", false));
-        assert_eq!(classified("RequestThrottled"), ("THROTTLING", true));
-        assert_eq!(classified("InternalFailure"), ("ERROR_FROM_TARGET", true));
-    }
-
-    #[tokio::test]
-    async fn a_target_that_nobody_serves_is_tried_again() {
-        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let sqs = Clients::new(&format!("http://{nobody}")).sqs;
-        let send = sqs.send_message().queue_url(format!("http://{nobody}/0/q")).message_body("m");
-        let failure = Failure::of(send.send().await.unwrap_err());
-        assert_eq!((failure.code, failure.is_transient), ("CONNECTION_FAILURE", true), "{failure:?}");
+        let said = |code: &str, status| {
+            let error = SendError { reason: Reason::said(code, status), message: String::new() };
+            let failure = Failure::from(error);
+            (failure.code, failure.is_transient)
+        };
+        assert_eq!(said("AWS.SimpleQueueService.NonExistentQueue", 400), ("NO_RESOURCE", false));
+        assert_eq!(said("com.amazonaws.sqs#QueueDoesNotExist", 400), ("NO_RESOURCE", false));
+        assert_eq!(said("AccessDenied", 403), ("NO_PERMISSIONS", false));
+        assert_eq!(said("InvalidParameterValue", 400), ("INVALID_PARAMETER", false));
+        assert_eq!(said("RequestThrottled", 403), ("THROTTLING", true));
+        assert_eq!(said("InternalFailure", 500), ("ERROR_FROM_TARGET", true));
     }
 }

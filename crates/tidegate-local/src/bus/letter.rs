@@ -2,10 +2,11 @@
 
 use aws_sdk_sqs::Client;
 
-use super::failure::{Failure, GivenUp};
+use super::failure::GivenUp;
 use super::rule::Rule;
 use crate::mapping::shortened;
 use crate::message;
+use crate::send_error::{Reason, SendError};
 
 /// The message attributes of a dead letter.
 pub(super) fn attributes<'a>(rule: &'a Rule, given_up: &'a GivenUp) -> Vec<(&'static str, String)> {
@@ -22,22 +23,21 @@ pub(super) fn attributes<'a>(rule: &'a Rule, given_up: &'a GivenUp) -> Vec<(&'st
     attributes
 }
 
-/// Sends a dead letter once. Without a queue for it the event is dropped, as EventBridge does.
-pub(super) async fn send(sqs: &Client, rule: &Rule, given_up: &GivenUp, event: &str) -> Result<(), Failure> {
+/// Sends a dead letter once. Without a queue for it EventBridge drops the event.
+pub(super) async fn send(
+    sqs: &Client,
+    rule: &Rule,
+    given_up: &GivenUp,
+    event: &str,
+) -> Result<(), SendError> {
     let Some(queue) = &rule.dead_letters else {
-        let why = &given_up.failure.message;
-        tracing::warn!(
-            rule = rule.name,
-            why,
-            "an event is dropped: the rule's target has no dead-letter queue"
+        let message = format!(
+            "the target of rule {} has no dead-letter queue: {}",
+            rule.name, given_up.failure.message
         );
-        return Ok(());
+        return Err(SendError { reason: Reason::Missing, message });
     };
+    let what = format!("the dead letter of rule {}", rule.name);
     let sent = message::send(sqs, queue, event, attributes(rule, given_up)).await;
-    sent.map(drop).map_err(|error| {
-        let failure = Failure::of(error);
-        let message =
-            format!("the dead letter of rule {} cannot be sent to {queue}: {}", rule.name, failure.message);
-        Failure { message, ..failure }
-    })
+    sent.map(drop).map_err(|error| SendError::of(&what, queue, error))
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::destination::DeliveryFailures;
+
 /// State and counts of a bus since the engine started.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct BusStatus {
@@ -17,6 +19,8 @@ pub struct BusStatus {
     pub unmatched: u64,
     /// Its rules.
     pub rules: BTreeMap<String, RuleStatus>,
+    /// Events that neither a target has nor its dead-letter queue.
+    pub destination_failures: DeliveryFailures,
     /// The last failure of a poll or a hand-over.
     pub last_error: Option<String>,
     /// The activity counter before a poll that found nothing while nothing was going on here; none while there is.
@@ -32,6 +36,6 @@ pub struct RuleStatus {
     pub handed_over: u64,
     /// Tries after a failed one.
     pub retries: u64,
-    /// Events given up; they are in the dead-letter queue of its target.
+    /// Events given up: to the dead-letter queue of its target, if it has one that takes them.
     pub failed: u64,
 }

@@ -12,6 +12,7 @@ use crate::asynchronous::EventQueue;
 use crate::mapping::pace::Pace;
 use crate::message::stand_in::StandIn;
 use crate::pattern::Pattern;
+use crate::send_error::SendError;
 
 /// No function takes an event, and says so in characters that SQS does not take.
 struct Refusing;
@@ -22,8 +23,8 @@ impl EventQueue for Refusing {
         _: &'a str,
         _: Option<&'a str>,
         _: String,
-    ) -> BoxFuture<'a, Result<String, String>> {
-        Box::pin(async { Err("no \u{FFFF}".to_owned()) })
+    ) -> BoxFuture<'a, Result<String, SendError>> {
+        Box::pin(async { Err("no \u{FFFF}".to_owned().into()) })
     }
 }
 
@@ -41,12 +42,16 @@ fn rule(name: &str, pattern: &Value, target: Target, sqs: &StandIn) -> Rule {
 
 /// Routes one event by these rules until the bus is done with it.
 async fn routed(sqs: &StandIn, rules: Vec<Rule>) -> BusStatus {
+    routed_by(sqs, rules, Arc::new(Refusing)).await
+}
+
+async fn routed_by(sqs: &StandIn, rules: Vec<Rule>, events: Arc<dyn EventQueue>) -> BusStatus {
     let router = start(BusQueue {
         bus: "shop".to_owned(),
         queue_url: sqs.url("tidegate-bus-shop"),
         rules,
         sqs: sqs.sqs(),
-        events: Arc::new(Refusing),
+        events,
         activity: Arc::new(Activity::new()),
         pace: Pace::Fast,
         hidden: Duration::from_secs(60),
@@ -94,5 +99,60 @@ async fn an_event_that_no_queue_takes_is_dropped_and_not_sent_for_ever() {
     let status = routed(&sqs, vec![rule("queue", &any, Target::Queue(sqs.url("work")), &sqs)]).await;
     let error = status.last_error.unwrap_or_default();
     assert!(error.contains("the dead letter of rule queue"), "{error}");
-    assert_eq!((sqs.refused(), sqs.bodies("letters").len()), (2, 0));
+    assert_eq!((status.destination_failures.count, sqs.bodies("letters").len()), (1, 0));
+}
+
+/// An event that its function does not take, with its dead letter for another queue.
+async fn given_up_to(queue: Option<&str>) -> (StandIn, BusStatus) {
+    let sqs = StandIn::start([json!({"source": "shop"}).to_string().as_str()]).await;
+    let any = json!({"source": ["shop"]});
+    let mut rule = rule("function", &any, Target::Function("f".to_owned()), &sqs);
+    rule.dead_letters = queue.map(|queue| sqs.url(queue));
+    let status = routed(&sqs, vec![rule]).await;
+    (sqs, status)
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_its_queue_refuses_for_good_is_lost_and_counted() {
+    for (queue, why) in [
+        (Some("gone"), "QueueDoesNotExist"),
+        (Some("closed"), "AccessDenied"),
+        (None, "has no dead-letter queue"),
+    ] {
+        let (sqs, status) = given_up_to(queue).await;
+        let lost = status.destination_failures;
+        assert_eq!(lost.count, 1, "{queue:?}");
+        assert!(lost.last.as_ref().is_some_and(|last| last.contains(why)), "{lost:?}");
+        assert_eq!(sqs.refused(), usize::from(queue.is_some()), "{queue:?}");
+        assert_eq!(status.rules["function"].failed, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_sent_again_to_a_queue_that_is_busy() {
+    let (sqs, status) = given_up_to(Some("busy")).await;
+    assert_eq!((sqs.refused(), sqs.bodies("busy").len()), (1, 1));
+    assert_eq!(status.destination_failures.count, 0);
+}
+
+#[tokio::test]
+async fn an_event_that_no_function_can_take_is_given_up_at_once() {
+    /// Every event is too large.
+    struct TooLarge;
+    impl EventQueue for TooLarge {
+        fn accept<'a>(
+            &'a self,
+            _: &'a str,
+            _: Option<&'a str>,
+            _: String,
+        ) -> BoxFuture<'a, Result<String, SendError>> {
+            Box::pin(async { Err(SendError::too_large("the event", "f", 2, 1)) })
+        }
+    }
+    let sqs = StandIn::start([json!({"source": "shop"}).to_string().as_str()]).await;
+    let mut rule = rule("function", &json!({"source": ["shop"]}), Target::Function("f".to_owned()), &sqs);
+    rule.retries.maximum_attempts = 185;
+    let status = routed_by(&sqs, vec![rule], Arc::new(TooLarge)).await;
+    assert_eq!((status.rules["function"].retries, status.rules["function"].failed), (0, 1));
+    assert_eq!(sqs.attributes("letters", "ERROR_CODE"), ["INVALID_PARAMETER"]);
 }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::{Deliveries, Letter, Letters, Way};
 use crate::destination::Destination;
 use crate::invocation::{Answer, Invoker, Request};
+use crate::send_error::SendError;
 
 /// Invokes, and keeps what came of it.
 pub(crate) struct Recorder {
@@ -37,7 +38,7 @@ pub(crate) struct RecordingDestination {
 }
 
 impl Destination for RecordingDestination {
-    fn send(&self, body: String) -> BoxFuture<'_, Result<(), String>> {
+    fn send(&self, body: String) -> BoxFuture<'_, Result<(), SendError>> {
         Box::pin(async move {
             let kept = body.clone();
             self.inner.send(body).await?;

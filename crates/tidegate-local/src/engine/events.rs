@@ -20,6 +20,7 @@ use crate::invocation::Invoker;
 use crate::mapping::pace::Pace;
 use crate::message;
 use crate::provision::{INVOKE_QUEUE, invoke_queue};
+use crate::send_error::SendError;
 use crate::topology::{self, DestinationKind, Function};
 
 /// How fast everything is delivered.
@@ -195,17 +196,16 @@ impl EventQueue for InvokedEvents {
         function: &'a str,
         qualifier: Option<&'a str>,
         payload: String,
-    ) -> BoxFuture<'a, Result<String, String>> {
+    ) -> BoxFuture<'a, Result<String, SendError>> {
         Box::pin(async move {
-            let parts = self.parts.upgrade().ok_or("the local system is being ended")?;
+            let parts = self.parts.upgrade().ok_or_else(|| "the local system is being ended".to_owned())?;
             let url = self.queue(&parts, function).await?;
             let qualifier = qualifier.map(|qualifier| (QUALIFIER, qualifier.to_owned()));
             let sent = message::send(&parts.clients.sqs, &url, &payload, qualifier).await;
             // Whoever waits for idleness must look at the queue again.
             parts.activity.bump();
-            let sent =
-                sent.map_err(|error| format!("SendMessage to {url}: {}", DisplayErrorContext(error)))?;
-            sent.ok_or_else(|| format!("SendMessage to {url} was answered without a message id"))
+            let sent = sent.map_err(|error| SendError::of("the event", &url, error))?;
+            sent.ok_or_else(|| format!("SendMessage to {url} was answered without a message id").into())
         })
     }
 }

@@ -19,6 +19,7 @@ use super::queue_receiver::Receiver;
 use super::status::{MappingStatus, age, shortened};
 use super::stream::{now, until};
 use crate::activity::Activity;
+use crate::destination::DeliveryFailures;
 use crate::invocation::{Invoker, Request};
 use crate::running::stopped;
 
@@ -66,6 +67,7 @@ pub fn start(mapping: QueueMapping) -> Mapping {
         retries: 0,
         throttled: 0,
         discarded: 0,
+        destination_failures: DeliveryFailures::default(),
         filtered: 0,
         records_delivered: 0,
         last_error: None,

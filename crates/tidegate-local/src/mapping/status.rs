@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::moment::Moment;
 use super::step::Counts;
+use crate::destination::DeliveryFailures;
 
 /// State and counts of a mapping since the engine started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -41,6 +42,8 @@ pub struct MappingStatus {
     pub throttled: u64,
     /// Records given up.
     pub discarded: u64,
+    /// On-failure records that the destination refused for good.
+    pub destination_failures: DeliveryFailures,
     /// Records that no filter let pass.
     pub filtered: u64,
     /// Records the function is done with.
@@ -62,6 +65,7 @@ struct Inner {
     shards: BTreeMap<String, ShardStatus>,
     discovered: bool,
     last_error: Option<String>,
+    destination_failures: DeliveryFailures,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -105,6 +109,11 @@ impl Board {
         self.with(|inner| inner.last_error = Some(shortened(message)));
     }
 
+    /// An on-failure record is lost.
+    pub(super) fn undelivered(&self, why: &str) {
+        self.with(|inner| inner.destination_failures.add(why));
+    }
+
     /// The whole mapping.
     pub(super) fn status(&self, name: &Name) -> MappingStatus {
         self.with(|inner| {
@@ -126,6 +135,7 @@ impl Board {
                 retries: sum(|s| s.counts.retries),
                 throttled: sum(|s| s.counts.throttled),
                 discarded: sum(|s| s.counts.discarded),
+                destination_failures: inner.destination_failures.clone(),
                 filtered: sum(|s| s.counts.filtered),
                 records_delivered: sum(|s| s.counts.delivered),
                 last_error: inner.last_error.clone(),

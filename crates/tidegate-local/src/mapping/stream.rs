@@ -6,7 +6,6 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -17,7 +16,6 @@ use delivery::{End, ShardDelivery};
 use super::Mapping;
 use super::moment::Moment;
 use super::pace::Pace;
-use super::retry::Backoff;
 use super::settings::{StreamKind, StreamSettings};
 use super::source::{ShardInfo, StreamSource};
 use super::start::Start;
@@ -158,32 +156,6 @@ fn ready<'a>(shards: &'a [ShardInfo], finished: &'a BTreeSet<String>) -> impl It
                 .iter()
                 .all(|parent| finished.contains(parent) || shards.iter().all(|other| other.id != *parent))
     })
-}
-
-/// Sends an on-failure record, again and again until it has arrived.
-pub(crate) async fn hand_over(
-    destination: Option<&dyn Destination>,
-    body: &str,
-    time_scale: f64,
-    failed: impl Fn(&str),
-) {
-    if let Some(destination) = destination {
-        until_sent(|| destination.send(body.to_owned()), time_scale, failed).await;
-    }
-}
-
-async fn until_sent<'a>(
-    send: impl Fn() -> BoxFuture<'a, Result<(), String>>,
-    time_scale: f64,
-    failed: impl Fn(&str),
-) {
-    let backoff = Backoff::scaled(time_scale);
-    let mut failures = 0;
-    while let Err(message) = send().await {
-        failed(&message);
-        sleep(backoff.delay(failures)).await;
-        failures += 1;
-    }
 }
 
 /// The clock of the drivers.

@@ -1,5 +1,5 @@
 //! A stand-in for SQS, for what emulators do not do: it refuses the characters that XML 1.0 lacks,
-//! and messages above 1 MiB.
+//! messages above 1 MiB, and every message for the queues `gone`, `closed` and, once, `busy`.
 
 use std::sync::{Arc, Mutex};
 
@@ -25,6 +25,8 @@ struct State {
     refused: usize,
     /// Receipts that were deleted.
     deleted: usize,
+    /// The queue `busy` has refused its one message.
+    was_busy: bool,
 }
 
 impl StandIn {
@@ -88,6 +90,15 @@ impl State {
 
     fn answer(&mut self, call: &str, request: Value) -> (StatusCode, Json<Value>) {
         let answer = match call.trim_start_matches("AmazonSQS.") {
+            "SendMessage" if queue(&request) == "gone" => {
+                return self.refuse("QueueDoesNotExist", "The specified queue does not exist.");
+            }
+            "SendMessage" if queue(&request) == "closed" => {
+                return self.refuse("AccessDenied", "Access to the resource is denied.");
+            }
+            "SendMessage" if queue(&request) == "busy" && !std::mem::replace(&mut self.was_busy, true) => {
+                return self.refuse("OverLimit", "Too much is going on.");
+            }
             "SendMessage" if !texts(&request).iter().all(|text| is_xml(text)) => {
                 return self.refuse("InvalidMessageContents", "Invalid characters found");
             }
@@ -95,7 +106,7 @@ impl State {
                 return self.refuse("InvalidParameterValue", "Message must be shorter than 1048576 bytes");
             }
             "SendMessage" => {
-                let queue = request["QueueUrl"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+                let queue = queue(&request).to_owned();
                 self.sent.push((queue, request));
                 json!({"MessageId": "m"})
             }
@@ -116,6 +127,22 @@ impl State {
         };
         (StatusCode::OK, Json(answer))
     }
+}
+
+fn queue(request: &Value) -> &str {
+    request["QueueUrl"].as_str().unwrap().rsplit('/').next().unwrap()
+}
+
+/// An endpoint that answers everything alike.
+pub(crate) async fn answering(status: u16, body: String) -> String {
+    let answer = move || {
+        let body = body.clone();
+        async move { (StatusCode::from_u16(status).unwrap(), body) }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(answer)).await });
+    endpoint
 }
 
 /// The body and the values of the attributes.

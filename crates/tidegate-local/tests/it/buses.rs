@@ -13,6 +13,7 @@ use tidegate_local::bus::{self, BusQueue, BusRouter, BusStatus, Retries, Rule, R
 use tidegate_local::clients::Clients;
 use tidegate_local::mapping::pace::Pace;
 use tidegate_local::pattern::Pattern;
+use tidegate_local::send_error::SendError;
 
 use crate::backend::ministack;
 use crate::delivery::{count, queue};
@@ -30,7 +31,7 @@ impl EventQueue for Functions {
         function: &'a str,
         qualifier: Option<&'a str>,
         payload: String,
-    ) -> BoxFuture<'a, Result<String, String>> {
+    ) -> BoxFuture<'a, Result<String, SendError>> {
         assert_eq!(qualifier, None);
         let mut failures = self.failures.lock().unwrap();
         let failed = *failures > 0;
@@ -39,7 +40,7 @@ impl EventQueue for Functions {
             let event = serde_json::from_str(&payload).unwrap();
             self.taken.lock().unwrap().push((function.to_owned(), event));
         }
-        Box::pin(async move { if failed { Err("no luck".to_owned()) } else { Ok("id".to_owned()) } })
+        Box::pin(async move { if failed { Err("no luck".to_owned().into()) } else { Ok("id".to_owned()) } })
     }
 }
 
@@ -152,7 +153,7 @@ async fn what_a_target_does_not_take_is_in_its_dead_letter_queue_with_eventbridg
     let expected = [
         ("RULE_ARN", "arn:aws:events:us-east-1:000000000000:rule/shop/function"),
         ("TARGET_ARN", "arn:of:function"),
-        ("ERROR_CODE", "INTERNAL_ERROR"),
+        ("ERROR_CODE", "ERROR_FROM_TARGET"),
         ("ERROR_MESSAGE", "no luck"),
         ("RETRY_ATTEMPTS", "2"),
         ("EXHAUSTED_RETRY_CONDITION", "MaximumRetryAttempts"),

@@ -15,6 +15,7 @@ use tidegate_local::client::{ClientError, EngineClient};
 use tidegate_local::control::{Control, ControlApi};
 use tidegate_local::engine_file::EngineFile;
 use tidegate_local::environment::{Fleet, FunctionSpec};
+use tidegate_local::send_error::SendError;
 use tidegate_local::usage;
 use tokio::sync::Notify;
 
@@ -43,13 +44,15 @@ impl EventQueue for Taken {
         function: &'a str,
         qualifier: Option<&'a str>,
         payload: String,
-    ) -> BoxFuture<'a, Result<String, String>> {
+    ) -> BoxFuture<'a, Result<String, SendError>> {
         let function = qualifier.map_or(function.to_owned(), |qualifier| format!("{function}:{qualifier}"));
         let refused = self.refuse.load(Ordering::Relaxed);
         if !refused {
             self.events.lock().unwrap().push((function, payload));
         }
-        Box::pin(async move { if refused { Err("no queue".to_owned()) } else { Ok("e-1".to_owned()) } })
+        Box::pin(
+            async move { if refused { Err("no queue".to_owned().into()) } else { Ok("e-1".to_owned()) } },
+        )
     }
 }
 

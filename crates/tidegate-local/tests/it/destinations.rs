@@ -35,7 +35,7 @@ async fn a_topics_message_is_the_record() {
     assert_eq!(notification["Message"], RECORD);
     let gone = TopicDestination::new(clients.sns.clone(), &format!("{topic}-gone"));
     let error = gone.send(RECORD.to_owned()).await.unwrap_err();
-    assert!(error.contains("given-up-gone"), "{error}");
+    assert!(error.message.contains("given-up-gone"), "{error}");
 }
 
 #[tokio::test]

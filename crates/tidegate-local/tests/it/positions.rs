@@ -24,6 +24,7 @@ use tidegate_local::mapping::sequence::SequenceNumber;
 use tidegate_local::mapping::settings::{StreamKind, StreamSettings};
 use tidegate_local::mapping::source::{Page, ReadError, ReadFrom, ShardInfo, StreamSource};
 use tidegate_local::mapping::stream::{self, StreamMapping};
+use tidegate_local::send_error::SendError;
 
 use crate::delivery::{Parts, Scripted, error, mapped, settings, success};
 use crate::probe::until;
@@ -170,7 +171,7 @@ impl Invoker for World {
 }
 
 impl Destination for World {
-    fn send(&self, body: String) -> BoxFuture<'_, Result<(), String>> {
+    fn send(&self, body: String) -> BoxFuture<'_, Result<(), SendError>> {
         self.killer.comes_to(Point::BeforeDestination);
         self.write_down("given up", &body);
         self.killer.comes_to(Point::AfterDestination);

@@ -57,7 +57,7 @@ async fn answered(
                 String::from_utf8(payload.into()).map_err(|error| Refusal::NotJson(error.to_string()))?;
             let qualifier = target.qualifier.as_deref();
             let accepted = control.events.accept(&target.function, qualifier, text).await;
-            Ok(answer::accepted(&accepted.map_err(Refusal::NotQueued)?))
+            Ok(answer::accepted(&accepted.map_err(|error| Refusal::NotQueued(error.message))?))
         }
         Kind::RequestResponse => {
             let log = given.log.then(|| Arc::new(LogTail::default()));

@@ -10,7 +10,8 @@ use futures::future::{BoxFuture, OptionFuture};
 use futures::stream::FuturesUnordered;
 use tokio::sync::watch;
 
-use super::{StreamMapping, now, until, until_sent};
+use super::{StreamMapping, now, until};
+use crate::destination::{lost, until_sent};
 use crate::invocation::Request;
 use crate::mapping::moment::Moment;
 use crate::mapping::pace::Pacer;
@@ -209,7 +210,15 @@ impl ShardDelivery {
         if let Some(destination) = self.mapping.destination.as_deref() {
             let send = || destination.send_range(body.clone(), &self.shard.id, &event);
             let failed = |message: &str| self.board.failed(message);
-            until_sent(send, self.mapping.settings.time_scale, failed).await;
+            let sent = until_sent(send, self.mapping.settings.time_scale, failed).await;
+            if let Err(error) = sent {
+                self.board.undelivered(&error.message);
+                lost(
+                    &format_args!("shard {} of {}", self.shard.id, self.mapping.source_name),
+                    &error.message,
+                    &body,
+                );
+            }
         }
         Input::HandedOver { lane }
     }

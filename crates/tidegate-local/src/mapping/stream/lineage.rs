@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use serde_json::Value;
 
 use super::super::record::{OrderingKey, Record};
@@ -13,6 +14,7 @@ use super::tests::mapping;
 use super::*;
 use crate::checkpoint::MemoryCheckpoints;
 use crate::invocation::{Answer, InvocationResult, Request};
+use crate::send_error::SendError;
 
 /// A shard of the scripted stream.
 #[derive(Clone, Default)]
@@ -198,9 +200,9 @@ async fn a_parent_that_gives_a_record_up_lets_its_children_start_once_the_destin
     /// A queue that takes nothing until it is opened.
     struct Gate(Mutex<bool>);
     impl Destination for Gate {
-        fn send(&self, _body: String) -> BoxFuture<'_, Result<(), String>> {
+        fn send(&self, _body: String) -> BoxFuture<'_, Result<(), SendError>> {
             let open = *self.0.lock().unwrap();
-            Box::pin(async move { if open { Ok(()) } else { Err("the queue is shut".to_owned()) } })
+            Box::pin(async move { if open { Ok(()) } else { Err("the queue is shut".to_owned().into()) } })
         }
     }
     let stream = Stream::of([("a", shard(&[], &[1], true)), ("b", shard(&["a"], &[11], false))]);

@@ -1,6 +1,7 @@
 use std::sync::Mutex;
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 
 use super::super::record::{OrderingKey, Record};
 use super::super::sequence::SequenceNumber;
@@ -9,6 +10,7 @@ use super::*;
 use crate::checkpoint::MemoryCheckpoints;
 use crate::invocation::{Answer, InvocationResult, Request};
 use crate::pattern::filter::{Filter, Filtered};
+use crate::send_error::{Reason, SendError};
 
 /// A stream of shards with one record each. Listings come from a script whose last one is repeated; shard `a` never ends, the others do.
 struct Scripted {
@@ -148,6 +150,51 @@ async fn a_filtered_record_is_counted_in_the_status_and_its_position_stored() {
     let status = board.status(&Name { function: "f".to_owned(), source: "s".to_owned(), kind: "kinesis" });
     assert_eq!((status.filtered, status.records_delivered, status.invocations, status.lag), (1, 0, 0, 0));
     assert_eq!(mapping.checkpoints.load("f.s", "b").unwrap().as_deref(), Some("1"));
+}
+
+/// A destination that refuses records, and says how often it was asked.
+struct Refusing(Reason, Mutex<u32>);
+
+impl Destination for Refusing {
+    fn send(&self, _: String) -> BoxFuture<'_, Result<(), SendError>> {
+        *self.1.lock().unwrap() += 1;
+        Box::pin(async { Err(SendError { reason: self.0, message: "refused".to_owned() }) })
+    }
+}
+
+/// A function that always fails.
+struct Fails;
+
+impl Invoker for Fails {
+    fn invoke<'a>(&'a self, _function: &'a str, _request: Request) -> BoxFuture<'a, Answer> {
+        let result = InvocationResult::FunctionError(Bytes::from_static(b"{}"));
+        Box::pin(async { Answer { request_id: "r".to_owned(), result } })
+    }
+}
+
+#[tokio::test]
+async fn a_range_that_its_destination_refuses_for_good_is_lost_counted_and_done() {
+    for reason in [Reason::Missing, Reason::Forbidden, Reason::Refused] {
+        let destination = Arc::new(Refusing(reason, Mutex::default()));
+        let mut mapping = mapping(Scripted::new(vec![Ok(vec![info("a", &[])])]));
+        mapping.invoker = Arc::new(Fails);
+        mapping.settings.maximum_retry_attempts = Some(0);
+        mapping.destination = Some(Arc::<Refusing>::clone(&destination));
+        let checkpoints = Arc::clone(&mapping.checkpoints);
+        let mapping = start(mapping);
+        tokio::time::timeout(Duration::from_secs(10), async {
+            while mapping.status().idle_since.is_none() {
+                sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await
+        .unwrap_or_else(|_| panic!("{mapping:?}"));
+        let lost = mapping.status().destination_failures;
+        assert_eq!((lost.count, lost.last.as_deref()), (1, Some("refused")));
+        assert_eq!(*destination.1.lock().unwrap(), 1, "{reason:?}");
+        assert_eq!(checkpoints.load("f.s", "a").unwrap().as_deref(), Some("1"));
+        mapping.stop().await;
+    }
 }
 
 #[test]

@@ -1,0 +1,217 @@
+//! Whether something that could not be handed over can be sent again.
+//!
+//! Queues, topics, buckets, buses and functions refuse for the same reasons. A reason that no
+//! repetition mends ends a hand-over, as it does at Lambda (`DestinationDeliveryFailures`) and at
+//! EventBridge ("no retry" without permission or target).
+
+use std::error::Error;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::display::DisplayErrorContext;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+/// Why something was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SendError {
+    /// The kind of reason.
+    pub reason: Reason,
+    /// For people: who did not take it, and what was said.
+    pub message: String,
+}
+
+/// A kind of reason. The first three are final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// There is no such queue, topic, bucket, bus or function.
+    Missing,
+    /// The caller may not send to it.
+    Forbidden,
+    /// It does not take this content: too large, or refused for another reason of the request.
+    Refused,
+    /// Too much was sent to it.
+    Throttled,
+    /// It did not answer in time.
+    TimedOut,
+    /// It cannot be reached.
+    Unreachable,
+    /// It failed.
+    Failed,
+}
+
+impl Reason {
+    /// No repetition can succeed.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Missing | Self::Forbidden | Self::Refused)
+    }
+
+    /// What a call of AWS failed for. What is not known may pass.
+    pub fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata,
+    {
+        match error {
+            SdkError::ConstructionFailure(_) => Self::Refused,
+            SdkError::TimeoutError(_) => Self::TimedOut,
+            SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => Self::Unreachable,
+            SdkError::ServiceError(answer) => {
+                Self::said(answer.err().code().unwrap_or_default(), answer.raw().status().as_u16())
+            }
+            _ => Self::Failed,
+        }
+    }
+
+    /// What a service's code and HTTP status say. SQS and EventBridge write codes with a prefix at times.
+    #[must_use]
+    pub fn said(code: &str, status: u16) -> Self {
+        match code.rsplit(['.', '#']).next().unwrap_or_default() {
+            "NonExistentQueue"
+            | "QueueDoesNotExist"
+            | "NoSuchBucket"
+            | "NotFound"
+            | "NotFoundException"
+            | "ResourceNotFoundException" => Self::Missing,
+            "AccessDenied"
+            | "AccessDeniedException"
+            | "AuthorizationError"
+            | "InvalidSecurity"
+            | "KMSAccessDenied"
+            | "KmsAccessDenied"
+            | "NotAuthorizedForSourceException" => Self::Forbidden,
+            "KMSThrottling"
+            | "KmsThrottled"
+            | "LimitExceededException"
+            | "OverLimit"
+            | "RequestThrottled"
+            | "SlowDown"
+            | "Throttled"
+            | "ThrottledException"
+            | "Throttling"
+            | "ThrottlingException"
+            | "TooManyRequestsException" => Self::Throttled,
+            "RequestTimeout" => Self::TimedOut,
+            // A clock or a session that is put right.
+            "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "RequestTimeTooSkewed" => {
+                Self::Failed
+            }
+            _ => match status {
+                401 | 403 => Self::Forbidden,
+                404 => Self::Missing,
+                408 => Self::TimedOut,
+                // Something else is being done with it at the moment.
+                409 | 425 => Self::Failed,
+                429 => Self::Throttled,
+                400..=499 => Self::Refused,
+                _ => Self::Failed,
+            },
+        }
+    }
+}
+
+impl SendError {
+    /// What a call of AWS failed for.
+    pub fn of<E>(what: &str, to: &str, error: SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let reason = Reason::of(&error);
+        Self { reason, message: format!("{what} cannot be sent to {to}: {}", DisplayErrorContext(error)) }
+    }
+
+    /// Something larger than its receiver takes.
+    pub fn too_large(what: &str, to: &str, bytes: usize, limit: usize) -> Self {
+        let message =
+            format!("{what} cannot be sent to {to}: it has {bytes} bytes, of which {limit} are taken");
+        Self { reason: Reason::Refused, message }
+    }
+
+    /// No repetition can succeed.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        self.reason.is_final()
+    }
+}
+
+/// Something that may pass.
+impl From<String> for SendError {
+    fn from(message: String) -> Self {
+        Self { reason: Reason::Failed, message }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clients::Clients;
+    use crate::message::stand_in::answering;
+
+    #[test]
+    fn what_no_repetition_mends_is_final_and_everything_else_is_sent_again() {
+        for (code, status, reason) in [
+            ("AWS.SimpleQueueService.NonExistentQueue", 400, Reason::Missing),
+            ("com.amazonaws.sqs#QueueDoesNotExist", 400, Reason::Missing),
+            ("NotFound", 404, Reason::Missing),
+            ("NoSuchBucket", 404, Reason::Missing),
+            ("ResourceNotFoundException", 400, Reason::Missing),
+            ("AccessDenied", 403, Reason::Forbidden),
+            ("AuthorizationError", 403, Reason::Forbidden),
+            ("InvalidMessageContents", 400, Reason::Refused),
+            ("MessageTooLong", 400, Reason::Refused),
+            ("InvalidParameterValue", 400, Reason::Refused),
+            ("InvalidParameter", 400, Reason::Refused),
+            ("ValidationException", 400, Reason::Refused),
+            ("EntityTooLarge", 400, Reason::Refused),
+            ("", 418, Reason::Refused),
+        ] {
+            assert_eq!((Reason::said(code, status), reason.is_final()), (reason, true), "{code} {status}");
+        }
+        for (code, status, reason) in [
+            ("RequestThrottled", 403, Reason::Throttled),
+            ("ThrottlingException", 400, Reason::Throttled),
+            ("OverLimit", 403, Reason::Throttled),
+            ("SlowDown", 503, Reason::Throttled),
+            ("", 429, Reason::Throttled),
+            ("RequestTimeout", 400, Reason::TimedOut),
+            ("OperationAborted", 409, Reason::Failed),
+            ("RequestExpired", 400, Reason::Failed),
+            ("InternalFailure", 500, Reason::Failed),
+            ("", 503, Reason::Failed),
+        ] {
+            assert_eq!((Reason::said(code, status), reason.is_final()), (reason, false), "{code} {status}");
+        }
+    }
+
+    #[tokio::test]
+    async fn every_services_refusal_is_read_from_its_answer() {
+        let refused = |code: &str| {
+            format!("<ErrorResponse><Error><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>")
+        };
+        let endpoint = answering(403, refused("AuthorizationError")).await;
+        let error = Clients::new(&endpoint).sns.publish().topic_arn("arn:t").message("m").send().await;
+        assert_eq!(Reason::of(&error.unwrap_err()), Reason::Forbidden);
+
+        let body = "<Error><Code>NoSuchBucket</Code><Message>no</Message></Error>".to_owned();
+        let endpoint = answering(404, body).await;
+        let error = Clients::new(&endpoint).s3.put_object().bucket("b").key("k").send().await;
+        assert_eq!(Reason::of(&error.unwrap_err()), Reason::Missing);
+
+        let endpoint = answering(400, r#"{"__type":"ValidationException"}"#.to_owned()).await;
+        let entry = aws_sdk_eventbridge::types::PutEventsRequestEntry::builder().source("s").build();
+        let error = Clients::new(&endpoint).events.put_events().entries(entry).send().await;
+        assert_eq!(Reason::of(&error.unwrap_err()), Reason::Refused);
+
+        let endpoint = answering(500, String::new()).await;
+        let error = Clients::new(&endpoint).sqs.send_message().queue_url("q").message_body("m").send().await;
+        assert_eq!(Reason::of(&error.unwrap_err()), Reason::Failed);
+    }
+
+    #[tokio::test]
+    async fn a_receiver_that_nobody_serves_is_tried_again() {
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let sqs = Clients::new(&format!("http://{nobody}")).sqs;
+        let send = sqs.send_message().queue_url(format!("http://{nobody}/0/q")).message_body("m");
+        assert_eq!(Reason::of(&send.send().await.unwrap_err()), Reason::Unreachable);
+    }
+}
