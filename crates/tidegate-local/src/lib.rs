@@ -32,6 +32,7 @@ pub mod pattern;
 pub mod provision;
 pub mod proxy;
 pub mod remote;
+mod resting;
 pub mod running;
 mod runtime_api;
 pub mod send_error;

@@ -25,6 +25,7 @@ use crate::mapping::queue_deletion::delete;
 use crate::mapping::queue_receiver::{Receiver, hide, release, sent};
 use crate::mapping::shortened;
 use crate::mapping::stream::{now, until};
+use crate::resting::hidden_for;
 use crate::running::{Running, stopped};
 
 /// The message attribute that holds the version or alias an event was invoked by.
@@ -214,8 +215,7 @@ async fn deliver(
                         if let Some(receipt) = receipts.remove(&event) {
                             finishing += 1;
                             running.push(Box::pin(async move {
-                                // Not before it is due, and the queue counts whole seconds.
-                                let wait = Duration::from_secs(wait.as_secs() + 1);
+                                let wait = hidden_for(wait);
                                 if let Err(message) = hide(&own.sqs, &own.queue_url, receipt, wait).await {
                                     failed(status, &message);
                                 }

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::life::{Life, State};
 use super::record::{Condition, Ended, record};
-use super::resting::Resting;
 use super::settings::AsynchronousSettings;
 use super::step::{Action, Counts, IllegalInput, Input};
 use crate::invocation::{Answer, InvocationResult};
 use crate::mapping::moment::Moment;
 use crate::mapping::retry::{is_exhausted, scale};
+use crate::resting::{Resting, SHORTEST_REST};
 
 /// Lambda's waits after the first and the second function error.
 const AFTER_ERROR: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
@@ -21,8 +23,6 @@ const LONGEST_AFTER_THROTTLE: Duration = Duration::from_secs(300);
 const HELD: usize = 1000;
 /// Most events in memory altogether.
 const HELD_AT_MOST: usize = 2 * HELD;
-/// The shortest wait for which an event goes back to its queue, which counts in seconds.
-const SHORTEST_REST: Duration = Duration::from_secs(2);
 /// The part of the time for which an event is hidden in its queue after which that time is extended.
 const EXTEND_AFTER: u32 = 2;
 
@@ -32,7 +32,7 @@ pub struct Events {
     settings: AsynchronousSettings,
     events: BTreeMap<u64, Life>,
     /// Those that wait in their queue for a later attempt.
-    resting: Resting,
+    resting: Resting<Life>,
     stop: Stop,
     counts: Counts,
 }
@@ -122,14 +122,13 @@ impl Events {
                     return refused(state, &Input::Accepted { event, content });
                 }
                 let extend = now.after(self.settings.hidden / EXTEND_AFTER);
-                let life = self.resting.wake(content, extend).unwrap_or_else(|content| Life {
-                    content,
-                    state: State::Due(now),
-                    attempts: 0,
-                    throttles: 0,
-                    answer: None,
-                    extend,
-                });
+                let life = match self.resting.wake(&content.request_id) {
+                    Some(life) => Life { content, extend, ..life },
+                    None => {
+                        let (state, answer) = (State::Due(now), None);
+                        Life { content, state, attempts: 0, throttles: 0, answer, extend }
+                    }
+                };
                 self.events.insert(event, life);
             }
             Input::Answered { event, answer } => match self.events.get(&event).map(|life| life.state) {
@@ -295,8 +294,10 @@ impl Events {
         waiting.sort_unstable();
         let many = waiting.len().saturating_sub(HELD);
         for (wakes, event) in waiting.into_iter().rev().take(many) {
-            if let Some(life) = self.events.remove(&event) {
-                self.resting.add(life, wakes, self.settings.hidden);
+            if let Some(mut life) = self.events.remove(&event) {
+                life.content.payload = Bytes::new();
+                let id = life.content.request_id.clone();
+                self.resting.add(id, life, wakes, self.settings.hidden);
                 actions.push(Action::Rest { event, wait: wakes.since(now) });
             }
         }

@@ -8,7 +8,6 @@ mod driver;
 pub mod events;
 mod life;
 pub mod record;
-mod resting;
 mod settings;
 pub mod step;
 #[cfg(test)]

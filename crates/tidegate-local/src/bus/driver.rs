@@ -24,10 +24,11 @@ use crate::destination::{lost, until_sent};
 use crate::mapping::moment::Moment;
 use crate::mapping::pace::Pace;
 use crate::mapping::queue_deletion::delete;
-use crate::mapping::queue_receiver::{Receiver, hide, sent};
+use crate::mapping::queue_receiver::{Receiver, hide, release, sent};
 use crate::mapping::shortened;
 use crate::mapping::stream::{now, until};
 use crate::message;
+use crate::resting::hidden_for;
 use crate::running::{Running, stopped};
 use crate::send_error::SendError;
 
@@ -144,7 +145,9 @@ async fn route(own: BusQueue, status: Arc<Mutex<BusStatus>>, mut stop: watch::Re
                 empty_poll = messages.is_empty().then_some(seen);
                 let accepted = messages.into_iter().map(|message| {
                     numbers += 1;
-                    let (event, input) = matched(own, status, numbers, message);
+                    let id = message.message_id.clone().unwrap_or_default();
+                    let is_new = !events.rests(&id);
+                    let (event, input) = matched(own, status, (numbers, id), is_new, message);
                     taken.insert(numbers, event);
                     input
                 });
@@ -187,6 +190,16 @@ async fn route(own: BusQueue, status: Arc<Mutex<BusStatus>>, mut stop: watch::Re
                             }));
                         }
                     }
+                    Action::Rest { event, wait } => {
+                        if let Some(Taken { receipt, .. }) = taken.remove(&event) {
+                            finishing += 1;
+                            running.push(Box::pin(async move {
+                                let hidden = hide(&own.sqs, &own.queue_url, receipt, hidden_for(wait)).await;
+                                hidden.unwrap_or_else(|message| failed(status, &message));
+                                Done::Kept
+                            }));
+                        }
+                    }
                     Action::Finish { event } => over.extend(taken.remove(&event).map(|taken| taken.receipt)),
                     Action::WaitUntil(moment) => timer = Some(moment),
                     Action::Stopped => ended = true,
@@ -202,14 +215,23 @@ async fn route(own: BusQueue, status: Arc<Mutex<BusStatus>>, mut stop: watch::Re
             }));
         }
         if ended {
-            // What everybody has must be deleted, or it would be handed over again.
-            drop(receiver);
-            while finishing > 0 {
+            // What everybody has must be deleted, or it would be handed over again; what a receive
+            // still brings must not stay hidden from the next engine.
+            let mut left: Vec<String> = taken.into_values().map(|taken| taken.receipt).collect();
+            while finishing > 0 || receiver.is_none() {
                 match running.next().await {
-                    Some(Done::Kept) => finishing -= 1,
-                    Some(_) => {}
+                    Some(Done::Kept) => finishing = finishing.saturating_sub(1),
+                    Some(Done::Received { receiver: returned, messages, .. }) => {
+                        receiver = Some(returned);
+                        let messages = messages.unwrap_or_default().into_iter();
+                        left.extend(messages.filter_map(|message| message.receipt_handle));
+                    }
+                    Some(Done::Machine(_)) => {}
                     None => break,
                 }
+            }
+            if let Err(message) = release(&own.sqs, &own.queue_url, &left).await {
+                failed(status, &message);
             }
             return publish(own, status, &events, finishing, empty_poll);
         }
@@ -217,19 +239,25 @@ async fn route(own: BusQueue, status: Arc<Mutex<BusStatus>>, mut stop: watch::Re
 }
 
 /// An event that has come, and the rules that mean it.
-fn matched(own: &BusQueue, status: &Mutex<BusStatus>, event: u64, message: Message) -> (Taken, Input) {
+fn matched(
+    own: &BusQueue,
+    status: &Mutex<BusStatus>,
+    (event, id): (u64, String),
+    is_new: bool,
+    message: Message,
+) -> (Taken, Input) {
     let body = message.body.unwrap_or_default();
     let content: Value = serde_json::from_str(&body).unwrap_or_default();
     let matching = own.rules.iter().enumerate().filter(|(_, rule)| rule.pattern.matches(&content));
     let rules: Vec<usize> = matching.map(|(index, _)| index).collect();
-    {
+    if is_new {
         let mut status = status.lock().unwrap_or_else(PoisonError::into_inner);
         status.events += 1;
         status.unmatched += u64::from(rules.is_empty());
     }
     let accepted = sent(message.attributes.as_ref());
     let taken = Taken { receipt: message.receipt_handle.unwrap_or_default(), body: body.into() };
-    (taken, Input::Accepted { event, accepted, rules })
+    (taken, Input::Accepted { event, id, accepted, rules })
 }
 
 /// Tries once.

@@ -9,13 +9,16 @@ use super::status::RuleStatus;
 use super::step::{Action, IllegalInput, Input};
 use crate::mapping::moment::Moment;
 use crate::mapping::retry::scale;
+use crate::resting::{Resting, SHORTEST_REST};
 
 /// The wait after the first failed try, doubled up to the longest. EventBridge documents only that it backs off exponentially, with jitter, 185 times
 /// within a day; with these numbers that is about what comes about.
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(600);
-/// Events held at a time, those that wait for another try included.
+/// Most events in memory that wait for another try. The rest of them wait in their queue.
 const HELD: usize = 1000;
+/// Most events in memory altogether.
+const HELD_AT_MOST: usize = 2 * HELD;
 /// Hand-overs at a time.
 const AT_A_TIME: usize = 32;
 /// The part of the time for which an event is hidden in its queue after which that time is extended.
@@ -37,6 +40,8 @@ pub struct BusSettings {
 pub struct Events {
     settings: BusSettings,
     events: BTreeMap<u64, Life>,
+    /// Those that wait in their queue for another try.
+    resting: Resting<Life>,
     stop: Stop,
     rules: Vec<RuleStatus>,
 }
@@ -50,6 +55,7 @@ enum Stop {
 
 #[derive(Debug)]
 struct Life {
+    id: String,
     accepted: Moment,
     /// What is left to do, by rule.
     left: BTreeMap<usize, HandOver>,
@@ -77,7 +83,7 @@ impl Events {
     #[must_use]
     pub fn new(settings: BusSettings) -> Self {
         let rules = vec![RuleStatus::default(); settings.retries.len()];
-        Self { settings, events: BTreeMap::new(), stop: Stop::Running, rules }
+        Self { settings, events: BTreeMap::new(), resting: Resting::default(), stop: Stop::Running, rules }
     }
 
     /// Counts since the start, by rule.
@@ -89,10 +95,17 @@ impl Events {
     /// Number of events that some target does not have yet.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.events.len()
+        self.events.len() + self.resting.len()
     }
 
-    /// How many events may be taken in now. Events that wait for a later try do not hold others up.
+    /// Whether an event with this message id waits in its queue for another try.
+    #[must_use]
+    pub fn rests(&self, id: &str) -> bool {
+        self.resting.contains(id)
+    }
+
+    /// How many events may be taken in now. Events that wait for a later try do not hold others up,
+    /// however many they are: see [`Action::Rest`].
     #[must_use]
     pub fn room(&self, now: Moment) -> usize {
         if self.stop != Stop::Running {
@@ -104,7 +117,7 @@ impl Events {
             State::Parking => false,
         };
         let active = self.events.values().filter(|life| life.left.values().any(is_active)).count();
-        (AT_A_TIME * 2).saturating_sub(active).min(HELD.saturating_sub(self.events.len()))
+        (AT_A_TIME * 2).saturating_sub(active).min(HELD_AT_MOST.saturating_sub(self.events.len()))
     }
 
     /// The one transition: takes in what happened and says what is to be done.
@@ -116,12 +129,20 @@ impl Events {
         match input {
             // It stays in its queue and becomes visible again.
             Input::Accepted { .. } if self.stop != Stop::Running => {}
-            Input::Accepted { event, accepted, rules } => {
+            Input::Accepted { event, id, accepted, rules } => {
                 if self.events.contains_key(&event) {
-                    let input = Input::Accepted { event, accepted, rules };
+                    let input = Input::Accepted { event, id, accepted, rules };
                     return Err(illegal(format!("event {event}, which is there,"), &input));
                 }
-                self.accept(event, accepted, rules, now, &mut actions);
+                let extend = now.after(self.settings.hidden / EXTEND_AFTER);
+                match self.resting.wake(&id) {
+                    Some(life) => drop(self.events.insert(event, Life { extend, ..life })),
+                    None if rules.is_empty() => actions.push(Action::Finish { event }),
+                    None => {
+                        let life = self.new_life(id, accepted, rules, now, extend);
+                        self.events.insert(event, life);
+                    }
+                }
             }
             Input::Tried { event, rule, outcome, jitter } => {
                 self.expect(event, rule, State::Trying, || {
@@ -145,24 +166,20 @@ impl Events {
         Ok(actions)
     }
 
-    fn accept(
+    fn new_life(
         &mut self,
-        event: u64,
+        id: String,
         accepted: Moment,
         rules: Vec<usize>,
         now: Moment,
-        actions: &mut Vec<Action>,
-    ) {
-        if rules.is_empty() {
-            return actions.push(Action::Finish { event });
-        }
+        extend: Moment,
+    ) -> Life {
         for rule in &rules {
             self.count(*rule, |counts| counts.matched += 1);
         }
         let due = || HandOver { state: State::Due(now), failed: 0, failure: None };
         let left = rules.into_iter().map(|rule| (rule, due())).collect();
-        let extend = now.after(self.settings.hidden / EXTEND_AFTER);
-        self.events.insert(event, Life { accepted, left, extend });
+        Life { id, accepted, left, extend }
     }
 
     fn expect(
@@ -294,9 +311,47 @@ impl Events {
         for (event, rule) in too_old {
             self.give_up(event, rule, Some(Exhausted::MaximumEventAgeInSeconds), actions);
         }
+        if self.stop == Stop::Running {
+            self.rest(now, actions);
+            if let Some(moment) = self.resting.forget_lost(now) {
+                due = Some(due.map_or(moment, |earliest| earliest.min(moment)));
+            }
+        }
         if let Some(moment) = due {
             actions.push(Action::WaitUntil(moment));
         }
+    }
+
+    /// Gives the events that wait longest back to their queue, if more than [`HELD`] wait.
+    fn rest(&mut self, now: Moment, actions: &mut Vec<Action>) {
+        if self.events.len() <= HELD {
+            return;
+        }
+        let soonest = now.after(SHORTEST_REST);
+        let mut waiting: Vec<(Moment, u64)> = self
+            .events
+            .iter()
+            .filter_map(|(event, life)| Some((self.wakes(life)?, *event)))
+            .filter(|(wakes, _)| *wakes >= soonest)
+            .collect();
+        waiting.sort_unstable();
+        let many = waiting.len().saturating_sub(HELD);
+        for (wakes, event) in waiting.into_iter().rev().take(many) {
+            if let Some(life) = self.events.remove(&event) {
+                self.resting.add(life.id.clone(), life, wakes, self.settings.hidden);
+                actions.push(Action::Rest { event, wait: wakes.since(now) });
+            }
+        }
+    }
+
+    /// When something is to be done about an event; `None` while something is done.
+    fn wakes(&self, life: &Life) -> Option<Moment> {
+        let due = life.left.iter().map(|(rule, hand_over)| {
+            let State::Due(due) = hand_over.state else { return None };
+            let expires = life.accepted.after(self.settings.retries.get(*rule)?.maximum_age);
+            Some(due.min(expires.after(Duration::from_millis(1))))
+        });
+        due.min_by_key(|due| due.map_or(i64::MIN, Moment::as_millis))?
     }
 }
 

@@ -1,6 +1,7 @@
 //! What goes into and comes out of the state machine of a bus.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::failure::{Failure, GivenUp};
 use crate::mapping::moment::Moment;
@@ -8,10 +9,12 @@ use crate::mapping::moment::Moment;
 /// What happened.
 #[derive(Debug)]
 pub enum Input {
-    /// An event came, under a number that is not in use.
+    /// An event came, or came back after [`Action::Rest`], under a number that is not in use.
     Accepted {
         /// Its number.
         event: u64,
+        /// The id of its message.
+        id: String,
         /// When the bus took it; its age counts from here.
         accepted: Moment,
         /// The rules that match it, by their index.
@@ -76,6 +79,14 @@ pub enum Action {
     Hide {
         /// The event.
         event: u64,
+    },
+    /// Hide the event in its queue for this time and forget it: it comes again from there, and is then
+    /// given as [`Input::Accepted`] under a new number. What became of it so far is remembered.
+    Rest {
+        /// The event.
+        event: u64,
+        /// From now until it is to come again.
+        wait: Duration,
     },
     /// Everybody has the event: delete it from its queue.
     Finish {

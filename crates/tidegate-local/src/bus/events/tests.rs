@@ -30,7 +30,7 @@ impl Bench {
     }
 
     fn accept(&mut self, event: u64, rules: &[usize]) -> Vec<Action> {
-        self.step(Input::Accepted { event, accepted: self.now, rules: rules.to_vec() })
+        self.step(Input::Accepted { event, id: event.to_string(), accepted: self.now, rules: rules.to_vec() })
     }
 
     /// Without chance: half of each wait.
@@ -163,10 +163,60 @@ fn a_hand_over_that_grows_too_old_is_parked_and_says_so() {
 }
 
 #[test]
+fn thousands_of_events_for_a_target_out_of_order_do_not_hold_others_up() {
+    let settings = BusSettings { retries: vec![retries(3, 86_400), retries(0, 3600)], ..settings() };
+    let mut bench = Bench::new(settings);
+    for event in 1..=1500 {
+        bench.accept(event, &[0, 1]);
+        bench.tried(event, 1, Ok(()));
+        bench.tried(event, 0, Err(busy()));
+    }
+    let mut rested = Vec::new();
+    // The second wait is of one second, the third of two.
+    for wait in [500, 1000] {
+        bench.wait(wait);
+        while let Some((event, rule)) = next_try(&bench) {
+            rested.extend(bench.tried(event, rule, Err(busy())));
+        }
+    }
+    let Some(Action::Rest { event, wait }) =
+        rested.into_iter().find(|action| matches!(action, Action::Rest { .. }))
+    else {
+        panic!("{:?}", bench.events.counts())
+    };
+    assert!(wait >= SHORTEST_REST, "{wait:?}");
+    assert_eq!(bench.events.room(bench.now), AT_A_TIME * 2);
+    assert!(bench.events.rests(&event.to_string()));
+    // It comes back, and has one try left.
+    bench.now = bench.now.after(Duration::from_secs(60));
+    bench.step(Input::Accepted { event: 2000, id: event.to_string(), accepted: START, rules: vec![] });
+    assert!(!bench.events.rests(&event.to_string()));
+    let given_up = loop {
+        let (other, rule) = next_try(&bench).unwrap();
+        let actions = bench.tried(other, rule, Err(busy()));
+        if other == 2000 {
+            break parked(&actions).cloned().unwrap();
+        }
+    };
+    assert_eq!((given_up.retry_attempts, given_up.exhausted), (3, Some(Exhausted::MaximumRetryAttempts)));
+}
+
+/// A try that is going on.
+fn next_try(bench: &Bench) -> Option<(u64, usize)> {
+    bench.events.events.iter().find_map(|(event, life)| {
+        let trying = life.left.iter().find(|(_, hand_over)| hand_over.state == State::Trying);
+        trying.map(|(rule, _)| (*event, *rule))
+    })
+}
+
+#[test]
 fn an_event_is_tried_once_however_old_it_is() {
     let mut bench = Bench::new(settings());
     let accepted = Moment::from_millis(0);
-    assert_eq!(handed(&bench.step(Input::Accepted { event: 1, accepted, rules: vec![0] })), [(1, 0)]);
+    assert_eq!(
+        handed(&bench.step(Input::Accepted { event: 1, id: "1".to_owned(), accepted, rules: vec![0] })),
+        [(1, 0)]
+    );
 }
 
 #[test]

@@ -1,0 +1,75 @@
+//! Events that wait for a later attempt in their queue, and not in memory.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::mapping::moment::Moment;
+
+/// The shortest wait for which an event goes back to its queue, which counts in whole seconds.
+pub(crate) const SHORTEST_REST: Duration = Duration::from_secs(2);
+/// How much later than expected an event may come back, in periods for which events are hidden.
+const LOST_AFTER: u32 = 3;
+
+/// What became so far of the events that wait in their queue, by message id. Only the queue has their
+/// content.
+#[derive(Debug)]
+pub(crate) struct Resting<L> {
+    events: HashMap<String, Rest<L>>,
+    /// When the first of them counts as lost, or earlier.
+    lost: Option<Moment>,
+}
+
+#[derive(Debug)]
+struct Rest<L> {
+    life: L,
+    /// When it counts as lost.
+    lost: Moment,
+}
+
+impl<L> Default for Resting<L> {
+    fn default() -> Self {
+        Self { events: HashMap::new(), lost: None }
+    }
+}
+
+impl<L> Resting<L> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    pub(crate) fn contains(&self, id: &str) -> bool {
+        self.events.contains_key(id)
+    }
+
+    /// An event that is to come back at `wakes`.
+    pub(crate) fn add(&mut self, id: String, life: L, wakes: Moment, hidden: Duration) {
+        let lost = wakes.after(hidden * LOST_AFTER);
+        self.lost = Some(self.lost.map_or(lost, |first| first.min(lost)));
+        self.events.insert(id, Rest { life, lost });
+    }
+
+    /// What became of an event that came back; `None` for a new one.
+    pub(crate) fn wake(&mut self, id: &str) -> Option<L> {
+        self.events.remove(id).map(|rest| rest.life)
+    }
+
+    /// Forgets the events that did not come back, because somebody deleted them from the queue. Says
+    /// when to look again.
+    pub(crate) fn forget_lost(&mut self, now: Moment) -> Option<Moment> {
+        if self.lost.is_some_and(|lost| lost <= now) {
+            self.events.retain(|_, rest| rest.lost > now);
+            self.lost = self.events.values().map(|rest| rest.lost).min();
+        }
+        self.lost
+    }
+}
+
+/// For how long a queue hides an event that is to come back after this time: whole seconds, and not
+/// less.
+pub(crate) fn hidden_for(wait: Duration) -> Duration {
+    Duration::from_secs(wait.as_secs() + 1)
+}
