@@ -21,7 +21,7 @@ pub(crate) use cost::Cost;
 pub(crate) use dlq::Dlq;
 pub(crate) use effects::{EffectsCommand, EffectsComplete, EffectsList, EffectsPlace, EffectsRelease};
 pub(crate) use events::{EventsCommand, EventsShow};
-pub(crate) use local::{LocalCommand, Logs, Up};
+pub(crate) use local::{LocalCommand, Logs, Pace, Up};
 pub(crate) use new::{FunctionSource, NewCommand, NewFunction};
 pub(crate) use parked::{ParkedCommand, ParkedList, ParkedOne, ParkedPlace};
 pub(crate) use topology::{TopologyCheck, TopologyCommand};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::{StateDir, above_zero};
 
@@ -46,9 +46,13 @@ pub(crate) struct Up {
     /// Leaves functions' processes running between invocations, for debuggers and profilers. By default they are stopped then, as on Lambda.
     #[arg(long)]
     pub(crate) no_freeze: bool,
-    /// Divides the waiting times that AWS fixes: 60 makes a minute a second.
+    /// Divides every wait that AWS fixes: 60 makes a minute a second. Visibility timeouts, batching and tumbling windows, ages, retries.
     #[arg(long, value_name = "N", default_value = "1", value_parser = above_zero)]
     pub(crate) time_scale: f64,
+    /// How often sources are polled: as soon as records can be there, or as seldom as Lambda polls (a Kinesis shard once a second, a table's four times,
+    /// queues by long polling).
+    #[arg(long, value_name = "PACE", value_enum, default_value_t = Pace::Fast)]
+    pub(crate) pace: Pace,
     /// Injects the faults of this plan (see docs/faults.md).
     #[arg(long, value_name = "FILE")]
     pub(crate) faults: Option<PathBuf>,
@@ -63,6 +67,15 @@ pub(crate) struct Up {
     pub(crate) own_session: bool,
     #[command(flatten)]
     pub(crate) state: StateDir,
+}
+
+/// A choice of pace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Pace {
+    /// As soon as records can be there.
+    Fast,
+    /// As seldom as Lambda polls.
+    Aws,
 }
 
 /// Options of `local status`.

@@ -13,7 +13,7 @@ use tidegate_local::engine_file::EngineFile;
 use tokio::signal::ctrl_c;
 
 use super::up::new_state_dir;
-use crate::cli::Up;
+use crate::cli::{Pace, Up};
 
 /// How often the background process is looked after while it starts.
 const LOOK: Duration = Duration::from_millis(50);
@@ -86,6 +86,9 @@ fn command(options: &Up, state: &Path) -> Result<Command, Problem> {
     command.args(["local", "up", "--own-session", "--state-dir"]).arg(state);
     command.arg("--topology").arg(&options.topology);
     command.arg("--time-scale").arg(options.time_scale.to_string());
+    if options.pace == Pace::Aws {
+        command.args(["--pace", "aws"]);
+    }
     if options.port != 0 {
         command.arg("--port").arg(options.port.to_string());
     }
@@ -140,6 +143,7 @@ mod tests {
             port: 9001,
             no_freeze: true,
             time_scale: 2.5,
+            pace: Pace::Aws,
             faults: Some("plan.toml".into()),
             fault_seed: Some(7),
             fault_journal: Some("before.jsonl".into()),
@@ -150,7 +154,7 @@ mod tests {
         let line: Vec<_> = command.get_args().map(|part| part.to_string_lossy().into_owned()).collect();
         assert_eq!(
             line.join(" "),
-            "local up --own-session --state-dir s --topology t.tfvars --time-scale 2.5 --port 9001 --no-freeze --invoke-url http://127.0.0.1:9000 \
+            "local up --own-session --state-dir s --topology t.tfvars --time-scale 2.5 --pace aws --port 9001 --no-freeze --invoke-url http://127.0.0.1:9000 \
              --faults plan.toml --fault-seed 7 --fault-journal before.jsonl"
         );
         Arguments::try_parse_from(["tidegate".to_owned()].into_iter().chain(line)).unwrap();

@@ -11,6 +11,7 @@ use terminal::problem::Problem;
 use tidegate_local::emulator::Backend;
 use tidegate_local::engine::{Engine, Injection, Options, StartError};
 use tidegate_local::fault::FaultPlan;
+use tidegate_local::mapping::pace::Pace;
 use tidegate_local::topology;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::level_filters::LevelFilter;
@@ -94,6 +95,10 @@ fn engine_options(options: &Up) -> Result<Options, Problem> {
     engine.port = options.port;
     engine.freeze = !options.no_freeze;
     engine.time_scale = options.time_scale;
+    engine.pace = match options.pace {
+        crate::cli::Pace::Fast => Pace::Fast,
+        crate::cli::Pace::Aws => Pace::Aws,
+    };
     engine.faults = injection(options)?;
     engine.invoke_url.clone_from(&options.invoke_url);
     Ok(engine)

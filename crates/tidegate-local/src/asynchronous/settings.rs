@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::mapping::scale::scale_age;
 use crate::topology::model::Asynchronous;
 
 /// For how many seconds a received event is hidden in its queue at a time: how soon another engine takes over after a crash.
@@ -37,12 +38,11 @@ impl AsynchronousSettings {
         maximum_concurrency: u32,
         time_scale: f64,
     ) -> Self {
+        let age = declared.map_or(21_600, |declared| declared.maximum_event_age_seconds);
         Self {
             function_arn: function_arn.to_owned(),
             maximum_retry_attempts: declared.map_or(2, |declared| declared.maximum_retry_attempts),
-            maximum_event_age: Duration::from_secs(
-                declared.map_or(21_600, |declared| declared.maximum_event_age_seconds).into(),
-            ),
+            maximum_event_age: scale_age(Duration::from_secs(age.into()), time_scale),
             maximum_concurrency: usize::try_from(maximum_concurrency).unwrap_or(usize::MAX),
             has_destination: declared.is_some_and(|declared| declared.on_failure.is_some()),
             tells_success: declared.is_some_and(|declared| declared.on_success.is_some()),

@@ -9,6 +9,7 @@ use crate::asynchronous::{EventQueue, HIDDEN_SECONDS};
 use crate::bus::{self, BusQueue, BusRouter, Retries, Rule, Target};
 use crate::clients::{ACCOUNT, REGION};
 use crate::environment::function_arn;
+use crate::mapping::scale::scale_age;
 use crate::pattern::Pattern;
 use crate::topology;
 
@@ -22,7 +23,7 @@ pub(super) fn start(
     let routers = queues.map(|(name, queue)| {
         let rules = parts.topology.rules.iter().filter(|(_, declared)| declared.bus == *name);
         let rules: Result<Vec<Rule>, StartError> =
-            rules.map(|(rule, declared)| compiled(parts, rule, declared)).collect();
+            rules.map(|(rule, declared)| compiled(parts, rule, declared, timing)).collect();
         Ok(bus::start(BusQueue {
             bus: name.clone(),
             queue_url: queue.url.clone(),
@@ -39,7 +40,12 @@ pub(super) fn start(
 }
 
 /// A rule as its bus goes by it. The topology's check has read its pattern before.
-fn compiled(parts: &Parts, name: &str, declared: &topology::Rule) -> Result<Rule, StartError> {
+fn compiled(
+    parts: &Parts,
+    name: &str,
+    declared: &topology::Rule,
+    timing: Timing,
+) -> Result<Rule, StartError> {
     let queues = &parts.provisioned.queues;
     let missing = || StartError::Target(name.to_owned());
     let to = &declared.target;
@@ -62,7 +68,10 @@ fn compiled(parts: &Parts, name: &str, declared: &topology::Rule) -> Result<Rule
         dead_letters: letters.map(|letters| letters.url.clone()),
         retries: Retries {
             maximum_attempts: to.maximum_retry_attempts,
-            maximum_age: Duration::from_secs(to.maximum_event_age_seconds.into()),
+            maximum_age: scale_age(
+                Duration::from_secs(to.maximum_event_age_seconds.into()),
+                timing.time_scale,
+            ),
         },
     })
 }

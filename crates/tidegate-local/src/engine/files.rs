@@ -73,11 +73,12 @@ pub(super) fn write_environments(
     topology: &Topology,
     provisioned: &Provisioned,
     endpoint: &str,
+    time_scale: f64,
 ) -> Result<(), StartError> {
     let directory = state_dir.join("functions");
     fs::create_dir_all(&directory).map_err(failed(&directory))?;
     for name in topology.functions.keys() {
-        let mut variables = provisioned.environment(topology, name);
+        let mut variables = provisioned.scaled_environment(topology, name, time_scale);
         let common = [
             ("AWS_ENDPOINT_URL", endpoint),
             ("AWS_REGION", REGION),

@@ -17,7 +17,7 @@ pub struct Options {
     pub state_dir: PathBuf,
     /// Where the functions' binaries are; none to build them with cargo.
     pub bin_dir: Option<PathBuf>,
-    /// Divides the waiting times that AWS fixes; 1 is AWS's own.
+    /// Divides the waiting times that AWS fixes, and the ages at which something is given up; 1 is AWS's own.
     pub time_scale: f64,
     /// How fast sources are polled.
     pub pace: Pace,

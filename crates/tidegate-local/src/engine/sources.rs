@@ -1,7 +1,6 @@
 //! Starts one mapping per declared source.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_sdk_kinesis::error::DisplayErrorContext;
 use uuid::Uuid;
@@ -84,18 +83,9 @@ impl Wiring<'_> {
                     .queues
                     .get(queue)
                     .map_or(30, |queue| queue.visibility_timeout_seconds);
-                // A mapping without a bound of its own is run as often as its function may be.
-                let concurrency = source.maximum_concurrency.unwrap_or(declared.concurrency());
-                let settings = QueueSettings {
-                    batch_size: usize::try_from(source.batch_size).unwrap_or(usize::MAX),
-                    batching_window: Duration::from_secs(source.batching_window_seconds.into()),
-                    maximum_concurrency: usize::try_from(concurrency).unwrap_or(usize::MAX),
-                    report_batch_item_failures: source.report_batch_item_failures,
-                    visibility: Duration::from_secs(visibility.into()),
-                    timeout: Duration::from_secs(declared.timeout_seconds.into()),
-                    filter: filter(Filtered::Sqs, source)?,
-                    time_scale: self.timing.time_scale,
-                };
+                let filter = filter(Filtered::Sqs, source)?;
+                let settings =
+                    QueueSettings::of(source, declared, visibility, filter, self.timing.time_scale);
                 Ok(queue_driver::start(QueueMapping {
                     function: function.to_owned(),
                     source_name: queue.to_owned(),

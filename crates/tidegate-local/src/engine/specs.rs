@@ -19,12 +19,13 @@ pub(super) fn specs(
     provisioned: &Provisioned,
     proxy: &Proxy,
     injector: &Injector,
+    time_scale: f64,
 ) -> Result<Vec<FunctionSpec>, StartError> {
     let mut specs = Vec::new();
     for (name, declared) in &topology.functions {
         // There is none where something else runs the functions.
         let Program { executable, arguments, directory } = programs.remove(name).unwrap_or_default();
-        let mut environment = provisioned.environment(topology, name);
+        let mut environment = provisioned.scaled_environment(topology, name, time_scale);
         environment.extend(injector.clock(name)?);
         specs.push(FunctionSpec {
             name: name.clone(),

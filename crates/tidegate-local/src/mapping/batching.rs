@@ -22,8 +22,34 @@ pub struct Limits {
     pub records: usize,
     /// Most bytes of the event.
     pub bytes: usize,
-    /// How long a batch is gathered, from its first record on.
-    pub window: Duration,
+    /// When it is closed though it is not full.
+    pub window: Window,
+}
+
+/// How long a batch is gathered.
+///
+/// "If you configure a batching window, the next window begins as soon as the previous function
+/// invocation completes" (AWS docs: "How Lambda processes records from stream and queue-based event
+/// sources"). What becomes of a window that ends without a record is not documented: here the next
+/// one begins with the next record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    /// Its length.
+    pub length: Duration,
+    /// When the invocation before ended.
+    pub previous: Option<Moment>,
+    /// How long a record is held at most, however long the window is.
+    pub longest: Option<Duration>,
+}
+
+impl Window {
+    /// When the batch is closed whose first record was read at this moment.
+    #[must_use]
+    pub fn end(self, first: Moment) -> Moment {
+        let open = self.previous.filter(|previous| first <= previous.after(self.length));
+        let end = open.unwrap_or(first).after(self.length);
+        self.longest.map_or(end, |longest| end.min(first.after(longest)))
+    }
 }
 
 /// What a queue of records allows now.
@@ -61,7 +87,7 @@ pub fn readiness<'a>(
     match first {
         None => Readiness::Empty,
         Some(read) => {
-            let due = read.after(limits.window);
+            let due = limits.window.end(read);
             if count >= limits.records || due <= now { Readiness::Batch(count) } else { Readiness::At(due) }
         }
     }
@@ -105,7 +131,8 @@ mod tests {
     const NOW: Moment = Moment::from_millis(10_000);
 
     fn limits(records: usize, bytes: usize, window: u64) -> Limits {
-        Limits { records, bytes, window: Duration::from_millis(window) }
+        let window = Window { length: Duration::from_millis(window), ..Window::default() };
+        Limits { records, bytes, window }
     }
 
     #[test]
@@ -117,6 +144,30 @@ mod tests {
     fn a_full_batch_does_not_wait_for_its_window() {
         assert_eq!(readiness([(1, NOW); 3], limits(2, 1000, 500), NOW), Readiness::Batch(2));
         assert_eq!(readiness([(1, NOW); 2], limits(2, 1000, 500), NOW), Readiness::Batch(2));
+    }
+
+    #[test]
+    fn a_window_begins_when_the_invocation_before_it_ends_and_an_empty_one_with_the_next_record() {
+        let window = Window {
+            length: Duration::from_millis(500),
+            previous: Some(Moment::from_millis(10_000)),
+            longest: None,
+        };
+        let end = |first| window.end(Moment::from_millis(first)).as_millis();
+        // Read while the function was busy, soon after it, at the end of its window, and later.
+        assert_eq!([9_000, 10_100, 10_500, 10_501].map(end), [10_500, 10_500, 10_500, 11_001]);
+    }
+
+    #[test]
+    fn no_window_holds_a_record_for_longer_than_it_may_be_held() {
+        let window = Window {
+            length: Duration::from_secs(60),
+            previous: None,
+            longest: Some(Duration::from_secs(27)),
+        };
+        assert_eq!(window.end(NOW), NOW.after(Duration::from_secs(27)));
+        let window = Window { previous: Some(NOW), ..window };
+        assert_eq!(window.end(Moment::from_millis(9_000)), Moment::from_millis(36_000));
     }
 
     #[test]

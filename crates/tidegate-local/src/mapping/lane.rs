@@ -23,6 +23,8 @@ pub struct Lane {
     pub failures: u32,
     /// Throttles in a row.
     pub throttles: u32,
+    /// When its last invocation ended.
+    pub invoked: Option<Moment>,
 }
 
 impl Lane {

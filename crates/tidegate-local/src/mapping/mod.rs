@@ -23,6 +23,7 @@ pub(crate) mod queue_receiver;
 mod reader;
 pub mod record;
 pub mod retry;
+pub mod scale;
 pub mod sequence;
 pub mod settings;
 pub mod shard;

@@ -7,56 +7,36 @@
 //! | A throttled batch | goes again after 100 ms, doubled up to a minute, as long as its messages are certainly hidden until the function has ended. Then they come again from the queue, which raises their receive counts. Nothing counts as failed. |
 //! | A mapping whose function fails | is not slowed down: Lambda lowers its concurrency by numbers it does not publish. |
 //! | A message that waits for a place in a batch until its visibility ends | is let go; the queue has it again. |
+//! | A batching window that is longer than the messages are hidden | ends while they are: the function's timeout before, or half of the time that they are hidden if that is more. |
+//! | Which batch a window belongs to, of several at a time | the next one, unless it is being gathered when an invocation ends. |
 //! | A mapping without `maximum_concurrency` | runs as many batches as the function may have environments. |
 //! | What is held of a group that failed | is let go, so that it comes again behind the failure. |
 
 mod batch;
 mod held;
 mod returned;
+mod settings;
 mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::answer::{Failure, QueueVerdict, judge_queue};
-use super::batching::{self, Limits, PAYLOAD_LIMIT};
+use super::batching::{self, Limits, PAYLOAD_LIMIT, Window};
 use super::moment::Moment;
 use super::retry::Backoff;
 use super::step::Counts;
 use crate::invocation::Answer;
-use crate::pattern::filter::Filter;
 use batch::{Batch, BatchState, busy, delivering};
 use held::Held;
 use returned::Returned;
 
+pub use settings::QueueSettings;
 pub use step::{Action, IllegalInput, Input};
 
 /// Most messages of one ReceiveMessage call.
 const RECEIVE_LIMIT: usize = 10;
-
-/// What a queue mapping goes by.
-#[derive(Clone, Debug)]
-pub struct QueueSettings {
-    /// Most messages in one batch.
-    pub batch_size: usize,
-    /// How long a batch is gathered.
-    pub batching_window: Duration,
-    /// Most concurrent batches.
-    pub maximum_concurrency: usize,
-    /// Partial responses are honoured.
-    pub report_batch_item_failures: bool,
-    /// How long a received message stays hidden.
-    pub visibility: Duration,
-    /// Timeout of the function.
-    pub timeout: Duration,
-    /// Which messages are delivered; all of them without one.
-    pub filter: Option<Arc<Filter>>,
-    /// Divides the waiting times after throttles.
-    pub time_scale: f64,
-}
 
 /// A received message.
 #[derive(Clone, Debug)]
@@ -83,6 +63,8 @@ pub struct Queue {
     returned: Returned,
     batches: BTreeMap<u64, Batch>,
     next_batch: u64,
+    /// When the last invocation ended, if nothing was being gathered then.
+    invoked: Option<Moment>,
     counts: Counts,
 }
 
@@ -107,6 +89,7 @@ impl Queue {
             returned: Returned::default(),
             batches: BTreeMap::new(),
             next_batch: 0,
+            invoked: None,
             counts: Counts::default(),
         }
     }
@@ -212,10 +195,12 @@ impl Queue {
         now: Moment,
         actions: &mut Vec<Action>,
     ) -> Result<(), IllegalInput> {
+        let free = delivering(&self.batches).count() < self.settings.maximum_concurrency;
         let batch = match self.batches.get_mut(&id) {
             Some(batch) if batch.state == BatchState::InFlight => batch,
             other => return Err(illegal(id, other.map(|batch| batch.state), input)),
         };
+        let is_gathering = !self.held.is_empty() && free;
         let report = self.settings.report_batch_item_failures;
         let failed: BTreeSet<usize> =
             match judge_queue(&answer.result, report, batch.messages.iter().map(|m| m.id.as_str())) {
@@ -242,6 +227,9 @@ impl Queue {
                     failed.into_iter().collect()
                 }
             };
+        if !is_gathering {
+            self.invoked = Some(now);
+        }
         let groups: BTreeSet<String> = failed
             .iter()
             .filter_map(|index| batch.messages.get(*index))
@@ -284,22 +272,48 @@ impl Queue {
             }
             Reading::Receiving | Reading::Full => {}
         }
+        // A timer that comes late, as after a suspended machine, finds messages that are visible again.
+        let kept = self.settings.certainly_hidden();
+        let mut groups = BTreeSet::new();
+        self.batches.retain(|_, batch| {
+            let stays = !matches!(batch.state, BatchState::Waiting(_)) || batch.received.after(kept) > now;
+            if !stays {
+                groups.extend(batch.messages.iter().filter_map(|message| message.group.clone()));
+            }
+            stays
+        });
+        self.held.forget(&groups);
         for (id, batch) in &mut self.batches {
             match batch.state {
                 BatchState::Waiting(until) if until <= now => {
                     batch.state = BatchState::InFlight;
+                    if let Some(after) = self.settings.extended_after() {
+                        wait(batch.received.after(after));
+                    }
                     self.counts.invocations += 1;
                     let payload = batching::event(batch.messages.iter().map(|message| &message.json));
                     actions.push(Action::Invoke { batch: *id, payload });
                 }
                 BatchState::Waiting(until) => wait(until),
-                BatchState::InFlight | BatchState::Deleting | BatchState::Dropping => {}
+                BatchState::InFlight => {
+                    let Some(after) = self.settings.extended_after() else { continue };
+                    if batch.received.after(after) <= now {
+                        batch.received = now;
+                        let receipts = batch.messages.iter().map(|message| message.receipt.clone()).collect();
+                        actions.push(Action::Hide { receipts });
+                    }
+                    wait(batch.received.after(after));
+                }
+                BatchState::Deleting | BatchState::Dropping => {}
             }
         }
-        self.held.expire(self.settings.visibility, now);
+        self.held.expire(kept, now);
         while delivering(&self.batches).count() < self.settings.maximum_concurrency {
             match self.next_batch(now) {
                 Ok(batch) => {
+                    if let Some(after) = self.settings.extended_after() {
+                        wait(batch.received.after(after));
+                    }
                     let payload = batching::event(batch.messages.iter().map(|message| &message.json));
                     actions.push(Action::Invoke { batch: self.next_batch, payload });
                     self.batches.insert(self.next_batch, batch);
@@ -332,9 +346,14 @@ impl Queue {
         let limits = Limits {
             records: self.settings.batch_size,
             bytes: PAYLOAD_LIMIT,
-            window: self.settings.batching_window,
+            window: Window {
+                length: self.settings.batching_window,
+                previous: self.invoked,
+                longest: Some(self.settings.longest_hold()),
+            },
         };
         let (messages, received) = self.held.cut(limits, &busy(&self.batches), now)?;
+        self.invoked = None;
         Ok(Batch { messages, state: BatchState::InFlight, received, throttles: 0 })
     }
 }

@@ -15,7 +15,7 @@ use super::pace::Pace;
 use super::queue::{Action, Input, Queue, QueueSettings};
 use super::queue_deletion::delete;
 use super::queue_event::message;
-use super::queue_receiver::Receiver;
+use super::queue_receiver::{Receiver, hide};
 use super::status::{MappingStatus, age, shortened};
 use super::stream::{now, until};
 use crate::activity::Activity;
@@ -90,8 +90,13 @@ async fn deliver(
 ) {
     let mapping = &mapping;
     let mut queue = Queue::new(mapping.settings.clone());
-    let mut receiver =
-        Some(Receiver::new(mapping.sqs.clone(), &mapping.queue_url, None, mapping.pace, &stop));
+    let mut receiver = Some(Receiver::new(
+        mapping.sqs.clone(),
+        &mapping.queue_url,
+        Some(mapping.settings.visibility),
+        mapping.pace,
+        &stop,
+    ));
     let mut receive: OptionFuture<BoxFuture<'_, _>> = None.into();
     let mut running: FuturesUnordered<BoxFuture<'_, Input>> = FuturesUnordered::new();
     let mut timer: Option<Moment>;
@@ -130,6 +135,16 @@ async fn deliver(
                             failed(status, &message);
                         }
                         Input::Deleted { batch }
+                    }));
+                }
+                Action::Hide { receipts } => {
+                    let (status, hidden) = (&status, mapping.settings.visibility);
+                    running.push(Box::pin(async move {
+                        for receipt in receipts {
+                            let hide = hide(&mapping.sqs, &mapping.queue_url, receipt, hidden).await;
+                            hide.unwrap_or_else(|message| failed(status, &message));
+                        }
+                        Input::TimerDue
                     }));
                 }
                 Action::WaitUntil(moment) => timer = Some(moment),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+pub use super::scale::scale;
+
 const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -25,16 +27,6 @@ impl Backoff {
     #[must_use]
     pub fn delay(self, failures: u32) -> Duration {
         self.first.saturating_mul(2_u32.saturating_pow(failures.min(30))).min(self.longest)
-    }
-}
-
-/// A waiting time that AWS fixes, divided by the factor; a factor that is not a positive number counts as 1.
-#[must_use]
-pub fn scale(duration: Duration, time_scale: f64) -> Duration {
-    if time_scale.is_finite() && time_scale > 0.0 {
-        Duration::try_from_secs_f64(duration.as_secs_f64() / time_scale).unwrap_or(duration)
-    } else {
-        duration
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::scale::{scale, scale_age, scale_seconds};
 use crate::pattern::filter::Filter;
 use crate::topology::model::Source;
 
@@ -49,7 +50,7 @@ pub struct StreamSettings {
 }
 
 impl StreamSettings {
-    /// Settings of a declared source, with its filter as it was read.
+    /// Settings of a declared source, with its filter as it was read. Windows and ages are scaled.
     #[must_use]
     pub fn of(
         source: &Source,
@@ -59,13 +60,14 @@ impl StreamSettings {
         filter: Option<Arc<Filter>>,
         time_scale: f64,
     ) -> Self {
+        let seconds = |seconds: u32| Duration::from_secs(seconds.into());
         Self {
             kind,
             source_arn: source_arn.to_owned(),
             function_arn: function_arn.to_owned(),
             batch_size: usize::try_from(source.batch_size.max(1)).unwrap_or(usize::MAX),
-            batching_window: Duration::from_secs(source.batching_window_seconds.into()),
-            tumbling_window: Duration::from_secs(source.tumbling_window_seconds.into()),
+            batching_window: scale(seconds(source.batching_window_seconds), time_scale),
+            tumbling_window: scale_seconds(seconds(source.tumbling_window_seconds), time_scale),
             lanes: usize::try_from(source.parallelization_factor.unwrap_or(1).max(1)).unwrap_or(1),
             report_batch_item_failures: source.report_batch_item_failures,
             bisect_on_error: source.bisect_on_error,
@@ -73,8 +75,8 @@ impl StreamSettings {
             maximum_retry_attempts: source.maximum_retry_attempts.and_then(|n| u32::try_from(n).ok()),
             maximum_record_age: source
                 .maximum_record_age_seconds
-                .and_then(|n| u64::try_from(n).ok())
-                .map(Duration::from_secs),
+                .and_then(|n| u32::try_from(n).ok())
+                .map(|age| scale_age(seconds(age), time_scale)),
             has_destination: source.on_failure.is_some(),
             filter,
             time_scale,

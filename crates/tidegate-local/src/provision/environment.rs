@@ -1,11 +1,38 @@
 //! The environment variables that follow from the topology.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::Provisioned;
+use crate::mapping::scale::scale_seconds;
 use crate::topology::{Resource, Topology};
 
+const RECORD_AGE: &str = "TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS";
+const DEAD_LETTER_AFTER: &str = "TIDEGATE_DEAD_LETTER_AFTER_SECONDS";
+/// The longest of both that a function takes.
+const LONGEST: [(&str, u64); 2] = [(RECORD_AGE, 31_536_000), (DEAD_LETTER_AFTER, 604_800)];
+
 impl Provisioned {
+    /// A function's variables where waits are divided: it gives a record up as much earlier as its
+    /// sources do, so that it still does so before them.
+    pub(crate) fn scaled_environment(
+        &self,
+        topology: &Topology,
+        function: &str,
+        time_scale: f64,
+    ) -> BTreeMap<String, String> {
+        let mut variables = self.environment(topology, function);
+        for (name, longest) in LONGEST {
+            if let Some(value) = variables.get_mut(name)
+                && let Ok(seconds) = value.parse()
+            {
+                let scaled = scale_seconds(Duration::from_secs(seconds), time_scale).as_secs();
+                *value = scaled.min(longest).to_string();
+            }
+        }
+        variables
+    }
+
     /// A function's variables. Empty for an unknown function.
     ///
     /// - For each use the physical name or URL, and its declared `environment`.
@@ -46,10 +73,10 @@ impl Provisioned {
             declared.attempt_timeout_milliseconds().to_string(),
         );
         if let Some(seconds) = topology.maximum_record_age_seconds(function) {
-            variables.insert("TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS".to_owned(), seconds.to_string());
+            variables.insert(RECORD_AGE.to_owned(), seconds.to_string());
         }
         if let Some(seconds) = declared.dead_letter_after_seconds() {
-            variables.insert("TIDEGATE_DEAD_LETTER_AFTER_SECONDS".to_owned(), seconds.to_string());
+            variables.insert(DEAD_LETTER_AFTER.to_owned(), seconds.to_string());
         }
         if let Some(days) = topology.record_retention_days(function) {
             variables.insert("TIDEGATE_IDEMPOTENCY_DAYS".to_owned(), days.to_string());
@@ -99,6 +126,11 @@ mod tests {
         assert_eq!(age, Some("21600"), "of its asynchronous invocations");
         assert_eq!(mailer.get("TIDEGATE_IDEMPOTENCY_DAYS").map(String::as_str), Some("31"));
         assert_eq!(provisioned.environment(&topology, "unknown"), BTreeMap::new());
+        let scaled = provisioned.scaled_environment(&topology, "order-projection", 100.0);
+        let age = |name: &str| scaled.get(name).map(String::as_str);
+        assert_eq!(age("TIDEGATE_DEAD_LETTER_AFTER_SECONDS"), Some("216"));
+        assert_eq!(age("TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS"), Some("432"));
+        assert_eq!(age("TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS"), Some("4000"), "it is no wait of AWS");
         topology.metrics_namespace = None;
         let silent = provisioned.environment(&topology, "order-projection");
         assert_eq!((silent.len(), silent.get("TIDEGATE_METRICS")), (found.len() - 1, None));

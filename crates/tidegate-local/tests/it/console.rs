@@ -45,7 +45,7 @@ functions = {
     }
     asynchronous = {
       maximum_retry_attempts    = 1
-      maximum_event_age_seconds = 60
+      maximum_event_age_seconds = 21600
       on_failure                = { queue = "failures" }
     }
     sources = {

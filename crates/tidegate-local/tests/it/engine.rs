@@ -44,7 +44,7 @@ functions = {
     uses = { EVENTS_TABLE = { table = "events", access = "read" } }
     asynchronous = {
       maximum_retry_attempts    = 1
-      maximum_event_age_seconds = 60
+      maximum_event_age_seconds = 21600
       on_failure                = { queue = "failures" }
     }
     sources = {

@@ -10,7 +10,8 @@ use crate::mapping::moment::Moment;
 pub(super) struct Batch {
     pub(super) messages: Vec<Message>,
     pub(super) state: BatchState,
-    /// The earliest receive of its messages: they become visible again so long after it.
+    /// The earliest receive of its messages, or when their time was extended: they become visible
+    /// again so long after it.
     pub(super) received: Moment,
     pub(super) throttles: u32,
 }

@@ -37,9 +37,19 @@ impl Held {
         self.0.iter().filter(|(message, _)| is_free(message, busy)).count()
     }
 
-    /// Lets go of what can be received again by now: its receipt is worth nothing any more, and the next receive brings it.
-    pub(super) fn expire(&mut self, visibility: Duration, now: Moment) {
-        self.0.retain(|(_, received)| received.after(visibility) >= now);
+    /// Lets go of what was received so long ago: it can be received again, or soon can, its receipt
+    /// is worth nothing any more, and the next receive brings it.
+    /// Of a group what is behind it goes too, so that nothing overtakes it.
+    pub(super) fn expire(&mut self, kept: Duration, now: Moment) {
+        let mut groups = BTreeSet::new();
+        self.0.retain(|(message, received)| {
+            let stays = received.after(kept) > now;
+            if !stays {
+                groups.extend(message.group.clone());
+            }
+            stays
+        });
+        self.forget(&groups);
     }
 
     /// Lets go of what belongs to these groups; it becomes visible again behind what has failed there.

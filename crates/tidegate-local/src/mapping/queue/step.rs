@@ -71,6 +71,11 @@ pub enum Action {
         /// Their receipts.
         receipts: Vec<String>,
     },
+    /// Keep these messages hidden for the settings' visibility from now on.
+    Hide {
+        /// Their receipts.
+        receipts: Vec<String>,
+    },
     /// Give [`Input::TimerDue`] at this moment. Each step says anew what is waited for; without it nothing is.
     WaitUntil(Moment),
     /// Nothing is in flight after [`Input::Stop`].

@@ -4,6 +4,9 @@ mod filters;
 mod groups;
 mod hidden;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::*;
 use crate::invocation::InvocationResult;
 
@@ -197,6 +200,37 @@ fn a_window_gathers_messages_over_several_receives() {
     assert_eq!(invoked(&bench.wait(2000)), [r#"{"Records":["a","b"]}"#]);
     // Full before the window ends.
     assert_eq!(invoked(&bench.receive(&["c", "d", "e"])), [r#"{"Records":["c","d","e"]}"#]);
+}
+
+#[test]
+fn a_window_begins_when_the_invocation_before_it_ends() {
+    let window = Duration::from_secs(2);
+    let mut bench =
+        Bench::new(QueueSettings { batching_window: window, maximum_concurrency: 1, ..settings() });
+    bench.receive(&["a"]);
+    bench.wait(2000);
+    bench.wait(5000);
+    bench.answer(0, success(""));
+    let ended = bench.now;
+    bench.step(Input::Deleted { batch: 0 });
+    bench.wait(500);
+    let actions = bench.receive(&["b"]);
+    assert!(actions.contains(&Action::WaitUntil(ended.after(window))), "{actions:?}");
+    assert_eq!(invoked(&bench.wait(1500)), [r#"{"Records":["b"]}"#]);
+}
+
+#[test]
+fn the_end_of_another_invocation_does_not_move_the_window_of_a_batch_that_is_gathered() {
+    let window = Duration::from_secs(2);
+    let mut bench = Bench::new(QueueSettings { batching_window: window, ..settings() });
+    bench.receive(&["a"]);
+    bench.wait(2000);
+    let gathered = bench.now;
+    bench.receive(&["b"]);
+    bench.wait(1000);
+    let actions = bench.answer(0, success(""));
+    assert!(actions.contains(&Action::WaitUntil(gathered.after(window))), "{actions:?}");
+    assert_eq!(invoked(&bench.wait(1000)), [r#"{"Records":["b"]}"#]);
 }
 
 #[test]

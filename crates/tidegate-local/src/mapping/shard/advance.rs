@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Reading, Shard};
-use crate::mapping::batching::{self, CLOSING, Limits, PAYLOAD_LIMIT};
+use crate::mapping::batching::{self, CLOSING, Limits, PAYLOAD_LIMIT, Window};
 use crate::mapping::failing::Front;
 use crate::mapping::failure::Condition;
 use crate::mapping::lane::{LaneState, Segment};
@@ -77,7 +77,7 @@ impl Shard {
         let mut limits = Limits {
             records: self.settings.batch_size,
             bytes: PAYLOAD_LIMIT,
-            window: self.settings.batching_window,
+            window: Window { length: self.settings.batching_window, previous: lane.invoked, longest: None },
         };
         if let Some(windows) = &mut self.windows {
             match windows.next(lane.queue.iter().map(|entry| entry.record.arrived), read) {
@@ -94,7 +94,7 @@ impl Shard {
         match self.failing.front(sequences, self.position.last_read()) {
             Front::New { end } => limits.records = limits.records.min(end.unwrap_or(usize::MAX)),
             Front::Failed(count) => {
-                (limits.records, limits.window) = (limits.records.min(count), Duration::ZERO);
+                (limits.records, limits.window) = (limits.records.min(count), Window::default());
             }
             // The batch size was larger then: more is not read ahead.
             Front::Unread if lane.queue.len() >= limits.records => {}

@@ -50,6 +50,7 @@ impl Shard {
             return Ok(());
         }
         lane.throttles = 0;
+        lane.invoked = Some(now);
         segment.history.invocations += 1;
         segment.history.request_id = Some(answer.request_id.clone());
         segment.history.function_error = matches!(verdict, Verdict::Failed(Failure::Function(_)));

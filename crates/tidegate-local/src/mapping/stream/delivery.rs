@@ -16,6 +16,7 @@ use crate::invocation::Request;
 use crate::mapping::moment::Moment;
 use crate::mapping::pace::Pacer;
 use crate::mapping::reader::{Polled, Reader};
+use crate::mapping::scale::scale;
 use crate::mapping::sequence::SequenceNumber;
 use crate::mapping::settings::StreamKind;
 use crate::mapping::shard::Shard;
@@ -56,7 +57,7 @@ impl ShardDelivery {
             StreamKind::Kinesis => Duration::from_secs(1),
             StreamKind::DynamoDb => Duration::from_millis(250),
         };
-        let pacer = Pacer::new(mapping.pace, interval);
+        let pacer = Pacer::new(mapping.pace, scale(interval, mapping.settings.time_scale));
         let mut reader = Some(Reader::new(Arc::clone(&mapping.source), &self.shard.id, from, pacer));
         let mut shard =
             Shard::new(&self.shard.id, mapping.settings.clone(), checkpoint.map(SequenceNumber::new));

@@ -33,6 +33,37 @@ fn a_batch_window_gathers_records_until_it_ends() {
 }
 
 #[test]
+fn a_batch_window_begins_when_the_lanes_invocation_before_it_ends() {
+    let mut bench = Bench::new(StreamSettings { batching_window: Duration::from_secs(1), ..settings() });
+    bench.read(&[1]);
+    assert_eq!(invoked(&bench.wait(1000)), [[1]]);
+    // Read long before the function is done.
+    bench.read(&[2]);
+    bench.wait(5000);
+    let ended = bench.now;
+    let actions = bench.answer(0, success(""));
+    assert_eq!(invoked(&actions), [[0_u32; 0]; 0]);
+    assert!(actions.contains(&Action::WaitUntil(ended.after(Duration::from_secs(1)))), "{actions:?}");
+    bench.wait(400);
+    bench.read(&[3]);
+    assert_eq!(invoked(&bench.wait(600)), [[2, 3]]);
+    // A failed invocation has ended as well, and a throttled one never began.
+    bench.answer(1, InvocationResult::Throttled);
+    assert_eq!(invoked(&bench.wait(100)), [[2, 3]]);
+    bench.wait(200);
+    bench.answer(2, success(""));
+    bench.wait(900);
+    let actions = bench.read(&[4]);
+    assert!(actions.contains(&Action::WaitUntil(bench.now.after(Duration::from_millis(100)))), "{actions:?}");
+    // The window is over without a record: the next one begins with the next record.
+    assert_eq!(invoked(&bench.wait(100)), [[4]]);
+    bench.answer(3, success(""));
+    bench.wait(1001);
+    let actions = bench.read(&[5]);
+    assert!(actions.contains(&Action::WaitUntil(bench.now.after(Duration::from_secs(1)))), "{actions:?}");
+}
+
+#[test]
 fn records_of_one_key_stay_in_one_lane_and_other_keys_run_beside_them() {
     let mut bench = Bench::new(StreamSettings { lanes: 2, ..settings() });
     let keys = ["a", "b", "c", "d", "e", "f"];
