@@ -139,8 +139,10 @@ impl Queue {
                 self.reading = Reading::Full;
             }
             (Reading::Receiving, Input::ReceiveFailed) => self.reading = Reading::Full,
-            // Received while stopping: the messages become visible again by themselves.
-            (Reading::Stopping | Reading::Stopped, Input::Received(_) | Input::ReceiveFailed) => {}
+            (Reading::Stopping | Reading::Stopped, Input::Received(messages)) => {
+                release(messages.into_iter(), &mut actions);
+            }
+            (Reading::Stopping | Reading::Stopped, Input::ReceiveFailed) => {}
             (
                 Reading::Receiving | Reading::Full | Reading::Stopping,
                 ref input @ Input::Answered { batch, ref answer },
@@ -261,9 +263,10 @@ impl Queue {
         match self.reading {
             Reading::NotStarted | Reading::Stopped => return,
             Reading::Stopping => {
-                // A waiting batch has nothing in flight; its messages become visible again.
-                self.held.clear();
-                self.batches.retain(|_, batch| !matches!(batch.state, BatchState::Waiting(_)));
+                // A waiting batch has nothing in flight.
+                let waiting = |_: &u64, batch: &mut Batch| matches!(batch.state, BatchState::Waiting(_));
+                let waiting = self.batches.extract_if(.., waiting).flat_map(|(_, batch)| batch.messages);
+                release(self.held.take().into_iter().chain(waiting), actions);
                 if self.batches.is_empty() {
                     self.reading = Reading::Stopped;
                     actions.push(Action::Stopped);
@@ -292,7 +295,8 @@ impl Queue {
                     }
                     self.counts.invocations += 1;
                     let payload = batching::event(batch.messages.iter().map(|message| &message.json));
-                    actions.push(Action::Invoke { batch: *id, payload });
+                    let patience = self.settings.patience(batch.received, now);
+                    actions.push(Action::Invoke { batch: *id, payload, patience });
                 }
                 BatchState::Waiting(until) => wait(until),
                 BatchState::InFlight => {
@@ -315,7 +319,8 @@ impl Queue {
                         wait(batch.received.after(after));
                     }
                     let payload = batching::event(batch.messages.iter().map(|message| &message.json));
-                    actions.push(Action::Invoke { batch: self.next_batch, payload });
+                    let patience = self.settings.patience(batch.received, now);
+                    actions.push(Action::Invoke { batch: self.next_batch, payload, patience });
                     self.batches.insert(self.next_batch, batch);
                     self.next_batch += 1;
                     self.counts.invocations += 1;
@@ -355,6 +360,14 @@ impl Queue {
         let (messages, received) = self.held.cut(limits, &busy(&self.batches), now)?;
         self.invoked = None;
         Ok(Batch { messages, state: BatchState::InFlight, received, throttles: 0 })
+    }
+}
+
+/// Gives messages back to their queue that no invocation has.
+fn release(messages: impl Iterator<Item = Message>, actions: &mut Vec<Action>) {
+    let receipts: Vec<String> = messages.map(|message| message.receipt).collect();
+    if !receipts.is_empty() {
+        actions.push(Action::Release { receipts });
     }
 }
 

@@ -15,7 +15,7 @@ use super::pace::Pace;
 use super::queue::{Action, Input, Queue, QueueSettings};
 use super::queue_deletion::delete;
 use super::queue_event::message;
-use super::queue_receiver::{Receiver, hide};
+use super::queue_receiver::{Receiver, hide, release};
 use super::status::{MappingStatus, age, shortened};
 use super::stream::{now, until};
 use crate::activity::Activity;
@@ -101,6 +101,7 @@ async fn deliver(
     let mut running: FuturesUnordered<BoxFuture<'_, Input>> = FuturesUnordered::new();
     let mut timer: Option<Moment>;
     let mut stopping = false;
+    let mut released: Vec<String> = Vec::new();
     let mut input = Input::Start;
     let mut empty_poll: Option<u64> = None;
     loop {
@@ -123,8 +124,8 @@ async fn deliver(
                         receive = Some(once).into();
                     }
                 }
-                Action::Invoke { batch, payload } => running.push(Box::pin(async move {
-                    let request = Request::of(payload);
+                Action::Invoke { batch, payload, patience } => running.push(Box::pin(async move {
+                    let request = Request::of(payload).patient(patience);
                     let answer = mapping.invoker.invoke(&mapping.function, request).await;
                     Input::Answered { batch, answer }
                 })),
@@ -147,6 +148,7 @@ async fn deliver(
                         Input::TimerDue
                     }));
                 }
+                Action::Release { receipts } => released.extend(receipts),
                 Action::WaitUntil(moment) => timer = Some(moment),
                 Action::Stopped => ended = true,
             }
@@ -157,7 +159,12 @@ async fn deliver(
             mapping.activity.bump();
         }
         if ended {
-            return;
+            // What a receive still brings must not stay hidden from the next engine.
+            if let Some((_, (Ok(messages), _))) = receive.await {
+                released.extend(messages.into_iter().filter_map(|message| message.receipt_handle));
+            }
+            let released = release(&mapping.sqs, &mapping.queue_url, &released).await;
+            return released.unwrap_or_else(|message| failed(&status, &message));
         }
         input = tokio::select! {
             () = stopped(&mut stop), if !stopping => {

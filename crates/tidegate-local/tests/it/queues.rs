@@ -18,19 +18,27 @@ use crate::backend::ministack;
 use crate::delivery::{Scripted, count, error, partial, queue, success, until_status};
 
 fn start_queue(clients: &Clients, url: &str, arn: &str, function: Arc<dyn Invoker>) -> Mapping {
-    queue_driver::start(QueueMapping {
+    queue_driver::start(queue_mapping(clients, url, arn, function))
+}
+
+fn queue_settings() -> QueueSettings {
+    QueueSettings {
+        batch_size: 10,
+        batching_window: Duration::ZERO,
+        maximum_concurrency: 2,
+        report_batch_item_failures: true,
+        visibility: Duration::from_secs(1),
+        timeout: Duration::from_secs(1),
+        filter: None,
+        time_scale: 100.0,
+    }
+}
+
+fn queue_mapping(clients: &Clients, url: &str, arn: &str, function: Arc<dyn Invoker>) -> QueueMapping {
+    QueueMapping {
         function: "f".to_owned(),
         source_name: "q".to_owned(),
-        settings: QueueSettings {
-            batch_size: 10,
-            batching_window: Duration::ZERO,
-            maximum_concurrency: 2,
-            report_batch_item_failures: true,
-            visibility: Duration::from_secs(1),
-            timeout: Duration::from_secs(1),
-            filter: None,
-            time_scale: 100.0,
-        },
+        settings: queue_settings(),
         sqs: clients.sqs.clone(),
         queue_url: url.to_owned(),
         queue_arn: arn.to_owned(),
@@ -38,7 +46,7 @@ fn start_queue(clients: &Clients, url: &str, arn: &str, function: Arc<dyn Invoke
         invoker: function,
         activity: Arc::new(Activity::new()),
         pace: Pace::Fast,
-    })
+    }
 }
 
 #[tokio::test]
@@ -87,6 +95,30 @@ async fn a_message_group_of_a_fifo_queue_keeps_its_order_through_a_failure() {
     assert_eq!(group(0), [0, 2, 4, 6, 8, 10]);
     assert_eq!(group(1), [1, 3, 5, 7, 9, 11]);
     mapping.stop().await;
+}
+
+#[tokio::test]
+async fn a_stop_gives_messages_that_are_being_gathered_back_to_their_queue() {
+    let backend = ministack().await;
+    let (url, arn) = queue(&backend.clients, "work", false).await;
+    for n in 0..3 {
+        backend.clients.sqs.send_message().queue_url(&url).message_body(n.to_string()).send().await.unwrap();
+    }
+    let function = Scripted::new(|_, _| success());
+    let mapping = queue_driver::start(QueueMapping {
+        settings: QueueSettings {
+            batching_window: Duration::from_secs(300),
+            visibility: Duration::from_secs(900),
+            time_scale: 1.0,
+            ..queue_settings()
+        },
+        ..queue_mapping(&backend.clients, &url, &arn, Arc::<Scripted>::clone(&function))
+    });
+    until_status(&mapping, |status| status.lag == 3).await;
+    mapping.stop().await;
+    let received = backend.clients.sqs.receive_message().queue_url(&url).max_number_of_messages(10);
+    assert_eq!(received.send().await.unwrap().messages().len(), 3);
+    assert_eq!(function.events().len(), 0);
 }
 
 /// A queue with a dead-letter queue behind it, and one message in it, by its id.

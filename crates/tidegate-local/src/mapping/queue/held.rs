@@ -24,8 +24,9 @@ impl Held {
         self.0.iter().map(|(message, _)| message)
     }
 
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
+    /// Lets go of everything, in its order.
+    pub(super) fn take(&mut self) -> Vec<Message> {
+        self.0.drain(..).map(|(message, _)| message).collect()
     }
 
     pub(super) fn admit(&mut self, messages: Vec<Message>, now: Moment) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::mapping::moment::Moment;
 use crate::mapping::scale::{scale, scale_seconds};
 use crate::pattern::filter::Filter;
 use crate::topology::model::{Function, Source};
@@ -68,6 +69,12 @@ impl QueueSettings {
     /// may not: its receive has taken some time too.
     pub(super) fn certainly_hidden(&self) -> Duration {
         self.visibility.saturating_sub(GRACE.min(self.visibility / 10))
+    }
+
+    /// How long a batch may wait in line for its function, so that the function ends while the
+    /// messages are hidden.
+    pub(super) fn patience(&self, received: Moment, now: Moment) -> Duration {
+        received.after(self.certainly_hidden()).since(now).saturating_sub(self.timeout)
     }
 
     /// After how much of the time for which messages in flight are hidden it is extended. On AWS it

@@ -1,6 +1,7 @@
 //! What goes into and comes out of the state machine of a queue.
 
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -63,6 +64,8 @@ pub enum Action {
         batch: u64,
         /// The event.
         payload: Bytes,
+        /// How long it may wait in line.
+        patience: Duration,
     },
     /// Delete these messages.
     Delete {
@@ -73,6 +76,11 @@ pub enum Action {
     },
     /// Keep these messages hidden for the settings' visibility from now on.
     Hide {
+        /// Their receipts.
+        receipts: Vec<String>,
+    },
+    /// Make these messages visible again: nothing was done with them.
+    Release {
         /// Their receipts.
         receipts: Vec<String>,
     },

@@ -243,6 +243,42 @@ fn a_stop_waits_for_batches_in_flight_and_their_deletion() {
 }
 
 #[test]
+fn a_stop_gives_back_what_no_invocation_has() {
+    let released = |receipts: &[&str]| Action::Release {
+        receipts: receipts.iter().map(|receipt| (*receipt).to_owned()).collect(),
+    };
+    let mut bench = Bench::new(QueueSettings { maximum_concurrency: 1, ..settings() });
+    bench.receive(&["a"]);
+    bench.answer(0, InvocationResult::Throttled);
+    assert_eq!(bench.step(Input::Stop), [released(&["receipt-a"]), Action::Stopped]);
+    // The receive that was on its way.
+    assert_eq!(bench.receive(&["b"]), [released(&["receipt-b"])]);
+
+    let window = Duration::from_secs(10);
+    let mut bench = Bench::new(QueueSettings { batching_window: window, ..settings() });
+    bench.receive(&["a", "b"]);
+    assert_eq!(bench.step(Input::Stop), [released(&["receipt-a", "receipt-b"]), Action::Stopped]);
+}
+
+#[test]
+fn a_batch_waits_in_line_only_while_its_function_can_end_before_its_messages_are_visible() {
+    let mut bench = Bench::new(QueueSettings {
+        visibility: Duration::from_secs(60),
+        timeout: Duration::from_secs(10),
+        ..settings()
+    });
+    let patience = |actions: &[Action]| {
+        actions.iter().find_map(|action| match action {
+            Action::Invoke { patience, .. } => Some(*patience),
+            _ => None,
+        })
+    };
+    assert_eq!(patience(&bench.receive(&["a"])), Some(Duration::from_secs(49)));
+    bench.answer(0, InvocationResult::Throttled);
+    assert_eq!(patience(&bench.wait(1000)), Some(Duration::from_secs(48)));
+}
+
+#[test]
 fn an_input_that_the_state_does_not_allow_is_an_error_that_names_both() {
     let mut bench = Bench::new(settings());
     bench.receive(&["a"]);
