@@ -22,6 +22,7 @@ pub mod engine_file;
 pub mod environment;
 pub mod fault;
 pub mod invocation;
+pub mod json;
 pub mod log_tail;
 pub mod logs;
 pub mod mapping;

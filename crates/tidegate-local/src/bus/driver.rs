@@ -9,11 +9,11 @@ use aws_sdk_sqs::types::Message;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use serde_json::Value;
 use tokio::sync::watch;
 
 use super::events::{BusSettings, Events};
 use super::failure::{Failure, GivenUp};
+use super::infinity::restored;
 use super::letter;
 use super::rule::{Rule, Target};
 use super::status::BusStatus;
@@ -21,6 +21,7 @@ use super::step::{Action, Input};
 use crate::activity::Activity;
 use crate::asynchronous::EventQueue;
 use crate::destination::{lost, until_sent};
+use crate::json::Json;
 use crate::mapping::moment::Moment;
 use crate::mapping::pace::Pace;
 use crate::mapping::queue_deletion::delete;
@@ -246,10 +247,17 @@ fn matched(
     is_new: bool,
     message: Message,
 ) -> (Taken, Input) {
-    let body = message.body.unwrap_or_default();
-    let content: Value = serde_json::from_str(&body).unwrap_or_default();
-    let matching = own.rules.iter().enumerate().filter(|(_, rule)| rule.pattern.matches(&content));
-    let rules: Vec<usize> = matching.map(|(index, _)| index).collect();
+    let body = restored(message.body.unwrap_or_default());
+    let rules: Vec<usize> = match Json::leading(&body) {
+        Ok((content, _)) => {
+            let matching = own.rules.iter().enumerate().filter(|(_, rule)| rule.pattern.matches(&content));
+            matching.map(|(index, _)| index).collect()
+        }
+        Err(error) => {
+            failed(status, &format!("an event of bus {} is not JSON and matches no rule: {error}", own.bus));
+            Vec::new()
+        }
+    };
     if is_new {
         let mut status = status.lock().unwrap_or_else(PoisonError::into_inner);
         status.events += 1;

@@ -9,6 +9,7 @@
 mod driver;
 pub mod events;
 mod failure;
+mod infinity;
 mod letter;
 mod rule;
 mod status;

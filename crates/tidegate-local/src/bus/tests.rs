@@ -90,6 +90,38 @@ async fn an_event_with_characters_that_sqs_does_not_take_reaches_queues_and_dead
     assert_eq!(sqs.refused(), 0);
 }
 
+// serde-rs/json#827: half of a surrogate pair. `Infinity` is what MiniStack makes of 1e999.
+#[tokio::test]
+async fn an_event_that_a_strict_reader_refuses_is_matched_and_handed_over_as_it_is() {
+    let detail = r#""type":"order","note":"thanks \ud83d","total":1.10,"type":"order""#;
+    let event = format!(r#"{{"source":"shop","detail":{{{detail},"limit":1e999}}}}"#);
+    let given = event.replace("1e999", "Infinity");
+    let sqs = StandIn::start([given.as_str()]).await;
+    let order = json!({"source": ["shop"], "detail": {"type": ["order"]}});
+    let other = json!({"detail": {"type": [{"anything-but": "order"}]}});
+    let rules = vec![
+        rule("queue", &order, Target::Queue(sqs.url("work")), &sqs),
+        rule("function", &order, Target::Function("f".to_owned()), &sqs),
+        rule("other", &other, Target::Queue(sqs.url("other")), &sqs),
+    ];
+    let status = routed(&sqs, rules).await;
+    assert_eq!((status.events, status.unmatched), (1, 0));
+    for queue in ["work", "letters"] {
+        assert_eq!(sqs.bodies(queue), [event.as_str()], "{queue}");
+    }
+    assert_eq!(sqs.bodies("other"), [""; 0]);
+}
+
+#[tokio::test]
+async fn an_event_that_is_not_json_is_reported() {
+    let sqs = StandIn::start([r#"{"source":"shop","detail":NaN}"#]).await;
+    let any = json!({"source": ["shop"]});
+    let status = routed(&sqs, vec![rule("queue", &any, Target::Queue(sqs.url("work")), &sqs)]).await;
+    assert_eq!((status.unmatched, sqs.bodies("work").len()), (1, 0));
+    let says = "an event of bus shop is not JSON and matches no rule: expected a value at line 1 column 27";
+    assert_eq!(status.last_error.as_deref(), Some(says));
+}
+
 #[tokio::test]
 async fn an_event_that_no_queue_takes_is_dropped_and_not_sent_for_ever() {
     // Three bytes each, and six as escapes: more than a message may have.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::json::Malformed;
+
 /// Everything in which something is no pattern; at least one fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct PatternError {
@@ -10,8 +12,8 @@ pub struct PatternError {
 }
 
 impl PatternError {
-    pub(super) fn no_json(error: &serde_json::Error) -> Self {
-        Self { faults: vec![Fault { path: Vec::new(), reason: format!("is no JSON: {error}") }] }
+    pub(super) fn no_json(error: &Malformed) -> Self {
+        Self { faults: vec![Fault { path: Vec::new(), reason: format!("is not JSON: {error}") }] }
     }
 }
 

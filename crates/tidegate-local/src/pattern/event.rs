@@ -1,15 +1,18 @@
 //! The values of an event that a pattern looks at.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-
-use serde_json::{Map, Value};
 
 use super::Rule;
 use super::matcher::Matcher;
+use crate::json::Json;
 
 /// In which element of which lists a value lies: number of the list and index, outer lists first. Values that stand in a list
 /// themselves lie in no element of it.
 type Place = Vec<(usize, usize)>;
+
+/// A field of an object, with its name.
+type Field<'a> = (Cow<'a, str>, Json<'a>);
 
 /// The values of an event by the names of their fields.
 pub(super) struct Leaves<'a> {
@@ -20,19 +23,19 @@ pub(super) struct Leaves<'a> {
 }
 
 struct Leaf<'a> {
-    value: &'a Value,
+    value: &'a Json<'a>,
     place: Place,
 }
 
 impl<'a> Leaves<'a> {
     /// The values of these fields.
-    pub(super) fn of(event: &'a Map<String, Value>, fields: &'a BTreeSet<String>) -> Self {
+    pub(super) fn of(event: &'a [Field<'a>], fields: &'a BTreeSet<String>) -> Self {
         let mut leaves = Self { fields, found: BTreeMap::new(), lists: 0, place: Vec::new() };
         leaves.object("", event);
         leaves
     }
 
-    fn object(&mut self, name: &str, object: &'a Map<String, Value>) {
+    fn object(&mut self, name: &str, object: &'a [Field<'a>]) {
         for (field, value) in object {
             let name = extended(name, field);
             let below = |wanted: &String| {
@@ -45,14 +48,14 @@ impl<'a> Leaves<'a> {
         }
     }
 
-    fn value(&mut self, name: &str, value: &'a Value) {
+    fn value(&mut self, name: &str, value: &'a Json<'a>) {
         match value {
-            Value::Object(object) => self.object(name, object),
-            Value::Array(elements) => {
+            Json::Object(object) => self.object(name, object),
+            Json::List(elements) => {
                 let list = self.lists;
                 self.lists += 1;
                 for (index, element) in elements.iter().enumerate() {
-                    let inside = element.is_object() || element.is_array();
+                    let inside = matches!(element, Json::Object(_) | Json::List(_));
                     if inside {
                         self.place.push((list, index));
                     }

@@ -2,17 +2,16 @@
 
 use std::net::IpAddr;
 
-use serde_json::{Number, Value};
-
 use super::address::Block;
-use super::number::{Range, same};
+use super::number::{Number, Range};
 use super::wildcard::Wildcard;
+use crate::json::Json;
 
 /// What a value is compared with.
 #[derive(Clone, Debug)]
 pub(super) enum Matcher {
-    /// True, false or null.
-    Literal(Value),
+    /// True or false; `None` for null.
+    Literal(Option<bool>),
     /// A text, character by character.
     Text(String),
     /// A number, by value.
@@ -38,14 +37,15 @@ pub(super) enum Matcher {
 
 impl Matcher {
     /// Whether a value matches that is neither a list nor an object.
-    pub(super) fn matches(&self, value: &Value) -> bool {
+    pub(super) fn matches(&self, value: &Json<'_>) -> bool {
         match (self, value) {
-            (Self::Literal(literal), _) => literal == value,
-            (Self::Number(number), Value::Number(value)) => same(number, value),
-            (Self::Numeric(range), Value::Number(value)) => range.contains(value),
+            (Self::Literal(literal), Json::Bool(value)) => *literal == Some(*value),
+            (Self::Literal(literal), Json::Null) => literal.is_none(),
+            (Self::Number(number), Json::Number(value)) => number.is(value),
+            (Self::Numeric(range), Json::Number(value)) => range.contains(value),
             (Self::Exists, _) => true,
             (Self::AnythingBut(these), _) => !these.iter().any(|matcher| matcher.matches(value)),
-            (_, Value::String(text)) => self.matches_text(text),
+            (_, Json::Text(text)) => self.matches_text(text),
             _ => false,
         }
     }

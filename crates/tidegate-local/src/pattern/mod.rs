@@ -9,11 +9,15 @@
 //! - `exists` is about fields that hold a value: an object or an empty list is none. What `exists: false` asks for may stand in other
 //!   elements of a list than those that matched before it, in the order of the fields' names.
 //! - `anything-but` matches every other value, of whatever type, and never a field that is not there.
-//! - Numbers are compared by value (300 is 3.0e2, although the guide says otherwise), and a text that is an IP address by what it means.
+//! - Numbers that a double holds exactly are compared by value (300 is 3.0e2, although the guide
+//!   says otherwise), others as they are written. A text that is an IP address is compared by what
+//!   it means.
 //! - A point in a field's name is the same as a level of nesting.
 //!
 //! AWS also refuses patterns whose wildcards are too complex for its machine, by a measure it does not publish. Matching costs no more
 //! here for such a pattern, so nothing is refused.
+//!
+//! Events and patterns are read by [`Json`], as AWS's matcher reads them.
 
 mod address;
 mod error;
@@ -34,6 +38,7 @@ use serde_json::Value;
 pub use error::{Fault, PatternError};
 pub(crate) use wildcard::Wildcard;
 
+use crate::json::Json;
 use event::Leaves;
 use matcher::Matcher;
 
@@ -50,11 +55,19 @@ pub struct Pattern {
 type Rule = BTreeMap<String, Arc<[Matcher]>>;
 
 impl Pattern {
-    /// Reads a pattern.
+    /// Reads the pattern of a rule.
     ///
     /// # Errors
     /// Everything in which it is no pattern, each with its place.
     pub fn parse(pattern: &Value) -> Result<Self, PatternError> {
+        Self::of_filter(&Json::from(pattern))
+    }
+
+    /// Reads the pattern of a filter.
+    ///
+    /// # Errors
+    /// Everything in which it is no pattern, each with its place.
+    fn of_filter(pattern: &Json<'_>) -> Result<Self, PatternError> {
         let rules = parser::rules(pattern)?;
         let fields = rules.iter().flat_map(BTreeMap::keys).cloned().collect();
         Ok(Self { rules, fields })
@@ -62,8 +75,8 @@ impl Pattern {
 
     /// Whether an event matches. What is not an object matches nothing.
     #[must_use]
-    pub fn matches(&self, event: &Value) -> bool {
-        let Value::Object(event) = event else { return false };
+    pub fn matches(&self, event: &Json<'_>) -> bool {
+        let Json::Object(event) = event else { return false };
         let leaves = Leaves::of(event, &self.fields);
         self.rules.iter().any(|rule| leaves.match_all(rule))
     }

@@ -1,17 +1,17 @@
 //! From JSON to the combinations of fields that a pattern stands for.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
-
-use serde_json::{Map, Number, Value};
 
 use super::Rule;
 use super::address::Block;
 use super::error::{Fault, PatternError};
 use super::event::extended;
 use super::matcher::{Matcher, fold};
-use super::number::{LARGEST, Range, millionths};
+use super::number::{End, Number, Range};
 use super::wildcard::Wildcard;
+use crate::json::Json;
 
 /// EventBridge's "one of these patterns", possible at every level.
 pub(super) const OR: &str = "$or";
@@ -47,11 +47,11 @@ const RESERVED: [&str; 16] = [
 ];
 
 /// Reads a pattern.
-pub(super) fn rules(pattern: &Value) -> Result<Vec<Rule>, PatternError> {
+pub(super) fn rules(pattern: &Json<'_>) -> Result<Vec<Rule>, PatternError> {
     let mut parser = Parser { path: Vec::new(), faults: Vec::new(), too_many: false };
     let mut rules = vec![Rule::new()];
     match pattern {
-        Value::Object(fields) => parser.object("", fields, &mut rules, false),
+        Json::Object(fields) => parser.object("", fields, &mut rules, false),
         _ => parser.fault("is not a pattern; an object with at least one field is allowed"),
     }
     if parser.faults.is_empty() { Ok(rules) } else { Err(PatternError { faults: parser.faults }) }
@@ -76,12 +76,18 @@ impl Parser {
     }
 
     /// Adds the fields of an object to every combination so far.
-    fn object(&mut self, name: &str, fields: &Map<String, Value>, rules: &mut Vec<Rule>, in_or: bool) {
+    fn object(
+        &mut self,
+        name: &str,
+        fields: &[(Cow<'_, str>, Json<'_>)],
+        rules: &mut Vec<Rule>,
+        in_or: bool,
+    ) {
         if fields.is_empty() {
             self.fault("is empty; an object with at least one field is allowed");
         }
         for (field, value) in fields {
-            self.inside(field, |parser| {
+            self.inside(&**field, |parser| {
                 parser.field(&extended(name, field), field, value, rules, in_or, name)
             });
         }
@@ -91,7 +97,7 @@ impl Parser {
         &mut self,
         name: &str,
         field: &str,
-        value: &Value,
+        value: &Json<'_>,
         rules: &mut Vec<Rule>,
         in_or: bool,
         parent: &str,
@@ -100,10 +106,10 @@ impl Parser {
             return self.fault("has a name that is reserved inside $or; any other name is allowed");
         }
         match value {
-            Value::Array(patterns) if field == OR => self.alternatives(parent, patterns, rules),
+            Json::List(patterns) if field == OR => self.alternatives(parent, patterns, rules),
             _ if field == OR => self.fault("is not a list; a list of at least two patterns is allowed"),
-            Value::Object(fields) => self.object(name, fields, rules, in_or),
-            Value::Array(values) => {
+            Json::Object(fields) => self.object(name, fields, rules, in_or),
+            Json::List(values) => {
                 if values.is_empty() {
                     self.fault("is an empty list, which matches nothing; at least one value is allowed");
                 }
@@ -117,7 +123,10 @@ impl Parser {
                     twice |= rule.insert(name.to_owned(), Arc::clone(&matchers)).is_some();
                 }
                 if twice {
-                    self.fault("is matched both inside and outside of $or, of which AWS keeps one; one is allowed");
+                    self.fault(
+                        "is matched twice, in one object or both inside and outside of $or, of which AWS keeps \
+                         one; one is allowed",
+                    );
                 }
             }
             _ => self.fault(
@@ -127,7 +136,7 @@ impl Parser {
     }
 
     /// Multiplies the combinations so far by those of each alternative.
-    fn alternatives(&mut self, name: &str, patterns: &[Value], rules: &mut Vec<Rule>) {
+    fn alternatives(&mut self, name: &str, patterns: &[Json<'_>], rules: &mut Vec<Rule>) {
         if patterns.len() < 2 {
             self.fault("has fewer than two patterns; a list of at least two is allowed");
         }
@@ -135,7 +144,7 @@ impl Parser {
         for (index, pattern) in patterns.iter().enumerate() {
             let mut with = before.clone();
             self.inside(index.to_string(), |parser| match pattern {
-                Value::Object(fields) => parser.object(name, fields, &mut with, true),
+                Json::Object(fields) => parser.object(name, fields, &mut with, true),
                 _ => parser.fault("is not a pattern; an object is allowed"),
             });
             if self.too_many || rules.len() + with.len() > COMBINATIONS {
@@ -155,59 +164,56 @@ impl Parser {
     }
 
     /// One of the values that a field is compared with.
-    fn value(&mut self, value: &Value, matchers: &mut Vec<Matcher>) {
+    fn value(&mut self, value: &Json<'_>, matchers: &mut Vec<Matcher>) {
         match value {
-            Value::Array(_) => {
+            Json::List(_) => {
                 self.fault("is a list in a list; a text, a number, true, false or null is allowed");
             }
-            Value::Object(operators) => {
-                let mut entries = operators.iter();
-                match (entries.next(), entries.next()) {
-                    (Some((operator, operand)), None) => {
-                        if let Some(matcher) = self.operator(operator, operand) {
-                            matchers.push(matcher);
-                        }
-                    }
-                    _ => self
-                        .fault(format!("needs exactly one operator; allowed are {}", OPERATORS.join(", "))),
+            Json::Object(operators) => {
+                if let [(operator, operand)] = operators.as_slice() {
+                    matchers.extend(self.operator(operator, operand));
+                } else {
+                    let allowed = OPERATORS.join(", ");
+                    self.fault(format!("needs exactly one operator; allowed are {allowed}"));
                 }
             }
-            Value::String(text) => {
-                matchers.push(Matcher::Text(text.clone()));
+            Json::Text(text) => {
+                matchers.push(Matcher::Text(text.to_string()));
                 matchers.extend(text.parse::<IpAddr>().ok().map(Matcher::Address));
             }
-            Value::Number(number) => matchers.push(Matcher::Number(number.clone())),
-            literal => matchers.push(Matcher::Literal(literal.clone())),
+            Json::Number(number) => matchers.push(Matcher::Number(Number::of(number))),
+            Json::Bool(literal) => matchers.push(Matcher::Literal(Some(*literal))),
+            Json::Null => matchers.push(Matcher::Literal(None)),
         }
     }
 
-    fn operator(&mut self, operator: &str, operand: &Value) -> Option<Matcher> {
+    fn operator(&mut self, operator: &str, operand: &Json<'_>) -> Option<Matcher> {
         if !OPERATORS.contains(&operator) {
             self.fault(format!("has no operator {operator}; allowed are {}", OPERATORS.join(", ")));
             return None;
         }
         self.inside(operator, |parser| match (operator, operand) {
-            ("exists", Value::Bool(exists)) => Some(if *exists { Matcher::Exists } else { Matcher::Absent }),
+            ("exists", Json::Bool(exists)) => Some(if *exists { Matcher::Exists } else { Matcher::Absent }),
             ("exists", _) => parser.none("is neither true nor false; one of them is allowed"),
-            ("numeric", Value::Array(terms)) => parser.numeric(terms).map(Matcher::Numeric),
+            ("numeric", Json::List(terms)) => parser.numeric(terms).map(Matcher::Numeric),
             ("numeric", _) => parser.none("is not a list; a list such as [\">\", 0, \"<=\", 5] is allowed"),
-            ("cidr", Value::String(text)) => match Block::parse(text) {
+            ("cidr", Json::Text(text)) => match Block::parse(text) {
                 Ok(block) => Some(Matcher::Cidr(block)),
                 Err(reason) => parser.none(reason),
             },
             ("anything-but", operand) => parser.anything_but(operand),
-            ("prefix" | "suffix", Value::Object(inner)) => {
-                match (inner.len(), inner.get("equals-ignore-case")) {
-                    (1, Some(Value::String(text))) if operator == "prefix" => {
-                        Some(Matcher::PrefixIgnoreCase(fold(text)))
-                    }
-                    (1, Some(Value::String(text))) => Some(Matcher::SuffixIgnoreCase(fold(text))),
-                    _ => parser.none(
-                        "is no text; a text, or an object with a text for equals-ignore-case is allowed",
-                    ),
+            ("prefix" | "suffix", Json::Object(inner)) => match inner.as_slice() {
+                [(inner, Json::Text(text))] if inner == "equals-ignore-case" => {
+                    let folded = fold(text);
+                    Some(match operator {
+                        "prefix" => Matcher::PrefixIgnoreCase(folded),
+                        _ => Matcher::SuffixIgnoreCase(folded),
+                    })
                 }
-            }
-            (_, Value::String(text)) => parser.text(operator, text),
+                _ => parser
+                    .none("is no text; a text, or an object with a text for equals-ignore-case is allowed"),
+            },
+            (_, Json::Text(text)) => parser.text(operator, text),
             _ => parser.none("is no text; a text is allowed"),
         })
     }
@@ -230,18 +236,17 @@ impl Parser {
         }
     }
 
-    fn anything_but(&mut self, operand: &Value) -> Option<Matcher> {
+    fn anything_but(&mut self, operand: &Json<'_>) -> Option<Matcher> {
         let these = match operand {
-            Value::String(_) | Value::Number(_) => self.exceptions(std::slice::from_ref(operand)),
-            Value::Array(values) => self.exceptions(values),
-            Value::Object(inner) => {
-                let mut entries = inner.iter();
-                match (entries.next(), entries.next()) {
-                    (Some((operator, operand)), None) if EXCEPTIONS.contains(&operator.as_str()) => {
-                        self.inside(operator, |parser| parser.excepted_texts(operator, operand))
+            Json::Text(_) | Json::Number(_) => self.exceptions(std::slice::from_ref(operand)),
+            Json::List(values) => self.exceptions(values),
+            Json::Object(inner) => {
+                let allowed = EXCEPTIONS.join(", ");
+                match inner.as_slice() {
+                    [(operator, operand)] if EXCEPTIONS.contains(&&**operator) => {
+                        self.inside(&**operator, |parser| parser.excepted_texts(operator, operand))
                     }
                     _ => {
-                        let allowed = EXCEPTIONS.join(", ");
                         self.fault(format!("needs exactly one operator; allowed are {allowed}"));
                         None
                     }
@@ -258,25 +263,41 @@ impl Parser {
     }
 
     /// Texts or numbers, and not both.
-    fn exceptions(&mut self, values: &[Value]) -> Option<Vec<Matcher>> {
-        let texts = values.iter().all(Value::is_string);
-        let numbers = values.iter().all(Value::is_number);
-        if values.is_empty() || !(texts || numbers) {
-            self.fault("is not a list of texts or a list of numbers; one of them is allowed");
-            return None;
+    fn exceptions(&mut self, values: &[Json<'_>]) -> Option<Vec<Matcher>> {
+        let texts: Option<Vec<&str>> = values.iter().map(Json::as_text).collect();
+        let numbers: Option<Vec<&str>> = values.iter().map(number).collect();
+        match (texts, numbers) {
+            _ if values.is_empty() => {}
+            (Some(texts), _) => {
+                return Some(texts.into_iter().map(|text| Matcher::Text(text.to_owned())).collect());
+            }
+            (_, Some(numbers)) => {
+                let numbers = numbers.into_iter().map(|number| Some(Matcher::Number(self.exact(number)?)));
+                return numbers.collect();
+            }
+            _ => {}
         }
-        let matcher = |value: &Value| match value {
-            Value::String(text) => Matcher::Text(text.clone()),
-            Value::Number(number) => Matcher::Number(number.clone()),
-            other => Matcher::Literal(other.clone()),
-        };
-        Some(values.iter().map(matcher).collect())
+        self.fault("is not a list of texts or a list of numbers; one of them is allowed");
+        None
     }
 
-    fn excepted_texts(&mut self, operator: &str, operand: &Value) -> Option<Vec<Matcher>> {
+    /// A number that can be compared by value.
+    fn exact(&mut self, text: &str) -> Option<Number> {
+        let number = Number::of(text);
+        if number.double().is_none() {
+            let digits = text.chars().take(40).collect::<String>();
+            self.fault(format!(
+                "has {digits}, which is not exactly a double; AWS compares numbers of up to 15 digits below 1.8e308"
+            ));
+            return None;
+        }
+        Some(number)
+    }
+
+    fn excepted_texts(&mut self, operator: &str, operand: &Json<'_>) -> Option<Vec<Matcher>> {
         let texts: Option<Vec<&str>> = match operand {
-            Value::String(text) => Some(vec![text]),
-            Value::Array(texts) if !texts.is_empty() => texts.iter().map(Value::as_str).collect(),
+            Json::Text(text) => Some(vec![&**text]),
+            Json::List(texts) if !texts.is_empty() => texts.iter().map(Json::as_text).collect(),
             _ => None,
         };
         let Some(texts) = texts else {
@@ -291,20 +312,21 @@ impl Parser {
     }
 
     /// `["=", 1]`, `["<", 1]`, `[">", 1]` or `[">", 0, "<=", 1]`, with `<=` and `>=` likewise.
-    fn numeric(&mut self, terms: &[Value]) -> Option<Range> {
+    fn numeric(&mut self, terms: &[Json<'_>]) -> Option<Range> {
         let range = match terms {
-            [Value::String(sign), Value::Number(number)] => self.bounded(Range::ALL, sign, number)?,
-            [Value::String(above), Value::Number(low), Value::String(below), Value::Number(high)]
-                if matches!(above.as_str(), ">" | ">=") && matches!(below.as_str(), "<" | "<=") =>
+            [Json::Text(sign), Json::Number(number)] => self.bounded(Range::ALL, sign, number)?,
+            [Json::Text(above), Json::Number(low), Json::Text(below), Json::Number(high)]
+                if matches!(&**above, ">" | ">=") && matches!(&**below, "<" | "<=") =>
             {
                 let range = self.bounded(Range::ALL, above, low)?;
-                if millionths(low) >= millionths(high) && millionths(high).is_some() {
+                let range = self.bounded(range, below, high)?;
+                if range.low.at >= range.high.at {
                     self.fault(format!(
                         "begins at {low} and ends at {high}; a beginning below the end is allowed"
                     ));
                     return None;
                 }
-                self.bounded(range, below, high)?
+                range
             }
             _ => {
                 self.fault(
@@ -317,21 +339,27 @@ impl Parser {
         Some(range)
     }
 
-    fn bounded(&mut self, range: Range, sign: &str, number: &Number) -> Option<Range> {
-        let Some(value) = millionths(number) else {
-            self.fault(format!("has {number}; allowed are numbers from -{LARGEST:e} to {LARGEST:e}"));
-            return None;
-        };
+    fn bounded(&mut self, range: Range, sign: &str, number: &str) -> Option<Range> {
+        let at = self.exact(number)?.double()?;
+        let (inside, outside) = (End { at, is_inside: true }, End { at, is_inside: false });
         match sign {
-            "=" => Some(Range { lowest: value, highest: value }),
-            "<" => Some(Range { highest: value - 1, ..range }),
-            "<=" => Some(Range { highest: value, ..range }),
-            ">" => Some(Range { lowest: value + 1, ..range }),
-            ">=" => Some(Range { lowest: value, ..range }),
+            "=" => Some(Range { low: inside, high: inside }),
+            "<" => Some(Range { high: outside, ..range }),
+            "<=" => Some(Range { high: inside, ..range }),
+            ">" => Some(Range { low: outside, ..range }),
+            ">=" => Some(Range { low: inside, ..range }),
             _ => {
                 self.fault(format!("has no comparison {sign}; allowed are =, <, <=, > and >="));
                 None
             }
         }
+    }
+}
+
+/// How a number is written.
+fn number<'a>(value: &'a Json<'_>) -> Option<&'a str> {
+    match value {
+        Json::Number(number) => Some(number),
+        _ => None,
     }
 }

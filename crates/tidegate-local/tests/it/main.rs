@@ -24,6 +24,7 @@ mod emulator;
 mod engine;
 mod environments;
 mod faults;
+mod foreign_json;
 mod freezing;
 mod invoke;
 mod killed_engine;

@@ -155,8 +155,8 @@ fn every_documented_operator_matches_what_the_guide_says() {
     operator(json!([{"numeric": [">=", 5, "<", 6]}]), &[json!(5), json!(5.999_999)], &[json!(6), json!(4.9)]);
     operator(
         json!([{"numeric": [">", 9_999]}]),
-        &[json!(10_000), json!(5.0e9)],
-        &[json!(9_999), json!(6.0e9)],
+        &[json!(10_000), json!(5.0e9), json!(6.0e9), json!(1.7e308)],
+        &[json!(9_999), json!("10000")],
     );
     // "IP address matching".
     operator(

@@ -93,7 +93,7 @@ fn one_of_several_filters_is_enough() {
 fn a_pattern_that_is_no_json_is_told_with_its_place() {
     let error = Filter::parse(Filtered::Sqs, ["{\"body\": [\"x\"}"]).unwrap_err();
     let says =
-        "the event pattern is not valid: the pattern is no JSON: expected `,` or `]` at line 1 column 14";
+        "the event pattern is not valid: the pattern is not JSON: expected `,` or `]` at line 1 column 14";
     assert_eq!(error.to_string(), says);
 }
 
@@ -127,5 +127,86 @@ fn what_a_source_cannot_be_filtered_by_is_told() {
     ] {
         let error = Filter::parse(of, [pattern.to_string()]).expect_err(&pattern.to_string());
         assert!(error.faults[0].to_string().starts_with(says), "{pattern}: {error}");
+    }
+}
+
+/// A body that a strict reader refuses, of a type that the filter asks for.
+const HALF: &str = r#"{"type":"order","note":"thanks \ud83d","total":1e999}"#;
+
+// serde-rs/json#827.
+#[test]
+fn half_of_a_surrogate_pair_or_a_large_number_costs_no_source_its_record() {
+    let order = |field: &str| [json!({field: {"type": ["order"]}})];
+    let other = |field: &str| [json!({field: {"type": ["refund"]}})];
+    let sqs = json!({"messageId": "1", "body": HALF});
+    assert!(passes(Filtered::Sqs, &order("body"), &sqs));
+    assert!(!passes(Filtered::Sqs, &other("body"), &sqs));
+    let not_there = [json!({"body": {"note": [{"exists": false}]}})];
+    assert!(!passes(Filtered::Sqs, &not_there, &sqs));
+    assert!(passes(Filtered::Kinesis, &order("data"), &kinesis(HALF.as_bytes())));
+    assert!(!passes(Filtered::Kinesis, &other("data"), &kinesis(HALF.as_bytes())));
+    // ISO 8859-1, which is not UTF-8, in a field that no filter asks for.
+    let latin = kinesis(b"{\"type\":\"order\",\"note\":\"Gr\xfc\xdfe\"}");
+    assert!(passes(Filtered::Kinesis, &order("data"), &latin));
+    let text = json!({"dynamodb": {"NewImage": {"body": {"S": HALF}, "type": {"S": "order"}}}});
+    let typed = [json!({"dynamodb": {"NewImage": {"type": {"S": ["order"]}}}})];
+    assert!(passes(Filtered::DynamoDb, &typed, &text));
+}
+
+#[test]
+fn text_behind_an_object_hides_the_object_from_no_filter() {
+    let body = json!({"body": "{\"n\":1} {\"n\":2}"});
+    assert!(passes(Filtered::Sqs, &[json!({"body": {"n": [1]}})], &body));
+    assert!(!passes(Filtered::Sqs, &[json!({"body": {"n": [2]}})], &body));
+    assert!(
+        passes(Filtered::Sqs, &[json!({"body": [{"prefix": "{\"n\""}]})], &body),
+        "it is a plain text too"
+    );
+    assert!(passes(Filtered::Kinesis, &[json!({"data": {"n": [1]}})], &kinesis(b"{\"n\":1}{\"n\":2}")));
+}
+
+// `invocation-eventfiltering`: "numeric" is for numbers; a table's numbers are texts.
+#[test]
+fn numeric_does_not_match_a_text_and_a_tables_number_is_one() {
+    let above = json!([{"numeric": [">", 1_700_000_000_000_u64]}]);
+    let body = |total: Value| json!({"body": json!({ "at": total }).to_string()});
+    let filter = [json!({"body": {"at": above}})];
+    assert!(passes(Filtered::Sqs, &filter, &body(json!(1_790_000_000_000_u64))));
+    assert!(!passes(Filtered::Sqs, &filter, &body(json!("1790000000000"))));
+    let change = json!({"dynamodb": {"NewImage": {"at": {"N": "1790000000000"}}}});
+    let numeric = [json!({"dynamodb": {"NewImage": {"at": {"N": above}}}})];
+    assert!(!passes(Filtered::DynamoDb, &numeric, &change));
+    assert!(passes(
+        Filtered::DynamoDb,
+        &[json!({"dynamodb": {"NewImage": {"at": {"N": [{"prefix": "179"}]}}}})],
+        &change
+    ));
+}
+
+#[test]
+fn a_value_of_a_pattern_matches_its_own_type_alone() {
+    let values = [json!(1), json!("1"), json!(true), json!("true"), json!(null), json!("null"), json!("")];
+    for wanted in &values {
+        for found in &values {
+            let body = json!({"body": json!({ "v": found }).to_string()});
+            let filter = [json!({"body": {"v": [wanted]}})];
+            assert_eq!(passes(Filtered::Sqs, &filter, &body), wanted == found, "{wanted} {found}");
+        }
+    }
+}
+
+#[test]
+fn a_field_that_is_null_or_empty_exists_and_one_without_a_value_does_not() {
+    let absent = [json!({"body": {"v": [{"exists": false}]}})];
+    for (body, expected) in [
+        ("{}", true),
+        (r#"{"w":1}"#, true),
+        (r#"{"v":[]}"#, true),
+        (r#"{"v":{"w":1}}"#, true),
+        (r#"{"v":null}"#, false),
+        (r#"{"v":""}"#, false),
+        (r#"{"v":"\ud83d"}"#, false),
+    ] {
+        assert_eq!(passes(Filtered::Sqs, &absent, &json!({ "body": body })), expected, "{body}");
     }
 }

@@ -92,6 +92,27 @@ fn a_warning_stands_beside_an_error_in_the_order_of_the_file() {
     assert!(shown[1].contains(": warning: functions.processor.environment.slices"), "{shown:?}");
 }
 
+/// A rule and a filter that were refused or accepted where AWS does the opposite.
+fn with_patterns(rule: &str, filter: &str) -> String {
+    format!(
+        "queues = {{ jobs = {{}} }}\nbuses  = {{ shop = {{}} }}\nrules  = {{ all = {{ bus = \"shop\", target = {{ function = \"worker\" }},\n  \
+         pattern = {{ detail = {{ stack-id = [{rule}] }} }} }} }}\nfunctions = {{ worker = {{ sources = {{\n  \
+         jobs = {{ queue = \"jobs\", filter_criteria = [{{ pattern = {filter:?} }}] }} }} }} }}\n"
+    )
+}
+
+fn errors(text: &str) -> Vec<String> {
+    let mistakes = check_text(text).err().unwrap_or_default();
+    mistakes.iter().filter(|mistake| mistake.severity == Severity::Error).map(ToString::to_string).collect()
+}
+
+// aws/event-ruler#42, solved by aws/event-ruler#188.
+#[test]
+fn a_filter_compares_numbers_above_five_billion() {
+    let filter = r#"{"body": {"createdAt": [{"numeric": [">", 1700000000000, "<=", 1e300]}]}}"#;
+    assert_eq!(errors(&with_patterns("{ numeric = [\">\", 1700000000000] }", filter)), [""; 0]);
+}
+
 /// Everything that AWS has a default for may be left out.
 #[test]
 fn what_is_left_out_is_what_aws_takes() {
