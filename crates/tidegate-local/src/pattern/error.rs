@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::json::Malformed;
+use super::complexity::MOST;
+use super::event::extended;
+use super::parser::OR;
+use crate::json::{Json, Malformed};
 
 /// Everything in which something is no pattern; at least one fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -14,6 +17,17 @@ pub struct PatternError {
 impl PatternError {
     pub(super) fn no_json(error: &Malformed) -> Self {
         Self { faults: vec![Fault { path: Vec::new(), reason: format!("is not JSON: {error}") }] }
+    }
+
+    /// The wildcards of a field are too complex. The place is the first list of the field.
+    pub(super) fn too_complex(pattern: &Json<'_>, field: &str) -> Self {
+        let path = place(pattern, field, "").unwrap_or_default();
+        let reason = format!(
+            "has wildcards that are too complex for EventBridge: more than {MOST} beginnings of them can match one \
+             text (AWS: \"Rule is too complex\"); write prefix or suffix for one asterisk at an end, use fewer \
+             asterisks and other texts in front of them, or divide the list among several rules"
+        );
+        Self { faults: vec![Fault { path, reason }] }
     }
 }
 
@@ -44,4 +58,22 @@ impl fmt::Display for Fault {
             write!(f, "{} {}", self.path.join("."), self.reason)
         }
     }
+}
+
+/// Where in a pattern the first list of a field is.
+fn place(pattern: &Json<'_>, field: &str, name: &str) -> Option<Vec<String>> {
+    let Json::Object(fields) = pattern else { return None };
+    fields.iter().find_map(|(step, value)| {
+        let path = match value {
+            Json::List(patterns) if step == OR => {
+                let mut patterns = patterns.iter().enumerate();
+                patterns.find_map(|(n, pattern)| {
+                    Some([vec![n.to_string()], place(pattern, field, name)?].concat())
+                })?
+            }
+            Json::List(_) if extended(name, step) == field => Vec::new(),
+            inner => place(inner, field, &extended(name, step))?,
+        };
+        Some([vec![step.to_string()], path].concat())
+    })
 }

@@ -13,13 +13,13 @@
 //!   says otherwise), others as they are written. A text that is an IP address is compared by what
 //!   it means.
 //! - A point in a field's name is the same as a level of nesting.
-//!
-//! AWS also refuses patterns whose wildcards are too complex for its machine, by a measure it does not publish. Matching costs no more
-//! here for such a pattern, so nothing is refused.
+//! - A rule whose wildcards are too complex is refused (`complexity`). Lambda documents no such limit
+//!   for filters.
 //!
 //! Events and patterns are read by [`Json`], as AWS's matcher reads them.
 
 mod address;
+mod complexity;
 mod error;
 mod event;
 pub mod filter;
@@ -60,7 +60,12 @@ impl Pattern {
     /// # Errors
     /// Everything in which it is no pattern, each with its place.
     pub fn parse(pattern: &Value) -> Result<Self, PatternError> {
-        Self::of_filter(&Json::from(pattern))
+        let pattern = Json::from(pattern);
+        let read = Self::of_filter(&pattern)?;
+        match complexity::too_complex(&read.rules) {
+            None => Ok(read),
+            Some(field) => Err(PatternError::too_complex(&pattern, field)),
+        }
     }
 
     /// Reads the pattern of a filter.

@@ -1,5 +1,7 @@
 //! Texts with `*` for any characters.
 
+use super::complexity::Step;
+
 /// What stands between the asterisks: one part more than there are asterisks.
 #[derive(Clone, Debug)]
 pub(crate) struct Wildcard {
@@ -54,5 +56,19 @@ impl Wildcard {
             }
         }
         true
+    }
+
+    /// The steps in which Event Ruler matches a text in JSON, its quotation marks included.
+    pub(super) fn steps(&self) -> Vec<Step> {
+        let mut steps = vec![Step::Byte(b'"')];
+        steps.extend(self.first.bytes().map(Step::Byte));
+        if let Some((middle, last)) = &self.rest {
+            for part in middle.iter().chain([last]) {
+                steps.push(Step::Any);
+                steps.extend(part.bytes().map(Step::Byte));
+            }
+        }
+        steps.push(Step::Byte(b'"'));
+        steps
     }
 }

@@ -117,3 +117,36 @@ fn or_makes_a_thousand_combinations_and_no_more() {
         assert_eq!(faults(&pattern), [format!("{at} makes more than 1000 combinations; allowed are 1000")]);
     }
 }
+
+// These were compared with `MachineComplexityEvaluator` of event-ruler 1.8.1.
+#[test]
+fn wildcards_of_a_rule_are_refused_above_a_complexity_of_ten() {
+    let stacks = |names: &[&str]| -> Value {
+        names.iter().map(|name| json!({"wildcard": format!("*:stack/{name}/*")})).collect()
+    };
+    for accepted in [
+        json!({"a": stacks(&["one", "two", "three"])}),
+        json!({"a": [{"wildcard": "*/dir/*/c*"}, {"anything-but": {"wildcard": ["*/lib/*", "*/bin/*"]}}]}),
+        json!({"a": [{"wildcard": "F*eatureFeature"}, {"wildcard": "Fe*ature"}]}),
+        // Each field alone, and lists of one field behind different fields.
+        json!({"a": stacks(&["one", "two"]), "b": stacks(&["three", "four"])}),
+        json!({"$or": [{"a": [1], "b": stacks(&["one", "two"])}, {"a": [2], "b": stacks(&["three", "four"])}]}),
+        // However long, one asterisk is simple.
+        json!({"a": [{"wildcard": format!("{}*", "x".repeat(1_500))}]}),
+    ] {
+        Pattern::parse(&accepted).unwrap_or_else(|error| panic!("{accepted}: {error}"));
+    }
+    for (refused, place) in [
+        (json!({"x": [1], "a": {"b.c": stacks(&["one", "two", "three", "four"])}}), "a.b.c"),
+        (json!({"a": [{"wildcard": "*a*a*a*a*a*a*a*a*"}]}), "a"),
+        (json!({"a": [{"anything-but": {"wildcard": "*a*a*a*a*a*a"}}]}), "a"),
+        (
+            json!({"a": {"$or": [{"b": stacks(&["one", "two"])}, {"b": stacks(&["three", "four"])}]}}),
+            "a.$or.0.b",
+        ),
+    ] {
+        let said = faults(&refused);
+        let says = format!("{place} has wildcards that are too complex for EventBridge");
+        assert!(said.len() == 1 && said[0].starts_with(&says), "{refused}: {said:?}");
+    }
+}

@@ -106,6 +106,19 @@ fn errors(text: &str) -> Vec<String> {
     mistakes.iter().filter(|mistake| mistake.severity == Severity::Error).map(ToString::to_string).collect()
 }
 
+// vals-ai/Valkyrie#278: EventBridge refuses the fourth stack.
+#[test]
+fn a_rule_with_too_complex_wildcards_is_refused_at_its_place() {
+    let stack = |name: &str| format!("{{ wildcard = \"*:stack/{name}/*\" }}");
+    let stacks = |names: &[&str]| names.iter().map(|name| stack(name)).collect::<Vec<_>>().join(", ");
+    let filter = r#"{"body": {"a": [1]}}"#;
+    assert_eq!(errors(&with_patterns(&stacks(&["one", "two", "three"]), filter)), [""; 0]);
+    let refused = errors(&with_patterns(&stacks(&["one", "two", "three", "four"]), filter));
+    let says = "4:26: rules.all.pattern.detail.stack-id has wildcards that are too complex for EventBridge";
+    assert!(refused.len() == 1 && refused[0].starts_with(says), "{refused:#?}");
+    assert!(refused[0].contains("write prefix or suffix"), "{refused:#?}");
+}
+
 // aws/event-ruler#42, solved by aws/event-ruler#188.
 #[test]
 fn a_filter_compares_numbers_above_five_billion() {
