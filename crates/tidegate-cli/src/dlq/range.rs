@@ -12,6 +12,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use terminal::counted::counted;
 use tidegate_local::mapping::kinesis_event::Origin;
+use tidegate_local::mapping::moment::Moment;
 use tidegate_local::mapping::record::Record;
 use tidegate_local::mapping::sequence::SequenceNumber;
 use tidegate_local::mapping::{dynamodb_event, kinesis_event};
@@ -137,6 +138,8 @@ impl RangeReader {
 
     async fn page(&self, pointer: &Pointer, iterator: &str) -> Result<Page, String> {
         let unwritable = |error: serde_json::Error| format!("a record cannot be written: {error}");
+        // For a record whose stream does not say when it arrived.
+        let arrived = Moment::from(pointer.first_arrival.unwrap_or_else(Timestamp::now));
         match pointer.kind {
             StreamKind::Kinesis => {
                 let answer =
@@ -154,7 +157,7 @@ impl RangeReader {
                 let records = answer
                     .records
                     .iter()
-                    .map(|record| kinesis_event::record(record, &pointer.shard, &origin));
+                    .map(|record| kinesis_event::record(record, &pointer.shard, &origin, arrived));
                 Ok(Page {
                     records: records.collect::<Result<_, _>>().map_err(unwritable)?,
                     next: answer.next_shard_iterator,
@@ -169,7 +172,8 @@ impl RangeReader {
                 })?;
                 let records = answer.records.iter().flatten();
                 let records = records.filter_map(|record| {
-                    dynamodb_event::record(record, &pointer.stream_arn, pointer.region()).transpose()
+                    let region = pointer.region();
+                    dynamodb_event::record(record, &pointer.stream_arn, region, arrived).transpose()
                 });
                 Ok(Page {
                     records: records.collect::<Result<_, _>>().map_err(unwritable)?,

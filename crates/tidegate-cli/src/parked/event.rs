@@ -11,12 +11,14 @@ use aws_sdk_dynamodbstreams::types::{
 };
 use aws_sdk_sqs::error::DisplayErrorContext;
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde::Serialize;
 use terminal::problem::Problem;
 use tidegate::ids::{StreamId, Version};
 use tidegate::store::{PARTITION_KEY, SORT_KEY};
 use tidegate_local::mapping::batching::event;
 use tidegate_local::mapping::dynamodb_event::record;
+use tidegate_local::mapping::moment::Moment;
 
 use super::places::Place;
 use crate::connection::System;
@@ -80,8 +82,9 @@ pub(super) async fn of(
         .into_iter()
         .filter_map(|name| Some((name.to_owned(), item.get(name)?.clone())))
         .collect();
+    let now = Moment::from(Timestamp::now());
     let change = StreamRecord::builder()
-        .approximate_creation_date_time(DateTime::from_millis(jiff::Timestamp::now().as_millisecond()))
+        .approximate_creation_date_time(DateTime::from_millis(now.as_millis()))
         .set_keys(Some(converted(keys)?))
         .set_new_image(Some(converted(item)?))
         // The sequence number of a rebuilt record: a stream's own numbers are larger.
@@ -93,7 +96,7 @@ pub(super) async fn of(
         .event_name(OperationType::Insert)
         .dynamodb(change)
         .build();
-    let record = record(&source, &arn, region).map_err(|error| Problem::new(error.to_string()))?;
+    let record = record(&source, &arn, region, now).map_err(|error| Problem::new(error.to_string()))?;
     let records: Vec<Bytes> = record.into_iter().map(|record| record.json).collect();
     Ok(event(records.iter()))
 }

@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 
 use super::dynamodb_event::record;
 use super::source::{Page, ReadError, ReadFrom, ShardInfo, StreamSource};
+use super::stream::now;
 
 /// Most records of one GetRecords call.
 const READ_LIMIT: usize = 1_000;
@@ -104,11 +105,12 @@ impl StreamSource for DynamoDbSource {
                         _ => self.failed("GetRecords", error),
                     },
                 )?;
+            let read = now();
             let records = answer
                 .records
                 .unwrap_or_default()
                 .iter()
-                .filter_map(|source| record(source, &self.stream_arn, &self.region).transpose())
+                .filter_map(|source| record(source, &self.stream_arn, &self.region, read).transpose())
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(|error| self.failed("GetRecords", error))?;
             Ok(Page { records, next: answer.next_shard_iterator, millis_behind: None })

@@ -15,14 +15,21 @@ use super::sequence::SequenceNumber;
 
 /// Turns what GetRecords returned into a record of the machine, serialised for the event.
 ///
+/// A change without a creation time was made when it was read.
+///
 /// `None` for a record without change or sequence number, which AWS does not send.
 ///
 /// # Errors
 /// Serialisation; it does not occur with these types.
-pub fn record(source: &Source, stream_arn: &str, region: &str) -> serde_json::Result<Option<Record>> {
+pub fn record(
+    source: &Source,
+    stream_arn: &str,
+    region: &str,
+    read: Moment,
+) -> serde_json::Result<Option<Record>> {
     let Some(change) = &source.dynamodb else { return Ok(None) };
     let Some(sequence) = &change.sequence_number else { return Ok(None) };
-    let arrived = change.approximate_creation_date_time.map_or(0, |time| time.to_millis().unwrap_or(0));
+    let arrived = Moment::arrival(change.approximate_creation_date_time).unwrap_or(read);
     let event = Event {
         event_id: source.event_id.as_deref().unwrap_or_default(),
         event_name: source.event_name.as_ref().map_or("", |name| name.as_str()),
@@ -30,7 +37,7 @@ pub fn record(source: &Source, stream_arn: &str, region: &str) -> serde_json::Re
         event_source: "aws:dynamodb",
         aws_region: source.aws_region.as_deref().unwrap_or(region),
         dynamodb: Change {
-            created: Seconds(arrived),
+            created: Seconds(arrived.as_millis()),
             keys: change.keys.as_ref().map(Attributes),
             new_image: change.new_image.as_ref().map(Attributes),
             old_image: change.old_image.as_ref().map(Attributes),
@@ -47,7 +54,7 @@ pub fn record(source: &Source, stream_arn: &str, region: &str) -> serde_json::Re
     Ok(Some(Record {
         sequence: SequenceNumber::new(sequence.as_str()),
         key: ordering_key(change.keys.as_ref())?,
-        arrived: Moment::from_millis(arrived),
+        arrived,
         json: Bytes::from(serde_json::to_vec(&event)?),
     }))
 }
@@ -191,8 +198,25 @@ mod tests {
             .build()
     }
 
+    const READ: Moment = Moment::from_millis(1_428_537_700_000);
+
+    #[test]
+    fn a_changes_time_is_read_in_every_form_and_one_without_was_made_when_it_was_read() {
+        for (time, expected) in [
+            (Some(DateTime::from_secs(1_428_537_600)), json!(1_428_537_600)),
+            (Some(DateTime::from_secs_f64(1_428_537_600.965)), json!(1_428_537_600.965)),
+            (Some(DateTime::from_secs(1_428_537_600_965)), json!(1_428_537_600.965)),
+            (None, json!(1_428_537_700)),
+        ] {
+            let mut source = source(HashMap::new());
+            source.dynamodb.as_mut().unwrap().approximate_creation_date_time = time;
+            let event = written(&source);
+            assert_eq!(event["dynamodb"]["ApproximateCreationDateTime"], expected, "{time:?}");
+        }
+    }
+
     fn written(source: &Source) -> Value {
-        let record = record(source, "arn:stream", "eu-west-1").unwrap().unwrap();
+        let record = record(source, "arn:stream", "eu-west-1", READ).unwrap().unwrap();
         serde_json::from_slice(&record.json).unwrap()
     }
 
@@ -263,7 +287,7 @@ mod tests {
                 ("Area".to_owned(), AttributeValue::S("x".to_owned())),
                 ("Id".to_owned(), AttributeValue::N(n.to_owned())),
             ]));
-            record(&source, "arn", "r").unwrap().unwrap().key
+            record(&source, "arn", "r", READ).unwrap().unwrap().key
         };
         assert_eq!(key("101"), key("101"));
         assert_ne!(key("101"), key("102"));

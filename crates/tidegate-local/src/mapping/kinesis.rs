@@ -10,6 +10,7 @@ use futures::future::BoxFuture;
 
 use super::kinesis_event::{Origin, record};
 use super::source::{Page, ReadError, ReadFrom, ShardInfo, StreamSource};
+use super::stream::now;
 
 /// Most records of one GetRecords call.
 const READ_LIMIT: usize = 10_000;
@@ -110,10 +111,11 @@ impl StreamSource for KinesisSource {
                     Some(GetRecordsError::ExpiredIteratorException(_)) => ReadError::Expired,
                     _ => self.failed("GetRecords", error),
                 })?;
+            let read = now();
             let records = answer
                 .records
                 .iter()
-                .map(|source| record(source, shard, &self.origin))
+                .map(|source| record(source, shard, &self.origin, read))
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(|error| self.failed("GetRecords", error))?;
             Ok(Page { records, next: answer.next_shard_iterator, millis_behind: answer.millis_behind_latest })

@@ -1,6 +1,5 @@
 //! Lambda's event record for Kinesis.
 
-use aws_sdk_kinesis::primitives::DateTime;
 use aws_sdk_kinesis::types::Record as Source;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -22,20 +21,21 @@ pub struct Origin {
     pub role_arn: String,
 }
 
-/// Turns what GetRecords returned into a record of the machine, serialised for the event.
+/// Turns what GetRecords returned into a record of the machine, serialised for the event. A record
+/// without an arrival time arrived when it was read.
 ///
 /// # Errors
 /// Serialisation; it does not occur with these types.
-pub fn record(source: &Source, shard: &str, origin: &Origin) -> serde_json::Result<Record> {
+pub fn record(source: &Source, shard: &str, origin: &Origin, read: Moment) -> serde_json::Result<Record> {
     let partition_key = source.partition_key.as_deref().unwrap_or_default();
-    let arrived = source.approximate_arrival_timestamp.map_or(0, millis);
+    let arrived = Moment::arrival(source.approximate_arrival_timestamp).unwrap_or(read);
     let event = Event {
         kinesis: Kinesis {
             kinesis_schema_version: "1.0",
             partition_key,
             sequence_number: &source.sequence_number,
             data: STANDARD.encode(source.data.as_ref()),
-            approximate_arrival_timestamp: seconds(arrived),
+            approximate_arrival_timestamp: seconds(arrived.as_millis()),
         },
         event_source: "aws:kinesis",
         event_version: "1.0",
@@ -48,15 +48,9 @@ pub fn record(source: &Source, shard: &str, origin: &Origin) -> serde_json::Resu
     Ok(Record {
         sequence: SequenceNumber::new(source.sequence_number.as_str()),
         key: OrderingKey::of(partition_key.as_bytes()),
-        arrived: Moment::from_millis(arrived),
+        arrived,
         json: Bytes::from(serde_json::to_vec(&event)?),
     })
-}
-
-/// The nearest millisecond: Kinesis answers with seconds as a floating-point number, and .965 of one arrives as .964999….
-fn millis(time: DateTime) -> i64 {
-    let up = i64::from(time.subsec_nanos() % 1_000_000 >= 500_000);
-    time.to_millis().map_or(0, |millis| millis.saturating_add(up))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of this age fit exactly into an f64")]
@@ -91,19 +85,47 @@ struct Kinesis<'a> {
 
 #[cfg(test)]
 mod tests {
-    use aws_smithy_types::Blob;
+    use aws_smithy_types::{Blob, DateTime};
     use serde_json::{Value, json};
 
     use super::*;
 
+    const READ: Moment = Moment::from_millis(1_545_084_660_000);
+
+    fn origin() -> Origin {
+        Origin {
+            region: "us-east-2".to_owned(),
+            stream_arn: "arn:aws:kinesis:us-east-2:123456789012:stream/lambda-stream".to_owned(),
+            role_arn: "arn:aws:iam::123456789012:role/lambda-role".to_owned(),
+        }
+    }
+
+    /// The time of a record's event, and that by which the engine goes.
+    fn arrival(time: Option<DateTime>) -> (Value, i64) {
+        let source = Source::builder().sequence_number("1").partition_key("1").data(Blob::new("x"));
+        let source = source.set_approximate_arrival_timestamp(time).build().unwrap();
+        let record = record(&source, "shardId-000000000006", &origin(), READ).unwrap();
+        let event: Value = serde_json::from_slice(&record.json).unwrap();
+        (event["kinesis"]["approximateArrivalTimestamp"].clone(), record.arrived.as_millis())
+    }
+
     #[test]
     fn an_arrival_that_arrives_as_a_floating_point_number_is_its_nearest_millisecond() {
-        for (seconds, expected) in
-            [(1_795_314_453.965, 1_795_314_453_965), (1_795_314_471.11, 1_795_314_471_110)]
-        {
-            assert_eq!(millis(DateTime::from_secs_f64(seconds)), expected);
+        let time = DateTime::from_secs_f64(1_795_314_453.965);
+        assert_eq!(arrival(Some(time)), (json!(1_795_314_453.965), 1_795_314_453_965));
+    }
+
+    #[test]
+    fn an_arrival_in_milliseconds_for_seconds_is_the_same_moment() {
+        let time = DateTime::from_secs(1_795_314_453_965);
+        assert_eq!(arrival(Some(time)), (json!(1_795_314_453.965), 1_795_314_453_965));
+    }
+
+    #[test]
+    fn a_record_without_an_arrival_time_arrived_when_it_was_read() {
+        for time in [None, Some(DateTime::from_secs(0))] {
+            assert_eq!(arrival(time), (json!(1_545_084_660.0), READ.as_millis()), "{time:?}");
         }
-        assert_eq!(millis(DateTime::from_millis(-1)), -1);
     }
 
     #[test]
@@ -115,12 +137,7 @@ mod tests {
             .approximate_arrival_timestamp(DateTime::from_millis(1_545_084_650_987))
             .build()
             .unwrap();
-        let origin = Origin {
-            region: "us-east-2".to_owned(),
-            stream_arn: "arn:aws:kinesis:us-east-2:123456789012:stream/lambda-stream".to_owned(),
-            role_arn: "arn:aws:iam::123456789012:role/lambda-role".to_owned(),
-        };
-        let record = record(&source, "shardId-000000000006", &origin).unwrap();
+        let record = record(&source, "shardId-000000000006", &origin(), READ).unwrap();
         assert_eq!(
             serde_json::from_slice::<Value>(&record.json).unwrap(),
             json!({

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
+use aws_smithy_types::DateTime;
 use jiff::Timestamp;
+
+/// Times from this one on are milliseconds since 1970, smaller ones seconds. As seconds it is in the
+/// year 5138, as milliseconds in 1973.
+const MILLISECONDS_FROM: i64 = 100_000_000_000;
 
 /// Milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,6 +18,21 @@ impl Moment {
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
+    }
+
+    /// When a record arrived, as its stream says it: the nearest millisecond, since a time that is
+    /// written as a floating-point number says .964999… for .965.
+    ///
+    /// `None` without a time, and for 1970 itself, which stands for a time that was left out.
+    /// Emulators do both, and write milliseconds where AWS writes seconds.
+    #[must_use]
+    pub fn arrival(time: Option<DateTime>) -> Option<Self> {
+        let time = time?;
+        if time.secs() >= MILLISECONDS_FROM {
+            return Some(Self(time.secs()));
+        }
+        let up = i64::from(time.subsec_nanos() % 1_000_000 >= 500_000);
+        time.to_millis().ok().filter(|millis| *millis != 0).map(|millis| Self(millis.saturating_add(up)))
     }
 
     /// Milliseconds since the Unix epoch.
@@ -64,7 +84,26 @@ impl From<Timestamp> for Moment {
 
 #[cfg(test)]
 mod tests {
+    use aws_smithy_types::DateTime;
+
     use super::Moment;
+
+    #[test]
+    fn an_arrival_time_is_read_in_every_form_in_which_streams_write_it() {
+        for (time, expected) in [
+            (DateTime::from_secs_f64(1_795_314_453.965), Some(1_795_314_453_965)),
+            (DateTime::from_secs_f64(1_795_314_471.11), Some(1_795_314_471_110)),
+            (DateTime::from_secs(1_795_314_471), Some(1_795_314_471_000)),
+            // Milliseconds for seconds.
+            (DateTime::from_secs(1_795_314_453_965), Some(1_795_314_453_965)),
+            (DateTime::from_secs_f64(1_795_314_453_965.5), Some(1_795_314_453_965)),
+            (DateTime::from_millis(-1), Some(-1)),
+            (DateTime::from_secs(0), None),
+        ] {
+            assert_eq!(Moment::arrival(Some(time)).map(Moment::as_millis), expected, "{time:?}");
+        }
+        assert_eq!(Moment::arrival(None), None);
+    }
 
     #[test]
     fn times_are_written_as_aws_writes_them() {
