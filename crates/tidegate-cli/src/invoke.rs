@@ -137,7 +137,7 @@ fn judge(status: i32, function_error: Option<&str>, payload: &[u8], shape: Shape
 
 /// Lambda's error object in words.
 fn described(payload: &[u8]) -> Option<String> {
-    let error: Value = serde_json::from_slice(payload).ok()?;
+    let error = tidegate_local::json::value(payload).ok()?;
     let message = error.get("errorMessage").and_then(Value::as_str)?;
     Some(match error.get("errorType").and_then(Value::as_str) {
         Some(kind) => format!("{kind}: {message}"),
@@ -158,6 +158,9 @@ mod tests {
             Shape::Event,
         );
         assert_eq!(failed, Err("the function failed: transient.x: down".to_owned()));
+        let half = br#"{"errorType":"transient.x","errorMessage":"down \ud83d"}"#;
+        let failed = judge(200, Some("Unhandled"), half, Shape::Event);
+        assert_eq!(failed, Err("the function failed: transient.x: down ?".to_owned()));
         let partial = judge(200, None, br#"{"batchItemFailures":[{"itemIdentifier":"42"}]}"#, Shape::Batch);
         assert_eq!(partial, Err("the function could not apply record 42 (its log says why)".to_owned()));
         assert!(judge(200, None, br#"{"batchItemFailures":[{"itemIdentifier":""}]}"#, Shape::Batch).is_err());

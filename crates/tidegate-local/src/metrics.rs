@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::distribution::{Distribution, Summary};
+use crate::json;
 
 /// What was measured, per metric name: counts are added up, everything else is kept as a distribution.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,7 +23,7 @@ impl Metrics {
         if !line.starts_with(b"{") || !line.windows(6).any(|part| part == b"\"_aws\"") {
             return false;
         }
-        let Ok(document) = serde_json::from_slice::<Value>(line) else { return false };
+        let Ok(document) = json::value(line) else { return false };
         let Some(directives) = document.pointer("/_aws/CloudWatchMetrics").and_then(Value::as_array) else {
             return false;
         };
@@ -129,6 +130,13 @@ mod tests {
         let latency = metrics.distributions()["Latency"];
         assert_eq!((latency.count, latency.max), (6, 10.0));
         assert!((latency.p50 - 2.0).abs() < 0.02, "{latency:?}");
+    }
+
+    #[test]
+    fn a_property_that_a_strict_reader_refuses_costs_no_count() {
+        let mut metrics = Metrics::default();
+        assert!(metrics.add_line(line(r#""Applied":2,"note":"\ud83d""#).as_bytes()));
+        assert_eq!(metrics.sums(), &BTreeMap::from([("Applied".to_owned(), 2.0)]));
     }
 
     #[test]

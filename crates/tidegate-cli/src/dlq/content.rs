@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tidegate::dead_letter::DeadLetter;
+use tidegate_local::json;
 
 use super::pointer::Pointer;
 use crate::invoke::short_name;
@@ -68,7 +69,7 @@ struct Destination {
     timestamp: Option<String>,
     request_context: RequestContext,
     request_payload: Box<RawValue>,
-    response_payload: Option<Value>,
+    response_payload: Option<Box<RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -131,7 +132,7 @@ impl Content {
                 "a message redriven from {source}: move it back with SQS's message move"
             ));
         }
-        let fields = match serde_json::from_str::<Value>(body) {
+        let fields = match json::value(body.as_bytes()) {
             Ok(Value::Object(fields)) => fields,
             Ok(_) => return unknown("JSON, but no object"),
             Err(error) => return unknown(format!("not JSON: {error}")),
@@ -219,14 +220,15 @@ fn asynchronous(body: &str) -> Content {
             request_id: record.request_context.request_id,
             condition: record.request_context.condition,
             failed_at: record.timestamp.and_then(|time| time.parse().ok()),
-            error: record.response_payload.as_ref().and_then(described),
+            error: record.response_payload.as_deref().and_then(described),
             event: record.request_payload,
         }),
         Err(error) => unknown(format!("a failed asynchronous invocation that cannot be read: {error}")),
     }
 }
 
-fn described(error: &Value) -> Option<String> {
+fn described(error: &RawValue) -> Option<String> {
+    let error = json::value(error.get().as_bytes()).ok()?;
     let message = error.get("errorMessage").and_then(Value::as_str)?;
     let kind = error.get("errorType").and_then(Value::as_str);
     Some(kind.map_or_else(|| message.to_owned(), |kind| format!("{kind}: {message}")))

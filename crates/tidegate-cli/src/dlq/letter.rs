@@ -1,8 +1,8 @@
 //! A message in a dead-letter queue.
 
 use jiff::Timestamp;
-use serde_json::Value;
 use tidegate::dead_letter::Payload;
+use tidegate_local::json;
 
 use super::content::Content;
 
@@ -101,6 +101,17 @@ impl Letter {
 
 /// Subject of the envelope in an EventBridge event.
 fn subject_of(event: &str) -> Option<String> {
-    let event: Value = serde_json::from_str(event).ok()?;
+    let event = json::value(event.as_bytes()).ok()?;
     Some(event.get("detail")?.get("subject")?.as_str()?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::subject_of;
+
+    #[test]
+    fn an_event_has_its_subject_whatever_else_is_in_it() {
+        let event = r#"{"detail":{"subject":"order#1","note":"thanks \ud83d","total":1e999}}"#;
+        assert_eq!(subject_of(event).as_deref(), Some("order#1"));
+    }
 }

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use terminal::counted::counted;
 use terminal::table;
 use tidegate::dead_letter::Payload;
+use tidegate_local::json;
 
 use super::content::Content;
 use super::letter::Letter;
@@ -98,7 +99,7 @@ fn payload(content: &Content) -> Option<String> {
 
 /// What the producer wrote: Kinesis data decoded, the body of a queue's message, or the whole of any other record.
 fn text_of(record: &RawValue) -> Option<String> {
-    let value: Value = serde_json::from_str(record.get()).ok()?;
+    let value = json::value(record.get().as_bytes()).ok()?;
     let field = |path: &str| value.pointer(path).and_then(Value::as_str);
     if let Some(data) = field("/kinesis/data") {
         return String::from_utf8(STANDARD.decode(data).ok()?).ok();
@@ -170,7 +171,9 @@ mod tests {
         assert_eq!(text_of(&raw(r#"{"kinesis":{"data":"aGVsbG8="}}"#)).as_deref(), Some("hello"));
         assert_eq!(text_of(&raw(r#"{"kinesis":{"data":"//8="}}"#)), None);
         assert_eq!(text_of(&raw(r#"{"body":"x","messageId":"m"}"#)).as_deref(), Some("x"));
-        assert_eq!(text_of(&raw(r#"{"detail":{"n":1.10}}"#)).as_deref(), Some(r#"{"detail":{"n":1.10}}"#));
+        for event in [r#"{"detail":{"n":1.10}}"#, r#"{"detail":{"note":"\ud83d","total":1e999}}"#] {
+            assert_eq!(text_of(&raw(event)).as_deref(), Some(event));
+        }
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! The record of the end of an asynchronous invocation, which goes to its on-failure or on-success destination.
 
 use serde::Serialize;
-use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
+use crate::json;
 use crate::mapping::moment::Moment;
 use crate::mapping::shortened;
 use crate::message::sendable;
@@ -64,7 +64,7 @@ pub fn record(ended: &Ended<'_>, now: Moment) -> serde_json::Result<String> {
 
 /// Type and message of an error object, shortened.
 fn cut(error: &[u8]) -> serde_json::Result<Box<RawValue>> {
-    let object: Option<Value> = serde_json::from_slice(error).ok();
+    let object = json::value(error).ok();
     let member = |name: &str| object.as_ref()?.get(name)?.as_str().map(shortened);
     let start = || shortened(&String::from_utf8_lossy(error));
     to_raw_value(&ErrorObject {
@@ -140,7 +140,7 @@ struct ResponseContext {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -216,6 +216,7 @@ mod tests {
         let payload = format!("\"{}\"", "p".repeat(900_000));
         let errors = [
             json!({"errorType": "Boom", "errorMessage": "m".repeat(200_000), "stackTrace": []}).to_string(),
+            format!(r#"{{"errorType":"Boom","errorMessage":"\ud83d{}"}}"#, "m".repeat(200_000)),
             format!("[\"{}\"]", "\u{1F980}".repeat(100_000)),
             "not json ".repeat(30_000),
         ];
@@ -292,5 +293,22 @@ mod tests {
                 })
             );
         }
+    }
+
+    #[test]
+    fn an_event_and_an_error_that_a_strict_reader_refuses_are_in_the_record_as_they_were() {
+        let (event, error) = (r#"{"note":"thanks \ud83d","total":1e999}"#, r#"{"errorMessage":"\ud83d"}"#);
+        let ended = Ended {
+            request_id: "r",
+            function_arn: "arn",
+            qualifier: None,
+            condition: Condition::RetriesExhausted,
+            count: 3,
+            payload: event.as_bytes(),
+            answer: Some(error.as_bytes()),
+        };
+        let text = record(&ended, Moment::from_millis(0)).unwrap();
+        assert!(text.contains(&format!(r#""requestPayload":{event},"#)), "{text}");
+        assert!(text.contains(&format!(r#""responsePayload":{error}"#)), "{text}");
     }
 }

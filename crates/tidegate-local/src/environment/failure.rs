@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::pool::{Exit, Failure};
+use crate::json;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -62,7 +63,7 @@ impl Failure {
         match self {
             Self::TimedOut => format!("it was not ready after {} s", limit.as_secs_f64()),
             Self::Init(error) => {
-                let object: Option<serde_json::Value> = serde_json::from_slice(error).ok();
+                let object = json::value(error).ok();
                 let message = object.as_ref().and_then(|object| object.get("errorMessage")?.as_str());
                 format!("it reported {}: {}", self.error_type(), message.unwrap_or("no reason"))
             }
@@ -75,12 +76,8 @@ impl Failure {
 
 /// The type in an error object that a process reported.
 fn reported_type(error: &[u8]) -> Option<Cow<'_, str>> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Reported {
-        error_type: String,
-    }
-    serde_json::from_slice::<Reported>(error).ok().map(|reported| reported.error_type.into())
+    let object = json::value(error).ok()?;
+    Some(object.get("errorType")?.as_str()?.to_owned().into())
 }
 
 /// Words for the end of a process, as Lambda (a Go program) writes them.
@@ -148,5 +145,9 @@ mod tests {
     fn an_init_error_is_passed_on_as_it_was_reported() {
         let error = Bytes::from_static(br#"{"errorType":"Config","errorMessage":"TABLE is missing"}"#);
         assert_eq!(shown(&Failure::Init(error))["errorType"], "Config");
+        // Half of a surrogate pair, as Node writes one.
+        let half = Failure::Init(Bytes::from_static(br#"{"errorType":"Config","errorMessage":"no \ud83d"}"#));
+        assert_eq!(half.error_type(), "Config");
+        assert_eq!(half.of_start(Duration::from_secs(10)), "it reported Config: no ?");
     }
 }

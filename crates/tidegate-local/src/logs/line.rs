@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::deliveries::mentions;
+use crate::json;
 
 /// What the platform's own lines name a request by.
 const REQUEST: &str = "RequestId: ";
@@ -52,7 +53,7 @@ pub struct Line {
 impl Line {
     /// Reads a line; `before` is the time of the line before it.
     pub fn parse(function: &Arc<str>, text: &str, before: Timestamp) -> Self {
-        let object = match text.starts_with('{').then(|| serde_json::from_str(text)) {
+        let object = match text.starts_with('{').then(|| json::value(text.as_bytes())) {
             Some(Ok(Value::Object(object))) => object,
             _ => return Self::plain(function, text, before),
         };
@@ -151,6 +152,8 @@ mod tests {
         assert_eq!(fields, ["attempts=2", "source=kinesis"]);
         assert_eq!(line.kind, Kind::Log);
         assert!(parse(r#"{"correlation_id":"c-9","message":"m"}"#).has_correlation("c-9"));
+        let half = parse(r#"{"correlation_id":"c-9","message":"thanks \ud83d"}"#);
+        assert!(half.has_correlation("c-9") && half.message == "thanks ?" && half.text.contains(r"\ud83d"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::invocation::InvocationResult;
+use crate::json;
 
 /// The failures a partial response reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub fn reported(response: &[u8]) -> Reported {
     if response.iter().all(u8::is_ascii_whitespace) {
         return Reported::Nothing;
     }
-    let failures = match serde_json::from_slice::<Value>(response) {
+    let failures = match json::value(response) {
         Err(error) => return Reported::Invalid(format!("the response is not JSON: {error}")),
         Ok(Value::Null) => return Reported::Nothing,
         Ok(Value::String(text)) if text.is_empty() => return Reported::Nothing,
@@ -174,6 +175,7 @@ mod tests {
             r#"{"batchItemFailures":[]}"#,
             r#"{"batchItemFailures":null}"#,
             r#"{"somethingElse":1}"#,
+            r#"{"batchItemFailures":[],"note":"\ud83d","total":1e999}"#,
         ] {
             assert_eq!(verdict(form), Verdict::Succeeded, "{form:?}");
         }

@@ -107,6 +107,30 @@ fn a_failed_asynchronous_invocation_keeps_its_event_as_it_was_written() {
     assert!(failed.error.unwrap().starts_with("Runtime.ExitError: RequestId"));
 }
 
+// A letter that is not known is never replayed, and its event would be lost.
+#[test]
+fn half_of_a_surrogate_pair_makes_no_letter_unknown_and_stays_in_its_event() {
+    let event = r#"{"detail":{"subject":"order#1","note":"thanks \ud83d","total":1e999,"n":1,"n":2}}"#;
+    let failed = format!(
+        r#"{{"timestamp":"2019-11-14T18:16:05.568Z","requestContext":{{"requestId":"r","functionArn":"{FUNCTION}:$LATEST","condition":"RetriesExhausted"}},"requestPayload":{event},"responsePayload":{{"errorMessage":"no \ud83d","errorType":"Boom"}}}}"#
+    );
+    let notified = json!({"Type": "Notification", "Message": failed}).to_string();
+    let delivered = format!(r#"{{"source":"lambda","detail":{failed}}}"#);
+    for body in [&failed, &notified, &delivered] {
+        let Content::Asynchronous(read) = plain(body) else { panic!("{body}") };
+        assert_eq!((read.event.get(), read.error.as_deref()), (event, Some("Boom: no ?")));
+    }
+    let own = format!(
+        r#"{{"kind":"tidegate.dead-letter.v1","id":"l1","function":"f","source":"eventbridge","position":"e","ordering_key":"e","class":"permanent","code":"c","reason":"r","arrived_at":null,"failed_at":"2026-01-01T00:00:01Z","payload":{{"record":{event}}}}}"#
+    );
+    let Content::Own(letter) = plain(&own) else { panic!() };
+    let tidegate::dead_letter::Payload::Record(record) = &letter.payload else { panic!() };
+    assert_eq!(record.get(), event);
+    let rule = [("RULE_ARN", "arn:of:rule"), ("TARGET_ARN", FUNCTION)];
+    let Content::Rule(read) = with(event, &rule) else { panic!() };
+    assert_eq!(read.event.get(), event);
+}
+
 #[test]
 fn wrappers_of_sns_and_eventbridge_are_taken_off() {
     let sns = json!({"Type": "Notification", "MessageId": "m", "TopicArn": "arn:t", "Message": destination().to_string()});
