@@ -1,18 +1,30 @@
 //! Metrics that functions print in CloudWatch's embedded metric format (EMF), as CloudWatch would keep them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::Value;
 
 use crate::distribution::{Distribution, Summary};
 use crate::json;
 
+/// Names of a function's metrics that are kept, and CloudWatch's limit for the length of one.
+const NAMES: usize = 500;
+const LONGEST_NAME: usize = 1024;
+/// Sets of name and dimensions that are told apart: above all for their price.
+const SERIES: usize = 50_000;
+
 /// What was measured, per metric name: counts are added up, everything else is kept as a distribution.
+///
+/// A name may be anything, such as one for each order, so that what is kept is bounded: values of further names are
+/// counted and left out.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metrics {
     sums: BTreeMap<String, f64>,
     distributions: BTreeMap<String, Distribution>,
-    series: BTreeSet<String>,
+    /// Hashes.
+    series: HashSet<u64>,
+    left_out: u64,
 }
 
 impl Metrics {
@@ -38,7 +50,9 @@ impl Metrics {
         }
         for (name, is_a_count) in names {
             let Some(values) = document.get(name).and_then(values) else { continue };
-            if is_a_count {
+            if !self.keeps(name) {
+                self.left_out += values.iter().map(|(_, times)| whole(*times)).sum::<u64>();
+            } else if is_a_count {
                 let sum: f64 = values.iter().map(|(value, times)| value * times).sum();
                 *self.sums.entry(name.to_owned()).or_default() += sum;
             } else {
@@ -51,6 +65,13 @@ impl Metrics {
         true
     }
 
+    /// Whether the metric has a place.
+    fn keeps(&self, name: &str) -> bool {
+        self.sums.contains_key(name)
+            || self.distributions.contains_key(name)
+            || (self.sums.len() + self.distributions.len() < NAMES && name.len() <= LONGEST_NAME)
+    }
+
     /// Notes each metric of a directive with each of its sets of dimensions: CloudWatch keeps, and bills, each as a metric of its own.
     fn add_series(&mut self, directive: &Value, document: &Value) {
         let list = |field: &str| directive.get(field).and_then(Value::as_array).into_iter().flatten();
@@ -58,21 +79,28 @@ impl Metrics {
         let metrics = list("Metrics").filter_map(|metric| metric.get("Name")?.as_str());
         for name in metrics.filter(|name| document.get(*name).is_some()) {
             for dimensions in list("Dimensions") {
-                let mut series = format!("{namespace} {name}");
+                if self.series.len() >= SERIES {
+                    return;
+                }
+                let mut series = DefaultHasher::new();
+                (namespace, name).hash(&mut series);
                 for dimension in dimensions.as_array().into_iter().flatten().filter_map(Value::as_str) {
                     let value = document.get(dimension).and_then(Value::as_str).unwrap_or_default();
-                    series.extend([" ", dimension, "=", value]);
+                    (dimension, value).hash(&mut series);
                 }
-                if !self.series.contains(&series) {
-                    self.series.insert(series);
-                }
+                self.series.insert(series.finish());
             }
         }
     }
 
-    /// Different metrics so far: name and dimensions.
+    /// Different metrics so far: name and dimensions. More than 50,000 count as so many.
     pub fn series(&self) -> u64 {
         self.series.len() as u64
+    }
+
+    /// Values of metrics that are not kept, because there are too many names.
+    pub fn left_out(&self) -> u64 {
+        self.left_out
     }
 
     /// Sum per metric that counts: its unit is `Count`, `None`, or not given.
@@ -111,6 +139,8 @@ fn whole(count: f64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn line(fields: &str) -> String {
@@ -154,6 +184,25 @@ mod tests {
         assert_eq!(metrics.series(), 2); // without a dimension, and f=a
         metrics.add_line(line(r#""Applied":1,"Latency":2,"f":"b""#).as_bytes());
         assert_eq!(metrics.series(), 2 + 3); // Applied of b, Latency without a dimension and of b
+    }
+
+    #[test]
+    fn names_and_dimensions_without_end_are_bounded_and_what_is_left_out_is_counted() {
+        let mut metrics = Metrics::default();
+        for n in 0..NAMES + 7 {
+            let unit = ["Count", "Milliseconds"][n % 2];
+            let document = json!({
+                "_aws": {"CloudWatchMetrics": [{"Dimensions": [["order"]], "Metrics": [{"Name": format!("M{n}"), "Unit": unit}]}]},
+                "order": n.to_string(), format!("M{n}"): [1, 2],
+            });
+            assert!(metrics.add_line(document.to_string().as_bytes()));
+        }
+        assert_eq!(metrics.sums().len() + metrics.distributions().len(), NAMES);
+        assert_eq!((metrics.left_out(), metrics.series()), (14, NAMES as u64 + 7));
+        assert_eq!(metrics.sums()["M0"], 3.0, "the first are as exact as ever");
+        metrics.series = (0..SERIES as u64).collect();
+        metrics.add_line(line(r#""Applied":1,"f":"a""#).as_bytes());
+        assert_eq!(metrics.series(), SERIES as u64);
     }
 
     #[test]

@@ -57,14 +57,15 @@ impl<L> Resting<L> {
         self.events.remove(id).map(|rest| rest.life)
     }
 
-    /// Forgets the events that did not come back, because somebody deleted them from the queue. Says
-    /// when to look again.
-    pub(crate) fn forget_lost(&mut self, now: Moment) -> Option<Moment> {
+    /// Forgets the events that did not come back, because somebody deleted them from the queue. Gives
+    /// them, and says when to look again.
+    pub(crate) fn forget_lost(&mut self, now: Moment) -> (Vec<L>, Option<Moment>) {
+        let mut lost = Vec::new();
         if self.lost.is_some_and(|lost| lost <= now) {
-            self.events.retain(|_, rest| rest.lost > now);
+            lost = self.events.extract_if(|_, rest| rest.lost <= now).map(|(_, rest)| rest.life).collect();
             self.lost = self.events.values().map(|rest| rest.lost).min();
         }
-        self.lost
+        (lost, self.lost)
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use crate::asynchronous::AsynchronousStatus;
 use crate::bus::BusStatus;
+use crate::deliveries::GivenUp;
 use crate::engine::Parts;
 use crate::environment::FunctionStatus;
 use crate::fault::FaultsStatus;
@@ -36,8 +37,16 @@ pub struct Status {
     pub idle: bool,
     /// Messages per dead-letter queue, and their `total`; a queue that could not be asked is left out.
     pub dead_letters: BTreeMap<String, u64>,
+    /// On-failure records that destinations of every kind have, by function.
+    pub given_up: Vec<GivenUp>,
     /// AWS calls by function and operation.
     pub calls: Calls,
+    /// Items whose sizes were forgotten: the write units in `calls` may be too few.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub sizes_forgotten: u64,
+    /// The namespace that the topology declares for metrics; without one the functions of the toolkit
+    /// print none.
+    pub metrics_namespace: Option<String>,
     /// Functions by name.
     pub functions: BTreeMap<String, FunctionStatus>,
     /// Event source mappings.
@@ -122,7 +131,10 @@ impl Status {
             lag: work.lag,
             idle: work.idle,
             dead_letters,
+            given_up: parts.letters.given_up(),
             calls: parts.proxy.calls(),
+            sizes_forgotten: parts.proxy.sizes_forgotten(),
+            metrics_namespace: parts.topology.metrics_namespace.clone(),
             functions: parts.fleet.status(),
             mappings: work.mappings,
             asynchronous: work.asynchronous,
@@ -141,6 +153,10 @@ impl Status {
             },
         }
     }
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What is going on.

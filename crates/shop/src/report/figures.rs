@@ -30,7 +30,8 @@ pub(super) struct Figures {
     pub(super) dead_letters: BTreeMap<String, u64>,
     pub(super) dead_letters_total: u64,
     /// Deliveries that ended (applied, duplicate, filtered, failed or dead-lettered), all functions.
-    pub(super) deliveries: u64,
+    /// None if a function did not print its counts.
+    pub(super) deliveries: Option<u64>,
     /// Over the time from the first arrival on the stream to the last change of the read model.
     pub(super) deliveries_per_second: Option<f64>,
     pub(super) seconds: Option<f64>,
@@ -44,15 +45,16 @@ pub(super) struct Figures {
     pub(super) emulator: Option<String>,
 }
 
+/// Counts that a function prints are none where it printed no metrics.
 #[derive(Debug, Serialize)]
 pub(super) struct FunctionFigures {
     pub(super) invocations: u64,
-    pub(super) applied: u64,
-    pub(super) duplicates: u64,
-    pub(super) filtered: u64,
-    pub(super) failed: u64,
-    pub(super) not_run: u64,
-    pub(super) dead_lettered: u64,
+    pub(super) applied: Option<u64>,
+    pub(super) duplicates: Option<u64>,
+    pub(super) filtered: Option<u64>,
+    pub(super) failed: Option<u64>,
+    pub(super) not_run: Option<u64>,
+    pub(super) dead_lettered: Option<u64>,
     pub(super) cpu_seconds: f64,
     /// Of the largest process.
     pub(super) peak_rss_bytes: u64,
@@ -88,7 +90,7 @@ impl Figures {
             .iter()
             .map(|(name, function)| (name.clone(), FunctionFigures::of(name, function, status, orders.len())))
             .collect();
-        let deliveries = functions.values().map(FunctionFigures::ended).sum();
+        let deliveries: Option<u64> = functions.values().map(FunctionFigures::ended).sum();
         let seconds = span_seconds(orders);
         let waits = sorted_waits(orders);
         Figures {
@@ -100,7 +102,7 @@ impl Figures {
             dead_letters: status.dead_letters.queues.clone(),
             dead_letters_total: status.dead_letters.total,
             deliveries,
-            deliveries_per_second: seconds.and_then(|seconds| ratio(deliveries, seconds)),
+            deliveries_per_second: seconds.and_then(|seconds| ratio(deliveries?, seconds)),
             seconds,
             p50_ms: nearest_rank(&waits, 50),
             p99_ms: nearest_rank(&waits, 99),
@@ -142,8 +144,8 @@ impl FunctionFigures {
         }
     }
 
-    fn ended(&self) -> u64 {
-        self.applied + self.duplicates + self.filtered + self.failed + self.dead_lettered
+    fn ended(&self) -> Option<u64> {
+        [self.applied, self.duplicates, self.filtered, self.failed, self.dead_lettered].into_iter().sum()
     }
 }
 
@@ -214,7 +216,7 @@ mod tests {
         assert_eq!((figures.emails, figures.dead_letters_total), (2, 3));
         assert_eq!(figures.dead_letters.len(), 2);
         assert_eq!((figures.p50_ms, figures.p99_ms), (Some(20), Some(1_500)));
-        assert_eq!(figures.deliveries, 11, "records that were not run are delivered again");
+        assert_eq!(figures.deliveries, Some(11), "records that were not run are delivered again");
         assert_eq!(figures.seconds, Some(2.0));
         assert_eq!(figures.deliveries_per_second, Some(5.5));
         assert_eq!(figures.writes_per_order, Some(1.0));
@@ -223,6 +225,21 @@ mod tests {
         let shown = super::super::text::text(&figures);
         assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
         assert!(shown.contains("1.00 successful writes per order"), "{shown}");
+    }
+
+    #[test]
+    fn counts_that_a_function_did_not_print_are_no_zeros() {
+        let status: Status = serde_json::from_str(
+            r#"{"dead_letters":{"total":0},"calls":{},
+                "functions":{"silent":{"invocations":4},"idle":{"invocations":0}}}"#,
+        )
+        .unwrap();
+        let figures = Figures::of(&status, &BTreeMap::new());
+        assert_eq!((figures.functions["silent"].applied, figures.functions["idle"].applied), (None, Some(0)));
+        assert_eq!(figures.deliveries, None);
+        let shown = super::super::text::text(&figures);
+        assert!(shown.contains("metrics_namespace"), "{shown}");
+        assert!(shown.contains("- suppressed"), "{shown}");
     }
 
     #[test]

@@ -18,7 +18,7 @@ fn summary(figures: &Figures) -> String {
     let rate = figures.deliveries_per_second.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.0}"));
     let seconds = figures.seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1}"));
     let milliseconds = |value: Option<i64>| value.map_or_else(|| "-".to_owned(), count);
-    let duplicates: u64 = figures.functions.values().map(|function| function.duplicates).sum();
+    let duplicates: Option<u64> = figures.functions.values().map(|function| function.duplicates).sum();
     let mut dead_letters = count(figures.dead_letters_total);
     let queues: Vec<String> = figures
         .dead_letters
@@ -49,9 +49,9 @@ fn summary(figures: &Figures) -> String {
             ),
         ),
         ("e-mails", count(figures.emails)),
-        ("duplicates", format!("{} suppressed", count(duplicates))),
+        ("duplicates", format!("{} suppressed", printed(duplicates))),
         ("dead letters", dead_letters),
-        ("deliveries", format!("{} in {seconds} s, {rate}/s", count(figures.deliveries))),
+        ("deliveries", format!("{} in {seconds} s, {rate}/s", printed(figures.deliveries))),
         (
             "stream to view",
             format!("p50 {} ms, p99 {} ms", milliseconds(figures.p50_ms), milliseconds(figures.p99_ms)),
@@ -73,17 +73,25 @@ fn functions(figures: &Figures) -> String {
     let mut table = table(["function", "applied", "dupl.", "filt.", "failed", "dead", "CPU s", "peak MB"]);
     for (name, function) in &figures.functions {
         let numbers = [
-            count(function.applied),
-            count(function.duplicates),
-            count(function.filtered),
-            count(function.failed),
-            count(function.dead_lettered),
+            printed(function.applied),
+            printed(function.duplicates),
+            printed(function.filtered),
+            printed(function.failed),
+            printed(function.dead_lettered),
             format!("{:.1}", function.cpu_seconds),
             format!("{}.{}", function.peak_rss_bytes / 1_000_000, function.peak_rss_bytes / 100_000 % 10),
         ];
         table.add_row(std::iter::once(Cell::new(name)).chain(numbers.into_iter().map(right)));
     }
-    table.trim_fmt()
+    let silent = figures.functions.values().any(|function| function.applied.is_none());
+    let why =
+        if silent { "\n- not printed: the topology's metrics_namespace switches metrics on" } else { "" };
+    format!("{}{why}", table.trim_fmt())
+}
+
+/// A count that the function may not have printed.
+fn printed(number: Option<u64>) -> String {
+    number.map_or_else(|| "-".to_owned(), count)
 }
 
 fn requests(figures: &Figures) -> String {

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use terminal::output;
 use terminal::problem::Problem;
 use tidegate_local::client::EngineClient;
 use tidegate_local::clients::Clients;
@@ -28,6 +29,8 @@ use crate::connection::state_dir;
 struct Status {
     idle: bool,
     calls: Calls,
+    #[serde(default)]
+    sizes_forgotten: u64,
     functions: BTreeMap<String, FunctionStatus>,
     mappings: Vec<Mapping>,
 }
@@ -59,6 +62,12 @@ pub(super) async fn measure(state: &StateDir) -> Result<(Measurement, PathBuf), 
     if !status.idle {
         return Err(Problem::new(
             "the local system is still at work, so that what was counted belongs to no number of records; wait with `tidegate local wait`",
+        ));
+    }
+    if status.sizes_forgotten > 0 {
+        output::note(&format!(
+            "the sizes of {} items were forgotten, because too many were written: write units may be too few",
+            status.sizes_forgotten
         ));
     }
     let engine = client.engine();

@@ -11,6 +11,7 @@ const METRICS: [&str; 4] = ["Applied", "Duplicate", "Failed", "DeadLettered"];
 pub(crate) fn screen(status: &Value) -> String {
     let mut parts = vec![head(status), mappings(status)];
     parts.extend(asynchronous(status));
+    parts.extend(buses(status));
     parts.extend([functions(status), records(status), dead_letters(status)]);
     parts.extend(faults(status));
     parts.join("\n\n")
@@ -117,6 +118,31 @@ fn asynchronous(status: &Value) -> Option<String> {
     Some(with_errors(&shown, list(&status["asynchronous"]), "function"))
 }
 
+/// The rules of buses.
+fn buses(status: &Value) -> Option<String> {
+    let columns = [
+        ("waiting", "waiting"),
+        ("failing", "failing"),
+        ("handed over", "handed_over"),
+        ("retries", "retries"),
+        ("given up", "failed"),
+    ];
+    let mut shown = table(std::iter::once("bus: rule").chain(columns.iter().map(|(title, _)| *title)));
+    let (mut any, mut errors) = (false, Vec::new());
+    for bus in list(&status["buses"]) {
+        let name = text(&bus["bus"]);
+        errors.extend(bus["last_error"].as_str().map(|why| format!("! bus {name}: {why}")));
+        for (rule, counts) in bus["rules"].as_object().into_iter().flatten() {
+            any = true;
+            let mut row = vec![comfy_table::Cell::new(format!("{name}: {rule}"))];
+            row.extend(columns.iter().map(|(_, field)| right(count(&counts[*field]))));
+            shown.add_row(row);
+            errors.extend(counts["last_error"].as_str().map(|why| format!("! rule {rule}: {why}")));
+        }
+    }
+    any.then(|| std::iter::once(shown.to_string()).chain(errors).collect::<Vec<_>>().join("\n"))
+}
+
 fn with_errors<'a>(shown: &Table, rows: impl Iterator<Item = &'a Value>, name: &str) -> String {
     let mut lines = vec![shown.to_string()];
     lines.extend(
@@ -146,7 +172,13 @@ fn functions(status: &Value) -> String {
     for (name, function) in status["functions"].as_object().into_iter().flatten() {
         let start = function["start_failure"].as_str().map(|why| format!("cannot be started: {why}"));
         let log = function["log_failure"].as_str().map(str::to_owned);
-        lines.extend(start.into_iter().chain(log).map(|trouble| format!("! {name}: {trouble}")));
+        let left_out = Some(count(&function["metrics_left_out"])).filter(|left_out| *left_out > 0);
+        let left_out = left_out.map(|left_out| {
+            format!("its metrics have too many names: {left_out} values of further ones are not kept")
+        });
+        lines.extend(
+            start.into_iter().chain(log).chain(left_out).map(|trouble| format!("! {name}: {trouble}")),
+        );
     }
     lines.join("\n")
 }
@@ -154,15 +186,23 @@ fn functions(status: &Value) -> String {
 /// What the functions say about their records.
 fn records(status: &Value) -> String {
     let mut shown = table(["function", "applied", "duplicate", "failed", "dead", "CPU s"]);
+    let mut silent = false;
     for (name, function) in status["functions"].as_object().into_iter().flatten() {
         let mut row = vec![comfy_table::Cell::new(name)];
-        row.extend(METRICS.map(|metric| {
-            right(format!("{:.0}", float(function["metrics"].get(metric).unwrap_or(&Value::Null))))
-        }));
+        let counted = METRICS.map(|metric| function["metrics"].get(metric).and_then(Value::as_f64));
+        if counted.iter().all(Option::is_none) {
+            silent = true;
+        }
+        row.extend(counted.map(|sum| right(sum.map_or_else(|| "–".to_owned(), |sum| format!("{sum:.0}")))));
         row.push(right(format!("{:.1}", float(&function["cpu_seconds"]))));
         shown.add_row(row);
     }
-    shown.to_string()
+    let why = match status["metrics_namespace"].as_str() {
+        _ if !silent => return shown.to_string(),
+        None => "the topology has no metrics_namespace, which makes the toolkit print these counts",
+        Some(_) => "the function has printed no such counts: it has not run, or is not of the toolkit",
+    };
+    format!("{shown}\n– {why}")
 }
 
 fn dead_letters(status: &Value) -> String {
@@ -173,10 +213,19 @@ fn dead_letters(status: &Value) -> String {
         .filter(|(queue, _)| *queue != "total")
         .map(|(queue, number)| format!("{queue} {}", count(number)))
         .collect();
-    format!(
-        "dead letters: {}",
-        if queues.is_empty() { "no queue for them".to_owned() } else { queues.join(", ") }
-    )
+    let queues = if queues.is_empty() { "no queue for them".to_owned() } else { queues.join(", ") };
+    // What a queue was handed may have been taken out of it since; what others were handed is counted
+    // by nobody else.
+    let is_queue = |given_up: &Value| given_up.pointer("/to/kind").map(text) == Some("queue");
+    let others = list(&status["given_up"]).filter(|given_up| !is_queue(given_up));
+    let others: String = others
+        .map(|given_up| {
+            let (to, number) = (&given_up["to"], count(&given_up["count"]));
+            let (function, kind, name) = (text(&given_up["function"]), text(&to["kind"]), text(&to["name"]));
+            format!("\n{function} gave up {number} to {kind} {name}")
+        })
+        .collect();
+    format!("dead letters: {queues}{others}")
 }
 
 fn faults(status: &Value) -> Option<String> {
@@ -232,7 +281,14 @@ mod tests {
             "mappings": [{"name": "event-store → order-projection", "lag": 1234, "in_flight": 2, "records_delivered": 98765, "retries": 4, "failures": 7, "discarded": 5, "oldest_ms": 61_000, "positions": {"shardId-1": "4959", "shardId-2": null}, "last_error": "boom"}],
             "asynchronous": [{"function": "notification", "waiting": 6, "in_flight": 0, "delivered": 7, "retries": 8, "failed": 9}],
             "functions": {"order-projection": {"environments": 4, "invocations": 98765, "errors": 1, "timeouts": 3, "duration_ms": {"count": 98765, "p50": 4.56, "p99": 1234.5, "max": 2000.0}, "memory_mb": 256, "rss_bytes": 52_428_800, "cpu_seconds": 3.21, "peak_rss_bytes": 12_582_912, "metrics": {"Applied": 98765.0, "Duplicate": 12.0}}},
-            "dead_letters": {"dead-letters": 3, "async-failures": 0, "total": 3}
+            "dead_letters": {"dead-letters": 3, "async-failures": 0, "total": 3},
+            "buses": [{"bus": "shop", "last_error": "no luck", "rules": {
+                "order-placed": {"waiting": 4, "failing": 3, "handed_over": 98765, "retries": 12, "failed": 2, "last_error": "slow down"},
+            }}],
+            "given_up": [
+                {"function": "order-projection", "to": {"kind": "topic", "name": "alarms"}, "count": 6},
+                {"function": "order-projection", "to": {"kind": "queue", "name": "dead-letters"}, "count": 7},
+            ]
         });
         let screen = screen(&status);
         for part in [
@@ -251,13 +307,36 @@ mod tests {
             "3.2",
             "dead-letters 3",
             "async-failures 0",
+            "shop: order-placed",
+            "! bus shop: no luck",
+            "! rule order-placed: slow down",
+            "order-projection gave up 6 to topic alarms",
         ] {
             assert!(screen.contains(part), "{part} is missing in\n{screen}");
         }
         assert!(!screen.contains("filtered"), "nothing was: {screen}");
         assert!(!screen.contains("total"), "{screen}");
+        assert!(!screen.contains("queue dead-letters"), "its messages are counted already: {screen}");
         let widest = screen.lines().map(|line| line.trim_end().chars().count()).max();
         assert!(widest <= Some(80), "{widest:?}\n{screen}");
+    }
+
+    #[test]
+    fn a_count_that_nobody_printed_is_no_zero_and_the_reason_is_said() {
+        let status = |namespace: Value, metrics: Value| {
+            let functions = json!({"f": {"metrics": metrics}});
+            records(&json!({"metrics_namespace": namespace, "functions": functions}))
+        };
+        let off = status(Value::Null, json!({}));
+        assert!(off.contains("–") && off.contains("no metrics_namespace"), "{off}");
+        assert_eq!(off.matches(" 0").count(), 1, "the CPU time alone is known: {off}");
+        let silent = status(json!("Shop"), json!({"Own": 7.0}));
+        assert!(silent.contains("–") && silent.contains("is not of the toolkit"), "{silent}");
+        let counted = status(
+            json!("Shop"),
+            json!({"Applied": 0.0, "Failed": 2.0, "Duplicate": 0.0, "DeadLettered": 0.0}),
+        );
+        assert!(!counted.contains('–'), "{counted}");
     }
 
     #[test]

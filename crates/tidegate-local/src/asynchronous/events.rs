@@ -267,7 +267,7 @@ impl Events {
         }
         if self.stop == Stop::Running {
             self.rest(now, actions);
-            if let Some(moment) = self.resting.forget_lost(now) {
+            if let (_, Some(moment)) = self.resting.forget_lost(now) {
                 due = Some(due.map_or(moment, |earliest| earliest.min(moment)));
             }
         }

@@ -9,6 +9,7 @@ use super::status::RuleStatus;
 use super::step::{Action, IllegalInput, Input};
 use crate::mapping::moment::Moment;
 use crate::mapping::retry::scale;
+use crate::mapping::shortened;
 use crate::resting::{Resting, SHORTEST_REST};
 
 /// The wait after the first failed try, doubled up to the longest. EventBridge documents only that it backs off exponentially, with jitter, 185 times
@@ -175,7 +176,10 @@ impl Events {
         extend: Moment,
     ) -> Life {
         for rule in &rules {
-            self.count(*rule, |counts| counts.matched += 1);
+            self.count(*rule, |counts| {
+                counts.matched += 1;
+                counts.waiting += 1;
+            });
         }
         let due = || HandOver { state: State::Due(now), failed: 0, failure: None };
         let left = rules.into_iter().map(|rule| (rule, due())).collect();
@@ -213,24 +217,27 @@ impl Events {
             self.count(rule, |counts| counts.handed_over += 1);
             return self.done(event, rule, actions);
         };
-        let (Some(life), Some(retries)) = (self.events.get_mut(&event), self.settings.retries.get(rule))
-        else {
-            return;
-        };
-        let Some(hand_over) = life.left.get_mut(&rule) else { return };
-        let is_transient = failure.is_transient;
+        let Some(retries) = self.settings.retries.get(rule).copied() else { return };
+        let life = self.events.get_mut(&event);
+        let Some(hand_over) = life.and_then(|life| life.left.get_mut(&rule)) else { return };
         hand_over.failed += 1;
+        let (failed, is_transient) = (hand_over.failed, failure.is_transient);
+        let why = shortened(&failure.message);
         hand_over.failure = Some(failure);
-        if !is_transient {
-            self.give_up(event, rule, None, actions);
-        } else if hand_over.failed > retries.maximum_attempts {
-            self.give_up(event, rule, Some(Exhausted::MaximumRetryAttempts), actions);
-        } else {
+        if is_transient && failed <= retries.maximum_attempts {
             // Half of the wait is by chance.
-            let wait =
-                FIRST.saturating_mul(2_u32.saturating_pow((hand_over.failed - 1).min(20))).min(LONGEST);
+            let wait = FIRST.saturating_mul(2_u32.saturating_pow((failed - 1).min(20))).min(LONGEST);
             let wait = scale(wait, self.settings.time_scale).mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0));
             hand_over.state = State::Due(now.after(wait));
+        }
+        self.count(rule, |counts| {
+            counts.failing += u64::from(failed == 1);
+            counts.last_error = Some(why);
+        });
+        if !is_transient {
+            self.give_up(event, rule, None, actions);
+        } else if failed > retries.maximum_attempts {
+            self.give_up(event, rule, Some(Exhausted::MaximumRetryAttempts), actions);
         }
     }
 
@@ -247,10 +254,16 @@ impl Events {
 
     fn done(&mut self, event: u64, rule: usize, actions: &mut Vec<Action>) {
         let Some(life) = self.events.get_mut(&event) else { return };
-        life.left.remove(&rule);
+        let done = life.left.remove(&rule);
         if life.left.is_empty() {
             self.events.remove(&event);
             actions.push(Action::Finish { event });
+        }
+        if let Some(done) = done {
+            self.count(rule, |counts| {
+                counts.waiting = counts.waiting.saturating_sub(1);
+                counts.failing = counts.failing.saturating_sub(u64::from(done.failed > 0));
+            });
         }
     }
 
@@ -313,7 +326,11 @@ impl Events {
         }
         if self.stop == Stop::Running {
             self.rest(now, actions);
-            if let Some(moment) = self.resting.forget_lost(now) {
+            let (lost, next) = self.resting.forget_lost(now);
+            for rule in lost.iter().flat_map(|life| life.left.keys()) {
+                self.count(*rule, |counts| counts.waiting = counts.waiting.saturating_sub(1));
+            }
+            if let Some(moment) = next {
                 due = Some(due.map_or(moment, |earliest| earliest.min(moment)));
             }
         }

@@ -32,10 +32,16 @@ pub struct BusStatus {
 pub struct RuleStatus {
     /// Events it matched.
     pub matched: u64,
+    /// Events its target does not have yet.
+    pub waiting: u64,
+    /// Those of them of which a try has failed.
+    pub failing: u64,
     /// Events its target has.
     pub handed_over: u64,
     /// Tries after a failed one.
     pub retries: u64,
     /// Events given up: to the dead-letter queue of its target, if it has one that takes them.
     pub failed: u64,
+    /// Why the last try that failed did.
+    pub last_error: Option<String>,
 }

@@ -8,9 +8,11 @@ use serde_json::{Value, json};
 
 use super::graph::{Edge, EdgeKind, Graph, NodeKind};
 use super::layout::layout;
+use crate::asynchronous::AsynchronousStatus;
 use crate::deliveries::{Delivery, Letter, Outcome};
 use crate::engine::Parts;
 use crate::status::{Look, Status};
+use crate::topology::Target;
 
 /// Deliveries in the list.
 const LISTED: usize = 50;
@@ -62,31 +64,71 @@ fn counts(parts: &Parts, status: &Status, graph: &Graph, edge: &Edge) -> Value {
             })
         }
         EdgeKind::Events => {
-            // One queue has everything the function is invoked with asynchronously, by rules and by Invoke.
+            let routed = routed(parts, status, from, |target| target.function.as_deref() == Some(to));
+            // Behind the bus they wait in the function's one queue, beside those of other buses and of Invoke.
             let queue = status.asynchronous.iter().find(|queue| queue.function == to);
-            queue.map_or(Value::Null, |queue| {
-                json!({
-                    "count": queue.delivered,
-                    "waiting": queue.waiting,
-                    "in_flight": queue.in_flight,
-                    "failures": queue.retries + queue.failed,
-                })
+            let queued = |number: fn(&AsynchronousStatus) -> u64| queue.map_or(0, number);
+            json!({
+                "count": routed.handed_over,
+                "waiting": routed.waiting + queued(|queue| queue.waiting),
+                "in_flight": queued(|queue| queue.in_flight),
+                "failures": routed.failures() + queued(|queue| queue.retries + queue.failed),
             })
         }
         EdgeKind::Calls | EdgeKind::Reads => json!({ "count": parts.touched.calls(from, to) }),
-        EdgeKind::GivesUp => json!({ "count": parts.letters.handed_over(from, to) }),
+        EdgeKind::GivesUp => {
+            let kind = graph.nodes.get(edge.to).and_then(|node| node.kind.destination());
+            let counts = status.given_up.iter().filter(|given_up| {
+                given_up.function == from && given_up.to.name == to && Some(given_up.to.kind) == kind
+            });
+            json!({ "count": counts.map(|given_up| given_up.count).sum::<u64>() })
+        }
         EdgeKind::Succeeds => {
             let queue = status.asynchronous.iter().find(|queue| queue.function == from);
             queue.map_or(Value::Null, |queue| json!({ "count": queue.told }))
         }
         EdgeKind::Redrive => json!({ "count": status.dead_letters.get(to) }),
-        EdgeKind::Undelivered => Value::Null,
-        // EventBridge hands over by itself: what arrived is what the queue's mapping has read.
+        EdgeKind::Undelivered => {
+            let routed =
+                routed(parts, status, from, |target| target.dead_letter_queue.as_deref() == Some(to));
+            json!({ "count": routed.failed })
+        }
         EdgeKind::Sends => {
-            let read = status.mappings.iter().filter(|mapping| mapping.source == to);
-            json!({ "count": read.map(|mapping| mapping.records_delivered + mapping.lag).reduce(u64::max) })
+            let routed = routed(parts, status, from, |target| target.queue.as_deref() == Some(to));
+            json!({ "count": routed.handed_over, "waiting": routed.waiting, "failures": routed.failures() })
         }
     }
+}
+
+/// The counts of some rules of a bus together.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Routed {
+    waiting: u64,
+    handed_over: u64,
+    retries: u64,
+    failed: u64,
+}
+
+impl Routed {
+    fn failures(&self) -> u64 {
+        self.retries + self.failed
+    }
+}
+
+/// Those rules of a bus whose target is meant.
+fn routed(parts: &Parts, status: &Status, bus: &str, is_meant: impl Fn(&Target) -> bool) -> Routed {
+    let of_bus = status.buses.iter().find(|status| status.bus == bus);
+    let rules = of_bus.into_iter().flat_map(|status| &status.rules);
+    let meant = rules.filter(|(name, _)| {
+        let declared = parts.topology.rules.get(*name);
+        declared.is_some_and(|rule| is_meant(&rule.target))
+    });
+    meant.fold(Routed::default(), |sum, (_, rule)| Routed {
+        waiting: sum.waiting + rule.waiting,
+        handed_over: sum.handed_over + rule.handed_over,
+        retries: sum.retries + rule.retries,
+        failed: sum.failed + rule.failed,
+    })
 }
 
 /// The newest deliveries, the newest first.
@@ -142,7 +184,7 @@ pub(super) fn letter(letter: &Letter) -> Value {
         "kind": "letter",
         "at": letter.at.to_string(),
         "function": letter.function,
-        "queue": letter.queue,
+        "to": letter.to.to_string(),
         "text": shortened(&letter.body),
     })
 }

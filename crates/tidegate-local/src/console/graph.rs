@@ -22,6 +22,20 @@ pub(crate) enum NodeKind {
     Function,
 }
 
+impl NodeKind {
+    /// The word for it as a destination of what is given up; none if it is no destination.
+    pub(crate) fn destination(self) -> Option<&'static str> {
+        match self {
+            Self::Queue | Self::DeadLetters => Some("queue"),
+            Self::Topic => Some("topic"),
+            Self::Bucket => Some("bucket"),
+            Self::Function => Some("function"),
+            Self::Bus => Some("bus"),
+            Self::Stream | Self::Table | Self::Email => None,
+        }
+    }
+}
+
 /// One thing of the topology. Names are unique within a kind only.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct Node {
@@ -37,17 +51,17 @@ pub(crate) enum EdgeKind {
     Mapping,
     /// Rules of a bus that invoke a function: events.
     Events,
-    /// Rules of a bus that send to a queue. Who counts these messages is the queue's mapping.
+    /// Rules of a bus that send to a queue: events.
     Sends,
     /// What a function does with a resource: AWS calls.
     Calls,
     /// As above, and it only reads.
     Reads,
-    /// What is given up: records.
+    /// What is given up: on-failure records.
     GivesUp,
     /// What was invoked asynchronously and succeeded: records.
     Succeeds,
-    /// What rules of a bus could not hand over. EventBridge does that by itself, and what it counts is not known here.
+    /// What rules of a bus gave up to hand over: events.
     Undelivered,
     /// What a queue moves after too many receives: messages of the target.
     Redrive,

@@ -35,7 +35,9 @@ function rewrite(place, key, make) {
 function summary(status) {
   const busy = status.idle ? 'idle' : `busy: ${number(status.in_flight)} in flight, ${number(status.lag)} waiting`;
   const letters = status.dead_letters.total || 0;
-  at('summary').textContent = `${busy} · ${number(letters)} dead ${letters === 1 ? 'letter' : 'letters'} · ${status.emulator.name} at ${status.emulator.endpoint} · up ${Math.round(status.engine.uptime_seconds)} s`;
+  const away = status.emulator.unanswered_seconds;
+  const silent = away == null ? '' : ` · the emulator has not answered for ${number(away)} s`;
+  at('summary').textContent = `${busy}${silent} · ${number(letters)} dead ${letters === 1 ? 'letter' : 'letters'} · ${status.emulator.name} at ${status.emulator.endpoint} · up ${Math.round(status.engine.uptime_seconds)} s`;
 }
 
 function edges(state) {
@@ -53,8 +55,20 @@ function functions(status) {
     cell(name), cell(number(f.environments), 'n'), cell(number(f.invocations), 'n'), cell(f.duration_ms.p50.toFixed(1), 'n'), cell(f.duration_ms.p99.toFixed(1), 'n'),
     cell(number(f.errors), f.errors ? 'n bad' : 'n'), cell(number(f.timeouts), f.timeouts ? 'n bad' : 'n'), cell(number(f.throttles), 'n'),
     cell(mega(f.rss_bytes), 'n'), cell(`${mega(f.peak_rss_bytes)} of ${f.memory_mb}`, 'n'))));
-  const failed = [...status.mappings.map((m) => [m.name, m.last_error]), ...status.asynchronous.map((a) => [`events → ${a.function}`, a.last_error])].filter(([, error]) => error);
-  rewrite(at('errors'), failed, () => failed.map(([name, error]) => element('pre', { class: 'bad' }, `last error of ${name}: ${error}`)));
+  const failed = troubles(status);
+  rewrite(at('errors'), failed, () => failed.map((said) => element('pre', { class: 'bad' }, said)));
+}
+
+// What goes wrong now, and the last error of everything that delivers.
+function troubles(status) {
+  const functions = Object.entries(status.functions);
+  const buses = status.buses.flatMap((b) => [[`bus ${b.bus}`, b.last_error], ...Object.entries(b.rules).map(([rule, r]) => [`rule ${rule} of bus ${b.bus}`, r.last_error])]);
+  const last = [...status.mappings.map((m) => [m.name, m.last_error]), ...status.asynchronous.map((a) => [`events → ${a.function}`, a.last_error]), ...buses];
+  return [
+    ...functions.filter(([, f]) => f.start_failure).map(([name, f]) => `${name} cannot be started: ${f.start_failure}`),
+    ...functions.filter(([, f]) => f.log_failure).map(([name, f]) => `${name}: ${f.log_failure}`),
+    ...last.filter(([, error]) => error).map(([name, error]) => `last error of ${name}: ${error}`),
+  ];
 }
 
 const outcome = (d) => d.outcome === 'ok' ? 'ok' : d.outcome === 'reported' ? `${d.failed} of ${d.records} failed` : 'failed';
@@ -81,7 +95,7 @@ async function detail(which) {
   }
 }
 
-const letter = (l) => element('li', {}, element('div', { class: 'head' }, element('b', {}, l.queue), element('span', { class: 'soft' }, `${time(l.at)} given up by ${l.function}`)), element('pre', {}, l.text));
+const letter = (l) => element('li', {}, element('div', { class: 'head' }, element('b', {}, l.to), element('span', { class: 'soft' }, `${time(l.at)} given up by ${l.function}`)), element('pre', {}, l.text));
 
 function letters(counts, newest) {
   const queues = Object.entries(counts).filter(([name]) => name !== 'total');
@@ -114,7 +128,7 @@ function step(s) {
     if (s.error) made.append(element('pre', { class: 'bad' }, s.error));
     return made;
   }
-  if (s.kind === 'letter') return element('li', { class: 'letter' }, head(`given up, to ${s.queue}`), element('pre', {}, s.text));
+  if (s.kind === 'letter') return element('li', { class: 'letter' }, head(`given up, to ${s.to}`), element('pre', {}, s.text));
   const fields = s.fields.map(([name, value]) => `${name}=${value}`).join('  ');
   return element('li', { class: 'log' }, head(element('span', { class: s.level === 'ERROR' || s.level === 'WARN' ? 'bad' : 'soft' }, s.level || 'log'), s.message), ...(fields ? [element('pre', {}, fields)] : []));
 }

@@ -1,36 +1,72 @@
-//! What the engine gave up and handed to a queue: the newest, and how many.
+//! What the engine gave up and handed to a destination: the newest, and how many.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
+use serde::Serialize;
 
-/// Records kept per queue.
+use crate::topology::DestinationKind;
+
+/// Records kept per destination.
 const KEPT: usize = 50;
-/// Bytes kept per queue; the newest record is kept whatever its size.
+/// Bytes kept per destination; the newest record is kept whatever its size.
 const KEPT_BYTES: usize = 2 << 20;
+
+/// A destination, by what it is and its declared name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Place {
+    /// `queue`, `topic`, `bucket`, `function` or `bus`.
+    pub kind: &'static str,
+    /// Its declared name, which is unique within the kind only.
+    pub name: String,
+}
+
+impl From<DestinationKind<'_>> for Place {
+    fn from(kind: DestinationKind<'_>) -> Self {
+        Self { kind: kind.word(), name: kind.name().to_owned() }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.name)
+    }
+}
 
 /// One record that was given up.
 #[derive(Debug)]
 pub struct Letter {
-    /// When it had arrived at the queue.
+    /// When it had arrived at its destination.
     pub at: Timestamp,
-    /// The queue's declared name.
-    pub queue: String,
+    /// The destination.
+    pub to: Place,
     /// The function that did not take it.
     pub function: String,
     /// The on-failure record.
     pub body: String,
 }
 
-/// The newest records that were given up, per queue.
+/// How many on-failure records of a function a destination has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GivenUp {
+    /// The function.
+    pub function: String,
+    /// The destination.
+    pub to: Place,
+    /// Records since the engine started.
+    pub count: u64,
+}
+
+/// The newest records that were given up, per destination.
 #[derive(Debug, Default)]
 pub struct Letters {
-    queues: Mutex<BTreeMap<String, Queue>>,
+    places: Mutex<BTreeMap<Place, Kept>>,
 }
 
 #[derive(Debug, Default)]
-struct Queue {
+struct Kept {
     ring: VecDeque<Arc<Letter>>,
     bytes: usize,
     by_function: BTreeMap<String, u64>,
@@ -38,28 +74,35 @@ struct Queue {
 
 impl Letters {
     pub(crate) fn add(&self, letter: Letter) {
-        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        let queue = queues.entry(letter.queue.clone()).or_default();
-        *queue.by_function.entry(letter.function.clone()).or_default() += 1;
-        queue.bytes += letter.body.len();
-        queue.ring.push_back(Arc::new(letter));
-        while queue.ring.len() > KEPT || (queue.bytes > KEPT_BYTES && queue.ring.len() > 1) {
-            queue.bytes -= queue.ring.pop_front().map_or(0, |oldest| oldest.body.len());
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = places.entry(letter.to.clone()).or_default();
+        *kept.by_function.entry(letter.function.clone()).or_default() += 1;
+        kept.bytes += letter.body.len();
+        kept.ring.push_back(Arc::new(letter));
+        while kept.ring.len() > KEPT || (kept.bytes > KEPT_BYTES && kept.ring.len() > 1) {
+            kept.bytes -= kept.ring.pop_front().map_or(0, |oldest| oldest.body.len());
         }
     }
 
     /// The newest, the oldest of them first.
     pub fn kept(&self) -> Vec<Arc<Letter>> {
-        let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut letters: Vec<_> = queues.values().flat_map(|queue| queue.ring.iter().cloned()).collect();
+        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut letters: Vec<_> = places.values().flat_map(|kept| kept.ring.iter().cloned()).collect();
         letters.sort_by_key(|letter| letter.at);
         letters
     }
 
-    /// How many records of a function were handed to a queue since the engine started.
-    pub fn handed_over(&self, function: &str, queue: &str) -> u64 {
-        let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        queues.get(queue).and_then(|queue| queue.by_function.get(function)).copied().unwrap_or(0)
+    /// How many records each function handed to each destination since the engine started.
+    pub fn given_up(&self) -> Vec<GivenUp> {
+        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = places.iter().flat_map(|(to, kept)| {
+            kept.by_function.iter().map(|(function, count)| GivenUp {
+                function: function.clone(),
+                to: to.clone(),
+                count: *count,
+            })
+        });
+        counts.collect()
     }
 }
 
@@ -68,23 +111,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_queue_keeps_its_newest_and_counts_all() {
+    fn each_destination_keeps_its_newest_and_counts_all() {
         let letters = Letters::default();
-        let add = |queue: &str, n: usize, bytes: usize| {
+        let add = |kind: &'static str, name: &str, n: usize, bytes: usize| {
             let at = Timestamp::from_millisecond(i64::try_from(n).unwrap()).unwrap();
-            let (queue, function) = (queue.to_owned(), "f".to_owned());
-            letters.add(Letter { at, queue, function, body: "x".repeat(bytes) });
+            let to = Place { kind, name: name.to_owned() };
+            letters.add(Letter { at, to, function: "f".to_owned(), body: "x".repeat(bytes) });
         };
         for n in 0..KEPT + 3 {
-            add("many", n, 1);
+            add("queue", "many", n, 1);
         }
-        add("large", KEPT + 3, KEPT_BYTES);
-        add("large", KEPT + 4, KEPT_BYTES + 1);
+        add("topic", "many", KEPT + 3, KEPT_BYTES);
+        add("topic", "many", KEPT + 4, KEPT_BYTES + 1);
         let kept = letters.kept();
         assert_eq!(kept.len(), KEPT + 1);
         assert_eq!(kept.first().map(|letter| letter.at.as_millisecond()), Some(3));
         assert_eq!(kept.last().map(|letter| letter.body.len()), Some(KEPT_BYTES + 1));
-        assert_eq!(letters.handed_over("f", "many"), KEPT as u64 + 3);
-        assert_eq!((letters.handed_over("f", "large"), letters.handed_over("g", "large")), (2, 0));
+        let given_up = |kind, count| GivenUp {
+            function: "f".to_owned(),
+            to: Place { kind, name: "many".to_owned() },
+            count,
+        };
+        assert_eq!(letters.given_up(), [given_up("queue", KEPT as u64 + 3), given_up("topic", 2)]);
     }
 }

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 pub(crate) use content::mentions;
 pub use content::{Content, Record};
-pub use letters::{Letter, Letters};
+pub use letters::{GivenUp, Letter, Letters, Place};
 pub(crate) use recorder::{Recorder, RecordingDestination};
 
 use crate::invocation::{Answer, InvocationResult};
@@ -90,9 +90,7 @@ impl Deliveries {
         let (outcome, body) = match &answer.result {
             InvocationResult::Throttled => return,
             InvocationResult::FunctionError(error) => (Outcome::Failed, error.clone()),
-            InvocationResult::Success(body) => {
-                (if way.reports { of_response(body) } else { Outcome::Succeeded }, body.clone())
-            }
+            InvocationResult::Success(body) => (way.answers.outcome(body), body.clone()),
         };
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if outcome != Outcome::Succeeded {
@@ -140,31 +138,51 @@ impl Deliveries {
 pub(crate) struct Way {
     name: Arc<str>,
     function: Arc<str>,
-    reports: bool,
+    answers: Answers,
+}
+
+/// What the answers of a function say to whoever delivers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answers {
+    /// Which records failed; an answer that is no valid response fails all of them.
+    Reports,
+    /// Anything. One that lists failed records says that they failed: so is a replay answered.
+    MayReport,
+    /// Nothing.
+    Ignored,
+}
+
+impl Answers {
+    fn outcome(self, response: &[u8]) -> Outcome {
+        if self == Self::Ignored {
+            return Outcome::Succeeded;
+        }
+        match reported(response) {
+            Reported::Nothing => Outcome::Succeeded,
+            Reported::Items(items) => Outcome::Reported(items.len()),
+            Reported::Invalid(_) if self == Self::Reports => Outcome::Failed,
+            Reported::Invalid(_) => Outcome::Succeeded,
+        }
+    }
 }
 
 impl Way {
     /// From a source; `reports` if the function's answers say which records failed.
     pub(crate) fn mapping(source: &str, function: &str, reports: bool) -> Self {
-        Self { name: format!("{source} → {function}").into(), function: function.into(), reports }
+        let answers = if reports { Answers::Reports } else { Answers::Ignored };
+        Self { name: format!("{source} → {function}").into(), function: function.into(), answers }
     }
 
     /// From rules, and from Invoke with the type `Event`.
     pub(crate) fn events(function: &str) -> Self {
-        Self { name: format!("events → {function}").into(), function: function.into(), reports: false }
+        let name = format!("events → {function}").into();
+        Self { name, function: function.into(), answers: Answers::Ignored }
     }
 
     /// From Invoke.
     pub(crate) fn invoke(function: &str) -> Self {
-        Self { name: format!("Invoke → {function}").into(), function: function.into(), reports: false }
-    }
-}
-
-fn of_response(response: &[u8]) -> Outcome {
-    match reported(response) {
-        Reported::Nothing => Outcome::Succeeded,
-        Reported::Items(items) => Outcome::Reported(items.len()),
-        Reported::Invalid(_) => Outcome::Failed,
+        let name = format!("Invoke → {function}").into();
+        Self { name, function: function.into(), answers: Answers::MayReport }
     }
 }
 
@@ -214,5 +232,18 @@ mod tests {
         let outcomes: Vec<_> = deliveries.kept().iter().map(|delivery| delivery.outcome).collect();
         assert_eq!(outcomes, [Outcome::Reported(2), Outcome::Succeeded, Outcome::Failed, Outcome::Failed]);
         assert_eq!((deliveries.failures("s → f"), deliveries.failures("s → g")), (3, 0));
+    }
+
+    #[test]
+    fn a_replay_of_which_a_record_fails_again_is_no_success_and_any_other_answer_of_invoke_is_one() {
+        let deliveries = Deliveries::default();
+        let failed = r#"{"batchItemFailures":[{"itemIdentifier":"1"}]}"#;
+        for body in [failed, "\"done\"", "[1]", ""] {
+            add(&deliveries, &Way::invoke("f"), Bytes::new(), success(body));
+        }
+        add(&deliveries, &Way::events("f"), Bytes::new(), success(failed));
+        let outcomes: Vec<_> = deliveries.kept().iter().map(|delivery| delivery.outcome).collect();
+        let done = Outcome::Succeeded;
+        assert_eq!(outcomes, [Outcome::Reported(1), done, done, done, done], "Lambda ignores the last");
     }
 }

@@ -74,13 +74,14 @@ pub(super) fn stream_destination(
     function: &str,
     mapping: Uuid,
 ) -> Option<Arc<dyn Destination>> {
-    match declared.kind()? {
+    let kind = declared.kind()?;
+    let inner: Arc<dyn Destination> = match kind {
         DestinationKind::Bucket(bucket) => {
-            Some(Arc::new(BucketDestination::of_mapping(parts.clients.s3.clone(), bucket, mapping)))
+            Arc::new(BucketDestination::of_mapping(parts.clients.s3.clone(), bucket, mapping))
         }
-        DestinationKind::Queue(queue) => recorded(parts, function, queue),
-        kind => destination(parts, kind),
-    }
+        kind => destination(parts, kind)?,
+    };
+    Some(recorded(parts, function, kind, inner))
 }
 
 /// Where the asynchronous invocation of a function gives up to.
@@ -89,17 +90,18 @@ fn failure_destination(
     declared: &topology::Destination,
     function: &str,
 ) -> Option<Arc<dyn Destination>> {
-    match declared.kind()? {
+    let kind = declared.kind()?;
+    let inner: Arc<dyn Destination> = match kind {
         DestinationKind::Bucket(bucket) => {
-            Some(Arc::new(BucketDestination::of_function(parts.clients.s3.clone(), bucket, function)))
+            Arc::new(BucketDestination::of_function(parts.clients.s3.clone(), bucket, function))
         }
         DestinationKind::Bus(bus) => {
             let (arn, function) = (parts.provisioned.buses.get(bus)?, function_arn(REGION, function));
-            Some(Arc::new(BusDestination::on_failure(parts.clients.events.clone(), arn, &function)))
+            Arc::new(BusDestination::on_failure(parts.clients.events.clone(), arn, &function))
         }
-        DestinationKind::Queue(queue) => recorded(parts, function, queue),
-        kind => destination(parts, kind),
-    }
+        kind => destination(parts, kind)?,
+    };
+    Some(recorded(parts, function, kind, inner))
 }
 
 /// Where the asynchronous invocation of a function tells its successes.
@@ -117,12 +119,15 @@ fn success_destination(
     }
 }
 
-/// A queue of failures, which the console shows.
-fn recorded(parts: &Parts, function: &str, queue: &str) -> Option<Arc<dyn Destination>> {
-    let inner = destination(parts, DestinationKind::Queue(queue))?;
-    let (function, queue) = (function.to_owned(), queue.to_owned());
-    let letters = Arc::clone(&parts.letters);
-    Some(Arc::new(RecordingDestination { inner, letters, function, queue }))
+/// A destination of failures, whatever kind it is: the status counts them and the console shows them.
+fn recorded(
+    parts: &Parts,
+    function: &str,
+    kind: DestinationKind<'_>,
+    inner: Arc<dyn Destination>,
+) -> Arc<dyn Destination> {
+    let (function, letters) = (function.to_owned(), Arc::clone(&parts.letters));
+    Arc::new(RecordingDestination { inner, letters, function, to: kind.into() })
 }
 
 fn destination(parts: &Parts, kind: DestinationKind<'_>) -> Option<Arc<dyn Destination>> {

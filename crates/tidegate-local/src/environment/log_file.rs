@@ -105,7 +105,11 @@ impl LogFile {
         }
         let mut older = self.path.clone().into_os_string();
         older.push(".1");
-        fs::rename(&self.path, &older)?;
+        match fs::rename(&self.path, &older) {
+            // Somebody has removed the file, and with it what it held.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            renamed => renamed?,
+        }
         // Without a new file the old one goes on, under its new name, and the next line tries again.
         self.file = append_to(&self.path)?;
         self.size = 0;
@@ -170,6 +174,20 @@ mod tests {
         assert!(numbers.len() > 20 && numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "{numbers:?}");
         // It is what the next engine goes on with.
         assert_eq!(LogFile::open(&path, 1000).unwrap().size, fs::metadata(&path).unwrap().len());
+    }
+
+    #[test]
+    fn a_file_that_somebody_removed_is_begun_anew_and_loses_nothing_that_comes() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f.log");
+        let mut log = LogFile::open(&path, 100).unwrap();
+        log.append(None, b"one\n");
+        fs::remove_file(&path).unwrap();
+        for _ in 0..3 {
+            log.append(None, b"more than half of a file\n");
+        }
+        assert_eq!(log.failure().as_deref(), None);
+        assert_eq!(texts(&path).last().unwrap(), "more than half of a file");
     }
 
     #[test]

@@ -24,12 +24,17 @@ pub struct Reader {
     tails: Vec<Tail>,
 }
 
-/// One file, read to its end so far.
+/// The log of one function, read to its end so far: the file that was rotated away, then the one that is written now.
 #[derive(Debug)]
 struct Tail {
+    /// The file that is written.
     path: PathBuf,
+    /// What the file before it is called.
+    older: PathBuf,
     function: Arc<str>,
+    /// What is read now, and what was read before it. While they are open their inodes are no other file's.
     file: Option<File>,
+    before: Option<File>,
     offset: u64,
     /// The end of what was read: a line that is not whole yet.
     part: Vec<u8>,
@@ -39,14 +44,20 @@ struct Tail {
     number: u64,
     last: Timestamp,
     ended: bool,
-    /// The file has been renamed and a new one begun: this one is at its end once it is read again.
-    replaced: bool,
+    /// Another file follows this one, which is at its end once it is read again.
+    followed: bool,
 }
 
-/// Whether there is another file under this name now.
-fn is_replaced(file: &File, path: &Path) -> bool {
-    let own = file.metadata();
-    own.and_then(|own| Ok((own, fs::metadata(path)?))).is_ok_and(|(own, named)| own.ino() != named.ino())
+/// Whether the open file has this name now.
+fn is_named(file: &File, path: &Path) -> io::Result<bool> {
+    match fs::metadata(path) {
+        Ok(named) => {
+            let own = file.metadata()?;
+            Ok((own.dev(), own.ino()) == (named.dev(), named.ino()))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 impl Reader {
@@ -99,8 +110,10 @@ impl Tail {
     fn new(logs: &Path, function: &str) -> Self {
         Self {
             path: logs.join(format!("{function}.log")),
+            older: logs.join(format!("{function}.log.1")),
             function: Arc::from(function),
             file: None,
+            before: None,
             offset: 0,
             part: Vec::new(),
             window: BinaryHeap::new(),
@@ -108,7 +121,7 @@ impl Tail {
             number: 0,
             last: Timestamp::UNIX_EPOCH,
             ended: false,
-            replaced: false,
+            followed: false,
         }
     }
 
@@ -121,38 +134,61 @@ impl Tail {
         self.lines.remove(&number)
     }
 
+    /// The file that follows the one that is read, or the first one; none while there is none.
+    ///
+    /// A file is renamed once and then replaced. So what follows one that has the older name is the
+    /// file that is written, and what follows one that has neither name begins with the older name:
+    /// more than one file was begun since.
+    fn next_file(&self) -> io::Result<Option<File>> {
+        let opened = |path: &Path| match File::open(path) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        };
+        let named = |file: &Option<File>, path| file.as_ref().map_or(Ok(false), |file| is_named(file, path));
+        if named(&self.file, &self.path)? {
+            return Ok(None);
+        }
+        let read = named(&self.file, &self.older)? || named(&self.before, &self.older)?;
+        let older = if read { None } else { opened(&self.older)? };
+        older.map_or_else(|| opened(&self.path), |older| Ok(Some(older)))
+    }
+
     /// Reads until there are enough lines to put in order, or no more.
     fn fill(&mut self) -> io::Result<()> {
         let failed = |path: &Path, error: io::Error| {
             io::Error::new(error.kind(), format!("{}: {error}", path.display()))
         };
         while self.window.len() < WINDOW && !self.ended {
-            if self.file.is_none() {
-                match File::open(&self.path) {
-                    Ok(file) => self.file = Some(file),
-                    Err(error) if error.kind() == ErrorKind::NotFound => {
-                        self.ended = true;
-                        return Ok(());
-                    }
-                    Err(error) => return Err(failed(&self.path, error)),
-                }
-            }
-            let Some(file) = &mut self.file else { return Ok(()) };
+            let Some(file) = &mut self.file else {
+                self.file = self.next_file().map_err(|error| failed(&self.path, error))?;
+                self.ended = self.file.is_none();
+                continue;
+            };
             let before = self.part.len();
             let limit = CHUNK as u64;
             let read =
                 file.take(limit).read_to_end(&mut self.part).map_err(|error| failed(&self.path, error))?;
             self.offset += read as u64;
-            if read == 0 {
-                if std::mem::take(&mut self.replaced) {
-                    (self.file, self.offset) = (None, 0);
-                    continue;
-                }
-                // What was written before the file was renamed is read first.
-                self.replaced = is_replaced(file, &self.path);
-                self.ended = !self.replaced;
+            if read > 0 {
+                self.cut(before);
+                continue;
             }
-            self.cut(before);
+            let next = self.next_file().map_err(|error| failed(&self.path, error))?;
+            match next {
+                None => self.ended = true,
+                // What was written before the file was renamed is read first.
+                Some(_) if !self.followed => self.followed = true,
+                Some(next) => {
+                    self.before = self.file.replace(next);
+                    (self.offset, self.followed) = (0, false);
+                    // Nothing is added to the line that the file ended with.
+                    if !self.part.is_empty() {
+                        self.part.push(b'\n');
+                        self.cut(0);
+                    }
+                }
+            }
         }
         Ok(())
     }
@@ -244,6 +280,40 @@ mod tests {
         append(&file, "three\n");
         reader.again().unwrap();
         assert_eq!(read(&mut reader), ["a two", "a three"]);
+    }
+
+    #[test]
+    fn what_was_rotated_away_is_read_before_what_is_written_now() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, older) = (dir.path().join("a.log"), dir.path().join("a.log.1"));
+        append(&older, "one\ntwo");
+        append(&file, "three\n");
+        let mut reader = Reader::open(dir.path(), ["a"]);
+        assert_eq!(read(&mut reader), ["a one", "a two", "a three"]);
+        reader.again().unwrap();
+        assert_eq!(read(&mut reader), [""; 0], "nothing is read twice");
+        fs::remove_file(&file).unwrap();
+        reader.again().unwrap();
+        assert_eq!(read(&mut reader), [""; 0], "nor because a file was removed");
+        append(&file, "four\n");
+        reader.again().unwrap();
+        assert_eq!(read(&mut reader), ["a four"]);
+    }
+
+    #[test]
+    fn a_file_that_was_rotated_twice_between_two_looks_loses_no_line_that_is_still_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, older) = (dir.path().join("a.log"), dir.path().join("a.log.1"));
+        append(&file, "one\n");
+        let mut reader = Reader::open(dir.path(), ["a"]);
+        assert_eq!(read(&mut reader), ["a one"]);
+        append(&file, "two\n");
+        for next in ["three\n", "four\n"] {
+            fs::rename(&file, &older).unwrap();
+            append(&file, next);
+        }
+        reader.again().unwrap();
+        assert_eq!(read(&mut reader), ["a two", "a three", "a four"]);
     }
 
     #[test]

@@ -11,6 +11,13 @@ use super::billed::Quantity;
 /// Calls by caller and operation.
 pub type Calls = BTreeMap<String, BTreeMap<String, CallCount>>;
 
+/// Operations of a caller that are counted by themselves, and error codes of an operation. Both are texts that functions
+/// and what answers them choose; all others are counted together.
+const OPERATIONS: usize = 500;
+const CODES: usize = 100;
+/// What the others are counted as.
+pub const OTHERS: &str = "(others)";
+
 /// One operation of one caller.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CallCount {
@@ -39,6 +46,7 @@ impl Counts {
             calls.insert(caller.to_owned(), BTreeMap::new());
         }
         let Some(operations) = calls.get_mut(caller) else { return };
+        let operation = kept(operations, operation, OPERATIONS);
         if !operations.contains_key(operation) {
             operations.insert(operation.to_owned(), CallCount::default());
         }
@@ -46,7 +54,10 @@ impl Counts {
         count.calls += 1;
         match error {
             None => count.ok += 1,
-            Some(code) => *count.errors.entry(code).or_default() += 1,
+            Some(code) => {
+                let code = kept(&count.errors, &code, CODES).to_owned();
+                *count.errors.entry(code).or_default() += 1;
+            }
         }
         for (quantity, amount) in billed {
             match count.billed.get_mut(*quantity) {
@@ -60,6 +71,11 @@ impl Counts {
     pub(crate) fn calls(&self) -> Calls {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// The name, or [`OTHERS`] if there are enough others already.
+fn kept<'a, T>(known: &BTreeMap<String, T>, name: &'a str, most: usize) -> &'a str {
+    if known.contains_key(name) || known.len() < most { name } else { OTHERS }
 }
 
 /// The error code of an answer; `None` for a success. JSON services say `__type`, the others `<Code>`; an answer without a body has
@@ -111,5 +127,19 @@ mod tests {
         let billed = BTreeMap::from([("r".to_owned(), 1.0), ("w".to_owned(), 3.5)]);
         assert_eq!(calls["f"]["DynamoDB.PutItem"], CallCount { calls: 2, ok: 1, errors, billed });
         assert_eq!(calls["g"]["DynamoDB.PutItem"].calls, 1);
+    }
+
+    #[test]
+    fn names_without_end_are_counted_together_and_none_is_lost() {
+        let counts = Counts::default();
+        for n in 0..2 * OPERATIONS {
+            counts.add("f", &format!("S3.{n}"), Some(format!("E{n}")), &[("w", 1.0)]);
+            counts.add("f", "S3.0", Some(format!("E{n}")), &[]);
+        }
+        let calls = &counts.calls()["f"];
+        assert_eq!(calls.len(), OPERATIONS + 1);
+        assert_eq!(calls.values().map(|count| count.calls).sum::<u64>(), 4 * OPERATIONS as u64);
+        assert_eq!((calls[OTHERS].calls, calls[OTHERS].billed["w"]), (500, 500.0));
+        assert_eq!((calls["S3.0"].errors.len(), calls["S3.0"].errors[OTHERS]), (CODES + 1, 900));
     }
 }

@@ -24,7 +24,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
-pub use counts::{CallCount, Calls};
+pub use counts::{CallCount, Calls, OTHERS};
 pub use hook::{Call, Hook, Reply};
 
 use billed::{Items, Outcome, TableKeys};
@@ -55,6 +55,7 @@ pub enum ProxyError {
 pub struct Proxy {
     addresses: BTreeMap<String, SocketAddr>,
     counts: Arc<Counts>,
+    items: Arc<Items>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -77,7 +78,12 @@ impl Proxy {
         let upstream = Upstream::new(uri.authority().cloned().ok_or_else(wrong)?);
         let items = Arc::new(Items::new(keys));
         let numbers = Arc::new(AtomicU64::new(0));
-        let mut proxy = Self { addresses: BTreeMap::new(), counts: Arc::default(), tasks: Vec::new() };
+        let mut proxy = Self {
+            addresses: BTreeMap::new(),
+            counts: Arc::default(),
+            items: Arc::clone(&items),
+            tasks: Vec::new(),
+        };
         for caller in callers {
             let port = async {
                 let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -107,6 +113,12 @@ impl Proxy {
     /// The calls so far.
     pub fn calls(&self) -> Calls {
         self.counts.calls()
+    }
+
+    /// Items whose sizes were forgotten, since more than are remembered were written. Updates of them are billed by what
+    /// they say alone, so that the write units of [`Proxy::calls`] may be too few.
+    pub fn sizes_forgotten(&self) -> u64 {
+        self.items.forgotten()
     }
 }
 

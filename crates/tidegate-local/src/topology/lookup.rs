@@ -57,16 +57,32 @@ pub enum Resource<'a> {
     Email(&'a str),
 }
 
+impl DestinationKind<'_> {
+    /// The word for what it is: `queue`, `topic`, `bucket`, `function` or `bus`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Queue(_) => "queue",
+            Self::Topic(_) => "topic",
+            Self::Bucket(_) => "bucket",
+            Self::Function(_) => "function",
+            Self::Bus(_) => "bus",
+        }
+    }
+
+    /// Its declared name.
+    pub fn name(&self) -> &str {
+        let (Self::Queue(name)
+        | Self::Topic(name)
+        | Self::Bucket(name)
+        | Self::Function(name)
+        | Self::Bus(name)) = self;
+        name
+    }
+}
+
 impl fmt::Display for DestinationKind<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kind, name) = match self {
-            Self::Queue(name) => ("queue", name),
-            Self::Topic(name) => ("topic", name),
-            Self::Bucket(name) => ("bucket", name),
-            Self::Function(name) => ("function", name),
-            Self::Bus(name) => ("bus", name),
-        };
-        write!(f, "{kind} {name}")
+        write!(f, "{} {}", self.word(), self.name())
     }
 }
 

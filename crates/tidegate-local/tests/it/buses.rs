@@ -118,7 +118,7 @@ async fn every_rule_that_matches_hands_the_event_to_its_target_as_it_came() {
     }
     let status = until(&router, |status| status.events == 3).await;
     assert_eq!(status.unmatched, 1);
-    let matched = |n| RuleStatus { matched: n, handed_over: n, retries: 0, failed: 0 };
+    let matched = |n| RuleStatus { matched: n, handed_over: n, ..RuleStatus::default() };
     assert_eq!(status.rules, BTreeMap::from([("any".into(), matched(2)), ("deep".into(), matched(1))]));
     let mut taken = functions.taken.lock().unwrap().clone();
     taken.sort_by_key(|(_, event)| event["id"].to_string());

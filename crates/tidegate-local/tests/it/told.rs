@@ -95,6 +95,9 @@ async fn a_function_is_invoked_with_the_record_of_what_another_gave_up_and_a_suc
     let edges = console(&engine).await["edges"].clone();
     assert_eq!(edges["keeper → kept (succeeds)"], json!({"count": 1}), "{edges:#}");
     assert_eq!(edges["probe → done (succeeds)"], json!({"count": 0}), "{edges:#}");
+    assert_eq!(edges["probe → keeper (gives up)"], json!({"count": 1}), "{edges:#}");
+    let to = json!({"kind": "function", "name": "keeper"});
+    assert_eq!(status["given_up"], json!([{"function": "probe", "to": to, "count": 1}]));
 
     let fine = invoke_event(&engine, r#"{"n":1}"#).await;
     idle(&client, "told", |status| of(status, "probe", "told") == 1).await;
@@ -137,5 +140,54 @@ async fn an_event_that_is_given_up_without_a_destination_is_counted_and_dropped(
     };
     let status = idle(&client, "dropped", dropped).await;
     assert_eq!((&status["lag"], &status["dead_letters"]["total"]), (&json!(0), &json!(0)));
+    engine.shutdown().await;
+}
+
+/// A bus with a rule for each kind of target.
+const ROUTED: &str = r#"
+buses = { shop = {} }
+queues = {
+  work     = {}
+  failures = { retention_seconds = 1209600 }
+}
+rules = {
+  to-queue = {
+    bus     = "shop"
+    pattern = { source = ["shop"] }
+    target  = { queue = "work", dead_letter_queue = "failures" }
+  }
+  to-function = {
+    bus     = "shop"
+    pattern = { source = ["shop"] }
+    target  = { function = "probe", dead_letter_queue = "failures" }
+  }
+}
+functions = { probe = { timeout_seconds = 10 } }
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_rule_cannot_hand_over_stands_in_the_status_and_on_its_edge() {
+    let dir = tempfile::tempdir().unwrap();
+    let started = Engine::start(options(dir.path(), ROUTED)).await;
+    let engine = started.unwrap_or_else(|error| panic!("{error}"));
+    let client = EngineClient::from_state_dir(&dir.path().join("state")).unwrap();
+    let clients = engine.clients();
+    let url = clients.sqs.get_queue_url().queue_name("work").send().await.unwrap().queue_url.unwrap();
+    clients.sqs.delete_queue().queue_url(url).send().await.unwrap();
+    let entry = aws_sdk_eventbridge::types::PutEventsRequestEntry::builder().event_bus_name("shop");
+    let entry = entry.source("shop").detail_type("t").detail("{}").build();
+    clients.events.put_events().entries(entry).send().await.unwrap();
+    let rule = |status: &Value, rule: &str| status["buses"][0]["rules"][rule].clone();
+    let status = idle(&client, "given up", |status| rule(status, "to-queue")["failed"] == 1).await;
+    let failed = rule(&status, "to-queue");
+    assert_eq!((&failed["handed_over"], &failed["waiting"]), (&json!(0), &json!(0)), "{failed:#}");
+    assert!(failed["last_error"].as_str().unwrap().contains("work"), "{failed:#}");
+    assert_eq!(rule(&status, "to-function")["handed_over"], 1);
+    assert_eq!(rule(&status, "to-function")["last_error"], Value::Null);
+    assert_eq!(status["dead_letters"]["failures"], 1);
+    let edges = console(&engine).await["edges"].clone();
+    assert_eq!(edges["shop → failures (undelivered)"], json!({"count": 1}), "{edges:#}");
+    assert_eq!(edges["shop → work (sends)"], json!({"count": 0, "waiting": 0, "failures": 1}), "{edges:#}");
+    assert_eq!(edges["shop → probe (events)"]["count"], 1, "{edges:#}");
     engine.shutdown().await;
 }

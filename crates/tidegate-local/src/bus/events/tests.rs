@@ -125,8 +125,11 @@ fn the_time_scale_divides_the_waits() {
 fn a_hand_over_that_fails_once_more_than_its_retries_is_parked_and_says_so() {
     let mut bench = Bench::new(settings());
     bench.accept(1, &[0]);
+    let counts = |bench: &Bench| bench.events.counts()[0].clone();
+    assert_eq!((counts(&bench).waiting, counts(&bench).failing), (1, 0));
     for _ in 0..2 {
         assert_eq!(parked(&bench.tried(1, 0, Err(busy()))), None);
+        assert_eq!((counts(&bench).waiting, counts(&bench).failing), (1, 1));
         bench.wait(1000);
     }
     let actions = bench.tried(1, 0, Err(busy()));
@@ -135,7 +138,9 @@ fn a_hand_over_that_fails_once_more_than_its_retries_is_parked_and_says_so() {
     assert_eq!(parked(&actions), Some(&expected));
     assert!(!actions.contains(&Action::Finish { event: 1 }), "over before its dead letter had arrived");
     assert!(bench.step(Input::Parked { event: 1, rule: 0 }).contains(&Action::Finish { event: 1 }));
-    assert_eq!(bench.events.counts()[0], RuleStatus { matched: 1, handed_over: 0, retries: 2, failed: 1 });
+    let last_error = Some("slow down".to_owned());
+    let expected = RuleStatus { matched: 1, retries: 2, failed: 1, last_error, ..RuleStatus::default() };
+    assert_eq!(counts(&bench), expected);
 }
 
 #[test]

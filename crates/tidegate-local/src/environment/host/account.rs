@@ -40,6 +40,7 @@ impl Host {
             log_failure: self.output.failure(),
             start_failure: state.counts.start_failure.clone(),
             metric_series: metrics.series(),
+            metrics_left_out: metrics.left_out(),
             memory_mb: self.spec.memory_mb,
             duration_ms: state.counts.durations.summary(),
             cpu_seconds,

@@ -1,6 +1,6 @@
 //! The sizes of items that functions wrote: an update is billed by its whole item, and says only what it changes.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 
@@ -13,6 +13,8 @@ pub type TableKeys = BTreeMap<String, Vec<String>>;
 
 /// Items up to this size are billed the same however large they are, and are not remembered.
 const SMALLEST_UNIT: usize = 1024;
+/// Items whose sizes are remembered: a few megabytes.
+const REMEMBERED: usize = 100_000;
 
 /// What is known of items.
 #[derive(Debug, Default)]
@@ -25,7 +27,38 @@ pub(in crate::proxy) struct Items {
 struct Known {
     /// Tables whose items are changed after they were put. The items of the others are never asked for.
     changed: HashSet<String>,
-    sizes: HashMap<u64, usize>,
+    /// Each with the number under which it is in the order.
+    sizes: HashMap<u64, (usize, u64)>,
+    /// The order in which they became known: number and item. What is gone may still be here.
+    order: VecDeque<(u64, u64)>,
+    last: u64,
+    forgotten: u64,
+}
+
+impl Known {
+    fn remember(&mut self, item: u64, bytes: usize) {
+        if let Some((known, _)) = self.sizes.get_mut(&item) {
+            *known = bytes;
+            return;
+        }
+        self.last += 1;
+        self.sizes.insert(item, (bytes, self.last));
+        self.order.push_back((self.last, item));
+        let is_known = |sizes: &HashMap<u64, (usize, u64)>, (number, item): &(u64, u64)| {
+            sizes.get(item).is_some_and(|(_, own)| own == number)
+        };
+        while self.sizes.len() > REMEMBERED {
+            let Some(oldest) = self.order.pop_front() else { return };
+            if is_known(&self.sizes, &oldest) {
+                self.sizes.remove(&oldest.1);
+                self.forgotten += 1;
+            }
+        }
+        if self.order.len() > 2 * REMEMBERED {
+            let sizes = &self.sizes;
+            self.order.retain(|entry| is_known(sizes, entry));
+        }
+    }
 }
 
 impl Items {
@@ -40,7 +73,7 @@ impl Items {
             if action.get("Item").is_none() && !known.changed.contains(table) {
                 known.changed.insert(table.to_owned());
             }
-            known.sizes.get(&item).copied().unwrap_or(0)
+            known.sizes.get(&item).map_or(0, |(bytes, _)| *bytes)
         })
     }
 
@@ -49,10 +82,15 @@ impl Items {
         let Some((table, item)) = self.identity(action) else { return };
         self.with(|known| match bytes {
             Some(bytes) if bytes > SMALLEST_UNIT && known.changed.contains(table) => {
-                known.sizes.insert(item, bytes);
+                known.remember(item, bytes);
             }
             _ => drop(known.sizes.remove(&item)),
         });
+    }
+
+    /// Items that were known and had to make room for others.
+    pub(in crate::proxy) fn forgotten(&self) -> u64 {
+        self.with(|known| known.forgotten)
     }
 
     /// The table, and a hash of table and key.
@@ -75,4 +113,32 @@ impl Items {
 /// The size of an item in DynamoDB's JSON; none if it is no object.
 pub(super) fn size_of(item: &Value) -> Option<usize> {
     item.as_object().map(item_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_sizes_make_room_and_how_many_is_said() {
+        let mut known = Known::default();
+        for item in 0..REMEMBERED as u64 + 5 {
+            known.remember(item, 2000);
+        }
+        assert_eq!((known.sizes.len(), known.forgotten), (REMEMBERED, 5));
+        assert!(!known.sizes.contains_key(&4) && known.sizes.contains_key(&5));
+    }
+
+    #[test]
+    fn items_that_are_put_and_deleted_again_and_again_take_no_more_room() {
+        let mut known = Known::default();
+        known.remember(0, 2000);
+        for item in 0..3 * REMEMBERED as u64 {
+            let item = 1 + item % 7;
+            known.remember(item, 2000);
+            known.sizes.remove(&item);
+        }
+        assert!(known.order.len() <= 2 * REMEMBERED, "{}", known.order.len());
+        assert_eq!((known.sizes.len(), known.forgotten), (1, 0));
+    }
 }
