@@ -12,23 +12,33 @@ mod topology;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 use terminal::endpoint::EndpointOption;
 use terminal::local_system::STATE_VARIABLE;
+use terminal::output;
 use terminal::problem::Problem;
 
 pub(crate) use cost::Cost;
 pub(crate) use dlq::Dlq;
 pub(crate) use effects::{EffectsCommand, EffectsComplete, EffectsList, EffectsPlace, EffectsRelease};
 pub(crate) use events::{EventsCommand, EventsShow};
-pub(crate) use local::{LocalCommand, Logs, Pace, Up};
+pub(crate) use local::{Level, LocalCommand, Logs, Pace, Up};
 pub(crate) use new::{FunctionSource, NewCommand, NewFunction};
 pub(crate) use parked::{ParkedCommand, ParkedList, ParkedOne, ParkedPlace};
 pub(crate) use topology::{TopologyCheck, TopologyCommand};
 
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  a problem, which one line on standard error says; or a check that found something
+  2  misuse: what was given makes no sense
+  3  `tidegate local wait`: still busy after --timeout";
+
 /// Runs the local system, looks into streams and failures, and replays dead letters.
 #[derive(Debug, Parser)]
 #[command(name = "tidegate", version, arg_required_else_help = false, subcommand_required = true)]
+#[command(after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -60,6 +70,24 @@ enum Command {
     /// Makes something new.
     #[command(subcommand, arg_required_else_help = false)]
     New(NewCommand),
+    /// Prints a script that completes this command in a shell.
+    #[command(long_about = COMPLETIONS)]
+    Completions(Completions),
+}
+
+const COMPLETIONS: &str = "\
+Prints a script that completes this command in a shell.
+
+For bash: tidegate completions bash > ~/.local/share/bash-completion/completions/tidegate
+For zsh, a directory of $fpath: tidegate completions zsh > DIRECTORY/_tidegate
+For fish: tidegate completions fish > ~/.config/fish/completions/tidegate.fish";
+
+/// Options of `completions`.
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell.
+    #[arg(value_name = "SHELL")]
+    shell: Shell,
 }
 
 /// Where the local system keeps its state.
@@ -105,8 +133,18 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
             Command::Topology(TopologyCommand::Check(options)) => crate::topology::check(&options),
             Command::Cost(options) => crate::cost::run(&options).await,
             Command::New(NewCommand::Function(options)) => crate::new::function(&options),
+            Command::Completions(options) => completions(&options),
         }
     })
+}
+
+fn completions(options: &Completions) -> Result<ExitCode, Problem> {
+    let mut script = Vec::new();
+    let mut command = Arguments::command();
+    let name = command.get_name().to_owned();
+    clap_complete::generate(options.shell, &mut command, name, &mut script);
+    output::line(String::from_utf8_lossy(&script).trim_end())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 #[cfg(test)]
@@ -128,6 +166,10 @@ mod tests {
                 "`tidegate --help`",
             ),
             ("tidegate local up --time-scale 0", "'0' for '--time-scale <N>'", "above 0"),
+            ("tidegate local logs --level loud", "'loud' for '--level <LEVEL>'", "error"),
+            ("tidegate local logs --since soon", "'soon' for '--since <WHEN>'", "10m"),
+            ("tidegate local logs --raw --json", "cannot be used with", "`tidegate local logs"),
+            ("tidegate completions csh", "'csh' for '<SHELL>'", "bash"),
             ("tidegate events show", "not provided: <STREAM>", "`tidegate events show <STREAM>`"),
             ("tidegate events show order", "`order` is not a stream id", "order#536365"),
             ("tidegate effects complete", "not provided: <KEY>", "`tidegate effects complete"),

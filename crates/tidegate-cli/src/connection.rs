@@ -18,7 +18,7 @@ use tidegate_local::topology::Topology;
 use crate::cli::{Place, StateDir};
 
 /// The topology file where none is named.
-const TOPOLOGY: &str = "infra/topology.auto.tfvars";
+pub(crate) const TOPOLOGY: &str = "infra/topology.auto.tfvars";
 
 /// A system, and how to reach it.
 pub(crate) struct System {

@@ -2,17 +2,17 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use terminal::output;
 use terminal::problem::Problem;
 use tidegate_local::engine_file::EngineFile;
 use tokio::signal::ctrl_c;
 
-use super::up::new_state_dir;
+use super::up::{Place, running};
 use crate::cli::{Pace, Up};
 
 /// How often the background process is looked after while it starts.
@@ -23,8 +23,9 @@ const LOOK: Duration = Duration::from_millis(50);
 /// # Errors
 /// One is running already, or the new one did not start.
 pub(crate) async fn up(options: &Up) -> Result<ExitCode, Problem> {
-    let state = new_state_dir(options);
-    if let Ok(running) = EngineFile::read(&state) {
+    let place = Place::of(options)?;
+    let state = &place.state_dir;
+    if let Ok(running) = EngineFile::read(state) {
         return Err(Problem::new(format!(
             "a local system is running already (process {}, state in {}): end it with `tidegate local down`",
             running.pid,
@@ -38,7 +39,7 @@ pub(crate) async fn up(options: &Up) -> Result<ExitCode, Problem> {
     let written = File::create(&log).map_err(unusable)?;
     let mut read = File::open(&log).map_err(unusable)?;
     let errors = written.try_clone().map_err(unusable)?;
-    let mut child = command(options, &state)?
+    let mut child = command(options, &place)?
         .stdin(Stdio::null())
         .stdout(written)
         .stderr(errors)
@@ -56,10 +57,13 @@ pub(crate) async fn up(options: &Up) -> Result<ExitCode, Problem> {
                 log.display()
             )));
         }
-        if EngineFile::read(&state).is_ok_and(|engine| is(&child, engine.pid)) {
+        if let Some(engine) = EngineFile::read(state).ok().filter(|engine| is(&child, engine.pid)) {
             // What it says once it is ready follows its file closely.
             tokio::time::sleep(LOOK).await;
             show(&mut read).map_err(unusable)?;
+            if options.json {
+                output::json(&running(&engine, state))?;
+            }
             return Ok(ExitCode::SUCCESS);
         }
         tokio::select! {
@@ -79,12 +83,18 @@ fn is(child: &Child, pid: i32) -> bool {
     u32::try_from(pid).is_ok_and(|pid| pid == child.id())
 }
 
-fn command(options: &Up, state: &Path) -> Result<Command, Problem> {
+fn command(options: &Up, place: &Place) -> Result<Command, Problem> {
     let own = std::env::current_exe()
         .map_err(|error| Problem::new(format!("the command does not find itself: {error}")))?;
     let mut command = Command::new(own);
-    command.args(["local", "up", "--own-session", "--state-dir"]).arg(state);
-    command.arg("--topology").arg(&options.topology);
+    command.args(["local", "up", "--own-session", "--state-dir"]).arg(&place.state_dir);
+    command.arg("--topology").arg(&place.topology);
+    if let Some(backend) = &options.backend {
+        command.arg("--backend").arg(backend);
+    }
+    if let Some(url) = &options.endpoint_url {
+        command.arg("--endpoint-url").arg(url);
+    }
     command.arg("--time-scale").arg(options.time_scale.to_string());
     if options.pace == Pace::Aws {
         command.args(["--pace", "aws"]);
@@ -136,7 +146,10 @@ mod tests {
     fn the_background_process_is_started_with_the_same_options() {
         let options = Up {
             detach: true,
-            topology: "t.tfvars".into(),
+            json: true,
+            topology: Some("t.tfvars".into()),
+            backend: Some("localstack".to_owned()),
+            endpoint_url: Some("http://127.0.0.1:4566".to_owned()),
             no_build: false,
             bin_dir: None,
             invoke_url: Some("http://127.0.0.1:9000".to_owned()),
@@ -148,13 +161,13 @@ mod tests {
             fault_seed: Some(7),
             fault_journal: Some("before.jsonl".into()),
             own_session: false,
-            state: crate::cli::StateDir { state_dir: None },
+            state: crate::cli::StateDir { state_dir: Some("s".into()) },
         };
-        let command = command(&options, Path::new("s")).unwrap();
+        let command = command(&options, &Place::of(&options).unwrap()).unwrap();
         let line: Vec<_> = command.get_args().map(|part| part.to_string_lossy().into_owned()).collect();
         assert_eq!(
             line.join(" "),
-            "local up --own-session --state-dir s --topology t.tfvars --time-scale 2.5 --pace aws --port 9001 --no-freeze --invoke-url http://127.0.0.1:9000 \
+            "local up --own-session --state-dir s --topology t.tfvars --backend localstack --endpoint-url http://127.0.0.1:4566 --time-scale 2.5 --pace aws --port 9001 --no-freeze --invoke-url http://127.0.0.1:9000 \
              --faults plan.toml --fault-seed 7 --fault-journal before.jsonl"
         );
         Arguments::try_parse_from(["tidegate".to_owned()].into_iter().chain(line)).unwrap();

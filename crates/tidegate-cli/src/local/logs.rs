@@ -5,13 +5,14 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use serde_json::{Map, Value, json};
 use terminal::output;
 use terminal::problem::Problem;
 use tidegate_local::engine_file::EngineFile;
 use tidegate_local::logs::{self, Kind, Line, Reader};
 use tokio::signal::ctrl_c;
 
-use crate::cli::Logs;
+use crate::cli::{Level, Logs};
 use crate::connection::state_dir;
 
 /// How often the files are looked at for new lines.
@@ -28,13 +29,21 @@ pub(crate) async fn logs(options: &Logs) -> Result<ExitCode, Problem> {
     let width = functions.iter().map(|function| function.chars().count()).max().unwrap_or(0);
     let interrupt = ctrl_c();
     tokio::pin!(interrupt);
+    let mut seen = Seen::default();
     loop {
         // Asked before the files are read: what an engine that has ended wrote is then there.
         let running = EngineFile::read(&state).is_ok();
         while let Some(line) = lines.next_line().map_err(unreadable)? {
-            if is_wanted(&line, options) {
-                output::line(&if options.raw { line.text } else { shown(&line, width) })?;
+            if seen.add(&line, options) {
+                output::line(&match (options.raw, options.json) {
+                    (true, _) => line.text,
+                    (false, true) => object(&line).to_string(),
+                    (false, false) => shown(&line, width),
+                })?;
             }
+        }
+        if let Some(nothing) = seen.nothing(&functions) {
+            output::note(&nothing);
         }
         if !options.follow {
             return Ok(ExitCode::SUCCESS);
@@ -73,11 +82,87 @@ fn chosen(state: &Path, function: Option<&str>) -> Result<Vec<String>, Problem> 
     }
 }
 
+/// How many lines were read, and what became of them.
+#[derive(Debug, Default)]
+struct Seen {
+    read: u64,
+    shown: u64,
+    /// Lines that were left out only because they are metrics.
+    metrics: u64,
+    /// That nothing matches is said once.
+    said: bool,
+}
+
+impl Seen {
+    /// Whether a line is to be shown.
+    fn add(&mut self, line: &Line, options: &Logs) -> bool {
+        self.read += 1;
+        let wanted = is_wanted(line, options);
+        let metrics = wanted && line.kind == Kind::Metrics && !options.metrics;
+        self.metrics += u64::from(metrics);
+        self.shown += u64::from(wanted && !metrics);
+        wanted && !metrics
+    }
+
+    /// That nothing was shown, and why.
+    fn nothing(&mut self, functions: &[String]) -> Option<String> {
+        if self.shown > 0 || std::mem::replace(&mut self.said, true) {
+            return None;
+        }
+        let of = functions.join(", ");
+        let nothing = match self.read {
+            0 => return Some(format!("nothing is logged yet by {of}")),
+            1 => format!("no line matches: one was read, of {of}"),
+            read => format!("no line matches: {read} were read, of {of}"),
+        };
+        let metrics = match self.metrics {
+            0 => String::new(),
+            1 => "; it is metrics, which --metrics shows".to_owned(),
+            metrics => format!("; {metrics} of them are metrics, which --metrics shows"),
+        };
+        Some(nothing + &metrics)
+    }
+}
+
+/// Whether a line, if it is not metrics, is meant.
 fn is_wanted(line: &Line, options: &Logs) -> bool {
-    let of_request = options.request.as_ref().is_none_or(|id| line.request_id.as_ref() == Some(id));
-    (options.metrics || line.kind != Kind::Metrics)
+    options.request.as_ref().is_none_or(|id| line.request_id.as_ref() == Some(id))
         && options.correlation.as_ref().is_none_or(|id| line.has_correlation(id))
-        && of_request
+        && options.since.is_none_or(|since| line.at >= since)
+        && options.level.is_none_or(|least| level(line) >= least)
+}
+
+/// The level of a line. Lambda takes a line without one for INFO.
+fn level(line: &Line) -> Level {
+    let named = line.level.as_deref().unwrap_or_default().to_ascii_uppercase();
+    match named.as_str() {
+        "TRACE" => Level::Trace,
+        "DEBUG" => Level::Debug,
+        "WARN" | "WARNING" => Level::Warn,
+        "ERROR" | "FATAL" | "CRITICAL" => Level::Error,
+        _ => Level::Info,
+    }
+}
+
+/// A line for programs.
+fn object(line: &Line) -> Value {
+    let fields: Map<String, Value> =
+        line.fields.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
+    json!({
+        "at": line.at,
+        "function": &*line.function,
+        "kind": match line.kind {
+            Kind::Log => "log",
+            Kind::Metrics => "metrics",
+            Kind::Platform => "platform",
+        },
+        "level": line.level,
+        "message": line.message,
+        "request_id": line.request_id,
+        "correlation_ids": line.correlation_ids,
+        "fields": fields,
+        "text": line.text,
+    })
 }
 
 /// A line for people: time, function, level, what it says, and the rest by name.

@@ -1,6 +1,7 @@
 //! `tidegate local`: the local system.
 
 mod detach;
+mod install;
 mod logs;
 mod status;
 mod up;
@@ -23,6 +24,7 @@ use crate::connection::state_dir;
 /// There is no local system, or it does not answer or start.
 pub(crate) async fn run(command: LocalCommand) -> Result<ExitCode, Problem> {
     match command {
+        LocalCommand::Install => install::install(),
         LocalCommand::Up(options) if options.detach => detach::up(&options).await,
         LocalCommand::Up(options) => up::up(&options).await,
         LocalCommand::Status(options) if options.watch => {
@@ -36,6 +38,10 @@ pub(crate) async fn run(command: LocalCommand) -> Result<ExitCode, Problem> {
         LocalCommand::Logs(options) => logs::logs(&options).await,
         LocalCommand::Console(state) => {
             output::line(&client(&state)?.engine().console())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        LocalCommand::Endpoint(state) => {
+            output::line(&client(&state)?.engine().endpoint)?;
             Ok(ExitCode::SUCCESS)
         }
         LocalCommand::Wait(options) => wait::wait(&client(&options.state)?, options.timeout).await,

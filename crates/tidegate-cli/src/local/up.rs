@@ -5,11 +5,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use serde_json::{Value, json};
 use terminal::local_system::STATE;
 use terminal::output;
 use terminal::problem::Problem;
 use tidegate_local::emulator::Backend;
 use tidegate_local::engine::{Engine, Injection, Options, StartError};
+use tidegate_local::engine_file::EngineFile;
 use tidegate_local::fault::FaultPlan;
 use tidegate_local::mapping::pace::Pace;
 use tidegate_local::topology;
@@ -20,6 +22,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cli::Up;
+use crate::connection::{TOPOLOGY, topology_above};
 use crate::topology::{lines, warnings};
 
 /// Runs the local system until it is ended.
@@ -38,8 +41,9 @@ pub(crate) async fn up(options: &Up) -> Result<ExitCode, Problem> {
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false);
     let lines = lines.log_internal_errors(false);
     tracing_subscriber::registry().with(filter).with(lines).init();
-    let engine_options = engine_options(options)?;
-    warn(&options.topology);
+    let place = Place::of(options)?;
+    let engine_options = engine_options(options, &place)?;
+    warn(&place.topology);
     let interrupted = |error: io::Error| Problem::new(format!("signals cannot be listened to: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(interrupted)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(interrupted)?;
@@ -48,7 +52,11 @@ pub(crate) async fn up(options: &Up) -> Result<ExitCode, Problem> {
         _ = terminate.recv() => return Err(Problem::new("ended before it was ready")),
         _ = interrupt.recv() => return Err(Problem::new("ended before it was ready")),
     };
-    let told = tell(&engine, options.invoke_url.as_deref());
+    let told = if options.json {
+        output::json(&running(engine.file(), &place.state_dir))
+    } else {
+        tell(&engine, options.invoke_url.as_deref())
+    };
     let waited = if told.is_ok() { engine.wait_for_shutdown().await } else { Ok(()) };
     engine.shutdown().await;
     told?;
@@ -79,17 +87,55 @@ fn warn(topology: &Path) {
     }
 }
 
-/// The state directory that a new system gets.
-pub(super) fn new_state_dir(options: &Up) -> PathBuf {
-    options.state.state_dir.clone().unwrap_or_else(|| PathBuf::from(STATE))
+/// What a new system is made of, and where its state is kept.
+pub(super) struct Place {
+    pub(super) topology: PathBuf,
+    pub(super) state_dir: PathBuf,
 }
 
-fn engine_options(options: &Up) -> Result<Options, Problem> {
-    let backend = Backend::from_environment().map_err(|error| Problem::new(error.to_string()))?;
-    let mut engine = Options::new(options.topology.clone(), backend, new_state_dir(options));
+impl Place {
+    /// As named; else the topology of this directory or the nearest one above, with the state beside it, where the other
+    /// commands look for it.
+    ///
+    /// # Errors
+    /// No topology is named, and there is none.
+    pub(super) fn of(options: &Up) -> Result<Self, Problem> {
+        let (topology, state_dir) = match &options.topology {
+            Some(topology) => (topology.clone(), PathBuf::from(STATE)),
+            None if Path::new(TOPOLOGY).is_file() => (PathBuf::from(TOPOLOGY), PathBuf::from(STATE)),
+            None => {
+                let topology = topology_above()?;
+                let depth = Path::new(TOPOLOGY).components().count();
+                let root = topology.ancestors().nth(depth).unwrap_or(Path::new(".")).to_owned();
+                (topology, root.join(STATE))
+            }
+        };
+        Ok(Self { topology, state_dir: options.state.state_dir.clone().unwrap_or(state_dir) })
+    }
+}
+
+/// What runs where, for programs.
+pub(super) fn running(file: &EngineFile, state_dir: &Path) -> Value {
+    let state_dir = state_dir.canonicalize().unwrap_or_else(|_| state_dir.to_owned());
+    json!({
+        "pid": file.pid,
+        "control": file.control,
+        "console": file.console(),
+        "emulator": file.backend,
+        "endpoint": file.endpoint,
+        "topology": file.topology,
+        "state_dir": state_dir,
+        "started_at": file.started_at,
+    })
+}
+
+fn engine_options(options: &Up, place: &Place) -> Result<Options, Problem> {
+    let backend = Backend::named(options.endpoint_url.as_deref(), options.backend.as_deref());
+    let backend = backend.map_err(|error| Problem::new(error.to_string()))?;
+    let mut engine = Options::new(place.topology.clone(), backend, place.state_dir.clone());
     engine.bin_dir = match &options.bin_dir {
         Some(directory) => Some(directory.clone()),
-        None if options.no_build && needs_binaries(&options.topology) => Some(built(&options.topology)?),
+        None if options.no_build && needs_binaries(&place.topology) => Some(built(&place.topology)?),
         None => None,
     };
     engine.port = options.port;

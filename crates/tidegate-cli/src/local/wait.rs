@@ -15,10 +15,13 @@ use super::said;
 /// How often the engine is asked.
 const ASK: Duration = Duration::from_millis(100);
 
+/// The exit code when the system is still busy after the timeout. 1 means that none runs or answers.
+const STILL_BUSY: u8 = 3;
+
 /// Waits until the engine says that it is idle. It looks at every source before it answers, so one answer is enough.
 ///
 /// # Errors
-/// It does not answer, or is still busy after `timeout` seconds.
+/// It does not answer.
 pub(crate) async fn wait(client: &EngineClient, timeout: Option<u64>) -> Result<ExitCode, Problem> {
     let began = Instant::now();
     let terminal = io::stderr().is_terminal();
@@ -38,7 +41,8 @@ pub(crate) async fn wait(client: &EngineClient, timeout: Option<u64>) -> Result<
             if terminal {
                 output::note("");
             }
-            return Err(Problem::new(format!("still busy after {timeout} s: {}", busy(&status))));
+            output::note(&format!("tidegate: still busy after {timeout} s: {}", busy(&status)));
+            return Ok(ExitCode::from(STILL_BUSY));
         }
         tokio::time::sleep(ASK).await;
     }
@@ -79,7 +83,12 @@ fn busy(status: &Value) -> String {
     let asynchronous = list(status, "asynchronous").map(|queue| {
         one(format!("events for {}", named(queue, "function")), number(queue, "waiting"), queue)
     });
-    let parts: Vec<String> = mappings.chain(asynchronous).flatten().collect();
+    let buses = list(status, "buses").map(|bus| {
+        let waiting = number(bus, "waiting");
+        (waiting > 0 || bus.get("idle_since").is_none_or(Value::is_null))
+            .then(|| format!("bus {} ({waiting} waiting{})", named(bus, "bus"), failing(bus)))
+    });
+    let parts: Vec<String> = mappings.chain(asynchronous).chain(buses).flatten().collect();
     match (parts.is_empty(), number(status, "in_flight"), number(status, "lag")) {
         (false, _, _) => parts.join("; "),
         (true, 0, 0) => "a source was not yet found empty since the last thing that was done".to_owned(),
@@ -89,6 +98,17 @@ fn busy(status: &Value) -> String {
         }
         (true, count, _) => format!("{count} in flight"),
     }
+}
+
+/// The rules of a bus whose targets fail, with the reason.
+fn failing(bus: &Value) -> String {
+    let rules = bus.get("rules").and_then(Value::as_object).into_iter().flatten();
+    let failing = rules.filter_map(|(rule, counts)| {
+        let failing = Some(number(counts, "failing")).filter(|failing| *failing > 0)?;
+        let why = counts.get("last_error").and_then(Value::as_str).unwrap_or("no reason given");
+        Some(format!(", {failing} of rule {rule} tried again: {why}"))
+    });
+    failing.collect()
 }
 
 #[cfg(test)]
@@ -105,11 +125,22 @@ mod tests {
                 {"name": "orders → order-processor", "lag": 3, "in_flight": 1, "idle_since": null, "last_error": "boom"},
                 {"name": "event-store → order-projection", "lag": 0, "in_flight": 0, "idle_since": 7}
             ],
-            "asynchronous": [{"function": "notification", "waiting": 2, "in_flight": 0, "idle_since": null}]
+            "asynchronous": [{"function": "notification", "waiting": 2, "in_flight": 0, "idle_since": null}],
+            "buses": [
+                {"bus": "shop", "waiting": 5, "idle_since": null, "rules": {
+                    "placed": {"waiting": 4, "failing": 3, "last_error": "no such queue"},
+                    "other": {"waiting": 1, "failing": 0, "last_error": "long ago"},
+                }},
+                {"bus": "quiet", "waiting": 0, "idle_since": 7, "rules": {}}
+            ]
         });
         assert_eq!(
-            busy(&status),
-            "orders → order-processor (1 in flight, 3 waiting, last error: boom); events for notification (0 in flight, 2 waiting)"
+            busy(&status).split("; ").collect::<Vec<_>>(),
+            [
+                "orders → order-processor (1 in flight, 3 waiting, last error: boom)",
+                "events for notification (0 in flight, 2 waiting)",
+                "bus shop (5 waiting, 3 of rule placed tried again: no such queue)"
+            ]
         );
     }
 

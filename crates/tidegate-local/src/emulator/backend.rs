@@ -20,7 +20,23 @@ impl Backend {
     ///
     /// Errors: `BACKEND` names something else.
     pub fn from_environment() -> Result<Self, EmulatorError> {
-        Self::choose(|name| env::var(name).ok())
+        let variable = |name| env::var(name).ok();
+        Self::named(variable("AWS_ENDPOINT_URL").as_deref(), variable("BACKEND").as_deref())
+    }
+
+    /// Chooses by an endpoint, else by name (`ministack` or `localstack`), else MiniStack. Empty counts as not given.
+    ///
+    /// # Errors
+    /// No backend has the name.
+    pub fn named(endpoint: Option<&str>, name: Option<&str>) -> Result<Self, EmulatorError> {
+        if let Some(url) = endpoint.filter(|url| !url.is_empty()) {
+            return Ok(Self::External(url.trim_end_matches('/').to_owned()));
+        }
+        match name.filter(|name| !name.is_empty()) {
+            None | Some("ministack") => Ok(Self::MiniStack),
+            Some("localstack") => Ok(Self::LocalStack),
+            Some(other) => Err(EmulatorError::UnknownBackend(other.to_owned())),
+        }
     }
 
     /// The name in messages and in the status.
@@ -31,47 +47,33 @@ impl Backend {
             Self::External(_) => "external",
         }
     }
-
-    fn choose(variable: impl Fn(&str) -> Option<String>) -> Result<Self, EmulatorError> {
-        let set = |name| variable(name).filter(|value| !value.is_empty());
-        if let Some(url) = set("AWS_ENDPOINT_URL") {
-            return Ok(Self::External(url.trim_end_matches('/').to_owned()));
-        }
-        match set("BACKEND").as_deref() {
-            None | Some("ministack") => Ok(Self::MiniStack),
-            Some("localstack") => Ok(Self::LocalStack),
-            Some(other) => Err(EmulatorError::UnknownBackend(other.to_owned())),
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn choose(variables: &[(&str, &str)]) -> Result<Backend, String> {
-        let find =
-            |name: &str| variables.iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).to_owned());
-        Backend::choose(find).map_err(|error| error.to_string())
+    fn choose(endpoint: &str, name: &str) -> Result<Backend, String> {
+        Backend::named(Some(endpoint), Some(name)).map_err(|error| error.to_string())
     }
 
     #[test]
     fn ministack_is_used_unless_something_else_is_asked_for() {
-        assert_eq!(choose(&[]), Ok(Backend::MiniStack));
-        assert_eq!(choose(&[("AWS_ENDPOINT_URL", ""), ("BACKEND", "")]), Ok(Backend::MiniStack));
-        assert_eq!(choose(&[("BACKEND", "ministack")]), Ok(Backend::MiniStack));
-        assert_eq!(choose(&[("BACKEND", "localstack")]), Ok(Backend::LocalStack));
+        assert_eq!(Backend::named(None, None).unwrap(), Backend::MiniStack);
+        assert_eq!(choose("", ""), Ok(Backend::MiniStack));
+        assert_eq!(choose("", "ministack"), Ok(Backend::MiniStack));
+        assert_eq!(choose("", "localstack"), Ok(Backend::LocalStack));
     }
 
     #[test]
     fn a_given_endpoint_goes_before_the_backend() {
-        let chosen = choose(&[("AWS_ENDPOINT_URL", "http://127.0.0.1:1/"), ("BACKEND", "localstack")]);
+        let chosen = choose("http://127.0.0.1:1/", "localstack");
         assert_eq!(chosen, Ok(Backend::External("http://127.0.0.1:1".to_owned())));
     }
 
     #[test]
     fn an_unknown_backend_is_an_error_that_lists_the_allowed_ones() {
-        let error = choose(&[("BACKEND", "moto")]).expect_err("unknown");
-        assert_eq!(error, "BACKEND is moto; allowed are ministack and localstack");
+        let error = choose("", "moto").unwrap_err();
+        assert_eq!(error, "BACKEND (or --backend) is moto; allowed are ministack and localstack");
     }
 }

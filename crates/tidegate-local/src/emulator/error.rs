@@ -6,11 +6,11 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum EmulatorError {
     /// `BACKEND` names something unknown.
-    #[error("BACKEND is {0}; allowed are ministack and localstack")]
+    #[error("BACKEND (or --backend) is {0}; allowed are ministack and localstack")]
     UnknownBackend(String),
     /// `AWS_ENDPOINT_URL` is set and nothing usable answers there.
     #[error(
-        "AWS_ENDPOINT_URL is {endpoint}, and DynamoDB ListTables there fails: {reason}. Start what should listen there, or unset \
+        "AWS_ENDPOINT_URL (or --endpoint-url) is {endpoint}, and DynamoDB ListTables there fails: {reason}. Start what should listen there, or unset \
          AWS_ENDPOINT_URL to let Tidegate start an emulator of its own"
     )]
     NotAnswering {
@@ -20,14 +20,14 @@ pub enum EmulatorError {
         reason: String,
     },
     /// The emulator's files are not installed.
-    #[error("{name} is not installed: {missing} is not there; run {command}")]
+    #[error("{name} is not installed: {missing}; {remedy}")]
     NotInstalled {
         /// The emulator.
         name: &'static str,
-        /// What was looked for.
+        /// What is missing, and where it was looked for.
         missing: String,
-        /// What installs it.
-        command: &'static str,
+        /// What installs it, or makes it unnecessary.
+        remedy: String,
     },
     /// A file or directory of the state directory could not be prepared.
     #[error("cannot prepare {path}: {source}")]

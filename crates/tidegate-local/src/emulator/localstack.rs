@@ -19,17 +19,17 @@ pub(super) async fn docker_answers() -> bool {
 
 /// The command that runs LocalStack as a process, with all its state below the state directory.
 pub(super) fn host_command(tools: Option<&Path>, state: &Path, port: u16) -> Result<Command, EmulatorError> {
-    let missing = |missing: String| EmulatorError::NotInstalled {
+    let missing = |file: &Path| EmulatorError::NotInstalled {
         name: "LocalStack",
-        missing,
-        command: "scripts/setup localstack (or start a Docker daemon)",
+        missing: format!("no Docker daemon answers, and {} is not there", file.display()),
+        remedy: "start Docker, or run `scripts/setup localstack` in Tidegate's repository".to_owned(),
     };
-    let tools = tools.ok_or_else(|| missing(".tools/localstack".to_owned()))?.join("localstack");
+    let tools = tools.ok_or_else(|| missing(Path::new(".tools/localstack")))?.join("localstack");
     let python = tools.join("venv/bin/python");
     let jar = tools.join("lib/dynamodb-local/2/DynamoDBLocal.jar");
     for file in [&python, &jar] {
         if !file.is_file() {
-            return Err(missing(file.display().to_string()));
+            return Err(missing(file));
         }
     }
     let root = state.join("localstack");
@@ -74,7 +74,7 @@ mod tests {
     fn without_an_installation_the_error_names_the_set_up() {
         let tools = tempfile::tempdir().expect("a directory");
         let error = host_command(Some(tools.path()), tools.path(), 1).expect_err("nothing is installed");
-        assert!(error.to_string().contains("run scripts/setup localstack"), "{error}");
+        assert!(error.to_string().contains("run `scripts/setup localstack` in"), "{error}");
     }
 
     #[test]

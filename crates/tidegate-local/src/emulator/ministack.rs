@@ -1,38 +1,120 @@
-//! How MiniStack is started.
+//! Where MiniStack is, and how it is started.
 
-use std::path::Path;
+use std::env;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::error::EmulatorError;
+use super::installation::Installation;
 
-/// The command that runs MiniStack in the foreground on a port.
-pub(super) fn command(tools: Option<&Path>, port: u16) -> Result<Command, EmulatorError> {
-    let program = tools.map(|tools| tools.join("venv/bin/ministack"));
-    let Some(program) = program.as_ref().filter(|program| program.is_file()) else {
-        let missing = program
-            .map_or_else(|| ".tools/venv/bin/ministack".to_owned(), |program| program.display().to_string());
-        return Err(EmulatorError::NotInstalled { name: "MiniStack", missing, command: "scripts/setup" });
-    };
-    let mut command = Command::new(program);
-    // Without BIND_HOST it listens on all interfaces; at INFO it writes a line per request.
-    command.env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string()).env("LOG_LEVEL", "WARNING");
-    for name in ["AUTH", "EDGE_PORT", "SERVICES", "LOCALSTACK_PERSISTENCE", "PERSIST_STATE", "S3_PERSIST"] {
-        command.env_remove(name);
+const PROGRAM: &str = "ministack";
+
+/// Where MiniStack is looked for, in this order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Places {
+    /// What `scripts/setup` has installed.
+    pub(super) tools: Option<PathBuf>,
+    /// The directories of `PATH`.
+    pub(super) path: Vec<PathBuf>,
+    /// What `tidegate local install` has installed.
+    pub(super) cache: Option<Installation>,
+}
+
+impl Places {
+    pub(super) fn from_environment(tools: Option<PathBuf>) -> Self {
+        let path = env::var_os("PATH").map(|path| env::split_paths(&path).collect());
+        Self { tools, path: path.unwrap_or_default(), cache: Installation::from_environment() }
     }
-    Ok(command)
+
+    fn find(&self) -> Option<PathBuf> {
+        let tools = self.tools.iter().map(|tools| tools.join("venv/bin"));
+        let mut programs = tools.chain(self.path.iter().cloned()).map(|directory| directory.join(PROGRAM));
+        let is_installed = || self.cache.as_ref().and_then(Installation::program);
+        programs.find(|program| is_program(program)).or_else(is_installed)
+    }
+
+    fn missing(&self) -> EmulatorError {
+        let tools = self.tools.iter().map(|tools| tools.join("venv/bin").display().to_string());
+        let cache = self.cache.iter().map(|cache| cache.directory().display().to_string());
+        let places: Vec<String> = tools.chain(["PATH".to_owned()]).chain(cache).collect();
+        let remedy = format!(
+            "run `tidegate local install`, which installs MiniStack {} there with Python's pip, or set \
+             AWS_ENDPOINT_URL to an AWS-compatible endpoint that runs already",
+            Installation::version()
+        );
+        EmulatorError::NotInstalled {
+            name: "MiniStack",
+            missing: format!("`{PROGRAM}` is not in {}", places.join(", nor in ")),
+            remedy,
+        }
+    }
+
+    /// The command that runs MiniStack in the foreground on a port.
+    pub(super) fn command(&self, port: u16) -> Result<Command, EmulatorError> {
+        let mut command = Command::new(self.find().ok_or_else(|| self.missing())?);
+        // Without BIND_HOST it listens on all interfaces; at INFO it writes a line per request.
+        command.env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string());
+        command.env("LOG_LEVEL", "WARNING");
+        for name in ["AUTH", "EDGE_PORT", "SERVICES", "LOCALSTACK_PERSISTENCE", "PERSIST_STATE", "S3_PERSIST"]
+        {
+            command.env_remove(name);
+        }
+        Ok(command)
+    }
+}
+
+fn is_program(file: &Path) -> bool {
+    file.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
+    fn program(directory: &Path, mode: u32) -> PathBuf {
+        fs::create_dir_all(directory).unwrap();
+        let program = directory.join(PROGRAM);
+        fs::write(&program, "#!/bin/sh\n").unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(mode)).unwrap();
+        program
+    }
+
     #[test]
-    fn without_an_installation_the_error_names_the_set_up() {
-        let tools = tempfile::tempdir().expect("a directory");
-        for tools in [None, Some(tools.path())] {
-            let error = command(tools, 1).expect_err("nothing is installed").to_string();
-            assert!(error.starts_with("MiniStack is not installed: "), "{error}");
-            assert!(error.ends_with("venv/bin/ministack is not there; run scripts/setup"), "{error}");
-        }
+    fn the_tools_of_the_repository_go_before_path_and_a_file_that_cannot_run_is_passed_over() {
+        let root = tempfile::tempdir().unwrap();
+        let (tools, bin) = (root.path().join("tools"), root.path().join("bin"));
+        let path = vec![root.path().join("nowhere"), root.path().join("text"), bin.clone()];
+        program(&root.path().join("text"), 0o644);
+        let in_path = program(&bin, 0o755);
+        let mut places = Places { tools: Some(tools.clone()), path, cache: None };
+        assert_eq!(places.find(), Some(in_path));
+        let of_tools = program(&tools.join("venv/bin"), 0o755);
+        assert_eq!(places.find(), Some(of_tools));
+        places = Places::default();
+        assert_eq!(places.find(), None);
+    }
+
+    #[test]
+    fn without_an_installation_one_message_says_where_was_looked_and_what_to_do() {
+        let cache = tempfile::tempdir().unwrap();
+        let variables = |name: &str| (name == "HOME").then(|| cache.path().to_owned());
+        let places =
+            Places { tools: Some("/t".into()), cache: Installation::below(variables), ..Places::default() };
+        let said = places.command(1).unwrap_err().to_string();
+        let version = Installation::version();
+        let directory = format!("{}/.cache/tidegate/ministack-{version}", cache.path().display());
+        assert_eq!(
+            said,
+            format!(
+                "MiniStack is not installed: `ministack` is not in /t/venv/bin, nor in PATH, nor in {directory}; \
+                 run `tidegate local install`, which installs MiniStack {version} there with Python's pip, or set \
+                 AWS_ENDPOINT_URL to an AWS-compatible endpoint that runs already"
+            )
+        );
+        let nowhere = Places::default().command(1).unwrap_err().to_string();
+        assert!(nowhere.contains("`ministack` is not in PATH; run"), "{nowhere}");
     }
 }

@@ -3,6 +3,7 @@
 mod backend;
 mod container;
 mod error;
+mod installation;
 mod localstack;
 mod mail;
 mod ministack;
@@ -20,6 +21,7 @@ use crate::clients::Clients;
 
 pub use backend::Backend;
 pub use error::EmulatorError;
+pub use installation::{InstallError, Installation};
 pub use mail::SentMail;
 
 use container::Container;
@@ -61,12 +63,13 @@ pub async fn start(backend: &Backend, state: &Path) -> Result<Emulator, Emulator
         _ => None,
     };
     let tools = tools::directory();
+    let ministack = ministack::Places::from_environment(tools.clone());
     let limit = if *backend == Backend::MiniStack { MINISTACK_START } else { LOCALSTACK_START };
     let mut attempt = 1;
     loop {
         let port = free_port().map_err(|source| EmulatorError::Spawn { name: display(backend), source })?;
         let command = match (backend, &container) {
-            (Backend::MiniStack, _) => ministack::command(tools.as_deref(), port)?,
+            (Backend::MiniStack, _) => ministack.command(port)?,
             (_, Some(container)) => {
                 container.clear().await;
                 container.run_command(port)

@@ -16,6 +16,9 @@ const CORRELATION_IDS: [&str; 3] = ["correlation_id", "correlationid", "correlat
 /// Members that are said otherwise, or that nobody reads.
 const NOT_SHOWN: [&str; 7] = ["timestamp", "time", "level", "message", "spans", "span", "target"];
 
+/// Levels by the names that runtimes and frameworks write.
+const LEVELS: [&str; 8] = ["TRACE", "DEBUG", "INFO", "WARN", "WARNING", "ERROR", "FATAL", "CRITICAL"];
+
 /// What a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -87,13 +90,14 @@ impl Line {
         let kind = if own.iter().any(|start| text.starts_with(start)) { Kind::Platform } else { Kind::Log };
         let named = text.split_once(REQUEST).filter(|_| kind == Kind::Platform);
         let request_id = named.and_then(|(_, rest)| rest.split_whitespace().next()).map(str::to_owned);
+        let (level, message) = leveled(text).filter(|_| kind == Kind::Log).unzip();
         Self {
             at: before,
             function: Arc::clone(function),
             text: text.to_owned(),
             kind,
-            level: None,
-            message: text.to_owned(),
+            level: level.map(str::to_owned),
+            message: message.unwrap_or(text).to_owned(),
             fields: Vec::new(),
             request_id,
             correlation_ids: Vec::new(),
@@ -109,6 +113,18 @@ impl Line {
     pub fn mentions(&self, id: &str) -> bool {
         mentions(&self.text, id)
     }
+}
+
+/// The level of a line that is not JSON, and what follows it, as Lambda's runtimes write both: Python's `[ERROR]\t…`, and
+/// Node.js's `<time>\t<request id>\tERROR\t…`.
+fn leveled(text: &str) -> Option<(&str, &str)> {
+    let bracketed = || text.strip_prefix('[')?.split_once(']');
+    let columns = || {
+        let (_, rest) = text.split_once('\t')?;
+        rest.split_once('\t')?.1.split_once('\t')
+    };
+    let found = bracketed().into_iter().chain(columns()).find(|(level, _)| LEVELS.contains(level));
+    found.map(|(level, message)| (level, message.trim_start()))
 }
 
 /// The values of these members: the line's own first, then those of its spans, the innermost first.
@@ -167,6 +183,22 @@ mod tests {
         assert_eq!((platform.kind, platform.request_id.as_deref()), (Kind::Platform, Some("r-8")));
         let metrics = parse(r#"{"_aws":{"Timestamp":1500,"CloudWatchMetrics":[]},"Applied":1}"#);
         assert_eq!((metrics.kind, metrics.at.as_millisecond()), (Kind::Metrics, 1500));
+    }
+
+    #[test]
+    fn a_line_that_is_no_json_has_the_level_that_lambdas_runtimes_write() {
+        for (text, level, message) in [
+            ("[ERROR]\t2026-01-01T00:00:00.000Z\tr-1\tboom", "ERROR", "2026-01-01T00:00:00.000Z\tr-1\tboom"),
+            ("[ERROR] Exception: boom", "ERROR", "Exception: boom"),
+            ("2026-01-01T00:00:00.000Z\tr-1\tWARN\tslow", "WARN", "slow"),
+        ] {
+            let line = parse(text);
+            assert_eq!((line.level.as_deref(), line.message.as_str()), (Some(level), message));
+            assert_eq!(line.text, text);
+        }
+        for text in ["[loud] x", "a\tb\tc\td", "[ERROR", "ERROR x"] {
+            assert_eq!(parse(text).level, None, "{text}");
+        }
     }
 
     #[test]

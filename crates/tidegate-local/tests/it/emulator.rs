@@ -82,7 +82,9 @@ async fn a_given_endpoint_that_does_not_answer_is_an_error_that_says_what_to_do(
         .expect_err("nobody there");
     let error = error.to_string();
     assert!(
-        error.starts_with(&format!("AWS_ENDPOINT_URL is {url}, and DynamoDB ListTables there fails: ")),
+        error.starts_with(&format!(
+            "AWS_ENDPOINT_URL (or --endpoint-url) is {url}, and DynamoDB ListTables there fails: "
+        )),
         "{error}"
     );
     assert!(error.contains("refused") && error.contains("unset AWS_ENDPOINT_URL"), "{error}");

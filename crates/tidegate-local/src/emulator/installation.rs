@@ -1,0 +1,175 @@
+//! MiniStack in a cache of Tidegate's own: where it is, and its installation by pip.
+
+use std::env;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The packages that are installed, each with its version and the hashes of its files.
+const REQUIREMENTS: &str = include_str!("../../../../tools/requirements.txt");
+/// Written last, with these requirements: without it an installation was cut off, or is of another Tidegate.
+const COMPLETE: &str = "installed.txt";
+/// Exits with 3 if Python is too old, and with 4 if it cannot make virtual environments.
+const CHECK: &str = "import sys
+if sys.version_info < (3, 10): sys.exit(3)
+try: import ensurepip, venv
+except ImportError: sys.exit(4)";
+
+/// The place of MiniStack in the cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installation {
+    directory: PathBuf,
+}
+
+/// Why MiniStack could not be installed.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// Neither variable says where caches are.
+    #[error("there is no place for it: neither XDG_CACHE_HOME nor HOME is set")]
+    NoCache,
+    /// A file or directory cannot be written.
+    #[error("{path} cannot be written: {source}")]
+    Unwritable {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// No Python, or not one that will do.
+    #[error("{0}; install Python 3.10 or newer with its venv module (on Debian the package python3-venv)")]
+    Python(String),
+    /// A step failed, and has said why.
+    #[error("{step} failed ({why}); what it printed says more")]
+    Step {
+        /// Which.
+        step: String,
+        /// How it ended.
+        why: String,
+    },
+}
+
+impl Installation {
+    /// The place by the environment: below `XDG_CACHE_HOME`, else `~/.cache`. None if neither variable is set.
+    pub fn from_environment() -> Option<Self> {
+        Self::below(|name| env::var_os(name).map(PathBuf::from))
+    }
+
+    pub(super) fn below(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<Self> {
+        // A relative path in XDG_CACHE_HOME is to be ignored (XDG Base Directory Specification).
+        let cache = variable("XDG_CACHE_HOME").filter(|path| path.is_absolute());
+        let home = || Some(variable("HOME").filter(|path| path.is_absolute())?.join(".cache"));
+        let cache = cache.or_else(home)?.join("tidegate");
+        Some(Self { directory: cache.join(format!("ministack-{}", Self::version())) })
+    }
+
+    /// The version that is installed.
+    pub fn version() -> &'static str {
+        let pin = REQUIREMENTS.lines().find_map(|line| line.strip_prefix("ministack=="));
+        pin.and_then(|pin| pin.split_whitespace().next()).unwrap_or("of an unknown version")
+    }
+
+    /// The directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The program, if the installation is complete.
+    pub fn program(&self) -> Option<PathBuf> {
+        let installed = fs::read_to_string(self.directory.join(COMPLETE)).ok()?;
+        Some(self.directory.join("bin/ministack")).filter(|_| installed == REQUIREMENTS)
+    }
+
+    /// Installs it: a virtual environment, and the pinned packages by pip, which asks PyPI or the index of pip's own
+    /// configuration. What these print goes to standard error. Returns at once if it is there. Blocks.
+    ///
+    /// # Errors
+    /// The directory cannot be written, or a step fails.
+    pub fn install(&self) -> Result<PathBuf, InstallError> {
+        let unwritable = |path: &Path| {
+            let path = path.to_owned();
+            move |source| InstallError::Unwritable { path, source }
+        };
+        fs::create_dir_all(&self.directory).map_err(unwritable(&self.directory))?;
+        // Two installations at a time would write into each other's files.
+        let lock = self.directory.with_extension("lock");
+        let held = File::create(&lock).map_err(unwritable(&lock))?;
+        held.lock().map_err(unwritable(&lock))?;
+        if let Some(program) = self.program() {
+            return Ok(program);
+        }
+        check_python()?;
+        let step = format!("python3 -m venv {}", self.directory.display());
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&self.directory), &step)?;
+        let requirements = self.directory.join("requirements.txt");
+        fs::write(&requirements, REQUIREMENTS).map_err(unwritable(&requirements))?;
+        let mut pip = Command::new(self.directory.join("bin/python"));
+        pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]);
+        pip.args(["--require-hashes", "--requirement"]).arg(&requirements);
+        run(&mut pip, "pip install")?;
+        let complete = self.directory.join(COMPLETE);
+        fs::write(&complete, REQUIREMENTS).map_err(unwritable(&complete))?;
+        Ok(self.directory.join("bin/ministack"))
+    }
+}
+
+fn check_python() -> Result<(), InstallError> {
+    let checked = Command::new("python3").args(["-c", CHECK]).stdin(Stdio::null()).status();
+    let why = match checked.map(|status| status.code()) {
+        Ok(Some(0)) => return Ok(()),
+        Ok(Some(3)) => "python3 is older than 3.10".to_owned(),
+        Ok(Some(4)) => "python3 has no venv module".to_owned(),
+        Ok(_) => "python3 cannot run a program".to_owned(),
+        Err(error) => format!("python3 cannot be started: {error}"),
+    };
+    Err(InstallError::Python(why))
+}
+
+fn run(command: &mut Command, step: &str) -> Result<(), InstallError> {
+    let failed = |why: String| InstallError::Step { step: step.to_owned(), why };
+    let status = command.stdin(Stdio::null()).stdout(io::stderr()).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(failed(status.to_string())),
+        Err(error) => Err(failed(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(variables: &[(&str, &str)]) -> Option<String> {
+        let find = |name: &str| {
+            variables.iter().find(|(set, _)| *set == name).map(|(_, value)| PathBuf::from(value))
+        };
+        Some(Installation::below(find)?.directory.display().to_string())
+    }
+
+    #[test]
+    fn the_cache_is_where_the_environment_says() {
+        let version = Installation::version();
+        assert!(version.split('.').all(|part| part.parse::<u32>().is_ok()), "{version}");
+        let (cache, home) = (("XDG_CACHE_HOME", "/c"), ("HOME", "/h"));
+        assert_eq!(place(&[cache, home]), Some(format!("/c/tidegate/ministack-{version}")));
+        for own in ["", "relative"] {
+            let own = place(&[("XDG_CACHE_HOME", own), home]);
+            assert_eq!(own, Some(format!("/h/.cache/tidegate/ministack-{version}")));
+        }
+        assert_eq!(place(&[]), None);
+    }
+
+    #[test]
+    fn an_installation_that_was_cut_off_or_has_other_packages_does_not_count() {
+        let directory = tempfile::tempdir().unwrap();
+        let installation = Installation { directory: directory.path().to_owned() };
+        fs::create_dir(directory.path().join("bin")).unwrap();
+        fs::write(directory.path().join("bin/ministack"), "").unwrap();
+        assert_eq!(installation.program(), None);
+        let complete = directory.path().join(COMPLETE);
+        fs::write(&complete, "ministack==0.1\n").unwrap();
+        assert_eq!(installation.program(), None);
+        fs::write(&complete, REQUIREMENTS).unwrap();
+        assert_eq!(installation.program(), Some(directory.path().join("bin/ministack")));
+    }
+}
