@@ -66,10 +66,15 @@ impl Connection {
                 (local, is_local)
             }
         };
-        if is_local {
-            option.fit_local()?;
+        match endpoint {
+            Some(local) if is_local => {
+                option.fit_local()?;
+                local.reach()?;
+                // The operator's own would be sent along, a session token in clear.
+                Ok(Self::with(&local.url, Credentials::new("test", "test", None, None, "local")))
+            }
+            endpoint => Self::at(endpoint.as_ref()).await,
         }
-        Self::at(endpoint.as_ref()).await
     }
 
     /// This endpoint, which must answer; without one, the AWS account of the environment.
@@ -103,6 +108,10 @@ impl Connection {
             }
             _ => Credentials::new("test", "test", None, None, "local"),
         };
+        Self::with(endpoint, credentials)
+    }
+
+    fn with(endpoint: &str, credentials: Credentials) -> Self {
         let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
         let http = if endpoint.starts_with("https://") { tls_client() } else { Builder::new().build_http() };
         let config = SdkConfig::builder()

@@ -5,6 +5,7 @@
 use std::io::Write as _;
 use std::time::Duration;
 
+use aws_credential_types::provider::ProvideCredentials as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -122,6 +123,7 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
         }
         Some("call") => call_aws(&payload).await,
         Some("put") => put(&payload).await,
+        Some("credentials") => credentials(&payload).await,
         Some("time") => {
             let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
             Ok(json!({ "seconds": now.as_secs() }))
@@ -170,6 +172,22 @@ async fn put(payload: &Value) -> Result<Value, Error> {
         item.send().await?;
     }
     Ok(Value::Null)
+}
+
+/// The key ids that an SDK finds: as functions look for them, and in a profile of the machine.
+async fn credentials(payload: &Value) -> Result<Value, Error> {
+    let http = aws_smithy_http_client::Builder::new().build_http();
+    let config = aws_config::defaults(aws_config::BehaviorVersion::latest());
+    let config = config.http_client(http.clone()).load().await;
+    let chain = config.credentials_provider().ok_or("no credentials")?.provide_credentials().await?;
+    let profile = aws_config::profile::ProfileFileCredentialsProvider::builder()
+        .configure(&aws_config::provider_config::ProviderConfig::default().with_http_client(http))
+        .profile_name(payload["profile"].as_str().unwrap_or_default())
+        .build();
+    let profile = profile.provide_credentials().await.ok();
+    Ok(
+        json!({ "chain": chain.access_key_id(), "profile": profile.map(|found| found.access_key_id().to_owned()) }),
+    )
 }
 
 fn println_record(record: &Value) -> Result<(), Error> {

@@ -1,6 +1,5 @@
 //! The AWS clients the engine talks to the emulator with.
 
-use std::env;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::{Builder, tls};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
+use crate::credentials::KEY;
 use crate::outage::{Outage, watched};
 
 /// The region everything local lives in.
@@ -44,14 +44,16 @@ pub struct Clients {
 impl Clients {
     /// Clients for an AWS-compatible endpoint such as `http://127.0.0.1:4566`.
     ///
-    /// Credentials are those of `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, or `test`/`test` when the first two
-    /// are not both set. Retries are the SDK's standard mode. Must be called inside a Tokio runtime.
+    /// Credentials are `test`/`test`, whatever the environment has: requests carry key id and session token, and an emulator needs
+    /// neither. Retries are the SDK's standard mode. Must be called inside a Tokio runtime.
     pub fn new(endpoint: &str) -> Self {
         let outage = Outage::new(endpoint);
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static(REGION))
-            .credentials_provider(SharedCredentialsProvider::new(credentials()))
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+                KEY, KEY, None, None, "local",
+            )))
             .endpoint_url(endpoint)
             .retry_config(RetryConfig::standard())
             .http_client(watched(http_client(endpoint), &outage))
@@ -85,15 +87,5 @@ fn http_client(endpoint: &str) -> SharedHttpClient {
             .build_https()
     } else {
         Builder::new().build_http()
-    }
-}
-
-fn credentials() -> Credentials {
-    let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
-    match (set("AWS_ACCESS_KEY_ID"), set("AWS_SECRET_ACCESS_KEY")) {
-        (Some(id), Some(secret)) => {
-            Credentials::new(id, secret, set("AWS_SESSION_TOKEN"), None, "environment")
-        }
-        _ => Credentials::new("test", "test", None, None, "local"),
     }
 }

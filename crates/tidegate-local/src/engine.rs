@@ -95,8 +95,6 @@ impl Engine {
         let Checked { topology, .. } = checked;
         let clients = Clients::new(emulator.endpoint());
         let provisioned = provision(&clients, &topology).await?;
-        let time_scale = options.time_scale;
-        files::write_environments(&state_dir, &topology, &provisioned, emulator.endpoint(), time_scale)?;
         let injector = Injector::new(options.faults.as_ref(), &state_dir)?;
         let callers = topology.functions.keys().cloned();
         let touched = Arc::new(Touched::new(&topology));
@@ -104,6 +102,8 @@ impl Engine {
         let mut hooks = injector.hooks();
         hooks.push(Arc::<Touched>::clone(&touched) as Arc<dyn Hook>);
         let proxy = Proxy::start(emulator.endpoint(), callers, hooks, topology.table_keys()).await?;
+        let time_scale = options.time_scale;
+        files::write_environments(&state_dir, &topology, &provisioned, &proxy, time_scale)?;
         let specs = specs(&topology, programs, &provisioned, &proxy, &injector, time_scale)?;
         let mut fleet_options = FleetOptions::new(state_dir.clone());
         if !options.freeze {

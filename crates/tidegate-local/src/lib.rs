@@ -13,6 +13,7 @@ pub mod client;
 pub mod clients;
 mod console;
 pub mod control;
+mod credentials;
 pub mod deliveries;
 pub mod destination;
 pub mod distribution;

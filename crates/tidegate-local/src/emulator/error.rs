@@ -8,6 +8,12 @@ pub enum EmulatorError {
     /// `BACKEND` names something unknown.
     #[error("BACKEND (or --backend) is {0}; allowed are ministack and localstack")]
     UnknownBackend(String),
+    /// `AWS_ENDPOINT_URL` is AWS itself.
+    #[error(
+        "AWS_ENDPOINT_URL is {0}, which is AWS itself; the local engine runs on an emulator only. Unset AWS_ENDPOINT_URL to let Tidegate \
+         start one"
+    )]
+    Account(String),
     /// `AWS_ENDPOINT_URL` is set and nothing usable answers there.
     #[error(
         "AWS_ENDPOINT_URL (or --endpoint-url) is {endpoint}, and DynamoDB ListTables there fails: {reason}. Start what should listen there, or unset \

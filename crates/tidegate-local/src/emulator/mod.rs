@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_dynamodb::error::DisplayErrorContext;
 
 use crate::clients::Clients;
+use crate::credentials::is_aws;
 
 pub use backend::Backend;
 pub use error::EmulatorError;
@@ -153,6 +154,10 @@ pub fn kill_stale() {
 }
 
 async fn external(endpoint: &str) -> Result<Emulator, EmulatorError> {
+    // Before anything is asked: the question is a call, and what follows creates things.
+    if is_aws(endpoint) {
+        return Err(EmulatorError::Account(endpoint.to_owned()));
+    }
     let question = answers(endpoint);
     match tokio::time::timeout(EXTERNAL_START, question).await {
         Ok(Ok(())) => Ok(Emulator {

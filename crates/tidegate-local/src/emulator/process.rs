@@ -13,6 +13,8 @@ use nix::unistd::Pid;
 use procfs::process::{Process, Stat, all_processes};
 use tokio::sync::watch;
 
+use crate::credentials::VARIABLES;
+
 /// Marks every process that belongs to an emulator of an engine, with that engine's process id and start time. Children inherit it, also
 /// those that leave the process group.
 const MARK: &str = "TIDEGATE_EMULATOR_OF";
@@ -46,6 +48,7 @@ impl EmulatorProcess {
         let mark = format!("{}-{variant}", own_mark()?);
         let file = File::create(log)?;
         let mut command = bound_to_parent(command);
+        without_the_operators_credentials(&mut command);
         command.env(MARK, &mark).stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).process_group(0);
         let (started, result) = std::sync::mpsc::channel();
         let (report, ended) = watch::channel(None);
@@ -151,6 +154,14 @@ fn bound_to_parent(command: &Command) -> Command {
         };
     }
     bound
+}
+
+/// Takes every AWS variable of the engine's own environment away: an emulator runs what it is given, functions of its own too.
+fn without_the_operators_credentials(command: &mut Command) {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"AWS_")) {
+        command.env_remove(name);
+    }
+    command.envs(VARIABLES);
 }
 
 /// This process's id and start time: ids are reused, the pair is not.

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use super::StartError;
 use crate::checkpoint::{Checkpoints, FileCheckpoints};
 use crate::clients::REGION;
+use crate::credentials::VARIABLES;
 use crate::emulator::Backend;
 use crate::engine_file::EngineFile;
 use crate::provision::Provisioned;
+use crate::proxy::Proxy;
 use crate::topology::Topology;
 
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> StartError {
@@ -66,25 +68,24 @@ pub(super) fn checkpoints(state_dir: &Path, backend: &Backend) -> Result<Arc<dyn
     Ok(Arc::new(checkpoints))
 }
 
-/// Writes down the variables of each function, so that it can be run by something else: `cargo lambda watch`, a debugger. It then talks to the emulator
-/// itself, past the proxy that counts calls.
+/// Writes down the variables of each function, so that it can be run by something else: `cargo lambda watch`, a debugger. Its calls go
+/// through the proxy as those of the engine's own processes do.
 pub(super) fn write_environments(
     state_dir: &Path,
     topology: &Topology,
     provisioned: &Provisioned,
-    endpoint: &str,
+    proxy: &Proxy,
     time_scale: f64,
 ) -> Result<(), StartError> {
     let directory = state_dir.join("functions");
     fs::create_dir_all(&directory).map_err(failed(&directory))?;
     for name in topology.functions.keys() {
         let mut variables = provisioned.scaled_environment(topology, name, time_scale);
-        let common = [
-            ("AWS_ENDPOINT_URL", endpoint),
-            ("AWS_REGION", REGION),
-            ("AWS_ACCESS_KEY_ID", "test"),
-            ("AWS_SECRET_ACCESS_KEY", "test"),
-        ];
+        let endpoint = proxy.endpoint(name).unwrap_or_default();
+        // What reads the file adds to an environment, which may have a token of the operator's; SDKs take an empty one for none.
+        let common =
+            [("AWS_ENDPOINT_URL", endpoint.as_str()), ("AWS_REGION", REGION), ("AWS_SESSION_TOKEN", "")];
+        let common = common.into_iter().chain(VARIABLES);
         variables.extend(common.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let lines: String = variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
         let path = directory.join(format!("{name}.env"));

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::phase::EnvironmentId;
+use crate::credentials::VARIABLES;
 use crate::fault::APPLICATION;
 
 /// Variables of the engine's own environment that a function's process sees too.
@@ -37,7 +38,13 @@ pub struct FunctionSpec {
 }
 
 impl FunctionSpec {
-    /// The whole environment of a new process, by the list of variables Lambda defines.
+    /// What Lambda calls the handler: the last argument.
+    pub(crate) fn handler(&self) -> &str {
+        self.arguments.last().map_or("bootstrap", String::as_str)
+    }
+
+    /// The whole environment of a new process, by the list of variables Lambda defines. Of the engine's own it gets [`INHERITED`] and
+    /// nothing else; its credentials are [`VARIABLES`].
     pub(crate) fn process_environment(
         &self,
         environment: EnvironmentId,
@@ -49,15 +56,10 @@ impl FunctionSpec {
                 variables.insert(name.to_owned(), value);
             }
         }
-        let own = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let credentials = own("AWS_ACCESS_KEY_ID").zip(own("AWS_SECRET_ACCESS_KEY"));
-        let token = credentials.as_ref().and_then(|_| own("AWS_SESSION_TOKEN"));
-        let (access_key, secret_key) = credentials.unwrap_or_else(|| ("test".to_owned(), "test".to_owned()));
         let date = jiff::Timestamp::now().strftime("%Y/%m/%d").to_string();
         let stream = format!("{date}/[$LATEST]{}", uuid::Uuid::new_v4().simple());
         let root = self.directory.as_deref().or_else(|| self.executable.parent());
         let root = root.map(|dir| dir.display().to_string()).unwrap_or_default();
-        let handler = self.arguments.last().map_or("bootstrap", String::as_str);
         let set = [
             ("AWS_LAMBDA_RUNTIME_API", runtime_api.to_string()),
             ("AWS_LAMBDA_FUNCTION_NAME", self.name.clone()),
@@ -66,21 +68,17 @@ impl FunctionSpec {
             ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", self.name)),
             ("AWS_LAMBDA_LOG_STREAM_NAME", stream),
             ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
-            ("_HANDLER", handler.to_owned()),
+            ("_HANDLER", self.handler().to_owned()),
             ("LAMBDA_TASK_ROOT", root),
             ("TZ", ":UTC".to_owned()),
             ("AWS_REGION", self.region.clone()),
             ("AWS_DEFAULT_REGION", self.region.clone()),
-            ("AWS_ACCESS_KEY_ID", access_key),
-            ("AWS_SECRET_ACCESS_KEY", secret_key),
             ("AWS_ENDPOINT_URL", self.endpoint.clone()),
             // Which environment a call comes from: the proxy reads it.
             ("AWS_SDK_UA_APP_ID", format!("{APPLICATION}{}", environment.0)),
         ];
         variables.extend(set.map(|(name, value)| (name.to_owned(), value)));
-        if let Some(token) = token {
-            variables.insert("AWS_SESSION_TOKEN".to_owned(), token);
-        }
+        variables.extend(VARIABLES.map(|(name, value)| (name.to_owned(), value.to_owned())));
         variables.extend(self.environment.clone());
         variables
     }

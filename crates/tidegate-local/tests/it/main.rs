@@ -18,6 +18,7 @@ mod buses;
 mod conformance;
 mod console;
 mod control;
+mod credentials;
 mod delivery;
 mod destinations;
 mod emulator;
