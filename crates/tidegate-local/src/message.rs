@@ -108,6 +108,12 @@ mod tests {
             let value = |text: &str| serde_json::from_str::<Value>(text).unwrap();
             assert_eq!(value(&sendable(text)), value(text));
         }
+        // Half of a surrogate pair, and what else a strict reader refuses, stays as it is written.
+        let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
+        let refused = |character: &str| {
+            format!(r#"{{"note":"thanks \ud83d{character}","total":1e999,"deep":{deep},"n":1,"n":2}}"#)
+        };
+        assert_eq!(sendable(&refused("\u{FFFE}")), refused(r"\ufffe"));
         for text in ["no json \u{FFFF}", "{\"a\":\"\u{1}\"}"] {
             assert_eq!(sendable(text), text);
         }
