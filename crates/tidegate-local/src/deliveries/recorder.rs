@@ -59,7 +59,7 @@ impl Destination for RecordingDestination {
         body: String,
         shard: &'a str,
         event: &'a Bytes,
-    ) -> BoxFuture<'a, Result<(), String>> {
+    ) -> BoxFuture<'a, Result<(), SendError>> {
         Box::pin(async move {
             self.inner.send_range(body.clone(), shard, event).await?;
             self.arrived(body);
@@ -73,14 +73,19 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+    use crate::send_error::Reason;
+
+    fn away(message: String) -> SendError {
+        SendError { reason: Reason::Failed, message }
+    }
 
     /// Refuses the first record.
     #[derive(Default)]
     struct Bucket(Mutex<Vec<Option<String>>>);
 
     impl Destination for Bucket {
-        fn send(&self, body: String) -> BoxFuture<'_, Result<(), String>> {
-            Box::pin(async move { Err(format!("{body} came without its event")) })
+        fn send(&self, body: String) -> BoxFuture<'_, Result<(), SendError>> {
+            Box::pin(async move { Err(away(format!("{body} came without its event"))) })
         }
 
         fn send_range<'a>(
@@ -88,11 +93,11 @@ mod tests {
             body: String,
             shard: &'a str,
             event: &'a Bytes,
-        ) -> BoxFuture<'a, Result<(), String>> {
+        ) -> BoxFuture<'a, Result<(), SendError>> {
             let mut taken = self.0.lock().unwrap();
             let first = taken.is_empty();
             taken.push(Some(format!("{body} {shard} {event:?}")).filter(|_| !first));
-            Box::pin(async move { if first { Err("away".to_owned()) } else { Ok(()) } })
+            Box::pin(async move { if first { Err(away("away".to_owned())) } else { Ok(()) } })
         }
     }
 
