@@ -22,6 +22,14 @@ resource "aws_cloudwatch_event_target" "this" {
   target_id      = "target"
   arn            = can(each.value.target.function) ? module.function[each.value.target.function].alias_arn : module.queue[each.value.target.queue].arn
 
+  dynamic "sqs_target" {
+    for_each = try([each.value.target.message_group_id], [])
+
+    content {
+      message_group_id = sqs_target.value
+    }
+  }
+
   retry_policy {
     maximum_retry_attempts       = each.value.target.maximum_retry_attempts
     maximum_event_age_in_seconds = each.value.target.maximum_event_age_seconds

@@ -168,8 +168,13 @@ variable "rules" {
   }
 
   validation {
-    condition     = !anytrue([for name, rule in var.rules : try(var.queues[rule.target.queue].fifo, false)])
-    error_message = "A rule's target is no FIFO queue, since events on a bus have no order: ${join(", ", [for name, rule in var.rules : name if try(var.queues[rule.target.queue].fifo, false)])}."
+    condition     = alltrue([for name, rule in var.rules : can(rule.target.message_group_id) || !try(var.queues[rule.target.queue].fifo, false)])
+    error_message = "A rule whose target is a FIFO queue has a message_group_id: ${join(", ", [for name, rule in var.rules : name if !can(rule.target.message_group_id) && try(var.queues[rule.target.queue].fifo, false)])}."
+  }
+
+  validation {
+    condition     = alltrue([for name, rule in var.rules : can(rule.target.queue) || !can(rule.target.message_group_id)])
+    error_message = "A message_group_id is for a rule whose target is a queue: ${join(", ", [for name, rule in var.rules : name if can(rule.target.message_group_id) && !can(rule.target.queue)])}."
   }
 
   validation {

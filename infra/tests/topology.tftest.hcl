@@ -286,7 +286,23 @@ run "a_rule_gives_up_to_a_standard_queue" {
   expect_failures = [var.rules]
 }
 
-run "a_rule_does_not_target_a_fifo_queue" {
+run "a_rule_targets_a_fifo_queue_by_a_message_group" {
+  command = plan
+
+  variables {
+    queues = merge(var.queues, { refunds = { retention_seconds = 345600, fifo = true } })
+    rules = merge(var.rules, {
+      refunds = { bus = "shop", pattern = { source = ["shop.orders"] }, target = { queue = "refunds", message_group_id = "refunds", dead_letter_queue = "rule-failures", maximum_retry_attempts = 185, maximum_event_age_seconds = 86400 } }
+    })
+  }
+
+  assert {
+    condition     = aws_cloudwatch_event_target.this["refunds"].sqs_target[0].message_group_id == "refunds"
+    error_message = "The target does not have its message group."
+  }
+}
+
+run "a_rule_does_not_target_a_fifo_queue_without_a_message_group" {
   command = plan
 
   variables {

@@ -12,6 +12,7 @@ use aws_sdk_sqs::error::SdkError;
 use aws_sdk_sqs::operation::send_message::SendMessageError;
 use aws_sdk_sqs::types::MessageAttributeValue;
 use serde::de::IgnoredAny;
+use sha2::{Digest, Sha256};
 
 /// The largest message that SQS takes, in bytes.
 pub const LARGEST: usize = 1 << 20;
@@ -45,6 +46,28 @@ pub async fn send(
         return Err(SdkError::construction_failure(TooLarge { bytes }));
     }
     request.send().await.map(|sent| sent.message_id)
+}
+
+/// Sends a message of a message group, without attributes, as EventBridge does: to a FIFO queue with
+/// the deduplication id that follows from its content.
+///
+/// # Errors
+/// As [`send`].
+pub async fn send_in_group(
+    sqs: &Client,
+    queue_url: &str,
+    body: &str,
+    group: &str,
+) -> Result<Option<String>, SdkError<SendMessageError>> {
+    let body = sendable(body);
+    if body.len() > LARGEST {
+        return Err(SdkError::construction_failure(TooLarge { bytes: body.len() }));
+    }
+    let is_fifo = queue_url.ends_with(".fifo");
+    let content =
+        is_fifo.then(|| Sha256::digest(body.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect());
+    let request = sqs.send_message().queue_url(queue_url).message_body(body).message_group_id(group);
+    request.set_message_deduplication_id(content).send().await.map(|sent| sent.message_id)
 }
 
 /// What SQS answers with `InvalidParameterValue`; emulators take it.

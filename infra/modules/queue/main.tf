@@ -48,6 +48,8 @@ variable "rules" {
 resource "aws_sqs_queue" "this" {
   name                       = var.name
   fifo_queue                 = var.fifo
+  # EventBridge sends no deduplication id.
+  content_based_deduplication = var.fifo && length(var.rules) > 0 ? true : null
   message_retention_seconds  = var.retention_seconds
   visibility_timeout_seconds = var.visibility_timeout_seconds
   receive_wait_time_seconds  = 20

@@ -140,8 +140,8 @@ async fn the_ten_lines_of_the_document_run_a_function_in_python() {
     assert!(block("hcl").lines().count() <= 10);
     let project = Project::in_python(&[("topology.hcl", block("hcl")), ("app.py", block("python"))]);
     let said = project.up(&[]).await;
-    assert!(said.contains("topology.hcl:4:"), "warnings have their line: {said}");
-    assert!(said.contains("the topology has 2 warnings; the system starts all the same"), "{said}");
+    assert!(said.contains("topology.hcl:7:"), "warnings have their line: {said}");
+    assert!(said.contains("the topology has 1 warning; the system starts all the same"), "{said}");
     let clients = project.clients().await;
     send(&clients, "jobs", &["hello", "bad"]).await;
     let status = project.until("one delivered", |status| status["mappings"][0]["retries"] == 1).await;

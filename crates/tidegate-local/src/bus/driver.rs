@@ -277,7 +277,10 @@ async fn hand_over(own: &BusQueue, rule: usize, body: &str) -> Result<(), Failur
             accepted.map(drop).map_err(Failure::from)
         }
         Target::Queue(url) => {
-            let sent = message::send(&own.sqs, url, body, []).await;
+            let sent = match &rule.message_group_id {
+                Some(group) => message::send_in_group(&own.sqs, url, body, group).await,
+                None => message::send(&own.sqs, url, body, []).await,
+            };
             own.activity.bump();
             sent.map(drop).map_err(|error| SendError::of("the event", url, error).into())
         }

@@ -15,6 +15,8 @@ pub struct Rule {
     pub pattern: Pattern,
     /// Where they go.
     pub target: Target,
+    /// The message group of what goes to a queue.
+    pub message_group_id: Option<String>,
     /// ARN of the target, as dead letters say it.
     pub target_arn: String,
     /// URL of the queue for what could not be handed over.

@@ -34,6 +34,7 @@ fn rule(name: &str, pattern: &Value, target: Target, sqs: &StandIn) -> Rule {
         arn: format!("arn:of:{name}"),
         pattern: Pattern::parse(pattern).unwrap(),
         target,
+        message_group_id: None,
         target_arn: "arn:of:target".to_owned(),
         dead_letters: Some(sqs.url("letters")),
         retries: Retries { maximum_attempts: 0, maximum_age: Duration::from_secs(60) },

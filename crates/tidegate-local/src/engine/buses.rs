@@ -11,7 +11,7 @@ use crate::clients::{ACCOUNT, REGION};
 use crate::environment::function_arn;
 use crate::mapping::scale::scale_age;
 use crate::pattern::Pattern;
-use crate::topology;
+use crate::topology::{self, DEFAULT_BUS};
 
 /// Starts the routing.
 pub(super) fn start(
@@ -61,9 +61,13 @@ fn compiled(
     let letters = letters.map(|letters| queues.get(letters).ok_or_else(missing)).transpose()?;
     Ok(Rule {
         name: name.to_owned(),
-        arn: format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{}/{name}", declared.bus),
+        arn: match declared.bus.as_str() {
+            DEFAULT_BUS => format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{name}"),
+            bus => format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{bus}/{name}"),
+        },
         pattern: Pattern::parse(&declared.pattern).map_err(StartError::Filter)?,
         target,
+        message_group_id: to.message_group_id.clone(),
         target_arn,
         dead_letters: letters.map(|letters| letters.url.clone()),
         retries: Retries {

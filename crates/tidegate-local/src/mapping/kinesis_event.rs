@@ -129,6 +129,22 @@ mod tests {
     }
 
     #[test]
+    fn an_aggregate_of_the_producer_library_is_one_record_with_its_bytes_as_they_were() {
+        // Its magic number, and a digest that is no text.
+        let bytes = [&[0xF3, 0x89, 0x9A, 0xC2][..], &[0x0A, 0x01, b'k', 0xFF, 0x00, 0xFE]].concat();
+        let source = Source::builder()
+            .sequence_number("1")
+            .partition_key("a")
+            .data(Blob::new(bytes.clone()))
+            .approximate_arrival_timestamp(DateTime::from_millis(0))
+            .build()
+            .unwrap();
+        let origin = Origin { region: String::new(), stream_arn: String::new(), role_arn: String::new() };
+        let event: Value = serde_json::from_slice(&record(&source, "s", &origin).unwrap().json).unwrap();
+        assert_eq!(STANDARD.decode(event["kinesis"]["data"].as_str().unwrap()).unwrap(), bytes);
+    }
+
+    #[test]
     fn a_record_has_lambdas_shape() {
         let source = Source::builder()
             .sequence_number("49590338271490256608559692538361571095921575989136588898")

@@ -69,7 +69,7 @@ pub struct ProvisionedQueue {
 pub async fn provision(clients: &Clients, topology: &Topology) -> Result<Provisioned, ProvisionError> {
     let streams = topology.streams.iter().map(|(name, declared)| streams::stream(clients, name, declared));
     let tables = topology.tables.iter().map(|(name, declared)| tables::table(clients, name, declared));
-    let buses = topology.buses.keys().map(|name| buses::bus(clients, name));
+    let buses = topology.bus_names().into_iter().map(|name| buses::bus(clients, name));
     let routed: BTreeSet<&str> = topology.rules.values().map(|rule| rule.bus.as_str()).collect();
     let bus_queues = routed
         .into_iter()

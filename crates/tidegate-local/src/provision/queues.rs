@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_sqs::types::QueueAttributeName;
 use futures::future::try_join_all;
 use serde_json::json;
+use uuid::Uuid;
 
 use super::ProvisionedQueue;
 use super::error::ProvisionError;
@@ -14,6 +15,10 @@ use crate::topology::{Queue, Topology};
 
 /// What the names of the engine's own queues of functions begin with; the function's name follows. Together they are as long as SQS allows at most.
 pub(crate) const INVOKE_QUEUE: &str = "tidegate-invoke-";
+/// What the name of the engine's own queue of a bus begins with.
+const BUS_QUEUE: &str = "tidegate-bus-";
+/// Longest name of a bus that fits behind it: SQS allows 80 characters.
+const LONGEST_BUS: usize = 80 - BUS_QUEUE.len();
 /// How long a queue of the engine's own keeps an event: as long as SQS can.
 const OWN_RETENTION_SECONDS: u32 = 1_209_600;
 
@@ -26,8 +31,12 @@ pub(super) async fn queues(clients: &Clients, topology: &Topology) -> Result<Que
     let set_up = |(name, queue): (&String, &Queue), redrive: Option<String>| {
         let (name, physical, fifo) = (name.clone(), queue.physical_name(name), queue.fifo);
         let (retention, visibility) = (queue.retention_seconds, queue.visibility_timeout_seconds);
+        // EventBridge needs it of a FIFO queue that it sends to.
+        let by_content =
+            fifo && topology.rules.values().any(|rule| rule.target.queue.as_ref() == Some(&name));
         async move {
-            let queue = create(clients, &physical, fifo, retention, visibility, redrive).await?;
+            let kind = if fifo { Kind::Fifo { by_content } } else { Kind::Standard };
+            let queue = create(clients, &physical, kind, retention, visibility, redrive).await?;
             Ok::<_, ProvisionError>((name, queue))
         }
     };
@@ -61,7 +70,18 @@ pub(super) async fn queues(clients: &Clients, topology: &Topology) -> Result<Que
 
 /// The engine's own queue of a bus.
 pub(super) async fn bus_queue(clients: &Clients, bus: &str) -> Result<ProvisionedQueue, ProvisionError> {
-    own_queue(clients, &format!("tidegate-bus-{bus}")).await
+    own_queue(clients, &bus_queue_name(bus)).await
+}
+
+/// A bus may be called what a queue may not: then its queue has a part of the name, and a digest.
+fn bus_queue_name(bus: &str) -> String {
+    let taken = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if bus.len() <= LONGEST_BUS && bus.chars().all(taken) {
+        return format!("{BUS_QUEUE}{bus}");
+    }
+    let readable: String =
+        bus.chars().take(LONGEST_BUS - 33).map(|c| if taken(c) { c } else { '-' }).collect();
+    format!("{BUS_QUEUE}{readable}-{}", Uuid::new_v5(&Uuid::NAMESPACE_URL, bus.as_bytes()).simple())
 }
 
 /// The engine's own queue for the events that a function is invoked with asynchronously.
@@ -73,13 +93,22 @@ pub(crate) async fn invoke_queue(
 }
 
 async fn own_queue(clients: &Clients, name: &str) -> Result<ProvisionedQueue, ProvisionError> {
-    create(clients, name, false, OWN_RETENTION_SECONDS, HIDDEN_SECONDS, None).await
+    create(clients, name, Kind::Standard, OWN_RETENTION_SECONDS, HIDDEN_SECONDS, None).await
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Standard,
+    /// Messages of the same content within five minutes are one.
+    Fifo {
+        by_content: bool,
+    },
 }
 
 async fn create(
     clients: &Clients,
     name: &str,
-    fifo: bool,
+    kind: Kind,
     retention: u32,
     visibility: u32,
     redrive: Option<String>,
@@ -88,7 +117,7 @@ async fn create(
     let sqs = &clients.sqs;
     // Creating a queue that exists with other attributes is an error, so they are set afterwards.
     let mut call = sqs.create_queue().queue_name(name);
-    if fifo {
+    if let Kind::Fifo { .. } = kind {
         call = call.attributes(QueueAttributeName::FifoQueue, "true");
     }
     let answer = call.send().await.map_err(ProvisionError::of(&resource, "CreateQueue"))?;
@@ -99,6 +128,9 @@ async fn create(
         (QueueAttributeName::MessageRetentionPeriod, retention.to_string()),
         (QueueAttributeName::VisibilityTimeout, visibility.to_string()),
     ]);
+    if let Kind::Fifo { by_content } = kind {
+        attributes.insert(QueueAttributeName::ContentBasedDeduplication, by_content.to_string());
+    }
     attributes.extend(redrive.map(|policy| (QueueAttributeName::RedrivePolicy, policy)));
     let call = sqs.set_queue_attributes().queue_url(&url).set_attributes(Some(attributes));
     call.send().await.map_err(ProvisionError::of(&resource, "SetQueueAttributes"))?;
@@ -108,4 +140,24 @@ async fn create(
     let arn = arn
         .ok_or_else(|| ProvisionError::new(&resource, "GetQueueAttributes", "the answer has no QueueArn"))?;
     Ok(ProvisionedQueue { url, arn })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bus_has_a_queue_of_its_own_that_sqs_takes() {
+        assert_eq!(bus_queue_name("shop"), "tidegate-bus-shop");
+        let names =
+            ["shop.orders", "shop/orders", "shop-orders", &"b".repeat(67), &"b".repeat(68), &"b".repeat(256)];
+        let queues: std::collections::BTreeSet<String> =
+            names.iter().map(|name| bus_queue_name(name)).collect();
+        assert_eq!(queues.len(), names.len(), "{queues:?}");
+        for queue in &queues {
+            assert!(queue.len() <= 80, "{queue}");
+            assert!(queue.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')), "{queue}");
+        }
+        assert!(bus_queue_name("shop.orders").starts_with("tidegate-bus-shop-orders-"));
+    }
 }

@@ -27,7 +27,8 @@ impl Position {
 pub enum Severity {
     /// AWS or the engine does not take it.
     Error,
-    /// It runs, but loses something that this project promises: an event, its order, or its reason. Terraform refuses most of these.
+    /// It runs, and may lose events, their order, or the reason of a failure; or a rule of the
+    /// topology's profile is broken.
     Warning,
 }
 

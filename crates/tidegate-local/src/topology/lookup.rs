@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::model::{Destination, Function, Queue, Source, Target, Topology, Use};
+use super::model::{Destination, Function, Profile, Queue, Source, Table, Target, Topology, Use};
 
 /// The toolkit's own name for the setting that names the queue of a function's dead letters.
 pub const LETTERS: &str = "DEAD_LETTER_QUEUE_URL";
 
 /// The toolkit's own name for the setting that names the bucket of the letters too large for a queue.
 pub const LARGE_LETTERS: &str = "DEAD_LETTER_BUCKET";
+
+/// The bus that every account has.
+pub const DEFAULT_BUS: &str = "default";
 
 /// How long DynamoDB keeps the records of a table's stream.
 pub(super) const TABLE_STREAM_RETENTION_SECONDS: u32 = 86_400;
@@ -87,6 +90,33 @@ impl fmt::Display for DestinationKind<'_> {
 }
 
 impl Topology {
+    /// Whose rules it keeps beside AWS's: the declared ones; without, this project's if something is
+    /// declared that only the toolkit reads.
+    pub fn profile(&self) -> Profile {
+        let ages = || self.sources().any(|(_, _, source)| source.dead_letter_after_seconds.is_some());
+        let records = || {
+            let kept = |table: &Table| table.record_retention_days.or(table.cause_retention_days);
+            self.tables.values().any(|table| kept(table).is_some())
+        };
+        match self.profile {
+            Some(profile) => profile,
+            None if self.metrics_namespace.is_some() || ages() || records() => Profile::Tidegate,
+            None => Profile::Aws,
+        }
+    }
+
+    /// The names of all buses: the declared ones, and the default one if something names it.
+    pub fn bus_names(&self) -> BTreeSet<&str> {
+        let rules = self.rules.values().map(|rule| rule.bus.as_str());
+        let functions = || self.functions.values();
+        let used =
+            functions().flat_map(|function| function.uses.values()).filter_map(|used| used.bus.as_deref());
+        let told = functions().flat_map(|function| [function.on_failure(), function.on_success()]);
+        let told = told.filter_map(|destination| destination?.bus.as_deref());
+        let named = rules.chain(used).chain(told).filter(|name| *name == DEFAULT_BUS);
+        self.buses.keys().map(String::as_str).chain(named).collect()
+    }
+
     /// Every event source mapping: function, name of the source, source.
     pub fn sources(&self) -> impl Iterator<Item = (&str, &str, &Source)> {
         self.functions.iter().flat_map(|(function, declared)| {

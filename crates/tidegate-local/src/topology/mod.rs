@@ -12,7 +12,7 @@ mod variables;
 use std::path::Path;
 
 pub use error::{Mistake, Position, Severity, TopologyError};
-pub use lookup::{DestinationKind, LARGE_LETTERS, LETTERS, Resource, SourceKind};
+pub use lookup::{DEFAULT_BUS, DestinationKind, LARGE_LETTERS, LETTERS, Resource, SourceKind};
 pub use model::*;
 pub use variables::{defaults, values};
 

@@ -14,6 +14,9 @@ use serde::{Deserialize, Deserializer};
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Topology {
+    /// Whose rules are checked beside AWS's; without it [`Topology::profile`] finds out.
+    #[serde(default)]
+    pub profile: Option<Profile>,
     /// Largest message of a queue, in bytes, 262,144 by default. An event that does not fit into one travels as a reference instead of by value.
     #[serde(default = "default_event_bytes")]
     pub event_bytes_limit: u64,
@@ -44,6 +47,16 @@ pub struct Topology {
     /// Lambda functions by name; the name is also the binary's and the folder's, unless it declares a command.
     #[serde(default)]
     pub functions: BTreeMap<String, Function>,
+}
+
+/// Whose rules a topology keeps beside AWS's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// This project's: those of its toolkit, its commands and its Terraform.
+    Tidegate,
+    /// Nobody's: AWS's rules are errors, and what loses events is a warning.
+    Aws,
 }
 
 pub(super) fn default_event_bytes() -> u64 {
@@ -203,6 +216,8 @@ pub struct Target {
     pub function: Option<String>,
     /// The queue to send to.
     pub queue: Option<String>,
+    /// The message group of what is sent to the queue; a FIFO queue needs one.
+    pub message_group_id: Option<String>,
     /// Where events go that could not be handed over.
     pub dead_letter_queue: Option<String>,
     /// How often the hand-over is retried, at most 185 times, which is the default.

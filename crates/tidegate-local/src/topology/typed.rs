@@ -10,7 +10,7 @@ use super::document::Document;
 use super::error::Mistake;
 use super::model::{Topology, default_event_bytes};
 
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 11] = [
     "event_bytes_limit",
     "metrics_namespace",
     "streams",
@@ -21,6 +21,7 @@ const FIELDS: [&str; 10] = [
     "buses",
     "rules",
     "functions",
+    "profile",
 ];
 
 /// Reads the model out of a document. Every slip is found, and none reported twice.
@@ -30,6 +31,7 @@ pub(super) fn read(document: &Document) -> Result<Topology, Vec<Mistake>> {
         reader.mistake(&[field], format!("{field} is unknown; allowed are {}", FIELDS.join(", ")));
     }
     let mut topology = Topology {
+        profile: reader.field("profile"),
         event_bytes_limit: reader.field("event_bytes_limit").unwrap_or_else(default_event_bytes),
         metrics_namespace: reader.field("metrics_namespace"),
         streams: reader.section("streams"),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use aws_sdk_sqs::types::Message;
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use tidegate_local::activity::Activity;
@@ -50,6 +50,7 @@ fn rule(name: &str, pattern: Value, target: Target, dead_letters: &str) -> Rule 
         arn: format!("arn:aws:events:us-east-1:000000000000:rule/shop/{name}"),
         pattern: Pattern::parse(&pattern).unwrap(),
         target,
+        message_group_id: None,
         target_arn: format!("arn:of:{name}"),
         dead_letters: Some(dead_letters.to_owned()),
         retries: Retries { maximum_attempts: 2, maximum_age: Duration::from_secs(60) },
@@ -204,5 +205,35 @@ async fn an_event_that_one_target_does_not_have_survives_a_crash() {
     assert_eq!(functions.taken.lock().unwrap().len(), 1);
     assert_eq!(count(clients, &work).await, 2, "at least once");
     assert_eq!(count(clients, &url).await, 0);
+    router.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_reaches_a_fifo_queue_in_its_message_group_and_once_within_five_minutes() {
+    let backend = ministack().await;
+    let clients = &backend.clients;
+    let (url, _) = queue(clients, "tidegate-bus-shop", false).await;
+    let (steps, _) = queue(clients, "steps.fifo", true).await;
+    let (letters, _) = queue(clients, "letters", false).await;
+    let mut to_fifo =
+        rule("fifo", json!({"source": ["shop.orders"]}), Target::Queue(steps.clone()), &letters);
+    to_fifo.message_group_id = Some("orders".to_owned());
+    let functions = Arc::new(Functions::default());
+    let router = start(clients, &url, vec![to_fifo], &functions);
+    let events = ["1", "2"].map(|id| json!({"id": id, "source": "shop.orders"}));
+    // At least once: the second comes twice.
+    for event in [&events[0], &events[1], &events[1]] {
+        put(clients, &url, event).await;
+    }
+    until(&router, |status| status.rules["fifo"].handed_over == 3).await;
+    assert_eq!(count(clients, &steps).await, 2);
+    let receive = clients.sqs.receive_message().queue_url(&steps).max_number_of_messages(10);
+    let receive = receive.message_system_attribute_names(MessageSystemAttributeName::All);
+    let messages = receive.send().await.unwrap().messages.unwrap_or_default();
+    let groups = messages.iter().map(|message| {
+        message.attributes.as_ref().unwrap()[&MessageSystemAttributeName::MessageGroupId].clone()
+    });
+    assert_eq!(groups.collect::<Vec<_>>(), ["orders", "orders"]);
+    assert_eq!(count(clients, &letters).await, 0);
     router.stop().await;
 }

@@ -221,3 +221,29 @@ async fn on_localstack_everything_declared_is_created_and_works() {
     let log = std::fs::read_to_string(backend.state.path().join("logs/emulator.log")).expect("a log");
     assert!(!log.is_empty());
 }
+
+#[tokio::test]
+async fn buses_that_are_called_what_no_queue_may_be_and_the_default_one_reach_the_engine() {
+    let backend = ministack().await;
+    let text = r#"
+queues = { work = {} }
+buses = { "shop.orders/v1" = {} }
+rules = {
+  "of.shop" = { bus = "shop.orders/v1", pattern = { source = ["shop"] }, target = { queue = "work" } }
+  of-aws    = { bus = "default", pattern = { source = ["shop"] }, target = { queue = "work" } }
+}
+functions = { f = {} }
+"#;
+    let topology = topology::parse(text).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+    let made = provision(&backend.clients, &topology).await.unwrap_or_else(|error| panic!("{error}"));
+    for bus in ["shop.orders/v1", "default"] {
+        assert!(made.buses[bus].ends_with(&format!("event-bus/{bus}")), "{made:?}");
+        let entry = PutEventsRequestEntry::builder().event_bus_name(bus).source("shop").detail_type("Any");
+        let put = backend.clients.events.put_events().entries(entry.detail("{}").build());
+        assert_eq!(put.send().await.expect("put").failed_entry_count, 0);
+        let body = receive(&backend.clients, &made.bus_queues[bus].url).await;
+        assert!(body.contains(r#""source": "shop""#) || body.contains(r#""source":"shop""#), "{body}");
+    }
+    let again = provision(&backend.clients, &topology).await.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(again, made);
+}

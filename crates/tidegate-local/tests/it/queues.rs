@@ -21,6 +21,17 @@ fn start_queue(clients: &Clients, url: &str, arn: &str, function: Arc<dyn Invoke
     queue_driver::start(queue_mapping(clients, url, arn, function))
 }
 
+fn start_gathering(
+    clients: &Clients,
+    url: &str,
+    arn: &str,
+    function: Arc<dyn Invoker>,
+    batching_window: Duration,
+) -> Mapping {
+    let settings = QueueSettings { batching_window, ..queue_settings() };
+    queue_driver::start(QueueMapping { settings, ..queue_mapping(clients, url, arn, function) })
+}
+
 fn queue_settings() -> QueueSettings {
     QueueSettings {
         batch_size: 10,
@@ -205,4 +216,41 @@ async fn a_function_that_changes_a_messages_visibility_says_when_it_comes_again(
     until_status(&mapping, |status| status.retries >= 3).await;
     mapping.stop().await;
     assert!(function.came.lock().unwrap().len() >= 3);
+}
+
+/// Messages are hidden for the mapping's time, and not for the queue's own.
+async fn hides_for_ten_minutes(clients: &Clients, url: &str) {
+    let set = clients.sqs.set_queue_attributes().queue_url(url);
+    set.attributes(QueueAttributeName::VisibilityTimeout, "600").send().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_message_that_failed_comes_again_after_the_mappings_visibility_timeout() {
+    let backend = ministack().await;
+    let (url, arn) = queue(&backend.clients, "work", false).await;
+    hides_for_ten_minutes(&backend.clients, &url).await;
+    backend.clients.sqs.send_message().queue_url(&url).message_body("m").send().await.unwrap();
+    let function = Scripted::new(|n, _| if n == 0 { error() } else { success() });
+    let mapping = start_queue(&backend.clients, &url, &arn, Arc::<Scripted>::clone(&function));
+    until_status(&mapping, |status| status.records_delivered == 1).await;
+    assert_eq!(function.events().len(), 2);
+    mapping.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_window_gathers_is_delivered_before_it_is_visible_again() {
+    let backend = ministack().await;
+    let (url, arn) = queue(&backend.clients, "work", false).await;
+    for n in 0..3 {
+        backend.clients.sqs.send_message().queue_url(&url).message_body(n.to_string()).send().await.unwrap();
+    }
+    let function = Scripted::new(|_, _| success());
+    let window = Duration::from_secs(300);
+    let started = Arc::<Scripted>::clone(&function);
+    let mapping = start_gathering(&backend.clients, &url, &arn, started, window);
+    until_status(&mapping, |status| status.records_delivered == 3 && status.idle_since.is_some()).await;
+    let receives = function.records().into_iter().map(|r| r["attributes"]["ApproximateReceiveCount"].clone());
+    assert_eq!(receives.collect::<Vec<_>>(), [json!("1"), json!("1"), json!("1")]);
+    assert_eq!(count(&backend.clients, &url).await, 0);
+    mapping.stop().await;
 }

@@ -182,3 +182,39 @@ async fn what_is_not_part_of_the_api_is_not_found() {
     drop(fleet);
     invocation.abort();
 }
+
+#[tokio::test]
+async fn an_invocation_comes_with_the_headers_of_the_runtime_api() {
+    let dir = tempfile::tempdir().unwrap();
+    let fleet = silent(dir.path());
+    let invocation = begin(&fleet, json!({}));
+    let api = api(dir.path()).await;
+    let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+    let before = jiff::Timestamp::now().as_millisecond();
+    let next = client.get(format!("http://{api}/{VERSION}/invocation/next").parse().unwrap()).await.unwrap();
+    let headers = next.headers();
+    let mut names: Vec<&str> =
+        headers.keys().map(http::HeaderName::as_str).filter(|name| name.starts_with("lambda-")).collect();
+    names.sort_unstable();
+    let expected = [
+        "lambda-runtime-aws-request-id",
+        "lambda-runtime-deadline-ms",
+        "lambda-runtime-invoked-function-arn",
+        "lambda-runtime-trace-id",
+    ];
+    assert_eq!(names, expected, "without a client context there is no header of one");
+    let value = |name: &str| headers[name].to_str().unwrap().to_owned();
+    assert_eq!(value("content-type"), "application/json");
+    let request_id = value("lambda-runtime-aws-request-id");
+    assert!(uuid::Uuid::parse_str(&request_id).is_ok(), "{request_id}");
+    let left = value("lambda-runtime-deadline-ms").parse::<i64>().unwrap() - before;
+    assert!((0..=4000).contains(&left), "three seconds are left, and not {left} ms");
+    assert_eq!(
+        value("lambda-runtime-invoked-function-arn"),
+        "arn:aws:lambda:us-east-1:000000000000:function:probe"
+    );
+    let trace = value("lambda-runtime-trace-id");
+    assert!(trace.starts_with("Root=1-") && trace.ends_with(";Sampled=0"), "{trace}");
+    call("POST", &api, &format!("invocation/{request_id}/response"), "null").await;
+    assert!(matches!(invocation.await.unwrap().result, InvocationResult::Success(_)));
+}

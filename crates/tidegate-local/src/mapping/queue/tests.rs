@@ -130,6 +130,15 @@ fn a_batch_that_failed_as_a_whole_is_deleted_in_no_part() {
 }
 
 #[test]
+fn a_batch_of_which_every_message_is_reported_comes_again_as_a_whole() {
+    let mut bench = Bench::new(settings());
+    bench.receive(&["a", "b"]);
+    let response = success(r#"{"batchItemFailures":[{"itemIdentifier":"a"},{"itemIdentifier":"b"}]}"#);
+    assert_eq!(deleted(&bench.answer(0, response)), [""; 0]);
+    assert_eq!((bench.queue.counts().retries, bench.queue.counts().delivered), (1, 0));
+}
+
+#[test]
 fn a_batch_that_succeeded_as_a_whole_is_deleted_in_every_form_that_says_so() {
     for response in
         ["", "null", "\"\"", "{}", "[]", r#"{"batchItemFailures":[]}"#, r#"{"batchItemFailures":null}"#]

@@ -40,7 +40,7 @@ impl<'a> Check<'a> {
             } else {
                 continue;
             };
-            self.warning(&path, format!("{what}; what is older is compared with the whole stream"));
+            self.house_rule(&path, format!("{what}; what is older is compared with the whole stream"));
         }
         self.days_of_snapshots();
     }
@@ -65,7 +65,7 @@ impl<'a> Check<'a> {
                 let what = format!(
                     "is {table}, which must declare cause_retention_days, {LEAST_RECORD_RETENTION_DAYS} or more"
                 );
-                self.warning(&["functions", name, "uses", SNAPSHOTS, "table"], what);
+                self.house_rule(&["functions", name, "uses", SNAPSHOTS, "table"], what);
             }
         }
     }

@@ -8,28 +8,42 @@ use crate::topology::model::Source;
 const TABLE_PARTITIONS: u64 = 4;
 
 impl Check<'_> {
-    /// Sources that together may take more environments than their function has are throttled. On a queue that uses up receives, on a stream the
-    /// throttled shard waits while its records age.
+    /// Sources that together may take more environments than their function has are throttled. On a
+    /// queue that uses up receives, which loses messages to the dead-letter queue that nothing is
+    /// wrong with; on a stream the throttled shard waits while its records age.
     pub(super) fn concurrency(&mut self) {
         let topology = self.topology;
         for (name, function) in &topology.functions {
-            let sum: u64 = function.sources.values().map(|source| self.batches(source)).sum();
-            let most = function.maximum_concurrency;
-            if sum > u64::from(most) {
-                self.warning(
+            let batches = |source: &Source| self.batches(source);
+            let sum: u64 = function.sources.values().map(batches).sum();
+            let is_queue = |source: &&Source| source.queue.is_some();
+            let of_queues: u64 = function.sources.values().filter(is_queue).map(batches).sum();
+            let (most, allowed) = (function.maximum_concurrency, function.concurrency());
+            let field = match function.reserved_concurrency {
+                Some(_) => "reserved_concurrency",
+                None => "maximum_concurrency",
+            };
+            let path = ["functions", name, field];
+            if allowed > 0 && of_queues > u64::from(allowed) {
+                let what = format!(
+                    "is {allowed}; its queues together may run {of_queues} batches at a time by their maximum_concurrency, and a \
+                     batch that is throttled uses up receives of its messages; {of_queues} and more are better"
+                );
+                self.warning(&path, what);
+            } else if sum > u64::from(most) {
+                self.house_rule(
                     &["functions", name, "maximum_concurrency"],
                     format!(
                         "is {most}; its sources together may run {sum} at a time (maximum_concurrency of a queue, shards × \
                          parallelization_factor of a stream, {TABLE_PARTITIONS} of a table), so {sum} and more are allowed"
                     ),
                 );
-            }
-            if let Some(reserved) = function.reserved_concurrency
+            } else if let Some(reserved) = function.reserved_concurrency
                 && reserved != 0
                 && (u64::from(reserved) < sum || reserved > most)
             {
-                self.mistake(
-                    &["functions", name, "reserved_concurrency"],
+                self.house_rule(
+                    &path,
                     format!(
                         "is {reserved}; allowed are 0, which switches the function off, and {} to {most}: what its sources together may run at a \
                          time, up to its maximum_concurrency",

@@ -18,8 +18,10 @@ impl Check<'_> {
     pub(super) fn asynchronous_destination(&mut self, path: &[&str], destination: &Destination, of: &str) {
         self.destination(path, destination);
         if destination.kind() == Some(DestinationKind::Function(of)) {
-            let what = format!("is {of}, the function itself; another function is allowed");
-            self.mistake(&[path, &["function"]].concat(), what);
+            let what = format!(
+                "is {of}, the function itself: the record of each record would follow, until Lambda stops the loop; another function is better"
+            );
+            self.warning(&[path, &["function"]].concat(), what);
         }
     }
 
@@ -55,7 +57,7 @@ impl Check<'_> {
             Some(DestinationKind::Function(name)) => {
                 self.declared(&at("function"), "functions", name, &topology.functions);
             }
-            Some(DestinationKind::Bus(name)) => self.declared(&at("bus"), "buses", name, &topology.buses),
+            Some(DestinationKind::Bus(name)) => self.bus(&at("bus"), name),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Functions: limits, uses, environment variables, asynchronous invocation.
 
 use super::Check;
+use super::names::FUNCTION;
 use super::retention::EFFECTS;
 use crate::topology::lookup::{LARGE_LETTERS, LETTERS, Resource};
 use crate::topology::model::{Access, Asynchronous, Function, Use};
@@ -32,7 +33,7 @@ impl Check<'_> {
     pub(super) fn functions(&mut self) {
         let topology = self.topology;
         for (name, function) in &topology.functions {
-            self.name(&["functions", name], name);
+            self.name(&["functions", name], name, &FUNCTION);
             self.range(&["functions", name, "memory_mb"], function.memory_mb, 128..=10_240);
             self.range(&["functions", name, "timeout_seconds"], function.timeout_seconds, 1..=900);
             self.range(&["functions", name, "maximum_concurrency"], function.maximum_concurrency, 1..=1_000);
@@ -65,12 +66,12 @@ impl Check<'_> {
                 "is not an environment variable's name; allowed are two or more letters, digits and underscores, beginning with a letter",
             );
         } else if name.contains(|c: char| c.is_ascii_lowercase()) {
-            self.warning(path, "has small letters; capitals, digits and underscores are usual");
+            self.house_rule(path, "has small letters; capitals, digits and underscores are usual");
         }
         if SET_HERE.contains(&name) {
-            self.mistake(path, "is set by Lambda; another name is allowed");
+            self.mistake(path, "is set by Lambda or by the engine; another name is allowed");
         } else if let Some(prefix) = RESERVED.iter().find(|prefix| name.starts_with(**prefix)) {
-            self.warning(path, format!("is reserved; names that begin with {prefix} are not allowed"));
+            self.house_rule(path, format!("is reserved; names that begin with {prefix} are not allowed"));
         }
     }
 
@@ -104,7 +105,7 @@ impl Check<'_> {
             Resource::Table(name) => self.declared(&at("table"), "tables", name, &topology.tables),
             Resource::Queue(name) => self.declared(&at("queue"), "queues", name, &topology.queues),
             Resource::Bucket(name) => self.declared(&at("bucket"), "buckets", name, &topology.buckets),
-            Resource::Bus(name) => self.declared(&at("bus"), "buses", name, &topology.buses),
+            Resource::Bus(name) => self.bus(&at("bus"), name),
             Resource::Stream(name) => self.declared(&at("stream"), "streams", name, &topology.streams),
             Resource::Email(address) => {
                 let well_formed = address.split_once('@').is_some_and(|(user, domain)| {
@@ -132,8 +133,12 @@ impl Check<'_> {
     /// What the toolkit writes for a function: its dead letters, the large ones, and its idempotency records.
     fn toolkit(&mut self, name: &str, function: &Function) {
         let path = |variable, field| ["functions", name, "uses", variable, field];
-        if let Some(queue) = function.uses.get(LETTERS).and_then(|used| used.queue.as_ref()) {
-            self.not_fifo(&path(LETTERS, "queue"), queue);
+        if let Some(queue) = function.uses.get(LETTERS).and_then(|used| used.queue.as_ref())
+            && self.is_fifo(queue)
+        {
+            let what =
+                format!("is {queue}, a FIFO queue; the toolkit writes its letters to a standard queue");
+            self.house_rule(&path(LETTERS, "queue"), what);
         }
         for (variable, needs) in [(LETTERS, "write"), (LARGE_LETTERS, "write"), (EFFECTS, "read-write")] {
             let Some(used) = function.uses.get(variable) else { continue };
@@ -145,7 +150,7 @@ impl Check<'_> {
             };
             if !enough {
                 let what = format!("is {access}; the toolkit needs {needs}");
-                self.warning(&path(variable, "access"), what);
+                self.house_rule(&path(variable, "access"), what);
             }
         }
     }

@@ -4,6 +4,7 @@ mod causes;
 mod concurrency;
 mod destinations;
 mod functions;
+mod names;
 mod patterns;
 mod queues;
 mod resources;
@@ -20,7 +21,8 @@ use std::ops::RangeInclusive;
 
 use super::document::Document;
 use super::error::{Mistake, Severity};
-use super::model::Topology;
+use super::lookup::DEFAULT_BUS;
+use super::model::{Profile, Topology};
 
 /// Checks everything; no errors means that the engine can use the topology, no mistakes at all that Terraform can.
 pub(super) fn check(topology: &Topology, document: &Document) -> Vec<Mistake> {
@@ -59,9 +61,17 @@ impl Check<'_> {
         self.found(Severity::Error, path, what);
     }
 
-    /// Reports what AWS and the engine take, and what loses something that this project promises; the message begins with the path.
+    /// Reports what AWS and the engine take, and what may lose events; the message begins with the path.
     fn warning(&mut self, path: &[&str], what: impl Display) {
         self.found(Severity::Warning, path, what);
+    }
+
+    /// Reports what this project's toolkit, commands or Terraform need and AWS does not; silent for
+    /// others. The message begins with the path.
+    fn house_rule(&mut self, path: &[&str], what: impl Display) {
+        if self.topology.profile() == Profile::Tidegate {
+            self.warning(path, what);
+        }
     }
 
     fn found(&mut self, severity: Severity, path: &[&str], what: impl Display) {
@@ -88,6 +98,14 @@ impl Check<'_> {
         self.mistake(path, format!("is {name}, which is not declared; declared {section}: {declared}"));
     }
 
+    /// A bus: a declared one, or the one that every account has.
+    fn bus(&mut self, path: &[&str], name: &str) {
+        let topology = self.topology;
+        if name != DEFAULT_BUS {
+            self.declared(path, "buses", name, &topology.buses);
+        }
+    }
+
     /// A queue that AWS itself writes failures to: declared, and not first-in-first-out.
     fn failure_queue(&mut self, path: &[&str], name: &str) {
         let topology = self.topology;
@@ -95,40 +113,14 @@ impl Check<'_> {
         self.not_fifo(path, name);
     }
 
-    /// A FIFO queue takes nothing without a message group, which nobody who writes failures gives.
+    /// AWS gives the failures that it writes no message group, which a FIFO queue needs.
     fn not_fifo(&mut self, path: &[&str], name: &str) {
-        let topology = self.topology;
-        if topology.queues.get(name).is_some_and(|queue| queue.fifo) {
+        if self.is_fifo(name) {
             self.mistake(path, format!("is {name}, a FIFO queue; a standard queue is allowed"));
         }
     }
 
-    /// The name of a declared thing, with room for a prefix of 16 characters: roles and rules have 64 at most.
-    fn name(&mut self, path: &[&str], name: &str) {
-        self.name_up_to(path, name, 48);
-    }
-
-    /// A name where a service allows less. What no service takes is an error, what leaves no room for a prefix a warning.
-    fn name_up_to(&mut self, path: &[&str], name: &str, longest: usize) {
-        let possible = (1..=64).contains(&name.len())
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
-        if !possible {
-            let what = "is not a name; allowed are 1 to 64 letters, digits, hyphens and underscores";
-            self.mistake(path, what);
-            return;
-        }
-        let well_formed = (3..=longest).contains(&name.len())
-            && name.starts_with(|c: char| c.is_ascii_lowercase())
-            && !name.ends_with('-')
-            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
-        if !well_formed {
-            self.warning(
-                path,
-                format!(
-                    "is not a well-formed name; allowed are 3 to {longest} lower-case letters, digits and hyphens, \
-                     beginning with a letter and not ending with a hyphen"
-                ),
-            );
-        }
+    fn is_fifo(&self, queue: &str) -> bool {
+        self.topology.queues.get(queue).is_some_and(|queue| queue.fifo)
     }
 }

@@ -1,6 +1,7 @@
 //! Queues and their redrive.
 
 use super::Check;
+use super::names::{FIFO_QUEUE, QUEUE};
 use super::retention::LEAST_FAILURE_RETENTION;
 use crate::topology::lookup::SourceKind;
 
@@ -8,7 +9,7 @@ impl Check<'_> {
     pub(super) fn queues(&mut self) {
         let topology = self.topology;
         for (name, queue) in &topology.queues {
-            self.name(&["queues", name], name);
+            self.name(&["queues", name], name, if queue.fifo { &FIFO_QUEUE } else { &QUEUE });
             if name.starts_with("tidegate-") {
                 self.mistake(
                     &["queues", name],
@@ -37,17 +38,19 @@ impl Check<'_> {
         let mut moved = topology.queues.values().filter_map(|queue| queue.redrive.as_ref());
         if moved.all(|redrive| redrive.queue != name) && topology.dead_letter_queues().contains(name) {
             let what = "is set, and this is a dead-letter queue: whoever lists its messages receives them, which would move them on";
-            self.warning(&["queues", name, "redrive"], what);
+            self.house_rule(&["queues", name, "redrive"], what);
         }
         let path = ["queues", name, "redrive", "queue"];
         let letters = redrive.queue.as_str();
         self.declared(&path, "queues", letters, &topology.queues);
         let receives = ["queues", name, "redrive", "maximum_receives"];
         self.range(&receives, redrive.maximum_receives, 1..=1_000);
-        if (1..5).contains(&redrive.maximum_receives) {
+        let mut sources = topology.sources();
+        let is_read = sources.any(|(_, _, source)| source.queue.as_deref() == Some(name));
+        if is_read && (1..5).contains(&redrive.maximum_receives) {
             let most = redrive.maximum_receives;
             let what = format!(
-                "is {most}; 5 and more are better, since a function that is throttled uses up receives"
+                "is {most}; AWS recommends 5 and more, since a batch that is throttled uses up receives of its messages"
             );
             self.warning(&receives, what);
         }
@@ -61,17 +64,28 @@ impl Check<'_> {
             let (this, other) = (kind(queue.fifo), kind(target.fifo));
             self.mistake(&path, format!("is {letters}, {other}; {this} needs {this}"));
         }
-        let kept = i64::from(target.retention_seconds);
-        let least = i64::from(queue.retention_seconds).saturating_add(LEAST_FAILURE_RETENTION);
-        if kept < least {
-            self.warning(
-                &["queues", letters, "retention_seconds"],
-                format!(
-                    "is {kept}; allowed are {least} and more: a message from {name} keeps its age, up to that queue's {} seconds, and waits \
-                     for four days at least",
-                    queue.retention_seconds
-                ),
+        // In a FIFO queue a message that is moved begins anew (AWS docs: "Understanding message retention
+        // periods for dead-letter queues").
+        let age = if target.fifo { 0 } else { i64::from(queue.retention_seconds) };
+        let (kept, path) = (i64::from(target.retention_seconds), ["queues", letters, "retention_seconds"]);
+        let least = age.saturating_add(LEAST_FAILURE_RETENTION);
+        if age > 0 && kept <= age {
+            let what = format!(
+                "is {kept}; more than the {age} of {name} is needed: a message that is moved keeps its age, and may be \
+                 deleted at once; with {least} it waits for four days at least"
             );
+            self.warning(&path, what);
+        } else if kept < least {
+            let what = match age {
+                0 => format!(
+                    "is {kept}; allowed are {least} and more: a message from {name} waits for four days at least"
+                ),
+                _ => format!(
+                    "is {kept}; allowed are {least} and more: a message from {name} keeps its age, up to that queue's {age} seconds, and \
+                     waits for four days at least"
+                ),
+            };
+            self.house_rule(&path, what);
         }
     }
 
@@ -91,16 +105,26 @@ impl Check<'_> {
                 "is {hidden}; Lambda takes no less than the timeout of {function}, which is {timeout}"
             );
             self.mistake(&path, what);
+        } else if hidden <= window {
+            let what = format!(
+                "is {hidden}; more than the batching window of {function}, which is {window}, is needed, and AWS recommends {least}: \
+                 what is gathered for longer than it is hidden comes again before it is delivered"
+            );
+            self.mistake(&path, what);
         } else if hidden < least {
             let what = format!(
-                "is {hidden}; allowed are {least} and more: six times the timeout of {function} and its batching window"
+                "is {hidden}; AWS recommends {least} and more: six times the timeout of {function} and its batching window, since a \
+                 batch that is throttled is tried again while it is hidden"
             );
             self.warning(&path, what);
         }
         if queue.redrive.is_none() {
             self.warning(
                 &["queues", name],
-                format!("is read by {function} and has no redrive; a message that always fails needs a dead-letter queue"),
+                format!(
+                    "is read by {function} and has no redrive: a message that always fails comes again until its retention ends, and \
+                     is lost then; a dead-letter queue would have it"
+                ),
             );
         }
     }

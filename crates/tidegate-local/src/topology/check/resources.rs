@@ -1,18 +1,14 @@
 //! Streams, tables, buckets and buses.
 
 use super::Check;
+use super::names::{BUS, STREAM, TABLE, TOPIC};
+use crate::topology::lookup::DEFAULT_BUS;
 
 /// An event's limit in bytes: what a queue takes that Terraform's AWS provider made, since a failed event goes to one. The bus itself takes 1 MB.
 const EVENT_BYTES: std::ops::RangeInclusive<i64> = 8_192..=262_144;
 
 /// What CloudWatch allows in a namespace besides letters and digits.
 const NAMESPACE: &str = " .-_/#:";
-
-/// A bucket's name has 63 characters at most; 16 are for a prefix, 13 for a hyphen and the account.
-const LONGEST_BUCKET: usize = 34;
-
-/// A bus has 256 characters, but its archive, which is named alike, 48; 16 are for a prefix.
-const LONGEST_BUS: usize = 32;
 
 impl Check<'_> {
     pub(super) fn resources(&mut self) {
@@ -21,48 +17,33 @@ impl Check<'_> {
         self.range(&["event_bytes_limit"], limit, EVENT_BYTES);
         self.namespace();
         for (name, stream) in &topology.streams {
-            self.name(&["streams", name], name);
+            self.name(&["streams", name], name, &STREAM);
             self.range(&["streams", name, "shards"], stream.shards, 1..=10_000);
             self.range(&["streams", name, "retention_hours"], stream.retention_hours, 24..=8_760);
         }
         for name in topology.tables.keys() {
-            self.name(&["tables", name], name);
+            self.name(&["tables", name], name, &TABLE);
             self.table_keys(name);
         }
         for name in topology.topics.keys() {
-            self.name(&["topics", name], name);
+            self.name(&["topics", name], name, &TOPIC);
         }
         for (name, bucket) in &topology.buckets {
-            if self.bucket(name) {
-                self.name_up_to(&["buckets", name], name, LONGEST_BUCKET);
-            }
+            self.bucket_name(&["buckets", name], name);
             let path = ["buckets", name, "expiration_days"];
             self.range(&path, bucket.expiration_days, 0..=3_650);
             if bucket.expiration_days == 0 {
-                self.warning(&path, "is not set, so objects are kept for ever; allowed are 1 to 3650");
+                self.house_rule(&path, "is not set, so objects are kept for ever; allowed are 1 to 3650");
             }
         }
         for (name, bus) in &topology.buses {
-            self.name_up_to(&["buses", name], name, LONGEST_BUS);
-            if name == "default" {
-                self.mistake(&["buses", name], "is AWS's own bus; a name of its own is allowed");
+            self.name(&["buses", name], name, &BUS);
+            if name == DEFAULT_BUS {
+                let what = "is AWS's own bus, which Terraform cannot make; a name of its own is allowed";
+                self.house_rule(&["buses", name], what);
             }
             self.range(&["buses", name, "archive_days"], bus.archive_days, 0..=3_650);
         }
-    }
-
-    /// S3 takes no capitals and no underscores.
-    fn bucket(&mut self, name: &str) -> bool {
-        let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-        let possible = (3..=63).contains(&name.len())
-            && ends(name.chars().next())
-            && ends(name.chars().last())
-            && !name.chars().any(|c| c.is_ascii_uppercase() || c == '_');
-        if !possible {
-            let what = "is not a bucket's name; allowed are 3 to 63 lower-case letters, digits and hyphens, with a letter or digit at both ends";
-            self.mistake(&["buckets", name], what);
-        }
-        possible
     }
 
     /// CloudWatch drops the metrics of a namespace that is none, without a word.

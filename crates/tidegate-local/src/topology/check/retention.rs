@@ -37,7 +37,7 @@ impl<'a> Check<'a> {
             // Below a minute the value is no retention at all, which is reported as that.
             if (60..least).contains(&kept) {
                 let who = writer.who;
-                self.warning(
+                self.house_rule(
                     &["queues", queue, "retention_seconds"],
                     format!(
                         "is {kept}; allowed are {least} and more: it holds what {who} gives up, for four days at least and for as long \
@@ -98,7 +98,7 @@ impl<'a> Check<'a> {
             let Some((kept, queue)) = longest else { continue };
             let (days, least) = (bucket.expiration_days, kept.div_ceil(86_400));
             if days > 0 && days < least {
-                self.warning(
+                self.house_rule(
                     &["buckets", name, "expiration_days"],
                     format!(
                         "is {days}; allowed are {least} and more, since letters in {queue} are kept for {kept} seconds and name \
@@ -115,7 +115,7 @@ impl<'a> Check<'a> {
             let Some(days) = table.record_retention_days.map(i64::from) else { continue };
             let path = ["tables", name, "record_retention_days"];
             if !(LEAST_RECORD_RETENTION_DAYS..=3_650).contains(&days) {
-                self.warning(
+                self.house_rule(
                     &path,
                     format!(
                         "is {days}; allowed are {LEAST_RECORD_RETENTION_DAYS} to 3650: a dead letter may be replayed for 14 days, and \
@@ -129,10 +129,10 @@ impl<'a> Check<'a> {
                     "is {days}; above {archive} is allowed, since the archive of bus {bus} can be replayed for {archive} days and \
                      without its record an effect would not be known"
                 );
-                self.warning(&path, what);
+                self.house_rule(&path, what);
             }
             if table.ttl_attribute.is_none() {
-                self.warning(
+                self.house_rule(
                     &path,
                     "needs ttl_attribute beside it: records that are not removed pile up for ever",
                 );
@@ -174,13 +174,13 @@ impl<'a> Check<'a> {
                         let what = format!(
                             "is {table}, a second table with record_retention_days; one per function is allowed"
                         );
-                        self.warning(&path, what);
+                        self.house_rule(&path, what);
                     }
                 } else if variable == EFFECTS {
                     let what = format!(
                         "is {table}, which must declare record_retention_days, {LEAST_RECORD_RETENTION_DAYS} or more"
                     );
-                    self.warning(&path, what);
+                    self.house_rule(&path, what);
                 }
             }
         }

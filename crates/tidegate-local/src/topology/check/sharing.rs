@@ -21,7 +21,7 @@ impl Check<'_> {
                 let Some((other, _)) = shared else { continue };
                 if declared.stream_view.is_some() {
                     if matches!(used.access, Access::Write | Access::ReadWrite) {
-                        self.warning(
+                        self.house_rule(
                             &["functions", name, "uses", variable, "access"],
                             format!(
                                 "lets {name} change items of {table}, which {other} uses too; on a shared table read and append \
@@ -33,7 +33,7 @@ impl Check<'_> {
                 }
                 let owner = *owners.entry(table).or_insert(name);
                 if owner != name {
-                    self.warning(
+                    self.house_rule(
                         &["functions", name, "uses", variable, "table"],
                         format!(
                             "is {table}, which {owner} uses; only an event store, a table with a stream_view, is shared between \

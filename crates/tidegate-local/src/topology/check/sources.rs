@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::Check;
+use super::names::SOURCE;
 use crate::topology::lookup::{SourceKind, TABLE_STREAM_RETENTION_SECONDS};
-use crate::topology::model::{Source, StartingPosition};
+use crate::topology::model::{Profile, Source, StartingPosition};
 
 /// Readers of one table's stream that AWS does not throttle.
 const TABLE_STREAM_READERS: usize = 2;
@@ -17,7 +18,7 @@ impl Check<'_> {
         let mut readers: BTreeMap<&str, usize> = BTreeMap::new();
         for (function, name, source) in topology.sources() {
             let path = ["functions", function, "sources", name];
-            self.name(&path, name);
+            self.name(&path, name, &SOURCE);
             let twin = topology.functions.get(function).and_then(|declared| {
                 let earlier = declared.sources.iter().take_while(|(other, _)| other.as_str() < name);
                 earlier.filter(|(_, other)| other.kind() == source.kind()).map(|(twin, _)| twin).next()
@@ -45,7 +46,9 @@ impl Check<'_> {
                     let count = readers.entry(table).or_default();
                     *count += 1;
                     if *count > TABLE_STREAM_READERS {
-                        let what = format!("is reader {count} of the stream of {table}; allowed are 2");
+                        let what = format!(
+                            "is reader {count} of the stream of {table}; AWS allows 2 at a time, and throttles more"
+                        );
                         self.warning(&at(&path, "table"), what);
                     }
                     self.stream_mapping(&path, source, TABLE_STREAM_RETENTION_SECONDS.into());
@@ -53,22 +56,30 @@ impl Check<'_> {
                         let what = format!(
                             "is {factor}; on a table's stream 1 is allowed, since more keeps order per item only"
                         );
-                        self.warning(&at(&path, "parallelization_factor"), what);
+                        self.house_rule(&at(&path, "parallelization_factor"), what);
                     }
                 }
                 Some(SourceKind::Queue(queue)) => {
                     self.declared(&at(&path, "queue"), "queues", queue, &topology.queues);
-                    self.queue_mapping(&path, source, queue);
+                    let reserved = topology.functions.get(function).and_then(|it| it.reserved_concurrency);
+                    self.queue_mapping(&path, source, queue, reserved.unwrap_or(0));
                 }
             }
             if let Some(kind) = source.kind() {
                 self.filters(&path, source, kind);
             }
             if source.kind().is_some() && !source.report_batch_item_failures {
-                self.warning(
-                    &at(&path, "report_batch_item_failures"),
-                    "is not set; true is allowed, since without it one bad record makes Lambda repeat its whole batch",
-                );
+                let what = match source.queue {
+                    Some(_) => {
+                        "is not set; true is needed if the function answers with batchItemFailures: Lambda ignores them without it, and \
+                         deletes the messages that it reports. An error makes the whole batch come again"
+                    }
+                    None => {
+                        "is not set; true is needed if the function answers with batchItemFailures: Lambda ignores them without it, and \
+                         passes over the records that it reports. An error makes the whole batch come again"
+                    }
+                };
+                self.warning(&at(&path, "report_batch_item_failures"), what);
             }
             self.range(&at(&path, "batching_window_seconds"), source.batching_window_seconds, 0..=300);
             self.range(&at(&path, "batch_size"), source.batch_size, 1..=10_000);
@@ -98,18 +109,28 @@ impl Check<'_> {
         let age = source.maximum_record_age_seconds.map(i64::from).filter(|age| (60..=604_800).contains(age));
         if let Some(age) = age.filter(|age| *age >= retention) {
             let what = format!(
-                "is {age}; it must be below the stream's retention of {retention} seconds, or the records are gone first"
+                "is {age}; it should be below the stream's retention of {retention} seconds, or the records are gone first"
             );
             self.warning(&at(path, "maximum_record_age_seconds"), what);
         }
-        if !source.bisect_on_error {
+        let is_bounded = [source.maximum_retry_attempts, source.maximum_record_age_seconds]
+            .into_iter()
+            .any(|bound| bound.is_some_and(|bound| bound != -1));
+        if !is_bounded && self.topology.profile() == Profile::Aws {
             self.warning(
+                path,
+                "has neither maximum_retry_attempts nor maximum_record_age_seconds: a batch that always fails holds up its shard until \
+                 its records expire, and those behind it may expire with them",
+            );
+        }
+        if !source.bisect_on_error {
+            self.house_rule(
                 &at(path, "bisect_on_error"),
                 "is not set; true is allowed, since without it a batch that kills its environment is given up as a whole",
             );
         }
         if source.dead_letter_after_seconds.is_none() {
-            self.warning(
+            self.house_rule(
                 path,
                 "has no dead_letter_after_seconds; a stream gives up all records of a batch with the failed one, so the \
                  function must dead-letter it before",
@@ -117,7 +138,12 @@ impl Check<'_> {
         }
         self.dead_letter_after(path, source, age, "maximum_record_age_seconds");
         match &source.on_failure {
-            None => self.warning(
+            // Without a bound nothing is given up.
+            None if is_bounded => self.warning(
+                path,
+                "has no on_failure: what it gives up is lost without a word; a queue, a topic or a bucket would have it",
+            ),
+            None => self.house_rule(
                 path,
                 "has no on_failure; a stream mapping needs a queue, a topic or a bucket for what it gives up",
             ),
@@ -166,10 +192,9 @@ impl Check<'_> {
     fn bounded(&mut self, path: &[&str], value: Option<i32>, allowed: std::ops::RangeInclusive<i64>) {
         let (low, high) = (allowed.start(), allowed.end());
         match value {
-            None => {
-                self.warning(path, format!("is not set; a stream mapping must be bounded: {low} to {high}"))
-            }
-            Some(-1) => self.warning(
+            None => self
+                .house_rule(path, format!("is not set; a stream mapping must be bounded: {low} to {high}")),
+            Some(-1) => self.house_rule(
                 path,
                 format!("is -1, without limit; a stream mapping must be bounded: {low} to {high}"),
             ),
@@ -183,7 +208,7 @@ impl Check<'_> {
             && (after < 1 || after > limit / 2)
         {
             let what = format!("is {after}; allowed are 1 to {}, half of {of}", limit / 2);
-            self.warning(&at(path, "dead_letter_after_seconds"), what);
+            self.house_rule(&at(path, "dead_letter_after_seconds"), what);
         }
     }
 
@@ -201,11 +226,11 @@ impl Check<'_> {
                  receives, which leaves no reason with it",
                 redrive.queue
             );
-            self.warning(&at(path, "dead_letter_after_seconds"), what);
+            self.house_rule(&at(path, "dead_letter_after_seconds"), what);
         }
     }
 
-    fn queue_mapping(&mut self, path: &[&str], source: &Source, queue: &str) {
+    fn queue_mapping(&mut self, path: &[&str], source: &Source, queue: &str, reserved: u32) {
         let declared = self.topology.queues.get(queue);
         let (size, window) = (source.batch_size, source.batching_window_seconds);
         if declared.is_some_and(|queue| queue.fifo) {
@@ -225,7 +250,14 @@ impl Check<'_> {
         }
         match source.maximum_concurrency {
             Some(most) => self.range(&at(path, "maximum_concurrency"), most, 2..=1_000),
-            None => self.warning(
+            None if reserved > 0 => self.warning(
+                path,
+                format!(
+                    "has no maximum_concurrency; without it Lambda receives for more batches than the {reserved} that are reserved, and a \
+                     batch that is throttled uses up receives of its messages"
+                ),
+            ),
+            None => self.house_rule(
                 path,
                 "has no maximum_concurrency; without it Lambda receives more than the function may run, which uses up receives",
             ),

@@ -120,3 +120,15 @@ fn a_lane_that_fails_holds_up_its_own_keys_alone() {
     assert_eq!(bench.checkpoint(), None);
     assert_eq!(invoked(&bench.wait(100)), [[1]]);
 }
+
+#[test]
+fn a_batch_that_is_reported_from_its_first_record_on_comes_again_as_a_whole() {
+    let mut bench = Bench::new(settings());
+    bench.read(&[1, 2, 3]);
+    let response = success(
+        r#"{"batchItemFailures":[{"itemIdentifier":"1"},{"itemIdentifier":"2"},{"itemIdentifier":"3"}]}"#,
+    );
+    bench.answer(0, response);
+    assert_eq!(bench.checkpoint(), None);
+    assert_eq!(invoked(&bench.wait(100)), [[1, 2, 3]]);
+}

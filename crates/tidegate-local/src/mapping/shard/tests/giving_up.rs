@@ -117,6 +117,27 @@ fn a_batch_that_failed_by_a_partial_response_has_no_function_error() {
 }
 
 #[test]
+fn what_partial_responses_left_is_given_up_alone_and_the_rest_goes_on() {
+    let mut bench = Bench::new(StreamSettings { maximum_retry_attempts: Some(1), ..settings() });
+    bench.read(&[1, 2, 3]);
+    bench.answer(0, partial(2));
+    assert_eq!(bench.checkpoint(), Some("1"));
+    assert_eq!(invoked(&bench.wait(100)), [[2, 3]]);
+    bench.read(&[4]);
+    let body = handed_over(&bench.answer(1, partial(2)));
+    assert_eq!(body["requestContext"]["condition"], "RetryAttemptsExhausted");
+    assert_eq!(body["requestContext"]["approximateInvokeCount"], 2);
+    assert_eq!(body["responseContext"]["functionError"], Value::Null);
+    let range = &body["KinesisBatchInfo"];
+    assert_eq!(
+        (&range["startSequenceNumber"], &range["endSequenceNumber"], &range["batchSize"]),
+        (&json!("2"), &json!("3"), &json!(2))
+    );
+    assert_eq!(invoked(&bench.step(Input::HandedOver { lane: 0 })), [[4]]);
+    assert_eq!(bench.checkpoint(), Some("3"));
+}
+
+#[test]
 fn record_age_bounds_a_failing_batch_too() {
     let age = Some(Duration::from_secs(60));
     let mut bench = Bench::new(StreamSettings { maximum_record_age: age, ..settings() });

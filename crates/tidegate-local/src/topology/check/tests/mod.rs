@@ -2,6 +2,7 @@
 
 mod causes;
 mod functions;
+mod profile;
 mod repository;
 mod resources;
 mod severity;
@@ -299,7 +300,7 @@ fn values_outside_their_ranges_are_mistakes() {
     slip(
         "\"work-dead\", maximum_receives = 5",
         "\"work-dead\", maximum_receives = 4",
-        "is 4; 5 and more are better",
+        "is 4; AWS recommends 5 and more",
     );
     slip("expiration_days = 14", "expiration_days = 0", "allowed are 1 to 3650");
     slip("archive_days = 30", "archive_days = 3651", "allowed are 0 to 3650");

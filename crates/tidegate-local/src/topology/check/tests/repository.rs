@@ -69,7 +69,7 @@ fn every_stream_mapping_is_bounded_bisected_and_partial() {
             "maximum_record_age_seconds = 86400",
             "below the stream's retention of 86400",
         ),
-        ("report_batch_item_failures = true", "report_batch_item_failures = false", "true is allowed"),
+        ("report_batch_item_failures = true", "report_batch_item_failures = false", "true is needed"),
         ("bisect_on_error            = true", "bisect_on_error            = false", "true is allowed"),
         (
             "dead_letter_after_seconds  = 10800",
@@ -102,7 +102,7 @@ fn a_tables_stream_has_two_readers_that_each_keep_its_order() {
     // Readers are counted in the order of the functions' names.
     let third = third.replace("audit", "zeta-audit");
     let (to, at) = (format!("functions = {{\n{third}"), Some("table = \"event-store\" # third"));
-    let says = &["functions.zeta-audit.sources.event-store.table is reader 3", "allowed are 2"];
+    let says = &["functions.zeta-audit.sources.event-store.table is reader 3", "AWS allows 2"];
     Slip { within: "functions = {", from: "functions = {\n", to: &to, at, says }.is_found();
 }
 

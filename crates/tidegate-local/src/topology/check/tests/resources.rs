@@ -1,17 +1,39 @@
 //! Tables, queues and rules.
 
+use super::super::super::{Severity, check_text};
 use super::{GOOD, slip, slip_at};
 
 #[test]
 fn a_visibility_timeout_is_six_times_the_timeout_of_the_reader() {
     let from = "visibility_timeout_seconds = 180\n    redrive                    = { queue = \"work-dead\"";
-    slip(from, &from.replace("180", "179"), "allowed are 180 and more: six times the timeout of processor");
+    slip(
+        from,
+        &from.replace("180", "179"),
+        "AWS recommends 180 and more: six times the timeout of processor",
+    );
     slip_at(
         "    visibility_timeout_seconds = 180\n    redrive                    = { queue = \"work-dead\"",
         "    redrive                    = { queue = \"work-dead\"",
         "  work = {",
-        "is 30; allowed are 180",
+        "is 30; AWS recommends 180",
     );
+}
+
+#[test]
+fn a_batching_window_is_shorter_than_messages_are_hidden() {
+    let size = "batch_size          = 9";
+    let gathering = |window: u32| format!("{size}\n        batching_window_seconds = {window}");
+    let text = |window: u32| super::with(size, &gathering(window));
+    for window in [180, 300] {
+        let mistakes = check_text(&text(window)).expect_err("an error");
+        let [mistake] = mistakes.as_slice() else { panic!("{mistakes:#?}") };
+        assert_eq!(mistake.severity, Severity::Error);
+        let says =
+            format!("is 180; more than the batching window of processor, which is {window}, is needed");
+        assert!(mistake.message.contains(&says), "{}", mistake.message);
+    }
+    let warnings = check_text(&text(179)).expect("AWS takes it").warnings;
+    assert_eq!(warnings.len(), 1, "{warnings:#?}");
 }
 
 #[test]
@@ -29,7 +51,7 @@ fn failures_go_to_standard_queues() {
     slip(
         "queue                     = \"work\"",
         "queue                     = \"steps\"",
-        "a bus has no order",
+        "a FIFO queue, which takes no message without a group",
     );
 }
 

@@ -66,7 +66,7 @@ fn a_tables_stream_has_at_most_two_readers() {
     };
     let third = reader.replace("table = \"events\"", "table = \"events\" # third");
     let text = format!("functions = {{\n{}{}", function("another", reader), function("reader-three", &third));
-    slip_at("functions = {\n", &text, "# third", "is reader 3 of the stream of events; allowed are 2");
+    slip_at("functions = {\n", &text, "# third", "is reader 3 of the stream of events; AWS allows 2");
 }
 
 #[test]

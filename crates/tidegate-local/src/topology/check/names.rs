@@ -1,0 +1,91 @@
+//! Names: what AWS takes, and what this project's Terraform has room for.
+
+use super::Check;
+
+/// What a service takes as a name.
+pub(super) struct Naming {
+    /// What is named, for people.
+    what: &'static str,
+    shortest: usize,
+    longest: usize,
+    /// What is allowed beside ASCII letters and digits.
+    also: &'static str,
+    /// Longest with room for a prefix, and an archive's or an account's addition, in Terraform.
+    with_prefix: usize,
+}
+
+const fn naming(what: &'static str, longest: usize, also: &'static str) -> Naming {
+    Naming { what, shortest: 1, longest, also, with_prefix: 48 }
+}
+
+/// A Kinesis stream.
+pub(super) const STREAM: Naming = naming("a stream", 128, "-_.");
+/// A DynamoDB table.
+pub(super) const TABLE: Naming = Naming { shortest: 3, ..naming("a table", 255, "-_.") };
+/// An SQS queue.
+pub(super) const QUEUE: Naming = naming("a queue", 80, "-_");
+/// An SQS queue whose name gets the ending `.fifo`.
+pub(super) const FIFO_QUEUE: Naming = naming("a FIFO queue without its ending .fifo", 75, "-_");
+/// An SNS topic.
+pub(super) const TOPIC: Naming = naming("a topic", 256, "-_");
+/// An EventBridge bus. Its archive, which is named alike, has 48 characters.
+pub(super) const BUS: Naming = Naming { with_prefix: 32, ..naming("a bus", 256, "-_./") };
+/// An EventBridge rule.
+pub(super) const RULE: Naming = naming("a rule", 64, "-_.");
+/// A function.
+pub(super) const FUNCTION: Naming = naming("a function", 64, "-_");
+/// A label in the topology alone.
+pub(super) const SOURCE: Naming = naming("a source", 64, "-_");
+
+/// Longest name of a bucket with 16 characters for a prefix, and 13 for a hyphen and the account.
+const LONGEST_BUCKET: usize = 34;
+
+impl Check<'_> {
+    /// A name. What no service takes is an error.
+    pub(super) fn name(&mut self, path: &[&str], name: &str, naming: &Naming) {
+        let Naming { what, shortest, longest, also, with_prefix } = *naming;
+        let taken = |c: char| c.is_ascii_alphanumeric() || also.contains(c);
+        if !(shortest..=longest).contains(&name.len()) || !name.chars().all(taken) {
+            let also: Vec<String> = also.chars().map(|c| format!("`{c}`")).collect();
+            let also = also.join(", ");
+            let what = format!(
+                "is not a name of {what}; allowed are {shortest} to {longest} letters, digits and {also}"
+            );
+            return self.mistake(path, what);
+        }
+        self.well_formed(path, name, with_prefix);
+    }
+
+    /// A bucket's name: S3 takes no capitals and no underscores.
+    pub(super) fn bucket_name(&mut self, path: &[&str], name: &str) {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        let possible = (3..=63).contains(&name.len())
+            && name.starts_with(plain)
+            && name.ends_with(plain)
+            && name.chars().all(|c| plain(c) || matches!(c, '-' | '.'))
+            && !name.contains("..");
+        if !possible {
+            let what = "is not a bucket's name; allowed are 3 to 63 lower-case letters, digits, hyphens and single dots, \
+                        with a letter or digit at both ends";
+            return self.mistake(path, what);
+        }
+        self.well_formed(path, name, LONGEST_BUCKET);
+    }
+
+    /// With room for a prefix of 16 characters: roles and rules have 64 at most.
+    fn well_formed(&mut self, path: &[&str], name: &str, longest: usize) {
+        let well_formed = (3..=longest).contains(&name.len())
+            && name.starts_with(|c: char| c.is_ascii_lowercase())
+            && !name.ends_with('-')
+            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+        if !well_formed {
+            self.house_rule(
+                path,
+                format!(
+                    "is not a well-formed name; allowed are 3 to {longest} lower-case letters, digits and hyphens, \
+                     beginning with a letter and not ending with a hyphen"
+                ),
+            );
+        }
+    }
+}
