@@ -46,15 +46,15 @@ variable "rules" {
 
 # Policies are attributes of the queue where they can be: each resource of their own would wait for half a minute.
 resource "aws_sqs_queue" "this" {
-  name                       = var.name
-  fifo_queue                 = var.fifo
+  name       = var.name
+  fifo_queue = var.fifo
   # EventBridge sends no deduplication id.
   content_based_deduplication = var.fifo && length(var.rules) > 0 ? true : null
-  message_retention_seconds  = var.retention_seconds
-  visibility_timeout_seconds = var.visibility_timeout_seconds
-  receive_wait_time_seconds  = 20
-  sqs_managed_sse_enabled    = var.kms_key_arn == null ? true : null
-  kms_master_key_id          = var.kms_key_arn
+  message_retention_seconds   = var.retention_seconds
+  visibility_timeout_seconds  = var.visibility_timeout_seconds
+  receive_wait_time_seconds   = 20
+  sqs_managed_sse_enabled     = var.kms_key_arn == null ? true : null
+  kms_master_key_id           = var.kms_key_arn
 
   kms_data_key_reuse_period_seconds = var.kms_key_arn == null ? null : 3600
 
