@@ -32,6 +32,7 @@ use crate::control::{Control, ControlApi, StatusSource};
 use crate::emulator;
 use crate::engine_file::EngineFile;
 use crate::environment::{Fleet, FleetOptions};
+use crate::operator::Operator;
 use crate::provision::provision;
 use crate::proxy::{Hook, Proxy};
 use crate::remote::{BadUrl, RemoteFunctions};
@@ -131,6 +132,7 @@ impl Engine {
             letters: Arc::default(),
             state_dir: state_dir.clone(),
             touched,
+            operator: Operator::new(options.operator.clone()),
             started: Instant::now(),
         };
         let checkpoints = files::checkpoints(&state_dir, &options.backend)?;

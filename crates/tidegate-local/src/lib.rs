@@ -29,6 +29,7 @@ pub mod logs;
 pub mod mapping;
 pub mod message;
 pub mod metrics;
+pub mod operator;
 mod outage;
 pub mod pattern;
 pub mod provision;

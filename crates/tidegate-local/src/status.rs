@@ -16,6 +16,7 @@ use crate::engine::Parts;
 use crate::environment::FunctionStatus;
 use crate::fault::FaultsStatus;
 use crate::mapping::MappingStatus;
+use crate::operator::Waits;
 use crate::proxy::Calls;
 use crate::usage;
 
@@ -39,6 +40,8 @@ pub struct Status {
     pub dead_letters: BTreeMap<String, u64>,
     /// On-failure records that destinations of every kind have, by function.
     pub given_up: Vec<GivenUp>,
+    /// What waits for a person, such as held effects; as it was a moment ago.
+    pub waits_for_operator: Vec<Waits>,
     /// AWS calls by function and operation.
     pub calls: Calls,
     /// Items whose sizes were forgotten: the write units in `calls` may be too few.
@@ -131,6 +134,7 @@ impl Status {
             lag: work.lag,
             idle: work.idle,
             dead_letters,
+            waits_for_operator: parts.operator.waits(&parts.clients, &parts.topology).await,
             given_up: parts.letters.given_up(),
             calls: parts.proxy.calls(),
             sizes_forgotten: parts.proxy.sizes_forgotten(),

@@ -52,7 +52,7 @@ impl Records {
         let system = System::open(&options.place).await?;
         let table = match &options.table {
             Some(table) => PhysicalName::given(table),
-            None => table_of(&system.topology()?).map(|table| system.prefix().physical(&table)).ok_or_else(|| {
+            None => tables(&system.topology()?).next().map(|table| system.prefix().physical(table)).ok_or_else(|| {
                 Problem::new(format!("the topology has no table of idempotency records (partition key `{PARTITION_KEY}`, time to live `{TTL_ATTRIBUTE}`); name it with --table NAME"))
             })?,
         };
@@ -105,13 +105,14 @@ impl Records {
     }
 }
 
-fn table_of(topology: &Topology) -> Option<String> {
-    let found = topology.tables.iter().find(|(_, table)| {
+/// The tables of idempotency records that a topology declares.
+pub(crate) fn tables(topology: &Topology) -> impl Iterator<Item = &str> {
+    let found = topology.tables.iter().filter(|(_, table)| {
         (table.partition_key.name.as_str(), table.partition_key.kind) == (PARTITION_KEY, KeyType::S)
             && table.sort_key.is_none()
             && table.ttl_attribute.as_deref() == Some(TTL_ATTRIBUTE)
     });
-    found.map(|(name, _)| name.clone())
+    found.map(|(name, _)| name.as_str())
 }
 
 /// What is listed of a record.

@@ -3,6 +3,7 @@
 mod detach;
 mod install;
 mod logs;
+mod operator;
 mod status;
 mod up;
 mod wait;

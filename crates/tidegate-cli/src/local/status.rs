@@ -13,6 +13,7 @@ pub(crate) fn screen(status: &Value) -> String {
     parts.extend(asynchronous(status));
     parts.extend(buses(status));
     parts.extend([functions(status), records(status), dead_letters(status)]);
+    parts.extend(waits_for_operator(status));
     parts.extend(faults(status));
     parts.join("\n\n")
 }
@@ -157,7 +158,8 @@ fn functions(status: &Value) -> String {
     for (name, function) in status["functions"].as_object().into_iter().flatten() {
         let mut row = vec![comfy_table::Cell::new(name)];
         row.extend(["environments", "invocations"].map(|field| right(count(&function[field]))));
-        let duration = |field| function["duration_ms"].get(field).and_then(Value::as_f64);
+        let measured = count(&function["duration_ms"]["count"]) > 0;
+        let duration = |field| function["duration_ms"].get(field).filter(|_| measured)?.as_f64();
         row.extend(["p50", "p99"].map(|field| right(milliseconds(duration(field)))));
         row.extend(["errors", "timeouts", "throttles"].map(|field| right(count(&function[field]))));
         row.push(right(megabytes(&function["rss_bytes"])));
@@ -228,6 +230,21 @@ fn dead_letters(status: &Value) -> String {
     format!("dead letters: {queues}{others}")
 }
 
+/// Held effects and the like, a line each.
+fn waits_for_operator(status: &Value) -> Option<String> {
+    let lines = list(&status["waits_for_operator"]).map(|waits| {
+        let (what, of) = (text(&waits["what"]), text(&waits["of"]));
+        let more = if waits["more"] == Value::Bool(true) { " or more" } else { "" };
+        match waits["count"].as_u64() {
+            None => format!("! {what}: {of} not counted: {}", text(&waits["error"])),
+            Some(0) => format!("{what}: {of} 0{more}"),
+            Some(count) => format!("{what}: {of} {count}{more} (`{}` lists them)", text(&waits["command"])),
+        }
+    });
+    let lines: Vec<String> = lines.collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
 fn faults(status: &Value) -> Option<String> {
     let faults = status["faults"].as_object()?;
     let injected: Vec<String> = faults["injected"]
@@ -256,9 +273,10 @@ fn float(value: &Value) -> f64 {
 }
 
 fn milliseconds(value: Option<f64>) -> String {
-    match value.unwrap_or(0.0) {
-        value if value < 100.0 => format!("{value:.1}"),
-        value => format!("{value:.0}"),
+    match value {
+        None => "–".to_owned(),
+        Some(value) if value < 100.0 => format!("{value:.1}"),
+        Some(value) => format!("{value:.0}"),
     }
 }
 
@@ -285,6 +303,11 @@ mod tests {
             "buses": [{"bus": "shop", "last_error": "no luck", "rules": {
                 "order-placed": {"waiting": 4, "failing": 3, "handed_over": 98765, "retries": 12, "failed": 2, "last_error": "slow down"},
             }}],
+            "waits_for_operator": [
+                {"what": "held effects", "of": "idempotency", "count": 2, "more": false, "command": "tidegate effects ls"},
+                {"what": "parked aggregates", "of": "order-projection", "count": 0, "more": false, "command": "tidegate parked ls"},
+                {"what": "parked aggregates", "of": "other", "count": null, "error": "no such table", "command": "tidegate parked ls"},
+            ],
             "given_up": [
                 {"function": "order-projection", "to": {"kind": "topic", "name": "alarms"}, "count": 6},
                 {"function": "order-projection", "to": {"kind": "queue", "name": "dead-letters"}, "count": 7},
@@ -307,6 +330,9 @@ mod tests {
             "3.2",
             "dead-letters 3",
             "async-failures 0",
+            "held effects: idempotency 2 (`tidegate effects ls` lists them)",
+            "parked aggregates: order-projection 0\n",
+            "! parked aggregates: other not counted: no such table",
             "shop: order-placed",
             "! bus shop: no luck",
             "! rule order-placed: slow down",
@@ -337,6 +363,15 @@ mod tests {
             json!({"Applied": 0.0, "Failed": 2.0, "Duplicate": 0.0, "DeadLettered": 0.0}),
         );
         assert!(!counted.contains('–'), "{counted}");
+    }
+
+    #[test]
+    fn a_function_that_has_not_run_took_no_time_and_not_zero() {
+        let status = |count: u64| {
+            let duration = json!({"count": count, "p50": 0.0, "p99": 0.0, "max": 0.0});
+            functions(&json!({"functions": {"f": {"duration_ms": duration}}}))
+        };
+        assert_eq!((status(0).matches('–').count(), status(1).matches('–').count()), (2, 0), "{}", status(0));
     }
 
     #[test]

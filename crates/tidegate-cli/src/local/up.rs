@@ -4,6 +4,7 @@ use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use terminal::local_system::STATE;
@@ -21,6 +22,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use super::operator::ToolkitTables;
 use crate::cli::Up;
 use crate::connection::{TOPOLOGY, topology_above};
 use crate::topology::{lines, warnings};
@@ -139,6 +141,7 @@ fn engine_options(options: &Up, place: &Place) -> Result<Options, Problem> {
         None => None,
     };
     engine.port = options.port;
+    engine.operator = Some(Arc::new(ToolkitTables));
     engine.freeze = !options.no_freeze;
     engine.time_scale = options.time_scale;
     engine.pace = match options.pace {

@@ -14,6 +14,7 @@ use tidegate::failure::Failure;
 use tidegate::ids::{StreamId, Version};
 use tidegate::projection::{Guard, ReadModel};
 
+pub(crate) use self::places::tables;
 use self::places::{Place, places};
 use crate::cli::{ParkedCommand, ParkedList, ParkedOne, ParkedPlace};
 use crate::connection::System;

@@ -48,14 +48,15 @@ pub(super) fn places(system: &System, function: Option<&str>) -> Result<Vec<Plac
     Ok(places)
 }
 
-struct Tables<'a> {
-    event_store: &'a str,
-    rows: &'a str,
-    counters: &'a str,
+/// The tables of a projection, by their declared names.
+pub(crate) struct Tables<'a> {
+    pub(crate) event_store: &'a str,
+    pub(crate) rows: &'a str,
+    pub(crate) counters: &'a str,
 }
 
 /// The tables of a projection; `None` if the function is not a projection.
-fn tables<'a>(topology: &'a Topology, function: &'a Function) -> Option<Tables<'a>> {
+pub(crate) fn tables<'a>(topology: &'a Topology, function: &'a Function) -> Option<Tables<'a>> {
     let has = |name: &str, partition: &str, sort: Option<&str>| {
         topology.tables.get(name).is_some_and(|table| keys(table, partition, sort))
     };

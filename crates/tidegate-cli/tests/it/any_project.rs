@@ -121,7 +121,7 @@ impl Drop for Project {
 }
 
 /// The text of the document's block in a language.
-fn block(language: &str) -> &'static str {
+pub(crate) fn block(language: &str) -> &'static str {
     let document = include_str!("../../../../docs/any-project.md");
     let begin = format!("```{language}\n");
     let (_, rest) = document.split_once(&begin).unwrap();

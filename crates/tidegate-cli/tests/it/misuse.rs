@@ -91,8 +91,34 @@ async fn a_name_prefix_that_is_none_or_meets_a_local_system_is_misuse() {
 #[tokio::test]
 async fn a_topology_that_is_missing_keeps_the_background_process_from_starting() {
     let directory = tempfile::tempdir().unwrap();
-    let output = tidegate(&["local", "up", "--detach"], directory.path(), &[]).await;
+    let text = said(&tidegate(&["local", "up", "--detach"], directory.path(), &[]).await, 1);
+    assert!(text.contains("there is no infra/topology.auto.tfvars here or in a directory above"), "{text}");
+    let named = ["local", "up", "--detach", "--topology", "gone.tfvars"];
+    let output = tidegate(&named, directory.path(), &[]).await;
     let text = crate::command::stderr(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
-    assert!(text.contains("topology.auto.tfvars") && text.contains("did not start"), "{text}");
+    assert!(text.contains("gone.tfvars") && text.contains("did not start"), "{text}");
+}
+
+#[tokio::test]
+async fn help_names_the_variables_and_the_exit_codes_and_a_shell_gets_its_script() {
+    let empty = tempfile::tempdir().unwrap();
+    let printed = async |arguments: &[&str]| {
+        let output = tidegate(arguments, empty.path(), &[]).await;
+        assert!(output.status.success(), "{}", crate::command::stderr(&output));
+        stdout(&output)
+    };
+    let up = printed(&["local", "up", "--help"]).await;
+    for part in ["[env: BACKEND]", "[env: AWS_ENDPOINT_URL]", "TIDEGATE_TOOLS", "tidegate local install"] {
+        assert!(up.contains(part), "{part} is not in\n{up}");
+    }
+    let wait = printed(&["local", "wait", "--help"]).await;
+    assert!(wait.contains("3  still busy after --timeout"), "{wait}");
+    assert!(printed(&["--help"]).await.contains("Exit codes:"));
+    for (shell, mark) in
+        [("bash", "complete -F _tidegate"), ("zsh", "#compdef tidegate"), ("fish", "complete -c tidegate")]
+    {
+        let script = printed(&["completions", shell]).await;
+        assert!(script.contains(mark) && script.contains("endpoint"), "{shell}:\n{script}");
+    }
 }

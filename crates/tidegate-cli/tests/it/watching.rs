@@ -44,6 +44,10 @@ async fn logs_are_in_order_of_time_across_functions_and_chosen_by_function_and_i
         (&["--request", "r-2"], &["three"]),
         (&["porter", "--request", "r-2"], &[]),
         (&["--metrics", "clerk"], &["one", "", "three"]),
+        (&["--level", "info"], &["one", "two", "three"]),
+        (&["--level", "warn"], &["three"]),
+        (&["--since", "2026-01-01T00:00:02Z"], &["two", "three"]),
+        (&["--since", "1h"], &[]),
     ] {
         let arguments = [&["local", "logs", "--raw"], arguments].concat();
         let output = tidegate(&arguments, directory.path(), &[]).await;
@@ -58,6 +62,56 @@ async fn logs_are_in_order_of_time_across_functions_and_chosen_by_function_and_i
 }
 
 #[tokio::test]
+async fn lines_as_json_are_an_object_each_and_lines_that_match_nothing_are_said() {
+    let directory = state();
+    let output = tidegate(&["local", "logs", "--json"], directory.path(), &[]).await;
+    let lines: Vec<serde_json::Value> =
+        stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 3);
+    assert_eq!(
+        (&lines[2]["function"], &lines[2]["level"], &lines[2]["kind"]),
+        (&json!("clerk"), &json!("WARN"), &json!("log"))
+    );
+    assert_eq!(
+        (&lines[2]["at"], &lines[2]["request_id"], &lines[2]["correlation_ids"]),
+        (&json!("2026-01-01T00:00:03Z"), &json!("r-2"), &json!(["c-2"]))
+    );
+    for (arguments, said) in [
+        (&["--correlation", "c-9"][..], "no line matches: 4 were read, of clerk, porter\n"),
+        (
+            &["clerk", "--since", "2026-01-01T00:00:02Z", "--level", "error"],
+            "no line matches: 3 were read, of clerk\n",
+        ),
+        (&["--request", "r-9", "porter"], "no line matches: one was read, of porter\n"),
+    ] {
+        let output = tidegate(&[&["local", "logs"], arguments].concat(), directory.path(), &[]).await;
+        assert!(output.status.success() && stdout(&output).is_empty(), "{arguments:?}");
+        assert_eq!(stderr(&output), said, "{arguments:?}");
+    }
+    write(
+        &directory.path().join(".tidegate/logs/porter.log"),
+        &format!("{}\n", CLERK.lines().nth(1).unwrap()),
+    );
+    let output = tidegate(&["local", "logs", "porter"], directory.path(), &[]).await;
+    assert!(stderr(&output).contains("it is metrics, which --metrics shows"), "{}", stderr(&output));
+    write(&directory.path().join(".tidegate/logs/porter.log"), "");
+    let output = tidegate(&["local", "logs", "porter"], directory.path(), &[]).await;
+    assert_eq!(stderr(&output), "nothing is logged yet by porter\n");
+}
+
+#[tokio::test]
+async fn a_wait_that_is_given_up_has_another_exit_code_than_one_without_an_engine() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_engine, _port) = engine(directory.path(), json!({"idle": false, "in_flight": 2})).await;
+    let wait = ["local", "wait", "--timeout", "0"];
+    let text = said(&tidegate(&wait, directory.path(), &[]).await, 3);
+    assert!(text.starts_with("tidegate: still busy after 0 s: 2 in flight"), "{text}");
+    let nowhere = tempfile::tempdir().unwrap();
+    let text = said(&tidegate(&wait, nowhere.path(), &[]).await, 1);
+    assert!(text.contains("tidegate local up"), "{text}");
+}
+
+#[tokio::test]
 async fn logs_of_an_unknown_function_name_the_known_ones() {
     let directory = state();
     let text = said(&tidegate(&["local", "logs", "clark"], directory.path(), &[]).await, 2);
@@ -67,8 +121,12 @@ async fn logs_of_an_unknown_function_name_the_known_ones() {
     assert!(text.contains("tidegate local up"), "{text}");
 }
 
+fn watched() -> serde_json::Value {
+    json!({ "idle": true, "mappings": [{"name": "orders → clerk", "lag": 7}] })
+}
+
 /// What looks like an engine: a process, and a port that says how it stands.
-async fn engine(directory: &Path) -> (Child, JoinHandle<()>) {
+async fn engine(directory: &Path, status: serde_json::Value) -> (Child, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let control = format!("http://{}", listener.local_addr().unwrap());
     let port = tokio::spawn(async move {
@@ -76,9 +134,10 @@ async fn engine(directory: &Path) -> (Child, JoinHandle<()>) {
             let mut request = [0; 4096];
             let read = stream.read(&mut request).await.unwrap();
             let asked = String::from_utf8_lossy(&request[..read]).into_owned();
-            assert!(asked.starts_with("GET /status?look=no "), "nobody is to be woken: {asked}");
-            let body =
-                json!({ "idle": true, "mappings": [{"name": "orders → clerk", "lag": 7}] }).to_string();
+            // Only who waits for idleness wakes what looks at sources.
+            let expected = if status["idle"] == true { "GET /status?look=no " } else { "GET /status " };
+            assert!(asked.starts_with(expected), "{asked}");
+            let body = status.to_string();
             let answer = format!(
                 "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
                 body.len()
@@ -112,7 +171,7 @@ async fn ended(child: Child) -> std::process::Output {
 #[tokio::test]
 async fn watching_prints_plain_blocks_without_a_terminal_and_ends_with_ctrl_c() {
     let directory = tempfile::tempdir().unwrap();
-    let _engine = engine(directory.path()).await;
+    let _engine = engine(directory.path(), watched()).await;
     let mut watching = started(&["local", "status", "--watch"], directory.path());
     first_line(&mut watching, "orders → clerk").await;
     let pid = nix::unistd::Pid::from_raw(i32::try_from(watching.id().unwrap()).unwrap());
@@ -125,7 +184,7 @@ async fn watching_prints_plain_blocks_without_a_terminal_and_ends_with_ctrl_c() 
 #[tokio::test]
 async fn watching_and_following_end_with_the_engine() {
     let directory = state();
-    let (mut engine, port) = engine(directory.path()).await;
+    let (mut engine, port) = engine(directory.path(), watched()).await;
     let mut watching = started(&["local", "status", "--watch", "--json"], directory.path());
     let mut following = started(&["local", "logs", "--follow"], directory.path());
     first_line(&mut watching, "\"lag\":7").await;

@@ -50,9 +50,10 @@ function edges(state) {
 }
 
 function functions(status) {
+  const took = (durations, which) => (durations.count ? durations[which].toFixed(1) : '–');
   const mega = (bytes) => (bytes / 1048576).toFixed(1);
   rewrite(at('functions').tBodies[0], status.functions, () => Object.entries(status.functions).map(([name, f]) => element('tr', { 'data-function': name },
-    cell(name), cell(number(f.environments), 'n'), cell(number(f.invocations), 'n'), cell(f.duration_ms.p50.toFixed(1), 'n'), cell(f.duration_ms.p99.toFixed(1), 'n'),
+    cell(name), cell(number(f.environments), 'n'), cell(number(f.invocations), 'n'), cell(took(f.duration_ms, 'p50'), 'n'), cell(took(f.duration_ms, 'p99'), 'n'),
     cell(number(f.errors), f.errors ? 'n bad' : 'n'), cell(number(f.timeouts), f.timeouts ? 'n bad' : 'n'), cell(number(f.throttles), 'n'),
     cell(mega(f.rss_bytes), 'n'), cell(`${mega(f.peak_rss_bytes)} of ${f.memory_mb}`, 'n'))));
   const failed = troubles(status);
@@ -102,6 +103,13 @@ function letters(counts, newest) {
   rewrite(at('queues'), queues, () => queues.map(([name, count]) => element('li', { 'data-queue': name }, element('b', { class: count ? 'bad' : 'soft' }, number(count)), name,
     element('button', { 'data-key': name, onclick: () => peek(name), title: 'Receives up to ten messages and leaves them there: their receive counts go up by one' }, 'Peek'))));
   rewrite(at('letters'), newest, () => newest.length ? newest.map(letter) : [element('li', { class: 'soft' }, 'none')]);
+}
+
+// Held effects and the like: how many, and the command that lists them.
+function waits(list) {
+  rewrite(at('waits'), list, () => list.map((w) => element('li', { 'data-waits': `${w.what} ${w.of}` },
+    element('b', { class: w.count === 0 ? 'soft' : 'bad' }, w.count == null ? '–' : number(w.count) + (w.more ? ' or more' : '')), `${w.what}: ${w.of}`,
+    w.error ? element('span', { class: 'bad' }, w.error) : element('code', { class: 'soft' }, w.command))));
 }
 
 async function peek(queue) {
@@ -163,6 +171,7 @@ async function look() {
         deliveries(await json('/console/deliveries'));
         newest = state.newest;
       }
+      waits(state.status.waits_for_operator);
       letters(state.status.dead_letters, await json('/console/dead-letters'));
       document.body.setAttribute('data-shown', state.newest);
     } catch (error) {

@@ -1,13 +1,16 @@
 //! What an engine is started with.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::Injection;
 use crate::emulator::Backend;
 use crate::mapping::pace::Pace;
+use crate::operator::WaitsForOperator;
 
 /// What is to be run, and how.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// The topology file.
     pub topology_path: PathBuf,
@@ -27,6 +30,8 @@ pub struct Options {
     pub faults: Option<Injection>,
     /// Whether processes are stopped while they have no invocation, as on Lambda.
     pub freeze: bool,
+    /// Counts what waits for a person, for the status; none if nobody does.
+    pub operator: Option<Arc<dyn WaitsForOperator>>,
     /// Where something else runs the functions, such as `http://127.0.0.1:9000` for `cargo lambda watch`; none to run them here.
     pub invoke_url: Option<String>,
 }
@@ -45,6 +50,15 @@ impl Options {
             port: 0,
             freeze: true,
             faults: None,
+            operator: None,
         }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut options = f.debug_struct("Options");
+        options.field("topology_path", &self.topology_path).field("backend", &self.backend);
+        options.field("state_dir", &self.state_dir).finish_non_exhaustive()
     }
 }

@@ -16,6 +16,7 @@ use crate::environment::Fleet;
 use crate::fault::Faults;
 use crate::invocation::Invoker;
 use crate::mapping::Mapping;
+use crate::operator::Operator;
 use crate::provision::Provisioned;
 use crate::proxy::Proxy;
 use crate::topology::Topology;
@@ -37,6 +38,7 @@ pub(crate) struct Parts {
     pub(crate) letters: Arc<Letters>,
     pub(crate) state_dir: PathBuf,
     pub(crate) touched: Arc<Touched>,
+    pub(crate) operator: Operator,
     pub(crate) started: Instant,
 }
 

@@ -1,0 +1,163 @@
+//! `docs/any-project.md`, command by command, as a reader runs it: in an empty folder, without this repository.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::time::Duration;
+
+use tokio::process::Command;
+
+use crate::any_project::{block, tools};
+use crate::command::{stderr, stdout, tidegate};
+
+const DOCUMENT: &str = include_str!("../../../../docs/any-project.md");
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// The commands of the document's blocks in a language, in their order.
+fn commands(language: &str) -> String {
+    let begin = format!("```{language}\n");
+    let blocks = DOCUMENT.split(&begin).skip(1);
+    blocks.map(|block| block.split("```").next().unwrap()).collect()
+}
+
+/// What stands between backticks in the text.
+fn spans() -> Vec<&'static str> {
+    let prose = DOCUMENT.split("```").step_by(2).flat_map(|text| text.split("\n\n"));
+    prose.flat_map(|paragraph| paragraph.split('`').skip(1).step_by(2)).collect()
+}
+
+/// A folder of somebody who has the command, Lambda's runtime for Python and the AWS CLI, and nothing of Tidegate.
+struct Reader {
+    folder: tempfile::TempDir,
+    path: String,
+}
+
+impl Reader {
+    fn new() -> Self {
+        let tools = tools();
+        let own = PathBuf::from(env!("CARGO_BIN_EXE_tidegate"));
+        let (aws, python) = (tools.join("aws-cli/bin"), tools.join("awslambdaric/bin"));
+        for (program, part) in [(aws.join("aws"), "aws-cli"), (python.join("python3"), "awslambdaric")] {
+            assert!(program.is_file(), "{} is missing: run `scripts/setup {part}`", program.display());
+        }
+        let path = [
+            own.parent().unwrap(),
+            // The environment of the AWS CLI has a Python of its own.
+            &python,
+            &aws,
+            Path::new("/usr/local/bin"),
+            Path::new("/usr/bin"),
+            Path::new("/bin"),
+        ];
+        let path = std::env::join_paths(path).unwrap().into_string().unwrap();
+        Self { folder: tempfile::tempdir().unwrap(), path }
+    }
+
+    /// The cache stays, so that the emulator is downloaded once and not for each run of the test.
+    fn shell(&self, script: &str) -> Command {
+        let mut shell = Command::new("sh");
+        shell.args(["-e", "-c", script]).current_dir(self.folder.path()).env_clear().kill_on_drop(true);
+        shell.env("PATH", &self.path).env("HOME", self.folder.path());
+        shell.env("XDG_CACHE_HOME", tools().join("cache"));
+        shell
+    }
+
+    async fn run(&self, script: &str) -> Output {
+        let output = tokio::time::timeout(LIMIT, self.shell(script).output());
+        output.await.unwrap_or_else(|_| panic!("not done in {LIMIT:?}: {script}")).unwrap()
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let mut down = std::process::Command::new(env!("CARGO_BIN_EXE_tidegate"));
+        let _ = down.args(["local", "down"]).current_dir(self.folder.path()).output();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_command_of_the_document_runs_in_an_empty_folder() {
+    let reader = Reader::new();
+    std::fs::write(reader.folder.path().join("topology.hcl"), block("hcl")).unwrap();
+    std::fs::write(reader.folder.path().join("app.py"), block("python")).unwrap();
+    let script = commands("sh");
+    for command in ["local install", "local up", "local wait", "local logs", "local down", "aws sqs"] {
+        assert!(script.contains(command), "{command} is not among the commands:\n{script}");
+    }
+    let output = reader.run(&format!("set -x\n{script}")).await;
+    let (said, noted) = (stdout(&output), stderr(&output));
+    assert!(output.status.success(), "{said}{noted}");
+    assert!(said.contains("MiniStack") && said.contains("is installed in"), "{said}");
+    assert!(
+        said.lines().any(|line| line.ends_with("job hello") || line.contains("worker job hello")),
+        "{said}"
+    );
+    assert!(said.contains("\"message\":\"job hello\""), "{said}");
+    assert!(said.ends_with("the local system has ended\n"), "{said}");
+    // What was printed as JSON is one object a line.
+    let lines = said.lines().filter(|line| line.starts_with('{'));
+    assert!(lines.map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()).count() > 2, "{said}");
+}
+
+#[tokio::test]
+async fn every_command_and_option_that_the_document_names_exists() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut named = 0;
+    for span in spans() {
+        let words: Vec<&str> = span.split_whitespace().collect();
+        let arguments = match words.as_slice() {
+            ["tidegate", arguments @ ..] => arguments.to_vec(),
+            // Options that stand alone are of the command that the document is about.
+            [option, ..] if option.starts_with("--") && words.len() <= 2 => {
+                let wait = ["--timeout"].contains(option);
+                let mut arguments = vec!["local", if wait { "wait" } else { "up" }];
+                // An option that needs a value has a stand-in.
+                let needs = ["--topology", "--timeout"].contains(option) && words.len() == 1;
+                arguments.extend(words.iter().copied().chain(needs.then_some("1")));
+                arguments
+            }
+            _ => continue,
+        };
+        // Help is printed once what stands before it is understood.
+        let output = tidegate(&[&arguments[..], &["--help"]].concat(), folder.path(), &[]).await;
+        assert!(output.status.success(), "`{span}`: {}", stderr(&output));
+        named += 1;
+    }
+    assert!(named > 8, "only {named} were found");
+}
+
+#[tokio::test]
+async fn without_an_emulator_one_line_says_where_was_looked_and_how_to_install_it() {
+    let reader = Reader::new();
+    std::fs::write(reader.folder.path().join("topology.hcl"), block("hcl")).unwrap();
+    let nowhere = "XDG_CACHE_HOME=$HOME/cache tidegate local up --topology topology.hcl";
+    let output = reader.run(nowhere).await;
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let last = text.lines().last().unwrap();
+    assert!(
+        last.starts_with("tidegate: MiniStack is not installed: `ministack` is not in PATH, nor in "),
+        "{text}"
+    );
+    assert!(
+        last.contains("/cache/tidegate/ministack-") && last.contains("run `tidegate local install`"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn an_installation_without_python_says_what_is_missing_and_does_not_count_afterwards() {
+    let reader = Reader::new();
+    let cache = reader.folder.path().join("cache");
+    let variables = [("XDG_CACHE_HOME", cache.to_str().unwrap()), ("PATH", "/nowhere")];
+    for _ in 0..2 {
+        let output = tidegate(&["local", "install"], reader.folder.path(), &variables).await;
+        let text = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        let last = text.lines().last().unwrap();
+        assert!(
+            last.starts_with("tidegate: MiniStack is not installed: python3 cannot be started"),
+            "{text}"
+        );
+        assert!(last.ends_with("(on Debian the package python3-venv)"), "{text}");
+    }
+}
