@@ -22,6 +22,7 @@ pub mod engine;
 pub mod engine_file;
 pub mod environment;
 pub mod fault;
+mod guard;
 pub mod invocation;
 pub mod json;
 pub mod log_tail;

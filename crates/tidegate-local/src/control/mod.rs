@@ -2,7 +2,6 @@
 //! looked at, but where a request comes from is: a page in a browser of the same machine must not reach it.
 
 mod functions;
-mod guard;
 mod invoke;
 mod refusal;
 
@@ -28,6 +27,7 @@ use crate::activity::Activity;
 use crate::asynchronous::EventQueue;
 use crate::deliveries::Deliveries;
 use crate::environment::Fleet;
+use crate::guard;
 use crate::status::Look;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");

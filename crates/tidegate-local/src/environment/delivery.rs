@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
+use crate::environment::extensions::Invoked;
 use crate::environment::host::Host;
 use crate::environment::phase::{EnvironmentId, InvocationId};
 use crate::invocation::Request;
@@ -18,8 +19,7 @@ pub(crate) struct Delivery {
 /// The content of a delivery.
 #[derive(Debug)]
 pub(crate) struct Content {
-    pub(crate) request_id: String,
-    pub(crate) deadline_unix_ms: u64,
+    pub(crate) event: Invoked,
     pub(crate) request: Request,
 }
 
@@ -28,12 +28,10 @@ impl Delivery {
         host: &Arc<Host>,
         environment: EnvironmentId,
         invocation: InvocationId,
-        request_id: &str,
-        deadline_unix_ms: u64,
+        event: &Invoked,
         request: &Request,
     ) -> Self {
-        let content =
-            Content { request_id: request_id.to_owned(), deadline_unix_ms, request: request.clone() };
+        let content = Content { event: event.clone(), request: request.clone() };
         Self { host: Arc::downgrade(host), environment, invocation, content: Some(content) }
     }
 

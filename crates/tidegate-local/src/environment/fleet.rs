@@ -221,6 +221,8 @@ impl Invoker for Fleet {
 impl Drop for Fleet {
     fn drop(&mut self) {
         for host in self.hosts.values() {
+            // Nothing waits for an orderly end any more.
+            host.kill_all();
             host.stop();
         }
     }

@@ -3,6 +3,7 @@
 mod account;
 mod ending;
 mod exchange;
+mod extension;
 mod freezer;
 mod life;
 mod memory;
@@ -119,7 +120,7 @@ impl Host {
         self.try_run(&mut state, Event::InitFailed(environment, error), None)
     }
 
-    /// Kills every environment and fails what they had.
+    /// Ends every environment and fails what they had.
     pub(crate) fn stop(self: &Arc<Self>) {
         let mut state = self.lock();
         self.run(&mut state, Event::Stop, None);
@@ -219,9 +220,7 @@ impl Host {
             }
             Action::Kill(environment) => {
                 self.sample(state, environment, true);
-                if let Some(slot) = state.slots.get_mut(&environment) {
-                    slot.kill();
-                }
+                self.shut_down(state, environment);
             }
             Action::Forget(environment) => {
                 state.slots.remove(&environment);

@@ -12,10 +12,13 @@
 //! | an invocation that is out of time, or whose process ends, fails (`Sandbox.Timedout`, `Runtime.ExitError`) and the next one has a new environment | the same |
 //! | `INIT_START`, `INIT_REPORT`, `START`, `END` and `REPORT` in the log | the same, in `logs/<function>.log`, see [`LogLine`]; the initialisation is billed |
 //! | logs are kept as long as declared | the last 32 to 64 MB of each function, [`LOG_LIMIT`]; a process that prints more than 40 MB a second waits |
+//! | an environment with an internal extension is ended by SIGTERM and, 500 ms later, SIGKILL; one without any by SIGKILL | the same, whenever the engine ends one |
+//! | an initialisation waits for each extension's first `event/next` | it does not: an extension that never comes holds nothing up |
 //! | environments end after some time without work | they stay, frozen |
 //! | an environment that has answered is free once it has asked again, which it must within the timeout | the same; an invocation waits 2 s for it and then goes to another one, so that for a while there may be one more than declared |
 
 pub(crate) mod delivery;
+pub(crate) mod extensions;
 pub(crate) mod failure;
 mod fleet;
 pub(crate) mod host;
@@ -29,6 +32,7 @@ pub(crate) mod process;
 mod report;
 mod spec;
 mod status;
+mod trace;
 
 pub use fleet::{FREEZE_AFTER, Fleet, FleetError, FleetOptions, INIT_LIMIT, LOG_LIMIT, function_arn};
 pub use log_line::LogLine;

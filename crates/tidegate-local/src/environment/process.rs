@@ -58,6 +58,11 @@ impl Process {
         self.signal(Signal::SIGKILL);
     }
 
+    /// Asks the process and whatever it started to end (SIGTERM to the group).
+    pub(crate) fn terminate(&self) {
+        self.signal(Signal::SIGTERM);
+    }
+
     /// Stops the process and whatever it started until [`Process::thaw`]: SIGSTOP, which it cannot see. Killing works meanwhile.
     pub(crate) fn freeze(&self) {
         self.signal(Signal::SIGSTOP);

@@ -60,6 +60,21 @@ async fn a_client_context_reaches_the_function() {
 }
 
 #[tokio::test]
+async fn a_client_context_beyond_ascii_reaches_the_function_and_ends_no_process() {
+    let dir = tempfile::tempdir().unwrap();
+    let fleet = fleet(dir.path(), spec(&binary()));
+    let before = invoke(&fleet, json!({})).await["pid"].clone();
+    let context = r#"{"custom":{"user":"Jürgen 😀"},"environment":{}}"#.to_owned();
+    let request = Request { client_context: Some(context), ..Request::of(Bytes::from_static(b"{}")) };
+    let InvocationResult::Success(payload) = fleet.invoke("probe", request).await.result else {
+        panic!("failed")
+    };
+    let seen: Value = serde_json::from_slice(&payload).unwrap();
+    assert_eq!(seen["custom"], json!({"user": "Jürgen 😀"}));
+    assert_eq!(seen["pid"], before);
+}
+
+#[tokio::test]
 async fn more_invocations_than_the_declared_concurrency_are_throttled() {
     let dir = tempfile::tempdir().unwrap();
     let fleet = fleet(dir.path(), spec(&binary()));

@@ -6,12 +6,15 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::Host;
-use super::state::{Open, State};
+use super::state::{Open, Slot, State};
 use crate::environment::delivery::Delivery;
+use crate::environment::extensions::Invoked;
+use crate::environment::failure::error_object;
 use crate::environment::phase::{EnvironmentId, Illegal, InvocationId, Limit, Phase};
 use crate::environment::pool::{Event, Failure};
 use crate::environment::report;
-use crate::invocation::InvocationResult;
+use crate::environment::trace::trace_id;
+use crate::invocation::{InvocationResult, Request};
 
 /// Why an answer of a process was refused.
 #[derive(Debug, thiserror::Error)]
@@ -32,13 +35,20 @@ impl Host {
     ) -> Result<oneshot::Receiver<Delivery>, Illegal> {
         let (waiter, delivery) = oneshot::channel();
         let mut state = self.lock();
-        let first = state.pool.phase(environment) == Phase::Starting;
+        let phase = state.pool.phase(environment);
+        let first = phase == Phase::Starting;
+        let done = matches!(phase, Phase::Between | Phase::Assigned(_) | Phase::Overdue(_));
         if let Some(slot) = state.slots.get_mut(&environment) {
             if first {
                 slot.init = slot.started.map(|started| started.elapsed());
             }
+            slot.extensions.close();
             slot.waiters.retain(|waiter| !waiter.is_closed());
             slot.waiters.push_back(waiter);
+            slot.waits_for_extensions = done && slot.extensions.at_work();
+            if slot.waits_for_extensions {
+                return Ok(delivery);
+            }
         }
         if first {
             self.started(&mut state);
@@ -71,6 +81,20 @@ impl Host {
             slot.kill();
         }
         Ok(())
+    }
+
+    /// The process broke its answer off and asks for nothing yet: the invocation failed. If the process has ended, its end says why.
+    pub(crate) fn broken_off(self: &Arc<Self>, environment: EnvironmentId, request_id: &str) {
+        let ended =
+            |slot: &Slot| slot.killed || slot.process.as_ref().is_some_and(|process| process.has_ended());
+        if self.lock().slots.get(&environment).is_none_or(ended) {
+            return;
+        }
+        let message = format!("RequestId: {request_id} Error: the response ended before it was complete");
+        let error = error_object("Runtime.TruncatedResponse", &message);
+        if let Err(why) = self.answered(environment, request_id, InvocationResult::FunctionError(error)) {
+            tracing::debug!(function = self.spec.name, %why, "a response was broken off too late to count");
+        }
     }
 
     /// Whether this is the request id of the environment's invocation.
@@ -117,15 +141,29 @@ impl Host {
         let limit = fate.time_out.unwrap_or(self.spec.timeout);
         let left = limit.saturating_sub(deadline.began.elapsed());
         self.arm(open, environment, Limit::Invocation(id), left);
+        let event = Invoked {
+            request_id: open.request_id.clone(),
+            deadline_unix_ms: deadline.unix_ms,
+            function_arn: self.arn_of(&open.request),
+            trace_id: trace_id(),
+        };
+        slot.extensions.invoked(&event);
         while let Some(waiter) = slot.waiters.pop_front() {
-            let delivery =
-                Delivery::new(self, environment, id, &open.request_id, deadline.unix_ms, &open.request);
+            let delivery = Delivery::new(self, environment, id, &event, &open.request);
             match waiter.send(delivery) {
                 Ok(()) => return true,
                 Err(delivery) => delivery.forget(),
             }
         }
         false
+    }
+
+    /// The function's ARN as this invocation names it.
+    fn arn_of(&self, request: &Request) -> String {
+        match &request.qualifier {
+            Some(qualifier) => format!("{}:{qualifier}", self.arn),
+            None => self.arn.clone(),
+        }
     }
 
     pub(super) fn arm(

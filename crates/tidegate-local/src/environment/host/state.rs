@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::distribution::Distribution;
 use crate::environment::delivery::Delivery;
+use crate::environment::extensions::Extensions;
 use crate::environment::phase::{EnvironmentId, InvocationId};
 use crate::environment::pipes::Pipes;
 use crate::environment::pool::Pool;
@@ -67,6 +68,9 @@ pub(super) struct Deadline {
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) waiters: VecDeque<oneshot::Sender<Delivery>>,
+    pub(super) extensions: Extensions,
+    /// It has come to `/next`, and counts as there once its extensions are too.
+    pub(super) waits_for_extensions: bool,
     pub(super) process: Option<Arc<Process>>,
     pub(super) pipes: Arc<Pipes>,
     /// It is started within an invocation, after another initialisation failed.
@@ -101,6 +105,8 @@ impl Slot {
     pub(super) fn new(pipes: Arc<Pipes>, within: bool) -> Self {
         Self {
             waiters: VecDeque::new(),
+            extensions: Extensions::default(),
+            waits_for_extensions: false,
             process: None,
             pipes,
             within,

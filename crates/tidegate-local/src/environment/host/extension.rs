@@ -1,0 +1,99 @@
+//! What the extensions of a function's process and its host say to each other, and the end of a process that has some.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::Host;
+use super::state::{Slot, State};
+use crate::environment::extensions::{Invoked, Moment, Refused};
+use crate::environment::failure::error_object;
+use crate::environment::phase::{EnvironmentId, Phase};
+use crate::environment::pool::Event;
+
+/// From SIGTERM to SIGKILL, where an internal extension is registered. Without extensions Lambda kills at once.
+const SHUTDOWN: Duration = Duration::from_millis(500);
+
+impl Host {
+    /// An extension registers.
+    pub(crate) fn register_extension(
+        &self,
+        environment: EnvironmentId,
+        name: &str,
+        events: &[String],
+    ) -> Result<Uuid, Refused> {
+        let mut state = self.lock();
+        slot(&mut state, environment, Refused::Closed)?.extensions.register(name, events)
+    }
+
+    /// An extension waits for its next event. With that it is done with the one before; the environment is free once all are.
+    pub(crate) fn extension_polled(
+        self: &Arc<Self>,
+        environment: EnvironmentId,
+        id: Uuid,
+    ) -> Result<oneshot::Receiver<Invoked>, Refused> {
+        let mut state = self.lock();
+        let slot = slot(&mut state, environment, Refused::Unknown(id))?;
+        let event = slot.extensions.next(id)?;
+        if !slot.extensions.at_work() && std::mem::take(&mut slot.waits_for_extensions) {
+            self.run(&mut state, Event::Polled(environment), None);
+            self.freeze_when_idle(&mut state, environment);
+        }
+        Ok(event)
+    }
+
+    /// An extension reports that it failed, which ends the environment.
+    pub(crate) fn extension_failed(
+        self: &Arc<Self>,
+        environment: EnvironmentId,
+        id: Uuid,
+        moment: Moment,
+        why: &str,
+    ) -> Result<(), Refused> {
+        let mut state = self.lock();
+        let name = slot(&mut state, environment, Refused::Unknown(id))?.extensions.failed(id, moment)?;
+        let (error_type, message) = match moment {
+            Moment::Init => ("Extension.InitError", format!("extension {name} could not initialise: {why}")),
+            Moment::Exit => ("Extension.ExitError", format!("extension {name} ends: {why}")),
+        };
+        if state.pool.phase(environment) == Phase::Starting {
+            drop(state);
+            let error: Bytes = error_object(error_type, &message);
+            if let Err(illegal) = self.init_failed(environment, error) {
+                tracing::debug!(function = self.spec.name, %illegal, "an extension's failure came too late");
+            }
+        } else {
+            self.output.said(None, format!("[tidegate] {message}\n").as_bytes());
+            self.shut_down(&mut state, environment);
+        }
+        Ok(())
+    }
+
+    /// Ends an environment's process as Lambda does: SIGKILL; where an extension is registered SIGTERM first, and half a second.
+    pub(super) fn shut_down(self: &Arc<Self>, state: &mut State, environment: EnvironmentId) {
+        let Some(slot) = state.slots.get_mut(&environment) else { return };
+        let process = slot.process.as_ref().filter(|_| !slot.killed && !slot.extensions.is_empty());
+        let Some(process) = process else { return slot.kill() };
+        process.terminate();
+        if std::mem::replace(&mut slot.frozen, false) {
+            process.thaw();
+        }
+        let host = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::time::sleep(SHUTDOWN).await;
+            host.kill(environment);
+        });
+    }
+
+    /// Kills every process at once.
+    pub(crate) fn kill_all(&self) {
+        self.lock().slots.values_mut().for_each(Slot::kill);
+    }
+}
+
+fn slot(state: &mut State, environment: EnvironmentId, gone: Refused) -> Result<&mut Slot, Refused> {
+    state.slots.get_mut(&environment).ok_or(gone)
+}

@@ -1,0 +1,128 @@
+//! Keeps web pages away from every listener of the engine. A browser on this machine lets any page send requests to 127.0.0.1, and lets
+//! the owner of a name point it there (DNS rebinding). Programs are told from pages by what browsers add and pages cannot take away.
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+/// Where a request comes from, as current browsers say it in every request to this machine. `none` is a person: the address bar.
+const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Who a listener is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Programs, and the pages that the listener itself serves. Pages of others may look: they are not given what they ask for, and
+    /// looking changes nothing.
+    ItsPages,
+    /// Programs, and a person who enters an address, such as a presigned URL. No page at all: a `GET` may take an event away.
+    Programs,
+}
+
+/// Answers requests that come from elsewhere with 403.
+pub(crate) async fn guarded(request: Request, next: Next) -> Response {
+    match refused(Audience::ItsPages, request.method(), request.headers()) {
+        Some(why) => (StatusCode::FORBIDDEN, why).into_response(),
+        None => next.run(request).await,
+    }
+}
+
+/// Why a request is refused, if it is.
+pub(crate) fn refused(audience: Audience, method: &Method, headers: &HeaderMap) -> Option<&'static str> {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let Some(host) = text(header::HOST).filter(|host| is_local(host)) else {
+        return Some("the local system answers only at 127.0.0.1 and localhost\n");
+    };
+    // A browser names the page's origin in every request that may change something; programs do not.
+    let from_page = match audience {
+        Audience::ItsPages => {
+            let changes = method != Method::GET && method != Method::HEAD;
+            let foreign = |origin| authority(origin).as_deref() != Some(host);
+            changes && headers.get(header::ORIGIN).is_some_and(foreign)
+        }
+        Audience::Programs => {
+            headers.contains_key(header::ORIGIN) || headers.get(SITE).is_some_and(|site| site != "none")
+        }
+    };
+    from_page.then_some("the local system takes no requests from pages of others\n")
+}
+
+/// The host and port of an origin.
+fn authority(origin: &axum::http::HeaderValue) -> Option<String> {
+    let origin = origin.to_str().ok()?.parse::<Uri>().ok()?;
+    origin.authority().map(ToString::to_string)
+}
+
+/// Whether a host, with or without a port, is this machine by a name that nobody else can give: `localhost` and what is below it, such as
+/// `bucket.localhost`, never leave the machine (RFC 6761).
+fn is_local(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let name = name.to_ascii_lowercase();
+    matches!(name.as_str(), "127.0.0.1" | "localhost" | "[::1]") || name.ends_with(".localhost")
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    const HOST: (HeaderName, &str) = (header::HOST, "127.0.0.1:4000");
+
+    fn refuses(audience: Audience, method: &Method, given: &[(HeaderName, &str)]) -> bool {
+        let given = given.iter().map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()));
+        refused(audience, method, &given.collect()).is_some()
+    }
+
+    #[test]
+    fn only_names_of_this_machine_are_answered() {
+        for audience in [Audience::ItsPages, Audience::Programs] {
+            let refuses = |given: &[_]| refuses(audience, &Method::GET, given);
+            for host in [
+                "127.0.0.1:4000",
+                "localhost",
+                "LOCALHOST:80",
+                "[::1]:4000",
+                "lambda.localhost:1",
+                "b.s3.localhost:1",
+            ] {
+                assert!(!refuses(&[(header::HOST, host)]), "{host}");
+            }
+            for host in ["example.com", "127.0.0.1.example.com:80", "localhost.example.com", "evil:4000", ""]
+            {
+                assert!(refuses(&[(header::HOST, host)]), "{host}");
+            }
+            assert!(refuses(&[]));
+        }
+    }
+
+    #[test]
+    fn a_page_of_another_origin_changes_nothing() {
+        let refuses = |given: &[_]| refuses(Audience::ItsPages, &Method::POST, given);
+        for origin in ["http://example.com", "null", "http://127.0.0.1:4001", "http://localhost:4000"] {
+            assert!(refuses(&[HOST, (header::ORIGIN, origin)]), "{origin}");
+        }
+        assert!(!refuses(&[HOST, (header::ORIGIN, "http://127.0.0.1:4000")]));
+        assert!(!refuses(&[HOST]), "programs name no origin");
+    }
+
+    #[test]
+    fn what_is_for_programs_takes_nothing_from_a_page_not_even_a_look() {
+        for method in [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::OPTIONS] {
+            let refuses = |given: &[_]| refuses(Audience::Programs, &method, given);
+            for origin in ["http://example.com", "null", "http://127.0.0.1:4000"] {
+                assert!(refuses(&[HOST, (header::ORIGIN, origin)]), "{origin}");
+            }
+            // An image or a link has no origin.
+            for site in ["cross-site", "same-site", "same-origin"] {
+                assert!(refuses(&[HOST, (SITE, site)]), "{site}");
+            }
+            assert!(!refuses(&[HOST, (SITE, "none")]), "the address bar");
+            // Node.js says how it fetches, though it is no browser.
+            assert!(!refuses(&[HOST, (HeaderName::from_static("sec-fetch-mode"), "cors")]));
+        }
+    }
+}
