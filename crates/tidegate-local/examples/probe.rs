@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use aws_credential_types::provider::ProvideCredentials as _;
+use aws_sdk_lambda::error::ProvideErrorMetadata as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -124,6 +125,7 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
         Some("call") => call_aws(&payload).await,
         Some("put") => put(&payload).await,
         Some("credentials") => credentials(&payload).await,
+        Some("invoke") => invoke(&payload).await,
         Some("time") => {
             let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
             Ok(json!({ "seconds": now.as_secs() }))
@@ -188,6 +190,25 @@ async fn credentials(payload: &Value) -> Result<Value, Error> {
     Ok(
         json!({ "chain": chain.access_key_id(), "profile": profile.map(|found| found.access_key_id().to_owned()) }),
     )
+}
+
+/// Invokes a function once, with a client configured by the environment. Says what it was answered.
+async fn invoke(payload: &Value) -> Result<Value, Error> {
+    let config = aws_config::defaults(aws_config::BehaviorVersion::latest());
+    let config = config.http_client(aws_smithy_http_client::Builder::new().build_http());
+    let config = config.retry_config(aws_config::retry::RetryConfig::disabled()).load().await;
+    let lambda = aws_sdk_lambda::Client::new(&config);
+    let kind = payload["type"].as_str().unwrap_or("RequestResponse");
+    let call = lambda.invoke().function_name(payload["function"].as_str().unwrap_or_default());
+    let call = call.invocation_type(kind.into()).payload(payload["payload"].to_string().into_bytes().into());
+    Ok(match call.send().await {
+        Ok(answer) => json!({
+            "status": answer.status_code(),
+            "failed": answer.function_error(),
+            "payload": serde_json::from_slice::<Value>(answer.payload().map_or(b"null", |blob| blob.as_ref())).ok(),
+        }),
+        Err(error) => json!({ "refused": error.code() }),
+    })
 }
 
 fn println_record(record: &Value) -> Result<(), Error> {

@@ -169,6 +169,7 @@ impl Engine {
         };
         let failed = |path: PathBuf| move |source| StartError::State { path, source };
         let control = ControlApi::serve(control, listener).map_err(failed("127.0.0.1".into()))?;
+        parts.proxy.hand_lambda_to(control.lambda());
         let path = options.topology_path.clone();
         let pid = i32::try_from(std::process::id()).unwrap_or(i32::MAX);
         let file = EngineFile {

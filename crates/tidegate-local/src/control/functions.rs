@@ -1,4 +1,4 @@
-//! Lambda's ListFunctions and GetFunction, with what the engine knows.
+//! Lambda's ListFunctions, GetFunction and GetFunctionConfiguration, with what the engine knows.
 
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::invoke::{Target, qualifier};
+use super::refusal::Refusal;
 use super::{Control, identified};
 use crate::clients::REGION;
 use crate::environment::{FunctionSpec, function_arn};
@@ -16,15 +17,30 @@ pub(super) async fn list(State(control): State<Control>) -> Response {
     answered(&json!({ "Functions": functions }))
 }
 
+/// One function's configuration alone.
+pub(super) async fn get_configuration(
+    State(control): State<Control>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    match find(&control, &name, query.as_deref()) {
+        Ok(function) => answered(&configuration(function)),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+fn find<'a>(control: &'a Control, name: &str, query: Option<&str>) -> Result<&'a FunctionSpec, Refusal> {
+    let target = Target::parse(name, qualifier(query).as_deref())?;
+    control.fleet.function(&target.function).ok_or_else(|| target.not_found())
+}
+
 /// One function.
 pub(super) async fn get(
     State(control): State<Control>,
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let found = Target::parse(&name, qualifier(query.as_deref()).as_deref())
-        .and_then(|target| control.fleet.function(&target.function).ok_or_else(|| target.not_found()));
-    match found {
+    match find(&control, &name, query.as_deref()) {
         Ok(function) => answered(&json!({
             "Configuration": configuration(function),
             "Code": { "Location": format!("file://{}", function.executable.display()) },

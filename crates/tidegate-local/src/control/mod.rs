@@ -3,12 +3,13 @@
 
 mod functions;
 mod invoke;
+mod lambda;
 mod refusal;
 
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use axum::Router;
 use axum::extract::{RawQuery, State};
@@ -22,12 +23,14 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use self::lambda::Lambda;
 use self::refusal::Refusal;
 use crate::activity::Activity;
 use crate::asynchronous::EventQueue;
 use crate::deliveries::Deliveries;
 use crate::environment::Fleet;
 use crate::guard;
+use crate::proxy::Service;
 use crate::status::Look;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -64,6 +67,7 @@ impl fmt::Debug for Control {
 #[derive(Debug)]
 pub struct ControlApi {
     address: SocketAddr,
+    lambda: Arc<Lambda>,
     task: JoinHandle<()>,
 }
 
@@ -83,15 +87,12 @@ impl ControlApi {
     pub fn serve(control: Control, listener: TcpListener) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let console = control.console.clone();
+        let lambda = Arc::new(Lambda::new(control.clone()));
         let router = Router::new()
             .route("/status", get(status))
             .route("/shutdown", post(shutdown))
-            .route("/2015-03-31/functions/{name}/invocations", post(invoke::invoke))
-            // Some SDKs write the slash and some do not.
-            .route("/2015-03-31/functions", get(functions::list))
-            .route("/2015-03-31/functions/", get(functions::list))
-            .route("/2015-03-31/functions/{name}", get(functions::get))
             .method_not_allowed_fallback(|| async { Refusal::Method })
+            .merge(lambda::router())
             .with_state(control)
             .merge(console)
             .layer(from_fn(guard::guarded));
@@ -101,7 +102,13 @@ impl ControlApi {
                 tracing::error!(%error, "the control API ended");
             }
         });
-        Ok(Self { address, task })
+        Ok(Self { address, lambda, task })
+    }
+
+    /// What it answers of Lambda's API, for as long as it runs.
+    pub(crate) fn lambda(&self) -> Weak<dyn Service> {
+        let lambda: Arc<dyn Service> = Arc::<Lambda>::clone(&self.lambda);
+        Arc::downgrade(&lambda)
     }
 
     /// Its URL.

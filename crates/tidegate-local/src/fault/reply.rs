@@ -13,7 +13,8 @@ const NAMED: f64 = 0.5;
 
 /// An internal error.
 pub(super) fn failed(call: &Call) -> Reply {
-    error(call, StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError")
+    let code = if is_lambda(call) { "ServiceException" } else { "InternalServerError" };
+    error(call, StatusCode::INTERNAL_SERVER_ERROR, code)
 }
 
 /// A throttled call.
@@ -21,14 +22,21 @@ pub(super) fn throttled(call: &Call) -> Reply {
     if call.operation.starts_with("S3.") {
         return error(call, StatusCode::SERVICE_UNAVAILABLE, "SlowDown");
     }
+    if is_lambda(call) {
+        return error(call, StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException");
+    }
     error(call, StatusCode::BAD_REQUEST, "ThrottlingException")
+}
+
+fn is_lambda(call: &Call) -> bool {
+    call.operation.starts_with("Lambda.")
 }
 
 /// A call without permission.
 pub(super) fn denied(call: &Call) -> Reply {
     let code = if call.operation.starts_with("S3.") { "AccessDenied" } else { "AccessDeniedException" };
     // AWS's JSON protocols answer 400, S3 and the query protocol 403.
-    let json = content_type(call).starts_with("application/x-amz-json");
+    let json = content_type(call).starts_with("application/x-amz-json") && !is_lambda(call);
     error(call, if json { StatusCode::BAD_REQUEST } else { StatusCode::FORBIDDEN }, code)
 }
 
@@ -85,10 +93,18 @@ fn message(reason: Reason) -> &'static str {
     }
 }
 
-/// An error in the form of the call's protocol: AWS's JSON, S3's XML, or the query protocol's XML.
+/// An error in the form of the call's protocol: AWS's JSON, Lambda's JSON with a header, S3's XML, or the query protocol's XML.
 fn error(call: &Call, status: StatusCode, code: &str) -> Reply {
     const MESSAGE: &str = "injected by the fault plan";
     let content = content_type(call);
+    if is_lambda(call) {
+        let body = json!({ "Type": "Service", "message": MESSAGE }).to_string();
+        let mut reply = reply(status, "application/json", body);
+        if let Ok(code) = HeaderValue::from_str(code) {
+            reply.headers_mut().insert("x-amzn-errortype", code);
+        }
+        return reply;
+    }
     let (content_type, body) = if content.starts_with("application/x-amz-json") {
         (content, json!({ "__type": code, "message": MESSAGE }).to_string())
     } else if call.operation.starts_with("S3.") {
@@ -101,7 +117,7 @@ fn error(call: &Call, status: StatusCode, code: &str) -> Reply {
 }
 
 fn reply(status: StatusCode, content_type: &str, body: String) -> Reply {
-    let mut reply = Reply::new(Bytes::from(body));
+    let mut reply = Reply::new(Bytes::from(body).into());
     *reply.status_mut() = status;
     if let Ok(value) = HeaderValue::from_str(content_type) {
         reply.headers_mut().insert(header::CONTENT_TYPE, value);
@@ -149,12 +165,26 @@ pub(super) mod tests {
         let reply = cancelled(&transaction(items), &site, &fault).unwrap();
         assert_eq!(reply.status(), StatusCode::BAD_REQUEST);
         assert_eq!(reply.headers()[header::CONTENT_TYPE], "application/x-amz-json-1.0");
-        let body: Value = serde_json::from_slice(reply.body()).unwrap();
+        let body: Value = serde_json::from_slice(reply.body().whole().unwrap()).unwrap();
         assert_eq!(body["__type"], "com.amazonaws.dynamodb.v20120810#TransactionCanceledException");
         let reasons = body["CancellationReasons"].as_array().unwrap();
         let codes: Vec<String> = reasons.iter().map(|r| r["Code"].as_str().unwrap().to_owned()).collect();
         assert!(body["Message"].as_str().unwrap().ends_with(&format!("[{}]", codes.join(", "))), "{body}");
         codes
+    }
+
+    #[test]
+    fn a_call_of_lambda_fails_with_lambdas_words() {
+        let call = call("Lambda.Invoke", "");
+        for (reply, status, code) in [
+            (failed(&call), 500, "ServiceException"),
+            (throttled(&call), 429, "TooManyRequestsException"),
+            (denied(&call), 403, "AccessDeniedException"),
+        ] {
+            assert_eq!(reply.status(), status);
+            assert_eq!(reply.headers()["x-amzn-errortype"], code);
+            assert!(serde_json::from_slice::<Value>(reply.body().whole().unwrap()).is_ok());
+        }
     }
 
     #[test]

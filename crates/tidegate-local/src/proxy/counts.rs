@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::billed::Quantity;
+use super::hook::Reply;
 
 /// Calls by caller and operation.
 pub type Calls = BTreeMap<String, BTreeMap<String, CallCount>>;
@@ -78,42 +78,58 @@ fn kept<'a, T>(known: &BTreeMap<String, T>, name: &'a str, most: usize) -> &'a s
     if known.contains_key(name) || known.len() < most { name } else { OTHERS }
 }
 
-/// The error code of an answer; `None` for a success. JSON services say `__type`, the others `<Code>`; an answer without a body has
-/// only its status.
-pub(crate) fn error_code(status: StatusCode, body: &[u8]) -> Option<String> {
+/// The error code of an answer; `None` for a success. JSON services say `__type` or have a header, the others `<Code>`; an answer without
+/// a body has only its status.
+pub(crate) fn error_code(reply: &Reply) -> Option<String> {
+    let status = reply.status();
     if status.is_success() {
         return None;
     }
+    let body = reply.body().whole().map(AsRef::as_ref).unwrap_or_default();
     let in_json = serde_json::from_slice::<serde_json::Value>(body).ok().and_then(|value| {
         let field = value.get("__type").or_else(|| value.get("code")).or_else(|| value.get("Code"))?;
         let code = field.as_str()?;
         Some(code.rsplit('#').next().unwrap_or(code).to_owned())
     });
+    let in_header = || {
+        let code = reply.headers().get("x-amzn-errortype")?.to_str().ok()?;
+        let code = code.split(':').next().unwrap_or(code);
+        Some(code.rsplit('#').next().unwrap_or(code).to_owned())
+    };
     let in_xml = || {
         let text = std::str::from_utf8(body).ok()?;
         let (_, rest) = text.split_once("<Code>")?;
         rest.split_once("</Code>").map(|(code, _)| code.trim().to_owned())
     };
-    Some(in_json.or_else(in_xml).unwrap_or_else(|| status.as_u16().to_string()))
+    Some(in_json.or_else(in_header).or_else(in_xml).unwrap_or_else(|| status.as_u16().to_string()))
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     #[test]
-    fn error_codes_are_found_in_json_xml_and_the_status() {
-        let bad = StatusCode::BAD_REQUEST;
+    fn error_codes_are_found_in_json_a_header_xml_and_the_status() {
+        let code = |status: u16, header: &str, body: &'static str| {
+            let reply = http::Response::builder().status(status);
+            let reply = if header.is_empty() { reply } else { reply.header("x-amzn-errortype", header) };
+            error_code(&reply.body(Bytes::from_static(body.as_bytes()).into()).unwrap())
+        };
         let json =
-            br#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"x"}"#;
-        assert_eq!(error_code(bad, json).as_deref(), Some("ConditionalCheckFailedException"));
+            r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"x"}"#;
+        assert_eq!(code(400, "", json).as_deref(), Some("ConditionalCheckFailedException"));
         assert_eq!(
-            error_code(bad, br#"{"__type":"ValidationException"}"#).as_deref(),
+            code(400, "", r#"{"__type":"ValidationException"}"#).as_deref(),
             Some("ValidationException")
         );
-        assert_eq!(error_code(bad, b"<Error><Code>NoSuchKey</Code></Error>").as_deref(), Some("NoSuchKey"));
-        assert_eq!(error_code(StatusCode::NOT_FOUND, b"").as_deref(), Some("404"));
-        assert_eq!(error_code(StatusCode::OK, json), None);
+        let throttled =
+            code(429, "TooManyRequestsException:http://internal.amazon.com/", r#"{"Type":"User"}"#);
+        assert_eq!(throttled.as_deref(), Some("TooManyRequestsException"));
+        assert_eq!(code(400, "", "<Error><Code>NoSuchKey</Code></Error>").as_deref(), Some("NoSuchKey"));
+        assert_eq!(code(404, "", "").as_deref(), Some("404"));
+        assert_eq!(code(200, "", json), None);
     }
 
     #[test]

@@ -1,17 +1,16 @@
-//! Forwards a call to the endpoint, bytes unchanged.
+//! Forwards a call to the endpoint, bytes unchanged and as they come.
 
 use bytes::Bytes;
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, HeaderName, Request, Response, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
-use super::BODY_LIMIT;
+use super::body::{Body, BoxError};
 use super::hook::{Call, Reply};
 
-/// Headers that belong to one connection, not to the message. `Expect` is among them: the proxy has the whole body already.
+/// Headers that belong to one connection, not to the message. `Expect` is among them: the caller is told to go on when its body is read.
 const HOP_BY_HOP: [HeaderName; 6] = [
     header::CONNECTION,
     header::TE,
@@ -24,7 +23,7 @@ const HOP_BY_HOP: [HeaderName; 6] = [
 /// A keep-alive client of the endpoint.
 #[derive(Clone, Debug)]
 pub(crate) struct Upstream {
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: Client<HttpConnector, Body>,
     authority: Authority,
 }
 
@@ -37,32 +36,36 @@ impl Upstream {
         Self { client, authority }
     }
 
-    /// Forwards the call and reads the whole answer. One that cannot be had is an answer too (502), as a load balancer gives it.
-    pub(crate) async fn send(&self, call: &Call) -> Reply {
-        match self.try_send(call).await {
+    /// Forwards the call. An answer that cannot be had is an answer too (502), as a load balancer gives it.
+    pub(super) async fn send(&self, call: &Call, body: Body) -> Reply {
+        match self.try_send(call, body).await {
             Ok(reply) => reply,
             Err(why) => unavailable(&format!("{} did not answer {}: {why}", self.authority, call.operation)),
         }
     }
 
-    async fn try_send(&self, call: &Call) -> Result<Reply, Box<dyn std::error::Error + Send + Sync>> {
+    async fn try_send(&self, call: &Call, body: Body) -> Result<Reply, BoxError> {
         let mut uri = Uri::builder().scheme(Scheme::HTTP).authority(self.authority.clone());
         if let Some(path) = call.head.uri.path_and_query() {
             uri = uri.path_and_query(path.clone());
         }
-        let mut request = Request::new(Full::new(call.body.clone()));
-        *request.method_mut() = call.head.method.clone();
+        let mut request = request(call, body);
         *request.uri_mut() = uri.build()?;
-        // `Host` goes as it came: it is part of the signature.
-        *request.headers_mut() = end_to_end(&call.head.headers);
-
         let (head, body) = self.client.request(request).await?.into_parts();
-        let body = Limited::new(body, BODY_LIMIT).collect().await?.to_bytes();
-        let mut reply = Response::new(body);
+        let mut reply = Response::new(Body::passing(body));
         *reply.status_mut() = head.status;
         *reply.headers_mut() = end_to_end(&head.headers);
         Ok(reply)
     }
+}
+
+/// The call as a request. `Host` goes as it came: it is part of the signature.
+pub(super) fn request(call: &Call, body: Body) -> Request<Body> {
+    let mut request = Request::new(body);
+    *request.method_mut() = call.head.method.clone();
+    *request.uri_mut() = call.head.uri.clone();
+    *request.headers_mut() = end_to_end(&call.head.headers);
+    request
 }
 
 fn end_to_end(headers: &HeaderMap) -> HeaderMap {
@@ -81,7 +84,7 @@ pub(super) fn unavailable(message: &str) -> Reply {
 /// An error in the JSON services' shape.
 pub(crate) fn error(status: StatusCode, code: &str, message: &str) -> Reply {
     let body = serde_json::json!({ "__type": code, "message": message }).to_string();
-    let mut reply = Response::new(Bytes::from(body));
+    let mut reply = Response::new(Body::from(Bytes::from(body)));
     *reply.status_mut() = status;
     reply
         .headers_mut()

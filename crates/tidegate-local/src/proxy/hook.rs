@@ -7,6 +7,8 @@ use futures::future::BoxFuture;
 use http::Response;
 use http::request::Parts;
 
+use super::body::Body;
+
 /// A call on its way.
 #[derive(Clone, Debug)]
 pub struct Call {
@@ -18,12 +20,12 @@ pub struct Call {
     pub operation: String,
     /// The request's head.
     pub head: Parts,
-    /// The request's body.
+    /// The request's body. Empty where the operation is not in it: such a body is passed on as it comes.
     pub body: Bytes,
 }
 
-/// An answer, whole.
-pub type Reply = Response<Bytes>;
+/// An answer.
+pub type Reply = Response<Body>;
 
 /// Steps in before a call is forwarded and after it was answered. What it answers is counted like any other answer.
 pub trait Hook: Debug + Send + Sync {

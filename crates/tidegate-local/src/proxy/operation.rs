@@ -15,12 +15,43 @@ pub(crate) fn operation(request: &Parts, body: &[u8]) -> String {
     if let Some(name) = by_smithy_path(request.uri.path()) {
         return name;
     }
+    if let Some(name) = by_lambda_path(&request.method, request.uri.path())
+        && signed_for != Some("s3")
+    {
+        return name.to_owned();
+    }
     match signed_for {
         // What a function sends while it starts, to have a connection: `tidegate::aws::AwsClients::warm`.
         None if request.method == Method::GET && request.uri == "/" => "HealthCheck".to_owned(),
         Some("s3") | None => format!("S3.{}", s3(&request.method, &request.uri, &request.headers)),
         Some(service) => format!("{}.{}", display_name(service), request.method),
     }
+}
+
+/// Whether the body belongs to the call's name and cost: AWS's RPC protocols, whose bodies are small. All other bodies may have any size.
+pub(super) fn is_in_body(request: &Parts) -> bool {
+    request.headers.contains_key("x-amz-target")
+        || is_form(&request.headers)
+        || by_smithy_path(request.uri.path()).is_some()
+}
+
+/// Whether the engine's own Lambda answers this operation.
+pub(super) fn is_of_own_lambda(operation: &str) -> bool {
+    let operation = operation.strip_prefix("Lambda.").unwrap_or_default();
+    matches!(operation, "Invoke" | "ListFunctions" | "GetFunction" | "GetFunctionConfiguration")
+}
+
+/// Lambda's calls that find and invoke functions, by method and path.
+fn by_lambda_path(method: &Method, path: &str) -> Option<&'static str> {
+    let rest = path.strip_prefix("/2015-03-31/functions")?;
+    let parts: Vec<&str> = rest.split('/').skip(1).collect();
+    Some(match (method.as_str(), parts.as_slice()) {
+        ("POST", [_, "invocations"]) => "Lambda.Invoke",
+        ("GET", [] | [""]) => "Lambda.ListFunctions",
+        ("GET", [_]) => "Lambda.GetFunction",
+        ("GET", [_, "configuration"]) => "Lambda.GetFunctionConfiguration",
+        _ => return None,
+    })
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -40,9 +71,13 @@ fn by_target(target: &str) -> String {
     format!("{service}.{name}")
 }
 
+fn is_form(headers: &HeaderMap) -> bool {
+    header(headers, "content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
+}
+
 /// AWS query: `Action=SendEmail` in a form.
 fn by_action<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<&'a str> {
-    if !header(headers, "content-type")?.starts_with("application/x-www-form-urlencoded") {
+    if !is_form(headers) {
         return None;
     }
     let pairs = std::str::from_utf8(body).ok()?.split('&');
@@ -163,6 +198,40 @@ mod tests {
         ] {
             assert_eq!(named(method, uri, &[], ""), name, "{method} {uri}");
         }
+    }
+
+    #[test]
+    fn lambda_is_named_by_its_path_unless_a_bucket_has_that_name() {
+        for (method, path, name) in [
+            ("POST", "/2015-03-31/functions/orders/invocations?Qualifier=live", "Lambda.Invoke"),
+            ("GET", "/2015-03-31/functions", "Lambda.ListFunctions"),
+            ("GET", "/2015-03-31/functions/?MaxItems=5", "Lambda.ListFunctions"),
+            ("GET", "/2015-03-31/functions/orders", "Lambda.GetFunction"),
+            ("GET", "/2015-03-31/functions/orders/configuration", "Lambda.GetFunctionConfiguration"),
+        ] {
+            assert_eq!(named(method, path, &[], ""), name, "{method} {path}");
+            assert!(is_of_own_lambda(name));
+        }
+        let signed = |service: &str| {
+            format!("AWS4-HMAC-SHA256 Credential=test/20261121/us-east-1/{service}/aws4_request")
+        };
+        let path = "/2015-03-31/functions/orders";
+        assert_eq!(named("GET", path, &[("authorization", &signed("s3"))], ""), "S3.GetObject");
+        let created = named("POST", "/2015-03-31/functions", &[("authorization", &signed("lambda"))], "");
+        assert!(created == "Lambda.POST" && !is_of_own_lambda(&created), "the emulator answers it");
+    }
+
+    #[test]
+    fn only_bodies_of_the_rpc_protocols_are_looked_into() {
+        let in_body = |path: &str, name: &str, value: &str| {
+            let request = http::Request::post(path).header(name, value).body(()).unwrap();
+            is_in_body(&request.into_parts().0)
+        };
+        assert!(in_body("/", "x-amz-target", "DynamoDB_20120810.PutItem"));
+        assert!(in_body("/", "content-type", "application/x-www-form-urlencoded; charset=utf-8"));
+        assert!(in_body("/service/Kinesis_20131202/operation/PutRecord", "accept", "*/*"));
+        assert!(!in_body("/bucket/key", "content-type", "application/octet-stream"));
+        assert!(!in_body("/2015-03-31/functions/f/invocations", "content-type", "application/json"));
     }
 
     #[test]

@@ -31,6 +31,7 @@ mod invoke;
 mod killed_engine;
 mod logs;
 mod memory;
+mod nested;
 mod positions;
 mod probe;
 mod provision;

@@ -13,7 +13,7 @@ use tidegate_local::clients::Clients;
 use tidegate_local::proxy::billed::TableKeys;
 use tidegate_local::proxy::{Call, CallCount, Hook, Proxy, Reply};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 use crate::backend::{TestBackend, ministack};
@@ -88,14 +88,14 @@ struct Refusing;
 
 impl Hook for Refusing {
     fn before<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Option<Reply>> {
-        let reply = Reply::new(Bytes::from_static(br#"{"TableNames":["made-up"]}"#));
+        let reply = Reply::new(Bytes::from_static(br#"{"TableNames":["made-up"]}"#).into());
         Box::pin(async move { (call.operation == "DynamoDB.ListTables").then_some(reply) })
     }
 
     fn after<'a>(&'a self, call: &'a Call, mut reply: Reply) -> BoxFuture<'a, Reply> {
         if call.operation != "DynamoDB.ListTables" {
             *reply.status_mut() = http::StatusCode::BAD_REQUEST;
-            *reply.body_mut() = Bytes::from_static(br#"{"__type":"ValidationException"}"#);
+            *reply.body_mut() = Bytes::from_static(br#"{"__type":"ValidationException"}"#).into();
             reply.headers_mut().remove("content-length");
             reply.headers_mut().remove("x-amz-crc32");
         }
@@ -130,7 +130,7 @@ impl Hook for Slow {
         Box::pin(async {
             self.arrived.notify_one();
             self.go.notified().await;
-            Some(Reply::new(Bytes::from_static(br#"{"TableNames":[]}"#)))
+            Some(Reply::new(Bytes::from_static(br#"{"TableNames":[]}"#).into()))
         })
     }
 }
@@ -144,7 +144,7 @@ async fn a_call_whose_caller_hung_up_is_carried_out_and_counted() {
         Proxy::start(&format!("http://{nobody}"), ["f".to_owned()], hooks, TableKeys::new()).await.unwrap();
     let endpoint = proxy.endpoint("f").unwrap();
     let mut caller = TcpStream::connect(endpoint.strip_prefix("http://").unwrap()).await.unwrap();
-    let request = "POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: DynamoDB_20120810.ListTables\r\nContent-Length: 2\r\n\r\n{}";
+    let request = "POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: DynamoDB_20120810.ListTables\r\nContent-Length: 2\r\n\r\n{}";
     caller.write_all(request.as_bytes()).await.unwrap();
     slow.arrived.notified().await;
     caller.shutdown().await.unwrap();
@@ -159,4 +159,176 @@ async fn a_call_whose_caller_hung_up_is_carried_out_and_counted() {
     };
     tokio::time::timeout(Duration::from_secs(10), counted).await.expect("the call is counted");
     assert_eq!(proxy.calls()["f"]["DynamoDB.ListTables"], count(1, 1, &[], &[]));
+}
+
+/// A proxy in front of nothing but this listener, and the address of its one caller `f`.
+async fn in_front_of(upstream: &TcpListener) -> (Proxy, String) {
+    let endpoint = format!("http://{}", upstream.local_addr().unwrap());
+    let proxy = Proxy::start(&endpoint, ["f".to_owned()], Vec::new(), TableKeys::new()).await.unwrap();
+    let address = proxy.endpoint("f").unwrap().strip_prefix("http://").unwrap().to_owned();
+    (proxy, address)
+}
+
+/// Reads until this has come.
+async fn read_until(stream: &mut TcpStream, end: &[u8]) -> Vec<u8> {
+    let mut read = Vec::new();
+    while !read.windows(end.len()).any(|part| part == end) {
+        let more = stream.read_buf(&mut read);
+        let more = tokio::time::timeout(Duration::from_secs(10), more).await.expect("it is held back");
+        assert_ne!(more.unwrap(), 0, "ended: {}", String::from_utf8_lossy(&read));
+    }
+    read
+}
+
+#[tokio::test]
+async fn large_bodies_pass_as_they_come_in_both_directions() {
+    const SIZE: usize = 20 << 20;
+    let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (proxy, address) = in_front_of(&upstream).await;
+    let mut caller = TcpStream::connect(&address).await.unwrap();
+    let head = format!("PUT /bucket/key HTTP/1.1\r\nHost: {address}\r\nContent-Length: {SIZE}\r\n\r\nbegin");
+    caller.write_all(head.as_bytes()).await.unwrap();
+    let (mut server, _) = upstream.accept().await.unwrap();
+    // The rest is not there yet.
+    let read = read_until(&mut server, b"begin").await;
+    assert!(String::from_utf8_lossy(&read).contains(&format!("ength: {SIZE}")), "the length is passed on");
+    let (mut from_caller, mut to_server) = caller.split();
+    let (mut from_proxy, mut to_proxy) = server.split();
+    let rest = vec![b'x'; SIZE - 5];
+    let (sent, received) = tokio::join!(to_server.write_all(&rest), async {
+        let mut received = vec![0; SIZE - 5];
+        from_proxy.read_exact(&mut received).await.unwrap();
+        received
+    });
+    sent.unwrap();
+    assert!(received == rest);
+
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {SIZE}\r\n\r\nbegin");
+    to_proxy.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 4096];
+    let mut length = 0;
+    while !answer[..length].ends_with(b"begin") {
+        let more = from_caller.read(&mut answer[length..]);
+        length +=
+            tokio::time::timeout(Duration::from_secs(10), more).await.expect("it is held back").unwrap();
+    }
+    let (sent, received) = tokio::join!(to_proxy.write_all(&rest), async {
+        let mut received = vec![0; SIZE - 5];
+        from_caller.read_exact(&mut received).await.unwrap();
+        received
+    });
+    sent.unwrap();
+    assert!(received == rest);
+    assert_eq!(proxy.calls()["f"]["S3.PutObject"], count(1, 1, &[], &[("s3_put_requests", 1.0)]));
+}
+
+#[tokio::test]
+async fn an_answer_of_dynamodb_above_16_mib_arrives_and_is_billed() {
+    let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (proxy, address) = in_front_of(&upstream).await;
+    let mut caller = TcpStream::connect(&address).await.unwrap();
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: {address}\r\nX-Amz-Target: DynamoDB_20120810.GetItem\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}"
+    );
+    caller.write_all(request.as_bytes()).await.unwrap();
+    let (mut server, _) = upstream.accept().await.unwrap();
+    read_until(&mut server, b"\r\n\r\n{}").await;
+    let body = format!(r#"{{"Item":{{"key":{{"S":"{}"}}}}}}"#, "x".repeat(17 << 20));
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+    let mut answer = Vec::new();
+    let (sent, read) = tokio::join!(
+        async {
+            server.write_all(head.as_bytes()).await?;
+            server.write_all(body.as_bytes()).await
+        },
+        caller.read_to_end(&mut answer)
+    );
+    sent.unwrap();
+    read.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 200 OK") && answer.ends_with(body.as_bytes()));
+    let read = &proxy.calls()["f"]["DynamoDB.GetItem"];
+    assert!(read.ok == 1 && read.billed["dynamodb_read_units"] > 1000.0, "{read:?}");
+}
+
+#[tokio::test]
+async fn an_upload_that_is_broken_off_is_no_upload() {
+    let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (proxy, address) = in_front_of(&upstream).await;
+    let mut caller = TcpStream::connect(&address).await.unwrap();
+    let head = format!(
+        "PUT /bucket/key HTTP/1.1\r\nHost: {address}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegin\r\n"
+    );
+    caller.write_all(head.as_bytes()).await.unwrap();
+    let (mut server, _) = upstream.accept().await.unwrap();
+    read_until(&mut server, b"begin\r\n").await;
+    drop(caller);
+    let mut rest = Vec::new();
+    // However the connection ends, the last chunk is not there.
+    let _ = tokio::time::timeout(Duration::from_secs(10), server.read_to_end(&mut rest)).await.unwrap();
+    assert_eq!(String::from_utf8_lossy(&rest), "");
+    crate::probe::until("it is counted", || !proxy.calls().is_empty()).await;
+    assert_eq!(proxy.calls()["f"]["S3.PutObject"].ok, 0);
+}
+
+#[tokio::test]
+async fn a_page_in_a_browser_reaches_nothing_through_the_proxy() {
+    let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (proxy, address) = in_front_of(&upstream).await;
+    let host = format!("Host: {address}\r\n");
+    for headers in [
+        format!("{host}Origin: http://example.com\r\n"),
+        format!("{host}Origin: null\r\n"),
+        format!("{host}Sec-Fetch-Site: cross-site\r\n"),
+        "Host: rebound.example.com\r\n".to_owned(),
+    ] {
+        for request in ["GET /bucket/key", "GET /?Action=Publish", "OPTIONS /bucket/key", "PUT /bucket/key"] {
+            let mut page = TcpStream::connect(&address).await.unwrap();
+            let request = format!("{request} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n");
+            page.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            page.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 403 "), "{request}: {answer}");
+            assert!(!answer.to_lowercase().contains("access-control"), "{answer}");
+        }
+    }
+    assert!(proxy.calls().is_empty(), "nothing was called");
+    let connected = tokio::time::timeout(Duration::from_millis(50), upstream.accept()).await;
+    assert!(connected.is_err(), "nothing was passed on");
+
+    // A program's request with the bucket in the host name passes.
+    let mut program = TcpStream::connect(&address).await.unwrap();
+    program.write_all(b"GET /key HTTP/1.1\r\nHost: bucket.localhost\r\n\r\n").await.unwrap();
+    let (mut server, _) = upstream.accept().await.unwrap();
+    let read = read_until(&mut server, b"\r\n\r\n").await;
+    assert!(String::from_utf8_lossy(&read).to_lowercase().contains("host: bucket.localhost"));
+}
+
+/// Answers everything itself.
+#[derive(Debug)]
+struct Denying;
+
+impl Hook for Denying {
+    fn before<'a>(&'a self, _: &'a Call) -> BoxFuture<'a, Option<Reply>> {
+        let mut reply = Reply::new(Bytes::from_static(b"<Error><Code>AccessDenied</Code></Error>").into());
+        *reply.status_mut() = http::StatusCode::FORBIDDEN;
+        Box::pin(async { Some(reply) })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_writes_a_large_body_hears_what_a_hook_answers() {
+    let hooks: Vec<Arc<dyn Hook>> = vec![Arc::new(Denying)];
+    let proxy = Proxy::start("http://127.0.0.1:9", ["f".to_owned()], hooks, TableKeys::new()).await.unwrap();
+    let address = proxy.endpoint("f").unwrap().strip_prefix("http://").unwrap().to_owned();
+    let mut caller = TcpStream::connect(&address).await.unwrap();
+    let size = 20 << 20;
+    let head = format!(
+        "PUT /bucket/key HTTP/1.1\r\nHost: {address}\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n"
+    );
+    caller.write_all(head.as_bytes()).await.unwrap();
+    caller.write_all(&vec![b'x'; size]).await.expect("it is cut off while it writes");
+    let mut answer = String::new();
+    caller.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 403 ") && answer.ends_with("</Error>"), "{answer}");
+    assert_eq!(proxy.calls()["f"]["S3.PutObject"], count(1, 0, &[("AccessDenied", 1)], &[]));
 }

@@ -1,0 +1,48 @@
+//! As much of Lambda's API as it takes to find and invoke functions: for who connects to the engine's port, and for functions, whose calls
+//! the proxy hands over.
+
+use axum::Router;
+use axum::body::Body as AxumBody;
+use axum::routing::{get, post};
+use futures::future::BoxFuture;
+use http::{Request, Response};
+use tower_service::Service as _;
+
+use super::refusal::Refusal;
+use super::{Control, functions, invoke};
+use crate::proxy::{Body, Service};
+
+/// Its paths.
+pub(super) fn router() -> Router<Control> {
+    Router::new()
+        .route("/2015-03-31/functions/{name}/invocations", post(invoke::invoke))
+        // Some SDKs write the slash and some do not.
+        .route("/2015-03-31/functions", get(functions::list))
+        .route("/2015-03-31/functions/", get(functions::list))
+        .route("/2015-03-31/functions/{name}", get(functions::get))
+        .route("/2015-03-31/functions/{name}/configuration", get(functions::get_configuration))
+        .method_not_allowed_fallback(|| async { Refusal::Method })
+}
+
+/// The API without a port.
+#[derive(Debug)]
+pub(super) struct Lambda(Router);
+
+impl Lambda {
+    pub(super) fn new(control: Control) -> Self {
+        Self(router().with_state(control))
+    }
+}
+
+impl Service for Lambda {
+    fn call(&self, request: Request<Body>) -> BoxFuture<'static, Response<Body>> {
+        // A router is always ready.
+        let answer = self.0.clone().call(request.map(AxumBody::new));
+        Box::pin(async move {
+            match answer.await {
+                Ok(answer) => answer.map(Body::passing),
+                Err(never) => match never {},
+            }
+        })
+    }
+}

@@ -1,0 +1,160 @@
+//! Bodies on their way through the proxy: whole where something has to be read in them, otherwise passed on as they come.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+
+/// Why a body ended early.
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Most bytes of a body that is kept in memory, where its content counts. AWS's largest are requests and answers of DynamoDB, with 16 MB
+/// of data, which is more as JSON. What is larger still is passed on without a look at it.
+const KEPT: usize = 64 << 20;
+
+/// The body of an answer.
+#[derive(Debug)]
+pub struct Body(Content);
+
+#[derive(Debug)]
+enum Content {
+    Whole(Bytes),
+    /// What was read already, and the rest.
+    Passing(Bytes, UnsyncBoxBody<Bytes, BoxError>),
+}
+
+impl Body {
+    /// All of it; nothing if it is passed on as it comes.
+    pub fn whole(&self) -> Option<&Bytes> {
+        match &self.0 {
+            Content::Whole(bytes) => Some(bytes),
+            Content::Passing(..) => None,
+        }
+    }
+
+    /// Passes a body on as it comes.
+    pub(crate) fn passing<B>(body: B) -> Self
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        if body.is_end_stream() {
+            return Self::from(Bytes::new());
+        }
+        Self(Content::Passing(Bytes::new(), body.map_err(Into::into).boxed_unsync()))
+    }
+
+    /// Reads it to its end, if it has no more bytes than are kept.
+    pub(crate) async fn read(self) -> Result<Self, BoxError> {
+        self.read_up_to(KEPT).await
+    }
+
+    async fn read_up_to(self, limit: usize) -> Result<Self, BoxError> {
+        let Content::Passing(begun, mut rest) = self.0 else { return Ok(self) };
+        let mut read = BytesMut::from(begun.as_ref());
+        while read.len() <= limit {
+            let Some(frame) = rest.frame().await else { return Ok(Self::from(read.freeze())) };
+            // Trailers belong to the connection's framing: AWS's protocols have none.
+            if let Ok(data) = frame?.into_data() {
+                read.extend_from_slice(&data);
+            }
+        }
+        Ok(Self(Content::Passing(read.freeze(), rest)))
+    }
+
+    /// Reads it to its end and forgets it, so that whoever writes it hears the answer.
+    pub(crate) async fn drain(mut self) {
+        while let Some(Ok(_)) = self.frame().await {}
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self(Content::Whole(bytes))
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match &mut self.0 {
+            Content::Whole(bytes) | Content::Passing(bytes, _) if !bytes.is_empty() => {
+                Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes)))))
+            }
+            Content::Whole(_) => Poll::Ready(None),
+            Content::Passing(_, rest) => Pin::new(rest).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Content::Whole(bytes) => bytes.is_empty(),
+            Content::Passing(begun, rest) => begun.is_empty() && rest.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Passing(begun, rest) => {
+                let (begun, rest) = (begun.len() as u64, rest.size_hint());
+                let mut hint = SizeHint::new();
+                hint.set_lower(rest.lower().saturating_add(begun));
+                if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(begun)) {
+                    hint.set_upper(upper);
+                }
+                hint
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+    use http_body_util::{Full, StreamBody};
+
+    use super::*;
+
+    fn in_parts(parts: &[&'static str]) -> Body {
+        let frames: Vec<Result<Frame<Bytes>, BoxError>> =
+            parts.iter().map(|part| Ok(Frame::data(Bytes::from_static(part.as_bytes())))).collect();
+        Body::passing(StreamBody::new(futures::stream::iter(frames)))
+    }
+
+    fn collected(body: Body) -> Bytes {
+        body.collect().now_or_never().unwrap().unwrap().to_bytes()
+    }
+
+    #[test]
+    fn a_body_within_the_limit_is_read_whole_and_a_larger_one_loses_nothing() {
+        let small = in_parts(&["ab", "cd"]).read_up_to(4).now_or_never().unwrap().unwrap();
+        assert_eq!(small.whole().unwrap(), "abcd");
+        assert_eq!(small.size_hint().exact(), Some(4));
+        assert_eq!(collected(small), "abcd");
+        let large = in_parts(&["ab", "cd", "ef", "gh"]).read_up_to(3).now_or_never().unwrap().unwrap();
+        assert!(large.whole().is_none() && !large.is_end_stream());
+        assert_eq!(collected(large), "abcdefgh");
+    }
+
+    #[test]
+    fn a_body_that_breaks_off_is_an_error_and_no_short_body() {
+        let frames: Vec<Result<Frame<Bytes>, BoxError>> =
+            vec![Ok(Frame::data(Bytes::from_static(b"ab"))), Err("gone".into())];
+        let body = Body::passing(StreamBody::new(futures::stream::iter(frames)));
+        assert_eq!(body.read().now_or_never().unwrap().unwrap_err().to_string(), "gone");
+    }
+
+    #[test]
+    fn an_empty_body_is_whole_at_once() {
+        assert_eq!(Body::passing(Full::new(Bytes::new())).whole().unwrap(), "");
+    }
+}

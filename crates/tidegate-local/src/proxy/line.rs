@@ -1,0 +1,146 @@
+//! One caller's port: takes its calls, has hooks step in, passes them on, counts.
+
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use super::billed::{self, Items, Outcome};
+use super::body::Body;
+use super::counts::{self, Counts};
+use super::forward::{self, Upstream};
+use super::hook::{Call, Hook, Reply};
+use super::operation;
+use super::service::Service;
+use crate::guard::{self, Audience};
+
+/// What one caller's port needs.
+pub(super) struct Line {
+    pub(super) caller: String,
+    pub(super) upstream: Upstream,
+    /// The engine's own Lambda, once it answers.
+    pub(super) lambda: Arc<OnceLock<Weak<dyn Service>>>,
+    pub(super) hooks: Vec<Arc<dyn Hook>>,
+    pub(super) counts: Arc<Counts>,
+    pub(super) items: Arc<Items>,
+    /// The next call's number.
+    pub(super) numbers: Arc<AtomicU64>,
+}
+
+pub(super) async fn accept(listener: TcpListener, line: Arc<Line>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(caller = line.caller, %error, "a connection to the proxy was not accepted");
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let _ = stream.set_nodelay(true);
+        let line = Arc::clone(&line);
+        let service = service_fn(move |request| {
+            let line = Arc::clone(&line);
+            async move { Ok::<_, Infallible>(answer(line, request).await) }
+        });
+        connections.spawn(async move {
+            if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await {
+                tracing::trace!(%error, "a connection to the proxy ended");
+            }
+        });
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+/// A call that was received is carried out and counted, whether its caller waits for the answer or not: so does AWS. One whose body ends
+/// early, because the caller hung up, is an error of the connection to AWS.
+async fn answer(line: Arc<Line>, request: Request<Incoming>) -> Response<Body> {
+    if let Some(why) = guard::refused(Audience::Programs, request.method(), request.headers()) {
+        return forward::error(StatusCode::FORBIDDEN, "AccessDeniedException", why.trim_end());
+    }
+    let carried_out = tokio::spawn(async move { line.carry_out(request).await });
+    carried_out.await.unwrap_or_else(|error| forward::unavailable(&format!("the proxy failed: {error}")))
+}
+
+impl Line {
+    async fn carry_out(&self, request: Request<Incoming>) -> Reply {
+        let (call, body) = match self.receive(request).await {
+            Ok(received) => received,
+            Err(refusal) => return refusal,
+        };
+        // What a hook answers has not reached AWS and costs nothing; what it changes afterwards has its cost all the same.
+        let (mut reply, billed) = match self.before(&call).await {
+            Some(reply) => {
+                body.drain().await;
+                (reply, Vec::new())
+            }
+            None => {
+                let reply = self.answered(&call, body).await;
+                let error = counts::error_code(&reply);
+                let body = reply.body().whole().map(AsRef::as_ref).unwrap_or_default();
+                let outcome = Outcome { error: error.as_deref(), body };
+                let billed = billed::quantities(&call, outcome, &self.items);
+                (reply, billed)
+            }
+        };
+        for hook in &self.hooks {
+            reply = hook.after(&call, reply).await;
+        }
+        self.counts.add(&call.caller, &call.operation, counts::error_code(&reply), &billed);
+        reply
+    }
+
+    /// The call, and its body as it is to be passed on.
+    async fn receive(&self, request: Request<Incoming>) -> Result<(Call, Body), Reply> {
+        let (head, body) = request.into_parts();
+        let mut body = Body::passing(body);
+        if operation::is_in_body(&head) {
+            body = body.read().await.map_err(|error| {
+                let message = format!("the request's body ended before it was complete: {error}");
+                forward::error(StatusCode::BAD_REQUEST, "RequestTimeout", &message)
+            })?;
+        }
+        let whole = body.whole().cloned().unwrap_or_default();
+        let operation = operation::operation(&head, &whole);
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        Ok((Call { number, caller: self.caller.clone(), operation, head, body: whole }, body))
+    }
+
+    /// The answer, read where it has to be looked at: for what is billed, and for the code of an error.
+    async fn answered(&self, call: &Call, body: Body) -> Reply {
+        let reply = match self.lambda.get() {
+            Some(lambda) if operation::is_of_own_lambda(&call.operation) => match lambda.upgrade() {
+                Some(lambda) => lambda.call(forward::request(call, body)).await,
+                None => return forward::unavailable("the local system is being ended"),
+            },
+            _ => self.upstream.send(call, body).await,
+        };
+        if reply.status().is_success() && !operation::is_in_body(&call.head) {
+            return reply;
+        }
+        let (head, body) = reply.into_parts();
+        match body.read().await {
+            Ok(body) => Response::from_parts(head, body),
+            Err(error) => {
+                forward::unavailable(&format!("the answer to {} broke off: {error}", call.operation))
+            }
+        }
+    }
+
+    async fn before(&self, call: &Call) -> Option<Reply> {
+        for hook in &self.hooks {
+            if let Some(reply) = hook.before(call).await {
+                return Some(reply);
+            }
+        }
+        None
+    }
+}

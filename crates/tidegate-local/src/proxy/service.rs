@@ -1,0 +1,14 @@
+//! What may answer calls in the endpoint's place.
+
+use std::fmt::Debug;
+
+use futures::future::BoxFuture;
+use http::{Request, Response};
+
+use super::body::Body;
+
+/// A service of the engine's own.
+pub(crate) trait Service: Debug + Send + Sync {
+    /// Answers one call. Never fails: what goes wrong is an answer.
+    fn call(&self, request: Request<Body>) -> BoxFuture<'static, Response<Body>>;
+}

@@ -1,0 +1,60 @@
+//! Functions that invoke functions, at the one address that they have for all of AWS.
+
+use serde_json::{Value, json};
+use tidegate_local::client::EngineClient;
+use tidegate_local::engine::Engine;
+
+use crate::engine::{idle, options};
+use crate::probe::{binary, invoke};
+
+const DECLARED: &str = r#"
+event_bytes_limit = 262144
+tables = { things = { partition_key = { name = "stream", type = "S" } } }
+functions = {
+  probe = { memory_mb = 128, timeout_seconds = 20, maximum_concurrency = 1 }
+  other = { memory_mb = 128, timeout_seconds = 20, maximum_concurrency = 1 }
+}
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_function_invokes_others_and_itself_through_the_address_it_has_for_aws() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = options(dir.path(), DECLARED);
+    std::os::unix::fs::symlink(binary(), dir.path().join("bin/other")).unwrap();
+    let engine = Engine::start(options).await.unwrap_or_else(|error| panic!("{error}"));
+    let call = async |mut what: Value| {
+        what["do"] = json!("invoke");
+        invoke(engine.fleet(), what).await
+    };
+
+    let answered = call(json!({"function": "other", "payload": {"n": 1}})).await;
+    assert_eq!((&answered["status"], &answered["payload"]["event"]), (&json!(200), &json!({"n": 1})));
+    let failed =
+        call(json!({"function": "other:live", "payload": {"do": "error", "message": "no luck"}})).await;
+    assert_eq!(
+        (&failed["failed"], &failed["payload"]["errorMessage"]),
+        (&json!("Unhandled"), &json!("no luck"))
+    );
+    // The other way round, and AWS at the same address.
+    let put = json!({"do": "put", "table": "things", "keys": ["a"]});
+    assert_eq!(call(json!({"function": "other", "payload": put})).await["payload"], Value::Null);
+    let dry = call(json!({"function": "other", "type": "DryRun", "payload": {}})).await;
+    assert_eq!(dry["status"], 204);
+    let event = json!({"do": "print", "lines": ["ran as an event"]});
+    assert_eq!(call(json!({"function": "other", "type": "Event", "payload": event})).await["status"], 202);
+    // The only environment is the one that asks.
+    let itself = call(json!({"function": "probe", "payload": {}})).await;
+    assert_eq!(itself, json!({"refused": "TooManyRequestsException"}));
+    let nobody = call(json!({"function": "nobody", "payload": {}})).await;
+    assert_eq!(nobody, json!({"refused": "ResourceNotFoundException"}));
+
+    let client = EngineClient::from_state_dir(&dir.path().join("state")).unwrap();
+    let ran = |status: &Value| status["functions"]["other"]["invocations"] == 4;
+    let status = idle(&client, "was the event delivered", ran).await;
+    let calls = &status["calls"];
+    let errors = json!({"TooManyRequestsException": 1, "ResourceNotFoundException": 1});
+    let counted = json!({"calls": 7, "ok": 5, "errors": errors, "billed": {}});
+    assert_eq!(calls["probe"]["Lambda.Invoke"], counted);
+    assert_eq!(calls["other"]["DynamoDB.PutItem"]["ok"], 1);
+    engine.shutdown().await;
+}
