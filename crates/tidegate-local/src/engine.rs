@@ -115,7 +115,7 @@ impl Engine {
             Some(remote) => fleet.run_by(remote),
             None => fleet,
         });
-        let invoker = injector.invoker(&fleet);
+        let invoker = injector.invoker(&fleet, time_scale);
 
         let parts = Parts {
             topology,

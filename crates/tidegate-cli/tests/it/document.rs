@@ -95,7 +95,8 @@ async fn every_command_of_the_document_runs_in_an_empty_folder() {
     assert!(said.ends_with("the local system has ended\n"), "{said}");
     // What was printed as JSON is one object a line.
     let lines = said.lines().filter(|line| line.starts_with('{'));
-    assert!(lines.map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()).count() > 2, "{said}");
+    let objects: Vec<serde_json::Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(objects.len() > 2, "{said}");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::json;
 use crate::mapping::moment::Moment;
 use crate::mapping::shortened;
-use crate::message::sendable;
+use crate::message::{LARGEST, sendable};
 
 /// How an event ended. Other words than a stream mapping's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -42,8 +42,6 @@ pub struct Ended<'a> {
 
 /// The version that runs here.
 const LATEST: &str = "$LATEST";
-/// The largest message that SQS takes, in bytes.
-const LARGEST: usize = 1 << 20;
 
 /// The record as text: unlike a stream mapping's it carries the payload.
 ///

@@ -54,12 +54,12 @@ impl Injector {
     }
 
     /// The functions as what delivers sees them.
-    pub(super) fn invoker(&self, fleet: &Arc<Fleet>) -> Arc<dyn Invoker> {
+    pub(super) fn invoker(&self, fleet: &Arc<Fleet>, time_scale: f64) -> Arc<dyn Invoker> {
         match &self.0 {
             None => Arc::<Fleet>::clone(fleet),
             Some((faults, calls)) => {
                 calls.know(fleet);
-                Arc::new(Invocations::new(Arc::clone(faults), Arc::<Fleet>::clone(fleet)))
+                Arc::new(Invocations::new(Arc::clone(faults), Arc::<Fleet>::clone(fleet), time_scale))
             }
         }
     }

@@ -16,11 +16,14 @@ use super::order::reordered;
 use super::site::Site;
 use super::trial::{Fate, Trial};
 use crate::invocation::{Answer, InvocationResult, Invoker, Request};
+use crate::mapping::scale::scale;
 
 /// Invokes functions, with faults.
 pub struct Invocations {
     faults: Arc<Faults>,
     functions: Arc<dyn Invoker>,
+    /// Divides ages: they count towards those at which records are given up.
+    time_scale: f64,
     /// When the pause of each paused function ends.
     pauses: Mutex<HashMap<String, Instant>>,
 }
@@ -32,10 +35,10 @@ impl std::fmt::Debug for Invocations {
 }
 
 impl Invocations {
-    /// Faults in front of these functions.
+    /// Faults in front of these functions, whose records are given up sooner by this scale.
     #[must_use]
-    pub fn new(faults: Arc<Faults>, functions: Arc<dyn Invoker>) -> Self {
-        Self { faults, functions, pauses: Mutex::default() }
+    pub fn new(faults: Arc<Faults>, functions: Arc<dyn Invoker>, time_scale: f64) -> Self {
+        Self { faults, functions, time_scale, pauses: Mutex::default() }
     }
 
     /// When the function's pause ends. It begins with the first event that it applies to.
@@ -73,7 +76,7 @@ impl Invocations {
             request.payload = payload;
         }
         if let Some(age) = has(Kind::Age)
-            && let Some(payload) = aged(&request.payload, milliseconds(age))
+            && let Some(payload) = aged(&request.payload, scale(milliseconds(age), self.time_scale))
         {
             request.payload = payload;
         }
@@ -173,6 +176,8 @@ mod tests {
     use super::super::plan::FaultPlan;
     use super::*;
 
+    const SCALE: f64 = 10.0;
+
     /// Answers every invocation, and remembers it.
     #[derive(Default)]
     struct Functions {
@@ -200,7 +205,7 @@ mod tests {
         let plan = FaultPlan::parse(&format!("[[fault]]\nrate = 1\n{rule}")).unwrap();
         let faults = Arc::new(Faults::drawn(plan, &directory.path().join("journal")).unwrap());
         let functions = Arc::new(Functions::default());
-        let faulty = Invocations::new(faults, Arc::<Functions>::clone(&functions));
+        let faulty = Invocations::new(faults, Arc::<Functions>::clone(&functions), SCALE);
         World { _directory: directory, functions, faulty }
     }
 
@@ -266,6 +271,15 @@ mod tests {
         assert_eq!(began.elapsed(), Duration::from_millis(700), "the pause is over");
         let injected: Vec<u64> = world.faulty.faults.status().injected.into_values().collect();
         assert_eq!(injected, [2], "what did not wait is not written down");
+    }
+
+    #[tokio::test]
+    async fn an_age_is_shorter_by_the_time_scale_like_those_at_which_records_are_given_up() {
+        let world = world("fault = \"age\"\nmilliseconds = 60000");
+        let event = br#"{"Records":[{"attributes":{"SentTimestamp":"100000"}}]}"#;
+        world.faulty.invoke("f", Request::of(Bytes::from_static(event))).await;
+        let seen: serde_json::Value = serde_json::from_slice(&world.invoked()[0].payload).unwrap();
+        assert_eq!(seen["Records"][0]["attributes"]["SentTimestamp"], "94000");
     }
 
     #[tokio::test]

@@ -46,7 +46,7 @@ impl OrderingKey {
 pub struct Entry {
     /// Its number in the order of reading, counted by [`super::position::Position`].
     pub ordinal: u64,
-    /// When it was taken in; the batching window counts from here.
+    /// When it was taken in; a batching window that follows no invocation begins here.
     pub read: Moment,
     /// The record.
     pub record: Record,

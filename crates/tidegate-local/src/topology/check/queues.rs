@@ -108,7 +108,7 @@ impl Check<'_> {
         } else if hidden <= window {
             let what = format!(
                 "is {hidden}; more than the batching window of {function}, which is {window}, is needed, and AWS recommends {least}: \
-                 what is gathered for longer than it is hidden comes again before it is delivered"
+                 what is gathered for longer than it is hidden may come again before it is delivered"
             );
             self.mistake(&path, what);
         } else if hidden < least {
