@@ -158,7 +158,7 @@ fn functions(status: &Value) -> String {
     for (name, function) in status["functions"].as_object().into_iter().flatten() {
         let mut row = vec![comfy_table::Cell::new(name)];
         row.extend(["environments", "invocations"].map(|field| right(count(&function[field]))));
-        let measured = count(&function["duration_ms"]["count"]) > 0;
+        let measured = function.pointer("/duration_ms/count").is_some_and(|many| count(many) > 0);
         let duration = |field| function["duration_ms"].get(field).filter(|_| measured)?.as_f64();
         row.extend(["p50", "p99"].map(|field| right(milliseconds(duration(field)))));
         row.extend(["errors", "timeouts", "throttles"].map(|field| right(count(&function[field]))));

@@ -140,7 +140,8 @@ mod tests {
             .build()
             .unwrap();
         let origin = Origin { region: String::new(), stream_arn: String::new(), role_arn: String::new() };
-        let event: Value = serde_json::from_slice(&record(&source, "s", &origin, READ).unwrap().json).unwrap();
+        let event: Value =
+            serde_json::from_slice(&record(&source, "s", &origin, READ).unwrap().json).unwrap();
         assert_eq!(STANDARD.decode(event["kinesis"]["data"].as_str().unwrap()).unwrap(), bytes);
     }
 
