@@ -10,7 +10,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use tidegate_local::environment::Fleet;
-use tidegate_local::invocation::InvocationResult;
+use tidegate_local::invocation::{InvocationResult, Invoker, Request};
 
 use crate::probe::{begin, error, fleet, spec, until};
 
@@ -485,4 +485,30 @@ async fn an_invocation_comes_with_the_headers_of_the_runtime_api() {
     assert!(trace.starts_with("Root=1-") && trace.ends_with(";Sampled=0"), "{trace}");
     call("POST", &api, &format!("invocation/{request_id}/response"), "null").await;
     assert!(matches!(invocation.await.unwrap().result, InvocationResult::Success(_)));
+}
+
+#[tokio::test]
+async fn a_source_waits_in_line_for_a_busy_function_and_is_throttled_when_it_has_waited_long_enough() {
+    let dir = tempfile::tempdir().unwrap();
+    let fleet = silent(dir.path());
+    let wait = |n: u64, patience| {
+        let (fleet, event) = (Arc::clone(&fleet), Bytes::from(json!({ "n": n }).to_string()));
+        tokio::spawn(async move { fleet.invoke("probe", Request::of(event).patient(patience)).await })
+    };
+    let first = begin(&fleet, json!({"n": 1}));
+    let api = api(dir.path()).await;
+    let one = call("GET", &api, "invocation/next", "").await;
+    let second = wait(2, Duration::MAX);
+    until("it waits in line", || fleet.in_flight() == 2).await;
+    let third = wait(3, Duration::from_millis(1));
+    assert_eq!(third.await.unwrap().result, InvocationResult::Throttled);
+    assert_eq!(begin(&fleet, json!({"n": 4})).await.unwrap().result, InvocationResult::Throttled);
+
+    call("POST", &api, &format!("invocation/{}/response", one.request_id), "1").await;
+    first.await.unwrap();
+    let two = call("GET", &api, "invocation/next", "").await;
+    assert_eq!(two.body, json!({"n": 2}));
+    call("POST", &api, &format!("invocation/{}/response", two.request_id), "2").await;
+    assert_eq!(second.await.unwrap().result, InvocationResult::Success(Bytes::from_static(b"2")));
+    assert_eq!(fleet.status()["probe"].throttles, 2);
 }
