@@ -14,10 +14,11 @@ const LONGEST_NAME: usize = 1024;
 /// Sets of name and dimensions that are told apart: above all for their price.
 const SERIES: usize = 50_000;
 
-/// What was measured, per metric name: counts are added up, everything else is kept as a distribution.
+/// What was measured, per metric name: counts are added up, everything else is kept as a
+/// distribution.
 ///
-/// A name may be anything, such as one for each order, so that what is kept is bounded: values of further names are
-/// counted and left out.
+/// A name may be anything, such as one for each order, so that what is kept is bounded: values of
+/// further names are counted and left out.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metrics {
     sums: BTreeMap<String, f64>,

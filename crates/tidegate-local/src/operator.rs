@@ -1,6 +1,7 @@
 //! What waits for a person, such as held effects: counted only while somebody looks.
 //!
-//! The engine does not know what a toolkit keeps in its tables. Whoever starts the engine does, and counts for it.
+//! The engine does not know what a toolkit keeps in its tables. Whoever starts the engine does, and
+//! counts for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +16,8 @@ use crate::topology::Topology;
 
 /// How long a status waits for the counts.
 const LIMIT: Duration = Duration::from_secs(3);
-/// After a count as many times its duration pass until the next one, so that those who look again and again take a fiftieth
-/// of the emulator's time; but not longer than this.
+/// After a count as many times its duration pass until the next one, so that those who look again
+/// and again take a fiftieth of the emulator's time; but not longer than this.
 const PAUSE: u32 = 50;
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 

@@ -47,8 +47,8 @@ pub struct Status {
     /// Items whose sizes were forgotten: the write units in `calls` may be too few.
     #[serde(skip_serializing_if = "is_zero")]
     pub sizes_forgotten: u64,
-    /// The namespace that the topology declares for metrics; without one the functions of the toolkit
-    /// print none.
+    /// The namespace that the topology declares for metrics; without one the functions of the
+    /// toolkit print none.
     pub metrics_namespace: Option<String>,
     /// Functions by name.
     pub functions: BTreeMap<String, FunctionStatus>,

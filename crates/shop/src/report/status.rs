@@ -43,7 +43,8 @@ pub(super) struct Function {
 }
 
 impl Function {
-    /// The sum of a metric; 0 when it never occurred, none when the function ran and printed no metrics.
+    /// The sum of a metric; 0 when it never occurred, none when the function ran and printed no
+    /// metrics.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     pub(super) fn count(&self, metric: &str) -> Option<u64> {
         let printed = self.invocations == 0 || !self.metrics.is_empty();

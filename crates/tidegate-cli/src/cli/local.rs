@@ -144,10 +144,12 @@ pub(crate) struct Logs {
     /// Prints metrics (in CloudWatch's embedded metric format) too.
     #[arg(long)]
     pub(crate) metrics: bool,
-    /// Only what was logged since then: a time such as 2026-11-21T22:30:00Z, or how long ago, such as 90s, 10m or 2h.
+    /// Only what was logged since then: a time such as 2026-11-21T22:30:00Z, or how long ago, such
+    /// as 90s, 10m or 2h.
     #[arg(long, value_name = "WHEN", value_parser = moment)]
     pub(crate) since: Option<Timestamp>,
-    /// Only lines of this level or a higher one. A line without a level counts as info, as on Lambda.
+    /// Only lines of this level or a higher one. A line without a level counts as info, as on
+    /// Lambda.
     #[arg(long, value_name = "LEVEL")]
     pub(crate) level: Option<Level>,
     /// Prints the lines as they were written.

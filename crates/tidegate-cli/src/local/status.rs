@@ -158,8 +158,9 @@ fn functions(status: &Value) -> String {
     for (name, function) in status["functions"].as_object().into_iter().flatten() {
         let mut row = vec![comfy_table::Cell::new(name)];
         row.extend(["environments", "invocations"].map(|field| right(count(&function[field]))));
-        let measured = function.pointer("/duration_ms/count").is_some_and(|many| count(many) > 0);
-        let duration = |field| function["duration_ms"].get(field).filter(|_| measured)?.as_f64();
+        let durations = &function["duration_ms"];
+        let measured = count(&durations["count"]) > 0;
+        let duration = |field| durations.get(field).filter(|_| measured)?.as_f64();
         row.extend(["p50", "p99"].map(|field| right(milliseconds(duration(field)))));
         row.extend(["errors", "timeouts", "throttles"].map(|field| right(count(&function[field]))));
         row.push(right(megabytes(&function["rss_bytes"])));
@@ -216,8 +217,8 @@ fn dead_letters(status: &Value) -> String {
         .map(|(queue, number)| format!("{queue} {}", count(number)))
         .collect();
     let queues = if queues.is_empty() { "no queue for them".to_owned() } else { queues.join(", ") };
-    // What a queue was handed may have been taken out of it since; what others were handed is counted
-    // by nobody else.
+    // What a queue was handed may have been taken out of it since; what others were handed is
+    // counted by nobody else.
     let is_queue = |given_up: &Value| given_up.pointer("/to/kind").map(text) == Some("queue");
     let others = list(&status["given_up"]).filter(|given_up| !is_queue(given_up));
     let others: String = others

@@ -96,8 +96,8 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// As named; else the topology of this directory or the nearest one above, with the state beside it, where the other
-    /// commands look for it.
+    /// As named; else the topology of this directory or the nearest one above, with the state
+    /// beside it, where the other commands look for it.
     ///
     /// # Errors
     /// No topology is named, and there is none.

@@ -15,7 +15,8 @@ use super::said;
 /// How often the engine is asked.
 const ASK: Duration = Duration::from_millis(100);
 
-/// The exit code when the system is still busy after the timeout. 1 means that none runs or answers.
+/// The exit code when the system is still busy after the timeout. 1 means that none runs or
+/// answers.
 const STILL_BUSY: u8 = 3;
 
 /// Waits until the engine says that it is idle. It looks at every source before it answers, so one answer is enough.

@@ -1,4 +1,5 @@
-//! `docs/any-project.md`, command by command, as a reader runs it: in an empty folder, without this repository.
+//! `docs/any-project.md`, command by command, as a reader runs it: in an empty folder, without this
+//! repository.
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -25,7 +26,8 @@ fn spans() -> Vec<&'static str> {
     prose.flat_map(|paragraph| paragraph.split('`').skip(1).step_by(2)).collect()
 }
 
-/// A folder of somebody who has the command, Lambda's runtime for Python and the AWS CLI, and nothing of Tidegate.
+/// A folder of somebody who has the command, Lambda's runtime for Python and the AWS CLI, and
+/// nothing of Tidegate.
 struct Reader {
     folder: tempfile::TempDir,
     path: String,
@@ -94,9 +96,9 @@ async fn every_command_of_the_document_runs_in_an_empty_folder() {
     assert!(said.contains("\"message\":\"job hello\""), "{said}");
     assert!(said.ends_with("the local system has ended\n"), "{said}");
     // What was printed as JSON is one object a line.
-    let lines = said.lines().filter(|line| line.starts_with('{'));
-    let objects: Vec<serde_json::Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert!(objects.len() > 2, "{said}");
+    let lines = said.lines().filter(|line| line.starts_with("{\""));
+    let lines: Vec<serde_json::Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.len() > 2, "{said}");
 }
 
 #[tokio::test]
@@ -161,4 +163,23 @@ async fn an_installation_without_python_says_what_is_missing_and_does_not_count_
         );
         assert!(last.ends_with("(on Debian the package python3-venv)"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn an_installation_that_pip_does_not_finish_says_so_and_is_not_used() {
+    let reader = Reader::new();
+    std::fs::write(reader.folder.path().join("topology.hcl"), block("hcl")).unwrap();
+    let nobody = "export XDG_CACHE_HOME=$HOME/cache PIP_INDEX_URL=http://127.0.0.1:1/simple PIP_RETRIES=0";
+    let output = reader.run(&format!("{nobody}; tidegate local install")).await;
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let last = text.lines().last().unwrap();
+    assert!(
+        last.starts_with("tidegate: MiniStack is not installed: pip install failed (exit status: 1)"),
+        "{text}"
+    );
+    let version = std::fs::read_dir(reader.folder.path().join("cache/tidegate")).unwrap();
+    assert!(version.count() > 0, "there is something to be used by mistake");
+    let output = reader.run(&format!("{nobody}; tidegate local up --topology topology.hcl")).await;
+    assert!(stderr(&output).contains("run `tidegate local install`"), "{}", stderr(&output));
 }

@@ -1,4 +1,5 @@
-//! What `tidegate local up` makes of where it is started, and what its status says of the toolkit's tables.
+//! What `tidegate local up` makes of where it is started, and what its status says of the toolkit's
+//! tables.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};

@@ -65,7 +65,8 @@ fn counts(parts: &Parts, status: &Status, graph: &Graph, edge: &Edge) -> Value {
         }
         EdgeKind::Events => {
             let routed = routed(parts, status, from, |target| target.function.as_deref() == Some(to));
-            // Behind the bus they wait in the function's one queue, beside those of other buses and of Invoke.
+            // Behind the bus they wait in the function's one queue, beside those of other buses and
+            // of Invoke.
             let queue = status.asynchronous.iter().find(|queue| queue.function == to);
             let queued = |number: fn(&AsynchronousStatus) -> u64| queue.map_or(0, number);
             json!({

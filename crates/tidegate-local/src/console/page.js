@@ -68,6 +68,7 @@ function troubles(status) {
   return [
     ...functions.filter(([, f]) => f.start_failure).map(([name, f]) => `${name} cannot be started: ${f.start_failure}`),
     ...functions.filter(([, f]) => f.log_failure).map(([name, f]) => `${name}: ${f.log_failure}`),
+    ...functions.filter(([, f]) => f.metrics_left_out).map(([name, f]) => `${name}: its metrics have too many names, and ${number(f.metrics_left_out)} values of further ones are not kept`),
     ...last.filter(([, error]) => error).map(([name, error]) => `last error of ${name}: ${error}`),
   ];
 }

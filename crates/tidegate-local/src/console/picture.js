@@ -59,7 +59,7 @@ class Picture {
       const counts = state.edges[id] || {};
       const waits = (counts.waiting || 0) + 0;
       drawn.count.textContent = counts.count == null ? '–' : number(counts.count) + (waits ? ` +${number(waits)}` : '');
-      drawn.title.textContent = `${id}: ${counts.count ?? 'not counted'}` + (counts.waiting == null ? '' : `, ${counts.waiting} waiting, ${counts.in_flight} in flight, ${counts.failures} failures`);
+      drawn.title.textContent = `${id}: ${counts.count ?? 'not counted'}` + (counts.waiting == null ? '' : `, ${counts.waiting} waiting, ${counts.in_flight ?? 0} in flight, ${counts.failures} failures`);
       drawn.group.classList.toggle('zero', !counts.count && !waits);
       drawn.group.classList.toggle('busy', Boolean(counts.in_flight));
     }

@@ -24,7 +24,8 @@ impl Backend {
         Self::named(variable("AWS_ENDPOINT_URL").as_deref(), variable("BACKEND").as_deref())
     }
 
-    /// Chooses by an endpoint, else by name (`ministack` or `localstack`), else MiniStack. Empty counts as not given.
+    /// Chooses by an endpoint, else by name (`ministack` or `localstack`), else MiniStack. Empty
+    /// counts as not given.
     ///
     /// # Errors
     /// No backend has the name.

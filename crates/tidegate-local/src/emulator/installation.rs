@@ -8,7 +8,8 @@ use std::process::{Command, Stdio};
 
 /// The packages that are installed, each with its version and the hashes of its files.
 const REQUIREMENTS: &str = include_str!("../../../../tools/requirements.txt");
-/// Written last, with these requirements: without it an installation was cut off, or is of another Tidegate.
+/// Written last, with these requirements: without it an installation was cut off, or is of another
+/// Tidegate.
 const COMPLETE: &str = "installed.txt";
 /// Exits with 3 if Python is too old, and with 4 if it cannot make virtual environments.
 const CHECK: &str = "import sys
@@ -50,7 +51,8 @@ pub enum InstallError {
 }
 
 impl Installation {
-    /// The place by the environment: below `XDG_CACHE_HOME`, else `~/.cache`. None if neither variable is set.
+    /// The place by the environment: below `XDG_CACHE_HOME`, else `~/.cache`. None if neither
+    /// variable is set.
     pub fn from_environment() -> Option<Self> {
         Self::below(|name| env::var_os(name).map(PathBuf::from))
     }
@@ -80,8 +82,9 @@ impl Installation {
         Some(self.directory.join("bin/ministack")).filter(|_| installed == REQUIREMENTS)
     }
 
-    /// Installs it: a virtual environment, and the pinned packages by pip, which asks PyPI or the index of pip's own
-    /// configuration. What these print goes to standard error. Returns at once if it is there. Blocks.
+    /// Installs it: a virtual environment, and the pinned packages by pip, which asks PyPI or the
+    /// index of pip's own configuration. What these print goes to standard error. Returns at once
+    /// if it is there. Blocks.
     ///
     /// # Errors
     /// The directory cannot be written, or a step fails.

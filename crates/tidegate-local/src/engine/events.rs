@@ -119,7 +119,8 @@ fn success_destination(
     }
 }
 
-/// A destination of failures, whatever kind it is: the status counts them and the console shows them.
+/// A destination of failures, whatever kind it is: the status counts them and the console shows
+/// them.
 fn recorded(
     parts: &Parts,
     function: &str,

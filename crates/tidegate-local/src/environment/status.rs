@@ -41,7 +41,8 @@ pub struct FunctionStatus {
     /// Different metrics printed in CloudWatch's embedded metric format: name and dimensions.
     #[serde(default)]
     pub metric_series: u64,
-    /// Values of metrics that are not among those below: the function prints metrics of too many names.
+    /// Values of metrics that are not among those below: the function prints metrics of too many
+    /// names.
     #[serde(default)]
     pub metrics_left_out: u64,
     /// Memory that the function declares, in MB.

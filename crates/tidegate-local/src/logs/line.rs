@@ -115,8 +115,8 @@ impl Line {
     }
 }
 
-/// The level of a line that is not JSON, and what follows it, as Lambda's runtimes write both: Python's `[ERROR]\t…`, and
-/// Node.js's `<time>\t<request id>\tERROR\t…`.
+/// The level of a line that is not JSON, and what follows it, as Lambda's runtimes write both:
+/// Python's `[ERROR]\t…`, and Node.js's `<time>\t<request id>\tERROR\t…`.
 fn leveled(text: &str) -> Option<(&str, &str)> {
     let bracketed = || text.strip_prefix('[')?.split_once(']');
     let columns = || {

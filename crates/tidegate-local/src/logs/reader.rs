@@ -24,7 +24,8 @@ pub struct Reader {
     tails: Vec<Tail>,
 }
 
-/// The log of one function, read to its end so far: the file that was rotated away, then the one that is written now.
+/// The log of one function, read to its end so far: the file that was rotated away, then the one
+/// that is written now.
 #[derive(Debug)]
 struct Tail {
     /// The file that is written.
@@ -32,7 +33,8 @@ struct Tail {
     /// What the file before it is called.
     older: PathBuf,
     function: Arc<str>,
-    /// What is read now, and what was read before it. While they are open their inodes are no other file's.
+    /// What is read now, and what was read before it. While they are open their inodes are no other
+    /// file's.
     file: Option<File>,
     before: Option<File>,
     offset: u64,

@@ -11,8 +11,8 @@ use super::hook::Reply;
 /// Calls by caller and operation.
 pub type Calls = BTreeMap<String, BTreeMap<String, CallCount>>;
 
-/// Operations of a caller that are counted by themselves, and error codes of an operation. Both are texts that functions
-/// and what answers them choose; all others are counted together.
+/// Operations of a caller that are counted by themselves, and error codes of an operation. Both are
+/// texts that functions and what answers them choose; all others are counted together.
 const OPERATIONS: usize = 500;
 const CODES: usize = 100;
 /// What the others are counted as.

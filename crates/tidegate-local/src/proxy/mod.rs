@@ -120,8 +120,9 @@ impl Proxy {
         self.counts.calls()
     }
 
-    /// Items whose sizes were forgotten, since more than are remembered were written. Updates of them are billed by what
-    /// they say alone, so that the write units of [`Proxy::calls`] may be too few.
+    /// Items whose sizes were forgotten, since more than are remembered were written. Updates of
+    /// them are billed by what they say alone, so that the write units of [`Proxy::calls`] may be
+    /// too few.
     pub fn sizes_forgotten(&self) -> u64 {
         self.items.forgotten()
     }

@@ -184,6 +184,26 @@ async fn the_console_shows_counts_failures_dead_letters_and_an_orders_path_and_r
     let scripts = "[...document.scripts].map(script => new URL(script.src).pathname)";
     assert_eq!(browser.evaluate(scripts).await, json!(["/console/picture.js", "/console/page.js"]));
 
+    // What goes wrong beside deliveries, and what waits for a person.
+    let status = json!({
+        "functions": {"f": {"start_failure": "exit status 3", "log_failure": EVIL}},
+        "mappings": [{"name": "m", "last_error": "slow"}],
+        "asynchronous": [{"function": "f", "last_error": null}],
+        "buses": [{"bus": "b", "last_error": null, "rules": {"r": {"last_error": "no such queue"}}}],
+    });
+    let said = browser.evaluate(&format!("troubles({status})")).await;
+    let expected = [
+        "f cannot be started: exit status 3".to_owned(),
+        format!("f: {EVIL}"),
+        "last error of m: slow".to_owned(),
+        "last error of rule r of bus b: no such queue".to_owned(),
+    ];
+    assert_eq!(said, json!(expected));
+    let held = json!([{"what": "held effects", "of": EVIL, "count": 2, "more": true, "error": null, "command": "ls"}]);
+    let shown =
+        browser.evaluate(&format!("waits({held}); document.getElementById('waits').textContent")).await;
+    assert_eq!(shown, format!("2 or moreheld effects: {EVIL}ls"));
+
     // What is looked at is not received; a peek is, when it is asked for.
     browser.evaluate("document.querySelector('[data-queue=failures] button').click()").await;
     browser

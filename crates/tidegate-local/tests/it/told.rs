@@ -181,7 +181,7 @@ async fn what_a_rule_cannot_hand_over_stands_in_the_status_and_on_its_edge() {
     let status = idle(&client, "given up", |status| rule(status, "to-queue")["failed"] == 1).await;
     let failed = rule(&status, "to-queue");
     assert_eq!((&failed["handed_over"], &failed["waiting"]), (&json!(0), &json!(0)), "{failed:#}");
-    assert!(failed["last_error"].as_str().unwrap().contains("work"), "{failed:#}");
+    assert!(failed["last_error"].as_str().unwrap().contains("does not exist"), "{failed:#}");
     assert_eq!(rule(&status, "to-function")["handed_over"], 1);
     assert_eq!(rule(&status, "to-function")["last_error"], Value::Null);
     assert_eq!(status["dead_letters"]["failures"], 1);
