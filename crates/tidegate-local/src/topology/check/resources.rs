@@ -4,8 +4,12 @@ use super::Check;
 use super::names::{BUS, STREAM, TABLE, TOPIC};
 use crate::topology::lookup::DEFAULT_BUS;
 
-/// An event's limit in bytes: what a queue takes that Terraform's AWS provider made, since a failed event goes to one. The bus itself takes 1 MB.
-const EVENT_BYTES: std::ops::RangeInclusive<i64> = 8_192..=262_144;
+/// An event's limit in bytes. A queue and an asynchronous invocation take 1 MiB, and so does a request
+/// of PutEvents (AWS docs: quotas of SQS, Lambda and EventBridge).
+const EVENT_BYTES: std::ops::RangeInclusive<i64> = 8_192..=1_048_576;
+/// What a queue takes that version 5 of Terraform's AWS provider made: its default for
+/// `max_message_size`, and the largest value that it accepts.
+const PROVIDER_BYTES: i64 = 262_144;
 
 /// What CloudWatch allows in a namespace besides letters and digits.
 const NAMESPACE: &str = " .-_/#:";
@@ -15,6 +19,12 @@ impl Check<'_> {
         let topology = self.topology;
         let limit = i64::try_from(topology.event_bytes_limit).unwrap_or(i64::MAX);
         self.range(&["event_bytes_limit"], limit, EVENT_BYTES);
+        if EVENT_BYTES.contains(&limit) && limit > PROVIDER_BYTES {
+            let what = format!(
+                "is {limit}; the queues that Terraform's AWS provider 5 makes take {PROVIDER_BYTES} bytes, and a failed event goes to one"
+            );
+            self.house_rule(&["event_bytes_limit"], what);
+        }
         self.namespace();
         for (name, stream) in &topology.streams {
             self.name(&["streams", name], name, &STREAM);

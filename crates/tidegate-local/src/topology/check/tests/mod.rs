@@ -284,7 +284,7 @@ fn names_that_refer_to_nothing_are_mistakes() {
 
 #[test]
 fn values_outside_their_ranges_are_mistakes() {
-    slip("event_bytes_limit = 262144", "event_bytes_limit = 262145", "allowed are 8192 to 262144");
+    slip("event_bytes_limit = 262144", "event_bytes_limit = 1048577", "allowed are 8192 to 1048576");
     slip("shards = 1, ", "shards = 0, ", "streams.orders.shards is 0");
     slip("retention_hours = 24", "retention_hours = 8761", "allowed are 24 to 8760");
     slip(
