@@ -44,8 +44,9 @@ pub struct Clients {
 impl Clients {
     /// Clients for an AWS-compatible endpoint such as `http://127.0.0.1:4566`.
     ///
-    /// Credentials are `test`/`test`, whatever the environment has: requests carry key id and session token, and an emulator needs
-    /// neither. Retries are the SDK's standard mode. Must be called inside a Tokio runtime.
+    /// Credentials are `test`/`test`, whatever the environment has: requests carry key id and
+    /// session token, and an emulator needs neither. Retries are the SDK's standard mode. Must be
+    /// called inside a Tokio runtime.
     pub fn new(endpoint: &str) -> Self {
         let outage = Outage::new(endpoint);
         let config = SdkConfig::builder()

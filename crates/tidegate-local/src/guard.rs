@@ -1,21 +1,24 @@
-//! Keeps web pages away from every listener of the engine. A browser on this machine lets any page send requests to 127.0.0.1, and lets
-//! the owner of a name point it there (DNS rebinding). Programs are told from pages by what browsers add and pages cannot take away.
+//! Keeps web pages away from every listener of the engine. A browser on this machine lets any page
+//! send requests to 127.0.0.1, and lets the owner of a name point it there (DNS rebinding).
+//! Programs are told from pages by what browsers add and pages cannot take away.
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-/// Where a request comes from, as current browsers say it in every request to this machine. `none` is a person: the address bar.
+/// Where a request comes from, as current browsers say it in every request to this machine. `none`
+/// is a person: the address bar.
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Who a listener is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Audience {
-    /// Programs, and the pages that the listener itself serves. Pages of others may look: they are not given what they ask for, and
-    /// looking changes nothing.
+    /// Programs, and the pages that the listener itself serves. Pages of others may look: they are
+    /// not given what they ask for, and looking changes nothing.
     ItsPages,
-    /// Programs, and a person who enters an address, such as a presigned URL. No page at all: a `GET` may take an event away.
+    /// Programs, and a person who enters an address, such as a presigned URL. No page at all: a
+    /// `GET` may take an event away.
     Programs,
 }
 
@@ -33,7 +36,8 @@ pub(crate) fn refused(audience: Audience, method: &Method, headers: &HeaderMap) 
     let Some(host) = text(header::HOST).filter(|host| is_local(host)) else {
         return Some("the local system answers only at 127.0.0.1 and localhost\n");
     };
-    // A browser names the page's origin in every request that may change something; programs do not.
+    // A browser names the page's origin in every request that may change something; programs do
+    // not.
     let from_page = match audience {
         Audience::ItsPages => {
             let changes = method != Method::GET && method != Method::HEAD;
@@ -53,8 +57,9 @@ fn authority(origin: &axum::http::HeaderValue) -> Option<String> {
     origin.authority().map(ToString::to_string)
 }
 
-/// Whether a host, with or without a port, is this machine by a name that nobody else can give: `localhost` and what is below it, such as
-/// `bucket.localhost`, never leave the machine (RFC 6761).
+/// Whether a host, with or without a port, is this machine by a name that nobody else can give:
+/// `localhost` and what is below it, such as `bucket.localhost`, never leave the machine (RFC
+/// 6761).
 fn is_local(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,

@@ -156,7 +156,8 @@ fn bound_to_parent(command: &Command) -> Command {
     bound
 }
 
-/// Takes every AWS variable of the engine's own environment away: an emulator runs what it is given, functions of its own too.
+/// Takes every AWS variable of the engine's own environment away: an emulator runs what it is
+/// given, functions of its own too.
 fn without_the_operators_credentials(command: &mut Command) {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"AWS_")) {
         command.env_remove(name);

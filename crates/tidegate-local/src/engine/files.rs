@@ -68,8 +68,9 @@ pub(super) fn checkpoints(state_dir: &Path, backend: &Backend) -> Result<Arc<dyn
     Ok(Arc::new(checkpoints))
 }
 
-/// Writes down the variables of each function, so that it can be run by something else: `cargo lambda watch`, a debugger. Its calls go
-/// through the proxy as those of the engine's own processes do.
+/// Writes down the variables of each function, so that it can be run by something else: `cargo
+/// lambda watch`, a debugger. Its calls go through the proxy as those of the engine's own processes
+/// do.
 pub(super) fn write_environments(
     state_dir: &Path,
     topology: &Topology,
@@ -82,7 +83,8 @@ pub(super) fn write_environments(
     for name in topology.functions.keys() {
         let mut variables = provisioned.scaled_environment(topology, name, time_scale);
         let endpoint = proxy.endpoint(name).unwrap_or_default();
-        // What reads the file adds to an environment, which may have a token of the operator's; SDKs take an empty one for none.
+        // What reads the file adds to an environment, which may have a token of the operator's;
+        // SDKs take an empty one for none.
         let common =
             [("AWS_ENDPOINT_URL", endpoint.as_str()), ("AWS_REGION", REGION), ("AWS_SESSION_TOKEN", "")];
         let common = common.into_iter().chain(VARIABLES);

@@ -1,6 +1,8 @@
-//! The internal extensions of one environment: parts of the function's process that register with the Extensions API. A pure state machine.
+//! The internal extensions of one environment: parts of the function's process that register with
+//! the Extensions API. A pure state machine.
 //!
-//! External extensions are processes that Lambda starts from `/opt/extensions`; the engine has none, so every extension is internal.
+//! External extensions are processes that Lambda starts from `/opt/extensions`; the engine has
+//! none, so every extension is internal.
 
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -141,7 +143,8 @@ impl Extensions {
         Ok(event)
     }
 
-    /// Tells those that want to hear it that the function is invoked: once, though the function may get it a second time.
+    /// Tells those that want to hear it that the function is invoked: once, though the function may
+    /// get it a second time.
     pub(crate) fn invoked(&mut self, event: &Invoked) {
         if self.told.as_ref() == Some(&event.request_id) {
             return;
@@ -162,7 +165,8 @@ impl Extensions {
         Ok(extension.name.clone())
     }
 
-    /// Whether one is still at work on an invocation. Until it comes back the environment gets no other.
+    /// Whether one is still at work on an invocation. Until it comes back the environment gets no
+    /// other.
     pub(crate) fn at_work(&self) -> bool {
         self.registered.iter().any(|extension| extension.at_work)
     }

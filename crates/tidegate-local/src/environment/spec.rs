@@ -43,8 +43,8 @@ impl FunctionSpec {
         self.arguments.last().map_or("bootstrap", String::as_str)
     }
 
-    /// The whole environment of a new process, by the list of variables Lambda defines. Of the engine's own it gets [`INHERITED`] and
-    /// nothing else; its credentials are [`VARIABLES`].
+    /// The whole environment of a new process, by the list of variables Lambda defines. Of the
+    /// engine's own it gets [`INHERITED`] and nothing else; its credentials are [`VARIABLES`].
     pub(crate) fn process_environment(
         &self,
         environment: EnvironmentId,

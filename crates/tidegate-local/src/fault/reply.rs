@@ -93,7 +93,8 @@ fn message(reason: Reason) -> &'static str {
     }
 }
 
-/// An error in the form of the call's protocol: AWS's JSON, Lambda's JSON with a header, S3's XML, or the query protocol's XML.
+/// An error in the form of the call's protocol: AWS's JSON, Lambda's JSON with a header, S3's XML,
+/// or the query protocol's XML.
 fn error(call: &Call, status: StatusCode, code: &str) -> Reply {
     const MESSAGE: &str = "injected by the fault plan";
     let content = content_type(call);

@@ -1,9 +1,10 @@
-//! Bodies on their way through the proxy: whole where something has to be read in them, otherwise passed on as they come.
+//! Bodies on their way through the proxy: whole where something has to be read in them, otherwise
+//! passed on as they come.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
@@ -11,8 +12,9 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 /// Why a body ended early.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Most bytes of a body that is kept in memory, where its content counts. AWS's largest are requests and answers of DynamoDB, with 16 MB
-/// of data, which is more as JSON. What is larger still is passed on without a look at it.
+/// Most bytes of a body that is kept in memory, where its content counts. AWS's largest are
+/// requests and answers of DynamoDB, with 16 MB of data, which is more as JSON. What is larger
+/// still is passed on without a look at it.
 const KEPT: usize = 64 << 20;
 
 /// The body of an answer.
@@ -54,20 +56,31 @@ impl Body {
 
     async fn read_up_to(self, limit: usize) -> Result<Self, BoxError> {
         let Content::Passing(begun, mut rest) = self.0 else { return Ok(self) };
-        let mut read = BytesMut::from(begun.as_ref());
-        while read.len() <= limit {
-            let Some(frame) = rest.frame().await else { return Ok(Self::from(read.freeze())) };
+        let (mut size, mut parts) = (begun.len(), vec![begun]);
+        while size <= limit {
+            let Some(frame) = rest.frame().await else { return Ok(Self::from(joined(parts))) };
             // Trailers belong to the connection's framing: AWS's protocols have none.
             if let Ok(data) = frame?.into_data() {
-                read.extend_from_slice(&data);
+                size = size.saturating_add(data.len());
+                parts.push(data);
             }
         }
-        Ok(Self(Content::Passing(read.freeze(), rest)))
+        Ok(Self(Content::Passing(joined(parts), rest)))
     }
 
     /// Reads it to its end and forgets it, so that whoever writes it hears the answer.
     pub(crate) async fn drain(mut self) {
         while let Some(Ok(_)) = self.frame().await {}
+    }
+}
+
+/// The parts as one; nothing is copied where only one has content.
+fn joined(mut parts: Vec<Bytes>) -> Bytes {
+    parts.retain(|part| !part.is_empty());
+    match parts.as_slice() {
+        [] => Bytes::new(),
+        [only] => only.clone(),
+        parts => parts.concat().into(),
     }
 }
 

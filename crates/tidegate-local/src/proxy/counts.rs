@@ -78,8 +78,8 @@ fn kept<'a, T>(known: &BTreeMap<String, T>, name: &'a str, most: usize) -> &'a s
     if known.contains_key(name) || known.len() < most { name } else { OTHERS }
 }
 
-/// The error code of an answer; `None` for a success. JSON services say `__type` or have a header, the others `<Code>`; an answer without
-/// a body has only its status.
+/// The error code of an answer; `None` for a success. JSON services say `__type` or have a header,
+/// the others `<Code>`; an answer without a body has only its status.
 pub(crate) fn error_code(reply: &Reply) -> Option<String> {
     let status = reply.status();
     if status.is_success() {

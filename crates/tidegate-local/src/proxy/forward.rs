@@ -10,7 +10,8 @@ use hyper_util::rt::TokioExecutor;
 use super::body::{Body, BoxError};
 use super::hook::{Call, Reply};
 
-/// Headers that belong to one connection, not to the message. `Expect` is among them: the caller is told to go on when its body is read.
+/// Headers that belong to one connection, not to the message. `Expect` is among them: the caller is
+/// told to go on when its body is read.
 const HOP_BY_HOP: [HeaderName; 6] = [
     header::CONNECTION,
     header::TE,
@@ -36,7 +37,8 @@ impl Upstream {
         Self { client, authority }
     }
 
-    /// Forwards the call. An answer that cannot be had is an answer too (502), as a load balancer gives it.
+    /// Forwards the call. An answer that cannot be had is an answer too (502), as a load balancer
+    /// gives it.
     pub(super) async fn send(&self, call: &Call, body: Body) -> Reply {
         match self.try_send(call, body).await {
             Ok(reply) => reply,

@@ -20,7 +20,8 @@ pub struct Call {
     pub operation: String,
     /// The request's head.
     pub head: Parts,
-    /// The request's body. Empty where the operation is not in it: such a body is passed on as it comes.
+    /// The request's body. Empty where the operation is not in it: such a body is passed on as it
+    /// comes.
     pub body: Bytes,
 }
 

@@ -60,8 +60,9 @@ pub(super) async fn accept(listener: TcpListener, line: Arc<Line>) {
     }
 }
 
-/// A call that was received is carried out and counted, whether its caller waits for the answer or not: so does AWS. One whose body ends
-/// early, because the caller hung up, is an error of the connection to AWS.
+/// A call that was received is carried out and counted, whether its caller waits for the answer or
+/// not: so does AWS. One whose body ends early, because the caller hung up, is an error of the
+/// connection to AWS.
 async fn answer(line: Arc<Line>, request: Request<Incoming>) -> Response<Body> {
     if let Some(why) = guard::refused(Audience::Programs, request.method(), request.headers()) {
         return forward::error(StatusCode::FORBIDDEN, "AccessDeniedException", why.trim_end());
@@ -76,7 +77,8 @@ impl Line {
             Ok(received) => received,
             Err(refusal) => return refusal,
         };
-        // What a hook answers has not reached AWS and costs nothing; what it changes afterwards has its cost all the same.
+        // What a hook answers has not reached AWS and costs nothing; what it changes afterwards has
+        // its cost all the same.
         let (mut reply, billed) = match self.before(&call).await {
             Some(reply) => {
                 body.drain().await;
@@ -114,7 +116,8 @@ impl Line {
         Ok((Call { number, caller: self.caller.clone(), operation, head, body: whole }, body))
     }
 
-    /// The answer, read where it has to be looked at: for what is billed, and for the code of an error.
+    /// The answer, read where it has to be looked at: for what is billed, and for the code of an
+    /// error.
     async fn answered(&self, call: &Call, body: Body) -> Reply {
         let reply = match self.lambda.get() {
             Some(lambda) if operation::is_of_own_lambda(&call.operation) => match lambda.upgrade() {

@@ -28,7 +28,8 @@ pub(crate) fn operation(request: &Parts, body: &[u8]) -> String {
     }
 }
 
-/// Whether the body belongs to the call's name and cost: AWS's RPC protocols, whose bodies are small. All other bodies may have any size.
+/// Whether the body belongs to the call's name and cost: AWS's RPC protocols, whose bodies are
+/// small. All other bodies may have any size.
 pub(super) fn is_in_body(request: &Parts) -> bool {
     request.headers.contains_key("x-amz-target")
         || is_form(&request.headers)

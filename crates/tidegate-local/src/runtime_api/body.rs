@@ -42,7 +42,8 @@ impl Mode {
     }
 }
 
-/// Reads a body to its end, keeping no more than the limit: a process that is cut off while it writes never sees the refusal.
+/// Reads a body to its end, keeping no more than the limit: a process that is cut off while it
+/// writes never sees the refusal.
 pub(super) async fn read(mut body: Incoming, mode: Mode) -> Body {
     let (mut kept, mut size) = (BytesMut::new(), 0_usize);
     let mut first: Option<Bytes> = None;
@@ -85,7 +86,8 @@ fn in_trailers(trailers: &HeaderMap) -> Option<Bytes> {
     })
 }
 
-/// The error of a stream, as `lambda_runtime` writes it up to version 1.5: the same headers as the last part of the body.
+/// The error of a stream, as `lambda_runtime` writes it up to version 1.5: the same headers as the
+/// last part of the body.
 fn at_the_end(body: &[u8]) -> Option<Bytes> {
     const NAME: &[u8] = b"Lambda-Runtime-Function-Error-Type: ";
     let begin = memchr::memmem::rfind(body, NAME)?;

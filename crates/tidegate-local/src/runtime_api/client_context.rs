@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-/// Writes JSON in ASCII and on one line. It stays the same JSON, and no runtime stumbles: Rust's takes a header with other bytes for an
-/// error that ends the process.
+/// Writes JSON in ASCII and on one line. It stays the same JSON, and no runtime stumbles: Rust's
+/// takes a header with other bytes for an error that ends the process.
 pub(super) fn ascii(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for letter in json.chars() {

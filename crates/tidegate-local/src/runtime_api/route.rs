@@ -128,8 +128,8 @@ async fn response(
     }
 }
 
-/// A response that is being read. If that ends early, because its connection does, the invocation failed: the process may go on without
-/// it, and must not get the same invocation again.
+/// A response that is being read. If that ends early, because its connection does, the invocation
+/// failed: the process may go on without it, and must not get the same invocation again.
 struct Unread<'a> {
     host: &'a Arc<Host>,
     environment: EnvironmentId,

@@ -169,13 +169,21 @@ async fn in_front_of(upstream: &TcpListener) -> (Proxy, String) {
     (proxy, address)
 }
 
+/// What is held back for ten seconds never comes.
+async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(10), what).await.expect("it is held back")
+}
+
 /// Reads until this has come.
 async fn read_until(stream: &mut TcpStream, end: &[u8]) -> Vec<u8> {
     let mut read = Vec::new();
     while !read.windows(end.len()).any(|part| part == end) {
-        let more = stream.read_buf(&mut read);
-        let more = tokio::time::timeout(Duration::from_secs(10), more).await.expect("it is held back");
-        assert_ne!(more.unwrap(), 0, "ended: {}", String::from_utf8_lossy(&read));
+        assert_ne!(
+            soon(stream.read_buf(&mut read)).await.unwrap(),
+            0,
+            "ended: {}",
+            String::from_utf8_lossy(&read)
+        );
     }
     read
 }
@@ -188,7 +196,7 @@ async fn large_bodies_pass_as_they_come_in_both_directions() {
     let mut caller = TcpStream::connect(&address).await.unwrap();
     let head = format!("PUT /bucket/key HTTP/1.1\r\nHost: {address}\r\nContent-Length: {SIZE}\r\n\r\nbegin");
     caller.write_all(head.as_bytes()).await.unwrap();
-    let (mut server, _) = upstream.accept().await.unwrap();
+    let (mut server, _) = soon(upstream.accept()).await.unwrap();
     // The rest is not there yet.
     let read = read_until(&mut server, b"begin").await;
     assert!(String::from_utf8_lossy(&read).contains(&format!("ength: {SIZE}")), "the length is passed on");
@@ -208,9 +216,7 @@ async fn large_bodies_pass_as_they_come_in_both_directions() {
     let mut answer = vec![0; 4096];
     let mut length = 0;
     while !answer[..length].ends_with(b"begin") {
-        let more = from_caller.read(&mut answer[length..]);
-        length +=
-            tokio::time::timeout(Duration::from_secs(10), more).await.expect("it is held back").unwrap();
+        length += soon(from_caller.read(&mut answer[length..])).await.unwrap();
     }
     let (sent, received) = tokio::join!(to_proxy.write_all(&rest), async {
         let mut received = vec![0; SIZE - 5];
@@ -231,7 +237,7 @@ async fn an_answer_of_dynamodb_above_16_mib_arrives_and_is_billed() {
         "POST / HTTP/1.1\r\nHost: {address}\r\nX-Amz-Target: DynamoDB_20120810.GetItem\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}"
     );
     caller.write_all(request.as_bytes()).await.unwrap();
-    let (mut server, _) = upstream.accept().await.unwrap();
+    let (mut server, _) = soon(upstream.accept()).await.unwrap();
     read_until(&mut server, b"\r\n\r\n{}").await;
     let body = format!(r#"{{"Item":{{"key":{{"S":"{}"}}}}}}"#, "x".repeat(17 << 20));
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
@@ -259,12 +265,12 @@ async fn an_upload_that_is_broken_off_is_no_upload() {
         "PUT /bucket/key HTTP/1.1\r\nHost: {address}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegin\r\n"
     );
     caller.write_all(head.as_bytes()).await.unwrap();
-    let (mut server, _) = upstream.accept().await.unwrap();
+    let (mut server, _) = soon(upstream.accept()).await.unwrap();
     read_until(&mut server, b"begin\r\n").await;
     drop(caller);
     let mut rest = Vec::new();
     // However the connection ends, the last chunk is not there.
-    let _ = tokio::time::timeout(Duration::from_secs(10), server.read_to_end(&mut rest)).await.unwrap();
+    let _ = soon(server.read_to_end(&mut rest)).await;
     assert_eq!(String::from_utf8_lossy(&rest), "");
     crate::probe::until("it is counted", || !proxy.calls().is_empty()).await;
     assert_eq!(proxy.calls()["f"]["S3.PutObject"].ok, 0);
@@ -286,7 +292,7 @@ async fn a_page_in_a_browser_reaches_nothing_through_the_proxy() {
             let request = format!("{request} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n");
             page.write_all(request.as_bytes()).await.unwrap();
             let mut answer = String::new();
-            page.read_to_string(&mut answer).await.unwrap();
+            soon(page.read_to_string(&mut answer)).await.unwrap();
             assert!(answer.starts_with("HTTP/1.1 403 "), "{request}: {answer}");
             assert!(!answer.to_lowercase().contains("access-control"), "{answer}");
         }
@@ -298,7 +304,7 @@ async fn a_page_in_a_browser_reaches_nothing_through_the_proxy() {
     // A program's request with the bucket in the host name passes.
     let mut program = TcpStream::connect(&address).await.unwrap();
     program.write_all(b"GET /key HTTP/1.1\r\nHost: bucket.localhost\r\n\r\n").await.unwrap();
-    let (mut server, _) = upstream.accept().await.unwrap();
+    let (mut server, _) = soon(upstream.accept()).await.unwrap();
     let read = read_until(&mut server, b"\r\n\r\n").await;
     assert!(String::from_utf8_lossy(&read).to_lowercase().contains("host: bucket.localhost"));
 }
@@ -328,7 +334,7 @@ async fn who_writes_a_large_body_hears_what_a_hook_answers() {
     caller.write_all(head.as_bytes()).await.unwrap();
     caller.write_all(&vec![b'x'; size]).await.expect("it is cut off while it writes");
     let mut answer = String::new();
-    caller.read_to_string(&mut answer).await.unwrap();
+    soon(caller.read_to_string(&mut answer)).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 403 ") && answer.ends_with("</Error>"), "{answer}");
     assert_eq!(proxy.calls()["f"]["S3.PutObject"], count(1, 0, &[("AccessDenied", 1)], &[]));
 }

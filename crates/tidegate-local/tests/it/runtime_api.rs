@@ -342,7 +342,8 @@ async fn an_extension_that_cannot_initialise_fails_the_start() {
     assert_eq!(failed["errorMessage"], "extension own could not initialise: Own.NoLuck");
 }
 
-/// A function that registers an extension for no event, as Rust's graceful shutdown does, and writes down that it was asked to end.
+/// A function that registers an extension for no event, as Rust's graceful shutdown does, and
+/// writes down that it was asked to end.
 const GRACEFUL: &str = r#"
 import json, os, signal, sys, time, urllib.request
 API = "http://%s" % os.environ["AWS_LAMBDA_RUNTIME_API"]

@@ -83,7 +83,8 @@ impl Host {
         Ok(())
     }
 
-    /// The process broke its answer off and asks for nothing yet: the invocation failed. If the process has ended, its end says why.
+    /// The process broke its answer off and asks for nothing yet: the invocation failed. If the
+    /// process has ended, its end says why.
     pub(crate) fn broken_off(self: &Arc<Self>, environment: EnvironmentId, request_id: &str) {
         let ended =
             |slot: &Slot| slot.killed || slot.process.as_ref().is_some_and(|process| process.has_ended());

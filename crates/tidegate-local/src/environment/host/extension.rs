@@ -1,4 +1,5 @@
-//! What the extensions of a function's process and its host say to each other, and the end of a process that has some.
+//! What the extensions of a function's process and its host say to each other, and the end of a
+//! process that has some.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,8 @@ use crate::environment::failure::error_object;
 use crate::environment::phase::{EnvironmentId, Phase};
 use crate::environment::pool::Event;
 
-/// From SIGTERM to SIGKILL, where an internal extension is registered. Without extensions Lambda kills at once.
+/// From SIGTERM to SIGKILL, where an internal extension is registered. Without extensions Lambda
+/// kills at once.
 const SHUTDOWN: Duration = Duration::from_millis(500);
 
 impl Host {
@@ -29,7 +31,8 @@ impl Host {
         slot(&mut state, environment, Refused::Closed)?.extensions.register(name, events)
     }
 
-    /// An extension waits for its next event. With that it is done with the one before; the environment is free once all are.
+    /// An extension waits for its next event. With that it is done with the one before; the
+    /// environment is free once all are.
     pub(crate) fn extension_polled(
         self: &Arc<Self>,
         environment: EnvironmentId,
@@ -72,7 +75,8 @@ impl Host {
         Ok(())
     }
 
-    /// Ends an environment's process as Lambda does: SIGKILL; where an extension is registered SIGTERM first, and half a second.
+    /// Ends an environment's process as Lambda does: SIGKILL; where an extension is registered
+    /// SIGTERM first, and half a second.
     pub(super) fn shut_down(self: &Arc<Self>, state: &mut State, environment: EnvironmentId) {
         let Some(slot) = state.slots.get_mut(&environment) else { return };
         let process = slot.process.as_ref().filter(|_| !slot.killed && !slot.extensions.is_empty());
