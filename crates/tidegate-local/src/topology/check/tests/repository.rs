@@ -348,7 +348,8 @@ fn what_the_toolkit_writes_for_a_function_can_be_written() {
 
 #[test]
 fn limits_of_sizes_are_kept() {
-    let says = ["event_bytes_limit is 262145; the queues that Terraform's AWS provider 5 makes take 262144 bytes"];
+    let says =
+        ["event_bytes_limit is 262145; the queues that Terraform's AWS provider 5 makes take 262144 bytes"];
     slip("event_bytes_limit", "262144", "262145", &says).is_found();
 }
 
