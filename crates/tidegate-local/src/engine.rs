@@ -230,6 +230,7 @@ impl Engine {
     pub async fn shutdown(self) {
         let pollers = std::mem::take(&mut *self.parts.pollers.lock().unwrap_or_else(PoisonError::into_inner));
         let began = Instant::now();
+        self.parts.fleet.close_lines();
         let mut stops: Vec<BoxFuture<'static, ()>> = Vec::new();
         stops.extend(pollers.mappings.into_iter().map(|mapping| mapping.stop().boxed()));
         stops.extend(pollers.buses.into_iter().map(|bus| bus.stop().boxed()));

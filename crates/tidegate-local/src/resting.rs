@@ -15,20 +15,18 @@ const LOST_AFTER: u32 = 3;
 #[derive(Debug)]
 pub(crate) struct Resting<L> {
     events: HashMap<String, Rest<L>>,
-    /// When the first of them counts as lost, or earlier.
-    lost: Option<Moment>,
 }
 
 #[derive(Debug)]
 struct Rest<L> {
     life: L,
-    /// When it counts as lost.
+    /// It counts as lost if a receive that begins later finds the queue empty.
     lost: Moment,
 }
 
 impl<L> Default for Resting<L> {
     fn default() -> Self {
-        Self { events: HashMap::new(), lost: None }
+        Self { events: HashMap::new() }
     }
 }
 
@@ -48,7 +46,6 @@ impl<L> Resting<L> {
     /// An event that is to come back at `wakes`.
     pub(crate) fn add(&mut self, id: String, life: L, wakes: Moment, hidden: Duration) {
         let lost = wakes.after(hidden * LOST_AFTER);
-        self.lost = Some(self.lost.map_or(lost, |first| first.min(lost)));
         self.events.insert(id, Rest { life, lost });
     }
 
@@ -57,15 +54,10 @@ impl<L> Resting<L> {
         self.events.remove(id).map(|rest| rest.life)
     }
 
-    /// Forgets the events that did not come back, because somebody deleted them from the queue. Gives
-    /// them, and says when to look again.
-    pub(crate) fn forget_lost(&mut self, now: Moment) -> (Vec<L>, Option<Moment>) {
-        let mut lost = Vec::new();
-        if self.lost.is_some_and(|lost| lost <= now) {
-            lost = self.events.extract_if(|_, rest| rest.lost <= now).map(|(_, rest)| rest.life).collect();
-            self.lost = self.events.values().map(|rest| rest.lost).min();
-        }
-        (lost, self.lost)
+    /// Forgets the events that did not come back although the queue was found empty by a receive that
+    /// began at this moment: somebody deleted them. Gives them.
+    pub(crate) fn forget_lost(&mut self, empty: Moment) -> Vec<L> {
+        self.events.extract_if(|_, rest| rest.lost <= empty).map(|(_, rest)| rest.life).collect()
     }
 }
 

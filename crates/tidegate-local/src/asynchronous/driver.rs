@@ -109,6 +109,8 @@ enum Done {
     Received {
         receiver: Receiver,
         messages: Result<Vec<Message>, String>,
+        /// When the receive began.
+        began: Moment,
         seen: u64,
     },
     /// A deletion or an extension is over.
@@ -142,8 +144,9 @@ async fn deliver(
         {
             running.push(Box::pin(async move {
                 let limit = room.min(RECEIVE_LIMIT);
+                let began = now();
                 let (messages, seen) = receiver.receive(limit, &own.activity).await;
-                Done::Received { receiver, messages, seen }
+                Done::Received { receiver, messages, began, seen }
             }));
         }
         publish(status, &events, finishing, empty_poll);
@@ -163,24 +166,29 @@ async fn deliver(
                 own.activity.bump();
                 continue;
             }
-            Done::Received { receiver: returned, messages, seen } => {
+            Done::Received { receiver: returned, messages, began, seen } => {
                 receiver = Some(returned);
-                let messages = messages.unwrap_or_else(|message| {
-                    failed(status, &message);
-                    Vec::new()
-                });
-                empty_poll = messages.is_empty().then_some(seen);
-                messages
-                    .into_iter()
-                    .map(|message| {
-                        numbers += 1;
-                        let (receipt, content) = taken(message);
-                        receipts.insert(numbers, receipt);
-                        Input::Accepted { event: numbers, content }
-                    })
-                    .collect()
+                empty_poll = messages.as_ref().is_ok_and(Vec::is_empty).then_some(seen);
+                match messages {
+                    Err(message) => {
+                        failed(status, &message);
+                        Vec::new()
+                    }
+                    Ok(messages) if messages.is_empty() => vec![Input::Empty { began }],
+                    Ok(messages) => messages
+                        .into_iter()
+                        .map(|message| {
+                            numbers += 1;
+                            let (receipt, content) = taken(message);
+                            receipts.insert(numbers, receipt);
+                            Input::Accepted { event: numbers, content }
+                        })
+                        .collect(),
+                }
             }
         };
+        let mut released: Vec<String> = Vec::new();
+        let mut ended = false;
         for input in inputs {
             let handed_over = matches!(input, Input::HandedOver { .. });
             let actions = match events.handle(input, now()) {
@@ -241,35 +249,49 @@ async fn deliver(
                         }
                     }
                     Action::WaitUntil(moment) => timer = Some(moment),
-                    Action::Stopped => {
-                        // What was finished must be deleted, or it would be delivered again; what a
-                        // receive still brings must not stay hidden from the next engine.
-                        while finishing > 0 || receiver.is_none() {
-                            match running.next().await {
-                                Some(Done::Kept) => finishing = finishing.saturating_sub(1),
-                                Some(Done::Received { receiver: returned, messages, .. }) => {
-                                    receiver = Some(returned);
-                                    for message in messages.unwrap_or_default() {
-                                        numbers += 1;
-                                        receipts.insert(numbers, taken(message).0);
-                                    }
-                                }
-                                Some(Done::Machine(_)) => {}
-                                None => break,
-                            }
-                        }
-                        let left: Vec<String> = receipts.into_values().collect();
-                        if let Err(message) = release(&own.sqs, &own.queue_url, &left).await {
-                            failed(status, &message);
-                        }
-                        return publish(status, &events, finishing, empty_poll);
-                    }
+                    Action::Release { event } => released.extend(receipts.remove(&event)),
+                    Action::Stopped => ended = true,
                 }
             }
             if handed_over {
                 publish(status, &events, finishing, empty_poll);
                 own.activity.bump();
             }
+        }
+        if !released.is_empty() {
+            finishing += 1;
+            running.push(Box::pin(async move {
+                let released = release(&own.sqs, &own.queue_url, &released).await;
+                released.unwrap_or_else(|message| failed(status, &message));
+                Done::Kept
+            }));
+        }
+        if ended {
+            // What was finished must be deleted, or it would be delivered again; what a receive still
+            // brings must not stay hidden from the next engine.
+            let (mut over, mut left) = (Vec::new(), Vec::new());
+            while finishing > 0 || receiver.is_none() {
+                match running.next().await {
+                    Some(Done::Kept) => finishing = finishing.saturating_sub(1),
+                    Some(Done::Received { receiver: returned, messages, .. }) => {
+                        receiver = Some(returned);
+                        left.extend(messages.unwrap_or_default().into_iter().map(|message| taken(message).0));
+                    }
+                    Some(Done::Machine(input)) => {
+                        for action in events.handle(input, now()).unwrap_or_default() {
+                            if let Action::Finish { event } = action {
+                                over.extend(receipts.remove(&event));
+                            }
+                        }
+                    }
+                    None => break,
+                }
+            }
+            left.extend(receipts.into_values());
+            let deleted = delete(&own.sqs, &own.queue_url, &over).await;
+            let released = release(&own.sqs, &own.queue_url, &left).await;
+            deleted.and(released).unwrap_or_else(|message| failed(status, &message));
+            return publish(status, &events, finishing, empty_poll);
         }
     }
 }

@@ -114,8 +114,9 @@ impl Events {
             None => format!("event {event}, which does not exist,"),
         };
         match input {
-            // It stays in its queue and becomes visible again.
-            Input::Accepted { .. } if self.stop != Stop::Running => {}
+            Input::Accepted { event, .. } if self.stop != Stop::Running => {
+                actions.push(Action::Release { event });
+            }
             Input::Accepted { event, content } => {
                 if let Some(life) = self.events.get(&event) {
                     let state = described(event, Some(life));
@@ -145,6 +146,7 @@ impl Events {
                     return refused(state, &Input::HandedOver { event });
                 }
             },
+            Input::Empty { began } => drop(self.resting.forget_lost(began)),
             Input::TimerDue => {}
             Input::Stop => {
                 if self.stop == Stop::Running {
@@ -226,6 +228,11 @@ impl Events {
 
     fn settle(&mut self, now: Moment, actions: &mut Vec<Action>) {
         let mut in_flight = self.in_flight();
+        if self.stop == Stop::Stopping {
+            let due = |_: &u64, life: &mut Life| matches!(life.state, State::Due(_));
+            let released = self.events.extract_if(.., due);
+            actions.extend(released.map(|(event, _)| Action::Release { event }));
+        }
         match self.stop {
             Stop::Running => {}
             Stop::Stopping if in_flight == 0 => {
@@ -267,9 +274,6 @@ impl Events {
         }
         if self.stop == Stop::Running {
             self.rest(now, actions);
-            if let (_, Some(moment)) = self.resting.forget_lost(now) {
-                due = Some(due.map_or(moment, |earliest| earliest.min(moment)));
-            }
         }
         if let Some(moment) = due {
             actions.push(Action::WaitUntil(moment));

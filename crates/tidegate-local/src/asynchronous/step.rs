@@ -43,6 +43,11 @@ pub enum Input {
         /// The event.
         event: u64,
     },
+    /// A receive found the queue empty.
+    Empty {
+        /// When the receive began.
+        began: Moment,
+    },
     /// A moment that was waited for has come.
     TimerDue,
     /// Nothing new may be begun.
@@ -55,6 +60,7 @@ impl fmt::Display for Input {
             Self::Accepted { event, .. } => write!(f, "event {event}, new"),
             Self::Answered { event, .. } => write!(f, "an answer to event {event}"),
             Self::HandedOver { event } => write!(f, "the hand-over of event {event}"),
+            Self::Empty { .. } => f.write_str("an empty queue"),
             Self::TimerDue => f.write_str("a timer"),
             Self::Stop => f.write_str("a stop"),
         }
@@ -83,6 +89,11 @@ pub enum Action {
         event: u64,
         /// From now until it is to come again.
         wait: Duration,
+    },
+    /// Make the event visible in its queue again and forget it: the engine stops.
+    Release {
+        /// The event.
+        event: u64,
     },
     /// Send this to the on-failure destination.
     HandOver {

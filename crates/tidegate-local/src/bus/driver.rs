@@ -84,6 +84,8 @@ enum Done {
     Received {
         receiver: Receiver,
         messages: Result<Vec<Message>, String>,
+        /// When the receive began.
+        began: Moment,
         seen: u64,
     },
     /// A deletion or an extension is over.
@@ -116,8 +118,9 @@ async fn route(own: BusQueue, status: Arc<Mutex<BusStatus>>, mut stop: watch::Re
             && let Some(mut receiver) = receiver.take()
         {
             running.push(Box::pin(async move {
+                let began = now();
                 let (messages, seen) = receiver.receive(room.min(RECEIVE_LIMIT), &own.activity).await;
-                Done::Received { receiver, messages, seen }
+                Done::Received { receiver, messages, began, seen }
             }));
         }
         publish(own, status, &events, finishing, empty_poll);
@@ -137,25 +140,30 @@ async fn route(own: BusQueue, status: Arc<Mutex<BusStatus>>, mut stop: watch::Re
                 own.activity.bump();
                 continue;
             }
-            Done::Received { receiver: returned, messages, seen } => {
+            Done::Received { receiver: returned, messages, began, seen } => {
                 receiver = Some(returned);
-                let messages = messages.unwrap_or_else(|message| {
-                    failed(status, &message);
-                    Vec::new()
-                });
-                empty_poll = messages.is_empty().then_some(seen);
-                let accepted = messages.into_iter().map(|message| {
-                    numbers += 1;
-                    let id = message.message_id.clone().unwrap_or_default();
-                    let is_new = !events.rests(&id);
-                    let (event, input) = matched(own, status, (numbers, id), is_new, message);
-                    taken.insert(numbers, event);
-                    input
-                });
-                accepted.collect()
+                empty_poll = messages.as_ref().is_ok_and(Vec::is_empty).then_some(seen);
+                match messages {
+                    Err(message) => {
+                        failed(status, &message);
+                        Vec::new()
+                    }
+                    Ok(messages) if messages.is_empty() => vec![Input::Empty { began }],
+                    Ok(messages) => messages
+                        .into_iter()
+                        .map(|message| {
+                            numbers += 1;
+                            let id = message.message_id.clone().unwrap_or_default();
+                            let is_new = !events.rests(&id);
+                            let (event, input) = matched(own, status, (numbers, id), is_new, message);
+                            taken.insert(numbers, event);
+                            input
+                        })
+                        .collect(),
+                }
             }
         };
-        let (mut over, mut ended) = (Vec::new(), false);
+        let (mut over, mut released, mut ended) = (Vec::new(), Vec::new(), false);
         for input in inputs {
             let actions = match events.handle(input, now()) {
                 Ok(actions) => actions,
@@ -203,9 +211,20 @@ async fn route(own: BusQueue, status: Arc<Mutex<BusStatus>>, mut stop: watch::Re
                     }
                     Action::Finish { event } => over.extend(taken.remove(&event).map(|taken| taken.receipt)),
                     Action::WaitUntil(moment) => timer = Some(moment),
+                    Action::Release { event } => {
+                        released.extend(taken.remove(&event).map(|taken| taken.receipt));
+                    }
                     Action::Stopped => ended = true,
                 }
             }
+        }
+        if !released.is_empty() {
+            finishing += 1;
+            running.push(Box::pin(async move {
+                let released = release(&own.sqs, &own.queue_url, &released).await;
+                released.unwrap_or_else(|message| failed(status, &message));
+                Done::Kept
+            }));
         }
         if !over.is_empty() {
             finishing += 1;
@@ -218,7 +237,7 @@ async fn route(own: BusQueue, status: Arc<Mutex<BusStatus>>, mut stop: watch::Re
         if ended {
             // What everybody has must be deleted, or it would be handed over again; what a receive
             // still brings must not stay hidden from the next engine.
-            let mut left: Vec<String> = taken.into_values().map(|taken| taken.receipt).collect();
+            let (mut over, mut left) = (Vec::new(), Vec::new());
             while finishing > 0 || receiver.is_none() {
                 match running.next().await {
                     Some(Done::Kept) => finishing = finishing.saturating_sub(1),
@@ -227,13 +246,20 @@ async fn route(own: BusQueue, status: Arc<Mutex<BusStatus>>, mut stop: watch::Re
                         let messages = messages.unwrap_or_default().into_iter();
                         left.extend(messages.filter_map(|message| message.receipt_handle));
                     }
-                    Some(Done::Machine(_)) => {}
+                    Some(Done::Machine(input)) => {
+                        for action in events.handle(input, now()).unwrap_or_default() {
+                            if let Action::Finish { event } = action {
+                                over.extend(taken.remove(&event).map(|taken| taken.receipt));
+                            }
+                        }
+                    }
                     None => break,
                 }
             }
-            if let Err(message) = release(&own.sqs, &own.queue_url, &left).await {
-                failed(status, &message);
-            }
+            left.extend(taken.into_values().map(|taken| taken.receipt));
+            let deleted = delete(&own.sqs, &own.queue_url, &over).await;
+            let released = release(&own.sqs, &own.queue_url, &left).await;
+            deleted.and(released).unwrap_or_else(|message| failed(status, &message));
             return publish(own, status, &events, finishing, empty_poll);
         }
     }

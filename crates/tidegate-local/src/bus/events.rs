@@ -128,8 +128,9 @@ impl Events {
     pub fn handle(&mut self, input: Input, now: Moment) -> Result<Vec<Action>, IllegalInput> {
         let mut actions = Vec::new();
         match input {
-            // It stays in its queue and becomes visible again.
-            Input::Accepted { .. } if self.stop != Stop::Running => {}
+            Input::Accepted { event, .. } if self.stop != Stop::Running => {
+                actions.push(Action::Release { event });
+            }
             Input::Accepted { event, id, accepted, rules } => {
                 if self.events.contains_key(&event) {
                     let input = Input::Accepted { event, id, accepted, rules };
@@ -155,6 +156,11 @@ impl Events {
                 let input = || Input::Parked { event, rule }.to_string();
                 self.expect(event, rule, State::Parking, input)?;
                 self.done(event, rule, &mut actions);
+            }
+            Input::Empty { began } => {
+                for life in self.resting.forget_lost(began) {
+                    life.left.iter().for_each(|(rule, hand_over)| self.forget(*rule, hand_over));
+                }
             }
             Input::TimerDue => {}
             Input::Stop => {
@@ -260,11 +266,16 @@ impl Events {
             actions.push(Action::Finish { event });
         }
         if let Some(done) = done {
-            self.count(rule, |counts| {
-                counts.waiting = counts.waiting.saturating_sub(1);
-                counts.failing = counts.failing.saturating_sub(u64::from(done.failed > 0));
-            });
+            self.forget(rule, &done);
         }
+    }
+
+    /// A hand-over is not left to do any more, or not here.
+    fn forget(&mut self, rule: usize, hand_over: &HandOver) {
+        self.count(rule, |counts| {
+            counts.waiting = counts.waiting.saturating_sub(1);
+            counts.failing = counts.failing.saturating_sub(u64::from(hand_over.failed > 0));
+        });
     }
 
     fn count(&mut self, rule: usize, count: impl FnOnce(&mut RuleStatus)) {
@@ -280,6 +291,16 @@ impl Events {
 
     fn settle(&mut self, now: Moment, actions: &mut Vec<Action>) {
         let mut trying = self.trying();
+        if self.stop == Stop::Stopping {
+            let due = |_: &u64, life: &mut Life| {
+                life.left.values().all(|hand_over| matches!(hand_over.state, State::Due(_)))
+            };
+            let released: Vec<_> = self.events.extract_if(.., due).collect();
+            for (event, life) in released {
+                life.left.iter().for_each(|(rule, hand_over)| self.forget(*rule, hand_over));
+                actions.push(Action::Release { event });
+            }
+        }
         match self.stop {
             Stop::Running => {}
             Stop::Stopping if trying == 0 => {
@@ -299,7 +320,7 @@ impl Events {
                 let Some(retries) = self.settings.retries.get(*rule) else { continue };
                 let expires = life.accepted.after(retries.maximum_age);
                 if self.stop != Stop::Running {
-                    // It becomes visible again.
+                    // Another hand-over of the event goes on.
                 } else if hand_over.failed > 0 && expires < now {
                     // However old it is, it is tried once.
                     too_old.push((*event, *rule));
@@ -326,13 +347,6 @@ impl Events {
         }
         if self.stop == Stop::Running {
             self.rest(now, actions);
-            let (lost, next) = self.resting.forget_lost(now);
-            for rule in lost.iter().flat_map(|life| life.left.keys()) {
-                self.count(*rule, |counts| counts.waiting = counts.waiting.saturating_sub(1));
-            }
-            if let Some(moment) = next {
-                due = Some(due.map_or(moment, |earliest| earliest.min(moment)));
-            }
         }
         if let Some(moment) = due {
             actions.push(Action::WaitUntil(moment));

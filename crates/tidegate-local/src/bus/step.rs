@@ -38,6 +38,11 @@ pub enum Input {
         /// The rule.
         rule: usize,
     },
+    /// A receive found the queue empty.
+    Empty {
+        /// When the receive began.
+        began: Moment,
+    },
     /// A moment that was waited for has come.
     TimerDue,
     /// Nothing new may be begun.
@@ -50,6 +55,7 @@ impl fmt::Display for Input {
             Self::Accepted { event, .. } => write!(f, "event {event}, new"),
             Self::Tried { event, rule, .. } => write!(f, "a try of event {event} for rule {rule}"),
             Self::Parked { event, rule } => write!(f, "the dead letter of event {event} for rule {rule}"),
+            Self::Empty { .. } => f.write_str("an empty queue"),
             Self::TimerDue => f.write_str("a timer"),
             Self::Stop => f.write_str("a stop"),
         }
@@ -87,6 +93,11 @@ pub enum Action {
         event: u64,
         /// From now until it is to come again.
         wait: Duration,
+    },
+    /// Make the event visible in its queue again and forget it: the engine stops.
+    Release {
+        /// The event.
+        event: u64,
     },
     /// Everybody has the event: delete it from its queue.
     Finish {

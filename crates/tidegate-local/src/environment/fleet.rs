@@ -153,6 +153,14 @@ impl Fleet {
         own + self.handed_over.load(Ordering::Relaxed)
     }
 
+    /// Throttles the invocations that wait in line for a busy function, from now on: an engine that is
+    /// about to stop begins nothing new.
+    pub fn close_lines(&self) {
+        for host in self.hosts.values() {
+            host.close_line();
+        }
+    }
+
     /// Waits up to `grace` for invocations in flight, then kills every process and waits until they are gone.
     pub async fn stop(&self, grace: Duration) {
         let settled = self.hosts.values().map(|host| async {

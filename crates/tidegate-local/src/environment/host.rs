@@ -31,6 +31,9 @@ use crate::invocation::{Answer, InvocationResult, Request};
 /// How long an initialised process may take to come back for an invocation that is kept for it. Then another one gets it.
 const TAKE_LIMIT: Duration = Duration::from_secs(2);
 
+/// How long a caller of Invoke waits for a function whose event sources stand in line.
+const BRIEFLY: Duration = Duration::from_secs(2);
+
 /// One function: its pool, its processes and the callers that wait.
 #[derive(Debug)]
 pub(crate) struct Host {
@@ -102,6 +105,11 @@ impl Host {
             timer: None,
             timers: 0,
         };
+        let mut open = open;
+        // Where sources stand in line, a place is never free for whoever does not.
+        if open.request.patience.is_zero() && state.pool.has_line() {
+            open.request.patience = BRIEFLY;
+        }
         let patient = !open.request.patience.is_zero();
         state.open.insert(id, open);
         let event = if patient { Event::Queue(id) } else { Event::Invoke(id) };
@@ -118,6 +126,12 @@ impl Host {
         let mut state = self.lock();
         self.report_init(&mut state, environment, &Failure::Init(error.clone()));
         self.try_run(&mut state, Event::InitFailed(environment, error), None)
+    }
+
+    /// Throttles whoever waits in line, from now on.
+    pub(crate) fn close_line(self: &Arc<Self>) {
+        let mut state = self.lock();
+        self.run(&mut state, Event::CloseLine, None);
     }
 
     /// Ends every environment and fails what they had.

@@ -19,6 +19,8 @@ pub enum Event {
     Queue(InvocationId),
     /// A caller does not wait in line any longer.
     LeaveLine(InvocationId),
+    /// Nobody waits in line from now on: the engine is about to stop.
+    CloseLine,
     /// The process of an environment called `/next`.
     Polled(EnvironmentId),
     /// The waiter hung up before the invocation was written to it.
@@ -105,6 +107,7 @@ pub struct Pool {
     /// Invocations beyond the limit whose callers wait, in the order in which they came. It is empty
     /// whenever there is room below the limit, so that nobody overtakes it.
     line: VecDeque<InvocationId>,
+    line_closed: bool,
     failing: bool,
     /// Invocations in a row that failed because no environment could be started.
     failed_starts: u32,
@@ -136,6 +139,7 @@ impl Pool {
             idle: Vec::new(),
             waiting: VecDeque::new(),
             line: VecDeque::new(),
+            line_closed: false,
             failing: false,
             failed_starts: 0,
             backing_off: false,
@@ -147,6 +151,11 @@ impl Pool {
     /// Invocations without a result, those that wait in line included.
     pub fn in_flight(&self) -> usize {
         self.line.len() + self.admitted()
+    }
+
+    /// Somebody waits in line.
+    pub fn has_line(&self) -> bool {
+        !self.line.is_empty()
     }
 
     /// Invocations that count against the limit.
@@ -184,12 +193,18 @@ impl Pool {
             Event::Queue(invocation) => match self.has_room() {
                 true => self.admit(invocation, &mut actions)?,
                 // Nothing would ever end and make room.
-                false if self.stopped || self.limit == 0 => actions.push(Action::Throttle(invocation)),
+                false if self.stopped || self.line_closed || self.limit == 0 => {
+                    actions.push(Action::Throttle(invocation));
+                }
                 false => {
                     self.line.push_back(invocation);
                     actions.push(Action::StandInLine(invocation));
                 }
             },
+            Event::CloseLine => {
+                self.line_closed = true;
+                actions.extend(self.line.drain(..).map(Action::Throttle));
+            }
             Event::LeaveLine(invocation) => {
                 if let Some(place) = self.line.iter().position(|id| *id == invocation) {
                     self.line.remove(place);

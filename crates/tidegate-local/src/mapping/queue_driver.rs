@@ -15,7 +15,7 @@ use super::pace::Pace;
 use super::queue::{Action, Input, Queue, QueueSettings};
 use super::queue_deletion::delete;
 use super::queue_event::message;
-use super::queue_receiver::{Receiver, hide, release};
+use super::queue_receiver::{Receiver, hide_all, release};
 use super::status::{MappingStatus, age, shortened};
 use super::stream::{now, until};
 use crate::activity::Activity;
@@ -101,7 +101,7 @@ async fn deliver(
     let mut running: FuturesUnordered<BoxFuture<'_, Input>> = FuturesUnordered::new();
     let mut timer: Option<Moment>;
     let mut stopping = false;
-    let mut released: Vec<String> = Vec::new();
+    let mut releases: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
     let mut input = Input::Start;
     let mut empty_poll: Option<u64> = None;
     loop {
@@ -141,14 +141,18 @@ async fn deliver(
                 Action::Hide { receipts } => {
                     let (status, hidden) = (&status, mapping.settings.visibility);
                     running.push(Box::pin(async move {
-                        for receipt in receipts {
-                            let hide = hide(&mapping.sqs, &mapping.queue_url, receipt, hidden).await;
-                            hide.unwrap_or_else(|message| failed(status, &message));
-                        }
+                        let hide = hide_all(&mapping.sqs, &mapping.queue_url, &receipts, hidden).await;
+                        hide.unwrap_or_else(|message| failed(status, &message));
                         Input::TimerDue
                     }));
                 }
-                Action::Release { receipts } => released.extend(receipts),
+                Action::Release { receipts } => {
+                    let status = &status;
+                    releases.push(Box::pin(async move {
+                        let released = release(&mapping.sqs, &mapping.queue_url, &receipts).await;
+                        released.unwrap_or_else(|message| failed(status, &message));
+                    }));
+                }
                 Action::WaitUntil(moment) => timer = Some(moment),
                 Action::Stopped => ended = true,
             }
@@ -161,10 +165,13 @@ async fn deliver(
         if ended {
             // What a receive still brings must not stay hidden from the next engine.
             if let Some((_, (Ok(messages), _))) = receive.await {
-                released.extend(messages.into_iter().filter_map(|message| message.receipt_handle));
+                let receipts: Vec<String> =
+                    messages.into_iter().filter_map(|message| message.receipt_handle).collect();
+                let released = release(&mapping.sqs, &mapping.queue_url, &receipts).await;
+                released.unwrap_or_else(|message| failed(&status, &message));
             }
-            let released = release(&mapping.sqs, &mapping.queue_url, &released).await;
-            return released.unwrap_or_else(|message| failed(&status, &message));
+            while releases.next().await.is_some() {}
+            return;
         }
         input = tokio::select! {
             () = stopped(&mut stop), if !stopping => {
@@ -172,6 +179,7 @@ async fn deliver(
                 Input::Stop
             }
             Some(done) = running.next(), if !running.is_empty() => done,
+            Some(()) = releases.next(), if !releases.is_empty() => Input::TimerDue,
             Some((returned, (received, seen))) = &mut receive => {
                 receive = None.into();
                 receiver = Some(returned);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, Message, MessageSystemAttributeName};
+use futures::future::join_all;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -73,7 +74,9 @@ impl Receiver {
         }
         self.seen = activity.now();
         let seconds = match self.pace {
-            Pace::Aws => 20,
+            // Lambda waits for up to 20 seconds. A function sees no difference, and the engine would
+            // not know for so long whether the queue is empty.
+            Pace::Aws => 1,
             // Short, so that it is soon known to be empty when something was done elsewhere meanwhile.
             Pace::Fast if self.pacer.empty_polls() >= LONG_POLL_AFTER => 1,
             Pace::Fast => 0,
@@ -111,25 +114,51 @@ pub(crate) fn sent(attributes: Option<&HashMap<MessageSystemAttributeName, Strin
 }
 
 /// Most messages of one ChangeMessageVisibilityBatch call.
-const RELEASE_LIMIT: usize = 10;
+const CHANGE_LIMIT: usize = 10;
+/// Calls at a time.
+const CHANGES: usize = 8;
 
 /// Makes received messages visible again at once. One that cannot be becomes so when its time is over.
 /// Gives the first failure once everything was tried.
 pub(crate) async fn release(sqs: &Client, url: &str, receipts: &[String]) -> Result<(), String> {
+    hide_all(sqs, url, receipts, Duration::ZERO).await
+}
+
+/// Keeps received messages hidden for so long from now on. Gives the first failure once everything was
+/// tried.
+pub(crate) async fn hide_all(
+    sqs: &Client,
+    url: &str,
+    receipts: &[String],
+    hidden: Duration,
+) -> Result<(), String> {
     let mut result = Ok(());
-    for chunk in receipts.chunks(RELEASE_LIMIT) {
-        let mut request = sqs.change_message_visibility_batch().queue_url(url);
-        for (index, receipt) in chunk.iter().enumerate() {
-            let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(index.to_string());
-            let entry = entry.receipt_handle(receipt).visibility_timeout(0).build();
-            request = request.entries(entry.map_err(|error| error.to_string())?);
-        }
-        let changed = request.send().await.map(|_| ());
-        result = result.and(changed.map_err(|error| {
-            format!("ChangeMessageVisibilityBatch of {url}: {}", DisplayErrorContext(error))
-        }));
+    for receipts in receipts.chunks(CHANGE_LIMIT * CHANGES) {
+        let calls: Vec<_> =
+            receipts.chunks(CHANGE_LIMIT).map(|receipts| change(sqs, url, receipts, hidden)).collect();
+        result = join_all(calls).await.into_iter().fold(result, Result::and);
     }
     result
+}
+
+/// One call.
+async fn change(sqs: &Client, url: &str, receipts: &[String], hidden: Duration) -> Result<(), String> {
+    let seconds = i32::try_from(hidden.as_secs()).unwrap_or(i32::MAX);
+    let mut request = sqs.change_message_visibility_batch().queue_url(url);
+    for (index, receipt) in receipts.iter().enumerate() {
+        let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(index.to_string());
+        let entry = entry.receipt_handle(receipt).visibility_timeout(seconds).build();
+        request = request.entries(entry.map_err(|error| error.to_string())?);
+    }
+    let failed = |why: String| format!("ChangeMessageVisibilityBatch of {url}: {why}");
+    let answer = request.send().await.map_err(|error| failed(DisplayErrorContext(error).to_string()))?;
+    match answer.failed.first() {
+        None => Ok(()),
+        Some(first) => {
+            let why = first.message.as_deref().unwrap_or(&first.code);
+            Err(failed(format!("{} failed: {why}", answer.failed.len())))
+        }
+    }
 }
 
 /// Keeps a received message hidden for so long from now on.

@@ -150,6 +150,41 @@ async fn a_fresh_event_does_not_wait_behind_a_thousand_that_failed() {
 }
 
 #[tokio::test]
+async fn a_stop_gives_waiting_events_back_while_the_function_still_works() {
+    let backend = ministack().await;
+    let (url, _) = queue(&backend.clients, "tidegate-invoke-f", false).await;
+    send(&backend, &url, (0..10).map(|n| json!({ "n": n }).to_string())).await;
+    let hanging = Arc::new(Hanging::default());
+    let running = asynchronous::start(Asynchronously {
+        function: "f".to_owned(),
+        settings: AsynchronousSettings::of(None, FUNCTION_ARN, 1, 1.0),
+        rules: Vec::new(),
+        queue_url: url.clone(),
+        sqs: backend.clients.sqs.clone(),
+        invoker: Arc::<Hanging>::clone(&hanging),
+        destination: None,
+        on_success: None,
+        activity: Arc::new(Activity::new()),
+        pace: Pace::Fast,
+    });
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while running.status().waiting == 0 || running.status().in_flight == 0 {
+        assert!(Instant::now() < deadline, "{:?}", running.status());
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let stop = tokio::spawn(running.stop());
+    let mut back = std::collections::BTreeSet::new();
+    while back.len() < 9 {
+        assert!(Instant::now() < deadline, "{back:?}");
+        let received = backend.clients.sqs.receive_message().queue_url(&url).max_number_of_messages(10);
+        let received = received.send().await.unwrap().messages.unwrap_or_default();
+        back.extend(received.into_iter().filter_map(|message| message.message_id));
+    }
+    assert!(!stop.is_finished(), "one is still in flight");
+    stop.abort();
+}
+
+#[tokio::test]
 async fn a_stop_gives_events_back_to_their_queue_for_the_next_engine() {
     let backend = ministack().await;
     let (url, _) = queue(&backend.clients, "tidegate-invoke-f", false).await;

@@ -109,6 +109,26 @@ async fn a_message_group_of_a_fifo_queue_keeps_its_order_through_a_failure() {
 }
 
 #[tokio::test]
+async fn at_the_pace_of_aws_an_empty_queue_is_soon_known_to_be_empty() {
+    let backend = ministack().await;
+    let (url, arn) = queue(&backend.clients, "work", false).await;
+    let function = Scripted::new(|_, _| success());
+    let activity = Arc::new(Activity::new());
+    let mapping = queue_driver::start(QueueMapping {
+        activity: Arc::clone(&activity),
+        pace: Pace::Aws,
+        ..queue_mapping(&backend.clients, &url, &arn, function)
+    });
+    until_status(&mapping, |status| status.idle_since.is_some()).await;
+    // As often as `wait` asks: a receive of Lambda's 20 seconds would never be the one that counts.
+    activity.bump();
+    let asked = Instant::now();
+    until_status(&mapping, |status| status.idle_since == Some(activity.now())).await;
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+    mapping.stop().await;
+}
+
+#[tokio::test]
 async fn a_stop_gives_messages_that_are_being_gathered_back_to_their_queue() {
     let backend = ministack().await;
     let (url, arn) = queue(&backend.clients, "work", false).await;

@@ -267,11 +267,16 @@ fn an_event_that_comes_back_from_its_queue_has_the_attempts_it_had() {
 fn an_event_that_somebody_deletes_from_the_queue_is_forgotten() {
     let (mut bench, _) =
         with_failed(AsynchronousSettings { hidden: Duration::from_secs(120), ..settings() }, 1001);
-    assert_eq!(bench.events.waiting(), 1001);
+    let known = |bench: &Bench| bench.events.waiting() + bench.events.in_flight();
+    // However late it is, as on a machine that slept: it may be the next one that is received.
     bench.wait(60 + 3 * 120 - 1);
-    assert_eq!(bench.events.waiting() + bench.events.in_flight(), 1001);
+    let began = bench.now;
+    bench.step(Input::Empty { began });
     bench.wait(1);
-    assert_eq!(bench.events.waiting() + bench.events.in_flight(), 1000);
+    assert_eq!(known(&bench), 1001, "the queue was empty before it counted as late");
+    let began = bench.now;
+    bench.step(Input::Empty { began });
+    assert_eq!(known(&bench), 1000);
 }
 
 #[test]
@@ -309,7 +314,12 @@ fn a_stop_waits_for_what_is_in_flight_and_leaves_the_rest_in_the_queue() {
     bench.accept(1);
     bench.accept(2);
     bench.answer(1, error());
-    assert!(!bench.step(Input::Stop).contains(&Action::Stopped));
+    bench.accept(3);
+    let actions = bench.step(Input::Stop);
+    assert_eq!(actions.first(), Some(&Action::Release { event: 1 }), "at once");
+    assert!(!actions.contains(&Action::Stopped));
+    assert_eq!(bench.accept(4).first(), Some(&Action::Release { event: 4 }));
+    assert_eq!(bench.answer(3, error()).first(), Some(&Action::Release { event: 3 }));
     let actions = bench.answer(2, InvocationResult::Success(Bytes::new()));
     assert_eq!(actions, [Action::Finish { event: 2 }, Action::Stopped]);
 }

@@ -190,6 +190,7 @@ fn thousands_of_events_for_a_target_out_of_order_do_not_hold_others_up() {
         panic!("{:?}", bench.events.counts())
     };
     assert!(wait >= SHORTEST_REST, "{wait:?}");
+    let failing = bench.events.counts()[0].failing;
     assert_eq!(bench.events.room(bench.now), AT_A_TIME * 2);
     assert!(bench.events.rests(&event.to_string()));
     // It comes back, and has one try left.
@@ -204,6 +205,12 @@ fn thousands_of_events_for_a_target_out_of_order_do_not_hold_others_up() {
         }
     };
     assert_eq!((given_up.retry_attempts, given_up.exhausted), (3, Some(Exhausted::MaximumRetryAttempts)));
+    // Somebody has deleted the others from the queue.
+    let rest = bench.events.resting.len() as u64;
+    let began = bench.now.after(Duration::from_secs(10_000_000));
+    bench.step(Input::Empty { began });
+    let counts = &bench.events.counts()[0];
+    assert_eq!((counts.waiting, counts.failing), (failing - rest, failing - rest));
 }
 
 /// A try that is going on.
@@ -269,9 +276,13 @@ fn a_stop_waits_for_tries_and_leaves_the_rest_in_the_queue() {
     bench.accept(1, &[0]);
     bench.accept(2, &[0]);
     bench.tried(1, 0, Err(busy()));
-    assert!(!bench.step(Input::Stop).contains(&Action::Stopped));
+    let actions = bench.step(Input::Stop);
+    assert_eq!(actions.first(), Some(&Action::Release { event: 1 }), "at once");
+    assert!(!actions.contains(&Action::Stopped));
     assert_eq!(bench.tried(2, 0, Ok(())), [Action::Finish { event: 2 }, Action::Stopped]);
-    assert_eq!(bench.accept(3, &[0]), []);
+    assert_eq!(bench.accept(3, &[0]), [Action::Release { event: 3 }]);
+    let [counts, _] = bench.events.counts() else { panic!() };
+    assert_eq!((counts.waiting, counts.failing), (0, 0));
 }
 
 #[test]

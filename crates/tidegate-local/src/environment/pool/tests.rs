@@ -100,6 +100,16 @@ fn a_place_that_a_dead_process_leaves_goes_to_the_first_in_line() {
 }
 
 #[test]
+fn a_line_that_is_closed_lets_go_of_everybody_and_begins_nothing() {
+    let mut pool = with_idle(1, 1);
+    pool.step(Event::Queue(id(1))).unwrap();
+    pool.step(Event::Queue(id(2))).unwrap();
+    assert_eq!(pool.step(Event::CloseLine).unwrap(), [Action::Throttle(id(2))]);
+    assert_eq!(pool.step(Event::Queue(id(3))).unwrap(), [Action::Throttle(id(3))]);
+    assert_eq!(pool.step(Event::Answered(env(1), id(1))).unwrap(), [Action::Complete(id(1))]);
+}
+
+#[test]
 fn nobody_waits_in_line_for_a_function_that_may_not_run() {
     assert_eq!(Pool::new(0).step(Event::Queue(id(1))).unwrap(), [Action::Throttle(id(1))]);
     let mut pool = with_idle(1, 1);
