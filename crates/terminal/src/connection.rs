@@ -69,12 +69,20 @@ impl Connection {
         match endpoint {
             Some(local) if is_local => {
                 option.fit_local()?;
-                local.reach()?;
-                // The operator's own would be sent along, a session token in clear.
-                Ok(Self::with(&local.url, Credentials::new("test", "test", None, None, "local")))
+                Self::local(&local)
             }
             endpoint => Self::at(endpoint.as_ref()).await,
         }
+    }
+
+    /// The local system, which must answer. The operator's credentials stay here: key id and session
+    /// token would be sent in clear.
+    ///
+    /// # Errors
+    /// Nothing answers.
+    pub fn local(endpoint: &Endpoint) -> Result<Self, Problem> {
+        endpoint.reach()?;
+        Ok(Self::with(&endpoint.url, Credentials::new("test", "test", None, None, "local")))
     }
 
     /// This endpoint, which must answer; without one, the AWS account of the environment.

@@ -51,7 +51,10 @@ impl System {
             named_by: "the local system".to_owned(),
         };
         let endpoint = named.or_else(|| engine.as_ref().map(local));
-        let connection = Connection::at(endpoint.as_ref()).await?;
+        let connection = match &endpoint {
+            Some(local) if engine.is_some() => Connection::local(local)?,
+            endpoint => Connection::at(endpoint.as_ref()).await?,
+        };
         let prefix = place.endpoint.name_prefix.clone();
         Ok(System { connection, engine, topology: place.topology.clone(), prefix })
     }

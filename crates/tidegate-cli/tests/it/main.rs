@@ -7,6 +7,7 @@ mod any_project;
 mod bad_input;
 mod command;
 mod cost;
+mod credentials;
 mod dead_letters;
 mod deployed;
 mod document;
