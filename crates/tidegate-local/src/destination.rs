@@ -2,11 +2,11 @@
 
 mod hand_over;
 
+use std::collections::BTreeMap;
+
 use aws_smithy_types::byte_stream::ByteStream;
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use serde::Serialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -109,14 +109,18 @@ impl Destination for TopicDestination {
     }
 }
 
+/// The fields of a record as they are written. What a function was given, and what it answered,
+/// need not be anything that a strict reader takes.
+type Fields = BTreeMap<String, Box<RawValue>>;
+
 /// A record of an asynchronous invocation without the event and the answer (AWS docs: OnFailure, OnSuccess).
 fn without_payloads(body: &str) -> Option<String> {
-    let mut record: serde_json::Map<String, Value> = serde_json::from_str(body).ok()?;
+    let mut record: Fields = serde_json::from_str(body).ok()?;
     let removed = ["requestPayload", "responsePayload"].map(|payload| record.remove(payload));
-    removed
-        .iter()
-        .any(Option::is_some)
-        .then(|| message::sendable(&Value::Object(record).to_string()).into_owned())
+    if removed.iter().all(Option::is_none) {
+        return None;
+    }
+    Some(message::sendable(&serde_json::to_string(&record).ok()?).into_owned())
 }
 
 /// An S3 bucket: each record is an object, and that of a stream has the event beside it as `payload`.
@@ -157,14 +161,9 @@ fn key(prefix: &str, at: Moment, id: Uuid) -> String {
 
 /// The record with the event as its `payload`, which is documented as text and was seen as an object (`delivery-semantics.md`).
 fn with_payload(body: &str, event: &Bytes) -> serde_json::Result<String> {
-    #[derive(Serialize)]
-    struct WithPayload<'a> {
-        #[serde(flatten)]
-        record: serde_json::Map<String, serde_json::Value>,
-        payload: &'a RawValue,
-    }
-    let (record, payload) = (serde_json::from_str(body)?, serde_json::from_slice(event)?);
-    serde_json::to_string(&WithPayload { record, payload })
+    let mut record: Fields = serde_json::from_str(body)?;
+    record.insert("payload".to_owned(), serde_json::from_slice(event)?);
+    serde_json::to_string(&record)
 }
 
 impl Destination for BucketDestination {
@@ -258,7 +257,7 @@ fn of_entry(code: &str) -> Reason {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::clients::Clients;
@@ -337,10 +336,27 @@ mod tests {
     }
 
     #[test]
+    fn a_payload_that_a_strict_reader_refuses_is_left_out_like_any_other() {
+        let deep = format!("{}1{}", "[".repeat(900), "]".repeat(900));
+        for payload in [r#"{"note":"thanks \ud83d"}"#, "1e999", &deep] {
+            let record =
+                format!(r#"{{"version":"1.0","responseContext":{{"n":1.10}},"requestPayload":{payload}}}"#);
+            let rest = without_payloads(&record).unwrap_or_else(|| panic!("{payload}"));
+            assert_eq!(rest, r#"{"responseContext":{"n":1.10},"version":"1.0"}"#);
+            // What is left is as it was written, too.
+            let record = format!(r#"{{"requestPayload":1,"kept":{payload}}}"#);
+            assert_eq!(without_payloads(&record), Some(format!(r#"{{"kept":{payload}}}"#)));
+        }
+    }
+
+    #[test]
     fn the_payload_of_an_object_is_the_event_as_it_was() {
         let event = Bytes::from_static(br#"{"Records":[{"n":1.10}]}"#);
         let text = with_payload(r#"{"version":"1.0","KinesisBatchInfo":{"batchSize":1}}"#, &event).unwrap();
         assert!(text.contains(r#""payload":{"Records":[{"n":1.10}]}"#), "{text}");
+        let foreign = Bytes::from_static(br#"{"Records":[{"body":"\ud83d","n":1e999}]}"#);
+        let with_it = with_payload(r#"{"version":"1.0"}"#, &foreign).unwrap();
+        assert!(with_it.contains(r#""payload":{"Records":[{"body":"\ud83d","n":1e999}]}"#), "{with_it}");
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(
             (&value["version"], &value["KinesisBatchInfo"]),

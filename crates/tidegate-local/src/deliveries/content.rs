@@ -4,6 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
+use crate::json;
+
 /// The records of an event; an event without `Records` is one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
@@ -24,7 +26,7 @@ impl Content {
     /// Takes an event apart. What has no known shape is shown as it is.
     pub(crate) fn of(payload: &[u8]) -> Self {
         let whole = || vec![Record { positions: Vec::new(), text: text(payload) }];
-        let Ok(event) = serde_json::from_slice::<Value>(payload) else { return Self { records: whole() } };
+        let Ok(event) = json::value(payload) else { return Self { records: whole() } };
         let records = event.get("Records").and_then(Value::as_array);
         Self { records: records.map_or_else(whole, |records| records.iter().map(record).collect()) }
     }
@@ -89,6 +91,14 @@ mod tests {
         }
         assert_eq!(content.records[0].positions, ["shard-0:7", "7"]);
         assert!(content.records[2].mentions("m") && !content.records[2].mentions("order"[..3].into()));
+    }
+
+    #[test]
+    fn a_record_that_a_strict_reader_refuses_does_not_hide_its_neighbours() {
+        let event = r#"{"Records":[{"messageId":"a","body":"\ud83d"},{"messageId":"b","body":"order#2"}]}"#;
+        let records = Content::of(event.as_bytes()).records;
+        let texts: Vec<_> = records.iter().map(|record| record.text.as_str()).collect();
+        assert_eq!(texts, ["?", "order#2"]);
     }
 
     #[test]
