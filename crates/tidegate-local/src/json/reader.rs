@@ -1,6 +1,7 @@
 //! Reads a text from its beginning on.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use super::{DEEPEST, Json, LONGEST_NUMBER, Malformed};
 
@@ -30,6 +31,21 @@ pub(super) fn malformed(text: &str, at: usize, reason: impl Into<String>) -> Mal
     let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     Malformed { reason: reason.into(), line, column }
+}
+
+/// A name in which each half of a surrogate pair is its escape again, instead of the question mark
+/// that stands for it.
+fn with_escapes(text: &str, halves: &[(usize, u16)]) -> String {
+    let mut name = String::with_capacity(text.len() + halves.len() * 5);
+    let mut done = 0;
+    for (at, half) in halves {
+        name.push_str(text.get(done..*at).unwrap_or_default());
+        // Writing to a `String` cannot fail.
+        let _ = write!(name, "\\u{half:04x}");
+        done = at + 1;
+    }
+    name.push_str(text.get(done..).unwrap_or_default());
+    name
 }
 
 impl<'a> Reader<'a> {
@@ -118,11 +134,7 @@ impl<'a> Reader<'a> {
         if halves.is_empty() {
             return Ok(text);
         }
-        let mut text = text.into_owned();
-        for (at, half) in halves.into_iter().rev() {
-            text.replace_range(at..=at, &format!("\\u{half:04x}"));
-        }
-        Ok(text.into())
+        Ok(with_escapes(&text, &halves).into())
     }
 
     /// A text in quotation marks.

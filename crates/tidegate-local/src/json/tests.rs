@@ -27,6 +27,19 @@ fn half_of_a_surrogate_pair_is_read_and_so_is_what_stands_beside_it() {
     let names = read(r#"{"a\ud83d":1,"a?":2}"#);
     assert_eq!(names.get(r"a\ud83d"), Some(&Json::Number("1".into())));
     assert_eq!(names.get("a?"), Some(&Json::Number("2".into())));
+    let around = read(r#"{"\ude00 ä\ud83d?\ud83d\ude00":1}"#);
+    assert!(around.get("\\ude00 ä\\ud83d?\u{1F600}").is_some(), "{around:?}");
+}
+
+/// Four million halves: moving what is behind each of them would copy 40 TB.
+#[test]
+fn a_name_of_nothing_but_halves_is_read_once_from_left_to_right() {
+    let halves = 4 << 20;
+    let name = r"\ud83d".repeat(halves);
+    let json = format!(r#"{{"{name}":1}}"#);
+    let Json::Object(fields) = read(&json) else { panic!("not an object") };
+    assert_eq!(fields.len(), 1);
+    assert!(fields[0].0 == name, "the name is not what was written");
 }
 
 #[test]
