@@ -300,6 +300,16 @@ fn fields_of_different_elements_of_a_list_do_not_match_together() {
     let event = json!({"list": [{"a": 1}, {"a": 2, "b": 1}]});
     check(&json!({"list": {"a": [1], "b": [{"exists": false}]}}), std::slice::from_ref(&event), &[]);
     check(&json!({"list": {"a": [2], "b": [{"exists": false}]}}), &[], &[event]);
+    // A list in an element: the value beside it and one of its elements.
+    let nested = json!({"list": [{"a": 1, "in": [{"b": 1}, {"b": 2, "c": 1}]}, {"a": 2, "in": [{"c": 2}]}]});
+    let of = |a: u8, b: u8, c: u8| json!({"list": {"a": [a], "in": {"b": [b], "c": [c]}}});
+    check(&of(1, 2, 1), std::slice::from_ref(&nested), &[]);
+    for other in [of(1, 1, 1), of(2, 2, 1), of(1, 2, 2)] {
+        check(&other, &[], std::slice::from_ref(&nested));
+    }
+    let two = json!({"a": {"x": [{"n": 1}]}, "b": [[{"m": 1}, {"m": 2}], [{"m": 3, "k": 1}]]});
+    check(&json!({"a": {"x": {"n": [1]}}, "b": {"m": [3], "k": [1]}}), std::slice::from_ref(&two), &[]);
+    check(&json!({"a": {"x": {"n": [1]}}, "b": {"m": [2], "k": [1]}}), &[], &[two]);
     // Elements of different lists go together.
     let lists = json!({"one": [{"a": 1}, {"a": 2}], "two": [{"b": 1}, {"b": 2}]});
     check(&json!({"one": {"a": [1]}, "two": {"b": [2]}}), &[lists], &[]);
