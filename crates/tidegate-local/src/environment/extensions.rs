@@ -7,6 +7,8 @@
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use super::phase::InvocationId;
+
 /// Lambda's limit of extensions.
 const LIMIT: usize = 10;
 
@@ -63,8 +65,9 @@ impl Refused {
 pub(crate) struct Extensions {
     registered: Vec<Extension>,
     closed: bool,
-    /// The invocation they were told of last.
-    told: Option<String>,
+    /// The invocation they were told of last. Its request id would not do: all attempts of an
+    /// asynchronous event have one.
+    told: Option<InvocationId>,
 }
 
 #[derive(Debug)]
@@ -145,11 +148,10 @@ impl Extensions {
 
     /// Tells those that want to hear it that the function is invoked: once, though the function may
     /// get it a second time.
-    pub(crate) fn invoked(&mut self, event: &Invoked) {
-        if self.told.as_ref() == Some(&event.request_id) {
+    pub(crate) fn invoked(&mut self, invocation: InvocationId, event: &Invoked) {
+        if self.told.replace(invocation) == Some(invocation) {
             return;
         }
-        self.told = Some(event.request_id.clone());
         for extension in self.registered.iter_mut().filter(|extension| extension.hears_of_invocations) {
             extension.tell(event.clone());
         }
@@ -195,6 +197,9 @@ impl Extension {
 mod tests {
     use super::*;
 
+    const A: InvocationId = InvocationId(1);
+    const B: InvocationId = InvocationId(2);
+
     fn event(request_id: &str) -> Invoked {
         Invoked {
             request_id: request_id.to_owned(),
@@ -236,25 +241,37 @@ mod tests {
         let id = for_invocations(&mut extensions);
         let mut waiting = extensions.next(id).unwrap();
         assert!(waiting.try_recv().is_err() && !extensions.at_work());
-        extensions.invoked(&event("a"));
-        extensions.invoked(&event("a"));
+        extensions.invoked(A, &event("a"));
+        extensions.invoked(A, &event("a"));
         assert_eq!(waiting.try_recv(), Ok(event("a")));
         assert!(extensions.at_work());
         let mut waiting = extensions.next(id).unwrap();
         assert!(waiting.try_recv().is_err() && !extensions.at_work(), "not told a second time");
-        extensions.invoked(&event("b"));
+        extensions.invoked(B, &event("b"));
         assert_eq!(waiting.try_recv(), Ok(event("b")));
+    }
+
+    #[test]
+    fn each_attempt_of_an_asynchronous_event_is_heard_of_though_all_have_one_request_id() {
+        let mut extensions = Extensions::default();
+        let id = for_invocations(&mut extensions);
+        for attempt in [A, B] {
+            let mut waiting = extensions.next(id).unwrap();
+            extensions.invoked(attempt, &event("same"));
+            assert_eq!(waiting.try_recv(), Ok(event("same")), "{attempt:?}");
+            assert!(extensions.at_work());
+        }
     }
 
     #[test]
     fn what_an_extension_was_not_there_for_is_kept_until_it_comes() {
         let mut extensions = Extensions::default();
         let id = for_invocations(&mut extensions);
-        extensions.invoked(&event("a"));
+        extensions.invoked(A, &event("a"));
         assert!(extensions.at_work());
         drop(extensions.next(id).unwrap());
         extensions.next(id).unwrap();
-        extensions.invoked(&event("b"));
+        extensions.invoked(B, &event("b"));
         assert_eq!(extensions.next(id).unwrap().try_recv(), Ok(event("b")), "its waiter had hung up");
     }
 
@@ -263,7 +280,7 @@ mod tests {
         let mut extensions = Extensions::default();
         let id = extensions.register("one", &[]).unwrap();
         let mut waiting = extensions.next(id).unwrap();
-        extensions.invoked(&event("a"));
+        extensions.invoked(A, &event("a"));
         assert!(waiting.try_recv().is_err() && !extensions.at_work());
     }
 

@@ -26,7 +26,7 @@ impl Failure {
     /// The error object of an invocation that failed this way.
     pub(crate) fn payload(&self, request_id: &str, timeout: Duration) -> Bytes {
         match self {
-            Self::Init(error) if !error.is_empty() => error.clone(),
+            Self::Init(error) | Self::Extension(error) if !error.is_empty() => error.clone(),
             _ => {
                 let message = format!("RequestId: {request_id} Error: {}", self.message(timeout));
                 error_object(&self.error_type(), &message)
@@ -38,7 +38,9 @@ impl Failure {
     pub(crate) fn error_type(&self) -> Cow<'_, str> {
         match self {
             Self::TimedOut => "Sandbox.Timedout".into(),
-            Self::Init(error) => reported_type(error).unwrap_or("Runtime.Unknown".into()),
+            Self::Init(error) | Self::Extension(error) => {
+                reported_type(error).unwrap_or("Runtime.Unknown".into())
+            }
             Self::Exited(Exit::NotStarted(_)) => "Runtime.InvalidEntrypoint".into(),
             Self::Exited(_) | Self::Stopped => "Runtime.ExitError".into(),
         }
@@ -49,6 +51,7 @@ impl Failure {
         match self {
             Self::TimedOut => format!("Task timed out after {:.2} seconds", timeout.as_secs_f64()),
             Self::Init(_) => "initialisation failed".to_owned(),
+            Self::Extension(_) => "an extension failed".to_owned(),
             Self::Exited(Exit::NotStarted(why)) => why.clone(),
             Self::Exited(Exit::Status(0)) => "Runtime exited without providing a reason".to_owned(),
             Self::Exited(exit) => format!("Runtime exited with error: {}", reason(exit)),
@@ -62,7 +65,7 @@ impl Failure {
     pub(crate) fn of_start(&self, limit: Duration) -> String {
         match self {
             Self::TimedOut => format!("it was not ready after {} s", limit.as_secs_f64()),
-            Self::Init(error) => {
+            Self::Init(error) | Self::Extension(error) => {
                 let object = json::value(error).ok();
                 let message = object.as_ref().and_then(|object| object.get("errorMessage")?.as_str());
                 format!("it reported {}: {}", self.error_type(), message.unwrap_or("no reason"))

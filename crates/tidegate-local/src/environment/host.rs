@@ -203,11 +203,12 @@ impl Host {
                 }
             }
             Action::Overdue(environment, id) => {
-                let (host, limit) = (Arc::clone(self), self.spec.timeout);
-                tokio::spawn(async move {
-                    tokio::time::sleep(limit).await;
-                    host.limit(environment, Limit::Return(id), 0);
-                });
+                self.watch(environment, Limit::Return(id), self.spec.timeout);
+            }
+            Action::Finish(environment, id) => {
+                let began = state.open.get(&id).and_then(|open| open.deadline).map(|deadline| deadline.began);
+                let used = began.map(|began| began.elapsed()).unwrap_or_default();
+                self.watch(environment, Limit::Extensions(id), self.spec.timeout.saturating_sub(used));
             }
             Action::Complete(id) => {
                 let result = result.take().unwrap_or_else(|| InvocationResult::FunctionError(Bytes::new()));

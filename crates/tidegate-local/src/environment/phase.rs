@@ -23,6 +23,8 @@ pub enum Phase {
     Assigned(InvocationId),
     /// The process has taken this invocation and not answered.
     Busy(InvocationId),
+    /// It answered this invocation, and its extensions are still at work on it.
+    Finishing(InvocationId),
     /// It did not come back for this invocation in time, which has been handed to another. It may still come, within the function's timeout.
     Overdue(InvocationId),
     /// It is being killed.
@@ -42,10 +44,16 @@ pub enum Happening {
     Unheard(InvocationId),
     /// The process answered this invocation, with a response or an error.
     Answered(InvocationId),
+    /// The same, and its extensions are still at work on the invocation.
+    Responded(InvocationId),
+    /// The extensions are done with the last invocation, and the process has not called `/next`.
+    Finished,
     /// The process reported that its initialisation failed.
     InitFailed,
     /// A time limit passed.
     Limit(Limit),
+    /// An extension reported that it failed, which ends the environment.
+    Broke,
     /// The process ended.
     Exited,
     /// The engine stops.
@@ -63,6 +71,8 @@ pub enum Limit {
     Return(InvocationId),
     /// The function's timeout, from `/next` to the answer.
     Invocation(InvocationId),
+    /// What is left of the function's timeout after the answer, until the extensions are done.
+    Extensions(InvocationId),
 }
 
 /// What a step means for the rest of the function.
@@ -78,13 +88,19 @@ pub enum Effect {
     Hold(InvocationId),
     /// The invocation was answered.
     Complete(InvocationId),
+    /// The invocation was answered, and the environment is not free: watch [`Limit::Extensions`].
+    Respond(InvocationId),
+    /// The environment can be given an invocation, and no waiter is there.
+    Vacant,
     /// The initialisation failed; `kill` if the process still runs.
     InitFailed {
         /// The process still runs.
         kill: bool,
     },
-    /// The invocation ran out of time; kill the process.
-    TimedOut(InvocationId),
+    /// The invocation failed, because it ran out of time or an extension did; kill the process.
+    Abort(InvocationId),
+    /// Kill the process, which has not seen the invocation: hand it to another environment.
+    Replace(InvocationId),
     /// The process ended while it worked on the invocation.
     Lost(InvocationId),
     /// The process ended and has not seen the invocation: hand it to another environment.
@@ -114,10 +130,11 @@ impl Phase {
     pub fn next(self, happening: Happening) -> Result<(Self, Effect), Illegal> {
         use Happening as H;
         let step = match (self, happening) {
-            (Self::Starting | Self::Between | Self::Idle | Self::Overdue(_), H::Polled) => {
-                (Self::Idle, Effect::Free)
-            }
-            (Self::Starting, H::InitFailed | H::Limit(Limit::Init)) => {
+            (
+                Self::Starting | Self::Between | Self::Idle | Self::Finishing(_) | Self::Overdue(_),
+                H::Polled,
+            ) => (Self::Idle, Effect::Free),
+            (Self::Starting, H::InitFailed | H::Broke | H::Limit(Limit::Init)) => {
                 (Self::Stopping, Effect::InitFailed { kill: true })
             }
             (Self::Starting, H::Exited) => (Self::Gone, Effect::InitFailed { kill: false }),
@@ -140,19 +157,28 @@ impl Phase {
             (Self::Busy(id), H::Answered(answered)) if answered == id => {
                 (Self::Between, Effect::Complete(id))
             }
-            (Self::Busy(id), H::Limit(Limit::Invocation(late))) if late == id => {
-                (Self::Stopping, Effect::TimedOut(id))
+            (Self::Busy(id), H::Responded(answered)) if answered == id => {
+                (Self::Finishing(id), Effect::Respond(id))
             }
-            (Self::Busy(id), H::Exited) => (Self::Gone, Effect::Lost(id)),
-
-            (Self::Idle | Self::Between | Self::Overdue(_) | Self::Stopping, H::Exited) => {
-                (Self::Gone, Effect::Nothing)
-            }
-            (Self::Starting | Self::Idle | Self::Between | Self::Overdue(_), H::Stop) => {
+            (Self::Finishing(_), H::Finished) => (Self::Between, Effect::Vacant),
+            (Self::Finishing(id), H::Limit(Limit::Extensions(late))) if late == id => {
                 (Self::Stopping, Effect::Kill(None))
             }
+            (Self::Busy(id), H::Limit(Limit::Invocation(late))) if late == id => {
+                (Self::Stopping, Effect::Abort(id))
+            }
+            (Self::Busy(id), H::Broke) => (Self::Stopping, Effect::Abort(id)),
+            (Self::Assigned(id), H::Broke) => (Self::Stopping, Effect::Replace(id)),
+            (Self::Busy(id), H::Exited) => (Self::Gone, Effect::Lost(id)),
+
+            (
+                Self::Idle | Self::Between | Self::Finishing(_) | Self::Overdue(_) | Self::Stopping,
+                H::Exited,
+            ) => (Self::Gone, Effect::Nothing),
+            (Self::Idle | Self::Between | Self::Finishing(_) | Self::Overdue(_), H::Stop | H::Broke)
+            | (Self::Starting, H::Stop) => (Self::Stopping, Effect::Kill(None)),
             (Self::Assigned(id) | Self::Busy(id), H::Stop) => (Self::Stopping, Effect::Kill(Some(id))),
-            (Self::Stopping | Self::Gone, H::Stop) => (self, Effect::Nothing),
+            (Self::Stopping | Self::Gone, H::Stop | H::Broke) => (self, Effect::Nothing),
 
             (_, H::Limit(_) | H::Unheard(_)) => (self, Effect::Nothing),
             (phase, happening) => return Err(Illegal { phase, happening }),
@@ -164,9 +190,13 @@ impl Phase {
     pub fn invocation(self) -> Option<InvocationId> {
         match self {
             Self::Assigned(id) | Self::Busy(id) => Some(id),
-            Self::Starting | Self::Idle | Self::Between | Self::Overdue(_) | Self::Stopping | Self::Gone => {
-                None
-            }
+            Self::Starting
+            | Self::Idle
+            | Self::Between
+            | Self::Finishing(_)
+            | Self::Overdue(_)
+            | Self::Stopping
+            | Self::Gone => None,
         }
     }
 }
@@ -179,6 +209,7 @@ impl fmt::Display for Phase {
             Self::Between => f.write_str("between invocations"),
             Self::Assigned(id) => write!(f, "assigned invocation {}", id.0),
             Self::Busy(id) => write!(f, "busy with invocation {}", id.0),
+            Self::Finishing(id) => write!(f, "waiting for extensions at work on invocation {}", id.0),
             Self::Overdue(id) => write!(f, "overdue since invocation {}", id.0),
             Self::Stopping => f.write_str("stopping"),
             Self::Gone => f.write_str("gone"),
@@ -193,6 +224,9 @@ impl fmt::Display for Happening {
             Self::Assign(id) => write!(f, "assigning invocation {}", id.0),
             Self::Unheard(id) => write!(f, "losing the waiter for invocation {}", id.0),
             Self::Answered(id) => write!(f, "answering invocation {}", id.0),
+            Self::Responded(id) => write!(f, "answering invocation {} before its extensions are done", id.0),
+            Self::Finished => f.write_str("the end of its extensions' work"),
+            Self::Broke => f.write_str("the failure of an extension"),
             Self::InitFailed => f.write_str("reporting a failed initialisation"),
             Self::Limit(limit) => write!(f, "a time limit ({limit:?})"),
             Self::Exited => f.write_str("the end of the process"),
@@ -248,6 +282,37 @@ mod tests {
     }
 
     #[test]
+    fn an_environment_is_occupied_until_its_extensions_are_done_or_out_of_time() {
+        let finishing = Phase::Busy(A).next(Happening::Responded(A));
+        assert_eq!(finishing, Ok((Phase::Finishing(A), Effect::Respond(A))));
+        let finishing = Phase::Finishing(A);
+        assert_eq!(finishing.next(Happening::Finished), Ok((Phase::Between, Effect::Vacant)));
+        assert_eq!(finishing.next(Happening::Polled), Ok((Phase::Idle, Effect::Free)));
+        let late = |id| finishing.next(Happening::Limit(Limit::Extensions(id)));
+        assert_eq!(late(A), Ok((Phase::Stopping, Effect::Kill(None))));
+        assert_eq!(late(B), Ok((finishing, Effect::Nothing)));
+        assert_eq!(finishing.next(Happening::Exited), Ok((Phase::Gone, Effect::Nothing)));
+    }
+
+    #[test]
+    fn an_extension_that_fails_ends_its_environment_and_the_invocation_it_has() {
+        for (phase, effect) in [
+            (Phase::Starting, Effect::InitFailed { kill: true }),
+            (Phase::Idle, Effect::Kill(None)),
+            (Phase::Between, Effect::Kill(None)),
+            (Phase::Finishing(A), Effect::Kill(None)),
+            (Phase::Overdue(A), Effect::Kill(None)),
+            (Phase::Busy(A), Effect::Abort(A)),
+            (Phase::Assigned(A), Effect::Replace(A)),
+        ] {
+            assert_eq!(phase.next(Happening::Broke), Ok((Phase::Stopping, effect)), "{phase}");
+        }
+        for phase in [Phase::Stopping, Phase::Gone] {
+            assert_eq!(phase.next(Happening::Broke), Ok((phase, Effect::Nothing)));
+        }
+    }
+
+    #[test]
     fn an_invocation_that_was_taken_is_lost_with_its_process() {
         assert_eq!(Phase::Busy(A).next(Happening::Exited), Ok((Phase::Gone, Effect::Lost(A))));
     }
@@ -257,7 +322,7 @@ mod tests {
         for phase in
             [Phase::Idle, Phase::Between, Phase::Busy(B), Phase::Assigned(B), Phase::Stopping, Phase::Gone]
         {
-            for limit in [Limit::Invocation(A), Limit::Take(A), Limit::Init] {
+            for limit in [Limit::Invocation(A), Limit::Take(A), Limit::Extensions(A), Limit::Init] {
                 assert_eq!(phase.next(Happening::Limit(limit)), Ok((phase, Effect::Nothing)));
             }
         }
@@ -270,6 +335,7 @@ mod tests {
             Phase::Idle,
             Phase::Between,
             Phase::Assigned(A),
+            Phase::Finishing(A),
             Phase::Overdue(A),
             Phase::Busy(B),
             Phase::Stopping,
@@ -289,6 +355,7 @@ mod tests {
         for phase in [
             Phase::Starting,
             Phase::Assigned(A),
+            Phase::Finishing(A),
             Phase::Overdue(A),
             Phase::Busy(A),
             Phase::Stopping,

@@ -27,6 +27,12 @@ pub enum Event {
     Unheard(EnvironmentId, InvocationId),
     /// The process answered.
     Answered(EnvironmentId, InvocationId),
+    /// The process answered, and its extensions are still at work on the invocation.
+    Responded(EnvironmentId, InvocationId),
+    /// The extensions of an environment are done with the last invocation.
+    Finished(EnvironmentId),
+    /// An extension reported that it failed, with this error object.
+    Broke(EnvironmentId, Bytes),
     /// The process reported that its initialisation failed, with this error object.
     InitFailed(EnvironmentId, Bytes),
     /// A time limit passed.
@@ -67,6 +73,8 @@ pub enum Action {
     Hold(EnvironmentId, InvocationId),
     /// The invocation is for another environment now; watch [`Limit::Return`].
     Overdue(EnvironmentId, InvocationId),
+    /// The invocation is about to be complete before the extensions are done; watch [`Limit::Extensions`].
+    Finish(EnvironmentId, InvocationId),
     /// The invocation has its answer.
     Complete(InvocationId),
     /// The invocation failed without an answer.
@@ -92,6 +100,8 @@ pub enum Failure {
     Exited(Exit),
     /// The process reported that its initialisation failed.
     Init(Bytes),
+    /// An extension of the process reported that it failed.
+    Extension(Bytes),
     /// The engine stopped.
     Stopped,
 }
@@ -224,6 +234,15 @@ impl Pool {
             Event::Answered(environment, id) => {
                 self.advance(environment, Happening::Answered(id), None, &mut actions)?
             }
+            Event::Responded(environment, id) => {
+                self.advance(environment, Happening::Responded(id), None, &mut actions)?
+            }
+            Event::Finished(environment) => {
+                self.advance(environment, Happening::Finished, None, &mut actions)?
+            }
+            Event::Broke(environment, error) => {
+                self.advance(environment, Happening::Broke, Some(Failure::Extension(error)), &mut actions)?;
+            }
             Event::InitFailed(environment, error) => {
                 self.advance(environment, Happening::InitFailed, Some(Failure::Init(error)), &mut actions)?;
             }
@@ -249,7 +268,10 @@ impl Pool {
     }
 
     fn has_room(&self) -> bool {
-        !self.stopped && self.admitted() < self.limit
+        // Lambda counts an environment as busy until its extensions are done.
+        let finishing = |phase: &&Phase| matches!(phase, Phase::Finishing(_));
+        let finishing = self.environments.values().filter(finishing).count();
+        !self.stopped && self.admitted() + finishing < self.limit
     }
 
     fn admit(&mut self, invocation: InvocationId, actions: &mut Vec<Action>) -> Result<(), Illegal> {
@@ -293,8 +315,11 @@ impl Pool {
             },
             Effect::Deliver(id) => actions.push(Action::Deliver(environment, id)),
             Effect::Hold(id) => actions.push(Action::Hold(environment, id)),
-            Effect::Complete(id) => {
-                actions.push(Action::Complete(id));
+            Effect::Respond(id) => actions.extend([Action::Finish(environment, id), Action::Complete(id)]),
+            Effect::Complete(_) | Effect::Vacant => {
+                if let Effect::Complete(id) = effect {
+                    actions.push(Action::Complete(id));
+                }
                 if let Some(waiting) = self.waiting.pop_front() {
                     self.advance(environment, Happening::Assign(waiting.id), None, actions)?;
                 }
@@ -305,9 +330,13 @@ impl Pool {
                 }
                 self.init_failed(failure.unwrap_or(Failure::TimedOut), actions);
             }
-            Effect::TimedOut(id) => {
+            Effect::Abort(id) => {
                 actions.push(Action::Kill(environment));
-                actions.push(Action::Fail(id, Failure::TimedOut));
+                actions.push(Action::Fail(id, failure.unwrap_or(Failure::TimedOut)));
+            }
+            Effect::Replace(id) => {
+                actions.push(Action::Kill(environment));
+                self.hand_on(id, actions)?;
             }
             Effect::Lost(id) => actions.push(Action::Fail(id, failure.unwrap_or(Failure::Stopped))),
             Effect::Return(id) => self.hand_on(id, actions)?,

@@ -10,7 +10,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use tidegate_local::environment::Fleet;
-use tidegate_local::invocation::{InvocationResult, Invoker, Request};
+use tidegate_local::invocation::{Answer, InvocationResult, Invoker, Request};
 
 use crate::probe::{begin, error, fleet, spec, until};
 
@@ -269,7 +269,8 @@ async fn an_internal_extension_registers_and_hears_of_each_invocation() {
     first.await.unwrap();
 
     // The function is there again and the extension is not: the environment is not free.
-    let second = begin(&fleet, json!({"n": 2}));
+    assert_eq!(begin(&fleet, json!({})).await.unwrap().result, InvocationResult::Throttled);
+    let second = in_line(&fleet, json!({"n": 2}));
     let path = "invocation/next";
     let early = tokio::time::timeout(Duration::from_millis(100), call("GET", &api, path, "")).await;
     assert!(early.is_err(), "the extension still works on the first invocation");
@@ -279,6 +280,72 @@ async fn an_internal_extension_registers_and_hears_of_each_invocation() {
     call("POST", &api, &format!("invocation/{}/response", two.request_id), "2").await;
     assert!(matches!(second.await.unwrap().result, InvocationResult::Success(_)));
     assert_eq!(fleet.status()["probe"].environments, 1);
+}
+
+/// Invokes the function and waits in line while its environment is busy.
+fn in_line(fleet: &Arc<Fleet>, payload: Value) -> tokio::task::JoinHandle<Answer> {
+    let fleet = Arc::clone(fleet);
+    let request = Request::of(Bytes::from(payload.to_string())).patient(Duration::from_secs(30));
+    tokio::spawn(async move { fleet.invoke("probe", request).await })
+}
+
+/// Takes the first invocation and answers it, while its extension is told of it. The identifier of
+/// the extension.
+async fn answered_with_an_extension_at_work(api: &str) -> String {
+    let id = register(api, "own", &["INVOKE"]).await;
+    let one = call("GET", api, "invocation/next", "").await;
+    let told = send("GET", api, EVENTS, &[("lambda-extension-identifier", &id)], "").await;
+    assert_eq!(json_of(&told)["requestId"], json!(one.request_id));
+    call("POST", api, &format!("invocation/{}/response", one.request_id), "1").await;
+    id
+}
+
+#[tokio::test]
+async fn an_extension_that_does_not_come_back_ends_its_environment_at_the_functions_timeout() {
+    let dir = tempfile::tempdir().unwrap();
+    let fleet = silent(dir.path());
+    let first = begin(&fleet, json!({}));
+    let began = std::time::Instant::now();
+    answered_with_an_extension_at_work(&api(dir.path()).await).await;
+    first.await.unwrap();
+    let second = in_line(&fleet, json!({"n": 2}));
+    // The process is not replaced while it has time.
+    let api = api(dir.path()).await;
+    assert!(began.elapsed() >= Duration::from_secs(3), "{:?}", began.elapsed());
+    let two = call("GET", &api, "invocation/next", "").await;
+    assert_eq!(two.body, json!({"n": 2}));
+    call("POST", &api, &format!("invocation/{}/response", two.request_id), "2").await;
+    assert!(matches!(second.await.unwrap().result, InvocationResult::Success(_)));
+    let log = std::fs::read_to_string(dir.path().join("logs/probe.log")).unwrap();
+    assert!(log.contains("extensions were still at work at the function's timeout"), "{log}");
+}
+
+#[tokio::test]
+async fn an_extension_that_reports_its_failure_costs_no_invocation_that_comes_afterwards() {
+    const EXIT: &str = "/2020-01-01/extension/exit/error";
+    let dir = tempfile::tempdir().unwrap();
+    let fleet = silent(dir.path());
+    let first = begin(&fleet, json!({}));
+    let old = api(dir.path()).await;
+    let id = answered_with_an_extension_at_work(&old).await;
+    first.await.unwrap();
+    let headers = [
+        ("lambda-extension-identifier", id.as_str()),
+        ("lambda-extension-function-error-type", "Own.NoLuck"),
+    ];
+    assert_eq!(send("POST", &old, EXIT, &headers, "").await.status(), 202);
+    // At once, while the old process still has its half second.
+    let second = begin(&fleet, json!({"n": 2}));
+    let api = api(dir.path()).await;
+    let id = register(&api, "own", &[]).await;
+    let two = call("GET", &api, "invocation/next", "").await;
+    assert_eq!(two.body, json!({"n": 2}));
+    // At work on one, it fails that one.
+    let headers = [("lambda-extension-identifier", id.as_str()), headers[1]];
+    assert_eq!(send("POST", &api, EXIT, &headers, "").await.status(), 202);
+    let failed = error(second.await.unwrap());
+    assert_eq!(failed["errorType"], "Extension.ExitError");
+    assert_eq!(failed["errorMessage"], "extension own ends: Own.NoLuck");
 }
 
 #[tokio::test]

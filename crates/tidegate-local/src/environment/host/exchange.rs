@@ -37,7 +37,7 @@ impl Host {
         let mut state = self.lock();
         let phase = state.pool.phase(environment);
         let first = phase == Phase::Starting;
-        let done = matches!(phase, Phase::Between | Phase::Assigned(_) | Phase::Overdue(_));
+        let done = matches!(phase, Phase::Finishing(_) | Phase::Overdue(_));
         if let Some(slot) = state.slots.get_mut(&environment) {
             if first {
                 slot.init = slot.started.map(|started| started.elapsed());
@@ -76,7 +76,9 @@ impl Host {
         let known = current.filter(|id| state.open.get(id).is_some_and(|open| open.request_id == request_id));
         let Some(invocation) = known else { return Err(Refused::RequestId(request_id.to_owned())) };
         let dies = state.open.get(&invocation).is_some_and(|open| open.request.fate().kill_after);
-        self.try_run(&mut state, Event::Answered(environment, invocation), Some(result))?;
+        let at_work = state.slots.get(&environment).is_some_and(|slot| slot.extensions.at_work());
+        let event = if at_work { Event::Responded } else { Event::Answered };
+        self.try_run(&mut state, event(environment, invocation), Some(result))?;
         if let Some(slot) = state.slots.get_mut(&environment).filter(|_| dies) {
             slot.kill();
         }
@@ -148,7 +150,7 @@ impl Host {
             function_arn: self.arn_of(&open.request),
             trace_id: trace_id(),
         };
-        slot.extensions.invoked(&event);
+        slot.extensions.invoked(id, &event);
         while let Some(waiter) = slot.waiters.pop_front() {
             let delivery = Delivery::new(self, environment, id, &event, &open.request);
             match waiter.send(delivery) {
@@ -186,17 +188,32 @@ impl Host {
         open.timer = Some(task.abort_handle());
     }
 
+    /// Watches a limit of an environment that belongs to no open invocation.
+    pub(super) fn watch(self: &Arc<Self>, environment: EnvironmentId, limit: Limit, after: Duration) {
+        let host = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::time::sleep(after).await;
+            host.limit(environment, limit, 0);
+        });
+    }
+
     pub(super) fn limit(self: &Arc<Self>, environment: EnvironmentId, limit: Limit, timer: u64) {
         let mut state = self.lock();
         let late = match limit {
-            Limit::Init | Limit::Return(_) => false,
+            Limit::Init | Limit::Return(_) | Limit::Extensions(_) => false,
             Limit::Take(id) | Limit::Invocation(id) => {
                 state.open.get(&id).is_none_or(|open| open.timers != timer)
             }
         };
         if !late {
-            if limit == Limit::Init {
-                self.report_init(&mut state, environment, &Failure::TimedOut);
+            match limit {
+                Limit::Init => self.report_init(&mut state, environment, &Failure::TimedOut),
+                Limit::Extensions(id) if state.pool.phase(environment) == Phase::Finishing(id) => {
+                    let line = "[tidegate] extensions were still at work at the function's timeout: the \
+                                environment is ended\n";
+                    self.output.said(None, line.as_bytes());
+                }
+                _ => {}
             }
             self.run(&mut state, Event::Limit(environment, limit), None);
         }

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -13,7 +12,7 @@ use super::state::{Slot, State};
 use crate::environment::extensions::{Invoked, Moment, Refused};
 use crate::environment::failure::error_object;
 use crate::environment::phase::{EnvironmentId, Phase};
-use crate::environment::pool::Event;
+use crate::environment::pool::{Event, Failure};
 
 /// From SIGTERM to SIGKILL, where an internal extension is registered. Without extensions Lambda
 /// kills at once.
@@ -41,9 +40,13 @@ impl Host {
         let mut state = self.lock();
         let slot = slot(&mut state, environment, Refused::Unknown(id))?;
         let event = slot.extensions.next(id)?;
-        if !slot.extensions.at_work() && std::mem::take(&mut slot.waits_for_extensions) {
-            self.run(&mut state, Event::Polled(environment), None);
-            self.freeze_when_idle(&mut state, environment);
+        if !slot.extensions.at_work() {
+            if std::mem::take(&mut slot.waits_for_extensions) {
+                self.run(&mut state, Event::Polled(environment), None);
+                self.freeze_when_idle(&mut state, environment);
+            } else if matches!(state.pool.phase(environment), Phase::Finishing(_)) {
+                self.run(&mut state, Event::Finished(environment), None);
+            }
         }
         Ok(event)
     }
@@ -62,16 +65,13 @@ impl Host {
             Moment::Init => ("Extension.InitError", format!("extension {name} could not initialise: {why}")),
             Moment::Exit => ("Extension.ExitError", format!("extension {name} ends: {why}")),
         };
+        let error = error_object(error_type, &message);
         if state.pool.phase(environment) == Phase::Starting {
-            drop(state);
-            let error: Bytes = error_object(error_type, &message);
-            if let Err(illegal) = self.init_failed(environment, error) {
-                tracing::debug!(function = self.spec.name, %illegal, "an extension's failure came too late");
-            }
+            self.report_init(&mut state, environment, &Failure::Init(error.clone()));
         } else {
             self.output.said(None, format!("[tidegate] {message}\n").as_bytes());
-            self.shut_down(&mut state, environment);
         }
+        self.run(&mut state, Event::Broke(environment, error), None);
         Ok(())
     }
 
