@@ -34,7 +34,7 @@ pub(crate) async fn guarded(request: Request, next: Next) -> Response {
 pub(crate) fn refused(audience: Audience, method: &Method, headers: &HeaderMap) -> Option<&'static str> {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let Some(host) = text(header::HOST).filter(|host| is_local(host)) else {
-        return Some("the local system answers only at 127.0.0.1 and localhost\n");
+        return Some("the local system answers only at 127.0.0.1, localhost and host.docker.internal\n");
     };
     // A browser names the page's origin in every request that may change something; programs do
     // not.
@@ -57,6 +57,10 @@ fn authority(origin: &axum::http::HeaderValue) -> Option<String> {
     origin.authority().map(ToString::to_string)
 }
 
+/// What this machine is called in a container of Docker. Nobody can register a name below
+/// `.internal`, which ICANN reserved in 2024 for private use.
+const IN_CONTAINERS: [&str; 2] = ["host.docker.internal", "gateway.docker.internal"];
+
 /// Whether a host, with or without a port, is this machine by a name that nobody else can give:
 /// `localhost` and what is below it, such as `bucket.localhost`, never leave the machine (RFC
 /// 6761).
@@ -66,7 +70,9 @@ fn is_local(host: &str) -> bool {
         _ => host,
     };
     let name = name.to_ascii_lowercase();
-    matches!(name.as_str(), "127.0.0.1" | "localhost" | "[::1]") || name.ends_with(".localhost")
+    matches!(name.as_str(), "127.0.0.1" | "localhost" | "[::1]")
+        || name.ends_with(".localhost")
+        || IN_CONTAINERS.contains(&name.as_str())
 }
 
 #[cfg(test)]
@@ -93,11 +99,21 @@ mod tests {
                 "[::1]:4000",
                 "lambda.localhost:1",
                 "b.s3.localhost:1",
+                "host.docker.internal:4000",
+                "Gateway.Docker.Internal",
             ] {
                 assert!(!refuses(&[(header::HOST, host)]), "{host}");
             }
-            for host in ["example.com", "127.0.0.1.example.com:80", "localhost.example.com", "evil:4000", ""]
-            {
+            for host in [
+                "example.com",
+                "127.0.0.1.example.com:80",
+                "localhost.example.com",
+                "evil:4000",
+                "",
+                "evil.host.docker.internal",
+                "host.docker.internal.example.com",
+                "docker.internal",
+            ] {
                 assert!(refuses(&[(header::HOST, host)]), "{host}");
             }
             assert!(refuses(&[]));
