@@ -16,7 +16,13 @@ use crate::proxy::{Body, Service};
 pub(super) fn router() -> Router<Control> {
     Router::new()
         .route("/2015-03-31/functions/{name}/invocations", post(invoke::invoke))
+        .route(
+            "/2021-11-15/functions/{name}/response-streaming-invocations",
+            post(invoke::invoke_with_response_stream),
+        )
         // Some SDKs write the slash and some do not.
+        .route("/2014-11-13/functions/{name}/invoke-async", post(invoke::invoke_async))
+        .route("/2014-11-13/functions/{name}/invoke-async/", post(invoke::invoke_async))
         .route("/2015-03-31/functions", get(functions::list))
         .route("/2015-03-31/functions/", get(functions::list))
         .route("/2015-03-31/functions/{name}", get(functions::get))

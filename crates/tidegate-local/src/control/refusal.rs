@@ -41,6 +41,8 @@ pub(super) enum Refusal {
     Throttled,
     /// An event could not be put into its queue.
     NotQueued(String),
+    /// An answer cannot be written as an event stream.
+    Unwritten(String),
     /// The path has no such method.
     Method,
 }
@@ -60,7 +62,9 @@ impl Refusal {
                 (StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLargeException")
             }
             Self::Throttled => (StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException"),
-            Self::NotQueued(_) => (StatusCode::INTERNAL_SERVER_ERROR, "ServiceException"),
+            Self::NotQueued(_) | Self::Unwritten(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "ServiceException")
+            }
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowedException"),
         }
     }
@@ -100,6 +104,7 @@ impl Refusal {
             }
             Self::Throttled => "Rate Exceeded.".to_owned(),
             Self::NotQueued(why) => format!("The event was not taken: {why}"),
+            Self::Unwritten(why) => format!("The answer cannot be written as an event stream: {why}"),
             Self::Method => "The method is not allowed on this path".to_owned(),
         }
     }
@@ -110,7 +115,7 @@ impl Refusal {
         match self {
             Self::NotInSet { .. } | Self::NoMatch { .. } | Self::Method => json!({ "message": message }),
             Self::NotFound(_) | Self::OtherRegion(_) => json!({ "Type": "User", "Message": message }),
-            Self::NotQueued(_) => json!({ "Type": "Service", "Message": message }),
+            Self::NotQueued(_) | Self::Unwritten(_) => json!({ "Type": "Service", "Message": message }),
             Self::Throttled => {
                 let reason = "ReservedFunctionConcurrentInvocationLimitExceeded";
                 json!({ "Reason": reason, "Type": "User", "message": message })

@@ -39,18 +39,29 @@ pub(super) fn is_in_body(request: &Parts) -> bool {
 /// Whether the engine's own Lambda answers this operation.
 pub(super) fn is_of_own_lambda(operation: &str) -> bool {
     let operation = operation.strip_prefix("Lambda.").unwrap_or_default();
-    matches!(operation, "Invoke" | "ListFunctions" | "GetFunction" | "GetFunctionConfiguration")
+    matches!(
+        operation,
+        "Invoke"
+            | "InvokeWithResponseStream"
+            | "InvokeAsync"
+            | "ListFunctions"
+            | "GetFunction"
+            | "GetFunctionConfiguration"
+    )
 }
 
 /// Lambda's calls that find and invoke functions, by method and path.
 fn by_lambda_path(method: &Method, path: &str) -> Option<&'static str> {
-    let rest = path.strip_prefix("/2015-03-31/functions")?;
-    let parts: Vec<&str> = rest.split('/').skip(1).collect();
-    Some(match (method.as_str(), parts.as_slice()) {
-        ("POST", [_, "invocations"]) => "Lambda.Invoke",
-        ("GET", [] | [""]) => "Lambda.ListFunctions",
-        ("GET", [_]) => "Lambda.GetFunction",
-        ("GET", [_, "configuration"]) => "Lambda.GetFunctionConfiguration",
+    let mut parts = path.strip_prefix('/')?.split('/');
+    let version = parts.next().filter(|_| parts.next() == Some("functions"))?;
+    let parts: Vec<&str> = parts.collect();
+    Some(match (version, method.as_str(), parts.as_slice()) {
+        ("2015-03-31", "POST", [_, "invocations"]) => "Lambda.Invoke",
+        ("2021-11-15", "POST", [_, "response-streaming-invocations"]) => "Lambda.InvokeWithResponseStream",
+        ("2014-11-13", "POST", [_, "invoke-async"] | [_, "invoke-async", ""]) => "Lambda.InvokeAsync",
+        ("2015-03-31", "GET", [] | [""]) => "Lambda.ListFunctions",
+        ("2015-03-31", "GET", [_]) => "Lambda.GetFunction",
+        ("2015-03-31", "GET", [_, "configuration"]) => "Lambda.GetFunctionConfiguration",
         _ => return None,
     })
 }
@@ -205,6 +216,13 @@ mod tests {
     fn lambda_is_named_by_its_path_unless_a_bucket_has_that_name() {
         for (method, path, name) in [
             ("POST", "/2015-03-31/functions/orders/invocations?Qualifier=live", "Lambda.Invoke"),
+            (
+                "POST",
+                "/2021-11-15/functions/orders/response-streaming-invocations",
+                "Lambda.InvokeWithResponseStream",
+            ),
+            ("POST", "/2014-11-13/functions/orders/invoke-async/", "Lambda.InvokeAsync"),
+            ("POST", "/2014-11-13/functions/orders/invoke-async", "Lambda.InvokeAsync"),
             ("GET", "/2015-03-31/functions", "Lambda.ListFunctions"),
             ("GET", "/2015-03-31/functions/?MaxItems=5", "Lambda.ListFunctions"),
             ("GET", "/2015-03-31/functions/orders", "Lambda.GetFunction"),

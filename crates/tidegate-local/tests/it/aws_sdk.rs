@@ -4,7 +4,10 @@ use aws_sdk_lambda::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_lambda::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_lambda::operation::invoke::{InvokeError, InvokeOutput};
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{InvocationType, LogType, ThrottleReason};
+use aws_sdk_lambda::types::{
+    InvocationType, InvokeWithResponseStreamCompleteEvent, InvokeWithResponseStreamResponseEvent as Event,
+    LogType, ThrottleReason,
+};
 use aws_sdk_lambda::{Client, Config};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -33,6 +36,58 @@ fn refused(result: Result<InvokeOutput, SdkError<InvokeError>>) -> InvokeError {
     result.unwrap_err().into_service_error()
 }
 
+/// InvokeWithResponseStream: the payload, and how the stream ended.
+async fn streamed(client: &Client, payload: &Value) -> (Vec<u8>, InvokeWithResponseStreamCompleteEvent) {
+    let invoke = client.invoke_with_response_stream().function_name("probe").log_type(LogType::Tail);
+    let answer = invoke.payload(Blob::new(payload.to_string())).send().await.unwrap();
+    assert_eq!((answer.status_code(), answer.executed_version()), (200, Some("$LATEST")));
+    let (mut stream, mut chunks) = (answer.event_stream, Vec::new());
+    loop {
+        match stream.recv().await.unwrap() {
+            Some(Event::PayloadChunk(chunk)) => chunks.extend(chunk.payload.unwrap().into_inner()),
+            Some(Event::InvokeComplete(end)) => {
+                assert!(stream.recv().await.unwrap().is_none(), "something follows the end");
+                return (chunks, end);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+async fn streams_are_understood(client: &Client) {
+    // More than one chunk.
+    let long = json!({"text": "x".repeat(200_000)});
+    let (payload, end) = streamed(client, &long).await;
+    let answer: Value = serde_json::from_slice(&payload).unwrap();
+    assert_eq!((&answer["event"], end.error_code()), (&long, None));
+    let log = String::from_utf8(STANDARD.decode(end.log_result().unwrap()).unwrap()).unwrap();
+    assert!(log.contains("END RequestId: "), "{log}");
+
+    let (payload, end) = streamed(client, &json!({"do": "error", "message": "no luck"})).await;
+    assert!(payload.is_empty(), "{payload:?}");
+    assert_eq!(end.error_code(), Some("Unhandled"));
+    let details: Value = serde_json::from_str(end.error_details().unwrap()).unwrap();
+    assert_eq!(details["errorMessage"], "no luck");
+
+    let unknown = client.invoke_with_response_stream().function_name("nobody").send().await;
+    let unknown = unknown.err().unwrap().into_service_error();
+    assert!(unknown.is_resource_not_found_exception(), "{unknown:?}");
+}
+
+/// What boto3's `invoke_async` sends.
+#[allow(deprecated)]
+#[tokio::test]
+async fn an_event_by_the_deprecated_operation_is_taken_like_one_by_invoke() {
+    let running = running(|_| {}).await;
+    let client = client(&running.api.url());
+    let event = || aws_sdk_lambda::primitives::ByteStream::from_static(b"{}");
+    let taken = client.invoke_async().function_name("probe").invoke_args(event()).send().await.unwrap();
+    assert_eq!(taken.status(), 202);
+    let unknown = client.invoke_async().function_name("nobody").invoke_args(event()).send().await;
+    let unknown = unknown.err().unwrap().into_service_error();
+    assert!(unknown.is_resource_not_found_exception(), "{unknown:?}");
+}
+
 #[tokio::test]
 async fn the_sdk_invokes_and_understands_what_it_is_answered() {
     let running = running(|_| {}).await;
@@ -50,6 +105,8 @@ async fn the_sdk_invokes_and_understands_what_it_is_answered() {
     let failed = probe().payload(fail).send().await.unwrap();
     assert_eq!(failed.function_error(), Some("Unhandled"));
     assert_eq!(json(failed.payload())["errorMessage"], "no luck");
+
+    streams_are_understood(&client).await;
 
     let event = probe().invocation_type(InvocationType::Event).payload(Blob::new("{}")).send().await.unwrap();
     assert_eq!(event.status_code(), 202);

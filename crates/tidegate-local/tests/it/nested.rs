@@ -48,8 +48,15 @@ async fn a_function_invokes_others_and_itself_through_the_address_it_has_for_aws
     let nobody = call(json!({"function": "nobody", "payload": {}})).await;
     assert_eq!(nobody, json!({"refused": "ResourceNotFoundException"}));
 
+    // The other ways to invoke go to the engine from the same address.
+    let variables = std::fs::read_to_string(dir.path().join("state/functions/other.env")).unwrap();
+    let address = variables.lines().find_map(|line| line.strip_prefix("AWS_ENDPOINT_URL=")).unwrap();
+    let sdk = crate::aws_sdk::client(address);
+    let mut streamed = sdk.invoke_with_response_stream().function_name("other").send().await.unwrap();
+    assert!(streamed.event_stream.recv().await.unwrap().unwrap().is_payload_chunk());
+
     let client = EngineClient::from_state_dir(&dir.path().join("state")).unwrap();
-    let ran = |status: &Value| status["functions"]["other"]["invocations"] == 4;
+    let ran = |status: &Value| status["functions"]["other"]["invocations"] == 5;
     let status = idle(&client, "was the event delivered", ran).await;
     let calls = &status["calls"];
     let errors = json!({"TooManyRequestsException": 1, "ResourceNotFoundException": 1});

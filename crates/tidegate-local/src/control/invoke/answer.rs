@@ -10,7 +10,7 @@ use crate::control::identified;
 use crate::log_tail::LogTail;
 
 const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");
-const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-version");
+pub(super) const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-version");
 const LOG_RESULT: HeaderName = HeaderName::from_static("x-amz-log-result");
 
 /// The function ran. Lambda's other word for an error, `Handled`, is none that today's runtimes can cause.
@@ -22,11 +22,16 @@ pub(super) fn answered(payload: Bytes, failed: bool, request_id: &str, log: Opti
     if failed {
         headers.insert(FUNCTION_ERROR, HeaderValue::from_static("Unhandled"));
     }
-    let log = log.and_then(|log| HeaderValue::try_from(STANDARD.encode(log.bytes())).ok());
+    let log = log.and_then(|log| HeaderValue::try_from(encoded(log)).ok());
     if let Some(log) = log {
         headers.insert(LOG_RESULT, log);
     }
     identified(response, request_id)
+}
+
+/// The end of a log, as Lambda returns it.
+pub(super) fn encoded(log: &LogTail) -> String {
+    STANDARD.encode(log.bytes())
 }
 
 /// The event was taken and will be delivered.

@@ -1,7 +1,9 @@
-//! Lambda's Invoke (2015-03-31).
+//! Lambda's Invoke (2015-03-31) and its relatives: InvokeWithResponseStream (2021-11-15), and
+//! InvokeAsync (2014-11-13), which is deprecated and the same as Invoke with the type `Event`.
 
 mod answer;
 mod request;
+mod stream;
 mod target;
 
 use std::sync::Arc;
@@ -22,20 +24,62 @@ use crate::environment::Fleet;
 use crate::invocation::{InvocationResult, Invoker, Request};
 use crate::log_tail::LogTail;
 
+/// Which operation it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Operation {
+    Invoke,
+    WithResponseStream,
+    Async,
+}
+
 /// Invokes a function and answers as Lambda does.
 pub(super) async fn invoke(
+    control: State<Control>,
+    name: Path<String>,
+    query: RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    respond(Operation::Invoke, control, name, query, headers, body).await
+}
+
+/// The same, with the answer as an event stream.
+pub(super) async fn invoke_with_response_stream(
+    control: State<Control>,
+    name: Path<String>,
+    query: RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    respond(Operation::WithResponseStream, control, name, query, headers, body).await
+}
+
+/// Takes an event.
+pub(super) async fn invoke_async(
+    control: State<Control>,
+    name: Path<String>,
+    query: RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    respond(Operation::Async, control, name, query, headers, body).await
+}
+
+async fn respond(
+    operation: Operation,
     State(control): State<Control>,
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    answered(&control, &name, query.as_deref(), &headers, body)
+    answered(operation, &control, &name, query.as_deref(), &headers, body)
         .await
         .unwrap_or_else(IntoResponse::into_response)
 }
 
 async fn answered(
+    operation: Operation,
     control: &Control,
     name: &str,
     query: Option<&str>,
@@ -45,7 +89,7 @@ async fn answered(
     // The body is read in any case: a caller that is cut off while it writes never sees why.
     let body = request::read(body).await;
     let target = Target::parse(name, qualifier(query).as_deref())?;
-    let given = Given::parse(headers)?;
+    let given = Given::parse(operation, headers)?;
     if !control.fleet.contains(&target.function) {
         return Err(target.not_found());
     }
@@ -77,15 +121,16 @@ async fn answered(
             };
             let answer = invoker.invoke(&target.function, request).await;
             control.activity.bump();
-            match answer.result {
-                InvocationResult::Success(payload) => {
-                    Ok(answer::answered(payload, false, &answer.request_id, log.as_deref()))
-                }
-                InvocationResult::FunctionError(payload) => {
-                    Ok(answer::answered(payload, true, &answer.request_id, log.as_deref()))
-                }
-                InvocationResult::Throttled => Err(Refusal::Throttled),
-            }
+            let (payload, failed) = match answer.result {
+                InvocationResult::Success(payload) => (payload, false),
+                InvocationResult::FunctionError(payload) => (payload, true),
+                InvocationResult::Throttled => return Err(Refusal::Throttled),
+            };
+            let write = match operation {
+                Operation::WithResponseStream => stream::answered,
+                Operation::Invoke | Operation::Async => answer::answered,
+            };
+            Ok(write(payload, failed, &answer.request_id, log.as_deref()))
         }
     }
 }

@@ -8,6 +8,7 @@ use bytes::BytesMut;
 use http_body_util::BodyExt as _;
 use serde_json::value::RawValue;
 
+use super::Operation;
 use crate::control::refusal::Refusal;
 
 /// Lambda's limit of a synchronous request, in bytes.
@@ -36,16 +37,21 @@ pub(super) struct Given {
 }
 
 impl Given {
-    pub(super) fn parse(headers: &HeaderMap) -> Result<Self, Refusal> {
+    pub(super) fn parse(operation: Operation, headers: &HeaderMap) -> Result<Self, Refusal> {
         let given = |name: &str| headers.get(name).map(HeaderValue::as_bytes);
         let not_in = |value: &[u8], at, allowed| {
             Err(Refusal::NotInSet { value: String::from_utf8_lossy(value).into_owned(), at, allowed })
         };
-        let kind = match given("x-amz-invocation-type") {
-            None | Some(b"RequestResponse") => Kind::RequestResponse,
-            Some(b"Event") => Kind::Event,
-            Some(b"DryRun") => Kind::DryRun,
-            Some(other) => return not_in(other, "invocationType", "DryRun, RequestResponse, Event"),
+        let kind = match (operation, given("x-amz-invocation-type")) {
+            (Operation::Async, _) | (Operation::Invoke, Some(b"Event")) => Kind::Event,
+            (_, None | Some(b"RequestResponse")) => Kind::RequestResponse,
+            (_, Some(b"DryRun")) => Kind::DryRun,
+            (Operation::Invoke, Some(other)) => {
+                return not_in(other, "invocationType", "DryRun, RequestResponse, Event");
+            }
+            (Operation::WithResponseStream, Some(other)) => {
+                return not_in(other, "invocationType", "DryRun, RequestResponse");
+            }
         };
         let log = match given("x-amz-log-type") {
             None | Some(b"None") => false,
