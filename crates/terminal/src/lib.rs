@@ -3,6 +3,7 @@
 pub mod connection;
 pub mod counted;
 pub mod endpoint;
+pub mod escape;
 pub mod local_system;
 pub mod misuse;
 pub mod name_prefix;

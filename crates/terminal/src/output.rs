@@ -5,13 +5,22 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use crate::escape::{escaped_json, escaped_lines};
 use crate::problem::Problem;
 
 /// Writes a text and a line end to standard output.
 ///
+/// Nothing in it reaches the terminal as a control, apart from line feeds and tabs: whoever puts
+/// text from outside into a line writes it with [`escaped`](crate::escape::escaped), which has none
+/// of those either.
+///
 /// # Errors
 /// [`Problem::OutputClosed`] when the reader has gone.
 pub fn line(text: &str) -> Result<(), Problem> {
+    write_line(&escaped_lines(text))
+}
+
+fn write_line(text: &str) -> Result<(), Problem> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{text}")
         .and_then(|()| stdout.flush())
@@ -23,14 +32,22 @@ pub fn line(text: &str) -> Result<(), Problem> {
 /// # Errors
 /// As [`line()`].
 pub fn json(value: &impl Serialize) -> Result<(), Problem> {
-    let text = serde_json::to_string_pretty(value)
-        .map_err(|error| Problem::new(format!("the result cannot be written as JSON: {error}")))?;
-    line(&text)
+    let text = serde_json::to_string_pretty(value).map_err(unwritable)?;
+    write_line(&escaped_json(&text))
 }
 
-/// Writes a line to standard error. A closed standard error is no reason to stop.
+/// Writes a value as JSON in one line to standard output.
+///
+/// # Errors
+/// As [`line()`].
+pub fn json_line(value: &impl Serialize) -> Result<(), Problem> {
+    let text = serde_json::to_string(value).map_err(unwritable)?;
+    write_line(&escaped_json(&text))
+}
+
+/// Writes a line to standard error, as [`line()`] does. A closed standard error is no reason to stop.
 pub fn note(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", escaped_lines(text));
 }
 
 /// Says a program's problem and gives the exit code that goes with it.
@@ -46,6 +63,10 @@ pub fn fail(program: &str, problem: &Problem) -> ExitCode {
         }
         Problem::OutputClosed => ExitCode::SUCCESS,
     }
+}
+
+fn unwritable(error: serde_json::Error) -> Problem {
+    Problem::new(format!("the result cannot be written as JSON: {error}"))
 }
 
 fn closed_or(what: &str, error: &io::Error) -> Problem {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::escape::escaped;
+
 /// Why a command could not do its work: one line for the person at the terminal.
 #[derive(Debug)]
 pub enum Problem {
@@ -14,7 +16,8 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// A problem in these words. Line ends become blanks.
+    /// A problem in these words, some of which may come from outside. Line ends become blanks, other
+    /// controls their escapes.
     pub fn new(text: impl Into<String>) -> Self {
         Problem::Said(one_line(&text.into()))
     }
@@ -31,7 +34,7 @@ impl Problem {
 }
 
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    escaped(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned()
 }
 
 impl fmt::Display for Problem {

@@ -1,6 +1,10 @@
 //! Tables for people.
 
+use std::fmt::Display;
+
 use comfy_table::{Cell, CellAlignment, LineStyle, Table, presets};
+
+use crate::escape::escaped;
 
 /// A table with one line under its header: narrow enough for 80 columns.
 pub fn table(header: impl IntoIterator<Item = impl ToString>) -> Table {
@@ -11,6 +15,11 @@ pub fn table(header: impl IntoIterator<Item = impl ToString>) -> Table {
         column.set_padding((0, 1));
     }
     table
+}
+
+/// The cell of a text, which may come from outside: it stays one line, and controls nothing.
+pub fn cell(text: impl Display) -> Cell {
+    Cell::new(escaped(&text.to_string()))
 }
 
 /// A number's cell.

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use events::view::Dimension;
 use serde::Serialize;
 use terminal::counted::counted;
+use terminal::escape::escaped;
 
 use super::fold::{Expected, ExpectedOrder};
 use crate::amount::{count, money};
@@ -70,7 +71,8 @@ impl Comparison {
             lines.push(read_model.headline());
             for difference in &read_model.shown {
                 let Difference { row, field, expected, found } = difference;
-                lines.push(format!("    {row}  {field}: expected {expected}, found {found}"));
+                let line = format!("{row}  {field}: expected {expected}, found {found}");
+                lines.push(format!("    {}", escaped(&line)));
             }
             if read_model.differences > read_model.shown.len() {
                 lines.push(format!("    … and {} more", read_model.differences - read_model.shown.len()));
@@ -245,6 +247,19 @@ mod tests {
         assert!(comparison.equal, "{comparison:?}");
         assert!(comparison.text().contains("sales by day       equal"), "{}", comparison.text());
         assert!(comparison.text().contains("3 units 3.00"), "{}", comparison.text());
+    }
+
+    #[test]
+    fn a_row_from_outside_moves_no_cursor_and_makes_no_further_line() {
+        let (sales, mut orders) = found();
+        let row = OrderRow { status: "\x1b[2J\u{202e}sent\nequal".to_owned(), ..OrderRow::default() };
+        orders.insert("order#\x1b[1m\n2".to_owned(), row);
+        let text = Comparison::of(&expected(), &sales, &orders).text();
+        assert!(
+            text.contains(r"order#\u{1b}[1m\n2  status: expected no row, found \u{1b}[2J\u{202e}sent\nequal"),
+            "{text}"
+        );
+        assert!(!text.contains(['\x1b', '\u{202e}']), "{text:?}");
     }
 
     #[test]

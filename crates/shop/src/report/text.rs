@@ -1,5 +1,5 @@
-use comfy_table::Cell;
-use terminal::table::{right, table};
+use terminal::escape::escaped;
+use terminal::table::{cell, right, table};
 
 use super::figures::Figures;
 use crate::amount::count;
@@ -24,12 +24,12 @@ fn summary(figures: &Figures) -> String {
         .dead_letters
         .iter()
         .filter(|(_, letters)| **letters > 0)
-        .map(|(queue, letters)| format!("{queue} {}", count(*letters)))
+        .map(|(queue, letters)| format!("{} {}", escaped(queue), count(*letters)))
         .collect();
     if !queues.is_empty() {
         dead_letters.push_str(&format!(" ({})", queues.join(", ")));
     }
-    let emulator = figures.emulator.as_deref().unwrap_or("emulator");
+    let emulator = escaped(figures.emulator.as_deref().unwrap_or("emulator"));
     let emulator_cpu = figures
         .cpu_seconds
         .emulator
@@ -81,7 +81,7 @@ fn functions(figures: &Figures) -> String {
             format!("{:.1}", function.cpu_seconds),
             format!("{}.{}", function.peak_rss_bytes / 1_000_000, function.peak_rss_bytes / 100_000 % 10),
         ];
-        table.add_row(std::iter::once(Cell::new(name)).chain(numbers.into_iter().map(right)));
+        table.add_row(std::iter::once(cell(name)).chain(numbers.into_iter().map(right)));
     }
     let silent = figures.functions.values().any(|function| function.applied.is_none());
     let why =
@@ -101,7 +101,7 @@ fn requests(figures: &Figures) -> String {
         for (operation, requests) in &function.dynamodb {
             let per_order = requests.per_order.map_or_else(|| "-".to_owned(), |calls| format!("{calls:.2}"));
             let numbers = [count(requests.calls), count(requests.ok), per_order];
-            let names = [Cell::new(name), Cell::new(operation)];
+            let names = [cell(name), cell(operation)];
             table.add_row(names.into_iter().chain(numbers.into_iter().map(right)));
             rows += 1;
         }

@@ -152,7 +152,7 @@ pub(crate) struct Logs {
     /// Lambda.
     #[arg(long, value_name = "LEVEL")]
     pub(crate) level: Option<Level>,
-    /// Prints the lines as they were written.
+    /// Prints the lines as they were written, apart from control characters.
     #[arg(long)]
     pub(crate) raw: bool,
     /// Prints each line as a JSON object of its own.

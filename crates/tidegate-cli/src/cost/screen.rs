@@ -1,7 +1,7 @@
 //! The estimate for people.
 
 use comfy_table::Cell;
-use terminal::table::{right, table};
+use terminal::table::{cell, right, table};
 
 use super::Report;
 use super::estimate::{Estimate, Line, Sum};
@@ -72,10 +72,10 @@ fn every_month(sum: &Sum) -> String {
     let mut shown = table(["for", "what", "amount", "unit", "USD"]);
     for line in &sum.lines {
         shown.add_row(vec![
-            Cell::new(&line.user),
-            Cell::new(&line.what),
+            cell(&line.user),
+            cell(&line.what),
             right(amount(line.amount)),
-            Cell::new(&line.unit),
+            cell(&line.unit),
             right(money(line.usd)),
         ]);
     }
@@ -88,10 +88,10 @@ fn work(sum: &Sum) -> String {
         sum.lines.iter().partition(|line| line.usd >= SMALL * sum.usd);
     for line in large {
         shown.add_row(vec![
-            Cell::new(&line.user),
-            Cell::new(&line.what),
+            cell(&line.user),
+            cell(&line.what),
             right(amount(line.amount)),
-            Cell::new(&line.unit),
+            cell(&line.unit),
             right(money(line.usd)),
             right(share(line.usd, sum.usd)),
         ]);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use terminal::escape::escaped_lines;
 use terminal::output;
 use terminal::problem::Problem;
 use tidegate_local::engine_file::EngineFile;
@@ -131,7 +132,8 @@ fn show(log: &mut File) -> io::Result<()> {
     let mut text = Vec::new();
     log.read_to_end(&mut text)?;
     // A closed standard error is no reason to end what starts.
-    let _ = io::stderr().lock().write_all(&text);
+    let text = String::from_utf8_lossy(&text);
+    let _ = io::stderr().lock().write_all(escaped_lines(&text).as_bytes());
     Ok(())
 }
 

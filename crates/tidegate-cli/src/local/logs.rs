@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
+use terminal::escape::escaped;
 use terminal::output;
 use terminal::problem::Problem;
 use tidegate_local::engine_file::EngineFile;
@@ -35,11 +36,11 @@ pub(crate) async fn logs(options: &Logs) -> Result<ExitCode, Problem> {
         let running = EngineFile::read(&state).is_ok();
         while let Some(line) = lines.next_line().map_err(unreadable)? {
             if seen.add(&line, options) {
-                output::line(&match (options.raw, options.json) {
-                    (true, _) => line.text,
-                    (false, true) => object(&line).to_string(),
-                    (false, false) => shown(&line, width),
-                })?;
+                match (options.raw, options.json) {
+                    (true, _) => output::line(&line.text)?,
+                    (false, true) => output::json_line(&object(&line))?,
+                    (false, false) => output::line(&shown(&line, width))?,
+                }
             }
         }
         if let Some(nothing) = seen.nothing(&functions) {
@@ -175,7 +176,7 @@ fn shown(line: &Line, width: usize) -> String {
     // Lambda's own lines say it themselves.
     let request = line.request_id.as_ref().filter(|_| line.kind != Kind::Platform);
     parts.extend(request.map(|id| format!("request={id}")));
-    parts.join(" ")
+    escaped(&parts.join(" ")).into_owned()
 }
 
 #[cfg(test)]
@@ -185,6 +186,15 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+
+    #[test]
+    fn what_a_function_logs_moves_no_cursor_and_makes_no_further_line() {
+        let text = r#"{"message":"\u001b[2J\u202egone\n1970 f forged","key":"\u001b[1m"}"#;
+        let line = Line::parse(&Arc::from("f"), text, Timestamp::UNIX_EPOCH);
+        let shown = shown(&line, 1);
+        assert!(shown.contains(r"\u{1b}[2J\u{202e}gone\n1970 f forged"), "{shown}");
+        assert!(!shown.contains(['\x1b', '\u{202e}', '\n']), "{shown:?}");
+    }
 
     #[test]
     fn a_line_is_shown_with_its_ids_at_the_end() {

@@ -2,13 +2,16 @@
 
 use comfy_table::Table;
 use serde_json::Value;
+use terminal::escape::escaped_value;
 use terminal::table::{right, table};
 
 /// Metrics of a function that are shown.
 const METRICS: [&str; 4] = ["Applied", "Duplicate", "Failed", "DeadLettered"];
 
-/// The screen.
+/// The screen. What functions printed and failed with is in the status too: no control character of
+/// it reaches the terminal.
 pub(crate) fn screen(status: &Value) -> String {
+    let status = &escaped_value(status);
     let mut parts = vec![head(status), mappings(status)];
     parts.extend(asynchronous(status));
     parts.extend(buses(status));
@@ -346,6 +349,14 @@ mod tests {
         assert!(!screen.contains("queue dead-letters"), "its messages are counted already: {screen}");
         let widest = screen.lines().map(|line| line.trim_end().chars().count()).max();
         assert!(widest <= Some(80), "{widest:?}\n{screen}");
+    }
+
+    #[test]
+    fn what_a_function_printed_moves_no_cursor_and_makes_no_further_line() {
+        let why = "it ended; the last it printed: \x1b[2J\u{202e}gone\nidle";
+        let screen = screen(&json!({"functions": {"f": {"start_failure": why}}}));
+        assert!(screen.contains(r"\u{1b}[2J\u{202e}gone\nidle"), "{screen}");
+        assert!(!screen.contains(['\x1b', '\u{202e}']), "{screen:?}");
     }
 
     #[test]

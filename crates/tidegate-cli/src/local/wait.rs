@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use terminal::counted::counted;
+use terminal::escape::escaped;
 use terminal::output;
 use terminal::problem::Problem;
 use tidegate_local::client::EngineClient;
@@ -42,7 +43,7 @@ pub(crate) async fn wait(client: &EngineClient, timeout: Option<u64>) -> Result<
             if terminal {
                 output::note("");
             }
-            output::note(&format!("tidegate: still busy after {timeout} s: {}", busy(&status)));
+            output::note(&format!("tidegate: still busy after {timeout} s: {}", escaped(&busy(&status))));
             return Ok(ExitCode::from(STILL_BUSY));
         }
         tokio::time::sleep(ASK).await;

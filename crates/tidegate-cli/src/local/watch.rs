@@ -4,7 +4,6 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use serde_json::Value;
 use terminal::output;
 use terminal::problem::Problem;
 use tidegate_local::client::{ClientError, EngineClient};
@@ -59,7 +58,7 @@ async fn show(client: &EngineClient, json: bool, in_place: bool) -> Result<Optio
         };
         last = status::screen(&status);
         match (json, in_place) {
-            (true, _) => output::line(&Value::to_string(&status))?,
+            (true, _) => output::json_line(&status)?,
             (false, true) => Screen::draw(&last)?,
             (false, false) => output::line(&format!("{last}\n"))?,
         }

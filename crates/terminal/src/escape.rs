@@ -1,0 +1,126 @@
+//! Text from outside, without what changes a terminal or the order in which people read.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+/// One line in which every control character is written as its escape, such as `\n` or `\u{1b}`.
+///
+/// A letter, a reason, a key or a log line may come from anybody. Printed as it is, it could move
+/// the cursor, colour or hide what stands beside it (`ESC`), forge further lines (line ends), or
+/// turn the reading direction around (bidirectional controls: Unicode TR36, "Trojan Source").
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    replaced(text, is_control, readable)
+}
+
+/// As [`escaped`], for a text of several lines that this program laid out: it keeps line feeds and
+/// tabs.
+pub fn escaped_lines(text: &str) -> Cow<'_, str> {
+    replaced(text, |character| is_control(character) && !matches!(character, '\n' | '\t'), readable)
+}
+
+/// The same JSON with its control characters written as JSON's own escapes, so that a program reads
+/// the same values. The layout of the text may have line feeds.
+pub fn escaped_json(json: &str) -> Cow<'_, str> {
+    replaced(
+        json,
+        |character| is_control(character) && character != '\n',
+        |character, text| {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing to a text does not fail.
+                let _ = write!(text, "\\u{unit:04x}");
+            }
+        },
+    )
+}
+
+/// The value with every text and every name in it [`escaped`], for what is laid out from it.
+pub fn escaped_value(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::from(escaped(text)),
+        Value::Array(values) => values.iter().map(escaped_value).collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| (escaped(name).into_owned(), escaped_value(value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        other => other.clone(),
+    }
+}
+
+fn readable(character: char, text: &mut String) {
+    text.extend(character.escape_default());
+}
+
+fn replaced(
+    text: &str,
+    is_meant: impl Fn(char) -> bool,
+    replace: impl Fn(char, &mut String),
+) -> Cow<'_, str> {
+    if !text.contains(&is_meant) {
+        return Cow::Borrowed(text);
+    }
+    let mut written = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        if is_meant(character) { replace(character, &mut written) } else { written.push(character) }
+    }
+    Cow::Owned(written)
+}
+
+/// Controls of terminals (C0, DEL, C1), line and paragraph separators, controls of the reading
+/// direction, and characters that are not seen at all.
+fn is_control(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61c}'
+                | '\u{200b}'
+                | '\u{200e}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{2069}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terminal_and_bidirectional_controls_are_written_as_their_escapes() {
+        for (text, shown) in [
+            ("\x1b[2Jgone", "\\u{1b}[2Jgone"),
+            ("\u{9b}31m", "\\u{9b}31m"),
+            ("a\u{202e}b\u{2066}c", "a\\u{202e}b\\u{2066}c"),
+            ("one\r\ntwo\tthree", "one\\r\\ntwo\\tthree"),
+            ("\u{2028}\u{feff}\u{7f}\u{0}", "\\u{2028}\\u{feff}\\u{7f}\\u{0}"),
+            ("tag\u{e0041}", "tag\\u{e0041}"),
+        ] {
+            assert_eq!(escaped(text), shown);
+        }
+    }
+
+    #[test]
+    fn what_people_write_stays_as_it_is() {
+        for text in ["Müller & Söhne 漢字 👩\u{200d}🚒", "שלום", r"back\slash", ""] {
+            assert!(matches!(escaped(text), Cow::Borrowed(same) if same == text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_layout_keeps_its_lines_and_loses_everything_else() {
+        assert_eq!(escaped_lines("a\tb\n\x1b[2Jc\r\n"), "a\tb\n\\u{1b}[2Jc\\r\n");
+    }
+
+    #[test]
+    fn json_has_the_same_values_in_harmless_characters() {
+        let value = serde_json::json!({ "k\u{202e}": "\x1b[2J\u{9b}\u{7f}\u{e0041}\n" });
+        let text = serde_json::to_string_pretty(&value).unwrap();
+        let written = escaped_json(&text);
+        assert!(written.chars().all(|character| character == '\n' || !is_control(character)), "{written}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&written).unwrap(), value);
+    }
+}
