@@ -3,9 +3,11 @@
 use std::process::ExitCode;
 
 use comfy_table::{Table, presets};
+use terminal::account::Intent;
 use terminal::connection::Connection;
 use terminal::output;
 use terminal::problem::Problem;
+use terminal::table::cell;
 
 use crate::amount::{count, money};
 use crate::cli;
@@ -16,7 +18,7 @@ use crate::read_model::{OrderRow, read_order};
 /// # Errors
 /// When the read model cannot be read, or has neither.
 pub(crate) async fn show(options: &cli::OrderShow) -> Result<ExitCode, Problem> {
-    let connection = Connection::open(&options.endpoint).await?;
+    let connection = Connection::open(&options.endpoint, Intent::Read).await?;
     let client = connection.dynamodb();
     let view = options.view.table(&options.endpoint);
     for stream in streams(&options.id) {
@@ -69,7 +71,7 @@ fn table(row: &OrderRow) -> String {
         fields.push(("took", format!("{} ms from the stream to here", count(applied - arrived))));
     }
     for (name, value) in fields {
-        table.add_row([name.to_owned(), value]);
+        table.add_row([cell(name), cell(value)]);
     }
     table.trim_fmt()
 }
@@ -83,6 +85,19 @@ mod tests {
         assert_eq!(streams("536365"), ["order#536365", "return#536365"]);
         assert_eq!(streams("C536379"), ["return#C536379", "order#C536379"]);
         assert_eq!(streams("order#1"), ["order#1"]);
+    }
+
+    #[test]
+    fn an_order_moves_no_cursor_and_makes_no_further_line() {
+        let row = OrderRow {
+            stream: "order#1".to_owned(),
+            status: "rejected\nstatus placed".to_owned(),
+            country: Some("\x1b[2JFrance\u{202e}".to_owned()),
+            ..OrderRow::default()
+        };
+        let shown = table(&row);
+        assert!(shown.contains(r"\u{1b}[2JFrance\u{202e}") && shown.contains(r"rejected\nstatus"), "{shown}");
+        assert!(!shown.contains(['\x1b', '\u{202e}']), "{shown:?}");
     }
 
     #[test]

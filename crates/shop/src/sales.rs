@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use comfy_table::Cell;
 use events::view::Dimension;
 use serde::Serialize;
+use terminal::account::Intent;
 use terminal::connection::Connection;
 use terminal::output;
 use terminal::problem::Problem;
@@ -28,7 +29,7 @@ struct KeySales {
 /// When the table cannot be read.
 pub(crate) async fn show(options: &cli::Sales) -> Result<ExitCode, Problem> {
     let dimension: Dimension = options.by.parse().map_err(Problem::new)?;
-    let connection = Connection::open(&options.endpoint).await?;
+    let connection = Connection::open(&options.endpoint, Intent::Read).await?;
     let sales = read_sales(&connection.dynamodb(), &options.sales.table(&options.endpoint))
         .await
         .map_err(|problem| connection.explain(problem))?;
@@ -89,7 +90,9 @@ fn cells(key: &str, totals: &Totals) -> Vec<Cell> {
         count(totals.returned_units),
         money(totals.refunded),
     ];
-    std::iter::once(Cell::new(key)).chain(numbers.into_iter().map(terminal::table::right)).collect()
+    std::iter::once(terminal::table::cell(key))
+        .chain(numbers.into_iter().map(terminal::table::right))
+        .collect()
 }
 
 #[cfg(test)]
@@ -115,6 +118,13 @@ mod tests {
         let keys: Vec<_> =
             of_dimension(some_sales(), Dimension::Product, None).into_iter().map(|row| row.key).collect();
         assert_eq!(keys, ["a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn a_key_from_outside_moves_no_cursor_and_makes_no_further_row() {
+        let rows = [KeySales { key: "\x1b[2J\u{202e}UK\nFrance".to_owned(), totals: Totals::default() }];
+        let shown = table(&rows, Dimension::Country);
+        assert!(shown.contains(r"\u{1b}[2J\u{202e}UK\nFrance"), "{shown}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Where the system is, and the AWS clients that reach it.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -11,8 +11,10 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::{Builder, tls};
 
+use crate::account::{self, Intent};
 use crate::endpoint::{CONNECT_TIMEOUT, Endpoint, EndpointOption};
-use crate::local_system::{self, HOW_TO_START, STATE_VARIABLE};
+use crate::local_system::{self, HOW_TO_START, STATE, STATE_VARIABLE};
+use crate::output;
 use crate::problem::Problem;
 
 /// The region of everything local.
@@ -43,13 +45,15 @@ impl Connection {
     /// this directory or one above it, else the AWS account of the environment.
     ///
     /// # Errors
-    /// When there is none of them, nothing answers, or a name prefix is given for the local system.
-    pub async fn open(option: &EndpointOption) -> Result<Self, Problem> {
+    /// When there is none of them, nothing answers, a name prefix or an account is given for the local
+    /// system, or an account would be changed that nobody named.
+    pub async fn open(option: &EndpointOption, intent: Intent) -> Result<Self, Problem> {
         let here = env::current_dir()
             .map_err(|error| Problem::new(format!("the current directory cannot be read: {error}")));
         let named = env::var_os(STATE_VARIABLE).filter(|state| !state.is_empty()).map(PathBuf::from);
         let state =
             named.map_or_else(|| here.map(|here| local_system::state_dir(&here)), |state| Ok(Some(state)));
+        let looked = state.as_ref().ok().cloned().flatten().unwrap_or_else(|| PathBuf::from(STATE));
         let local = state.and_then(|state| match state {
             Some(state) => local_system::endpoint(&state),
             None => Ok(None),
@@ -71,7 +75,7 @@ impl Connection {
                 option.fit_local()?;
                 Self::local(&local)
             }
-            endpoint => Self::at(endpoint.as_ref()).await,
+            endpoint => Self::at(endpoint.as_ref(), option, intent, &looked).await,
         }
     }
 
@@ -85,26 +89,43 @@ impl Connection {
         Ok(Self::with(&endpoint.url, Credentials::new("test", "test", None, None, "local")))
     }
 
-    /// This endpoint, which must answer; without one, the AWS account of the environment.
+    /// This endpoint, which must answer; without one, the AWS account of the environment, which is
+    /// said. `looked` is the state directory in which no local system was found.
     ///
     /// # Errors
-    /// When nothing answers, or the environment has no AWS credentials.
-    pub async fn at(endpoint: Option<&Endpoint>) -> Result<Self, Problem> {
+    /// When nothing answers, the environment has no AWS credentials, or an account would be changed
+    /// that nobody named or that is another than the named one.
+    pub async fn at(
+        endpoint: Option<&Endpoint>,
+        option: &EndpointOption,
+        intent: Intent,
+        looked: &Path,
+    ) -> Result<Self, Problem> {
         if let Some(endpoint) = endpoint {
             endpoint.reach()?;
-            return Ok(Self::to(&endpoint.url));
+            let connection = Self::to(&endpoint.url);
+            if let Some(named) = &option.account {
+                account::of_credentials(&connection.config, Some(named)).await?;
+            }
+            return Ok(connection);
         }
         if ACCOUNT_VARIABLES.iter().all(|name| variable(name).is_none()) {
             return Err(Problem::new(format!(
-                "no system to talk to: neither AWS_ENDPOINT_URL nor AWS credentials are set, and there is no .tidegate/engine.json; \
-                 {HOW_TO_START}"
+                "no system to talk to: neither AWS_ENDPOINT_URL nor AWS credentials are set, and {}; {HOW_TO_START}",
+                account::not_running(looked)
             )));
         }
+        account::must_be_named(option, intent, looked)?;
         let config = aws_config::defaults(BehaviorVersion::latest())
             .http_client(tls_client())
             .timeout_config(timeouts())
             .load()
             .await;
+        let Some(region) = config.region() else {
+            return Err(Problem::new("no region is set: name it with AWS_REGION, or in the AWS profile"));
+        };
+        let found = account::of_credentials(&config, option.account.as_ref()).await?;
+        output::note(&account::addressed(found.as_deref(), region.as_ref(), &option.name_prefix));
         Ok(Connection { config, endpoint: None })
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::account::AccountId;
 use crate::local_system::HOW_TO_START;
 use crate::name_prefix::NamePrefix;
 use crate::problem::Problem;
@@ -32,6 +33,10 @@ pub struct EndpointOption {
         hide_env_values = true
     )]
     pub name_prefix: NamePrefix,
+    /// The AWS account that is meant, compared with that of the credentials. Without a name prefix, a
+    /// command that changes something in an account needs it.
+    #[arg(long, value_name = "ID")]
+    pub account: Option<AccountId>,
 }
 
 impl EndpointOption {
@@ -41,11 +46,16 @@ impl EndpointOption {
         Some(Endpoint { url: url.to_owned(), named_by: "AWS_ENDPOINT_URL".to_owned() })
     }
 
-    /// Refuses a prefix for the local system, whose names are those of the topology.
+    /// Refuses a prefix or an account for the local system, whose names are those of the topology.
     ///
     /// # Errors
-    /// A prefix is given; a misuse.
+    /// One of them is given; a misuse.
     pub fn fit_local(&self) -> Result<(), Problem> {
+        if let Some(account) = &self.account {
+            return Err(Problem::misuse(format!(
+                "a local system runs, and --account is {account}; leave it out, or end the local system with `tidegate local down` to reach the account"
+            )));
+        }
         if self.name_prefix.is_empty() {
             return Ok(());
         }

@@ -1,5 +1,6 @@
 //! What the command-line programs have in common: how they start and end, what they write, and where they find the system.
 
+pub mod account;
 pub mod connection;
 pub mod counted;
 pub mod endpoint;

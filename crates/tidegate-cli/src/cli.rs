@@ -19,13 +19,15 @@ use terminal::local_system::STATE_VARIABLE;
 use terminal::output;
 use terminal::problem::Problem;
 
+use crate::invoke::ALIAS;
+
 pub(crate) use cost::Cost;
 pub(crate) use dlq::Dlq;
 pub(crate) use effects::{EffectsCommand, EffectsComplete, EffectsList, EffectsPlace, EffectsRelease};
 pub(crate) use events::{EventsCommand, EventsShow};
 pub(crate) use local::{Level, LocalCommand, Logs, Pace, Up};
 pub(crate) use new::{FunctionSource, NewCommand, NewFunction};
-pub(crate) use parked::{ParkedCommand, ParkedList, ParkedOne, ParkedPlace};
+pub(crate) use parked::{ParkedCommand, ParkedList, ParkedOne, ParkedPlace, ParkedRelease};
 pub(crate) use topology::{TopologyCheck, TopologyCommand};
 
 const EXIT_CODES: &str = "\
@@ -110,6 +112,31 @@ pub(crate) struct Place {
     pub(crate) state: StateDir,
 }
 
+/// Which version of a function is invoked.
+#[derive(Debug, Args)]
+pub(crate) struct Invoking {
+    /// Invokes this alias or version ($LATEST for the code that was uploaded last); by default the alias
+    /// that mappings and rules use.
+    #[arg(long, value_name = "NAME", default_value = ALIAS, value_parser = qualifier)]
+    qualifier: String,
+}
+
+impl Invoking {
+    /// The alias or version.
+    pub(crate) fn qualifier(&self) -> &str {
+        &self.qualifier
+    }
+}
+
+fn qualifier(text: &str) -> Result<String, String> {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let is_name = (1..=128).contains(&text.len()) && text.bytes().all(is_allowed);
+    match is_name || text == "$LATEST" {
+        true => Ok(text.to_owned()),
+        false => Err("expected an alias, a version such as 7, or $LATEST".to_owned()),
+    }
+}
+
 fn above_zero(text: &str) -> Result<f64, String> {
     text.parse::<f64>()
         .ok()
@@ -179,6 +206,8 @@ mod tests {
             ("tidegate effects release --all k", "cannot be used with", "`tidegate effects release"),
             ("tidegate parked release", "not provided: <STREAM>", "`tidegate parked release <STREAM>`"),
             ("tidegate parked show order", "`order` is not a stream id", "order#536365"),
+            ("tidegate dlq --yes --account prod", "'prod' for '--account <ID>'", "12 digits"),
+            ("tidegate dlq --yes --qualifier a:b", "'a:b' for '--qualifier <NAME>'", "$LATEST"),
             ("tidegate dlq --limit 3", "not provided: --yes", "`tidegate dlq --yes"),
             ("tidegate cost --per 0", "'0' for '--per <N>'", "above 0"),
             ("tidegate cost --count 5", "not provided: --unit", "`tidegate cost"),

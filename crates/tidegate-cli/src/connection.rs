@@ -7,15 +7,20 @@ use aws_sdk_dynamodb::operation::describe_table::DescribeTableError;
 use aws_sdk_lambda::config::StalledStreamProtectionConfig;
 use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::config::timeout::TimeoutConfig;
+use terminal::account::Intent;
 use terminal::connection::Connection;
 use terminal::endpoint::{CONNECT_TIMEOUT, Endpoint};
 use terminal::local_system::{self, STATE};
 use terminal::name_prefix::{NamePrefix, PhysicalName};
 use terminal::problem::Problem;
+use tidegate_local::clients::{ACCOUNT, REGION};
 use tidegate_local::engine_file::{EngineFile, EngineFileError};
 use tidegate_local::topology::Topology;
 
+use crate::arn::Home;
 use crate::cli::{Place, StateDir};
+use crate::declared::BucketNames;
+use crate::dlq::mailbox::arn_of;
 
 /// The topology file where none is named.
 pub(crate) const TOPOLOGY: &str = "infra/topology.auto.tfvars";
@@ -34,8 +39,9 @@ impl System {
     /// else the AWS account of the environment.
     ///
     /// # Errors
-    /// When there is none of them, nothing answers, or a name prefix is given for the local system.
-    pub(crate) async fn open(place: &Place) -> Result<Self, Problem> {
+    /// When there is none of them, nothing answers, a name prefix or an account is given for the local
+    /// system, or an account would be changed that nobody named.
+    pub(crate) async fn open(place: &Place, intent: Intent) -> Result<Self, Problem> {
         let engine = running_engine(&place.state);
         let named = place.endpoint.endpoint();
         let engine = match &named {
@@ -51,9 +57,10 @@ impl System {
             named_by: "the local system".to_owned(),
         };
         let endpoint = named.or_else(|| engine.as_ref().map(local));
+        let looked = state_dir(&place.state);
         let connection = match &endpoint {
             Some(local) if engine.is_some() => Connection::local(local)?,
-            endpoint => Connection::at(endpoint.as_ref()).await?,
+            endpoint => Connection::at(endpoint.as_ref(), &place.endpoint, intent, &looked).await?,
         };
         let prefix = place.endpoint.name_prefix.clone();
         Ok(System { connection, engine, topology: place.topology.clone(), prefix })
@@ -77,6 +84,32 @@ impl System {
     /// Whether the system is in an AWS account, where rates are limited and an empty answer may be early.
     pub(crate) fn is_account(&self) -> bool {
         self.connection.is_account()
+    }
+
+    /// Where the system's resources are. The local engine has a place of its own; elsewhere it is that
+    /// of a queue.
+    ///
+    /// # Errors
+    /// There is no such queue, or no queue to look at.
+    pub(crate) async fn home(&self, queue: Option<&PhysicalName>) -> Result<Home, Problem> {
+        if self.engine.is_some() {
+            return Ok(Home::new("aws", REGION, ACCOUNT));
+        }
+        let queue = queue.ok_or_else(|| {
+            Problem::new(
+                "the topology has no dead-letter queue, which says in which account and region the system is",
+            )
+        })?;
+        Home::of(&arn_of(&self.sqs(), queue).await?)
+    }
+
+    /// How buckets are called there.
+    pub(crate) fn bucket_names(&self) -> BucketNames {
+        match (&self.engine, self.is_account()) {
+            (Some(_), _) => BucketNames::Plain,
+            (None, true) => BucketNames::WithAccount,
+            (None, false) => BucketNames::Either,
+        }
     }
 
     /// The configuration for functions: the engine's own endpoint when there is one, no retries and no limit of an answer's time. A function may

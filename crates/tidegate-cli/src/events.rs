@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use serde_json::Value;
+use terminal::account::Intent;
+use terminal::escape::escaped;
 use terminal::name_prefix::PhysicalName;
 use terminal::output;
 use terminal::problem::Problem;
@@ -26,7 +28,7 @@ const DATA_LINES: usize = 24;
 /// # Errors
 /// The system cannot be reached, or the stream has no events.
 pub(crate) async fn show(options: &EventsShow) -> Result<ExitCode, Problem> {
-    let system = System::open(&options.place).await?;
+    let system = System::open(&options.place, Intent::Read).await?;
     let table = match &options.table {
         Some(table) => PhysicalName::given(table),
         None => table_of(&system.topology()?).map(|table| system.prefix().physical(&table)).ok_or_else(|| {
@@ -73,17 +75,19 @@ fn events(commits: &[RecordedCommit]) -> impl Iterator<Item = (&RecordedCommit, 
 
 /// One event for people.
 fn block(commit: &RecordedCommit, event: &RecordedEvent) -> String {
-    let mut text = format!("{}  {} v{}  {}\n", event.version, event.kind, event.data_version, event.time);
+    let kind = escaped(&event.kind);
+    let mut text = format!("{}  {kind} v{}  {}\n", event.version, event.data_version, event.time);
     // Writing to a text does not fail.
-    let _ = writeln!(text, "   id           {}", event.id);
-    let _ = writeln!(text, "   cause        {} of {}", commit.cause.id, commit.cause.source);
-    let _ = writeln!(text, "   correlation  {}", commit.correlation_id);
+    let _ = writeln!(text, "   id           {}", escaped(&event.id));
+    let _ =
+        writeln!(text, "   cause        {} of {}", escaped(&commit.cause.id), escaped(&commit.cause.source));
+    let _ = writeln!(text, "   correlation  {}", escaped(&commit.correlation_id));
     let data = serde_json::from_str::<Value>(&event.data)
         .and_then(|value| serde_json::to_string_pretty(&value))
         .unwrap_or_else(|_| event.data.clone());
     let lines: Vec<&str> = data.lines().collect();
     for line in lines.iter().take(DATA_LINES) {
-        let _ = writeln!(text, "   {line}");
+        let _ = writeln!(text, "   {}", escaped(line));
     }
     if lines.len() > DATA_LINES {
         let _ = writeln!(text, "   … {} more lines; --json shows everything", lines.len() - DATA_LINES);
@@ -116,6 +120,15 @@ mod tests {
         assert!(text.contains("… 78 more lines; --json"), "{text}");
         let short = commit("[1]");
         assert!(!block(&short, &short.events[0]).contains("more lines"));
+    }
+
+    #[test]
+    fn an_event_moves_no_cursor_and_turns_no_text_around() {
+        let mut commit = commit("\"\u{202e}\u{9b}2J\"");
+        commit.correlation_id = "k\x1b[2J\nforged".to_owned();
+        let text = block(&commit, &commit.events[0]);
+        assert!(text.contains(r"k\u{1b}[2J\nforged") && text.contains(r"\u{202e}\u{9b}2J"), "{text}");
+        assert!(!text.contains(['\x1b', '\u{202e}', '\u{9b}']), "{text:?}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Invoking a function, and judging what it answered.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use aws_sdk_lambda::error::DisplayErrorContext;
@@ -15,6 +16,19 @@ use tidegate_local::mapping::answer::{Reported, reported};
 const THROTTLED_LIMIT: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The alias that Terraform gives each function. Mappings and rules name it, a deployment moves it,
+/// and a rollback moves it back: what is invoked by it is what serves now. The local engine has it too.
+pub(crate) const ALIAS: &str = "live";
+
+/// A function as it is invoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Invoked<'a> {
+    /// Its name at Lambda.
+    pub(crate) name: &'a str,
+    /// Alias or version.
+    pub(crate) qualifier: &'a str,
+}
 
 /// What the function reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +54,12 @@ pub(crate) enum Purpose<'a> {
     },
 }
 
+impl fmt::Display for Invoked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.name, self.qualifier)
+    }
+}
+
 impl Purpose<'_> {
     /// What the function finds in its client context.
     fn custom(self) -> serde_json::Map<String, Value> {
@@ -61,14 +81,15 @@ impl Purpose<'_> {
 /// Why it did not succeed, for people.
 pub(crate) async fn invoke(
     client: &aws_sdk_lambda::Client,
-    function: &str,
+    function: Invoked<'_>,
     event: &[u8],
     shape: Shape,
     purpose: Purpose<'_>,
 ) -> Result<(), String> {
     let mut call = client
         .invoke()
-        .function_name(function)
+        .function_name(function.name)
+        .qualifier(function.qualifier)
         .invocation_type(InvocationType::RequestResponse)
         .payload(Blob::new(event));
     let custom = purpose.custom();
@@ -89,15 +110,15 @@ pub(crate) async fn invoke(
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
                 Some(refused) => {
-                    let message = refused.meta().message().map_or_else(|| refused.to_string(), str::to_owned);
-                    return Err(format!("{} refused the invocation: {message}", short_name(function)));
+                    let mut message =
+                        refused.meta().message().map_or_else(|| refused.to_string(), str::to_owned);
+                    if refused.is_resource_not_found_exception() {
+                        message.push_str("; --qualifier names another alias or version");
+                    }
+                    return Err(format!("{function} refused the invocation: {message}"));
                 }
                 None => {
-                    return Err(format!(
-                        "{} could not be invoked: {}",
-                        short_name(function),
-                        DisplayErrorContext(&error)
-                    ));
+                    return Err(format!("{function} could not be invoked: {}", DisplayErrorContext(&error)));
                 }
             },
         }
@@ -184,6 +205,13 @@ mod tests {
         assert!(Purpose::Run { occasion: None }.custom().is_empty());
         let replay = Purpose::Replay { occasion: Some("r1") }.custom();
         assert_eq!(Value::from(replay), json!({ REPLAY: "true", OCCASION: "r1" }));
+    }
+
+    #[test]
+    fn the_alias_is_the_one_that_terraform_gives_each_function() {
+        let locals = include_str!("../../../infra/locals.tf");
+        let declared = locals.lines().find_map(|line| line.trim().strip_prefix("function_alias"));
+        assert_eq!(declared.map(|line| line.replace([' ', '='], "")), Some(format!("\"{ALIAS}\"")));
     }
 
     #[test]

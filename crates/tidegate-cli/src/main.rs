@@ -1,9 +1,11 @@
 //! `tidegate`: the command. It starts the local system, shows the events of a stream, releases held
 //! effects and parked aggregates, replays dead letters and makes new functions.
 
+mod arn;
 mod cli;
 mod connection;
 mod cost;
+mod declared;
 mod dlq;
 mod effects;
 mod events;

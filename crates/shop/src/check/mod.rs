@@ -8,6 +8,7 @@ mod fold;
 
 use std::process::ExitCode;
 
+use terminal::account::Intent;
 use terminal::connection::Connection;
 use terminal::output;
 use terminal::problem::Problem;
@@ -25,7 +26,7 @@ use self::fold::Expected;
 /// When the file or a table cannot be read. A difference is no error: exit code 1.
 pub(crate) async fn check(options: &cli::Check) -> Result<ExitCode, Problem> {
     let expected = Expected::of(&mut Lines::open(&options.file)?, options.limit)?;
-    let connection = Connection::open(&options.endpoint).await?;
+    let connection = Connection::open(&options.endpoint, Intent::Read).await?;
     let client = connection.dynamodb();
     let explain = |problem| connection.explain(problem);
     let sales = read_sales(&client, &options.sales.table(&options.endpoint)).await.map_err(explain)?;

@@ -13,7 +13,9 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
+use terminal::account::Intent;
 use terminal::connection::Connection;
+use terminal::escape::escaped;
 use terminal::output;
 use terminal::problem::Problem;
 
@@ -86,7 +88,7 @@ impl Summary {
 /// When the file cannot be read, or the stream does not take the records.
 pub(crate) async fn online_retail(options: &cli::Import, file: &Path) -> Result<ExitCode, Problem> {
     let gathered = invoices::gather(&mut Lines::open(file)?, options.limit)?;
-    let connection = Connection::open(&options.endpoint).await?;
+    let connection = Connection::open(&options.endpoint, Intent::Change).await?;
     let sender = Sender::new(connection.kinesis(), options.stream());
     sender.probe().await.map_err(|problem| connection.explain(problem))?;
 
@@ -106,7 +108,8 @@ pub(crate) async fn online_retail(options: &cli::Import, file: &Path) -> Result<
                 summary.not_sent += 1;
                 bar.suspend(|| {
                     output::note(&format!(
-                        "shop: {partition_key} has {} bytes and was not sent: a record may have {}",
+                        "shop: {} has {} bytes and was not sent: a record may have {}",
+                        escaped(&partition_key),
                         count(u64::try_from(bytes).unwrap_or(u64::MAX)),
                         count(u64::try_from(sender::RECORD_BYTES).unwrap_or(u64::MAX))
                     ));

@@ -7,6 +7,7 @@ mod text;
 use std::io::Read;
 use std::process::ExitCode;
 
+use terminal::account::Intent;
 use terminal::connection::Connection;
 use terminal::output;
 use terminal::problem::Problem;
@@ -23,7 +24,7 @@ use self::status::Status;
 /// When the status or the table cannot be read.
 pub(crate) async fn report(options: &cli::Report) -> Result<ExitCode, Problem> {
     let status = read_status(&options.status)?;
-    let connection = Connection::open(&options.endpoint).await?;
+    let connection = Connection::open(&options.endpoint, Intent::Read).await?;
     let orders = read_orders(&connection.dynamodb(), &options.view.table(&options.endpoint))
         .await
         .map_err(|problem| connection.explain(problem))?;

@@ -1,3 +1,4 @@
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -90,4 +91,51 @@ fn the_local_system_is_where_the_state_directory_is_said_to_be() {
     command.args(["sales", "--by", "day"]).current_dir(elsewhere.path()).env_clear();
     let output = command.env("TIDEGATE_STATE", state.path()).output().unwrap();
     assert!(said(&output, 1).contains("nothing answers at http://127.0.0.1:1"));
+}
+
+/// STS of account 111111111111, for one request.
+fn sts() -> (String, std::thread::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let answered = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = Vec::new();
+        while !String::from_utf8_lossy(&request).contains("Action=GetCallerIdentity") {
+            let mut part = [0; 4096];
+            let read = stream.read(&mut part).unwrap();
+            assert!(read > 0, "{}", String::from_utf8_lossy(&request));
+            request.extend_from_slice(&part[..read]);
+        }
+        let body = "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
+                    <Account>111111111111</Account></GetCallerIdentityResult></GetCallerIdentityResponse>";
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+        stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+    });
+    (url, answered)
+}
+
+#[test]
+fn orders_go_into_an_account_only_if_it_is_named_and_is_that_of_the_credentials() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("retail.csv");
+    let line = "536365,85123A,LAMP,6,2010-12-01T08:26:00Z,2.55,17850,United Kingdom";
+    let header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country";
+    std::fs::write(&file, format!("{header}\n{line}\n")).unwrap();
+    let (url, answered) = sts();
+    let shop = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shop"));
+        command.args(arguments).current_dir(directory.path()).env_clear();
+        command.env("AWS_ACCESS_KEY_ID", "id").env("AWS_SECRET_ACCESS_KEY", "key");
+        command.env("AWS_REGION", "eu-west-1").env("AWS_ENDPOINT_URL_STS", &url);
+        command.env("AWS_ENDPOINT_URL_KINESIS", "http://127.0.0.1:1").output().unwrap()
+    };
+    let import = ["import", "online-retail", "retail.csv"];
+    let text = said(&shop(&import), 2);
+    let state = directory.path().join(".tidegate/engine.json");
+    for part in [state.to_str().unwrap(), "tidegate local up", "--account ID", "--name-prefix PREFIX"] {
+        assert!(text.contains(part), "`{part}` is not in {text}");
+    }
+    let other = [&import[..], &["--account", "999999999999"]].concat();
+    assert!(said(&shop(&other), 2).contains("the credentials are those of account 111111111111"));
+    answered.join().unwrap();
 }

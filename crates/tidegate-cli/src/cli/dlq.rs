@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::Place;
+use super::{Invoking, Place};
 
 pub(super) const LONG: &str = "\
 Lists the dead letters of the declared system: pointers to records of a stream that were given up, failed asynchronous invocations, events that \
@@ -13,7 +13,14 @@ The topology gives such a queue no redrive of its own, so the count has no conse
 With --yes each letter is given to its function again, and deleted once the function has taken it: HTTP 200, no function error, no failed record. \
 What fails, and what is of unknown shape, stays in its queue. A command that is killed between success and deletion leaves a letter that is replayed \
 again next time; functions take every event only once. A record behind a pointer that fails for good becomes a letter of the function's own, with its \
-payload, before the stream forgets it.";
+payload, before the stream forgets it.
+
+A letter decides nothing: it is replayed only if it names a function of the topology in the same account and region, and a stream, rule, bucket and key \
+that belong to this function. Any other letter is refused, counted and left in its queue. The function is invoked by its alias, whatever version the \
+letter names: after a rollback the version that serves replays it. Records that the filter of a source drops are not replayed, nor are successes in a \
+queue that takes both.
+
+Without a local system, --yes works on the AWS account of the environment only if the account (--account) or the system in it (--name-prefix) is named.";
 
 /// Options of `dlq`.
 #[derive(Debug, Args)]
@@ -39,6 +46,8 @@ pub(crate) struct Dlq {
     /// Goes on after ten failures in a row.
     #[arg(long, requires = "yes")]
     pub(crate) keep_going: bool,
+    #[command(flatten)]
+    pub(crate) invoking: Invoking,
     #[command(flatten)]
     pub(crate) place: Place,
 }

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::Place;
+use super::{Invoking, Place};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EffectsCommand {
@@ -79,6 +79,8 @@ pub(crate) struct EffectsRelease {
     /// All held effects.
     #[arg(long)]
     pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) invoking: Invoking,
     #[command(flatten)]
     pub(crate) at: EffectsPlace,
 }

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use tidegate::ids::StreamId;
 
-use super::Place;
+use super::{Invoking, Place};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ParkedCommand {
@@ -12,7 +12,7 @@ pub(crate) enum ParkedCommand {
     /// Shows one parked aggregate with the event at which it is parked.
     Show(ParkedOne),
     /// Lets the projection try a parked aggregate again.
-    Release(ParkedOne),
+    Release(ParkedRelease),
 }
 
 /// Where parked aggregates are looked for.
@@ -33,6 +33,15 @@ pub(crate) struct ParkedPlace {
 pub(crate) struct ParkedList {
     #[command(flatten)]
     pub(crate) at: ParkedPlace,
+}
+
+/// Options of `parked release`.
+#[derive(Debug, Args)]
+pub(crate) struct ParkedRelease {
+    #[command(flatten)]
+    pub(crate) one: ParkedOne,
+    #[command(flatten)]
+    pub(crate) invoking: Invoking,
 }
 
 /// Options of `parked show` and `parked release`.

@@ -31,7 +31,7 @@ pub(crate) enum Content {
     },
 }
 
-/// A failed asynchronous invocation.
+/// An asynchronous invocation that has ended, as a rule without success.
 #[derive(Debug)]
 pub(crate) struct Asynchronous {
     /// ARN of the function, qualified.
@@ -46,6 +46,13 @@ pub(crate) struct Asynchronous {
     pub(crate) error: Option<String>,
     /// The event.
     pub(crate) event: Box<RawValue>,
+}
+
+impl Asynchronous {
+    /// Whether it is the record of a success, which a queue holds that is `on_success` as well.
+    pub(crate) fn succeeded(&self) -> bool {
+        self.condition == "Success"
+    }
 }
 
 /// An event that the target of a rule or a schedule did not receive.

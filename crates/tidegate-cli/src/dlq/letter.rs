@@ -71,6 +71,7 @@ impl Letter {
     pub(crate) fn reason(&self) -> String {
         match &self.content {
             Content::Pointer(pointer) => format!("a batch of {} was given up", pointer.batch_size),
+            Content::Asynchronous(failed) if failed.succeeded() => "the invocation succeeded".to_owned(),
             Content::Asynchronous(failed) => {
                 failed.error.clone().unwrap_or_else(|| "the function did not run".to_owned())
             }

@@ -7,13 +7,15 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use terminal::counted::counted;
-use terminal::table;
+use terminal::table::{self, cell};
 use tidegate::dead_letter::Payload;
 use tidegate_local::json;
 
 use super::content::Content;
 use super::letter::Letter;
 use super::summary::short;
+use super::verdict::Verdict;
+use crate::declared::Declared;
 
 /// Longest reason in the table, in characters.
 const REASON: usize = 60;
@@ -29,6 +31,9 @@ pub(crate) struct Listed<'a> {
     condition: String,
     subject: String,
     reason: String,
+    /// Why a replay does not touch it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<String>,
     since: Option<Timestamp>,
     sent_at: Option<Timestamp>,
     receives: u64,
@@ -46,11 +51,11 @@ pub(crate) struct Listed<'a> {
 }
 
 /// The letters as JSON.
-pub(crate) fn json(letters: &[Letter]) -> Vec<Listed<'_>> {
-    letters.iter().map(listed).collect()
+pub(crate) fn json<'a>(letters: &'a [Letter], declared: &Declared<'_>) -> Vec<Listed<'a>> {
+    letters.iter().map(|letter| listed(letter, declared)).collect()
 }
 
-fn listed(letter: &Letter) -> Listed<'_> {
+fn listed<'a>(letter: &'a Letter, declared: &Declared<'_>) -> Listed<'a> {
     Listed {
         id: letter.id(),
         message_id: &letter.message_id,
@@ -60,6 +65,7 @@ fn listed(letter: &Letter) -> Listed<'_> {
         condition: letter.condition(),
         subject: letter.subject(),
         reason: letter.reason(),
+        refused: Verdict::of(&letter.content, declared).refusal().map(str::to_owned),
         since: letter.since(),
         sent_at: letter.sent_at,
         receives: letter.receives,
@@ -108,22 +114,25 @@ fn text_of(record: &RawValue) -> Option<String> {
 }
 
 /// The letters as a table, with what to do next.
-pub(crate) fn table(letters: &[Letter]) -> String {
+pub(crate) fn table(letters: &[Letter], declared: &Declared<'_>) -> String {
     if letters.is_empty() {
         return "no dead letters".to_owned();
     }
     let mut shown = table::table(["id", "kind", "function", "condition", "age", "about", "reason"]);
     let now = Timestamp::now();
     for letter in letters {
-        shown.add_row([
+        let verdict = Verdict::of(&letter.content, declared);
+        let reason = verdict.refusal().map_or_else(|| letter.reason(), |why| format!("refused: {why}"));
+        let cells = [
             short(letter.id()),
             letter.content.kind().to_owned(),
             letter.content.function().unwrap_or("-").to_owned(),
             letter.condition(),
             letter.since().map_or_else(|| "?".to_owned(), |since| age(since, now)),
             about(letter),
-            cut(&letter.reason(), REASON),
-        ]);
+            cut(&reason, REASON),
+        ];
+        shown.add_row(cells.map(cell));
     }
     let letters = counted(letters.len(), "dead letter", "dead letters");
     format!("{shown}\n\n{letters}; --yes replays, --json shows everything")

@@ -9,9 +9,11 @@ use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::operation::get_queue_url::GetQueueUrlError;
 use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, Message, MessageSystemAttributeName as Attribute,
+    QueueAttributeName,
 };
 use futures::future::try_join_all;
 use jiff::Timestamp;
+use terminal::counted::counted;
 use terminal::name_prefix::PhysicalName;
 use terminal::problem::Problem;
 use tokio::task::JoinHandle;
@@ -38,6 +40,29 @@ pub(crate) struct Mailbox {
     keeper: JoinHandle<()>,
 }
 
+/// What the queues gave.
+#[derive(Debug, Default)]
+pub(crate) struct Received {
+    pub(crate) letters: Vec<Letter>,
+    /// What is not among the letters.
+    pub(crate) notes: Vec<String>,
+}
+
+/// What a queue holds, together.
+const COUNTS: [QueueAttributeName; 3] = [
+    QueueAttributeName::ApproximateNumberOfMessages,
+    QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+    QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+];
+
+fn not_shown(queue: &str, all: usize, shown: usize) -> Option<String> {
+    let behind = all.checked_sub(shown).filter(|behind| *behind > 0)?;
+    let messages = counted(behind, "further message", "further messages");
+    Some(format!(
+        "not listed: about {messages} of {queue}: a FIFO queue shows at most ten of a message group at a time, and the next ones once these are gone"
+    ))
+}
+
 /// Queue URL and receipt by message id.
 type Hidden = BTreeMap<String, (String, String)>;
 
@@ -54,12 +79,17 @@ impl Mailbox {
     ///
     /// # Errors
     /// A queue cannot be read; what was received before stays hidden until it is released.
-    pub(crate) async fn receive_all(&self, queues: &[DeadLetterQueue]) -> Result<Vec<Letter>, Problem> {
-        let letters = try_join_all(queues.iter().map(|queue| self.receive(queue))).await?;
-        Ok(letters.into_iter().flatten().collect())
+    pub(crate) async fn receive_all(&self, queues: &[DeadLetterQueue]) -> Result<Received, Problem> {
+        let parts = try_join_all(queues.iter().map(|queue| self.receive(queue))).await?;
+        let mut received = Received::default();
+        for part in parts {
+            received.letters.extend(part.letters);
+            received.notes.extend(part.notes);
+        }
+        Ok(received)
     }
 
-    async fn receive(&self, queue: &DeadLetterQueue) -> Result<Vec<Letter>, Problem> {
+    async fn receive(&self, queue: &DeadLetterQueue) -> Result<Received, Problem> {
         let failed = |error: String| Problem::new(format!("queue {}: {error}", queue.physical));
         let url = url_of(&self.sqs, &queue.physical).await?;
         let mut letters = Vec::new();
@@ -89,9 +119,20 @@ impl Mailbox {
                 }
             }
             if !news {
-                return Ok(letters);
+                let notes = if queue.fifo { self.behind(queue, &url, letters.len()).await } else { None };
+                return Ok(Received { letters, notes: notes.into_iter().collect() });
             }
         }
+    }
+
+    /// That a FIFO queue has more messages than it showed: SQS hands out at most ten of a message
+    /// group, and none of that group until these are visible again or deleted.
+    async fn behind(&self, queue: &DeadLetterQueue, url: &str, shown: usize) -> Option<String> {
+        let asked = self.sqs.get_queue_attributes().queue_url(url);
+        let answer = asked.set_attribute_names(Some(COUNTS.to_vec())).send().await.ok()?;
+        let attributes = answer.attributes?;
+        let all: usize = COUNTS.iter().filter_map(|count| attributes.get(count)?.parse::<usize>().ok()).sum();
+        not_shown(&queue.name, all, shown)
     }
 
     /// Makes messages visible again. A message that cannot be is visible by itself within a minute.
@@ -142,6 +183,19 @@ pub(crate) async fn url_of(sqs: &Client, queue: &PhysicalName) -> Result<String,
         _ => failed(DisplayErrorContext(error).to_string()),
     })?;
     answer.queue_url.ok_or_else(|| failed("SQS gave no URL for it".to_owned()))
+}
+
+/// The ARN of a queue, which says where a system is.
+///
+/// # Errors
+/// There is no such queue, or SQS does not say.
+pub(crate) async fn arn_of(sqs: &Client, queue: &PhysicalName) -> Result<String, Problem> {
+    let url = url_of(sqs, queue).await?;
+    let failed = |error: String| Problem::new(format!("queue {queue}: {error}"));
+    let asked = sqs.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::QueueArn);
+    let answer = asked.send().await.map_err(|error| failed(DisplayErrorContext(error).to_string()))?;
+    let arn = answer.attributes.and_then(|mut names| names.remove(&QueueAttributeName::QueueArn));
+    arn.ok_or_else(|| failed("SQS gave no ARN for it".to_owned()))
 }
 
 /// Keeps hidden what is hidden, however long the work on the messages before it takes.
@@ -199,5 +253,19 @@ fn letter(queue: &str, id: &str, message: &Message) -> Letter {
             .unwrap_or(0),
         content: Content::of(&body, &attributes, redriven),
         body,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::not_shown;
+
+    #[test]
+    fn a_fifo_queue_that_shows_a_part_says_how_much_it_does_not_show() {
+        let said = not_shown("letters", 25, 10).unwrap();
+        assert!(
+            said.contains("about 15 further messages of letters") && said.contains("ten of a message group")
+        );
+        assert_eq!((not_shown("letters", 10, 10), not_shown("letters", 9, 10)), (None, None));
     }
 }

@@ -11,13 +11,16 @@ pub(crate) mod queues;
 mod range;
 mod replay;
 mod summary;
+mod verdict;
 
 use std::process::ExitCode;
 
 use crate::cli::Dlq;
 use crate::connection::System;
+use crate::declared::Declared;
 use letter::Letter;
 use mailbox::Mailbox;
+use terminal::account::Intent;
 use terminal::name_prefix::NamePrefix;
 use terminal::output;
 use terminal::problem::Problem;
@@ -27,7 +30,8 @@ use terminal::problem::Problem;
 /// # Errors
 /// The system cannot be reached, or a queue or function of that name is not declared.
 pub(crate) async fn run(options: &Dlq) -> Result<ExitCode, Problem> {
-    let system = System::open(&options.place).await?;
+    let intent = if options.yes { Intent::Change } else { Intent::Read };
+    let system = System::open(&options.place, intent).await?;
     let topology = system.topology()?;
     let queues = queues::chosen(&topology, system.prefix(), &options.queue)?;
     if let Some(function) = &options.function
@@ -40,10 +44,21 @@ pub(crate) async fn run(options: &Dlq) -> Result<ExitCode, Problem> {
             names.join(", ")
         )));
     }
+    let home = system.home(queues.first().map(|queue| &queue.physical)).await;
+    let declared = Declared {
+        topology: &topology,
+        prefix: system.prefix(),
+        home: home.map_err(|problem| system.explain(problem))?,
+        buckets: system.bucket_names(),
+        qualifier: options.invoking.qualifier(),
+    };
     let mailbox = Mailbox::new(&system);
     let received = mailbox.receive_all(&queues).await;
     let letters = match received {
-        Ok(letters) => letters,
+        Ok(received) => {
+            received.notes.iter().for_each(|note| output::note(note));
+            received.letters
+        }
         Err(problem) => {
             mailbox.release_all().await;
             return Err(system.explain(problem));
@@ -62,13 +77,13 @@ pub(crate) async fn run(options: &Dlq) -> Result<ExitCode, Problem> {
     if !options.yes {
         mailbox.release_all().await;
         if options.json {
-            output::json(&list::json(&chosen))?;
+            output::json(&list::json(&chosen, &declared))?;
         } else {
-            output::line(&list::table(&chosen))?;
+            output::line(&list::table(&chosen, &declared))?;
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let summary = replay::replay(&system, &topology, &mailbox, chosen, options).await;
+    let summary = replay::replay(&system, &declared, &mailbox, chosen, options).await;
     mailbox.release_all().await;
     let told = if options.json { output::json(&summary) } else { output::line(&summary.to_string()) };
     match told {
@@ -76,7 +91,11 @@ pub(crate) async fn run(options: &Dlq) -> Result<ExitCode, Problem> {
         Ok(()) | Err(Problem::OutputClosed) => {}
         Err(problem) => return Err(problem),
     }
-    Ok(if summary.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if summary.failed.is_empty() && summary.refused.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// Letters name their functions physically; people may also use the name in the topology.

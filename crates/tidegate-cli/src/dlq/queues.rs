@@ -9,6 +9,7 @@ use tidegate_local::topology::Topology;
 pub(crate) struct DeadLetterQueue {
     pub(crate) name: String,
     pub(crate) physical: PhysicalName,
+    pub(crate) fifo: bool,
 }
 
 /// The chosen queues, or all when none is chosen.
@@ -31,8 +32,11 @@ pub(crate) fn chosen(
         }
     }
     let picked = all.into_iter().filter(|name| names.is_empty() || names.iter().any(|other| other == name));
-    let queue =
-        |name: &str| DeadLetterQueue { physical: physical(topology, prefix, name), name: name.to_owned() };
+    let queue = |name: &str| DeadLetterQueue {
+        physical: physical(topology, prefix, name),
+        name: name.to_owned(),
+        fifo: topology.queues.get(name).is_some_and(|queue| queue.fifo),
+    };
     Ok(picked.map(queue).collect())
 }
 

@@ -2,6 +2,9 @@
 //!
 //! A letter is deleted only after its function has taken it. A crash in between leaves a letter that is replayed again; functions take every event only
 //! once, so there is no journal of what was replayed.
+//!
+//! Every letter may be hostile: what it names is used only after its verdict, and the function that
+//! is invoked is the verdict's, by the alias that serves now.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,34 +14,34 @@ use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use bytes::Bytes;
 use serde_json::value::RawValue;
-use terminal::name_prefix::NamePrefix;
 use terminal::output;
 use tidegate::dead_letter::{DeadLetter, Payload};
 use tidegate::source::Source;
 use tidegate_local::mapping::batching::{PAYLOAD_LIMIT, event};
-use tidegate_local::topology::Topology;
+use tidegate_local::pattern::filter::{Filter, Filtered};
+use tidegate_local::topology::Source as Mapping;
 
 use super::content::Content;
 use super::letter::Letter;
 use super::mailbox::Mailbox;
-use super::pointer::Pointer;
+use super::pointer::{Pointer, StreamKind};
 use super::range::RangeReader;
 use super::summary::{Fate, Summary};
+use super::verdict::Verdict;
 use crate::cli::Dlq;
 use crate::connection::System;
-use crate::invoke::{Purpose, Shape, invoke, short_name};
+use crate::declared::{Declared, Function};
+use crate::invoke::{Invoked, Purpose, Shape, invoke};
 
 /// So many failures in a row mean that something else is wrong.
 const FAILURES_IN_A_ROW: usize = 10;
-/// Records of a batch where the topology has no such mapping: Lambda's default.
-const BATCH_SIZE: usize = 100;
 /// What a batch's event needs beside its records.
 const FRAME: usize = 64;
 
 /// Replays letters in this order, each at most once. Ctrl-C ends it after the letter at hand.
 pub(crate) async fn replay(
     system: &System,
-    topology: &Topology,
+    declared: &Declared<'_>,
     mailbox: &Mailbox,
     letters: Vec<Letter>,
     options: &Dlq,
@@ -54,16 +57,27 @@ pub(crate) async fn replay(
         lambda: system.lambda(),
         s3: system.s3(),
         ranges: RangeReader::new(system),
-        topology,
-        prefix: system.prefix(),
+        qualifier: declared.qualifier,
+        bucket_owner: system.is_account().then_some(declared.home.account.as_str()),
         replayed: BTreeSet::new(),
     };
     let mut summary = Summary::default();
     let (mut tried, mut failures) = (0, 0);
     for letter in letters {
-        let fate = if let Some(reason) = impossible(&letter) {
-            Fate::Skipped(reason)
-        } else if interrupted.load(Ordering::Relaxed) {
+        let (function, mapping) = match Verdict::of(&letter.content, declared) {
+            Verdict::Replay { function, source } => (function, source),
+            left => {
+                let fate = match left {
+                    Verdict::Refused(why) => Fate::Refused(why),
+                    Verdict::LeftAlone(why) => Fate::Skipped(why),
+                    Verdict::Replay { .. } => continue,
+                };
+                mailbox.release(std::iter::once(letter.message_id.as_str())).await;
+                say(options, &summary.add(&letter, fate));
+                continue;
+            }
+        };
+        let fate = if interrupted.load(Ordering::Relaxed) {
             Fate::Skipped("interrupted".to_owned())
         } else if options.limit.is_some_and(|limit| tried >= limit) {
             Fate::Skipped("the limit was reached".to_owned())
@@ -73,11 +87,11 @@ pub(crate) async fn replay(
             ))
         } else {
             tried += 1;
-            match run.replay(&letter).await {
-                Ok(()) => match mailbox.delete(&letter.message_id).await {
+            match run.replay(&letter, &function, mapping).await {
+                Ok(filtered) => match mailbox.delete(&letter.message_id).await {
                     Ok(()) => {
                         run.forget_object(&letter).await;
-                        Fate::Replayed
+                        Fate::Replayed { filtered }
                     }
                     Err(why) => {
                         Fate::Failed(format!("the function took it, but it could not be deleted: {why}"))
@@ -87,31 +101,23 @@ pub(crate) async fn replay(
             }
         };
         match fate {
-            Fate::Replayed => failures = 0,
+            Fate::Replayed { .. } => failures = 0,
             Fate::Failed(_) => failures += 1,
-            Fate::Skipped(_) => {}
+            Fate::Skipped(_) | Fate::Refused(_) => {}
         }
-        if !matches!(fate, Fate::Replayed) {
+        if !matches!(fate, Fate::Replayed { .. }) {
             mailbox.release(std::iter::once(letter.message_id.as_str())).await;
         }
-        let line = summary.add(&letter, fate);
-        if !options.json {
-            // Nobody may be reading any more; that is no reason to stop halfway.
-            let _ = output::line(&line);
-        }
+        say(options, &summary.add(&letter, fate));
     }
     listener.abort();
     summary
 }
 
-/// Why a letter is not even tried.
-fn impossible(letter: &Letter) -> Option<String> {
-    match &letter.content {
-        Content::Unknown { reason } => Some(format!("unknown ({reason}); it is left alone")),
-        Content::Rule(rule) if letter.content.function().is_none() => {
-            Some(format!("its target {} is no function; it is left alone", rule.target_arn))
-        }
-        _ => None,
+fn say(options: &Dlq, line: &str) {
+    if !options.json {
+        // Nobody may be reading any more; that is no reason to stop halfway.
+        let _ = output::line(line);
     }
 }
 
@@ -119,49 +125,71 @@ struct Run<'a> {
     lambda: aws_sdk_lambda::Client,
     s3: aws_sdk_s3::Client,
     ranges: RangeReader,
-    topology: &'a Topology,
-    prefix: &'a NamePrefix,
-    /// Ids of own letters that a function has taken: a letter that was sent twice is replayed once.
-    replayed: BTreeSet<String>,
+    qualifier: &'a str,
+    /// The account that must own the bucket of payloads, where there are several.
+    bucket_owner: Option<&'a str>,
+    /// Own letters that a function has taken: a letter that was sent twice is replayed once.
+    replayed: BTreeSet<Identity>,
+}
+
+/// What two copies of one letter have in common. The id alone may be anybody's.
+type Identity = (String, String, String, String);
+
+fn identity(letter: &DeadLetter) -> Identity {
+    let payload = match &letter.payload {
+        Payload::Record(record) => record.get().to_owned(),
+        Payload::Object { bucket, key } => format!("s3://{bucket}/{key}"),
+    };
+    (letter.id.clone(), letter.function.clone(), letter.source.clone(), payload)
 }
 
 impl Run<'_> {
-    async fn replay(&mut self, letter: &Letter) -> Result<(), String> {
+    /// Gives how many records of a pointer did not pass the filter of its mapping.
+    async fn replay(
+        &mut self,
+        letter: &Letter,
+        function: &Function<'_>,
+        mapping: Option<&Mapping>,
+    ) -> Result<usize, String> {
         match &letter.content {
-            Content::Pointer(pointer) => self.pointer(pointer).await,
+            Content::Pointer(pointer) => return self.pointer(pointer, function, mapping).await,
             Content::Asynchronous(failed) => {
                 let occasion = failed.request_id.as_deref();
-                self.one(&failed.function_arn, failed.event.get(), Shape::Event, occasion).await
+                self.one(function, failed.event.get(), Shape::Event, occasion).await?;
             }
             // The function never received it. If a replay fails halfway, the next one finds its
             // effects.
             Content::Rule(rule) => {
                 let occasion = Some(letter.message_id.as_str());
-                self.one(&rule.target_arn, rule.event.get(), Shape::Event, occasion).await
+                self.one(function, rule.event.get(), Shape::Event, occasion).await?;
             }
-            Content::Own(own) if self.replayed.contains(&own.id) => Ok(()),
+            Content::Own(own) if self.replayed.contains(&identity(own)) => {}
             Content::Own(own) => {
                 let event = self.event(own).await?;
                 let asynchronous = [Source::EventBridge, Source::Sns, Source::S3];
                 let is_event = asynchronous.iter().any(|source| source.as_str() == own.source);
                 let shape = if is_event { Shape::Event } else { Shape::Batch };
-                self.one(&own.function, event.get(), shape, own.occasion.as_deref()).await?;
-                self.replayed.insert(own.id.clone());
-                Ok(())
+                self.one(function, event.get(), shape, own.occasion.as_deref()).await?;
+                self.replayed.insert(identity(own));
             }
-            Content::Unknown { reason } => Err(reason.clone()),
+            Content::Unknown { reason } => return Err(reason.clone()),
         }
+        Ok(0)
+    }
+
+    fn invoked<'a>(&'a self, function: &'a Function<'_>) -> Invoked<'a> {
+        Invoked { name: &function.name, qualifier: self.qualifier }
     }
 
     async fn one(
         &self,
-        function: &str,
+        function: &Function<'_>,
         event: &str,
         shape: Shape,
         occasion: Option<&str>,
     ) -> Result<(), String> {
         let purpose = Purpose::Replay { occasion };
-        invoke(&self.lambda, function, event.as_bytes(), shape, purpose).await
+        invoke(&self.lambda, self.invoked(function), event.as_bytes(), shape, purpose).await
     }
 
     /// The event of a function's own letter.
@@ -179,13 +207,12 @@ impl Run<'_> {
 
     async fn object(&self, bucket: &str, key: &str) -> Result<Box<RawValue>, String> {
         let failed = |why: String| format!("its payload {key} in bucket {bucket} cannot be read: {why}");
-        let object =
-            self.s3.get_object().bucket(bucket).key(key).send().await.map_err(|error| {
-                match error.as_service_error() {
-                    Some(GetObjectError::NoSuchKey(_)) => failed("it is gone".to_owned()),
-                    _ => failed(DisplayErrorContext(error).to_string()),
-                }
-            })?;
+        let asked = self.s3.get_object().bucket(bucket).key(key);
+        let asked = asked.set_expected_bucket_owner(self.bucket_owner.map(str::to_owned));
+        let object = asked.send().await.map_err(|error| match error.as_service_error() {
+            Some(GetObjectError::NoSuchKey(_)) => failed("it is gone".to_owned()),
+            _ => failed(DisplayErrorContext(error).to_string()),
+        })?;
         let bytes = object.body.collect().await.map_err(|error| failed(error.to_string()))?.into_bytes();
         serde_json::from_slice(&bytes).map_err(|error| failed(error.to_string()))
     }
@@ -193,7 +220,9 @@ impl Run<'_> {
     /// Deletes the payload of a letter that is done and deleted. One that stays behind expires with the bucket's objects.
     async fn forget_object(&self, letter: &Letter) {
         if let Some((bucket, key)) = letter.object() {
-            let _ = self.s3.delete_object().bucket(bucket).key(key).send().await;
+            let asked = self.s3.delete_object().bucket(bucket).key(key);
+            let owner = self.bucket_owner.map(str::to_owned);
+            let _ = asked.set_expected_bucket_owner(owner).send().await;
         }
     }
 
@@ -201,32 +230,55 @@ impl Run<'_> {
     ///
     /// The function is not told that this is a replay. Only the stream has the records, and it forgets them: a record that fails for good is to become a
     /// dead letter of the function's own, with its payload, so that the pointer can go.
-    async fn pointer(&mut self, pointer: &Pointer) -> Result<(), String> {
-        let records = self.ranges.read(pointer).await?;
-        let size = batch_size(self.topology, self.prefix, pointer);
+    ///
+    /// Between the records that were given up lie others, also such as the mapping's filter drops:
+    /// those the function must never see, and it does not see them here.
+    async fn pointer(
+        &mut self,
+        pointer: &Pointer,
+        function: &Function<'_>,
+        mapping: Option<&Mapping>,
+    ) -> Result<usize, String> {
+        let mapping = mapping.ok_or_else(|| "its source is not declared".to_owned())?;
+        let filter = filter(pointer.kind, mapping)?;
+        let read = self.ranges.read(pointer).await?;
+        let all = read.len();
+        let records = passed(filter.as_ref(), read);
+        let size = usize::try_from(mapping.batch_size).unwrap_or(usize::MAX);
         let batches = batches(&records, size, PAYLOAD_LIMIT);
         let count = batches.len();
         for (number, batch) in batches.into_iter().enumerate() {
             let event = event(batch.iter());
             let purpose = Purpose::Run { occasion: None };
-            let done = invoke(&self.lambda, &pointer.function_arn, &event, Shape::Batch, purpose).await;
+            let done = invoke(&self.lambda, self.invoked(function), &event, Shape::Batch, purpose).await;
             done.map_err(
                 |why| if count > 1 { format!("batch {} of {count}: {why}", number + 1) } else { why },
             )?;
         }
-        Ok(())
+        Ok(all - records.len())
     }
 }
 
-/// The size of a batch in the mapping that wrote a pointer.
-fn batch_size(topology: &Topology, prefix: &NamePrefix, pointer: &Pointer) -> usize {
-    let name = prefix.declared(pointer.stream_name());
-    let function = prefix.declared(short_name(&pointer.function_arn));
-    let mut sources =
-        topology.functions.get(function).into_iter().flat_map(|declared| declared.sources.values());
-    let source = sources
-        .find(|source| source.stream.as_deref() == Some(name) || source.table.as_deref() == Some(name));
-    source.and_then(|source| usize::try_from(source.batch_size).ok()).unwrap_or(BATCH_SIZE)
+/// The filter of a mapping, if it has one.
+fn filter(kind: StreamKind, mapping: &Mapping) -> Result<Option<Filter>, String> {
+    if mapping.filter_criteria.is_empty() {
+        return Ok(None);
+    }
+    let of = match kind {
+        StreamKind::Kinesis => Filtered::Kinesis,
+        StreamKind::DynamoDb => Filtered::DynamoDb,
+    };
+    let patterns = mapping.filter_criteria.iter().map(|filter| &filter.pattern);
+    Filter::parse(of, patterns)
+        .map(Some)
+        .map_err(|error| format!("the filter of its source cannot be read: {error}"))
+}
+
+fn passed(filter: Option<&Filter>, mut records: Vec<Bytes>) -> Vec<Bytes> {
+    if let Some(filter) = filter {
+        records.retain(|record| filter.passes(record));
+    }
+    records
 }
 
 /// Cuts records into batches of at most `size` records and `bytes` bytes; a record too large for that is a batch of its own.
@@ -248,44 +300,47 @@ fn batches(records: &[Bytes], size: usize, bytes: usize) -> Vec<&[Bytes]> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     #[test]
-    fn the_size_of_a_batch_is_found_by_the_declared_names_behind_the_physical_ones() {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/topology.auto.tfvars");
-        let mut topology = tidegate_local::topology::load(&file).unwrap();
-        for (function, source) in [("order-processor", "orders"), ("order-projection", "event-store")] {
-            let function = topology.functions.get_mut(function).unwrap();
-            function.sources.get_mut(source).unwrap().batch_size = 7;
-        }
-        let pointer = |info: &str, function: &str, stream: &str| {
-            let body = serde_json::json!({
-                "requestContext": {"functionArn": format!("arn:aws:lambda:eu-west-1:1:function:{function}"), "condition": "c"},
-                info: {"shardId": "s", "startSequenceNumber": "1", "endSequenceNumber": "1", "batchSize": 1, "streamArn": stream}
-            });
-            Pointer::of(&body.to_string()).unwrap()
+    fn records_that_the_filter_of_the_mapping_drops_are_not_replayed() {
+        let topology = tidegate_local::topology::parse(
+            r#"
+streams = { orders = {} }
+functions = { f = { sources = { orders = { stream = "orders", starting_position = "LATEST",
+  filter_criteria = [{ pattern = "{\"data\": {\"kind\": [\"placed\"]}}" }] } } } }
+"#,
+        );
+        let topology = topology.unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+        let mapping = &topology.functions["f"].sources["orders"];
+        let filter = filter(StreamKind::Kinesis, mapping).unwrap();
+        assert!(filter.is_some());
+        let record = |data: &str| {
+            let data = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, data);
+            Bytes::from(serde_json::json!({"kinesis": {"data": data}}).to_string())
         };
-        let dev: NamePrefix = "shop-dev-".parse().unwrap();
-        let kinesis = (
-            "KinesisBatchInfo",
-            "shop-dev-order-processor:live",
-            "arn:aws:kinesis:eu-west-1:1:stream/shop-dev-orders",
-        );
-        let table = (
-            "DDBStreamBatchInfo",
-            "shop-dev-order-projection:live",
-            "arn:aws:dynamodb:eu-west-1:1:table/shop-dev-event-store/stream/2026-01-01T00:00:00.000",
-        );
-        for (info, function, stream) in [kinesis, table] {
-            assert_eq!(batch_size(&topology, &dev, &pointer(info, function, stream)), 7, "{function}");
+        let [placed, other, none] = [r#"{"kind":"placed"}"#, r#"{"kind":"other"}"#, "not JSON"].map(record);
+        let read = vec![placed.clone(), other.clone(), none];
+        assert_eq!(passed(filter.as_ref(), read), std::slice::from_ref(&placed));
+        assert_eq!(passed(None, vec![placed, other]).len(), 2);
+    }
+
+    #[test]
+    fn a_letter_is_known_again_by_all_that_is_replayed_of_it() {
+        let letter = |function: &str, payload: serde_json::Value| -> DeadLetter {
+            let letter = serde_json::json!({
+                "kind": DeadLetter::KIND, "id": "i", "function": function, "source": "kinesis", "position": "s:1",
+                "ordering_key": "k", "class": "permanent", "code": "c", "reason": "r", "arrived_at": null,
+                "failed_at": "2026-01-01T00:00:00Z", "payload": payload
+            });
+            serde_json::from_value(letter).unwrap()
+        };
+        let record = |text: &str| serde_json::json!({ "record": text });
+        let own = letter("f", record("a"));
+        assert_eq!(identity(&own), identity(&letter("f", record("a"))));
+        for forged in [letter("g", record("a")), letter("f", record("b"))] {
+            assert_ne!(identity(&own), identity(&forged), "the same id makes nothing vanish");
         }
-        let (info, function, stream) = kinesis;
-        assert_eq!(
-            batch_size(&topology, &NamePrefix::default(), &pointer(info, function, stream)),
-            BATCH_SIZE
-        );
     }
 
     #[test]

@@ -3,18 +3,23 @@
 use std::fmt;
 
 use serde::Serialize;
+use terminal::counted::counted;
+use terminal::escape::escaped;
 
 use super::letter::Letter;
 
 /// What became of one letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// Its function took it, and it is deleted.
-    Replayed,
+    /// Its function took it, and it is deleted. So many of a pointer's records did not pass the filter
+    /// of its source.
+    Replayed { filtered: usize },
     /// It is still in its queue.
     Failed(String),
     /// It was not tried.
     Skipped(String),
+    /// It names what it must not, and stays where it is.
+    Refused(String),
 }
 
 /// What became of all letters.
@@ -23,6 +28,7 @@ pub(crate) struct Summary {
     pub(crate) replayed: Vec<Entry>,
     pub(crate) failed: Vec<Entry>,
     pub(crate) skipped: Vec<Entry>,
+    pub(crate) refused: Vec<Entry>,
 }
 
 /// One letter of a summary.
@@ -36,15 +42,28 @@ pub(crate) struct Entry {
     subject: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// Records of a pointer that its source's filter drops, so that the function did not get them.
+    #[serde(skip_serializing_if = "is_none")]
+    filtered: usize,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde asks for it
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Summary {
     /// Adds a letter, and says in a line what became of it.
     pub(crate) fn add(&mut self, letter: &Letter, fate: Fate) -> String {
+        let mut dropped = 0;
         let (word, list, reason) = match fate {
-            Fate::Replayed => ("replayed", &mut self.replayed, None),
+            Fate::Replayed { filtered } => {
+                dropped = filtered;
+                ("replayed", &mut self.replayed, None)
+            }
             Fate::Failed(reason) => ("failed", &mut self.failed, Some(reason)),
             Fate::Skipped(reason) => ("skipped", &mut self.skipped, Some(reason)),
+            Fate::Refused(reason) => ("refused", &mut self.refused, Some(reason)),
         };
         let reason = reason.map(|reason| reason.split_whitespace().collect::<Vec<_>>().join(" "));
         let entry = Entry {
@@ -55,12 +74,17 @@ impl Summary {
             function: letter.content.function().map(str::to_owned),
             subject: letter.subject(),
             reason,
+            filtered: dropped,
         };
         let named = [entry.function.as_deref().unwrap_or("-"), entry.subject.as_str()].join(" ");
-        let why = entry.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let mut why = entry.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        if dropped > 0 {
+            let records = counted(dropped, "record", "records");
+            why = format!(": the filter of the source drops {records}, which the function did not get");
+        }
         let line = format!("{word:<9} {} {} {}{why}", short(&entry.id), entry.kind, named.trim_end());
         list.push(entry);
-        line
+        escaped(&line).into_owned()
     }
 }
 
@@ -78,7 +102,10 @@ impl fmt::Display for Summary {
             self.failed.len(),
             self.skipped.len()
         )?;
-        if !self.failed.is_empty() || !self.skipped.is_empty() {
+        if !self.refused.is_empty() {
+            write!(f, ", {} refused", self.refused.len())?;
+        }
+        if !self.failed.is_empty() || !self.skipped.is_empty() || !self.refused.is_empty() {
             write!(f, "; what was not replayed is still in its queue")?;
         }
         Ok(())

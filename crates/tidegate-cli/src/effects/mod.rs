@@ -8,11 +8,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_s3::error::DisplayErrorContext;
 use serde::Serialize;
+use terminal::account::Intent;
+use terminal::escape::escaped;
 use terminal::name_prefix::PhysicalName;
 use terminal::output;
 use terminal::problem::Problem;
-use terminal::table;
+use terminal::table::{self, cell};
 use tidegate::failure::Failure;
 use tidegate::idempotency::{
     DynamoDbIdempotency, HeldEffect, HeldPage, IdempotencyStore, Kept, PARTITION_KEY, RepeatEvent, Status,
@@ -24,6 +27,9 @@ use uuid::Uuid;
 use self::release::{Decided, Outcome};
 use crate::cli::{EffectsCommand, EffectsComplete, EffectsList, EffectsPlace};
 use crate::connection::System;
+use crate::declared::Declared;
+use crate::dlq::queues::physical;
+use crate::invoke::ALIAS;
 
 const NOT_HELD: &str = "no effect of this key is held";
 const SECONDS_OF_A_DAY: u64 = 24 * 60 * 60;
@@ -48,8 +54,8 @@ struct Records {
 }
 
 impl Records {
-    async fn open(options: &EffectsPlace) -> Result<Self, Problem> {
-        let system = System::open(&options.place).await?;
+    async fn open(options: &EffectsPlace, intent: Intent) -> Result<Self, Problem> {
+        let system = System::open(&options.place, intent).await?;
         let table = match &options.table {
             Some(table) => PhysicalName::given(table),
             None => tables(&system.topology()?).next().map(|table| system.prefix().physical(table)).ok_or_else(|| {
@@ -91,13 +97,42 @@ impl Records {
         let item = got.ok().and_then(|got| got.item);
         let status = item.as_ref().and_then(|item| item.get("status")?.as_s().ok());
         if status.is_some_and(|status| status == "completed") {
-            let deleted = self.system.s3().delete_object().bucket(bucket).key(object).send().await;
-            if deleted.is_err() {
-                output::note(&format!(
-                    "{key}: s3://{bucket}/{object} could not be deleted; nothing needs it"
-                ));
+            let function = repeat.map(|repeat| repeat.function.as_str()).unwrap_or_default();
+            if let Err(why) = self.delete_event(function, bucket, object).await {
+                let line =
+                    format!("{key}: s3://{bucket}/{object} could not be deleted; nothing needs it: {why}");
+                output::note(&escaped(&line));
             }
         }
+    }
+
+    /// Deletes the event of a held effect, if the record names an object that is one.
+    async fn delete_event(&self, function: &str, bucket: &str, key: &str) -> Result<(), Problem> {
+        let topology = self.system.topology()?;
+        let declared = self.declared(&topology, ALIAS).await?;
+        let checked =
+            declared.function(function).and_then(|function| declared.held_event(&function, bucket, key));
+        checked.map_err(Problem::new)?;
+        let asked = self.system.s3().delete_object().bucket(bucket).key(key);
+        let asked = asked.set_expected_bucket_owner(self.bucket_owner(&declared));
+        asked.send().await.map(drop).map_err(|error| Problem::new(DisplayErrorContext(error).to_string()))
+    }
+
+    /// What a record may make this command do.
+    async fn declared<'a>(
+        &'a self,
+        topology: &'a Topology,
+        qualifier: &'a str,
+    ) -> Result<Declared<'a>, Problem> {
+        let prefix = self.system.prefix();
+        let queue = topology.dead_letter_queues().first().map(|queue| physical(topology, prefix, queue));
+        let home = self.system.home(queue.as_ref()).await?;
+        Ok(Declared { topology, prefix, home, buckets: self.system.bucket_names(), qualifier })
+    }
+
+    /// The account that must own a bucket, where there are several.
+    fn bucket_owner(&self, declared: &Declared<'_>) -> Option<String> {
+        self.system.is_account().then(|| declared.home.account.clone())
     }
 
     fn said(&self, failure: &Failure) -> Problem {
@@ -151,7 +186,7 @@ impl Listed {
 /// Reads the whole table, page by page, because held effects have no index. Prints each page as it
 /// arrives.
 async fn list(options: &EffectsList) -> Result<ExitCode, Problem> {
-    let records = Records::open(&options.at).await?;
+    let records = Records::open(&options.at, Intent::Read).await?;
     let (mut from, mut read, mut shown) = (None, 0, 0);
     let mut all = Vec::new();
     loop {
@@ -172,7 +207,7 @@ async fn list(options: &EffectsList) -> Result<ExitCode, Problem> {
         } else if !listed.is_empty() {
             let mut rows = table::table(["key", "function", "since", "reason"]);
             listed.iter().for_each(|listed| {
-                rows.add_row(listed.row());
+                rows.add_row(listed.row().map(cell));
             });
             output::line(&rows.to_string())?;
         }
@@ -213,7 +248,7 @@ fn reason(effect: &HeldEffect) -> String {
 }
 
 async fn complete(options: &EffectsComplete) -> Result<ExitCode, Problem> {
-    let records = Records::open(&options.at).await?;
+    let records = Records::open(&options.at, Intent::Change).await?;
     let days = options.days.map_or_else(|| records.retention(), Ok)?;
     let expires_at = jiff::Timestamp::now()
         .saturating_add(Duration::from_secs(u64::from(days) * SECONDS_OF_A_DAY))
@@ -239,7 +274,7 @@ async fn complete(options: &EffectsComplete) -> Result<ExitCode, Problem> {
     if options.at.json {
         output::json(&decided)?;
     } else {
-        output::line(&format!("{}: {}", decided.key, decided.message))?;
+        output::line(&escaped(&format!("{}: {}", decided.key, decided.message)))?;
     }
     Ok(if completed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

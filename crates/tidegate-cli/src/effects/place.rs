@@ -4,7 +4,6 @@
 //! place before anything runs.
 
 use aws_sdk_sqs::error::DisplayErrorContext;
-use aws_sdk_sqs::types::QueueAttributeName;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use terminal::problem::Problem;
@@ -17,6 +16,7 @@ use tidegate_local::message;
 use tidegate_local::topology::{DestinationKind, LARGE_LETTERS, LETTERS, Topology};
 
 use crate::connection::System;
+use crate::declared::Declared;
 use crate::dlq::mailbox::url_of;
 use crate::dlq::queues::physical;
 
@@ -40,7 +40,7 @@ enum Form {
 
 /// What a topology declares for the failures of a function.
 #[derive(Debug, PartialEq, Eq)]
-enum Declared<'a> {
+enum Failures<'a> {
     /// The queue of its failed asynchronous invocations.
     OnFailure(&'a str),
     /// Queue and bucket of its own dead letters.
@@ -52,26 +52,23 @@ impl Place {
     ///
     /// # Errors
     /// There is none: nothing is declared that takes the event, or the queue does not exist.
-    pub(super) async fn find(system: &System, function: &str, event: &RawValue) -> Result<Self, Problem> {
-        let (topology, prefix, sqs) = (system.topology()?, system.prefix(), system.sqs());
-        let found = declared(&topology, prefix.declared(function), event.get().len())?;
-        let (Declared::OnFailure(queue) | Declared::Letters { queue, .. }) = found;
-        let named = physical(&topology, prefix, queue);
+    pub(super) async fn find(
+        system: &System,
+        declared: &Declared<'_>,
+        function: &str,
+        event: &RawValue,
+    ) -> Result<Self, Problem> {
+        let (topology, prefix, sqs) = (declared.topology, declared.prefix, system.sqs());
+        let found = failures(topology, prefix.declared(function), event.get().len())?;
+        let (Failures::OnFailure(queue) | Failures::Letters { queue, .. }) = found;
+        let named = physical(topology, prefix, queue);
         let url = url_of(&sqs, &named).await.map_err(|problem| system.explain(problem))?;
-        let refused = |error: String| system.explain(Problem::new(format!("queue {named}: {error}")));
-        let asked = sqs.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::QueueArn);
-        let answer = asked.send().await.map_err(|error| refused(DisplayErrorContext(error).to_string()))?;
-        let arn = answer.attributes.as_ref().and_then(|names| names.get(&QueueAttributeName::QueueArn));
-        let arn = arn.ok_or_else(|| refused("SQS gave no ARN for it".to_owned()))?;
-        let (beside, account) = beside(arn).ok_or_else(|| refused(format!("`{arn}` is no ARN")))?;
         let form = match found {
-            Declared::OnFailure(_) => Form::Failed { sqs, url, function_arn: format!("{beside}{function}") },
-            Declared::Letters { bucket, .. } => {
-                let mut bucket = prefix.physical(bucket).to_string();
-                if system.is_account() {
-                    // The names of buckets are unique among all accounts.
-                    bucket = format!("{bucket}-{account}");
-                }
+            Failures::OnFailure(_) => {
+                Form::Failed { sqs, url, function_arn: declared.home.function_arn(function) }
+            }
+            Failures::Letters { bucket, .. } => {
+                let bucket = declared.bucket_names(bucket).into_iter().next().unwrap_or_default();
                 let limit = usize::try_from(topology.event_bytes_limit).unwrap_or(usize::MAX);
                 let letters = QueueDeadLetters::new(sqs, system.s3(), url, bucket, limit);
                 Form::Letters { letters, function: function.to_owned() }
@@ -123,7 +120,7 @@ impl Place {
 
 /// What takes an event of this many bytes. The on-failure queue comes first; the function's own
 /// letters have a bucket for what is too large.
-fn declared<'a>(topology: &'a Topology, function: &str, bytes: usize) -> Result<Declared<'a>, Problem> {
+fn failures<'a>(topology: &'a Topology, function: &str, bytes: usize) -> Result<Failures<'a>, Problem> {
     let declared = topology.functions.get(function);
     let on_failure = declared.and_then(|declared| declared.on_failure()?.kind());
     let limit = topology.event_bytes_limit;
@@ -132,8 +129,8 @@ fn declared<'a>(topology: &'a Topology, function: &str, bytes: usize) -> Result<
     let queue = used(LETTERS).and_then(|used| used.queue.as_deref());
     let bucket = used(LARGE_LETTERS).and_then(|used| used.bucket.as_deref());
     match (on_failure, queue, bucket) {
-        (Some(DestinationKind::Queue(queue)), _, _) if fits => Ok(Declared::OnFailure(queue)),
-        (_, Some(queue), Some(bucket)) => Ok(Declared::Letters { queue, bucket }),
+        (Some(DestinationKind::Queue(queue)), _, _) if fits => Ok(Failures::OnFailure(queue)),
+        (_, Some(queue), Some(bucket)) => Ok(Failures::Letters { queue, bucket }),
         (Some(DestinationKind::Queue(queue)), _, _) => Err(Problem::new(format!(
             "its event has {bytes} bytes, which are too many for queue {queue}, and {function} does not use {LETTERS} and {LARGE_LETTERS}"
         ))),
@@ -177,15 +174,6 @@ pub(super) fn source_of(event: &RawValue) -> Source {
     }
 }
 
-/// What the ARN of a function in the partition, region and account of a queue begins with, and that
-/// account.
-fn beside(queue_arn: &str) -> Option<(String, &str)> {
-    let mut parts = queue_arn.split(':');
-    let (arn, partition, _sqs) = (parts.next()?, parts.next()?, parts.next()?);
-    let (region, account) = (parts.next()?, parts.next()?);
-    (arn == "arn").then(|| (format!("arn:{partition}:lambda:{region}:{account}:function:"), account))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,13 +203,13 @@ mod tests {
             ("bucket", bucket),
             ("nothing", ""),
         ]);
-        let own = Declared::Letters { queue: "own", bucket: "letters" };
+        let own = Failures::Letters { queue: "own", bucket: "letters" };
         let (small, large) = (1000, 300_000);
-        assert_eq!(declared(&topology, "queue", small).unwrap(), Declared::OnFailure("dead"));
-        assert_eq!(declared(&topology, "both", small).unwrap(), Declared::OnFailure("dead"));
-        assert_eq!(declared(&topology, "both", large).unwrap(), own);
-        assert_eq!(declared(&topology, "own", large).unwrap(), own);
-        let said = |function: &str, bytes| declared(&topology, function, bytes).unwrap_err().to_string();
+        assert_eq!(failures(&topology, "queue", small).unwrap(), Failures::OnFailure("dead"));
+        assert_eq!(failures(&topology, "both", small).unwrap(), Failures::OnFailure("dead"));
+        assert_eq!(failures(&topology, "both", large).unwrap(), own);
+        assert_eq!(failures(&topology, "own", large).unwrap(), own);
+        let said = |function: &str, bytes| failures(&topology, function, bytes).unwrap_err().to_string();
         assert!(said("queue", large).starts_with("its event has 300000 bytes, which are too many"));
         for function in ["bucket", "nothing", "unknown"] {
             assert!(said(function, small).starts_with("there is no queue for its event"), "{function}");
@@ -249,13 +237,5 @@ mod tests {
         let [letter] = written.as_slice() else { panic!("{written:?}") };
         let tidegate::dead_letter::Payload::Record(record) = &letter.payload else { panic!("{letter:?}") };
         assert_eq!((letter.source.as_str(), record.get()), ("eventbridge", other.get()));
-    }
-
-    #[test]
-    fn a_function_is_named_in_the_account_and_region_of_its_queue() {
-        let arn = "arn:aws-cn:sqs:cn-north-1:123456789012:shop-dev-async-failures";
-        let expected = "arn:aws-cn:lambda:cn-north-1:123456789012:function:";
-        assert_eq!(beside(arn), Some((expected.to_owned(), "123456789012")));
-        assert_eq!(beside("async-failures"), None);
     }
 }

@@ -3,6 +3,8 @@ use std::process::ExitCode;
 use aws_sdk_s3::error::DisplayErrorContext;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use terminal::account::Intent;
+use terminal::escape::escaped;
 use terminal::output;
 use terminal::problem::Problem;
 use tidegate::failure::Class;
@@ -11,7 +13,8 @@ use tidegate::idempotency::{HeldEffect, IdempotencyStore, Repeat, RepeatEvent, S
 use super::place::{Place, source_of};
 use super::{NOT_HELD, Records};
 use crate::cli::EffectsRelease;
-use crate::invoke::{Purpose, Shape, invoke};
+use crate::declared::{Declared, Function};
+use crate::invoke::{Invoked, Purpose, Shape, invoke};
 
 /// How often a released effect is tried.
 const ATTEMPTS: u32 = 3;
@@ -43,6 +46,8 @@ pub(super) enum Outcome {
     NoPlace,
     /// No effect of this key is held.
     Unknown,
+    /// Its record names what the topology does not declare; it is not released.
+    Refused,
     /// Its record or its event cannot be read; it is not released.
     Unreadable,
 }
@@ -54,12 +59,15 @@ impl Outcome {
 }
 
 pub(super) async fn release(options: &EffectsRelease) -> Result<ExitCode, Problem> {
-    let records = Records::open(&options.at).await?;
+    let records = Records::open(&options.at, Intent::Change).await?;
+    let topology = records.system.topology()?;
+    let declared = records.declared(&topology, options.invoking.qualifier()).await;
+    let declared = declared.map_err(|problem| records.system.explain(problem))?;
     let keys = if options.all { all(&records).await? } else { options.keys.clone() };
     let mut results = Vec::new();
     for key in keys {
         let released = match records.store.waiting(&key).await {
-            Ok(Some(effect)) => release_one(&records, &effect).await?,
+            Ok(Some(effect)) => release_one(&records, &declared, &effect).await?,
             Ok(None) => Decided { key, outcome: Outcome::Unknown, message: NOT_HELD.to_owned() },
             Err(failure) if failure.class() == Class::Permanent => {
                 Decided { key, outcome: Outcome::Unreadable, message: failure.reason().to_owned() }
@@ -70,7 +78,7 @@ pub(super) async fn release(options: &EffectsRelease) -> Result<ExitCode, Proble
         };
         if !options.at.json {
             // Nobody may be reading any more; that is no reason to stop halfway.
-            let _ = output::line(&format!("{}: {}", released.key, released.message));
+            let _ = output::line(&escaped(&format!("{}: {}", released.key, released.message)));
         }
         results.push(released);
     }
@@ -98,16 +106,23 @@ async fn all(records: &Records) -> Result<Vec<String>, Problem> {
     }
 }
 
-async fn release_one(records: &Records, effect: &HeldEffect) -> Result<Decided, Problem> {
+async fn release_one(
+    records: &Records,
+    declared: &Declared<'_>,
+    effect: &HeldEffect,
+) -> Result<Decided, Problem> {
     let told = |outcome, message: String| Decided { key: effect.key.clone(), outcome, message };
     let found = match &effect.repeat {
         Some(repeat) => {
-            let function = repeat.function.as_str();
-            let event = match event_of(records, repeat).await {
+            let function = match checked(declared, repeat) {
+                Ok(function) => function,
+                Err(why) => return Ok(told(Outcome::Refused, format!("refused, and not released: {why}"))),
+            };
+            let event = match event_of(records, declared, repeat).await {
                 Ok(event) => event,
                 Err(problem) => return Ok(told(Outcome::Unreadable, format!("not released: {problem}"))),
             };
-            match Place::find(&records.system, function, &event).await {
+            match Place::find(&records.system, declared, &function.name, &event).await {
                 Ok(place) => Some((function, event, place)),
                 Err(problem) => return Ok(told(Outcome::NoPlace, format!("not released: {problem}"))),
             }
@@ -117,7 +132,7 @@ async fn release_one(records: &Records, effect: &HeldEffect) -> Result<Decided, 
     if !records.store.release_held(&effect.key).await.map_err(|failure| records.said(&failure))? {
         return Ok(told(Outcome::Unknown, "it is no longer held".to_owned()));
     }
-    let Some((function, event, place)) = &found else {
+    let Some((Function { name: function, .. }, event, place)) = &found else {
         let message = "released; it has no event. The next delivery or request runs it, if there is one: a request's client asks again, and a delivery that was not acknowledged comes again or is a dead letter (tidegate dlq). An older version of the toolkit acknowledged deliveries without keeping their event (after a rollback): look for the event in the source and among the dead letters";
         return Ok(told(Outcome::Released, message.to_owned()));
     };
@@ -127,7 +142,8 @@ async fn release_one(records: &Records, effect: &HeldEffect) -> Result<Decided, 
     let mut result = Err(String::new());
     for _ in 0..ATTEMPTS {
         // As a first run: an event that fails for good becomes a dead letter of the function's own.
-        result = invoke(&client, function, event.get().as_bytes(), shape, Purpose::Run { occasion }).await;
+        let invoked = Invoked { name: function, qualifier: declared.qualifier };
+        result = invoke(&client, invoked, event.get().as_bytes(), shape, Purpose::Run { occasion }).await;
         if result.is_ok() {
             break;
         }
@@ -164,16 +180,31 @@ async fn release_one(records: &Records, effect: &HeldEffect) -> Result<Decided, 
     })
 }
 
+/// The function that an effect's record names, if the topology declares it and the event's object is
+/// one of its held effects.
+fn checked<'a>(declared: &Declared<'a>, repeat: &Repeat) -> Result<Function<'a>, String> {
+    let function = declared.function(&repeat.function)?;
+    if let RepeatEvent::Object { bucket, key } = &repeat.event {
+        declared.held_event(&function, bucket, key)?;
+    }
+    Ok(function)
+}
+
 /// The event that runs an effect again. One in a bucket may have expired there.
-async fn event_of(records: &Records, repeat: &Repeat) -> Result<Box<RawValue>, Problem> {
+async fn event_of(
+    records: &Records,
+    declared: &Declared<'_>,
+    repeat: &Repeat,
+) -> Result<Box<RawValue>, Problem> {
     let (bucket, key) = match &repeat.event {
         RepeatEvent::Inline(event) => return Ok(event.clone()),
         RepeatEvent::Object { bucket, key } => (bucket, key),
         _ => return Err(Problem::new("this version does not know where its event is")),
     };
     let gone = |error: String| Problem::new(format!("its event s3://{bucket}/{key} cannot be read: {error}"));
-    let got = records.system.s3().get_object().bucket(bucket).key(key).send().await;
-    let got = got.map_err(|error| gone(DisplayErrorContext(error).to_string()))?;
+    let asked = records.system.s3().get_object().bucket(bucket).key(key);
+    let asked = asked.set_expected_bucket_owner(records.bucket_owner(declared));
+    let got = asked.send().await.map_err(|error| gone(DisplayErrorContext(error).to_string()))?;
     let body = got.body.collect().await.map_err(|error| gone(error.to_string()))?;
     serde_json::from_slice(&body.into_bytes()).map_err(|error| gone(error.to_string()))
 }

@@ -7,18 +7,20 @@ mod places;
 use std::process::ExitCode;
 
 use serde::Serialize;
+use terminal::account::Intent;
+use terminal::escape::escaped;
 use terminal::output;
 use terminal::problem::Problem;
-use terminal::table;
+use terminal::table::{self, cell};
 use tidegate::failure::Failure;
 use tidegate::ids::{StreamId, Version};
 use tidegate::projection::{Guard, ReadModel};
 
 pub(crate) use self::places::tables;
 use self::places::{Place, places};
-use crate::cli::{ParkedCommand, ParkedList, ParkedOne, ParkedPlace};
+use crate::cli::{ParkedCommand, ParkedList, ParkedOne, ParkedPlace, ParkedRelease};
 use crate::connection::System;
-use crate::invoke::{Purpose, Shape, invoke};
+use crate::invoke::{Invoked, Purpose, Shape, invoke};
 
 /// Aggregates that are read at a time.
 const PAGE: usize = 100;
@@ -76,8 +78,8 @@ impl Parked {
     }
 }
 
-async fn open(options: &ParkedPlace) -> Result<(System, Vec<Place>), Problem> {
-    let system = System::open(&options.place).await?;
+async fn open(options: &ParkedPlace, intent: Intent) -> Result<(System, Vec<Place>), Problem> {
+    let system = System::open(&options.place, intent).await?;
     let places = places(&system, options.function.as_deref())?;
     Ok((system, places))
 }
@@ -93,7 +95,7 @@ async fn guard(system: &System, place: &Place, stream: &StreamId) -> Result<Guar
 }
 
 async fn list(options: &ParkedList) -> Result<ExitCode, Problem> {
-    let (system, places) = open(&options.at).await?;
+    let (system, places) = open(&options.at, Intent::Read).await?;
     let mut parked = Vec::new();
     for place in &places {
         let mut after: Option<StreamId> = None;
@@ -110,7 +112,7 @@ async fn list(options: &ParkedList) -> Result<ExitCode, Problem> {
             for stream in &page {
                 match guards.get(stream) {
                     Some(Ok(guard)) => parked.extend(Parked::of(place, stream, guard)),
-                    Some(Err(unreadable)) => output::note(unreadable.reason()),
+                    Some(Err(unreadable)) => output::note(&escaped(unreadable.reason())),
                     None => {}
                 }
             }
@@ -131,13 +133,9 @@ async fn list(options: &ParkedList) -> Result<ExitCode, Problem> {
             let reason = one.reason();
             let reason =
                 one.code.as_ref().map_or_else(|| reason.to_owned(), |code| format!("{code}: {reason}"));
-            shown.add_row([
-                one.stream.clone(),
-                one.function.clone(),
-                one.version.to_string(),
-                one.since(),
-                reason,
-            ]);
+            let cells =
+                [one.stream.clone(), one.function.clone(), one.version.to_string(), one.since(), reason];
+            shown.add_row(cells.map(cell));
         }
         output::line(&shown.to_string())?;
         output::line("\n`tidegate parked release STREAM` lets the projection try one again.")?;
@@ -146,7 +144,7 @@ async fn list(options: &ParkedList) -> Result<ExitCode, Problem> {
 }
 
 async fn show(options: &ParkedOne) -> Result<ExitCode, Problem> {
-    let (system, places) = open(&options.at).await?;
+    let (system, places) = open(&options.at, Intent::Read).await?;
     let mut found = Vec::new();
     for place in &places {
         let guard = guard(&system, place, &options.stream).await?;
@@ -162,7 +160,8 @@ async fn show(options: &ParkedOne) -> Result<ExitCode, Problem> {
         return Ok(ExitCode::SUCCESS);
     }
     for Shown { parked, event } in &found {
-        output::line(&format!("{} is parked at version {}", parked.stream, parked.version))?;
+        let stream = escaped(&parked.stream);
+        output::line(&format!("{stream} is parked at version {}", parked.version))?;
         for (name, value) in [
             ("function", parked.function.as_str()),
             ("since", &parked.since()),
@@ -170,7 +169,7 @@ async fn show(options: &ParkedOne) -> Result<ExitCode, Problem> {
             ("reason", parked.reason()),
             ("event", &event.as_ref().map_or_else(|| "(it cannot be read)".to_owned(), ToString::to_string)),
         ] {
-            output::line(&format!("   {name:<9} {value}"))?;
+            output::line(&format!("   {name:<9} {}", escaped(value)))?;
         }
         output::line(if parked.waits_for_newer_version {
             "   A version of the function that knows the event releases it by itself."
@@ -198,13 +197,15 @@ struct Released {
     message: String,
 }
 
-async fn release(options: &ParkedOne) -> Result<ExitCode, Problem> {
-    let (system, places) = open(&options.at).await?;
+async fn release(options: &ParkedRelease) -> Result<ExitCode, Problem> {
+    let qualifier = options.invoking.qualifier();
+    let options = &options.one;
+    let (system, places) = open(&options.at, Intent::Change).await?;
     let mut results = Vec::new();
     for place in &places {
         let before = guard(&system, place, &options.stream).await?;
         let Some(at) = before.parked else { continue };
-        let (released, message) = match release_at(&system, place, &options.stream, at).await {
+        let (released, message) = match release_at(&system, place, qualifier, &options.stream, at).await {
             Ok(()) => after(&system, place, &options.stream, at, None).await?,
             Err(why) => after(&system, place, &options.stream, at, Some(why)).await?,
         };
@@ -218,23 +219,23 @@ async fn release(options: &ParkedOne) -> Result<ExitCode, Problem> {
         output::json(&results)?;
     } else {
         for Released { stream, message, .. } in &results {
-            output::line(&format!("{stream}: {message}"))?;
+            output::line(&escaped(&format!("{stream}: {message}")))?;
         }
     }
     let all = results.iter().all(|result| result.released);
     Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn release_at(system: &System, place: &Place, stream: &StreamId, at: Version) -> Result<(), String> {
+async fn release_at(
+    system: &System,
+    place: &Place,
+    qualifier: &str,
+    stream: &StreamId,
+    at: Version,
+) -> Result<(), String> {
     let event = event::of(system, place, stream, at).await.map_err(|problem| problem.to_string())?;
-    invoke(
-        &system.lambda(),
-        place.function.as_str(),
-        &event,
-        Shape::Batch,
-        Purpose::Replay { occasion: None },
-    )
-    .await
+    let function = Invoked { name: place.function.as_str(), qualifier };
+    invoke(&system.lambda(), function, &event, Shape::Batch, Purpose::Replay { occasion: None }).await
 }
 
 /// Reads the guard again: the aggregate is released if it is no longer parked, whatever the

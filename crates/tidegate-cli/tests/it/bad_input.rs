@@ -137,6 +137,28 @@ async fn dead_letters_that_lie_in_no_queue_are_said_where_dead_letters_are_liste
     project.down().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fifo_queue_of_dead_letters_says_what_it_does_not_show() {
+    let topology = "queues = {\n  jobs = { fifo = true, redrive = { queue = \"letters\", maximum_receives = 5 } }\n  \
+                    letters = { fifo = true }\n}\nfunctions = { worker = { command = [\"python3\", \"loop.py\"], sources = { jobs = { \
+                    queue = \"jobs\", report_batch_item_failures = true } } } }\n";
+    let project = Project::new(&[("topology.hcl", topology), ("loop.py", BY_HAND)], None);
+    project.up(&[]).await;
+    let sqs = project.clients().await.sqs;
+    let url = sqs.get_queue_url().queue_name("letters.fifo").send().await.unwrap().queue_url.unwrap();
+    for number in 0..13 {
+        let send = sqs.send_message().queue_url(&url).message_body(format!("job-{number}"));
+        send.message_group_id("g").message_deduplication_id(number.to_string()).send().await.unwrap();
+    }
+    let output = project.run(&["dlq", "--json"]).await;
+    let listed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let behind = 13 - listed.as_array().unwrap().len();
+    // SQS shows ten of a group, and an emulator may show them all.
+    let said = format!("not listed: about {behind} further messages of letters: a FIFO queue shows at most");
+    assert_eq!(stderr(&output).contains(&said), behind > 0, "{behind}: {}", stderr(&output));
+    project.down().await;
+}
+
 /// Goes on if the test ends before.
 struct Stopped(Pid);
 

@@ -76,8 +76,8 @@ async fn listing_shows_every_message_once_and_leaves_the_queues_as_they_were() {
     }
     system.send("async-failures", &asynchronous("order#7"), &[]).await;
     let target = [
-        ("RULE_ARN", "arn:aws:events:us-east-1:0:rule/shop/r"),
-        ("TARGET_ARN", "arn:aws:lambda:us-east-1:0:function:notification"),
+        ("RULE_ARN", "arn:aws:events:us-east-1:000000000000:rule/shop/order-placed-notification"),
+        ("TARGET_ARN", "arn:aws:lambda:us-east-1:000000000000:function:notification"),
     ];
     system.send("rule-failures", r#"{"id":"e","detail":{"subject":"order#8"}}"#, &target).await;
     let odd = system.send("stream-failures", "what is this", &[]).await;
@@ -159,11 +159,10 @@ async fn a_replay_deletes_what_the_function_took_and_nothing_else() {
     assert_eq!(system.count("async-failures").await, (0, 0));
     assert_eq!(system.count("dead-letters").await, (0, 0));
     assert_eq!(system.count("stream-failures").await, (1, 0), "what is unknown is left alone");
-    let functions: Vec<String> = system.functions.seen().into_iter().map(|seen| seen.function).collect();
-    assert_eq!(
-        functions,
-        ["arn:aws:lambda:us-east-1:000000000000:function:notification:$LATEST", "order-processor"]
-    );
+    let seen = system.functions.seen();
+    let functions: Vec<(&str, &str)> =
+        seen.iter().map(|seen| (seen.function.as_str(), seen.qualifier.as_str())).collect();
+    assert_eq!(functions, [("notification", "live"), ("order-processor", "live")]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

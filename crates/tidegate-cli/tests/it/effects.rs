@@ -15,7 +15,7 @@ use crate::functions::Answer;
 
 pub(crate) const ERROR: Answer = Answer(200, true, r#"{"errorType":"transient.ses","errorMessage":"down"}"#);
 
-async fn hold(system: &System, key: &str, repeat: Option<&str>) {
+pub(crate) async fn hold(system: &System, key: &str, repeat: Option<&str>) {
     hold_in(system, "idempotency", key, repeat).await;
 }
 
@@ -113,7 +113,7 @@ async fn a_released_event_of_a_stream_that_fails_is_a_letter_of_its_function_and
     let output = system.tidegate(&["effects", "release", "of#nobody"]).await;
     assert_eq!(output.status.code(), Some(1));
     let text = stdout(&output);
-    assert!(text.contains("of#nobody: not released: there is no queue for its event"), "{text}");
+    assert!(text.contains("of#nobody: refused, and not released: `undeclared` is not a function"), "{text}");
     assert!(system.functions.seen().is_empty(), "nothing ran");
     assert_eq!(status(&system, "of#nobody").await, "held");
 

@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) function: String,
+    pub(crate) qualifier: String,
     pub(crate) event: Value,
     pub(crate) context: Option<Value>,
 }
@@ -78,6 +79,8 @@ impl Functions {
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let path = request.uri().path().replace("%3A", ":").replace("%24", "$");
+        let query = request.uri().query().unwrap_or_default();
+        let qualifier = query.strip_prefix("Qualifier=").unwrap_or_default().replace("%24", "$");
         let name =
             path.strip_prefix("/2015-03-31/functions/").and_then(|rest| rest.strip_suffix("/invocations"));
         let Some(name) = name.map(str::to_owned) else { return self.forward(request).await };
@@ -86,7 +89,12 @@ impl Functions {
         let context = context.map(|value| serde_json::from_slice(&STANDARD.decode(value).unwrap()).unwrap());
         let body = request.into_body().collect().await.unwrap().to_bytes();
         let event: Value = serde_json::from_slice(&body).unwrap();
-        self.seen.lock().unwrap().push(Seen { function: name.clone(), event: event.clone(), context });
+        self.seen.lock().unwrap().push(Seen {
+            function: name.clone(),
+            qualifier,
+            event: event.clone(),
+            context,
+        });
         let program = self.programs.lock().unwrap().get(&name).cloned();
         if let Some(program) = program {
             let failed = program(event).await.into_iter().map(|item| json!({ "itemIdentifier": item }));

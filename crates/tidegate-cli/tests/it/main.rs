@@ -3,6 +3,7 @@
 // Clippy exempts test functions, not the functions they share.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
 
+mod account;
 mod any_project;
 mod bad_input;
 mod command;
@@ -14,6 +15,7 @@ mod document;
 mod effects;
 mod emulator;
 mod functions;
+mod hostile;
 mod misuse;
 mod new_function;
 mod parked;

@@ -36,6 +36,9 @@ async fn without_a_system_every_command_says_how_to_start_one_and_down_is_conten
     ] {
         let text = said(&tidegate(arguments, empty.path(), &[]).await, 1);
         assert!(text.contains("tidegate local up"), "{text}");
+        let state = empty.path().join(".tidegate/engine.json");
+        let local = arguments[0] == "local";
+        assert!(local || text.contains(state.to_str().unwrap()), "{text}");
     }
     let down = tidegate(&["local", "down"], empty.path(), &[]).await;
     assert!(down.status.success() && stdout(&down).contains("no local system is running"));
@@ -83,6 +86,8 @@ async fn a_name_prefix_that_is_none_or_meets_a_local_system_is_misuse() {
             assert!(text.contains("the local system has no name prefix"), "{text}");
         }
     }
+    let named = tidegate(&["dlq", "--yes", "--account", "123456789012"], directory.path(), &[]).await;
+    assert!(said(&named, 2).contains("a local system runs, and --account is 123456789012"));
     let other = [("AWS_ENDPOINT_URL", "http://127.0.0.1:2")];
     let text = said(&tidegate(&["dlq", "--name-prefix", "shop-dev-"], directory.path(), &other).await, 1);
     assert!(text.contains("nothing answers at http://127.0.0.1:2"), "{text}");

@@ -17,6 +17,7 @@ use tidegate::store::{CommitChange, DynamoDbEventStore, RecordedCommit, Recorded
 use crate::command::{json, said, stderr, stdout};
 use crate::effects::put_commit;
 use crate::emulator::System;
+use crate::hostile::{CONTROLS, SHOWN, harmless};
 
 /// Counts orders, or does not know their type yet, or cannot count them at all.
 struct Orders(Option<Failure>);
@@ -127,6 +128,21 @@ async fn a_parked_aggregate_is_listed_shown_and_released_when_its_projection_is_
     assert_eq!((guard.position.version, guard.parked, guard.listed), (Version::new(3), None, None));
     assert_eq!(json(&system.tidegate(&["parked", "ls", "--json"]).await), json!([]));
     assert!(said(&system.tidegate(&["parked", "release", "order#1"]).await, 1).contains("it is not parked"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parked_aggregates_and_their_events_move_no_cursor_and_forge_no_line() {
+    let Some(system) = System::start().await else { return };
+    parked_in("", &system, &Failure::permanent("bad", CONTROLS)).await;
+    for arguments in
+        [&["parked", "ls"][..], &["parked", "show", "order#1"], &["parked", "release", "order#1"]]
+    {
+        let output = system.tidegate(arguments).await;
+        let text = stdout(&output) + &stderr(&output);
+        harmless(&text);
+        assert!(text.contains(SHOWN), "{text}");
+        assert!(!text.lines().any(|line| line.starts_with("forged")), "{text}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

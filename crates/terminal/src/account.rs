@@ -1,0 +1,169 @@
+//! The AWS account that a command works on, when it works on one.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use aws_config::SdkConfig;
+
+use crate::endpoint::EndpointOption;
+use crate::local_system::HOW_TO_START;
+use crate::name_prefix::NamePrefix;
+use crate::problem::Problem;
+
+/// Digits of an account's id.
+const DIGITS: usize = 12;
+
+/// Whether a command changes the system that it finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// It only looks.
+    Read,
+    /// It writes, deletes or invokes something.
+    Change,
+}
+
+/// The id of an AWS account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountId(String);
+
+impl AccountId {
+    /// The twelve digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for AccountId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_id = text.len() == DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
+        if is_id { Ok(AccountId(text.to_owned())) } else { Err(format!("expected {DIGITS} digits")) }
+    }
+}
+
+/// Refuses to change an account that nobody named: with credentials in the environment, a command
+/// for the local system would otherwise reach production as soon as no local system runs.
+///
+/// # Errors
+/// Neither an account nor a name prefix is given; a misuse.
+pub(crate) fn must_be_named(option: &EndpointOption, intent: Intent, state: &Path) -> Result<(), Problem> {
+    if intent == Intent::Read || option.account.is_some() || !option.name_prefix.is_empty() {
+        return Ok(());
+    }
+    Err(Problem::misuse(format!(
+        "{}, and this would change the AWS account of the environment; {HOW_TO_START}, or name the account with --account ID or its system with \
+         --name-prefix PREFIX (TIDEGATE_NAME_PREFIX)",
+        not_running(state)
+    )))
+}
+
+/// That no local system runs, and where it was looked for.
+pub(crate) fn not_running(state: &Path) -> String {
+    let state = std::path::absolute(state).unwrap_or_else(|_| state.to_owned());
+    format!(
+        "no local system runs (there is no {}/engine.json, nor one in a directory above)",
+        state.display()
+    )
+}
+
+/// The account of the credentials, which must be the one that is named.
+///
+/// STS answers every valid credential without a permission. Where a name prefix alone is given, STS
+/// may be out of reach: the account is then not known.
+///
+/// # Errors
+/// The credentials are those of another account, or an account is named and STS does not answer.
+pub(crate) async fn of_credentials(
+    config: &SdkConfig,
+    named: Option<&AccountId>,
+) -> Result<Option<String>, Problem> {
+    let answer = aws_sdk_sts::Client::new(config).get_caller_identity().send().await;
+    let found = match answer {
+        Ok(identity) => identity.account,
+        Err(error) => match named {
+            Some(named) => {
+                return Err(Problem::new(format!(
+                    "whether the credentials are those of account {named} is not known: STS does not say: {}",
+                    aws_sdk_sts::error::DisplayErrorContext(error)
+                )));
+            }
+            None => None,
+        },
+    };
+    match named {
+        Some(named) if found.as_deref() != Some(named.as_str()) => Err(Problem::misuse(format!(
+            "--account is {named}, and the credentials are those of account {}",
+            found.as_deref().unwrap_or("(STS names none)")
+        ))),
+        _ => Ok(found),
+    }
+}
+
+/// What a command works on, in one line.
+pub(crate) fn addressed(account: Option<&str>, region: &str, prefix: &NamePrefix) -> String {
+    let account = account.unwrap_or("(not known)");
+    let names = match prefix.is_empty() {
+        true => "names without a prefix".to_owned(),
+        false => format!("names that begin with {prefix}"),
+    };
+    format!("addressed: AWS account {account}, region {region}, {names}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn option(account: Option<&str>, prefix: &str) -> EndpointOption {
+        EndpointOption {
+            endpoint_url: None,
+            name_prefix: prefix.parse().unwrap(),
+            account: account.map(|id| id.parse().unwrap()),
+        }
+    }
+
+    #[test]
+    fn an_account_is_changed_only_if_it_or_a_system_in_it_is_named() {
+        let state = Path::new("/work/shop/.tidegate");
+        for (option, intent) in [
+            (option(Some("123456789012"), ""), Intent::Change),
+            (option(None, "shop-dev-"), Intent::Change),
+            (option(None, ""), Intent::Read),
+        ] {
+            assert!(must_be_named(&option, intent, state).is_ok(), "{option:?} {intent:?}");
+        }
+        let refused = must_be_named(&option(None, ""), Intent::Change, state).unwrap_err();
+        let Problem::Misuse(said) = refused else { panic!("{refused:?}") };
+        for part in
+            ["/work/shop/.tidegate/engine.json", "tidegate local up", "--account ID", "--name-prefix PREFIX"]
+        {
+            assert!(said.contains(part), "{part} is not in {said}");
+        }
+    }
+
+    #[test]
+    fn an_account_is_twelve_digits() {
+        assert_eq!("123456789012".parse::<AccountId>().unwrap().as_str(), "123456789012");
+        for bad in ["", "12345678901", "1234567890123", "12345678901x", "prod"] {
+            assert_eq!(bad.parse::<AccountId>(), Err("expected 12 digits".to_owned()), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_addressed_is_one_line() {
+        let dev = "shop-dev-".parse().unwrap();
+        assert_eq!(
+            addressed(Some("123456789012"), "eu-west-1", &dev),
+            "addressed: AWS account 123456789012, region eu-west-1, names that begin with shop-dev-"
+        );
+        let none = addressed(None, "eu-west-1", &NamePrefix::default());
+        assert!(none.contains("account (not known)") && none.ends_with("names without a prefix"), "{none}");
+    }
+}

@@ -1,0 +1,198 @@
+//! What a letter or a record may make a command do: only what the topology declares, here.
+//!
+//! Whoever can write into a dead-letter queue or a table writes function names, ARNs, buckets and
+//! keys. An operator's credentials reach further than theirs, so nothing of that is used before it
+//! is compared with the topology and with the place of the system.
+
+use terminal::name_prefix::NamePrefix;
+use tidegate_local::topology::{self, LARGE_LETTERS, Source, Topology};
+
+use crate::arn::Home;
+
+/// A declared function, by its name in the topology and at Lambda.
+#[derive(Clone, Debug)]
+pub(crate) struct Function<'a> {
+    pub(crate) declared: &'a topology::Function,
+    /// The name at Lambda, put together here and not taken from a letter.
+    pub(crate) name: String,
+}
+
+/// How the names of buckets begin and end in a system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BucketNames {
+    /// The local engine's: those of the topology.
+    Plain,
+    /// Terraform's: prefix, name, account.
+    WithAccount,
+    /// An endpoint that somebody else filled: one of both.
+    Either,
+}
+
+/// What a topology declares, in one place.
+#[derive(Debug)]
+pub(crate) struct Declared<'a> {
+    pub(crate) topology: &'a Topology,
+    pub(crate) prefix: &'a NamePrefix,
+    pub(crate) home: Home,
+    pub(crate) buckets: BucketNames,
+    /// The alias or version that is invoked.
+    pub(crate) qualifier: &'a str,
+}
+
+impl<'a> Declared<'a> {
+    /// The function of this name at Lambda.
+    ///
+    /// # Errors
+    /// None is declared.
+    pub(crate) fn function(&self, name: &str) -> Result<Function<'a>, String> {
+        let mut functions = self.topology.functions.iter();
+        let found = functions.find(|(declared, _)| self.prefix.physical(declared).as_str() == name);
+        let (_, declared) = found.ok_or_else(|| {
+            let named = if self.prefix.is_empty() { "" } else { " with this name prefix" };
+            format!("`{name}` is not a function of the topology{named}")
+        })?;
+        Ok(Function { declared, name: name.to_owned() })
+    }
+
+    /// The function that an ARN names, whatever its qualifier: what runs is the alias, because what
+    /// failed may be a version that was rolled back since.
+    ///
+    /// # Errors
+    /// It is not declared, not here, or has a qualifier that this system does not use.
+    pub(crate) fn function_of(&self, arn: &str) -> Result<Function<'a>, String> {
+        let resource = self.home.resource("lambda", arn)?;
+        let parts: Vec<&str> = resource.split(':').collect();
+        let (name, qualifier) = match parts.as_slice() {
+            ["function", name] => (*name, None),
+            ["function", name, qualifier] => (*name, Some(*qualifier)),
+            _ => return Err(format!("{arn} is not the ARN of a function")),
+        };
+        let is_version = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        if let Some(qualifier) = qualifier
+            && !(qualifier == "$LATEST" || is_version(qualifier) || qualifier == self.qualifier)
+        {
+            return Err(format!(
+                "{arn} names an alias other than {}; --qualifier names another one",
+                self.qualifier
+            ));
+        }
+        self.function(name)
+    }
+
+    /// The source of a function that reads this stream or this table's stream.
+    ///
+    /// # Errors
+    /// The stream is not here, or the function does not read it.
+    pub(crate) fn stream(&self, function: &Function<'a>, arn: &str) -> Result<&'a Source, String> {
+        let resource = self.home.resource("kinesis", arn)?;
+        let name = resource.strip_prefix("stream/").unwrap_or_default();
+        self.source(function, arn, name, |source| source.stream.as_deref())
+    }
+
+    /// As [`Declared::stream`], of a table. Its stream has a new label whenever it is switched on.
+    pub(crate) fn table_stream(&self, function: &Function<'a>, arn: &str) -> Result<&'a Source, String> {
+        let resource = self.home.resource("dynamodb", arn)?;
+        let parts: Vec<&str> = resource.split('/').collect();
+        let name = match parts.as_slice() {
+            ["table", name, "stream", label] if !label.is_empty() => name,
+            _ => "",
+        };
+        self.source(function, arn, name, |source| source.table.as_deref())
+    }
+
+    fn source(
+        &self,
+        function: &Function<'a>,
+        arn: &str,
+        name: &str,
+        of: impl Fn(&'a Source) -> Option<&'a str>,
+    ) -> Result<&'a Source, String> {
+        let is_it = |declared: &str| self.prefix.physical(declared).as_str() == name;
+        let mut sources = function.declared.sources.values();
+        let found = sources.find(|source| of(source).is_some_and(is_it));
+        found.ok_or_else(|| format!("{arn} is not a source of {}", function.name))
+    }
+
+    /// Refuses an object that is not a letter's payload of this function.
+    ///
+    /// # Errors
+    /// The bucket is not the function's, or the key not below its name.
+    pub(crate) fn payload(&self, function: &Function<'_>, bucket: &str, key: &str) -> Result<(), String> {
+        self.object(function, bucket, key, &function.name)
+    }
+
+    /// Refuses an object that is not the event of a held effect of this function.
+    ///
+    /// # Errors
+    /// The bucket is not the function's, or the key not one of held effects.
+    pub(crate) fn held_event(&self, function: &Function<'_>, bucket: &str, key: &str) -> Result<(), String> {
+        self.object(function, bucket, key, "held")
+    }
+
+    fn object(&self, function: &Function<'_>, bucket: &str, key: &str, folder: &str) -> Result<(), String> {
+        let used = function.declared.uses.get(LARGE_LETTERS).and_then(|used| used.bucket.as_deref());
+        let names = used.map(|declared| self.bucket_names(declared)).unwrap_or_default();
+        if !names.iter().any(|name| name == bucket) {
+            return Err(format!("bucket `{bucket}` is not the dead-letter bucket of {}", function.name));
+        }
+        let mut segments = key.split('/');
+        let below = segments.next() == Some(folder);
+        let rest: Vec<&str> = segments.collect();
+        let is_plain = |segment: &&str| !matches!(*segment, "" | "." | "..") && !segment.contains('\\');
+        if below && !rest.is_empty() && rest.iter().all(is_plain) {
+            return Ok(());
+        }
+        Err(format!("key `{key}` is not below {folder}/"))
+    }
+
+    /// What a bucket of the topology may be called at S3.
+    pub(crate) fn bucket_names(&self, declared: &str) -> Vec<String> {
+        let plain = self.prefix.physical(declared).to_string();
+        // The names of buckets are unique among all accounts.
+        let with_account = format!("{plain}-{}", self.home.account);
+        match self.buckets {
+            BucketNames::Plain => vec![plain],
+            BucketNames::WithAccount => vec![with_account],
+            BucketNames::Either => vec![plain, with_account],
+        }
+    }
+
+    /// The target of a rule or a schedule, whose event was not handed over to it.
+    ///
+    /// A topology declares no schedules: any of this account may have any declared function as its
+    /// target.
+    ///
+    /// # Errors
+    /// The rule is not declared or not here, or its declared target is another function.
+    pub(crate) fn target(&self, rule: &str, target: &str) -> Result<Function<'a>, String> {
+        let function = self.function_of(target)?;
+        if self.home.resource("scheduler", rule).is_ok_and(|resource| resource.starts_with("schedule/")) {
+            return Ok(function);
+        }
+        let resource = self.home.resource("events", rule)?;
+        let mut rules = self.topology.rules.iter();
+        let found = rules.find(|(name, declared)| {
+            let name = self.prefix.physical(name);
+            let on_bus = format!("rule/{}/{name}", self.bus(&declared.bus));
+            let on_default = declared.bus == topology::DEFAULT_BUS && resource == format!("rule/{name}");
+            on_default || resource == on_bus
+        });
+        let (_, declared) = found.ok_or_else(|| format!("{rule} is not a rule of the topology"))?;
+        let is_target = |name: &String| self.prefix.physical(name).as_str() == function.name;
+        if declared.target.function.as_ref().is_some_and(is_target) {
+            return Ok(function);
+        }
+        Err(format!("{} is not the target of {rule}", function.name))
+    }
+
+    /// A bus by its name at EventBridge. Every account has the default one, under this very name.
+    fn bus(&self, declared: &str) -> String {
+        match declared {
+            topology::DEFAULT_BUS => declared.to_owned(),
+            _ => self.prefix.physical(declared).to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
