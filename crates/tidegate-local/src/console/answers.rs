@@ -140,10 +140,12 @@ pub(super) fn deliveries(parts: &Parts) -> Value {
 
 /// One line about a delivery.
 pub(super) fn summary(delivery: &Delivery) -> Value {
-    let (outcome, failed) = match delivery.outcome {
-        Outcome::Succeeded => ("ok", 0),
-        Outcome::Reported(failed) => ("reported", failed),
-        Outcome::Failed => ("failed", 0),
+    let answer = || shortened(&String::from_utf8_lossy(&delivery.answer));
+    let (outcome, failed, error) = match delivery.outcome {
+        Outcome::Succeeded => ("ok", 0, None),
+        Outcome::Reported(failed) => ("reported", failed, Some(answer())),
+        Outcome::Ignored { failed, why } => ("ignored", failed, Some(why.into())),
+        Outcome::Failed => ("failed", 0, Some(answer())),
     };
     json!({
         "number": delivery.number,
@@ -155,8 +157,7 @@ pub(super) fn summary(delivery: &Delivery) -> Value {
         "failed": failed,
         "took_ms": delivery.took.as_secs_f64() * 1000.0,
         "request_id": delivery.request_id,
-        "error": (delivery.outcome != Outcome::Succeeded)
-            .then(|| shortened(&String::from_utf8_lossy(&delivery.answer))),
+        "error": error,
     })
 }
 

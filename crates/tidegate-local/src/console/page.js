@@ -73,7 +73,10 @@ function troubles(status) {
   ];
 }
 
-const outcome = (d) => d.outcome === 'ok' ? 'ok' : d.outcome === 'reported' ? `${d.failed} of ${d.records} failed` : 'failed';
+const outcome = (d) => {
+  const failed = `${d.failed} of ${d.records} failed`;
+  return { ok: 'ok', reported: failed, ignored: `${failed}, ignored` }[d.outcome] ?? 'failed';
+};
 const opened = (d) => element('button', { class: 'link id', 'data-key': `d${d.number}`, onclick: () => detail(d.number) }, d.request_id);
 
 function deliveries(list) {
@@ -90,6 +93,7 @@ async function detail(which) {
     const d = await json(`/console/deliveries/${which}`);
     at('detail-title').textContent = `${d.way}: ${outcome(d)}`;
     body.append(element('p', { class: 'soft' }, `${d.at} · ${d.took_ms.toFixed(1)} ms · request ${d.request_id} · ${d.records} ${d.records === 1 ? 'record' : 'records'}`));
+    if (d.outcome === 'ignored') body.append(element('p', { class: 'bad' }, d.error));
     body.append(element('h3', {}, 'Answer'), element('pre', {}, d.answer || '(empty)'));
     for (const record of d.content) body.append(element('h3', {}, record.positions.join(' ') || 'Event'), element('pre', {}, record.text));
   } catch (error) {

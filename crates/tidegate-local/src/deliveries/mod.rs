@@ -55,6 +55,13 @@ pub enum Outcome {
     Succeeded,
     /// It reported so many failed records.
     Reported(usize),
+    /// It did, to somebody who does not look at such a list: AWS takes the delivery for a success.
+    Ignored {
+        /// How many it listed.
+        failed: usize,
+        /// Why nobody looks, and what became of the records.
+        why: &'static str,
+    },
     /// It failed, ran out of time, ended, or its answer is no valid response.
     Failed,
 }
@@ -93,7 +100,7 @@ impl Deliveries {
             InvocationResult::Success(body) => (way.answers.outcome(body), body.clone()),
         };
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if outcome != Outcome::Succeeded {
+        if matches!(outcome, Outcome::Reported(_) | Outcome::Failed) {
             *kept.failures.entry(Arc::clone(&way.name)).or_default() += 1;
         }
         kept.newest += 1;
@@ -148,35 +155,52 @@ enum Answers {
     Reports,
     /// Anything. One that lists failed records says that they failed: so is a replay answered.
     MayReport,
-    /// Nothing.
-    Ignored,
+    /// Nothing, for this reason.
+    Ignored(&'static str),
 }
+
+const OF_A_QUEUE: &str = "the mapping has no ReportBatchItemFailures: AWS ignores the list of failed items and \
+                          deletes all messages of the batch";
+const OF_A_STREAM: &str = "the mapping has no ReportBatchItemFailures: AWS ignores the list of failed items and \
+                           goes on behind the batch";
+const OF_AN_EVENT: &str = "an asynchronous invocation knows no list of failed items: Lambda takes any answer for a \
+                           success, and the event is done";
 
 impl Answers {
     fn outcome(self, response: &[u8]) -> Outcome {
-        if self == Self::Ignored {
-            return Outcome::Succeeded;
-        }
-        match reported(response) {
-            Reported::Nothing => Outcome::Succeeded,
-            Reported::Items(items) => Outcome::Reported(items.len()),
-            Reported::Invalid(_) if self == Self::Reports => Outcome::Failed,
-            Reported::Invalid(_) => Outcome::Succeeded,
+        match (reported(response), self) {
+            (Reported::Nothing, _) => Outcome::Succeeded,
+            (Reported::Items(items), Self::Ignored(why)) => Outcome::Ignored { failed: items.len(), why },
+            (Reported::Items(items), _) => Outcome::Reported(items.len()),
+            (Reported::Invalid(_), Self::Reports) => Outcome::Failed,
+            (Reported::Invalid(_), _) => Outcome::Succeeded,
         }
     }
 }
 
 impl Way {
-    /// From a source; `reports` if the function's answers say which records failed.
-    pub(crate) fn mapping(source: &str, function: &str, reports: bool) -> Self {
-        let answers = if reports { Answers::Reports } else { Answers::Ignored };
+    /// From a queue; `reports` if the function's answers say which messages failed.
+    pub(crate) fn queue(queue: &str, function: &str, reports: bool) -> Self {
+        Self::mapping(queue, function, if reports { Answers::Reports } else { Answers::Ignored(OF_A_QUEUE) })
+    }
+
+    /// From a stream, of Kinesis or of a table; `reports` as for a queue.
+    pub(crate) fn stream(source: &str, function: &str, reports: bool) -> Self {
+        Self::mapping(
+            source,
+            function,
+            if reports { Answers::Reports } else { Answers::Ignored(OF_A_STREAM) },
+        )
+    }
+
+    fn mapping(source: &str, function: &str, answers: Answers) -> Self {
         Self { name: format!("{source} → {function}").into(), function: function.into(), answers }
     }
 
     /// From rules, and from Invoke with the type `Event`.
     pub(crate) fn events(function: &str) -> Self {
         let name = format!("events → {function}").into();
-        Self { name, function: function.into(), answers: Answers::Ignored }
+        Self { name, function: function.into(), answers: Answers::Ignored(OF_AN_EVENT) }
     }
 
     /// From Invoke.
@@ -218,11 +242,15 @@ mod tests {
     #[test]
     fn an_outcome_is_read_as_the_mapping_reads_it() {
         let deliveries = Deliveries::default();
-        let (reports, silent) = (Way::mapping("s", "f", true), Way::mapping("s", "g", false));
+        let (reports, silent) = (Way::stream("s", "f", true), Way::stream("s", "g", false));
+        let queue = Way::queue("s", "g", false);
         let failed = r#"{"batchItemFailures":[{"itemIdentifier":"1"},{"itemIdentifier":"2"}]}"#;
         for (way, result) in [
             (&reports, success(failed)),
             (&silent, success(failed)),
+            (&queue, success(failed)),
+            (&queue, success(r#"{"batchItemFailures":[]}"#)),
+            (&queue, success("[1]")),
             (&reports, success("[1]")),
             (&reports, InvocationResult::FunctionError(Bytes::from_static(b"{}"))),
             (&reports, InvocationResult::Throttled),
@@ -230,7 +258,11 @@ mod tests {
             add(&deliveries, way, Bytes::new(), result);
         }
         let outcomes: Vec<_> = deliveries.kept().iter().map(|delivery| delivery.outcome).collect();
-        assert_eq!(outcomes, [Outcome::Reported(2), Outcome::Succeeded, Outcome::Failed, Outcome::Failed]);
+        let ignored = |why| Outcome::Ignored { failed: 2, why };
+        let done = Outcome::Succeeded;
+        let expected = [Outcome::Reported(2), ignored(OF_A_STREAM), ignored(OF_A_QUEUE), done, done];
+        assert_eq!(outcomes[..5], expected);
+        assert_eq!(outcomes[5..], [Outcome::Failed, Outcome::Failed]);
         assert_eq!((deliveries.failures("s → f"), deliveries.failures("s → g")), (3, 0));
     }
 
@@ -244,6 +276,7 @@ mod tests {
         add(&deliveries, &Way::events("f"), Bytes::new(), success(failed));
         let outcomes: Vec<_> = deliveries.kept().iter().map(|delivery| delivery.outcome).collect();
         let done = Outcome::Succeeded;
-        assert_eq!(outcomes, [Outcome::Reported(1), done, done, done, done], "Lambda ignores the last");
+        let ignored = Outcome::Ignored { failed: 1, why: OF_AN_EVENT };
+        assert_eq!(outcomes, [Outcome::Reported(1), done, done, done, ignored]);
     }
 }

@@ -96,7 +96,7 @@ impl Wiring<'_> {
                     region: REGION.to_owned(),
                     invoker: events::invoker(
                         self.parts,
-                        Way::mapping(queue, function, source.report_batch_item_failures),
+                        Way::queue(queue, function, source.report_batch_item_failures),
                     ),
                     activity: Arc::clone(&self.parts.activity),
                     pace: self.timing.pace,
@@ -133,7 +133,7 @@ impl Wiring<'_> {
             source: reader,
             invoker: events::invoker(
                 self.parts,
-                Way::mapping(source_name, function, source.report_batch_item_failures),
+                Way::stream(source_name, function, source.report_batch_item_failures),
             ),
             destination: source
                 .on_failure
