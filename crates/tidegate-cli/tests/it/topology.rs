@@ -183,7 +183,7 @@ async fn mistakes_of_every_kind_have_their_line_and_their_reason() {
         (
             "queue = \"jobs\"",
             "queue = \"jobs\", filter_criteria = [{ pattern = \"{no\" }]",
-            "10:53: functions.worker.sources.jobs.filter_criteria.0.pattern is no JSON: ",
+            "10:53: functions.worker.sources.jobs.filter_criteria.0.pattern is not JSON: expected the name of a field at line 1 column 2",
         ),
         (
             command,
