@@ -180,6 +180,7 @@ impl Engine {
             started_at: jiff::Timestamp::now(),
             topology: std::path::absolute(&path).map_err(failed(path))?,
             backend: options.backend.name().to_owned(),
+            emulator_program: parts.emulator.program().map(PathBuf::from),
         };
         file.write(&state_dir).map_err(failed(EngineFile::path(&state_dir)))?;
         Ok(Self { parts, control, shutdown, file, state_dir, _lock: lock })

@@ -26,6 +26,9 @@ pub struct EngineFile {
     pub topology: PathBuf,
     /// Which emulator runs.
     pub backend: String,
+    /// The program that was started for it; none if it ran already.
+    #[serde(default)]
+    pub emulator_program: Option<PathBuf>,
 }
 
 /// Why no running engine was found.
@@ -122,6 +125,7 @@ mod tests {
             started_at: jiff::Timestamp::UNIX_EPOCH,
             topology: "/t".into(),
             backend: "ministack".to_owned(),
+            emulator_program: None,
         }
     }
 

@@ -35,7 +35,7 @@ Installs MiniStack, the emulator, into a cache of Tidegate's own, with Python's 
 
 The version is the one that this command was tested with, and every file is compared with its known \
 hash. The place is $XDG_CACHE_HOME/tidegate or ~/.cache/tidegate. It needs Python 3.10 with venv. \
-`tidegate local up` uses a `ministack` in PATH if there is one, else this.";
+`tidegate local up` uses it before any `ministack` in PATH.";
 
 const UP: &str = "\
 Without --endpoint-url (or AWS_ENDPOINT_URL) and --backend (or BACKEND) it starts MiniStack, which \

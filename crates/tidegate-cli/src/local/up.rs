@@ -124,6 +124,7 @@ pub(super) fn running(file: &EngineFile, state_dir: &Path) -> Value {
         "control": file.control,
         "console": file.console(),
         "emulator": file.backend,
+        "emulator_program": file.emulator_program,
         "endpoint": file.endpoint,
         "topology": file.topology,
         "state_dir": state_dir,
@@ -192,9 +193,11 @@ fn built(topology: &Path) -> Result<PathBuf, Problem> {
 fn tell(engine: &Engine, invoke_url: Option<&str>) -> Result<(), Problem> {
     let file = engine.file();
     let control = format!("{0} (`aws lambda invoke --endpoint-url {0} …`)", file.control);
+    let program = file.emulator_program.as_ref().map(|program| format!(" ({})", program.display()));
+    let emulator = format!("{} at {}{}", file.backend, file.endpoint, program.unwrap_or_default());
     let mut lines = vec![
         format!("the local system is ready (process {})", file.pid),
-        format!("  {:<12}{}", "emulator", format_args!("{} at {}", file.backend, file.endpoint)),
+        format!("  {:<12}{emulator}", "emulator"),
         format!("  {:<12}{control}", "control"),
         format!("  {:<12}{}", "console", file.console()),
         format!("  {:<12}{}", "topology", file.topology.display()),

@@ -26,6 +26,41 @@ fn spans() -> Vec<&'static str> {
     prose.flat_map(|paragraph| paragraph.split('`').skip(1).step_by(2)).collect()
 }
 
+/// Every command with its help, `local up` first: what the document says of options is about it
+/// where others have the same.
+async fn helps(folder: &Path) -> Vec<(Vec<String>, String)> {
+    let (mut found, mut left) = (Vec::new(), vec![Vec::<String>::new()]);
+    while let Some(command) = left.pop() {
+        let words: Vec<&str> = command.iter().map(String::as_str).chain(["--help"]).collect();
+        let output = tidegate(&words, folder, &[]).await;
+        assert!(output.status.success(), "{words:?}: {}", stderr(&output));
+        let help = stdout(&output);
+        let below = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+        let below = below.take_while(|line| line.starts_with("  "));
+        // What is indented further goes on with the line before.
+        let names = below.filter(|line| !line.starts_with("   ")).filter_map(|l| l.split_whitespace().next());
+        let names = names.filter(|name| *name != "help");
+        left.extend(names.map(|name| [&command[..], &[name.to_owned()]].concat()));
+        found.push((command, help));
+    }
+    found.sort_by_key(|(command, _)| *command != ["local", "up"]);
+    found
+}
+
+/// A value that an option takes, by a command's help: none inside if it takes no value, none at all
+/// if the command has no such option.
+fn value_of<'a>(help: &'a str, option: &str) -> Option<Option<&'a str>> {
+    let describes =
+        |line: &str| line.trim_start().starts_with('-') && line.split_whitespace().any(|word| word == option);
+    let described = help.lines().position(describes)?;
+    let mut lines = help.lines().skip(described);
+    let takes_one = lines.next()?.contains('<');
+    let allowed = lines
+        .take_while(|line| !line.trim_start().starts_with("--"))
+        .find_map(|line| line.trim().strip_prefix("[possible values: ")?.split([',', ']']).next());
+    Some(takes_one.then(|| allowed.unwrap_or("1")))
+}
+
 /// A folder of somebody who has the command, Lambda's runtime for Python and the AWS CLI, and
 /// nothing of Tidegate.
 struct Reader {
@@ -89,6 +124,8 @@ async fn every_command_of_the_document_runs_in_an_empty_folder() {
     let (said, noted) = (stdout(&output), stderr(&output));
     assert!(output.status.success(), "{said}{noted}");
     assert!(said.contains("MiniStack") && said.contains("is installed in"), "{said}");
+    let used = said.lines().find(|line| line.trim_start().starts_with("emulator ")).unwrap();
+    assert!(used.contains("/tidegate/ministack-") && used.ends_with("/bin/ministack)"), "{used}");
     assert!(
         said.lines().any(|line| line.ends_with("job hello") || line.contains("worker job hello")),
         "{said}"
@@ -104,19 +141,19 @@ async fn every_command_of_the_document_runs_in_an_empty_folder() {
 #[tokio::test]
 async fn every_command_and_option_that_the_document_names_exists() {
     let folder = tempfile::tempdir().unwrap();
+    let helps = helps(folder.path()).await;
     let mut named = 0;
     for span in spans() {
         let words: Vec<&str> = span.split_whitespace().collect();
         let arguments = match words.as_slice() {
             ["tidegate", arguments @ ..] => arguments.to_vec(),
-            // Options that stand alone are of the command that the document is about.
-            [option, ..] if option.starts_with("--") && words.len() <= 2 => {
-                let wait = ["--timeout"].contains(option);
-                let mut arguments = vec!["local", if wait { "wait" } else { "up" }];
-                // An option that needs a value has a stand-in.
-                let needs = ["--topology", "--timeout"].contains(option) && words.len() == 1;
-                arguments.extend(words.iter().copied().chain(needs.then_some("1")));
-                arguments
+            // Options that stand alone are of a command that the text around is about.
+            [option, values @ ..] if option.starts_with("--") && values.len() <= 1 => {
+                let of = helps.iter().find_map(|(command, help)| Some((command, value_of(help, option)?)));
+                let (command, value) = of.unwrap_or_else(|| panic!("no command has `{option}`"));
+                let stand_in = value.filter(|_| values.is_empty());
+                let command = command.iter().map(String::as_str);
+                command.chain([*option]).chain(values.iter().copied()).chain(stand_in).collect()
             }
             _ => continue,
         };
@@ -137,12 +174,10 @@ async fn without_an_emulator_one_line_says_where_was_looked_and_how_to_install_i
     let text = stderr(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
     let last = text.lines().last().unwrap();
+    assert!(last.starts_with("tidegate: MiniStack is not installed: `ministack` is not in "), "{text}");
     assert!(
-        last.starts_with("tidegate: MiniStack is not installed: `ministack` is not in PATH, nor in "),
-        "{text}"
-    );
-    assert!(
-        last.contains("/cache/tidegate/ministack-") && last.contains("run `tidegate local install`"),
+        last.contains("/cache/tidegate/ministack-")
+            && last.contains(", nor in PATH; run `tidegate local install`"),
         "{text}"
     );
 }

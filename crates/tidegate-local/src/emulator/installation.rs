@@ -110,9 +110,13 @@ impl Installation {
         pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]);
         pip.args(["--require-hashes", "--requirement"]).arg(&requirements);
         run(&mut pip, "pip install")?;
-        let complete = self.directory.join(COMPLETE);
-        fs::write(&complete, REQUIREMENTS).map_err(unwritable(&complete))?;
+        self.complete().map_err(unwritable(&self.directory.join(COMPLETE)))?;
         Ok(self.directory.join("bin/ministack"))
+    }
+
+    /// Notes that everything is there.
+    pub(super) fn complete(&self) -> io::Result<()> {
+        fs::write(self.directory.join(COMPLETE), REQUIREMENTS)
     }
 }
 

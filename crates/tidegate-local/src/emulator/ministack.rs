@@ -15,10 +15,11 @@ const PROGRAM: &str = "ministack";
 pub(super) struct Places {
     /// What `scripts/setup` has installed.
     pub(super) tools: Option<PathBuf>,
+    /// What `tidegate local install` has installed. It was asked for, and is the version that
+    /// Tidegate is tested with, so it goes before any that is in `PATH`.
+    pub(super) cache: Option<Installation>,
     /// The directories of `PATH`.
     pub(super) path: Vec<PathBuf>,
-    /// What `tidegate local install` has installed.
-    pub(super) cache: Option<Installation>,
 }
 
 impl Places {
@@ -28,18 +29,18 @@ impl Places {
     }
 
     fn find(&self) -> Option<PathBuf> {
-        let tools = self.tools.iter().map(|tools| tools.join("venv/bin"));
-        let mut programs = tools.chain(self.path.iter().cloned()).map(|directory| directory.join(PROGRAM));
-        let is_installed = || self.cache.as_ref().and_then(Installation::program);
-        programs.find(|program| is_program(program)).or_else(is_installed)
+        let tools = self.tools.iter().map(|tools| tools.join("venv/bin").join(PROGRAM));
+        let installed = self.cache.iter().filter_map(Installation::program);
+        let path = self.path.iter().map(|directory| directory.join(PROGRAM));
+        tools.chain(installed).chain(path).find(|program| is_program(program))
     }
 
     fn missing(&self) -> EmulatorError {
         let tools = self.tools.iter().map(|tools| tools.join("venv/bin").display().to_string());
         let cache = self.cache.iter().map(|cache| cache.directory().display().to_string());
-        let places: Vec<String> = tools.chain(["PATH".to_owned()]).chain(cache).collect();
+        let places: Vec<String> = tools.chain(cache).chain(["PATH".to_owned()]).collect();
         let remedy = format!(
-            "run `tidegate local install`, which installs MiniStack {} there with Python's pip, or set \
+            "run `tidegate local install`, which installs MiniStack {} with Python's pip, or set \
              AWS_ENDPOINT_URL to an AWS-compatible endpoint that runs already",
             Installation::version()
         );
@@ -83,14 +84,21 @@ mod tests {
     }
 
     #[test]
-    fn the_tools_of_the_repository_go_before_path_and_a_file_that_cannot_run_is_passed_over() {
+    fn the_repositorys_tools_go_before_what_was_installed_and_that_before_path() {
         let root = tempfile::tempdir().unwrap();
         let (tools, bin) = (root.path().join("tools"), root.path().join("bin"));
         let path = vec![root.path().join("nowhere"), root.path().join("text"), bin.clone()];
         program(&root.path().join("text"), 0o644);
         let in_path = program(&bin, 0o755);
         let mut places = Places { tools: Some(tools.clone()), path, cache: None };
+        assert_eq!(places.find(), Some(in_path.clone()));
+        // What was asked for, once it is complete.
+        let home = |name: &str| (name == "HOME").then(|| root.path().to_owned());
+        places.cache = Installation::below(home);
         assert_eq!(places.find(), Some(in_path));
+        let installed = program(&places.cache.as_ref().unwrap().directory().join("bin"), 0o755);
+        places.cache.as_ref().unwrap().complete().unwrap();
+        assert_eq!(places.find(), Some(installed));
         let of_tools = program(&tools.join("venv/bin"), 0o755);
         assert_eq!(places.find(), Some(of_tools));
         places = Places::default();
@@ -109,8 +117,8 @@ mod tests {
         assert_eq!(
             said,
             format!(
-                "MiniStack is not installed: `ministack` is not in /t/venv/bin, nor in PATH, nor in {directory}; \
-                 run `tidegate local install`, which installs MiniStack {version} there with Python's pip, or set \
+                "MiniStack is not installed: `ministack` is not in /t/venv/bin, nor in {directory}, nor in PATH; \
+                 run `tidegate local install`, which installs MiniStack {version} with Python's pip, or set \
                  AWS_ENDPOINT_URL to an AWS-compatible endpoint that runs already"
             )
         );

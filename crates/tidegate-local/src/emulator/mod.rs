@@ -44,6 +44,7 @@ const PORTS: usize = 3;
 pub struct Emulator {
     backend: Backend,
     endpoint: String,
+    program: Option<PathBuf>,
     process: Option<EmulatorProcess>,
     /// Dropped after the process, which is the client that may be about to start the container.
     container: Option<Container>,
@@ -77,12 +78,14 @@ pub async fn start(backend: &Backend, state: &Path) -> Result<Emulator, Emulator
             }
             (_, None) => localstack::host_command(tools.as_deref(), state, port)?,
         };
+        let program = Some(PathBuf::from(command.get_program()));
         match launch(backend, command, &log, port, limit).await {
             Ok(process) => {
                 let endpoint = format!("http://127.0.0.1:{port}");
                 return Ok(Emulator {
                     backend: backend.clone(),
                     endpoint,
+                    program,
                     process: Some(process),
                     container,
                 });
@@ -108,6 +111,11 @@ impl Emulator {
     /// Its URL, without a slash at the end.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// The program that was started, if it was started here.
+    pub fn program(&self) -> Option<&Path> {
+        self.program.as_deref()
     }
 
     /// User and system time of its processes, in seconds. None if it was not started here or runs in a container.
@@ -163,6 +171,7 @@ async fn external(endpoint: &str) -> Result<Emulator, EmulatorError> {
         Ok(Ok(())) => Ok(Emulator {
             backend: Backend::External(endpoint.to_owned()),
             endpoint: endpoint.to_owned(),
+            program: None,
             process: None,
             container: None,
         }),

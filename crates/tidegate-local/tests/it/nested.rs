@@ -28,7 +28,8 @@ async fn a_function_invokes_others_and_itself_through_the_address_it_has_for_aws
     };
 
     let answered = call(json!({"function": "other", "payload": {"n": 1}})).await;
-    assert_eq!((&answered["status"], &answered["payload"]["event"]), (&json!(200), &json!({"n": 1})));
+    let seen = (&answered["status"], &answered["payload"]["event"]);
+    assert_eq!(seen, (&json!(200), &json!({"n": 1})), "{answered}");
     let failed =
         call(json!({"function": "other:live", "payload": {"do": "error", "message": "no luck"}})).await;
     assert_eq!(
