@@ -75,7 +75,9 @@ impl Repeat {
         let Some(large) = large else {
             return Ok((bytes <= Self::INLINE_LIMIT).then_some(self));
         };
-        let name = format!("held/{}.json", content_id(&["held-effect", key.as_str(), event.get()]));
+        let id = content_id(&["held-effect", key.as_str(), event.get()]);
+        // Below the function's name, which is all that its role may write.
+        let name = format!("held/{}/{id}.json", self.function);
         let event = large.put(&name, event).await?;
         Ok(Some(Repeat { event, ..self }))
     }
@@ -142,7 +144,7 @@ pub trait LargeEvents: Send + Sync {
 ///
 /// The bucket must keep `held/…` without limit, as the effects that are held wait without limit:
 /// an effect whose event has expired cannot be released. `tidegate effects` deletes an object once
-/// its effect took place.
+/// its effect took place. The name of an object is `held/<function>/<id>.json`.
 #[derive(Clone, Debug)]
 pub struct EventBucket {
     client: Client,
