@@ -44,12 +44,18 @@ locals {
     ["AWS/Lambda", "DestinationDeliveryFailures", "FunctionName", local.names.functions[name], "Resource", local.function_dimensions[name].Resource, { label = name }]
   ]
   queue_lines = {
-    for metric in ["ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"] : metric => {
+    for metric in ["ApproximateNumberOfMessagesVisible", "ApproximateNumberOfMessagesNotVisible", "ApproximateAgeOfOldestMessage"] : metric => {
       for kind, names in { letters = sort(local.dead_letter_queues), work = sort(keys(local.work_queues)) } : kind => [
         for name in names : ["AWS/SQS", metric, "QueueName", local.names.queues[name], { label = name }]
       ]
     }
   }
+  given_up_lines = flatten([for name in local.function_names : [
+    for source in sort(keys(var.functions[name].sources)) : {
+      line = ["AWS/Lambda", "DroppedEventCount", "EventSourceMappingUUID", module.function[name].mappings[source], { label = "${name}: ${source}" }]
+    } if var.functions[name].sources[source].queue == null && var.detailed_metrics
+  ]])[*].line
+  memory_lines = [for name in local.function_names : [local.memory_metrics[name].namespace, local.memory_metrics[name].name, { label = name }] if var.detailed_metrics]
   rule_lines = {
     for metric in ["FailedInvocations", "InvocationsSentToDlq", "InvocationsFailedToBeSentToDlq"] : metric => [
       for name in local.rule_names : ["AWS/Events", metric, "EventBusName", local.rule_dimensions[name].EventBusName, "RuleName", local.rule_dimensions[name].RuleName, { label = "${name} ${metric}" }]
@@ -69,6 +75,12 @@ locals {
       "## Is it healthy?",
       "`${var.environment}` in ${local.region}. Every alarm's description says what it means and what to do. *Applied* and *Duplicate* are success; *Failed* comes again; *Held*, *Parked* and *DeadLettered* wait for a person.",
     ]) } }] }],
+    [for source in sort(keys(local.paused)) : { height = 2, widgets = [{ width = 24, type = "text", properties = {
+      markdown = "**Paused: ${source}.** ${local.paused[source]} What waits is given up or lost once it is too old; `make resume ENV=${var.environment} SOURCE=${source}` ends it."
+    } }] }],
+    [for name in sort(keys(var.versions)) : { height = 2, widgets = [{ width = 24, type = "text", properties = {
+      markdown = "**${name} stays at version ${var.versions[name]}** and does not follow what is deployed; `make rollforward ENV=${var.environment} FUNCTION=${name}` ends it."
+    } }] }],
     [for keys in chunklist(sort(keys(local.alarms)), local.alarms_per_widget) : {
       height = 6, widgets = [{ width = 24, type = "alarm", properties = { title = "Alarms", alarms = [for key in keys : local.alarm_arns[key]], sortBy = "stateUpdatedTimestamp" } }]
     }],
@@ -127,6 +139,9 @@ locals {
   stuck_widgets = concat(local.iterator_age_widgets, local.mapping_widgets, [
     for widget in [
       { title = "Dead letters", stat = "Maximum", metrics = local.queue_lines.ApproximateNumberOfMessagesVisible.letters },
+      { title = "Dead letters that somebody has received", stat = "Maximum", metrics = local.queue_lines.ApproximateNumberOfMessagesNotVisible.letters },
+      { title = "Stream events given up", stat = "Sum", metrics = local.given_up_lines },
+      { title = "Memory used, MB", stat = "Maximum", metrics = local.memory_lines },
       { title = "Messages that wait", stat = "Maximum", metrics = local.queue_lines.ApproximateNumberOfMessagesVisible.work },
       { title = "Age of the oldest message, s", stat = "Maximum", metrics = local.queue_lines.ApproximateAgeOfOldestMessage.work },
       { title = "Age of asynchronous events, ms", stat = "Maximum", metrics = local.asynchronous_lines.AsyncEventAge },
@@ -158,12 +173,14 @@ locals {
     })]])
   }
 
+  dashboard_name = var.name_prefix == "" ? var.environment : trimsuffix(var.name_prefix, "-")
+
   dashboard_lines       = [for widget in local.dashboard.widgets : length(widget.properties.metrics) if widget.type == "metric"]
   dashboard_expressions = [for expression in concat(local.service_expressions, [local.total_expression]) : length(expression.expression)]
 }
 
 resource "aws_cloudwatch_dashboard" "this" {
-  dashboard_name = var.name_prefix == "" ? var.environment : trimsuffix(var.name_prefix, "-")
+  dashboard_name = local.dashboard_name
   dashboard_body = jsonencode(local.dashboard)
 
   lifecycle {

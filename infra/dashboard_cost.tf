@@ -5,16 +5,21 @@ locals {
   # Price of one unit, as a literal for an expression.
   price = { for name, price in local.price_table.prices : name => price.usd / price.per }
 
+  # What detailed_metrics costs: the events of each mapping of a stream by what became of them, and the memory of each function.
+  metrics_per_mapping   = 6
+  detailed_metric_count = !var.detailed_metrics ? 0 : length(var.functions) + local.metrics_per_mapping * length(local.stalled_alarms)
+
   hours_per_month = 730
   bytes_per_gb    = 1073741824
 
   # What is paid for without any use: shards, alarms, the dashboard, the toolkit's metrics of each function, the key.
   fixed_usd_per_hour = {
     Kinesis = sum(concat([0], [
-      for name, stream in var.streams : lookup(var.stream_shards, name, stream.shards) * (local.price.kinesis_shard_hours + (stream.retention_hours > 24 ? local.price.kinesis_extended_shard_hours : 0))
+      for name, stream in var.streams : lookup(var.stream_shards, name, stream.shards) * (local.price.kinesis_shard_hours + (local.stream_retention_hours[name] > 24 ? local.price.kinesis_extended_shard_hours : 0))
     ]))
     CloudWatch = (
-      local.alarm_metric_count * local.price.cloudwatch_alarms + local.price.cloudwatch_dashboards + local.toolkit_metrics * length(var.functions) * local.price.cloudwatch_custom_metrics
+      local.alarm_metric_count * local.price.cloudwatch_alarms + local.price.cloudwatch_dashboards + (local.toolkit_metrics * length(var.functions) + local.detailed_metric_count) * local.price.cloudwatch_custom_metrics +
+      length(var.functions) * local.price.cloudwatch_composite_alarms
     ) / local.hours_per_month
     KMS = var.customer_managed_key ? local.price.kms_key_months / local.hours_per_month : 0
   }

@@ -30,6 +30,20 @@ locals {
     email = { write = ["ses:SendEmail"] }
   }
 
+  # What Lambda does with a role to run its function in a VPC.
+  network_actions = ["ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"]
+
+  # The objects of a bucket that a function may use. A bucket of dead letters is shared by all functions, and each letter names an
+  # object of it: a function writes its own letters alone, `<function>/…`. If it keeps records of effects, it also writes the
+  # events of its own held effects, `held/<function>/…`.
+  bucket_objects = {
+    for name, physical in local.names.functions : name => {
+      for bucket, arn in local.arns.buckets : bucket => [
+        for prefix in !contains(local.letter_buckets, bucket) ? [""] : concat(["${physical}/"], length(local.record_retention[name]) > 0 ? ["held/${physical}/"] : []) : "${arn}/${prefix}*"
+      ]
+    }
+  }
+
   # What a function declares to use: kind, declared name, the resource in IAM, and the value of its variable.
   uses = {
     for name, function in var.functions : name => {
@@ -38,10 +52,10 @@ locals {
           for kind, target in {
             table  = use.table == null ? null : { arn = local.arns.tables[use.table], value = local.names.tables[use.table] }
             queue  = use.queue == null ? null : { arn = local.arns.queues[use.queue], value = module.queue[use.queue].url }
-            bucket = use.bucket == null ? null : { arn = "${local.arns.buckets[use.bucket]}/*", value = local.names.buckets[use.bucket] }
+            bucket = use.bucket == null ? null : { arn = local.bucket_objects[name][use.bucket], value = local.names.buckets[use.bucket] }
             bus    = use.bus == null ? null : { arn = local.arns.buses[use.bus], value = local.names.buses[use.bus] }
             stream = use.stream == null ? null : { arn = local.arns.streams[use.stream], value = local.names.streams[use.stream] }
-            email  = use.email == null ? null : { arn = "arn:${local.partition}:ses:${local.region}:${local.account_id}:identity/${local.email_addresses[use.email]}", value = local.email_addresses[use.email] }
+            email  = use.email == null ? null : { arn = [for identity in local.sender_identities[use.email] : "${local.identity_arn}/${identity}"], value = local.email_addresses[use.email] }
           } : merge(target, { kind = kind, access = use.access }) if target != null
         ]...
       )
@@ -143,6 +157,21 @@ locals {
         Resource  = key
         Condition = { StringLike = { "kms:ViaService" = [for service in ["dynamodb", "kinesis", "lambda", "s3", "sns", "sqs"] : "${service}.${local.region}.amazonaws.com"] } }
       }],
+      # A function of a VPC has network interfaces there. EC2 has no resources that a policy could name for them, and Lambda makes
+      # them, not the function's own code: what is denied is what it would do itself.
+      [for vpc in [var.vpc] : {
+        Sid      = "Network"
+        Effect   = "Allow"
+        Action   = local.network_actions
+        Resource = "*"
+      } if vpc != null],
+      [for vpc in [var.vpc] : {
+        Sid       = "NetworkNotByCode"
+        Effect    = "Deny"
+        Action    = local.network_actions
+        Resource  = "*"
+        Condition = { ArnEquals = { "lambda:SourceFunctionArn" = local.arns.functions[name] } }
+      } if vpc != null],
       # X-Ray has no resources that a policy could name.
       [for on in [var.xray_tracing] : {
         Sid      = "Traces"
@@ -164,7 +193,7 @@ locals {
       [for kept in [
         for mapping in function.sources : {
           age   = coalesce(mapping.maximum_record_age_seconds, -1)
-          until = mapping.queue != null ? var.queues[mapping.queue].retention_seconds : try(var.streams[mapping.stream].retention_hours * 3600, local.table_stream_retention_seconds)
+          until = mapping.queue != null ? var.queues[mapping.queue].retention_seconds : try(local.stream_retention_hours[mapping.stream] * 3600, local.table_stream_retention_seconds)
         }
       ] : kept.age < 0 ? kept.until : min(kept.age, kept.until)],
       function.asynchronous == null ? [] : [function.asynchronous.maximum_event_age_seconds],
@@ -214,6 +243,7 @@ module "function" {
 
   name                 = local.names.functions[each.key]
   alias                = local.function_alias
+  held_version         = lookup(var.versions, each.key, null)
   zip                  = coalesce(var.placeholder_zip, "${var.zip_directory}/${each.key}/bootstrap.zip")
   architecture         = var.architecture
   memory_mb            = coalesce(try(var.function_overrides[each.key].memory_mb, null), each.value.memory_mb)
@@ -222,14 +252,20 @@ module "function" {
   environment          = local.environments[each.key]
   statements           = local.statements[each.key]
   account_id           = local.account_id
+  role_path            = var.role_path
+  permissions_boundary = var.permissions_boundary_arn
+  vpc                  = var.vpc
   log_level            = local.lambda_log_level
   log_retention_days   = var.log_retention_days
   xray_tracing         = var.xray_tracing
+  detailed_metrics     = var.detailed_metrics
+  memory_metric        = local.memory_metrics[each.key]
   layers               = var.telemetry == null ? [] : [var.telemetry.layer_arn]
   kms_key_arn          = local.kms_key_arn
 
   sources = {
     for name, source in each.value.sources : name => merge(source, {
+      enabled = !contains(keys(local.paused), "${each.key}.${name}")
       arn = (source.stream != null ? local.arns.streams[source.stream]
         : source.table != null ? module.table[source.table].stream_arn
       : local.arns.queues[source.queue])

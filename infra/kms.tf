@@ -1,5 +1,5 @@
 locals {
-  kms_key_arn = var.customer_managed_key ? aws_kms_key.this[0].arn : null
+  kms_key_arn = var.customer_managed_key ? aws_kms_key.this[0].arn : var.kms_key_arn
 }
 
 # One key for what holds business data: tables, queues, streams, buckets, logs, environment variables and the topic of alarms.

@@ -7,6 +7,9 @@ locals {
   # Half of the time in which a dead letter can be replayed. The alarm about its queue went off long before, and somebody is told once more.
   alarm_share_of_letters = 0.5
 
+  # Memory that is nearly all used: a somewhat larger batch ends the environment.
+  alarm_share_of_memory = 0.9
+
   # A function works until shortly before its timeout and then reports what it did not start, so only a small share of it may be used regularly.
   alarm_share_of_timeout = 0.8
 
@@ -15,12 +18,15 @@ locals {
 
   # What is lost, or waits for a person, is told at once. Everything else is retried: what a retry heals within a quarter of an hour is no alarm, and
   # what it never heals becomes a dead letter, which is told at once.
-  at_once   = { statistic = "Sum", extended_statistic = null, period = 300, periods = 1, threshold = 0 }
-  sustained = { statistic = "Sum", extended_statistic = null, period = 300, periods = 3, threshold = 0 }
-  maximum   = { statistic = "Maximum", extended_statistic = null, period = 300, periods = 1 }
+  #
+  # Each alarm tells the page topic, the ticket topic, or its function: what keeps a function from its work has many signs, and pages
+  # once for the function. What is lost, or about to be, always pages by itself.
+  at_once   = { statistic = "Sum", extended_statistic = null, period = 300, periods = 1, threshold = 0, tells = "ticket" }
+  sustained = { statistic = "Sum", extended_statistic = null, period = 300, periods = 3, threshold = 0, tells = "ticket" }
+  maximum   = { statistic = "Maximum", extended_statistic = null, period = 300, periods = 1, tells = "ticket" }
 
   # An expression over several metrics, each of which has namespace, statistic and period itself.
-  expression = { namespace = null, metric = null, dimensions = null, statistic = null, extended_statistic = null, period = null }
+  expression = { namespace = null, metric = null, dimensions = null, statistic = null, extended_statistic = null, period = null, tells = "ticket" }
 
   # Every queue that holds what could not be applied: given up by mappings, by asynchronous invocations and by rules, redriven by other queues, and
   # written by the functions themselves.
@@ -42,7 +48,7 @@ locals {
       [var.queues[name].retention_seconds],
       flatten([for function in var.functions : [
         for source in function.sources :
-        try(var.streams[source.stream].retention_hours * 3600, local.table_stream_retention_seconds) - source.maximum_record_age_seconds
+        try(local.stream_retention_hours[source.stream] * 3600, local.table_stream_retention_seconds) - source.maximum_record_age_seconds
         if try(source.on_failure.queue == name, false)
       ]]),
       [for queue in var.queues : var.queues[name].retention_seconds - queue.retention_seconds if try(queue.redrive.queue == name, false)],
@@ -102,17 +108,17 @@ locals {
   }
 
   function_alarms = merge([for name, function in var.functions : {
-    "function-${name}-errors" = merge(local.sustained, {
+    "function-${name}-errors" = merge(local.sustained, { tells = "function"
       namespace   = "AWS/Lambda", metric = "Errors", dimensions = local.function_dimensions[name]
       description = "Invocations of ${name} fail as a whole: a timeout, too little memory, a panic at start. Records that fail one by one are not counted here. Look for the last lines before the failure in ${local.log_groups[name]}."
     })
-    "function-${name}-throttles" = merge(local.sustained, {
+    "function-${name}-throttles" = merge(local.sustained, { tells = "function"
       namespace   = "AWS/Lambda", metric = "Throttles", dimensions = local.function_dimensions[name]
       description = "Lambda refuses to start ${name}: its own concurrency or the account's is used up. Nothing is lost yet, but age counts. Raise maximum_concurrency of ${name}, or the account's limit; a reserved_concurrency of 0 switches it off."
     })
     "function-${name}-duration" = {
       namespace   = "AWS/Lambda", metric = "Duration", dimensions = local.function_dimensions[name]
-      statistic   = null, extended_statistic = "p99", period = 300, periods = 3, threshold = local.alarm_share_of_timeout * function.timeout_seconds * 1000
+      statistic   = null, extended_statistic = "p99", period = 300, periods = 3, tells = "ticket", threshold = local.alarm_share_of_timeout * function.timeout_seconds * 1000
       description = "One invocation of ${name} in a hundred takes more than ${local.alarm_share_of_timeout * 100} % of its timeout of ${function.timeout_seconds} s. Batches that are cut off are run again. Lower batch_size or raise timeout_seconds, and look which call became slow."
     }
     "function-${name}-dead-lettered" = merge(local.at_once, {
@@ -151,27 +157,51 @@ locals {
   }
 
   stream_reader_alarms = {
-    for name, reader in local.stream_readers : "function-${name}-iterator-age" => merge(local.maximum, {
-      namespace   = "AWS/Lambda", metric = "IteratorAge", dimensions = local.function_dimensions[name]
-      threshold   = floor(local.alarm_share_of_bound * reader.bound_seconds * 1000)
-      description = "${name} is more than ${floor(local.alarm_share_of_bound * reader.bound_seconds / 60)} minutes behind ${join(" and ", reader.sources)}; after ${floor(reader.bound_seconds / 60)} minutes records are given up. Failed and Errors on the dashboard tell whether a record holds it up, Throttles and Duration whether it is too slow."
+    for name, reader in local.stream_readers : "function-${name}-iterator-age" => merge(local.maximum, { tells = "function"
+      namespace                                                                                                = "AWS/Lambda", metric = "IteratorAge", dimensions = local.function_dimensions[name]
+      threshold                                                                                                = floor(local.alarm_share_of_bound * reader.bound_seconds * 1000)
+      description                                                                                              = "${name} is more than ${floor(local.alarm_share_of_bound * reader.bound_seconds / 60)} minutes behind ${join(" and ", reader.sources)}; after ${floor(reader.bound_seconds / 60)} minutes records are given up. Failed and Errors on the dashboard tell whether a record holds it up, Throttles and Duration whether it is too slow."
     })
   }
 
-  # A mapping that is off, or lost a permission, invokes nothing, so that neither errors nor age are counted.
+  # A mapping that is off, or lost a permission, invokes nothing, so that neither errors nor age are counted. A quarter of an hour with
+  # writes and without an invocation is no sign yet: what is written in its last second is invoked in the next. Two are, within the
+  # time in which the first record is given up, however little is written in between. CloudWatch looks at a day at most.
   stalled_alarms = merge([for name, function in var.functions : {
     for source, mapping in function.sources : "function-${name}-stalled-${source}" => merge(local.expression, {
-      expression = "IF(FILL(written, 0) > 0 AND FILL(invoked, 0) == 0, 1, 0)", periods = 3, threshold = 0
+      # Nobody is woken for what somebody has paused.
+      tells      = contains(keys(local.paused), "${name}.${source}") ? "ticket" : "function"
+      expression = "IF(FILL(written, 0) > 0 AND FILL(invoked, 0) == 0, 1, 0)", threshold = 0
+      periods    = max(2, min(96, floor(mapping.maximum_record_age_seconds / 900))), of_periods = 2
       queries = {
-        written = local.written[mapping.stream != null ? "stream ${mapping.stream}" : "table ${mapping.table}"]
-        invoked = { namespace = "AWS/Lambda", metric = "Invocations", dimensions = local.function_dimensions[name] }
+        written = merge(local.written[mapping.stream != null ? "stream ${mapping.stream}" : "table ${mapping.table}"], { stat = "Sum", period = 900 })
+        invoked = { namespace = "AWS/Lambda", metric = "Invocations", dimensions = local.function_dimensions[name], stat = "Sum", period = 900 }
       }
-      description = "${mapping.stream != null ? mapping.stream : mapping.table} is written to and ${name} was not invoked for a quarter of an hour; what waits for ${floor(mapping.maximum_record_age_seconds / 60)} minutes is given up. The mapping is off, lost a permission, or is throttled: `aws lambda list-event-source-mappings --function-name ${local.function_dimensions[name].Resource}` shows State and LastProcessingResult.${mapping.table != null ? " Writes that their condition refused count as well; if there were no others, nothing is wrong." : ""}${length(mapping.filter_criteria) > 0 ? " Records that its filter_criteria pass over count as well; if there were no others, nothing is wrong." : ""}"
+      description = "${try("PAUSED (${local.paused["${name}.${source}"]}): `make resume` ends it. ", "")}${mapping.stream != null ? mapping.stream : mapping.table} is written to and ${name} was not invoked, in two quarters of an hour; what waits for ${floor(mapping.maximum_record_age_seconds / 60)} minutes is given up. The mapping is off, lost a permission, or is throttled: `aws lambda list-event-source-mappings --function-name ${local.function_dimensions[name].Resource}` shows State and LastProcessingResult.${mapping.table != null ? " Writes that their condition refused count as well; if there were no others, nothing is wrong." : ""}${length(mapping.filter_criteria) > 0 ? " Records that its filter_criteria pass over count as well; if there were no others, nothing is wrong." : ""}"
     }) if mapping.queue == null
   }]...)
 
+  # Events, where the queue of pointers counts batches. It is a page: pointers expire with their records, which may be within hours.
+  given_up_alarms = merge([for name, function in var.functions : {
+    for source, mapping in function.sources : "function-${name}-given-up-${source}" => merge(local.at_once, { tells = "page"
+      namespace                                                                                                     = "AWS/Lambda", metric = "DroppedEventCount", dimensions = { EventSourceMappingUUID = module.function[name].mappings[source] }
+      description                                                                                                   = "The mapping of ${name} gave up events of ${source}: too old, or tried too often, so the function never handled them. Pointers to them are in its on-failure destination; replay them before the records expire: scripts/replay-dlq lists them with the time that is left."
+    }) if mapping.queue == null && var.detailed_metrics
+  }]...)
+
+  # Named by the function instead of a dimension: it is made from the log, whose lines do not name their function.
+  memory_metrics = { for name, physical in local.names.functions : name => { namespace = var.metrics_namespace, name = "MemoryUsed-${physical}" } }
+
+  memory_alarms = {
+    for name, function in var.functions : "function-${name}-memory" => merge(local.maximum, {
+      namespace   = local.memory_metrics[name].namespace, metric = local.memory_metrics[name].name, dimensions = null
+      threshold   = floor(local.alarm_share_of_memory * 1024 * local.memory_gb[name])
+      description = "${name} used more than ${local.alarm_share_of_memory * 100} % of its ${1024 * local.memory_gb[name]} MB. Beyond them Lambda ends the environment, and the whole batch fails and comes again. Raise memory_mb of ${name}, here or in function_overrides, or lower its batch_size."
+    }) if var.detailed_metrics
+  }
+
   asynchronous_alarms = merge([for name, asynchronous in local.asynchronous_functions : {
-    "function-${name}-async-age" = merge(local.maximum, {
+    "function-${name}-async-age" = merge(local.maximum, { tells = "function"
       namespace   = "AWS/Lambda", metric = "AsyncEventAge", dimensions = local.function_dimensions[name]
       threshold   = floor(local.alarm_share_of_bound * asynchronous.maximum_event_age_seconds * 1000)
       description = "Events wait more than ${floor(local.alarm_share_of_bound * asynchronous.maximum_event_age_seconds / 60)} minutes for ${name}; after ${floor(asynchronous.maximum_event_age_seconds / 60)} minutes Lambda gives them up. Look for throttles and errors of ${name}."
@@ -183,9 +213,9 @@ locals {
   }]...)
 
   destination_alarms = {
-    for name in local.destination_functions : "function-${name}-destination-failed" => merge(local.at_once, {
-      namespace   = "AWS/Lambda", metric = "DestinationDeliveryFailures", dimensions = local.function_dimensions[name]
-      description = "LOSS: Lambda gave up something of ${name} and could not write it to its on-failure destination. Check the role's permission for it (of a queue sqs:SendMessage) and the key's policy; what was lost can be read from the event store or the archive of the bus."
+    for name in local.destination_functions : "function-${name}-destination-failed" => merge(local.at_once, { tells = "page"
+      namespace                                                                                                     = "AWS/Lambda", metric = "DestinationDeliveryFailures", dimensions = local.function_dimensions[name]
+      description                                                                                                   = "LOSS: Lambda gave up something of ${name} and could not write it to its on-failure destination. Check the role's permission for it (of a queue sqs:SendMessage) and the key's policy; what was lost can be read from the event store or the archive of the bus."
     })
   }
 
@@ -206,18 +236,23 @@ locals {
       namespace   = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = local.names.queues[name] }, threshold = 0
       description = "Dead letters wait in ${name}. scripts/replay-dlq --queue ${name} lists them with their reasons; repair the cause, then replay with --yes, within ${floor(local.dead_letter_seconds[name] / 3600)} hours of their arrival."
     })
-    "queue-${name}-letters-expire" = merge(local.maximum, {
-      namespace   = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = local.names.queues[name] }
-      statistic   = "Minimum", period = 3600, periods = local.dead_letter_hours[name], threshold = 0
+    "queue-${name}-letters-expire" = merge(local.expression, { tells = "page"
+      # Whoever lists letters hides them for a while, so both are counted. Averages can be added, minima cannot: an hour's average is 1 if
+      # one letter was there for all of it.
+      expression = "visible + hidden", periods = local.dead_letter_hours[name], threshold = 0.99
+      queries = {
+        visible = { namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = local.names.queues[name] }, stat = "Average", period = 3600 }
+        hidden  = { namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesNotVisible", dimensions = { QueueName = local.names.queues[name] }, stat = "Average", period = 3600 }
+      }
       description = "LOSS AHEAD: ${name} was never empty for ${local.dead_letter_hours[name]} hours; a dead letter in it can be replayed for ${floor(local.dead_letter_seconds[name] / 3600)}, and the oldest may have waited for all of them. scripts/replay-dlq --queue ${name} --yes replays what can be; what fails again for good leaves a letter with its payload."
     })
   }]...)
 
   work_queue_alarms = {
-    for name, queue in local.work_queues : "queue-${name}-age" => merge(local.maximum, {
-      namespace   = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", dimensions = { QueueName = local.names.queues[name] }
-      threshold   = floor(local.alarm_share_of_bound * local.work_queue_seconds[name])
-      description = "The oldest message in ${name} waits for more than ${floor(local.alarm_share_of_bound * local.work_queue_seconds[name] / 60)} minutes; after ${floor(local.work_queue_seconds[name] / 60)} minutes it is given up. Look for errors and throttles of the function that reads it."
+    for name, queue in local.work_queues : "queue-${name}-age" => merge(local.maximum, { tells = "page"
+      namespace                                                                                = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", dimensions = { QueueName = local.names.queues[name] }
+      threshold                                                                                = floor(local.alarm_share_of_bound * local.work_queue_seconds[name])
+      description                                                                              = "The oldest message in ${name} waits for more than ${floor(local.alarm_share_of_bound * local.work_queue_seconds[name] / 60)} minutes; after ${floor(local.work_queue_seconds[name] / 60)} minutes it is given up. Look for errors and throttles of the function that reads it."
     })
   }
 
@@ -230,7 +265,7 @@ locals {
       namespace   = "AWS/Events", metric = "InvocationsSentToDlq", dimensions = local.rule_dimensions[name]
       description = "Events of the rule ${name} went to ${rule.target.dead_letter_queue}. scripts/replay-dlq --queue ${rule.target.dead_letter_queue} lists them; repair the cause, then replay with --yes."
     })
-    "rule-${name}-lost" = merge(local.at_once, {
+    "rule-${name}-lost" = merge(local.at_once, { tells = "page"
       namespace   = "AWS/Events", metric = "InvocationsFailedToBeSentToDlq", dimensions = local.rule_dimensions[name]
       description = "LOSS: EventBridge could write events of the rule ${name} neither to their target nor to ${rule.target.dead_letter_queue}. Check the queue's policy for events.amazonaws.com and the key's; then replay the archive of the bus from when this began."
     })
@@ -257,7 +292,7 @@ locals {
 
   alarms = merge(
     local.function_alarms, local.concurrency_alarms, local.parked_alarms, local.stream_reader_alarms, local.stalled_alarms,
-    local.asynchronous_alarms,
+    local.given_up_alarms, local.memory_alarms, local.asynchronous_alarms,
     local.destination_alarms, local.sender_alarms, local.dead_letter_alarms, local.work_queue_alarms, local.rule_alarms, local.table_alarms,
     local.stream_alarms,
   )
@@ -269,8 +304,6 @@ locals {
 
   alarm_names = { for key, alarm in local.alarms : key => "${var.name_prefix}${key}" }
   alarm_arns  = { for key, name in local.alarm_names : key => "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${name}" }
-  topic_name  = "${var.name_prefix}alarms"
-  topic_arn   = "arn:${local.partition}:sns:${local.region}:${local.account_id}:${local.topic_name}"
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
@@ -285,6 +318,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   extended_statistic  = each.value.extended_statistic
   period              = each.value.period
   evaluation_periods  = each.value.periods
+  datapoints_to_alarm = try(each.value.of_periods, null)
   threshold           = each.value.threshold
   comparison_operator = "GreaterThanThreshold"
 
@@ -298,8 +332,8 @@ resource "aws_cloudwatch_metric_alarm" "this" {
         namespace   = metric_query.value.namespace
         metric_name = metric_query.value.metric
         dimensions  = metric_query.value.dimensions
-        stat        = "Sum"
-        period      = 300
+        stat        = metric_query.value.stat
+        period      = metric_query.value.period
       }
     }
   }
@@ -317,55 +351,6 @@ resource "aws_cloudwatch_metric_alarm" "this" {
 
   # No data is the normal case: most of these metrics are written only when something happens.
   treat_missing_data = "notBreaching"
-  alarm_actions      = [aws_sns_topic.alarms.arn]
-  ok_actions         = [aws_sns_topic.alarms.arn]
-}
-
-# An alarm cannot publish to a topic that is encrypted with SNS's own key (alias/aws/sns), whose policy names no alarms and cannot be changed. So it
-# is this environment's key, or none: what travels here are names and counts.
-resource "aws_sns_topic" "alarms" {
-  #checkov:skip=CKV_AWS_26:Without customer_managed_key there is no key that alarms could use; messages carry names and counts alone.
-  name              = local.topic_name
-  display_name      = "Alarms of ${var.environment}"
-  kms_master_key_id = local.kms_key_arn
-
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = concat(
-      [{
-        Sid       = "Alarms"
-        Effect    = "Allow"
-        Principal = { Service = "cloudwatch.amazonaws.com" }
-        Action    = "sns:Publish"
-        Resource  = local.topic_arn
-        Condition = {
-          StringEquals = { "aws:SourceAccount" = local.account_id }
-          ArnLike      = { "aws:SourceArn" = "arn:${local.partition}:cloudwatch:${local.region}:${local.account_id}:alarm:${var.name_prefix}*" }
-        }
-      }],
-      [for required in [var.tls_required] : {
-        Sid       = "OnlyEncryptedConnections"
-        Effect    = "Deny"
-        Principal = "*"
-        Action    = "sns:Publish"
-        Resource  = local.topic_arn
-        Condition = { Bool = { "aws:SecureTransport" = "false" } }
-      } if required],
-    )
-  })
-}
-
-resource "aws_sns_topic_subscription" "alarms" {
-  for_each = toset(var.alarm_email_addresses)
-
-  topic_arn = aws_sns_topic.alarms.arn
-  protocol  = "email"
-  endpoint  = each.value
-}
-
-check "alarms_reach_somebody" {
-  assert {
-    condition     = !var.deletion_protection || length(var.alarm_email_addresses) > 0
-    error_message = "Data is protected here, and nobody is told of alarms: set alarm_email_addresses, or subscribe something else to the topic alarm_topic."
-  }
+  alarm_actions      = lookup(local.topics_told, each.value.tells, [])
+  ok_actions         = lookup(local.topics_told, each.value.tells, [])
 }

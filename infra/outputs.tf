@@ -11,6 +11,11 @@ output "functions" {
   description = "Alias of each function, to invoke it by."
 }
 
+output "versions" {
+  value       = { for name, function in module.function : name => function.version }
+  description = "Version that each function's alias is at."
+}
+
 output "roles" {
   value       = { for name, function in module.function : name => function.role_name }
   description = "Role of each function."
@@ -51,17 +56,37 @@ output "log_groups" {
   description = "Log group of each function."
 }
 
-output "alarm_topic" {
-  value       = aws_sns_topic.alarms.arn
-  description = "ARN of the topic that alarms are sent to."
+output "alarm_topics" {
+  value       = { for kind, arns in local.topics_told : kind => one(arns) }
+  description = "ARNs of the topics that alarms are sent to: page and ticket."
 }
 
 output "alarm_count" {
   value       = local.alarm_count
-  description = "Number of alarms."
+  description = "Number of alarms, apart from the one that each function has over its own."
 }
 
 output "dashboard" {
   value       = aws_cloudwatch_dashboard.this.dashboard_name
   description = "Name of the CloudWatch dashboard."
+}
+
+output "sender_dkim_records" {
+  value       = local.dkim_records
+  description = "Records that the DNS zone of sender_domain needs; empty unless this environment owns it."
+}
+
+output "operator_policy" {
+  value       = jsonencode(local.operator_policy)
+  description = "IAM policy of operators: dead letters, held effects, parked aggregates."
+}
+
+output "producer_policy" {
+  value       = jsonencode(local.producer_policy)
+  description = "IAM policy of what writes into the system from outside."
+}
+
+output "deployer_policy" {
+  value       = jsonencode(local.deployer_policy)
+  description = "IAM policy of whoever deploys this environment, without the backend of the state."
 }

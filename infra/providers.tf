@@ -6,10 +6,10 @@ provider "aws" {
   allowed_account_ids = var.account_id == null ? null : [var.account_id]
 
   default_tags {
-    tags = {
+    tags = merge(var.tags, {
       system      = "tidegate"
       environment = var.environment
-    }
+    })
   }
 }
 

@@ -13,8 +13,8 @@ module "table" {
 }
 
 locals {
-  # In a bucket of dead letters, letters expire, and so does what Lambda gives up. An event that is kept for a held effect (`held/…`) does not: its effect waits
-  # without limit, and the command deletes it once that is decided.
+  # In a bucket of dead letters, letters expire, and so does what Lambda gives up. An event that is kept for a held effect
+  # (`held/<function>/…`) does not: its effect waits without limit, and the command deletes it once that is decided.
   letter_buckets  = toset(compact([for name, function in var.functions : try(function.uses["DEAD_LETTER_BUCKET"].bucket, null)]))
   letter_prefixes = concat([for name, physical in local.names.functions : "${physical}/"], ["aws/lambda/"])
 }

@@ -113,8 +113,8 @@ variable "topics" {
   default     = {}
 
   validation {
-    condition     = !contains(keys(var.topics), "alarms")
-    error_message = "The topic \"alarms\" is the one that alarms are sent to; another name is needed."
+    condition     = length(setintersection(keys(var.topics), ["alarms-page", "alarms-ticket"])) == 0
+    error_message = "The topics \"alarms-page\" and \"alarms-ticket\" are those that alarms are sent to; another name is needed."
   }
 }
 
@@ -276,8 +276,8 @@ variable "functions" {
   default     = {}
 
   validation {
-    condition     = alltrue([for name, function in var.functions : can(regex("^[a-z][a-z0-9-]{1,46}[a-z0-9]$", name))])
-    error_message = "A function's name has 3 to 48 lower-case letters, digits and hyphens, and begins with a letter."
+    condition     = alltrue([for name, function in var.functions : can(regex("^[a-z][a-z0-9-]{1,46}[a-z0-9]$", name)) && name != "held"])
+    error_message = "A function's name has 3 to 48 lower-case letters, digits and hyphens, and begins with a letter; it is not \"held\", below which the bucket of the dead letters keeps events that do not expire."
   }
 
   validation {

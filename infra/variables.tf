@@ -116,6 +116,12 @@ variable "customer_managed_key" {
   default     = false
 }
 
+variable "detailed_metrics" {
+  type        = bool
+  description = "Whether mappings of streams count events, and functions' memory is watched. AWS bills both as custom metrics."
+  default     = true
+}
+
 variable "deletion_protection" {
   type        = bool
   description = "Whether AWS refuses to delete the tables. `make destroy` refuses as well while it is on."
@@ -142,7 +148,7 @@ variable "schema_registry" {
 
 variable "alarm_email_addresses" {
   type        = list(string)
-  description = "Who is told of alarms. Each address gets a mail that asks for confirmation."
+  description = "Who is told of all alarms, through this environment's own topics. Each address gets a mail for each topic that asks for confirmation."
   default     = []
 
   validation {
@@ -187,6 +193,22 @@ variable "stream_shards" {
   }
 }
 
+variable "stream_retention_hours" {
+  type        = map(number)
+  description = "How long a stream's records can be read in this environment, by its declared name, if it is longer than in the topology."
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name, hours in var.stream_retention_hours : contains(keys(var.streams), name)])
+    error_message = "stream_retention_hours names a stream that is not declared; declared: ${join(", ", keys(var.streams))}."
+  }
+
+  validation {
+    condition     = alltrue([for name, hours in var.stream_retention_hours : hours >= try(var.streams[name].retention_hours, 24) && hours <= 8760 && floor(hours) == hours])
+    error_message = "stream_retention_hours has a number above 8760, or below the topology's, from which the ages of mappings follow."
+  }
+}
+
 variable "function_overrides" {
   type = map(object({
     memory_mb           = optional(number)
@@ -222,10 +244,36 @@ variable "function_overrides" {
   }
 }
 
-variable "create_email_identities" {
-  type        = bool
-  description = "Whether this environment registers its sender addresses at SES. False in all but one environment per account and region: an address is there once for all of them, and would be deleted with any."
-  default     = true
+variable "sender_owner" {
+  type        = string
+  description = "The environment that registers the senders at SES: sender_domain, or the addresses. An identity is there once per account and region; environments that share it name the same owner. Null: it is registered elsewhere."
+  default     = null
+  nullable    = true
+
+  validation {
+    condition     = var.sender_owner == null || can(regex("^[a-z][a-z0-9]{1,11}$", var.sender_owner))
+    error_message = "sender_owner is \"${coalesce(var.sender_owner, "-")}\"; it is the name of an environment, such as \"prod\"."
+  }
+}
+
+variable "sender_domain" {
+  type        = string
+  description = "A domain that SES verifies by DKIM instead of each sender address. The output sender_dkim_records says what its DNS zone needs. Null: addresses are confirmed one by one."
+  default     = null
+  nullable    = true
+
+  validation {
+    condition     = var.sender_domain == null || can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?[.])+[a-z]{2,63}$", var.sender_domain))
+    error_message = "sender_domain is \"${coalesce(var.sender_domain, "-")}\"; it is a domain in lower case, such as \"shop.example.com\"."
+  }
+
+  validation {
+    condition = var.sender_domain == null || alltrue([
+      for declared in distinct(flatten([for function in var.functions : [for use in function.uses : use.email if use.email != null]])) :
+      try(regex("^[^@]+@(?:[^@]+[.])?${replace(var.sender_domain, ".", "[.]")}$", lower(lookup(var.email_addresses, declared, declared))), null) != null
+    ])
+    error_message = "A sender address is not of sender_domain (${coalesce(var.sender_domain, "-")}), and SES would refuse its mail: set email_addresses to addresses of the domain."
+  }
 }
 
 variable "email_addresses" {

@@ -10,3 +10,6 @@ point_in_time_recovery = true
 force_destroy          = true
 tls_required           = false # emulators speak HTTP
 schema_registry        = false # MiniStack has none
+detailed_metrics       = false # nor those
+
+sender_owner = "local"

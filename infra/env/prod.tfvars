@@ -12,6 +12,11 @@ deletion_protection    = true
 point_in_time_recovery = true
 reserve_concurrency    = true
 
+# A week to find out what is wrong, and to read again from before.
+stream_retention_hours = { orders = 168 }
+
 function_overrides = {
   order-projection = { memory_mb = 512 }
 }
+
+sender_owner = "prod"

@@ -83,18 +83,19 @@ def undescribed():
     text = (INFRA / "README.md").read_text()
     declared = {
         address.removeprefix("var."): default_of(body)
-        for kind, module, address, body in blocks(INFRA / "variables.tf")
+        for path in sorted(INFRA.glob("variables*.tf"))
+        for kind, module, address, body in blocks(path)
         if kind == "variable"
     }
     described = table(text, "Inputs")
     for name in sorted(declared.keys() - described.keys()):
         yield f"infra/README.md, Inputs, lacks {name}: add a row for it"
     for name in sorted(described.keys() - declared.keys()):
-        yield f"infra/README.md, Inputs, has {name}, which infra/variables.tf does not: remove its row"
+        yield f"infra/README.md, Inputs, has {name}, which infra/variables*.tf do not: remove its row"
     for name in sorted(declared.keys() & described.keys()):
         wanted = "required" if declared[name] is None else f"`{declared[name]}`"
         if described[name][0] != wanted:
-            yield f"infra/README.md, Inputs, gives {name} the default {described[name][0]}; infra/variables.tf says {wanted}"
+            yield f"infra/README.md, Inputs, gives {name} the default {described[name][0]}; infra/variables*.tf say {wanted}"
 
     outputs = {address.removeprefix("output.") for kind, module, address, body in blocks(INFRA / "outputs.tf") if kind == "output"}
     described = set(table(text, "Outputs"))

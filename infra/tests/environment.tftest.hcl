@@ -6,6 +6,7 @@ mock_provider "aws" {
 
 variables {
   environment     = "prod"
+  sender_owner    = "prod"
   name_prefix     = "shop-prod-"
   placeholder_zip = "./tests/placeholder.zip"
   region          = "eu-west-1"

@@ -21,7 +21,9 @@ SWITCHES = {
     r"aws_schemas_(registry|schema)\..*": "schema_registry",
     r"module\.bucket\[.*\]\.aws_s3_bucket_policy\.this\[0\]": "tls_required",
     r'aws_cloudwatch_metric_alarm\.this\["function-.*-concurrency"\]': "reserve_concurrency",
-    r"aws_ses_email_identity\..*": "create_email_identities",
+    r'aws_cloudwatch_metric_alarm\.this\["function-.*-(memory|given-up-.*)"\]': "detailed_metrics",
+    r"module\.function\[.*\]\.aws_cloudwatch_log_metric_filter\.memory\[0\]": "detailed_metrics",
+    r"aws_ses_.*": "sender_owner",
     r"aws_sns_topic_subscription\..*": "alarm_email_addresses",
 }
 
@@ -94,6 +96,8 @@ def failure_paths(name, resources):
             continue
         if not values["destination_config"] or values["maximum_record_age_in_seconds"] < 60 or values["maximum_retry_attempts"] < 0:
             yield f"{name}: {address} has no bound or no destination"
+        if not values["enabled"]:
+            yield f"{name}: {address} is paused by what is committed: pauses belong into overrides"
         if not values["function_name"].endswith(":live"):
             yield f"{name}: {address} invokes something else than the alias"
     for address, values in of_type(resources, "aws_cloudwatch_event_target"):
@@ -102,6 +106,22 @@ def failure_paths(name, resources):
     for address, values in of_type(resources, "aws_cloudwatch_log_group"):
         if not values["retention_in_days"]:
             yield f"{name}: {address} keeps logs for ever"
+
+
+def identities(resources):
+    """Senders that an environment registers at SES, and would delete with itself."""
+    for kind, attribute in (("aws_ses_email_identity", "email"), ("aws_ses_domain_identity", "domain")):
+        yield from (values[attribute] for _, values in of_type(resources, kind))
+
+
+def shared_identities(environments):
+    owners = {}
+    for name, resources in environments.items():
+        # Not an account: whatever is registered there is lost with the emulator.
+        for identity in identities(resources) if name != "local" else ():
+            if identity in owners:
+                yield f"{owners[identity]} and {name} both register the sender {identity}, and deleting one would take it from the other: set sender_owner of both to the one that keeps it"
+            owners[identity] = name
 
 
 def encryption(name, resources):
@@ -125,6 +145,12 @@ def encryption(name, resources):
 
 def production(resources):
     """What the README promises of prod."""
+    for address, values in of_type(resources, "aws_kinesis_stream"):
+        if values["retention_period"] < 168:
+            yield f"prod: {address} forgets records after {values['retention_period']} hours; a week is promised"
+    for address, values in of_type(resources, "aws_lambda_event_source_mapping"):
+        if [config["metrics"] for config in values["metrics_config"]] != [["EventCount"]]:
+            yield f"prod: {address} does not count the events that it gives up"
     for address, values in of_type(resources, "aws_dynamodb_table"):
         if not values["deletion_protection_enabled"] or not values["point_in_time_recovery"][0]["enabled"]:
             yield f"prod: {address} can be deleted, or not be restored"
@@ -142,7 +168,7 @@ def production(resources):
 def main():
     names = sorted(path.stem for path in INFRA.glob("env/*.tfvars"))
     environments = {name: deployed(name) for name in names}
-    problems = list(differences(environments))
+    problems = [*differences(environments), *shared_identities(environments)]
     for name, resources in environments.items():
         for check in (policies, failure_paths, encryption):
             problems += check(name, resources)

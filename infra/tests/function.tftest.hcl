@@ -312,3 +312,34 @@ run "a_missing_zip_is_refused" {
 
   expect_failures = [aws_lambda_function.this]
 }
+
+run "a_version_that_does_not_exist_is_refused" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    held_version = "8"
+  }
+
+  expect_failures = [aws_lambda_alias.live]
+}
+
+run "a_version_that_exists_is_kept" {
+  command = apply
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    held_version = "6"
+  }
+
+  assert {
+    condition     = aws_lambda_alias.live.function_version == "6" && alltrue([for mapping in aws_lambda_event_source_mapping.this : mapping.function_name == aws_lambda_alias.live.arn])
+    error_message = "The alias is at another version than the one to stay at, or mappings go around it."
+  }
+}

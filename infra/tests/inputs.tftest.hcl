@@ -7,6 +7,7 @@ mock_provider "aws" {
 # As on an emulator, where the declared addresses will do.
 variables {
   environment         = "local"
+  sender_owner        = "local"
   name_prefix         = "shop-test-"
   placeholder_zip     = "./tests/placeholder.zip"
   deletion_protection = false
@@ -223,4 +224,56 @@ run "a_sender_is_declared" {
   }
 
   expect_failures = [var.email_addresses]
+}
+
+run "retention_is_that_of_a_declared_stream" {
+  command = plan
+
+  variables {
+    stream_retention_hours = { refunds = 168 }
+  }
+
+  expect_failures = [var.stream_retention_hours]
+}
+
+run "retention_is_not_shorter_than_declared" {
+  command = plan
+
+  variables {
+    streams                = { orders = { retention_hours = 48 } }
+    stream_retention_hours = { orders = 24 }
+  }
+
+  expect_failures = [var.stream_retention_hours]
+}
+
+run "an_owner_is_an_environment" {
+  command = plan
+
+  variables {
+    sender_owner = "Prod-1"
+  }
+
+  expect_failures = [var.sender_owner]
+}
+
+run "a_domain_is_no_address" {
+  command = plan
+
+  variables {
+    sender_domain = "orders@shop.test"
+  }
+
+  expect_failures = [var.sender_domain]
+}
+
+run "a_sender_is_of_its_domain" {
+  command = plan
+
+  variables {
+    sender_domain   = "shop.test"
+    email_addresses = { "orders@shop.example.com" = "orders@bookshop.test" }
+  }
+
+  expect_failures = [var.sender_domain]
 }

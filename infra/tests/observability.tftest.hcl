@@ -7,6 +7,7 @@ mock_provider "aws" {
 # As on an emulator, where the declared addresses will do.
 variables {
   environment         = "local"
+  sender_owner        = "local"
   name_prefix         = "shop-test-"
   placeholder_zip     = "./tests/placeholder.zip"
   deletion_protection = false
@@ -27,7 +28,7 @@ run "every_function_is_watched" {
   assert {
     condition = length(setsubtract(
       flatten([for name, function in var.functions : [for metric in ["DeadLettered", "Held", "Failed"] : "${metric} shop-test-${name}"]]),
-      [for alarm in aws_cloudwatch_metric_alarm.this : "${alarm.metric_name} ${alarm.dimensions.function}" if alarm.namespace == var.metrics_namespace],
+      [for alarm in aws_cloudwatch_metric_alarm.this : "${alarm.metric_name} ${alarm.dimensions.function}" if alarm.namespace == var.metrics_namespace && can(alarm.dimensions.function)],
     )) == 0
     error_message = "A function has no alarm on DeadLettered, Held or Failed."
   }
@@ -81,7 +82,7 @@ run "a_mapping_that_invokes_nothing_is_noticed" {
   command = plan
 
   assert {
-    condition = toset([for alarm in aws_cloudwatch_metric_alarm.this : jsonencode([for query in alarm.metric_query : query.metric[0].dimensions if length(query.metric) > 0]) if length(alarm.metric_query) > 0]) == toset(flatten([
+    condition = toset([for key, alarm in aws_cloudwatch_metric_alarm.this : jsonencode([for query in alarm.metric_query : query.metric[0].dimensions if length(query.metric) > 0]) if strcontains(key, "-stalled-")]) == toset(flatten([
       for name, function in var.functions : [for source in function.sources : jsonencode([
         { FunctionName = "shop-test-${name}", Resource = "shop-test-${name}:live" },
         { for dimension, written in { StreamName = source.stream, TableName = source.table } : dimension => "shop-test-${written}" if written != null },
@@ -91,19 +92,29 @@ run "a_mapping_that_invokes_nothing_is_noticed" {
   }
 
   assert {
-    condition = alltrue([for alarm in aws_cloudwatch_metric_alarm.this :
+    condition = alltrue([for key, alarm in aws_cloudwatch_metric_alarm.this :
       toset([for query in alarm.metric_query : query.expression if query.return_data == true]) == toset(["IF(FILL(written, 0) > 0 AND FILL(invoked, 0) == 0, 1, 0)"]) &&
       toset([for query in alarm.metric_query : query.id if length(query.metric) > 0]) == toset(["invoked", "written"]) &&
-      alltrue([for query in alarm.metric_query : query.metric[0].stat == "Sum" && query.metric[0].period == 300 if length(query.metric) > 0]) &&
-      alarm.evaluation_periods == 3 && alarm.threshold == 0 && alarm.metric_name == null && alarm.period == null
-      if length(alarm.metric_query) > 0
+      alltrue([for query in alarm.metric_query : query.metric[0].stat == "Sum" && query.metric[0].period == 900 if length(query.metric) > 0]) &&
+      alarm.threshold == 0 && alarm.metric_name == null && alarm.period == null
+      if strcontains(key, "-stalled-")
     ])
-    error_message = "The alarm is not about fifteen minutes of writes without an invocation."
+    error_message = "The alarm is not about quarters of an hour with writes and without an invocation."
+  }
+
+  # However little is written: two such quarters are enough, wherever they are in the time until the first record is given up.
+  assert {
+    condition = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => [alarm.datapoints_to_alarm, alarm.evaluation_periods] if strcontains(key, "-stalled-") } == {
+      function-order-processor-stalled-orders       = [2, 24]
+      function-event-publisher-stalled-event-store  = [2, 48]
+      function-order-projection-stalled-event-store = [2, 48]
+    }
+    error_message = "A mapping that stalls at low traffic is not noticed."
   }
 
   assert {
-    condition = alltrue(flatten([for alarm in aws_cloudwatch_metric_alarm.this : [for query in alarm.metric_query :
-      query.metric[0].metric_name == { FunctionName = "Invocations", StreamName = "IncomingRecords", TableName = "ConsumedWriteCapacityUnits" }[keys(query.metric[0].dimensions)[0]] if length(query.metric) > 0
+    condition = alltrue(flatten([for key, alarm in aws_cloudwatch_metric_alarm.this : [for query in alarm.metric_query : strcontains(key, "-letters-expire") ||
+      query.metric[0].metric_name == { FunctionName = "Invocations", StreamName = "IncomingRecords", TableName = "ConsumedWriteCapacityUnits" }[keys(query.metric[0].dimensions)[0]] if length(query.metric) > 0 && !strcontains(key, "-letters-expire")
     ]]))
     error_message = "Something else than writes and invocations is counted."
   }
@@ -144,26 +155,32 @@ run "what_is_given_up_is_watched" {
   }
 
   assert {
-    condition = jsonencode(sort([for alarm in aws_cloudwatch_metric_alarm.this : alarm.dimensions.QueueName if alarm.metric_name == "ApproximateAgeOfOldestMessage" || alarm.statistic == "Minimum"])) == jsonencode(sort([
+    condition = jsonencode(sort(concat(
+      [for alarm in aws_cloudwatch_metric_alarm.this : alarm.dimensions.QueueName if alarm.metric_name == "ApproximateAgeOfOldestMessage"],
+      distinct(flatten([for key, alarm in aws_cloudwatch_metric_alarm.this : [for query in alarm.metric_query : query.metric[0].dimensions.QueueName if length(query.metric) > 0] if strcontains(key, "-letters-expire")])),
+      ))) == jsonencode(sort([
       for name, queue in var.queues : "shop-test-${name}${queue.fifo ? ".fifo" : ""}"
     ]))
     error_message = "A queue has no alarm on how long something waits in it."
   }
 
-  # SQS counts a message no more for the age that was received more than three times, as letters are that somebody listed.
+  # SQS counts a message no more for the age that was received more than three times, as letters are that somebody listed. Whoever lists
+  # letters hides them, which must not end the hours in which the queue was not empty.
   assert {
     condition = alltrue([for name in local.dead_letter_queues :
-      aws_cloudwatch_metric_alarm.this["queue-${name}-letters-expire"].metric_name == "ApproximateNumberOfMessagesVisible" &&
-      aws_cloudwatch_metric_alarm.this["queue-${name}-letters-expire"].statistic == "Minimum" &&
-      aws_cloudwatch_metric_alarm.this["queue-${name}-letters-expire"].threshold == 0 &&
-      aws_cloudwatch_metric_alarm.this["queue-${name}-letters-expire"].period * aws_cloudwatch_metric_alarm.this["queue-${name}-letters-expire"].evaluation_periods <= 7 * 86400
+      toset([for query in aws_cloudwatch_metric_alarm.this["queue-${name}-letters-expire"].metric_query : join(" ", [for metric in query.metric : "${metric.metric_name} ${metric.stat} ${metric.period}"])]) == toset([
+        "", "ApproximateNumberOfMessagesVisible Average 3600", "ApproximateNumberOfMessagesNotVisible Average 3600",
+      ]) &&
+      contains(aws_cloudwatch_metric_alarm.this["queue-${name}-letters-expire"].metric_query[*].expression, "visible + hidden") &&
+      aws_cloudwatch_metric_alarm.this["queue-${name}-letters-expire"].threshold == 0.99 &&
+      3600 * aws_cloudwatch_metric_alarm.this["queue-${name}-letters-expire"].evaluation_periods <= 7 * 86400
     ])
     error_message = "A queue that is never empty is not noticed, or CloudWatch refuses the alarm, which may look at 7 days."
   }
 
   # Pointers into a table's stream, which keeps records for 24 hours of which the mapping uses up to 12: half of the other 12.
   assert {
-    condition     = aws_cloudwatch_metric_alarm.this["queue-stream-failures-letters-expire"].evaluation_periods == 6 && aws_cloudwatch_metric_alarm.this["queue-stream-failures-letters-expire"].period == 3600
+    condition     = aws_cloudwatch_metric_alarm.this["queue-stream-failures-letters-expire"].evaluation_periods == 6
     error_message = "The alarm about pointers comes after the stream forgot their records, or without need: ${aws_cloudwatch_metric_alarm.this["queue-stream-failures-letters-expire"].evaluation_periods} hours."
   }
 
@@ -217,10 +234,21 @@ run "every_alarm_tells_somebody_what_to_do" {
   }
 
   assert {
-    condition = alltrue([for alarm in aws_cloudwatch_metric_alarm.this :
-      alarm.alarm_actions == toset([aws_sns_topic.alarms.arn]) && alarm.ok_actions == toset([aws_sns_topic.alarms.arn]) && alarm.treat_missing_data == "notBreaching" && !contains([alarm.actions_enabled], false)
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.ok_actions == alarm.alarm_actions && alarm.treat_missing_data == "notBreaching" && !contains([alarm.actions_enabled], false)])
+    error_message = "An alarm goes off without data, or nobody is told of its end."
+  }
+
+  # By itself, or through the one alarm of its function.
+  assert {
+    condition = alltrue([for key, alarm in aws_cloudwatch_metric_alarm.this :
+      (length(coalesce(alarm.alarm_actions, [])) == 1) != anytrue([for function in aws_cloudwatch_composite_alarm.function : strcontains(function.alarm_rule, "ALARM(\"${alarm.alarm_name}\")")])
     ])
-    error_message = "An alarm is silent, or goes off without data."
+    error_message = "Nobody is told of an alarm, or twice: ${join(", ", [for key, alarm in aws_cloudwatch_metric_alarm.this : key if length(coalesce(alarm.alarm_actions, [])) == 0])}."
+  }
+
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_composite_alarm.function : alarm.alarm_actions == toset([aws_sns_topic.alarms["page"].arn]) && alarm.ok_actions == alarm.alarm_actions])
+    error_message = "A function that does not do its work wakes nobody."
   }
 
   assert {
@@ -247,13 +275,81 @@ run "every_alarm_tells_somebody_what_to_do" {
   }
 
   assert {
-    condition     = toset([for subscription in aws_sns_topic_subscription.alarms : "${subscription.protocol} ${subscription.endpoint}"]) == toset(["email oncall@example.com", "email team@example.com"])
-    error_message = "Not everybody is told."
+    condition     = toset([for subscription in aws_sns_topic_subscription.alarms : "${subscription.protocol} ${subscription.endpoint}"]) == toset(["email oncall@example.com", "email team@example.com"]) && length(aws_sns_topic_subscription.alarms) == 4
+    error_message = "Not everybody is told, by both topics."
   }
 
   assert {
-    condition     = aws_sns_topic.alarms.kms_master_key_id == local.kms_key_arn && local.kms_key_arn != null
-    error_message = "The topic is not encrypted with the environment's key."
+    condition     = alltrue([for topic in aws_sns_topic.alarms : topic.kms_master_key_id == local.kms_key_arn]) && local.kms_key_arn != null
+    error_message = "A topic is not encrypted with the environment's key."
+  }
+}
+
+# A page wakes somebody; a ticket waits for the working day.
+run "what_is_lost_pages_and_what_waits_for_a_person_does_not" {
+  command = apply
+
+  assert {
+    condition = toset([for key, alarm in aws_cloudwatch_metric_alarm.this : key if alarm.alarm_actions == toset(["arn:aws:sns:us-east-1:123456789012:page"])]) == toset(concat(
+      [for key in keys(aws_cloudwatch_metric_alarm.this) : key if endswith(key, "-destination-failed") || endswith(key, "-lost") || endswith(key, "-letters-expire") || strcontains(key, "-given-up-")],
+    ))
+    error_message = "Something is lost and nobody is woken, or the other way round."
+  }
+
+  assert {
+    condition     = alltrue([for sign in ["errors", "throttles", "iterator-age", "stalled-orders"] : strcontains(aws_cloudwatch_composite_alarm.function["order-processor"].alarm_rule, "ALARM(\"shop-test-function-order-processor-${sign}\")")])
+    error_message = "A sign that a function does not do its work pages nobody."
+  }
+
+  assert {
+    condition     = strcontains(aws_cloudwatch_composite_alarm.function["notification"].alarm_rule, "function-notification-async-age")
+    error_message = "A function that is invoked asynchronously falls behind, and nobody is paged."
+  }
+
+  # Topics of the account: nothing of its own is made.
+  variables {
+    page_topic_arn   = "arn:aws:sns:us-east-1:123456789012:page"
+    ticket_topic_arn = "arn:aws:sns:us-east-1:123456789012:ticket"
+  }
+
+  assert {
+    condition     = length(aws_sns_topic.alarms) == 0 && output.alarm_topics == { page = var.page_topic_arn, ticket = var.ticket_topic_arn }
+    error_message = "There are topics that nobody asked for."
+  }
+
+  assert {
+    condition     = alltrue([for key, alarm in aws_cloudwatch_metric_alarm.this : setunion(coalesce(alarm.alarm_actions, []), [var.page_topic_arn, var.ticket_topic_arn]) == toset([var.page_topic_arn, var.ticket_topic_arn])])
+    error_message = "An alarm tells another topic than those that were given."
+  }
+}
+
+run "what_a_mapping_gives_up_is_counted_in_events" {
+  command = apply
+
+  assert {
+    condition = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => [alarm.metric_name, alarm.dimensions.EventSourceMappingUUID, alarm.threshold] if strcontains(key, "-given-up-") } == {
+      for key in ["order-processor-given-up-orders", "event-publisher-given-up-event-store", "order-projection-given-up-event-store"] :
+      "function-${key}" => ["DroppedEventCount", "00000000-0000-0000-0000-000000000001", 0]
+    }
+    error_message = "A mapping gives up events, and nobody is told."
+  }
+
+  assert {
+    condition     = { for key, alarm in aws_cloudwatch_metric_alarm.this : alarm.metric_name => alarm.threshold if endswith(key, "-memory") } == { for name, function in var.functions : "MemoryUsed-shop-test-${name}" => floor(0.9 * function.memory_mb) }
+    error_message = "A function that nearly used its memory up is not noticed."
+  }
+}
+
+run "metrics_that_are_billed_can_be_switched_off" {
+  command = plan
+
+  variables {
+    detailed_metrics = false
+  }
+
+  assert {
+    condition     = !anytrue([for key in keys(aws_cloudwatch_metric_alarm.this) : strcontains(key, "-given-up-") || endswith(key, "-memory")]) && local.detailed_metric_count == 0
+    error_message = "There is an alarm on a metric that is not there."
   }
 }
 
@@ -271,13 +367,13 @@ run "alarms_of_this_account_alone_may_publish" {
   command = plan
 
   assert {
-    condition = jsondecode(aws_sns_topic.alarms.policy).Statement == [
+    condition = jsondecode(aws_sns_topic.alarms["page"].policy).Statement == [
       {
         Sid       = "Alarms"
         Effect    = "Allow"
         Principal = { Service = "cloudwatch.amazonaws.com" }
         Action    = "sns:Publish"
-        Resource  = "arn:aws:sns:us-east-1:123456789012:shop-test-alarms"
+        Resource  = "arn:aws:sns:us-east-1:123456789012:shop-test-alarms-page"
         Condition = {
           StringEquals = { "aws:SourceAccount" = "123456789012" }
           ArnLike      = { "aws:SourceArn" = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:shop-test-*" }
@@ -288,7 +384,7 @@ run "alarms_of_this_account_alone_may_publish" {
         Effect    = "Deny"
         Principal = "*"
         Action    = "sns:Publish"
-        Resource  = "arn:aws:sns:us-east-1:123456789012:shop-test-alarms"
+        Resource  = "arn:aws:sns:us-east-1:123456789012:shop-test-alarms-page"
         Condition = { Bool = { "aws:SecureTransport" = "false" } }
       },
     ]
@@ -297,13 +393,13 @@ run "alarms_of_this_account_alone_may_publish" {
 
   # SNS's own key would silence every alarm.
   assert {
-    condition     = aws_sns_topic.alarms.kms_master_key_id == null
-    error_message = "The topic has a key that alarms cannot use."
+    condition     = alltrue([for topic in aws_sns_topic.alarms : topic.kms_master_key_id == null])
+    error_message = "A topic has a key that alarms cannot use."
   }
 }
 
 run "the_dashboard_shows_everything" {
-  command = plan
+  command = apply
 
   assert {
     condition = alltrue([for section in ["Is it healthy?", "Where is it stuck?", "What does it cost?"] :
@@ -327,7 +423,7 @@ run "the_dashboard_shows_everything" {
     condition = length(setsubtract(
       flatten([for alarm in aws_cloudwatch_metric_alarm.this : [
         for metric in concat(alarm.metric_name == null ? [] : [alarm], flatten(alarm.metric_query[*].metric)) :
-        "${metric.namespace} ${metric.metric_name} ${try(metric.dimensions.FunctionName, metric.dimensions.function, metric.dimensions.QueueName, metric.dimensions.RuleName, metric.dimensions.TableName, metric.dimensions.StreamName, "of the account")}"
+        "${metric.namespace} ${metric.metric_name} ${try(metric.dimensions.FunctionName, metric.dimensions.function, metric.dimensions.QueueName, metric.dimensions.RuleName, metric.dimensions.TableName, metric.dimensions.StreamName, metric.dimensions.EventSourceMappingUUID, "of the account")}"
       ]]),
       flatten([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : [
         for line in widget.properties.metrics : [for part in length(line) == 3 ? ["of the account"] : slice(line, 3, length(line) - 1) : "${line[0]} ${line[1]} ${part}"] if length(line) > 2 && try(line[length(line) - 1].visible, true)
@@ -360,7 +456,7 @@ run "the_dashboard_shows_everything" {
 }
 
 run "an_expression_names_only_what_its_graph_has" {
-  command = plan
+  command = apply
 
   assert {
     condition = alltrue(flatten([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : [
@@ -394,7 +490,7 @@ run "a_cost_is_usage_times_price" {
 }
 
 run "what_is_added_to_the_topology_is_watched_and_shown" {
-  command = plan
+  command = apply
 
   variables {
     streams = merge(var.streams, { activity = { shards = 1, retention_hours = 48 } })
@@ -418,8 +514,8 @@ run "what_is_added_to_the_topology_is_watched_and_shown" {
   }
 
   assert {
-    condition     = length([for key, alarm in aws_cloudwatch_metric_alarm.this : key if strcontains(key, "refund")]) == 13
-    error_message = "The function has not ten alarms more, its queue one and the dead-letter queue two: ${join(", ", [for key, alarm in aws_cloudwatch_metric_alarm.this : key if strcontains(key, "refund")])}."
+    condition     = length([for key, alarm in aws_cloudwatch_metric_alarm.this : key if strcontains(key, "refund")]) == 16
+    error_message = "The function has not thirteen alarms more, its queue one and the dead-letter queue two: ${join(", ", [for key, alarm in aws_cloudwatch_metric_alarm.this : key if strcontains(key, "refund")])}."
   }
 
   assert {
@@ -445,7 +541,7 @@ run "what_is_added_to_the_topology_is_watched_and_shown" {
 }
 
 run "a_system_of_queues_alone_has_a_dashboard_too" {
-  command = plan
+  command = apply
 
   variables {
     streams = {}
@@ -499,4 +595,19 @@ run "counts_are_logged_at_every_log_level" {
     condition     = local.lambda_log_level == "INFO"
     error_message = "Lambda drops the counts, which have no level and are taken for INFO."
   }
+}
+
+# CloudWatch watches 100 alarms in one composite alarm, and each source of a function has one.
+run "a_function_has_at_most_as_many_signs_as_one_alarm_watches" {
+  command = plan
+
+  variables {
+    detailed_metrics = false
+    functions = merge(var.functions, { order-processor = merge(var.functions.order-processor, {
+      maximum_concurrency = 1000
+      sources             = { for number in range(99) : "orders-${number}" => var.functions.order-processor.sources.orders }
+    }) })
+  }
+
+  expect_failures = [aws_cloudwatch_composite_alarm.function]
 }

@@ -9,6 +9,7 @@ mock_provider "aws" {
 # As on an emulator, where the declared addresses will do.
 variables {
   environment         = "local"
+  sender_owner        = "local"
   name_prefix         = "shop-test-"
   placeholder_zip     = "./tests/placeholder.zip"
   deletion_protection = false

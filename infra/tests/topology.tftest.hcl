@@ -8,6 +8,7 @@ mock_provider "aws" {
 # As on an emulator, where the declared addresses will do.
 variables {
   environment         = "local"
+  sender_owner        = "local"
   name_prefix         = "shop-test-"
   placeholder_zip     = "./tests/placeholder.zip"
   deletion_protection = false
@@ -902,8 +903,20 @@ run "the_topic_of_alarms_is_nobody_elses" {
   command = plan
 
   variables {
-    topics = { alarms = {} }
+    topics = { alarms-page = {} }
   }
 
   expect_failures = [var.topics]
+}
+
+# Below this name the bucket of the dead letters keeps events that do not expire; a function's letters do.
+run "a_function_is_not_named_like_the_place_of_held_events" {
+  command = plan
+
+  variables {
+    functions = { held = { memory_mb = 128, timeout_seconds = 10 } }
+    rules     = {}
+  }
+
+  expect_failures = [var.functions]
 }

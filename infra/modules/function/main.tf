@@ -28,7 +28,17 @@ resource "aws_lambda_function" "this" {
     log_format            = "JSON"
     log_group             = aws_cloudwatch_log_group.this.name
     application_log_level = var.log_level
-    system_log_level      = "WARN"
+    # The reports of invocations, in which the memory is, have the level INFO.
+    system_log_level = var.detailed_metrics ? "INFO" : "WARN"
+  }
+
+  dynamic "vpc_config" {
+    for_each = var.vpc == null ? [] : [var.vpc]
+
+    content {
+      subnet_ids         = vpc_config.value.subnet_ids
+      security_group_ids = vpc_config.value.security_group_ids
+    }
   }
 
   tracing_config {
@@ -45,10 +55,35 @@ resource "aws_lambda_function" "this" {
   depends_on = [aws_iam_role_policy.this]
 }
 
+# Terraform alone moves the alias. Where somebody else has, the next plan shows it and moves it back; a version to stay at is
+# declared.
 resource "aws_lambda_alias" "live" {
   name             = var.alias
   function_name    = aws_lambda_function.this.function_name
-  function_version = aws_lambda_function.this.version
+  function_version = coalesce(var.held_version, aws_lambda_function.this.version)
+
+  lifecycle {
+    precondition {
+      condition     = var.held_version == null ? true : tonumber(var.held_version) <= tonumber(aws_lambda_function.this.version)
+      error_message = "${var.name} is to stay at version ${coalesce(var.held_version, "-")}, and its newest is ${aws_lambda_function.this.version}. Choose one that `aws lambda list-versions-by-function --function-name ${var.name}` lists, and correct versions."
+    }
+  }
+}
+
+# Lambda says in the report of each invocation how much memory its environment used at most.
+resource "aws_cloudwatch_log_metric_filter" "memory" {
+  count = var.detailed_metrics ? 1 : 0
+
+  name           = "${var.name}-memory"
+  log_group_name = aws_cloudwatch_log_group.this.name
+  pattern        = "{ $.type = \"platform.report\" }"
+
+  metric_transformation {
+    namespace = var.memory_metric.namespace
+    name      = var.memory_metric.name
+    value     = "$.record.metrics.maxMemoryUsedMB"
+    unit      = "Megabytes"
+  }
 }
 
 resource "aws_lambda_event_source_mapping" "this" {
@@ -56,6 +91,7 @@ resource "aws_lambda_event_source_mapping" "this" {
 
   function_name                      = aws_lambda_alias.live.arn
   event_source_arn                   = each.value.arn
+  enabled                            = each.value.enabled
   batch_size                         = each.value.batch_size
   maximum_batching_window_in_seconds = each.value.batching_window_seconds
   function_response_types            = each.value.report_batch_item_failures ? ["ReportBatchItemFailures"] : []
@@ -74,6 +110,15 @@ resource "aws_lambda_event_source_mapping" "this" {
       on_failure {
         destination_arn = destination_config.value
       }
+    }
+  }
+
+  # Counts events instead of batches, also those that are given up.
+  dynamic "metrics_config" {
+    for_each = var.detailed_metrics && each.value.queue == null ? [1] : []
+
+    content {
+      metrics = ["EventCount"]
     }
   }
 

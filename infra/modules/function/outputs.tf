@@ -8,7 +8,32 @@ output "alias_arn" {
   description = "ARN of the alias."
 }
 
+output "version" {
+  value       = aws_lambda_alias.live.function_version
+  description = "Version that the alias is at."
+}
+
+output "mappings" {
+  value       = { for name, mapping in aws_lambda_event_source_mapping.this : name => mapping.uuid }
+  description = "UUID of each event source mapping."
+}
+
 output "role_name" {
   value       = aws_iam_role.this.name
   description = "Name of the role."
+}
+
+output "role" {
+  value       = { path = aws_iam_role.this.path, permissions_boundary = aws_iam_role.this.permissions_boundary }
+  description = "Where the role is, and what bounds it."
+}
+
+output "enabled" {
+  value       = { for name, mapping in aws_lambda_event_source_mapping.this : name => mapping.enabled }
+  description = "Whether each event source mapping runs."
+}
+
+output "vpc" {
+  value       = one([for config in aws_lambda_function.this.vpc_config : { subnet_ids = config.subnet_ids, security_group_ids = config.security_group_ids }])
+  description = "Where in a VPC it runs; null: outside of any."
 }

@@ -1,5 +1,7 @@
 resource "aws_iam_role" "this" {
-  name = var.name
+  name                 = var.name
+  path                 = var.role_path
+  permissions_boundary = var.permissions_boundary
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"

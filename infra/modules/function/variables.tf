@@ -8,6 +8,13 @@ variable "alias" {
   description = "Alias by which mappings and rules name the function."
 }
 
+variable "held_version" {
+  type        = string
+  description = "The published version that the alias stays at; null: it follows what is deployed."
+  default     = null
+  nullable    = true
+}
+
 variable "zip" {
   type        = string
   description = "The zip, with the binary `bootstrap` in it."
@@ -48,6 +55,39 @@ variable "account_id" {
   description = "The account, which alone may have Lambda assume the role."
 }
 
+variable "role_path" {
+  type        = string
+  description = "IAM path of the role."
+  default     = "/"
+}
+
+variable "permissions_boundary" {
+  type        = string
+  description = "Policy that bounds the role; null: none."
+  default     = null
+  nullable    = true
+}
+
+variable "vpc" {
+  type        = object({ subnet_ids = list(string), security_group_ids = list(string) })
+  description = "Where in a VPC it runs; null: outside of any."
+  default     = null
+  nullable    = true
+}
+
+variable "detailed_metrics" {
+  type        = bool
+  description = "Whether mappings of streams count events, and the log is read for the memory that is used."
+  default     = false
+}
+
+variable "memory_metric" {
+  type        = object({ namespace = string, name = string })
+  description = "The metric of the memory that is used, in MB."
+  default     = null
+  nullable    = true
+}
+
 variable "log_level" {
   type        = string
   description = "Least level of the function's own log lines."
@@ -77,6 +117,7 @@ variable "kms_key_arn" {
 variable "sources" {
   type = map(object({
     arn                        = string
+    enabled                    = optional(bool, true)
     stream                     = optional(string)
     table                      = optional(string)
     queue                      = optional(string)

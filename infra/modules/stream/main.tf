@@ -35,3 +35,8 @@ output "arn" {
   value       = aws_kinesis_stream.this.arn
   description = "ARN of the stream."
 }
+
+output "retention_hours" {
+  value       = aws_kinesis_stream.this.retention_period
+  description = "How long a record can be read."
+}

@@ -12,6 +12,10 @@ mock_data "aws_region" {
   defaults = { name = "us-east-1" }
 }
 
+mock_resource "aws_cloudwatch_composite_alarm" {
+  defaults = { arn = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:mocked" }
+}
+
 mock_resource "aws_cloudwatch_event_archive" {
   defaults = { arn = "arn:aws:events:us-east-1:123456789012:archive/mocked" }
 }
@@ -65,8 +69,16 @@ mock_resource "aws_lambda_function" {
   }
 }
 
+mock_resource "aws_lambda_event_source_mapping" {
+  defaults = { uuid = "00000000-0000-0000-0000-000000000001" }
+}
+
 mock_resource "aws_s3_bucket" {
   defaults = { arn = "arn:aws:s3:::mocked" }
+}
+
+mock_resource "aws_ses_domain_dkim" {
+  defaults = { dkim_tokens = ["first", "second", "third"] }
 }
 
 mock_resource "aws_ses_email_identity" {

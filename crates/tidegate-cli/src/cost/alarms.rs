@@ -9,18 +9,26 @@ const PER_PROJECTION: usize = 1;
 const PER_STREAM_READER: usize = 1;
 /// What is written, and what is invoked for it.
 const PER_STREAM_SOURCE: usize = 2;
+const PER_DETAILED_STREAM_SOURCE: usize = 1;
+const PER_DETAILED_FUNCTION: usize = 1;
 const PER_ASYNCHRONOUS: usize = 2;
 const PER_DESTINATION: usize = 1;
 /// Once, if anybody sends mail.
 const FOR_SENDERS: usize = 2;
-const PER_DEAD_LETTER_QUEUE: usize = 2;
+/// The first letter, and the visible and the hidden ones that are about to expire.
+const PER_DEAD_LETTER_QUEUE: usize = 3;
 const PER_WORK_QUEUE: usize = 1;
 const PER_RULE: usize = 3;
 const PER_TABLE: usize = 2;
 const PER_STREAM: usize = 2;
 
+/// Alarms over the alarms of each function, which are billed as such and watch no metric.
+pub(super) fn composite(topology: &Topology) -> u64 {
+    topology.functions.len() as u64
+}
+
 /// Metrics that the alarms of the whole system watch.
-pub(super) fn count(topology: &Topology, reserve_concurrency: bool) -> u64 {
+pub(super) fn count(topology: &Topology, reserve_concurrency: bool, detailed_metrics: bool) -> u64 {
     let functions = topology.functions.len();
     let reads_a_stream =
         |function: &&Function| function.sources.values().any(|source| source.queue.is_none());
@@ -40,6 +48,11 @@ pub(super) fn count(topology: &Topology, reserve_concurrency: bool) -> u64 {
     let letters = topology.dead_letter_queues().len();
     let count = functions * PER_FUNCTION
         + if reserve_concurrency { functions * PER_RESERVED_CONCURRENCY } else { 0 }
+        + if detailed_metrics {
+            stream_sources * PER_DETAILED_STREAM_SOURCE + functions * PER_DETAILED_FUNCTION
+        } else {
+            0
+        }
         + projections * PER_PROJECTION
         + readers * PER_STREAM_READER
         + stream_sources * PER_STREAM_SOURCE
@@ -91,6 +104,8 @@ mod tests {
             ("parked_alarms", PER_PROJECTION),
             ("stream_reader_alarms", PER_STREAM_READER),
             ("stalled_alarms", PER_STREAM_SOURCE),
+            ("given_up_alarms", PER_DETAILED_STREAM_SOURCE),
+            ("memory_alarms", PER_DETAILED_FUNCTION),
             ("asynchronous_alarms", PER_ASYNCHRONOUS),
             ("destination_alarms", PER_DESTINATION),
             ("sender_alarms", FOR_SENDERS),
@@ -102,6 +117,9 @@ mod tests {
         ];
         assert_eq!(groups(&text), counted.map(|(name, number)| (name.to_owned(), number)));
         assert_eq!(text.matches("resource \"aws_cloudwatch_metric_alarm\"").count(), 1);
+        let topics = fs::read_to_string(infra("alarm_topics.tf")).unwrap();
+        let composite = topics.split_once("resource \"aws_cloudwatch_composite_alarm\"").unwrap().1;
+        assert!(composite.contains("for_each = var.functions"), "composite() counts one for each function");
         let dashboards: usize = fs::read_dir(infra(""))
             .unwrap()
             .filter_map(|entry| fs::read_to_string(entry.unwrap().path()).ok())
@@ -113,27 +131,29 @@ mod tests {
     #[test]
     fn each_declared_thing_has_its_alarms() {
         let mut topology = tidegate_local::topology::load(&infra("topology.auto.tfvars")).unwrap();
-        let before = count(&topology, false);
-        assert_eq!(count(&topology, true), before + topology.functions.len() as u64);
+        let before = count(&topology, false, false);
+        assert_eq!(count(&topology, true, false), before + topology.functions.len() as u64);
+        let detailed = topology.functions.len() + topology.sources().count();
+        assert_eq!(count(&topology, false, true), before + detailed as u64);
         let queue = topology.queues["dead-letters"].clone();
         topology.queues.insert("work".to_owned(), queue);
-        assert_eq!(count(&topology, false), before + 1);
+        assert_eq!(count(&topology, false, false), before + 1);
         let mut without = topology.clone();
         without.functions.get_mut("order-projection").unwrap().uses.clear();
-        assert_eq!(count(&without, false), before + 1 - 1);
+        assert_eq!(count(&without, false, false), before + 1 - 1);
         topology.tables.remove("sales");
-        assert_eq!(count(&topology, false), before + 1 - 2);
+        assert_eq!(count(&topology, false, false), before + 1 - 2);
         let rules = topology.rules.len() as u64;
         topology.rules.clear();
         // With the rules goes the queue of what they could not hand over, which then is a queue like any other.
-        let before = before + 1 - 2 - 3 * rules - 1;
-        assert_eq!(count(&topology, false), before);
+        let before = before + 1 - 2 - 3 * rules - 2;
+        assert_eq!(count(&topology, false, false), before);
         for function in topology.functions.values_mut() {
             function.uses.retain(|_, used| used.email.is_none());
         }
-        assert_eq!(count(&topology, false), before - 2);
+        assert_eq!(count(&topology, false, false), before - 2);
         // The age of what the function reads, what is written to it and invoked for it, and what can be lost at its destination.
         topology.functions.get_mut("order-processor").unwrap().sources.clear();
-        assert_eq!(count(&topology, false), before - 2 - 4);
+        assert_eq!(count(&topology, false, false), before - 2 - 4);
     }
 }

@@ -27,7 +27,10 @@ pub(super) struct Environment {
     pub(super) customer_managed_key: bool,
     pub(super) point_in_time_recovery: bool,
     pub(super) reserve_concurrency: bool,
+    pub(super) detailed_metrics: bool,
     pub(super) stream_shards: BTreeMap<String, u32>,
+    /// How long each stream keeps its records.
+    pub(super) retention_hours: BTreeMap<String, u32>,
     pub(super) memory_mb: BTreeMap<String, u32>,
 }
 
@@ -67,11 +70,16 @@ impl Variables<'_> {
         self.known()?;
         let stream_shards: BTreeMap<String, u32> = self.get("stream_shards")?;
         let overrides: BTreeMap<String, Override> = self.get("function_overrides")?;
+        let longer: BTreeMap<String, u32> = self.get("stream_retention_hours")?;
         self.declared("stream_shards", stream_shards.keys(), &topology.streams)?;
+        self.declared("stream_retention_hours", longer.keys(), &topology.streams)?;
         self.declared("function_overrides", overrides.keys(), &topology.functions)?;
         let memory_mb = topology.functions.iter().map(|(name, function)| {
             let own = overrides.get(name).and_then(|own| own.memory_mb);
             (name.clone(), own.unwrap_or(function.memory_mb))
+        });
+        let retention_hours = topology.streams.iter().map(|(name, stream)| {
+            (name.clone(), longer.get(name).copied().unwrap_or(stream.retention_hours))
         });
         Ok(Environment {
             name: self.get("environment")?,
@@ -83,7 +91,9 @@ impl Variables<'_> {
             customer_managed_key: self.get("customer_managed_key")?,
             point_in_time_recovery: self.get("point_in_time_recovery")?,
             reserve_concurrency: self.get("reserve_concurrency")?,
+            detailed_metrics: self.get("detailed_metrics")?,
             stream_shards,
+            retention_hours: retention_hours.collect(),
             memory_mb: memory_mb.collect(),
         })
     }

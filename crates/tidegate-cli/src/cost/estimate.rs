@@ -113,7 +113,7 @@ impl Estimate {
             remarks
                 .push(format!("it logs at {}; what is logged was measured at INFO", environment.log_level));
         }
-        remarks.extend(fixed::left_out(topology));
+        remarks.extend(fixed::left_out(environment));
         let lacking = measurement.lacks(topology);
         if !lacking.is_empty() {
             remarks.push(format!(
@@ -201,10 +201,15 @@ mod tests {
         (without.customer_managed_key, with.customer_managed_key) = (false, true);
         (without.xray_tracing, with.xray_tracing) = (false, true);
         (without.point_in_time_recovery, with.point_in_time_recovery) = (false, true);
+        (without.detailed_metrics, with.detailed_metrics) = (false, true);
+        without.retention_hours.insert("orders".to_owned(), 24);
+        with.retention_hours.insert("orders".to_owned(), 168);
         let (without, with) = (estimate(&without), estimate(&with));
         let has = |sum: &Sum, what: &str| sum.lines.iter().any(|line| line.what.contains(what));
         for (before, after, what) in [
             (&without.monthly_floor, &with.monthly_floor, "key"),
+            (&without.monthly_floor, &with.monthly_floor, "metrics of mappings"),
+            (&without.monthly_floor, &with.monthly_floor, "longer retention"),
             (&without.work, &with.work, "traces"),
             (&without.kept_per_month, &with.kept_per_month, "recovery"),
         ] {
@@ -216,9 +221,9 @@ mod tests {
 
     #[test]
     fn what_a_stream_keeps_for_more_than_a_week_is_said_to_be_left_out() {
-        let (mut topology, measurement, prices, [dev, _]) = repository();
+        let (topology, measurement, prices, [mut dev, _]) = repository();
         let mut remarks = |hours| {
-            topology.streams.get_mut("orders").unwrap().retention_hours = hours;
+            dev.retention_hours.insert("orders".to_owned(), hours);
             Estimate::of(&topology, &dev, &measurement, &prices, 1e6).unwrap().remarks
         };
         let usual = remarks(168);

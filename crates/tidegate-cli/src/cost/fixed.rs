@@ -17,6 +17,9 @@ const INCLUDED_RETENTION_HOURS: u32 = 24;
 const LONG_RETENTION_HOURS: u32 = 168;
 /// Dashboards of an environment.
 const DASHBOARDS: f64 = 1.0;
+/// What `EventCount` writes of a mapping of a stream: events that were polled, filtered out, invoked with,
+/// failed, dropped, and sent to the on-failure destination.
+const METRICS_OF_A_MAPPING: u64 = 6;
 /// Connections with which Lambda polls a queue that is empty, each for 20 seconds.
 const POLLERS: f64 = 5.0;
 const POLLS_PER_HOUR: f64 = 180.0;
@@ -35,7 +38,7 @@ pub(super) fn lines(
         let shards = f64::from(environment.stream_shards.get(name).copied().unwrap_or(stream.shards));
         let hours = shards * HOURS;
         lines.push(Line::of(prices, "kinesis_shard_hours", name, "shards", hours)?);
-        if stream.retention_hours > INCLUDED_RETENTION_HOURS {
+        if retention_hours(environment, name) > INCLUDED_RETENTION_HOURS {
             lines.push(Line::of(prices, "kinesis_extended_shard_hours", name, "longer retention", hours)?);
         }
     }
@@ -48,11 +51,20 @@ pub(super) fn lines(
         }
     }
     let whole = environment.name.as_str();
-    let alarms = count(alarms::count(topology, environment.reserve_concurrency));
+    let alarms =
+        count(alarms::count(topology, environment.reserve_concurrency, environment.detailed_metrics));
     lines.push(Line::of(prices, "cloudwatch_alarms", whole, "metrics of alarms", alarms)?);
+    let over = count(alarms::composite(topology));
+    lines.push(Line::of(prices, "cloudwatch_composite_alarms", whole, "alarms over alarms", over)?);
     lines.push(Line::of(prices, "cloudwatch_dashboards", whole, "dashboard", DASHBOARDS)?);
     let series = measurement.functions.values().map(|function| function.metric_series).sum();
     lines.push(Line::of(prices, "cloudwatch_custom_metrics", whole, "metrics of functions", count(series))?);
+    if environment.detailed_metrics {
+        let mappings = topology.sources().filter(|(_, _, source)| source.queue.is_none()).count() as u64;
+        let detailed = count(METRICS_OF_A_MAPPING * mappings + topology.functions.len() as u64);
+        let what = "metrics of mappings, memory";
+        lines.push(Line::of(prices, "cloudwatch_custom_metrics", whole, what, detailed)?);
+    }
     if environment.customer_managed_key {
         lines.push(Line::of(prices, "kms_key_months", whole, "key", 1.0)?);
         let uses = KEY_USES_PER_HOUR * HOURS * count(encrypted(topology));
@@ -62,14 +74,17 @@ pub(super) fn lines(
 }
 
 /// What the lines leave out, a sentence for each stream that keeps records for longer than shards are billed for.
-pub(super) fn left_out(topology: &Topology) -> impl Iterator<Item = String> {
-    let long = topology.streams.iter().filter(|(_, stream)| stream.retention_hours > LONG_RETENTION_HOURS);
-    long.map(|(name, stream)| {
+pub(super) fn left_out(environment: &Environment) -> impl Iterator<Item = String> {
+    let long = environment.retention_hours.iter().filter(|(_, hours)| **hours > LONG_RETENTION_HOURS);
+    long.map(|(name, hours)| {
         format!(
-            "{name} keeps records for {} hours; what AWS bills per GB and month above {LONG_RETENTION_HOURS} hours is not counted",
-            stream.retention_hours
+            "{name} keeps records for {hours} hours; what AWS bills per GB and month above {LONG_RETENTION_HOURS} hours is not counted"
         )
     })
+}
+
+fn retention_hours(environment: &Environment, stream: &str) -> u32 {
+    environment.retention_hours.get(stream).copied().unwrap_or(INCLUDED_RETENTION_HOURS)
 }
 
 /// What a key of one's own encrypts; each function has a log group and environment variables.

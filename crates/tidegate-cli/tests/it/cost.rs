@@ -219,7 +219,7 @@ async fn an_environment_may_set_whatever_terraform_knows_and_without_terraforms_
     );
     let complete = "environment = \"own\"\nregion = \"us-east-1\"\narchitecture = \"arm64\"\nlog_level = \"INFO\"\n\
          log_retention_days = 1\nxray_tracing = false\ncustomer_managed_key = false\npoint_in_time_recovery = false\n\
-         reserve_concurrency = false\nstream_shards = {}\nfunction_overrides = {}\nof_another_project = 1\n";
+         reserve_concurrency = false\ndetailed_metrics = false\nstream_retention_hours = {}\nstream_shards = {}\nfunction_overrides = {}\nof_another_project = 1\n";
     fs::write(&own, complete).unwrap();
     assert!(tidegate(&arguments, &infra, &[]).await.status.success());
 }

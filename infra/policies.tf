@@ -1,0 +1,96 @@
+# What people and programs outside of the system need, as policies to attach to their roles. Like those of the functions, they
+# follow from the topology and name what is in it.
+
+locals {
+  # Alias: letters, effects and parked aggregates are replayed by the version that runs.
+  alias_arns  = [for name in sort(keys(var.functions)) : "${local.arns.functions[name]}:${local.function_alias}"]
+  read_tables = distinct(flatten([for function in var.functions : [for use in function.uses : use.table if use.table != null]]))
+
+  # Tables that record effects, which operators decide.
+  effect_tables = [for name, table in var.tables : name if table.record_retention_days != null]
+
+  # What a letter or a held effect may name, in the bucket of the dead letters.
+  letter_objects = sort(flatten([for bucket in local.letter_buckets : [
+    for prefix in concat(flatten([for physical in values(local.names.functions) : ["${physical}/", "held/${physical}/"]]), ["aws/lambda/"]) : "${local.arns.buckets[bucket]}/${prefix}*"
+  ]]))
+
+  # Through these services alone, like the functions.
+  uses_key = [for key in compact([local.kms_key_arn]) : {
+    Sid       = "Key"
+    Effect    = "Allow"
+    Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+    Resource  = [key]
+    Condition = { StringLike = { "kms:ViaService" = [for service in ["dynamodb", "kinesis", "s3", "sqs"] : "${service}.${local.region}.amazonaws.com"] } }
+  }]
+
+  operator_policy = { Version = "2012-10-17", Statement = concat([for statement in [
+    {
+      Sid    = "Letters"
+      Effect = "Allow"
+      # A released effect that fails again becomes a letter.
+      Action   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:SendMessage"]
+      Resource = [for name in sort(local.dead_letter_queues) : local.arns.queues[name]]
+    },
+    {
+      Sid      = "LetterObjects"
+      Effect   = "Allow"
+      Action   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+      Resource = local.letter_objects
+    },
+    {
+      Sid      = "PointedToStreams"
+      Effect   = "Allow"
+      Action   = local.reads_stream
+      Resource = sort(distinct(flatten([for function in var.functions : [for source in function.sources : local.arns.streams[source.stream] if source.stream != null]])))
+    },
+    {
+      Sid      = "PointedToTables"
+      Effect   = "Allow"
+      Action   = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
+      Resource = sort(distinct(flatten([for function in var.functions : [for source in function.sources : "${local.arns.tables[source.table]}/stream/*" if source.table != null]])))
+    },
+    {
+      Sid      = "Tables"
+      Effect   = "Allow"
+      Action   = concat(["dynamodb:DescribeTable", "dynamodb:Scan"], local.reads_table)
+      Resource = sort([for name in local.read_tables : local.arns.tables[name]])
+    },
+    {
+      Sid      = "Effects"
+      Effect   = "Allow"
+      Action   = ["dynamodb:DeleteItem", "dynamodb:UpdateItem"]
+      Resource = sort([for name in local.effect_tables : local.arns.tables[name]])
+    },
+    {
+      Sid      = "Replay"
+      Effect   = "Allow"
+      Action   = ["lambda:InvokeFunction"]
+      Resource = local.alias_arns
+    },
+  ] : statement if length(statement.Resource) > 0], local.uses_key) }
+
+  # Queues that a function reads and nothing of this system writes to are filled from outside.
+  fed_queues = [
+    for name in sort(keys(local.work_queues)) : name
+    if anytrue(flatten([for function in var.functions : [for source in function.sources : source.queue == name]])) && length(local.rules_to_queue[name]) == 0
+  ]
+
+  producer_policy = { Version = "2012-10-17", Statement = concat([for statement in [
+    {
+      Sid      = "Streams"
+      Effect   = "Allow"
+      Action   = ["kinesis:PutRecord", "kinesis:PutRecords"]
+      Resource = [for name in sort(keys(var.streams)) : local.arns.streams[name]]
+    },
+    {
+      Sid      = "Queues"
+      Effect   = "Allow"
+      Action   = ["sqs:GetQueueUrl", "sqs:SendMessage"]
+      Resource = [for name in local.fed_queues : local.arns.queues[name]]
+    },
+    ] : statement if length(statement.Resource) > 0], [for statement in local.uses_key : merge(statement, {
+      # SQS decrypts the data key that it has made.
+      Action    = length(local.fed_queues) > 0 ? ["kms:Decrypt", "kms:GenerateDataKey"] : ["kms:GenerateDataKey"]
+      Condition = { StringLike = { "kms:ViaService" = [for service in ["kinesis", "sqs"] : "${service}.${local.region}.amazonaws.com"] } }
+  })]) }
+}
