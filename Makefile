@@ -93,9 +93,29 @@ deploy: ## check the topology, build the zips, plan the environment ENV (ENV=dev
 	@$(MAKE) --no-print-directory build
 	@scripts/deploy "$(ENV)"
 
+.PHONY: rollback
+rollback: ## FUNCTION stays at its version before in ENV, or at VERSION, also when others are deployed
+	@scripts/deploy "$(ENV)" --rollback "$(FUNCTION)$(if $(VERSION),=$(VERSION))"
+
+.PHONY: rollforward
+rollforward: ## FUNCTION follows in ENV what is deployed again
+	@scripts/deploy "$(ENV)" --rollforward "$(FUNCTION)"
+
+.PHONY: pause
+pause: ## the source SOURCE=function.source is not read in ENV, for REASON='why'
+	@scripts/deploy "$(ENV)" --pause "$(SOURCE)=$(REASON)"
+
+.PHONY: resume
+resume: ## the source SOURCE=function.source is read in ENV again
+	@scripts/deploy "$(ENV)" --resume "$(SOURCE)"
+
 .PHONY: destroy
 destroy: ## delete everything of the environment ENV, once confirmed
 	@scripts/destroy "$(ENV)"
+
+.PHONY: infra-check
+infra-check: ## what a change of infra/ needs, in minutes: format, types, tests with AWS mocked, every environment, scripts, checkov
+	@scripts/check-infra
 
 .PHONY: infra-test
 infra-test: setup build programs ## deploy the system into an emulator that enforces IAM, and send orders through

@@ -34,6 +34,12 @@ impl Api {
         (answer.0 != StatusCode::NOT_FOUND).then(|| parsed(path, answer))
     }
 
+    /// A `PUT` of a service with a REST protocol.
+    pub(crate) async fn put(&self, service: &str, path: &str, input: &Value) -> Value {
+        let headers = [("content-type", "application/json")];
+        parsed(path, self.send(Method::PUT, service, path, &headers, input.to_string()).await)
+    }
+
     /// Whether a `GET` is answered.
     pub(crate) async fn exists(&self, service: &str, path: &str) -> bool {
         self.send(Method::GET, service, path, &[], String::new()).await.0.is_success()

@@ -19,6 +19,7 @@
 )]
 
 mod added_function;
+mod alias;
 mod api;
 mod comparison;
 mod deployment;

@@ -52,6 +52,21 @@ impl Terraform {
         self.directory.path().join("infra/topology.auto.tfvars")
     }
 
+    /// A file whose values this copy reads over those of the environment, as `scripts/deploy` does with what
+    /// operators have declared.
+    pub(crate) fn overrides(&self) -> PathBuf {
+        self.directory.path().join("infra/overrides.auto.tfvars")
+    }
+
+    /// What Terraform says of a plan that it refuses.
+    pub(crate) async fn refused_plan(&self) -> String {
+        let output = self.run(&self.with_variables(&["plan", "-input=false"])).await;
+        assert_eq!(output.status.code(), Some(1), "the plan is not refused: {}", shown(&output));
+        // It wraps its lines.
+        let text = String::from_utf8(output.stderr).expect("text");
+        text.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ")
+    }
+
     /// Takes the zips from elsewhere.
     pub(crate) fn take_zips_from(&mut self, directory: PathBuf) {
         self.zips = directory;
