@@ -124,7 +124,9 @@ async fn every_command_of_the_document_runs_in_an_empty_folder() {
     let (said, noted) = (stdout(&output), stderr(&output));
     assert!(output.status.success(), "{said}{noted}");
     assert!(said.contains("MiniStack") && said.contains("is installed in"), "{said}");
-    let used = said.lines().find(|line| line.trim_start().starts_with("emulator ")).unwrap();
+    // `up` says which program it has started: what was installed.
+    let is_emulator = |line: &&str| line.trim_start().starts_with("emulator ") && line.ends_with(')');
+    let used = noted.lines().find(is_emulator).unwrap_or_else(|| panic!("{noted}"));
     assert!(used.contains("/tidegate/ministack-") && used.ends_with("/bin/ministack)"), "{used}");
     assert!(
         said.lines().any(|line| line.ends_with("job hello") || line.contains("worker job hello")),
