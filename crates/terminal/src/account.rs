@@ -59,8 +59,9 @@ pub(crate) fn must_be_named(option: &EndpointOption, intent: Intent, state: &Pat
         return Ok(());
     }
     Err(Problem::misuse(format!(
-        "{}, and this would change the AWS account of the environment; {HOW_TO_START}, or name the account with --account ID or its system with \
-         --name-prefix PREFIX (TIDEGATE_NAME_PREFIX)",
+        "{}, and this would change the AWS account of the environment; {HOW_TO_START}, or name \
+         the account with --account ID or its system with --name-prefix PREFIX \
+         (TIDEGATE_NAME_PREFIX)",
         not_running(state)
     )))
 }
@@ -91,7 +92,7 @@ pub(crate) async fn of_credentials(
         Err(error) => match named {
             Some(named) => {
                 return Err(Problem::new(format!(
-                    "whether the credentials are those of account {named} is not known: STS does not say: {}",
+                    "it is not known whether the credentials are those of account {named}: {}",
                     aws_sdk_sts::error::DisplayErrorContext(error)
                 )));
             }

@@ -111,7 +111,8 @@ impl Connection {
         }
         if ACCOUNT_VARIABLES.iter().all(|name| variable(name).is_none()) {
             return Err(Problem::new(format!(
-                "no system to talk to: neither AWS_ENDPOINT_URL nor AWS credentials are set, and {}; {HOW_TO_START}",
+                "no system to talk to: neither AWS_ENDPOINT_URL nor AWS credentials are set, and {}; \
+                 {HOW_TO_START}",
                 account::not_running(looked)
             )));
         }

@@ -53,7 +53,8 @@ impl EndpointOption {
     pub fn fit_local(&self) -> Result<(), Problem> {
         if let Some(account) = &self.account {
             return Err(Problem::misuse(format!(
-                "a local system runs, and --account is {account}; leave it out, or end the local system with `tidegate local down` to reach the account"
+                "a local system runs, and --account is {account}; leave it out, or end the local \
+                 system with `tidegate local down` to reach the account"
             )));
         }
         if self.name_prefix.is_empty() {

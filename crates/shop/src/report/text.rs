@@ -108,3 +108,28 @@ fn requests(figures: &Figures) -> String {
     }
     if rows == 0 { String::new() } else { table.trim_fmt() }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::status::Status;
+    use super::*;
+
+    #[test]
+    fn a_status_from_outside_moves_no_cursor_and_makes_no_further_line() {
+        let name = "\x1b[2J\u{202e}f\nforged";
+        let status = serde_json::json!({
+            "in_flight": 0, "lag": 0, "idle": true, "dead_letters": {name: 3, "total": 3},
+            "calls": {name: {name: {"calls": 1, "ok": 1, "errors": {}}}},
+            "functions": {name: {"invocations": 1, "cpu_seconds": 0.5}},
+            "emulator": {"name": name, "endpoint": "e", "cpu_seconds": 7.5},
+            "engine": {"cpu_seconds": 1.0, "rss_bytes": 1}
+        });
+        let status: Status = serde_json::from_value(status).unwrap();
+        let shown = text(&Figures::of(&status, &BTreeMap::new()));
+        assert!(shown.matches(r"\u{1b}[2J\u{202e}f\nforged").count() >= 3, "{shown}");
+        assert!(!shown.contains(['\x1b', '\u{202e}']), "{shown:?}");
+        assert!(!shown.lines().any(|line| line.starts_with("forged")), "{shown}");
+    }
+}

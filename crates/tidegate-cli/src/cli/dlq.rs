@@ -15,12 +15,14 @@ What fails, and what is of unknown shape, stays in its queue. A command that is 
 again next time; functions take every event only once. A record behind a pointer that fails for good becomes a letter of the function's own, with its \
 payload, before the stream forgets it.
 
-A letter decides nothing: it is replayed only if it names a function of the topology in the same account and region, and a stream, rule, bucket and key \
-that belong to this function. Any other letter is refused, counted and left in its queue. The function is invoked by its alias, whatever version the \
-letter names: after a rollback the version that serves replays it. Records that the filter of a source drops are not replayed, nor are successes in a \
-queue that takes both.
+A letter decides nothing: it is replayed only if it names a function of the topology in the same \
+account and region, and a stream, rule, bucket and key that belong to this function. Any other letter \
+is refused, counted and left in its queue. The function is invoked by its alias, whatever version the \
+letter names: after a rollback the version that serves replays it. Records that the filter of a source \
+drops are not replayed, nor are successes in a queue that takes both.
 
-Without a local system, --yes works on the AWS account of the environment only if the account (--account) or the system in it (--name-prefix) is named.";
+Without a local system, --yes works on the AWS account of the environment only if the account \
+(--account) or the system in it (--name-prefix) is named.";
 
 /// Options of `dlq`.
 #[derive(Debug, Args)]

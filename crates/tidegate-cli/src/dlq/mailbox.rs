@@ -59,7 +59,8 @@ fn not_shown(queue: &str, all: usize, shown: usize) -> Option<String> {
     let behind = all.checked_sub(shown).filter(|behind| *behind > 0)?;
     let messages = counted(behind, "further message", "further messages");
     Some(format!(
-        "not listed: about {messages} of {queue}: a FIFO queue shows at most ten of a message group at a time, and the next ones once these are gone"
+        "not listed: about {messages} of {queue}: a FIFO queue shows at most ten of a message group \
+         at a time, and the next ones once these are gone"
     ))
 }
 

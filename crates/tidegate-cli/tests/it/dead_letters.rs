@@ -332,3 +332,36 @@ async fn a_pointer_into_a_tables_stream_is_replayed_and_one_into_nothing_is_said
         .collect();
     assert_eq!((seen.len(), &seen[0].context, versions), (1, &None, vec!["2", "3", "4"]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_of_a_pointer_that_the_filter_of_its_source_drops_stay_away_from_the_function() {
+    let Some(system) = System::start().await else { return };
+    let declared = std::fs::read_to_string(crate::emulator::file()).unwrap();
+    let on_failure = "on_failure                 = { queue = \"stream-failures\" }";
+    let filter = r#"filter_criteria = [{ pattern = "{\"data\": {\"kind\": [\"placed\"]}}" }]"#;
+    let filtered = declared.replacen(on_failure, &format!("{on_failure}\n        {filter}"), 1);
+    assert_ne!(filtered, declared);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, filtered).unwrap();
+    let mut sequences = Vec::new();
+    for data in [r#"{"kind":"placed"}"#, r#"{"kind":"other"}"#, "not JSON", r#"{"kind":"placed"}"#] {
+        let put = system.clients.kinesis.put_record().stream_name("orders").partition_key("k");
+        let put = put.data(Blob::new(data)).send().await.unwrap();
+        sequences.push((put.shard_id, put.sequence_number));
+    }
+    let range = (sequences[0].1.as_str(), sequences[3].1.as_str());
+    let arn = &system.provisioned.streams["orders"];
+    let body = pointer("KinesisBatchInfo", "order-processor", &sequences[0].0, arn, range);
+    system.send("stream-failures", &body, &[]).await;
+
+    let output = system.tidegate(&["dlq", "--yes", "--topology", file.path().to_str().unwrap()]).await;
+    let text = stdout(&output);
+    assert!(output.status.success(), "{text}{}", stderr(&output));
+    assert!(text.contains("the filter of the source drops 2 records"), "{text}");
+    let seen = system.functions.seen();
+    let records = seen[0].event["Records"].as_array().unwrap();
+    let placed = json!(STANDARD.encode(r#"{"kind":"placed"}"#));
+    assert_eq!((seen.len(), records.len()), (1, 2));
+    assert!(records.iter().all(|record| record["kinesis"]["data"] == placed), "{records:?}");
+    assert_eq!(system.count("stream-failures").await, (0, 0));
+}

@@ -12,7 +12,7 @@ use tidegate_local::topology::{self, Topology};
 use crate::command::tidegate;
 use crate::functions::Functions;
 
-fn file() -> PathBuf {
+pub(crate) fn file() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/topology.auto.tfvars").canonicalize().unwrap()
 }
 
