@@ -5,7 +5,7 @@
 //! is compared with the topology and with the place of the system.
 
 use terminal::name_prefix::NamePrefix;
-use tidegate_local::topology::{self, LARGE_LETTERS, Source, Topology};
+use tidegate_local::topology::{self, LARGE_LETTERS, Source, Topology, Use};
 
 use crate::arn::Home;
 
@@ -116,33 +116,29 @@ impl<'a> Declared<'a> {
     /// Refuses an object that is not a letter's payload of this function.
     ///
     /// # Errors
-    /// The bucket is not the function's, or the key not below its name.
+    /// The bucket is not that of the function's letters, or the key not below its name.
     pub(crate) fn payload(&self, function: &Function<'_>, bucket: &str, key: &str) -> Result<(), String> {
-        self.object(function, bucket, key, &function.name)
+        let letters = function.declared.uses.get(LARGE_LETTERS);
+        if !self.is_one_of(letters.into_iter(), bucket) {
+            return Err(format!("bucket `{bucket}` is not the dead-letter bucket of {}", function.name));
+        }
+        is_below(&function.name, key)
     }
 
     /// Refuses an object that is not the event of a held effect of this function.
     ///
     /// # Errors
-    /// The bucket is not the function's, or the key not one of held effects.
+    /// The function does not use the bucket, or the key is not one of held effects.
     pub(crate) fn held_event(&self, function: &Function<'_>, bucket: &str, key: &str) -> Result<(), String> {
-        self.object(function, bucket, key, "held")
+        if !self.is_one_of(function.declared.uses.values(), bucket) {
+            return Err(format!("bucket `{bucket}` is not one that {} uses", function.name));
+        }
+        is_below("held", key)
     }
 
-    fn object(&self, function: &Function<'_>, bucket: &str, key: &str, folder: &str) -> Result<(), String> {
-        let used = function.declared.uses.get(LARGE_LETTERS).and_then(|used| used.bucket.as_deref());
-        let names = used.map(|declared| self.bucket_names(declared)).unwrap_or_default();
-        if !names.iter().any(|name| name == bucket) {
-            return Err(format!("bucket `{bucket}` is not the dead-letter bucket of {}", function.name));
-        }
-        let mut segments = key.split('/');
-        let below = segments.next() == Some(folder);
-        let rest: Vec<&str> = segments.collect();
-        let is_plain = |segment: &&str| !matches!(*segment, "" | "." | "..") && !segment.contains('\\');
-        if below && !rest.is_empty() && rest.iter().all(is_plain) {
-            return Ok(());
-        }
-        Err(format!("key `{key}` is not below {folder}/"))
+    fn is_one_of<'u>(&self, uses: impl Iterator<Item = &'u Use>, bucket: &str) -> bool {
+        let mut buckets = uses.filter_map(|used| used.bucket.as_deref());
+        buckets.any(|declared| self.bucket_names(declared).iter().any(|name| name == bucket))
     }
 
     /// What a bucket of the topology may be called at S3.
@@ -192,6 +188,18 @@ impl<'a> Declared<'a> {
             _ => self.prefix.physical(declared).to_string(),
         }
     }
+}
+
+/// Refuses a key that is not below a folder, or that leaves it where somebody resolves dots.
+fn is_below(folder: &str, key: &str) -> Result<(), String> {
+    let mut segments = key.split('/');
+    let below = segments.next() == Some(folder);
+    let rest: Vec<&str> = segments.collect();
+    let is_plain = |segment: &&str| !matches!(*segment, "" | "." | "..") && !segment.contains('\\');
+    if below && !rest.is_empty() && rest.iter().all(is_plain) {
+        return Ok(());
+    }
+    Err(format!("key `{key}` is not below {folder}/"))
 }
 
 #[cfg(test)]

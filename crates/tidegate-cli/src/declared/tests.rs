@@ -121,6 +121,7 @@ fn only_the_functions_own_part_of_its_dead_letter_bucket_is_read_and_deleted() {
         {
             let because = "is not the dead-letter bucket of dev-processor";
             refused(declared.payload(&processor, foreign, "dev-processor/id.json"), because);
+            let because = "is not one that dev-processor uses";
             refused(declared.held_event(&processor, foreign, "held/id.json"), because);
         }
         refused(declared.payload(&mail, bucket, "dev-mail/id.json"), "is not the dead-letter bucket");

@@ -3,6 +3,7 @@
 use aws_sdk_s3::primitives::ByteStream;
 use serde_json::{Value, json};
 
+use crate::any_project::{BY_HAND, Project, send};
 use crate::command::{json, stderr, stdout};
 use crate::dead_letters::{asynchronous_of, own_of, pointer, record};
 use crate::effects::hold;
@@ -213,4 +214,25 @@ async fn effects_move_no_cursor_and_forge_no_line() {
         assert!(text.contains(SHOWN), "{text}");
         assert!(!text.lines().any(|line| line.starts_with("forged")), "{text}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_engine_runs_what_a_replay_hands_to_the_alias_and_refused_letters_stay() {
+    let topology = "queues = { dead = {} }\nfunctions = { worker = {\n  command = [\"python3\", \"loop.py\"]\n  \
+                    asynchronous = { on_failure = { queue = \"dead\" } }\n} }\n";
+    let project = Project::new(&[("topology.hcl", topology), ("loop.py", BY_HAND)], None);
+    project.up(&[]).await;
+    let letter = |function: &str| {
+        let mut letter: Value = serde_json::from_str(&asynchronous_of(function, "s")).unwrap();
+        letter["requestPayload"] = json!({"Records": [{"body": "again"}]});
+        letter.to_string()
+    };
+    let bodies = [letter("worker:$LATEST"), letter("other")];
+    send(&project.clients().await, "dead", &bodies.each_ref().map(String::as_str)).await;
+    let output = project.run(&["dlq", "--yes"]).await;
+    let text = stdout(&output);
+    assert!(text.contains("1 replayed, 0 failed, 0 skipped, 1 refused"), "{text}{}", stderr(&output));
+    assert!(text.contains("`other` is not a function of the topology"), "{text}");
+    assert_eq!(project.log("worker").matches("by hand: ['again']").count(), 1, "{}", project.log("worker"));
+    project.down().await;
 }
