@@ -12,7 +12,7 @@ locals {
   subscriptions = merge([for kind in keys(local.own_topics) : { for address in var.alarm_email_addresses : "${kind} ${address}" => { topic = kind, address = address } }]...)
 
   # What keeps a function from its work: it fails as a whole, is throttled, or falls behind.
-  function_signs = { for name in keys(var.functions) : name => sort([for key, alarm in local.alarms : key if alarm.tells == "function" && startswith(key, "function-${name}-")]) }
+  function_signs = { for name in keys(var.functions) : name => sort([for key, alarm in local.alarms : key if alarm.tells == "function" && try(alarm.of, "") == name]) }
 }
 
 # One page for a function, whichever of its signs comes first and however many follow.

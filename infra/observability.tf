@@ -80,7 +80,7 @@ locals {
   # Functions that read a stream, with what they read and the smallest age at which a record of it is given up, by the function or by its mapping.
   stream_readers = {
     for name, function in var.functions : name => {
-      sources = [for source in function.sources : source.stream != null ? source.stream : source.table if source.queue == null]
+      sources = distinct([for source in function.sources : source.stream != null ? source.stream : source.table if source.queue == null])
       bound_seconds = min([
         for source in function.sources : min(source.maximum_record_age_seconds, coalesce(source.dead_letter_after_seconds, source.maximum_record_age_seconds))
         if source.queue == null
@@ -108,11 +108,11 @@ locals {
   }
 
   function_alarms = merge([for name, function in var.functions : {
-    "function-${name}-errors" = merge(local.sustained, { tells = "function"
+    "function-${name}-errors" = merge(local.sustained, { tells = "function", of = name
       namespace   = "AWS/Lambda", metric = "Errors", dimensions = local.function_dimensions[name]
       description = "Invocations of ${name} fail as a whole: a timeout, too little memory, a panic at start. Records that fail one by one are not counted here. Look for the last lines before the failure in ${local.log_groups[name]}."
     })
-    "function-${name}-throttles" = merge(local.sustained, { tells = "function"
+    "function-${name}-throttles" = merge(local.sustained, { tells = "function", of = name
       namespace   = "AWS/Lambda", metric = "Throttles", dimensions = local.function_dimensions[name]
       description = "Lambda refuses to start ${name}: its own concurrency or the account's is used up. Nothing is lost yet, but age counts. Raise maximum_concurrency of ${name}, or the account's limit; a reserved_concurrency of 0 switches it off."
     })
@@ -157,10 +157,10 @@ locals {
   }
 
   stream_reader_alarms = {
-    for name, reader in local.stream_readers : "function-${name}-iterator-age" => merge(local.maximum, { tells = "function"
+    for name, reader in local.stream_readers : "function-${name}-iterator-age" => merge(local.maximum, { tells = "function", of = name
       namespace                                                                                                = "AWS/Lambda", metric = "IteratorAge", dimensions = local.function_dimensions[name]
       threshold                                                                                                = floor(local.alarm_share_of_bound * reader.bound_seconds * 1000)
-      description                                                                                              = "${name} is more than ${floor(local.alarm_share_of_bound * reader.bound_seconds / 60)} minutes behind ${join(" and ", reader.sources)}; after ${floor(reader.bound_seconds / 60)} minutes records are given up. Failed and Errors on the dashboard tell whether a record holds it up, Throttles and Duration whether it is too slow."
+      description                                                                                              = "${name} is more than ${floor(local.alarm_share_of_bound * reader.bound_seconds / 60)} minutes behind ${length(reader.sources) > 3 ? "one of its ${length(reader.sources)} streams and tables" : join(" and ", reader.sources)}; after ${floor(reader.bound_seconds / 60)} minutes records are given up. Failed and Errors on the dashboard tell whether a record holds it up, Throttles and Duration whether it is too slow."
     })
   }
 
@@ -170,6 +170,7 @@ locals {
   stalled_alarms = merge([for name, function in var.functions : {
     for source, mapping in function.sources : "function-${name}-stalled-${source}" => merge(local.expression, {
       # Nobody is woken for what somebody has paused.
+      of         = name
       tells      = contains(keys(local.paused), "${name}.${source}") ? "ticket" : "function"
       expression = "IF(FILL(written, 0) > 0 AND FILL(invoked, 0) == 0, 1, 0)", threshold = 0
       periods    = max(2, min(96, floor(mapping.maximum_record_age_seconds / 900))), of_periods = 2
@@ -201,7 +202,7 @@ locals {
   }
 
   asynchronous_alarms = merge([for name, asynchronous in local.asynchronous_functions : {
-    "function-${name}-async-age" = merge(local.maximum, { tells = "function"
+    "function-${name}-async-age" = merge(local.maximum, { tells = "function", of = name
       namespace   = "AWS/Lambda", metric = "AsyncEventAge", dimensions = local.function_dimensions[name]
       threshold   = floor(local.alarm_share_of_bound * asynchronous.maximum_event_age_seconds * 1000)
       description = "Events wait more than ${floor(local.alarm_share_of_bound * asynchronous.maximum_event_age_seconds / 60)} minutes for ${name}; after ${floor(asynchronous.maximum_event_age_seconds / 60)} minutes Lambda gives them up. Look for throttles and errors of ${name}."

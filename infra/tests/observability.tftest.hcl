@@ -611,3 +611,18 @@ run "a_function_has_at_most_as_many_signs_as_one_alarm_watches" {
 
   expect_failures = [aws_cloudwatch_composite_alarm.function]
 }
+
+# The names of their alarms begin alike.
+run "a_function_is_not_paged_for_by_the_signs_of_another" {
+  command = plan
+
+  variables {
+    detailed_metrics = false
+    functions        = merge(var.functions, { order = { memory_mb = 128, timeout_seconds = 10 } })
+  }
+
+  assert {
+    condition     = toset(local.function_signs.order) == toset(["function-order-errors", "function-order-throttles"])
+    error_message = "It pages for ${join(", ", local.function_signs.order)}."
+  }
+}
