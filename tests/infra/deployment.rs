@@ -53,6 +53,13 @@ impl Deployment {
         Deployment { terraform, clients, api, emulator }
     }
 
+    /// The statements of a policy among the outputs.
+    pub(crate) async fn policy(&self, output: &str) -> Vec<Value> {
+        let text = self.terraform.output(output).await;
+        let policy: Value = serde_json::from_str(text.as_str().expect("text")).expect("a policy");
+        policy["Statement"].as_array().expect("statements").clone()
+    }
+
     /// Takes back what was granted beyond the declared statements, and has Terraform delete everything.
     pub(crate) async fn destroy(&self) {
         for (function, _, _) in EMULATOR_GRANTS {

@@ -25,14 +25,14 @@ async fn what_terraform_creates_takes_orders_to_read_model_and_mail_replans_clea
     let file = repository().join("events/sample/online-retail-sample.csv.gz");
     let file = file.to_str().unwrap();
 
-    let statements = json!([
-        { "Effect": "Allow", "Action": "kinesis:PutRecords", "Resource": "arn:aws:kinesis:*:*:stream/orders" },
-        {
-            "Effect": "Allow",
-            "Action": ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"],
-            "Resource": ["arn:aws:dynamodb:*:*:table/order-view", "arn:aws:dynamodb:*:*:table/sales"],
-        },
-    ]);
+    // What a producer gets, and what `shop check` reads besides.
+    let mut statements = system.policy("producer_policy").await;
+    statements.push(json!({
+        "Effect": "Allow",
+        "Action": ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"],
+        "Resource": ["arn:aws:dynamodb:*:*:table/order-view", "arn:aws:dynamodb:*:*:table/sales"],
+    }));
+    let statements = Value::Array(statements);
     let importer = system.create_user(IMPORTER, &statements).await;
     let imported = system.shop(&importer, &["import", "online-retail", file, "--json"]).await;
     assert!(imported.status.success(), "{}", shown(&imported));

@@ -58,6 +58,11 @@ impl Terraform {
         self.directory.path().join("infra/overrides.auto.tfvars")
     }
 
+    /// An output.
+    pub(crate) async fn output(&self, name: &str) -> Value {
+        self.json(&["output", "-json", name]).await
+    }
+
     /// What Terraform says of a plan that it refuses.
     pub(crate) async fn refused_plan(&self) -> String {
         let output = self.run(&self.with_variables(&["plan", "-input=false"])).await;
