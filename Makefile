@@ -7,6 +7,11 @@ SHELL := bash
 export TIDEGATE_TOOLS := $(abspath $(or $(TIDEGATE_TOOLS),.tools))
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 export PATH := $(TARGET)/local:$(TIDEGATE_TOOLS)/venv/bin:$(TIDEGATE_TOOLS)/cargo/bin:$(PATH)
+# Empty, unless the pinned toolchain is missing and another one is as new.
+TOOLCHAIN := $(shell scripts/toolchain)
+ifneq ($(TOOLCHAIN),)
+export RUSTUP_TOOLCHAIN ?= $(TOOLCHAIN)
+endif
 
 INPUT ?= events/sample/online-retail-sample.csv.gz
 LIMIT ?=
@@ -34,8 +39,8 @@ down: ## end the local system that `make demo` left running
 
 .PHONY: test
 test: setup-backend programs ## unit tests, then system tests; with BACKEND=localstack the system tests on LocalStack
-	@if [[ $(BACKEND) != localstack ]]; then scripts/setup build aws-cli awslambdaric browser; set -x; cargo test --workspace --exclude system-tests $(EVERYTHING); fi
-	cargo test --profile local --package system-tests --test system -- $(ONLY)
+	@if [[ $(BACKEND) != localstack ]]; then scripts/setup build aws-cli awslambdaric browser; export TIDEGATE_BROWSER=$$(scripts/browser); set -x; cargo test --locked --workspace --exclude system-tests $(EVERYTHING); fi
+	cargo test --locked --profile local --package system-tests --test system -- $(ONLY)
 
 # The run under all faults, and each story (tests/system/chaos/stories).
 CHAOS := $(or $(ONLY),all paused throttled hanging newer)
@@ -61,9 +66,9 @@ conformance: ## the engine's mappings beside LocalStack's own, in the same scena
 check: setup ## the gate: format, lints, unit tests, docs, licences, topology, infrastructure
 	@scripts/setup deny build aws-cli awslambdaric browser
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets $(EVERYTHING) -- -D warnings
-	cargo test --workspace --exclude system-tests $(EVERYTHING)
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items $(EVERYTHING)
+	cargo clippy --locked --workspace --all-targets $(EVERYTHING) -- -D warnings
+	TIDEGATE_BROWSER=$$(scripts/browser) cargo test --locked --workspace --exclude system-tests $(EVERYTHING)
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items $(EVERYTHING)
 	scripts/deny
 	@scripts/detection --check
 	@scripts/api --check-if-possible
@@ -89,7 +94,7 @@ build: ## release zips of all functions, with their sizes; ARCHITECTURE=arm64 fo
 deploy: ## check the topology, build the zips, plan the environment ENV (ENV=dev), show the plan, apply it once confirmed
 	@scripts/deploy "$(ENV)" --check
 	@scripts/setup build
-	cargo run --quiet --profile local --package tidegate-cli -- topology check --strict
+	cargo run --locked --quiet --profile local --package tidegate-cli -- topology check --strict
 	@$(MAKE) --no-print-directory build
 	@scripts/deploy "$(ENV)"
 
@@ -121,7 +126,7 @@ infra-check: ## what a change of infra/ needs, in minutes: format, types, tests 
 infra-test: setup build programs ## deploy the system into an emulator that enforces IAM, and send orders through
 	@scripts/terraform version >/dev/null
 	AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_SESSION_TOKEN= TIDEGATE_ZIPS=$(TARGET)/lambda \
-	  cargo test --profile local --package system-tests --test infra -- --nocapture --test-threads 4 $(ONLY)
+	  cargo test --locked --profile local --package system-tests --test infra -- --nocapture --test-threads 4 $(ONLY)
 
 .PHONY: cost
 cost: programs ## what the system costs on AWS, for each environment
@@ -160,4 +165,4 @@ setup-backend: setup
 
 programs: setup
 	@echo "building (the first time this takes some minutes)"
-	cargo build --profile local --workspace --bins
+	cargo build --locked --profile local --workspace --bins
