@@ -21,18 +21,44 @@ pub fn escaped_lines(text: &str) -> Cow<'_, str> {
 }
 
 /// The same JSON with its control characters written as JSON's own escapes, so that a program reads
-/// the same values. The layout of the text may have line feeds.
+/// the same values. Between its tokens, where JSON has no escapes, line feeds stay and the rest of
+/// the space becomes blanks.
 pub fn escaped_json(json: &str) -> Cow<'_, str> {
-    replaced(
-        json,
-        |character| is_control(character) && character != '\n',
-        |character, text| {
-            for unit in character.encode_utf16(&mut [0; 2]) {
-                // Writing to a text does not fail.
-                let _ = write!(text, "\\u{unit:04x}");
-            }
-        },
-    )
+    if !json.contains(|character| is_control(character) && character != '\n') {
+        return Cow::Borrowed(json);
+    }
+    Cow::Owned(laid_out(json, |space| Some(if space == '\n' { space } else { ' ' })))
+}
+
+/// As [`escaped_json`], in one line and without space between the tokens: what is copied from a
+/// terminal is the JSON.
+pub fn escaped_json_line(json: &str) -> String {
+    laid_out(json, |_| None)
+}
+
+/// JSON with its controls escaped in texts, and with this for every space and control elsewhere.
+fn laid_out(json: &str, between: impl Fn(char) -> Option<char>) -> String {
+    let mut written = String::with_capacity(json.len() + 16);
+    let (mut in_text, mut after_backslash) = (false, false);
+    for character in json.chars() {
+        if !in_text && (character.is_ascii_whitespace() || is_control(character)) {
+            written.extend(between(character));
+            continue;
+        }
+        if character == '"' && !after_backslash {
+            in_text = !in_text;
+        }
+        after_backslash = in_text && character == '\\' && !after_backslash;
+        if !is_control(character) {
+            written.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            // Writing to a text does not fail.
+            let _ = write!(written, "\\u{unit:04x}");
+        }
+    }
+    written
 }
 
 /// The value with every text and every name in it [`escaped`], for what is laid out from it.
@@ -122,5 +148,24 @@ mod tests {
         let written = escaped_json(&text);
         assert!(written.chars().all(|character| character == '\n' || !is_control(character)), "{written}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&written).unwrap(), value);
+    }
+
+    #[test]
+    fn json_of_any_layout_stays_json_and_fits_into_one_line() {
+        let value = serde_json::json!({ "k\u{200e}\"\\": ["\u{feff}a b", "\u{61c}\\", 1], "\u{200f}": { "n": null } });
+        let text = serde_json::to_string_pretty(&value).unwrap();
+        for text in [text.clone(), text.replace('\n', "\r\n").replace("  ", "\t")] {
+            let written = escaped_json(&text);
+            assert!(
+                written.chars().all(|character| character == '\n' || !is_control(character)),
+                "{written:?}"
+            );
+            assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), value, "{written:?}");
+            let line = escaped_json_line(&text);
+            let compact = serde_json::to_string(&value).unwrap();
+            assert_eq!(line, escaped_json(&compact));
+            assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), value, "{line:?}");
+        }
+        assert_eq!(escaped_json_line(" { \"n\" : 1.50 } "), r#"{"n":1.50}"#, "numbers stay as they are");
     }
 }

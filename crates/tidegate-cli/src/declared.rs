@@ -113,27 +113,50 @@ impl<'a> Declared<'a> {
         found.ok_or_else(|| format!("{arn} is not a source of {}", function.name))
     }
 
-    /// Refuses an object that is not a letter's payload of this function.
+    /// Refuses an object that is not the record of the letter with this id of this function.
+    ///
+    /// The toolkit writes one name for it. Any other is the record of another letter, which the
+    /// command would delete.
     ///
     /// # Errors
-    /// The bucket is not that of the function's letters, or the key not below its name.
-    pub(crate) fn payload(&self, function: &Function<'_>, bucket: &str, key: &str) -> Result<(), String> {
+    /// The bucket is not that of the function's letters, or the key is not the name.
+    pub(crate) fn payload(
+        &self,
+        function: &Function<'_>,
+        id: &str,
+        bucket: &str,
+        key: &str,
+    ) -> Result<(), String> {
         let letters = function.declared.uses.get(LARGE_LETTERS);
         if !self.is_one_of(letters.into_iter(), bucket) {
             return Err(format!("bucket `{bucket}` is not the dead-letter bucket of {}", function.name));
         }
-        is_below(&function.name, key)
+        let own = format!("{}/{id}.json", function.name);
+        if is_segment(id) && key == own {
+            return Ok(());
+        }
+        Err(format!("key `{key}` is not `{own}`, the name of the record of this letter"))
     }
 
-    /// Refuses an object that is not the event of a held effect of this function.
+    /// Refuses an object that cannot be the event of a held effect of this function:
+    /// `held/<function>/<name>`, or `held/<name>` of an older version of the toolkit. The event itself
+    /// tells whether it is that of the effect ([`Repeat::names`](tidegate::idempotency::Repeat::names)).
     ///
     /// # Errors
-    /// The function does not use the bucket, or the key is not one of held effects.
+    /// The function does not use the bucket, or the key is not one of its held effects.
     pub(crate) fn held_event(&self, function: &Function<'_>, bucket: &str, key: &str) -> Result<(), String> {
         if !self.is_one_of(function.declared.uses.values(), bucket) {
             return Err(format!("bucket `{bucket}` is not one that {} uses", function.name));
         }
-        is_below("held", key)
+        let is_own = match key.split('/').collect::<Vec<_>>().as_slice() {
+            ["held", owner, name] => *owner == function.name && is_segment(name),
+            ["held", name] => is_segment(name),
+            _ => false,
+        };
+        if is_own {
+            return Ok(());
+        }
+        Err(format!("key `{key}` is not that of a held effect of {0}, held/{0}/…", function.name))
     }
 
     fn is_one_of<'u>(&self, uses: impl Iterator<Item = &'u Use>, bucket: &str) -> bool {
@@ -190,16 +213,9 @@ impl<'a> Declared<'a> {
     }
 }
 
-/// Refuses a key that is not below a folder, or that leaves it where somebody resolves dots.
-fn is_below(folder: &str, key: &str) -> Result<(), String> {
-    let mut segments = key.split('/');
-    let below = segments.next() == Some(folder);
-    let rest: Vec<&str> = segments.collect();
-    let is_plain = |segment: &&str| !matches!(*segment, "" | "." | "..") && !segment.contains('\\');
-    if below && !rest.is_empty() && rest.iter().all(is_plain) {
-        return Ok(());
-    }
-    Err(format!("key `{key}` is not below {folder}/"))
+/// Whether a text is one segment of a key, and not one that somebody who resolves dots would leave.
+fn is_segment(text: &str) -> bool {
+    !matches!(text, "" | "." | "..") && !text.contains(['/', '\\'])
 }
 
 #[cfg(test)]

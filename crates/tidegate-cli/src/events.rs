@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 use terminal::account::Intent;
-use terminal::escape::escaped;
+use terminal::escape::{escaped, escaped_json, escaped_lines};
 use terminal::name_prefix::PhysicalName;
 use terminal::output;
 use terminal::problem::Problem;
@@ -82,12 +82,15 @@ fn block(commit: &RecordedCommit, event: &RecordedEvent) -> String {
     let _ =
         writeln!(text, "   cause        {} of {}", escaped(&commit.cause.id), escaped(&commit.cause.source));
     let _ = writeln!(text, "   correlation  {}", escaped(&commit.correlation_id));
-    let data = serde_json::from_str::<Value>(&event.data)
-        .and_then(|value| serde_json::to_string_pretty(&value))
-        .unwrap_or_else(|_| event.data.clone());
+    let laid_out =
+        serde_json::from_str::<Value>(&event.data).and_then(|value| serde_json::to_string_pretty(&value));
+    let data = match &laid_out {
+        Ok(json) => escaped_json(json),
+        Err(_) => escaped_lines(&event.data),
+    };
     let lines: Vec<&str> = data.lines().collect();
     for line in lines.iter().take(DATA_LINES) {
-        let _ = writeln!(text, "   {}", escaped(line));
+        let _ = writeln!(text, "   {line}");
     }
     if lines.len() > DATA_LINES {
         let _ = writeln!(text, "   … {} more lines; --json shows everything", lines.len() - DATA_LINES);
@@ -124,11 +127,22 @@ mod tests {
 
     #[test]
     fn an_event_moves_no_cursor_and_turns_no_text_around() {
-        let mut commit = commit("\"\u{202e}\u{9b}2J\"");
+        let mut commit = commit("\"\u{202e}\u{9b}2J");
         commit.correlation_id = "k\x1b[2J\nforged".to_owned();
         let text = block(&commit, &commit.events[0]);
         assert!(text.contains(r"k\u{1b}[2J\nforged") && text.contains(r"\u{202e}\u{9b}2J"), "{text}");
         assert!(!text.contains(['\x1b', '\u{202e}', '\u{9b}']), "{text:?}");
+    }
+
+    #[test]
+    fn the_data_of_an_event_can_be_copied_as_json() {
+        let data = "{\"na\u{200f}me\":\"Acme\u{200e}\u{feff}\"}";
+        let commit = commit(data);
+        let text = block(&commit, &commit.events[0]);
+        assert!(text.is_ascii(), "{text}");
+        let shown = text.get(text.find('{').unwrap()..).unwrap();
+        let value = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        assert_eq!(value(shown), value(data));
     }
 
     #[test]

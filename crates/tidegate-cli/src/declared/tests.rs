@@ -114,18 +114,24 @@ fn only_the_functions_own_part_of_its_dead_letter_bucket_is_read_and_deleted() {
     let bucket = "dev-letters-111111111111";
     with(|declared| {
         let [processor, mail] = ["dev-processor", "dev-mail"].map(|name| declared.function(name).unwrap());
-        assert_eq!(declared.payload(&processor, bucket, "dev-processor/id.json"), Ok(()));
-        assert_eq!(declared.held_event(&processor, bucket, "held/id.json"), Ok(()));
+        assert_eq!(declared.payload(&processor, "id", bucket, "dev-processor/id.json"), Ok(()));
+        for own in ["held/dev-processor/id.json", "held/id.json"] {
+            assert_eq!(declared.held_event(&processor, bucket, own), Ok(()));
+        }
         for foreign in
             ["attacker", "dev-letters", "letters", "dev-letters-999999999999", "dev-given-up-111111111111"]
         {
             let because = "is not the dead-letter bucket of dev-processor";
-            refused(declared.payload(&processor, foreign, "dev-processor/id.json"), because);
+            refused(declared.payload(&processor, "id", foreign, "dev-processor/id.json"), because);
             let because = "is not one that dev-processor uses";
             refused(declared.held_event(&processor, foreign, "held/id.json"), because);
         }
-        refused(declared.payload(&mail, bucket, "dev-mail/id.json"), "is not the dead-letter bucket");
+        refused(declared.payload(&mail, "id", bucket, "dev-mail/id.json"), "is not the dead-letter bucket");
         for key in [
+            "dev-processor/other.json",
+            "dev-processor/id.letter.json",
+            "dev-processor/id",
+            "dev-processor/below/id.json",
             "dev-mail/id.json",
             "dev-processor-2/id.json",
             "dev-processor/../dev-mail/id.json",
@@ -139,9 +145,26 @@ fn only_the_functions_own_part_of_its_dead_letter_bucket_is_read_and_deleted() {
             "aws/lambda/uuid/shardId-0/2026/01/01/x",
             "",
         ] {
-            refused(declared.payload(&processor, bucket, key), "is not below dev-processor/");
+            refused(declared.payload(&processor, "id", bucket, key), "is not `dev-processor/id.json`");
         }
-        refused(declared.held_event(&processor, bucket, "held/../dev-mail/id.json"), "is not below held/");
+        // The name follows the id, and an id is no path.
+        for id in ["../dev-mail/id", "..", "", "a/b", "a\\b"] {
+            let key = format!("dev-processor/{id}.json");
+            refused(declared.payload(&processor, id, bucket, &key), "the name of the record of this letter");
+        }
+        for key in [
+            "held/dev-mail/id.json",
+            "held/dev-processor/below/id.json",
+            "held/../dev-mail/id.json",
+            "held/dev-processor/..",
+            "held/dev-processor/",
+            "held/..",
+            "held/",
+            "held",
+            "dev-processor/id.json",
+        ] {
+            refused(declared.held_event(&processor, bucket, key), "is not that of a held effect of");
+        }
     });
 }
 

@@ -110,6 +110,11 @@ impl Pointer {
         resource.split('/').nth(1).unwrap_or(resource)
     }
 
+    /// The stream's partition: `aws`, `aws-cn`.
+    pub(crate) fn partition(&self) -> &str {
+        self.stream_arn.split(':').nth(1).unwrap_or_default()
+    }
+
     /// The stream's region.
     pub(crate) fn region(&self) -> &str {
         self.stream_arn.split(':').nth(3).unwrap_or_default()

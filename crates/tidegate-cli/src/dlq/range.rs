@@ -145,15 +145,7 @@ impl RangeReader {
                 let answer =
                     self.kinesis.get_records().shard_iterator(iterator).stream_arn(&pointer.stream_arn);
                 let answer = answer.send().await.map_err(|error| failed("GetRecords", pointer, error))?;
-                let origin = Origin {
-                    region: pointer.region().to_owned(),
-                    stream_arn: pointer.stream_arn.clone(),
-                    role_arn: format!(
-                        "arn:aws:iam::{}:role/{}",
-                        pointer.account(),
-                        short_name(&pointer.function_arn)
-                    ),
-                };
+                let origin = origin(pointer);
                 let records = answer
                     .records
                     .iter()
@@ -182,6 +174,18 @@ impl RangeReader {
                 })
             }
         }
+    }
+}
+
+/// What a record of Kinesis says of its place. The role is that of the function, as far as it is
+/// known: with the function's name.
+fn origin(pointer: &Pointer) -> Origin {
+    let (partition, account) = (pointer.partition(), pointer.account());
+    let function = short_name(&pointer.function_arn);
+    Origin {
+        region: pointer.region().to_owned(),
+        stream_arn: pointer.stream_arn.clone(),
+        role_arn: format!("arn:{partition}:iam::{account}:role/{function}"),
     }
 }
 
@@ -308,6 +312,26 @@ mod tests {
         range.take(record("1")).unwrap();
         range.take(record("7")).unwrap();
         assert_eq!((range.complete, range.records.len()), (true, 1));
+    }
+
+    #[test]
+    fn a_rebuilt_record_is_of_the_partition_of_its_stream() {
+        for partition in ["aws", "aws-cn", "aws-us-gov"] {
+            let stream = format!("arn:{partition}:kinesis:cn-north-1:123456789012:stream/orders");
+            let body = serde_json::json!({
+                "requestContext": {
+                    "functionArn": format!("arn:{partition}:lambda:cn-north-1:123456789012:function:f:live"),
+                    "condition": "c"
+                },
+                "KinesisBatchInfo": {
+                    "shardId": "s", "startSequenceNumber": "1", "endSequenceNumber": "1", "batchSize": 1,
+                    "streamArn": stream
+                }
+            });
+            let origin = origin(&Pointer::of(&body.to_string()).unwrap());
+            assert_eq!(origin.role_arn, format!("arn:{partition}:iam::123456789012:role/f"));
+            assert_eq!((origin.region.as_str(), origin.stream_arn), ("cn-north-1", stream));
+        }
     }
 
     #[test]

@@ -69,7 +69,7 @@ fn replayed<'a>(
         Content::Own(letter) => {
             let function = declared.function(&letter.function)?;
             if let Payload::Object { bucket, key } = &letter.payload {
-                declared.payload(&function, bucket, key)?;
+                declared.payload(&function, &letter.id, bucket, key)?;
             }
             (function, None)
         }

@@ -18,8 +18,8 @@ use terminal::problem::Problem;
 use terminal::table::{self, cell};
 use tidegate::failure::Failure;
 use tidegate::idempotency::{
-    DynamoDbIdempotency, HeldEffect, HeldPage, IdempotencyStore, Kept, PARTITION_KEY, RepeatEvent, Status,
-    TTL_ATTRIBUTE,
+    DynamoDbIdempotency, HeldEffect, HeldPage, IdempotencyStore, Kept, PARTITION_KEY, Repeat, RepeatEvent,
+    Status, TTL_ATTRIBUTE,
 };
 use tidegate_local::topology::{KeyType, Topology};
 use uuid::Uuid;
@@ -32,6 +32,7 @@ use crate::dlq::queues::physical;
 use crate::invoke::ALIAS;
 
 const NOT_HELD: &str = "no effect of this key is held";
+const ANOTHER_EVENT: &str = "the object that its record names is not the event of this effect";
 const SECONDS_OF_A_DAY: u64 = 24 * 60 * 60;
 
 /// Lists, completes or releases held effects.
@@ -88,32 +89,36 @@ impl Records {
     /// Deletes the object that has the event of an effect, once its record says that it took place:
     /// nothing runs it again then. Any other effect keeps its object.
     async fn forget(&self, key: &str, effect: Option<&HeldEffect>) {
-        let repeat = effect.and_then(|effect| effect.repeat.as_ref());
-        let Some(RepeatEvent::Object { bucket, key: object }) = repeat.map(|repeat| &repeat.event) else {
-            return;
-        };
+        let Some(repeat) = effect.and_then(|effect| effect.repeat.as_ref()) else { return };
+        let RepeatEvent::Object { bucket, key: object } = &repeat.event else { return };
         let get = self.system.dynamodb().get_item().table_name(self.table.as_str()).consistent_read(true);
         let got = get.key(PARTITION_KEY, AttributeValue::S(key.to_owned())).send().await;
         let item = got.ok().and_then(|got| got.item);
         let status = item.as_ref().and_then(|item| item.get("status")?.as_s().ok());
-        if status.is_some_and(|status| status == "completed") {
-            let function = repeat.map(|repeat| repeat.function.as_str()).unwrap_or_default();
-            if let Err(why) = self.delete_event(function, bucket, object).await {
-                let line =
-                    format!("{key}: s3://{bucket}/{object} could not be deleted; nothing needs it: {why}");
-                output::note(&escaped(&line));
-            }
+        if status.is_some_and(|status| status == "completed")
+            && let Err(why) = self.delete_event(key, repeat, bucket, object).await
+        {
+            let line = format!("{key}: s3://{bucket}/{object} could not be deleted; nothing needs it: {why}");
+            output::note(&escaped(&line));
         }
     }
 
-    /// Deletes the event of a held effect, if the record names an object that is one.
-    async fn delete_event(&self, function: &str, bucket: &str, key: &str) -> Result<(), Problem> {
+    /// Deletes the event of a held effect, if the object that its record names is that.
+    async fn delete_event(
+        &self,
+        effect: &str,
+        repeat: &Repeat,
+        bucket: &str,
+        object: &str,
+    ) -> Result<(), Problem> {
         let topology = self.system.topology()?;
         let declared = self.declared(&topology, ALIAS).await?;
-        let checked =
-            declared.function(function).and_then(|function| declared.held_event(&function, bucket, key));
-        checked.map_err(Problem::new)?;
-        let asked = self.system.s3().delete_object().bucket(bucket).key(key);
+        release::checked(&declared, repeat).map_err(Problem::new)?;
+        let event = release::event_of(self, &declared, repeat).await?;
+        if !repeat.names(effect, &event) {
+            return Err(Problem::new(ANOTHER_EVENT));
+        }
+        let asked = self.system.s3().delete_object().bucket(bucket).key(object);
         let asked = asked.set_expected_bucket_owner(self.bucket_owner(&declared));
         asked.send().await.map(drop).map_err(|error| Problem::new(DisplayErrorContext(error).to_string()))
     }
@@ -270,11 +275,11 @@ async fn complete(options: &EffectsComplete) -> Result<ExitCode, Problem> {
     } else {
         (Outcome::Unknown, NOT_HELD.to_owned())
     };
-    let decided = Decided { key: options.key.clone(), outcome, message };
+    let decided = Decided::new(&options.key, outcome, message);
     if options.at.json {
         output::json(&decided)?;
     } else {
-        output::line(&escaped(&format!("{}: {}", decided.key, decided.message)))?;
+        output::line(&decided.lines())?;
     }
     Ok(if completed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -4,14 +4,14 @@ use aws_sdk_s3::error::DisplayErrorContext;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use terminal::account::Intent;
-use terminal::escape::escaped;
+use terminal::escape::{escaped, escaped_json_line};
 use terminal::output;
 use terminal::problem::Problem;
 use tidegate::failure::Class;
 use tidegate::idempotency::{HeldEffect, IdempotencyStore, Repeat, RepeatEvent, Status};
 
 use super::place::{Place, source_of};
-use super::{NOT_HELD, Records};
+use super::{ANOTHER_EVENT, NOT_HELD, Records};
 use crate::cli::EffectsRelease;
 use crate::declared::{Declared, Function};
 use crate::invoke::{Invoked, Purpose, Shape, invoke};
@@ -25,6 +25,25 @@ pub(super) struct Decided {
     pub(super) key: String,
     pub(super) outcome: Outcome,
     pub(super) message: String,
+    /// The event, if nothing else has it any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) event: Option<Box<RawValue>>,
+}
+
+impl Decided {
+    /// What became of this effect; its event is elsewhere.
+    pub(super) fn new(key: &str, outcome: Outcome, message: String) -> Self {
+        Decided { key: key.to_owned(), outcome, message, event: None }
+    }
+
+    /// As lines for people. An event is a line of its own, of JSON that can be copied.
+    pub(super) fn lines(&self) -> String {
+        let said = escaped(&format!("{}: {}", self.key, self.message)).into_owned();
+        match &self.event {
+            Some(event) => format!("{said}\n{}", escaped_json_line(event.get())),
+            None => said,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -68,9 +87,9 @@ pub(super) async fn release(options: &EffectsRelease) -> Result<ExitCode, Proble
     for key in keys {
         let released = match records.store.waiting(&key).await {
             Ok(Some(effect)) => release_one(&records, &declared, &effect).await?,
-            Ok(None) => Decided { key, outcome: Outcome::Unknown, message: NOT_HELD.to_owned() },
+            Ok(None) => Decided::new(&key, Outcome::Unknown, NOT_HELD.to_owned()),
             Err(failure) if failure.class() == Class::Permanent => {
-                Decided { key, outcome: Outcome::Unreadable, message: failure.reason().to_owned() }
+                Decided::new(&key, Outcome::Unreadable, failure.reason().to_owned())
             }
             Err(failure) => {
                 return Err(records.system.explain_table(&records.table, failure.reason()).await);
@@ -78,7 +97,7 @@ pub(super) async fn release(options: &EffectsRelease) -> Result<ExitCode, Proble
         };
         if !options.at.json {
             // Nobody may be reading any more; that is no reason to stop halfway.
-            let _ = output::line(&escaped(&format!("{}: {}", released.key, released.message)));
+            let _ = output::line(&released.lines());
         }
         results.push(released);
     }
@@ -111,7 +130,7 @@ async fn release_one(
     declared: &Declared<'_>,
     effect: &HeldEffect,
 ) -> Result<Decided, Problem> {
-    let told = |outcome, message: String| Decided { key: effect.key.clone(), outcome, message };
+    let told = |outcome, message: String| Decided::new(&effect.key, outcome, message);
     let found = match &effect.repeat {
         Some(repeat) => {
             let function = match checked(declared, repeat) {
@@ -122,6 +141,9 @@ async fn release_one(
                 Ok(event) => event,
                 Err(problem) => return Ok(told(Outcome::Unreadable, format!("not released: {problem}"))),
             };
+            if !repeat.names(&effect.key, &event) {
+                return Ok(told(Outcome::Refused, format!("refused, and not released: {ANOTHER_EVENT}")));
+            }
             match Place::find(&records.system, declared, &function.name, &event).await {
                 Ok(place) => Some((function, event, place)),
                 Err(problem) => return Ok(told(Outcome::NoPlace, format!("not released: {problem}"))),
@@ -174,15 +196,19 @@ async fn release_one(
                 "released, but {why}; its event is in queue {queue}: replay it with scripts/replay-dlq --queue {queue} --yes"
             ),
         ),
-        Err(problem) => {
-            told(Outcome::Failed, format!("released, but {why}; keep its event ({problem}): {event}"))
-        }
+        Err(problem) => Decided {
+            event: Some(event.clone()),
+            ..told(
+                Outcome::Failed,
+                format!("released, but {why}; nothing has its event any more ({problem}), so keep it:"),
+            )
+        },
     })
 }
 
 /// The function that an effect's record names, if the topology declares it and the event's object is
 /// one of its held effects.
-fn checked<'a>(declared: &Declared<'a>, repeat: &Repeat) -> Result<Function<'a>, String> {
+pub(super) fn checked<'a>(declared: &Declared<'a>, repeat: &Repeat) -> Result<Function<'a>, String> {
     let function = declared.function(&repeat.function)?;
     if let RepeatEvent::Object { bucket, key } = &repeat.event {
         declared.held_event(&function, bucket, key)?;
@@ -191,7 +217,7 @@ fn checked<'a>(declared: &Declared<'a>, repeat: &Repeat) -> Result<Function<'a>,
 }
 
 /// The event that runs an effect again. One in a bucket may have expired there.
-async fn event_of(
+pub(super) async fn event_of(
     records: &Records,
     declared: &Declared<'_>,
     repeat: &Repeat,
@@ -207,4 +233,24 @@ async fn event_of(
     let got = asked.send().await.map_err(|error| gone(DisplayErrorContext(error).to_string()))?;
     let body = got.body.collect().await.map_err(|error| gone(error.to_string()))?;
     serde_json::from_slice(&body.into_bytes()).map_err(|error| gone(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_only_copy_of_an_event_is_a_line_of_json_that_can_be_copied() {
+        let event = "{\r\n\t\"name\u{200e}\" : \"Acme\u{feff}\u{61c} \\\"\u{200f}\",\n \"n\": 1.50 }";
+        let value: serde_json::Value = serde_json::from_str(event).unwrap();
+        let decided = Decided {
+            event: Some(RawValue::from_string(event.to_owned()).unwrap()),
+            ..Decided::new("mail#\x1b[2J", Outcome::Failed, "down\nforged".to_owned())
+        };
+        let text = decided.lines();
+        let [said, copied] = text.lines().collect::<Vec<_>>()[..] else { panic!("{text}") };
+        assert_eq!(said, r"mail#\u{1b}[2J: down\nforged");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(copied).unwrap(), value);
+        assert!(copied.is_ascii() && copied.contains("1.50"), "{copied}");
+    }
 }

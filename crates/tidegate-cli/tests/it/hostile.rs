@@ -60,12 +60,18 @@ async fn a_letter_that_names_what_is_not_declared_is_refused_and_stays_and_nothi
         (
             "dead-letters",
             own("c", &object("dead-letters", "notification/theirs.json")),
-            "is not below order-processor/",
+            "is not `order-processor/c.json`",
+        ),
+        // The record of another letter, which would be gone.
+        (
+            "dead-letters",
+            own("e", &object("dead-letters", "order-processor/mine.json")),
+            "is not `order-processor/e.json`",
         ),
         (
             "dead-letters",
             own("d", &object("dead-letters", "order-processor/../notification/theirs.json")),
-            "is not below order-processor/",
+            "is not `order-processor/d.json`",
         ),
         (
             "stream-failures",
@@ -95,7 +101,7 @@ async fn a_letter_that_names_what_is_not_declared_is_refused_and_stays_and_nothi
     let output = system.tidegate(&["dlq", "--yes"]).await;
     let text = stdout(&output);
     assert_eq!(output.status.code(), Some(1), "{text}{}", stderr(&output));
-    assert!(text.contains("1 replayed, 0 failed, 0 skipped, 13 refused"), "{text}{}", stderr(&output));
+    assert!(text.contains("1 replayed, 0 failed, 0 skipped, 14 refused"), "{text}{}", stderr(&output));
     for (_, body, because) in &hostile {
         assert!(text.contains(because), "`{because}` is not in {text}\n{body}");
     }
@@ -104,7 +110,7 @@ async fn a_letter_that_names_what_is_not_declared_is_refused_and_stays_and_nothi
     assert_eq!(seen.len(), 1, "{seen:?}");
     assert_eq!((&seen[0].event, seen[0].qualifier.as_str()), (&json!({"Records": [record("good")]}), "live"));
     for (queue, messages) in
-        [("async-failures", 5), ("dead-letters", 4), ("stream-failures", 3), ("rule-failures", 1)]
+        [("async-failures", 5), ("dead-letters", 5), ("stream-failures", 3), ("rule-failures", 1)]
     {
         assert_eq!(system.count(queue).await, (messages, 0), "{queue}");
     }
@@ -167,8 +173,12 @@ async fn letters_move_no_cursor_and_forge_no_line() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_effect_runs_only_a_declared_function_with_an_event_of_a_held_effect() {
     let Some(system) = System::start().await else { return };
-    let put = system.clients.s3.put_object().bucket("dead-letters").key("order-processor/letter.json");
-    put.body(ByteStream::from_static(b"{}")).send().await.unwrap();
+    for key in
+        ["order-processor/letter.json", "held/order-processor/theirs.json", "held/notification/theirs.json"]
+    {
+        let put = system.clients.s3.put_object().bucket("dead-letters").key(key);
+        put.body(ByteStream::from_static(b"{}")).send().await.unwrap();
+    }
     let effect = |function: &str, bucket: &str, key: &str| {
         json!({"function": function, "object": {"bucket": bucket, "key": key}}).to_string()
     };
@@ -181,11 +191,25 @@ async fn an_effect_runs_only_a_declared_function_with_an_event_of_a_held_effect(
             "is not a function",
         ),
         ("bucket", effect("notification", "payroll", "held/x.json"), "bucket `payroll` is not"),
-        ("key", effect("notification", "dead-letters", "order-processor/letter.json"), "is not below held/"),
+        (
+            "key",
+            effect("notification", "dead-letters", "order-processor/letter.json"),
+            "is not that of a held effect",
+        ),
         (
             "path",
             effect("notification", "dead-letters", "held/../order-processor/letter.json"),
-            "is not below held/",
+            "is not that of a held effect",
+        ),
+        (
+            "theirs",
+            effect("notification", "dead-letters", "held/order-processor/theirs.json"),
+            "is not that of a held effect of notification",
+        ),
+        (
+            "effect",
+            effect("notification", "dead-letters", "held/notification/theirs.json"),
+            "is not the event of this effect",
         ),
     ] {
         hold(&system, key, Some(&repeat)).await;
@@ -195,10 +219,17 @@ async fn an_effect_runs_only_a_declared_function_with_an_event_of_a_held_effect(
         assert!(text.contains("refused, and not released") && text.contains(because), "{text}");
     }
     assert!(system.functions.seen().is_empty());
-    let output = system.tidegate(&["effects", "complete", "key"]).await;
-    assert!(output.status.success() && stderr(&output).contains("is not below held/"), "{}", stderr(&output));
+    for (key, because) in [
+        ("key", "is not that of a held effect"),
+        ("theirs", "is not that of a held effect"),
+        ("effect", "is not the event of this effect"),
+    ] {
+        let output = system.tidegate(&["effects", "complete", key]).await;
+        let text = stderr(&output);
+        assert!(output.status.success() && text.contains(because), "{text}");
+    }
     let objects = system.clients.s3.list_objects_v2().bucket("dead-letters").send().await.unwrap();
-    assert_eq!(objects.contents().len(), 1, "no other object is deleted");
+    assert_eq!(objects.contents().len(), 3, "no other object is deleted");
 }
 
 #[tokio::test(flavor = "multi_thread")]

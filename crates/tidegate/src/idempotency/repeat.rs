@@ -62,6 +62,19 @@ impl Repeat {
         }
     }
 
+    /// Whether it names this event of the effect with this key: by value, or by the name of an object
+    /// under which this toolkit or an older version of it put the event. Anybody who writes records
+    /// can name the object of another effect.
+    pub fn names(&self, key: &str, event: &RawValue) -> bool {
+        match &self.event {
+            RepeatEvent::Inline(own) => own.get() == event.get(),
+            RepeatEvent::Object { key: object, .. } => {
+                let id = object_id(key, event);
+                *object == object_name(&self.function, &id) || *object == format!("held/{id}.json")
+            }
+        }
+    }
+
     /// The same with its event where a record can name it. None: it is too large, and there is no
     /// other place.
     pub(super) async fn stored(
@@ -75,12 +88,19 @@ impl Repeat {
         let Some(large) = large else {
             return Ok((bytes <= Self::INLINE_LIMIT).then_some(self));
         };
-        let id = content_id(&["held-effect", key.as_str(), event.get()]);
-        // Below the function's name, which is all that its role may write.
-        let name = format!("held/{}/{id}.json", self.function);
+        let name = object_name(&self.function, &object_id(key.as_str(), event));
         let event = large.put(&name, event).await?;
         Ok(Some(Repeat { event, ..self }))
     }
+}
+
+fn object_id(key: &str, event: &RawValue) -> String {
+    content_id(&["held-effect", key, event.get()])
+}
+
+/// Below the function's name, which is all that its role may write.
+fn object_name(function: &str, id: &str) -> String {
+    format!("held/{function}/{id}.json")
 }
 
 /// As JSON: `{"function", "event"}` or `{"function", "object": {"bucket", "key"}}`, and with an
@@ -179,6 +199,26 @@ impl LargeEvents for EventBucket {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_object_is_the_event_of_one_effect_of_one_function_by_its_name() {
+        let event = RawValue::from_string(r#"{"n":1.50}"#.to_owned()).unwrap();
+        let id = content_id(&["held-effect", "f#mail#1", event.get()]);
+        let names = |key: String, effect: &str, event: &RawValue| {
+            let event_place = RepeatEvent::Object { bucket: "b".to_owned(), key };
+            let repeat = Repeat { event: event_place, ..Repeat::new("f", event.to_owned()) };
+            repeat.names(effect, event)
+        };
+        let other = RawValue::from_string("{}".to_owned()).unwrap();
+        for own in [format!("held/f/{id}.json"), format!("held/{id}.json")] {
+            assert!(names(own.clone(), "f#mail#1", &event), "{own}");
+            assert!(!names(own.clone(), "f#mail#2", &event), "{own}: of another effect");
+            assert!(!names(own.clone(), "f#mail#1", &other), "{own}: another event");
+        }
+        for foreign in [format!("held/g/{id}.json"), format!("held/f/{id}"), format!("f/{id}.json")] {
+            assert!(!names(foreign.clone(), "f#mail#1", &event), "{foreign}");
+        }
+    }
 
     #[test]
     fn a_repeat_is_written_as_before_and_names_an_object_where_there_is_one() {
