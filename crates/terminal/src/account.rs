@@ -1,5 +1,6 @@
 //! The AWS account that a command works on, when it works on one.
 
+use std::env;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
@@ -13,6 +14,9 @@ use crate::problem::Problem;
 
 /// Digits of an account's id.
 const DIGITS: usize = 12;
+
+/// The variable of the SDKs with an endpoint for STS alone.
+const STS_ENDPOINT: &str = "AWS_ENDPOINT_URL_STS";
 
 /// Whether a command changes the system that it finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,19 +54,19 @@ impl FromStr for AccountId {
 }
 
 /// Refuses to change an account that nobody named: with credentials in the environment, a command
-/// for the local system would otherwise reach production as soon as no local system runs.
+/// for the local system would otherwise reach production as soon as no local system runs. `why` says
+/// what leads to the account.
 ///
 /// # Errors
 /// Neither an account nor a name prefix is given; a misuse.
-pub(crate) fn must_be_named(option: &EndpointOption, intent: Intent, state: &Path) -> Result<(), Problem> {
+pub(crate) fn must_be_named(option: &EndpointOption, intent: Intent, why: &str) -> Result<(), Problem> {
     if intent == Intent::Read || option.account.is_some() || !option.name_prefix.is_empty() {
         return Ok(());
     }
     Err(Problem::misuse(format!(
-        "{}, and this would change the AWS account of the environment; {HOW_TO_START}, or name \
+        "{why}, and this would change the AWS account of the environment; {HOW_TO_START}, or name \
          the account with --account ID or its system with --name-prefix PREFIX \
-         (TIDEGATE_NAME_PREFIX)",
-        not_running(state)
+         (TIDEGATE_NAME_PREFIX)"
     )))
 }
 
@@ -86,7 +90,28 @@ pub(crate) async fn of_credentials(
     config: &SdkConfig,
     named: Option<&AccountId>,
 ) -> Result<Option<String>, Problem> {
-    let answer = aws_sdk_sts::Client::new(config).get_caller_identity().send().await;
+    of_caller(aws_sdk_sts::config::Builder::from(config).build(), named).await
+}
+
+/// As [`of_credentials`], where the configuration has the endpoint of another of AWS's services: STS
+/// is at its own one, which is that of the region or of `AWS_ENDPOINT_URL_STS`.
+///
+/// # Errors
+/// As there.
+pub(crate) async fn of_credentials_at_aws(
+    config: &SdkConfig,
+    named: Option<&AccountId>,
+) -> Result<Option<String>, Problem> {
+    let mut sts = aws_sdk_sts::config::Builder::from(config);
+    sts.set_endpoint_url(env::var(STS_ENDPOINT).ok().filter(|url| !url.is_empty()));
+    of_caller(sts.build(), named).await
+}
+
+async fn of_caller(
+    config: aws_sdk_sts::Config,
+    named: Option<&AccountId>,
+) -> Result<Option<String>, Problem> {
+    let answer = aws_sdk_sts::Client::from_conf(config).get_caller_identity().send().await;
     let found = match answer {
         Ok(identity) => identity.account,
         Err(error) => match named {
@@ -132,15 +157,15 @@ mod tests {
 
     #[test]
     fn an_account_is_changed_only_if_it_or_a_system_in_it_is_named() {
-        let state = Path::new("/work/shop/.tidegate");
+        let why = not_running(Path::new("/work/shop/.tidegate"));
         for (option, intent) in [
             (option(Some("123456789012"), ""), Intent::Change),
             (option(None, "shop-dev-"), Intent::Change),
             (option(None, ""), Intent::Read),
         ] {
-            assert!(must_be_named(&option, intent, state).is_ok(), "{option:?} {intent:?}");
+            assert!(must_be_named(&option, intent, &why).is_ok(), "{option:?} {intent:?}");
         }
-        let refused = must_be_named(&option(None, ""), Intent::Change, state).unwrap_err();
+        let refused = must_be_named(&option(None, ""), Intent::Change, &why).unwrap_err();
         let Problem::Misuse(said) = refused else { panic!("{refused:?}") };
         for part in
             ["/work/shop/.tidegate/engine.json", "tidegate local up", "--account ID", "--name-prefix PREFIX"]

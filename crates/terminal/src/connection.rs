@@ -36,8 +36,9 @@ const ACCOUNT_VARIABLES: [&str; 5] = [
 #[derive(Debug)]
 pub struct Connection {
     config: SdkConfig,
-    /// Set unless the place is an AWS account.
+    /// Set if one was named, or is that of the local system.
     endpoint: Option<String>,
+    is_account: bool,
 }
 
 impl Connection {
@@ -89,8 +90,8 @@ impl Connection {
         Ok(Self::with(&endpoint.url, Credentials::new("test", "test", None, None, "local")))
     }
 
-    /// This endpoint, which must answer; without one, the AWS account of the environment, which is
-    /// said. `looked` is the state directory in which no local system was found.
+    /// This endpoint, which must answer; without one, or at one of AWS's own, the AWS account of the
+    /// environment, which is said. `looked` is the state directory in which no local system was found.
     ///
     /// # Errors
     /// When nothing answers, the environment has no AWS credentials, or an account would be changed
@@ -102,7 +103,14 @@ impl Connection {
         looked: &Path,
     ) -> Result<Self, Problem> {
         if let Some(endpoint) = endpoint {
+            if endpoint.is_aws() {
+                let Endpoint { url, named_by } = endpoint;
+                account::must_be_named(option, intent, &format!("{url} (from {named_by}) is at AWS"))?;
+            }
             endpoint.reach()?;
+            if endpoint.is_aws() {
+                return Self::account(Some(endpoint), option).await;
+            }
             let connection = Self::to(&endpoint.url);
             if let Some(named) = &option.account {
                 account::of_credentials(&connection.config, Some(named)).await?;
@@ -116,18 +124,29 @@ impl Connection {
                 account::not_running(looked)
             )));
         }
-        account::must_be_named(option, intent, looked)?;
-        let config = aws_config::defaults(BehaviorVersion::latest())
+        account::must_be_named(option, intent, &account::not_running(looked))?;
+        Self::account(None, option).await
+    }
+
+    /// The AWS account of the environment, which is said; all calls go to the endpoint if there is one.
+    async fn account(endpoint: Option<&Endpoint>, option: &EndpointOption) -> Result<Self, Problem> {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(tls_client())
-            .timeout_config(timeouts())
-            .load()
-            .await;
+            .timeout_config(timeouts());
+        if let Some(endpoint) = endpoint {
+            loader = loader.endpoint_url(&endpoint.url);
+        }
+        let config = loader.load().await;
         let Some(region) = config.region() else {
             return Err(Problem::new("no region is set: name it with AWS_REGION, or in the AWS profile"));
         };
-        let found = account::of_credentials(&config, option.account.as_ref()).await?;
+        let named = option.account.as_ref();
+        let found = match endpoint {
+            Some(_) => account::of_credentials_at_aws(&config, named).await?,
+            None => account::of_credentials(&config, named).await?,
+        };
         output::note(&account::addressed(found.as_deref(), region.as_ref(), &option.name_prefix));
-        Ok(Connection { config, endpoint: None })
+        Ok(Connection { config, endpoint: endpoint.map(|endpoint| endpoint.url.clone()), is_account: true })
     }
 
     /// An endpoint, with the credentials and region of the environment or, without them, dummy ones.
@@ -153,7 +172,7 @@ impl Connection {
             .timeout_config(timeouts())
             .http_client(http)
             .build();
-        Connection { config, endpoint: Some(endpoint.to_owned()) }
+        Connection { config, endpoint: Some(endpoint.to_owned()), is_account: false }
     }
 
     /// The SDK's configuration.
@@ -163,7 +182,7 @@ impl Connection {
 
     /// Whether the place is an AWS account, where rates are limited and an empty answer may be early.
     pub fn is_account(&self) -> bool {
-        self.endpoint.is_none()
+        self.is_account
     }
 
     /// A client for streams.

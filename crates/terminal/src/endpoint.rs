@@ -17,6 +17,21 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long an endpoint may take to answer at all.
 const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How the names of AWS's own endpoints end: in the partitions, for both kinds of addresses, and for
+/// the endpoints in one's own network (`….vpce.amazonaws.com`).
+const AWS_DOMAINS: [&str; 10] = [
+    "amazonaws.com",
+    "amazonaws.com.cn",
+    "amazonaws.eu",
+    "api.aws",
+    "api.amazonwebservices.com.cn",
+    "api.amazonwebservices.eu",
+    "c2s.ic.gov",
+    "sc2s.sgov.gov",
+    "cloud.adc-e.uk",
+    "csp.hci.ic.gov",
+];
+
 /// The options that say where a system is.
 #[derive(Debug, Args)]
 pub struct EndpointOption {
@@ -83,6 +98,17 @@ impl Endpoint {
         self.url.trim_end_matches('/') == url.trim_end_matches('/')
     }
 
+    /// Whether it is AWS itself, where the credentials decide what is reached, as without an endpoint.
+    pub fn is_aws(&self) -> bool {
+        let rest = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
+        let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        let host = host.split(':').next().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
+        AWS_DOMAINS.iter().any(|domain| {
+            host.strip_suffix(domain).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+        })
+    }
+
     /// Connects once and waits for a first byte: the SDK would try for long before it gives up on an endpoint that is not there.
     ///
     /// # Errors
@@ -139,6 +165,38 @@ fn first_byte(mut stream: TcpStream, authority: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn aws_itself_is_known_by_its_name() {
+        let is_aws = |url: &str| Endpoint { url: url.to_owned(), named_by: "X".to_owned() }.is_aws();
+        for url in [
+            "https://dynamodb.eu-west-1.amazonaws.com",
+            "https://DynamoDB.eu-west-1.AmazonAWS.com.:443/",
+            "http://sqs.eu-west-1.amazonaws.com?x",
+            "https://vpce-0a1b-2c3d.dynamodb.eu-west-1.vpce.amazonaws.com",
+            "https://bucket.vpce-0a1b-2c3d.s3.eu-west-1.vpce.amazonaws.com/path",
+            "https://sqs.cn-north-1.amazonaws.com.cn",
+            "https://dynamodb.eu-west-1.api.aws",
+            "https://lambda.cn-north-1.api.amazonwebservices.com.cn",
+            "https://sqs.eusc-de-east-1.amazonaws.eu",
+            "https://sqs.us-iso-east-1.c2s.ic.gov",
+            "https://user:word@dynamodb.eu-west-1.amazonaws.com",
+        ] {
+            assert!(is_aws(url), "{url}");
+        }
+        for url in [
+            "http://127.0.0.1:4566",
+            "http://[::1]:4566",
+            "http://localhost.localstack.cloud:4566",
+            "http://amazonaws.com.example.org",
+            "http://notamazonaws.com",
+            "http://127.0.0.1:4566/dynamodb.eu-west-1.amazonaws.com",
+            "http://amazonaws.com@127.0.0.1:4566",
+            "",
+        ] {
+            assert!(!is_aws(url), "{url}");
+        }
+    }
 
     #[test]
     fn an_endpoint_that_is_none_or_does_not_answer_is_said() {

@@ -115,6 +115,29 @@ async fn without_a_local_system_no_command_changes_an_account_that_nobody_named(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_at_aws_is_the_account_and_is_not_changed_unless_that_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    for url in
+        ["https://dynamodb.eu-west-1.amazonaws.com", "https://vpce-0a1b.sqs.cn-north-1.vpce.amazonaws.com.cn"]
+    {
+        let variables = [
+            ("AWS_ACCESS_KEY_ID", "id"),
+            ("AWS_SECRET_ACCESS_KEY", "key"),
+            ("AWS_REGION", "eu-west-1"),
+            ("AWS_ENDPOINT_URL", url),
+        ];
+        // Refused before anything is connected to: these tests reach no AWS.
+        for arguments in [&["dlq", "--yes"][..], &["effects", "release", "--all"]] {
+            let output = tidegate(arguments, directory.path(), &variables).await;
+            let text = stderr(&output);
+            assert_eq!(output.status.code(), Some(2), "{url}: {text}");
+            assert!(text.contains(&format!("{url} (from AWS_ENDPOINT_URL) is at AWS")), "{text}");
+            assert!(text.contains("--account ID"), "{text}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_is_not_that_of_the_credentials_is_not_touched() {
     let (aws, directory) = (Aws::start(), directory());
     for arguments in [&CHANGES[..], &[&["dlq"], &["effects", "ls"]]].concat() {
