@@ -185,8 +185,21 @@ impl<'a> Declared<'a> {
     /// The rule is not declared or not here, or its declared target is another function.
     pub(crate) fn target(&self, rule: &str, target: &str) -> Result<Function<'a>, String> {
         let function = self.function_of(target)?;
-        if self.home.resource("scheduler", rule).is_ok_and(|resource| resource.starts_with("schedule/")) {
+        let Some(declared) = self.rule(rule)? else { return Ok(function) };
+        let is_target = |name: &String| self.prefix.physical(name).as_str() == function.name;
+        if declared.target.function.as_ref().is_some_and(is_target) {
             return Ok(function);
+        }
+        Err(format!("{} is not the target of {rule}", function.name))
+    }
+
+    /// The rule with this ARN, or none for a schedule.
+    ///
+    /// # Errors
+    /// It is not declared or not here.
+    pub(crate) fn rule(&self, rule: &str) -> Result<Option<&'a topology::Rule>, String> {
+        if self.home.resource("scheduler", rule).is_ok_and(|resource| resource.starts_with("schedule/")) {
+            return Ok(None);
         }
         let resource = self.home.resource("events", rule)?;
         let mut rules = self.topology.rules.iter();
@@ -197,11 +210,7 @@ impl<'a> Declared<'a> {
             on_default || resource == on_bus
         });
         let (_, declared) = found.ok_or_else(|| format!("{rule} is not a rule of the topology"))?;
-        let is_target = |name: &String| self.prefix.physical(name).as_str() == function.name;
-        if declared.target.function.as_ref().is_some_and(is_target) {
-            return Ok(function);
-        }
-        Err(format!("{} is not the target of {rule}", function.name))
+        Ok(Some(declared))
     }
 
     /// A bus by its name at EventBridge. Every account has the default one, under this very name.

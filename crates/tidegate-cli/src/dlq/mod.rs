@@ -6,6 +6,7 @@ mod letter;
 mod list;
 pub(crate) mod mailbox;
 mod order;
+mod origin;
 mod pointer;
 pub(crate) mod queues;
 mod range;

@@ -64,7 +64,7 @@ pub(crate) async fn replay(
     let mut summary = Summary::default();
     let (mut tried, mut failures) = (0, 0);
     for letter in letters {
-        let (function, mapping) = match Verdict::of(&letter.content, declared) {
+        let (function, mapping) = match Verdict::of(&letter.queue, &letter.content, declared) {
             Verdict::Replay { function, source } => (function, source),
             left => {
                 let fate = match left {

@@ -4,6 +4,7 @@ use tidegate::dead_letter::Payload;
 use tidegate_local::topology::Source;
 
 use super::content::Content;
+use super::origin::Origin;
 use super::pointer::StreamKind;
 use crate::declared::{Declared, Function};
 
@@ -22,8 +23,8 @@ pub(crate) enum Verdict<'a> {
 }
 
 impl<'a> Verdict<'a> {
-    /// Judges a letter.
-    pub(crate) fn of(content: &Content, declared: &Declared<'a>) -> Self {
+    /// Judges a letter in a queue, which has its name in the topology.
+    pub(crate) fn of(queue: &str, content: &Content, declared: &Declared<'a>) -> Self {
         match content {
             Content::Unknown { reason } => Self::LeftAlone(format!("unknown ({reason}); it is left alone")),
             Content::Asynchronous(failed) if failed.succeeded() => {
@@ -32,7 +33,7 @@ impl<'a> Verdict<'a> {
             Content::Rule(rule) if content.function().is_none() => {
                 Self::LeftAlone(format!("its target {} is no function; it is left alone", rule.target_arn))
             }
-            _ => match replayed(content, declared) {
+            _ => match replayed(queue, content, declared) {
                 Ok((function, source)) => Self::Replay { function, source },
                 Err(why) => Self::Refused(why),
             },
@@ -49,6 +50,17 @@ impl<'a> Verdict<'a> {
 }
 
 fn replayed<'a>(
+    queue: &str,
+    content: &Content,
+    declared: &Declared<'a>,
+) -> Result<(Function<'a>, Option<&'a Source>), String> {
+    let (function, source) = named(content, declared)?;
+    Origin::of(content, source, declared)?.check(declared.topology, &function, queue)?;
+    Ok((function, source))
+}
+
+/// What a letter names, if the topology declares it.
+fn named<'a>(
     content: &Content,
     declared: &Declared<'a>,
 ) -> Result<(Function<'a>, Option<&'a Source>), String> {
@@ -98,7 +110,10 @@ mod tests {
             r#"
 streams = { orders = {} }
 queues = { dead = {} }
-functions = { f = { sources = { orders = { stream = "orders", starting_position = "LATEST" } } } }
+functions = {
+  f = { sources = { orders = { stream = "orders", starting_position = "LATEST", on_failure = { queue = "dead" } } } }
+  h = { asynchronous = { on_failure = { queue = "dead" } } }
+}
 "#,
         )
         .unwrap();
@@ -107,7 +122,7 @@ functions = { f = { sources = { orders = { stream = "orders", starting_position 
         let declared = Declared { topology: &topology, prefix: &prefix, home, buckets, qualifier: "live" };
         let attributes: BTreeMap<String, String> =
             attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        check(Verdict::of(&Content::of(body, &attributes, None), &declared))
+        check(Verdict::of("dead", &Content::of(body, &attributes, None), &declared))
     }
 
     fn refused(body: &str, because: &str) {
@@ -161,6 +176,10 @@ functions = { f = { sources = { orders = { stream = "orders", starting_position 
             "requestPayload": {}
         });
         refused(&asynchronous.to_string(), "`g` is not a function");
+        let here = asynchronous.to_string().replace("function:g", "function:h");
+        judged(&here, &[], |verdict| assert!(matches!(verdict, Verdict::Replay { .. }), "{verdict:?}"));
+        let elsewhere = asynchronous.to_string().replace("function:g", "function:f");
+        refused(&elsewhere, "queue dead is not one that the topology declares for f");
         let own = json!({
             "kind": "tidegate.dead-letter.v1", "id": "i", "function": "f", "source": "kinesis", "position": "s:1",
             "ordering_key": "k", "class": "permanent", "code": "c", "reason": "r", "arrived_at": null,
