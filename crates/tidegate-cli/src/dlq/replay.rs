@@ -60,6 +60,7 @@ pub(crate) async fn replay(
         qualifier: declared.qualifier,
         bucket_owner: system.is_account().then_some(declared.home.account.as_str()),
         replayed: BTreeSet::new(),
+        owners: BTreeSet::new(),
     };
     let mut summary = Summary::default();
     let (mut tried, mut failures) = (0, 0);
@@ -130,6 +131,8 @@ struct Run<'a> {
     bucket_owner: Option<&'a str>,
     /// Own letters that a function has taken: a letter that was sent twice is replayed once.
     replayed: BTreeSet<Identity>,
+    /// Messages whose payload lies in the bucket and is theirs alone.
+    owners: BTreeSet<String>,
 }
 
 /// What two copies of one letter have in common. The id alone may be anybody's.
@@ -165,12 +168,16 @@ impl Run<'_> {
             }
             Content::Own(own) if self.replayed.contains(&identity(own)) => {}
             Content::Own(own) => {
-                let event = self.event(own).await?;
+                let record = self.record(own).await?;
+                let event = own.event(&record).map_err(|error| format!("its record is not JSON: {error}"))?;
                 let asynchronous = [Source::EventBridge, Source::Sns, Source::S3];
                 let is_event = asynchronous.iter().any(|source| source.as_str() == own.source);
                 let shape = if is_event { Shape::Event } else { Shape::Batch };
                 self.one(function, event.get(), shape, own.occasion.as_deref()).await?;
                 self.replayed.insert(identity(own));
+                if own.is_of(&record) {
+                    self.owners.insert(letter.message_id.clone());
+                }
             }
             Content::Unknown { reason } => return Err(reason.clone()),
         }
@@ -192,17 +199,12 @@ impl Run<'_> {
         invoke(&self.lambda, self.invoked(function), event.as_bytes(), shape, purpose).await
     }
 
-    /// The event of a function's own letter.
-    async fn event(&self, letter: &DeadLetter) -> Result<Box<RawValue>, String> {
-        let fetched;
-        let record = match &letter.payload {
-            Payload::Record(record) => record,
-            Payload::Object { bucket, key } => {
-                fetched = self.object(bucket, key).await?;
-                &fetched
-            }
-        };
-        letter.event(record).map_err(|error| format!("its record is not JSON: {error}"))
+    /// The record of a function's own letter.
+    async fn record(&self, letter: &DeadLetter) -> Result<Box<RawValue>, String> {
+        match &letter.payload {
+            Payload::Record(record) => Ok(record.clone()),
+            Payload::Object { bucket, key } => self.object(bucket, key).await,
+        }
     }
 
     async fn object(&self, bucket: &str, key: &str) -> Result<Box<RawValue>, String> {
@@ -217,9 +219,13 @@ impl Run<'_> {
         serde_json::from_slice(&bytes).map_err(|error| failed(error.to_string()))
     }
 
-    /// Deletes the payload of a letter that is done and deleted. One that stays behind expires with the bucket's objects.
+    /// Deletes the payload of a letter that is done and deleted, if the letter is the one that was
+    /// written with it: a forged one may name the only payload of another. One that stays behind
+    /// expires with the bucket's objects.
     async fn forget_object(&self, letter: &Letter) {
-        if let Some((bucket, key)) = letter.object() {
+        if let Some((bucket, key)) = letter.object()
+            && self.owners.contains(&letter.message_id)
+        {
             let asked = self.s3.delete_object().bucket(bucket).key(key);
             let owner = self.bucket_owner.map(str::to_owned);
             let _ = asked.set_expected_bucket_owner(owner).send().await;

@@ -3,6 +3,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use tidegate::ids::content_id;
 
 use crate::command::{json, said, stderr, stdout};
 use crate::emulator::System;
@@ -165,13 +166,40 @@ async fn a_replay_deletes_what_the_function_took_and_nothing_else() {
     assert_eq!(functions, [("notification", "live"), ("order-processor", "live")]);
 }
 
+/// Puts a record into the bucket and gives its letter, as the toolkit writes both.
+async fn in_bucket(system: &System) -> String {
+    let id = content_id(&["dead-letter", "order-processor", "kinesis", "shardId-000000000000:1"]);
+    let key = format!("order-processor/{id}.json");
+    let put = system.clients.s3.put_object().bucket("dead-letters").key(&key);
+    put.body(ByteStream::from(record("big").to_string().into_bytes())).send().await.unwrap();
+    own(&id, &json!({"object": {"bucket": "dead-letters", "key": key}}))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_letter_that_names_the_payload_of_another_leaves_it_there() {
+    let Some(system) = System::start().await else { return };
+    let letter = in_bucket(&system).await;
+    let objects = async || {
+        system.clients.s3.list_objects_v2().bucket("dead-letters").send().await.unwrap().contents().len()
+    };
+    // The function takes the record as an event of its own and may find nothing in it.
+    let forged = letter.replace(r#""source":"kinesis""#, r#""source":"eventbridge""#);
+    assert_ne!(forged, letter);
+    system.send("dead-letters", &forged, &[]).await;
+    assert!(system.tidegate(&["dlq", "--yes"]).await.status.success());
+    assert_eq!(system.functions.seen()[0].event, record("big"));
+    assert_eq!(objects().await, 1, "the other letter's payload");
+
+    system.send("dead-letters", &letter, &[]).await;
+    assert!(system.tidegate(&["dlq", "--yes"]).await.status.success());
+    assert_eq!(system.functions.seen()[0].event, json!({"Records": [record("big")]}));
+    assert_eq!(objects().await, 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_letter_whose_payload_is_in_the_bucket_is_replayed_once_and_its_object_deleted_with_it() {
     let Some(system) = System::start().await else { return };
-    let put = system.clients.s3.put_object().bucket("dead-letters").key("order-processor/big.json");
-    put.body(ByteStream::from(record("big").to_string().into_bytes())).send().await.unwrap();
-    let letter =
-        own("big", &json!({"object": {"bucket": "dead-letters", "key": "order-processor/big.json"}}));
+    let letter = in_bucket(&system).await;
     system.send("dead-letters", &letter, &[]).await;
     system.send("dead-letters", &letter, &[]).await;
     let objects = async || {

@@ -96,6 +96,19 @@ impl DeadLetter {
         }
     }
 
+    /// Whether the letter has the id that this version of the toolkit gives a letter of this record,
+    /// from this source and occasion. A forged letter may name the record of another one, so that
+    /// what is replayed is not what the other one would replay.
+    pub fn is_of(&self, record: &RawValue) -> bool {
+        let (Some(source), Ok(event)) = (source_named(&self.source), self.event(record)) else {
+            return false;
+        };
+        let deliveries = source.split_on(&event, self.occasion.as_deref().unwrap_or_default());
+        let deliveries = deliveries.unwrap_or_default();
+        let [delivery] = deliveries.as_slice() else { return false };
+        id(&self.function, source, delivery) == self.id
+    }
+
     /// The event that repeats the invocation for this record alone.
     ///
     /// # Errors
@@ -103,6 +116,12 @@ impl DeadLetter {
     pub fn event(&self, record: &RawValue) -> Result<Box<RawValue>, serde_json::Error> {
         event_of(&self.source, record)
     }
+}
+
+/// Every kind of source, by its word.
+fn source_named(name: &str) -> Option<Source> {
+    let all = [Source::Kinesis, Source::DynamoDb, Source::Sqs, Source::EventBridge, Source::Sns, Source::S3];
+    all.into_iter().find(|source| source.as_str() == name)
 }
 
 /// Positions in the streams of two tables may be equal. All other positions are unique.
@@ -123,4 +142,51 @@ pub(crate) fn event_of(source: &str, record: &RawValue) -> Result<Box<RawValue>,
         return Ok(record.to_owned());
     }
     RawValue::from_string(format!(r#"{{"Records":[{}]}}"#, record.get()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(text: &str) -> Box<RawValue> {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_letter_has_the_id_of_its_own_record_source_and_occasion() {
+        let kinesis = r#"{"eventID":"shardId-000000000000:1","kinesis":{"sequenceNumber":"1","partitionKey":"k","data":"e30="}}"#;
+        let table = r#"{"eventID":"e","eventName":"INSERT","eventSourceARN":"arn:aws:dynamodb:r:1:table/t/stream/s","dynamodb":{"SequenceNumber":"1","Keys":{"k":{"S":"a"}}}}"#;
+        let queue =
+            r#"{"messageId":"m","receiptHandle":"r","body":"b","attributes":{},"eventSource":"aws:sqs"}"#;
+        let named = r#"{"id":"e-1","source":"s","detail-type":"T","detail":{}}"#;
+        for (source, record) in [
+            (Source::Kinesis, kinesis),
+            (Source::DynamoDb, table),
+            (Source::Sqs, queue),
+            (Source::EventBridge, named),
+            (Source::EventBridge, "{}"),
+        ] {
+            let event = event_of(source.as_str(), &raw(record)).unwrap();
+            let deliveries = source.split_on(&event, "request-1").unwrap();
+            let why = Failure::permanent("c", "r");
+            let letter = DeadLetter::new("f", source, &deliveries[0], &why);
+            let Payload::Record(own) = &letter.payload else { panic!("{letter:?}") };
+            assert!(letter.is_of(own), "{letter:?}");
+            let other = if source == Source::EventBridge { "kinesis" } else { "eventbridge" };
+            for forged in [
+                DeadLetter { source: other.to_owned(), ..letter.clone() },
+                DeadLetter { function: "g".to_owned(), ..letter.clone() },
+                DeadLetter { id: "i".to_owned(), ..letter.clone() },
+            ] {
+                assert!(!forged.is_of(own), "{forged:?}");
+            }
+            let occasion = Some("request-2".to_owned());
+            let elsewhere = DeadLetter { occasion, ..letter.clone() };
+            assert_eq!(
+                elsewhere.is_of(own),
+                record != "{}",
+                "an event without an id has its occasion in its id"
+            );
+        }
+    }
 }
