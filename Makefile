@@ -99,7 +99,7 @@ deploy: ## check the topology, build the zips, plan the environment ENV (ENV=dev
 	@scripts/deploy "$(ENV)"
 
 .PHONY: rollback
-rollback: ## FUNCTION stays at its version before in ENV, or at VERSION, also when others are deployed
+rollback: ## FUNCTION stays in ENV at the version before, or at VERSION, also when others are deployed; no zips needed
 	@scripts/deploy "$(ENV)" --rollback "$(FUNCTION)$(if $(VERSION),=$(VERSION))"
 
 .PHONY: rollforward
@@ -107,7 +107,7 @@ rollforward: ## FUNCTION follows in ENV what is deployed again
 	@scripts/deploy "$(ENV)" --rollforward "$(FUNCTION)"
 
 .PHONY: pause
-pause: ## the source SOURCE=function.source is not read in ENV, for REASON='why'
+pause: ## the source SOURCE=function.source is not read in ENV, for REASON='why'; no zips needed
 	@scripts/deploy "$(ENV)" --pause "$(SOURCE)=$(REASON)"
 
 .PHONY: resume

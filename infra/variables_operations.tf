@@ -17,6 +17,13 @@ variable "versions" {
   }
 }
 
+# Terraform does nothing with it: `make rollback` reads it in the same file.
+variable "rolled_back_from" {
+  type        = map(list(string))
+  description = "Versions of a function that somebody has rolled back from, by declared name. `make rollback` does not choose them again."
+  default     = {}
+}
+
 variable "paused_sources" {
   type        = map(map(string))
   description = "Event source mappings that do not run, by function and source, each with the reason why."

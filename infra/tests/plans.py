@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Checks what `scripts/planned` says of a plan: where it goes, what that holds data it would delete, what somebody has changed by
-hand, and which zips could not start."""
+"""Checks what `scripts/planned` says of a plan: where it goes and whether the state is of that, what that holds data it would delete,
+which rollbacks and pauses it would end, what somebody has changed by hand, and which zips could not start."""
 
 import json
 import pathlib
@@ -23,6 +23,7 @@ def said(plan):
     return done.stdout.splitlines()
 
 
+UNTIED = "untied state the state does not say which environment it is of"
 IDENTITY = {"address": "data.aws_caller_identity.current", "values": {"account_id": "123456789012"}}
 PLAN = {
     "variables": {"region": {"value": "eu-west-1"}},
@@ -43,6 +44,7 @@ PLAN = {
 }
 EXPECTED = [
     "123456789012 eu-west-1",
+    UNTIED,
     "delete archive a",
     "delete letters b",
     "delete bus e",
@@ -58,6 +60,23 @@ def packed(directory, name, program):
     path = pathlib.Path(directory) / f"{name}.zip"
     with zipfile.ZipFile(path, "w") as written:
         written.writestr("bootstrap", program)
+    return str(path)
+
+
+def spoilt(directory, name, flags=None, method=None, program=b""):
+    """A zip with other flags, another method of packing, or other bytes where its program begins."""
+    path = pathlib.Path(directory) / f"{name}.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as written:
+        written.writestr("bootstrap", elf(62))
+    packed = bytearray(path.read_bytes())
+    for header, at in ((0, 6), (packed.index(b"PK\1\2"), 8)):
+        if flags is not None:
+            packed[header + at : header + at + 2] = flags.to_bytes(2, "little")
+        if method is not None:
+            packed[header + at + 2 : header + at + 4] = method.to_bytes(2, "little")
+    begin = 30 + len("bootstrap")
+    packed[begin : begin + len(program)] = program
+    path.write_bytes(packed)
     return str(path)
 
 
@@ -87,6 +106,8 @@ def check(what, found, expected):
 with tempfile.TemporaryDirectory() as scratch:
     x86, arm, script = packed(scratch, "x86", elf(62)), packed(scratch, "arm", elf(183)), packed(scratch, "script", "#!/bin/sh\n")
     pathlib.Path(scratch, "broken.zip").write_text("no zip")
+    damaged = spoilt(scratch, "damaged", program=b"\xff" * 8)
+    encrypted, unpackable = spoilt(scratch, "encrypted", flags=1), spoilt(scratch, "unpackable", method=99)
     zips = {"resource_changes": [
         function("right", x86, "x86_64", "create"),
         function("wrong", arm, "x86_64", "create"),
@@ -94,42 +115,119 @@ with tempfile.TemporaryDirectory() as scratch:
         function("no-program", script, "arm64", "create"),
         function("as-it-was", arm, "x86_64", "no-op"),
         function("broken", f"{scratch}/broken.zip", "x86_64", "create"),
+        function("damaged", damaged, "x86_64", "create"),
+        function("encrypted", encrypted, "x86_64", "create"),
+        function("unknown-packing", unpackable, "x86_64", "create"),
     ]}  # fmt: skip
     check("zips", said(zips), [
         "unknown unknown",
+        UNTIED,
         f"zip wrong {arm} is built for arm64, and the plan is for x86_64",
         f"zip wrong-too {x86} is built for x86_64, and the plan is for arm64",
         f"zip broken {scratch}/broken.zip cannot be read as a zip: File is not a zip file",
+        f"zip damaged {damaged} cannot be read as a zip: Error -3 while decompressing data: invalid block type",
+        f"zip encrypted {encrypted} cannot be read as a zip: File 'bootstrap' is encrypted, password required for extraction",
+        f"zip unknown-packing {unpackable} cannot be read as a zip: That compression method is not supported",
     ])  # fmt: skip
+
+MAPPING = 'aws_lambda_event_source_mapping.this["orders"]'
+
+
+def published(function, version, *actions, **attributes):
+    found = changed(function, "aws_lambda_function", "aws_lambda_function.this", version=(version, version), **attributes)
+    found["change"]["actions"] = list(actions) or ["no-op"]
+    return found
+
+
+def alias(function, before, after):
+    return changed(function, "aws_lambda_alias", "aws_lambda_alias.live", function_version=(before, after))
+
+
+def mapping(function, before, after):
+    return changed(function, "aws_lambda_event_source_mapping", MAPPING, index="orders", enabled=(before, after))
+
 
 by_hand = {
     "variables": {"environment": {"value": "prod"}},
     "resource_drift": [
-        drifted("aws_lambda_alias", "aws_lambda_alias.live", function_version=("8", "7"), description=("", "")),
+        drifted("aws_lambda_alias", "aws_lambda_alias.live", function_version=("7", "8"), description=("", "")),
         drifted("aws_lambda_alias", "aws_lambda_alias.live", function_version=("8", "8"), description=("", "by hand")),
-        drifted("aws_lambda_event_source_mapping", 'aws_lambda_event_source_mapping.this["orders"]', index="orders", enabled=(True, False)),
+        mapping("order-processor", False, True),
         drifted("aws_lambda_function", "aws_lambda_function.this", reserved_concurrent_executions=(-1, 0)),
-        changed("notification", "aws_lambda_alias", "aws_lambda_alias.live", function_version=("8", "7")),
-        changed("event-publisher", "aws_lambda_alias", "aws_lambda_alias.live", function_version=("8", "7")),
+        alias("notification", "8", "7"),
+        alias("event-publisher", "8", "7"),
     ],
     # One is declared to stay at 7, and another is not in this plan.
     "resource_changes": [
-        drifted("aws_lambda_alias", "aws_lambda_alias.live", function_version=("7", "8")),
-        drifted("aws_lambda_event_source_mapping", 'aws_lambda_event_source_mapping.this["orders"]', index="orders", enabled=(False, True)),
-        drifted("aws_lambda_function", "aws_lambda_function.this", reserved_concurrent_executions=(0, -1)),
-        changed("notification", "aws_lambda_alias", "aws_lambda_alias.live", function_version=("7", "7")),
+        alias("order-processor", "8", "7"),
+        mapping("order-processor", True, False),
+        published("order-processor", "8", "update", reserved_concurrent_executions=(0, -1)),
+        alias("notification", "7", "7"),
     ],
 }
-check("changes by hand", said(by_hand), [
+check("changes by hand", said(by_hand | {"variables": {"environment": {"value": "prod"}, "versions": {"value": {"order-processor": "7"}}}}), [
     "unknown unknown",
-    "drift order-processor somebody moved its alias from version 8 to 7; to stay there: make rollback ENV=prod FUNCTION=order-processor VERSION=7",
-    "drift order-processor somebody changed whether its source orders is read from true to false; to pause it: make pause ENV=prod SOURCE=order-processor.orders REASON=…",
+    UNTIED,
+    "drift order-processor somebody moved its alias from version 7 to 8; to stay there: make rollback ENV=prod FUNCTION=order-processor VERSION=8",
+    "drift order-processor somebody changed whether its source orders is read from false to true; to pause it: make pause ENV=prod SOURCE=order-processor.orders REASON=…",
     "drift order-processor somebody changed its reserved concurrency from -1 to 0; to keep it, declare reserved_concurrency in the topology",
 ])  # fmt: skip
+
+# A rollback and a pause of which the overrides here know nothing: drift if they are new, and none once a plan was applied elsewhere.
+for seen_before in (False, True):
+    undeclared = {
+        "variables": {"environment": {"value": "prod"}, "versions": {"value": {"order-projection": "5"}}},
+        "resource_drift": [] if seen_before else [alias("order-processor", "8", "7"), mapping("order-processor", True, False)],
+        "resource_changes": [
+            published("order-processor", "8"),
+            alias("order-processor", "7", "8"),
+            mapping("order-processor", False, True),
+            # A deployment as any: the alias follows to a version that is not known yet.
+            published("notification", "3", "update"),
+            alias("notification", "3", None),
+            mapping("notification", True, True),
+            # From one version to another, as declared.
+            published("order-projection", "8"),
+            alias("order-projection", "7", "5"),
+            # With new code, over one that was left.
+            published("event-publisher", "8", "update"),
+            alias("event-publisher", "6", None),
+            # Its function is not in the plan: nobody knows.
+            alias("refunds", "2", "3"),
+        ],
+    }
+    check("undeclared rollbacks and pauses", said(undeclared), [
+        "unknown unknown",
+        UNTIED,
+        "undo order-processor its alias is at version 7 and the newest is 8 (a rollback, or a deployment that failed half-way), and this plan moves it to 8; to stay there: make rollback ENV=prod FUNCTION=order-processor VERSION=7",
+        "undo order-processor.orders this source is not read, and this plan reads it again; to keep it paused: make pause ENV=prod SOURCE=order-processor.orders REASON=…",
+        "undo event-publisher its alias is at version 6 and the newest is 8 (a rollback, or a deployment that failed half-way), and this plan moves it to the one that it makes; to stay there: make rollback ENV=prod FUNCTION=event-publisher VERSION=6",
+        "undo refunds its alias is at version 2 and the newest is unknown (a rollback, or a deployment that failed half-way), and this plan moves it to 3; to stay there: make rollback ENV=prod FUNCTION=refunds VERSION=2",
+    ])  # fmt: skip
+
+HERE = {"environment": "prod", "account_id": "123456789012", "region": "eu-west-1", "name_prefix": "shop-prod-"}
+for other, text in (
+    ({}, None),
+    ({"environment": "dev", "name_prefix": "shop-dev-"}, "environment 'dev' instead of 'prod', name_prefix 'shop-dev-' instead of 'shop-prod-'"),
+    ({"account_id": "999999999999"}, "account_id '999999999999' instead of '123456789012'"),
+    ({"region": "us-east-1"}, "region 'us-east-1' instead of 'eu-west-1'"),
+):
+    tied = {"address": "terraform_data.environment", "values": {"output": HERE | other}}
+    plan = {
+        "variables": {name: {"value": HERE[name]} for name in ("environment", "region", "name_prefix")},
+        "prior_state": {"values": {"root_module": {"resources": [IDENTITY, tied]}}},
+    }
+    lines = [f"elsewhere state this state is of another environment than the plan: {text}. Select its environment, and set AWS_PROFILE to its account"]
+    check("the environment of the state", said(plan), ["123456789012 eu-west-1", *(lines if text else [])])
+
+# What ends in an error has said nothing before it.
+done = subprocess.run([PLANNED], input=json.dumps({"resource_changes": [change("t", "aws_dynamodb_table", ["delete"]), {"address": "x"}]}), capture_output=True, text=True)
+if done.returncode == 0 or done.stdout:
+    sys.exit(f"scripts/planned ended with {done.returncode} after an error, and said {done.stdout!r}")
 
 found = said(PLAN)
 if found != EXPECTED:
     sys.exit("scripts/planned said\n  " + "\n  ".join(found) + "\nand must say\n  " + "\n  ".join(EXPECTED))
-if said({}) != ["unknown unknown"]:
+if said({}) != ["unknown unknown", UNTIED]:
     sys.exit(f"of an empty plan, scripts/planned said {said({})}")
-print(f"{len(EXPECTED) - 1} deletions and replacements are named, the account, changes by hand, and wrong zips")
+print(f"{len(EXPECTED) - 2} deletions and replacements are named, the account, what ends unasked, changes by hand, and wrong zips")

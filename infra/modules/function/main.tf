@@ -55,8 +55,8 @@ resource "aws_lambda_function" "this" {
   depends_on = [aws_iam_role_policy.this]
 }
 
-# Terraform alone moves the alias. Where somebody else has, the next plan shows it and moves it back; a version to stay at is
-# declared.
+# Terraform moves the alias, and `make rollback`, which declares a version to stay at. Where somebody else has moved it, the next
+# plan shows that and moves it back.
 resource "aws_lambda_alias" "live" {
   name             = var.alias
   function_name    = aws_lambda_function.this.function_name
