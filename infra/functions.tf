@@ -155,7 +155,7 @@ locals {
         Effect    = "Allow"
         Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
         Resource  = key
-        Condition = { StringLike = { "kms:ViaService" = [for service in ["dynamodb", "kinesis", "lambda", "s3", "sns", "sqs"] : "${service}.${local.region}.amazonaws.com"] } }
+        Condition = { StringLike = { "kms:ViaService" = [for service in ["dynamodb", "kinesis", "lambda", "s3", "sns", "sqs"] : "${service}.${local.region}.${local.dns_suffix}"] } }
       }],
       # A function of a VPC has network interfaces there. EC2 has no resources that a policy could name for them, and Lambda makes
       # them, not the function's own code: what is denied is what it would do itself.

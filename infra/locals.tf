@@ -1,6 +1,7 @@
 locals {
   account_id = data.aws_caller_identity.current.account_id
   partition  = data.aws_partition.current.partition
+  dns_suffix = data.aws_partition.current.dns_suffix
   region     = var.region
 
   # Mappings and rules name functions by this alias; a deployment moves it to the new version.

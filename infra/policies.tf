@@ -9,10 +9,10 @@ locals {
   # Tables that record effects, which operators decide.
   effect_tables = [for name, table in var.tables : name if table.record_retention_days != null]
 
-  # What a letter or a held effect may name, in the bucket of the dead letters.
-  letter_objects = sort(flatten([for bucket in local.letter_buckets : [
-    for prefix in concat(flatten([for physical in values(local.names.functions) : ["${physical}/", "held/${physical}/"]]), ["aws/lambda/"]) : "${local.arns.buckets[bucket]}/${prefix}*"
-  ]]))
+  # What a letter may name, in the bucket of the dead letters, and what a held effect may, in any that its function writes to. Older
+  # versions of the toolkit have kept events as `held/<id>.json`.
+  letter_objects = sort(flatten([for bucket in local.letter_buckets : [for prefix in local.letter_prefixes : "${local.arns.buckets[bucket]}/${prefix}*"]]))
+  held_objects   = sort([for bucket in local.held_buckets : "${local.arns.buckets[bucket]}/held/*.json"])
 
   # Through these services alone, like the functions.
   uses_key = [for key in compact([local.kms_key_arn]) : {
@@ -20,7 +20,7 @@ locals {
     Effect    = "Allow"
     Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
     Resource  = [key]
-    Condition = { StringLike = { "kms:ViaService" = [for service in ["dynamodb", "kinesis", "s3", "sqs"] : "${service}.${local.region}.amazonaws.com"] } }
+    Condition = { StringLike = { "kms:ViaService" = [for service in ["dynamodb", "kinesis", "s3", "sqs"] : "${service}.${local.region}.${local.dns_suffix}"] } }
   }]
 
   operator_policy = { Version = "2012-10-17", Statement = concat([for statement in [
@@ -36,6 +36,20 @@ locals {
       Effect   = "Allow"
       Action   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
       Resource = local.letter_objects
+    },
+    {
+      Sid      = "HeldEvents"
+      Effect   = "Allow"
+      Action   = ["s3:DeleteObject", "s3:GetObject"]
+      Resource = local.held_objects
+    },
+    {
+      # Without it S3 answers that something is forbidden which is not there any more.
+      Sid       = "Missing"
+      Effect    = "Allow"
+      Action    = ["s3:ListBucket"]
+      Resource  = sort([for bucket in setunion(local.letter_buckets, local.held_buckets) : local.arns.buckets[bucket]])
+      Condition = { StringLike = { "s3:prefix" = sort([for prefix in concat(local.letter_prefixes, ["held/"]) : "${prefix}*"]) } }
     },
     {
       Sid      = "PointedToStreams"
@@ -91,6 +105,6 @@ locals {
     ] : statement if length(statement.Resource) > 0], [for statement in local.uses_key : merge(statement, {
       # SQS decrypts the data key that it has made.
       Action    = length(local.fed_queues) > 0 ? ["kms:Decrypt", "kms:GenerateDataKey"] : ["kms:GenerateDataKey"]
-      Condition = { StringLike = { "kms:ViaService" = [for service in ["kinesis", "sqs"] : "${service}.${local.region}.amazonaws.com"] } }
+      Condition = { StringLike = { "kms:ViaService" = [for service in ["kinesis", "sqs"] : "${service}.${local.region}.${local.dns_suffix}"] } }
   })]) }
 }

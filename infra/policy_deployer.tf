@@ -19,12 +19,14 @@ locals {
     # A mapping has no name of its own; which function it invokes is what can be said.
     { Sid = "Mappings", Resource = ["*"], Action = ["lambda:CreateEventSourceMapping", "lambda:DeleteEventSourceMapping", "lambda:UpdateEventSourceMapping"],
     Condition = { ArnLike = { "lambda:FunctionArn" = "${local.arn_of.lambda}:function:${local.own}" } } },
+    # Nor can a mapping's tags be tied to its function.
+    { Sid = "MappingTags", Resource = ["${local.arn_of.lambda}:event-source-mapping:*"], Action = ["lambda:ListTags", "lambda:TagResource", "lambda:UntagResource"] },
     { Sid = "Roles", Resource = [local.role_of], Action = [
       "iam:DeleteRole", "iam:DeleteRolePolicy", "iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole",
       "iam:ListRolePolicies", "iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy",
     ] },
     # With a boundary, no role can be made, or get a policy, that is not bounded by it.
-    merge({ Sid = "RolesWithin", Resource = [local.role_of], Action = ["iam:CreateRole", "iam:PutRolePolicy"] },
+    merge({ Sid = "RolesWithin", Resource = [local.role_of], Action = concat(["iam:CreateRole", "iam:PutRolePolicy"], var.permissions_boundary_arn == null ? [] : ["iam:PutRolePermissionsBoundary"]) },
     { for key, value in { Condition = { StringEquals = { "iam:PermissionsBoundary" = coalesce(var.permissions_boundary_arn, "-") } } } : key => value if var.permissions_boundary_arn != null }),
     { Sid = "PassRole", Resource = [local.role_of], Action = ["iam:PassRole"], Condition = { StringEquals = { "iam:PassedToService" = "lambda.amazonaws.com" } } },
     { Sid = "Tables", Resource = ["${local.arn_of.dynamodb}:table/${local.own}"], Action = [
@@ -60,13 +62,16 @@ locals {
       "logs:PutMetricFilter", "logs:PutRetentionPolicy", "logs:TagResource", "logs:UntagResource",
     ] },
     { Sid = "Alarms", Resource = ["${local.arn_of.cloudwatch}:alarm:${local.own}"], Action = [
-      "cloudwatch:DeleteAlarms", "cloudwatch:ListTagsForResource", "cloudwatch:PutCompositeAlarm", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource", "cloudwatch:UntagResource",
+      "cloudwatch:ListTagsForResource", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource", "cloudwatch:UntagResource",
     ] },
+    # A composite alarm can be made and deleted by whoever may do so with every alarm, and by nobody else.
+    { Sid = "CompositeAlarms", Resource = ["*"], Action = ["cloudwatch:DeleteAlarms", "cloudwatch:PutCompositeAlarm"] },
     { Sid = "Dashboards", Resource = ["arn:${local.partition}:cloudwatch::${local.account_id}:dashboard/${local.dashboard_name}"], Action = ["cloudwatch:DeleteDashboards", "cloudwatch:GetDashboard", "cloudwatch:PutDashboard"] },
   ]
 
   # What is there with a switch alone.
   deployer_switched = concat(
+    [for on in [var.force_destroy] : { Sid = "Objects", Resource = ["arn:${local.partition}:s3:::${local.own}/*"], Action = ["s3:DeleteObject", "s3:DeleteObjectVersion"] } if on],
     [for on in [var.schema_registry] : { Sid = "Schemas", Resource = ["${local.arn_of.schemas}:registry/${local.own}", "${local.arn_of.schemas}:schema/${local.own}"], Action = [
       "schemas:CreateRegistry", "schemas:CreateSchema", "schemas:DeleteRegistry", "schemas:DeleteSchema", "schemas:DescribeRegistry", "schemas:DescribeSchema",
       "schemas:ListTagsForResource", "schemas:TagResource", "schemas:UntagResource", "schemas:UpdateRegistry", "schemas:UpdateSchema",
@@ -76,6 +81,11 @@ locals {
       "ses:DeleteIdentity", "ses:GetIdentityDkimAttributes", "ses:GetIdentityVerificationAttributes", "ses:VerifyDomainDkim", "ses:VerifyDomainIdentity", "ses:VerifyEmailIdentity",
     ] } if on],
     [for on in [var.customer_managed_key] : { Sid = "NewKey", Resource = ["*"], Action = ["kms:CreateKey"], Condition = { StringEquals = { "aws:RequestTag/environment" = var.environment } } } if on],
+    # A key is made with its tags; that of another environment, which has others, cannot be made to look like this one's.
+    [for on in [var.customer_managed_key] : { Sid = "NewKeyTags", Resource = ["*"], Action = ["kms:TagResource"], Condition = {
+      StringEquals         = { "aws:RequestTag/environment" = var.environment }
+      StringEqualsIfExists = { "aws:ResourceTag/environment" = var.environment }
+    } } if on],
     [for on in [var.customer_managed_key] : { Sid = "OwnKey", Resource = ["arn:${local.partition}:kms:${local.region}:${local.account_id}:key/*"], Action = [
       "kms:CreateAlias", "kms:CreateGrant", "kms:Decrypt", "kms:DeleteAlias", "kms:DescribeKey", "kms:EnableKeyRotation", "kms:Encrypt", "kms:GenerateDataKey", "kms:GetKeyPolicy",
       "kms:GetKeyRotationStatus", "kms:ListResourceTags", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateKeyDescription",

@@ -15,7 +15,7 @@ variable "expiration_days" {
 
 variable "expiring_prefixes" {
   type        = list(string)
-  description = "What the keys of objects that expire begin with; an empty string: all of them."
+  description = "What the keys of objects that expire begin with; an empty string: all of them; an empty list: none."
   default     = [""]
 }
 
