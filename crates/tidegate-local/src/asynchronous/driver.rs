@@ -22,6 +22,7 @@ use crate::invocation::{Invoker, Request};
 use crate::mapping::moment::Moment;
 use crate::mapping::pace::Pace;
 use crate::mapping::queue_deletion::delete;
+use crate::mapping::queue_hides::Hides;
 use crate::mapping::queue_receiver::{Receiver, hide, release, sent};
 use crate::mapping::shortened;
 use crate::mapping::stream::{now, until};
@@ -126,6 +127,7 @@ async fn deliver(
     let status = &*status;
     let mut events = Events::new(own.settings.clone());
     let mut receipts: HashMap<u64, String> = HashMap::new();
+    let mut hides = Hides::default();
     let mut numbers: u64 = 0;
     // It is here while it is not polling.
     let mut receiver =
@@ -210,7 +212,9 @@ async fn deliver(
                     Action::Hide { event } => {
                         if let Some(receipt) = receipts.get(&event).cloned() {
                             finishing += 1;
+                            let hiding = hides.begin([&receipt]);
                             running.push(Box::pin(async move {
+                                let _hiding = hiding;
                                 let hidden = own.settings.hidden;
                                 if let Err(message) = hide(&own.sqs, &own.queue_url, receipt, hidden).await {
                                     failed(status, &message);
@@ -222,7 +226,9 @@ async fn deliver(
                     Action::Rest { event, wait } => {
                         if let Some(receipt) = receipts.remove(&event) {
                             finishing += 1;
+                            let hidden = hides.over(std::slice::from_ref(&receipt));
                             running.push(Box::pin(async move {
+                                hidden.await;
                                 let wait = hidden_for(wait);
                                 if let Err(message) = hide(&own.sqs, &own.queue_url, receipt, wait).await {
                                     failed(status, &message);
@@ -260,7 +266,9 @@ async fn deliver(
         }
         if !released.is_empty() {
             finishing += 1;
+            let hidden = hides.over(&released);
             running.push(Box::pin(async move {
+                hidden.await;
                 let released = release(&own.sqs, &own.queue_url, &released).await;
                 released.unwrap_or_else(|message| failed(status, &message));
                 Done::Kept

@@ -25,6 +25,7 @@ use crate::json::Json;
 use crate::mapping::moment::Moment;
 use crate::mapping::pace::Pace;
 use crate::mapping::queue_deletion::delete;
+use crate::mapping::queue_hides::Hides;
 use crate::mapping::queue_receiver::{Receiver, hide, release, sent};
 use crate::mapping::shortened;
 use crate::mapping::stream::{now, until};
@@ -101,6 +102,7 @@ async fn route(own: BusQueue, status: Arc<Mutex<BusStatus>>, mut stop: watch::Re
         time_scale: own.time_scale,
     });
     let mut taken: HashMap<u64, Taken> = HashMap::new();
+    let mut hides = Hides::default();
     let mut numbers: u64 = 0;
     // It is here while it is not polling.
     let mut receiver =
@@ -192,7 +194,9 @@ async fn route(own: BusQueue, status: Arc<Mutex<BusStatus>>, mut stop: watch::Re
                     Action::Hide { event } => {
                         if let Some(Taken { receipt, .. }) = taken.get(&event).cloned() {
                             finishing += 1;
+                            let hiding = hides.begin([&receipt]);
                             running.push(Box::pin(async move {
+                                let _hiding = hiding;
                                 let hidden = hide(&own.sqs, &own.queue_url, receipt, own.hidden).await;
                                 hidden.unwrap_or_else(|message| failed(status, &message));
                                 Done::Kept
@@ -202,7 +206,9 @@ async fn route(own: BusQueue, status: Arc<Mutex<BusStatus>>, mut stop: watch::Re
                     Action::Rest { event, wait } => {
                         if let Some(Taken { receipt, .. }) = taken.remove(&event) {
                             finishing += 1;
+                            let before = hides.over(std::slice::from_ref(&receipt));
                             running.push(Box::pin(async move {
+                                before.await;
                                 let hidden = hide(&own.sqs, &own.queue_url, receipt, hidden_for(wait)).await;
                                 hidden.unwrap_or_else(|message| failed(status, &message));
                                 Done::Kept
@@ -220,7 +226,9 @@ async fn route(own: BusQueue, status: Arc<Mutex<BusStatus>>, mut stop: watch::Re
         }
         if !released.is_empty() {
             finishing += 1;
+            let hidden = hides.over(&released);
             running.push(Box::pin(async move {
+                hidden.await;
                 let released = release(&own.sqs, &own.queue_url, &released).await;
                 released.unwrap_or_else(|message| failed(status, &message));
                 Done::Kept

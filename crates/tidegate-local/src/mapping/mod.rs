@@ -19,6 +19,7 @@ pub mod queue;
 pub(crate) mod queue_deletion;
 pub mod queue_driver;
 pub mod queue_event;
+pub(crate) mod queue_hides;
 pub(crate) mod queue_receiver;
 mod reader;
 pub mod record;

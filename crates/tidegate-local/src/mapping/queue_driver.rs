@@ -15,6 +15,7 @@ use super::pace::Pace;
 use super::queue::{Action, Input, Queue, QueueSettings};
 use super::queue_deletion::delete;
 use super::queue_event::message;
+use super::queue_hides::Hides;
 use super::queue_receiver::{Receiver, hide_all, release};
 use super::status::{MappingStatus, age, shortened};
 use super::stream::{now, until};
@@ -101,7 +102,9 @@ async fn deliver(
     let mut running: FuturesUnordered<BoxFuture<'_, Input>> = FuturesUnordered::new();
     let mut timer: Option<Moment>;
     let mut stopping = false;
+    // Extensions and releases: a release waits for extensions, so that both go on together.
     let mut releases: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
+    let mut hides = Hides::default();
     let mut input = Input::Start;
     let mut empty_poll: Option<u64> = None;
     loop {
@@ -140,15 +143,18 @@ async fn deliver(
                 }
                 Action::Hide { receipts } => {
                     let (status, hidden) = (&status, mapping.settings.visibility);
-                    running.push(Box::pin(async move {
+                    let hiding = hides.begin(&receipts);
+                    releases.push(Box::pin(async move {
+                        let _hiding = hiding;
                         let hide = hide_all(&mapping.sqs, &mapping.queue_url, &receipts, hidden).await;
                         hide.unwrap_or_else(|message| failed(status, &message));
-                        Input::TimerDue
                     }));
                 }
                 Action::Release { receipts } => {
                     let status = &status;
+                    let hidden = hides.over(&receipts);
                     releases.push(Box::pin(async move {
+                        hidden.await;
                         let released = release(&mapping.sqs, &mapping.queue_url, &receipts).await;
                         released.unwrap_or_else(|message| failed(status, &message));
                     }));
