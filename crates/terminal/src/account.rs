@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn an_account_is_changed_only_if_it_or_a_system_in_it_is_named() {
-        let why = not_running(Path::new("/work/shop/.tidegate"));
+        let why = not_running(Path::new("/srv/shop/.tidegate"));
         for (option, intent) in [
             (option(Some("123456789012"), ""), Intent::Change),
             (option(None, "shop-dev-"), Intent::Change),
@@ -168,7 +168,7 @@ mod tests {
         let refused = must_be_named(&option(None, ""), Intent::Change, &why).unwrap_err();
         let Problem::Misuse(said) = refused else { panic!("{refused:?}") };
         for part in
-            ["/work/shop/.tidegate/engine.json", "tidegate local up", "--account ID", "--name-prefix PREFIX"]
+            ["/srv/shop/.tidegate/engine.json", "tidegate local up", "--account ID", "--name-prefix PREFIX"]
         {
             assert!(said.contains(part), "{part} is not in {said}");
         }
