@@ -53,9 +53,10 @@ impl FromStr for AccountId {
     }
 }
 
-/// Refuses to change an account that nobody named: with credentials in the environment, a command
-/// for the local system would otherwise reach production as soon as no local system runs. `why` says
-/// what leads to the account.
+/// Refuses to change an account unless the command line names it.
+///
+/// With credentials in the environment, a command for the local system would otherwise reach
+/// production as soon as no local system runs. `why` says what leads to the account.
 ///
 /// # Errors
 /// Neither an account nor a name prefix is given; a misuse.
@@ -74,7 +75,7 @@ pub(crate) fn must_be_named(option: &EndpointOption, intent: Intent, why: &str) 
 pub(crate) fn not_running(state: &Path) -> String {
     let state = std::path::absolute(state).unwrap_or_else(|_| state.to_owned());
     format!(
-        "no local system runs (there is no {}/engine.json, nor one in a directory above)",
+        "no local system runs here or in a directory above ({}/engine.json does not exist)",
         state.display()
     )
 }

@@ -47,7 +47,7 @@ impl Connection {
     ///
     /// # Errors
     /// When there is none of them, nothing answers, a name prefix or an account is given for the local
-    /// system, or an account would be changed that nobody named.
+    /// system, or an account would be changed that the command line does not name.
     pub async fn open(option: &EndpointOption, intent: Intent) -> Result<Self, Problem> {
         let here = env::current_dir()
             .map_err(|error| Problem::new(format!("the current directory cannot be read: {error}")));
@@ -95,7 +95,7 @@ impl Connection {
     ///
     /// # Errors
     /// When nothing answers, the environment has no AWS credentials, or an account would be changed
-    /// that nobody named or that is another than the named one.
+    /// that the command line does not name.
     pub async fn at(
         endpoint: Option<&Endpoint>,
         option: &EndpointOption,

@@ -40,7 +40,7 @@ impl System {
     ///
     /// # Errors
     /// When there is none of them, nothing answers, a name prefix or an account is given for the local
-    /// system, or an account would be changed that nobody named.
+    /// system, or an account would be changed that the command line does not name.
     pub(crate) async fn open(place: &Place, intent: Intent) -> Result<Self, Problem> {
         let engine = running_engine(&place.state);
         let named = place.endpoint.endpoint();

@@ -21,7 +21,8 @@ pub struct Request {
     /// The version or alias it was invoked by. The function sees it at the end of its ARN.
     pub qualifier: Option<String>,
     /// How long the caller waits in line while all execution environments are busy, at most the
-    /// function's timeout. Zero: it is throttled at once.
+    /// function's timeout. With zero it is throttled at once, or after two seconds if others already
+    /// wait in line.
     pub patience: Duration,
     /// Collects what the function prints meanwhile.
     pub log: Option<Arc<LogTail>>,

@@ -96,7 +96,7 @@ impl Host {
         let mut state = self.lock();
         state.last_invocation += 1;
         let id = InvocationId(state.last_invocation);
-        let open = Open {
+        let mut open = Open {
             request_id: request_id.clone(),
             request,
             caller,
@@ -105,8 +105,7 @@ impl Host {
             timer: None,
             timers: 0,
         };
-        let mut open = open;
-        // Where sources stand in line, a place is never free for whoever does not.
+        // While sources stand in line, a caller that does not would never find a free place.
         if open.request.patience.is_zero() && state.pool.has_line() {
             open.request.patience = BRIEFLY;
         }

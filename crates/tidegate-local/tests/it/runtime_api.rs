@@ -571,6 +571,9 @@ async fn a_source_waits_in_line_for_a_busy_function_and_is_throttled_when_it_has
     let third = wait(3, Duration::from_millis(1));
     assert_eq!(third.await.unwrap().result, InvocationResult::Throttled);
     assert_eq!(begin(&fleet, json!({"n": 4})).await.unwrap().result, InvocationResult::Throttled);
+    // A caller of Invoke stands in line too while sources do.
+    let fifth = begin(&fleet, json!({"n": 5}));
+    until("it waits in line", || fleet.in_flight() == 3).await;
 
     call("POST", &api, &format!("invocation/{}/response", one.request_id), "1").await;
     first.await.unwrap();
@@ -578,5 +581,9 @@ async fn a_source_waits_in_line_for_a_busy_function_and_is_throttled_when_it_has
     assert_eq!(two.body, json!({"n": 2}));
     call("POST", &api, &format!("invocation/{}/response", two.request_id), "2").await;
     assert_eq!(second.await.unwrap().result, InvocationResult::Success(Bytes::from_static(b"2")));
+    let five = call("GET", &api, "invocation/next", "").await;
+    assert_eq!(five.body, json!({"n": 5}));
+    call("POST", &api, &format!("invocation/{}/response", five.request_id), "5").await;
+    assert_eq!(fifth.await.unwrap().result, InvocationResult::Success(Bytes::from_static(b"5")));
     assert_eq!(fleet.status()["probe"].throttles, 2);
 }
