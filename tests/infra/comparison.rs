@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use engine_client::local::{ACCOUNT, REGION};
 use serde_json::{Value, json};
-use tidegate_local::clients::{ACCOUNT, REGION};
 use tidegate_local::emulator::{self, Backend};
 use tidegate_local::environment::function_arn;
 use tidegate_local::provision::{Provisioned, provision};
-use tidegate_local::topology::{self, DestinationKind, Topology};
+use topology::{DestinationKind, Topology};
 
 use crate::api::Api;
 use crate::deployment::Deployment;

@@ -9,7 +9,7 @@ use std::fs;
 
 use serde_json::Value;
 use tidegate_local::provision::Provisioned;
-use tidegate_local::topology::{self, Topology};
+use topology::Topology;
 
 use crate::programs::{directory, program, repository, shown};
 

@@ -7,15 +7,15 @@ use aws_sdk_dynamodb::operation::describe_table::DescribeTableError;
 use aws_sdk_lambda::config::StalledStreamProtectionConfig;
 use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::config::timeout::TimeoutConfig;
+use engine_client::engine_file::{EngineFile, EngineFileError};
+use engine_client::local::{ACCOUNT, REGION};
 use terminal::account::Intent;
 use terminal::connection::Connection;
 use terminal::endpoint::{CONNECT_TIMEOUT, Endpoint};
 use terminal::local_system::{self, STATE};
 use terminal::name_prefix::{NamePrefix, PhysicalName};
 use terminal::problem::Problem;
-use tidegate_local::clients::{ACCOUNT, REGION};
-use tidegate_local::engine_file::{EngineFile, EngineFileError};
-use tidegate_local::topology::Topology;
+use topology::Topology;
 
 use crate::arn::Home;
 use crate::cli::{Place, StateDir};
@@ -73,7 +73,7 @@ impl System {
     pub(crate) fn topology(&self) -> Result<Topology, Problem> {
         let engine = || self.engine.as_ref().map(|engine| engine.topology.clone());
         let file = self.topology.clone().or_else(engine).map_or_else(topology_above, Ok)?;
-        tidegate_local::topology::load(&file).map_err(|error| Problem::new(error.to_string()))
+        topology::load(&file).map_err(|error| Problem::new(error.to_string()))
     }
 
     /// What the names of the system begin with.

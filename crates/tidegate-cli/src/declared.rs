@@ -5,7 +5,7 @@
 //! is compared with the topology and with the place of the system.
 
 use terminal::name_prefix::NamePrefix;
-use tidegate_local::topology::{self, LARGE_LETTERS, Source, Topology, Use};
+use topology::{LARGE_LETTERS, Source, Topology, Use};
 
 use crate::arn::Home;
 

@@ -15,7 +15,7 @@ use tidegate::ids::Version;
 use tidegate::store::{
     DynamoDbEventStore, EventReader, PARTITION_KEY, RecordedCommit, RecordedEvent, SORT_KEY,
 };
-use tidegate_local::topology::{KeyType, Topology};
+use topology::{KeyType, Topology};
 
 use crate::cli::EventsShow;
 use crate::connection::System;

@@ -8,9 +8,9 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use lambda_shapes::partial_response::{Reported, reported};
 use serde_json::{Value, json};
 use tidegate::function::{OCCASION, REPLAY};
-use tidegate_local::mapping::answer::{Reported, reported};
 
 /// How long a function may refuse because all its environments are busy.
 const THROTTLED_LIMIT: Duration = Duration::from_secs(60);
@@ -158,7 +158,7 @@ fn judge(status: i32, function_error: Option<&str>, payload: &[u8], shape: Shape
 
 /// Lambda's error object in words.
 fn described(payload: &[u8]) -> Option<String> {
-    let error = tidegate_local::json::value(payload).ok()?;
+    let error = aws_json::value(payload).ok()?;
     let message = error.get("errorMessage").and_then(Value::as_str)?;
     Some(match error.get("errorType").and_then(Value::as_str) {
         Some(kind) => format!("{kind}: {message}"),

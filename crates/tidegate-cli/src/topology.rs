@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use terminal::counted::counted;
 use terminal::output;
 use terminal::problem::Problem;
-use tidegate_local::topology::{self, Mistake, Severity, Topology, TopologyError};
+use topology::{Mistake, Severity, Topology, TopologyError};
 
 use crate::cli::TopologyCheck;
 use crate::connection::topology_above;

@@ -12,12 +12,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use crate::credentials::KEY;
 use crate::outage::{Outage, watched};
-
-/// The region everything local lives in.
-pub const REGION: &str = "us-east-1";
-
-/// The account everything local belongs to, as MiniStack and LocalStack have it.
-pub const ACCOUNT: &str = "000000000000";
+use engine_client::local::REGION;
 
 /// One SDK client per service, all sharing one connection pool. Cloning is cheap.
 #[derive(Clone, Debug)]

@@ -10,9 +10,9 @@ use futures::future::BoxFuture;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::mapping::moment::Moment;
-use crate::message;
 use crate::send_error::{Reason, SendError};
+use lambda_shapes::message;
+use lambda_shapes::moment::Moment;
 
 pub use hand_over::DeliveryFailures;
 pub(crate) use hand_over::{lost, until_sent};
@@ -261,7 +261,7 @@ mod tests {
 
     use super::*;
     use crate::clients::Clients;
-    use crate::message::stand_in::{StandIn, answering};
+    use crate::stand_in::{StandIn, answering};
 
     #[test]
     fn an_objects_key_has_lambdas_shape() {

@@ -30,15 +30,13 @@ use crate::clients::Clients;
 use crate::console::{self, Touched};
 use crate::control::{Control, ControlApi, StatusSource};
 use crate::emulator;
-use crate::engine_file::EngineFile;
 use crate::environment::{Fleet, FleetOptions};
 use crate::operator::Operator;
 use crate::provision::provision;
 use crate::proxy::{Hook, Proxy};
 use crate::remote::{BadUrl, RemoteFunctions};
 use crate::status::{Look, Status};
-use crate::topology::{self, Checked, Topology};
-use crate::usage;
+use engine_client::engine_file::EngineFile;
 use events::{InvokedEvents, Timing};
 use files::StateLock;
 pub use injection::Injection;
@@ -47,6 +45,7 @@ pub use options::Options;
 pub(crate) use parts::Parts;
 use specs::specs;
 pub use start_error::StartError;
+use topology::{Checked, Topology};
 
 /// How long a shutdown waits for invocations in flight.
 const GRACE: Duration = Duration::from_secs(5);
@@ -174,7 +173,7 @@ impl Engine {
         let pid = i32::try_from(std::process::id()).unwrap_or(i32::MAX);
         let file = EngineFile {
             pid,
-            process_started: usage::start_time(pid),
+            process_started: engine_client::process::start_time(pid),
             control: control.url(),
             endpoint: parts.emulator.endpoint().to_owned(),
             started_at: jiff::Timestamp::now(),

@@ -6,7 +6,6 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use serde_json::Value;
 
 use crate::distribution::{Distribution, Summary};
-use crate::json;
 
 /// Names of a function's metrics that are kept, and CloudWatch's limit for the length of one.
 const NAMES: usize = 500;
@@ -36,7 +35,7 @@ impl Metrics {
         if !line.starts_with(b"{") || !line.windows(6).any(|part| part == b"\"_aws\"") {
             return false;
         }
-        let Ok(document) = json::value(line) else { return false };
+        let Ok(document) = aws_json::value(line) else { return false };
         let Some(directives) = document.pointer("/_aws/CloudWatchMetrics").and_then(Value::as_array) else {
             return false;
         };

@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use crate::clients::Clients;
-use crate::topology::Topology;
+use topology::Topology;
 
 /// How long a status waits for the counts.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -110,7 +110,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("topology.hcl");
         std::fs::write(&file, "queues = {}\n").unwrap();
-        let topology = crate::topology::load(&file).unwrap();
+        let topology = topology::load(&file).unwrap();
         operator.waits(&Clients::new("http://127.0.0.1:1"), &topology).await
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::mapping::moment::Moment;
+use lambda_shapes::moment::Moment;
 
 /// The shortest wait for which an event goes back to its queue, which counts in whole seconds.
 pub(crate) const SHORTEST_REST: Duration = Duration::from_secs(2);

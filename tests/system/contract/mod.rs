@@ -10,7 +10,6 @@ use tempfile::TempDir;
 use tidegate_local::clients::Clients;
 use tidegate_local::emulator::{self, Backend, Emulator};
 use tidegate_local::provision::provision;
-use tidegate_local::topology;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 

@@ -2,10 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use engine_client::client::EngineClient;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tidegate_local::client::EngineClient;
-use tidegate_local::topology::SourceKind;
+use topology::SourceKind;
 
 use super::{declared, samples};
 use crate::world::World;

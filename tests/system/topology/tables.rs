@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use events::view::{order_view, sales};
 use tidegate::{idempotency, projection, store};
-use tidegate_local::topology::{KeyType, StreamView, Table, Topology};
+use topology::{KeyType, StreamView, Table, Topology};
 
 use super::declared;
 

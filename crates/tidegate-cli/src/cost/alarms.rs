@@ -1,6 +1,6 @@
 //! How many metrics an environment's alarms watch, by the rules of infra/observability.tf. AWS bills each of them, and most alarms watch one.
 
-use tidegate_local::topology::{Access, Function, Topology};
+use topology::{Access, Function, Topology};
 
 /// Watched metrics of each of these, by the name of the local value there.
 const PER_FUNCTION: usize = 6;
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn each_declared_thing_has_its_alarms() {
-        let mut topology = tidegate_local::topology::load(&infra("topology.auto.tfvars")).unwrap();
+        let mut topology = topology::load(&infra("topology.auto.tfvars")).unwrap();
         let before = count(&topology, false, false);
         assert_eq!(count(&topology, true, false), before + topology.functions.len() as u64);
         let detailed = topology.functions.len() + topology.sources().count();

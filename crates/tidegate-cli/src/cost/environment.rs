@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use terminal::problem::Problem;
-use tidegate_local::topology::{self, Topology};
+use topology::Topology;
 
 use super::variables;
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use terminal::problem::Problem;
-use tidegate_local::topology::Topology;
+use topology::Topology;
 
 use super::environment::Environment;
 use super::measurement::Measurement;
@@ -160,7 +160,7 @@ mod tests {
 
     fn repository() -> (Topology, Measurement, Prices, [Environment; 2]) {
         let infra = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra");
-        let topology = tidegate_local::topology::load(&infra.join("topology.auto.tfvars")).unwrap();
+        let topology = topology::load(&infra.join("topology.auto.tfvars")).unwrap();
         let environments = ["dev", "prod"].map(|name| {
             let file = infra.join(format!("env/{name}.tfvars"));
             Environment::read(&file, &infra.join("variables.tf"), &topology).unwrap()

@@ -1,7 +1,7 @@
 //! What is paid every month, however little is done.
 
 use terminal::problem::Problem;
-use tidegate_local::topology::Topology;
+use topology::Topology;
 
 use super::alarms;
 use super::environment::Environment;

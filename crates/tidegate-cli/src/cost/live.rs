@@ -8,16 +8,16 @@ use aws_sdk_dynamodb::error::DisplayErrorContext;
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use engine_client::client::EngineClient;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use terminal::output;
 use terminal::problem::Problem;
-use tidegate_local::client::EngineClient;
 use tidegate_local::clients::Clients;
 use tidegate_local::environment::FunctionStatus;
 use tidegate_local::proxy::{Calls, billed};
-use tidegate_local::topology::{self, Topology};
+use topology::Topology;
 
 use super::measurement::{FunctionUse, Measurement, TableUse, Unit};
 use super::traffic::fed;
@@ -49,7 +49,7 @@ struct Mapping {
 /// # Errors
 /// None runs, it is still at work, or its tables cannot be read.
 pub(super) async fn measure(state: &StateDir) -> Result<(Measurement, PathBuf), Problem> {
-    let said = |error: tidegate_local::client::ClientError| {
+    let said = |error: engine_client::client::ClientError| {
         Problem::new(format!("{error}; or name a saved measurement with --measurement FILE"))
     };
     let client = EngineClient::from_state_dir(&state_dir(state)).map_err(said)?;

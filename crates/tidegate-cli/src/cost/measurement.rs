@@ -7,7 +7,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use terminal::problem::Problem;
-use tidegate_local::topology::Topology;
+use topology::Topology;
 
 /// What was measured, as it is saved.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use terminal::output;
 use terminal::problem::Problem;
-use tidegate_local::topology::{self, Topology};
+use topology::Topology;
 
 use crate::cli::Cost;
 use crate::connection::topology_above;

@@ -2,7 +2,7 @@
 
 use terminal::counted::counted;
 use terminal::problem::Problem;
-use tidegate_local::topology::Topology;
+use topology::Topology;
 
 use super::environment::Environment;
 use super::estimate::Line;

@@ -3,7 +3,7 @@
 use terminal::counted::counted;
 use terminal::problem::Problem;
 use tidegate_local::proxy::billed::EVENT_BYTES;
-use tidegate_local::topology::{Access, Function, Topology};
+use topology::{Access, Function, Topology};
 
 use super::environment::Environment;
 use super::estimate::Line;
@@ -144,7 +144,7 @@ mod tests {
     /// What is paid for records that are put on streams, and the users it is paid for, when order-processor accesses `orders` in this way.
     fn puts(access: &str) -> (Vec<String>, f64) {
         let infra = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra");
-        let mut topology = tidegate_local::topology::load(&infra.join("topology.auto.tfvars")).unwrap();
+        let mut topology = topology::load(&infra.join("topology.auto.tfvars")).unwrap();
         let used = serde_json::from_value(json!({ "stream": "orders", "access": access })).unwrap();
         topology.functions.get_mut("order-processor").unwrap().uses.insert("ORDERS".to_owned(), used);
         let dev =

@@ -1,6 +1,6 @@
 //! Terraform's variables: which are declared, and where a file sets one.
 //!
-//! `tidegate_local::topology` reads their values, and has refused by then whatever is not literal HCL.
+//! `topology` reads their values, and has refused by then whatever is not literal HCL.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,7 +8,7 @@ use std::io;
 use std::path::Path;
 
 use terminal::problem::Problem;
-use tidegate_local::topology::Position;
+use topology::Position;
 
 /// Names of the variables that the `.tf` files of a directory declare: Terraform takes them from any of these.
 ///

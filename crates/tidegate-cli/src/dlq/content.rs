@@ -7,7 +7,6 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tidegate::dead_letter::DeadLetter;
-use tidegate_local::json;
 
 use super::pointer::Pointer;
 use crate::invoke::short_name;
@@ -139,7 +138,7 @@ impl Content {
                 "a message redriven from {source}: move it back with SQS's message move"
             ));
         }
-        let fields = match json::value(body.as_bytes()) {
+        let fields = match aws_json::value(body.as_bytes()) {
             Ok(Value::Object(fields)) => fields,
             Ok(_) => return unknown("JSON, but no object"),
             Err(error) => return unknown(format!("not JSON: {error}")),
@@ -235,7 +234,7 @@ fn asynchronous(body: &str) -> Content {
 }
 
 fn described(error: &RawValue) -> Option<String> {
-    let error = json::value(error.get().as_bytes()).ok()?;
+    let error = aws_json::value(error.get().as_bytes()).ok()?;
     let message = error.get("errorMessage").and_then(Value::as_str)?;
     let kind = error.get("errorType").and_then(Value::as_str);
     Some(kind.map_or_else(|| message.to_owned(), |kind| format!("{kind}: {message}")))

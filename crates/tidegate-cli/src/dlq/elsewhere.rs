@@ -1,6 +1,6 @@
 //! What is given up to something else than a queue: no command reads it there, so it is said where it is.
 
-use tidegate_local::topology::{Destination, DestinationKind, Topology};
+use topology::{Destination, DestinationKind, Topology};
 
 /// One line for each destination of failures that is no queue.
 pub(crate) fn elsewhere(topology: &Topology) -> Vec<String> {
@@ -56,7 +56,7 @@ functions = {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("topology.hcl");
         std::fs::write(&file, topology).unwrap();
-        let topology = tidegate_local::topology::load(&file).unwrap_or_else(|error| panic!("{error}"));
+        let topology = topology::load(&file).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(
             elsewhere(&topology),
             [

@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 use tidegate::dead_letter::Payload;
-use tidegate_local::json;
 
 use super::content::Content;
 
@@ -102,7 +101,7 @@ impl Letter {
 
 /// Subject of the envelope in an EventBridge event.
 fn subject_of(event: &str) -> Option<String> {
-    let event = json::value(event.as_bytes()).ok()?;
+    let event = aws_json::value(event.as_bytes()).ok()?;
     Some(event.get("detail")?.get("subject")?.as_str()?.to_owned())
 }
 

@@ -9,7 +9,6 @@ use serde_json::value::RawValue;
 use terminal::counted::counted;
 use terminal::table::{self, cell};
 use tidegate::dead_letter::Payload;
-use tidegate_local::json;
 
 use super::content::Content;
 use super::letter::Letter;
@@ -105,7 +104,7 @@ fn payload(content: &Content) -> Option<String> {
 
 /// What the producer wrote: Kinesis data decoded, the body of a queue's message, or the whole of any other record.
 fn text_of(record: &RawValue) -> Option<String> {
-    let value = json::value(record.get().as_bytes()).ok()?;
+    let value = aws_json::value(record.get().as_bytes()).ok()?;
     let field = |path: &str| value.pointer(path).and_then(Value::as_str);
     if let Some(data) = field("/kinesis/data") {
         return String::from_utf8(STANDARD.decode(data).ok()?).ok();

@@ -3,7 +3,7 @@
 //! A function can write into the queues of its own failures. If they are not those of another
 //! function, nothing in them invokes that one.
 
-use tidegate_local::topology::{Destination, DestinationKind, Rule, Source, Topology};
+use topology::{Destination, DestinationKind, Rule, Source, Topology};
 
 use super::content::Content;
 use crate::declared::{Declared, Function};
@@ -55,16 +55,15 @@ impl<'a> Origin<'a> {
     ) -> Result<(), String> {
         let holds = |names: Option<&String>| names.is_some_and(|name| is_or_moves_to(topology, name, queue));
         let leads = |to: Option<&Destination>| to.is_some_and(|to| leads_to(topology, to, queue));
-        let uses = |function: &tidegate_local::topology::Function| {
-            function.uses.values().any(|used| holds(used.queue.as_ref()))
-        };
+        let uses =
+            |function: &topology::Function| function.uses.values().any(|used| holds(used.queue.as_ref()));
         let (is_here, what) = match self {
             Self::Source(source) => (leads(source.on_failure.as_ref()), "what this source gives up"),
             Self::Asynchronous => (leads(function.declared.on_failure()), "its failed invocations"),
             Self::Own => (uses(function.declared), "its own letters"),
             Self::Rule(rule) => (holds(rule.target.dead_letter_queue.as_ref()), "what this rule gives up"),
             Self::Schedule => {
-                let writes = |function: &tidegate_local::topology::Function| {
+                let writes = |function: &topology::Function| {
                     let sources = function.sources.values().map(|source| source.on_failure.as_ref());
                     uses(function)
                         || sources
@@ -152,8 +151,7 @@ functions = {
 
     #[test]
     fn letters_are_taken_only_from_the_queues_that_their_function_and_origin_use() {
-        let topology =
-            tidegate_local::topology::parse(TOPOLOGY).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+        let topology = topology::parse(TOPOLOGY).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
         let held = |function: &str, origin: Origin<'_>| -> Vec<&str> {
             let function = Function { declared: &topology.functions[function], name: function.to_owned() };
             let queues = topology.queues.keys().map(String::as_str);
@@ -177,8 +175,7 @@ functions = {
 
     #[test]
     fn a_letter_in_the_queue_of_another_function_says_so() {
-        let topology =
-            tidegate_local::topology::parse(TOPOLOGY).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+        let topology = topology::parse(TOPOLOGY).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
         let function = Function { declared: &topology.functions["b"], name: "b".to_owned() };
         let said = Origin::Own.check(&topology, &function, "a-own").unwrap_err();
         assert_eq!(said, "queue a-own is not one that the topology declares for b and its own letters");

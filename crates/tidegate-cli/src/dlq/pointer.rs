@@ -1,8 +1,8 @@
 //! A pointer to records of a stream.
 
 use jiff::Timestamp;
+use lambda_shapes::sequence::SequenceNumber;
 use serde::{Deserialize, Serialize};
-use tidegate_local::mapping::sequence::SequenceNumber;
 
 /// The kind of stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

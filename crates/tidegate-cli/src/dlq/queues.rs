@@ -2,7 +2,7 @@
 
 use terminal::name_prefix::{NamePrefix, PhysicalName};
 use terminal::problem::Problem;
-use tidegate_local::topology::Topology;
+use topology::Topology;
 
 /// A dead-letter queue: its name in the topology, and its name at SQS.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,14 +50,14 @@ pub(crate) fn physical(topology: &Topology, prefix: &NamePrefix, name: &str) -> 
 mod tests {
     use std::path::Path;
 
-    use tidegate_local::topology::{Queue, Redrive};
+    use topology::{Queue, Redrive};
 
     use super::*;
 
     #[test]
     fn every_way_of_dead_letters_has_its_queue_and_other_names_are_misuse() {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/topology.auto.tfvars");
-        let topology = tidegate_local::topology::load(&file).unwrap();
+        let topology = topology::load(&file).unwrap();
         let none = NamePrefix::default();
         let names: Vec<String> =
             chosen(&topology, &none, &[]).unwrap().into_iter().map(|queue| queue.name).collect();
@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn a_queue_that_another_redrives_to_is_a_dead_letter_queue() {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/topology.auto.tfvars");
-        let mut topology = tidegate_local::topology::load(&file).unwrap();
+        let mut topology = topology::load(&file).unwrap();
         let letters = topology.queues["dead-letters"].clone();
         topology.queues.insert("work-letters".to_owned(), letters.clone());
         let named = ["work-letters".to_owned()];
@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn a_queue_is_chosen_by_its_declared_name_and_has_prefix_and_ending_at_sqs() {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/topology.auto.tfvars");
-        let mut topology = tidegate_local::topology::load(&file).unwrap();
+        let mut topology = topology::load(&file).unwrap();
         let prefix: NamePrefix = "shop-dev-".parse().unwrap();
         let one = |topology: &Topology, prefix: &NamePrefix| {
             let queues = chosen(topology, prefix, &["rule-failures".to_owned()]).unwrap();

@@ -10,12 +10,12 @@ use aws_sdk_kinesis::error::DisplayErrorContext;
 use aws_sdk_kinesis::types::ShardIteratorType;
 use bytes::Bytes;
 use jiff::Timestamp;
+use lambda_shapes::kinesis::Origin;
+use lambda_shapes::moment::Moment;
+use lambda_shapes::record::Record;
+use lambda_shapes::sequence::SequenceNumber;
+use lambda_shapes::{dynamodb, kinesis};
 use terminal::counted::counted;
-use tidegate_local::mapping::kinesis_event::Origin;
-use tidegate_local::mapping::moment::Moment;
-use tidegate_local::mapping::record::Record;
-use tidegate_local::mapping::sequence::SequenceNumber;
-use tidegate_local::mapping::{dynamodb_event, kinesis_event};
 
 use super::pointer::{Pointer, StreamKind};
 use crate::connection::System;
@@ -149,7 +149,7 @@ impl RangeReader {
                 let records = answer
                     .records
                     .iter()
-                    .map(|record| kinesis_event::record(record, &pointer.shard, &origin, arrived));
+                    .map(|record| kinesis::record(record, &pointer.shard, &origin, arrived));
                 Ok(Page {
                     records: records.collect::<Result<_, _>>().map_err(unwritable)?,
                     next: answer.next_shard_iterator,
@@ -165,7 +165,7 @@ impl RangeReader {
                 let records = answer.records.iter().flatten();
                 let records = records.filter_map(|record| {
                     let region = pointer.region();
-                    dynamodb_event::record(record, &pointer.stream_arn, region, arrived).transpose()
+                    dynamodb::record(record, &pointer.stream_arn, region, arrived).transpose()
                 });
                 Ok(Page {
                     records: records.collect::<Result<_, _>>().map_err(unwritable)?,
@@ -262,8 +262,8 @@ impl Range {
 
 #[cfg(test)]
 mod tests {
-    use tidegate_local::mapping::moment::Moment;
-    use tidegate_local::mapping::record::OrderingKey;
+    use lambda_shapes::moment::Moment;
+    use lambda_shapes::record::OrderingKey;
 
     use super::*;
 

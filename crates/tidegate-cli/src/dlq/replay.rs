@@ -13,13 +13,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use bytes::Bytes;
+use lambda_shapes::batching::{PAYLOAD_LIMIT, event};
 use serde_json::value::RawValue;
 use terminal::output;
 use tidegate::dead_letter::{DeadLetter, Payload};
 use tidegate::source::Source;
-use tidegate_local::mapping::batching::{PAYLOAD_LIMIT, event};
-use tidegate_local::pattern::filter::{Filter, Filtered};
-use tidegate_local::topology::Source as Mapping;
+use topology::Source as Mapping;
+use topology::pattern::filter::{Filter, Filtered};
 
 use super::content::Content;
 use super::letter::Letter;
@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn records_that_the_filter_of_the_mapping_drops_are_not_replayed() {
-        let topology = tidegate_local::topology::parse(
+        let topology = topology::parse(
             r#"
 streams = { orders = {} }
 functions = { f = { sources = { orders = { stream = "orders", starting_position = "LATEST",

@@ -1,7 +1,7 @@
 //! Whether a letter is replayed. It is judged before anything that it names is used.
 
 use tidegate::dead_letter::Payload;
-use tidegate_local::topology::Source;
+use topology::Source;
 
 use super::content::Content;
 use super::origin::Origin;
@@ -99,7 +99,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use serde_json::json;
-    use tidegate_local::topology::{Topology, parse};
+    use topology::{Topology, parse};
 
     use super::*;
     use crate::arn::Home;

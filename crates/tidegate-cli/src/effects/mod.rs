@@ -21,7 +21,7 @@ use tidegate::idempotency::{
     DynamoDbIdempotency, HeldEffect, HeldPage, IdempotencyStore, Kept, PARTITION_KEY, Repeat, RepeatEvent,
     Status, TTL_ATTRIBUTE,
 };
-use tidegate_local::topology::{KeyType, Topology};
+use topology::{KeyType, Topology};
 use uuid::Uuid;
 
 use self::release::{Decided, Outcome};

@@ -4,16 +4,16 @@
 //! place before anything runs.
 
 use aws_sdk_sqs::error::DisplayErrorContext;
+use lambda_shapes::asynchronous_record::{Condition, Ended, record};
+use lambda_shapes::message;
+use lambda_shapes::moment::Moment;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use terminal::problem::Problem;
 use tidegate::dead_letter::{DeadLetter, DeadLetters as _, QueueDeadLetters};
 use tidegate::failure::Failure;
 use tidegate::source::Source;
-use tidegate_local::asynchronous::record::{Condition, Ended, record};
-use tidegate_local::mapping::moment::Moment;
-use tidegate_local::message;
-use tidegate_local::topology::{DestinationKind, LARGE_LETTERS, LETTERS, Topology};
+use topology::{DestinationKind, LARGE_LETTERS, LETTERS, Topology};
 
 use crate::connection::System;
 use crate::declared::Declared;
@@ -189,7 +189,7 @@ mod tests {
             "queues = {{\n dead = {{}}\n own = {{}}\n}}\nbuckets = {{ letters = {{}} }}\nfunctions = {{\n{functions}}}\n"
         );
         std::fs::write(&file, text).unwrap();
-        tidegate_local::topology::load(&file).unwrap_or_else(|error| panic!("{error}"))
+        topology::load(&file).unwrap_or_else(|error| panic!("{error}"))
     }
 
     #[test]

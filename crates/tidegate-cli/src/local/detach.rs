@@ -5,12 +5,12 @@ use std::io::{self, Read, Write};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
+use engine_client::engine_file::EngineFile;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use terminal::escape::escaped_lines;
 use terminal::output;
 use terminal::problem::Problem;
-use tidegate_local::engine_file::EngineFile;
 use tokio::signal::ctrl_c;
 
 use super::up::{Place, running};

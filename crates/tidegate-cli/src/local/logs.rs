@@ -5,11 +5,11 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use engine_client::engine_file::EngineFile;
 use serde_json::{Map, Value, json};
 use terminal::escape::escaped;
 use terminal::output;
 use terminal::problem::Problem;
-use tidegate_local::engine_file::EngineFile;
 use tidegate_local::logs::{self, Kind, Line, Reader};
 use tokio::signal::ctrl_c;
 

@@ -11,10 +11,10 @@ mod watch;
 
 use std::process::ExitCode;
 
+use engine_client::client::{ClientError, EngineClient};
+use engine_client::engine_file::{EngineFile, EngineFileError};
 use terminal::output;
 use terminal::problem::Problem;
-use tidegate_local::client::{ClientError, EngineClient};
-use tidegate_local::engine_file::{EngineFile, EngineFileError};
 
 use crate::cli::{LocalCommand, StateDir};
 use crate::connection::state_dir;

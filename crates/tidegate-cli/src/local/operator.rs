@@ -7,7 +7,7 @@ use tidegate::ids::StreamId;
 use tidegate::projection::{DynamoDbReadModel, ReadModel as _, ReadModelTables};
 use tidegate_local::clients::Clients;
 use tidegate_local::operator::{Waits, WaitsForOperator};
-use tidegate_local::topology::Topology;
+use topology::Topology;
 
 use crate::effects;
 use crate::parked;

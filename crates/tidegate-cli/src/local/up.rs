@@ -6,16 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use engine_client::engine_file::EngineFile;
 use serde_json::{Value, json};
 use terminal::local_system::STATE;
 use terminal::output;
 use terminal::problem::Problem;
 use tidegate_local::emulator::Backend;
 use tidegate_local::engine::{Engine, Injection, Options, StartError};
-use tidegate_local::engine_file::EngineFile;
 use tidegate_local::fault::FaultPlan;
 use tidegate_local::mapping::pace::Pace;
-use tidegate_local::topology;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;

@@ -4,12 +4,12 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use engine_client::client::EngineClient;
 use serde_json::Value;
 use terminal::counted::counted;
 use terminal::escape::escaped;
 use terminal::output;
 use terminal::problem::Problem;
-use tidegate_local::client::EngineClient;
 
 use super::said;
 

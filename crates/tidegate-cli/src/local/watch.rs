@@ -4,10 +4,10 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use engine_client::client::{ClientError, EngineClient};
+use engine_client::engine_file::EngineFile;
 use terminal::output;
 use terminal::problem::Problem;
-use tidegate_local::client::{ClientError, EngineClient};
-use tidegate_local::engine_file::EngineFile;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{said, status};

@@ -1,7 +1,7 @@
 //! What the topology says of a new function: its entry, and whatever that needs and is not declared yet.
 
 use terminal::problem::Problem;
-use tidegate_local::topology::{Key, KeyType, LARGE_LETTERS, LETTERS, Queue, Rule, Topology};
+use topology::{Key, KeyType, LARGE_LETTERS, LETTERS, Queue, Rule, Topology};
 
 use super::{listed, most_frequent, name, used};
 use crate::cli::FunctionSource;

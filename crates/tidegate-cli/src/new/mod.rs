@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use terminal::output;
 use terminal::problem::Problem;
-use tidegate_local::topology::{self, Mistake, Topology};
+use topology::{Mistake, Topology};
 
 use self::declaration::Declaration;
 use self::files::Files;
@@ -158,10 +158,7 @@ fn most_frequent<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
 }
 
 /// What the functions use under this variable.
-fn used<'a>(
-    topology: &'a Topology,
-    variable: &str,
-) -> impl Iterator<Item = &'a tidegate_local::topology::Use> {
+fn used<'a>(topology: &'a Topology, variable: &str) -> impl Iterator<Item = &'a topology::Use> {
     let variable = variable.to_owned();
     topology.functions.values().filter_map(move |function| function.uses.get(&variable))
 }

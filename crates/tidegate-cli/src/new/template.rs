@@ -1,6 +1,6 @@
 //! The source files of a function.
 
-use tidegate_local::topology::{Key, KeyType};
+use topology::{Key, KeyType};
 
 use super::name::KEYWORDS;
 use crate::cli::FunctionSource;

@@ -12,13 +12,13 @@ use aws_sdk_dynamodbstreams::types::{
 use aws_sdk_sqs::error::DisplayErrorContext;
 use bytes::Bytes;
 use jiff::Timestamp;
+use lambda_shapes::batching::event;
+use lambda_shapes::dynamodb::record;
+use lambda_shapes::moment::Moment;
 use serde::Serialize;
 use terminal::problem::Problem;
 use tidegate::ids::{StreamId, Version};
 use tidegate::store::{PARTITION_KEY, SORT_KEY};
-use tidegate_local::mapping::batching::event;
-use tidegate_local::mapping::dynamodb_event::record;
-use tidegate_local::mapping::moment::Moment;
 
 use super::places::Place;
 use crate::connection::System;

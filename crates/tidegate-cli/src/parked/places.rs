@@ -6,7 +6,7 @@ use tidegate::projection::{
     COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, DynamoDbReadModel, ROW_KEY, ReadModelTables,
 };
 use tidegate::store::{PARTITION_KEY, SORT_KEY};
-use tidegate_local::topology::{Access, Function, KeyType, Table, Topology};
+use topology::{Access, Function, KeyType, Table, Topology};
 
 use crate::connection::System;
 use crate::invoke::short_name;

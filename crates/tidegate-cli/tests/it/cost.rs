@@ -6,7 +6,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use tidegate_local::topology;
 
 use crate::command::{json, said, stdout, tidegate};
 

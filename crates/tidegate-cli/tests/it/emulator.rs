@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use tidegate_local::clients::Clients;
 use tidegate_local::emulator::{self, Backend, Emulator, EmulatorError};
 use tidegate_local::provision::{Provisioned, provision};
-use tidegate_local::topology::{self, Topology};
+use topology::Topology;
 
 use crate::command::tidegate;
 use crate::functions::Functions;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use tidegate_local::topology::{self, SourceKind, Topology};
+use topology::{SourceKind, Topology};
 
 use crate::command::{said, stderr, stdout, tidegate};
 

@@ -19,15 +19,16 @@ use super::step::{Action, Event, Input};
 use crate::activity::Activity;
 use crate::destination::{DeliveryFailures, Destination, lost, until_sent};
 use crate::invocation::{Invoker, Request};
-use crate::mapping::moment::Moment;
 use crate::mapping::pace::Pace;
 use crate::mapping::queue_deletion::delete;
 use crate::mapping::queue_hides::Hides;
-use crate::mapping::queue_receiver::{Receiver, hide, release, sent};
-use crate::mapping::shortened;
-use crate::mapping::stream::{now, until};
+use crate::mapping::queue_receiver::{Receiver, hide, release};
+use crate::mapping::stream::until;
 use crate::resting::hidden_for;
 use crate::running::{Running, stopped};
+use lambda_shapes::moment::Moment;
+use lambda_shapes::queue::sent;
+use lambda_shapes::text::shortened;
 
 /// The message attribute that holds the version or alias an event was invoked by.
 pub(crate) const QUALIFIER: &str = "Qualifier";
@@ -139,14 +140,14 @@ async fn deliver(
     // Deletions that are on their way: an event is not over before its message is gone.
     let mut finishing: usize = 0;
     loop {
-        let room = events.room(now());
+        let room = events.room(Moment::now());
         if room > 0
             && !stopping
             && let Some(mut receiver) = receiver.take()
         {
             running.push(Box::pin(async move {
                 let limit = room.min(RECEIVE_LIMIT);
-                let began = now();
+                let began = Moment::now();
                 let (messages, seen) = receiver.receive(limit, &own.activity).await;
                 Done::Received { receiver, messages, began, seen }
             }));
@@ -193,7 +194,7 @@ async fn deliver(
         let mut ended = false;
         for input in inputs {
             let handed_over = matches!(input, Input::HandedOver { .. });
-            let actions = match events.handle(input, now()) {
+            let actions = match events.handle(input, Moment::now()) {
                 Ok(actions) => actions,
                 Err(illegal) => return failed(status, &illegal.to_string()),
             };
@@ -286,7 +287,7 @@ async fn deliver(
                         left.extend(messages.unwrap_or_default().into_iter().map(|message| taken(message).0));
                     }
                     Some(Done::Machine(input)) => {
-                        for action in events.handle(input, now()).unwrap_or_default() {
+                        for action in events.handle(input, Moment::now()).unwrap_or_default() {
                             if let Action::Finish { event } = action {
                                 over.extend(receipts.remove(&event));
                             }

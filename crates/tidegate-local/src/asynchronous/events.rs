@@ -6,13 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::life::{Life, State};
-use super::record::{Condition, Ended, record};
 use super::settings::AsynchronousSettings;
 use super::step::{Action, Counts, IllegalInput, Input};
 use crate::invocation::{Answer, InvocationResult};
-use crate::mapping::moment::Moment;
 use crate::mapping::retry::{is_exhausted, scale};
 use crate::resting::{Resting, SHORTEST_REST};
+use lambda_shapes::asynchronous_record::{Condition, Ended, record};
+use lambda_shapes::moment::Moment;
 
 /// Lambda's waits after the first and the second function error.
 const AFTER_ERROR: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];

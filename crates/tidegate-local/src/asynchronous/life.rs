@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use super::step::Event;
-use crate::mapping::moment::Moment;
+use lambda_shapes::moment::Moment;
 
 #[derive(Debug)]
 pub(super) struct Life {

@@ -7,7 +7,6 @@
 mod driver;
 pub mod events;
 mod life;
-pub mod record;
 mod settings;
 pub mod step;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::invocation::Answer;
-use crate::mapping::moment::Moment;
+use lambda_shapes::moment::Moment;
 
 /// An event as its source hands it over.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use crate::activity::Activity;
 use crate::destination::{Destination, QueueDestination};
 use crate::invocation::{Answer, InvocationResult, Invoker, Request};
 use crate::mapping::pace::Pace;
-use crate::message::stand_in::StandIn;
+use crate::stand_in::StandIn;
 
 /// A function that answers every event alike.
 struct Function(InvocationResult);

@@ -21,18 +21,19 @@ use super::step::{Action, Input};
 use crate::activity::Activity;
 use crate::asynchronous::EventQueue;
 use crate::destination::{lost, until_sent};
-use crate::json::Json;
-use crate::mapping::moment::Moment;
 use crate::mapping::pace::Pace;
 use crate::mapping::queue_deletion::delete;
 use crate::mapping::queue_hides::Hides;
-use crate::mapping::queue_receiver::{Receiver, hide, release, sent};
-use crate::mapping::shortened;
-use crate::mapping::stream::{now, until};
-use crate::message;
+use crate::mapping::queue_receiver::{Receiver, hide, release};
+use crate::mapping::stream::until;
 use crate::resting::hidden_for;
 use crate::running::{Running, stopped};
 use crate::send_error::SendError;
+use aws_json::Json;
+use lambda_shapes::message;
+use lambda_shapes::moment::Moment;
+use lambda_shapes::queue::sent;
+use lambda_shapes::text::shortened;
 
 /// Most messages of one ReceiveMessage call.
 const RECEIVE_LIMIT: usize = 10;
@@ -114,13 +115,13 @@ async fn route(own: BusQueue, status: Arc<Mutex<BusStatus>>, mut stop: watch::Re
     // Deletions and extensions that are on their way: an event is not over before its message is gone.
     let mut finishing: usize = 0;
     loop {
-        let room = events.room(now());
+        let room = events.room(Moment::now());
         if room > 0
             && !stopping
             && let Some(mut receiver) = receiver.take()
         {
             running.push(Box::pin(async move {
-                let began = now();
+                let began = Moment::now();
                 let (messages, seen) = receiver.receive(room.min(RECEIVE_LIMIT), &own.activity).await;
                 Done::Received { receiver, messages, began, seen }
             }));
@@ -167,7 +168,7 @@ async fn route(own: BusQueue, status: Arc<Mutex<BusStatus>>, mut stop: watch::Re
         };
         let (mut over, mut released, mut ended) = (Vec::new(), Vec::new(), false);
         for input in inputs {
-            let actions = match events.handle(input, now()) {
+            let actions = match events.handle(input, Moment::now()) {
                 Ok(actions) => actions,
                 Err(illegal) => return failed(status, &illegal.to_string()),
             };
@@ -255,7 +256,7 @@ async fn route(own: BusQueue, status: Arc<Mutex<BusStatus>>, mut stop: watch::Re
                         left.extend(messages.filter_map(|message| message.receipt_handle));
                     }
                     Some(Done::Machine(input)) => {
-                        for action in events.handle(input, now()).unwrap_or_default() {
+                        for action in events.handle(input, Moment::now()).unwrap_or_default() {
                             if let Action::Finish { event } = action {
                                 over.extend(taken.remove(&event).map(|taken| taken.receipt));
                             }

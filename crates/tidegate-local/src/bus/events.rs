@@ -7,10 +7,10 @@ use super::failure::{Exhausted, Failure, GivenUp};
 use super::rule::Retries;
 use super::status::RuleStatus;
 use super::step::{Action, IllegalInput, Input};
-use crate::mapping::moment::Moment;
 use crate::mapping::retry::scale;
-use crate::mapping::shortened;
 use crate::resting::{Resting, SHORTEST_REST};
+use lambda_shapes::moment::Moment;
+use lambda_shapes::text::shortened;
 
 /// The wait after the first failed try, doubled up to the longest. EventBridge documents only that it backs off exponentially, with jitter, 185 times
 /// within a day; with these numbers that is about what comes about.

@@ -4,9 +4,9 @@ use aws_sdk_sqs::Client;
 
 use super::failure::GivenUp;
 use super::rule::Rule;
-use crate::mapping::shortened;
-use crate::message;
 use crate::send_error::{Reason, SendError};
+use lambda_shapes::message;
+use lambda_shapes::text::shortened;
 
 /// The message attributes of a dead letter.
 pub(super) fn attributes<'a>(rule: &'a Rule, given_up: &'a GivenUp) -> Vec<(&'static str, String)> {

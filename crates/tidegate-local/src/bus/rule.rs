@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::pattern::Pattern;
+use topology::pattern::Pattern;
 
 /// A rule of a bus.
 #[derive(Clone, Debug)]

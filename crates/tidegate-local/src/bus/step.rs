@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::failure::{Failure, GivenUp};
-use crate::mapping::moment::Moment;
+use lambda_shapes::moment::Moment;
 
 /// What happened.
 #[derive(Debug)]

@@ -10,9 +10,9 @@ use super::{BusQueue, BusStatus, Retries, Rule, Target, start};
 use crate::activity::Activity;
 use crate::asynchronous::EventQueue;
 use crate::mapping::pace::Pace;
-use crate::message::stand_in::StandIn;
-use crate::pattern::Pattern;
 use crate::send_error::SendError;
+use crate::stand_in::StandIn;
+use topology::pattern::Pattern;
 
 /// No function takes an event, and says so in characters that SQS does not take.
 struct Refusing;

@@ -12,7 +12,7 @@ use crate::asynchronous::AsynchronousStatus;
 use crate::deliveries::{Delivery, Letter, Outcome};
 use crate::engine::Parts;
 use crate::status::{Look, Status};
-use crate::topology::Target;
+use topology::Target;
 
 /// Deliveries in the list.
 const LISTED: usize = 50;

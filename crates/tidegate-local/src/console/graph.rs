@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::topology::{Access, Destination, DestinationKind, Resource, SourceKind, Topology};
+use topology::{Access, Destination, DestinationKind, Resource, SourceKind, Topology};
 
 /// What a node is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures::future::BoxFuture;
 
 use crate::proxy::{Call, Hook, Reply};
-use crate::topology::{Resource, Topology};
+use topology::{Resource, Topology};
 
 /// Calls per function and declared resource.
 #[derive(Debug)]

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::invoke::{Target, qualifier};
 use super::refusal::Refusal;
 use super::{Control, identified};
-use crate::clients::REGION;
 use crate::environment::{FunctionSpec, function_arn};
+use engine_client::local::REGION;
 
 /// All functions, on one page.
 pub(super) async fn list(State(control): State<Control>) -> Response {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::identified;
 use super::invoke::{CLIENT_CONTEXT_LIMIT, EVENT_LIMIT, REQUEST_LIMIT};
-use crate::clients::REGION;
+use engine_client::local::REGION;
 
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 /// How long a throttled caller is told to wait, in seconds.

@@ -4,8 +4,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::json;
-
 /// The records of an event; an event without `Records` is one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
@@ -26,7 +24,7 @@ impl Content {
     /// Takes an event apart. What has no known shape is shown as it is.
     pub(crate) fn of(payload: &[u8]) -> Self {
         let whole = || vec![Record { positions: Vec::new(), text: text(payload) }];
-        let Ok(event) = json::value(payload) else { return Self { records: whole() } };
+        let Ok(event) = aws_json::value(payload) else { return Self { records: whole() } };
         let records = event.get("Records").and_then(Value::as_array);
         Self { records: records.map_or_else(whole, |records| records.iter().map(record).collect()) }
     }

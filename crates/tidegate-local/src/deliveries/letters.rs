@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::topology::DestinationKind;
+use topology::DestinationKind;
 
 /// Records kept per destination.
 const KEPT: usize = 50;

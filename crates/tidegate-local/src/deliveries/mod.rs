@@ -17,7 +17,7 @@ pub use letters::{GivenUp, Letter, Letters, Place};
 pub(crate) use recorder::{Recorder, RecordingDestination};
 
 use crate::invocation::{Answer, InvocationResult};
-use crate::mapping::answer::{Reported, reported};
+use lambda_shapes::partial_response::{Reported, reported};
 
 /// Most deliveries that are kept.
 const KEPT: usize = 1000;

@@ -7,8 +7,8 @@ use serde::Serialize;
 use tokio::time::sleep;
 
 use crate::mapping::retry::Backoff;
-use crate::mapping::shortened;
 use crate::send_error::SendError;
+use lambda_shapes::text::shortened;
 
 /// Most characters of a lost record that are logged.
 const LOGGED: usize = 4_000;

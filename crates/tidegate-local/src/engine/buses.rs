@@ -7,11 +7,11 @@ use super::events::Timing;
 use super::{Parts, StartError};
 use crate::asynchronous::{EventQueue, HIDDEN_SECONDS};
 use crate::bus::{self, BusQueue, BusRouter, Retries, Rule, Target};
-use crate::clients::{ACCOUNT, REGION};
 use crate::environment::function_arn;
 use crate::mapping::scale::scale_age;
-use crate::pattern::Pattern;
-use crate::topology::{self, DEFAULT_BUS};
+use engine_client::local::{ACCOUNT, REGION};
+use topology::DEFAULT_BUS;
+use topology::pattern::Pattern;
 
 /// Starts the routing.
 pub(super) fn start(

@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use super::{Parts, StartError};
 use crate::asynchronous::{self, AsynchronousSettings, Asynchronously, EventQueue, QUALIFIER};
-use crate::clients::REGION;
 use crate::deliveries::{Recorder, RecordingDestination, Way};
 use crate::destination::{
     BucketDestination, BusDestination, Destination, QueueDestination, TopicDestination,
@@ -18,10 +17,11 @@ use crate::destination::{
 use crate::environment::function_arn;
 use crate::invocation::Invoker;
 use crate::mapping::pace::Pace;
-use crate::message;
 use crate::provision::{INVOKE_QUEUE, invoke_queue};
 use crate::send_error::SendError;
-use crate::topology::{self, DestinationKind, Function};
+use engine_client::local::REGION;
+use lambda_shapes::message;
+use topology::{DestinationKind, Function};
 
 /// How fast everything is delivered.
 #[derive(Clone, Copy, Debug)]

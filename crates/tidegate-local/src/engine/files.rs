@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use super::StartError;
 use crate::checkpoint::{Checkpoints, FileCheckpoints};
-use crate::clients::REGION;
 use crate::credentials::VARIABLES;
 use crate::emulator::Backend;
-use crate::engine_file::EngineFile;
 use crate::provision::Provisioned;
 use crate::proxy::Proxy;
-use crate::topology::Topology;
+use engine_client::engine_file::EngineFile;
+use engine_client::local::REGION;
+use topology::Topology;
 
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> StartError {
     let path = path.to_owned();

@@ -19,7 +19,7 @@ use crate::mapping::Mapping;
 use crate::operator::Operator;
 use crate::provision::Provisioned;
 use crate::proxy::Proxy;
-use crate::topology::Topology;
+use topology::Topology;
 
 /// What runs.
 pub(crate) struct Parts {

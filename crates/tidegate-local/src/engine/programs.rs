@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::StartError;
 use crate::build::{self, BuildError};
-use crate::topology::{Checked, Function, Mistake, TopologyError};
+use topology::{Checked, Function, Mistake, TopologyError};
 
 /// A program and how it is started.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -123,7 +123,6 @@ fn in_path(program: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::topology;
 
     /// A topology with one function `mailer`, in a directory with a program `run`, and a file that is no program.
     fn folder(declared: &str) -> (tempfile::TempDir, PathBuf) {

@@ -8,21 +8,23 @@ use uuid::Uuid;
 use super::events::{self, Timing};
 use super::{Parts, StartError};
 use crate::checkpoint::Checkpoints;
-use crate::clients::{ACCOUNT, REGION};
 use crate::deliveries::Way;
 use crate::environment::function_arn;
 use crate::mapping::Mapping;
 use crate::mapping::dynamodb::DynamoDbSource;
 use crate::mapping::kinesis::KinesisSource;
-use crate::mapping::kinesis_event::Origin;
 use crate::mapping::queue::QueueSettings;
 use crate::mapping::queue_driver::{self, QueueMapping};
-use crate::mapping::settings::{StreamKind, StreamSettings};
+use crate::mapping::settings::StreamSettings;
+use engine_client::local::{ACCOUNT, REGION};
+use lambda_shapes::stream_kind::StreamKind;
+
 use crate::mapping::source::StreamSource;
 use crate::mapping::start::Start;
 use crate::mapping::stream::{self, StreamMapping};
-use crate::pattern::filter::{Filter, Filtered};
-use crate::topology::{Function, Source, SourceKind};
+use lambda_shapes::kinesis::Origin;
+use topology::pattern::filter::{Filter, Filtered};
+use topology::{Function, Source, SourceKind};
 
 /// Starts the mappings.
 pub(super) async fn start(

@@ -6,11 +6,11 @@ use std::time::Duration;
 use super::StartError;
 use super::injection::Injector;
 use super::programs::Program;
-use crate::clients::REGION;
 use crate::environment::FunctionSpec;
 use crate::provision::Provisioned;
 use crate::proxy::Proxy;
-use crate::topology::Topology;
+use engine_client::local::REGION;
+use topology::Topology;
 
 /// The declared functions, with their programs and with variables that lead to the emulator through the proxy.
 pub(super) fn specs(

@@ -7,11 +7,11 @@ use crate::build::BuildError;
 use crate::emulator::EmulatorError;
 use crate::environment::FleetError;
 use crate::fault::{ClockError, FaultError};
-use crate::pattern::PatternError;
 use crate::provision::ProvisionError;
 use crate::proxy::ProxyError;
 use crate::remote::BadUrl;
-use crate::topology::TopologyError;
+use topology::TopologyError;
+use topology::pattern::PatternError;
 
 /// Why the engine could not start.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::pool::{Exit, Failure};
-use crate::json;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -66,7 +65,7 @@ impl Failure {
         match self {
             Self::TimedOut => format!("it was not ready after {} s", limit.as_secs_f64()),
             Self::Init(error) | Self::Extension(error) => {
-                let object = json::value(error).ok();
+                let object = aws_json::value(error).ok();
                 let message = object.as_ref().and_then(|object| object.get("errorMessage")?.as_str());
                 format!("it reported {}: {}", self.error_type(), message.unwrap_or("no reason"))
             }
@@ -79,7 +78,7 @@ impl Failure {
 
 /// The type in an error object that a process reported.
 fn reported_type(error: &[u8]) -> Option<Cow<'_, str>> {
-    let object = json::value(error).ok()?;
+    let object = aws_json::value(error).ok()?;
     Some(object.get("errorType")?.as_str()?.to_owned().into())
 }
 

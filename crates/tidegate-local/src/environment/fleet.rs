@@ -15,10 +15,10 @@ use super::phase::EnvironmentId;
 use super::process;
 use super::spec::FunctionSpec;
 use super::status::FunctionStatus;
-use crate::clients::{ACCOUNT, REGION};
 use crate::fault::Work;
 use crate::invocation::{Answer, InvocationResult, Invoker, Request};
 use crate::remote::RemoteFunctions;
+use engine_client::local::{ACCOUNT, REGION};
 
 /// How long an initialisation may take: Lambda's own limit.
 pub const INIT_LIMIT: Duration = Duration::from_secs(10);

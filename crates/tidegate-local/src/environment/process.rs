@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use super::pool::Exit;
 use crate::usage::{self, Usage};
+use engine_client::process as running;
 
 /// What is run.
 pub(crate) struct Launch {
@@ -219,7 +220,7 @@ struct Record(PathBuf);
 impl Record {
     fn write(directory: &Path, pid: i32) -> Option<Self> {
         let file = directory.join(pid.to_string());
-        let started = usage::start_time(pid)?;
+        let started = running::start_time(pid)?;
         match fs::write(&file, started.to_string()) {
             Ok(()) => Some(Self(file)),
             Err(error) => {
@@ -248,7 +249,7 @@ pub(crate) fn reap_stale(directory: &Path) -> io::Result<usize> {
         let pid = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
         let recorded = fs::read_to_string(entry.path()).ok().and_then(|text| text.trim().parse::<u64>().ok());
         if let (Some(pid), Some(recorded)) = (pid, recorded)
-            && usage::start_time(pid) == Some(recorded)
+            && running::start_time(pid) == Some(recorded)
             && killpg(Pid::from_raw(pid), Signal::SIGKILL).is_ok()
         {
             killed += 1;
@@ -281,7 +282,7 @@ mod tests {
         let mut line = String::new();
         io::BufRead::read_line(&mut io::BufReader::new(started.stdout), &mut line).unwrap();
         let background: i32 = line.trim().parse().unwrap();
-        assert!(usage::is_running(background));
+        assert!(running::is_running(background));
         assert!(records.join(started.process.pid().to_string()).is_file());
         assert!(!started.process.has_ended());
         started.process.kill();
@@ -290,7 +291,7 @@ mod tests {
         assert!(started.process.has_ended());
         assert_eq!(fs::read_dir(&records).unwrap().count(), 0);
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
-        while usage::is_running(background) {
+        while running::is_running(background) {
             assert!(std::time::Instant::now() < deadline, "what it had started still runs");
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
@@ -315,7 +316,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let spawn = || Command::new("sleep").arg("600").process_group(0).spawn().unwrap();
         let (mut stale, mut other) = (spawn(), spawn());
-        let started = usage::start_time(i32::try_from(stale.id()).unwrap()).unwrap();
+        let started = running::start_time(i32::try_from(stale.id()).unwrap()).unwrap();
         fs::write(dir.path().join(stale.id().to_string()), started.to_string()).unwrap();
         fs::write(dir.path().join(other.id().to_string()), "1").unwrap();
         assert_eq!(reap_stale(dir.path()).unwrap(), 1);

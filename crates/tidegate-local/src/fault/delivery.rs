@@ -3,15 +3,13 @@
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::json;
-
 /// A digest of what identifies the first record of an event.
 ///
 /// Sequence numbers, message ids and times differ from run to run, so they do not count. What does: for Kinesis the partition key and the data, for
 /// DynamoDB Streams the item's key and what was done to it, for SQS the body, for EventBridge the detail; of these, if they are messages in CloudEvents'
 /// form, their type and id.
 pub(super) fn identity(payload: &[u8]) -> String {
-    let event = json::value(payload).unwrap_or(Value::Null);
+    let event = aws_json::value(payload).unwrap_or(Value::Null);
     let digest = match event.pointer("/Records/0") {
         Some(record) => of_record(record),
         None => match event.get("detail") {
@@ -42,7 +40,7 @@ fn of_record(record: &Value) -> Vec<u8> {
 }
 
 fn of_content(content: &str) -> Vec<u8> {
-    let parsed = json::value(content.as_bytes()).unwrap_or(Value::Null);
+    let parsed = aws_json::value(content.as_bytes()).unwrap_or(Value::Null);
     // A rule's event in a queue has its message under `detail`.
     let message = parsed.get("detail").unwrap_or(&parsed);
     let field = |name: &str| message.get(name).and_then(Value::as_str);

@@ -9,7 +9,7 @@ use toml::Spanned;
 use super::error::{FaultError, Mistake};
 use super::kind::{Fault, Kind, Reason, When};
 use super::site::Site;
-use crate::pattern::Wildcard;
+use topology::pattern::Wildcard;
 
 /// The time a fault during the handler's work is drawn from, where the plan says none.
 const DURING: u64 = 50;

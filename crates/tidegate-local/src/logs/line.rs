@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::deliveries::mentions;
-use crate::json;
 
 /// What the platform's own lines name a request by.
 const REQUEST: &str = "RequestId: ";
@@ -56,7 +55,7 @@ pub struct Line {
 impl Line {
     /// Reads a line; `before` is the time of the line before it.
     pub fn parse(function: &Arc<str>, text: &str, before: Timestamp) -> Self {
-        let object = match text.starts_with('{').then(|| json::value(text.as_bytes())) {
+        let object = match text.starts_with('{').then(|| aws_json::value(text.as_bytes())) {
             Some(Ok(Value::Object(object))) => object,
             _ => return Self::plain(function, text, before),
         };

@@ -1,55 +1,8 @@
 //! What a function's answer says about the records of its batch.
 
-use serde_json::Value;
+use lambda_shapes::partial_response::{Reported, reported};
 
 use crate::invocation::InvocationResult;
-use crate::json;
-
-/// The failures a partial response reports.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reported {
-    /// None: the whole batch succeeded.
-    Nothing,
-    /// These items.
-    Items(Vec<String>),
-    /// The response is no valid partial response, so the whole batch failed. Says why.
-    Invalid(String),
-}
-
-/// Reads a response as a partial response.
-///
-/// Success is an empty response, `""`, `null`, `[]`, an object without `batchItemFailures`, or one with an empty or null list. An
-/// empty, null or missing `itemIdentifier` makes the response invalid. (`delivery-semantics.md`.)
-#[must_use]
-pub fn reported(response: &[u8]) -> Reported {
-    if response.iter().all(u8::is_ascii_whitespace) {
-        return Reported::Nothing;
-    }
-    let failures = match json::value(response) {
-        Err(error) => return Reported::Invalid(format!("the response is not JSON: {error}")),
-        Ok(Value::Null) => return Reported::Nothing,
-        Ok(Value::String(text)) if text.is_empty() => return Reported::Nothing,
-        Ok(Value::Array(list)) if list.is_empty() => return Reported::Nothing,
-        Ok(Value::Object(mut object)) => object.remove("batchItemFailures").unwrap_or(Value::Null),
-        Ok(_) => return Reported::Invalid("the response is not a JSON object".to_owned()),
-    };
-    match failures {
-        Value::Null => Reported::Nothing,
-        Value::Array(list) if list.is_empty() => Reported::Nothing,
-        Value::Array(list) => list
-            .iter()
-            .map(|item| match item.get("itemIdentifier") {
-                Some(Value::String(id)) if !id.is_empty() => Ok(id.clone()),
-                Some(Value::String(_)) => Err("an itemIdentifier is empty"),
-                Some(Value::Null) => Err("an itemIdentifier is null"),
-                Some(_) => Err("an itemIdentifier is not text"),
-                None => Err("an item of batchItemFailures has no itemIdentifier"),
-            })
-            .collect::<Result<Vec<_>, _>>()
-            .map_or_else(|reason| Reported::Invalid(reason.to_owned()), Reported::Items),
-        _ => Reported::Invalid("batchItemFailures is not a list".to_owned()),
-    }
-}
 
 /// What became of a batch of stream records.
 #[derive(Clone, Debug, PartialEq, Eq)]

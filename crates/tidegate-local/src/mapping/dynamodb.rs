@@ -6,10 +6,10 @@ use aws_sdk_dynamodbstreams::operation::get_records::GetRecordsError;
 use aws_sdk_dynamodbstreams::operation::get_shard_iterator::GetShardIteratorError;
 use aws_sdk_dynamodbstreams::types::ShardIteratorType;
 use futures::future::BoxFuture;
+use lambda_shapes::moment::Moment;
 
-use super::dynamodb_event::record;
 use super::source::{Page, ReadError, ReadFrom, ShardInfo, StreamSource};
-use super::stream::now;
+use lambda_shapes::dynamodb::record;
 
 /// Most records of one GetRecords call.
 const READ_LIMIT: usize = 1_000;
@@ -105,7 +105,7 @@ impl StreamSource for DynamoDbSource {
                         _ => self.failed("GetRecords", error),
                     },
                 )?;
-            let read = now();
+            let read = Moment::now();
             let records = answer
                 .records
                 .unwrap_or_default()

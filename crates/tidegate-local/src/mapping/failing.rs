@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::lane::{History, Lane, Segment};
-use super::sequence::SequenceNumber;
+use lambda_shapes::sequence::SequenceNumber;
 
 /// Batches that failed and are neither done nor with the destination.
 #[derive(Debug, Default)]

@@ -7,10 +7,10 @@ use aws_sdk_kinesis::operation::get_shard_iterator::GetShardIteratorError;
 use aws_sdk_kinesis::primitives::DateTime;
 use aws_sdk_kinesis::types::ShardIteratorType;
 use futures::future::BoxFuture;
+use lambda_shapes::moment::Moment;
 
-use super::kinesis_event::{Origin, record};
 use super::source::{Page, ReadError, ReadFrom, ShardInfo, StreamSource};
-use super::stream::now;
+use lambda_shapes::kinesis::{Origin, record};
 
 /// Most records of one GetRecords call.
 const READ_LIMIT: usize = 10_000;
@@ -111,7 +111,7 @@ impl StreamSource for KinesisSource {
                     Some(GetRecordsError::ExpiredIteratorException(_)) => ReadError::Expired,
                     _ => self.failed("GetRecords", error),
                 })?;
-            let read = now();
+            let read = Moment::now();
             let records = answer
                 .records
                 .iter()

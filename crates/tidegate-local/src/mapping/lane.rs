@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::moment::Moment;
-use super::record::Entry;
+use lambda_shapes::moment::Moment;
+use lambda_shapes::record::Entry;
 
 /// The records of one lane, and what is going on with them.
 ///
@@ -144,9 +144,9 @@ impl Segment {
 mod tests {
     use bytes::Bytes;
 
-    use super::super::record::{OrderingKey, Record};
-    use super::super::sequence::SequenceNumber;
     use super::*;
+    use lambda_shapes::record::{OrderingKey, Record};
+    use lambda_shapes::sequence::SequenceNumber;
 
     fn entry(arrived: i64) -> Entry {
         let record = Record {

@@ -4,28 +4,20 @@
 //! poll, invoke, wait and store ([`stream::start`]).
 
 pub mod answer;
-pub mod batching;
 pub mod dynamodb;
-pub mod dynamodb_event;
 pub mod failing;
-pub mod failure;
 pub mod kinesis;
-pub mod kinesis_event;
 pub mod lane;
-pub mod moment;
 pub mod pace;
 pub mod position;
 pub mod queue;
 pub(crate) mod queue_deletion;
 pub mod queue_driver;
-pub mod queue_event;
 pub(crate) mod queue_hides;
 pub(crate) mod queue_receiver;
 mod reader;
-pub mod record;
 pub mod retry;
 pub mod scale;
-pub mod sequence;
 pub mod settings;
 pub mod shard;
 pub mod source;
@@ -39,5 +31,3 @@ pub use status::MappingStatus;
 
 /// A running mapping.
 pub type Mapping = crate::running::Running<MappingStatus>;
-
-pub(crate) use status::shortened;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::sequence::SequenceNumber;
+use lambda_shapes::sequence::SequenceNumber;
 
 /// Records read and not yet behind the checkpoint, in the order of reading.
 ///

@@ -20,16 +20,16 @@ mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
+use lambda_shapes::queue::Message;
 
 use super::answer::{Failure, QueueVerdict, judge_queue};
-use super::batching::{self, Limits, PAYLOAD_LIMIT, Window};
-use super::moment::Moment;
 use super::retry::Backoff;
 use super::step::Counts;
 use crate::invocation::Answer;
 use batch::{Batch, BatchState, busy, delivering};
 use held::Held;
+use lambda_shapes::batching::{self, Limits, PAYLOAD_LIMIT, Window};
+use lambda_shapes::moment::Moment;
 use returned::Returned;
 
 pub use settings::QueueSettings;
@@ -37,21 +37,6 @@ pub use step::{Action, IllegalInput, Input};
 
 /// Most messages of one ReceiveMessage call.
 const RECEIVE_LIMIT: usize = 10;
-
-/// A received message.
-#[derive(Clone, Debug)]
-pub struct Message {
-    /// `messageId`.
-    pub id: String,
-    /// What deletes it.
-    pub receipt: String,
-    /// Its message group, in a FIFO queue.
-    pub group: Option<String>,
-    /// When it was sent.
-    pub sent: Moment,
-    /// The element of the event's `Records`, serialised.
-    pub json: Bytes,
-}
 
 /// The state machine of one queue.
 #[derive(Debug)]

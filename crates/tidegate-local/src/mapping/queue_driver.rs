@@ -10,19 +10,20 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::watch;
 
 use super::Mapping;
-use super::moment::Moment;
 use super::pace::Pace;
 use super::queue::{Action, Input, Queue, QueueSettings};
 use super::queue_deletion::delete;
-use super::queue_event::message;
 use super::queue_hides::Hides;
 use super::queue_receiver::{Receiver, hide_all, release};
-use super::status::{MappingStatus, age, shortened};
-use super::stream::{now, until};
+use super::status::{MappingStatus, age};
+use super::stream::until;
 use crate::activity::Activity;
 use crate::destination::DeliveryFailures;
 use crate::invocation::{Invoker, Request};
 use crate::running::stopped;
+use lambda_shapes::moment::Moment;
+use lambda_shapes::queue::message;
+use lambda_shapes::text::shortened;
 
 /// Everything a queue mapping needs.
 pub struct QueueMapping {
@@ -110,7 +111,7 @@ async fn deliver(
     loop {
         let completed = matches!(input, Input::Answered { .. } | Input::Deleted { .. });
         let polled = matches!(input, Input::Received(_) | Input::ReceiveFailed);
-        let actions = match queue.handle(input, now()) {
+        let actions = match queue.handle(input, Moment::now()) {
             Ok(actions) => actions,
             Err(illegal) => return failed(&status, &illegal.to_string()),
         };
@@ -164,7 +165,7 @@ async fn deliver(
             }
         }
         publish(&status, &queue, polled, empty_poll.take());
-        *oldest.lock().unwrap_or_else(PoisonError::into_inner) = queue.oldest(now());
+        *oldest.lock().unwrap_or_else(PoisonError::into_inner) = queue.oldest(Moment::now());
         if completed {
             mapping.activity.bump();
         }
@@ -247,7 +248,7 @@ mod tests {
 
     use super::*;
     use crate::clients::Clients;
-    use crate::pattern::filter::{Filter, Filtered};
+    use topology::pattern::filter::{Filter, Filtered};
 
     /// Holds one message that is no JSON until it is deleted, and notes what was deleted.
     async fn holding(deleted: Arc<Mutex<Vec<Value>>>) -> String {

@@ -1,6 +1,5 @@
 //! Receiving from a queue at the right pace.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
@@ -10,10 +9,8 @@ use futures::future::join_all;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::moment::Moment;
 use super::pace::{Pace, Pacer};
 use super::reader::wait;
-use super::stream::now;
 use crate::activity::Activity;
 use crate::running::stopped;
 
@@ -103,14 +100,6 @@ impl Receiver {
         }
         (received, self.seen)
     }
-}
-
-/// When a message was sent; now where its queue does not say.
-pub(crate) fn sent(attributes: Option<&HashMap<MessageSystemAttributeName, String>>) -> Moment {
-    attributes
-        .and_then(|attributes| attributes.get(&MessageSystemAttributeName::SentTimestamp))
-        .and_then(|millis| millis.parse().ok())
-        .map_or_else(now, Moment::from_millis)
 }
 
 /// Most messages of one ChangeMessageVisibilityBatch call.

@@ -138,12 +138,12 @@ mod tests {
     use bytes::Bytes;
     use futures::future::BoxFuture;
 
-    use super::super::moment::Moment;
     use super::super::pace::Pace;
-    use super::super::record::{OrderingKey, Record};
-    use super::super::sequence::SequenceNumber;
     use super::super::source::ShardInfo;
     use super::*;
+    use lambda_shapes::moment::Moment;
+    use lambda_shapes::record::{OrderingKey, Record};
+    use lambda_shapes::sequence::SequenceNumber;
 
     /// A stream whose reads end by a script and which remembers for what iterators it was asked.
     struct Scripted {

@@ -4,17 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::scale::{scale, scale_age, scale_seconds};
-use crate::pattern::filter::Filter;
-use crate::topology::model::Source;
-
-/// Which kind of stream is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StreamKind {
-    /// A Kinesis data stream.
-    Kinesis,
-    /// The stream of a DynamoDB table.
-    DynamoDb,
-}
+use lambda_shapes::stream_kind::StreamKind;
+use topology::model::Source;
+use topology::pattern::filter::Filter;
 
 /// Settings of a stream mapping. Defaults where the topology says nothing are Lambda's own.
 #[derive(Clone, Debug)]
@@ -87,7 +79,7 @@ impl StreamSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::topology::check_text;
+    use topology::check_text;
 
     #[test]
     fn settings_that_are_left_out_are_lambdas_defaults() {

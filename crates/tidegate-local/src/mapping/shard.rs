@@ -5,17 +5,17 @@ mod answered;
 
 use std::fmt;
 
-use super::batching::PAYLOAD_LIMIT;
 use super::failing::Failing;
 use super::lane::{Lane, LaneState};
-use super::moment::Moment;
 use super::position::Position;
-use super::record::{Entry, Record};
 use super::retry::Backoff;
-use super::sequence::SequenceNumber;
 use super::settings::StreamSettings;
 use super::step::{Action, Counts, IllegalInput, Input};
 use super::window::Windows;
+use lambda_shapes::batching::PAYLOAD_LIMIT;
+use lambda_shapes::moment::Moment;
+use lambda_shapes::record::{Entry, Record};
+use lambda_shapes::sequence::SequenceNumber;
 
 /// Full batches that are read ahead per lane, the one in flight included.
 const BATCHES_PER_LANE: usize = 3;

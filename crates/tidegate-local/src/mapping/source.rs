@@ -2,8 +2,8 @@
 
 use futures::future::BoxFuture;
 
-use super::moment::Moment;
-use super::record::Record;
+use lambda_shapes::moment::Moment;
+use lambda_shapes::record::Record;
 
 /// A stream that can be read shard by shard.
 pub trait StreamSource: Send + Sync {

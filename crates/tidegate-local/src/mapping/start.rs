@@ -2,10 +2,10 @@
 
 use std::io;
 
-use super::moment::Moment;
 use super::source::{ReadFrom, ShardInfo};
 use crate::checkpoint::Checkpoints;
-use crate::topology::model::{Source, StartingPosition};
+use lambda_shapes::moment::Moment;
+use topology::model::{Source, StartingPosition};
 
 /// Where the moment of a mapping's first start stands among its checkpoints; no shard is called so.
 const FIRST_START: &str = "first-start";

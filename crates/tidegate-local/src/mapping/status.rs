@@ -6,9 +6,10 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::moment::Moment;
 use super::step::Counts;
 use crate::destination::DeliveryFailures;
+use lambda_shapes::moment::Moment;
+use lambda_shapes::text::shortened;
 
 /// State and counts of a mapping since the engine started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -168,13 +169,4 @@ pub(super) struct Name {
     pub(super) function: String,
     pub(super) source: String,
     pub(super) kind: &'static str,
-}
-
-/// A message cut to a length that a status can carry.
-pub(crate) fn shortened(message: &str) -> String {
-    const LONGEST: usize = 500;
-    if message.chars().count() <= LONGEST {
-        return message.to_owned();
-    }
-    message.chars().take(LONGEST).chain(['…']).collect()
 }

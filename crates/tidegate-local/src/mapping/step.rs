@@ -4,10 +4,10 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::moment::Moment;
-use super::record::Record;
-use super::sequence::SequenceNumber;
 use crate::invocation::Answer;
+use lambda_shapes::moment::Moment;
+use lambda_shapes::record::Record;
+use lambda_shapes::sequence::SequenceNumber;
 
 /// What happened.
 #[derive(Debug)]

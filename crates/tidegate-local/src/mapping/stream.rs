@@ -6,7 +6,6 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -14,9 +13,10 @@ use tokio::time::sleep;
 use delivery::{End, ShardDelivery};
 
 use super::Mapping;
-use super::moment::Moment;
 use super::pace::Pace;
-use super::settings::{StreamKind, StreamSettings};
+use super::settings::StreamSettings;
+use lambda_shapes::stream_kind::StreamKind;
+
 use super::source::{ShardInfo, StreamSource};
 use super::start::Start;
 use super::status::{Board, Name, ShardStatus};
@@ -25,6 +25,7 @@ use crate::checkpoint::Checkpoints;
 use crate::destination::Destination;
 use crate::invocation::Invoker;
 use crate::running::stopped;
+use lambda_shapes::moment::Moment;
 
 /// After a failure of the listing of shards, or of a shard's task; and while there is nothing to read.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -81,7 +82,11 @@ async fn watch_shards(mapping: Arc<StreamMapping>, board: Arc<Board>, mut stop: 
     let mut tasks: JoinSet<End> = JoinSet::new();
     let mut running: HashMap<tokio::task::Id, String> = HashMap::new();
     let from = loop {
-        match mapping.starting_position.position(&mapping.checkpoint_name, &*mapping.checkpoints, now()) {
+        match mapping.starting_position.position(
+            &mapping.checkpoint_name,
+            &*mapping.checkpoints,
+            Moment::now(),
+        ) {
             Ok(from) => break from,
             Err(error) => board.failed(&error.to_string()),
         }
@@ -157,17 +162,11 @@ fn ready<'a>(shards: &'a [ShardInfo], finished: &'a BTreeSet<String>) -> impl It
                 .all(|parent| finished.contains(parent) || shards.iter().all(|other| other.id != *parent))
     })
 }
-
-/// The clock of the drivers.
-pub(crate) fn now() -> Moment {
-    Timestamp::now().into()
-}
-
 /// Waits for a moment; for ever without one.
 pub(crate) async fn until(moment: Option<Moment>) {
     match moment {
         // One millisecond more, because moments are cut to whole ones and a timer that comes early would be set again at once.
-        Some(moment) => sleep(moment.since(now()) + Duration::from_millis(1)).await,
+        Some(moment) => sleep(moment.since(Moment::now()) + Duration::from_millis(1)).await,
         None => std::future::pending().await,
     }
 }

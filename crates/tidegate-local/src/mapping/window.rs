@@ -12,7 +12,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::moment::Moment;
+use lambda_shapes::moment::Moment;
 
 /// Largest state of a shard, in bytes.
 pub const STATE_LIMIT: usize = 1 << 20;

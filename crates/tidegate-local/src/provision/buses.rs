@@ -5,7 +5,7 @@ use aws_sdk_eventbridge::types::Target;
 use super::error::ProvisionError;
 use super::{Arn, ProvisionedQueue};
 use crate::clients::Clients;
-use crate::topology::Rule;
+use topology::Rule;
 
 /// The engine's own rule of each bus.
 const EVERY_EVENT: &str = "tidegate-every-event";

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Provisioned;
 use crate::mapping::scale::scale_seconds;
-use crate::topology::{Resource, Topology};
+use topology::{Resource, Topology};
 
 const RECORD_AGE: &str = "TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS";
 const DEAD_LETTER_AFTER: &str = "TIDEGATE_DEAD_LETTER_AFTER_SECONDS";
@@ -39,7 +39,7 @@ impl Provisioned {
     /// - `TIDEGATE_EVENT_BYTES_LIMIT`, and `TIDEGATE_METRICS` if the topology has a namespace for
     ///   metrics.
     /// - `TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS`:
-    ///   [`Function::attempt_timeout_milliseconds`](crate::topology::Function::attempt_timeout_milliseconds).
+    ///   [`Function::attempt_timeout_milliseconds`](topology::Function::attempt_timeout_milliseconds).
     /// - `TIDEGATE_DEAD_LETTER_AFTER_SECONDS` if one of its sources has a limit (the smallest).
     /// - `TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS` if it has a source or asynchronous invocations:
     ///   [`Topology::maximum_record_age_seconds`].
@@ -94,7 +94,6 @@ mod tests {
 
     use super::*;
     use crate::provision::ProvisionedQueue;
-    use crate::topology;
 
     #[test]
     fn a_functions_variables_are_its_uses_its_own_and_the_limits() {

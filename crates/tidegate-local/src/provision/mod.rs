@@ -18,7 +18,7 @@ use futures::future::try_join_all;
 use futures::try_join;
 
 use crate::clients::Clients;
-use crate::topology::Topology;
+use topology::Topology;
 
 pub use error::ProvisionError;
 pub(crate) use queues::{INVOKE_QUEUE, invoke_queue};

@@ -11,7 +11,7 @@ use super::ProvisionedQueue;
 use super::error::ProvisionError;
 use crate::asynchronous::HIDDEN_SECONDS;
 use crate::clients::Clients;
-use crate::topology::{Queue, Topology};
+use topology::{Queue, Topology};
 
 /// What the names of the engine's own queues of functions begin with; the function's name follows. Together they are as long as SQS allows at most.
 pub(crate) const INVOKE_QUEUE: &str = "tidegate-invoke-";

@@ -5,7 +5,7 @@ use aws_sdk_kinesis::types::StreamStatus;
 use super::error::ProvisionError;
 use super::{Arn, wait};
 use crate::clients::Clients;
-use crate::topology::Stream;
+use topology::Stream;
 
 pub(super) async fn stream(
     clients: &Clients,

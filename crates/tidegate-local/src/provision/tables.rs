@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{
 use super::error::ProvisionError;
 use super::{ProvisionedTable, wait};
 use crate::clients::Clients;
-use crate::topology::{Key, KeyType, StreamView, Table};
+use topology::{Key, KeyType, StreamView, Table};
 
 pub(super) async fn table(
     clients: &Clients,

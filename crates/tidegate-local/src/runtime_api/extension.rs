@@ -12,10 +12,10 @@ use uuid::Uuid;
 
 use super::answer::{self, Answer};
 use super::body::{self, Body, Mode};
-use crate::clients::ACCOUNT;
 use crate::environment::EnvironmentId;
 use crate::environment::extensions::{Invoked, Moment, Refused};
 use crate::environment::host::Host;
+use engine_client::local::ACCOUNT;
 
 /// Where it begins.
 pub(super) const VERSION: &str = "/2020-01-01/extension/";

@@ -12,8 +12,8 @@ use tidegate_local::asynchronous::EventQueue;
 use tidegate_local::bus::{self, BusQueue, BusRouter, BusStatus, Retries, Rule, RuleStatus, Target};
 use tidegate_local::clients::Clients;
 use tidegate_local::mapping::pace::Pace;
-use tidegate_local::pattern::Pattern;
 use tidegate_local::send_error::SendError;
+use topology::pattern::Pattern;
 
 use crate::backend::ministack;
 use crate::delivery::{count, queue};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use aws_sdk_kinesis::primitives::Blob;
+use engine_client::client::EngineClient;
 use serde_json::{Value, json};
-use tidegate_local::client::EngineClient;
 use tidegate_local::emulator::Backend;
 use tidegate_local::engine::{Engine, Options};
 

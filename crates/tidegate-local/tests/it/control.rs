@@ -4,6 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use engine_client::client::{ClientError, EngineClient};
+use engine_client::engine_file::EngineFile;
+use engine_client::process;
 use futures::future::BoxFuture;
 use http_body_util::Full;
 use hyper_util::client::legacy::Client;
@@ -11,12 +14,9 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use tidegate_local::activity::Activity;
 use tidegate_local::asynchronous::EventQueue;
-use tidegate_local::client::{ClientError, EngineClient};
 use tidegate_local::control::{Control, ControlApi};
-use tidegate_local::engine_file::EngineFile;
 use tidegate_local::environment::{Fleet, FunctionSpec};
 use tidegate_local::send_error::SendError;
-use tidegate_local::usage;
 use tokio::sync::Notify;
 
 use crate::probe::{binary, fleet, spec};
@@ -83,7 +83,7 @@ async fn the_client_finds_the_engine_by_its_file() {
     let running = running(|_| {}).await;
     let file = EngineFile {
         pid: i32::try_from(std::process::id()).unwrap(),
-        process_started: usage::start_time(i32::try_from(std::process::id()).unwrap()),
+        process_started: process::start_time(i32::try_from(std::process::id()).unwrap()),
         control: running.api.url(),
         endpoint: "http://127.0.0.1:9".to_owned(),
         started_at: jiff::Timestamp::now(),

@@ -6,13 +6,13 @@ use std::time::Duration;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_sdk_kinesis::primitives::Blob;
 use bytes::Bytes;
+use engine_client::client::EngineClient;
+use engine_client::engine_file::EngineFile;
+use engine_client::process;
 use serde_json::{Value, json};
-use tidegate_local::client::EngineClient;
 use tidegate_local::emulator::Backend;
 use tidegate_local::engine::{Engine, Options, StartError};
-use tidegate_local::engine_file::EngineFile;
 use tidegate_local::status::Status;
-use tidegate_local::usage;
 
 pub(crate) const DECLARED: &str = r#"
 event_bytes_limit = 262144
@@ -159,7 +159,7 @@ async fn a_declared_system_delivers_from_every_kind_of_source_and_ends_without_a
     assert_eq!(ask_to_end(&engine.control_url()).await, 202);
     engine.wait_for_shutdown().await.unwrap();
     engine.shutdown().await;
-    assert!(pids.iter().all(|pid| !usage::is_running(*pid)), "{pids:?}");
+    assert!(pids.iter().all(|pid| !process::is_running(*pid)), "{pids:?}");
     assert!(!EngineFile::path(&state).exists());
 }
 

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use engine_client::process;
 use serde_json::{Value, json};
 use tidegate_local::environment::{FunctionSpec, LogLine};
 use tidegate_local::invocation::{InvocationResult, Invoker, Request};
-use tidegate_local::usage;
 
 use crate::probe::{begin, binary, error, fleet, invoke, invoke_raw, kill, spec, until};
 
@@ -121,7 +121,7 @@ async fn processes_killed_while_idle_cost_no_invocation() {
         let pid = i32::try_from(pid).unwrap();
         kill(pid);
         // The next invocation follows as soon as the kernel has ended it, whether the engine knows or not.
-        while usage::is_running(pid) {
+        while process::is_running(pid) {
             std::hint::spin_loop();
         }
     }
@@ -141,7 +141,7 @@ async fn an_invocation_is_killed_at_the_timeout() {
     assert!((900..2000).contains(&started.elapsed().as_millis()), "{:?}", started.elapsed());
     let expected = format!("RequestId: {} Error: Task timed out after 1.00 seconds", answer.request_id);
     assert_eq!(error(answer), json!({"errorType": "Sandbox.Timedout", "errorMessage": expected}));
-    until("the process is killed", || !usage::is_running(i32::try_from(pid).unwrap())).await;
+    until("the process is killed", || !process::is_running(i32::try_from(pid).unwrap())).await;
     assert_ne!(invoke(&fleet, json!({})).await["pid"], json!(pid));
     assert_eq!(fleet.status()["probe"].timeouts, 1);
 }
@@ -249,7 +249,7 @@ async fn stopping_lets_invocations_finish_and_leaves_no_process() {
     let pids = fleet.status()["probe"].pids.clone();
     fleet.stop(Duration::from_secs(5)).await;
     assert!(matches!(running.await.unwrap().result, InvocationResult::Success(_)));
-    assert!(pids.iter().all(|pid| !usage::is_running(*pid)), "{pids:?}");
+    assert!(pids.iter().all(|pid| !process::is_running(*pid)), "{pids:?}");
     assert!(fleet.status()["probe"].cpu_seconds >= 0.0);
     assert_eq!(std::fs::read_dir(dir.path().join("processes")).unwrap().count(), 0);
 }
@@ -260,7 +260,7 @@ async fn dropping_the_fleet_kills_its_processes() {
     let fleet = fleet(dir.path(), spec(&binary()));
     let pid = i32::try_from(invoke(&fleet, json!({})).await["pid"].as_i64().unwrap()).unwrap();
     drop(fleet);
-    until("the process is gone", || !usage::is_running(pid)).await;
+    until("the process is gone", || !process::is_running(pid)).await;
 }
 
 #[tokio::test]
@@ -298,12 +298,12 @@ async fn processes_do_not_outlive_an_engine_that_is_killed() {
     let output = std::io::BufReader::new(engine.stdout.take().unwrap());
     let mut lines = output.lines().map_while(Result::ok);
     let pid: i32 = lines.find_map(|line| line.strip_prefix("process ")?.parse().ok()).unwrap();
-    assert!(usage::is_running(pid));
+    assert!(process::is_running(pid));
     engine.kill().unwrap();
     engine.wait().unwrap();
     // Where `setpriv` is missing, the next engine in the same state directory does it.
     let next = fleet(dir.path(), spec(&binary()));
-    until("the process is gone", || !usage::is_running(pid)).await;
+    until("the process is gone", || !process::is_running(pid)).await;
     drop(next);
     assert_eq!(std::fs::read_dir(dir.path().join("processes")).unwrap().count(), 0);
 }

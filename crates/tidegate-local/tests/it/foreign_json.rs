@@ -2,8 +2,8 @@
 
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_sdk_kinesis::primitives::Blob;
+use engine_client::client::EngineClient;
 use serde_json::{Value, json};
-use tidegate_local::client::EngineClient;
 use tidegate_local::clients::Clients;
 use tidegate_local::engine::Engine;
 

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use engine_client::process;
 use serde_json::json;
 use tidegate_local::environment::{Fleet, FleetOptions};
-use tidegate_local::usage;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -84,7 +84,7 @@ async fn a_frozen_environment_can_be_killed_and_costs_no_invocation() {
     frozen(&fleet).await;
     let pid = fleet.status()["probe"].pids[0];
     kill(pid);
-    until("it has ended", || !usage::is_running(pid)).await;
+    until("it has ended", || !process::is_running(pid)).await;
     assert_ne!(invoke(&fleet, json!({})).await["pid"], json!(pid));
     assert_eq!(fleet.status()["probe"].errors, 0);
 }
@@ -98,7 +98,7 @@ async fn stopping_ends_frozen_environments() {
     let pid = fleet.status()["probe"].pids[0];
     let began = Instant::now();
     fleet.stop(Duration::from_secs(5)).await;
-    assert!(!usage::is_running(pid) && began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert!(!process::is_running(pid) && began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
 }
 
 /// Answers every call as EventBridge would answer ListEventBuses, and holds its connections until it is told to hang up.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
-use tidegate_local::client::EngineClient;
+use engine_client::client::EngineClient;
 use tidegate_local::clients::Clients;
 use tidegate_local::emulator::Backend;
 use tidegate_local::engine::Engine;

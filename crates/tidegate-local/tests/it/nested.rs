@@ -1,7 +1,7 @@
 //! Functions that invoke functions, at the one address that they have for all of AWS.
 
+use engine_client::client::EngineClient;
 use serde_json::{Value, json};
-use tidegate_local::client::EngineClient;
 use tidegate_local::engine::Engine;
 
 use crate::engine::{idle, options};

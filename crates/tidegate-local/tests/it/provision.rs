@@ -9,7 +9,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use tidegate_local::clients::Clients;
 use tidegate_local::emulator::Backend;
 use tidegate_local::provision::{Provisioned, provision};
-use tidegate_local::topology::{self, Topology};
+use topology::Topology;
 
 use crate::backend::{TestBackend, ministack, started};
 use crate::emulator::mail_is_listed;

@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
+use engine_client::local::REGION;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use tidegate_local::activity::Activity;
-use tidegate_local::clients::{Clients, REGION};
+use tidegate_local::clients::Clients;
 use tidegate_local::invocation::{Answer, InvocationResult, Invoker, Request};
 use tidegate_local::mapping::Mapping;
 use tidegate_local::mapping::pace::Pace;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_lambda::error::ProvideErrorMetadata;
 use aws_sdk_lambda::types::ThrottleReason;
+use engine_client::client::EngineClient;
 use serde_json::{Value, json};
-use tidegate_local::client::EngineClient;
 use tidegate_local::engine::Engine;
 
 use crate::engine::{DECLARED, invoke_event, options};

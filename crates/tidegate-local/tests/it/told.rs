@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use bytes::Bytes;
+use engine_client::client::EngineClient;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
-use tidegate_local::client::EngineClient;
 use tidegate_local::engine::{Engine, Options};
 
 use crate::engine::{idle, invoke_event, options};

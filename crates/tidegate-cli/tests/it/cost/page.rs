@@ -6,7 +6,6 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use tidegate_local::topology;
 
 use super::{infra, repository};
 use crate::command::{stdout, tidegate};

@@ -1,8 +1,8 @@
 //! Which function is meant, and by which version or alias.
 
-use crate::clients::{ACCOUNT, REGION};
 use crate::control::refusal::Refusal;
 use crate::environment::function_arn;
+use engine_client::local::{ACCOUNT, REGION};
 
 /// The version that runs here.
 const LATEST: &str = "$LATEST";

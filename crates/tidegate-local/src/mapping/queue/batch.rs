@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::Message;
-use crate::mapping::moment::Moment;
+use lambda_shapes::moment::Moment;
+use lambda_shapes::queue::Message;
 
 #[derive(Debug)]
 pub(super) struct Batch {

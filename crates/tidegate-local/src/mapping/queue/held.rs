@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use super::Message;
-use crate::mapping::batching::{self, Limits, Readiness};
-use crate::mapping::moment::Moment;
+use lambda_shapes::batching::{self, Limits, Readiness};
+use lambda_shapes::moment::Moment;
+use lambda_shapes::queue::Message;
 
 /// Held messages in the order in which they came, each with the moment of its receive.
 #[derive(Debug, Default)]

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Message;
-use crate::mapping::moment::Moment;
+use lambda_shapes::moment::Moment;
+use lambda_shapes::queue::Message;
 
 /// By id, when each was sent and until when it is hidden. What is visible again comes with a receive, or is another queue's.
 #[derive(Debug, Default)]

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::mapping::moment::Moment;
 use crate::mapping::scale::{scale, scale_seconds};
-use crate::pattern::filter::Filter;
-use crate::topology::model::{Function, Source};
+use lambda_shapes::moment::Moment;
+use topology::model::{Function, Source};
+use topology::pattern::filter::Filter;
 
 /// What a receive and a hand-over may take together.
 const GRACE: Duration = Duration::from_secs(1);

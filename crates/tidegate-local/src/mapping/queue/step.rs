@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::Message;
 use crate::invocation::Answer;
-use crate::mapping::moment::Moment;
+use lambda_shapes::moment::Moment;
+use lambda_shapes::queue::Message;
 
 /// What happened.
 #[derive(Debug)]

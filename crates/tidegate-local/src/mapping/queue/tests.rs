@@ -4,6 +4,7 @@ mod filters;
 mod groups;
 mod hidden;
 
+use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::{Reading, Shard};
-use crate::mapping::batching::{self, CLOSING, Limits, PAYLOAD_LIMIT, Window};
 use crate::mapping::failing::Front;
-use crate::mapping::failure::Condition;
 use crate::mapping::lane::{LaneState, Segment};
-use crate::mapping::moment::Moment;
 use crate::mapping::step::Action;
 use crate::mapping::window::{Next, Read};
+use lambda_shapes::batching::{self, CLOSING, Limits, PAYLOAD_LIMIT, Window};
+use lambda_shapes::moment::Moment;
+use lambda_shapes::stream_failure::Condition;
 
 impl Shard {
     /// Lets a lane begin its next batch; returns the moment it waits for.

@@ -3,14 +3,14 @@
 use super::Shard;
 use crate::invocation::{Answer, InvocationResult};
 use crate::mapping::answer::{Failure, Verdict, judge};
-use crate::mapping::batching;
-use crate::mapping::failure::{self, Condition, Invocations, Range};
 use crate::mapping::lane::{LaneState, Segment};
-use crate::mapping::moment::Moment;
-use crate::mapping::record::Entry;
 use crate::mapping::retry::is_exhausted;
 use crate::mapping::step::{Action, IllegalInput, Input};
 use crate::mapping::window::{self, Windows};
+use lambda_shapes::batching;
+use lambda_shapes::moment::Moment;
+use lambda_shapes::record::Entry;
+use lambda_shapes::stream_failure::{self, Condition, Invocations, Range};
 
 impl Shard {
     pub(super) fn answered(
@@ -148,7 +148,7 @@ impl Shard {
                     shard: &self.id,
                     entries: &segment.entries,
                 };
-                if let Some(body) = failure::record(condition, &invocations, &range, now) {
+                if let Some(body) = stream_failure::record(condition, &invocations, &range, now) {
                     let event = batching::event(segment.entries.iter().map(|entry| &entry.record.json));
                     actions.push(Action::HandOver { lane: index, body, event });
                     lane.state = LaneState::HandingOver { segment };

@@ -5,10 +5,10 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::super::record::OrderingKey;
-use super::super::settings::StreamKind;
 use super::*;
 use crate::invocation::{Answer, InvocationResult};
+use lambda_shapes::record::OrderingKey;
+use lambda_shapes::stream_kind::StreamKind;
 
 /// How the function answers one invocation.
 #[derive(Clone, Debug)]

@@ -12,11 +12,11 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::super::record::OrderingKey;
-use super::super::settings::StreamKind;
 use super::*;
 use crate::invocation::{Answer, InvocationResult};
-use crate::pattern::filter::{Filter, Filtered};
+use lambda_shapes::record::OrderingKey;
+use lambda_shapes::stream_kind::StreamKind;
+use topology::pattern::filter::{Filter, Filtered};
 
 const START: Moment = Moment::from_millis(1_700_000_000_000);
 

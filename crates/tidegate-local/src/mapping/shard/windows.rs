@@ -7,11 +7,11 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::super::record::OrderingKey;
-use super::super::settings::StreamKind;
 use super::*;
 use crate::invocation::{Answer, InvocationResult};
 use crate::mapping::window;
+use lambda_shapes::record::OrderingKey;
+use lambda_shapes::stream_kind::StreamKind;
 
 /// 2020-12-09T07:04:00Z, the start of a window.
 const START: i64 = 1_607_497_440_000;

@@ -10,21 +10,21 @@ use futures::future::{BoxFuture, OptionFuture};
 use futures::stream::FuturesUnordered;
 use tokio::sync::watch;
 
-use super::{StreamMapping, now, until};
+use super::{StreamMapping, until};
 use crate::destination::{lost, until_sent};
 use crate::invocation::Request;
-use crate::mapping::moment::Moment;
 use crate::mapping::pace::Pacer;
 use crate::mapping::reader::{Polled, Reader};
 use crate::mapping::scale::scale;
-use crate::mapping::sequence::SequenceNumber;
-use crate::mapping::settings::StreamKind;
 use crate::mapping::shard::Shard;
 use crate::mapping::source::{ReadFrom, ShardInfo};
 use crate::mapping::start;
 use crate::mapping::status::{Board, ShardStatus};
 use crate::mapping::step::{Action, Input};
 use crate::running::stopped;
+use lambda_shapes::moment::Moment;
+use lambda_shapes::sequence::SequenceNumber;
+use lambda_shapes::stream_kind::StreamKind;
 
 /// How the delivery of a shard ended.
 pub(super) enum End {
@@ -78,7 +78,7 @@ impl ShardDelivery {
         loop {
             let completed = matches!(input, Input::Answered { .. } | Input::HandedOver { .. });
             let polled = matches!(input, Input::Read { .. } | Input::ReadFailed);
-            let actions = match shard.handle(input, now()) {
+            let actions = match shard.handle(input, Moment::now()) {
                 Ok(actions) => actions,
                 Err(illegal) => {
                     self.board.failed(&illegal.to_string());

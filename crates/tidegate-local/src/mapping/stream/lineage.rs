@@ -1,5 +1,6 @@
 //! Shards that are split and merged, in a scripted stream.
 
+use lambda_shapes::moment::Moment;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
@@ -7,14 +8,14 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use super::super::record::{OrderingKey, Record};
-use super::super::sequence::SequenceNumber;
 use super::super::source::{Page, ReadError, ReadFrom};
 use super::tests::mapping;
 use super::*;
 use crate::checkpoint::MemoryCheckpoints;
 use crate::invocation::{Answer, InvocationResult, Request};
 use crate::send_error::SendError;
+use lambda_shapes::record::{OrderingKey, Record};
+use lambda_shapes::sequence::SequenceNumber;
 
 /// A shard of the scripted stream.
 #[derive(Clone, Default)]
@@ -276,7 +277,7 @@ async fn what_was_delivered_of_a_closed_shard_is_not_delivered_again_after_a_res
 
 #[tokio::test]
 async fn the_child_of_a_shard_that_was_read_since_latest_begins_at_its_oldest_record() {
-    let started = now().as_millis();
+    let started = Moment::now().as_millis();
     let mut parent = shard(&[], &[], false);
     parent.records.push((1, started - 60_000));
     let stream = Stream::of([("a", parent)]);

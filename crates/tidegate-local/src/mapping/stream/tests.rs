@@ -3,14 +3,14 @@ use std::sync::Mutex;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 
-use super::super::record::{OrderingKey, Record};
-use super::super::sequence::SequenceNumber;
 use super::super::source::{Page, ReadError, ReadFrom};
 use super::*;
 use crate::checkpoint::MemoryCheckpoints;
 use crate::invocation::{Answer, InvocationResult, Request};
-use crate::pattern::filter::{Filter, Filtered};
 use crate::send_error::{Reason, SendError};
+use lambda_shapes::record::{OrderingKey, Record};
+use lambda_shapes::sequence::SequenceNumber;
+use topology::pattern::filter::{Filter, Filtered};
 
 /// A stream of shards with one record each. Listings come from a script whose last one is repeated; shard `a` never ends, the others do.
 struct Scripted {

@@ -13,8 +13,9 @@ mod tidegate;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use engine_client::local::{ACCOUNT, REGION};
 use futures::{StreamExt as _, stream};
-use tidegate_local::clients::{ACCOUNT, Clients, REGION};
+use tidegate_local::clients::Clients;
 use tidegate_local::emulator::Backend;
 
 use self::function::ScriptedFunction;

@@ -10,8 +10,9 @@ use aws_sdk_dynamodbstreams::types::ShardIteratorType;
 use aws_sdk_kinesis::primitives::{Blob, DateTime};
 use aws_sdk_kinesis::types::ShardIteratorType as KinesisIterator;
 use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
+use engine_client::local::{ACCOUNT, REGION};
 use serde_json::{Value, json};
-use tidegate_local::clients::{ACCOUNT, Clients, REGION};
+use tidegate_local::clients::Clients;
 
 use super::observation::{Observation, Stored, flatten};
 use super::scenario::{DestinationKind, Scenario, SourceKind};

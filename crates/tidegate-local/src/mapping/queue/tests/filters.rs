@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::pattern::filter::{Filter, Filtered};
+use topology::pattern::filter::{Filter, Filtered};
 
 /// Receives messages with ids from 0 on and these bodies.
 fn receive_bodies(bench: &mut Bench, bodies: &[&str]) -> Vec<Action> {

@@ -1,0 +1,72 @@
+//! Checks for how long snapshots remember the causes of commits.
+
+use super::Check;
+use super::retention::LEAST_RECORD_RETENTION_DAYS;
+use crate::model::Function;
+
+/// The name for the table of a function's snapshots.
+pub(super) const SNAPSHOTS: &str = "SNAPSHOT_TABLE";
+
+/// A message that is moved back from its dead-letter queue is a new message. It may have spent 14
+/// days in the queue and 14 in the dead-letter queue, so the toolkit counts it as 28 days older.
+/// One more day covers its delivery.
+const LEAST_BEHIND_A_QUEUE_DAYS: i64 = 29;
+
+impl<'a> Check<'a> {
+    /// A delivery older than the causes of a snapshot is compared with the whole stream. That is
+    /// right, and costs as much as without a snapshot; so snapshots remember causes for longer than
+    /// anything is replayed.
+    pub(super) fn snapshots(&mut self) {
+        let topology = self.topology;
+        for (name, table) in &topology.tables {
+            let Some(days) = table.cause_retention_days.map(i64::from) else { continue };
+            let path = ["tables", name, "cause_retention_days"];
+            let least = LEAST_RECORD_RETENTION_DAYS;
+            let what = if !(least..=3_650).contains(&days) {
+                format!("is {days}; allowed are {least} to 3650: a dead letter may be replayed for 14 days")
+            } else if let Some(function) =
+                self.behind_a_queue(name).filter(|_| days < LEAST_BEHIND_A_QUEUE_DAYS)
+            {
+                format!(
+                    "is {days}; allowed are {LEAST_BEHIND_A_QUEUE_DAYS} and more, since {function} reads a queue, where every message may \
+                     have been moved back after 28 days"
+                )
+            } else if let Some((bus, archive)) =
+                self.archive_before(name).filter(|(_, archive)| days <= *archive)
+            {
+                format!(
+                    "is {days}; above {archive} is allowed, since the archive of bus {bus} can be replayed for {archive} days"
+                )
+            } else {
+                continue;
+            };
+            self.house_rule(&path, format!("{what}; what is older is compared with the whole stream"));
+        }
+        self.days_of_snapshots();
+    }
+
+    /// A function with snapshots that reads a queue, or to which a rule hands over by way of one.
+    fn behind_a_queue(&self, table: &str) -> Option<&'a str> {
+        let topology = self.topology;
+        let uses =
+            |function: &Function| function.uses.values().any(|used| used.table.as_deref() == Some(table));
+        let behind = |function: &Function| function.sources.values().any(|source| source.queue.is_some());
+        let mut functions = topology.functions.iter();
+        functions.find(|(_, function)| uses(function) && behind(function)).map(|(name, _)| name.as_str())
+    }
+
+    fn days_of_snapshots(&mut self) {
+        let topology = self.topology;
+        for (name, function) in &topology.functions {
+            let Some(table) = function.uses.get(SNAPSHOTS).and_then(|used| used.table.as_ref()) else {
+                continue;
+            };
+            if topology.tables.get(table).is_some_and(|table| table.cause_retention_days.is_none()) {
+                let what = format!(
+                    "is {table}, which must declare cause_retention_days, {LEAST_RECORD_RETENTION_DAYS} or more"
+                );
+                self.house_rule(&["functions", name, "uses", SNAPSHOTS, "table"], what);
+            }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Destinations: on failure, and of asynchronous invocations on success.
+
+use super::Check;
+use crate::lookup::DestinationKind;
+use crate::model::Destination;
+
+impl Check<'_> {
+    /// The destination of a stream mapping: queue, topic or bucket.
+    pub(super) fn stream_destination(&mut self, path: &[&str], destination: &Destination) {
+        match destination.kind() {
+            Some(DestinationKind::Function(_)) => self.not_for_streams(path, "function"),
+            Some(DestinationKind::Bus(_)) => self.not_for_streams(path, "bus"),
+            _ => self.destination(path, destination),
+        }
+    }
+
+    /// The destination of asynchronous invocations of a function.
+    pub(super) fn asynchronous_destination(&mut self, path: &[&str], destination: &Destination, of: &str) {
+        self.destination(path, destination);
+        if destination.kind() == Some(DestinationKind::Function(of)) {
+            let what = format!(
+                "is {of}, the function itself: the record of each record would follow, until Lambda stops the loop; another function is better"
+            );
+            self.warning(&[path, &["function"]].concat(), what);
+        }
+    }
+
+    /// The destination of a function's asynchronous invocations that succeed: no bucket.
+    pub(super) fn success_destination(&mut self, path: &[&str], destination: &Destination, of: &str) {
+        match destination.kind() {
+            Some(DestinationKind::Bucket(_)) => {
+                let what = "is for failures; a success is told to a queue, a topic, a function or a bus";
+                self.mistake(&[path, &["bucket"]].concat(), what);
+            }
+            _ => self.asynchronous_destination(path, destination, of),
+        }
+    }
+
+    fn not_for_streams(&mut self, path: &[&str], field: &str) {
+        let what =
+            "is for asynchronous invocations; a stream mapping gives up to a queue, a topic or a bucket";
+        self.mistake(&[path, &[field]].concat(), what);
+    }
+
+    fn destination(&mut self, path: &[&str], destination: &Destination) {
+        let topology = self.topology;
+        let at = |field| [path, &[field]].concat();
+        match destination.kind() {
+            None => self.mistake(path, "needs exactly one of queue, topic, bucket, function and bus"),
+            Some(DestinationKind::Queue(name)) => self.failure_queue(&at("queue"), name),
+            Some(DestinationKind::Topic(name)) => {
+                self.declared(&at("topic"), "topics", name, &topology.topics)
+            }
+            Some(DestinationKind::Bucket(name)) => {
+                self.declared(&at("bucket"), "buckets", name, &topology.buckets)
+            }
+            Some(DestinationKind::Function(name)) => {
+                self.declared(&at("function"), "functions", name, &topology.functions);
+            }
+            Some(DestinationKind::Bus(name)) => self.bus(&at("bus"), name),
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! How long failures wait for a person, and how long it is known what took place.
+
+use std::collections::BTreeMap;
+
+use super::Check;
+use crate::lookup::{LARGE_LETTERS, LETTERS};
+use crate::model::Function;
+
+/// A long weekend, in seconds: nobody has to look at a queue of failures sooner.
+pub(super) const LEAST_FAILURE_RETENTION: i64 = 4 * 86_400;
+
+/// SQS keeps a message for 14 days at most, so a replay can come that late. A day more covers the delivery before it.
+pub(super) const LEAST_RECORD_RETENTION_DAYS: i64 = 15;
+
+/// The name for the table of a function's idempotency records, which `tidegate effects` knows too.
+pub(super) const EFFECTS: &str = "IDEMPOTENCY_TABLE";
+
+/// Who gives up what into a queue, and how old it may be by then.
+struct Writer {
+    who: String,
+    age: i64,
+}
+
+impl<'a> Check<'a> {
+    pub(super) fn retention(&mut self) {
+        self.failure_queues();
+        self.large_letters();
+        self.idempotency_records();
+        self.snapshots();
+    }
+
+    fn failure_queues(&mut self) {
+        for (queue, writer) in self.writers() {
+            let Some(declared) = self.topology.queues.get(queue) else { continue };
+            let least = LEAST_FAILURE_RETENTION.max(writer.age);
+            let kept = i64::from(declared.retention_seconds);
+            // Below a minute the value is no retention at all, which is reported as that.
+            if (60..least).contains(&kept) {
+                let who = writer.who;
+                self.house_rule(
+                    &["queues", queue, "retention_seconds"],
+                    format!(
+                        "is {kept}; allowed are {least} and more: it holds what {who} gives up, for four days at least and for as long \
+                         as that is retried"
+                    ),
+                );
+            }
+        }
+    }
+
+    /// For each queue that holds failures, whoever retries longest before it writes there.
+    fn writers(&self) -> BTreeMap<&'a str, Writer> {
+        let topology = self.topology;
+        let mut writers: BTreeMap<&'a str, Writer> = BTreeMap::new();
+        let mut add = |queue: &'a str, who: String, age: i64| {
+            let longest = writers.get(queue).is_none_or(|writer| writer.age < age);
+            if longest {
+                writers.insert(queue, Writer { who, age });
+            }
+        };
+        for (function, name, source) in topology.sources() {
+            if let Some(queue) = source.on_failure.as_ref().and_then(|destination| destination.queue.as_ref())
+            {
+                let age = source.maximum_record_age_seconds.map_or(0, i64::from);
+                add(queue, format!("source {name} of {function}"), age);
+            }
+        }
+        for (name, function) in &topology.functions {
+            if let Some(declared) = &function.asynchronous
+                && let Some(queue) = function.on_failure().and_then(|destination| destination.queue.as_ref())
+            {
+                let who = format!("the asynchronous invocation of {name}");
+                add(queue, who, i64::from(declared.maximum_event_age_seconds));
+            }
+            if let Some(queue) = letters_of(function) {
+                add(queue, name.clone(), function.dead_letter_after_seconds().map_or(0, i64::from));
+            }
+        }
+        for (name, rule) in &topology.rules {
+            if let Some(queue) = &rule.target.dead_letter_queue {
+                add(queue, format!("rule {name}"), i64::from(rule.target.maximum_event_age_seconds));
+            }
+        }
+        writers
+    }
+
+    /// A letter that outlives the object with its payload can be read, but not replayed.
+    fn large_letters(&mut self) {
+        let topology = self.topology;
+        for (name, bucket) in &topology.buckets {
+            let functions = topology.functions.values().filter(|function| {
+                function.uses.get(LARGE_LETTERS).and_then(|used| used.bucket.as_ref()) == Some(name)
+            });
+            let queues = functions.filter_map(letters_of);
+            let longest = queues
+                .filter_map(|queue| Some((topology.queues.get(queue)?.retention_seconds, queue)))
+                .max_by_key(|(kept, _)| *kept);
+            let Some((kept, queue)) = longest else { continue };
+            let (days, least) = (bucket.expiration_days, kept.div_ceil(86_400));
+            if days > 0 && days < least {
+                self.house_rule(
+                    &["buckets", name, "expiration_days"],
+                    format!(
+                        "is {days}; allowed are {least} and more, since letters in {queue} are kept for {kept} seconds and name \
+                         objects in it"
+                    ),
+                );
+            }
+        }
+    }
+
+    fn idempotency_records(&mut self) {
+        let topology = self.topology;
+        for (name, table) in &topology.tables {
+            let Some(days) = table.record_retention_days.map(i64::from) else { continue };
+            let path = ["tables", name, "record_retention_days"];
+            if !(LEAST_RECORD_RETENTION_DAYS..=3_650).contains(&days) {
+                self.house_rule(
+                    &path,
+                    format!(
+                        "is {days}; allowed are {LEAST_RECORD_RETENTION_DAYS} to 3650: a dead letter may be replayed for 14 days, and \
+                         without its record the effect would run again"
+                    ),
+                );
+            } else if let Some((bus, archive)) =
+                self.archive_before(name).filter(|(_, archive)| days <= *archive)
+            {
+                let what = format!(
+                    "is {days}; above {archive} is allowed, since the archive of bus {bus} can be replayed for {archive} days and \
+                     without its record an effect would not be known"
+                );
+                self.house_rule(&path, what);
+            }
+            if table.ttl_attribute.is_none() {
+                self.house_rule(
+                    &path,
+                    "needs ttl_attribute beside it: records that are not removed pile up for ever",
+                );
+            }
+        }
+        self.one_table_of_records();
+    }
+
+    /// The longest archive, in days, of a bus whose rules reach a function that uses this table,
+    /// directly or by way of a queue.
+    pub(super) fn archive_before(&self, table: &str) -> Option<(&'a str, i64)> {
+        let topology = self.topology;
+        let uses =
+            |function: &Function| function.uses.values().any(|used| used.table.as_deref() == Some(table));
+        let reads = |function: &Function, queue: &Option<String>| {
+            queue.is_some() && function.sources.values().any(|source| source.queue == *queue)
+        };
+        let buses = topology.rules.values().filter_map(|rule| {
+            let days = topology.buses.get(&rule.bus)?.archive_days;
+            let mut reached = topology.functions.iter().filter(|(name, function)| {
+                rule.target.function.as_ref() == Some(name) || reads(function, &rule.target.queue)
+            });
+            reached.any(|(_, function)| uses(function)).then_some((rule.bus.as_str(), i64::from(days)))
+        });
+        buses.max_by_key(|(_, days)| *days)
+    }
+
+    fn one_table_of_records(&mut self) {
+        let topology = self.topology;
+        for (name, function) in &topology.functions {
+            let mut kept = 0;
+            for (variable, used) in &function.uses {
+                let Some(table) = &used.table else { continue };
+                let Some(declared) = topology.tables.get(table) else { continue };
+                let path = ["functions", name, "uses", variable, "table"];
+                if declared.record_retention_days.is_some() {
+                    kept += 1;
+                    if kept > 1 {
+                        let what = format!(
+                            "is {table}, a second table with record_retention_days; one per function is allowed"
+                        );
+                        self.house_rule(&path, what);
+                    }
+                } else if variable == EFFECTS {
+                    let what = format!(
+                        "is {table}, which must declare record_retention_days, {LEAST_RECORD_RETENTION_DAYS} or more"
+                    );
+                    self.house_rule(&path, what);
+                }
+            }
+        }
+    }
+}
+
+/// The queue of a function's own dead letters.
+fn letters_of(function: &Function) -> Option<&str> {
+    function.uses.get(LETTERS)?.queue.as_deref()
+}

@@ -1,0 +1,162 @@
+//! Filters of event source mappings (`FilterCriteria`).
+//!
+//! A record passes if one of the patterns matches it. What does not pass is done with as if it had been delivered: a queue's message
+//! is deleted, a stream's position moves on. The rules are those of the Lambda Developer Guide (`invocation-eventfiltering`,
+//! `with-kinesis-filtering`, `with-ddb-filtering`, `with-sqs-filtering`):
+//!
+//! - Kinesis is filtered by `data` alone, which is decoded and read as JSON (`aws_json` says how).
+//!   A record that is no JSON passes no filter.
+//! - SQS is filtered by `body` alone. A pattern with an object there expects JSON, one with a list a plain text; a message of the other
+//!   form passes neither. A body that is JSON and neither an object nor a list, such as `12`, is a plain text.
+//! - DynamoDB Streams are filtered by `dynamodb`, with types as in the record, and, as the DynamoDB Developer Guide does it, by
+//!   `eventName` and `userIdentity`.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::field::OR;
+use super::{Fault, Pattern, PatternError};
+use aws_json::Json;
+
+/// Most filters of a mapping, for an account that has not asked for more.
+pub const MOST: usize = 5;
+
+/// Most characters of a filter's pattern.
+pub const LONGEST: usize = 4_096;
+
+/// What is filtered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filtered {
+    /// Records of a Kinesis stream.
+    Kinesis,
+    /// Records of a table's stream.
+    DynamoDb,
+    /// Messages of a queue.
+    Sqs,
+}
+
+impl Filtered {
+    /// What a pattern may name at its top.
+    fn fields(self) -> &'static [&'static str] {
+        match self {
+            Self::Kinesis => &["data"],
+            Self::DynamoDb => &["dynamodb", "eventName", "userIdentity"],
+            Self::Sqs => &["body"],
+        }
+    }
+}
+
+/// One pattern of a filter.
+#[derive(Clone, Debug)]
+struct Criterion {
+    pattern: Pattern,
+    /// It expects a queue's message to be a plain text.
+    plain: bool,
+}
+
+/// The filters of a mapping.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    of: Filtered,
+    criteria: Vec<Criterion>,
+}
+
+impl Filter {
+    /// Reads the patterns of a mapping, given as JSON text.
+    ///
+    /// # Errors
+    /// What is wrong with the first pattern that has a fault.
+    pub fn parse<T: AsRef<str>>(
+        of: Filtered,
+        patterns: impl IntoIterator<Item = T>,
+    ) -> Result<Self, PatternError> {
+        let criteria = patterns.into_iter().map(|pattern| criterion(of, pattern.as_ref()));
+        Ok(Self { of, criteria: criteria.collect::<Result<_, _>>()? })
+    }
+
+    /// Whether a record passes, given as the element of the event's `Records`.
+    #[must_use]
+    pub fn passes(&self, record: &[u8]) -> bool {
+        let record = String::from_utf8_lossy(record);
+        // The engine has written the record itself. What it could not read again is not thrown away.
+        let Ok(record) = Json::parse(&record) else { return true };
+        match self.of {
+            Filtered::DynamoDb => self.any(|_| true, &record),
+            Filtered::Kinesis => {
+                let data = record.at(&["kinesis", "data"]).and_then(Json::as_text).unwrap_or_default();
+                let data = STANDARD.decode(data).unwrap_or_default();
+                // Event Ruler takes a text, in which Java writes U+FFFD for what is not UTF-8.
+                match Json::leading(&String::from_utf8_lossy(&data)) {
+                    Ok((data, _)) => self.any(|_| true, &view("data", data)),
+                    Err(_) => false,
+                }
+            }
+            Filtered::Sqs => {
+                let body = record.get("body").and_then(Json::as_text).unwrap_or_default();
+                let plain = || self.any(|criterion| criterion.plain, &view("body", Json::Text(body.into())));
+                match Json::leading(body) {
+                    Ok((json @ (Json::Object(_) | Json::List(_)), behind)) => {
+                        // With something behind it, the body is a plain text as well.
+                        self.any(|criterion| !criterion.plain, &view("body", json))
+                            || (!behind.is_empty() && plain())
+                    }
+                    _ => plain(),
+                }
+            }
+        }
+    }
+
+    fn any(&self, fits: impl Fn(&Criterion) -> bool, view: &Json<'_>) -> bool {
+        self.criteria.iter().any(|criterion| fits(criterion) && criterion.pattern.matches(view))
+    }
+}
+
+fn view<'a>(field: &'a str, value: Json<'a>) -> Json<'a> {
+    Json::Object(vec![(field.into(), value)])
+}
+
+/// Reads one pattern: the language's rules, and those of the source.
+fn criterion(of: Filtered, text: &str) -> Result<Criterion, PatternError> {
+    let value = Json::parse(text).map_err(|error| PatternError::no_json(&error))?;
+    let pattern = Pattern::of_filter(&value)?;
+    let mut top = Vec::new();
+    top_fields(&value, &mut Vec::new(), &mut top);
+    let mut faults = Vec::new();
+    let mut fault = |path: &[String], reason: String| faults.push(Fault { path: path.to_vec(), reason });
+    for (path, field, value) in &top {
+        if !of.fields().contains(field) {
+            let allowed = of.fields().join(", ");
+            fault(path, format!("cannot be filtered by; allowed are {allowed}"));
+        } else if matches!(*field, "data" | "dynamodb") && !matches!(value, Json::Object(_)) {
+            fault(path, "is not an object; a filter expects JSON here, an object is allowed".to_owned());
+        }
+    }
+    let plain = of == Filtered::Sqs && top.iter().any(|(_, _, value)| matches!(value, Json::List(_)));
+    if plain && top.iter().any(|(_, _, value)| matches!(value, Json::Object(_))) {
+        fault(&[], "expects both a plain text and JSON; one of them is allowed".to_owned());
+    }
+    if faults.is_empty() { Ok(Criterion { pattern, plain }) } else { Err(PatternError { faults }) }
+}
+
+/// The fields at the top of a pattern, those in `$or` included, with their places.
+fn top_fields<'a>(
+    pattern: &'a Json<'a>,
+    path: &mut Vec<String>,
+    found: &mut Vec<(Vec<String>, &'a str, &'a Json<'a>)>,
+) {
+    let Json::Object(fields) = pattern else { return };
+    for (field, value) in fields {
+        path.push(field.to_string());
+        match value {
+            Json::List(patterns) if field == OR => {
+                for (index, pattern) in patterns.iter().enumerate() {
+                    path.push(index.to_string());
+                    top_fields(pattern, path, found);
+                    path.pop();
+                }
+            }
+            _ => found.push((path.clone(), field, value)),
+        }
+        path.pop();
+    }
+}

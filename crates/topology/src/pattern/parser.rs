@@ -1,0 +1,362 @@
+//! From JSON to the combinations of fields that a pattern stands for.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::address::Block;
+use super::error::{Fault, PatternError};
+use super::field::{OR, extended};
+use super::matcher::{Matcher, fold};
+use super::number::{End, Number, Range};
+use super::rule::Rule;
+use super::wildcard::Wildcard;
+use aws_json::Json;
+
+/// Most combinations of what the lists of `$or` offer.
+const COMBINATIONS: usize = 1_000;
+
+/// What a value may be compared with other than equality.
+const OPERATORS: [&str; 8] =
+    ["anything-but", "cidr", "equals-ignore-case", "exists", "numeric", "prefix", "suffix", "wildcard"];
+
+/// What `anything-but` may be applied to other than values.
+const EXCEPTIONS: [&str; 4] = ["equals-ignore-case", "prefix", "suffix", "wildcard"];
+
+/// Names that no field may have inside `$or`, besides the operators: those of numbers, and those that AWS keeps for later.
+const RESERVED: [&str; 16] = [
+    "exactly",
+    "=",
+    "<",
+    "<=",
+    ">",
+    ">=",
+    "regex",
+    "not-wildcard",
+    "not-equals-ignore-case",
+    "date-after",
+    "date-on-or-after",
+    "date-before",
+    "date-on-or-before",
+    "in-date-range",
+    "ip-address-in-range",
+    "ip-address-not-in-range",
+];
+
+/// Reads a pattern.
+pub(super) fn rules(pattern: &Json<'_>) -> Result<Vec<Rule>, PatternError> {
+    let mut parser = Parser { path: Vec::new(), faults: Vec::new(), too_many: false };
+    let mut rules = vec![Rule::new()];
+    match pattern {
+        Json::Object(fields) => parser.object("", fields, &mut rules, false),
+        _ => parser.fault("is not a pattern; an object with at least one field is allowed"),
+    }
+    if parser.faults.is_empty() { Ok(rules) } else { Err(PatternError { faults: parser.faults }) }
+}
+
+struct Parser {
+    path: Vec<String>,
+    faults: Vec<Fault>,
+    too_many: bool,
+}
+
+impl Parser {
+    fn fault(&mut self, reason: impl Into<String>) {
+        self.faults.push(Fault { path: self.path.clone(), reason: reason.into() });
+    }
+
+    fn inside<T>(&mut self, step: impl Into<String>, read: impl FnOnce(&mut Self) -> T) -> T {
+        self.path.push(step.into());
+        let read = read(self);
+        self.path.pop();
+        read
+    }
+
+    /// Adds the fields of an object to every combination so far.
+    fn object(
+        &mut self,
+        name: &str,
+        fields: &[(Cow<'_, str>, Json<'_>)],
+        rules: &mut Vec<Rule>,
+        in_or: bool,
+    ) {
+        if fields.is_empty() {
+            self.fault("is empty; an object with at least one field is allowed");
+        }
+        for (field, value) in fields {
+            self.inside(&**field, |parser| {
+                parser.field(&extended(name, field), field, value, rules, in_or, name)
+            });
+        }
+    }
+
+    fn field(
+        &mut self,
+        name: &str,
+        field: &str,
+        value: &Json<'_>,
+        rules: &mut Vec<Rule>,
+        in_or: bool,
+        parent: &str,
+    ) {
+        if in_or && (OPERATORS.contains(&field) || RESERVED.contains(&field)) {
+            return self.fault("has a name that is reserved inside $or; any other name is allowed");
+        }
+        match value {
+            Json::List(patterns) if field == OR => self.alternatives(parent, patterns, rules),
+            _ if field == OR => self.fault("is not a list; a list of at least two patterns is allowed"),
+            Json::Object(fields) => self.object(name, fields, rules, in_or),
+            Json::List(values) => {
+                if values.is_empty() {
+                    self.fault("is an empty list, which matches nothing; at least one value is allowed");
+                }
+                let mut matchers = Vec::with_capacity(values.len());
+                for (index, value) in values.iter().enumerate() {
+                    self.inside(index.to_string(), |parser| parser.value(value, &mut matchers));
+                }
+                let matchers: Arc<[Matcher]> = matchers.into();
+                let mut twice = false;
+                for rule in rules {
+                    twice |= rule.insert(name.to_owned(), Arc::clone(&matchers)).is_some();
+                }
+                if twice {
+                    self.fault(
+                        "is matched twice, in one object or both inside and outside of $or, of which AWS keeps \
+                         one; one is allowed",
+                    );
+                }
+            }
+            _ => self.fault(
+                "is not a list; a list of values is allowed, such as [\"OrderPlaced\"], or an object of fields",
+            ),
+        }
+    }
+
+    /// Multiplies the combinations so far by those of each alternative.
+    fn alternatives(&mut self, name: &str, patterns: &[Json<'_>], rules: &mut Vec<Rule>) {
+        if patterns.len() < 2 {
+            self.fault("has fewer than two patterns; a list of at least two is allowed");
+        }
+        let before = std::mem::take(rules);
+        for (index, pattern) in patterns.iter().enumerate() {
+            let mut with = before.clone();
+            self.inside(index.to_string(), |parser| match pattern {
+                Json::Object(fields) => parser.object(name, fields, &mut with, true),
+                _ => parser.fault("is not a pattern; an object is allowed"),
+            });
+            if self.too_many || rules.len() + with.len() > COMBINATIONS {
+                if !self.too_many {
+                    self.too_many = true;
+                    self.fault(format!(
+                        "makes more than {COMBINATIONS} combinations; allowed are {COMBINATIONS}"
+                    ));
+                }
+                break;
+            }
+            rules.append(&mut with);
+        }
+        if rules.is_empty() {
+            *rules = before;
+        }
+    }
+
+    /// One of the values that a field is compared with.
+    fn value(&mut self, value: &Json<'_>, matchers: &mut Vec<Matcher>) {
+        match value {
+            Json::List(_) => {
+                self.fault("is a list in a list; a text, a number, true, false or null is allowed");
+            }
+            Json::Object(operators) => {
+                if let [(operator, operand)] = operators.as_slice() {
+                    matchers.extend(self.operator(operator, operand));
+                } else {
+                    let allowed = OPERATORS.join(", ");
+                    self.fault(format!("needs exactly one operator; allowed are {allowed}"));
+                }
+            }
+            Json::Text(text) => {
+                matchers.push(Matcher::Text(text.to_string()));
+                matchers.extend(text.parse::<IpAddr>().ok().map(Matcher::Address));
+            }
+            Json::Number(number) => matchers.push(Matcher::Number(Number::of(number))),
+            Json::Bool(literal) => matchers.push(Matcher::Literal(Some(*literal))),
+            Json::Null => matchers.push(Matcher::Literal(None)),
+        }
+    }
+
+    fn operator(&mut self, operator: &str, operand: &Json<'_>) -> Option<Matcher> {
+        if !OPERATORS.contains(&operator) {
+            self.fault(format!("has no operator {operator}; allowed are {}", OPERATORS.join(", ")));
+            return None;
+        }
+        self.inside(operator, |parser| match (operator, operand) {
+            ("exists", Json::Bool(exists)) => Some(if *exists { Matcher::Exists } else { Matcher::Absent }),
+            ("exists", _) => parser.none("is neither true nor false; one of them is allowed"),
+            ("numeric", Json::List(terms)) => parser.numeric(terms).map(Matcher::Numeric),
+            ("numeric", _) => parser.none("is not a list; a list such as [\">\", 0, \"<=\", 5] is allowed"),
+            ("cidr", Json::Text(text)) => match Block::parse(text) {
+                Ok(block) => Some(Matcher::Cidr(block)),
+                Err(reason) => parser.none(reason),
+            },
+            ("anything-but", operand) => parser.anything_but(operand),
+            ("prefix" | "suffix", Json::Object(inner)) => match inner.as_slice() {
+                [(inner, Json::Text(text))] if inner == "equals-ignore-case" => {
+                    let folded = fold(text);
+                    Some(match operator {
+                        "prefix" => Matcher::PrefixIgnoreCase(folded),
+                        _ => Matcher::SuffixIgnoreCase(folded),
+                    })
+                }
+                _ => parser
+                    .none("is no text; a text, or an object with a text for equals-ignore-case is allowed"),
+            },
+            (_, Json::Text(text)) => parser.text(operator, text),
+            _ => parser.none("is no text; a text is allowed"),
+        })
+    }
+
+    fn none(&mut self, reason: impl Into<String>) -> Option<Matcher> {
+        self.fault(reason);
+        None
+    }
+
+    /// The operators that compare with one text.
+    fn text(&mut self, operator: &str, text: &str) -> Option<Matcher> {
+        match operator {
+            "prefix" => Some(Matcher::Prefix(text.to_owned())),
+            "suffix" => Some(Matcher::Suffix(text.to_owned())),
+            "equals-ignore-case" => Some(Matcher::EqualsIgnoreCase(fold(text))),
+            _ => match Wildcard::parse(text) {
+                Ok(wildcard) => Some(Matcher::Wildcard(wildcard)),
+                Err(reason) => self.none(reason),
+            },
+        }
+    }
+
+    fn anything_but(&mut self, operand: &Json<'_>) -> Option<Matcher> {
+        let these = match operand {
+            Json::Text(_) | Json::Number(_) => self.exceptions(std::slice::from_ref(operand)),
+            Json::List(values) => self.exceptions(values),
+            Json::Object(inner) => {
+                let allowed = EXCEPTIONS.join(", ");
+                match inner.as_slice() {
+                    [(operator, operand)] if EXCEPTIONS.contains(&&**operator) => {
+                        self.inside(&**operator, |parser| parser.excepted_texts(operator, operand))
+                    }
+                    _ => {
+                        self.fault(format!("needs exactly one operator; allowed are {allowed}"));
+                        None
+                    }
+                }
+            }
+            _ => {
+                self.fault(
+                    "is true, false or null; a text, a number, a list of either or an operator is allowed",
+                );
+                None
+            }
+        };
+        these.map(Matcher::AnythingBut)
+    }
+
+    /// Texts or numbers, and not both.
+    fn exceptions(&mut self, values: &[Json<'_>]) -> Option<Vec<Matcher>> {
+        let texts: Option<Vec<&str>> = values.iter().map(Json::as_text).collect();
+        let numbers: Option<Vec<&str>> = values.iter().map(number).collect();
+        match (texts, numbers) {
+            _ if values.is_empty() => {}
+            (Some(texts), _) => {
+                return Some(texts.into_iter().map(|text| Matcher::Text(text.to_owned())).collect());
+            }
+            (_, Some(numbers)) => {
+                let numbers = numbers.into_iter().map(|number| Some(Matcher::Number(self.exact(number)?)));
+                return numbers.collect();
+            }
+            _ => {}
+        }
+        self.fault("is not a list of texts or a list of numbers; one of them is allowed");
+        None
+    }
+
+    /// A number that can be compared by value.
+    fn exact(&mut self, text: &str) -> Option<Number> {
+        let number = Number::of(text);
+        if number.double().is_none() {
+            let digits = text.chars().take(40).collect::<String>();
+            self.fault(format!(
+                "has {digits}, which is not exactly a double; AWS compares numbers of up to 15 digits below 1.8e308"
+            ));
+            return None;
+        }
+        Some(number)
+    }
+
+    fn excepted_texts(&mut self, operator: &str, operand: &Json<'_>) -> Option<Vec<Matcher>> {
+        let texts: Option<Vec<&str>> = match operand {
+            Json::Text(text) => Some(vec![&**text]),
+            Json::List(texts) if !texts.is_empty() => texts.iter().map(Json::as_text).collect(),
+            _ => None,
+        };
+        let Some(texts) = texts else {
+            self.fault("is neither a text nor a list of texts; one of them is allowed");
+            return None;
+        };
+        if matches!(operator, "prefix" | "suffix") && texts.contains(&"") {
+            self.fault("is empty, which every text begins and ends with; a longer text is allowed");
+            return None;
+        }
+        texts.into_iter().map(|text| self.text(operator, text)).collect()
+    }
+
+    /// `["=", 1]`, `["<", 1]`, `[">", 1]` or `[">", 0, "<=", 1]`, with `<=` and `>=` likewise.
+    fn numeric(&mut self, terms: &[Json<'_>]) -> Option<Range> {
+        let range = match terms {
+            [Json::Text(sign), Json::Number(number)] => self.bounded(Range::ALL, sign, number)?,
+            [Json::Text(above), Json::Number(low), Json::Text(below), Json::Number(high)]
+                if matches!(&**above, ">" | ">=") && matches!(&**below, "<" | "<=") =>
+            {
+                let range = self.bounded(Range::ALL, above, low)?;
+                let range = self.bounded(range, below, high)?;
+                if range.low.at >= range.high.at {
+                    self.fault(format!(
+                        "begins at {low} and ends at {high}; a beginning below the end is allowed"
+                    ));
+                    return None;
+                }
+                range
+            }
+            _ => {
+                self.fault(
+                    "is no comparison; allowed are one of =, <, <=, > and >= with a number, and a range such as [\">\", 0, \
+                     \"<=\", 5]",
+                );
+                return None;
+            }
+        };
+        Some(range)
+    }
+
+    fn bounded(&mut self, range: Range, sign: &str, number: &str) -> Option<Range> {
+        let at = self.exact(number)?.double()?;
+        let (inside, outside) = (End { at, is_inside: true }, End { at, is_inside: false });
+        match sign {
+            "=" => Some(Range { low: inside, high: inside }),
+            "<" => Some(Range { high: outside, ..range }),
+            "<=" => Some(Range { high: inside, ..range }),
+            ">" => Some(Range { low: outside, ..range }),
+            ">=" => Some(Range { low: inside, ..range }),
+            _ => {
+                self.fault(format!("has no comparison {sign}; allowed are =, <, <=, > and >="));
+                None
+            }
+        }
+    }
+}
+
+/// How a number is written.
+fn number<'a>(value: &'a Json<'_>) -> Option<&'a str> {
+    match value {
+        Json::Number(number) => Some(number),
+        _ => None,
+    }
+}

@@ -1,0 +1,27 @@
+//! The language against what AWS documents, and against slower ways to say the same.
+
+mod documented;
+mod faults;
+mod filters;
+mod lenient;
+mod properties;
+
+use serde_json::Value;
+
+use super::Pattern;
+use aws_json::Json;
+
+fn pattern(pattern: &Value) -> Pattern {
+    Pattern::parse(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"))
+}
+
+/// A pattern, events that match it and events that do not.
+fn check(tried: &Value, matching: &[Value], other: &[Value]) {
+    let read = pattern(tried);
+    for event in matching {
+        assert!(read.matches(&Json::from(event)), "{tried} matches {event}");
+    }
+    for event in other {
+        assert!(!read.matches(&Json::from(event)), "{tried} does not match {event}");
+    }
+}
