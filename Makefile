@@ -13,7 +13,7 @@ ifneq ($(TOOLCHAIN),)
 export RUSTUP_TOOLCHAIN ?= $(TOOLCHAIN)
 endif
 
-INPUT ?= events/sample/online-retail-sample.csv.gz
+INPUT ?= events/invoices/online-retail-sample.csv.gz
 LIMIT ?=
 BACKEND ?= ministack
 ENV ?=

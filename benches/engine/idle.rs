@@ -38,7 +38,7 @@ impl Lab {
         let mut import = Command::new(bin_dir.join("shop"));
         import
             .args(["import", "online-retail"])
-            .arg(repository.join("events/sample/online-retail-sample.csv.gz"));
+            .arg(repository.join("events/invoices/online-retail-sample.csv.gz"));
         import.args(["--limit", INVOICES]);
         said.clone()(import).await?;
         let mut wait = Command::new(&self.tidegate);

@@ -20,7 +20,7 @@ pub use samples::Samples;
 pub const COMMAND: &str = "cargo run -p events --example schemas";
 
 /// Folders of the files, in `events/`.
-pub const FOLDERS: [&str; 4] = ["schemas", "registry", "samples", "lambda"];
+pub const FOLDERS: [&str; 4] = ["schemas", "registry", "payloads", "lambda"];
 
 /// All files by their path in `events/`.
 pub fn files() -> Result<BTreeMap<String, Value>, Box<dyn Error>> {

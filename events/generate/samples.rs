@@ -119,7 +119,7 @@ impl Samples {
 
     pub fn files(&self) -> Result<BTreeMap<String, Value>, Box<dyn Error>> {
         let file = |envelope: &Envelope| {
-            Ok((format!("samples/{}.json", envelope.kind), serde_json::to_value(envelope)?))
+            Ok((format!("payloads/{}.json", envelope.kind), serde_json::to_value(envelope)?))
         };
         self.all().into_iter().map(file).collect()
     }

@@ -22,7 +22,7 @@ const UNUSED: [(&str, &str); 3] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn what_terraform_creates_takes_orders_to_read_model_and_mail_replans_clean_and_goes_without_a_trace() {
     let system = Deployment::apply().await;
-    let file = repository().join("events/sample/online-retail-sample.csv.gz");
+    let file = repository().join("events/invoices/online-retail-sample.csv.gz");
     let file = file.to_str().unwrap();
 
     // What a producer gets, and what `shop check` reads besides.

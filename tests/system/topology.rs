@@ -20,7 +20,7 @@ fn declared() -> Topology {
 
 /// The sample messages, by type.
 fn samples() -> BTreeMap<String, Value> {
-    let files = fs::read_dir(repository().join("events/samples")).unwrap();
+    let files = fs::read_dir(repository().join("events/payloads")).unwrap();
     let samples = files.map(|file| {
         let path = file.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();

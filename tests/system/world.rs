@@ -155,5 +155,5 @@ fn with(topology: &str, fields: &[(&str, &str)]) -> String {
 
 /// The sample that ships with the repository.
 pub(crate) fn sample() -> PathBuf {
-    repository().join("events/sample/online-retail-sample.csv.gz")
+    repository().join("events/invoices/online-retail-sample.csv.gz")
 }

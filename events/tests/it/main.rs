@@ -132,7 +132,7 @@ fn every_sample_fits_its_schemas_and_survives_the_round_trip() {
     let envelope_schema = schema("envelope.v1");
     let mut kinds = Vec::new();
     for sample in Samples::new().unwrap().all() {
-        let path = format!("samples/{}.json", sample.kind);
+        let path = format!("payloads/{}.json", sample.kind);
         let file = committed(&path);
         let kind = file["type"].as_str().unwrap().to_owned();
         let version = file["dataschema"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
@@ -169,7 +169,7 @@ fn recoded(envelope: &Envelope) -> String {
 
 #[test]
 fn schemas_refuse_what_the_types_refuse() {
-    let sample = committed("samples/PlaceOrder.json");
+    let sample = committed("payloads/PlaceOrder.json");
     let data = schema("PlaceOrder.v1");
     for (field, value) in [
         ("order_id", json!(1)),
@@ -228,10 +228,10 @@ fn the_lambda_events_are_read_by_the_toolkit_as_what_they_mean() {
         assert_eq!(change, CommitChange::Commit(expected.clone()), "{function}");
     }
     let placed = expected.envelope(&expected.events[0]).unwrap();
-    assert_eq!(serde_json::to_value(placed).unwrap(), committed("samples/OrderPlaced.json"));
+    assert_eq!(serde_json::to_value(placed).unwrap(), committed("payloads/OrderPlaced.json"));
 
     let event = lambda_event("notification");
     let notified = Source::EventBridge.split(&event).unwrap();
     let envelope = Envelope::parse(notified[0].bytes().unwrap()).unwrap();
-    assert_eq!(serde_json::to_value(envelope).unwrap(), committed("samples/OrderPlaced.json"));
+    assert_eq!(serde_json::to_value(envelope).unwrap(), committed("payloads/OrderPlaced.json"));
 }

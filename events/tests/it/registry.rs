@@ -117,7 +117,7 @@ fn check(document: &Value, schema: &Value, place: &str, wrong: &mut Vec<String>)
 /// An event as EventBridge hands it to its targets.
 fn delivered(kind: &str) -> Value {
     let mut event = committed("lambda/notification.json");
-    let sample = committed(&format!("samples/{kind}.json"));
+    let sample = committed(&format!("payloads/{kind}.json"));
     event["detail-type"] = sample["type"].clone();
     event["source"] = sample["source"].clone();
     event["detail"] = sample;
@@ -150,7 +150,7 @@ fn every_event_of_the_bus_has_a_document_under_a_name_the_registry_allows() {
 fn documents_have_the_form_of_eventbridge_and_name_type_source_and_version() {
     for (name, document) in documents() {
         let (source, kind) = name.split_once('@').unwrap();
-        let sample = committed(&format!("samples/{kind}.json"));
+        let sample = committed(&format!("payloads/{kind}.json"));
         let version = sample["dataschema"].as_str().unwrap().rsplit(':').next().unwrap();
         assert_eq!(document["openapi"], "3.0.0");
         assert_eq!(document["info"], json!({ "title": kind, "version": version }));

@@ -62,7 +62,7 @@ mod tests {
     use crate::input::{Lines, Row};
 
     fn committed() -> PathBuf {
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../events/sample/online-retail-sample.csv.gz")
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../events/invoices/online-retail-sample.csv.gz")
     }
 
     #[test]
@@ -75,7 +75,7 @@ mod tests {
         }
         assert!(
             committed == sample::sample(SEED, ORDERS)[1..],
-            "the committed sample is another one: run `cargo run -p shop -- generate events/sample/online-retail-sample.csv.gz`"
+            "the committed sample is another one: run `cargo run -p shop -- generate events/invoices/online-retail-sample.csv.gz`"
         );
         assert!(std::fs::metadata(file).unwrap().len() < 150_000);
     }
