@@ -65,6 +65,8 @@ conformance: ## the engine's mappings beside LocalStack's own, in the same scena
 .PHONY: check
 check: setup ## the gate: format, lints, unit tests, docs, licences, topology, infrastructure
 	@python3 tests/toolchain.py
+	@python3 tests/links.py
+	@python3 tests/readme.py
 	@scripts/setup deny build aws-cli awslambdaric browser
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets $(EVERYTHING) -- -D warnings
