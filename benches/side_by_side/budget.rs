@@ -1,4 +1,4 @@
-//! The budgets of the design and of the benchmark's issue, and whether they are met.
+//! Budgets for time, requests and memory, and whether they are met.
 
 use benchmarks::budget::Budget;
 

@@ -15,8 +15,9 @@ pub enum Reported {
 
 /// Reads a response as a partial response.
 ///
-/// Success is an empty response, `""`, `null`, `[]`, an object without `batchItemFailures`, or one with an empty or null list. An
-/// empty, null or missing `itemIdentifier` makes the response invalid. (`delivery-semantics.md`.)
+/// Success is an empty response, `""`, `null`, `[]`, an object without `batchItemFailures`, or one
+/// with an empty or null list. An empty, null or missing `itemIdentifier` makes the response invalid
+/// (AWS docs: success and failure conditions of partial batch responses).
 #[must_use]
 pub fn reported(response: &[u8]) -> Reported {
     if response.iter().all(u8::is_ascii_whitespace) {

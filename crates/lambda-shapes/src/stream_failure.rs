@@ -44,7 +44,8 @@ pub struct Range<'a> {
 
 /// The record as text. It is a pointer into the stream: it has no payload.
 ///
-/// Shape and conditions as validated against AWS (`delivery-semantics.md`). `None` if the range is empty.
+/// Its shape and the conditions are those that LocalStack's tests recorded against AWS. `None` if the
+/// range is empty.
 #[must_use]
 pub fn record(
     condition: Condition,

@@ -1,4 +1,4 @@
-//! Ways in which batch utilities are known to lose or repeat records (`q`, `r` and `s` of the oracle), each shown closed.
+//! Ways in which batch utilities are known to lose or repeat records, each shown closed.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};

@@ -97,7 +97,7 @@ async fn no_letter_is_written_in_a_batch_that_comes_again_as_a_whole() {
     assert!(letters.put.lock().unwrap().is_empty());
 }
 
-/// Case 01: a letter that quotes U+FFFF blocked its shard, and its neighbour's letter was written
+/// A letter that quoted U+FFFF once blocked its shard, and its neighbour's letter was written
 /// again and again.
 #[tokio::test]
 async fn a_record_with_a_character_that_sqs_refuses_costs_itself() {
