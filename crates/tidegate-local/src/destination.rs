@@ -161,7 +161,7 @@ fn key(prefix: &str, at: Moment, id: Uuid) -> String {
 
 /// The record with the event as its `payload`.
 ///
-/// The payload is an object, as recorded against AWS; AWS's documentation shows a text.
+/// AWS's documentation describes a text, but objects were observed. So the payload is an object here.
 fn with_payload(body: &str, event: &Bytes) -> serde_json::Result<String> {
     let mut record: Fields = serde_json::from_str(body)?;
     record.insert("payload".to_owned(), serde_json::from_slice(event)?);

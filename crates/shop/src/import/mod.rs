@@ -320,8 +320,8 @@ C536380,D,Came back,2,2010-12-01T09:41:00Z,1.005,,Spain
 
     #[test]
     fn the_sample_has_one_order_of_each_size_that_matters() {
-        let file =
-            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../events/invoices/online-retail-sample.csv.gz");
+        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+            .join("../../events/invoices/online-retail-sample.csv.gz");
         let mut sizes = Vec::new();
         for message in import_file(&file, None).iter().filter(|message| message.kind == Kind::Order) {
             assert!(message.data.len() < 1_000_000, "{}", message.partition_key);
