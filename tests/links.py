@@ -33,7 +33,12 @@ MADE = re.compile(r"^infra/(?:env/\w+\.overrides\.tfvars\.json|backend_override\
 def pages(root):
     """The Markdown files that git knows, and new ones that it does not ignore."""
     command = ["git", "-C", root, "ls-files", "--cached", "--others", "--exclude-standard", "-z", "*.md"]
-    names = subprocess.run(command, check=True, capture_output=True).stdout.decode().split("\0")
+    listed = subprocess.run(command, capture_output=True)
+    if listed.returncode == 0:
+        names = listed.stdout.decode().split("\0")
+    else:  # An archive, without git's folder.
+        names = [str(path.relative_to(root)) for path in root.rglob("*.md")]
+        names = [name for name in names if not re.search(r"(?:^|/)(?:target|node_modules|\.tools)/", name)]
     return sorted({root / name for name in names if name and (root / name).is_file()})
 
 
