@@ -12,11 +12,11 @@ pub(crate) fn judge(results: &Results) -> Vec<Budget> {
     let of = |side: Side| results.find(side, Source::Kinesis, 100, false);
     if let Some((ours, theirs)) = of(Side::Engine).zip(results.fastest(Source::Kinesis, 100, false)) {
         let ratio = ours.per_second / theirs.per_second;
-        let what = "records per second from a Kinesis stream, batches of 100, beside MiniStack's own mapping";
+        let what = "records per second from a Kinesis stream, batches of 100, engine : MiniStack";
         budgets.push(Budget::at_least(what, 20.0, ratio));
     }
     if let Some(idle) = results.idle {
-        let what = "CPU of the idle engine with the whole shop up";
+        let what = "CPU of the idle engine with the whole shop running";
         budgets.push(Budget::at_most(what, "% of a core", 2.0, idle * 100.0));
     }
     budgets

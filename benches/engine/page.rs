@@ -64,11 +64,14 @@ fn megabytes(bytes: u64) -> String {
 /// The whole page.
 pub(crate) fn write(results: &Results, budgets: &[Budget], machine: &Machine) -> String {
     let head = format!(
-        "# Benchmarks of the delivery engine\n\nThose of the toolkit are in [benchmarks.md](benchmarks.md).\n\n{}",
+        "# Benchmarks of the delivery engine\n\n\
+         The benchmarks of the toolkit are in [benchmarks.md](benchmarks.md).\n\n{}",
         machine.text()
     );
     let budgets = format!(
-        "## Budgets\n\nThe run fails with a record that is lost or comes twice, and with a time or a ratio beyond {MARGIN} times its budget.\n\n{}",
+        "## Budgets\n\n\
+         The run fails if a record is lost or delivered twice, or if a time or a ratio misses\n\
+         its budget by a factor of more than {MARGIN}.\n\n{}",
         budget::table(budgets)
     );
     let parts = [
@@ -88,17 +91,25 @@ pub(crate) fn write(results: &Results, budgets: &[Budget], machine: &Machine) ->
 const MEASURED: &str = "\
 ## What is measured
 
-A function that does nothing is given records that wait in a source of a fresh MiniStack: by the engine, `tidegate local up` in a process of its own, and by MiniStack's own \
-event source mapping, with the same binary or its Python worker, whichever is faster. The function tells the benchmark what it was given, and when; every record must have come exactly once. Both sides run \
-five batches of a queue at a time, one of anything else.
+A function that does nothing gets records that wait in a source of a fresh MiniStack. One side is
+the engine: `tidegate local up` in a process of its own. The other side is MiniStack's own event
+source mapping, with the same binary or its Python worker, whichever is faster.
 
-- *Records per second* is counted between the first invocation and the last, so that no start counts.
-- *CPU* is the processor time per record of the process that delivers, in the kernel too: the engine's, or MiniStack's. The functions' own is in neither. The engine reads its sources by AWS \
-calls; *emulator* is what MiniStack needs to answer them. MiniStack's own mapping reads its memory instead.
-- MiniStack waits up to 50 ms after each invocation for log lines of the function. A function that prints a line at once shortens that to some milliseconds: see *A function that prints*.
-- AWS allows batches of more than ten messages with a window alone, which is a second here (MiniStack has none), and no more than ten of a FIFO queue; asynchronous events are invoked one by one. \
-On a rule, MiniStack invokes the function directly, with a thread and a process for each event at the same time; the engine takes the event through the bus, its rules and the queue behind \
-asynchronous invocation, as AWS does.
+The function reports to the benchmark which records it got, and when. Every record must arrive
+exactly once. Both sides run five batches of a queue at a time, and one of any other source.
+
+- *Records per second* is counted between the first invocation and the last, so no start counts.
+- *CPU* is the processor time per record of the process that delivers, including the kernel's: the
+  engine, or MiniStack. It does not include the functions.
+- *Emulator* is the processor time that MiniStack needs to answer the engine's AWS calls.
+  MiniStack's own mapping reads its memory instead.
+- MiniStack waits up to 50 ms after each invocation for log lines of the function. A function that
+  prints a line at once shortens that to some milliseconds: see *A function that prints*.
+- AWS allows batches of more than ten messages only with a window. The engine's window is a second
+  here; MiniStack has none. A batch of a FIFO queue has at most ten messages.
+- Asynchronous events are invoked one by one. For a rule, MiniStack invokes the function directly,
+  with a thread and a process for each concurrent event. The engine takes the event through the bus,
+  its rules and the queue behind asynchronous invocation, as AWS does.
 ";
 
 fn ratio(ours: f64, theirs: f64) -> String {
@@ -163,14 +174,16 @@ fn alone(results: &Results) -> String {
         return String::new();
     }
     format!(
-        "## The engine alone\n\nThe same from a Kinesis stream that answers GetRecords out of memory, so that no emulator is waited for.\n\n{}",
+        "## The engine alone\n\n\
+         The same measurement with a Kinesis stream that answers GetRecords from memory, so\n\
+         the engine waits for no emulator.\n\n{}",
         table.text()
     )
 }
 
 fn talking(results: &Results) -> String {
     let (source, batch) = (Source::Kinesis, 100);
-    let mut table = Table::new(&["Kinesis, batches of 100", "says nothing", "prints a line"]);
+    let mut table = Table::new(&["Kinesis, batches of 100", "prints nothing", "prints a line"]);
     let mut cells = |what: &str, row: &dyn Fn(bool) -> Option<f64>| {
         if let Some((silent, talks)) = row(false).zip(row(true)) {
             table.row(&[what.to_owned(), format!("{silent:.0} records/s"), format!("{talks:.0} records/s")]);
@@ -191,13 +204,16 @@ fn talking(results: &Results) -> String {
         format!("**{talks:.1} ×**"),
     ]);
     format!(
-        "## A function that prints\n\nMiniStack's executors that need no Docker: a native binary by the Runtime API, and Python (that for Node.js works like the one for Python, and was slower).\n\n{}",
+        "## A function that prints\n\n\
+         These are MiniStack's executors that need no Docker: a native binary by the Runtime\n\
+         API, and Python. The executor for Node.js works like the one for Python, and was\n\
+         slower.\n\n{}",
         table.text()
     )
 }
 
 fn latencies(results: &Results) -> String {
-    let mut table = Table::new(&["from the record to the handler", "", "p50", "p99", "records"]);
+    let mut table = Table::new(&["source and side", "load", "p50", "p99", "records"]);
     for latency in &results.latencies {
         let when = if latency.steady { "a hundred a second" } else { "one after a pause" };
         table.row(&[
@@ -212,14 +228,18 @@ fn latencies(results: &Results) -> String {
         return String::new();
     }
     format!(
-        "## Latency\n\nFrom the call that writes a record to the function that has it; batches of up to 10. Of few records, p99 is the slowest. The engine asks a source that has been idle for half a second every 250 ms, \
-         and a queue that has been for ten seconds by long polls; MiniStack's mappings are in the process that the record is written to, which wakes them.\n\n{}",
+        "## Latency\n\n\
+         Latency is the time from the call that writes a record until the function has the\n\
+         record, with batches of up to 10. With few records, p99 is the slowest record.\n\n\
+         If a source has been idle for half a second, the engine polls it every 250 ms. If a\n\
+         queue has been idle for ten seconds, the engine uses long polls. MiniStack's\n\
+         mappings run in the process that the record is written to, which wakes them.\n\n{}",
         table.text()
     )
 }
 
 fn memory(results: &Results) -> String {
-    let mut table = Table::new(&["batches of up to", "records waiting", "before", "at its highest"]);
+    let mut table = Table::new(&["batches of up to", "records waiting", "before", "highest"]);
     for waiting in &results.waiting {
         table.row(&[
             waiting.batch.to_string(),
@@ -232,7 +252,10 @@ fn memory(results: &Results) -> String {
         return String::new();
     }
     format!(
-        "## Memory\n\nResident memory of the engine while records wait in a Kinesis stream behind a function that fails every batch. It reads a few batches and two thousand records ahead, never everything.\n\n{}",
+        "## Memory\n\n\
+         This is the resident memory of the engine while records wait in a Kinesis stream\n\
+         behind a function that fails every batch. The engine reads a few batches and two\n\
+         thousand records ahead, never everything.\n\n{}",
         table.text()
     )
 }
@@ -240,7 +263,11 @@ fn memory(results: &Results) -> String {
 fn at_once(results: &Results) -> String {
     let many = results.many.map(|many| {
         format!(
-            "{FUNCTIONS} functions, each with a stream of its own, batches of 100: {:.0} records/s together ({} records), {} CPU of the engine per record; {} resident afterwards; idle, {:.2} % of a core.\n",
+            "{FUNCTIONS} functions, each with a stream of its own, in batches of 100:\n\n\
+             - together {:.0} records/s ({} records)\n\
+             - {} CPU of the engine per record\n\
+             - {} resident afterwards\n\
+             - {:.2} % of a core when idle\n",
             many.per_second,
             many.records,
             microseconds(many.cpu),
@@ -248,13 +275,13 @@ fn at_once(results: &Results) -> String {
             many.idle * 100.0
         )
     });
-    let shop = results.idle.map(|idle| {
-        format!("The whole shop up, without anything to do for a minute: {:.2} % of a core.\n", idle * 100.0)
-    });
+    let shop = results
+        .idle
+        .map(|idle| format!("The whole shop, idle for a minute: {:.2} % of a core.\n", idle * 100.0));
     let parts: Vec<String> = many.into_iter().chain(shop).collect();
     if parts.is_empty() {
         String::new()
     } else {
-        format!("## Fifty functions, and none\n\n{}", parts.join("\n"))
+        format!("## Fifty functions, and an idle shop\n\n{}", parts.join("\n"))
     }
 }

@@ -56,7 +56,7 @@ pub(crate) async fn run(options: &Run) -> Result<ExitCode, Problem> {
     let python = lab.tools.join("venv/bin/python");
     let versions = "import platform; from importlib.metadata import version as v; print(f\"MiniStack {v('ministack')} on Python {platform.python_version()}\")";
     let tools = said(Command::new(python).args(["-c", versions]));
-    let amount = "Each measurement once, with an emulator and an engine of its own".to_owned();
+    let amount = "each measurement once, with its own emulator and engine".to_owned();
     let machine = Machine::look(repository, tools, amount);
     let less = u64::try_from(options.less.max(1))?;
     let mut results = Results::default();

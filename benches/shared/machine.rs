@@ -66,13 +66,17 @@ impl Machine {
         let others = self.others * 100.0;
         let remark = if self.others > OTHERS {
             format!(
-                "\n> **Preliminary**: other work took {others:.0} % of the machine's time. Counts are exact; of the times, the ratios are indicative.\n"
+                "\n> **Preliminary**: other work took {others:.0} % of the machine's time.\n\
+                 > Counts are exact. Ratios of times are indicative.\n"
             )
         } else {
             String::new()
         };
         format!(
-            "Written by `make bench` on {}, at {}. {} × {}; {}; {}. {}. Other processes took {others:.1} % of the processors' time.\n{remark}",
+            "Written by `make bench` on {}, at {}.\n\n\
+             - Machine: {} × {}; other processes took {others:.1} % of the processors' time.\n\
+             - Versions: {}; {}.\n\
+             - Amount: {}.\n{remark}",
             jiff::Timestamp::now().strftime("%Y-%m-%d"),
             self.commit,
             self.processors,

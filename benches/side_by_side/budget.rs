@@ -46,7 +46,7 @@ pub(crate) fn judge(results: &Results) -> Vec<Budget> {
         ("requests per record, claim and complete", same, Work::Claim, Work::Claim, First),
         ("the same for duplicates from another environment", same, Work::Claim, Work::Claim, Again),
         (
-            "the same for duplicates of this environment, both with their memory",
+            "the same for duplicates that the environment remembers",
             other,
             Work::Claim,
             Work::Claim,

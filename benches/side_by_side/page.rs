@@ -34,7 +34,13 @@ pub(crate) fn line(row: &Row) -> String {
 pub(crate) fn write(results: &Results, budgets: &[Budget], machine: &Machine) -> String {
     let mut parts = vec![head(machine), MEASURED.to_owned()];
     parts.push(format!(
-        "## Budgets\n\nRatios and times are the worst over all keys and batches. The run fails with a count that is off, and with a time or a ratio beyond {MARGIN} times its budget.\n\nOne key is one lane, in which every request waits for the one before: the process sleeps and wakes for each, which costs it as much again as the request itself. Nothing but requests at the same time avoids that, and order forbids them.\n\n{}",
+        "## Budgets\n\n\
+         Ratios and times are the worst over all keys and batches. The run fails if a count\n\
+         is wrong, or if a time or a ratio misses its budget by a factor of more than\n\
+         {MARGIN}.\n\n\
+         One key is one lane, in which every request waits for the previous one. The process\n\
+         sleeps and wakes for each request, which costs as much as the request itself. Only\n\
+         concurrent requests avoid that cost, and the order of the key forbids them.\n\n{}",
         budget::table(budgets)
     ));
     parts.push(side_by_side(results));
@@ -47,7 +53,8 @@ pub(crate) fn write(results: &Results, budgets: &[Budget], machine: &Machine) ->
 
 fn head(machine: &Machine) -> String {
     format!(
-        "# Benchmarks\n\nThat of the delivery engine is in [engine-benchmarks.md](engine-benchmarks.md).\n\n{}",
+        "# Benchmarks of the toolkit\n\n\
+         The benchmarks of the delivery engine are in [engine-benchmarks.md](engine-benchmarks.md).\n\n{}",
         machine.text()
     )
 }
@@ -55,26 +62,39 @@ fn head(machine: &Machine) -> String {
 const MEASURED: &str = "\
 ## What is measured
 
-Batches of a Kinesis stream, each record an order of two lines in an envelope (about 1 kB of JSON in base64). Both sides get the same events from the same files, \
-one process after the other, each alone on processor 0; DynamoDB is a stub in a process of its own on processor 1. It evaluates conditions and stores items, so \
-that a duplicate is one, and a run in which not every record was applied, or recognised as a duplicate, is an error.
+Both sides handle batches of a Kinesis stream. Each record is an order of two lines in an envelope:
+about 1 kB of JSON in base64. Both sides get the same events from the same files, one process after
+the other, each alone on processor 0.
 
-- *CPU* is the client's processor time per record, in the kernel too, from the event's text to the answer's. *Records per second and core* is its inverse.
-- *Tidegate*: the release profile; `Runner` with lanes, isolation, spans and deadline, 16 records at a time, `AwsClients` as functions use them, one thread.
-- *Powertools*: `BatchProcessor` and `idempotent_function` on `DynamoDBPersistenceLayer`, as fast as its documentation allows: a key that is a plain argument (no JMESPath), no payload \
-validation, failed conditions that return the item, botocore without parameter validation. Tidegate hashes and compares the payload all the same.
-- *Claim and complete* is the same protocol on both sides. The *guarded write* is Tidegate's event store against claim, put and complete, which is what Powertools offers for an item \
-that must be written once. A conditional put written by hand inside its batch processor is shown for comparison.
-- *Again* is a duplicate that another environment has handled; *again here* one that the same process has, where both remember what they completed (`Effects::remember`, `use_local_cache`); elsewhere neither does.
+DynamoDB is a stub in a process of its own on processor 1. It evaluates conditions and stores items,
+so a duplicate is recognised as in DynamoDB. A run fails unless every record was applied, or
+recognised as a duplicate.
 
-Not measured: TLS, DynamoDB itself, the network, the Runtime API's HTTP (both sides have it), and Lambda's share of a processor at small memory sizes. The stub answers over plain HTTP \
-on the loopback interface; its own CPU is in no number.
+- *CPU* is the client's processor time per record, including the kernel's, from the text of the
+  event to the text of the response. *Records per second and core* is its inverse.
+- *Tidegate* is the release profile: `Runner` with lanes, isolation, spans and deadline, 16 records
+  at a time, `AwsClients` as functions use them, one thread.
+- *Powertools* is `BatchProcessor` and `idempotent_function` on `DynamoDBPersistenceLayer`, as fast
+  as its documentation allows. The key is a plain argument (no JMESPath), the payload is not
+  validated, failed conditions return the item, and botocore does not validate parameters. Tidegate
+  hashes and compares the payload all the same.
+- *Claim and complete* is the same protocol on both sides.
+- The *guarded write* compares Tidegate's event store with claim, put and complete, which is what
+  Powertools offers for an item that must be written once. For comparison, the tables also have a
+  conditional put, written by hand inside its batch processor.
+- *Again* is a duplicate that another environment has handled.
+- *Again here* is a duplicate that the same process has handled, where both sides remember completed
+  records (`Effects::remember`, `use_local_cache`). Elsewhere neither side does.
+
+Not measured: TLS, DynamoDB itself, the network, the Runtime API's HTTP (both sides have it), and
+Lambda's share of a processor at small memory sizes. The stub answers over plain HTTP on the
+loopback interface. No number includes its CPU.
 ";
 
 fn side_by_side(results: &Results) -> String {
     let (keys, batch) = USUAL;
     let mut table = Table::new(&[
-        "batches of 100, answers after 0 ms",
+        "batches of 100, responses after 0 ms",
         "Tidegate CPU",
         "Powertools CPU",
         "ratio per core",
@@ -92,13 +112,7 @@ fn side_by_side(results: &Results) -> String {
         ("no call", same, Work::None, Work::None, Phase::First),
         ("claim and complete", same, Work::Claim, Work::Claim, Phase::First),
         ("claim and complete, again", same, Work::Claim, Work::Claim, Phase::Again),
-        (
-            "claim and complete, again here (both with their memory)",
-            remembering,
-            Work::Claim,
-            Work::Claim,
-            Phase::AgainHere,
-        ),
+        ("claim and complete, again here", remembering, Work::Claim, Work::Claim, Phase::AgainHere),
         ("guarded write : claim, put, complete", same, Work::Commit, Work::ClaimAndPut, Phase::First),
         ("guarded write : claim, put, complete, again", same, Work::Commit, Work::ClaimAndPut, Phase::Again),
         ("guarded write : conditional put by hand", same, Work::Commit, Work::Put, Phase::First),
@@ -125,7 +139,7 @@ fn side_by_side(results: &Results) -> String {
         ]);
     }
     let mut text = format!(
-        "## Side by side\n\nRequests and units per record, Tidegate : Powertools.\n\n{}",
+        "## Side by side\n\nRequests and units are per record, as Tidegate : Powertools.\n\n{}",
         table.text()
     );
     for (what, work, phase) in [
@@ -193,7 +207,9 @@ fn by_keys(results: &Results) -> String {
         }
     }
     format!(
-        "## By keys and batch, answers after 0 ms\n\nTidegate. One key is one lane: its records run one after the other.\n\n{}\nPowertools runs all records one after the other, whatever their keys.\n\n{}",
+        "## By keys and batch, responses after 0 ms\n\n\
+         Tidegate runs the records of one key one after the other, in one lane.\n\n{}\n\
+         Powertools runs all records one after the other, whatever their keys.\n\n{}",
         grid(results, &works, 0),
         theirs.text()
     )
@@ -227,8 +243,10 @@ fn slow(results: &Results) -> String {
         ("write again", Work::Commit, Phase::Again),
     ];
     format!(
-        "## Answers after {SLOW} ms\n\nThe stub waits {SLOW} ms, and up to 1 ms more by its clock's steps. Tidegate:\n\n{}\n\
-         Powertools, batches of 100. `AsyncBatchProcessor` with a thread for each record is not documented with idempotency, and keeps no order.\n\n{}",
+        "## Responses after {SLOW} ms\n\n\
+         The stub waits {SLOW} ms, and up to 1 ms more because of its clock's steps. Tidegate:\n\n{}\n\
+         Powertools, in batches of 100. AWS does not document `AsyncBatchProcessor`, with a thread\n\
+         for each record, together with idempotency. It keeps no order.\n\n{}",
         grid(results, &works, SLOW),
         theirs.text()
     )
@@ -236,7 +254,8 @@ fn slow(results: &Results) -> String {
 
 fn starts(results: &Results) -> String {
     if results.starts.is_empty() {
-        return "## Start\n\nNot measured: there were no release binaries. `make build` makes them, then `make bench` measures them.\n".to_owned();
+        let how = "Run `make build`, then `make bench`.";
+        return format!("## Start\n\nNot measured: there are no release binaries. {how}\n");
     }
     let mut table = Table::new(&[
         "function",
@@ -260,7 +279,11 @@ fn starts(results: &Results) -> String {
         ]);
     }
     format!(
-        "## Start\n\nMedians of 15 starts of the release binaries on this machine, with a whole processor; the event is that of `events/lambda` (one of `order-processor`'s records is a bad one, and becomes a dead letter), answers come after 0 ms. The start includes the connection to DynamoDB, without TLS here.\n\n{}",
+        "## Start\n\n\
+         Each value is the median of 15 starts of the release binaries on this machine, with\n\
+         a whole processor. The event is the function's one in `events/lambda`. In the event\n\
+         of `order-processor` one record is bad, and becomes a dead letter. Responses come\n\
+         after 0 ms. A start includes the connection to DynamoDB, here without TLS.\n\n{}",
         table.text()
     )
 }

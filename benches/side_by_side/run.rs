@@ -59,7 +59,10 @@ pub(crate) async fn run(options: &Run) -> Result<ExitCode, Problem> {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
     let script = repository.join("benches/powertools.py");
     let programs = Programs { own: std::env::current_exe()?, python: options.python.clone(), script };
-    let amount = format!("At 0 ms: {} records, and the median of {} rounds", options.records, options.rounds);
+    let amount = format!(
+        "{} records and the median of {} rounds, with responses after 0 ms",
+        options.records, options.rounds
+    );
     let machine =
         Machine::look(repository, said(Command::new(&options.python).args(["-c", VERSIONS])), amount);
     let mut arena = Arena::open(programs, options.rounds).await?;
