@@ -1,5 +1,7 @@
-//! Writes the files that are made from the types: schemas, documents of the schema registry, samples and Lambda events. It refuses to change a published schema in a way that
-//! breaks its readers.
+//! Writes the files that are generated from the types.
+//!
+//! These are schemas, documents of the schema registry, samples and Lambda events. The program
+//! refuses to change a published schema in a way that breaks its readers.
 
 #[path = "../generate/mod.rs"]
 #[allow(dead_code, missing_docs, unreachable_pub, unused_imports)]

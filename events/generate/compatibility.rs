@@ -1,9 +1,13 @@
+//! Finds changes of a schema that break its readers or writers.
+
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// What of a change of a schema breaks readers or writers of the same version: fields may only be added, and only optional ones.
-/// One line per change, with its place.
+/// Returns what in a change of a schema breaks readers or writers of the same version.
+///
+/// A version may only gain fields, and only optional ones. The result has one line per change, with
+/// its place.
 pub fn breaking_changes(published: &Value, now: &Value) -> Vec<String> {
     let mut changes = Vec::new();
     compare(&Side { root: published }, &Side { root: now }, published, now, "data", &mut changes);
@@ -63,7 +67,7 @@ fn compare<'a>(
     }
 }
 
-/// Alternatives are compared in their order; a new one is met by readers that do not know it.
+/// Compares alternatives in their order. Readers do not know a new alternative.
 fn compare_alternatives<'a>(
     old: &Side<'a>,
     new: &Side<'a>,
@@ -92,7 +96,7 @@ fn required(schema: &Value) -> BTreeSet<&str> {
     schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
-/// A set of words means the same in any order.
+/// A set of words has no order.
 fn canonical(value: Option<&Value>) -> Option<Vec<String>> {
     value.map(|value| match value {
         Value::Array(words) => {

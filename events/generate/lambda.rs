@@ -1,3 +1,5 @@
+//! Lambda events for each function, as files.
+
 use std::collections::BTreeMap;
 use std::error::Error;
 
@@ -14,7 +16,7 @@ use super::samples::Samples;
 const REGION: &str = "us-east-1";
 const ACCOUNT: &str = "000000000000";
 
-/// When the sample records arrived: 2010-12-01T10:00:00Z.
+/// Arrival time of the sample records: 2010-12-01T10:00:00Z.
 const ARRIVED_AT: Timestamp = Timestamp::constant(1_291_197_600, 0);
 
 /// A complete Lambda event for each function.
@@ -60,7 +62,7 @@ fn kinesis_record(number: u32, partition_key: &str, body: &[u8]) -> Value {
     })
 }
 
-/// The commit that an event's envelope comes from.
+/// The commit that contains an event, from the event's envelope.
 pub fn commit(envelope: &Envelope) -> Result<RecordedCommit, Box<dyn Error>> {
     let Data::Inline(data) = &envelope.data else { return Err("a sample holds its data by value".into()) };
     let version = envelope.sequence.unwrap_or_default();
@@ -73,7 +75,9 @@ pub fn commit(envelope: &Envelope) -> Result<RecordedCommit, Box<dyn Error>> {
     Ok(commit)
 }
 
-/// The insertion of a commit's item. A test reads it back with the toolkit, which owns the item's layout.
+/// The stream record of the insertion of a commit's item.
+///
+/// The toolkit owns the item's layout, so a test reads the record back with the toolkit.
 fn table_change(commit: &RecordedCommit) -> Result<Value, Box<dyn Error>> {
     let events: Vec<Value> = commit
         .events

@@ -1,4 +1,7 @@
-//! The files that are made from the types: schemas, documents of the schema registry, samples and Lambda events. One program writes them, a test compares them.
+//! The files that are generated from the types.
+//!
+//! These are schemas, documents of the schema registry, samples and Lambda events. One program
+//! writes them, and a test compares them.
 
 mod compatibility;
 mod lambda;
@@ -16,7 +19,7 @@ pub use compatibility::breaking_changes;
 pub use lambda::commit;
 pub use samples::Samples;
 
-/// What writes the files.
+/// The command that writes the files.
 pub const COMMAND: &str = "cargo run -p events --example schemas";
 
 /// Folders of the files, in `events/`.
@@ -32,7 +35,7 @@ pub fn files() -> Result<BTreeMap<String, Value>, Box<dyn Error>> {
     Ok(files)
 }
 
-/// The files that are there, by their path in `events/`. None where a file is no JSON.
+/// The existing files, by their path in `events/`. `None` if a file is not JSON.
 pub fn committed() -> Result<BTreeMap<String, Option<Value>>, Box<dyn Error>> {
     let mut found = BTreeMap::new();
     for folder in FOLDERS {
@@ -49,7 +52,7 @@ pub fn committed() -> Result<BTreeMap<String, Option<Value>>, Box<dyn Error>> {
     Ok(found)
 }
 
-/// The schema of an older version of a type that still exists is kept for readers of old events.
+/// The schemas of older versions of existing types. Readers of old events need them.
 pub fn is_older_version(path: &str, files: &BTreeMap<String, Value>) -> bool {
     let parse = |path: &str| -> Option<(String, u32)> {
         let (kind, version) = path.strip_prefix("schemas/")?.strip_suffix(".json")?.split_once(".v")?;

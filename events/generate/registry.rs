@@ -1,3 +1,5 @@
+//! Documents for EventBridge's schema registry.
+
 use std::collections::BTreeMap;
 use std::error::Error;
 
@@ -10,9 +12,11 @@ use tidegate::message::Message;
 /// Where OpenAPI has its schemas.
 const COMPONENTS: &str = "#/components/schemas";
 
-/// Documents for EventBridge's schema registry, one for each event that is published on the bus. The registry takes OpenAPI 3.0 or
-/// JSON Schema draft 4, not the draft of `schemas/`. A file's name is the schema's name, as EventBridge itself chooses it, and holds
-/// the newest version; the registry keeps those before.
+/// Documents for EventBridge's schema registry, one for each event that is published on the bus.
+///
+/// The registry accepts OpenAPI 3.0 or JSON Schema draft 4, not the draft of `schemas/`. A file's
+/// name is the name that EventBridge itself gives the schema. The file has the newest version; the
+/// registry keeps the older ones.
 pub fn files() -> Result<BTreeMap<String, Value>, Box<dyn Error>> {
     let documents = [
         document::<OrderPlaced>(ORDERS_SOURCE)?,
@@ -49,7 +53,8 @@ fn document<E: Message + JsonSchema>(source: &str) -> Result<(String, Value), Bo
     Ok((format!("registry/{source}@{}.json", E::TYPE), document))
 }
 
-/// What EventBridge puts around an event, in the form of the schemas that it discovers.
+/// The schema of EventBridge's wrapper around an event, in the form of the schemas that it
+/// discovers.
 fn event(source: &str, detail_type: &str, detail: &str) -> Value {
     let text = json!({ "type": "string" });
     json!({

@@ -1,3 +1,5 @@
+//! A sample envelope of every type, as files.
+
 use std::collections::BTreeMap;
 use std::error::Error;
 
@@ -15,7 +17,7 @@ use tidegate::message::Message;
 /// Source of the sample commands.
 const COMMAND_SOURCE: &str = "shop.import";
 
-/// A complete envelope of every type, the events as they follow from the commands.
+/// A complete envelope of every type. The events follow from the commands.
 pub struct Samples {
     pub place_order: Envelope,
     pub order_placed: Envelope,

@@ -1,3 +1,5 @@
+//! JSON Schemas of the envelope and of every type, as files.
+
 use std::collections::BTreeMap;
 use std::error::Error;
 

@@ -1,3 +1,5 @@
+//! Ids of orders, returns, customers and products.
+
 use std::fmt;
 
 use schemars::JsonSchema;

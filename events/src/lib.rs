@@ -1,7 +1,8 @@
 //! Contracts of the reference system: the commands and events that travel between its functions.
 //!
-//! Every type has a version ([`Message`](tidegate::message::Message)); its JSON Schema is generated from the type into `events/schemas`. Within a version, fields are only
-//! added, and only optional ones.
+//! Every type has a version ([`Message`](tidegate::message::Message)). Its JSON Schema is generated
+//! from the type into `events/schemas`. Within a version, only fields are added, and only optional
+//! ones.
 
 mod ids;
 mod money;

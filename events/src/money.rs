@@ -1,3 +1,5 @@
+//! Amounts of money and their currencies.
+
 use std::fmt;
 
 use schemars::JsonSchema;

@@ -1,3 +1,5 @@
+//! Commands and events of orders.
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,5 @@
+//! Reasons why an order or a return is rejected.
+
 use std::fmt;
 
 use schemars::JsonSchema;

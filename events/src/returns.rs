@@ -1,3 +1,5 @@
+//! Commands and events of returns.
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! The read models that `order-projection` keeps, as their readers see them: names of attributes and keys.
+//! Names of attributes and keys of the read models that `order-projection` writes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -27,7 +27,8 @@ pub mod order_view {
     pub const REASONS: &str = "reasons";
     /// How often it was rejected.
     pub const REJECTIONS: &str = "rejections";
-    /// When the transport took the command that led to the newest version, milliseconds since 1970.
+    /// When the command that led to the newest version arrived in its transport, milliseconds since
+    /// 1970.
     pub const ARRIVED_AT: &str = "arrived_at";
     /// When the projection applied the newest version, milliseconds since 1970.
     pub const APPLIED_AT: &str = "applied_at";
@@ -35,7 +36,7 @@ pub mod order_view {
     pub const VERSION: &str = "version";
 }
 
-/// Attributes of a `sales` row. A key's totals are the sums over its slices.
+/// Attributes of a `sales` row. The totals of a key are the sums over its slices.
 pub mod sales {
     /// Partition key: dimension and key, `product#85123A`.
     pub const KEY: &str = "key";
@@ -55,7 +56,7 @@ pub mod sales {
     pub const REFUNDED: &str = "refunded";
 }
 
-/// By what sales are summed.
+/// Dimension by which sales are summed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Dimension {
     /// UTC date, `2010-12-01`.
@@ -73,7 +74,7 @@ impl Dimension {
     pub const ALL: [Dimension; 4] =
         [Dimension::Day, Dimension::Country, Dimension::Product, Dimension::Customer];
 
-    /// The word: `day`.
+    /// The name of the dimension, such as `day`.
     pub fn as_str(self) -> &'static str {
         match self {
             Dimension::Day => "day",
@@ -88,7 +89,7 @@ impl Dimension {
         format!("{}#{key}", self.as_str())
     }
 
-    /// Takes a partition key of the `sales` table apart.
+    /// Splits a partition key of the `sales` table into dimension and key.
     pub fn split_row_key(row_key: &str) -> Option<(Dimension, &str)> {
         let (dimension, key) = row_key.split_once('#')?;
         Some((dimension.parse().ok()?, key))

@@ -1,4 +1,4 @@
-//! The documents of the schema registry: OpenAPI 3.0, and true of the samples.
+//! The documents of the schema registry are OpenAPI 3.0, and the samples match them.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{committed, generate};
 
-/// What a schema may consist of in OpenAPI 3.0, besides extensions.
+/// Keywords that a schema may have in OpenAPI 3.0, besides extensions.
 const KEYWORDS: [&str; 35] = [
     "$ref",
     "additionalProperties",
@@ -54,7 +54,7 @@ fn documents() -> BTreeMap<String, Value> {
     documents.collect()
 }
 
-/// What of a document is not OpenAPI 3.0, one line each.
+/// Everything in a document that is not OpenAPI 3.0, one line each.
 fn mistakes(document: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
     for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
@@ -114,7 +114,7 @@ fn check(document: &Value, schema: &Value, place: &str, wrong: &mut Vec<String>)
     }
 }
 
-/// An event as EventBridge hands it to its targets.
+/// An event as EventBridge delivers it to its targets.
 fn delivered(kind: &str) -> Value {
     let mut event = committed("lambda/notification.json");
     let sample = committed(&format!("payloads/{kind}.json"));
@@ -124,7 +124,8 @@ fn delivered(kind: &str) -> Value {
     event
 }
 
-/// OpenAPI 3.0 builds on drafts before 6; `nullable`, which they do not know, only allows more.
+/// Compiles the schema as a draft before 6, on which OpenAPI 3.0 builds. Those drafts do not have
+/// `nullable`, which only allows more.
 fn validator(document: &Value) -> jsonschema::Validator {
     let schema = json!({ "$ref": "#/components/schemas/AWSEvent", "components": document["components"] });
     let options = jsonschema::options().with_draft(jsonschema::Draft::Draft4);

@@ -1,13 +1,18 @@
+//! Entries of PutEvents requests.
+
 use tidegate::dead_letter::json_text_for_messages;
 use tidegate::envelope::{Data, DataRef, Envelope};
 use tidegate::failure::Failure;
 use tidegate::store::{RecordedCommit, RecordedEvent};
 
-/// Bytes kept free in a message for what others put around an event: EventBridge its own fields, and Lambda the description of a failed invocation.
-/// Without them an event that fits on the bus could fit into no queue when it fails, and would be lost.
+/// Bytes that stay free in a message for the text that AWS adds to an event.
+///
+/// EventBridge adds its own fields, and Lambda the description of a failed invocation. Without this
+/// room, an event that fits on the bus could be too large for every queue when it fails, and would
+/// be lost.
 const AROUND: usize = 4096;
 
-/// An event as it goes on the bus.
+/// An event as it is published on the bus.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// Type and id of the event, for people.
@@ -19,8 +24,11 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// The entry of an event that fits into a message of `limit` bytes, with what is put around it. Data that would make it larger stays in the event
-    /// store, and a reference travels instead.
+    /// Builds the entry of an event. With the text that AWS adds, it fits into a message of `limit`
+    /// bytes.
+    ///
+    /// Data that would make it larger stays in the event store, and the entry has a reference
+    /// instead.
     ///
     /// # Errors
     /// `event_too_large` (permanent) when even the reference does not fit; `invalid_data`
@@ -54,12 +62,14 @@ impl Entry {
             event: format!("{} {}", envelope.kind, envelope.id),
             source: envelope.source.clone(),
             detail_type: envelope.kind.clone(),
-            // What no queue takes would fail at a rule's target and in its dead-letter queue.
+            // A character that SQS refuses would fail at a rule's target and in its dead-letter
+            // queue.
             detail: json_text_for_messages(&serde_json::to_string(envelope)?).into_owned(),
         })
     }
 
-    /// Size in bytes as EventBridge counts it: source, detail type and detail in UTF-8 (no time and no resources are sent).
+    /// Size in bytes as EventBridge counts it: source, detail type and detail in UTF-8 (no time and
+    /// no resources are sent).
     pub(crate) fn size(&self) -> usize {
         self.source.len() + self.detail_type.len() + self.detail.len()
     }

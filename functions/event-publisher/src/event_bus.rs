@@ -1,4 +1,4 @@
-//! The bus, one PutEvents request at a time.
+//! Sends PutEvents requests to the bus, one at a time.
 
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::error::{ErrorMetadata, ProvideErrorMetadata};
@@ -60,7 +60,9 @@ fn failed(request: Vec<Placed>, failure: &Failure, alone: bool) -> Vec<Placed> {
         .collect()
 }
 
-/// PutEvents succeeds in part: each entry has a result of its own, in the order of the request.
+/// Returns the entries that were not accepted.
+///
+/// PutEvents can succeed in part: each entry has its own result, in the order of the request.
 fn not_taken(request: Vec<Placed>, results: &[PutEventsResultEntry]) -> Vec<Placed> {
     let mut results = results.iter();
     request

@@ -1,3 +1,5 @@
+//! Publishes the commits of a batch, and decides how each delivery ends.
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,8 +49,8 @@ impl Publisher {
         }
     }
 
-    /// Publishes commits, each from the delivery at its place, and records how these deliveries
-    /// end.
+    /// Publishes commits, each from the delivery at the same index, and records how these
+    /// deliveries end.
     async fn publish<'a>(
         &self,
         commits: impl Iterator<Item = (usize, &'a RecordedCommit)>,
@@ -78,7 +80,8 @@ impl Publisher {
         }
     }
 
-    /// Sends entries, and sends again those that may still be accepted. Returns what is left.
+    /// Sends entries, and resends those that may still be accepted. Returns the entries that are
+    /// left.
     async fn send(&self, entries: Vec<Placed>, deadline: Instant) -> Vec<Placed> {
         let is_permanent = |placed: &Placed| {
             placed.failure.as_ref().is_some_and(|failure| failure.class() == Class::Permanent)
@@ -162,7 +165,7 @@ impl BatchHandler for Publisher {
         let mut outcomes = Vec::with_capacity(items.len());
         let (mut whole, mut split) = (Vec::new(), Vec::new());
         for (place, item) in items.iter().enumerate() {
-            // What is published, or read first, gets its outcome below.
+            // A delivery with a commit to publish or to read gets its outcome below.
             outcomes.push(Outcome::NotRun(NotRun::OutOfTime));
             match &item.record {
                 CommitChange::Commit(commit) => whole.push((place, commit)),
@@ -174,7 +177,7 @@ impl BatchHandler for Publisher {
                 }
             }
         }
-        // Commits that came whole do not wait for the store.
+        // Complete commits do not wait for the store.
         self.publish(whole.into_iter(), &mut outcomes, deadline).await;
         let read =
             |(place, stream, version)| async move { (place, self.read(stream, version, deadline).await) };

@@ -1,15 +1,16 @@
-//! How a delivery ends whose commit has several events.
+//! Decides how a delivery ends if its commit has several events.
 
 use tidegate::batch::{Handled, NotRun, Outcome};
 use tidegate::failure::{Class, Failure};
 
-/// What became of the events of one delivery.
+/// Progress of the events of one delivery.
 ///
-/// Everything that can be published is published before the delivery ends. Then:
+/// All events that can be published are published before the delivery ends. Then the first rule
+/// that applies decides:
 ///
-/// 1. an event that may be taken later: the delivery is transient and comes again;
-/// 2. otherwise an event that never will be: the delivery is permanent, with every reason;
-/// 3. otherwise it is done.
+/// 1. An event may be accepted later: the delivery fails as transient and comes again.
+/// 2. An event will never be accepted: the delivery fails as permanent, with every reason.
+/// 3. Otherwise the delivery is done.
 ///
 /// The next delivery, or the replay of the dead letter, publishes all events again, with the same
 /// ids.
@@ -19,15 +20,15 @@ pub(crate) struct Progress {
     events: usize,
     /// Why events will never be published.
     refused: Vec<Failure>,
-    /// Why events were not published that may be later.
+    /// Why events were not published that may be accepted later.
     failed: Vec<Failure>,
-    /// Events that were not sent for want of time.
+    /// Events that were not sent because time was up.
     unsent: usize,
 }
 
 impl Progress {
-    /// The progress of a commit with so many events, all published unless [`Progress::left`] is
-    /// called.
+    /// The progress of a commit with `events` events. All count as published until
+    /// [`Progress::left`] is called.
     pub(crate) fn of(events: usize) -> Self {
         Progress { events, ..Progress::default() }
     }
@@ -41,7 +42,7 @@ impl Progress {
         }
     }
 
-    /// How the delivery ends.
+    /// Returns how the delivery ends.
     pub(crate) fn outcome(self) -> Outcome {
         if self.unsent > 0 && self.unsent + self.refused.len() == self.events {
             return Outcome::NotRun(NotRun::OutOfTime);

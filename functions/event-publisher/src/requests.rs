@@ -7,7 +7,7 @@ use crate::entry::Entry;
 /// Most entries in one PutEvents request.
 const ENTRIES: usize = 10;
 
-/// An entry, the place of its delivery in the batch, and what is known of it.
+/// An entry, the index of its delivery in the batch, and the state of its sending.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Placed {
     pub(crate) place: usize,
@@ -25,8 +25,8 @@ impl Placed {
     }
 }
 
-/// Cuts entries, in their order, into requests of at most ten entries and `limit` bytes. The limit
-/// of a request is that of an entry.
+/// Splits entries, in their order, into requests of at most ten entries and `limit` bytes. A
+/// request has the same limit as a single entry.
 pub(crate) fn requests(entries: Vec<Placed>, limit: usize) -> Vec<Vec<Placed>> {
     let mut requests: Vec<Vec<Placed>> = Vec::new();
     let mut bytes = 0;

@@ -1,8 +1,10 @@
+//! The text of a confirmation.
+
 use std::fmt::Write;
 
 use events::{CustomerId, Money, OrderPlaced};
 
-/// Lines of an order that are listed one by one.
+/// Most lines of an order that the e-mail lists.
 const LISTED_LINES: usize = 20;
 
 /// The e-mail that confirms an order.
@@ -14,7 +16,7 @@ pub(crate) struct Confirmation {
 }
 
 impl Confirmation {
-    /// The confirmation of an order to its customer, whose address is made from the id.
+    /// Builds the confirmation of an order. The customer's address is made from the customer's id.
     pub(crate) fn new(order: &OrderPlaced, customer: &CustomerId, domain: &str) -> Self {
         let mut text = format!("Thank you for your order {} of {}.\n\n", order.order_id, order.ordered_at);
         for line in order.lines.iter().take(LISTED_LINES) {

@@ -1,3 +1,5 @@
+//! Sends confirmations, once for each placed order.
+
 use std::sync::Arc;
 
 use events::{OrderEvent, OrderPlaced};
@@ -12,7 +14,7 @@ use tidegate::store::{EventReader, content};
 use crate::confirmation::Confirmation;
 use crate::mail::Mailer;
 
-/// Namespace of the effects of this part of the system; it must outlive the function's name.
+/// Namespace of this part's effects. It stays the same if the function is renamed.
 pub(crate) const NAMESPACE: &str = "notification";
 
 /// Sends one confirmation for each placed order with a customer.
@@ -49,7 +51,7 @@ impl<M: Mailer> Notification<M> {
         let Some(customer) = &order.customer_id else { return Ok(Handled::Filtered) };
         let confirmation = Confirmation::new(order, customer, &self.customer_domain);
         let key = self.effects.key("order-confirmation", &order.order_id)?;
-        // SES has no idempotency key: after a crash the mail is sent twice, or held.
+        // SES has no idempotency key. After a crash the mail must be sent twice or held.
         let run = EffectRun::of(key, AfterCrash::Hold, context);
         let fields = (&order.order_id, &order.customer_id, order.total);
         let sent =
@@ -73,7 +75,7 @@ mod tests {
 
     use super::*;
 
-    /// Notes what is sent, and fails with the errors it was given.
+    /// Records the mails that are sent, and fails with the given errors.
     #[derive(Default)]
     struct Outbox {
         sent: Mutex<Vec<Confirmation>>,

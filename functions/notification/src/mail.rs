@@ -1,3 +1,5 @@
+//! E-mail through SES.
+
 use std::future::Future;
 
 use aws_sdk_ses::Client;
@@ -13,18 +15,21 @@ use crate::confirmation::Confirmation;
 
 /// Sends e-mail.
 pub(crate) trait Mailer: Send + Sync {
-    /// Sends a confirmation and answers the provider's id of the message.
+    /// Sends a confirmation and returns the provider's id of the message.
     fn send(&self, confirmation: &Confirmation) -> impl Future<Output = Result<String, EffectError>> + Send;
 }
 
-/// E-mail through SES, in its first version, which every emulator has.
+/// E-mail through the first version of SES's API, which every emulator has.
 pub(crate) struct SesMailer {
     client: Client,
     sender: String,
 }
 
 impl SesMailer {
-    /// Sends as `sender`. One attempt for each e-mail: a request that SES may have taken must not be repeated unseen.
+    /// Creates a client that sends as `sender`.
+    ///
+    /// It makes one attempt for each e-mail. A request that SES may have accepted must not be
+    /// repeated silently.
     pub(crate) fn new(aws: &AwsClients, sender: String) -> Self {
         SesMailer { client: Client::new(&aws.once()), sender }
     }
@@ -59,8 +64,10 @@ impl Mailer for SesMailer {
     }
 }
 
+/// Classifies an error of SES.
+///
 /// A mail that SES refused for good is not sent again. For other failures, [`EffectError::aws`]
-/// says whether the mail was certainly not sent.
+/// decides whether the mail was certainly not sent.
 fn failure(error: &SdkError<SendEmailError, HttpResponse>) -> EffectError {
     match error {
         SdkError::ServiceError(refused) if refused.err().is_message_rejected() => {
@@ -85,17 +92,18 @@ mod tests {
     const SENT: &str = "<SendEmailResponse xmlns=\"http://ses.amazonaws.com/doc/2010-12-01/\"><SendEmailResult>\
         <MessageId>m</MessageId></SendEmailResult></SendEmailResponse>";
 
-    /// What a service of e-mail does with a connection.
+    /// What the test's e-mail service does with a connection.
     #[derive(Clone, Copy)]
     enum Does {
-        /// Answers one request with this status, leaves the connection open, and closes it as soon
-        /// as more comes: it has been idle for too long.
+        /// Responds to one request with this status and leaves the connection open. Closes it as
+        /// soon as more data arrives, as a service does with a connection that was idle for too
+        /// long.
         AnswersOnce(u16, &'static str),
         /// Reads a request and closes.
         ReadsAndCloses,
     }
 
-    /// A service on a port of its own; how many connections it has had.
+    /// Starts a service on a free port. Returns its address, and the number of connections so far.
     fn service(does: Does) -> (u16, Arc<AtomicUsize>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -115,7 +123,7 @@ mod tests {
         let Does::AnswersOnce(status, body) = does else { return };
         let answer = format!("HTTP/1.1 {status} status\r\ncontent-length: {}\r\n\r\n{body}", body.len());
         connection.write_all(answer.as_bytes()).unwrap();
-        // Closed with something unread, the connection is reset.
+        // If the socket is closed with unread data, the connection is reset.
         let _ = connection.peek(&mut [0]);
     }
 

@@ -30,7 +30,7 @@ async fn main() -> ExitCode {
     let idempotency = function.settings.text("IDEMPOTENCY_TABLE");
     let sender = function.settings.text("SENDER_ADDRESS");
     let domain = function.settings.text("CUSTOMER_EMAIL_DOMAIN");
-    // How long it is known that an e-mail was sent: longer than dead letters can be replayed.
+    // How long the record of a sent e-mail is kept: longer than dead letters can be replayed.
     let retention = function.settings.number("TIDEGATE_IDEMPOTENCY_DAYS", 15..=3650);
     // `run` needs it too, and reports it if it is missing.
     let bucket = function.settings.optional::<String>("DEAD_LETTER_BUCKET");
@@ -38,7 +38,7 @@ async fn main() -> ExitCode {
         .run(Source::EventBridge, |aws| {
             let records = DynamoDbIdempotency::new(aws.dynamodb(), idempotency?);
             let retention = Duration::from_secs(retention? * SECONDS_OF_A_DAY);
-            // An event of the bus may be larger than a record.
+            // An event of the bus may be larger than an idempotency record.
             let large = EventBucket::new(aws.s3(), bucket?);
             let effects = Effects::new(Arc::new(records), NAMESPACE, retention).large_events(Arc::new(large));
             let events = DynamoDbEventStore::new(aws.dynamodb(), event_store?);

@@ -1,3 +1,5 @@
+//! Handles the commands of orders and returns.
+
 use std::sync::Arc;
 
 use events::{OrderCommand, ReturnCommand};
@@ -18,7 +20,7 @@ pub(crate) struct Orders {
     store: Arc<dyn EventStore>,
 }
 
-/// A command on its way to its aggregate.
+/// A command and the aggregate that handles it.
 pub(crate) struct Request {
     span: Span,
     origin: Origin,

@@ -1,8 +1,10 @@
-//! The rules that lines of orders and returns have in common.
+//! Rules for the lines of orders and returns.
 
 use events::{Defect, OrderLine, Rejection};
 
-/// Largest number of units and largest value, in minor units, of a line and of all lines together. Sums of thousands of orders stay within an `i64`.
+/// Largest number of units and largest value, in minor units, of a line and of all lines together.
+///
+/// With this limit, sums of thousands of orders stay within an `i64`.
 const LARGEST: i64 = 1_000_000_000_000_000;
 
 /// Units and value of all lines.
@@ -13,10 +15,11 @@ pub(crate) struct Sums {
     pub(crate) value: i64,
 }
 
-/// Adds the lines up.
+/// Adds up the units and the value of the lines.
 ///
 /// # Errors
-/// Every reason why they cannot be accepted: no lines, a quantity that is not positive, a negative price, amounts out of range.
+/// Every reason why the lines cannot be accepted: no lines, a quantity that is not positive, a
+/// negative price, amounts out of range.
 pub(crate) fn sums(lines: &[OrderLine]) -> Result<Sums, Vec<Rejection>> {
     let mut rejections = Vec::new();
     if lines.is_empty() {
@@ -41,7 +44,7 @@ pub(crate) fn sums(lines: &[OrderLine]) -> Result<Sums, Vec<Rejection>> {
         if value.is_none() {
             reject(Defect::AmountTooLarge);
         }
-        // After a line out of range the sum is not known, and that line is named already.
+        // After a line out of range the sum is unknown, and the reasons name that line already.
         sums = sums.zip(value).and_then(|(sums, value)| {
             Some(Sums {
                 units: sums.units.checked_add(line.quantity)?,
@@ -59,7 +62,7 @@ pub(crate) fn sums(lines: &[OrderLine]) -> Result<Sums, Vec<Rejection>> {
     }
 }
 
-/// The one reason against something that was accepted before.
+/// The only reason against an order or a return that was accepted before.
 pub(crate) fn already_accepted() -> Vec<Rejection> {
     vec![Rejection { line: None, stock_code: None, defect: Defect::AlreadyAccepted }]
 }

@@ -1,3 +1,5 @@
+//! The aggregate of an order.
+
 use events::{Money, ORDERS_SOURCE, OrderCommand, OrderEvent, OrderPlaced, OrderRejected, PlaceOrder};
 use tidegate::store::{Aggregate, Decision};
 

@@ -1,3 +1,5 @@
+//! The aggregate of a return.
+
 use events::{
     Money, ORDERS_SOURCE, RecordReturn, ReturnCommand, ReturnEvent, ReturnRecorded, ReturnRejected,
 };
@@ -5,7 +7,9 @@ use tidegate::store::{Aggregate, Decision};
 
 use crate::lines::{already_accepted, sums};
 
-/// Goods that came back. A return stands for itself: the shop's data do not say to which order it belongs.
+/// Goods that came back.
+///
+/// A return is independent: the shop's data do not say to which order it belongs.
 #[derive(Debug, Default)]
 pub(crate) struct Return {
     recorded: bool,

@@ -1,3 +1,5 @@
+//! What sales add to the counters of the read model.
+
 use std::collections::BTreeMap;
 
 use events::view::{Dimension, sales};
@@ -7,7 +9,7 @@ use jiff::tz::TimeZone;
 use tidegate::failure::Failure;
 use tidegate::projection::Increment;
 
-/// The attributes that a kind of event counts up.
+/// The attributes that a kind of event increases.
 #[derive(Clone, Copy)]
 pub(crate) struct Columns {
     count: &'static str,
@@ -22,7 +24,7 @@ pub(crate) const ORDERS: Columns =
 pub(crate) const RETURNS: Columns =
     Columns { count: sales::RETURNS, units: sales::RETURNED_UNITS, value: sales::REFUNDED };
 
-/// What an order and a return have in common for the counters.
+/// The parts of an order or a return that the counters need.
 pub(crate) struct Sale<'a> {
     pub(crate) at: Timestamp,
     pub(crate) country: &'a str,
@@ -33,7 +35,9 @@ pub(crate) struct Sale<'a> {
     pub(crate) lines: &'a [OrderLine],
 }
 
-/// What a sale adds to the totals per day, country, customer and product. A product counts a sale once, however many lines it has in it.
+/// Returns what a sale adds to the totals per day, country, customer and product.
+///
+/// A product counts a sale once, however many of the sale's lines have it.
 ///
 /// # Errors
 /// `amount_too_large` (permanent) when a product's sum leaves the range of an `i64`.

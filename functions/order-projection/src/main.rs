@@ -1,4 +1,4 @@
-//! Keeps the read models of orders and sales from the event store's stream.
+//! Updates the read models of orders and sales from the event store's stream.
 
 mod counters;
 mod projection;
@@ -35,7 +35,10 @@ async fn main() -> ExitCode {
         .await
 }
 
-/// Each execution environment counts in one slice, so that concurrent ones rarely meet; its log stream tells it from the others.
+/// The slice in which this execution environment counts.
+///
+/// Each environment has one slice, so concurrent environments rarely write the same row. The name
+/// of the log stream is different for each environment.
 fn slice(slices: u64) -> u32 {
     let mut hasher = DefaultHasher::new();
     std::env::var_os("AWS_LAMBDA_LOG_STREAM_NAME").hash(&mut hasher);

@@ -1,3 +1,5 @@
+//! The projection of orders, returns and sales.
+
 use events::view::order_view as row;
 use events::{CustomerId, Money, OrderEvent, OrderId, Rejection, ReturnEvent, ReturnId};
 use jiff::Timestamp;
@@ -8,7 +10,8 @@ use tidegate::store::{RecordedCommit, RecordedEvent};
 
 use crate::counters::{Columns, ORDERS, RETURNS, Sale, increments};
 
-/// Reasons of a rejection that the view shows; a row holds no more than 400 KB. The event has all of them.
+/// Most reasons of a rejection that the view shows, because a row has at most 400 KB. The event has
+/// all of them.
 const SHOWN_REASONS: usize = 100;
 
 /// Orders and returns with their state, and sales by day, country, customer and product.
@@ -81,7 +84,7 @@ fn accepted(status: &str, columns: Columns, total: Money, sale: &Sale<'_>) -> Re
     Ok(Projected { row, counters: increments(columns, sale)? })
 }
 
-/// A rejection takes nothing back: what was accepted before stays accepted. So the status is written only where there is none.
+/// A rejection does not undo an earlier acceptance, so the status is written only if there is none.
 fn rejected(reasons: &[Rejection]) -> Projected {
     let mut texts: Vec<String> = reasons.iter().take(SHOWN_REASONS).map(ToString::to_string).collect();
     if let Some(more) = reasons.len().checked_sub(SHOWN_REASONS).filter(|more| *more > 0) {

@@ -1,3 +1,5 @@
+//! Tests of publishing, against a server that plays EventBridge by a script.
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -16,10 +18,11 @@ use crate::entry::tests::commit as one_event;
 
 const LIMIT: usize = 100_000;
 
-/// What the bus answers to a request: its number, from 0, and the ids of the events in it.
+/// The response of the bus to a request, given the request's number from 0 and the ids of its
+/// events.
 type Script = Box<dyn Fn(usize, &[String]) -> Response + Send + Sync>;
 
-/// A server that plays EventBridge by a script and notes what it was sent.
+/// A server that plays EventBridge by a script and records its requests.
 struct Bus {
     script: Script,
     requests: Mutex<Vec<Vec<Envelope>>>,
@@ -70,13 +73,13 @@ fn event_bus(address: &std::net::SocketAddr) -> EventBus {
     EventBus::new(Client::from_conf(config), "shop".to_owned())
 }
 
-/// A bus that nobody serves: the connection is refused at once.
+/// A bus without a server: connections are refused at once.
 async fn nobody() -> EventBus {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     event_bus(&listener.local_addr().unwrap())
 }
 
-/// An answer of status 200, with a code for each entry that is not taken.
+/// A response with status 200, and with an error code for each entry that is not accepted.
 fn results<'a>(codes: impl IntoIterator<Item = Option<&'a str>>) -> Response {
     let entries: Vec<Value> = codes
         .into_iter()
@@ -97,7 +100,7 @@ fn refused(code: &str) -> Response {
     (StatusCode::BAD_REQUEST, Json(json!({"__type": code, "message": "no"}))).into_response()
 }
 
-/// Commits of one stream each, with these events: id and data.
+/// Commits, each of its own stream, with these events: id and data.
 fn commit(events: &[(&str, &str)]) -> RecordedCommit {
     let mut commit = one_event("{}");
     let first = commit.events.remove(0);
@@ -129,7 +132,7 @@ fn split(number: usize) -> Item<CommitChange> {
     item(CommitChange::Split { stream, version, last_version, last_event_id: "e1".to_owned() })
 }
 
-/// An event store that answers each read with this.
+/// An event store that returns the same commit for each read.
 struct Store<F>(F);
 
 impl<F: Fn() -> BoxFuture<'static, Result<Vec<RecordedCommit>, Failure>> + Send + Sync> EventReader
@@ -152,7 +155,7 @@ fn publisher(
     Publisher { retry, ..Publisher::new(bus, LIMIT, Arc::new(Store(store))) }
 }
 
-/// A publisher that reads nothing.
+/// A publisher that never reads from the store.
 fn without_store(bus: EventBus) -> Publisher {
     publisher(bus, || std::future::ready(Err(Failure::permanent("read", ""))).boxed())
 }
@@ -209,7 +212,7 @@ async fn only_what_was_not_taken_is_sent_again_and_throttled_entries_halve_the_r
     let items = [whole(&[("a", "1"), ("b", "2")]), whole(&[("c", "3")])];
     assert_eq!(run(&publisher, &items).await, [APPLIED, APPLIED]);
     assert_eq!(bus.ids(), [vec!["a", "b", "c"], vec!["b", "c"], vec!["c"]]);
-    // Halved once, and two clean requests are a round.
+    // The concurrency was halved once, and two requests without a throttle make a round.
     assert_eq!(publisher.requests.now(), REQUESTS / 2 + 1);
 }
 
@@ -301,7 +304,7 @@ async fn entries_are_sent_again_after_growing_pauses_that_end_before_the_deadlin
 
 #[tokio::test(start_paused = true)]
 async fn a_bus_that_hangs_fails_what_was_sent_and_leaves_the_rest_not_run() {
-    // It is connected to and never answers.
+    // The server accepts the connection and never responds.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let publisher = without_store(event_bus(&listener.local_addr().unwrap()));
     let items: Vec<_> = (0..45).map(|number| whole(&[(&format!("e{number}"), "1")])).collect();
