@@ -1,4 +1,6 @@
-//! The few AWS calls that the benchmark makes itself, written by hand: its program links no AWS client.
+//! The few AWS calls that the benchmark makes itself.
+//!
+//! They are written by hand, because the benchmark's program links no AWS client.
 
 use benchmarks::problem::Problem;
 use bytes::Bytes;
@@ -13,7 +15,7 @@ use serde_json::Value;
 pub(crate) const ACCOUNT: &str = "000000000000";
 pub(crate) const REGION: &str = "us-east-1";
 
-/// An endpoint.
+/// An AWS endpoint.
 #[derive(Clone)]
 pub(crate) struct Aws {
     endpoint: String,
@@ -29,7 +31,7 @@ impl Aws {
         &self.endpoint
     }
 
-    /// Calls an operation of a service that speaks JSON, such as `Kinesis_20131202.PutRecords`.
+    /// Calls an operation of a service with a JSON protocol, such as `Kinesis_20131202.PutRecords`.
     pub(crate) async fn call(&self, service: &str, target: &str, body: &Value) -> Result<Value, Problem> {
         let request = self.request(Method::POST, "/", service).header("x-amz-target", target);
         self.send(target, request.header("content-type", "application/x-amz-json-1.1"), body).await

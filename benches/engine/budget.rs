@@ -1,4 +1,4 @@
-//! What the engine is held to, and whether it is met.
+//! Budgets of the engine, and whether it meets them.
 
 use benchmarks::budget::Budget;
 
@@ -6,7 +6,7 @@ use crate::run::Results;
 use crate::source::Source;
 use crate::throughput::Side;
 
-/// Judges what was measured.
+/// Compares the measurements with the budgets.
 pub(crate) fn judge(results: &Results) -> Vec<Budget> {
     let mut budgets = Vec::new();
     let of = |side: Side| results.find(side, Source::Kinesis, 100, false);

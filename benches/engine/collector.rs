@@ -1,4 +1,4 @@
-//! Takes what the functions tell.
+//! Receives the reports of the functions.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,13 +14,13 @@ use tokio::time::timeout;
 /// Bytes before each event: its time in nanoseconds, its number of records, its length.
 pub(crate) const HEAD: usize = 16;
 
-/// One invocation.
+/// The report of one invocation.
 pub(crate) struct Told {
     pub(crate) seen: Seen,
     pub(crate) event: Vec<u8>,
 }
 
-/// Listens for all environments of all functions.
+/// Receives the reports of all environments of all functions.
 pub(crate) struct Collector {
     path: PathBuf,
     told: Arc<Mutex<Vec<Told>>>,
@@ -28,7 +28,7 @@ pub(crate) struct Collector {
 }
 
 impl Collector {
-    /// Listens at a socket in a directory.
+    /// Opens a socket in a directory and listens on it.
     pub(crate) fn open(directory: &Path) -> Result<Self, Problem> {
         let path = directory.join("collector");
         let listener = UnixListener::bind(&path)?;
@@ -46,7 +46,7 @@ impl Collector {
         &self.path
     }
 
-    /// Waits until so many records were handled since the last [`Collector::take`].
+    /// Waits until `records` records were handled since the last [`Collector::take`].
     pub(crate) async fn wait_for(&self, records: u64, patience: Duration) -> Result<(), Problem> {
         let mut counter = self.records.subscribe();
         let enough = timeout(patience, counter.wait_for(|count| *count >= records)).await;
@@ -59,14 +59,14 @@ impl Collector {
         }
     }
 
-    /// Waits for an invocation at all.
+    /// Waits for any invocation.
     pub(crate) async fn wait_for_any(&self, patience: Duration) -> Result<(), Problem> {
         let mut counter = self.records.subscribe();
         let any = timeout(patience, counter.wait_for(|_| !self.lock().is_empty())).await;
         any.map(drop).map_err(|_| Problem::new(format!("the function was not invoked in {patience:?}")))
     }
 
-    /// What was told so far; counting begins anew.
+    /// Returns the reports so far, and starts counting at zero.
     pub(crate) fn take(&self) -> Vec<Told> {
         let mut told = self.lock();
         self.records.send_replace(0);
@@ -91,7 +91,7 @@ async fn listen(environment: UnixStream, told: Arc<Mutex<Vec<Told>>>, counter: w
         }
         let mut all = told.lock().unwrap_or_else(PoisonError::into_inner);
         all.push(Told { seen: Seen { at, records }, event });
-        // Under the lock: a count is of what is there.
+        // Under the lock, so that the count matches the reports.
         counter.send_modify(|count| *count += records);
         drop(all);
     }

@@ -1,4 +1,4 @@
-//! A MiniStack of one measurement.
+//! The MiniStack of one measurement.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -23,12 +23,12 @@ pub(crate) struct Emulator {
 }
 
 impl Emulator {
-    /// Starts one on a free port.
+    /// Starts a MiniStack on a free port.
     pub(crate) async fn start(tools: &Path) -> Result<Self, Problem> {
         let port = TcpListener::bind(("127.0.0.1", 0)).await?.local_addr()?.port();
         let program = tools.join("venv/bin/ministack");
         let mut command = Command::new(&program);
-        // At INFO it writes a line per request and per batch.
+        // At INFO, MiniStack logs a line per request and per batch.
         command.env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string());
         command.env("LOG_LEVEL", "WARNING").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.kill_on_drop(true).spawn().map_err(|error| {
@@ -51,7 +51,7 @@ impl Emulator {
         Ok(Self { child, process, aws })
     }
 
-    /// Ends it in good order, the functions that it runs included.
+    /// Ends MiniStack in an orderly way, with the functions that it runs.
     pub(crate) async fn stop(mut self) -> Result<(), Problem> {
         self.process.signal(Signal::SIGTERM)?;
         if timeout(PATIENCE, self.child.wait()).await.is_err() {

@@ -1,4 +1,4 @@
-//! An engine of one measurement, in a process of its own, as people run it.
+//! The engine of one measurement, in a process of its own, as users run it.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -21,7 +21,9 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Starts `tidegate local up` on a topology and an emulator that runs already, with its state in a directory, and waits until it is ready.
+    /// Starts `tidegate local up` and waits until it is ready.
+    ///
+    /// The emulator runs already. The engine keeps its state in `state`.
     pub(crate) async fn start(
         tidegate: &Path,
         topology: &Path,
@@ -56,12 +58,13 @@ impl Engine {
         Ok(engine)
     }
 
-    /// What it has said.
+    /// The engine's output so far.
     pub(crate) fn said(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Does nothing until it is resumed, so that it finds everything that is written meanwhile.
+    /// Stops the engine until [`Engine::resume`]. The engine then finds everything that was written
+    /// in between.
     pub(crate) fn pause(&self) -> Result<(), Problem> {
         self.process.signal(Signal::SIGSTOP)
     }
@@ -70,7 +73,7 @@ impl Engine {
         self.process.signal(Signal::SIGCONT)
     }
 
-    /// Ends it in good order, its functions included.
+    /// Ends the engine in an orderly way, with its functions.
     pub(crate) async fn stop(mut self) -> Result<(), Problem> {
         self.process.signal(Signal::SIGTERM)?;
         match timeout(PATIENCE, self.child.wait()).await {

@@ -1,6 +1,7 @@
-//! A stream that answers as fast as can be: GetRecords out of memory, everything else from the emulator behind it.
+//! A stream that answers as fast as possible: GetRecords from memory, all other calls from an
+//! emulator.
 //!
-//! With it the engine's share of a delivery can be told from the emulator's.
+//! It separates the engine's share of a delivery from the emulator's.
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -26,14 +27,14 @@ use crate::source;
 /// Most records of a GetRecords call.
 const MOST: usize = 10_000;
 
-/// The stream's server.
+/// The server of the stream.
 pub(crate) struct FastStream {
     pub(crate) endpoint: String,
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    /// Each as GetRecords says it.
+    /// Each record as GetRecords returns it.
     records: Vec<String>,
     written: AtomicUsize,
     behind: String,
@@ -41,7 +42,7 @@ struct Inner {
 }
 
 impl FastStream {
-    /// Holds so many records, of which none can be read yet.
+    /// Creates a server with this many records. None of them can be read yet.
     pub(crate) async fn open(behind: &str, records: u64) -> Result<Self, Problem> {
         let record = |n: u64| {
             let mut record = source::kinesis(n);
@@ -71,13 +72,13 @@ impl FastStream {
         Ok(Self { endpoint, inner })
     }
 
-    /// Lets the first so many records be read.
+    /// Makes the first `records` records readable.
     pub(crate) fn write(&self, records: usize) {
         self.inner.written.store(records, Ordering::Release);
     }
 }
 
-/// As long as Kinesis' own.
+/// As long as the sequence numbers of Kinesis.
 fn sequence(n: u64) -> String {
     format!("4959{n:052}")
 }

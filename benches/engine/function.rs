@@ -1,4 +1,4 @@
-//! The function as each side is told to run it.
+//! The function, and its declarations for both sides.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,14 +14,15 @@ use tokio::process::Command;
 
 use crate::aws::{ACCOUNT, Aws};
 
-/// Variables of the function: the socket of the collector; whether it prints a line at each invocation; whether it fails each.
+/// Variables of the function: the collector's socket, whether each invocation prints a line, and
+/// whether each fails.
 pub(crate) const COLLECTOR: &str = "COLLECTOR";
 pub(crate) const TALKS: &str = "TALKS";
 pub(crate) const FAILS: &str = "FAILS";
-/// Long enough for a machine that does something else.
+/// Long enough for a machine that is busy with other work.
 pub(crate) const TIMEOUT_SECONDS: u32 = 30;
 
-/// What runs it.
+/// Program that runs the function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Executor {
     /// This program, by the Runtime API.
@@ -59,7 +60,7 @@ impl Function {
         self
     }
 
-    /// Its declaration in a topology, with these sources.
+    /// Returns the function's declaration in a topology, with these sources.
     pub(crate) fn declaration(&self, sources: &str, concurrency: usize) -> String {
         let mut variables = String::new();
         for (name, value) in &self.variables {
@@ -73,7 +74,7 @@ impl Function {
         )
     }
 
-    /// Creates it in MiniStack.
+    /// Creates the function in MiniStack.
     pub(crate) async fn create(&self, aws: &Aws, tools: &Path, directory: &Path) -> Result<(), Problem> {
         let (runtime, file) = match self.executor {
             Executor::Native => ("provided.al2023", "bootstrap"),
@@ -102,7 +103,7 @@ impl Function {
             "Code": { "ZipFile": zip },
         });
         aws.lambda(Method::POST, "/2015-03-31/functions", &function).await?;
-        // So that its first process is there.
+        // One invocation, so that the first process exists.
         let invoke = format!("/2015-03-31/functions/{}/invocations", self.name);
         aws.lambda(Method::POST, &invoke, &json!({ "Records": [] })).await?;
         Ok(())

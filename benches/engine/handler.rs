@@ -1,4 +1,4 @@
-//! The function: does nothing, and tells the collector what it was given and when.
+//! The function: it does nothing but report each event and its time to the collector.
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::function::{COLLECTOR, FAILS, TALKS};
 
-/// Serves invocations until its process is ended.
+/// Serves invocations until the process is killed.
 pub(crate) async fn run() -> Result<(), Problem> {
     let collector = std::env::var(COLLECTOR).map_err(|_| Problem::new(format!("{COLLECTOR} is not set")))?;
     let collector = Mutex::new(UnixStream::connect(collector)?);
@@ -30,7 +30,7 @@ pub(crate) async fn run() -> Result<(), Problem> {
     lambda_runtime::run(service_fn(handle)).await.map_err(|error| Problem::new(error.to_string()))
 }
 
-/// Time, number of records, length of the event; then the event.
+/// The report of an invocation: time, number of records, length of the event, and the event.
 fn tell(collector: &mut UnixStream, event: &str) -> Result<(), Error> {
     let at = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let mut head = [0; crate::collector::HEAD];
@@ -41,8 +41,10 @@ fn tell(collector: &mut UnixStream, event: &str) -> Result<(), Error> {
     Ok(collector.write_all(event.as_bytes())?)
 }
 
-/// Every record of a mapping names its source; an event of a bus has a detail. Neither text can stand in a record's own data: it is in base64, or its
-/// quotes are escaped.
+/// Counts the records of an event by text search.
+///
+/// Every record of a mapping names its source, and an event of a bus has a `detail`. Neither text
+/// can occur in a record's own data, which is base64 or has escaped quotes.
 fn records(event: &[u8]) -> u32 {
     let count = |text: &str| memmem::find_iter(event, text).count();
     u32::try_from(count("\"eventSourceARN\"") + count("\"detail-type\"")).unwrap_or(u32::MAX)

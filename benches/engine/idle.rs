@@ -1,4 +1,4 @@
-//! The reference system without anything to do.
+//! CPU of the engine while the reference system is idle.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,11 +11,12 @@ use crate::engine::Engine;
 use crate::many::idle_share;
 use crate::throughput::Lab;
 
-/// Invoices that the shop has had, so that its functions have run.
+/// Invoices that the shop handles first, so that its functions have run.
 const INVOICES: &str = "20";
 
 impl Lab {
-    /// Share of a core that the engine takes for so long with the whole shop up.
+    /// Returns the share of a core that the engine uses during `watched`, with the whole shop
+    /// running.
     pub(crate) async fn idle(
         &self,
         bin_dir: &Path,

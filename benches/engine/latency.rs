@@ -1,4 +1,4 @@
-//! From the record to the handler: one record at a time, to somebody who waits for it.
+//! Latency from the record to the handler, one record at a time.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,17 +15,18 @@ use crate::source::Source;
 use crate::throughput::{ENVIRONMENTS, Lab, Side, check, write_topology};
 
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Between two records to somebody who is idle, in milliseconds: longer than an idle source takes to be polled at its rarest.
+/// Pauses between two records of an idle source, in milliseconds: longer than the longest pause
+/// between two polls.
 const PAUSE: std::ops::Range<u64> = 600..750;
-/// Between two records of a steady stream.
+/// Pause between two records of a steady stream.
 const STEP: Duration = Duration::from_millis(10);
 
-/// Times from the call that writes a record to the handler that has it.
+/// Times from the call that writes a record until the handler has the record.
 #[derive(Clone, Debug)]
 pub(crate) struct Latency {
     pub(crate) side: Side,
     pub(crate) source: Source,
-    /// Records came a hundred a second, not after a pause.
+    /// Whether records came a hundred a second, instead of one after a pause.
     pub(crate) steady: bool,
     pub(crate) samples: Vec<Duration>,
 }
@@ -37,7 +38,8 @@ impl Latency {
 }
 
 impl Lab {
-    /// Latencies of so many records after a pause, and of so many in a steady stream.
+    /// Measures the latencies of `idle` records after a pause each, and of `steady` records in a
+    /// steady stream.
     pub(crate) async fn latency(
         &self,
         side: Side,
@@ -90,7 +92,7 @@ impl Lab {
     }
 }
 
-/// Writes one record after the other; gives when each was begun.
+/// Writes one record after the other. Returns the start of each call.
 async fn write(
     source: Source,
     aws: &Aws,

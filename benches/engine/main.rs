@@ -1,6 +1,7 @@
-//! The delivery engine beside MiniStack's own event source mappings. `make bench` runs it; `docs/engine-benchmarks.md` is what it writes.
+//! Compares the delivery engine with MiniStack's own event source mappings.
 //!
-//! Both sides deliver to the same function, which is this program too: it does nothing but tell the benchmark what it was given.
+//! `make bench` runs it, and it writes `docs/engine-benchmarks.md`. Both sides deliver to the same
+//! function, which is this program too. The function only reports its events to the benchmark.
 
 mod aws;
 mod budget;
@@ -66,7 +67,8 @@ struct Run {
     /// Where `scripts/setup` has put MiniStack.
     #[arg(long, value_name = "DIR", default_value = ".tools")]
     tools: PathBuf,
-    /// Where the binaries of the reference system are, `shop` among them; without them its idle CPU is not measured.
+    /// Where the binaries of the reference system are, `shop` among them; without them its idle CPU
+    /// is not measured.
     #[arg(long, value_name = "DIR")]
     bin_dir: Option<PathBuf>,
     /// Writes the page here.

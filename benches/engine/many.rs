@@ -1,4 +1,4 @@
-//! Fifty functions at once.
+//! Measures fifty functions at once.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use crate::function::Function;
 use crate::source::Source;
 use crate::throughput::{Lab, write_topology};
 
-/// Functions, each with a stream of its own.
+/// Number of functions, each with a stream of its own.
 pub(crate) const FUNCTIONS: usize = 50;
 const BATCH: usize = 100;
 const PATIENCE: Duration = Duration::from_secs(180);
-/// How long an idle engine is watched.
+/// How long the idle engine is measured.
 const IDLE: Duration = Duration::from_secs(20);
 
-/// What was found.
+/// The results.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Many {
     pub(crate) records: u64,
@@ -31,12 +31,12 @@ pub(crate) struct Many {
     pub(crate) cpu: Duration,
     /// Resident memory of the engine after it, in bytes.
     pub(crate) resident: u64,
-    /// Share of a core that the engine takes with nothing to do.
+    /// Share of a core that the idle engine uses.
     pub(crate) idle: f64,
 }
 
 impl Lab {
-    /// So many records to each of fifty functions.
+    /// Delivers `each` records to each of fifty functions.
     pub(crate) async fn many(&self, each: u64) -> Result<Many, Problem> {
         let directory = tempfile::tempdir()?;
         let emulator = Emulator::start(&self.tools).await?;
@@ -91,9 +91,9 @@ impl Lab {
     }
 }
 
-/// Share of a core that an engine takes for so long, once it has come to rest.
+/// Returns the share of a core that an idle engine uses during `watched`.
 pub(crate) async fn idle_share(engine: &Engine, watched: Duration) -> Result<f64, Problem> {
-    // Pollers slow down to their rarest pace, and environments are frozen.
+    // First the pollers slow down to their longest pauses, and environments are frozen.
     sleep(Duration::from_secs(3)).await;
     let (before, start) = (engine.process.cpu()?, std::time::Instant::now());
     sleep(watched).await;

@@ -1,4 +1,4 @@
-//! What the kernel says about a process.
+//! Processor time and memory of another process, from `/proc`.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use nix::unistd::{Pid, SysconfVar, sysconf};
 pub(crate) struct Proc(pub(crate) u32);
 
 impl Proc {
-    /// Processor time of all its threads, in the kernel too; its children's is not in it.
+    /// Processor time of all its threads, including the kernel's, without its children.
     pub(crate) fn cpu(self) -> Result<Duration, Problem> {
         let text = std::fs::read_to_string(format!("/proc/{}/stat", self.0))?;
-        // The name, in parentheses, may hold anything.
+        // The name, in parentheses, may contain any character.
         let fields = text.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
         let ticks: u64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
         let per_second = sysconf(SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100);
         Ok(Duration::from_secs_f64(ticks as f64 / per_second as f64))
     }
 
-    /// Resident memory in bytes: now, and at its highest.
+    /// Resident memory in bytes: current and highest.
     pub(crate) fn resident(self) -> Result<(u64, u64), Problem> {
         let text = std::fs::read_to_string(format!("/proc/{}/status", self.0))?;
         let of = |name: &str| {

@@ -1,4 +1,4 @@
-//! One run: all parts, then the page.
+//! Runs all parts of the benchmark, then writes the page.
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -18,9 +18,10 @@ use crate::{Part, Run, budget, page};
 
 /// Records that wait behind a function that fails.
 const WAITING: u64 = 100_000;
-/// How long the idle shop is watched.
+/// How long the idle shop is measured.
 const IDLE: Duration = Duration::from_secs(60);
-/// Executors of MiniStack that need no Docker. Its third one, for Node.js, works as that for Python.
+/// Executors of MiniStack that need no Docker. The third one, for Node.js, works like the one for
+/// Python.
 const EXECUTORS: [Executor; 2] = [Executor::Native, Executor::Python];
 
 /// Everything that was measured.
@@ -39,7 +40,7 @@ impl Results {
         self.rows.iter().find(|row| row.scenario == Scenario { side, source, batch, talks })
     }
 
-    /// MiniStack's side with its fastest executor.
+    /// Returns MiniStack's result with its fastest executor.
     pub(crate) fn fastest(&self, source: Source, batch: usize, talks: bool) -> Option<&Row> {
         let rows = EXECUTORS.iter().filter_map(|e| self.find(Side::MiniStack(*e), source, batch, talks));
         rows.max_by(|a, b| a.per_second.total_cmp(&b.per_second))
@@ -111,9 +112,10 @@ pub(crate) async fn run(options: &Run) -> Result<ExitCode, Problem> {
     })
 }
 
-/// What is measured of a source.
+/// Returns the scenarios of a source.
 fn scenarios(source: Source) -> Vec<Scenario> {
-    // A rule has an environment for each event; so many Pythons are another measurement.
+    // A rule starts an environment for each event. So many Python processes would measure something
+    // else.
     let executors = if source == Source::Events { &EXECUTORS[..1] } else { &EXECUTORS[..] };
     let mut all = Vec::new();
     for &batch in source.batches() {
@@ -131,7 +133,7 @@ fn scenarios(source: Source) -> Vec<Scenario> {
     all
 }
 
-/// Whose latency is measured. MiniStack's other mappings work alike.
+/// Sides whose latency is measured. MiniStack's other mappings work in the same way.
 fn latency_sides(source: Source) -> &'static [Side] {
     match source {
         Source::DynamoDb | Source::Fifo => &[Side::Engine],
@@ -139,7 +141,7 @@ fn latency_sides(source: Source) -> &'static [Side] {
     }
 }
 
-/// How many records, so that each measurement takes some seconds.
+/// Number of records, chosen so that each measurement takes some seconds.
 fn records(scenario: Scenario) -> u64 {
     let batch = scenario.batch as u64;
     match (scenario.side, scenario.source) {

@@ -1,4 +1,4 @@
-//! The sources, as the benchmark makes and fills them.
+//! Creates and fills the sources.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,9 +10,9 @@ use crate::aws::{ACCOUNT, Aws, REGION};
 
 /// Ordering keys, message groups and partition keys.
 const KEYS: u64 = 100;
-/// What a record carries beside its number.
+/// Content of a record besides its number.
 const PADDING: usize = 200;
-/// The bus of the events.
+/// Name of the bus.
 const BUS: &str = "bus";
 
 /// A kind of source.
@@ -40,7 +40,7 @@ impl Source {
         }
     }
 
-    /// Batch sizes that AWS allows out of 1, 10, 100 and 1,000.
+    /// The batch sizes among 1, 10, 100 and 1,000 that AWS allows.
     pub(crate) fn batches(self) -> &'static [usize] {
         match self {
             Source::Kinesis | Source::DynamoDb | Source::Queue => &[1, 10, 100, 1000],
@@ -53,14 +53,14 @@ impl Source {
         matches!(self, Source::Queue | Source::Fifo)
     }
 
-    /// The source's declaration in a function, and what it declares beside functions.
+    /// Returns the source's declaration inside a function, and the declarations outside functions.
     pub(crate) fn declaration(self, name: &str, function: &str, batch: usize) -> (String, String) {
         let stream = |kind: &str| {
             format!(
                 "{name} = {{ {kind} = \"{name}\", batch_size = {batch}, starting_position = \"TRIM_HORIZON\" }}"
             )
         };
-        // AWS allows batches above ten with a window alone.
+        // AWS allows batches above ten only with a window.
         let window = if batch > 10 { ", batching_window_seconds = 1" } else { "" };
         let queue = format!("{name} = {{ queue = \"{name}\", batch_size = {batch}{window} }}");
         match self {
@@ -86,7 +86,7 @@ impl Source {
         }
     }
 
-    /// Creates it in MiniStack.
+    /// Creates the source in MiniStack.
     pub(crate) async fn create(self, aws: &Aws, name: &str) -> Result<(), Problem> {
         match self {
             Source::Kinesis => {
@@ -126,7 +126,7 @@ impl Source {
         Ok(())
     }
 
-    /// Lets MiniStack deliver it to a function.
+    /// Creates MiniStack's own mapping from the source to a function.
     pub(crate) async fn map(
         self,
         aws: &Aws,
@@ -231,7 +231,7 @@ impl Source {
         Ok(())
     }
 
-    /// Waits until a queue holds nothing: what was handled is deleted.
+    /// Waits until a queue is empty, because handled messages are deleted.
     pub(crate) async fn wait_until_empty(self, aws: &Aws, name: &str) -> Result<(), Problem> {
         const COUNTS: [&str; 2] = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"];
         if !self.is_queue() {
@@ -254,7 +254,7 @@ impl Source {
         if self == Source::Fifo { format!("{name}.fifo") } else { name.to_owned() }
     }
 
-    /// The numbers of the records in an event.
+    /// Returns the numbers of the records in an event.
     pub(crate) fn numbers(self, event: &[u8]) -> Result<Vec<u64>, Problem> {
         let event: Value = serde_json::from_slice(event)?;
         let odd = || Problem::new(format!("a record of {} is not one that was written", self.name()));

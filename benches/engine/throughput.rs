@@ -1,4 +1,4 @@
-//! Records per second and CPU per record, one source and batch size at a time.
+//! Measures records per second and CPU per record, one source and batch size at a time.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,32 +16,32 @@ use crate::fast::FastStream;
 use crate::function::{Executor, Function};
 use crate::source::Source;
 
-/// Environments of a function, which is what MiniStack has for a queue.
+/// Environments of a function: as many as MiniStack uses for a queue.
 pub(crate) const ENVIRONMENTS: usize = 5;
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// Who delivers.
+/// The side that delivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
-    /// The engine, out of MiniStack.
+    /// The engine, with MiniStack's sources.
     Engine,
-    /// The engine, out of a stream that answers at once.
+    /// The engine, with a stream that answers at once.
     EngineFast,
     /// MiniStack's own mapping, with one of its executors.
     MiniStack(Executor),
 }
 
-/// What is measured.
+/// One measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Scenario {
     pub(crate) side: Side,
     pub(crate) source: Source,
     pub(crate) batch: usize,
-    /// The function prints a line at each invocation.
+    /// Whether the function prints a line at each invocation.
     pub(crate) talks: bool,
 }
 
-/// What was found.
+/// The result of one measurement.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) scenario: Scenario,
@@ -49,9 +49,9 @@ pub(crate) struct Row {
     pub(crate) invocations: u64,
     /// Records per second.
     pub(crate) per_second: f64,
-    /// CPU per record of what delivers: the engine, or MiniStack.
+    /// CPU per record of the side that delivers: the engine, or MiniStack.
     pub(crate) cpu: Duration,
-    /// CPU per record of the emulator that the engine reads.
+    /// CPU per record of the emulator whose sources the engine reads.
     pub(crate) emulator_cpu: Duration,
 }
 
@@ -62,7 +62,7 @@ impl Row {
     }
 }
 
-/// Where everything is.
+/// Paths of the programs.
 pub(crate) struct Lab {
     pub(crate) tools: PathBuf,
     pub(crate) tidegate: PathBuf,
@@ -110,7 +110,7 @@ impl Lab {
             }
             None => source.fill(&emulator.aws, "source", numbers).await,
         };
-        // One record, so that connections and a process are there.
+        // One record, so that connections and a process exist.
         fill(0..1).await?;
         collector.wait_for(1, PATIENCE).await?;
         source.wait_until_empty(&emulator.aws, "source").await?;
@@ -144,7 +144,7 @@ impl Lab {
         source.create(aws, "source").await?;
         collector.wait_for_any(PATIENCE).await?;
         collector.take();
-        // A rule has nothing that waits: its events come while they are written.
+        // A rule has no waiting events: they are delivered while they are written.
         let waiting = source != Source::Events;
         if waiting {
             source.fill(aws, "source", 1..records + 1).await?;
@@ -168,7 +168,7 @@ pub(crate) fn write_topology(directory: &Path, functions: &str, declared: &str) 
     Ok(topology)
 }
 
-/// Every record that was written must have come exactly once: nothing has failed.
+/// Checks that every written record was delivered exactly once, because nothing failed.
 pub(crate) fn check(source: Source, told: &[Told], numbers: std::ops::Range<u64>) -> Result<(), Problem> {
     let mut times: BTreeMap<u64, u32> = numbers.clone().map(|n| (n, 0)).collect();
     for invocation in told {

@@ -1,4 +1,4 @@
-//! What the engine holds in memory while records wait behind a function that fails.
+//! Measures the engine's memory while records wait behind a function that fails.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::source::Source;
 use crate::throughput::{ENVIRONMENTS, Lab, write_topology};
 
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long the function fails: some retries.
+/// How long the function fails: long enough for some retries.
 const FAILING: Duration = Duration::from_secs(3);
 
 /// Resident memory in bytes.
@@ -21,14 +21,14 @@ const FAILING: Duration = Duration::from_secs(3);
 pub(crate) struct Waiting {
     pub(crate) batch: usize,
     pub(crate) records: u64,
-    /// With an empty stream.
+    /// Memory with an empty stream.
     pub(crate) before: u64,
-    /// At its highest, with the records waiting.
+    /// Highest memory with the records waiting.
     pub(crate) highest: u64,
 }
 
 impl Lab {
-    /// Memory with so many records waiting in a Kinesis stream.
+    /// Measures the memory with `records` records waiting in a Kinesis stream.
     pub(crate) async fn waiting(&self, batch: usize, records: u64) -> Result<Waiting, Problem> {
         let directory = tempfile::tempdir()?;
         let emulator = Emulator::start(&self.tools).await?;
@@ -43,7 +43,8 @@ impl Lab {
         engine.pause()?;
         Source::Kinesis.fill(&emulator.aws, "source", 0..records).await?;
         engine.resume()?;
-        // As many as a first batch holds: then a page was read, and the function has failed.
+        // As many records as a first batch has: then the engine has read a page, and the function
+        // has failed.
         let first = u64::try_from(batch).unwrap_or(records).min(records);
         collector.wait_for(2 * first, PATIENCE).await?;
         sleep(FAILING).await;

@@ -1,13 +1,15 @@
-//! What is wanted, and whether it was found.
+//! Budgets, and whether they are met.
 
 use std::fmt;
 
 use crate::table::Table;
 
-/// A measured time may lie this far beyond its budget before the run fails: a machine has its moods. What is counted has no such margin.
+/// A time or a ratio may miss its budget by this factor before the run fails.
+///
+/// Times vary between runs on the same machine. Counts have no such margin.
 pub const MARGIN: f64 = 2.0;
 
-/// One budget and what was found.
+/// One budget and its result.
 #[derive(Clone, Debug)]
 pub struct Budget {
     what: String,
@@ -18,13 +20,13 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// The run fails with it.
+    /// Whether the budget fails the run.
     #[must_use]
     pub fn fails(&self) -> bool {
         self.fails
     }
 
-    /// A ratio that must not be smaller.
+    /// Creates the budget of a ratio that must be at least `wanted`.
     #[must_use]
     pub fn at_least(what: &str, wanted: f64, found: f64) -> Self {
         Budget {
@@ -36,7 +38,7 @@ impl Budget {
         }
     }
 
-    /// A measured value that must not be larger.
+    /// Creates the budget of a measured value that must be at most `wanted`.
     #[must_use]
     pub fn at_most(what: &str, unit: &str, wanted: f64, found: f64) -> Self {
         Budget {
@@ -48,7 +50,7 @@ impl Budget {
         }
     }
 
-    /// Something counted, of which the caller knows whether it is as wanted.
+    /// Creates the budget of a count. `met` says whether the count is right.
     #[must_use]
     pub fn counted(what: &str, budget: &str, found: String, met: bool) -> Self {
         Budget { what: what.to_owned(), budget: budget.to_owned(), found, met, fails: !met }
@@ -62,7 +64,7 @@ impl fmt::Display for Budget {
     }
 }
 
-/// All of them as a table.
+/// Returns the budgets as a table.
 #[must_use]
 pub fn table(budgets: &[Budget]) -> String {
     let mut table = Table::new(&["budget", "wanted", "found", ""]);

@@ -1,4 +1,4 @@
-//! What the benchmarks have in common: the machine they ran on, processes, budgets, samples, and the pages they write.
+//! Parts that both benchmarks share: machine, processes, budgets, samples and tables.
 
 pub mod budget;
 pub mod machine;
@@ -10,7 +10,8 @@ pub mod table;
 
 use std::io::Write;
 
-/// A line of progress. Standard output may be closed; the page is written all the same.
+/// Prints a line of progress. Standard output may be closed; the benchmark continues and writes the
+/// page.
 pub fn progress(line: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }

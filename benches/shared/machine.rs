@@ -1,4 +1,4 @@
-//! What was measured on, and with.
+//! The machine and the versions of a measurement.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,23 +6,24 @@ use std::time::{Duration, Instant};
 
 use crate::processor;
 
-/// Share of the machine's time that others may take before a measurement of time is worth less.
+/// Share of the machine's time that other processes may take. Above it, the page marks its times as
+/// preliminary.
 const OTHERS: f64 = 0.05;
 
-/// The machine, the versions, and what else ran.
+/// The machine, the versions, and the share of other processes.
 #[derive(Debug)]
 pub struct Machine {
     /// The processor's name.
     processor: String,
-    /// How many there are.
+    /// Number of processors.
     processors: usize,
     /// Version of the compiler.
     rust: String,
-    /// Versions of what else took part.
+    /// Versions of the other tools.
     tools: String,
-    /// What was measured, as a commit.
+    /// The measured commit.
     commit: String,
-    /// How much was measured.
+    /// Amount of work, in words.
     amount: String,
     start: Instant,
     busy: Duration,
@@ -31,7 +32,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Looks before the first measurement.
+    /// Records the machine before the first measurement.
     #[must_use]
     pub fn look(repository: &Path, tools: String, amount: String) -> Self {
         let information = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -52,7 +53,8 @@ impl Machine {
         }
     }
 
-    /// Looks after the last one, when all processes of the benchmark have ended.
+    /// Records the share of other processes. Call it after the last measurement, when all processes
+    /// of the benchmark have ended.
     #[must_use]
     pub fn finish(self) -> Self {
         let others = processor::busy().saturating_sub(processor::family()).saturating_sub(self.busy);
@@ -60,7 +62,7 @@ impl Machine {
         Machine { others: others.as_secs_f64() / all, ..self }
     }
 
-    /// All of it in words, for the head of a page.
+    /// Returns the text for the head of a page.
     #[must_use]
     pub fn text(&self) -> String {
         let others = self.others * 100.0;
@@ -88,7 +90,7 @@ impl Machine {
     }
 }
 
-/// What a command says; nothing if it cannot be run.
+/// Returns the output of a command. It is empty if the command cannot run.
 pub fn said(command: &mut Command) -> String {
     let output = command.output().map(|output| output.stdout).unwrap_or_default();
     String::from_utf8_lossy(&output).trim().to_owned()

@@ -1,18 +1,18 @@
-//! Why a benchmark could not be run.
+//! Errors that stop a benchmark.
 
 use std::fmt;
 
-/// A sentence for whoever runs the benchmark.
+/// An error, as a sentence for the person who runs the benchmark.
 pub struct Problem(String);
 
 impl Problem {
-    /// With this sentence.
+    /// Creates a problem with this sentence.
     pub fn new(text: impl Into<String>) -> Self {
         Problem(text.into())
     }
 }
 
-/// A `main` that fails prints this.
+/// A `main` that fails prints the `Debug` text.
 impl fmt::Debug for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

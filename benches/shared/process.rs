@@ -1,4 +1,4 @@
-//! Processes that a benchmark starts and talks to.
+//! Processes that a benchmark starts and exchanges lines with.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use tokio::time::timeout;
 
 use crate::problem::Problem;
 
-/// Longer than any of them may be silent.
+/// Longest time without a line from a process.
 const SILENCE: Duration = Duration::from_secs(180);
 
-/// A process that answers lines with lines. It is killed when dropped.
+/// A process that answers each line with lines. It is killed on drop.
 #[derive(Debug)]
 pub struct Process {
     name: String,
@@ -22,10 +22,10 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a process; its errors go where those of this one go.
+    /// Starts a process. It inherits standard error.
     ///
     /// # Errors
-    /// It cannot be started.
+    /// The process cannot be started.
     pub fn start(name: impl Into<String>, mut command: Command) -> Result<Self, Problem> {
         let name = name.into();
         let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn();
@@ -35,10 +35,10 @@ impl Process {
         Ok(Process { name, child, input, lines: BufReader::new(output).lines() })
     }
 
-    /// The next line it says.
+    /// Returns the next line of its output.
     ///
     /// # Errors
-    /// It ended, or says nothing for three minutes.
+    /// The process ended, or prints nothing for three minutes.
     pub async fn line(&mut self) -> Result<String, Problem> {
         match timeout(SILENCE, self.lines.next_line()).await {
             Ok(line) => line?.ok_or_else(|| Problem::new(format!("{} ended, see above", self.name))),
@@ -46,19 +46,19 @@ impl Process {
         }
     }
 
-    /// Tells it a line.
+    /// Writes a line to its standard input.
     ///
     /// # Errors
-    /// It ended.
+    /// The process ended.
     pub async fn tell(&mut self, line: &str) -> Result<(), Problem> {
         self.input.write_all(format!("{line}\n").as_bytes()).await?;
         Ok(self.input.flush().await?)
     }
 
-    /// The next line must be this one.
+    /// Reads the next line, which must be `wanted`.
     ///
     /// # Errors
-    /// It is another.
+    /// The line is another one, or [`Process::line`] fails.
     pub async fn expect(&mut self, wanted: &str) -> Result<(), Problem> {
         let said = self.line().await?;
         if said == wanted {
@@ -67,10 +67,10 @@ impl Process {
         Err(Problem::new(format!("{} said: {said}", self.name)))
     }
 
-    /// Waits for its end, which must be a success.
+    /// Closes its standard input and waits until it ends successfully.
     ///
     /// # Errors
-    /// It does not end, or fails.
+    /// The process does not end, or fails.
     pub async fn end(mut self) -> Result<(), Problem> {
         drop(self.input);
         let status = timeout(SILENCE, self.child.wait())

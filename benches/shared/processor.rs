@@ -1,4 +1,4 @@
-//! Processor time of this process, and the processor it runs on.
+//! Processor times, and the processor that this process runs on.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use nix::sys::time::TimeVal;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Pid, SysconfVar, sysconf};
 
-/// Processor time of all threads of this process, in the kernel too.
+/// Processor time of all threads of this process, including the kernel's.
 #[must_use]
 pub fn time() -> Duration {
     clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map(Duration::from).unwrap_or_default()
@@ -24,13 +24,14 @@ pub fn family() -> Duration {
     of(UsageWho::RUSAGE_SELF) + of(UsageWho::RUSAGE_CHILDREN)
 }
 
-/// Time that the processors were not idle, all processes together, since the machine started.
+/// Time since the machine's start in which the processors were not idle, for all processes.
 #[must_use]
 pub fn busy() -> Duration {
     let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
     let ticks = text.lines().next().unwrap_or_default().split_whitespace().skip(1);
     let ticks = ticks.map(|ticks| ticks.parse().unwrap_or(0));
-    // user, nice, system, idle, iowait, irq, softirq; what a hypervisor takes is not known to be work of others.
+    // user, nice, system, idle, iowait, irq, softirq. Time that a hypervisor takes does not count
+    // as work of other processes.
     let busy: u64 = ticks
         .take(7)
         .enumerate()
@@ -46,13 +47,13 @@ fn duration(time: TimeVal) -> Duration {
     Duration::from_micros(microseconds.unsigned_abs())
 }
 
-/// Whole nanoseconds.
+/// Returns a time in whole nanoseconds.
 #[must_use]
 pub fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Stays on one processor. Where there is only one, nothing changes.
+/// Pins this process to one processor. With a single processor, it changes nothing.
 pub fn stay_on(number: usize) {
     let mut set = CpuSet::new();
     if set.set(number).is_ok() {

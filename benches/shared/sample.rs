@@ -1,8 +1,9 @@
-//! Samples and what is said of them.
+//! Samples and their statistics.
 
 use std::time::Duration;
 
-/// Value below which the given share of the samples lies (nearest rank); zero without samples.
+/// Returns the percentile of the samples for a share of 0 to 1 (nearest rank). It is zero without
+/// samples.
 #[must_use]
 pub fn percentile(samples: &[Duration], share: f64) -> Duration {
     let mut sorted = samples.to_vec();
@@ -14,19 +15,21 @@ pub fn percentile(samples: &[Duration], share: f64) -> Duration {
 /// One invocation, as its function saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// When the function had the event, since the Unix epoch.
+    /// When the function got the event, since the Unix epoch.
     pub at: Duration,
     /// Records in it.
     pub records: u64,
 }
 
-/// Records per second while there were invocations: between the first and the last, so that neither start nor end counts. None with fewer than two.
+/// Returns the records per second between the first invocation and the last.
+///
+/// Neither start nor end counts. The result is `None` with fewer than two invocations.
 #[must_use]
 pub fn per_second(invocations: &[Seen]) -> Option<f64> {
     let first = invocations.iter().min_by_key(|seen| seen.at)?;
     let last = invocations.iter().max_by_key(|seen| seen.at)?;
     let took = last.at.checked_sub(first.at).filter(|took| !took.is_zero())?;
-    // What the last one brought was handled after the end.
+    // The records of the last invocation were handled after the end.
     let records = invocations.iter().map(|seen| seen.records).sum::<u64>() - last.records;
     Some(records as f64 / took.as_secs_f64())
 }

@@ -1,15 +1,15 @@
-//! Tables of a page.
+//! Markdown tables.
 
 use std::fmt::Write;
 
-/// A table in Markdown; the first column is text, the others are numbers.
+/// A table in Markdown. The first column is text, the others are numbers.
 #[derive(Clone, Debug)]
 pub struct Table {
     text: String,
 }
 
 impl Table {
-    /// A table without rows.
+    /// Creates a table without rows.
     #[must_use]
     pub fn new(columns: &[&str]) -> Self {
         let rule: String =
@@ -23,7 +23,7 @@ impl Table {
         let _ = writeln!(self.text, "| {} |", cells.join(" | "));
     }
 
-    /// The whole table.
+    /// Returns the whole table.
     #[must_use]
     pub fn text(self) -> String {
         self.text

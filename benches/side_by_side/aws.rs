@@ -1,8 +1,8 @@
-//! AWS as measured processes see it.
+//! The environment of measured processes.
 
 use tokio::process::Command;
 
-/// The environment of every measured process: nothing of the caller's but where programs are, and AWS as the stub.
+/// Sets the environment of a measured process: the caller's `PATH` and `HOME`, the stub as AWS.
 pub(crate) fn aws_environment(command: &mut Command, endpoint: &str) {
     command.env_clear();
     for (name, value) in std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "HOME") {

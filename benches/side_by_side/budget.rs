@@ -1,4 +1,4 @@
-//! Budgets for time, requests and memory, and whether they are met.
+//! Budgets of the toolkit, and whether it meets them.
 
 use benchmarks::budget::Budget;
 
@@ -6,7 +6,7 @@ use crate::run::{BATCHES, KEYS, Results, USUAL, Wanted};
 use crate::scenario::{Phase, Row, Side};
 use crate::worker::Work;
 
-/// A measurement at 0 ms.
+/// A measurement with responses after 0 ms.
 pub(crate) const fn at_once(side: Side, work: Work, phase: Phase) -> Wanted {
     Wanted { side, work, phase, latency_ms: 0 }
 }
@@ -19,7 +19,7 @@ fn pairs(results: &Results, ours: Wanted, theirs: Wanted) -> impl Iterator<Item 
     })
 }
 
-/// Judges all budgets that were measured.
+/// Compares the measurements with their budgets.
 pub(crate) fn judge(results: &Results) -> Vec<Budget> {
     use Phase::{Again, AgainHere, Change, First};
     use Side::{Powertools, PowertoolsCached, Tidegate, TidegateRemembering};

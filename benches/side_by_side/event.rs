@@ -1,13 +1,13 @@
-//! The events that both sides work on: batches of a Kinesis stream, as Lambda hands them over.
+//! The events of both sides: batches of a Kinesis stream, as Lambda delivers them.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-/// Batches to be made.
+/// Batches to generate.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Batches {
-    /// Records altogether.
+    /// Total number of records.
     pub(crate) records: usize,
     /// Records of a batch.
     pub(crate) size: usize,
@@ -20,7 +20,7 @@ pub(crate) struct Batches {
 }
 
 impl Batches {
-    /// One event a line.
+    /// Writes one event per line.
     pub(crate) fn lines(self) -> String {
         let orders: Vec<usize> = (self.from..self.from + self.records).collect();
         let batches = orders.chunks(self.size).map(|orders| {

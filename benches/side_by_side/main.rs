@@ -1,6 +1,7 @@
-//! The toolkit beside Powertools for AWS Lambda (Python), on a stub of DynamoDB. `make bench` runs it; `docs/benchmarks.md` is what it writes.
+//! Compares the toolkit with Powertools for AWS Lambda (Python), on a stub of DynamoDB.
 //!
-//! One program, several processes: this one starts the stub, and one worker after the other.
+//! `make bench` runs it, and it writes `docs/benchmarks.md`. One program runs as several processes:
+//! this one starts the stub, and then one worker after the other.
 
 mod aws;
 mod budget;
@@ -25,7 +26,7 @@ use clap::{Args, Parser, Subcommand};
 use mimalloc::MiMalloc;
 use worker::Work;
 
-/// That of the functions.
+/// The allocator of the functions.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
@@ -60,7 +61,8 @@ struct Run {
     /// A Python with Powertools.
     #[arg(long, value_name = "FILE", default_value = "python3")]
     python: PathBuf,
-    /// Where `make build` put the functions' release binaries; without them their start is not measured.
+    /// Where `make build` put the functions' release binaries; without them their start is not
+    /// measured.
     #[arg(long, value_name = "DIR")]
     zips: Option<PathBuf>,
     /// Writes the page here.

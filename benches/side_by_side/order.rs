@@ -1,4 +1,4 @@
-//! What is decided about an order: as little as is needed for the writes to be real.
+//! A minimal order aggregate: enough for real writes.
 
 use serde::{Deserialize, Serialize};
 use tidegate::message::Message;
@@ -12,7 +12,7 @@ pub(crate) struct Line {
     unit_price: i64,
 }
 
-/// A command with all that an order has.
+/// A command with all fields of an order.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct PlaceOrder {
     pub(crate) order_id: String,

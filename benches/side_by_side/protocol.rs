@@ -1,12 +1,13 @@
-//! How the processes of a benchmark talk: a line each on standard input and output.
+//! The protocol between the processes of the benchmark: lines on standard input and output.
 //!
-//! A worker warms up, says `ready`, waits for a line, works, and says what it [`Measured`] as JSON. Both workers do, whatever their language.
+//! A worker warms up, prints `ready`, waits for a line, works, and prints what it [`Measured`] as
+//! JSON. The workers of both languages do so.
 
 use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
-/// Says one line.
+/// Prints one line.
 pub(crate) fn say(line: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{line}")?;
@@ -18,7 +19,7 @@ pub(crate) fn say(line: &str) -> io::Result<()> {
 pub(crate) struct Measured {
     /// Records whose effect took place.
     pub(crate) applied: u64,
-    /// Records whose effect was there already.
+    /// Records whose effect had already taken place.
     pub(crate) duplicate: u64,
     /// Time from first to last record, in nanoseconds.
     pub(crate) wall_ns: u64,

@@ -1,4 +1,4 @@
-//! One run: all scenarios, then the page.
+//! Runs all scenarios, then writes the page.
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -17,12 +17,12 @@ use benchmarks::progress;
 pub(crate) const KEYS: [usize; 4] = [1, 10, 100, 1000];
 /// Records of a batch.
 pub(crate) const BATCHES: [usize; 2] = [100, 1000];
-/// Keys and batch of the measurements that need one choice: the batch is that of the topology.
+/// Keys and batch of measurements with a single choice. The batch size is the topology's.
 pub(crate) const USUAL: (usize, usize) = (100, 100);
-/// The slow answer, in milliseconds.
+/// Latency of the slow responses, in milliseconds.
 pub(crate) const SLOW: u64 = 5;
 
-/// Says what Powertools' side is made of.
+/// Prints the versions of Powertools' side.
 const VERSIONS: &str = "import platform; from importlib.metadata import version as v; print(f\"Python {platform.python_version()}, \
      aws-lambda-powertools {v('aws-lambda-powertools')}, botocore {v('botocore')}\")";
 
@@ -33,7 +33,7 @@ pub(crate) struct Results {
     pub(crate) starts: Vec<Start>,
 }
 
-/// What distinguishes one measurement.
+/// Selects measurements.
 #[derive(Clone, Copy)]
 pub(crate) struct Wanted {
     pub(crate) side: Side,
@@ -43,7 +43,10 @@ pub(crate) struct Wanted {
 }
 
 impl Results {
-    /// The row with these keys and this batch; Powertools takes one record after the other, whatever their keys, so any of its rows with this batch.
+    /// Returns the row with these keys and this batch.
+    ///
+    /// Powertools handles one record after the other, whatever their keys. So any of its rows with
+    /// this batch fits.
     pub(crate) fn find(&self, wanted: Wanted, keys: usize, batch: usize) -> Option<&Row> {
         self.rows.iter().find(|row| {
             let of = row.scenario;
@@ -104,7 +107,7 @@ fn scenarios(options: &Run) -> Vec<(Scenario, Vec<Phase>)> {
     };
     let mut all = Vec::new();
     for batch in BATCHES {
-        // Not fewer records than a batch holds.
+        // At least as many records as a batch has.
         let of_batch = Scenario { batch, records: options.records.max(batch), ..usual };
         for (work, phases) in [
             (Work::None, vec![First]),

@@ -1,4 +1,4 @@
-//! Runs the sides on the same events, one process after the other.
+//! Runs both sides on the same events, one process after the other.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ use benchmarks::process::Process;
 const WARM_UP_KEYS: usize = 64;
 const WARM_UP_FROM: usize = 900_000;
 
-/// Who works.
+/// The side that works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Tidegate,
@@ -27,24 +27,24 @@ pub(crate) enum Side {
     Powertools,
     /// With its local cache.
     PowertoolsCached,
-    /// Its asynchronous batch processor with threads by hand.
+    /// Its asynchronous batch processor, with threads started by hand.
     PowertoolsThreads,
 }
 
-/// What the records are to the store.
+/// State of the records in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// New.
+    /// The records are new.
     First,
-    /// Known, but not to this process.
+    /// The store knows the records, this process does not.
     Again,
-    /// Known to this process.
+    /// This process knows the records.
     AgainHere,
     /// A second command for each order: `CancelOrder`.
     Change,
 }
 
-/// Work to be measured.
+/// A measurement.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scenario {
     pub(crate) side: Side,
@@ -56,14 +56,17 @@ pub(crate) struct Scenario {
 }
 
 impl Scenario {
-    /// Records of the warm-up: connections are opened, everything lazy is made, and the heap is as large as a batch wants it. (In a new process the first
-    /// batch of 1,000 costs half as much again, for pages touched the first time.)
+    /// Records of the warm-up.
+    ///
+    /// It opens connections, initialises lazy values, and grows the heap to the size that a batch
+    /// needs. (In a new process the first batch of 1,000 costs half as much again, because pages
+    /// are touched for the first time.)
     fn warm_up(self) -> usize {
         self.batch.max(WARM_UP_KEYS)
     }
 }
 
-/// What was measured: the median of the rounds by processor time.
+/// The result of a measurement: the median of the rounds by processor time.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) scenario: Scenario,
@@ -74,18 +77,18 @@ pub(crate) struct Row {
     pub(crate) stub_cpu_ns: u64,
 }
 
-/// Where the programs are.
+/// Paths of the programs.
 #[derive(Clone, Debug)]
 pub(crate) struct Programs {
-    /// This very program.
+    /// This program.
     pub(crate) own: PathBuf,
     /// A Python with Powertools.
     pub(crate) python: PathBuf,
-    /// The side of Powertools.
+    /// The script of Powertools' side.
     pub(crate) script: PathBuf,
 }
 
-/// The stub and a place for events.
+/// The stub, and a directory for events.
 pub(crate) struct Arena {
     programs: Programs,
     stub: Process,
@@ -108,20 +111,20 @@ impl Arena {
         self.stub.end().await
     }
 
-    /// Tells the stub something.
+    /// Sends a line to the stub.
     pub(crate) async fn order(&mut self, order: Order) -> Result<Snapshot, Problem> {
         self.stub.tell(&serde_json::to_string(&order)?).await?;
         Ok(serde_json::from_str(&self.stub.line().await?)?)
     }
 
-    /// Measures each phase in every round, on an empty table in the first.
+    /// Measures each phase in every round. The first phase starts with empty tables.
     pub(crate) async fn measure(
         &mut self,
         scenario: Scenario,
         phases: &[Phase],
     ) -> Result<Vec<Row>, Problem> {
         let files = Files::write(self.directory.path(), scenario)?;
-        // At 5 ms the latency decides, not the processor.
+        // With responses after 5 ms, the latency dominates, not the processor.
         let rounds = if scenario.latency_ms == 0 { self.rounds } else { 1 };
         let mut rows: Vec<Vec<Row>> = phases.iter().map(|_| Vec::new()).collect();
         for _ in 0..rounds {
@@ -204,7 +207,7 @@ impl Files {
 }
 
 impl Row {
-    /// A benchmark of what did not happen is none.
+    /// Checks that the measured work took place.
     fn check(&self, items: u64) -> Result<(), Problem> {
         let records = self.scenario.records as u64;
         let (applied, duplicate) = match self.phase {
@@ -240,12 +243,12 @@ impl Row {
         self.per_record(self.measured.cpu_ns) / 1000.0
     }
 
-    /// Records that one processor handles in a second.
+    /// Records that one processor handles per second of its time.
     pub(crate) fn per_core(&self) -> f64 {
         1e6 / self.cpu()
     }
 
-    /// Records in a second of the clock.
+    /// Records per second of elapsed time.
     pub(crate) fn per_second(&self) -> f64 {
         self.scenario.records as f64 * 1e9 / self.measured.wall_ns as f64
     }

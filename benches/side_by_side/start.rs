@@ -1,4 +1,4 @@
-//! How the functions start: the binaries of a release under a Runtime API that times them.
+//! Measures the start of the functions: release binaries under a Runtime API that times them.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -24,21 +24,21 @@ use crate::scenario::Arena;
 use crate::stub::Order;
 use benchmarks::problem::Problem;
 
-/// Starts of each function.
+/// Number of starts of each function.
 const STARTS: usize = 15;
 /// Invocations after which the resident memory is read.
 const INVOCATIONS: usize = 20;
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How one function starts: medians over all starts.
+/// The start of one function: medians of all starts.
 #[derive(Clone, Debug)]
 pub(crate) struct Start {
     pub(crate) function: String,
-    /// From starting the process to its first `GET …/next`.
+    /// Time from the start of the process to its first `GET …/next`.
     pub(crate) first_next: Duration,
-    /// The first invocation: from the event to the answer.
+    /// Time of the first invocation, from the event to the response.
     pub(crate) first_invocation: Duration,
-    /// The last of [`INVOCATIONS`].
+    /// Time of the last of [`INVOCATIONS`].
     pub(crate) warm_invocation: Duration,
     /// Resident memory before the first invocation, in kB.
     pub(crate) resident_at_start: u64,
@@ -48,14 +48,14 @@ pub(crate) struct Start {
     pub(crate) zipped: u64,
 }
 
-/// What the function says to its Runtime API.
+/// A request of the function to its Runtime API.
 enum Call {
     Next(Instant, oneshot::Sender<Response<Full<Bytes>>>),
     Answer(Instant, Bytes),
     Failure(Bytes),
 }
 
-/// Starts all functions that have a release binary `<directory>/<function>/bootstrap`.
+/// Measures all functions with a release binary `<directory>/<function>/bootstrap`.
 pub(crate) async fn measure(
     arena: &mut Arena,
     zips: &Path,
@@ -140,7 +140,7 @@ impl RuntimeApi {
             ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/benchmark"),
             ("AWS_LAMBDA_LOG_STREAM_NAME", "benchmark"),
         ]);
-        // Metrics go to standard output; they are shown when something is wrong.
+        // Metrics go to standard output, which is printed only after an error.
         let mut output = tempfile::tempfile()?;
         command.stdout(output.try_clone()?).kill_on_drop(true);
         let start = Instant::now();
@@ -170,7 +170,7 @@ impl RuntimeApi {
         let mut times = Vec::with_capacity(INVOCATIONS);
         for number in 0..INVOCATIONS {
             let start = Instant::now();
-            // A function that does not wait any more shows itself below.
+            // If the function no longer waits, the check below reports it.
             let _ = next.send(invocation(event, function, number));
             match self.call(function).await? {
                 Call::Answer(at, body) if answered_well(&body) => times.push(at.duration_since(start)),
@@ -208,7 +208,7 @@ impl RuntimeApi {
     }
 }
 
-/// A partial response without failures, or nothing at all.
+/// Whether the response is a partial batch response without failures, or empty.
 fn answered_well(body: &[u8]) -> bool {
     let answer = serde_json::from_slice::<serde_json::Value>(body).unwrap_or_default();
     match answer.get("batchItemFailures") {

@@ -1,4 +1,4 @@
-//! Variables of the functions, out of the topology: what each uses, by name.
+//! Variables of the functions, from the topology: the names of what each function uses.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,8 @@ use hcl_edit::parser;
 
 use benchmarks::problem::Problem;
 
-/// Variables by function, as the engine and Terraform would set them, but with URLs of queues that lead nowhere.
+/// Returns the variables of each function, as the engine and Terraform set them. The URLs of queues
+/// are dummies.
 pub(crate) fn variables(topology: &Path) -> Result<BTreeMap<String, BTreeMap<String, String>>, Problem> {
     let text = std::fs::read_to_string(topology)
         .map_err(|error| Problem::new(format!("{}: {error}", topology.display())))?;

@@ -1,4 +1,5 @@
-//! The side of Tidegate: a function's runner, as `Function` would run it, without the runtime's HTTP around it.
+//! Tidegate's side: a function's runner, as `Function` runs it, without the HTTP of the Runtime
+//! API.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -23,16 +24,16 @@ use crate::processor;
 use crate::protocol::{self, Measured};
 use benchmarks::problem::Problem;
 
-/// Records handled at a time, as in `order-processor`.
+/// Records that are handled at a time, as in `order-processor`.
 const CONCURRENCY: usize = 16;
-/// How long a completed effect is remembered in the process, where it is at all.
+/// How long the process remembers a completed effect, if it remembers any.
 const REMEMBERED: Duration = Duration::from_secs(300);
 const RETENTION: Duration = Duration::from_secs(31 * 24 * 3600);
 
-/// What is done with each record.
+/// Work for each record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 pub(crate) enum Work {
-    /// Decode and compute: no call.
+    /// Decode and compute, without an AWS call.
     None,
     /// An effect outside DynamoDB, once: claim and complete. After a crash it runs again.
     Claim,
@@ -105,7 +106,7 @@ impl Orders {
     }
 }
 
-/// Works on two files of events, one a line: the first to warm up, the second measured.
+/// Handles two files of events, one event per line: the first for the warm-up, the second measured.
 pub(crate) async fn run(work: Work, warm_up: &Path, events: &Path, remember: usize) -> Result<(), Problem> {
     tidegate::log::start();
     let aws = AwsClients::from_env().await;

@@ -1,11 +1,13 @@
-//! DynamoDB's expressions, as far as the measured programs use them. Anything else is refused, so that no condition counts as met by mistake.
+//! DynamoDB's expressions, as far as the measured programs use them.
+//!
+//! The stub refuses all others, so that no condition counts as met by mistake.
 
 use serde_json::{Map, Value, json};
 
 /// An item: names and typed values, `{"S": "text"}`.
 pub(crate) type Item = Map<String, Value>;
 
-/// Names and values behind the placeholders of one action.
+/// Names and values of the placeholders of one action.
 #[derive(Clone, Copy)]
 pub(crate) struct Placeholders<'a> {
     names: Option<&'a Item>,
@@ -184,12 +186,12 @@ fn compare(left: Option<&Value>, comparison: &str, right: Option<&Value>) -> Res
     }
 }
 
-/// A number of DynamoDB. The measured programs store whole ones.
+/// A number of DynamoDB. The measured programs store only integers.
 pub(crate) fn number(value: &Value) -> Option<i128> {
     value.get("N")?.as_str()?.parse().ok()
 }
 
-/// Whether an item meets a condition; without one, it does.
+/// Whether an item meets a condition. It does if there is no condition.
 pub(crate) fn met(
     condition: Option<&str>,
     placeholders: Placeholders<'_>,
@@ -204,7 +206,7 @@ pub(crate) fn met(
     }
 }
 
-/// An item after an update.
+/// Returns an item after an update.
 pub(crate) fn updated(update: &str, placeholders: Placeholders<'_>, before: &Item) -> Result<Item, String> {
     let mut item = before.clone();
     let mut reader = Reader::new(update, placeholders);

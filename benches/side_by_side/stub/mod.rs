@@ -1,7 +1,7 @@
-//! Stands in for AWS: DynamoDB in memory behind HTTP, with a fixed latency, in a process of its own.
+//! A stub of AWS: DynamoDB in memory behind HTTP, with a fixed latency, in a process of its own.
 //!
-//! Conditions are evaluated and writes take effect, so that a duplicate is one. What it does not know it refuses. EventBridge, SES and SQS
-//! accept everything.
+//! It evaluates conditions and stores items, so that it recognises duplicates as DynamoDB does. It
+//! refuses requests that it does not know. EventBridge, SES and SQS accept everything.
 
 mod expression;
 mod operation;
@@ -30,29 +30,29 @@ use operation::Store;
 use crate::{processor, protocol};
 use benchmarks::problem::Problem;
 
-/// What the stub is told on standard input, a line each. It answers every line with a [`Snapshot`].
+/// A command to the stub, one line on standard input. The stub answers each with a [`Snapshot`].
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) enum Order {
-    /// Forgets all items, and answers after this many milliseconds from now on.
+    /// Deletes all items. From now on the stub answers after this many milliseconds.
     Empty { latency_ms: u64 },
-    /// Counts anew.
+    /// Resets the counts.
     Recount,
-    /// Says what was counted.
+    /// Returns the counts.
     Report,
 }
 
-/// How the stub stands.
+/// State of the stub.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Snapshot {
-    /// Requests and units since it was told to count anew.
+    /// Requests and units since the last reset.
     pub(crate) counts: Counts,
-    /// Its own processor time since then, in nanoseconds.
+    /// The stub's own processor time since then, in nanoseconds.
     pub(crate) cpu_ns: u64,
-    /// Items in the tables that hold the effects.
+    /// Items in the tables of effects.
     pub(crate) items: u64,
 }
 
-/// Tables of which each item is an effect or the record of one.
+/// Tables in which each item is an effect or the record of an effect.
 const EFFECTS: [&str; 3] = ["event-store", "idempotency", "powertools"];
 
 #[derive(Default)]
@@ -112,7 +112,7 @@ async fn accept(listener: TcpListener, stub: Arc<Mutex<Stub>>) {
         let _ = stream.set_nodelay(true);
         let stub = Arc::clone(&stub);
         let service = service_fn(move |request| answer(Arc::clone(&stub), request));
-        // A client that ends its connection is no event.
+        // A client that closes its connection is not an error.
         tokio::spawn(
             http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service),
         );

@@ -1,4 +1,4 @@
-//! DynamoDB's operations on tables in memory, and what they would be billed.
+//! DynamoDB's operations on tables in memory, and the units that DynamoDB would bill.
 
 use std::collections::BTreeMap;
 
@@ -8,33 +8,33 @@ use serde_json::{Value, json};
 use super::expression::{Item, Placeholders, met, updated};
 use super::table::{Place, Tables, bytes};
 
-/// What was asked of the stub since it was last asked to count anew.
+/// Counts of requests and units since the last reset.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Counts {
     /// Requests by operation.
     pub(crate) requests: BTreeMap<String, u64>,
     /// Requests whose condition did not hold.
     pub(crate) refused: u64,
-    /// Write units; a failed condition is billed, a transaction twice.
+    /// Write units. A failed condition is billed too; a transaction counts twice.
     pub(crate) write_units: u64,
     /// Read units, times two: an eventually consistent read costs half a unit.
     pub(crate) half_read_units: u64,
 }
 
-/// An answer with its HTTP status.
+/// A response with its HTTP status.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Value,
 }
 
-/// Tables and what was asked of them.
+/// Tables and the counts of their requests.
 #[derive(Default)]
 pub(super) struct Store {
     pub(super) tables: Tables,
     pub(super) counts: Counts,
 }
 
-/// What a conditional write came to.
+/// Result of a conditional write.
 enum Checked {
     Met(Place, Write),
     Failed(Item),
@@ -47,7 +47,7 @@ enum Write {
 }
 
 impl Store {
-    /// Carries out one operation. Whatever it does not know is refused as DynamoDB refuses what is malformed.
+    /// Runs one operation. It refuses an unknown one as DynamoDB refuses a malformed request.
     pub(super) fn call(&mut self, operation: &str, request: &Value) -> Answer {
         *self.counts.requests.entry(operation.to_owned()).or_default() += 1;
         let answer = match operation {
@@ -61,7 +61,8 @@ impl Store {
         answer.unwrap_or_else(|message| failed("ValidationException", &message, json!({})))
     }
 
-    /// Checks an action and says what it writes; the units are what the larger of the two items costs.
+    /// Checks an action and returns what it writes. The units are those of the larger of the two
+    /// items.
     fn check(&self, kind: &str, action: &Value) -> Result<(Checked, u64), String> {
         let known = [
             "TableName",
@@ -181,7 +182,7 @@ impl Store {
         Ok(done(found.map_or_else(|| json!({}), |item| json!({ "Item": item }))))
     }
 
-    /// Answers whole items: what a projection leaves out is billed all the same.
+    /// Returns whole items, because DynamoDB also bills attributes that a projection leaves out.
     fn batch_get(&mut self, request: &Value) -> Result<Answer, String> {
         refuse_unknown(request, &["RequestItems"])?;
         let wanted = request.get("RequestItems").and_then(Value::as_object).ok_or("no RequestItems")?;

@@ -23,7 +23,7 @@ const TABLES: [(&str, Keys); 6] = [
     ("orders", Keys { partition: "order_id", sort: None }),
 ];
 
-/// Where an item lies in its table.
+/// Position of an item in its table.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Place {
     table: &'static str,
@@ -31,14 +31,14 @@ pub(super) struct Place {
     sort: i128,
 }
 
-/// All tables. Partition keys are texts, sort keys are numbers.
+/// All tables. Partition keys are strings, sort keys are numbers.
 #[derive(Default)]
 pub(super) struct Tables {
     items: HashMap<&'static str, HashMap<String, BTreeMap<i128, Item>>>,
 }
 
 impl Tables {
-    /// The place of an item, or of a key.
+    /// Returns the position of an item, or of a key.
     pub(super) fn place(table: &str, item: &Item) -> Result<Place, String> {
         let (table, keys) = TABLES
             .iter()
@@ -87,13 +87,13 @@ impl Tables {
         found.map(|(_, keys)| keys.partition).ok_or_else(|| format!("there is no table {table}"))
     }
 
-    /// How many items a table has.
+    /// Number of items in a table.
     pub(super) fn count(&self, table: &str) -> usize {
         self.items.get(table).map_or(0, |table| table.values().map(BTreeMap::len).sum())
     }
 }
 
-/// Bytes of an item, by DynamoDB's rules.
+/// Size of an item in bytes, by DynamoDB's rules.
 pub(super) fn bytes(item: &Item) -> u64 {
     item.iter().map(|(name, value)| length(name) + value_bytes(value)).sum()
 }
@@ -106,7 +106,7 @@ fn value_bytes(typed: &Value) -> u64 {
     let Some((kind, value)) = typed.as_object().and_then(|typed| typed.iter().next()) else { return 0 };
     match (kind.as_str(), value) {
         ("S", Value::String(text)) => length(text),
-        // About a byte for two digits, and one.
+        // About one byte for two digits, plus one.
         ("N", Value::String(text)) => length(text).div_ceil(2) + 1,
         ("L", Value::Array(values)) => 3 + values.iter().map(|value| 1 + value_bytes(value)).sum::<u64>(),
         ("M", Value::Object(item)) => {
