@@ -1,4 +1,4 @@
-//! A function is added by an entry in the topology and a program of its name.
+//! Tests that an entry in the topology and a program with its name add a function.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;
@@ -15,10 +15,10 @@ use crate::terraform::{Terraform, zips};
 use crate::wait::{say, timed, until};
 
 const ADDED: &str = "order-auditor";
-/// Whose program and declaration it takes.
+/// The function whose program and declaration the new one copies.
 const LIKE: &str = "order-processor";
 
-/// What else changes, and why.
+/// Other changes of the plan, and their reasons.
 const ALSO_CHANGED: [(&str, &str); 2] = [
     ("aws_cloudwatch_dashboard.*", "it shows every function"),
     ("module.bucket[\"dead-letters\"].aws_s3_bucket_lifecycle_configuration.*", "its letters expire"),
@@ -85,7 +85,7 @@ async fn runs(topology: &Path) {
     until("the new function has handled the order", async || {
         let status = serde_json::to_value(engine.status().await).unwrap();
         let metrics = &status["functions"][ADDED]["metrics"];
-        // Both functions read the stream; whoever comes second finds the order placed.
+        // Both functions read the stream. The second one finds that the order is already placed.
         let handled =
             ["Applied", "Duplicate"].map(|name| metrics[name].as_f64().unwrap_or(0.0)).iter().sum::<f64>();
         if handled >= 1.0 { Ok(()) } else { Err(status["functions"][ADDED].to_string()) }
@@ -102,7 +102,7 @@ fn add_to_topology(path: &Path) {
     std::fs::write(path, format!("{}{added}{}", &text[..end], &text[end..])).unwrap();
 }
 
-/// Links to everything in a directory, and one more link.
+/// Creates a directory of links to everything in another one, plus one more link.
 fn add_program(from: &Path, like: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

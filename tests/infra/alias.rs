@@ -1,4 +1,4 @@
-//! Terraform alone owns the alias by which a function is invoked.
+//! Tests that only Terraform owns the alias that invokes a function.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ async fn an_alias_that_somebody_moved_is_planned_back_unless_its_version_is_decl
     let system = Deployment::apply().await;
     let topology = system.terraform.topology();
     let text = std::fs::read_to_string(&topology).unwrap();
-    // Another configuration is another version.
+    // Another configuration makes another version.
     std::fs::write(&topology, text.replacen("memory_mb           = 256", "memory_mb           = 512", 1))
         .unwrap();
     timed("terraform apply of another version", system.terraform.apply()).await;
@@ -55,14 +55,14 @@ fn moved(plan: &Value) -> Option<Change> {
         .find(|change| change.address == address() && change.attribute == "function_version")
 }
 
-/// The version that the alias is at.
+/// The version that the alias points to.
 async fn version(system: &Deployment) -> String {
     let path = format!("/2015-03-31/functions/{FUNCTION}/aliases/live");
     let alias = system.api.get("lambda", &path).await.expect("an alias");
     alias["FunctionVersion"].as_str().expect("a version").to_owned()
 }
 
-/// Sets what operators declare; the last declaration counts.
+/// Writes the overrides of operators. The last call wins.
 fn declare(system: &Deployment, line: &str) {
     std::fs::write(system.terraform.overrides(), line).unwrap();
 }

@@ -1,6 +1,8 @@
-//! Calls to services for which nothing else here needs an SDK: one more SDK costs more time to build than these tests take.
+//! Calls to services without an SDK.
 //!
-//! They are made as root, which signs nothing; the scope in the header only says which service is meant.
+//! Nothing else here needs these SDKs, and one more SDK takes longer to build than these tests run.
+//! The calls are made as root, so they are not signed. The scope in the header only names the
+//! service.
 
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
@@ -21,37 +23,39 @@ impl Api {
         Api { endpoint: endpoint.to_owned(), client: Client::builder(TokioExecutor::new()).build_http() }
     }
 
-    /// An operation of a service with a JSON protocol; `target` is as in its header, such as `Logs_20140328.DescribeLogGroups`.
+    /// Calls an operation of a service with a JSON protocol. `target` is the value of its header,
+    /// such as `Logs_20140328.DescribeLogGroups`.
     pub(crate) async fn json(&self, service: &str, target: &str, input: &Value) -> Value {
         let headers = [("x-amz-target", target), ("content-type", "application/x-amz-json-1.1")];
         let answer = self.send(Method::POST, service, "/", &headers, input.to_string()).await;
         parsed(target, answer)
     }
 
-    /// A `GET` of a service with a REST protocol, or of the emulator itself. None: 404.
+    /// Sends a `GET` to a service with a REST protocol, or to the emulator itself. `None` means
+    /// 404.
     pub(crate) async fn get(&self, service: &str, path: &str) -> Option<Value> {
         let answer = self.send(Method::GET, service, path, &[], String::new()).await;
         (answer.0 != StatusCode::NOT_FOUND).then(|| parsed(path, answer))
     }
 
-    /// A `PUT` of a service with a REST protocol.
+    /// Sends a `PUT` to a service with a REST protocol.
     pub(crate) async fn put(&self, service: &str, path: &str, input: &Value) -> Value {
         let headers = [("content-type", "application/json")];
         parsed(path, self.send(Method::PUT, service, path, &headers, input.to_string()).await)
     }
 
-    /// Whether a `GET` is answered.
+    /// Whether a `GET` gets a response.
     pub(crate) async fn exists(&self, service: &str, path: &str) -> bool {
         self.send(Method::GET, service, path, &[], String::new()).await.0.is_success()
     }
 
-    /// The text that a `GET` is answered with; none: an error.
+    /// The text of the response to a `GET`. `None` means an error.
     pub(crate) async fn text(&self, service: &str, path: &str) -> Option<String> {
         let (status, body) = self.send(Method::GET, service, path, &[], String::new()).await;
         status.is_success().then_some(body)
     }
 
-    /// An operation of a service with the query protocol; the answer is XML.
+    /// Calls an operation of a service with the query protocol. The response is XML.
     pub(crate) async fn query(&self, service: &str, operation: &str, parameters: &[(&str, &str)]) -> String {
         let headers = [("content-type", "application/x-www-form-urlencoded")];
         let mut form = format!("Action={operation}");
@@ -87,7 +91,7 @@ impl Api {
     }
 }
 
-/// The texts of all elements of this name, in which there are no others.
+/// The texts of all elements with this name that have no child elements.
 pub(crate) fn elements(xml: &str, name: &str) -> Vec<String> {
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));
     let parts = xml.split(&open).skip(1);

@@ -1,4 +1,5 @@
-//! What Terraform creates against what the engine's own provisioning creates, attribute by attribute.
+//! Compares what Terraform creates with what the engine's provisioning creates, attribute by
+//! attribute.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,10 +16,10 @@ use crate::differences::matches;
 use crate::programs::repository;
 use crate::wait::{say, timed};
 
-/// Attributes of what exists, by `<kind> <declared name>/<attribute>`.
+/// Attributes of existing resources, by `<kind> <declared name>/<attribute>`.
 type Attributes = BTreeMap<String, Value>;
 
-/// Where both differ, with the reason; `*` stands for anything. Each must occur.
+/// Known differences with their reasons. `*` matches any text. Each difference must occur.
 const EXCEPTIONS: [(&str, &str); 18] = [
     (
         "queue tidegate-bus-*/*",
@@ -46,10 +47,10 @@ const EXCEPTIONS: [(&str, &str); 18] = [
     ("table */SSEDescription/*", "local tables are not encrypted"),
 ];
 
-/// The emulator repeats some documents as they were given, and begins its own with this.
+/// The emulator returns some documents unchanged, and starts its own with this.
 const XML_DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 
-/// Attributes that differ between any two of a kind: when they came about, and random names.
+/// Attributes that always differ between two resources of a kind: creation times and random names.
 const OF_THE_MOMENT: [&str; 8] = [
     "CreatedTimestamp",
     "CreationDateTime",
@@ -133,7 +134,7 @@ async fn resources(api: &Api, topology: &Topology) -> Attributes {
         );
     }
     for name in topology.buckets.keys() {
-        // Names of buckets are everybody's; Terraform adds the account.
+        // Names of buckets are global, so Terraform adds the account.
         for physical in [name.clone(), format!("{name}-{ACCOUNT}")] {
             if !api.exists("s3", &format!("/{physical}")).await {
                 continue;
@@ -218,7 +219,7 @@ async fn functions(api: &Api, topology: &Topology) -> Attributes {
     found
 }
 
-/// The same, as the engine runs them: it takes them from the topology.
+/// The same functions as the engine runs them, from the topology.
 fn declared_functions(topology: &Topology, provisioned: &Provisioned) -> Attributes {
     let mut found = Attributes::new();
     let queue = |name: &str| provisioned.queues[name].arn.clone();
@@ -288,7 +289,7 @@ fn declared_functions(topology: &Topology, provisioned: &Provisioned) -> Attribu
     found
 }
 
-/// The targets of rules, as the engine hands events to them: it takes them from the topology.
+/// The targets of rules as the engine delivers to them, from the topology.
 fn declared_targets(topology: &Topology, provisioned: &Provisioned) -> Attributes {
     let mut found = Attributes::new();
     let queue = |name: &str| provisioned.queues[name].arn.clone();
@@ -325,7 +326,8 @@ fn add(found: &mut Attributes, name: &str, value: &Value) {
     }
 }
 
-/// Without what is of the moment, and without the emulator's address and the streams' labels in values.
+/// Removes attributes that change with time, and the emulator's address and the streams' labels
+/// from values.
 fn normal(found: Attributes, endpoint: &str) -> Attributes {
     let kept = found
         .into_iter()

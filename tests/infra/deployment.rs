@@ -13,10 +13,11 @@ use crate::programs::program;
 use crate::terraform::Terraform;
 use crate::wait::timed;
 
-/// Name of the policy by which a role gets what the emulator wants beyond the declared one.
+/// Name of the policy with the permissions that only the emulator requires.
 const EMULATOR_POLICY: &str = "emulator";
 
-/// What the emulator wants beyond the declared statements: function, statement, why.
+/// Permissions that the emulator requires beyond the declared statements: function, statement,
+/// reason.
 pub(crate) const EMULATOR_GRANTS: [(&str, &str, &str); 1] = [(
     "notification",
     r#"{"Effect": "Allow", "Action": "ses:SendEmail", "Resource": "*"}"#,
@@ -31,7 +32,7 @@ pub(crate) struct Deployment {
     pub(crate) emulator: Emulator,
 }
 
-/// Keys of a user.
+/// Access keys of a user.
 pub(crate) struct Keys {
     id: String,
     secret: String,
@@ -60,7 +61,7 @@ impl Deployment {
         policy["Statement"].as_array().expect("statements").clone()
     }
 
-    /// Takes back what was granted beyond the declared statements, and has Terraform delete everything.
+    /// Revokes the additional permissions, and lets Terraform delete everything.
     pub(crate) async fn destroy(&self) {
         for (function, _, _) in EMULATOR_GRANTS {
             let parameters = [("RoleName", function), ("PolicyName", EMULATOR_POLICY)];
@@ -69,7 +70,7 @@ impl Deployment {
         self.terraform.destroy().await;
     }
 
-    /// A user with one policy, as a producer or an operator would be.
+    /// Creates a user with one policy, like a producer or an operator.
     pub(crate) async fn create_user(&self, name: &str, statements: &Value) -> Keys {
         self.api.query("iam", "CreateUser", &[("UserName", name)]).await;
         let policy = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
@@ -105,7 +106,7 @@ impl Deployment {
         sent.expect("a list of what was sent")
     }
 
-    /// The messages of a queue, which stay there.
+    /// Returns the messages of a queue without deleting them.
     pub(crate) async fn messages(&self, queue: &str) -> Vec<Value> {
         let url = self
             .clients
@@ -128,7 +129,7 @@ impl Deployment {
             .collect()
     }
 
-    /// Rows of the read model by order.
+    /// Returns the rows of the read model by order.
     pub(crate) async fn orders(&self) -> BTreeMap<String, BTreeMap<String, String>> {
         let mut rows = self.clients.dynamodb.scan().table_name("order-view").into_paginator().items().send();
         let mut orders = BTreeMap::new();

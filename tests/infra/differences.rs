@@ -1,21 +1,21 @@
-//! What a plan finds different right after an apply.
+//! Differences that a plan finds directly after an apply.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// Changes that are planned although nothing has changed.
+/// Planned changes although nothing has changed.
 struct Known {
-    /// Address of the resource; `*` stands for anything.
+    /// Address of the resource. `*` matches any text.
     address: &'static str,
-    /// Attributes; a nested one is known through the one it is in. An empty one is the whole resource.
+    /// Attributes, with everything nested in them. An empty name is the whole resource.
     attributes: &'static [&'static str],
     action: &'static str,
-    /// Why.
+    /// Reason of the changes.
     reason: &'static str,
 }
 
-/// The emulator's mistakes. Each must occur: one that does no longer is to be removed from the list.
+/// Changes caused by errors of the emulator. Each must occur: remove one that no longer does.
 const KNOWN: [Known; 3] = [
     Known {
         address: "aws_cloudwatch_composite_alarm.function[*]",
@@ -94,7 +94,7 @@ pub(crate) fn changes(plan: &Value) -> BTreeSet<Change> {
     found
 }
 
-/// Fails with the changes that are not known, and with those known that are not there.
+/// Fails with the changes that are not in the list, and with those in the list that do not occur.
 pub(crate) fn as_planned(changes: &BTreeSet<Change>) {
     let known =
         || KNOWN.iter().flat_map(|known| known.attributes.iter().map(move |attribute| (known, *attribute)));
@@ -122,7 +122,7 @@ impl Known {
     }
 }
 
-/// Whether a text is like a pattern in which `*` stands for anything.
+/// Whether a text matches a pattern in which `*` matches any text.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,

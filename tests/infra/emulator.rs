@@ -14,17 +14,17 @@ use tidegate_local::clients::Clients;
 use crate::programs::repository;
 use crate::wait::until;
 
-/// How long it may take to end by itself, so that it ends the functions it runs.
+/// How long the emulator may take to end, because it ends its functions first.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// A running emulator of the test's own. Dropping it ends it, also when the test panics.
+/// A running emulator for one test. It is ended on drop, also when the test panics.
 pub(crate) struct Emulator {
     pub(crate) endpoint: String,
     process: Child,
     state: TempDir,
 }
 
-/// Where `scripts/setup` has put the tools.
+/// Directory of the tools of `scripts/setup`.
 pub(crate) fn tools() -> PathBuf {
     let given = std::env::var_os("TIDEGATE_TOOLS").filter(|given| !given.is_empty());
     given.map_or_else(|| repository().join(".tools"), PathBuf::from)
@@ -47,7 +47,8 @@ impl Emulator {
         let log = File::create(state.path().join("emulator.log")).unwrap();
         let mut command = Command::new(program);
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        // Functions get it too, and only with it do they come back to this emulator. Their code is unpacked below TMPDIR.
+        // Functions get this address too, and need it to reach this emulator. Their code is
+        // unpacked below TMPDIR.
         command.env("AWS_ENDPOINT_URL", &endpoint).env("HOME", state.path()).env("TMPDIR", state.path());
         command.env("AUTH", "true").env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string());
         command.env("LOG_LEVEL", "WARNING").stdin(Stdio::null());

@@ -1,4 +1,4 @@
-//! Everything there is at the emulator.
+//! All resources at the emulator.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 use crate::api::{Api, elements};
 use crate::deployment::Deployment;
 
-/// Names of what exists, by kind. What AWS has by itself, the default bus and AWS's own keys, is left out; a key that waits for its deletion counts as gone.
+/// Returns the names of existing resources, by kind.
+///
+/// It leaves out AWS's own resources: the default bus and AWS's own keys. A key that waits for its
+/// deletion counts as deleted.
 pub(crate) async fn inventory(system: &Deployment) -> BTreeMap<&'static str, Vec<String>> {
     let (clients, api) = (&system.clients, &system.api);
     let streams = clients.kinesis.list_streams().send().await.unwrap().stream_names;

@@ -1,14 +1,18 @@
-//! What `infra/` creates, against an emulator that enforces IAM policies: `make infra-test`.
+//! Tests `infra/` on an emulator that enforces IAM policies: `make infra-test`.
 //!
-//! The emulator is MiniStack with `AUTH=true`. What it enforces then, and what not:
+//! The emulator is MiniStack with `AUTH=true`. It enforces the following:
 //!
-//! * A function gets credentials of a session of its own role. Every call it makes is checked for its signature and evaluated against the role's policies
-//!   as they are at that moment.
-//! * Whoever uses the access key `test`, Terraform and the tests themselves, is root: nothing is checked, not even the signature.
+//! * A function gets credentials of a session of its own role. For every call, the emulator checks
+//!   the signature and evaluates the role's current policies.
+//! * The access key `test`, which Terraform and the tests use, is root. The emulator checks nothing
+//!   for root, not even the signature.
 //! * Users with keys of their own are checked like roles.
-//! * What the emulator does itself is not checked: mappings read their sources, rules invoke functions and services write logs without a policy. Nor does it
-//!   retry: what a mapping's function reports as failed and what a rule could not hand over is lost. So these tests look at delivery and permissions, and the
-//!   system tests, which run on the engine, at recovery.
+//! * The emulator does not check its own work: mappings read their sources, rules invoke functions
+//!   and services write logs without a policy. It does not retry either: records that a mapping's
+//!   function reports as failed, and events that a rule cannot deliver, are lost.
+//!
+//! So these tests check delivery and permissions. The system tests, which run on the engine, check
+//! recovery.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

@@ -1,4 +1,4 @@
-//! What is sent into the system, beside the sample.
+//! Records that the tests send into the system, besides the sample.
 
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_sdk_kinesis::primitives::Blob;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::deployment::Deployment;
 
-/// The command that places an order with this many lines.
+/// Returns the command that places an order with this many lines.
 pub(crate) fn place_order(order: &str, lines: usize) -> Value {
     let line = json!({ "stock_code": "A", "quantity": 2, "unit_price": 100 });
     json!({
@@ -26,7 +26,7 @@ pub(crate) async fn put_record(system: &Deployment, key: &str, data: String) {
     put.data(Blob::new(data)).send().await.expect("a put record");
 }
 
-/// Puts an event on the bus as if an order had been placed. Answers the id that EventBridge gave it.
+/// Puts an event on the bus as if an order had been placed. Returns EventBridge's id of the event.
 pub(crate) async fn put_event(system: &Deployment, detail: Value) -> String {
     let entry = PutEventsRequestEntry::builder()
         .event_bus_name("shop")

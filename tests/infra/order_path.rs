@@ -1,4 +1,4 @@
-//! From `terraform apply` to an e-mail, and back to nothing.
+//! Tests the path from `terraform apply` to an e-mail, and the deletion of everything.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::wait::{say, timed, until};
 
 const IMPORTER: &str = "importer";
 
-/// Kinds of which this environment declares nothing.
+/// Kinds of resources that this environment does not declare.
 const UNUSED: [(&str, &str); 3] = [
     ("keys", "data is encrypted with AWS's own keys unless customer_managed_key is set"),
     ("policies", "a role's policy is part of the role"),
@@ -25,7 +25,7 @@ async fn what_terraform_creates_takes_orders_to_read_model_and_mail_replans_clea
     let file = repository().join("events/invoices/online-retail-sample.csv.gz");
     let file = file.to_str().unwrap();
 
-    // What a producer gets, and what `shop check` reads besides.
+    // The policy of a producer, plus the tables that `shop check` reads.
     let mut statements = system.policy("producer_policy").await;
     statements.push(json!({
         "Effect": "Allow",
@@ -92,7 +92,8 @@ fn plan_size(plan: &Value) -> usize {
     plan["resource_changes"].as_array().map_or(0, Vec::len)
 }
 
-/// Waits until each placed order of a customer is confirmed by one e-mail. Answers how many there are.
+/// Waits until one e-mail confirms each placed order with a customer. Returns the number of
+/// e-mails.
 async fn confirmed(system: &Deployment) -> usize {
     let placed = system
         .orders()

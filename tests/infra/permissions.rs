@@ -1,4 +1,4 @@
-//! Every statement of every function's role is needed, and enforced.
+//! Tests that every statement of every function's role is needed and enforced.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -12,32 +12,32 @@ use crate::differences::matches;
 use crate::order::{place_order, put_event, put_record};
 use crate::wait::{say, timed, until};
 
-/// Bytes that fit into no message.
+/// Number of bytes that no message can hold.
 const TOO_LARGE: usize = 300_000;
 /// Lines of an order whose event fits neither into one item of DynamoDB nor onto the bus.
 const LINES_OF_A_LARGE_ORDER: usize = 9000;
 
-/// What is sent into the system.
+/// An input of the system.
 #[derive(Clone, Copy, Debug)]
 enum Stimulus {
     Order {
         lines: usize,
     },
-    /// A record on the stream that is no command.
+    /// A record on the stream that is not a command.
     BadRecord {
         bytes: usize,
     },
-    /// An item in the event store that is no commit.
+    /// An item in the event store that is not a commit.
     BadCommit {
         bytes: usize,
     },
-    /// An event on the bus that is no envelope.
+    /// An event on the bus that is not an envelope.
     BadEvent {
         bytes: usize,
     },
 }
 
-/// What it leads to.
+/// The effect of an input.
 #[derive(Clone, Copy, Debug)]
 enum Effect {
     /// A row in the read model.
@@ -52,7 +52,8 @@ enum Effect {
 const ORDER: Stimulus = Stimulus::Order { lines: 1 };
 const LARGE_ORDER: Stimulus = Stimulus::Order { lines: LINES_OF_A_LARGE_ORDER };
 
-/// Function, statement, what needs it, and what does not come about without it.
+/// Function, statement, the input that needs the statement, and the effect that is missing without
+/// it.
 const NEEDED: [(&str, &str, Stimulus, Effect); 16] = [
     ("order-processor", "UsesEventStoreTable", ORDER, Effect::Row),
     ("order-processor", "UsesDeadLetterQueueUrl", Stimulus::BadRecord { bytes: 10 }, Effect::Letter),
@@ -92,7 +93,7 @@ const NEEDED: [(&str, &str, Stimulus, Effect); 16] = [
     ),
 ];
 
-/// Statements that nothing here can show to be needed, and why. `*` is any function.
+/// Statements whose need these tests cannot show, with the reason. `*` is any function.
 const NOT_SHOWN: [(&str, &str, &str); 6] = [
     ("*", "Logs", "the emulator writes a function's log itself, whatever its role says"),
     ("order-processor", "SourceOrders", "the emulator's mappings read their sources without the role"),
@@ -141,8 +142,12 @@ async fn without_any_one_statement_of_a_role_its_call_is_refused_and_what_needs_
     ));
 }
 
-/// Removes one statement, sends something that needs it, sees the refusal, puts the statement back, and sends the same once more. Sources are read in
-/// order and the emulator repeats nothing, so when the second has its effect, the first never will. Answers the refused action.
+/// Tests one statement.
+///
+/// It removes the statement, sends an input that needs it, waits for the refusal, restores the
+/// statement, and sends the same input again. The emulator reads sources in order and repeats
+/// nothing. So when the second input has its effect, the first never will. Returns the refused
+/// action.
 async fn needs(
     system: &Deployment,
     function: &str,
@@ -202,7 +207,7 @@ async fn put_policy(system: &Deployment, function: &str, policy: &Value, documen
 }
 
 impl Stimulus {
-    /// Sends it. Answers what its effect is recognised by.
+    /// Sends the input. Returns the text that identifies its effect.
     async fn send(self, system: &Deployment, name: &str) -> String {
         match self {
             Stimulus::Order { lines } => {

@@ -10,7 +10,9 @@ use tokio::process::Command;
 use crate::emulator::tools;
 use crate::programs::{repository, shown};
 
-/// What of the caller's environment Terraform gets: where programs, providers and the way to the registry are, and nothing about an account.
+/// Variables of the caller that Terraform gets.
+///
+/// They locate programs, providers and the registry. None is about an account.
 const KEPT: [&str; 13] = [
     "PATH",
     "HOME",
@@ -35,7 +37,7 @@ pub(crate) struct Terraform {
 }
 
 impl Terraform {
-    /// Copies and initialises.
+    /// Copies `infra/` and runs `terraform init`.
     pub(crate) async fn new(endpoint: &str) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         copy(&repository().join("infra"), &directory.path().join("infra"));
@@ -52,27 +54,27 @@ impl Terraform {
         self.directory.path().join("infra/topology.auto.tfvars")
     }
 
-    /// A file whose values this copy reads over those of the environment, as `scripts/deploy` does with what
-    /// operators have declared.
+    /// A file whose values override those of the environment, like the overrides of operators in
+    /// `scripts/deploy`.
     pub(crate) fn overrides(&self) -> PathBuf {
         self.directory.path().join("infra/overrides.auto.tfvars")
     }
 
-    /// An output.
+    /// Returns an output.
     pub(crate) async fn output(&self, name: &str) -> Value {
         self.json(&["output", "-json", name]).await
     }
 
-    /// What Terraform says of a plan that it refuses.
+    /// Returns Terraform's message about a plan that it refuses.
     pub(crate) async fn refused_plan(&self) -> String {
         let output = self.run(&self.with_variables(&["plan", "-input=false"])).await;
         assert_eq!(output.status.code(), Some(1), "the plan is not refused: {}", shown(&output));
-        // It wraps its lines.
+        // Terraform wraps its lines.
         let text = String::from_utf8(output.stderr).expect("text");
         text.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ")
     }
 
-    /// Takes the zips from elsewhere.
+    /// Uses the zips of another directory.
     pub(crate) fn take_zips_from(&mut self, directory: PathBuf) {
         self.zips = directory;
     }
@@ -85,7 +87,7 @@ impl Terraform {
         self.succeed(&self.with_variables(&["destroy", "-input=false", "-auto-approve"])).await;
     }
 
-    /// The plan, as `terraform show -json` has it.
+    /// Returns the plan, as `terraform show -json` prints it.
     pub(crate) async fn plan(&self) -> Value {
         let arguments =
             self.with_variables(&["plan", "-input=false", "-detailed-exitcode", "-out=infra-test.plan"]);
@@ -97,7 +99,7 @@ impl Terraform {
         plan
     }
 
-    /// The attributes of every resource of a type, as in the state.
+    /// Returns the attributes of every resource of a type, from the state.
     pub(crate) async fn resources(&self, kind: &str) -> Vec<Value> {
         fn collect(module: &Value, kind: &str, found: &mut Vec<Value>) {
             let resources = module["resources"].as_array().into_iter().flatten();
@@ -150,7 +152,7 @@ impl Terraform {
     }
 }
 
-/// Where the release zips are.
+/// Directory of the release zips.
 pub(crate) fn zips() -> PathBuf {
     let given =
         std::env::var_os("TIDEGATE_ZIPS").map_or_else(|| repository().join("target/lambda"), PathBuf::from);
@@ -162,7 +164,7 @@ pub(crate) fn zips() -> PathBuf {
     given
 }
 
-/// Copies a directory, without what Terraform keeps in it.
+/// Copies a directory, without Terraform's own files.
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {

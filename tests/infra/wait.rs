@@ -1,15 +1,16 @@
-//! Waiting for conditions, and saying what was found and how long it took.
+//! Waits for conditions, and reports what was found and how long it took.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-/// How long anything may take before a test fails. Far more than needed: the machine may be slow.
+/// Longest wait before a test fails. It is far more than needed, because the machine may be slow.
 const PATIENCE: Duration = Duration::from_secs(180);
-/// Pause between two looks.
+/// Pause between two checks.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// Looks until there is something. `Err` says what is there instead, for the message when time is up.
+/// Checks until there is a result. `Err` describes the current state, for the message when time is
+/// up.
 pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Result<T, String>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -21,7 +22,7 @@ pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Result<T
     }
 }
 
-/// Does something and prints how long it took.
+/// Runs a step and prints how long it took.
 pub(crate) async fn timed<T>(step: &str, work: impl Future<Output = T>) -> T {
     let start = Instant::now();
     let result = work.await;
@@ -29,7 +30,8 @@ pub(crate) async fn timed<T>(step: &str, work: impl Future<Output = T>) -> T {
     result
 }
 
-/// Prints a line with the test's name, since tests run side by side: Rust gives a test's thread its path.
+/// Prints a line with the test's name, because tests run concurrently. Rust names a test's thread
+/// by the test's path.
 pub(crate) fn say(text: &str) {
     let thread = std::thread::current();
     let test = thread.name().and_then(|name| name.split("::").next()).unwrap_or_default();

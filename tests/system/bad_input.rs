@@ -1,4 +1,4 @@
-//! Records that no producer should send, beside good ones.
+//! Tests bad records among good ones.
 
 use std::path::Path;
 
@@ -57,7 +57,7 @@ async fn bad_records_end_as_dead_letters_with_their_payload_and_cost_their_neigh
     assert_eq!(rejected["reasons"], json!(["there are no lines"]));
     assert_eq!(world.mail().await.len(), 1);
 
-    // A record that cannot be mended fails again, and stays where it was.
+    // A record that cannot be repaired fails again, and its letter stays.
     let replay = world.tidegate(&["dlq", "--yes"]).await;
     assert_eq!(replay.status.code(), Some(1), "{}", shown(&replay));
     assert_eq!(world.status().await["dead_letters"]["total"], 3);

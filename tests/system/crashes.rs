@@ -1,4 +1,4 @@
-//! Functions killed at any moment.
+//! Tests functions that are killed at any moment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,7 +19,7 @@ async fn kill_functions(world: &World) -> u32 {
     let mut killed = 0;
     for round in 0.. {
         let status = world.status().await;
-        // Before the first order comes in it is idle too.
+        // It is also idle before the first order arrives.
         if killed > 0 && status["idle"] == true {
             return killed;
         }
@@ -33,7 +33,7 @@ async fn kill_functions(world: &World) -> u32 {
                 }
             }
         }
-        // Long enough that some work gets done between two killings: the moments differ from round to round.
+        // Long enough for some work between two kills. The moments differ from round to round.
         tokio::time::sleep(Duration::from_millis(150 + 37 * (round % 7))).await;
         if killed > 200 {
             world.settle().await;
@@ -61,10 +61,12 @@ async fn killing_functions_at_any_moment_changes_no_read_model_and_loses_or_doub
     world.end().await;
 }
 
-/// Invoices of one run; among the first are orders, returns and lines that cannot be read.
+/// Number of invoices of one run. The first ones include orders, returns and unreadable lines.
 const INVOICES: usize = 25;
 
-/// Imports a few invoices and gives each function's AWS operations. Whatever went wrong on the way, everything must be right in the end.
+/// Imports a few invoices and returns the AWS operations of each function.
+///
+/// It checks that the result is right, whatever failed in between.
 async fn run(plan: FaultPlan) -> (BTreeMap<String, BTreeSet<String>>, BTreeMap<String, u64>) {
     let world = World::start_with(Some(Injection { plan, again: None })).await;
     let file = sample();
@@ -85,7 +87,8 @@ async fn run(plan: FaultPlan) -> (BTreeMap<String, BTreeSet<String>>, BTreeMap<S
     (operations.collect(), injected)
 }
 
-/// Each function is killed at the first call of one of its operations, in every delivery's first attempt.
+/// Kills each function at the first call of one of its operations, in the first attempt of every
+/// delivery.
 fn kills(
     operations: &BTreeMap<String, BTreeSet<String>>,
     index: usize,

@@ -1,4 +1,5 @@
-//! Puts the invoices of a file on the stream, with rivals among them, and keeps account of what was put there.
+//! Puts the invoices of a file on the stream, with rivals among them, and records what it put
+//! there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,33 +13,34 @@ use tokio::time::sleep;
 
 use crate::world::World;
 
-/// Where the importer puts what is fed from here.
+/// Stream of the importer, from which this module feeds.
 const WAITING: &str = "orders-in-waiting";
-/// Every so-manieth command has a rival …
+/// Every n-th command has a rival …
 const RIVALS: usize = 2;
-/// … among the first so many: a long run would be longer by a third, and find no more.
+/// … among the first commands. In a long run, more rivals would cost a third more time and find
+/// nothing more.
 const CONTESTED: usize = 300;
-/// A record of Kinesis holds 1 MiB, and a rival is almost twice as long as its command.
+/// A Kinesis record has at most 1 MiB, and a rival is almost twice as long as its command.
 const RIVAL_BYTES: usize = 400 * 1024;
-/// Records and bytes of a request: less than Kinesis takes.
+/// Most records and bytes of a request: less than Kinesis accepts.
 const REQUEST_RECORDS: usize = 500;
 const REQUEST_BYTES: usize = 4 << 20;
 
-/// What was put on the stream.
+/// Everything that was put on the stream.
 #[derive(Debug, Default)]
 pub(crate) struct Fed {
-    /// Ids of the commands, in their order, by the stream of events that they are for.
+    /// Ids of the commands, in their order, by the stream of their aggregate.
     pub(crate) commands: BTreeMap<String, Vec<String>>,
-    /// Lines that are no command, each of which ends as a dead letter.
+    /// Lines that are not commands. Each of them becomes a dead letter.
     pub(crate) lines: BTreeSet<String>,
 }
 
-/// What is to be put on the stream.
+/// An entry for the stream.
 #[derive(Clone)]
 pub(crate) struct Entry {
     pub(crate) key: String,
     data: Vec<u8>,
-    /// It is the second command for its order, and is to come behind the first.
+    /// Whether it is the second command for its order, which must follow the first.
     pub(crate) rival: bool,
 }
 
@@ -49,10 +51,11 @@ pub(crate) async fn feed(world: &World, file: &Path, limit: usize) -> Fed {
     fed
 }
 
-/// What the first `limit` invoices are on the stream, in the order of their numbers. Behind every
-/// other of the first commands comes a rival: one for the same order with all its lines twice. The
-/// first of the two counts and the second must be refused, so that an order's total tells which of
-/// them came first.
+/// Returns the entries of the first `limit` invoices, in the order of their numbers.
+///
+/// Every second one of the first commands has a rival behind it: a command for the same order with
+/// all its lines twice. The first of the two counts and the second must be refused. So an order's
+/// total shows which of them came first.
 pub(crate) async fn gather(world: &World, file: &Path, limit: usize) -> (Fed, Vec<Entry>) {
     let kinesis = &world.clients().kinesis;
     create(kinesis).await;
@@ -62,7 +65,8 @@ pub(crate) async fn gather(world: &World, file: &Path, limit: usize) -> (Fed, Ve
     let count = |name: &str| imported[name].as_u64().expect("a number of records");
     let records = count("orders") + count("returns") + count("raw_lines");
     let mut waiting = read(kinesis, usize::try_from(records).expect("few records")).await;
-    // Several requests of the importer are under way at a time: without this the order would differ from run to run.
+    // The importer sends several requests at a time. Without sorting, the order would differ from
+    // run to run.
     waiting.sort_by(|one, other| number(one).cmp(number(other)));
 
     let (mut fed, mut entries) = (Fed::default(), Vec::new());
@@ -149,7 +153,7 @@ pub(crate) async fn put(world: &World, entries: Vec<Entry>) {
     }
     for request in requests.into_iter().filter(|request| !request.is_empty()) {
         let put = kinesis.put_records().stream_name("orders").set_records(Some(request)).send().await;
-        // One that comes later than its rival would be refused, and rightly so.
+        // A command that arrives later than its rival would rightly be refused.
         assert_eq!(
             put.expect("records on the stream").failed_record_count,
             Some(0),

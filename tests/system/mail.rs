@@ -1,4 +1,4 @@
-//! Which order an e-mail confirms.
+//! Finds the order that an e-mail confirms.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ pub(crate) async fn confirmations(world: &World) -> BTreeMap<String, usize> {
     counts
 }
 
-/// Placed orders with a customer: each of them is to be confirmed.
+/// Placed orders with a customer. Each must be confirmed.
 pub(crate) async fn to_be_confirmed(world: &World) -> Vec<String> {
     let mut pages = world.clients().dynamodb.scan().table_name("order-view").into_paginator().items().send();
     let mut orders = Vec::new();

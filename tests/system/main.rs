@@ -1,6 +1,7 @@
-//! The compiled functions, driven through the local engine, and the stores against a real backend.
+//! Tests the compiled functions on the local engine, and the stores on a real backend.
 //!
-//! `make test` builds the functions and runs this; `BACKEND=localstack` runs it on LocalStack.
+//! `make test` builds the functions and runs these tests; `BACKEND=localstack` runs them on
+//! LocalStack.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

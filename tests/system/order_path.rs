@@ -1,4 +1,4 @@
-//! Orders from the stream to the read models, on the sample that ships with the repository.
+//! Tests orders from the stream to the read models, with the sample of the repository.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ async fn every_read_model_equals_a_fold_over_the_input_and_importing_again_chang
         of("DynamoDB.TransactWriteItems") >= 1,
         "the order of more than 400 KB needs a transaction: {writes:?}"
     );
-    // It had its connection before its first order.
+    // The function had its connection before its first order.
     assert!(writes.contains_key("HealthCheck"), "{writes:?}");
     let mails = world.mail().await.len();
 

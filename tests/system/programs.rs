@@ -5,13 +5,13 @@ use std::process::Output;
 
 use tokio::process::Command;
 
-/// Where the binaries of this build are: beside the test's own.
+/// Directory of the binaries of this build, which is that of the test's own binary.
 pub(crate) fn directory() -> PathBuf {
     let own = std::env::current_exe().expect("the test's own path");
     own.ancestors().nth(2).expect("a build directory").to_owned()
 }
 
-/// A program of this repository.
+/// Returns a program of this repository.
 pub(crate) fn program(name: &str) -> Command {
     let path = directory().join(name);
     assert!(path.exists(), "{} is missing: run `make test`, which builds it first", path.display());
@@ -25,7 +25,7 @@ pub(crate) fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().expect("a parent").to_owned()
 }
 
-/// What a program printed, for people.
+/// Output of a program, for messages.
 pub(crate) fn shown(output: &Output) -> String {
     format!(
         "{}\n{}{}",

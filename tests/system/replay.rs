@@ -1,4 +1,4 @@
-//! `scripts/replay-dlq` against the running system.
+//! Tests `scripts/replay-dlq` on the running system.
 
 use serde_json::{Value, json};
 use tokio::process::Command;

@@ -1,4 +1,4 @@
-//! The topology against the rest of the repository: what declares a thing and what uses it agree.
+//! Tests that the topology and the rest of the repository agree.
 
 mod answers;
 mod rules;
@@ -13,7 +13,7 @@ use topology::Topology;
 
 use crate::programs::{directory, program, repository, shown};
 
-/// What this repository declares.
+/// The topology of this repository.
 fn declared() -> Topology {
     topology::load(&repository().join("infra/topology.auto.tfvars")).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -68,7 +68,9 @@ fn every_function_is_a_folder_a_topology_entry_a_package_and_a_binary_of_one_nam
     }
 }
 
-/// A function started without its variables lists them all: that list is what the topology must declare.
+/// Returns the variables that the topology must declare for a function.
+///
+/// A function that starts without its variables lists them all.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_variable_a_function_needs_is_declared_and_every_declared_one_is_needed() {
     let topology = declared();

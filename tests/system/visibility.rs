@@ -1,4 +1,4 @@
-//! Delays of single messages, on a real queue.
+//! Tests delays of single messages on a real queue.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tidegate::test::MemoryDeadLetters;
 
 use crate::contract::{Tables, unique};
 
-/// Fails with the delay that the body says, in seconds.
+/// A handler that fails with the delay in the body, in seconds.
 struct Later;
 
 impl Handler for Later {
@@ -27,7 +27,10 @@ impl Handler for Later {
     }
 }
 
-/// Twelve messages, which is more than one request takes, of a queue that hides them for ten minutes: those that ask for no delay come again at once.
+/// Messages without a delay become visible again at once.
+///
+/// The queue hides messages for ten minutes. There are twelve messages, which is more than one
+/// request can have.
 #[tokio::test]
 async fn a_queue_hides_each_message_for_as_long_as_its_failure_says() {
     let backend = Tables::create().await;

@@ -14,24 +14,25 @@ use tokio::time::{Instant, sleep};
 
 use crate::programs::{directory, program, repository, shown};
 
-/// How long anything may take before a test fails. Far more than needed: the machine may be slow.
+/// Longest wait before a test fails. It is far more than needed, because the machine may be slow.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
-/// Waiting times that AWS fixes, and ages at which records are given up, are shorter by this. By
-/// more, a slow machine would come near the ages: records of four hours, which some stories have,
-/// are 12 minutes old, and are given up at 18.
+/// Factor by which AWS's waits and the maximum ages of records are shorter.
+///
+/// With a larger factor, a slow machine would come near the ages. Records of four hours, which some
+/// stories have, are 12 minutes old, and are given up at 18 minutes.
 const TIME_SCALE: f64 = 20.0;
 
-/// What a system is made of.
+/// Parts of a system.
 #[derive(Default)]
 pub(crate) struct Setup {
-    /// Where the functions' binaries are; without it those of this build.
+    /// Directory of the functions' binaries; by default that of this build.
     pub(crate) functions: Option<PathBuf>,
     pub(crate) faults: Option<Injection>,
-    /// Values that fields of the topology have instead of their own, everywhere.
+    /// Values that replace those of fields in the topology, wherever the fields occur.
     pub(crate) fields: &'static [(&'static str, &'static str)],
 }
 
-/// The local system: an emulator of its own, the engine, the compiled functions.
+/// A local system: its own emulator, the engine, the compiled functions.
 pub(crate) struct World {
     pub(crate) engine: Engine,
     pub(crate) state: TempDir,
@@ -42,7 +43,7 @@ impl World {
         Self::start_as(Setup::default()).await
     }
 
-    /// Starts it with faults.
+    /// Starts the system with faults.
     pub(crate) async fn start_with(faults: Option<Injection>) -> Self {
         Self::start_as(Setup { faults, ..Setup::default() }).await
     }
@@ -77,7 +78,7 @@ impl World {
         self.run("shop", arguments).await
     }
 
-    /// Runs `shop` and wants it to succeed.
+    /// Runs `shop`, which must succeed.
     pub(crate) async fn shop_json(&self, arguments: &[&str]) -> Value {
         let output = self.shop(arguments).await;
         assert!(output.status.success(), "shop {arguments:?}: {}", shown(&output));
@@ -137,7 +138,7 @@ impl World {
     }
 }
 
-/// A topology in which fields have other values.
+/// Returns a topology in which fields have other values.
 fn with(topology: &str, fields: &[(&str, &str)]) -> String {
     for (field, _) in fields {
         let declares = |line: &str| line.trim_start().starts_with(&format!("{field} "));
@@ -153,7 +154,7 @@ fn with(topology: &str, fields: &[(&str, &str)]) -> String {
     topology.lines().map(line).collect()
 }
 
-/// The sample that ships with the repository.
+/// Path of the repository's sample.
 pub(crate) fn sample() -> PathBuf {
     repository().join("events/invoices/online-retail-sample.csv.gz")
 }

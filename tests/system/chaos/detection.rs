@@ -1,6 +1,4 @@
-//! Whether chaos would notice: each protection is switched off in turn, and a difference must be found.
-//!
-//! `make detection` builds the functions once without each protection (`tests/detection/*.patch`) and runs this.
+//! Tests that chaos detects missing protections: it must find a difference without each of them.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -19,9 +17,9 @@ use crate::world::sample;
 /// A protection that a patch switches off.
 struct Protection {
     name: &'static str,
-    /// What the patch does.
+    /// Effect of the patch.
     off: &'static str,
-    /// Where it is missed.
+    /// Story that finds the missing protection.
     story: &'static Story,
 }
 
@@ -58,12 +56,12 @@ const PROTECTIONS: [Protection; 7] = [
     },
     Protection { name: "stop", off: "a lane goes on behind its first failure", story: &ALL_FAULTS },
 ];
-/// Few, so that a difference is found and cut down quickly.
+/// Few invoices, so that a difference is found and reduced quickly.
 const INVOICES: usize = 60;
 /// Seeds that are tried with each plan.
 const SEEDS: RangeInclusive<u64> = 1..=4;
 
-/// What was found with a protection switched off.
+/// Result with a protection switched off.
 struct Found {
     plan: String,
     seed: u64,
@@ -124,7 +122,7 @@ async fn find(
             let small = functions.join("faults.small.jsonl");
             let shrunk = shrink(&entries, &small, &input).await;
             if shrunk.confirmed {
-                // The faults that are left must not be what makes the difference.
+                // The remaining faults must not make the difference by themselves.
                 let control = journey(again(&small), &self::input(story, directory())).await;
                 assert_eq!(
                     control.differences,

@@ -1,4 +1,4 @@
-//! One run: invoices in, faults on the way, and what came of it.
+//! One run of the system: it feeds invoices, injects faults, and compares the result.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,15 +16,15 @@ use crate::world::{Setup, World};
 /// Differences that a report shows.
 const SHOWN: usize = 20;
 
-/// What is fed in, and into what.
+/// Input and functions of a run.
 pub(super) struct Input {
     pub(super) story: &'static Story,
     pub(super) file: PathBuf,
-    /// Only its first invoices.
+    /// Number of invoices, from the first one.
     pub(super) limit: usize,
-    /// Where the functions' binaries are.
+    /// Directory of the functions' binaries.
     pub(super) functions: PathBuf,
-    /// Where those of a newer version are, which takes over on the way.
+    /// Directory of the binaries of a newer version, which takes over during the run.
     pub(super) newer: Option<PathBuf>,
 }
 
@@ -35,24 +35,24 @@ impl Input {
     }
 }
 
-/// What came of a run.
+/// Result of a run.
 pub(super) struct Outcome {
-    /// What is not as it must be; empty if all is well.
+    /// Differences from the expected result. Empty if there are none.
     pub(super) differences: Vec<String>,
     /// Injected faults by kind.
     pub(super) injected: BTreeMap<String, u64>,
-    /// Every one of them.
+    /// All injected faults.
     pub(super) journal: Vec<u8>,
     pub(super) duplicates: u64,
     /// Commits in the event store.
     pub(super) commits: u64,
     pub(super) mail: verdict::Mail,
-    /// How the engine stood in the end.
+    /// Status of the engine at the end.
     pub(super) status: Value,
     invocations: u64,
     errors: u64,
     seconds: u64,
-    /// What the story measures.
+    /// Measurement of the story.
     figure: Option<String>,
 }
 
@@ -70,7 +70,7 @@ pub(super) async fn journey(injection: Injection, input: &Input) -> Outcome {
     }
     world.settle().await;
 
-    // First, since they are the reason for much of the rest.
+    // Letters come first, because they explain many other differences.
     let mut differences = verdict::dead_letters(&world, &fed).await;
     differences.extend(verdict::histories(&world, &fed).await);
     differences.extend(verdict::read_models(&world, &input.file, input.limit).await);
@@ -106,12 +106,12 @@ fn functions(status: &Value) -> impl Iterator<Item = &Value> {
 }
 
 impl Outcome {
-    /// A count of a function's metric.
+    /// Sum of a function's metric.
     pub(super) fn metric(&self, function: &str, name: &str) -> u64 {
         self.status["functions"][function]["metrics"][name].as_f64().unwrap_or(0.0) as u64
     }
 
-    /// For people.
+    /// Text for the terminal.
     pub(super) fn report(&self) -> String {
         // `kill after DynamoDB.PutItem` counts as `kill after a call`.
         let mut kinds: BTreeMap<String, u64> = BTreeMap::new();

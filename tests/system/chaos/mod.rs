@@ -1,4 +1,4 @@
-//! Chaos: the whole system under faults, and what must be true of it all the same.
+//! Chaos: runs the whole system under faults, and checks what must be true all the same.
 
 mod detection;
 mod journey;
@@ -40,15 +40,18 @@ async fn under_all_faults_together_every_read_model_is_right_and_every_mail_goes
     assert_eq!(outcome.differences, Vec::<String>::new());
 }
 
-/// `make chaos`. `CHAOS_INPUT`, `CHAOS_INVOICES` and `CHAOS_SEEDS` replace what it runs with.
+/// Runs `make chaos`. `CHAOS_INPUT`, `CHAOS_INVOICES` and `CHAOS_SEEDS` override its input, number
+/// of invoices and seeds.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes a quarter of an hour: make chaos"]
 async fn chaos() {
     run(Input::of(&ALL_FAULTS, input(), INVOICES), SEEDS).await;
 }
 
-/// Runs a story with each of its seeds, keeps the faults of those that made a difference, and cuts
-/// them down. The environment replaces file, invoices and seeds.
+/// Runs a story with each of its seeds. Keeps and reduces the faults of a run that made a
+/// difference.
+///
+/// Environment variables override file, invoices and seeds.
 async fn run(input: Input, seeds: &str) {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let file = set("CHAOS_INPUT").map_or(input.file, PathBuf::from);
@@ -79,13 +82,13 @@ async fn run(input: Input, seeds: &str) {
     assert!(wrong.is_empty(), "{name}: differences with the seeds {wrong:?}");
 }
 
-/// The invoices of a real shop where they are at hand, otherwise the sample.
+/// The invoices of a real shop if they are available, otherwise the sample.
 fn input() -> PathBuf {
     let real = repository().join("../shared/data/online-retail.csv.gz");
     if real.is_file() { real } else { sample() }
 }
 
-/// Keeps a run's journal beside the build.
+/// Keeps a run's journal in the build directory.
 fn keep(outcome: &Outcome, story: &str, seed: u64) -> PathBuf {
     let kept = directory().join(format!("chaos-{}-{seed}.jsonl", story.replace(' ', "-")));
     std::fs::write(&kept, &outcome.journal).unwrap_or_else(|error| panic!("{}: {error}", kept.display()));

@@ -16,11 +16,11 @@ use super::verdict;
 use crate::feed::{Entry, put};
 use crate::world::{PATIENCE, World};
 
-/// The function whose newer version writes what the others have never seen.
+/// The function whose newer version writes content that the others do not know.
 const WRITER: &str = "order-processor";
-/// Commands that come when the newer readers run.
+/// Number of commands that arrive when the newer readers run.
 const LATE: usize = 40;
-/// Those that read it.
+/// Functions that read that content.
 const READERS: [&str; 3] = ["event-publisher", "notification", "order-projection"];
 
 /// A type that only the newer version knows.
@@ -35,7 +35,7 @@ pub(super) struct Rollout {
 }
 
 impl Rollout {
-    /// Everything is of the older build.
+    /// Creates links that all point to the older build.
     pub(super) fn prepare(older: &Path, newer: &Path) -> Self {
         let links = tempfile::tempdir().expect("a directory");
         for function in READERS.iter().chain([&WRITER]) {
@@ -45,16 +45,17 @@ impl Rollout {
         Rollout { links, older: older.to_owned(), newer: newer.to_owned() }
     }
 
-    /// Where the engine finds the functions.
+    /// Directory in which the engine finds the functions.
     pub(super) fn directory(&self) -> PathBuf {
         self.links.path().to_owned()
     }
 
-    /// Feeds the entries and deploys meanwhile.
+    /// Feeds the entries and deploys in between.
     ///
     /// 1. The newer writer is deployed, so that no reader knows what it writes.
-    /// 2. It is rolled back, and the rivals come: the older version must load what the newer wrote.
-    /// 3. Everything is deployed. The last commands come one by one while an aggregate is parked,
+    /// 2. It is rolled back, and the rivals arrive: the older version must load what the newer one
+    ///    wrote.
+    /// 3. Everything is deployed. The last commands arrive one by one while an aggregate is parked,
     ///    because a function can release it only when it is invoked.
     pub(super) async fn run(&self, world: &World, entries: Vec<Entry>) {
         let (rivals, mut first): (Vec<Entry>, Vec<Entry>) =
@@ -99,7 +100,7 @@ impl Rollout {
         put(world, late.collect()).await;
     }
 
-    /// New environments of the function are of this build from here on.
+    /// From now on, new environments of the function run this build.
     fn deploy(&self, function: &str, build: &Path) {
         let next = self.links.path().join(format!("{function}.next"));
         symlink(build.join(function), &next).expect("a link");
@@ -124,7 +125,7 @@ async fn end_environments(world: &World, function: &str) {
     }
 }
 
-/// How often batches of the writer's mapping came again.
+/// How often batches of the writer's mapping were delivered again.
 async fn retries(world: &World) -> u64 {
     let status = world.status().await;
     let mappings = status["mappings"].as_array().cloned().unwrap_or_default();

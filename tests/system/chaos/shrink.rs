@@ -1,4 +1,4 @@
-//! Fewer faults that still make the same trouble.
+//! Reduces the faults of a run to those that still make a difference.
 
 use std::ops::Range;
 use std::path::Path;
@@ -8,21 +8,25 @@ use tidegate_local::fault::Entry;
 use super::again;
 use super::journey::{Input, journey};
 
-/// How many runs are spent on it.
+/// Most runs of a reduction.
 const RUNS: usize = 30;
 
-/// What is left of a journal.
+/// A reduced journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shrunk {
-    /// Faults.
+    /// Number of faults.
     pub(super) faults: usize,
-    /// They make a difference by themselves: otherwise no smaller run showed one.
+    /// Whether the faults were seen to make a difference by themselves. Otherwise no smaller run
+    /// showed one.
     pub(super) confirmed: bool,
 }
 
-/// Takes faults out of a journal as long as a difference is left, by halves, quarters and so on (delta debugging), and writes the smallest journal that was
-/// found. Faults of one delivery go together, since where several are to blame they are most often of one. Where a difference depends
-/// on more than the faults, on timing, a run may show none: then those faults are kept.
+/// Removes faults from a journal while the difference remains, and writes the smallest journal
+/// found.
+///
+/// It removes halves, quarters and so on (delta debugging). Faults of one delivery stay together:
+/// if several faults cause a difference, they are usually of one delivery. If a difference also
+/// depends on timing, a run may show none; then its faults are kept.
 pub(super) async fn shrink(entries: &[Entry], small: &Path, input: &Input) -> Shrunk {
     let mut kept = entries.to_vec();
     kept.sort_by_key(|Entry { site, .. }| (site.function.clone(), site.delivery.clone(), site.attempt));
@@ -55,12 +59,12 @@ pub(super) async fn shrink(entries: &[Entry], small: &Path, input: &Input) -> Sh
     Shrunk { faults: kept.len(), confirmed }
 }
 
-/// Which part is left out next.
+/// Chooses the part that the next run leaves out.
 struct Search {
     len: usize,
     parts: usize,
     part: usize,
-    /// Parts in a row without which there was no difference.
+    /// Consecutive parts without which there was no difference.
     needed: usize,
 }
 
@@ -73,14 +77,14 @@ impl Search {
         self.len.div_ceil(self.parts).max(1)
     }
 
-    /// The part to be left out; none when every single fault was tried.
+    /// Returns the part to leave out. `None` when every single fault was tried.
     fn next(&self) -> Option<Range<usize>> {
         let (size, from) = (self.size(), self.part * self.size());
         let done = self.len < 2 || self.needed == self.len;
         (!done).then(|| from..(from + size).min(self.len))
     }
 
-    /// How it went without the part, and how many faults are left now.
+    /// Records the result without the part, and the number of remaining faults.
     fn tell(&mut self, differs: bool, left: usize) {
         if differs {
             (self.len, self.parts, self.needed) = (left, (self.parts - 1).max(2), 0);
@@ -110,7 +114,8 @@ fn write(path: &Path, entries: &[Entry]) {
 mod tests {
     use super::*;
 
-    /// Searches among so many for those that are to blame together; answers what is left, and in how many runs.
+    /// Searches among this many faults for those that cause a difference together. Returns the
+    /// remaining ones and the number of runs.
     fn search(len: usize, to_blame: &[usize]) -> (Vec<usize>, usize) {
         let mut kept: Vec<usize> = (0..len).collect();
         let (mut search, mut runs) = (Search::new(len), 0);

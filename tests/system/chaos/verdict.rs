@@ -1,4 +1,4 @@
-//! What must be true once everything has settled, faults or not.
+//! Checks of the final state, with or without faults.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -16,11 +16,11 @@ use crate::world::World;
 /// The e-mails of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Mail {
-    /// Sent by itself.
+    /// Sent without an operator.
     pub(crate) sent: usize,
-    /// Held, because nobody could know whether they went out, and released.
+    /// Held, because it was unknown whether they were sent, and released.
     pub(crate) held: usize,
-    /// Dead letters of the asynchronous invocation, and replayed.
+    /// Dead letters of the asynchronous invocation, replayed.
     pub(crate) dead: usize,
 }
 
@@ -30,7 +30,10 @@ impl fmt::Display for Mail {
     }
 }
 
-/// Every order is confirmed once; what is not is held or a dead letter, and is confirmed after a replay and a release.
+/// Checks that every order is confirmed once.
+///
+/// An order without a confirmation is held or a dead letter. It is confirmed after a replay and a
+/// release.
 pub(crate) async fn mail(world: &World) -> (Mail, Vec<String>) {
     let mut differences = Vec::new();
     let wanted: BTreeSet<String> = to_be_confirmed(world).await.into_iter().collect();
@@ -69,12 +72,13 @@ pub(crate) async fn mail(world: &World) -> (Mail, Vec<String>) {
     (mail, differences)
 }
 
-/// Every command took effect once, in the order in which they were put on the stream, and the read model has seen all of it.
+/// Checks that every command took effect once, in the order of the stream, and that the read model
+/// has all events.
 pub(crate) async fn histories(world: &World, fed: &Fed) -> Vec<String> {
     let mut histories: BTreeMap<String, BTreeMap<u64, String>> = BTreeMap::new();
     for item in rows(world.clients(), "event-store", "#stream, #version, #cause").await {
         let stream = item["stream"].as_s().expect("a stream");
-        // The parts of a commit that is too large for one item are not in the stream's way.
+        // Chunks of a large commit have a partition of their own.
         if !stream.starts_with("chunk#") {
             let version = item["version"].as_n().expect("a version").parse().expect("a number");
             let cause = item["cause"].as_m().expect("a cause")["id"].as_s().expect("an id");
@@ -112,14 +116,14 @@ pub(crate) async fn histories(world: &World, fed: &Fed) -> Vec<String> {
     differences
 }
 
-/// How many commits the event store has.
+/// Number of commits in the event store.
 pub(crate) async fn commits(world: &World) -> u64 {
     let items = rows(world.clients(), "event-store", "#stream").await;
     let chunk = |stream: &str| stream.starts_with("chunk#");
     items.iter().filter(|item| !chunk(item["stream"].as_s().expect("a stream"))).count() as u64
 }
 
-/// How many commits have an event of this type.
+/// Number of commits with an event of this type.
 pub(crate) async fn written(world: &World, kind: &str) -> usize {
     let items = rows(world.clients(), "event-store", "#events").await;
     let has = |event: &AttributeValue| {
@@ -136,7 +140,7 @@ pub(crate) async fn parked(world: &World) -> BTreeSet<String> {
     parked.map(|row| row["stream"].as_s().expect("a stream").clone()).collect()
 }
 
-/// What became of commands, by their places among those that were sent.
+/// Describes how the found commands differ from those that were sent, by their positions.
 fn told(wanted: &[String], found: &[String]) -> String {
     let place = |id: &String| wanted.iter().position(|wanted| wanted == id);
     let lost = wanted.iter().filter(|id| !found.contains(id)).count();
@@ -169,7 +173,8 @@ async fn rows(clients: &Clients, table: &str, attributes: &str) -> Vec<HashMap<S
     rows
 }
 
-/// The read models are what the file says; what `shop check` shows of the differences.
+/// Compares the read models with the file, with `shop check`. Returns the differences that it
+/// prints.
 pub(crate) async fn read_models(world: &World, file: &Path, limit: usize) -> Vec<String> {
     let (file, limit) = (file.to_str().expect("a file name in UTF-8"), limit.to_string());
     let checked = world.shop(&["check", file, "--limit", &limit, "--json"]).await;
@@ -194,11 +199,13 @@ pub(crate) async fn read_models(world: &World, file: &Path, limit: usize) -> Vec
     differences
 }
 
-/// The functions' own dead letters are the lines that are no command, every one of them and nothing else, and nothing else was given up.
+/// Checks that the functions' own dead letters are exactly the lines that are not commands, and
+/// that nothing else was given up.
 pub(crate) async fn dead_letters(world: &World, fed: &Fed) -> Vec<String> {
     let letters = json(world, &["dlq", "--json"]).await;
     let mut differences = Vec::new();
-    // A letter is written before its record counts as done: a function that dies between the two writes it again.
+    // A letter is written before its record counts as done. A function that dies in between writes
+    // the letter again.
     let mut found = BTreeSet::new();
     let mut needless: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for letter in letters.as_array().expect("letters") {
@@ -210,7 +217,7 @@ pub(crate) async fn dead_letters(world: &World, fed: &Fed) -> Vec<String> {
                     None => found.extend(line.map(str::to_owned)),
                 }
             }
-            // What an e-mail's event became is looked at with the e-mails.
+            // The check of the e-mails covers the events of e-mails.
             "async-failures" => {}
             queue => differences.push(format!("a dead letter in {queue}: {letter:#}")),
         }
@@ -223,11 +230,10 @@ pub(crate) async fn dead_letters(world: &World, fed: &Fed) -> Vec<String> {
     needless.chain(differences).collect()
 }
 
-/// What is wrong with a function's own letter, and the key of its record. `None` if the letter is
-/// for a line that can never be read.
+/// Returns what is wrong with a function's own letter, and the key of its record.
 ///
-/// The class of a letter says whether one more try could have saved the record: after a permanent
-/// failure it could not.
+/// It returns `None` if the letter is for a line that can never be read. The class of a letter says
+/// whether one more try could have saved the record: after a permanent failure it could not.
 fn needless_letter(letter: &Value, line: Option<&str>) -> Option<(String, String)> {
     let body: Value = serde_json::from_str(letter["body"].as_str().unwrap_or_default()).unwrap_or_default();
     let text = |name: &str| body[name].as_str().unwrap_or("?").to_owned();

@@ -291,12 +291,12 @@ async fn idempotency_records_in_dynamodb_keep_the_contract() {
     let tables = Tables::create().await;
     let store = DynamoDbIdempotency::new(tables.clients.dynamodb.clone(), "idempotency");
     contract(&store).await;
-    // What an attribute may hold is not the double's to show: a result close to the limit.
+    // The double cannot show the limit of an attribute: this result is close to it.
     let key = key();
     store.claim(&claim(&key, "a", 60)).await.unwrap();
     let result = Kept::Result(format!("\"{}\"", "x".repeat(64 * 1024 - 2)));
     assert_eq!(store.complete(&key, "a", &result, from_now(60)).await, Ok(true));
-    // Nor the largest event beside it that a record holds.
+    // Nor can it show the largest event in the same record.
     let (key, event) = (self::key(), format!("\"{}\"", "e".repeat(Repeat::INLINE_LIMIT - 2)));
     store.claim(&claim(&key, "a", 60)).await.unwrap();
     assert_eq!(store.hold(&key, "a", &"ä".repeat(2000), Some(&repeat(&event))).await, Ok(true));
@@ -309,7 +309,7 @@ async fn idempotency_records_in_dynamodb_keep_the_contract() {
 #[path = "../../../crates/tidegate/src/idempotency/holes.rs"]
 mod holes;
 
-/// One backend for the tests below, as long as one of them runs.
+/// One backend for the tests below, while one of them runs.
 static SHARED: Mutex<Weak<Tables>> = Mutex::const_new(Weak::new());
 
 /// The shared backend, with a client for the runtime of this test.
@@ -358,7 +358,7 @@ async fn a_claim_is_one_write_and_a_look_is_one_read_however_large_the_event_of_
     let (_tables, client) = shared().await;
     let store = DynamoDbIdempotency::new(client.clone(), "idempotency");
     let key = key();
-    // A record of a version that kept the event with the claim.
+    // A record of an older version, which kept the event in the claim.
     let text = |value: &str| AttributeValue::S(value.to_owned());
     let event = format!(r#"{{"function":"f","event":"{}"}}"#, "e".repeat(300_000));
     let item = [
@@ -387,7 +387,7 @@ async fn a_claim_is_one_write_and_a_look_is_one_read_however_large_the_event_of_
     store.complete_held(key.as_str(), "o", &Kept::Unknown, from_now(60)).await.unwrap();
 }
 
-/// Notes the size of the largest answer.
+/// Records the size of the largest response.
 #[derive(Debug)]
 struct LargestAnswer(Arc<AtomicU32>);
 
@@ -446,7 +446,9 @@ async fn a_bad_record_is_named_and_hides_no_other() {
     }
 }
 
-/// Loses every second answer: a request took effect, the client hears of a broken server, and sends it again.
+/// Loses every second response.
+///
+/// The request took effect, the client gets a server error, and sends the request again.
 #[derive(Debug, Default)]
 struct LosesFirstAnswers {
     answers: AtomicU32,

@@ -1,5 +1,6 @@
-//! One suite for every implementation of a store: the one in memory, and the one in DynamoDB on a real backend. `make contract` runs it on MiniStack and on DynamoDB
-//! Local, AWS's own engine.
+//! One suite for every implementation of a store: the one in memory, and the one in DynamoDB.
+//!
+//! `make contract` runs it on MiniStack and on DynamoDB Local, AWS's own engine.
 
 mod event_store;
 mod idempotency;
@@ -15,7 +16,8 @@ use uuid::Uuid;
 
 use crate::programs::repository;
 
-/// A given endpoint is everybody's, and of two that switch a table's time to live on at once one is refused.
+/// Tests share a given endpoint. If two of them enable a table's time to live at once, one is
+/// refused.
 static PROVISIONING: Mutex<()> = Mutex::const_new(());
 
 /// A backend with the tables of the topology.

@@ -15,7 +15,7 @@ async fn the_read_model_in_dynamodb_keeps_the_contract() {
     let names = ReadModelTables { rows: "order-view".to_owned(), counters: "sales".to_owned(), slice: 3 };
     let model = DynamoDbReadModel::new(client.clone(), names);
     let spoil = async |stream: &StreamId| {
-        // A user's own attribute of a name that became the guard's.
+        // A user's attribute with a name that the guard uses now.
         let update = client.update_item().table_name("order-view");
         let update = update.key("stream", AttributeValue::S(stream.to_string()));
         let update = update.update_expression("SET #cut = :cut").expression_attribute_names("#cut", "cut");
@@ -24,7 +24,7 @@ async fn the_read_model_in_dynamodb_keeps_the_contract() {
     };
     contract(&model, spoil).await;
 
-    // What is written, attribute by attribute; reserved words among the names.
+    // The written attributes. Some names are reserved words.
     let stream: StreamId = unique("order").parse().unwrap();
     let key = unique("product");
     let row = |status: &str| {

@@ -34,7 +34,7 @@ fn snapshot(stream: &StreamId, shape: &str, version: u64, causes: usize) -> Snap
 async fn contract(store: &dyn SnapshotStore) {
     let stream: StreamId = unique("account").parse().unwrap();
     assert_eq!(store.load(&stream, "account/1").await, Ok(None));
-    // None remembered, one, and as many as there is room for.
+    // No remembered cause, one, and as many as fit.
     for (version, causes) in [(3, 0), (5, 2), (u64::MAX, 10_000)] {
         let written = snapshot(&stream, "account/1", version, causes);
         store.save(&written).await.unwrap();
@@ -43,7 +43,7 @@ async fn contract(store: &dyn SnapshotStore) {
     store.save(&snapshot(&stream, "account/1", 4, 2)).await.unwrap();
     let newest = store.load(&stream, "account/1").await.unwrap().unwrap();
     assert_eq!(newest.version, Version::new(u64::MAX), "a late one does not replace it");
-    // In a rolling deploy, each shape has its own.
+    // In a rolling deployment, each shape has its own snapshot.
     assert_eq!(store.load(&stream, "account/2").await, Ok(None));
     store.save(&snapshot(&stream, "account/2", 4, 2)).await.unwrap();
     assert_eq!(store.load(&stream, "account/2").await.unwrap().unwrap().version, Version::new(4));

@@ -1,4 +1,4 @@
-//! Partial responses: declared where a function gives them, by what it answers.
+//! Tests that partial batch responses are declared exactly where a function returns them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,12 +10,12 @@ use topology::SourceKind;
 use super::{declared, samples};
 use crate::world::World;
 
-/// How the one record of a batch is named in the answer.
+/// Identifier of the single record of a batch in the response.
 const ITEM: &str = "49590338271490256608559692538361571095921575989136588898";
-/// A version of its content that no function of this build can read: a writer that is ahead of it.
+/// A type version that no function of this build can read, as a newer writer would use.
 const NEWER: u32 = 999;
 
-/// The sample messages, each in a version to come.
+/// The sample messages, each in a future version.
 fn newer() -> Vec<Value> {
     let newer = samples().into_iter().map(|(kind, mut sample)| {
         sample["dataschema"] = format!("urn:tidegate:schema:{kind}:{NEWER}").into();
@@ -28,7 +28,7 @@ fn seconds_now() -> f64 {
     Timestamp::now().as_second() as f64
 }
 
-/// The batches of a source whose one record cannot be applied now, but may be later.
+/// Batches of a source with a single record that cannot be applied now, but may be later.
 fn transient_batches(kind: SourceKind<'_>) -> Vec<Value> {
     let records: Vec<Value> = match kind {
         SourceKind::Stream(stream) => newer().iter().map(|message| from_stream(stream, message)).collect(),
@@ -62,7 +62,7 @@ fn from_queue(queue: &str, message: &Value) -> Value {
     })
 }
 
-/// The head of a split commit that the store does not show yet: its data must be read there.
+/// The head of a split commit whose data must be read from the store, which does not show them yet.
 fn from_table(table: &str) -> Value {
     let key = json!({ "stream": { "S": "order#unseen" }, "version": { "N": "1" } });
     let mut image = key.clone();
@@ -86,7 +86,7 @@ fn from_table(table: &str) -> Value {
     })
 }
 
-/// An event of a bus, as an asynchronous invocation carries it.
+/// An event of a bus, as in an asynchronous invocation.
 fn from_bus(message: &Value) -> Value {
     json!({
         "version": "0", "id": "delivery", "detail-type": message["type"], "source": message["source"], "account": "000000000000",
@@ -94,10 +94,10 @@ fn from_bus(message: &Value) -> Value {
     })
 }
 
-/// What a function answered.
+/// The response of a function.
 struct Answer {
     failed: bool,
-    /// Records it wants again.
+    /// Records that must be delivered again.
     items: Vec<String>,
     text: String,
 }
@@ -121,7 +121,8 @@ async fn a_source_declares_partial_responses_exactly_where_its_function_gives_th
         for batch in transient_batches(source.kind().unwrap()) {
             let answer = answer(&world, function, &batch).await;
             assert!(!answer.failed, "{function} fails as a whole for one record: {}", answer.text);
-            // A type that the function does not know is no transient failure: it is a dead letter, and acknowledged.
+            // A type that the function does not know is a permanent failure: it becomes a dead
+            // letter, and is acknowledged.
             if !answer.items.is_empty() {
                 assert_eq!(answer.items, [ITEM], "{function}: {}", answer.text);
                 partial = true;

@@ -1,4 +1,4 @@
-//! Rules against the events there are.
+//! Tests the rules with the existing events.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::{declared, samples};
 use crate::world::World;
 
-/// The texts that a pattern names in a field of the event, at the top or in an alternative.
+/// Returns the texts that a pattern names for a field of the event, at its top level or in an
+/// alternative.
 fn named<'a>(pattern: &'a Value, field: &str) -> BTreeSet<&'a str> {
     let alternatives = pattern["$or"].as_array().into_iter().flatten();
     let mut found: BTreeSet<&str> = alternatives.flat_map(|pattern| named(pattern, field)).collect();
@@ -15,7 +16,7 @@ fn named<'a>(pattern: &'a Value, field: &str) -> BTreeSet<&'a str> {
     found
 }
 
-/// The samples that are events; commands have no place in a stream.
+/// The samples that are events. Commands have no position in a stream.
 fn events() -> Vec<Value> {
     let events: Vec<Value> =
         samples().into_values().filter(|sample| sample["sequence"].is_string()).collect();
@@ -49,7 +50,9 @@ fn rules_name_types_and_sources_that_the_contracts_define() {
     }
 }
 
-/// EventBridge itself, or what stands for it, says whether an event matches. A rule that names no type is for any of its source.
+/// Checks the rules with EventBridge's own matcher, or that of the emulator.
+///
+/// A rule without a type matches every type of its source.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rule_matches_the_samples_of_the_types_it_names_and_no_other() {
     let world = World::start().await;

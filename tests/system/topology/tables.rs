@@ -1,4 +1,4 @@
-//! Keys and times to live, as the code that uses a table has them.
+//! Tests that the topology's keys and times to live are those of the code.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ fn text_and_number(partition: &str, sort: &str) -> Keys {
     (partition.to_owned(), KeyType::S, Some((sort.to_owned(), KeyType::N)))
 }
 
-/// The tables behind a variable, over all functions.
+/// The tables of a variable, over all functions.
 fn behind<'a>(topology: &'a Topology, variable: &str) -> Vec<(&'a str, &'a Table)> {
     let uses =
         topology.functions.values().filter_map(|function| function.uses.get(variable)?.table.as_deref());
@@ -50,7 +50,7 @@ fn the_keys_of_every_table_are_those_of_the_code_that_uses_it() {
     }
     let all: BTreeSet<&str> = topology.tables.keys().map(String::as_str).collect();
     assert_eq!(checked, all, "a table whose keys nothing checks");
-    // Readers of the read models know them from the contracts.
+    // Readers of the read models take these names from the contracts.
     assert_eq!(order_view::STREAM, projection::ROW_KEY);
     assert_eq!((sales::KEY, sales::SLICE), (projection::COUNTER_PARTITION_KEY, projection::COUNTER_SORT_KEY));
 }

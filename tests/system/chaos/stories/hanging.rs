@@ -1,4 +1,4 @@
-//! A read model that does not answer.
+//! The story of a read model that does not respond.
 
 use super::super::journey::Outcome;
 use super::{Story, given_up, tell};
@@ -8,7 +8,7 @@ const PROJECTION: &str = "order-projection";
 pub(in crate::chaos) const HANGING: Story = Story {
     name: "hanging",
     plan: "tests/chaos/hanging.toml",
-    // Little more than one request may hang: an invocation has no time for two that hang.
+    // The invocation has time for one hanging request, and not for two.
     fields: &[("timeout_seconds", "6")],
     faults: &["hang before DynamoDB.TransactWriteItems"],
     verdict: |outcome| [given_up(outcome), cut_off(outcome), forgotten(outcome)].concat(),
@@ -18,7 +18,7 @@ pub(in crate::chaos) const HANGING: Story = Story {
     },
 };
 
-/// The projection ends before Lambda ends it.
+/// The projection must end its invocations before Lambda does.
 fn cut_off(outcome: &Outcome) -> Vec<String> {
     match outcome.status["functions"][PROJECTION]["timeouts"].as_u64() {
         Some(0) => Vec::new(),

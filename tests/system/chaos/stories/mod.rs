@@ -1,5 +1,6 @@
-//! Stories: each a system, its faults, and what else must be true of it in the end. `make chaos`
-//! runs them all.
+//! Stories: each has a system, its faults, and additional checks of the result.
+//!
+//! `make chaos` runs them all.
 
 mod hanging;
 mod newer;
@@ -15,7 +16,7 @@ use super::journey::{Input, Outcome};
 use super::run;
 use crate::programs::repository;
 
-/// Invoices of a story.
+/// Number of invoices of a story.
 const INVOICES: usize = 300;
 /// Seeds of a story.
 const SEEDS: &str = "1 2 3";
@@ -24,20 +25,20 @@ const SEEDS: &str = "1 2 3";
 #[derive(Debug)]
 pub(super) struct Story {
     pub(super) name: &'static str,
-    /// The file of its faults, from the repository's root.
+    /// Path of its fault plan, from the repository's root.
     plan: &'static str,
-    /// What its topology has other values for.
+    /// Values of the topology that the story changes.
     pub(super) fields: &'static [(&'static str, &'static str)],
-    /// What must have been injected for a run to say anything.
+    /// Faults that a meaningful run must have injected.
     pub(super) faults: &'static [&'static str],
     /// Differences beyond the ordinary ones.
     pub(super) verdict: fn(&Outcome) -> Vec<String>,
-    /// What it measures, for people.
+    /// Measurement of the story, as text.
     pub(super) figure: fn(&Outcome) -> Option<String>,
 }
 
 impl Story {
-    /// The file of its faults.
+    /// Path of its fault plan.
     pub(super) fn plan(&self) -> PathBuf {
         repository().join(self.plan)
     }

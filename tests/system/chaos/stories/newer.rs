@@ -1,5 +1,5 @@
-//! A newer version writes types, versions of types and commits that older environments have never
-//! seen.
+//! The story of a newer writer: older environments do not know its types, type versions and
+//! commits.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,7 @@
-//! Mappings were paused until every record was older than `dead_letter_after_seconds`. When they go
-//! on, calls to AWS fail.
+//! The story of paused mappings.
+//!
+//! They were paused until every record was older than `dead_letter_after_seconds`. When they
+//! continue, calls to AWS fail.
 
 use super::{Story, given_up, tell};
 

@@ -1,4 +1,4 @@
-//! DynamoDB cancels transactions because it is throttled.
+//! The story of cancelled transactions, because DynamoDB is throttled.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use super::{Story, given_up, tell};
 const THROTTLED: Story = Story {
     name: "throttled",
     plan: "tests/chaos/throttled.toml",
-    // The projection backs off until the end of an invocation, so that is soon.
+    // The projection pauses until the end of an invocation, so invocations are short.
     fields: &[("timeout_seconds", "10")],
     faults: &["cancel for ThrottlingError before DynamoDB.TransactWriteItems"],
     verdict: |outcome| [given_up(outcome), explodes(outcome)].concat(),
@@ -19,7 +19,7 @@ const THROTTLED: Story = Story {
     },
 };
 
-/// Transactions that the projection sent.
+/// Number of transactions that the projection sent.
 struct Sent {
     calls: u64,
     cancelled: u64,
@@ -31,8 +31,10 @@ fn sent(outcome: &Outcome) -> Sent {
     Sent { calls: counts["calls"].as_u64().unwrap_or(0), cancelled: Value::as_u64(cancelled).unwrap_or(0) }
 }
 
+/// Reports a projection that splits throttled transactions instead of pausing.
+///
 /// A projector that splits a throttled transaction sends a request for each commit in each attempt.
-/// A projector that backs off sends few requests.
+/// A projector that pauses sends few requests.
 fn explodes(outcome: &Outcome) -> Vec<String> {
     let Sent { cancelled, .. } = sent(outcome);
     if 2 * cancelled < outcome.commits {
