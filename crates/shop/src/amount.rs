@@ -1,6 +1,6 @@
-//! Numbers as people read them.
+//! Numbers as text for people.
 
-/// A count with separators: `541,909`.
+/// Formats a count with separators: `541,909`.
 pub(crate) fn count(number: impl Into<i128>) -> String {
     let number = number.into();
     let digits = number.unsigned_abs().to_string();
@@ -17,7 +17,7 @@ pub(crate) fn count(number: impl Into<i128>) -> String {
     text
 }
 
-/// Minor units with two decimals: `1,234.56`.
+/// Formats minor units with two decimals: `1,234.56`.
 pub(crate) fn money(minor: impl Into<i128>) -> String {
     let minor = minor.into();
     let sign = if minor < 0 { "-" } else { "" };

@@ -1,4 +1,4 @@
-//! `shop order show`: one order or return, as the read model has it.
+//! `shop order show`: shows one order or return, from the read model.
 
 use std::process::ExitCode;
 
@@ -16,7 +16,7 @@ use crate::read_model::{OrderRow, read_order};
 /// Shows an order or a return.
 ///
 /// # Errors
-/// When the read model cannot be read, or has neither.
+/// Fails if the read model cannot be read, or if it has neither an order nor a return with this id.
 pub(crate) async fn show(options: &cli::OrderShow) -> Result<ExitCode, Problem> {
     let connection = Connection::open(&options.endpoint, Intent::Read).await?;
     let client = connection.dynamodb();
@@ -35,7 +35,8 @@ pub(crate) async fn show(options: &cli::OrderShow) -> Result<ExitCode, Problem> 
     Err(Problem::new(format!("there is no order and no return `{}` in table `{view}`", options.id)))
 }
 
-/// The streams that an id may mean: an order's number, a return's, or a stream.
+/// Returns the streams that an id may name: that of an order's number, that of a return's number,
+/// or the stream itself.
 fn streams(id: &str) -> Vec<String> {
     if id.contains('#') {
         return vec![id.to_owned()];

@@ -14,7 +14,9 @@ use tidegate::projection::PARKED_LIST_KEY;
 
 type Item = HashMap<String, AttributeValue>;
 
-/// Sums of one key. Units and minor units; wider than what is stored, so that sums over slices cannot overflow.
+/// Sums of one key, in units and minor units.
+///
+/// The numbers are wider than the stored ones, so that sums over slices cannot overflow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Totals {
     /// Placed orders.
@@ -32,7 +34,7 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
-    /// Adds another part of the same sums.
+    /// Adds another part of the same key's sums.
     pub(crate) fn add(&mut self, other: &Totals) {
         self.orders += other.orders;
         self.units += other.units;
@@ -49,7 +51,7 @@ pub(crate) type SalesByKey = BTreeMap<(Dimension, String), Totals>;
 /// The table of sales.
 #[derive(Debug, Default)]
 pub(crate) struct Sales {
-    /// Summed over the slices.
+    /// Totals over all slices.
     pub(crate) totals: SalesByKey,
     /// Keys of rows that belong to no dimension.
     pub(crate) foreign: Vec<String>,
@@ -90,7 +92,7 @@ pub(crate) struct OrderRow {
 /// Reads the table of sales.
 ///
 /// # Errors
-/// When it cannot be read, or a row has no readable number where one belongs.
+/// Fails if the table cannot be read, or if a row lacks a readable number.
 pub(crate) async fn read_sales(client: &Client, table: &PhysicalName) -> Result<Sales, Problem> {
     let mut read = Sales::default();
     for item in scan(client, table).await? {
@@ -213,7 +215,7 @@ fn text(item: &Item, name: &str) -> Option<String> {
     item.get(name)?.as_s().ok().cloned()
 }
 
-/// The number under a name; none when there is nothing.
+/// Returns the number of an attribute. `None` if the row does not have it.
 fn number(item: &Item, name: &str) -> Result<Option<i128>, String> {
     match item.get(name) {
         None => Ok(None),

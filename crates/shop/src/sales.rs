@@ -1,4 +1,4 @@
-//! `shop sales`: sums over the slices of the table of sales.
+//! `shop sales`: shows sums over the slices of the table of sales.
 
 use std::collections::HashSet;
 use std::process::ExitCode;
@@ -26,7 +26,7 @@ struct KeySales {
 /// Shows sales by one dimension.
 ///
 /// # Errors
-/// When the table cannot be read.
+/// Fails if the table cannot be read.
 pub(crate) async fn show(options: &cli::Sales) -> Result<ExitCode, Problem> {
     let dimension: Dimension = options.by.parse().map_err(Problem::new)?;
     let connection = Connection::open(&options.endpoint, Intent::Read).await?;
@@ -42,7 +42,10 @@ pub(crate) async fn show(options: &cli::Sales) -> Result<ExitCode, Problem> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The keys of a dimension, sorted; at most `top` of them, those with the most revenue after refunds (equal ones by key).
+/// Returns the keys of a dimension, sorted.
+///
+/// With `top`, it returns only that many keys: those with the most revenue after refunds, equal
+/// ones by key.
 fn of_dimension(totals: SalesByKey, dimension: Dimension, top: Option<usize>) -> Vec<KeySales> {
     let mut rows: Vec<KeySales> = totals
         .into_iter()
@@ -74,7 +77,7 @@ fn table(rows: &[KeySales], dimension: Dimension) -> String {
         sum.add(&row.totals);
         table.add_row(cells(&row.key, &row.totals));
     }
-    // An order has many products: their counts do not add up to a number of orders.
+    // An order has many products, so their counts do not add up to a number of orders.
     if rows.len() > 1 && dimension != Dimension::Product {
         table.add_row(cells("sum", &sum));
     }

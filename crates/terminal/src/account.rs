@@ -1,4 +1,4 @@
-//! The AWS account that a command works on, when it works on one.
+//! The AWS account that a command works on, if it works on one.
 
 use std::env;
 use std::fmt;
@@ -15,13 +15,13 @@ use crate::problem::Problem;
 /// Digits of an account's id.
 const DIGITS: usize = 12;
 
-/// The variable of the SDKs with an endpoint for STS alone.
+/// The SDKs' variable for the endpoint of STS only.
 const STS_ENDPOINT: &str = "AWS_ENDPOINT_URL_STS";
 
-/// Whether a command changes the system that it finds.
+/// Whether a command changes the system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Intent {
-    /// It only looks.
+    /// It only reads.
     Read,
     /// It writes, deletes or invokes something.
     Change,
@@ -59,7 +59,7 @@ impl FromStr for AccountId {
 /// production as soon as no local system runs. `why` says what leads to the account.
 ///
 /// # Errors
-/// Neither an account nor a name prefix is given; a misuse.
+/// Misuse: neither an account nor a name prefix is given.
 pub(crate) fn must_be_named(option: &EndpointOption, intent: Intent, why: &str) -> Result<(), Problem> {
     if intent == Intent::Read || option.account.is_some() || !option.name_prefix.is_empty() {
         return Ok(());
@@ -71,7 +71,7 @@ pub(crate) fn must_be_named(option: &EndpointOption, intent: Intent, why: &str) 
     )))
 }
 
-/// That no local system runs, and where it was looked for.
+/// Returns a text that no local system runs, and where the command looked for it.
 pub(crate) fn not_running(state: &Path) -> String {
     let state = std::path::absolute(state).unwrap_or_else(|_| state.to_owned());
     format!(
@@ -80,13 +80,13 @@ pub(crate) fn not_running(state: &Path) -> String {
     )
 }
 
-/// The account of the credentials, which must be the one that is named.
+/// Returns the account of the credentials, which must be the named one.
 ///
-/// STS answers every valid credential without a permission. Where a name prefix alone is given, STS
-/// may be out of reach: the account is then not known.
+/// STS responds to every valid credential without a permission. If only a name prefix is given, STS
+/// may be unreachable: the account is then unknown.
 ///
 /// # Errors
-/// The credentials are those of another account, or an account is named and STS does not answer.
+/// The credentials are those of another account, or an account is named and STS does not respond.
 pub(crate) async fn of_credentials(
     config: &SdkConfig,
     named: Option<&AccountId>,
@@ -94,11 +94,13 @@ pub(crate) async fn of_credentials(
     of_caller(aws_sdk_sts::config::Builder::from(config).build(), named).await
 }
 
-/// As [`of_credentials`], where the configuration has the endpoint of another of AWS's services: STS
-/// is at its own one, which is that of the region or of `AWS_ENDPOINT_URL_STS`.
+/// Returns the account as [`of_credentials`] does, for a configuration with the endpoint of another
+/// AWS service.
+///
+/// STS is at its own endpoint: that of the region or of `AWS_ENDPOINT_URL_STS`.
 ///
 /// # Errors
-/// As there.
+/// As for [`of_credentials`].
 pub(crate) async fn of_credentials_at_aws(
     config: &SdkConfig,
     named: Option<&AccountId>,
@@ -134,7 +136,7 @@ async fn of_caller(
     }
 }
 
-/// What a command works on, in one line.
+/// Returns in one line what a command works on.
 pub(crate) fn addressed(account: Option<&str>, region: &str, prefix: &NamePrefix) -> String {
     let account = account.unwrap_or("(not known)");
     let names = match prefix.is_empty() {

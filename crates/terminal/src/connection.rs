@@ -1,4 +1,4 @@
-//! Where the system is, and the AWS clients that reach it.
+//! Finds the system, and creates the AWS clients for it.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -17,13 +17,13 @@ use crate::local_system::{self, HOW_TO_START, STATE, STATE_VARIABLE};
 use crate::output;
 use crate::problem::Problem;
 
-/// The region of everything local.
+/// The region of a local system.
 const LOCAL_REGION: &str = "us-east-1";
 
-/// How long an endpoint may take to answer one attempt. LocalStack's first calls take seconds.
+/// Longest time for one attempt of a call. LocalStack's first calls take seconds.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Variables that say how to reach an account without an endpoint of one's own.
+/// Variables that configure the access to an account without a custom endpoint.
 const ACCOUNT_VARIABLES: [&str; 5] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_PROFILE",
@@ -32,22 +32,26 @@ const ACCOUNT_VARIABLES: [&str; 5] = [
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 ];
 
-/// A place and the SDK's configuration for it.
+/// A system and the SDK's configuration for it.
 #[derive(Debug)]
 pub struct Connection {
     config: SdkConfig,
-    /// Set if one was named, or is that of the local system.
+    /// The endpoint, if one is named or a local system runs.
     endpoint: Option<String>,
     is_account: bool,
 }
 
 impl Connection {
-    /// The endpoint that is named (`AWS_ENDPOINT_URL`), else that of the local system whose state directory `TIDEGATE_STATE` names or that was started in
-    /// this directory or one above it, else the AWS account of the environment.
+    /// Connects to the first of these that exists:
+    ///
+    /// 1. the named endpoint (`AWS_ENDPOINT_URL`);
+    /// 2. the local system with the state directory of `TIDEGATE_STATE`, or the one that was
+    ///    started in this directory or one above it;
+    /// 3. the AWS account of the environment.
     ///
     /// # Errors
-    /// When there is none of them, nothing answers, a name prefix or an account is given for the local
-    /// system, or an account would be changed that the command line does not name.
+    /// None of them exists or nothing responds. A name prefix or an account is given for the local
+    /// system. An account would be changed that the command line does not name.
     pub async fn open(option: &EndpointOption, intent: Intent) -> Result<Self, Problem> {
         let here = env::current_dir()
             .map_err(|error| Problem::new(format!("the current directory cannot be read: {error}")));
@@ -60,7 +64,7 @@ impl Connection {
             None => Ok(None),
         });
         let (endpoint, is_local) = match option.endpoint() {
-            // A local system whose file cannot be read is no reason not to talk to another.
+            // If the file of a local system cannot be read, another system can still be used.
             Some(named) => {
                 let is_local = local.ok().flatten().is_some_and(|local| named.is_at(&local.url));
                 (Some(named), is_local)
@@ -80,21 +84,25 @@ impl Connection {
         }
     }
 
-    /// The local system, which must answer. The operator's credentials stay here: key id and session
-    /// token would be sent in clear.
+    /// Connects to the local system, which must respond.
+    ///
+    /// The operator's credentials are not used, because key id and session token would be sent in
+    /// clear text.
     ///
     /// # Errors
-    /// Nothing answers.
+    /// Nothing responds.
     pub fn local(endpoint: &Endpoint) -> Result<Self, Problem> {
         endpoint.reach()?;
         Ok(Self::with(&endpoint.url, Credentials::new("test", "test", None, None, "local")))
     }
 
-    /// This endpoint, which must answer; without one, or at one of AWS's own, the AWS account of the
-    /// environment, which is said. `looked` is the state directory in which no local system was found.
+    /// Connects to this endpoint, which must respond.
+    ///
+    /// Without an endpoint, or at one of AWS's own, it connects to the AWS account of the
+    /// environment and prints so. `looked` is the state directory without a local system.
     ///
     /// # Errors
-    /// When nothing answers, the environment has no AWS credentials, or an account would be changed
+    /// Nothing responds, the environment has no AWS credentials, or an account would be changed
     /// that the command line does not name.
     pub async fn at(
         endpoint: Option<&Endpoint>,
@@ -128,7 +136,8 @@ impl Connection {
         Self::account(None, option).await
     }
 
-    /// The AWS account of the environment, which is said; all calls go to the endpoint if there is one.
+    /// Connects to the AWS account of the environment and prints so. All calls go to the endpoint
+    /// if there is one.
     async fn account(endpoint: Option<&Endpoint>, option: &EndpointOption) -> Result<Self, Problem> {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(tls_client())
@@ -149,7 +158,8 @@ impl Connection {
         Ok(Connection { config, endpoint: endpoint.map(|endpoint| endpoint.url.clone()), is_account: true })
     }
 
-    /// An endpoint, with the credentials and region of the environment or, without them, dummy ones.
+    /// Connects to an endpoint, with the credentials and region of the environment or, without
+    /// them, dummy ones.
     pub fn to(endpoint: &str) -> Self {
         let credentials = match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
             (Some(id), Some(secret)) => {
@@ -175,27 +185,28 @@ impl Connection {
         Connection { config, endpoint: Some(endpoint.to_owned()), is_account: false }
     }
 
-    /// The SDK's configuration.
+    /// Returns the SDK's configuration.
     pub fn config(&self) -> &SdkConfig {
         &self.config
     }
 
-    /// Whether the place is an AWS account, where rates are limited and an empty answer may be early.
+    /// Whether the system is in an AWS account, where rates are limited and an empty response may
+    /// be premature.
     pub fn is_account(&self) -> bool {
         self.is_account
     }
 
-    /// A client for streams.
+    /// Creates a client for streams.
     pub fn kinesis(&self) -> aws_sdk_kinesis::Client {
         aws_sdk_kinesis::Client::new(&self.config)
     }
 
-    /// A client for tables.
+    /// Creates a client for tables.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         aws_sdk_dynamodb::Client::new(&self.config)
     }
 
-    /// Adds the place to a problem.
+    /// Adds the place of the system to a problem.
     pub fn explain(&self, problem: Problem) -> Problem {
         match (&problem, &self.endpoint) {
             (Problem::Said(text), Some(endpoint)) => Problem::new(format!("at {endpoint}: {text}")),

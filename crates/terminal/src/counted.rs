@@ -1,8 +1,8 @@
-//! Numbers with their nouns.
+//! Formats numbers with their nouns.
 
 use std::fmt::Display;
 
-/// A number with its noun, which is singular after 1.
+/// Formats a number with its noun, which is singular after 1.
 pub fn counted(number: impl Display, one: &str, many: &str) -> String {
     let number = number.to_string();
     let noun = if number == "1" { one } else { many };

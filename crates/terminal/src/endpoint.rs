@@ -11,14 +11,14 @@ use crate::local_system::HOW_TO_START;
 use crate::name_prefix::NamePrefix;
 use crate::problem::Problem;
 
-/// How long an endpoint may take to accept a connection.
+/// Longest wait until an endpoint accepts a connection.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long an endpoint may take to answer at all.
+/// Longest wait for the first byte of a response.
 const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How the names of AWS's own endpoints end: in the partitions, for both kinds of addresses, and for
-/// the endpoints in one's own network (`….vpce.amazonaws.com`).
+/// Endings of the names of AWS's own endpoints: in all partitions, for both kinds of addresses, and
+/// for VPC endpoints (`….vpce.amazonaws.com`).
 const AWS_DOMAINS: [&str; 10] = [
     "amazonaws.com",
     "amazonaws.com.cn",
@@ -35,10 +35,12 @@ const AWS_DOMAINS: [&str; 10] = [
 /// The options that say where a system is.
 #[derive(Debug, Args)]
 pub struct EndpointOption {
-    /// AWS-compatible endpoint; by default that of the local system, else the AWS account of the environment.
+    /// AWS-compatible endpoint; by default that of the local system, else the AWS account of the
+    /// environment.
     #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL", hide_env_values = true)]
     pub endpoint_url: Option<String>,
-    /// What the names of a deployed system begin with, such as shop-dev-; a local system has no prefix.
+    /// What the names of a deployed system begin with, such as shop-dev-; a local system has no
+    /// prefix.
     #[arg(
         long,
         env = "TIDEGATE_NAME_PREFIX",
@@ -48,14 +50,15 @@ pub struct EndpointOption {
         hide_env_values = true
     )]
     pub name_prefix: NamePrefix,
-    /// The AWS account that is meant, compared with that of the credentials. Without a name prefix, a
-    /// command that changes something in an account needs it.
+    /// The AWS account that is meant, compared with that of the credentials. Without a name prefix,
+    /// a command that changes something in an account needs it.
     #[arg(long, value_name = "ID")]
     pub account: Option<AccountId>,
 }
 
 impl EndpointOption {
-    /// The endpoint that is named on the command line or in the environment. An empty name is none.
+    /// Returns the endpoint that the command line or the environment names. An empty name counts as
+    /// none.
     pub fn endpoint(&self) -> Option<Endpoint> {
         let url = self.endpoint_url.as_deref().filter(|url| !url.is_empty())?;
         Some(Endpoint { url: url.to_owned(), named_by: "AWS_ENDPOINT_URL".to_owned() })
@@ -64,7 +67,7 @@ impl EndpointOption {
     /// Refuses a prefix or an account for the local system, whose names are those of the topology.
     ///
     /// # Errors
-    /// One of them is given; a misuse.
+    /// Misuse: one of them is given.
     pub fn fit_local(&self) -> Result<(), Problem> {
         if let Some(account) = &self.account {
             return Err(Problem::misuse(format!(
@@ -83,22 +86,23 @@ impl EndpointOption {
     }
 }
 
-/// An endpoint, and what named it.
+/// An endpoint, and where it is named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     /// Its URL.
     pub url: String,
-    /// A file, a variable or a system, in words for people.
+    /// The file, variable or system that names it, as text.
     pub named_by: String,
 }
 
 impl Endpoint {
-    /// Whether a URL leads to it.
+    /// Whether a URL leads to this endpoint.
     pub fn is_at(&self, url: &str) -> bool {
         self.url.trim_end_matches('/') == url.trim_end_matches('/')
     }
 
-    /// Whether it is AWS itself, where the credentials decide what is reached, as without an endpoint.
+    /// Whether the endpoint is AWS itself. There the credentials decide which account is reached,
+    /// as without an endpoint.
     pub fn is_aws(&self) -> bool {
         let rest = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
         let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
@@ -109,10 +113,12 @@ impl Endpoint {
         })
     }
 
-    /// Connects once and waits for a first byte: the SDK would try for long before it gives up on an endpoint that is not there.
+    /// Connects once and waits for a first byte.
+    ///
+    /// The SDK would retry for long before it gives up on a missing endpoint.
     ///
     /// # Errors
-    /// It is no URL of an endpoint, or nothing answers.
+    /// The URL is not one of an endpoint, or nothing responds.
     pub fn reach(&self) -> Result<(), Problem> {
         let Endpoint { url, named_by } = self;
         let no_url = || {
@@ -148,7 +154,7 @@ impl Endpoint {
     }
 }
 
-/// Any answer to a plain request will do, an error too.
+/// Any response to a plain request is enough, also an error.
 fn first_byte(mut stream: TcpStream, authority: &str) -> io::Result<()> {
     stream.set_read_timeout(Some(FIRST_BYTE_TIMEOUT))?;
     write!(stream, "GET / HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n")?;

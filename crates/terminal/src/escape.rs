@@ -1,28 +1,30 @@
-//! Text from outside, without what changes a terminal or the order in which people read.
+//! Escapes text from outside, so that it cannot control a terminal or change the reading order.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-/// One line in which every control character is written as its escape, such as `\n` or `\u{1b}`.
+/// Returns one line in which every control character is escaped, such as `\n` or `\u{1b}`.
 ///
 /// A letter, a reason, a key or a log line may come from anybody. Printed as it is, it could move
-/// the cursor, colour or hide what stands beside it (`ESC`), forge further lines (line ends), or
-/// turn the reading direction around (bidirectional controls: Unicode TR36, "Trojan Source").
+/// the cursor, colour or hide the text around it (`ESC`), forge further lines (line ends), or
+/// change the reading direction (bidirectional controls: Unicode TR36, "Trojan Source").
 pub fn escaped(text: &str) -> Cow<'_, str> {
     replaced(text, is_control, readable)
 }
 
-/// As [`escaped`], for a text of several lines that this program laid out: it keeps line feeds and
-/// tabs.
+/// Escapes as [`escaped`] does, for a text of several lines that this program formatted: it keeps
+/// line feeds and tabs.
 pub fn escaped_lines(text: &str) -> Cow<'_, str> {
     replaced(text, |character| is_control(character) && !matches!(character, '\n' | '\t'), readable)
 }
 
-/// The same JSON with its control characters written as JSON's own escapes, so that a program reads
-/// the same values. Between its tokens, where JSON has no escapes, line feeds stay and the rest of
-/// the space becomes blanks.
+/// Returns the same JSON with its control characters as JSON's own escapes, so that a program reads
+/// the same values.
+///
+/// Between its tokens, where JSON has no escapes, line feeds stay and all other white space becomes
+/// blanks.
 pub fn escaped_json(json: &str) -> Cow<'_, str> {
     if !json.contains(|character| is_control(character) && character != '\n') {
         return Cow::Borrowed(json);
@@ -30,13 +32,14 @@ pub fn escaped_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(laid_out(json, |space| Some(if space == '\n' { space } else { ' ' })))
 }
 
-/// As [`escaped_json`], in one line and without space between the tokens: what is copied from a
-/// terminal is the JSON.
+/// Escapes as [`escaped_json`] does, in one line and without space between the tokens, so that text
+/// copied from a terminal is the JSON.
 pub fn escaped_json_line(json: &str) -> String {
     laid_out(json, |_| None)
 }
 
-/// JSON with its controls escaped in texts, and with this for every space and control elsewhere.
+/// Returns JSON with escaped controls in its strings, and with `between` for every space and
+/// control elsewhere.
 fn laid_out(json: &str, between: impl Fn(char) -> Option<char>) -> String {
     let mut written = String::with_capacity(json.len() + 16);
     let (mut in_text, mut after_backslash) = (false, false);
@@ -54,14 +57,14 @@ fn laid_out(json: &str, between: impl Fn(char) -> Option<char>) -> String {
             continue;
         }
         for unit in character.encode_utf16(&mut [0; 2]) {
-            // Writing to a text does not fail.
+            // Writing to a string cannot fail.
             let _ = write!(written, "\\u{unit:04x}");
         }
     }
     written
 }
 
-/// The value with every text and every name in it [`escaped`], for what is laid out from it.
+/// Returns the value with every string and every name in it [`escaped`], to format text from it.
 pub fn escaped_value(value: &Value) -> Value {
     match value {
         Value::String(text) => Value::from(escaped(text)),
@@ -94,8 +97,8 @@ fn replaced(
     Cow::Owned(written)
 }
 
-/// Controls of terminals (C0, DEL, C1), line and paragraph separators, controls of the reading
-/// direction, and characters that are not seen at all.
+/// Whether a character is a control of terminals (C0, DEL, C1), a line or paragraph separator, a
+/// control of the reading direction, or invisible.
 fn is_control(character: char) -> bool {
     character.is_control()
         || matches!(

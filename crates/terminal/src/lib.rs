@@ -1,4 +1,5 @@
-//! What the command-line programs have in common: how they start and end, what they write, and where they find the system.
+//! Parts that the command-line programs share: start and end, output, and the search for the
+//! system.
 
 pub mod account;
 pub mod connection;

@@ -1,4 +1,4 @@
-//! The local system: where its file is, and which endpoint it has.
+//! Finds the local system: its file and its endpoint.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::endpoint::Endpoint;
 use crate::problem::Problem;
 
-/// The state directory where none is named.
+/// The default state directory.
 pub const STATE: &str = ".tidegate";
 
 /// The variable that names the state directory.
@@ -20,18 +20,19 @@ pub const HOW_TO_START: &str = "start the local system with `tidegate local up`"
 /// The file in the state directory that a running engine keeps.
 const ENGINE_FILE: &str = "engine.json";
 
-/// What is read of the engine's file.
+/// The part of the engine's file that is read here.
 #[derive(Deserialize)]
 struct Engine {
     endpoint: String,
 }
 
-/// The state directory of the system that was started in this directory or the nearest one above it.
+/// Returns the state directory of the system that was started in this directory, or in the nearest
+/// one above it.
 pub fn state_dir(from: &Path) -> Option<PathBuf> {
     from.ancestors().map(|directory| directory.join(STATE)).find(|state| state.join(ENGINE_FILE).is_file())
 }
 
-/// The endpoint of the system with this state directory; none where none runs.
+/// Returns the endpoint of the system with this state directory. `None` if no system runs.
 ///
 /// # Errors
 /// The engine's file cannot be read.

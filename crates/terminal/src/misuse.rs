@@ -1,4 +1,4 @@
-//! Misuse of a command: one line that says what is wrong and what to run instead, exit code 2.
+//! Reports misuse of a command in one line: what is wrong, and what to run instead. Exit code 2.
 
 use std::process::ExitCode;
 
@@ -6,7 +6,7 @@ use clap::error::ErrorKind;
 
 use crate::output;
 
-/// Answers what clap could not parse, or prints the help that was asked for.
+/// Reports what clap could not parse, or prints the requested help.
 pub fn answer(program: &str, error: &clap::Error) -> ExitCode {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return match output::line(error.render().to_string().trim_end()) {
@@ -18,7 +18,8 @@ pub fn answer(program: &str, error: &clap::Error) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Clap's message without its layout: what is wrong, its hints, and the usage of the command that was meant.
+/// Returns clap's message without its layout: what is wrong, its hints, and the usage of the
+/// command.
 pub fn one_line(program: &str, error: &clap::Error) -> String {
     let text = error.render().to_string();
     let mut wrong = String::new();

@@ -1,29 +1,33 @@
-//! Physical names: a deployed system puts a prefix before the names of the topology, so that several fit into one account.
+//! Physical names of resources.
+//!
+//! A deployed system puts a prefix before the names of the topology, so that several systems fit
+//! into one account.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::problem::Problem;
 
-/// As long as Terraform lets it be: names that begin with it still fit into AWS's limits.
+/// Longest prefix, as in Terraform. Names with it still fit into AWS's limits.
 const LONGEST: usize = 16;
 
-/// What the names of a system begin with; empty in a local one.
+/// The prefix of the names of a system; empty for a local one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NamePrefix(String);
 
 impl NamePrefix {
-    /// Whether names are those of the topology.
+    /// Whether the prefix is empty, so that names are those of the topology.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The physical name that belongs to a name of the topology.
+    /// Returns the physical name for a name of the topology.
     pub fn physical(&self, declared: &str) -> PhysicalName {
         PhysicalName { name: format!("{self}{declared}"), prefix: Some(self.clone()) }
     }
 
-    /// The name in the topology that belongs to a physical name; one without the prefix is taken as it is.
+    /// Returns the name of the topology for a physical name. It returns a name without the prefix
+    /// unchanged.
     pub fn declared<'a>(&self, physical: &'a str) -> &'a str {
         physical.strip_prefix(&self.0).unwrap_or(physical)
     }
@@ -59,31 +63,33 @@ impl FromStr for NamePrefix {
     }
 }
 
-/// The name of a resource where it lives.
+/// The physical name of a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PhysicalName {
     name: String,
-    /// None for a name that was given and is taken as it is.
+    /// `None` for a given name, which is used unchanged.
     prefix: Option<NamePrefix>,
 }
 
 impl PhysicalName {
-    /// The name that was given, else the one that belongs to a name of the topology. An empty name is none.
+    /// Returns the given name, or else the physical name for a name of the topology. An empty name
+    /// counts as none.
     pub fn given_or(given: Option<&str>, prefix: &NamePrefix, declared: &str) -> Self {
         given.filter(|name| !name.is_empty()).map_or_else(|| prefix.physical(declared), PhysicalName::given)
     }
 
-    /// A name that was given.
+    /// Creates a given name.
     pub fn given(name: &str) -> Self {
         PhysicalName { name: name.to_owned(), prefix: None }
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.name
     }
 
-    /// That there is nothing of this name, and how the name came about. `kind` is a word such as `table`.
+    /// Returns the problem that no resource has this name, and how the name was formed. `kind` is a
+    /// word such as `table`.
     pub fn missing(&self, kind: &str) -> Problem {
         let name = &self.name;
         Problem::new(match &self.prefix {

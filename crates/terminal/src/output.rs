@@ -1,4 +1,4 @@
-//! What a command says: results on standard output, problems on standard error.
+//! Output of a command: results on standard output, problems on standard error.
 
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
@@ -10,12 +10,11 @@ use crate::problem::Problem;
 
 /// Writes a text and a line end to standard output.
 ///
-/// Nothing in it reaches the terminal as a control, apart from line feeds and tabs: whoever puts
-/// text from outside into a line writes it with [`escaped`](crate::escape::escaped), which has none
-/// of those either.
+/// It escapes all terminal controls in the text except line feeds and tabs. To put text from
+/// outside into a line, use [`escaped`](crate::escape::escaped), which escapes those too.
 ///
 /// # Errors
-/// [`Problem::OutputClosed`] when the reader has gone.
+/// [`Problem::OutputClosed`] if the reader has closed the output.
 pub fn line(text: &str) -> Result<(), Problem> {
     write_line(&escaped_lines(text))
 }
@@ -45,12 +44,12 @@ pub fn json_line(value: &impl Serialize) -> Result<(), Problem> {
     write_line(&escaped_json(&text))
 }
 
-/// Writes a line to standard error, as [`line()`] does. A closed standard error is no reason to stop.
+/// Writes a line to standard error, as [`line()`] does. It ignores a closed standard error.
 pub fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", escaped_lines(text));
 }
 
-/// Says a program's problem and gives the exit code that goes with it.
+/// Prints a program's problem and returns its exit code.
 pub fn fail(program: &str, problem: &Problem) -> ExitCode {
     match problem {
         Problem::Said(text) => {

@@ -1,33 +1,33 @@
-//! What keeps a command from its work.
+//! Problems that stop a command.
 
 use std::fmt;
 
 use crate::escape::escaped;
 
-/// Why a command could not do its work: one line for the person at the terminal.
+/// Why a command failed: one line for the person at the terminal.
 #[derive(Debug)]
 pub enum Problem {
     /// What is wrong, where, and what to do.
     Said(String),
-    /// The command was given something that makes no sense; exit code 2.
+    /// The command line is wrong; exit code 2.
     Misuse(String),
-    /// Nobody reads the output any more: a quiet end.
+    /// The reader has closed the output: the command ends silently.
     OutputClosed,
 }
 
 impl Problem {
-    /// A problem in these words, some of which may come from outside. Line ends become blanks, other
-    /// controls their escapes.
+    /// Creates a problem with this text, parts of which may come from outside. Line ends become
+    /// blanks, and other controls are escaped.
     pub fn new(text: impl Into<String>) -> Self {
         Problem::Said(one_line(&text.into()))
     }
 
-    /// A problem of several lines, such as one for each mistake of a file.
+    /// Creates a problem of several lines, such as one for each mistake in a file.
     pub fn lines(text: impl Into<String>) -> Self {
         Problem::Said(text.into())
     }
 
-    /// A misuse in these words.
+    /// Creates a misuse with this text.
     pub fn misuse(text: impl Into<String>) -> Self {
         Problem::Misuse(one_line(&text.into()))
     }

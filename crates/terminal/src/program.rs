@@ -1,4 +1,4 @@
-//! A program from its command line to its exit code.
+//! Runs a program, from its command line to its exit code.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,8 @@ use clap::Parser;
 use crate::problem::Problem;
 use crate::{misuse, output};
 
-/// Parses the command line, runs the command, and says what went wrong in one line that begins with the program's name.
+/// Parses the command line, runs the command, and reports a problem in one line that begins with
+/// the program's name.
 ///
 /// The exit code is the command's own, 1 after a problem, and 2 after misuse.
 pub fn start<A: Parser>(run: impl FnOnce(A) -> Result<ExitCode, Problem>) -> ExitCode {

@@ -17,12 +17,13 @@ pub fn table(header: impl IntoIterator<Item = impl ToString>) -> Table {
     table
 }
 
-/// The cell of a text, which may come from outside: it stays one line, and controls nothing.
+/// Creates the cell of a text, which may come from outside: it stays one line, and its controls are
+/// escaped.
 pub fn cell(text: impl Display) -> Cell {
     Cell::new(escaped(&text.to_string()))
 }
 
-/// A number's cell.
+/// Creates the cell of a number.
 pub fn right(number: impl ToString) -> Cell {
     Cell::new(number).set_alignment(CellAlignment::Right)
 }

@@ -9,35 +9,35 @@ use super::fold::{Expected, ExpectedOrder};
 use crate::amount::{count, money};
 use crate::read_model::{OrderRow, Sales, Totals};
 
-/// Differences shown per read model.
+/// Most differences that are shown per read model.
 const SHOWN: usize = 20;
 
-/// The outcome for all read models.
+/// The comparison of all read models.
 #[derive(Debug, Serialize)]
 pub(super) struct Comparison {
     pub(super) equal: bool,
     read_models: Vec<ReadModel>,
-    /// Lines of the input that must end as dead letters.
+    /// Lines of the input that must become dead letters.
     unreadable_lines: u64,
 }
 
-/// The outcome for one read model.
+/// The comparison of one read model.
 #[derive(Debug, Serialize)]
 struct ReadModel {
     name: String,
     equal: bool,
-    /// Rows that were compared.
+    /// Number of compared rows.
     rows: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     totals: Option<Totals>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     statuses: BTreeMap<&'static str, usize>,
     differences: usize,
-    /// The first of them.
+    /// The first differences.
     shown: Vec<Difference>,
 }
 
-/// One value that is not what it must be.
+/// One wrong value.
 #[derive(Debug, Serialize)]
 struct Difference {
     row: String,
@@ -64,7 +64,7 @@ impl Comparison {
         }
     }
 
-    /// For people.
+    /// Text for the terminal.
     pub(super) fn text(&self) -> String {
         let mut lines = Vec::new();
         for read_model in &self.read_models {

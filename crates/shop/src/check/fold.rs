@@ -8,26 +8,26 @@ use terminal::problem::Problem;
 use crate::input::{Lines, Row, date};
 use crate::read_model::{SalesByKey, Totals};
 
-/// What the read models must hold.
+/// The expected content of the read models.
 #[derive(Debug, Default)]
 pub(super) struct Expected {
-    /// By stream.
+    /// Orders and returns by stream.
     pub(super) orders: BTreeMap<String, ExpectedOrder>,
     pub(super) sales: SalesByKey,
-    /// Lines that must end as dead letters.
+    /// Lines that must become dead letters.
     pub(super) unreadable_lines: u64,
 }
 
-/// What is expected of one order or return.
+/// The expected row of one order or return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ExpectedOrder {
     pub(super) status: &'static str,
     pub(super) lines: i128,
-    /// Units and value; a rejected one has none.
+    /// Units and value; a rejected order or return has none.
     pub(super) totals: Option<(i128, i128)>,
 }
 
-/// One number's lines while the file is read.
+/// The lines of one invoice number while the file is read.
 struct Document {
     is_return: bool,
     customer: String,
@@ -38,7 +38,7 @@ struct Document {
 
 struct Sold {
     product: String,
-    /// Of a return: what came back.
+    /// Returned lines, if it is a return.
     quantity: i128,
     pence: i128,
 }
@@ -47,7 +47,7 @@ impl Expected {
     /// Reads the first `limit` invoices of a file, or all.
     ///
     /// # Errors
-    /// When the file cannot be read on.
+    /// Fails if the file cannot be read to its end.
     pub(super) fn of(lines: &mut Lines, limit: Option<usize>) -> Result<Self, Problem> {
         let mut expected = Expected::default();
         let mut documents: HashMap<String, Document> = HashMap::new();
@@ -114,7 +114,8 @@ impl Expected {
     }
 }
 
-/// Units and value, unless any line has no units or a negative price, or an amount is larger than an amount can be.
+/// Returns units and value. `None` if a line has no units or a negative price, or an amount is too
+/// large.
 fn accepted(lines: &[Sold]) -> Option<(i128, i128)> {
     let (mut units, mut value) = (0, 0);
     for line in lines {
@@ -169,7 +170,8 @@ fn read_line(row: &Row<'_>) -> Option<Read> {
     Some(Read { is_return, at: date::parse(&row.date)?, sold })
 }
 
-/// Pounds as pence: the digits as one integer, divided by its scale, half away from zero.
+/// Converts pounds to pence: the digits as one integer, divided by its scale, rounded half away
+/// from zero.
 fn whole_pence(price: &str) -> Option<i128> {
     let unsigned = price.trim_start_matches('-');
     let sign = match price.len() - unsigned.len() {
@@ -183,7 +185,8 @@ fn whole_pence(price: &str) -> Option<i128> {
     for (index, character) in unsigned.chars().enumerate() {
         match character {
             '0'..='9' => {
-                // Digits from the 12th behind the point on cannot move a half: what is cut there only makes the number larger.
+                // Digits from the 12th decimal on cannot change the rounding of a half: cutting
+                // them only removes a positive rest.
                 if behind_point && scale >= 1_000_000_000_000 {
                     continue;
                 }

@@ -23,7 +23,8 @@ use self::fold::Expected;
 /// Compares every read model with the input.
 ///
 /// # Errors
-/// When the file or a table cannot be read. A difference is no error: exit code 1.
+/// Fails if the file or a table cannot be read. A difference is not an error: it makes the exit
+/// code 1.
 pub(crate) async fn check(options: &cli::Check) -> Result<ExitCode, Problem> {
     let expected = Expected::of(&mut Lines::open(&options.file)?, options.limit)?;
     let connection = Connection::open(&options.endpoint, Intent::Read).await?;

@@ -1,6 +1,6 @@
 use super::random::Random;
 
-/// Products of the sample shop. An order of 1,200 lines meets more than 600 of them.
+/// Number of products of the sample shop. An order of 1,200 lines has more than 600 of them.
 const PRODUCTS: u64 = 1_000;
 
 const COLOURS: [&str; 12] = [
@@ -34,7 +34,7 @@ const KINDS: [&str; 9] = [
     " DELUXE",
 ];
 
-/// A product as the file writes it.
+/// A product, as written in the file.
 pub(super) struct Product {
     pub(super) stock_code: String,
     pub(super) description: String,
@@ -42,7 +42,7 @@ pub(super) struct Product {
     pub(super) price: String,
 }
 
-/// What the sample shop sells.
+/// The products of the sample shop.
 pub(super) fn catalogue(random: &mut Random) -> Vec<Product> {
     (0..PRODUCTS)
         .map(|number| {
@@ -50,7 +50,7 @@ pub(super) fn catalogue(random: &mut Random) -> Vec<Product> {
             let pence = 12 + random.skewed(1_800);
             let price = match random.below(40) {
                 0 => "0".to_owned(),
-                // Half a penny and less: what rounding is for.
+                // Half a penny and less, to test rounding.
                 1 => format!("{}.{:02}5", pence / 100, pence % 100),
                 2 => format!("{}.{:02}49", pence / 100, pence % 100),
                 _ if pence.is_multiple_of(10) => format!("{}.{}", pence / 100, pence / 10 % 10),

@@ -1,4 +1,6 @@
-//! `shop generate`: a sample file in the online-retail format, with every kind of good and bad line in it.
+//! `shop generate`: writes a sample file in the online-retail format.
+//!
+//! The file has every kind of good and bad line.
 
 mod catalogue;
 mod random;
@@ -16,16 +18,16 @@ use terminal::problem::Problem;
 use crate::amount::count;
 use crate::cli;
 
-/// Seed of the sample that ships with the repository.
+/// Seed of the repository's sample.
 pub(crate) const SEED: u64 = 1;
 
-/// Orders of that sample, besides the large ones.
+/// Number of orders of that sample, besides the large ones.
 pub(crate) const ORDERS: u32 = 300;
 
 /// Writes a sample file.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// Fails if the file cannot be written.
 pub(crate) fn write(options: &cli::Generate) -> Result<ExitCode, Problem> {
     let lines = sample::sample(options.seed, options.orders);
     let compressed = options.file.extension().is_some_and(|extension| extension == "gz");

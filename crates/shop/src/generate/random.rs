@@ -1,4 +1,6 @@
-/// A sequence of numbers that only its seed decides (SplitMix64), the same in every release and on every machine.
+/// A sequence of numbers that depends only on its seed (SplitMix64).
+///
+/// It is the same in every release and on every machine.
 pub(super) struct Random(u64);
 
 impl Random {
@@ -14,23 +16,23 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `end`; 0 when there is none.
+    /// Returns a number below `end`; 0 if there is none.
     pub(super) fn below(&mut self, end: u64) -> u64 {
         self.next() % end.max(1)
     }
 
-    /// A number below `end`, small ones more often, as with popular products.
+    /// Returns a number below `end`. Small numbers are more frequent, like popular products.
     pub(super) fn skewed(&mut self, end: u64) -> u64 {
         let (one, two) = (self.below(end), self.below(end));
         one * two / end.max(1)
     }
 
-    /// True in so many of 100 cases.
+    /// Returns true in this many of 100 cases.
     pub(super) fn percent(&mut self, share: u64) -> bool {
         self.below(100) < share
     }
 
-    /// One of the items.
+    /// Returns one of the items.
     pub(super) fn pick<'a, T: ?Sized>(&mut self, items: &[&'a T], default: &'a T) -> &'a T {
         let index = usize::try_from(self.below(items.len() as u64)).unwrap_or(0);
         items.get(index).copied().unwrap_or(default)

@@ -10,7 +10,7 @@ const COUNTRIES: [&str; 9] =
 /// First number of an order.
 const FIRST_ORDER: u32 = 700_001;
 
-/// Text of the descriptions that make an order large.
+/// Text that makes the descriptions of a large order long.
 const LONG_TEXT: &str =
     "hand painted in the old manner, each piece a little different from the other, packed in straw";
 
@@ -23,7 +23,8 @@ pub(super) fn sample(seed: u64, orders: u32) -> Vec<String> {
     for index in 0..orders {
         let number = FIRST_ORDER + index;
         writer.order(number);
-        // The large and the malformed stand at fixed places, so that every sample has all of them.
+        // Large orders and malformed lines have fixed positions, so that every sample has all of
+        // them.
         if index == orders / 4 {
             writer.large(&(FIRST_ORDER + orders).to_string(), 1_200, 0);
         } else if index == orders / 2 {
@@ -53,7 +54,7 @@ struct Writer {
     random: Random,
     catalogue: Vec<Product>,
     lines: Vec<String>,
-    /// Lines that come after so many further invoices.
+    /// Lines that follow after this many further invoices.
     held: Vec<(u64, String)>,
     at: Timestamp,
 }
@@ -94,7 +95,7 @@ impl Writer {
         self.release();
     }
 
-    /// A line that makes the order's rejection, or none.
+    /// Adds a line that makes the order invalid, or none.
     fn defective(&mut self, invoice: &Invoice, defect: Option<u64>) -> Option<String> {
         match defect? {
             0 => Some(self.line(invoice, 0, false)),
@@ -111,7 +112,7 @@ impl Writer {
             at: self.at,
         };
         for _ in 0..=self.random.below(3) {
-            // A positive quantity is nothing that came back: such a return is rejected.
+            // A positive quantity is not a returned one, so such a return is rejected.
             let sign = if self.random.percent(8) { 1 } else { -1 };
             let quantity = sign * i64::try_from(1 + self.random.skewed(6)).unwrap_or(1);
             let text = self.line(&back, quantity, false);
@@ -119,7 +120,7 @@ impl Writer {
         }
     }
 
-    /// An order of so many lines, each with the long text so many times in its description.
+    /// Writes an order with many lines, each with the long text several times in its description.
     fn large(&mut self, number: &str, lines: usize, texts: usize) {
         let invoice = self.invoice(number.to_owned());
         let text = vec![LONG_TEXT; texts].join("; ");
@@ -134,12 +135,12 @@ impl Writer {
         }
     }
 
-    /// Lines that must end as dead letters, another set each time.
+    /// Writes lines that must become dead letters, a different set each time.
     fn malformed(&mut self, number: u32, turn: u32) {
         let mut invoice = self.invoice(number.to_string());
         let (quantity, price) = ("1", "1.25");
         let lines = match turn % 5 {
-            // A line that cannot be read among the good ones of the order before.
+            // An unreadable line among the good lines of the previous order.
             0 => vec![fields(&invoice, "22423", "REGENCY CAKESTAND", "two", price)],
             1 => {
                 invoice.number = format!("A{number}");
@@ -189,7 +190,7 @@ impl Writer {
         fields(&stamped, &product.stock_code, &product.description, &quantity.to_string(), price)
     }
 
-    /// Lets one more invoice pass, and writes the lines whose turn has come.
+    /// Counts one more invoice, and writes the lines that are due.
     fn release(&mut self) {
         let held = std::mem::take(&mut self.held);
         for (distance, line) in held {

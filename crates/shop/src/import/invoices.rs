@@ -8,17 +8,19 @@ use super::pence;
 use crate::amount::count;
 use crate::input::{Lines, Row, date};
 
-/// Longest invoice number in bytes; Kinesis allows 256 characters in a partition key. A longer one names no order and no return.
+/// Longest invoice number in bytes, because Kinesis allows 256 characters in a partition key.
+///
+/// A longer number is not that of an order or a return.
 const NUMBER_BYTES: usize = 200;
 
-/// The invoices of a file in the order in which they appear first.
+/// The invoices of a file, in the order of their first lines.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     pub(super) slots: Vec<Slot>,
 }
 
 impl Gathered {
-    /// How many records the invoices make.
+    /// Number of records for these invoices.
     pub(super) fn records(&self) -> u64 {
         self.slots.iter().map(|slot| u64::from(slot.invoice.is_some()) + slot.raw.len() as u64).sum()
     }
@@ -27,23 +29,23 @@ impl Gathered {
 /// One invoice, or one line without a readable number.
 #[derive(Debug, Default)]
 pub(super) struct Slot {
-    /// What becomes a command; none when no line is left for one.
+    /// Content of the command. `None` if no line is readable.
     pub(super) invoice: Option<Invoice>,
     /// Number of the invoice, if it can be read.
     pub(super) number: Option<String>,
-    /// Lines that go on the stream as they are.
+    /// Lines that are sent to the stream unchanged.
     pub(super) raw: Vec<Vec<u8>>,
 }
 
-/// What the lines of an invoice say together.
+/// Content of an invoice, from all of its lines.
 #[derive(Debug)]
 pub(super) struct Invoice {
     pub(super) kind: InvoiceKind,
     /// The first customer that a line names.
     pub(super) customer: Option<String>,
-    /// Of the first line.
+    /// Country of the first line.
     pub(super) country: String,
-    /// Of the earliest line.
+    /// Time of the earliest line.
     pub(super) at: Timestamp,
     pub(super) lines: Vec<Line>,
 }
@@ -70,17 +72,19 @@ impl InvoiceKind {
 pub(super) struct Line {
     pub(super) stock_code: String,
     pub(super) description: String,
-    /// As written; a return's is negated when the command is made.
+    /// Quantity as written. For a return, the command has the negated value.
     pub(super) quantity: i64,
     /// In pence.
     pub(super) unit_price: i64,
 }
 
-/// Gathers the first `limit` invoices, or all. Lines of one invoice need not be side by side, so the file is read to its end.
+/// Collects the first `limit` invoices, or all.
+///
+/// The lines of one invoice need not be adjacent, so it reads the file to its end.
 ///
 /// # Errors
-/// When the file cannot be read on, or when not one of the lines makes an order or a return: that is
-/// another kind of file, and its lines would only become dead letters.
+/// Fails if the file cannot be read to its end, or if no line is one of an order or a return. Such
+/// a file has another format, and its lines would only become dead letters.
 pub(super) fn gather(lines: &mut Lines, limit: Option<usize>) -> Result<Gathered, Problem> {
     let limit = limit.unwrap_or(usize::MAX);
     let mut slots: Vec<Slot> = Vec::new();
@@ -119,11 +123,11 @@ pub(super) fn gather(lines: &mut Lines, limit: Option<usize>) -> Result<Gathered
     Err(unreadable.problem(lines.path()))
 }
 
-/// The lines that make no order and no return.
+/// The lines that are not of an order or a return.
 #[derive(Default)]
 struct Unreadable {
     lines: u64,
-    /// The first of them, and what is wrong with it.
+    /// The first such line, and what is wrong with it.
     first: Option<(String, String)>,
 }
 
@@ -145,7 +149,7 @@ impl Unreadable {
     }
 }
 
-/// The first characters of a stranger's text, fit for a terminal.
+/// Returns the first characters of text from outside, escaped for a terminal.
 fn excerpt(text: &str) -> String {
     const CHARACTERS: usize = 80;
     let mut shown: String = text.chars().take(CHARACTERS).flat_map(char::escape_debug).collect();
@@ -159,7 +163,7 @@ fn no_row() -> String {
     "it does not have eight columns with an invoice number".to_owned()
 }
 
-/// A row whose every column could be read.
+/// A row in which every column is readable.
 struct Parsed<'a> {
     kind: InvoiceKind,
     at: Timestamp,
@@ -171,14 +175,15 @@ impl<'a> Parsed<'a> {
     /// Reads every column.
     ///
     /// # Errors
-    /// What is wrong with the first column that cannot be read.
+    /// Returns what is wrong with the first column that cannot be read.
     fn of(row: &'a Row<'a>) -> Result<Self, String> {
         let wrong = |column: &str, text: &str, wanted: &str| {
             format!("its {column} `{}` is not {wanted}", excerpt(text))
         };
         let kind = InvoiceKind::of(&row.invoice)
             .ok_or_else(|| wrong("InvoiceNo", &row.invoice, "digits, or a `C` with more behind it"))?;
-        // Negated in a return, so the one number that has no negative is out of range.
+        // A return negates the quantity, so the number without a negative counterpart is out of
+        // range.
         let quantity = row.quantity.parse().ok().filter(|quantity| *quantity != i64::MIN);
         let unit_price =
             pence::parse(&row.price).ok_or_else(|| wrong("UnitPrice", &row.price, "an amount of pounds"))?;

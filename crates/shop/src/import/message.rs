@@ -27,12 +27,12 @@ pub(super) struct Message {
 pub(super) enum Kind {
     Order,
     Return,
-    /// A line as it is.
+    /// A line, unchanged.
     Raw,
 }
 
 impl Slot {
-    /// The records of the invoice: its command, then its lines that could not be read.
+    /// Returns the records of the invoice: its command, then its unreadable lines.
     pub(super) fn into_messages(self) -> Vec<Message> {
         let mut messages = Vec::with_capacity(1 + self.raw.len());
         if let (Some(invoice), Some(number)) = (self.invoice, self.number.as_deref()) {
@@ -49,7 +49,10 @@ impl Slot {
     }
 }
 
-/// None never occurs for numbers that [`InvoiceKind`] knows: they are short, and text can be written as JSON.
+/// Builds the command of an invoice.
+///
+/// It never returns `None` for numbers that [`InvoiceKind`] accepts: they are short, and text can
+/// be written as JSON.
 fn command(number: &str, invoice: Invoice) -> Option<Message> {
     let customer_id = invoice.customer.map(CustomerId);
     let (kind, at) = (invoice.kind, invoice.at);

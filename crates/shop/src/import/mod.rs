@@ -35,15 +35,15 @@ struct Summary {
     orders: u64,
     /// `RecordReturn` commands.
     returns: u64,
-    /// Lines as they are.
+    /// Unchanged lines.
     raw_lines: u64,
-    /// Records sent a second time; not counted above.
+    /// Records that were sent a second time, not counted above.
     resent: u64,
-    /// Of these, lines as they are.
+    /// Unchanged lines among these.
     resent_raw_lines: u64,
-    /// Records larger than the stream takes.
+    /// Records that are too large for the stream.
     not_sent: u64,
-    /// From the first request to the last answer.
+    /// Time from the first request to the last response.
     seconds: f64,
     records_per_second: f64,
 }
@@ -85,7 +85,7 @@ impl Summary {
 /// Imports an online-retail file.
 ///
 /// # Errors
-/// When the file cannot be read, or the stream does not take the records.
+/// Fails if the file cannot be read, or if the stream does not accept the records.
 pub(crate) async fn online_retail(options: &cli::Import, file: &Path) -> Result<ExitCode, Problem> {
     let gathered = invoices::gather(&mut Lines::open(file)?, options.limit)?;
     let connection = Connection::open(&options.endpoint, Intent::Change).await?;
@@ -135,7 +135,7 @@ fn messages(gathered: Gathered) -> impl Iterator<Item = Message> + Send {
     gathered.slots.into_iter().flat_map(Slot::into_messages)
 }
 
-/// A bar on a terminal; nothing elsewhere, where the closing line is enough.
+/// A progress bar on a terminal. Elsewhere there is none, and the final line is enough.
 fn progress_bar(records: u64) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();

@@ -1,6 +1,7 @@
-/// A decimal amount of pounds as whole pence, half away from zero. None when the text is no decimal number or leaves the range.
+/// Converts a decimal amount of pounds to whole pence, rounded half away from zero.
 ///
-/// Computed on the text: a binary fraction holds neither 0.1 nor the half that decides.
+/// It returns `None` if the text is not a decimal number or is out of range. It computes on the
+/// text, because a binary fraction can represent neither 0.1 nor the half that decides.
 pub(super) fn parse(text: &str) -> Option<i64> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
@@ -67,7 +68,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against exact integer arithmetic on the same digits.
+        /// Compares with exact integer arithmetic on the same digits.
         #[test]
         fn pence_are_the_nearest_and_halves_go_away_from_zero(
             negative: bool, pounds in 0_i64..1_000_000_000, fraction in "[0-9]{0,6}",

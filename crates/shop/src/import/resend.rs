@@ -2,20 +2,20 @@ use std::collections::VecDeque;
 
 use super::message::Message;
 
-/// How many other records go between a record and its repetition, unless the input ends before.
+/// Number of other records between a record and its repetition, unless the input ends earlier.
 const DISTANCE: u64 = 40;
 
-/// Repeats every Nth message later in the run, as a producer does that lost a response.
+/// Repeats every Nth message later in the run, like a producer that lost a response.
 pub(super) struct Resending<I> {
     messages: I,
     every: Option<u64>,
     sent: u64,
-    /// Repetitions, each with the number of first sendings after which it is due.
+    /// Repetitions, each with the number of new messages after which it is due.
     due: VecDeque<(u64, Message)>,
 }
 
 impl<I: Iterator<Item = Message>> Resending<I> {
-    /// Repeats every `every`th of the messages, or none.
+    /// Repeats one of `every` messages, or none.
     pub(super) fn new(messages: I, every: Option<u64>) -> Self {
         Resending { messages, every, sent: 0, due: VecDeque::new() }
     }

@@ -16,26 +16,29 @@ use tokio::time::{Instant, sleep};
 
 use super::message::{Kind, Message};
 
-/// Largest record: data and partition key.
+/// Largest size of a record: data and partition key.
 pub(super) const RECORD_BYTES: usize = 1 << 20;
 
-/// Largest request: data and partition keys.
+/// Largest size of a request: data and partition keys.
 const REQUEST_BYTES: usize = 5 << 20;
 
-/// Records in one request. Kinesis takes 500; smaller requests let a shard's readers start earlier and lose less to its limit of 1 MiB a second.
+/// Most records in one request.
+///
+/// Kinesis accepts 500. With smaller requests, a shard's readers start earlier, and its limit of 1
+/// MiB a second refuses fewer records.
 const REQUEST_RECORDS: usize = 200;
 
-/// Requests under way at a time, so that the next one waits at the stream and not here.
+/// Concurrent requests, so that the next one waits at the stream and not here.
 const CONCURRENCY: usize = 4;
 
-/// Waiting time before the first retry of refused records; it doubles up to the longest.
+/// Pause before the first retry of refused records. It doubles up to the longest pause.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// How long a request's records may all be refused before the import gives up.
+/// How long all records of a request may be refused before the import fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What became of one record.
+/// Result of one record.
 #[derive(Debug, PartialEq)]
 pub(super) enum Step {
     Sent { kind: Kind, again: bool },
@@ -54,10 +57,11 @@ impl Sender {
         Sender { client, stream, patience: PATIENCE }
     }
 
-    /// Asks for the stream, to say early and clearly that it or its endpoint is missing.
+    /// Checks that the stream and its endpoint exist, to report early and clearly if they do not.
     ///
     /// # Errors
-    /// When there is no answer, or no such stream. A producer that may only write is let through.
+    /// Fails if there is no response, or no such stream. A producer with write permission only
+    /// passes.
     pub(super) async fn probe(&self) -> Result<(), Problem> {
         let answer = self.client.describe_stream_summary().stream_name(self.stream.as_str()).send().await;
         match answer {
@@ -73,11 +77,14 @@ impl Sender {
         }
     }
 
-    /// Sends all messages, several requests at a time. Of one partition key there is only one record under way at a time, so that a
-    /// refused record cannot be overtaken by a later one of its key.
+    /// Sends all messages, in several concurrent requests.
+    ///
+    /// Only one record of a partition key is in flight at a time, so no later record of the key can
+    /// overtake a refused one.
     ///
     /// # Errors
-    /// When a request fails, or its records are refused for a minute. What was sent before stays sent.
+    /// Fails if a request fails, or if its records are refused for a minute. Records that were sent
+    /// before stay in the stream.
     pub(super) async fn send(
         &self,
         messages: impl Iterator<Item = Message>,
@@ -107,7 +114,7 @@ impl Sender {
     }
 }
 
-/// As many messages as a request holds, up to the first whose key is under way.
+/// Returns as many messages as a request holds, up to the first one whose key is in flight.
 fn next_batch(
     messages: &mut Peekable<impl Iterator<Item = Message>>,
     busy: &HashSet<String>,
@@ -140,7 +147,7 @@ struct Put {
 }
 
 impl Put {
-    /// Sends a batch until every record was taken.
+    /// Sends a batch until every record is accepted.
     async fn all(self, batch: Vec<Message>) -> Result<Vec<Message>, Problem> {
         let mut waiting: Vec<usize> = (0..batch.len()).collect();
         let mut pause = FIRST_PAUSE;
@@ -185,7 +192,7 @@ impl Put {
     }
 }
 
-/// The records of a request that were not taken, and why.
+/// The refused records of a request, and the reason.
 struct Refused {
     places: Vec<usize>,
     codes: HashMap<String, usize>,
@@ -204,7 +211,7 @@ impl Refused {
     }
 }
 
-/// The answer's records stand in the order of the request's.
+/// Returns the refused records. The response has the records in the order of the request.
 fn refused(answer: &PutRecordsOutput, waiting: &[usize]) -> Result<Refused, Problem> {
     if answer.records().len() != waiting.len() {
         return Err(Problem::new(format!(
@@ -256,7 +263,8 @@ mod tests {
 
     type Answers = Arc<Mutex<dyn FnMut(&[String]) -> Vec<bool> + Send>>;
 
-    /// A stream on a free port: takes or refuses each record as the script says, given the request's partition keys.
+    /// Starts a stream on a free port. A script accepts or refuses each record, given the request's
+    /// partition keys.
     async fn scripted(answers: Answers) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());

@@ -2,13 +2,13 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-/// The forms that [`parse`] reads, as a message names them.
+/// The forms that [`parse`] reads, as text for messages.
 pub(crate) const FORMS: &str = "`2010-12-01T08:26:00Z`, `2010-12-01 08:26:00` or `12/1/2010 8:26`";
 
 /// Forms without a time zone. The last one is American: the month comes first.
 const CIVIL: [&str; 4] = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M"];
 
-/// The time of an invoice line, in any form in which the data set is published.
+/// Parses the time of an invoice line, in any form in which the data set is published.
 ///
 /// A time without a zone counts as UTC. Returns `None` for every other text.
 pub(crate) fn parse(text: &str) -> Option<Timestamp> {

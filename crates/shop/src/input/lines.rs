@@ -9,11 +9,13 @@ use super::row::{COLUMNS, Row};
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// Longest header that is looked at, in bytes: a binary file may have no line end for long.
+/// Longest header in bytes. A binary file may have no line end for long.
 const HEADER_BYTES: u64 = 4096;
 
-/// The lines of a file after its header, read one by one. A record is one line: a quoted column does not go over a line end, so that
-/// one stray quote costs its own line only.
+/// The lines of a file after its header, read one by one.
+///
+/// A record is one line. A quoted column ends at the line end, so one stray quote affects only its
+/// own line.
 pub(crate) struct Lines {
     path: PathBuf,
     reader: Box<dyn BufRead>,
@@ -21,10 +23,11 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    /// Opens a CSV file, compressed or not, by what is in it and not by its name, and checks its header.
+    /// Opens a CSV file and checks its header. The content, not the name, decides whether the file
+    /// is compressed.
     ///
     /// # Errors
-    /// When the file cannot be read, or its first line is not the header.
+    /// Fails if the file cannot be read, or if its first line is not the header.
     pub(crate) fn open(path: &Path) -> Result<Self, Problem> {
         let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
         let mut start = Vec::new();
@@ -59,15 +62,15 @@ impl Lines {
         Ok(Lines { path: path.to_owned(), reader, line: Vec::new() })
     }
 
-    /// Where the file is.
+    /// Path of the file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The next line that is not empty, without its line end.
+    /// Returns the next line that is not empty, without its line end.
     ///
     /// # Errors
-    /// When the file cannot be read on.
+    /// Fails if the file cannot be read further.
     pub(crate) fn next_line(&mut self) -> Result<Option<&[u8]>, Problem> {
         loop {
             self.line.clear();

@@ -12,31 +12,31 @@ pub(crate) const COLUMNS: [&str; 8] = [
     "Country",
 ];
 
-/// One line taken apart into its eight columns, as written.
+/// One line, split into its eight columns as written.
 pub(crate) struct Row<'a> {
     /// Number of the invoice.
     pub(crate) invoice: Cow<'a, str>,
     /// Product.
     pub(crate) stock_code: Cow<'a, str>,
-    /// What the shop calls it.
+    /// Description of the product.
     pub(crate) description: Cow<'a, str>,
     /// Units.
     pub(crate) quantity: Cow<'a, str>,
-    /// In one of the forms of [`date::parse`](super::date::parse).
+    /// Time, in one of the forms of [`date::parse`](super::date::parse).
     pub(crate) date: Cow<'a, str>,
-    /// Of one unit, in pounds.
+    /// Price of one unit, in pounds.
     pub(crate) price: Cow<'a, str>,
-    /// Empty for guests.
+    /// Customer; empty for guests.
     pub(crate) customer: Cow<'a, str>,
-    /// English name.
+    /// English name of the country.
     pub(crate) country: Cow<'a, str>,
 }
 
 impl<'a> Row<'a> {
-    /// Splits a line by RFC 4180. A line that is not UTF-8 counts as ISO 8859-1, in which the data set
-    /// is also published.
+    /// Splits a line by RFC 4180.
     ///
-    /// Returns `None` when the quotes do not fit or the line does not have eight columns.
+    /// A line that is not UTF-8 counts as ISO 8859-1, in which the data set is also published.
+    /// Returns `None` if the quotes do not match or the line does not have eight columns.
     pub(crate) fn split(line: &'a [u8]) -> Option<Self> {
         match std::str::from_utf8(line) {
             Ok(text) => Row::split_text(text),
@@ -96,7 +96,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The first column, and what is behind its comma if there is one.
+/// Returns the first column, and the text after its comma if there is one.
 fn first_column(text: &str) -> Option<(Cow<'_, str>, Option<&str>)> {
     let Some(quoted) = text.strip_prefix('"') else {
         let (column, behind) = match text.split_once(',') {

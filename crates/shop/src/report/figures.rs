@@ -19,7 +19,7 @@ const WRITES: [&str; 6] = [
     "DynamoDB.ExecuteTransaction",
 ];
 
-/// What the report says.
+/// The figures of the report.
 #[derive(Debug, Serialize)]
 pub(super) struct Figures {
     pub(super) orders_placed: u64,
@@ -29,13 +29,16 @@ pub(super) struct Figures {
     pub(super) emails: u64,
     pub(super) dead_letters: BTreeMap<String, u64>,
     pub(super) dead_letters_total: u64,
-    /// Deliveries that ended (applied, duplicate, filtered, failed or dead-lettered), all functions.
-    /// None if a function did not print its counts.
+    /// Deliveries of all functions that ended: applied, duplicate, filtered, failed or
+    /// dead-lettered.
+    ///
+    /// `None` if a function did not print its counts.
     pub(super) deliveries: Option<u64>,
-    /// Over the time from the first arrival on the stream to the last change of the read model.
+    /// Rate over the time from the first arrival on the stream to the last change of the read
+    /// model.
     pub(super) deliveries_per_second: Option<f64>,
     pub(super) seconds: Option<f64>,
-    /// From the stream to the read model, milliseconds.
+    /// Latency from the stream to the read model, in milliseconds.
     pub(super) p50_ms: Option<i64>,
     pub(super) p99_ms: Option<i64>,
     /// Successful write requests of order-processor for each order or return, placed or rejected.
@@ -45,7 +48,7 @@ pub(super) struct Figures {
     pub(super) emulator: Option<String>,
 }
 
-/// Counts that a function prints are none where it printed no metrics.
+/// The figures of one function. Counts that a function prints are `None` if it printed no metrics.
 #[derive(Debug, Serialize)]
 pub(super) struct FunctionFigures {
     pub(super) invocations: u64,
@@ -56,7 +59,7 @@ pub(super) struct FunctionFigures {
     pub(super) not_run: Option<u64>,
     pub(super) dead_lettered: Option<u64>,
     pub(super) cpu_seconds: f64,
-    /// Of the largest process.
+    /// Memory of the largest process.
     pub(super) peak_rss_bytes: u64,
     /// DynamoDB requests by operation.
     pub(super) dynamodb: BTreeMap<String, Requests>,
@@ -71,7 +74,7 @@ pub(super) struct Requests {
 
 #[derive(Debug, Serialize)]
 pub(super) struct CpuSeconds {
-    /// None for an emulator that runs elsewhere.
+    /// `None` for an emulator that runs elsewhere.
     pub(super) emulator: Option<f64>,
     pub(super) engine: f64,
     pub(super) functions: f64,

@@ -1,4 +1,4 @@
-//! `shop report`: what the local system did, from its status and its read model.
+//! `shop report`: reports what the local system did, from its status and its read model.
 
 mod figures;
 mod status;
@@ -21,7 +21,7 @@ use self::status::Status;
 /// Prints the report.
 ///
 /// # Errors
-/// When the status or the table cannot be read.
+/// Fails if the status or the table cannot be read.
 pub(crate) async fn report(options: &cli::Report) -> Result<ExitCode, Problem> {
     let status = read_status(&options.status)?;
     let connection = Connection::open(&options.endpoint, Intent::Read).await?;

@@ -2,11 +2,11 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-/// What the report needs of `tidegate local status --json`.
+/// The part of `tidegate local status --json` that the report needs.
 #[derive(Debug, Deserialize)]
 pub(super) struct Status {
     pub(super) dead_letters: DeadLetters,
-    /// By function and operation (`DynamoDB.PutItem`).
+    /// Calls by function and operation (`DynamoDB.PutItem`).
     pub(super) calls: BTreeMap<String, BTreeMap<String, Calls>>,
     pub(super) functions: BTreeMap<String, Function>,
     #[serde(default)]
@@ -37,14 +37,14 @@ pub(super) struct Function {
     pub(super) cpu_seconds: f64,
     #[serde(default)]
     pub(super) peak_rss_bytes: u64,
-    /// Sums by name.
+    /// Sums of metrics by name.
     #[serde(default)]
     pub(super) metrics: BTreeMap<String, f64>,
 }
 
 impl Function {
-    /// The sum of a metric; 0 when it never occurred, none when the function ran and printed no
-    /// metrics.
+    /// Returns the sum of a metric. It is 0 if the metric never occurred, and `None` if the
+    /// function ran and printed no metrics.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     pub(super) fn count(&self, metric: &str) -> Option<u64> {
         let printed = self.invocations == 0 || !self.metrics.is_empty();
@@ -56,7 +56,7 @@ impl Function {
 pub(super) struct Process {
     #[serde(default)]
     pub(super) name: Option<String>,
-    /// None for an emulator that runs elsewhere.
+    /// `None` for an emulator that runs elsewhere.
     #[serde(default)]
     pub(super) cpu_seconds: Option<f64>,
 }

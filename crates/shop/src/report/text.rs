@@ -4,7 +4,7 @@ use terminal::table::{cell, right, table};
 use super::figures::Figures;
 use crate::amount::count;
 
-/// The report for people, within 80 columns.
+/// Returns the report as text, within 80 columns.
 pub(super) fn text(figures: &Figures) -> String {
     let mut parts = vec![summary(figures), functions(figures)];
     let requests = requests(figures);

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{
 };
 use aws_smithy_http_client::Builder;
 
-/// A MiniStack of the test's own, stopped by its process id.
+/// A MiniStack for one test, stopped by its process id.
 pub(crate) struct Emulator {
     process: Child,
     pub(crate) endpoint: String,
@@ -24,7 +24,8 @@ impl Drop for Emulator {
 }
 
 impl Emulator {
-    /// Starts it with the stream and the read models; none, with the reason printed, where MiniStack is not installed.
+    /// Starts MiniStack with the stream and the read models. If MiniStack is not installed, it
+    /// prints the reason and returns `None`.
     pub(crate) async fn start() -> Option<Self> {
         let Some(program) = program() else {
             println!("skipped: no MiniStack; scripts/setup installs it");
@@ -62,7 +63,7 @@ impl Emulator {
         Some(emulator)
     }
 
-    /// The stream and the read models under names that begin like this.
+    /// Creates the stream and the read models, with this prefix of their names.
     pub(crate) async fn create(&self, prefix: &str) {
         let name = |declared: &str| format!("{prefix}{declared}");
         self.kinesis.create_stream().stream_name(name("orders")).shard_count(1).send().await.unwrap();

@@ -3,7 +3,7 @@ use std::net::TcpListener;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-/// The command, away from any local system and any account.
+/// Returns the command, without a local system and an account.
 fn shop(arguments: &[&str], endpoint: Option<&str>) -> Output {
     let directory = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_shop"));
@@ -93,7 +93,7 @@ fn the_local_system_is_where_the_state_directory_is_said_to_be() {
     assert!(said(&output, 1).contains("nothing answers at http://127.0.0.1:1"));
 }
 
-/// STS of account 111111111111, for one request.
+/// A server that plays STS of account 111111111111, for one request.
 fn sts() -> (String, std::thread::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -150,7 +150,7 @@ async fn read_models_are_shown_summed_and_checked() {
         sales("product#85123A", 0, [1, 6, 1530, 1, 1, 255]),
         sales("product#22633", 0, [1, 1, 185, 0, 0, 0]),
         sales("customer#17850", 0, [1, 6, 1530, 1, 1, 255]),
-        // An aggregate on the list of parked ones, which is in the same table.
+        // An aggregate on the list of parked aggregates, which is in the same table.
         sales("#parked", 7, [0; 6]),
     ] {
         put(&emulator, "sales", &row).await;
