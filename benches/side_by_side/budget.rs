@@ -1,4 +1,4 @@
-//! Budgets of the toolkit, and whether it meets them.
+//! Budgets for time, requests and memory, and whether they are met.
 
 use benchmarks::budget::Budget;
 

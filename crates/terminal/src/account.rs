@@ -15,7 +15,7 @@ use crate::problem::Problem;
 /// Digits of an account's id.
 const DIGITS: usize = 12;
 
-/// The SDKs' variable for the endpoint of STS only.
+/// The variable of the SDKs with an endpoint for STS alone.
 const STS_ENDPOINT: &str = "AWS_ENDPOINT_URL_STS";
 
 /// Whether a command changes the system.

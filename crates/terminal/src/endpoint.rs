@@ -11,7 +11,7 @@ use crate::local_system::HOW_TO_START;
 use crate::name_prefix::NamePrefix;
 use crate::problem::Problem;
 
-/// Longest wait until an endpoint accepts a connection.
+/// How long an endpoint may take to accept a connection.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Longest wait for the first byte of a response.

@@ -27,8 +27,8 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// The progress of a commit with `events` events. All count as published until
-    /// [`Progress::left`] is called.
+    /// The progress of a commit with so many events, all published unless [`Progress::left`] is
+    /// called.
     pub(crate) fn of(events: usize) -> Self {
         Progress { events, ..Progress::default() }
     }
