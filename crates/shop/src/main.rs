@@ -1,4 +1,6 @@
-//! `shop`: the command of the reference system. It feeds orders into the system, looks into its read models and checks them.
+//! `shop`: the command of the reference system.
+//!
+//! It feeds orders into the system, reads its read models and checks them.
 
 mod amount;
 mod check;
