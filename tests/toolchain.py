@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Checks which compiler `scripts/toolchain` and `scripts/setup` choose, beside programs that answer instead of rustup and rustc."""
+"""Checks which compiler `scripts/toolchain` and `scripts/setup` choose.
+
+They run in a copy of the scripts, beside programs that answer in place of rustup and rustc.
+"""
 
 import os
 import pathlib
@@ -38,20 +41,43 @@ def main():
         for name, text in (("rustup", RUSTUP), ("rustc", RUSTC), ("cargo", RUSTC)):
             (root / "bin" / name).write_text(text)
             (root / "bin" / name).chmod(0o755)
-        environment = {name: value for name, value in os.environ.items() if name != "RUSTUP_TOOLCHAIN"}
-        environment |= {"PATH": f"{root / 'bin'}:{environment['PATH']}", "TIDEGATE_TOOLS": str(root / "tools")}
+        environment = {
+            name: value for name, value in os.environ.items() if name != "RUSTUP_TOOLCHAIN"
+        }
+        environment |= {
+            "PATH": f"{root / 'bin'}:{environment['PATH']}",
+            "TIDEGATE_TOOLS": str(root / "tools"),
+        }
 
-        for installed, wanted in (("1.95.0-x86_64-unknown-linux-gnu (active)\n", ""), ("stable-x86_64\n", "stable"), ("1.95.01-x86_64\n", "stable")):
+        for installed, wanted in (
+            ("1.95.0-x86_64-unknown-linux-gnu (active)\n", ""),
+            ("stable-x86_64\n", "stable"),
+            ("1.95.01-x86_64\n", "stable"),
+        ):
             (root / "bin" / "installed").write_text(installed)
-            said = subprocess.run([root / "scripts" / "toolchain"], env=environment, capture_output=True, text=True, check=True).stdout.strip()
+            said = subprocess.run(
+                [root / "scripts" / "toolchain"],
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout.strip()
             if said != wanted:
-                sys.exit(f"with {installed!r} installed, scripts/toolchain said {said!r} and must say {wanted!r}")
+                sys.exit(
+                    f"with {installed!r} installed, scripts/toolchain said {said!r} and must say"
+                    f" {wanted!r}"
+                )
             for given, expected in ((None, wanted or "none"), ("nightly", "nightly")):
                 own = environment if given is None else environment | {"RUSTUP_TOOLCHAIN": given}
-                done = subprocess.run([root / "scripts" / "setup", "api"], env=own, capture_output=True, text=True)
+                done = subprocess.run(
+                    [root / "scripts" / "setup", "api"], env=own, capture_output=True, text=True
+                )
                 asked = (root / "bin" / "asked").read_text().strip()
                 if asked != expected or done.returncode != 1 or "Rust is 1.0.0" not in done.stderr:
-                    sys.exit(f"with {installed!r} installed and {given} given, scripts/setup asked rustc of {asked!r}, not {expected!r}: {done.stderr}")
+                    sys.exit(
+                        f"with {installed!r} installed and {given} given, scripts/setup asked rustc"
+                        f" of {asked!r}, not {expected!r}: {done.stderr}"
+                    )
     print("the pinned compiler is used where it is installed, and stable where it is not")
 
 

@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
-"""Checks what `scripts/planned` says of a plan: where it goes and whether the state is of that, what that holds data it would delete,
-which rollbacks and pauses it would end, what somebody has changed by hand, and which zips could not start."""
+"""Checks what `scripts/planned` reports of a plan.
+
+The account and the region; a state of another environment; data that would be deleted; rollbacks
+and pauses that would end; changes by hand; zips that could not start.
+"""
 
 import json
 import pathlib
@@ -13,7 +16,11 @@ PLANNED = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "planned"
 
 
 def change(address, kind, actions, **before):
-    return {"address": address, "type": kind, "change": {"actions": actions, "before": before or None}}
+    return {
+        "address": address,
+        "type": kind,
+        "change": {"actions": actions, "before": before or None},
+    }
 
 
 def said(plan):
@@ -64,7 +71,7 @@ def packed(directory, name, program):
 
 
 def spoilt(directory, name, flags=None, method=None, program=b""):
-    """A zip with other flags, another method of packing, or other bytes where its program begins."""
+    """A zip with other flags, another compression method, or other bytes at its program's start."""
     path = pathlib.Path(directory) / f"{name}.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as written:
         written.writestr("bootstrap", elf(62))
@@ -86,12 +93,21 @@ def elf(machine):
 
 def function(name, filename, architecture, *actions):
     after = {"function_name": name, "filename": filename, "architectures": [architecture]}
-    return {"address": name, "type": "aws_lambda_function", "change": {"actions": actions, "before": None, "after": after}}
+    return {
+        "address": name,
+        "type": "aws_lambda_function",
+        "change": {"actions": actions, "before": None, "after": after},
+    }
 
 
 def changed(function, kind, address, index=None, **attributes):
     before, after = ({name: values[side] for name, values in attributes.items()} for side in (0, 1))
-    return {"address": f'module.function["{function}"].{address}', "type": kind, "index": index, "change": {"actions": ["update"], "before": before, "after": after}}
+    return {
+        "address": f'module.function["{function}"].{address}',
+        "type": kind,
+        "index": index,
+        "change": {"actions": ["update"], "before": before, "after": after},
+    }
 
 
 def drifted(*where, **attributes):
@@ -100,60 +116,114 @@ def drifted(*where, **attributes):
 
 def check(what, found, expected):
     if found != expected:
-        sys.exit(f"{what}: scripts/planned said\n  " + "\n  ".join(found) + "\nand must say\n  " + "\n  ".join(expected))
+        sys.exit(
+            f"{what}: scripts/planned said\n  "
+            + "\n  ".join(found)
+            + "\nand must say\n  "
+            + "\n  ".join(expected)
+        )
 
 
 with tempfile.TemporaryDirectory() as scratch:
-    x86, arm, script = packed(scratch, "x86", elf(62)), packed(scratch, "arm", elf(183)), packed(scratch, "script", "#!/bin/sh\n")
+    x86, arm, script = (
+        packed(scratch, "x86", elf(62)),
+        packed(scratch, "arm", elf(183)),
+        packed(scratch, "script", "#!/bin/sh\n"),
+    )
     pathlib.Path(scratch, "broken.zip").write_text("no zip")
     damaged = spoilt(scratch, "damaged", program=b"\xff" * 8)
-    encrypted, unpackable = spoilt(scratch, "encrypted", flags=1), spoilt(scratch, "unpackable", method=99)
-    zips = {"resource_changes": [
-        function("right", x86, "x86_64", "create"),
-        function("wrong", arm, "x86_64", "create"),
-        function("wrong-too", x86, "arm64", "update"),
-        function("no-program", script, "arm64", "create"),
-        function("as-it-was", arm, "x86_64", "no-op"),
-        function("broken", f"{scratch}/broken.zip", "x86_64", "create"),
-        function("damaged", damaged, "x86_64", "create"),
-        function("encrypted", encrypted, "x86_64", "create"),
-        function("unknown-packing", unpackable, "x86_64", "create"),
-    ]}  # fmt: skip
-    check("zips", said(zips), [
-        "unknown unknown",
-        UNTIED,
-        f"zip wrong {arm} is built for arm64, and the plan is for x86_64",
-        f"zip wrong-too {x86} is built for x86_64, and the plan is for arm64",
-        f"zip broken {scratch}/broken.zip cannot be read as a zip: File is not a zip file",
-        f"zip damaged {damaged} cannot be read as a zip: Error -3 while decompressing data: invalid block type",
-        f"zip encrypted {encrypted} cannot be read as a zip: File 'bootstrap' is encrypted, password required for extraction",
-        f"zip unknown-packing {unpackable} cannot be read as a zip: That compression method is not supported",
-    ])  # fmt: skip
+    encrypted, unpackable = spoilt(scratch, "encrypted", flags=1), spoilt(
+        scratch, "unpackable", method=99
+    )
+    zips = {
+        "resource_changes": [
+            function("right", x86, "x86_64", "create"),
+            function("wrong", arm, "x86_64", "create"),
+            function("wrong-too", x86, "arm64", "update"),
+            function("no-program", script, "arm64", "create"),
+            function("as-it-was", arm, "x86_64", "no-op"),
+            function("broken", f"{scratch}/broken.zip", "x86_64", "create"),
+            function("damaged", damaged, "x86_64", "create"),
+            function("encrypted", encrypted, "x86_64", "create"),
+            function("unknown-packing", unpackable, "x86_64", "create"),
+        ]
+    }
+    check(
+        "zips",
+        said(zips),
+        [
+            "unknown unknown",
+            UNTIED,
+            f"zip wrong {arm} is built for arm64, and the plan is for x86_64",
+            f"zip wrong-too {x86} is built for x86_64, and the plan is for arm64",
+            f"zip broken {scratch}/broken.zip cannot be read as a zip: File is not a zip file",
+            (
+                f"zip damaged {damaged} cannot be read as a zip: Error -3 while decompressing data:"
+                " invalid block type"
+            ),
+            (
+                f"zip encrypted {encrypted} cannot be read as a zip: File 'bootstrap' is encrypted,"
+                " password required for extraction"
+            ),
+            (
+                f"zip unknown-packing {unpackable} cannot be read as a zip: That compression method"
+                " is not supported"
+            ),
+        ],
+    )
 
 MAPPING = 'aws_lambda_event_source_mapping.this["orders"]'
 
 
 def published(function, version, *actions, **attributes):
-    found = changed(function, "aws_lambda_function", "aws_lambda_function.this", version=(version, version), **attributes)
+    found = changed(
+        function,
+        "aws_lambda_function",
+        "aws_lambda_function.this",
+        version=(version, version),
+        **attributes,
+    )
     found["change"]["actions"] = list(actions) or ["no-op"]
     return found
 
 
 def alias(function, before, after):
-    return changed(function, "aws_lambda_alias", "aws_lambda_alias.live", function_version=(before, after))
+    return changed(
+        function, "aws_lambda_alias", "aws_lambda_alias.live", function_version=(before, after)
+    )
 
 
 def mapping(function, before, after):
-    return changed(function, "aws_lambda_event_source_mapping", MAPPING, index="orders", enabled=(before, after))
+    return changed(
+        function,
+        "aws_lambda_event_source_mapping",
+        MAPPING,
+        index="orders",
+        enabled=(before, after),
+    )
 
 
 by_hand = {
     "variables": {"environment": {"value": "prod"}},
     "resource_drift": [
-        drifted("aws_lambda_alias", "aws_lambda_alias.live", function_version=("7", "8"), description=("", "")),
-        drifted("aws_lambda_alias", "aws_lambda_alias.live", function_version=("8", "8"), description=("", "by hand")),
+        drifted(
+            "aws_lambda_alias",
+            "aws_lambda_alias.live",
+            function_version=("7", "8"),
+            description=("", ""),
+        ),
+        drifted(
+            "aws_lambda_alias",
+            "aws_lambda_alias.live",
+            function_version=("8", "8"),
+            description=("", "by hand"),
+        ),
         mapping("order-processor", False, True),
-        drifted("aws_lambda_function", "aws_lambda_function.this", reserved_concurrent_executions=(-1, 0)),
+        drifted(
+            "aws_lambda_function",
+            "aws_lambda_function.this",
+            reserved_concurrent_executions=(-1, 0),
+        ),
         alias("notification", "8", "7"),
         alias("event-publisher", "8", "7"),
     ],
@@ -165,19 +235,47 @@ by_hand = {
         alias("notification", "7", "7"),
     ],
 }
-check("changes by hand", said(by_hand | {"variables": {"environment": {"value": "prod"}, "versions": {"value": {"order-processor": "7"}}}}), [
-    "unknown unknown",
-    UNTIED,
-    "drift order-processor somebody moved its alias from version 7 to 8; to stay there: make rollback ENV=prod FUNCTION=order-processor VERSION=8",
-    "drift order-processor somebody changed whether its source orders is read from false to true; to pause it: make pause ENV=prod SOURCE=order-processor.orders REASON=…",
-    "drift order-processor somebody changed its reserved concurrency from -1 to 0; to keep it, declare reserved_concurrency in the topology",
-])  # fmt: skip
+check(
+    "changes by hand",
+    said(
+        by_hand | {
+            "variables": {
+                "environment": {"value": "prod"},
+                "versions": {"value": {"order-processor": "7"}},
+            }
+        }
+    ),
+    [
+        "unknown unknown",
+        UNTIED,
+        (
+            "drift order-processor somebody moved its alias from version 7 to 8; to stay there:"
+            " make rollback ENV=prod FUNCTION=order-processor VERSION=8"
+        ),
+        (
+            "drift order-processor somebody changed whether its source orders is read from false to"
+            " true; to pause it: make pause ENV=prod SOURCE=order-processor.orders REASON=…"
+        ),
+        (
+            "drift order-processor somebody changed its reserved concurrency from -1 to 0; to keep"
+            " it, declare reserved_concurrency in the topology"
+        ),
+    ],
+)
 
-# A rollback and a pause of which the overrides here know nothing: drift if they are new, and none once a plan was applied elsewhere.
+# A rollback and a pause of which the overrides here know nothing: drift if they are new, and none
+# once a plan was applied elsewhere.
 for seen_before in (False, True):
     undeclared = {
-        "variables": {"environment": {"value": "prod"}, "versions": {"value": {"order-projection": "5"}}},
-        "resource_drift": [] if seen_before else [alias("order-processor", "8", "7"), mapping("order-processor", True, False)],
+        "variables": {
+            "environment": {"value": "prod"},
+            "versions": {"value": {"order-projection": "5"}},
+        },
+        "resource_drift": (
+            []
+            if seen_before
+            else [alias("order-processor", "8", "7"), mapping("order-processor", True, False)]
+        ),
         "resource_changes": [
             published("order-processor", "8"),
             alias("order-processor", "7", "8"),
@@ -196,38 +294,91 @@ for seen_before in (False, True):
             alias("refunds", "2", "3"),
         ],
     }
-    check("undeclared rollbacks and pauses", said(undeclared), [
-        "unknown unknown",
-        UNTIED,
-        "undo order-processor its alias is at version 7 and the newest is 8 (a rollback, or a deployment that failed half-way), and this plan moves it to 8; to stay there: make rollback ENV=prod FUNCTION=order-processor VERSION=7",
-        "undo order-processor.orders this source is not read, and this plan reads it again; to keep it paused: make pause ENV=prod SOURCE=order-processor.orders REASON=…",
-        "undo event-publisher its alias is at version 6 and the newest is 8 (a rollback, or a deployment that failed half-way), and this plan moves it to the one that it makes; to stay there: make rollback ENV=prod FUNCTION=event-publisher VERSION=6",
-        "undo refunds its alias is at version 2 and the newest is unknown (a rollback, or a deployment that failed half-way), and this plan moves it to 3; to stay there: make rollback ENV=prod FUNCTION=refunds VERSION=2",
-    ])  # fmt: skip
+    check(
+        "undeclared rollbacks and pauses",
+        said(undeclared),
+        [
+            "unknown unknown",
+            UNTIED,
+            (
+                "undo order-processor its alias is at version 7 and the newest is 8 (a rollback, or"
+                " a deployment that failed half-way), and this plan moves it to 8; to stay there:"
+                " make rollback ENV=prod FUNCTION=order-processor VERSION=7"
+            ),
+            (
+                "undo order-processor.orders this source is not read, and this plan reads it again;"
+                " to keep it paused: make pause ENV=prod SOURCE=order-processor.orders REASON=…"
+            ),
+            (
+                "undo event-publisher its alias is at version 6 and the newest is 8 (a rollback, or"
+                " a deployment that failed half-way), and this plan moves it to the one that it"
+                " makes; to stay there: make rollback ENV=prod FUNCTION=event-publisher VERSION=6"
+            ),
+            (
+                "undo refunds its alias is at version 2 and the newest is unknown (a rollback, or a"
+                " deployment that failed half-way), and this plan moves it to 3; to stay there:"
+                " make rollback ENV=prod FUNCTION=refunds VERSION=2"
+            ),
+        ],
+    )
 
-HERE = {"environment": "prod", "account_id": "123456789012", "region": "eu-west-1", "name_prefix": "shop-prod-"}
+HERE = {
+    "environment": "prod",
+    "account_id": "123456789012",
+    "region": "eu-west-1",
+    "name_prefix": "shop-prod-",
+}
 for other, text in (
     ({}, None),
-    ({"environment": "dev", "name_prefix": "shop-dev-"}, "environment 'dev' instead of 'prod', name_prefix 'shop-dev-' instead of 'shop-prod-'"),
+    (
+        {"environment": "dev", "name_prefix": "shop-dev-"},
+        "environment 'dev' instead of 'prod', name_prefix 'shop-dev-' instead of 'shop-prod-'",
+    ),
     ({"account_id": "999999999999"}, "account_id '999999999999' instead of '123456789012'"),
     ({"region": "us-east-1"}, "region 'us-east-1' instead of 'eu-west-1'"),
 ):
     tied = {"address": "terraform_data.environment", "values": {"output": HERE | other}}
     plan = {
-        "variables": {name: {"value": HERE[name]} for name in ("environment", "region", "name_prefix")},
+        "variables": {
+            name: {"value": HERE[name]} for name in ("environment", "region", "name_prefix")
+        },
         "prior_state": {"values": {"root_module": {"resources": [IDENTITY, tied]}}},
     }
-    lines = [f"elsewhere state this state is of another environment than the plan: {text}. Select its environment, and set AWS_PROFILE to its account"]
-    check("the environment of the state", said(plan), ["123456789012 eu-west-1", *(lines if text else [])])
+    lines = [
+        f"elsewhere state this state is of another environment than the plan: {text}. Select its"
+        " environment, and set AWS_PROFILE to its account"
+    ]
+    check(
+        "the environment of the state",
+        said(plan),
+        ["123456789012 eu-west-1", *(lines if text else [])],
+    )
 
 # What ends in an error has said nothing before it.
-done = subprocess.run([PLANNED], input=json.dumps({"resource_changes": [change("t", "aws_dynamodb_table", ["delete"]), {"address": "x"}]}), capture_output=True, text=True)
+done = subprocess.run(
+    [PLANNED],
+    input=json.dumps(
+        {"resource_changes": [change("t", "aws_dynamodb_table", ["delete"]), {"address": "x"}]}
+    ),
+    capture_output=True,
+    text=True,
+)
 if done.returncode == 0 or done.stdout:
-    sys.exit(f"scripts/planned ended with {done.returncode} after an error, and said {done.stdout!r}")
+    sys.exit(
+        f"scripts/planned ended with {done.returncode} after an error, and said {done.stdout!r}"
+    )
 
 found = said(PLAN)
 if found != EXPECTED:
-    sys.exit("scripts/planned said\n  " + "\n  ".join(found) + "\nand must say\n  " + "\n  ".join(EXPECTED))
+    sys.exit(
+        "scripts/planned said\n  "
+        + "\n  ".join(found)
+        + "\nand must say\n  "
+        + "\n  ".join(EXPECTED)
+    )
 if said({}) != ["unknown unknown", UNTIED]:
     sys.exit(f"of an empty plan, scripts/planned said {said({})}")
-print(f"{len(EXPECTED) - 2} deletions and replacements are named, the account, what ends unasked, changes by hand, and wrong zips")
+print(
+    f"{len(EXPECTED) - 2} deletions and replacements are named, the account, what ends unasked,"
+    " changes by hand, and wrong zips"
+)

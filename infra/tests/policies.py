@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
-"""Runs checkov over infra/ and holds its skips to account.
+"""Runs checkov over infra/, and checks that its skips are explained and needed.
 
-policies.py CHECKOV: what fails and is not skipped in infra/.checkov.yaml is reported; so is a skip that has no reason or that nothing needs.
+    policies.py CHECKOV
+
+Reports each failed check that infra/.checkov.yaml does not skip, each skip without a reason, and
+each skip that nothing needs.
 """
 
 import json
@@ -24,13 +27,17 @@ def declared_skips(text):
 
 
 def run(checkov):
-    # Everything is checked, so that one run tells both what fails and which skips are needed. The command line wins over the file.
+    # Everything is checked, so that one run tells both what fails and which skips are needed. The
+    # command line wins over the file.
     command = [checkov, "--config-file", str(CONFIG), "--skip-check", "NONE", "--output", "json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     try:
         reports = json.loads(done.stdout)
     except json.JSONDecodeError:
-        sys.exit(f"checkov ended with {done.returncode} and no report:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        sys.exit(
+            f"checkov ended with {done.returncode} and no"
+            f" report:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+        )
     reports = reports if isinstance(reports, list) else [reports]
     return [report for report in reports if "results" in report]
 
@@ -44,18 +51,32 @@ def main():
     passed = sum(report["summary"]["passed"] for report in reports)
     inline = [check for report in reports for check in report["results"].get("skipped_checks", [])]
     problems = [
-        f"{check['check_id']} {check['check_name']}\n    {check['resource']}, infra{check['file_path']}:{check['file_line_range'][0]}"
+        f"{check['check_id']} {check['check_name']}\n    {check['resource']},"
+        f" infra{check['file_path']}:{check['file_line_range'][0]}"
         for check in failed
         if check["check_id"] not in skips
     ]
     for report in reports:
-        problems += [f"checkov cannot read {name}" for name in report["results"].get("parsing_errors", [])]
-    problems += [f"infra/.checkov.yaml skips {check} without saying why: add a reason behind it" for check, reason in skips.items() if not reason]
+        problems += [
+            f"checkov cannot read {name}" for name in report["results"].get("parsing_errors", [])
+        ]
+    problems += [
+        f"infra/.checkov.yaml skips {check} without saying why: add a reason behind it"
+        for check, reason in skips.items()
+        if not reason
+    ]
     needed = {check["check_id"] for check in failed}
-    problems += [f"infra/.checkov.yaml skips {check}, which nothing fails: remove the line" for check in skips if check not in needed]
+    problems += [
+        f"infra/.checkov.yaml skips {check}, which nothing fails: remove the line"
+        for check in skips
+        if check not in needed
+    ]
     if problems:
         sys.exit("\n".join(problems))
-    print(f"{passed} checks passed; skipped with a reason: {len(skips)} everywhere, {len(inline)} at one resource")
+    print(
+        f"{passed} checks passed; skipped with a reason: {len(skips)} everywhere, {len(inline)} at"
+        " one resource"
+    )
 
 
 main()
