@@ -123,7 +123,7 @@ destroy: ## deletes everything of the environment ENV, once confirmed
 	@scripts/destroy "$(ENV)"
 
 .PHONY: infra-check
-infra-check: ## checks infra/: format, types, tests with AWS mocked, environments, scripts, checkov
+infra-check: ## all that a change of infra/ needs, without an AWS account, in minutes
 	@scripts/check-infra
 
 .PHONY: infra-test
