@@ -22,7 +22,12 @@ run "a_graph_has_at_most_500_lines" {
       for number in range(170) : "copy-${number}" => {
         bus     = "shop"
         pattern = { source = ["shop.orders"] }
-        target  = { queue = "dead-letters", dead_letter_queue = "rule-failures", maximum_retry_attempts = 185, maximum_event_age_seconds = 86400 }
+        target = {
+          queue                     = "dead-letters"
+          dead_letter_queue         = "rule-failures"
+          maximum_retry_attempts    = 185
+          maximum_event_age_seconds = 86400
+        }
       }
     })
   }

@@ -35,7 +35,10 @@ run "the_first_deployment_says_what_the_state_is_for" {
   }
 
   assert {
-    condition     = terraform_data.environment.output.environment == "prod" && terraform_data.environment.output.account_id == "123456789012"
+    condition = (
+      terraform_data.environment.output.environment == "prod" &&
+      terraform_data.environment.output.account_id == "123456789012"
+    )
     error_message = "The state does not say which environment it is of."
   }
 }

@@ -1,4 +1,5 @@
-# One function with everything that belongs to it: role, log group, alias, mappings, asynchronous invocation.
+# One function with everything that belongs to it: role, log group, alias, mappings, asynchronous
+# invocation.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -73,7 +74,12 @@ run "a_function_is_what_was_declared" {
   }
 
   assert {
-    condition     = aws_lambda_function.this.runtime == "provided.al2023" && aws_lambda_function.this.architectures == tolist(["x86_64"]) && aws_lambda_function.this.memory_size == 256 && aws_lambda_function.this.timeout == 30
+    condition = (
+      aws_lambda_function.this.runtime == "provided.al2023" &&
+      aws_lambda_function.this.architectures == tolist(["x86_64"]) &&
+      aws_lambda_function.this.memory_size == 256 &&
+      aws_lambda_function.this.timeout == 30
+    )
     error_message = "Runtime, architecture, memory or timeout differ."
   }
 
@@ -93,12 +99,18 @@ run "a_function_is_what_was_declared" {
   }
 
   assert {
-    condition     = aws_lambda_function.this.logging_config[0].log_format == "JSON" && aws_lambda_function.this.logging_config[0].log_group == aws_cloudwatch_log_group.this.name
+    condition = (
+      aws_lambda_function.this.logging_config[0].log_format == "JSON" &&
+      aws_lambda_function.this.logging_config[0].log_group == aws_cloudwatch_log_group.this.name
+    )
     error_message = "The function does not log JSON into its own log group."
   }
 
   assert {
-    condition     = aws_cloudwatch_log_group.this.name == "/aws/lambda/shop-test-refunds" && aws_cloudwatch_log_group.this.retention_in_days == 14
+    condition = (
+      aws_cloudwatch_log_group.this.name == "/aws/lambda/shop-test-refunds" &&
+      aws_cloudwatch_log_group.this.retention_in_days == 14
+    )
     error_message = "The log group has another name than Lambda's default, or no retention."
   }
 
@@ -113,7 +125,11 @@ run "a_function_is_what_was_declared" {
   }
 
   assert {
-    condition     = aws_lambda_alias.live.name == "live" && aws_lambda_alias.live.function_version == aws_lambda_function.this.version && aws_lambda_function.this.publish
+    condition = (
+      aws_lambda_alias.live.name == "live" &&
+      aws_lambda_alias.live.function_version == aws_lambda_function.this.version &&
+      aws_lambda_function.this.publish
+    )
     error_message = "The alias does not follow the published version."
   }
 }
@@ -136,7 +152,11 @@ run "a_role_is_for_one_function_of_one_account" {
   }
 
   assert {
-    condition     = aws_iam_role.this.name == "shop-test-refunds" && aws_lambda_function.this.role == aws_iam_role.this.arn && aws_iam_role_policy.this.role == aws_iam_role.this.id
+    condition = (
+      aws_iam_role.this.name == "shop-test-refunds" &&
+      aws_lambda_function.this.role == aws_iam_role.this.arn &&
+      aws_iam_role_policy.this.role == aws_iam_role.this.id
+    )
     error_message = "Function, role and policy do not belong together."
   }
 
@@ -146,12 +166,17 @@ run "a_role_is_for_one_function_of_one_account" {
   }
 
   assert {
-    condition     = !anytrue([for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : strcontains(jsonencode(statement.Action), "CreateLogGroup") || strcontains(jsonencode(statement.Action), "*")])
+    condition = !anytrue([
+      for statement in jsondecode(aws_iam_role_policy.this.policy).Statement :
+      strcontains(jsonencode(statement.Action), "CreateLogGroup") || strcontains(jsonencode(statement.Action), "*")
+    ])
     error_message = "The role may create log groups, which would have no retention, or has a wildcard action."
   }
 
   assert {
-    condition     = !anytrue([for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : contains(flatten([statement.Resource]), "*")])
+    condition = !anytrue([
+      for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : contains(flatten([statement.Resource]), "*")
+    ])
     error_message = "The policy names every resource."
   }
 }
@@ -169,22 +194,35 @@ run "a_mapping_of_a_stream_is_bounded" {
   }
 
   assert {
-    condition     = aws_lambda_event_source_mapping.this["orders"].maximum_record_age_in_seconds == 21600 && aws_lambda_event_source_mapping.this["orders"].maximum_retry_attempts == 1000
+    condition = (
+      aws_lambda_event_source_mapping.this["orders"].maximum_record_age_in_seconds == 21600 &&
+      aws_lambda_event_source_mapping.this["orders"].maximum_retry_attempts == 1000
+    )
     error_message = "The mapping retries without a limit."
   }
 
   assert {
-    condition     = aws_lambda_event_source_mapping.this["orders"].destination_config[0].on_failure[0].destination_arn == "arn:aws:sqs:us-east-1:123456789012:shop-test-stream-failures"
+    condition = (
+      aws_lambda_event_source_mapping.this["orders"].destination_config[0].on_failure[0].destination_arn ==
+      "arn:aws:sqs:us-east-1:123456789012:shop-test-stream-failures"
+    )
     error_message = "What the mapping gives up is lost."
   }
 
   assert {
-    condition     = aws_lambda_event_source_mapping.this["orders"].bisect_batch_on_function_error && aws_lambda_event_source_mapping.this["orders"].parallelization_factor == 2 && aws_lambda_event_source_mapping.this["orders"].batch_size == 100 && aws_lambda_event_source_mapping.this["orders"].maximum_batching_window_in_seconds == 1
+    condition = (
+      aws_lambda_event_source_mapping.this["orders"].bisect_batch_on_function_error &&
+      aws_lambda_event_source_mapping.this["orders"].parallelization_factor == 2 &&
+      aws_lambda_event_source_mapping.this["orders"].batch_size == 100 &&
+      aws_lambda_event_source_mapping.this["orders"].maximum_batching_window_in_seconds == 1
+    )
     error_message = "The mapping's batches differ from what was declared."
   }
 
   assert {
-    condition     = jsondecode(one(one(aws_lambda_event_source_mapping.this["orders"].filter_criteria).filter).pattern) == { data = { type = ["PlaceOrder"] } }
+    condition = jsondecode(
+      one(one(aws_lambda_event_source_mapping.this["orders"].filter_criteria).filter).pattern
+    ) == { data = { type = ["PlaceOrder"] } }
     error_message = "The mapping delivers what it was declared to pass over."
   }
 
@@ -194,12 +232,19 @@ run "a_mapping_of_a_stream_is_bounded" {
   }
 
   assert {
-    condition     = aws_lambda_event_source_mapping.this["orders"].starting_position == "AT_TIMESTAMP" && aws_lambda_event_source_mapping.this["orders"].starting_position_timestamp == "2026-01-31T12:00:00Z" && aws_lambda_event_source_mapping.this["orders"].tumbling_window_in_seconds == 60
+    condition = (
+      aws_lambda_event_source_mapping.this["orders"].starting_position == "AT_TIMESTAMP" &&
+      aws_lambda_event_source_mapping.this["orders"].starting_position_timestamp == "2026-01-31T12:00:00Z" &&
+      aws_lambda_event_source_mapping.this["orders"].tumbling_window_in_seconds == 60
+    )
     error_message = "The mapping skips what was written while it was made."
   }
 
   assert {
-    condition     = alltrue([for mapping in aws_lambda_event_source_mapping.this : mapping.function_response_types == toset(["ReportBatchItemFailures"])])
+    condition = alltrue([
+      for mapping in aws_lambda_event_source_mapping.this :
+      mapping.function_response_types == toset(["ReportBatchItemFailures"])
+    ])
     error_message = "One failed record would fail its whole batch."
   }
 
@@ -217,17 +262,29 @@ run "an_asynchronous_invocation_is_bounded" {
   }
 
   assert {
-    condition     = aws_lambda_function_event_invoke_config.this[0].qualifier == "live" && aws_lambda_function_event_invoke_config.this[0].maximum_retry_attempts == 2 && aws_lambda_function_event_invoke_config.this[0].maximum_event_age_in_seconds == 21600
+    condition = (
+      aws_lambda_function_event_invoke_config.this[0].qualifier == "live" &&
+      aws_lambda_function_event_invoke_config.this[0].maximum_retry_attempts == 2 &&
+      aws_lambda_function_event_invoke_config.this[0].maximum_event_age_in_seconds == 21600
+    )
     error_message = "The limits are not those declared, or not for the alias that rules invoke."
   }
 
   assert {
-    condition     = aws_lambda_function_event_invoke_config.this[0].destination_config[0].on_failure[0].destination == "arn:aws:sqs:us-east-1:123456789012:shop-test-async-failures"
+    condition = (
+      aws_lambda_function_event_invoke_config.this[0].destination_config[0].on_failure[0].destination ==
+      "arn:aws:sqs:us-east-1:123456789012:shop-test-async-failures"
+    )
     error_message = "What the invocation gives up is lost."
   }
 
   assert {
-    condition     = aws_lambda_permission.rule["refund-requested"].source_arn == "arn:aws:events:us-east-1:123456789012:rule/shop-test-shop/shop-test-refund-requested" && aws_lambda_permission.rule["refund-requested"].qualifier == "live" && aws_lambda_permission.rule["refund-requested"].principal == "events.amazonaws.com"
+    condition = (
+      aws_lambda_permission.rule["refund-requested"].source_arn ==
+      "arn:aws:events:us-east-1:123456789012:rule/shop-test-shop/shop-test-refund-requested" &&
+      aws_lambda_permission.rule["refund-requested"].qualifier == "live" &&
+      aws_lambda_permission.rule["refund-requested"].principal == "events.amazonaws.com"
+    )
     error_message = "Somebody else than the rule may invoke the function."
   }
 }
@@ -246,7 +303,9 @@ run "a_function_can_do_without_any_of_it" {
   }
 
   assert {
-    condition     = length(aws_lambda_event_source_mapping.this) == 0 && length(aws_lambda_function_event_invoke_config.this) == 0 && length(aws_lambda_permission.rule) == 0
+    condition = length(aws_lambda_event_source_mapping.this) == 0 && length(
+      aws_lambda_function_event_invoke_config.this
+    ) == 0 && length(aws_lambda_permission.rule) == 0
     error_message = "Something may invoke the function that nobody declared."
   }
 }
@@ -268,7 +327,9 @@ run "a_success_is_told_where_it_was_declared" {
   }
 
   assert {
-    condition     = one(aws_lambda_function_event_invoke_config.this[0].destination_config[0].on_success).destination == "arn:aws:sqs:us-east-1:123456789012:shop-test-done"
+    condition = one(
+      aws_lambda_function_event_invoke_config.this[0].destination_config[0].on_success
+    ).destination == "arn:aws:sqs:us-east-1:123456789012:shop-test-done"
     error_message = "A success is not told where it was declared."
   }
 }
@@ -289,7 +350,12 @@ run "tracing_reservation_and_key_are_passed_on" {
   }
 
   assert {
-    condition     = aws_lambda_function.this.tracing_config[0].mode == "Active" && aws_lambda_function.this.reserved_concurrent_executions == 4 && aws_lambda_function.this.layers == tolist(["arn:aws:lambda:us-east-1:123456789012:layer:collector:1"]) && aws_lambda_function.this.architectures == tolist(["arm64"])
+    condition = (
+      aws_lambda_function.this.tracing_config[0].mode == "Active" &&
+      aws_lambda_function.this.reserved_concurrent_executions == 4 &&
+      aws_lambda_function.this.layers == tolist(["arn:aws:lambda:us-east-1:123456789012:layer:collector:1"]) &&
+      aws_lambda_function.this.architectures == tolist(["arm64"])
+    )
     error_message = "Tracing, concurrency, layers or architecture differ."
   }
 
@@ -339,7 +405,9 @@ run "a_version_that_exists_is_kept" {
   }
 
   assert {
-    condition     = aws_lambda_alias.live.function_version == "6" && alltrue([for mapping in aws_lambda_event_source_mapping.this : mapping.function_name == aws_lambda_alias.live.arn])
+    condition = aws_lambda_alias.live.function_version == "6" && alltrue([
+      for mapping in aws_lambda_event_source_mapping.this : mapping.function_name == aws_lambda_alias.live.arn
+    ])
     error_message = "The alias is at another version than the one to stay at, or mappings go around it."
   }
 }

@@ -1,4 +1,5 @@
-# Every rule of variables.tf refuses what it is for. infra/tests/complete.py counts: a variable has at least as many runs here as rules.
+# Every rule of variables.tf refuses what it is for. infra/tests/complete.py counts: a variable has
+# at least as many runs here as rules.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -179,7 +180,9 @@ run "shards_are_not_all_that_a_function_reads" {
     stream_shards = { orders = 2 }
     functions = merge(var.functions, { order-processor = merge(var.functions.order-processor, {
       maximum_concurrency = 7
-      sources             = merge(var.functions.order-processor.sources, { event-store = var.functions.event-publisher.sources.event-store })
+      sources = merge(var.functions.order-processor.sources, {
+        event-store = var.functions.event-publisher.sources.event-store
+      })
     }) })
   }
 

@@ -1,5 +1,5 @@
-# Mail from or to addresses that do not exist is warned of. A state belongs to one environment, so this one has a file of
-# its own.
+# Mail from or to addresses that do not exist is warned of. A state belongs to one environment, so
+# this one has a file of its own.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -64,20 +64,34 @@ run "a_domain_is_the_sender" {
   }
 
   assert {
-    condition     = aws_ses_domain_identity.this[0].domain == "tidegate.dev" && aws_ses_domain_dkim.this[0].domain == "tidegate.dev" && length(aws_ses_email_identity.this) == 0
+    condition = (
+      aws_ses_domain_identity.this[0].domain == "tidegate.dev" &&
+      aws_ses_domain_dkim.this[0].domain == "tidegate.dev" &&
+      length(aws_ses_email_identity.this) == 0
+    )
     error_message = "The domain is not verified, or each address must be confirmed as well."
   }
 
   assert {
-    condition     = output.sender_dkim_records == [for token in ["first", "second", "third"] : { name = "${token}._domainkey.tidegate.dev", type = "CNAME", value = "${token}.dkim.amazonses.com" }]
+    condition = output.sender_dkim_records == [
+      for token in ["first", "second", "third"] : {
+        name = "${token}._domainkey.tidegate.dev", type = "CNAME", value = "${token}.dkim.amazonses.com"
+      }
+    ]
     error_message = "Nobody is told which records the DNS zone needs."
   }
 
   # SES asks for the identity that it finds, which is the address if somebody has confirmed that.
   assert {
-    condition = [for statement in local.statements.notification : [statement.Resource, statement.Condition] if statement.Sid == "UsesSenderAddress"] == [[
-      ["arn:aws:ses:us-east-1:123456789012:identity/orders@shop.tidegate.dev", "arn:aws:ses:us-east-1:123456789012:identity/tidegate.dev"],
-      { StringEquals = { "ses:FromAddress" = "orders@shop.tidegate.dev" } },
+    condition = [
+      for statement in local.statements.notification : [statement.Resource, statement.Condition]
+      if statement.Sid == "UsesSenderAddress"
+      ] == [[
+        [
+          "arn:aws:ses:us-east-1:123456789012:identity/orders@shop.tidegate.dev",
+          "arn:aws:ses:us-east-1:123456789012:identity/tidegate.dev",
+        ],
+        { StringEquals = { "ses:FromAddress" = "orders@shop.tidegate.dev" } },
     ]]
     error_message = "A function may not send from the domain, or may send from all of its addresses."
   }
@@ -95,7 +109,10 @@ run "another_environments_sender_is_not_registered_again" {
   }
 
   assert {
-    condition     = length(aws_ses_domain_identity.this) + length(aws_ses_domain_dkim.this) + length(aws_ses_email_identity.this) == 0 && length(local.sender_identities["orders@shop.example.com"]) == 2
+    condition = (
+      length(aws_ses_domain_identity.this) + length(aws_ses_domain_dkim.this) + length(aws_ses_email_identity.this) == 0 &&
+      length(local.sender_identities["orders@shop.example.com"]) == 2
+    )
     error_message = "The identity of another environment would be deleted with this one, or is not sent from."
   }
 }

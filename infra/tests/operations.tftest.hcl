@@ -1,4 +1,5 @@
-# What operators change while the system runs: functions that stay at a version, and sources that are paused.
+# What operators change while the system runs: functions that stay at a version, and sources that
+# are paused.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -102,7 +103,10 @@ run "a_paused_source_is_not_read_and_says_why" {
   }
 
   assert {
-    condition     = startswith(aws_cloudwatch_metric_alarm.this["function-order-processor-stalled-orders"].alarm_description, "PAUSED (the store is restored): `make resume` ends it.")
+    condition = startswith(
+      aws_cloudwatch_metric_alarm.this["function-order-processor-stalled-orders"].alarm_description,
+      "PAUSED (the store is restored): `make resume` ends it.",
+    )
     error_message = "Whoever is told that nothing is read is not told that it was paused."
   }
 

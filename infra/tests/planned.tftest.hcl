@@ -1,5 +1,6 @@
-# What a reviewer sees in a plan before anything exists. In a file of its own because mocked values are known here while planning, which
-# elsewhere would hide that something is only known after it was made.
+# What a reviewer sees in a plan before anything exists. In a file of its own because mocked values
+# are known here while planning, which elsewhere would hide that something is only known after it
+# was made.
 
 mock_provider "aws" {
   source          = "./tests/mocks"
@@ -19,12 +20,18 @@ run "a_rule_invokes_the_alias_and_gives_up_to_a_queue" {
   command = plan
 
   assert {
-    condition     = aws_cloudwatch_event_target.this["order-placed-notification"].arn == "arn:aws:lambda:us-east-1:123456789012:function:mocked:live"
+    condition = (
+      aws_cloudwatch_event_target.this["order-placed-notification"].arn ==
+      "arn:aws:lambda:us-east-1:123456789012:function:mocked:live"
+    )
     error_message = "The target is not the function's alias."
   }
 
   assert {
-    condition     = alltrue([for target in aws_cloudwatch_event_target.this : target.dead_letter_config[0].arn == "arn:aws:sqs:us-east-1:123456789012:mocked"])
+    condition = alltrue([
+      for target in aws_cloudwatch_event_target.this :
+      target.dead_letter_config[0].arn == "arn:aws:sqs:us-east-1:123456789012:mocked"
+    ])
     error_message = "A target has no dead-letter queue."
   }
 }
@@ -37,7 +44,12 @@ run "a_rule_can_target_a_queue" {
       order-placed-refunds = {
         bus     = "shop"
         pattern = { source = ["shop.orders"] }
-        target  = { queue = "dead-letters", dead_letter_queue = "rule-failures", maximum_retry_attempts = 185, maximum_event_age_seconds = 86400 }
+        target = {
+          queue                     = "dead-letters"
+          dead_letter_queue         = "rule-failures"
+          maximum_retry_attempts    = 185
+          maximum_event_age_seconds = 86400
+        }
       }
     })
   }
@@ -48,7 +60,10 @@ run "a_rule_can_target_a_queue" {
   }
 
   assert {
-    condition     = contains(local.rules_to_queue["dead-letters"], "arn:aws:events:us-east-1:123456789012:rule/shop-test-shop/shop-test-order-placed-refunds")
+    condition = contains(
+      local.rules_to_queue["dead-letters"],
+      "arn:aws:events:us-east-1:123456789012:rule/shop-test-shop/shop-test-order-placed-refunds",
+    )
     error_message = "The rule may not write to its queue."
   }
 }

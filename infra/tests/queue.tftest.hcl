@@ -24,7 +24,11 @@ run "a_queue_is_encrypted_and_for_tls_alone" {
   }
 
   assert {
-    condition     = aws_sqs_queue.this.name == "shop-test-refunds" && aws_sqs_queue.this.message_retention_seconds == 345600 && aws_sqs_queue.this.visibility_timeout_seconds == 180
+    condition = (
+      aws_sqs_queue.this.name == "shop-test-refunds" &&
+      aws_sqs_queue.this.message_retention_seconds == 345600 &&
+      aws_sqs_queue.this.visibility_timeout_seconds == 180
+    )
     error_message = "Name, retention or visibility differ."
   }
 
@@ -63,7 +67,9 @@ run "a_dead_letter_queue_is_for_its_sources_alone" {
   }
 
   assert {
-    condition     = jsondecode(aws_sqs_queue.this.redrive_allow_policy) == { redrivePermission = "byQueue", sourceQueueArns = ["arn:aws:sqs:us-east-1:123456789012:shop-test-orders"] }
+    condition = jsondecode(aws_sqs_queue.this.redrive_allow_policy) == {
+      redrivePermission = "byQueue", sourceQueueArns = ["arn:aws:sqs:us-east-1:123456789012:shop-test-orders"]
+    }
     error_message = "Other queues than the declared ones may redrive to this one."
   }
 }
@@ -86,7 +92,11 @@ run "rules_that_are_declared_may_write" {
       Principal = { Service = "events.amazonaws.com" }
       Action    = "sqs:SendMessage"
       Resource  = "arn:aws:sqs:us-east-1:123456789012:shop-test-refunds"
-      Condition = { ArnEquals = { "aws:SourceArn" = ["arn:aws:events:us-east-1:123456789012:rule/shop-test-shop/shop-test-refund-requested"] } }
+      Condition = {
+        ArnEquals = {
+          "aws:SourceArn" = ["arn:aws:events:us-east-1:123456789012:rule/shop-test-shop/shop-test-refund-requested"]
+        }
+      }
     }]
     error_message = "EventBridge may not write for the rule, or for more than the rule."
   }

@@ -26,7 +26,9 @@ run "a_table_is_what_was_declared" {
   }
 
   assert {
-    condition     = aws_dynamodb_table.this.hash_key == "stream" && aws_dynamodb_table.this.range_key == "version" && { for attribute in aws_dynamodb_table.this.attribute : attribute.name => attribute.type } == { stream = "S", version = "N" }
+    condition = aws_dynamodb_table.this.hash_key == "stream" && aws_dynamodb_table.this.range_key == "version" && {
+      for attribute in aws_dynamodb_table.this.attribute : attribute.name => attribute.type
+    } == { stream = "S", version = "N" }
     error_message = "The keys differ."
   }
 
@@ -68,12 +70,20 @@ run "a_table_without_extras_has_none" {
   }
 
   assert {
-    condition     = aws_dynamodb_table.this.range_key == null && !aws_dynamodb_table.this.stream_enabled && length(aws_dynamodb_table.this.ttl) == 0
+    condition = (
+      aws_dynamodb_table.this.range_key == null &&
+      !aws_dynamodb_table.this.stream_enabled &&
+      length(aws_dynamodb_table.this.ttl) == 0
+    )
     error_message = "The table has a sort key, a stream or a time to live that nobody declared."
   }
 
   assert {
-    condition     = !aws_dynamodb_table.this.deletion_protection_enabled && !aws_dynamodb_table.this.point_in_time_recovery[0].enabled && !aws_dynamodb_table.this.server_side_encryption[0].enabled
+    condition = (
+      !aws_dynamodb_table.this.deletion_protection_enabled &&
+      !aws_dynamodb_table.this.point_in_time_recovery[0].enabled &&
+      !aws_dynamodb_table.this.server_side_encryption[0].enabled
+    )
     error_message = "Protection, recovery or a key is on although it is off."
   }
 }
@@ -96,7 +106,10 @@ run "a_table_uses_the_environments_key" {
   }
 
   assert {
-    condition     = aws_dynamodb_table.this.server_side_encryption[0].enabled && aws_dynamodb_table.this.server_side_encryption[0].kms_key_arn == var.kms_key_arn
+    condition = (
+      aws_dynamodb_table.this.server_side_encryption[0].enabled &&
+      aws_dynamodb_table.this.server_side_encryption[0].kms_key_arn == var.kms_key_arn
+    )
     error_message = "The table does not use the key."
   }
 }
@@ -129,17 +142,24 @@ run "a_bucket_is_private_and_forgets" {
   }
 
   assert {
-    condition     = aws_s3_bucket_lifecycle_configuration.this.rule[0].expiration[0].days == 14 && aws_s3_bucket_lifecycle_configuration.this.rule[0].status == "Enabled"
+    condition = (
+      aws_s3_bucket_lifecycle_configuration.this.rule[0].expiration[0].days == 14 &&
+      aws_s3_bucket_lifecycle_configuration.this.rule[0].status == "Enabled"
+    )
     error_message = "Objects do not expire as declared."
   }
 
   assert {
-    condition     = length(aws_s3_bucket_lifecycle_configuration.this.rule[1].expiration) == 0 && aws_s3_bucket_lifecycle_configuration.this.rule[1].noncurrent_version_expiration[0].noncurrent_days == 1
+    condition = length(
+      aws_s3_bucket_lifecycle_configuration.this.rule[1].expiration
+    ) == 0 && aws_s3_bucket_lifecycle_configuration.this.rule[1].noncurrent_version_expiration[0].noncurrent_days == 1
     error_message = "What was deleted stays, or more expires than is declared."
   }
 
   assert {
-    condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.this.rule).apply_server_side_encryption_by_default).sse_algorithm == "AES256"
+    condition = one(
+      one(aws_s3_bucket_server_side_encryption_configuration.this.rule).apply_server_side_encryption_by_default
+    ).sse_algorithm == "AES256"
     error_message = "Objects are not encrypted with S3's own key."
   }
 
@@ -177,7 +197,9 @@ run "a_bucket_forgets_only_what_begins_with_an_expiring_prefix" {
   }
 
   assert {
-    condition     = [for rule in aws_s3_bucket_lifecycle_configuration.this.rule : rule.filter[0].prefix if length(rule.expiration) > 0] == ["f/", "aws/lambda/"]
+    condition = [
+      for rule in aws_s3_bucket_lifecycle_configuration.this.rule : rule.filter[0].prefix if length(rule.expiration) > 0
+    ] == ["f/", "aws/lambda/"]
     error_message = "Something else expires."
   }
 }
@@ -198,7 +220,9 @@ run "a_bucket_uses_the_environments_key" {
   }
 
   assert {
-    condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.this.rule).apply_server_side_encryption_by_default).kms_master_key_id == var.kms_key_arn
+    condition = one(
+      one(aws_s3_bucket_server_side_encryption_configuration.this.rule).apply_server_side_encryption_by_default
+    ).kms_master_key_id == var.kms_key_arn
     error_message = "The bucket does not use the key."
   }
 
@@ -221,7 +245,11 @@ run "a_stream_is_what_was_declared" {
   }
 
   assert {
-    condition     = aws_kinesis_stream.this.shard_count == 2 && aws_kinesis_stream.this.retention_period == 48 && aws_kinesis_stream.this.stream_mode_details[0].stream_mode == "PROVISIONED"
+    condition = (
+      aws_kinesis_stream.this.shard_count == 2 &&
+      aws_kinesis_stream.this.retention_period == 48 &&
+      aws_kinesis_stream.this.stream_mode_details[0].stream_mode == "PROVISIONED"
+    )
     error_message = "Shards, retention or mode differ."
   }
 
@@ -243,7 +271,10 @@ run "a_bus_keeps_an_archive" {
   }
 
   assert {
-    condition     = aws_cloudwatch_event_archive.this[0].retention_days == 30 && aws_cloudwatch_event_archive.this[0].event_source_arn == aws_cloudwatch_event_bus.this.arn
+    condition = (
+      aws_cloudwatch_event_archive.this[0].retention_days == 30 &&
+      aws_cloudwatch_event_archive.this[0].event_source_arn == aws_cloudwatch_event_bus.this.arn
+    )
     error_message = "The archive keeps other events than the bus's, or for another time."
   }
 }

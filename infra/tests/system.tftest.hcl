@@ -1,5 +1,6 @@
-# The declared system as a whole: what its functions may do, where failures go, and what the switches of an environment change.
-# That dev, prod and local have the same parts is checked by infra/tests/environments.py.
+# The declared system as a whole: what its functions may do, where failures go, and what the
+# switches of an environment change. That dev, prod and local have the same parts is checked by
+# infra/tests/environments.py.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -18,12 +19,19 @@ run "names_and_arns_carry_the_prefix" {
   command = plan
 
   assert {
-    condition     = local.names.tables["event-store"] == "shop-test-event-store" && local.names.buckets["dead-letters"] == "shop-test-dead-letters-123456789012"
+    condition = (
+      local.names.tables["event-store"] == "shop-test-event-store" &&
+      local.names.buckets["dead-letters"] == "shop-test-dead-letters-123456789012"
+    )
     error_message = "A name is not put together as documented."
   }
 
   assert {
-    condition     = local.arns.functions["notification"] == "arn:aws:lambda:us-east-1:123456789012:function:shop-test-notification" && local.arns.rules["order-placed-notification"] == "arn:aws:events:us-east-1:123456789012:rule/shop-test-shop/shop-test-order-placed-notification"
+    condition = (
+      local.arns.functions["notification"] == "arn:aws:lambda:us-east-1:123456789012:function:shop-test-notification" &&
+      local.arns.rules["order-placed-notification"] ==
+      "arn:aws:events:us-east-1:123456789012:rule/shop-test-shop/shop-test-order-placed-notification"
+    )
     error_message = "An ARN is not put together as AWS does."
   }
 
@@ -37,7 +45,9 @@ run "letters_expire_and_the_event_of_a_held_effect_does_not" {
   command = plan
 
   assert {
-    condition     = toset(module.bucket["dead-letters"].expiring_prefixes) == toset(concat([for name in keys(var.functions) : "shop-test-${name}/"], ["aws/lambda/"]))
+    condition = toset(module.bucket["dead-letters"].expiring_prefixes) == toset(
+      concat([for name in keys(var.functions) : "shop-test-${name}/"], ["aws/lambda/"])
+    )
     error_message = "Letters stay, or something else than letters expires."
   }
 }
@@ -46,7 +56,9 @@ run "every_function_has_its_own_role_and_alias" {
   command = apply
 
   assert {
-    condition     = length(distinct(values(output.roles))) == length(var.functions) && alltrue([for name, role in output.roles : role == "shop-test-${name}"])
+    condition = length(distinct(values(output.roles))) == length(var.functions) && alltrue([
+      for name, role in output.roles : role == "shop-test-${name}"
+    ])
     error_message = "Two functions share a role."
   }
 
@@ -61,21 +73,29 @@ run "statements_are_the_declared_access" {
 
   # Written out for one function, as an auditor would read it.
   assert {
-    condition = { for statement in local.statements.notification : statement.Sid => { on = statement.Resource, may = statement.Action } } == {
+    condition = {
+      for statement in local.statements.notification : statement.Sid => { on = statement.Resource, may = statement.Action }
+      } == {
       UsesEventStoreTable = {
         on  = "arn:aws:dynamodb:us-east-1:123456789012:table/shop-test-event-store"
         may = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"]
       }
       UsesIdempotencyTable = {
-        on  = "arn:aws:dynamodb:us-east-1:123456789012:table/shop-test-idempotency"
-        may = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+        on = "arn:aws:dynamodb:us-east-1:123456789012:table/shop-test-idempotency"
+        may = [
+          "dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem",
+          "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem",
+        ]
       }
       UsesDeadLetterQueueUrl = {
         on  = "arn:aws:sqs:us-east-1:123456789012:shop-test-dead-letters"
         may = ["sqs:SendMessage"]
       }
       UsesDeadLetterBucket = {
-        on  = ["arn:aws:s3:::shop-test-dead-letters-123456789012/shop-test-notification/*", "arn:aws:s3:::shop-test-dead-letters-123456789012/held/shop-test-notification/*"]
+        on = [
+          "arn:aws:s3:::shop-test-dead-letters-123456789012/shop-test-notification/*",
+          "arn:aws:s3:::shop-test-dead-letters-123456789012/held/shop-test-notification/*",
+        ]
         may = ["s3:PutObject"]
       }
       UsesSenderAddress = {
@@ -99,27 +119,42 @@ run "statements_are_the_declared_access" {
   }
 
   assert {
-    condition     = alltrue(flatten([for name, statements in local.statements : [for statement in statements : length(regexall("[*]", jsonencode(statement.Action))) == 0 && length(setintersection(["*", "arn:aws:*"], flatten([statement.Resource]))) == 0]]))
+    condition = alltrue(flatten([
+      for name, statements in local.statements : [
+        for statement in statements :
+        length(regexall("[*]", jsonencode(statement.Action))) == 0 && length(
+          setintersection(["*", "arn:aws:*"], flatten([statement.Resource]))
+        ) == 0
+      ]
+    ]))
     error_message = "A statement has a wildcard action, or names every resource."
   }
 
   assert {
     condition = alltrue(flatten([for name, statements in local.statements : [
       for statement in statements : [for resource in flatten([statement.Resource]) :
-        length(regexall("[*]", resource)) == 0 || endswith(resource, "/stream/*") || contains(["shop-test-${name}/*", "held/shop-test-${name}/*"], trimprefix(resource, "arn:aws:s3:::shop-test-dead-letters-123456789012/"))
+        length(regexall("[*]", resource)) == 0 || endswith(resource, "/stream/*") || contains(
+          ["shop-test-${name}/*", "held/shop-test-${name}/*"],
+          trimprefix(resource, "arn:aws:s3:::shop-test-dead-letters-123456789012/"),
+        )
       ]
     ]]))
     error_message = "A wildcard stands for more than the streams of one table or a function's own letters."
   }
 
-  # A letter names an object; by another function's name it could be made to read or replace that one's.
+  # A letter names an object; by another function's name it could be made to read or replace that
+  # one's.
   assert {
-    condition     = local.bucket_objects.order-processor.dead-letters == ["arn:aws:s3:::shop-test-dead-letters-123456789012/shop-test-order-processor/*"]
+    condition = local.bucket_objects.order-processor.dead-letters == [
+      "arn:aws:s3:::shop-test-dead-letters-123456789012/shop-test-order-processor/*"
+    ]
     error_message = "A function without held effects writes elsewhere than into its own letters."
   }
 
   assert {
-    condition     = local.statements.notification[index([for statement in local.statements.notification : statement.Sid], "UsesSenderAddress")].Condition == { StringEquals = { "ses:FromAddress" = "orders@shop.example.com" } }
+    condition = local.statements.notification[
+      index([for statement in local.statements.notification : statement.Sid], "UsesSenderAddress")
+    ].Condition == { StringEquals = { "ses:FromAddress" = "orders@shop.example.com" } }
     error_message = "A function may send from other addresses than its own."
   }
 }
@@ -128,12 +163,33 @@ run "functions_are_told_what_they_use" {
   command = apply
 
   assert {
-    condition     = alltrue([for name, function in var.functions : toset(keys(local.environments[name])) == setunion(keys(function.uses), keys(function.environment), ["TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS", "TIDEGATE_EVENT_BYTES_LIMIT", "TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS", "TIDEGATE_METRICS"], length(function.sources) == 0 ? [] : ["TIDEGATE_DEAD_LETTER_AFTER_SECONDS"], name == "notification" ? ["TIDEGATE_IDEMPOTENCY_DAYS"] : [])])
+    condition = alltrue([
+      for name, function in var.functions :
+      toset(keys(local.environments[name])) == setunion(
+        keys(function.uses),
+        keys(function.environment),
+        [
+          "TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS", "TIDEGATE_EVENT_BYTES_LIMIT",
+          "TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS", "TIDEGATE_METRICS",
+        ],
+        length(function.sources) == 0 ? [] : ["TIDEGATE_DEAD_LETTER_AFTER_SECONDS"],
+        name == "notification" ? ["TIDEGATE_IDEMPOTENCY_DAYS"] : [],
+      )
+    ])
     error_message = "A function has other variables than it declares."
   }
 
   assert {
-    condition     = local.environments["order-processor"].EVENT_STORE_TABLE == "shop-test-event-store" && local.environments["order-processor"].TIDEGATE_DEAD_LETTER_AFTER_SECONDS == "10800" && local.environments["order-processor"].TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS == "21600" && local.environments["notification"].TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS == "21600" && local.environments["order-processor"].TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS == "4000" && local.environments["notification"].TIDEGATE_METRICS == var.metrics_namespace && local.environments["notification"].SENDER_ADDRESS == "orders@shop.example.com" && local.environments["notification"].TIDEGATE_IDEMPOTENCY_DAYS == tostring(var.tables.idempotency.record_retention_days)
+    condition = (
+      local.environments["order-processor"].EVENT_STORE_TABLE == "shop-test-event-store" &&
+      local.environments["order-processor"].TIDEGATE_DEAD_LETTER_AFTER_SECONDS == "10800" &&
+      local.environments["order-processor"].TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS == "21600" &&
+      local.environments["notification"].TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS == "21600" &&
+      local.environments["order-processor"].TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS == "4000" &&
+      local.environments["notification"].TIDEGATE_METRICS == var.metrics_namespace &&
+      local.environments["notification"].SENDER_ADDRESS == "orders@shop.example.com" &&
+      local.environments["notification"].TIDEGATE_IDEMPOTENCY_DAYS == tostring(var.tables.idempotency.record_retention_days)
+    )
     error_message = "A variable has another value than the name of its resource."
   }
 }
@@ -143,13 +199,31 @@ run "a_function_is_told_the_largest_age_of_its_sources" {
   command = plan
 
   variables {
-    queues    = merge(var.queues, { refunds = { retention_seconds = 345600, visibility_timeout_seconds = 60, redrive = { queue = "dead-letters", maximum_receives = 5 } } })
-    functions = merge(var.functions, { notification = merge(var.functions.notification, { sources = { refunds = { queue = "refunds", batch_size = 10, report_batch_item_failures = true, maximum_concurrency = 2 } } }) })
+    queues = merge(var.queues, {
+      refunds = {
+        retention_seconds          = 345600
+        visibility_timeout_seconds = 60
+        redrive                    = { queue = "dead-letters", maximum_receives = 5 }
+      }
+    })
+    functions = merge(var.functions, {
+      notification = merge(var.functions.notification, {
+        sources = {
+          refunds = { queue = "refunds", batch_size = 10, report_batch_item_failures = true, maximum_concurrency = 2 }
+        }
+      })
+    })
   }
 
   assert {
-    condition     = local.record_ages["notification"] == [345600, 21600] && local.environments["notification"].TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS == "345600"
-    error_message = "It is told ${local.environments["notification"].TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS} of ${join(", ", local.record_ages["notification"])} seconds."
+    condition = (
+      local.record_ages["notification"] == [345600, 21600] &&
+      local.environments["notification"].TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS == "345600"
+    )
+    error_message = join(" ", [
+      "It gets ${local.environments["notification"].TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS}",
+      "of ${join(", ", local.record_ages["notification"])} seconds.",
+    ])
   }
 }
 
@@ -163,7 +237,10 @@ run "an_environment_has_its_own_sender_and_sizes" {
   }
 
   assert {
-    condition     = local.environments["notification"].SENDER_ADDRESS == "orders@example.org" && aws_ses_email_identity.this["orders@shop.example.com"].email == "orders@example.org"
+    condition = (
+      local.environments["notification"].SENDER_ADDRESS == "orders@example.org" &&
+      aws_ses_email_identity.this["orders@shop.example.com"].email == "orders@example.org"
+    )
     error_message = "The sender is still the declared address."
   }
 
@@ -181,7 +258,10 @@ run "another_environment_has_registered_the_sender" {
   }
 
   assert {
-    condition     = length(aws_ses_email_identity.this) == 0 && local.environments["notification"].SENDER_ADDRESS == "orders@shop.example.com"
+    condition = (
+      length(aws_ses_email_identity.this) == 0 &&
+      local.environments["notification"].SENDER_ADDRESS == "orders@shop.example.com"
+    )
     error_message = "The address of another environment would be deleted with this one, or is not sent from."
   }
 }
@@ -191,7 +271,10 @@ run "a_statement_is_named_by_letters_and_digits_and_once" {
 
   variables {
     functions = merge(var.functions, { notification = merge(var.functions.notification, {
-      uses = { for variable in ["KEY", "LOGS", "TRACES", "SOURCE_SALES", "SALES_TABLE_2"] : variable => { table = "sales", access = "read" } }
+      uses = {
+        for variable in ["KEY", "LOGS", "TRACES", "SOURCE_SALES", "SALES_TABLE_2"] :
+        variable => { table = "sales", access = "read" }
+      }
     }) })
     customer_managed_key = true
     xray_tracing         = true
@@ -199,7 +282,9 @@ run "a_statement_is_named_by_letters_and_digits_and_once" {
 
   assert {
     condition = alltrue([for name, statements in local.statements :
-      alltrue([for statement in statements : can(regex("^[0-9A-Za-z]+$", statement.Sid))]) && length(distinct(concat(["Logs"], statements[*].Sid))) == 1 + length(statements)
+      alltrue([
+        for statement in statements : can(regex("^[0-9A-Za-z]+$", statement.Sid))
+      ]) && length(distinct(concat(["Logs"], statements[*].Sid))) == 1 + length(statements)
     ])
     error_message = "IAM takes no such policy: ${jsonencode([for statement in local.statements.notification : statement.Sid])}"
   }
@@ -209,17 +294,25 @@ run "what_eventbridge_cannot_hand_over_is_kept" {
   command = plan
 
   assert {
-    condition     = alltrue([for name, rule in var.rules : aws_cloudwatch_event_target.this[name].retry_policy[0].maximum_event_age_in_seconds == rule.target.maximum_event_age_seconds && aws_cloudwatch_event_target.this[name].retry_policy[0].maximum_retry_attempts == rule.target.maximum_retry_attempts])
+    condition = alltrue([
+      for name, rule in var.rules :
+      aws_cloudwatch_event_target.this[name].retry_policy[0].maximum_event_age_in_seconds == rule.target.maximum_event_age_seconds &&
+      aws_cloudwatch_event_target.this[name].retry_policy[0].maximum_retry_attempts == rule.target.maximum_retry_attempts
+    ])
     error_message = "A target is retried for another time than declared."
   }
 
   assert {
-    condition     = alltrue([for name, rule in var.rules : contains(local.rules_to_queue[rule.target.dead_letter_queue], local.arns.rules[name])])
+    condition = alltrue([
+      for name, rule in var.rules : contains(local.rules_to_queue[rule.target.dead_letter_queue], local.arns.rules[name])
+    ])
     error_message = "A rule may not write to its dead-letter queue."
   }
 
   assert {
-    condition     = jsondecode(aws_cloudwatch_event_rule.this["order-placed-notification"].event_pattern) == { source = ["shop.orders"], detail-type = ["OrderPlaced"] }
+    condition = jsondecode(
+      aws_cloudwatch_event_rule.this["order-placed-notification"].event_pattern
+    ) == { source = ["shop.orders"], detail-type = ["OrderPlaced"] }
     error_message = "The pattern differs from the declared one."
   }
 }
@@ -232,7 +325,10 @@ run "traces_add_one_statement" {
   }
 
   assert {
-    condition     = alltrue([for name, statements in local.statements : [for statement in statements : statement.Sid if contains(flatten([statement.Resource]), "*")] == ["Traces"]])
+    condition = alltrue([
+      for name, statements in local.statements :
+      [for statement in statements : statement.Sid if contains(flatten([statement.Resource]), "*")] == ["Traces"]
+    ])
     error_message = "Tracing is not allowed, or something else got all resources with it."
   }
 }
@@ -250,23 +346,38 @@ run "a_key_of_ones_own_is_rotated_and_used_through_services" {
   }
 
   assert {
-    condition     = alltrue([for name, statements in local.statements : alltrue([for statement in statements : can(statement.Condition.StringLike["kms:ViaService"]) if statement.Sid == "Key"]) && contains([for statement in statements : statement.Sid], "Key")])
+    condition = alltrue([
+      for name, statements in local.statements :
+      alltrue([
+        for statement in statements : can(statement.Condition.StringLike["kms:ViaService"]) if statement.Sid == "Key"
+      ]) && contains([for statement in statements : statement.Sid], "Key")
+    ])
     error_message = "A function may not use the key, or may use it without a service in between."
   }
 
   assert {
-    condition     = [for statement in jsondecode(aws_kms_key.this[0].policy).Statement : statement if try(statement.Principal.Service == "cloudwatch.amazonaws.com", false)][*].Condition == [{ StringEquals = { "aws:SourceAccount" = "123456789012" } }]
+    condition = [
+      for statement in jsondecode(aws_kms_key.this[0].policy).Statement : statement
+      if try(statement.Principal.Service == "cloudwatch.amazonaws.com", false)
+    ][*].Condition == [{ StringEquals = { "aws:SourceAccount" = "123456789012" } }]
     error_message = "Alarms could not be sent to an encrypted topic, or those of other accounts could."
   }
 
   # EventBridge gives KMS neither account nor rule: any condition would keep it out.
   assert {
-    condition     = [for statement in jsondecode(aws_kms_key.this[0].policy).Statement : { may = statement.Action, if = try(statement.Condition, null) } if try(statement.Principal.Service == "events.amazonaws.com", false)] == [{ may = ["kms:Decrypt", "kms:GenerateDataKey*"], if = null }]
+    condition = [
+      for statement in jsondecode(aws_kms_key.this[0].policy).Statement : {
+        may = statement.Action, if = try(statement.Condition, null)
+      } if try(statement.Principal.Service == "events.amazonaws.com", false)
+    ] == [{ may = ["kms:Decrypt", "kms:GenerateDataKey*"], if = null }]
     error_message = "EventBridge could not write to an encrypted dead-letter queue."
   }
 
   assert {
-    condition     = [for statement in jsondecode(aws_kms_key.this[0].policy).Statement : toset(statement.Action) if try(statement.Principal.Service == "logs.us-east-1.amazonaws.com", false)] == [toset(["kms:Decrypt", "kms:Describe*", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"])]
+    condition = [
+      for statement in jsondecode(aws_kms_key.this[0].policy).Statement : toset(statement.Action)
+      if try(statement.Principal.Service == "logs.us-east-1.amazonaws.com", false)
+    ] == [toset(["kms:Decrypt", "kms:Describe*", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"])]
     error_message = "CloudWatch may not do with the key what it needs for logs."
   }
 }
@@ -275,7 +386,9 @@ run "without_a_key_of_ones_own_nobody_needs_one" {
   command = plan
 
   assert {
-    condition     = length(aws_kms_key.this) == 0 && local.kms_key_arn == null && !anytrue([for name, statements in local.statements : contains([for statement in statements : statement.Sid], "Key")])
+    condition = length(aws_kms_key.this) == 0 && local.kms_key_arn == null && !anytrue([
+      for name, statements in local.statements : contains([for statement in statements : statement.Sid], "Key")
+    ])
     error_message = "There is a key that nobody asked for."
   }
 }
@@ -288,12 +401,17 @@ run "schemas_of_the_events_are_registered" {
   }
 
   assert {
-    condition     = toset(keys(aws_schemas_schema.event)) == toset([for file in fileset("../events/registry", "*.json") : trimsuffix(file, ".json")]) && length(aws_schemas_schema.event) > 0
+    condition = toset(keys(aws_schemas_schema.event)) == toset([
+      for file in fileset("../events/registry", "*.json") : trimsuffix(file, ".json")
+    ]) && length(aws_schemas_schema.event) > 0
     error_message = "The registry has other schemas than events/registry."
   }
 
   assert {
-    condition     = alltrue([for name, schema in aws_schemas_schema.event : startswith(jsondecode(schema.content).openapi, "3.") && schema.type == "OpenApi3"])
+    condition = alltrue([
+      for name, schema in aws_schemas_schema.event :
+      startswith(jsondecode(schema.content).openapi, "3.") && schema.type == "OpenApi3"
+    ])
     error_message = "A schema is no OpenAPI document."
   }
 }
@@ -333,24 +451,39 @@ run "a_new_function_gets_everything_from_its_entry" {
       }
     })
     queues = merge(var.queues, {
-      refund-requests = { retention_seconds = 345600, visibility_timeout_seconds = 120, redrive = { queue = "dead-letters", maximum_receives = 5 } }
+      refund-requests = {
+        retention_seconds          = 345600
+        visibility_timeout_seconds = 120
+        redrive                    = { queue = "dead-letters", maximum_receives = 5 }
+      }
     })
     rules = merge(var.rules, {
       order-placed-refunds = {
         bus     = "shop"
         pattern = { source = ["shop.orders"], detail-type = ["ReturnRecorded"] }
-        target  = { function = "refunds", dead_letter_queue = "rule-failures", maximum_retry_attempts = 185, maximum_event_age_seconds = 86400 }
+        target = {
+          function                  = "refunds"
+          dead_letter_queue         = "rule-failures"
+          maximum_retry_attempts    = 185
+          maximum_event_age_seconds = 86400
+        }
       }
     })
   }
 
   assert {
-    condition     = output.roles["refunds"] == "shop-test-refunds" && contains(keys(output.functions), "refunds") && output.log_groups["refunds"] == "/aws/lambda/shop-test-refunds"
+    condition = (
+      output.roles["refunds"] == "shop-test-refunds" &&
+      contains(keys(output.functions), "refunds") &&
+      output.log_groups["refunds"] == "/aws/lambda/shop-test-refunds"
+    )
     error_message = "The new function lacks its role, alias or log group."
   }
 
   assert {
-    condition     = toset([for statement in local.statements.refunds : statement.Sid]) == toset(["UsesEventBus", "UsesEventStoreTable", "SourceRefundRequests", "OnFailureAsyncFailures"])
+    condition = toset([for statement in local.statements.refunds : statement.Sid]) == toset([
+      "UsesEventBus", "UsesEventStoreTable", "SourceRefundRequests", "OnFailureAsyncFailures"
+    ])
     error_message = "The new function's role allows something else than it declares."
   }
 
@@ -359,9 +492,13 @@ run "a_new_function_gets_everything_from_its_entry" {
     error_message = "The new function is not told what it uses."
   }
 
-  # The mocked ARN: what comes out of the queue, for which Terraform waits, and not what is put together from names.
+  # The mocked ARN: what comes out of the queue, for which Terraform waits, and not what is put
+  # together from names.
   assert {
-    condition = { for queue, redrive in aws_sqs_queue_redrive_policy.this : queue => { of = redrive.queue_url, is = jsondecode(redrive.redrive_policy) } } == {
+    condition = {
+      for queue, redrive in aws_sqs_queue_redrive_policy.this :
+      queue => { of = redrive.queue_url, is = jsondecode(redrive.redrive_policy) }
+      } == {
       refund-requests = {
         of = output.queues["refund-requests"]
         is = { deadLetterTargetArn = "arn:aws:sqs:us-east-1:123456789012:mocked", maxReceiveCount = 5 }
@@ -371,7 +508,10 @@ run "a_new_function_gets_everything_from_its_entry" {
   }
 
   assert {
-    condition     = aws_cloudwatch_event_target.this["order-placed-refunds"].arn == output.functions["refunds"] && local.redrive_sources["dead-letters"] == [local.arns.queues["refund-requests"]]
+    condition = (
+      aws_cloudwatch_event_target.this["order-placed-refunds"].arn == output.functions["refunds"] &&
+      local.redrive_sources["dead-letters"] == [local.arns.queues["refund-requests"]]
+    )
     error_message = "The new rule does not reach the function, or the new queue may not redrive."
   }
 }
@@ -382,21 +522,48 @@ run "what_is_given_up_goes_where_the_topology_says" {
   variables {
     topics = { given-up = {} }
     functions = merge(var.functions, {
-      order-processor = merge(var.functions.order-processor, { sources = { orders = merge(var.functions.order-processor.sources.orders, { on_failure = { bucket = "dead-letters" } }) } })
-      event-publisher = merge(var.functions.event-publisher, { sources = { event-store = merge(var.functions.event-publisher.sources.event-store, { on_failure = { topic = "given-up" } }) } })
-      notification    = merge(var.functions.notification, { asynchronous = { maximum_retry_attempts = 2, maximum_event_age_seconds = 21600, on_failure = { function = "order-projection" } } })
+      order-processor = merge(var.functions.order-processor, {
+        sources = {
+          orders = merge(var.functions.order-processor.sources.orders, { on_failure = { bucket = "dead-letters" } })
+        }
+      })
+      event-publisher = merge(var.functions.event-publisher, {
+        sources = {
+          event-store = merge(var.functions.event-publisher.sources.event-store, { on_failure = { topic = "given-up" } })
+        }
+      })
+      notification = merge(var.functions.notification, {
+        asynchronous = {
+          maximum_retry_attempts = 2, maximum_event_age_seconds = 21600, on_failure = { function = "order-projection" }
+        }
+      })
     })
   }
 
   assert {
     condition = toset(concat(
-      [for statement in local.destination_statements.order-processor : join(" ", concat([statement.Sid], statement.Action, flatten([statement.Resource])))],
-      [for statement in local.destination_statements.event-publisher : join(" ", concat([statement.Sid], statement.Action, flatten([statement.Resource])))],
-      [for statement in local.destination_statements.notification : join(" ", concat([statement.Sid], statement.Action, flatten([statement.Resource])))],
+      [
+        for statement in local.destination_statements.order-processor :
+        join(" ", concat([statement.Sid], statement.Action, flatten([statement.Resource])))
+      ],
+      [
+        for statement in local.destination_statements.event-publisher :
+        join(" ", concat([statement.Sid], statement.Action, flatten([statement.Resource])))
+      ],
+      [
+        for statement in local.destination_statements.notification :
+        join(" ", concat([statement.Sid], statement.Action, flatten([statement.Resource])))
+      ],
       )) == toset([
-      "OnFailureBucketDeadLetters s3:ListBucket s3:PutObject arn:aws:s3:::shop-test-dead-letters-123456789012 arn:aws:s3:::shop-test-dead-letters-123456789012/aws/lambda/*",
+      join(" ", [
+        "OnFailureBucketDeadLetters s3:ListBucket s3:PutObject arn:aws:s3:::shop-test-dead-letters-123456789012",
+        "arn:aws:s3:::shop-test-dead-letters-123456789012/aws/lambda/*",
+      ]),
       "OnFailureTopicGivenUp sns:Publish arn:aws:sns:us-east-1:123456789012:shop-test-given-up",
-      "OnFailureFunctionOrderProjection lambda:InvokeFunction arn:aws:lambda:us-east-1:123456789012:function:shop-test-order-projection:live",
+      join(" ", [
+        "OnFailureFunctionOrderProjection lambda:InvokeFunction",
+        "arn:aws:lambda:us-east-1:123456789012:function:shop-test-order-projection:live",
+      ]),
     ])
     error_message = "A role may not write where its function gives up to, or may write elsewhere."
   }

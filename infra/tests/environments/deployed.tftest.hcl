@@ -1,4 +1,5 @@
-# One environment as it would be deployed, with AWS mocked. infra/tests/environments.py runs it with each file of infra/env and compares them.
+# One environment as it would be deployed, with AWS mocked. infra/tests/environments.py runs it with
+# each file of infra/env and compares them.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -10,9 +11,17 @@ run "deployed" {
   # What only who deploys knows: a check asks for it.
   variables {
     alarm_email_addresses = ["oncall@tidegate.dev"]
-    email_addresses       = { for address in flatten([for function in var.functions : [for use in try(function.uses, {}) : use.email if try(use.email, null) != null]]) : address => "${split("@", lookup(var.email_addresses, address, address))[0]}@tidegate.dev" }
+    email_addresses = {
+      for address in flatten([
+        for function in var.functions : [for use in try(function.uses, {}) : use.email if try(use.email, null) != null]
+      ]) :
+      address => "${split("@", lookup(var.email_addresses, address, address))[0]}@tidegate.dev"
+    }
     functions = { for name, function in var.functions : name => merge(function, {
-      environment = { for variable, value in try(function.environment, {}) : variable => variable == "CUSTOMER_EMAIL_DOMAIN" ? "tidegate.dev" : value }
+      environment = {
+        for variable, value in try(function.environment, {}) :
+        variable => variable == "CUSTOMER_EMAIL_DOMAIN" ? "tidegate.dev" : value
+      }
     }) }
   }
 
