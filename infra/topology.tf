@@ -1,8 +1,19 @@
-# The shape of topology.auto.tfvars, and the rules that would otherwise only be noticed in operation. `tidegate topology check` knows more of
-# them, and the line of each mistake.
+# Types of what topology.auto.tfvars declares. The rules beyond types are in rules/, one file for
+# each variable: a template that lists every breach, with its place and what is allowed.
+#
+# Why templates: Terraform lets a validation refer to no local that depends on its own variable, so
+# a list of offenders would have to be computed twice, for the condition and for the message. The
+# replacements in a message join the lines of a breach, and strip the template's indentation.
+#
+# Each rule names its owner. `tidegate topology check` owns most of them: it knows more rules, and
+# tells the line of each mistake. `make deploy` runs it first. Terraform repeats a rule of the
+# command if a breach would lose events or fail halfway through an apply, because a plan without the
+# command (`terraform apply`, a pipeline) must be refused too. Behind "Owner:" stands which file of
+# the command's checks has the rule: change it there first, then here.
 
 locals {
-  # A new table on demand takes 4000 writes per second from the start, on four partitions of 1000. Each has a shard of its own in the table's stream.
+  # A new table on demand takes 4000 writes per second: four partitions of 1000. Each partition has
+  # a shard in the table's stream.
   table_partitions = 4
 
   # How long DynamoDB keeps the records of a table's stream.
@@ -14,10 +25,11 @@ locals {
 
 variable "event_bytes_limit" {
   type        = number
-  description = "Largest message of a queue, in bytes. An event that does not fit into one (with 4096 bytes for what is put around it) travels as a reference to the event store."
+  description = "Largest message of a queue, in bytes. 4096 are for what AWS adds. A larger event travels as a reference to the store."
   default     = 262144
 
   validation {
+    # Owner: topology check, resources.
     condition     = var.event_bytes_limit >= 8192 && var.event_bytes_limit <= 262144
     error_message = "event_bytes_limit is ${var.event_bytes_limit}; a queue takes 8192 to 262144 bytes, and a failed event goes to one."
   }
@@ -26,11 +38,18 @@ variable "event_bytes_limit" {
 variable "metrics_namespace" {
   type        = string
   nullable    = false
-  description = "Where CloudWatch keeps the metrics that the functions write, and where alarms and dashboard look for them."
+  description = "CloudWatch namespace of the metrics that functions write and that alarms and the dashboard read."
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9 ._/#-][A-Za-z0-9 ._/#:-]{0,254}$", var.metrics_namespace)) && trimspace(var.metrics_namespace) != "" && !startswith(var.metrics_namespace, "AWS/")
-    error_message = "metrics_namespace is \"${var.metrics_namespace}\"; CloudWatch takes 1 to 255 letters, digits, spaces and .-_/#:, not beginning with AWS/ or a colon."
+    # Owner: topology check, resources.
+    condition = (
+      can(regex("^[A-Za-z0-9 ._/#-][A-Za-z0-9 ._/#:-]{0,254}$", var.metrics_namespace)) &&
+      trimspace(var.metrics_namespace) != "" && !startswith(var.metrics_namespace, "AWS/")
+    )
+    error_message = <<-EOT
+      metrics_namespace is "${var.metrics_namespace}"; CloudWatch takes 1 to 255 letters, digits,
+      spaces and .-_/#:, not beginning with AWS/ or a colon.
+    EOT
   }
 }
 
@@ -43,8 +62,12 @@ variable "streams" {
   default     = {}
 
   validation {
-    condition     = alltrue([for name, stream in var.streams : stream.shards >= 1 && stream.retention_hours >= 24 && stream.retention_hours <= 8760])
-    error_message = "A stream needs at least 1 shard and 24 to 8760 retention_hours: ${join(", ", [for name, stream in var.streams : name if !(stream.shards >= 1 && stream.retention_hours >= 24 && stream.retention_hours <= 8760)])}."
+    condition = trimspace(templatefile(
+      "${path.module}/rules/streams.tftpl", { streams = var.streams }
+    )) == ""
+    error_message = replace(replace(trimspace(templatefile(
+      "${path.module}/rules/streams.tftpl", { streams = var.streams }
+    )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
   }
 }
 
@@ -61,23 +84,12 @@ variable "tables" {
   default     = {}
 
   validation {
-    condition     = alltrue([for name, table in var.tables : contains(["S", "N", "B"], table.partition_key.type) && contains(["S", "N", "B"], try(table.sort_key.type, "S"))])
-    error_message = "The type of a table's key is S, N or B: ${join(", ", [for name, table in var.tables : name if !(contains(["S", "N", "B"], table.partition_key.type) && contains(["S", "N", "B"], try(table.sort_key.type, "S")))])}."
-  }
-
-  validation {
-    condition     = alltrue([for name, table in var.tables : contains(["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"], coalesce(table.stream_view, "NEW_IMAGE"))])
-    error_message = "A table's stream_view is KEYS_ONLY, NEW_IMAGE, OLD_IMAGE or NEW_AND_OLD_IMAGES: ${join(", ", [for name, table in var.tables : name if !contains(["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"], coalesce(table.stream_view, "NEW_IMAGE"))])}."
-  }
-
-  validation {
-    condition     = alltrue([for name, table in var.tables : table.record_retention_days == null ? true : table.ttl_attribute != null && table.record_retention_days >= 15])
-    error_message = "A table with record_retention_days has a ttl_attribute and keeps records for 15 days or more, since a dead letter is replayed for 14: ${join(", ", [for name, table in var.tables : name if table.record_retention_days == null ? false : table.ttl_attribute == null || table.record_retention_days < 15])}."
-  }
-
-  validation {
-    condition     = alltrue([for name, table in var.tables : table.cause_retention_days == null ? true : table.cause_retention_days >= 15 && table.cause_retention_days <= 3650])
-    error_message = "Snapshots remember causes (cause_retention_days) for 15 to 3650 days, since a dead letter is replayed for 14: ${join(", ", [for name, table in var.tables : name if table.cause_retention_days == null ? false : table.cause_retention_days < 15 || table.cause_retention_days > 3650])}."
+    condition = trimspace(templatefile(
+      "${path.module}/rules/tables.tftpl", { tables = var.tables }
+    )) == ""
+    error_message = replace(replace(trimspace(templatefile(
+      "${path.module}/rules/tables.tftpl", { tables = var.tables }
+    )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
   }
 }
 
@@ -92,29 +104,27 @@ variable "queues" {
   default     = {}
 
   validation {
-    condition     = alltrue([for name, queue in var.queues : queue.retention_seconds >= 60 && queue.retention_seconds <= 1209600 && queue.visibility_timeout_seconds >= 0 && queue.visibility_timeout_seconds <= 43200])
-    error_message = "A queue keeps messages for 60 to 1209600 seconds and hides them for 0 to 43200: ${join(", ", [for name, queue in var.queues : name if !(queue.retention_seconds >= 60 && queue.retention_seconds <= 1209600 && queue.visibility_timeout_seconds >= 0 && queue.visibility_timeout_seconds <= 43200)])}."
-  }
-
-  validation {
-    condition     = alltrue([for name, queue in var.queues : queue.redrive == null ? true : contains(keys(var.queues), queue.redrive.queue) && queue.redrive.queue != name && queue.redrive.maximum_receives >= 5])
-    error_message = "A queue's redrive names another declared queue, and maximum_receives of at least 5, since a throttled function uses up receives: ${join(", ", [for name, queue in var.queues : name if queue.redrive == null ? false : !contains(keys(var.queues), queue.redrive.queue) || queue.redrive.queue == name || queue.redrive.maximum_receives < 5])}."
-  }
-
-  validation {
-    condition     = alltrue([for name, queue in var.queues : try(var.queues[queue.redrive.queue].retention_seconds >= queue.retention_seconds + local.least_failure_retention_seconds, true)])
-    error_message = "A dead-letter queue keeps messages for four days (${local.least_failure_retention_seconds} seconds) longer than its source, because a moved message keeps its age: ${join(", ", [for name, queue in var.queues : "${queue.redrive.queue} for ${name}" if try(var.queues[queue.redrive.queue].retention_seconds < queue.retention_seconds + local.least_failure_retention_seconds, false)])}."
+    condition = trimspace(templatefile(
+      "${path.module}/rules/queues.tftpl", merge(local.queue_rules, { queues = var.queues })
+    )) == ""
+    error_message = replace(replace(trimspace(templatefile(
+      "${path.module}/rules/queues.tftpl", merge(local.queue_rules, { queues = var.queues })
+    )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
   }
 }
 
 variable "topics" {
   type        = map(object({}))
-  description = "SNS topics by name. Who subscribes to them is not declared."
+  description = "SNS topics by name. Their subscribers are not declared."
   default     = {}
 
   validation {
-    condition     = length(setintersection(keys(var.topics), ["alarms-page", "alarms-ticket"])) == 0
-    error_message = "The topics \"alarms-page\" and \"alarms-ticket\" are those that alarms are sent to; another name is needed."
+    condition = trimspace(templatefile(
+      "${path.module}/rules/topics.tftpl", { topics = var.topics }
+    )) == ""
+    error_message = replace(replace(trimspace(templatefile(
+      "${path.module}/rules/topics.tftpl", { topics = var.topics }
+    )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
   }
 }
 
@@ -124,8 +134,12 @@ variable "buckets" {
   default     = {}
 
   validation {
-    condition     = alltrue([for name, bucket in var.buckets : bucket.expiration_days >= 1])
-    error_message = "A bucket's expiration_days is at least 1: ${join(", ", [for name, bucket in var.buckets : name if bucket.expiration_days < 1])}."
+    condition = trimspace(templatefile(
+      "${path.module}/rules/buckets.tftpl", { buckets = var.buckets }
+    )) == ""
+    error_message = replace(replace(trimspace(templatefile(
+      "${path.module}/rules/buckets.tftpl", { buckets = var.buckets }
+    )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
   }
 }
 
@@ -135,8 +149,12 @@ variable "buses" {
   default     = {}
 
   validation {
-    condition     = alltrue([for name, bus in var.buses : bus.archive_days >= 0 && name != "default"])
-    error_message = "A bus has a name other than \"default\", which is AWS's own, and archive_days of 0 (no archive) or more."
+    condition = trimspace(templatefile(
+      "${path.module}/rules/buses.tftpl", { buses = var.buses }
+    )) == ""
+    error_message = replace(replace(trimspace(templatefile(
+      "${path.module}/rules/buses.tftpl", { buses = var.buses }
+    )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
   }
 }
 
@@ -148,61 +166,12 @@ variable "rules" {
   default     = {}
 
   validation {
-    condition     = alltrue([for name, rule in var.rules : can(rule.bus) && can(rule.pattern) && can(rule.target.dead_letter_queue) && can(rule.target.maximum_retry_attempts) && can(rule.target.maximum_event_age_seconds)])
-    error_message = "A rule has bus, pattern and target with dead_letter_queue, maximum_retry_attempts and maximum_event_age_seconds: ${join(", ", [for name, rule in var.rules : name if !(can(rule.bus) && can(rule.pattern) && can(rule.target.dead_letter_queue) && can(rule.target.maximum_retry_attempts) && can(rule.target.maximum_event_age_seconds))])}."
-  }
-
-  validation {
-    condition     = alltrue([for name, rule in var.rules : contains(keys(var.buses), try(rule.bus, ""))])
-    error_message = "A rule listens on a declared bus (${join(", ", keys(var.buses))}): ${join(", ", [for name, rule in var.rules : name if !contains(keys(var.buses), try(rule.bus, ""))])}."
-  }
-
-  validation {
-    condition     = alltrue([for name, rule in var.rules : contains(keys(var.functions), try(rule.target.function, "")) != contains(keys(var.queues), try(rule.target.queue, ""))])
-    error_message = "A rule's target is exactly one of a declared function and a declared queue: ${join(", ", [for name, rule in var.rules : name if contains(keys(var.functions), try(rule.target.function, "")) == contains(keys(var.queues), try(rule.target.queue, ""))])}."
-  }
-
-  validation {
-    condition     = alltrue([for name, rule in var.rules : try(!var.queues[rule.target.dead_letter_queue].fifo, false)])
-    error_message = "A rule's dead_letter_queue is a declared standard queue: ${join(", ", [for name, rule in var.rules : name if try(var.queues[rule.target.dead_letter_queue].fifo, true)])}."
-  }
-
-  validation {
-    condition     = alltrue([for name, rule in var.rules : can(rule.target.message_group_id) || !try(var.queues[rule.target.queue].fifo, false)])
-    error_message = "A rule whose target is a FIFO queue has a message_group_id: ${join(", ", [for name, rule in var.rules : name if !can(rule.target.message_group_id) && try(var.queues[rule.target.queue].fifo, false)])}."
-  }
-
-  validation {
-    condition     = alltrue([for name, rule in var.rules : can(rule.target.queue) || !can(rule.target.message_group_id)])
-    error_message = "A message_group_id is for a rule whose target is a queue: ${join(", ", [for name, rule in var.rules : name if can(rule.target.message_group_id) && !can(rule.target.queue)])}."
-  }
-
-  validation {
-    condition     = alltrue([for name, rule in var.rules : try(rule.target.maximum_retry_attempts >= 0 && rule.target.maximum_retry_attempts <= 185 && rule.target.maximum_event_age_seconds >= 60 && rule.target.maximum_event_age_seconds <= 86400, false)])
-    error_message = "A rule's target is retried 0 to 185 times, for 60 to 86400 seconds: ${join(", ", [for name, rule in var.rules : name if !try(rule.target.maximum_retry_attempts >= 0 && rule.target.maximum_retry_attempts <= 185 && rule.target.maximum_event_age_seconds >= 60 && rule.target.maximum_event_age_seconds <= 86400, false)])}."
-  }
-
-  validation {
-    condition     = alltrue([for name, rule in var.rules : try(var.functions[rule.target.function].asynchronous != null, true)])
-    error_message = "A function that a rule invokes declares asynchronous with an on_failure, or what it cannot handle would be lost: ${join(", ", distinct([for name, rule in var.rules : rule.target.function if try(var.functions[rule.target.function].asynchronous == null, false)]))}."
-  }
-
-  validation {
-    condition = alltrue(flatten([for name, rule in var.rules : [
-      for use in flatten([for target, function in var.functions : values(function.uses) if try(rule.target.function == target, false) || anytrue([for mapping in function.sources : try(mapping.queue == rule.target.queue, false)])]) : try(var.tables[use.table].record_retention_days > var.buses[rule.bus].archive_days, true)
-    ]]))
-    error_message = "A table's record_retention_days are more than the archive_days of a bus whose rules reach a function that uses it, since what is replayed from the archive and has no record any more takes effect again: ${join(", ", distinct(flatten([for name, rule in var.rules : [
-      for use in flatten([for target, function in var.functions : values(function.uses) if try(rule.target.function == target, false) || anytrue([for mapping in function.sources : try(mapping.queue == rule.target.queue, false)])]) : "${use.table} for ${rule.bus}" if try(var.tables[use.table].record_retention_days <= var.buses[rule.bus].archive_days, false)
-    ]])))}."
-  }
-
-  validation {
-    condition = alltrue(flatten([for name, rule in var.rules : [
-      for use in flatten([for target, function in var.functions : values(function.uses) if try(rule.target.function == target, false) || anytrue([for mapping in function.sources : try(mapping.queue == rule.target.queue, false)])]) : try(var.tables[use.table].cause_retention_days > var.buses[rule.bus].archive_days, true)
-    ]]))
-    error_message = "A table's cause_retention_days are more than the archive_days of a bus whose rules reach a function that uses it, since what is older is compared with the whole stream: ${join(", ", distinct(flatten([for name, rule in var.rules : [
-      for use in flatten([for target, function in var.functions : values(function.uses) if try(rule.target.function == target, false) || anytrue([for mapping in function.sources : try(mapping.queue == rule.target.queue, false)])]) : "${use.table} for ${rule.bus}" if try(var.tables[use.table].cause_retention_days <= var.buses[rule.bus].archive_days, false)
-    ]])))}."
+    condition = trimspace(templatefile(
+      "${path.module}/rules/rules.tftpl", merge(local.rule_rules, { rules = var.rules })
+    )) == ""
+    error_message = replace(replace(trimspace(templatefile(
+      "${path.module}/rules/rules.tftpl", merge(local.rule_rules, { rules = var.rules })
+    )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
   }
 }
 
@@ -272,218 +241,83 @@ variable "functions" {
       }))
     }))
   }))
-  description = "Lambda functions by name; the name is also that of the folder in functions/ and of the binary."
+  description = "Lambda functions by name, which is also the name of the folder in functions/ and of the binary."
   default     = {}
 
   validation {
-    condition     = alltrue([for name, function in var.functions : can(regex("^[a-z][a-z0-9-]{1,46}[a-z0-9]$", name)) && name != "held"])
-    error_message = "A function's name has 3 to 48 lower-case letters, digits and hyphens, and begins with a letter; it is not \"held\", below which the bucket of the dead letters keeps events that do not expire."
+    condition = trimspace(templatefile(
+      "${path.module}/rules/functions.tftpl", merge(local.function_rules, { functions = var.functions })
+    )) == ""
+    error_message = replace(replace(trimspace(templatefile(
+      "${path.module}/rules/functions.tftpl", merge(local.function_rules, { functions = var.functions })
+    )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
+  }
+}
+
+# What the rules of a variable refer to beside the variable itself.
+locals {
+  queue_rules = { least_failure_retention_seconds = local.least_failure_retention_seconds }
+
+  # Tables that a function uses, and tables behind a queue: those that its readers use.
+  tables_of_function = {
+    for name, function in var.functions : name => distinct([for use in function.uses : use.table if use.table != null])
+  }
+  tables_behind_queue = {
+    for queue in keys(var.queues) : queue => distinct(flatten([
+      for name, function in var.functions : local.tables_of_function[name]
+      if contains(compact([for mapping in function.sources : mapping.queue]), queue)
+    ]))
+  }
+  rule_rules = {
+    buses               = var.buses
+    functions           = var.functions
+    queues              = var.queues
+    tables              = var.tables
+    tables_of_function  = local.tables_of_function
+    tables_behind_queue = local.tables_behind_queue
   }
 
-  validation {
-    condition     = alltrue([for name, function in var.functions : function.memory_mb >= 128 && function.memory_mb <= 10240 && function.timeout_seconds >= 1 && function.timeout_seconds <= 900 && function.maximum_concurrency >= 1])
-    error_message = "A function has 128 to 10240 memory_mb, 1 to 900 timeout_seconds and a maximum_concurrency of at least 1: ${join(", ", [for name, function in var.functions : name if !(function.memory_mb >= 128 && function.memory_mb <= 10240 && function.timeout_seconds >= 1 && function.timeout_seconds <= 900 && function.maximum_concurrency >= 1)])}."
+  # Destinations as "kind name". AWS writes failures without a message group, which a FIFO queue
+  # needs. Asynchronous invocations can have another function as destination too.
+  destination_names = {
+    queue  = [for name, queue in var.queues : "queue ${name}" if !queue.fifo]
+    topic  = [for name in keys(var.topics) : "topic ${name}"]
+    bucket = [for name in keys(var.buckets) : "bucket ${name}"]
+    bus    = [for name in keys(var.buses) : "bus ${name}"]
   }
+  function_rules = {
+    queues  = var.queues
+    streams = var.streams
+    tables  = var.tables
 
-  validation {
-    condition     = alltrue([for name, function in var.functions : function.command == null && function.directory == null])
-    error_message = "A function with a command (or its directory) runs in the local engine alone; what is deployed is a binary, without a command: ${join(", ", [for name, function in var.functions : name if function.command != null || function.directory != null])}."
-  }
+    table_partitions               = local.table_partitions
+    table_stream_retention_seconds = local.table_stream_retention_seconds
 
-  validation {
-    condition = alltrue(flatten([for name, function in var.functions : [for variable, use in function.uses : length([for kind in [use.table, use.queue, use.bucket, use.bus, use.stream, use.email] : kind if kind != null]) == 1]]))
-    error_message = "A function uses exactly one of table, queue, bucket, bus, stream and email per variable: ${join(", ", flatten([for name, function in var.functions : [
-      for variable, use in function.uses : "${name}.${variable}" if length([for kind in [use.table, use.queue, use.bucket, use.bus, use.stream, use.email] : kind if kind != null]) != 1
-    ]]))}."
-  }
+    # By kind: what a function can use, how, and what it can read.
+    declared = {
+      table  = keys(var.tables), queue = keys(var.queues), bucket = keys(var.buckets), bus = keys(var.buses)
+      stream = keys(var.streams)
+    }
+    access = { for kind, actions in local.actions : kind => keys(actions) }
+    readable = {
+      stream = keys(var.streams), queue = keys(var.queues)
+      table  = [for name, table in var.tables : name if table.stream_view != null]
+    }
 
-  validation {
-    condition = alltrue(flatten([for name, function in var.functions : [for variable, use in function.uses : contains(use.table != null ? ["read", "append", "write", "read-write"] : use.bus != null || use.email != null ? ["write"] : ["read", "write", "read-write"], use.access)]]))
-    error_message = "access is \"read\", \"write\" or \"read-write\"; for a table also \"append\" (read, and add items), for a bus and an e-mail address \"write\" alone: ${join(", ", flatten([for name, function in var.functions : [
-      for variable, use in function.uses : "${name}.${variable}" if !contains(use.table != null ? ["read", "append", "write", "read-write"] : use.bus != null || use.email != null ? ["write"] : ["read", "write", "read-write"], use.access)
-    ]]))}."
-  }
+    mapping_destinations = concat(local.destination_names.queue, local.destination_names.topic, local.destination_names.bucket)
+    failure_destinations = flatten(values(local.destination_names))
+    success_destinations = concat(local.destination_names.queue, local.destination_names.topic, local.destination_names.bus)
 
-  validation {
-    condition = alltrue(flatten([for name, function in var.functions : [for variable, use in function.uses :
-      (use.table == null ? true : contains(keys(var.tables), use.table)) &&
-      (use.queue == null ? true : contains(keys(var.queues), use.queue)) &&
-      (use.bucket == null ? true : contains(keys(var.buckets), use.bucket)) &&
-      (use.bus == null ? true : contains(keys(var.buses), use.bus)) &&
-      (use.stream == null ? true : contains(keys(var.streams), use.stream))
-    ]]))
-    error_message = "A function uses something that is not declared: ${join(", ", flatten([for name, function in var.functions : [for variable, use in function.uses : concat(
-      [for table in [use.table] : "${name}.${variable} the table ${table}" if table == null ? false : !contains(keys(var.tables), table)],
-      [for queue in [use.queue] : "${name}.${variable} the queue ${queue}" if queue == null ? false : !contains(keys(var.queues), queue)],
-      [for bucket in [use.bucket] : "${name}.${variable} the bucket ${bucket}" if bucket == null ? false : !contains(keys(var.buckets), bucket)],
-      [for bus in [use.bus] : "${name}.${variable} the bus ${bus}" if bus == null ? false : !contains(keys(var.buses), bus)],
-      [for stream in [use.stream] : "${name}.${variable} the stream ${stream}" if stream == null ? false : !contains(keys(var.streams), stream)],
-    )]]))}."
-  }
-
-  validation {
-    condition     = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources : length([for kind in [mapping.stream, mapping.table, mapping.queue] : kind if kind != null]) == 1]]))
-    error_message = "A source reads exactly one of stream, table and queue: ${join(", ", flatten([for name, function in var.functions : [for source, mapping in function.sources : "${name}.${source}" if length([for kind in [mapping.stream, mapping.table, mapping.queue] : kind if kind != null]) != 1]]))}."
-  }
-
-  validation {
-    condition     = alltrue(flatten([for name, function in var.functions : [for use in function.uses : try(var.tables[use.table].cause_retention_days >= 29, true)] if anytrue([for mapping in function.sources : mapping.queue != null])]))
-    error_message = "Snapshots of a function that reads a queue remember causes (cause_retention_days) for 29 days or more, since a message may have been moved back after 28: ${join(", ", [for name, function in var.functions : name if anytrue([for mapping in function.sources : mapping.queue != null]) && anytrue([for use in function.uses : try(var.tables[use.table].cause_retention_days < 29, false)])])}."
-  }
-
-  validation {
-    condition = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources :
-      (mapping.stream == null ? true : contains(keys(var.streams), mapping.stream)) &&
-      (mapping.table == null ? true : try(var.tables[mapping.table].stream_view != null, false)) &&
-      (mapping.queue == null ? true : contains(keys(var.queues), mapping.queue))
-    ]]))
-    error_message = "A source reads a declared stream, a declared table with a stream_view, or a declared queue: ${join(", ", flatten([for name, function in var.functions : [for source, mapping in function.sources : concat(
-      [for stream in [mapping.stream] : "${name}.${source} the stream ${stream}" if stream == null ? false : !contains(keys(var.streams), stream)],
-      [for table in [mapping.table] : "${name}.${source} the table ${table}" if table == null ? false : try(var.tables[table].stream_view == null, true)],
-      [for queue in [mapping.queue] : "${name}.${source} the queue ${queue}" if queue == null ? false : !contains(keys(var.queues), queue)],
-    )]]))}."
-  }
-
-  validation {
-    condition = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources : mapping.queue != null ? true :
-      mapping.starting_position == "AT_TIMESTAMP" ? mapping.stream != null && can(formatdate("YYYY", mapping.starting_position_timestamp)) : contains(["TRIM_HORIZON", "LATEST"], coalesce(mapping.starting_position, "-")) && mapping.starting_position_timestamp == null
-    ]]))
-    error_message = "A source that reads a stream or a table has a starting_position of TRIM_HORIZON or LATEST, or for a stream AT_TIMESTAMP with a starting_position_timestamp such as 2026-01-31T12:00:00Z, which the others do not have: ${join(", ", flatten([for name, function in var.functions : [
-      for source, mapping in function.sources : "${name}.${source}" if mapping.queue == null && !(mapping.starting_position == "AT_TIMESTAMP" ? mapping.stream != null && can(formatdate("YYYY", mapping.starting_position_timestamp)) : contains(["TRIM_HORIZON", "LATEST"], coalesce(mapping.starting_position, "-")) && mapping.starting_position_timestamp == null)
-    ]]))}."
-  }
-
-  validation {
-    condition = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources :
-      mapping.tumbling_window_seconds >= 0 && mapping.tumbling_window_seconds <= 900 && (mapping.tumbling_window_seconds == 0 || coalesce(mapping.parallelization_factor, 1) == 1)
-    ]]))
-    error_message = "A source's tumbling_window_seconds are 0 (none) to 900, and with a window its parallelization_factor is 1, since a shard has one state: ${join(", ", flatten([for name, function in var.functions : [
-      for source, mapping in function.sources : "${name}.${source}" if !(mapping.tumbling_window_seconds >= 0 && mapping.tumbling_window_seconds <= 900 && (mapping.tumbling_window_seconds == 0 || coalesce(mapping.parallelization_factor, 1) == 1))
-    ]]))}."
-  }
-
-  validation {
-    condition = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources : mapping.queue != null ? true :
-      coalesce(mapping.maximum_retry_attempts, -1) >= 0 && mapping.on_failure != null && coalesce(mapping.dead_letter_after_seconds, 604801) < coalesce(mapping.maximum_record_age_seconds, -1)
-    ]]))
-    error_message = "A source that reads a stream or a table has maximum_retry_attempts of 0 or more, on_failure, and a dead_letter_after_seconds below its maximum_record_age_seconds; otherwise one bad record holds up its shard, and is lost: ${join(", ", flatten([for name, function in var.functions : [for source, mapping in function.sources : [
-      for field, kept in zipmap(
-        ["maximum_retry_attempts", "on_failure", "dead_letter_after_seconds"],
-        [coalesce(mapping.maximum_retry_attempts, -1) >= 0, mapping.on_failure != null, coalesce(mapping.dead_letter_after_seconds, 604801) < coalesce(mapping.maximum_record_age_seconds, -1)],
-      ) : "${field} of ${name}.${source}" if !kept
-    ] if mapping.queue == null]]))}."
-  }
-
-  validation {
-    condition = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources : mapping.queue != null ? true :
-      coalesce(mapping.maximum_record_age_seconds, -1) >= 60 && coalesce(mapping.maximum_record_age_seconds, -1) < try(var.streams[mapping.stream].retention_hours * 3600, local.table_stream_retention_seconds)
-    ]]))
-    error_message = "A source that reads a stream or a table has maximum_record_age_seconds of 60 or more, and below what the stream keeps (a table's ${local.table_stream_retention_seconds} seconds), or the records are gone first: ${join(", ", flatten([for name, function in var.functions : [
-      for source, mapping in function.sources : "${name}.${source}" if mapping.queue == null && !(coalesce(mapping.maximum_record_age_seconds, -1) >= 60 && coalesce(mapping.maximum_record_age_seconds, -1) < try(var.streams[mapping.stream].retention_hours * 3600, local.table_stream_retention_seconds))
-    ]]))}."
-  }
-
-  validation {
-    condition = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources : length(mapping.filter_criteria) <= 5 && alltrue([for filter in mapping.filter_criteria : length(filter.pattern) <= 4096 && can(keys(jsondecode(filter.pattern)))])]]))
-    error_message = "A source has at most 5 filter_criteria, each with a pattern that is the text of a JSON object of at most 4096 characters: ${join(", ", flatten([for name, function in var.functions : [
-      for source, mapping in function.sources : "${name}.${source}" if length(mapping.filter_criteria) > 5 || anytrue([for filter in mapping.filter_criteria : length(filter.pattern) > 4096 || !can(keys(jsondecode(filter.pattern)))])
-    ]]))}."
-  }
-
-  validation {
-    condition     = !anytrue(flatten([for name, function in var.functions : [for source, mapping in function.sources : mapping.queue == null && mapping.maximum_concurrency != null]]))
-    error_message = "A source's maximum_concurrency is for queues; a stream has shards and parallelization_factor: ${join(", ", flatten([for name, function in var.functions : [for source, mapping in function.sources : "${name}.${source}" if mapping.queue == null && mapping.maximum_concurrency != null]]))}."
-  }
-
-  validation {
-    condition = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources : mapping.queue == null ? true :
-      try(var.queues[mapping.queue].redrive != null && var.queues[mapping.queue].visibility_timeout_seconds >= 6 * function.timeout_seconds + mapping.batching_window_seconds, true)
-    ]]))
-    error_message = "A queue that a function reads has a redrive, and a visibility_timeout_seconds of at least six times the function's timeout plus its batching window: ${join(", ", flatten([for name, function in var.functions : [
-      for source, mapping in function.sources : "${mapping.queue} for ${name}" if mapping.queue != null && try(var.queues[mapping.queue].redrive == null || var.queues[mapping.queue].visibility_timeout_seconds < 6 * function.timeout_seconds + mapping.batching_window_seconds, false)
-    ]]))}."
-  }
-
-  validation {
-    condition = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources : mapping.queue == null ? true :
-      coalesce(mapping.maximum_concurrency, 0) >= 2 && (coalesce(mapping.batch_size, 10) <= 10 || mapping.batching_window_seconds >= 1)
-    ]]))
-    error_message = "A source that reads a queue has a maximum_concurrency of 2 or more, and with a batch_size above 10 a batching_window_seconds of 1 or more: ${join(", ", flatten([for name, function in var.functions : [
-      for source, mapping in function.sources : "${name}.${source}" if mapping.queue != null && !(coalesce(mapping.maximum_concurrency, 0) >= 2 && (coalesce(mapping.batch_size, 10) <= 10 || mapping.batching_window_seconds >= 1))
-    ]]))}."
-  }
-
-  validation {
-    condition = alltrue(flatten([for name, function in var.functions : [for source, mapping in function.sources : mapping.queue == null ? true :
-      mapping.starting_position == null && mapping.starting_position_timestamp == null && mapping.tumbling_window_seconds == 0 && mapping.parallelization_factor == null && !mapping.bisect_on_error && mapping.maximum_retry_attempts == null && mapping.maximum_record_age_seconds == null && mapping.on_failure == null
-    ]]))
-    error_message = "A source that reads a queue has none of what is for streams, since the queue has its redrive: ${join(", ", flatten([for name, function in var.functions : [for source, mapping in function.sources : [
-      for field, set in zipmap(
-        ["starting_position", "starting_position_timestamp", "tumbling_window_seconds", "parallelization_factor", "bisect_on_error", "maximum_retry_attempts", "maximum_record_age_seconds", "on_failure"],
-        [mapping.starting_position != null, mapping.starting_position_timestamp != null, mapping.tumbling_window_seconds != 0, mapping.parallelization_factor != null, mapping.bisect_on_error, mapping.maximum_retry_attempts != null, mapping.maximum_record_age_seconds != null, mapping.on_failure != null],
-      ) : "${field} of ${name}.${source}" if set
-    ] if mapping.queue != null]]))}."
-  }
-
-  validation {
-    condition = alltrue(flatten([for name, function in var.functions : [for source in function.sources : source.on_failure == null ? true :
-      length([for kind in [source.on_failure.queue, source.on_failure.topic, source.on_failure.bucket, source.on_failure.function, source.on_failure.bus] : kind if kind != null]) == 1 &&
-      (source.on_failure.queue == null ? true : try(!var.queues[source.on_failure.queue].fifo, false)) &&
-      (source.on_failure.topic == null ? true : contains(keys(var.topics), source.on_failure.topic)) &&
-      (source.on_failure.bucket == null ? true : contains(keys(var.buckets), source.on_failure.bucket)) &&
-      source.on_failure.function == null && source.on_failure.bus == null
-    ]]))
-    error_message = "on_failure of a source names exactly one of a declared standard queue, a declared topic and a declared bucket: ${join(", ", flatten([for name, function in var.functions : [
-      for label, source in function.sources : "${name}.${label}" if source.on_failure == null ? false : !(length([for kind in [source.on_failure.queue, source.on_failure.topic, source.on_failure.bucket, source.on_failure.function, source.on_failure.bus] : kind if kind != null]) == 1 && (source.on_failure.queue == null ? true : try(!var.queues[source.on_failure.queue].fifo, false)) && (source.on_failure.topic == null ? true : contains(keys(var.topics), source.on_failure.topic)) && (source.on_failure.bucket == null ? true : contains(keys(var.buckets), source.on_failure.bucket)) && source.on_failure.function == null && source.on_failure.bus == null)
-    ]]))}."
-  }
-
-  validation {
-    condition = alltrue([for name, function in var.functions : function.asynchronous == null ? true :
-      length([for kind in [function.asynchronous.on_failure.queue, function.asynchronous.on_failure.topic, function.asynchronous.on_failure.bucket, function.asynchronous.on_failure.function, function.asynchronous.on_failure.bus] : kind if kind != null]) == 1 &&
-      (function.asynchronous.on_failure.queue == null ? true : try(!var.queues[function.asynchronous.on_failure.queue].fifo, false)) &&
-      (function.asynchronous.on_failure.topic == null ? true : contains(keys(var.topics), function.asynchronous.on_failure.topic)) &&
-      (function.asynchronous.on_failure.bucket == null ? true : contains(keys(var.buckets), function.asynchronous.on_failure.bucket)) &&
-      (function.asynchronous.on_failure.function == null ? true : function.asynchronous.on_failure.function != name && contains(keys(var.functions), function.asynchronous.on_failure.function)) &&
-      (function.asynchronous.on_failure.bus == null ? true : contains(keys(var.buses), function.asynchronous.on_failure.bus))
-    ])
-    error_message = "on_failure of asynchronous names exactly one of a declared standard queue, topic, bucket, bus, and function other than the function itself: ${join(", ", [
-      for name, function in var.functions : name if function.asynchronous == null ? false : !(length([for kind in [function.asynchronous.on_failure.queue, function.asynchronous.on_failure.topic, function.asynchronous.on_failure.bucket, function.asynchronous.on_failure.function, function.asynchronous.on_failure.bus] : kind if kind != null]) == 1 && (function.asynchronous.on_failure.queue == null ? true : try(!var.queues[function.asynchronous.on_failure.queue].fifo, false)) && (function.asynchronous.on_failure.topic == null ? true : contains(keys(var.topics), function.asynchronous.on_failure.topic)) && (function.asynchronous.on_failure.bucket == null ? true : contains(keys(var.buckets), function.asynchronous.on_failure.bucket)) && (function.asynchronous.on_failure.function == null ? true : function.asynchronous.on_failure.function != name && contains(keys(var.functions), function.asynchronous.on_failure.function)) && (function.asynchronous.on_failure.bus == null ? true : contains(keys(var.buses), function.asynchronous.on_failure.bus)))
-    ])}."
-  }
-
-  validation {
-    condition = alltrue([for name, function in var.functions : [for to in [try(function.asynchronous.on_success, null)] : to == null ? true :
-      length([for kind in [to.queue, to.topic, to.bucket, to.function, to.bus] : kind if kind != null]) == 1 && to.bucket == null &&
-      (to.queue == null ? true : try(!var.queues[to.queue].fifo, false)) &&
-      (to.topic == null ? true : contains(keys(var.topics), to.topic)) &&
-      (to.function == null ? true : to.function != name && contains(keys(var.functions), to.function)) &&
-      (to.bus == null ? true : contains(keys(var.buses), to.bus))
-    ][0]])
-    error_message = "on_success of asynchronous names exactly one of a declared standard queue, topic, bus, and function other than the function itself; a bucket is for failures: ${join(", ", [for name, function in var.functions : name if try(function.asynchronous.on_success, null) != null])}."
-  }
-
-  validation {
-    condition     = alltrue([for name, function in var.functions : function.asynchronous == null ? true : function.asynchronous.maximum_retry_attempts >= 0 && function.asynchronous.maximum_retry_attempts <= 2 && function.asynchronous.maximum_event_age_seconds >= 60 && function.asynchronous.maximum_event_age_seconds <= 21600])
-    error_message = "An asynchronous invocation is retried 0 to 2 times, for 60 to 21600 seconds: ${join(", ", [for name, function in var.functions : name if function.asynchronous == null ? false : !(function.asynchronous.maximum_retry_attempts >= 0 && function.asynchronous.maximum_retry_attempts <= 2 && function.asynchronous.maximum_event_age_seconds >= 60 && function.asynchronous.maximum_event_age_seconds <= 21600)])}."
-  }
-
-  validation {
-    condition = alltrue([for name, function in var.functions : function.maximum_concurrency >= sum(concat([0], [
-      for source in function.sources :
-      source.queue != null ? coalesce(source.maximum_concurrency, 0) : source.table != null ? local.table_partitions : try(var.streams[source.stream].shards, 1) * coalesce(source.parallelization_factor, 1)
-    ]))])
-    error_message = "A function's maximum_concurrency is at least what its sources together run at a time (a queue's maximum_concurrency, a stream's shards by parallelization_factor, ${local.table_partitions} for a table), or Lambda throttles them, which uses up receives and age: ${join(", ", [for name, function in var.functions : name if function.maximum_concurrency < sum(concat([0], [
-      for source in function.sources :
-      source.queue != null ? coalesce(source.maximum_concurrency, 0) : source.table != null ? local.table_partitions : try(var.streams[source.stream].shards, 1) * coalesce(source.parallelization_factor, 1)
-    ]))])}."
-  }
-
-  validation {
-    condition = alltrue([for name, function in var.functions : function.reserved_concurrency == null ? true : function.reserved_concurrency == 0 || function.reserved_concurrency <= function.maximum_concurrency && function.reserved_concurrency >= sum(concat([0], [
-      for source in function.sources :
-      source.queue != null ? coalesce(source.maximum_concurrency, 0) : source.table != null ? local.table_partitions : try(var.streams[source.stream].shards, 1) * coalesce(source.parallelization_factor, 1)
-    ]))])
-    error_message = "A function's reserved_concurrency is 0, which switches it off, or what its sources together run at a time up to its maximum_concurrency: ${join(", ", [for name, function in var.functions : "${function.reserved_concurrency} of ${name}" if function.reserved_concurrency != null])}."
+    # What a mapping of a stream has and that of a queue has not, with the value that means unset.
+    stream_settings = {
+      starting_position           = null
+      starting_position_timestamp = null
+      tumbling_window_seconds     = 0
+      parallelization_factor      = null
+      bisect_on_error             = false
+      maximum_retry_attempts      = null
+      maximum_record_age_seconds  = null
+      on_failure                  = null
+    }
   }
 }

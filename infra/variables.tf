@@ -1,22 +1,30 @@
-# What differs between environments. The system itself is declared in topology.auto.tfvars and typed in topology.tf.
+# What differs between environments. topology.auto.tfvars declares the system itself, and
+# topology.tf has its types. The rules here are Terraform's: `tidegate topology check` reads no
+# environment. Rules about several entries are templates in rules/; topology.tf says why.
 
 variable "environment" {
   type        = string
-  description = "Name of the environment, as in env/<name>.tfvars. It tags every resource and names the dashboard."
+  description = "Name of the environment, as in env/<name>.tfvars. It is a tag of every resource and names the dashboard."
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9]{1,11}$", var.environment))
-    error_message = "environment is \"${var.environment}\"; allowed are 2 to 12 lower-case letters and digits, beginning with a letter. Pass -var-file=env/<name>.tfvars."
+    error_message = <<-EOT
+      environment is "${var.environment}"; allowed are 2 to 12 lower-case letters and digits, beginning
+      with a letter. Pass -var-file=env/<name>.tfvars.
+    EOT
   }
 }
 
 variable "name_prefix" {
   type        = string
-  description = "Begins the name of every resource, so that several environments fit into one account. Empty: the names of the topology as they are."
+  description = "Begins the name of every resource, so that an account can have several environments. Empty: the topology's names."
 
   validation {
     condition     = can(regex("^([a-z][a-z0-9-]{0,14}-)?$", var.name_prefix))
-    error_message = "name_prefix is \"${var.name_prefix}\"; allowed is nothing, or at most 16 lower-case letters, digits and hyphens that begin with a letter and end with a hyphen, such as \"shop-dev-\"."
+    error_message = <<-EOT
+      name_prefix is "${var.name_prefix}"; allowed is nothing, or at most 16 lower-case letters, digits and
+      hyphens that begin with a letter and end with a hyphen, such as "shop-dev-".
+    EOT
   }
 }
 
@@ -27,13 +35,13 @@ variable "region" {
 
   validation {
     condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
-    error_message = "region is \"${var.region}\"; a region's code such as \"eu-west-1\" is allowed."
+    error_message = "region is \"${var.region}\"; the code of a region is allowed, such as \"eu-west-1\"."
   }
 }
 
 variable "account_id" {
   type        = string
-  description = "The AWS account that the environment is in. Credentials of every other account are refused. Null: the account of the first deployment."
+  description = "AWS account of the environment; Terraform refuses credentials of any other. Null: the account of the first deployment."
   default     = null
   nullable    = true
 
@@ -45,7 +53,7 @@ variable "account_id" {
 
 variable "zip_directory" {
   type        = string
-  description = "Where the functions' zips are: <zip_directory>/<function>/bootstrap.zip. A relative path begins at infra/."
+  description = "Directory of the functions' zips, <zip_directory>/<function>/bootstrap.zip. A relative path begins at infra/."
   default     = "../target/lambda"
 }
 
@@ -84,14 +92,19 @@ variable "log_retention_days" {
   default     = 14
 
   validation {
-    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
-    error_message = "log_retention_days is ${var.log_retention_days}; CloudWatch allows 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731 and more years up to 3653."
+    condition = contains([
+      1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+    ], var.log_retention_days)
+    error_message = <<-EOT
+      log_retention_days is ${var.log_retention_days}; CloudWatch allows 1, 3, 5, 7, 14, 30, 60, 90, 120,
+      150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 and 3653.
+    EOT
   }
 }
 
 variable "xray_tracing" {
   type        = bool
-  description = "Whether Lambda samples traces for X-Ray. X-Ray knows no single resources, so each role then has one statement on all of them."
+  description = "Whether Lambda samples traces for X-Ray. Each role then has one statement on all resources: X-Ray has none to name."
   default     = false
 }
 
@@ -100,31 +113,40 @@ variable "telemetry" {
     layer_arn = string
     endpoint  = optional(string, "http://localhost:4318")
   })
-  description = "An OpenTelemetry collector as Lambda layer (its version's ARN), and where it listens. Functions built with FEATURES=tidegate/otel find it in OTEL_EXPORTER_OTLP_ENDPOINT. Null: none."
+  description = <<-EOT
+    An OpenTelemetry collector as a Lambda layer: the ARN of its version, and where it listens. Functions
+    built with FEATURES=tidegate/otel find it in OTEL_EXPORTER_OTLP_ENDPOINT. Null: none.
+  EOT
   default     = null
   nullable    = true
 
   validation {
-    condition     = try(var.telemetry == null || can(regex("^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:layer:[A-Za-z0-9_-]+:[0-9]+$", var.telemetry.layer_arn)), false)
-    error_message = "telemetry.layer_arn is not the ARN of a layer's version; it looks like arn:aws:lambda:us-east-1:123456789012:layer:name:1."
+    condition = var.telemetry == null || can(regex(
+      "^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:layer:[A-Za-z0-9_-]+:[0-9]+$", var.telemetry.layer_arn
+    ))
+    error_message = "telemetry.layer_arn is not the ARN of a layer's version, such as arn:aws:lambda:us-east-1:123456789012:layer:name:1."
   }
 }
 
 variable "customer_managed_key" {
   type        = bool
-  description = "Whether data is encrypted with a KMS key of this environment's own instead of keys that AWS owns. Costs per key and per request. Turned off again, the key is unusable at once, and with it whatever it encrypted: README.md, Encryption."
+  description = <<-EOT
+    Whether this environment has a KMS key of its own for its data, instead of keys that AWS owns. AWS bills
+    the key and each request. If you turn it off, the key and what it encrypted are unusable at once:
+    README.md, Encryption.
+  EOT
   default     = false
 }
 
 variable "detailed_metrics" {
   type        = bool
-  description = "Whether mappings of streams count events, and functions' memory is watched. AWS bills both as custom metrics."
+  description = "Whether mappings of streams count events, and alarms watch the functions' memory. AWS bills both as custom metrics."
   default     = true
 }
 
 variable "deletion_protection" {
   type        = bool
-  description = "Whether AWS refuses to delete the tables. `make destroy` refuses as well while it is on."
+  description = "Whether AWS and `make destroy` refuse to delete the tables."
   default     = true
 }
 
@@ -136,7 +158,7 @@ variable "point_in_time_recovery" {
 
 variable "reserve_concurrency" {
   type        = bool
-  description = "Whether each function's maximum_concurrency is reserved from the account's, which also limits it. New accounts have too little to reserve from."
+  description = "Whether each function's maximum_concurrency is reserved, which also limits it. New accounts have too little to reserve."
   default     = false
 }
 
@@ -148,64 +170,56 @@ variable "schema_registry" {
 
 variable "alarm_email_addresses" {
   type        = list(string)
-  description = "Who is told of all alarms, through this environment's own topics. Each address gets a mail for each topic that asks for confirmation."
+  description = "Addresses subscribed to this environment's own topics of alarms. Each must confirm two mails, one for each topic."
   default     = []
 
   validation {
-    condition     = alltrue([for address in var.alarm_email_addresses : can(regex("^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:]]+$", address))])
-    error_message = "alarm_email_addresses has an entry that is no e-mail address; one looks like oncall@example.com."
+    condition = alltrue([
+      for address in var.alarm_email_addresses : can(regex("^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:]]+$", address))
+    ])
+    error_message = "alarm_email_addresses needs addresses such as oncall@example.com; it is ${join(", ", var.alarm_email_addresses)}."
   }
 }
 
 variable "tls_required" {
   type        = bool
-  description = "Whether queues, buckets and topics deny requests without TLS. False for emulators alone, which speak HTTP."
+  description = "Whether queues, buckets and topics deny requests without TLS. Only for emulators, which speak HTTP, it is false."
   default     = true
 }
 
 variable "force_destroy" {
   type        = bool
-  description = "Whether buckets are deleted with what is in them."
+  description = "Whether buckets are deleted with the objects in them."
   default     = false
 }
 
 variable "stream_shards" {
   type        = map(number)
-  description = "Shards of a stream in this environment, by its declared name, instead of the topology's."
+  description = "Shards of a stream in this environment, by its declared name, in place of the topology's."
   default     = {}
 
   validation {
-    condition     = alltrue([for name, shards in var.stream_shards : contains(keys(var.streams), name)])
-    error_message = "stream_shards names a stream that is not declared; declared: ${join(", ", keys(var.streams))}."
-  }
-
-  validation {
-    condition     = alltrue([for name, shards in var.stream_shards : shards >= 1 && shards <= 10000 && floor(shards) == shards])
-    error_message = "stream_shards has a number outside 1 to 10000."
-  }
-
-  validation {
-    condition = alltrue([for name, function in var.functions : coalesce(try(var.function_overrides[name].maximum_concurrency, null), function.maximum_concurrency) >= sum(concat([0], [
-      for source in function.sources :
-      source.queue != null ? source.maximum_concurrency : source.table != null ? local.table_partitions : lookup(var.stream_shards, source.stream, var.streams[source.stream].shards) * coalesce(source.parallelization_factor, 1)
-    ]))])
-    error_message = "With these stream_shards a function that reads them would be throttled: shards by parallelization_factor are more than its maximum_concurrency. Raise that in function_overrides."
+    condition = trimspace(templatefile(
+      "${path.module}/rules/stream_shards.tftpl", merge(local.shard_rules, { stream_shards = var.stream_shards })
+    )) == ""
+    error_message = replace(replace(trimspace(templatefile(
+      "${path.module}/rules/stream_shards.tftpl", merge(local.shard_rules, { stream_shards = var.stream_shards })
+    )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
   }
 }
 
 variable "stream_retention_hours" {
   type        = map(number)
-  description = "How long a stream's records can be read in this environment, by its declared name, if it is longer than in the topology."
+  description = "Hours for which this environment keeps a stream's records, by its declared name, if more than in the topology."
   default     = {}
 
   validation {
-    condition     = alltrue([for name, hours in var.stream_retention_hours : contains(keys(var.streams), name)])
-    error_message = "stream_retention_hours names a stream that is not declared; declared: ${join(", ", keys(var.streams))}."
-  }
-
-  validation {
-    condition     = alltrue([for name, hours in var.stream_retention_hours : hours >= try(var.streams[name].retention_hours, 24) && hours <= 8760 && floor(hours) == hours])
-    error_message = "stream_retention_hours has a number above 8760, or below the topology's, from which the ages of mappings follow."
+    condition = trimspace(templatefile(
+      "${path.module}/rules/stream_retention_hours.tftpl", { stream_retention_hours = var.stream_retention_hours, streams = var.streams }
+    )) == ""
+    error_message = replace(replace(trimspace(templatefile(
+      "${path.module}/rules/stream_retention_hours.tftpl", { stream_retention_hours = var.stream_retention_hours, streams = var.streams }
+    )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
   }
 }
 
@@ -215,64 +229,51 @@ variable "function_overrides" {
     maximum_concurrency = optional(number)
     environment         = optional(map(string), {})
   }))
-  description = "What is different for a function in this environment, by its declared name: memory_mb, maximum_concurrency, further or other values of its declared environment."
+  description = "By a function's declared name: memory_mb, maximum_concurrency, and values of its declared environment variables."
   default     = {}
 
   validation {
-    condition     = alltrue([for name, override in var.function_overrides : contains(keys(var.functions), name)])
-    error_message = "function_overrides names a function that is not declared; declared: ${join(", ", keys(var.functions))}."
-  }
-
-  validation {
-    condition = alltrue(flatten([
-      for name, override in var.function_overrides : [for variable, value in override.environment : contains(keys(try(var.functions[name].environment, {})), variable)]
-    ]))
-    error_message = "function_overrides sets an environment variable that the function does not declare in the topology; declare it there with a default first."
-  }
-
-  validation {
-    condition     = alltrue([for name, override in var.function_overrides : coalesce(override.memory_mb, 128) >= 128 && coalesce(override.memory_mb, 128) <= 10240])
-    error_message = "function_overrides has a memory_mb outside 128 to 10240."
-  }
-
-  validation {
-    condition = alltrue([for name, override in var.function_overrides : coalesce(override.maximum_concurrency, try(var.functions[name].maximum_concurrency, 1)) >= sum(concat([0], [
-      for source in try(var.functions[name].sources, {}) :
-      source.queue != null ? source.maximum_concurrency : source.table != null ? local.table_partitions : var.streams[source.stream].shards * coalesce(source.parallelization_factor, 1)
-    ]))])
-    error_message = "function_overrides has a maximum_concurrency below what the function's sources together run at a time: Lambda would throttle them."
+    condition = trimspace(templatefile(
+      "${path.module}/rules/function_overrides.tftpl", merge(local.override_rules, { function_overrides = var.function_overrides })
+    )) == ""
+    error_message = replace(replace(trimspace(templatefile(
+      "${path.module}/rules/function_overrides.tftpl", merge(local.override_rules, { function_overrides = var.function_overrides })
+    )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
   }
 }
 
 variable "sender_owner" {
   type        = string
-  description = "The environment that registers the senders at SES: sender_domain, or the addresses. An identity is there once per account and region; environments that share it name the same owner. Null: it is registered elsewhere."
+  description = <<-EOT
+    The environment that registers the senders at SES: sender_domain, or the addresses. SES has an identity
+    once per account and region; environments that share it name the same owner. Null: it is registered
+    elsewhere.
+  EOT
   default     = null
   nullable    = true
 
   validation {
     condition     = var.sender_owner == null || can(regex("^[a-z][a-z0-9]{1,11}$", var.sender_owner))
-    error_message = "sender_owner is \"${coalesce(var.sender_owner, "-")}\"; it is the name of an environment, such as \"prod\"."
+    error_message = "sender_owner is \"${coalesce(var.sender_owner, "-")}\"; the name of an environment is allowed, such as \"prod\"."
   }
 }
 
 variable "sender_domain" {
   type        = string
-  description = "A domain that SES verifies by DKIM instead of each sender address. The output sender_dkim_records says what its DNS zone needs. Null: addresses are confirmed one by one."
+  description = <<-EOT
+    A domain that SES verifies by DKIM, in place of each sender address. The output sender_dkim_records has
+    the records for its DNS zone. Null: each address is confirmed by a mail.
+  EOT
   default     = null
   nullable    = true
 
   validation {
-    condition     = var.sender_domain == null || can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?[.])+[a-z]{2,63}$", var.sender_domain))
-    error_message = "sender_domain is \"${coalesce(var.sender_domain, "-")}\"; it is a domain in lower case, such as \"shop.example.com\"."
-  }
-
-  validation {
-    condition = var.sender_domain == null || alltrue([
-      for declared in distinct(flatten([for function in var.functions : [for use in function.uses : use.email if use.email != null]])) :
-      try(regex("^[^@]+@(?:[^@]+[.])?${replace(var.sender_domain, ".", "[.]")}$", lower(lookup(var.email_addresses, declared, declared))), null) != null
-    ])
-    error_message = "A sender address is not of sender_domain (${coalesce(var.sender_domain, "-")}), and SES would refuse its mail: set email_addresses to addresses of the domain."
+    condition = trimspace(templatefile(
+      "${path.module}/rules/sender_domain.tftpl", { sender_domain = var.sender_domain, senders = values(local.email_addresses) }
+    )) == ""
+    error_message = replace(replace(trimspace(templatefile(
+      "${path.module}/rules/sender_domain.tftpl", { sender_domain = var.sender_domain, senders = values(local.email_addresses) }
+    )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
   }
 }
 
@@ -282,15 +283,43 @@ variable "email_addresses" {
   default     = {}
 
   validation {
-    condition     = alltrue([for declared, real in var.email_addresses : can(regex("^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:]]+$", real))])
-    error_message = "email_addresses has a value that is no e-mail address; one looks like orders@example.com."
+    condition = trimspace(templatefile(
+      "${path.module}/rules/email_addresses.tftpl", { email_addresses = var.email_addresses, senders = local.declared_senders }
+    )) == ""
+    error_message = replace(replace(trimspace(templatefile(
+      "${path.module}/rules/email_addresses.tftpl", { email_addresses = var.email_addresses, senders = local.declared_senders }
+    )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
+  }
+}
+
+# What the rules of a variable refer to beside the variable itself.
+locals {
+  # How many batches the sources of a function run at a time, as rules/functions.tftpl has it; and
+  # the same without those of Kinesis streams, whose shards an environment can change.
+  batches_beside_streams = {
+    for name, function in var.functions : name => sum(concat([0], [
+      for mapping in function.sources : mapping.queue != null ? mapping.maximum_concurrency : local.table_partitions
+      if mapping.stream == null
+    ]))
+  }
+  batches_of_sources = {
+    for name, function in var.functions : name => local.batches_beside_streams[name] + sum(concat([0], [
+      for mapping in function.sources : var.streams[mapping.stream].shards * coalesce(mapping.parallelization_factor, 1)
+      if mapping.stream != null
+    ]))
+  }
+  shard_rules = {
+    batches_beside_streams = local.batches_beside_streams
+    function_overrides     = var.function_overrides
+    functions              = var.functions
+    streams                = var.streams
+  }
+  override_rules = {
+    batches_of_sources = local.batches_of_sources
+    functions          = var.functions
   }
 
-  validation {
-    condition = alltrue([
-      for declared, real in var.email_addresses :
-      contains(flatten([for function in var.functions : [for use in function.uses : use.email if use.email != null]]), declared)
-    ])
-    error_message = "email_addresses names an address that no function declares."
-  }
+  declared_senders = distinct(flatten([
+    for function in var.functions : [for use in function.uses : use.email if use.email != null]
+  ]))
 }

@@ -1,13 +1,17 @@
-# What an account has or demands already, and the resources of this system must fit into.
+# What an account already has or demands, into which the resources of this system must fit.
 
 variable "tags" {
   type        = map(string)
-  description = "Further tags of every resource, such as a cost centre."
+  description = "Additional tags of every resource, such as a cost centre."
   default     = {}
 
   validation {
-    condition     = alltrue([for key, value in var.tags : !contains(["system", "environment"], key) && !startswith(lower(key), "aws:") && length(key) <= 128 && length(value) <= 256])
-    error_message = "tags sets \"system\" or \"environment\", which are set here already, begins with \"aws:\", or is longer than 128 characters for a key and 256 for a value."
+    condition = trimspace(templatefile(
+      "${path.module}/rules/tags.tftpl", { tags = var.tags }
+    )) == ""
+    error_message = replace(replace(trimspace(templatefile(
+      "${path.module}/rules/tags.tftpl", { tags = var.tags }
+    )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
   }
 }
 
@@ -18,36 +22,44 @@ variable "role_path" {
 
   validation {
     condition     = can(regex("^/([A-Za-z0-9._+=,@-]+/)*$", var.role_path))
-    error_message = "role_path is \"${var.role_path}\"; a path begins and ends with a slash, such as \"/shop/\"."
+    error_message = "role_path is \"${var.role_path}\"; it must begin and end with a slash, such as \"/shop/\"."
   }
 }
 
 variable "permissions_boundary_arn" {
   type        = string
-  description = "The policy that bounds each role, where an account demands one. Null: none."
+  description = "Permissions boundary of each role, where an account demands one. Null: none."
   default     = null
   nullable    = true
 
   validation {
-    condition     = var.permissions_boundary_arn == null || can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/", var.permissions_boundary_arn))
-    error_message = "permissions_boundary_arn is \"${coalesce(var.permissions_boundary_arn, "-")}\"; it is the ARN of a policy, such as \"arn:aws:iam::123456789012:policy/boundary\"."
+    condition = var.permissions_boundary_arn == null || can(regex(
+      "^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/", var.permissions_boundary_arn
+    ))
+    error_message = <<-EOT
+      permissions_boundary_arn is "${coalesce(var.permissions_boundary_arn, "-")}"; the ARN of a policy is needed,
+      such as "arn:aws:iam::123456789012:policy/boundary".
+    EOT
   }
 }
 
 variable "kms_key_arn" {
   type        = string
-  description = "An existing KMS key for all data, instead of one of this environment's own. Its policy must grant what README.md, Encryption, lists. Null: none."
+  description = "An existing KMS key for all data. README.md, Encryption, lists what its policy must allow. Null: none."
   default     = null
   nullable    = true
 
   validation {
     condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key_arn))
-    error_message = "kms_key_arn is \"${coalesce(var.kms_key_arn, "-")}\"; it is the ARN of a key (no alias), such as \"arn:aws:kms:us-east-1:123456789012:key/…\"."
+    error_message = <<-EOT
+      kms_key_arn is "${coalesce(var.kms_key_arn, "-")}"; the ARN of a key (not of an alias) is needed,
+      such as "arn:aws:kms:us-east-1:123456789012:key/…".
+    EOT
   }
 
   validation {
     condition     = var.kms_key_arn == null || !var.customer_managed_key
-    error_message = "Both customer_managed_key and kms_key_arn are set, and data has one key: switch customer_managed_key off, or remove kms_key_arn."
+    error_message = "customer_managed_key and kms_key_arn exclude each other: switch the first off, or remove the second."
   }
 }
 
@@ -56,36 +68,49 @@ variable "vpc" {
     subnet_ids         = list(string)
     security_group_ids = list(string)
   })
-  description = "Where the functions run, if they must reach something in a VPC. Its subnets need a way to the AWS APIs. Null: outside of any VPC."
+  description = "VPC in which the functions run, if they must reach something there. Its subnets need a route to the AWS APIs. Null: none."
   default     = null
   nullable    = true
 
   validation {
-    condition     = var.vpc == null ? true : length(var.vpc.subnet_ids) > 0 && length(var.vpc.security_group_ids) > 0 && alltrue([for id in var.vpc.subnet_ids : startswith(id, "subnet-")]) && alltrue([for id in var.vpc.security_group_ids : startswith(id, "sg-")])
-    error_message = "vpc needs at least one of subnet_ids (\"subnet-…\") and of security_group_ids (\"sg-…\")."
+    condition = var.vpc == null ? true : (
+      length(var.vpc.subnet_ids) > 0 && alltrue([for id in var.vpc.subnet_ids : startswith(id, "subnet-")]) &&
+      length(var.vpc.security_group_ids) > 0 && alltrue([for id in var.vpc.security_group_ids : startswith(id, "sg-")])
+    )
+    error_message = "vpc needs one or more subnet_ids (\"subnet-…\") and one or more security_group_ids (\"sg-…\")."
   }
 }
 
 variable "page_topic_arn" {
   type        = string
-  description = "An existing SNS topic for alarms that must wake somebody. CloudWatch must be allowed to publish to it. Null: one of this environment's own."
+  description = "Existing SNS topic for alarms that must wake somebody; it must let CloudWatch publish. Null: this environment has its own."
   default     = null
   nullable    = true
 
   validation {
-    condition     = var.page_topic_arn == null || can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$", var.page_topic_arn))
-    error_message = "page_topic_arn is \"${coalesce(var.page_topic_arn, "-")}\"; it is the ARN of a standard SNS topic, such as \"arn:aws:sns:us-east-1:123456789012:oncall\"."
+    condition = var.page_topic_arn == null || can(regex(
+      "^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$", var.page_topic_arn
+    ))
+    error_message = <<-EOT
+      page_topic_arn is "${coalesce(var.page_topic_arn, "-")}"; the ARN of a standard SNS topic is needed,
+      such as "arn:aws:sns:us-east-1:123456789012:oncall".
+    EOT
   }
 }
 
 variable "ticket_topic_arn" {
   type        = string
-  description = "The same for alarms that can wait for the next working day."
+  description = "Existing SNS topic for alarms that can wait for the next working day. Null: this environment has its own."
   default     = null
   nullable    = true
 
   validation {
-    condition     = var.ticket_topic_arn == null || can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$", var.ticket_topic_arn))
-    error_message = "ticket_topic_arn is \"${coalesce(var.ticket_topic_arn, "-")}\"; it is the ARN of a standard SNS topic, such as \"arn:aws:sns:us-east-1:123456789012:tickets\"."
+    condition = var.ticket_topic_arn == null || can(regex(
+      "^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$", var.ticket_topic_arn
+    ))
+    error_message = <<-EOT
+      ticket_topic_arn is "${coalesce(var.ticket_topic_arn, "-")}"; the ARN of a standard SNS topic is needed,
+      such as "arn:aws:sns:us-east-1:123456789012:tickets".
+    EOT
   }
 }

@@ -25,23 +25,35 @@ run "the_rules_of_an_account_are_kept" {
   }
 
   assert {
-    condition     = alltrue([for function in module.function : function.role.path == "/shop/" && function.role.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"])
+    condition = alltrue([
+      for function in module.function :
+      function.role.path == "/shop/" && function.role.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
+    ])
     error_message = "A role is outside of the path or of the boundary."
   }
 
   assert {
-    condition     = length(aws_kms_key.this) == 0 && local.kms_key_arn == var.kms_key_arn && contains(local.statements.order-processor[*].Sid, "Key")
+    condition = length(aws_kms_key.this) == 0 && local.kms_key_arn == var.kms_key_arn && contains(
+      local.statements.order-processor[*].Sid, "Key"
+    )
     error_message = "The existing key is not used."
   }
 
   assert {
-    condition     = alltrue([for function in module.function : function.vpc == { subnet_ids = toset(["subnet-1", "subnet-2"]), security_group_ids = toset(["sg-1"]) }])
+    condition = alltrue([
+      for function in module.function :
+      function.vpc == { subnet_ids = toset(["subnet-1", "subnet-2"]), security_group_ids = toset(["sg-1"]) }
+    ])
     error_message = "A function runs outside of the VPC."
   }
 
   # Lambda makes the interfaces; code that was taken over could make others.
   assert {
-    condition = alltrue([for name, statements in local.statements : { for statement in statements : statement.Sid => [statement.Effect, try(statement.Condition.ArnEquals["lambda:SourceFunctionArn"], "")] if startswith(statement.Sid, "Network") } == {
+    condition = alltrue([for name, statements in local.statements : {
+      for statement in statements :
+      statement.Sid => [statement.Effect, try(statement.Condition.ArnEquals["lambda:SourceFunctionArn"], "")]
+      if startswith(statement.Sid, "Network")
+      } == {
       Network          = ["Allow", ""]
       NetworkNotByCode = ["Deny", "arn:aws:lambda:us-east-1:123456789012:function:shop-test-${name}"]
     }])
@@ -49,8 +61,12 @@ run "the_rules_of_an_account_are_kept" {
   }
 
   assert {
-    condition = alltrue([for statement in local.deployer_policy.Statement : statement.Resource == ["arn:aws:iam::123456789012:role/shop/shop-test-*"] && (
-      statement.Sid != "RolesWithin" || try(statement.Condition.StringEquals["iam:PermissionsBoundary"], "") == "arn:aws:iam::123456789012:policy/boundary"
+    condition = alltrue([for statement in local.deployer_policy.Statement : statement.Resource == [
+      "arn:aws:iam::123456789012:role/shop/shop-test-*"
+      ] && (
+      statement.Sid != "RolesWithin" || try(
+        statement.Condition.StringEquals["iam:PermissionsBoundary"], ""
+      ) == "arn:aws:iam::123456789012:policy/boundary"
     ) if contains(["Roles", "RolesWithin", "PassRole"], statement.Sid)])
     error_message = "Whoever deploys may make roles outside of the path or of the boundary."
   }
@@ -60,7 +76,9 @@ run "no_network_is_touched_without_one" {
   command = plan
 
   assert {
-    condition     = !anytrue([for name, statements in local.statements : anytrue([for sid in statements[*].Sid : startswith(sid, "Network")])])
+    condition = !anytrue([
+      for name, statements in local.statements : anytrue([for sid in statements[*].Sid : startswith(sid, "Network")])
+    ])
     error_message = "A role may change networks although its function runs in none."
   }
 }
@@ -70,6 +88,16 @@ run "tags_of_the_system_are_its_own" {
 
   variables {
     tags = { environment = "prod" }
+  }
+
+  expect_failures = [var.tags]
+}
+
+run "tags_are_no_longer_than_aws_takes" {
+  command = plan
+
+  variables {
+    tags = { cost-centre = format("%257s", "") }
   }
 
   expect_failures = [var.tags]

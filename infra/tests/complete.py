@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """Checks that infra/ is tested and described completely, from its text alone.
 
-- Each rule (validation, precondition, postcondition, check) has a run that expects its failure. A run can name the variable or resource that
-  fails, not the rule, so runs are counted: a variable with three validations needs three.
-- Each variable is in the tables of README.md with its default, and nothing else is; each output too.
+- Each rule (validation, precondition, postcondition, check, `if` of a template in rules/) has a run
+  that expects its failure. A run names the variable or resource that fails, not the rule, so runs
+  are counted: a variable with three rules needs three.
+- A validation's condition and its message call the same template in the same way.
+- Each rule of the topology names its owner, Terraform or `tidegate topology check`.
+- README.md lists each variable with its default, and each output, and nothing else.
 """
 
 import collections
@@ -13,17 +16,31 @@ import sys
 
 INFRA = pathlib.Path(__file__).resolve().parents[1]
 
-BLOCK = re.compile(r'^(?P<kind>variable|resource|data|check|output) (?P<labels>"[^\n{]*") \{$(?P<body>.*?)^\}$', re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(
+    r'^(?P<kind>variable|resource|data|check|output) (?P<labels>"[^\n{]*") \{$(?P<body>.*?)^\}$',
+    re.MULTILINE | re.DOTALL,
+)
 RULE = re.compile(r"^ +(?:validation|precondition|postcondition) \{$", re.MULTILINE)
+TEMPLATE = re.compile(
+    r'templatefile\(\s*"\$\{path\.module\}/(rules/\w+\.tftpl)"(.*?)\n    \)', re.DOTALL
+)
+BREACH = re.compile(r"%\{ if (.*?) ~\}", re.DOTALL)
+OWNER = re.compile(r"Owner: (topology check|Terraform)\b")
 EXPECTED = re.compile(r"expect_failures\s*=\s*\[(.*?)\]", re.DOTALL)
 
 
 def blocks(path):
-    """(kind, address, body) of each block of a formatted file. Module files are told apart by their folder."""
+    """(kind, module, address, body) of each block of a formatted file."""
     module = path.parent.name if path.parent != INFRA else ""
     for match in BLOCK.finditer(path.read_text()):
         labels = re.findall(r'"([^"]*)"', match["labels"])
-        prefix = {"variable": "var.", "resource": "", "data": "data.", "check": "check.", "output": "output."}[match["kind"]]
+        prefix = {
+            "variable": "var.",
+            "resource": "",
+            "data": "data.",
+            "check": "check.",
+            "output": "output.",
+        }[match["kind"]]
         yield match["kind"], module, prefix + ".".join(labels), match["body"]
 
 
@@ -36,14 +53,46 @@ def rules():
     for path in sources():
         for kind, module, address, body in blocks(path):
             counted[module, address] += 1 if kind == "check" else len(RULE.findall(body))
+            # A validation with a template has as many rules as that has conditions.
+            for name in {name for name, _ in TEMPLATE.findall(body)}:
+                counted[module, address] += len(BREACH.findall((INFRA / name).read_text())) - 1
     return +counted
+
+
+def unpaired():
+    """Validations whose condition and message disagree, and templates that nothing uses."""
+    used = set()
+    for path in sources():
+        for _, _, address, body in blocks(path):
+            called = TEMPLATE.findall(body)
+            used |= {name for name, _ in called}
+            if called and (len(called) != 2 or called[0] != called[1]):
+                yield f"{address}: condition and error_message must call one template in one way"
+    for path in sorted(INFRA.glob("rules/*")):
+        if str(path.relative_to(INFRA)) not in used:
+            yield f"infra/{path.relative_to(INFRA)} is not used: remove it"
+
+
+def unowned():
+    """Rules of the topology that do not name their owner."""
+    missing = "add `Owner: topology check, FILE.` or `Owner: Terraform, REASON.`"
+    for _, _, address, body in blocks(INFRA / "topology.tf"):
+        for name in sorted({name for name, _ in TEMPLATE.findall(body)}):
+            for condition in BREACH.findall((INFRA / name).read_text()):
+                if not OWNER.search(condition):
+                    yield f"infra/{name}: the rule `{' '.join(condition.split())}`: {missing}"
+        for rule in re.split(RULE, body)[1:]:
+            if "templatefile" not in rule and not OWNER.search(rule):
+                yield f"infra/topology.tf: a rule of {address}: {missing}"
 
 
 def expectations():
     """How many runs expect each address to fail, by the module they run."""
     counted = collections.Counter()
     for path in sorted(INFRA.glob("tests/*.tftest.hcl")):
-        for body in re.findall(r'^run "[^"]*" \{$(.*?)^\}$', path.read_text(), re.MULTILINE | re.DOTALL):
+        for body in re.findall(
+            r'^run "[^"]*" \{$(.*?)^\}$', path.read_text(), re.MULTILINE | re.DOTALL
+        ):
             module = re.search(r'source\s*=\s*"\./modules/([^"]*)"', body)
             for listed in EXPECTED.findall(body):
                 for address in re.findall(r"[\w.-]+", listed):
@@ -57,7 +106,10 @@ def untested():
         found = tested[module, address]
         if found < wanted:
             where = f" of modules/{module}" if module else ""
-            yield f"{address}{where} has {wanted} rule{'s' * (wanted > 1)}, and {found or 'no'} run in infra/tests expects one to fail: add `expect_failures = [{address}]`"
+            yield (
+                f"{address}{where} has {wanted} rule{'s' * (wanted > 1)}, and {found or 'no'} run"
+                f" in infra/tests expects one to fail: add `expect_failures = [{address}]`"
+            )
 
 
 def default_of(body):
@@ -73,7 +125,11 @@ def table(text, heading):
         sys.exit(f'infra/README.md has no heading "## {heading}"')
     rows = {}
     for line in section[1].splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split(" | ")] if line.startswith("| `") else []
+        cells = (
+            [cell.strip() for cell in line.strip("|").split(" | ")]
+            if line.startswith("| `")
+            else []
+        )
         if cells:
             rows[cells[0].strip("`").strip()] = cells[1:]
     return rows
@@ -91,26 +147,40 @@ def undescribed():
     for name in sorted(declared.keys() - described.keys()):
         yield f"infra/README.md, Inputs, lacks {name}: add a row for it"
     for name in sorted(described.keys() - declared.keys()):
-        yield f"infra/README.md, Inputs, has {name}, which infra/variables*.tf do not: remove its row"
+        yield (
+            f"infra/README.md, Inputs, has {name}, which infra/variables*.tf do not: remove its row"
+        )
     for name in sorted(declared.keys() & described.keys()):
         wanted = "required" if declared[name] is None else f"`{declared[name]}`"
         if described[name][0] != wanted:
-            yield f"infra/README.md, Inputs, gives {name} the default {described[name][0]}; infra/variables*.tf say {wanted}"
+            yield (
+                f"infra/README.md, Inputs, gives {name} the default {described[name][0]};"
+                f" infra/variables*.tf say {wanted}"
+            )
 
-    outputs = {address.removeprefix("output.") for kind, module, address, body in blocks(INFRA / "outputs.tf") if kind == "output"}
+    outputs = {
+        address.removeprefix("output.")
+        for kind, module, address, body in blocks(INFRA / "outputs.tf")
+        if kind == "output"
+    }
     described = set(table(text, "Outputs"))
     for name in sorted(outputs - described):
         yield f"infra/README.md, Outputs, lacks {name}: add a row for it"
     for name in sorted(described - outputs):
-        yield f"infra/README.md, Outputs, has {name}, which infra/outputs.tf does not: remove its row"
+        yield (
+            f"infra/README.md, Outputs, has {name}, which infra/outputs.tf does not: remove its row"
+        )
 
 
 def main():
-    problems = [*untested(), *undescribed()]
+    problems = [*untested(), *unpaired(), *unowned(), *undescribed()]
     if problems:
         sys.exit("\n".join(problems))
     counted = rules()
-    print(f"{sum(counted.values())} rules of {len(counted)} variables and resources are tested; README.md is current")
+    print(
+        f"{sum(counted.values())} rules of {len(counted)} variables and resources are tested;"
+        " README.md is current"
+    )
 
 
 main()
