@@ -1,22 +1,34 @@
 locals {
-  identity_arn = "arn:${local.partition}:ses:${local.region}:${local.account_id}:identity"
+  identity_arn = "${local.arn_prefix.ses}:identity"
 
-  # An identity belongs to account and region, not to an environment: what one environment deletes is gone for every other. So one
-  # of them owns it, by its name. A copy of its file under another name owns nothing.
+  # An identity belongs to account and region, not to an environment: if one environment deletes it,
+  # all others lose it. So one of them owns it, by its name. A copy of its file has another name and
+  # owns nothing.
   owns_sender = var.sender_owner == var.environment
 
-  # SES asks for permission on the address if it is an identity, and on its domain otherwise.
+  # SES checks the permission on the address if that is an identity, and on its domain otherwise.
   sender_identities = {
     for declared, address in local.email_addresses : declared => concat([address], compact([var.sender_domain]))
   }
 
-  # Records of the domain's DNS zone by which SES verifies the domain and signs its mail.
+  # Records for the domain's DNS zone, by which SES verifies the domain and signs its mail.
   dkim_records = [
-    for token in flatten(aws_ses_domain_dkim.this[*].dkim_tokens) : { name = "${token}._domainkey.${var.sender_domain}", type = "CNAME", value = "${token}.dkim.amazonses.com" }
+    for token in flatten(aws_ses_domain_dkim.this[*].dkim_tokens) : {
+      name = "${token}._domainkey.${var.sender_domain}", type = "CNAME", value = "${token}.dkim.amazonses.com"
+    }
+  ]
+
+  # Sender addresses, and domains of customers, at which nobody can confirm or receive mail.
+  example_addresses = [
+    for address in concat(
+      values(local.email_addresses),
+      [for environment in local.environments : lookup(environment, "CUSTOMER_EMAIL_DOMAIN", "-")],
+    ) : address if can(regex("(^|[@.])example[.](com|net|org)$", lower(address)))
   ]
 }
 
-# SES sends a mail to each address that must be answered before it may be used as sender. Addresses of a domain need none.
+# SES sends a mail to each address, which must be confirmed before functions can send from it.
+# Addresses of a verified domain need no confirmation.
 resource "aws_ses_email_identity" "this" {
   for_each = local.owns_sender && var.sender_domain == null ? local.email_addresses : {}
 
@@ -29,28 +41,32 @@ resource "aws_ses_domain_identity" "this" {
   domain = var.sender_domain
 }
 
-# DKIM signs every mail of the domain. Its records in DNS verify the domain too.
+# DKIM signs every mail of the domain. Its DNS records verify the domain too.
 resource "aws_ses_domain_dkim" "this" {
   count = length(aws_ses_domain_identity.this)
 
   domain = aws_ses_domain_identity.this[0].domain
 }
 
-# Who registers the sender is said, not guessed: two environments of one account that both did would delete each other's.
+# Declared, not guessed: if two environments of one account registered a sender, deleting one of
+# them would take it from the other.
 check "sender" {
   assert {
     condition     = length(local.email_addresses) == 0 || var.sender_owner != null
-    error_message = "Mail is sent, and no environment registers its sender at SES: set sender_owner to the environment that does, \"${var.environment}\" for this one."
+    error_message = <<-EOT
+      Functions send mail, and no environment registers its sender at SES. Set sender_owner to the
+      environment that does: "${var.environment}" for this one.
+    EOT
   }
 }
 
-# A warning, since everything but mail can be tried out without addresses of one's own. An emulator delivers nothing.
+# A warning, because everything but mail works without real addresses. An emulator delivers no mail.
 check "mail" {
   assert {
-    condition = var.environment == "local" || !anytrue([
-      for address in concat(values(local.email_addresses), [for environment in local.environments : lookup(environment, "CUSTOMER_EMAIL_DOMAIN", "-")]) :
-      can(regex("(^|[@.])example[.](com|net|org)$", lower(address)))
-    ])
-    error_message = "Mail would go from or to example.com, which nobody can confirm and where everything bounces: set email_addresses, and CUSTOMER_EMAIL_DOMAIN in function_overrides."
+    condition     = var.environment == "local" || length(local.example_addresses) == 0
+    error_message = <<-EOT
+      Mail would go from or to ${join(", ", distinct(local.example_addresses))}, where everything bounces and nobody
+      can confirm an address. Set email_addresses, and CUSTOMER_EMAIL_DOMAIN in function_overrides.
+    EOT
   }
 }

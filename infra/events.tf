@@ -20,7 +20,9 @@ resource "aws_cloudwatch_event_target" "this" {
   rule           = aws_cloudwatch_event_rule.this[each.key].name
   event_bus_name = module.bus[each.value.bus].name
   target_id      = "target"
-  arn            = can(each.value.target.function) ? module.function[each.value.target.function].alias_arn : module.queue[each.value.target.queue].arn
+  arn = (can(each.value.target.function)
+    ? module.function[each.value.target.function].alias_arn
+  : module.queue[each.value.target.queue].arn)
 
   dynamic "sqs_target" {
     for_each = try([each.value.target.message_group_id], [])
@@ -39,11 +41,13 @@ resource "aws_cloudwatch_event_target" "this" {
     arn = module.queue[each.value.target.dead_letter_queue].arn
   }
 
-  # Events arrive as soon as the target is there, and need the permission, and the destination for what fails. The alias alone would not wait for them.
+  # Events arrive as soon as the target exists. By then the function needs its permission and its
+  # on-failure destination, for which a reference to the alias alone does not wait.
   depends_on = [module.function]
 }
 
-# The registry shows what is on the bus, and generates types for other teams. Events alone: commands do not travel on a bus.
+# The registry shows which events are on the bus, and generates types for other teams. It has no
+# commands, because they do not travel on a bus.
 resource "aws_schemas_registry" "events" {
   count = var.schema_registry ? 1 : 0
 
@@ -52,7 +56,10 @@ resource "aws_schemas_registry" "events" {
 }
 
 resource "aws_schemas_schema" "event" {
-  for_each = var.schema_registry ? { for file in fileset("${path.module}/../events/registry", "*.json") : trimsuffix(file, ".json") => file } : {}
+  for_each = {
+    for file in fileset("${path.module}/../events/registry", "*.json") : trimsuffix(file, ".json") => file
+    if var.schema_registry
+  }
 
   name          = each.key
   registry_name = aws_schemas_registry.events[0].name

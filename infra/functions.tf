@@ -1,9 +1,12 @@
 locals {
-  # What each kind of access means in IAM.
+  # What each kind of access allows in IAM. rules/functions.tftpl refuses any other.
   reads_table  = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"]
   writes_table = ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
   reads_queue  = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
-  reads_stream = ["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"]
+  reads_stream = [
+    "kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords",
+    "kinesis:GetShardIterator", "kinesis:ListShards",
+  ]
   actions = {
     table = {
       read       = local.reads_table
@@ -30,21 +33,26 @@ locals {
     email = { write = ["ses:SendEmail"] }
   }
 
-  # What Lambda does with a role to run its function in a VPC.
-  network_actions = ["ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"]
+  # What Lambda calls with a function's role to run the function in a VPC.
+  network_actions = [
+    "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses",
+  ]
 
-  # The objects of a bucket that a function may use. A bucket of dead letters is shared by all functions, and each letter names an
-  # object of it: a function writes its own letters alone, `<function>/…`. If it keeps records of effects, it also writes the
-  # events of its own held effects, `held/<function>/…`.
+  # The objects of a bucket that a function may use. All functions share the bucket of dead letters, so
+  # a function may write its own letters there, `<function>/…`, and no others. If it records effects, it
+  # may also write the events of its own held effects, `held/<function>/…`.
   bucket_objects = {
     for name, physical in local.names.functions : name => {
       for bucket, arn in local.arns.buckets : bucket => [
-        for prefix in !contains(local.letter_buckets, bucket) ? [""] : concat(["${physical}/"], length(local.record_retention[name]) > 0 ? ["held/${physical}/"] : []) : "${arn}/${prefix}*"
+        for prefix in !contains(local.letter_buckets, bucket) ? [""] : concat(
+          ["${physical}/"], length(local.record_retention[name]) > 0 ? ["held/${physical}/"] : []
+        ) : "${arn}/${prefix}*"
       ]
     }
   }
 
-  # What a function declares to use: kind, declared name, the resource in IAM, and the value of its variable.
+  # What a function uses, by variable: kind, access, ARN in IAM, and the value of the variable.
   uses = {
     for name, function in var.functions : name => {
       for variable, use in function.uses : variable => merge(
@@ -55,20 +63,30 @@ locals {
             bucket = use.bucket == null ? null : { arn = local.bucket_objects[name][use.bucket], value = local.names.buckets[use.bucket] }
             bus    = use.bus == null ? null : { arn = local.arns.buses[use.bus], value = local.names.buses[use.bus] }
             stream = use.stream == null ? null : { arn = local.arns.streams[use.stream], value = local.names.streams[use.stream] }
-            email  = use.email == null ? null : { arn = [for identity in local.sender_identities[use.email] : "${local.identity_arn}/${identity}"], value = local.email_addresses[use.email] }
+            email = use.email == null ? null : {
+              arn   = [for identity in local.sender_identities[use.email] : "${local.identity_arn}/${identity}"]
+              value = local.email_addresses[use.email]
+            }
           } : merge(target, { kind = kind, access = use.access }) if target != null
         ]...
       )
     }
   }
 
-  # Declared names as parts of a Sid, which has letters and digits alone.
+  # Declared names as parts of a Sid, which takes only letters and digits.
   sid_names = {
-    for name in distinct(concat(keys(var.queues), keys(var.topics), keys(var.buckets), keys(var.buses), keys(var.functions), flatten([for function in var.functions : concat(keys(function.uses), keys(function.sources))]))) :
+    for name in distinct(concat(
+      keys(var.queues),
+      keys(var.topics),
+      keys(var.buckets),
+      keys(var.buses),
+      keys(var.functions),
+      flatten([for function in var.functions : concat(keys(function.uses), keys(function.sources))]),
+    )) :
     name => replace(title(lower(replace(name, "/[^0-9A-Za-z]+/", " "))), " ", "")
   }
 
-  # What Lambda does with the function's role: read its sources, and write what it gives up.
+  # What Lambda does with the function's role: it reads the sources, and writes what it gives up.
   source_statements = {
     for name, function in var.functions : name => concat(
       [for source, mapping in function.sources : {
@@ -81,13 +99,14 @@ locals {
         Sid    = "Source${local.sid_names[source]}"
         Effect = "Allow"
         Action = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"]
-        # A table's stream gets a new name whenever it is switched on.
+        # A table's stream gets a new name each time that it is enabled.
         Resource = "${local.arns.tables[mapping.table]}/stream/*"
       } if mapping.table != null],
       [for source, mapping in function.sources : {
         Sid    = "Source${local.sid_names[source]}"
         Effect = "Allow"
-        # Lambda needs no ChangeMessageVisibility: it is the function that delays a message that is to be tried again later.
+        # Lambda needs no ChangeMessageVisibility. The function does, to delay a message that it will
+        # try again later.
         Action   = local.reads_queue
         Resource = local.arns.queues[mapping.queue]
       } if mapping.queue != null],
@@ -135,7 +154,7 @@ locals {
     )
   }
 
-  # The whole policy of each role, apart from its own log group, which the module adds.
+  # The whole policy of each role, except for its log group, which the module adds.
   statements = {
     for name, function in var.functions : name => concat(
       [for variable, use in local.uses[name] : merge(
@@ -149,16 +168,24 @@ locals {
       )],
       local.source_statements[name],
       local.destination_statements[name],
-      # Encryption happens in the services; a function may use the key through them alone.
+      # The services encrypt, so a function may use the key only through them.
       [for key in compact([local.kms_key_arn]) : {
-        Sid       = "Key"
-        Effect    = "Allow"
-        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
-        Resource  = key
-        Condition = { StringLike = { "kms:ViaService" = [for service in ["dynamodb", "kinesis", "lambda", "s3", "sns", "sqs"] : "${service}.${local.region}.${local.dns_suffix}"] } }
+        Sid      = "Key"
+        Effect   = "Allow"
+        Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource = key
+        Condition = {
+          StringLike = {
+            "kms:ViaService" = [
+              for service in ["dynamodb", "kinesis", "lambda", "s3", "sns", "sqs"] :
+              "${service}.${local.region}.${local.dns_suffix}"
+            ]
+          }
+        }
       }],
-      # A function of a VPC has network interfaces there. EC2 has no resources that a policy could name for them, and Lambda makes
-      # them, not the function's own code: what is denied is what it would do itself.
+      # A function in a VPC has network interfaces there, for which EC2 has no resources that a policy
+      # could name. Lambda creates them, not the function's code, so the second statement denies the
+      # same to the code.
       [for vpc in [var.vpc] : {
         Sid      = "Network"
         Effect   = "Allow"
@@ -183,39 +210,46 @@ locals {
   }
 
   dead_letter_after = {
-    for name, function in var.functions : name => [for mapping in function.sources : mapping.dead_letter_after_seconds if mapping.dead_letter_after_seconds != null]
+    for name, function in var.functions : name => [
+      for mapping in function.sources : mapping.dead_letter_after_seconds if mapping.dead_letter_after_seconds != null
+    ]
   }
 
-  # When the sources of a function discard a record, and its asynchronous invocations their event. A function is told the largest of these ages: by a
-  # smaller one it would give up a record that another source goes on delivering.
+  # Ages at which the sources of a function discard a record, and Lambda an asynchronous event. The
+  # function gets the largest of them: with a smaller one it would give up a record that another source
+  # still delivers.
   record_ages = {
     for name, function in var.functions : name => concat(
       [for kept in [
         for mapping in function.sources : {
-          age   = coalesce(mapping.maximum_record_age_seconds, -1)
-          until = mapping.queue != null ? var.queues[mapping.queue].retention_seconds : try(local.stream_retention_hours[mapping.stream] * 3600, local.table_stream_retention_seconds)
+          age = coalesce(mapping.maximum_record_age_seconds, -1)
+          until = mapping.queue != null ? var.queues[mapping.queue].retention_seconds : try(
+            local.stream_retention_hours[mapping.stream] * 3600, local.table_stream_retention_seconds
+          )
         }
       ] : kept.age < 0 ? kept.until : min(kept.age, kept.until)],
       function.asynchronous == null ? [] : [function.asynchronous.maximum_event_age_seconds],
     )
   }
 
-  # How long the idempotency records are kept in the tables that a function uses.
+  # Retentions of the idempotency records in the tables that a function uses.
   record_retention = {
     for name, function in var.functions : name => [
-      for use in function.uses : var.tables[use.table].record_retention_days if try(var.tables[use.table].record_retention_days, null) != null
+      for use in function.uses : var.tables[use.table].record_retention_days
+      if try(var.tables[use.table].record_retention_days, null) != null
     ]
   }
 
-  # For how long the snapshots in the tables that a function uses remember causes.
+  # Retentions of the causes in the snapshots of the tables that a function uses.
   cause_retention = {
     for name, function in var.functions : name => [
-      for use in function.uses : var.tables[use.table].cause_retention_days if try(var.tables[use.table].cause_retention_days, null) != null
+      for use in function.uses : var.tables[use.table].cause_retention_days
+      if try(var.tables[use.table].cause_retention_days, null) != null
     ]
   }
 
-  # Lambda takes a line without a level for INFO, and the toolkit's counts, from which metrics and alarms are made, are such lines. So Lambda lets INFO
-  # pass, and the functions themselves keep back what is asked not to be logged.
+  # The toolkit's counts, from which metrics and alarms are made, are log lines without a level, which
+  # Lambda takes for INFO. So Lambda passes INFO, and the functions themselves suppress lower levels.
   quiet            = contains(["WARN", "ERROR"], var.log_level)
   lambda_log_level = local.quiet ? "INFO" : var.log_level
 
@@ -225,10 +259,12 @@ locals {
       try(var.function_overrides[name].environment, {}),
       { for variable, use in local.uses[name] : variable => use.value },
       { TIDEGATE_EVENT_BYTES_LIMIT = tostring(var.event_bytes_limit), TIDEGATE_METRICS = var.metrics_namespace },
-      # A request to AWS is tried again while there is time for it.
+      # A request to AWS is retried while there is time for it.
       { TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS = tostring(min(4000, floor(function.timeout_seconds * 2000 / 3))) },
       length(local.record_ages[name]) == 0 ? {} : { TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS = tostring(max(local.record_ages[name]...)) },
-      length(local.dead_letter_after[name]) == 0 ? {} : { TIDEGATE_DEAD_LETTER_AFTER_SECONDS = tostring(min(local.dead_letter_after[name]...)) },
+      length(local.dead_letter_after[name]) == 0 ? {} : {
+        TIDEGATE_DEAD_LETTER_AFTER_SECONDS = tostring(min(local.dead_letter_after[name]...))
+      },
       length(local.record_retention[name]) == 0 ? {} : { TIDEGATE_IDEMPOTENCY_DAYS = tostring(min(local.record_retention[name]...)) },
       length(local.cause_retention[name]) == 0 ? {} : { TIDEGATE_CAUSE_DAYS = tostring(min(local.cause_retention[name]...)) },
       local.quiet ? { RUST_LOG = lower(var.log_level) } : {},
@@ -298,6 +334,7 @@ module "function" {
 
   rules = { for rule, declared in var.rules : rule => local.arns.rules[rule] if try(declared.target.function == each.key, false) }
 
-  # A mapping starts to read as soon as it is there, and gives up to queues by their names. What it receives too often needs the redrive.
+  # A mapping reads as soon as it exists, and gives up to destinations by their names. A message that it
+  # receives too often needs the redrive.
   depends_on = [module.stream, module.queue, module.topic, module.bucket, module.bus, aws_sqs_queue_redrive_policy.this]
 }

@@ -2,7 +2,8 @@ locals {
   kms_key_arn = var.customer_managed_key ? aws_kms_key.this[0].arn : var.kms_key_arn
 }
 
-# One key for what holds business data: tables, queues, streams, buckets, logs, environment variables and the topic of alarms.
+# One key for everything that holds business data: tables, queues, streams, buckets, logs,
+# environment variables and the topic of alarms.
 resource "aws_kms_key" "this" {
   count = var.customer_managed_key ? 1 : 0
 
@@ -14,7 +15,7 @@ resource "aws_kms_key" "this" {
     Version = "2012-10-17"
     Statement = [
       {
-        # Leaves it to IAM who in this account may use and manage the key.
+        # IAM policies of this account decide who may use and manage the key.
         Sid       = "Account"
         Effect    = "Allow"
         Principal = { AWS = "arn:${local.partition}:iam::${local.account_id}:root" }
@@ -31,8 +32,8 @@ resource "aws_kms_key" "this" {
         Condition = { StringEquals = { "aws:SourceAccount" = local.account_id } }
       },
       {
-        # Rules write to queues. EventBridge does not tell KMS for which account or rule it asks, so no condition would hold; the queues' policies
-        # name the rules.
+        # Rules write to queues. EventBridge does not tell KMS on behalf of which account or rule it
+        # asks, so a condition would never hold. The queues' policies name the rules.
         Sid       = "Rules"
         Effect    = "Allow"
         Principal = { Service = "events.amazonaws.com" }
@@ -45,7 +46,9 @@ resource "aws_kms_key" "this" {
         Principal = { Service = "logs.${local.region}.amazonaws.com" }
         Action    = ["kms:Decrypt", "kms:Describe*", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
         Resource  = "*"
-        Condition = { ArnLike = { "kms:EncryptionContext:aws:logs:arn" = "arn:${local.partition}:logs:${local.region}:${local.account_id}:log-group:/aws/lambda/${var.name_prefix}*" } }
+        Condition = {
+          ArnLike = { "kms:EncryptionContext:aws:logs:arn" = "${local.arn_prefix.logs}:log-group:/aws/lambda/${var.name_prefix}*" }
+        }
       },
     ]
   })

@@ -3,22 +3,22 @@ output "operator_environment" {
     AWS_REGION           = local.region
     TIDEGATE_NAME_PREFIX = var.name_prefix
   }
-  description = "What `tidegate`, `shop` and scripts/replay-dlq need in their environment to work on this system."
+  description = "Environment variables with which `tidegate`, `shop` and scripts/replay-dlq work on this system."
 }
 
 output "functions" {
   value       = { for name, function in module.function : name => function.alias_arn }
-  description = "Alias of each function, to invoke it by."
+  description = "ARN of each function's alias, by which to invoke it."
 }
 
 output "versions" {
   value       = { for name, function in module.function : name => function.version }
-  description = "Version that each function's alias is at."
+  description = "Version to which each function's alias points."
 }
 
 output "roles" {
   value       = { for name, function in module.function : name => function.role_name }
-  description = "Role of each function."
+  description = "Name of each function's role."
 }
 
 output "streams" {
@@ -63,7 +63,7 @@ output "alarm_topics" {
 
 output "alarm_count" {
   value       = local.alarm_count
-  description = "Number of alarms, apart from the one that each function has over its own."
+  description = "Number of alarms, without the composite alarm of each function."
 }
 
 output "dashboard" {
@@ -78,15 +78,15 @@ output "sender_dkim_records" {
 
 output "operator_policy" {
   value       = jsonencode(local.operator_policy)
-  description = "IAM policy of operators: dead letters, held effects, parked aggregates."
+  description = "IAM policy of operators, for dead letters, held effects and parked aggregates."
 }
 
 output "producer_policy" {
   value       = jsonencode(local.producer_policy)
-  description = "IAM policy of what writes into the system from outside."
+  description = "IAM policy of programs that write into the system from outside."
 }
 
 output "deployer_policy" {
   value       = jsonencode(local.deployer_policy)
-  description = "IAM policy of whoever deploys this environment, without the backend of the state."
+  description = "IAM policy of whoever deploys this environment, without access to the backend of the state."
 }

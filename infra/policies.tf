@@ -1,26 +1,34 @@
-# What people and programs outside of the system need, as policies to attach to their roles. Like those of the functions, they
-# follow from the topology and name what is in it.
+# Policies for people and programs outside the system, to attach to their roles. Like those of the
+# functions, they follow from the topology and name its resources.
 
 locals {
-  # Alias: letters, effects and parked aggregates are replayed by the version that runs.
+  # Aliases, because the version that runs replays letters, effects and parked aggregates.
   alias_arns  = [for name in sort(keys(var.functions)) : "${local.arns.functions[name]}:${local.function_alias}"]
   read_tables = distinct(flatten([for function in var.functions : [for use in function.uses : use.table if use.table != null]]))
 
-  # Tables that record effects, which operators decide.
+  # Tables with records of effects; operators decide those that are held.
   effect_tables = [for name, table in var.tables : name if table.record_retention_days != null]
 
-  # What a letter may name, in the bucket of the dead letters, and what a held effect may, in any that its function writes to. Older
-  # versions of the toolkit have kept events as `held/<id>.json`.
-  letter_objects = sort(flatten([for bucket in local.letter_buckets : [for prefix in local.letter_prefixes : "${local.arns.buckets[bucket]}/${prefix}*"]]))
-  held_objects   = sort([for bucket in local.held_buckets : "${local.arns.buckets[bucket]}/held/*.json"])
+  # Objects that a letter can name, in the bucket of the dead letters, and that a held effect can name,
+  # in any bucket that its function writes to. Older versions of the toolkit kept `held/<id>.json`.
+  letter_objects = sort(flatten([
+    for bucket in local.letter_buckets : [for prefix in local.letter_prefixes : "${local.arns.buckets[bucket]}/${prefix}*"]
+  ]))
+  held_objects = sort([for bucket in local.held_buckets : "${local.arns.buckets[bucket]}/held/*.json"])
 
-  # Through these services alone, like the functions.
+  # The key can be used through these services alone, as by the functions.
   uses_key = [for key in compact([local.kms_key_arn]) : {
-    Sid       = "Key"
-    Effect    = "Allow"
-    Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
-    Resource  = [key]
-    Condition = { StringLike = { "kms:ViaService" = [for service in ["dynamodb", "kinesis", "s3", "sqs"] : "${service}.${local.region}.${local.dns_suffix}"] } }
+    Sid      = "Key"
+    Effect   = "Allow"
+    Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    Resource = [key]
+    Condition = {
+      StringLike = {
+        "kms:ViaService" = [
+          for service in ["dynamodb", "kinesis", "s3", "sqs"] : "${service}.${local.region}.${local.dns_suffix}"
+        ]
+      }
+    }
   }]
 
   operator_policy = { Version = "2012-10-17", Statement = concat([for statement in [
@@ -28,7 +36,10 @@ locals {
       Sid    = "Letters"
       Effect = "Allow"
       # A released effect that fails again becomes a letter.
-      Action   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:SendMessage"]
+      Action = [
+        "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl",
+        "sqs:ReceiveMessage", "sqs:SendMessage",
+      ]
       Resource = [for name in sort(local.dead_letter_queues) : local.arns.queues[name]]
     },
     {
@@ -44,7 +55,7 @@ locals {
       Resource = local.held_objects
     },
     {
-      # Without it S3 answers that something is forbidden which is not there any more.
+      # Without it, S3 answers 403 instead of 404 for an object that no longer exists.
       Sid       = "Missing"
       Effect    = "Allow"
       Action    = ["s3:ListBucket"]
@@ -52,16 +63,24 @@ locals {
       Condition = { StringLike = { "s3:prefix" = sort([for prefix in concat(local.letter_prefixes, ["held/"]) : "${prefix}*"]) } }
     },
     {
-      Sid      = "PointedToStreams"
-      Effect   = "Allow"
-      Action   = local.reads_stream
-      Resource = sort(distinct(flatten([for function in var.functions : [for source in function.sources : local.arns.streams[source.stream] if source.stream != null]])))
+      Sid    = "PointedToStreams"
+      Effect = "Allow"
+      Action = local.reads_stream
+      Resource = sort(distinct(flatten([
+        for function in var.functions : [
+          for source in function.sources : local.arns.streams[source.stream] if source.stream != null
+        ]
+      ])))
     },
     {
-      Sid      = "PointedToTables"
-      Effect   = "Allow"
-      Action   = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
-      Resource = sort(distinct(flatten([for function in var.functions : [for source in function.sources : "${local.arns.tables[source.table]}/stream/*" if source.table != null]])))
+      Sid    = "PointedToTables"
+      Effect = "Allow"
+      Action = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
+      Resource = sort(distinct(flatten([
+        for function in var.functions : [
+          for source in function.sources : "${local.arns.tables[source.table]}/stream/*" if source.table != null
+        ]
+      ])))
     },
     {
       Sid      = "Tables"
@@ -83,10 +102,12 @@ locals {
     },
   ] : statement if length(statement.Resource) > 0], local.uses_key) }
 
-  # Queues that a function reads and nothing of this system writes to are filled from outside.
+  # Queues that a function reads and no rule writes to: programs outside fill them.
   fed_queues = [
     for name in sort(keys(local.work_queues)) : name
-    if anytrue(flatten([for function in var.functions : [for source in function.sources : source.queue == name]])) && length(local.rules_to_queue[name]) == 0
+    if anytrue(flatten([
+      for function in var.functions : [for source in function.sources : source.queue == name]
+    ])) && length(local.rules_to_queue[name]) == 0
   ]
 
   producer_policy = { Version = "2012-10-17", Statement = concat([for statement in [
@@ -103,8 +124,10 @@ locals {
       Resource = [for name in local.fed_queues : local.arns.queues[name]]
     },
     ] : statement if length(statement.Resource) > 0], [for statement in local.uses_key : merge(statement, {
-      # SQS decrypts the data key that it has made.
-      Action    = length(local.fed_queues) > 0 ? ["kms:Decrypt", "kms:GenerateDataKey"] : ["kms:GenerateDataKey"]
-      Condition = { StringLike = { "kms:ViaService" = [for service in ["kinesis", "sqs"] : "${service}.${local.region}.${local.dns_suffix}"] } }
+      # SQS decrypts the data key that it has generated.
+      Action = length(local.fed_queues) > 0 ? ["kms:Decrypt", "kms:GenerateDataKey"] : ["kms:GenerateDataKey"]
+      Condition = {
+        StringLike = { "kms:ViaService" = [for service in ["kinesis", "sqs"] : "${service}.${local.region}.${local.dns_suffix}"] }
+      }
   })]) }
 }

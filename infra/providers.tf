@@ -1,8 +1,9 @@
-# Credentials come from the environment, as for every AWS tool. With AWS_ENDPOINT_URL set, an emulator is used.
+# Credentials come from the environment, as for every AWS tool. With AWS_ENDPOINT_URL set, an
+# emulator is used.
 provider "aws" {
   region = var.region
 
-  # Credentials of another account are refused before anything is read.
+  # Refuses credentials of another account before it reads anything.
   allowed_account_ids = var.account_id == null ? null : [var.account_id]
 
   default_tags {

@@ -1,7 +1,10 @@
 locals {
-  # Which queues redrive to a queue, and which rules write to it, as target or when they give up.
+  # The queues that redrive to a queue, and the rules that write to it: as target, or when they give
+  # up.
   redrive_sources = {
-    for name, queue in var.queues : name => [for source, declared in var.queues : local.arns.queues[source] if try(declared.redrive.queue == name, false)]
+    for name, queue in var.queues : name => [
+      for source, declared in var.queues : local.arns.queues[source] if try(declared.redrive.queue == name, false)
+    ]
   }
   rules_to_queue = {
     for name, queue in var.queues : name => [
@@ -26,7 +29,8 @@ module "queue" {
   rules                      = local.rules_to_queue[each.key]
 }
 
-# Not an attribute of the queue: queues are made side by side, and SQS refuses a redrive to one that is not there yet.
+# Not an attribute of the queue: Terraform creates queues side by side, and SQS refuses a redrive to
+# a queue that does not exist yet.
 resource "aws_sqs_queue_redrive_policy" "this" {
   for_each = { for name, queue in var.queues : name => queue.redrive if queue.redrive != null }
 

@@ -13,22 +13,35 @@ module "table" {
 }
 
 locals {
-  # In a bucket of dead letters, letters expire, and so does what Lambda gives up. An event that is kept for a held effect
-  # (`held/<function>/…`) does not: its effect waits without limit, and the command deletes it once that is decided.
+  # In a bucket of dead letters, the letters expire, and so does what Lambda gives up. An event kept
+  # for a held effect (`held/<function>/…`) does not expire: its effect waits without limit, and the
+  # command deletes it once the effect is decided.
   letter_buckets  = toset(compact([for name, function in var.functions : try(function.uses["DEAD_LETTER_BUCKET"].bucket, null)]))
   letter_prefixes = concat([for name, physical in local.names.functions : "${physical}/"], ["aws/lambda/"])
 
-  # Where a function that records effects may keep the events of held ones: in any bucket that it writes to. S3 cannot leave one
-  # prefix out of an expiry, so in those that are not for letters nothing expires.
-  held_buckets      = toset(flatten([for name, function in var.functions : [for use in function.uses : use.bucket if use.bucket != null && use.access != "read"] if length(local.record_retention[name]) > 0]))
-  lasting_buckets   = setsubtract(local.held_buckets, local.letter_buckets)
-  expiring_prefixes = { for name in keys(var.buckets) : name => contains(local.letter_buckets, name) ? local.letter_prefixes : contains(local.lasting_buckets, name) ? [] : [""] }
+  # A function that records effects can keep the events of held effects in any bucket that it writes
+  # to. S3 cannot exclude a prefix from an expiry, so nothing expires in those that are not for
+  # letters.
+  held_buckets = toset(flatten([
+    for name, function in var.functions : [for use in function.uses : use.bucket if use.bucket != null && use.access != "read"]
+    if length(local.record_retention[name]) > 0
+  ]))
+  lasting_buckets = setsubtract(local.held_buckets, local.letter_buckets)
+  expiring_prefixes = {
+    for name in keys(var.buckets) : name => (contains(local.letter_buckets, name)
+      ? local.letter_prefixes
+    : contains(local.lasting_buckets, name) ? [] : [""])
+  }
 }
 
 check "nothing_expires_that_an_effect_waits_for" {
   assert {
     condition     = length(local.lasting_buckets) == 0
-    error_message = "Nothing expires in ${join(", ", local.lasting_buckets)}, whatever expiration_days says: a function that records effects may keep the events of held ones there, and they are needed without limit. Let it write to the bucket of its dead letters alone, where letters expire and held events do not."
+    error_message = <<-EOT
+      Nothing expires in ${join(", ", local.lasting_buckets)}, whatever expiration_days says: a function that records effects
+      can keep the events of held effects there, and they are needed without limit. Let the function write only
+      to the bucket of its dead letters, where letters expire and held events do not.
+    EOT
   }
 }
 

@@ -8,6 +8,6 @@ terraform {
     }
   }
 
-  # State is kept beside these files, one per workspace. README.md says how to keep it in S3.
+  # The state is beside these files, one per workspace. README.md, State, says how to keep it in S3.
   backend "local" {}
 }

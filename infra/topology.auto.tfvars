@@ -1,12 +1,13 @@
-# The topology: every stream, queue, bucket, table, bus, rule and function of the system, declared once.
-# Terraform consumes it as typed variables; the local engine, the `tidegate` command and the tests read the same file.
-# Literal values only: no functions, no references, no `${…}`.
+# The topology: every stream, queue, bucket, table, bus, rule and function of the system, declared
+# once. Terraform, the local engine, the `tidegate` command and the tests read this file. It has
+# literal values only: no functions, no references, no `${…}`. topology.tf has the types.
 
-# The largest message of a queue. An event that does not fit into one, with 4096 bytes for what EventBridge and Lambda put around a failed one, travels
-# as a reference to the event store (`dataref`) instead of by value.
+# Largest message of a queue, in bytes; 4096 are for what EventBridge and Lambda add to a failed
+# event. A larger event travels as a reference to the event store (`dataref`).
 event_bytes_limit = 262144
 
-# Where CloudWatch keeps the metrics that the functions write, and alarms and dashboard look for them. Without it the functions write none.
+# CloudWatch namespace of the metrics that functions write and that alarms and the dashboard read.
+# Without it, functions write no metrics.
 metrics_namespace = "Tidegate"
 
 streams = {
@@ -33,15 +34,15 @@ tables = {
   }
 }
 
-# Dead letters arrive by different ways and in different shapes; each way has a queue of its own.
+# Dead letters come from four senders, each with a shape of its own, so each has its own queue.
 queues = {
-  dead-letters    = { retention_seconds = 1209600 } # written by the functions themselves: full payload and reason
-  stream-failures = { retention_seconds = 1209600 } # on-failure destination of stream mappings: pointers into a stream
-  async-failures  = { retention_seconds = 1209600 } # on-failure destination of asynchronous invocations
-  rule-failures   = { retention_seconds = 1209600 } # what EventBridge could not hand to a rule's target
+  dead-letters    = { retention_seconds = 1209600 } # from the functions themselves: full payload and reason
+  stream-failures = { retention_seconds = 1209600 } # from mappings of streams: pointers into a stream
+  async-failures  = { retention_seconds = 1209600 } # from asynchronous invocations
+  rule-failures   = { retention_seconds = 1209600 } # from EventBridge: events that it could not hand to a rule's target
 }
 
-# Dead letters too large for a queue message.
+# Dead letters that are too large for a queue message.
 buckets = {
   dead-letters = { expiration_days = 14 }
 }
@@ -126,7 +127,7 @@ functions = {
       DEAD_LETTER_QUEUE_URL = { queue = "dead-letters", access = "write" }
       DEAD_LETTER_BUCKET    = { bucket = "dead-letters", access = "write" }
     }
-    # A counter row is spread over this many slices; each execution environment counts in one of them.
+    # A counter row has this many slices; each execution environment counts in one of them.
     environment = { SALES_SLICES = "4" }
     sources = {
       event-store = {

@@ -10,6 +10,6 @@ point_in_time_recovery = true
 force_destroy          = true
 tls_required           = false # emulators speak HTTP
 schema_registry        = false # MiniStack has none
-detailed_metrics       = false # nor those
+detailed_metrics       = false # nor these
 
 sender_owner = "local"

@@ -12,7 +12,7 @@ deletion_protection    = true
 point_in_time_recovery = true
 reserve_concurrency    = true
 
-# A week to find out what is wrong, and to read again from before.
+# A week to find out what is wrong, and to read again from a time before it.
 stream_retention_hours = { orders = 168 }
 
 function_overrides = {

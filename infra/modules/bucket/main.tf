@@ -5,7 +5,7 @@ variable "name" {
 
 variable "arn" {
   type        = string
-  description = "ARN that follows from the name."
+  description = "ARN, built from the name."
 }
 
 variable "expiration_days" {
@@ -15,13 +15,13 @@ variable "expiration_days" {
 
 variable "expiring_prefixes" {
   type        = list(string)
-  description = "What the keys of objects that expire begin with; an empty string: all of them; an empty list: none."
+  description = "Prefixes of the keys of objects that expire. An empty string: all objects. An empty list: none."
   default     = [""]
 }
 
 variable "kms_key_arn" {
   type        = string
-  description = "Key that encrypts the objects; null: S3's own."
+  description = "KMS key of the objects; null: S3's own key."
   nullable    = true
 }
 
@@ -32,7 +32,7 @@ variable "tls_required" {
 
 variable "force_destroy" {
   type        = bool
-  description = "Whether the bucket is deleted with what is in it."
+  description = "Whether the bucket is deleted with the objects in it."
 }
 
 resource "aws_s3_bucket" "this" {
@@ -80,7 +80,7 @@ resource "aws_s3_bucket_versioning" "this" {
 resource "aws_s3_bucket_lifecycle_configuration" "this" {
   bucket = aws_s3_bucket.this.id
 
-  # A filter can only say what is in it, and of two rules for an object the shorter time counts.
+  # A filter can only include a prefix. If two rules match an object, the shorter time counts.
   dynamic "rule" {
     for_each = var.expiring_prefixes
 
@@ -137,5 +137,5 @@ resource "aws_s3_bucket_policy" "this" {
 
 output "expiring_prefixes" {
   value       = [for rule in aws_s3_bucket_lifecycle_configuration.this.rule : rule.filter[0].prefix if length(rule.expiration) > 0]
-  description = "What the keys of objects that expire begin with."
+  description = "Prefixes of the keys of objects that expire."
 }

@@ -5,7 +5,7 @@ variable "name" {
 
 variable "archive_days" {
   type        = number
-  description = "How long the archive keeps events; 0: no archive."
+  description = "Days for which the archive keeps events; 0: no archive."
 }
 
 resource "aws_cloudwatch_event_bus" "this" {

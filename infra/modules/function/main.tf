@@ -1,4 +1,4 @@
-# The log group is there before the function, so that Lambda does not make one that keeps logs for ever.
+# The log group exists before the function: Lambda would create one that keeps logs for ever.
 resource "aws_cloudwatch_log_group" "this" {
   name              = "/aws/lambda/${var.name}"
   retention_in_days = var.log_retention_days
@@ -28,7 +28,7 @@ resource "aws_lambda_function" "this" {
     log_format            = "JSON"
     log_group             = aws_cloudwatch_log_group.this.name
     application_log_level = var.log_level
-    # The reports of invocations, in which the memory is, have the level INFO.
+    # The reports of invocations, which say how much memory was used, have the level INFO.
     system_log_level = var.detailed_metrics ? "INFO" : "WARN"
   }
 
@@ -48,15 +48,15 @@ resource "aws_lambda_function" "this" {
   lifecycle {
     precondition {
       condition     = fileexists(var.zip)
-      error_message = "The zip of the function is missing: ${var.zip}. Run `make build`, or set zip_directory to where the zips are."
+      error_message = "The zip of the function is missing: ${var.zip}. Run `make build`, or set zip_directory to the zips' directory."
     }
   }
 
   depends_on = [aws_iam_role_policy.this]
 }
 
-# Terraform moves the alias, and `make rollback`, which declares a version to stay at. Where somebody else has moved it, the next
-# plan shows that and moves it back.
+# Terraform moves the alias; so does `make rollback`, which declares a version to stay at. If somebody
+# else has moved it, the next plan shows that and moves it back.
 resource "aws_lambda_alias" "live" {
   name             = var.alias
   function_name    = aws_lambda_function.this.function_name
@@ -65,12 +65,16 @@ resource "aws_lambda_alias" "live" {
   lifecycle {
     precondition {
       condition     = var.held_version == null ? true : tonumber(var.held_version) <= tonumber(aws_lambda_function.this.version)
-      error_message = "${var.name} is to stay at version ${coalesce(var.held_version, "-")}, and its newest is ${aws_lambda_function.this.version}. Choose one that `aws lambda list-versions-by-function --function-name ${var.name}` lists, and correct versions."
+      error_message = <<-EOT
+        ${var.name} must stay at version ${coalesce(var.held_version, "-")}, and its newest version is
+        ${aws_lambda_function.this.version}. Correct versions to one that
+        `aws lambda list-versions-by-function --function-name ${var.name}` lists.
+      EOT
     }
   }
 }
 
-# Lambda says in the report of each invocation how much memory its environment used at most.
+# The report of each invocation says how much memory its execution environment has used at most.
 resource "aws_cloudwatch_log_metric_filter" "memory" {
   count = var.detailed_metrics ? 1 : 0
 
@@ -113,7 +117,7 @@ resource "aws_lambda_event_source_mapping" "this" {
     }
   }
 
-  # Counts events instead of batches, also those that are given up.
+  # Counts events in place of batches, and those that are given up.
   dynamic "metrics_config" {
     for_each = var.detailed_metrics && each.value.queue == null ? [1] : []
 

@@ -10,7 +10,7 @@ output "alias_arn" {
 
 output "version" {
   value       = aws_lambda_alias.live.function_version
-  description = "Version that the alias is at."
+  description = "Version to which the alias points."
 }
 
 output "mappings" {
@@ -25,15 +25,19 @@ output "role_name" {
 
 output "role" {
   value       = { path = aws_iam_role.this.path, permissions_boundary = aws_iam_role.this.permissions_boundary }
-  description = "Where the role is, and what bounds it."
+  description = "Path and permissions boundary of the role."
 }
 
 output "enabled" {
   value       = { for name, mapping in aws_lambda_event_source_mapping.this : name => mapping.enabled }
-  description = "Whether each event source mapping runs."
+  description = "Whether each event source mapping is enabled."
 }
 
 output "vpc" {
-  value       = one([for config in aws_lambda_function.this.vpc_config : { subnet_ids = config.subnet_ids, security_group_ids = config.security_group_ids }])
-  description = "Where in a VPC it runs; null: outside of any."
+  value = one([
+    for config in aws_lambda_function.this.vpc_config : {
+      subnet_ids = config.subnet_ids, security_group_ids = config.security_group_ids
+    }
+  ])
+  description = "Subnets and security groups in a VPC; null: outside any VPC."
 }

@@ -1,11 +1,11 @@
 variable "name" {
   type        = string
-  description = "Name at Lambda, of the role and of the log group."
+  description = "Name of the function, of its role and of its log group."
 }
 
 variable "alias" {
   type        = string
-  description = "Alias by which mappings and rules name the function."
+  description = "Alias that mappings and rules invoke."
 }
 
 variable "held_version" {
@@ -17,7 +17,7 @@ variable "held_version" {
 
 variable "zip" {
   type        = string
-  description = "The zip, with the binary `bootstrap` in it."
+  description = "Path of the zip, which contains the binary `bootstrap`."
 }
 
 variable "architecture" {
@@ -27,17 +27,17 @@ variable "architecture" {
 
 variable "memory_mb" {
   type        = number
-  description = "Memory."
+  description = "Memory in MB, 128 to 10240."
 }
 
 variable "timeout_seconds" {
   type        = number
-  description = "Timeout of one invocation."
+  description = "Timeout of one invocation, in seconds."
 }
 
 variable "reserved_concurrency" {
   type        = number
-  description = "Concurrency reserved from the account's, which also limits the function; -1: none."
+  description = "Concurrency reserved from the account's, which also limits the function; -1: none reserved."
 }
 
 variable "environment" {
@@ -47,12 +47,12 @@ variable "environment" {
 
 variable "statements" {
   type        = any
-  description = "Statements of the role's policy, apart from those for the log group."
+  description = "Statements of the role's policy, except for those for the log group."
 }
 
 variable "account_id" {
   type        = string
-  description = "The account, which alone may have Lambda assume the role."
+  description = "The only account for which Lambda may assume the role."
 }
 
 variable "role_path" {
@@ -63,39 +63,39 @@ variable "role_path" {
 
 variable "permissions_boundary" {
   type        = string
-  description = "Policy that bounds the role; null: none."
+  description = "ARN of the role's permissions boundary; null: none."
   default     = null
   nullable    = true
 }
 
 variable "vpc" {
   type        = object({ subnet_ids = list(string), security_group_ids = list(string) })
-  description = "Where in a VPC it runs; null: outside of any."
+  description = "Subnets and security groups in a VPC; null: outside any VPC."
   default     = null
   nullable    = true
 }
 
 variable "detailed_metrics" {
   type        = bool
-  description = "Whether mappings of streams count events, and the log is read for the memory that is used."
+  description = "Whether mappings of streams count events, and a metric of the memory used is made from the log."
   default     = false
 }
 
 variable "memory_metric" {
   type        = object({ namespace = string, name = string })
-  description = "The metric of the memory that is used, in MB."
+  description = "Metric of the memory used, in MB."
   default     = null
   nullable    = true
 }
 
 variable "log_level" {
   type        = string
-  description = "Least level of the function's own log lines."
+  description = "Lowest level of the function's log lines: TRACE, DEBUG, INFO, WARN or ERROR."
 }
 
 variable "log_retention_days" {
   type        = number
-  description = "How long logs are kept."
+  description = "Days for which logs are kept."
 }
 
 variable "xray_tracing" {
@@ -105,12 +105,12 @@ variable "xray_tracing" {
 
 variable "layers" {
   type        = list(string)
-  description = "ARNs of layers' versions."
+  description = "ARNs of layer versions."
 }
 
 variable "kms_key_arn" {
   type        = string
-  description = "Key that encrypts environment variables and logs; null: the services' own."
+  description = "KMS key of environment variables and logs; null: the services' own keys."
   nullable    = true
 }
 
@@ -147,11 +147,11 @@ variable "asynchronous" {
     on_failure_arn            = string
     on_success_arn            = optional(string)
   })
-  description = "How asynchronous invocations are retried and given up; null: nobody invokes it so."
+  description = "How Lambda retries asynchronous invocations and gives them up; null: there are none."
   nullable    = true
 }
 
 variable "rules" {
   type        = map(string)
-  description = "ARNs of the EventBridge rules that invoke it, by name."
+  description = "ARNs of the EventBridge rules that invoke the function, by name."
 }

@@ -1,37 +1,37 @@
 variable "name" {
   type        = string
-  description = "Name at SQS, with .fifo where it is one."
+  description = "Name at SQS, with the ending .fifo for a FIFO queue."
 }
 
 variable "arn" {
   type        = string
-  description = "ARN that follows from the name."
+  description = "ARN, built from the name."
 }
 
 variable "fifo" {
   type        = bool
-  description = "First in, first out within a message group."
+  description = "Whether it is a FIFO queue."
 }
 
 variable "retention_seconds" {
   type        = number
-  description = "How long a message is kept."
+  description = "Seconds for which a message is kept."
 }
 
 variable "visibility_timeout_seconds" {
   type        = number
-  description = "How long a received message stays hidden."
+  description = "Seconds for which a received message stays hidden."
 }
 
 variable "kms_key_arn" {
   type        = string
-  description = "Key that encrypts the messages; null: SQS's own."
+  description = "KMS key of the messages; null: SQS's own key."
   nullable    = true
 }
 
 variable "redrive_sources" {
   type        = list(string)
-  description = "ARNs of the queues whose dead-letter queue this is."
+  description = "ARNs of the queues that redrive to this one."
 }
 
 variable "tls_required" {
@@ -41,10 +41,11 @@ variable "tls_required" {
 
 variable "rules" {
   type        = list(string)
-  description = "ARNs of the EventBridge rules that write to it."
+  description = "ARNs of the EventBridge rules that write to the queue."
 }
 
-# Policies are attributes of the queue where they can be: each resource of their own would wait for half a minute.
+# Policies are attributes of the queue where possible: Terraform waits for half a minute for each
+# resource of its own.
 resource "aws_sqs_queue" "this" {
   name       = var.name
   fifo_queue = var.fifo

@@ -10,12 +10,12 @@ variable "shards" {
 
 variable "retention_hours" {
   type        = number
-  description = "How long a record can be read."
+  description = "Hours for which a record can be read."
 }
 
 variable "kms_key_arn" {
   type        = string
-  description = "Key that encrypts the records; null: Kinesis's own key in this account."
+  description = "KMS key of the records; null: Kinesis's own key in this account."
   nullable    = true
 }
 
@@ -38,5 +38,5 @@ output "arn" {
 
 output "retention_hours" {
   value       = aws_kinesis_stream.this.retention_period
-  description = "How long a record can be read."
+  description = "Hours for which a record can be read."
 }

@@ -5,30 +5,30 @@ variable "name" {
 
 variable "partition_key" {
   type        = object({ name = string, type = string })
-  description = "Partition key: attribute and type."
+  description = "Attribute of the partition key, and its type: S, N or B."
 }
 
 variable "sort_key" {
   type        = object({ name = string, type = string })
-  description = "Sort key; null: none."
+  description = "Attribute of the sort key, and its type; null: none."
   nullable    = true
 }
 
 variable "stream_view" {
   type        = string
-  description = "What the records of the table's stream carry; null: no stream."
+  description = "Content of the records of the table's stream, such as NEW_IMAGE; null: no stream."
   nullable    = true
 }
 
 variable "ttl_attribute" {
   type        = string
-  description = "Attribute with the time at which an item may be removed; null: none."
+  description = "Attribute with the time after which DynamoDB may delete an item; null: none."
   nullable    = true
 }
 
 variable "kms_key_arn" {
   type        = string
-  description = "Key that encrypts the table; null: DynamoDB's own."
+  description = "KMS key of the table; null: DynamoDB's own key."
   nullable    = true
 }
 
@@ -73,7 +73,7 @@ resource "aws_dynamodb_table" "this" {
     enabled = var.point_in_time_recovery
   }
 
-  # Not enabled means a key that DynamoDB owns; enabled without a key would mean one that is billed per request.
+  # If it is not enabled, DynamoDB owns the key. Enabled without a key, AWS would bill each request.
   server_side_encryption {
     enabled     = var.kms_key_arn != null
     kms_key_arn = var.kms_key_arn

@@ -5,12 +5,12 @@ variable "name" {
 
 variable "arn" {
   type        = string
-  description = "ARN that follows from the name."
+  description = "ARN, built from the name."
 }
 
 variable "kms_key_arn" {
   type        = string
-  description = "Key that encrypts the messages; null: SNS's own."
+  description = "KMS key of the messages; null: SNS's own key."
   nullable    = true
 }
 
@@ -21,7 +21,7 @@ variable "tls_required" {
 
 variable "account_id" {
   type        = string
-  description = "The account, which alone may publish and subscribe, by its roles' policies."
+  description = "The only account whose roles may publish and subscribe."
 }
 
 resource "aws_sns_topic" "this" {

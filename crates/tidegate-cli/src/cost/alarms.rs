@@ -1,4 +1,5 @@
-//! How many metrics an environment's alarms watch, by the rules of infra/observability.tf. AWS bills each of them, and most alarms watch one.
+//! How many metrics an environment's alarms watch, by the rules of infra/alarms.tf and alarms_*.tf.
+//! AWS bills each of them, and most alarms watch one.
 
 use topology::{Access, Function, Topology};
 
@@ -78,8 +79,14 @@ mod tests {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra").join(file)
     }
 
-    /// The groups of alarms in observability.tf, and how many metrics are watched for each entry of the group. A table's stands for reads and
-    /// writes.
+    /// The text of alarms.tf and of its parts.
+    fn alarms() -> String {
+        let parts = ["", "_functions", "_queues", "_services", "_sources"];
+        parts.map(|part| fs::read_to_string(infra(&format!("alarms{part}.tf"))).unwrap()).concat()
+    }
+
+    /// The groups of alarms in Terraform, and how many metrics each entry of a group watches. A table's
+    /// entry stands for reads and writes.
     fn groups(text: &str) -> Vec<(String, usize)> {
         let merged = text.split_once("  alarms = merge(").unwrap().1.split_once(')').unwrap().0;
         let names = merged.split(',').map(str::trim).filter_map(|name| name.strip_prefix("local."));
@@ -97,7 +104,7 @@ mod tests {
 
     #[test]
     fn every_group_of_alarms_in_terraform_is_counted_with_its_metrics() {
-        let text = fs::read_to_string(infra("observability.tf")).unwrap();
+        let text = alarms();
         let counted = [
             ("function_alarms", PER_FUNCTION),
             ("concurrency_alarms", PER_RESERVED_CONCURRENCY),
