@@ -48,7 +48,7 @@ resource "aws_cloudwatch_composite_alarm" "function" {
 # policy of that key does not allow CloudWatch, and cannot be changed. So the topic uses this
 # environment's key, or none; its messages hold names and counts.
 resource "aws_sns_topic" "alarms" {
-  #checkov:skip=CKV_AWS_26:Without customer_managed_key there is no key that alarms could use; messages carry names and counts alone.
+  #checkov:skip=CKV_AWS_26:Alarms can use only a customer_managed_key. Messages hold counts.
   for_each = local.own_topics
 
   name              = each.value

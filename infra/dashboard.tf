@@ -1,5 +1,5 @@
-# One dashboard per environment: is it healthy, where is it stuck, what does it cost. Like the alarms,
-# it follows from the topology.
+# One dashboard per environment: is it healthy, where is it stuck, what does it cost. Like the
+# alarms, it follows from the topology.
 
 locals {
   function_names = sort(keys(var.functions))
@@ -34,7 +34,8 @@ locals {
   ]]...)
   lag_lines = [for name in local.function_names : [var.metrics_namespace, "Lag", "function", local.names.functions[name], { label = name }]]
 
-  # Metrics that each function writes in every hour with an invocation: its outcomes, Lag and Duration.
+  # Metrics that each function writes in every hour with an invocation: its outcomes, Lag and
+  # Duration.
   toolkit_metrics = length(local.outcome_lines) + 2
 
   function_lines = {
@@ -269,7 +270,8 @@ locals {
     } : ["AWS/SES", metric, { label = label }] if length(local.email_addresses) > 0
   ]
 
-  # CloudWatch refuses a graph without a line, so graphs of what the topology does not have are left out.
+  # CloudWatch refuses a graph without a line, so graphs of what the topology does not have are left
+  # out.
   stuck_widgets = concat(local.iterator_age_widgets, local.mapping_widgets, [
     for widget in [
       { title = "Dead letters", stat = "Maximum", metrics = local.queue_lines.ApproximateNumberOfMessagesVisible.letters },

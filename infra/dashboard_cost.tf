@@ -1,20 +1,21 @@
-# The dashboard's graphs of what the system costs: expressions over AWS's own counts of what it used,
-# with the prices of prices.json. All per hour, in US dollars.
+# The dashboard's graphs of what the system costs: expressions over AWS's own counts of what it
+# used, with the prices of prices.json. All per hour, in US dollars.
 
 locals {
   price_table = jsondecode(file("${path.module}/prices.json"))
   # Price of one unit, as a literal for an expression.
   price = { for name, price in local.price_table.prices : name => price.usd / price.per }
 
-  # Metrics of detailed_metrics: for each mapping of a stream, events by what became of them; for each
-  # function, its memory.
+  # Metrics of detailed_metrics: for each mapping of a stream, events by what became of them; for
+  # each function, its memory.
   metrics_per_mapping   = 6
   detailed_metric_count = !var.detailed_metrics ? 0 : length(var.functions) + local.metrics_per_mapping * length(local.stalled_alarms)
 
   hours_per_month = 730
   bytes_per_gb    = 1073741824
 
-  # Costs without any use: shards, alarms, the dashboard, the toolkit's metrics of each function, the key.
+  # Costs without any use: shards, alarms, the dashboard, the toolkit's metrics of each function,
+  # the key.
   fixed_usd_per_hour = {
     Kinesis = sum(concat([0], [
       for name, stream in var.streams : lookup(var.stream_shards, name, stream.shards) * (
@@ -96,8 +97,8 @@ locals {
     ]
   }
 
-  # Each part includes its price. Sums are over lists, SUM([a, b]): a missing series counts as 0 there,
-  # while a + b would be missing.
+  # Each part includes its price. Sums are over lists, SUM([a, b]): a missing series counts as 0
+  # there, while a + b would be missing.
   lambda_expressions = [for index, name in local.function_names : {
     name = name, id = "lambda_${index}"
     expression = format("lambda_requests_%d * %.10f + lambda_ms_%d * %.14f", index, local.price.lambda_requests, index,

@@ -1,5 +1,5 @@
 locals {
-  # What each kind of access allows in IAM. rules/functions.tftpl refuses any other.
+  # What each kind of access allows in IAM. validations/functions.tftpl refuses any other.
   reads_table  = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"]
   writes_table = ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
   reads_queue  = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
@@ -39,9 +39,9 @@ locals {
     "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses",
   ]
 
-  # The objects of a bucket that a function may use. All functions share the bucket of dead letters, so
-  # a function may write its own letters there, `<function>/…`, and no others. If it records effects, it
-  # may also write the events of its own held effects, `held/<function>/…`.
+  # The objects of a bucket that a function may use. All functions share the bucket of dead letters,
+  # so a function may write its own letters there, `<function>/…`, and no others. If it records
+  # effects, it may also write the events of its own held effects, `held/<function>/…`.
   bucket_objects = {
     for name, physical in local.names.functions : name => {
       for bucket, arn in local.arns.buckets : bucket => [
@@ -105,8 +105,8 @@ locals {
       [for source, mapping in function.sources : {
         Sid    = "Source${local.sid_names[source]}"
         Effect = "Allow"
-        # Lambda needs no ChangeMessageVisibility. The function does, to delay a message that it will
-        # try again later.
+        # Lambda needs no ChangeMessageVisibility. The function does, to delay a message that it
+        # will try again later.
         Action   = local.reads_queue
         Resource = local.arns.queues[mapping.queue]
       } if mapping.queue != null],
@@ -183,9 +183,9 @@ locals {
           }
         }
       }],
-      # A function in a VPC has network interfaces there, for which EC2 has no resources that a policy
-      # could name. Lambda creates them, not the function's code, so the second statement denies the
-      # same to the code.
+      # A function in a VPC has network interfaces there, for which EC2 has no resources that a
+      # policy could name. Lambda creates them, not the function's code, so the second statement
+      # denies the same to the code.
       [for vpc in [var.vpc] : {
         Sid      = "Network"
         Effect   = "Allow"
@@ -216,8 +216,8 @@ locals {
   }
 
   # Ages at which the sources of a function discard a record, and Lambda an asynchronous event. The
-  # function gets the largest of them: with a smaller one it would give up a record that another source
-  # still delivers.
+  # function gets the largest of them: with a smaller one it would give up a record that another
+  # source still delivers.
   record_ages = {
     for name, function in var.functions : name => concat(
       [for kept in [
@@ -248,8 +248,9 @@ locals {
     ]
   }
 
-  # The toolkit's counts, from which metrics and alarms are made, are log lines without a level, which
-  # Lambda takes for INFO. So Lambda passes INFO, and the functions themselves suppress lower levels.
+  # The toolkit's counts, from which metrics and alarms are made, are log lines without a level,
+  # which Lambda takes for INFO. So Lambda passes INFO, and the functions themselves suppress lower
+  # levels.
   quiet            = contains(["WARN", "ERROR"], var.log_level)
   lambda_log_level = local.quiet ? "INFO" : var.log_level
 
@@ -334,7 +335,7 @@ module "function" {
 
   rules = { for rule, declared in var.rules : rule => local.arns.rules[rule] if try(declared.target.function == each.key, false) }
 
-  # A mapping reads as soon as it exists, and gives up to destinations by their names. A message that it
-  # receives too often needs the redrive.
+  # A mapping reads as soon as it exists, and gives up to destinations by their names. A message
+  # that it receives too often needs the redrive.
   depends_on = [module.stream, module.queue, module.topic, module.bucket, module.bus, aws_sqs_queue_redrive_policy.this]
 }

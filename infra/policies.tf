@@ -9,8 +9,9 @@ locals {
   # Tables with records of effects; operators decide those that are held.
   effect_tables = [for name, table in var.tables : name if table.record_retention_days != null]
 
-  # Objects that a letter can name, in the bucket of the dead letters, and that a held effect can name,
-  # in any bucket that its function writes to. Older versions of the toolkit kept `held/<id>.json`.
+  # Objects that a letter can name, in the bucket of the dead letters, and that a held effect can
+  # name, in any bucket that its function writes to. Older versions of the toolkit kept
+  # `held/<id>.json`.
   letter_objects = sort(flatten([
     for bucket in local.letter_buckets : [for prefix in local.letter_prefixes : "${local.arns.buckets[bucket]}/${prefix}*"]
   ]))

@@ -1,5 +1,5 @@
-# Policy of whoever deploys: what a deployment does to resources with the names of this environment. It
-# leaves out the backend of the state; if the state is in S3, add its bucket.
+# Policy of whoever deploys: what a deployment does to resources with the names of this environment.
+# It leaves out the backend of the state; if the state is in S3, add its bucket.
 
 locals {
   # All names of an environment begin with its prefix.

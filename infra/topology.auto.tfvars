@@ -23,7 +23,7 @@ tables = {
   idempotency = {
     partition_key         = { name = "key", type = "S" }
     ttl_attribute         = "expires_at"
-    record_retention_days = 31 # longer than a dead letter, and the archive of the bus, can be replayed
+    record_retention_days = 31 # longer than a dead letter or the archive can be replayed
   }
   order-view = {
     partition_key = { name = "stream", type = "S" }
@@ -36,10 +36,10 @@ tables = {
 
 # Dead letters come from four senders, each with a shape of its own, so each has its own queue.
 queues = {
-  dead-letters    = { retention_seconds = 1209600 } # from the functions themselves: full payload and reason
-  stream-failures = { retention_seconds = 1209600 } # from mappings of streams: pointers into a stream
+  dead-letters    = { retention_seconds = 1209600 } # from functions: payload and reason
+  stream-failures = { retention_seconds = 1209600 } # from mappings: pointers into a stream
   async-failures  = { retention_seconds = 1209600 } # from asynchronous invocations
-  rule-failures   = { retention_seconds = 1209600 } # from EventBridge: events that it could not hand to a rule's target
+  rule-failures   = { retention_seconds = 1209600 } # from EventBridge: events for a rule's target
 }
 
 # Dead letters that are too large for a queue message.
@@ -70,7 +70,7 @@ functions = {
     timeout_seconds     = 30
     maximum_concurrency = 4
     uses = {
-      EVENT_STORE_TABLE     = { table = "event-store", access = "append" } # no update and no deletion
+      EVENT_STORE_TABLE     = { table = "event-store", access = "append" } # no updates, deletions
       DEAD_LETTER_QUEUE_URL = { queue = "dead-letters", access = "write" }
       DEAD_LETTER_BUCKET    = { bucket = "dead-letters", access = "write" }
     }

@@ -1,5 +1,5 @@
-# Types of what topology.auto.tfvars declares. The rules beyond types are in rules/, one file for
-# each variable: a template that lists every breach, with its place and what is allowed.
+# Types of what topology.auto.tfvars declares. The rules beyond types are in validations/, one file
+# for each variable: a template that lists every breach, with its place and what is allowed.
 #
 # Why templates: Terraform lets a validation refer to no local that depends on its own variable, so
 # a list of offenders would have to be computed twice, for the condition and for the message. The
@@ -63,10 +63,10 @@ variable "streams" {
 
   validation {
     condition = trimspace(templatefile(
-      "${path.module}/rules/streams.tftpl", { streams = var.streams }
+      "${path.module}/validations/streams.tftpl", { streams = var.streams }
     )) == ""
     error_message = replace(replace(trimspace(templatefile(
-      "${path.module}/rules/streams.tftpl", { streams = var.streams }
+      "${path.module}/validations/streams.tftpl", { streams = var.streams }
     )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
   }
 }
@@ -85,10 +85,10 @@ variable "tables" {
 
   validation {
     condition = trimspace(templatefile(
-      "${path.module}/rules/tables.tftpl", { tables = var.tables }
+      "${path.module}/validations/tables.tftpl", { tables = var.tables }
     )) == ""
     error_message = replace(replace(trimspace(templatefile(
-      "${path.module}/rules/tables.tftpl", { tables = var.tables }
+      "${path.module}/validations/tables.tftpl", { tables = var.tables }
     )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
   }
 }
@@ -105,10 +105,10 @@ variable "queues" {
 
   validation {
     condition = trimspace(templatefile(
-      "${path.module}/rules/queues.tftpl", merge(local.queue_rules, { queues = var.queues })
+      "${path.module}/validations/queues.tftpl", merge(local.queues_context, { queues = var.queues })
     )) == ""
     error_message = replace(replace(trimspace(templatefile(
-      "${path.module}/rules/queues.tftpl", merge(local.queue_rules, { queues = var.queues })
+      "${path.module}/validations/queues.tftpl", merge(local.queues_context, { queues = var.queues })
     )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
   }
 }
@@ -120,10 +120,10 @@ variable "topics" {
 
   validation {
     condition = trimspace(templatefile(
-      "${path.module}/rules/topics.tftpl", { topics = var.topics }
+      "${path.module}/validations/topics.tftpl", { topics = var.topics }
     )) == ""
     error_message = replace(replace(trimspace(templatefile(
-      "${path.module}/rules/topics.tftpl", { topics = var.topics }
+      "${path.module}/validations/topics.tftpl", { topics = var.topics }
     )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
   }
 }
@@ -135,10 +135,10 @@ variable "buckets" {
 
   validation {
     condition = trimspace(templatefile(
-      "${path.module}/rules/buckets.tftpl", { buckets = var.buckets }
+      "${path.module}/validations/buckets.tftpl", { buckets = var.buckets }
     )) == ""
     error_message = replace(replace(trimspace(templatefile(
-      "${path.module}/rules/buckets.tftpl", { buckets = var.buckets }
+      "${path.module}/validations/buckets.tftpl", { buckets = var.buckets }
     )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
   }
 }
@@ -150,10 +150,10 @@ variable "buses" {
 
   validation {
     condition = trimspace(templatefile(
-      "${path.module}/rules/buses.tftpl", { buses = var.buses }
+      "${path.module}/validations/buses.tftpl", { buses = var.buses }
     )) == ""
     error_message = replace(replace(trimspace(templatefile(
-      "${path.module}/rules/buses.tftpl", { buses = var.buses }
+      "${path.module}/validations/buses.tftpl", { buses = var.buses }
     )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
   }
 }
@@ -167,10 +167,10 @@ variable "rules" {
 
   validation {
     condition = trimspace(templatefile(
-      "${path.module}/rules/rules.tftpl", merge(local.rule_rules, { rules = var.rules })
+      "${path.module}/validations/rules.tftpl", merge(local.rules_context, { rules = var.rules })
     )) == ""
     error_message = replace(replace(trimspace(templatefile(
-      "${path.module}/rules/rules.tftpl", merge(local.rule_rules, { rules = var.rules })
+      "${path.module}/validations/rules.tftpl", merge(local.rules_context, { rules = var.rules })
     )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
   }
 }
@@ -246,17 +246,17 @@ variable "functions" {
 
   validation {
     condition = trimspace(templatefile(
-      "${path.module}/rules/functions.tftpl", merge(local.function_rules, { functions = var.functions })
+      "${path.module}/validations/functions.tftpl", merge(local.functions_context, { functions = var.functions })
     )) == ""
     error_message = replace(replace(trimspace(templatefile(
-      "${path.module}/rules/functions.tftpl", merge(local.function_rules, { functions = var.functions })
+      "${path.module}/validations/functions.tftpl", merge(local.functions_context, { functions = var.functions })
     )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
   }
 }
 
 # What the rules of a variable refer to beside the variable itself.
 locals {
-  queue_rules = { least_failure_retention_seconds = local.least_failure_retention_seconds }
+  queues_context = { least_failure_retention_seconds = local.least_failure_retention_seconds }
 
   # Tables that a function uses, and tables behind a queue: those that its readers use.
   tables_of_function = {
@@ -268,7 +268,7 @@ locals {
       if contains(compact([for mapping in function.sources : mapping.queue]), queue)
     ]))
   }
-  rule_rules = {
+  rules_context = {
     buses               = var.buses
     functions           = var.functions
     queues              = var.queues
@@ -285,7 +285,7 @@ locals {
     bucket = [for name in keys(var.buckets) : "bucket ${name}"]
     bus    = [for name in keys(var.buses) : "bus ${name}"]
   }
-  function_rules = {
+  functions_context = {
     queues  = var.queues
     streams = var.streams
     tables  = var.tables

@@ -1,6 +1,6 @@
 # What differs between environments. topology.auto.tfvars declares the system itself, and
 # topology.tf has its types. The rules here are Terraform's: `tidegate topology check` reads no
-# environment. Rules about several entries are templates in rules/; topology.tf says why.
+# environment. Rules about several entries are templates in validations/; topology.tf says why.
 
 variable "environment" {
   type        = string
@@ -200,10 +200,12 @@ variable "stream_shards" {
 
   validation {
     condition = trimspace(templatefile(
-      "${path.module}/rules/stream_shards.tftpl", merge(local.shard_rules, { stream_shards = var.stream_shards })
+      "${path.module}/validations/stream_shards.tftpl",
+      merge(local.stream_shards_context, { stream_shards = var.stream_shards })
     )) == ""
     error_message = replace(replace(trimspace(templatefile(
-      "${path.module}/rules/stream_shards.tftpl", merge(local.shard_rules, { stream_shards = var.stream_shards })
+      "${path.module}/validations/stream_shards.tftpl",
+      merge(local.stream_shards_context, { stream_shards = var.stream_shards })
     )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
   }
 }
@@ -215,10 +217,12 @@ variable "stream_retention_hours" {
 
   validation {
     condition = trimspace(templatefile(
-      "${path.module}/rules/stream_retention_hours.tftpl", { stream_retention_hours = var.stream_retention_hours, streams = var.streams }
+      "${path.module}/validations/stream_retention_hours.tftpl",
+      { stream_retention_hours = var.stream_retention_hours, streams = var.streams }
     )) == ""
     error_message = replace(replace(trimspace(templatefile(
-      "${path.module}/rules/stream_retention_hours.tftpl", { stream_retention_hours = var.stream_retention_hours, streams = var.streams }
+      "${path.module}/validations/stream_retention_hours.tftpl",
+      { stream_retention_hours = var.stream_retention_hours, streams = var.streams }
     )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
   }
 }
@@ -234,10 +238,12 @@ variable "function_overrides" {
 
   validation {
     condition = trimspace(templatefile(
-      "${path.module}/rules/function_overrides.tftpl", merge(local.override_rules, { function_overrides = var.function_overrides })
+      "${path.module}/validations/function_overrides.tftpl",
+      merge(local.function_overrides_context, { function_overrides = var.function_overrides })
     )) == ""
     error_message = replace(replace(trimspace(templatefile(
-      "${path.module}/rules/function_overrides.tftpl", merge(local.override_rules, { function_overrides = var.function_overrides })
+      "${path.module}/validations/function_overrides.tftpl",
+      merge(local.function_overrides_context, { function_overrides = var.function_overrides })
     )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
   }
 }
@@ -269,10 +275,12 @@ variable "sender_domain" {
 
   validation {
     condition = trimspace(templatefile(
-      "${path.module}/rules/sender_domain.tftpl", { sender_domain = var.sender_domain, senders = values(local.email_addresses) }
+      "${path.module}/validations/sender_domain.tftpl",
+      { sender_domain = var.sender_domain, senders = values(local.email_addresses) }
     )) == ""
     error_message = replace(replace(trimspace(templatefile(
-      "${path.module}/rules/sender_domain.tftpl", { sender_domain = var.sender_domain, senders = values(local.email_addresses) }
+      "${path.module}/validations/sender_domain.tftpl",
+      { sender_domain = var.sender_domain, senders = values(local.email_addresses) }
     )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
   }
 }
@@ -284,18 +292,20 @@ variable "email_addresses" {
 
   validation {
     condition = trimspace(templatefile(
-      "${path.module}/rules/email_addresses.tftpl", { email_addresses = var.email_addresses, senders = local.declared_senders }
+      "${path.module}/validations/email_addresses.tftpl",
+      { email_addresses = var.email_addresses, senders = local.declared_senders }
     )) == ""
     error_message = replace(replace(trimspace(templatefile(
-      "${path.module}/rules/email_addresses.tftpl", { email_addresses = var.email_addresses, senders = local.declared_senders }
+      "${path.module}/validations/email_addresses.tftpl",
+      { email_addresses = var.email_addresses, senders = local.declared_senders }
     )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
   }
 }
 
 # What the rules of a variable refer to beside the variable itself.
 locals {
-  # How many batches the sources of a function run at a time, as rules/functions.tftpl has it; and
-  # the same without those of Kinesis streams, whose shards an environment can change.
+  # How many batches the sources of a function run at a time, as validations/functions.tftpl has it;
+  # and the same without those of Kinesis streams, whose shards an environment can change.
   batches_beside_streams = {
     for name, function in var.functions : name => sum(concat([0], [
       for mapping in function.sources : mapping.queue != null ? mapping.maximum_concurrency : local.table_partitions
@@ -308,13 +318,13 @@ locals {
       if mapping.stream != null
     ]))
   }
-  shard_rules = {
+  stream_shards_context = {
     batches_beside_streams = local.batches_beside_streams
     function_overrides     = var.function_overrides
     functions              = var.functions
     streams                = var.streams
   }
-  override_rules = {
+  function_overrides_context = {
     batches_of_sources = local.batches_of_sources
     functions          = var.functions
   }

@@ -7,10 +7,10 @@ variable "tags" {
 
   validation {
     condition = trimspace(templatefile(
-      "${path.module}/rules/tags.tftpl", { tags = var.tags }
+      "${path.module}/validations/tags.tftpl", { tags = var.tags }
     )) == ""
     error_message = replace(replace(trimspace(templatefile(
-      "${path.module}/rules/tags.tftpl", { tags = var.tags }
+      "${path.module}/validations/tags.tftpl", { tags = var.tags }
     )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
   }
 }

@@ -8,10 +8,10 @@ variable "versions" {
 
   validation {
     condition = trimspace(templatefile(
-      "${path.module}/rules/versions.tftpl", { versions = var.versions, functions = var.functions }
+      "${path.module}/validations/versions.tftpl", { versions = var.versions, functions = var.functions }
     )) == ""
     error_message = replace(replace(trimspace(templatefile(
-      "${path.module}/rules/versions.tftpl", { versions = var.versions, functions = var.functions }
+      "${path.module}/validations/versions.tftpl", { versions = var.versions, functions = var.functions }
     )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
   }
 }
@@ -30,10 +30,12 @@ variable "paused_sources" {
 
   validation {
     condition = trimspace(templatefile(
-      "${path.module}/rules/paused_sources.tftpl", { paused_sources = var.paused_sources, functions = var.functions }
+      "${path.module}/validations/paused_sources.tftpl",
+      { paused_sources = var.paused_sources, functions = var.functions }
     )) == ""
     error_message = replace(replace(trimspace(templatefile(
-      "${path.module}/rules/paused_sources.tftpl", { paused_sources = var.paused_sources, functions = var.functions }
+      "${path.module}/validations/paused_sources.tftpl",
+      { paused_sources = var.paused_sources, functions = var.functions }
     )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
   }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks that infra/ is tested and described completely, from its text alone.
 
-- Each rule (validation, precondition, postcondition, check, `if` of a template in rules/) has a run
+- Each rule (validation, precondition, postcondition, check, `if` of a template in validations/) has a run
   that expects its failure. A run names the variable or resource that fails, not the rule, so runs
   are counted: a variable with three rules needs three.
 - A validation's condition and its message call the same template in the same way.
@@ -22,7 +22,7 @@ BLOCK = re.compile(
 )
 RULE = re.compile(r"^ +(?:validation|precondition|postcondition) \{$", re.MULTILINE)
 TEMPLATE = re.compile(
-    r'templatefile\(\s*"\$\{path\.module\}/(rules/\w+\.tftpl)"(.*?)\n    \)', re.DOTALL
+    r'templatefile\(\s*"\$\{path\.module\}/(validations/\w+\.tftpl)"(.*?)\n    \)', re.DOTALL
 )
 BREACH = re.compile(r"%\{ if (.*?) ~\}", re.DOTALL)
 OWNER = re.compile(r"Owner: (topology check|Terraform)\b")
@@ -68,7 +68,7 @@ def unpaired():
             used |= {name for name, _ in called}
             if called and (len(called) != 2 or called[0] != called[1]):
                 yield f"{address}: condition and error_message must call one template in one way"
-    for path in sorted(INFRA.glob("rules/*")):
+    for path in sorted(INFRA.glob("validations/*")):
         if str(path.relative_to(INFRA)) not in used:
             yield f"infra/{path.relative_to(INFRA)} is not used: remove it"
 

@@ -149,7 +149,8 @@ run "emulators_speak_without_tls" {
   }
 
   assert {
-    condition     = !can(jsondecode(aws_sqs_queue.this.policy).Statement) # what is not set is mocked as some word
+    # The mock sets some word for what is not set.
+    condition     = !can(jsondecode(aws_sqs_queue.this.policy).Statement)
     error_message = "There is a policy although nothing is denied or allowed."
   }
 }

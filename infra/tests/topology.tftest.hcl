@@ -1,6 +1,6 @@
-# The rules of streams, tables, queues, topics, buckets and buses (topology.tf and rules/): each run
-# breaks the declared system at one place. Those of rules and functions are in topology_*.tftest.hcl.
-# complete.py counts: a variable has at least as many runs as rules.
+# The rules of streams, tables, queues, topics, buckets and buses (topology.tf and validations/):
+# each run breaks the declared system at one place. Those of rules and functions are in
+# topology_*.tftest.hcl. complete.py counts: a variable has at least as many runs as rules.
 
 mock_provider "aws" {
   source = "./tests/mocks"

@@ -1,5 +1,5 @@
-# The rules of functions (rules/functions.tftpl), except for those of sources: each run breaks the
-# declared system at one place.
+# The rules of functions (validations/functions.tftpl), except for those of sources: each run breaks
+# the declared system at one place.
 
 mock_provider "aws" {
   source = "./tests/mocks"

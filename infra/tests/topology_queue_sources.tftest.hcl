@@ -1,5 +1,5 @@
-# The rules of sources that read a queue (rules/functions.tftpl): each run breaks the declared system
-# at one place.
+# The rules of sources that read a queue (validations/functions.tftpl): each run breaks the declared
+# system at one place.
 
 mock_provider "aws" {
   source = "./tests/mocks"

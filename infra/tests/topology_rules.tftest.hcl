@@ -1,4 +1,5 @@
-# The rules of EventBridge rules (rules/rules.tftpl): each run breaks the declared system at one place.
+# The rules of EventBridge rules (validations/rules.tftpl): each run breaks the declared system at
+# one place.
 
 mock_provider "aws" {
   source = "./tests/mocks"

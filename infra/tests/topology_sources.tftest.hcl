@@ -1,5 +1,5 @@
-# The rules of sources that read a stream or a table (rules/functions.tftpl): each run breaks the
-# declared system at one place.
+# The rules of sources that read a stream or a table (validations/functions.tftpl): each run breaks
+# the declared system at one place.
 
 mock_provider "aws" {
   source = "./tests/mocks"

@@ -55,8 +55,8 @@ resource "aws_lambda_function" "this" {
   depends_on = [aws_iam_role_policy.this]
 }
 
-# Terraform moves the alias; so does `make rollback`, which declares a version to stay at. If somebody
-# else has moved it, the next plan shows that and moves it back.
+# Terraform moves the alias; so does `make rollback`, which declares a version to stay at. If
+# somebody else has moved it, the next plan shows that and moves it back.
 resource "aws_lambda_alias" "live" {
   name             = var.alias
   function_name    = aws_lambda_function.this.function_name
