@@ -38,7 +38,7 @@ async fn an_alias_that_somebody_moved_is_planned_back_unless_its_version_is_decl
     declare(&system, "versions = { order-processor = \"9\" }\n");
     let refusal = system.terraform.refused_plan().await;
     assert!(
-        refusal.contains("couldn't find resource") || refusal.contains("is to stay at version 9"),
+        refusal.contains("couldn't find resource") || refusal.contains("must stay at version 9"),
         "{refusal}"
     );
     assert_eq!(version(&system).await, "1", "nothing was changed");
