@@ -41,7 +41,7 @@ impl Home {
     ///
     /// # Errors
     /// It is not an ARN.
-    pub(crate) fn of(arn: &str) -> Result<Self, Problem> {
+    pub(crate) fn from_arn(arn: &str) -> Result<Self, Problem> {
         let parsed = Arn::parse(arn).ok_or_else(|| Problem::new(format!("`{arn}` is not an ARN")))?;
         Ok(Home::new(parsed.partition, parsed.region, parsed.account))
     }
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn every_part_of_an_arn_is_compared() {
-        let home = Home::of("arn:aws-cn:sqs:cn-north-1:123456789012:shop-dev-async-failures").unwrap();
+        let home = Home::from_arn("arn:aws-cn:sqs:cn-north-1:123456789012:shop-dev-async-failures").unwrap();
         let own = home.function_arn("f");
         assert_eq!(own, "arn:aws-cn:lambda:cn-north-1:123456789012:function:f");
         assert_eq!(home.resource("lambda", &own), Ok("function:f"));
@@ -93,6 +93,6 @@ mod tests {
         for none in ["", "f", "function:f", "arn:aws:lambda:us-east-1:1", "urn:aws:lambda:r:1:function:f"] {
             assert!(home.resource("lambda", none).unwrap_err().ends_with("is not an ARN"), "{none}");
         }
-        assert!(Home::of("async-failures").is_err());
+        assert!(Home::from_arn("async-failures").is_err());
     }
 }

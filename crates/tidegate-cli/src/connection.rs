@@ -17,13 +17,11 @@ use terminal::name_prefix::{NamePrefix, PhysicalName};
 use terminal::problem::Problem;
 use topology::Topology;
 
+use crate::arguments::{Place, StateDir};
 use crate::arn::Home;
-use crate::cli::{Place, StateDir};
 use crate::declared::BucketNames;
-use crate::dlq::mailbox::arn_of;
-
-/// The topology file where none is named.
-pub(crate) const TOPOLOGY: &str = "infra/topology.auto.tfvars";
+use crate::queue::arn_of;
+use crate::topology_file::topology_above;
 
 /// A system, and how to reach it.
 pub(crate) struct System {
@@ -100,7 +98,7 @@ impl System {
                 "the topology has no dead-letter queue, which says in which account and region the system is",
             )
         })?;
-        Home::of(&arn_of(&self.sqs(), queue).await?)
+        Home::from_arn(&arn_of(&self.sqs(), queue).await?)
     }
 
     /// How buckets are called there.
@@ -169,24 +167,6 @@ impl System {
     pub(crate) fn explain(&self, problem: Problem) -> Problem {
         self.connection.explain(problem)
     }
-}
-
-/// The topology file of this directory or the nearest one above it.
-///
-/// # Errors
-/// There is none.
-pub(crate) fn topology_above() -> Result<PathBuf, Problem> {
-    topology_here().ok_or_else(|| {
-        Problem::new(format!(
-            "there is no {TOPOLOGY} here or in a directory above; name the topology with --topology FILE"
-        ))
-    })
-}
-
-/// As [`topology_above`]; none if there is none.
-pub(crate) fn topology_here() -> Option<PathBuf> {
-    let here = env::current_dir().unwrap_or_default();
-    here.ancestors().map(|directory| directory.join(TOPOLOGY)).find(|file| file.is_file())
 }
 
 /// The state directory: the named one, else `.tidegate` here or in the nearest directory above that has a system's file, else here.

@@ -17,7 +17,7 @@ use tidegate::store::{
 };
 use topology::{KeyType, Topology};
 
-use crate::cli::EventsShow;
+use crate::arguments::EventsShow;
 use crate::connection::System;
 
 /// Lines of an event's data that are shown to people.

@@ -1,22 +1,25 @@
 //! `tidegate`: the command. It starts the local system, shows the events of a stream, releases held
 //! effects and parked aggregates, replays dead letters and makes new functions.
 
+mod arguments;
 mod arn;
-mod cli;
 mod connection;
 mod cost;
 mod declared;
+mod dispatch;
 mod dlq;
 mod effects;
-mod events;
+mod event_store;
 mod invoke;
 mod local;
 mod new;
 mod parked;
+mod queue;
 mod topology;
+mod topology_file;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    terminal::program::start(cli::run)
+    terminal::program::start(dispatch::run)
 }

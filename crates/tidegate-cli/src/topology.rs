@@ -9,8 +9,8 @@ use terminal::output;
 use terminal::problem::Problem;
 use topology::{Mistake, Severity, Topology, TopologyError};
 
-use crate::cli::TopologyCheck;
-use crate::connection::topology_above;
+use crate::arguments::TopologyCheck;
+use crate::topology_file::topology_above;
 
 /// Checks the topology file. Its mistakes are the result: one line each, beginning with file, line and column, and exit code 1 if one of them is an
 /// error; if `strict`, a warning is enough.

@@ -1,34 +1,16 @@
-//! The command line.
+//! The command with its subcommands.
 
-mod cost;
-mod dlq;
-mod effects;
-mod events;
-mod local;
-mod new;
-mod parked;
-mod topology;
+use clap::{Parser, Subcommand};
 
-use std::path::PathBuf;
-use std::process::ExitCode;
-
-use clap::{Args, CommandFactory, Parser, Subcommand};
-use clap_complete::Shell;
-use terminal::endpoint::EndpointOption;
-use terminal::local_system::STATE_VARIABLE;
-use terminal::output;
-use terminal::problem::Problem;
-
-use crate::invoke::ALIAS;
-
-pub(crate) use cost::Cost;
-pub(crate) use dlq::Dlq;
-pub(crate) use effects::{EffectsCommand, EffectsComplete, EffectsList, EffectsPlace, EffectsRelease};
-pub(crate) use events::{EventsCommand, EventsShow};
-pub(crate) use local::{Level, LocalCommand, Logs, Pace, Up};
-pub(crate) use new::{FunctionSource, NewCommand, NewFunction};
-pub(crate) use parked::{ParkedCommand, ParkedList, ParkedOne, ParkedPlace, ParkedRelease};
-pub(crate) use topology::{TopologyCheck, TopologyCommand};
+use super::completions::{self, Completions};
+use super::cost::{self, Cost};
+use super::dlq::{self, Dlq};
+use super::effects::EffectsCommand;
+use super::events::EventsCommand;
+use super::local::LocalCommand;
+use super::new::NewCommand;
+use super::parked::ParkedCommand;
+use super::topology::TopologyCommand;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -43,11 +25,12 @@ Exit codes:
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    pub(crate) command: Command,
 }
 
+/// What the command is to do.
 #[derive(Debug, Subcommand)]
-enum Command {
+pub(crate) enum Command {
     /// The local system: starts it, shows how it stands, ends it.
     #[command(subcommand, arg_required_else_help = false)]
     Local(LocalCommand),
@@ -73,105 +56,8 @@ enum Command {
     #[command(subcommand, arg_required_else_help = false)]
     New(NewCommand),
     /// Prints a script that completes this command in a shell.
-    #[command(long_about = COMPLETIONS)]
+    #[command(long_about = completions::LONG)]
     Completions(Completions),
-}
-
-const COMPLETIONS: &str = "\
-Prints a script that completes this command in a shell.
-
-For bash: tidegate completions bash > ~/.local/share/bash-completion/completions/tidegate
-For zsh, a directory of $fpath: tidegate completions zsh > DIRECTORY/_tidegate
-For fish: tidegate completions fish > ~/.config/fish/completions/tidegate.fish";
-
-/// Options of `completions`.
-#[derive(Debug, Args)]
-pub(crate) struct Completions {
-    /// The shell.
-    #[arg(value_name = "SHELL")]
-    shell: Shell,
-}
-
-/// Where the local system keeps its state.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct StateDir {
-    /// State directory of the local system; by default `.tidegate` in this directory (or, to find a running system, in one above it).
-    #[arg(long, env = STATE_VARIABLE, value_name = "DIR", hide_env_values = true)]
-    pub(crate) state_dir: Option<PathBuf>,
-}
-
-/// Where the system is.
-#[derive(Debug, Args)]
-pub(crate) struct Place {
-    #[command(flatten)]
-    pub(crate) endpoint: EndpointOption,
-    /// The topology file; by default that of the local system, else infra/topology.auto.tfvars here or in a directory above.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) topology: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) state: StateDir,
-}
-
-/// Which version of a function is invoked.
-#[derive(Debug, Args)]
-pub(crate) struct Invoking {
-    /// Invokes this alias or version ($LATEST for the code that was uploaded last); by default the alias
-    /// that mappings and rules use.
-    #[arg(long, value_name = "NAME", default_value = ALIAS, value_parser = qualifier)]
-    qualifier: String,
-}
-
-impl Invoking {
-    /// The alias or version.
-    pub(crate) fn qualifier(&self) -> &str {
-        &self.qualifier
-    }
-}
-
-fn qualifier(text: &str) -> Result<String, String> {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    let is_name = (1..=128).contains(&text.len()) && text.bytes().all(is_allowed);
-    match is_name || text == "$LATEST" {
-        true => Ok(text.to_owned()),
-        false => Err("expected an alias, a version such as 7, or $LATEST".to_owned()),
-    }
-}
-
-fn above_zero(text: &str) -> Result<f64, String> {
-    text.parse::<f64>()
-        .ok()
-        .filter(|number| number.is_finite() && *number > 0.0)
-        .ok_or_else(|| "it must be a number above 0".to_owned())
-}
-
-/// Runs the command.
-pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Problem::new(format!("the asynchronous runtime does not start: {error}")))?;
-    runtime.block_on(async {
-        match arguments.command {
-            Command::Local(command) => crate::local::run(command).await,
-            Command::Events(EventsCommand::Show(show)) => crate::events::show(&show).await,
-            Command::Effects(command) => crate::effects::run(&command).await,
-            Command::Parked(command) => crate::parked::run(&command).await,
-            Command::Dlq(options) => crate::dlq::run(&options).await,
-            Command::Topology(TopologyCommand::Check(options)) => crate::topology::check(&options),
-            Command::Cost(options) => crate::cost::run(&options).await,
-            Command::New(NewCommand::Function(options)) => crate::new::function(&options),
-            Command::Completions(options) => completions(&options),
-        }
-    })
-}
-
-fn completions(options: &Completions) -> Result<ExitCode, Problem> {
-    let mut script = Vec::new();
-    let mut command = Arguments::command();
-    let name = command.get_name().to_owned();
-    clap_complete::generate(options.shell, &mut command, name, &mut script);
-    output::line(String::from_utf8_lossy(&script).trim_end())?;
-    Ok(ExitCode::SUCCESS)
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{StateDir, above_zero};
+use super::number::above_zero;
+use super::place::StateDir;
 
 pub(super) const LONG: &str = "\
 Computes what the system costs on AWS, per environment, from the topology, an environment's variables, a price table and a measurement: how often each \

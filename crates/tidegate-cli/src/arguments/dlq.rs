@@ -2,7 +2,8 @@
 
 use clap::Args;
 
-use super::{Invoking, Place};
+use super::invoking::Invoking;
+use super::place::Place;
 
 pub(super) const LONG: &str = "\
 Lists the dead letters of the declared system: pointers to records of a stream that were given up, failed asynchronous invocations, events that \

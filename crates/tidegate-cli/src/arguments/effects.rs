@@ -2,7 +2,8 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Invoking, Place};
+use super::invoking::Invoking;
+use super::place::Place;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EffectsCommand {

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use tidegate::ids::StreamId;
 
-use super::Place;
+use super::place::Place;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EventsCommand {

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{StateDir, above_zero};
+use super::number::above_zero;
+use super::place::StateDir;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LocalCommand {

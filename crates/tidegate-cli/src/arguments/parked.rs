@@ -3,7 +3,8 @@
 use clap::{Args, Subcommand};
 use tidegate::ids::StreamId;
 
-use super::{Invoking, Place};
+use super::invoking::Invoking;
+use super::place::Place;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ParkedCommand {

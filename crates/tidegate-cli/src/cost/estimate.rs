@@ -5,6 +5,7 @@ use terminal::problem::Problem;
 use topology::Topology;
 
 use super::environment::Environment;
+use super::line::Sum;
 use super::measurement::Measurement;
 use super::prices::Prices;
 use super::stored::Stored;
@@ -24,80 +25,12 @@ pub(super) struct Estimate {
     pub(super) remarks: Vec<String>,
 }
 
-/// Lines and what they come to, the dearest first.
-#[derive(Debug, Serialize)]
-pub(super) struct Sum {
-    pub(super) usd: f64,
-    pub(super) lines: Vec<Line>,
-}
-
-/// A priced amount.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Line {
-    /// Who causes it: a function, a stream, a table; or the environment as a whole.
-    pub(super) user: String,
-    pub(super) service: &'static str,
-    /// What for, in words.
-    pub(super) what: String,
-    pub(super) amount: f64,
-    pub(super) unit: String,
-    pub(super) usd: f64,
-}
-
-impl Line {
-    /// Prices an amount.
-    ///
-    /// # Errors
-    /// The table has no such price.
-    pub(super) fn of(
-        prices: &Prices,
-        key: &str,
-        user: &str,
-        what: impl Into<String>,
-        amount: f64,
-    ) -> Result<Self, Problem> {
-        let priced = prices.of(key, amount, user)?;
-        Ok(Self {
-            user: user.to_owned(),
-            service: service(key),
-            what: what.into(),
-            amount,
-            unit: priced.unit,
-            usd: priced.usd,
-        })
-    }
-}
-
-impl Sum {
-    pub(super) fn of(lines: Vec<Line>) -> Self {
-        let mut lines: Vec<Line> = lines.into_iter().filter(|line| line.amount > 0.0).collect();
-        lines.sort_by(|one, other| {
-            other
-                .usd
-                .total_cmp(&one.usd)
-                .then_with(|| (&one.user, &one.what).cmp(&(&other.user, &other.what)))
-        });
-        Self { usd: lines.iter().map(|line| line.usd).sum(), lines }
-    }
-
-    /// What each of the named things comes to, the dearest first.
-    pub(super) fn by<'a>(&'a self, name: impl Fn(&'a Line) -> &'a str) -> Vec<(&'a str, f64)> {
-        let mut sums: std::collections::BTreeMap<&str, f64> = std::collections::BTreeMap::new();
-        for line in &self.lines {
-            *sums.entry(name(line)).or_default() += line.usd;
-        }
-        let mut sums: Vec<_> = sums.into_iter().collect();
-        sums.sort_by(|one, other| other.1.total_cmp(&one.1));
-        sums
-    }
-}
-
 impl Estimate {
     /// Computes it.
     ///
     /// # Errors
     /// The table lacks a price.
-    pub(super) fn of(
+    pub(super) fn new(
         topology: &Topology,
         environment: &Environment,
         measurement: &Measurement,
@@ -121,35 +54,17 @@ impl Estimate {
                 lacking.join(", ")
             ));
         }
-        let stored = Stored::of(topology, environment, measurement, prices, per)?;
+        let stored = Stored::new(topology, environment, measurement, prices, per)?;
         let mut work = traffic::lines(topology, environment, measurement, prices, per)?;
         work.extend(stored.expiring);
         Ok(Self {
             environment: environment.name.clone(),
-            monthly_floor: Sum::of(fixed::lines(topology, environment, measurement, prices)?),
-            work: Sum::of(work),
-            kept_per_month: Sum::of(stored.kept),
+            monthly_floor: Sum::new(fixed::lines(topology, environment, measurement, prices)?),
+            work: Sum::new(work),
+            kept_per_month: Sum::new(stored.kept),
             remarks,
         })
     }
-}
-
-/// The service behind a price.
-fn service(key: &str) -> &'static str {
-    const SERVICES: [(&str, &str); 11] = [
-        ("lambda_", "Lambda"),
-        ("dynamodb_", "DynamoDB"),
-        ("kinesis_", "Kinesis"),
-        ("eventbridge_", "EventBridge"),
-        ("sqs_", "SQS"),
-        ("s3_", "S3"),
-        ("logs_", "CloudWatch"),
-        ("cloudwatch_", "CloudWatch"),
-        ("xray_", "X-Ray"),
-        ("kms_", "KMS"),
-        ("ses_", "SES"),
-    ];
-    SERVICES.iter().find(|(prefix, _)| key.starts_with(prefix)).map_or("other", |(_, name)| name)
 }
 
 #[cfg(test)]
@@ -165,14 +80,14 @@ mod tests {
             let file = infra.join(format!("env/{name}.tfvars"));
             Environment::read(&file, &infra.join("variables.tf"), &topology).unwrap()
         });
-        (topology, Measurement::of_repository(), Prices::of_repository(), environments)
+        (topology, Measurement::from_repository(), Prices::from_repository(), environments)
     }
 
     #[test]
     fn work_and_what_it_leaves_grow_with_the_number_of_units_and_the_floor_does_not() {
         let (topology, measurement, prices, [dev, _]) = repository();
-        let one = Estimate::of(&topology, &dev, &measurement, &prices, 1_000_000.0).unwrap();
-        let two = Estimate::of(&topology, &dev, &measurement, &prices, 2_000_000.0).unwrap();
+        let one = Estimate::new(&topology, &dev, &measurement, &prices, 1_000_000.0).unwrap();
+        let two = Estimate::new(&topology, &dev, &measurement, &prices, 2_000_000.0).unwrap();
         assert!(one.work.usd > 1.0 && (two.work.usd / one.work.usd - 2.0).abs() < 1e-9);
         assert!(
             one.kept_per_month.usd > 0.1
@@ -185,7 +100,7 @@ mod tests {
     fn a_measurement_of_the_same_work_on_twice_the_units_costs_half() {
         let (topology, mut measurement, prices, [dev, _]) = repository();
         let work = |measurement: &Measurement| {
-            Estimate::of(&topology, &dev, measurement, &prices, 1.0).unwrap().work.usd
+            Estimate::new(&topology, &dev, measurement, &prices, 1.0).unwrap().work.usd
         };
         let before = work(&measurement);
         measurement.unit.count *= 2;
@@ -196,7 +111,7 @@ mod tests {
     fn what_an_environment_switches_on_is_paid_there_alone() {
         let (topology, measurement, prices, [dev, prod]) = repository();
         let estimate =
-            |environment| Estimate::of(&topology, environment, &measurement, &prices, 1e6).unwrap();
+            |environment| Estimate::new(&topology, environment, &measurement, &prices, 1e6).unwrap();
         let (mut without, mut with) = (dev.clone(), dev.clone());
         (without.customer_managed_key, with.customer_managed_key) = (false, true);
         (without.xray_tracing, with.xray_tracing) = (false, true);
@@ -224,7 +139,7 @@ mod tests {
         let (topology, measurement, prices, [mut dev, _]) = repository();
         let mut remarks = |hours| {
             dev.retention_hours.insert("orders".to_owned(), hours);
-            Estimate::of(&topology, &dev, &measurement, &prices, 1e6).unwrap().remarks
+            Estimate::new(&topology, &dev, &measurement, &prices, 1e6).unwrap().remarks
         };
         let usual = remarks(168);
         assert!(usual.iter().all(|remark| !remark.contains("keeps records")), "{usual:?}");
@@ -240,7 +155,7 @@ mod tests {
     fn arm_and_memory_change_what_computing_costs() {
         let (topology, measurement, prices, [dev, _]) = repository();
         let compute = |environment: &Environment| -> f64 {
-            let work = Estimate::of(&topology, environment, &measurement, &prices, 1e6).unwrap().work;
+            let work = Estimate::new(&topology, environment, &measurement, &prices, 1e6).unwrap().work;
             work.lines.iter().filter(|line| line.unit == "GB-seconds").map(|line| line.usd).sum()
         };
         let mut arm = dev.clone();
@@ -254,7 +169,7 @@ mod tests {
     #[test]
     fn lines_are_sorted_by_price_and_add_up() {
         let (topology, measurement, prices, [_, prod]) = repository();
-        let work = Estimate::of(&topology, &prod, &measurement, &prices, 1e6).unwrap().work;
+        let work = Estimate::new(&topology, &prod, &measurement, &prices, 1e6).unwrap().work;
         assert!(work.lines.windows(2).all(|pair| pair[0].usd >= pair[1].usd));
         let by_service: f64 = work.by(|line| line.service).iter().map(|(_, usd)| usd).sum();
         assert!((by_service - work.usd).abs() < 1e-9);

@@ -5,7 +5,7 @@ use topology::Topology;
 
 use super::alarms;
 use super::environment::Environment;
-use super::estimate::Line;
+use super::line::Line;
 use super::measurement::Measurement;
 use super::prices::Prices;
 
@@ -37,9 +37,9 @@ pub(super) fn lines(
     for (name, stream) in &topology.streams {
         let shards = f64::from(environment.stream_shards.get(name).copied().unwrap_or(stream.shards));
         let hours = shards * HOURS;
-        lines.push(Line::of(prices, "kinesis_shard_hours", name, "shards", hours)?);
+        lines.push(Line::new(prices, "kinesis_shard_hours", name, "shards", hours)?);
         if retention_hours(environment, name) > INCLUDED_RETENTION_HOURS {
-            lines.push(Line::of(prices, "kinesis_extended_shard_hours", name, "longer retention", hours)?);
+            lines.push(Line::new(prices, "kinesis_extended_shard_hours", name, "longer retention", hours)?);
         }
     }
     for (function, _, source) in topology.sources() {
@@ -47,28 +47,28 @@ pub(super) fn lines(
             let fifo = topology.queues.get(queue).is_some_and(|queue| queue.fifo);
             let key = if fifo { "sqs_fifo_requests" } else { "sqs_requests" };
             let polls = POLLERS * POLLS_PER_HOUR * HOURS;
-            lines.push(Line::of(prices, key, function, format!("empty polls of {queue}"), polls)?);
+            lines.push(Line::new(prices, key, function, format!("empty polls of {queue}"), polls)?);
         }
     }
     let whole = environment.name.as_str();
     let alarms =
         count(alarms::count(topology, environment.reserve_concurrency, environment.detailed_metrics));
-    lines.push(Line::of(prices, "cloudwatch_alarms", whole, "metrics of alarms", alarms)?);
+    lines.push(Line::new(prices, "cloudwatch_alarms", whole, "metrics of alarms", alarms)?);
     let over = count(alarms::composite(topology));
-    lines.push(Line::of(prices, "cloudwatch_composite_alarms", whole, "alarms over alarms", over)?);
-    lines.push(Line::of(prices, "cloudwatch_dashboards", whole, "dashboard", DASHBOARDS)?);
+    lines.push(Line::new(prices, "cloudwatch_composite_alarms", whole, "alarms over alarms", over)?);
+    lines.push(Line::new(prices, "cloudwatch_dashboards", whole, "dashboard", DASHBOARDS)?);
     let series = measurement.functions.values().map(|function| function.metric_series).sum();
-    lines.push(Line::of(prices, "cloudwatch_custom_metrics", whole, "metrics of functions", count(series))?);
+    lines.push(Line::new(prices, "cloudwatch_custom_metrics", whole, "metrics of functions", count(series))?);
     if environment.detailed_metrics {
         let mappings = topology.sources().filter(|(_, _, source)| source.queue.is_none()).count() as u64;
         let detailed = count(METRICS_OF_A_MAPPING * mappings + topology.functions.len() as u64);
         let what = "metrics of mappings, memory";
-        lines.push(Line::of(prices, "cloudwatch_custom_metrics", whole, what, detailed)?);
+        lines.push(Line::new(prices, "cloudwatch_custom_metrics", whole, what, detailed)?);
     }
     if environment.customer_managed_key {
-        lines.push(Line::of(prices, "kms_key_months", whole, "key", 1.0)?);
+        lines.push(Line::new(prices, "kms_key_months", whole, "key", 1.0)?);
         let uses = KEY_USES_PER_HOUR * HOURS * count(encrypted(topology));
-        lines.push(Line::of(prices, "kms_requests", whole, "uses of the key", uses)?);
+        lines.push(Line::new(prices, "kms_requests", whole, "uses of the key", uses)?);
     }
     Ok(lines)
 }

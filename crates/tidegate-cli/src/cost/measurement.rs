@@ -120,7 +120,7 @@ impl Measurement {
     }
 
     #[cfg(test)]
-    pub(super) fn of_repository() -> Self {
+    pub(super) fn from_repository() -> Self {
         Self::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/measurement.json")).unwrap()
     }
 }

@@ -4,9 +4,11 @@ mod alarms;
 mod environment;
 mod estimate;
 mod fixed;
+mod line;
 mod live;
 mod measurement;
 mod prices;
+mod report;
 mod screen;
 mod stored;
 mod traffic;
@@ -15,31 +17,20 @@ mod variables;
 use std::path::Path;
 use std::process::ExitCode;
 
-use serde::Serialize;
 use terminal::output;
 use terminal::problem::Problem;
 use topology::Topology;
 
-use crate::cli::Cost;
-use crate::connection::topology_above;
+use crate::arguments::Cost;
+use crate::topology_file::topology_above;
 use environment::Environment;
 use estimate::Estimate;
 use measurement::{Measurement, Unit};
 use prices::Prices;
+use report::Report;
 
 /// The environment that runs on an emulator and costs nothing.
 const LOCAL: &str = "local";
-
-/// What the command says.
-#[derive(Debug, Serialize)]
-struct Report<'a> {
-    prices_of: &'a str,
-    region: &'a str,
-    currency: &'a str,
-    measurement: &'a Measurement,
-    per: f64,
-    environments: Vec<Estimate>,
-}
 
 /// Runs the command.
 ///
@@ -76,7 +67,7 @@ pub(crate) async fn run(options: &Cost) -> Result<ExitCode, Problem> {
     let environments = environments(options, infra, &topology)?;
     let estimates: Result<Vec<Estimate>, Problem> = environments
         .iter()
-        .map(|environment| Estimate::of(&topology, environment, &measurement, &prices, options.per))
+        .map(|environment| Estimate::new(&topology, environment, &measurement, &prices, options.per))
         .collect();
     let report = Report {
         prices_of: &prices.date,

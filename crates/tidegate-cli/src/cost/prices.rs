@@ -61,7 +61,7 @@ impl Prices {
     }
 
     /// What an amount costs. `user` is named where the table has no price for it.
-    pub(super) fn of(&self, key: &str, amount: f64, user: &str) -> Result<Priced, Problem> {
+    pub(super) fn price(&self, key: &str, amount: f64, user: &str) -> Result<Priced, Problem> {
         let price = self.prices.get(key).ok_or_else(|| {
             Problem::new(format!(
                 "{}: there is no price `{key}`, which {user} needs; add it",
@@ -72,7 +72,7 @@ impl Prices {
     }
 
     #[cfg(test)]
-    pub(super) fn of_repository() -> Self {
+    pub(super) fn from_repository() -> Self {
         Self::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/prices.json")).unwrap()
     }
 }
@@ -95,8 +95,11 @@ mod tests {
     #[test]
     fn an_amount_is_priced_by_its_unit() {
         let prices = read(&table(r#""w": {"usd": 0.625, "per": 1000000, "unit": "units"}"#)).unwrap();
-        assert_eq!(prices.of("w", 4_000_000.0, "f").unwrap(), Priced { unit: "units".to_owned(), usd: 2.5 });
-        let said = prices.of("x", 1.0, "order-thing").unwrap_err().to_string();
+        assert_eq!(
+            prices.price("w", 4_000_000.0, "f").unwrap(),
+            Priced { unit: "units".to_owned(), usd: 2.5 }
+        );
+        let said = prices.price("x", 1.0, "order-thing").unwrap_err().to_string();
         assert!(said.contains("no price `x`, which order-thing needs"), "{said}");
     }
 
@@ -126,6 +129,6 @@ mod tests {
             assert!(sources.contains_key(price["from"].as_str().unwrap()), "{key}");
             assert!(price["page"].as_str().unwrap().starts_with("https://aws.amazon.com/"), "{key}");
         }
-        Prices::of_repository();
+        Prices::from_repository();
     }
 }

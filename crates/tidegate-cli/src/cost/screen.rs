@@ -3,8 +3,9 @@
 use comfy_table::Cell;
 use terminal::table::{cell, right, table};
 
-use super::Report;
-use super::estimate::{Estimate, Line, Sum};
+use super::estimate::Estimate;
+use super::line::{Line, Sum};
+use super::report::Report;
 use super::traffic::count;
 
 /// Lines of work below this share are shown as one.

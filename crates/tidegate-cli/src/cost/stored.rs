@@ -5,7 +5,7 @@ use terminal::problem::Problem;
 use topology::Topology;
 
 use super::environment::Environment;
-use super::estimate::Line;
+use super::line::Line;
 use super::measurement::Measurement;
 use super::prices::Prices;
 use super::traffic::{DAYS, GIGABYTE, count};
@@ -27,7 +27,7 @@ impl Stored {
     ///
     /// # Errors
     /// The table of prices lacks one.
-    pub(super) fn of(
+    pub(super) fn new(
         topology: &Topology,
         environment: &Environment,
         measurement: &Measurement,
@@ -48,10 +48,10 @@ impl Stored {
                 None => (&mut stored.kept, 1.0, "items".to_owned()),
             };
             let amount = gigabytes * months;
-            lines.push(Line::of(prices, "dynamodb_stored_gb_months", name, kept, amount)?);
+            lines.push(Line::new(prices, "dynamodb_stored_gb_months", name, kept, amount)?);
             if environment.point_in_time_recovery {
                 let what = "point-in-time recovery";
-                lines.push(Line::of(prices, "dynamodb_recovery_gb_months", name, what, amount)?);
+                lines.push(Line::new(prices, "dynamodb_recovery_gb_months", name, what, amount)?);
             }
         }
         Ok(stored)

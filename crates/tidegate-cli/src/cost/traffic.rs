@@ -6,7 +6,7 @@ use tidegate_local::proxy::billed::EVENT_BYTES;
 use topology::{Access, Function, Topology};
 
 use super::environment::Environment;
-use super::estimate::Line;
+use super::line::Line;
 use super::measurement::{FunctionUse, Measurement};
 use super::prices::Prices;
 
@@ -33,15 +33,15 @@ pub(super) fn lines(
     let mut lines = Vec::new();
     for (name, used) in &measurement.functions {
         let Some(declared) = topology.functions.get(name) else { continue };
-        let of = Of { name, declared, used, environment, prices, scale };
-        of.compute(&mut lines)?;
-        of.calls(topology, &mut lines)?;
-        of.logs(&mut lines)?;
-        of.polls(topology, &mut lines)?;
+        let traffic = FunctionTraffic { name, declared, used, environment, prices, scale };
+        traffic.compute(&mut lines)?;
+        traffic.calls(topology, &mut lines)?;
+        traffic.logs(&mut lines)?;
+        traffic.polls(topology, &mut lines)?;
     }
     for (stream, records) in measurement.streams.iter().filter(|(stream, _)| !fed(topology, stream)) {
         // A record of at most 25 KB; larger ones cost as many units as they have begun.
-        lines.push(Line::of(prices, "kinesis_put_units", stream, "records put", count(*records) * scale)?);
+        lines.push(Line::new(prices, "kinesis_put_units", stream, "records put", count(*records) * scale)?);
     }
     Ok(lines)
 }
@@ -53,7 +53,7 @@ pub(super) fn fed(topology: &Topology, stream: &str) -> bool {
 }
 
 /// One function's part.
-struct Of<'a> {
+struct FunctionTraffic<'a> {
     name: &'a str,
     declared: &'a Function,
     used: &'a FunctionUse,
@@ -62,7 +62,7 @@ struct Of<'a> {
     scale: f64,
 }
 
-impl Of<'_> {
+impl FunctionTraffic<'_> {
     fn compute(&self, lines: &mut Vec<Line>) -> Result<(), Problem> {
         let invocations = count(self.used.invocations) * self.scale;
         let memory = self.environment.memory_mb.get(self.name).copied().unwrap_or(self.declared.memory_mb);
@@ -124,7 +124,7 @@ impl Of<'_> {
     }
 
     fn line(&self, key: &str, what: impl Into<String>, amount: f64) -> Result<Line, Problem> {
-        Line::of(self.prices, key, self.name, what, amount)
+        Line::new(self.prices, key, self.name, what, amount)
     }
 }
 
@@ -149,14 +149,14 @@ mod tests {
         topology.functions.get_mut("order-processor").unwrap().uses.insert("ORDERS".to_owned(), used);
         let dev =
             Environment::read(&infra.join("env/dev.tfvars"), &infra.join("variables.tf"), &topology).unwrap();
-        let mut measurement = Measurement::of_repository();
+        let mut measurement = Measurement::from_repository();
         let records = count(measurement.streams["orders"]);
         let calls = &mut measurement.functions.get_mut("order-processor").unwrap().calls;
         if access != "read" {
             let put = [("kinesis_put_units".to_owned(), records)].into();
             calls.insert("Kinesis.PutRecords".to_owned(), put);
         }
-        let lines = lines(&topology, &dev, &measurement, &Prices::of_repository(), records).unwrap();
+        let lines = lines(&topology, &dev, &measurement, &Prices::from_repository(), records).unwrap();
         let puts: Vec<Line> = lines.into_iter().filter(|line| line.service == "Kinesis").collect();
         (puts.iter().map(|line| line.user.clone()).collect(), puts.iter().map(|line| line.usd).sum())
     }

@@ -1,3 +1,5 @@
+//! Letters that name what is declared, and letters that do not.
+
 use super::*;
 
 const TOPOLOGY: &str = r#"

@@ -64,7 +64,7 @@ fn listed<'a>(letter: &'a Letter, declared: &Declared<'_>) -> Listed<'a> {
         condition: letter.condition(),
         subject: letter.subject(),
         reason: letter.reason(),
-        refused: Verdict::of(&letter.queue, &letter.content, declared).refusal().map(str::to_owned),
+        refused: Verdict::new(&letter.queue, &letter.content, declared).refusal().map(str::to_owned),
         since: letter.since(),
         sent_at: letter.sent_at,
         receives: letter.receives,
@@ -120,7 +120,7 @@ pub(crate) fn table(letters: &[Letter], declared: &Declared<'_>) -> String {
     let mut shown = table::table(["id", "kind", "function", "condition", "age", "about", "reason"]);
     let now = Timestamp::now();
     for letter in letters {
-        let verdict = Verdict::of(&letter.queue, &letter.content, declared);
+        let verdict = Verdict::new(&letter.queue, &letter.content, declared);
         let reason = verdict.refusal().map_or_else(|| letter.reason(), |why| format!("refused: {why}"));
         let cells = [
             short(letter.id()),

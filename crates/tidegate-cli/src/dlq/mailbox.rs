@@ -1,20 +1,19 @@
 //! Receiving messages, keeping them hidden, giving them back, deleting them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::DisplayErrorContext;
-use aws_sdk_sqs::operation::get_queue_url::GetQueueUrlError;
 use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, Message, MessageSystemAttributeName as Attribute,
     QueueAttributeName,
 };
 use futures::future::try_join_all;
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use terminal::counted::counted;
-use terminal::name_prefix::PhysicalName;
 use terminal::problem::Problem;
 use tokio::task::JoinHandle;
 
@@ -22,6 +21,7 @@ use super::content::Content;
 use super::letter::Letter;
 use super::queues::DeadLetterQueue;
 use crate::connection::System;
+use crate::queue::url_of;
 
 /// How long a received message stays hidden, in seconds: also how long it does when the command is killed.
 const HIDDEN_SECONDS: i32 = 60;
@@ -162,7 +162,7 @@ impl Mailbox {
     }
 
     fn with_hidden<T>(&self, act: impl FnOnce(&mut Hidden) -> T) -> T {
-        act(&mut self.hidden.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut self.hidden.lock())
     }
 }
 
@@ -172,39 +172,12 @@ impl Drop for Mailbox {
     }
 }
 
-/// The URL of a queue.
-///
-/// # Errors
-/// There is no such queue, or SQS does not say.
-pub(crate) async fn url_of(sqs: &Client, queue: &PhysicalName) -> Result<String, Problem> {
-    let failed = |error: String| Problem::new(format!("queue {queue}: {error}"));
-    let answer = sqs.get_queue_url().queue_name(queue.as_str()).send().await;
-    let answer = answer.map_err(|error| match error.as_service_error() {
-        Some(GetQueueUrlError::QueueDoesNotExist(_)) => queue.missing("queue"),
-        _ => failed(DisplayErrorContext(error).to_string()),
-    })?;
-    answer.queue_url.ok_or_else(|| failed("SQS gave no URL for it".to_owned()))
-}
-
-/// The ARN of a queue, which says where a system is.
-///
-/// # Errors
-/// There is no such queue, or SQS does not say.
-pub(crate) async fn arn_of(sqs: &Client, queue: &PhysicalName) -> Result<String, Problem> {
-    let url = url_of(sqs, queue).await?;
-    let failed = |error: String| Problem::new(format!("queue {queue}: {error}"));
-    let asked = sqs.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::QueueArn);
-    let answer = asked.send().await.map_err(|error| failed(DisplayErrorContext(error).to_string()))?;
-    let arn = answer.attributes.and_then(|mut names| names.remove(&QueueAttributeName::QueueArn));
-    arn.ok_or_else(|| failed("SQS gave no ARN for it".to_owned()))
-}
-
 /// Keeps hidden what is hidden, however long the work on the messages before it takes.
 async fn keep_hidden(sqs: Client, hidden: Arc<Mutex<Hidden>>) {
     loop {
         tokio::time::sleep(RENEW).await;
         let now: Vec<_> = {
-            let hidden = hidden.lock().unwrap_or_else(PoisonError::into_inner);
+            let hidden = hidden.lock();
             hidden.iter().map(|(id, place)| (id.clone(), place.clone())).collect()
         };
         change_visibility(&sqs, now, HIDDEN_SECONDS).await;
@@ -252,7 +225,7 @@ fn letter(queue: &str, id: &str, message: &Message) -> Letter {
         receives: system(Attribute::ApproximateReceiveCount)
             .and_then(|count| count.parse().ok())
             .unwrap_or(0),
-        content: Content::of(&body, &attributes, redriven),
+        content: Content::parse(&body, &attributes, redriven),
         body,
     }
 }

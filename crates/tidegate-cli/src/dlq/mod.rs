@@ -4,11 +4,11 @@ mod content;
 mod elsewhere;
 mod letter;
 mod list;
-pub(crate) mod mailbox;
+mod mailbox;
 mod order;
 mod origin;
 mod pointer;
-pub(crate) mod queues;
+mod queues;
 mod range;
 mod replay;
 mod summary;
@@ -16,7 +16,7 @@ mod verdict;
 
 use std::process::ExitCode;
 
-use crate::cli::Dlq;
+use crate::arguments::Dlq;
 use crate::connection::System;
 use crate::declared::Declared;
 use letter::Letter;

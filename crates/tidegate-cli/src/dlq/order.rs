@@ -57,7 +57,7 @@ mod tests {
             message_id: id.to_owned(),
             sent_at: Some(timestamp.parse().unwrap()),
             receives: 1,
-            content: Content::of(&body.to_string(), &BTreeMap::new(), None),
+            content: Content::parse(&body.to_string(), &BTreeMap::new(), None),
             body: body.to_string(),
         }
     }

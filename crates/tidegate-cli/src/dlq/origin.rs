@@ -28,7 +28,7 @@ impl<'a> Origin<'a> {
     ///
     /// # Errors
     /// It has none.
-    pub(super) fn of(
+    pub(super) fn new(
         content: &Content,
         source: Option<&'a Source>,
         declared: &Declared<'a>,

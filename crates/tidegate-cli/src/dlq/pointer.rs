@@ -2,16 +2,8 @@
 
 use jiff::Timestamp;
 use lambda_shapes::sequence::SequenceNumber;
+use lambda_shapes::stream_kind::StreamKind;
 use serde::{Deserialize, Serialize};
-
-/// The kind of stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum StreamKind {
-    /// Kinesis.
-    Kinesis,
-    /// A table's stream.
-    DynamoDb,
-}
 
 /// The on-failure record of a stream mapping: where the records are that it gave up, without the records.
 #[derive(Clone, Debug)]
@@ -72,7 +64,7 @@ impl Pointer {
     ///
     /// # Errors
     /// What is missing or wrong.
-    pub(crate) fn of(body: &str) -> Result<Self, String> {
+    pub(crate) fn parse(body: &str) -> Result<Self, String> {
         let body: Body = serde_json::from_str(body).map_err(|error| error.to_string())?;
         let (kind, batch) = match (body.kinesis, body.dynamodb) {
             (Some(batch), None) => (StreamKind::Kinesis, batch),

@@ -4,6 +4,8 @@ use terminal::name_prefix::{NamePrefix, PhysicalName};
 use terminal::problem::Problem;
 use topology::Topology;
 
+use crate::queue::physical;
+
 /// A dead-letter queue: its name in the topology, and its name at SQS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DeadLetterQueue {
@@ -38,12 +40,6 @@ pub(crate) fn chosen(
         fifo: topology.queues.get(name).is_some_and(|queue| queue.fifo),
     };
     Ok(picked.map(queue).collect())
-}
-
-/// The name at SQS of a queue of the topology.
-pub(crate) fn physical(topology: &Topology, prefix: &NamePrefix, name: &str) -> PhysicalName {
-    let declared = topology.queues.get(name);
-    prefix.physical(&declared.map_or_else(|| name.to_owned(), |queue| queue.physical_name(name)))
 }
 
 #[cfg(test)]

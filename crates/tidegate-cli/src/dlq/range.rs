@@ -14,10 +14,11 @@ use lambda_shapes::kinesis::Origin;
 use lambda_shapes::moment::Moment;
 use lambda_shapes::record::Record;
 use lambda_shapes::sequence::SequenceNumber;
+use lambda_shapes::stream_kind::StreamKind;
 use lambda_shapes::{dynamodb, kinesis};
 use terminal::counted::counted;
 
-use super::pointer::{Pointer, StreamKind};
+use super::pointer::Pointer;
 use crate::connection::System;
 use crate::invoke::short_name;
 
@@ -63,7 +64,7 @@ impl RangeReader {
     /// Why they cannot be had, for people.
     pub(crate) async fn read(&mut self, pointer: &Pointer) -> Result<Vec<Bytes>, String> {
         self.refuse_expired(pointer).await?;
-        let mut range = Range::of(pointer);
+        let mut range = Range::new(pointer);
         let mut iterator = Some(self.iterator(pointer).await?);
         let mut empty_pages = 0;
         while let Some(current) = iterator {
@@ -218,7 +219,7 @@ struct Range {
 }
 
 impl Range {
-    fn of(pointer: &Pointer) -> Self {
+    fn new(pointer: &Pointer) -> Self {
         Range {
             start: pointer.start.clone(),
             end: pointer.end.clone(),
@@ -328,7 +329,7 @@ mod tests {
                     "streamArn": stream
                 }
             });
-            let origin = origin(&Pointer::of(&body.to_string()).unwrap());
+            let origin = origin(&Pointer::parse(&body.to_string()).unwrap());
             assert_eq!(origin.role_arn, format!("arn:{partition}:iam::123456789012:role/f"));
             assert_eq!((origin.region.as_str(), origin.stream_arn), ("cn-north-1", stream));
         }

@@ -14,6 +14,7 @@ use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use bytes::Bytes;
 use lambda_shapes::batching::{PAYLOAD_LIMIT, event};
+use lambda_shapes::stream_kind::StreamKind;
 use serde_json::value::RawValue;
 use terminal::output;
 use tidegate::dead_letter::{DeadLetter, Payload};
@@ -24,11 +25,11 @@ use topology::pattern::filter::{Filter, Filtered};
 use super::content::Content;
 use super::letter::Letter;
 use super::mailbox::Mailbox;
-use super::pointer::{Pointer, StreamKind};
+use super::pointer::Pointer;
 use super::range::RangeReader;
-use super::summary::{Fate, Summary};
+use super::summary::{Disposition, Summary};
 use super::verdict::Verdict;
-use crate::cli::Dlq;
+use crate::arguments::Dlq;
 use crate::connection::System;
 use crate::declared::{Declared, Function};
 use crate::invoke::{Invoked, Purpose, Shape, invoke};
@@ -65,25 +66,25 @@ pub(crate) async fn replay(
     let mut summary = Summary::default();
     let (mut tried, mut failures) = (0, 0);
     for letter in letters {
-        let (function, mapping) = match Verdict::of(&letter.queue, &letter.content, declared) {
+        let (function, mapping) = match Verdict::new(&letter.queue, &letter.content, declared) {
             Verdict::Replay { function, source } => (function, source),
             left => {
-                let fate = match left {
-                    Verdict::Refused(why) => Fate::Refused(why),
-                    Verdict::LeftAlone(why) => Fate::Skipped(why),
+                let disposition = match left {
+                    Verdict::Refused(why) => Disposition::Refused(why),
+                    Verdict::LeftAlone(why) => Disposition::Skipped(why),
                     Verdict::Replay { .. } => continue,
                 };
                 mailbox.release(std::iter::once(letter.message_id.as_str())).await;
-                say(options, &summary.add(&letter, fate));
+                say(options, &summary.add(&letter, disposition));
                 continue;
             }
         };
-        let fate = if interrupted.load(Ordering::Relaxed) {
-            Fate::Skipped("interrupted".to_owned())
+        let disposition = if interrupted.load(Ordering::Relaxed) {
+            Disposition::Skipped("interrupted".to_owned())
         } else if options.limit.is_some_and(|limit| tried >= limit) {
-            Fate::Skipped("the limit was reached".to_owned())
+            Disposition::Skipped("the limit was reached".to_owned())
         } else if failures >= FAILURES_IN_A_ROW && !options.keep_going {
-            Fate::Skipped(format!(
+            Disposition::Skipped(format!(
                 "stopped after {FAILURES_IN_A_ROW} failures in a row (--keep-going goes on)"
             ))
         } else {
@@ -92,24 +93,24 @@ pub(crate) async fn replay(
                 Ok(filtered) => match mailbox.delete(&letter.message_id).await {
                     Ok(()) => {
                         run.forget_object(&letter).await;
-                        Fate::Replayed { filtered }
+                        Disposition::Replayed { filtered }
                     }
-                    Err(why) => {
-                        Fate::Failed(format!("the function took it, but it could not be deleted: {why}"))
-                    }
+                    Err(why) => Disposition::Failed(format!(
+                        "the function took it, but it could not be deleted: {why}"
+                    )),
                 },
-                Err(why) => Fate::Failed(why),
+                Err(why) => Disposition::Failed(why),
             }
         };
-        match fate {
-            Fate::Replayed { .. } => failures = 0,
-            Fate::Failed(_) => failures += 1,
-            Fate::Skipped(_) | Fate::Refused(_) => {}
+        match disposition {
+            Disposition::Replayed { .. } => failures = 0,
+            Disposition::Failed(_) => failures += 1,
+            Disposition::Skipped(_) | Disposition::Refused(_) => {}
         }
-        if !matches!(fate, Fate::Replayed { .. }) {
+        if !matches!(disposition, Disposition::Replayed { .. }) {
             mailbox.release(std::iter::once(letter.message_id.as_str())).await;
         }
-        say(options, &summary.add(&letter, fate));
+        say(options, &summary.add(&letter, disposition));
     }
     listener.abort();
     summary

@@ -10,7 +10,7 @@ use super::letter::Letter;
 
 /// What became of one letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum Disposition {
     /// Its function took it, and it is deleted. So many of a pointer's records did not pass the filter
     /// of its source.
     Replayed { filtered: usize },
@@ -47,23 +47,23 @@ pub(crate) struct Entry {
     filtered: usize,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref)] // as serde asks for it
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_none(count: &usize) -> bool {
     *count == 0
 }
 
 impl Summary {
     /// Adds a letter, and says in a line what became of it.
-    pub(crate) fn add(&mut self, letter: &Letter, fate: Fate) -> String {
+    pub(crate) fn add(&mut self, letter: &Letter, disposition: Disposition) -> String {
         let mut dropped = 0;
-        let (word, list, reason) = match fate {
-            Fate::Replayed { filtered } => {
+        let (word, list, reason) = match disposition {
+            Disposition::Replayed { filtered } => {
                 dropped = filtered;
                 ("replayed", &mut self.replayed, None)
             }
-            Fate::Failed(reason) => ("failed", &mut self.failed, Some(reason)),
-            Fate::Skipped(reason) => ("skipped", &mut self.skipped, Some(reason)),
-            Fate::Refused(reason) => ("refused", &mut self.refused, Some(reason)),
+            Disposition::Failed(reason) => ("failed", &mut self.failed, Some(reason)),
+            Disposition::Skipped(reason) => ("skipped", &mut self.skipped, Some(reason)),
+            Disposition::Refused(reason) => ("refused", &mut self.refused, Some(reason)),
         };
         let reason = reason.map(|reason| reason.split_whitespace().collect::<Vec<_>>().join(" "));
         let entry = Entry {

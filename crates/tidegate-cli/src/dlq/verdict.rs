@@ -1,11 +1,11 @@
 //! Whether a letter is replayed. It is judged before anything that it names is used.
 
+use lambda_shapes::stream_kind::StreamKind;
 use tidegate::dead_letter::Payload;
 use topology::Source;
 
 use super::content::Content;
 use super::origin::Origin;
-use super::pointer::StreamKind;
 use crate::declared::{Declared, Function};
 
 /// Longest id of a shard, of the characters below: AWS's rule.
@@ -24,7 +24,7 @@ pub(crate) enum Verdict<'a> {
 
 impl<'a> Verdict<'a> {
     /// Judges a letter in a queue, which has its name in the topology.
-    pub(crate) fn of(queue: &str, content: &Content, declared: &Declared<'a>) -> Self {
+    pub(crate) fn new(queue: &str, content: &Content, declared: &Declared<'a>) -> Self {
         match content {
             Content::Unknown { reason } => Self::LeftAlone(format!("unknown ({reason}); it is left alone")),
             Content::Asynchronous(failed) if failed.succeeded() => {
@@ -55,7 +55,7 @@ fn replayed<'a>(
     declared: &Declared<'a>,
 ) -> Result<(Function<'a>, Option<&'a Source>), String> {
     let (function, source) = named(content, declared)?;
-    Origin::of(content, source, declared)?.check(declared.topology, &function, queue)?;
+    Origin::new(content, source, declared)?.check(declared.topology, &function, queue)?;
     Ok((function, source))
 }
 
@@ -122,7 +122,7 @@ functions = {
         let declared = Declared { topology: &topology, prefix: &prefix, home, buckets, qualifier: "live" };
         let attributes: BTreeMap<String, String> =
             attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        check(Verdict::of("dead", &Content::of(body, &attributes, None), &declared))
+        check(Verdict::new("dead", &Content::parse(body, &attributes, None), &declared))
     }
 
     fn refused(body: &str, because: &str) {

@@ -17,8 +17,7 @@ use topology::{DestinationKind, LARGE_LETTERS, LETTERS, Topology};
 
 use crate::connection::System;
 use crate::declared::Declared;
-use crate::dlq::mailbox::url_of;
-use crate::dlq::queues::physical;
+use crate::queue::{physical, url_of};
 
 /// What the record of a failed invocation adds to its event, in bytes, and its error.
 const FRAME: u64 = 4096;

@@ -1,82 +1,36 @@
+//! `tidegate effects release`.
+
 use std::process::ExitCode;
 
-use aws_sdk_s3::error::DisplayErrorContext;
-use serde::Serialize;
 use serde_json::value::RawValue;
 use terminal::account::Intent;
-use terminal::escape::{escaped, escaped_json_line};
 use terminal::output;
 use terminal::problem::Problem;
 use tidegate::failure::Class;
-use tidegate::idempotency::{HeldEffect, IdempotencyStore, Repeat, RepeatEvent, Status};
+use tidegate::idempotency::{HeldEffect, IdempotencyStore, Repeat, Status};
 
+use super::decided::{Decided, Resolution};
+use super::event::{ANOTHER_EVENT, checked, event_of, forget};
 use super::place::{Place, source_of};
-use super::{ANOTHER_EVENT, NOT_HELD, Records};
-use crate::cli::EffectsRelease;
+use super::records::{NOT_HELD, Records};
+use crate::arguments::EffectsRelease;
 use crate::declared::{Declared, Function};
 use crate::invoke::{Invoked, Purpose, Shape, invoke};
 
 /// How often a released effect is tried.
 const ATTEMPTS: u32 = 3;
 
-/// What became of one effect.
-#[derive(Debug, Serialize)]
-pub(super) struct Decided {
-    pub(super) key: String,
-    pub(super) outcome: Outcome,
-    pub(super) message: String,
-    /// The event, if nothing else has it any more.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) event: Option<Box<RawValue>>,
-}
+/// What is said of an effect that is released and whose event was not kept.
+const WITHOUT_EVENT: &str = "\
+released; it has no event. The next delivery or request runs it, if there is one: a request's client \
+asks again, and a delivery that was not acknowledged comes again or is a dead letter (tidegate dlq). \
+An older version of the toolkit acknowledged deliveries without keeping their event (after a \
+rollback): look for the event in the source and among the dead letters";
 
-impl Decided {
-    /// What became of this effect; its event is elsewhere.
-    pub(super) fn new(key: &str, outcome: Outcome, message: String) -> Self {
-        Decided { key: key.to_owned(), outcome, message, event: None }
-    }
-
-    /// As lines for people. An event is a line of its own, of JSON that can be copied.
-    pub(super) fn lines(&self) -> String {
-        let said = escaped(&format!("{}: {}", self.key, self.message)).into_owned();
-        match &self.event {
-            Some(event) => format!("{said}\n{}", escaped_json_line(event.get())),
-            None => said,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Outcome {
-    /// It is recorded that it took place.
-    Completed,
-    /// The function ran again and succeeded.
-    Ran,
-    /// It is released and has not run; the next delivery runs it.
-    Released,
-    /// The function ran again, and the effect is held again.
-    HeldAgain,
-    /// The function failed; its event is a dead letter now.
-    DeadLettered,
-    /// The function failed, and its event could not be kept.
-    Failed,
-    /// Nothing would keep its event, should the function fail; it is not released.
-    NoPlace,
-    /// No effect of this key is held.
-    Unknown,
-    /// Its record names what the topology does not declare; it is not released.
-    Refused,
-    /// Its record or its event cannot be read; it is not released.
-    Unreadable,
-}
-
-impl Outcome {
-    fn is_good(self) -> bool {
-        matches!(self, Outcome::Completed | Outcome::Ran | Outcome::Released)
-    }
-}
-
+/// Releases the chosen effects, one after the other.
+///
+/// # Errors
+/// The system cannot be reached, or its table cannot be read.
 pub(super) async fn release(options: &EffectsRelease) -> Result<ExitCode, Problem> {
     let records = Records::open(&options.at, Intent::Change).await?;
     let topology = records.system.topology()?;
@@ -87,9 +41,9 @@ pub(super) async fn release(options: &EffectsRelease) -> Result<ExitCode, Proble
     for key in keys {
         let released = match records.store.waiting(&key).await {
             Ok(Some(effect)) => release_one(&records, &declared, &effect).await?,
-            Ok(None) => Decided::new(&key, Outcome::Unknown, NOT_HELD.to_owned()),
+            Ok(None) => Decided::new(&key, Resolution::Unknown, NOT_HELD.to_owned()),
             Err(failure) if failure.class() == Class::Permanent => {
-                Decided::new(&key, Outcome::Unreadable, failure.reason().to_owned())
+                Decided::new(&key, Resolution::Unreadable, failure.reason().to_owned())
             }
             Err(failure) => {
                 return Err(records.system.explain_table(&records.table, failure.reason()).await);
@@ -106,7 +60,7 @@ pub(super) async fn release(options: &EffectsRelease) -> Result<ExitCode, Proble
     } else if results.is_empty() {
         output::line("no effect is held")?;
     }
-    let good = results.iter().all(|released| released.outcome.is_good());
+    let good = results.iter().all(|released| released.resolution.is_good());
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -125,132 +79,131 @@ async fn all(records: &Records) -> Result<Vec<String>, Problem> {
     }
 }
 
+/// What runs a released effect, and where its event goes if that fails.
+struct Run<'a> {
+    function: Function<'a>,
+    event: Box<RawValue>,
+    place: Place,
+}
+
+/// Releases one effect, and runs it if its event was kept.
 async fn release_one(
     records: &Records,
     declared: &Declared<'_>,
     effect: &HeldEffect,
 ) -> Result<Decided, Problem> {
-    let told = |outcome, message: String| Decided::new(&effect.key, outcome, message);
-    let found = match &effect.repeat {
-        Some(repeat) => {
-            let function = match checked(declared, repeat) {
-                Ok(function) => function,
-                Err(why) => return Ok(told(Outcome::Refused, format!("refused, and not released: {why}"))),
-            };
-            let event = match event_of(records, declared, repeat).await {
-                Ok(event) => event,
-                Err(problem) => return Ok(told(Outcome::Unreadable, format!("not released: {problem}"))),
-            };
-            if !repeat.names(&effect.key, &event) {
-                return Ok(told(Outcome::Refused, format!("refused, and not released: {ANOTHER_EVENT}")));
-            }
-            match Place::find(&records.system, declared, &function.name, &event).await {
-                Ok(place) => Some((function, event, place)),
-                Err(problem) => return Ok(told(Outcome::NoPlace, format!("not released: {problem}"))),
-            }
-        }
+    let run = match &effect.repeat {
+        Some(repeat) => match prepare(records, declared, &effect.key, repeat).await {
+            Ok(run) => Some(run),
+            Err(refused) => return Ok(refused),
+        },
         None => None,
     };
     if !records.store.release_held(&effect.key).await.map_err(|failure| records.said(&failure))? {
-        return Ok(told(Outcome::Unknown, "it is no longer held".to_owned()));
+        let message = "it is no longer held".to_owned();
+        return Ok(Decided::new(&effect.key, Resolution::Unknown, message));
     }
-    let Some((Function { name: function, .. }, event, place)) = &found else {
-        let message = "released; it has no event. The next delivery or request runs it, if there is one: a request's client asks again, and a delivery that was not acknowledged comes again or is a dead letter (tidegate dlq). An older version of the toolkit acknowledged deliveries without keeping their event (after a rollback): look for the event in the source and among the dead letters";
-        return Ok(told(Outcome::Released, message.to_owned()));
+    let Some(run) = &run else {
+        let message = WITHOUT_EVENT.to_owned();
+        return Ok(Decided::new(&effect.key, Resolution::Released, message));
     };
-    let client = records.system.lambda();
     let occasion = effect.repeat.as_ref().and_then(|repeat| repeat.occasion.as_deref());
-    let shape = if source_of(event).is_asynchronous() { Shape::Event } else { Shape::Batch };
+    match attempt(records, declared.qualifier, run, occasion).await {
+        Ok(()) => succeeded(records, effect, &run.function.name).await,
+        Err(why) => Ok(failed(&effect.key, run, occasion, &why).await),
+    }
+}
+
+/// Finds everything that a run needs before anything is released.
+///
+/// # Errors
+/// Why the effect is not released.
+async fn prepare<'a>(
+    records: &Records,
+    declared: &Declared<'a>,
+    key: &str,
+    repeat: &Repeat,
+) -> Result<Run<'a>, Decided> {
+    let refused =
+        |why: &str| Decided::new(key, Resolution::Refused, format!("refused, and not released: {why}"));
+    let not_released =
+        |resolution, problem: Problem| Decided::new(key, resolution, format!("not released: {problem}"));
+    let function = checked(declared, repeat).map_err(|why| refused(&why))?;
+    let event = event_of(records, declared, repeat).await;
+    let event = event.map_err(|problem| not_released(Resolution::Unreadable, problem))?;
+    if !repeat.names(key, &event) {
+        return Err(refused(ANOTHER_EVENT));
+    }
+    let place = Place::find(&records.system, declared, &function.name, &event).await;
+    let place = place.map_err(|problem| not_released(Resolution::NoPlace, problem))?;
+    Ok(Run { function, event, place })
+}
+
+/// Invokes the function until it succeeds, a few times.
+///
+/// # Errors
+/// Why the last attempt failed.
+async fn attempt(
+    records: &Records,
+    qualifier: &str,
+    run: &Run<'_>,
+    occasion: Option<&str>,
+) -> Result<(), String> {
+    let client = records.system.lambda();
+    let shape = if source_of(&run.event).is_asynchronous() { Shape::Event } else { Shape::Batch };
     let mut result = Err(String::new());
     for _ in 0..ATTEMPTS {
         // As a first run: an event that fails for good becomes a dead letter of the function's own.
-        let invoked = Invoked { name: function, qualifier: declared.qualifier };
-        result = invoke(&client, invoked, event.get().as_bytes(), shape, Purpose::Run { occasion }).await;
+        let invoked = Invoked { name: &run.function.name, qualifier };
+        let event = run.event.get().as_bytes();
+        result = invoke(&client, invoked, event, shape, Purpose::Run { occasion }).await;
         if result.is_ok() {
             break;
         }
     }
-    let Err(why) = result else {
-        let again = records.store.waiting(&effect.key).await.map_err(|failure| records.said(&failure))?;
-        if again.is_none() {
-            records.forget(&effect.key, Some(effect)).await;
+    result
+}
+
+/// What became of an effect whose function succeeded: its record says whether it ran.
+async fn succeeded(records: &Records, effect: &HeldEffect, function: &str) -> Result<Decided, Problem> {
+    let waiting = records.store.waiting(&effect.key).await;
+    let (resolution, message) = match waiting.map_err(|failure| records.said(&failure))? {
+        None => {
+            forget(records, &effect.key, Some(effect)).await;
+            (Resolution::Ran, format!("released; {function} ran and succeeded"))
         }
-        return Ok(match again {
-            None => told(Outcome::Ran, format!("released; {function} ran and succeeded")),
-            Some(HeldEffect { status: Status::Released, .. }) => told(
-                Outcome::Released,
-                format!("released; {function} succeeded without it: it is listed until it has run"),
-            ),
-            Some(held) => told(
-                Outcome::HeldAgain,
-                format!("{function} ran, and it is held again: {}", held.reason.unwrap_or_default()),
-            ),
-        });
+        Some(HeldEffect { status: Status::Released, .. }) => (
+            Resolution::Released,
+            format!("released; {function} succeeded without it: it is listed until it has run"),
+        ),
+        Some(held) => {
+            let reason = held.reason.unwrap_or_default();
+            (Resolution::HeldAgain, format!("{function} ran, and it is held again: {reason}"))
+        }
     };
-    // The record no longer keeps the event once a run was begun.
-    let queue = &place.queue;
-    Ok(match place.keep(event, occasion, ATTEMPTS, &why).await {
-        Ok(()) => told(
-            Outcome::DeadLettered,
+    Ok(Decided::new(&effect.key, resolution, message))
+}
+
+/// Keeps the event of an effect whose function failed: its record no longer has it once a run
+/// began.
+async fn failed(key: &str, run: &Run<'_>, occasion: Option<&str>, why: &str) -> Decided {
+    let queue = &run.place.queue;
+    match run.place.keep(&run.event, occasion, ATTEMPTS, why).await {
+        Ok(()) => Decided::new(
+            key,
+            Resolution::DeadLettered,
             format!(
-                "released, but {why}; its event is in queue {queue}: replay it with scripts/replay-dlq --queue {queue} --yes"
+                "released, but {why}; its event is in queue {queue}: replay it with \
+                 scripts/replay-dlq --queue {queue} --yes"
             ),
         ),
         Err(problem) => Decided {
-            event: Some(event.clone()),
-            ..told(
-                Outcome::Failed,
+            event: Some(run.event.clone()),
+            ..Decided::new(
+                key,
+                Resolution::Failed,
                 format!("released, but {why}; nothing has its event any more ({problem}), so keep it:"),
             )
         },
-    })
-}
-
-/// The function that an effect's record names, if the topology declares it and the event's object is
-/// one of its held effects.
-pub(super) fn checked<'a>(declared: &Declared<'a>, repeat: &Repeat) -> Result<Function<'a>, String> {
-    let function = declared.function(&repeat.function)?;
-    if let RepeatEvent::Object { bucket, key } = &repeat.event {
-        declared.held_event(&function, bucket, key)?;
-    }
-    Ok(function)
-}
-
-/// The event that runs an effect again. One in a bucket may have expired there.
-pub(super) async fn event_of(
-    records: &Records,
-    declared: &Declared<'_>,
-    repeat: &Repeat,
-) -> Result<Box<RawValue>, Problem> {
-    let (bucket, key) = match &repeat.event {
-        RepeatEvent::Inline(event) => return Ok(event.clone()),
-        RepeatEvent::Object { bucket, key } => (bucket, key),
-        _ => return Err(Problem::new("this version does not know where its event is")),
-    };
-    let gone = |error: String| Problem::new(format!("its event s3://{bucket}/{key} cannot be read: {error}"));
-    let asked = records.system.s3().get_object().bucket(bucket).key(key);
-    let asked = asked.set_expected_bucket_owner(records.bucket_owner(declared));
-    let got = asked.send().await.map_err(|error| gone(DisplayErrorContext(error).to_string()))?;
-    let body = got.body.collect().await.map_err(|error| gone(error.to_string()))?;
-    serde_json::from_slice(&body.into_bytes()).map_err(|error| gone(error.to_string()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_only_copy_of_an_event_is_a_line_of_json_that_can_be_copied() {
-        let event = "{\r\n\t\"name\u{200e}\" : \"Acme\u{feff}\u{61c} \\\"\u{200f}\",\n \"n\": 1.50 }";
-        let value: serde_json::Value = serde_json::from_str(event).unwrap();
-        let decided = Decided {
-            event: Some(RawValue::from_string(event.to_owned()).unwrap()),
-            ..Decided::new("mail#\x1b[2J", Outcome::Failed, "down\nforged".to_owned())
-        };
-        let text = decided.lines();
-        let [said, copied] = text.lines().collect::<Vec<_>>()[..] else { panic!("{text}") };
-        assert_eq!(said, r"mail#\u{1b}[2J: down\nforged");
-        assert_eq!(serde_json::from_str::<serde_json::Value>(copied).unwrap(), value);
-        assert!(copied.is_ascii() && copied.contains("1.50"), "{copied}");
     }
 }

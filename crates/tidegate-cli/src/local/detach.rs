@@ -14,7 +14,7 @@ use terminal::problem::Problem;
 use tokio::signal::ctrl_c;
 
 use super::up::{Place, running};
-use crate::cli::{Pace, Up};
+use crate::arguments::{Pace, Up};
 
 /// How often the background process is looked after while it starts.
 const LOOK: Duration = Duration::from_millis(50);
@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// # Errors
 /// One is running already, or the new one did not start.
 pub(crate) async fn up(options: &Up) -> Result<ExitCode, Problem> {
-    let place = Place::of(options)?;
+    let place = Place::from_options(options)?;
     let state = &place.state_dir;
     if let Ok(running) = EngineFile::read(state) {
         return Err(Problem::new(format!(
@@ -142,7 +142,7 @@ mod tests {
     use clap::Parser as _;
 
     use super::*;
-    use crate::cli::Arguments;
+    use crate::arguments::Arguments;
 
     #[test]
     fn the_background_process_is_started_with_the_same_options() {
@@ -163,9 +163,9 @@ mod tests {
             fault_seed: Some(7),
             fault_journal: Some("before.jsonl".into()),
             own_session: false,
-            state: crate::cli::StateDir { state_dir: Some("s".into()) },
+            state: crate::arguments::StateDir { state_dir: Some("s".into()) },
         };
-        let command = command(&options, &Place::of(&options).unwrap()).unwrap();
+        let command = command(&options, &Place::from_options(&options).unwrap()).unwrap();
         let line: Vec<_> = command.get_args().map(|part| part.to_string_lossy().into_owned()).collect();
         assert_eq!(
             line.join(" "),

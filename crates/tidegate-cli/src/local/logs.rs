@@ -13,7 +13,7 @@ use terminal::problem::Problem;
 use tidegate_local::logs::{self, Kind, Line, Reader};
 use tokio::signal::ctrl_c;
 
-use crate::cli::{Level, Logs};
+use crate::arguments::{Level, Logs};
 use crate::connection::state_dir;
 
 /// How often the files are looked at for new lines.

@@ -1,5 +1,6 @@
 //! `tidegate local`: the local system.
 
+mod client;
 mod detach;
 mod install;
 mod logs;
@@ -16,7 +17,8 @@ use engine_client::engine_file::{EngineFile, EngineFileError};
 use terminal::output;
 use terminal::problem::Problem;
 
-use crate::cli::{LocalCommand, StateDir};
+use self::client::{client, said};
+use crate::arguments::{LocalCommand, StateDir};
 use crate::connection::state_dir;
 
 /// Runs one of the commands.
@@ -48,14 +50,6 @@ pub(crate) async fn run(command: LocalCommand) -> Result<ExitCode, Problem> {
         LocalCommand::Wait(options) => wait::wait(&client(&options.state)?, options.timeout).await,
         LocalCommand::Down(state) => down(&state).await,
     }
-}
-
-fn client(state: &StateDir) -> Result<EngineClient, Problem> {
-    EngineClient::from_state_dir(&state_dir(state)).map_err(said)
-}
-
-fn said(error: ClientError) -> Problem {
-    Problem::new(error.to_string())
 }
 
 async fn down(state: &StateDir) -> Result<ExitCode, Problem> {

@@ -22,9 +22,9 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::operator::ToolkitTables;
-use crate::cli::Up;
-use crate::connection::{TOPOLOGY, topology_above};
+use crate::arguments::Up;
 use crate::topology::{lines, warnings};
+use crate::topology_file::{TOPOLOGY, topology_above};
 
 /// Runs the local system until it is ended.
 ///
@@ -42,7 +42,7 @@ pub(crate) async fn up(options: &Up) -> Result<ExitCode, Problem> {
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false);
     let lines = lines.log_internal_errors(false);
     tracing_subscriber::registry().with(filter).with(lines).init();
-    let place = Place::of(options)?;
+    let place = Place::from_options(options)?;
     let engine_options = engine_options(options, &place)?;
     warn(&place.topology);
     let interrupted = |error: io::Error| Problem::new(format!("signals cannot be listened to: {error}"));
@@ -100,7 +100,7 @@ impl Place {
     ///
     /// # Errors
     /// No topology is named, and there is none.
-    pub(super) fn of(options: &Up) -> Result<Self, Problem> {
+    pub(super) fn from_options(options: &Up) -> Result<Self, Problem> {
         let (topology, state_dir) = match &options.topology {
             Some(topology) => (topology.clone(), PathBuf::from(STATE)),
             None if Path::new(TOPOLOGY).is_file() => (PathBuf::from(TOPOLOGY), PathBuf::from(STATE)),
@@ -145,8 +145,8 @@ fn engine_options(options: &Up, place: &Place) -> Result<Options, Problem> {
     engine.freeze = !options.no_freeze;
     engine.time_scale = options.time_scale;
     engine.pace = match options.pace {
-        crate::cli::Pace::Fast => Pace::Fast,
-        crate::cli::Pace::Aws => Pace::Aws,
+        crate::arguments::Pace::Fast => Pace::Fast,
+        crate::arguments::Pace::Aws => Pace::Aws,
     };
     engine.faults = injection(options)?;
     engine.invoke_url.clone_from(&options.invoke_url);

@@ -11,7 +11,7 @@ use terminal::escape::escaped;
 use terminal::output;
 use terminal::problem::Problem;
 
-use super::said;
+use super::client::said;
 
 /// How often the engine is asked.
 const ASK: Duration = Duration::from_millis(100);

@@ -10,7 +10,8 @@ use terminal::output;
 use terminal::problem::Problem;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{said, status};
+use super::client::said;
+use super::status;
 
 /// How often it is shown.
 const AGAIN: Duration = Duration::from_secs(1);

@@ -3,8 +3,11 @@
 use terminal::problem::Problem;
 use topology::{Key, KeyType, LARGE_LETTERS, LETTERS, Queue, Rule, Topology};
 
-use super::{listed, most_frequent, name, used};
-use crate::cli::FunctionSource;
+use super::existing::{listed, most_frequent, used};
+use super::hcl::literal;
+use super::mapping::{Mapping, stream_fields};
+use super::name;
+use crate::arguments::FunctionSource;
 
 const TIMEOUT_SECONDS: u32 = 30;
 /// Two weeks, the longest that a queue keeps a message.
@@ -37,7 +40,7 @@ impl Declaration {
     ///
     /// # Errors
     /// Misuse: `from` is not declared, or cannot be such a function's source.
-    pub(super) fn of(
+    pub(super) fn new(
         function: &str,
         source: FunctionSource,
         from: Option<&str>,
@@ -196,7 +199,7 @@ impl Declaration {
         let (bus, pattern) = match from.map(|from| (from, from.split_once(':'))) {
             Some((_, Some((source, kind)))) if !source.is_empty() && !kind.is_empty() => {
                 let pattern = serde_json::json!({ "source": [source], "detail-type": [kind] });
-                (self.bus(topology)?, hcl(&pattern))
+                (self.bus(topology)?, literal(&pattern))
             }
             Some((rule, None)) => {
                 let declared: Option<&Rule> = topology.rules.get(rule);
@@ -207,7 +210,7 @@ impl Declaration {
                          SOURCE:TYPE, such as shop.orders:OrderPlaced"
                     ))
                 })?;
-                (declared.bus.clone(), hcl(&declared.pattern))
+                (declared.bus.clone(), literal(&declared.pattern))
             }
             _ => {
                 return Err(Problem::misuse(
@@ -313,45 +316,6 @@ impl Declaration {
     }
 }
 
-/// How a function is invoked: an event source mapping, or asynchronously.
-struct Mapping {
-    concurrency: u32,
-    timeout: u32,
-    fields: Vec<(&'static str, String)>,
-}
-
-impl Mapping {
-    fn text(&self, name: &str) -> String {
-        if let [("", asynchronous)] = self.fields.as_slice() {
-            return asynchronous.clone();
-        }
-        let width = self.fields.iter().map(|(field, _)| field.len()).max().unwrap_or(0);
-        let lines: String =
-            self.fields.iter().map(|(field, value)| format!("    {field:width$} = {value}\n")).collect();
-        format!("sources = {{\n  {name} = {{\n{lines}  }}\n}}")
-    }
-}
-
-fn stream_fields(
-    kind: &'static str,
-    from: &str,
-    factor: u32,
-    on_failure: &str,
-) -> Vec<(&'static str, String)> {
-    vec![
-        (kind, format!("{from:?}")),
-        ("starting_position", "\"TRIM_HORIZON\"".to_owned()),
-        ("batch_size", "100".to_owned()),
-        ("parallelization_factor", factor.to_string()),
-        ("bisect_on_error", "true".to_owned()),
-        ("report_batch_item_failures", "true".to_owned()),
-        ("maximum_retry_attempts", "1000".to_owned()),
-        ("maximum_record_age_seconds", "21600".to_owned()),
-        ("dead_letter_after_seconds", "10800".to_owned()),
-        ("on_failure", format!("{{ queue = {on_failure:?} }}")),
-    ]
-}
-
 /// The timeout that a declared queue leaves a function, and after which age that may give up a message.
 fn consumable(name: &str, queue: &Queue) -> Result<(u32, Option<u32>), Problem> {
     let (timeout, hidden) =
@@ -372,28 +336,4 @@ fn unknown(kind: &str, section: &str, name: &str, declared: String) -> Problem {
     Problem::misuse(format!(
         "no {kind} {name} is declared; declared {section}: {declared}; without --from the function gets one of its own"
     ))
-}
-
-/// A literal value as HCL writes it.
-fn hcl(value: &serde_json::Value) -> String {
-    match value {
-        serde_json::Value::Object(fields) => {
-            let fields: Vec<String> = fields
-                .iter()
-                .map(|(name, value)| {
-                    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-                    let name =
-                        if plain { name.clone() } else { serde_json::Value::from(name.as_str()).to_string() };
-                    format!("{name} = {}", hcl(value))
-                })
-                .collect();
-            format!("{{ {} }}", fields.join(", "))
-        }
-        serde_json::Value::Array(values) => {
-            let values: Vec<String> = values.iter().map(hcl).collect();
-            format!("[{}]", values.join(", "))
-        }
-        // What begins like a template is to be a text.
-        literal => literal.to_string().replace("${", "$${").replace("%{", "%%{"),
-    }
 }

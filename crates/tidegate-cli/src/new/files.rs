@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use terminal::output;
 use terminal::problem::Problem;
 
-use super::place::shown;
+use super::path::shown;
 
 /// Files below a folder that is made for them.
 pub(super) struct Files {

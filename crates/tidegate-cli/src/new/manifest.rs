@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use terminal::problem::Problem;
 use toml::{Table, Value};
 
-use super::place::shown;
-use crate::cli::{FunctionSource, NewFunction};
+use super::path::shown;
+use crate::arguments::{FunctionSource, NewFunction};
 
 /// What a function needs where no workspace says it: name, version, features.
 const DEPENDENCIES: [(&str, &str, &[&str]); 5] = [
@@ -112,7 +112,7 @@ impl Toolkit {
     ///
     /// # Errors
     /// Misuse: there is no toolkit at that path.
-    pub(super) fn of(options: &NewFunction) -> Result<Option<Self>, Problem> {
+    pub(super) fn from_options(options: &NewFunction) -> Result<Option<Self>, Problem> {
         let value = match (&options.tidegate_path, &options.tidegate_git, &options.tidegate_version) {
             (Some(path), _, _) => {
                 let path = toolkit_at(path)?;

@@ -3,10 +3,14 @@
 //! The files that are written are those in `templates`, which are compiled, linted and tested with this crate.
 
 mod declaration;
+mod existing;
 mod files;
+mod hcl;
 mod insertion;
 mod manifest;
+mod mapping;
 mod name;
+mod path;
 mod place;
 mod template;
 
@@ -18,13 +22,14 @@ use std::process::ExitCode;
 
 use terminal::output;
 use terminal::problem::Problem;
-use topology::{Mistake, Topology};
+use topology::Mistake;
 
 use self::declaration::Declaration;
 use self::files::Files;
 use self::manifest::Toolkit;
+use self::path::shown;
 use self::place::Place;
-use crate::cli::NewFunction;
+use crate::arguments::NewFunction;
 
 /// What a topology without any entry says.
 const EMPTY: &str = "event_bytes_limit = 262144\n";
@@ -49,8 +54,8 @@ pub(crate) fn function(options: &NewFunction) -> Result<ExitCode, Problem> {
         )));
     }
     let declaration =
-        Declaration::of(name, options.source, options.from.as_deref(), &topology, place.topology.is_none())?;
-    let toolkit = Toolkit::of(options)?;
+        Declaration::new(name, options.source, options.from.as_deref(), &topology, place.topology.is_none())?;
+    let toolkit = Toolkit::from_options(options)?;
     let manifest = manifest::text(name, options.source, place.manifest.as_ref(), toolkit.as_ref())?;
     let mut files = Files::new(place.folder.clone());
     files.add("Cargo.toml", manifest);
@@ -59,7 +64,7 @@ pub(crate) fn function(options: &NewFunction) -> Result<ExitCode, Problem> {
     let extended = extended(&text, &declaration).map_err(|why| match &place.topology {
         Some(file) => Problem::new(format!(
             "{} does not allow such a function, and nothing was written: {why}",
-            place::shown(file)
+            shown(file)
         )),
         None => Problem::misuse(why),
     })?;
@@ -96,7 +101,7 @@ fn broken(file: Option<&Path>, mistakes: &[Mistake]) -> Problem {
         mistakes.first().map_or((0, ""), |first| (first.position.line, first.message.as_str()));
     Problem::new(format!(
         "{} has mistakes, the first in line {line}: {message}; `tidegate topology check` lists them",
-        file.map(place::shown).unwrap_or_default(),
+        file.map(shown).unwrap_or_default(),
     ))
 }
 
@@ -106,7 +111,7 @@ fn told(options: &NewFunction, place: &Place, declaration: &Declaration) -> Stri
     let mut lines = Vec::new();
     match &place.topology {
         Some(file) => {
-            let file = place::shown(file);
+            let file = shown(file);
             if options.dry_run {
                 lines.push(format!("to {file}:\n{}", declaration.text()));
             } else {
@@ -122,7 +127,7 @@ fn told(options: &NewFunction, place: &Place, declaration: &Declaration) -> Stri
         )),
     }
     if !options.dry_run {
-        let folder = place::shown(&place.folder);
+        let folder = shown(&place.folder);
         let package = if place.topology.is_some() {
             format!("cargo test --package {name}")
         } else {
@@ -139,26 +144,4 @@ fn told(options: &NewFunction, place: &Place, declaration: &Declaration) -> Stri
         }
     }
     lines.join("\n")
-}
-
-/// The names that a topology declares in a section, for a message.
-fn listed<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
-    let names: Vec<&str> = names.into_iter().map(String::as_str).collect();
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-}
-
-/// The name that occurs most often.
-fn most_frequent<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let mut counts = std::collections::BTreeMap::<&str, usize>::new();
-    for name in names {
-        *counts.entry(name).or_default() += 1;
-    }
-    let most = counts.values().copied().max()?;
-    counts.into_iter().find(|(_, count)| *count == most).map(|(name, _)| name)
-}
-
-/// What the functions use under this variable.
-fn used<'a>(topology: &'a Topology, variable: &str) -> impl Iterator<Item = &'a topology::Use> {
-    let variable = variable.to_owned();
-    topology.functions.values().filter_map(move |function| function.uses.get(&variable))
 }

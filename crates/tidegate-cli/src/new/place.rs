@@ -1,13 +1,13 @@
 //! Where a function goes: into the workspace with a topology, or into a folder of its own.
 
-use std::env;
 use std::path::{Path, PathBuf};
 
 use terminal::problem::Problem;
 
 use super::manifest::Manifest;
-use crate::cli::NewFunction;
-use crate::connection::topology_here;
+use super::path::shown;
+use crate::arguments::NewFunction;
+use crate::topology_file::topology_here;
 
 /// Where functions are in a workspace.
 const FUNCTIONS: &str = "functions";
@@ -71,11 +71,4 @@ impl Place {
         let not_a_member = around.as_ref().and_then(|manifest| manifest.not_a_member(&absolute));
         Ok(Place { folder: absolute, topology: None, manifest: around, not_a_member })
     }
-}
-
-/// A path as a person writes it: from this directory where it is below it.
-pub(super) fn shown(path: &Path) -> String {
-    let here = env::current_dir().unwrap_or_default();
-    let below = path.strip_prefix(&here).ok().filter(|below| !below.as_os_str().is_empty());
-    below.unwrap_or(path).display().to_string()
 }

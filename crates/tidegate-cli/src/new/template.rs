@@ -3,7 +3,7 @@
 use topology::{Key, KeyType};
 
 use super::name::KEYWORDS;
-use crate::cli::FunctionSource;
+use crate::arguments::FunctionSource;
 
 /// `main.rs` of a function that takes records from `from`.
 pub(super) fn main(source: FunctionSource, from: &str) -> String {

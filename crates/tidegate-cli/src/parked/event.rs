@@ -60,7 +60,7 @@ pub(super) async fn commit_at(
 ///
 /// # Errors
 /// The commit is not in the event store, or cannot be read.
-pub(super) async fn of(
+pub(super) async fn stream_event(
     system: &System,
     place: &Place,
     stream: &StreamId,

@@ -18,7 +18,7 @@ use tidegate::projection::{Guard, ReadModel};
 
 pub(crate) use self::places::tables;
 use self::places::{Place, places};
-use crate::cli::{ParkedCommand, ParkedList, ParkedOne, ParkedPlace, ParkedRelease};
+use crate::arguments::{ParkedCommand, ParkedList, ParkedOne, ParkedPlace, ParkedRelease};
 use crate::connection::System;
 use crate::invoke::{Invoked, Purpose, Shape, invoke};
 
@@ -57,7 +57,7 @@ struct Parked {
 }
 
 impl Parked {
-    fn of(place: &Place, stream: &StreamId, guard: &Guard) -> Option<Self> {
+    fn from_guard(place: &Place, stream: &StreamId, guard: &Guard) -> Option<Self> {
         Some(Parked {
             stream: stream.to_string(),
             function: place.function.to_string(),
@@ -111,7 +111,7 @@ async fn list(options: &ParkedList) -> Result<ExitCode, Problem> {
             // One that was released a moment ago may still be on the list.
             for stream in &page {
                 match guards.get(stream) {
-                    Some(Ok(guard)) => parked.extend(Parked::of(place, stream, guard)),
+                    Some(Ok(guard)) => parked.extend(Parked::from_guard(place, stream, guard)),
                     Some(Err(unreadable)) => output::note(&escaped(unreadable.reason())),
                     None => {}
                 }
@@ -148,7 +148,7 @@ async fn show(options: &ParkedOne) -> Result<ExitCode, Problem> {
     let mut found = Vec::new();
     for place in &places {
         let guard = guard(&system, place, &options.stream).await?;
-        let Some(parked) = Parked::of(place, &options.stream, &guard) else { continue };
+        let Some(parked) = Parked::from_guard(place, &options.stream, &guard) else { continue };
         let commit = event::commit_at(&system, place, &options.stream, Version::new(parked.version)).await?;
         found.push(Shown { event: commit.and_then(|item| event::shown(&item, parked.version)), parked });
     }
@@ -233,7 +233,8 @@ async fn release_at(
     stream: &StreamId,
     at: Version,
 ) -> Result<(), String> {
-    let event = event::of(system, place, stream, at).await.map_err(|problem| problem.to_string())?;
+    let event =
+        event::stream_event(system, place, stream, at).await.map_err(|problem| problem.to_string())?;
     let function = Invoked { name: place.function.as_str(), qualifier };
     invoke(&system.lambda(), function, &event, Shape::Batch, Purpose::Replay { occasion: None }).await
 }

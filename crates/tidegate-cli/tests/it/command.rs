@@ -1,3 +1,5 @@
+//! Runs the compiled command.
+
 use std::path::Path;
 use std::process::Output;
 

@@ -1,3 +1,5 @@
+//! `tidegate dlq`: what is listed, replayed and left.
+
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_s3::primitives::ByteStream;
 use base64::Engine as _;

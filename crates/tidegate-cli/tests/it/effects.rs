@@ -1,3 +1,5 @@
+//! `tidegate effects`: held effects are listed, completed and released.
+
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;

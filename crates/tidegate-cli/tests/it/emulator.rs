@@ -1,3 +1,5 @@
+//! A system of the test's own: an emulator, and functions that answer as they are told.
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Output;

@@ -1,3 +1,5 @@
+//! Functions that answer as a test wants them to, behind Lambda's Invoke.
+
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};

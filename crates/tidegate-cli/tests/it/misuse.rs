@@ -1,3 +1,5 @@
+//! What is wrong with a command line is one line and an exit code.
+
 use std::time::{Duration, Instant};
 
 use crate::command::{said, stdout, tidegate};

@@ -109,7 +109,11 @@ struct Detail {
 
 impl Content {
     /// Tells what a message is. `attributes` are its message attributes; `redriven_from` is its `DeadLetterQueueSourceArn`.
-    pub(crate) fn of(body: &str, attributes: &BTreeMap<String, String>, redriven_from: Option<&str>) -> Self {
+    pub(crate) fn parse(
+        body: &str,
+        attributes: &BTreeMap<String, String>,
+        redriven_from: Option<&str>,
+    ) -> Self {
         // Attributes come first: the body beside them is somebody's event and may look like anything.
         let attribute = |name: &str| attributes.get(name).cloned();
         let declared = attribute("RULE_ARN").or_else(|| attribute("SCHEDULE_ARN"));
@@ -146,7 +150,7 @@ impl Content {
         let has = |name: &str| fields.contains_key(name);
         let is = |name: &str, text: &str| fields.get(name).and_then(Value::as_str) == Some(text);
         if has("KinesisBatchInfo") || has("DDBStreamBatchInfo") {
-            Pointer::of(body).map_or_else(
+            Pointer::parse(body).map_or_else(
                 |error| unknown(format!("a stream pointer that cannot be read: {error}")),
                 Content::Pointer,
             )
@@ -245,7 +249,7 @@ fn notification(body: &str) -> Content {
         Ok(wrapper) => {
             let attributes =
                 wrapper.message_attributes.into_iter().map(|(name, attribute)| (name, attribute.value));
-            match Content::of(&wrapper.message, &attributes.collect(), None) {
+            match Content::parse(&wrapper.message, &attributes.collect(), None) {
                 Content::Unknown { reason } => {
                     unknown(format!("an SNS notification with a message {reason}"))
                 }

@@ -1,17 +1,19 @@
+//! Every kind of letter, as its source writes it.
+
+use lambda_shapes::stream_kind::StreamKind;
 use serde_json::json;
 
 use super::*;
-use crate::dlq::pointer::StreamKind;
 
 const FUNCTION: &str = "arn:aws:lambda:us-east-1:000000000000:function:order-processor";
 
 fn plain(body: &str) -> Content {
-    Content::of(body, &BTreeMap::new(), None)
+    Content::parse(body, &BTreeMap::new(), None)
 }
 
 fn with(body: &str, attributes: &[(&str, &str)]) -> Content {
     let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    Content::of(body, &attributes.collect(), None)
+    Content::parse(body, &attributes.collect(), None)
 }
 
 fn reason(content: &Content) -> &str {
@@ -217,7 +219,11 @@ fn everything_else_is_unknown_and_says_what_it_looks_like() {
             "old dead-letter configuration",
         ),
         (
-            Content::of(&destination().to_string(), &BTreeMap::new(), Some("arn:aws:sqs:us-east-1:0:work")),
+            Content::parse(
+                &destination().to_string(),
+                &BTreeMap::new(),
+                Some("arn:aws:sqs:us-east-1:0:work"),
+            ),
             "redriven from arn:aws:sqs",
         ),
     ] {

@@ -1,3 +1,5 @@
+//! What becomes of one change.
+
 use serde::Deserialize;
 use tidegate::batch::{BatchContext, Handled, Handler};
 use tidegate::failure::Failure;

@@ -1,0 +1,30 @@
+//! The command line: subcommands, options, help texts.
+//!
+//! Declarations only. `dispatch` hands them to the modules that act, which read them and nothing of
+//! the dispatcher.
+
+mod command;
+mod completions;
+mod cost;
+mod dlq;
+mod effects;
+mod events;
+mod invoking;
+mod local;
+mod new;
+mod number;
+mod parked;
+mod place;
+mod topology;
+
+pub(crate) use command::{Arguments, Command};
+pub(crate) use completions::Completions;
+pub(crate) use cost::Cost;
+pub(crate) use dlq::Dlq;
+pub(crate) use effects::{EffectsCommand, EffectsComplete, EffectsList, EffectsPlace, EffectsRelease};
+pub(crate) use events::{EventsCommand, EventsShow};
+pub(crate) use local::{Level, LocalCommand, Logs, Pace, Up};
+pub(crate) use new::{FunctionSource, NewCommand, NewFunction};
+pub(crate) use parked::{ParkedCommand, ParkedList, ParkedOne, ParkedPlace, ParkedRelease};
+pub(crate) use place::{Place, StateDir};
+pub(crate) use topology::{TopologyCheck, TopologyCommand};

@@ -1,0 +1,17 @@
+//! What the command says, for programs and for `screen`.
+
+use serde::Serialize;
+
+use super::estimate::Estimate;
+use super::measurement::Measurement;
+
+/// What the command says.
+#[derive(Debug, Serialize)]
+pub(super) struct Report<'a> {
+    pub(super) prices_of: &'a str,
+    pub(super) region: &'a str,
+    pub(super) currency: &'a str,
+    pub(super) measurement: &'a Measurement,
+    pub(super) per: f64,
+    pub(super) environments: Vec<Estimate>,
+}

@@ -1,0 +1,43 @@
+//! From the command line to the module that acts.
+
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+use terminal::output;
+use terminal::problem::Problem;
+
+use crate::arguments::{Arguments, Command, Completions, EventsCommand, NewCommand, TopologyCommand};
+use crate::{cost, dlq, effects, event_store, local, new, parked, topology};
+
+/// Runs the command.
+///
+/// # Errors
+/// What keeps it from its work.
+pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Problem::new(format!("the asynchronous runtime does not start: {error}")))?;
+    runtime.block_on(async {
+        match arguments.command {
+            Command::Local(command) => local::run(command).await,
+            Command::Events(EventsCommand::Show(show)) => event_store::show(&show).await,
+            Command::Effects(command) => effects::run(&command).await,
+            Command::Parked(command) => parked::run(&command).await,
+            Command::Dlq(options) => dlq::run(&options).await,
+            Command::Topology(TopologyCommand::Check(options)) => topology::check(&options),
+            Command::Cost(options) => cost::run(&options).await,
+            Command::New(NewCommand::Function(options)) => new::function(&options),
+            Command::Completions(options) => completions(&options),
+        }
+    })
+}
+
+fn completions(options: &Completions) -> Result<ExitCode, Problem> {
+    let mut script = Vec::new();
+    let mut command = Arguments::command();
+    let name = command.get_name().to_owned();
+    clap_complete::generate(options.shell, &mut command, name, &mut script);
+    output::line(String::from_utf8_lossy(&script).trim_end())?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,86 @@
+//! What became of one effect that an operator decided on.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use terminal::escape::{escaped, escaped_json_line};
+
+/// What became of one effect.
+#[derive(Debug, Serialize)]
+pub(super) struct Decided {
+    pub(super) key: String,
+    #[serde(rename = "outcome")]
+    pub(super) resolution: Resolution,
+    pub(super) message: String,
+    /// The event, if nothing else has it any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) event: Option<Box<RawValue>>,
+}
+
+impl Decided {
+    /// What became of this effect; its event is elsewhere.
+    pub(super) fn new(key: &str, resolution: Resolution, message: String) -> Self {
+        Decided { key: key.to_owned(), resolution, message, event: None }
+    }
+
+    /// As lines for people. An event is a line of its own, of JSON that can be copied.
+    pub(super) fn lines(&self) -> String {
+        let said = escaped(&format!("{}: {}", self.key, self.message)).into_owned();
+        match &self.event {
+            Some(event) => format!("{said}\n{}", escaped_json_line(event.get())),
+            None => said,
+        }
+    }
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Resolution {
+    /// It is recorded that it took place.
+    Completed,
+    /// The function ran again and succeeded.
+    Ran,
+    /// It is released and has not run; the next delivery runs it.
+    Released,
+    /// The function ran again, and the effect is held again.
+    HeldAgain,
+    /// The function failed; its event is a dead letter now.
+    DeadLettered,
+    /// The function failed, and its event could not be kept.
+    Failed,
+    /// Nothing would keep its event, should the function fail; it is not released.
+    NoPlace,
+    /// No effect of this key is held.
+    Unknown,
+    /// Its record names what the topology does not declare; it is not released.
+    Refused,
+    /// Its record or its event cannot be read; it is not released.
+    Unreadable,
+}
+
+impl Resolution {
+    /// Whether the operator has nothing more to do with it.
+    pub(super) fn is_good(self) -> bool {
+        matches!(self, Resolution::Completed | Resolution::Ran | Resolution::Released)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_only_copy_of_an_event_is_a_line_of_json_that_can_be_copied() {
+        let event = "{\r\n\t\"name\u{200e}\" : \"Acme\u{feff}\u{61c} \\\"\u{200f}\",\n \"n\": 1.50 }";
+        let value: serde_json::Value = serde_json::from_str(event).unwrap();
+        let decided = Decided {
+            event: Some(RawValue::from_string(event.to_owned()).unwrap()),
+            ..Decided::new("mail#\x1b[2J", Resolution::Failed, "down\nforged".to_owned())
+        };
+        let text = decided.lines();
+        let [said, copied] = text.lines().collect::<Vec<_>>()[..] else { panic!("{text}") };
+        assert_eq!(said, r"mail#\u{1b}[2J: down\nforged");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(copied).unwrap(), value);
+        assert!(copied.is_ascii() && copied.contains("1.50"), "{copied}");
+    }
+}

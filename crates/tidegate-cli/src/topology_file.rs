@@ -1,0 +1,27 @@
+//! Where the topology file is: in this directory or in one above it.
+
+use std::env;
+use std::path::PathBuf;
+
+use terminal::problem::Problem;
+
+/// The topology file where none is named.
+pub(crate) const TOPOLOGY: &str = "infra/topology.auto.tfvars";
+
+/// The topology file of this directory or the nearest one above it.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn topology_above() -> Result<PathBuf, Problem> {
+    topology_here().ok_or_else(|| {
+        Problem::new(format!(
+            "there is no {TOPOLOGY} here or in a directory above; name the topology with --topology FILE"
+        ))
+    })
+}
+
+/// As [`topology_above`]; none if there is none.
+pub(crate) fn topology_here() -> Option<PathBuf> {
+    let here = env::current_dir().unwrap_or_default();
+    here.ancestors().map(|directory| directory.join(TOPOLOGY)).find(|file| file.is_file())
+}
