@@ -1,26 +1,31 @@
-//! The command line.
+//! The command line: subcommands, options, help texts.
+//!
+//! Declarations only. `dispatch` hands them to the modules that act.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use events::view::Dimension;
 use terminal::endpoint::EndpointOption;
 use terminal::name_prefix::PhysicalName;
-use terminal::problem::Problem;
 
-use crate::{check, generate, import, order, report, sales};
+/// Seed of the sample that ships with the repository.
+pub(crate) const SEED: u64 = 1;
+
+/// Orders of that sample, besides the large ones.
+pub(crate) const ORDERS: u32 = 300;
 
 /// Feeds orders into the shop, looks into its read models and checks them.
 #[derive(Debug, Parser)]
 #[command(name = "shop", version, arg_required_else_help = false, subcommand_required = true)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    pub(crate) command: Command,
 }
 
+/// What the command is to do.
 #[derive(Debug, Subcommand)]
-enum Command {
+pub(crate) enum Command {
     /// Puts the invoices of a file on the stream of orders.
     #[command(subcommand, arg_required_else_help = false)]
     Import(ImportFormat),
@@ -37,8 +42,9 @@ enum Command {
     Report(Report),
 }
 
+/// The format of an imported file.
 #[derive(Debug, Subcommand)]
-enum ImportFormat {
+pub(crate) enum ImportFormat {
     /// The UCI "Online Retail" CSV, plain or gzip.
     OnlineRetail {
         /// The file.
@@ -74,8 +80,9 @@ impl Import {
     }
 }
 
+/// What is done with orders and returns.
 #[derive(Debug, Subcommand)]
-enum OrderCommand {
+pub(crate) enum OrderCommand {
     /// Shows one order or return.
     Show(OrderShow),
 }
@@ -118,10 +125,11 @@ pub(crate) struct Generate {
     /// The file to write; compressed when its name ends in .gz.
     pub(crate) file: PathBuf,
     /// Seed: the same seed and number of orders give the same file.
-    #[arg(long, value_name = "S", default_value_t = generate::SEED)]
+    #[arg(long, value_name = "S", default_value_t = SEED)]
     pub(crate) seed: u64,
     /// Number of orders.
-    #[arg(long, value_name = "N", default_value_t = generate::ORDERS, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = ORDERS)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) orders: u32,
 }
 
@@ -191,28 +199,6 @@ impl SalesTable {
 
 fn dimension_parser() -> clap::builder::PossibleValuesParser {
     clap::builder::PossibleValuesParser::new(Dimension::ALL.map(Dimension::as_str))
-}
-
-/// Runs the command.
-///
-/// # Errors
-/// When it cannot do its work.
-pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
-    let work = async {
-        match arguments.command {
-            Command::Import(ImportFormat::OnlineRetail { file, options }) => {
-                import::online_retail(&options, &file).await
-            }
-            Command::Order(OrderCommand::Show(options)) => order::show(&options).await,
-            Command::Sales(options) => sales::show(&options).await,
-            Command::Generate(options) => generate::write(&options),
-            Command::Check(options) => check::check(&options).await,
-            Command::Report(options) => report::report(&options).await,
-        }
-    };
-    tokio::runtime::Runtime::new()
-        .map_err(|error| Problem::new(format!("the process has no threads to work with: {error}")))?
-        .block_on(work)
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 //! It feeds orders into the system, reads its read models and checks them.
 
 mod amount;
+mod arguments;
 mod check;
-mod cli;
+mod dispatch;
 mod generate;
 mod import;
 mod input;
@@ -17,5 +18,5 @@ mod sales;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    terminal::program::start(cli::run)
+    terminal::program::start(dispatch::run)
 }

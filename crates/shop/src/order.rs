@@ -10,14 +10,14 @@ use terminal::problem::Problem;
 use terminal::table::cell;
 
 use crate::amount::{count, money};
-use crate::cli;
+use crate::arguments;
 use crate::read_model::{OrderRow, read_order};
 
 /// Shows an order or a return.
 ///
 /// # Errors
-/// Fails if the read model cannot be read, or if it has neither an order nor a return with this id.
-pub(crate) async fn show(options: &cli::OrderShow) -> Result<ExitCode, Problem> {
+/// When the read model cannot be read, or has neither.
+pub(crate) async fn show(options: &arguments::OrderShow) -> Result<ExitCode, Problem> {
     let connection = Connection::open(&options.endpoint, Intent::Read).await?;
     let client = connection.dynamodb();
     let view = options.view.table(&options.endpoint);

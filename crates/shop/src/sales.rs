@@ -12,7 +12,7 @@ use terminal::output;
 use terminal::problem::Problem;
 
 use crate::amount::{count, money};
-use crate::cli;
+use crate::arguments;
 use crate::read_model::{SalesByKey, Totals, read_sales};
 
 /// Sums of one key.
@@ -26,8 +26,8 @@ struct KeySales {
 /// Shows sales by one dimension.
 ///
 /// # Errors
-/// Fails if the table cannot be read.
-pub(crate) async fn show(options: &cli::Sales) -> Result<ExitCode, Problem> {
+/// When the table cannot be read.
+pub(crate) async fn show(options: &arguments::Sales) -> Result<ExitCode, Problem> {
     let dimension: Dimension = options.by.parse().map_err(Problem::new)?;
     let connection = Connection::open(&options.endpoint, Intent::Read).await?;
     let sales = read_sales(&connection.dynamodb(), &options.sales.table(&options.endpoint))

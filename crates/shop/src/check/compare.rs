@@ -1,3 +1,5 @@
+//! Compares what the read models hold with what the file says.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use events::view::Dimension;
@@ -47,7 +49,7 @@ struct Difference {
 }
 
 impl Comparison {
-    pub(super) fn of(expected: &Expected, sales: &Sales, orders: &BTreeMap<String, OrderRow>) -> Self {
+    pub(super) fn new(expected: &Expected, sales: &Sales, orders: &BTreeMap<String, OrderRow>) -> Self {
         let mut read_models = vec![compare_orders(expected, orders)];
         read_models.extend(Dimension::ALL.map(|dimension| compare_sales(expected, sales, dimension)));
         let mut foreign = ReadModel::new("sales, other rows".to_owned());
@@ -243,7 +245,7 @@ mod tests {
     #[test]
     fn what_is_equal_is_said_with_its_totals() {
         let (sales, orders) = found();
-        let comparison = Comparison::of(&expected(), &sales, &orders);
+        let comparison = Comparison::new(&expected(), &sales, &orders);
         assert!(comparison.equal, "{comparison:?}");
         assert!(comparison.text().contains("sales by day       equal"), "{}", comparison.text());
         assert!(comparison.text().contains("3 units 3.00"), "{}", comparison.text());
@@ -254,7 +256,7 @@ mod tests {
         let (sales, mut orders) = found();
         let row = OrderRow { status: "\x1b[2J\u{202e}sent\nequal".to_owned(), ..OrderRow::default() };
         orders.insert("order#\x1b[1m\n2".to_owned(), row);
-        let text = Comparison::of(&expected(), &sales, &orders).text();
+        let text = Comparison::new(&expected(), &sales, &orders).text();
         assert!(
             text.contains(r"order#\u{1b}[1m\n2  status: expected no row, found \u{1b}[2J\u{202e}sent\nequal"),
             "{text}"
@@ -287,7 +289,7 @@ mod tests {
         for (change, part) in changes {
             let (mut sales, mut orders) = found();
             change(&mut sales, &mut orders);
-            let comparison = Comparison::of(&expected(), &sales, &orders);
+            let comparison = Comparison::new(&expected(), &sales, &orders);
             assert!(!comparison.equal && comparison.text().contains(part), "{part}: {}", comparison.text());
         }
     }

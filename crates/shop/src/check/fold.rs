@@ -1,3 +1,5 @@
+//! What the read models must hold: a fold over the lines of the file.
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use events::view::Dimension;
@@ -47,8 +49,8 @@ impl Expected {
     /// Reads the first `limit` invoices of a file, or all.
     ///
     /// # Errors
-    /// Fails if the file cannot be read to its end.
-    pub(super) fn of(lines: &mut Lines, limit: Option<usize>) -> Result<Self, Problem> {
+    /// When the file cannot be read on.
+    pub(super) fn from_lines(lines: &mut Lines, limit: Option<usize>) -> Result<Self, Problem> {
         let mut expected = Expected::default();
         let mut documents: HashMap<String, Document> = HashMap::new();
         let mut numbers: HashSet<String> = HashSet::new();
@@ -216,7 +218,7 @@ mod tests {
     fn expected(content: &str, limit: Option<usize>) -> Expected {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         write!(file, "{}\n{content}", COLUMNS.join(",")).unwrap();
-        Expected::of(&mut Lines::open(file.path()).unwrap(), limit).unwrap()
+        Expected::from_lines(&mut Lines::open(file.path()).unwrap(), limit).unwrap()
     }
 
     fn totals(expected: &Expected, dimension: Dimension, key: &str) -> [i128; 6] {

@@ -13,7 +13,7 @@ use terminal::connection::Connection;
 use terminal::output;
 use terminal::problem::Problem;
 
-use crate::cli;
+use crate::arguments;
 use crate::input::Lines;
 use crate::read_model::{read_orders, read_sales};
 
@@ -23,16 +23,15 @@ use self::fold::Expected;
 /// Compares every read model with the input.
 ///
 /// # Errors
-/// Fails if the file or a table cannot be read. A difference is not an error: it makes the exit
-/// code 1.
-pub(crate) async fn check(options: &cli::Check) -> Result<ExitCode, Problem> {
-    let expected = Expected::of(&mut Lines::open(&options.file)?, options.limit)?;
+/// When the file or a table cannot be read. A difference is no error: exit code 1.
+pub(crate) async fn check(options: &arguments::Check) -> Result<ExitCode, Problem> {
+    let expected = Expected::from_lines(&mut Lines::open(&options.file)?, options.limit)?;
     let connection = Connection::open(&options.endpoint, Intent::Read).await?;
     let client = connection.dynamodb();
     let explain = |problem| connection.explain(problem);
     let sales = read_sales(&client, &options.sales.table(&options.endpoint)).await.map_err(explain)?;
     let orders = read_orders(&client, &options.view.table(&options.endpoint)).await.map_err(explain)?;
-    let comparison = Comparison::of(&expected, &sales, &orders);
+    let comparison = Comparison::new(&expected, &sales, &orders);
     if options.json {
         output::json(&comparison)?;
     } else {

@@ -1,3 +1,5 @@
+//! The products of the sample shop.
+
 use super::random::Random;
 
 /// Number of products of the sample shop. An order of 1,200 lines has more than 600 of them.

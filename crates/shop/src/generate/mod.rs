@@ -16,19 +16,13 @@ use terminal::output;
 use terminal::problem::Problem;
 
 use crate::amount::count;
-use crate::cli;
-
-/// Seed of the repository's sample.
-pub(crate) const SEED: u64 = 1;
-
-/// Number of orders of that sample, besides the large ones.
-pub(crate) const ORDERS: u32 = 300;
+use crate::arguments::Generate;
 
 /// Writes a sample file.
 ///
 /// # Errors
-/// Fails if the file cannot be written.
-pub(crate) fn write(options: &cli::Generate) -> Result<ExitCode, Problem> {
+/// When the file cannot be written.
+pub(crate) fn write(options: &Generate) -> Result<ExitCode, Problem> {
     let lines = sample::sample(options.seed, options.orders);
     let compressed = options.file.extension().is_some_and(|extension| extension == "gz");
     write_lines(&options.file, &lines, compressed)
@@ -61,6 +55,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
+    use crate::arguments::{ORDERS, SEED};
     use crate::input::{Lines, Row};
 
     fn committed() -> PathBuf {

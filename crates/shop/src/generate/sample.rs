@@ -1,3 +1,5 @@
+//! The lines of a sample file.
+
 use jiff::{Span, Timestamp};
 
 use super::catalogue::{Product, catalogue};

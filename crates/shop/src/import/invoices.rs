@@ -1,3 +1,5 @@
+//! Gathers the lines of a file into invoices.
+
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -57,7 +59,7 @@ pub(super) enum InvoiceKind {
 }
 
 impl InvoiceKind {
-    fn of(number: &str) -> Option<Self> {
+    fn from_number(number: &str) -> Option<Self> {
         if number.len() > NUMBER_BYTES {
             None
         } else if number.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -109,7 +111,7 @@ pub(super) fn gather(lines: &mut Lines, limit: Option<usize>) -> Result<Gathered
             }
         };
         let Some(slot) = slots.get_mut(place) else { continue };
-        match row.as_ref().ok_or_else(no_row).and_then(Parsed::of) {
+        match row.as_ref().ok_or_else(no_row).and_then(Parsed::parse) {
             Ok(parsed) => parsed.add_to(slot),
             Err(why) => {
                 unreadable.note(line, why);
@@ -175,12 +177,12 @@ impl<'a> Parsed<'a> {
     /// Reads every column.
     ///
     /// # Errors
-    /// Returns what is wrong with the first column that cannot be read.
-    fn of(row: &'a Row<'a>) -> Result<Self, String> {
+    /// What is wrong with the first column that cannot be read.
+    fn parse(row: &'a Row<'a>) -> Result<Self, String> {
         let wrong = |column: &str, text: &str, wanted: &str| {
             format!("its {column} `{}` is not {wanted}", excerpt(text))
         };
-        let kind = InvoiceKind::of(&row.invoice)
+        let kind = InvoiceKind::from_number(&row.invoice)
             .ok_or_else(|| wrong("InvoiceNo", &row.invoice, "digits, or a `C` with more behind it"))?;
         // A return negates the quantity, so the number without a negative counterpart is out of
         // range.

@@ -1,4 +1,6 @@
-/// Converts a decimal amount of pounds to whole pence, rounded half away from zero.
+//! Amounts of pounds in whole pence.
+
+/// A decimal amount of pounds as whole pence, half away from zero. None when the text is no decimal number or leaves the range.
 ///
 /// It returns `None` if the text is not a decimal number or is out of range. It computes on the
 /// text, because a binary fraction can represent neither 0.1 nor the half that decides.

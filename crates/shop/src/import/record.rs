@@ -1,8 +1,10 @@
+//! The records for the stream: commands in their envelopes, and lines as they are.
+
 use events::{Currency, CustomerId, OrderId, OrderLine, PlaceOrder, RecordReturn, ReturnId, StockCode};
 use serde_json::value::RawValue;
 use tidegate::envelope::{Data, DataSchema, Envelope};
 use tidegate::ids::{StreamId, content_id};
-use tidegate::message::Message as Contract;
+use tidegate::message::Message;
 
 use super::invoices::{Invoice, InvoiceKind, Line, Slot};
 
@@ -14,7 +16,7 @@ const PARTITION_KEY_CHARACTERS: usize = 256;
 
 /// One record for the stream.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Message {
+pub(super) struct Record {
     pub(super) kind: Kind,
     /// Whether it was sent before in this run.
     pub(super) again: bool,
@@ -32,28 +34,25 @@ pub(super) enum Kind {
 }
 
 impl Slot {
-    /// Returns the records of the invoice: its command, then its unreadable lines.
-    pub(super) fn into_messages(self) -> Vec<Message> {
-        let mut messages = Vec::with_capacity(1 + self.raw.len());
+    /// The records of the invoice: its command, then its lines that could not be read.
+    pub(super) fn into_records(self) -> Vec<Record> {
+        let mut records = Vec::with_capacity(1 + self.raw.len());
         if let (Some(invoice), Some(number)) = (self.invoice, self.number.as_deref()) {
-            messages.extend(command(number, invoice));
+            records.extend(command(number, invoice));
         }
-        messages.extend(self.raw.into_iter().map(|line| {
+        records.extend(self.raw.into_iter().map(|line| {
             let partition_key = match &self.number {
                 Some(number) => number.chars().take(PARTITION_KEY_CHARACTERS).collect(),
                 None => content_id(&["line", &String::from_utf8_lossy(&line)]),
             };
-            Message { kind: Kind::Raw, again: false, partition_key, data: line }
+            Record { kind: Kind::Raw, again: false, partition_key, data: line }
         }));
-        messages
+        records
     }
 }
 
-/// Builds the command of an invoice.
-///
-/// It never returns `None` for numbers that [`InvoiceKind`] accepts: they are short, and text can
-/// be written as JSON.
-fn command(number: &str, invoice: Invoice) -> Option<Message> {
+/// None never occurs for numbers that [`InvoiceKind`] knows: they are short, and text can be written as JSON.
+fn command(number: &str, invoice: Invoice) -> Option<Record> {
     let customer_id = invoice.customer.map(CustomerId);
     let (kind, at) = (invoice.kind, invoice.at);
     match kind {
@@ -75,7 +74,7 @@ fn command(number: &str, invoice: Invoice) -> Option<Message> {
             let return_id = ReturnId(number.to_owned());
             let stream = return_id.stream().ok()?;
             let lines = invoice.lines.into_iter().map(|line| order_line(line, -1)).collect();
-            let record = RecordReturn {
+            let command = RecordReturn {
                 return_id,
                 customer_id,
                 country: invoice.country,
@@ -83,7 +82,7 @@ fn command(number: &str, invoice: Invoice) -> Option<Message> {
                 returned_at: at,
                 lines,
             };
-            wrap(Kind::Return, stream, at, &record)
+            wrap(Kind::Return, stream, at, &command)
         }
     }
 }
@@ -97,12 +96,12 @@ fn order_line(line: Line, sign: i64) -> OrderLine {
     }
 }
 
-fn wrap<C: Contract>(kind: Kind, stream: StreamId, time: jiff::Timestamp, command: &C) -> Option<Message> {
+fn wrap<C: Message>(kind: Kind, stream: StreamId, time: jiff::Timestamp, command: &C) -> Option<Record> {
     let data = serde_json::to_string(command).ok()?;
     let id = content_id(&["command", C::TYPE, &C::VERSION.to_string(), stream.as_str(), &data]);
     let partition_key = stream.as_str().to_owned();
     let data = Data::Inline(RawValue::from_string(data).ok()?);
     let schema = DataSchema::new(C::TYPE, C::VERSION);
     let envelope = Envelope::new(id, SOURCE, stream, time, schema, data);
-    Some(Message { kind, again: false, partition_key, data: serde_json::to_vec(&envelope).ok()? })
+    Some(Record { kind, again: false, partition_key, data: serde_json::to_vec(&envelope).ok()? })
 }

@@ -1,10 +1,10 @@
-use std::collections::{HashMap, HashSet};
+//! Puts records on a Kinesis stream, and refused ones again.
+
+use std::collections::HashSet;
 use std::iter::Peekable;
 use std::time::Duration;
 
 use aws_sdk_kinesis::Client;
-use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_kinesis::operation::put_records::PutRecordsOutput;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 use terminal::counted::counted;
@@ -14,7 +14,8 @@ use tidegate::failure::chain;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::message::{Kind, Message};
+use super::record::{Kind, Record};
+use super::refused::{Refused, is_throttled};
 
 /// Largest size of a record: data and partition key.
 pub(super) const RECORD_BYTES: usize = 1 << 20;
@@ -77,65 +78,63 @@ impl Sender {
         }
     }
 
-    /// Sends all messages, in several concurrent requests.
-    ///
-    /// Only one record of a partition key is in flight at a time, so no later record of the key can
-    /// overtake a refused one.
+    /// Sends all records, several requests at a time. Of one partition key there is only one record under way at a time, so that a
+    /// refused record cannot be overtaken by a later one of its key.
     ///
     /// # Errors
     /// Fails if a request fails, or if its records are refused for a minute. Records that were sent
     /// before stay in the stream.
     pub(super) async fn send(
         &self,
-        messages: impl Iterator<Item = Message>,
+        records: impl Iterator<Item = Record>,
         mut on: impl FnMut(Step),
     ) -> Result<(), Problem> {
-        let mut messages = messages.peekable();
+        let mut records = records.peekable();
         let mut busy: HashSet<String> = HashSet::new();
-        let mut requests: JoinSet<Result<Vec<Message>, Problem>> = JoinSet::new();
+        let mut requests: JoinSet<Result<Vec<Record>, Problem>> = JoinSet::new();
         loop {
             while requests.len() < CONCURRENCY {
-                let batch = next_batch(&mut messages, &busy, &mut on);
+                let batch = next_batch(&mut records, &busy, &mut on);
                 if batch.is_empty() {
                     break;
                 }
-                busy.extend(batch.iter().map(|message| message.partition_key.clone()));
+                busy.extend(batch.iter().map(|record| record.partition_key.clone()));
                 let put =
                     Put { client: self.client.clone(), stream: self.stream.clone(), patience: self.patience };
                 requests.spawn(put.all(batch));
             }
             let Some(done) = requests.join_next().await else { return Ok(()) };
             let sent = done.map_err(|error| Problem::new(format!("a request was lost: {error}")))??;
-            for message in sent {
-                busy.remove(&message.partition_key);
-                on(Step::Sent { kind: message.kind, again: message.again });
+            for record in sent {
+                busy.remove(&record.partition_key);
+                on(Step::Sent { kind: record.kind, again: record.again });
             }
         }
     }
 }
 
-/// Returns as many messages as a request holds, up to the first one whose key is in flight.
+/// As many records as a request holds, up to the first whose key is under way.
 fn next_batch(
-    messages: &mut Peekable<impl Iterator<Item = Message>>,
+    records: &mut Peekable<impl Iterator<Item = Record>>,
     busy: &HashSet<String>,
     on: &mut impl FnMut(Step),
-) -> Vec<Message> {
+) -> Vec<Record> {
     let mut batch = Vec::new();
     let mut keys = HashSet::new();
     let mut bytes = 0;
-    while let Some(message) = messages.peek() {
-        let size = message.data.len() + message.partition_key.len();
+    while let Some(record) = records.peek() {
+        let size = record.data.len() + record.partition_key.len();
         if size > RECORD_BYTES {
-            on(Step::TooLarge { partition_key: message.partition_key.clone(), bytes: size });
-            messages.next();
+            on(Step::TooLarge { partition_key: record.partition_key.clone(), bytes: size });
+            records.next();
             continue;
         }
         let full = batch.len() == REQUEST_RECORDS || bytes + size > REQUEST_BYTES;
-        if full || busy.contains(&message.partition_key) || !keys.insert(message.partition_key.clone()) {
+        if full || busy.contains(&record.partition_key) || !keys.insert(record.partition_key.clone()) {
             break;
         }
         bytes += size;
-        batch.extend(messages.next());
+        batch.extend(records.next());
     }
     batch
 }
@@ -147,8 +146,8 @@ struct Put {
 }
 
 impl Put {
-    /// Sends a batch until every record is accepted.
-    async fn all(self, batch: Vec<Message>) -> Result<Vec<Message>, Problem> {
+    /// Sends a batch until every record was taken.
+    async fn all(self, batch: Vec<Record>) -> Result<Vec<Record>, Problem> {
         let mut waiting: Vec<usize> = (0..batch.len()).collect();
         let mut pause = FIRST_PAUSE;
         let mut taken_last = Instant::now();
@@ -163,7 +162,7 @@ impl Put {
                 .send()
                 .await;
             let refused = match answer {
-                Ok(answer) => refused(&answer, &waiting)?,
+                Ok(answer) => Refused::from_answer(&answer, &waiting)?,
                 Err(error) if is_throttled(&error) => Refused::all(&waiting, &error),
                 Err(error) => {
                     return Err(Problem::new(format!("stream `{}`: {}", self.stream, chain(&error))));
@@ -192,57 +191,10 @@ impl Put {
     }
 }
 
-/// The refused records of a request, and the reason.
-struct Refused {
-    places: Vec<usize>,
-    codes: HashMap<String, usize>,
-}
-
-impl Refused {
-    fn all(waiting: &[usize], error: &impl ProvideErrorMetadata) -> Self {
-        let code = error.code().unwrap_or("unknown").to_owned();
-        Refused { places: waiting.to_vec(), codes: HashMap::from([(code, waiting.len())]) }
-    }
-
-    fn reason(&self) -> String {
-        let mut codes: Vec<&str> = self.codes.keys().map(String::as_str).collect();
-        codes.sort_unstable();
-        codes.join(", ")
-    }
-}
-
-/// Returns the refused records. The response has the records in the order of the request.
-fn refused(answer: &PutRecordsOutput, waiting: &[usize]) -> Result<Refused, Problem> {
-    if answer.records().len() != waiting.len() {
-        return Err(Problem::new(format!(
-            "the stream answered for {} of {}",
-            answer.records().len(),
-            counted(waiting.len(), "record", "records")
-        )));
-    }
-    let mut refused = Refused { places: Vec::new(), codes: HashMap::new() };
-    for (record, place) in answer.records().iter().zip(waiting) {
-        if let Some(code) = record.error_code() {
-            refused.places.push(*place);
-            *refused.codes.entry(code.to_owned()).or_default() += 1;
-        }
-    }
-    Ok(refused)
-}
-
-fn is_throttled<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
-    error.as_service_error().and_then(ProvideErrorMetadata::code).is_some_and(|code| {
-        matches!(
-            code,
-            "ProvisionedThroughputExceededException" | "ThrottlingException" | "LimitExceededException"
-        )
-    })
-}
-
-fn entry(message: &Message) -> Result<PutRecordsRequestEntry, Problem> {
+fn entry(record: &Record) -> Result<PutRecordsRequestEntry, Problem> {
     PutRecordsRequestEntry::builder()
-        .partition_key(&message.partition_key)
-        .data(Blob::new(message.data.clone()))
+        .partition_key(&record.partition_key)
+        .data(Blob::new(record.data.clone()))
         .build()
         .map_err(|error| Problem::new(format!("a record cannot be sent: {error}")))
 }
@@ -257,8 +209,8 @@ mod tests {
     use super::*;
     use terminal::connection::Connection;
 
-    fn message(key: &str, bytes: usize) -> Message {
-        Message { kind: Kind::Order, again: false, partition_key: key.to_owned(), data: vec![b'x'; bytes] }
+    fn record(key: &str, bytes: usize) -> Record {
+        Record { kind: Kind::Order, again: false, partition_key: key.to_owned(), data: vec![b'x'; bytes] }
     }
 
     type Answers = Arc<Mutex<dyn FnMut(&[String]) -> Vec<bool> + Send>>;
@@ -343,9 +295,9 @@ mod tests {
         })
         .await;
         let mut sent = 0;
-        let messages = ["a", "b", "c", "b", "d"].map(|key| message(key, 10));
+        let records = ["a", "b", "c", "b", "d"].map(|key| record(key, 10));
         sender
-            .send(messages.into_iter(), |step| sent += usize::from(matches!(step, Step::Sent { .. })))
+            .send(records.into_iter(), |step| sent += usize::from(matches!(step, Step::Sent { .. })))
             .await
             .unwrap();
         assert_eq!(sent, 5);
@@ -357,7 +309,7 @@ mod tests {
     async fn a_stream_that_takes_nothing_is_given_up_with_its_reason() {
         let mut sender = sender(|keys| vec![false; keys.len()]).await;
         sender.patience = Duration::from_millis(200);
-        let problem = sender.send([message("a", 1)].into_iter(), |_| ()).await.unwrap_err().to_string();
+        let problem = sender.send([record("a", 1)].into_iter(), |_| ()).await.unwrap_err().to_string();
         assert!(
             problem.contains("refused 1 record for") && problem.contains("ProvisionedThroughputExceeded"),
             "{problem}"
@@ -368,25 +320,25 @@ mod tests {
     async fn a_record_too_large_is_reported_and_the_others_are_sent() {
         let sender = sender(|keys| vec![true; keys.len()]).await;
         let mut steps = Vec::new();
-        let messages = [message("a", 1), message("large", RECORD_BYTES), message("fits", RECORD_BYTES - 4)];
-        sender.send(messages.into_iter(), |step| steps.push(step)).await.unwrap();
+        let records = [record("a", 1), record("large", RECORD_BYTES), record("fits", RECORD_BYTES - 4)];
+        sender.send(records.into_iter(), |step| steps.push(step)).await.unwrap();
         assert_eq!(steps.len(), 3);
         assert_eq!(steps[0], Step::TooLarge { partition_key: "large".to_owned(), bytes: RECORD_BYTES + 5 });
     }
 
     #[test]
     fn a_request_stays_within_the_limits_of_the_stream() {
-        let large = (0..12).map(|number| message(&number.to_string(), 1_000_000));
-        let small = (100..900).map(|number| message(&number.to_string(), 10));
-        let mut messages = large.chain(small).peekable();
+        let large = (0..12).map(|number| record(&number.to_string(), 1_000_000));
+        let small = (100..900).map(|number| record(&number.to_string(), 10));
+        let mut records = large.chain(small).peekable();
         let mut total = 0;
         loop {
-            let batch = next_batch(&mut messages, &HashSet::new(), &mut |_| ());
+            let batch = next_batch(&mut records, &HashSet::new(), &mut |_| ());
             if batch.is_empty() {
                 break;
             }
             let bytes: usize =
-                batch.iter().map(|message| message.data.len() + message.partition_key.len()).sum();
+                batch.iter().map(|record| record.data.len() + record.partition_key.len()).sum();
             assert!(batch.len() <= 500 && bytes <= 5 * 1024 * 1024, "{} records, {bytes} bytes", batch.len());
             total += batch.len();
         }

@@ -1,3 +1,5 @@
+//! The time of an invoice line, in any form in which the data set is published.
+
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;

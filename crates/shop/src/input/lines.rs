@@ -1,3 +1,5 @@
+//! The lines of a file, plain or gzip.
+
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};

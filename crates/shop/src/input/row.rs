@@ -1,3 +1,5 @@
+//! A line, taken apart into its eight columns.
+
 use std::borrow::Cow;
 
 /// The header of an online-retail file.

@@ -1,3 +1,5 @@
+//! The figures of the report, computed from a status and the read model.
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -81,17 +83,19 @@ pub(super) struct CpuSeconds {
 }
 
 impl Figures {
-    pub(super) fn of(status: &Status, orders: &BTreeMap<String, OrderRow>) -> Self {
+    pub(super) fn from_status(status: &Status, orders: &BTreeMap<String, OrderRow>) -> Self {
         let with_status = |kind: &str, status: &str| {
             orders.values().filter(|row| row.status == status && row.stream.starts_with(kind)).count() as u64
         };
-        let sent = |function: &BTreeMap<String, super::status::Calls>| {
+        let sent = |function: &BTreeMap<String, super::status::CallCounts>| {
             function.get("SES.SendEmail").map_or(0, |email| email.ok)
         };
         let functions: BTreeMap<String, FunctionFigures> = status
             .functions
             .iter()
-            .map(|(name, function)| (name.clone(), FunctionFigures::of(name, function, status, orders.len())))
+            .map(|(name, function)| {
+                (name.clone(), FunctionFigures::new(name, function, status, orders.len()))
+            })
             .collect();
         let deliveries: Option<u64> = functions.values().map(FunctionFigures::ended).sum();
         let seconds = span_seconds(orders);
@@ -122,7 +126,7 @@ impl Figures {
 }
 
 impl FunctionFigures {
-    fn of(name: &str, function: &Function, status: &Status, orders: usize) -> Self {
+    fn new(name: &str, function: &Function, status: &Status, orders: usize) -> Self {
         let calls = status.calls.get(name);
         let dynamodb = calls
             .into_iter()
@@ -176,7 +180,7 @@ fn ratio(number: u64, of: f64) -> Option<f64> {
     (of > 0.0).then(|| float(number) / of)
 }
 
-#[allow(clippy::cast_precision_loss)]
+#[expect(clippy::cast_precision_loss, reason = "a run has far less than 2^52 of anything")]
 fn float(number: u64) -> f64 {
     number as f64
 }
@@ -213,7 +217,7 @@ mod tests {
             row("order#3", "placed", 1_500, 3_000),
         ];
         let orders = orders.into_iter().map(|row| (row.stream.clone(), row)).collect();
-        let figures = Figures::of(&status, &orders);
+        let figures = Figures::from_status(&status, &orders);
         assert_eq!((figures.orders_placed, figures.orders_rejected), (2, 1));
         assert_eq!((figures.returns_recorded, figures.returns_rejected), (1, 0));
         assert_eq!((figures.emails, figures.dead_letters_total), (2, 3));
@@ -237,7 +241,7 @@ mod tests {
                 "functions":{"silent":{"invocations":4},"idle":{"invocations":0}}}"#,
         )
         .unwrap();
-        let figures = Figures::of(&status, &BTreeMap::new());
+        let figures = Figures::from_status(&status, &BTreeMap::new());
         assert_eq!((figures.functions["silent"].applied, figures.functions["idle"].applied), (None, Some(0)));
         assert_eq!(figures.deliveries, None);
         let shown = super::super::text::text(&figures);
@@ -251,7 +255,7 @@ mod tests {
             r#"{"dead_letters":{"total":0},"calls":{"order-processor":{}},"functions":{}}"#,
         )
         .unwrap();
-        let figures = Figures::of(&status, &BTreeMap::new());
+        let figures = Figures::from_status(&status, &BTreeMap::new());
         assert_eq!((figures.writes_per_order, figures.p50_ms, figures.seconds), (None, None, None));
         assert!(super::super::text::text(&figures).contains('-'));
     }

@@ -12,7 +12,7 @@ use terminal::connection::Connection;
 use terminal::output;
 use terminal::problem::Problem;
 
-use crate::cli;
+use crate::arguments;
 use crate::read_model::read_orders;
 
 use self::figures::Figures;
@@ -21,14 +21,14 @@ use self::status::Status;
 /// Prints the report.
 ///
 /// # Errors
-/// Fails if the status or the table cannot be read.
-pub(crate) async fn report(options: &cli::Report) -> Result<ExitCode, Problem> {
+/// When the status or the table cannot be read.
+pub(crate) async fn report(options: &arguments::Report) -> Result<ExitCode, Problem> {
     let status = read_status(&options.status)?;
     let connection = Connection::open(&options.endpoint, Intent::Read).await?;
     let orders = read_orders(&connection.dynamodb(), &options.view.table(&options.endpoint))
         .await
         .map_err(|problem| connection.explain(problem))?;
-    let figures = Figures::of(&status, &orders);
+    let figures = Figures::from_status(&status, &orders);
     if options.json {
         output::json(&figures)?;
     } else {

@@ -1,3 +1,5 @@
+//! The status of the local system, as far as the report reads it.
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
@@ -6,8 +8,8 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 pub(super) struct Status {
     pub(super) dead_letters: DeadLetters,
-    /// Calls by function and operation (`DynamoDB.PutItem`).
-    pub(super) calls: BTreeMap<String, BTreeMap<String, Calls>>,
+    /// By function and operation (`DynamoDB.PutItem`).
+    pub(super) calls: BTreeMap<String, BTreeMap<String, CallCounts>>,
     pub(super) functions: BTreeMap<String, Function>,
     #[serde(default)]
     pub(super) emulator: Process,
@@ -24,7 +26,7 @@ pub(super) struct DeadLetters {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Calls {
+pub(super) struct CallCounts {
     pub(super) calls: u64,
     pub(super) ok: u64,
 }
@@ -43,9 +45,13 @@ pub(super) struct Function {
 }
 
 impl Function {
-    /// Returns the sum of a metric. It is 0 if the metric never occurred, and `None` if the
-    /// function ran and printed no metrics.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    /// The sum of a metric; 0 when it never occurred, none when the function ran and printed no
+    /// metrics.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a count of records, rounded and not below 0"
+    )]
     pub(super) fn count(&self, metric: &str) -> Option<u64> {
         let printed = self.invocations == 0 || !self.metrics.is_empty();
         printed.then(|| self.metrics.get(metric).map_or(0, |sum| sum.max(0.0).round() as u64))

@@ -1,3 +1,5 @@
+//! The report for people.
+
 use terminal::escape::escaped;
 use terminal::table::{cell, right, table};
 
@@ -127,7 +129,7 @@ mod tests {
             "engine": {"cpu_seconds": 1.0, "rss_bytes": 1}
         });
         let status: Status = serde_json::from_value(status).unwrap();
-        let shown = text(&Figures::of(&status, &BTreeMap::new()));
+        let shown = text(&Figures::from_status(&status, &BTreeMap::new()));
         assert!(shown.matches(r"\u{1b}[2J\u{202e}f\nforged").count() >= 3, "{shown}");
         assert!(!shown.contains(['\x1b', '\u{202e}']), "{shown:?}");
         assert!(!shown.lines().any(|line| line.starts_with("forged")), "{shown}");

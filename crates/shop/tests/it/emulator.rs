@@ -1,3 +1,5 @@
+//! An emulator with the stream and the read models of the shop.
+
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};

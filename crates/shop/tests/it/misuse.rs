@@ -1,3 +1,5 @@
+//! What is wrong with a command line or a file is one line and an exit code.
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::process::{Command, Output};

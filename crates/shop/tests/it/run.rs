@@ -1,3 +1,5 @@
+//! Imports a file, and reads what the read models hold.
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
