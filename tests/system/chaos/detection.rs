@@ -112,11 +112,11 @@ async fn find(
                 assert_eq!(differences, Vec::<String>::new(), "with all protections: {shown}, seed {seed}");
             }
             let input = input(story, functions.to_owned());
-            let outcome = journey(drawn(plan, seed), &input).await;
-            println!("{shown}, seed {seed}:\n{}", outcome.report());
-            let Some(difference) = outcome.differences.first() else { continue };
+            let findings = journey(drawn(plan, seed), &input).await;
+            println!("{shown}, seed {seed}:\n{}", findings.report());
+            let Some(difference) = findings.differences.first() else { continue };
             let journal = functions.join("faults.jsonl");
-            std::fs::write(&journal, &outcome.journal)
+            std::fs::write(&journal, &findings.journal)
                 .unwrap_or_else(|error| panic!("{}: {error}", journal.display()));
             let entries = Journal::read(&journal).unwrap_or_else(|error| panic!("{error}"));
             let small = functions.join("faults.small.jsonl");
@@ -144,7 +144,7 @@ async fn find(
 }
 
 fn input(story: &'static Story, functions: PathBuf) -> Input {
-    Input { functions, ..Input::of(story, sample(), INVOICES) }
+    Input { functions, ..Input::new(story, sample(), INVOICES) }
 }
 
 fn table(rows: &[(&str, &str, Option<Found>)]) -> String {

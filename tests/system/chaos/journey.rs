@@ -30,14 +30,14 @@ pub(super) struct Input {
 
 impl Input {
     /// A story with the functions of this build.
-    pub(super) fn of(story: &'static Story, file: PathBuf, limit: usize) -> Self {
+    pub(super) fn new(story: &'static Story, file: PathBuf, limit: usize) -> Self {
         Input { story, file, limit, functions: directory(), newer: None }
     }
 }
 
-/// Result of a run.
-pub(super) struct Outcome {
-    /// Differences from the expected result. Empty if there are none.
+/// What came of a run.
+pub(super) struct Findings {
+    /// What is not as it must be; empty if all is well.
     pub(super) differences: Vec<String>,
     /// Injected faults by kind.
     pub(super) injected: BTreeMap<String, u64>,
@@ -57,7 +57,7 @@ pub(super) struct Outcome {
 }
 
 /// Runs the whole system once.
-pub(super) async fn journey(injection: Injection, input: &Input) -> Outcome {
+pub(super) async fn journey(injection: Injection, input: &Input) -> Findings {
     let began = std::time::Instant::now();
     let rollout = input.newer.as_deref().map(|newer| Rollout::prepare(&input.functions, newer));
     let binaries = rollout.as_ref().map_or_else(|| input.functions.clone(), Rollout::directory);
@@ -83,7 +83,7 @@ pub(super) async fn journey(injection: Injection, input: &Input) -> Outcome {
     world.end().await;
     let sum = |field: &str| functions(&status).map(|function| function[field].as_u64().unwrap_or(0)).sum();
     let duplicates = |function: &Value| function["metrics"]["Duplicate"].as_f64().unwrap_or(0.0) as u64;
-    let mut outcome = Outcome {
+    let mut findings = Findings {
         differences,
         injected: serde_json::from_value(status["faults"]["injected"].clone()).unwrap_or_default(),
         journal,
@@ -96,17 +96,17 @@ pub(super) async fn journey(injection: Injection, input: &Input) -> Outcome {
         seconds: began.elapsed().as_secs(),
         figure: None,
     };
-    outcome.differences.extend((input.story.verdict)(&outcome));
-    outcome.figure = (input.story.figure)(&outcome);
-    outcome
+    findings.differences.extend((input.story.verdict)(&findings));
+    findings.figure = (input.story.figure)(&findings);
+    findings
 }
 
 fn functions(status: &Value) -> impl Iterator<Item = &Value> {
     status["functions"].as_object().into_iter().flatten().map(|(_, function)| function)
 }
 
-impl Outcome {
-    /// Sum of a function's metric.
+impl Findings {
+    /// A count of a function's metric.
     pub(super) fn metric(&self, function: &str, name: &str) -> u64 {
         self.status["functions"][function]["metrics"][name].as_f64().unwrap_or(0.0) as u64
     }

@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use tidegate_local::engine::Injection;
 use tidegate_local::fault::{FaultPlan, Journal};
 
-use self::journey::{Input, Outcome, journey};
+use self::journey::{Findings, Input, journey};
 use self::stories::ALL_FAULTS;
-use crate::programs::{directory, repository};
+use crate::programs::directory;
 use crate::world::sample;
 
 /// Invoices of one full run.
@@ -32,12 +32,12 @@ fn drawn(plan: &Path, seed: u64) -> Injection {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn under_all_faults_together_every_read_model_is_right_and_every_mail_goes_out_once() {
-    let input = Input::of(&ALL_FAULTS, sample(), FEW);
-    let outcome = journey(drawn(&ALL_FAULTS.plan(), 1), &input).await;
-    println!("{}", outcome.report());
-    assert!(outcome.injected.len() > 15, "too few kinds of faults: {:?}", outcome.injected);
-    assert!(outcome.duplicates > 0, "nothing was delivered twice");
-    assert_eq!(outcome.differences, Vec::<String>::new());
+    let input = Input::new(&ALL_FAULTS, sample(), FEW);
+    let findings = journey(drawn(&ALL_FAULTS.plan(), 1), &input).await;
+    println!("{}", findings.report());
+    assert!(findings.injected.len() > 15, "too few kinds of faults: {:?}", findings.injected);
+    assert!(findings.duplicates > 0, "nothing was delivered twice");
+    assert_eq!(findings.differences, Vec::<String>::new());
 }
 
 /// Runs `make chaos`. `CHAOS_INPUT`, `CHAOS_INVOICES` and `CHAOS_SEEDS` override its input, number
@@ -45,7 +45,7 @@ async fn under_all_faults_together_every_read_model_is_right_and_every_mail_goes
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes a quarter of an hour: make chaos"]
 async fn chaos() {
-    run(Input::of(&ALL_FAULTS, input(), INVOICES), SEEDS).await;
+    run(Input::new(&ALL_FAULTS, input(), INVOICES), SEEDS).await;
 }
 
 /// Runs a story with each of its seeds. Keeps and reduces the faults of a run that made a
@@ -64,13 +64,13 @@ async fn run(input: Input, seeds: &str) {
     for seed in seeds.split_whitespace() {
         let seed: u64 = seed.parse().expect("CHAOS_SEEDS are numbers");
         println!("{name}, seed {seed}: {limit} invoices of {}", input.file.display());
-        let outcome = journey(drawn(&input.story.plan(), seed), &input).await;
-        println!("{}", outcome.report());
+        let findings = journey(drawn(&input.story.plan(), seed), &input).await;
+        println!("{}", findings.report());
         let missing: Vec<_> =
-            input.story.faults.iter().filter(|fault| !outcome.injected.contains_key(**fault)).collect();
-        assert!(missing.is_empty(), "never injected: {missing:?}; {:?}", outcome.injected);
-        if !outcome.differences.is_empty() {
-            let kept = keep(&outcome, name, seed);
+            input.story.faults.iter().filter(|fault| !findings.injected.contains_key(**fault)).collect();
+        assert!(missing.is_empty(), "never injected: {missing:?}; {:?}", findings.injected);
+        if !findings.differences.is_empty() {
+            let kept = keep(&findings, name, seed);
             println!("its faults: {} (`tidegate local up --fault-journal`)", kept.display());
             let entries = Journal::read(&kept).unwrap_or_else(|error| panic!("{error}"));
             if set("CHAOS_SHRINK").as_deref() != Some("no") {
@@ -82,16 +82,15 @@ async fn run(input: Input, seeds: &str) {
     assert!(wrong.is_empty(), "{name}: differences with the seeds {wrong:?}");
 }
 
-/// The invoices of a real shop if they are available, otherwise the sample.
+/// The invoices of a real shop where `TIDEGATE_RETAIL` names their file, otherwise the sample.
 fn input() -> PathBuf {
-    let real = repository().join("../shared/data/online-retail.csv.gz");
-    if real.is_file() { real } else { sample() }
+    std::env::var_os("TIDEGATE_RETAIL").map_or_else(sample, PathBuf::from)
 }
 
-/// Keeps a run's journal in the build directory.
-fn keep(outcome: &Outcome, story: &str, seed: u64) -> PathBuf {
+/// Keeps a run's journal beside the build.
+fn keep(findings: &Findings, story: &str, seed: u64) -> PathBuf {
     let kept = directory().join(format!("chaos-{}-{seed}.jsonl", story.replace(' ', "-")));
-    std::fs::write(&kept, &outcome.journal).unwrap_or_else(|error| panic!("{}: {error}", kept.display()));
+    std::fs::write(&kept, &findings.journal).unwrap_or_else(|error| panic!("{}: {error}", kept.display()));
     kept
 }
 

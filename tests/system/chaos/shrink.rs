@@ -36,13 +36,13 @@ pub(super) async fn shrink(entries: &[Entry], small: &Path, input: &Input) -> Sh
         let rest = without(&kept, left_out);
         write(small, &rest);
         runs += 1;
-        let outcome = journey(again(small), input).await;
-        let differs = !outcome.differences.is_empty();
+        let findings = journey(again(small), input).await;
+        let differs = !findings.differences.is_empty();
         println!(
             "  with {} of {} faults: {} differences",
             rest.len(),
             entries.len(),
-            outcome.differences.len()
+            findings.differences.len()
         );
         if differs {
             (kept, confirmed) = (rest, true);

@@ -1,3 +1,5 @@
+//! The event store in DynamoDB keeps the contract that every event store keeps.
+
 use jiff::Timestamp;
 use serde_json::value::to_raw_value;
 use tidegate::envelope::DataSchema;

@@ -1,3 +1,5 @@
+//! The read model in DynamoDB keeps the contract that every read model keeps.
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use tidegate::ids::StreamId;
 use tidegate::projection::{DynamoDbReadModel, ReadModel, ReadModelTables, RowUpdate};

@@ -1,3 +1,5 @@
+//! The store of snapshots in DynamoDB keeps the contract that every store of snapshots keeps.
+
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{

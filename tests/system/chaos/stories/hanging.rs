@@ -1,6 +1,6 @@
 //! The story of a read model that does not respond.
 
-use super::super::journey::Outcome;
+use super::super::journey::Findings;
 use super::{Story, given_up, tell};
 
 const PROJECTION: &str = "order-projection";
@@ -11,16 +11,16 @@ pub(in crate::chaos) const HANGING: Story = Story {
     // The invocation has time for one hanging request, and not for two.
     fields: &[("timeout_seconds", "6")],
     faults: &["hang before DynamoDB.TransactWriteItems"],
-    verdict: |outcome| [given_up(outcome), cut_off(outcome), forgotten(outcome)].concat(),
-    figure: |outcome| {
-        let (commits, applied) = (outcome.commits, outcome.metric(PROJECTION, "Applied"));
+    verdict: |findings| [given_up(findings), cut_off(findings), forgotten(findings)].concat(),
+    figure: |findings| {
+        let (commits, applied) = (findings.commits, findings.metric(PROJECTION, "Applied"));
         Some(format!("the projection reported {applied} of {commits} commits as applied"))
     },
 };
 
-/// The projection must end its invocations before Lambda does.
-fn cut_off(outcome: &Outcome) -> Vec<String> {
-    match outcome.status["functions"][PROJECTION]["timeouts"].as_u64() {
+/// The projection ends before Lambda ends it.
+fn cut_off(findings: &Findings) -> Vec<String> {
+    match findings.status["functions"][PROJECTION]["timeouts"].as_u64() {
         Some(0) => Vec::new(),
         timeouts => vec![format!("{PROJECTION} ran out of time: {timeouts:?}")],
     }
@@ -28,8 +28,8 @@ fn cut_off(outcome: &Outcome) -> Vec<String> {
 
 /// Commits that were applied before the read model hung are reported as applied. A request that
 /// hangs here never has an effect, so each commit is applied once and reported so once.
-fn forgotten(outcome: &Outcome) -> Vec<String> {
-    let (commits, applied) = (outcome.commits, outcome.metric(PROJECTION, "Applied"));
+fn forgotten(findings: &Findings) -> Vec<String> {
+    let (commits, applied) = (findings.commits, findings.metric(PROJECTION, "Applied"));
     if applied == commits {
         return Vec::new();
     }

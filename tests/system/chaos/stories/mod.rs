@@ -12,7 +12,7 @@ use std::path::PathBuf;
 pub(super) use hanging::HANGING;
 pub(super) use paused::PAUSED;
 
-use super::journey::{Input, Outcome};
+use super::journey::{Findings, Input};
 use super::run;
 use crate::programs::repository;
 
@@ -32,9 +32,9 @@ pub(super) struct Story {
     /// Faults that a meaningful run must have injected.
     pub(super) faults: &'static [&'static str],
     /// Differences beyond the ordinary ones.
-    pub(super) verdict: fn(&Outcome) -> Vec<String>,
-    /// Measurement of the story, as text.
-    pub(super) figure: fn(&Outcome) -> Option<String>,
+    pub(super) verdict: fn(&Findings) -> Vec<String>,
+    /// What it measures, for people.
+    pub(super) figure: fn(&Findings) -> Option<String>,
 }
 
 impl Story {
@@ -55,12 +55,12 @@ pub(super) const ALL_FAULTS: Story = Story {
 };
 
 async fn tell(story: &'static Story) {
-    run(Input::of(story, super::input(), INVOICES), SEEDS).await;
+    run(Input::new(story, super::input(), INVOICES), SEEDS).await;
 }
 
 /// Letters of asynchronous invocations. There must be none: a story lets the last attempt succeed.
-fn given_up(outcome: &Outcome) -> Vec<String> {
-    match outcome.mail.dead {
+fn given_up(findings: &Findings) -> Vec<String> {
+    match findings.mail.dead {
         0 => Vec::new(),
         dead => vec![format!("a letter that a retry would have saved: {dead} events of the notification")],
     }

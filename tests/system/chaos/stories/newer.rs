@@ -20,6 +20,6 @@ const NEWER: Story = Story {
 #[ignore = "needs a second build of the functions: make chaos"]
 async fn newer() {
     let built = std::env::var("CHAOS_NEWER").expect("CHAOS_NEWER: run `make chaos`");
-    let input = Input::of(&NEWER, chaos::input(), INVOICES);
+    let input = Input::new(&NEWER, chaos::input(), INVOICES);
     chaos::run(Input { newer: Some(PathBuf::from(built)), ..input }, SEEDS).await;
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::journey::Outcome;
+use super::super::journey::Findings;
 use super::{Story, given_up, tell};
 
 const THROTTLED: Story = Story {
@@ -11,10 +11,10 @@ const THROTTLED: Story = Story {
     // The projection pauses until the end of an invocation, so invocations are short.
     fields: &[("timeout_seconds", "10")],
     faults: &["cancel for ThrottlingError before DynamoDB.TransactWriteItems"],
-    verdict: |outcome| [given_up(outcome), explodes(outcome)].concat(),
-    figure: |outcome| {
-        let Sent { calls, cancelled } = sent(outcome);
-        let commits = outcome.commits;
+    verdict: |findings| [given_up(findings), explodes(findings)].concat(),
+    figure: |findings| {
+        let Sent { calls, cancelled } = sent(findings);
+        let commits = findings.commits;
         Some(format!("{calls} transactions were sent for {commits} commits, {cancelled} of them cancelled"))
     },
 };
@@ -25,8 +25,8 @@ struct Sent {
     cancelled: u64,
 }
 
-fn sent(outcome: &Outcome) -> Sent {
-    let counts = &outcome.status["calls"]["order-projection"]["DynamoDB.TransactWriteItems"];
+fn sent(findings: &Findings) -> Sent {
+    let counts = &findings.status["calls"]["order-projection"]["DynamoDB.TransactWriteItems"];
     let cancelled = &counts["errors"]["TransactionCanceledException"];
     Sent { calls: counts["calls"].as_u64().unwrap_or(0), cancelled: Value::as_u64(cancelled).unwrap_or(0) }
 }
@@ -34,13 +34,13 @@ fn sent(outcome: &Outcome) -> Sent {
 /// Reports a projection that splits throttled transactions instead of pausing.
 ///
 /// A projector that splits a throttled transaction sends a request for each commit in each attempt.
-/// A projector that pauses sends few requests.
-fn explodes(outcome: &Outcome) -> Vec<String> {
-    let Sent { cancelled, .. } = sent(outcome);
-    if 2 * cancelled < outcome.commits {
+/// A projector that backs off sends few requests.
+fn explodes(findings: &Findings) -> Vec<String> {
+    let Sent { cancelled, .. } = sent(findings);
+    if 2 * cancelled < findings.commits {
         return Vec::new();
     }
-    let commits = outcome.commits;
+    let commits = findings.commits;
     vec![format!("{cancelled} transactions were sent into the throttling; there are {commits} commits")]
 }
 
