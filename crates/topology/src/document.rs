@@ -119,7 +119,7 @@ impl Reader<'_> {
             Expression::Array(array) => {
                 let mut values = Vec::new();
                 for (n, item) in array.iter().enumerate() {
-                    let at = item.span().map_or(key, |span| Position::of(self.text, span.start));
+                    let at = item.span().map_or(key, |span| Position::from_offset(self.text, span.start));
                     let mut below = Place { at, below: BTreeMap::new() };
                     values.push(self.value(item, at, &mut below));
                     place.below.insert(n.to_string(), below);
@@ -156,7 +156,7 @@ impl Reader<'_> {
                 Value::Object(map)
             }
             computed => {
-                let at = computed.span().map_or(key, |span| Position::of(self.text, span.start));
+                let at = computed.span().map_or(key, |span| Position::from_offset(self.text, span.start));
                 let what = kind(computed);
                 self.mistake(
                     at,
@@ -171,7 +171,7 @@ impl Reader<'_> {
     }
 
     fn position(&self, span: Option<std::ops::Range<usize>>) -> Position {
-        Position::of(self.text, span.map_or(0, |span| span.start))
+        Position::from_offset(self.text, span.map_or(0, |span| span.start))
     }
 
     fn mistake(&mut self, position: Position, message: String) {

@@ -14,7 +14,7 @@ pub struct Position {
 
 impl Position {
     /// The position of a byte offset in a text.
-    pub(super) fn of(text: &str, offset: usize) -> Self {
+    pub(super) fn from_offset(text: &str, offset: usize) -> Self {
         let before = text.get(..offset).unwrap_or(text);
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let column = before.get(line_start..).unwrap_or("").chars().count() + 1;

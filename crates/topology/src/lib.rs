@@ -1,6 +1,24 @@
-//! The topology: what is declared in `topology.auto.tfvars`.
+//! The declared system: the topology file, read and checked.
+//!
+//! A topology is an HCL file of literal values (`topology.auto.tfvars`, so that Terraform reads the
+//! same one). It declares streams, tables, queues, topics, buckets, buses, rules and functions with
+//! their event source mappings: [`Topology`].
+//!
+//! - **Read**: [`load`] and [`parse`] give a topology, [`check()`] and [`check_text`] also its
+//!   warnings and the position of every key ([`Checked`]). [`values`] and [`defaults`] read
+//!   Terraform's other files.
+//! - **Refused** ([`TopologyError`], [`Severity::Error`]): what is not a literal value, unknown
+//!   fields and wrong types, and whatever AWS does not take: its limits, names that are not
+//!   declared, event patterns that EventBridge rejects.
+//! - **Warned of** ([`Severity::Warning`]): what runs and may lose events, their order, or the
+//!   reason of a failure; and the rules of this project's toolkit, commands and Terraform, which
+//!   [`Profile::Tidegate`] switches on.
+//!
+//! [`pattern`] is EventBridge's pattern language, of rules and of the filters of event source
+//! mappings.
 
 mod check;
+mod checked;
 mod document;
 mod error;
 mod lookup;
@@ -10,93 +28,11 @@ mod typed;
 mod unreadable;
 mod variables;
 
-use std::path::Path;
-
+pub use checked::{Checked, check, check_text, load, parse};
 pub use error::{Mistake, Position, Severity, TopologyError};
 pub use lookup::{DEFAULT_BUS, DestinationKind, LARGE_LETTERS, LETTERS, Resource, SourceKind};
-pub use model::*;
+pub use model::{
+    Access, Asynchronous, Bucket, Bus, Destination, Filter, Function, Key, KeyType, Profile, Queue, Redrive,
+    Rule, Source, StartingPosition, Stream, StreamView, Table, Target, Topic, Topology, Use,
+};
 pub use variables::{defaults, values};
-
-use document::Document;
-
-/// A topology file that was read and checked.
-#[derive(Clone, Debug)]
-pub struct Checked {
-    /// What is declared.
-    pub topology: Topology,
-    /// What runs and should be better all the same, in the order of the file.
-    pub warnings: Vec<Mistake>,
-    document: Document,
-}
-
-impl Checked {
-    /// Where the key at a path stands, such as `["functions", "mailer", "command"]`; if there is none, where the nearest one above it does.
-    pub fn position(&self, path: &[&str]) -> Position {
-        self.document.position(path)
-    }
-
-    /// An error at a path, for what is wrong with the world around the file.
-    pub fn error(&self, path: &[&str], message: impl Into<String>) -> Mistake {
-        Mistake::error(self.position(path), message)
-    }
-}
-
-/// Reads and checks a topology file.
-///
-/// Errors: the file cannot be read, or has mistakes that are errors. Mistakes of one kind are reported together: first whatever is not a literal
-/// HCL value, then unknown fields and wrong types, then everything that contradicts a rule of AWS or of this system, warnings included.
-pub fn check(path: &Path) -> Result<Checked, TopologyError> {
-    let bytes =
-        std::fs::read(path).map_err(|source| TopologyError::Unreadable { file: path.to_owned(), source })?;
-    let checked = match std::str::from_utf8(&bytes) {
-        Ok(text) => check_text(text),
-        Err(error) => {
-            let readable = String::from_utf8_lossy(bytes.get(..error.valid_up_to()).unwrap_or_default());
-            let position = Position::of(&readable, readable.len());
-            Err(vec![Mistake::error(
-                position,
-                "this is no text in UTF-8; a topology is an HCL file in UTF-8",
-            )])
-        }
-    };
-    checked.map_err(|mistakes| TopologyError::Mistaken { file: path.to_owned(), mistakes })
-}
-
-/// Reads and checks the text of a topology file.
-///
-/// # Errors
-/// The mistakes that [`check()`] reports, in the order of the text.
-pub fn check_text(text: &str) -> Result<Checked, Vec<Mistake>> {
-    let read = || {
-        let document = Document::parse(text)?;
-        let topology = typed::read(&document)?;
-        let mistakes = check::check(&topology, &document);
-        Ok((document, topology, mistakes))
-    };
-    let sorted = |mut mistakes: Vec<Mistake>| {
-        mistakes.sort();
-        mistakes
-    };
-    let (document, topology, mistakes) = read().map_err(sorted)?;
-    let mistakes = sorted(mistakes);
-    if mistakes.iter().any(|mistake| mistake.severity == Severity::Error) {
-        return Err(mistakes);
-    }
-    Ok(Checked { topology, warnings: mistakes, document })
-}
-
-/// What a topology file declares; its warnings are left to [`check()`].
-///
-/// # Errors
-/// Those of [`check()`].
-pub fn load(path: &Path) -> Result<Topology, TopologyError> {
-    Ok(check(path)?.topology)
-}
-
-/// What the text of a topology file declares; its warnings are left to [`check_text`].
-///
-/// # Errors
-/// Those of [`check_text`].
-pub fn parse(text: &str) -> Result<Topology, Vec<Mistake>> {
-    Ok(check_text(text)?.topology)
-}

@@ -8,7 +8,7 @@ pub(super) fn why(text: &str) -> Option<Mistake> {
         let what = "the file begins with a byte order mark; save it as UTF-8 without one";
         return Some(Mistake::error(Position { line: 1, column: 1 }, what));
     }
-    let at = |offset| Position::of(text, offset);
+    let at = |offset| Position::from_offset(text, offset);
     let mut open: Vec<(usize, char)> = Vec::new();
     let mut characters = text.char_indices().peekable();
     while let Some((offset, character)) = characters.next() {

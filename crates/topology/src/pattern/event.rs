@@ -47,7 +47,7 @@ struct Leaf<'a> {
 
 impl<'a> Leaves<'a> {
     /// The values of these fields.
-    pub(super) fn of(event: &'a [Field<'a>], fields: &'a BTreeSet<String>) -> Self {
+    pub(super) fn new(event: &'a [Field<'a>], fields: &'a BTreeSet<String>) -> Self {
         let outside = Element { list: 0, around: OUTSIDE, depth: 0 };
         let mut leaves = Self { fields, found: BTreeMap::new(), elements: vec![outside], lists: 0 };
         leaves.object("", event, OUTSIDE);
@@ -203,7 +203,7 @@ mod tests {
     fn fields(of: &Json<'_>) -> usize {
         let Json::Object(event) = of else { panic!("not an object") };
         let names = BTreeSet::from(["deep.a".to_owned(), "deep.b".to_owned()]);
-        let leaves = Leaves::of(event, &names);
+        let leaves = Leaves::new(event, &names);
         assert!(leaves.found.values().map(Vec::len).sum::<usize>() > 0);
         leaves.elements.len()
     }

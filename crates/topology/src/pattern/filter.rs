@@ -118,7 +118,7 @@ fn view<'a>(field: &'a str, value: Json<'a>) -> Json<'a> {
 /// Reads one pattern: the language's rules, and those of the source.
 fn criterion(of: Filtered, text: &str) -> Result<Criterion, PatternError> {
     let value = Json::parse(text).map_err(|error| PatternError::no_json(&error))?;
-    let pattern = Pattern::of_filter(&value)?;
+    let pattern = Pattern::from_filter(&value)?;
     let mut top = Vec::new();
     top_fields(&value, &mut Vec::new(), &mut top);
     let mut faults = Vec::new();

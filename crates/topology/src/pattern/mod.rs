@@ -59,7 +59,7 @@ impl Pattern {
     /// Everything in which it is no pattern, each with its place.
     pub fn parse(pattern: &Value) -> Result<Self, PatternError> {
         let pattern = Json::from(pattern);
-        let read = Self::of_filter(&pattern)?;
+        let read = Self::from_filter(&pattern)?;
         match complexity::too_complex(&read.rules) {
             None => Ok(read),
             Some(field) => Err(PatternError::too_complex(&pattern, field)),
@@ -70,7 +70,7 @@ impl Pattern {
     ///
     /// # Errors
     /// Everything in which it is no pattern, each with its place.
-    fn of_filter(pattern: &Json<'_>) -> Result<Self, PatternError> {
+    fn from_filter(pattern: &Json<'_>) -> Result<Self, PatternError> {
         let rules = parser::rules(pattern)?;
         let fields = rules.iter().flat_map(BTreeMap::keys).cloned().collect();
         Ok(Self { rules, fields })
@@ -80,7 +80,7 @@ impl Pattern {
     #[must_use]
     pub fn matches(&self, event: &Json<'_>) -> bool {
         let Json::Object(event) = event else { return false };
-        let leaves = Leaves::of(event, &self.fields);
+        let leaves = Leaves::new(event, &self.fields);
         self.rules.iter().any(|rule| leaves.match_all(rule))
     }
 }

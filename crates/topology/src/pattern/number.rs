@@ -13,7 +13,7 @@ pub(super) struct Number {
 
 impl Number {
     /// A number as it is written in JSON.
-    pub(super) fn of(text: &str) -> Self {
+    pub(super) fn new(text: &str) -> Self {
         Self { text: text.to_owned(), double: double(text) }
     }
 
@@ -34,7 +34,7 @@ impl Number {
 /// The number, if a double holds it exactly.
 fn double(text: &str) -> Option<f64> {
     let double: f64 = text.parse().ok().filter(|double: &f64| double.is_finite())?;
-    (Decimal::of(text)? == Decimal::of(&format!("{double:e}"))?).then_some(double)
+    (Decimal::parse(text)? == Decimal::parse(&format!("{double:e}"))?).then_some(double)
 }
 
 /// A number by its digits: `0.DIGITS * 10^exponent`, without zeros at the ends.
@@ -46,7 +46,7 @@ struct Decimal {
 }
 
 impl Decimal {
-    fn of(text: &str) -> Option<Self> {
+    fn parse(text: &str) -> Option<Self> {
         let (is_negative, text) = text.strip_prefix('-').map_or((false, text), |text| (true, text));
         let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));

@@ -178,7 +178,7 @@ impl Parser {
                 matchers.push(Matcher::Text(text.to_string()));
                 matchers.extend(text.parse::<IpAddr>().ok().map(Matcher::Address));
             }
-            Json::Number(number) => matchers.push(Matcher::Number(Number::of(number))),
+            Json::Number(number) => matchers.push(Matcher::Number(Number::new(number))),
             Json::Bool(literal) => matchers.push(Matcher::Literal(Some(*literal))),
             Json::Null => matchers.push(Matcher::Literal(None)),
         }
@@ -280,7 +280,7 @@ impl Parser {
 
     /// A number that can be compared by value.
     fn exact(&mut self, text: &str) -> Option<Number> {
-        let number = Number::of(text);
+        let number = Number::new(text);
         if number.double().is_none() {
             let digits = text.chars().take(40).collect::<String>();
             self.fault(format!(

@@ -1,3 +1,5 @@
+//! How long snapshots must remember causes.
+
 use super::{GOOD, line_of, only_mistake, parse};
 
 const PLAIN: &str = r#"plain = { partition_key = { name = "key", type = "S" } }"#;

@@ -6,7 +6,7 @@ use aws_json::Json;
 
 /// A pattern as text, an event as text, and whether it matches.
 fn matches(pattern: &str, event: &str) -> bool {
-    let pattern = super::super::Pattern::of_filter(&Json::parse(pattern).unwrap())
+    let pattern = super::super::Pattern::from_filter(&Json::parse(pattern).unwrap())
         .unwrap_or_else(|error| panic!("{pattern}: {error}"));
     Json::leading(event).is_ok_and(|(event, _)| pattern.matches(&event))
 }

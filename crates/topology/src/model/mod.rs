@@ -1,0 +1,19 @@
+//! What the topology file declares, as types.
+//!
+//! Names are logical: `event-store`, not `dev-event-store`. The field names are the file's own, and
+//! Terraform's variables have the same shape.
+
+mod destination;
+mod function;
+mod resource;
+mod rule;
+mod source;
+mod system;
+
+pub use destination::Destination;
+pub use function::{Access, Asynchronous, Function, Use};
+pub use resource::{Bucket, Bus, Key, KeyType, Queue, Redrive, Stream, StreamView, Table, Topic};
+pub use rule::{Rule, Target};
+pub use source::{Filter, Source, StartingPosition};
+pub(crate) use system::default_event_bytes;
+pub use system::{Profile, Topology};

@@ -1,0 +1,137 @@
+//! What is declared beside functions and rules: streams, tables, queues, topics, buckets, buses.
+
+use serde::Deserialize;
+
+/// A Kinesis stream.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stream {
+    /// Number of shards, 1 by default.
+    #[serde(default = "one")]
+    pub shards: u32,
+    /// How long a record can be read, 24 to 8,760 hours; 24 by default.
+    #[serde(default = "default_retention_hours")]
+    pub retention_hours: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn default_retention_hours() -> u32 {
+    24
+}
+
+/// A DynamoDB table, on demand.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Table {
+    /// Partition key.
+    pub partition_key: Key,
+    /// Sort key.
+    pub sort_key: Option<Key>,
+    /// The table's stream and what its records carry; none by default.
+    pub stream_view: Option<StreamView>,
+    /// The attribute that holds the time to live.
+    pub ttl_attribute: Option<String>,
+    /// Idempotency records: how long it is known that an effect took place, 15 to 3,650 days.
+    pub record_retention_days: Option<u32>,
+    /// For a table of snapshots: for how many days they remember the causes of commits, 15 to
+    /// 3,650.
+    pub cause_retention_days: Option<u32>,
+}
+
+/// A key attribute of a table.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Key {
+    /// Attribute name.
+    pub name: String,
+    /// Attribute type.
+    #[serde(rename = "type")]
+    pub kind: KeyType,
+}
+
+/// Type of a key attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum KeyType {
+    /// String.
+    S,
+    /// Number.
+    N,
+    /// Binary.
+    B,
+}
+
+/// What the records of a table's stream carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum StreamView {
+    /// The keys only.
+    KeysOnly,
+    /// The item after the write.
+    NewImage,
+    /// The item before the write.
+    OldImage,
+    /// Both.
+    NewAndOldImages,
+}
+
+/// An SQS queue.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Queue {
+    /// How long a message is kept, 60 to 1,209,600 seconds; four days by default.
+    #[serde(default = "default_message_retention")]
+    pub retention_seconds: u32,
+    /// First in, first out within a message group. The physical name then ends in `.fifo`.
+    #[serde(default)]
+    pub fifo: bool,
+    /// How long a received message stays hidden; at least six times the timeout of a function that
+    /// consumes it.
+    #[serde(default = "default_visibility")]
+    pub visibility_timeout_seconds: u32,
+    /// Where a message goes that was received too often.
+    pub redrive: Option<Redrive>,
+}
+
+fn default_message_retention() -> u32 {
+    345_600
+}
+
+fn default_visibility() -> u32 {
+    30
+}
+
+/// Redrive policy of a queue.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redrive {
+    /// The dead-letter queue's name.
+    pub queue: String,
+    /// After how many receives.
+    pub maximum_receives: u32,
+}
+
+/// A standard SNS topic. Who subscribes to it is not declared.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Topic {}
+
+/// An S3 bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bucket {
+    /// Days after which objects expire; 0, which is the default, keeps them.
+    #[serde(default)]
+    pub expiration_days: u32,
+}
+
+/// An EventBridge bus.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bus {
+    /// How long the archive keeps events; 0 means no archive.
+    #[serde(default)]
+    pub archive_days: u32,
+}
