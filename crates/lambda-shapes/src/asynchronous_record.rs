@@ -1,4 +1,5 @@
-//! The record of the end of an asynchronous invocation, which goes to its on-failure or on-success destination.
+//! The record of an asynchronous invocation that has ended, for its on-failure or on-success
+//! destination (AWS docs: "Capturing records of Lambda asynchronous invocations").
 
 use crate::message::{LARGEST, sendable};
 use crate::moment::Moment;
@@ -6,49 +7,52 @@ use crate::text::shortened;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-/// How an event ended. Other words than a stream mapping's.
+/// How an event ended, in the words of asynchronous invocation. Those of a stream are
+/// [`stream_failure::Condition`](crate::stream_failure::Condition).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Condition {
-    /// The function is done with it.
+    /// The function succeeded.
     Success,
     /// The function failed in every allowed attempt.
     RetriesExhausted,
-    /// The event was kept for its maximum age.
+    /// The event is older than its maximum age.
     EventAgeExceeded,
-    /// The function may not run at all.
+    /// The function's reserved concurrency is 0, so it never runs.
     ZeroReservedConcurrency,
 }
 
-/// What is said about an event that has ended.
+/// An event that has ended.
 #[derive(Clone, Debug)]
 pub struct Ended<'a> {
-    /// Request id of all invocations.
+    /// Request id, the same for all invocations with the event.
     pub request_id: &'a str,
     /// Unqualified ARN of the function.
     pub function_arn: &'a str,
-    /// The version or alias it was invoked by.
+    /// The version or alias that was invoked; `None` is written as `$LATEST`.
     pub qualifier: Option<&'a str>,
     /// How it ended.
     pub condition: Condition,
-    /// How often the function ran.
+    /// Number of invocations.
     pub count: u32,
     /// The event.
     pub payload: &'a [u8],
-    /// What the last run answered, if the function ran: its response where the event succeeded, the error object where not.
+    /// The answer to the last invocation, if the function ran: its response if the event succeeded,
+    /// otherwise the error object.
     pub answer: Option<&'a [u8]>,
 }
 
 /// The version that runs here.
 const LATEST: &str = "$LATEST";
 
-/// The record as text: unlike a stream mapping's it carries the payload.
+/// Writes the record as JSON. It carries the payload, unlike that of a stream.
 ///
-/// A payload or an answer that is not JSON is written as a JSON string; characters that SQS does
-/// not take are escaped. Where the record would be larger than SQS takes, its error object
-/// is cut down to type and message, both shortened, and a response is left out; the payload is never cut, since it is what a replay needs.
+/// A payload or an answer that is not JSON is written as a JSON string, and characters that SQS
+/// refuses are escaped. A record that would be larger than [`LARGEST`] has no response, or only
+/// type and message of the error object, both shortened. The payload is never cut: a replay needs
+/// it.
 ///
 /// # Errors
-/// Serialisation; it does not occur with these types.
+/// The record cannot be serialised. This does not occur with these types.
 pub fn record(ended: &Ended<'_>, now: Moment) -> serde_json::Result<String> {
     let whole = body(ended, ended.answer.map(json).transpose()?, now)?;
     match ended.answer {

@@ -1,4 +1,8 @@
-//! When a batch is closed, and what it holds.
+//! When a batch is closed, and the event that it becomes.
+//!
+//! Lambda invokes a function when the batching window ends, the batch size is reached, or the
+//! payload reaches 6 MB (AWS docs: "How Lambda processes records from stream and queue-based event
+//! sources").
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,21 +12,22 @@ use bytes::{BufMut, Bytes, BytesMut};
 use crate::moment::Moment;
 use crate::record::Entry;
 
-/// Most bytes of one event: Lambda's limit of a synchronous invocation.
+/// Most bytes of one event: 6 MB for the request of a synchronous invocation (AWS docs: "Lambda
+/// quotas").
 pub const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024;
 
 const OPENING: &[u8] = br#"{"Records":["#;
-/// What an event ends in behind its records.
+/// The end of an event behind its records.
 pub const CLOSING: &[u8] = b"]}";
 
 /// Limits of a batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Most records.
+    /// Most records, from 1.
     pub records: usize,
-    /// Most bytes of the event.
+    /// Most bytes of the event, its frame included.
     pub bytes: usize,
-    /// When it is closed though it is not full.
+    /// When the batch is closed though it is not full.
     pub window: Window,
 }
 
@@ -34,16 +39,16 @@ pub struct Limits {
 /// one begins with the next record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Window {
-    /// Its length.
+    /// Its length; zero closes a batch at once.
     pub length: Duration,
-    /// When the invocation before ended.
+    /// When the previous invocation ended.
     pub previous: Option<Moment>,
-    /// How long a record is held at most, however long the window is.
+    /// The longest time that a record waits, however long the window is.
     pub longest: Option<Duration>,
 }
 
 impl Window {
-    /// When the batch is closed whose first record was read at this moment.
+    /// Returns when a batch is closed whose first record was read at `first`.
     #[must_use]
     pub fn end(self, first: Moment) -> Moment {
         let open = self.previous.filter(|previous| first <= previous.after(self.length));
@@ -52,18 +57,21 @@ impl Window {
     }
 }
 
-/// What a queue of records allows now.
+/// Whether a batch can go now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// Nothing is there.
+    /// There are no records.
     Empty,
-    /// A batch of this many records can go.
+    /// A batch of so many records can go.
     Batch(usize),
-    /// The batch is still gathered, until then at most.
+    /// The batch is still gathered, at most until this moment.
     At(Moment),
 }
 
-/// Looks whether a batch is closed by size, by bytes or by the end of its window.
+/// Decides whether a batch is closed: by its number of records, by its bytes or by the end of its
+/// window. The queue gives each record's bytes and the moment at which it was read.
+///
+/// A record that is too large by itself goes alone: only the function can say what becomes of it.
 #[must_use]
 pub fn readiness<'a>(
     queue: impl IntoIterator<Item = (usize, Moment)> + 'a,
@@ -74,7 +82,6 @@ pub fn readiness<'a>(
     let mut total = OPENING.len() + CLOSING.len();
     let mut first = None;
     for (bytes, read) in queue {
-        // A record too large by itself goes alone; only the function can say what becomes of it.
         let comma = usize::from(count > 0);
         let full = count > 0 && (count >= limits.records || total + comma + bytes > limits.bytes);
         if full {
@@ -94,6 +101,9 @@ pub fn readiness<'a>(
 }
 
 /// Takes the next closed batch from the front of a queue.
+///
+/// # Errors
+/// No batch is closed: the moment at which the next one is, or `None` if the queue is empty.
 pub fn cut(queue: &mut VecDeque<Entry>, limits: Limits, now: Moment) -> Result<Vec<Entry>, Option<Moment>> {
     match readiness(queue.iter().map(|e| (e.record.json.len(), e.read)), limits, now) {
         Readiness::Empty => Err(None),
@@ -102,13 +112,14 @@ pub fn cut(queue: &mut VecDeque<Entry>, limits: Limits, now: Moment) -> Result<V
     }
 }
 
-/// The event of these serialised records.
+/// Joins records, each as JSON, to the event `{"Records":[…]}`.
 #[must_use]
 pub fn event<'a>(records: impl Iterator<Item = &'a Bytes> + Clone) -> Bytes {
     event_closed_by(records, CLOSING)
 }
 
-/// The event of these serialised records with other fields behind them.
+/// Joins records, each as JSON, to an event with other fields behind them. `closing` is the rest of
+/// the event: it begins with the `]` of `Records`.
 #[must_use]
 pub fn event_closed_by<'a>(records: impl Iterator<Item = &'a Bytes> + Clone, closing: &[u8]) -> Bytes {
     let size = records.clone().map(|record| record.len() + 1).sum::<usize>();
@@ -194,5 +205,14 @@ mod tests {
         let records = [Bytes::from_static(b"{\"a\":1}"), Bytes::from_static(b"{\"b\":2}")];
         assert_eq!(event(records.iter()).as_ref(), br#"{"Records":[{"a":1},{"b":2}]}"#);
         assert_eq!(event([].iter()).as_ref(), br#"{"Records":[]}"#);
+    }
+
+    #[test]
+    fn an_event_can_have_other_fields_behind_its_records() {
+        let records = [Bytes::from_static(b"1"), Bytes::from_static(b"2")];
+        let closing = br#"],"isFinalInvokeForWindow":true}"#;
+        let event = event_closed_by(records.iter(), closing);
+        assert_eq!(event.as_ref(), br#"{"Records":[1,2],"isFinalInvokeForWindow":true}"#);
+        assert_eq!(event_closed_by([].iter(), closing).as_ref(), [OPENING, closing].concat());
     }
 }

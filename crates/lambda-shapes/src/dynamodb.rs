@@ -1,4 +1,5 @@
-//! Lambda's event record for DynamoDB Streams.
+//! Lambda's event record for DynamoDB Streams (AWS docs: "Using AWS Lambda with Amazon DynamoDB",
+//! example event).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,14 +14,13 @@ use crate::moment::Moment;
 use crate::record::{OrderingKey, Record};
 use crate::sequence::SequenceNumber;
 
-/// Turns what GetRecords returned into a record of the machine, serialised for the event.
+/// Turns a record that `GetRecords` returned into one with its element of the event. A change
+/// without a creation time was made when it was read.
 ///
-/// A change without a creation time was made when it was read.
-///
-/// `None` for a record without change or sequence number, which AWS does not send.
+/// Returns `None` for a record without change or sequence number. AWS does not send such records.
 ///
 /// # Errors
-/// Serialisation; it does not occur with these types.
+/// The element cannot be serialised. This does not occur with these types.
 pub fn record(
     source: &Source,
     stream_arn: &str,
@@ -30,7 +30,7 @@ pub fn record(
     let Some(change) = &source.dynamodb else { return Ok(None) };
     let Some(sequence) = &change.sequence_number else { return Ok(None) };
     let arrived = Moment::arrival(change.approximate_creation_date_time).unwrap_or(read);
-    let event = Event {
+    let event = EventRecord {
         event_id: source.event_id.as_deref().unwrap_or_default(),
         event_name: source.event_name.as_ref().map_or("", |name| name.as_str()),
         event_version: "1.1",
@@ -59,16 +59,17 @@ pub fn record(
     }))
 }
 
-/// Lambda keeps order per *item* here, so all key attributes count, in an order that does not depend on the map.
+/// Lambda keeps order per *item* here, so all key attributes count, in an order that does not
+/// depend on the map.
 fn ordering_key(keys: Option<&HashMap<String, AttributeValue>>) -> serde_json::Result<OrderingKey> {
     let sorted: BTreeMap<&str, Attribute<'_>> =
         keys.into_iter().flatten().map(|(name, value)| (name.as_str(), Attribute(value))).collect();
-    Ok(OrderingKey::of(&serde_json::to_vec(&sorted)?))
+    Ok(OrderingKey::new(&serde_json::to_vec(&sorted)?))
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Event<'a> {
+struct EventRecord<'a> {
     #[serde(rename = "eventID")]
     event_id: &'a str,
     event_name: &'a str,

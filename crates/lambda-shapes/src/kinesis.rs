@@ -1,4 +1,5 @@
-//! Lambda's event record for Kinesis.
+//! Lambda's event record for Kinesis (AWS docs: "Using Lambda to process records from Amazon
+//! Kinesis Data Streams", example event).
 
 use aws_sdk_kinesis::types::Record as Source;
 use base64::Engine;
@@ -10,26 +11,26 @@ use crate::moment::Moment;
 use crate::record::{OrderingKey, Record};
 use crate::sequence::SequenceNumber;
 
-/// Where the records come from, as the event says it.
+/// Where records come from, for the fields of the event.
 #[derive(Clone, Debug)]
 pub struct Origin {
-    /// The region.
+    /// Region, such as `us-east-1`.
     pub region: String,
     /// ARN of the stream.
     pub stream_arn: String,
-    /// ARN of the role that reads it; the function's own.
+    /// ARN of the role that reads it: the function's own.
     pub role_arn: String,
 }
 
-/// Turns what GetRecords returned into a record of the machine, serialised for the event. A record
+/// Turns a record that `GetRecords` returned into one with its element of the event. A record
 /// without an arrival time arrived when it was read.
 ///
 /// # Errors
-/// Serialisation; it does not occur with these types.
+/// The element cannot be serialised. This does not occur with these types.
 pub fn record(source: &Source, shard: &str, origin: &Origin, read: Moment) -> serde_json::Result<Record> {
     let partition_key = source.partition_key.as_deref().unwrap_or_default();
     let arrived = Moment::arrival(source.approximate_arrival_timestamp).unwrap_or(read);
-    let event = Event {
+    let event = EventRecord {
         kinesis: Kinesis {
             kinesis_schema_version: "1.0",
             partition_key,
@@ -47,7 +48,7 @@ pub fn record(source: &Source, shard: &str, origin: &Origin, read: Moment) -> se
     };
     Ok(Record {
         sequence: SequenceNumber::new(source.sequence_number.as_str()),
-        key: OrderingKey::of(partition_key.as_bytes()),
+        key: OrderingKey::new(partition_key.as_bytes()),
         arrived,
         json: Bytes::from(serde_json::to_vec(&event)?),
     })
@@ -60,7 +61,7 @@ fn seconds(millis: i64) -> f64 {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Event<'a> {
+struct EventRecord<'a> {
     kinesis: Kinesis<'a>,
     event_source: &'static str,
     event_version: &'static str,

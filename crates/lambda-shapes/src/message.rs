@@ -14,19 +14,20 @@ use aws_sdk_sqs::types::MessageAttributeValue;
 use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
 
-/// The largest message that SQS takes, in bytes.
+/// The largest message that SQS takes, with its attributes: 1 MiB (AWS docs: "Amazon SQS message
+/// quotas").
 pub const LARGEST: usize = 1 << 20;
 
 /// The type of every attribute that is sent; SQS counts it as part of the message.
 const TEXT: &str = "String";
 
-/// Sends a message with these text attributes to a queue, and returns the message's id. Everything
-/// that the engine and its command send to a queue goes through here.
+/// Sends a message with text attributes to a queue, and returns the message's id. Everything that
+/// the engine and its command send to a queue goes through here.
 ///
 /// # Errors
-/// What SQS answers, or that the message is larger than SQS takes. `InvalidMessageContents` is for
-/// text that is not JSON and has characters that SQS refuses.
-/// [`Reason::of`](crate::send_error::Reason::of) says whether a further try can succeed.
+/// What SQS answers, or a construction failure if the message is larger than [`LARGEST`].
+/// `InvalidMessageContents` is the answer to text that is not JSON and has characters that SQS
+/// refuses.
 pub async fn send(
     sqs: &Client,
     queue_url: &str,
@@ -48,8 +49,8 @@ pub async fn send(
     request.send().await.map(|sent| sent.message_id)
 }
 
-/// Sends a message of a message group, without attributes, as EventBridge does: to a FIFO queue with
-/// the deduplication id that follows from its content.
+/// Sends a message of a message group without attributes, as EventBridge does. To a FIFO queue it
+/// goes with the SHA-256 of its content as deduplication id.
 ///
 /// # Errors
 /// As [`send`].
@@ -70,15 +71,16 @@ pub async fn send_in_group(
     request.set_message_deduplication_id(content).send().await.map(|sent| sent.message_id)
 }
 
-/// What SQS answers with `InvalidParameterValue`; emulators take it.
+/// What SQS would answer with `InvalidParameterValue`. Emulators accept such a message.
 #[derive(Debug, thiserror::Error)]
 #[error("the message has {bytes} bytes with its attributes, of which SQS takes {LARGEST}")]
 struct TooLarge {
     bytes: usize,
 }
 
-/// The text in a form that SQS accepts: in JSON, characters that XML 1.0 lacks are written as
-/// `\uXXXX`, which is the same value. Text that is not JSON stays as it is.
+/// Returns the text in a form that SQS accepts. In JSON, characters that XML 1.0 lacks are written
+/// as `\uXXXX`, which is the same value. Text that is not JSON stays as it is.
+#[must_use]
 pub fn sendable(text: &str) -> Cow<'_, str> {
     if text.chars().all(is_taken) || serde_json::from_str::<IgnoredAny>(text).is_err() {
         return Cow::Borrowed(text);

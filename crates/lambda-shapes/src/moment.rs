@@ -1,36 +1,37 @@
-//! A point in time, as the state machines see it.
+//! A point in time, to the millisecond.
 
 use std::time::Duration;
 
 use aws_smithy_types::DateTime;
 use jiff::Timestamp;
 
-/// Times from this one on are milliseconds since 1970, smaller ones seconds. As seconds it is in the
-/// year 5138, as milliseconds in 1973.
+/// Times from this one on are milliseconds since 1970, smaller ones seconds. As seconds it is in
+/// the year 5138, as milliseconds in 1973.
 const MILLISECONDS_FROM: i64 = 100_000_000_000;
 
-/// Milliseconds since the Unix epoch.
+/// A point in time: milliseconds since the Unix epoch, negative before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(i64);
 
 impl Moment {
-    /// The current time.
+    /// Returns the current time.
     #[must_use]
     pub fn now() -> Self {
         Timestamp::now().into()
     }
 
-    /// From milliseconds since the Unix epoch.
+    /// Creates a moment from milliseconds since the Unix epoch.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
-    /// When a record arrived, as its stream says it: the nearest millisecond, since a time that is
-    /// written as a floating-point number says .964999… for .965.
+    /// Reads the time at which a record arrived, to the nearest millisecond: a floating-point
+    /// number may be .964999… for .965.
     ///
-    /// `None` without a time, and for 1970 itself, which stands for a time that was left out.
-    /// Emulators do both, and write milliseconds where AWS writes seconds.
+    /// AWS writes seconds (AWS docs: Kinesis `Record`, `ApproximateArrivalTimestamp`; DynamoDB
+    /// `StreamRecord`, `ApproximateCreationDateTime`). Emulators may write milliseconds, or leave
+    /// the time out: `None` without a time, and for 1970 itself, which they write in its place.
     #[must_use]
     pub fn arrival(time: Option<DateTime>) -> Option<Self> {
         let time = time?;
@@ -41,37 +42,38 @@ impl Moment {
         time.to_millis().ok().filter(|millis| *millis != 0).map(|millis| Self(millis.saturating_add(up)))
     }
 
-    /// Milliseconds since the Unix epoch.
+    /// Returns the milliseconds since the Unix epoch.
     #[must_use]
     pub const fn as_millis(self) -> i64 {
         self.0
     }
 
-    /// The moment this much later.
+    /// Returns the moment that is `duration` later, to the whole millisecond.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    /// How long after `earlier` this is; zero when it is not.
+    /// Returns the time since `earlier`; zero if this is not later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// The whole second that this is in: DynamoDB Streams tell time no finer.
+    /// Returns the whole seconds since the Unix epoch, rounded down: the resolution of DynamoDB
+    /// Streams.
     #[must_use]
     pub fn second(self) -> i64 {
         self.0.div_euclid(1000)
     }
 
-    /// RFC 3339 in UTC with milliseconds, as AWS writes it.
+    /// Formats as RFC 3339 in UTC with milliseconds, such as `2019-11-14T00:38:04.835Z`.
     #[must_use]
     pub fn with_millis(self) -> String {
         format!("{:.3}", self.timestamp())
     }
 
-    /// RFC 3339 in UTC with whole seconds.
+    /// Formats as RFC 3339 in UTC with whole seconds, such as `2019-11-14T00:38:04Z`.
     #[must_use]
     pub fn whole_seconds(self) -> String {
         format!("{:.0}", Self(self.0 - self.0.rem_euclid(1000)).timestamp())

@@ -2,22 +2,24 @@
 
 use serde_json::Value;
 
-/// The failures a partial response reports.
+/// The failures that a partial response reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reported {
     /// None: the whole batch succeeded.
     Nothing,
     /// These items.
     Items(Vec<String>),
-    /// The response is no valid partial response, so the whole batch failed. Says why.
+    /// The response is not a valid partial response, so the whole batch failed: why.
     Invalid(String),
 }
 
 /// Reads a response as a partial response.
 ///
-/// Success is an empty response, `""`, `null`, `[]`, an object without `batchItemFailures`, or one
-/// with an empty or null list. An empty, null or missing `itemIdentifier` makes the response invalid
-/// (AWS docs: success and failure conditions of partial batch responses).
+/// A batch succeeded if the response is empty, `""`, `null`, `[]`, an object without
+/// `batchItemFailures`, or one with an empty or null list. An empty, null or missing
+/// `itemIdentifier` makes the response invalid (AWS docs: "Configuring partial batch response with
+/// Kinesis Data Streams and Lambda" and "Handling errors for an SQS event source in Lambda",
+/// success and failure conditions).
 #[must_use]
 pub fn reported(response: &[u8]) -> Reported {
     if response.iter().all(u8::is_ascii_whitespace) {

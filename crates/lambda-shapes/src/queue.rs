@@ -1,4 +1,4 @@
-//! Lambda's event record for SQS.
+//! Lambda's event record for SQS (AWS docs: "Using Lambda with Amazon SQS", example event).
 
 use std::collections::HashMap;
 
@@ -16,22 +16,22 @@ use crate::moment::Moment;
 pub struct Message {
     /// `messageId`.
     pub id: String,
-    /// What deletes it.
+    /// Its receipt handle, with which it is deleted.
     pub receipt: String,
-    /// Its message group, in a FIFO queue.
+    /// Its message group, if the queue is FIFO.
     pub group: Option<String>,
     /// When it was sent.
     pub sent: Moment,
-    /// The element of the event's `Records`, serialised.
+    /// Its element of the event's `Records`, as JSON.
     pub json: Bytes,
 }
 
-/// Turns a received message into a message of the machine, serialised for the event.
+/// Turns a message that SQS returned into one with its element of the event.
 ///
 /// # Errors
-/// Serialisation; it does not occur with these types.
+/// The element cannot be serialised. This does not occur with these types.
 pub fn message(source: &Source, queue_arn: &str, region: &str) -> serde_json::Result<Message> {
-    let event = Event {
+    let event = EventRecord {
         message_id: source.message_id.as_deref().unwrap_or_default(),
         receipt_handle: source.receipt_handle.as_deref().unwrap_or_default(),
         body: source.body.as_deref().unwrap_or_default(),
@@ -55,7 +55,8 @@ pub fn message(source: &Source, queue_arn: &str, region: &str) -> serde_json::Re
     })
 }
 
-/// When a message was sent; now where its queue does not say.
+/// Returns when a message was sent (`SentTimestamp`); the current time if its queue does not say.
+#[must_use]
 pub fn sent(attributes: Option<&HashMap<MessageSystemAttributeName, String>>) -> Moment {
     attributes
         .and_then(|attributes| attributes.get(&MessageSystemAttributeName::SentTimestamp))
@@ -65,7 +66,7 @@ pub fn sent(attributes: Option<&HashMap<MessageSystemAttributeName, String>>) ->
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Event<'a> {
+struct EventRecord<'a> {
     message_id: &'a str,
     receipt_handle: &'a str,
     body: &'a str,

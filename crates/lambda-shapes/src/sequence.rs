@@ -5,18 +5,21 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A sequence number: decimal digits, too many for an integer. Ordered by length, then as text.
+/// A sequence number: decimal digits, too many for an integer.
+///
+/// Numbers are compared by length, then as text, which is the order of the numbers without leading
+/// zeros. They generally increase within a shard (AWS docs: Kinesis `Record`, `SequenceNumber`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SequenceNumber(Box<str>);
 
 impl SequenceNumber {
-    /// Takes the digits as the source wrote them.
+    /// Creates a number from its digits as the source writes them.
     pub fn new(digits: impl Into<Box<str>>) -> Self {
         Self(digits.into())
     }
 
-    /// The digits.
+    /// Returns the digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,4 +1,6 @@
-//! The record that goes to the on-failure destination when a stream mapping gives a range up.
+//! The record of a range of a stream that was given up, for the on-failure destination (AWS docs:
+//! "Retain discarded batch records for a Kinesis Data Streams event source in Lambda", and the same
+//! of DynamoDB).
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -7,7 +9,7 @@ use crate::moment::Moment;
 use crate::record::Entry;
 use crate::stream_kind::StreamKind;
 
-/// Why a range was given up. Written as Lambda's stream mappings write it.
+/// Why a range was given up, in the words of event source mappings of streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Condition {
     /// The function failed in every allowed attempt.
@@ -16,35 +18,33 @@ pub enum Condition {
     RecordAgeExceeded,
 }
 
-/// What is said about the invocations of a range.
+/// The invocations with a range.
 #[derive(Clone, Debug)]
 pub struct Invocations<'a> {
     /// Request id of the last one; empty if there was none.
     pub request_id: &'a str,
     /// Unqualified ARN of the function.
     pub function_arn: &'a str,
-    /// How often the function ran. Lambda says 1 where it never did.
+    /// Number of invocations. Lambda writes 1 if there was none.
     pub count: u32,
-    /// The last one ended with a function error and not with a partial response.
+    /// Whether the last one ended with a function error, not with a partial response.
     pub function_error: bool,
 }
 
-/// The range given up.
+/// The range that was given up.
 #[derive(Clone, Debug)]
 pub struct Range<'a> {
     /// The kind of stream.
     pub kind: StreamKind,
     /// Its ARN.
     pub stream_arn: &'a str,
-    /// The shard.
+    /// Id of the shard.
     pub shard: &'a str,
-    /// The records; never empty.
+    /// The records, at least one.
     pub entries: &'a [Entry],
 }
 
-/// The record as text. It is a pointer into the stream: it has no payload.
-///
-/// Its shape and the conditions are those that LocalStack's tests recorded against AWS. `None` if the
+/// Writes the record as JSON. It is a pointer into the stream and has no payload. `None` if the
 /// range is empty.
 #[must_use]
 pub fn record(
@@ -156,10 +156,10 @@ mod tests {
     const ID: &str = "c9b8fa9f-5a7f-xmpl-af9c-0c604cde93a5";
 
     fn written(kind: StreamKind, condition: Condition, function_error: bool) -> Value {
-        of(kind, condition, (ID, 3), function_error)
+        written_after(kind, condition, (ID, 3), function_error)
     }
 
-    fn of(
+    fn written_after(
         kind: StreamKind,
         condition: Condition,
         (request_id, count): (&str, u32),
@@ -170,7 +170,7 @@ mod tests {
             read: Moment::from_millis(0),
             record: Record {
                 sequence: SequenceNumber::new(sequence),
-                key: OrderingKey::of(b"k"),
+                key: OrderingKey::new(b"k"),
                 arrived: Moment::from_millis(millis),
                 json: Bytes::new(),
             },
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn a_range_that_never_ran_has_an_id_and_a_count_of_one() {
-        let body = of(StreamKind::Kinesis, Condition::RecordAgeExceeded, ("", 0), false);
+        let body = written_after(StreamKind::Kinesis, Condition::RecordAgeExceeded, ("", 0), false);
         let id = body["requestContext"]["requestId"].as_str().unwrap().to_owned();
         assert!(Uuid::parse_str(&id).is_ok_and(|id| !id.is_nil()), "{id}");
         assert_eq!(body, kinesis(request(&id, "RecordAgeExceeded", 1), None));

@@ -1,6 +1,6 @@
 //! The kinds of stream that Lambda reads.
 
-/// Which kind of stream is read.
+/// The service whose stream an event source mapping reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamKind {
     /// A Kinesis data stream.

@@ -281,7 +281,7 @@ mod tests {
     fn record(sequence: &str) -> Record {
         Record {
             sequence: SequenceNumber::new(sequence),
-            key: OrderingKey::of(b"k"),
+            key: OrderingKey::new(b"k"),
             arrived: Moment::from_millis(0),
             json: Bytes::copy_from_slice(sequence.as_bytes()),
         }

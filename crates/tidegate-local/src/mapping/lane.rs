@@ -151,7 +151,7 @@ mod tests {
     fn entry(arrived: i64) -> Entry {
         let record = Record {
             sequence: SequenceNumber::new(arrived.to_string()),
-            key: OrderingKey::of(b"k"),
+            key: OrderingKey::new(b"k"),
             arrived: Moment::from_millis(arrived),
             json: Bytes::new(),
         };

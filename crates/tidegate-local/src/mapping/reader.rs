@@ -181,7 +181,7 @@ mod tests {
     fn page(sequences: &[&str]) -> Page {
         let records = sequences.iter().map(|digits| Record {
             sequence: SequenceNumber::new(*digits),
-            key: OrderingKey::of(b"k"),
+            key: OrderingKey::new(b"k"),
             arrived: Moment::from_millis(0),
             json: Bytes::new(),
         });

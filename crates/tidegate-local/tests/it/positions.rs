@@ -152,7 +152,7 @@ fn record(n: u64) -> Record {
     let key = (n % KEYS).to_string();
     Record {
         sequence: SequenceNumber::new(n.to_string()),
-        key: OrderingKey::of(key.as_bytes()),
+        key: OrderingKey::new(key.as_bytes()),
         arrived: Moment::from_millis(0),
         json: Bytes::from(format!(r#"{{"n":{n},"kinesis":{{"sequenceNumber":"{n}"}}}}"#)),
     }

@@ -231,7 +231,7 @@ impl World {
         let records = (self.read..end)
             .map(|n| Record {
                 sequence: SequenceNumber::new(n.to_string()),
-                key: OrderingKey::of(&[self.case.keys[n]]),
+                key: OrderingKey::new(&[self.case.keys[n]]),
                 arrived: self.now,
                 json: Bytes::from(n.to_string()),
             })
@@ -292,7 +292,7 @@ fn run(case: Case) -> Result<(), TestCaseError> {
     };
     let all: BTreeSet<usize> = (0..case.keys.len()).collect();
     let lanes: BTreeMap<usize, usize> =
-        all.iter().map(|n| (*n, OrderingKey::of(&[case.keys[*n]]).lane(case.lanes))).collect();
+        all.iter().map(|n| (*n, OrderingKey::new(&[case.keys[*n]]).lane(case.lanes))).collect();
     let mut world = World {
         case,
         now: Moment::from_millis(0),

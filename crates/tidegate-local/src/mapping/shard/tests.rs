@@ -83,7 +83,7 @@ impl Bench {
 fn record(sequence: u32, key: &str, arrived: Moment) -> Record {
     Record {
         sequence: SequenceNumber::new(sequence.to_string()),
-        key: OrderingKey::of(key.as_bytes()),
+        key: OrderingKey::new(key.as_bytes()),
         arrived,
         json: Bytes::from(sequence.to_string()),
     }

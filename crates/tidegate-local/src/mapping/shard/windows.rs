@@ -44,7 +44,7 @@ fn at(second: i64) -> Moment {
 fn record(sequence: u64, second: i64) -> Record {
     Record {
         sequence: SequenceNumber::new(sequence.to_string()),
-        key: OrderingKey::of(&sequence.to_be_bytes()),
+        key: OrderingKey::new(&sequence.to_be_bytes()),
         arrived: at(second),
         json: Bytes::from(sequence.to_string()),
     }

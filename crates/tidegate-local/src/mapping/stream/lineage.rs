@@ -82,7 +82,7 @@ impl StreamSource for Stream {
         let from: usize = iterator.parse().unwrap();
         let records = shard.records.iter().skip(from).take(limit).map(|(sequence, arrived)| Record {
             sequence: SequenceNumber::new(sequence.to_string()),
-            key: OrderingKey::of(b"k"),
+            key: OrderingKey::new(b"k"),
             arrived: Moment::from_millis(*arrived),
             json: Bytes::from(format!("\"{id}:{sequence}\"")),
         });

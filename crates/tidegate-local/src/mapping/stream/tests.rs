@@ -48,7 +48,7 @@ impl StreamSource for Scripted {
         let first = self.read.lock().unwrap().insert(shard.to_owned());
         let record = Record {
             sequence: SequenceNumber::new("1"),
-            key: OrderingKey::of(b"k"),
+            key: OrderingKey::new(b"k"),
             arrived: Moment::from_millis(0),
             json: Bytes::from_static(b"{}"),
         };

@@ -67,8 +67,8 @@ fn a_batch_window_begins_when_the_lanes_invocation_before_it_ends() {
 fn records_of_one_key_stay_in_one_lane_and_other_keys_run_beside_them() {
     let mut bench = Bench::new(StreamSettings { lanes: 2, ..settings() });
     let keys = ["a", "b", "c", "d", "e", "f"];
-    let other = keys.iter().find(|key| OrderingKey::of(key.as_bytes()).lane(2) == 1).unwrap();
-    let first = keys.iter().find(|key| OrderingKey::of(key.as_bytes()).lane(2) == 0).unwrap();
+    let other = keys.iter().find(|key| OrderingKey::new(key.as_bytes()).lane(2) == 1).unwrap();
+    let first = keys.iter().find(|key| OrderingKey::new(key.as_bytes()).lane(2) == 0).unwrap();
     let records = vec![
         record(1, first, START),
         record(2, other, START),

@@ -101,7 +101,7 @@ fn records_that_succeeded_behind_the_lowest_reported_one_are_delivered_again() {
 fn a_lane_that_fails_holds_up_its_own_keys_alone() {
     let mut bench = Bench::new(StreamSettings { lanes: 2, ..settings() });
     let keys: Vec<String> = (0..20).map(|n| n.to_string()).collect();
-    let of_lane = |lane| keys.iter().find(|key| OrderingKey::of(key.as_bytes()).lane(2) == lane).unwrap();
+    let of_lane = |lane| keys.iter().find(|key| OrderingKey::new(key.as_bytes()).lane(2) == lane).unwrap();
     let (stuck, free) = (of_lane(0), of_lane(1));
     let records = vec![record(1, stuck, START), record(2, free, START)];
     bench.step(Input::Read { records, closed: false, behind: false });
