@@ -1,5 +1,7 @@
-//! docs/cost.md beside what the command says. The page is about the functions that were measured: one that is added is no reason to measure again
-//! at once, and none to compare nothing.
+//! The figures in prose: docs/cost.md beside what the command says, README.md beside docs/cost.md.
+//!
+//! The page is about the functions that were measured. One that is added is no reason to measure
+//! again at once, and none to compare nothing.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -146,4 +148,70 @@ async fn a_function_that_was_added_with_all_that_belongs_to_it_takes_no_sum_from
     assert!(whole.contains("the work of") && whole.contains("shipping was not measured"), "{whole}");
     assert!(whole.contains("parcels"), "its shards are paid every month: {whole}");
     assert_eq!(screen_of_measured(directory.path()).await, before);
+}
+
+/// The amounts of money in a text, each with its line: `USD 1.50`, `$1.50`, `2 dollars`, `2 USD`.
+fn amounts(text: &str) -> Vec<(usize, &str)> {
+    let number = |word: &&str| word.starts_with(|first: char| first.is_ascii_digit());
+    let mut found = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let punctuation = |letter: char| !letter.is_ascii_alphanumeric() && letter != '$';
+        let words = line.split_whitespace().map(|word| word.trim_matches(punctuation));
+        let words: Vec<&str> = words.collect();
+        for (at, word) in words.iter().enumerate() {
+            let next = words.get(at + 1);
+            let amount = if *word == "USD" {
+                next.filter(|next| number(next)).copied()
+            } else if next.is_some_and(|next| *next == "USD" || next.starts_with("dollar")) {
+                Some(*word).filter(number)
+            } else {
+                word.strip_prefix('$').filter(number)
+            };
+            found.extend(amount.map(|amount| (index + 1, amount)));
+        }
+    }
+    found
+}
+
+/// What in a text is no amount of the page, as FILE:LINE with both numbers. An amount with fewer
+/// decimals is the rounded one.
+fn not_of_the_page(file: &str, text: &str, page: &str) -> Vec<String> {
+    let value = |amount: &str| amount.replace(',', "").parse::<f64>().unwrap();
+    let sums: Vec<f64> = amounts(page).into_iter().map(|(_, sum)| value(sum)).collect();
+    let wrong = amounts(text).into_iter().filter_map(|(line, amount)| {
+        let decimals = amount.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+        let shown = format!("{:.decimals$}", value(amount));
+        if sums.iter().any(|sum| format!("{sum:.decimals$}") == shown) {
+            return None;
+        }
+        let distance = |sum: &&f64| (**sum - value(amount)).abs();
+        let nearest = sums.iter().min_by(|one, other| distance(one).total_cmp(&distance(other)))?;
+        Some(format!("{file}:{line}: it says {amount}; the nearest sum of docs/cost.md is {nearest:.2}"))
+    });
+    wrong.collect()
+}
+
+#[test]
+fn the_readme_says_no_amount_that_is_not_on_the_page_about_cost() {
+    let read = |file: &str| fs::read_to_string(repository().join(file)).unwrap();
+    let (readme, page) = (read("README.md"), read("docs/cost.md"));
+    assert!(amounts(&page).len() > 5, "docs/cost.md has no sums");
+    assert!(!amounts(&readme).is_empty(), "README.md does not say what the system costs");
+    let wrong = not_of_the_page("README.md", &readme, &page);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn an_amount_is_found_in_every_form_and_compared_as_exactly_as_it_is_written() {
+    let page = "== dev: USD 34.65 a month, and USD 1,099.62 per million\n";
+    let text = "It costs $34.65 (about 35 dollars),\nor **USD 1,099.6**; 34.65 USD. 7 shards.\n";
+    assert_eq!(amounts(text), [(1, "34.65"), (1, "35"), (2, "1,099.6"), (2, "34.65")]);
+    assert_eq!(not_of_the_page("README.md", text, page), Vec::<String>::new());
+    assert_eq!(
+        not_of_the_page("README.md", "\nabout 29 dollars, or USD 34.64", page),
+        [
+            "README.md:2: it says 29; the nearest sum of docs/cost.md is 34.65",
+            "README.md:2: it says 34.64; the nearest sum of docs/cost.md is 34.65",
+        ]
+    );
 }
