@@ -36,7 +36,7 @@ pub(crate) struct System {
 impl System {
     /// Starts it; none, with the reason printed, where MiniStack is not installed.
     pub(crate) async fn start() -> Option<Self> {
-        let system = Self::of(&topology(), "idempotency").await?;
+        let system = Self::start_with(&topology(), "idempotency").await?;
         let endpoint = system.emulator.endpoint();
         let engine = json!({"pid": std::process::id(), "control": system.functions.url, "endpoint": endpoint,
             "started_at": "2026-01-01T00:00:00Z", "topology": file(), "backend": "ministack"});
@@ -60,7 +60,7 @@ impl System {
             functions: BTreeMap::new(),
             ..topology()
         };
-        let mut system = Self::of(&declared, &format!("{prefix}idempotency")).await?;
+        let mut system = Self::start_with(&declared, &format!("{prefix}idempotency")).await?;
         system.variables = vec![
             ("AWS_ENDPOINT_URL", system.functions.url.clone()),
             ("TIDEGATE_NAME_PREFIX", prefix.to_owned()),
@@ -71,7 +71,7 @@ impl System {
         Some(system)
     }
 
-    async fn of(declared: &Topology, idempotency: &str) -> Option<Self> {
+    async fn start_with(declared: &Topology, idempotency: &str) -> Option<Self> {
         let directory = tempfile::tempdir().unwrap();
         let state = directory.path().join(".tidegate");
         let emulator = match emulator::start(&Backend::MiniStack, &state).await {

@@ -1,7 +1,12 @@
 //! The command as a person runs it, against a real emulator and functions whose answers are scripted.
 
-// Clippy exempts test functions, not the functions they share.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "clippy exempts test functions, not the functions they share"
+)]
 
 mod account;
 mod any_project;

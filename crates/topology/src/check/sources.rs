@@ -38,26 +38,9 @@ impl Check<'_> {
                     self.stream_mapping(&path, source, i64::from(hours) * 3_600);
                 }
                 Some(SourceKind::Table(table)) => {
-                    self.declared(&at(&path, "table"), "tables", table, &topology.tables);
-                    if topology.tables.get(table).is_some_and(|table| table.stream_view.is_none()) {
-                        let what = format!("is {table}, which has no stream; it must declare stream_view");
-                        self.mistake(&at(&path, "table"), what);
-                    }
                     let count = readers.entry(table).or_default();
                     *count += 1;
-                    if *count > TABLE_STREAM_READERS {
-                        let what = format!(
-                            "is reader {count} of the stream of {table}; AWS allows 2 at a time, and throttles more"
-                        );
-                        self.warning(&at(&path, "table"), what);
-                    }
-                    self.stream_mapping(&path, source, TABLE_STREAM_RETENTION_SECONDS.into());
-                    if let Some(factor) = source.parallelization_factor.filter(|factor| *factor != 1) {
-                        let what = format!(
-                            "is {factor}; on a table's stream 1 is allowed, since more keeps order per item only"
-                        );
-                        self.house_rule(&at(&path, "parallelization_factor"), what);
-                    }
+                    self.table_mapping(&path, source, table, *count);
                 }
                 Some(SourceKind::Queue(queue)) => {
                     self.declared(&at(&path, "queue"), "queues", queue, &topology.queues);
@@ -69,21 +52,47 @@ impl Check<'_> {
                 self.filters(&path, source, kind);
             }
             if source.kind().is_some() && !source.report_batch_item_failures {
-                let what = match source.queue {
-                    Some(_) => {
-                        "is not set; true is needed if the function answers with batchItemFailures: Lambda ignores them without it, and \
-                         deletes the messages that it reports. An error makes the whole batch come again"
-                    }
-                    None => {
-                        "is not set; true is needed if the function answers with batchItemFailures: Lambda ignores them without it, and \
-                         passes over the records that it reports. An error makes the whole batch come again"
-                    }
-                };
-                self.warning(&at(&path, "report_batch_item_failures"), what);
+                self.partial_responses(&path, source);
             }
             self.range(&at(&path, "batching_window_seconds"), source.batching_window_seconds, 0..=300);
             self.range(&at(&path, "batch_size"), source.batch_size, 1..=10_000);
         }
+    }
+
+    /// The mapping is reader number `reader` of the table's stream, from 1.
+    fn table_mapping(&mut self, path: &[&str], source: &Source, table: &str, reader: usize) {
+        let topology = self.topology;
+        self.declared(&at(path, "table"), "tables", table, &topology.tables);
+        if topology.tables.get(table).is_some_and(|table| table.stream_view.is_none()) {
+            let what = format!("is {table}, which has no stream; it must declare stream_view");
+            self.mistake(&at(path, "table"), what);
+        }
+        if reader > TABLE_STREAM_READERS {
+            let what = format!(
+                "is reader {reader} of the stream of {table}; AWS allows 2 at a time, and throttles more"
+            );
+            self.warning(&at(path, "table"), what);
+        }
+        self.stream_mapping(path, source, TABLE_STREAM_RETENTION_SECONDS.into());
+        if let Some(factor) = source.parallelization_factor.filter(|factor| *factor != 1) {
+            let what = format!(
+                "is {factor}; on a table's stream 1 is allowed, since more keeps order per item only"
+            );
+            self.house_rule(&at(path, "parallelization_factor"), what);
+        }
+    }
+
+    /// Warns of a mapping that ignores partial responses.
+    fn partial_responses(&mut self, path: &[&str], source: &Source) {
+        let reported = match source.queue {
+            Some(_) => "deletes the messages that it reports",
+            None => "passes over the records that it reports",
+        };
+        let what = format!(
+            "is not set; true is needed if the function answers with batchItemFailures: Lambda ignores \
+             them without it, and {reported}. An error makes the whole batch come again"
+        );
+        self.warning(&at(path, "report_batch_item_failures"), what);
     }
 
     fn stream_mapping(&mut self, path: &[&str], source: &Source, retention: i64) {
@@ -100,29 +109,7 @@ impl Check<'_> {
             );
             self.mistake(&at(path, "parallelization_factor"), what);
         }
-        self.bounded(&at(path, "maximum_retry_attempts"), source.maximum_retry_attempts, 0..=10_000);
-        self.bounded(
-            &at(path, "maximum_record_age_seconds"),
-            source.maximum_record_age_seconds,
-            60..=604_800,
-        );
-        let age = source.maximum_record_age_seconds.map(i64::from).filter(|age| (60..=604_800).contains(age));
-        if let Some(age) = age.filter(|age| *age >= retention) {
-            let what = format!(
-                "is {age}; it should be below the stream's retention of {retention} seconds, or the records are gone first"
-            );
-            self.warning(&at(path, "maximum_record_age_seconds"), what);
-        }
-        let is_bounded = [source.maximum_retry_attempts, source.maximum_record_age_seconds]
-            .into_iter()
-            .any(|bound| bound.is_some_and(|bound| bound != -1));
-        if !is_bounded && self.topology.profile() == Profile::Aws {
-            self.warning(
-                path,
-                "has neither maximum_retry_attempts nor maximum_record_age_seconds: a batch that always fails holds up its shard until \
-                 its records expire, and those behind it may expire with them",
-            );
-        }
+        let (age, is_bounded) = self.stream_bounds(path, source, retention);
         if !source.bisect_on_error {
             self.house_rule(
                 &at(path, "bisect_on_error"),
@@ -157,6 +144,35 @@ impl Check<'_> {
                 "is for queues; on a stream use parallelization_factor",
             );
         }
+    }
+
+    /// When a batch is given up. Returns the age of a record at which it is, if that is allowed, and
+    /// whether anything is given up at all.
+    fn stream_bounds(&mut self, path: &[&str], source: &Source, retention: i64) -> (Option<i64>, bool) {
+        self.bounded(&at(path, "maximum_retry_attempts"), source.maximum_retry_attempts, 0..=10_000);
+        self.bounded(
+            &at(path, "maximum_record_age_seconds"),
+            source.maximum_record_age_seconds,
+            60..=604_800,
+        );
+        let age = source.maximum_record_age_seconds.map(i64::from).filter(|age| (60..=604_800).contains(age));
+        if let Some(age) = age.filter(|age| *age >= retention) {
+            let what = format!(
+                "is {age}; it should be below the stream's retention of {retention} seconds, or the records are gone first"
+            );
+            self.warning(&at(path, "maximum_record_age_seconds"), what);
+        }
+        let is_bounded = [source.maximum_retry_attempts, source.maximum_record_age_seconds]
+            .into_iter()
+            .any(|bound| bound.is_some_and(|bound| bound != -1));
+        if !is_bounded && self.topology.profile() == Profile::Aws {
+            self.warning(
+                path,
+                "has neither maximum_retry_attempts nor maximum_record_age_seconds: a batch that always fails holds up its shard until \
+                 its records expire, and those behind it may expire with them",
+            );
+        }
+        (age, is_bounded)
     }
 
     fn start(&mut self, path: &[&str], source: &Source) {

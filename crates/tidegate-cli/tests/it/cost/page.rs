@@ -160,8 +160,10 @@ fn amounts(text: &str) -> Vec<(usize, &str)> {
         let words: Vec<&str> = words.collect();
         for (at, word) in words.iter().enumerate() {
             let next = words.get(at + 1);
+            let before = at.checked_sub(1).and_then(|at| words.get(at));
             let amount = if *word == "USD" {
-                next.filter(|next| number(next)).copied()
+                // Behind a number it is that one's.
+                next.filter(|next| number(next) && !before.is_some_and(number)).copied()
             } else if next.is_some_and(|next| *next == "USD" || next.starts_with("dollar")) {
                 Some(*word).filter(number)
             } else {
