@@ -15,11 +15,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, join_all};
+use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
@@ -138,7 +139,7 @@ impl Engine {
         let timing = Timing { time_scale: options.time_scale, pace: options.pace };
         let mappings = sources::start(&parts, &checkpoints, timing).await?;
         let parts = Arc::new(parts);
-        let pollers = || parts.pollers.lock().unwrap_or_else(PoisonError::into_inner);
+        let pollers = || parts.pollers.lock();
         pollers().mappings = mappings;
         let events = InvokedEvents::new(&parts, timing);
         events.resume(&parts).await?;
@@ -207,7 +208,7 @@ impl Engine {
 
     /// How everything stands.
     pub async fn status(&self) -> Status {
-        Status::of(&self.parts, Look::Again).await
+        Status::ask(&self.parts, Look::Again).await
     }
 
     /// Waits for `POST /shutdown`, SIGTERM or SIGINT.
@@ -228,7 +229,7 @@ impl Engine {
     /// Ends the system: nothing new is begun, invocations in flight have five seconds, processes are killed, and the emulator is stopped if
     /// it was started here.
     pub async fn shutdown(self) {
-        let pollers = std::mem::take(&mut *self.parts.pollers.lock().unwrap_or_else(PoisonError::into_inner));
+        let pollers = std::mem::take(&mut *self.parts.pollers.lock());
         let began = Instant::now();
         self.parts.fleet.close_lines();
         let mut stops: Vec<BoxFuture<'static, ()>> = Vec::new();
@@ -270,7 +271,7 @@ fn status_source(parts: &Arc<Parts>) -> StatusSource {
         let parts = parts.upgrade();
         Box::pin(async move {
             match parts {
-                Some(parts) => serde_json::to_value(Status::of(&parts, look).await).unwrap_or_default(),
+                Some(parts) => serde_json::to_value(Status::ask(&parts, look).await).unwrap_or_default(),
                 None => serde_json::Value::Null,
             }
         })

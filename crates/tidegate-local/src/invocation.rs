@@ -33,7 +33,7 @@ pub struct Request {
 impl Request {
     /// A new invocation with this event and nothing else.
     #[must_use]
-    pub fn of(payload: Bytes) -> Self {
+    pub fn new(payload: Bytes) -> Self {
         Self { payload, ..Self::default() }
     }
 

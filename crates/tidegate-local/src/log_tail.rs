@@ -1,7 +1,8 @@
 //! The last of what a function prints during one invocation, as Invoke returns it for the log type `Tail`.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 /// Lambda returns the last 4 KB.
 pub const LIMIT: usize = 4096;
@@ -15,13 +16,13 @@ pub struct LogTail {
 impl LogTail {
     /// The invocation is handed to a process. What was collected before is dropped: a waiter that hung up got nothing.
     pub(crate) fn begin(&self, start: &str) {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.last.lock().clear();
         self.add(start.as_bytes());
     }
 
     /// The process printed this.
     pub(crate) fn add(&self, printed: &[u8]) {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.last.lock();
         last.extend(printed);
         let surplus = last.len().saturating_sub(LIMIT);
         last.drain(..surplus);
@@ -37,7 +38,7 @@ impl LogTail {
 
     /// The last 4 KB so far.
     pub fn bytes(&self) -> Vec<u8> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
+        self.last.lock().iter().copied().collect()
     }
 }
 

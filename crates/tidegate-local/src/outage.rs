@@ -1,7 +1,7 @@
 //! An endpoint that goes away and comes back. Every call fails meanwhile, many times a second, and whoever made it tries again; a person is told twice:
 //! once that it does not answer, and once that it does again.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// How long a call may take until its answer begins. The longest poll of a queue takes 20 seconds; an endpoint that hangs would hold everything
@@ -61,14 +62,14 @@ impl Outage {
 
     /// For how long it has not answered, if a person has been told that it does not.
     pub(crate) fn lasts(&self) -> Option<Duration> {
-        match *self.state.lock().unwrap_or_else(PoisonError::into_inner) {
+        match *self.state.lock() {
             State::Down { since } => Some(since.elapsed()),
             State::New | State::Up { .. } | State::Failing { .. } => None,
         }
     }
 
     fn answered(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         if let State::Down { since } = *state {
             tracing::warn!("{} answers again after {} s", self.endpoint, since.elapsed().as_secs());
         }
@@ -76,7 +77,7 @@ impl Outage {
     }
 
     fn failed(&self, why: &str) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         let now = Instant::now();
         let since = match *state {
             State::New | State::Down { .. } => return,
@@ -92,7 +93,7 @@ impl Outage {
 
     /// A call that began then has no answer yet.
     fn silent(&self, since: Instant) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         match *state {
             State::New | State::Down { .. } => {}
             // One slow call is nothing while others are answered.
@@ -178,7 +179,7 @@ mod tests {
     }
 
     fn state(outage: &Outage) -> State {
-        *outage.state.lock().unwrap()
+        *outage.state.lock()
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -16,6 +15,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use parking_lot::Mutex;
 
 use crate::environment::FunctionStatus;
 use crate::environment::failure::error_object;
@@ -90,7 +90,7 @@ impl RemoteFunctions {
 
     /// What each was asked to do; of what it uses nothing is known.
     pub(crate) fn status(&self) -> BTreeMap<String, FunctionStatus> {
-        let counts = |remote: &Remote| remote.counts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let counts = |remote: &Remote| remote.counts.lock().clone();
         self.functions.iter().map(|(name, remote)| (name.clone(), counts(remote))).collect()
     }
 
@@ -131,7 +131,7 @@ impl RemoteFunctions {
                 InvocationResult::FunctionError(error_object("Sandbox.Timedout", &why))
             }
         };
-        let mut counts = remote.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = remote.counts.lock();
         counts.invocations += u64::from(result != InvocationResult::Throttled);
         counts.throttles += u64::from(result == InvocationResult::Throttled);
         counts.errors += u64::from(matches!(result, InvocationResult::FunctionError(_)));
@@ -177,7 +177,7 @@ impl RemoteFunctions {
 
     /// Says what keeps invocations away, if it was not said already.
     fn tell(&self, why: String) {
-        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut trouble = self.trouble.lock();
         if trouble.as_deref() != Some(why.as_str()) {
             tracing::warn!("{why}; deliveries wait and are tried again");
             *trouble = Some(why);
@@ -185,7 +185,7 @@ impl RemoteFunctions {
     }
 
     fn fine(&self) {
-        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut trouble = self.trouble.lock();
         if trouble.take().is_some() {
             tracing::warn!("{} runs functions again", self.url);
         }

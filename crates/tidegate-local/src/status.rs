@@ -1,7 +1,6 @@
 //! How everything stands, for people and programs.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -103,13 +102,13 @@ pub enum Look {
 
 impl Status {
     /// Asks every part.
-    pub(crate) async fn of(parts: &Parts, look: Look) -> Self {
+    pub(crate) async fn ask(parts: &Parts, look: Look) -> Self {
         if look == Look::Again {
             parts.activity.bump();
         }
         let asked = Instant::now();
         let mut work = loop {
-            let work = Work::of(parts);
+            let work = Work::from_parts(parts);
             if look == Look::AsItIs
                 || work.idle
                 || work.lag > 0
@@ -174,11 +173,11 @@ struct Work {
 }
 
 impl Work {
-    fn of(parts: &Parts) -> Self {
+    fn from_parts(parts: &Parts) -> Self {
         // The counter is read around everything that is compared with it: what changes meanwhile counts as not idle.
         let before = parts.activity.now();
         let (mappings, asynchronous, buses) = {
-            let pollers = parts.pollers.lock().unwrap_or_else(PoisonError::into_inner);
+            let pollers = parts.pollers.lock();
             let mut mappings: Vec<_> = pollers.mappings.iter().map(crate::mapping::Mapping::status).collect();
             for mapping in &mut mappings {
                 mapping.failures = parts.deliveries.failures(&mapping.name);
@@ -213,7 +212,7 @@ async fn left_in_queues(parts: &Parts) -> Option<u64> {
     let queues = &parts.provisioned.queues;
     let declared = names.into_iter().filter_map(|name| Some((name, &queues.get(name)?.url)));
     let buses = parts.provisioned.bus_queues.iter().map(|(bus, queue)| (bus.as_str(), &queue.url));
-    let invoked = parts.pollers.lock().unwrap_or_else(PoisonError::into_inner).invoked.clone();
+    let invoked = parts.pollers.lock().invoked.clone();
     let invoked = invoked.iter().map(|(function, url)| (function.as_str(), url));
     let counted =
         join_all(declared.chain(buses).chain(invoked).map(|(name, url)| messages(parts, name, url))).await;

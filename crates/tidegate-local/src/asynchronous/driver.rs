@@ -203,7 +203,7 @@ async fn deliver(
                 match action {
                     Action::Invoke { event, content: Event { request_id, qualifier, payload, .. } } => {
                         let request_id = Some(request_id);
-                        let request = Request { request_id, qualifier, ..Request::of(payload) };
+                        let request = Request { request_id, qualifier, ..Request::new(payload) };
                         let request = request.patient(Duration::MAX);
                         running.push(Box::pin(async move {
                             let answer = own.invoker.invoke(&own.function, request).await;

@@ -23,7 +23,7 @@ const LONGEST: usize = 4000;
 
 /// The picture: it is the same as long as the engine runs.
 pub(super) fn topology(parts: &Parts) -> Value {
-    let graph = Graph::of(&parts.topology);
+    let graph = Graph::from_topology(&parts.topology);
     let picture = layout(&graph);
     let nodes = graph.nodes.iter().zip(&picture.boxes);
     let nodes = nodes.map(|(node, place)| json!({ "kind": node.kind, "name": node.name, "box": place }));
@@ -40,8 +40,8 @@ pub(super) fn topology(parts: &Parts) -> Value {
 
 /// The status, and the counts of each edge.
 pub(super) async fn state(parts: &Parts) -> Value {
-    let status = Status::of(parts, Look::AsItIs).await;
-    let graph = Graph::of(&parts.topology);
+    let status = Status::ask(parts, Look::AsItIs).await;
+    let graph = Graph::from_topology(&parts.topology);
     let edges: BTreeMap<String, Value> =
         graph.edges.iter().map(|edge| (graph.id(edge), counts(parts, &status, &graph, edge))).collect();
     json!({ "status": status, "edges": edges, "newest": parts.deliveries.newest() })
@@ -193,7 +193,7 @@ pub(super) fn letter(letter: &Letter) -> Value {
 
 /// Receives some messages of a queue for dead letters, which stay there: their receive counts go up by one. None for another queue.
 pub(super) async fn peek(parts: &Parts, queue: &str) -> Option<Result<Value, String>> {
-    let graph = Graph::of(&parts.topology);
+    let graph = Graph::from_topology(&parts.topology);
     graph.nodes.iter().find(|node| node.kind == NodeKind::DeadLetters && node.name == queue)?;
     let url = &parts.provisioned.queues.get(queue)?.url;
     let receive = parts.clients.sqs.receive_message().queue_url(url).max_number_of_messages(10);

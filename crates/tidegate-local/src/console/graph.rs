@@ -87,7 +87,7 @@ type Key = (NodeKind, String);
 
 impl Graph {
     /// Everything a topology declares.
-    pub(crate) fn of(topology: &Topology) -> Self {
+    pub(crate) fn from_topology(topology: &Topology) -> Self {
         let letters = topology.dead_letter_queues();
         let queue = |name: &str| match letters.contains(name) {
             true => (NodeKind::DeadLetters, name.to_owned()),

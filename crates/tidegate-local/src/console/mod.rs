@@ -117,7 +117,7 @@ async fn path(State(parts): State<Parted>, RawQuery(query): RawQuery) -> Result<
     let mut asked = form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
     let id = asked.find(|(name, _)| name == "id").map(|(_, id)| id.trim().to_owned()).unwrap_or_default();
     // Logs may be long, and reading them blocks.
-    let found = tokio::task::spawn_blocking(move || path::of(&parts, &id)).await;
+    let found = tokio::task::spawn_blocking(move || path::find(&parts, &id)).await;
     let failed = |error: String| Refused(StatusCode::INTERNAL_SERVER_ERROR, error);
     let found = found.map_err(|error| failed(error.to_string()))?;
     Ok(json(&found.map_err(|error| failed(format!("the logs cannot be read: {error}\n")))?))

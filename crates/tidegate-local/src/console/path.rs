@@ -15,7 +15,7 @@ use crate::logs::{self, Kind, Line, Reader};
 const MOST: usize = 500;
 
 /// Finds the path of an id: a correlation id, an order, or anything else that records carry.
-pub(super) fn of(parts: &Parts, id: &str) -> io::Result<Value> {
+pub(super) fn find(parts: &Parts, id: &str) -> io::Result<Value> {
     let mut steps: Vec<(Timestamp, Value)> = Vec::new();
     // A record that could not be decoded is named in logs and letters by its position alone.
     let mut positions: BTreeSet<String> = BTreeSet::new();

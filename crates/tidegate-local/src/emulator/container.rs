@@ -17,7 +17,7 @@ pub(super) struct Container {
 
 impl Container {
     /// The container of a state directory: always the same, so that the next start finds what a crash has left.
-    pub(super) fn of(state: &Path) -> Self {
+    pub(super) fn from_state(state: &Path) -> Self {
         Self::new(PathBuf::from("docker"), name(state))
     }
 

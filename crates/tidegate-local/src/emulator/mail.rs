@@ -27,8 +27,8 @@ pub struct SentMail {
 /// Reads the sent mail of MiniStack or LocalStack, in the order of sending. None: the endpoint has neither list.
 pub(super) async fn sent_mail(endpoint: &str) -> Result<Option<Vec<SentMail>>, EmulatorError> {
     for (path, read) in [
-        ("/_ministack/ses/messages", of_ministack as fn(&Value) -> Option<Vec<SentMail>>),
-        ("/_aws/ses", of_localstack),
+        ("/_ministack/ses/messages", from_ministack as fn(&Value) -> Option<Vec<SentMail>>),
+        ("/_aws/ses", from_localstack),
     ] {
         let url = format!("{endpoint}{path}");
         let fail = |reason: String| EmulatorError::Mail { url: url.clone(), reason };
@@ -54,7 +54,7 @@ async fn get(url: &str) -> Result<Option<Bytes>, String> {
 }
 
 /// `{"messages": {"<account>": [{MessageId, To, Subject, BodyText, …}]}}`
-fn of_ministack(answer: &Value) -> Option<Vec<SentMail>> {
+fn from_ministack(answer: &Value) -> Option<Vec<SentMail>> {
     let accounts = answer.get("messages")?.as_object()?;
     let messages = accounts.values().flat_map(|messages| messages.as_array().into_iter().flatten());
     let mail = messages.map(|message| SentMail {
@@ -67,7 +67,7 @@ fn of_ministack(answer: &Value) -> Option<Vec<SentMail>> {
 }
 
 /// `{"messages": [{Id, Destination: {ToAddresses}, Subject, Body: {text_part}, …}]}`
-fn of_localstack(answer: &Value) -> Option<Vec<SentMail>> {
+fn from_localstack(answer: &Value) -> Option<Vec<SentMail>> {
     let mail = answer.get("messages")?.as_array()?.iter().map(|message| SentMail {
         id: text(message, "/Id"),
         to: texts(message, "/Destination/ToAddresses"),

@@ -61,7 +61,7 @@ pub async fn start(backend: &Backend, state: &Path) -> Result<Emulator, Emulator
     }
     let log = log_file(state)?;
     let container = match backend {
-        Backend::LocalStack if localstack::docker_answers().await => Some(Container::of(state)),
+        Backend::LocalStack if localstack::docker_answers().await => Some(Container::from_state(state)),
         _ => None,
     };
     let tools = tools::directory();

@@ -1,7 +1,7 @@
 //! Asynchronous invocation: the queues of functions, which get the events of rules and of Invoke.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use aws_sdk_sqs::error::DisplayErrorContext;
 use futures::future::BoxFuture;
@@ -181,7 +181,7 @@ impl InvokedEvents {
     async fn queue(&self, parts: &Parts, function: &str) -> Result<String, String> {
         let _making = self.making.lock().await;
         let known =
-            parts.pollers.lock().unwrap_or_else(PoisonError::into_inner).invoked.get(function).cloned();
+            parts.pollers.lock().invoked.get(function).cloned();
         if let Some(url) = known {
             return Ok(url);
         }
@@ -189,7 +189,7 @@ impl InvokedEvents {
         let declared = declared.ok_or_else(|| format!("no function {function} is declared"))?;
         let url = invoke_queue(&parts.clients, function).await.map_err(|error| error.to_string())?.url;
         let asynchronously = asynchronously(parts, self.timing, function, declared, url.clone());
-        let mut pollers = parts.pollers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pollers = parts.pollers.lock();
         pollers.asynchronous.push(asynchronous::start(asynchronously));
         pollers.invoked.insert(function.to_owned(), url.clone());
         Ok(url)

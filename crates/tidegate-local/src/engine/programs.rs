@@ -29,7 +29,7 @@ pub(super) async fn programs(
     let (mut programs, mut mistakes, mut binaries) = (BTreeMap::new(), Vec::new(), Vec::new());
     for (name, declared) in &checked.topology.functions {
         match &declared.command {
-            Some(command) => match of_command(checked, folder, name, declared, command) {
+            Some(command) => match from_command(checked, folder, name, declared, command) {
                 Ok(program) => _ = programs.insert(name.clone(), program),
                 Err(mistake) => mistakes.push(mistake),
             },
@@ -70,7 +70,7 @@ fn unrunnable(checked: &Checked, binaries: &[String], error: &BuildError) -> Opt
 }
 
 /// A command's program: one with a slash is a file as seen from the command's directory, another is looked for in PATH.
-fn of_command(
+fn from_command(
     checked: &Checked,
     folder: &Path,
     name: &str,

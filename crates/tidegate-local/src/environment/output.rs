@@ -3,7 +3,8 @@
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 use super::log_file::LogFile;
 use crate::metrics::Metrics;
@@ -25,7 +26,7 @@ impl Output {
 
     /// The metrics so far.
     pub(crate) fn metrics(&self) -> Metrics {
-        self.metrics.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.metrics.lock().clone()
     }
 
     /// Bytes of all printed lines so far.
@@ -35,14 +36,14 @@ impl Output {
 
     /// Why the log is not written at present.
     pub(crate) fn failure(&self) -> Option<String> {
-        self.file.lock().unwrap_or_else(PoisonError::into_inner).failure()
+        self.file.lock().failure()
     }
 
     /// A process printed these lines; the last one may lack its end.
     pub(crate) fn printed(&self, request_id: Option<&str>, lines: &[u8]) {
         self.bytes.fetch_add(lines.len() as u64, Ordering::Relaxed);
         {
-            let mut metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut metrics = self.metrics.lock();
             for line in lines.split(|byte| *byte == b'\n') {
                 metrics.add_line(line);
             }
@@ -52,6 +53,6 @@ impl Output {
 
     /// Lambda, or the engine, says this.
     pub(crate) fn said(&self, request_id: Option<&str>, lines: &[u8]) {
-        self.file.lock().unwrap_or_else(PoisonError::into_inner).append(request_id, lines);
+        self.file.lock().append(request_id, lines);
     }
 }

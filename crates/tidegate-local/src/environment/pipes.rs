@@ -4,9 +4,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{ChildStderr, ChildStdout};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::net::unix::pipe::Receiver;
 
 use super::output::Output;
@@ -86,14 +87,14 @@ impl Pipes {
     /// What is printed from now on belongs to this invocation, what was printed until now to the one before.
     pub(crate) fn begin(&self, request_id: &str, tail: Option<Arc<LogTail>>) {
         self.read_out_and_flush();
-        *self.whose.lock().unwrap_or_else(PoisonError::into_inner) =
+        *self.whose.lock() =
             Whose { request_id: Some(request_id.into()), tail };
     }
 
     /// The invocation has its result: everything it printed has been read after this, and its last line ends.
     pub(crate) fn end(&self) {
         self.read_out_and_flush();
-        self.whose.lock().unwrap_or_else(PoisonError::into_inner).tail = None;
+        self.whose.lock().tail = None;
     }
 
     /// Reads everything that was printed before this call.
@@ -106,13 +107,13 @@ impl Pipes {
     /// The last line that the process printed while it was initialised, on standard error if there is one.
     pub(crate) fn last_line(&self) -> Option<String> {
         let mut streams = self.streams.get()?.iter().rev();
-        streams.find_map(|stream| stream.buffer.lock().unwrap_or_else(PoisonError::into_inner).last.clone())
+        streams.find_map(|stream| stream.buffer.lock().last.clone())
     }
 
     fn read_out_and_flush(&self) {
         self.read_out();
         for stream in self.streams.get().into_iter().flatten() {
-            self.flush(&mut stream.buffer.lock().unwrap_or_else(PoisonError::into_inner));
+            self.flush(&mut stream.buffer.lock());
         }
     }
 
@@ -142,7 +143,7 @@ impl Pipes {
         most: usize,
         mut from: impl FnMut(&mut [u8]) -> io::Result<usize>,
     ) -> Rest {
-        let mut buffer = stream.buffer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buffer = stream.buffer.lock();
         let (mut portion, mut read) = ([0; PORTION], 0);
         while read < most {
             match from(&mut portion) {
@@ -166,7 +167,7 @@ impl Pipes {
     }
 
     fn printed(&self, buffer: &mut Buffer, printed: &[u8]) {
-        let whose = self.whose.lock().unwrap_or_else(PoisonError::into_inner);
+        let whose = self.whose.lock();
         if let Some(tail) = &whose.tail {
             tail.add(printed);
         }
@@ -182,7 +183,7 @@ impl Pipes {
 
     fn flush(&self, buffer: &mut Buffer) {
         if !buffer.begun.is_empty() {
-            let whose = self.whose.lock().unwrap_or_else(PoisonError::into_inner);
+            let whose = self.whose.lock();
             self.pass_on(&whose, buffer, buffer.begun.len());
         }
     }

@@ -6,11 +6,12 @@ use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStderr, ChildStdout, Command, Stdio};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::pool::Exit;
@@ -75,7 +76,7 @@ impl Process {
     }
 
     fn signal(&self, signal: Signal) {
-        let reaped = self.reaped.lock().unwrap_or_else(PoisonError::into_inner);
+        let reaped = self.reaped.lock();
         if !*reaped && let Err(error) = killpg(self.pid, signal) {
             tracing::debug!(pid = self.pid(), %signal, %error, "process group is gone already");
         }
@@ -83,12 +84,12 @@ impl Process {
 
     /// Whether it has ended or is about to, even if nobody was told yet.
     pub(crate) fn has_ended(&self) -> bool {
-        *self.reaped.lock().unwrap_or_else(PoisonError::into_inner) || usage::is_ending(self.pid())
+        *self.reaped.lock() || usage::is_ending(self.pid())
     }
 
     /// Resident memory in bytes of the process and what it started; `None` once it has ended.
     pub(crate) fn memory(&self) -> Option<u64> {
-        if *self.reaped.lock().unwrap_or_else(PoisonError::into_inner) {
+        if *self.reaped.lock() {
             return None;
         }
         usage::memory_of_family(self.pid())
@@ -96,7 +97,7 @@ impl Process {
 
     /// What it uses now; `None` once it has ended.
     pub(crate) fn usage(&self) -> Option<Usage> {
-        if *self.reaped.lock().unwrap_or_else(PoisonError::into_inner) {
+        if *self.reaped.lock() {
             return None;
         }
         usage::of_process(self.pid())
@@ -153,7 +154,7 @@ fn run(launch: Launch, started: oneshot::Sender<Result<Started, String>>) {
     {}
     let used = usage::of_process(pid).unwrap_or_default();
     let status = {
-        let mut reaped = process.reaped.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reaped = process.reaped.lock();
         // What the process itself had started must not outlive it.
         let _ = killpg(process.pid, Signal::SIGKILL);
         *reaped = true;

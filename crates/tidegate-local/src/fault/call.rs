@@ -1,11 +1,12 @@
 //! Faults of AWS calls: a hook of the proxy between the functions and AWS.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use http::header;
+use parking_lot::Mutex;
 
 use super::injector::Faults;
 use super::kind::{Fault, Kind, When};
@@ -60,7 +61,7 @@ impl Calls {
             Some(Work::Spared) => return None,
             Some(Work::Nothing) | None => {}
         }
-        let mut outside = self.outside.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut outside = self.outside.lock();
         let number = outside.entry((call.caller.clone(), call.operation.clone())).or_default();
         *number += 1;
         Some(Site {
@@ -115,7 +116,7 @@ impl Hook for Calls {
                 faults.into_iter().partition(|fault| fault.when != Some(When::After));
             let reply = self.inject(call, &site, &now).await;
             if reply.is_none() && !due.is_empty() {
-                self.due.lock().unwrap_or_else(PoisonError::into_inner).insert(call.number, (site, due));
+                self.due.lock().insert(call.number, (site, due));
             }
             reply
         })
@@ -123,7 +124,7 @@ impl Hook for Calls {
 
     fn after<'a>(&'a self, call: &'a Call, reply: Reply) -> BoxFuture<'a, Reply> {
         Box::pin(async move {
-            let due = self.due.lock().unwrap_or_else(PoisonError::into_inner).remove(&call.number);
+            let due = self.due.lock().remove(&call.number);
             match due {
                 Some((site, due)) => self.inject(call, &site, &due).await.unwrap_or(reply),
                 None => reply,
@@ -162,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_call_that_does_not_reach_aws_has_no_fault_after_it() {
-        let fault = |kind, when| Fault { when, ..Fault::of(kind) };
+        let fault = |kind, when| Fault { when, ..Fault::new(kind) };
         let (before, after) = (Some(When::Before), Some(When::After));
         let late = fault(Kind::Throttle, after);
         for first in [
@@ -180,7 +181,7 @@ mod tests {
 
     #[test]
     fn only_a_transaction_can_be_cancelled() {
-        let cancel = Fault { when: Some(When::Before), ..Fault::of(Kind::Cancel) };
+        let cancel = Fault { when: Some(When::Before), ..Fault::new(Kind::Cancel) };
         assert_eq!(effective(vec![cancel], &transaction(1)), [cancel]);
         for other in [call("DynamoDB.PutItem", r#"{"Item":{}}"#), transaction(0)] {
             assert_eq!(effective(vec![cancel], &other), []);

@@ -11,35 +11,35 @@ use sha2::{Digest, Sha256};
 pub(super) fn identity(payload: &[u8]) -> String {
     let event = aws_json::value(payload).unwrap_or(Value::Null);
     let digest = match event.pointer("/Records/0") {
-        Some(record) => of_record(record),
+        Some(record) => record_digest(record),
         None => match event.get("detail") {
-            Some(detail) => of_content(&detail.to_string()),
+            Some(detail) => content_digest(&detail.to_string()),
             None => digest(&[payload]),
         },
     };
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn of_record(record: &Value) -> Vec<u8> {
+fn record_digest(record: &Value) -> Vec<u8> {
     let text = |pointer: &str| record.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     match text("/eventSource") {
         "aws:kinesis" => {
             use base64::Engine;
             let data = base64::engine::general_purpose::STANDARD.decode(text("/kinesis/data"));
             let data = data.unwrap_or_default();
-            let content = std::str::from_utf8(&data).map_or_else(|_| digest(&[&data]), of_content);
+            let content = std::str::from_utf8(&data).map_or_else(|_| digest(&[&data]), content_digest);
             digest(&[text("/kinesis/partitionKey").as_bytes(), &content])
         }
         "aws:dynamodb" => {
             let keys = record.pointer("/dynamodb/Keys").unwrap_or(&Value::Null).to_string();
             digest(&[text("/eventName").as_bytes(), keys.as_bytes()])
         }
-        "aws:sqs" => of_content(text("/body")),
-        _ => of_content(&record.to_string()),
+        "aws:sqs" => content_digest(text("/body")),
+        _ => content_digest(&record.to_string()),
     }
 }
 
-fn of_content(content: &str) -> Vec<u8> {
+fn content_digest(content: &str) -> Vec<u8> {
     let parsed = aws_json::value(content.as_bytes()).unwrap_or(Value::Null);
     // A rule's event in a queue has its message under `detail`.
     let message = parsed.get("detail").unwrap_or(&parsed);

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::error::FaultError;
@@ -65,7 +65,7 @@ impl Faults {
 
     /// Counts an invocation with a delivery and gives its site.
     pub(super) fn invocation(&self, function: &str, delivery: String) -> Site {
-        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut attempts = self.attempts.lock();
         let attempt = attempts.entry((function.to_owned(), delivery.clone())).or_default();
         *attempt += 1;
         Site { function: function.to_owned(), operation: None, delivery, attempt: *attempt, call: 0 }
@@ -86,7 +86,7 @@ impl Faults {
                 Some(operation) => format!("{fault} {operation}"),
                 None => fault.to_string(),
             };
-            *self.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
+            *self.counts.lock().entry(name).or_default() += 1;
         }
         faults
     }
@@ -102,7 +102,7 @@ impl Faults {
     /// What was injected so far.
     #[must_use]
     pub fn status(&self) -> FaultsStatus {
-        let injected = self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let injected = self.counts.lock().clone();
         FaultsStatus { injected, journal: self.journal.path().to_owned() }
     }
 }

@@ -1,11 +1,12 @@
 //! Faults of invocations: stands between what delivers and the functions.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::{BoxFuture, join};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::age::aged;
@@ -43,7 +44,7 @@ impl Invocations {
 
     /// When the function's pause ends. It begins with the first event that it applies to.
     fn resumes(&self, function: &str, pause: &Fault) -> Instant {
-        let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pauses = self.pauses.lock();
         *pauses.entry(function.to_owned()).or_insert_with(|| Instant::now() + milliseconds(pause))
     }
 
@@ -171,8 +172,6 @@ fn response_lost() -> Bytes {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
     use super::super::plan::FaultPlan;
     use super::*;
 
@@ -188,7 +187,7 @@ mod tests {
         fn invoke<'a>(&'a self, _function: &'a str, request: Request) -> BoxFuture<'a, Answer> {
             Box::pin(async move {
                 let request_id = request.request_id.clone().unwrap_or_else(|| "new".to_owned());
-                self.invoked.lock().unwrap().push(request);
+                self.invoked.lock().push(request);
                 Answer { request_id, result: InvocationResult::Success(Bytes::from_static(b"done")) }
             })
         }
@@ -212,12 +211,12 @@ mod tests {
     impl World {
         async fn invoke(&self) -> InvocationResult {
             let request =
-                Request { request_id: Some("1".to_owned()), ..Request::of(Bytes::from_static(b"{}")) };
+                Request { request_id: Some("1".to_owned()), ..Request::new(Bytes::from_static(b"{}")) };
             self.faulty.invoke("f", request).await.result
         }
 
         fn invoked(&self) -> Vec<Request> {
-            self.functions.invoked.lock().unwrap().clone()
+            self.functions.invoked.lock().clone()
         }
     }
 
@@ -277,7 +276,7 @@ mod tests {
     async fn an_age_is_shorter_by_the_time_scale_like_those_at_which_records_are_given_up() {
         let world = world("fault = \"age\"\nmilliseconds = 60000");
         let event = br#"{"Records":[{"attributes":{"SentTimestamp":"100000"}}]}"#;
-        world.faulty.invoke("f", Request::of(Bytes::from_static(event))).await;
+        world.faulty.invoke("f", Request::new(Bytes::from_static(event))).await;
         let seen: serde_json::Value = serde_json::from_slice(&world.invoked()[0].payload).unwrap();
         assert_eq!(seen["Records"][0]["attributes"]["SentTimestamp"], "94000");
     }

@@ -3,8 +3,8 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::error::FaultError;
@@ -50,7 +50,7 @@ impl Journal {
     pub(super) fn add(&self, entry: &Entry) -> io::Result<()> {
         let mut line = serde_json::to_vec(entry)?;
         line.push(b'\n');
-        self.file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line)
+        self.file.lock().write_all(&line)
     }
 
     /// Reads a journal.
@@ -81,7 +81,7 @@ mod tests {
 
     fn entry(attempt: u32) -> Entry {
         Entry {
-            fault: Fault { when: Some(When::Before), ..Fault::of(Kind::Kill) },
+            fault: Fault { when: Some(When::Before), ..Fault::new(Kind::Kill) },
             site: Site {
                 function: "f".to_owned(),
                 operation: Some("SQS.SendMessage".to_owned()),

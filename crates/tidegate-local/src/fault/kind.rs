@@ -84,7 +84,7 @@ pub struct Fault {
 
 impl Fault {
     /// A fault of this kind that leaves the rest open.
-    pub(super) fn of(kind: Kind) -> Self {
+    pub(super) fn new(kind: Kind) -> Self {
         Self { kind, when: None, milliseconds: None, reason: None, seed: None }
     }
 }

@@ -124,7 +124,7 @@ impl Rule {
 
     fn fault(&self, site: &Site, seed: u64) -> Fault {
         let (when, milliseconds, reason) = (self.when, self.milliseconds, self.reason);
-        let fault = Fault { when, milliseconds, reason, ..Fault::of(self.kind) };
+        let fault = Fault { when, milliseconds, reason, ..Fault::new(self.kind) };
         match (self.kind, self.when) {
             (Kind::Kill, Some(When::During)) => {
                 // The moment is drawn too, so that it is not always the same.
@@ -311,7 +311,7 @@ mod tests {
             "seed = 4\n[[fault]]\nfault = \"kill\"\nwhen = \"after\"\nrate = 1.0\nfunction = \"order-*\"\noperation = \"DynamoDB.*\"\nattempts = 2\ncall = 3\n",
         )
         .unwrap();
-        let kill = Fault { when: Some(When::After), ..Fault::of(Kind::Kill) };
+        let kill = Fault { when: Some(When::After), ..Fault::new(Kind::Kill) };
         assert_eq!(plan.at(&site("order-processor", Some("DynamoDB.PutItem"), 2, 3)), [kill]);
         for other in [
             site("notification", Some("DynamoDB.PutItem"), 2, 3),
@@ -330,7 +330,7 @@ mod tests {
         let plan = FaultPlan::parse(&format!("seed = 3\n{rule}reason = \"TransactionConflict\"\n")).unwrap();
         let found = plan.at(&site("f", Some("DynamoDB.TransactWriteItems"), 1, 1));
         let (when, reason) = (Some(When::Before), Some(Reason::TransactionConflict));
-        assert_eq!(found, [Fault { when, reason, seed: Some(3), ..Fault::of(Kind::Cancel) }]);
+        assert_eq!(found, [Fault { when, reason, seed: Some(3), ..Fault::new(Kind::Cancel) }]);
         assert_eq!(found[0].to_string(), "cancel for TransactionConflict before");
         assert!(
             mistakes(rule)[0].1.starts_with("cancel needs a reason: ThrottlingError"),

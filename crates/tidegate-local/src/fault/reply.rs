@@ -162,7 +162,7 @@ pub(super) mod tests {
             call: number,
         };
         let (when, reason) = (Some(When::Before), Some(Reason::ThrottlingError));
-        let fault = Fault { when, reason, seed: Some(seed), ..Fault::of(Kind::Cancel) };
+        let fault = Fault { when, reason, seed: Some(seed), ..Fault::new(Kind::Cancel) };
         let reply = cancelled(&transaction(items), &site, &fault).unwrap();
         assert_eq!(reply.status(), StatusCode::BAD_REQUEST);
         assert_eq!(reply.headers()[header::CONTENT_TYPE], "application/x-amz-json-1.0");

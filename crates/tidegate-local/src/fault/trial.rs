@@ -1,8 +1,10 @@
 //! One invocation as the faults see it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use super::site::Site;
 
@@ -52,7 +54,7 @@ impl Trial {
 
     /// The site of the next call of this operation.
     pub(super) fn call(&self, operation: &str) -> Site {
-        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut calls = self.calls.lock();
         let call = calls.entry(operation.to_owned()).or_default();
         *call += 1;
         Site { operation: Some(operation.to_owned()), call: *call, ..self.site.clone() }

@@ -129,7 +129,7 @@ async fn deliver(
                     }
                 }
                 Action::Invoke { batch, payload, patience } => running.push(Box::pin(async move {
-                    let request = Request::of(payload).patient(patience);
+                    let request = Request::new(payload).patient(patience);
                     let answer = mapping.invoker.invoke(&mapping.function, request).await;
                     Input::Answered { batch, answer }
                 })),

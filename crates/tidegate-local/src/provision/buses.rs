@@ -17,10 +17,10 @@ pub(super) async fn bus(clients: &Clients, name: &str) -> Result<(String, Arn), 
     if let Err(error) = clients.events.create_event_bus().name(name).send().await
         && !error.as_service_error().is_some_and(|error| error.is_resource_already_exists_exception())
     {
-        return Err(ProvisionError::of(&resource, "CreateEventBus")(error));
+        return Err(ProvisionError::from_call(&resource, "CreateEventBus")(error));
     }
     let answer = clients.events.describe_event_bus().name(name).send().await;
-    let answer = answer.map_err(ProvisionError::of(&resource, "DescribeEventBus"))?;
+    let answer = answer.map_err(ProvisionError::from_call(&resource, "DescribeEventBus"))?;
     let arn = answer
         .arn
         .ok_or_else(|| ProvisionError::new(&resource, "DescribeEventBus", "the answer has no Arn"))?;
@@ -41,9 +41,9 @@ pub(super) async fn every_event(
     put_rule(clients, bus, EVERY_EVENT, ANY_SOURCE).await?;
     let resource = format!("rule {EVERY_EVENT} of bus {bus}");
     let target = Target::builder().id("tidegate").arn(&queue.arn).build();
-    let target = target.map_err(ProvisionError::of(&resource, "PutTargets"))?;
+    let target = target.map_err(ProvisionError::from_call(&resource, "PutTargets"))?;
     let call = clients.events.put_targets().rule(EVERY_EVENT).event_bus_name(bus).targets(target);
-    let answer = call.send().await.map_err(ProvisionError::of(&resource, "PutTargets"))?;
+    let answer = call.send().await.map_err(ProvisionError::from_call(&resource, "PutTargets"))?;
     match answer.failed_entries.unwrap_or_default().first() {
         None => Ok(()),
         Some(failed) => {
@@ -55,5 +55,5 @@ pub(super) async fn every_event(
 
 async fn put_rule(clients: &Clients, bus: &str, name: &str, pattern: &str) -> Result<(), ProvisionError> {
     let call = clients.events.put_rule().name(name).event_bus_name(bus).event_pattern(pattern);
-    call.send().await.map(drop).map_err(ProvisionError::of(&format!("rule {name}"), "PutRule"))
+    call.send().await.map(drop).map_err(ProvisionError::from_call(&format!("rule {name}"), "PutRule"))
 }

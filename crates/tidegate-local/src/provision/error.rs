@@ -22,7 +22,7 @@ impl ProvisionError {
     }
 
     /// For `map_err` of an SDK call.
-    pub(super) fn of<E: Error>(resource: &str, call: &'static str) -> impl Fn(E) -> Self {
+    pub(super) fn from_call<E: Error>(resource: &str, call: &'static str) -> impl Fn(E) -> Self {
         move |error| Self::new(resource, call, DisplayErrorContext(error).to_string())
     }
 }

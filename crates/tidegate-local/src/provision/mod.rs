@@ -111,7 +111,7 @@ async fn bucket(clients: &Clients, name: &str) -> Result<(), ProvisionError> {
         Err(error)
             if !error.as_service_error().is_some_and(|error| error.is_bucket_already_owned_by_you()) =>
         {
-            Err(ProvisionError::of(&format!("bucket {name}"), "CreateBucket")(error))
+            Err(ProvisionError::from_call(&format!("bucket {name}"), "CreateBucket")(error))
         }
         _ => Ok(()),
     }
@@ -120,5 +120,5 @@ async fn bucket(clients: &Clients, name: &str) -> Result<(), ProvisionError> {
 async fn sender(clients: &Clients, address: &str) -> Result<(), ProvisionError> {
     let call = clients.ses.verify_email_identity().email_address(address);
     let resource = format!("sender address {address}");
-    call.send().await.map(drop).map_err(ProvisionError::of(&resource, "VerifyEmailIdentity"))
+    call.send().await.map(drop).map_err(ProvisionError::from_call(&resource, "VerifyEmailIdentity"))
 }

@@ -120,7 +120,7 @@ async fn create(
     if let Kind::Fifo { .. } = kind {
         call = call.attributes(QueueAttributeName::FifoQueue, "true");
     }
-    let answer = call.send().await.map_err(ProvisionError::of(&resource, "CreateQueue"))?;
+    let answer = call.send().await.map_err(ProvisionError::from_call(&resource, "CreateQueue"))?;
     let url = answer
         .queue_url
         .ok_or_else(|| ProvisionError::new(&resource, "CreateQueue", "the answer has no QueueUrl"))?;
@@ -133,9 +133,9 @@ async fn create(
     }
     attributes.extend(redrive.map(|policy| (QueueAttributeName::RedrivePolicy, policy)));
     let call = sqs.set_queue_attributes().queue_url(&url).set_attributes(Some(attributes));
-    call.send().await.map_err(ProvisionError::of(&resource, "SetQueueAttributes"))?;
+    call.send().await.map_err(ProvisionError::from_call(&resource, "SetQueueAttributes"))?;
     let call = sqs.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::QueueArn);
-    let answer = call.send().await.map_err(ProvisionError::of(&resource, "GetQueueAttributes"))?;
+    let answer = call.send().await.map_err(ProvisionError::from_call(&resource, "GetQueueAttributes"))?;
     let arn = answer.attributes.and_then(|mut found| found.remove(&QueueAttributeName::QueueArn));
     let arn = arn
         .ok_or_else(|| ProvisionError::new(&resource, "GetQueueAttributes", "the answer has no QueueArn"))?;

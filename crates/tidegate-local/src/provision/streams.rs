@@ -18,19 +18,19 @@ pub(super) async fn stream(
     if let Err(error) = kinesis.create_stream().stream_name(name).shard_count(shards).send().await
         && !error.as_service_error().is_some_and(|error| error.is_resource_in_use_exception())
     {
-        return Err(ProvisionError::of(&resource, "CreateStream")(error));
+        return Err(ProvisionError::from_call(&resource, "CreateStream")(error));
     }
     let (arn, retention) = active(clients, &resource, name).await?;
     let wanted = i32::try_from(declared.retention_hours).unwrap_or(i32::MAX);
     if retention < wanted {
         let call =
             kinesis.increase_stream_retention_period().stream_name(name).retention_period_hours(wanted);
-        call.send().await.map_err(ProvisionError::of(&resource, "IncreaseStreamRetentionPeriod"))?;
+        call.send().await.map_err(ProvisionError::from_call(&resource, "IncreaseStreamRetentionPeriod"))?;
         active(clients, &resource, name).await?;
     } else if retention > wanted {
         let call =
             kinesis.decrease_stream_retention_period().stream_name(name).retention_period_hours(wanted);
-        call.send().await.map_err(ProvisionError::of(&resource, "DecreaseStreamRetentionPeriod"))?;
+        call.send().await.map_err(ProvisionError::from_call(&resource, "DecreaseStreamRetentionPeriod"))?;
         active(clients, &resource, name).await?;
     }
     Ok((name.to_owned(), arn))
@@ -41,7 +41,7 @@ async fn active(clients: &Clients, resource: &str, name: &str) -> Result<(Arn, i
     const CALL: &str = "DescribeStreamSummary";
     wait::until_some(resource, CALL, || async {
         let answer = clients.kinesis.describe_stream_summary().stream_name(name).send().await;
-        let answer = answer.map_err(ProvisionError::of(resource, CALL))?;
+        let answer = answer.map_err(ProvisionError::from_call(resource, CALL))?;
         Ok(answer
             .stream_description_summary
             .filter(|summary| summary.stream_status == StreamStatus::Active)

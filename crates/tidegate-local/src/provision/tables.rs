@@ -39,19 +39,19 @@ async fn create(
     name: &str,
     declared: &Table,
 ) -> Result<(), ProvisionError> {
-    let fail = ProvisionError::of(resource, "CreateTable");
+    let fail = ProvisionError::from_call(resource, "CreateTable");
     let mut call = clients.dynamodb.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
     let keys = [(Some(&declared.partition_key), KeyRole::Hash), (declared.sort_key.as_ref(), KeyRole::Range)];
     for (key, role) in keys.into_iter().filter_map(|(key, role)| Some((key?, role))) {
         let definition = AttributeDefinition::builder().attribute_name(&key.name).attribute_type(kind(key));
         call = call
-            .attribute_definitions(definition.build().map_err(ProvisionError::of(resource, "CreateTable"))?);
+            .attribute_definitions(definition.build().map_err(ProvisionError::from_call(resource, "CreateTable"))?);
         let element = KeySchemaElement::builder().attribute_name(&key.name).key_type(role);
-        call = call.key_schema(element.build().map_err(ProvisionError::of(resource, "CreateTable"))?);
+        call = call.key_schema(element.build().map_err(ProvisionError::from_call(resource, "CreateTable"))?);
     }
     if let Some(view) = declared.stream_view {
         let stream = StreamSpecification::builder().stream_enabled(true).stream_view_type(view_type(view));
-        let stream = stream.build().map_err(ProvisionError::of(resource, "CreateTable"))?;
+        let stream = stream.build().map_err(ProvisionError::from_call(resource, "CreateTable"))?;
         call = call.stream_specification(stream);
     }
     match call.send().await {
@@ -66,7 +66,7 @@ async fn active(clients: &Clients, resource: &str, name: &str) -> Result<TableDe
     const CALL: &str = "DescribeTable";
     wait::until_some(resource, CALL, || async {
         let answer = clients.dynamodb.describe_table().table_name(name).send().await;
-        let answer = answer.map_err(ProvisionError::of(resource, CALL))?;
+        let answer = answer.map_err(ProvisionError::from_call(resource, CALL))?;
         Ok(answer.table.filter(|table| table.table_status == Some(TableStatus::Active)))
     })
     .await
@@ -80,7 +80,7 @@ async fn time_to_live(
     attribute: &str,
 ) -> Result<(), ProvisionError> {
     let answer = clients.dynamodb.describe_time_to_live().table_name(name).send().await;
-    let answer = answer.map_err(ProvisionError::of(resource, "DescribeTimeToLive"))?;
+    let answer = answer.map_err(ProvisionError::from_call(resource, "DescribeTimeToLive"))?;
     let is_on = answer.time_to_live_description.is_some_and(|found| {
         matches!(found.time_to_live_status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling))
             && found.attribute_name.as_deref() == Some(attribute)
@@ -89,10 +89,10 @@ async fn time_to_live(
         return Ok(());
     }
     let specification = TimeToLiveSpecification::builder().enabled(true).attribute_name(attribute).build();
-    let specification = specification.map_err(ProvisionError::of(resource, "UpdateTimeToLive"))?;
+    let specification = specification.map_err(ProvisionError::from_call(resource, "UpdateTimeToLive"))?;
     let call =
         clients.dynamodb.update_time_to_live().table_name(name).time_to_live_specification(specification);
-    call.send().await.map(drop).map_err(ProvisionError::of(resource, "UpdateTimeToLive"))
+    call.send().await.map(drop).map_err(ProvisionError::from_call(resource, "UpdateTimeToLive"))
 }
 
 fn kind(key: &Key) -> ScalarAttributeType {

@@ -8,7 +8,7 @@ pub(super) async fn topic(clients: &Clients, name: &str) -> Result<(String, Arn)
     let resource = format!("topic {name}");
     // A topic that exists is answered like a new one.
     let answer = clients.sns.create_topic().name(name).send().await;
-    let answer = answer.map_err(ProvisionError::of(&resource, "CreateTopic"))?;
+    let answer = answer.map_err(ProvisionError::from_call(&resource, "CreateTopic"))?;
     let arn = answer
         .topic_arn
         .ok_or_else(|| ProvisionError::new(&resource, "CreateTopic", "the answer has no TopicArn"))?;

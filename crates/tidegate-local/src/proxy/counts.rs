@@ -1,8 +1,8 @@
 //! How often each caller called each operation, and what came of it.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::billed::Quantity;
@@ -41,7 +41,7 @@ pub(crate) struct Counts {
 impl Counts {
     /// Counts one call; `error` is its error code, none if it succeeded.
     pub(crate) fn add(&self, caller: &str, operation: &str, error: Option<String>, billed: &[Quantity]) {
-        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut calls = self.calls.lock();
         if !calls.contains_key(caller) {
             calls.insert(caller.to_owned(), BTreeMap::new());
         }
@@ -69,7 +69,7 @@ impl Counts {
 
     /// The counts so far.
     pub(crate) fn calls(&self) -> Calls {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.calls.lock().clone()
     }
 }
 

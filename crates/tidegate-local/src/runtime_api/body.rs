@@ -32,7 +32,7 @@ pub(super) enum Mode {
 
 impl Mode {
     /// `Lambda-Runtime-Function-Response-Mode`.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    pub(super) fn from_headers(headers: &HeaderMap) -> Self {
         let mode = headers.get("lambda-runtime-function-response-mode").map(|mode| mode.as_bytes());
         if mode.is_some_and(|mode| mode.eq_ignore_ascii_case(b"streaming")) {
             Self::Streaming

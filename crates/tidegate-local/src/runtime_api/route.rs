@@ -106,7 +106,7 @@ async fn response(
         return refused(&Refused::RequestId(id.to_owned()));
     }
     let unread = Unread { host, environment, id, armed: true };
-    let mode = Mode::of(request.headers());
+    let mode = Mode::from_headers(request.headers());
     let body = body::read(request.into_body(), mode).await;
     let (result, too_large) = match body {
         Body::Whole(payload) => (InvocationResult::Success(payload), None),

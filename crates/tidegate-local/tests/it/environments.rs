@@ -51,7 +51,7 @@ async fn a_client_context_reaches_the_function() {
     let fleet = fleet(dir.path(), spec(&binary()));
     let context =
         r#"{"client":null,"custom":{"replay":"1"},"environment":{}}"#.replace("\"client\":null,", "");
-    let request = Request { client_context: Some(context), ..Request::of(Bytes::from_static(b"{}")) };
+    let request = Request { client_context: Some(context), ..Request::new(Bytes::from_static(b"{}")) };
     let InvocationResult::Success(payload) = fleet.invoke("probe", request).await.result else {
         panic!("failed")
     };
@@ -65,7 +65,7 @@ async fn a_client_context_beyond_ascii_reaches_the_function_and_ends_no_process(
     let fleet = fleet(dir.path(), spec(&binary()));
     let before = invoke(&fleet, json!({})).await["pid"].clone();
     let context = r#"{"custom":{"user":"Jürgen 😀"},"environment":{}}"#.to_owned();
-    let request = Request { client_context: Some(context), ..Request::of(Bytes::from_static(b"{}")) };
+    let request = Request { client_context: Some(context), ..Request::new(Bytes::from_static(b"{}")) };
     let InvocationResult::Success(payload) = fleet.invoke("probe", request).await.result else {
         panic!("failed")
     };
@@ -267,7 +267,7 @@ async fn dropping_the_fleet_kills_its_processes() {
 async fn an_undeclared_function_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let fleet = fleet(dir.path(), spec(&binary()));
-    let request = Request::of(Bytes::from_static(b"{}"));
+    let request = Request::new(Bytes::from_static(b"{}"));
     let failed = error(fleet.invoke("nobody", request).await);
     assert_eq!(failed["errorType"], "ResourceNotFoundException");
     assert!(failed["errorMessage"].as_str().unwrap().contains("nobody"));

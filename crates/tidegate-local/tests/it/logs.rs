@@ -160,7 +160,7 @@ async fn a_function_that_floods_its_output_hinders_nobody_and_fills_no_disk() {
     let mut slowest = Duration::ZERO;
     for _ in 0..50 {
         let asked = Instant::now();
-        let request = tidegate_local::invocation::Request::of(b"{}".as_slice().into());
+        let request = tidegate_local::invocation::Request::new(b"{}".as_slice().into());
         let answer = tidegate_local::invocation::Invoker::invoke(&*fleet, "other", request).await;
         succeeded(&answer);
         slowest = slowest.max(asked.elapsed());

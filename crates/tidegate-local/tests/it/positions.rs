@@ -72,7 +72,7 @@ struct Killer {
 }
 
 impl Killer {
-    fn of_environment() -> Self {
+    fn from_environment() -> Self {
         let told = std::env::var(KILL).unwrap_or_default();
         let (at, left) = told.split_once(' ').unwrap_or_default();
         let at = POINTS.into_iter().find(|point| format!("{point:?}") == at);
@@ -218,7 +218,7 @@ fn start(world: &Arc<World>, lanes: usize) -> Mapping {
 async fn mapping_that_is_killed() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
     let lanes = std::env::var(LANES).unwrap().parse().unwrap();
-    let world = World::new(directory.as_ref(), Killer::of_environment(), RECORDS);
+    let world = World::new(directory.as_ref(), Killer::from_environment(), RECORDS);
     let mapping = start(&world, lanes);
     until("everything is done", || world.checkpoint() == RECORDS).await;
     mapping.stop().await;

@@ -51,7 +51,7 @@ pub(crate) fn begin(fleet: &Arc<Fleet>, payload: Value) -> tokio::task::JoinHand
 }
 
 pub(crate) async fn invoke_raw(fleet: &Fleet, payload: Value) -> Answer {
-    let request = Request::of(Bytes::from(payload.to_string()));
+    let request = Request::new(Bytes::from(payload.to_string()));
     let answer = tokio::time::timeout(Duration::from_secs(30), fleet.invoke("probe", request)).await;
     answer.expect("an invocation always ends")
 }

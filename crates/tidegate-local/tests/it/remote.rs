@@ -33,7 +33,7 @@ struct Script {
 }
 
 impl Script {
-    fn of(answers: impl IntoIterator<Item = Scripted>) -> Self {
+    fn new(answers: impl IntoIterator<Item = Scripted>) -> Self {
         Self { answers: Arc::new(Mutex::new(answers.into_iter().collect())), asked: Arc::default() }
     }
 
@@ -82,12 +82,12 @@ fn fleet(dir: &Path, url: &str, timeout: Duration) -> Fleet {
 
 async fn invoke(fleet: &Fleet) -> Answer {
     let payload = Bytes::from_static(b"{\"n\":1}");
-    fleet.invoke("probe", Request { client_context: Some("{}".to_owned()), ..Request::of(payload) }).await
+    fleet.invoke("probe", Request { client_context: Some("{}".to_owned()), ..Request::new(payload) }).await
 }
 
 #[tokio::test]
 async fn answers_of_cargo_lambda_watch_and_of_lambda_are_told_apart() {
-    let script = Script::of([
+    let script = Script::new([
         Some((200, "", r#"{"ok":1}"#)),
         Some((500, "", r#"{"errorType":"NoLuck","errorMessage":"no luck"}"#)),
         Some((200, "Unhandled", r#"{"errorType":"Lambdas","errorMessage":"own"}"#)),
@@ -114,7 +114,7 @@ async fn answers_of_cargo_lambda_watch_and_of_lambda_are_told_apart() {
 
 #[tokio::test]
 async fn an_invocation_that_is_never_answered_times_out_and_the_next_one_has_its_turn() {
-    let script = Script::of([Some((200, "", "1")), None, Some((200, "", "2"))]);
+    let script = Script::new([Some((200, "", "1")), None, Some((200, "", "2"))]);
     let url = script.serve(port().await).await;
     let dir = tempfile::tempdir().unwrap();
     // Until it has answered once it may be compiled, and has a minute more.
@@ -143,7 +143,7 @@ async fn who_is_not_there_is_a_throttle_and_no_failure_of_the_function() {
     let dir = tempfile::tempdir().unwrap();
     let fleet = fleet(dir.path(), &format!("http://{address}/"), Duration::from_secs(30));
     assert_eq!(invoke(&fleet).await.result, InvocationResult::Throttled);
-    let script = Script::of([Some((200, "", "1"))]);
+    let script = Script::new([Some((200, "", "1"))]);
     script.serve(TcpListener::bind(address).await.unwrap()).await;
     assert!(matches!(invoke(&fleet).await.result, InvocationResult::Success(_)));
 }

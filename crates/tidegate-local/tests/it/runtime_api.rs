@@ -285,7 +285,7 @@ async fn an_internal_extension_registers_and_hears_of_each_invocation() {
 /// Invokes the function and waits in line while its environment is busy.
 fn in_line(fleet: &Arc<Fleet>, payload: Value) -> tokio::task::JoinHandle<Answer> {
     let fleet = Arc::clone(fleet);
-    let request = Request::of(Bytes::from(payload.to_string())).patient(Duration::from_secs(30));
+    let request = Request::new(Bytes::from(payload.to_string())).patient(Duration::from_secs(30));
     tokio::spawn(async move { fleet.invoke("probe", request).await })
 }
 
@@ -561,7 +561,7 @@ async fn a_source_waits_in_line_for_a_busy_function_and_is_throttled_when_it_has
     let fleet = silent(dir.path());
     let wait = |n: u64, patience| {
         let (fleet, event) = (Arc::clone(&fleet), Bytes::from(json!({ "n": n }).to_string()));
-        tokio::spawn(async move { fleet.invoke("probe", Request::of(event).patient(patience)).await })
+        tokio::spawn(async move { fleet.invoke("probe", Request::new(event).patient(patience)).await })
     };
     let first = begin(&fleet, json!({"n": 1}));
     let api = api(dir.path()).await;

@@ -100,7 +100,7 @@ impl ShardDelivery {
                     }
                     Action::Invoke { lane, invocation, payload } => {
                         invocations.push(Box::pin(async move {
-                            let request = Request::of(payload).patient(Duration::MAX);
+                            let request = Request::new(payload).patient(Duration::MAX);
                             let answer = mapping.invoker.invoke(&mapping.function, request).await;
                             Input::Answered { lane, invocation, answer }
                         }));
