@@ -3,7 +3,7 @@
 use aws_sdk_eventbridge::types::Target;
 
 use super::error::ProvisionError;
-use super::{Arn, ProvisionedQueue};
+use super::provisioned::{Arn, ProvisionedQueue};
 use crate::clients::Clients;
 use topology::Rule;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Provisioned;
+use super::provisioned::Provisioned;
 use crate::mapping::scale::scale_seconds;
 use topology::{Resource, Topology};
 
@@ -93,7 +93,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::provision::ProvisionedQueue;
+    use crate::provision::provisioned::ProvisionedQueue;
 
     #[test]
     fn a_functions_variables_are_its_uses_its_own_and_the_limits() {

@@ -7,8 +7,8 @@ use futures::future::try_join_all;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::ProvisionedQueue;
 use super::error::ProvisionError;
+use super::provisioned::ProvisionedQueue;
 use crate::asynchronous::HIDDEN_SECONDS;
 use crate::clients::Clients;
 use topology::{Queue, Topology};

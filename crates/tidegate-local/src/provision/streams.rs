@@ -3,7 +3,8 @@
 use aws_sdk_kinesis::types::StreamStatus;
 
 use super::error::ProvisionError;
-use super::{Arn, wait};
+use super::provisioned::Arn;
+use super::wait;
 use crate::clients::Clients;
 use topology::Stream;
 

@@ -7,7 +7,8 @@ use aws_sdk_dynamodb::types::{
 };
 
 use super::error::ProvisionError;
-use super::{ProvisionedTable, wait};
+use super::provisioned::ProvisionedTable;
+use super::wait;
 use crate::clients::Clients;
 use topology::{Key, KeyType, StreamView, Table};
 
@@ -44,8 +45,9 @@ async fn create(
     let keys = [(Some(&declared.partition_key), KeyRole::Hash), (declared.sort_key.as_ref(), KeyRole::Range)];
     for (key, role) in keys.into_iter().filter_map(|(key, role)| Some((key?, role))) {
         let definition = AttributeDefinition::builder().attribute_name(&key.name).attribute_type(kind(key));
-        call = call
-            .attribute_definitions(definition.build().map_err(ProvisionError::from_call(resource, "CreateTable"))?);
+        call = call.attribute_definitions(
+            definition.build().map_err(ProvisionError::from_call(resource, "CreateTable"))?,
+        );
         let element = KeySchemaElement::builder().attribute_name(&key.name).key_type(role);
         call = call.key_schema(element.build().map_err(ProvisionError::from_call(resource, "CreateTable"))?);
     }

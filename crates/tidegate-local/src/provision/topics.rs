@@ -1,7 +1,7 @@
 //! SNS topics.
 
-use super::Arn;
 use super::error::ProvisionError;
+use super::provisioned::Arn;
 use crate::clients::Clients;
 
 pub(super) async fn topic(clients: &Clients, name: &str) -> Result<(String, Arn), ProvisionError> {

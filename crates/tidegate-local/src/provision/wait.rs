@@ -13,7 +13,8 @@ const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Asks until the answer is something.
 ///
-/// Errors: the question fails, or nothing has come after two minutes.
+/// # Errors
+/// The question fails, or nothing has come after two minutes.
 pub(super) async fn until_some<T, F>(
     resource: &str,
     call: &'static str,

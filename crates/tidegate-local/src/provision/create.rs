@@ -1,0 +1,56 @@
+//! Creates everything that a topology declares, in the order in which one thing names another.
+
+use std::collections::BTreeSet;
+
+use futures::future::try_join_all;
+use futures::try_join;
+
+use super::error::ProvisionError;
+use super::provisioned::Provisioned;
+use super::{buckets, buses, queues, senders, streams, tables, topics};
+use crate::clients::Clients;
+use topology::Topology;
+
+/// Creates everything that is not there yet, and waits until it can be used. What exists is kept with its content.
+///
+/// # Errors
+/// The first call that failed, with the resource it was for.
+pub async fn provision(clients: &Clients, topology: &Topology) -> Result<Provisioned, ProvisionError> {
+    let streams = topology.streams.iter().map(|(name, declared)| streams::stream(clients, name, declared));
+    let tables = topology.tables.iter().map(|(name, declared)| tables::table(clients, name, declared));
+    let buses = topology.bus_names().into_iter().map(|name| buses::bus(clients, name));
+    let routed: BTreeSet<&str> = topology.rules.values().map(|rule| rule.bus.as_str()).collect();
+    let bus_queues = routed
+        .into_iter()
+        .map(|bus| async move { Ok((bus.to_owned(), queues::bus_queue(clients, bus).await?)) });
+    let destination_queues = topology.destination_functions().into_iter().map(|function| async move {
+        Ok((function.to_owned(), queues::invoke_queue(clients, function).await?))
+    });
+    let topics = topology.topics.keys().map(|name| topics::topic(clients, name));
+    let buckets = topology.buckets.keys().map(|name| buckets::bucket(clients, name));
+    let senders = topology.sender_addresses().into_iter().map(|address| senders::sender(clients, address));
+    let (streams, tables, queues, bus_queues, destination_queues, topics, buses, _, _) = try_join!(
+        try_join_all(streams),
+        try_join_all(tables),
+        queues::queues(clients, topology),
+        try_join_all(bus_queues),
+        try_join_all(destination_queues),
+        try_join_all(topics),
+        try_join_all(buses),
+        try_join_all(buckets),
+        try_join_all(senders),
+    )?;
+    let provisioned = Provisioned {
+        streams: streams.into_iter().collect(),
+        tables: tables.into_iter().collect(),
+        queues,
+        bus_queues: bus_queues.into_iter().collect(),
+        destination_queues: destination_queues.into_iter().collect(),
+        topics: topics.into_iter().collect(),
+        buses: buses.into_iter().collect(),
+    };
+    try_join_all(topology.rules.iter().map(|(name, declared)| buses::rule(clients, name, declared))).await?;
+    let queues = provisioned.bus_queues.iter();
+    try_join_all(queues.map(|(bus, queue)| buses::every_event(clients, bus, queue))).await?;
+    Ok(provisioned)
+}
