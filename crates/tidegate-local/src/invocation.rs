@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 
-use crate::fault::{Fate, Trial};
 use crate::log_tail::LogTail;
+use crate::trial::{Fate, Trial};
 
 /// What is handed to a function.
 #[derive(Clone, Debug, Default)]
@@ -43,7 +43,7 @@ impl Request {
         Self { patience, ..self }
     }
 
-    /// What the environment that gets it is to suffer.
+    /// What is to happen to the environment that gets it.
     pub(crate) fn fate(&self) -> Fate {
         self.trial.as_ref().map(|trial| trial.fate()).unwrap_or_default()
     }
@@ -74,4 +74,10 @@ pub enum InvocationResult {
 pub trait Invoker: Send + Sync {
     /// Invokes a function by its declared name and waits for the result. Never fails: what goes wrong is a result.
     fn invoke<'a>(&'a self, function: &'a str, request: Request) -> BoxFuture<'a, Answer>;
+}
+
+impl<T: Invoker + ?Sized> Invoker for Arc<T> {
+    fn invoke<'a>(&'a self, function: &'a str, request: Request) -> BoxFuture<'a, Answer> {
+        (**self).invoke(function, request)
+    }
 }

@@ -28,6 +28,7 @@ pub mod mapping;
 pub mod metrics;
 pub mod operator;
 mod outage;
+mod parts;
 pub mod provision;
 pub mod proxy;
 pub mod remote;
@@ -38,4 +39,5 @@ pub mod send_error;
 #[cfg(test)]
 mod stand_in;
 pub mod status;
+pub mod trial;
 pub mod usage;

@@ -4,12 +4,13 @@
 //! invocation whose process ended never. It runs one process per function and compiles it when the first invocation comes.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use http::{Method, Request as HttpRequest, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
@@ -17,9 +18,9 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use parking_lot::Mutex;
 
-use crate::environment::FunctionStatus;
-use crate::environment::failure::error_object;
-use crate::invocation::{InvocationResult, Request};
+use crate::environment::error_object::{error_object, unknown_function};
+use crate::environment::{FunctionSpec, FunctionStatus, Functions};
+use crate::invocation::{Answer, InvocationResult, Invoker, Request};
 
 /// How much longer a function may take until it has answered once, since it may have to be compiled. It is asked again then, and not waited for until
 /// that is done: `cargo lambda watch` loses an invocation whose process it starts anew.
@@ -33,32 +34,16 @@ pub struct BadUrl {
     why: String,
 }
 
-/// Functions behind Lambda's Invoke API.
-#[derive(Debug)]
-pub struct RemoteFunctions {
-    url: String,
-    http: Client<HttpConnector, Full<Bytes>>,
-    functions: BTreeMap<String, Remote>,
-    /// What keeps invocations away, if a person was told.
-    trouble: Mutex<Option<String>>,
-}
+/// Where functions run, such as `http://127.0.0.1:9000`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteUrl(String);
 
-/// One function.
-#[derive(Debug)]
-struct Remote {
-    timeout: Duration,
-    /// One at a time: there is one process, and waiting for it must not count as the function's time.
-    turn: tokio::sync::Mutex<()>,
-    answered: AtomicBool,
-    counts: Mutex<FunctionStatus>,
-}
-
-impl RemoteFunctions {
-    /// Functions at a URL such as `http://127.0.0.1:9000`, with their timeouts.
+impl RemoteUrl {
+    /// Reads a URL.
     ///
     /// # Errors
-    /// It is no URL that can be called without TLS.
-    pub fn new(url: &str, functions: impl IntoIterator<Item = (String, Duration)>) -> Result<Self, BadUrl> {
+    /// It is not a URL that can be called without TLS.
+    pub fn parse(url: &str) -> Result<Self, BadUrl> {
         let bad = |why: &str| BadUrl { url: url.to_owned(), why: why.to_owned() };
         let parsed: Uri = url.parse().map_err(|error| bad(&format!("{error}")))?;
         if parsed.scheme_str() != Some("http") {
@@ -67,45 +52,61 @@ impl RemoteFunctions {
         if parsed.host().is_none_or(str::is_empty) {
             return Err(bad("it has no host"));
         }
+        Ok(Self(url.trim_end_matches('/').to_owned()))
+    }
+}
+
+/// The declared functions behind Lambda's Invoke API.
+#[derive(Debug)]
+pub struct RemoteFunctions {
+    url: String,
+    http: Client<HttpConnector, Full<Bytes>>,
+    functions: BTreeMap<String, Remote>,
+    /// Invocations that were handed over and have no result yet.
+    in_flight: AtomicUsize,
+    /// What keeps invocations away, if a person was told.
+    trouble: Mutex<Option<String>>,
+}
+
+/// One function.
+#[derive(Debug)]
+struct Remote {
+    spec: FunctionSpec,
+    /// One at a time: there is one process, and waiting for it must not count as the function's time.
+    turn: tokio::sync::Mutex<()>,
+    answered: AtomicBool,
+    counts: Mutex<FunctionStatus>,
+}
+
+impl RemoteFunctions {
+    /// The declared functions, which run at this URL.
+    #[must_use]
+    pub fn new(url: RemoteUrl, functions: Vec<FunctionSpec>) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        let remote = |timeout| Remote {
-            timeout,
+        let remote = |spec: FunctionSpec| Remote {
+            spec,
             turn: tokio::sync::Mutex::new(()),
             answered: AtomicBool::new(false),
             counts: Mutex::default(),
         };
-        Ok(Self {
-            url: url.trim_end_matches('/').to_owned(),
+        Self {
+            url: url.0,
             http: Client::builder(TokioExecutor::new()).build(connector),
-            functions: functions.into_iter().map(|(name, timeout)| (name, remote(timeout))).collect(),
+            functions: functions.into_iter().map(|spec| (spec.name.clone(), remote(spec))).collect(),
+            in_flight: AtomicUsize::new(0),
             trouble: Mutex::default(),
-        })
+        }
     }
 
-    /// Where they are.
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-
-    /// What each was asked to do; of what it uses nothing is known.
-    pub(crate) fn status(&self) -> BTreeMap<String, FunctionStatus> {
-        let counts = |remote: &Remote| remote.counts.lock().clone();
-        self.functions.iter().map(|(name, remote)| (name.clone(), counts(remote))).collect()
-    }
-
-    /// Invokes one. Nobody who listens, or who knows the function, is a throttle: it did not run, and is tried again.
-    pub(crate) async fn invoke(
-        &self,
-        function: &str,
-        request: &Request,
-        request_id: &str,
-    ) -> InvocationResult {
-        let Some(remote) = self.functions.get(function) else { return InvocationResult::Throttled };
+    /// Hands an invocation over. Nobody who listens, or who knows the function, is a throttle: it did
+    /// not run, and is tried again.
+    async fn hand_over(&self, remote: &Remote, request: &Request, request_id: &str) -> InvocationResult {
+        let function = &remote.spec.name;
         let _turn = remote.turn.lock().await;
         let mut timed_out = false;
         let answered = remote.answered.load(Ordering::Relaxed);
-        let limit = if answered { remote.timeout } else { remote.timeout + COMPILATION };
+        let limit = if answered { remote.spec.timeout } else { remote.spec.timeout + COMPILATION };
         let result = match tokio::time::timeout(limit, self.call(function, request)).await {
             Ok(Reply::Answered(result)) => {
                 remote.answered.store(true, Ordering::Relaxed);
@@ -189,6 +190,65 @@ impl RemoteFunctions {
         if trouble.take().is_some() {
             tracing::warn!("{} runs functions again", self.url);
         }
+    }
+}
+
+impl Invoker for RemoteFunctions {
+    fn invoke<'a>(&'a self, function: &'a str, request: Request) -> BoxFuture<'a, Answer> {
+        Box::pin(async move {
+            let Some(remote) = self.functions.get(function) else {
+                let request_id = uuid::Uuid::new_v4().to_string();
+                return Answer { request_id, result: unknown_function(function) };
+            };
+            let request_id = request.request_id.clone();
+            let request_id = request_id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+            let _counted = Counted::new(&self.in_flight);
+            let result = self.hand_over(remote, &request, &request_id).await;
+            Answer { request_id, result }
+        })
+    }
+}
+
+impl Functions for RemoteFunctions {
+    fn specs(&self) -> Vec<&FunctionSpec> {
+        self.functions.values().map(|remote| &remote.spec).collect()
+    }
+
+    fn spec(&self, name: &str) -> Option<&FunctionSpec> {
+        self.functions.get(name).map(|remote| &remote.spec)
+    }
+
+    /// What each was asked to do; of what it uses nothing is known.
+    fn status(&self) -> BTreeMap<String, FunctionStatus> {
+        self.functions.iter().map(|(name, remote)| (name.clone(), remote.counts.lock().clone())).collect()
+    }
+
+    fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Nobody waits in line: each function has one process, which is waited for.
+    fn close_lines(&self) {}
+
+    /// What something else runs is not the engine's to end.
+    fn stop(&self, _grace: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// An invocation that was handed over, counted until it is over or given up.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn new(counter: &'a AtomicUsize) -> Self {
+        counter.fetch_add(1, Ordering::Relaxed);
+        Self(counter)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -11,12 +11,12 @@ use tokio::time::timeout;
 use crate::asynchronous::AsynchronousStatus;
 use crate::bus::BusStatus;
 use crate::deliveries::GivenUp;
-use crate::engine::Parts;
 use crate::environment::FunctionStatus;
 use crate::fault::FaultsStatus;
 use crate::mapping::MappingStatus;
 use crate::operator::Waits;
-use crate::proxy::Calls;
+use crate::parts::Parts;
+use crate::proxy::CallCounts;
 use crate::usage;
 
 /// How long a status waits for every source to be looked at, and then for the answers of queues; a long poll of a queue takes a second.
@@ -42,7 +42,7 @@ pub struct Status {
     /// What waits for a person, such as held effects; as it was a moment ago.
     pub waits_for_operator: Vec<Waits>,
     /// AWS calls by function and operation.
-    pub calls: Calls,
+    pub calls: CallCounts,
     /// Items whose sizes were forgotten: the write units in `calls` may be too few.
     #[serde(skip_serializing_if = "is_zero")]
     pub sizes_forgotten: u64,
@@ -107,41 +107,41 @@ impl Status {
             parts.activity.bump();
         }
         let asked = Instant::now();
-        let mut work = loop {
-            let work = Work::from_parts(parts);
+        let mut progress = loop {
+            let progress = Progress::from_parts(parts);
             if look == Look::AsItIs
-                || work.idle
-                || work.lag > 0
-                || work.in_flight > 0
+                || progress.idle
+                || progress.lag > 0
+                || progress.in_flight > 0
                 || asked.elapsed() > LOOK
             {
-                break work;
+                break progress;
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         };
-        if work.idle {
+        if progress.idle {
             // A message of a failed batch, or of an engine that was killed, is hidden: no poll finds it, and it comes back all the same.
             let left = timeout(LOOK, left_in_queues(parts)).await.unwrap_or_default();
-            work.idle = left == Some(0);
-            work.lag += left.unwrap_or(0);
+            progress.idle = left == Some(0);
+            progress.lag += left.unwrap_or(0);
         }
         // Whoever asks how things stand is told so, even if the emulator hangs.
         let dead_letters = timeout(LOOK, dead_letters(parts)).await.unwrap_or_default();
         let own = usage::of_this_process();
         Self {
-            in_flight: work.in_flight,
-            lag: work.lag,
-            idle: work.idle,
+            in_flight: progress.in_flight,
+            lag: progress.lag,
+            idle: progress.idle,
             dead_letters,
             waits_for_operator: parts.operator.waits(&parts.clients, &parts.topology).await,
             given_up: parts.letters.given_up(),
             calls: parts.proxy.calls(),
             sizes_forgotten: parts.proxy.sizes_forgotten(),
             metrics_namespace: parts.topology.metrics_namespace.clone(),
-            functions: parts.fleet.status(),
-            mappings: work.mappings,
-            asynchronous: work.asynchronous,
-            buses: work.buses,
+            functions: parts.functions.status(),
+            mappings: progress.mappings,
+            asynchronous: progress.asynchronous,
+            buses: progress.buses,
             faults: parts.faults.as_ref().map(|faults| faults.status()),
             emulator: EmulatorStatus {
                 name: parts.emulator.name().to_owned(),
@@ -163,7 +163,7 @@ fn is_zero(number: &u64) -> bool {
 }
 
 /// What is going on.
-struct Work {
+struct Progress {
     mappings: Vec<MappingStatus>,
     asynchronous: Vec<AsynchronousStatus>,
     buses: Vec<BusStatus>,
@@ -172,7 +172,7 @@ struct Work {
     idle: bool,
 }
 
-impl Work {
+impl Progress {
     fn from_parts(parts: &Parts) -> Self {
         // The counter is read around everything that is compared with it: what changes meanwhile counts as not idle.
         let before = parts.activity.now();
@@ -187,13 +187,13 @@ impl Work {
             let buses: Vec<_> = pollers.buses.iter().map(crate::bus::BusRouter::status).collect();
             (mappings, asynchronous, buses)
         };
-        let in_flight = parts.fleet.in_flight();
+        let in_flight = parts.functions.in_flight();
         let since = mappings.iter().map(|m| m.idle_since).chain(asynchronous.iter().map(|a| a.idle_since));
         let mut since = since.chain(buses.iter().map(|bus| bus.idle_since));
         let idle =
             in_flight == 0 && since.all(|since| since == Some(before)) && parts.activity.now() == before;
         let lag = lag(&mappings, &asynchronous) + buses.iter().map(|bus| bus.waiting).sum::<u64>();
-        Work { mappings, asynchronous, buses, in_flight, lag, idle }
+        Self { mappings, asynchronous, buses, in_flight, lag, idle }
     }
 }
 

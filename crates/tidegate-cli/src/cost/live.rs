@@ -16,7 +16,7 @@ use terminal::output;
 use terminal::problem::Problem;
 use tidegate_local::clients::Clients;
 use tidegate_local::environment::FunctionStatus;
-use tidegate_local::proxy::{Calls, billed};
+use tidegate_local::proxy::{CallCounts, billed};
 use topology::Topology;
 
 use super::measurement::{FunctionUse, Measurement, TableUse, Unit};
@@ -28,7 +28,7 @@ use crate::connection::state_dir;
 #[derive(Debug, Deserialize)]
 struct Status {
     idle: bool,
-    calls: Calls,
+    calls: CallCounts,
     #[serde(default)]
     sizes_forgotten: u64,
     functions: BTreeMap<String, FunctionStatus>,

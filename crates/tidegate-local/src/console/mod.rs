@@ -1,10 +1,9 @@
 //! The local console: one page, and what it asks for. Nothing of it runs while nobody looks.
 
-mod answers;
 mod graph;
 mod layout;
 mod path;
-mod touched;
+mod state;
 
 use std::sync::{Arc, Weak};
 
@@ -15,8 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::Value;
 
-pub(crate) use self::touched::Touched;
-use crate::engine::Parts;
+use crate::parts::Parts;
 
 /// Everything comes from here, nothing is run that is not in these files, and no page of others may show it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
@@ -33,20 +31,20 @@ pub(crate) fn router(parts: Weak<Parts>) -> Router {
         .route("/console/page.js", get(|| async { file("text/javascript", include_str!("page.js")) }))
         .route("/console/picture.js", get(|| async { file("text/javascript", include_str!("picture.js")) }))
         .route("/console/topology", get(topology))
-        .route("/console/state", get(state))
+        .route("/console/state", get(counts))
         .route("/console/deliveries", get(deliveries))
         .route("/console/deliveries/{number}", get(delivery))
         .route("/console/dead-letters", get(dead_letters))
         .route("/console/dead-letters/{queue}/peek", post(peek))
         .route("/console/path", get(path))
-        .with_state(Parted(parts))
+        .with_state(System(parts))
 }
 
 /// The engine, which may be gone.
 #[derive(Clone)]
-struct Parted(Weak<Parts>);
+struct System(Weak<Parts>);
 
-impl Parted {
+impl System {
     fn get(&self) -> Result<Arc<Parts>, Refused> {
         let why = "the local system is being ended\n".to_owned();
         self.0.upgrade().ok_or(Refused(StatusCode::SERVICE_UNAVAILABLE, why))
@@ -82,37 +80,37 @@ fn json(value: &Value) -> Response {
     (headers, value.to_string()).into_response()
 }
 
-async fn topology(State(parts): State<Parted>) -> Result<Response, Refused> {
-    Ok(json(&answers::topology(&*parts.get()?)))
+async fn topology(State(parts): State<System>) -> Result<Response, Refused> {
+    Ok(json(&state::topology(&*parts.get()?)))
 }
 
-async fn state(State(parts): State<Parted>) -> Result<Response, Refused> {
-    Ok(json(&answers::state(&*parts.get()?).await))
+async fn counts(State(parts): State<System>) -> Result<Response, Refused> {
+    Ok(json(&state::counts(&*parts.get()?).await))
 }
 
-async fn deliveries(State(parts): State<Parted>) -> Result<Response, Refused> {
-    Ok(json(&answers::deliveries(&*parts.get()?)))
+async fn deliveries(State(parts): State<System>) -> Result<Response, Refused> {
+    Ok(json(&state::deliveries(&*parts.get()?)))
 }
 
-async fn delivery(State(parts): State<Parted>, Path(number): Path<u64>) -> Result<Response, Refused> {
+async fn delivery(State(parts): State<System>, Path(number): Path<u64>) -> Result<Response, Refused> {
     let why = "this delivery is not kept any more: only the newest are\n";
-    let found = answers::delivery(&*parts.get()?, number);
+    let found = state::delivery(&*parts.get()?, number);
     Ok(json(&found.ok_or_else(|| Refused(StatusCode::NOT_FOUND, why.to_owned()))?))
 }
 
-async fn dead_letters(State(parts): State<Parted>) -> Result<Response, Refused> {
-    Ok(json(&answers::dead_letters(&*parts.get()?)))
+async fn dead_letters(State(parts): State<System>) -> Result<Response, Refused> {
+    Ok(json(&state::dead_letters(&*parts.get()?)))
 }
 
-async fn peek(State(parts): State<Parted>, Path(queue): Path<String>) -> Result<Response, Refused> {
+async fn peek(State(parts): State<System>, Path(queue): Path<String>) -> Result<Response, Refused> {
     let parts = parts.get()?;
     let why = "no queue of this name holds dead letters\n";
-    let peeked = answers::peek(&parts, &queue).await;
+    let peeked = state::peek(&parts, &queue).await;
     let peeked = peeked.ok_or_else(|| Refused(StatusCode::NOT_FOUND, why.to_owned()))?;
     Ok(json(&peeked.map_err(|error| Refused(StatusCode::BAD_GATEWAY, error))?))
 }
 
-async fn path(State(parts): State<Parted>, RawQuery(query): RawQuery) -> Result<Response, Refused> {
+async fn path(State(parts): State<System>, RawQuery(query): RawQuery) -> Result<Response, Refused> {
     let parts = parts.get()?;
     let mut asked = form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
     let id = asked.find(|(name, _)| name == "id").map(|(_, id)| id.trim().to_owned()).unwrap_or_default();

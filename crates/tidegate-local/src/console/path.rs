@@ -6,10 +6,10 @@ use std::io;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::answers;
+use super::state;
 use crate::deliveries::mentions;
-use crate::engine::Parts;
 use crate::logs::{self, Kind, Line, Reader};
+use crate::parts::Parts;
 
 /// Most steps that are shown.
 const MOST: usize = 500;
@@ -26,10 +26,10 @@ pub(super) fn find(parts: &Parts, id: &str) -> io::Result<Value> {
             continue;
         }
         positions.extend(about.iter().flat_map(|record| record.positions.iter().cloned()));
-        let mut step = answers::summary(&delivery);
+        let mut step = state::summary(&delivery);
         if let Some(step) = step.as_object_mut() {
             step.insert("kind".to_owned(), json!("delivery"));
-            let shown = about.iter().map(|record| answers::shortened(&record.text)).collect();
+            let shown = about.iter().map(|record| state::shortened(&record.text)).collect();
             step.insert("about".to_owned(), Value::Array(shown));
         }
         steps.push((delivery.at, step));
@@ -37,7 +37,7 @@ pub(super) fn find(parts: &Parts, id: &str) -> io::Result<Value> {
     for letter in parts.letters.kept() {
         let named = positions.iter().any(|position| mentions(&letter.body, position));
         if named || mentions(&letter.body, id) {
-            steps.push((letter.at, answers::letter(&letter)));
+            steps.push((letter.at, state::letter(&letter)));
         }
     }
     let mut lines = Reader::open(&logs::directory(&parts.state_dir), parts.topology.functions.keys());

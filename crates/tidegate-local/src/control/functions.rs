@@ -5,15 +5,16 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::invoke::{Target, qualifier};
 use super::refusal::Refusal;
-use super::{Control, identified};
+use super::response::{identified, json_response};
+use super::state::Control;
+use super::target::{Target, qualifier};
 use crate::environment::{FunctionSpec, function_arn};
 use engine_client::local::REGION;
 
 /// All functions, on one page.
 pub(super) async fn list(State(control): State<Control>) -> Response {
-    let functions: Vec<Value> = control.fleet.functions().map(configuration).collect();
+    let functions: Vec<Value> = control.functions.specs().into_iter().map(configuration).collect();
     answered(&json!({ "Functions": functions }))
 }
 
@@ -31,7 +32,7 @@ pub(super) async fn get_configuration(
 
 fn find<'a>(control: &'a Control, name: &str, query: Option<&str>) -> Result<&'a FunctionSpec, Refusal> {
     let target = Target::parse(name, qualifier(query).as_deref())?;
-    control.fleet.function(&target.function).ok_or_else(|| target.not_found())
+    control.functions.spec(&target.function).ok_or_else(|| target.not_found())
 }
 
 /// One function.
@@ -51,7 +52,7 @@ pub(super) async fn get(
 }
 
 fn answered(body: &Value) -> Response {
-    identified(super::json(StatusCode::OK, body.to_string()), &uuid::Uuid::new_v4().to_string())
+    identified(json_response(StatusCode::OK, body.to_string()), &uuid::Uuid::new_v4().to_string())
 }
 
 fn configuration(function: &FunctionSpec) -> Value {

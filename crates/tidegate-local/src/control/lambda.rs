@@ -9,7 +9,8 @@ use http::{Request, Response};
 use tower_service::Service as _;
 
 use super::refusal::Refusal;
-use super::{Control, functions, invoke};
+use super::state::Control;
+use super::{functions, invoke};
 use crate::proxy::{Body, Service};
 
 /// Its paths.

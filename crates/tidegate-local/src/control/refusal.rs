@@ -4,8 +4,8 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::identified;
-use super::invoke::{CLIENT_CONTEXT_LIMIT, EVENT_LIMIT, REQUEST_LIMIT};
+use super::limits::{CLIENT_CONTEXT_LIMIT, EVENT_LIMIT, REQUEST_LIMIT};
+use super::response::{identified, json_response};
 use engine_client::local::REGION;
 
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
@@ -128,7 +128,7 @@ impl Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (status, error_type) = self.code();
-        let mut response = super::json(status, self.body().to_string());
+        let mut response = json_response(status, self.body().to_string());
         let headers = response.headers_mut();
         headers.insert(ERROR_TYPE, HeaderValue::from_static(error_type));
         if self == Self::Throttled {

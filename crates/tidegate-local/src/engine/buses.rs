@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::StartError;
 use super::events::Timing;
-use super::{Parts, StartError};
 use crate::asynchronous::{EventQueue, HIDDEN_SECONDS};
 use crate::bus::{self, BusQueue, BusRouter, Retries, Rule, Target};
 use crate::environment::function_arn;
 use crate::mapping::scale::scale_age;
+use crate::parts::Parts;
 use engine_client::local::{ACCOUNT, REGION};
 use topology::DEFAULT_BUS;
 use topology::pattern::Pattern;

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use super::{Parts, StartError};
+use super::StartError;
 use crate::asynchronous::{self, AsynchronousSettings, Asynchronously, EventQueue, QUALIFIER};
 use crate::deliveries::{Recorder, RecordingDestination, Way};
 use crate::destination::{
@@ -17,6 +17,7 @@ use crate::destination::{
 use crate::environment::function_arn;
 use crate::invocation::Invoker;
 use crate::mapping::pace::Pace;
+use crate::parts::Parts;
 use crate::provision::{INVOKE_QUEUE, invoke_queue};
 use crate::send_error::SendError;
 use engine_client::local::REGION;
@@ -180,8 +181,7 @@ impl InvokedEvents {
     /// The URL of a function's queue, which is made and polled if it is not yet.
     async fn queue(&self, parts: &Parts, function: &str) -> Result<String, String> {
         let _making = self.making.lock().await;
-        let known =
-            parts.pollers.lock().invoked.get(function).cloned();
+        let known = parts.pollers.lock().invoked.get(function).cloned();
         if let Some(url) = known {
             return Ok(url);
         }

@@ -10,7 +10,7 @@ use crate::checkpoint::{Checkpoints, FileCheckpoints};
 use crate::credentials::VARIABLES;
 use crate::emulator::Backend;
 use crate::provision::Provisioned;
-use crate::proxy::Proxy;
+use crate::proxy::Ports;
 use engine_client::engine_file::EngineFile;
 use engine_client::local::REGION;
 use topology::Topology;
@@ -75,14 +75,14 @@ pub(super) fn write_environments(
     state_dir: &Path,
     topology: &Topology,
     provisioned: &Provisioned,
-    proxy: &Proxy,
+    ports: &Ports,
     time_scale: f64,
 ) -> Result<(), StartError> {
     let directory = state_dir.join("functions");
     fs::create_dir_all(&directory).map_err(failed(&directory))?;
     for name in topology.functions.keys() {
         let mut variables = provisioned.scaled_environment(topology, name, time_scale);
-        let endpoint = proxy.endpoint(name).unwrap_or_default();
+        let endpoint = ports.endpoint(name).unwrap_or_default();
         // What reads the file adds to an environment, which may have a token of the operator's;
         // SDKs take an empty one for none.
         let common =

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::StartError;
-use crate::environment::Fleet;
-use crate::fault::{Calls, FaultPlan, Faults, Invocations, Journal, variables};
+use crate::environment::Functions;
+use crate::fault::{CallFaults, Environments, FaultPlan, Faults, InvocationFaults, Journal, variables};
 use crate::invocation::Invoker;
 use crate::proxy::Hook;
 
@@ -23,7 +23,7 @@ pub struct Injection {
 
 /// What injects faults, if anything does.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Injector(Option<(Arc<Faults>, Arc<Calls>)>);
+pub(super) struct Injector(Option<Arc<Faults>>);
 
 impl Injector {
     pub(super) fn new(injection: Option<&Injection>, state_dir: &Path) -> Result<Self, StartError> {
@@ -34,33 +34,31 @@ impl Injector {
             Some(before) => Faults::again(Journal::read(before)?, injection.plan.clone(), &journal)?,
             None => Faults::drawn(injection.plan.clone(), &journal)?,
         };
-        let faults = Arc::new(faults);
-        let calls = Arc::new(Calls::new(Arc::clone(&faults)));
-        Ok(Self(Some((faults, calls))))
+        Ok(Self(Some(Arc::new(faults))))
     }
 
     pub(super) fn faults(&self) -> Option<Arc<Faults>> {
-        self.0.as_ref().map(|(faults, _)| Arc::clone(faults))
+        self.0.clone()
     }
 
-    pub(super) fn hooks(&self) -> Vec<Arc<dyn Hook>> {
-        self.0.iter().map(|(_, calls)| -> Arc<dyn Hook> { Arc::<Calls>::clone(calls) }).collect()
+    /// What injects faults into the calls of these environments' processes.
+    pub(super) fn hook(&self, environments: Option<Box<dyn Environments>>) -> Option<Arc<dyn Hook>> {
+        let faults = self.0.as_ref()?;
+        Some(Arc::new(CallFaults::new(Arc::clone(faults), environments)))
     }
 
     /// The variables that make a function's clock wrong.
     pub(super) fn clock(&self, function: &str) -> Result<Vec<(String, String)>, StartError> {
-        let skew = self.0.as_ref().and_then(|(faults, _)| faults.skew(function));
+        let skew = self.0.as_ref().and_then(|faults| faults.skew(function));
         Ok(skew.map(variables).transpose()?.unwrap_or_default())
     }
 
     /// The functions as what delivers sees them.
-    pub(super) fn invoker(&self, fleet: &Arc<Fleet>, time_scale: f64) -> Arc<dyn Invoker> {
+    pub(super) fn invoker(&self, functions: &Arc<dyn Functions>, time_scale: f64) -> Arc<dyn Invoker> {
+        let functions: Arc<dyn Invoker> = Arc::<dyn Functions>::clone(functions);
         match &self.0 {
-            None => Arc::<Fleet>::clone(fleet),
-            Some((faults, calls)) => {
-                calls.know(fleet);
-                Arc::new(Invocations::new(Arc::clone(faults), Arc::<Fleet>::clone(fleet), time_scale))
-            }
+            None => functions,
+            Some(faults) => Arc::new(InvocationFaults::new(Arc::clone(faults), functions, time_scale)),
         }
     }
 }

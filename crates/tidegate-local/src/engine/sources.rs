@@ -5,8 +5,8 @@ use std::sync::Arc;
 use aws_sdk_kinesis::error::DisplayErrorContext;
 use uuid::Uuid;
 
+use super::StartError;
 use super::events::{self, Timing};
-use super::{Parts, StartError};
 use crate::checkpoint::Checkpoints;
 use crate::deliveries::Way;
 use crate::environment::function_arn;
@@ -22,6 +22,7 @@ use lambda_shapes::stream_kind::StreamKind;
 use crate::mapping::source::StreamSource;
 use crate::mapping::start::Start;
 use crate::mapping::stream::{self, StreamMapping};
+use crate::parts::Parts;
 use lambda_shapes::kinesis::Origin;
 use topology::pattern::filter::{Filter, Filtered};
 use topology::{Function, Source, SourceKind};

@@ -8,7 +8,7 @@ use super::injection::Injector;
 use super::programs::Program;
 use crate::environment::FunctionSpec;
 use crate::provision::Provisioned;
-use crate::proxy::Proxy;
+use crate::proxy::Ports;
 use engine_client::local::REGION;
 use topology::Topology;
 
@@ -17,7 +17,7 @@ pub(super) fn specs(
     topology: &Topology,
     mut programs: BTreeMap<String, Program>,
     provisioned: &Provisioned,
-    proxy: &Proxy,
+    ports: &Ports,
     injector: &Injector,
     time_scale: f64,
 ) -> Result<Vec<FunctionSpec>, StartError> {
@@ -35,7 +35,7 @@ pub(super) fn specs(
             memory_mb: declared.memory_mb,
             timeout: Duration::from_secs(declared.timeout_seconds.into()),
             maximum_concurrency: usize::try_from(declared.concurrency()).unwrap_or(usize::MAX),
-            endpoint: proxy.endpoint(name).unwrap_or_default(),
+            endpoint: ports.endpoint(name).unwrap_or_default(),
             region: REGION.to_owned(),
             environment,
         });

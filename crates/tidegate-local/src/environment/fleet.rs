@@ -2,23 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::future::{BoxFuture, join_all};
 
-use super::host::{Host, Limits, unknown_function};
+use super::error_object::unknown_function;
+use super::function_arn::function_arn;
+use super::functions::Functions;
+use super::host::{Host, Limits};
 use super::output::Output;
 use super::phase::EnvironmentId;
 use super::process;
 use super::spec::FunctionSpec;
 use super::status::FunctionStatus;
-use crate::fault::Work;
 use crate::invocation::{Answer, InvocationResult, Invoker, Request};
-use crate::remote::RemoteFunctions;
-use engine_client::local::{ACCOUNT, REGION};
+use crate::trial::Work;
 
 /// How long an initialisation may take: Lambda's own limit.
 pub const INIT_LIMIT: Duration = Duration::from_secs(10);
@@ -75,10 +75,6 @@ pub enum FleetError {
 #[derive(Debug)]
 pub struct Fleet {
     hosts: BTreeMap<String, Arc<Host>>,
-    /// Runs them instead of processes of the engine's own.
-    remote: Option<RemoteFunctions>,
-    /// Invocations that `remote` has.
-    handed_over: AtomicUsize,
 }
 
 impl Fleet {
@@ -88,12 +84,10 @@ impl Fleet {
     /// The state directory cannot be used.
     pub fn start(functions: Vec<FunctionSpec>, options: &FleetOptions) -> Result<Self, FleetError> {
         let failed = |path: PathBuf| move |source| FleetError::StateDir { path, source };
-        let (logs, records) = (options.state_dir.join("logs"), options.state_dir.join("processes"));
+        let logs = options.state_dir.join("logs");
         std::fs::create_dir_all(&logs).map_err(failed(logs.clone()))?;
-        let stale = process::reap_stale(&records).map_err(failed(records.clone()))?;
-        if stale > 0 {
-            tracing::warn!(processes = stale, "killed what an engine before this one had left running");
-        }
+        end_left_behind(&options.state_dir)?;
+        let records = records(&options.state_dir);
         let mut hosts = BTreeMap::new();
         for spec in functions {
             let log = logs.join(format!("{}.log", spec.name));
@@ -102,37 +96,7 @@ impl Fleet {
             let limits = Limits { init: options.init_limit, freeze_after: options.freeze_after };
             hosts.insert(spec.name.clone(), Host::new(spec, arn, limits, records.clone(), output));
         }
-        Ok(Self { hosts, remote: None, handed_over: AtomicUsize::new(0) })
-    }
-
-    /// Hands every invocation to functions that something else runs.
-    #[must_use]
-    pub fn run_by(mut self, remote: RemoteFunctions) -> Self {
-        self.remote = Some(remote);
-        self
-    }
-
-    /// Whether a function is declared.
-    pub fn contains(&self, function: &str) -> bool {
-        self.hosts.contains_key(function)
-    }
-
-    /// The functions, in the order of their names.
-    pub fn functions(&self) -> impl Iterator<Item = &FunctionSpec> {
-        self.hosts.values().map(|host| &host.spec)
-    }
-
-    /// One of them.
-    pub fn function(&self, name: &str) -> Option<&FunctionSpec> {
-        self.hosts.get(name).map(|host| &host.spec)
-    }
-
-    /// What each function did and uses.
-    pub fn status(&self) -> BTreeMap<String, FunctionStatus> {
-        match &self.remote {
-            Some(remote) => remote.status(),
-            None => self.hosts.iter().map(|(name, host)| (name.clone(), host.status())).collect(),
-        }
+        Ok(Self { hosts })
     }
 
     /// What an environment works on, for faults of its AWS calls.
@@ -147,22 +111,7 @@ impl Fleet {
         }
     }
 
-    /// Invocations that were accepted and have no result yet.
-    pub fn in_flight(&self) -> usize {
-        let own: usize = self.hosts.values().map(|host| host.load().borrow().in_flight).sum();
-        own + self.handed_over.load(Ordering::Relaxed)
-    }
-
-    /// Throttles the invocations that wait in line for a busy function, from now on: an engine that is
-    /// about to stop begins nothing new.
-    pub fn close_lines(&self) {
-        for host in self.hosts.values() {
-            host.close_line();
-        }
-    }
-
-    /// Waits up to `grace` for invocations in flight, then kills every process and waits until they are gone.
-    pub async fn stop(&self, grace: Duration) {
+    async fn end(&self, grace: Duration) {
         let settled = self.hosts.values().map(|host| async {
             let mut load = host.load();
             let _ = load.wait_for(|load| load.in_flight == 0).await;
@@ -184,40 +133,40 @@ impl Fleet {
     }
 }
 
-impl Fleet {
-    async fn hand_over(&self, remote: &RemoteFunctions, function: &str, request: Request) -> Answer {
-        let request_id = request.request_id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
-        let _counted = HandedOver::count(&self.handed_over);
-        let result = remote.invoke(function, &request, &request_id).await;
-        Answer { request_id, result }
+impl Functions for Fleet {
+    fn specs(&self) -> Vec<&FunctionSpec> {
+        self.hosts.values().map(|host| &host.spec).collect()
     }
-}
 
-/// An invocation that something else has, counted until it is over or given up.
-struct HandedOver<'a>(&'a AtomicUsize);
-
-impl<'a> HandedOver<'a> {
-    fn count(counter: &'a AtomicUsize) -> Self {
-        counter.fetch_add(1, Ordering::Relaxed);
-        Self(counter)
+    fn spec(&self, name: &str) -> Option<&FunctionSpec> {
+        self.hosts.get(name).map(|host| &host.spec)
     }
-}
 
-impl Drop for HandedOver<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+    fn status(&self) -> BTreeMap<String, FunctionStatus> {
+        self.hosts.iter().map(|(name, host)| (name.clone(), host.status())).collect()
+    }
+
+    fn in_flight(&self) -> usize {
+        self.hosts.values().map(|host| host.load().borrow().in_flight).sum()
+    }
+
+    fn close_lines(&self) {
+        for host in self.hosts.values() {
+            host.close_line();
+        }
+    }
+
+    fn stop(&self, grace: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(self.end(grace))
     }
 }
 
 impl Invoker for Fleet {
     fn invoke<'a>(&'a self, function: &'a str, request: Request) -> BoxFuture<'a, Answer> {
         let Some(host) = self.hosts.get(function) else {
-            let result = unknown_function(function, &function_arn(REGION, function));
+            let result = unknown_function(function);
             return Box::pin(async { Answer { request_id: uuid::Uuid::new_v4().to_string(), result } });
         };
-        if let Some(remote) = &self.remote {
-            return Box::pin(self.hand_over(remote, function, request));
-        }
         let (request_id, answer) = host.invoke(request);
         Box::pin(async move {
             // The sender is dropped without an answer only when the fleet itself is.
@@ -236,7 +185,21 @@ impl Drop for Fleet {
     }
 }
 
-/// The ARN of a function, as event sources, the runtime and dead letters name it.
-pub fn function_arn(region: &str, function: &str) -> String {
-    format!("arn:aws:lambda:{region}:{ACCOUNT}:function:{function}")
+/// Kills processes that an engine before left behind in the same state directory.
+///
+/// # Errors
+/// The records of processes cannot be read.
+pub(crate) fn end_left_behind(state_dir: &Path) -> Result<(), FleetError> {
+    let records = records(state_dir);
+    let stale = process::reap_stale(&records);
+    let stale = stale.map_err(|source| FleetError::StateDir { path: records, source })?;
+    if stale > 0 {
+        tracing::warn!(processes = stale, "killed what an engine before this one had left running");
+    }
+    Ok(())
+}
+
+/// Where the numbers of running processes are kept.
+fn records(state_dir: &Path) -> PathBuf {
+    state_dir.join("processes")
 }

@@ -1,6 +1,7 @@
 //! Execution environments: processes of unmodified function binaries, started on demand, reused, and killed at the timeout.
 //!
-//! [`Pool`] decides, as a pure state machine; `host` carries out; [`Fleet`] is what the rest of the engine sees.
+//! [`Pool`] decides, as a pure state machine; `host` carries out; [`Fleet`] is all of them. The rest
+//! of the engine sees [`Functions`], which [`Fleet`] implements.
 //!
 //! What Lambda documents of the life of an environment, and what holds here:
 //!
@@ -17,10 +18,15 @@
 //! | environments end after some time without work | they stay, frozen |
 //! | an environment that has answered is free once it has asked again, which it must within the timeout | the same; an invocation waits 2 s for it and then goes to another one, so that for a while there may be one more than declared |
 
-pub(crate) mod delivery;
+pub(crate) mod application_id;
+mod error;
+pub(crate) mod error_object;
+mod exit;
 pub(crate) mod extensions;
-pub(crate) mod failure;
 mod fleet;
+mod function_arn;
+mod functions;
+pub(crate) mod hand_off;
 pub(crate) mod host;
 mod log_file;
 mod log_line;
@@ -34,9 +40,14 @@ mod spec;
 mod status;
 mod trace;
 
-pub use fleet::{FREEZE_AFTER, Fleet, FleetError, FleetOptions, INIT_LIMIT, LOG_LIMIT, function_arn};
+pub use error::EnvironmentError;
+pub use exit::Exit;
+pub(crate) use fleet::end_left_behind;
+pub use fleet::{FREEZE_AFTER, Fleet, FleetError, FleetOptions, INIT_LIMIT, LOG_LIMIT};
+pub use function_arn::function_arn;
+pub use functions::Functions;
 pub use log_line::LogLine;
-pub use phase::{Effect, EnvironmentId, Happening, Illegal, InvocationId, Limit, Phase};
-pub use pool::{Action, Event, Exit, Failure, Pool};
+pub use phase::{Change, EnvironmentId, Happening, Illegal, InvocationId, Limit, Phase};
+pub use pool::{Action, Pool, Signal};
 pub use spec::FunctionSpec;
 pub use status::FunctionStatus;

@@ -77,7 +77,7 @@ pub enum Limit {
 
 /// What a step means for the rest of the function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
+pub enum Change {
     /// Nothing.
     Nothing,
     /// The environment is free and a waiter is there.
@@ -127,60 +127,60 @@ impl Phase {
     /// # Errors
     /// Everything that is not listed is [`Illegal`]. Limits and hang-ups arrive late by nature: they change nothing when they
     /// concern an invocation that the environment no longer has.
-    pub fn next(self, happening: Happening) -> Result<(Self, Effect), Illegal> {
+    pub fn next(self, happening: Happening) -> Result<(Self, Change), Illegal> {
         use Happening as H;
         let step = match (self, happening) {
             (
                 Self::Starting | Self::Between | Self::Idle | Self::Finishing(_) | Self::Overdue(_),
                 H::Polled,
-            ) => (Self::Idle, Effect::Free),
+            ) => (Self::Idle, Change::Free),
             (Self::Starting, H::InitFailed | H::Broke | H::Limit(Limit::Init)) => {
-                (Self::Stopping, Effect::InitFailed { kill: true })
+                (Self::Stopping, Change::InitFailed { kill: true })
             }
-            (Self::Starting, H::Exited) => (Self::Gone, Effect::InitFailed { kill: false }),
+            (Self::Starting, H::Exited) => (Self::Gone, Change::InitFailed { kill: false }),
 
-            (Self::Idle, H::Assign(id)) => (Self::Busy(id), Effect::Deliver(id)),
-            (Self::Between, H::Assign(id)) => (Self::Assigned(id), Effect::Hold(id)),
+            (Self::Idle, H::Assign(id)) => (Self::Busy(id), Change::Deliver(id)),
+            (Self::Between, H::Assign(id)) => (Self::Assigned(id), Change::Hold(id)),
 
-            (Self::Assigned(id), H::Polled) => (Self::Busy(id), Effect::Deliver(id)),
+            (Self::Assigned(id), H::Polled) => (Self::Busy(id), Change::Deliver(id)),
             (Self::Assigned(id), H::Limit(Limit::Take(late))) if late == id => {
-                (Self::Overdue(id), Effect::Overdue(id))
+                (Self::Overdue(id), Change::Overdue(id))
             }
             (Self::Overdue(id), H::Limit(Limit::Return(late))) if late == id => {
-                (Self::Stopping, Effect::Kill(None))
+                (Self::Stopping, Change::Kill(None))
             }
-            (Self::Assigned(id), H::Exited) => (Self::Gone, Effect::Return(id)),
+            (Self::Assigned(id), H::Exited) => (Self::Gone, Change::Return(id)),
 
             // The process asks again without having answered: its connection broke while the invocation was written.
-            (Self::Busy(id), H::Polled) => (Self::Busy(id), Effect::Deliver(id)),
-            (Self::Busy(id), H::Unheard(unheard)) if unheard == id => (Self::Assigned(id), Effect::Hold(id)),
+            (Self::Busy(id), H::Polled) => (Self::Busy(id), Change::Deliver(id)),
+            (Self::Busy(id), H::Unheard(unheard)) if unheard == id => (Self::Assigned(id), Change::Hold(id)),
             (Self::Busy(id), H::Answered(answered)) if answered == id => {
-                (Self::Between, Effect::Complete(id))
+                (Self::Between, Change::Complete(id))
             }
             (Self::Busy(id), H::Responded(answered)) if answered == id => {
-                (Self::Finishing(id), Effect::Respond(id))
+                (Self::Finishing(id), Change::Respond(id))
             }
-            (Self::Finishing(_), H::Finished) => (Self::Between, Effect::Vacant),
+            (Self::Finishing(_), H::Finished) => (Self::Between, Change::Vacant),
             (Self::Finishing(id), H::Limit(Limit::Extensions(late))) if late == id => {
-                (Self::Stopping, Effect::Kill(None))
+                (Self::Stopping, Change::Kill(None))
             }
             (Self::Busy(id), H::Limit(Limit::Invocation(late))) if late == id => {
-                (Self::Stopping, Effect::Abort(id))
+                (Self::Stopping, Change::Abort(id))
             }
-            (Self::Busy(id), H::Broke) => (Self::Stopping, Effect::Abort(id)),
-            (Self::Assigned(id), H::Broke) => (Self::Stopping, Effect::Replace(id)),
-            (Self::Busy(id), H::Exited) => (Self::Gone, Effect::Lost(id)),
+            (Self::Busy(id), H::Broke) => (Self::Stopping, Change::Abort(id)),
+            (Self::Assigned(id), H::Broke) => (Self::Stopping, Change::Replace(id)),
+            (Self::Busy(id), H::Exited) => (Self::Gone, Change::Lost(id)),
 
             (
                 Self::Idle | Self::Between | Self::Finishing(_) | Self::Overdue(_) | Self::Stopping,
                 H::Exited,
-            ) => (Self::Gone, Effect::Nothing),
+            ) => (Self::Gone, Change::Nothing),
             (Self::Idle | Self::Between | Self::Finishing(_) | Self::Overdue(_), H::Stop | H::Broke)
-            | (Self::Starting, H::Stop) => (Self::Stopping, Effect::Kill(None)),
-            (Self::Assigned(id) | Self::Busy(id), H::Stop) => (Self::Stopping, Effect::Kill(Some(id))),
-            (Self::Stopping | Self::Gone, H::Stop | H::Broke) => (self, Effect::Nothing),
+            | (Self::Starting, H::Stop) => (Self::Stopping, Change::Kill(None)),
+            (Self::Assigned(id) | Self::Busy(id), H::Stop) => (Self::Stopping, Change::Kill(Some(id))),
+            (Self::Stopping | Self::Gone, H::Stop | H::Broke) => (self, Change::Nothing),
 
-            (_, H::Limit(_) | H::Unheard(_)) => (self, Effect::Nothing),
+            (_, H::Limit(_) | H::Unheard(_)) => (self, Change::Nothing),
             (phase, happening) => return Err(Illegal { phase, happening }),
         };
         Ok(step)
@@ -245,18 +245,18 @@ mod tests {
     #[test]
     fn a_life_without_trouble() {
         let mut phase = Phase::Starting;
-        for (happening, effect) in [
-            (Happening::Polled, Effect::Free),
-            (Happening::Assign(A), Effect::Deliver(A)),
-            (Happening::Answered(A), Effect::Complete(A)),
-            (Happening::Assign(B), Effect::Hold(B)),
-            (Happening::Polled, Effect::Deliver(B)),
-            (Happening::Answered(B), Effect::Complete(B)),
-            (Happening::Polled, Effect::Free),
-            (Happening::Exited, Effect::Nothing),
+        for (happening, change) in [
+            (Happening::Polled, Change::Free),
+            (Happening::Assign(A), Change::Deliver(A)),
+            (Happening::Answered(A), Change::Complete(A)),
+            (Happening::Assign(B), Change::Hold(B)),
+            (Happening::Polled, Change::Deliver(B)),
+            (Happening::Answered(B), Change::Complete(B)),
+            (Happening::Polled, Change::Free),
+            (Happening::Exited, Change::Nothing),
         ] {
             let (next, seen) = phase.next(happening).unwrap();
-            assert_eq!(seen, effect, "{happening} while {phase}");
+            assert_eq!(seen, change, "{happening} while {phase}");
             phase = next;
         }
         assert_eq!(phase, Phase::Gone);
@@ -264,57 +264,57 @@ mod tests {
 
     #[test]
     fn an_invocation_nobody_heard_is_kept_and_returned_at_the_end_of_the_process() {
-        let (phase, effect) = Phase::Busy(A).next(Happening::Unheard(A)).unwrap();
-        assert_eq!((phase, effect), (Phase::Assigned(A), Effect::Hold(A)));
+        let (phase, change) = Phase::Busy(A).next(Happening::Unheard(A)).unwrap();
+        assert_eq!((phase, change), (Phase::Assigned(A), Change::Hold(A)));
         let end = phase.next(Happening::Exited).unwrap();
-        assert_eq!(end, (Phase::Gone, Effect::Return(A)));
+        assert_eq!(end, (Phase::Gone, Change::Return(A)));
     }
 
     #[test]
     fn a_process_that_comes_late_is_free_and_one_that_never_comes_is_killed() {
         let overdue = Phase::Assigned(A).next(Happening::Limit(Limit::Take(A)));
-        assert_eq!(overdue, Ok((Phase::Overdue(A), Effect::Overdue(A))));
-        assert_eq!(Phase::Overdue(A).next(Happening::Polled), Ok((Phase::Idle, Effect::Free)));
+        assert_eq!(overdue, Ok((Phase::Overdue(A), Change::Overdue(A))));
+        assert_eq!(Phase::Overdue(A).next(Happening::Polled), Ok((Phase::Idle, Change::Free)));
         let never = Phase::Overdue(A).next(Happening::Limit(Limit::Return(A)));
-        assert_eq!(never, Ok((Phase::Stopping, Effect::Kill(None))));
+        assert_eq!(never, Ok((Phase::Stopping, Change::Kill(None))));
         let other = Phase::Overdue(B).next(Happening::Limit(Limit::Return(A)));
-        assert_eq!(other, Ok((Phase::Overdue(B), Effect::Nothing)));
+        assert_eq!(other, Ok((Phase::Overdue(B), Change::Nothing)));
     }
 
     #[test]
     fn an_environment_is_occupied_until_its_extensions_are_done_or_out_of_time() {
         let finishing = Phase::Busy(A).next(Happening::Responded(A));
-        assert_eq!(finishing, Ok((Phase::Finishing(A), Effect::Respond(A))));
+        assert_eq!(finishing, Ok((Phase::Finishing(A), Change::Respond(A))));
         let finishing = Phase::Finishing(A);
-        assert_eq!(finishing.next(Happening::Finished), Ok((Phase::Between, Effect::Vacant)));
-        assert_eq!(finishing.next(Happening::Polled), Ok((Phase::Idle, Effect::Free)));
+        assert_eq!(finishing.next(Happening::Finished), Ok((Phase::Between, Change::Vacant)));
+        assert_eq!(finishing.next(Happening::Polled), Ok((Phase::Idle, Change::Free)));
         let late = |id| finishing.next(Happening::Limit(Limit::Extensions(id)));
-        assert_eq!(late(A), Ok((Phase::Stopping, Effect::Kill(None))));
-        assert_eq!(late(B), Ok((finishing, Effect::Nothing)));
-        assert_eq!(finishing.next(Happening::Exited), Ok((Phase::Gone, Effect::Nothing)));
+        assert_eq!(late(A), Ok((Phase::Stopping, Change::Kill(None))));
+        assert_eq!(late(B), Ok((finishing, Change::Nothing)));
+        assert_eq!(finishing.next(Happening::Exited), Ok((Phase::Gone, Change::Nothing)));
     }
 
     #[test]
     fn an_extension_that_fails_ends_its_environment_and_the_invocation_it_has() {
-        for (phase, effect) in [
-            (Phase::Starting, Effect::InitFailed { kill: true }),
-            (Phase::Idle, Effect::Kill(None)),
-            (Phase::Between, Effect::Kill(None)),
-            (Phase::Finishing(A), Effect::Kill(None)),
-            (Phase::Overdue(A), Effect::Kill(None)),
-            (Phase::Busy(A), Effect::Abort(A)),
-            (Phase::Assigned(A), Effect::Replace(A)),
+        for (phase, change) in [
+            (Phase::Starting, Change::InitFailed { kill: true }),
+            (Phase::Idle, Change::Kill(None)),
+            (Phase::Between, Change::Kill(None)),
+            (Phase::Finishing(A), Change::Kill(None)),
+            (Phase::Overdue(A), Change::Kill(None)),
+            (Phase::Busy(A), Change::Abort(A)),
+            (Phase::Assigned(A), Change::Replace(A)),
         ] {
-            assert_eq!(phase.next(Happening::Broke), Ok((Phase::Stopping, effect)), "{phase}");
+            assert_eq!(phase.next(Happening::Broke), Ok((Phase::Stopping, change)), "{phase}");
         }
         for phase in [Phase::Stopping, Phase::Gone] {
-            assert_eq!(phase.next(Happening::Broke), Ok((phase, Effect::Nothing)));
+            assert_eq!(phase.next(Happening::Broke), Ok((phase, Change::Nothing)));
         }
     }
 
     #[test]
     fn an_invocation_that_was_taken_is_lost_with_its_process() {
-        assert_eq!(Phase::Busy(A).next(Happening::Exited), Ok((Phase::Gone, Effect::Lost(A))));
+        assert_eq!(Phase::Busy(A).next(Happening::Exited), Ok((Phase::Gone, Change::Lost(A))));
     }
 
     #[test]
@@ -323,7 +323,7 @@ mod tests {
             [Phase::Idle, Phase::Between, Phase::Busy(B), Phase::Assigned(B), Phase::Stopping, Phase::Gone]
         {
             for limit in [Limit::Invocation(A), Limit::Take(A), Limit::Extensions(A), Limit::Init] {
-                assert_eq!(phase.next(Happening::Limit(limit)), Ok((phase, Effect::Nothing)));
+                assert_eq!(phase.next(Happening::Limit(limit)), Ok((phase, Change::Nothing)));
             }
         }
     }

@@ -87,8 +87,7 @@ impl Pipes {
     /// What is printed from now on belongs to this invocation, what was printed until now to the one before.
     pub(crate) fn begin(&self, request_id: &str, tail: Option<Arc<LogTail>>) {
         self.read_out_and_flush();
-        *self.whose.lock() =
-            Whose { request_id: Some(request_id.into()), tail };
+        *self.whose.lock() = Whose { request_id: Some(request_id.into()), tail };
     }
 
     /// The invocation has its result: everything it printed has been read after this, and its last line ends.

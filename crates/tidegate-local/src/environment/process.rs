@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::pool::Exit;
+use super::exit::Exit;
 use crate::usage::{self, Usage};
 use engine_client::process as running;
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::pool::Failure;
+use super::error::EnvironmentError;
 
 /// A process was started.
 pub(crate) fn init_start(pid: i32) -> String {
@@ -11,10 +11,10 @@ pub(crate) fn init_start(pid: i32) -> String {
 }
 
 /// An initialisation failed. `within` an invocation it was the second one.
-pub(crate) fn init_report(took: Duration, within: bool, failure: &Failure) -> String {
+pub(crate) fn init_report(took: Duration, within: bool, error: &EnvironmentError) -> String {
     let phase = if within { "invoke" } else { "init" };
-    let status = match failure {
-        Failure::TimedOut => "timeout".to_owned(),
+    let status = match error {
+        EnvironmentError::TimedOut => "timeout".to_owned(),
         other => format!("error\tError Type: {}", other.error_type()),
     };
     format!("INIT_REPORT Init Duration: {:.2} ms\tPhase: {phase}\tStatus: {status}\n", milliseconds(took))
@@ -37,7 +37,7 @@ pub(crate) struct Report<'a> {
     /// Of the environment, so far.
     pub(crate) peak_bytes: u64,
     /// Why it has no answer, and the function's timeout.
-    pub(crate) failure: Option<(&'a Failure, Duration)>,
+    pub(crate) error: Option<(&'a EnvironmentError, Duration)>,
 }
 
 impl Report<'_> {
@@ -46,13 +46,13 @@ impl Report<'_> {
         let Self { request_id, memory_mb, .. } = *self;
         let mut lines = String::new();
         // Writing to a String cannot fail.
-        let _ = match self.failure {
-            Some((failure @ Failure::TimedOut, timeout)) => {
+        let _ = match self.error {
+            Some((error @ EnvironmentError::TimedOut, timeout)) => {
                 let now = jiff::Timestamp::now();
-                writeln!(lines, "{now:.3} {request_id} {}", failure.message(timeout))
+                writeln!(lines, "{now:.3} {request_id} {}", error.message(timeout))
             }
-            Some((failure, timeout)) => {
-                let (message, error_type) = (failure.message(timeout), failure.error_type());
+            Some((error, timeout)) => {
+                let (message, error_type) = (error.message(timeout), error.error_type());
                 writeln!(lines, "RequestId: {request_id} Error: {message}\n{error_type}")
             }
             None => Ok(()),
@@ -67,9 +67,9 @@ impl Report<'_> {
         if let Some(init) = self.init {
             let _ = write!(lines, "Init Duration: {:.2} ms\t", milliseconds(init));
         }
-        let _ = match self.failure {
-            Some((Failure::TimedOut, _)) => write!(lines, "Status: timeout"),
-            Some((failure, _)) => write!(lines, "Status: error\tError Type: {}", failure.error_type()),
+        let _ = match self.error {
+            Some((EnvironmentError::TimedOut, _)) => write!(lines, "Status: timeout"),
+            Some((error, _)) => write!(lines, "Status: error\tError Type: {}", error.error_type()),
             None => Ok(()),
         };
         lines.push('\n');
@@ -85,7 +85,7 @@ fn milliseconds(duration: Duration) -> f64 {
 mod tests {
     use bytes::Bytes;
 
-    use super::super::pool::Exit;
+    use super::super::exit::Exit;
     use super::*;
 
     const PLAIN: Report<'_> = Report {
@@ -94,7 +94,7 @@ mod tests {
         init: None,
         memory_mb: 128,
         peak_bytes: (9 << 20) + 1,
-        failure: None,
+        error: None,
     };
 
     #[test]
@@ -109,7 +109,7 @@ mod tests {
         let report = Report {
             took: Duration::from_micros(1_248_310),
             init: Some(Duration::from_micros(293_050)),
-            failure: Some((&Failure::Exited(Exit::Status(1)), Duration::from_secs(3))),
+            error: Some((&EnvironmentError::Exited(Exit::Status(1)), Duration::from_secs(3))),
             ..PLAIN
         };
         let expected = "RequestId: r-1 Error: Runtime exited with error: exit status 1\nRuntime.ExitError\nEND RequestId: r-1\nREPORT RequestId: \
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_timeout_is_said_with_the_time() {
-        let report = Report { failure: Some((&Failure::TimedOut, Duration::from_secs(3))), ..PLAIN };
+        let report = Report { error: Some((&EnvironmentError::TimedOut, Duration::from_secs(3))), ..PLAIN };
         let lines = report.lines();
         assert!(lines.contains("Z r-1 Task timed out after 3.00 seconds\nEND "), "{lines}");
         assert!(lines.ends_with("\tStatus: timeout\n"), "{lines}");
@@ -128,9 +128,9 @@ mod tests {
 
     #[test]
     fn a_failed_initialisation_says_its_phase_and_why() {
-        let reported = Failure::Init(Bytes::from_static(br#"{"errorType":"Config"}"#));
+        let reported = EnvironmentError::Init(Bytes::from_static(br#"{"errorType":"Config"}"#));
         let seen = [
-            init_report(Duration::from_micros(10_007_330), false, &Failure::TimedOut),
+            init_report(Duration::from_micros(10_007_330), false, &EnvironmentError::TimedOut),
             init_report(Duration::from_micros(83_580), true, &reported),
         ];
         assert_eq!(

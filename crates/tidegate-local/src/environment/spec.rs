@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::application_id::{self, application_id};
 use super::phase::EnvironmentId;
 use crate::credentials::VARIABLES;
-use crate::fault::APPLICATION;
 
 /// Variables of the engine's own environment that a function's process sees too.
 const INHERITED: [&str; 6] = ["PATH", "HOME", "RUST_LOG", "RUST_BACKTRACE", "SSL_CERT_FILE", "SSL_CERT_DIR"];
@@ -75,7 +75,7 @@ impl FunctionSpec {
             ("AWS_DEFAULT_REGION", self.region.clone()),
             ("AWS_ENDPOINT_URL", self.endpoint.clone()),
             // Which environment a call comes from: the proxy reads it.
-            ("AWS_SDK_UA_APP_ID", format!("{APPLICATION}{}", environment.0)),
+            (application_id::VARIABLE, application_id(environment)),
         ];
         variables.extend(set.map(|(name, value)| (name.to_owned(), value)));
         variables.extend(VARIABLES.map(|(name, value)| (name.to_owned(), value.to_owned())));

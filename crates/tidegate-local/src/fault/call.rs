@@ -1,23 +1,23 @@
 //! Faults of AWS calls: a hook of the proxy between the functions and AWS.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use http::header;
 use parking_lot::Mutex;
 
+use super::environments::Environments;
 use super::injector::Faults;
 use super::kind::{Fault, Kind, When};
 use super::reply::{cancelled, denied, failed, items, throttled};
 use super::site::Site;
-use super::trial::Work;
-use crate::environment::{EnvironmentId, Fleet};
+use crate::environment::EnvironmentId;
+use crate::environment::application_id::environment_of;
 use crate::proxy::{Call, Hook, Reply};
+use crate::trial::Work;
 
-/// Begins the application id of an environment's process; its number follows. AWS's SDKs send it with every call, in the user agent.
-pub(crate) const APPLICATION: &str = "tidegate-environment-";
 /// What calls of no invocation have in place of a delivery: those of an initialisation, and of SDKs that send no application id.
 const NO_DELIVERY: &str = "none";
 /// How long a call hangs: the longest time for which a function can run on Lambda. Every caller has
@@ -26,38 +26,35 @@ const HANGING: Duration = Duration::from_secs(900);
 
 /// Injects faults into the calls that functions make.
 #[derive(Debug)]
-pub struct Calls {
+pub struct CallFaults {
     faults: Arc<Faults>,
-    fleet: OnceLock<Weak<Fleet>>,
+    /// The engine's own processes; none if something else runs the functions.
+    environments: Option<Box<dyn Environments>>,
     /// Calls of no invocation, by function and operation.
     outside: Mutex<HashMap<(String, String), u32>>,
     /// What was decided before a call and is due after it, by the call's number.
     due: Mutex<HashMap<u64, (Site, Vec<Fault>)>>,
 }
 
-impl Calls {
-    /// A hook; it knows who calls once it has been given the fleet.
-    #[must_use]
-    pub fn new(faults: Arc<Faults>) -> Self {
-        Self { faults, fleet: OnceLock::new(), outside: Mutex::default(), due: Mutex::default() }
+impl CallFaults {
+    /// Faults of the calls that processes make in these environments.
+    pub(crate) fn new(faults: Arc<Faults>, environments: Option<Box<dyn Environments>>) -> Self {
+        Self { faults, environments, outside: Mutex::default(), due: Mutex::default() }
     }
 
-    /// Makes the functions known whose calls pass.
-    pub(crate) fn know(&self, fleet: &Arc<Fleet>) {
-        // Set once, at the engine's start.
-        let _ = self.fleet.set(Arc::downgrade(fleet));
-    }
-
-    fn fleet(&self) -> Option<Arc<Fleet>> {
-        self.fleet.get()?.upgrade()
+    /// The environment whose process makes the call.
+    fn caller(&self, call: &Call) -> Option<(&dyn Environments, EnvironmentId)> {
+        let environments = self.environments.as_deref()?;
+        let agents = [header::USER_AGENT.as_str(), "x-amz-user-agent"];
+        let mut agents = agents.iter().filter_map(|name| call.head.headers.get(*name)?.to_str().ok());
+        Some((environments, agents.find_map(environment_of)?))
     }
 
     /// Where the call is; none if it is spared.
     fn site(&self, call: &Call) -> Option<Site> {
-        let work =
-            caller(call).zip(self.fleet()).map(|(environment, fleet)| fleet.work(&call.caller, environment));
-        match work {
-            Some(Work::Trial(trial)) => return Some(trial.call(&call.operation)),
+        let caller = self.caller(call);
+        match caller.map(|(environments, environment)| environments.work(&call.caller, environment)) {
+            Some(Work::Trial(trial)) => return Some(Site::from_call(&trial, &call.operation)),
             Some(Work::Spared) => return None,
             Some(Work::Nothing) | None => {}
         }
@@ -81,8 +78,8 @@ impl Calls {
                     tokio::time::sleep(Duration::from_millis(fault.milliseconds.unwrap_or_default())).await;
                 }
                 Kind::Kill => {
-                    if let Some((fleet, environment)) = self.fleet().zip(caller(call)) {
-                        fleet.kill(&call.caller, environment);
+                    if let Some((environments, environment)) = self.caller(call) {
+                        environments.kill(&call.caller, environment);
                     }
                     reply = Some(failed(call));
                 }
@@ -107,7 +104,7 @@ impl Calls {
     }
 }
 
-impl Hook for Calls {
+impl Hook for CallFaults {
     fn before<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Option<Reply>> {
         Box::pin(async move {
             let site = self.site(call)?;
@@ -143,17 +140,6 @@ fn effective(mut faults: Vec<Fault>, call: &Call) -> Vec<Fault> {
         faults.retain(|fault| fault.when != Some(When::After));
     }
     faults
-}
-
-/// The environment whose process makes the call.
-fn caller(call: &Call) -> Option<EnvironmentId> {
-    let agents = [header::USER_AGENT.as_str(), "x-amz-user-agent"];
-    agents.iter().find_map(|name| {
-        let agent = call.head.headers.get(*name)?.to_str().ok()?;
-        let (_, rest) = agent.split_once(APPLICATION)?;
-        let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        number.parse().ok().map(EnvironmentId)
-    })
 }
 
 #[cfg(test)]

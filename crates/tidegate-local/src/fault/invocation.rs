@@ -10,17 +10,18 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::age::aged;
-use super::delivery::identity;
+use super::identity::identity;
 use super::injector::Faults;
 use super::kind::{Fault, Kind, When};
 use super::order::reordered;
 use super::site::Site;
-use super::trial::{Fate, Trial};
+use crate::environment::error_object::error_object;
 use crate::invocation::{Answer, InvocationResult, Invoker, Request};
 use crate::mapping::scale::scale;
+use crate::trial::{Fate, Trial};
 
 /// Invokes functions, with faults.
-pub struct Invocations {
+pub struct InvocationFaults {
     faults: Arc<Faults>,
     functions: Arc<dyn Invoker>,
     /// Divides ages: they count towards those at which records are given up.
@@ -29,13 +30,13 @@ pub struct Invocations {
     pauses: Mutex<HashMap<String, Instant>>,
 }
 
-impl std::fmt::Debug for Invocations {
+impl std::fmt::Debug for InvocationFaults {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Invocations").field("faults", &self.faults).finish_non_exhaustive()
+        f.debug_struct("InvocationFaults").field("faults", &self.faults).finish_non_exhaustive()
     }
 }
 
-impl Invocations {
+impl InvocationFaults {
     /// Faults in front of these functions, whose records are given up sooner by this scale.
     #[must_use]
     pub fn new(faults: Arc<Faults>, functions: Arc<dyn Invoker>, time_scale: f64) -> Self {
@@ -81,7 +82,8 @@ impl Invocations {
         {
             request.payload = payload;
         }
-        request.trial = Some(Arc::new(Trial::new(site, fate(faults))));
+        request.trial =
+            Some(Arc::new(Trial::new(&site.function, &site.delivery, site.attempt, fate(faults))));
         let mut answer = self.functions.invoke(function, request).await;
         if has(Kind::LoseResponse).is_some() && matches!(answer.result, InvocationResult::Success(_)) {
             answer.result = InvocationResult::FunctionError(response_lost());
@@ -90,7 +92,7 @@ impl Invocations {
     }
 }
 
-impl Invoker for Invocations {
+impl Invoker for InvocationFaults {
     fn invoke<'a>(&'a self, function: &'a str, request: Request) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
             let delivery = identity(&request.payload);
@@ -164,7 +166,7 @@ fn fate(faults: &[Fault]) -> Fate {
 
 /// What the mapping gets in place of the answer.
 fn response_lost() -> Bytes {
-    crate::environment::failure::error_object(
+    error_object(
         "Tidegate.ResponseLost",
         "the function's response was lost by an injected fault; its work was done",
     )
@@ -196,7 +198,7 @@ mod tests {
     struct World {
         _directory: tempfile::TempDir,
         functions: Arc<Functions>,
-        faulty: Invocations,
+        faulty: InvocationFaults,
     }
 
     fn world(rule: &str) -> World {
@@ -204,7 +206,7 @@ mod tests {
         let plan = FaultPlan::parse(&format!("[[fault]]\nrate = 1\n{rule}")).unwrap();
         let faults = Arc::new(Faults::drawn(plan, &directory.path().join("journal")).unwrap());
         let functions = Arc::new(Functions::default());
-        let faulty = Invocations::new(faults, Arc::<Functions>::clone(&functions), SCALE);
+        let faulty = InvocationFaults::new(faults, Arc::<Functions>::clone(&functions), SCALE);
         World { _directory: directory, functions, faulty }
     }
 

@@ -4,32 +4,33 @@
 //! function, the delivery, the attempt and, for a fault of an AWS call, the operation and its number. Every fault is written to a [`Journal`]
 //! before it is injected; an engine that is given the journal instead of a plan injects the same faults and no others.
 //!
-//! [`Invocations`] stands in front of the functions, [`Calls`] in the proxy behind them.
+//! [`InvocationFaults`] stands in front of the functions, [`CallFaults`] in the proxy behind them.
 
 mod age;
 mod call;
 mod clock;
-mod delivery;
+mod environments;
 mod error;
+mod identity;
 mod injector;
 mod invocation;
 mod journal;
 mod kind;
 mod order;
 mod plan;
+mod plan_text;
 mod reply;
+mod rule;
 mod site;
-mod trial;
 
-pub(crate) use call::APPLICATION;
-pub use call::Calls;
+pub use call::CallFaults;
 pub use clock::{ClockError, variables};
+pub(crate) use environments::Environments;
 pub use error::{FaultError, Mistake};
 pub use injector::{Faults, FaultsStatus};
-pub use invocation::Invocations;
+pub use invocation::InvocationFaults;
 pub use journal::{Entry, Journal};
 pub use kind::{Fault, Kind, Reason, When};
-pub use plan::{Clock, FaultPlan, Rule};
+pub use plan::FaultPlan;
+pub use rule::{Clock, Rule};
 pub use site::Site;
-pub(crate) use trial::Work;
-pub use trial::{Fate, Trial};

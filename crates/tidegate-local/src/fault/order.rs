@@ -27,7 +27,12 @@ pub(super) fn reordered(payload: &[u8], site: &Site, seed: u64) -> Option<Bytes>
     let mut shuffled = Vec::with_capacity(records.len());
     while !groups.is_empty() {
         let drawn = site.draw(seed, &format!("order {}", shuffled.len()));
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a batch has at most 10,000 records, and the product is not negative"
+        )]
         let index = (drawn * groups.len() as f64) as usize;
         let key = groups.keys().nth(index)?.clone();
         let group = groups.get_mut(&key)?;

@@ -3,16 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-use toml::Spanned;
-
 use super::error::{FaultError, Mistake};
-use super::kind::{Fault, Kind, Reason, When};
+use super::kind::Fault;
+use super::plan_text::Document;
+use super::rule::{Clock, Rule};
 use super::site::Site;
-use topology::pattern::Wildcard;
-
-/// The time a fault during the handler's work is drawn from, where the plan says none.
-const DURING: u64 = 50;
 
 /// A seed and what it decides about.
 #[derive(Clone, Debug, Default)]
@@ -23,28 +18,6 @@ pub struct FaultPlan {
     pub rules: Vec<Rule>,
     /// Functions whose clock is wrong.
     pub clocks: Vec<Clock>,
-}
-
-/// A fault and how often it occurs.
-#[derive(Clone, Debug)]
-pub struct Rule {
-    kind: Kind,
-    when: Option<When>,
-    milliseconds: Option<u64>,
-    reason: Option<Reason>,
-    rate: f64,
-    function: Wildcard,
-    /// None for a fault of the invocation itself.
-    operation: Option<Wildcard>,
-    attempts: Option<u32>,
-    call: Option<u32>,
-}
-
-/// A function whose clock is wrong.
-#[derive(Clone, Debug)]
-pub struct Clock {
-    function: Wildcard,
-    skew_seconds: i64,
 }
 
 impl FaultPlan {
@@ -105,195 +78,13 @@ impl FaultPlan {
     /// How far a function's clock is off, in seconds.
     #[must_use]
     pub fn skew(&self, function: &str) -> Option<i64> {
-        self.clocks.iter().find(|clock| clock.function.matches(function)).map(|clock| clock.skew_seconds)
-    }
-}
-
-impl Rule {
-    fn concerns(&self, site: &Site) -> bool {
-        let operation = match (&self.operation, &site.operation) {
-            (None, None) => true,
-            (Some(wanted), Some(operation)) => wanted.matches(operation),
-            _ => false,
-        };
-        operation
-            && self.function.matches(&site.function)
-            && self.attempts.is_none_or(|attempts| site.attempt <= attempts)
-            && self.call.is_none_or(|call| site.call == call)
-    }
-
-    fn fault(&self, site: &Site, seed: u64) -> Fault {
-        let (when, milliseconds, reason) = (self.when, self.milliseconds, self.reason);
-        let fault = Fault { when, milliseconds, reason, ..Fault::new(self.kind) };
-        match (self.kind, self.when) {
-            (Kind::Kill, Some(When::During)) => {
-                // The moment is drawn too, so that it is not always the same.
-                let within = self.milliseconds.unwrap_or(DURING);
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    clippy::cast_precision_loss
-                )]
-                let moment = (site.draw(seed, "moment") * within as f64) as u64;
-                Fault { milliseconds: Some(moment), ..fault }
-            }
-            (Kind::Reorder | Kind::Cancel, _) => Fault { seed: Some(seed), ..fault },
-            _ => fault,
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Document {
-    #[serde(default)]
-    seed: u64,
-    #[serde(default)]
-    fault: Vec<Spanned<RuleText>>,
-    #[serde(default)]
-    clock: Vec<Spanned<ClockText>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RuleText {
-    fault: Kind,
-    when: Option<When>,
-    milliseconds: Option<u64>,
-    reason: Option<Reason>,
-    rate: f64,
-    #[serde(default = "every")]
-    function: String,
-    operation: Option<String>,
-    attempts: Option<u32>,
-    call: Option<u32>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClockText {
-    #[serde(default = "every")]
-    function: String,
-    skew_seconds: i64,
-}
-
-fn every() -> String {
-    "*".to_owned()
-}
-
-fn wildcard(key: &str, text: &str) -> Result<Wildcard, String> {
-    Wildcard::parse(text).map_err(|why| format!("{key} {text:?} {why}"))
-}
-
-impl RuleText {
-    fn rule(self) -> Result<Rule, Vec<String>> {
-        let mut mistakes = Vec::new();
-        if !(0.0..=1.0).contains(&self.rate) {
-            mistakes.push(format!("rate is {}; allowed are 0 to 1", self.rate));
-        }
-        let call = self.operation.is_some();
-        let moments: &[When] = match (self.fault, call) {
-            (Kind::Kill, false) => &[When::Before, When::During, When::After],
-            (Kind::DeliverTwice, false) => &[When::After, When::During],
-            (Kind::Kill | Kind::Throttle | Kind::Fail | Kind::Delay | Kind::Hang | Kind::Cancel, true) => {
-                &[When::Before, When::After]
-            }
-            (Kind::Deny, true) => &[],
-            (
-                Kind::Throttle
-                | Kind::LoseResponse
-                | Kind::Reorder
-                | Kind::Stall
-                | Kind::Pause
-                | Kind::Age
-                | Kind::TimeOut,
-                false,
-            ) => &[],
-            (Kind::Fail | Kind::Deny | Kind::Delay | Kind::Hang | Kind::Cancel, false) => {
-                mistakes.push(format!(
-                    "{} is a fault of an AWS call: it needs an operation, such as \"DynamoDB.*\"",
-                    self.fault
-                ));
-                &[When::Before, When::After]
-            }
-            (kind, true) => {
-                mistakes.push(format!("{kind} is a fault of an invocation: it has no operation"));
-                &[When::Before, When::During, When::After]
-            }
-        };
-        let when = match (self.when, moments) {
-            (None, []) => None,
-            (None, [first, ..]) => Some(*first),
-            (Some(when), _) if moments.contains(&when) => Some(when),
-            (Some(_), []) => {
-                mistakes.push(format!("{} has no `when`", self.fault));
-                None
-            }
-            (Some(when), _) => {
-                let allowed: Vec<String> = moments.iter().map(ToString::to_string).collect();
-                mistakes.push(format!("when is {when}; {} allows {}", self.fault, allowed.join(", ")));
-                None
-            }
-        };
-        match (self.fault, self.milliseconds) {
-            (Kind::Stall | Kind::Pause | Kind::Age | Kind::TimeOut | Kind::Delay, None) => {
-                mistakes.push(format!("{} needs milliseconds", self.fault));
-            }
-            (Kind::Stall | Kind::Pause | Kind::Age | Kind::TimeOut | Kind::Delay, Some(_)) | (_, None) => {}
-            (Kind::Kill, Some(_)) if when == Some(When::During) => {}
-            (kind, Some(_)) => mistakes.push(format!("{kind} takes no milliseconds here")),
-        }
-        match (self.fault, self.reason) {
-            (Kind::Cancel, None) => mistakes.push(
-                "cancel needs a reason: ThrottlingError, ProvisionedThroughputExceeded or TransactionConflict"
-                    .to_owned(),
-            ),
-            (Kind::Cancel, Some(_)) | (_, None) => {}
-            (kind, Some(_)) => mistakes.push(format!("{kind} takes no reason")),
-        }
-        if self.call.is_some() && !call {
-            mistakes.push("call is the number of an AWS call: it needs an operation".to_owned());
-        }
-        if self.attempts == Some(0) || self.call == Some(0) {
-            mistakes.push("attempts and calls are counted from 1".to_owned());
-        }
-        let function = wildcard("function", &self.function).map_err(|mistake| mistakes.push(mistake)).ok();
-        let operation = match &self.operation {
-            None => Some(None),
-            Some(text) => {
-                wildcard("operation", text).map_err(|mistake| mistakes.push(mistake)).ok().map(Some)
-            }
-        };
-        match (function, operation) {
-            (Some(function), Some(operation)) if mistakes.is_empty() => Ok(Rule {
-                kind: self.fault,
-                when,
-                milliseconds: self.milliseconds,
-                reason: self.reason,
-                rate: self.rate,
-                function,
-                operation,
-                attempts: self.attempts,
-                call: self.call,
-            }),
-            _ => Err(mistakes),
-        }
-    }
-}
-
-impl ClockText {
-    fn clock(self) -> Result<Clock, String> {
-        /// A hundred years: further, and clocks of 32 bits overflow.
-        const FURTHEST: i64 = 3_155_760_000;
-        if !(-FURTHEST..=FURTHEST).contains(&self.skew_seconds) {
-            return Err(format!("skew_seconds is {}; at most {FURTHEST} are allowed", self.skew_seconds));
-        }
-        Ok(Clock { function: wildcard("function", &self.function)?, skew_seconds: self.skew_seconds })
+        self.clocks.iter().find(|clock| clock.concerns(function)).map(|clock| clock.skew_seconds)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::kind::{Kind, Reason, When};
     use super::*;
 
     fn site(function: &str, operation: Option<&str>, attempt: u32, call: u32) -> Site {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::kind::Fault;
+use crate::trial::Trial;
 
 /// One place of one run at which a fault can be injected. The same place has the same site in another run.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -15,14 +16,26 @@ pub struct Site {
     pub operation: Option<String>,
     /// What is delivered, by a digest of what identifies its first record.
     pub delivery: String,
-    /// The how-manieth invocation with this delivery, from 1.
+    /// Ordinal of this invocation among those with the delivery, starting at 1.
     pub attempt: u32,
-    /// The how-manieth call of this operation in that invocation, from 1; 0 for the invocation itself.
+    /// Ordinal of this call among those of the operation in the invocation, starting at 1; 0 for the
+    /// invocation itself.
     #[serde(default)]
     pub call: u32,
 }
 
 impl Site {
+    /// The next call of an operation that an invocation makes.
+    pub(super) fn from_call(trial: &Trial, operation: &str) -> Self {
+        Self {
+            function: trial.function().to_owned(),
+            operation: Some(operation.to_owned()),
+            delivery: trial.delivery().to_owned(),
+            attempt: trial.attempt(),
+            call: trial.next_call(operation),
+        }
+    }
+
     /// A number from 0 to below 1, evenly spread over the sites, and always the same for the same seed, site and fault.
     pub(super) fn draw(&self, seed: u64, fault: &str) -> f64 {
         let mut digest = Sha256::new();

@@ -9,7 +9,7 @@ use super::billed::Quantity;
 use super::hook::Reply;
 
 /// Calls by caller and operation.
-pub type Calls = BTreeMap<String, BTreeMap<String, CallCount>>;
+pub type CallCounts = BTreeMap<String, BTreeMap<String, CallCount>>;
 
 /// Operations of a caller that are counted by themselves, and error codes of an operation. Both are
 /// texts that functions and what answers them choose; all others are counted together.
@@ -35,7 +35,7 @@ pub struct CallCount {
 /// The counters of a proxy.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
-    calls: Mutex<Calls>,
+    calls: Mutex<CallCounts>,
 }
 
 impl Counts {
@@ -68,7 +68,7 @@ impl Counts {
     }
 
     /// The counts so far.
-    pub(crate) fn calls(&self) -> Calls {
+    pub(crate) fn calls(&self) -> CallCounts {
         self.calls.lock().clone()
     }
 }

@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::billed::{self, Items, Outcome};
+use super::billed::{self, BilledReply, Items};
 use super::body::Body;
 use super::counts::{self, Counts};
 use super::forward::{self, Upstream};
@@ -88,8 +88,8 @@ impl Line {
                 let reply = self.answered(&call, body).await;
                 let error = counts::error_code(&reply);
                 let body = reply.body().whole().map(AsRef::as_ref).unwrap_or_default();
-                let outcome = Outcome { error: error.as_deref(), body };
-                let billed = billed::quantities(&call, outcome, &self.items);
+                let seen = BilledReply { error: error.as_deref(), body };
+                let billed = billed::quantities(&call, seen, &self.items);
                 (reply, billed)
             }
         };

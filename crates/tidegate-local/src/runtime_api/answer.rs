@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 
-use crate::environment::failure::error_object;
+use crate::environment::error_object::error_object;
 
 /// A response of the Runtime API.
 pub(super) type Answer = Response<Full<Bytes>>;

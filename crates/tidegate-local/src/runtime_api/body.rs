@@ -7,9 +7,10 @@ use http::HeaderMap;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
-use super::RESPONSE_LIMIT;
-use crate::environment::failure::error_object;
+use crate::environment::error_object::error_object;
 
+/// Lambda's limit of a response, in bytes.
+pub(super) const RESPONSE_LIMIT: usize = 6_291_556;
 const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
 const ERROR_BODY: &str = "lambda-runtime-function-error-body";
 

@@ -9,12 +9,13 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
 
 use super::answer::{self, Answer};
-use super::body::{self, Body, Mode};
-use super::{RESPONSE_LIMIT, client_context, extension};
+use super::body::{self, Body, Mode, RESPONSE_LIMIT};
+use super::{client_context, extension};
 use crate::environment::EnvironmentId;
-use crate::environment::delivery::{Content, Delivery};
-use crate::environment::failure::error_object;
-use crate::environment::host::{Host, Refused};
+use crate::environment::error_object::error_object;
+use crate::environment::hand_off::{Content, HandOff};
+use crate::environment::host::Host;
+use crate::environment::host::exchange::Refused;
 use crate::guard::{self, Audience};
 use crate::invocation::InvocationResult;
 
@@ -66,7 +67,7 @@ async fn next(host: &Arc<Host>, environment: EnvironmentId) -> Answer {
             return answer::error(StatusCode::FORBIDDEN, "InvalidStateTransition", &illegal.to_string());
         }
     };
-    match waiting.await.ok().and_then(Delivery::take) {
+    match waiting.await.ok().and_then(HandOff::take) {
         Some(content) => invocation(content),
         None => {
             answer::error(StatusCode::FORBIDDEN, "InvalidStateTransition", "the environment is being stopped")

@@ -12,6 +12,7 @@ use aws_sdk_lambda::{Client, Config};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use tidegate_local::environment::Functions;
 
 use crate::control::running;
 use crate::probe::{begin, until};
@@ -75,7 +76,7 @@ async fn streams_are_understood(client: &Client) {
 }
 
 /// What boto3's `invoke_async` sends.
-#[allow(deprecated)]
+#[allow(deprecated, reason = "InvokeAsync is deprecated, and answered all the same")]
 #[tokio::test]
 async fn an_event_by_the_deprecated_operation_is_taken_like_one_by_invoke() {
     let running = running(|_| {}).await;

@@ -66,7 +66,7 @@ pub(crate) async fn running(change: impl FnOnce(&mut FunctionSpec)) -> Running {
     let (activity, shutdown) = (Arc::new(Activity::new()), Arc::new(Notify::new()));
     let status = Arc::new(|_| -> BoxFuture<'static, Value> { Box::pin(async { json!({"in_flight": 0}) }) });
     let control = Control {
-        fleet: Arc::clone(&fleet),
+        functions: Arc::<Fleet>::clone(&fleet),
         activity: Arc::clone(&activity),
         deliveries: Arc::default(),
         events: Arc::<Taken>::clone(&events),

@@ -42,8 +42,8 @@ async fn what_an_operators_engine_runs() {
     assert!(std::env::var("AWS_SECRET_ACCESS_KEY").unwrap().contains(SECRETS[1]));
     let engine = Engine::start(options(directory, DECLARED)).await.unwrap_or_else(|error| panic!("{error}"));
     let file = std::fs::read_to_string(directory.join("state/functions/probe.env")).unwrap();
-    let function = invoke(engine.fleet(), json!({})).await;
-    let credentials = invoke(engine.fleet(), json!({"do": "credentials", "profile": "work"})).await;
+    let function = invoke(engine.functions(), json!({})).await;
+    let credentials = invoke(engine.functions(), json!({"do": "credentials", "profile": "work"})).await;
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut own = spec(&binary());

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use engine_client::process;
 use serde_json::{Value, json};
-use tidegate_local::environment::{FunctionSpec, LogLine};
+use tidegate_local::environment::{FunctionSpec, Functions, LogLine};
 use tidegate_local::invocation::{InvocationResult, Invoker, Request};
 
 use crate::probe::{begin, binary, error, fleet, invoke, invoke_raw, kill, spec, until};

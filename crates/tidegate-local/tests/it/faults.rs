@@ -226,7 +226,7 @@ async fn a_skewed_clock_is_wrong_for_the_function_it_names() {
         }
         other => other.unwrap_or_else(|error| panic!("{error}")),
     };
-    let answer = crate::probe::invoke(engine.fleet(), json!({"do": "time"})).await;
+    let answer = crate::probe::invoke(engine.functions(), json!({"do": "time"})).await;
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let behind = now - answer["seconds"].as_u64().unwrap();
     assert!((86_390..86_500).contains(&behind), "{behind} seconds behind");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use engine_client::process;
 use serde_json::json;
-use tidegate_local::environment::{Fleet, FleetOptions};
+use tidegate_local::environment::{Fleet, FleetOptions, Functions};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 

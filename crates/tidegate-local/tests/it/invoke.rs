@@ -10,6 +10,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tidegate_local::control::ControlApi;
+use tidegate_local::environment::Functions;
 
 use crate::control::{Running, running};
 use crate::probe::{begin, until};

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tidegate_local::environment::{Fleet, FleetOptions, FunctionSpec, LogLine};
+use tidegate_local::environment::{Fleet, FleetOptions, FunctionSpec, Functions, LogLine};
 use tidegate_local::invocation::{Answer, InvocationResult};
 
 use crate::probe::{begin, binary, fleet, invoke, invoke_raw, kill, spec, until};

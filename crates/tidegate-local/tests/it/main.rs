@@ -1,12 +1,12 @@
 //! The engine's parts against real emulators and real processes.
 
-// Clippy knows that these are fine in test functions, but not in what test functions call.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
-    clippy::unwrap_used
+    clippy::unwrap_used,
+    reason = "clippy allows them in test functions, but not in what test functions call"
 )]
 
 mod asynchronous;
@@ -24,6 +24,7 @@ mod destinations;
 mod emulator;
 mod engine;
 mod environments;
+mod extensions;
 mod faults;
 mod foreign_json;
 mod freezing;
@@ -41,4 +42,5 @@ mod remote;
 mod reserved;
 mod rules;
 mod runtime_api;
+mod silent;
 mod told;

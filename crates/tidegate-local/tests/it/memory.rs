@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tidegate_local::environment::FunctionSpec;
+use tidegate_local::environment::{FunctionSpec, Functions};
 
 use crate::probe::{binary, error, fleet, invoke, invoke_raw, spec, until};
 

@@ -24,7 +24,7 @@ async fn a_function_invokes_others_and_itself_through_the_address_it_has_for_aws
     let engine = Engine::start(options).await.unwrap_or_else(|error| panic!("{error}"));
     let call = async |mut what: Value| {
         what["do"] = json!("invoke");
-        invoke(engine.fleet(), what).await
+        invoke(engine.functions(), what).await
     };
 
     let answered = call(json!({"function": "other", "payload": {"n": 1}})).await;

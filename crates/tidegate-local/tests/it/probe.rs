@@ -50,15 +50,15 @@ pub(crate) fn begin(fleet: &Arc<Fleet>, payload: Value) -> tokio::task::JoinHand
     tokio::spawn(async move { invoke_raw(&fleet, payload).await })
 }
 
-pub(crate) async fn invoke_raw(fleet: &Fleet, payload: Value) -> Answer {
+pub(crate) async fn invoke_raw(functions: &dyn Invoker, payload: Value) -> Answer {
     let request = Request::new(Bytes::from(payload.to_string()));
-    let answer = tokio::time::timeout(Duration::from_secs(30), fleet.invoke("probe", request)).await;
+    let answer = tokio::time::timeout(Duration::from_secs(30), functions.invoke("probe", request)).await;
     answer.expect("an invocation always ends")
 }
 
 /// Invokes `probe` and returns its answer.
-pub(crate) async fn invoke(fleet: &Fleet, payload: Value) -> Value {
-    match invoke_raw(fleet, payload).await.result {
+pub(crate) async fn invoke(functions: &dyn Invoker, payload: Value) -> Value {
+    match invoke_raw(functions, payload).await.result {
         InvocationResult::Success(payload) => serde_json::from_slice(&payload).unwrap(),
         other => panic!("not a success: {other:?}"),
     }

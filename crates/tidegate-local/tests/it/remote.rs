@@ -15,9 +15,9 @@ use engine_client::client::EngineClient;
 use serde_json::{Value, json};
 use tidegate_local::emulator::Backend;
 use tidegate_local::engine::{Engine, Options};
-use tidegate_local::environment::{Fleet, FleetOptions};
+use tidegate_local::environment::{FunctionSpec, Functions};
 use tidegate_local::invocation::{Answer, InvocationResult, Invoker, Request};
-use tidegate_local::remote::RemoteFunctions;
+use tidegate_local::remote::{RemoteFunctions, RemoteUrl};
 use tokio::net::TcpListener;
 
 use crate::probe::{binary, error, spec, until};
@@ -73,16 +73,17 @@ async fn port() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").await.unwrap()
 }
 
-/// A fleet of one function, `probe`, which is at a URL.
-fn fleet(dir: &Path, url: &str, timeout: Duration) -> Fleet {
-    let options = FleetOptions { init_limit: Duration::from_secs(1), ..FleetOptions::new(dir.to_owned()) };
-    let remote = RemoteFunctions::new(url, [("probe".to_owned(), timeout)]).unwrap();
-    Fleet::start(vec![spec(&binary())], &options).unwrap().run_by(remote)
+/// One function, `probe`, which is at a URL.
+fn functions(url: &str, timeout: Duration) -> RemoteFunctions {
+    let spec = FunctionSpec { timeout, ..spec(&binary()) };
+    RemoteFunctions::new(RemoteUrl::parse(url).unwrap(), vec![spec])
 }
 
-async fn invoke(fleet: &Fleet) -> Answer {
+async fn invoke(functions: &RemoteFunctions) -> Answer {
     let payload = Bytes::from_static(b"{\"n\":1}");
-    fleet.invoke("probe", Request { client_context: Some("{}".to_owned()), ..Request::new(payload) }).await
+    functions
+        .invoke("probe", Request { client_context: Some("{}".to_owned()), ..Request::new(payload) })
+        .await
 }
 
 #[tokio::test]
@@ -95,19 +96,18 @@ async fn answers_of_cargo_lambda_watch_and_of_lambda_are_told_apart() {
         Some((503, "", "")),
     ]);
     let url = script.serve(port().await).await;
-    let dir = tempfile::tempdir().unwrap();
-    let fleet = fleet(dir.path(), &url, Duration::from_secs(30));
-    assert_eq!(invoke(&fleet).await.result, InvocationResult::Success(Bytes::from_static(b"{\"ok\":1}")));
-    assert_eq!(error(invoke(&fleet).await)["errorType"], "NoLuck");
-    assert_eq!(error(invoke(&fleet).await)["errorType"], "Lambdas");
-    assert_eq!(invoke(&fleet).await.result, InvocationResult::Throttled);
-    assert_eq!(invoke(&fleet).await.result, InvocationResult::Throttled);
+    let functions = functions(&url, Duration::from_secs(30));
+    assert_eq!(invoke(&functions).await.result, InvocationResult::Success(Bytes::from_static(b"{\"ok\":1}")));
+    assert_eq!(error(invoke(&functions).await)["errorType"], "NoLuck");
+    assert_eq!(error(invoke(&functions).await)["errorType"], "Lambdas");
+    assert_eq!(invoke(&functions).await.result, InvocationResult::Throttled);
+    assert_eq!(invoke(&functions).await.result, InvocationResult::Throttled);
     let asked = script.asked.lock().unwrap();
     assert_eq!(asked.len(), 5, "nothing is asked twice");
     let (name, headers, body) = &asked[0];
     assert_eq!((name.as_str(), &body[..]), ("probe", &b"{\"n\":1}"[..]));
     assert_eq!(headers["x-amz-client-context"], "e30=");
-    let status = &fleet.status()["probe"];
+    let status = &functions.status()["probe"];
     assert_eq!((status.invocations, status.errors, status.throttles), (3, 2, 2));
     assert_eq!(status.environments, 0, "no process of the engine's own");
 }
@@ -116,15 +116,14 @@ async fn answers_of_cargo_lambda_watch_and_of_lambda_are_told_apart() {
 async fn an_invocation_that_is_never_answered_times_out_and_the_next_one_has_its_turn() {
     let script = Script::new([Some((200, "", "1")), None, Some((200, "", "2"))]);
     let url = script.serve(port().await).await;
-    let dir = tempfile::tempdir().unwrap();
     // Until it has answered once it may be compiled, and has a minute more.
-    let fleet = Arc::new(fleet(dir.path(), &url, Duration::from_millis(300)));
-    assert!(matches!(invoke(&fleet).await.result, InvocationResult::Success(_)));
-    let first = Arc::clone(&fleet);
+    let functions = Arc::new(functions(&url, Duration::from_millis(300)));
+    assert!(matches!(invoke(&functions).await.result, InvocationResult::Success(_)));
+    let first = Arc::clone(&functions);
     let first = tokio::spawn(async move { invoke(&first).await });
     until("the first is there", || script.asked.lock().unwrap().len() == 2).await;
-    assert_eq!(fleet.in_flight(), 1);
-    let second = invoke(&fleet).await;
+    assert_eq!(functions.in_flight(), 1);
+    let second = invoke(&functions).await;
     let first = error(first.await.unwrap());
     assert_eq!(first["errorType"], "Sandbox.Timedout");
     assert!(
@@ -132,7 +131,7 @@ async fn an_invocation_that_is_never_answered_times_out_and_the_next_one_has_its
         "{first}"
     );
     assert_eq!(second.result, InvocationResult::Success(Bytes::from_static(b"2")));
-    assert_eq!((fleet.in_flight(), fleet.status()["probe"].timeouts), (0, 1));
+    assert_eq!((functions.in_flight(), functions.status()["probe"].timeouts), (0, 1));
 }
 
 #[tokio::test]
@@ -140,12 +139,11 @@ async fn who_is_not_there_is_a_throttle_and_no_failure_of_the_function() {
     let listener = port().await;
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let dir = tempfile::tempdir().unwrap();
-    let fleet = fleet(dir.path(), &format!("http://{address}/"), Duration::from_secs(30));
-    assert_eq!(invoke(&fleet).await.result, InvocationResult::Throttled);
+    let functions = functions(&format!("http://{address}/"), Duration::from_secs(30));
+    assert_eq!(invoke(&functions).await.result, InvocationResult::Throttled);
     let script = Script::new([Some((200, "", "1"))]);
     script.serve(TcpListener::bind(address).await.unwrap()).await;
-    assert!(matches!(invoke(&fleet).await.result, InvocationResult::Success(_)));
+    assert!(matches!(invoke(&functions).await.result, InvocationResult::Success(_)));
 }
 
 #[test]
@@ -155,7 +153,7 @@ fn an_address_that_cannot_be_called_is_refused() {
         ("https://127.0.0.1", "it does not begin with http://"),
         ("http://", "is no address of functions"),
     ] {
-        let error = RemoteFunctions::new(url, []).unwrap_err().to_string();
+        let error = RemoteUrl::parse(url).unwrap_err().to_string();
         assert!(error.contains(says) && error.contains("looks like http://127.0.0.1:9000"), "{error}");
     }
 }

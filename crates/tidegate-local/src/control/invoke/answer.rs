@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::control::identified;
+use crate::control::response::identified;
 use crate::log_tail::LogTail;
 
 const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");

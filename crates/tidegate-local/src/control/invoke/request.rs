@@ -8,15 +8,9 @@ use bytes::BytesMut;
 use http_body_util::BodyExt as _;
 use serde_json::value::RawValue;
 
-use super::Operation;
+use super::operation::Operation;
+use crate::control::limits::{CLIENT_CONTEXT_LIMIT, EVENT_LIMIT, REQUEST_LIMIT};
 use crate::control::refusal::Refusal;
-
-/// Lambda's limit of a synchronous request, in bytes.
-pub(in crate::control) const REQUEST_LIMIT: usize = 6_291_456;
-/// Lambda's limit of an event, in bytes: 1 MB since October 2025.
-pub(in crate::control) const EVENT_LIMIT: usize = 1_048_576;
-/// Lambda's limit of a client context, in bytes of base64.
-pub(in crate::control) const CLIENT_CONTEXT_LIMIT: usize = 3583;
 
 /// The invocation type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
 use super::answer;
-use crate::control::identified;
 use crate::control::refusal::Refusal;
+use crate::control::response::identified;
 use crate::log_tail::LogTail;
 
 /// Bytes of one chunk. A payload larger than this comes in several, so that a caller that takes

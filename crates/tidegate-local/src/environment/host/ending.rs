@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::Host;
 use super::state::{Open, State};
+use crate::environment::error::EnvironmentError;
 use crate::environment::phase::{EnvironmentId, InvocationId, Phase};
-use crate::environment::pool::Failure;
 use crate::environment::report::{self, Report};
 use crate::invocation::{Answer, InvocationResult};
 
@@ -16,7 +16,7 @@ impl Host {
         state: &mut State,
         id: InvocationId,
         result: InvocationResult,
-        failure: Option<&Failure>,
+        error: Option<&EnvironmentError>,
     ) {
         let Some(open) = state.open.remove(&id) else { return };
         if let Some(timer) = &open.timer {
@@ -36,14 +36,14 @@ impl Host {
             if open.deadline.is_some() {
                 state.counts.durations.record(took.as_secs_f64() * 1000.0, 1);
             }
-            self.report(state, &open, took, failure);
+            self.report(state, &open, took, error);
         }
         // A caller that no longer waits has made up its mind; the function ran all the same.
         let _ = open.caller.send(Answer { request_id: open.request_id, result });
     }
 
     /// Ends the invocation's log.
-    fn report(&self, state: &mut State, open: &Open, took: Duration, failure: Option<&Failure>) {
+    fn report(&self, state: &mut State, open: &Open, took: Duration, error: Option<&EnvironmentError>) {
         let request_id = open.request_id.as_str();
         let mut report = Report {
             request_id,
@@ -51,7 +51,7 @@ impl Host {
             init: None,
             memory_mb: self.spec.memory_mb,
             peak_bytes: state.counts.peak_rss_bytes,
-            failure: failure.map(|failure| (failure, self.spec.timeout)),
+            error: error.map(|error| (error, self.spec.timeout)),
         };
         if let Some(environment) = open.environment {
             self.sample(state, environment, open.request.log.is_some());
@@ -81,15 +81,20 @@ impl Host {
     }
 
     /// Says that an initialisation failed, if the environment was at one.
-    pub(super) fn report_init(&self, state: &mut State, environment: EnvironmentId, failure: &Failure) {
+    pub(super) fn report_init(
+        &self,
+        state: &mut State,
+        environment: EnvironmentId,
+        error: &EnvironmentError,
+    ) {
         if state.pool.phase(environment) == Phase::Starting
             && let Some(slot) = state.slots.get(&environment)
         {
             slot.pipes.read_out();
             let took = slot.started.map(|started| started.elapsed()).unwrap_or_default();
-            self.output.said(None, report::init_report(took, slot.within, failure).as_bytes());
+            self.output.said(None, report::init_report(took, slot.within, error).as_bytes());
             let limit = if slot.within { self.spec.timeout } else { self.limits.init };
-            let (why, last) = (failure.of_start(limit), slot.pipes.last_line());
+            let (why, last) = (error.of_start(limit), slot.pipes.last_line());
             let last = last.map(|line| format!("; the last it printed: {line}")).unwrap_or_default();
             state.counts.start_failure = Some(format!("{why}{last}"));
         }

@@ -7,11 +7,12 @@ use tokio::sync::oneshot;
 
 use super::Host;
 use super::state::{Open, Slot, State};
-use crate::environment::delivery::Delivery;
+use crate::environment::error::EnvironmentError;
+use crate::environment::error_object::error_object;
 use crate::environment::extensions::Invoked;
-use crate::environment::failure::error_object;
+use crate::environment::hand_off::{Content, HandOff};
 use crate::environment::phase::{EnvironmentId, Illegal, InvocationId, Limit, Phase};
-use crate::environment::pool::{Event, Failure};
+use crate::environment::pool::Signal;
 use crate::environment::report;
 use crate::environment::trace::trace_id;
 use crate::invocation::{InvocationResult, Request};
@@ -32,8 +33,8 @@ impl Host {
     pub(crate) fn polled(
         self: &Arc<Self>,
         environment: EnvironmentId,
-    ) -> Result<oneshot::Receiver<Delivery>, Illegal> {
-        let (waiter, delivery) = oneshot::channel();
+    ) -> Result<oneshot::Receiver<HandOff>, Illegal> {
+        let (waiter, hand_off) = oneshot::channel();
         let mut state = self.lock();
         let phase = state.pool.phase(environment);
         let first = phase == Phase::Starting;
@@ -47,21 +48,21 @@ impl Host {
             slot.waiters.push_back(waiter);
             slot.waits_for_extensions = done && slot.extensions.at_work();
             if slot.waits_for_extensions {
-                return Ok(delivery);
+                return Ok(hand_off);
             }
         }
         if first {
             self.started(&mut state);
         }
-        self.try_run(&mut state, Event::Polled(environment), None)?;
+        self.try_run(&mut state, Signal::Polled(environment), None)?;
         self.freeze_when_idle(&mut state, environment);
-        Ok(delivery)
+        Ok(hand_off)
     }
 
     /// The waiter hung up before it was written to.
     pub(crate) fn unheard(self: &Arc<Self>, environment: EnvironmentId, invocation: InvocationId) {
         let mut state = self.lock();
-        self.run(&mut state, Event::Unheard(environment, invocation), None);
+        self.run(&mut state, Signal::Unheard(environment, invocation), None);
     }
 
     /// The process answers the invocation with this request id.
@@ -77,8 +78,8 @@ impl Host {
         let Some(invocation) = known else { return Err(Refused::RequestId(request_id.to_owned())) };
         let dies = state.open.get(&invocation).is_some_and(|open| open.request.fate().kill_after);
         let at_work = state.slots.get(&environment).is_some_and(|slot| slot.extensions.at_work());
-        let event = if at_work { Event::Responded } else { Event::Answered };
-        self.try_run(&mut state, event(environment, invocation), Some(result))?;
+        let signal = if at_work { Signal::Responded } else { Signal::Answered };
+        self.try_run(&mut state, signal(environment, invocation), Some(result))?;
         if let Some(slot) = state.slots.get_mut(&environment).filter(|_| dies) {
             slot.kill();
         }
@@ -152,10 +153,16 @@ impl Host {
         };
         slot.extensions.invoked(id, &event);
         while let Some(waiter) = slot.waiters.pop_front() {
-            let delivery = Delivery::new(self, environment, id, &event, &open.request);
-            match waiter.send(delivery) {
+            let content = Content { event: event.clone(), request: open.request.clone() };
+            let host = Arc::downgrade(self);
+            let hand_off = HandOff::new(content, move || {
+                if let Some(host) = host.upgrade() {
+                    host.unheard(environment, id);
+                }
+            });
+            match waiter.send(hand_off) {
                 Ok(()) => return true,
-                Err(delivery) => delivery.forget(),
+                Err(hand_off) => hand_off.forget(),
             }
         }
         false
@@ -207,7 +214,7 @@ impl Host {
         };
         if !late {
             match limit {
-                Limit::Init => self.report_init(&mut state, environment, &Failure::TimedOut),
+                Limit::Init => self.report_init(&mut state, environment, &EnvironmentError::TimedOut),
                 Limit::Extensions(id) if state.pool.phase(environment) == Phase::Finishing(id) => {
                     let line = "[tidegate] extensions were still at work at the function's timeout: the \
                                 environment is ended\n";
@@ -215,7 +222,7 @@ impl Host {
                 }
                 _ => {}
             }
-            self.run(&mut state, Event::Limit(environment, limit), None);
+            self.run(&mut state, Signal::Limit(environment, limit), None);
         }
     }
 }

@@ -9,10 +9,11 @@ use uuid::Uuid;
 
 use super::Host;
 use super::state::{Slot, State};
+use crate::environment::error::EnvironmentError;
+use crate::environment::error_object::error_object;
 use crate::environment::extensions::{Invoked, Moment, Refused};
-use crate::environment::failure::error_object;
 use crate::environment::phase::{EnvironmentId, Phase};
-use crate::environment::pool::{Event, Failure};
+use crate::environment::pool::Signal;
 
 /// From SIGTERM to SIGKILL, where an internal extension is registered. Without extensions Lambda
 /// kills at once.
@@ -42,10 +43,10 @@ impl Host {
         let event = slot.extensions.next(id)?;
         if !slot.extensions.at_work() {
             if std::mem::take(&mut slot.waits_for_extensions) {
-                self.run(&mut state, Event::Polled(environment), None);
+                self.run(&mut state, Signal::Polled(environment), None);
                 self.freeze_when_idle(&mut state, environment);
             } else if matches!(state.pool.phase(environment), Phase::Finishing(_)) {
-                self.run(&mut state, Event::Finished(environment), None);
+                self.run(&mut state, Signal::Finished(environment), None);
             }
         }
         Ok(event)
@@ -67,11 +68,11 @@ impl Host {
         };
         let error = error_object(error_type, &message);
         if state.pool.phase(environment) == Phase::Starting {
-            self.report_init(&mut state, environment, &Failure::Init(error.clone()));
+            self.report_init(&mut state, environment, &EnvironmentError::Init(error.clone()));
         } else {
             self.output.said(None, format!("[tidegate] {message}\n").as_bytes());
         }
-        self.run(&mut state, Event::Broke(environment, error), None);
+        self.run(&mut state, Signal::Broke(environment, error), None);
         Ok(())
     }
 

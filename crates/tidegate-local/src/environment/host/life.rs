@@ -6,8 +6,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Host;
+use crate::environment::error::EnvironmentError;
+use crate::environment::exit::Exit;
 use crate::environment::phase::{EnvironmentId, Limit};
-use crate::environment::pool::{Event, Exit, Failure};
+use crate::environment::pool::Signal;
 use crate::environment::process::{self, Launch};
 use crate::environment::report;
 use crate::runtime_api;
@@ -25,8 +27,8 @@ impl Host {
         tracing::debug!(function = self.spec.name, environment = environment.0, ?exit, "environment ended");
         let mut state = self.lock();
         state.counts.dead_cpu_seconds += used.cpu_seconds;
-        self.report_init(&mut state, environment, &Failure::Exited(exit.clone()));
-        self.run(&mut state, Event::Exited(environment, exit), None);
+        self.report_init(&mut state, environment, &EnvironmentError::Exited(exit.clone()));
+        self.run(&mut state, Signal::Exited(environment, exit), None);
     }
 
     async fn run_process(

@@ -9,8 +9,8 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::distribution::Distribution;
-use crate::environment::delivery::Delivery;
 use crate::environment::extensions::Extensions;
+use crate::environment::hand_off::HandOff;
 use crate::environment::phase::{EnvironmentId, InvocationId};
 use crate::environment::pipes::Pipes;
 use crate::environment::pool::Pool;
@@ -67,7 +67,7 @@ pub(super) struct Deadline {
 
 #[derive(Debug)]
 pub(super) struct Slot {
-    pub(super) waiters: VecDeque<oneshot::Sender<Delivery>>,
+    pub(super) waiters: VecDeque<oneshot::Sender<HandOff>>,
     pub(super) extensions: Extensions,
     /// It has come to `/next`, and counts as there once its extensions are too.
     pub(super) waits_for_extensions: bool,

@@ -18,7 +18,9 @@ use serde_json::Value;
 
 use super::item::value_bytes;
 use super::items::{Items, size_of};
-use super::{Outcome, Quantity, READ_UNITS, WRITE_UNITS, units};
+use super::meter::{Quantity, READ_UNITS, WRITE_UNITS};
+use super::reply::BilledReply;
+use super::units::units;
 
 const WRITE: usize = 1024;
 const READ: usize = 4096;
@@ -33,26 +35,26 @@ const BILLED_FAILURES: [&str; 2] = ["ConditionalCheckFailedException", "Transact
 pub(super) fn quantities(
     operation: &str,
     request: &Value,
-    outcome: Outcome<'_>,
+    reply: BilledReply<'_>,
     items: &Items,
 ) -> Vec<Quantity> {
-    if outcome.error.is_some_and(|code| !BILLED_FAILURES.contains(&code)) {
+    if reply.error.is_some_and(|code| !BILLED_FAILURES.contains(&code)) {
         return Vec::new();
     }
     let quantity = match operation {
         "PutItem" | "UpdateItem" | "DeleteItem" => {
-            let units = single_write(operation, request, &outcome.json(), items, !outcome.failed());
+            let units = single_write(operation, request, &reply.json(), items, !reply.failed());
             (WRITE_UNITS, units)
         }
-        "BatchWriteItem" => (WRITE_UNITS, batch_write(request, &outcome.json())),
+        "BatchWriteItem" => (WRITE_UNITS, batch_write(request, &reply.json())),
         "TransactWriteItems" => {
-            let units = transaction(request, &outcome.json(), items, !outcome.failed());
+            let units = transaction(request, &reply.json(), items, !reply.failed());
             (WRITE_UNITS, units)
         }
-        "GetItem" => (READ_UNITS, single_read(request, &outcome.json())),
-        "BatchGetItem" => (READ_UNITS, batch_read(request, &outcome.json())),
-        "TransactGetItems" => (READ_UNITS, transactional_read(&outcome.json())),
-        "Query" | "Scan" => (READ_UNITS, page(request, &outcome.json())),
+        "GetItem" => (READ_UNITS, single_read(request, &reply.json())),
+        "BatchGetItem" => (READ_UNITS, batch_read(request, &reply.json())),
+        "TransactGetItems" => (READ_UNITS, transactional_read(&reply.json())),
+        "Query" | "Scan" => (READ_UNITS, page(request, &reply.json())),
         _ => return Vec::new(),
     };
     vec![quantity]

@@ -18,7 +18,7 @@ const REMEMBERED: usize = 100_000;
 
 /// What is known of items.
 #[derive(Debug, Default)]
-pub(in crate::proxy) struct Items {
+pub(crate) struct Items {
     keys: TableKeys,
     known: Mutex<Known>,
 }
@@ -62,7 +62,7 @@ impl Known {
 }
 
 impl Items {
-    pub(in crate::proxy) fn new(keys: TableKeys) -> Self {
+    pub(crate) fn new(keys: TableKeys) -> Self {
         Self { keys, known: Mutex::default() }
     }
 
@@ -89,7 +89,7 @@ impl Items {
     }
 
     /// Items that were known and had to make room for others.
-    pub(in crate::proxy) fn forgotten(&self) -> u64 {
+    pub(crate) fn forgotten(&self) -> u64 {
         self.with(|known| known.forgotten)
     }
 

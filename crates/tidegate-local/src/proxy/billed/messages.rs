@@ -3,10 +3,12 @@
 use serde_json::Value;
 
 use super::item::binary_bytes;
-use super::{
-    EVENT_BYTES, EVENTS, FIFO_REQUESTS, GET_REQUESTS, MAILS, Outcome, PUT_REQUESTS, PUT_UNITS,
-    QUEUE_REQUESTS, Quantity, units,
+use super::meter::{
+    EVENT_BYTES, EVENTS, FIFO_REQUESTS, GET_REQUESTS, MAILS, PUT_REQUESTS, PUT_UNITS, QUEUE_REQUESTS,
+    Quantity,
 };
+use super::reply::BilledReply;
+use super::units::units;
 
 /// EventBridge and SQS count in chunks of this many bytes.
 const CHUNK: usize = 64 << 10;
@@ -16,11 +18,11 @@ const PAYLOAD_UNIT: usize = 25 << 10;
 const TIME: usize = 14;
 
 /// Each entry that was taken is an event per chunk.
-pub(super) fn event_bridge(operation: &str, request: &Value, outcome: Outcome<'_>) -> Vec<Quantity> {
-    if operation != "PutEvents" || outcome.failed() {
+pub(super) fn event_bridge(operation: &str, request: &Value, reply: BilledReply<'_>) -> Vec<Quantity> {
+    if operation != "PutEvents" || reply.failed() {
         return Vec::new();
     }
-    let answer = outcome.json();
+    let answer = reply.json();
     let sizes: Vec<usize> = taken(request, &answer, "Entries").map(entry_bytes).collect();
     if sizes.is_empty() {
         return Vec::new();
@@ -48,9 +50,9 @@ fn entry_bytes(entry: &Value) -> usize {
 }
 
 /// Every request is billed, a failed one and an empty poll too.
-pub(super) fn sqs(request: &Value, outcome: Outcome<'_>) -> Vec<Quantity> {
+pub(super) fn sqs(request: &Value, reply: BilledReply<'_>) -> Vec<Quantity> {
     let sent = message_bytes(request) + entries(request, "Entries");
-    let received = entries(&outcome.json(), "Messages");
+    let received = entries(&reply.json(), "Messages");
     let queue = request.get("QueueUrl").and_then(Value::as_str).unwrap_or_default();
     let meter = if queue.ends_with(".fifo") { FIFO_REQUESTS } else { QUEUE_REQUESTS };
     vec![(meter, units(sent.max(received), CHUNK))]
@@ -74,8 +76,8 @@ fn message_bytes(message: &Value) -> usize {
 }
 
 /// Each record that was taken is rounded up by itself. A body that is not JSON is one that is counted as a single record.
-pub(super) fn kinesis(operation: &str, body: &[u8], outcome: Outcome<'_>) -> Vec<Quantity> {
-    if !matches!(operation, "PutRecord" | "PutRecords") || outcome.failed() {
+pub(super) fn kinesis(operation: &str, body: &[u8], reply: BilledReply<'_>) -> Vec<Quantity> {
+    if !matches!(operation, "PutRecord" | "PutRecords") || reply.failed() {
         return Vec::new();
     }
     let Ok(request) = serde_json::from_slice::<Value>(body) else {
@@ -87,7 +89,7 @@ pub(super) fn kinesis(operation: &str, body: &[u8], outcome: Outcome<'_>) -> Vec
         units(data + key, PAYLOAD_UNIT)
     };
     let units = if request.get("Records").is_some() {
-        taken(&request, &outcome.json(), "Records").map(of).sum()
+        taken(&request, &reply.json(), "Records").map(of).sum()
     } else {
         of(&request)
     };
@@ -95,8 +97,8 @@ pub(super) fn kinesis(operation: &str, body: &[u8], outcome: Outcome<'_>) -> Vec
 }
 
 /// Mail is billed per recipient.
-pub(super) fn ses(operation: &str, body: &[u8], outcome: Outcome<'_>) -> Vec<Quantity> {
-    if !matches!(operation, "SendEmail" | "SendRawEmail" | "SendTemplatedEmail") || outcome.failed() {
+pub(super) fn ses(operation: &str, body: &[u8], reply: BilledReply<'_>) -> Vec<Quantity> {
+    if !matches!(operation, "SendEmail" | "SendRawEmail" | "SendTemplatedEmail") || reply.failed() {
         return Vec::new();
     }
     let form = String::from_utf8_lossy(body);
@@ -134,15 +136,15 @@ mod tests {
 
     use super::*;
 
-    const DONE: Outcome<'static> = Outcome { error: None, body: b"{}" };
-    const FAILED: Outcome<'static> = Outcome { error: Some("ThrottlingException"), body: b"{}" };
+    const DONE: BilledReply<'static> = BilledReply { error: None, body: b"{}" };
+    const FAILED: BilledReply<'static> = BilledReply { error: Some("ThrottlingException"), body: b"{}" };
 
     #[test]
     fn an_event_is_billed_per_chunk_if_it_was_taken() {
         let entry = |bytes: usize| json!({"Source": "s", "DetailType": "t", "Detail": "d".repeat(bytes - 2)});
         let request = json!({"Entries": [entry(10), entry(CHUNK), entry(CHUNK + 1), entry(20)]});
         let answer = br#"{"FailedEntryCount":1,"Entries":[{"EventId":"1"},{"EventId":"2"},{"EventId":"3"},{"ErrorCode":"InternalFailure"}]}"#;
-        let billed = event_bridge("PutEvents", &request, Outcome { error: None, body: answer });
+        let billed = event_bridge("PutEvents", &request, BilledReply { error: None, body: answer });
         assert_eq!(billed, [(EVENTS, 4.0), (EVENT_BYTES, exact(10 + CHUNK + CHUNK + 1))]);
         assert!(event_bridge("PutEvents", &request, FAILED).is_empty());
         assert_eq!(entry_bytes(&json!({"Source": "s", "Time": 1, "Resources": ["abc"]})), 1 + TIME + 3);
@@ -158,7 +160,7 @@ mod tests {
         assert_eq!(sqs(&batch, DONE), [(QUEUE_REQUESTS, 2.0)]);
         let answer = json!({"Messages": [{"Body": "b".repeat(CHUNK * 2 + 1)}]}).to_string();
         assert_eq!(
-            sqs(&json!({}), Outcome { error: None, body: answer.as_bytes() }),
+            sqs(&json!({}), BilledReply { error: None, body: answer.as_bytes() }),
             [(QUEUE_REQUESTS, 3.0)]
         );
     }
@@ -179,7 +181,7 @@ mod tests {
         let request = json!({"Records": [record(10), record(PAYLOAD_UNIT), record(20)]}).to_string();
         let billed = |answered: Value| {
             let answer = json!({"Records": answered}).to_string();
-            kinesis("PutRecords", request.as_bytes(), Outcome { error: None, body: answer.as_bytes() })
+            kinesis("PutRecords", request.as_bytes(), BilledReply { error: None, body: answer.as_bytes() })
         };
         let done = json!({"SequenceNumber": "1", "ShardId": "s"});
         let refused = json!({"ErrorCode": "ProvisionedThroughputExceededException", "ErrorMessage": "m"});

@@ -12,7 +12,7 @@ use lambda_shapes::stream_kind::StreamKind;
 use tidegate_local::activity::Activity;
 use tidegate_local::checkpoint::MemoryCheckpoints;
 use tidegate_local::destination::{BucketDestination, Destination, QueueDestination, TopicDestination};
-use tidegate_local::environment::{Fleet, FleetOptions, FunctionSpec};
+use tidegate_local::environment::{Fleet, FleetOptions, FunctionSpec, Functions};
 use tidegate_local::invocation::{Answer, InvocationResult, Invoker, Request};
 use tidegate_local::mapping::Mapping;
 use tidegate_local::mapping::dynamodb::DynamoDbSource;

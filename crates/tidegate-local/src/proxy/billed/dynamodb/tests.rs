@@ -4,8 +4,8 @@ use super::*;
 
 fn billed(operation: &str, request: &Value, answer: &Value, error: Option<&str>) -> f64 {
     let body = answer.to_string();
-    let outcome = Outcome { error, body: body.as_bytes() };
-    let quantities = quantities(operation, request, outcome, &Items::default());
+    let reply = BilledReply { error, body: body.as_bytes() };
+    let quantities = quantities(operation, request, reply, &Items::default());
     quantities.first().map_or(0.0, |(_, amount)| *amount)
 }
 
@@ -56,7 +56,7 @@ fn an_update_costs_its_key_and_what_it_assigns() {
 fn an_update_costs_the_whole_item_once_tables_are_known_to_be_changed() {
     let items = Items::new([("t".to_owned(), vec!["key".to_owned()])].into());
     let answer = |operation: &str, request: Value, error: Option<&str>| {
-        let quantities = quantities(operation, &request, Outcome { error, body: b"{}" }, &items);
+        let quantities = quantities(operation, &request, BilledReply { error, body: b"{}" }, &items);
         quantities[0].1
     };
     let put = |key: &str, bytes| json!({"TableName": "t", "Item": {"key": {"S": key}, "d": text(bytes)}});
@@ -151,6 +151,6 @@ fn a_page_that_ends_without_a_limit_while_more_follows_has_looked_at_a_megabyte(
 
 #[test]
 fn calls_that_touch_no_item_cost_nothing() {
-    let outcome = Outcome { error: None, body: b"{}" };
-    assert!(quantities("DescribeTable", &json!({}), outcome, &Items::default()).is_empty());
+    let reply = BilledReply { error: None, body: b"{}" };
+    assert!(quantities("DescribeTable", &json!({}), reply, &Items::default()).is_empty());
 }

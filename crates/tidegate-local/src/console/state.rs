@@ -10,7 +10,7 @@ use super::graph::{Edge, EdgeKind, Graph, NodeKind};
 use super::layout::layout;
 use crate::asynchronous::AsynchronousStatus;
 use crate::deliveries::{Delivery, Letter, Outcome};
-use crate::engine::Parts;
+use crate::parts::Parts;
 use crate::status::{Look, Status};
 use topology::Target;
 
@@ -39,15 +39,15 @@ pub(super) fn topology(parts: &Parts) -> Value {
 }
 
 /// The status, and the counts of each edge.
-pub(super) async fn state(parts: &Parts) -> Value {
+pub(super) async fn counts(parts: &Parts) -> Value {
     let status = Status::ask(parts, Look::AsItIs).await;
     let graph = Graph::from_topology(&parts.topology);
     let edges: BTreeMap<String, Value> =
-        graph.edges.iter().map(|edge| (graph.id(edge), counts(parts, &status, &graph, edge))).collect();
+        graph.edges.iter().map(|edge| (graph.id(edge), counts_of(parts, &status, &graph, edge))).collect();
     json!({ "status": status, "edges": edges, "newest": parts.deliveries.newest() })
 }
 
-fn counts(parts: &Parts, status: &Status, graph: &Graph, edge: &Edge) -> Value {
+fn counts_of(parts: &Parts, status: &Status, graph: &Graph, edge: &Edge) -> Value {
     let name = |place: usize| graph.nodes.get(place).map_or("", |node| node.name.as_str());
     let (from, to) = (name(edge.from), name(edge.to));
     match edge.kind {
@@ -76,7 +76,7 @@ fn counts(parts: &Parts, status: &Status, graph: &Graph, edge: &Edge) -> Value {
                 "failures": routed.failures() + queued(|queue| queue.retries + queue.failed),
             })
         }
-        EdgeKind::Calls | EdgeKind::Reads => json!({ "count": parts.touched.calls(from, to) }),
+        EdgeKind::Calls | EdgeKind::Reads => json!({ "count": parts.resource_calls.calls(from, to) }),
         EdgeKind::GivesUp => {
             let kind = graph.nodes.get(edge.to).and_then(|node| node.kind.destination());
             let counts = status.given_up.iter().filter(|given_up| {

@@ -1,27 +1,29 @@
-//! The error objects that Lambda returns for an invocation whose process gave no answer.
+//! Why an environment gave no answer, and in which words Lambda says it.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde::Serialize;
 
-use super::pool::{Exit, Failure};
+use super::error_object::error_object;
+use super::exit::Exit;
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ErrorObject<'a> {
-    error_type: &'a str,
-    error_message: &'a str,
+/// Why an initialisation or an invocation ended without an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EnvironmentError {
+    /// The function's timeout passed.
+    TimedOut,
+    /// The process ended.
+    Exited(Exit),
+    /// The process reported that its initialisation failed.
+    Init(Bytes),
+    /// An extension of the process reported that it failed.
+    Extension(Bytes),
+    /// The engine stopped.
+    Stopped,
 }
 
-/// `{"errorType": …, "errorMessage": …}`.
-pub(crate) fn error_object(error_type: &str, error_message: &str) -> Bytes {
-    let object = ErrorObject { error_type, error_message };
-    serde_json::to_vec(&object).map(Bytes::from).unwrap_or_else(|_| Bytes::from_static(b"{}"))
-}
-
-impl Failure {
+impl EnvironmentError {
     /// The error object of an invocation that failed this way.
     pub(crate) fn payload(&self, request_id: &str, timeout: Duration) -> Bytes {
         match self {
@@ -57,9 +59,7 @@ impl Failure {
             Self::Stopped => "the engine was stopped".to_owned(),
         }
     }
-}
 
-impl Failure {
     /// Why an initialisation failed, for people.
     pub(crate) fn of_start(&self, limit: Duration) -> String {
         match self {
@@ -111,7 +111,7 @@ fn reason(exit: &Exit) -> String {
 mod tests {
     use super::*;
 
-    fn shown(failure: &Failure) -> serde_json::Value {
+    fn shown(failure: &EnvironmentError) -> serde_json::Value {
         let payload = failure.payload("r-1", Duration::from_millis(3000));
         serde_json::from_slice(&payload).unwrap()
     }
@@ -120,17 +120,17 @@ mod tests {
     fn error_objects_have_lambdas_words() {
         let cases = [
             (
-                Failure::TimedOut,
+                EnvironmentError::TimedOut,
                 "Sandbox.Timedout",
                 "RequestId: r-1 Error: Task timed out after 3.00 seconds",
             ),
             (
-                Failure::Exited(Exit::Signal(9)),
+                EnvironmentError::Exited(Exit::Signal(9)),
                 "Runtime.ExitError",
                 "RequestId: r-1 Error: Runtime exited with error: signal: killed",
             ),
             (
-                Failure::Exited(Exit::Status(101)),
+                EnvironmentError::Exited(Exit::Status(101)),
                 "Runtime.ExitError",
                 "RequestId: r-1 Error: Runtime exited with error: exit status 101",
             ),
@@ -146,9 +146,11 @@ mod tests {
     #[test]
     fn an_init_error_is_passed_on_as_it_was_reported() {
         let error = Bytes::from_static(br#"{"errorType":"Config","errorMessage":"TABLE is missing"}"#);
-        assert_eq!(shown(&Failure::Init(error))["errorType"], "Config");
+        assert_eq!(shown(&EnvironmentError::Init(error))["errorType"], "Config");
         // Half of a surrogate pair, as Node writes one.
-        let half = Failure::Init(Bytes::from_static(br#"{"errorType":"Config","errorMessage":"no \ud83d"}"#));
+        let half = EnvironmentError::Init(Bytes::from_static(
+            br#"{"errorType":"Config","errorMessage":"no \ud83d"}"#,
+        ));
         assert_eq!(half.error_type(), "Config");
         assert_eq!(half.of_start(Duration::from_secs(10)), "it reported Config: no ?");
     }

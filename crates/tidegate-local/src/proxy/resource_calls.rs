@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::future::BoxFuture;
 
-use crate::proxy::{Call, Hook, Reply};
+use super::hook::{Call, Hook, Reply};
 use topology::{Resource, Topology};
 
 /// Calls per function and declared resource.
 #[derive(Debug)]
-pub(crate) struct Touched {
+pub(crate) struct ResourceCalls {
     functions: BTreeMap<String, Vec<Counted>>,
 }
 
@@ -31,7 +31,7 @@ struct Marks {
     in_batch: Vec<String>,
 }
 
-impl Touched {
+impl ResourceCalls {
     /// Everything that functions declare to use.
     pub(crate) fn new(topology: &Topology) -> Self {
         let functions = topology.functions.iter().map(|(function, declared)| {
@@ -57,7 +57,7 @@ impl Touched {
     }
 }
 
-impl Hook for Touched {
+impl Hook for ResourceCalls {
     fn after<'a>(&'a self, call: &'a Call, reply: Reply) -> BoxFuture<'a, Reply> {
         for used in self.functions.get(&call.caller).into_iter().flatten() {
             if used.marks.fit(call) {

@@ -2,13 +2,13 @@
 
 mod account;
 mod ending;
-mod exchange;
+pub(crate) mod exchange;
 mod extension;
 mod freezer;
+mod kill;
 mod life;
 mod memory;
 mod state;
-mod suffering;
 
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
@@ -19,13 +19,12 @@ use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{oneshot, watch};
 
-pub(crate) use self::exchange::Refused;
 use self::state::{Counts, Open, Slot, State};
-use super::failure::error_object;
+use super::error::EnvironmentError;
 use super::output::Output;
 use super::phase::{EnvironmentId, Illegal, InvocationId, Limit};
 use super::pipes::Pipes;
-use super::pool::{Action, Event, Failure, Pool};
+use super::pool::{Action, Pool, Signal};
 use super::spec::FunctionSpec;
 use crate::invocation::{Answer, InvocationResult, Request};
 
@@ -112,8 +111,8 @@ impl Host {
         }
         let patient = !open.request.patience.is_zero();
         state.open.insert(id, open);
-        let event = if patient { Event::Queue(id) } else { Event::Invoke(id) };
-        self.run(&mut state, event, None);
+        let signal = if patient { Signal::Queue(id) } else { Signal::Invoke(id) };
+        self.run(&mut state, signal, None);
         (request_id, answer)
     }
 
@@ -124,20 +123,20 @@ impl Host {
         error: Bytes,
     ) -> Result<(), Illegal> {
         let mut state = self.lock();
-        self.report_init(&mut state, environment, &Failure::Init(error.clone()));
-        self.try_run(&mut state, Event::InitFailed(environment, error), None)
+        self.report_init(&mut state, environment, &EnvironmentError::Init(error.clone()));
+        self.try_run(&mut state, Signal::InitFailed(environment, error), None)
     }
 
     /// Throttles whoever waits in line, from now on.
     pub(crate) fn close_line(self: &Arc<Self>) {
         let mut state = self.lock();
-        self.run(&mut state, Event::CloseLine, None);
+        self.run(&mut state, Signal::CloseLine, None);
     }
 
     /// Ends every environment and fails what they had.
     pub(crate) fn stop(self: &Arc<Self>) {
         let mut state = self.lock();
-        self.run(&mut state, Event::Stop, None);
+        self.run(&mut state, Signal::Stop, None);
     }
 
     /// Changes of the load.
@@ -149,23 +148,23 @@ impl Host {
         self.state.lock()
     }
 
-    fn run(self: &Arc<Self>, state: &mut State, event: Event, result: Option<InvocationResult>) {
-        if let Err(illegal) = self.try_run(state, event, result) {
-            tracing::error!(function = self.spec.name, %illegal, "an event was refused");
+    fn run(self: &Arc<Self>, state: &mut State, signal: Signal, result: Option<InvocationResult>) {
+        if let Err(illegal) = self.try_run(state, signal, result) {
+            tracing::error!(function = self.spec.name, %illegal, "a signal was refused");
         }
     }
 
     fn try_run(
         self: &Arc<Self>,
         state: &mut State,
-        event: Event,
+        signal: Signal,
         result: Option<InvocationResult>,
     ) -> Result<(), Illegal> {
         let mut result = result;
-        let mut events = VecDeque::from([event]);
-        while let Some(event) = events.pop_front() {
-            for action in state.pool.step(event)? {
-                self.act(state, action, &mut result, &mut events);
+        let mut signals = VecDeque::from([signal]);
+        while let Some(signal) = signals.pop_front() {
+            for action in state.pool.step(signal)? {
+                self.act(state, action, &mut result, &mut signals);
             }
         }
         let now = Load { in_flight: state.pool.in_flight(), environments: state.pool.environments() };
@@ -178,7 +177,7 @@ impl Host {
         state: &mut State,
         action: Action,
         result: &mut Option<InvocationResult>,
-        events: &mut VecDeque<Event>,
+        signals: &mut VecDeque<Signal>,
     ) {
         match action {
             Action::Start { environment, within } => {
@@ -192,7 +191,7 @@ impl Host {
             }
             Action::Deliver(environment, id) => {
                 if !self.deliver(state, environment, id) {
-                    events.push_back(Event::Unheard(environment, id));
+                    signals.push_back(Signal::Unheard(environment, id));
                 }
             }
             Action::Hold(environment, id) => {
@@ -214,11 +213,11 @@ impl Host {
                 let result = result.take().unwrap_or_else(|| InvocationResult::FunctionError(Bytes::new()));
                 self.finish(state, id, result, None);
             }
-            Action::Fail(id, failure) => {
-                state.counts.timeouts += u64::from(failure == Failure::TimedOut);
+            Action::Fail(id, error) => {
+                state.counts.timeouts += u64::from(error == EnvironmentError::TimedOut);
                 let request_id = state.open.get(&id).map(|open| open.request_id.clone()).unwrap_or_default();
-                let payload = failure.payload(&request_id, self.spec.timeout);
-                self.finish(state, id, InvocationResult::FunctionError(payload), Some(&failure));
+                let payload = error.payload(&request_id, self.spec.timeout);
+                self.finish(state, id, InvocationResult::FunctionError(payload), Some(&error));
             }
             Action::Throttle(id) => self.finish(state, id, InvocationResult::Throttled, None),
             Action::StandInLine(id) => {
@@ -228,7 +227,7 @@ impl Host {
                     let waiting = tokio::spawn(async move {
                         tokio::time::sleep(patience).await;
                         let mut state = host.lock();
-                        host.run(&mut state, Event::LeaveLine(id), None);
+                        host.run(&mut state, Signal::LeaveLine(id), None);
                     });
                     open.timer = Some(waiting.abort_handle());
                 }
@@ -246,15 +245,9 @@ impl Host {
                 tokio::spawn(async move {
                     tokio::time::sleep(pause).await;
                     let mut state = host.lock();
-                    host.run(&mut state, Event::BackOffOver, None);
+                    host.run(&mut state, Signal::BackOffOver, None);
                 });
             }
         }
     }
-}
-
-/// The result of an invocation of a function that is not declared.
-pub(crate) fn unknown_function(name: &str, arn: &str) -> InvocationResult {
-    let message = format!("Function not found: {arn} (no function {name} is declared)");
-    InvocationResult::FunctionError(error_object("ResourceNotFoundException", &message))
 }

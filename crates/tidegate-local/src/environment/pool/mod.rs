@@ -1,110 +1,20 @@
-//! All environments of one function, as a pure state machine: events in, actions out, no clock and no I/O.
+//! All environments of one function, as a pure state machine.
+//!
+//! Signals go in and actions come out; there is no clock and no I/O.
+
+mod action;
+mod signal;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use super::phase::{Effect, EnvironmentId, Happening, Illegal, InvocationId, Limit, Phase};
+pub use self::action::Action;
+pub use self::signal::Signal;
+use super::error::EnvironmentError;
+use super::phase::{Change, EnvironmentId, Happening, Illegal, InvocationId, Phase};
 
 const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(10);
-
-/// What happens to the function.
-#[derive(Clone, Debug)]
-pub enum Event {
-    /// A caller invokes it and wants to know at once if no environment is free.
-    Invoke(InvocationId),
-    /// An event source invokes it and waits in line while no environment is free.
-    Queue(InvocationId),
-    /// A caller does not wait in line any longer.
-    LeaveLine(InvocationId),
-    /// Nobody waits in line from now on: the engine is about to stop.
-    CloseLine,
-    /// The process of an environment called `/next`.
-    Polled(EnvironmentId),
-    /// The waiter hung up before the invocation was written to it.
-    Unheard(EnvironmentId, InvocationId),
-    /// The process answered.
-    Answered(EnvironmentId, InvocationId),
-    /// The process answered, and its extensions are still at work on the invocation.
-    Responded(EnvironmentId, InvocationId),
-    /// The extensions of an environment are done with the last invocation.
-    Finished(EnvironmentId),
-    /// An extension reported that it failed, with this error object.
-    Broke(EnvironmentId, Bytes),
-    /// The process reported that its initialisation failed, with this error object.
-    InitFailed(EnvironmentId, Bytes),
-    /// A time limit passed.
-    Limit(EnvironmentId, Limit),
-    /// The process ended.
-    Exited(EnvironmentId, Exit),
-    /// The back-off after failed initialisations is over.
-    BackOffOver,
-    /// The engine stops: no environment may be left.
-    Stop,
-}
-
-/// How a process ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// By itself, with this status.
-    Status(i32),
-    /// By this signal.
-    Signal(i32),
-    /// It could not be started.
-    NotStarted(String),
-}
-
-/// What is to be done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Start a process. Its initialisation has [`Limit::Init`]; one that is made again within an invocation has the function's timeout, which
-    /// begins now and which the invocation shares.
-    Start {
-        /// The new environment.
-        environment: EnvironmentId,
-        /// The invocation that an initialisation failed before.
-        within: Option<InvocationId>,
-    },
-    /// Write the invocation to the waiter of the environment, and watch [`Limit::Invocation`].
-    Deliver(EnvironmentId, InvocationId),
-    /// Keep the invocation for the environment, and watch [`Limit::Take`].
-    Hold(EnvironmentId, InvocationId),
-    /// The invocation is for another environment now; watch [`Limit::Return`].
-    Overdue(EnvironmentId, InvocationId),
-    /// The invocation is about to be complete before the extensions are done; watch [`Limit::Extensions`].
-    Finish(EnvironmentId, InvocationId),
-    /// The invocation has its answer.
-    Complete(InvocationId),
-    /// The invocation failed without an answer.
-    Fail(InvocationId, Failure),
-    /// The invocation is refused.
-    Throttle(InvocationId),
-    /// The invocation waits in line. Send [`Event::LeaveLine`] when its caller has waited long enough.
-    StandInLine(InvocationId),
-    /// Kill the environment's process.
-    Kill(EnvironmentId),
-    /// The environment's process has ended; forget it.
-    Forget(EnvironmentId),
-    /// Send [`Event::BackOffOver`] after this time.
-    BackOff(Duration),
-}
-
-/// Why an invocation failed without an answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// The function's timeout passed.
-    TimedOut,
-    /// The process ended.
-    Exited(Exit),
-    /// The process reported that its initialisation failed.
-    Init(Bytes),
-    /// An extension of the process reported that it failed.
-    Extension(Bytes),
-    /// The engine stopped.
-    Stopped,
-}
 
 /// The environments of one function and the invocations waiting for one.
 #[derive(Debug)]
@@ -189,18 +99,18 @@ impl Pool {
         self.environments.get(&environment).copied().unwrap_or(Phase::Gone)
     }
 
-    /// Takes one event and says what is to be done, in this order.
+    /// Takes one signal and says what is to be done, in this order.
     ///
     /// # Errors
-    /// An event that is not possible in the environment's phase; nothing has changed then.
-    pub fn step(&mut self, event: Event) -> Result<Vec<Action>, Illegal> {
+    /// A signal that is not possible in the environment's phase; nothing has changed then.
+    pub fn step(&mut self, signal: Signal) -> Result<Vec<Action>, Illegal> {
         let mut actions = Vec::new();
-        match event {
-            Event::Invoke(invocation) => match self.has_room() {
+        match signal {
+            Signal::Invoke(invocation) => match self.has_room() {
                 true => self.admit(invocation, &mut actions)?,
                 false => actions.push(Action::Throttle(invocation)),
             },
-            Event::Queue(invocation) => match self.has_room() {
+            Signal::Queue(invocation) => match self.has_room() {
                 true => self.admit(invocation, &mut actions)?,
                 // Nothing would ever end and make room.
                 false if self.stopped || self.line_closed || self.limit == 0 => {
@@ -211,52 +121,72 @@ impl Pool {
                     actions.push(Action::StandInLine(invocation));
                 }
             },
-            Event::CloseLine => {
+            Signal::CloseLine => {
                 self.line_closed = true;
                 actions.extend(self.line.drain(..).map(Action::Throttle));
             }
-            Event::LeaveLine(invocation) => {
+            Signal::LeaveLine(invocation) => {
                 if let Some(place) = self.line.iter().position(|id| *id == invocation) {
                     self.line.remove(place);
                     actions.push(Action::Throttle(invocation));
                 }
             }
-            Event::Polled(environment) => {
+            Signal::Polled(environment) => {
                 let first = self.phase(environment) == Phase::Starting;
                 self.advance(environment, Happening::Polled, None, &mut actions)?;
                 if first {
                     (self.failing, self.failed_starts) = (false, 0);
                 }
             }
-            Event::Unheard(environment, id) => {
+            Signal::Unheard(environment, id) => {
                 self.advance(environment, Happening::Unheard(id), None, &mut actions)?
             }
-            Event::Answered(environment, id) => {
+            Signal::Answered(environment, id) => {
                 self.advance(environment, Happening::Answered(id), None, &mut actions)?
             }
-            Event::Responded(environment, id) => {
+            Signal::Responded(environment, id) => {
                 self.advance(environment, Happening::Responded(id), None, &mut actions)?
             }
-            Event::Finished(environment) => {
+            Signal::Finished(environment) => {
                 self.advance(environment, Happening::Finished, None, &mut actions)?
             }
-            Event::Broke(environment, error) => {
-                self.advance(environment, Happening::Broke, Some(Failure::Extension(error)), &mut actions)?;
+            Signal::Broke(environment, error) => {
+                self.advance(
+                    environment,
+                    Happening::Broke,
+                    Some(EnvironmentError::Extension(error)),
+                    &mut actions,
+                )?;
             }
-            Event::InitFailed(environment, error) => {
-                self.advance(environment, Happening::InitFailed, Some(Failure::Init(error)), &mut actions)?;
+            Signal::InitFailed(environment, error) => {
+                self.advance(
+                    environment,
+                    Happening::InitFailed,
+                    Some(EnvironmentError::Init(error)),
+                    &mut actions,
+                )?;
             }
-            Event::Limit(environment, limit) => {
-                self.advance(environment, Happening::Limit(limit), Some(Failure::TimedOut), &mut actions)?;
+            Signal::Limit(environment, limit) => {
+                self.advance(
+                    environment,
+                    Happening::Limit(limit),
+                    Some(EnvironmentError::TimedOut),
+                    &mut actions,
+                )?;
             }
-            Event::Exited(environment, exit) => {
-                self.advance(environment, Happening::Exited, Some(Failure::Exited(exit)), &mut actions)?;
+            Signal::Exited(environment, exit) => {
+                self.advance(
+                    environment,
+                    Happening::Exited,
+                    Some(EnvironmentError::Exited(exit)),
+                    &mut actions,
+                )?;
                 self.environments.remove(&environment);
                 self.idle.retain(|id| *id != environment);
                 actions.push(Action::Forget(environment));
             }
-            Event::BackOffOver => self.backing_off = false,
-            Event::Stop => self.stop(&mut actions)?,
+            Signal::BackOffOver => self.backing_off = false,
+            Signal::Stop => self.stop(&mut actions)?,
         }
         while self.has_room()
             && let Some(first) = self.line.pop_front()
@@ -290,19 +220,19 @@ impl Pool {
         &mut self,
         environment: EnvironmentId,
         happening: Happening,
-        failure: Option<Failure>,
+        error: Option<EnvironmentError>,
         actions: &mut Vec<Action>,
     ) -> Result<(), Illegal> {
-        let (phase, effect) = self.phase(environment).next(happening)?;
+        let (phase, change) = self.phase(environment).next(happening)?;
         if let Some(known) = self.environments.get_mut(&environment) {
             *known = phase;
         }
         if phase != Phase::Idle {
             self.idle.retain(|id| *id != environment);
         }
-        match effect {
-            Effect::Nothing => {}
-            Effect::Free => match self.waiting.pop_front() {
+        match change {
+            Change::Nothing => {}
+            Change::Free => match self.waiting.pop_front() {
                 Some(waiting) => self.advance(environment, Happening::Assign(waiting.id), None, actions)?,
                 // It was overdue, and another one was started in its place.
                 None if self.usable() > self.limit => {
@@ -313,40 +243,40 @@ impl Pool {
                     self.idle.push(environment);
                 }
             },
-            Effect::Deliver(id) => actions.push(Action::Deliver(environment, id)),
-            Effect::Hold(id) => actions.push(Action::Hold(environment, id)),
-            Effect::Respond(id) => actions.extend([Action::Finish(environment, id), Action::Complete(id)]),
-            Effect::Complete(_) | Effect::Vacant => {
-                if let Effect::Complete(id) = effect {
+            Change::Deliver(id) => actions.push(Action::Deliver(environment, id)),
+            Change::Hold(id) => actions.push(Action::Hold(environment, id)),
+            Change::Respond(id) => actions.extend([Action::Finish(environment, id), Action::Complete(id)]),
+            Change::Complete(_) | Change::Vacant => {
+                if let Change::Complete(id) = change {
                     actions.push(Action::Complete(id));
                 }
                 if let Some(waiting) = self.waiting.pop_front() {
                     self.advance(environment, Happening::Assign(waiting.id), None, actions)?;
                 }
             }
-            Effect::InitFailed { kill } => {
+            Change::InitFailed { kill } => {
                 if kill {
                     actions.push(Action::Kill(environment));
                 }
-                self.init_failed(failure.unwrap_or(Failure::TimedOut), actions);
+                self.init_failed(error.unwrap_or(EnvironmentError::TimedOut), actions);
             }
-            Effect::Abort(id) => {
+            Change::Abort(id) => {
                 actions.push(Action::Kill(environment));
-                actions.push(Action::Fail(id, failure.unwrap_or(Failure::TimedOut)));
+                actions.push(Action::Fail(id, error.unwrap_or(EnvironmentError::TimedOut)));
             }
-            Effect::Replace(id) => {
+            Change::Replace(id) => {
                 actions.push(Action::Kill(environment));
                 self.hand_on(id, actions)?;
             }
-            Effect::Lost(id) => actions.push(Action::Fail(id, failure.unwrap_or(Failure::Stopped))),
-            Effect::Return(id) => self.hand_on(id, actions)?,
-            Effect::Overdue(id) => {
+            Change::Lost(id) => actions.push(Action::Fail(id, error.unwrap_or(EnvironmentError::Stopped))),
+            Change::Return(id) => self.hand_on(id, actions)?,
+            Change::Overdue(id) => {
                 actions.push(Action::Overdue(environment, id));
                 self.hand_on(id, actions)?;
             }
-            Effect::Kill(invocation) => {
+            Change::Kill(invocation) => {
                 actions.push(Action::Kill(environment));
-                actions.extend(invocation.map(|id| Action::Fail(id, Failure::Stopped)));
+                actions.extend(invocation.map(|id| Action::Fail(id, EnvironmentError::Stopped)));
             }
         }
         Ok(())
@@ -365,14 +295,14 @@ impl Pool {
 
     /// As Lambda does it: the first failure is followed at once by another initialisation, within the invocation; a second one fails the
     /// invocation. Pauses lie between such pairs.
-    fn init_failed(&mut self, failure: Failure, actions: &mut Vec<Action>) {
+    fn init_failed(&mut self, error: EnvironmentError, actions: &mut Vec<Action>) {
         self.failing = true;
         if let Some(first) = self.waiting.front_mut().filter(|first| !first.init_failed) {
             first.init_failed = true;
             return;
         }
         if let Some(waiting) = self.waiting.pop_front() {
-            actions.push(Action::Fail(waiting.id, failure));
+            actions.push(Action::Fail(waiting.id, error));
         }
         self.failed_starts = self.failed_starts.saturating_add(1);
         if !self.backing_off {
@@ -402,7 +332,9 @@ impl Pool {
     fn stop(&mut self, actions: &mut Vec<Action>) -> Result<(), Illegal> {
         self.stopped = true;
         actions.extend(self.line.drain(..).map(Action::Throttle));
-        actions.extend(self.waiting.drain(..).map(|waiting| Action::Fail(waiting.id, Failure::Stopped)));
+        actions.extend(
+            self.waiting.drain(..).map(|waiting| Action::Fail(waiting.id, EnvironmentError::Stopped)),
+        );
         let all: Vec<_> = self.environments.keys().copied().collect();
         for environment in all {
             self.advance(environment, Happening::Stop, None, actions)?;

@@ -1,4 +1,4 @@
-//! What runs in an engine.
+//! What runs in an engine: what its status, its console and its deliveries look at.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,16 +11,15 @@ use crate::activity::Activity;
 use crate::asynchronous::AsynchronousQueue;
 use crate::bus::BusRouter;
 use crate::clients::Clients;
-use crate::console::Touched;
 use crate::deliveries::{Deliveries, Letters};
 use crate::emulator::Emulator;
-use crate::environment::Fleet;
+use crate::environment::Functions;
 use crate::fault::Faults;
 use crate::invocation::Invoker;
 use crate::mapping::Mapping;
 use crate::operator::Operator;
 use crate::provision::Provisioned;
-use crate::proxy::Proxy;
+use crate::proxy::{Proxy, ResourceCalls};
 use topology::Topology;
 
 /// What runs.
@@ -30,8 +29,9 @@ pub(crate) struct Parts {
     pub(crate) clients: Clients,
     pub(crate) emulator: Emulator,
     pub(crate) proxy: Proxy,
-    pub(crate) fleet: Arc<Fleet>,
-    /// The functions as what delivers sees them.
+    /// The functions, wherever they run.
+    pub(crate) functions: Arc<dyn Functions>,
+    /// The same as what delivers sees them: with the faults, if there are any.
     pub(crate) invoker: Arc<dyn Invoker>,
     pub(crate) faults: Option<Arc<Faults>>,
     pub(crate) activity: Arc<Activity>,
@@ -39,7 +39,7 @@ pub(crate) struct Parts {
     pub(crate) deliveries: Arc<Deliveries>,
     pub(crate) letters: Arc<Letters>,
     pub(crate) state_dir: PathBuf,
-    pub(crate) touched: Arc<Touched>,
+    pub(crate) resource_calls: Arc<ResourceCalls>,
     pub(crate) operator: Operator,
     pub(crate) started: Instant,
 }
@@ -48,7 +48,7 @@ impl std::fmt::Debug for Parts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Parts")
             .field("emulator", &self.emulator)
-            .field("fleet", &self.fleet)
+            .field("functions", &self.functions)
             .finish_non_exhaustive()
     }
 }

@@ -1,28 +1,28 @@
 //! Which function is meant, and by which version or alias.
 
-use crate::control::refusal::Refusal;
+use super::refusal::Refusal;
 use crate::environment::function_arn;
 use engine_client::local::{ACCOUNT, REGION};
 
 /// The version that runs here.
 const LATEST: &str = "$LATEST";
 /// The alias that infra/locals.tf gives each function; here it leads to the only version.
-pub(super) const ALIAS: &str = "live";
+const ALIAS: &str = "live";
 /// What Lambda's own message says a name looks like.
 const NAME: &str = r"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?";
 const QUALIFIER: &str = r"(|[a-zA-Z0-9$_-]+)";
 
 /// A function by its declared name, and the version or alias it was named with.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::control) struct Target {
-    pub(in crate::control) function: String,
-    pub(in crate::control) qualifier: Option<String>,
+pub(super) struct Target {
+    pub(super) function: String,
+    pub(super) qualifier: Option<String>,
 }
 
 impl Target {
     /// Takes a name apart (`name`, `name:qualifier`, `123456789012:function:name`, a whole ARN). A qualifier may be given beside it too, but then the
     /// same one.
-    pub(in crate::control) fn parse(given: &str, qualifier: Option<&str>) -> Result<Self, Refusal> {
+    pub(super) fn parse(given: &str, qualifier: Option<&str>) -> Result<Self, Refusal> {
         let named = Named::parse(given).ok_or_else(|| Refusal::NoMatch {
             value: given.to_owned(),
             at: "functionName",
@@ -55,7 +55,7 @@ impl Target {
         }
     }
 
-    pub(in crate::control) fn not_found(&self) -> Refusal {
+    pub(super) fn not_found(&self) -> Refusal {
         Refusal::NotFound(self.arn())
     }
 
@@ -110,7 +110,7 @@ fn is_word(text: &str, more: &str) -> bool {
 }
 
 /// The `Qualifier` of a query.
-pub(in crate::control) fn qualifier(query: Option<&str>) -> Option<String> {
+pub(super) fn qualifier(query: Option<&str>) -> Option<String> {
     let mut pairs = form_urlencoded::parse(query?.as_bytes());
     pairs.find(|(name, _)| name == "Qualifier").map(|(_, value)| value.into_owned())
 }

@@ -1,11 +1,11 @@
-//! What injected faults do to environments.
+//! Kills environments for injected faults, and says what they work on.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Host;
 use crate::environment::phase::{EnvironmentId, InvocationId};
-use crate::fault::Work;
+use crate::trial::Work;
 
 impl Host {
     /// Kills an environment's process, as something from outside would.

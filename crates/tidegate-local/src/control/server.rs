@@ -1,0 +1,96 @@
+//! The server on 127.0.0.1, with the calls that are the engine's own.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Weak};
+
+use axum::Router;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::middleware::from_fn;
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use super::lambda::{self, Lambda};
+use super::refusal::Refusal;
+use super::response::json_response;
+use super::state::Control;
+use crate::guard;
+use crate::proxy::Service;
+use crate::status::Look;
+
+/// A running API; dropping it closes the port.
+#[derive(Debug)]
+pub struct ControlApi {
+    address: SocketAddr,
+    lambda: Arc<Lambda>,
+    task: JoinHandle<()>,
+}
+
+impl ControlApi {
+    /// Serves the API on a free port.
+    ///
+    /// # Errors
+    /// No port is free.
+    pub async fn start(control: Control) -> io::Result<Self> {
+        Self::serve(control, TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?)
+    }
+
+    /// Serves the API to whoever connects there.
+    ///
+    /// # Errors
+    /// The listener's address is not known.
+    pub fn serve(control: Control, listener: TcpListener) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        let console = control.console.clone();
+        let lambda = Arc::new(Lambda::new(control.clone()));
+        let router = Router::new()
+            .route("/status", get(status))
+            .route("/shutdown", post(shutdown))
+            .method_not_allowed_fallback(|| async { Refusal::Method })
+            .merge(lambda::router())
+            .with_state(control)
+            .merge(console)
+            .layer(from_fn(guard::guarded));
+        let listener = listener.tap_io(|stream| _ = stream.set_nodelay(true));
+        let task = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, router).await {
+                tracing::error!(%error, "the control API ended");
+            }
+        });
+        Ok(Self { address, lambda, task })
+    }
+
+    /// What it answers of Lambda's API, for as long as it runs.
+    pub(crate) fn lambda(&self) -> Weak<dyn Service> {
+        let lambda: Arc<dyn Service> = Arc::<Lambda>::clone(&self.lambda);
+        Arc::downgrade(&lambda)
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl Drop for ControlApi {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// `GET /status` looks at every source before it answers; `GET /status?look=no` says what is known.
+async fn status(State(control): State<Control>, RawQuery(query): RawQuery) -> Response {
+    let mut parameters = form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
+    let as_it_is = parameters.any(|(name, value)| name == "look" && value == "no");
+    let look = if as_it_is { Look::AsItIs } else { Look::Again };
+    json_response(StatusCode::OK, (control.status)(look).await.to_string())
+}
+
+async fn shutdown(State(control): State<Control>) -> Response {
+    control.shutdown.notify_one();
+    json_response(StatusCode::ACCEPTED, r#"{"status":"stopping"}"#.to_owned())
+}

@@ -1,0 +1,30 @@
+//! Starts everything that delivers.
+
+use std::sync::Arc;
+
+use super::events::{InvokedEvents, Timing};
+use super::options::Options;
+use super::start_error::StartError;
+use super::{buses, files, sources};
+use crate::asynchronous::EventQueue;
+use crate::parts::Parts;
+
+/// Starts the event source mappings, asynchronous invocation and the buses.
+///
+/// Returns what takes events for functions, beside the parts.
+pub(super) async fn start(
+    parts: Parts,
+    options: &Options,
+) -> Result<(Arc<Parts>, Arc<dyn EventQueue>), StartError> {
+    let checkpoints = files::checkpoints(&parts.state_dir, &options.backend)?;
+    let timing = Timing { time_scale: options.time_scale, pace: options.pace };
+    let mappings = sources::start(&parts, &checkpoints, timing).await?;
+    let parts = Arc::new(parts);
+    parts.pollers.lock().mappings = mappings;
+    let events = InvokedEvents::new(&parts, timing);
+    events.resume(&parts).await?;
+    let events: Arc<dyn EventQueue> = Arc::new(events);
+    let buses = buses::start(&parts, &events, timing)?;
+    parts.pollers.lock().buses = buses;
+    Ok((parts, events))
+}

@@ -1,0 +1,67 @@
+//! The functions with what stands around them: faults in front, the proxy behind.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::files;
+use super::injection::Injector;
+use super::options::Options;
+use super::programs::Program;
+use super::runner::Runner;
+use super::specs::specs;
+use super::start_error::StartError;
+use crate::environment::Functions;
+use crate::fault::Faults;
+use crate::invocation::Invoker;
+use crate::provision::Provisioned;
+use crate::proxy::{Hook, Ports, Proxy, ResourceCalls};
+use topology::Topology;
+
+/// What the functions are made of.
+pub(super) struct Material<'a> {
+    pub(super) topology: &'a Topology,
+    pub(super) provisioned: &'a Provisioned,
+    /// Where the emulator is.
+    pub(super) endpoint: &'a str,
+    pub(super) state_dir: &'a Path,
+    pub(super) options: &'a Options,
+}
+
+/// The functions, and what stands around them.
+pub(super) struct Surrounded {
+    pub(super) proxy: Proxy,
+    pub(super) functions: Arc<dyn Functions>,
+    /// The functions as what delivers sees them.
+    pub(super) invoker: Arc<dyn Invoker>,
+    pub(super) faults: Option<Arc<Faults>>,
+    pub(super) resource_calls: Arc<ResourceCalls>,
+}
+
+impl Material<'_> {
+    /// Makes the functions ready.
+    ///
+    /// The proxy's ports are opened first, since the functions are told where they are, and served
+    /// last, since the faults of calls look at the functions' environments.
+    pub(super) async fn surround(
+        &self,
+        runner: Runner,
+        programs: BTreeMap<String, Program>,
+    ) -> Result<Surrounded, StartError> {
+        let Self { topology, provisioned, state_dir, options, .. } = *self;
+        let time_scale = options.time_scale;
+        let injector = Injector::new(options.faults.as_ref(), state_dir)?;
+        let ports = Ports::open(self.endpoint, topology.functions.keys().cloned()).await?;
+        files::write_environments(state_dir, topology, provisioned, &ports, time_scale)?;
+        let specs = specs(topology, programs, provisioned, &ports, &injector, time_scale)?;
+        let ready = runner.functions(specs, options, state_dir)?;
+        let resource_calls = Arc::new(ResourceCalls::new(topology));
+        // A call that a fault keeps from AWS is not counted for a resource.
+        let mut hooks: Vec<Arc<dyn Hook>> = injector.hook(ready.environments).into_iter().collect();
+        hooks.push(Arc::<ResourceCalls>::clone(&resource_calls));
+        let proxy = Proxy::serve(ports, hooks, topology.table_keys());
+        let invoker = injector.invoker(&ready.functions, time_scale);
+        let faults = injector.faults();
+        Ok(Surrounded { proxy, functions: ready.functions, invoker, faults, resource_calls })
+    }
+}

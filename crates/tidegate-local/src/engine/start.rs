@@ -1,0 +1,80 @@
+//! The assembly of an engine, step by step.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+
+use super::announce::announce;
+use super::claim::Claim;
+use super::deliveries;
+use super::functions::{Material, Surrounded};
+use super::options::Options;
+use super::runner::Runner;
+use super::start_error::StartError;
+use super::system::Engine;
+use crate::activity::Activity;
+use crate::clients::Clients;
+use crate::emulator;
+use crate::operator::Operator;
+use crate::parts::Parts;
+use crate::provision::provision;
+
+impl Engine {
+    /// Starts everything the topology declares, and returns when events can be sent. Must be called inside a Tokio runtime.
+    ///
+    /// # Errors
+    /// What is wrong and what to do; whatever had been started is ended.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let options = &options;
+        // What can be refused without having touched anything.
+        if !(options.time_scale.is_finite() && options.time_scale > 0.0) {
+            return Err(StartError::TimeScale(options.time_scale));
+        }
+        let checked = topology::check(&options.topology_path)?;
+        let runner = Runner::choose(options)?;
+        let claim = Claim::take(options).await?;
+
+        // The emulator, with everything declared in it, while the functions are built.
+        let (emulator, programs) = tokio::try_join!(
+            async { Ok::<_, StartError>(emulator::start(&options.backend, &claim.state_dir).await?) },
+            runner.programs(&checked, options),
+        )?;
+        let topology = checked.topology;
+        let clients = Clients::new(emulator.endpoint());
+        let provisioned = provision(&clients, &topology).await?;
+
+        // The functions, with faults in front of them and the proxy behind them.
+        let material = Material {
+            topology: &topology,
+            provisioned: &provisioned,
+            endpoint: emulator.endpoint(),
+            state_dir: &claim.state_dir,
+            options,
+        };
+        let Surrounded { proxy, functions, invoker, faults, resource_calls } =
+            material.surround(runner, programs).await?;
+
+        // Everything that delivers to them, and what is told of it.
+        let parts = Parts {
+            topology,
+            provisioned,
+            clients,
+            emulator,
+            proxy,
+            functions,
+            invoker,
+            faults,
+            activity: Arc::new(Activity::new()),
+            pollers: Mutex::default(),
+            deliveries: Arc::default(),
+            letters: Arc::default(),
+            state_dir: claim.state_dir.clone(),
+            resource_calls,
+            operator: Operator::new(options.operator.clone()),
+            started: Instant::now(),
+        };
+        let (parts, events) = deliveries::start(parts, options).await?;
+        announce(parts, events, options, claim)
+    }
+}

@@ -1,0 +1,105 @@
+//! A running system, and its end.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, join_all};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+
+use super::files::StateLock;
+use crate::clients::Clients;
+use crate::control::ControlApi;
+use crate::environment::Functions;
+use crate::parts::Parts;
+use crate::status::{Look, Status};
+use engine_client::engine_file::EngineFile;
+
+/// How long a shutdown waits for invocations in flight.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A running system. [`Engine::shutdown`] ends it in good order; dropping it ends it at once.
+#[derive(Debug)]
+pub struct Engine {
+    pub(super) parts: Arc<Parts>,
+    pub(super) control: ControlApi,
+    pub(super) shutdown: Arc<Notify>,
+    pub(super) file: EngineFile,
+    pub(super) state_dir: PathBuf,
+    /// Given back last.
+    pub(super) _lock: StateLock,
+}
+
+impl Engine {
+    /// Where it is found.
+    pub fn file(&self) -> &EngineFile {
+        &self.file
+    }
+
+    /// URL of its control API.
+    pub fn control_url(&self) -> String {
+        self.control.url()
+    }
+
+    /// The functions.
+    pub fn functions(&self) -> &Arc<dyn Functions> {
+        &self.parts.functions
+    }
+
+    /// Clients of the emulator.
+    pub fn clients(&self) -> &Clients {
+        &self.parts.clients
+    }
+
+    /// How everything stands.
+    pub async fn status(&self) -> Status {
+        Status::ask(&self.parts, Look::Again).await
+    }
+
+    /// Waits for `POST /shutdown`, SIGTERM or SIGINT.
+    ///
+    /// # Errors
+    /// The signals cannot be listened to.
+    pub async fn wait_for_shutdown(&self) -> io::Result<()> {
+        let (mut terminate, mut interrupt) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        tokio::select! {
+            () = self.shutdown.notified() => {}
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        Ok(())
+    }
+
+    /// Ends the system: nothing new is begun, invocations in flight have five seconds, processes are killed, and the emulator is stopped if
+    /// it was started here.
+    pub async fn shutdown(self) {
+        let pollers = std::mem::take(&mut *self.parts.pollers.lock());
+        let began = Instant::now();
+        self.parts.functions.close_lines();
+        let mut stops: Vec<BoxFuture<'static, ()>> = Vec::new();
+        stops.extend(pollers.mappings.into_iter().map(|mapping| mapping.stop().boxed()));
+        stops.extend(pollers.buses.into_iter().map(|bus| bus.stop().boxed()));
+        stops.extend(pollers.asynchronous.into_iter().map(|queue| queue.stop().boxed()));
+        if tokio::time::timeout(GRACE, join_all(stops)).await.is_err() {
+            tracing::warn!("deliveries were cut off; they are made again at the next start");
+        }
+        self.parts.functions.stop(GRACE.saturating_sub(began.elapsed())).await;
+        self.parts.emulator.stop().await;
+        if let Err(error) = EngineFile::remove(&self.state_dir) {
+            tracing::warn!(%error, "the engine's file is left");
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // Without it a program that goes on would look like a running engine.
+        if EngineFile::read(&self.state_dir).is_ok_and(|file| file == self.file) {
+            let _ = EngineFile::remove(&self.state_dir);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! An invocation on its way to a waiter at `/next`.
+
+use super::extensions::Invoked;
+use crate::invocation::Request;
+
+/// What `/next` returns.
+///
+/// Dropped without having been taken, it says so to its host: the waiter has hung up, and the
+/// invocation stays for the next one.
+pub(crate) struct HandOff {
+    content: Option<Content>,
+    unheard: Box<dyn Fn() + Send + Sync>,
+}
+
+/// What is handed off.
+#[derive(Debug)]
+pub(crate) struct Content {
+    pub(crate) event: Invoked,
+    pub(crate) request: Request,
+}
+
+impl HandOff {
+    /// Calls `unheard` if nobody takes the content.
+    pub(crate) fn new(content: Content, unheard: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { content: Some(content), unheard: Box::new(unheard) }
+    }
+
+    /// Takes the content, to be written at once.
+    pub(crate) fn take(mut self) -> Option<Content> {
+        self.content.take()
+    }
+
+    /// Drops it silently: whoever made it knows that nobody heard.
+    pub(crate) fn forget(mut self) {
+        self.content = None;
+    }
+}
+
+impl std::fmt::Debug for HandOff {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HandOff").field("content", &self.content).finish_non_exhaustive()
+    }
+}
+
+impl Drop for HandOff {
+    fn drop(&mut self) {
+        if self.content.is_some() {
+            (self.unheard)();
+        }
+    }
+}

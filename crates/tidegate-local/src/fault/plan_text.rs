@@ -1,0 +1,184 @@
+//! A fault plan as it is written, in TOML.
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::kind::{Kind, Reason, When};
+use super::rule::{Clock, Rule};
+use topology::pattern::Wildcard;
+
+/// A plan as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Document {
+    #[serde(default)]
+    pub(super) seed: u64,
+    #[serde(default)]
+    pub(super) fault: Vec<Spanned<RuleText>>,
+    #[serde(default)]
+    pub(super) clock: Vec<Spanned<ClockText>>,
+}
+
+/// A `[[fault]]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RuleText {
+    fault: Kind,
+    when: Option<When>,
+    milliseconds: Option<u64>,
+    reason: Option<Reason>,
+    rate: f64,
+    #[serde(default = "every")]
+    function: String,
+    operation: Option<String>,
+    attempts: Option<u32>,
+    call: Option<u32>,
+}
+
+/// A `[[clock]]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClockText {
+    #[serde(default = "every")]
+    function: String,
+    skew_seconds: i64,
+}
+
+fn every() -> String {
+    "*".to_owned()
+}
+
+fn wildcard(key: &str, text: &str) -> Result<Wildcard, String> {
+    Wildcard::parse(text).map_err(|why| format!("{key} {text:?} {why}"))
+}
+
+impl RuleText {
+    /// The rule, or every mistake in it.
+    pub(super) fn rule(self) -> Result<Rule, Vec<String>> {
+        let mut mistakes = Vec::new();
+        if !(0.0..=1.0).contains(&self.rate) {
+            mistakes.push(format!("rate is {}; allowed are 0 to 1", self.rate));
+        }
+        let moments = self.moments(&mut mistakes);
+        let when = self.moment(moments, &mut mistakes);
+        self.check_milliseconds(when, &mut mistakes);
+        self.check_reason(&mut mistakes);
+        self.check_counts(&mut mistakes);
+        let function = wildcard("function", &self.function).map_err(|mistake| mistakes.push(mistake)).ok();
+        let operation = match &self.operation {
+            None => Some(None),
+            Some(text) => {
+                wildcard("operation", text).map_err(|mistake| mistakes.push(mistake)).ok().map(Some)
+            }
+        };
+        match (function, operation) {
+            (Some(function), Some(operation)) if mistakes.is_empty() => Ok(Rule {
+                kind: self.fault,
+                when,
+                milliseconds: self.milliseconds,
+                reason: self.reason,
+                rate: self.rate,
+                function,
+                operation,
+                attempts: self.attempts,
+                call: self.call,
+            }),
+            _ => Err(mistakes),
+        }
+    }
+
+    /// The moments at which this kind of fault can occur, the default first: of an AWS call if it
+    /// names an operation, otherwise of an invocation.
+    fn moments(&self, mistakes: &mut Vec<String>) -> &'static [When] {
+        match (self.fault, self.operation.is_some()) {
+            (Kind::Kill, false) => &[When::Before, When::During, When::After],
+            (Kind::DeliverTwice, false) => &[When::After, When::During],
+            (Kind::Kill | Kind::Throttle | Kind::Fail | Kind::Delay | Kind::Hang | Kind::Cancel, true) => {
+                &[When::Before, When::After]
+            }
+            (Kind::Deny, true) => &[],
+            (
+                Kind::Throttle
+                | Kind::LoseResponse
+                | Kind::Reorder
+                | Kind::Stall
+                | Kind::Pause
+                | Kind::Age
+                | Kind::TimeOut,
+                false,
+            ) => &[],
+            (Kind::Fail | Kind::Deny | Kind::Delay | Kind::Hang | Kind::Cancel, false) => {
+                mistakes.push(format!(
+                    "{} is a fault of an AWS call: it needs an operation, such as \"DynamoDB.*\"",
+                    self.fault
+                ));
+                &[When::Before, When::After]
+            }
+            (kind, true) => {
+                mistakes.push(format!("{kind} is a fault of an invocation: it has no operation"));
+                &[When::Before, When::During, When::After]
+            }
+        }
+    }
+
+    /// The moment, of those at which the fault can occur.
+    fn moment(&self, moments: &[When], mistakes: &mut Vec<String>) -> Option<When> {
+        match (self.when, moments) {
+            (None, []) => None,
+            (None, [first, ..]) => Some(*first),
+            (Some(when), _) if moments.contains(&when) => Some(when),
+            (Some(_), []) => {
+                mistakes.push(format!("{} has no `when`", self.fault));
+                None
+            }
+            (Some(when), _) => {
+                let allowed: Vec<String> = moments.iter().map(ToString::to_string).collect();
+                mistakes.push(format!("when is {when}; {} allows {}", self.fault, allowed.join(", ")));
+                None
+            }
+        }
+    }
+
+    fn check_milliseconds(&self, when: Option<When>, mistakes: &mut Vec<String>) {
+        match (self.fault, self.milliseconds) {
+            (Kind::Stall | Kind::Pause | Kind::Age | Kind::TimeOut | Kind::Delay, None) => {
+                mistakes.push(format!("{} needs milliseconds", self.fault));
+            }
+            (Kind::Stall | Kind::Pause | Kind::Age | Kind::TimeOut | Kind::Delay, Some(_)) | (_, None) => {}
+            (Kind::Kill, Some(_)) if when == Some(When::During) => {}
+            (kind, Some(_)) => mistakes.push(format!("{kind} takes no milliseconds here")),
+        }
+    }
+
+    fn check_reason(&self, mistakes: &mut Vec<String>) {
+        match (self.fault, self.reason) {
+            (Kind::Cancel, None) => mistakes.push(
+                "cancel needs a reason: ThrottlingError, ProvisionedThroughputExceeded or TransactionConflict"
+                    .to_owned(),
+            ),
+            (Kind::Cancel, Some(_)) | (_, None) => {}
+            (kind, Some(_)) => mistakes.push(format!("{kind} takes no reason")),
+        }
+    }
+
+    fn check_counts(&self, mistakes: &mut Vec<String>) {
+        if self.call.is_some() && self.operation.is_none() {
+            mistakes.push("call is the number of an AWS call: it needs an operation".to_owned());
+        }
+        if self.attempts == Some(0) || self.call == Some(0) {
+            mistakes.push("attempts and calls are counted from 1".to_owned());
+        }
+    }
+}
+
+impl ClockText {
+    /// The clock, or what is wrong with it.
+    pub(super) fn clock(self) -> Result<Clock, String> {
+        /// A hundred years: further, and clocks of 32 bits overflow.
+        const FURTHEST: i64 = 3_155_760_000;
+        if !(-FURTHEST..=FURTHEST).contains(&self.skew_seconds) {
+            return Err(format!("skew_seconds is {}; at most {FURTHEST} are allowed", self.skew_seconds));
+        }
+        Ok(Clock { function: wildcard("function", &self.function)?, skew_seconds: self.skew_seconds })
+    }
+}

@@ -1,0 +1,19 @@
+//! Why a proxy could not start.
+
+use std::io;
+
+/// Why a proxy could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ProxyError {
+    /// The endpoint is not an `http://host:port`.
+    #[error("{0} is not an endpoint functions can be given: http://host:port is")]
+    Endpoint(String),
+    /// No port is free.
+    #[error("no port for the proxy of {caller}: {source}")]
+    Port {
+        /// Whose port.
+        caller: String,
+        /// Why not.
+        source: io::Error,
+    },
+}

@@ -1,0 +1,50 @@
+//! The proxy's ports: open before anything is served, so that what is to call can be told where.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use http::Uri;
+use http::uri::Authority;
+use tokio::net::TcpListener;
+
+use super::error::ProxyError;
+
+/// One open port per caller. Whoever connects waits until [`Proxy::serve`](super::Proxy::serve).
+#[derive(Debug)]
+pub(crate) struct Ports {
+    pub(super) upstream: Authority,
+    pub(super) listeners: BTreeMap<String, (SocketAddr, TcpListener)>,
+}
+
+impl Ports {
+    /// Opens one port per caller in front of `endpoint`.
+    ///
+    /// # Errors
+    /// The endpoint is not plain HTTP, or no port is free.
+    pub(crate) async fn open(
+        endpoint: &str,
+        callers: impl IntoIterator<Item = String>,
+    ) -> Result<Self, ProxyError> {
+        let wrong = || ProxyError::Endpoint(endpoint.to_owned());
+        let uri: Uri = endpoint.parse().map_err(|_| wrong())?;
+        if uri.scheme_str() != Some("http") {
+            return Err(wrong());
+        }
+        let upstream = uri.authority().cloned().ok_or_else(wrong)?;
+        let mut listeners = BTreeMap::new();
+        for caller in callers {
+            let port = async {
+                let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+                Ok((listener.local_addr()?, listener))
+            };
+            let port = port.await.map_err(|source| ProxyError::Port { caller: caller.clone(), source })?;
+            listeners.insert(caller, port);
+        }
+        Ok(Self { upstream, listeners })
+    }
+
+    /// The endpoint a caller is to use.
+    pub(crate) fn endpoint(&self, caller: &str) -> Option<String> {
+        self.listeners.get(caller).map(|(address, _)| format!("http://{address}"))
+    }
+}

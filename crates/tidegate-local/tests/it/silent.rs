@@ -1,0 +1,87 @@
+//! A function that only writes down where its API is, so that a test speaks in its place.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+use tidegate_local::environment::Fleet;
+
+use crate::probe::{fleet, spec, until};
+
+/// What the paths of the Runtime API begin with.
+pub(crate) const VERSION: &str = "2018-06-01/runtime";
+
+/// A fleet whose function is a process that does nothing, with one environment at most.
+pub(crate) fn silent(dir: &Path) -> Arc<Fleet> {
+    let script = dir.join("silent");
+    let text = format!(
+        "#!/bin/sh\nprintf %s \"$AWS_LAMBDA_RUNTIME_API\" > {0}/api.new\nmv {0}/api.new {0}/api\nexec sleep 600\n",
+        dir.display()
+    );
+    std::fs::write(&script, text).unwrap();
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut function = spec(&script);
+    function.maximum_concurrency = 1;
+    // One that never comes back is waited for as long.
+    function.timeout = Duration::from_secs(3);
+    fleet(dir, function)
+}
+
+/// Where the process that was started last finds its API.
+pub(crate) async fn api(dir: &Path) -> String {
+    let file = dir.join("api");
+    until("the process starts", || file.is_file()).await;
+    let address = std::fs::read_to_string(&file).unwrap();
+    std::fs::remove_file(file).unwrap();
+    address
+}
+
+/// One request of any kind, and its answer whole.
+pub(crate) async fn send(
+    method: &str,
+    api: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Bytes>,
+) -> http::Response<Bytes> {
+    let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+    let mut request = http::Request::builder().method(method).uri(format!("http://{api}{path}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let answer = client.request(request.body(Full::new(body.into())).unwrap()).await.unwrap();
+    let (head, body) = answer.into_parts();
+    http::Response::from_parts(head, body.collect().await.unwrap().to_bytes())
+}
+
+pub(crate) fn json_of(answer: &http::Response<Bytes>) -> Value {
+    serde_json::from_slice(answer.body()).unwrap()
+}
+
+/// An answer of the Runtime API.
+pub(crate) struct Seen {
+    pub(crate) status: u16,
+    pub(crate) request_id: String,
+    pub(crate) deadline: String,
+    pub(crate) body: Value,
+}
+
+/// One call of the Runtime API.
+pub(crate) async fn call(method: &str, api: &str, path: &str, body: impl Into<Bytes>) -> Seen {
+    let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+    let uri = format!("http://{api}/{VERSION}/{path}");
+    let request = http::Request::builder().method(method).uri(uri).body(Full::new(body.into())).unwrap();
+    let (head, body) = client.request(request).await.unwrap().into_parts();
+    let header = |name: &str| {
+        head.headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
+    };
+    let (request_id, deadline) =
+        (header("lambda-runtime-aws-request-id"), header("lambda-runtime-deadline-ms"));
+    let body = serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap();
+    Seen { status: head.status.as_u16(), request_id, deadline, body }
+}
