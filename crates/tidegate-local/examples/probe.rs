@@ -3,13 +3,13 @@
 #![expect(clippy::indexing_slicing, reason = "a member that a JSON value lacks is null")]
 
 use std::io::Write as _;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_sdk_lambda::error::ProvideErrorMetadata as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 use tidegate_local::clients::Clients;
 
@@ -57,9 +57,7 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
         Some("panic") => panic_as_asked(),
         Some("exit") => std::process::exit(i32::try_from(payload["status"].as_i64().unwrap_or(0))?),
         Some("hang") => {
-            if let Some(file) = payload["mark"].as_str() {
-                std::fs::write(file, std::process::id().to_string())?;
-            }
+            mark(&payload)?;
             std::future::pending().await
         }
         Some("sleep") => {
@@ -70,37 +68,9 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
             count_in(payload["file"].as_str().unwrap_or_default().to_owned())?;
             Ok(json!({ "pid": std::process::id() }))
         }
-        Some("allocate") => {
-            let mut kept = Vec::new();
-            for _ in 0..payload["mb"].as_u64().unwrap_or(0) {
-                kept.push(vec![1_u8; 1 << 20]);
-                tokio::time::sleep(Duration::from_micros(payload["pause_us"].as_u64().unwrap_or(0))).await;
-            }
-            if payload["keep"] == true {
-                std::mem::forget(kept);
-            }
-            Ok(Value::Null)
-        }
-        Some("allocate-afterwards") => {
-            let mb = payload["mb"].as_u64().unwrap_or(0);
-            std::thread::Builder::new().spawn(move || {
-                let mut kept = Vec::new();
-                for _ in 0..mb {
-                    kept.push(vec![1_u8; 1 << 20]);
-                    std::thread::sleep(Duration::from_millis(1));
-                }
-            })?;
-            Ok(Value::Null)
-        }
-        Some("flood") => {
-            if let Some(file) = payload["mark"].as_str() {
-                std::fs::write(file, std::process::id().to_string())?;
-            }
-            let line = vec![b'x'; 16 << 10];
-            loop {
-                std::io::stdout().write_all(&line)?;
-            }
-        }
+        Some("allocate") => allocate(&payload).await,
+        Some("allocate-afterwards") => allocate_afterwards(&payload),
+        Some("flood") => flood(&payload),
         Some("spawn") => {
             let script = payload["script"].as_str().unwrap_or_default();
             let status = std::process::Command::new("sh").args(["-c", script]).status()?;
@@ -109,51 +79,103 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
         Some("answer") => {
             Ok(Value::String("x".repeat(usize::try_from(payload["bytes"].as_u64().unwrap_or(0))?)))
         }
-        Some("print") => {
-            let mut out = std::io::stdout().lock();
-            for line in payload["lines"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-                writeln!(out, "{line}")?;
-            }
-            drop(out);
-            match payload["then"].as_str() {
-                Some("error") => Err("after the last line".into()),
-                Some("exit") => std::process::exit(1),
-                Some("hang") => std::future::pending().await,
-                _ => Ok(Value::Null),
-            }
-        }
+        Some("print") => print(&payload).await,
         Some("call") => call_aws(&payload).await,
         Some("put") => put(&payload).await,
         Some("credentials") => credentials(&payload).await,
         Some("invoke") => invoke(&payload).await,
         Some("time") => {
-            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
             Ok(json!({ "seconds": now.as_secs() }))
         }
         Some("list-buses") => list_buses().await,
-        _ if payload["Records"][0]["kinesis"].is_object() => {
-            for record in payload["Records"].as_array().into_iter().flatten() {
-                println_record(record)?;
-            }
-            // Several batches take a while.
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            Ok(Value::Null)
-        }
-        _ => {
-            let custom = context.client_context.as_ref().map(|client| client.custom.clone());
-            let remaining = context.deadline().duration_since(std::time::SystemTime::now())?;
-            Ok(json!({
-                "event": payload,
-                "pid": std::process::id(),
-                "request_id": context.request_id,
-                "arn": context.invoked_function_arn,
-                "trace": context.xray_trace_id,
-                "remaining_ms": u64::try_from(remaining.as_millis())?,
-                "custom": custom,
-                "environment": std::env::vars().collect::<std::collections::BTreeMap<_, _>>(),
-            }))
-        }
+        _ if payload["Records"][0]["kinesis"].is_object() => print_records(&payload).await,
+        _ => seen(&payload, &context),
     }
+}
+
+/// Writes the process's number into the file that the payload names.
+fn mark(payload: &Value) -> Result<(), Error> {
+    if let Some(file) = payload["mark"].as_str() {
+        std::fs::write(file, std::process::id().to_string())?;
+    }
+    Ok(())
+}
+
+/// Takes memory into use, a megabyte at a time.
+async fn allocate(payload: &Value) -> Result<Value, Error> {
+    let mut kept = Vec::new();
+    for _ in 0..payload["mb"].as_u64().unwrap_or(0) {
+        kept.push(vec![1_u8; 1 << 20]);
+        tokio::time::sleep(Duration::from_micros(payload["pause_us"].as_u64().unwrap_or(0))).await;
+    }
+    if payload["keep"] == true {
+        std::mem::forget(kept);
+    }
+    Ok(Value::Null)
+}
+
+/// The same, while the function has answered.
+fn allocate_afterwards(payload: &Value) -> Result<Value, Error> {
+    let mb = payload["mb"].as_u64().unwrap_or(0);
+    std::thread::Builder::new().spawn(move || {
+        let mut kept = Vec::new();
+        for _ in 0..mb {
+            kept.push(vec![1_u8; 1 << 20]);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    })?;
+    Ok(Value::Null)
+}
+
+/// Prints without an end.
+fn flood(payload: &Value) -> Result<Value, Error> {
+    mark(payload)?;
+    let line = vec![b'x'; 16 << 10];
+    loop {
+        std::io::stdout().write_all(&line)?;
+    }
+}
+
+/// Prints lines and then ends in one way or another.
+async fn print(payload: &Value) -> Result<Value, Error> {
+    let mut out = std::io::stdout().lock();
+    for line in payload["lines"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        writeln!(out, "{line}")?;
+    }
+    drop(out);
+    match payload["then"].as_str() {
+        Some("error") => Err("after the last line".into()),
+        Some("exit") => std::process::exit(1),
+        Some("hang") => std::future::pending().await,
+        _ => Ok(Value::Null),
+    }
+}
+
+/// Prints the sequence number of each record.
+async fn print_records(payload: &Value) -> Result<Value, Error> {
+    for record in payload["Records"].as_array().into_iter().flatten() {
+        println_record(record)?;
+    }
+    // Several batches take a while.
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    Ok(Value::Null)
+}
+
+/// The invocation as the function sees it.
+fn seen(payload: &Value, context: &Context) -> Result<Value, Error> {
+    let custom = context.client_context.as_ref().map(|client| client.custom.clone());
+    let remaining = context.deadline().duration_since(SystemTime::now())?;
+    Ok(json!({
+        "event": payload,
+        "pid": std::process::id(),
+        "request_id": context.request_id,
+        "arn": context.invoked_function_arn,
+        "trace": context.xray_trace_id,
+        "remaining_ms": u64::try_from(remaining.as_millis())?,
+        "custom": custom,
+        "environment": std::env::vars().collect::<std::collections::BTreeMap<_, _>>(),
+    }))
 }
 
 #[expect(clippy::panic, reason = "what happens at a panic is what is tested")]

@@ -100,7 +100,10 @@ fn listed(functions: &[String]) -> String {
 ///
 /// # Errors
 /// Cargo is missing, a function has no package or no binary, or the build fails.
-pub async fn build(directory: &Path, functions: &[String]) -> Result<BTreeMap<String, PathBuf>, BuildError> {
+pub(crate) async fn build(
+    directory: &Path,
+    functions: &[String],
+) -> Result<BTreeMap<String, PathBuf>, BuildError> {
     let Metadata { packages, workspace_root } = metadata(directory).await?;
     let missing: Vec<String> = functions
         .iter()
@@ -145,7 +148,7 @@ pub async fn build(directory: &Path, functions: &[String]) -> Result<BTreeMap<St
 ///
 /// # Errors
 /// A binary is missing.
-pub fn find(directory: &Path, functions: &[String]) -> Result<BTreeMap<String, PathBuf>, BuildError> {
+pub(crate) fn find(directory: &Path, functions: &[String]) -> Result<BTreeMap<String, PathBuf>, BuildError> {
     let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
     collect(functions, |function| Some(directory.join(function)).filter(|file| file.is_file()))
         .map_err(|functions| BuildError::NotInDirectory { directory: directory.clone(), functions })
@@ -197,22 +200,24 @@ async fn metadata(directory: &Path) -> Result<Metadata, BuildError> {
     serde_json::from_slice(&output.stdout).map_err(|error| workspace(error.to_string()))
 }
 
+/// One of the messages that cargo prints while it builds.
 #[derive(Deserialize)]
-struct Message {
+struct CargoMessage {
     executable: Option<PathBuf>,
-    target: Option<Target>,
+    target: Option<CargoTarget>,
 }
 
 #[derive(Deserialize)]
-struct Target {
+struct CargoTarget {
     name: String,
     kind: Vec<String>,
 }
 
 /// The binaries named in cargo's messages, one JSON object per line.
 fn executables(messages: &[u8]) -> BTreeMap<String, PathBuf> {
-    let parsed =
-        messages.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Message>(line).ok());
+    let parsed = messages
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| serde_json::from_slice::<CargoMessage>(line).ok());
     let binaries = parsed.filter_map(|message| {
         let (file, target) = (message.executable?, message.target?);
         target.kind.iter().any(|kind| kind == "bin").then_some((target.name, file))

@@ -12,7 +12,7 @@ const LARGEST: f64 = 1e15;
 
 /// The values so far, in bounded space.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Distribution {
+pub(crate) struct Distribution {
     zeros: u64,
     /// Counts by the power of [`STEP`].
     buckets: BTreeMap<i32, u64>,
@@ -35,7 +35,7 @@ pub struct Summary {
 
 impl Distribution {
     /// Takes a value in, `count` times. Below zero there is nothing: clocks differ, so a lag may seem negative.
-    pub fn record(&mut self, value: f64, count: u64) {
+    pub(crate) fn record(&mut self, value: f64, count: u64) {
         if !value.is_finite() || value > LARGEST || count == 0 {
             return;
         }
@@ -55,7 +55,7 @@ impl Distribution {
 
     /// The summary.
     #[must_use]
-    pub fn summary(&self) -> Summary {
+    pub(crate) fn summary(&self) -> Summary {
         Summary { count: self.count, p50: self.at(50), p99: self.at(99), max: self.largest }
     }
 

@@ -3,10 +3,24 @@
 //! It runs compiled Lambda functions on one machine and delivers to them by Lambda's own rules: event source mappings for Kinesis,
 //! DynamoDB Streams and SQS, EventBridge rules, and asynchronous invocation. An AWS-compatible emulator holds the streams, tables and
 //! queues; the engine uses only plain API calls of it.
+//!
+//! [`engine`] puts everything together; begin with its `start.rs`.
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | assembly | [`engine`]: from options to a running system. `parts`: what runs in it, for those who look at it |
+//! | backend | [`emulator`]: starts one. [`clients`]: the SDKs' clients of it; `outage` says once that it is gone. [`provision`]: creates in it what the topology declares |
+//! | programs | `build`: the functions' binaries, built or found |
+//! | deliveries | [`mapping`]: event source mappings. [`bus`]: EventBridge's rules. [`asynchronous`]: asynchronous invocation. [`checkpoint`], [`destination`], [`send_error`], [`running`], `resting`: what they share |
+//! | invocations | [`invocation`]: what is handed to a function, and what comes back. [`fault`]: what goes wrong on purpose, in front of the functions and in the proxy; `trial`: what an invocation carries of it |
+//! | functions | [`environment`]: execution environments as processes, and the trait [`Functions`](environment::Functions). [`remote`]: functions that something else runs |
+//! | around a process | `runtime_api`: Lambda's Runtime and Extensions API. [`proxy`]: every AWS call, counted and billed. `credentials`: the ones that functions get. `guard`: keeps web pages from every listener |
+//! | numbers and logs | `metrics`, `distribution`, `usage`; [`logs`]: the functions' logs as one; `log_tail`: the end of one invocation's log |
+//! | for people | [`control`]: the API, Lambda's Invoke in it. [`status`]: how everything stands. `console`: the page. [`deliveries`]: the newest ones. [`operator`]: what waits for a person. [`activity`]: how idleness is recognised |
 
 pub mod activity;
 pub mod asynchronous;
-pub mod build;
+mod build;
 pub mod bus;
 pub mod checkpoint;
 pub mod clients;
@@ -15,17 +29,17 @@ pub mod control;
 mod credentials;
 pub mod deliveries;
 pub mod destination;
-pub mod distribution;
+mod distribution;
 pub mod emulator;
 pub mod engine;
 pub mod environment;
 pub mod fault;
 mod guard;
 pub mod invocation;
-pub mod log_tail;
+mod log_tail;
 pub mod logs;
 pub mod mapping;
-pub mod metrics;
+mod metrics;
 pub mod operator;
 mod outage;
 mod parts;
@@ -39,5 +53,5 @@ pub mod send_error;
 #[cfg(test)]
 mod stand_in;
 pub mod status;
-pub mod trial;
-pub mod usage;
+mod trial;
+mod usage;

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use parking_lot::Mutex;
 
 /// Lambda returns the last 4 KB.
-pub const LIMIT: usize = 4096;
+pub(crate) const LIMIT: usize = 4096;
 
 /// Collects one invocation's log, framed by the lines that Lambda writes itself (`START`, `END`, `REPORT`).
 #[derive(Debug, Default)]

@@ -19,7 +19,7 @@ const SERIES: usize = 50_000;
 /// A name may be anything, such as one for each order, so that what is kept is bounded: values of
 /// further names are counted and left out.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     sums: BTreeMap<String, f64>,
     distributions: BTreeMap<String, Distribution>,
     /// Hashes.
@@ -29,7 +29,7 @@ pub struct Metrics {
 
 impl Metrics {
     /// Adds a line of output if it is an EMF document; returns whether it was one. Other lines change nothing.
-    pub fn add_line(&mut self, line: &[u8]) -> bool {
+    pub(crate) fn add_line(&mut self, line: &[u8]) -> bool {
         // Most lines are plain logs: they must not cost a JSON parse.
         let line = line.trim_ascii();
         if !line.starts_with(b"{") || !line.windows(6).any(|part| part == b"\"_aws\"") {
@@ -94,22 +94,22 @@ impl Metrics {
     }
 
     /// Different metrics so far: name and dimensions. More than 50,000 count as so many.
-    pub fn series(&self) -> u64 {
+    pub(crate) fn series(&self) -> u64 {
         self.series.len() as u64
     }
 
     /// Values of metrics that are not kept, because there are too many names.
-    pub fn left_out(&self) -> u64 {
+    pub(crate) fn left_out(&self) -> u64 {
         self.left_out
     }
 
     /// Sum per metric that counts: its unit is `Count`, `None`, or not given.
-    pub fn sums(&self) -> &BTreeMap<String, f64> {
+    pub(crate) fn sums(&self) -> &BTreeMap<String, f64> {
         &self.sums
     }
 
     /// How the values of every other metric are distributed.
-    pub fn distributions(&self) -> BTreeMap<String, Summary> {
+    pub(crate) fn distributions(&self) -> BTreeMap<String, Summary> {
         self.distributions.iter().map(|(name, values)| (name.clone(), values.summary())).collect()
     }
 }

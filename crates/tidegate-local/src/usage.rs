@@ -4,7 +4,7 @@ use procfs::process::Process;
 
 /// What a process uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Usage {
+pub(crate) struct Usage {
     /// CPU time so far, user and system, in seconds.
     pub cpu_seconds: f64,
     /// Resident memory in bytes; 0 once the process has ended.
@@ -14,7 +14,7 @@ pub struct Usage {
 }
 
 /// What a process uses now; `None` if there is none with this number.
-pub fn of_process(pid: i32) -> Option<Usage> {
+pub(crate) fn of_process(pid: i32) -> Option<Usage> {
     let process = Process::new(pid).ok()?;
     let stat = process.stat().ok()?;
     let status = process.status().ok()?;
@@ -27,7 +27,7 @@ pub fn of_process(pid: i32) -> Option<Usage> {
 
 /// Resident memory in bytes of a process and its descendants; `None` if there is none with this number. What descendants share with others,
 /// programs and libraries above all, is not counted again.
-pub fn memory_of_family(pid: i32) -> Option<u64> {
+pub(crate) fn memory_of_family(pid: i32) -> Option<u64> {
     let process = Process::new(pid).ok()?;
     let pages = process.statm().ok()?.resident.saturating_add(descendants_pages(&process, DEEPEST_FAMILY));
     Some(pages.saturating_mul(procfs::page_size()))
@@ -48,13 +48,13 @@ fn descendants_pages(process: &Process, depth: u32) -> u64 {
 }
 
 /// What this process uses now.
-pub fn of_this_process() -> Usage {
+pub(crate) fn of_this_process() -> Usage {
     i32::try_from(std::process::id()).ok().and_then(of_process).unwrap_or_default()
 }
 
 /// Whether a process is about to end: it has been killed, or is being taken down, and will not do anything any more. The kernel lets
 /// some time pass between a SIGKILL and the moment at which the process counts as ended; a few microseconds of it cannot be seen.
-pub fn is_ending(pid: i32) -> bool {
+pub(crate) fn is_ending(pid: i32) -> bool {
     const EXITING: u32 = 0x4; // PF_EXITING
     const KILL: u64 = 1 << 8; // signal 9
     let Ok(process) = Process::new(pid) else { return true };

@@ -18,6 +18,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{oneshot, watch};
+use tokio::task::AbortHandle;
 
 use self::state::{Counts, Open, Slot, State};
 use super::error::EnvironmentError;
@@ -181,13 +182,7 @@ impl Host {
     ) {
         match action {
             Action::Start { environment, within } => {
-                let pipes = Pipes::new(Arc::clone(&self.output));
-                state.slots.insert(environment, Slot::new(pipes, within.is_some()));
-                let limit = if within.is_some() { self.spec.timeout } else { self.limits.init };
-                if let Some(open) = within.and_then(|id| state.open.get_mut(&id)) {
-                    open.begin(self.spec.timeout);
-                }
-                tokio::spawn(Arc::clone(self).run_environment(environment, limit));
+                self.start_environment(state, environment, within);
             }
             Action::Deliver(environment, id) => {
                 if !self.deliver(state, environment, id) {
@@ -223,13 +218,7 @@ impl Host {
             Action::StandInLine(id) => {
                 if let Some(open) = state.open.get_mut(&id) {
                     let patience = open.request.patience.min(self.spec.timeout);
-                    let host = Arc::clone(self);
-                    let waiting = tokio::spawn(async move {
-                        tokio::time::sleep(patience).await;
-                        let mut state = host.lock();
-                        host.run(&mut state, Signal::LeaveLine(id), None);
-                    });
-                    open.timer = Some(waiting.abort_handle());
+                    open.timer = Some(self.signal_after(patience, Signal::LeaveLine(id)));
                 }
             }
             Action::Kill(environment) => {
@@ -241,13 +230,34 @@ impl Host {
             }
             Action::BackOff(pause) => {
                 self.tell_start_failure(state);
-                let host = Arc::clone(self);
-                tokio::spawn(async move {
-                    tokio::time::sleep(pause).await;
-                    let mut state = host.lock();
-                    host.run(&mut state, Signal::BackOffOver, None);
-                });
+                self.signal_after(pause, Signal::BackOffOver);
             }
         }
+    }
+
+    /// Starts an environment, for the first time or `within` an invocation.
+    fn start_environment(
+        self: &Arc<Self>,
+        state: &mut State,
+        environment: EnvironmentId,
+        within: Option<InvocationId>,
+    ) {
+        let pipes = Pipes::new(Arc::clone(&self.output));
+        state.slots.insert(environment, Slot::new(pipes, within.is_some()));
+        let limit = if within.is_some() { self.spec.timeout } else { self.limits.init };
+        if let Some(open) = within.and_then(|id| state.open.get_mut(&id)) {
+            open.begin(self.spec.timeout);
+        }
+        tokio::spawn(Arc::clone(self).run_environment(environment, limit));
+    }
+
+    fn signal_after(self: &Arc<Self>, after: Duration, signal: Signal) -> AbortHandle {
+        let host = Arc::clone(self);
+        let waiting = tokio::spawn(async move {
+            tokio::time::sleep(after).await;
+            let mut state = host.lock();
+            host.run(&mut state, signal, None);
+        });
+        waiting.abort_handle()
     }
 }

@@ -105,22 +105,23 @@ impl Pool {
     /// A signal that is not possible in the environment's phase; nothing has changed then.
     pub fn step(&mut self, signal: Signal) -> Result<Vec<Action>, Illegal> {
         let mut actions = Vec::new();
+        self.take(signal, &mut actions)?;
+        while self.has_room()
+            && let Some(first) = self.line.pop_front()
+        {
+            self.admit(first, &mut actions)?;
+        }
+        self.start_missing(&mut actions);
+        Ok(actions)
+    }
+
+    fn take(&mut self, signal: Signal, actions: &mut Vec<Action>) -> Result<(), Illegal> {
         match signal {
-            Signal::Invoke(invocation) => match self.has_room() {
-                true => self.admit(invocation, &mut actions)?,
-                false => actions.push(Action::Throttle(invocation)),
-            },
-            Signal::Queue(invocation) => match self.has_room() {
-                true => self.admit(invocation, &mut actions)?,
-                // Nothing would ever end and make room.
-                false if self.stopped || self.line_closed || self.limit == 0 => {
-                    actions.push(Action::Throttle(invocation));
-                }
-                false => {
-                    self.line.push_back(invocation);
-                    actions.push(Action::StandInLine(invocation));
-                }
-            },
+            Signal::Invoke(invocation) | Signal::Queue(invocation) if self.has_room() => {
+                self.admit(invocation, actions)?;
+            }
+            Signal::Invoke(invocation) => actions.push(Action::Throttle(invocation)),
+            Signal::Queue(invocation) => self.stand_in_line(invocation, actions),
             Signal::CloseLine => {
                 self.line_closed = true;
                 actions.extend(self.line.drain(..).map(Action::Throttle));
@@ -133,68 +134,61 @@ impl Pool {
             }
             Signal::Polled(environment) => {
                 let first = self.phase(environment) == Phase::Starting;
-                self.advance(environment, Happening::Polled, None, &mut actions)?;
+                self.advance(environment, Happening::Polled, None, actions)?;
                 if first {
                     (self.failing, self.failed_starts) = (false, 0);
                 }
             }
             Signal::Unheard(environment, id) => {
-                self.advance(environment, Happening::Unheard(id), None, &mut actions)?
+                self.advance(environment, Happening::Unheard(id), None, actions)?;
             }
             Signal::Answered(environment, id) => {
-                self.advance(environment, Happening::Answered(id), None, &mut actions)?
+                self.advance(environment, Happening::Answered(id), None, actions)?;
             }
             Signal::Responded(environment, id) => {
-                self.advance(environment, Happening::Responded(id), None, &mut actions)?
+                self.advance(environment, Happening::Responded(id), None, actions)?;
             }
             Signal::Finished(environment) => {
-                self.advance(environment, Happening::Finished, None, &mut actions)?
+                self.advance(environment, Happening::Finished, None, actions)?;
             }
             Signal::Broke(environment, error) => {
-                self.advance(
-                    environment,
-                    Happening::Broke,
-                    Some(EnvironmentError::Extension(error)),
-                    &mut actions,
-                )?;
+                let error = Some(EnvironmentError::Extension(error));
+                self.advance(environment, Happening::Broke, error, actions)?;
             }
             Signal::InitFailed(environment, error) => {
-                self.advance(
-                    environment,
-                    Happening::InitFailed,
-                    Some(EnvironmentError::Init(error)),
-                    &mut actions,
-                )?;
+                let error = Some(EnvironmentError::Init(error));
+                self.advance(environment, Happening::InitFailed, error, actions)?;
             }
             Signal::Limit(environment, limit) => {
-                self.advance(
-                    environment,
-                    Happening::Limit(limit),
-                    Some(EnvironmentError::TimedOut),
-                    &mut actions,
-                )?;
+                let error = Some(EnvironmentError::TimedOut);
+                self.advance(environment, Happening::Limit(limit), error, actions)?;
             }
             Signal::Exited(environment, exit) => {
-                self.advance(
-                    environment,
-                    Happening::Exited,
-                    Some(EnvironmentError::Exited(exit)),
-                    &mut actions,
-                )?;
-                self.environments.remove(&environment);
-                self.idle.retain(|id| *id != environment);
-                actions.push(Action::Forget(environment));
+                let error = Some(EnvironmentError::Exited(exit));
+                self.advance(environment, Happening::Exited, error, actions)?;
+                self.forget(environment, actions);
             }
             Signal::BackOffOver => self.backing_off = false,
-            Signal::Stop => self.stop(&mut actions)?,
+            Signal::Stop => self.stop(actions)?,
         }
-        while self.has_room()
-            && let Some(first) = self.line.pop_front()
-        {
-            self.admit(first, &mut actions)?;
+        Ok(())
+    }
+
+    /// An invocation for which there is no room, and whose caller waits.
+    fn stand_in_line(&mut self, invocation: InvocationId, actions: &mut Vec<Action>) {
+        // Nothing would ever end and make room.
+        if self.stopped || self.line_closed || self.limit == 0 {
+            actions.push(Action::Throttle(invocation));
+        } else {
+            self.line.push_back(invocation);
+            actions.push(Action::StandInLine(invocation));
         }
-        self.start_missing(&mut actions);
-        Ok(actions)
+    }
+
+    fn forget(&mut self, environment: EnvironmentId, actions: &mut Vec<Action>) {
+        self.environments.remove(&environment);
+        self.idle.retain(|id| *id != environment);
+        actions.push(Action::Forget(environment));
     }
 
     fn has_room(&self) -> bool {

@@ -1,3 +1,5 @@
+//! Units by example: writes, reads, and what a transaction costs.
+
 use serde_json::json;
 
 use super::*;
