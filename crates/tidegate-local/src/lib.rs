@@ -43,13 +43,15 @@ mod metrics;
 pub mod operator;
 mod outage;
 mod parts;
+mod own_queue;
+pub mod pace;
 pub mod provision;
 pub mod proxy;
 pub mod remote;
-mod resting;
 pub mod running;
 mod runtime_api;
 pub mod send_error;
+mod sqs;
 #[cfg(test)]
 mod stand_in;
 pub mod status;

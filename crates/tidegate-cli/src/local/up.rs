@@ -14,7 +14,7 @@ use terminal::problem::Problem;
 use tidegate_local::emulator::Backend;
 use tidegate_local::engine::{Engine, Injection, Options, StartError};
 use tidegate_local::fault::FaultPlan;
-use tidegate_local::mapping::pace::Pace;
+use tidegate_local::pace::Pace;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;

@@ -2,11 +2,11 @@
 //!
 //! Each function that gets such events has a queue of the engine's own in the emulator. A message stays hidden there until its event's life has ended
 //! and is only then deleted, so that an end of the engine at any moment loses nothing; it may cost a duplicate, as on AWS. The rules are in
-//! [`events::Events`], a state machine without clock and I/O; [`start`] runs the driver around it.
+//! [`machine::Events`], a state machine without clock and I/O; [`start`] runs the driver around it.
 
-mod driver;
-pub mod events;
+mod delivery;
 mod life;
+pub mod machine;
 mod settings;
 pub mod step;
 #[cfg(test)]
@@ -16,10 +16,10 @@ use futures::future::BoxFuture;
 
 use crate::send_error::SendError;
 
-pub use driver::{AsynchronousQueue, AsynchronousStatus, Asynchronously, start};
+pub use delivery::{AsynchronousQueue, AsynchronousStatus, Asynchronously, start};
 pub use settings::AsynchronousSettings;
 
-pub(crate) use driver::QUALIFIER;
+pub(crate) use delivery::QUALIFIER;
 pub(crate) use settings::HIDDEN_SECONDS;
 
 /// Takes events for asynchronous invocation.

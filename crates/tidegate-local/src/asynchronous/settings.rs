@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::mapping::scale::scale_age;
+use crate::pace::scale::scale_age;
 use topology::model::Asynchronous;
 
 /// For how many seconds a received event is hidden in its queue at a time: how soon another engine takes over after a crash.

@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use serde::Serialize;
 use tokio::time::sleep;
 
-use crate::mapping::retry::Backoff;
+use crate::pace::retry::Backoff;
 use crate::send_error::SendError;
 use lambda_shapes::text::shortened;
 

@@ -16,8 +16,8 @@ use crate::destination::{
 };
 use crate::environment::function_arn;
 use crate::invocation::Invoker;
-use crate::mapping::pace::Pace;
 use crate::parts::Parts;
+use crate::pace::Pace;
 use crate::provision::{INVOKE_QUEUE, invoke_queue};
 use crate::send_error::SendError;
 use engine_client::local::REGION;

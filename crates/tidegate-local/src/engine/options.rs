@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::Injection;
 use crate::emulator::Backend;
-use crate::mapping::pace::Pace;
 use crate::operator::WaitsForOperator;
+use crate::pace::Pace;
 
 /// What is to be run, and how.
 #[derive(Clone)]

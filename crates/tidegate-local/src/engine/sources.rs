@@ -11,17 +11,13 @@ use crate::checkpoint::Checkpoints;
 use crate::deliveries::Way;
 use crate::environment::function_arn;
 use crate::mapping::Mapping;
-use crate::mapping::dynamodb::DynamoDbSource;
-use crate::mapping::kinesis::KinesisSource;
-use crate::mapping::queue::QueueSettings;
-use crate::mapping::queue_driver::{self, QueueMapping};
-use crate::mapping::settings::StreamSettings;
+use crate::mapping::queue::{self, QueueMapping, QueueSettings};
+use crate::mapping::stream::{
+    self, DynamoDbSource, KinesisSource, Start, StreamMapping, StreamSettings, StreamSource,
+};
 use engine_client::local::{ACCOUNT, REGION};
 use lambda_shapes::stream_kind::StreamKind;
 
-use crate::mapping::source::StreamSource;
-use crate::mapping::start::Start;
-use crate::mapping::stream::{self, StreamMapping};
 use crate::parts::Parts;
 use lambda_shapes::kinesis::Origin;
 use topology::pattern::filter::{Filter, Filtered};
@@ -89,7 +85,7 @@ impl Wiring<'_> {
                 let filter = filter(Filtered::Sqs, source)?;
                 let settings =
                     QueueSettings::of(source, declared, visibility, filter, self.timing.time_scale);
-                Ok(queue_driver::start(QueueMapping {
+                Ok(queue::start(QueueMapping {
                     function: function.to_owned(),
                     source_name: queue.to_owned(),
                     settings,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::provisioned::Provisioned;
-use crate::mapping::scale::scale_seconds;
+use crate::pace::scale::scale_seconds;
 use topology::{Resource, Topology};
 
 const RECORD_AGE: &str = "TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS";

@@ -10,7 +10,7 @@ use tidegate_local::activity::Activity;
 use tidegate_local::asynchronous::{self, AsynchronousQueue, AsynchronousSettings, Asynchronously};
 use tidegate_local::destination::QueueDestination;
 use tidegate_local::invocation::{Answer, Invoker, Request};
-use tidegate_local::mapping::pace::Pace;
+use tidegate_local::pace::Pace;
 
 use crate::backend::{TestBackend, ministack};
 use crate::delivery::{FUNCTION_ARN, Scripted, count, error, queue, received, success};

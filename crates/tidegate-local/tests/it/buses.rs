@@ -11,7 +11,7 @@ use tidegate_local::activity::Activity;
 use tidegate_local::asynchronous::EventQueue;
 use tidegate_local::bus::{self, BusQueue, BusRouter, BusStatus, Retries, Rule, RuleStatus, Target};
 use tidegate_local::clients::Clients;
-use tidegate_local::mapping::pace::Pace;
+use tidegate_local::pace::Pace;
 use tidegate_local::send_error::SendError;
 use topology::pattern::Pattern;
 

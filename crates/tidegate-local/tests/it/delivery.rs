@@ -21,14 +21,11 @@ use tidegate_local::checkpoint::{Checkpoints, MemoryCheckpoints};
 use tidegate_local::clients::Clients;
 use tidegate_local::destination::{Destination, QueueDestination};
 use tidegate_local::invocation::{Answer, InvocationResult, Invoker, Request};
-use tidegate_local::mapping::dynamodb::DynamoDbSource;
-use tidegate_local::mapping::kinesis::KinesisSource;
-use tidegate_local::mapping::pace::Pace;
-use tidegate_local::mapping::settings::StreamSettings;
-use tidegate_local::mapping::source::StreamSource;
-use tidegate_local::mapping::start::Start;
-use tidegate_local::mapping::stream::{self, StreamMapping};
+use tidegate_local::mapping::stream::{
+    self, DynamoDbSource, KinesisSource, Start, StreamMapping, StreamSettings, StreamSource,
+};
 use tidegate_local::mapping::{Mapping, MappingStatus};
+use tidegate_local::pace::Pace;
 
 use crate::backend::ministack;
 

@@ -22,9 +22,9 @@ use tidegate_local::checkpoint::{Checkpoints, FileCheckpoints};
 use tidegate_local::destination::Destination;
 use tidegate_local::invocation::{Answer, Invoker, Request};
 use tidegate_local::mapping::Mapping;
-use tidegate_local::mapping::settings::StreamSettings;
-use tidegate_local::mapping::source::{Page, ReadError, ReadFrom, ShardInfo, StreamSource};
-use tidegate_local::mapping::stream::{self, StreamMapping};
+use tidegate_local::mapping::stream::{
+    self, Page, ReadError, ReadFrom, ShardInfo, StreamMapping, StreamSettings, StreamSource,
+};
 use tidegate_local::send_error::SendError;
 
 use crate::delivery::{Parts, Scripted, error, mapped, settings, success};

@@ -11,15 +11,14 @@ use tidegate_local::activity::Activity;
 use tidegate_local::clients::Clients;
 use tidegate_local::invocation::{Answer, InvocationResult, Invoker, Request};
 use tidegate_local::mapping::Mapping;
-use tidegate_local::mapping::pace::Pace;
-use tidegate_local::mapping::queue::QueueSettings;
-use tidegate_local::mapping::queue_driver::{self, QueueMapping};
+use tidegate_local::mapping::queue::{self, QueueMapping, QueueSettings};
+use tidegate_local::pace::Pace;
 
 use crate::backend::ministack;
 use crate::delivery::{Scripted, count, error, partial, queue, success, until_status};
 
 fn start_queue(clients: &Clients, url: &str, arn: &str, function: Arc<dyn Invoker>) -> Mapping {
-    queue_driver::start(queue_mapping(clients, url, arn, function))
+    queue::start(queue_mapping(clients, url, arn, function))
 }
 
 fn start_gathering(
@@ -30,7 +29,7 @@ fn start_gathering(
     batching_window: Duration,
 ) -> Mapping {
     let settings = QueueSettings { batching_window, ..queue_settings() };
-    queue_driver::start(QueueMapping { settings, ..queue_mapping(clients, url, arn, function) })
+    queue::start(QueueMapping { settings, ..queue_mapping(clients, url, arn, function) })
 }
 
 fn queue_settings() -> QueueSettings {
@@ -115,7 +114,7 @@ async fn at_the_pace_of_aws_an_empty_queue_is_soon_known_to_be_empty() {
     let (url, arn) = queue(&backend.clients, "work", false).await;
     let function = Scripted::new(|_, _| success());
     let activity = Arc::new(Activity::new());
-    let mapping = queue_driver::start(QueueMapping {
+    let mapping = queue::start(QueueMapping {
         activity: Arc::clone(&activity),
         pace: Pace::Aws,
         ..queue_mapping(&backend.clients, &url, &arn, function)
@@ -137,7 +136,7 @@ async fn a_stop_gives_messages_that_are_being_gathered_back_to_their_queue() {
         backend.clients.sqs.send_message().queue_url(&url).message_body(n.to_string()).send().await.unwrap();
     }
     let function = Scripted::new(|_, _| success());
-    let mapping = queue_driver::start(QueueMapping {
+    let mapping = queue::start(QueueMapping {
         settings: QueueSettings {
             batching_window: Duration::from_secs(300),
             visibility: Duration::from_secs(900),

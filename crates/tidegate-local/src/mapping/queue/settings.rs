@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::mapping::scale::{scale, scale_seconds};
+use crate::pace::scale::{scale, scale_seconds};
 use lambda_shapes::moment::Moment;
 use topology::model::{Function, Source};
 use topology::pattern::filter::Filter;

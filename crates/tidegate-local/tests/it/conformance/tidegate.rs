@@ -15,15 +15,11 @@ use tidegate_local::destination::{BucketDestination, Destination, QueueDestinati
 use tidegate_local::environment::{Fleet, FleetOptions, FunctionSpec, Functions};
 use tidegate_local::invocation::{Answer, InvocationResult, Invoker, Request};
 use tidegate_local::mapping::Mapping;
-use tidegate_local::mapping::dynamodb::DynamoDbSource;
-use tidegate_local::mapping::kinesis::KinesisSource;
-use tidegate_local::mapping::pace::Pace;
-use tidegate_local::mapping::queue::QueueSettings;
-use tidegate_local::mapping::queue_driver::{self, QueueMapping};
-use tidegate_local::mapping::settings::StreamSettings;
-use tidegate_local::mapping::source::StreamSource;
-use tidegate_local::mapping::start::Start;
-use tidegate_local::mapping::stream::{self, StreamMapping};
+use tidegate_local::mapping::queue::{self, QueueMapping, QueueSettings};
+use tidegate_local::mapping::stream::{
+    self, DynamoDbSource, KinesisSource, Start, StreamMapping, StreamSettings, StreamSource,
+};
+use tidegate_local::pace::Pace;
 use topology::pattern::filter::{Filter, Filtered};
 use uuid::Uuid;
 
@@ -85,7 +81,7 @@ fn filter(scenario: &Scenario, filtered: Filtered) -> Option<Arc<Filter>> {
 
 fn queue(setup: Setup<'_>, gate: &Arc<Gate>) -> Mapping {
     let Setup { world, name, scenario, place, .. } = setup;
-    queue_driver::start(QueueMapping {
+    queue::start(QueueMapping {
         function: name.to_owned(),
         source_name: name.to_owned(),
         settings: QueueSettings {

@@ -1,0 +1,316 @@
+//! The life of a function's asynchronous events, as a state machine without clock and I/O.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::life::{Life, State};
+use super::settings::AsynchronousSettings;
+use super::step::{Action, Counts, IllegalInput, Input};
+use crate::invocation::{Answer, InvocationResult};
+use crate::own_queue::{Resting, SHORTEST_REST};
+use crate::pace::retry::is_exhausted;
+use crate::pace::scale::scale;
+use lambda_shapes::asynchronous_record::{Condition, Ended, record};
+use lambda_shapes::moment::Moment;
+
+/// Lambda's waits after the first and the second function error.
+const AFTER_ERROR: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
+/// Lambda's wait after the first throttle, doubled up to the longest.
+const AFTER_THROTTLE: Duration = Duration::from_secs(1);
+const LONGEST_AFTER_THROTTLE: Duration = Duration::from_secs(300);
+/// Most events in memory that wait for a later attempt. The rest of them wait in their queue.
+const HELD: usize = 1000;
+/// Most events in memory altogether.
+const HELD_AT_MOST: usize = 2 * HELD;
+/// The part of the time for which an event is hidden in its queue after which that time is extended.
+const EXTEND_AFTER: u32 = 2;
+
+/// The events of one function.
+#[derive(Debug)]
+pub struct Events {
+    settings: AsynchronousSettings,
+    events: BTreeMap<u64, Life>,
+    /// Those that wait in their queue for a later attempt.
+    resting: Resting<Life>,
+    stop: Stop,
+    counts: Counts,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    Running,
+    Stopping,
+    Stopped,
+}
+
+impl Events {
+    /// No events.
+    #[must_use]
+    pub fn new(settings: AsynchronousSettings) -> Self {
+        Self {
+            settings,
+            events: BTreeMap::new(),
+            resting: Resting::default(),
+            stop: Stop::Running,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Counts since the start.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// No event is alive.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.events.is_empty() && self.resting.is_empty()
+    }
+
+    /// Number of invocations in flight.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.events.values().filter(|life| life.state == State::InFlight).count()
+    }
+
+    /// Number of events that wait for an attempt or are being handed over.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.events.len() - self.in_flight() + self.resting.len()
+    }
+
+    /// How many events may be taken in now. Events that wait for a later attempt do not hold others up,
+    /// however many they are: see [`Action::Rest`].
+    #[must_use]
+    pub fn room(&self, now: Moment) -> usize {
+        if self.stop != Stop::Running {
+            return 0;
+        }
+        let active = self
+            .events
+            .values()
+            .filter(|life| match life.state {
+                State::Due(due) => due <= now,
+                State::InFlight => true,
+                // A hand-over needs no environment, and its destination may be out of order for long.
+                State::HandingOver => false,
+            })
+            .count();
+        let ahead = (self.settings.maximum_concurrency.max(1) * 2).saturating_sub(active);
+        ahead.min(HELD_AT_MOST.saturating_sub(self.events.len()))
+    }
+
+    /// The one transition: takes in what happened and says what is to be done.
+    ///
+    /// # Errors
+    /// An input that the state does not allow. The state is then unchanged.
+    pub fn handle(&mut self, input: Input, now: Moment) -> Result<Vec<Action>, IllegalInput> {
+        let mut actions = Vec::new();
+        let refused = |state: String, input: &Input| Err(IllegalInput { state, input: input.to_string() });
+        let described = |event: u64, life: Option<&Life>| match life {
+            Some(life) => format!("event {event}, {},", life.state),
+            None => format!("event {event}, which does not exist,"),
+        };
+        match input {
+            Input::Accepted { event, .. } if self.stop != Stop::Running => {
+                actions.push(Action::Release { event });
+            }
+            Input::Accepted { event, content } => {
+                if let Some(life) = self.events.get(&event) {
+                    let state = described(event, Some(life));
+                    return refused(state, &Input::Accepted { event, content });
+                }
+                let extend = now.after(self.settings.hidden / EXTEND_AFTER);
+                let life = match self.resting.wake(&content.request_id) {
+                    Some(life) => Life { content, extend, ..life },
+                    None => {
+                        let (state, answer) = (State::Due(now), None);
+                        Life { content, state, attempts: 0, throttles: 0, answer, extend }
+                    }
+                };
+                self.events.insert(event, life);
+            }
+            Input::Answered { event, answer } => match self.events.get(&event).map(|life| life.state) {
+                Some(State::InFlight) => self.answered(event, answer, now, &mut actions),
+                _ => {
+                    let state = described(event, self.events.get(&event));
+                    return refused(state, &Input::Answered { event, answer });
+                }
+            },
+            Input::HandedOver { event } => match self.events.get(&event).map(|life| life.state) {
+                Some(State::HandingOver) => self.finish(event, &mut actions),
+                _ => {
+                    let state = described(event, self.events.get(&event));
+                    return refused(state, &Input::HandedOver { event });
+                }
+            },
+            Input::Empty { began } => drop(self.resting.forget_lost(began)),
+            Input::TimerDue => {}
+            Input::Stop => {
+                if self.stop == Stop::Running {
+                    self.stop = Stop::Stopping;
+                }
+            }
+        }
+        self.settle(now, &mut actions);
+        Ok(actions)
+    }
+
+    fn answered(&mut self, event: u64, answer: Answer, now: Moment, actions: &mut Vec<Action>) {
+        let Some(life) = self.events.get_mut(&event) else { return };
+        match answer.result {
+            InvocationResult::Success(response) => {
+                self.counts.delivered += 1;
+                life.attempts += 1;
+                life.answer = Some(response);
+                match self.settings.tells_success {
+                    true => self.end(event, Condition::Success, now, actions),
+                    false => self.finish(event, actions),
+                }
+            }
+            InvocationResult::Throttled => {
+                self.counts.throttled += 1;
+                let factor = 2_u32.saturating_pow(life.throttles.min(20));
+                let wait = AFTER_THROTTLE.saturating_mul(factor).min(LONGEST_AFTER_THROTTLE);
+                life.throttles += 1;
+                life.state = State::Due(now.after(scale(wait, self.settings.time_scale)));
+            }
+            InvocationResult::FunctionError(error) => {
+                self.counts.last_error = Some(String::from_utf8_lossy(&error).into_owned());
+                life.throttles = 0;
+                life.attempts += 1;
+                life.answer = Some(error);
+                if is_exhausted(life.attempts, Some(self.settings.maximum_retry_attempts)) {
+                    return self.end(event, Condition::RetriesExhausted, now, actions);
+                }
+                let index = usize::try_from(life.attempts - 1).unwrap_or(usize::MAX);
+                let wait = AFTER_ERROR.get(index).or(AFTER_ERROR.last()).copied().unwrap_or_default();
+                life.state = State::Due(now.after(scale(wait, self.settings.time_scale)));
+                self.counts.retries += 1;
+            }
+        }
+    }
+
+    /// An event that was given up, or whose success is told.
+    fn end(&mut self, event: u64, condition: Condition, now: Moment, actions: &mut Vec<Action>) {
+        let Some(life) = self.events.get_mut(&event) else { return };
+        let success = condition == Condition::Success;
+        self.counts.failed += u64::from(!success);
+        let ended = Ended {
+            request_id: &life.content.request_id,
+            function_arn: &self.settings.function_arn,
+            qualifier: life.content.qualifier.as_deref(),
+            condition,
+            count: life.attempts,
+            payload: &life.content.payload,
+            answer: life.answer.as_deref(),
+        };
+        match record(&ended, now) {
+            Ok(body) if success => {
+                life.state = State::HandingOver;
+                self.counts.told += 1;
+                actions.push(Action::Tell { event, body });
+            }
+            Ok(body) if self.settings.has_destination => {
+                life.state = State::HandingOver;
+                actions.push(Action::HandOver { event, body });
+            }
+            _ => self.finish(event, actions),
+        }
+    }
+
+    fn finish(&mut self, event: u64, actions: &mut Vec<Action>) {
+        self.events.remove(&event);
+        actions.push(Action::Finish { event });
+    }
+
+    fn settle(&mut self, now: Moment, actions: &mut Vec<Action>) {
+        let mut in_flight = self.in_flight();
+        if self.stop == Stop::Stopping {
+            let due = |_: &u64, life: &mut Life| matches!(life.state, State::Due(_));
+            let released = self.events.extract_if(.., due);
+            actions.extend(released.map(|(event, _)| Action::Release { event }));
+        }
+        match self.stop {
+            Stop::Running => {}
+            Stop::Stopping if in_flight == 0 => {
+                self.stop = Stop::Stopped;
+                actions.push(Action::Stopped);
+                return;
+            }
+            Stop::Stopping => {}
+            Stop::Stopped => return,
+        }
+        let mut due: Option<Moment> = None;
+        let mut wait = |moment: Moment| due = Some(due.map_or(moment, |earliest| earliest.min(moment)));
+        let mut hopeless = Vec::new();
+        for (event, life) in &mut self.events {
+            if let State::Due(moment) = life.state
+                && self.stop == Stop::Running
+            {
+                let expires = life.content.accepted.after(self.settings.maximum_event_age);
+                if self.settings.maximum_concurrency == 0 {
+                    hopeless.push((*event, Condition::ZeroReservedConcurrency));
+                } else if expires < now {
+                    hopeless.push((*event, Condition::EventAgeExceeded));
+                } else if moment > now {
+                    wait(moment.min(expires.after(Duration::from_millis(1))));
+                } else if in_flight < self.settings.maximum_concurrency {
+                    in_flight += 1;
+                    life.state = State::InFlight;
+                    actions.push(Action::Invoke { event: *event, content: life.content.clone() });
+                }
+            }
+            if life.extend <= now {
+                life.extend = now.after(self.settings.hidden / EXTEND_AFTER);
+                actions.push(Action::Hide { event: *event });
+            }
+            wait(life.extend);
+        }
+        for (event, condition) in hopeless {
+            self.end(event, condition, now, actions);
+        }
+        if self.stop == Stop::Running {
+            self.rest(now, actions);
+        }
+        if let Some(moment) = due {
+            actions.push(Action::WaitUntil(moment));
+        }
+    }
+
+    /// Gives the events that wait longest back to their queue, if more than [`HELD`] wait.
+    fn rest(&mut self, now: Moment, actions: &mut Vec<Action>) {
+        if self.events.len() <= HELD {
+            return;
+        }
+        let soonest = now.after(SHORTEST_REST);
+        let mut waiting: Vec<(Moment, u64)> = self
+            .events
+            .iter()
+            .filter_map(|(event, life)| match life.state {
+                State::Due(due) => Some((self.wakes(life, due), *event)),
+                State::InFlight | State::HandingOver => None,
+            })
+            .filter(|(wakes, _)| *wakes >= soonest)
+            .collect();
+        waiting.sort_unstable();
+        let many = waiting.len().saturating_sub(HELD);
+        for (wakes, event) in waiting.into_iter().rev().take(many) {
+            if let Some(mut life) = self.events.remove(&event) {
+                life.content.payload = Bytes::new();
+                let id = life.content.request_id.clone();
+                self.resting.add(id, life, wakes, self.settings.hidden);
+                actions.push(Action::Rest { event, wait: wakes.since(now) });
+            }
+        }
+    }
+
+    /// When something is to be done about an event whose next attempt is due then.
+    fn wakes(&self, life: &Life, due: Moment) -> Moment {
+        let expired = life.content.accepted.after(self.settings.maximum_event_age);
+        due.min(expired.after(Duration::from_millis(1)))
+    }
+}

@@ -1,0 +1,4 @@
+//! Asynchronous invocation: the rules, and the driver.
+
+mod delivery;
+mod machine;

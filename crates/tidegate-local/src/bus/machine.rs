@@ -1,0 +1,391 @@
+//! The events of a bus that some target does not have yet, as a state machine without clock and I/O.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::failure::{Exhausted, Failure, GivenUp};
+use super::rule::Retries;
+use super::status::RuleStatus;
+use super::step::{Action, IllegalInput, Input};
+use crate::own_queue::{Resting, SHORTEST_REST};
+use crate::pace::scale::scale;
+use lambda_shapes::moment::Moment;
+use lambda_shapes::text::shortened;
+
+/// The wait after the first failed try, doubled up to the longest. EventBridge documents only that it backs off exponentially, with jitter, 185 times
+/// within a day; with these numbers that is about what comes about.
+const FIRST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(600);
+/// Most events in memory that wait for another try. The rest of them wait in their queue.
+const HELD: usize = 1000;
+/// Most events in memory altogether.
+const HELD_AT_MOST: usize = 2 * HELD;
+/// Hand-overs at a time.
+pub(super) const AT_A_TIME: usize = 32;
+/// The part of the time for which an event is hidden in its queue after which that time is extended.
+const EXTEND_AFTER: u32 = 2;
+
+/// What a bus goes by.
+#[derive(Clone, Debug)]
+pub struct BusSettings {
+    /// The retry policy of each rule's target.
+    pub retries: Vec<Retries>,
+    /// For how long a received event is hidden in its queue at a time.
+    pub hidden: Duration,
+    /// Divides the waits between tries; 1 is AWS's own pace.
+    pub time_scale: f64,
+}
+
+/// The events of one bus.
+#[derive(Debug)]
+pub struct Events {
+    settings: BusSettings,
+    pub(super) events: BTreeMap<u64, Life>,
+    /// Those that wait in their queue for another try.
+    pub(super) resting: Resting<Life>,
+    stop: Stop,
+    rules: Vec<RuleStatus>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    Running,
+    Stopping,
+    Stopped,
+}
+
+#[derive(Debug)]
+pub(super) struct Life {
+    id: String,
+    accepted: Moment,
+    /// What is left to do, by rule.
+    pub(super) left: BTreeMap<usize, HandOver>,
+    /// When the event's hiding must be extended.
+    extend: Moment,
+}
+
+#[derive(Debug)]
+pub(super) struct HandOver {
+    pub(super) state: State,
+    /// Failed tries, and how the last one failed.
+    failed: u32,
+    failure: Option<Failure>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Due(Moment),
+    Trying,
+    Parking,
+}
+
+impl Events {
+    /// No events.
+    #[must_use]
+    pub fn new(settings: BusSettings) -> Self {
+        let rules = vec![RuleStatus::default(); settings.retries.len()];
+        Self { settings, events: BTreeMap::new(), resting: Resting::default(), stop: Stop::Running, rules }
+    }
+
+    /// Counts since the start, by rule.
+    #[must_use]
+    pub fn counts(&self) -> &[RuleStatus] {
+        &self.rules
+    }
+
+    /// Number of events that some target does not have yet.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.events.len() + self.resting.len()
+    }
+
+    /// Whether an event with this message id waits in its queue for another try.
+    #[must_use]
+    pub fn rests(&self, id: &str) -> bool {
+        self.resting.contains(id)
+    }
+
+    /// How many events may be taken in now. Events that wait for a later try do not hold others up,
+    /// however many they are: see [`Action::Rest`].
+    #[must_use]
+    pub fn room(&self, now: Moment) -> usize {
+        if self.stop != Stop::Running {
+            return 0;
+        }
+        let is_active = |hand_over: &HandOver| match hand_over.state {
+            State::Due(due) => due <= now,
+            State::Trying => true,
+            State::Parking => false,
+        };
+        let active = self.events.values().filter(|life| life.left.values().any(is_active)).count();
+        (AT_A_TIME * 2).saturating_sub(active).min(HELD_AT_MOST.saturating_sub(self.events.len()))
+    }
+
+    /// The one transition: takes in what happened and says what is to be done.
+    ///
+    /// # Errors
+    /// An input that the state does not allow. The state is then unchanged.
+    pub fn handle(&mut self, input: Input, now: Moment) -> Result<Vec<Action>, IllegalInput> {
+        let mut actions = Vec::new();
+        match input {
+            Input::Accepted { event, .. } if self.stop != Stop::Running => {
+                actions.push(Action::Release { event });
+            }
+            Input::Accepted { event, id, accepted, rules } => {
+                if self.events.contains_key(&event) {
+                    let input = Input::Accepted { event, id, accepted, rules };
+                    return Err(illegal(format!("event {event}, which is there,"), &input));
+                }
+                let extend = now.after(self.settings.hidden / EXTEND_AFTER);
+                match self.resting.wake(&id) {
+                    Some(life) => drop(self.events.insert(event, Life { extend, ..life })),
+                    None if rules.is_empty() => actions.push(Action::Finish { event }),
+                    None => {
+                        let life = self.new_life(id, accepted, rules, now, extend);
+                        self.events.insert(event, life);
+                    }
+                }
+            }
+            Input::Tried { event, rule, outcome, jitter } => {
+                self.expect(event, rule, State::Trying, || {
+                    format!("a try of event {event} for rule {rule}")
+                })?;
+                self.tried(event, rule, outcome, jitter, now, &mut actions);
+            }
+            Input::Parked { event, rule } => {
+                let input = || Input::Parked { event, rule }.to_string();
+                self.expect(event, rule, State::Parking, input)?;
+                self.done(event, rule, &mut actions);
+            }
+            Input::Empty { began } => {
+                for life in self.resting.forget_lost(began) {
+                    life.left.iter().for_each(|(rule, hand_over)| self.forget(*rule, hand_over));
+                }
+            }
+            Input::TimerDue => {}
+            Input::Stop => {
+                if self.stop == Stop::Running {
+                    self.stop = Stop::Stopping;
+                }
+            }
+        }
+        self.settle(now, &mut actions);
+        Ok(actions)
+    }
+
+    fn new_life(
+        &mut self,
+        id: String,
+        accepted: Moment,
+        rules: Vec<usize>,
+        now: Moment,
+        extend: Moment,
+    ) -> Life {
+        for rule in &rules {
+            self.count(*rule, |counts| {
+                counts.matched += 1;
+                counts.waiting += 1;
+            });
+        }
+        let due = || HandOver { state: State::Due(now), failed: 0, failure: None };
+        let left = rules.into_iter().map(|rule| (rule, due())).collect();
+        Life { id, accepted, left, extend }
+    }
+
+    fn expect(
+        &self,
+        event: u64,
+        rule: usize,
+        expected: State,
+        input: impl Fn() -> String,
+    ) -> Result<(), IllegalInput> {
+        let found = self.events.get(&event).and_then(|life| life.left.get(&rule));
+        let state = match found.map(|hand_over| hand_over.state) {
+            Some(state) if state == expected => return Ok(()),
+            Some(State::Due(_)) => "waiting for its next try",
+            Some(State::Trying) => "being handed over",
+            Some(State::Parking) => "on its way to the dead-letter queue",
+            None => "which is not left to do",
+        };
+        Err(IllegalInput { state: format!("event {event} for rule {rule}, {state},"), input: input() })
+    }
+
+    fn tried(
+        &mut self,
+        event: u64,
+        rule: usize,
+        outcome: Result<(), Failure>,
+        jitter: f64,
+        now: Moment,
+        actions: &mut Vec<Action>,
+    ) {
+        let Err(failure) = outcome else {
+            self.count(rule, |counts| counts.handed_over += 1);
+            return self.done(event, rule, actions);
+        };
+        let Some(retries) = self.settings.retries.get(rule).copied() else { return };
+        let life = self.events.get_mut(&event);
+        let Some(hand_over) = life.and_then(|life| life.left.get_mut(&rule)) else { return };
+        hand_over.failed += 1;
+        let (failed, is_transient) = (hand_over.failed, failure.is_transient);
+        let why = shortened(&failure.message);
+        hand_over.failure = Some(failure);
+        if is_transient && failed <= retries.maximum_attempts {
+            // Half of the wait is by chance.
+            let wait = FIRST.saturating_mul(2_u32.saturating_pow((failed - 1).min(20))).min(LONGEST);
+            let wait = scale(wait, self.settings.time_scale).mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0));
+            hand_over.state = State::Due(now.after(wait));
+        }
+        self.count(rule, |counts| {
+            counts.failing += u64::from(failed == 1);
+            counts.last_error = Some(why);
+        });
+        if !is_transient {
+            self.give_up(event, rule, None, actions);
+        } else if failed > retries.maximum_attempts {
+            self.give_up(event, rule, Some(Exhausted::MaximumRetryAttempts), actions);
+        }
+    }
+
+    fn give_up(&mut self, event: u64, rule: usize, exhausted: Option<Exhausted>, actions: &mut Vec<Action>) {
+        let life = self.events.get_mut(&event);
+        let Some(hand_over) = life.and_then(|life| life.left.get_mut(&rule)) else { return };
+        let Some(failure) = hand_over.failure.clone() else { return };
+        hand_over.state = State::Parking;
+        let retry_attempts = hand_over.failed.saturating_sub(1);
+        let exhausted = exhausted.filter(|_| retry_attempts > 0);
+        actions.push(Action::Park { event, rule, given_up: GivenUp { failure, retry_attempts, exhausted } });
+        self.count(rule, |counts| counts.failed += 1);
+    }
+
+    fn done(&mut self, event: u64, rule: usize, actions: &mut Vec<Action>) {
+        let Some(life) = self.events.get_mut(&event) else { return };
+        let done = life.left.remove(&rule);
+        if life.left.is_empty() {
+            self.events.remove(&event);
+            actions.push(Action::Finish { event });
+        }
+        if let Some(done) = done {
+            self.forget(rule, &done);
+        }
+    }
+
+    /// A hand-over is not left to do any more, or not here.
+    fn forget(&mut self, rule: usize, hand_over: &HandOver) {
+        self.count(rule, |counts| {
+            counts.waiting = counts.waiting.saturating_sub(1);
+            counts.failing = counts.failing.saturating_sub(u64::from(hand_over.failed > 0));
+        });
+    }
+
+    fn count(&mut self, rule: usize, count: impl FnOnce(&mut RuleStatus)) {
+        if let Some(counts) = self.rules.get_mut(rule) {
+            count(counts);
+        }
+    }
+
+    fn trying(&self) -> usize {
+        let hand_overs = self.events.values().flat_map(|life| life.left.values());
+        hand_overs.filter(|hand_over| hand_over.state == State::Trying).count()
+    }
+
+    fn settle(&mut self, now: Moment, actions: &mut Vec<Action>) {
+        let mut trying = self.trying();
+        if self.stop == Stop::Stopping {
+            let due = |_: &u64, life: &mut Life| {
+                life.left.values().all(|hand_over| matches!(hand_over.state, State::Due(_)))
+            };
+            let released: Vec<_> = self.events.extract_if(.., due).collect();
+            for (event, life) in released {
+                life.left.iter().for_each(|(rule, hand_over)| self.forget(*rule, hand_over));
+                actions.push(Action::Release { event });
+            }
+        }
+        match self.stop {
+            Stop::Running => {}
+            Stop::Stopping if trying == 0 => {
+                self.stop = Stop::Stopped;
+                actions.push(Action::Stopped);
+                return;
+            }
+            Stop::Stopping => {}
+            Stop::Stopped => return,
+        }
+        let mut due: Option<Moment> = None;
+        let mut wait = |moment: Moment| due = Some(due.map_or(moment, |earliest| earliest.min(moment)));
+        let (mut too_old, mut again) = (Vec::new(), Vec::new());
+        for (event, life) in &mut self.events {
+            for (rule, hand_over) in &mut life.left {
+                let State::Due(moment) = hand_over.state else { continue };
+                let Some(retries) = self.settings.retries.get(*rule) else { continue };
+                let expires = life.accepted.after(retries.maximum_age);
+                if self.stop != Stop::Running {
+                    // Another hand-over of the event goes on.
+                } else if hand_over.failed > 0 && expires < now {
+                    // However old it is, it is tried once.
+                    too_old.push((*event, *rule));
+                } else if moment > now {
+                    wait(moment.min(expires.after(Duration::from_millis(1)).max(now)));
+                } else if trying < AT_A_TIME {
+                    trying += 1;
+                    hand_over.state = State::Trying;
+                    again.extend((hand_over.failed > 0).then_some(*rule));
+                    actions.push(Action::HandOver { event: *event, rule: *rule });
+                }
+            }
+            if life.extend <= now {
+                life.extend = now.after(self.settings.hidden / EXTEND_AFTER);
+                actions.push(Action::Hide { event: *event });
+            }
+            wait(life.extend);
+        }
+        for rule in again {
+            self.count(rule, |counts| counts.retries += 1);
+        }
+        for (event, rule) in too_old {
+            self.give_up(event, rule, Some(Exhausted::MaximumEventAgeInSeconds), actions);
+        }
+        if self.stop == Stop::Running {
+            self.rest(now, actions);
+        }
+        if let Some(moment) = due {
+            actions.push(Action::WaitUntil(moment));
+        }
+    }
+
+    /// Gives the events that wait longest back to their queue, if more than [`HELD`] wait.
+    fn rest(&mut self, now: Moment, actions: &mut Vec<Action>) {
+        if self.events.len() <= HELD {
+            return;
+        }
+        let soonest = now.after(SHORTEST_REST);
+        let mut waiting: Vec<(Moment, u64)> = self
+            .events
+            .iter()
+            .filter_map(|(event, life)| Some((self.wakes(life)?, *event)))
+            .filter(|(wakes, _)| *wakes >= soonest)
+            .collect();
+        waiting.sort_unstable();
+        let many = waiting.len().saturating_sub(HELD);
+        for (wakes, event) in waiting.into_iter().rev().take(many) {
+            if let Some(life) = self.events.remove(&event) {
+                self.resting.add(life.id.clone(), life, wakes, self.settings.hidden);
+                actions.push(Action::Rest { event, wait: wakes.since(now) });
+            }
+        }
+    }
+
+    /// When something is to be done about an event; `None` while something is done.
+    fn wakes(&self, life: &Life) -> Option<Moment> {
+        let due = life.left.iter().map(|(rule, hand_over)| {
+            let State::Due(due) = hand_over.state else { return None };
+            let expires = life.accepted.after(self.settings.retries.get(*rule)?.maximum_age);
+            Some(due.min(expires.after(Duration::from_millis(1))))
+        });
+        due.min_by_key(|due| due.map_or(i64::MIN, Moment::as_millis))?
+    }
+}
+
+fn illegal(state: String, input: &Input) -> IllegalInput {
+    IllegalInput { state, input: input.to_string() }
+}

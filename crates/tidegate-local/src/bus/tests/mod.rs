@@ -1,0 +1,4 @@
+//! Buses: the rules, and the driver.
+
+mod machine;
+mod routing;

@@ -1,0 +1,191 @@
+//! What a rule hands to queues that take no more characters than SQS does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use serde_json::{Value, json};
+
+use crate::activity::Activity;
+use crate::asynchronous::EventQueue;
+use crate::bus::{BusQueue, BusStatus, Retries, Rule, Target, start};
+use crate::pace::Pace;
+use crate::send_error::SendError;
+use crate::stand_in::StandIn;
+use topology::pattern::Pattern;
+
+/// No function takes an event, and says so in characters that SQS does not take.
+struct Refusing;
+
+impl EventQueue for Refusing {
+    fn accept<'a>(
+        &'a self,
+        _: &'a str,
+        _: Option<&'a str>,
+        _: String,
+    ) -> BoxFuture<'a, Result<String, SendError>> {
+        Box::pin(async { Err("no \u{FFFF}".to_owned().into()) })
+    }
+}
+
+fn rule(name: &str, pattern: &Value, target: Target, sqs: &StandIn) -> Rule {
+    Rule {
+        name: name.to_owned(),
+        arn: format!("arn:of:{name}"),
+        pattern: Pattern::parse(pattern).unwrap(),
+        target,
+        message_group_id: None,
+        target_arn: "arn:of:target".to_owned(),
+        dead_letters: Some(sqs.url("letters")),
+        retries: Retries { maximum_attempts: 0, maximum_age: Duration::from_secs(60) },
+    }
+}
+
+/// Routes one event by these rules until the bus is done with it.
+async fn routed(sqs: &StandIn, rules: Vec<Rule>) -> BusStatus {
+    routed_by(sqs, rules, Arc::new(Refusing)).await
+}
+
+async fn routed_by(sqs: &StandIn, rules: Vec<Rule>, events: Arc<dyn EventQueue>) -> BusStatus {
+    let router = start(BusQueue {
+        bus: "shop".to_owned(),
+        queue_url: sqs.url("tidegate-bus-shop"),
+        rules,
+        sqs: sqs.sqs(),
+        events,
+        activity: Arc::new(Activity::new()),
+        pace: Pace::Fast,
+        hidden: Duration::from_secs(60),
+        time_scale: 1000.0,
+    });
+    let status = tokio::time::timeout(Duration::from_secs(30), async {
+        loop {
+            let status = router.status();
+            if sqs.deleted() == 1 && status.idle_since.is_some() {
+                return status;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    let status = status.await.unwrap_or_else(|_| panic!("{router:?}"));
+    router.stop().await;
+    status
+}
+
+#[tokio::test]
+async fn an_event_with_characters_that_sqs_does_not_take_reaches_queues_and_dead_letters() {
+    let event = json!({"source": "shop", "detail": {"name": "\u{FFFE}\u{FFFF}"}});
+    let sqs = StandIn::start([event.to_string().as_str()]).await;
+    let any = json!({"source": ["shop"]});
+    let rules = vec![
+        rule("queue", &any, Target::Queue(sqs.url("work")), &sqs),
+        rule("function", &any, Target::Function("f".to_owned()), &sqs),
+    ];
+    routed(&sqs, rules).await;
+    for queue in ["work", "letters"] {
+        let bodies = sqs.bodies(queue);
+        let taken: Vec<Value> = bodies.iter().map(|body| serde_json::from_str(body).unwrap()).collect();
+        assert_eq!(taken, std::slice::from_ref(&event), "{queue}");
+    }
+    assert_eq!(sqs.attributes("letters", "ERROR_MESSAGE"), ["no \u{FFFD}"]);
+    assert_eq!(sqs.refused(), 0);
+}
+
+// serde-rs/json#827: half of a surrogate pair. `Infinity` is what MiniStack makes of 1e999.
+#[tokio::test]
+async fn an_event_that_a_strict_reader_refuses_is_matched_and_handed_over_as_it_is() {
+    let detail = r#""type":"order","note":"thanks \ud83d","total":1.10,"type":"order""#;
+    let event = format!(r#"{{"source":"shop","detail":{{{detail},"limit":1e999}}}}"#);
+    let given = event.replace("1e999", "Infinity");
+    let sqs = StandIn::start([given.as_str()]).await;
+    let order = json!({"source": ["shop"], "detail": {"type": ["order"]}});
+    let other = json!({"detail": {"type": [{"anything-but": "order"}]}});
+    let rules = vec![
+        rule("queue", &order, Target::Queue(sqs.url("work")), &sqs),
+        rule("function", &order, Target::Function("f".to_owned()), &sqs),
+        rule("other", &other, Target::Queue(sqs.url("other")), &sqs),
+    ];
+    let status = routed(&sqs, rules).await;
+    assert_eq!((status.events, status.unmatched), (1, 0));
+    for queue in ["work", "letters"] {
+        assert_eq!(sqs.bodies(queue), [event.as_str()], "{queue}");
+    }
+    assert_eq!(sqs.bodies("other"), [""; 0]);
+}
+
+#[tokio::test]
+async fn an_event_that_is_not_json_is_reported() {
+    let sqs = StandIn::start([r#"{"source":"shop","detail":NaN}"#]).await;
+    let any = json!({"source": ["shop"]});
+    let status = routed(&sqs, vec![rule("queue", &any, Target::Queue(sqs.url("work")), &sqs)]).await;
+    assert_eq!((status.unmatched, sqs.bodies("work").len()), (1, 0));
+    let says = "an event of bus shop is not JSON and matches no rule: expected a value at line 1 column 27";
+    assert_eq!(status.last_error.as_deref(), Some(says));
+}
+
+#[tokio::test]
+async fn an_event_that_no_queue_takes_is_dropped_and_not_sent_for_ever() {
+    // Three bytes each, and six as escapes: more than a message may have.
+    let event = json!({"source": "shop", "detail": "\u{FFFE}".repeat(180_000)});
+    let sqs = StandIn::start([event.to_string().as_str()]).await;
+    let any = json!({"source": ["shop"]});
+    let status = routed(&sqs, vec![rule("queue", &any, Target::Queue(sqs.url("work")), &sqs)]).await;
+    let error = status.last_error.unwrap_or_default();
+    assert!(error.contains("the dead letter of rule queue"), "{error}");
+    assert_eq!((status.destination_failures.count, sqs.bodies("letters").len()), (1, 0));
+}
+
+/// An event that its function does not take, with its dead letter for another queue.
+async fn given_up_to(queue: Option<&str>) -> (StandIn, BusStatus) {
+    let sqs = StandIn::start([json!({"source": "shop"}).to_string().as_str()]).await;
+    let any = json!({"source": ["shop"]});
+    let mut rule = rule("function", &any, Target::Function("f".to_owned()), &sqs);
+    rule.dead_letters = queue.map(|queue| sqs.url(queue));
+    let status = routed(&sqs, vec![rule]).await;
+    (sqs, status)
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_its_queue_refuses_for_good_is_lost_and_counted() {
+    for (queue, why) in [
+        (Some("gone"), "QueueDoesNotExist"),
+        (Some("closed"), "AccessDenied"),
+        (None, "has no dead-letter queue"),
+    ] {
+        let (sqs, status) = given_up_to(queue).await;
+        let lost = status.destination_failures;
+        assert_eq!(lost.count, 1, "{queue:?}");
+        assert!(lost.last.as_ref().is_some_and(|last| last.contains(why)), "{lost:?}");
+        assert_eq!(sqs.refused(), usize::from(queue.is_some()), "{queue:?}");
+        assert_eq!(status.rules["function"].failed, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_sent_again_to_a_queue_that_is_busy() {
+    let (sqs, status) = given_up_to(Some("busy")).await;
+    assert_eq!((sqs.refused(), sqs.bodies("busy").len()), (1, 1));
+    assert_eq!(status.destination_failures.count, 0);
+}
+
+#[tokio::test]
+async fn an_event_that_no_function_can_take_is_given_up_at_once() {
+    /// Every event is too large.
+    struct TooLarge;
+    impl EventQueue for TooLarge {
+        fn accept<'a>(
+            &'a self,
+            _: &'a str,
+            _: Option<&'a str>,
+            _: String,
+        ) -> BoxFuture<'a, Result<String, SendError>> {
+            Box::pin(async { Err(SendError::too_large("the event", "f", 2, 1)) })
+        }
+    }
+    let sqs = StandIn::start([json!({"source": "shop"}).to_string().as_str()]).await;
+    let mut rule = rule("function", &json!({"source": ["shop"]}), Target::Function("f".to_owned()), &sqs);
+    rule.retries.maximum_attempts = 185;
+    let status = routed_by(&sqs, vec![rule], Arc::new(TooLarge)).await;
+    assert_eq!((status.rules["function"].retries, status.rules["function"].failed), (0, 1));
+    assert_eq!(sqs.attributes("letters", "ERROR_CODE"), ["INVALID_PARAMETER"]);
+}

@@ -1,0 +1,358 @@
+//! The delivery of a queue's messages, as a state machine without clock and I/O.
+//!
+//! The rules are Lambda's. What it does not document is ours:
+//!
+//! | | here |
+//! |---|---|
+//! | A throttled batch | goes again after 100 ms, doubled up to a minute, as long as its messages are certainly hidden until the function has ended. Then they come again from the queue, which raises their receive counts. Nothing counts as failed. |
+//! | A mapping whose function fails | is not slowed down: Lambda lowers its concurrency by numbers it does not publish. |
+//! | A message that waits for a place in a batch until its visibility ends | is let go; the queue has it again. |
+//! | A batching window that is longer than the messages are hidden | ends while they are: the function's timeout before, or half of the time that they are hidden if that is more. |
+//! | Which batch a window belongs to, of several at a time | the next one, unless it is being gathered when an invocation ends. |
+//! | A mapping without `maximum_concurrency` | runs as many batches as the function may have environments. |
+//! | What is held of a group that failed | is let go, so that it comes again behind the failure. |
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lambda_shapes::queue::Message;
+
+use super::batch::{Batch, BatchState, busy, delivering};
+use super::held::Held;
+use super::returned::Returned;
+use super::settings::QueueSettings;
+use super::step::{Action, IllegalInput, Input};
+use crate::invocation::Answer;
+use crate::mapping::answer::{Failure, QueueVerdict, judge_queue};
+use crate::mapping::counts::Counts;
+use crate::pace::retry::Backoff;
+use lambda_shapes::batching::{self, Limits, PAYLOAD_LIMIT, Window};
+use lambda_shapes::moment::Moment;
+
+/// Most messages of one ReceiveMessage call.
+const RECEIVE_LIMIT: usize = 10;
+
+/// The state machine of one queue.
+#[derive(Debug)]
+pub struct Queue {
+    settings: QueueSettings,
+    backoff: Backoff,
+    reading: Reading,
+    held: Held,
+    returned: Returned,
+    batches: BTreeMap<u64, Batch>,
+    next_batch: u64,
+    /// When the last invocation ended, if nothing was being gathered then.
+    invoked: Option<Moment>,
+    counts: Counts,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    NotStarted,
+    Receiving,
+    Full,
+    Stopping,
+    Stopped,
+}
+
+impl Queue {
+    /// A queue that has not been read.
+    #[must_use]
+    pub fn new(settings: QueueSettings) -> Self {
+        Self {
+            backoff: Backoff::scaled(settings.time_scale),
+            settings,
+            reading: Reading::NotStarted,
+            held: Held::default(),
+            returned: Returned::default(),
+            batches: BTreeMap::new(),
+            next_batch: 0,
+            invoked: None,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Counts since the start.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Messages received and not finished.
+    #[must_use]
+    pub fn lag(&self) -> usize {
+        self.held.len() + self.batches.values().map(|batch| batch.messages.len()).sum::<usize>()
+    }
+
+    /// Number of invocations in flight.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.batches.values().filter(|batch| batch.state == BatchState::InFlight).count()
+    }
+
+    /// When the oldest message was sent that is received and not finished, or has failed and is hidden until it comes again.
+    #[must_use]
+    pub fn oldest(&self, now: Moment) -> Option<Moment> {
+        let delivering = delivering(&self.batches).flat_map(|batch| &batch.messages);
+        let mine = delivering.chain(self.held.messages()).map(|message| message.sent);
+        mine.chain(self.returned.oldest(now)).min()
+    }
+
+    /// Nothing is held, in flight or waiting.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.held.is_empty() && self.batches.is_empty()
+    }
+
+    /// The one transition: takes in what happened and says what is to be done.
+    ///
+    /// # Errors
+    /// An input that the state does not allow. The state is then unchanged.
+    pub fn handle(&mut self, input: Input, now: Moment) -> Result<Vec<Action>, IllegalInput> {
+        let mut actions = Vec::new();
+        match (self.reading, input) {
+            (Reading::NotStarted, Input::Start) => self.reading = Reading::Full,
+            (Reading::Receiving, Input::Received(messages)) => {
+                self.admit(messages, now, &mut actions);
+                self.reading = Reading::Full;
+            }
+            (Reading::Receiving, Input::ReceiveFailed) => self.reading = Reading::Full,
+            (Reading::Stopping | Reading::Stopped, Input::Received(messages)) => {
+                release(messages.into_iter(), &mut actions);
+            }
+            (Reading::Stopping | Reading::Stopped, Input::ReceiveFailed) => {}
+            (
+                Reading::Receiving | Reading::Full | Reading::Stopping,
+                ref input @ Input::Answered { batch, ref answer },
+            ) => self.answered(batch, answer, input, now, &mut actions)?,
+            (
+                Reading::Receiving | Reading::Full | Reading::Stopping,
+                ref input @ Input::Deleted { batch },
+            ) => match self.batches.get(&batch).map(|batch| batch.state) {
+                Some(BatchState::Deleting | BatchState::Dropping) => drop(self.batches.remove(&batch)),
+                state => return Err(illegal(batch, state, input)),
+            },
+            (_, Input::TimerDue) | (Reading::Stopped, Input::Stop) => {}
+            (_, Input::Stop) => self.reading = Reading::Stopping,
+            (reading, input) => {
+                let state = match reading {
+                    Reading::NotStarted => "a mapping not started",
+                    Reading::Receiving => "a mapping that receives",
+                    Reading::Full => "a mapping with no receive on its way",
+                    Reading::Stopping => "a stopping mapping",
+                    Reading::Stopped => "a stopped mapping",
+                };
+                return Err(IllegalInput { state: state.to_owned(), input: input.to_string() });
+            }
+        }
+        self.settle(now, &mut actions);
+        Ok(actions)
+    }
+
+    /// Holds what passes the filter, and deletes the rest.
+    fn admit(&mut self, messages: Vec<Message>, now: Moment, actions: &mut Vec<Action>) {
+        let filter = self.settings.filter.clone();
+        let passes = |message: &Message| filter.as_ref().is_none_or(|filter| filter.passes(&message.json));
+        let (passed, dropped): (Vec<_>, Vec<_>) = messages.into_iter().partition(passes);
+        passed.iter().for_each(|message| self.returned.remove(&message.id));
+        self.held.admit(passed, now);
+        if dropped.is_empty() {
+            return;
+        }
+        self.counts.filtered += dropped.len() as u64;
+        let receipts = dropped.iter().map(|message| message.receipt.clone()).collect();
+        actions.push(Action::Delete { batch: self.next_batch, receipts });
+        let batch = Batch { messages: dropped, state: BatchState::Dropping, received: now, throttles: 0 };
+        self.batches.insert(self.next_batch, batch);
+        self.next_batch += 1;
+    }
+
+    fn answered(
+        &mut self,
+        id: u64,
+        answer: &Answer,
+        input: &Input,
+        now: Moment,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), IllegalInput> {
+        let free = delivering(&self.batches).count() < self.settings.maximum_concurrency;
+        let batch = match self.batches.get_mut(&id) {
+            Some(batch) if batch.state == BatchState::InFlight => batch,
+            other => return Err(illegal(id, other.map(|batch| batch.state), input)),
+        };
+        let is_gathering = !self.held.is_empty() && free;
+        let report = self.settings.report_batch_item_failures;
+        let failed: BTreeSet<usize> =
+            match judge_queue(&answer.result, report, batch.messages.iter().map(|m| m.id.as_str())) {
+                QueueVerdict::Throttled => {
+                    self.counts.throttled += 1;
+                    let until = now.after(self.backoff.delay(batch.throttles));
+                    batch.throttles += 1;
+                    // Tried again only while the messages are certainly still hidden when the function ends.
+                    let hidden = batch.received.after(self.settings.visibility);
+                    if until.after(self.settings.timeout) < hidden {
+                        batch.state = BatchState::Waiting(until);
+                        return Ok(());
+                    }
+                    // The function did not run: their receives are used up, and nothing has failed.
+                    (0..batch.messages.len()).collect()
+                }
+                QueueVerdict::Failed(Failure::Function(reason) | Failure::Response(reason)) => {
+                    self.counts.retries += 1;
+                    self.counts.last_error = Some(reason);
+                    (0..batch.messages.len()).collect()
+                }
+                QueueVerdict::Done(failed) => {
+                    self.counts.retries += u64::from(!failed.is_empty());
+                    failed.into_iter().collect()
+                }
+            };
+        if !is_gathering {
+            self.invoked = Some(now);
+        }
+        let groups: BTreeSet<String> = failed
+            .iter()
+            .filter_map(|index| batch.messages.get(*index))
+            .filter_map(|message| message.group.clone())
+            .collect();
+        let hidden = batch.received.after(self.settings.visibility);
+        self.returned.add(failed.iter().filter_map(|index| batch.messages.get(*index)), hidden, now);
+        let mut index = 0;
+        batch.messages.retain(|_| {
+            index += 1;
+            !failed.contains(&(index - 1))
+        });
+        if batch.messages.is_empty() {
+            self.batches.remove(&id);
+        } else {
+            batch.state = BatchState::Deleting;
+            self.counts.delivered += batch.messages.len() as u64;
+            let receipts = batch.messages.iter().map(|message| message.receipt.clone()).collect();
+            actions.push(Action::Delete { batch: id, receipts });
+        }
+        // What is held of a failed group must not overtake it.
+        self.held.forget(&groups);
+        Ok(())
+    }
+
+    fn settle(&mut self, now: Moment, actions: &mut Vec<Action>) {
+        let mut due: Option<Moment> = None;
+        let mut wait = |moment: Moment| due = Some(due.map_or(moment, |earliest| earliest.min(moment)));
+        match self.reading {
+            Reading::NotStarted | Reading::Stopped => return,
+            Reading::Stopping => {
+                // A waiting batch has nothing in flight.
+                let waiting = |_: &u64, batch: &mut Batch| matches!(batch.state, BatchState::Waiting(_));
+                let waiting = self.batches.extract_if(.., waiting).flat_map(|(_, batch)| batch.messages);
+                release(self.held.take().into_iter().chain(waiting), actions);
+                if self.batches.is_empty() {
+                    self.reading = Reading::Stopped;
+                    actions.push(Action::Stopped);
+                }
+                return;
+            }
+            Reading::Receiving | Reading::Full => {}
+        }
+        // A timer that comes late, as after a suspended machine, finds messages that are visible again.
+        let kept = self.settings.certainly_hidden();
+        let mut groups = BTreeSet::new();
+        self.batches.retain(|_, batch| {
+            let stays = !matches!(batch.state, BatchState::Waiting(_)) || batch.received.after(kept) > now;
+            if !stays {
+                groups.extend(batch.messages.iter().filter_map(|message| message.group.clone()));
+            }
+            stays
+        });
+        self.held.forget(&groups);
+        for (id, batch) in &mut self.batches {
+            match batch.state {
+                BatchState::Waiting(until) if until <= now => {
+                    batch.state = BatchState::InFlight;
+                    if let Some(after) = self.settings.extended_after() {
+                        wait(batch.received.after(after));
+                    }
+                    self.counts.invocations += 1;
+                    let payload = batching::event(batch.messages.iter().map(|message| &message.json));
+                    let patience = self.settings.patience(batch.received, now);
+                    actions.push(Action::Invoke { batch: *id, payload, patience });
+                }
+                BatchState::Waiting(until) => wait(until),
+                BatchState::InFlight => {
+                    let Some(after) = self.settings.extended_after() else { continue };
+                    if batch.received.after(after) <= now {
+                        batch.received = now;
+                        let receipts = batch.messages.iter().map(|message| message.receipt.clone()).collect();
+                        actions.push(Action::Hide { receipts });
+                    }
+                    wait(batch.received.after(after));
+                }
+                BatchState::Deleting | BatchState::Dropping => {}
+            }
+        }
+        self.held.expire(kept, now);
+        while delivering(&self.batches).count() < self.settings.maximum_concurrency {
+            match self.next_batch(now) {
+                Ok(batch) => {
+                    if let Some(after) = self.settings.extended_after() {
+                        wait(batch.received.after(after));
+                    }
+                    let payload = batching::event(batch.messages.iter().map(|message| &message.json));
+                    let patience = self.settings.patience(batch.received, now);
+                    actions.push(Action::Invoke { batch: self.next_batch, payload, patience });
+                    self.batches.insert(self.next_batch, batch);
+                    self.next_batch += 1;
+                    self.counts.invocations += 1;
+                }
+                Err(moment) => {
+                    if let Some(moment) = moment {
+                        wait(moment);
+                    }
+                    break;
+                }
+            }
+        }
+        // What waits for its group keeps nobody else waiting.
+        let free = self.held.free(&busy(&self.batches));
+        let room = self.settings.batch_size.saturating_sub(free).min(RECEIVE_LIMIT);
+        let free = delivering(&self.batches).count() < self.settings.maximum_concurrency;
+        if self.reading == Reading::Full && free && room > 0 {
+            self.reading = Reading::Receiving;
+            actions.push(Action::Receive { limit: room });
+        }
+        if let Some(moment) = due {
+            actions.push(Action::WaitUntil(moment));
+        }
+    }
+
+    /// Cuts a batch out of what is held, leaving messages whose group has a batch on its way.
+    fn next_batch(&mut self, now: Moment) -> Result<Batch, Option<Moment>> {
+        let limits = Limits {
+            records: self.settings.batch_size,
+            bytes: PAYLOAD_LIMIT,
+            window: Window {
+                length: self.settings.batching_window,
+                previous: self.invoked,
+                longest: Some(self.settings.longest_hold()),
+            },
+        };
+        let (messages, received) = self.held.cut(limits, &busy(&self.batches), now)?;
+        self.invoked = None;
+        Ok(Batch { messages, state: BatchState::InFlight, received, throttles: 0 })
+    }
+}
+
+/// Gives messages back to their queue that no invocation has.
+fn release(messages: impl Iterator<Item = Message>, actions: &mut Vec<Action>) {
+    let receipts: Vec<String> = messages.map(|message| message.receipt).collect();
+    if !receipts.is_empty() {
+        actions.push(Action::Release { receipts });
+    }
+}
+
+fn illegal(batch: u64, state: Option<BatchState>, input: &Input) -> IllegalInput {
+    let state = state.map_or_else(
+        || format!("batch {batch}, which does not exist,"),
+        |state| format!("batch {batch}, {state},"),
+    );
+    IllegalInput { state, input: input.to_string() }
+}

@@ -1,0 +1,242 @@
+//! The delivery of one shard's records, as a state machine without clock and I/O.
+
+use std::fmt;
+
+use super::failing::Failing;
+use super::lane::{Lane, LaneState};
+use super::position::Position;
+use super::step::{Action, IllegalInput, Input};
+use super::window::Windows;
+use crate::mapping::counts::Counts;
+use crate::mapping::stream::settings::StreamSettings;
+use crate::pace::retry::Backoff;
+use lambda_shapes::batching::PAYLOAD_LIMIT;
+use lambda_shapes::moment::Moment;
+use lambda_shapes::record::{Entry, Record};
+use lambda_shapes::sequence::SequenceNumber;
+
+/// Full batches that are read ahead per lane, the one in flight included.
+pub(super) const BATCHES_PER_LANE: usize = 3;
+/// Records that are read ahead beside those batches, and of which half is worth a poll: a poll has its price, so small batches are not read one by one.
+pub(super) const READ_AHEAD: usize = 2_000;
+/// Records beyond the checkpoint, as a multiple of those batches. It bounds how far other lanes run ahead of one that is stuck.
+const SPAN_FACTOR: usize = 10;
+
+/// The state machine of one shard.
+#[derive(Debug)]
+pub struct Shard {
+    pub(super) id: String,
+    pub(super) settings: StreamSettings,
+    pub(super) backoff: Backoff,
+    pub(super) reading: Reading,
+    pub(super) lanes: Vec<Lane>,
+    pub(super) position: Position,
+    pub(super) windows: Option<Windows>,
+    pub(super) failing: Failing,
+    /// When the last poll was asked for.
+    polled: Option<Moment>,
+    /// Everything written before this moment was read, by the polls that are over.
+    pub(super) read_until: Option<Moment>,
+    pub(super) next_invocation: u64,
+    pub(super) counts: Counts,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    NotStarted,
+    Polling,
+    Full,
+    Ended,
+    Closed,
+    Stopping,
+    Stopped,
+}
+
+impl fmt::Display for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotStarted => "a shard not started",
+            Self::Polling => "a shard being polled",
+            Self::Full => "a shard with enough records read ahead",
+            Self::Ended => "a shard read to its end",
+            Self::Closed => "a closed shard",
+            Self::Stopping => "a stopping shard",
+            Self::Stopped => "a stopped shard",
+        })
+    }
+}
+
+impl Shard {
+    /// A shard that goes on after its checkpoint.
+    #[must_use]
+    pub fn new(id: &str, settings: StreamSettings, checkpoint: Option<SequenceNumber>) -> Self {
+        let windows = Windows::new(settings.tumbling_window);
+        let lanes = if windows.is_some() { 1 } else { settings.lanes.max(1) };
+        Self {
+            id: id.to_owned(),
+            backoff: Backoff::scaled(settings.time_scale),
+            reading: Reading::NotStarted,
+            lanes: std::iter::repeat_with(Lane::default).take(lanes).collect(),
+            position: Position::after(checkpoint),
+            windows,
+            failing: Failing::default(),
+            polled: None,
+            read_until: None,
+            settings,
+            next_invocation: 0,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Goes on with the window that [`Action::KeepWindow`] gave last.
+    ///
+    /// # Errors
+    /// It is something else.
+    pub fn resume_window(&mut self, kept: &str) -> serde_json::Result<()> {
+        self.windows.as_mut().map_or(Ok(()), |windows| windows.resume(kept))
+    }
+
+    /// Goes on with the failed batches that [`Action::KeepFailing`] gave last: with the records they had, and the attempts they had used up.
+    ///
+    /// # Errors
+    /// It is something else.
+    pub fn resume_failing(&mut self, kept: &str) -> serde_json::Result<()> {
+        self.failing.resume(kept)
+    }
+
+    /// Counts since the start.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Where the shard stands.
+    #[must_use]
+    pub fn position(&self) -> &Position {
+        &self.position
+    }
+
+    /// Number of invocations in flight.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.lanes.iter().filter(|lane| matches!(lane.state, LaneState::InFlight { .. })).count()
+    }
+
+    /// When the oldest record read and not done was written.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Moment> {
+        self.lanes.iter().filter_map(Lane::oldest).min()
+    }
+
+    /// Every record read is done, and nothing waits, not even a window for its end.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.lanes.iter().all(Lane::is_idle) && !self.windows.as_ref().is_some_and(Windows::is_open)
+    }
+
+    /// The one transition: takes in what happened and says what is to be done.
+    ///
+    /// # Errors
+    /// An input that the state does not allow. The state is then unchanged.
+    pub fn handle(&mut self, input: Input, now: Moment) -> Result<Vec<Action>, IllegalInput> {
+        let mut actions = Vec::new();
+        match (self.reading, input) {
+            (Reading::NotStarted, Input::Start) => self.reading = Reading::Full,
+            (Reading::Polling, Input::Read { records, closed, behind }) => {
+                if records.is_empty() && !behind {
+                    self.read_until = self.polled;
+                }
+                self.admit(records, now);
+                self.reading = if closed { Reading::Ended } else { Reading::Full };
+            }
+            (Reading::Polling, Input::ReadFailed) => self.reading = Reading::Full,
+            // The poll that was on its way when the shard was stopped: what it brought is read again after the checkpoint.
+            (Reading::Stopping | Reading::Stopped, Input::Read { .. } | Input::ReadFailed) => {}
+            (
+                Reading::Polling | Reading::Full | Reading::Ended | Reading::Stopping,
+                Input::Answered { lane, invocation, answer },
+            ) => self.answered(lane, invocation, &answer, now, &mut actions)?,
+            (
+                Reading::Polling | Reading::Full | Reading::Ended | Reading::Stopping | Reading::Stopped,
+                Input::HandedOver { lane },
+            ) => self.handed_over(lane)?,
+            (_, Input::TimerDue) => {}
+            (Reading::Stopped, Input::Stop) => {}
+            (_, Input::Stop) => self.reading = Reading::Stopping,
+            (reading, input) => return Err(self.illegal(reading.to_string(), &input)),
+        }
+        self.settle(now, &mut actions);
+        Ok(actions)
+    }
+
+    pub(super) fn illegal(&self, state: String, input: &Input) -> IllegalInput {
+        IllegalInput { shard: self.id.clone(), state, input: input.to_string() }
+    }
+
+    fn admit(&mut self, records: Vec<Record>, now: Moment) {
+        let lanes = self.lanes.len();
+        for record in records {
+            let Some(ordinal) = self.position.read(&record.sequence, record.json.len()) else { continue };
+            if self.settings.filter.as_ref().is_some_and(|filter| !filter.passes(&record.json)) {
+                self.position.done(ordinal);
+                self.counts.filtered += 1;
+            } else if let Some(lane) = self.lanes.get_mut(record.key.lane(lanes)) {
+                lane.queue.push_back(Entry { ordinal, read: now, record });
+            }
+        }
+    }
+
+    /// Begins whatever can begin now, and says what is waited for.
+    fn settle(&mut self, now: Moment, actions: &mut Vec<Action>) {
+        let mut due: Option<Moment> = None;
+        if !matches!(self.reading, Reading::NotStarted | Reading::Stopping | Reading::Stopped) {
+            for index in 0..self.lanes.len() {
+                if let Some(moment) = self.advance_lane(index, now, actions) {
+                    due = Some(due.map_or(moment, |earliest| earliest.min(moment)));
+                }
+            }
+        }
+        if let Some(window) = self.windows.as_mut().and_then(Windows::take_change) {
+            actions.push(Action::KeepWindow(window));
+        }
+        if let Some(checkpoint) = self.position.advance() {
+            actions.push(Action::Checkpoint(checkpoint.clone()));
+        }
+        if let Some(failing) = self.failing.take_change(&self.lanes, self.position.checkpoint()) {
+            actions.push(Action::KeepFailing(failing));
+        }
+        match self.reading {
+            Reading::Full => {
+                if let Some(limit) = self.room() {
+                    self.reading = Reading::Polling;
+                    self.polled = Some(now);
+                    actions.push(Action::Poll { limit });
+                }
+            }
+            Reading::Ended if self.is_idle() => {
+                self.reading = Reading::Closed;
+                actions.push(Action::Closed);
+            }
+            Reading::Stopping if self.in_flight() == 0 => {
+                self.reading = Reading::Stopped;
+                actions.push(Action::Stopped);
+            }
+            _ => {}
+        }
+        if let Some(moment) = due {
+            actions.push(Action::WaitUntil(moment));
+        }
+    }
+
+    /// How many records may be read, if a poll is worth its while.
+    fn room(&self) -> Option<usize> {
+        let batch = self.settings.batch_size;
+        let batches = batch.saturating_mul(self.lanes.len() * BATCHES_PER_LANE);
+        let room = batches.saturating_add(READ_AHEAD).saturating_sub(self.position.undone());
+        let bytes = PAYLOAD_LIMIT * self.lanes.len() * BATCHES_PER_LANE;
+        let span = batches.saturating_mul(SPAN_FACTOR).saturating_add(READ_AHEAD);
+        let enough =
+            room >= batch.max(READ_AHEAD / 2) && self.position.bytes() < bytes && self.position.span() < span;
+        enough.then_some(room)
+    }
+}

@@ -1,0 +1,15 @@
+//! One shard of a stream: what is read is invoked in order, tried again, given up and checkpointed.
+
+mod advance;
+mod answered;
+pub mod failing;
+pub mod lane;
+mod machine;
+pub mod position;
+pub mod step;
+pub mod window;
+
+#[cfg(test)]
+mod tests;
+
+pub use machine::Shard;

@@ -1,0 +1,131 @@
+//! Watches the shards of a stream: starts a delivery for each that may be read.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::board::{Board, Name, ShardStatus};
+use super::delivery::{End, ShardDelivery};
+use super::mapping::StreamMapping;
+use super::source::ShardInfo;
+use crate::mapping::status::Mapping;
+use crate::running::stopped;
+use lambda_shapes::moment::Moment;
+use lambda_shapes::stream_kind::StreamKind;
+
+/// After a failure of the listing of shards, or of a shard's task; and while there is nothing to read.
+const AGAIN: Duration = Duration::from_secs(1);
+/// While shards are read: a child may be listed later than its parent ends.
+const RELIST: Duration = Duration::from_secs(15);
+
+/// Starts a stream mapping. Must be called inside a Tokio runtime.
+#[must_use]
+pub fn start(mut mapping: StreamMapping) -> Mapping {
+    mapping.settings.has_destination = mapping.destination.is_some();
+    let (stop, receiver) = watch::channel(false);
+    let board = Arc::new(Board::default());
+    let name = Name {
+        function: mapping.function.clone(),
+        source: mapping.source_name.clone(),
+        kind: match mapping.settings.kind {
+            StreamKind::Kinesis => "kinesis",
+            StreamKind::DynamoDb => "dynamodb",
+        },
+    };
+    let task = tokio::spawn(watch_shards(Arc::new(mapping), Arc::clone(&board), receiver));
+    Mapping::new(move || board.status(&name), stop, task)
+}
+
+/// Starts the shards, children after their parents.
+async fn watch_shards(mapping: Arc<StreamMapping>, board: Arc<Board>, mut stop: watch::Receiver<bool>) {
+    let mut finished: BTreeSet<String> = BTreeSet::new();
+    let mut tasks: JoinSet<End> = JoinSet::new();
+    let mut running: HashMap<tokio::task::Id, String> = HashMap::new();
+    let from = loop {
+        match mapping.starting_position.position(
+            &mapping.checkpoint_name,
+            &*mapping.checkpoints,
+            Moment::now(),
+        ) {
+            Ok(from) => break from,
+            Err(error) => board.failed(&error.to_string()),
+        }
+        pause(&mut stop).await;
+        if *stop.borrow() {
+            return;
+        }
+    };
+    while !*stop.borrow() {
+        let again = match mapping.source.shards().await {
+            Ok(shards) => {
+                for shard in ready(&shards, &finished) {
+                    if running.values().any(|id| *id == shard.id) {
+                        continue;
+                    }
+                    board.shard(&shard.id, ShardStatus::default());
+                    let delivery = ShardDelivery {
+                        mapping: Arc::clone(&mapping),
+                        board: Arc::clone(&board),
+                        shard: shard.clone(),
+                    };
+                    let handle = tasks.spawn(delivery.run(from.clone(), stop.clone()));
+                    running.insert(handle.id(), shard.id.clone());
+                }
+                board.discovered(!running.is_empty());
+                if running.is_empty() { AGAIN } else { RELIST }
+            }
+            Err(error) => {
+                board.failed(&error.to_string());
+                AGAIN
+            }
+        };
+        tokio::select! {
+            () = stopped(&mut stop) => {}
+            Some(ended) = tasks.join_next_with_id(), if !tasks.is_empty() => {
+                board.discovered(false);
+                let (id, end) = match ended {
+                    Ok((id, end)) => (id, end),
+                    Err(error) => {
+                        board.failed(&format!("the delivery of a shard ended unexpectedly: {error}"));
+                        (error.id(), End::Failed)
+                    }
+                };
+                match (running.remove(&id), end) {
+                    (Some(shard), End::Closed) => {
+                        board.closed(&shard);
+                        finished.insert(shard);
+                    }
+                    (_, End::Failed) => pause(&mut stop).await,
+                    _ => {}
+                }
+            }
+            () = sleep(again) => {}
+        }
+    }
+    while tasks.join_next().await.is_some() {}
+}
+
+async fn pause(stop: &mut watch::Receiver<bool>) {
+    tokio::select! {
+        () = stopped(stop) => {}
+        () = sleep(AGAIN) => {}
+    }
+}
+
+/// Shards that may be read: not finished, and none of their parents is still to be read.
+pub(super) fn ready<'a>(
+    shards: &'a [ShardInfo],
+    finished: &'a BTreeSet<String>,
+) -> impl Iterator<Item = &'a ShardInfo> {
+    shards.iter().filter(move |shard| {
+        !finished.contains(&shard.id)
+            && shard
+                .parents
+                .iter()
+                .all(|parent| finished.contains(parent) || shards.iter().all(|other| other.id != *parent))
+    })
+}

@@ -1,0 +1,102 @@
+//! Receiving from a queue at the right pace.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::DisplayErrorContext;
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::activity::Activity;
+use crate::pace::wait::until_poll;
+use crate::pace::{Pace, Pacer};
+use crate::running::stopped;
+
+/// Empty receives in a row after which an idle queue is long-polled.
+const LONG_POLL_AFTER: u32 = 50;
+
+/// Receives from one queue at the right pace.
+pub(crate) struct Receiver {
+    pub(crate) sqs: Client,
+    pub(crate) url: String,
+    /// Hides what is received for so long instead of the queue's own time.
+    pub(crate) visibility: Option<Duration>,
+    pub(crate) pacer: Pacer,
+    pub(crate) pace: Pace,
+    pub(crate) polled: Instant,
+    pub(crate) seen: u64,
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+impl Receiver {
+    pub(crate) fn new(
+        sqs: Client,
+        url: &str,
+        visibility: Option<Duration>,
+        pace: Pace,
+        stop: &watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            sqs,
+            url: url.to_owned(),
+            visibility,
+            // Long polling is the pace.
+            pacer: Pacer::new(pace, Duration::ZERO),
+            pace,
+            polled: Instant::now(),
+            seen: 0,
+            stop: stop.clone(),
+        }
+    }
+
+    /// Waits until a receive is due, then receives. Gives the activity counter before the receive too.
+    /// After a stop it brings nothing.
+    ///
+    /// A receive must not be dropped half-way: what it brings would stay hidden until its visibility timeout ends.
+    pub(crate) async fn receive(
+        &mut self,
+        limit: usize,
+        activity: &Activity,
+    ) -> (Result<Vec<Message>, String>, u64) {
+        tokio::select! {
+            biased;
+            () = stopped(&mut self.stop) => return (Ok(Vec::new()), self.seen),
+            woken = until_poll(&self.pacer, self.polled, self.seen, activity) => {
+                if woken {
+                    self.pacer.woken();
+                }
+            }
+        }
+        self.seen = activity.now();
+        let seconds = match self.pace {
+            // Lambda waits for up to 20 seconds. A function sees no difference, and the engine would
+            // not know for so long whether the queue is empty.
+            Pace::Aws => 1,
+            // Short, so that it is soon known to be empty when something was done elsewhere meanwhile.
+            Pace::Fast if self.pacer.empty_polls() >= LONG_POLL_AFTER => 1,
+            Pace::Fast => 0,
+        };
+        let received = self
+            .sqs
+            .receive_message()
+            .queue_url(&self.url)
+            .max_number_of_messages(i32::try_from(limit).unwrap_or(1).clamp(1, 10))
+            .wait_time_seconds(seconds)
+            .set_visibility_timeout(self.visibility.and_then(|v| i32::try_from(v.as_secs()).ok()))
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .message_attribute_names("All")
+            .send()
+            .await;
+        self.polled = Instant::now();
+        let received = received
+            .map(|answer| answer.messages.unwrap_or_default())
+            .map_err(|error| format!("ReceiveMessage of {}: {}", self.url, DisplayErrorContext(error)));
+        match &received {
+            Ok(messages) if messages.is_empty() => self.pacer.empty(),
+            Ok(messages) => self.pacer.brought(messages.len() >= limit),
+            Err(_) => self.pacer.failed(),
+        }
+        (received, self.seen)
+    }
+}
