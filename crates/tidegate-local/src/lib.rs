@@ -30,6 +30,7 @@ mod credentials;
 pub mod deliveries;
 pub mod destination;
 mod distribution;
+pub mod driver;
 pub mod emulator;
 pub mod engine;
 pub mod environment;

@@ -4,12 +4,12 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::step::Event;
+use super::step::QueuedInvocation;
 use lambda_shapes::moment::Moment;
 
 #[derive(Debug)]
 pub(super) struct Life {
-    pub(super) content: Event,
+    pub(super) content: QueuedInvocation,
     pub(super) state: State,
     pub(super) attempts: u32,
     pub(super) throttles: u32,

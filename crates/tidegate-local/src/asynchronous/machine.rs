@@ -7,9 +7,11 @@ use bytes::Bytes;
 
 use super::life::{Life, State};
 use super::settings::AsynchronousSettings;
-use super::step::{Action, Counts, IllegalInput, Input};
+use super::step::{Action, Counts, Input};
+use crate::driver::{IllegalInput, Machine};
 use crate::invocation::{Answer, InvocationResult};
-use crate::own_queue::{Resting, SHORTEST_REST};
+use crate::own_queue::{EXTEND_AFTER, EventMachine, HELD, HELD_AT_MOST, Phase, Resting, too_many};
+use crate::pace::Earliest;
 use crate::pace::retry::is_exhausted;
 use crate::pace::scale::scale;
 use lambda_shapes::asynchronous_record::{Condition, Ended, record};
@@ -20,32 +22,19 @@ const AFTER_ERROR: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs
 /// Lambda's wait after the first throttle, doubled up to the longest.
 const AFTER_THROTTLE: Duration = Duration::from_secs(1);
 const LONGEST_AFTER_THROTTLE: Duration = Duration::from_secs(300);
-/// Most events in memory that wait for a later attempt. The rest of them wait in their queue.
-const HELD: usize = 1000;
-/// Most events in memory altogether.
-const HELD_AT_MOST: usize = 2 * HELD;
-/// The part of the time for which an event is hidden in its queue after which that time is extended.
-const EXTEND_AFTER: u32 = 2;
 
 /// The events of one function.
 #[derive(Debug)]
-pub struct Events {
+pub struct Invocations {
     settings: AsynchronousSettings,
     events: BTreeMap<u64, Life>,
     /// Those that wait in their queue for a later attempt.
     resting: Resting<Life>,
-    stop: Stop,
+    phase: Phase,
     counts: Counts,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stop {
-    Running,
-    Stopping,
-    Stopped,
-}
-
-impl Events {
+impl Invocations {
     /// No events.
     #[must_use]
     pub fn new(settings: AsynchronousSettings) -> Self {
@@ -53,7 +42,7 @@ impl Events {
             settings,
             events: BTreeMap::new(),
             resting: Resting::default(),
-            stop: Stop::Running,
+            phase: Phase::Running,
             counts: Counts::default(),
         }
     }
@@ -62,12 +51,6 @@ impl Events {
     #[must_use]
     pub fn counts(&self) -> &Counts {
         &self.counts
-    }
-
-    /// No event is alive.
-    #[must_use]
-    pub fn is_idle(&self) -> bool {
-        self.events.is_empty() && self.resting.is_empty()
     }
 
     /// Number of invocations in flight.
@@ -80,83 +63,6 @@ impl Events {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.events.len() - self.in_flight() + self.resting.len()
-    }
-
-    /// How many events may be taken in now. Events that wait for a later attempt do not hold others up,
-    /// however many they are: see [`Action::Rest`].
-    #[must_use]
-    pub fn room(&self, now: Moment) -> usize {
-        if self.stop != Stop::Running {
-            return 0;
-        }
-        let active = self
-            .events
-            .values()
-            .filter(|life| match life.state {
-                State::Due(due) => due <= now,
-                State::InFlight => true,
-                // A hand-over needs no environment, and its destination may be out of order for long.
-                State::HandingOver => false,
-            })
-            .count();
-        let ahead = (self.settings.maximum_concurrency.max(1) * 2).saturating_sub(active);
-        ahead.min(HELD_AT_MOST.saturating_sub(self.events.len()))
-    }
-
-    /// The one transition: takes in what happened and says what is to be done.
-    ///
-    /// # Errors
-    /// An input that the state does not allow. The state is then unchanged.
-    pub fn handle(&mut self, input: Input, now: Moment) -> Result<Vec<Action>, IllegalInput> {
-        let mut actions = Vec::new();
-        let refused = |state: String, input: &Input| Err(IllegalInput { state, input: input.to_string() });
-        let described = |event: u64, life: Option<&Life>| match life {
-            Some(life) => format!("event {event}, {},", life.state),
-            None => format!("event {event}, which does not exist,"),
-        };
-        match input {
-            Input::Accepted { event, .. } if self.stop != Stop::Running => {
-                actions.push(Action::Release { event });
-            }
-            Input::Accepted { event, content } => {
-                if let Some(life) = self.events.get(&event) {
-                    let state = described(event, Some(life));
-                    return refused(state, &Input::Accepted { event, content });
-                }
-                let extend = now.after(self.settings.hidden / EXTEND_AFTER);
-                let life = match self.resting.wake(&content.request_id) {
-                    Some(life) => Life { content, extend, ..life },
-                    None => {
-                        let (state, answer) = (State::Due(now), None);
-                        Life { content, state, attempts: 0, throttles: 0, answer, extend }
-                    }
-                };
-                self.events.insert(event, life);
-            }
-            Input::Answered { event, answer } => match self.events.get(&event).map(|life| life.state) {
-                Some(State::InFlight) => self.answered(event, answer, now, &mut actions),
-                _ => {
-                    let state = described(event, self.events.get(&event));
-                    return refused(state, &Input::Answered { event, answer });
-                }
-            },
-            Input::HandedOver { event } => match self.events.get(&event).map(|life| life.state) {
-                Some(State::HandingOver) => self.finish(event, &mut actions),
-                _ => {
-                    let state = described(event, self.events.get(&event));
-                    return refused(state, &Input::HandedOver { event });
-                }
-            },
-            Input::Empty { began } => drop(self.resting.forget_lost(began)),
-            Input::TimerDue => {}
-            Input::Stop => {
-                if self.stop == Stop::Running {
-                    self.stop = Stop::Stopping;
-                }
-            }
-        }
-        self.settle(now, &mut actions);
-        Ok(actions)
     }
 
     fn answered(&mut self, event: u64, answer: Answer, now: Moment, actions: &mut Vec<Action>) {
@@ -227,29 +133,31 @@ impl Events {
         actions.push(Action::Finish { event });
     }
 
+    /// Gives waiting events back, and has ended when nothing is in flight.
+    fn wind_down(&mut self, actions: &mut Vec<Action>) {
+        let due = |_: &u64, life: &mut Life| matches!(life.state, State::Due(_));
+        let released = self.events.extract_if(.., due);
+        actions.extend(released.map(|(event, _)| Action::Release { event }));
+        if self.in_flight() == 0 {
+            self.phase = Phase::Stopped;
+            actions.push(Action::Stopped);
+        }
+    }
+
+    /// Begins whatever can begin now, and says what is waited for.
     fn settle(&mut self, now: Moment, actions: &mut Vec<Action>) {
+        if self.phase == Phase::Stopping {
+            self.wind_down(actions);
+        }
+        if self.phase == Phase::Stopped {
+            return;
+        }
         let mut in_flight = self.in_flight();
-        if self.stop == Stop::Stopping {
-            let due = |_: &u64, life: &mut Life| matches!(life.state, State::Due(_));
-            let released = self.events.extract_if(.., due);
-            actions.extend(released.map(|(event, _)| Action::Release { event }));
-        }
-        match self.stop {
-            Stop::Running => {}
-            Stop::Stopping if in_flight == 0 => {
-                self.stop = Stop::Stopped;
-                actions.push(Action::Stopped);
-                return;
-            }
-            Stop::Stopping => {}
-            Stop::Stopped => return,
-        }
-        let mut due: Option<Moment> = None;
-        let mut wait = |moment: Moment| due = Some(due.map_or(moment, |earliest| earliest.min(moment)));
+        let mut due = Earliest::default();
         let mut hopeless = Vec::new();
         for (event, life) in &mut self.events {
             if let State::Due(moment) = life.state
-                && self.stop == Stop::Running
+                && self.phase == Phase::Running
             {
                 let expires = life.content.accepted.after(self.settings.maximum_event_age);
                 if self.settings.maximum_concurrency == 0 {
@@ -257,7 +165,7 @@ impl Events {
                 } else if expires < now {
                     hopeless.push((*event, Condition::EventAgeExceeded));
                 } else if moment > now {
-                    wait(moment.min(expires.after(Duration::from_millis(1))));
+                    due.add(moment.min(expires.after(Duration::from_millis(1))));
                 } else if in_flight < self.settings.maximum_concurrency {
                     in_flight += 1;
                     life.state = State::InFlight;
@@ -268,17 +176,15 @@ impl Events {
                 life.extend = now.after(self.settings.hidden / EXTEND_AFTER);
                 actions.push(Action::Hide { event: *event });
             }
-            wait(life.extend);
+            due.add(life.extend);
         }
         for (event, condition) in hopeless {
             self.end(event, condition, now, actions);
         }
-        if self.stop == Stop::Running {
+        if self.phase == Phase::Running {
             self.rest(now, actions);
         }
-        if let Some(moment) = due {
-            actions.push(Action::WaitUntil(moment));
-        }
+        actions.extend(due.moment().map(Action::WaitUntil));
     }
 
     /// Gives the events that wait longest back to their queue, if more than [`HELD`] wait.
@@ -286,19 +192,12 @@ impl Events {
         if self.events.len() <= HELD {
             return;
         }
-        let soonest = now.after(SHORTEST_REST);
-        let mut waiting: Vec<(Moment, u64)> = self
-            .events
-            .iter()
-            .filter_map(|(event, life)| match life.state {
-                State::Due(due) => Some((self.wakes(life, due), *event)),
-                State::InFlight | State::HandingOver => None,
-            })
-            .filter(|(wakes, _)| *wakes >= soonest)
-            .collect();
-        waiting.sort_unstable();
-        let many = waiting.len().saturating_sub(HELD);
-        for (wakes, event) in waiting.into_iter().rev().take(many) {
+        let waiting = self.events.iter().filter_map(|(event, life)| match life.state {
+            State::Due(due) => Some((self.wakes(life, due), *event)),
+            State::InFlight | State::HandingOver => None,
+        });
+        let resting: Vec<_> = too_many(waiting, now).collect();
+        for (wakes, event) in resting {
             if let Some(mut life) = self.events.remove(&event) {
                 life.content.payload = Bytes::new();
                 let id = life.content.request_id.clone();
@@ -312,5 +211,97 @@ impl Events {
     fn wakes(&self, life: &Life, due: Moment) -> Moment {
         let expired = life.content.accepted.after(self.settings.maximum_event_age);
         due.min(expired.after(Duration::from_millis(1)))
+    }
+
+    fn illegal(&self, event: u64, input: &Input) -> IllegalInput {
+        let state = match self.events.get(&event) {
+            Some(life) => format!("event {event}, {},", life.state),
+            None => format!("event {event}, which does not exist,"),
+        };
+        let machine = "asynchronous invocation".to_owned();
+        IllegalInput { machine, state, input: input.to_string() }
+    }
+}
+
+impl Machine for Invocations {
+    type Input = Input;
+    type Action = Action;
+
+    fn timer_due() -> Input {
+        Input::TimerDue
+    }
+
+    fn stop() -> Input {
+        Input::Stop
+    }
+
+    fn handle(&mut self, input: Input, now: Moment) -> Result<Vec<Action>, IllegalInput> {
+        let mut actions = Vec::new();
+        match input {
+            Input::Accepted { event, .. } if self.phase != Phase::Running => {
+                actions.push(Action::Release { event });
+            }
+            Input::Accepted { event, content } => {
+                if self.events.contains_key(&event) {
+                    return Err(self.illegal(event, &Input::Accepted { event, content }));
+                }
+                let extend = now.after(self.settings.hidden / EXTEND_AFTER);
+                let life = match self.resting.wake(&content.request_id) {
+                    Some(life) => Life { content, extend, ..life },
+                    None => {
+                        let (state, answer) = (State::Due(now), None);
+                        Life { content, state, attempts: 0, throttles: 0, answer, extend }
+                    }
+                };
+                self.events.insert(event, life);
+            }
+            Input::Answered { event, answer } => match self.events.get(&event).map(|life| life.state) {
+                Some(State::InFlight) => self.answered(event, answer, now, &mut actions),
+                _ => return Err(self.illegal(event, &Input::Answered { event, answer })),
+            },
+            Input::HandedOver { event } => match self.events.get(&event).map(|life| life.state) {
+                Some(State::HandingOver) => self.finish(event, &mut actions),
+                _ => return Err(self.illegal(event, &Input::HandedOver { event })),
+            },
+            Input::Empty { began } => drop(self.resting.forget_lost(began)),
+            Input::TimerDue => {}
+            Input::Stop => {
+                if self.phase == Phase::Running {
+                    self.phase = Phase::Stopping;
+                }
+            }
+        }
+        self.settle(now, &mut actions);
+        Ok(actions)
+    }
+}
+
+impl EventMachine for Invocations {
+    /// How many events may be taken in now. Events that wait for a later attempt do not hold others up,
+    /// however many they are: see [`Action::Rest`].
+    fn room(&self, now: Moment) -> usize {
+        if self.phase != Phase::Running {
+            return 0;
+        }
+        let active = self
+            .events
+            .values()
+            .filter(|life| match life.state {
+                State::Due(due) => due <= now,
+                State::InFlight => true,
+                // A hand-over needs no environment, and its destination may be out of order for long.
+                State::HandingOver => false,
+            })
+            .count();
+        let ahead = (self.settings.maximum_concurrency.max(1) * 2).saturating_sub(active);
+        ahead.min(HELD_AT_MOST.saturating_sub(self.events.len()))
+    }
+
+    fn is_idle(&self) -> bool {
+        self.events.is_empty() && self.resting.is_empty()
+    }
+
+    fn empty(began: Moment) -> Input {
+        Input::Empty { began }
     }
 }

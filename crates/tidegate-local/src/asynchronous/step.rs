@@ -8,9 +8,9 @@ use bytes::Bytes;
 use crate::invocation::Answer;
 use lambda_shapes::moment::Moment;
 
-/// An event as its source hands it over.
+/// An event that waits in its queue for the function.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct QueuedInvocation {
     /// The request id of all its attempts, and of the record of its end.
     pub request_id: String,
     /// The version or alias it was invoked by.
@@ -29,7 +29,7 @@ pub enum Input {
         /// Its number.
         event: u64,
         /// The event.
-        content: Event,
+        content: QueuedInvocation,
     },
     /// An invocation is over.
     Answered {
@@ -75,7 +75,7 @@ pub enum Action {
         /// The event.
         event: u64,
         /// What is invoked.
-        content: Event,
+        content: QueuedInvocation,
     },
     /// Keep the event hidden in its queue for the settings' time from now on.
     Hide {
@@ -118,16 +118,6 @@ pub enum Action {
     WaitUntil(Moment),
     /// Nothing is in flight after [`Input::Stop`].
     Stopped,
-}
-
-/// An input that the state does not allow.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("asynchronous invocation: {state} does not allow {input}")]
-pub struct IllegalInput {
-    /// What was going on.
-    pub state: String,
-    /// What came.
-    pub input: String,
 }
 
 /// Counts since the start.

@@ -2,7 +2,7 @@
 
 use aws_sdk_sqs::Client;
 
-use super::failure::GivenUp;
+use super::refusal::GivenUp;
 use super::rule::Rule;
 use crate::send_error::{Reason, SendError};
 use lambda_shapes::message;
@@ -13,8 +13,8 @@ pub(super) fn attributes<'a>(rule: &'a Rule, given_up: &'a GivenUp) -> Vec<(&'st
     let mut attributes = vec![
         ("RULE_ARN", rule.arn.clone()),
         ("TARGET_ARN", rule.target_arn.clone()),
-        ("ERROR_CODE", given_up.failure.code.to_owned()),
-        ("ERROR_MESSAGE", shortened(&given_up.failure.message)),
+        ("ERROR_CODE", given_up.refusal.code.to_owned()),
+        ("ERROR_MESSAGE", shortened(&given_up.refusal.message)),
         ("RETRY_ATTEMPTS", given_up.retry_attempts.to_string()),
     ];
     attributes.extend(
@@ -33,7 +33,7 @@ pub(super) async fn send(
     let Some(queue) = &rule.dead_letters else {
         let message = format!(
             "the target of rule {} has no dead-letter queue: {}",
-            rule.name, given_up.failure.message
+            rule.name, given_up.refusal.message
         );
         return Err(SendError { reason: Reason::Missing, message });
     };

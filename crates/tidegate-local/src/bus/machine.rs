@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::failure::{Exhausted, Failure, GivenUp};
+use super::life::{HandOver, Life, State};
+use super::refusal::{Exhausted, GivenUp, Refusal};
 use super::rule::Retries;
 use super::status::RuleStatus;
-use super::step::{Action, IllegalInput, Input};
-use crate::own_queue::{Resting, SHORTEST_REST};
+use super::step::{Action, Input};
+use crate::driver::{IllegalInput, Machine};
+use crate::own_queue::{EXTEND_AFTER, EventMachine, HELD, HELD_AT_MOST, Phase, Resting, too_many};
+use crate::pace::Earliest;
 use crate::pace::scale::scale;
 use lambda_shapes::moment::Moment;
 use lambda_shapes::text::shortened;
@@ -16,14 +19,8 @@ use lambda_shapes::text::shortened;
 /// within a day; with these numbers that is about what comes about.
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(600);
-/// Most events in memory that wait for another try. The rest of them wait in their queue.
-const HELD: usize = 1000;
-/// Most events in memory altogether.
-const HELD_AT_MOST: usize = 2 * HELD;
 /// Hand-overs at a time.
 pub(super) const AT_A_TIME: usize = 32;
-/// The part of the time for which an event is hidden in its queue after which that time is extended.
-const EXTEND_AFTER: u32 = 2;
 
 /// What a bus goes by.
 #[derive(Clone, Debug)]
@@ -36,55 +33,23 @@ pub struct BusSettings {
     pub time_scale: f64,
 }
 
-/// The events of one bus.
+/// The events of one bus that some target does not have yet.
 #[derive(Debug)]
-pub struct Events {
+pub struct Router {
     settings: BusSettings,
     pub(super) events: BTreeMap<u64, Life>,
     /// Those that wait in their queue for another try.
     pub(super) resting: Resting<Life>,
-    stop: Stop,
+    phase: Phase,
     rules: Vec<RuleStatus>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stop {
-    Running,
-    Stopping,
-    Stopped,
-}
-
-#[derive(Debug)]
-pub(super) struct Life {
-    id: String,
-    accepted: Moment,
-    /// What is left to do, by rule.
-    pub(super) left: BTreeMap<usize, HandOver>,
-    /// When the event's hiding must be extended.
-    extend: Moment,
-}
-
-#[derive(Debug)]
-pub(super) struct HandOver {
-    pub(super) state: State,
-    /// Failed tries, and how the last one failed.
-    failed: u32,
-    failure: Option<Failure>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    Due(Moment),
-    Trying,
-    Parking,
-}
-
-impl Events {
+impl Router {
     /// No events.
     #[must_use]
     pub fn new(settings: BusSettings) -> Self {
         let rules = vec![RuleStatus::default(); settings.retries.len()];
-        Self { settings, events: BTreeMap::new(), resting: Resting::default(), stop: Stop::Running, rules }
+        Self { settings, events: BTreeMap::new(), resting: Resting::default(), phase: Phase::Running, rules }
     }
 
     /// Counts since the start, by rule.
@@ -105,74 +70,6 @@ impl Events {
         self.resting.contains(id)
     }
 
-    /// How many events may be taken in now. Events that wait for a later try do not hold others up,
-    /// however many they are: see [`Action::Rest`].
-    #[must_use]
-    pub fn room(&self, now: Moment) -> usize {
-        if self.stop != Stop::Running {
-            return 0;
-        }
-        let is_active = |hand_over: &HandOver| match hand_over.state {
-            State::Due(due) => due <= now,
-            State::Trying => true,
-            State::Parking => false,
-        };
-        let active = self.events.values().filter(|life| life.left.values().any(is_active)).count();
-        (AT_A_TIME * 2).saturating_sub(active).min(HELD_AT_MOST.saturating_sub(self.events.len()))
-    }
-
-    /// The one transition: takes in what happened and says what is to be done.
-    ///
-    /// # Errors
-    /// An input that the state does not allow. The state is then unchanged.
-    pub fn handle(&mut self, input: Input, now: Moment) -> Result<Vec<Action>, IllegalInput> {
-        let mut actions = Vec::new();
-        match input {
-            Input::Accepted { event, .. } if self.stop != Stop::Running => {
-                actions.push(Action::Release { event });
-            }
-            Input::Accepted { event, id, accepted, rules } => {
-                if self.events.contains_key(&event) {
-                    let input = Input::Accepted { event, id, accepted, rules };
-                    return Err(illegal(format!("event {event}, which is there,"), &input));
-                }
-                let extend = now.after(self.settings.hidden / EXTEND_AFTER);
-                match self.resting.wake(&id) {
-                    Some(life) => drop(self.events.insert(event, Life { extend, ..life })),
-                    None if rules.is_empty() => actions.push(Action::Finish { event }),
-                    None => {
-                        let life = self.new_life(id, accepted, rules, now, extend);
-                        self.events.insert(event, life);
-                    }
-                }
-            }
-            Input::Tried { event, rule, outcome, jitter } => {
-                self.expect(event, rule, State::Trying, || {
-                    format!("a try of event {event} for rule {rule}")
-                })?;
-                self.tried(event, rule, outcome, jitter, now, &mut actions);
-            }
-            Input::Parked { event, rule } => {
-                let input = || Input::Parked { event, rule }.to_string();
-                self.expect(event, rule, State::Parking, input)?;
-                self.done(event, rule, &mut actions);
-            }
-            Input::Empty { began } => {
-                for life in self.resting.forget_lost(began) {
-                    life.left.iter().for_each(|(rule, hand_over)| self.forget(*rule, hand_over));
-                }
-            }
-            Input::TimerDue => {}
-            Input::Stop => {
-                if self.stop == Stop::Running {
-                    self.stop = Stop::Stopping;
-                }
-            }
-        }
-        self.settle(now, &mut actions);
-        Ok(actions)
-    }
-
     fn new_life(
         &mut self,
         id: String,
@@ -187,7 +84,7 @@ impl Events {
                 counts.waiting += 1;
             });
         }
-        let due = || HandOver { state: State::Due(now), failed: 0, failure: None };
+        let due = || HandOver { state: State::Due(now), failed: 0, refusal: None };
         let left = rules.into_iter().map(|rule| (rule, due())).collect();
         Life { id, accepted, left, extend }
     }
@@ -207,19 +104,19 @@ impl Events {
             Some(State::Parking) => "on its way to the dead-letter queue",
             None => "which is not left to do",
         };
-        Err(IllegalInput { state: format!("event {event} for rule {rule}, {state},"), input: input() })
+        Err(illegal(format!("event {event} for rule {rule}, {state},"), input()))
     }
 
     fn tried(
         &mut self,
         event: u64,
         rule: usize,
-        outcome: Result<(), Failure>,
+        result: Result<(), Refusal>,
         jitter: f64,
         now: Moment,
         actions: &mut Vec<Action>,
     ) {
-        let Err(failure) = outcome else {
+        let Err(refusal) = result else {
             self.count(rule, |counts| counts.handed_over += 1);
             return self.done(event, rule, actions);
         };
@@ -227,9 +124,9 @@ impl Events {
         let life = self.events.get_mut(&event);
         let Some(hand_over) = life.and_then(|life| life.left.get_mut(&rule)) else { return };
         hand_over.failed += 1;
-        let (failed, is_transient) = (hand_over.failed, failure.is_transient);
-        let why = shortened(&failure.message);
-        hand_over.failure = Some(failure);
+        let (failed, is_transient) = (hand_over.failed, refusal.is_transient);
+        let why = shortened(&refusal.message);
+        hand_over.refusal = Some(refusal);
         if is_transient && failed <= retries.maximum_attempts {
             // Half of the wait is by chance.
             let wait = FIRST.saturating_mul(2_u32.saturating_pow((failed - 1).min(20))).min(LONGEST);
@@ -250,11 +147,11 @@ impl Events {
     fn give_up(&mut self, event: u64, rule: usize, exhausted: Option<Exhausted>, actions: &mut Vec<Action>) {
         let life = self.events.get_mut(&event);
         let Some(hand_over) = life.and_then(|life| life.left.get_mut(&rule)) else { return };
-        let Some(failure) = hand_over.failure.clone() else { return };
+        let Some(refusal) = hand_over.refusal.clone() else { return };
         hand_over.state = State::Parking;
         let retry_attempts = hand_over.failed.saturating_sub(1);
         let exhausted = exhausted.filter(|_| retry_attempts > 0);
-        actions.push(Action::Park { event, rule, given_up: GivenUp { failure, retry_attempts, exhausted } });
+        actions.push(Action::Park { event, rule, given_up: GivenUp { refusal, retry_attempts, exhausted } });
         self.count(rule, |counts| counts.failed += 1);
     }
 
@@ -289,43 +186,45 @@ impl Events {
         hand_overs.filter(|hand_over| hand_over.state == State::Trying).count()
     }
 
+    /// Gives waiting events back, and has ended when no try is on its way.
+    fn wind_down(&mut self, actions: &mut Vec<Action>) {
+        let due = |_: &u64, life: &mut Life| {
+            life.left.values().all(|hand_over| matches!(hand_over.state, State::Due(_)))
+        };
+        let released: Vec<_> = self.events.extract_if(.., due).collect();
+        for (event, life) in released {
+            life.left.iter().for_each(|(rule, hand_over)| self.forget(*rule, hand_over));
+            actions.push(Action::Release { event });
+        }
+        if self.trying() == 0 {
+            self.phase = Phase::Stopped;
+            actions.push(Action::Stopped);
+        }
+    }
+
+    /// Begins whatever can begin now, and says what is waited for.
     fn settle(&mut self, now: Moment, actions: &mut Vec<Action>) {
+        if self.phase == Phase::Stopping {
+            self.wind_down(actions);
+        }
+        if self.phase == Phase::Stopped {
+            return;
+        }
         let mut trying = self.trying();
-        if self.stop == Stop::Stopping {
-            let due = |_: &u64, life: &mut Life| {
-                life.left.values().all(|hand_over| matches!(hand_over.state, State::Due(_)))
-            };
-            let released: Vec<_> = self.events.extract_if(.., due).collect();
-            for (event, life) in released {
-                life.left.iter().for_each(|(rule, hand_over)| self.forget(*rule, hand_over));
-                actions.push(Action::Release { event });
-            }
-        }
-        match self.stop {
-            Stop::Running => {}
-            Stop::Stopping if trying == 0 => {
-                self.stop = Stop::Stopped;
-                actions.push(Action::Stopped);
-                return;
-            }
-            Stop::Stopping => {}
-            Stop::Stopped => return,
-        }
-        let mut due: Option<Moment> = None;
-        let mut wait = |moment: Moment| due = Some(due.map_or(moment, |earliest| earliest.min(moment)));
+        let mut due = Earliest::default();
         let (mut too_old, mut again) = (Vec::new(), Vec::new());
         for (event, life) in &mut self.events {
             for (rule, hand_over) in &mut life.left {
                 let State::Due(moment) = hand_over.state else { continue };
                 let Some(retries) = self.settings.retries.get(*rule) else { continue };
                 let expires = life.accepted.after(retries.maximum_age);
-                if self.stop != Stop::Running {
+                if self.phase != Phase::Running {
                     // Another hand-over of the event goes on.
                 } else if hand_over.failed > 0 && expires < now {
                     // However old it is, it is tried once.
                     too_old.push((*event, *rule));
                 } else if moment > now {
-                    wait(moment.min(expires.after(Duration::from_millis(1)).max(now)));
+                    due.add(moment.min(expires.after(Duration::from_millis(1)).max(now)));
                 } else if trying < AT_A_TIME {
                     trying += 1;
                     hand_over.state = State::Trying;
@@ -337,7 +236,7 @@ impl Events {
                 life.extend = now.after(self.settings.hidden / EXTEND_AFTER);
                 actions.push(Action::Hide { event: *event });
             }
-            wait(life.extend);
+            due.add(life.extend);
         }
         for rule in again {
             self.count(rule, |counts| counts.retries += 1);
@@ -345,12 +244,10 @@ impl Events {
         for (event, rule) in too_old {
             self.give_up(event, rule, Some(Exhausted::MaximumEventAgeInSeconds), actions);
         }
-        if self.stop == Stop::Running {
+        if self.phase == Phase::Running {
             self.rest(now, actions);
         }
-        if let Some(moment) = due {
-            actions.push(Action::WaitUntil(moment));
-        }
+        actions.extend(due.moment().map(Action::WaitUntil));
     }
 
     /// Gives the events that wait longest back to their queue, if more than [`HELD`] wait.
@@ -358,16 +255,9 @@ impl Events {
         if self.events.len() <= HELD {
             return;
         }
-        let soonest = now.after(SHORTEST_REST);
-        let mut waiting: Vec<(Moment, u64)> = self
-            .events
-            .iter()
-            .filter_map(|(event, life)| Some((self.wakes(life)?, *event)))
-            .filter(|(wakes, _)| *wakes >= soonest)
-            .collect();
-        waiting.sort_unstable();
-        let many = waiting.len().saturating_sub(HELD);
-        for (wakes, event) in waiting.into_iter().rev().take(many) {
+        let waiting = self.events.iter().filter_map(|(event, life)| Some((self.wakes(life)?, *event)));
+        let resting: Vec<_> = too_many(waiting, now).collect();
+        for (wakes, event) in resting {
             if let Some(life) = self.events.remove(&event) {
                 self.resting.add(life.id.clone(), life, wakes, self.settings.hidden);
                 actions.push(Action::Rest { event, wait: wakes.since(now) });
@@ -386,6 +276,92 @@ impl Events {
     }
 }
 
-fn illegal(state: String, input: &Input) -> IllegalInput {
-    IllegalInput { state, input: input.to_string() }
+impl Machine for Router {
+    type Input = Input;
+    type Action = Action;
+
+    fn timer_due() -> Input {
+        Input::TimerDue
+    }
+
+    fn stop() -> Input {
+        Input::Stop
+    }
+
+    fn handle(&mut self, input: Input, now: Moment) -> Result<Vec<Action>, IllegalInput> {
+        let mut actions = Vec::new();
+        match input {
+            Input::Accepted { event, .. } if self.phase != Phase::Running => {
+                actions.push(Action::Release { event });
+            }
+            Input::Accepted { event, id, accepted, rules } => {
+                if self.events.contains_key(&event) {
+                    let input = Input::Accepted { event, id, accepted, rules };
+                    return Err(illegal(format!("event {event}, which is there,"), input.to_string()));
+                }
+                let extend = now.after(self.settings.hidden / EXTEND_AFTER);
+                match self.resting.wake(&id) {
+                    Some(life) => drop(self.events.insert(event, Life { extend, ..life })),
+                    None if rules.is_empty() => actions.push(Action::Finish { event }),
+                    None => {
+                        let life = self.new_life(id, accepted, rules, now, extend);
+                        self.events.insert(event, life);
+                    }
+                }
+            }
+            Input::Tried { event, rule, result, jitter } => {
+                self.expect(event, rule, State::Trying, || {
+                    format!("a try of event {event} for rule {rule}")
+                })?;
+                self.tried(event, rule, result, jitter, now, &mut actions);
+            }
+            Input::Parked { event, rule } => {
+                let input = || Input::Parked { event, rule }.to_string();
+                self.expect(event, rule, State::Parking, input)?;
+                self.done(event, rule, &mut actions);
+            }
+            Input::Empty { began } => {
+                for life in self.resting.forget_lost(began) {
+                    life.left.iter().for_each(|(rule, hand_over)| self.forget(*rule, hand_over));
+                }
+            }
+            Input::TimerDue => {}
+            Input::Stop => {
+                if self.phase == Phase::Running {
+                    self.phase = Phase::Stopping;
+                }
+            }
+        }
+        self.settle(now, &mut actions);
+        Ok(actions)
+    }
+}
+
+impl EventMachine for Router {
+    /// How many events may be taken in now. Events that wait for a later try do not hold others up,
+    /// however many they are: see [`Action::Rest`].
+    fn room(&self, now: Moment) -> usize {
+        if self.phase != Phase::Running {
+            return 0;
+        }
+        let is_active = |hand_over: &HandOver| match hand_over.state {
+            State::Due(due) => due <= now,
+            State::Trying => true,
+            State::Parking => false,
+        };
+        let active = self.events.values().filter(|life| life.left.values().any(is_active)).count();
+        (AT_A_TIME * 2).saturating_sub(active).min(HELD_AT_MOST.saturating_sub(self.events.len()))
+    }
+
+    fn is_idle(&self) -> bool {
+        self.waiting() == 0
+    }
+
+    fn empty(began: Moment) -> Input {
+        Input::Empty { began }
+    }
+}
+
+fn illegal(state: String, input: String) -> IllegalInput {
+    IllegalInput { machine: "bus".to_owned(), state, input }
 }

@@ -1,40 +1,34 @@
-//! The driver of a bus.
+//! Routes the events of a bus from its queue to the targets of its rules.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::Message;
-use futures::StreamExt;
+use futures::FutureExt;
 use futures::future::BoxFuture;
-use futures::stream::FuturesUnordered;
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::failure::{Failure, GivenUp};
 use super::infinity::restored;
 use super::letter;
-use super::machine::{BusSettings, Events};
+use super::machine::{BusSettings, Router};
+use super::refusal::{GivenUp, Refusal};
 use super::rule::{Rule, Target};
-use super::status::{BusStatus, RuleStatus};
+use super::status::{BusRouter, BusStatus, RuleStatus};
 use super::step::{Action, Input};
 use crate::activity::Activity;
 use crate::asynchronous::EventQueue;
 use crate::destination::{lost, until_sent};
-use crate::own_queue::hidden_for;
+use crate::driver::{drive, note};
+use crate::own_queue::{EventAction, Events, OwnQueue, OwnQueuePort};
 use crate::pace::Pace;
-use crate::pace::wait::until;
-use crate::running::{Running, stopped};
+use crate::running::Running;
 use crate::send_error::SendError;
-use crate::sqs::{Hides, Receiver, delete, hide, release};
 use aws_json::Json;
 use lambda_shapes::message;
-use lambda_shapes::moment::Moment;
 use lambda_shapes::queue::sent;
-use lambda_shapes::text::shortened;
-
-/// Most messages of one ReceiveMessage call.
-const RECEIVE_LIMIT: usize = 10;
 
 /// Everything the routing of one bus needs.
 pub struct BusQueue {
@@ -58,9 +52,6 @@ pub struct BusQueue {
     pub time_scale: f64,
 }
 
-/// A running bus. Events that some target does not have when it ends become visible in its queue again.
-pub type BusRouter = Running<BusStatus>;
-
 /// Starts the routing of a bus. Must be called inside a Tokio runtime.
 #[must_use]
 pub fn start(own: BusQueue) -> BusRouter {
@@ -69,245 +60,143 @@ pub fn start(own: BusQueue) -> BusRouter {
     let status = BusStatus { bus: own.bus.clone(), rules, ..BusStatus::default() };
     let status = Arc::new(Mutex::new(status));
     let task = tokio::spawn(route(own, Arc::clone(&status), receiver));
-    Running::new(move || status.lock().unwrap_or_else(PoisonError::into_inner).clone(), stop, task)
+    Running::new(move || status.lock().clone(), stop, task)
 }
 
-/// An event as it lies in its queue.
-#[derive(Clone)]
-struct Taken {
-    receipt: String,
-    body: Arc<str>,
-}
-
-enum Done {
-    Machine(Input),
-    Received {
-        receiver: Receiver,
-        messages: Result<Vec<Message>, String>,
-        /// When the receive began.
-        began: Moment,
-        seen: u64,
-    },
-    /// A deletion or an extension is over.
-    Kept,
-}
-
-async fn route(own: BusQueue, status: Arc<Mutex<BusStatus>>, mut stop: watch::Receiver<bool>) {
-    let own = &own;
-    let status = &*status;
-    let mut events = Events::new(BusSettings {
+async fn route(own: BusQueue, status: Arc<Mutex<BusStatus>>, stop: watch::Receiver<bool>) {
+    let queue = OwnQueue {
+        sqs: own.sqs.clone(),
+        url: own.queue_url.clone(),
+        hidden: own.hidden,
+        pace: own.pace,
+        activity: Arc::clone(&own.activity),
+    };
+    let machine = Router::new(BusSettings {
         retries: own.rules.iter().map(|rule| rule.retries).collect(),
         hidden: own.hidden,
         time_scale: own.time_scale,
     });
-    let mut taken: HashMap<u64, Taken> = HashMap::new();
-    let mut hides = Hides::default();
-    let mut numbers: u64 = 0;
-    // It is here while it is not polling.
-    let mut receiver =
-        Some(Receiver::new(own.sqs.clone(), &own.queue_url, Some(own.hidden), own.pace, &stop));
-    let mut empty_poll: Option<u64> = None;
-    let mut running: FuturesUnordered<BoxFuture<'_, Done>> = FuturesUnordered::new();
-    let mut timer: Option<Moment> = None;
-    let mut stopping = false;
-    // Deletions and extensions that are on their way: an event is not over before its message is gone.
-    let mut finishing: usize = 0;
-    loop {
-        let room = events.room(Moment::now());
-        if room > 0
-            && !stopping
-            && let Some(mut receiver) = receiver.take()
-        {
-            running.push(Box::pin(async move {
-                let began = Moment::now();
-                let (messages, seen) = receiver.receive(room.min(RECEIVE_LIMIT), &own.activity).await;
-                Done::Received { receiver, messages, began, seen }
-            }));
-        }
-        publish(own, status, &events, finishing, empty_poll);
-        let done = tokio::select! {
-            () = stopped(&mut stop), if !stopping => {
-                stopping = true;
-                Done::Machine(Input::Stop)
-            }
-            Some(done) = running.next(), if !running.is_empty() => done,
-            () = until(timer), if timer.is_some() => Done::Machine(Input::TimerDue),
-        };
-        let inputs = match done {
-            Done::Machine(input) => vec![input],
-            Done::Kept => {
-                finishing = finishing.saturating_sub(1);
-                publish(own, status, &events, finishing, empty_poll);
-                own.activity.bump();
-                continue;
-            }
-            Done::Received { receiver: returned, messages, began, seen } => {
-                receiver = Some(returned);
-                empty_poll = messages.as_ref().is_ok_and(Vec::is_empty).then_some(seen);
-                match messages {
-                    Err(message) => {
-                        failed(status, &message);
-                        Vec::new()
-                    }
-                    Ok(messages) if messages.is_empty() => vec![Input::Empty { began }],
-                    Ok(messages) => messages
-                        .into_iter()
-                        .map(|message| {
-                            numbers += 1;
-                            let id = message.message_id.clone().unwrap_or_default();
-                            let is_new = !events.rests(&id);
-                            let (event, input) = matched(own, status, (numbers, id), is_new, message);
-                            taken.insert(numbers, event);
-                            input
-                        })
-                        .collect(),
-                }
-            }
-        };
-        let (mut over, mut released, mut ended) = (Vec::new(), Vec::new(), false);
-        for input in inputs {
-            let actions = match events.handle(input, Moment::now()) {
-                Ok(actions) => actions,
-                Err(illegal) => return failed(status, &illegal.to_string()),
-            };
-            timer = None;
-            for action in actions {
-                match action {
-                    Action::HandOver { event, rule } => {
-                        let body = taken.get(&event).map(|taken| Arc::clone(&taken.body)).unwrap_or_default();
-                        running.push(Box::pin(async move {
-                            let outcome = hand_over(own, rule, &body).await;
-                            if let Err(failure) = &outcome {
-                                failed(status, &failure.message);
-                            }
-                            Done::Machine(Input::Tried { event, rule, outcome, jitter: rand::random() })
-                        }));
-                    }
-                    Action::Park { event, rule, given_up } => {
-                        let body = taken.get(&event).map(|taken| Arc::clone(&taken.body)).unwrap_or_default();
-                        running.push(Box::pin(async move {
-                            park(own, status, rule, &given_up, &body).await;
-                            Done::Machine(Input::Parked { event, rule })
-                        }));
-                    }
-                    Action::Hide { event } => {
-                        if let Some(Taken { receipt, .. }) = taken.get(&event).cloned() {
-                            finishing += 1;
-                            let hiding = hides.begin([&receipt]);
-                            running.push(Box::pin(async move {
-                                let _hiding = hiding;
-                                let hidden = hide(&own.sqs, &own.queue_url, receipt, own.hidden).await;
-                                hidden.unwrap_or_else(|message| failed(status, &message));
-                                Done::Kept
-                            }));
-                        }
-                    }
-                    Action::Rest { event, wait } => {
-                        if let Some(Taken { receipt, .. }) = taken.remove(&event) {
-                            finishing += 1;
-                            let before = hides.over(std::slice::from_ref(&receipt));
-                            running.push(Box::pin(async move {
-                                before.await;
-                                let hidden = hide(&own.sqs, &own.queue_url, receipt, hidden_for(wait)).await;
-                                hidden.unwrap_or_else(|message| failed(status, &message));
-                                Done::Kept
-                            }));
-                        }
-                    }
-                    Action::Finish { event } => over.extend(taken.remove(&event).map(|taken| taken.receipt)),
-                    Action::WaitUntil(moment) => timer = Some(moment),
-                    Action::Release { event } => {
-                        released.extend(taken.remove(&event).map(|taken| taken.receipt));
-                    }
-                    Action::Stopped => ended = true,
-                }
-            }
-        }
-        if !released.is_empty() {
-            finishing += 1;
-            let hidden = hides.over(&released);
-            running.push(Box::pin(async move {
-                hidden.await;
-                let released = release(&own.sqs, &own.queue_url, &released).await;
-                released.unwrap_or_else(|message| failed(status, &message));
-                Done::Kept
-            }));
-        }
-        if !over.is_empty() {
-            finishing += 1;
-            running.push(Box::pin(async move {
-                let deleted = delete(&own.sqs, &own.queue_url, &over).await;
-                deleted.unwrap_or_else(|message| failed(status, &message));
-                Done::Kept
-            }));
-        }
-        if ended {
-            // What everybody has must be deleted, or it would be handed over again; what a receive
-            // still brings must not stay hidden from the next engine.
-            let (mut over, mut left) = (Vec::new(), Vec::new());
-            while finishing > 0 || receiver.is_none() {
-                match running.next().await {
-                    Some(Done::Kept) => finishing = finishing.saturating_sub(1),
-                    Some(Done::Received { receiver: returned, messages, .. }) => {
-                        receiver = Some(returned);
-                        let messages = messages.unwrap_or_default().into_iter();
-                        left.extend(messages.filter_map(|message| message.receipt_handle));
-                    }
-                    Some(Done::Machine(input)) => {
-                        for action in events.handle(input, Moment::now()).unwrap_or_default() {
-                            if let Action::Finish { event } = action {
-                                over.extend(taken.remove(&event).map(|taken| taken.receipt));
-                            }
-                        }
-                    }
-                    None => break,
-                }
-            }
-            left.extend(taken.into_values().map(|taken| taken.receipt));
-            let deleted = delete(&own.sqs, &own.queue_url, &over).await;
-            let released = release(&own.sqs, &own.queue_url, &left).await;
-            deleted.and(released).unwrap_or_else(|message| failed(status, &message));
-            return publish(own, status, &events, finishing, empty_poll);
-        }
+    let events = BusEvents { own: Arc::new(own), status: Arc::clone(&status), bodies: HashMap::new() };
+    let port = OwnQueuePort::new(events, queue, &stop);
+    if let Err(illegal) = drive(machine, port, None, stop).await {
+        note(&status, &illegal.to_string());
     }
 }
 
-/// An event that has come, and the rules that mean it.
-fn matched(
-    own: &BusQueue,
-    status: &Mutex<BusStatus>,
-    (event, id): (u64, String),
-    is_new: bool,
-    message: Message,
-) -> (Taken, Input) {
-    let body = restored(message.body.unwrap_or_default());
-    let rules: Vec<usize> = match Json::leading(&body) {
-        Ok((content, _)) => {
-            let matching = own.rules.iter().enumerate().filter(|(_, rule)| rule.pattern.matches(&content));
-            matching.map(|(index, _)| index).collect()
-        }
-        Err(error) => {
-            failed(status, &format!("an event of bus {} is not JSON and matches no rule: {error}", own.bus));
-            Vec::new()
-        }
-    };
-    if is_new {
-        let mut status = status.lock().unwrap_or_else(PoisonError::into_inner);
-        status.events += 1;
-        status.unmatched += u64::from(rules.is_empty());
+/// The events of one bus, as their queue sees them.
+struct BusEvents {
+    own: Arc<BusQueue>,
+    status: Arc<Mutex<BusStatus>>,
+    /// What is handed over of each event that is alive.
+    bodies: HashMap<u64, Arc<str>>,
+}
+
+impl BusEvents {
+    fn body(&self, event: u64) -> Arc<str> {
+        self.bodies.get(&event).map(Arc::clone).unwrap_or_default()
     }
-    let accepted = sent(message.attributes.as_ref());
-    let taken = Taken { receipt: message.receipt_handle.unwrap_or_default(), body: body.into() };
-    (taken, Input::Accepted { event, id, accepted, rules })
+
+    fn hand_over(&self, event: u64, rule: usize) -> BoxFuture<'static, Input> {
+        let (own, status) = (Arc::clone(&self.own), Arc::clone(&self.status));
+        let body = self.body(event);
+        async move {
+            let result = hand_over(&own, rule, &body).await;
+            if let Err(refusal) = &result {
+                note(&status, &refusal.message);
+            }
+            Input::Tried { event, rule, result, jitter: rand::random() }
+        }
+        .boxed()
+    }
+
+    fn park(&self, event: u64, rule: usize, given_up: GivenUp) -> BoxFuture<'static, Input> {
+        let (own, status) = (Arc::clone(&self.own), Arc::clone(&self.status));
+        let body = self.body(event);
+        async move {
+            park(&own, &status, rule, &given_up, &body).await;
+            Input::Parked { event, rule }
+        }
+        .boxed()
+    }
+
+    /// The rules that mean an event, by their index.
+    fn matching(&self, body: &str) -> Vec<usize> {
+        let (content, _) = match Json::leading(body) {
+            Ok(read) => read,
+            Err(error) => {
+                let bus = &self.own.bus;
+                let message = format!("an event of bus {bus} is not JSON and matches no rule: {error}");
+                note(&self.status, &message);
+                return Vec::new();
+            }
+        };
+        let rules = self.own.rules.iter().enumerate();
+        let matching = rules.filter(|(_, rule)| rule.pattern.matches(&content));
+        matching.map(|(index, _)| index).collect()
+    }
+}
+
+impl Events for BusEvents {
+    type Machine = Router;
+    type Status = BusStatus;
+
+    fn status(&self) -> &Arc<Mutex<BusStatus>> {
+        &self.status
+    }
+
+    fn taken(&mut self, machine: &Router, event: u64, message: Message) -> Input {
+        let id = message.message_id.unwrap_or_default();
+        let body = restored(message.body.unwrap_or_default());
+        let rules = self.matching(&body);
+        if !machine.rests(&id) {
+            let mut status = self.status.lock();
+            status.events += 1;
+            status.unmatched += u64::from(rules.is_empty());
+        }
+        self.bodies.insert(event, body.into());
+        Input::Accepted { event, id, accepted: sent(message.attributes.as_ref()), rules }
+    }
+
+    fn sort(&mut self, action: Action) -> EventAction<Input> {
+        if let Action::Rest { event, .. } | Action::Release { event } | Action::Finish { event } = &action {
+            self.bodies.remove(event);
+        }
+        match action {
+            Action::HandOver { event, rule } => EventAction::Begin(self.hand_over(event, rule)),
+            Action::Park { event, rule, given_up } => EventAction::Begin(self.park(event, rule, given_up)),
+            Action::Hide { event } => EventAction::Extend(event),
+            Action::Rest { event, wait } => EventAction::Rest(event, wait),
+            Action::Release { event } => EventAction::Release(event),
+            Action::Finish { event } => EventAction::Finish(event),
+            Action::WaitUntil(moment) => EventAction::WaitUntil(moment),
+            Action::Stopped => EventAction::Stopped,
+        }
+    }
+
+    /// Whoever takes an event says so, and an event is over when its message is deleted.
+    fn is_progress(_: &Input) -> bool {
+        false
+    }
+
+    fn publish(&self, machine: &Router, idle_since: Option<u64>) {
+        let mut status = self.status.lock();
+        status.waiting = machine.waiting() as u64;
+        for (rule, counts) in self.own.rules.iter().zip(machine.counts()) {
+            if let Some(known) = status.rules.get_mut(&rule.name) {
+                known.clone_from(counts);
+            }
+        }
+        status.idle_since = idle_since;
+    }
 }
 
 /// Tries once.
-async fn hand_over(own: &BusQueue, rule: usize, body: &str) -> Result<(), Failure> {
+async fn hand_over(own: &BusQueue, rule: usize, body: &str) -> Result<(), Refusal> {
     let Some(rule) = own.rules.get(rule) else { return Ok(()) };
     match &rule.target {
         Target::Function(function) => {
             let accepted = own.events.accept(function, None, body.to_owned()).await;
-            accepted.map(drop).map_err(Failure::from)
+            accepted.map(drop).map_err(Refusal::from)
         }
         Target::Queue(url) => {
             let sent = match &rule.message_group_id {
@@ -325,31 +214,9 @@ async fn hand_over(own: &BusQueue, rule: usize, body: &str) -> Result<(), Failur
 async fn park(own: &BusQueue, status: &Mutex<BusStatus>, rule: usize, given_up: &GivenUp, body: &str) {
     let Some(rule) = own.rules.get(rule) else { return };
     let send = || -> BoxFuture<'_, _> { Box::pin(letter::send(&own.sqs, rule, given_up, body)) };
-    let sent = until_sent(send, own.time_scale, |message| failed(status, message)).await;
+    let sent = until_sent(send, own.time_scale, |message| note(status, message)).await;
     if let Err(error) = sent {
-        let mut status = status.lock().unwrap_or_else(PoisonError::into_inner);
-        status.destination_failures.add(&error.message);
+        status.lock().destination_failures.add(&error.message);
         lost(&format_args!("bus {}", own.bus), &error.message, body);
     }
-}
-
-fn failed(status: &Mutex<BusStatus>, message: &str) {
-    status.lock().unwrap_or_else(PoisonError::into_inner).last_error = Some(shortened(message));
-}
-
-fn publish(
-    own: &BusQueue,
-    status: &Mutex<BusStatus>,
-    events: &Events,
-    finishing: usize,
-    empty_poll: Option<u64>,
-) {
-    let mut status = status.lock().unwrap_or_else(PoisonError::into_inner);
-    status.waiting = events.waiting() as u64;
-    for (rule, counts) in own.rules.iter().zip(events.counts()) {
-        if let Some(known) = status.rules.get_mut(&rule.name) {
-            known.clone_from(counts);
-        }
-    }
-    status.idle_since = empty_poll.filter(|_| events.waiting() == 0 && finishing == 0);
 }

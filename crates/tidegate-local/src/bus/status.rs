@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::destination::DeliveryFailures;
+use crate::driver::LastError;
+use crate::running::Running;
 
 /// State and counts of a bus since the engine started.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -26,6 +28,15 @@ pub struct BusStatus {
     /// The activity counter before a poll that found nothing while nothing was going on here; none while there is.
     pub idle_since: Option<u64>,
 }
+
+impl LastError for BusStatus {
+    fn last_error(&mut self) -> &mut Option<String> {
+        &mut self.last_error
+    }
+}
+
+/// A running bus. Events that some target does not have when it ends become visible in its queue again.
+pub type BusRouter = Running<BusStatus>;
 
 /// Counts of a rule since the engine started.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::failure::{Failure, GivenUp};
+use super::refusal::{GivenUp, Refusal};
 use lambda_shapes::moment::Moment;
 
 /// What happened.
@@ -27,7 +27,7 @@ pub enum Input {
         /// The rule.
         rule: usize,
         /// How it failed, if it did.
-        outcome: Result<(), Failure>,
+        result: Result<(), Refusal>,
         /// From 0 to 1, by chance: spreads the wait before another try.
         jitter: f64,
     },
@@ -108,14 +108,4 @@ pub enum Action {
     WaitUntil(Moment),
     /// Nothing is in flight after [`Input::Stop`].
     Stopped,
-}
-
-/// An input that the state does not allow.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("bus: {state} does not allow {input}")]
-pub struct IllegalInput {
-    /// What was going on.
-    pub state: String,
-    /// What came.
-    pub input: String,
 }

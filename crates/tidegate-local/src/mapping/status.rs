@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::destination::DeliveryFailures;
+use crate::driver::LastError;
 use lambda_shapes::moment::Moment;
 
 /// State and counts of a mapping since the engine started.
@@ -50,6 +51,12 @@ pub struct MappingStatus {
     pub last_error: Option<String>,
     /// The activity counter before a poll that found nothing while nothing was going on here; none while there is.
     pub idle_since: Option<u64>,
+}
+
+impl LastError for MappingStatus {
+    fn last_error(&mut self) -> &mut Option<String> {
+        &mut self.last_error
+    }
 }
 
 /// A running mapping.

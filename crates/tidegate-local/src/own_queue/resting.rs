@@ -60,9 +60,3 @@ impl<L> Resting<L> {
         self.events.extract_if(|_, rest| rest.lost <= empty).map(|(_, rest)| rest.life).collect()
     }
 }
-
-/// For how long a queue hides an event that is to come back after this time: whole seconds, and not
-/// less.
-pub(crate) fn hidden_for(wait: Duration) -> Duration {
-    Duration::from_secs(wait.as_secs() + 1)
-}

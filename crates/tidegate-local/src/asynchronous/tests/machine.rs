@@ -6,15 +6,17 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::asynchronous::AsynchronousSettings;
-use crate::asynchronous::machine::Events;
-use crate::asynchronous::step::{Action, Event, Input};
+use crate::asynchronous::machine::Invocations;
+use crate::asynchronous::step::{Action, Input, QueuedInvocation};
+use crate::driver::Machine;
 use crate::invocation::{Answer, InvocationResult};
+use crate::own_queue::EventMachine;
 use lambda_shapes::moment::Moment;
 
 const START: Moment = Moment::from_millis(1_700_000_000_000);
 
 struct Bench {
-    events: Events,
+    events: Invocations,
     now: Moment,
 }
 
@@ -28,7 +30,7 @@ fn settings() -> AsynchronousSettings {
 
 impl Bench {
     fn new(settings: AsynchronousSettings) -> Self {
-        Self { events: Events::new(settings), now: START }
+        Self { events: Invocations::new(settings), now: START }
     }
 
     fn step(&mut self, input: Input) -> Vec<Action> {
@@ -38,7 +40,7 @@ impl Bench {
     fn accept(&mut self, event: u64) -> Vec<Action> {
         let request_id = format!("request-{event}");
         let payload = Bytes::from_static(b"{\"n\":1}");
-        let content = Event { request_id, qualifier: None, accepted: self.now, payload };
+        let content = QueuedInvocation { request_id, qualifier: None, accepted: self.now, payload };
         self.step(Input::Accepted { event, content })
     }
 
@@ -249,7 +251,8 @@ fn an_event_that_comes_back_from_its_queue_has_the_attempts_it_had() {
     let accepted = bench.now;
     let back = |event| {
         let payload = Bytes::from_static(b"{\"n\":1}");
-        let content = Event { request_id: "request-1001".to_owned(), qualifier: None, accepted, payload };
+        let content =
+            QueuedInvocation { request_id: "request-1001".to_owned(), qualifier: None, accepted, payload };
         Input::Accepted { event, content }
     };
     // A queue may bring it early: it goes back until it is due.

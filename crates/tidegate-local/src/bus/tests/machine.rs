@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
-use crate::bus::machine::{AT_A_TIME, BusSettings, Events, State};
+use crate::bus::life::State;
+use crate::bus::machine::{AT_A_TIME, BusSettings, Router};
 use crate::bus::step::{Action, Input};
-use crate::bus::{Exhausted, Failure, GivenUp, Retries, RuleStatus};
-use crate::own_queue::SHORTEST_REST;
+use crate::bus::{Exhausted, GivenUp, Refusal, Retries, RuleStatus};
+use crate::driver::Machine;
+use crate::own_queue::EventMachine;
+use crate::own_queue::resting::SHORTEST_REST;
 use lambda_shapes::moment::Moment;
 
 const START: Moment = Moment::from_millis(1_700_000_000_000);
 
 struct Bench {
-    events: Events,
+    events: Router,
     now: Moment,
 }
 
@@ -30,7 +33,7 @@ fn settings() -> BusSettings {
 
 impl Bench {
     fn new(settings: BusSettings) -> Self {
-        Self { events: Events::new(settings), now: START }
+        Self { events: Router::new(settings), now: START }
     }
 
     fn step(&mut self, input: Input) -> Vec<Action> {
@@ -42,8 +45,8 @@ impl Bench {
     }
 
     /// Without chance: half of each wait.
-    fn tried(&mut self, event: u64, rule: usize, outcome: Result<(), Failure>) -> Vec<Action> {
-        self.step(Input::Tried { event, rule, outcome, jitter: 0.0 })
+    fn tried(&mut self, event: u64, rule: usize, result: Result<(), Refusal>) -> Vec<Action> {
+        self.step(Input::Tried { event, rule, result, jitter: 0.0 })
     }
 
     fn wait(&mut self, millis: u64) -> Vec<Action> {
@@ -52,12 +55,12 @@ impl Bench {
     }
 }
 
-fn busy() -> Failure {
-    Failure { code: "THROTTLING", message: "slow down".to_owned(), is_transient: true }
+fn busy() -> Refusal {
+    Refusal { code: "THROTTLING", message: "slow down".to_owned(), is_transient: true }
 }
 
-fn missing() -> Failure {
-    Failure { code: "NO_RESOURCE", message: "no such queue".to_owned(), is_transient: false }
+fn missing() -> Refusal {
+    Refusal { code: "NO_RESOURCE", message: "no such queue".to_owned(), is_transient: false }
 }
 
 fn handed(actions: &[Action]) -> Vec<(u64, usize)> {
@@ -116,7 +119,7 @@ fn a_failed_hand_over_is_tried_again_alone_with_growing_waits() {
 fn up_to_half_of_a_wait_is_by_chance() {
     let mut bench = Bench::new(settings());
     bench.accept(1, &[0]);
-    let input = Input::Tried { event: 1, rule: 0, outcome: Err(busy()), jitter: 1.0 };
+    let input = Input::Tried { event: 1, rule: 0, result: Err(busy()), jitter: 1.0 };
     let actions = bench.step(input);
     assert!(actions.contains(&Action::WaitUntil(START.after(Duration::from_secs(1)))), "{actions:?}");
 }
@@ -142,7 +145,7 @@ fn a_hand_over_that_fails_once_more_than_its_retries_is_parked_and_says_so() {
     }
     let actions = bench.tried(1, 0, Err(busy()));
     let expected =
-        GivenUp { failure: busy(), retry_attempts: 2, exhausted: Some(Exhausted::MaximumRetryAttempts) };
+        GivenUp { refusal: busy(), retry_attempts: 2, exhausted: Some(Exhausted::MaximumRetryAttempts) };
     assert_eq!(parked(&actions), Some(&expected));
     assert!(!actions.contains(&Action::Finish { event: 1 }), "over before its dead letter had arrived");
     assert!(bench.step(Input::Parked { event: 1, rule: 0 }).contains(&Action::Finish { event: 1 }));
@@ -163,7 +166,7 @@ fn a_hand_over_that_grows_too_old_is_parked_and_says_so() {
     );
     bench.now = bench.now.after(Duration::from_millis(201));
     let actions = bench.step(Input::TimerDue);
-    let expected = GivenUp { failure: busy(), retry_attempts: 0, exhausted: None };
+    let expected = GivenUp { refusal: busy(), retry_attempts: 0, exhausted: None };
     assert_eq!(parked(&actions), Some(&expected), "it was never tried again");
 
     let mut bench = Bench::new(BusSettings { retries: vec![retries(185, 60)], ..settings() });
@@ -244,7 +247,7 @@ fn a_missing_target_or_permission_is_parked_without_another_try() {
     let mut bench = Bench::new(settings());
     bench.accept(1, &[0]);
     let actions = bench.tried(1, 0, Err(missing()));
-    assert_eq!(parked(&actions), Some(&GivenUp { failure: missing(), retry_attempts: 0, exhausted: None }));
+    assert_eq!(parked(&actions), Some(&GivenUp { refusal: missing(), retry_attempts: 0, exhausted: None }));
 }
 
 #[test]
@@ -252,7 +255,7 @@ fn without_retries_no_exhausted_condition_is_said() {
     let mut bench = Bench::new(settings());
     bench.accept(1, &[1]);
     let actions = bench.tried(1, 1, Err(busy()));
-    assert_eq!(parked(&actions), Some(&GivenUp { failure: busy(), retry_attempts: 0, exhausted: None }));
+    assert_eq!(parked(&actions), Some(&GivenUp { refusal: busy(), retry_attempts: 0, exhausted: None }));
 }
 
 #[test]
@@ -301,7 +304,7 @@ fn an_input_that_the_state_does_not_allow_is_an_error_that_names_both() {
     let expected =
         "bus: event 1 for rule 0, being handed over, does not allow the dead letter of event 1 for rule 0";
     assert_eq!(early.to_string(), expected);
-    let unknown = Input::Tried { event: 9, rule: 0, outcome: Ok(()), jitter: 0.0 };
+    let unknown = Input::Tried { event: 9, rule: 0, result: Ok(()), jitter: 0.0 };
     let unknown = bench.events.handle(unknown, START).unwrap_err();
     let expected =
         "bus: event 9 for rule 0, which is not left to do, does not allow a try of event 9 for rule 0";

@@ -16,6 +16,13 @@ pub(super) struct Batch {
     pub(super) throttles: u32,
 }
 
+impl Batch {
+    /// What its messages are deleted by.
+    pub(super) fn receipts(&self) -> Vec<String> {
+        self.messages.iter().map(|message| message.receipt.clone()).collect()
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BatchState {
     InFlight,

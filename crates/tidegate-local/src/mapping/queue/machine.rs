@@ -13,6 +13,7 @@
 //! | What is held of a group that failed | is let go, so that it comes again behind the failure. |
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use lambda_shapes::queue::Message;
 
@@ -20,10 +21,12 @@ use super::batch::{Batch, BatchState, busy, delivering};
 use super::held::Held;
 use super::returned::Returned;
 use super::settings::QueueSettings;
-use super::step::{Action, IllegalInput, Input};
+use super::step::{Action, Input};
+use crate::driver::{IllegalInput, Machine};
 use crate::invocation::Answer;
 use crate::mapping::answer::{Failure, QueueVerdict, judge_queue};
 use crate::mapping::counts::Counts;
+use crate::pace::Earliest;
 use crate::pace::retry::Backoff;
 use lambda_shapes::batching::{self, Limits, PAYLOAD_LIMIT, Window};
 use lambda_shapes::moment::Moment;
@@ -53,6 +56,18 @@ enum Reading {
     Full,
     Stopping,
     Stopped,
+}
+
+impl fmt::Display for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotStarted => "a mapping not started",
+            Self::Receiving => "a mapping that receives",
+            Self::Full => "a mapping with no receive on its way",
+            Self::Stopping => "a stopping mapping",
+            Self::Stopped => "a stopped mapping",
+        })
+    }
 }
 
 impl Queue {
@@ -104,51 +119,6 @@ impl Queue {
         self.held.is_empty() && self.batches.is_empty()
     }
 
-    /// The one transition: takes in what happened and says what is to be done.
-    ///
-    /// # Errors
-    /// An input that the state does not allow. The state is then unchanged.
-    pub fn handle(&mut self, input: Input, now: Moment) -> Result<Vec<Action>, IllegalInput> {
-        let mut actions = Vec::new();
-        match (self.reading, input) {
-            (Reading::NotStarted, Input::Start) => self.reading = Reading::Full,
-            (Reading::Receiving, Input::Received(messages)) => {
-                self.admit(messages, now, &mut actions);
-                self.reading = Reading::Full;
-            }
-            (Reading::Receiving, Input::ReceiveFailed) => self.reading = Reading::Full,
-            (Reading::Stopping | Reading::Stopped, Input::Received(messages)) => {
-                release(messages.into_iter(), &mut actions);
-            }
-            (Reading::Stopping | Reading::Stopped, Input::ReceiveFailed) => {}
-            (
-                Reading::Receiving | Reading::Full | Reading::Stopping,
-                ref input @ Input::Answered { batch, ref answer },
-            ) => self.answered(batch, answer, input, now, &mut actions)?,
-            (
-                Reading::Receiving | Reading::Full | Reading::Stopping,
-                ref input @ Input::Deleted { batch },
-            ) => match self.batches.get(&batch).map(|batch| batch.state) {
-                Some(BatchState::Deleting | BatchState::Dropping) => drop(self.batches.remove(&batch)),
-                state => return Err(illegal(batch, state, input)),
-            },
-            (_, Input::TimerDue) | (Reading::Stopped, Input::Stop) => {}
-            (_, Input::Stop) => self.reading = Reading::Stopping,
-            (reading, input) => {
-                let state = match reading {
-                    Reading::NotStarted => "a mapping not started",
-                    Reading::Receiving => "a mapping that receives",
-                    Reading::Full => "a mapping with no receive on its way",
-                    Reading::Stopping => "a stopping mapping",
-                    Reading::Stopped => "a stopped mapping",
-                };
-                return Err(IllegalInput { state: state.to_owned(), input: input.to_string() });
-            }
-        }
-        self.settle(now, &mut actions);
-        Ok(actions)
-    }
-
     /// Holds what passes the filter, and deletes the rest.
     fn admit(&mut self, messages: Vec<Message>, now: Moment, actions: &mut Vec<Action>) {
         let filter = self.settings.filter.clone();
@@ -178,7 +148,7 @@ impl Queue {
         let free = delivering(&self.batches).count() < self.settings.maximum_concurrency;
         let batch = match self.batches.get_mut(&id) {
             Some(batch) if batch.state == BatchState::InFlight => batch,
-            other => return Err(illegal(id, other.map(|batch| batch.state), input)),
+            other => return Err(illegal_batch(id, other.map(|batch| batch.state), input)),
         };
         let is_gathering = !self.held.is_empty() && free;
         let report = self.settings.report_batch_item_failures;
@@ -227,100 +197,114 @@ impl Queue {
         } else {
             batch.state = BatchState::Deleting;
             self.counts.delivered += batch.messages.len() as u64;
-            let receipts = batch.messages.iter().map(|message| message.receipt.clone()).collect();
-            actions.push(Action::Delete { batch: id, receipts });
+            actions.push(Action::Delete { batch: id, receipts: batch.receipts() });
         }
         // What is held of a failed group must not overtake it.
         self.held.forget(&groups);
         Ok(())
     }
 
+    /// Begins whatever can begin now, and says what is waited for.
     fn settle(&mut self, now: Moment, actions: &mut Vec<Action>) {
-        let mut due: Option<Moment> = None;
-        let mut wait = |moment: Moment| due = Some(due.map_or(moment, |earliest| earliest.min(moment)));
         match self.reading {
             Reading::NotStarted | Reading::Stopped => return,
-            Reading::Stopping => {
-                // A waiting batch has nothing in flight.
-                let waiting = |_: &u64, batch: &mut Batch| matches!(batch.state, BatchState::Waiting(_));
-                let waiting = self.batches.extract_if(.., waiting).flat_map(|(_, batch)| batch.messages);
-                release(self.held.take().into_iter().chain(waiting), actions);
-                if self.batches.is_empty() {
-                    self.reading = Reading::Stopped;
-                    actions.push(Action::Stopped);
-                }
-                return;
-            }
+            Reading::Stopping => return self.wind_down(actions),
             Reading::Receiving | Reading::Full => {}
         }
-        // A timer that comes late, as after a suspended machine, finds messages that are visible again.
+        let mut due = Earliest::default();
+        self.let_go(now);
+        self.go_on(now, &mut due, actions);
+        self.begin(now, &mut due, actions);
+        self.receive(actions);
+        actions.extend(due.moment().map(Action::WaitUntil));
+    }
+
+    /// Gives back what no invocation has, and has ended when nothing is on its way.
+    fn wind_down(&mut self, actions: &mut Vec<Action>) {
+        // A waiting batch has nothing in flight.
+        let waiting = |_: &u64, batch: &mut Batch| matches!(batch.state, BatchState::Waiting(_));
+        let waiting = self.batches.extract_if(.., waiting).flat_map(|(_, batch)| batch.messages);
+        release(self.held.take().into_iter().chain(waiting), actions);
+        if self.batches.is_empty() {
+            self.reading = Reading::Stopped;
+            actions.push(Action::Stopped);
+        }
+    }
+
+    /// Forgets what may be visible in its queue again: a timer that comes late, as after a
+    /// suspended machine, finds such messages.
+    fn let_go(&mut self, now: Moment) {
         let kept = self.settings.certainly_hidden();
         let mut groups = BTreeSet::new();
         self.batches.retain(|_, batch| {
-            let stays = !matches!(batch.state, BatchState::Waiting(_)) || batch.received.after(kept) > now;
+            let waits = matches!(batch.state, BatchState::Waiting(_));
+            let stays = !waits || batch.received.after(kept) > now;
             if !stays {
                 groups.extend(batch.messages.iter().filter_map(|message| message.group.clone()));
             }
             stays
         });
         self.held.forget(&groups);
+        self.held.expire(kept, now);
+    }
+
+    /// Tries throttled batches again that are due, and extends the hiding of those in flight.
+    fn go_on(&mut self, now: Moment, due: &mut Earliest, actions: &mut Vec<Action>) {
+        let extended_after = self.settings.extended_after();
         for (id, batch) in &mut self.batches {
             match batch.state {
                 BatchState::Waiting(until) if until <= now => {
                     batch.state = BatchState::InFlight;
-                    if let Some(after) = self.settings.extended_after() {
-                        wait(batch.received.after(after));
-                    }
                     self.counts.invocations += 1;
-                    let payload = batching::event(batch.messages.iter().map(|message| &message.json));
-                    let patience = self.settings.patience(batch.received, now);
-                    actions.push(Action::Invoke { batch: *id, payload, patience });
+                    actions.push(invoke(*id, batch, &self.settings, now));
                 }
-                BatchState::Waiting(until) => wait(until),
+                BatchState::Waiting(until) => {
+                    due.add(until);
+                    continue;
+                }
                 BatchState::InFlight => {
-                    let Some(after) = self.settings.extended_after() else { continue };
-                    if batch.received.after(after) <= now {
+                    if extended_after.is_some_and(|after| batch.received.after(after) <= now) {
                         batch.received = now;
-                        let receipts = batch.messages.iter().map(|message| message.receipt.clone()).collect();
-                        actions.push(Action::Hide { receipts });
+                        actions.push(Action::Hide { receipts: batch.receipts() });
                     }
-                    wait(batch.received.after(after));
                 }
-                BatchState::Deleting | BatchState::Dropping => {}
+                BatchState::Deleting | BatchState::Dropping => continue,
+            }
+            if let Some(after) = extended_after {
+                due.add(batch.received.after(after));
             }
         }
-        self.held.expire(kept, now);
+    }
+
+    /// Invokes with what is held, as far as the concurrency allows it.
+    fn begin(&mut self, now: Moment, due: &mut Earliest, actions: &mut Vec<Action>) {
         while delivering(&self.batches).count() < self.settings.maximum_concurrency {
             match self.next_batch(now) {
                 Ok(batch) => {
                     if let Some(after) = self.settings.extended_after() {
-                        wait(batch.received.after(after));
+                        due.add(batch.received.after(after));
                     }
-                    let payload = batching::event(batch.messages.iter().map(|message| &message.json));
-                    let patience = self.settings.patience(batch.received, now);
-                    actions.push(Action::Invoke { batch: self.next_batch, payload, patience });
+                    actions.push(invoke(self.next_batch, &batch, &self.settings, now));
                     self.batches.insert(self.next_batch, batch);
                     self.next_batch += 1;
                     self.counts.invocations += 1;
                 }
                 Err(moment) => {
-                    if let Some(moment) = moment {
-                        wait(moment);
-                    }
+                    moment.into_iter().for_each(|moment| due.add(moment));
                     break;
                 }
             }
         }
-        // What waits for its group keeps nobody else waiting.
+    }
+
+    /// Receives, if there is room. What waits for its group keeps nobody else waiting.
+    fn receive(&mut self, actions: &mut Vec<Action>) {
         let free = self.held.free(&busy(&self.batches));
         let room = self.settings.batch_size.saturating_sub(free).min(RECEIVE_LIMIT);
         let free = delivering(&self.batches).count() < self.settings.maximum_concurrency;
         if self.reading == Reading::Full && free && room > 0 {
             self.reading = Reading::Receiving;
             actions.push(Action::Receive { limit: room });
-        }
-        if let Some(moment) = due {
-            actions.push(Action::WaitUntil(moment));
         }
     }
 
@@ -349,10 +333,66 @@ fn release(messages: impl Iterator<Item = Message>, actions: &mut Vec<Action>) {
     }
 }
 
-fn illegal(batch: u64, state: Option<BatchState>, input: &Input) -> IllegalInput {
+fn invoke(batch: u64, of: &Batch, settings: &QueueSettings, now: Moment) -> Action {
+    let payload = batching::event(of.messages.iter().map(|message| &message.json));
+    Action::Invoke { batch, payload, patience: settings.patience(of.received, now) }
+}
+
+fn illegal_batch(batch: u64, state: Option<BatchState>, input: &Input) -> IllegalInput {
     let state = state.map_or_else(
         || format!("batch {batch}, which does not exist,"),
         |state| format!("batch {batch}, {state},"),
     );
-    IllegalInput { state, input: input.to_string() }
+    illegal(state, input)
+}
+
+fn illegal(state: String, input: &Input) -> IllegalInput {
+    IllegalInput { machine: "queue mapping".to_owned(), state, input: input.to_string() }
+}
+
+impl Machine for Queue {
+    type Input = Input;
+    type Action = Action;
+
+    fn timer_due() -> Input {
+        Input::TimerDue
+    }
+
+    fn stop() -> Input {
+        Input::Stop
+    }
+
+    fn handle(&mut self, input: Input, now: Moment) -> Result<Vec<Action>, IllegalInput> {
+        let mut actions = Vec::new();
+        match (self.reading, input) {
+            (Reading::NotStarted, Input::Start) => self.reading = Reading::Full,
+            (Reading::Receiving, Input::Received(messages)) => {
+                self.admit(messages, now, &mut actions);
+                self.reading = Reading::Full;
+            }
+            (Reading::Receiving, Input::ReceiveFailed) => self.reading = Reading::Full,
+            (Reading::Stopping | Reading::Stopped, Input::Received(messages)) => {
+                release(messages.into_iter(), &mut actions);
+            }
+            (Reading::Stopping | Reading::Stopped, Input::ReceiveFailed) => {}
+            (
+                Reading::Receiving | Reading::Full | Reading::Stopping,
+                ref input @ Input::Answered { batch, ref answer },
+            ) => self.answered(batch, answer, input, now, &mut actions)?,
+            (
+                Reading::Receiving | Reading::Full | Reading::Stopping,
+                ref input @ Input::Deleted { batch },
+            ) => match self.batches.get(&batch).map(|batch| batch.state) {
+                Some(BatchState::Deleting | BatchState::Dropping) => drop(self.batches.remove(&batch)),
+                state => return Err(illegal_batch(batch, state, input)),
+            },
+            (_, Input::TimerDue) | (Reading::Stopped, Input::Stop) => {}
+            (_, Input::Stop) => self.reading = Reading::Stopping,
+            (reading, input) => {
+                return Err(illegal(reading.to_string(), &input));
+            }
+        }
+        self.settle(now, &mut actions);
+        Ok(actions)
+    }
 }

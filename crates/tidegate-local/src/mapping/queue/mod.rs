@@ -4,6 +4,8 @@ mod batch;
 mod delivery;
 mod held;
 mod machine;
+mod mapping;
+mod port;
 mod returned;
 mod settings;
 mod step;
@@ -11,7 +13,8 @@ mod step;
 #[cfg(test)]
 mod tests;
 
-pub use delivery::{QueueMapping, start};
+pub use delivery::start;
 pub use machine::Queue;
+pub use mapping::QueueMapping;
 pub use settings::QueueSettings;
-pub use step::{Action, IllegalInput, Input};
+pub use step::{Action, Input};

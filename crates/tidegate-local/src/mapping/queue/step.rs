@@ -89,13 +89,3 @@ pub enum Action {
     /// Nothing is in flight after [`Input::Stop`].
     Stopped,
 }
-
-/// An input that the state does not allow.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("queue mapping: {state} does not allow {input}")]
-pub struct IllegalInput {
-    /// What was going on.
-    pub state: String,
-    /// What came.
-    pub input: String,
-}

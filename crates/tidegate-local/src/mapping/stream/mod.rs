@@ -3,8 +3,11 @@
 mod board;
 mod delivery;
 mod dynamodb;
+mod end;
+mod kept;
 mod kinesis;
 mod mapping;
+mod port;
 mod reader;
 mod settings;
 pub mod shard;

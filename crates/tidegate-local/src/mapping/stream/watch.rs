@@ -9,7 +9,8 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::board::{Board, Name, ShardStatus};
-use super::delivery::{End, ShardDelivery};
+use super::delivery::ShardDelivery;
+use super::end::End;
 use super::mapping::StreamMapping;
 use super::source::ShardInfo;
 use crate::mapping::status::Mapping;

@@ -1,5 +1,6 @@
 //! The rules of a queue mapping, each in a test named after it.
 
+mod delivery;
 mod filters;
 mod groups;
 mod hidden;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Action, Input, Queue, QueueSettings};
+use crate::driver::Machine;
 use crate::invocation::{Answer, InvocationResult};
 use lambda_shapes::batching::PAYLOAD_LIMIT;
 use lambda_shapes::moment::Moment;

@@ -2,8 +2,9 @@
 
 use super::lane::{LaneState, Segment};
 use super::machine::Shard;
-use super::step::{Action, IllegalInput, Input};
+use super::step::{Action, Input};
 use super::window::{self, Windows};
+use crate::driver::IllegalInput;
 use crate::invocation::{Answer, InvocationResult};
 use crate::mapping::answer::{Failure, Verdict, judge};
 use crate::pace::retry::is_exhausted;

@@ -5,10 +5,12 @@ use std::fmt;
 use super::failing::Failing;
 use super::lane::{Lane, LaneState};
 use super::position::Position;
-use super::step::{Action, IllegalInput, Input};
+use super::step::{Action, Input};
 use super::window::Windows;
+use crate::driver::{IllegalInput, Machine};
 use crate::mapping::counts::Counts;
 use crate::mapping::stream::settings::StreamSettings;
+use crate::pace::Earliest;
 use crate::pace::retry::Backoff;
 use lambda_shapes::batching::PAYLOAD_LIMIT;
 use lambda_shapes::moment::Moment;
@@ -134,43 +136,8 @@ impl Shard {
         self.lanes.iter().all(Lane::is_idle) && !self.windows.as_ref().is_some_and(Windows::is_open)
     }
 
-    /// The one transition: takes in what happened and says what is to be done.
-    ///
-    /// # Errors
-    /// An input that the state does not allow. The state is then unchanged.
-    pub fn handle(&mut self, input: Input, now: Moment) -> Result<Vec<Action>, IllegalInput> {
-        let mut actions = Vec::new();
-        match (self.reading, input) {
-            (Reading::NotStarted, Input::Start) => self.reading = Reading::Full,
-            (Reading::Polling, Input::Read { records, closed, behind }) => {
-                if records.is_empty() && !behind {
-                    self.read_until = self.polled;
-                }
-                self.admit(records, now);
-                self.reading = if closed { Reading::Ended } else { Reading::Full };
-            }
-            (Reading::Polling, Input::ReadFailed) => self.reading = Reading::Full,
-            // The poll that was on its way when the shard was stopped: what it brought is read again after the checkpoint.
-            (Reading::Stopping | Reading::Stopped, Input::Read { .. } | Input::ReadFailed) => {}
-            (
-                Reading::Polling | Reading::Full | Reading::Ended | Reading::Stopping,
-                Input::Answered { lane, invocation, answer },
-            ) => self.answered(lane, invocation, &answer, now, &mut actions)?,
-            (
-                Reading::Polling | Reading::Full | Reading::Ended | Reading::Stopping | Reading::Stopped,
-                Input::HandedOver { lane },
-            ) => self.handed_over(lane)?,
-            (_, Input::TimerDue) => {}
-            (Reading::Stopped, Input::Stop) => {}
-            (_, Input::Stop) => self.reading = Reading::Stopping,
-            (reading, input) => return Err(self.illegal(reading.to_string(), &input)),
-        }
-        self.settle(now, &mut actions);
-        Ok(actions)
-    }
-
     pub(super) fn illegal(&self, state: String, input: &Input) -> IllegalInput {
-        IllegalInput { shard: self.id.clone(), state, input: input.to_string() }
+        IllegalInput { machine: format!("shard {}", self.id), state, input: input.to_string() }
     }
 
     fn admit(&mut self, records: Vec<Record>, now: Moment) {
@@ -188,11 +155,11 @@ impl Shard {
 
     /// Begins whatever can begin now, and says what is waited for.
     fn settle(&mut self, now: Moment, actions: &mut Vec<Action>) {
-        let mut due: Option<Moment> = None;
+        let mut due = Earliest::default();
         if !matches!(self.reading, Reading::NotStarted | Reading::Stopping | Reading::Stopped) {
             for index in 0..self.lanes.len() {
                 if let Some(moment) = self.advance_lane(index, now, actions) {
-                    due = Some(due.map_or(moment, |earliest| earliest.min(moment)));
+                    due.add(moment);
                 }
             }
         }
@@ -223,9 +190,7 @@ impl Shard {
             }
             _ => {}
         }
-        if let Some(moment) = due {
-            actions.push(Action::WaitUntil(moment));
-        }
+        actions.extend(due.moment().map(Action::WaitUntil));
     }
 
     /// How many records may be read, if a poll is worth its while.
@@ -238,5 +203,49 @@ impl Shard {
         let enough =
             room >= batch.max(READ_AHEAD / 2) && self.position.bytes() < bytes && self.position.span() < span;
         enough.then_some(room)
+    }
+}
+
+impl Machine for Shard {
+    type Input = Input;
+    type Action = Action;
+
+    fn timer_due() -> Input {
+        Input::TimerDue
+    }
+
+    fn stop() -> Input {
+        Input::Stop
+    }
+
+    fn handle(&mut self, input: Input, now: Moment) -> Result<Vec<Action>, IllegalInput> {
+        let mut actions = Vec::new();
+        match (self.reading, input) {
+            (Reading::NotStarted, Input::Start) => self.reading = Reading::Full,
+            (Reading::Polling, Input::Read { records, closed, behind }) => {
+                if records.is_empty() && !behind {
+                    self.read_until = self.polled;
+                }
+                self.admit(records, now);
+                self.reading = if closed { Reading::Ended } else { Reading::Full };
+            }
+            (Reading::Polling, Input::ReadFailed) => self.reading = Reading::Full,
+            // The poll that was on its way when the shard was stopped: what it brought is read again after the checkpoint.
+            (Reading::Stopping | Reading::Stopped, Input::Read { .. } | Input::ReadFailed) => {}
+            (
+                Reading::Polling | Reading::Full | Reading::Ended | Reading::Stopping,
+                Input::Answered { lane, invocation, answer },
+            ) => self.answered(lane, invocation, &answer, now, &mut actions)?,
+            (
+                Reading::Polling | Reading::Full | Reading::Ended | Reading::Stopping | Reading::Stopped,
+                Input::HandedOver { lane },
+            ) => self.handed_over(lane)?,
+            (_, Input::TimerDue) => {}
+            (Reading::Stopped, Input::Stop) => {}
+            (_, Input::Stop) => self.reading = Reading::Stopping,
+            (reading, input) => return Err(self.illegal(reading.to_string(), &input)),
+        }
+        self.settle(now, &mut actions);
+        Ok(actions)
     }
 }

@@ -100,15 +100,3 @@ pub enum Action {
     /// Nothing is in flight after [`Input::Stop`].
     Stopped,
 }
-
-/// An input that the state does not allow.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("shard {shard}: {state} does not allow {input}")]
-pub struct IllegalInput {
-    /// The shard.
-    pub shard: String,
-    /// What it was doing.
-    pub state: String,
-    /// What came.
-    pub input: String,
-}

@@ -13,7 +13,8 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::board::{Board, Name};
-use super::delivery::{End, ShardDelivery};
+use super::delivery::ShardDelivery;
+use super::end::End;
 use super::source::{Page, ReadError, ReadFrom, ShardInfo, StreamSource};
 use super::start::Start;
 use super::watch::{ready, start};

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::Shard;
 use super::machine::{BATCHES_PER_LANE, READ_AHEAD};
 use super::step::{Action, Input};
+use crate::driver::Machine;
 use crate::invocation::{Answer, InvocationResult};
 use crate::mapping::stream::settings::StreamSettings;
 use lambda_shapes::moment::Moment;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use crate::driver::Machine;
 use crate::invocation::{Answer, InvocationResult};
 use crate::mapping::stream::settings::StreamSettings;
 use crate::mapping::stream::shard::Shard;

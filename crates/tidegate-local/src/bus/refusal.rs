@@ -4,7 +4,7 @@ use crate::send_error::{Reason, SendError};
 
 /// A try that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub struct Refusal {
     /// EventBridge's word for it.
     pub code: &'static str,
     /// For people.
@@ -16,8 +16,8 @@ pub struct Failure {
 /// A hand-over that is not tried again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GivenUp {
-    /// How the last try failed.
-    pub failure: Failure,
+    /// Why the last try failed.
+    pub refusal: Refusal,
     /// Tries after the first.
     pub retry_attempts: u32,
     /// Which limit ended it, if it was tried again.
@@ -44,7 +44,7 @@ impl Exhausted {
     }
 }
 
-impl From<SendError> for Failure {
+impl From<SendError> for Refusal {
     fn from(error: SendError) -> Self {
         let code = match error.reason {
             Reason::Missing => "NO_RESOURCE",
@@ -67,8 +67,8 @@ mod tests {
     fn a_missing_target_or_permission_is_not_tried_again_and_a_throttle_is() {
         let said = |code: &str, status| {
             let error = SendError { reason: Reason::said(code, status), message: String::new() };
-            let failure = Failure::from(error);
-            (failure.code, failure.is_transient)
+            let refusal = Refusal::from(error);
+            (refusal.code, refusal.is_transient)
         };
         assert_eq!(said("AWS.SimpleQueueService.NonExistentQueue", 400), ("NO_RESOURCE", false));
         assert_eq!(said("com.amazonaws.sqs#QueueDoesNotExist", 400), ("NO_RESOURCE", false));

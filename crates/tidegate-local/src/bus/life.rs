@@ -1,0 +1,32 @@
+//! One event of a bus, and what is left to do with it.
+
+use std::collections::BTreeMap;
+
+use super::refusal::Refusal;
+use lambda_shapes::moment::Moment;
+
+#[derive(Debug)]
+pub(super) struct Life {
+    pub(super) id: String,
+    pub(super) accepted: Moment,
+    /// What is left to do, by rule.
+    pub(super) left: BTreeMap<usize, HandOver>,
+    /// When the event's hiding must be extended.
+    pub(super) extend: Moment,
+}
+
+#[derive(Debug)]
+pub(super) struct HandOver {
+    pub(super) state: State,
+    /// Failed tries.
+    pub(super) failed: u32,
+    /// Why the last of them failed.
+    pub(super) refusal: Option<Refusal>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Due(Moment),
+    Trying,
+    Parking,
+}

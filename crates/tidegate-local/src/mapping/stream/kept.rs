@@ -1,0 +1,40 @@
+//! What one step of a shard has to keep, and where it stands among the checkpoints.
+
+use std::io;
+
+use crate::checkpoint::Checkpoints;
+use lambda_shapes::sequence::SequenceNumber;
+
+/// What one step has to keep: all of it or none.
+#[derive(Default)]
+pub(super) struct Kept {
+    pub(super) checkpoint: Option<SequenceNumber>,
+    pub(super) window: Option<String>,
+    pub(super) failing: Option<String>,
+}
+
+impl Kept {
+    /// Stores what there is, of this shard of a mapping.
+    pub(super) fn store(&self, checkpoints: &dyn Checkpoints, mapping: &str, shard: &str) -> io::Result<()> {
+        let (of_window, of_failing) = (window_of(shard), failing_of(shard));
+        let stored: Vec<(&str, &str)> = [
+            (shard, self.checkpoint.as_ref().map(SequenceNumber::as_str)),
+            (of_window.as_str(), self.window.as_deref()),
+            (of_failing.as_str(), self.failing.as_deref()),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect();
+        if stored.is_empty() { Ok(()) } else { checkpoints.store_all(mapping, &stored) }
+    }
+}
+
+/// Where the open window of a shard stands among the checkpoints; no shard is called so.
+pub(super) fn window_of(shard: &str) -> String {
+    format!("{shard}/window")
+}
+
+/// Where the failed batches of a shard stand among the checkpoints.
+pub(super) fn failing_of(shard: &str) -> String {
+    format!("{shard}/failing")
+}
