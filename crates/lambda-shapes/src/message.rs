@@ -28,6 +28,7 @@ const TEXT: &str = "String";
 /// What SQS answers, or a construction failure if the message is larger than [`LARGEST`].
 /// `InvalidMessageContents` is the answer to text that is not JSON and has characters that SQS
 /// refuses.
+/// The caller decides by the error whether a further try can succeed.
 pub async fn send(
     sqs: &Client,
     queue_url: &str,

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::{fs, io};
+
+use parking_lot::Mutex;
 
 /// Durable positions, one per mapping and shard. Everything up to and including a position is done.
 ///
@@ -41,12 +42,12 @@ pub struct MemoryCheckpoints {
 
 impl Checkpoints for MemoryCheckpoints {
     fn load(&self, mapping: &str, shard: &str) -> io::Result<Option<String>> {
-        let positions = self.positions.lock().unwrap_or_else(PoisonError::into_inner);
+        let positions = self.positions.lock();
         Ok(positions.get(&(mapping.to_owned(), shard.to_owned())).cloned())
     }
 
     fn store_all(&self, mapping: &str, stored: &[(&str, &str)]) -> io::Result<()> {
-        let mut positions = self.positions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut positions = self.positions.lock();
         for &(shard, sequence) in stored {
             positions.insert((mapping.to_owned(), shard.to_owned()), sequence.to_owned());
         }
@@ -93,7 +94,7 @@ impl FileCheckpoints {
     /// Acts on what is stored of a mapping, which is read the first time.
     fn with<T>(&self, mapping: &str, act: impl FnOnce(&Path, &mut Stored) -> io::Result<T>) -> io::Result<T> {
         let path = self.path(mapping);
-        let mut mappings = self.mappings.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut mappings = self.mappings.lock();
         match mappings.entry(mapping.to_owned()) {
             Entry::Occupied(known) => act(&path, known.into_mut()),
             Entry::Vacant(new) => act(&path, new.insert(Stored::read(&path)?)),

@@ -11,10 +11,10 @@ use crate::activity::Activity;
 use crate::asynchronous::AsynchronousQueue;
 use crate::bus::BusRouter;
 use crate::clients::Clients;
-use crate::deliveries::{Deliveries, Letters};
 use crate::emulator::Emulator;
 use crate::environment::Functions;
 use crate::fault::Faults;
+use crate::history::{Letters, PastInvocations};
 use crate::invocation::Invoker;
 use crate::mapping::Mapping;
 use crate::operator::Operator;
@@ -36,7 +36,7 @@ pub(crate) struct Parts {
     pub(crate) faults: Option<Arc<Faults>>,
     pub(crate) activity: Arc<Activity>,
     pub(crate) pollers: Mutex<Pollers>,
-    pub(crate) deliveries: Arc<Deliveries>,
+    pub(crate) deliveries: Arc<PastInvocations>,
     pub(crate) letters: Arc<Letters>,
     pub(crate) state_dir: PathBuf,
     pub(crate) resource_calls: Arc<ResourceCalls>,

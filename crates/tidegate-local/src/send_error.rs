@@ -48,7 +48,7 @@ impl Reason {
     }
 
     /// What a call of AWS failed for. What is not known may pass.
-    pub fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
+    pub fn from_error<E>(error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata,
     {
@@ -112,11 +112,11 @@ impl Reason {
 
 impl SendError {
     /// What a call of AWS failed for.
-    pub fn of<E>(what: &str, to: &str, error: SdkError<E, HttpResponse>) -> Self
+    pub fn from_call<E>(what: &str, to: &str, error: SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        let reason = Reason::of(&error);
+        let reason = Reason::from_error(&error);
         Self { reason, message: format!("{what} cannot be sent to {to}: {}", DisplayErrorContext(error)) }
     }
 
@@ -190,21 +190,21 @@ mod tests {
         };
         let endpoint = answering(403, refused("AuthorizationError")).await;
         let error = Clients::new(&endpoint).sns.publish().topic_arn("arn:t").message("m").send().await;
-        assert_eq!(Reason::of(&error.unwrap_err()), Reason::Forbidden);
+        assert_eq!(Reason::from_error(&error.unwrap_err()), Reason::Forbidden);
 
         let body = "<Error><Code>NoSuchBucket</Code><Message>no</Message></Error>".to_owned();
         let endpoint = answering(404, body).await;
         let error = Clients::new(&endpoint).s3.put_object().bucket("b").key("k").send().await;
-        assert_eq!(Reason::of(&error.unwrap_err()), Reason::Missing);
+        assert_eq!(Reason::from_error(&error.unwrap_err()), Reason::Missing);
 
         let endpoint = answering(400, r#"{"__type":"ValidationException"}"#.to_owned()).await;
         let entry = aws_sdk_eventbridge::types::PutEventsRequestEntry::builder().source("s").build();
         let error = Clients::new(&endpoint).events.put_events().entries(entry).send().await;
-        assert_eq!(Reason::of(&error.unwrap_err()), Reason::Refused);
+        assert_eq!(Reason::from_error(&error.unwrap_err()), Reason::Refused);
 
         let endpoint = answering(500, String::new()).await;
         let error = Clients::new(&endpoint).sqs.send_message().queue_url("q").message_body("m").send().await;
-        assert_eq!(Reason::of(&error.unwrap_err()), Reason::Failed);
+        assert_eq!(Reason::from_error(&error.unwrap_err()), Reason::Failed);
     }
 
     #[tokio::test]
@@ -212,6 +212,6 @@ mod tests {
         let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let sqs = Clients::new(&format!("http://{nobody}")).sqs;
         let send = sqs.send_message().queue_url(format!("http://{nobody}/0/q")).message_body("m");
-        assert_eq!(Reason::of(&send.send().await.unwrap_err()), Reason::Unreachable);
+        assert_eq!(Reason::from_error(&send.send().await.unwrap_err()), Reason::Unreachable);
     }
 }

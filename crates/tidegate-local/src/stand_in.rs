@@ -184,7 +184,7 @@ mod tests {
         let why = || [("WHY", "no".to_owned())];
         send(&queue.sqs(), &queue.url("q"), &body, why()).await.unwrap();
         let refused = send(&queue.sqs(), &queue.url("q"), &format!("{body}b"), why()).await.unwrap_err();
-        assert!(Reason::of(&refused).is_final());
+        assert!(Reason::from_error(&refused).is_final());
         let said = aws_sdk_sqs::error::DisplayErrorContext(refused).to_string();
         assert!(said.contains("the message has 1048577 bytes with its attributes"), "{said}");
         assert_eq!((queue.bodies("q").len(), queue.refused()), (1, 0));

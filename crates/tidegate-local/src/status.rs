@@ -10,9 +10,9 @@ use tokio::time::timeout;
 
 use crate::asynchronous::AsynchronousStatus;
 use crate::bus::BusStatus;
-use crate::deliveries::GivenUp;
 use crate::environment::FunctionStatus;
 use crate::fault::FaultsStatus;
+use crate::history::GivenUp;
 use crate::mapping::MappingStatus;
 use crate::operator::Waits;
 use crate::parts::Parts;

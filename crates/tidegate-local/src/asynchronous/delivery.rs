@@ -44,7 +44,7 @@ pub struct Asynchronously {
     pub invoker: Arc<dyn Invoker>,
     /// Where on-failure records go. Decides about `has_destination` of the settings.
     pub destination: Option<Arc<dyn Destination>>,
-    /// Where the records of events go that succeeded. Decides about `tells_success` of the settings.
+    /// Where the records of events go that succeeded. Decides about `has_success_destination` of the settings.
     pub on_success: Option<Arc<dyn Destination>>,
     /// The engine's activity counter.
     pub activity: Arc<Activity>,
@@ -56,7 +56,7 @@ pub struct Asynchronously {
 #[must_use]
 pub fn start(mut asynchronously: Asynchronously) -> AsynchronousQueue {
     asynchronously.settings.has_destination = asynchronously.destination.is_some();
-    asynchronously.settings.tells_success = asynchronously.on_success.is_some();
+    asynchronously.settings.has_success_destination = asynchronously.on_success.is_some();
     let (stop, receiver) = watch::channel(false);
     let status = Arc::new(Mutex::new(AsynchronousStatus {
         function: asynchronously.function.clone(),
@@ -93,7 +93,7 @@ impl FunctionEvents {
     fn invoke(&self, event: u64, queued: QueuedInvocation) -> BoxFuture<'static, Input> {
         let own = Arc::clone(&self.own);
         let QueuedInvocation { request_id, qualifier, payload, .. } = queued;
-        let request = Request { request_id: Some(request_id), qualifier, ..Request::of(payload) };
+        let request = Request { request_id: Some(request_id), qualifier, ..Request::new(payload) };
         let request = request.patient(Duration::MAX);
         async move {
             let answer = own.invoker.invoke(&own.function, request).await;
@@ -151,7 +151,7 @@ impl Events for FunctionEvents {
             Action::HandOver { event, body } => {
                 EventAction::Begin(self.hand_over(self.own.destination.as_ref(), event, body))
             }
-            Action::Tell { event, body } => {
+            Action::SendSuccess { event, body } => {
                 EventAction::Begin(self.hand_over(self.own.on_success.as_ref(), event, body))
             }
             Action::Hide { event } => EventAction::Extend(event),

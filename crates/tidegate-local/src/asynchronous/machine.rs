@@ -72,7 +72,7 @@ impl Invocations {
                 self.counts.delivered += 1;
                 life.attempts += 1;
                 life.answer = Some(response);
-                match self.settings.tells_success {
+                match self.settings.has_success_destination {
                     true => self.end(event, Condition::Success, now, actions),
                     false => self.finish(event, actions),
                 }
@@ -118,7 +118,7 @@ impl Invocations {
             Ok(body) if success => {
                 life.state = State::HandingOver;
                 self.counts.told += 1;
-                actions.push(Action::Tell { event, body });
+                actions.push(Action::SendSuccess { event, body });
             }
             Ok(body) if self.settings.has_destination => {
                 life.state = State::HandingOver;

@@ -22,7 +22,7 @@ pub struct AsynchronousSettings {
     /// Given-up events go to a destination, and count as finished only once they are there.
     pub has_destination: bool,
     /// So do the records of events that succeeded.
-    pub tells_success: bool,
+    pub has_success_destination: bool,
     /// For how long a received event is hidden in its queue at a time.
     pub hidden: Duration,
     /// Divides the waits between attempts; 1 is AWS's own pace.
@@ -32,7 +32,7 @@ pub struct AsynchronousSettings {
 impl AsynchronousSettings {
     /// Settings of a declared function; Lambda's defaults (2 retries, 6 hours) where it declares none.
     #[must_use]
-    pub fn of(
+    pub fn new(
         declared: Option<&Asynchronous>,
         function_arn: &str,
         maximum_concurrency: u32,
@@ -45,7 +45,7 @@ impl AsynchronousSettings {
             maximum_event_age: scale_age(Duration::from_secs(age.into()), time_scale),
             maximum_concurrency: usize::try_from(maximum_concurrency).unwrap_or(usize::MAX),
             has_destination: declared.is_some_and(|declared| declared.on_failure.is_some()),
-            tells_success: declared.is_some_and(|declared| declared.on_success.is_some()),
+            has_success_destination: declared.is_some_and(|declared| declared.on_success.is_some()),
             hidden: Duration::from_secs(HIDDEN_SECONDS.into()),
             time_scale,
         }

@@ -25,7 +25,7 @@ pub struct AsynchronousStatus {
     pub failed: u64,
     /// Events the function is done with.
     pub delivered: u64,
-    /// Those of them whose success was told to an on-success destination.
+    /// Those of them whose record goes to an on-success destination.
     pub told: u64,
     /// Records that a destination refused for good.
     pub destination_failures: DeliveryFailures,

@@ -103,7 +103,7 @@ pub enum Action {
         body: String,
     },
     /// Send this to the on-success destination.
-    Tell {
+    SendSuccess {
         /// The event.
         event: u64,
         /// The record of its success.
@@ -131,7 +131,7 @@ pub struct Counts {
     pub failed: u64,
     /// Events the function is done with.
     pub delivered: u64,
-    /// Those of them whose success was told to a destination.
+    /// Those of them whose record goes to an on-success destination.
     pub told: u64,
     /// The last function error.
     pub last_error: Option<String>,

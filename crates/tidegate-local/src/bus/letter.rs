@@ -39,5 +39,5 @@ pub(super) async fn send(
     };
     let what = format!("the dead letter of rule {}", rule.name);
     let sent = message::send(sqs, queue, event, attributes(rule, given_up)).await;
-    sent.map(drop).map_err(|error| SendError::of(&what, queue, error))
+    sent.map(drop).map_err(|error| SendError::from_call(&what, queue, error))
 }

@@ -204,7 +204,7 @@ async fn hand_over(own: &BusQueue, rule: usize, body: &str) -> Result<(), Refusa
                 None => message::send(&own.sqs, url, body, []).await,
             };
             own.activity.bump();
-            sent.map(drop).map_err(|error| SendError::of("the event", url, error).into())
+            sent.map(drop).map_err(|error| SendError::from_call("the event", url, error).into())
         }
     }
 }

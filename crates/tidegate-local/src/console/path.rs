@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::state;
-use crate::deliveries::mentions;
+use crate::history::mentions;
 use crate::logs::{self, Kind, Line, Reader};
 use crate::parts::Parts;
 

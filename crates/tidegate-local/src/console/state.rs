@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::graph::{Edge, EdgeKind, Graph, NodeKind};
 use super::layout::layout;
 use crate::asynchronous::AsynchronousStatus;
-use crate::deliveries::{Delivery, Letter, Outcome};
 use crate::parts::Parts;
+use crate::history::{Ending, Letter, PastInvocation};
 use crate::status::{Look, Status};
 use topology::Target;
 
@@ -139,13 +139,13 @@ pub(super) fn deliveries(parts: &Parts) -> Value {
 }
 
 /// One line about a delivery.
-pub(super) fn summary(delivery: &Delivery) -> Value {
+pub(super) fn summary(delivery: &PastInvocation) -> Value {
     let answer = || shortened(&String::from_utf8_lossy(&delivery.answer));
-    let (outcome, failed, error) = match delivery.outcome {
-        Outcome::Succeeded => ("ok", 0, None),
-        Outcome::Reported(failed) => ("reported", failed, Some(answer())),
-        Outcome::Ignored { failed, why } => ("ignored", failed, Some(why.into())),
-        Outcome::Failed => ("failed", 0, Some(answer())),
+    let (outcome, failed, error) = match delivery.ending {
+        Ending::Succeeded => ("ok", 0, None),
+        Ending::Reported(failed) => ("reported", failed, Some(answer())),
+        Ending::Ignored { failed, why } => ("ignored", failed, Some(why.into())),
+        Ending::Failed => ("failed", 0, Some(answer())),
     };
     json!({
         "number": delivery.number,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::StartError;
-use super::events::Timing;
+use super::timing::Timing;
 use crate::asynchronous::{EventQueue, HIDDEN_SECONDS};
 use crate::bus::{self, BusQueue, BusRouter, Retries, Rule, Target};
 use crate::environment::function_arn;

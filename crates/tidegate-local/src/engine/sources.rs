@@ -6,10 +6,11 @@ use aws_sdk_kinesis::error::DisplayErrorContext;
 use uuid::Uuid;
 
 use super::StartError;
-use super::events::{self, Timing};
+use super::destinations::{invoker, stream_destination};
+use super::timing::Timing;
 use crate::checkpoint::Checkpoints;
-use crate::deliveries::Way;
 use crate::environment::function_arn;
+use crate::history::Way;
 use crate::mapping::Mapping;
 use crate::mapping::queue::{self, QueueMapping, QueueSettings};
 use crate::mapping::stream::{
@@ -62,8 +63,9 @@ impl Wiring<'_> {
                 let origin = Origin { region: REGION.to_owned(), stream_arn: arn.clone(), role_arn };
                 let reader = Arc::new(KinesisSource::new(clients.kinesis.clone(), origin));
                 let made = stream_created(&clients.kinesis, arn).await?;
-                let checkpoint = format!("{function}.{name}.{made}");
-                self.stream(function, stream, source, StreamKind::Kinesis, arn, reader, checkpoint)
+                let checkpoint_name = format!("{function}.{name}.{made}");
+                let kind = StreamKind::Kinesis;
+                self.stream(source, Read { function, name: stream, kind, arn, reader, checkpoint_name })
             }
             SourceKind::Table(table) => {
                 let found = provisioned.tables.get(table).and_then(|found| found.stream_arn.as_ref());
@@ -71,8 +73,9 @@ impl Wiring<'_> {
                 let reader = Arc::new(DynamoDbSource::new(clients.streams.clone(), arn, REGION));
                 // The ARN of a table's stream ends in the time it was made.
                 let made = arn.rsplit('/').next().unwrap_or_default();
-                let checkpoint = format!("{function}.{name}.{made}");
-                self.stream(function, table, source, StreamKind::DynamoDb, arn, reader, checkpoint)
+                let checkpoint_name = format!("{function}.{name}.{made}");
+                let kind = StreamKind::DynamoDb;
+                self.stream(source, Read { function, name: table, kind, arn, reader, checkpoint_name })
             }
             SourceKind::Queue(queue) => {
                 let found = provisioned.queues.get(queue).ok_or_else(missing)?;
@@ -84,7 +87,7 @@ impl Wiring<'_> {
                     .map_or(30, |queue| queue.visibility_timeout_seconds);
                 let filter = filter(Filtered::Sqs, source)?;
                 let settings =
-                    QueueSettings::of(source, declared, visibility, filter, self.timing.time_scale);
+                    QueueSettings::new(source, declared, visibility, filter, self.timing.time_scale);
                 Ok(queue::start(QueueMapping {
                     function: function.to_owned(),
                     source_name: queue.to_owned(),
@@ -93,7 +96,7 @@ impl Wiring<'_> {
                     queue_url: found.url.clone(),
                     queue_arn: found.arn.clone(),
                     region: REGION.to_owned(),
-                    invoker: events::invoker(
+                    invoker: invoker(
                         self.parts,
                         Way::queue(queue, function, source.report_batch_item_failures),
                     ),
@@ -104,45 +107,44 @@ impl Wiring<'_> {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what the two kinds of stream differ in")]
-    fn stream(
-        &self,
-        function: &str,
-        source_name: &str,
-        source: &Source,
-        kind: StreamKind,
-        arn: &str,
-        reader: Arc<dyn StreamSource>,
-        checkpoint_name: String,
-    ) -> Result<Mapping, StartError> {
+    fn stream(&self, source: &Source, read: Read<'_>) -> Result<Mapping, StartError> {
+        let Read { function, name, kind, arn, reader, checkpoint_name } = read;
         let filtered = match kind {
             StreamKind::Kinesis => Filtered::Kinesis,
             StreamKind::DynamoDb => Filtered::DynamoDb,
         };
-        let filter = filter(filtered, source)?;
+        let (filter, time_scale) = (filter(filtered, source)?, self.timing.time_scale);
         let function_arn = function_arn(REGION, function);
         // A mapping's UUID at AWS; here the same in every run.
-        let mapping = Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{function_arn}/{arn}").as_bytes());
+        let mapping = format!("{function_arn}/{arn}");
+        let mapping = Uuid::new_v5(&Uuid::NAMESPACE_URL, mapping.as_bytes());
+        let to = source.on_failure.as_ref();
+        let way = Way::stream(name, function, source.report_batch_item_failures);
         Ok(stream::start(StreamMapping {
             function: function.to_owned(),
-            source_name: source_name.to_owned(),
+            source_name: name.to_owned(),
             checkpoint_name,
-            settings: StreamSettings::of(source, kind, arn, &function_arn, filter, self.timing.time_scale),
-            starting_position: Start::of(source),
+            settings: StreamSettings::new(source, kind, arn, &function_arn, filter, time_scale),
+            starting_position: Start::from_source(source),
             source: reader,
-            invoker: events::invoker(
-                self.parts,
-                Way::stream(source_name, function, source.report_batch_item_failures),
-            ),
-            destination: source
-                .on_failure
-                .as_ref()
-                .and_then(|declared| events::stream_destination(self.parts, declared, function, mapping)),
+            invoker: invoker(self.parts, way),
+            destination: to.and_then(|to| stream_destination(self.parts, to, function, mapping)),
             checkpoints: Arc::clone(self.checkpoints),
             activity: Arc::clone(&self.parts.activity),
             pace: self.timing.pace,
         }))
     }
+}
+
+/// A stream of Kinesis or of a table, and how it is read.
+struct Read<'a> {
+    function: &'a str,
+    /// The stream's or table's declared name.
+    name: &'a str,
+    kind: StreamKind,
+    arn: &'a str,
+    reader: Arc<dyn StreamSource>,
+    checkpoint_name: String,
 }
 
 /// The filter of a mapping that has one. The topology's check has read it before.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::deliveries::mentions;
+use crate::history::mentions;
 
 /// What the platform's own lines name a request by.
 const REQUEST: &str = "RequestId: ";

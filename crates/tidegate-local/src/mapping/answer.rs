@@ -12,14 +12,14 @@ pub enum Verdict {
     /// The records from this index on are delivered again; those before it are done.
     FailedFrom(usize),
     /// The whole batch failed.
-    Failed(Failure),
+    Failed(BatchError),
     /// The function did not run.
     Throttled,
 }
 
 /// Why a whole batch failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
+pub enum BatchError {
     /// The function reported an error, ended or ran out of time. The error object as text.
     Function(String),
     /// Its partial response cannot be used. Says why.
@@ -38,14 +38,14 @@ pub fn judge<'a>(
     let response = match result {
         InvocationResult::Throttled => return Verdict::Throttled,
         InvocationResult::FunctionError(error) => {
-            return Verdict::Failed(Failure::Function(String::from_utf8_lossy(error).into_owned()));
+            return Verdict::Failed(BatchError::Function(String::from_utf8_lossy(error).into_owned()));
         }
         InvocationResult::Success(_) if !report_batch_item_failures => return Verdict::Succeeded,
         InvocationResult::Success(response) => response,
     };
     let ids = match reported(response) {
         Reported::Nothing => return Verdict::Succeeded,
-        Reported::Invalid(reason) => return Verdict::Failed(Failure::Response(reason)),
+        Reported::Invalid(reason) => return Verdict::Failed(BatchError::Response(reason)),
         Reported::Items(ids) => ids,
     };
     let sequences: Vec<&str> = sequences.collect();
@@ -54,7 +54,7 @@ pub fn judge<'a>(
         match sequences.iter().position(|sequence| sequence == id) {
             Some(index) => lowest = lowest.min(index),
             None => {
-                return Verdict::Failed(Failure::Response(format!(
+                return Verdict::Failed(BatchError::Response(format!(
                     "itemIdentifier {id} is not in the batch"
                 )));
             }
@@ -69,7 +69,7 @@ pub enum QueueVerdict {
     /// These messages, by index, failed; the others are done. May be empty.
     Done(Vec<usize>),
     /// The whole batch failed.
-    Failed(Failure),
+    Failed(BatchError),
     /// The function did not run.
     Throttled,
 }
@@ -84,14 +84,14 @@ pub fn judge_queue<'a>(
     let response = match result {
         InvocationResult::Throttled => return QueueVerdict::Throttled,
         InvocationResult::FunctionError(error) => {
-            return QueueVerdict::Failed(Failure::Function(String::from_utf8_lossy(error).into_owned()));
+            return QueueVerdict::Failed(BatchError::Function(String::from_utf8_lossy(error).into_owned()));
         }
         InvocationResult::Success(_) if !report_batch_item_failures => return QueueVerdict::Done(Vec::new()),
         InvocationResult::Success(response) => response,
     };
     let reported = match reported(response) {
         Reported::Nothing => return QueueVerdict::Done(Vec::new()),
-        Reported::Invalid(reason) => return QueueVerdict::Failed(Failure::Response(reason)),
+        Reported::Invalid(reason) => return QueueVerdict::Failed(BatchError::Response(reason)),
         Reported::Items(items) => items,
     };
     let ids: Vec<&str> = ids.collect();
@@ -102,7 +102,7 @@ pub fn judge_queue<'a>(
             index.ok_or_else(|| format!("itemIdentifier {item} is not in the batch"))
         })
         .collect::<Result<Vec<_>, _>>()
-        .map_or_else(|reason| QueueVerdict::Failed(Failure::Response(reason)), QueueVerdict::Done)
+        .map_or_else(|reason| QueueVerdict::Failed(BatchError::Response(reason)), QueueVerdict::Done)
 }
 
 #[cfg(test)]
@@ -149,7 +149,7 @@ mod tests {
             "17",
             "\"fine\"",
         ] {
-            assert!(matches!(verdict(form), Verdict::Failed(Failure::Response(_))), "{form:?}");
+            assert!(matches!(verdict(form), Verdict::Failed(BatchError::Response(_))), "{form:?}");
         }
     }
 
@@ -171,7 +171,7 @@ mod tests {
         let error = InvocationResult::FunctionError(Bytes::from_static(b"{}"));
         assert_eq!(
             judge(&error, true, ["8"].into_iter()),
-            Verdict::Failed(Failure::Function("{}".to_owned()))
+            Verdict::Failed(BatchError::Function("{}".to_owned()))
         );
         assert_eq!(judge(&InvocationResult::Throttled, true, ["8"].into_iter()), Verdict::Throttled);
     }

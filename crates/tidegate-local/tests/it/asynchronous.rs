@@ -28,7 +28,7 @@ async fn an_event_that_fails_for_good_ends_at_the_asynchronous_destination_and_l
     let activity = Arc::new(Activity::new());
     let running = asynchronous::start(Asynchronously {
         function: "f".to_owned(),
-        settings: AsynchronousSettings::of(None, FUNCTION_ARN, 2, 600.0),
+        settings: AsynchronousSettings::new(None, FUNCTION_ARN, 2, 600.0),
         rules: vec!["placed".to_owned()],
         queue_url: url.clone(),
         sqs: backend.clients.sqs.clone(),
@@ -65,7 +65,7 @@ async fn an_event_whose_invocation_a_crash_cut_off_is_invoked_again_with_its_req
     let start = |function: &Arc<Hanging>| {
         let settings = AsynchronousSettings {
             hidden: Duration::from_secs(1),
-            ..AsynchronousSettings::of(None, FUNCTION_ARN, 2, 600.0)
+            ..AsynchronousSettings::new(None, FUNCTION_ARN, 2, 600.0)
         };
         asynchronous::start(Asynchronously {
             function: "f".to_owned(),
@@ -101,7 +101,7 @@ async fn an_event_whose_invocation_a_crash_cut_off_is_invoked_again_with_its_req
 fn unhurried(backend: &TestBackend, url: &str, function: &Arc<Scripted>) -> AsynchronousQueue {
     asynchronous::start(Asynchronously {
         function: "f".to_owned(),
-        settings: AsynchronousSettings::of(None, FUNCTION_ARN, 8, 1.0),
+        settings: AsynchronousSettings::new(None, FUNCTION_ARN, 8, 1.0),
         rules: Vec::new(),
         queue_url: url.to_owned(),
         sqs: backend.clients.sqs.clone(),
@@ -157,7 +157,7 @@ async fn a_stop_gives_waiting_events_back_while_the_function_still_works() {
     let hanging = Arc::new(Hanging::default());
     let running = asynchronous::start(Asynchronously {
         function: "f".to_owned(),
-        settings: AsynchronousSettings::of(None, FUNCTION_ARN, 1, 1.0),
+        settings: AsynchronousSettings::new(None, FUNCTION_ARN, 1, 1.0),
         rules: Vec::new(),
         queue_url: url.clone(),
         sqs: backend.clients.sqs.clone(),

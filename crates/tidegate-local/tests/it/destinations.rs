@@ -44,9 +44,9 @@ async fn a_buckets_object_has_the_event_of_a_range_and_a_key_of_lambdas_shape() 
     let s3 = &backend.clients.s3;
     s3.create_bucket().bucket("letters").send().await.unwrap();
     let event = Bytes::from_static(br#"{"Records":[{"n":1}]}"#);
-    let of_mapping = BucketDestination::of_mapping(s3.clone(), "letters", Uuid::nil());
+    let of_mapping = BucketDestination::for_mapping(s3.clone(), "letters", Uuid::nil());
     of_mapping.send_range(RECORD.to_owned(), "shardId-000000000007", &event).await.unwrap();
-    let of_function = BucketDestination::of_function(s3.clone(), "letters", "mailer");
+    let of_function = BucketDestination::for_function(s3.clone(), "letters", "mailer");
     of_function.send(RECORD.to_owned()).await.unwrap();
     let listed = s3.list_objects_v2().bucket("letters").send().await.unwrap();
     let mut keys: Vec<&str> = listed.contents().iter().map(|object| object.key().unwrap()).collect();

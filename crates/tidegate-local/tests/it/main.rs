@@ -10,6 +10,7 @@
 )]
 
 mod asynchronous;
+mod asynchronous_destinations;
 mod aws_cli;
 mod aws_sdk;
 mod backend;
@@ -43,4 +44,3 @@ mod reserved;
 mod rules;
 mod runtime_api;
 mod silent;
-mod told;

@@ -28,7 +28,7 @@ async fn delivered(sqs: &StandIn, result: InvocationResult, destination: &str) -
     let to: Arc<dyn Destination> = Arc::new(QueueDestination::new(sqs.sqs(), &sqs.url(destination)));
     let running = start(Asynchronously {
         function: "f".to_owned(),
-        settings: AsynchronousSettings::of(None, "arn:f", 2, 100_000.0),
+        settings: AsynchronousSettings::new(None, "arn:f", 2, 100_000.0),
         rules: Vec::new(),
         queue_url: sqs.url("tidegate-invoke-f"),
         sqs: sqs.sqs(),

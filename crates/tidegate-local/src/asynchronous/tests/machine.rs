@@ -24,7 +24,7 @@ fn settings() -> AsynchronousSettings {
     AsynchronousSettings {
         has_destination: true,
         hidden: Duration::from_secs(100_000),
-        ..AsynchronousSettings::of(None, "arn:f", 2, 1.0)
+        ..AsynchronousSettings::new(None, "arn:f", 2, 1.0)
     }
 }
 
@@ -82,12 +82,12 @@ fn an_event_that_succeeded_is_finished() {
 
 #[test]
 fn a_success_with_a_destination_is_finished_once_its_record_is_there() {
-    let mut bench = Bench::new(AsynchronousSettings { tells_success: true, ..settings() });
+    let mut bench = Bench::new(AsynchronousSettings { has_success_destination: true, ..settings() });
     bench.accept(1);
     bench.answer(1, error());
     assert!(is_invoked(&bench.wait(60), 1));
     let actions = bench.answer(1, InvocationResult::Success(Bytes::from_static(b"{\"done\":1}")));
-    let [Action::Tell { event: 1, body }, Action::WaitUntil(_)] = actions.as_slice() else {
+    let [Action::SendSuccess { event: 1, body }, Action::WaitUntil(_)] = actions.as_slice() else {
         panic!("{actions:?}")
     };
     let record: Value = serde_json::from_str(body).unwrap();

@@ -24,7 +24,7 @@ use super::settings::QueueSettings;
 use super::step::{Action, Input};
 use crate::driver::{IllegalInput, Machine};
 use crate::invocation::Answer;
-use crate::mapping::answer::{Failure, QueueVerdict, judge_queue};
+use crate::mapping::answer::{BatchError, QueueVerdict, judge_queue};
 use crate::mapping::counts::Counts;
 use crate::pace::Earliest;
 use crate::pace::retry::Backoff;
@@ -167,7 +167,7 @@ impl Queue {
                     // The function did not run: their receives are used up, and nothing has failed.
                     (0..batch.messages.len()).collect()
                 }
-                QueueVerdict::Failed(Failure::Function(reason) | Failure::Response(reason)) => {
+                QueueVerdict::Failed(BatchError::Function(reason) | BatchError::Response(reason)) => {
                     self.counts.retries += 1;
                     self.counts.last_error = Some(reason);
                     (0..batch.messages.len()).collect()

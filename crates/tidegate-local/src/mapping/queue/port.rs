@@ -66,7 +66,7 @@ impl QueuePort {
     fn invoke(&self, batch: u64, payload: Bytes, patience: Duration) -> BoxFuture<'static, Input> {
         let mapping = Arc::clone(&self.mapping);
         async move {
-            let request = Request::of(payload).patient(patience);
+            let request = Request::new(payload).patient(patience);
             let answer = mapping.invoker.invoke(&mapping.function, request).await;
             Input::Answered { batch, answer }
         }

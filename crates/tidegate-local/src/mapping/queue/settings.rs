@@ -37,7 +37,7 @@ impl QueueSettings {
     /// Settings of a declared source of a queue that hides messages for so many seconds, with its
     /// filter as it was read.
     #[must_use]
-    pub fn of(
+    pub fn new(
         source: &Source,
         function: &Function,
         visibility_seconds: u32,

@@ -1,7 +1,8 @@
 //! Where the tasks of a stream mapping write down how they stand.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 use crate::destination::DeliveryFailures;
 use crate::mapping::counts::Counts;
@@ -107,7 +108,7 @@ impl Board {
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Inner) -> T) -> T {
-        act(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut self.inner.lock())
     }
 }
 

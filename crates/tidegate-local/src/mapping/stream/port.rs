@@ -50,7 +50,7 @@ impl ShardPort {
     fn invoke(&self, lane: usize, invocation: u64, payload: Bytes) -> BoxFuture<'static, Input> {
         let mapping = Arc::clone(&self.mapping);
         async move {
-            let request = Request::of(payload).patient(Duration::MAX);
+            let request = Request::new(payload).patient(Duration::MAX);
             let answer = mapping.invoker.invoke(&mapping.function, request).await;
             Input::Answered { lane, invocation, answer }
         }

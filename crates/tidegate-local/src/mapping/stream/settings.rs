@@ -44,7 +44,7 @@ pub struct StreamSettings {
 impl StreamSettings {
     /// Settings of a declared source, with its filter as it was read. Windows and ages are scaled.
     #[must_use]
-    pub fn of(
+    pub fn new(
         source: &Source,
         kind: StreamKind,
         source_arn: &str,
@@ -111,7 +111,7 @@ mod tests {
             has_destination,
             filter: _,
             time_scale: _,
-        } = StreamSettings::of(&sources["orders"], StreamKind::Kinesis, "s", "f", None, 1.0);
+        } = StreamSettings::new(&sources["orders"], StreamKind::Kinesis, "s", "f", None, 1.0);
         assert_eq!((batch_size, lanes, sources["work"].batch_size), (100, 1, 10));
         assert_eq!((batching_window, tumbling_window), (Duration::ZERO, Duration::ZERO));
         assert_eq!((maximum_retry_attempts, maximum_record_age), (None, None));

@@ -26,7 +26,7 @@ pub enum Start {
 impl Start {
     /// The start of a declared source: the oldest record where it says nothing.
     #[must_use]
-    pub fn of(source: &Source) -> Self {
+    pub fn from_source(source: &Source) -> Self {
         match (source.starting_position, source.starting_position_timestamp) {
             (Some(StartingPosition::Latest), _) => Self::Latest,
             (Some(StartingPosition::AtTimestamp), Some(moment)) => Self::At(moment.into()),

@@ -121,7 +121,7 @@ fn stream(setup: Setup<'_>, gate: &Arc<Gate>) -> Mapping {
             DestinationKind::Queue => Arc::new(QueueDestination::new(clients.sqs.clone(), &target.url)),
             DestinationKind::Topic => Arc::new(TopicDestination::new(clients.sns.clone(), &target.arn)),
             DestinationKind::Bucket => {
-                Arc::new(BucketDestination::of_mapping(clients.s3.clone(), &target.name, Uuid::new_v4()))
+                Arc::new(BucketDestination::for_mapping(clients.s3.clone(), &target.name, Uuid::new_v4()))
             }
         }
     });

@@ -6,7 +6,7 @@ use super::step::{Action, Input};
 use super::window::{self, Windows};
 use crate::driver::IllegalInput;
 use crate::invocation::{Answer, InvocationResult};
-use crate::mapping::answer::{Failure, Verdict, judge};
+use crate::mapping::answer::{BatchError, Verdict, judge};
 use crate::pace::retry::is_exhausted;
 use lambda_shapes::batching;
 use lambda_shapes::moment::Moment;
@@ -54,7 +54,7 @@ impl Shard {
         lane.invoked = Some(now);
         segment.history.invocations += 1;
         segment.history.request_id = Some(answer.request_id.clone());
-        segment.history.function_error = matches!(verdict, Verdict::Failed(Failure::Function(_)));
+        segment.history.function_error = matches!(verdict, Verdict::Failed(BatchError::Function(_)));
         match verdict {
             Verdict::Throttled => {}
             Verdict::Succeeded => {
@@ -77,7 +77,7 @@ impl Shard {
                 self.failed(index, rest, split, now, actions);
             }
             Verdict::Failed(failure) => {
-                let (Failure::Function(text) | Failure::Response(text)) = failure;
+                let (BatchError::Function(text) | BatchError::Response(text)) = failure;
                 self.counts.last_error = Some(text);
                 let split = self.settings.bisect_on_error && segment.entries.len() > 1;
                 if split {
@@ -198,7 +198,7 @@ fn windowed(windows: &mut Windows, verdict: Verdict, result: &InvocationResult, 
         return verdict;
     };
     match window::state(response) {
-        Err(reason) => return Verdict::Failed(Failure::Response(reason)),
+        Err(reason) => return Verdict::Failed(BatchError::Response(reason)),
         Ok(_) if last => windows.closed(),
         // Nothing is done, so nothing has changed.
         Ok(_) if verdict == Verdict::FailedFrom(0) => {}

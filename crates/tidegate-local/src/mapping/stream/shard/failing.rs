@@ -70,7 +70,7 @@ impl Failing {
         let batches: Vec<Batch> = lanes
             .iter()
             .flat_map(Lane::segments)
-            .filter_map(Batch::of)
+            .filter_map(Batch::from_segment)
             .chain(self.resumed.values().cloned())
             .collect();
         self.any = !batches.is_empty();
@@ -115,7 +115,7 @@ impl Failing {
 }
 
 impl Batch {
-    fn of(segment: &Segment) -> Option<Self> {
+    fn from_segment(segment: &Segment) -> Option<Self> {
         if segment.history.invocations == 0 {
             return None;
         }

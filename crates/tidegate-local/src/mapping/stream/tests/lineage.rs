@@ -38,7 +38,7 @@ struct Stream {
 }
 
 impl Stream {
-    fn of<const N: usize>(shards: [(&'static str, Scripted); N]) -> Arc<Self> {
+    fn new<const N: usize>(shards: [(&'static str, Scripted); N]) -> Arc<Self> {
         Arc::new(Self { shards: Mutex::new(shards.into_iter().collect()) })
     }
 
@@ -160,7 +160,7 @@ where
 
 #[tokio::test]
 async fn the_children_of_a_split_start_when_the_parent_is_closed_and_done() {
-    let stream = Stream::of([
+    let stream = Stream::new([
         ("a", shard(&[], &[1, 2], false)),
         ("b", shard(&["a"], &[11], false)),
         ("c", shard(&["a"], &[21], false)),
@@ -187,7 +187,7 @@ async fn the_children_of_a_split_start_when_the_parent_is_closed_and_done() {
 
 #[tokio::test]
 async fn a_parent_that_is_done_and_not_closed_keeps_its_children_waiting() {
-    let stream = Stream::of([("a", shard(&[], &[1], false)), ("b", shard(&["a"], &[11], false))]);
+    let stream = Stream::new([("a", shard(&[], &[1], false)), ("b", shard(&["a"], &[11], false))]);
     let function = Function::new(|_: &[String]| success());
     let mapping = start(reading(&stream, &function));
     function.gets("a:1").await;
@@ -211,7 +211,7 @@ async fn a_parent_that_gives_a_record_up_lets_its_children_start_once_the_destin
             Box::pin(async move { if open { Ok(()) } else { Err("the queue is shut".to_owned().into()) } })
         }
     }
-    let stream = Stream::of([("a", shard(&[], &[1], true)), ("b", shard(&["a"], &[11], false))]);
+    let stream = Stream::new([("a", shard(&[], &[1], true)), ("b", shard(&["a"], &[11], false))]);
     let function = Function::new(
         |records: &[String]| {
             if records.contains(&"a:1".to_owned()) { error() } else { success() }
@@ -233,7 +233,7 @@ async fn a_parent_that_gives_a_record_up_lets_its_children_start_once_the_destin
 
 #[tokio::test]
 async fn the_child_of_a_merge_waits_for_both_parents() {
-    let stream = Stream::of([
+    let stream = Stream::new([
         ("a", shard(&[], &[1], true)),
         ("b", shard(&[], &[2], false)),
         ("c", shard(&["a", "b"], &[11], false)),
@@ -257,7 +257,7 @@ async fn the_child_of_a_merge_waits_for_both_parents() {
 
 #[tokio::test]
 async fn parents_that_the_stream_has_forgotten_keep_nobody_waiting() {
-    let stream = Stream::of([("c", shard(&["a", "b"], &[11], false))]);
+    let stream = Stream::new([("c", shard(&["a", "b"], &[11], false))]);
     let function = Function::new(|_: &[String]| success());
     let mapping = start(reading(&stream, &function));
     function.gets("c:11").await;
@@ -266,7 +266,7 @@ async fn parents_that_the_stream_has_forgotten_keep_nobody_waiting() {
 
 #[tokio::test]
 async fn what_was_delivered_of_a_closed_shard_is_not_delivered_again_after_a_restart() {
-    let stream = Stream::of([("a", shard(&[], &[1, 2], true)), ("b", shard(&["a"], &[11], false))]);
+    let stream = Stream::new([("a", shard(&[], &[1, 2], true)), ("b", shard(&["a"], &[11], false))]);
     let checkpoints: Arc<dyn Checkpoints> = Arc::new(MemoryCheckpoints::default());
     for (child, before) in [("b:11", vec!["a:1", "a:2", "b:11"]), ("b:12", vec!["b:12"])] {
         let function = Function::new(|_: &[String]| success());
@@ -285,7 +285,7 @@ async fn the_child_of_a_shard_that_was_read_since_latest_begins_at_its_oldest_re
     let started = Moment::now().as_millis();
     let mut parent = shard(&[], &[], false);
     parent.records.push((1, started - 60_000));
-    let stream = Stream::of([("a", parent)]);
+    let stream = Stream::new([("a", parent)]);
     let function = Function::new(|_: &[String]| success());
     let mut mapping = reading(&stream, &function);
     mapping.starting_position = Start::Latest;
@@ -314,7 +314,7 @@ async fn a_mapping_at_a_timestamp_begins_with_the_first_record_of_that_moment_in
     closed.records = vec![(1, at - 2_000)];
     let mut child = shard(&["closed"], &[], false);
     child.records = vec![(11, at - 1_000), (12, at + 5)];
-    let stream = Stream::of([("a", records), ("closed", closed), ("child", child)]);
+    let stream = Stream::new([("a", records), ("closed", closed), ("child", child)]);
     let function = Function::new(|_: &[String]| success());
     let mut mapping = reading(&stream, &function);
     mapping.starting_position = Start::At(Moment::from_millis(at));

@@ -7,7 +7,9 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{Deliveries, Letter, Letters, Place, Way};
+use super::letters::{Letter, Letters, Place};
+use super::past::PastInvocations;
+use super::way::Way;
 use crate::destination::Destination;
 use crate::invocation::{Answer, Invoker, Request};
 use crate::send_error::SendError;
@@ -15,7 +17,7 @@ use crate::send_error::SendError;
 /// Invokes, and keeps what came of it.
 pub(crate) struct Recorder {
     pub(crate) inner: Arc<dyn Invoker>,
-    pub(crate) deliveries: Arc<Deliveries>,
+    pub(crate) deliveries: Arc<PastInvocations>,
     pub(crate) way: Way,
 }
 

@@ -22,7 +22,7 @@ pub struct Record {
 
 impl Content {
     /// Takes an event apart. What has no known shape is shown as it is.
-    pub(crate) fn of(payload: &[u8]) -> Self {
+    pub(crate) fn parse(payload: &[u8]) -> Self {
         let whole = || vec![Record { positions: Vec::new(), text: text(payload) }];
         let Ok(event) = aws_json::value(payload) else { return Self { records: whole() } };
         let records = event.get("Records").and_then(Value::as_array);
@@ -82,7 +82,7 @@ mod tests {
             {"messageId": "m", "body": "order#3"},
             {"other": "order#4"},
         ]});
-        let content = Content::of(event.to_string().as_bytes());
+        let content = Content::parse(event.to_string().as_bytes());
         for (index, id) in ["order#1", "order#2", "order#3", "order#4"].into_iter().enumerate() {
             let found: Vec<_> = content.records.iter().map(|record| record.mentions(id)).collect();
             assert_eq!(found.iter().position(|found| *found), Some(index), "{id}");
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn a_record_that_a_strict_reader_refuses_does_not_hide_its_neighbours() {
         let event = r#"{"Records":[{"messageId":"a","body":"\ud83d"},{"messageId":"b","body":"order#2"}]}"#;
-        let records = Content::of(event.as_bytes()).records;
+        let records = Content::parse(event.as_bytes()).records;
         let texts: Vec<_> = records.iter().map(|record| record.text.as_str()).collect();
         assert_eq!(texts, ["?", "order#2"]);
     }
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn an_event_of_another_shape_is_one_record() {
         for payload in [r#"{"detail":{"n":1}}"#, "no json", ""] {
-            let content = Content::of(payload.as_bytes());
+            let content = Content::parse(payload.as_bytes());
             assert_eq!(content.records, [Record { positions: Vec::new(), text: payload.to_owned() }]);
         }
     }

@@ -1,4 +1,4 @@
-//! What becomes of an asynchronous invocation is told to its destinations, functions among them.
+//! Destinations of asynchronous invocations in a whole engine, functions among them.
 
 use std::path::Path;
 
@@ -12,7 +12,8 @@ use tidegate_local::engine::{Engine, Options};
 
 use crate::engine::{idle, invoke_event, options};
 
-/// What `probe` gives up is handed to `keeper`, whose success is told to a queue, as that of `probe` is to another one.
+/// `keeper` is the on-failure destination of `probe`. The records of both their successes go to
+/// queues.
 const DECLARED: &str = r#"
 queues = {
   done     = {}

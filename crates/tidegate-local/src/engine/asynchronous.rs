@@ -1,4 +1,4 @@
-//! Asynchronous invocation: the queues of functions, which get the events of rules and of Invoke.
+//! Asynchronous invocation: the queues of functions, with the events of rules and of Invoke.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
@@ -6,32 +6,19 @@ use std::sync::{Arc, Weak};
 use aws_sdk_sqs::error::DisplayErrorContext;
 use futures::future::BoxFuture;
 use tokio::sync::Mutex;
-use uuid::Uuid;
 
 use super::StartError;
+use super::destinations::{failure_destination, invoker, success_destination};
+use super::timing::Timing;
 use crate::asynchronous::{self, AsynchronousSettings, Asynchronously, EventQueue, QUALIFIER};
-use crate::deliveries::{Recorder, RecordingDestination, Way};
-use crate::destination::{
-    BucketDestination, BusDestination, Destination, QueueDestination, TopicDestination,
-};
 use crate::environment::function_arn;
-use crate::invocation::Invoker;
 use crate::parts::Parts;
-use crate::pace::Pace;
+use crate::history::Way;
 use crate::provision::{INVOKE_QUEUE, invoke_queue};
 use crate::send_error::SendError;
 use engine_client::local::REGION;
 use lambda_shapes::message;
-use topology::{DestinationKind, Function};
-
-/// How fast everything is delivered.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Timing {
-    /// Divides the waiting times that AWS fixes.
-    pub(super) time_scale: f64,
-    /// How fast sources are polled.
-    pub(super) pace: Pace,
-}
+use topology::Function;
 
 /// The asynchronous invocation of a function, from its queue.
 fn asynchronously(
@@ -42,7 +29,7 @@ fn asynchronously(
     queue_url: String,
 ) -> Asynchronously {
     let arn = function_arn(REGION, function);
-    let settings = AsynchronousSettings::of(
+    let settings = AsynchronousSettings::new(
         declared.asynchronous.as_ref(),
         &arn,
         declared.concurrency(),
@@ -61,90 +48,6 @@ fn asynchronously(
         activity: Arc::clone(&parts.activity),
         pace: timing.pace,
     }
-}
-
-pub(super) fn invoker(parts: &Parts, way: Way) -> Arc<dyn Invoker> {
-    let (inner, deliveries) = (Arc::clone(&parts.invoker), Arc::clone(&parts.deliveries));
-    Arc::new(Recorder { inner, deliveries, way })
-}
-
-/// Where a stream mapping gives up to.
-pub(super) fn stream_destination(
-    parts: &Parts,
-    declared: &topology::Destination,
-    function: &str,
-    mapping: Uuid,
-) -> Option<Arc<dyn Destination>> {
-    let kind = declared.kind()?;
-    let inner: Arc<dyn Destination> = match kind {
-        DestinationKind::Bucket(bucket) => {
-            Arc::new(BucketDestination::of_mapping(parts.clients.s3.clone(), bucket, mapping))
-        }
-        kind => destination(parts, kind)?,
-    };
-    Some(recorded(parts, function, kind, inner))
-}
-
-/// Where the asynchronous invocation of a function gives up to.
-fn failure_destination(
-    parts: &Parts,
-    declared: &topology::Destination,
-    function: &str,
-) -> Option<Arc<dyn Destination>> {
-    let kind = declared.kind()?;
-    let inner: Arc<dyn Destination> = match kind {
-        DestinationKind::Bucket(bucket) => {
-            Arc::new(BucketDestination::of_function(parts.clients.s3.clone(), bucket, function))
-        }
-        DestinationKind::Bus(bus) => {
-            let (arn, function) = (parts.provisioned.buses.get(bus)?, function_arn(REGION, function));
-            Arc::new(BusDestination::on_failure(parts.clients.events.clone(), arn, &function))
-        }
-        kind => destination(parts, kind)?,
-    };
-    Some(recorded(parts, function, kind, inner))
-}
-
-/// Where the asynchronous invocation of a function tells its successes.
-fn success_destination(
-    parts: &Parts,
-    declared: &topology::Destination,
-    function: &str,
-) -> Option<Arc<dyn Destination>> {
-    match declared.kind()? {
-        DestinationKind::Bus(bus) => {
-            let (arn, function) = (parts.provisioned.buses.get(bus)?, function_arn(REGION, function));
-            Some(Arc::new(BusDestination::on_success(parts.clients.events.clone(), arn, &function)))
-        }
-        kind => destination(parts, kind),
-    }
-}
-
-/// A destination of failures, whatever kind it is: the status counts them and the console shows
-/// them.
-fn recorded(
-    parts: &Parts,
-    function: &str,
-    kind: DestinationKind<'_>,
-    inner: Arc<dyn Destination>,
-) -> Arc<dyn Destination> {
-    let (function, letters) = (function.to_owned(), Arc::clone(&parts.letters));
-    Arc::new(RecordingDestination { inner, letters, function, to: kind.into() })
-}
-
-fn destination(parts: &Parts, kind: DestinationKind<'_>) -> Option<Arc<dyn Destination>> {
-    let (clients, provisioned) = (&parts.clients, &parts.provisioned);
-    let queue = match kind {
-        DestinationKind::Queue(queue) => provisioned.queues.get(queue)?,
-        // Its queue is polled like that of every function that was invoked with the type `Event`.
-        DestinationKind::Function(function) => provisioned.destination_queues.get(function)?,
-        DestinationKind::Topic(topic) => {
-            let arn = provisioned.topics.get(topic)?;
-            return Some(Arc::new(TopicDestination::new(clients.sns.clone(), arn)));
-        }
-        DestinationKind::Bucket(_) | DestinationKind::Bus(_) => return None,
-    };
-    Some(Arc::new(QueueDestination::new(clients.sqs.clone(), &queue.url)))
 }
 
 /// The events that functions are invoked with asynchronously. A function that is no rule's target has its queue made, and polled, from its first event
@@ -210,7 +113,7 @@ impl EventQueue for InvokedEvents {
             let sent = message::send(&parts.clients.sqs, &url, &payload, qualifier).await;
             // Whoever waits for idleness must look at the queue again.
             parts.activity.bump();
-            let sent = sent.map_err(|error| SendError::of("the event", &url, error))?;
+            let sent = sent.map_err(|error| SendError::from_call("the event", &url, error))?;
             sent.ok_or_else(|| format!("SendMessage to {url} was answered without a message id").into())
         })
     }

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use serde::Serialize;
 
 use topology::DestinationKind;
@@ -74,7 +75,7 @@ struct Kept {
 
 impl Letters {
     pub(crate) fn add(&self, letter: Letter) {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut places = self.places.lock();
         let kept = places.entry(letter.to.clone()).or_default();
         *kept.by_function.entry(letter.function.clone()).or_default() += 1;
         kept.bytes += letter.body.len();
@@ -86,7 +87,7 @@ impl Letters {
 
     /// The newest, the oldest of them first.
     pub fn kept(&self) -> Vec<Arc<Letter>> {
-        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let places = self.places.lock();
         let mut letters: Vec<_> = places.values().flat_map(|kept| kept.ring.iter().cloned()).collect();
         letters.sort_by_key(|letter| letter.at);
         letters
@@ -94,7 +95,7 @@ impl Letters {
 
     /// How many records each function handed to each destination since the engine started.
     pub fn given_up(&self) -> Vec<GivenUp> {
-        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let places = self.places.lock();
         let counts = places.iter().flat_map(|(to, kept)| {
             kept.by_function.iter().map(|(function, count)| GivenUp {
                 function: function.clone(),

@@ -1,0 +1,76 @@
+//! The ways by which functions are invoked, and what their answers say there.
+
+use std::sync::Arc;
+
+use super::ending::Ending;
+use lambda_shapes::partial_response::{Reported, reported};
+
+/// The way by which functions are invoked.
+#[derive(Clone, Debug)]
+pub(crate) struct Way {
+    pub(super) name: Arc<str>,
+    pub(super) function: Arc<str>,
+    pub(super) answers: Answers,
+}
+
+/// What the answers of a function say to whoever invoked it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answers {
+    /// Which records failed; an answer that is no valid response fails all of them.
+    Reports,
+    /// Anything. One that lists failed records says that they failed: so is a replay answered.
+    MayReport,
+    /// Nothing, for this reason.
+    Ignored(&'static str),
+}
+
+pub(super) const OF_A_QUEUE: &str = "the mapping has no ReportBatchItemFailures: AWS ignores the list of failed items and \
+                          deletes all messages of the batch";
+pub(super) const OF_A_STREAM: &str = "the mapping has no ReportBatchItemFailures: AWS ignores the list of failed items and \
+                           goes on behind the batch";
+pub(super) const OF_AN_EVENT: &str = "an asynchronous invocation knows no list of failed items: Lambda takes any answer for a \
+                           success, and the event is done";
+
+impl Answers {
+    pub(super) fn ending(self, response: &[u8]) -> Ending {
+        match (reported(response), self) {
+            (Reported::Nothing, _) => Ending::Succeeded,
+            (Reported::Items(items), Self::Ignored(why)) => Ending::Ignored { failed: items.len(), why },
+            (Reported::Items(items), _) => Ending::Reported(items.len()),
+            (Reported::Invalid(_), Self::Reports) => Ending::Failed,
+            (Reported::Invalid(_), _) => Ending::Succeeded,
+        }
+    }
+}
+
+impl Way {
+    /// From a queue; `reports` if the function's answers say which messages failed.
+    pub(crate) fn queue(queue: &str, function: &str, reports: bool) -> Self {
+        Self::mapping(queue, function, if reports { Answers::Reports } else { Answers::Ignored(OF_A_QUEUE) })
+    }
+
+    /// From a stream, of Kinesis or of a table; `reports` as for a queue.
+    pub(crate) fn stream(source: &str, function: &str, reports: bool) -> Self {
+        Self::mapping(
+            source,
+            function,
+            if reports { Answers::Reports } else { Answers::Ignored(OF_A_STREAM) },
+        )
+    }
+
+    fn mapping(source: &str, function: &str, answers: Answers) -> Self {
+        Self { name: format!("{source} → {function}").into(), function: function.into(), answers }
+    }
+
+    /// From rules, and from Invoke with the type `Event`.
+    pub(crate) fn events(function: &str) -> Self {
+        let name = format!("events → {function}").into();
+        Self { name, function: function.into(), answers: Answers::Ignored(OF_AN_EVENT) }
+    }
+
+    /// From Invoke.
+    pub(crate) fn invoke(function: &str) -> Self {
+        let name = format!("Invoke → {function}").into();
+        Self { name, function: function.into(), answers: Answers::MayReport }
+    }
+}
