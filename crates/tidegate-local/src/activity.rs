@@ -1,8 +1,9 @@
 //! The counter by which "nothing is going on any more" is recognised.
 //!
-//! Whoever completes an invocation or hands over an event bumps the counter *after* the effects are done. A poller
-//! notes the value it read *before* a poll that came back empty. A note that equals the counter therefore proves
-//! that nothing which could have produced input has finished since that poll began.
+//! Whoever completes an invocation or hands over an event bumps the counter *after* the effects are
+//! done. A poller notes the value it read *before* a poll that came back empty. A note that equals
+//! the counter therefore proves that nothing which could have produced input has finished since
+//! that poll began.
 
 use tokio::sync::watch;
 

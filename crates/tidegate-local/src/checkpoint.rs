@@ -60,9 +60,10 @@ const PAGE: usize = 4096;
 
 /// Checkpoints in a directory, one small JSON file per mapping.
 ///
-/// They survive the end of the process at any moment: a file of up to a page is overwritten by one write, a larger one is replaced as a whole by renaming.
-/// (Renaming makes some file systems write to the disk at once, which costs twenty times as much.) They are not flushed to the disk: after a power failure
-/// an older checkpoint may be found, and records are delivered again.
+/// They survive the end of the process at any moment: a file of up to a page is overwritten by one
+/// write, a larger one is replaced as a whole by renaming. (Renaming makes some file systems write
+/// to the disk at once, which costs twenty times as much.) They are not flushed to the disk: after
+/// a power failure an older checkpoint may be found, and records are delivered again.
 #[derive(Debug)]
 pub struct FileCheckpoints {
     directory: PathBuf,
@@ -162,7 +163,8 @@ impl Checkpoints for FileCheckpoints {
     }
 }
 
-/// A mapping's name as a file name: other characters than letters, digits and `-` are written as `_` and their code.
+/// A mapping's name as a file name: other characters than letters, digits and `-` are written as
+/// `_` and their code.
 fn file_name(mapping: &str) -> String {
     mapping.chars().fold(String::with_capacity(mapping.len()), |mut name, c| {
         if c.is_ascii_alphanumeric() || c == '-' {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// A running mapping, bus or asynchronous queue, with its status. Dropping it ends it at once; what was in flight is delivered again later.
+/// A running mapping, bus or asynchronous queue, with its status. Dropping it ends it at once; what
+/// was in flight is delivered again later.
 pub struct Running<S> {
     status: Arc<dyn Fn() -> S + Send + Sync>,
     stop: watch::Sender<bool>,
@@ -27,7 +28,8 @@ impl<S> Running<S> {
         (self.status)()
     }
 
-    /// Begins nothing new, and waits for what is in flight. Whoever cannot wait that long drops the future.
+    /// Begins nothing new, and waits for what is in flight. Whoever cannot wait that long drops the
+    /// future.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         if let Some(task) = &mut self.task {

@@ -63,7 +63,8 @@ impl Reason {
         }
     }
 
-    /// What a service's code and HTTP status say. SQS and EventBridge write codes with a prefix at times.
+    /// What a service's code and HTTP status say. SQS and EventBridge write codes with a prefix at
+    /// times.
     #[must_use]
     pub fn said(code: &str, status: u16) -> Self {
         match code.rsplit(['.', '#']).next().unwrap_or_default() {

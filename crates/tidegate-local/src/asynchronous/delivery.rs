@@ -44,7 +44,8 @@ pub struct Asynchronously {
     pub invoker: Arc<dyn Invoker>,
     /// Where on-failure records go. Decides about `has_destination` of the settings.
     pub destination: Option<Arc<dyn Destination>>,
-    /// Where the records of events go that succeeded. Decides about `has_success_destination` of the settings.
+    /// Where the records of events go that succeeded. Decides about `has_success_destination` of
+    /// the settings.
     pub on_success: Option<Arc<dyn Destination>>,
     /// The engine's activity counter.
     pub activity: Arc<Activity>,

@@ -277,8 +277,8 @@ impl Machine for Invocations {
 }
 
 impl EventMachine for Invocations {
-    /// How many events may be taken in now. Events that wait for a later attempt do not hold others up,
-    /// however many they are: see [`Action::Rest`].
+    /// How many events may be taken in now. Events that wait for a later attempt do not hold others
+    /// up, however many they are: see [`Action::Rest`].
     fn room(&self, now: Moment) -> usize {
         if self.phase != Phase::Running {
             return 0;
@@ -289,7 +289,8 @@ impl EventMachine for Invocations {
             .filter(|life| match life.state {
                 State::Due(due) => due <= now,
                 State::InFlight => true,
-                // A hand-over needs no environment, and its destination may be out of order for long.
+                // A hand-over needs no environment, and its destination may be out of order for
+                // long.
                 State::HandingOver => false,
             })
             .count();

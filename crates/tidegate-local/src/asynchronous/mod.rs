@@ -1,7 +1,9 @@
-//! Asynchronous invocation: the events that EventBridge rules hand to a function, and those of Invoke with the type `Event`.
+//! Asynchronous invocation: the events that EventBridge rules hand to a function, and those of
+//! Invoke with the type `Event`.
 //!
-//! Each function that gets such events has a queue of the engine's own in the emulator. A message stays hidden there until its event's life has ended
-//! and is only then deleted, so that an end of the engine at any moment loses nothing; it may cost a duplicate, as on AWS. The rules are in
+//! Each function that gets such events has a queue of the engine's own in the emulator. A message
+//! stays hidden there until its event's life has ended and is only then deleted, so that an end of
+//! the engine at any moment loses nothing; it may cost a duplicate, as on AWS. The rules are in
 //! [`machine::Invocations`], a state machine without clock and I/O; [`start`] runs it.
 
 mod delivery;

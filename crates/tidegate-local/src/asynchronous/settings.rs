@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::pace::scale::scale_age;
 use topology::model::Asynchronous;
 
-/// For how many seconds a received event is hidden in its queue at a time: how soon another engine takes over after a crash.
+/// For how many seconds a received event is hidden in its queue at a time: how soon another engine
+/// takes over after a crash.
 pub(crate) const HIDDEN_SECONDS: u32 = 120;
 
 /// What asynchronous invocation of a function goes by.
@@ -17,7 +18,8 @@ pub struct AsynchronousSettings {
     pub maximum_retry_attempts: u32,
     /// How long an event is kept.
     pub maximum_event_age: Duration,
-    /// Most concurrent invocations. With none allowed every event is given up at once, without an attempt.
+    /// Most concurrent invocations. With none allowed every event is given up at once, without an
+    /// attempt.
     pub maximum_concurrency: usize,
     /// Given-up events go to a destination, and count as finished only once they are there.
     pub has_destination: bool,
@@ -30,7 +32,8 @@ pub struct AsynchronousSettings {
 }
 
 impl AsynchronousSettings {
-    /// Settings of a declared function; Lambda's defaults (2 retries, 6 hours) where it declares none.
+    /// Settings of a declared function; Lambda's defaults (2 retries, 6 hours) where it declares
+    /// none.
     #[must_use]
     pub fn new(
         declared: Option<&Asynchronous>,

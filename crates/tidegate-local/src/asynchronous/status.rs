@@ -31,7 +31,8 @@ pub struct AsynchronousStatus {
     pub destination_failures: DeliveryFailures,
     /// The last failure of a poll, an invocation or a hand-over.
     pub last_error: Option<String>,
-    /// The activity counter before polls that found nothing while nothing was going on here; none while there is.
+    /// The activity counter before polls that found nothing while nothing was going on here; none
+    /// while there is.
     pub idle_since: Option<u64>,
 }
 
@@ -41,5 +42,6 @@ impl LastError for AsynchronousStatus {
     }
 }
 
-/// A running asynchronous queue. Events that are unfinished when it ends become visible in their queue again.
+/// A running asynchronous queue. Events that are unfinished when it ends become visible in their
+/// queue again.
 pub type AsynchronousQueue = Running<AsynchronousStatus>;

@@ -1,8 +1,8 @@
 //! Numbers that an emulator does not write as it read them.
 //!
 //! MiniStack reads the detail of an event with Python and writes it again. A number that no double
-//! holds, such as `1e999`, becomes `Infinity`, which is not JSON: no rule could match the event, and
-//! no function could read it.
+//! holds, such as `1e999`, becomes `Infinity`, which is not JSON: no rule could match the event,
+//! and no function could read it.
 
 /// The event with `1e999` for each `Infinity` outside of a text.
 pub(super) fn restored(event: String) -> String {

@@ -1,4 +1,5 @@
-//! The events of a bus that some target does not have yet, as a state machine without clock and I/O.
+//! The events of a bus that some target does not have yet, as a state machine without clock and
+//! I/O.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,8 +16,9 @@ use crate::pace::scale::scale;
 use lambda_shapes::moment::Moment;
 use lambda_shapes::text::shortened;
 
-/// The wait after the first failed try, doubled up to the longest. EventBridge documents only that it backs off exponentially, with jitter, 185 times
-/// within a day; with these numbers that is about what comes about.
+/// The wait after the first failed try, doubled up to the longest. EventBridge documents only that
+/// it backs off exponentially, with jitter, 185 times within a day; with these numbers that is
+/// about what comes about.
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(600);
 /// Hand-overs at a time.

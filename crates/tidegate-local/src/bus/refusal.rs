@@ -9,7 +9,8 @@ pub struct Refusal {
     pub code: &'static str,
     /// For people.
     pub message: String,
-    /// Another try may succeed. Where the target or the permission is missing none can, and none is made.
+    /// Another try may succeed. Where the target or the permission is missing none can, and none is
+    /// made.
     pub is_transient: bool,
 }
 

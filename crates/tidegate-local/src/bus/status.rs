@@ -25,7 +25,8 @@ pub struct BusStatus {
     pub destination_failures: DeliveryFailures,
     /// The last failure of a poll or a hand-over.
     pub last_error: Option<String>,
-    /// The activity counter before a poll that found nothing while nothing was going on here; none while there is.
+    /// The activity counter before a poll that found nothing while nothing was going on here; none
+    /// while there is.
     pub idle_since: Option<u64>,
 }
 
@@ -35,7 +36,8 @@ impl LastError for BusStatus {
     }
 }
 
-/// A running bus. Events that some target does not have when it ends become visible in its queue again.
+/// A running bus. Events that some target does not have when it ends become visible in its queue
+/// again.
 pub type BusRouter = Running<BusStatus>;
 
 /// Counts of a rule since the engine started.

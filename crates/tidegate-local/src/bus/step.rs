@@ -86,8 +86,9 @@ pub enum Action {
         /// The event.
         event: u64,
     },
-    /// Hide the event in its queue for this time and forget it: it comes again from there, and is then
-    /// given as [`Input::Accepted`] under a new number. What became of it so far is remembered.
+    /// Hide the event in its queue for this time and forget it: it comes again from there, and is
+    /// then given as [`Input::Accepted`] under a new number. What became of it so far is
+    /// remembered.
     Rest {
         /// The event.
         event: u64,
@@ -104,7 +105,8 @@ pub enum Action {
         /// The event.
         event: u64,
     },
-    /// Give [`Input::TimerDue`] at this moment. Each step says anew what is waited for; without it nothing is.
+    /// Give [`Input::TimerDue`] at this moment. Each step says anew what is waited for; without it
+    /// nothing is.
     WaitUntil(Moment),
     /// Nothing is in flight after [`Input::Stop`].
     Stopped,

@@ -9,7 +9,8 @@ use super::record::{Destination, Fields, RECORD};
 use crate::send_error::SendError;
 use lambda_shapes::moment::Moment;
 
-/// An S3 bucket: each record is an object, and that of a stream has the event beside it as `payload`.
+/// An S3 bucket: each record is an object, and that of a stream has the event beside it as
+/// `payload`.
 #[derive(Clone, Debug)]
 pub struct BucketDestination {
     s3: aws_sdk_s3::Client,
@@ -24,7 +25,8 @@ impl BucketDestination {
         Self { s3, bucket: bucket.to_owned(), prefix: format!("aws/lambda/{mapping}") }
     }
 
-    /// For the asynchronous invocation of a function: keys are `aws/lambda/async/<function>/YYYY/MM/DD/<time>-<uuid>`.
+    /// For the asynchronous invocation of a function: keys are
+    /// `aws/lambda/async/<function>/YYYY/MM/DD/<time>-<uuid>`.
     #[must_use]
     pub fn for_function(s3: aws_sdk_s3::Client, bucket: &str, function: &str) -> Self {
         Self { s3, bucket: bucket.to_owned(), prefix: format!("aws/lambda/async/{function}") }
@@ -45,7 +47,8 @@ pub(super) fn key(prefix: &str, at: Moment, id: Uuid) -> String {
     format!("{prefix}/{day}/{time}-{id}")
 }
 
-/// The record with the event as its `payload`, which is documented as text and was seen as an object (`delivery-semantics.md`).
+/// The record with the event as its `payload`, which is documented as text and was seen as an
+/// object (`delivery-semantics.md`).
 pub(super) fn with_payload(body: &str, event: &Bytes) -> serde_json::Result<String> {
     let mut record: Fields = serde_json::from_str(body)?;
     record.insert("payload".to_owned(), serde_json::from_slice(event)?);

@@ -11,7 +11,8 @@ pub(super) const BUS_LIMIT: usize = 1 << 20;
 /// Where events of Lambda's destinations come from.
 const SOURCE: &str = "lambda";
 
-/// An EventBridge bus: the record of an asynchronous invocation is the `detail` of an event from source `lambda`.
+/// An EventBridge bus: the record of an asynchronous invocation is the `detail` of an event from
+/// source `lambda`.
 #[derive(Clone, Debug)]
 pub struct BusDestination {
     events: aws_sdk_eventbridge::Client,

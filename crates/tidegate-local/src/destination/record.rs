@@ -24,7 +24,8 @@ pub trait Destination: Send + Sync {
     /// finished once it has arrived, or once it never can.
     fn send(&self, body: String) -> BoxFuture<'_, Result<(), SendError>>;
 
-    /// Sends the record of a range of a stream, with the event of that range, which a bucket alone takes.
+    /// Sends the record of a range of a stream, with the event of that range, which a bucket alone
+    /// takes.
     ///
     /// # Errors
     /// As [`Destination::send`].

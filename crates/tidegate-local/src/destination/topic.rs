@@ -47,7 +47,8 @@ impl Destination for TopicDestination {
     }
 }
 
-/// A record of an asynchronous invocation without the event and the answer (AWS docs: OnFailure, OnSuccess).
+/// A record of an asynchronous invocation without the event and the answer (AWS docs: OnFailure,
+/// OnSuccess).
 pub(super) fn without_payloads(body: &str) -> Option<String> {
     let mut record: Fields = serde_json::from_str(body).ok()?;
     let removed = ["requestPayload", "responsePayload"].map(|payload| record.remove(payload));

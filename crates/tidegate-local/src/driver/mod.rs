@@ -1,8 +1,8 @@
 //! The loop around every state machine that delivers.
 //!
 //! A shard, a queue, the events of a function and those of a bus each follow a [`Machine`]: inputs
-//! and the time go in, actions come out, and nothing else happens in it. `drive` is the one loop that lets
-//! time pass and does what the actions say, through a `Port` per kind.
+//! and the time go in, actions come out, and nothing else happens in it. `drive` is the one loop
+//! that lets time pass and does what the actions say, through a `Port` per kind.
 
 mod last_error;
 mod machine;

@@ -50,8 +50,8 @@ fn asynchronously(
     }
 }
 
-/// The events that functions are invoked with asynchronously. A function that is no rule's target has its queue made, and polled, from its first event
-/// on: most functions never get one.
+/// The events that functions are invoked with asynchronously. A function that is no rule's target
+/// has its queue made, and polled, from its first event on: most functions never get one.
 #[derive(Debug)]
 pub(super) struct InvokedEvents {
     /// Whoever hands events over must not keep a system alive that has ended.
@@ -66,7 +66,8 @@ impl InvokedEvents {
         Self { parts: Arc::downgrade(parts), timing, making: Mutex::new(()) }
     }
 
-    /// Makes the queues of rules' targets, and goes on with events that an engine before this one has left in the emulator.
+    /// Makes the queues of rules' targets, and goes on with events that an engine before this one
+    /// has left in the emulator.
     pub(super) async fn resume(&self, parts: &Parts) -> Result<(), StartError> {
         let listed = parts.clients.sqs.list_queues().queue_name_prefix(INVOKE_QUEUE).send().await;
         let listed = listed.map_err(|error| StartError::Events(DisplayErrorContext(error).to_string()))?;

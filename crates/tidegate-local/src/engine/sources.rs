@@ -156,7 +156,8 @@ fn filter(of: Filtered, source: &Source) -> Result<Option<Arc<Filter>>, StartErr
     Filter::parse(of, patterns).map(|filter| Some(Arc::new(filter))).map_err(StartError::Filter)
 }
 
-/// When a Kinesis stream was made: its ARN is the same when it is made anew, and its positions are not.
+/// When a Kinesis stream was made: its ARN is the same when it is made anew, and its positions are
+/// not.
 async fn stream_created(kinesis: &aws_sdk_kinesis::Client, arn: &str) -> Result<String, StartError> {
     let failed = |why: String| StartError::Describe { arn: arn.to_owned(), why };
     let described = kinesis.describe_stream_summary().stream_arn(arn).send().await;

@@ -7,7 +7,8 @@ pub enum Ending {
     Succeeded,
     /// It reported so many failed records.
     Reported(usize),
-    /// It did, to somebody who does not look at such a list: AWS takes the invocation for a success.
+    /// It did, to somebody who does not look at such a list: AWS takes the invocation for a
+    /// success.
     Ignored {
         /// How many it listed.
         failed: usize,

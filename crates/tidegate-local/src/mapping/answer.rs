@@ -74,7 +74,8 @@ pub enum QueueVerdict {
     Throttled,
 }
 
-/// Judges the answer to a batch of messages with these ids. Unlike on a stream, exactly the reported messages failed.
+/// Judges the answer to a batch of messages with these ids. Unlike on a stream, exactly the
+/// reported messages failed.
 #[must_use]
 pub fn judge_queue<'a>(
     result: &InvocationResult,

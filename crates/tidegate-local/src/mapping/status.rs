@@ -26,8 +26,9 @@ pub struct MappingStatus {
     pub lag: u64,
     /// How far behind the newest record the slowest shard is read, where the source says so.
     pub millis_behind: Option<i64>,
-    /// Age in milliseconds of the oldest record read and not done, where the source's records say when they were written. In a queue those
-    /// count that have failed and are hidden until they come again.
+    /// Age in milliseconds of the oldest record read and not done, where the source's records say
+    /// when they were written. In a queue those count that have failed and are hidden until they
+    /// come again.
     pub oldest_ms: Option<u64>,
     /// Invocations going on.
     pub in_flight: u64,
@@ -49,7 +50,8 @@ pub struct MappingStatus {
     pub records_delivered: u64,
     /// The last failure of a poll, an invocation or a hand-over.
     pub last_error: Option<String>,
-    /// The activity counter before a poll that found nothing while nothing was going on here; none while there is.
+    /// The activity counter before a poll that found nothing while nothing was going on here; none
+    /// while there is.
     pub idle_since: Option<u64>,
 }
 

@@ -10,8 +10,8 @@ pub(crate) const SHORTEST_REST: Duration = Duration::from_secs(2);
 /// How much later than expected an event may come back, in periods for which events are hidden.
 const LOST_AFTER: u32 = 3;
 
-/// What became so far of the events that wait in their queue, by message id. Only the queue has their
-/// content.
+/// What became so far of the events that wait in their queue, by message id. Only the queue has
+/// their content.
 #[derive(Debug)]
 pub(crate) struct Resting<L> {
     events: HashMap<String, Rest<L>>,
@@ -54,8 +54,8 @@ impl<L> Resting<L> {
         self.events.remove(id).map(|rest| rest.life)
     }
 
-    /// Forgets the events that did not come back although the queue was found empty by a receive that
-    /// began at this moment: somebody deleted them. Gives them.
+    /// Forgets the events that did not come back although the queue was found empty by a receive
+    /// that began at this moment: somebody deleted them. Gives them.
     pub(crate) fn forget_lost(&mut self, empty: Moment) -> Vec<L> {
         self.events.extract_if(|_, rest| rest.lost <= empty).map(|(_, rest)| rest.life).collect()
     }

@@ -5,21 +5,25 @@ use std::time::Duration;
 /// Choice of pace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pace {
-    /// As fast as records come; an idle source is polled ever more rarely, and at once when something was done elsewhere.
+    /// As fast as records come; an idle source is polled ever more rarely, and at once when
+    /// something was done elsewhere.
     #[default]
     Fast,
-    /// AWS's own: Kinesis once a second per shard, DynamoDB Streams four times, queues by long polling.
+    /// AWS's own: Kinesis once a second per shard, DynamoDB Streams four times, queues by long
+    /// polling.
     Aws,
 }
 
 const IDLE_FIRST: Duration = Duration::from_millis(5);
-/// As often as Lambda reads a table's stream. More would cost an idle system more than it is worth: what the engine does itself wakes the pollers at once.
+/// As often as Lambda reads a table's stream. More would cost an idle system more than it is worth:
+/// what the engine does itself wakes the pollers at once.
 const IDLE_LONGEST: Duration = Duration::from_millis(250);
 const FAILED_FIRST: Duration = Duration::from_millis(50);
 const FAILED_LONGEST: Duration = Duration::from_secs(5);
 /// After a short page: soon enough not to be felt, late enough for records to gather into a batch.
 const GATHER: Duration = Duration::from_millis(5);
-/// An empty poll costs an emulator 0.7 ms of CPU; this bounds what a busy neighbour's completions can cause.
+/// An empty poll costs an emulator 0.7 ms of CPU; this bounds what a busy neighbour's completions
+/// can cause.
 const WOKEN: Duration = Duration::from_millis(20);
 
 /// Decides when the next poll is due, from how the last ones ended.

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A waiting time that AWS fixes, divided by the factor; a factor that is not a positive number counts as 1.
+/// A waiting time that AWS fixes, divided by the factor; a factor that is not a positive number
+/// counts as 1.
 #[must_use]
 pub fn scale(duration: Duration, time_scale: f64) -> Duration {
     if time_scale.is_finite() && time_scale > 0.0 {

@@ -7,8 +7,9 @@ use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
 /// Most messages of one DeleteMessageBatch call.
 const DELETE_LIMIT: usize = 10;
 
-/// Deletes messages. The SDK retries calls, and entries that fail are tried once more; what still fails is delivered again, which
-/// at-least-once delivery allows. Gives the first failure once everything was tried.
+/// Deletes messages. The SDK retries calls, and entries that fail are tried once more; what still
+/// fails is delivered again, which at-least-once delivery allows. Gives the first failure once
+/// everything was tried.
 pub(crate) async fn delete(sqs: &Client, url: &str, receipts: &[String]) -> Result<(), String> {
     let mut result = Ok(());
     for chunk in receipts.chunks(DELETE_LIMIT) {
@@ -56,7 +57,8 @@ mod tests {
     use super::*;
     use crate::clients::Clients;
 
-    /// Answers DeleteMessageBatch: the first call is refused as a whole, and receipt 13 fails once, receipt 27 always.
+    /// Answers DeleteMessageBatch: the first call is refused as a whole, and receipt 13 fails once,
+    /// receipt 27 always.
     async fn sqs(calls: Arc<Mutex<Vec<Vec<String>>>>) -> String {
         let answer = move |body: String| async move {
             let request: Value = serde_json::from_str(&body).unwrap();

@@ -50,10 +50,11 @@ impl Receiver {
         }
     }
 
-    /// Waits until a receive is due, then receives. Gives the activity counter before the receive too.
-    /// After a stop it brings nothing.
+    /// Waits until a receive is due, then receives. Gives the activity counter before the receive
+    /// too. After a stop it brings nothing.
     ///
-    /// A receive must not be dropped half-way: what it brings would stay hidden until its visibility timeout ends.
+    /// A receive must not be dropped half-way: what it brings would stay hidden until its
+    /// visibility timeout ends.
     pub(crate) async fn receive(
         &mut self,
         limit: usize,
@@ -70,10 +71,11 @@ impl Receiver {
         }
         self.seen = activity.now();
         let seconds = match self.pace {
-            // Lambda waits for up to 20 seconds. A function sees no difference, and the engine would
-            // not know for so long whether the queue is empty.
+            // Lambda waits for up to 20 seconds. A function sees no difference, and the engine
+            // would not know for so long whether the queue is empty.
             Pace::Aws => 1,
-            // Short, so that it is soon known to be empty when something was done elsewhere meanwhile.
+            // Short, so that it is soon known to be empty when something was done elsewhere
+            // meanwhile.
             Pace::Fast if self.pacer.empty_polls() >= LONG_POLL_AFTER => 1,
             Pace::Fast => 0,
         };

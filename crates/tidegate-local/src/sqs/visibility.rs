@@ -12,14 +12,14 @@ const CHANGE_LIMIT: usize = 10;
 /// Calls at a time.
 const CHANGES: usize = 8;
 
-/// Makes received messages visible again at once. One that cannot be becomes so when its time is over.
-/// Gives the first failure once everything was tried.
+/// Makes received messages visible again at once. One that cannot be becomes so when its time is
+/// over. Gives the first failure once everything was tried.
 pub(crate) async fn release(sqs: &Client, url: &str, receipts: &[String]) -> Result<(), String> {
     hide_all(sqs, url, receipts, Duration::ZERO).await
 }
 
-/// Keeps received messages hidden for so long from now on. Gives the first failure once everything was
-/// tried.
+/// Keeps received messages hidden for so long from now on. Gives the first failure once everything
+/// was tried.
 pub(crate) async fn hide_all(
     sqs: &Client,
     url: &str,

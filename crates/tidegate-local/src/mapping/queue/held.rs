@@ -53,13 +53,14 @@ impl Held {
         self.forget(&groups);
     }
 
-    /// Lets go of what belongs to these groups; it becomes visible again behind what has failed there.
+    /// Lets go of what belongs to these groups; it becomes visible again behind what has failed
+    /// there.
     pub(super) fn forget(&mut self, groups: &BTreeSet<String>) {
         self.0.retain(|(message, _)| message.group.as_ref().is_none_or(|group| !groups.contains(group)));
     }
 
-    /// Cuts the messages of a batch out, with the earliest moment of their receives. Without one that is closed: until when one is gathered, if
-    /// there are messages for it.
+    /// Cuts the messages of a batch out, with the earliest moment of their receives. Without one
+    /// that is closed: until when one is gathered, if there are messages for it.
     pub(super) fn cut(
         &mut self,
         limits: Limits,

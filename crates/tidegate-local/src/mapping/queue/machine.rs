@@ -1,16 +1,41 @@
 //! The delivery of a queue's messages, as a state machine without clock and I/O.
 //!
-//! The rules are Lambda's. What it does not document is ours:
+//! # Invariants
+//!
+//! 1. A message is held, or in one batch, or let go. What is let go, the queue has again.
+//! 2. No message is handed to the function when it may be visible in its queue again.
+//! 3. A message group has one batch at a time, and nothing of it overtakes what has failed.
+//! 4. A message is deleted when the function is done with it, or when no filter lets it pass; never
+//!    else.
+//!
+//! # Example
+//!
+//! A mapping with batches of two messages, of which one may run at a time:
+//!
+//! | input | actions | then |
+//! |---|---|---|
+//! | `Start` | `Receive` of 2 | |
+//! | `Received` a, b | `Invoke` with a and b | no receive: no batch may run beside it |
+//! | `Answered`, b failed | `Delete` a | b is hidden until its visibility timeout ends |
+//! | `Deleted` | `Receive` of 2 | b comes again, with a higher receive count |
+//!
+//! # What Lambda does not document
 //!
 //! | | here |
 //! |---|---|
-//! | A throttled batch | goes again after 100 ms, doubled up to a minute, as long as its messages are certainly hidden until the function has ended. Then they come again from the queue, which raises their receive counts. Nothing counts as failed. |
-//! | A mapping whose function fails | is not slowed down: Lambda lowers its concurrency by numbers it does not publish. |
-//! | A message that waits for a place in a batch until its visibility ends | is let go; the queue has it again. |
-//! | A batching window that is longer than the messages are hidden | ends while they are: the function's timeout before, or half of the time that they are hidden if that is more. |
-//! | Which batch a window belongs to, of several at a time | the next one, unless it is being gathered when an invocation ends. |
-//! | A mapping without `maximum_concurrency` | runs as many batches as the function may have environments. |
-//! | What is held of a group that failed | is let go, so that it comes again behind the failure. |
+//! | A throttled batch | goes again after 100 ms, doubled up to a minute [1] |
+//! | A mapping whose function fails | is not slowed down [2] |
+//! | A message that waits for a batch until its visibility ends | is let go |
+//! | A batching window longer than messages are hidden | ends while they are [3] |
+//! | Which batch a window belongs to, of several at a time | the next one [4] |
+//! | No `maximum_concurrency` | as many batches as the function may have environments |
+//! | What is held of a group that failed | is let go, and comes again behind the failure |
+//!
+//! 1. As long as its messages are certainly hidden until the function has ended. Then they come
+//!    again from the queue, which raises their receive counts. Nothing counts as failed.
+//! 2. Lambda lowers its concurrency by numbers it does not publish.
+//! 3. The function's timeout before, or half of the time that they are hidden if that is more.
+//! 4. Unless it is being gathered when an invocation ends.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -19,12 +44,11 @@ use lambda_shapes::queue::Message;
 
 use super::batch::{Batch, BatchState, busy, delivering};
 use super::held::Held;
+use super::illegal::{illegal, illegal_batch};
 use super::returned::Returned;
 use super::settings::QueueSettings;
 use super::step::{Action, Input};
 use crate::driver::{IllegalInput, Machine};
-use crate::invocation::Answer;
-use crate::mapping::answer::{BatchError, QueueVerdict, judge_queue};
 use crate::mapping::counts::Counts;
 use crate::pace::Earliest;
 use crate::pace::retry::Backoff;
@@ -37,16 +61,16 @@ const RECEIVE_LIMIT: usize = 10;
 /// The state machine of one queue.
 #[derive(Debug)]
 pub struct Queue {
-    settings: QueueSettings,
-    backoff: Backoff,
+    pub(super) settings: QueueSettings,
+    pub(super) backoff: Backoff,
     reading: Reading,
-    held: Held,
-    returned: Returned,
-    batches: BTreeMap<u64, Batch>,
+    pub(super) held: Held,
+    pub(super) returned: Returned,
+    pub(super) batches: BTreeMap<u64, Batch>,
     next_batch: u64,
     /// When the last invocation ended, if nothing was being gathered then.
-    invoked: Option<Moment>,
-    counts: Counts,
+    pub(super) invoked: Option<Moment>,
+    pub(super) counts: Counts,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +129,8 @@ impl Queue {
         self.batches.values().filter(|batch| batch.state == BatchState::InFlight).count()
     }
 
-    /// When the oldest message was sent that is received and not finished, or has failed and is hidden until it comes again.
+    /// When the oldest message was sent that is received and not finished, or has failed and is
+    /// hidden until it comes again.
     #[must_use]
     pub fn oldest(&self, now: Moment) -> Option<Moment> {
         let delivering = delivering(&self.batches).flat_map(|batch| &batch.messages);
@@ -135,73 +160,6 @@ impl Queue {
         let batch = Batch { messages: dropped, state: BatchState::Dropping, received: now, throttles: 0 };
         self.batches.insert(self.next_batch, batch);
         self.next_batch += 1;
-    }
-
-    fn answered(
-        &mut self,
-        id: u64,
-        answer: &Answer,
-        input: &Input,
-        now: Moment,
-        actions: &mut Vec<Action>,
-    ) -> Result<(), IllegalInput> {
-        let free = delivering(&self.batches).count() < self.settings.maximum_concurrency;
-        let batch = match self.batches.get_mut(&id) {
-            Some(batch) if batch.state == BatchState::InFlight => batch,
-            other => return Err(illegal_batch(id, other.map(|batch| batch.state), input)),
-        };
-        let is_gathering = !self.held.is_empty() && free;
-        let report = self.settings.report_batch_item_failures;
-        let failed: BTreeSet<usize> =
-            match judge_queue(&answer.result, report, batch.messages.iter().map(|m| m.id.as_str())) {
-                QueueVerdict::Throttled => {
-                    self.counts.throttled += 1;
-                    let until = now.after(self.backoff.delay(batch.throttles));
-                    batch.throttles += 1;
-                    // Tried again only while the messages are certainly still hidden when the function ends.
-                    let hidden = batch.received.after(self.settings.visibility);
-                    if until.after(self.settings.timeout) < hidden {
-                        batch.state = BatchState::Waiting(until);
-                        return Ok(());
-                    }
-                    // The function did not run: their receives are used up, and nothing has failed.
-                    (0..batch.messages.len()).collect()
-                }
-                QueueVerdict::Failed(BatchError::Function(reason) | BatchError::Response(reason)) => {
-                    self.counts.retries += 1;
-                    self.counts.last_error = Some(reason);
-                    (0..batch.messages.len()).collect()
-                }
-                QueueVerdict::Done(failed) => {
-                    self.counts.retries += u64::from(!failed.is_empty());
-                    failed.into_iter().collect()
-                }
-            };
-        if !is_gathering {
-            self.invoked = Some(now);
-        }
-        let groups: BTreeSet<String> = failed
-            .iter()
-            .filter_map(|index| batch.messages.get(*index))
-            .filter_map(|message| message.group.clone())
-            .collect();
-        let hidden = batch.received.after(self.settings.visibility);
-        self.returned.add(failed.iter().filter_map(|index| batch.messages.get(*index)), hidden, now);
-        let mut index = 0;
-        batch.messages.retain(|_| {
-            index += 1;
-            !failed.contains(&(index - 1))
-        });
-        if batch.messages.is_empty() {
-            self.batches.remove(&id);
-        } else {
-            batch.state = BatchState::Deleting;
-            self.counts.delivered += batch.messages.len() as u64;
-            actions.push(Action::Delete { batch: id, receipts: batch.receipts() });
-        }
-        // What is held of a failed group must not overtake it.
-        self.held.forget(&groups);
-        Ok(())
     }
 
     /// Begins whatever can begin now, and says what is waited for.
@@ -336,18 +294,6 @@ fn release(messages: impl Iterator<Item = Message>, actions: &mut Vec<Action>) {
 fn invoke(batch: u64, of: &Batch, settings: &QueueSettings, now: Moment) -> Action {
     let payload = batching::event(of.messages.iter().map(|message| &message.json));
     Action::Invoke { batch, payload, patience: settings.patience(of.received, now) }
-}
-
-fn illegal_batch(batch: u64, state: Option<BatchState>, input: &Input) -> IllegalInput {
-    let state = state.map_or_else(
-        || format!("batch {batch}, which does not exist,"),
-        |state| format!("batch {batch}, {state},"),
-    );
-    illegal(state, input)
-}
-
-fn illegal(state: String, input: &Input) -> IllegalInput {
-    IllegalInput { machine: "queue mapping".to_owned(), state, input: input.to_string() }
 }
 
 impl Machine for Queue {

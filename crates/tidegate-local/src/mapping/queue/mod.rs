@@ -1,8 +1,10 @@
 //! Queue mappings: one state machine and one driver per queue and function.
 
+mod answered;
 mod batch;
 mod delivery;
 mod held;
+mod illegal;
 mod machine;
 mod mapping;
 mod port;

@@ -1,11 +1,13 @@
-//! Messages that have gone back to their queue: hidden there for some time, they still wait to be handled.
+//! Messages that have gone back to their queue: hidden there for some time, they still wait to be
+//! handled.
 
 use std::collections::BTreeMap;
 
 use lambda_shapes::moment::Moment;
 use lambda_shapes::queue::Message;
 
-/// By id, when each was sent and until when it is hidden. What is visible again comes with a receive, or is another queue's.
+/// By id, when each was sent and until when it is hidden. What is visible again comes with a
+/// receive, or is another queue's.
 #[derive(Debug, Default)]
 pub(super) struct Returned(BTreeMap<String, (Moment, Moment)>);
 

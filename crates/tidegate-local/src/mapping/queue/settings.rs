@@ -65,8 +65,8 @@ impl QueueSettings {
         self.visibility.saturating_sub(self.timeout.min(self.visibility / 2))
     }
 
-    /// How long after its receive a message may be handed over. Shortly before its visibility ends it
-    /// may not: its receive has taken some time too.
+    /// How long after its receive a message may be handed over. Shortly before its visibility ends
+    /// it may not: its receive has taken some time too.
     pub(super) fn certainly_hidden(&self) -> Duration {
         self.visibility.saturating_sub(GRACE.min(self.visibility / 10))
     }

@@ -84,7 +84,8 @@ pub enum Action {
         /// Their receipts.
         receipts: Vec<String>,
     },
-    /// Give [`Input::TimerDue`] at this moment. Each step says anew what is waited for; without it nothing is.
+    /// Give [`Input::TimerDue`] at this moment. Each step says anew what is waited for; without it
+    /// nothing is.
     WaitUntil(Moment),
     /// Nothing is in flight after [`Input::Stop`].
     Stopped,

@@ -77,7 +77,8 @@ impl StreamSource for KinesisSource {
                     .starting_sequence_number(sequence),
             };
             let answer = request.send().await.map_err(|error| match error.as_service_error() {
-                // Kinesis refuses a sequence number of another stream, as after the stream was made anew.
+                // Kinesis refuses a sequence number of another stream, as after the stream was made
+                // anew.
                 Some(GetShardIteratorError::InvalidArgumentException(_))
                     if matches!(from, ReadFrom::After(_)) =>
                 {

@@ -55,7 +55,8 @@ impl Reader {
         Polled { page: page.map_err(|error| error.to_string()), seen: self.seen }
     }
 
-    /// The next page. Pages that hold only what was written before the beginning are passed over, so that they do not look like the end.
+    /// The next page. Pages that hold only what was written before the beginning are passed over,
+    /// so that they do not look like the end.
     async fn page(&mut self, limit: usize) -> Result<Page, ReadError> {
         loop {
             let mut page = self.read(limit).await?;
@@ -102,7 +103,8 @@ impl Reader {
         }
     }
 
-    /// A new iterator behind the last record read. Where that position is gone, reading goes on at the oldest record.
+    /// A new iterator behind the last record read. Where that position is gone, reading goes on at
+    /// the oldest record.
     async fn renew(&mut self) -> Result<String, ReadError> {
         match self.source.iterator(&self.shard, &self.from).await {
             Err(ReadError::Trimmed) => {
@@ -172,7 +174,8 @@ mod tests {
         Page { records: records.collect(), next: Some("next".to_owned()), millis_behind: None }
     }
 
-    /// Polls as often as there are scripted reads to consume, and gives what the iterators were asked for.
+    /// Polls as often as there are scripted reads to consume, and gives what the iterators were
+    /// asked for.
     async fn iterators(reads: Vec<Result<Page, ReadError>>, polls: usize) -> Vec<ReadFrom> {
         let source = Arc::new(Scripted { reads: Mutex::new(reads), iterators: Mutex::default() });
         let pacer = Pacer::new(Pace::Fast, Duration::ZERO);

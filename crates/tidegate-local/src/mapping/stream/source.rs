@@ -37,8 +37,8 @@ pub struct ShardInfo {
 pub enum ReadFrom {
     /// At the oldest record there is.
     Horizon,
-    /// At the first record written at this moment or later. A source that cannot begin at a time begins at its oldest record; the reader
-    /// leaves out what is older.
+    /// At the first record written at this moment or later. A source that cannot begin at a time
+    /// begins at its oldest record; the reader leaves out what is older.
     Since(Moment),
     /// Behind this sequence number.
     After(String),

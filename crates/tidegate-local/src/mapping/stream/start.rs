@@ -15,9 +15,11 @@ const FIRST_START: &str = "first-start";
 pub enum Start {
     /// At the oldest record.
     Horizon,
-    /// At what is written from the mapping's first start on. The moment is kept with the checkpoints: what is written while the engine is
-    /// down is delivered after it. DynamoDB Streams have no iterator at a moment and tell time in whole seconds, so there what a stream
-    /// keeps is read from its oldest record on, and the changes of the first start's second are delivered.
+    /// At what is written from the mapping's first start on. The moment is kept with the
+    /// checkpoints: what is written while the engine is down is delivered after it. DynamoDB
+    /// Streams have no iterator at a moment and tell time in whole seconds, so there what a stream
+    /// keeps is read from its oldest record on, and the changes of the first start's second are
+    /// delivered.
     Latest,
     /// At the first record written at this moment or later. Kinesis alone can.
     At(Moment),
@@ -34,7 +36,8 @@ impl Start {
         }
     }
 
-    /// Where the shards of a mapping begin. The first start at `LATEST` is written down before anything is read.
+    /// Where the shards of a mapping begin. The first start at `LATEST` is written down before
+    /// anything is read.
     pub(super) fn position(
         self,
         mapping: &str,
@@ -60,8 +63,8 @@ impl Start {
     }
 }
 
-/// Where one shard without a checkpoint begins: with its oldest record once something of a parent was delivered, since all of it was written
-/// after that; like its mapping otherwise.
+/// Where one shard without a checkpoint begins: with its oldest record once something of a parent
+/// was delivered, since all of it was written after that; like its mapping otherwise.
 pub(super) fn of_shard(
     shard: &ShardInfo,
     from: ReadFrom,
@@ -117,7 +120,8 @@ mod tests {
         let checkpoints = MemoryCheckpoints::default();
         let child = ShardInfo { id: "c".to_owned(), parents: vec!["a".to_owned(), "b".to_owned()] };
         let begins = || of_shard(&child, ReadFrom::Since(NOW), "m", &checkpoints).unwrap();
-        // Of a shard that was closed before the mapping was made nothing is delivered: its children may be as old.
+        // Of a shard that was closed before the mapping was made nothing is delivered: its children
+        // may be as old.
         assert_eq!(begins(), ReadFrom::Since(NOW));
         checkpoints.store("m", "b", "7").unwrap();
         assert_eq!(begins(), ReadFrom::Horizon);

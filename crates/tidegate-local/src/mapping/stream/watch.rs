@@ -1,4 +1,18 @@
 //! Watches the shards of a stream: starts a delivery for each that may be read.
+//!
+//! When a shard is split or two are merged, the records of the new shards come behind those of the
+//! old ones (AWS docs: Kinesis resharding).
+//!
+//! # Invariant
+//!
+//! A shard is read only when each of its parents is closed and done, or is no longer listed: then
+//! the stream has none of its records any more. A shard that is done is not read again, although it
+//! is listed for as long as the stream keeps its records.
+//!
+//! # Example
+//!
+//! a was split into b and c, and c is merged with d into e. First a and d are read; when a is closed
+//! and done, b and c are; e is read when both c and d are closed and done, whatever b does.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -18,7 +32,8 @@ use crate::running::stopped;
 use lambda_shapes::moment::Moment;
 use lambda_shapes::stream_kind::StreamKind;
 
-/// After a failure of the listing of shards, or of a shard's task; and while there is nothing to read.
+/// After a failure of the listing of shards, or of a shard's task; and while there is nothing to
+/// read.
 const AGAIN: Duration = Duration::from_secs(1);
 /// While shards are read: a child may be listed later than its parent ends.
 const RELIST: Duration = Duration::from_secs(15);

@@ -72,7 +72,8 @@ impl Shard {
                     .first()
                     .map(|entry| format!("record {} was reported failed", entry.record.sequence));
                 self.finish(&segment.entries);
-                // With bisection the response's id is where the batch is split, and a split is no attempt.
+                // With bisection the response's id is where the batch is split, and a split is no
+                // attempt.
                 let split = progress && self.settings.bisect_on_error;
                 self.failed(index, rest, split, now, actions);
             }
@@ -90,7 +91,8 @@ impl Shard {
         Ok(())
     }
 
-    /// A segment has to be delivered again, or is given up. A split one is a smaller batch, so it goes after the shortest wait.
+    /// A segment has to be delivered again, or is given up. A split one is a smaller batch, so it
+    /// goes after the shortest wait.
     fn failed(
         &mut self,
         index: usize,
@@ -116,7 +118,8 @@ impl Shard {
         }
     }
 
-    /// The function has failed a batch too often. Lambda goes on with a shard only when the last invocation of a window has succeeded.
+    /// The function has failed a batch too often. Lambda goes on with a shard only when the last
+    /// invocation of a window has succeeded.
     pub(super) fn is_given_up(&self, segment: &Segment) -> bool {
         !segment.is_last() && is_exhausted(segment.history.attempts, self.settings.maximum_retry_attempts)
     }
@@ -190,7 +193,8 @@ impl Shard {
     }
 }
 
-/// What an answer means with a window: a response without a state is a failure, and what is done is done with the state.
+/// What an answer means with a window: a response without a state is a failure, and what is done is
+/// done with the state.
 fn windowed(windows: &mut Windows, verdict: Verdict, result: &InvocationResult, last: bool) -> Verdict {
     let (Verdict::Succeeded | Verdict::FailedFrom(_), InvocationResult::Success(response)) =
         (&verdict, result)

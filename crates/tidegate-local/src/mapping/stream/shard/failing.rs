@@ -1,4 +1,5 @@
-//! The batches of a shard that failed and go again: what the next start has to know of them, so that a restart is no new beginning for them.
+//! The batches of a shard that failed and go again: what the next start has to know of them, so
+//! that a restart is no new beginning for them.
 
 use std::collections::BTreeMap;
 
@@ -59,7 +60,8 @@ impl Failing {
         self.any = true;
     }
 
-    /// What has to be kept, if that has changed. What `checkpoint` has passed without it, as when a filter is new, is forgotten.
+    /// What has to be kept, if that has changed. What `checkpoint` has passed without it, as when a
+    /// filter is new, is forgotten.
     pub fn take_change(&mut self, lanes: &[Lane], checkpoint: Option<&SequenceNumber>) -> Option<String> {
         if !self.any {
             return None;

@@ -1,4 +1,30 @@
 //! The delivery of one shard's records, as a state machine without clock and I/O.
+//!
+//! Records are read in their order and spread over lanes by their keys. A lane has one batch at a
+//! time, which is with the function, waits for its next attempt, or is on its way to the
+//! destination. A batch that was split leaves its other parts in front of the lane's queue.
+//!
+//! # Invariants
+//!
+//! 1. A record that was read and is not done is in one place: the batch of a lane, one of its
+//!    parts, or its queue, in the order of the shard. So nothing overtakes a record of its key.
+//! 2. A record is done when the function has succeeded with it, when no filter lets it pass, or when
+//!    it was given up and its destination has it.
+//! 3. The checkpoint is behind the first record that is not done in any lane. What a restart needs
+//!    beside it, an open window and batches that have failed, is kept in the same step.
+//!
+//! # Example
+//!
+//! Two lanes and batches of two records. Records 1 and 3 have one key, 2 and 4 another. Polls are
+//! left out:
+//!
+//! | input | actions | done |
+//! |---|---|---|
+//! | `Read` 1, 2, 3, 4 | `Invoke` lane 0 with 1 and 3, `Invoke` lane 1 with 2 and 4 | |
+//! | lane 1 succeeds | none: the checkpoint cannot pass 1 | 2, 4 |
+//! | lane 0 reports 3 | `Checkpoint` 2, `WaitUntil` the next attempt | 1, 2, 4 |
+//! | `TimerDue` | `Invoke` lane 0 with 3 | 1, 2, 4 |
+//! | lane 0 succeeds | `Checkpoint` 4 | 1, 2, 3, 4 |
 
 use std::fmt;
 
@@ -19,9 +45,11 @@ use lambda_shapes::sequence::SequenceNumber;
 
 /// Full batches that are read ahead per lane, the one in flight included.
 pub(super) const BATCHES_PER_LANE: usize = 3;
-/// Records that are read ahead beside those batches, and of which half is worth a poll: a poll has its price, so small batches are not read one by one.
+/// Records that are read ahead beside those batches, and of which half is worth a poll: a poll has
+/// its price, so small batches are not read one by one.
 pub(super) const READ_AHEAD: usize = 2_000;
-/// Records beyond the checkpoint, as a multiple of those batches. It bounds how far other lanes run ahead of one that is stuck.
+/// Records beyond the checkpoint, as a multiple of those batches. It bounds how far other lanes run
+/// ahead of one that is stuck.
 const SPAN_FACTOR: usize = 10;
 
 /// The state machine of one shard.
@@ -98,7 +126,8 @@ impl Shard {
         self.windows.as_mut().map_or(Ok(()), |windows| windows.resume(kept))
     }
 
-    /// Goes on with the failed batches that [`Action::KeepFailing`] gave last: with the records they had, and the attempts they had used up.
+    /// Goes on with the failed batches that [`Action::KeepFailing`] gave last: with the records
+    /// they had, and the attempts they had used up.
     ///
     /// # Errors
     /// It is something else.
@@ -230,7 +259,8 @@ impl Machine for Shard {
                 self.reading = if closed { Reading::Ended } else { Reading::Full };
             }
             (Reading::Polling, Input::ReadFailed) => self.reading = Reading::Full,
-            // The poll that was on its way when the shard was stopped: what it brought is read again after the checkpoint.
+            // The poll that was on its way when the shard was stopped: what it brought is read
+            // again after the checkpoint.
             (Reading::Stopping | Reading::Stopped, Input::Read { .. } | Input::ReadFailed) => {}
             (
                 Reading::Polling | Reading::Full | Reading::Ended | Reading::Stopping,

@@ -6,7 +6,8 @@ use lambda_shapes::sequence::SequenceNumber;
 
 /// Records read and not yet behind the checkpoint, in the order of reading.
 ///
-/// The checkpoint is the last record below which, itself included, everything is done in every lane.
+/// The checkpoint is the last record below which, itself included, everything is done in every
+/// lane.
 #[derive(Debug, Default)]
 pub struct Position {
     window: VecDeque<Slot>,

@@ -93,7 +93,8 @@ pub enum Action {
         /// The event of the given-up records, for a destination that keeps it.
         event: Bytes,
     },
-    /// Give [`Input::TimerDue`] at this moment. Each step says anew what is waited for; without it nothing is.
+    /// Give [`Input::TimerDue`] at this moment. Each step says anew what is waited for; without it
+    /// nothing is.
     WaitUntil(Moment),
     /// The shard has ended and everything of it is done.
     Closed,

@@ -1,10 +1,30 @@
-//! Tumbling windows: records by the time they were written, with a state that goes from one invocation to the next.
+//! Tumbling windows: records by the time they were written, with a state that goes from one
+//! invocation to the next.
 //!
-//! By Lambda's documentation ("Implementing stateful Kinesis Data Streams processing in Lambda"): every record belongs to one window, an event
-//! has records of one window alone, and every response must have a `state`. When a window is over, the function is invoked once more with
-//! its state, without records, and until it succeeds; then the state is dropped. A state above 1 MB ends its window early: that
-//! invocation comes at once, and the window goes on with a fresh state. One batch at a time is in flight per shard, since a mapping with a
-//! window has a parallelization factor of 1 (terraform-aws-modules/terraform-aws-lambda, issue 619).
+//! By Lambda's documentation ("Implementing stateful Kinesis Data Streams processing in Lambda"):
+//! every record belongs to one window, an event has records of one window alone, and every response
+//! must have a `state`. When a window is over, the function is invoked once more with its state,
+//! without records, and until it succeeds; then the state is dropped. A state above 1 MB ends its
+//! window early: that invocation comes at once, and the window goes on with a fresh state. One
+//! batch at a time is in flight per shard, since a mapping with a window has a parallelization
+//! factor of 1 (terraform-aws-modules/terraform-aws-lambda, issue 619).
+//!
+//! # Invariant
+//!
+//! The state of the open window is that after the records that are done, and no others: it changes
+//! only when records are done with it, and is kept in the step in which the checkpoint passes them.
+//! So each record is in the state of its window once, whatever fails.
+//!
+//! # Example
+//!
+//! Windows of a minute, and records that were written at second 5, 50 and 70:
+//!
+//! | [`Windows::next`] says | the event | the response |
+//! |---|---|---|
+//! | `Records { end: Some(2) }` | 5 and 50, state `{}` | state `{"n":2}` |
+//! | `Last`: 70 is of a later window | no records, state `{"n":2}`, `isFinalInvokeForWindow` | any |
+//! | `Records { end: None }` | 70, state `{}` | state `{"n":1}` |
+//! | `Nothing` until everything written before second 120 was read | | |
 
 use std::time::Duration;
 
@@ -96,9 +116,11 @@ impl Windows {
         self.open.as_ref().is_some_and(|open| open.state.is_some())
     }
 
-    /// Says what is next, and opens the window of what it says. `waiting`: when the records were written that are not in a batch, in order.
+    /// Says what is next, and opens the window of what it says. `waiting`: when the records were
+    /// written that are not in a batch, in order.
     ///
-    /// A record that is older than the open window, as of a clock that was put back, counts to the open one.
+    /// A record that is older than the open window, as of a clock that was put back, counts to the
+    /// open one.
     pub fn next(&mut self, waiting: impl Iterator<Item = Moment> + Clone, read: Read) -> Next {
         let first = waiting.clone().next().map(|moment| self.start_of(moment));
         if let Some(open) = &mut self.open {

@@ -295,7 +295,8 @@ async fn the_child_of_a_shard_that_was_read_since_latest_begins_at_its_oldest_re
         a.records.push((2, started + 60_000));
         a.closed = true;
     });
-    // The clock that stamps the child's records is behind: they are as new as the parent's all the same.
+    // The clock that stamps the child's records is behind: they are as new as the parent's all the
+    // same.
     stream.change("b", |b| {
         b.parents.push("a");
         b.records.push((11, started - 60_000));

@@ -31,7 +31,8 @@ use lambda_shapes::sequence::SequenceNumber;
 use lambda_shapes::stream_kind::StreamKind;
 use topology::pattern::filter::{Filter, Filtered};
 
-/// A stream of shards with one record each. Listings come from a script whose last one is repeated; shard `a` never ends, the others do.
+/// A stream of shards with one record each. Listings come from a script whose last one is repeated;
+/// shard `a` never ends, the others do.
 struct Scripted {
     listings: Mutex<Vec<Result<Vec<ShardInfo>, ReadError>>>,
     read: Mutex<BTreeSet<String>>,

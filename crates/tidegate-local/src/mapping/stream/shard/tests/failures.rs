@@ -60,7 +60,8 @@ fn bisection_with_a_partial_response_splits_at_the_returned_id_without_consuming
     bench.read(&[1, 2, 3, 4]);
     bench.answer(0, partial(2));
     assert_eq!(invoked(&bench.wait(100)), [[2, 3, 4]]);
-    // At the first record there is nothing to split off: an attempt like any other, and the whole rest goes.
+    // At the first record there is nothing to split off: an attempt like any other, and the whole
+    // rest goes.
     let body = handed_over(&bench.answer(1, partial(2)));
     assert_eq!(body["KinesisBatchInfo"]["batchSize"], 3);
     assert_eq!(body["responseContext"]["functionError"], Value::Null);

@@ -1,9 +1,12 @@
+//! The rules of a shard, each in a test named after it.
+
 mod batches;
 mod failures;
 mod filters;
 mod giving_up;
 mod properties;
 mod restarts;
+mod window_properties;
 mod windows;
 
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! Order, checkpoint and delivery, whatever the function answers.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -77,7 +79,8 @@ fn case() -> impl Strategy<Value = Case> {
         )
 }
 
-/// The world around the machine: a stream, a function, a destination. Knows nothing of lanes or segments.
+/// The world around the machine: a stream, a function, a destination. Knows nothing of lanes or
+/// segments.
 struct World {
     case: Case,
     now: Moment,
@@ -143,7 +146,8 @@ impl World {
         }
     }
 
-    /// A record goes only when every earlier record of its key is done, or goes before it in the same batch.
+    /// A record goes only when every earlier record of its key is done, or goes before it in the
+    /// same batch.
     fn check_order(&self, batch: &[usize]) {
         assert!(!batch.is_empty() && batch.len() <= self.case.batch_size);
         assert!(batch.is_sorted_by(|a, b| a < b), "batch {batch:?} is not in order");
@@ -183,7 +187,8 @@ impl World {
             let response = serde_json::json!({"batchItemFailures": [{"itemIdentifier": id}]}).to_string();
             InvocationResult::Success(Bytes::from(response))
         };
-        // Every function recovers in the end; an endless throttle is bounded by age alone, which is off here.
+        // Every function recovers in the end; an endless throttle is bounded by age alone, which is
+        // off here.
         let reply = self.case.replies.get(self.answers).unwrap_or(&Reply::Success).clone();
         if matches!(reply, Reply::UnknownId | Reply::Error) {
             self.failed(&batch);
