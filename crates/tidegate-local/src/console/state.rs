@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::graph::{Edge, EdgeKind, Graph, NodeKind};
 use super::layout::layout;
 use crate::asynchronous::AsynchronousStatus;
-use crate::parts::Parts;
 use crate::history::{Ending, Letter, PastInvocation};
+use crate::parts::Parts;
 use crate::status::{Look, Status};
 use topology::Target;
 

@@ -9,8 +9,8 @@ use tokio::sync::Notify;
 
 use crate::activity::Activity;
 use crate::asynchronous::EventQueue;
-use crate::deliveries::Deliveries;
 use crate::environment::Functions;
+use crate::history::PastInvocations;
 use crate::status::Look;
 
 /// Makes the status, as JSON.
@@ -24,7 +24,7 @@ pub struct Control {
     /// Bumped when an invocation is complete.
     pub activity: Arc<Activity>,
     /// Where what Invoke was given, and what came of it, is written down.
-    pub deliveries: Arc<Deliveries>,
+    pub deliveries: Arc<PastInvocations>,
     /// Takes what Invoke is given with the type `Event`.
     pub events: Arc<dyn EventQueue>,
     /// What `GET /status` answers.

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::events::{InvokedEvents, Timing};
+use super::asynchronous::InvokedEvents;
 use super::options::Options;
 use super::start_error::StartError;
+use super::timing::Timing;
 use super::{buses, files, sources};
 use crate::asynchronous::EventQueue;
 use crate::parts::Parts;

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::Parts;
 use crate::destination::{
     BucketDestination, BusDestination, Destination, QueueDestination, TopicDestination,
 };
 use crate::environment::function_arn;
 use crate::history::{Recorder, RecordingDestination, Way};
 use crate::invocation::Invoker;
+use crate::parts::Parts;
 use engine_client::local::REGION;
 use topology::DestinationKind;
 

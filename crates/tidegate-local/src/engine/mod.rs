@@ -4,10 +4,11 @@
 //! which one needs another. A step that fails ends what the steps before it have started.
 
 mod announce;
+mod asynchronous;
 mod buses;
 mod claim;
 mod deliveries;
-mod events;
+mod destinations;
 mod files;
 mod functions;
 mod injection;
@@ -19,6 +20,7 @@ mod specs;
 mod start;
 mod start_error;
 mod system;
+mod timing;
 
 pub use injection::Injection;
 pub use options::Options;

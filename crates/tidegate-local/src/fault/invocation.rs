@@ -17,8 +17,8 @@ use super::order::reordered;
 use super::site::Site;
 use crate::environment::error_object::error_object;
 use crate::invocation::{Answer, InvocationResult, Invoker, Request};
-use crate::trial::{Fate, Trial};
 use crate::pace::scale::scale;
+use crate::trial::{Fate, Trial};
 
 /// Invokes functions, with faults.
 pub struct InvocationFaults {

@@ -14,8 +14,8 @@ use super::{answer, stream};
 use crate::control::refusal::Refusal;
 use crate::control::state::Control;
 use crate::control::target::{Target, qualifier};
-use crate::deliveries::{Recorder, Way};
 use crate::environment::Functions;
+use crate::history::{Recorder, Way};
 use crate::invocation::{InvocationResult, Invoker, Request};
 use crate::log_tail::LogTail;
 
