@@ -1,11 +1,12 @@
 //! Receives the reports of the functions.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use benchmarks::problem::Problem;
 use benchmarks::sample::Seen;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::io::{AsyncReadExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
@@ -73,8 +74,8 @@ impl Collector {
         std::mem::take(&mut *told)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Told>> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Vec<Told>> {
+        self.told.lock()
     }
 }
 
@@ -89,7 +90,7 @@ async fn listen(environment: UnixStream, told: Arc<Mutex<Vec<Told>>>, counter: w
         if environment.read_exact(&mut event).await.is_err() {
             return;
         }
-        let mut all = told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = told.lock();
         all.push(Told { seen: Seen { at, records }, event });
         // Under the lock, so that the count matches the reports.
         counter.send_modify(|count| *count += records);

@@ -2,12 +2,12 @@
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
-use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use benchmarks::problem::Problem;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use memchr::memmem;
+use parking_lot::Mutex;
 use serde_json::value::RawValue;
 
 use crate::function::{COLLECTOR, FAILS, TALKS};
@@ -18,7 +18,7 @@ pub(crate) async fn run() -> Result<(), Problem> {
     let collector = Mutex::new(UnixStream::connect(collector)?);
     let (talks, fails) = (std::env::var_os(TALKS).is_some(), std::env::var_os(FAILS).is_some());
     let handle = |event: LambdaEvent<Box<RawValue>>| {
-        let told = tell(&mut collector.lock().unwrap_or_else(PoisonError::into_inner), event.payload.get());
+        let told = tell(&mut collector.lock(), event.payload.get());
         async move {
             told?;
             if talks {

@@ -7,9 +7,10 @@ mod expression;
 mod operation;
 mod table;
 
+use parking_lot::{Mutex, MutexGuard};
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -104,7 +105,7 @@ fn obey_lines(stub: &Mutex<Stub>) -> Result<(), Problem> {
 }
 
 fn lock(stub: &Mutex<Stub>) -> MutexGuard<'_, Stub> {
-    stub.lock().unwrap_or_else(PoisonError::into_inner)
+    stub.lock()
 }
 
 async fn accept(listener: TcpListener, stub: Arc<Mutex<Stub>>) {

@@ -1,19 +1,14 @@
 //! The AWS account that a command works on, if it works on one.
 
 use std::env;
-use std::fmt;
 use std::path::Path;
-use std::str::FromStr;
 
 use aws_config::SdkConfig;
 
-use crate::endpoint::EndpointOption;
-use crate::local_system::HOW_TO_START;
+use crate::account_id::AccountId;
+use crate::endpoint::{EndpointOption, HOW_TO_START};
 use crate::name_prefix::NamePrefix;
 use crate::problem::Problem;
-
-/// Digits of an account's id.
-const DIGITS: usize = 12;
 
 /// The variable of the SDKs with an endpoint for STS alone.
 const STS_ENDPOINT: &str = "AWS_ENDPOINT_URL_STS";
@@ -25,32 +20,6 @@ pub enum Intent {
     Read,
     /// It writes, deletes or invokes something.
     Change,
-}
-
-/// The id of an AWS account.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AccountId(String);
-
-impl AccountId {
-    /// The twelve digits.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for AccountId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl FromStr for AccountId {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let is_id = text.len() == DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
-        if is_id { Ok(AccountId(text.to_owned())) } else { Err(format!("expected {DIGITS} digits")) }
-    }
 }
 
 /// Refuses to change an account unless the command line names it.
@@ -174,14 +143,6 @@ mod tests {
             ["/srv/shop/.tidegate/engine.json", "tidegate local up", "--account ID", "--name-prefix PREFIX"]
         {
             assert!(said.contains(part), "{part} is not in {said}");
-        }
-    }
-
-    #[test]
-    fn an_account_is_twelve_digits() {
-        assert_eq!("123456789012".parse::<AccountId>().unwrap().as_str(), "123456789012");
-        for bad in ["", "12345678901", "1234567890123", "12345678901x", "prod"] {
-            assert_eq!(bad.parse::<AccountId>(), Err("expected 12 digits".to_owned()), "{bad}");
         }
     }
 

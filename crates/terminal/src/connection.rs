@@ -12,8 +12,8 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::{Builder, tls};
 
 use crate::account::{self, Intent};
-use crate::endpoint::{CONNECT_TIMEOUT, Endpoint, EndpointOption};
-use crate::local_system::{self, HOW_TO_START, STATE, STATE_VARIABLE};
+use crate::endpoint::{CONNECT_TIMEOUT, Endpoint, EndpointOption, HOW_TO_START};
+use crate::local_system::{self, STATE, STATE_VARIABLE};
 use crate::output;
 use crate::problem::Problem;
 

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::account::AccountId;
-use crate::local_system::HOW_TO_START;
+use crate::account_id::AccountId;
 use crate::name_prefix::NamePrefix;
 use crate::problem::Problem;
+
+/// What to do where no system is found.
+pub const HOW_TO_START: &str = "start the local system with `tidegate local up`";
 
 /// How long an endpoint may take to accept a connection.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);

@@ -2,6 +2,7 @@
 //! system.
 
 pub mod account;
+pub mod account_id;
 pub mod connection;
 pub mod counted;
 pub mod endpoint;

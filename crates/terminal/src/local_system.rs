@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, HOW_TO_START};
 use crate::problem::Problem;
 
 /// The default state directory.
@@ -13,9 +13,6 @@ pub const STATE: &str = ".tidegate";
 
 /// The variable that names the state directory.
 pub const STATE_VARIABLE: &str = "TIDEGATE_STATE";
-
-/// What to do where no system is found.
-pub const HOW_TO_START: &str = "start the local system with `tidegate local up`";
 
 /// The file in the state directory that a running engine keeps.
 const ENGINE_FILE: &str = "engine.json";

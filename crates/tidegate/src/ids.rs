@@ -9,6 +9,9 @@ use uuid::Uuid;
 /// Namespace of the ids derived from content (UUID version 5). Changing it would change the id of every event.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f1c_2a0e_9d43_5b7e_8c15_7469_6465_6761);
 
+/// Kind of the keys under which the event store keeps the chunks of a large commit. No stream has it.
+pub(crate) const CHUNK_KIND: &str = "chunk";
+
 /// The stream of one aggregate: its kind and its key, `order#536365`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -27,7 +30,7 @@ impl StreamId {
         if kind.is_empty() || kind.contains('#') {
             return invalid("the kind before `#` must be a word");
         }
-        if kind == crate::store::CHUNK_KIND {
+        if kind == CHUNK_KIND {
             return invalid("the kind `chunk` is reserved");
         }
         if key.is_empty() {

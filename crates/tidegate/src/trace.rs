@@ -11,8 +11,8 @@
 //! longer than `OTEL_EXPORTER_OTLP_TIMEOUT` milliseconds for (1000 by default), or than half of the invocation's time that is left, is given up.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_smithy_http_client::Connector;
@@ -32,6 +32,7 @@ use opentelemetry_sdk::resource::{EnvResourceDetector, TelemetryResourceDetector
 use opentelemetry_sdk::trace::{
     SdkTracer, SdkTracerProvider, Span, SpanData, SpanExporter as _, SpanProcessor,
 };
+use parking_lot::Mutex;
 use tracing::{Metadata, warn};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::filter_fn;
@@ -200,7 +201,7 @@ struct Ended(Arc<Mutex<Vec<SpanData>>>);
 
 impl Ended {
     fn take(&self) -> Vec<SpanData> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.0.lock())
     }
 }
 
@@ -208,7 +209,7 @@ impl SpanProcessor for Ended {
     fn on_start(&self, _: &mut Span, _: &Context) {}
 
     fn on_end(&self, span: SpanData) {
-        let mut spans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut spans = self.0.lock();
         if span.span_context.is_sampled() && spans.len() < MOST_SPANS {
             spans.push(span);
         }

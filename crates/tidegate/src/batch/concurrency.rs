@@ -1,8 +1,8 @@
 use std::future::Future;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use parking_lot::{Mutex, MutexGuard};
 
 /// Limits how many calls of one dependency run at a time, and adapts the limit to throttling.
 ///
@@ -121,7 +121,7 @@ impl Concurrency {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 
@@ -183,13 +183,13 @@ mod tests {
     impl Dependency {
         async fn call(&self, number: usize, takes: usize) -> (usize, bool) {
             let now = {
-                let mut at_work = self.at_work.lock().unwrap();
+                let mut at_work = self.at_work.lock();
                 *at_work += 1;
                 *at_work
             };
-            self.seen.lock().unwrap().push(now);
+            self.seen.lock().push(now);
             tokio::time::sleep(Duration::from_millis(1000 - number as u64)).await;
-            *self.at_work.lock().unwrap() -= 1;
+            *self.at_work.lock() -= 1;
             (number, now > takes)
         }
     }
@@ -203,7 +203,7 @@ mod tests {
                 limit.each(0..100, |number| dependency.call(number, 3), |(_, throttled)| *throttled).await;
             let numbers: Vec<usize> = results.iter().map(|(number, _)| *number).collect();
             assert_eq!(numbers, (0..100).collect::<Vec<_>>(), "in the order of the inputs");
-            most.push(std::mem::take(&mut *dependency.seen.lock().unwrap()).into_iter().max().unwrap());
+            most.push(std::mem::take(&mut *dependency.seen.lock()).into_iter().max().unwrap());
         }
         // Eight at first; then it swings around what is taken: half of four and up again.
         assert_eq!(most, [8, 4]);
@@ -215,7 +215,7 @@ mod tests {
         let results =
             limit.each(0..100, |number| dependency.call(number, 8), |(_, throttled)| *throttled).await;
         assert_eq!(results.len(), 100);
-        assert_eq!(dependency.seen.lock().unwrap().iter().max(), Some(&8));
+        assert_eq!(dependency.seen.lock().iter().max(), Some(&8));
         assert!(limit.each([(); 0], |()| std::future::ready(()), |()| true).await.is_empty());
     }
 

@@ -1,6 +1,5 @@
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use futures::{StreamExt, stream};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::{Instant, timeout_at};
 use tracing::error;
 
@@ -30,7 +29,7 @@ impl Default for Written {
 
 impl Written {
     fn recent(&self) -> MutexGuard<'_, Recent<()>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -12,7 +12,9 @@
 //! has no user record of an aggregate that comes again, so all of them must be folded again.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::outcome::Outcome;
 use crate::source::Delivery;
@@ -134,6 +136,6 @@ impl Progress {
     }
 
     fn known(&self) -> MutexGuard<'_, VecDeque<Aggregate>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }

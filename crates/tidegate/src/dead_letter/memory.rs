@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt, ready};
+use parking_lot::{Mutex, MutexGuard};
 
 use super::keep::{Post, Refusal, keep};
 use super::text::is_taken;
@@ -69,7 +69,7 @@ impl MemoryDeadLetters {
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock()
     }
 }
 

@@ -1,8 +1,8 @@
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use super::EffectKey;
@@ -97,7 +97,7 @@ impl<V: Clone> Bounded<V> {
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries<V>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock()
     }
 
     fn insert(&self, key: &EffectKey, value: V) {

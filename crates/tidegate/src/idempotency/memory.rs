@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt, ready};
 use jiff::Timestamp;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::EffectKey;
 use super::payload_hash::PayloadHash;
@@ -69,7 +69,7 @@ impl MemoryIdempotency {
     }
 
     fn records(&self) -> MutexGuard<'_, BTreeMap<String, Record>> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+        self.records.lock()
     }
 
     /// Carries out a request that needs a record; `change` writes what goes with the new state.

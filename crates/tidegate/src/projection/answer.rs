@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 
-use super::read_model::ApplyError;
+use super::apply_error::ApplyError;
 use crate::failure::{Class, Failure, chain};
 use crate::refusal::{self, Cancelled};
 

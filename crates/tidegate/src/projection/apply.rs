@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::apply_error::ApplyError;
 use super::deadline::Deadline;
 use super::guard::Position;
-use super::plan::{Step, Transaction, merge};
+use super::plan::merge;
 use super::projector::Projector;
-use super::read_model::ApplyError;
+use super::transaction::{Step, Transaction};
 use crate::failure::{Class, Failure};
 use crate::ids::StreamId;
 
@@ -73,7 +74,8 @@ impl<P> Projector<P> {
                 }
                 result => {
                     let all = by_aggregate(std::mem::take(&mut steps));
-                    applied.extend(all.into_values().filter_map(|steps| Applied::of(&steps, result.clone())));
+                    applied
+                        .extend(all.into_values().filter_map(|steps| Applied::new(&steps, result.clone())));
                 }
             }
         }
@@ -82,7 +84,7 @@ impl<P> Projector<P> {
                 Err(Stop::Refused { failure, .. }) => {
                     applied.extend(self.apply_each(alone, failure, deadline).await);
                 }
-                result => applied.extend(Applied::of(&alone, result)),
+                result => applied.extend(Applied::new(&alone, result)),
             }
         }
         applied
@@ -90,7 +92,7 @@ impl<P> Projector<P> {
 
     /// Applies the steps of one aggregate one by one, after they were refused together.
     async fn apply_each(&self, steps: Vec<Step>, failure: Failure, deadline: Deadline) -> Option<Applied> {
-        let mut applied = Applied::of(&steps, Err(Stop::Refused { failure, to_blame: BTreeSet::new() }))?;
+        let mut applied = Applied::new(&steps, Err(Stop::Refused { failure, to_blame: BTreeSet::new() }))?;
         if steps.len() > 1 {
             for step in &steps {
                 applied.result = self.apply(std::slice::from_ref(step), deadline).await;
@@ -152,7 +154,7 @@ impl<P> Projector<P> {
 }
 
 impl Applied {
-    fn of(steps: &[Step], result: Result<(), Stop>) -> Option<Self> {
+    fn new(steps: &[Step], result: Result<(), Stop>) -> Option<Self> {
         let last = &steps.last()?.advance;
         let reached = result.is_ok().then_some(last.to);
         Some(Applied { stream: last.stream.clone(), reached, wanted: last.to, result })

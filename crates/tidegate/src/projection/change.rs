@@ -1,4 +1,25 @@
+//! What an event changes in a read model.
+
 use std::collections::BTreeMap;
+
+use crate::failure::Failure;
+use crate::ids::StreamId;
+use crate::store::{RecordedCommit, RecordedEvent};
+
+/// What events change in a read model.
+pub trait Projection: Send + Sync {
+    /// The aggregate is of interest; all others are passed over.
+    fn concerns(&self, stream: &StreamId) -> bool;
+
+    /// The changes of one event. Pure, synchronous, and the same whenever it is called.
+    ///
+    /// # Errors
+    /// - Permanent: parks the aggregate until its letter is replayed.
+    /// - Transient with the code [`Failure::NEWER`]: parks the aggregate until a version of the
+    ///   function runs that knows the event. That version releases it.
+    /// - Any other transient failure: the event is delivered again.
+    fn project(&self, commit: &RecordedCommit, event: &RecordedEvent) -> Result<Projected, Failure>;
+}
 
 /// What one event changes in a read model. A pure function of the event: it may be computed again at any time.
 #[derive(Clone, Debug, Default, PartialEq)]

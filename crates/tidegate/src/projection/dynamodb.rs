@@ -5,13 +5,13 @@ use aws_sdk_dynamodb::types::{AttributeValue, Delete, KeysAndAttributes, Put, Tr
 use futures::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
 
-use super::Transaction;
 use super::answer::{apply_error, failure};
+use super::apply_error::ApplyError;
 use super::change::{Increment, RowUpdate, Value};
 use super::expression::Expression;
 use super::guard::{Advance, Guard, Position};
-use super::plan::PARKED_LIST_KEY;
-use super::read_model::{ApplyError, Guards, ReadModel};
+use super::read_model::{Guards, ReadModel};
+use super::transaction::{PARKED_LIST_KEY, Transaction};
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version, content_uuid};
 use crate::store::Retry;

@@ -3,7 +3,7 @@ use std::fmt::Write;
 
 use aws_sdk_dynamodb::types::{AttributeValue, Update};
 
-use super::read_model::ApplyError;
+use super::apply_error::ApplyError;
 use crate::failure::Failure;
 
 /// Builds the expressions of an update. Every name goes through a placeholder: DynamoDB reserves some 570 words, `stream` among them.

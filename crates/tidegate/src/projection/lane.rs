@@ -5,10 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tracing::error;
 
+use super::change::{Projected, Projection};
 use super::deadline::Deadline;
 use super::guard::{Guard, Verdict};
-use super::plan::{Step, steps};
-use super::projector::Projection;
+use super::plan::steps;
+use super::transaction::Step;
 use crate::batch::{Handled, NotRun, Outcome};
 use crate::failure::{Class, Failure};
 use crate::ids::{StreamId, Version};
@@ -301,7 +302,7 @@ fn run(
     projection: &impl Projection,
     commit: &RecordedCommit,
     event: &RecordedEvent,
-) -> Result<super::Projected, Failure> {
+) -> Result<Projected, Failure> {
     let projected =
         catch_unwind(AssertUnwindSafe(|| projection.project(commit, event))).unwrap_or_else(|_| {
             Err(Failure::permanent(

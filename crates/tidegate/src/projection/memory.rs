@@ -1,13 +1,13 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt, ready};
+use parking_lot::{Mutex, MutexGuard};
 
-use super::Transaction;
+use super::apply_error::ApplyError;
 use super::change::{RowUpdate, Value};
 use super::guard::{Guard, Position};
-use super::plan::{ITEM_BYTES, refused};
-use super::read_model::{ApplyError, Guards, ReadModel};
+use super::read_model::{Guards, ReadModel};
+use super::transaction::{ITEM_BYTES, Transaction, refused};
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 
@@ -64,7 +64,7 @@ impl MemoryReadModel {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     fn write(&self, transaction: &Transaction) -> Result<(), ApplyError> {

@@ -9,12 +9,15 @@
 
 mod answer;
 mod apply;
+mod apply_error;
+mod batch;
 mod change;
 mod deadline;
 mod dynamodb;
 mod expression;
 mod guard;
 mod lane;
+mod look;
 #[cfg(any(test, feature = "test-kit"))]
 pub(crate) mod memory;
 mod pace;
@@ -23,15 +26,18 @@ mod plan;
 mod projector;
 mod read_model;
 mod released;
+mod round;
+mod transaction;
 
-pub use change::{Increment, Projected, RowUpdate, Value};
+pub use apply_error::ApplyError;
+pub use change::{Increment, Projected, Projection, RowUpdate, Value};
 pub use dynamodb::{COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, DynamoDbReadModel, ROW_KEY, ReadModelTables};
 pub use guard::{Advance, Guard, Position};
 #[cfg(test)]
 pub(crate) use memory::MemoryReadModel;
-pub use plan::{PARKED_LIST_KEY, Step, Transaction};
-pub use projector::{Projection, Projector};
-pub use read_model::{ApplyError, Guards, ReadModel};
+pub use projector::Projector;
+pub use read_model::{Guards, ReadModel};
+pub use transaction::{PARKED_LIST_KEY, Step, Transaction};
 
 #[cfg(test)]
 mod contract;

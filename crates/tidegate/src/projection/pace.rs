@@ -1,6 +1,6 @@
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 /// First pause after a throttled call.
 const FIRST: Duration = Duration::from_millis(50);
 /// Longest pause.
@@ -41,7 +41,7 @@ impl Pace {
     }
 
     fn state(&self) -> MutexGuard<'_, Duration> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

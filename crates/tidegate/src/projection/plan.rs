@@ -1,119 +1,15 @@
-//! Steps of events, and the transactions that they are merged into.
+//! Makes the steps of an event, and merges steps into one transaction.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use super::change::{Increment, Projected, RowUpdate};
 use super::guard::{Advance, Position};
-use super::read_model::ApplyError;
+use super::transaction::{Step, TRANSACTION_ITEMS, Transaction};
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version, content_uuid};
-use crate::refusal::UNSTORABLE;
 
-/// Most items in one transaction of DynamoDB.
-pub(super) const TRANSACTION_ITEMS: usize = 100;
-/// Largest transaction of DynamoDB in bytes.
-const TRANSACTION_BYTES: usize = 4 * 1024 * 1024;
-/// Largest item of DynamoDB in bytes.
-pub(super) const ITEM_BYTES: usize = 400 * 1024;
-/// Longest partition key of DynamoDB in bytes.
-const KEY_BYTES: usize = 2048;
-/// Packed into one transaction at most. The rest is for what the rows hold already, which is not known here: a transaction that turns out too large is
-/// taken apart.
-pub(super) const PACKED_BYTES: usize = TRANSACTION_BYTES / 2;
 /// Bits of a hash in the digest of a cut.
 const HASH_BITS: u32 = 48;
-/// Partition key of the list of parked aggregates in the table of counters. A counter must not have
-/// this key.
-pub const PARKED_LIST_KEY: &str = "#parked";
-
-/// The smallest unit that is applied whole: an event, or one part of an event that touches more rows than a transaction holds.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Step {
-    /// The guard's move.
-    pub advance: Advance,
-    /// Changes of the aggregate's row; only the last part has them.
-    pub row: RowUpdate,
-    /// Changes of counters.
-    pub counters: Vec<Increment>,
-}
-
-impl Step {
-    pub(super) fn size(&self) -> usize {
-        self.row.size() + self.counters.iter().map(Increment::size).sum::<usize>()
-    }
-}
-
-/// Steps that are applied together, merged: each guard and each counter is written once.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Transaction {
-    /// The guards' moves, with the changes of their rows.
-    pub guards: Vec<(Advance, RowUpdate)>,
-    /// The counters' changes.
-    pub counters: Vec<Increment>,
-}
-
-impl Transaction {
-    /// What of DynamoDB's limits shows before it is asked. Emulators do not keep all of them.
-    ///
-    /// # Errors
-    /// `unstorable` (permanent), with the places of the items to blame as in
-    /// [`ApplyError::Refused`](super::ApplyError).
-    pub(super) fn storable(&self) -> Result<(), ApplyError> {
-        let items = self.guards.len() + self.counters.len();
-        if items == 0 || items > TRANSACTION_ITEMS {
-            return Err(refused(format!("{items} items; a transaction holds 1 to {TRANSACTION_ITEMS}"), []));
-        }
-        let streams: HashSet<_> = self.guards.iter().map(|(advance, _)| &advance.stream).collect();
-        let keys: HashSet<_> = self.counters.iter().map(|counter| &counter.key).collect();
-        if streams.len() + keys.len() < items {
-            return Err(refused("two changes of one item".to_owned(), []));
-        }
-        let reasons = self.reasons();
-        if let Some((_, reason)) = reasons.first() {
-            return Err(refused(reason.clone(), reasons.iter().map(|(place, _)| *place)));
-        }
-        let bytes: usize = self.sizes().sum();
-        if bytes > TRANSACTION_BYTES {
-            return Err(refused(format!("{bytes} bytes; a transaction holds {TRANSACTION_BYTES}"), []));
-        }
-        Ok(())
-    }
-
-    /// The items that cannot be stored in any transaction, by their places.
-    fn reasons(&self) -> Vec<(usize, String)> {
-        let guards = self.guards.iter().map(|(_, row)| match row.touches_guard() {
-            Some(name) => Some(format!("two changes of `{name}`, which belongs to the guard")),
-            None if row.size() > ITEM_BYTES => {
-                Some(format!("a row of {} bytes; an item holds {ITEM_BYTES}", row.size()))
-            }
-            None => None,
-        });
-        let counters = self.counters.iter().map(|counter| match counter.key.len() {
-            0 => Some(format!("a key of 0 bytes; it may have 1 to {KEY_BYTES}")),
-            length if length > KEY_BYTES => {
-                Some(format!("a key of {length} bytes; it may have 1 to {KEY_BYTES}"))
-            }
-            _ if counter.key == PARKED_LIST_KEY => {
-                Some(format!("the key `{PARKED_LIST_KEY}`, which belongs to the list of parked aggregates"))
-            }
-            _ => None,
-        });
-        guards.chain(counters).enumerate().filter_map(|(place, reason)| Some((place, reason?))).collect()
-    }
-
-    fn sizes(&self) -> impl Iterator<Item = usize> {
-        self.guards.iter().map(|(_, row)| row.size()).chain(self.counters.iter().map(Increment::size))
-    }
-}
-
-/// The refusal of a transaction that can never be stored.
-pub(super) fn refused(reason: String, items: impl IntoIterator<Item = usize>) -> ApplyError {
-    ApplyError::Refused {
-        failure: Failure::permanent(UNSTORABLE, reason),
-        items: items.into_iter().collect(),
-    }
-}
-
 /// The steps that apply an event, from the part that the guard has reached. The split is a function
 /// of the event alone, so it is the same after a crash. Returns `None` if the applied parts are not
 /// those that would come first now.
@@ -304,61 +200,6 @@ pub(super) mod tests {
             assert_eq!((first.from, first.to), (done, to), "the row is as it was read");
         }
         assert_eq!(go_on(&counters[1..], all[0].advance.to), None, "its own digest counts");
-    }
-
-    /// A transaction with a row of each of these sizes in bytes, and counters of these keys, which have 26 bytes more.
-    fn transaction(rows: &[usize], keys: &[&str]) -> Transaction {
-        let row = |(n, bytes): (usize, &usize)| {
-            let mut step = event(&format!("order#{n}"), 1, []).remove(0);
-            step.row = RowUpdate::default().set("text", "x".repeat(bytes - 4));
-            (step.advance, step.row)
-        };
-        let counter = |key: &&str| Increment { key: (*key).to_owned(), add: BTreeMap::from([("units", 1)]) };
-        Transaction {
-            guards: rows.iter().enumerate().map(row).collect(),
-            counters: keys.iter().map(counter).collect(),
-        }
-    }
-
-    #[test]
-    fn limits_are_reached_before_they_are_passed() {
-        let (fits, too_long) = ("x".repeat(2048), "x".repeat(2049));
-        let keys = |number: usize| {
-            let keys: Vec<_> = (0..number).map(|key| key.to_string()).collect();
-            transaction(&[9], &keys.iter().map(String::as_str).collect::<Vec<_>>())
-        };
-        let full = [409_600; 10];
-        for (transaction, refused) in [
-            (transaction(&[], &[]), Some("0 items")),
-            (keys(99), None),
-            (keys(100), Some("101 items")),
-            (transaction(&[9], &["a", "a"]), Some("two changes of one item")),
-            (transaction(&[9], &[""]), Some("a key of 0 bytes")),
-            (transaction(&[9], &[&fits]), None),
-            (transaction(&[9], &[&too_long]), Some("a key of 2049 bytes")),
-            (transaction(&[409_600], &[]), None),
-            (transaction(&[409_601], &[]), Some("a row of 409601 bytes")),
-            (transaction(&[&full[..], &[98_304 - 27]].concat(), &["a"]), None),
-            (transaction(&[&full[..], &[98_304 - 27]].concat(), &["ab"]), Some("4194305 bytes")),
-        ] {
-            let answer = transaction.storable().map_err(|error| error.failure().unwrap().reason().to_owned());
-            match refused {
-                None => assert_eq!(answer, Ok(())),
-                Some(reason) => assert!(answer.unwrap_err().starts_with(reason), "{reason}"),
-            }
-        }
-        let mut twice = transaction(&[9, 9], &["a"]);
-        twice.guards[1].0 = twice.guards[0].0.clone();
-        assert_eq!(twice.storable(), Err(refused("two changes of one item".to_owned(), [])));
-    }
-
-    #[test]
-    fn the_items_to_blame_are_named() {
-        let mut transaction = transaction(&[9, 409_601, 9], &["a", "", PARKED_LIST_KEY]);
-        transaction.guards[2].1 = RowUpdate::default().set("parked", 1);
-        let Err(ApplyError::Refused { items, failure }) = transaction.storable() else { panic!() };
-        assert_eq!(items, [1, 2, 4, 5]);
-        assert!(failure.reason().starts_with("a row of 409601 bytes"), "{failure}");
     }
 
     #[test]

@@ -1,18 +1,16 @@
 //! Releases parked aggregates, and applies all of their events that the event store has.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::apply::Stop;
+use super::apply_error::ApplyError;
+use super::change::Projection;
 use super::deadline::Deadline;
 use super::guard::Guard;
 use super::lane::{LanePlan, is_newer, is_parked_so, parks, project};
 use super::pack::pack;
-use super::projector::{Projection, Projector};
-use super::read_model::ApplyError;
+use super::projector::Projector;
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 use crate::refusal::WRONG_TABLE;
@@ -21,51 +19,6 @@ use crate::refusal::WRONG_TABLE;
 const LOOKED_AT: usize = 50;
 /// Largest part of its remaining time that an invocation spends on them.
 const SHARE_OF_TIME: u32 = 4;
-/// How long an environment waits before it looks at the list again.
-pub(super) const INTERVAL: Duration = Duration::from_secs(10);
-
-/// Where an environment is in the list of parked aggregates.
-#[derive(Debug)]
-pub(super) struct Look {
-    every: Duration,
-    state: Mutex<Place>,
-}
-
-#[derive(Debug, Default)]
-struct Place {
-    /// When the list was read last; none: never, or there is more of it.
-    last: Option<Instant>,
-    /// The last aggregate that was looked at; none: the list begins anew.
-    after: Option<StreamId>,
-}
-
-impl Look {
-    pub(super) fn every(every: Duration) -> Self {
-        Look { every, state: Mutex::default() }
-    }
-
-    /// Where to read on, if it is time to.
-    fn due(&self) -> Option<Option<StreamId>> {
-        let place = self.state();
-        let due = place.last.is_none_or(|last| last.elapsed() >= self.every);
-        due.then(|| place.after.clone())
-    }
-
-    /// All of a page was looked at, and more may be behind it.
-    fn is_at(&self, after: StreamId) {
-        *self.state() = Place { last: None, after: Some(after) };
-    }
-
-    /// The list is at its end, or is not to be read for a while.
-    fn is_done(&self) {
-        *self.state() = Place { last: Some(Instant::now()), after: None };
-    }
-
-    fn state(&self) -> MutexGuard<'_, Place> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl<P: Projection> Projector<P> {
     /// The parked aggregates to look at in this invocation. Usually it is not yet time to read the
     /// list, or the list is empty.

@@ -1,4 +1,5 @@
-use std::borrow::Cow;
+//! One record as a source hands it over.
+
 use std::fmt::Display;
 use std::sync::Arc;
 
@@ -6,7 +7,9 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::{Change, kinesis, sns, sqs};
+use super::body::Body;
+use super::change::Change;
+use super::event_name::EventName;
 use crate::failure::Failure;
 use crate::ids::content_id;
 
@@ -92,16 +95,6 @@ impl<'a> Delivery<'a> {
 }
 
 impl Delivery<'_> {
-    /// A record that holds only this delivery, from which the invocation can be rebuilt.
-    ///
-    /// If the delivery is one of several in its record, this is a record as if the delivery had
-    /// come alone, at the same position. Otherwise it is the record as it arrived. (A dead letter
-    /// with the whole record would replay the neighbours too.)
-    pub fn own_record(&self) -> Cow<'_, RawValue> {
-        let alone = self.part().and_then(|data| alone(self.record, &self.position, &self.ordering_key, data));
-        alone.map_or(Cow::Borrowed(self.record), Cow::Owned)
-    }
-
     /// The body of one of several that came in one record.
     pub(crate) fn part(&self) -> Option<&[u8]> {
         match (self.subsequence, &self.body) {
@@ -149,41 +142,4 @@ impl Delivery<'_> {
             Err(failure) => Err(failure.clone()),
         }
     }
-}
-
-/// One of several that came in `record`, as a record by itself. Scans `record`.
-pub(crate) fn alone(
-    record: &RawValue,
-    position: &str,
-    ordering_key: &str,
-    data: &[u8],
-) -> Option<Box<RawValue>> {
-    kinesis::alone(record, position, ordering_key, data)
-        .or_else(|| sqs::alone(record, position, data))
-        .or_else(|| sns::alone(record, position, data))
-}
-
-/// What EventBridge calls an event, and matches its rules with.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct EventName {
-    /// Who produced it: `shop.orders`, `aws.s3`.
-    pub source: String,
-    /// Its type: `OrderPlaced`, `Object Created`.
-    pub detail_type: String,
-}
-
-impl EventName {
-    /// The name of the events of this type from this source.
-    pub fn new(source: impl Into<String>, detail_type: impl Into<String>) -> Self {
-        EventName { source: source.into(), detail_type: detail_type.into() }
-    }
-}
-
-/// Body of a delivery.
-#[derive(Debug, PartialEq)]
-pub enum Body {
-    /// A message.
-    Bytes(Vec<u8>),
-    /// A change of a table.
-    Change(Change),
 }

@@ -1,40 +1,17 @@
+//! Records of a table's DynamoDB stream.
+
 use std::collections::BTreeMap;
 
 use serde_dynamo::Item;
 use serde_json::value::RawValue;
 
+use super::body::Body;
+use super::change::{Change, ChangeKind};
+use super::delivery::Delivery;
 use super::fields::Fields;
-use super::{Body, Delivery};
-
-/// A change of one item of a table.
-#[derive(Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Change {
-    /// What happened.
-    pub kind: ChangeKind,
-    /// The item's key.
-    pub keys: Item,
-    /// The item after the change, where the stream carries it.
-    pub new_image: Item,
-    /// The item before the change, where the stream carries it.
-    pub old_image: Item,
-}
-
-/// What happened to the item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChangeKind {
-    /// It was added.
-    Insert,
-    /// It was changed.
-    Modify,
-    /// It was removed by a writer.
-    Remove,
-    /// It was removed because its time to live had passed: garbage collection, not a business fact.
-    Expire,
-}
 
 pub(super) fn delivery(record: &RawValue) -> Delivery<'_> {
-    let fields = match Fields::of(record) {
+    let fields = match Fields::parse(record) {
         Ok(fields) => fields,
         Err(error) => return Delivery::nameless(record).unreadable(error),
     };

@@ -1,7 +1,11 @@
+//! Events of an EventBridge rule or schedule.
+
 use serde_json::value::RawValue;
 
+use super::body::Body;
+use super::delivery::Delivery;
+use super::event_name::EventName;
 use super::fields::{Fields, string};
-use super::{Body, Delivery, EventName};
 use crate::ids::content_id;
 
 /// The `source` of the event that EventBridge Scheduler sends if its target declares no input. The
@@ -13,7 +17,7 @@ const SCHEDULER: &str = "aws.scheduler";
 /// It is an event if it has a `detail`, and an `id` or a `detail-type`. Everything else is a
 /// constant input, or the result of an input transformer, and is a message as a whole.
 pub(super) fn delivery<'a>(event: &'a RawValue, occasion: &str) -> Delivery<'a> {
-    let fields = Fields::of(event).unwrap_or_default();
+    let fields = Fields::parse(event).unwrap_or_default();
     let id = fields.get("id").and_then(string).filter(|id| !id.is_empty());
     let detail_type = fields.get("detail-type").and_then(string);
     let detail = fields.get("detail").filter(|_| id.is_some() || detail_type.is_some());

@@ -28,7 +28,7 @@ impl<'a> Fields<'a> {
     ///
     /// # Errors
     /// When it is not an object.
-    pub(super) fn of(object: &'a RawValue) -> serde_json::Result<Self> {
+    pub(super) fn parse(object: &'a RawValue) -> serde_json::Result<Self> {
         #[cfg(test)]
         scanned::add(object.get().len());
         serde_json::from_str(object.get())
@@ -75,7 +75,7 @@ impl<'a> Fields<'a> {
 
     /// The fields of the object in this field; no fields if the value is not an object.
     pub(super) fn object(&self, name: &str) -> Fields<'a> {
-        self.get(name).and_then(|value| Fields::of(value).ok()).unwrap_or_default()
+        self.get(name).and_then(|value| Fields::parse(value).ok()).unwrap_or_default()
     }
 
     /// A string, or a number as it was written.

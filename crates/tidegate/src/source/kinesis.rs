@@ -1,10 +1,13 @@
+//! Records of a Kinesis stream.
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::aggregate::{UserRecord, user_records};
+use super::body::Body;
+use super::delivery::Delivery;
 use super::fields::{Fields, PerhapsFields, borrowed};
-use super::{Body, Delivery};
 use crate::failure::Failure;
 
 pub(super) fn deliveries<'a>(record: &'a RawValue, deliveries: &mut Vec<Delivery<'a>>) {
@@ -21,7 +24,7 @@ pub(super) fn deliveries<'a>(record: &'a RawValue, deliveries: &mut Vec<Delivery
 /// The fields that Kinesis gives a record. Lambda's mapping puts them into an object; EventBridge
 /// Pipes puts them beside the other fields of the record.
 fn kinesis<'a>(fields: &Fields<'a>) -> Option<Fields<'a>> {
-    fields.get("kinesis").and_then(|kinesis| Fields::of(kinesis).ok())
+    fields.get("kinesis").and_then(|kinesis| Fields::parse(kinesis).ok())
 }
 
 fn delivery(record: &RawValue) -> Delivery<'_> {
@@ -93,7 +96,7 @@ pub(super) fn alone(
     partition_key: &str,
     data: &[u8],
 ) -> Option<Box<RawValue>> {
-    let record = Fields::of(aggregate).ok()?;
+    let record = Fields::parse(aggregate).ok()?;
     let data = to_raw_value(&STANDARD.encode(data)).ok()?;
     let (key, id) = (to_raw_value(partition_key).ok()?, to_raw_value(position).ok()?);
     let own = [("data", &*data), ("partitionKey", &*key)];

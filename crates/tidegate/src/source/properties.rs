@@ -3,12 +3,14 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::aggregate::sealed;
 use super::*;
 use crate::dead_letter::{DeadLetter, Payload};
 use crate::envelope::Envelope;
+use crate::failure::Failure;
 
 fn raw(value: &Value) -> Box<RawValue> {
     RawValue::from_string(value.to_string()).unwrap()

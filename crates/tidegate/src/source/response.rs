@@ -1,7 +1,10 @@
+//! The answer of an invocation: which of its records come again.
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Delivery, Source};
+use super::delivery::Delivery;
+use super::kind::Source;
 use crate::failure::Failure;
 
 /// The answer of an invocation: which records are to be delivered again.

@@ -1,7 +1,10 @@
+//! Records of a bucket's notifications.
+
 use serde_json::value::RawValue;
 
+use super::body::Body;
+use super::delivery::Delivery;
 use super::fields::Fields;
-use super::{Body, Delivery};
 use crate::ids::content_id;
 
 /// A record of a bucket's notification.
@@ -10,7 +13,7 @@ use crate::ids::content_id;
 /// records are equal.
 pub(super) fn delivery(record: &RawValue) -> Delivery<'_> {
     let position = content_id(&["s3", record.get()]);
-    let fields = match Fields::of(record) {
+    let fields = match Fields::parse(record) {
         Ok(fields) => fields,
         Err(error) => return Delivery::at(record, position).unreadable(error),
     };
@@ -40,7 +43,7 @@ pub(super) fn notified<'a>(fields: &Fields<'a>) -> Option<Vec<&'a RawValue>> {
     let records = fields.once("Records").filter(|_| fields.count() == 1)?;
     let records: Vec<&RawValue> = serde_json::from_str(records.get()).ok()?;
     let is_s3 = |record: &&RawValue| {
-        Fields::of(record).is_ok_and(|record| {
+        Fields::parse(record).is_ok_and(|record| {
             record.strict("eventSource").as_deref() == Some("aws:s3")
                 && record.strict("eventName").is_some()
                 && record.once("s3").is_some_and(|s3| s3.get().starts_with('{'))

@@ -1,11 +1,14 @@
+//! Messages of a queue.
+
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::delivery::Delivery;
 use super::fields::{Fields, string};
-use super::{Delivery, wrapper};
+use super::wrapper;
 
 /// A message of a queue.
 pub(super) fn deliveries<'a>(record: &'a RawValue, deliveries: &mut Vec<Delivery<'a>>) {
-    let fields = match Fields::of(record) {
+    let fields = match Fields::parse(record) {
         Ok(fields) => fields,
         Err(error) => return deliveries.push(Delivery::nameless(record).unreadable(error)),
     };
@@ -51,7 +54,7 @@ fn is_ordered(fields: &Fields<'_>) -> bool {
 
 /// A message for one of several records that came in one body.
 pub(super) fn alone(record: &RawValue, position: &str, data: &[u8]) -> Option<Box<RawValue>> {
-    let fields = Fields::of(record).ok()?;
+    let fields = Fields::parse(record).ok()?;
     let body = wrapper::narrowed(&string(fields.get("body")?)?, data)?;
     let (body, id) = (to_raw_value(&body).ok()?, to_raw_value(position).ok()?);
     fields.with(&[("body", &body), ("messageId", &id)])

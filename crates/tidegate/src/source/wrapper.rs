@@ -9,14 +9,17 @@ use std::borrow::Cow;
 
 use serde_json::value::to_raw_value;
 
+use super::body::Body;
+use super::delivery::Delivery;
 use super::fields::Fields;
-use super::{Body, Delivery, eventbridge, s3, sns};
+use super::notification::notification;
+use super::{eventbridge, s3};
 
 /// Unwraps a message into one delivery, or, for a notification of S3, one for each record.
 pub(super) fn unwrap<'a>(message: Delivery<'a>, text: String, deliveries: &mut Vec<Delivery<'a>>) {
     let left = match Fields::in_text(&text) {
         None => Some(message),
-        Some(fields) => match sns::notification(&fields) {
+        Some(fields) => match notification(&fields) {
             Some(sns) => {
                 let message = Delivery { topic_arn: Some(sns.topic_arn), ..message };
                 return open(message, sns.message, deliveries);
@@ -66,7 +69,7 @@ fn whole<'a>(message: Option<Delivery<'a>>, text: String, deliveries: &mut Vec<D
 pub(super) fn narrowed(text: &str, record: &[u8]) -> Option<String> {
     let event = format!(r#"{{"Records":[{}]}}"#, std::str::from_utf8(record).ok()?);
     let fields = Fields::in_text(text)?;
-    if sns::notification(&fields).is_none() {
+    if notification(&fields).is_none() {
         return Some(event);
     }
     let message = to_raw_value(&event).ok()?;
@@ -76,6 +79,6 @@ pub(super) fn narrowed(text: &str, record: &[u8]) -> Option<String> {
 /// The text of an EventBridge event in the text of a message, wrapper included.
 #[cfg(feature = "aws-lambda-events")]
 pub(super) fn event(text: &str) -> Cow<'_, str> {
-    let notification = Fields::in_text(text).as_ref().and_then(sns::notification);
+    let notification = Fields::in_text(text).as_ref().and_then(notification);
     notification.map_or(Cow::Borrowed(text), |sns| Cow::Owned(sns.message))
 }

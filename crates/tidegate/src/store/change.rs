@@ -1,10 +1,12 @@
+//! What a record of the event store's DynamoDB stream reports.
+
 use serde_dynamo::AttributeValue;
 
-use super::item::CommitItem;
-use super::newer::Format;
-use super::{CHUNK_KIND, RecordedCommit};
+use super::commit::RecordedCommit;
+use super::format::Format;
+use super::item::{CommitItem, Head};
 use crate::failure::Failure;
-use crate::ids::{StreamId, Version};
+use crate::ids::{CHUNK_KIND, StreamId, Version};
 use crate::source::{Change, ChangeKind, Delivery};
 
 /// What a record of the event store's DynamoDB stream reports.
@@ -67,7 +69,8 @@ impl CommitChange {
             Failure::permanent("not_a_commit", format!("{stream}: the new image is not a commit: {error}"))
         })?;
         if item.chunks.is_some() {
-            return item.into_split();
+            let Head { stream, version, last_version, last_event_id } = item.into_head()?;
+            return Ok(CommitChange::Split { stream, version, last_version, last_event_id });
         }
         item.into_commit(Vec::new()).map(CommitChange::Commit)
     }

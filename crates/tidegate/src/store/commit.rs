@@ -1,11 +1,11 @@
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use super::{Digest, newer};
+use super::Digest;
 use crate::envelope::{Data, DataSchema, Envelope, Extensions};
-use crate::failure::Failure;
+use crate::failure::{Class, Failure};
 use crate::ids::{Cause, StreamId, Version, event_id};
-use crate::message::MessageSet;
+use crate::message::{MessageSet, UNKNOWN_TYPE};
 
 /// The events of one decision, about to be stored.
 #[derive(Clone, Debug)]
@@ -104,7 +104,7 @@ impl RecordedEvent {
     /// [`MessageSet::decode`].
     pub fn decode<M: MessageSet>(&self) -> Result<M, Failure> {
         M::decode(&self.kind, self.data_version, &self.data)
-            .map_err(newer::stored)
+            .map_err(newer_if_unknown)
             .map_err(|failure| failure.context(format_args!("event {} at version {}", self.id, self.version)))
     }
 }
@@ -187,4 +187,13 @@ impl RecordedCommit {
             })
             .collect()
     }
+}
+
+/// The failure to decode stored content. Only a newer writer can have stored a type that this
+/// reader does not know.
+fn newer_if_unknown(failure: Failure) -> Failure {
+    if failure.class() == Class::Permanent && failure.code() == UNKNOWN_TYPE {
+        return Failure::transient(Failure::NEWER, failure.reason());
+    }
+    failure
 }

@@ -10,10 +10,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
+use super::commit::{Commit, CommitOutcome, RecordedCommit};
+use super::format::Format;
 use super::item::{ChunkItem, CommitItem, chunk_key};
-use super::newer::Format;
 use super::patience::{GAP, patiently};
-use super::{Commit, CommitOutcome, EventReader, EventStore, RecordedCommit, holding};
+use super::port::{EventReader, EventStore, holding};
 use crate::failure::{Failure, chain};
 use crate::ids::{StreamId, Version};
 use crate::refusal::is_about_the_data;
@@ -41,7 +42,7 @@ impl DynamoDbEventStore {
     }
 
     async fn write(&self, commit: &Commit) -> Result<CommitOutcome, Failure> {
-        let (head, chunks) = CommitItem::of(&commit.record, &commit.attempt)?;
+        let (head, chunks) = CommitItem::items(&commit.record, &commit.attempt)?;
         let head = item_of(&head)?;
         let there = if chunks.is_empty() {
             self.put(head).await?

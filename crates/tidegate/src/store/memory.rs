@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt, ready};
+use parking_lot::Mutex;
 
 use super::item::CommitItem;
 use super::patience::patiently;
@@ -27,7 +27,7 @@ impl MemoryEventStore {
     }
 
     fn look(&self, stream: &StreamId, after: Version) -> Result<Vec<RecordedCommit>, Failure> {
-        let commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
+        let commits = self.commits.lock();
         let found = commits
             .values()
             .filter(|commit| commit.record.stream == *stream && commit.record.last_version() > after);
@@ -38,7 +38,7 @@ impl MemoryEventStore {
     fn seen(&self, commit: &Commit) -> Result<RecordedCommit, Failure> {
         let less = |looks: u32| looks.checked_sub(1);
         if self.torn.load(Ordering::Relaxed) > 0 {
-            let (head, mut chunks) = CommitItem::of(&commit.record, &commit.attempt)?;
+            let (head, mut chunks) = CommitItem::items(&commit.record, &commit.attempt)?;
             if chunks.pop().is_some()
                 && self.torn.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
             {
@@ -50,7 +50,7 @@ impl MemoryEventStore {
 
     /// All commits of all streams.
     pub fn commits(&self) -> Vec<RecordedCommit> {
-        let commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
+        let commits = self.commits.lock();
         commits.values().map(|commit| commit.record.clone()).collect()
     }
 }
@@ -68,10 +68,10 @@ impl EventReader for MemoryEventStore {
 impl EventStore for MemoryEventStore {
     fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Result<CommitOutcome, Failure>> {
         // What DynamoDB would not take, this does not take either.
-        if let Err(failure) = CommitItem::of(&commit.record, &commit.attempt) {
+        if let Err(failure) = CommitItem::items(&commit.record, &commit.attempt) {
             return ready(Err(failure)).boxed();
         }
-        let mut commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut commits = self.commits.lock();
         let place = (commit.record.stream.clone(), commit.record.first_version());
         let outcome = match commits.get(&place) {
             None => {
@@ -79,7 +79,7 @@ impl EventStore for MemoryEventStore {
                 Ok(CommitOutcome::Stored)
             }
             Some(there) => {
-                CommitItem::of(&there.record, &there.attempt).and_then(|(there, _)| there.judge(commit))
+                CommitItem::items(&there.record, &there.attempt).and_then(|(there, _)| there.judge(commit))
             }
         };
         ready(outcome).boxed()

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt, ready};
+use parking_lot::Mutex;
 
 use super::{Snapshot, SnapshotStore};
 use crate::failure::Failure;
@@ -16,7 +16,7 @@ pub struct MemorySnapshots {
 impl MemorySnapshots {
     /// All snapshots.
     pub fn snapshots(&self) -> Vec<Snapshot> {
-        self.snapshots.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.snapshots.lock().values().cloned().collect()
     }
 }
 
@@ -26,12 +26,12 @@ impl SnapshotStore for MemorySnapshots {
         stream: &'a StreamId,
         shape: &'a str,
     ) -> BoxFuture<'a, Result<Option<Snapshot>, Failure>> {
-        let snapshots = self.snapshots.lock().unwrap_or_else(PoisonError::into_inner);
+        let snapshots = self.snapshots.lock();
         ready(Ok(snapshots.get(&(stream.clone(), shape.to_owned())).cloned())).boxed()
     }
 
     fn save<'a>(&'a self, snapshot: &'a Snapshot) -> BoxFuture<'a, Result<(), Failure>> {
-        let mut snapshots = self.snapshots.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut snapshots = self.snapshots.lock();
         let key = (snapshot.stream.clone(), snapshot.shape.clone());
         if snapshots.get(&key).is_none_or(|there| there.version <= snapshot.version) {
             snapshots.insert(key, snapshot.clone());

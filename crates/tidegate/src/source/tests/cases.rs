@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::*;
@@ -12,6 +13,7 @@ use crate::batch::{
     BatchContext, EachRecord, Foreign, Handled, Handler, Invocation, Report, Routed, Router, Runner, Unknown,
 };
 use crate::dead_letter::{DeadLetter, MemoryDeadLetters, Payload};
+use crate::failure::Failure;
 use crate::message::Message;
 use crate::test::{EventBridgeEvent, S3Event, SnsEvent, SqsEvent};
 

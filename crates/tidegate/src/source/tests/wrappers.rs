@@ -1,8 +1,10 @@
 //! What counts as a wrapper, and what only resembles one.
 
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::source::fields::Fields;
 use crate::test::{EventBridgeEvent, SnsEvent, SqsEvent};
 
 fn of_queue(body: &str) -> Box<RawValue> {
@@ -33,7 +35,7 @@ fn a_detail_keeps_its_bytes_through_both_wrappers() {
         assert_eq!(delivery.item.as_deref(), Some(delivery.position.as_str()));
         assert_eq!(
             delivery.record.get(),
-            Fields::of(&event)
+            Fields::parse(&event)
                 .unwrap()
                 .get("Records")
                 .unwrap()

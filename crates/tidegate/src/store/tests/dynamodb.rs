@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::item::image_of;
-use super::tests::stream;
-use super::*;
+use super::stream;
 use crate::aws::AwsClients;
-use crate::envelope::DataSchema;
-use crate::failure::Class;
-use crate::ids::Cause;
+use crate::envelope::{DataRef, DataSchema};
+use crate::failure::{Class, Failure};
+use crate::ids::{Cause, Version};
+use crate::store::item::image_of;
+use crate::store::*;
 
 /// Status and body.
 type Answer = (u16, Value);

@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::digest::resent;
-use super::{CHUNK_KIND, Commit, CommitChange, CommitOutcome, Digest, RecordedCommit, RecordedEvent};
+use super::commit::{Commit, CommitOutcome, RecordedCommit, RecordedEvent};
+use super::digest::{Digest, resent};
 use crate::envelope::{DataSchema, Extensions};
 use crate::failure::Failure;
-use crate::ids::{Cause, StreamId, Version};
+use crate::ids::{CHUNK_KIND, Cause, StreamId, Version};
 
 /// Largest item of DynamoDB in bytes, names and values together.
 const ITEM_LIMIT: usize = 400 * 1024;
@@ -19,10 +19,6 @@ const TRANSACTION_BYTES: usize = 4 * 1024 * 1024 - 64 * 1024;
 pub(super) const INCOMPLETE: &str = "incomplete_commit";
 /// Largest chunk of a split commit.
 const CHUNK_BYTES: usize = ITEM_LIMIT - 8 * 1024;
-
-/// The format in which commits are written, and the newest that is read. An item without `format`
-/// has it.
-pub(super) const FORMAT: u32 = 1;
 
 /// The item of a commit. In a split commit, it is the head: it alone counts, and the events' data are in chunk items.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -59,6 +55,14 @@ struct EventItem {
     /// JSON as text: numbers keep their form, and the size is known. Absent in the head of a split commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     data: Option<String>,
+}
+
+/// What is known of a split commit whose chunks are not read.
+pub(super) struct Head {
+    pub(super) stream: StreamId,
+    pub(super) version: Version,
+    pub(super) last_version: Version,
+    pub(super) last_event_id: String,
 }
 
 /// A part of a split commit's data.
@@ -156,7 +160,7 @@ impl CommitItem {
     /// # Errors
     /// `invalid_commit`, `attributes_too_large` and `commit_too_large` (permanent): the commit
     /// could not be stored, or not be read again.
-    pub(super) fn of(commit: &RecordedCommit, attempt: &str) -> Result<(Self, Vec<ChunkItem>), Failure> {
+    pub(super) fn items(commit: &RecordedCommit, attempt: &str) -> Result<(Self, Vec<ChunkItem>), Failure> {
         // Only the first version is stored: the others follow from it.
         let consecutive = (commit.first_version().number()..).zip(&commit.events);
         if commit.first_version() == Version::NONE
@@ -212,17 +216,17 @@ impl CommitItem {
         Ok((self, chunks))
     }
 
-    /// The hint that the head of a split commit gives.
-    pub(super) fn into_split(mut self) -> Result<CommitChange, Failure> {
+    /// What the head of a split commit tells without its chunks.
+    ///
+    /// # Errors
+    /// `corrupt_commit` (permanent): it holds no event.
+    pub(super) fn into_head(mut self) -> Result<Head, Failure> {
         let before = Version::new(self.version.number().saturating_sub(1));
         let last_version = before.plus(self.events.len());
         match self.events.pop() {
-            Some(last) => Ok(CommitChange::Split {
-                stream: self.stream,
-                version: self.version,
-                last_version,
-                last_event_id: last.id,
-            }),
+            Some(last) => {
+                Ok(Head { stream: self.stream, version: self.version, last_version, last_event_id: last.id })
+            }
             None => Err(Failure::permanent("corrupt_commit", format!("{}: it holds no event", self.stream))),
         }
     }
@@ -331,7 +335,7 @@ fn pieces(text: &str, limit: usize) -> impl Iterator<Item = &str> {
 /// The items of a commit as the table's stream shows them, chunks last.
 #[cfg(any(test, feature = "test-kit"))]
 pub(crate) fn image_of(commit: &RecordedCommit) -> Result<Vec<serde_dynamo::Item>, Failure> {
-    let (head, chunks) = CommitItem::of(commit, &commit.cause.id)?;
+    let (head, chunks) = CommitItem::items(commit, &commit.cause.id)?;
     let mut items = vec![serde_dynamo::to_item(head)];
     items.extend(chunks.into_iter().map(serde_dynamo::to_item));
     let unencodable = |error: serde_dynamo::Error| Failure::permanent("unencodable", error.to_string());
@@ -339,117 +343,4 @@ pub(crate) fn image_of(commit: &RecordedCommit) -> Result<Vec<serde_dynamo::Item
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::failure::Class;
-
-    fn commit(data: &[String]) -> RecordedCommit {
-        let events = data.iter().enumerate().map(|(index, data)| {
-            let (id, version) = (format!("e{index}"), Version::new(3).plus(index));
-            let time = "2010-12-01T08:26:00Z".parse().unwrap();
-            RecordedEvent::new(id, version, DataSchema::new("OrderPlaced", 1), time, data)
-        });
-        let (stream, cause) = ("order#1".parse().unwrap(), Cause::new("import", "c1"));
-        let written_at = "2026-01-01T00:00:00.5Z".parse().unwrap();
-        let mut commit = RecordedCommit::new(stream, "shop.orders", cause, written_at, events.collect());
-        commit.arrived_at = Some("2026-01-01T00:00:00.123Z".parse().unwrap());
-        commit
-    }
-
-    #[test]
-    fn a_commit_that_fits_is_one_item() {
-        let commit = commit(&[r#"{"n":1.50}"#.to_owned(), "{}".to_owned()]);
-        let (item, chunks) = CommitItem::of(&commit, "a").unwrap();
-        assert!(chunks.is_empty());
-        assert_eq!(item.into_commit(chunks).unwrap(), commit);
-    }
-
-    #[test]
-    fn a_commit_of_any_size_is_put_together_again_from_its_chunks() {
-        // Three-byte characters: no cut may fall inside one.
-        let large = format!("\"{}\"", "€".repeat(300_000));
-        let commit = commit(&[large, "1".to_owned()]);
-        let (head, chunks) = CommitItem::of(&commit, "a").unwrap();
-        assert_eq!(chunks.len(), 3);
-        assert!(chunks.iter().all(|chunk| chunk.part.len() <= CHUNK_BYTES));
-        assert!(head.size() < 1000);
-        assert_eq!(head.into_commit(chunks).unwrap(), commit);
-    }
-
-    #[test]
-    fn a_chunk_that_is_missing_may_still_come_and_one_that_contradicts_the_head_may_not() {
-        let commit = commit(&[format!("\"{}\"", "x".repeat(900_000))]);
-        let (head, whole) = CommitItem::of(&commit, "a").unwrap();
-        let with = |change: fn(&mut Vec<ChunkItem>)| {
-            let mut chunks = whole.clone();
-            change(&mut chunks);
-            let failure = head.clone().into_commit(chunks).unwrap_err();
-            (failure.class(), failure.code().to_owned())
-        };
-        let incomplete = (Class::Transient, INCOMPLETE.to_owned());
-        assert_eq!(with(Vec::clear), incomplete);
-        assert_eq!(with(|chunks| drop(chunks.pop())), incomplete);
-        assert_eq!(with(|chunks| drop(chunks.remove(1))), incomplete, "from the middle");
-        let corrupt = (Class::Permanent, "corrupt_commit".to_owned());
-        assert_eq!(with(|chunks| chunks.push(ChunkItem { version: 3, ..chunks[0].clone() })), corrupt);
-        assert_eq!(with(|chunks| chunks[2].part.push('x')), corrupt, "all there, and not JSON");
-    }
-
-    #[test]
-    fn an_item_is_split_before_it_is_too_large_and_the_estimate_is_never_too_low() {
-        // The data are most of the item, so that what is left of 400 KB is what names and numbers take.
-        for (bytes, chunks) in [(406_000, 0), (409_000, 2)] {
-            let large = commit(&[format!("\"{}\"", "x".repeat(bytes))]);
-            assert_eq!(CommitItem::of(&large, "a").unwrap().1.len(), chunks, "{bytes} bytes");
-        }
-        let many = commit(&vec!["1".to_owned(); 1000]);
-        let item: serde_dynamo::Item = serde_dynamo::to_item(CommitItem::new(&many, "a", None)).unwrap();
-        let real: usize = item.iter().map(|(name, value)| name.len() + stored_bytes(value)).sum();
-        let estimated = CommitItem::new(&many, "a", None).size();
-        assert!(real < estimated && estimated < real * 2, "{real} bytes, estimated {estimated}");
-    }
-
-    /// By DynamoDB's rules: three bytes for a list or map, one for each entry, names and texts as they are.
-    fn stored_bytes(value: &serde_dynamo::AttributeValue) -> usize {
-        use serde_dynamo::AttributeValue as V;
-        match value {
-            V::S(text) => text.len(),
-            V::N(digits) => digits.len() / 2 + 2,
-            V::L(values) => 3 + values.iter().map(|value| 1 + stored_bytes(value)).sum::<usize>(),
-            V::M(map) => {
-                3 + map.iter().map(|(name, value)| 1 + name.len() + stored_bytes(value)).sum::<usize>()
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn what_no_transaction_holds_is_refused_by_name_and_size() {
-        let refused = |data: &[String]| CommitItem::of(&commit(data), "a").unwrap_err();
-        for data in [vec!["x".repeat(4_500_000)], vec!["1".to_owned(); 5_000]] {
-            let failure = refused(&data);
-            assert_eq!((failure.class(), failure.code()), (Class::Permanent, "commit_too_large"));
-        }
-        // Each is within its limit, and both together are not.
-        let mut both = vec!["1".to_owned(); 2_500];
-        both.push("x".repeat(4_000_000));
-        assert!(refused(&both).reason().contains("a transaction holds 4128768"));
-        assert_eq!(CommitItem::of(&commit(&both[2_000..]), "a").unwrap().1.len(), 10);
-    }
-
-    #[test]
-    fn a_commit_that_could_not_be_read_again_is_not_written() {
-        let whole = commit(&["1".to_owned(), "2".to_owned()]);
-        let with = |change: fn(&mut RecordedCommit)| {
-            let mut commit = whole.clone();
-            change(&mut commit);
-            CommitItem::of(&commit, "a").map(drop).map_err(|failure| failure.code().to_owned())
-        };
-        assert_eq!(with(|_| {}), Ok(()));
-        let invalid = Err("invalid_commit".to_owned());
-        assert_eq!(with(|commit| commit.events.clear()), invalid, "no event");
-        assert_eq!(with(|commit| commit.events[1].version = Version::new(9)), invalid, "a gap");
-        assert_eq!(with(|commit| commit.events.swap(0, 1)), invalid, "another order");
-        assert_eq!(with(|commit| commit.events[0].version = Version::NONE), invalid, "no version");
-    }
-}
+mod tests;

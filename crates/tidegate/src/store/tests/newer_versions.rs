@@ -1,11 +1,13 @@
+//! Content that a newer version of a function has written.
+
 use serde_json::json;
 
-use super::tests::{Command, Counter, origin, stream};
-use super::*;
+use super::{Command, Counter, origin, stream};
 use crate::envelope::DataSchema;
-use crate::failure::Class;
-use crate::ids::Cause;
+use crate::failure::{Class, Failure};
+use crate::ids::{Cause, Version};
 use crate::source::Source;
+use crate::store::*;
 use crate::test::DynamoDbEvent;
 
 fn commit_of(kind: &str, version: u64) -> RecordedCommit {

@@ -1,9 +1,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::*;
-use crate::failure::Class;
+use crate::failure::{Class, Failure};
 
 mod cases;
 mod wrappers;

@@ -1,15 +1,17 @@
+//! A command that comes again with other content is no duplicate.
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::tests::{Command, Counter, origin, stream};
-use super::*;
+use super::{Command, Counter, origin, stream};
 use crate::batch::Handled;
-use crate::envelope::Extensions;
-use crate::failure::Class;
+use crate::envelope::{Envelope, Extensions};
+use crate::failure::{Class, Failure};
 use crate::ids::Cause;
 use crate::message::Message;
+use crate::store::*;
 
 /// The second version calls `amount` units.
 #[derive(Serialize, Deserialize)]

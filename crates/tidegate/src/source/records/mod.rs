@@ -10,8 +10,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use super::delivery::Delivery;
 use super::fields::{Fields, string};
-use super::{Delivery, wrapper};
+use super::wrapper;
 use crate::failure::Failure;
 
 /// Decodes the record into the type that `aws_lambda_events` has for it.
@@ -75,7 +76,7 @@ impl Delivery<'_> {
         const NAME: &str = "EventBridge event";
         let detail: &RawValue = serde_json::from_slice(self.bytes()?)
             .map_err(|error| Failure::permanent("invalid_record", error.to_string()))?;
-        let record = Fields::of(self.record).unwrap_or_default();
+        let record = Fields::parse(self.record).unwrap_or_default();
         let message = record.get("body").and_then(string).filter(|_| self.item.is_some());
         let message = message.or_else(|| record.object("Sns").get("Message").and_then(string));
         let text = message.unwrap_or_else(|| self.record.get().to_owned());

@@ -27,10 +27,11 @@
 //! enough. Then the source ends the record by its own limit, and the on-failure destination or the
 //! redrive queue has what is left of it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::{Mutex, MutexGuard};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -150,7 +151,7 @@ impl Patience {
     }
 
     fn failing(&self) -> MutexGuard<'_, Recent<Failing>> {
-        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
+        self.failing.lock()
     }
 }
 

@@ -1,3 +1,5 @@
+//! Loading from a snapshot decides as loading the whole stream.
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -6,9 +8,11 @@ use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::tests::{Command, Counter, origin, stream};
-use super::*;
+use super::{Command, Counter, origin, stream};
 use crate::batch::Handled;
+use crate::failure::Failure;
+use crate::ids::{StreamId, Version};
+use crate::store::*;
 
 impl Snapshotted for Counter {
     const SHAPE: &'static str = "counter/1";

@@ -1,13 +1,21 @@
+//! What every event store and every way to load and decide must do.
+
+mod digest;
+mod dynamodb;
+mod newer_versions;
+mod snapshot;
+
 use std::sync::Mutex;
 
 use futures::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::*;
 use crate::batch::Handled;
-use crate::ids::Cause;
+use crate::failure::Failure;
+use crate::ids::{Cause, StreamId, Version};
 use crate::message::Message;
+use crate::store::*;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Added {

@@ -1,12 +1,13 @@
-//! Recognises content of the event store that a newer version of a function has written.
+//! The format of a stored commit, by which the item of a newer version of a function is recognised.
 
 use std::collections::HashMap;
 
-use crate::failure::{Class, Failure};
+use crate::failure::Failure;
 use crate::ids::Version;
-use crate::message::UNKNOWN_TYPE;
 
-use super::item::FORMAT;
+/// The format in which commits are written, and the newest that is read. An item without `format`
+/// has it.
+pub(super) const FORMAT: u32 = 1;
 
 /// Access to the attribute `format` of an item.
 pub(super) trait Format {
@@ -45,13 +46,4 @@ impl Format for serde_dynamo::Item {
             _ => None,
         })
     }
-}
-
-/// The failure to decode stored content. Only a newer writer can have stored a type that this
-/// reader does not know.
-pub(super) fn stored(failure: Failure) -> Failure {
-    if failure.class() == Class::Permanent && failure.code() == UNKNOWN_TYPE {
-        return Failure::transient(Failure::NEWER, failure.reason());
-    }
-    failure
 }

@@ -1,0 +1,211 @@
+//! One attempt to apply the deliveries of a batch.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tracing::error;
+
+use super::apply::{Applied, Stop};
+use super::apply_error::ApplyError;
+use super::change::Projection;
+use super::deadline::Deadline;
+use super::guard::Position;
+use super::lane::{Hint, LanePlan, plan, stop_at};
+use super::pack::pack;
+use super::projector::Projector;
+use crate::batch::{BatchContext, Handled, Item, NotRun, Outcome};
+use crate::failure::Failure;
+use crate::ids::{StreamId, Version};
+use crate::store::CommitChange;
+
+/// What a round leaves to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    Nothing,
+    /// A guard moved meanwhile: read it again.
+    AnotherRound,
+}
+
+impl<P: Projection> Projector<P> {
+    /// One attempt to bring the guards of all undecided deliveries forward.
+    pub(super) async fn round(
+        &self,
+        items: &[Item<CommitChange>],
+        outcomes: &mut [Option<Outcome>],
+        released: &mut BTreeSet<StreamId>,
+        context: &BatchContext,
+    ) -> Next {
+        let deadline = Deadline(context.deadline);
+        let lanes = self.undecided_lanes(items, outcomes);
+        if lanes.is_empty() {
+            return Next::Nothing;
+        }
+        let streams: Vec<StreamId> = lanes.keys().cloned().collect();
+        deadline.pause(self.pace.pause()).await;
+        if deadline.is_over() {
+            return Next::Nothing;
+        }
+        let guards = match deadline.call(self.read_model.guards(&streams)).await {
+            Ok(guards) => guards,
+            Err(failure) => {
+                if failure.code() == Failure::THROTTLED {
+                    self.pace.throttled();
+                }
+                fail(outcomes, lanes.values().flatten().map(|hint| hint.place), &failure);
+                return Next::Nothing;
+            }
+        };
+        let mut plans: BTreeMap<StreamId, LanePlan> = BTreeMap::new();
+        for (stream, hints) in &lanes {
+            if deadline.is_over() {
+                break;
+            }
+            // A row that cannot be read costs its own aggregate.
+            let guard = match guards.get(stream).cloned().transpose() {
+                Ok(guard) => guard.unwrap_or_default(),
+                Err(failure) => {
+                    fail(outcomes, hints.iter().map(|hint| hint.place), &failure);
+                    continue;
+                }
+            };
+            let events = self.events.as_ref();
+            let mut plan =
+                plan(&self.projection, events, stream, &guard, hints, context.replay, deadline).await;
+            for (place, outcome) in plan.outcomes.drain(..) {
+                decide(outcomes, place, outcome);
+            }
+            // A replay that was cut off may have released the aggregate, and got no further.
+            if guard.parked.is_some() && !plan.steps.is_empty() || context.replay {
+                released.insert(stream.clone());
+            }
+            plans.insert(stream.clone(), plan);
+        }
+        let steps = plans.values_mut().map(|plan| std::mem::take(&mut plan.steps)).collect();
+        let mut stopped = BTreeSet::new();
+        for mut group in pack(steps) {
+            // A batch may be large: others have a turn between its transactions.
+            tokio::task::yield_now().await;
+            if deadline.is_over() {
+                break;
+            }
+            group.retain(|step| !stopped.contains(&step.advance.stream));
+            for Applied { stream, reached, wanted, result } in self.apply_group(group, deadline).await {
+                let Some(plan) = plans.get_mut(&stream) else { continue };
+                if let Some(reached) = reached {
+                    settle(plan, reached, outcomes);
+                }
+                match result {
+                    Ok(()) => continue,
+                    Err(Stop::Moved) => return Next::AnotherRound,
+                    Err(Stop::OutOfTime) => {}
+                    // A step that can never be written parks the aggregate, like an event that can
+                    // never be projected.
+                    Err(Stop::Refused { failure, .. }) => stop_at(plan, plan.reached.next(), failure),
+                    Err(Stop::Failed(failure)) => give_back(plan, wanted, &failure, outcomes),
+                }
+                stopped.insert(stream);
+            }
+        }
+        self.park(plans, outcomes, deadline).await
+    }
+
+    /// The deliveries that are not decided yet, by aggregate, in the order of the batch.
+    fn undecided_lanes<'a>(
+        &self,
+        items: &'a [Item<CommitChange>],
+        outcomes: &mut [Option<Outcome>],
+    ) -> BTreeMap<StreamId, Vec<Hint<'a>>> {
+        let mut lanes: BTreeMap<StreamId, Vec<Hint<'a>>> = BTreeMap::new();
+        for (place, (item, outcome)) in items.iter().zip(outcomes).enumerate() {
+            if outcome.is_some() {
+                continue;
+            }
+            match item.record.stream() {
+                Some(stream) if self.projection.concerns(stream) => {
+                    lanes.entry(stream.clone()).or_default().push(Hint { place, change: &item.record });
+                }
+                _ => *outcome = Some(Outcome::Done(Handled::Filtered)),
+            }
+        }
+        lanes
+    }
+
+    async fn park(
+        &self,
+        plans: BTreeMap<StreamId, LanePlan>,
+        outcomes: &mut [Option<Outcome>],
+        deadline: Deadline,
+    ) -> Next {
+        let mut next = Next::Nothing;
+        for (stream, plan) in plans {
+            let Some((at, failure)) = plan.park else { continue };
+            let parked = if plan.stays_parked {
+                Ok(())
+            } else if deadline.is_over() {
+                break;
+            } else {
+                let (stream_id, code, reason) = (stream.as_str(), failure.code(), failure.reason());
+                error!(stream = stream_id, version = at.number(), code, reason, "aggregate parked");
+                deadline.call(self.read_model.park(&stream, at, &failure)).await
+            };
+            match parked {
+                Ok(()) => {
+                    for (place, outcome) in plan.held_back {
+                        decide(outcomes, place, outcome);
+                    }
+                }
+                Err(ApplyError::GuardMoved | ApplyError::Conflict) => next = Next::AnotherRound,
+                Err(ApplyError::Refused { failure, .. } | ApplyError::Failed(failure)) => {
+                    let transient = Failure::transient(failure.code().to_owned(), failure.reason());
+                    block(outcomes, plan.held_back.iter().map(|(place, _)| *place), &transient);
+                }
+            }
+        }
+        next
+    }
+}
+
+/// Deliveries that the guard has passed are done: the first of each version was applied, the others found it so.
+fn settle(plan: &mut LanePlan, reached: Position, outcomes: &mut [Option<Outcome>]) {
+    plan.reached = reached.version;
+    let mut versions = BTreeSet::new();
+    for (place, version) in plan.due.extract_if(.., |(_, version)| *version <= reached.version) {
+        let effect = if versions.insert(version) { Handled::Applied } else { Handled::Duplicate };
+        decide(outcomes, place, Outcome::Done(effect));
+    }
+}
+
+/// The aggregate stops here for now. The steps in the transaction failed, and may have been applied
+/// all the same. The steps behind it were not begun.
+fn give_back(plan: &mut LanePlan, wanted: Position, failure: &Failure, outcomes: &mut [Option<Outcome>]) {
+    plan.due.sort_by_key(|(place, version)| (*version, *place));
+    // A part, or a commit of several events, may end behind what the transaction would have
+    // reached.
+    let first = plan.due.first().map_or(Version::NONE, |(_, version)| *version);
+    let (failed, behind): (Vec<_>, Vec<_>) =
+        plan.due.drain(..).partition(|(_, version)| *version <= wanted.version.max(first));
+    fail(outcomes, failed.into_iter().map(|(place, _)| place), failure);
+    for (place, _) in behind.into_iter().chain(plan.held_back.drain(..).map(|(place, _)| (place, first))) {
+        decide(outcomes, place, Outcome::NotRun(NotRun::Blocked));
+    }
+    plan.park = None;
+}
+
+/// The first of these failed, and the others wait for it.
+fn block(outcomes: &mut [Option<Outcome>], mut places: impl Iterator<Item = usize>, failure: &Failure) {
+    fail(outcomes, places.by_ref().take(1), failure);
+    for place in places {
+        decide(outcomes, place, Outcome::NotRun(NotRun::Blocked));
+    }
+}
+
+pub(super) fn fail(outcomes: &mut [Option<Outcome>], places: impl Iterator<Item = usize>, failure: &Failure) {
+    for place in places {
+        decide(outcomes, place, Outcome::Failed(failure.clone()));
+    }
+}
+
+fn decide(outcomes: &mut [Option<Outcome>], place: usize, outcome: Outcome) {
+    if let Some(slot) = outcomes.get_mut(place) {
+        *slot = Some(outcome);
+    }
+}

@@ -1,0 +1,32 @@
+//! One of several deliveries that came in one record, as a record by itself.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::delivery::Delivery;
+use super::{kinesis, sns, sqs};
+
+impl Delivery<'_> {
+    /// A record that holds only this delivery, from which the invocation can be rebuilt.
+    ///
+    /// If the delivery is one of several in its record, this is a record as if the delivery had
+    /// come alone, at the same position. Otherwise it is the record as it arrived. (A dead letter
+    /// with the whole record would replay the neighbours too.)
+    pub fn own_record(&self) -> Cow<'_, RawValue> {
+        let alone = self.part().and_then(|data| alone(self.record, &self.position, &self.ordering_key, data));
+        alone.map_or(Cow::Borrowed(self.record), Cow::Owned)
+    }
+}
+
+/// One of several that came in `record`, as a record by itself. Scans `record`.
+pub(crate) fn alone(
+    record: &RawValue,
+    position: &str,
+    ordering_key: &str,
+    data: &[u8],
+) -> Option<Box<RawValue>> {
+    kinesis::alone(record, position, ordering_key, data)
+        .or_else(|| sqs::alone(record, position, data))
+        .or_else(|| sns::alone(record, position, data))
+}

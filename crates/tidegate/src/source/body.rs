@@ -1,0 +1,12 @@
+//! The body of a delivery, not decoded yet.
+
+use super::change::Change;
+
+/// Body of a delivery.
+#[derive(Debug, PartialEq)]
+pub enum Body {
+    /// A message.
+    Bytes(Vec<u8>),
+    /// A change of a table.
+    Change(Change),
+}

@@ -1,0 +1,70 @@
+//! Splits the event of an invocation into deliveries.
+
+use serde_json::value::RawValue;
+
+use super::delivery::Delivery;
+use super::fields::Fields;
+use super::kind::Source;
+use super::{dynamodb, eventbridge, kinesis, s3, sns, sqs};
+use crate::failure::Failure;
+
+impl Source {
+    /// Splits the event of one invocation into deliveries.
+    ///
+    /// The position of an event without an id is a hash of its content alone, so two equal ones
+    /// cannot be told apart. [`Self::split_on`] tells them apart.
+    ///
+    /// # Errors
+    /// `not_a_batch` if the event as a whole is not one of this source.
+    pub fn split(self, event: &RawValue) -> Result<Vec<Delivery<'_>>, Failure> {
+        self.split_on(event, "")
+    }
+
+    /// Splits the event of one invocation into deliveries, and tells equal events without ids
+    /// apart.
+    ///
+    /// `occasion` names the invocation and must stay the same when the invocation is retried, as
+    /// Lambda's request id does. Records may come in `Records`, as Lambda's mappings send them, or
+    /// in a bare array, as EventBridge Pipes sends them. Each user record that the Kinesis Producer
+    /// Library put into one Kinesis record is a delivery of its own.
+    ///
+    /// # Errors
+    /// As [`Self::split`].
+    pub fn split_on<'a>(self, event: &'a RawValue, occasion: &str) -> Result<Vec<Delivery<'a>>, Failure> {
+        if self == Source::EventBridge {
+            return Ok(vec![eventbridge::delivery(event, occasion)]);
+        }
+        if self == Source::S3 && Fields::parse(event).is_ok_and(|fields| s3::is_test_event(&fields)) {
+            return Ok(vec![Delivery { test_event: true, ..Delivery::nameless(event) }]);
+        }
+        let records = records_of(event).map_err(|error| {
+            let reason = format!("the event is not a batch of {}: {error}", self.as_str());
+            Failure::permanent("not_a_batch", reason)
+        })?;
+        let mut deliveries = Vec::with_capacity(records.len());
+        for record in records {
+            match self {
+                Source::Kinesis => kinesis::deliveries(record, &mut deliveries),
+                Source::DynamoDb => deliveries.push(dynamodb::delivery(record)),
+                Source::Sqs => sqs::deliveries(record, &mut deliveries),
+                Source::Sns => sns::deliveries(record, &mut deliveries),
+                Source::S3 | Source::EventBridge => deliveries.push(s3::delivery(record)),
+            }
+        }
+        Ok(deliveries)
+    }
+}
+
+/// The records of an event. A bare array must not be empty.
+fn records_of(event: &RawValue) -> serde_json::Result<Vec<&RawValue>> {
+    if event.get().starts_with('[') {
+        let records: Vec<&RawValue> = serde_json::from_str(event.get())?;
+        return if records.is_empty() { Err(missing()) } else { Ok(records) };
+    }
+    let (records, _) = Fields::taking(event, "Records")?;
+    records.ok_or_else(missing)
+}
+
+fn missing() -> serde_json::Error {
+    serde::de::Error::custom("it has no `Records`")
+}

@@ -1,0 +1,33 @@
+//! Follows the reference of an event whose content stayed in the event store.
+
+use super::commit::RecordedEvent;
+use super::port::EventReader;
+use crate::envelope::{Data, DataRef, Envelope};
+use crate::failure::Failure;
+
+/// The event that a reference names.
+///
+/// # Errors
+/// `dangling_reference` (permanent) when the store has no such event, or a failure to read.
+pub async fn resolve(reader: &dyn EventReader, reference: &DataRef) -> Result<RecordedEvent, Failure> {
+    reader
+        .read_at(&reference.stream, reference.version)
+        .await?
+        .into_iter()
+        .flat_map(|commit| commit.events)
+        .find(|event| event.version == reference.version)
+        .ok_or_else(|| {
+            Failure::permanent("dangling_reference", format!("the event store has no event {reference}"))
+        })
+}
+
+/// The JSON content of an envelope, fetched from the store when it travelled by reference.
+///
+/// # Errors
+/// As [`resolve`].
+pub async fn content(reader: &dyn EventReader, envelope: &Envelope) -> Result<String, Failure> {
+    match &envelope.data {
+        Data::Inline(data) => Ok(data.get().to_owned()),
+        Data::Reference(reference) => Ok(resolve(reader, reference).await?.data),
+    }
+}
