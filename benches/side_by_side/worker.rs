@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tidegate::aws::AwsClients;
-use tidegate::batch::{BatchContext, EachRecord, Handled, Handler, Invocation, Runner};
+use tidegate::batch::{BatchContext, Decode, EachRecord, Handled, Handler, Invocation, Runner};
 use tidegate::envelope::Envelope;
 use tidegate::failure::Failure;
 use tidegate::idempotency::{AfterCrash, DynamoDbIdempotency, EffectRun, Effects};
@@ -59,19 +59,21 @@ struct Request {
     command: Command,
 }
 
-impl Handler for Orders {
+impl Decode for Orders {
     type Record = Request;
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<Request, Failure> {
         let envelope = Envelope::parse(delivery.bytes()?)?;
         let command = Command::from_envelope(&envelope)?;
-        Ok(Request { origin: Origin::of(&envelope, delivery.arrived_at), envelope, command })
+        Ok(Request { origin: Origin::from_envelope(&envelope, delivery.arrived_at), envelope, command })
     }
 
     fn span(&self, request: &Request) -> tracing::Span {
         request.envelope.span()
     }
+}
 
+impl Handler for Orders {
     async fn handle(&self, request: &Request, context: &BatchContext) -> Result<Handled, Failure> {
         match self.work {
             Work::Claim => self.claim(request, AfterCrash::RunAgain, context).await,
@@ -100,7 +102,7 @@ impl Orders {
     ) -> Result<Handled, Failure> {
         let Command::PlaceOrder(order) = &request.command else { return Ok(Handled::Filtered) };
         let key = self.effects.key("order", &order.order_id)?;
-        let run = EffectRun::of(key, after_crash, context);
+        let run = EffectRun::new(key, after_crash, context);
         let effect = async { Ok(order.total()) };
         Ok(self.effects.run(&run, order, context, effect).await?.handled())
     }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde_json::json;
 use serde_json::value::RawValue;
-use tidegate::batch::{BatchContext, EachRecord, Handled, Handler, Invocation, Runner, SqsVisibility};
+use tidegate::batch::{
+    BatchContext, Decode, EachRecord, Handled, Handler, Invocation, Runner, SqsVisibility,
+};
 use tidegate::failure::Failure;
 use tidegate::source::{Delivery, Source};
 use tidegate::test::MemoryDeadLetters;
@@ -15,13 +17,15 @@ use crate::contract::{Tables, unique};
 /// A handler that fails with the delay in the body, in seconds.
 struct Later;
 
-impl Handler for Later {
+impl Decode for Later {
     type Record = u64;
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<u64, Failure> {
         delivery.json()
     }
+}
 
+impl Handler for Later {
     async fn handle(&self, seconds: &u64, _: &BatchContext) -> Result<Handled, Failure> {
         Err(Failure::transient("later", "not yet").retry_after(Duration::from_secs(*seconds)))
     }

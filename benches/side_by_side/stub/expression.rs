@@ -15,7 +15,7 @@ pub(crate) struct Placeholders<'a> {
 }
 
 impl<'a> Placeholders<'a> {
-    pub(crate) fn of(action: &'a Value) -> Self {
+    pub(crate) fn parse(action: &'a Value) -> Self {
         let map = |field: &str| action.get(field).and_then(Value::as_object);
         Placeholders { names: map("ExpressionAttributeNames"), values: map("ExpressionAttributeValues") }
     }

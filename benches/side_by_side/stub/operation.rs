@@ -82,7 +82,7 @@ impl Store {
         let place = Tables::place(table, key)?;
         let empty = Item::new();
         let before = self.tables.get(&place);
-        let placeholders = Placeholders::of(action);
+        let placeholders = Placeholders::parse(action);
         let condition = action.get("ConditionExpression").and_then(Value::as_str);
         let met = met(condition, placeholders, before.unwrap_or(&empty))?;
         let write = match kind {
@@ -214,7 +214,7 @@ impl Store {
         refuse_unknown(request, &known)?;
         let table = text(request, "TableName")?;
         let condition = text(request, "KeyConditionExpression")?;
-        let placeholders = Placeholders::of(request);
+        let placeholders = Placeholders::parse(request);
         // The first value is the partition: `#stream = :stream AND …`.
         let name = condition.split_whitespace().nth(2).ok_or("no partition key in the key condition")?;
         let partition =

@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lambda_shapes::partial_response::{Reported, reported};
 use serde_json::{Value, json};
-use tidegate::function::{OCCASION, REPLAY};
+use tidegate::batch::{OCCASION, REPLAY};
 
 /// How long a function may refuse because all its environments are busy.
 const THROTTLED_LIMIT: Duration = Duration::from_secs(60);

@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
-use tidegate::batch::{BatchContext, EachRecord, Handled, Handler};
+use tidegate::batch::{BatchContext, Decode, EachRecord, Handled, Handler};
 use tidegate::envelope::Envelope;
 use tidegate::failure::Failure;
 use tidegate::function::Function;
@@ -69,7 +69,7 @@ impl Aggregate for Account {
 
 struct Accounts(DynamoDbEventStore);
 
-impl Handler for Accounts {
+impl Decode for Accounts {
     type Record = (Envelope, Command, Origin);
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<Self::Record, Failure> {
@@ -78,7 +78,9 @@ impl Handler for Accounts {
         let origin = Origin::delivered::<Command>(&envelope, delivery);
         Ok((envelope, command, origin))
     }
+}
 
+impl Handler for Accounts {
     async fn handle(
         &self,
         (envelope, command, origin): &Self::Record,

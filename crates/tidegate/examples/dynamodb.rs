@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use serde::Deserialize;
-use tidegate::batch::{BatchContext, EachRecord, Handled, Handler};
+use tidegate::batch::{BatchContext, Decode, EachRecord, Handled, Handler};
 use tidegate::failure::Failure;
 use tidegate::function::Function;
 use tidegate::source::{ChangeKind, Delivery, Source};
@@ -25,7 +25,7 @@ enum Record {
 
 struct Accounts;
 
-impl Handler for Accounts {
+impl Decode for Accounts {
     type Record = Record;
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<Record, Failure> {
@@ -38,7 +38,9 @@ impl Handler for Accounts {
             ChangeKind::Expire => Ok(Record::Expired),
         }
     }
+}
 
+impl Handler for Accounts {
     async fn handle(&self, record: &Record, _context: &BatchContext) -> Result<Handled, Failure> {
         match record {
             Record::Written(account) => tracing::info!(account.id, account.name, "written"),

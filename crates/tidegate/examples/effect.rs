@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
-use tidegate::batch::{BatchContext, EachRecord, Handled, Handler};
+use tidegate::batch::{BatchContext, Decode, EachRecord, Handled, Handler};
 use tidegate::failure::Failure;
 use tidegate::function::Function;
 use tidegate::idempotency::{
@@ -26,16 +26,18 @@ struct Invoices {
     effects: Effects,
 }
 
-impl Handler for Invoices {
+impl Decode for Invoices {
     type Record = Invoice;
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<Invoice, Failure> {
         delivery.json()
     }
+}
 
+impl Handler for Invoices {
     async fn handle(&self, invoice: &Invoice, context: &BatchContext) -> Result<Handled, Failure> {
         let key = self.effects.key("charge", &invoice.id)?;
-        let run = EffectRun::of(key.clone(), AfterCrash::RunAgain, context);
+        let run = EffectRun::new(key.clone(), AfterCrash::RunAgain, context);
         let fields = (&invoice.id, invoice.cents);
         let ran = self.effects.run(&run, &fields, context, charge(&key, invoice)).await?;
         if let Ran::Applied(receipt) = &ran {

@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
-use tidegate::batch::{BatchContext, EachRecord, Handled, Handler};
+use tidegate::batch::{BatchContext, Decode, EachRecord, Handled, Handler};
 use tidegate::envelope::Envelope;
 use tidegate::failure::Failure;
 use tidegate::function::Function;
@@ -30,14 +30,16 @@ tidegate::messages! {
 
 struct Lamps;
 
-impl Handler for Lamps {
+impl Decode for Lamps {
     type Record = LampEvent;
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<LampEvent, Failure> {
         // An unknown type fails for good; a newer version of a known one waits for a newer reader.
         LampEvent::from_envelope(&Envelope::parse(delivery.bytes()?)?)
     }
+}
 
+impl Handler for Lamps {
     async fn handle(&self, event: &LampEvent, _context: &BatchContext) -> Result<Handled, Failure> {
         let LampEvent::LampLit(lit) = event;
         tracing::info!(lit.watts);

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Deserialize;
-use tidegate::batch::{BatchContext, EachRecord, Handled, Handler};
+use tidegate::batch::{BatchContext, Decode, EachRecord, Handled, Handler};
 use tidegate::failure::Failure;
 use tidegate::function::Function;
 use tidegate::source::{Delivery, Source};
@@ -20,13 +20,15 @@ struct Readings {
     table: String,
 }
 
-impl Handler for Readings {
+impl Decode for Readings {
     type Record = Reading;
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<Reading, Failure> {
         delivery.json()
     }
+}
 
+impl Handler for Readings {
     async fn handle(&self, reading: &Reading, _context: &BatchContext) -> Result<Handled, Failure> {
         let Reading(sensor, number, celsius) = reading;
         let put = self

@@ -91,7 +91,7 @@ async fn place(
         Ok(key) => key,
         Err(failure) => return refusal(&failure),
     };
-    let run = EffectRun::of_request(key.clone(), AfterCrash::RunAgain);
+    let run = EffectRun::for_request(key.clone(), AfterCrash::RunAgain);
     match effects.run(&run, &order, &context, charge(&order, &key)).await {
         Ok(Ran::Applied(receipt)) => answer(201, json!({}), json!(receipt)),
         Ok(Ran::Duplicate(Kept::Result(receipt))) => {

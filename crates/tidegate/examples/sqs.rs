@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use serde::Deserialize;
-use tidegate::batch::{BatchContext, EachRecord, Handled, Handler};
+use tidegate::batch::{BatchContext, Decode, EachRecord, Handled, Handler};
 use tidegate::failure::Failure;
 use tidegate::function::Function;
 use tidegate::source::{Delivery, Source};
@@ -19,7 +19,7 @@ struct Job {
 
 struct Jobs;
 
-impl Handler for Jobs {
+impl Decode for Jobs {
     type Record = Job;
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<Job, Failure> {
@@ -29,7 +29,9 @@ impl Handler for Jobs {
         }
         Ok(job)
     }
+}
 
+impl Handler for Jobs {
     async fn handle(&self, job: &Job, _context: &BatchContext) -> Result<Handled, Failure> {
         // An error of another kind is transient with `?`: the message comes again.
         let kilobytes = u32::try_from(job.size / 1024)?;

@@ -12,14 +12,6 @@ use crate::config::Settings;
 use crate::dead_letter::QueueDeadLetters;
 use crate::source::Source;
 
-/// Key in the client context of an invocation by which a replay of dead letters says that it is one.
-pub const REPLAY: &str = "tidegate-replay";
-
-/// Key in the client context of a replay, or of the run of a released effect. Its value is the
-/// request id of the invocation that is repeated, so that an event without an id is the same
-/// delivery as there.
-pub const OCCASION: &str = "tidegate-occasion";
-
 /// Largest dead letter in its queue, in bytes, unless the topology says otherwise.
 const MESSAGE_BYTES: usize = 256 * 1024;
 
@@ -27,9 +19,12 @@ const MESSAGE_BYTES: usize = 256 * 1024;
 ///
 /// ```no_run
 /// # struct Handler;
-/// # impl tidegate::batch::Handler for Handler {
+/// # impl tidegate::batch::Decode for Handler {
 /// #     type Record = ();
 /// #     fn decode(&self, _: &tidegate::source::Delivery) -> Result<(), tidegate::failure::Failure> { Ok(()) }
+/// # }
+/// #
+/// # impl tidegate::batch::Handler for Handler {
 /// #     async fn handle(&self, _: &(), _: &tidegate::batch::BatchContext) -> Result<tidegate::batch::Handled, tidegate::failure::Failure> {
 /// #         Ok(tidegate::batch::Handled::Applied)
 /// #     }

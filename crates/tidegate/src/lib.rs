@@ -17,15 +17,18 @@
 //! A first function, whole:
 //!
 //! ```no_run
-//! use tidegate::batch::{BatchContext, EachRecord, Handled, Handler};
+//! use tidegate::batch::{BatchContext, Decode, EachRecord, Handled, Handler};
 //! use tidegate::{failure::Failure, function::Function, source::Delivery, source::Source};
 //!
 //! struct Readings;
-//! impl Handler for Readings {
+//! impl Decode for Readings {
 //!     type Record = (String, f64); // `["cellar", 14.5]`
 //!     fn decode(&self, delivery: &Delivery<'_>) -> Result<Self::Record, Failure> {
 //!         delivery.json() // what is no reading becomes a dead letter
 //!     }
+//! }
+//!
+//! impl Handler for Readings {
 //!     async fn handle(&self, (sensor, celsius): &Self::Record, _: &BatchContext) -> Result<Handled, Failure> {
 //!         tracing::info!(sensor, celsius);
 //!         Ok(Handled::Applied)
@@ -71,6 +74,7 @@ pub mod source;
 pub mod store;
 #[cfg(any(test, feature = "test-kit"))]
 pub mod test;
+mod time_left;
 #[cfg(feature = "otel")]
 pub mod trace;
 

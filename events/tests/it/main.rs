@@ -224,7 +224,7 @@ fn the_lambda_events_are_read_by_the_toolkit_as_what_they_mean() {
     let expected = generate::commit(&samples.order_placed).unwrap();
     for function in ["event-publisher", "order-projection"] {
         let event = lambda_event(function);
-        let change = CommitChange::of(&Source::DynamoDb.split(&event).unwrap()[0]).unwrap();
+        let change = CommitChange::from_delivery(&Source::DynamoDb.split(&event).unwrap()[0]).unwrap();
         assert_eq!(change, CommitChange::Commit(expected.clone()), "{function}");
     }
     let placed = expected.envelope(&expected.events[0]).unwrap();

@@ -29,7 +29,7 @@ pub(crate) struct Progress {
 impl Progress {
     /// The progress of a commit with so many events, all published unless [`Progress::left`] is
     /// called.
-    pub(crate) fn of(events: usize) -> Self {
+    pub(crate) fn new(events: usize) -> Self {
         Progress { events, ..Progress::default() }
     }
 
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     fn ended(events: usize, left: &[Option<Failure>]) -> Outcome {
-        let mut progress = Progress::of(events);
+        let mut progress = Progress::new(events);
         left.iter().cloned().for_each(|failure| progress.left(failure));
         progress.outcome()
     }

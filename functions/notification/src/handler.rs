@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use events::{OrderEvent, OrderPlaced};
-use tidegate::batch::{BatchContext, Handled, Handler};
+use tidegate::batch::{BatchContext, Decode, Handled, Handler};
 use tidegate::envelope::Envelope;
 use tidegate::failure::Failure;
 use tidegate::idempotency::{AfterCrash, EffectRun, Effects};
@@ -25,7 +25,7 @@ pub(crate) struct Notification<M> {
     pub(crate) customer_domain: String,
 }
 
-impl<M: Mailer> Handler for Notification<M> {
+impl<M: Mailer> Decode for Notification<M> {
     type Record = Envelope;
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<Envelope, Failure> {
@@ -35,7 +35,9 @@ impl<M: Mailer> Handler for Notification<M> {
     fn span(&self, envelope: &Envelope) -> tracing::Span {
         envelope.span()
     }
+}
 
+impl<M: Mailer> Handler for Notification<M> {
     async fn handle(&self, envelope: &Envelope, context: &BatchContext) -> Result<Handled, Failure> {
         let data = content(self.events.as_ref(), envelope).await?;
         match OrderEvent::decode(&envelope.kind, envelope.schema.version, &data)? {
@@ -52,7 +54,7 @@ impl<M: Mailer> Notification<M> {
         let confirmation = Confirmation::new(order, customer, &self.customer_domain);
         let key = self.effects.key("order-confirmation", &order.order_id)?;
         // SES has no idempotency key: after a crash the mail is sent twice, or held.
-        let run = EffectRun::of(key, AfterCrash::Hold, context);
+        let run = EffectRun::new(key, AfterCrash::Hold, context);
         let fields = (&order.order_id, &order.customer_id, order.total);
         let sent =
             self.effects.run(&run, &fields, context, async { self.mailer.send(&confirmation).await }).await?;

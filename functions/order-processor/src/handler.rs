@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use events::{OrderCommand, ReturnCommand};
-use tidegate::batch::{BatchContext, Handled, Handler};
+use tidegate::batch::{BatchContext, Decode, Handled, Handler};
 use tidegate::envelope::Envelope;
 use tidegate::failure::Failure;
 use tidegate::ids::{InvalidStreamId, StreamId};
@@ -39,7 +39,7 @@ impl Orders {
     }
 }
 
-impl Handler for Orders {
+impl Decode for Orders {
     type Record = Request;
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<Request, Failure> {
@@ -57,7 +57,9 @@ impl Handler for Orders {
     fn span(&self, request: &Request) -> Span {
         request.span.clone()
     }
+}
 
+impl Handler for Orders {
     async fn handle(&self, request: &Request, _context: &BatchContext) -> Result<Handled, Failure> {
         let (store, stream, origin) = (self.store.as_ref(), &request.stream, &request.origin);
         match &request.command {

@@ -54,7 +54,7 @@ fn deploy(system: &System, prefix: &str, failure: Option<Failure>) {
         async move {
             let event = serde_json::value::to_raw_value(&event).unwrap();
             let deliveries = Source::DynamoDb.split(&event).unwrap();
-            let changes = deliveries.iter().map(|delivery| CommitChange::of(delivery).unwrap());
+            let changes = deliveries.iter().map(|delivery| CommitChange::from_delivery(delivery).unwrap());
             let items: Vec<_> = changes.map(|change| Item::new("", change)).collect();
             let mut context = BatchContext::new(Duration::from_secs(30));
             context.replay = true;

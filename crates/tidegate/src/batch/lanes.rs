@@ -1,3 +1,5 @@
+//! Runs the records of a batch one at a time: lanes concurrently, each lane in order.
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -7,8 +9,11 @@ use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
 use super::concurrency::Concurrency;
-use super::handler::{BatchContext, BatchHandler, Handler, Item};
+use super::context::BatchContext;
+use super::decode::Decode;
+use super::handler::{BatchHandler, Handler};
 use super::isolation::isolate;
+use super::item::Item;
 use super::outcome::{NotRun, Outcome};
 use crate::failure::Failure;
 use crate::source::Delivery;
@@ -62,7 +67,7 @@ impl<H: Handler> EachRecord<H> {
             return Outcome::NotRun(NotRun::OutOfTime);
         }
         let begun = self.concurrency.begin();
-        let context = context.of(item);
+        let context = context.for_item(item);
         let handled = self.handler.handle(&item.record, &context).instrument(item.span.clone());
         let result = item.stopwatch.time(isolate(context.deadline, handled)).await.flatten();
         let throttled = result.as_ref().is_err_and(|failure| failure.code() == Failure::THROTTLED);
@@ -107,7 +112,7 @@ fn lanes<R>(items: &[Item<R>]) -> VecDeque<Lane> {
     lanes
 }
 
-impl<H: Handler> BatchHandler for EachRecord<H> {
+impl<H: Handler> Decode for EachRecord<H> {
     type Record = H::Record;
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<H::Record, Failure> {
@@ -121,7 +126,9 @@ impl<H: Handler> BatchHandler for EachRecord<H> {
     fn span(&self, record: &H::Record) -> Span {
         self.handler.span(record)
     }
+}
 
+impl<H: Handler> BatchHandler for EachRecord<H> {
     async fn handle_batch(&self, items: &[Item<H::Record>], context: &BatchContext) -> Vec<Outcome> {
         let mut waiting = lanes(items);
         let turns = Turns::default();

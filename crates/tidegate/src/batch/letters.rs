@@ -1,13 +1,16 @@
+//! Dead letters of the deliveries that are given up.
+
+use std::sync::Arc;
+
 use futures::{StreamExt, stream};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::time::{Instant, timeout_at};
 use tracing::error;
 
 use super::outcome::{Handled, Outcome};
-use super::patience::place;
+use super::patience::{Patience, place};
 use super::recent::Recent;
-use super::runner::Runner;
-use crate::dead_letter::DeadLetter;
+use crate::dead_letter::{DeadLetter, DeadLetters};
 use crate::failure::{Class, Failure};
 use crate::source::{Delivery, Source};
 
@@ -19,7 +22,7 @@ const WRITTEN: usize = 10_000;
 ///
 /// On a stream a record with a letter comes again as long as a record before it fails. Its letter
 /// is then not written a second time.
-pub(super) struct Written(Mutex<Recent<()>>);
+struct Written(Mutex<Recent<()>>);
 
 impl Default for Written {
     fn default() -> Self {
@@ -33,9 +36,25 @@ impl Written {
     }
 }
 
-impl<H> Runner<H> {
-    /// Writes dead letters. A delivery whose letter is written is done; one whose letter is not stays failed. Answers why those that are done had failed.
-    pub(super) async fn dead_letter(
+/// Decides which deliveries become dead letters, and writes the letters of a function.
+pub(super) struct Letters {
+    source: Source,
+    function: Arc<str>,
+    sink: Arc<dyn DeadLetters>,
+    /// When a delivery that keeps failing is given up.
+    pub(super) patience: Patience,
+    written: Written,
+}
+
+impl Letters {
+    /// The letters of `function`, which takes events of `source`. They are put into `sink`.
+    pub(super) fn new(source: Source, function: Arc<str>, sink: Arc<dyn DeadLetters>) -> Self {
+        Letters { source, function, sink, patience: Patience::default(), written: Written::default() }
+    }
+
+    /// Writes dead letters. A delivery whose letter is written is done; one whose letter is not stays
+    /// failed. Answers the places of those that are done, in order, and why they had failed.
+    pub(super) async fn write(
         &self,
         deliveries: &[Delivery<'_>],
         outcomes: &mut [Outcome],
@@ -52,7 +71,7 @@ impl<H> Runner<H> {
                 })
                 .collect();
             let put = |(place, letter): (usize, DeadLetter)| async move {
-                let put = timeout_at(end, self.dead_letters.put(&letter)).await;
+                let put = timeout_at(end, self.sink.put(&letter)).await;
                 let put = put.unwrap_or_else(|_| Err(Failure::transient("deadline", "no time was left")));
                 (place, letter.id, put)
             };
@@ -83,7 +102,7 @@ impl<H> Runner<H> {
                     }
                 }
             }
-            if !all && self.is_in_order() {
+            if !all && self.source.is_in_order() {
                 // Everything behind the first of them comes again.
                 break;
             }
@@ -113,8 +132,11 @@ impl<H> Runner<H> {
         Some(DeadLetter::new(&self.function, self.source, delivery, failure))
     }
 
-    /// Places of the deliveries that are to become dead letters. On a stream everything from the first reported record on comes again, so a letter for what is
-    /// behind it would be written again and again. What was taken out of the same aggregate as the first reported record comes again too.
+    /// Places of the deliveries that are to become dead letters.
+    ///
+    /// On a stream everything from the first reported record on comes again, so a letter for what is
+    /// behind it would be written again and again. What was taken out of the same aggregate as the
+    /// first reported record comes again too.
     fn given_up(&self, deliveries: &[Delivery<'_>], outcomes: &[Outcome]) -> Vec<usize> {
         let ends: Vec<bool> = deliveries.iter().zip(outcomes).map(|(d, o)| self.gives_up(d, o)).collect();
         let comes_again = |place: usize, outcome: &Outcome| {
@@ -131,7 +153,7 @@ impl<H> Runner<H> {
         for (place, (delivery, outcome)) in deliveries.iter().zip(outcomes).enumerate() {
             if ends.get(place).copied().unwrap_or_default() {
                 places.push(place);
-            } else if self.is_in_order() && comes_again(place, outcome) {
+            } else if self.source.is_in_order() && comes_again(place, outcome) {
                 if delivery.subsequence.is_some() {
                     places.retain(|earlier| {
                         deliveries.get(*earlier).is_some_and(|earlier| earlier.item != delivery.item)
@@ -154,10 +176,6 @@ impl<H> Runner<H> {
             }
             Outcome::NotRun(_) => false,
         }
-    }
-
-    pub(super) fn is_in_order(&self) -> bool {
-        matches!(self.source, Source::Kinesis | Source::DynamoDb)
     }
 
     fn is_written(&self, delivery: &Delivery<'_>) -> bool {

@@ -1,3 +1,5 @@
+//! Metrics of each invocation, in CloudWatch's embedded metric format.
+
 use std::fmt;
 use std::io::Write as _;
 use std::str::FromStr;
@@ -7,56 +9,13 @@ use jiff::Timestamp;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::outcome::{Handled, Outcome};
-use crate::failure::{Class, Failure};
+use super::counts::Counts;
+use super::decided::Decided;
+use crate::failure::Class;
 use crate::source::Delivery;
 
 /// CloudWatch takes at most so many values of a metric in one line.
 const VALUES: usize = 100;
-
-/// How the deliveries of one invocation ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counts {
-    /// Their effect took place.
-    pub applied: u64,
-    /// Their effect was already there.
-    pub duplicate: u64,
-    /// Without effect here, on purpose.
-    pub filtered: u64,
-    /// Left in the event store because their aggregate is parked.
-    pub parked: u64,
-    /// Held for an operator.
-    pub held: u64,
-    /// Failed and reported for redelivery.
-    pub failed: u64,
-    /// Not started and reported for redelivery.
-    pub not_run: u64,
-    /// Dead-lettered by the function, and acknowledged.
-    pub dead_lettered: u64,
-}
-
-impl Counts {
-    /// All deliveries of the invocation: the sum of the counts.
-    pub fn total(&self) -> u64 {
-        let done = self.applied + self.duplicate + self.filtered + self.parked + self.held;
-        done + self.failed + self.not_run + self.dead_lettered
-    }
-
-    pub(super) fn add(&mut self, outcome: &Outcome) {
-        let counter = match outcome {
-            Outcome::Done(Handled::Applied) => &mut self.applied,
-            Outcome::Done(Handled::Duplicate) => &mut self.duplicate,
-            Outcome::Done(Handled::Filtered) => &mut self.filtered,
-            Outcome::Done(Handled::Parked) => &mut self.parked,
-            Outcome::Done(Handled::Held) => &mut self.held,
-            Outcome::Done(Handled::DeadLettered) => &mut self.dead_lettered,
-            Outcome::Failed(_) => &mut self.failed,
-            Outcome::NotRun(_) => &mut self.not_run,
-        };
-        *counter += 1;
-    }
-}
 
 /// Writes what became of each invocation in CloudWatch's embedded metric format: one line, from which CloudWatch makes metrics without a request. For
 /// [`Runner::metrics`](super::Runner::metrics); a runner without it measures and writes nothing.
@@ -151,18 +110,9 @@ pub(super) struct Measured {
 }
 
 impl Measured {
-    /// Notes the deliveries of an invocation, all of which have been decided by now. `given_up` is why those that were dead-lettered had failed.
-    pub(super) fn note(
-        &mut self,
-        deliveries: &[Delivery<'_>],
-        outcomes: &[Outcome],
-        given_up: &[(usize, Failure)],
-    ) {
-        let failed = outcomes.iter().filter_map(|outcome| match outcome {
-            Outcome::Failed(failure) => Some(failure),
-            _ => None,
-        });
-        for failure in failed.chain(given_up.iter().map(|(_, failure)| failure)) {
+    /// Notes the deliveries of an invocation, all of which have been decided by now.
+    pub(super) fn note<R>(&mut self, deliveries: &[Delivery<'_>], decided: &Decided<R>) {
+        for failure in decided.failures() {
             let counter = match failure.class() {
                 Class::Permanent => &mut self.permanent,
                 Class::Transient => &mut self.transient,

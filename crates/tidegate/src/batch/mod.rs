@@ -3,10 +3,18 @@
 //! Records are decoded one by one, grouped into lanes by ordering key, and handled: lanes concurrently, each lane in order up to its first
 //! failure. What fails for good is dead-lettered with its payload and acknowledged; the rest of the failures is reported for redelivery.
 
+mod client_context;
 mod concurrency;
+mod context;
+mod counts;
+mod decided;
+mod decode;
 mod delivered;
 mod handler;
+mod handling;
+mod invocation;
 mod isolation;
+mod item;
 mod lanes;
 mod letters;
 mod metrics;
@@ -19,26 +27,33 @@ mod router;
 mod runner;
 mod service;
 mod spans;
+mod stopwatch;
+mod timetable;
 mod visibility;
+mod watch;
 mod window;
+mod windowed;
 
+pub use client_context::{OCCASION, REPLAY};
 pub use concurrency::{Begun, Concurrency};
+pub use context::BatchContext;
+pub use counts::Counts;
+pub use decode::Decode;
 pub use delivered::Delivered;
-pub use handler::{BatchContext, BatchHandler, Handler, Item, Stopwatch};
+pub use handler::{BatchHandler, Handler};
+pub use invocation::{Invocation, Report};
+pub use item::Item;
 pub use lanes::EachRecord;
-pub use metrics::{Counts, Metrics, NotANamespace};
+pub use metrics::{Metrics, NotANamespace};
 pub use observer::{Observation, Observer};
 pub use outcome::{Handled, NotRun, Outcome};
 pub use router::{Endpoint, Foreign, Routed, Router, Routes, Task, Unknown};
-pub use runner::{Invocation, Report, Runner};
+pub use runner::Runner;
 pub use service::RunnerService;
-pub(crate) use service::remaining;
+pub use stopwatch::Stopwatch;
 pub use visibility::{HiddenMessage, MAX_DELAY, SqsVisibility, Visibility};
-pub use window::{Window, WindowHandler, Windowed};
+pub use window::Window;
+pub use windowed::{WindowHandler, Windowed};
 
-#[cfg(test)]
-mod holes;
-#[cfg(test)]
-mod properties;
 #[cfg(test)]
 mod tests;

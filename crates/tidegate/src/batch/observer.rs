@@ -1,3 +1,5 @@
+//! The caller's view of what became of each delivery.
+
 use std::time::Duration;
 
 use super::outcome::Outcome;
@@ -6,7 +8,8 @@ use crate::source::{Delivery, Source};
 
 /// Is told what became of each delivery, for metrics. See [`Runner::observe`](super::Runner::observe).
 pub trait Observer: Send + Sync {
-    /// Called once for each delivery of an invocation, in the order of the batch, when all of it has been decided. A panic is logged and changes nothing.
+    /// Called once for each delivery of an invocation, in the order of the batch, when all of it has
+    /// been decided. A panic is logged and changes nothing.
     fn observe(&self, observation: &Observation<'_>);
 }
 

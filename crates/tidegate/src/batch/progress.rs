@@ -36,7 +36,7 @@ struct Aggregate {
 }
 
 impl Aggregate {
-    fn of(part: &Part<'_>) -> Self {
+    fn new(part: &Part<'_>) -> Self {
         Aggregate {
             source_arn: part.source_arn.cloned(),
             position: part.aggregate.to_owned(),
@@ -80,7 +80,7 @@ struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    fn of(delivery: &'a Delivery<'_>) -> Option<Self> {
+    fn from_delivery(delivery: &'a Delivery<'_>) -> Option<Self> {
         let number = delivery.subsequence?;
         let (aggregate, _) = delivery.position.rsplit_once(':')?;
         Some(Part { source_arn: delivery.source_arn.as_ref(), aggregate, number })
@@ -95,7 +95,7 @@ impl Progress {
             return Vec::new();
         }
         let is_done = |delivery: &Delivery<'_>| {
-            Part::of(delivery).is_some_and(|part| {
+            Part::from_delivery(delivery).is_some_and(|part| {
                 known.iter().any(|aggregate| aggregate.has(&part) && aggregate.is_done(part.number))
             })
         };
@@ -107,9 +107,9 @@ impl Progress {
     pub(super) fn note(&self, deliveries: &[Delivery<'_>], outcomes: &[Outcome]) {
         let mut seen: Vec<(Aggregate, bool)> = Vec::new();
         for (delivery, outcome) in deliveries.iter().zip(outcomes) {
-            let Some(part) = Part::of(delivery) else { continue };
+            let Some(part) = Part::from_delivery(delivery) else { continue };
             if !seen.last().is_some_and(|(aggregate, _)| aggregate.has(&part)) {
-                seen.push((Aggregate::of(&part), true));
+                seen.push((Aggregate::new(&part), true));
             }
             let Some((aggregate, finished)) = seen.last_mut() else { continue };
             match outcome {

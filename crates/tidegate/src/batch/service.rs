@@ -1,18 +1,22 @@
+//! A runner as a tower service, which Lambda's runtime calls.
+
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use futures::future::{BoxFuture, FutureExt};
 use lambda_runtime::{Diagnostic, LambdaEvent, Service};
 use serde_json::value::RawValue;
 use tracing::{Instrument, info_span};
 
+use super::client_context::{is_replay, occasion};
 use super::delivered::SharedEvent;
 use super::handler::BatchHandler;
-use super::runner::{Invocation, Runner};
+use super::invocation::Invocation;
+use super::runner::Runner;
 use crate::failure::Failure;
-use crate::function::{OCCASION, REPLAY};
 use crate::source::Response;
+use crate::time_left::time_left;
 
 /// A [`Runner`] as a tower service, for `lambda_runtime`'s own `Runtime` and for layers around it. Made by [`Runner::into_service`].
 ///
@@ -37,7 +41,7 @@ pub struct RunnerService<H> {
 
 impl<H> Clone for RunnerService<H> {
     fn clone(&self) -> Self {
-        RunnerService { runner: self.runner.clone() }
+        RunnerService { runner: Arc::clone(&self.runner) }
     }
 }
 
@@ -58,7 +62,7 @@ impl<H: BatchHandler + 'static> Service<LambdaEvent<Box<RawValue>>> for RunnerSe
     }
 
     fn call(&mut self, event: LambdaEvent<Box<RawValue>>) -> Self::Future {
-        let runner = self.runner.clone();
+        let runner = Arc::clone(&self.runner);
         async move { invoke(&runner, event).await }.boxed()
     }
 }
@@ -68,37 +72,18 @@ async fn invoke<H: BatchHandler>(
     event: LambdaEvent<Box<RawValue>>,
 ) -> Result<Response, Diagnostic> {
     let (event, context) = event.into_parts();
-    let replay = context
-        .client_context
-        .as_ref()
-        .is_some_and(|client| client.custom.get(REPLAY).is_some_and(|value| value == "true"));
-    let occasion = context
-        .client_context
-        .as_ref()
-        .and_then(|client| client.custom.get(OCCASION))
-        .filter(|occasion| !occasion.is_empty());
+    let (replay, occasion) = (is_replay(&context), occasion(&context));
     let event = SharedEvent::new(event);
     let invocation = Invocation {
         event: event.raw(),
         request_id: &context.request_id,
-        remaining: remaining(context.deadline, SystemTime::now()),
+        remaining: time_left(context.deadline, SystemTime::now()),
         replay,
     };
     let span = info_span!("invocation", request_id = context.request_id);
-    let again = runner.run_again(invocation, &event, occasion.map(String::as_str));
+    let again = runner.run_again(invocation, &event, occasion);
     let report = again.instrument(span).await;
     report.response.map_err(diagnostic)
-}
-
-/// Time left until a deadline in milliseconds since 1970. `cargo lambda watch` sends how long an invocation may take instead, which as a point in time
-/// would lie on the first of January 1970.
-pub(crate) fn remaining(deadline_ms: u64, now: SystemTime) -> Duration {
-    const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
-    let deadline = Duration::from_millis(deadline_ms);
-    if deadline < A_DAY {
-        return deadline;
-    }
-    deadline.saturating_sub(now.duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 /// The class and code become the error's type: stable words, where a Rust type's name would change with a refactoring.
@@ -117,20 +102,22 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::batch::{BatchContext, EachRecord, Handled, Handler};
+    use crate::batch::{BatchContext, Decode, EachRecord, Handled, Handler, OCCASION, REPLAY};
     use crate::dead_letter::MemoryDeadLetters;
     use crate::source::{Delivery, Source};
 
     /// Applies what it can decode.
     struct Obliging;
 
-    impl Handler for Obliging {
+    impl Decode for Obliging {
         type Record = u32;
 
         fn decode(&self, delivery: &Delivery<'_>) -> Result<u32, Failure> {
             delivery.json()
         }
+    }
 
+    impl Handler for Obliging {
         async fn handle(&self, _: &u32, _: &BatchContext) -> Result<Handled, Failure> {
             Err(Failure::transient("later", "not yet"))
         }
@@ -193,14 +180,16 @@ mod tests {
     /// Notes the positions of its deliveries.
     struct Positions(Arc<std::sync::Mutex<Vec<String>>>);
 
-    impl Handler for Positions {
+    impl Decode for Positions {
         type Record = ();
 
         fn decode(&self, delivery: &Delivery<'_>) -> Result<(), Failure> {
             self.0.lock().unwrap().push(delivery.position.clone());
             Err(Failure::transient("later", ""))
         }
+    }
 
+    impl Handler for Positions {
         async fn handle(&self, (): &(), _: &BatchContext) -> Result<Handled, Failure> {
             Ok(Handled::Applied)
         }
@@ -229,15 +218,5 @@ mod tests {
         let positions = positions.lock().unwrap();
         assert_ne!(positions[0], positions[1]);
         assert_eq!((&positions[2], &positions[3]), (&positions[0], &positions[0]));
-    }
-
-    #[test]
-    fn a_deadline_is_a_point_in_time_or_with_cargo_lambda_a_duration() {
-        let now = UNIX_EPOCH + Duration::from_millis(1_700_000_000_000);
-        assert_eq!(remaining(1_700_000_030_000, now), Duration::from_secs(30));
-        assert_eq!(remaining(1_699_999_999_000, now), Duration::ZERO, "it has passed");
-        assert_eq!(remaining(600_000, now), Duration::from_secs(600));
-        assert_eq!(remaining(86_399_999, now), Duration::from_millis(86_399_999), "a point in time is later");
-        assert_eq!(remaining(86_400_000, now), Duration::ZERO);
     }
 }

@@ -1,3 +1,5 @@
+//! Hides messages of a queue that are to come again later.
+
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
@@ -7,9 +9,7 @@ use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
-use super::handler::BatchHandler;
 use super::outcome::{NotRun, Outcome};
-use super::runner::Runner;
 use crate::failure::{Failure, chain};
 use crate::source::Delivery;
 
@@ -44,44 +44,45 @@ pub struct HiddenMessage {
     pub seconds: i32,
 }
 
-impl<H: BatchHandler> Runner<H> {
-    /// Hides the messages whose failures say when to try again, and the messages behind them in
-    /// their lanes for as long.
-    ///
-    /// SQS delivers no message of a group while another one of the group is hidden. A message that
-    /// stays hidden for the queue's timeout would delay the one that asked to come earlier. A
-    /// message that could not be hidden comes again after the queue's timeout.
-    pub(super) async fn hide(&self, deliveries: &[Delivery<'_>], outcomes: &[Outcome], end: Instant) {
-        let Some(visibility) = &self.visibility else { return };
-        let mut queues: BTreeMap<String, Vec<HiddenMessage>> = BTreeMap::new();
-        let mut lanes: HashMap<String, Duration> = HashMap::new();
-        for (delivery, outcome) in deliveries.iter().zip(outcomes) {
-            let delay = match outcome {
-                Outcome::Failed(failure) => failure.retry_delay(),
-                Outcome::NotRun(NotRun::Blocked) if !lanes.is_empty() => {
-                    lanes.get(&self.lane(delivery)).copied()
-                }
-                _ => None,
-            };
-            let Some(delay) = delay else { continue };
-            if matches!(outcome, Outcome::Failed(_)) {
-                lanes.insert(self.lane(delivery), delay);
-            }
-            if let Some((queue, message)) = hidden(delivery, delay) {
-                queues.entry(queue).or_default().push(message);
-            }
+/// Hides the messages whose failures say when to try again, and the messages behind them in
+/// their lanes for as long.
+///
+/// SQS delivers no message of a group while another one of the group is hidden. A message that
+/// stays hidden for the queue's timeout would delay the one that asked to come earlier. A
+/// message that could not be hidden comes again after the queue's timeout.
+pub(super) async fn hide(
+    visibility: &dyn Visibility,
+    deliveries: &[Delivery<'_>],
+    outcomes: &[Outcome],
+    lane: impl Fn(&Delivery<'_>) -> String,
+    end: Instant,
+) {
+    let mut queues: BTreeMap<String, Vec<HiddenMessage>> = BTreeMap::new();
+    let mut lanes: HashMap<String, Duration> = HashMap::new();
+    for (delivery, outcome) in deliveries.iter().zip(outcomes) {
+        let delay = match outcome {
+            Outcome::Failed(failure) => failure.retry_delay(),
+            Outcome::NotRun(NotRun::Blocked) if !lanes.is_empty() => lanes.get(&lane(delivery)).copied(),
+            _ => None,
+        };
+        let Some(delay) = delay else { continue };
+        if matches!(outcome, Outcome::Failed(_)) {
+            lanes.insert(lane(delivery), delay);
         }
-        for (queue, messages) in &queues {
-            let hidden = timeout_at(end, visibility.hide(queue, messages)).await;
-            if let Err(failure) =
-                hidden.unwrap_or_else(|_| Err(Failure::transient("deadline", "no time was left")))
-            {
-                let reason = failure.reason();
-                warn!(
-                    queue,
-                    reason, "messages come again when the queue brings them, and not when they asked for it"
-                );
-            }
+        if let Some((queue, message)) = hidden(delivery, delay) {
+            queues.entry(queue).or_default().push(message);
+        }
+    }
+    for (queue, messages) in &queues {
+        let hidden = timeout_at(end, visibility.hide(queue, messages)).await;
+        if let Err(failure) =
+            hidden.unwrap_or_else(|_| Err(Failure::transient("deadline", "no time was left")))
+        {
+            let reason = failure.reason();
+            warn!(
+                queue,
+                reason, "messages come again when the queue brings them, and not when they asked for it"
+            );
         }
     }
 }

@@ -92,7 +92,7 @@ impl Extensions {
         Extensions(inherited.map(|(name, value)| (name.clone(), value.clone())).collect())
     }
 
-    pub(super) fn of_rest(rest: BTreeMap<String, Box<RawValue>>) -> Self {
+    pub(super) fn from_rest(rest: BTreeMap<String, Box<RawValue>>) -> Self {
         Extensions(
             rest.into_iter().map(|(name, value)| (name, String::from(Box::<str>::from(value)))).collect(),
         )

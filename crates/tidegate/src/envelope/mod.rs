@@ -268,7 +268,7 @@ impl<'de> Deserialize<'de> for Envelope {
             kind,
             schema,
             data,
-            extensions: Extensions::of_rest(attributes.0),
+            extensions: Extensions::from_rest(attributes.0),
         })
     }
 }

@@ -141,7 +141,7 @@ impl Effects {
     /// Runs an effect unless it took place before.
     ///
     /// `fields` are the business fields that must be the same in every delivery of the effect. `lease` is a batch's or an invocation's context, or
-    /// [`Lease::of`] a duration. Runs are independent of each other: those of a batch are driven together by
+    /// [`Lease::new`] a duration. Runs are independent of each other: those of a batch are driven together by
     /// [`EachRecord`](crate::batch::EachRecord), or in other handlers by `futures::future::join_all`.
     ///
     /// # Errors
@@ -162,7 +162,7 @@ impl Effects {
         F: Future<Output = Result<R, EffectError>>,
     {
         let (lease, key) = (lease.into(), &run.key);
-        let payload_hash = PayloadHash::of(fields)?;
+        let payload_hash = PayloadHash::new(fields)?;
         let Some(store) = self.store.as_deref() else {
             warn!(key = key.as_str(), "idempotency is switched off: the effect runs");
             return effect.await.map(Ran::Applied).map_err(EffectError::into_failure);

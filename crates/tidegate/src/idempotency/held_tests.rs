@@ -9,7 +9,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::*;
-use crate::batch::{BatchContext, Counts, EachRecord, Handled, Handler, Invocation, Runner};
+use crate::batch::{BatchContext, Counts, Decode, EachRecord, Handled, Handler, Invocation, Runner};
 use crate::dead_letter::MemoryDeadLetters;
 use crate::failure::{Class, Failure};
 use crate::source::{Delivery, Source};
@@ -22,15 +22,17 @@ struct Mails {
     key: EffectKey,
 }
 
-impl Handler for Mails {
+impl Decode for Mails {
     type Record = ();
 
     fn decode(&self, _: &Delivery<'_>) -> Result<(), Failure> {
         Ok(())
     }
+}
 
+impl Handler for Mails {
     async fn handle(&self, (): &(), context: &BatchContext) -> Result<Handled, Failure> {
-        let run = EffectRun::of(self.key.clone(), AfterCrash::Hold, context);
+        let run = EffectRun::new(self.key.clone(), AfterCrash::Hold, context);
         Ok(self.effects.run(&run, &"x", context, lost()).await?.handled())
     }
 }
@@ -135,7 +137,7 @@ async fn an_event_too_large_for_a_record_goes_to_the_bucket_and_else_its_deliver
 
 /// Runs the effect with no time for a twin, and says how it ended.
 async fn run(effects: &Effects, run: &EffectRun) -> Result<Ran<u8>, &'static str> {
-    let ran = effects.run(run, &"x", Lease::of(Duration::from_secs(10)), lost()).await;
+    let ran = effects.run(run, &"x", Lease::new(Duration::from_secs(10)), lost()).await;
     ran.map_err(|failure| {
         assert_eq!((failure.class(), failure.code()), (Class::Transient, "no_event"));
         "no_event"
@@ -146,7 +148,7 @@ async fn run(effects: &Effects, run: &EffectRun) -> Result<Ran<u8>, &'static str
 async fn a_run_that_nothing_repeats_fails_where_it_would_be_held_and_a_later_one_brings_the_event() {
     let (store, effects) = world();
     let whole_batch = BatchContext::new(Duration::from_secs(10));
-    let forgotten = EffectRun::of(key(), AfterCrash::Hold, &whole_batch);
+    let forgotten = EffectRun::new(key(), AfterCrash::Hold, &whole_batch);
     let given = || {
         let event = RawValue::from_string("{}".to_owned()).unwrap();
         forgotten.clone().repeated_by(Repeat::new("f", event))
@@ -154,7 +156,7 @@ async fn a_run_that_nothing_repeats_fails_where_it_would_be_held_and_a_later_one
     let waiting = async || store.waiting(key().as_str()).await.unwrap().unwrap();
     assert_eq!(run(&effects, &forgotten).await, Err("no_event"), "its own outcome is unknown");
     assert_eq!(run(&effects, &forgotten).await, Err("no_event"), "found held");
-    let client = EffectRun::of_request(key(), AfterCrash::Hold);
+    let client = EffectRun::for_request(key(), AfterCrash::Hold);
     assert_eq!(run(&effects, &client).await, Ok(Ran::Held), "a client asks again by itself");
     assert!(waiting().await.repeat.is_none());
     let reason = waiting().await.reason;
@@ -170,18 +172,18 @@ async fn a_run_that_nothing_repeats_fails_where_it_would_be_held_and_a_later_one
 #[tokio::test]
 async fn an_orphan_is_held_with_the_event_of_the_delivery_that_finds_it_and_of_no_other_payload() {
     let event = RawValue::from_string("{}".to_owned()).unwrap();
-    let given = EffectRun::of_request(key(), AfterCrash::Hold).repeated_by(Repeat::new("f", event));
-    let forgotten = EffectRun::of(key(), AfterCrash::Hold, &BatchContext::new(Duration::ZERO));
+    let given = EffectRun::for_request(key(), AfterCrash::Hold).repeated_by(Repeat::new("f", event));
+    let forgotten = EffectRun::new(key(), AfterCrash::Hold, &BatchContext::new(Duration::ZERO));
     let (store, effects) = world();
     let dead = Claim {
         key: key(),
         owner: "dead".to_owned(),
         lease_until: Timestamp::UNIX_EPOCH,
-        payload_hash: PayloadHash::of(&"x").unwrap(),
+        payload_hash: PayloadHash::new(&"x").unwrap(),
         take_over: false,
     };
     assert_eq!(store.claim(&dead).await, Ok(Claimed::Yes));
-    let lease = Lease::of(Duration::from_secs(10));
+    let lease = Lease::new(Duration::from_secs(10));
     let other = effects.run::<u8, _>(&given, &"y", lease, lost()).await.unwrap_err();
     assert_eq!(other.code(), "payload_mismatch");
     let left = store.waiting(key().as_str()).await.unwrap().unwrap();
@@ -201,8 +203,8 @@ async fn an_orphan_is_held_with_the_event_of_the_delivery_that_finds_it_and_of_n
 async fn an_effect_that_an_operator_released_without_an_event_is_held_again_with_that_of_its_late_run() {
     let (store, effects) = world();
     let event = RawValue::from_string("{}".to_owned()).unwrap();
-    let run = EffectRun::of_request(key(), AfterCrash::Hold).repeated_by(Repeat::new("f", event));
-    let over = Lease { until: Timestamp::UNIX_EPOCH, ..Lease::of(Duration::from_secs(10)) };
+    let run = EffectRun::for_request(key(), AfterCrash::Hold).repeated_by(Repeat::new("f", event));
+    let over = Lease { until: Timestamp::UNIX_EPOCH, ..Lease::new(Duration::from_secs(10)) };
     let late = async {
         assert_eq!(store.release_held(key().as_str()).await, Ok(true), "its lease is over");
         lost().await
@@ -216,9 +218,9 @@ async fn an_effect_that_an_operator_released_without_an_event_is_held_again_with
 async fn a_reason_of_any_length_is_kept_shortened() {
     let (store, effects) = world();
     let long = async { Err(EffectError::Unknown(Failure::transient("timeout", "ä".repeat(1_000_000)))) };
-    let run = EffectRun::of_request(key(), AfterCrash::Hold);
+    let run = EffectRun::for_request(key(), AfterCrash::Hold);
     assert_eq!(
-        effects.run::<u8, _>(&run, &"x", Lease::of(Duration::from_secs(10)), long).await,
+        effects.run::<u8, _>(&run, &"x", Lease::new(Duration::from_secs(10)), long).await,
         Ok(Ran::Held)
     );
     let reason = store.waiting(key().as_str()).await.unwrap().unwrap().reason.unwrap();

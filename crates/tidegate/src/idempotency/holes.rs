@@ -198,7 +198,7 @@ struct World {
 impl World {
     fn new(store: Store, after_crash: AfterCrash) -> Self {
         let effects = Effects::new(store.clone(), Uuid::new_v4().to_string(), RETENTION);
-        let run = EffectRun::of_request(effects.key("mail", "7").unwrap(), after_crash);
+        let run = EffectRun::for_request(effects.key("mail", "7").unwrap(), after_crash);
         World { store, effects, run, runs: AtomicU32::new(0) }
     }
 
@@ -221,7 +221,7 @@ impl World {
             self.runs.fetch_add(1, Ordering::Relaxed);
             end.map(str::to_owned)
         };
-        effects.run(&self.run, &fields, Lease::of(PATIENCE), effect).await
+        effects.run(&self.run, &fields, Lease::new(PATIENCE), effect).await
     }
 
     /// The effect of `x`, at work until its twin with these fields has been turned away twice; and what the twin learns.
@@ -240,7 +240,7 @@ impl World {
             begun.notified().await;
             self.send(fields, Ok("twin")).await
         };
-        tokio::join!(self.effects.run(&self.run, &"x", Lease::of(PATIENCE), slow), twin)
+        tokio::join!(self.effects.run(&self.run, &"x", Lease::new(PATIENCE), slow), twin)
     }
 
     /// A claim of this owner, whose lease ends so many milliseconds from now.
@@ -329,7 +329,7 @@ pub(crate) async fn hole_b_a_run_that_outlived_its_lease_leaves_its_successors_r
     for end in [Ok("old"), not_done(), unknown()] {
         for after_crash in [AfterCrash::RunAgain, AfterCrash::Hold] {
             let world = World::new(store.clone(), AfterCrash::RunAgain);
-            let over = Lease { until: from_now(-1000), ..Lease::of(PATIENCE) };
+            let over = Lease { until: from_now(-1000), ..Lease::new(PATIENCE) };
             let mut run = world.run.clone();
             run.after_crash = after_crash;
             let end = end.clone().map(str::to_owned);
@@ -363,7 +363,7 @@ pub(crate) async fn hole_c_an_expired_record_does_not_let_a_second_run_in_beside
 pub(crate) async fn hole_d_a_claim_has_an_end_and_is_live_before_and_orphaned_after_it(store: Store) {
     for (after_crash, then) in [(AfterCrash::RunAgain, applied("m")), (AfterCrash::Hold, Ok(Ran::Held))] {
         let world = World::new(store.clone(), after_crash);
-        let lease = Lease::of(PATIENCE);
+        let lease = Lease::new(PATIENCE);
         let mut payload_hash = PayloadHash::from("");
         let looks = async {
             let stored = world.stored().await;
@@ -388,7 +388,7 @@ pub(crate) async fn hole_d_a_claim_has_an_end_and_is_live_before_and_orphaned_af
 pub(crate) async fn hole_e_no_time_left_is_not_an_unknown_time(store: Store) {
     let world = World::new(store, AfterCrash::RunAgain);
     let effect = async { Ok("begun".to_owned()) };
-    let late = world.effects.run::<String, _>(&world.run, &"x", Lease::of(Duration::ZERO), effect).await;
+    let late = world.effects.run::<String, _>(&world.run, &"x", Lease::new(Duration::ZERO), effect).await;
     let late = late.unwrap_err();
     assert_eq!((late.class(), late.code()), (Class::Transient, "out_of_time"));
     assert_eq!(world.claimed("next", 0).await, Claimed::Yes, "nothing was claimed");
@@ -402,13 +402,13 @@ pub(crate) async fn hole_f_an_effect_that_changes_the_payload_completes_the_key_
     let key_of = |payload: &Value| world.effects.key_at("mail", payload, &["/id"]).unwrap();
     let deliver = async || {
         let mut payload = first.clone();
-        let run = EffectRun::of_request(key_of(&payload), AfterCrash::Hold);
+        let run = EffectRun::for_request(key_of(&payload), AfterCrash::Hold);
         let fields = payload.clone();
         let effect = async {
             payload["id"] = json!("changed");
             Ok(payload["id"].to_string())
         };
-        world.effects.run(&run, &fields, Lease::of(PATIENCE), effect).await
+        world.effects.run(&run, &fields, Lease::new(PATIENCE), effect).await
     };
     assert_eq!(deliver().await, applied("\"changed\""));
     assert_eq!(deliver().await, duplicate("\"changed\""));
@@ -460,7 +460,7 @@ pub(crate) async fn hole_i_only_completed_records_are_remembered(store: Store) {
     assert_eq!(send("x", unknown()).await, Ok(Ran::Held), "a failed run was not remembered as done");
     assert_eq!(world.store.release_held(world.key().as_str()).await, Ok(true));
     watched.will("complete", Fault::Unreached, 1000);
-    let lease = Lease::of(Duration::from_millis(100));
+    let lease = Lease::new(Duration::from_millis(100));
     let effect = async { Ok("unconfirmed".to_owned()) };
     let unconfirmed = effects.run(&world.run, &"x", lease, effect).await.unwrap_err();
     assert_eq!(unconfirmed.code(), "not_recorded");
@@ -484,9 +484,9 @@ pub(crate) async fn hole_j_two_configurations_over_one_store_keep_their_own_sett
     };
     let (short, long) = (configured("short", Duration::ZERO), configured("long", RETENTION));
     let send = async |effects: &Effects, result: &str| {
-        let run = EffectRun::of_request(effects.key("mail", "7").unwrap(), AfterCrash::Hold);
+        let run = EffectRun::for_request(effects.key("mail", "7").unwrap(), AfterCrash::Hold);
         let effect = async { Ok(result.to_owned()) };
-        effects.run(&run, &"x", Lease::of(PATIENCE), effect).await
+        effects.run(&run, &"x", Lease::new(PATIENCE), effect).await
     };
     assert_eq!(send(&long, "l1").await, applied("l1"));
     assert_eq!(send(&short, "s1").await, applied("s1"), "its own namespace");
@@ -546,9 +546,9 @@ pub(crate) async fn hole_m_a_selector_that_yields_only_nulls_is_an_error(store: 
     let (one, other) =
         (json!({"order": {"id": "7", "line": 1}}), json!({"order": {"id": "7", "line": 2, "note": null}}));
     for payload in [one, other] {
-        let run = EffectRun::of_request(select(payload.clone()).unwrap(), AfterCrash::Hold);
+        let run = EffectRun::for_request(select(payload.clone()).unwrap(), AfterCrash::Hold);
         let effect = async { Ok(String::new()) };
-        let ran = world.effects.run(&run, &payload, Lease::of(PATIENCE), effect).await;
+        let ran = world.effects.run(&run, &payload, Lease::new(PATIENCE), effect).await;
         assert_eq!(ran, applied(""), "different keys are different effects");
     }
 }
@@ -557,10 +557,10 @@ pub(crate) async fn hole_n_a_renamed_function_keeps_its_history(store: Store) {
     let world = World::new(store.clone(), AfterCrash::Hold);
     let send = async |effects: &Effects, function: &str| {
         let event = RawValue::from_string("{}".to_owned()).unwrap();
-        let run = EffectRun::of_request(effects.key("mail", "7").unwrap(), AfterCrash::Hold)
+        let run = EffectRun::for_request(effects.key("mail", "7").unwrap(), AfterCrash::Hold)
             .repeated_by(Repeat::new(function, event));
         let effect = async { Ok(function.to_owned()) };
-        effects.run(&run, &"x", Lease::of(PATIENCE), effect).await
+        effects.run(&run, &"x", Lease::new(PATIENCE), effect).await
     };
     assert_eq!(send(&world.effects, "mailer").await, applied("mailer"));
     assert_eq!(send(&world.effects, "mailer-v2").await, duplicate("mailer"));
@@ -582,7 +582,7 @@ pub(crate) async fn hole_o_an_effect_whose_completion_failed_does_not_run_again(
     for elsewhere in [false, true] {
         let world = World::new(watched.clone(), AfterCrash::Hold);
         watched.will("complete", Fault::Unreached, 1000);
-        let lease = Lease::of(Duration::from_millis(100));
+        let lease = Lease::new(Duration::from_millis(100));
         let effect = async { Ok("m".to_owned()) };
         let failure = world.effects.run(&world.run, &"x", lease, effect).await.unwrap_err();
         assert_eq!((failure.class(), failure.code()), (Class::Transient, "not_recorded"));
@@ -627,7 +627,7 @@ pub(crate) async fn hole_t_a_result_too_large_to_keep_completes_the_effect_and_s
     let event = RawValue::from_string(format!("\"{}\"", "e".repeat(299 * 1024))).unwrap();
     let run = world.run.clone().repeated_by(Repeat::new("f", event));
     let effect = async { Ok(largest.clone()) };
-    let ran = world.effects.run(&run, &"x", Lease::of(PATIENCE), effect).await;
+    let ran = world.effects.run(&run, &"x", Lease::new(PATIENCE), effect).await;
     assert_eq!(ran, applied(&largest));
     assert_eq!(world.send("x", Ok("m")).await, duplicate(&largest));
     let world = World::new(world.store.clone(), AfterCrash::Hold);

@@ -1,9 +1,11 @@
+//! How long the run of an effect may take.
+
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::batch::BatchContext;
+use crate::time_left::time_left;
 
 /// Time kept back at the end for recording what the effect led to, and for the answer.
 const RESERVE: Duration = Duration::from_millis(1000);
@@ -12,7 +14,7 @@ const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// How long a run may take. There is always an end: a claim without one could never be told from one whose owner is gone.
 ///
-/// A batch's [`BatchContext`] and the context of an invocation turn into it, so that an effect runs in any handler; elsewhere it is [`Lease::of`] a duration.
+/// A batch's [`BatchContext`](crate::batch::BatchContext) and the context of an invocation turn into it, so that an effect runs in any handler; elsewhere it is [`Lease::new`] a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
     /// When nothing is begun or waited for any more, so that there is time to answer.
@@ -25,7 +27,7 @@ impl Lease {
     /// A run that is certainly over after this time. A tenth of it, one second at most, is kept back for the answer.
     ///
     /// No time is no time, not an unknown one: nothing is begun.
-    pub fn of(time: Duration) -> Self {
+    pub fn new(time: Duration) -> Self {
         let time = time.min(LONGEST);
         Lease {
             deadline: Instant::now() + time.saturating_sub(RESERVE.min(time / 10)),
@@ -34,15 +36,9 @@ impl Lease {
     }
 }
 
-impl From<&BatchContext> for Lease {
-    fn from(context: &BatchContext) -> Self {
-        Lease { deadline: context.deadline, until: context.lease_until }
-    }
-}
-
 impl From<&lambda_runtime::Context> for Lease {
     fn from(context: &lambda_runtime::Context) -> Self {
-        Lease::of(crate::batch::remaining(context.deadline, SystemTime::now()))
+        Lease::new(time_left(context.deadline, SystemTime::now()))
     }
 }
 
@@ -63,10 +59,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn no_time_is_no_time_and_endless_time_has_an_end() {
-        assert_eq!(Lease::of(Duration::ZERO).deadline, Instant::now());
+        assert_eq!(Lease::new(Duration::ZERO).deadline, Instant::now());
         let year = Duration::from_secs(31_536_000);
-        assert_eq!(Lease::of(year).deadline - Instant::now(), year - RESERVE);
-        let endless = Lease::of(Duration::MAX);
+        assert_eq!(Lease::new(year).deadline - Instant::now(), year - RESERVE);
+        let endless = Lease::new(Duration::MAX);
         assert!(endless.deadline > Instant::now() && endless.until > Timestamp::now());
     }
 }

@@ -37,7 +37,7 @@
 //! async fn pay(payment: Payment, effects: &Effects, context: &lambda_runtime::Context) -> Result<String, Failure> {
 //!     let key = effects.key("payment", &payment.order)?;
 //!     // The provider dedups by our key.
-//!     let run = EffectRun::of_request(key.clone(), AfterCrash::RunAgain);
+//!     let run = EffectRun::for_request(key.clone(), AfterCrash::RunAgain);
 //!     let fields = (&payment.order, payment.pence);
 //!     match effects.run(&run, &fields, context, charge(&payment, key.as_str())).await? {
 //!         Ran::Applied(receipt) | Ran::Duplicate(Kept::Result(receipt)) => Ok(receipt),

@@ -32,7 +32,7 @@ impl PayloadHash {
     ///
     /// # Errors
     /// `unencodable` (permanent) when they are not JSON.
-    pub fn of(fields: &impl Serialize) -> Result<Self, Failure> {
+    pub fn new(fields: &impl Serialize) -> Result<Self, Failure> {
         let unencodable = |error: serde_json::Error| Failure::permanent("unencodable", error.to_string());
         let text = serde_json::to_string(fields).map_err(unencodable)?;
         let canonical = match canonical(&text).map_err(unencodable)? {
@@ -114,7 +114,7 @@ mod tests {
 
     /// JSON as it stands, whatever it would be encoded as.
     fn of(json: &str) -> PayloadHash {
-        PayloadHash::of(&RawValue::from_string(json.to_owned()).unwrap()).unwrap()
+        PayloadHash::new(&RawValue::from_string(json.to_owned()).unwrap()).unwrap()
     }
 
     #[test]
@@ -141,20 +141,20 @@ mod tests {
             id: &'static str,
             amount: u128,
         }
-        let order = PayloadHash::of(&Order { id: "7", amount: u128::MAX }).unwrap();
+        let order = PayloadHash::new(&Order { id: "7", amount: u128::MAX }).unwrap();
         let text = format!(r#"{{"id":"7","amount":{}}}"#, u128::MAX);
         let before = PayloadHash::from(digest(&text).as_str());
         assert!(order.matches(&before), "its fields were written in the order of their declaration");
         assert_eq!(order.written, before.written, "the version before compares this, and knows no other");
-        assert!(!PayloadHash::of(&Order { id: "8", amount: u128::MAX }).unwrap().matches(&before));
+        assert!(!PayloadHash::new(&Order { id: "8", amount: u128::MAX }).unwrap().matches(&before));
     }
 
     #[test]
     fn fields_without_objects_have_one_hash() {
-        let hash = PayloadHash::of(&("7", 1.5, true, None::<u8>)).unwrap();
+        let hash = PayloadHash::new(&("7", 1.5, true, None::<u8>)).unwrap();
         assert_eq!(hash, PayloadHash::from(digest(r#"["7",1.5,true,null]"#).as_str()));
         assert!(hash.matches(&hash.clone()));
-        assert_eq!(PayloadHash::of(&json!({"a": 1})).unwrap().canonical, None, "it is sorted already");
+        assert_eq!(PayloadHash::new(&json!({"a": 1})).unwrap().canonical, None, "it is sorted already");
     }
 
     #[test]

@@ -20,8 +20,8 @@ pub enum AfterCrash {
 
 /// One effect of one delivery or request.
 ///
-/// A run knows what runs the effect again if it is held: [`EffectRun::of`] takes the event of the
-/// delivery that is handled, and [`EffectRun::of_request`] relies on the client to ask again.
+/// A run knows what runs the effect again if it is held: [`EffectRun::new`] takes the event of the
+/// delivery that is handled, and [`EffectRun::for_request`] relies on the client to ask again.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct EffectRun {
@@ -69,9 +69,9 @@ impl EffectRun {
     /// held, the delivery's event is kept with it.
     ///
     /// The context must be that of one record, which a [`Handler`](crate::batch::Handler) gets; a
-    /// [`BatchHandler`](crate::batch::BatchHandler) makes it with [`BatchContext::of`]. With any
+    /// [`BatchHandler`](crate::batch::BatchHandler) makes it with [`BatchContext::for_item`]. With any
     /// other context a run that would be held fails, so that its delivery comes again.
-    pub fn of(key: EffectKey, after_crash: AfterCrash, context: &BatchContext) -> Self {
+    pub fn new(key: EffectKey, after_crash: AfterCrash, context: &BatchContext) -> Self {
         let arrived_at = context.delivered.as_ref().and_then(Delivered::arrived_at);
         let again = context.delivered.clone().map_or(Again::Nothing, Again::Delivery);
         EffectRun { key, after_crash, arrived_at, heartbeat: None, again }
@@ -81,7 +81,7 @@ impl EffectRun {
     ///
     /// The request is not kept. An effect that is held and then released runs only when the client
     /// asks again.
-    pub fn of_request(key: EffectKey, after_crash: AfterCrash) -> Self {
+    pub fn for_request(key: EffectKey, after_crash: AfterCrash) -> Self {
         EffectRun { key, after_crash, arrived_at: None, heartbeat: None, again: Again::Client }
     }
 

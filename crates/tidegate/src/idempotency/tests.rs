@@ -43,7 +43,7 @@ impl World {
 
     fn run(&self) -> EffectRun {
         let event = RawValue::from_string("{}".to_owned()).unwrap();
-        EffectRun::of_request(key(), self.after_crash).repeated_by(Repeat::new("f", event))
+        EffectRun::for_request(key(), self.after_crash).repeated_by(Repeat::new("f", event))
     }
 
     async fn send(&self, fields: &str, result: Result<String, EffectError>) -> Result<Ran<String>, Failure> {
@@ -73,7 +73,7 @@ fn claim(lease: Duration) -> Claim {
         key: key(),
         owner: "dead".to_owned(),
         lease_until: Timestamp::now().saturating_add(lease).unwrap(),
-        payload_hash: PayloadHash::of(&"x").unwrap(),
+        payload_hash: PayloadHash::new(&"x").unwrap(),
         take_over: false,
     }
 }
@@ -136,8 +136,8 @@ async fn an_effect_is_tried_to_be_recorded_until_the_deadline_and_three_times_at
     for (time, attempts, waited) in [(10_000, 22, 8620), (1, 3, 60)] {
         watched.will("complete", Fault::Unreached, attempts + 1);
         let (begun, before) = (Instant::now(), watched.calls("complete"));
-        let run = EffectRun::of_request(effects.key("mail", &time).unwrap(), AfterCrash::Hold);
-        let lease = Lease::of(Duration::from_millis(time));
+        let run = EffectRun::for_request(effects.key("mail", &time).unwrap(), AfterCrash::Hold);
+        let lease = Lease::new(Duration::from_millis(time));
         let failed = effects.run::<u8, _>(&run, &"x", lease, async { Ok(7) }).await;
         assert_eq!(failed.unwrap_err().code(), "not_recorded");
         assert_eq!(watched.calls("complete") - before, attempts);
@@ -202,10 +202,10 @@ async fn a_run_whose_answers_are_all_lost_ends_well() {
     let store = Arc::new(MemoryIdempotency::default());
     let lossy = Watched::new(store.clone());
     let effects = Effects::new(lossy.clone(), "test", RETENTION);
-    let run = EffectRun::of_request(key(), AfterCrash::Hold);
+    let run = EffectRun::for_request(key(), AfterCrash::Hold);
     let send = async |result: Result<&str, EffectError>| {
         let effect = async { result.map(str::to_owned) };
-        effects.run(&run, &"x", Lease::of(Duration::from_secs(10)), effect).await
+        effects.run(&run, &"x", Lease::new(Duration::from_secs(10)), effect).await
     };
     lossy.will("claim", Fault::AnswerLost, 1);
     assert_eq!(send(Ok("m")).await.unwrap_err().code(), "injected");
@@ -220,7 +220,7 @@ async fn a_run_whose_answers_are_all_lost_ends_well() {
 async fn the_owner_completes_a_claim_that_was_held_or_released_meanwhile() {
     for released in [false, true] {
         let world = World::new(AfterCrash::Hold);
-        let over = Lease { until: Timestamp::UNIX_EPOCH, ..Lease::of(Duration::from_secs(10)) };
+        let over = Lease { until: Timestamp::UNIX_EPOCH, ..Lease::new(Duration::from_secs(10)) };
         let held = async {
             assert_eq!(world.send("x", Ok("other".to_owned())).await, Ok(Ran::Held));
             if released {
@@ -264,18 +264,18 @@ async fn a_twin_is_waited_for_no_longer_than_asked_for() {
 async fn a_long_effect_keeps_its_claim_by_a_heartbeat() {
     let watched = Watched::new(Arc::new(MemoryIdempotency::default()));
     let effects = Effects::new(watched.clone(), "test", RETENTION);
-    let beating = EffectRun::of_request(key(), AfterCrash::Hold).heartbeat(Duration::from_secs(3));
+    let beating = EffectRun::for_request(key(), AfterCrash::Hold).heartbeat(Duration::from_secs(3));
     let send = async |run: &EffectRun| {
         let effect = async {
             tokio::time::sleep(Duration::from_millis(10_500)).await;
             Ok("m".to_owned())
         };
-        effects.run(run, &"x", Lease::of(Duration::from_secs(1)), effect).await
+        effects.run(run, &"x", Lease::new(Duration::from_secs(1)), effect).await
     };
     watched.will("extend", Fault::Unreached, 1);
     assert_eq!(send(&beating).await, Ok(Ran::Applied("m".to_owned())));
     assert_eq!(watched.calls("extend"), 10, "three times within each lease, one of which failed");
-    let quiet = EffectRun::of_request(effects.key("quiet", "7").unwrap(), AfterCrash::Hold);
+    let quiet = EffectRun::for_request(effects.key("quiet", "7").unwrap(), AfterCrash::Hold);
     assert_eq!(send(&quiet).await, Ok(Ran::Applied("m".to_owned())));
     assert_eq!(watched.calls("extend"), 10, "only if it is asked for");
 }
@@ -294,9 +294,9 @@ async fn a_lease_with_a_heartbeat_begins_with_the_claim_and_not_with_the_wait_fo
         assert_eq!(watched.release(&key(), "dead").await, Ok(true));
         now
     };
-    let run = EffectRun::of_request(key(), AfterCrash::Hold).heartbeat(EffectRun::SHORTEST_HEARTBEAT);
+    let run = EffectRun::for_request(key(), AfterCrash::Hold).heartbeat(EffectRun::SHORTEST_HEARTBEAT);
     let effect = async { Ok(watched.look(&key()).await.unwrap().unwrap().lease_until.as_millisecond()) };
-    let lease = Lease::of(Duration::from_secs(10));
+    let lease = Lease::new(Duration::from_secs(10));
     let (ran, gone) = tokio::join!(effects.run(&run, &"x", lease, effect), gone);
     let least = gone.saturating_add(EffectRun::SHORTEST_HEARTBEAT).unwrap().as_millisecond();
     assert!(ran.unwrap().result().unwrap() >= least, "it was waited for at least 60 ms");
@@ -306,13 +306,13 @@ async fn a_lease_with_a_heartbeat_begins_with_the_claim_and_not_with_the_wait_fo
 async fn a_heartbeat_without_a_length_is_no_tight_loop() {
     let watched = Watched::new(Arc::new(MemoryIdempotency::default()));
     let effects = Effects::new(watched.clone(), "test", RETENTION);
-    let run = EffectRun::of_request(key(), AfterCrash::Hold).heartbeat(Duration::ZERO);
+    let run = EffectRun::for_request(key(), AfterCrash::Hold).heartbeat(Duration::ZERO);
     let effect = async {
         tokio::time::sleep(Duration::from_millis(3500)).await;
         Ok(())
     };
     assert_eq!(
-        effects.run(&run, &"x", Lease::of(Duration::from_secs(10)), effect).await,
+        effects.run(&run, &"x", Lease::new(Duration::from_secs(10)), effect).await,
         Ok(Ran::Applied(()))
     );
     assert_eq!(watched.calls("extend"), 3, "one a second");
@@ -369,9 +369,9 @@ async fn a_kept_result_of_another_type_is_an_error_that_names_the_key() {
 #[tokio::test]
 async fn switched_off_effects_run_each_time_and_fail_as_they_do() {
     let effects = Effects::disabled();
-    let run = EffectRun::of_request(effects.key("mail", "7").unwrap(), AfterCrash::Hold);
+    let run = EffectRun::for_request(effects.key("mail", "7").unwrap(), AfterCrash::Hold);
     let send = async |end: Result<u32, EffectError>| {
-        effects.run(&run, &"x", Lease::of(Duration::ZERO), async { end }).await
+        effects.run(&run, &"x", Lease::new(Duration::ZERO), async { end }).await
     };
     for number in 0..3 {
         assert_eq!(send(Ok(number)).await, Ok(Ran::Applied(number)));
@@ -385,7 +385,7 @@ async fn the_claims_of_a_batch_are_made_at_the_same_time() {
     let world = World::new(AfterCrash::Hold);
     let barrier = tokio::sync::Barrier::new(10);
     let runs = (0..10).map(|number| {
-        let run = EffectRun::of_request(world.effects.key("mail", &number).unwrap(), AfterCrash::Hold);
+        let run = EffectRun::for_request(world.effects.key("mail", &number).unwrap(), AfterCrash::Hold);
         let (effects, barrier) = (&world.effects, &barrier);
         async move {
             let effect = async {
@@ -393,7 +393,7 @@ async fn the_claims_of_a_batch_are_made_at_the_same_time() {
                 barrier.wait().await;
                 Ok(number)
             };
-            effects.run(&run, &"x", Lease::of(Duration::from_secs(10)), effect).await
+            effects.run(&run, &"x", Lease::new(Duration::from_secs(10)), effect).await
         }
     });
     let ran = tokio::time::timeout(Duration::from_secs(5), futures::future::join_all(runs)).await.unwrap();
@@ -428,9 +428,9 @@ async fn a_wait_for_a_twin_is_looks_and_claims_once_more_when_a_look_says_that_i
                 assert_eq!(watched.complete(&key(), "dead", &result, Timestamp::MAX).await, Ok(true));
             }
         };
-        let run = EffectRun::of_request(key(), after_crash);
+        let run = EffectRun::for_request(key(), after_crash);
         let effect = async { Ok("mine".to_owned()) };
-        let lease = Lease::of(Duration::from_secs(60));
+        let lease = Lease::new(Duration::from_secs(60));
         let (ran, ()) = tokio::join!(effects.run(&run, &"x", lease, effect), twin);
         assert_eq!(ran.unwrap().result().unwrap(), if gone { "mine" } else { "theirs" });
         assert_eq!(watched.calls("look"), 11);
@@ -444,7 +444,7 @@ async fn an_honest_replay_passes_though_a_map_is_walked_in_another_order() {
     // In a map of its own state each time: with 20 names two of them are walked in one order never.
     let fields = || (0..20).map(|n| (n.to_string(), n)).collect::<std::collections::HashMap<_, _>>();
     let send = async |fields| {
-        let lease = Lease::of(Duration::from_secs(10));
+        let lease = Lease::new(Duration::from_secs(10));
         world.effects.run(&world.run(), &fields, lease, async { Ok(7) }).await
     };
     assert_eq!(send(fields()).await, Ok(Ran::Applied(7)));

@@ -8,22 +8,24 @@ use super::change::Projection;
 use super::deadline::Deadline;
 use super::projector::Projector;
 use super::round::{Next, fail};
-use crate::batch::{BatchContext, BatchHandler, Item, NotRun, Outcome};
+use crate::batch::{BatchContext, BatchHandler, Decode, Item, NotRun, Outcome};
 use crate::failure::Failure;
 use crate::source::Delivery;
 use crate::store::CommitChange;
 
-impl<P: Projection> BatchHandler for Projector<P> {
+impl<P: Projection> Decode for Projector<P> {
     type Record = CommitChange;
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<CommitChange, Failure> {
-        CommitChange::of(delivery)
+        CommitChange::from_delivery(delivery)
     }
 
     fn lane(&self, delivery: &Delivery<'_>) -> String {
         CommitChange::lane(delivery)
     }
+}
 
+impl<P: Projection> BatchHandler for Projector<P> {
     async fn handle_batch(&self, items: &[Item<CommitChange>], context: &BatchContext) -> Vec<Outcome> {
         let deadline = Deadline(context.deadline);
         let listed = match self.listed(deadline).await {

@@ -150,7 +150,7 @@ pub(super) async fn plan(
         }
         Err(failure) if is_newer(&failure) => {
             // Deliveries up to the first gap are applied without reading the store.
-            let delivered = Delivered::of(guard, hints);
+            let delivered = Delivered::new(guard, hints);
             let commits: Vec<_> = delivered.up_to_a_gap().cloned().collect();
             project(&mut plan, projection, guard, &commits);
             if plan.stopped.is_none() {
@@ -187,7 +187,7 @@ struct Delivered<'a> {
 }
 
 impl<'a> Delivered<'a> {
-    fn of(guard: &Guard, hints: &[Hint<'a>]) -> Self {
+    fn new(guard: &Guard, hints: &[Hint<'a>]) -> Self {
         let mut delivered =
             Delivered { commits: BTreeMap::new(), reached: guard.position.version, agree: true };
         for hint in hints {
@@ -222,7 +222,7 @@ async fn events_above(
     hints: &[Hint<'_>],
     deadline: Deadline,
 ) -> Result<Vec<RecordedCommit>, Failure> {
-    let delivered = Delivered::of(guard, hints);
+    let delivered = Delivered::new(guard, hints);
     let unread = hints.iter().any(|hint| matches!(hint.change, CommitChange::Newer { .. }));
     let newest = hints.iter().filter_map(|hint| last_version(hint.change)).max().unwrap_or(Version::NONE);
     if delivered.reached >= newest && guard.parked.is_none() && delivered.agree && !unread {

@@ -32,6 +32,12 @@ impl Source {
         }
     }
 
+    /// Whether the source is a stream: records come in order, and everything from the first failed
+    /// record on comes again.
+    pub(crate) fn is_in_order(self) -> bool {
+        matches!(self, Source::Kinesis | Source::DynamoDb)
+    }
+
     /// Whether this source invokes the function asynchronously. Lambda then ignores the function's
     /// answer, and retries a failed invocation as a whole.
     pub fn is_asynchronous(self) -> bool {

@@ -208,7 +208,7 @@ fn damaged(mut value: Value, damage: &[(prop::sample::Index, Damage)]) -> Value 
 fn decode(delivery: &Delivery<'_>) -> Result<(), TestCaseError> {
     let _ = delivery.bytes().map(Envelope::parse);
     let _ = delivery.json::<Value>();
-    let _ = crate::store::CommitChange::of(delivery);
+    let _ = crate::store::CommitChange::from_delivery(delivery);
     prop_assert!(delivery.item.as_deref() != Some(""), "an empty identifier fails the whole batch");
     Ok(())
 }

@@ -46,7 +46,7 @@ impl CommitChange {
     /// - [`Failure::NEWER`] (transient): the item has a newer format, and its keys are not those of
     ///   a commit.
     /// - The failure to read the record.
-    pub fn of(delivery: &Delivery<'_>) -> Result<Self, Failure> {
+    pub fn from_delivery(delivery: &Delivery<'_>) -> Result<Self, Failure> {
         let change = delivery.change()?;
         if change.kind != ChangeKind::Insert || is_chunk(change) {
             return Ok(CommitChange::Other);

@@ -25,7 +25,7 @@ pub struct Content {
 impl Content {
     /// The content of an envelope, in the version that was sent. `None` if the data stayed in the
     /// event store, or is nested deeper than 128.
-    pub fn of(envelope: &Envelope) -> Option<Self> {
+    pub fn from_envelope(envelope: &Envelope) -> Option<Self> {
         let Data::Inline(data) = &envelope.data else { return None };
         Content::new(&envelope.kind, envelope.schema.version, data.get())
     }
@@ -35,10 +35,10 @@ impl Content {
         Some(Content { kind: kind.to_owned(), forms: vec![(version, hash(data)?)] })
     }
 
-    /// As [`Self::of`], and in all newer versions that this function knows, so that a resend in
+    /// As [`Self::from_envelope`], and in all newer versions that this function knows, so that a resend in
     /// another version can be compared.
     pub fn upcast<M: MessageSet>(envelope: &Envelope) -> Option<Self> {
-        let mut content = Content::of(envelope)?;
+        let mut content = Content::from_envelope(envelope)?;
         let Data::Inline(data) = &envelope.data else { return None };
         if M::newest(&content.kind).is_none_or(|newest| newest <= envelope.schema.version) {
             return Some(content);

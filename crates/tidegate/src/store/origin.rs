@@ -57,14 +57,14 @@ impl Origin {
     }
 
     /// The origin of a command in an envelope, with its content in the version that was sent.
-    pub fn of(envelope: &Envelope, arrived_at: Option<Timestamp>) -> Self {
+    pub fn from_envelope(envelope: &Envelope, arrived_at: Option<Timestamp>) -> Self {
         Origin {
             cause: envelope.cause(),
             correlation_id: envelope.correlation_id.clone(),
             traceparent: envelope.traceparent.clone(),
             time: envelope.time,
             extensions: envelope.extensions.inherited(),
-            content: Content::of(envelope),
+            content: Content::from_envelope(envelope),
             arrived_at,
             redriven: Duration::ZERO,
         }
@@ -73,7 +73,7 @@ impl Origin {
     /// The origin of a command of the set `M` that a source delivered, with its content in the
     /// version that was sent and all newer ones that `M` knows.
     pub fn delivered<M: MessageSet>(envelope: &Envelope, delivery: &Delivery<'_>) -> Self {
-        let mut origin = Origin::of(envelope, delivery.arrived_at);
+        let mut origin = Origin::from_envelope(envelope, delivery.arrived_at);
         origin.content = Content::upcast::<M>(envelope);
         // Only queues count attempts, and only queues have messages that are moved back.
         if delivery.attempts.is_some() {

@@ -374,7 +374,8 @@ fn a_commit_in_the_tables_stream_is_read_back_and_a_large_one_is_a_hint_with_chu
     assert_eq!(names(&built["Records"][0]["dynamodb"]), names(&sample["dynamodb"]));
     let event = event.commit(&commit(&format!("\"{}\"", "x".repeat(500_000)))).unwrap().build();
     let deliveries = Source::DynamoDb.split(&event).unwrap();
-    let changes: Vec<_> = deliveries.iter().map(|delivery| CommitChange::of(delivery).unwrap()).collect();
+    let changes: Vec<_> =
+        deliveries.iter().map(|delivery| CommitChange::from_delivery(delivery).unwrap()).collect();
     assert_eq!(changes[0], CommitChange::Commit(commit("{}")));
     assert!(matches!(&changes[1], CommitChange::Split { stream: at, .. } if *at == stream()), "{changes:?}");
     assert_eq!(changes[2..], [CommitChange::Other, CommitChange::Other]);

@@ -72,7 +72,7 @@ where
 {
     /// Unrolls what `run` does after each sequence of answers. `possible` lists the answers to a request, and those that are faults; of these a sequence has
     /// at most `faults`.
-    pub(crate) fn of(
+    pub(crate) fn new(
         run: impl Fn(&[A]) -> Next<Q, E>,
         possible: impl Fn(Q) -> (Vec<A>, Vec<A>),
         faults: u8,

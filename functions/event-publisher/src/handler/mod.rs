@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate::batch::{BatchContext, BatchHandler, Concurrency, Handled, Item, NotRun, Outcome};
+use tidegate::batch::{BatchContext, BatchHandler, Concurrency, Decode, Handled, Item, NotRun, Outcome};
 use tidegate::failure::{Class, Failure};
 use tidegate::ids::{StreamId, Version};
 use tidegate::source::Delivery;
@@ -59,7 +59,7 @@ impl Publisher {
     ) {
         let (mut progress, mut entries) = (Vec::new(), Vec::new());
         for (place, commit) in commits {
-            let mut of_commit = Progress::of(commit.events.len());
+            let mut of_commit = Progress::new(commit.events.len());
             for event in &commit.events {
                 match Entry::new(commit, event, self.limit) {
                     Ok(entry) => entries.push(Placed::new(progress.len(), entry)),
@@ -149,17 +149,19 @@ fn is_throttled(placed: &Placed) -> bool {
     placed.failure.as_ref().is_some_and(|failure| failure.code() == Failure::THROTTLED)
 }
 
-impl BatchHandler for Publisher {
+impl Decode for Publisher {
     type Record = CommitChange;
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<CommitChange, Failure> {
-        CommitChange::of(delivery)
+        CommitChange::from_delivery(delivery)
     }
 
     fn lane(&self, delivery: &Delivery<'_>) -> String {
         CommitChange::lane(delivery)
     }
+}
 
+impl BatchHandler for Publisher {
     async fn handle_batch(&self, items: &[Item<CommitChange>], context: &BatchContext) -> Vec<Outcome> {
         let deadline = context.deadline;
         let mut outcomes = Vec::with_capacity(items.len());

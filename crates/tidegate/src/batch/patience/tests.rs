@@ -6,7 +6,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::*;
-use crate::batch::{BatchContext, EachRecord, Handled, Handler, Invocation, Report, Runner};
+use crate::batch::{BatchContext, Decode, EachRecord, Handled, Handler, Invocation, Report, Runner};
 use crate::dead_letter::MemoryDeadLetters;
 use crate::test::{DynamoDbEvent, KinesisEvent};
 
@@ -17,14 +17,16 @@ const START: i64 = 1_800_000_000;
 /// Ends as the record's code says: `ok`, or a failure with this code.
 struct Coded;
 
-impl Handler for Coded {
+impl Decode for Coded {
     type Record = String;
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<String, Failure> {
         // A change of a table says nothing, and fails.
         Ok(delivery.bytes().map_or("later".into(), String::from_utf8_lossy).into_owned())
     }
+}
 
+impl Handler for Coded {
     async fn handle(&self, code: &String, _: &BatchContext) -> Result<Handled, Failure> {
         match code.as_str() {
             "ok" => Ok(Handled::Applied),

@@ -1,3 +1,5 @@
+//! Leads events to functions by their source and detail-type.
+
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
@@ -8,7 +10,9 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use tracing::Span;
 
-use super::handler::{BatchContext, Handler};
+use super::context::BatchContext;
+use super::decode::Decode;
+use super::handler::Handler;
 use super::outcome::Handled;
 use crate::envelope::{Data, Envelope};
 use crate::failure::Failure;
@@ -227,7 +231,7 @@ impl Router {
     }
 }
 
-impl Handler for Router {
+impl Decode for Router {
     type Record = Task;
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<Task, Failure> {
@@ -251,7 +255,9 @@ impl Handler for Router {
     fn span(&self, task: &Task) -> Span {
         task.span.clone()
     }
+}
 
+impl Handler for Router {
     async fn handle(&self, task: &Task, context: &BatchContext) -> Result<Handled, Failure> {
         match &task.run {
             Some(run) => run(context.clone()).await,

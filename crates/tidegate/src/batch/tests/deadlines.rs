@@ -6,13 +6,15 @@ use crate::dead_letter::{DeadLetter, DeadLetters};
 /// Takes so long for a batch, and so long for a dead letter.
 struct Slow(Duration);
 
-impl BatchHandler for Slow {
+impl Decode for Slow {
     type Record = ();
 
     fn decode(&self, _: &Delivery<'_>) -> Result<(), Failure> {
         Ok(())
     }
+}
 
+impl BatchHandler for Slow {
     async fn handle_batch(&self, items: &[Item<()>], _: &BatchContext) -> Vec<Outcome> {
         tokio::time::sleep(self.0).await;
         items.iter().map(|_| Outcome::Failed(Failure::permanent("never", ""))).collect()

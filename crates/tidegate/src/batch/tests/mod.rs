@@ -1,3 +1,5 @@
+//! What a runner does with the deliveries of an invocation.
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -7,17 +9,19 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::*;
+use crate::batch::*;
 use crate::dead_letter::{MemoryDeadLetters, Payload};
 use crate::failure::Failure;
 use crate::source::{Delivery, Response, Source, aggregated};
 
 mod aggregates;
 mod deadlines;
+mod holes;
 mod letters;
 mod metrics;
 mod observer;
 mod progress;
+mod properties;
 #[cfg(feature = "otel")]
 mod spans;
 mod throttling;
@@ -30,7 +34,7 @@ struct Obedient {
     ended: Arc<Mutex<Vec<String>>>,
 }
 
-impl Handler for Obedient {
+impl Decode for Obedient {
     type Record = String;
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<String, Failure> {
@@ -42,7 +46,9 @@ impl Handler for Obedient {
             _ => Ok(body),
         }
     }
+}
 
+impl Handler for Obedient {
     async fn handle(&self, body: &String, _context: &BatchContext) -> Result<Handled, Failure> {
         self.handled.lock().unwrap().push(body.clone());
         // Later records are quicker: run at once, they would end in another order than they began in.
@@ -260,11 +266,14 @@ async fn no_letter_is_written_for_what_a_stream_will_deliver_again_anyway() {
 #[tokio::test(start_paused = true)]
 async fn a_batch_that_hangs_is_dead_lettered_when_its_source_is_about_to_discard_it() {
     struct Hanging;
-    impl BatchHandler for Hanging {
+    impl Decode for Hanging {
         type Record = ();
         fn decode(&self, _: &Delivery<'_>) -> Result<(), Failure> {
             Ok(())
         }
+    }
+
+    impl BatchHandler for Hanging {
         async fn handle_batch(&self, _: &[Item<()>], _: &BatchContext) -> Vec<Outcome> {
             std::future::pending().await
         }
@@ -301,13 +310,15 @@ async fn a_dead_letter_rebuilds_the_invocation_and_keeps_its_id() {
 /// Panics whenever its batch holds a bad record.
 struct Fragile;
 
-impl BatchHandler for Fragile {
+impl Decode for Fragile {
     type Record = Vec<u8>;
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<Vec<u8>, Failure> {
         Ok(delivery.bytes()?.to_vec())
     }
+}
 
+impl BatchHandler for Fragile {
     async fn handle_batch(&self, items: &[Item<Vec<u8>>], _context: &BatchContext) -> Vec<Outcome> {
         assert!(items.iter().all(|item| item.record != b"bad"), "a bad record");
         items.iter().map(|_| Outcome::Done(Handled::Applied)).collect()
@@ -329,11 +340,14 @@ async fn a_batch_handler_that_panics_is_given_its_records_one_by_one() {
 async fn a_batch_handler_that_answers_too_few_outcomes_is_given_its_records_one_by_one() {
     /// Forgets all but the first `0` records.
     struct Forgetful(usize);
-    impl BatchHandler for Forgetful {
+    impl Decode for Forgetful {
         type Record = ();
         fn decode(&self, _: &Delivery<'_>) -> Result<(), Failure> {
             Ok(())
         }
+    }
+
+    impl BatchHandler for Forgetful {
         async fn handle_batch(&self, items: &[Item<()>], _: &BatchContext) -> Vec<Outcome> {
             items.iter().take(self.0).map(|_| Outcome::Done(Handled::Applied)).collect()
         }

@@ -43,11 +43,14 @@ async fn an_observer_is_told_outcome_failure_and_time_of_every_delivery() {
 #[tokio::test(start_paused = true)]
 async fn records_that_a_handler_does_not_time_are_measured_as_a_batch() {
     struct Slow;
-    impl BatchHandler for Slow {
+    impl Decode for Slow {
         type Record = ();
         fn decode(&self, _: &Delivery<'_>) -> Result<(), Failure> {
             Ok(())
         }
+    }
+
+    impl BatchHandler for Slow {
         async fn handle_batch(&self, items: &[Item<()>], _: &BatchContext) -> Vec<Outcome> {
             tokio::time::sleep(Duration::from_secs(3)).await;
             items.iter().map(|_| Outcome::Done(Handled::Applied)).collect()

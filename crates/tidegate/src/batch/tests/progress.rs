@@ -8,13 +8,15 @@ struct Slow {
 
 struct Shared(Arc<Slow>);
 
-impl Handler for Shared {
+impl Decode for Shared {
     type Record = String;
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<String, Failure> {
         Ok(String::from_utf8(delivery.bytes()?.to_vec())?)
     }
+}
 
+impl Handler for Shared {
     async fn handle(&self, record: &String, _: &BatchContext) -> Result<Handled, Failure> {
         tokio::time::sleep(Duration::from_secs(10)).await;
         self.0.done.lock().unwrap().push(record.clone());

@@ -182,7 +182,7 @@ fn traceparent(number: usize) -> String {
 /// Takes what the body's `do` says.
 struct Told;
 
-impl Handler for Told {
+impl Decode for Told {
     type Record = String;
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<String, Failure> {
@@ -192,7 +192,9 @@ impl Handler for Told {
         }
         Ok(delivery.json::<Event>()?.r#do)
     }
+}
 
+impl Handler for Told {
     async fn handle(&self, told: &String, _: &BatchContext) -> Result<Handled, Failure> {
         let span = tracing::info_span!(target: "shop", "look", shelf = 7);
         span.in_scope(|| tracing::info!("nothing"));

@@ -7,13 +7,15 @@ struct Dependency {
     most: Mutex<Vec<usize>>,
 }
 
-impl Handler for Arc<Dependency> {
+impl Decode for Arc<Dependency> {
     type Record = ();
 
     fn decode(&self, _: &Delivery<'_>) -> Result<(), Failure> {
         Ok(())
     }
+}
 
+impl Handler for Arc<Dependency> {
     async fn handle(&self, _: &(), _: &BatchContext) -> Result<Handled, Failure> {
         let now = {
             let mut at_work = self.at_work.lock().unwrap();
@@ -57,11 +59,14 @@ async fn a_throttled_dependency_is_given_less_and_the_next_invocation_remembers(
 async fn lanes_that_are_at_work_give_way_when_fewer_may_run() {
     /// The first record of the first lane is throttled.
     struct Once(Mutex<Vec<(u64, usize)>>, Mutex<usize>, tokio::time::Instant);
-    impl Handler for Arc<Once> {
+    impl Decode for Arc<Once> {
         type Record = String;
         fn decode(&self, delivery: &Delivery<'_>) -> Result<String, Failure> {
             Ok(delivery.ordering_key.clone())
         }
+    }
+
+    impl Handler for Arc<Once> {
         async fn handle(&self, lane: &String, _: &BatchContext) -> Result<Handled, Failure> {
             let now = {
                 let mut at_work = self.1.lock().unwrap();

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::*;
-use crate::batch::{BatchContext, BatchHandler, Handled, Item, NotRun, Outcome, Stopwatch};
+
+use crate::batch::{BatchContext, BatchHandler, Decode, Handled, Item, NotRun, Outcome, Stopwatch};
 use crate::envelope::DataSchema;
 use crate::failure::{Class, Failure};
 use crate::ids::{Cause, StreamId, Version};

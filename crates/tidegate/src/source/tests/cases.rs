@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::batch::{
-    BatchContext, EachRecord, Foreign, Handled, Handler, Invocation, Report, Routed, Router, Runner, Unknown,
+    BatchContext, Decode, EachRecord, Foreign, Handled, Handler, Invocation, Report, Routed, Router, Runner,
+    Unknown,
 };
 use crate::dead_letter::{DeadLetter, MemoryDeadLetters, Payload};
 use crate::failure::Failure;
@@ -59,13 +60,15 @@ impl Seen {
 /// Notes each body, and fails those with the word `fail` or `never`.
 struct Bodies(Arc<Seen>);
 
-impl Handler for Bodies {
+impl Decode for Bodies {
     type Record = String;
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<String, Failure> {
         Ok(String::from_utf8(delivery.bytes()?.to_vec())?)
     }
+}
 
+impl Handler for Bodies {
     async fn handle(&self, body: &String, _: &BatchContext) -> Result<Handled, Failure> {
         self.0.push(body);
         match body {

@@ -40,7 +40,7 @@ fn sent(kind: &str, version: u32, data: &str) -> Envelope {
 }
 
 fn from(envelope: &Envelope) -> Origin {
-    let mut origin = Origin::of(envelope, None);
+    let mut origin = Origin::from_envelope(envelope, None);
     origin.content = Content::upcast::<Commands>(envelope);
     origin
 }
@@ -118,7 +118,10 @@ async fn what_an_older_function_decided_is_compared_in_the_version_that_it_knew(
     // The function knew version 1, and stored the digest of that.
     let envelope = sent("Add", 1, r#"{"amount":3}"#);
     let store = MemoryEventStore::default();
-    assert_eq!(send(&store, Command::Open(3), &Origin::of(&envelope, None)).await, Ok(Handled::Applied));
+    assert_eq!(
+        send(&store, Command::Open(3), &Origin::from_envelope(&envelope, None)).await,
+        Ok(Handled::Applied)
+    );
     assert_eq!(send(&store, Command::Open(3), &from(&envelope)).await, Ok(Handled::Duplicate));
     let newer = from(&sent("Add", 2, r#"{"units":3}"#));
     assert_eq!(send(&store, Command::Open(3), &newer).await, Ok(Handled::Duplicate), "not comparable");
@@ -152,7 +155,7 @@ mod corrected {
 async fn a_command_that_is_sent_again_is_the_same_whatever_the_upcast_makes_of_it() {
     let envelope = sent("Add", 1, r#"{"amount":3}"#);
     let now = |envelope: &Envelope| {
-        let mut origin = Origin::of(envelope, None);
+        let mut origin = Origin::from_envelope(envelope, None);
         origin.content = Content::upcast::<corrected::Commands>(envelope);
         origin
     };
@@ -205,7 +208,9 @@ async fn attributes_of_a_command_go_with_the_events_that_it_leads_to() {
     let commit = store.commits().remove(0);
     let event = crate::test::DynamoDbEvent::event_store().commit(&commit).unwrap().build();
     let delivery = &crate::source::Source::DynamoDb.split(&event).unwrap()[0];
-    let CommitChange::Commit(read) = CommitChange::of(delivery).unwrap() else { panic!("a commit") };
+    let CommitChange::Commit(read) = CommitChange::from_delivery(delivery).unwrap() else {
+        panic!("a commit")
+    };
     assert_eq!(read.extensions, commit.extensions);
     let leaves = read.envelope(&read.events[0]).unwrap();
     let written = serde_json::to_value(&leaves).unwrap();

@@ -18,7 +18,7 @@ fn commit_of(kind: &str, version: u64) -> RecordedCommit {
 
 fn change_of(event: serde_json::Value) -> Result<CommitChange, Failure> {
     let event = serde_json::value::to_raw_value(&event).unwrap();
-    CommitChange::of(&Source::DynamoDb.split(&event).unwrap()[0])
+    CommitChange::from_delivery(&Source::DynamoDb.split(&event).unwrap()[0])
 }
 
 #[tokio::test]

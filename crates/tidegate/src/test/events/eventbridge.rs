@@ -45,7 +45,7 @@ impl EventBridgeEvent {
     ///
     /// # Errors
     /// When the envelope cannot be written as JSON.
-    pub fn of(envelope: &Envelope) -> Result<Self, serde_json::Error>
+    pub fn from_envelope(envelope: &Envelope) -> Result<Self, serde_json::Error>
     where
         Envelope: Serialize,
     {

@@ -155,7 +155,7 @@ pub(super) struct Runs {
 impl Runs {
     pub(super) fn new(after_crash: AfterCrash, event: Event, faults: u8) -> Self {
         let of = |old| {
-            Automaton::of(
+            Automaton::new(
                 |answers| run(answers, async |script| run_effect(after_crash, event, old, script).await),
                 possible,
                 faults,
@@ -211,7 +211,7 @@ async fn run_effect(
         Arc::new(AskingStore { script: script.clone(), own: Mutex::default(), hash: Mutex::default() });
     let effects = Effects::new(store, "model", Duration::from_secs(30 * 24 * 3600))
         .large_events(Arc::new(AskingBucket { script: script.clone(), large: event == Event::Large }));
-    let mut run = EffectRun::of_request(EffectKey::new("model", "effect", "1").unwrap(), after_crash)
+    let mut run = EffectRun::for_request(EffectKey::new("model", "effect", "1").unwrap(), after_crash)
         .arrived_at(old.then_some(Timestamp::UNIX_EPOCH));
     if event != Event::Forgotten {
         run = run.repeated_by(Repeat::new("model", RawValue::from_string("1".to_owned()).unwrap()));

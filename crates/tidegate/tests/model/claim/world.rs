@@ -168,7 +168,7 @@ impl Record {
         }
     }
 
-    fn of(state: &RecordState, payload: Payload) -> Self {
+    fn new(state: &RecordState, payload: Payload) -> Self {
         Record {
             status: state.status.into(),
             owner: state.owner.strip_prefix("run ").and_then(|number| number.parse().ok()).unwrap(),
@@ -254,7 +254,7 @@ impl ClaimModel {
         let succeeded = match &transition {
             Transition::To(to) => {
                 let payload = before.as_ref().filter(|_| !claims).map_or(payload, |before| before.payload);
-                state.record = Some(Record::of(to, payload));
+                state.record = Some(Record::new(to, payload));
                 true
             }
             Transition::Removed => {
@@ -355,7 +355,7 @@ impl ClaimModel {
         let Some(record) = &state.record else { return false };
         match decide(Some(&record.state()), request, now()) {
             Transition::To(to) => {
-                state.record = Some(Record::of(&to, record.payload));
+                state.record = Some(Record::new(&to, record.payload));
                 true
             }
             _ => false,

@@ -227,7 +227,7 @@ fn increment(key: &str, amount: i64) -> Increment {
 }
 
 impl Place {
-    fn of(position: Position) -> Self {
+    fn new(position: Position) -> Self {
         let version = u8::try_from(position.version.number()).unwrap();
         Place { version, part: u8::try_from(position.part).unwrap(), cut: position.cut }
     }
@@ -239,9 +239,9 @@ impl Place {
 }
 
 impl Row {
-    pub(super) fn of(guard: &Guard) -> Self {
+    pub(super) fn from_guard(guard: &Guard) -> Self {
         Row {
-            place: Place::of(guard.position),
+            place: Place::new(guard.position),
             parked: guard.parked.map(|parked| u8::try_from(parked.number()).unwrap()),
             newer: guard.parked_code.as_deref() == Some(Failure::NEWER),
             listed: guard.listed.is_some(),
@@ -266,7 +266,7 @@ pub(super) fn failure(is_newer: bool) -> Failure {
 
 impl Counts {
     /// What the counters of a read model say; the first row stands for all of the first part.
-    pub(super) fn of(counters: &BTreeMap<String, BTreeMap<&'static str, i64>>) -> Self {
+    pub(super) fn new(counters: &BTreeMap<String, BTreeMap<&'static str, i64>>) -> Self {
         let units = |key: &str| counters.get(key).map_or(0, |row| row["units"]);
         Counts {
             total: units("all"),
@@ -278,18 +278,18 @@ impl Counts {
 }
 
 impl Move {
-    fn of(transaction: &Transaction) -> Self {
+    fn new(transaction: &Transaction) -> Self {
         let [(advance, _)] = &transaction.guards[..] else { panic!("one aggregate has one guard") };
-        let to = Place::of(advance.to);
-        let new = (to.version > Place::of(advance.from).version).then(|| event_id(to.version));
+        let to = Place::new(advance.to);
+        let new = (to.version > Place::new(advance.from).version).then(|| event_id(to.version));
         assert_eq!(advance.event_id, new);
         let counters = transaction.counters.iter().map(|counter| (counter.key.clone(), counter.add.clone()));
         let counters: BTreeMap<_, _> = counters.collect();
-        let counts = Counts::of(&counters);
+        let counts = Counts::new(&counters);
         let rows = (0..SHIFTED).filter(|row| counters.contains_key(&counter(*row))).count();
         assert!(rows == 0 || rows == SHIFTED, "a part is applied whole");
         let parked = advance.parked.map(|parked| u8::try_from(parked.number()).unwrap());
-        Move { from: Place::of(advance.from), parked, to, undigested: false, counts }
+        Move { from: Place::new(advance.from), parked, to, undigested: false, counts }
     }
 
     /// A transaction with one row in place of all the like ones.
@@ -357,7 +357,7 @@ impl ReadModel for World {
     }
 
     fn apply<'a>(&'a self, transaction: &'a Transaction) -> BoxFuture<'a, Result<(), ApplyError>> {
-        self.write(Ask::Apply(Move { undigested: self.undigested, ..Move::of(transaction) })).boxed()
+        self.write(Ask::Apply(Move { undigested: self.undigested, ..Move::new(transaction) })).boxed()
     }
 
     fn park<'a>(
@@ -388,11 +388,11 @@ impl ReadModel for World {
     }
 
     fn unpark<'a>(&'a self, _: &'a StreamId, guard: &'a Guard) -> BoxFuture<'a, Result<(), ApplyError>> {
-        self.write(Ask::Unpark(Row::of(guard))).boxed()
+        self.write(Ask::Unpark(Row::from_guard(guard))).boxed()
     }
 
     fn unlist<'a>(&'a self, _: &'a StreamId, guard: &'a Guard) -> BoxFuture<'a, Result<(), ApplyError>> {
-        self.write(Ask::Unlist(Row::of(guard))).boxed()
+        self.write(Ask::Unlist(Row::from_guard(guard))).boxed()
     }
 }
 

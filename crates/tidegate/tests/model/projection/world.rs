@@ -245,15 +245,15 @@ fn write(state: &mut State, write: impl FnOnce(&MemoryReadModel) -> Result<(), A
             model.unpark(&stream(), &guard).now_or_never().unwrap().unwrap();
         }
         let guard = model.guard(&stream()).unwrap();
-        assert_eq!((Row::of(&guard).listed, row.listed), (true, true), "who is parked is listed");
+        assert_eq!((Row::from_guard(&guard).listed, row.listed), (true, true), "who is parked is listed");
     }
     let answer = match write(&model) {
         Ok(()) => Answer::Done,
         Err(ApplyError::GuardMoved) => Answer::Moved,
         Err(error) => panic!("{error:?}"),
     };
-    state.row = model.guard(&stream()).map(|guard| Row::of(&guard));
-    state.counts = Counts::of(&model.counters());
+    state.row = model.guard(&stream()).map(|guard| Row::from_guard(&guard));
+    state.counts = Counts::new(&model.counters());
     answer
 }
 

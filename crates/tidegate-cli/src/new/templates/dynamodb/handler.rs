@@ -1,7 +1,7 @@
 //! What becomes of one change.
 
 use serde::Deserialize;
-use tidegate::batch::{BatchContext, Handled, Handler};
+use tidegate::batch::{BatchContext, Decode, Handled, Handler};
 use tidegate::failure::Failure;
 use tidegate::source::{ChangeKind, Delivery};
 use tracing::info;
@@ -22,7 +22,7 @@ struct Key {
     key: String,
 }
 
-impl Handler for Records {
+impl Decode for Records {
     type Record = Record;
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<Record, Failure> {
@@ -32,7 +32,9 @@ impl Handler for Records {
             .map_err(|error| Failure::permanent("unexpected_item", error.to_string()))?;
         Ok(Record { kind: change.kind, key })
     }
+}
 
+impl Handler for Records {
     /// May be called again for the same change: whatever is done here must notice that it was done before. A change of state goes through
     /// `tidegate::store::execute`, an effect outside DynamoDB through `tidegate::idempotency::Effects`.
     async fn handle(&self, record: &Record, _context: &BatchContext) -> Result<Handled, Failure> {

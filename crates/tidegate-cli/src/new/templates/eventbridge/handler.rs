@@ -1,7 +1,7 @@
 //! What becomes of one event.
 
 use serde::Deserialize;
-use tidegate::batch::{BatchContext, Handled, Handler};
+use tidegate::batch::{BatchContext, Decode, Handled, Handler};
 use tidegate::failure::Failure;
 use tidegate::source::Delivery;
 use tracing::info;
@@ -15,14 +15,16 @@ pub(crate) struct Record {
     id: String,
 }
 
-impl Handler for Records {
+impl Decode for Records {
     type Record = Record;
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<Record, Failure> {
         // What is no such JSON fails for good: it becomes a dead letter, and costs its neighbours nothing.
         delivery.json()
     }
+}
 
+impl Handler for Records {
     /// May be called again for the same record: whatever is done here must notice that it was done before. A change of state goes through
     /// `tidegate::store::execute`, an effect outside DynamoDB through `tidegate::idempotency::Effects`.
     async fn handle(&self, record: &Record, _context: &BatchContext) -> Result<Handled, Failure> {

@@ -1,40 +1,22 @@
-//! Tumbling windows of a stream mapping: a state that is passed from one invocation to the next.
+//! Folds the records of tumbling windows into a state that is passed from one invocation to the next.
 
 use std::future::Future;
 
-use jiff::Timestamp;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::Instant;
+use tracing::Span;
 
-use super::handler::{BatchContext, BatchHandler, Item};
+use super::context::BatchContext;
+use super::decode::Decode;
+use super::handler::BatchHandler;
 use super::isolation::{catch, isolate};
+use super::item::Item;
 use super::outcome::{Handled, NotRun, Outcome};
-use super::runner::Runner;
+use super::window::Window;
 use crate::failure::Failure;
-use crate::source::{Delivery, Response};
-
-/// The tumbling window that an invocation belongs to, as its event says.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Window {
-    /// When the window begins. Stream, shard and start identify the window.
-    pub start: Timestamp,
-    /// When it ends.
-    pub end: Timestamp,
-    /// Id of the shard. Each shard has windows of its own.
-    pub shard: String,
-    /// ARN of the stream.
-    pub stream_arn: String,
-    /// Whether this is the last invocation of the window. It usually has no records.
-    pub is_final: bool,
-    /// Whether the window ends early, because its state is above 1 MB or its shard has ended. In
-    /// the first case the window continues with an empty state, and has another last invocation.
-    pub is_terminated_early: bool,
-    /// The state that the previous invocation returned; `{}` in the first.
-    pub state: Box<RawValue>,
-}
+use crate::source::Delivery;
 
 /// Folds the records of each window into a state, and uses the state when the window is over.
 ///
@@ -42,7 +24,7 @@ pub struct Window {
 /// `ReportBatchItemFailures` and a parallelization factor of 1.
 ///
 /// ```
-/// use tidegate::batch::{BatchContext, Window, WindowHandler};
+/// use tidegate::batch::{BatchContext, Decode, Window, WindowHandler};
 /// use tidegate::failure::Failure;
 /// use tidegate::source::Delivery;
 ///
@@ -53,13 +35,16 @@ pub struct Window {
 ///
 /// struct Sums;
 ///
-/// impl WindowHandler for Sums {
+/// impl Decode for Sums {
 ///     type Record = u64;
-///     type State = Sum;
 ///
 ///     fn decode(&self, delivery: &Delivery<'_>) -> Result<u64, Failure> {
 ///         delivery.json()
 ///     }
+/// }
+///
+/// impl WindowHandler for Sums {
+///     type State = Sum;
 ///
 ///     fn fold(&self, state: &mut Sum, cents: &u64, _window: &Window) -> Result<(), Failure> {
 ///         state.cents += cents;
@@ -83,20 +68,11 @@ pub struct Window {
 ///
 /// If anything fails in the last invocation of a window, the invocation fails as a whole, and
 /// Lambda repeats it with the state it had.
-pub trait WindowHandler: Send + Sync {
-    /// What a delivery is decoded into.
-    type Record: Send + Sync;
-
+pub trait WindowHandler: Decode {
     /// The state of a window. It must serialize as a JSON object. A state above 1 MB ends its
     /// window early (AWS docs: Kinesis, stateful processing). A new version of the function must be
     /// able to read the states of the old one.
     type State: Default + Serialize + DeserializeOwned + Send + Sync;
-
-    /// As [`Handler::decode`](super::Handler::decode).
-    ///
-    /// # Errors
-    /// A permanent failure costs this delivery only; a transient one stops the batch.
-    fn decode(&self, delivery: &Delivery<'_>) -> Result<Self::Record, Failure>;
 
     /// Folds a record into the state.
     ///
@@ -105,7 +81,7 @@ pub trait WindowHandler: Send + Sync {
     /// records before the failed one are folded again.
     ///
     /// # Errors
-    /// As [`Self::decode`].
+    /// A permanent failure costs this record only; a transient one stops the batch.
     fn fold(&self, state: &mut Self::State, record: &Self::Record, window: &Window) -> Result<(), Failure>;
 
     /// Takes the state of a window that is over.
@@ -198,7 +174,7 @@ impl<H: WindowHandler> Windowed<H> {
     }
 }
 
-impl<H: WindowHandler> BatchHandler for Windowed<H> {
+impl<H: WindowHandler> Decode for Windowed<H> {
     type Record = H::Record;
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<H::Record, Failure> {
@@ -210,6 +186,12 @@ impl<H: WindowHandler> BatchHandler for Windowed<H> {
         "window".to_owned()
     }
 
+    fn span(&self, record: &H::Record) -> Span {
+        self.0.span(record)
+    }
+}
+
+impl<H: WindowHandler> BatchHandler for Windowed<H> {
     async fn handle_batch(&self, items: &[Item<H::Record>], context: &BatchContext) -> Vec<Outcome> {
         let Some(window) = &context.window else { return self.late(items, context).await };
         let mut state = self.state(window);
@@ -258,71 +240,6 @@ impl<H: WindowHandler> BatchHandler for Windowed<H> {
         }
         Ok(to_raw_value(&state)?)
     }
-}
-
-impl<H: BatchHandler> Runner<H> {
-    /// Adds the state of the window to the answer.
-    pub(super) async fn conclude(
-        &self,
-        response: Response,
-        window: &Window,
-        deliveries: &[Delivery<'_>],
-        outcomes: &[Outcome],
-        items: &[(usize, Item<H::Record>)],
-        context: &BatchContext,
-    ) -> Result<Response, Failure> {
-        if window.is_final
-            && let Some(failure) = outcomes.iter().find_map(Outcome::failure)
-        {
-            // What Lambda does with a partial response to the last invocation is not documented.
-            return Err(failure.context("the last invocation of a window"));
-        }
-        let counts = |place: usize| {
-            matches!(outcomes.get(place), Some(Outcome::Done(Handled::Applied)))
-                && deliveries.get(place).is_some_and(|delivery| !response.comes_again(delivery))
-        };
-        let applied: Vec<&Item<H::Record>> =
-            items.iter().filter(|(place, _)| counts(*place)).map(|(_, item)| item).collect();
-        let state = self.handler.conclude(&applied, window, context).await?;
-        response.with_state(state)
-    }
-}
-
-/// The window of an event, if it has one.
-pub(super) fn window(event: &RawValue) -> Option<Window> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Event {
-        window: Span,
-        state: Option<Box<RawValue>>,
-        shard_id: Option<String>,
-        #[serde(rename = "eventSourceARN")]
-        stream_arn: Option<String>,
-        #[serde(default)]
-        is_final_invoke_for_window: bool,
-        #[serde(default)]
-        is_window_terminated_early: bool,
-    }
-    #[derive(Deserialize)]
-    struct Span {
-        start: Timestamp,
-        end: Timestamp,
-    }
-    // Searching for a word costs less than parsing each event a second time.
-    if !event.get().contains("\"isFinalInvokeForWindow\"") {
-        return None;
-    }
-    let event: Event = serde_json::from_str(event.get()).ok()?;
-    let fresh = || RawValue::from_string("{}".to_owned()).ok();
-    Some(Window {
-        start: event.window.start,
-        end: event.window.end,
-        shard: event.shard_id.unwrap_or_default(),
-        stream_arn: event.stream_arn.unwrap_or_default(),
-        is_final: event.is_final_invoke_for_window,
-        is_terminated_early: event.is_window_terminated_early,
-        state: event.state.filter(|state| state.get().starts_with('{')).or_else(fresh)?,
-    })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::*;
+use crate::batch::*;
 use crate::dead_letter::MemoryDeadLetters;
 use crate::failure::Failure;
 use crate::source::{Delivery, Source};
@@ -21,13 +21,15 @@ struct Once {
     failures_left: Arc<Mutex<BTreeMap<u64, u32>>>,
 }
 
-impl Handler for Once {
+impl Decode for Once {
     type Record = (String, u64);
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<(String, u64), Failure> {
         Ok((delivery.ordering_key.clone(), delivery.item.as_deref().unwrap_or_default().parse()?))
     }
+}
 
+impl Handler for Once {
     async fn handle(&self, (key, number): &(String, u64), _: &BatchContext) -> Result<Handled, Failure> {
         self.runs.lock().unwrap().push(*number);
         tokio::task::yield_now().await;

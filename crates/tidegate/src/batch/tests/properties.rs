@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::*;
+use crate::batch::*;
 use crate::dead_letter::{DeadLetters, MemoryDeadLetters};
 use crate::failure::Failure;
 use crate::source::{Delivery, Source, aggregated};
@@ -242,7 +242,7 @@ impl Drop for AtWork {
     }
 }
 
-impl Handler for Scripted {
+impl Decode for Scripted {
     type Record = (usize, Record);
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<(usize, Record), Failure> {
@@ -254,7 +254,9 @@ impl Handler for Scripted {
             _ => Ok((place, record)),
         }
     }
+}
 
+impl Handler for Scripted {
     async fn handle(&self, (place, record): &(usize, Record), _: &BatchContext) -> Result<Handled, Failure> {
         self.begun.lock().unwrap().push(*place);
         let _at_work = AtWork::start(&self.at_work);
@@ -421,7 +423,7 @@ fn actual(case: &Case) -> (Expected, usize) {
         .observe(tally.clone());
     // What is old has failed often enough before, but for once.
     for place in (0..case.records.len()).filter(|place| case.old(*place)) {
-        runner.patience.assume_repeated(&case.position(place));
+        runner.letters.patience.assume_repeated(&case.position(place));
     }
     let event = case.event();
     let invocation = Invocation {

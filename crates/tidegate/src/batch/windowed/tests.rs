@@ -5,10 +5,11 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::batch::{EachRecord, Handler, Invocation, Report, Runner};
+use crate::batch::{Decode, EachRecord, Handler, Invocation, Report, Runner};
 use crate::dead_letter::MemoryDeadLetters;
 use crate::source::{Source, aggregated};
 use crate::test::KinesisEvent;
@@ -38,13 +39,16 @@ struct Record {
     act: String,
 }
 
-impl WindowHandler for Collect {
+impl Decode for Collect {
     type Record = Record;
-    type State = Numbers;
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<Record, Failure> {
         delivery.json()
     }
+}
+
+impl WindowHandler for Collect {
+    type State = Numbers;
 
     fn fold(&self, state: &mut Numbers, record: &Record, _: &Window) -> Result<(), Failure> {
         // A failure leaves half of the record in the state.
@@ -214,13 +218,15 @@ async fn an_aggregate_is_folded_as_a_whole_after_the_last_invocation_failed() {
 /// Applies every record, and knows nothing of windows.
 struct Plain;
 
-impl Handler for Plain {
+impl Decode for Plain {
     type Record = ();
 
     fn decode(&self, _: &Delivery<'_>) -> Result<(), Failure> {
         Ok(())
     }
+}
 
+impl Handler for Plain {
     async fn handle(&self, (): &(), _: &BatchContext) -> Result<Handled, Failure> {
         Ok(Handled::Applied)
     }

@@ -1,0 +1,25 @@
+//! What the client context of an invocation says of it.
+
+use lambda_runtime::Context;
+
+/// Key in the client context of an invocation by which a replay of dead letters says that it is one.
+pub const REPLAY: &str = "tidegate-replay";
+
+/// Key in the client context of a replay, or of the run of a released effect. Its value is the
+/// request id of the invocation that is repeated, so that an event without an id is the same
+/// delivery as there.
+pub const OCCASION: &str = "tidegate-occasion";
+
+/// Whether the invocation is a replay of dead letters.
+pub(super) fn is_replay(context: &Context) -> bool {
+    value(context, REPLAY).is_some_and(|value| value == "true")
+}
+
+/// The request id of the invocation that this one repeats.
+pub(super) fn occasion(context: &Context) -> Option<&str> {
+    value(context, OCCASION).filter(|occasion| !occasion.is_empty())
+}
+
+fn value<'a>(context: &'a Context, key: &str) -> Option<&'a str> {
+    context.client_context.as_ref()?.custom.get(key).map(String::as_str)
+}

@@ -1,0 +1,204 @@
+//! Decodes the deliveries of an invocation, and hands the records to the handler.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use tracing::{error, warn};
+
+use super::context::BatchContext;
+use super::decided::Decided;
+use super::decode::Decode;
+use super::delivered::{Delivered, SharedEvent};
+use super::handler::BatchHandler;
+use super::isolation::{catch, isolate};
+use super::item::Item;
+use super::outcome::{Handled, NotRun, Outcome};
+use super::stopwatch::Stopwatch;
+use crate::failure::Failure;
+use crate::source::{Delivery, Source};
+
+/// The deliveries of one invocation, on their way through the handler of `function`.
+pub(super) struct Handling<'a, H> {
+    pub(super) handler: &'a H,
+    pub(super) function: &'a Arc<str>,
+    pub(super) source: Source,
+    pub(super) event: &'a SharedEvent,
+    pub(super) deliveries: &'a [Delivery<'a>],
+    pub(super) context: &'a BatchContext,
+    /// When a handler that still runs is given up, with all of its records.
+    pub(super) handover: Instant,
+}
+
+/// What decoding made of the deliveries.
+pub(super) struct Decoded<R> {
+    /// The records that could be decoded.
+    pub(super) items: Vec<Item<R>>,
+    /// The place of each of them among the deliveries.
+    pub(super) places: Vec<usize>,
+    /// An outcome for each delivery. Those of `places` are overwritten when they are handled.
+    outcomes: Vec<Outcome>,
+}
+
+impl<H: BatchHandler> Handling<'_, H> {
+    /// Decodes the deliveries, each by itself. `settled` tells by their places which of them are done
+    /// already.
+    pub(super) fn decode(&self, settled: &[bool]) -> Decoded<H::Record> {
+        let count = self.deliveries.len();
+        let mut decoded = Decoded {
+            items: Vec::with_capacity(count),
+            places: Vec::with_capacity(count),
+            outcomes: Vec::with_capacity(count),
+        };
+        let mut stopped = HashSet::new();
+        for (place, delivery) in self.deliveries.iter().enumerate() {
+            let outcome = if delivery.is_test_event() {
+                Outcome::Done(Handled::Filtered)
+            } else if settled.get(place) == Some(&true) {
+                Outcome::Done(Handled::Duplicate)
+            } else {
+                let lane = lane(self.handler, delivery);
+                if stopped.contains(&lane) {
+                    Outcome::NotRun(NotRun::Blocked)
+                } else {
+                    match self.item(delivery, lane) {
+                        Ok(item) => {
+                            decoded.items.push(item);
+                            decoded.places.push(place);
+                            Outcome::NotRun(NotRun::OutOfTime)
+                        }
+                        Err((failure, lane)) => {
+                            let outcome = Outcome::Failed(failure);
+                            self.log(delivery, &outcome);
+                            if outcome.stops_lane() {
+                                stopped.insert(lane);
+                            }
+                            outcome
+                        }
+                    }
+                }
+            };
+            decoded.outcomes.push(outcome);
+        }
+        decoded
+    }
+
+    fn item(&self, delivery: &Delivery<'_>, lane: String) -> Result<Item<H::Record>, (Failure, String)> {
+        let decoded = catch(|| {
+            let record = self.handler.decode(delivery)?;
+            Ok((self.handler.span(&record), record))
+        });
+        match decoded {
+            Ok((span, record)) => Ok(Item {
+                lane,
+                arrived_at: delivery.arrived_at,
+                span,
+                stopwatch: Stopwatch::default(),
+                delivered: Some(Delivered::within(
+                    self.event,
+                    Arc::clone(self.function),
+                    self.source,
+                    delivery,
+                )),
+                record,
+            }),
+            Err(failure) => Err((failure, lane)),
+        }
+    }
+
+    /// Handles what was decoded. `whole` measures all of it, if somebody wants to know.
+    pub(super) async fn handle(
+        &self,
+        decoded: Decoded<H::Record>,
+        whole: Option<Stopwatch>,
+    ) -> Decided<H::Record> {
+        let Decoded { items, places, mut outcomes } = decoded;
+        let run = self.run(&items);
+        let handled = match &whole {
+            Some(whole) => whole.time(run).await,
+            None => run.await,
+        };
+        let mut took = if whole.is_some() { vec![None; outcomes.len()] } else { Vec::new() };
+        for ((place, item), outcome) in places.iter().copied().zip(&items).zip(handled) {
+            if let Some(delivery) = self.deliveries.get(place) {
+                item.span.in_scope(|| self.log(delivery, &outcome));
+            }
+            if let Some(took) = took.get_mut(place).filter(|_| !matches!(outcome, Outcome::NotRun(_))) {
+                *took = item.stopwatch.took().or_else(|| whole.as_ref()?.took());
+            }
+            if let Some(slot) = outcomes.get_mut(place) {
+                *slot = outcome;
+            }
+        }
+        let in_window = self.context.window.is_some();
+        let items = if in_window { places.into_iter().zip(items).collect() } else { Vec::new() };
+        Decided { outcomes, took, items, given_up: Vec::new() }
+    }
+
+    /// Runs the handler, which isolates its records itself. If it panics all the same, every record is
+    /// run alone, so that only the one that cannot be handled pays.
+    async fn run(&self, items: &[Item<H::Record>]) -> Vec<Outcome> {
+        if items.is_empty() {
+            return Vec::new();
+        }
+        let failure = match isolate(self.handover, self.handler.handle_batch(items, self.context)).await {
+            Ok(outcomes) if outcomes.len() == items.len() => return outcomes,
+            Ok(outcomes) => Failure::transient(
+                "wrong_outcome_count",
+                format!("the handler answered {} outcomes for {} records", outcomes.len(), items.len()),
+            ),
+            Err(failure) => failure,
+        };
+        if items.len() == 1 || Instant::now() >= self.context.deadline {
+            return items.iter().map(|_| Outcome::Failed(failure.clone())).collect();
+        }
+        error!(
+            code = failure.code(),
+            reason = failure.reason(),
+            "the batch failed as a whole, its records are run one by one"
+        );
+        let mut outcomes = Vec::with_capacity(items.len());
+        let mut stopped = HashSet::new();
+        for item in items {
+            let outcome = if stopped.contains(item.lane.as_str()) {
+                Outcome::NotRun(NotRun::Blocked)
+            } else if Instant::now() >= self.context.deadline {
+                Outcome::NotRun(NotRun::OutOfTime)
+            } else {
+                self.run_alone(item, &failure).await
+            };
+            if outcome.stops_lane() {
+                stopped.insert(item.lane.as_str());
+            }
+            outcomes.push(outcome);
+        }
+        outcomes
+    }
+
+    /// Runs one record, after its batch failed as a whole.
+    async fn run_alone(&self, item: &Item<H::Record>, failure: &Failure) -> Outcome {
+        let alone = self.handler.handle_batch(std::slice::from_ref(item), self.context);
+        match isolate(self.handover, alone).await {
+            Ok(outcomes) => outcomes.into_iter().next().unwrap_or_else(|| Outcome::Failed(failure.clone())),
+            Err(failure) => Outcome::Failed(failure),
+        }
+    }
+
+    fn log(&self, delivery: &Delivery<'_>, outcome: &Outcome) {
+        if let Outcome::Failed(failure) = outcome {
+            warn!(
+                source = self.source.as_str(),
+                position = delivery.position,
+                class = failure.class().as_str(),
+                code = failure.code(),
+                reason = failure.reason(),
+                "delivery failed"
+            );
+        }
+    }
+}
+
+/// The lane of a delivery; its ordering key, if the handler panics.
+pub(super) fn lane(handler: &impl Decode, delivery: &Delivery<'_>) -> String {
+    catch(|| Ok(handler.lane(delivery))).unwrap_or_else(|_| delivery.ordering_key.clone())
+}

@@ -1,0 +1,40 @@
+//! A decoded record, ready to be handled.
+
+use jiff::Timestamp;
+use tracing::Span;
+
+use super::delivered::Delivered;
+use super::stopwatch::Stopwatch;
+
+/// A decoded record with its lane.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Item<R> {
+    /// Items of one lane depend on each other's order.
+    pub lane: String,
+    /// When the transport took the record.
+    pub arrived_at: Option<Timestamp>,
+    /// The span in which it is handled.
+    pub span: Span,
+    /// Measures how long the record is at work, if somebody wants to know; see
+    /// [`Observer`](super::Observer).
+    pub stopwatch: Stopwatch,
+    /// The delivery that the record came in.
+    pub delivered: Option<Delivered>,
+    /// The record.
+    pub record: R,
+}
+
+impl<R> Item<R> {
+    /// Creates an item of this lane without age, delivery, span or measurement.
+    pub fn new(lane: impl Into<String>, record: R) -> Self {
+        Item {
+            lane: lane.into(),
+            arrived_at: None,
+            span: Span::none(),
+            stopwatch: Stopwatch::default(),
+            delivered: None,
+            record,
+        }
+    }
+}

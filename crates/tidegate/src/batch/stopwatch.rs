@@ -1,0 +1,39 @@
+//! Measures how long a record is at work.
+
+use std::future::Future;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::spans::RecordSpan;
+
+/// Measures one record, and does nothing when nobody observes the runner.
+#[derive(Debug, Default)]
+pub struct Stopwatch {
+    observed: bool,
+    took: OnceLock<Duration>,
+    span: RecordSpan,
+}
+
+impl Stopwatch {
+    /// A stopwatch of somebody who wants to know. Its work is part of the span.
+    pub(super) fn running(span: RecordSpan) -> Self {
+        Stopwatch { observed: true, took: OnceLock::new(), span }
+    }
+
+    /// Runs a future and notes how long it took, the first time it is asked to.
+    pub async fn time<T>(&self, run: impl Future<Output = T>) -> T {
+        if !self.observed {
+            return run.await;
+        }
+        let begun = Instant::now();
+        let result = self.span.within(run).await;
+        let _ = self.took.set(begun.elapsed());
+        result
+    }
+
+    pub(super) fn took(&self) -> Option<Duration> {
+        self.took.get().copied()
+    }
+}

@@ -1,0 +1,65 @@
+//! The tumbling window of a stream mapping that an invocation belongs to.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// The tumbling window that an invocation belongs to, as its event says.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Window {
+    /// When the window begins. Stream, shard and start identify the window.
+    pub start: Timestamp,
+    /// When it ends.
+    pub end: Timestamp,
+    /// Id of the shard. Each shard has windows of its own.
+    pub shard: String,
+    /// ARN of the stream.
+    pub stream_arn: String,
+    /// Whether this is the last invocation of the window. It usually has no records.
+    pub is_final: bool,
+    /// Whether the window ends early, because its state is above 1 MB or its shard has ended. In
+    /// the first case the window continues with an empty state, and has another last invocation.
+    pub is_terminated_early: bool,
+    /// The state that the previous invocation returned; `{}` in the first.
+    pub state: Box<RawValue>,
+}
+
+impl Window {
+    /// The window of an event, if it has one.
+    pub(super) fn from_event(event: &RawValue) -> Option<Self> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Event {
+            window: Span,
+            state: Option<Box<RawValue>>,
+            shard_id: Option<String>,
+            #[serde(rename = "eventSourceARN")]
+            stream_arn: Option<String>,
+            #[serde(default)]
+            is_final_invoke_for_window: bool,
+            #[serde(default)]
+            is_window_terminated_early: bool,
+        }
+        #[derive(Deserialize)]
+        struct Span {
+            start: Timestamp,
+            end: Timestamp,
+        }
+        // Searching for a word costs less than parsing each event a second time.
+        if !event.get().contains("\"isFinalInvokeForWindow\"") {
+            return None;
+        }
+        let event: Event = serde_json::from_str(event.get()).ok()?;
+        let fresh = || RawValue::from_string("{}".to_owned()).ok();
+        Some(Window {
+            start: event.window.start,
+            end: event.window.end,
+            shard: event.shard_id.unwrap_or_default(),
+            stream_arn: event.stream_arn.unwrap_or_default(),
+            is_final: event.is_final_invoke_for_window,
+            is_terminated_early: event.is_window_terminated_early,
+            state: event.state.filter(|state| state.get().starts_with('{')).or_else(fresh)?,
+        })
+    }
+}
