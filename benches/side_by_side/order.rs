@@ -1,4 +1,4 @@
-//! A minimal order aggregate: enough for real writes.
+//! What is decided about an order: as little as is needed for the writes to be real.
 
 use serde::{Deserialize, Serialize};
 use tidegate::message::Message;
@@ -12,8 +12,8 @@ pub(crate) struct Line {
     unit_price: i64,
 }
 
-/// A command with all fields of an order.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// A command with all that an order has.
+#[derive(Debug, Clone, Serialize, Deserialize, Message)]
 pub(crate) struct PlaceOrder {
     pub(crate) order_id: String,
     customer_id: String,
@@ -23,32 +23,22 @@ pub(crate) struct PlaceOrder {
     lines: Vec<Line>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, Message)]
 pub(crate) struct CancelOrder {
     pub(crate) order_id: String,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Message)]
 pub(crate) struct OrderPlaced {
     #[serde(flatten)]
     order: PlaceOrder,
     total: i64,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, Message)]
 pub(crate) struct OrderCancelled {
     was_placed: bool,
 }
-
-macro_rules! message {
-    ($($name:ident)+) => {$(
-        impl Message for $name {
-            const TYPE: &'static str = stringify!($name);
-            const VERSION: u32 = 1;
-        }
-    )+};
-}
-message!(PlaceOrder CancelOrder OrderPlaced OrderCancelled);
 
 tidegate::messages! {
     #[derive(Debug, Clone)]

@@ -29,7 +29,7 @@ impl OrderLine {
 }
 
 /// Asks to place an order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Message, JsonSchema)]
 pub struct PlaceOrder {
     /// The order.
     pub order_id: OrderId,
@@ -48,7 +48,7 @@ pub struct PlaceOrder {
 }
 
 /// An order was placed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Message, JsonSchema)]
 pub struct OrderPlaced {
     /// The order.
     pub order_id: OrderId,
@@ -69,25 +69,10 @@ pub struct OrderPlaced {
 }
 
 /// An order was rejected. The same order may be placed again by a corrected command.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Message, JsonSchema)]
 pub struct OrderRejected {
     /// The order.
     pub order_id: OrderId,
     /// Every reason, in the order of the lines.
     pub reasons: Vec<Rejection>,
-}
-
-impl Message for PlaceOrder {
-    const TYPE: &'static str = "PlaceOrder";
-    const VERSION: u32 = 1;
-}
-
-impl Message for OrderPlaced {
-    const TYPE: &'static str = "OrderPlaced";
-    const VERSION: u32 = 1;
-}
-
-impl Message for OrderRejected {
-    const TYPE: &'static str = "OrderRejected";
-    const VERSION: u32 = 1;
 }

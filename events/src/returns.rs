@@ -8,7 +8,7 @@ use tidegate::message::Message;
 use crate::{Currency, CustomerId, Money, OrderLine, Rejection, ReturnId};
 
 /// Asks to record goods that came back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Message, JsonSchema)]
 pub struct RecordReturn {
     /// The return.
     pub return_id: ReturnId,
@@ -27,7 +27,7 @@ pub struct RecordReturn {
 }
 
 /// Goods came back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Message, JsonSchema)]
 pub struct ReturnRecorded {
     /// The return.
     pub return_id: ReturnId,
@@ -48,25 +48,10 @@ pub struct ReturnRecorded {
 }
 
 /// A return was rejected. The same return may be recorded again by a corrected command.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Message, JsonSchema)]
 pub struct ReturnRejected {
     /// The return.
     pub return_id: ReturnId,
     /// Every reason, in the order of the lines.
     pub reasons: Vec<Rejection>,
-}
-
-impl Message for RecordReturn {
-    const TYPE: &'static str = "RecordReturn";
-    const VERSION: u32 = 1;
-}
-
-impl Message for ReturnRecorded {
-    const TYPE: &'static str = "ReturnRecorded";
-    const VERSION: u32 = 1;
-}
-
-impl Message for ReturnRejected {
-    const TYPE: &'static str = "ReturnRejected";
-    const VERSION: u32 = 1;
 }

@@ -14,24 +14,18 @@ use tidegate::message::{Message, MessageSet};
 use tidegate::source::{Delivery, Source};
 use tidegate::store::{Aggregate, Decision, DynamoDbEventStore, Origin, Retry, execute};
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, Message)]
 struct Withdraw {
     cents: u64,
 }
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, Message)]
 struct Withdrawn {
     cents: u64,
 }
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, Message)]
 struct Refused {
     cents: u64,
 }
-
-macro_rules! version_1 { ($($message:ident),+) => { $(impl Message for $message {
-    const TYPE: &'static str = stringify!($message);
-    const VERSION: u32 = 1;
-})+ } }
-version_1!(Withdraw, Withdrawn, Refused);
 
 tidegate::messages! { enum Command { Withdraw } }
 tidegate::messages! { enum Event { Withdrawn, Refused } }

@@ -13,14 +13,9 @@ use tidegate::function::Function;
 use tidegate::message::{Message, MessageSet};
 use tidegate::source::{Delivery, Source};
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, Message)]
 struct LampLit {
     watts: u32,
-}
-
-impl Message for LampLit {
-    const TYPE: &'static str = "LampLit";
-    const VERSION: u32 = 1;
 }
 
 tidegate::messages! {

@@ -9,14 +9,18 @@ use crate::failure::Failure;
 /// Code of the failure to decode a message of a type that is not in the set.
 pub(crate) const UNKNOWN_TYPE: &str = "unknown_type";
 
-/// A command or event type in its newest version.
+pub use tidegate_derive::Message;
+
+/// A command or event type in its newest version. Made by
+/// [`derive(Message)`](derive@tidegate_derive::Message).
 pub trait Message: Serialize + DeserializeOwned {
     /// The envelope's `type`.
     const TYPE: &'static str;
     /// Version of the content, from 1.
     const VERSION: u32;
 
-    /// Brings the content of an older version to the next one. Called once per step, from `version` to `version + 1`.
+    /// Brings the content of an older version to the next one. Called once per step, from `version` to
+    /// `version + 1`.
     ///
     /// # Errors
     /// A permanent failure when that version cannot be read any more.
@@ -117,13 +121,8 @@ pub trait MessageSet: Sized + Send + Sync + 'static {
 /// use serde::{Deserialize, Serialize};
 /// use tidegate::message::{Message, MessageSet};
 ///
-/// #[derive(Debug, PartialEq, Serialize, Deserialize)]
+/// #[derive(Debug, PartialEq, Serialize, Deserialize, Message)]
 /// struct LampLit { watts: u32 }
-/// impl Message for LampLit {
-///     const TYPE: &'static str = "LampLit";
-///     const VERSION: u32 = 1;
-/// }
-///
 /// tidegate::messages! {
 ///     /// Events of a lamp.
 ///     #[derive(Debug, PartialEq)]

@@ -13,18 +13,10 @@ use crate::store::Aggregate;
 /// use tidegate::store::{Aggregate, Decision};
 /// use tidegate::test::given;
 ///
-/// #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Message)]
 /// struct Lit {}
-/// impl Message for Lit {
-///     const TYPE: &'static str = "Lit";
-///     const VERSION: u32 = 1;
-/// }
-/// #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Message)]
 /// struct StayedLit {}
-/// impl Message for StayedLit {
-///     const TYPE: &'static str = "StayedLit";
-///     const VERSION: u32 = 1;
-/// }
 /// tidegate::messages! {
 ///     #[derive(Clone, Debug, PartialEq)]
 ///     enum LampEvent { Lit, StayedLit }

@@ -31,15 +31,10 @@ impl Message for Opened {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Message)]
 struct Closed {
     #[serde(skip)]
     forgotten: u32,
-}
-
-impl Message for Closed {
-    const TYPE: &'static str = "Closed";
-    const VERSION: u32 = 1;
 }
 
 crate::messages! {

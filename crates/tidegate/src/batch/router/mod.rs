@@ -41,13 +41,8 @@ pub enum Unknown {
 /// # use tidegate::batch::{BatchContext, EachRecord, Handled, Routed, Router, Unknown};
 /// # use tidegate::failure::Failure;
 /// # use tidegate::message::Message;
-/// #[derive(Serialize, Deserialize)]
+/// #[derive(Serialize, Deserialize, Message)]
 /// struct OrderPlaced { order_id: String }
-/// # impl Message for OrderPlaced {
-/// #     const TYPE: &'static str = "OrderPlaced";
-/// #     const VERSION: u32 = 1;
-/// # }
-///
 /// async fn confirm(order: Arc<Routed<OrderPlaced>>, _: BatchContext) -> Result<Handled, Failure> {
 ///     tracing::info!(order_id = order.message.order_id, cause = order.envelope.id);
 ///     Ok(Handled::Applied)

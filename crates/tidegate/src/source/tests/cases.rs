@@ -18,14 +18,9 @@ use crate::failure::Failure;
 use crate::message::Message;
 use crate::test::{EventBridgeEvent, S3Event, SnsEvent, SqsEvent};
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, Message)]
 struct LampLit {
     watts: u32,
-}
-
-impl Message for LampLit {
-    const TYPE: &'static str = "LampLit";
-    const VERSION: u32 = 1;
 }
 
 /// What the handler of a test saw, and letters.

@@ -17,23 +17,13 @@ use crate::ids::{Cause, StreamId, Version};
 use crate::message::Message;
 use crate::store::*;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Message)]
 pub(super) struct Added {
     amount: u32,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Message)]
 pub(super) struct Refused {}
-
-impl Message for Added {
-    const TYPE: &'static str = "Added";
-    const VERSION: u32 = 1;
-}
-
-impl Message for Refused {
-    const TYPE: &'static str = "Refused";
-    const VERSION: u32 = 1;
-}
 
 crate::messages! {
     #[derive(Clone, Debug, PartialEq)]

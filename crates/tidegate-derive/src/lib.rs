@@ -1,0 +1,79 @@
+//! The derive macro of the crate `tidegate`, which re-exports it: use it from there.
+
+mod message;
+
+use proc_macro::TokenStream;
+use syn::{DeriveInput, parse_macro_input};
+
+/// Implements `tidegate::message::Message` for a struct.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use tidegate::message::Message;
+///
+/// #[derive(Serialize, Deserialize, Message)]
+/// struct OrderPlaced {
+///     order: String,
+/// }
+///
+/// assert_eq!((OrderPlaced::TYPE, OrderPlaced::VERSION), ("OrderPlaced", 1));
+/// ```
+///
+/// # Attributes
+///
+/// | `#[message(…)]` | meaning | without it |
+/// |---|---|---|
+/// | `type = "Name"` | the envelope's `type` | the name of the struct |
+/// | `version = 2` | version of the content, from 1 | 1 |
+/// | `upcast = path` | `fn(u32, serde_json::Value) -> Result<serde_json::Value, Failure>`, which brings content of an older version to the next one | older versions cannot be read |
+///
+/// A stored event keeps its type for ever. Before you rename a struct, give it the old name with
+/// `type`.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use serde_json::Value;
+/// use tidegate::failure::Failure;
+/// use tidegate::message::Message;
+///
+/// #[derive(Debug, PartialEq, Serialize, Deserialize, Message)]
+/// #[message(type = "Measured", version = 2, upcast = place_is_unknown)]
+/// struct Measurement {
+///     celsius: i32,
+///     place: String,
+/// }
+///
+/// fn place_is_unknown(_version: u32, mut data: Value) -> Result<Value, Failure> {
+///     data["place"] = "unknown".into();
+///     Ok(data)
+/// }
+///
+/// let read = Measurement::decode(1, r#"{"celsius":20}"#).unwrap();
+/// assert_eq!(read, Measurement { celsius: 20, place: "unknown".to_owned() });
+/// assert_eq!(Measurement::TYPE, "Measured");
+/// ```
+///
+/// # Errors
+///
+/// A mistake is an error of the compiler, at the place of the mistake: an unknown attribute, one that
+/// is there twice, a version 0, an empty type, an attribute on a field, or an enum.
+///
+/// ```compile_fail
+/// # use serde::{Deserialize, Serialize};
+/// # use tidegate::message::Message;
+/// #[derive(Serialize, Deserialize, Message)]
+/// #[message(version = 0)]
+/// struct OrderPlaced {}
+/// ```
+///
+/// ```compile_fail
+/// # use serde::{Deserialize, Serialize};
+/// # use tidegate::message::Message;
+/// #[derive(Serialize, Deserialize, Message)]
+/// enum Order { Placed, Rejected } // a set of messages is made by `tidegate::messages!`
+/// ```
+#[proc_macro_derive(Message, attributes(message))]
+pub fn derive_message(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    message::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
