@@ -1,57 +1,36 @@
-use std::borrow::Cow;
+//! Idempotency records in a DynamoDB table.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use futures::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
 use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 
-use super::EffectKey;
 use super::item::{Item, LOOKED_AT, PARTITION_KEY, Record, TTL_ATTRIBUTE, key_of};
+use super::key::EffectKey;
 use super::protocol::{Request, Transition, decide};
 use super::record::{
     Claim, Claimed, HeldEffect, HeldPage, IdempotencyStore, Kept, Status, Stored, UnreadableRecord,
 };
 use super::repeat::Repeat;
+use super::update::{
+    COMPLETABLE, EXTENDABLE, HELD_WITHOUT, ORPHAN, OWNED, UNREADABLE, Update, WAITS_FOR_OPERATOR,
+    WAITS_WITHOUT, completion, holding, names_in, number, owned, text, waiting,
+};
 use crate::failure::Failure;
-
-/// The record is in progress and belongs to the caller.
-const OWNED: &str = "#status = :in_progress AND #owner = :owner";
-/// The token is the caller's, so that nobody has claimed since.
-const COMPLETABLE: &str = "#owner = :owner AND #status IN (:in_progress, :held, :released)";
-/// The record is in progress and its owner is gone.
-const ORPHAN: &str = "#status = :in_progress AND #owner = :owner AND #lease_until < :now";
-/// The record of an owner that is gone is held, and has no event.
-const HELD_WITHOUT: &str = "#status = :held AND #owner = :owner AND attribute_not_exists(#repeat)";
-/// The caller's record is held or released, and has no event.
-const WAITS_WITHOUT: &str =
-    "#status IN (:held, :released) AND #owner = :owner AND attribute_not_exists(#repeat)";
-/// The effect is held, or released and not run since, or its owner is gone.
-const WAITS_FOR_OPERATOR: &str =
-    "#status IN (:held, :released) OR (#status = :in_progress AND #lease_until < :now)";
-
-/// The record may wait for an operator, and cannot be read.
-const UNREADABLE: &str =
-    "(NOT #status IN (:held, :released, :in_progress, :completed)) OR attribute_not_exists(#lease_until)";
 
 /// Idempotency records in a DynamoDB table with partition key `key` (string) and time to live `expires_at`.
 ///
-/// The time to live only collects garbage, days late; expiry is part of the condition of every claim. A write whose condition fails is answered with
-/// the record that is there (`ALL_OLD`), so that one's own write after a lost answer is told from another's without a further request.
+/// The time to live only collects garbage, days late; expiry is part of the condition of every claim.
+/// A write whose condition fails is answered with the record that is there (`ALL_OLD`), so that one's
+/// own write after a lost answer is told from another's without a further request.
 #[derive(Clone, Debug)]
 pub struct DynamoDbIdempotency {
     client: Client,
     table: String,
-}
-
-/// A conditional update: its condition, its expression, the values of both.
-struct Update {
-    condition: Cow<'static, str>,
-    expression: String,
-    values: Vec<(&'static str, AttributeValue)>,
 }
 
 impl DynamoDbIdempotency {
@@ -256,58 +235,6 @@ fn is_done(there: Option<Item>, request: Request<'_>) -> Result<bool, Failure> {
     Ok(decide(state.as_ref(), request, Timestamp::now()) == Transition::AlreadyDone)
 }
 
-fn completion(
-    condition: &'static str,
-    result: &Kept<String>,
-    expires_at: Timestamp,
-    mut values: Vec<(&'static str, AttributeValue)>,
-) -> Update {
-    let mut expression = "SET #status = :completed, #expires_at = :expires_at".to_owned();
-    values.push((":completed", text("completed")));
-    values.push((":expires_at", number(expires_at.as_second())));
-    match result {
-        Kept::Result(result) => {
-            expression.push_str(", #result = :result");
-            values.push((":result", text(result)));
-        }
-        Kept::TooLarge { bytes } => {
-            expression.push_str(", #result_bytes = :result_bytes");
-            values.push((":result_bytes", AttributeValue::N(bytes.to_string())));
-        }
-        Kept::Unknown => {}
-    }
-    Update { condition: condition.into(), expression, values }
-}
-
-fn owned(owner: &str) -> Vec<(&'static str, AttributeValue)> {
-    vec![(":in_progress", text("in_progress")), (":owner", text(owner))]
-}
-
-fn waiting() -> Vec<(&'static str, AttributeValue)> {
-    vec![
-        (":held", text("held")),
-        (":in_progress", text("in_progress")),
-        (":released", text("released")),
-        (":now", number(Timestamp::now().as_millisecond())),
-    ]
-}
-
-/// Names of the attributes in an expression. DynamoDB refuses a declared name that is not used.
-fn names_in(expression: &str) -> impl Iterator<Item = &str> {
-    expression
-        .split('#')
-        .skip(1)
-        .map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or(rest))
-}
-
-fn text(value: &str) -> AttributeValue {
-    AttributeValue::S(value.to_owned())
-}
-
-fn number(value: i64) -> AttributeValue {
-    AttributeValue::N(value.to_string())
-}
-
 impl IdempotencyStore for DynamoDbIdempotency {
     fn claim<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, Result<Claimed, Failure>> {
         self.put_claim(claim).boxed()
@@ -342,7 +269,7 @@ impl IdempotencyStore for DynamoDbIdempotency {
         let mut values = owned(owner);
         values.push((":lease_until", number(lease_until.as_millisecond())));
         let update = Update {
-            condition: "#status = :in_progress AND #owner = :owner AND #lease_until < :lease_until".into(),
+            condition: EXTENDABLE.into(),
             expression: "SET #lease_until = :lease_until".to_owned(),
             values,
         };
@@ -411,21 +338,4 @@ impl IdempotencyStore for DynamoDbIdempotency {
         };
         self.update(key, Request::ReleaseHeld, update).boxed()
     }
-}
-
-/// Holds where `condition` is true. With what runs the effect again also where `without` is: the
-/// record waits for an operator, and has no event.
-fn holding(
-    condition: &'static str,
-    without: &'static str,
-    mut values: Vec<(&'static str, AttributeValue)>,
-    reason: &str,
-    repeat: Option<&Repeat>,
-) -> Result<Update, Failure> {
-    values.extend([(":held", text("held")), (":reason", text(reason))]);
-    let mut expression = "SET #status = :held, #reason = if_not_exists(#reason, :reason)".to_owned();
-    let Some(repeat) = repeat else { return Ok(Update { condition: condition.into(), expression, values }) };
-    expression.push_str(", #repeat = :repeat");
-    values.push((":repeat", text(&serde_json::to_string(repeat)?)));
-    Ok(Update { condition: format!("({condition}) OR ({without})").into(), expression, values })
 }

@@ -1,3 +1,5 @@
+//! Runs effects once.
+
 use std::fmt;
 use std::future::Future;
 use std::pin::pin;
@@ -9,27 +11,22 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
-use tracing::{error, warn};
+use tracing::warn;
 use uuid::Uuid;
 
-use super::local::{Completed, CompletedEffect, Unrecorded, UnrecordedEffect};
+use super::claiming::Decision;
+use super::key::EffectKey;
+use super::lease::Lease;
+use super::local::{Completed, CompletedEffect, Unrecorded};
+use super::ownership::{give_back, keep};
 use super::payload_hash::PayloadHash;
-use super::protocol::{InTheWay, in_the_way};
-use super::record::{Claim, Claimed, IdempotencyStore, Kept, Stored};
+use super::record::{Claim, IdempotencyStore, Kept};
 use super::repeat::LargeEvents;
 use super::run::{AfterCrash, EffectError, EffectRun, Ran};
-use super::{EffectKey, Lease};
 use crate::failure::{Class, Failure};
 
-/// Pauses between looks at a twin's claim, and between attempts to record that an effect took place.
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
-/// How often it is tried at least to record that an effect took place, however late it is.
-const ATTEMPTS_TO_RECORD: u32 = 3;
-/// A claim with a heartbeat is extended this many times within its lease, so that it survives a failed extension.
-const BEATS: u32 = 3;
-
-type ReplayHook = dyn Fn(&EffectKey, &Kept<String>) + Send + Sync;
+/// Is called when a duplicate is answered from a record.
+pub(super) type ReplayHook = dyn Fn(&EffectKey, &Kept<String>) + Send + Sync;
 
 /// Runs effects once, each under a key of its own.
 ///
@@ -40,11 +37,11 @@ pub struct Effects {
     /// None: switched off.
     store: Option<Arc<dyn IdempotencyStore>>,
     namespace: Arc<str>,
-    retention: Duration,
-    wait: Option<Duration>,
-    completed: Option<Arc<Completed>>,
-    unrecorded: Arc<Unrecorded>,
-    on_replay: Option<Arc<ReplayHook>>,
+    pub(super) retention: Duration,
+    pub(super) wait: Option<Duration>,
+    pub(super) completed: Option<Arc<Completed>>,
+    pub(super) unrecorded: Arc<Unrecorded>,
+    pub(super) on_replay: Option<Arc<ReplayHook>>,
     pub(super) large: Option<Arc<dyn LargeEvents>>,
 }
 
@@ -180,23 +177,12 @@ impl Effects {
             payload_hash,
             take_over: run.after_crash == AfterCrash::RunAgain,
         };
-        let decision = match self.claim(store, &mut claim, run, lease.deadline).await {
-            Ok(decision) => decision,
-            Err(failure) => {
-                // The claim may have been stored and its answer lost. Nothing has run, so it can be given back. A twin's claim is none of ours.
-                if failure.class() != Class::Busy {
-                    give_back(store, &claim).await;
-                }
-                return Err(failure);
+        match self.claim_or_give_back(store, &mut claim, run, lease.deadline).await? {
+            Decision::Run { released } if !released && self.too_old(run.arrived_at) => {
+                let reason = "it is older than the records of first runs are kept";
+                return self.hold(store, &claim, reason, &run.again).await;
             }
-        };
-        match decision {
-            Decision::Run { released } => {
-                if !released && self.too_old(run.arrived_at) {
-                    let reason = "it is older than the records of first runs are kept";
-                    return self.hold(store, &claim, reason, &run.again).await;
-                }
-            }
+            Decision::Run { .. } => {}
             Decision::Done(stored) => {
                 let known = CompletedEffect {
                     payload_hash: stored.payload_hash,
@@ -208,14 +194,7 @@ impl Effects {
             }
             Decision::Held => return Ok(Ran::Held),
         }
-        let ended = match run.heartbeat {
-            None => effect.await,
-            Some(length) => match select(pin!(effect), pin!(keep(store, &claim, length))).await {
-                Either::Left((ended, _)) => ended,
-                Either::Right((lost, _)) => return Err(lost),
-            },
-        };
-        match ended {
+        match run_claimed(store, &claim, run.heartbeat, effect).await? {
             Ok(result) => self.complete(store, &claim, lease.deadline, result).await,
             Err(EffectError::Unknown(failure)) if run.after_crash == AfterCrash::Hold => {
                 self.hold(store, &claim, failure.reason(), &run.again).await
@@ -227,161 +206,46 @@ impl Effects {
         }
     }
 
-    /// The effect, if this process knows that it took place. What could not be recorded before is recorded now.
-    async fn known(
-        &self,
-        store: &dyn IdempotencyStore,
-        key: &EffectKey,
-    ) -> Result<Option<CompletedEffect>, Failure> {
-        if let Some(completed) = self.completed.as_ref().and_then(|completed| completed.get(key)) {
-            return Ok(Some(completed));
-        }
-        let Some(UnrecordedEffect { owner, effect }) = self.unrecorded.get(key) else { return Ok(None) };
-        let recorded = store.complete(key, &owner, &effect.result, effect.expires_at).await?;
-        self.unrecorded.remove(key);
-        // Otherwise the claim is another's by now: what its record says counts.
-        Ok(recorded.then(|| {
-            self.confirmed(key, effect.clone());
-            effect
-        }))
-    }
-
-    /// Remembers what the store has confirmed.
-    fn confirmed(&self, key: &EffectKey, effect: CompletedEffect) {
-        if let Some(completed) = &self.completed {
-            completed.insert(key, effect);
-        }
-    }
-
-    fn too_old(&self, arrived_at: Option<Timestamp>) -> bool {
-        let oldest = Timestamp::now().saturating_sub(self.retention);
-        arrived_at.zip(oldest.ok()).is_some_and(|(arrived_at, oldest)| arrived_at < oldest)
-    }
-
-    /// Claims the effect, waiting for a twin.
-    async fn claim(
+    /// Claims the effect, waiting for a twin. If that fails, the claim is given back.
+    async fn claim_or_give_back(
         &self,
         store: &dyn IdempotencyStore,
         claim: &mut Claim,
         run: &EffectRun,
         deadline: Instant,
     ) -> Result<Decision, Failure> {
-        let limit = self.wait.and_then(|wait| Instant::now().checked_add(wait));
-        let give_up = limit.map_or(deadline, |limit| limit.min(deadline));
-        let mut pause = FIRST_PAUSE;
-        let mut there = None;
-        loop {
-            let stored = match there.take() {
-                Some(stored) => stored,
-                None => {
-                    if let Some(length) = run.heartbeat {
-                        // The lease begins with the claim that succeeds, after any wait for a twin.
-                        claim.lease_until = from_now(length);
-                    }
-                    match store.claim(claim).await? {
-                        Claimed::Yes => return Ok(Decision::Run { released: false }),
-                        Claimed::AfterRelease => return Ok(Decision::Run { released: true }),
-                        Claimed::No(stored) => stored,
-                    }
-                }
-            };
-            match in_the_way(&stored, claim.take_over, Timestamp::now()) {
-                InTheWay::Replay => return Ok(Decision::Done(stored)),
-                InTheWay::LeaveHeld => {
-                    if self.leave_held(store, claim, &stored, &run.again).await? {
-                        return Ok(Decision::Held);
-                    }
-                }
-                InTheWay::HoldOrphan => {
-                    if self.hold_orphan(store, claim, &stored, &run.again).await? {
-                        return Ok(Decision::Held);
-                    }
-                }
-                InTheWay::Wait | InTheWay::Claim => {}
-            }
-            // A claim writes the whole record, and a look is a small read. So the run claims again
-            // only when a look says that it can succeed.
-            there = loop {
-                if Instant::now() + pause >= give_up {
-                    let reason = format!("{}: a twin is at work on it", claim.key);
-                    return Err(Failure::busy("twin_running", reason));
-                }
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
-                let Some(stored) = store.look(&claim.key).await? else { break None };
-                match in_the_way(&stored, claim.take_over, Timestamp::now()) {
-                    _ if stored.owner == claim.owner => break None,
-                    InTheWay::Wait => {}
-                    InTheWay::Claim => break None,
-                    InTheWay::Replay | InTheWay::LeaveHeld | InTheWay::HoldOrphan => break Some(stored),
-                }
-            };
+        let claimed = self.claim(store, claim, run, deadline).await;
+        // The claim may have been stored and its answer lost. Nothing has run, so it can be given back.
+        // A twin's claim is none of ours.
+        if claimed.as_ref().is_err_and(|failure| failure.class() != Class::Busy) {
+            give_back(store, claim).await;
         }
+        claimed
     }
 
-    /// Records that the effect took place. A claim whose effect took place is never given back, whatever the store answers.
-    async fn complete<R: Serialize>(
-        &self,
-        store: &dyn IdempotencyStore,
-        claim: &Claim,
-        deadline: Instant,
-        result: R,
-    ) -> Result<Ran<R>, Failure> {
-        let effect = CompletedEffect {
-            payload_hash: claim.payload_hash.clone(),
-            result: kept(&claim.key, &result),
-            expires_at: from_now(self.retention),
-        };
-        let mut pause = FIRST_PAUSE;
-        let mut attempt = 1;
-        loop {
-            let failure =
-                match store.complete(&claim.key, &claim.owner, &effect.result, effect.expires_at).await {
-                    Ok(true) => {
-                        self.confirmed(&claim.key, effect);
-                        return Ok(Ran::Applied(result));
-                    }
-                    Ok(false) => return Err(claim_lost(&claim.key)),
-                    Err(failure) => failure,
-                };
-            if attempt >= ATTEMPTS_TO_RECORD && Instant::now() + pause >= deadline {
-                error!(
-                    key = claim.key.as_str(),
-                    reason = failure.reason(),
-                    "an effect could not be recorded"
-                );
-                self.unrecorded.insert(&claim.key, UnrecordedEffect { owner: claim.owner.clone(), effect });
-                let reason =
-                    format!("{}: it took place, but that was not recorded: {}", claim.key, failure.reason());
-                return Err(Failure::transient("not_recorded", reason));
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-            attempt += 1;
-        }
+    fn too_old(&self, arrived_at: Option<Timestamp>) -> bool {
+        let oldest = Timestamp::now().saturating_sub(self.retention);
+        arrived_at.zip(oldest.ok()).is_some_and(|(arrived_at, oldest)| arrived_at < oldest)
     }
+}
 
-    fn replay<R: DeserializeOwned>(
-        &self,
-        key: &EffectKey,
-        payload_hash: &PayloadHash,
-        known: CompletedEffect,
-    ) -> Result<Ran<R>, Failure> {
-        same_payload(key, payload_hash, &known.payload_hash)?;
-        let result = match &known.result {
-            Kept::Result(json) => Kept::Result(serde_json::from_str(json).map_err(|error| {
-                Failure::permanent(
-                    "unreadable_result",
-                    format!("{key}: the result kept from the first run cannot be read: {error}"),
-                )
-            })?),
-            Kept::TooLarge { bytes } => Kept::TooLarge { bytes: *bytes },
-            Kept::Unknown => Kept::Unknown,
-        };
-        if let Some(hook) = &self.on_replay {
-            hook(key, &known.result);
-        }
-        Ok(Ran::Duplicate(result))
+/// Runs an effect whose claim is this run's. With a heartbeat the claim is kept meanwhile.
+///
+/// # Errors
+/// `claim_lost` (transient): the effect's future was dropped.
+async fn run_claimed<R, F>(
+    store: &dyn IdempotencyStore,
+    claim: &Claim,
+    heartbeat: Option<Duration>,
+    effect: F,
+) -> Result<Result<R, EffectError>, Failure>
+where
+    F: Future<Output = Result<R, EffectError>>,
+{
+    let Some(length) = heartbeat else { return Ok(effect.await) };
+    match select(pin!(effect), pin!(keep(store, claim, length))).await {
+        Either::Left((ended, _)) => Ok(ended),
+        Either::Right((lost, _)) => Err(lost),
     }
 }
 
@@ -393,62 +257,4 @@ impl fmt::Debug for Effects {
             .field("retention", &self.retention)
             .finish_non_exhaustive()
     }
-}
-
-enum Decision {
-    Run { released: bool },
-    Done(Stored),
-    Held,
-}
-
-pub(super) fn same_payload(
-    key: &EffectKey,
-    expected: &PayloadHash,
-    found: &PayloadHash,
-) -> Result<(), Failure> {
-    if expected.matches(found) {
-        return Ok(());
-    }
-    Err(Failure::permanent("payload_mismatch", format!("{key}: it was used before, with another payload")))
-}
-
-/// A claim that cannot be given back ends with its lease.
-async fn give_back(store: &dyn IdempotencyStore, claim: &Claim) {
-    if let Err(failure) = store.release(&claim.key, &claim.owner).await {
-        error!(key = claim.key.as_str(), reason = failure.reason(), "the claim could not be released");
-    }
-}
-
-/// Extends the claim again and again; ends only when it is lost.
-async fn keep(store: &dyn IdempotencyStore, claim: &Claim, length: Duration) -> Failure {
-    loop {
-        tokio::time::sleep(length / BEATS).await;
-        match store.extend(&claim.key, &claim.owner, from_now(length)).await {
-            Ok(true) => {}
-            Ok(false) => return claim_lost(&claim.key),
-            Err(failure) => {
-                warn!(key = claim.key.as_str(), reason = failure.reason(), "the claim could not be extended");
-            }
-        }
-    }
-}
-
-/// What is kept of a result.
-fn kept(key: &EffectKey, result: &impl Serialize) -> Kept<String> {
-    match serde_json::to_string(result) {
-        Ok(json) if json.len() <= Effects::RESULT_LIMIT => Kept::Result(json),
-        Ok(json) => Kept::TooLarge { bytes: json.len() },
-        Err(error) => {
-            error!(key = key.as_str(), %error, "the result of an effect cannot be encoded, and is not kept");
-            Kept::Unknown
-        }
-    }
-}
-
-fn from_now(time: Duration) -> Timestamp {
-    Timestamp::now().saturating_add(time).unwrap_or(Timestamp::MAX)
-}
-
-pub(super) fn claim_lost(key: &EffectKey) -> Failure {
-    Failure::transient("claim_lost", format!("{key}: the run outlived its lease, and the claim is another's"))
 }

@@ -8,7 +8,9 @@ use std::borrow::Cow;
 
 use tracing::warn;
 
-use super::effects::{Effects, claim_lost, same_payload};
+use super::effects::Effects;
+use super::ownership::claim_lost;
+use super::payload_hash::same_payload;
 use super::record::{Claim, IdempotencyStore, Stored};
 use super::repeat::Repeat;
 use super::run::{Again, Ran};

@@ -60,6 +60,8 @@
 //!
 //! In tests of what surrounds them, effects can be switched off: [`Effects::disabled`].
 
+mod claiming;
+mod completion;
 mod dynamodb;
 mod effects;
 mod hold;
@@ -69,12 +71,14 @@ mod lease;
 mod local;
 #[cfg(any(test, feature = "test-kit"))]
 pub(crate) mod memory;
+mod ownership;
 mod payload_hash;
 pub mod protocol;
 mod record;
 mod repeat;
 mod run;
 mod sdk;
+mod update;
 
 pub use dynamodb::DynamoDbIdempotency;
 pub use effects::Effects;
@@ -90,11 +94,5 @@ pub use record::{
 pub use repeat::{EventBucket, LargeEvents, Repeat, RepeatEvent};
 pub use run::{AfterCrash, EffectError, EffectRun, Ran};
 
-#[cfg(test)]
-mod held_tests;
-#[cfg(test)]
-mod holes;
-#[cfg(test)]
-mod protocol_tests;
 #[cfg(test)]
 mod tests;

@@ -1,3 +1,5 @@
+//! The hash of an effect's business fields.
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -5,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
+use super::key::EffectKey;
 use crate::failure::Failure;
 
 /// SHA-256, in hexadecimal digits, over the JSON of the business fields that must be the same in
@@ -104,6 +107,21 @@ fn append(sorted: &mut String, json: &str) -> Result<(), serde_json::Error> {
         _ => sorted.push_str(json.trim()),
     }
     Ok(())
+}
+
+/// Checks that a key is used with the payload that it was used with before.
+///
+/// # Errors
+/// `payload_mismatch` (permanent).
+pub(super) fn same_payload(
+    key: &EffectKey,
+    expected: &PayloadHash,
+    found: &PayloadHash,
+) -> Result<(), Failure> {
+    if expected.matches(found) {
+        return Ok(());
+    }
+    Err(Failure::permanent("payload_mismatch", format!("{key}: it was used before, with another payload")))
 }
 
 #[cfg(test)]

@@ -136,94 +136,118 @@ impl State {
     fn held(&self, repeat: bool) -> Transition {
         Transition::To(State { status: Status::Held, repeat: repeat || self.repeat, ..self.clone() })
     }
+
+    /// The owner's effect took place. It need not be in progress any more: the owner knows best, as
+    /// long as its token is there.
+    fn completed_by_owner(&self, owner: &str, expires_at: Timestamp) -> Transition {
+        if self.owner != owner {
+            return Transition::Refused;
+        }
+        if self.status == Status::Completed {
+            return Transition::AlreadyDone;
+        }
+        Transition::To(State {
+            status: Status::Completed,
+            expires_at: Some(expires_at),
+            repeat: false,
+            ..self.clone()
+        })
+    }
+
+    fn held_by_owner(&self, repeat: bool) -> Transition {
+        match self.status {
+            Status::InProgress => self.held(repeat),
+            // Nothing would run it again, for example after an operator released it without an
+            // event.
+            Status::Held | Status::Released if repeat && !self.repeat => self.held(true),
+            // Released: an operator has decided since.
+            Status::Held | Status::Released => Transition::AlreadyDone,
+            Status::Completed => Transition::Refused,
+        }
+    }
+
+    fn held_as_orphan(&self, repeat: bool, now: Timestamp) -> Transition {
+        match self.status {
+            Status::InProgress if self.lease_is_over(now) => self.held(repeat),
+            Status::Held if repeat && !self.repeat => self.held(true),
+            Status::Held => Transition::AlreadyDone,
+            Status::InProgress | Status::Completed | Status::Released => Transition::Refused,
+        }
+    }
+
+    fn completed_by_operator(&self, operator: &str, expires_at: Timestamp, now: Timestamp) -> Transition {
+        if is(self, operator, Status::Completed) {
+            return Transition::AlreadyDone;
+        }
+        if !self.waits_for_operator(now) {
+            return Transition::Refused;
+        }
+        Transition::To(State {
+            status: Status::Completed,
+            owner: operator.to_owned(),
+            lease_until: self.lease_until,
+            expires_at: Some(expires_at),
+            repeat: false,
+        })
+    }
 }
 
 /// The transition that a request leads to at `now`, by the clock of whoever asks.
 pub fn decide(record: Option<&State>, request: Request<'_>, now: Timestamp) -> Transition {
-    match (request, record) {
-        (Request::Claim { owner, lease_until, take_over }, record) => {
-            let claimed = Transition::To(State {
-                status: Status::InProgress,
-                owner: owner.to_owned(),
-                lease_until,
-                expires_at: None,
-                repeat: false,
-            });
-            match record {
-                None => claimed,
-                // Held, completed or released since by another: the claim is not this run's any more.
-                Some(there) if is(there, owner, Status::InProgress) => Transition::AlreadyDone,
-                Some(there)
-                    if may_be_claimed(there.status, there.lease_until, there.expires_at, take_over, now) =>
-                {
-                    claimed
-                }
-                Some(_) => Transition::Refused,
-            }
+    let Some(there) = record else { return without_record(request) };
+    match request {
+        Request::Claim { owner, .. } if is(there, owner, Status::InProgress) => Transition::AlreadyDone,
+        // Held, completed or released since by another: the claim is not this run's any more.
+        Request::Claim { owner, lease_until, take_over } => {
+            let free = may_be_claimed(there.status, there.lease_until, there.expires_at, take_over, now);
+            if free { claimed(owner, lease_until) } else { Transition::Refused }
         }
-        (Request::Release { .. }, None) => Transition::AlreadyDone,
-        (_, None) => Transition::Refused,
-        (Request::Complete { owner, .. }, Some(there)) if is(there, owner, Status::Completed) => {
-            Transition::AlreadyDone
-        }
-        (Request::Complete { owner, expires_at }, Some(there)) if there.owner == owner => {
-            Transition::To(State {
-                status: Status::Completed,
-                expires_at: Some(expires_at),
-                repeat: false,
-                ..there.clone()
-            })
-        }
-        (Request::Release { owner }, Some(there)) if is(there, owner, Status::InProgress) => {
-            Transition::Removed
-        }
-        (Request::Extend { owner, lease_until }, Some(there)) if is(there, owner, Status::InProgress) => {
+        Request::Complete { owner, expires_at } => there.completed_by_owner(owner, expires_at),
+        Request::Release { owner } if is(there, owner, Status::InProgress) => Transition::Removed,
+        Request::Release { .. } => Transition::Refused,
+        Request::Extend { owner, lease_until } if is(there, owner, Status::InProgress) => {
             if there.lease_until >= lease_until {
                 Transition::AlreadyDone
             } else {
                 Transition::To(State { lease_until, ..there.clone() })
             }
         }
-        (Request::Hold { owner, repeat }, Some(there)) if there.owner == owner => match there.status {
-            Status::InProgress => there.held(repeat),
-            // Nothing would run it again, for example after an operator released it without an
-            // event.
-            Status::Held | Status::Released if repeat && !there.repeat => there.held(true),
-            // Released: an operator has decided since.
-            Status::Held | Status::Released => Transition::AlreadyDone,
-            Status::Completed => Transition::Refused,
-        },
-        (Request::HoldOrphan { owner, repeat }, Some(there)) if there.owner == owner => match there.status {
-            Status::InProgress if there.lease_is_over(now) => there.held(repeat),
-            Status::Held if repeat && !there.repeat => there.held(true),
-            Status::Held => Transition::AlreadyDone,
-            Status::InProgress | Status::Completed | Status::Released => Transition::Refused,
-        },
-        (Request::CompleteHeld { operator, .. }, Some(there)) if is(there, operator, Status::Completed) => {
-            Transition::AlreadyDone
+        Request::Extend { .. } => Transition::Refused,
+        Request::Hold { owner, repeat } if there.owner == owner => there.held_by_owner(repeat),
+        Request::Hold { .. } => Transition::Refused,
+        Request::HoldOrphan { owner, repeat } if there.owner == owner => there.held_as_orphan(repeat, now),
+        Request::HoldOrphan { .. } => Transition::Refused,
+        Request::CompleteHeld { operator, expires_at } => {
+            there.completed_by_operator(operator, expires_at, now)
         }
-        (Request::CompleteHeld { operator, expires_at }, Some(there)) if there.waits_for_operator(now) => {
-            Transition::To(State {
-                status: Status::Completed,
-                owner: operator.to_owned(),
-                lease_until: there.lease_until,
-                expires_at: Some(expires_at),
-                repeat: false,
-            })
-        }
-        (Request::ReleaseHeld, Some(there)) if there.status == Status::Released => Transition::AlreadyDone,
-        (Request::ReleaseHeld, Some(there)) if there.waits_for_operator(now) => there.with(Status::Released),
-        (
-            Request::Complete { .. }
-            | Request::Release { .. }
-            | Request::Extend { .. }
-            | Request::Hold { .. }
-            | Request::HoldOrphan { .. }
-            | Request::CompleteHeld { .. }
-            | Request::ReleaseHeld,
-            Some(_),
-        ) => Transition::Refused,
+        Request::ReleaseHeld if there.status == Status::Released => Transition::AlreadyDone,
+        Request::ReleaseHeld if there.waits_for_operator(now) => there.with(Status::Released),
+        Request::ReleaseHeld => Transition::Refused,
     }
+}
+
+/// The transition where there is no record.
+fn without_record(request: Request<'_>) -> Transition {
+    match request {
+        Request::Claim { owner, lease_until, .. } => claimed(owner, lease_until),
+        Request::Release { .. } => Transition::AlreadyDone,
+        Request::Complete { .. }
+        | Request::Extend { .. }
+        | Request::Hold { .. }
+        | Request::HoldOrphan { .. }
+        | Request::CompleteHeld { .. }
+        | Request::ReleaseHeld => Transition::Refused,
+    }
+}
+
+fn claimed(owner: &str, lease_until: Timestamp) -> Transition {
+    Transition::To(State {
+        status: Status::InProgress,
+        owner: owner.to_owned(),
+        lease_until,
+        expires_at: None,
+        repeat: false,
+    })
 }
 
 fn is(there: &State, owner: &str, status: Status) -> bool {

@@ -71,6 +71,24 @@ pub(super) fn is_parked_so(guard: &Guard, at: Version, failure: &Failure) -> boo
     guard.listed.is_some() && guard.parked == Some(at) && guard.parked_code.as_deref() == Some(failure.code())
 }
 
+/// What is to be done with the deliveries (`hints`) of one aggregate, whose row is at `guard`.
+///
+/// A delivery only hints at its version: what is applied is what the store has there. Three questions
+/// decide:
+///
+/// 1. What does the guard say of the version? At or below it: a duplicate, or another history. Above
+///    it: the delivery is *due*.
+/// 2. Which events lie between the guard and the newest version that is due? If the deliveries hold
+///    them without a gap they are taken from there, else they are read from the store.
+/// 3. How far can these events be projected? Up to the first that cannot, the guard advances; there
+///    the aggregate stops, and perhaps is parked.
+///
+/// For example, the guard is at version 3 and the deliveries have the versions 3, 6 and 5. The first
+/// is a duplicate. Version 4 is missing, so 4 to 6 are read from the store. If 5 cannot be projected,
+/// 4 is applied, the delivery of 5 fails, and that of 6 waits (or is acknowledged, if the aggregate is
+/// parked at 5).
+///
+/// Invariant: each hint ends up exactly once in `outcomes`, `due` or `held_back`.
 pub(super) async fn plan(
     projection: &impl Projection,
     reader: &dyn EventReader,
@@ -81,66 +99,13 @@ pub(super) async fn plan(
     deadline: Deadline,
 ) -> LanePlan {
     let mut plan = LanePlan::new(guard, replay);
-    let mut ids = Vec::new();
-    let next = guard.position.version.next();
-    for hint in hints {
-        let (version, event_id, verdict) = match hint.change {
-            CommitChange::Commit(commit) => {
-                let (first, last) = (commit.first_version(), commit.last_version());
-                let last_id = commit.events.last().map_or("", |event| event.id.as_str());
-                (last, Some(last_id), guard.judge(first, last, last_id, replay))
-            }
-            CommitChange::Split { version, last_version, last_event_id, .. } => {
-                let last_id = last_event_id.as_str();
-                (*last_version, Some(last_id), guard.judge(*version, *last_version, last_id, replay))
-            }
-            CommitChange::Newer { version, .. } => {
-                ((*version).max(next), None, guard.judge_unread(*version, replay))
-            }
-            CommitChange::Other => {
-                plan.outcomes.push((hint.place, Outcome::Done(Handled::Filtered)));
-                continue;
-            }
-        };
-        match verdict {
-            Verdict::Duplicate => plan.outcomes.push((hint.place, Outcome::Done(Handled::Duplicate))),
-            Verdict::Parked => plan.outcomes.push((hint.place, Outcome::Done(Handled::Parked))),
-            Verdict::Rewritten => {
-                let known = guard.event_id.as_deref().unwrap_or_default();
-                let failure = rewritten(
-                    stream,
-                    version,
-                    event_id.unwrap_or_default(),
-                    &format!("{known} was applied there before"),
-                );
-                plan.outcomes.push((hint.place, Outcome::Failed(failure)));
-            }
-            Verdict::Due => {
-                plan.due.push((hint.place, version));
-                ids.push(event_id);
-            }
-        }
-    }
+    let ids = judge(&mut plan, stream, guard, hints);
     if plan.due.is_empty() {
         return plan;
     }
     match events_above(reader, stream, guard, hints, deadline).await {
         Ok(commits) => {
-            // A delivery is only a hint: what the store has at its version is what is applied.
-            let stored: BTreeMap<Version, &str> = ids_of(&commits).collect();
-            let mut nothing_there = Vec::new();
-            for ((place, version), id) in std::mem::take(&mut plan.due).into_iter().zip(ids) {
-                match (stored.get(&version), id) {
-                    (Some(there), Some(id)) if *there != id => {
-                        let failure =
-                            rewritten(stream, version, id, &format!("the event store has {there} there"));
-                        plan.outcomes.push((place, Outcome::Failed(failure)));
-                    }
-                    // It could not be decoded, and had no event above the guard.
-                    (None, None) => nothing_there.push(place),
-                    _ => plan.due.push((place, version)),
-                }
-            }
+            let nothing_there = compare_with_store(&mut plan, stream, ids, &commits);
             if guard.parked.is_some() {
                 plan.carrier = plan.due.iter().max_by_key(|(_, version)| *version).map(|(place, _)| *place);
             }
@@ -158,11 +123,82 @@ pub(super) async fn plan(
                 stop_at(&mut plan, last.max(guard.position.version).next(), failure);
             }
         }
-        Err(failure) => stop_at(&mut plan, next, failure),
+        Err(failure) => stop_at(&mut plan, guard.position.version.next(), failure),
     }
     plan.stays_parked = plan.steps.is_empty()
         && plan.park.as_ref().is_some_and(|(at, failure)| is_parked_so(guard, *at, failure));
     plan
+}
+
+/// Lets the guard judge each delivery. Returns the id of the last event of each that is due, in the
+/// order of `due`; none if the delivery could not be decoded.
+fn judge<'a>(
+    plan: &mut LanePlan,
+    stream: &StreamId,
+    guard: &Guard,
+    hints: &[Hint<'a>],
+) -> Vec<Option<&'a str>> {
+    let replay = plan.replay;
+    let mut ids = Vec::new();
+    for hint in hints {
+        let (version, event_id, verdict) = match hint.change {
+            CommitChange::Commit(commit) => {
+                let (first, last) = (commit.first_version(), commit.last_version());
+                let last_id = commit.events.last().map_or("", |event| event.id.as_str());
+                (last, Some(last_id), guard.judge(first, last, last_id, replay))
+            }
+            CommitChange::Split { version, last_version, last_event_id, .. } => {
+                let last_id = last_event_id.as_str();
+                (*last_version, Some(last_id), guard.judge(*version, *last_version, last_id, replay))
+            }
+            CommitChange::Newer { version, .. } => {
+                let next = guard.position.version.next();
+                ((*version).max(next), None, guard.judge_unread(*version, replay))
+            }
+            CommitChange::Other => {
+                plan.outcomes.push((hint.place, Outcome::Done(Handled::Filtered)));
+                continue;
+            }
+        };
+        match verdict {
+            Verdict::Duplicate => plan.outcomes.push((hint.place, Outcome::Done(Handled::Duplicate))),
+            Verdict::Parked => plan.outcomes.push((hint.place, Outcome::Done(Handled::Parked))),
+            Verdict::Rewritten => {
+                let known = guard.event_id.as_deref().unwrap_or_default();
+                let other = format!("{known} was applied there before");
+                let failure = rewritten(stream, version, event_id.unwrap_or_default(), &other);
+                plan.outcomes.push((hint.place, Outcome::Failed(failure)));
+            }
+            Verdict::Due => {
+                plan.due.push((hint.place, version));
+                ids.push(event_id);
+            }
+        }
+    }
+    ids
+}
+
+/// Compares what is due with what the store has at its version, which is what is applied. Returns the
+/// places of the deliveries that could not be decoded and turn out to have no event above the guard.
+fn compare_with_store(
+    plan: &mut LanePlan,
+    stream: &StreamId,
+    ids: Vec<Option<&str>>,
+    commits: &[RecordedCommit],
+) -> Vec<usize> {
+    let stored: BTreeMap<Version, &str> = ids_of(commits).collect();
+    let mut nothing_there = Vec::new();
+    for ((place, version), id) in std::mem::take(&mut plan.due).into_iter().zip(ids) {
+        match (stored.get(&version), id) {
+            (Some(there), Some(id)) if *there != id => {
+                let failure = rewritten(stream, version, id, &format!("the event store has {there} there"));
+                plan.outcomes.push((place, Outcome::Failed(failure)));
+            }
+            (None, None) => nothing_there.push(place),
+            _ => plan.due.push((place, version)),
+        }
+    }
+    nothing_there
 }
 
 /// Two histories of one aggregate: an alarm, and nothing a repetition would mend.
@@ -257,6 +293,7 @@ fn last_version(change: &CommitChange) -> Option<Version> {
     }
 }
 
+/// Adds the steps of these events to the plan, up to the first event that cannot be projected.
 pub(super) fn project(
     plan: &mut LanePlan,
     projection: &impl Projection,

@@ -18,7 +18,7 @@ use tokio::sync::Mutex;
 use super::{Tables, claim, from_now, key, repeat};
 
 /// The suite that the toolkit runs against its double.
-#[path = "../../../../crates/tidegate/src/idempotency/holes.rs"]
+#[path = "../../../../crates/tidegate/src/idempotency/tests/holes/mod.rs"]
 mod holes;
 
 /// One backend for the tests below, as long as one of them runs.

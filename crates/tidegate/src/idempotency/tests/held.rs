@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::*;
 use crate::batch::{BatchContext, Counts, Decode, EachRecord, Handled, Handler, Invocation, Runner};
 use crate::dead_letter::MemoryDeadLetters;
 use crate::failure::{Class, Failure};
+use crate::idempotency::*;
 use crate::source::{Delivery, Source};
 
 const RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);

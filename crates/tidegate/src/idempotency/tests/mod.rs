@@ -1,3 +1,9 @@
+//! What becomes of effects that are delivered twice, fail, or lose their run.
+
+mod held;
+mod holes;
+mod protocol;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -6,16 +12,16 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::holes::{Fault, Watched, each_hole};
-use super::*;
 use crate::batch::BatchContext;
 use crate::failure::{Class, Failure};
+use crate::idempotency::*;
+use holes::{Fault, Watched, each_hole};
 
 macro_rules! in_memory {
     ($($hole:ident)*) => {
         $(#[tokio::test]
         async fn $hole() {
-            super::holes::$hole(Arc::new(MemoryIdempotency::default())).await;
+            holes::$hole(Arc::new(MemoryIdempotency::default())).await;
         })*
     };
 }
@@ -194,7 +200,7 @@ async fn a_lost_answer_to_ones_own_write_is_no_conflict() {
     {
         lossy.will(write, Fault::SentAgain, 10);
     }
-    super::holes::a_lost_answer_to_ones_own_write_is_no_conflict(lossy, store).await;
+    holes::a_lost_answer_to_ones_own_write_is_no_conflict(lossy, store).await;
 }
 
 #[tokio::test]

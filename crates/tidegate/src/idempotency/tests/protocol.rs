@@ -1,7 +1,9 @@
+//! The state machine of a record, request by request.
+
 use jiff::Timestamp;
 
-use super::protocol::{InTheWay, Request, State, Transition, decide, in_the_way};
-use super::{Kept, Status, Stored};
+use crate::idempotency::protocol::{InTheWay, Request, State, Transition, decide, in_the_way};
+use crate::idempotency::{Kept, Status, Stored};
 
 const STATUSES: [Status; 4] = [Status::InProgress, Status::Completed, Status::Held, Status::Released];
 

@@ -1,0 +1,89 @@
+//! Claims an effect, and waits for a twin that is at work on it.
+
+use jiff::Timestamp;
+use std::time::Duration;
+use tokio::time::Instant;
+
+use super::effects::Effects;
+use super::ownership::from_now;
+use super::protocol::{InTheWay, in_the_way};
+use super::record::{Claim, Claimed, IdempotencyStore, Stored};
+use super::run::EffectRun;
+use crate::failure::Failure;
+
+/// Pauses between looks at a twin's claim.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// What is to be done after the attempt to claim.
+pub(super) enum Decision {
+    /// The claim is this run's. `released`: an operator let the effect run again.
+    Run { released: bool },
+    /// The effect took place before.
+    Done(Stored),
+    /// It waits for an operator.
+    Held,
+}
+
+impl Effects {
+    /// Claims the effect, waiting for a twin.
+    pub(super) async fn claim(
+        &self,
+        store: &dyn IdempotencyStore,
+        claim: &mut Claim,
+        run: &EffectRun,
+        deadline: Instant,
+    ) -> Result<Decision, Failure> {
+        let limit = self.wait.and_then(|wait| Instant::now().checked_add(wait));
+        let give_up = limit.map_or(deadline, |limit| limit.min(deadline));
+        let mut pause = FIRST_PAUSE;
+        let mut there = None;
+        loop {
+            let stored = match there.take() {
+                Some(stored) => stored,
+                None => {
+                    if let Some(length) = run.heartbeat {
+                        // The lease begins with the claim that succeeds, after any wait for a twin.
+                        claim.lease_until = from_now(length);
+                    }
+                    match store.claim(claim).await? {
+                        Claimed::Yes => return Ok(Decision::Run { released: false }),
+                        Claimed::AfterRelease => return Ok(Decision::Run { released: true }),
+                        Claimed::No(stored) => stored,
+                    }
+                }
+            };
+            match in_the_way(&stored, claim.take_over, Timestamp::now()) {
+                InTheWay::Replay => return Ok(Decision::Done(stored)),
+                InTheWay::LeaveHeld => {
+                    if self.leave_held(store, claim, &stored, &run.again).await? {
+                        return Ok(Decision::Held);
+                    }
+                }
+                InTheWay::HoldOrphan => {
+                    if self.hold_orphan(store, claim, &stored, &run.again).await? {
+                        return Ok(Decision::Held);
+                    }
+                }
+                InTheWay::Wait | InTheWay::Claim => {}
+            }
+            // A claim writes the whole record, and a look is a small read. So the run claims again
+            // only when a look says that it can succeed.
+            there = loop {
+                if Instant::now() + pause >= give_up {
+                    let reason = format!("{}: a twin is at work on it", claim.key);
+                    return Err(Failure::busy("twin_running", reason));
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+                let Some(stored) = store.look(&claim.key).await? else { break None };
+                match in_the_way(&stored, claim.take_over, Timestamp::now()) {
+                    _ if stored.owner == claim.owner => break None,
+                    InTheWay::Wait => {}
+                    InTheWay::Claim => break None,
+                    InTheWay::Replay | InTheWay::LeaveHeld | InTheWay::HoldOrphan => break Some(stored),
+                }
+            };
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What an owner does with its claim: it keeps it, gives it back, or has lost it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tracing::{error, warn};
+
+use super::key::EffectKey;
+use super::record::{Claim, IdempotencyStore};
+use crate::failure::Failure;
+
+/// A claim with a heartbeat is extended this many times within its lease, so that it survives a failed
+/// extension.
+const BEATS: u32 = 3;
+
+/// A claim that cannot be given back ends with its lease.
+pub(super) async fn give_back(store: &dyn IdempotencyStore, claim: &Claim) {
+    if let Err(failure) = store.release(&claim.key, &claim.owner).await {
+        error!(key = claim.key.as_str(), reason = failure.reason(), "the claim could not be released");
+    }
+}
+
+/// Extends the claim again and again; ends only when it is lost.
+pub(super) async fn keep(store: &dyn IdempotencyStore, claim: &Claim, length: Duration) -> Failure {
+    loop {
+        tokio::time::sleep(length / BEATS).await;
+        match store.extend(&claim.key, &claim.owner, from_now(length)).await {
+            Ok(true) => {}
+            Ok(false) => return claim_lost(&claim.key),
+            Err(failure) => {
+                warn!(key = claim.key.as_str(), reason = failure.reason(), "the claim could not be extended");
+            }
+        }
+    }
+}
+
+/// The time that is so far in the future.
+pub(super) fn from_now(time: Duration) -> Timestamp {
+    Timestamp::now().saturating_add(time).unwrap_or(Timestamp::MAX)
+}
+
+/// The claim is not this owner's any more.
+pub(super) fn claim_lost(key: &EffectKey) -> Failure {
+    Failure::transient("claim_lost", format!("{key}: the run outlived its lease, and the claim is another's"))
+}
