@@ -21,8 +21,19 @@ fn pairs(results: &Results, ours: Wanted, theirs: Wanted) -> impl Iterator<Item 
 
 /// Compares the measurements with their budgets.
 pub(crate) fn judge(results: &Results) -> Vec<Budget> {
-    use Phase::{Again, AgainHere, Change, First};
-    use Side::{Powertools, PowertoolsCached, Tidegate, TidegateRemembering};
+    let mut budgets = throughput(results);
+    budgets.extend(requests(results));
+    budgets.extend(exact_requests(results));
+    budgets.extend(refused_duplicates(results));
+    budgets.extend(processor_time(results));
+    budgets.extend(starts(results));
+    budgets
+}
+
+/// How many times as many records for each second of a processor.
+fn throughput(results: &Results) -> Vec<Budget> {
+    use Phase::First;
+    use Side::{Powertools, Tidegate};
     let mut budgets = Vec::new();
     for (what, least, ours, theirs, phase) in [
         ("records per second and core, claim and complete", 10.0, Work::Claim, Work::Claim, First),
@@ -41,6 +52,14 @@ pub(crate) fn judge(results: &Results) -> Vec<Budget> {
             budgets.extend(worst.map(|worst| Budget::at_least(&format!("{what}, {keys}"), least, worst)));
         }
     }
+    budgets
+}
+
+/// No more requests for each record.
+fn requests(results: &Results) -> Vec<Budget> {
+    use Phase::{Again, AgainHere, First};
+    use Side::{Powertools, PowertoolsCached, Tidegate, TidegateRemembering};
+    let mut budgets = Vec::new();
     let (same, other) = ((Tidegate, Powertools), (TidegateRemembering, PowertoolsCached));
     for (what, sides, ours, theirs, phase) in [
         ("requests per record, claim and complete", same, Work::Claim, Work::Claim, First),
@@ -62,7 +81,18 @@ pub(crate) fn judge(results: &Results) -> Vec<Budget> {
             Budget::counted(what, &format!("≤ theirs, {limit:.2}"), format!("{found:.2}"), found <= limit)
         }));
     }
-    let usual = |work, phase| results.find(at_once(Tidegate, work, phase), USUAL.0, USUAL.1);
+    budgets
+}
+
+/// Tidegate's row of the usual batch.
+fn usual(results: &Results, work: Work, phase: Phase) -> Option<&Row> {
+    results.find(at_once(Side::Tidegate, work, phase), USUAL.0, USUAL.1)
+}
+
+/// Exactly these requests for each record.
+fn exact_requests(results: &Results) -> Vec<Budget> {
+    use Phase::{Change, First};
+    let mut budgets = Vec::new();
     let exact = |row: &Row, operations: &[&str]| {
         let wanted =
             |name: &String| operations.iter().filter(|wanted| **wanted == name.as_str()).count() as u64;
@@ -87,7 +117,7 @@ pub(crate) fn judge(results: &Results) -> Vec<Budget> {
             &["PutItem", "UpdateItem"],
         ),
     ] {
-        budgets.extend(usual(work, phase).map(|row| {
+        budgets.extend(usual(results, work, phase).map(|row| {
             let found = format!(
                 "{:.2} requests: {:?}",
                 row.requests(),
@@ -96,22 +126,28 @@ pub(crate) fn judge(results: &Results) -> Vec<Budget> {
             Budget::counted(what, budget, found, exact(row, operations))
         }));
     }
-    budgets.extend(usual(Work::Commit, Again).map(|row| {
-        let found = format!("{} of {} writes refused", row.counts.refused, row.scenario.records);
-        Budget::counted(
-            "reject a duplicate",
-            "no write that succeeds",
-            found,
-            row.counts.refused == row.scenario.records as u64,
-        )
-    }));
-    let handler = at_once(Tidegate, Work::None, First);
+    budgets
+}
+
+fn refused_duplicates(results: &Results) -> Option<Budget> {
+    let row = usual(results, Work::Commit, Phase::Again)?;
+    let found = format!("{} of {} writes refused", row.counts.refused, row.scenario.records);
+    let all = row.counts.refused == row.scenario.records as u64;
+    Some(Budget::counted("reject a duplicate", "no write that succeeds", found, all))
+}
+
+/// Processor time of a record in the toolkit itself.
+fn processor_time(results: &Results) -> Option<Budget> {
+    let handler = at_once(Side::Tidegate, Work::None, Phase::First);
     let each = BATCHES.into_iter().flat_map(|batch| KEYS.into_iter().map(move |keys| (keys, batch)));
     let slowest =
         each.filter_map(|(keys, batch)| results.find(handler, keys, batch)).map(Row::cpu).reduce(f64::max);
-    budgets.extend(
-        slowest.map(|found| Budget::at_most("CPU per record, AWS calls excluded", "µs", 10.0, found)),
-    );
+    slowest.map(|found| Budget::at_most("CPU per record, AWS calls excluded", "µs", 10.0, found))
+}
+
+/// Time, memory and size of the functions' starts.
+fn starts(results: &Results) -> Vec<Budget> {
+    let mut budgets = Vec::new();
     for start in &results.starts {
         let of = |what: &str| format!("{}: {what}", start.function);
         let first = start.first_next.as_secs_f64() * 1e3;

@@ -4,7 +4,13 @@
 //! refuses to change a published schema in a way that breaks its readers.
 
 #[path = "../generate/mod.rs"]
-#[allow(dead_code, missing_docs, unreachable_pub, unused_imports)]
+#[allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    unused_imports,
+    reason = "it is a part of the tests, which use more of it"
+)]
 mod generate;
 
 use std::error::Error;

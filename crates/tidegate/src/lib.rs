@@ -68,12 +68,12 @@ pub mod log;
 pub mod message;
 pub mod projection;
 mod refusal;
-#[cfg(test)]
-mod shared;
 pub mod source;
 pub mod store;
 #[cfg(any(test, feature = "test-kit"))]
 pub mod test;
+#[cfg(test)]
+mod tests;
 mod time_left;
 #[cfg(feature = "otel")]
 pub mod trace;

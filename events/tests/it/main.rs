@@ -1,10 +1,15 @@
 //! The committed schemas, registry documents, samples and Lambda events agree with the types.
 
-// Clippy exempts test functions, not the functions they share.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "clippy exempts test functions, and not the functions that they share"
+)]
 
 #[path = "../../generate/mod.rs"]
-#[allow(missing_docs, unreachable_pub)]
+#[allow(missing_docs, unreachable_pub, reason = "the example writes files with it too")]
 mod generate;
 mod registry;
 

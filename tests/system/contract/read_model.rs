@@ -7,7 +7,7 @@ use tidegate::projection::{DynamoDbReadModel, ReadModel, ReadModelTables, RowUpd
 use self::suite::{advance, at, contract, transaction};
 use super::{Tables, unique};
 
-#[path = "../../../crates/tidegate/src/projection/contract.rs"]
+#[path = "../../../crates/tidegate/src/projection/tests/contract.rs"]
 mod suite;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,3 +1,5 @@
+//! Limits how many calls of a dependency run at a time.
+
 use std::future::Future;
 
 use futures::StreamExt;

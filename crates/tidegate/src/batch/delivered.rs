@@ -1,3 +1,5 @@
+//! The delivery of a record, in a form that outlives the invocation.
+
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -12,7 +14,7 @@ use crate::source::{Delivery, Source, alone};
 /// The delivery of a record, in a form that outlives the invocation.
 ///
 /// An effect that is held keeps this event, so that it can be run again.
-/// [`EffectRun::new`](crate::idempotency::EffectRun::of) takes it from
+/// [`EffectRun::new`](crate::idempotency::EffectRun::new) takes it from
 /// [`BatchContext::delivered`](super::BatchContext). The deliveries of an invocation share its
 /// event; [`Self::repeat`] makes the event of one delivery.
 #[derive(Clone, Debug)]

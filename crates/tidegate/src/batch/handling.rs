@@ -52,57 +52,64 @@ impl<H: BatchHandler> Handling<'_, H> {
         };
         let mut stopped = HashSet::new();
         for (place, delivery) in self.deliveries.iter().enumerate() {
-            let outcome = if delivery.is_test_event() {
-                Outcome::Done(Handled::Filtered)
-            } else if settled.get(place) == Some(&true) {
-                Outcome::Done(Handled::Duplicate)
-            } else {
-                let lane = lane(self.handler, delivery);
-                if stopped.contains(&lane) {
-                    Outcome::NotRun(NotRun::Blocked)
-                } else {
-                    match self.item(delivery, lane) {
-                        Ok(item) => {
-                            decoded.items.push(item);
-                            decoded.places.push(place);
-                            Outcome::NotRun(NotRun::OutOfTime)
-                        }
-                        Err((failure, lane)) => {
-                            let outcome = Outcome::Failed(failure);
-                            self.log(delivery, &outcome);
-                            if outcome.stops_lane() {
-                                stopped.insert(lane);
-                            }
-                            outcome
-                        }
-                    }
+            let is_settled = settled.get(place) == Some(&true);
+            let outcome = match self.decode_one(delivery, is_settled, &mut stopped) {
+                Ok(item) => {
+                    decoded.items.push(item);
+                    decoded.places.push(place);
+                    // What it is if the handler does not come to it.
+                    Outcome::NotRun(NotRun::OutOfTime)
                 }
+                Err(outcome) => outcome,
             };
             decoded.outcomes.push(outcome);
         }
         decoded
     }
 
-    fn item(&self, delivery: &Delivery<'_>, lane: String) -> Result<Item<H::Record>, (Failure, String)> {
+    /// The record of a delivery, or what became of a delivery that is not handled. `stopped` has the
+    /// lanes in which a delivery could not be decoded and must come again.
+    fn decode_one(
+        &self,
+        delivery: &Delivery<'_>,
+        is_settled: bool,
+        stopped: &mut HashSet<String>,
+    ) -> Result<Item<H::Record>, Outcome> {
+        if delivery.is_test_event() {
+            return Err(Outcome::Done(Handled::Filtered));
+        }
+        if is_settled {
+            return Err(Outcome::Done(Handled::Duplicate));
+        }
+        let lane = lane(self.handler, delivery);
+        if stopped.contains(&lane) {
+            return Err(Outcome::NotRun(NotRun::Blocked));
+        }
         let decoded = catch(|| {
             let record = self.handler.decode(delivery)?;
             Ok((self.handler.span(&record), record))
         });
         match decoded {
-            Ok((span, record)) => Ok(Item {
-                lane,
-                arrived_at: delivery.arrived_at,
-                span,
-                stopwatch: Stopwatch::default(),
-                delivered: Some(Delivered::within(
-                    self.event,
-                    Arc::clone(self.function),
-                    self.source,
-                    delivery,
-                )),
-                record,
-            }),
-            Err(failure) => Err((failure, lane)),
+            Ok((span, record)) => {
+                let function = Arc::clone(self.function);
+                let delivered = Delivered::within(self.event, function, self.source, delivery);
+                Ok(Item {
+                    lane,
+                    arrived_at: delivery.arrived_at,
+                    span,
+                    stopwatch: Stopwatch::default(),
+                    delivered: Some(delivered),
+                    record,
+                })
+            }
+            Err(failure) => {
+                let outcome = Outcome::Failed(failure);
+                self.log(delivery, &outcome);
+                if outcome.stops_lane() {
+                    stopped.insert(lane);
+                }
+                Err(outcome)
+            }
         }
     }
 

@@ -1,3 +1,5 @@
+//! Turns panics and missed deadlines into failures.
+
 use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};

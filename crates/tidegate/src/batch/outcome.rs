@@ -1,3 +1,5 @@
+//! What became of a delivery.
+
 use crate::failure::{Class, Failure};
 
 /// The result of handling a delivery without a failure.

@@ -1,3 +1,5 @@
+//! A bounded memory of an execution environment.
+
 use std::collections::HashMap;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! A dead letter: a delivery, and why it was given up.
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

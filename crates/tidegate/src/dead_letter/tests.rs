@@ -1,3 +1,5 @@
+//! Letters whose content or size a queue refuses.
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;

@@ -1,3 +1,5 @@
+//! JSON text that every message can hold.
+
 use std::borrow::Cow;
 use std::fmt::Write as _;
 

@@ -1,3 +1,5 @@
+//! Extension attributes: those that an envelope has no field for.
+
 use std::collections::BTreeMap;
 
 use serde::de::Error as _;

@@ -1,3 +1,5 @@
+//! A record as an item of the table.
+
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;

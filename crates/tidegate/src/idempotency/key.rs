@@ -1,3 +1,5 @@
+//! The key of an effect.
+
 use std::fmt;
 
 use serde::Serialize;

@@ -1,3 +1,5 @@
+//! What this process knows of effects, so that a duplicate costs no request.
+
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Idempotency records in memory, for tests.
+
 use std::collections::BTreeMap;
 use std::ops::Bound;
 

@@ -64,6 +64,7 @@ mod claiming;
 mod completion;
 mod dynamodb;
 mod effects;
+mod execution;
 mod hold;
 mod item;
 mod key;

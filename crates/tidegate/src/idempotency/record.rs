@@ -1,3 +1,5 @@
+//! Idempotency records, and the port of the store that keeps them.
+
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

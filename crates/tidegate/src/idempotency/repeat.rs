@@ -1,3 +1,5 @@
+//! The invocation that runs an effect again, and where its event is kept.
+
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use futures::future::{BoxFuture, FutureExt};

@@ -1,3 +1,5 @@
+//! One run of an effect: what is asked for, and how it ended.
+
 use std::time::Duration;
 
 use jiff::Timestamp;

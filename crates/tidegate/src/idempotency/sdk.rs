@@ -1,3 +1,5 @@
+//! Tells an AWS request that had no effect from one that may have had one.
+
 use std::error::Error;
 
 use aws_sdk_dynamodb::config::http::HttpResponse;

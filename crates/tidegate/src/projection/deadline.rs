@@ -1,3 +1,5 @@
+//! The deadline of a projector's calls.
+
 use std::future::Future;
 use std::time::Duration;
 

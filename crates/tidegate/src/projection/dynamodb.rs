@@ -1,3 +1,5 @@
+//! A read model in two DynamoDB tables.
+
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;

@@ -1,3 +1,5 @@
+//! Builds update expressions of DynamoDB.
+
 use std::collections::HashMap;
 use std::fmt::Write;
 

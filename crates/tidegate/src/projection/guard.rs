@@ -1,3 +1,5 @@
+//! The guard of an aggregate: how far it has been applied.
+
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 

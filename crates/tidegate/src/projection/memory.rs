@@ -1,3 +1,5 @@
+//! A read model in memory, for tests.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::{BoxFuture, FutureExt, ready};

@@ -40,6 +40,4 @@ pub use read_model::{Guards, ReadModel};
 pub use transaction::{PARKED_LIST_KEY, Step, Transaction};
 
 #[cfg(test)]
-mod contract;
-#[cfg(test)]
 mod tests;

@@ -1,3 +1,5 @@
+//! Pauses of a projector whose read model is throttled.
+
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};

@@ -10,9 +10,24 @@ use crate::ids::{StreamId, Version, content_uuid};
 
 /// Bits of a hash in the digest of a cut.
 const HASH_BITS: u32 = 48;
-/// The steps that apply an event, from the part that the guard has reached. The split is a function
-/// of the event alone, so it is the same after a crash. Returns `None` if the applied parts are not
-/// those that would come first now.
+
+/// The steps that apply an event, from the part that the guard has reached. Returns `None` if the
+/// applied parts are not those that would come first now.
+///
+/// A transaction holds 100 items: the row of the aggregate, which is its guard, and 99 counters. An
+/// event with more counters is cut into parts, each a step of its own. For example, the event at
+/// version 7 with 250 counters has parts of 99, 99 and 52 of them, and moves the guard
+///
+/// ```text
+/// (6, part 0) → (6, part 1) → (6, part 2) → (7, part 0)
+/// ```
+///
+/// Only the last step moves the version and writes the row. If the process dies after the first step,
+/// the guard is at (6, part 1), and whoever comes next gets the two steps that are left.
+///
+/// Invariant: the cut is a function of the event alone. Counters are sorted, so the order in which a
+/// projection names them does not matter. If the projection names others than before, it is not known
+/// which were counted; the digest of the cut, which the guard keeps between parts, tells.
 pub(super) fn steps(
     stream: &StreamId,
     version: Version,
@@ -67,7 +82,10 @@ fn is_of(cut: u64, version: Version) -> bool {
     cut >> HASH_BITS == version.number() << HASH_BITS >> HASH_BITS
 }
 
-/// Merges steps into one transaction.
+/// Merges steps into one transaction, in which each row and each counter is written once.
+///
+/// For example, two events of one aggregate that each add 1 to the counter of a day become one move of
+/// the guard over both versions, and one addition of 2.
 ///
 /// # Errors
 /// `amount_too_large` (permanent) when a counter's sum leaves the range of an `i64`. Fewer steps may still fit.

@@ -152,8 +152,10 @@ fn instant(text: &str) -> Option<Timestamp> {
     let at = match text.parse::<f64>() {
         Ok(number) => {
             let millis = if number.abs() < MILLISECONDS_FROM { number * 1000.0 } else { number };
-            // The cast saturates, so nonsense ends outside the range of `Timestamp`.
-            #[allow(clippy::cast_possible_truncation)]
+            #[allow(
+                clippy::cast_possible_truncation,
+                reason = "the cast saturates, so nonsense ends outside the range of `Timestamp`"
+            )]
             Timestamp::from_millisecond(millis.round() as i64).ok()
         }
         Err(_) => text.parse().ok(),

@@ -38,6 +38,4 @@ pub use kind::Source;
 pub use response::Response;
 
 #[cfg(test)]
-mod properties;
-#[cfg(test)]
 mod tests;

@@ -1,3 +1,5 @@
+//! Aggregates: load, decide, commit.
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -128,6 +130,17 @@ pub(super) trait History<A: Aggregate>: Sync {
     ) -> impl Future<Output = ()> + Send;
 }
 
+/// Decides a command on the aggregate that `history` loads, and commits the decision.
+///
+/// Invariant: every try has the same attempt id and the same cause. The condition of the commit is that
+/// its version is free; the item in the way tells what happened there:
+///
+/// - its attempt is this one's: the write succeeded and its answer was lost;
+/// - its cause is this command's: a twin was faster, so the command is a duplicate;
+/// - anything else: another command was faster. The stream is loaded again, with the winner's events,
+///   and the command is decided anew.
+///
+/// A command that creates its aggregate is first decided without a load, as if there were nothing.
 pub(super) async fn run<A: Aggregate>(
     store: &dyn EventStore,
     history: &impl History<A>,

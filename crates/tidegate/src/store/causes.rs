@@ -1,3 +1,5 @@
+//! The causes that a snapshot remembers.
+
 use std::time::Duration;
 
 use jiff::Timestamp;

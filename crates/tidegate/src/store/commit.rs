@@ -1,3 +1,5 @@
+//! Commits and their events.
+
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 

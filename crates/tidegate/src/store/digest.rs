@@ -1,3 +1,5 @@
+//! Digests of what a command says, so that a cause with other content is told.
+
 use std::fmt;
 use std::str::FromStr;
 

@@ -1,3 +1,5 @@
+//! The event store in a DynamoDB table.
+
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;

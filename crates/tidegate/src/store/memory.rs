@@ -1,3 +1,5 @@
+//! An event store in memory, for tests.
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -1,3 +1,5 @@
+//! Where a command comes from.
+
 use std::time::Duration;
 
 use jiff::Timestamp;

@@ -1,3 +1,5 @@
+//! Reads again while only a part of a transaction is seen.
+
 use std::time::Duration;
 
 use super::Retry;

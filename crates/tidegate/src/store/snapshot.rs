@@ -1,3 +1,5 @@
+//! Snapshots: loading an aggregate without its whole stream.
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;

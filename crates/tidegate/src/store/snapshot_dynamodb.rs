@@ -1,3 +1,5 @@
+//! Snapshots in a DynamoDB table.
+
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;

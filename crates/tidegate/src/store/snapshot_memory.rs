@@ -1,3 +1,5 @@
+//! Snapshots in memory, for tests.
+
 use std::collections::BTreeMap;
 
 use futures::future::{BoxFuture, FutureExt, ready};

@@ -1,3 +1,5 @@
+//! Faults: which call goes wrong, and how.
+
 use std::collections::HashMap;
 use std::sync::Arc;
 

@@ -1,3 +1,5 @@
+//! Puts faults between a function and a port.
+
 use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt};

@@ -1,3 +1,5 @@
+//! Tests of what an aggregate decides.
+
 use std::fmt::{Debug, Write};
 
 use crate::message::MessageSet;

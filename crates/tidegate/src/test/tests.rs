@@ -1,3 +1,5 @@
+//! The test kit itself.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

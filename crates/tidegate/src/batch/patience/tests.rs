@@ -1,3 +1,5 @@
+//! When a delivery that keeps failing is given up, by age and repetition.
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 

@@ -1,3 +1,5 @@
+//! Which endpoint an event is led to, and what it is given.
+
 use std::sync::Mutex;
 use std::time::Duration;
 

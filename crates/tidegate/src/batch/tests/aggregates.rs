@@ -1,3 +1,5 @@
+//! User records of a Kinesis aggregate that fail.
+
 use super::*;
 use crate::source::scanned;
 

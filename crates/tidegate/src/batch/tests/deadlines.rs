@@ -1,3 +1,5 @@
+//! Time that is kept back for letters and the answer.
+
 use futures::future::BoxFuture;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Letters that cannot be written, or are written already.
+
 use futures::future::{BoxFuture, FutureExt, ready};
 
 use super::*;

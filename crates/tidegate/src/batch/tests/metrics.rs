@@ -1,3 +1,5 @@
+//! The line of metrics that an invocation writes.
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;

@@ -1,3 +1,5 @@
+//! What an observer is told.
+
 use super::*;
 
 /// Notes what it is told.

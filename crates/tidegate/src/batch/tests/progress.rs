@@ -1,3 +1,5 @@
+//! Aggregates that need more than one invocation.
+
 use super::*;
 
 /// Takes ten seconds for each record.

@@ -1,3 +1,5 @@
+//! Dependencies that are throttled.
+
 use super::*;
 
 /// A dependency that takes so many calls at a time and throttles all others.

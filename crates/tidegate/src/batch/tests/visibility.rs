@@ -1,3 +1,5 @@
+//! Messages that are hidden until they are to come again.
+
 use super::*;
 
 /// Notes what is to be hidden.

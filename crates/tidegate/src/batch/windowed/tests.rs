@@ -1,3 +1,5 @@
+//! States of tumbling windows, through failures and repetitions.
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! Dead letters in an SQS queue, or in a bucket if the queue refuses them.
+
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::operation::send_message::SendMessageError;

@@ -1,3 +1,5 @@
+//! Letters before an AWS endpoint that answers as a test wants.
+
 use std::sync::{Arc, Mutex};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};

@@ -14,6 +14,10 @@ const WINDOW: usize = 256;
 /// Events that share counters are put together, so that each counter is written few times. A group
 /// starts with the first step that is left. While there is room, it takes the step that adds the
 /// fewest rows; of equals, the first.
+///
+/// For example, orders A and C change the counter of Monday, and order B that of Tuesday. The group
+/// starts with A: its row and Monday's counter. C adds one row (its own), B adds two, so C is next.
+/// With room for two orders the groups are `A C` and `B`, and Monday's counter is written once.
 pub(super) fn pack(aggregates: Vec<Vec<Step>>) -> Vec<Vec<Step>> {
     Packing::new(aggregates).run()
 }

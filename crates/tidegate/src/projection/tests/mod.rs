@@ -1,3 +1,5 @@
+//! What a projector does with deliveries in any order and number.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +18,7 @@ use crate::store::EventReader;
 use crate::store::{Commit, CommitChange, EventStore, MemoryEventStore, RecordedCommit, RecordedEvent};
 use crate::test::{Call, DynamoDbEvent, Fault, Faults, Faulty};
 
+mod contract;
 mod deadlines;
 mod newer;
 mod parked;

@@ -1,3 +1,5 @@
+//! Deliveries against the fixtures of `aws_lambda_events`.
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,12 +1,15 @@
+//! What is read of the records of each source.
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::*;
 use crate::failure::{Class, Failure};
+use crate::source::*;
 
 mod cases;
+mod properties;
 mod wrappers;
 
 fn raw(value: &serde_json::Value) -> Box<RawValue> {

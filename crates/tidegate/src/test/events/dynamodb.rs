@@ -1,3 +1,5 @@
+//! Events of a DynamoDB stream.
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_dynamo::{Item, to_item};

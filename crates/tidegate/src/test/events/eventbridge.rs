@@ -1,3 +1,5 @@
+//! Events of an EventBridge bus.
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;

@@ -1,3 +1,5 @@
+//! Events of a Kinesis stream.
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;

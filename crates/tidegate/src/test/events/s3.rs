@@ -1,3 +1,5 @@
+//! Events of a bucket's notifications.
+
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+//! Events of an SNS topic.
+
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};

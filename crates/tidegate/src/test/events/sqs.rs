@@ -1,3 +1,5 @@
+//! Events of an SQS queue.
+
 use std::fmt::Write;
 
 use jiff::Timestamp;

@@ -1,6 +1,7 @@
 //! The claim protocol.
 
 mod run;
+mod state;
 mod world;
 
 use tidegate::idempotency::AfterCrash;

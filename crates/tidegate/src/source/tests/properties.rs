@@ -6,11 +6,11 @@ use proptest::prelude::*;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::aggregate::sealed;
-use super::*;
 use crate::dead_letter::{DeadLetter, Payload};
 use crate::envelope::Envelope;
 use crate::failure::Failure;
+use crate::source::aggregate::sealed;
+use crate::source::*;
 
 fn raw(value: &Value) -> Box<RawValue> {
     RawValue::from_string(value.to_string()).unwrap()
