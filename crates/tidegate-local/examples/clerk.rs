@@ -1,4 +1,7 @@
-//! A Lambda function for the tests of the console: it takes batches, logs as our functions do, and fails the records that say so (`"do": "fail"`).
+//! A Lambda function for the tests of the console.
+//!
+//! It takes batches, logs as our functions do, and fails the records that say so
+//! (`"do": "fail"`).
 
 #![expect(clippy::indexing_slicing, reason = "a member that a JSON value lacks is null")]
 

@@ -1,4 +1,6 @@
-//! A Lambda function for the engine's own tests: its payload says what it does, e.g. `{"do": "exit", "status": 3}`.
+//! A Lambda function for the engine's own tests.
+//!
+//! Its payload says what it does, such as `{"do": "exit", "status": 3}`.
 
 #![expect(clippy::indexing_slicing, reason = "a member that a JSON value lacks is null")]
 

@@ -1,5 +1,7 @@
-//! The credentials of everything that runs here. They are never the operator's: nothing local needs
-//! those, and a function may send whatever it finds.
+//! The credentials of everything that runs here.
+//!
+//! They are never the operator's: nothing local needs those, and a function may send whatever it
+//! finds.
 
 /// Key id and secret. MiniStack and LocalStack take these for the account's root.
 pub(crate) const KEY: &str = "test";

@@ -1,6 +1,8 @@
-//! Keeps web pages away from every listener of the engine. A browser on this machine lets any page
-//! send requests to 127.0.0.1, and lets the owner of a name point it there (DNS rebinding).
-//! Programs are told from pages by what browsers add and pages cannot take away.
+//! Keeps web pages away from every listener of the engine.
+//!
+//! A browser on this machine lets any page send requests to 127.0.0.1, and lets the owner of a name
+//! point it there (DNS rebinding). Programs are told from pages by what browsers add and pages
+//! cannot take away.
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};

@@ -1,22 +1,61 @@
 //! The local delivery engine.
 //!
-//! It runs compiled Lambda functions on one machine and delivers to them by Lambda's own rules: event source mappings for Kinesis,
-//! DynamoDB Streams and SQS, EventBridge rules, and asynchronous invocation. An AWS-compatible emulator holds the streams, tables and
-//! queues; the engine uses only plain API calls of it.
+//! It runs compiled Lambda functions on one machine and delivers to them by Lambda's own rules: event
+//! source mappings for Kinesis, DynamoDB Streams and SQS, EventBridge rules, and asynchronous
+//! invocation. An AWS-compatible emulator holds the streams, tables and queues; the engine uses only
+//! plain API calls of it.
 //!
-//! [`engine`] puts everything together; begin with its `start.rs`.
-//!
-//! | room | what is in it |
+//! | assembly | |
 //! |---|---|
-//! | assembly | [`engine`]: from options to a running system. `parts`: what runs in it, for those who look at it |
-//! | backend | [`emulator`]: starts one. [`clients`]: the SDKs' clients of it; `outage` says once that it is gone. [`provision`]: creates in it what the topology declares |
-//! | programs | `build`: the functions' binaries, built or found |
-//! | deliveries | [`mapping`]: event source mappings. [`bus`]: EventBridge's rules. [`asynchronous`]: asynchronous invocation. [`checkpoint`], [`destination`], [`send_error`], [`running`], `resting`: what they share |
-//! | invocations | [`invocation`]: what is handed to a function, and what comes back. [`fault`]: what goes wrong on purpose, in front of the functions and in the proxy; `trial`: what an invocation carries of it |
-//! | functions | [`environment`]: execution environments as processes, and the trait [`Functions`](environment::Functions). [`remote`]: functions that something else runs |
-//! | around a process | `runtime_api`: Lambda's Runtime and Extensions API. [`proxy`]: every AWS call, counted and billed. `credentials`: the ones that functions get. `guard`: keeps web pages from every listener |
-//! | numbers and logs | `metrics`, `distribution`, `usage`; [`logs`]: the functions' logs as one; `log_tail`: the end of one invocation's log |
-//! | for people | [`control`]: the API, Lambda's Invoke in it. [`status`]: how everything stands. `console`: the page. [`deliveries`]: the newest ones. [`operator`]: what waits for a person. [`activity`]: how idleness is recognised |
+//! | [`engine`] | from options to a running system: begin with its `start.rs` |
+//! | `parts` | what runs in an engine, for those who look at it |
+//!
+//! | backend | |
+//! |---|---|
+//! | [`emulator`] | finds, starts and stops an emulator |
+//! | [`clients`] | the SDKs' clients of it |
+//! | `outage` | says once that it does not answer, and once that it does again |
+//! | [`provision`] | creates in it what a topology declares |
+//!
+//! | deliveries | |
+//! |---|---|
+//! | [`mapping`] | event source mappings |
+//! | [`bus`] | EventBridge's rules and their targets |
+//! | [`asynchronous`] | asynchronous invocation |
+//! | [`driver`] | the one loop around their state machines |
+//! | [`checkpoint`] | where positions in streams are kept |
+//! | [`destination`] | where on-failure and on-success records go |
+//! | [`send_error`] | whether what was not sent can be sent again |
+//! | [`pace`] | how fast sources are polled, and how long waits are |
+//! | `sqs`, `own_queue` | calls of queues; the engine's own queues |
+//! | [`running`] | a mapping or queue as its owner holds it |
+//!
+//! | invocations | |
+//! |---|---|
+//! | [`invocation`] | what is handed to a function and what comes back |
+//! | [`fault`] | what goes wrong on purpose, in front of the functions and in the proxy |
+//! | `trial` | what an invocation carries of its faults |
+//!
+//! | functions | |
+//! |---|---|
+//! | `build` | their binaries, built or found |
+//! | [`environment`] | execution environments as processes |
+//! | [`remote`] | functions that something else runs |
+//! | `runtime_api` | Lambda's Runtime API and Extensions API, for one process |
+//! | [`proxy`] | every AWS call of a function, counted and billed |
+//! | `credentials` | what functions get for the operator's |
+//!
+//! | to look at | |
+//! |---|---|
+//! | [`control`] | the engine's API, and Lambda's Invoke in it |
+//! | `console` | the page that it serves |
+//! | `guard` | keeps web pages from every listener |
+//! | [`status`] | how everything stands |
+//! | [`activity`] | the counter by which idleness is recognised |
+//! | [`operator`] | what waits for a person |
+//! | [`history`] | the newest invocations and on-failure records |
+//! | [`logs`], `log_tail` | the functions' logs as one; the end of one invocation's log |
+//! | `metrics`, `distribution`, `usage` | numbers: printed metrics, percentiles, CPU and memory |
 
 pub mod activity;
 pub mod asynchronous;
@@ -53,8 +92,8 @@ pub mod running;
 mod runtime_api;
 pub mod send_error;
 mod sqs;
-#[cfg(test)]
-mod stand_in;
 pub mod status;
+#[cfg(test)]
+mod tests;
 mod trial;
 mod usage;

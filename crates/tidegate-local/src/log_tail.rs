@@ -1,4 +1,6 @@
-//! The last of what a function prints during one invocation, as Invoke returns it for the log type `Tail`.
+//! The last of what a function prints during one invocation.
+//!
+//! Invoke returns it for the log type `Tail`.
 
 use std::collections::VecDeque;
 

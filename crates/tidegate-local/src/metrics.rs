@@ -1,4 +1,6 @@
-//! Metrics that functions print in CloudWatch's embedded metric format (EMF), as CloudWatch would keep them.
+//! Metrics that functions print in CloudWatch's embedded metric format (EMF).
+//!
+//! They are kept as CloudWatch would keep them.
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -1,5 +1,7 @@
-//! An endpoint that goes away and comes back. Every call fails meanwhile, many times a second, and whoever made it tries again; a person is told twice:
-//! once that it does not answer, and once that it does again.
+//! Notices that an endpoint does not answer, and that it answers again.
+//!
+//! Every call fails meanwhile, many times a second, and is tried again. A person is told twice:
+//! once that the endpoint does not answer, and once that it does again.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,10 @@
-//! Functions that something else runs: `cargo lambda watch`, for hot reload and debuggers. The engine delivers, and hands each invocation over by HTTP.
+//! Functions that something else runs: `cargo lambda watch`, for hot reload and debuggers.
 //!
-//! `cargo lambda watch` 1.9 answers an error of the handler with HTTP 500 (Lambda: 200 and a header), a name that is no binary with 404, and an
-//! invocation whose process ended never. It runs one process per function and compiles it when the first invocation comes.
+//! The engine delivers, and hands each invocation over by HTTP.
+//!
+//! `cargo lambda watch` 1.9 answers an error of the handler with HTTP 500 (Lambda: 200 and a
+//! header), a name that is no binary with 404, and an invocation whose process ended never. It runs
+//! one process per function and compiles it when the first invocation comes.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -146,7 +146,7 @@ impl From<String> for SendError {
 mod tests {
     use super::*;
     use crate::clients::Clients;
-    use crate::stand_in::answering;
+    use crate::tests::stand_in::answering;
 
     #[test]
     fn what_no_repetition_mends_is_final_and_everything_else_is_sent_again() {

@@ -1,4 +1,7 @@
-//! Where everything is drawn: layers from left to right, ordered within a layer so that few edges cross. The same topology always gives the same picture.
+//! Where everything of the console's picture is drawn.
+//!
+//! Layers go from left to right, and each is ordered so that few edges cross. The same topology
+//! always gives the same picture.
 
 use serde::Serialize;
 

@@ -1,4 +1,6 @@
-//! One order's path: every delivery, log line and given-up record that has an id in it, in order of time.
+//! One order's path: everything kept that has an id in it, in order of time.
+//!
+//! That is deliveries, log lines and records that were given up.
 
 use std::collections::BTreeSet;
 use std::io;

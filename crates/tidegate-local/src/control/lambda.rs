@@ -1,5 +1,7 @@
-//! As much of Lambda's API as it takes to find and invoke functions: for who connects to the
-//! engine's port, and for functions, whose calls the proxy hands over.
+//! As much of Lambda's API as it takes to find and invoke functions.
+//!
+//! It answers whoever connects to the engine's port, and functions, whose calls the proxy hands
+//! over.
 
 use axum::Router;
 use axum::body::Body as AxumBody;

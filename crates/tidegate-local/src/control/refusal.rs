@@ -1,4 +1,4 @@
-//! Every error of the Lambda API itself, in one place: when, with which status and type, and in which words.
+//! Every error of the Lambda API itself: when it occurs, its status, its type and its words.
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};

@@ -47,8 +47,9 @@ pub(super) fn key(prefix: &str, at: Moment, id: Uuid) -> String {
     format!("{prefix}/{day}/{time}-{id}")
 }
 
-/// The record with the event as its `payload`, which is documented as text and was seen as an
-/// object (`delivery-semantics.md`).
+/// The record with the event as its `payload`.
+///
+/// The payload is an object, as recorded against AWS; AWS's documentation shows a text.
 pub(super) fn with_payload(body: &str, event: &Bytes) -> serde_json::Result<String> {
     let mut record: Fields = serde_json::from_str(body)?;
     record.insert("payload".to_owned(), serde_json::from_slice(event)?);

@@ -10,7 +10,7 @@ use super::topic::{TOPIC_LIMIT, without_payloads};
 use super::{BusDestination, Destination, QueueDestination, TopicDestination};
 use crate::clients::Clients;
 use crate::send_error::SendError;
-use crate::stand_in::{StandIn, answering};
+use crate::tests::stand_in::{StandIn, answering};
 use lambda_shapes::moment::Moment;
 
 #[test]

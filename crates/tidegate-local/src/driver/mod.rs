@@ -15,5 +15,5 @@ mod tests;
 pub use machine::{IllegalInput, Machine};
 
 pub(crate) use last_error::{LastError, note};
-pub(crate) use port::{Done, InputOf, Port, Step, Work};
+pub(crate) use port::{Done, InputOf, Performed, Port, Work};
 pub(crate) use run::drive;

@@ -30,7 +30,7 @@ pub(crate) trait Port {
     fn activity(&self) -> &Activity;
 
     /// Begins what an action asks for.
-    fn perform(&mut self, action: ActionOf<Self>) -> Step<Self>;
+    fn perform(&mut self, action: ActionOf<Self>) -> Performed<Self>;
 
     /// Called when the actions of a step are begun: stores and begins what they add up to.
     fn settle(&mut self, machine: &Self::Machine) -> Vec<Work<InputOf<Self>, Self::Read>>;
@@ -51,9 +51,9 @@ pub(crate) trait Port {
 }
 
 /// What becomes of an action.
-pub(crate) enum Step<P: Port + ?Sized> {
-    /// Work is begun.
-    Begin(Work<InputOf<P>, P::Read>),
+pub(crate) enum Performed<P: Port + ?Sized> {
+    /// Work is to be begun.
+    Work(Work<InputOf<P>, P::Read>),
     /// Nothing yet: [`Port::settle`] does it together with others.
     Later,
     /// The machine is to be given [`Machine::timer_due`] at this moment, unless another step comes

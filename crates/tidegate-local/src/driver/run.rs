@@ -28,7 +28,7 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::watch;
 
 use super::machine::{IllegalInput, Machine};
-use super::port::{Done, InputOf, Port, Step, Work};
+use super::port::{Done, InputOf, Performed, Port, Work};
 use crate::pace::wait::until;
 use crate::running::stopped;
 use lambda_shapes::moment::Moment;
@@ -56,10 +56,10 @@ pub(crate) async fn drive<P: Port>(
             timer = None;
             for action in actions {
                 match port.perform(action) {
-                    Step::Begin(work) => running.begin(work),
-                    Step::Later => {}
-                    Step::WaitUntil(moment) => timer = Some(moment),
-                    Step::End(how) => end = Some(how),
+                    Performed::Work(work) => running.begin(work),
+                    Performed::Later => {}
+                    Performed::WaitUntil(moment) => timer = Some(moment),
+                    Performed::End(how) => end = Some(how),
                 }
             }
         }

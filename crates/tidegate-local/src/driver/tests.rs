@@ -8,7 +8,7 @@ use futures::FutureExt;
 use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
-use super::{IllegalInput, Machine, Port, Step, Work, drive};
+use super::{IllegalInput, Machine, Performed, Port, Work, drive};
 use crate::activity::Activity;
 use lambda_shapes::moment::Moment;
 
@@ -66,15 +66,15 @@ impl<const READS_END: bool> Port for Notes<READS_END> {
         &self.activity
     }
 
-    fn perform(&mut self, says: Says) -> Step<Self> {
-        Step::Begin(match says {
+    fn perform(&mut self, says: Says) -> Performed<Self> {
+        Performed::Work(match says {
             Says::Read(end) => Work::Read(end.map(Result::unwrap).boxed()),
             Says::Invoke(end) => Work::Input(end.map(Result::unwrap).boxed()),
             Says::Upkeep(end) => Work::Upkeep(end.map(|_| ()).boxed()),
             Says::WaitMillis(millis) => {
-                return Step::WaitUntil(Moment::now().after(Duration::from_millis(millis)));
+                return Performed::WaitUntil(Moment::now().after(Duration::from_millis(millis)));
             }
-            Says::Ended => return Step::End(()),
+            Says::Ended => return Performed::End(()),
         })
     }
 

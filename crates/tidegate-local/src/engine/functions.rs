@@ -18,8 +18,8 @@ use crate::provision::Provisioned;
 use crate::proxy::{Hook, Ports, Proxy, ResourceCalls};
 use topology::Topology;
 
-/// What the functions are made of.
-pub(super) struct Material<'a> {
+/// What is there before the functions are.
+pub(super) struct Base<'a> {
     pub(super) topology: &'a Topology,
     pub(super) provisioned: &'a Provisioned,
     /// Where the emulator is.
@@ -29,7 +29,7 @@ pub(super) struct Material<'a> {
 }
 
 /// The functions, and what stands around them.
-pub(super) struct Surrounded {
+pub(super) struct AssembledFunctions {
     pub(super) proxy: Proxy,
     pub(super) functions: Arc<dyn Functions>,
     /// The functions as what delivers sees them.
@@ -38,16 +38,16 @@ pub(super) struct Surrounded {
     pub(super) resource_calls: Arc<ResourceCalls>,
 }
 
-impl Material<'_> {
-    /// Makes the functions ready.
+impl Base<'_> {
+    /// Starts the functions, with faults in front of them and the proxy behind them.
     ///
     /// The proxy's ports are opened first, since the functions are told where they are, and served
     /// last, since the faults of calls look at the functions' environments.
-    pub(super) async fn surround(
+    pub(super) async fn assemble_functions(
         &self,
         runner: Runner,
         programs: BTreeMap<String, Program>,
-    ) -> Result<Surrounded, StartError> {
+    ) -> Result<AssembledFunctions, StartError> {
         let Self { topology, provisioned, state_dir, options, .. } = *self;
         let time_scale = options.time_scale;
         let injector = Injector::new(options.faults.as_ref(), state_dir)?;
@@ -62,6 +62,6 @@ impl Material<'_> {
         let proxy = Proxy::serve(ports, hooks, topology.table_keys());
         let invoker = injector.invoker(&ready.functions, time_scale);
         let faults = injector.faults();
-        Ok(Surrounded { proxy, functions: ready.functions, invoker, faults, resource_calls })
+        Ok(AssembledFunctions { proxy, functions: ready.functions, invoker, faults, resource_calls })
     }
 }

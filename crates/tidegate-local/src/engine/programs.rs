@@ -1,4 +1,6 @@
-//! What is run for each function: its declared command, or a binary of its name. What cannot be run is a mistake in the function's line.
+//! What is run for each function: its declared command, or a binary of its name.
+//!
+//! What cannot be run is a mistake in the function's line.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;

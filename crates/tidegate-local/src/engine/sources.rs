@@ -16,10 +16,10 @@ use crate::mapping::queue::{self, QueueMapping, QueueSettings};
 use crate::mapping::stream::{
     self, DynamoDbSource, KinesisSource, Start, StreamMapping, StreamSettings, StreamSource,
 };
+use crate::parts::Parts;
 use engine_client::local::{ACCOUNT, REGION};
 use lambda_shapes::stream_kind::StreamKind;
 
-use crate::parts::Parts;
 use lambda_shapes::kinesis::Origin;
 use topology::pattern::filter::{Filter, Filtered};
 use topology::{Function, Source, SourceKind};

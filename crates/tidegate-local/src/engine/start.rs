@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use super::announce::announce;
 use super::claim::Claim;
 use super::deliveries;
-use super::functions::{Material, Surrounded};
+use super::functions::{AssembledFunctions, Base};
 use super::options::Options;
 use super::runner::Runner;
 use super::start_error::StartError;
@@ -45,15 +45,15 @@ impl Engine {
         let provisioned = provision(&clients, &topology).await?;
 
         // The functions, with faults in front of them and the proxy behind them.
-        let material = Material {
+        let base = Base {
             topology: &topology,
             provisioned: &provisioned,
             endpoint: emulator.endpoint(),
             state_dir: &claim.state_dir,
             options,
         };
-        let Surrounded { proxy, functions, invoker, faults, resource_calls } =
-            material.surround(runner, programs).await?;
+        let AssembledFunctions { proxy, functions, invoker, faults, resource_calls } =
+            base.assemble_functions(runner, programs).await?;
 
         // Everything that delivers to them, and what is told of it.
         let parts = Parts {

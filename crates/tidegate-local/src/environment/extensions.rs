@@ -1,5 +1,6 @@
-//! The internal extensions of one environment: parts of the function's process that register with
-//! the Extensions API. A pure state machine.
+//! The internal extensions of one environment, as a pure state machine.
+//!
+//! They are parts of the function's process that register with the Extensions API.
 //!
 //! External extensions are processes that Lambda starts from `/opt/extensions`; the engine has
 //! none, so every extension is internal.
@@ -65,9 +66,9 @@ impl Refused {
 pub(crate) struct Extensions {
     registered: Vec<Extension>,
     closed: bool,
-    /// The invocation they were told of last. Its request id would not do: all attempts of an
+    /// The invocation that they heard of last. Its request id would not do: all attempts of an
     /// asynchronous event have one.
-    told: Option<InvocationId>,
+    heard: Option<InvocationId>,
 }
 
 #[derive(Debug)]
@@ -149,7 +150,7 @@ impl Extensions {
     /// Tells those that want to hear it that the function is invoked: once, though the function may
     /// get it a second time.
     pub(crate) fn invoked(&mut self, invocation: InvocationId, event: &Invoked) {
-        if self.told.replace(invocation) == Some(invocation) {
+        if self.heard.replace(invocation) == Some(invocation) {
             return;
         }
         for extension in self.registered.iter_mut().filter(|extension| extension.hears_of_invocations) {

@@ -1,4 +1,6 @@
-//! Execution environments: processes of unmodified function binaries, started on demand, reused, and killed at the timeout.
+//! Execution environments: processes of unmodified function binaries.
+//!
+//! They are started on demand, reused, and killed at the timeout.
 //!
 //! [`Pool`] decides, as a pure state machine; `host` carries out; [`Fleet`] is all of them. The rest
 //! of the engine sees [`Functions`], which [`Fleet`] implements.

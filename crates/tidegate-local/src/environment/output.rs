@@ -1,4 +1,4 @@
-//! What a function's processes print: one log file per function, the text unchanged, metrics added up.
+//! What a function's processes print: one log file per function, and metrics added up.
 
 use std::io;
 use std::path::Path;

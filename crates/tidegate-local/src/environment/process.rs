@@ -1,4 +1,6 @@
-//! One process of a function: started in a process group of its own, killed as a group, and never left behind.
+//! One process of a function.
+//!
+//! It is started in a process group of its own, killed as a group, and never left behind.
 
 use std::collections::BTreeMap;
 use std::fs;

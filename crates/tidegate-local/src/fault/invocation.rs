@@ -128,7 +128,10 @@ fn milliseconds(fault: &Fault) -> Duration {
     Duration::from_millis(fault.milliseconds.unwrap_or_default())
 }
 
-/// An invocation that does not come to the function suffers nothing there, and records are reordered only where there are several.
+/// Leaves the faults that change something.
+///
+/// None happens in a function that does not get the invocation, and records are reordered only
+/// where there are several.
 fn effective(mut faults: Vec<Fault>, payload: &[u8], site: &Site) -> Vec<Fault> {
     let has = |kind: Kind, when: Option<When>| faults.iter().any(|f| f.kind == kind && f.when == when);
     let throttled = has(Kind::Throttle, None);

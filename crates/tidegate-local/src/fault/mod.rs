@@ -1,8 +1,10 @@
-//! Fault injection: what goes wrong on AWS now and then goes wrong here on demand, and the same way again.
+//! Fault injection: what goes wrong on AWS now and then goes wrong here on demand.
 //!
-//! A [`FaultPlan`] says which faults there are and how often. Whether one is injected is a function of the plan's seed and of its [`Site`]: the
-//! function, the delivery, the attempt and, for a fault of an AWS call, the operation and its number. Every fault is written to a [`Journal`]
-//! before it is injected; an engine that is given the journal instead of a plan injects the same faults and no others.
+//! It goes wrong the same way again, if that is asked for. A [`FaultPlan`] says which faults there
+//! are and how often. Whether one is injected is a function of the plan's seed and of its [`Site`]:
+//! the function, the delivery, the attempt and, for a fault of an AWS call, the operation and its
+//! number. Every fault is written to a [`Journal`] before it is injected; an engine that is given
+//! the journal instead of a plan injects the same faults and no others.
 //!
 //! [`InvocationFaults`] stands in front of the functions, [`CallFaults`] in the proxy behind them.
 

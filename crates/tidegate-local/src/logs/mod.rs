@@ -1,4 +1,6 @@
-//! What functions have printed, read back: one file per function in the state directory, in order of time across functions.
+//! What functions have printed, read back in order of time across functions.
+//!
+//! Each function has a file in the state directory.
 
 mod line;
 mod reader;

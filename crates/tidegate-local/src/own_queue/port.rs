@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::machine::EventMachine;
 use super::queue::OwnQueue;
 use crate::activity::Activity;
-use crate::driver::{Done, InputOf, LastError, Machine, Port, Step, Work, note};
+use crate::driver::{Done, InputOf, LastError, Machine, Performed, Port, Work, note};
 use crate::sqs::{Hides, Receiver};
 use lambda_shapes::moment::Moment;
 
@@ -146,13 +146,13 @@ impl<E: Events> Port for OwnQueuePort<E> {
         &self.queue.activity
     }
 
-    fn perform(&mut self, action: <E::Machine as Machine>::Action) -> Step<Self> {
+    fn perform(&mut self, action: <E::Machine as Machine>::Action) -> Performed<Self> {
         match self.events.sort(action) {
-            EventAction::Begin(work) => return Step::Begin(Work::Input(work)),
+            EventAction::Begin(work) => return Performed::Work(Work::Input(work)),
             EventAction::Extend(event) => {
                 if let Some(receipt) = self.receipts.get(&event).cloned() {
                     let hiding = self.hides.begin([&receipt]);
-                    return Step::Begin(self.call(|queue| async move {
+                    return Performed::Work(self.call(|queue| async move {
                         let _hiding = hiding;
                         queue.extend(receipt).await
                     }));
@@ -161,7 +161,7 @@ impl<E: Events> Port for OwnQueuePort<E> {
             EventAction::Rest(event, wait) => {
                 if let Some(receipt) = self.receipts.remove(&event) {
                     let extended = self.hides.over(std::slice::from_ref(&receipt));
-                    return Step::Begin(self.call(move |queue| async move {
+                    return Performed::Work(self.call(move |queue| async move {
                         extended.await;
                         queue.rest(receipt, wait).await
                     }));
@@ -169,10 +169,10 @@ impl<E: Events> Port for OwnQueuePort<E> {
             }
             EventAction::Release(event) => self.released.extend(self.receipts.remove(&event)),
             EventAction::Finish(event) => self.finished.extend(self.receipts.remove(&event)),
-            EventAction::WaitUntil(moment) => return Step::WaitUntil(moment),
-            EventAction::Stopped => return Step::End(()),
+            EventAction::WaitUntil(moment) => return Performed::WaitUntil(moment),
+            EventAction::Stopped => return Performed::End(()),
         }
-        Step::Later
+        Performed::Later
     }
 
     /// Releases and deletes together what a step says so of, and receives when there is room.

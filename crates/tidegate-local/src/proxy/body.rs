@@ -1,5 +1,6 @@
-//! Bodies on their way through the proxy: whole where something has to be read in them, otherwise
-//! passed on as they come.
+//! Bodies on their way through the proxy.
+//!
+//! One is whole where something has to be read in it, and otherwise passed on as it comes.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

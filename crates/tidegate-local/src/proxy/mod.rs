@@ -1,6 +1,8 @@
-//! The proxy between functions and AWS: one port per caller, so that every call is known by who
-//! made it. It forwards bytes unchanged, as they come, and counts. Calls of Lambda's Invoke it
-//! hands to the engine, so that a function reaches every service at one address.
+//! The proxy between functions and AWS.
+//!
+//! Each caller has a port, so that every call is known by who made it. The proxy forwards bytes
+//! unchanged, as they come, and counts. Calls of Lambda's Invoke it hands to the engine, so that a
+//! function reaches every service at one address.
 
 pub mod billed;
 mod body;

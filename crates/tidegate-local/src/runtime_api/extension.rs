@@ -1,6 +1,7 @@
-//! The Extensions API (version 2020-01-01) for extensions inside the function's process. Rust's
-//! `spawn_graceful_shutdown_handler` is one: it registers for no event, and Lambda then sends
-//! SIGTERM before it kills.
+//! The Extensions API (version 2020-01-01) for extensions inside the function's process.
+//!
+//! Rust's `spawn_graceful_shutdown_handler` is one: it registers for no event, and Lambda then
+//! sends SIGTERM before it kills.
 
 use std::sync::Arc;
 

@@ -1,4 +1,6 @@
-//! Chromium, driven over its DevTools protocol: through a pipe, so that neither a port nor a library is needed.
+//! Chromium, driven over its DevTools protocol.
+//!
+//! It is driven through a pipe, so that neither a port nor a library is needed.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -58,7 +58,7 @@ impl World {
     async fn start(injection: Injection) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let engine = Engine::start(options(dir.path(), injection)).await;
-        World { engine: engine.unwrap_or_else(|error| panic!("{error}")), dir }
+        Self { engine: engine.unwrap_or_else(|error| panic!("{error}")), dir }
     }
 
     /// Has the probe write an item for each key, by one record for each list of keys.

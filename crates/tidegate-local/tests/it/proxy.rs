@@ -139,7 +139,7 @@ impl Hook for Slow {
 async fn a_call_whose_caller_hung_up_is_carried_out_and_counted() {
     let slow = Arc::new(Slow::default());
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let hooks: Vec<Arc<dyn Hook>> = vec![slow.clone()];
+    let hooks: Vec<Arc<dyn Hook>> = vec![Arc::<Slow>::clone(&slow)];
     let proxy =
         Proxy::start(&format!("http://{nobody}"), ["f".to_owned()], hooks, TableKeys::new()).await.unwrap();
     let endpoint = proxy.endpoint("f").unwrap();

@@ -1,4 +1,7 @@
-//! Functions that something else runs: a server that answers as `cargo lambda watch` 1.9 was seen to, and `cargo lambda watch` itself.
+//! Functions that something else runs.
+//!
+//! A server answers as `cargo lambda watch` 1.9 was seen to, and so does `cargo lambda watch`
+//! itself.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,6 @@
-//! The Runtime API, spoken to directly: the function is a script that only writes down where its API is.
+//! The Runtime API, spoken to directly.
+//!
+//! The function is a script that only writes down where its API is.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -11,7 +11,7 @@ use crate::asynchronous::{AsynchronousSettings, AsynchronousStatus, Asynchronous
 use crate::destination::{Destination, QueueDestination};
 use crate::invocation::{Answer, InvocationResult, Invoker, Request};
 use crate::pace::Pace;
-use crate::stand_in::StandIn;
+use crate::tests::stand_in::StandIn;
 
 /// A function that answers every event alike.
 struct Function(InvocationResult);

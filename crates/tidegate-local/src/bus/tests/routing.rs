@@ -11,7 +11,7 @@ use crate::asynchronous::EventQueue;
 use crate::bus::{BusQueue, BusStatus, Retries, Rule, Target, start};
 use crate::pace::Pace;
 use crate::send_error::SendError;
-use crate::stand_in::StandIn;
+use crate::tests::stand_in::StandIn;
 use topology::pattern::Pattern;
 
 /// No function takes an event, and says so in characters that SQS does not take.

@@ -1,5 +1,7 @@
-//! Lambda's Invoke (2015-03-31) and its relatives: InvokeWithResponseStream (2021-11-15), and
-//! InvokeAsync (2014-11-13), which is deprecated and the same as Invoke with the type `Event`.
+//! Lambda's Invoke (2015-03-31) and its relatives.
+//!
+//! They are InvokeWithResponseStream (2021-11-15) and InvokeAsync (2014-11-13), which is deprecated
+//! and the same as Invoke with the type `Event`.
 
 mod answer;
 mod call;

@@ -1,5 +1,6 @@
-//! What the extensions of a function's process and its host say to each other, and the end of a
-//! process that has some.
+//! What the extensions of a process and its host say to each other.
+//!
+//! The end of a process that has extensions is here too.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,6 @@
-//! Frozen environments: what a process would still do after its answer goes on in its next invocation, as on Lambda.
+//! Freezes environments that have nothing to do.
+//!
+//! What a process would still do after its answer goes on in its next invocation, as on Lambda.
 
 use std::sync::Arc;
 use std::time::Duration;

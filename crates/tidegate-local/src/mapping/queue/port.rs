@@ -14,7 +14,7 @@ use super::machine::Queue;
 use super::mapping::QueueMapping;
 use super::step::{Action, Input};
 use crate::activity::Activity;
-use crate::driver::{Port, Step, Work, note};
+use crate::driver::{Performed, Port, Work, note};
 use crate::invocation::Request;
 use crate::mapping::status::MappingStatus;
 use crate::sqs::{Hides, Receiver, delete, hide_all, release};
@@ -94,10 +94,10 @@ impl Port for QueuePort {
         &self.mapping.activity
     }
 
-    fn perform(&mut self, action: Action) -> Step<Self> {
-        Step::Begin(match action {
+    fn perform(&mut self, action: Action) -> Performed<Self> {
+        Performed::Work(match action {
             Action::Receive { limit } => {
-                let Some(mut receiver) = self.receiver.take() else { return Step::Later };
+                let Some(mut receiver) = self.receiver.take() else { return Performed::Later };
                 let mapping = Arc::clone(&self.mapping);
                 let receive = async move {
                     let (messages, seen) = receiver.receive(limit, &mapping.activity).await;
@@ -126,8 +126,8 @@ impl Port for QueuePort {
                     release(&mapping.sqs, &mapping.queue_url, &receipts).await
                 }))
             }
-            Action::WaitUntil(moment) => return Step::WaitUntil(moment),
-            Action::Stopped => return Step::End(()),
+            Action::WaitUntil(moment) => return Performed::WaitUntil(moment),
+            Action::Stopped => return Performed::End(()),
         })
     }
 

@@ -16,7 +16,7 @@ use super::shard::Shard;
 use super::shard::step::{Action, Input};
 use crate::activity::Activity;
 use crate::destination::{lost, until_sent};
-use crate::driver::{Port, Step, Work};
+use crate::driver::{Performed, Port, Work};
 use crate::invocation::Request;
 use lambda_shapes::sequence::SequenceNumber;
 
@@ -87,7 +87,7 @@ impl Port for ShardPort {
         &self.mapping.activity
     }
 
-    fn perform(&mut self, action: Action) -> Step<Self> {
+    fn perform(&mut self, action: Action) -> Performed<Self> {
         match action {
             Action::Poll { limit } => {
                 if let Some(mut reader) = self.reader.take() {
@@ -96,23 +96,23 @@ impl Port for ShardPort {
                         let polled = reader.poll(limit, &mapping.activity).await;
                         (reader, polled)
                     };
-                    return Step::Begin(Work::Read(poll.boxed()));
+                    return Performed::Work(Work::Read(poll.boxed()));
                 }
             }
             Action::Invoke { lane, invocation, payload } => {
-                return Step::Begin(Work::Input(self.invoke(lane, invocation, payload)));
+                return Performed::Work(Work::Input(self.invoke(lane, invocation, payload)));
             }
             Action::HandOver { lane, body, event } => {
-                return Step::Begin(Work::Input(self.hand_over(lane, body, event)));
+                return Performed::Work(Work::Input(self.hand_over(lane, body, event)));
             }
             Action::KeepWindow(window) => self.kept.window = Some(window),
             Action::KeepFailing(failing) => self.kept.failing = Some(failing),
             Action::Checkpoint(sequence) => self.kept.checkpoint = Some(sequence),
-            Action::WaitUntil(moment) => return Step::WaitUntil(moment),
-            Action::Closed => return Step::End(End::Closed),
-            Action::Stopped => return Step::End(End::Stopped),
+            Action::WaitUntil(moment) => return Performed::WaitUntil(moment),
+            Action::Closed => return Performed::End(End::Closed),
+            Action::Stopped => return Performed::End(End::Stopped),
         }
-        Step::Later
+        Performed::Later
     }
 
     /// A checkpoint that cannot be stored is no reason to stop: the next one holds it too, and

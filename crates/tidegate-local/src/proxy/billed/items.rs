@@ -1,4 +1,6 @@
-//! The sizes of items that functions wrote: an update is billed by its whole item, and says only what it changes.
+//! The sizes of items that functions wrote.
+//!
+//! An update is billed by its whole item, and says only what it changes.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -1,7 +1,9 @@
-//! What AWS would bill for a call: its quantities, computed from the request and the answer by AWS's documented rules.
+//! What AWS would bill for a call, by its documented rules.
 //!
-//! Nothing is asked of the backend for it: emulators answer `ConsumedCapacity` differently, and a request that asked for it would be another
-//! request than the one the function signed.
+//! The quantities are computed from the request and the answer.
+//!
+//! Nothing is asked of the backend for it: emulators answer `ConsumedCapacity` differently, and a
+//! request that asked for it would be another request than the one the function signed.
 
 mod dynamodb;
 mod item;

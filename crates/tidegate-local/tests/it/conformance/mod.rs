@@ -1,4 +1,6 @@
-//! The same scenarios through Tidegate's engine and through LocalStack's own event source mapping: `make conformance`.
+//! The same scenarios through Tidegate's engine and LocalStack's own event source mapping.
+//!
+//! `make conformance` runs them.
 //!
 //! LocalStack runs its functions in containers. Here a plug-in of LocalStack (`tests/conformance/localstack`) runs them as processes
 //! instead; the mapping is LocalStack's, unmodified. Both sides read the same records and invoke the same program.

@@ -1,4 +1,6 @@
-//! What a scenario happens on: streams, queues and destinations in LocalStack. Both mappings read the same stream.
+//! What a scenario happens on: streams, queues and destinations in LocalStack.
+//!
+//! Both mappings read the same stream.
 
 use std::time::{Duration, Instant};
 
