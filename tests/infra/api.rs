@@ -20,7 +20,7 @@ pub(crate) struct Api {
 
 impl Api {
     pub(crate) fn new(endpoint: &str) -> Self {
-        Api { endpoint: endpoint.to_owned(), client: Client::builder(TokioExecutor::new()).build_http() }
+        Self { endpoint: endpoint.to_owned(), client: Client::builder(TokioExecutor::new()).build_http() }
     }
 
     /// Calls an operation of a service with a JSON protocol. `target` is the value of its header,

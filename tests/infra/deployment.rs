@@ -51,7 +51,7 @@ impl Deployment {
                 [("RoleName", function), ("PolicyName", EMULATOR_POLICY), ("PolicyDocument", &policy)];
             api.query("iam", "PutRolePolicy", &parameters).await;
         }
-        Deployment { terraform, clients, api, emulator }
+        Self { terraform, clients, api, emulator }
     }
 
     /// The statements of a policy among the outputs.

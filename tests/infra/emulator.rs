@@ -54,7 +54,7 @@ impl Emulator {
         command.env("LOG_LEVEL", "WARNING").stdin(Stdio::null());
         command.stdout(log.try_clone().unwrap()).stderr(log);
         let process = command.spawn().expect("a start of MiniStack");
-        let mut emulator = Emulator { endpoint, process, state };
+        let mut emulator = Self { endpoint, process, state };
         let clients = emulator.clients();
         until("MiniStack answers", async || {
             if let Some(status) = emulator.process.try_wait().unwrap() {

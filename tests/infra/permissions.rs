@@ -210,17 +210,17 @@ impl Stimulus {
     /// Sends the input. Returns the text that identifies its effect.
     async fn send(self, system: &Deployment, name: &str) -> String {
         match self {
-            Stimulus::Order { lines } => {
+            Self::Order { lines } => {
                 put_record(system, &format!("order#{name}"), place_order(name, lines).to_string()).await;
             }
-            Stimulus::BadRecord { bytes } => put_record(system, name, "x".repeat(bytes)).await,
-            Stimulus::BadCommit { bytes } => {
+            Self::BadRecord { bytes } => put_record(system, name, "x".repeat(bytes)).await,
+            Self::BadCommit { bytes } => {
                 let put = system.clients.dynamodb.put_item().table_name("event-store");
                 let put = put.item("stream", AttributeValue::S(format!("order#{name}")));
                 let put = put.item("version", AttributeValue::N("1".to_owned()));
                 put.item("events", AttributeValue::S("x".repeat(bytes))).send().await.expect("a stored item");
             }
-            Stimulus::BadEvent { bytes } => {
+            Self::BadEvent { bytes } => {
                 return put_event(system, json!({ "nonsense": "x".repeat(bytes) })).await;
             }
         }
@@ -231,10 +231,10 @@ impl Stimulus {
 impl Effect {
     async fn is_there(self, system: &Deployment, function: &str, marker: &str) -> bool {
         match self {
-            Effect::Row => system.orders().await.contains_key(marker),
-            Effect::Mail => system.mail().await.iter().any(|mail| mail.subject.ends_with(marker)),
-            Effect::Letter | Effect::LetterWithObject => {
-                let part = if let Effect::Letter = self { "record" } else { "object" };
+            Self::Row => system.orders().await.contains_key(marker),
+            Self::Mail => system.mail().await.iter().any(|mail| mail.subject.ends_with(marker)),
+            Self::Letter | Self::LetterWithObject => {
+                let part = if let Self::Letter = self { "record" } else { "object" };
                 let letters = system.messages("dead-letters").await;
                 letters.iter().any(|letter| {
                     letter["function"] == function

@@ -44,7 +44,7 @@ impl Terraform {
         std::fs::create_dir(directory.path().join("scripts")).unwrap();
         std::fs::copy(repository().join("scripts/terraform"), directory.path().join("scripts/terraform"))
             .unwrap();
-        let terraform = Terraform { directory, endpoint: endpoint.to_owned(), zips: zips() };
+        let terraform = Self { directory, endpoint: endpoint.to_owned(), zips: zips() };
         terraform.succeed(&["init", "-input=false"]).await;
         terraform
     }

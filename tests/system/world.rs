@@ -62,7 +62,7 @@ impl World {
         options.time_scale = TIME_SCALE;
         options.faults = setup.faults;
         let engine = Engine::start(options).await.unwrap_or_else(|error| panic!("{error}"));
-        World { engine, state }
+        Self { engine, state }
     }
 
     pub(crate) fn clients(&self) -> &Clients {

@@ -16,9 +16,9 @@ pub enum Json<'a> {
     /// A text without its escapes.
     Text(Cow<'a, str>),
     /// A list.
-    List(Vec<Json<'a>>),
+    List(Vec<Self>),
     /// An object: its fields in their order. A name may be there twice.
-    Object(Vec<(Cow<'a, str>, Json<'a>)>),
+    Object(Vec<(Cow<'a, str>, Self)>),
 }
 
 impl Json<'_> {

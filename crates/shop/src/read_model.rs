@@ -35,7 +35,7 @@ pub(crate) struct Totals {
 
 impl Totals {
     /// Adds another part of the same key's sums.
-    pub(crate) fn add(&mut self, other: &Totals) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.orders += other.orders;
         self.units += other.units;
         self.revenue += other.revenue;

@@ -34,7 +34,7 @@ pub(crate) struct Home {
 impl Home {
     /// A place by its parts.
     pub(crate) fn new(partition: &str, region: &str, account: &str) -> Self {
-        Home { partition: partition.to_owned(), region: region.to_owned(), account: account.to_owned() }
+        Self { partition: partition.to_owned(), region: region.to_owned(), account: account.to_owned() }
     }
 
     /// The place of a resource.
@@ -43,7 +43,7 @@ impl Home {
     /// It is not an ARN.
     pub(crate) fn from_arn(arn: &str) -> Result<Self, Problem> {
         let parsed = Arn::parse(arn).ok_or_else(|| Problem::new(format!("`{arn}` is not an ARN")))?;
-        Ok(Home::new(parsed.partition, parsed.region, parsed.account))
+        Ok(Self::new(parsed.partition, parsed.region, parsed.account))
     }
 
     /// The ARN of a function here, unqualified.

@@ -61,7 +61,7 @@ impl System {
             endpoint => Connection::at(endpoint.as_ref(), &place.endpoint, intent, &looked).await?,
         };
         let prefix = place.endpoint.name_prefix.clone();
-        Ok(System { connection, engine, topology: place.topology.clone(), prefix })
+        Ok(Self { connection, engine, topology: place.topology.clone(), prefix })
     }
 
     /// What the system declares.

@@ -21,7 +21,7 @@ pub(super) struct Document {
 #[derive(Clone, Debug)]
 struct Place {
     at: Position,
-    below: BTreeMap<String, Place>,
+    below: BTreeMap<String, Self>,
 }
 
 impl Document {

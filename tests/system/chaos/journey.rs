@@ -31,7 +31,7 @@ pub(super) struct Input {
 impl Input {
     /// A story with the functions of this build.
     pub(super) fn new(story: &'static Story, file: PathBuf, limit: usize) -> Self {
-        Input { story, file, limit, functions: directory(), newer: None }
+        Self { story, file, limit, functions: directory(), newer: None }
     }
 }
 

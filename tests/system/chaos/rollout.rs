@@ -42,7 +42,7 @@ impl Rollout {
             assert!(newer.join(function).is_file(), "{} has no {function}", newer.display());
             symlink(older.join(function), links.path().join(function)).expect("a link");
         }
-        Rollout { links, older: older.to_owned(), newer: newer.to_owned() }
+        Self { links, older: older.to_owned(), newer: newer.to_owned() }
     }
 
     /// Directory in which the engine finds the functions.

@@ -45,7 +45,7 @@ impl Tables {
         topology.functions.clear();
         let _alone = PROVISIONING.lock().await;
         provision(&clients, &topology).await.unwrap_or_else(|error| panic!("{error}"));
-        Tables { clients, emulator, _state: state }
+        Self { clients, emulator, _state: state }
     }
 
     pub(crate) async fn end(self) {

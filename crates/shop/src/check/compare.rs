@@ -59,7 +59,7 @@ impl Comparison {
         if !foreign.equal {
             read_models.push(foreign);
         }
-        Comparison {
+        Self {
             equal: read_models.iter().all(|read_model| read_model.equal),
             read_models,
             unreadable_lines: expected.unreadable_lines,
@@ -90,7 +90,7 @@ impl Comparison {
 
 impl ReadModel {
     fn new(name: String) -> Self {
-        ReadModel {
+        Self {
             name,
             equal: true,
             rows: 0,

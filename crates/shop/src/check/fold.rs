@@ -51,7 +51,7 @@ impl Expected {
     /// # Errors
     /// When the file cannot be read on.
     pub(super) fn from_lines(lines: &mut Lines, limit: Option<usize>) -> Result<Self, Problem> {
-        let mut expected = Expected::default();
+        let mut expected = Self::default();
         let mut documents: HashMap<String, Document> = HashMap::new();
         let mut numbers: HashSet<String> = HashSet::new();
         let mut room = limit.unwrap_or(usize::MAX);

@@ -5,7 +5,7 @@ pub(super) struct Random(u64);
 
 impl Random {
     pub(super) fn new(seed: u64) -> Self {
-        Random(seed)
+        Self(seed)
     }
 
     fn next(&mut self) -> u64 {

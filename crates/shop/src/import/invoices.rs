@@ -63,9 +63,9 @@ impl InvoiceKind {
         if number.len() > NUMBER_BYTES {
             None
         } else if number.bytes().all(|byte| byte.is_ascii_digit()) {
-            Some(InvoiceKind::Order)
+            Some(Self::Order)
         } else {
-            number.starts_with('C').then_some(InvoiceKind::Return)
+            number.starts_with('C').then_some(Self::Return)
         }
     }
 }

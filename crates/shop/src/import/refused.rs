@@ -19,7 +19,7 @@ impl Refused {
     /// A whole request that was refused.
     pub(super) fn all(waiting: &[usize], error: &impl ProvideErrorMetadata) -> Self {
         let code = error.code().unwrap_or("unknown").to_owned();
-        Refused { places: waiting.to_vec(), codes: HashMap::from([(code, waiting.len())]) }
+        Self { places: waiting.to_vec(), codes: HashMap::from([(code, waiting.len())]) }
     }
 
     /// The error codes, in order.
@@ -41,7 +41,7 @@ impl Refused {
                 counted(waiting.len(), "record", "records")
             )));
         }
-        let mut refused = Refused { places: Vec::new(), codes: HashMap::new() };
+        let mut refused = Self { places: Vec::new(), codes: HashMap::new() };
         for (record, place) in answer.records().iter().zip(waiting) {
             if let Some(code) = record.error_code() {
                 refused.places.push(*place);

@@ -19,7 +19,7 @@ pub(super) struct Resending<I> {
 impl<I: Iterator<Item = Record>> Resending<I> {
     /// Repeats every `every`th of the records, or none.
     pub(super) fn new(records: I, every: Option<u64>) -> Self {
-        Resending { records, every, sent: 0, due: VecDeque::new() }
+        Self { records, every, sent: 0, due: VecDeque::new() }
     }
 }
 

@@ -55,7 +55,7 @@ pub(super) struct Sender {
 
 impl Sender {
     pub(super) fn new(client: Client, stream: PhysicalName) -> Self {
-        Sender { client, stream, patience: PATIENCE }
+        Self { client, stream, patience: PATIENCE }
     }
 
     /// Checks that the stream and its endpoint exist, to report early and clearly if they do not.

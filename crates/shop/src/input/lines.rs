@@ -61,7 +61,7 @@ impl Lines {
                 COLUMNS.join(",")
             )));
         }
-        Ok(Lines { path: path.to_owned(), reader, line: Vec::new() })
+        Ok(Self { path: path.to_owned(), reader, line: Vec::new() })
     }
 
     /// Path of the file.

@@ -100,7 +100,7 @@ impl Figures {
         let deliveries: Option<u64> = functions.values().map(FunctionFigures::ended).sum();
         let seconds = span_seconds(orders);
         let waits = sorted_waits(orders);
-        Figures {
+        Self {
             orders_placed: with_status("order#", "placed"),
             orders_rejected: with_status("order#", "rejected"),
             returns_recorded: with_status("return#", "recorded"),
@@ -137,7 +137,7 @@ impl FunctionFigures {
                 (operation.to_owned(), Requests { calls: calls.calls, ok: calls.ok, per_order })
             })
             .collect();
-        FunctionFigures {
+        Self {
             invocations: function.invocations,
             applied: function.count("Applied"),
             duplicates: function.count("Duplicate"),

@@ -50,7 +50,7 @@ impl Emulator {
             .test_credentials()
             .load()
             .await;
-        let emulator = Emulator {
+        let emulator = Self {
             process,
             endpoint,
             kinesis: aws_sdk_kinesis::Client::new(&config),

@@ -73,7 +73,7 @@ impl Mailbox {
         let sqs = system.sqs();
         let hidden = Arc::<Mutex<Hidden>>::default();
         let keeper = tokio::spawn(keep_hidden(sqs.clone(), Arc::clone(&hidden)));
-        Mailbox { sqs, wait_seconds: if system.is_account() { WAIT_SECONDS } else { 0 }, hidden, keeper }
+        Self { sqs, wait_seconds: if system.is_account() { WAIT_SECONDS } else { 0 }, hidden, keeper }
     }
 
     /// Receives every message of these queues, each once. They stay hidden until they are released or deleted.

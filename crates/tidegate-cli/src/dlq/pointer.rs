@@ -82,7 +82,7 @@ impl Pointer {
         if end < start {
             return Err(format!("its end {end} lies before its start {start}"));
         }
-        Ok(Pointer {
+        Ok(Self {
             function_arn: body.request_context.function_arn,
             condition: body.request_context.condition,
             failed_at: body.timestamp.and_then(|time| time.parse().ok()),

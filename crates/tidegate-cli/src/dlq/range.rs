@@ -49,7 +49,7 @@ struct Page {
 impl RangeReader {
     /// Reads streams of this system.
     pub(crate) fn new(system: &System) -> Self {
-        RangeReader {
+        Self {
             kinesis: system.kinesis(),
             streams: system.streams(),
             interval: system.is_account().then_some(READ_INTERVAL),
@@ -220,7 +220,7 @@ struct Range {
 
 impl Range {
     fn new(pointer: &Pointer) -> Self {
-        Range {
+        Self {
             start: pointer.start.clone(),
             end: pointer.end.clone(),
             stream: pointer.stream_name().to_owned(),

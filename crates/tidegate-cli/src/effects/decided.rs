@@ -19,7 +19,7 @@ pub(super) struct Decided {
 impl Decided {
     /// What became of this effect; its event is elsewhere.
     pub(super) fn new(key: &str, resolution: Resolution, message: String) -> Self {
-        Decided { key: key.to_owned(), resolution, message, event: None }
+        Self { key: key.to_owned(), resolution, message, event: None }
     }
 
     /// As lines for people. An event is a line of its own, of JSON that can be copied.
@@ -61,7 +61,7 @@ pub(super) enum Resolution {
 impl Resolution {
     /// Whether the operator has nothing more to do with it.
     pub(super) fn is_good(self) -> bool {
-        matches!(self, Resolution::Completed | Resolution::Ran | Resolution::Released)
+        matches!(self, Self::Completed | Self::Ran | Self::Released)
     }
 }
 

@@ -29,7 +29,7 @@ enum Listed {
 impl Listed {
     fn row(&self) -> [String; 4] {
         match self {
-            Listed::Held(effect) => [
+            Self::Held(effect) => [
                 effect.key.clone(),
                 effect
                     .repeat
@@ -39,7 +39,7 @@ impl Listed {
                 effect.lease_until.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
                 reason(effect),
             ],
-            Listed::Unreadable { key, reason, .. } => {
+            Self::Unreadable { key, reason, .. } => {
                 [key.clone(), "?".to_owned(), "?".to_owned(), format!("unreadable: {reason}")]
             }
         }

@@ -73,7 +73,7 @@ impl Place {
                 Form::Letters { letters, function: function.to_owned() }
             }
         };
-        Ok(Place { queue: queue.to_owned(), form })
+        Ok(Self { queue: queue.to_owned(), form })
     }
 
     /// Keeps an event whose function failed `attempts` times, at last because of `why`.

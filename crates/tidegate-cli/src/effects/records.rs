@@ -44,7 +44,7 @@ impl Records {
             }
         };
         let store = DynamoDbIdempotency::new(system.dynamodb(), table.as_str());
-        Ok(Records { system, table, store })
+        Ok(Self { system, table, store })
     }
 
     /// One page of the table: those of its records that wait for a person.

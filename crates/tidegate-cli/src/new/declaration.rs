@@ -48,7 +48,7 @@ impl Declaration {
         anything: bool,
     ) -> Result<Self, Problem> {
         let mut declaration =
-            Declaration { from: from.unwrap_or(function).to_owned(), keys: Vec::new(), entries: Vec::new() };
+            Self { from: from.unwrap_or(function).to_owned(), keys: Vec::new(), entries: Vec::new() };
         if let Some(from) = from.filter(|_| anything && source != FunctionSource::Eventbridge) {
             name::well_formed("a stream, queue or table", from)?;
         }

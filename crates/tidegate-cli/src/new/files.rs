@@ -17,7 +17,7 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) fn new(folder: PathBuf) -> Self {
-        Files { folder, files: Vec::new() }
+        Self { folder, files: Vec::new() }
     }
 
     pub(super) fn add(&mut self, name: &'static str, text: String) {

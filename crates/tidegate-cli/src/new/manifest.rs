@@ -41,7 +41,7 @@ impl Manifest {
             Err(error) => return Err(unusable(&error)),
         };
         let content = text.parse().map_err(|error: toml::de::Error| unusable(&error.message()))?;
-        Ok(Some(Manifest { file: file.to_owned(), content }))
+        Ok(Some(Self { file: file.to_owned(), content }))
     }
 
     pub(super) fn is_workspace(&self) -> bool {
@@ -122,7 +122,7 @@ impl Toolkit {
             (_, _, Some(version)) => format!("version = {}", text_of(version)),
             (None, None, None) => return Ok(None),
         };
-        Ok(Some(Toolkit(value)))
+        Ok(Some(Self(value)))
     }
 }
 

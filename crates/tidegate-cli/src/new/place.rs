@@ -55,7 +55,7 @@ impl Place {
                 shown(&other)
             )));
         }
-        Ok(Place { folder, topology: Some(topology), manifest: Some(manifest), not_a_member: None })
+        Ok(Self { folder, topology: Some(topology), manifest: Some(manifest), not_a_member: None })
     }
 
     fn alone(folder: PathBuf) -> Result<Self, Problem> {
@@ -69,6 +69,6 @@ impl Place {
             }
         }
         let not_a_member = around.as_ref().and_then(|manifest| manifest.not_a_member(&absolute));
-        Ok(Place { folder: absolute, topology: None, manifest: around, not_a_member })
+        Ok(Self { folder: absolute, topology: None, manifest: around, not_a_member })
     }
 }

@@ -58,7 +58,7 @@ struct Parked {
 
 impl Parked {
     fn from_guard(place: &Place, stream: &StreamId, guard: &Guard) -> Option<Self> {
-        Some(Parked {
+        Some(Self {
             stream: stream.to_string(),
             function: place.function.to_string(),
             version: guard.parked?.number(),

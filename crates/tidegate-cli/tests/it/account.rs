@@ -38,7 +38,7 @@ impl Aws {
                 std::thread::spawn(move || answer(stream, &kept));
             }
         });
-        Aws { url, asked }
+        Self { url, asked }
     }
 
     async fn tidegate(&self, arguments: &[&str], directory: &Path) -> Output {

@@ -85,7 +85,7 @@ impl System {
         let clients = Clients::new(emulator.endpoint());
         let provisioned = provision(&clients, declared).await.unwrap();
         let functions = Functions::start(emulator.endpoint(), clients.dynamodb.clone(), idempotency).await;
-        Some(System { emulator, directory, clients, provisioned, functions, variables: Vec::new() })
+        Some(Self { emulator, directory, clients, provisioned, functions, variables: Vec::new() })
     }
 
     /// Runs the command in a directory below the system's.

@@ -53,7 +53,7 @@ impl Functions {
     /// `table` has the idempotency records.
     pub(crate) async fn start(emulator: &str, records: aws_sdk_dynamodb::Client, table: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let functions = Functions {
+        let functions = Self {
             url: format!("http://{}", listener.local_addr().unwrap()),
             emulator: emulator.to_owned(),
             records,

@@ -32,7 +32,7 @@ pub(super) enum Matcher {
     /// No value: that is for whoever knows all values of the field.
     Absent,
     /// None of these.
-    AnythingBut(Vec<Matcher>),
+    AnythingBut(Vec<Self>),
 }
 
 impl Matcher {

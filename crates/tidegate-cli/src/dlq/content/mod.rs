@@ -122,7 +122,7 @@ impl Content {
                 return unknown(format!("an input of {rule_arn} that Scheduler cut off"));
             }
             return match raw(body) {
-                Ok(event) => Content::Rule(Rule {
+                Ok(event) => Self::Rule(Rule {
                     rule_arn,
                     target_arn,
                     error_code: attribute("ERROR_CODE"),
@@ -169,7 +169,7 @@ impl Content {
             unknown("pointers of an EventBridge custom event bus")
         } else if is("kind", DeadLetter::KIND) {
             match serde_json::from_str(body) {
-                Ok(letter) => Content::Own(Box::new(letter)),
+                Ok(letter) => Self::Own(Box::new(letter)),
                 Err(error) => unknown(format!("a letter of a function that cannot be read: {error}")),
             }
         } else {
@@ -183,34 +183,32 @@ impl Content {
     /// The stable word.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
-            Content::Pointer(_) => "stream",
-            Content::Asynchronous(_) => "async",
-            Content::Own(_) => "letter",
-            Content::Rule(_) => "rule",
-            Content::Unknown { .. } => "unknown",
+            Self::Pointer(_) => "stream",
+            Self::Asynchronous(_) => "async",
+            Self::Own(_) => "letter",
+            Self::Rule(_) => "rule",
+            Self::Unknown { .. } => "unknown",
         }
     }
 
     /// Name of the function it is for; none where that is not known or it is for something else.
     pub(crate) fn function(&self) -> Option<&str> {
         match self {
-            Content::Pointer(pointer) => Some(short_name(&pointer.function_arn)),
-            Content::Asynchronous(failed) => Some(short_name(&failed.function_arn)),
-            Content::Own(letter) => Some(&letter.function),
-            Content::Rule(rule) => {
-                rule.target_arn.contains(":function:").then(|| short_name(&rule.target_arn))
-            }
-            Content::Unknown { .. } => None,
+            Self::Pointer(pointer) => Some(short_name(&pointer.function_arn)),
+            Self::Asynchronous(failed) => Some(short_name(&failed.function_arn)),
+            Self::Own(letter) => Some(&letter.function),
+            Self::Rule(rule) => rule.target_arn.contains(":function:").then(|| short_name(&rule.target_arn)),
+            Self::Unknown { .. } => None,
         }
     }
 
     /// When it was given up, where it says so.
     pub(crate) fn failed_at(&self) -> Option<Timestamp> {
         match self {
-            Content::Pointer(pointer) => pointer.failed_at,
-            Content::Asynchronous(failed) => failed.failed_at,
-            Content::Own(letter) => Some(letter.failed_at),
-            Content::Rule(_) | Content::Unknown { .. } => None,
+            Self::Pointer(pointer) => pointer.failed_at,
+            Self::Asynchronous(failed) => failed.failed_at,
+            Self::Own(letter) => Some(letter.failed_at),
+            Self::Rule(_) | Self::Unknown { .. } => None,
         }
     }
 }
