@@ -222,7 +222,7 @@ mod tests {
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(answer_requests(stream, answers.clone()));
+                tokio::spawn(answer_requests(stream, Arc::clone(&answers)));
             }
         });
         endpoint
@@ -286,7 +286,7 @@ mod tests {
     #[tokio::test]
     async fn only_refused_records_are_sent_again_and_a_key_is_never_overtaken() {
         let requests: Arc<Mutex<Vec<Vec<String>>>> = Arc::default();
-        let seen = requests.clone();
+        let seen = Arc::clone(&requests);
         let mut round = 0;
         let sender = sender(move |keys| {
             seen.lock().unwrap().push(keys.to_vec());

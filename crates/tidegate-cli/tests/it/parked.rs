@@ -50,7 +50,7 @@ fn deploy(system: &System, prefix: &str, failure: Option<Failure>) {
     let events = DynamoDbEventStore::new(system.clients.dynamodb.clone(), format!("{prefix}event-store"));
     let projector = Arc::new(Projector::new(Orders(failure), model, Arc::new(events)));
     system.functions.runs(&format!("{prefix}order-projection"), move |event: Value| {
-        let projector = projector.clone();
+        let projector = Arc::clone(&projector);
         async move {
             let event = serde_json::value::to_raw_value(&event).unwrap();
             let deliveries = Source::DynamoDb.split(&event).unwrap();

@@ -62,7 +62,8 @@ mod tests {
     #[tokio::test]
     async fn a_change_of_an_unknown_item_becomes_a_dead_letter_and_the_next_one_is_applied() {
         let letters = Arc::new(MemoryDeadLetters::default());
-        let runner = Runner::new(Source::DynamoDb, EachRecord::new(Records, 1), "function", letters.clone());
+        let queue = Arc::clone(&letters);
+        let runner = Runner::new(Source::DynamoDb, EachRecord::new(Records, 1), "function", queue);
         let unknown = json!({ "key": true });
         let known = json!({ "key": "7" });
         let keys = ["key"];

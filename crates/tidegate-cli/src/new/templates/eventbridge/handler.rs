@@ -48,8 +48,8 @@ mod tests {
     #[tokio::test]
     async fn an_event_is_applied_and_one_that_cannot_be_read_becomes_a_dead_letter() {
         let letters = Arc::new(MemoryDeadLetters::default());
-        let runner =
-            Runner::new(Source::EventBridge, EachRecord::new(Records, 1), "function", letters.clone());
+        let queue = Arc::clone(&letters);
+        let runner = Runner::new(Source::EventBridge, EachRecord::new(Records, 1), "function", queue);
         for (detail, applied) in [(json!({ "id": "7" }), 1), (json!("no object"), 0)] {
             let event = EventBridgeEvent::new("example", "ExampleHappened", detail).build();
             let report = runner.run(Invocation::new(&event, Duration::from_secs(10))).await;

@@ -47,7 +47,8 @@ mod tests {
     #[tokio::test]
     async fn a_message_that_cannot_be_read_becomes_a_dead_letter_and_the_next_one_is_applied() {
         let letters = Arc::new(MemoryDeadLetters::default());
-        let runner = Runner::new(Source::Sqs, EachRecord::new(Records, 1), "function", letters.clone());
+        let queue = Arc::clone(&letters);
+        let runner = Runner::new(Source::Sqs, EachRecord::new(Records, 1), "function", queue);
         let event = SqsEvent::new().message("not JSON").message(r#"{"id":"7"}"#).build();
         let report = runner.run(Invocation::new(&event, Duration::from_secs(10))).await;
         let counts = report.counts;
