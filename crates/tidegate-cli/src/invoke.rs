@@ -39,7 +39,7 @@ pub(crate) enum Shape {
     Event,
 }
 
-/// How a function is told what it is invoked for.
+/// Why a function is invoked, which it reads from its client context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose<'a> {
     /// A replay: what fails for good is reported instead of dead-lettered again.

@@ -111,9 +111,9 @@ impl Topology {
         let functions = || self.functions.values();
         let used =
             functions().flat_map(|function| function.uses.values()).filter_map(|used| used.bus.as_deref());
-        let told = functions().flat_map(|function| [function.on_failure(), function.on_success()]);
-        let told = told.filter_map(|destination| destination?.bus.as_deref());
-        let named = rules.chain(used).chain(told).filter(|name| *name == DEFAULT_BUS);
+        let destinations = functions().flat_map(|function| [function.on_failure(), function.on_success()]);
+        let destinations = destinations.filter_map(|destination| destination?.bus.as_deref());
+        let named = rules.chain(used).chain(destinations).filter(|name| *name == DEFAULT_BUS);
         self.buses.keys().map(String::as_str).chain(named).collect()
     }
 
@@ -220,7 +220,7 @@ impl Function {
         self.asynchronous.as_ref()?.on_failure.as_ref()
     }
 
-    /// Where its asynchronous invocations' successes are told.
+    /// The destination of its asynchronous invocations that succeeded.
     pub fn on_success(&self) -> Option<&Destination> {
         self.asynchronous.as_ref()?.on_success.as_ref()
     }

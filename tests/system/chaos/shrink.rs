@@ -47,7 +47,7 @@ pub(super) async fn shrink(entries: &[Entry], small: &Path, input: &Input) -> Sh
         if differs {
             (kept, confirmed) = (rest, true);
         }
-        search.tell(differs, kept.len());
+        search.report(differs, kept.len());
     }
     write(small, &kept);
     let how = if confirmed {
@@ -85,7 +85,7 @@ impl Search {
     }
 
     /// Records the result without the part, and the number of remaining faults.
-    fn tell(&mut self, differs: bool, left: usize) {
+    fn report(&mut self, differs: bool, left: usize) {
         if differs {
             (self.len, self.parts, self.needed) = (left, (self.parts - 1).max(2), 0);
         } else {
@@ -130,7 +130,7 @@ mod tests {
             if differs {
                 kept = rest;
             }
-            search.tell(differs, kept.len());
+            search.report(differs, kept.len());
         }
         (kept, runs)
     }

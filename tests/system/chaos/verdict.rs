@@ -92,7 +92,7 @@ pub(crate) async fn histories(world: &World, fed: &Fed) -> Vec<String> {
         let found: Vec<String> =
             histories.get(stream).into_iter().flat_map(BTreeMap::values).cloned().collect();
         if wanted != found {
-            differences.push(format!("{stream}: {}", told(&wanted, &found)));
+            differences.push(format!("{stream}: {}", described(&wanted, &found)));
         }
     }
     let view = rows(world.clients(), "order-view", "#stream, #version").await;
@@ -141,7 +141,7 @@ pub(crate) async fn parked(world: &World) -> BTreeSet<String> {
 }
 
 /// Describes how the found commands differ from those that were sent, by their positions.
-fn told(wanted: &[String], found: &[String]) -> String {
+fn described(wanted: &[String], found: &[String]) -> String {
     let place = |id: &String| wanted.iter().position(|wanted| wanted == id);
     let lost = wanted.iter().filter(|id| !found.contains(id)).count();
     let distinct: BTreeSet<&String> = found.iter().collect();

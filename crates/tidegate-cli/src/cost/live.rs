@@ -21,7 +21,7 @@ use topology::Topology;
 
 use super::measurement::{FunctionUse, Measurement, TableUse, Unit};
 use super::traffic::fed;
-use crate::cli::StateDir;
+use crate::arguments::StateDir;
 use crate::connection::state_dir;
 
 /// What is read of the engine's status.

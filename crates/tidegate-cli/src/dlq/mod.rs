@@ -86,8 +86,8 @@ pub(crate) async fn run(options: &Dlq) -> Result<ExitCode, Problem> {
     }
     let summary = replay::replay(&system, &declared, &mailbox, chosen, options).await;
     mailbox.release_all().await;
-    let told = if options.json { output::json(&summary) } else { output::line(&summary.to_string()) };
-    match told {
+    let printed = if options.json { output::json(&summary) } else { output::line(&summary.to_string()) };
+    match printed {
         // The exit code tells of failures to whoever does not read.
         Ok(()) | Err(Problem::OutputClosed) => {}
         Err(problem) => return Err(problem),

@@ -53,14 +53,14 @@ pub(crate) async fn up(options: &Up) -> Result<ExitCode, Problem> {
         _ = terminate.recv() => return Err(Problem::new("ended before it was ready")),
         _ = interrupt.recv() => return Err(Problem::new("ended before it was ready")),
     };
-    let told = if options.json {
+    let printed = if options.json {
         output::json(&running(engine.file(), &place.state_dir))
     } else {
-        tell(&engine, options.invoke_url.as_deref())
+        announce(&engine, options.invoke_url.as_deref())
     };
-    let waited = if told.is_ok() { engine.wait_for_shutdown().await } else { Ok(()) };
+    let waited = if printed.is_ok() { engine.wait_for_shutdown().await } else { Ok(()) };
     engine.shutdown().await;
-    told?;
+    printed?;
     waited.map_err(interrupted)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -189,7 +189,7 @@ fn built(topology: &Path) -> Result<PathBuf, Problem> {
 }
 
 /// What runs where.
-fn tell(engine: &Engine, invoke_url: Option<&str>) -> Result<(), Problem> {
+fn announce(engine: &Engine, invoke_url: Option<&str>) -> Result<(), Problem> {
     let file = engine.file();
     let control = format!("{0} (`aws lambda invoke --endpoint-url {0} …`)", file.control);
     let program = file.emulator_program.as_ref().map(|program| format!(" ({})", program.display()));

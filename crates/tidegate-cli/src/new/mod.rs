@@ -76,7 +76,7 @@ pub(crate) fn function(options: &NewFunction) -> Result<ExitCode, Problem> {
         files.write(declared)?;
         output::line(&files.made().join("\n"))?;
     }
-    output::line(&told(options, &place, &declaration))?;
+    output::line(&summary(options, &place, &declaration))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -106,7 +106,7 @@ fn broken(file: Option<&Path>, mistakes: &[Mistake]) -> Problem {
 }
 
 /// What was declared, or is to be, and what to do next.
-fn told(options: &NewFunction, place: &Place, declaration: &Declaration) -> String {
+fn summary(options: &NewFunction, place: &Place, declaration: &Declaration) -> String {
     let name = &options.name;
     let mut lines = Vec::new();
     match &place.topology {

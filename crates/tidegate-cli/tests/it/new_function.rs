@@ -159,12 +159,12 @@ async fn a_topology_with_a_mistake_and_a_workspace_without_room_are_said() {
     let root = workspace.path();
     let text = declared(root);
     fs::write(root.join("infra/topology.auto.tfvars"), text.replacen("shards = 1", "shards = 0", 1)).unwrap();
-    let told = refuses(&["fine", "--source", "sqs"], root, 1).await;
-    assert!(told.contains("shards is 0") && told.contains("tidegate topology check"), "{told}");
+    let said = refuses(&["fine", "--source", "sqs"], root, 1).await;
+    assert!(said.contains("shards is 0") && said.contains("tidegate topology check"), "{said}");
     fs::write(root.join("infra/topology.auto.tfvars"), text).unwrap();
     fs::write(root.join("Cargo.toml"), "[workspace]\nmembers = [\"crates/*\"]\n").unwrap();
-    let told = refuses(&["fine", "--source", "sqs"], root, 1).await;
-    assert!(told.contains("add \"functions/fine\" to `members`"), "{told}");
+    let said = refuses(&["fine", "--source", "sqs"], root, 1).await;
+    assert!(said.contains("add \"functions/fine\" to `members`"), "{said}");
     fs::write(root.join("Cargo.toml"), "[package]\nname = \"p\"\n").unwrap();
     assert!(refuses(&["fine", "--source", "sqs"], root, 1).await.contains("[workspace]"));
     assert!(!root.join("functions").exists());
@@ -191,12 +191,12 @@ async fn a_dry_run_prints_everything_and_writes_nothing() {
 async fn without_a_topology_a_crate_of_its_own_is_made_and_what_to_declare_is_printed() {
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path();
-    let told = refuses(&["alone", "--source", "sqs"], root, 2).await;
-    assert!(told.contains("--tidegate-path DIR, --tidegate-git URL or --tidegate-version VERSION"), "{told}");
-    let told =
+    let said = refuses(&["alone", "--source", "sqs"], root, 2).await;
+    assert!(said.contains("--tidegate-path DIR, --tidegate-git URL or --tidegate-version VERSION"), "{said}");
+    let said =
         refuses(&["alone", "--source", "sqs", "--from", "My Queue", "--tidegate-version", "0.1"], root, 2)
             .await;
-    assert!(told.contains("`My Queue` is no name"), "{told}");
+    assert!(said.contains("`My Queue` is no name"), "{said}");
     let toolkit = repository().join("crates/tidegate");
     let said = makes(
         &["alone", "--source", "sqs", "--from", "jobs", "--tidegate-path", toolkit.to_str().unwrap()],

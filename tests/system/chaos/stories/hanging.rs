@@ -1,7 +1,7 @@
 //! The story of a read model that does not respond.
 
 use super::super::journey::Findings;
-use super::{Story, given_up, tell};
+use super::{Story, given_up, run_story};
 
 const PROJECTION: &str = "order-projection";
 
@@ -39,5 +39,5 @@ fn forgotten(findings: &Findings) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes: make chaos"]
 async fn hanging() {
-    tell(&HANGING).await;
+    run_story(&HANGING).await;
 }

@@ -54,7 +54,7 @@ pub(super) const ALL_FAULTS: Story = Story {
     figure: |_| None,
 };
 
-async fn tell(story: &'static Story) {
+async fn run_story(story: &'static Story) {
     run(Input::new(story, super::input(), INVOICES), SEEDS).await;
 }
 

@@ -3,7 +3,7 @@
 //! They were paused until every record was older than `dead_letter_after_seconds`. When they
 //! continue, calls to AWS fail.
 
-use super::{Story, given_up, tell};
+use super::{Story, given_up, run_story};
 
 pub(in crate::chaos) const PAUSED: Story = Story {
     name: "paused",
@@ -17,5 +17,5 @@ pub(in crate::chaos) const PAUSED: Story = Story {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes: make chaos"]
 async fn paused() {
-    tell(&PAUSED).await;
+    run_story(&PAUSED).await;
 }

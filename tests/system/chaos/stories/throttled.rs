@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::journey::Findings;
-use super::{Story, given_up, tell};
+use super::{Story, given_up, run_story};
 
 const THROTTLED: Story = Story {
     name: "throttled",
@@ -47,5 +47,5 @@ fn explodes(findings: &Findings) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes: make chaos"]
 async fn throttled() {
-    tell(&THROTTLED).await;
+    run_story(&THROTTLED).await;
 }
