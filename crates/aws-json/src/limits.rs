@@ -1,4 +1,4 @@
-//! The limits of the reader.
+//! Limits of the reader.
 
 /// Most levels of nesting (`StreamReadConstraints.DEFAULT_MAX_DEPTH` of Jackson).
 pub const DEEPEST: usize = 1_000;

@@ -1,17 +1,23 @@
-//! A body as a plain value, for code that only looks into it.
+//! Converts a body into a plain value, for code that only inspects it.
 
 use serde_json::Value;
 
 use super::{Json, Malformed};
 
-/// Levels below which nobody looks. It keeps a value that `serde_json` may visit without care for
-/// the stack.
+/// Levels of nesting that are kept.
+///
+/// `serde_json` can visit such a value without overflowing the stack.
 const LEVELS: usize = 100;
 
-/// Reads a body for looking into it: as it is if a strict reader reads it, otherwise as AWS's
-/// matcher does. Then half of a surrogate pair is a question mark, a number that no double holds is
-/// a text, a name that is there twice has its last value, and what lies deeper than 100 levels is
-/// `null`. Hand over the body itself, not this value.
+/// Reads a body in order to inspect it. Hand on the body itself, not this value.
+///
+/// If a strict reader accepts the body, the value is exact. Otherwise the body is read as AWS's
+/// matcher reads it, with these losses:
+///
+/// - An unpaired surrogate becomes a question mark.
+/// - A number that a double cannot hold becomes a text.
+/// - A name that occurs twice has its last value.
+/// - A value deeper than 100 levels becomes `null`.
 ///
 /// # Errors
 /// Where and why the body is not JSON.

@@ -1,15 +1,15 @@
-//! Why a text is not JSON.
+//! Error for a text that is not JSON.
 
 use std::fmt;
 
-/// Why a text is not JSON.
+/// Error for a text that is not JSON, with its position.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Malformed {
     /// What is wrong.
     pub reason: String,
-    /// The line, from 1.
+    /// Line, from 1.
     pub line: usize,
-    /// The character in the line, from 1.
+    /// Character in the line, from 1.
     pub column: usize,
 }
 

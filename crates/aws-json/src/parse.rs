@@ -1,11 +1,11 @@
-//! Reads a text.
+//! Entry points of the reader.
 
 use crate::malformed::Malformed;
 use crate::reader::{Reader, malformed};
 use crate::value::Json;
 
 impl<'a> Json<'a> {
-    /// Reads a text that is one value.
+    /// Reads a text that consists of one value.
     ///
     /// # Errors
     /// Where and why the text is not JSON.
@@ -18,8 +18,11 @@ impl<'a> Json<'a> {
         Err(malformed(text, at, "unexpected text behind the value"))
     }
 
-    /// Reads the value that a text begins with, and returns what is behind it, without the white
-    /// space between. Event Ruler does not look behind the object that it matches.
+    /// Reads the value at the beginning of a text.
+    ///
+    /// Returns it with the rest of the text, without the white space between them.
+    ///
+    /// Event Ruler ignores everything behind the object that it matches.
     ///
     /// # Errors
     /// Where and why the text does not begin with JSON.

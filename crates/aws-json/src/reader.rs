@@ -1,11 +1,11 @@
-//! Reads a text from its beginning on.
+//! Reads a text from left to right.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::{DEEPEST, Json, LONGEST_NUMBER, Malformed};
 
-/// A text, and how far it is read.
+/// A text, and the offset up to which it is read.
 pub(super) struct Reader<'a> {
     text: &'a str,
     at: usize,
@@ -14,18 +14,20 @@ pub(super) struct Reader<'a> {
 /// A list or an object that is not complete yet.
 enum Open<'a> {
     List(Vec<Json<'a>>),
-    /// With the name of the field whose value comes next.
+    /// The name is that of the field whose value comes next.
     Object(Vec<(Cow<'a, str>, Json<'a>)>, Cow<'a, str>),
 }
 
-/// A text without its escapes. A question mark stands for each half of a surrogate pair: where it
-/// is, and which half.
+/// A text without its escapes.
+///
+/// Each unpaired surrogate is a question mark in `text`; `halves` holds its offset and its code
+/// unit.
 struct Unescaped<'a> {
     text: Cow<'a, str>,
     halves: Vec<(usize, u16)>,
 }
 
-/// Says where it is that a text is not JSON.
+/// Creates an error for the position `at` in a text.
 pub(super) fn malformed(text: &str, at: usize, reason: impl Into<String>) -> Malformed {
     let before = text.get(..at).unwrap_or(text);
     let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
@@ -33,8 +35,7 @@ pub(super) fn malformed(text: &str, at: usize, reason: impl Into<String>) -> Mal
     Malformed { reason: reason.into(), line, column }
 }
 
-/// A name in which each half of a surrogate pair is its escape again, instead of the question mark
-/// that stands for it.
+/// Returns a name in which each unpaired surrogate is an escape again, instead of a question mark.
 fn with_escapes(text: &str, halves: &[(usize, u16)]) -> String {
     let mut name = String::with_capacity(text.len() + halves.len() * 5);
     let mut done = 0;
@@ -53,13 +54,16 @@ impl<'a> Reader<'a> {
         Self { text, at: 0 }
     }
 
-    /// What is not read yet, without leading white space.
+    /// Returns the unread text without leading white space.
     pub(super) fn rest(&mut self) -> &'a str {
         self.space();
         self.text.get(self.at..).unwrap_or_default()
     }
 
-    /// Reads a value. No recursion: a deep value takes no stack.
+    /// Reads a value.
+    ///
+    /// It does not recurse, so deep values cannot overflow the stack. Invariant: `open` holds the
+    /// lists and objects around the current position, from the outside in.
     pub(super) fn value(&mut self) -> Result<Json<'a>, Malformed> {
         let mut open: Vec<Open<'a>> = Vec::new();
         loop {
@@ -86,7 +90,7 @@ impl<'a> Reader<'a> {
                 Some(b'-' | b'0'..=b'9') => Json::Number(self.number()?.into()),
                 _ => self.literal()?,
             };
-            // Everything that ends with this value.
+            // Adds the value to what is open, and closes every list and object that ends here.
             loop {
                 match open.pop() {
                     None => return Ok(value),
@@ -114,7 +118,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Enters a list or an object that lies in `levels` others.
+    /// Checks that a list or an object may lie in `levels` others.
     fn nest(&mut self, levels: usize) -> Result<(), Malformed> {
         if levels >= DEEPEST {
             return Err(self.wrong(format!("more than {DEEPEST} levels")));
@@ -123,7 +127,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The name of a field, and the colon behind it.
+    /// Reads the name of a field and the colon after it.
     fn name(&mut self) -> Result<Cow<'a, str>, Malformed> {
         self.space();
         if self.peek() != Some(b'"') {
@@ -137,7 +141,7 @@ impl<'a> Reader<'a> {
         Ok(with_escapes(&text, &halves).into())
     }
 
-    /// A text in quotation marks.
+    /// Reads a text in quotation marks.
     fn unescaped(&mut self) -> Result<Unescaped<'a>, Malformed> {
         self.at += 1;
         let mut read = Unescaped { text: Cow::Borrowed(""), halves: Vec::new() };
@@ -190,7 +194,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The four digits behind `\u`.
+    /// Reads the four digits after `\u`.
     fn unit(&mut self) -> Result<u16, Malformed> {
         let digits = self.text.get(self.at..self.at + 4).unwrap_or_default();
         let unit =
@@ -200,7 +204,7 @@ impl<'a> Reader<'a> {
         Ok(unit)
     }
 
-    /// The character of a pair, if its second half comes next.
+    /// Reads the second half of a surrogate pair, if it comes next, and returns the character.
     fn pair(&mut self, high: u16) -> Option<char> {
         let start = self.at;
         if self.text.get(start..)?.starts_with("\\u") {
@@ -241,7 +245,7 @@ impl<'a> Reader<'a> {
         Ok(self.text.get(start..self.at).unwrap_or_default())
     }
 
-    /// At least one digit; how many.
+    /// Reads at least one digit, and returns how many.
     fn digits(&mut self) -> Result<usize, Malformed> {
         let start = self.at;
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {

@@ -1,4 +1,4 @@
-//! What is read, what is refused, and that it is what a strict reader reads.
+//! Tests of what is read and what is refused, and comparisons with a strict reader.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ fn half_of_a_surrogate_pair_is_read_and_so_is_what_stands_beside_it() {
     assert!(around.get("\\ude00 ä\\ud83d?\u{1F600}").is_some(), "{around:?}");
 }
 
-/// Four million halves: moving what is behind each of them would copy 40 TB.
+/// Four million unpaired surrogates. Moving the rest of the text for each of them would copy 40 TB.
 #[test]
 fn a_name_of_nothing_but_halves_is_read_once_from_left_to_right() {
     let halves = 4 << 20;
@@ -143,7 +143,7 @@ proptest! {
     }
 }
 
-/// Compares numbers by what they are: the strict reader does not keep how they are written.
+/// Compares numbers by value: the strict reader does not keep their notation.
 fn same(read: &Json<'_>, strict: &Value) -> bool {
     match (read, strict) {
         (Json::Number(read), Value::Number(strict)) => read.parse::<f64>().ok() == strict.as_f64(),

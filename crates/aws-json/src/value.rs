@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-/// A value.
+/// A JSON value that borrows from the text where it can.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Json<'a> {
     /// `null`.
@@ -17,26 +17,27 @@ pub enum Json<'a> {
     Text(Cow<'a, str>),
     /// A list.
     List(Vec<Self>),
-    /// An object: its fields in their order. A name may be there twice.
+    /// An object: its fields in their order. A name may occur twice.
     Object(Vec<(Cow<'a, str>, Self)>),
 }
 
 impl Json<'_> {
-    /// The value of a field; of a name that is there twice, the last. `None` without the field, and
-    /// for what is not an object.
+    /// Returns the value of a field; if the name occurs twice, the last one.
+    ///
+    /// Returns `None` if there is no such field, or if this is not an object.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Self> {
         let Self::Object(fields) = self else { return None };
         fields.iter().rev().find(|(field, _)| field == name).map(|(_, value)| value)
     }
 
-    /// The value of a field inside of fields.
+    /// Returns the value of a field inside nested objects.
     #[must_use]
     pub fn at(&self, names: &[&str]) -> Option<&Self> {
         names.iter().try_fold(self, |value, name| value.get(name))
     }
 
-    /// The text, if it is one.
+    /// Returns the text, if this is one.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {

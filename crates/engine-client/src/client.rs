@@ -1,4 +1,4 @@
-//! A client of a running engine, for the command and for tests.
+//! Client of a running engine, for the command and for tests.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use hyper_util::rt::TokioExecutor;
 
 use crate::engine_file::{EngineFile, EngineFileError};
 
-/// How long an engine may take to end after it was asked to.
+/// Longest time that an engine may take to end.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(30);
 
 /// A client of one engine.
@@ -24,79 +24,81 @@ pub struct EngineClient {
     http: Client<HttpConnector, Full<Bytes>>,
 }
 
-/// What became of an invocation.
+/// Result of an invocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invoked {
-    /// Its request id.
+    /// Request id of the invocation.
     pub request_id: String,
     /// The function's answer, or the error object if it failed.
     pub payload: Bytes,
-    /// The function failed.
+    /// Whether the function failed.
     pub function_error: bool,
 }
 
-/// Why the engine gave no answer.
+/// Error of a call to the engine.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// There is no running engine.
     #[error(transparent)]
     Engine(#[from] EngineFileError),
-    /// It runs and does not answer.
+    /// The engine runs, but does not answer.
     #[error("the local system at {control} does not answer: {why}")]
     NoAnswer {
-        /// Where it should be.
+        /// URL of its control API.
         control: String,
         /// What happened.
         why: String,
     },
-    /// It refused.
+    /// The engine refused the call.
     #[error("the local system refused ({code}): {message}")]
     Refused {
         /// HTTP status.
         status: u16,
         /// Lambda's error code.
         code: String,
-        /// What it said.
+        /// Message of the engine.
         message: String,
     },
-    /// It was asked to end and still runs.
+    /// The engine was asked to end, but still runs.
     #[error("process {0} was asked to end and still runs")]
     StillRunning(i32),
 }
 
 impl EngineClient {
-    /// A client of the engine that runs in a state directory.
+    /// Creates a client of the engine that runs in a state directory.
     ///
     /// # Errors
-    /// None runs there.
+    /// No engine runs there.
     pub fn from_state_dir(state_dir: &Path) -> Result<Self, ClientError> {
         Ok(Self::new(EngineFile::read(state_dir)?))
     }
 
-    /// A client of an engine that is known.
+    /// Creates a client of a known engine.
     pub fn new(engine: EngineFile) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         Self { engine, http: Client::builder(TokioExecutor::new()).build(connector) }
     }
 
-    /// What is known of the engine.
+    /// Returns the engine's file.
     pub fn engine(&self) -> &EngineFile {
         &self.engine
     }
 
-    /// Its status, as JSON. It looks at every source before it answers.
+    /// Returns the engine's status as JSON. The engine looks at every source before it answers.
     ///
     /// # Errors
-    /// It does not answer.
+    /// The engine does not answer.
     pub async fn status(&self) -> Result<serde_json::Value, ClientError> {
         self.get("/status").await
     }
 
-    /// What it knows without looking, as JSON: for those who ask again and again.
+    /// Returns the engine's last known status as JSON, without a look at the sources.
+    ///
+    /// Use it for frequent calls.
     ///
     /// # Errors
-    /// It does not answer.
+    /// The engine does not answer.
     pub async fn glance(&self) -> Result<serde_json::Value, ClientError> {
         self.get("/status?look=no").await
     }
@@ -109,7 +111,7 @@ impl EngineClient {
     /// Invokes a function and waits for its answer.
     ///
     /// # Errors
-    /// It does not answer, the function is not declared, or all its environments are busy.
+    /// The engine does not answer, the function is not declared, or all its environments are busy.
     pub async fn invoke(
         &self,
         function: &str,
@@ -137,10 +139,10 @@ impl EngineClient {
         })
     }
 
-    /// Asks the engine to end, and waits until it has.
+    /// Ends the engine, and waits until its process has ended.
     ///
     /// # Errors
-    /// It does not answer, or does not end.
+    /// The engine does not answer, or still runs after 30 seconds.
     pub async fn shutdown(&self) -> Result<(), ClientError> {
         self.call(Method::POST, "/shutdown", &[], Bytes::new()).await?;
         let asked = Instant::now();

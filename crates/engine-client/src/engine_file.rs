@@ -1,4 +1,4 @@
-//! `engine.json` in the state directory: where a running engine is found.
+//! The engine file, `engine.json` in the state directory: where the running engine is.
 
 use std::fs;
 use std::io;
@@ -8,25 +8,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::process;
 
-/// What is known of a running engine.
+/// Content of the engine file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineFile {
-    /// Its process.
+    /// Process id of the engine.
     pub pid: i32,
-    /// When that process started, as [`process::start_time`] says it: the number alone may be another's by now. Without it the number counts.
+    /// Start time of that process, as [`process::start_time`] returns it.
+    ///
+    /// Another process may have the same id by now. Without a start time, the id alone decides.
     #[serde(default)]
     pub process_started: Option<u64>,
-    /// URL of its control API.
+    /// URL of the engine's control API.
     pub control: String,
     /// URL of the emulator.
     pub endpoint: String,
-    /// When it was ready.
+    /// When the engine became ready.
     pub started_at: jiff::Timestamp,
-    /// The topology file, absolute.
+    /// Absolute path of the topology file.
     pub topology: PathBuf,
-    /// Which emulator runs.
+    /// Name of the emulator.
     pub backend: String,
-    /// The program that was started for it; none if it ran already.
+    /// Program of the emulator that the engine started; `None` if it already ran.
     #[serde(default)]
     pub emulator_program: Option<PathBuf>,
 }
@@ -34,15 +36,15 @@ pub struct EngineFile {
 /// Why no running engine was found.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineFileError {
-    /// None was started, or it was stopped.
+    /// No engine was started, or it was stopped.
     #[error("no local system is running in {0}: start one with `tidegate local up`")]
     NotRunning(PathBuf),
-    /// Its process is gone.
+    /// The engine's process ended without removing its file.
     #[error(
         "the local system of {file} is gone (process {pid} has ended without cleaning up): start it again with `tidegate local up`"
     )]
     Stale {
-        /// The file that is left.
+        /// The file that it left.
         file: PathBuf,
         /// The process that wrote it.
         pid: i32,
@@ -58,7 +60,7 @@ pub enum EngineFileError {
 }
 
 impl EngineFile {
-    /// The file's place.
+    /// Returns the path of the engine file.
     pub fn path(state_dir: &Path) -> PathBuf {
         state_dir.join("engine.json")
     }
@@ -66,7 +68,7 @@ impl EngineFile {
     /// Reads the file of a running engine.
     ///
     /// # Errors
-    /// There is none, or the engine that wrote it is gone.
+    /// There is no file, it cannot be read, or the engine that wrote it no longer runs.
     pub fn read(state_dir: &Path) -> Result<Self, EngineFileError> {
         let file = Self::path(state_dir);
         let text = fs::read(&file).map_err(|error| match error.kind() {
@@ -78,18 +80,18 @@ impl EngineFile {
         if found.is_running() { Ok(found) } else { Err(EngineFileError::Stale { file, pid: found.pid }) }
     }
 
-    /// URL of its console.
+    /// Returns the URL of the engine's console.
     pub fn console(&self) -> String {
         format!("{}/console", self.control)
     }
 
-    /// Whether the process that wrote the file still runs.
+    /// Returns whether the process that wrote the file still runs.
     pub fn is_running(&self) -> bool {
         self.process_started
             .map_or_else(|| process::is_running(self.pid), |started| process::is_same(self.pid, started))
     }
 
-    /// Writes the file, whole or not at all.
+    /// Writes the file atomically.
     ///
     /// # Errors
     /// The directory cannot be written to.
@@ -100,10 +102,10 @@ impl EngineFile {
         Ok(())
     }
 
-    /// Removes the file; one that is not there is fine.
+    /// Removes the file, if it exists.
     ///
     /// # Errors
-    /// It cannot be removed.
+    /// The file cannot be removed.
     pub fn remove(state_dir: &Path) -> io::Result<()> {
         match fs::remove_file(Self::path(state_dir)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),

@@ -1,4 +1,4 @@
-//! Finds a running local delivery engine, and asks it.
+//! Finds a running local delivery engine, and calls its control API.
 
 pub mod client;
 pub mod engine_file;

@@ -1,7 +1,7 @@
-//! The account and the region of the local system.
+//! Account and region of the local system.
 
-/// The region of everything local.
+/// Region of all local resources.
 pub const REGION: &str = "us-east-1";
 
-/// The account of everything local, as MiniStack and LocalStack have it.
+/// Account of all local resources, as in MiniStack and LocalStack.
 pub const ACCOUNT: &str = "000000000000";

@@ -41,7 +41,7 @@ pub struct Ended<'a> {
     pub answer: Option<&'a [u8]>,
 }
 
-/// The version that runs here.
+/// The only version that the engine runs.
 const LATEST: &str = "$LATEST";
 
 /// Writes the record as JSON. It carries the payload, unlike that of a stream.
@@ -62,7 +62,7 @@ pub fn record(ended: &Ended<'_>, now: Moment) -> serde_json::Result<String> {
     }
 }
 
-/// Type and message of an error object, shortened.
+/// Reduces an error object to its type and message, both shortened.
 fn cut(error: &[u8]) -> serde_json::Result<Box<RawValue>> {
     let object = aws_json::value(error).ok();
     let member = |name: &str| object.as_ref()?.get(name)?.as_str().map(shortened);

@@ -31,12 +31,12 @@ pub struct Limits {
     pub window: Window,
 }
 
-/// How long a batch is gathered.
+/// The batching window: how long a batch is gathered.
 ///
 /// "If you configure a batching window, the next window begins as soon as the previous function
 /// invocation completes" (AWS docs: "How Lambda processes records from stream and queue-based event
-/// sources"). What becomes of a window that ends without a record is not documented: here the next
-/// one begins with the next record.
+/// sources"). AWS does not document what follows a window without records. Here the next window
+/// begins with the next record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Window {
     /// Its length; zero closes a batch at once.

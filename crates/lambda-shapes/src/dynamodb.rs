@@ -59,8 +59,10 @@ pub fn record(
     }))
 }
 
-/// Lambda keeps order per *item* here, so all key attributes count, in an order that does not
-/// depend on the map.
+/// Returns the ordering key of a change.
+///
+/// For tables, Lambda keeps the order per *item*. So all key attributes count, in an order that
+/// does not depend on the map.
 fn ordering_key(keys: Option<&HashMap<String, AttributeValue>>) -> serde_json::Result<OrderingKey> {
     let sorted: BTreeMap<&str, Attribute<'_>> =
         keys.into_iter().flatten().map(|(name, value)| (name.as_str(), Attribute(value))).collect();
@@ -100,7 +102,7 @@ struct Change<'a> {
     stream_view_type: Option<&'a str>,
 }
 
-/// Who removed an item: for time to live, the service itself.
+/// Who removed an item. For time to live it is the DynamoDB service.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Identity<'a> {
@@ -109,7 +111,7 @@ struct Identity<'a> {
     kind: Option<&'a str>,
 }
 
-/// Milliseconds written as seconds, whole where they are.
+/// Milliseconds that are serialised as seconds, and as an integer if they are whole seconds.
 struct Seconds(i64);
 
 impl Serialize for Seconds {
@@ -131,7 +133,7 @@ impl Serialize for Attributes<'_> {
     }
 }
 
-/// A value with its type, such as `{"S": "text"}`.
+/// An attribute value with its type, such as `{"S": "text"}`.
 struct Attribute<'a>(&'a AttributeValue);
 
 impl Serialize for Attribute<'_> {

@@ -101,7 +101,7 @@ mod tests {
         }
     }
 
-    /// The time of a record's event, and that by which the engine goes.
+    /// Returns the arrival time in the event, and the one that the engine uses.
     fn arrival(time: Option<DateTime>) -> (Value, i64) {
         let source = Source::builder().sequence_number("1").partition_key("1").data(Blob::new("x"));
         let source = source.set_approximate_arrival_timestamp(time).build().unwrap();
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn an_aggregate_of_the_producer_library_is_one_record_with_its_bytes_as_they_were() {
-        // Its magic number, and a digest that is no text.
+        // The magic number, and a digest that is not text.
         let bytes = [&[0xF3, 0x89, 0x9A, 0xC2][..], &[0x0A, 0x01, b'k', 0xFF, 0x00, 0xFE]].concat();
         let source = Source::builder()
             .sequence_number("1")

@@ -1,8 +1,8 @@
 //! Sends messages in a form that SQS accepts.
 //!
 //! SQS accepts only the characters of XML 1.0, in bodies and in attributes (AWS docs: SendMessage).
-//! JSON also has U+FFFE and U+FFFF, which records may quote from payloads. Emulators accept every
-//! character.
+//! JSON also allows U+FFFE and U+FFFF, which records may quote from payloads. Emulators accept
+//! every character.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 /// quotas").
 pub const LARGEST: usize = 1 << 20;
 
-/// The type of every attribute that is sent; SQS counts it as part of the message.
+/// Type of every attribute that is sent. SQS counts it as part of the message.
 const TEXT: &str = "String";
 
 /// Sends a message with text attributes to a queue, and returns the message's id. Everything that
@@ -86,7 +86,7 @@ pub fn sendable(text: &str) -> Cow<'_, str> {
     if text.chars().all(is_taken) || serde_json::from_str::<IgnoredAny>(text).is_err() {
         return Cow::Borrowed(text);
     }
-    // In JSON such a character can only be inside of a string, and it is one unit of UTF-16.
+    // In JSON such a character can only be inside a string, and it is one unit of UTF-16.
     let mut escaped = String::with_capacity(text.len() + 16);
     for character in text.chars() {
         if is_taken(character) {
@@ -99,12 +99,12 @@ pub fn sendable(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Plain text in a form that SQS accepts: U+FFFD replaces characters that XML 1.0 lacks.
+/// Replaces characters that XML 1.0 lacks by U+FFFD, for plain text.
 fn replaced(text: &str) -> String {
     text.chars().map(|character| if is_taken(character) { character } else { '\u{FFFD}' }).collect()
 }
 
-/// Whether XML 1.0 has the character. (A `char` is never a surrogate.)
+/// Returns whether XML 1.0 has the character. (A `char` is never a surrogate.)
 fn is_taken(character: char) -> bool {
     !matches!(character, '\0'..='\u{8}' | '\u{B}' | '\u{C}' | '\u{E}'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}')
 }
@@ -120,7 +120,7 @@ mod tests {
     fn what_xml_lacks_is_escaped_in_json_and_the_value_stays() {
         for (text, expected) in [
             ("{\"a\u{FFFE}\":\"\u{FFFF}b\"}", r#"{"a\ufffe":"\uffffb"}"#),
-            // A backslash before the character is an escape's end, not its beginning.
+            // A backslash before the character ends an escape. It does not begin one.
             ("\"\\\\\u{FFFF}\"", r#""\\\uffff""#),
             ("\"\u{1FFFF}\u{7F}\u{FFFD}ä\\u0000\"", "\"\u{1FFFF}\u{7F}\u{FFFD}ä\\u0000\""),
         ] {
@@ -128,7 +128,7 @@ mod tests {
             let value = |text: &str| serde_json::from_str::<Value>(text).unwrap();
             assert_eq!(value(&sendable(text)), value(text));
         }
-        // Half of a surrogate pair, and what else a strict reader refuses, stays as it is written.
+        // Unpaired surrogates, and whatever else a strict reader refuses, stay as they are written.
         let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
         let refused = |character: &str| {
             format!(r#"{{"note":"thanks \ud83d{character}","total":1e999,"deep":{deep},"n":1,"n":2}}"#)

@@ -5,8 +5,9 @@ use std::time::Duration;
 use aws_smithy_types::DateTime;
 use jiff::Timestamp;
 
-/// Times from this one on are milliseconds since 1970, smaller ones seconds. As seconds it is in
-/// the year 5138, as milliseconds in 1973.
+/// Smallest time that is taken for milliseconds since 1970. Smaller ones are seconds.
+///
+/// As seconds it is in the year 5138, as milliseconds in 1973.
 const MILLISECONDS_FROM: i64 = 100_000_000_000;
 
 /// A point in time: milliseconds since the Unix epoch, negative before it.
@@ -102,7 +103,7 @@ mod tests {
             (DateTime::from_secs_f64(1_795_314_453.965), Some(1_795_314_453_965)),
             (DateTime::from_secs_f64(1_795_314_471.11), Some(1_795_314_471_110)),
             (DateTime::from_secs(1_795_314_471), Some(1_795_314_471_000)),
-            // Milliseconds for seconds.
+            // Milliseconds instead of seconds.
             (DateTime::from_secs(1_795_314_453_965), Some(1_795_314_453_965)),
             (DateTime::from_secs_f64(1_795_314_453_965.5), Some(1_795_314_453_965)),
             (DateTime::from_millis(-1), Some(-1)),

@@ -1,4 +1,4 @@
-//! What a partial batch response says about the records of its batch.
+//! Reads partial batch responses.
 
 use serde_json::Value;
 

@@ -44,7 +44,8 @@ pub fn message(source: &Source, queue_arn: &str, region: &str) -> serde_json::Re
         aws_region: region,
     };
     let group = source.attributes.as_ref().and_then(|a| a.get(&MessageSystemAttributeName::MessageGroupId));
-    // A standard queue takes group ids too, for fair sharing: they say nothing about order.
+    // Messages of a standard queue may have group ids too, for fair sharing. They do not imply an
+    // order.
     let group = group.filter(|_| queue_arn.ends_with(".fifo"));
     Ok(Message {
         id: event.message_id.to_owned(),

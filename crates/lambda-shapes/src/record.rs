@@ -1,4 +1,4 @@
-//! One record of a shard, ready to be put into an event.
+//! One record of a shard, ready for an event.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 

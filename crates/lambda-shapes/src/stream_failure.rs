@@ -21,7 +21,7 @@ pub enum Condition {
 /// The invocations with a range.
 #[derive(Clone, Debug)]
 pub struct Invocations<'a> {
-    /// Request id of the last one; empty if there was none.
+    /// Request id of the last invocation; empty if there was none.
     pub request_id: &'a str,
     /// Unqualified ARN of the function.
     pub function_arn: &'a str,
@@ -36,7 +36,7 @@ pub struct Invocations<'a> {
 pub struct Range<'a> {
     /// The kind of stream.
     pub kind: StreamKind,
-    /// Its ARN.
+    /// ARN of the stream.
     pub stream_arn: &'a str,
     /// Id of the shard.
     pub shard: &'a str,
@@ -72,7 +72,8 @@ pub fn record(
         StreamKind::Kinesis => (Some(batch), None),
         StreamKind::DynamoDb => (None, Some(batch)),
     };
-    // Records that were too old from the beginning have a request id as well, of no invocation.
+    // Records that were too old from the beginning get a request id too, although no invocation had
+    // it.
     let request_id = match invocations.request_id {
         "" => Uuid::new_v5(
             &Uuid::NAMESPACE_URL,
@@ -198,7 +199,7 @@ mod tests {
         );
     }
 
-    /// What was recorded of a range of Kinesis, with other contexts.
+    /// Returns the recorded on-failure record of a Kinesis range, with other contexts.
     fn kinesis(request: Value, response: Option<Value>) -> Value {
         let mut record = json!({
             "requestContext": request,

@@ -1,4 +1,4 @@
-//! The kinds of stream that Lambda reads.
+//! Kinds of stream that Lambda reads.
 
 /// The service whose stream an event source mapping reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

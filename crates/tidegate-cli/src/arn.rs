@@ -1,4 +1,4 @@
-//! ARNs, and the place in which a system's resources are.
+//! ARNs, and the partition, region and account of a system.
 
 use terminal::problem::Problem;
 
@@ -13,7 +13,7 @@ pub(crate) struct Arn<'a> {
 }
 
 impl<'a> Arn<'a> {
-    /// Takes an ARN apart; none if it is not an ARN with all its parts.
+    /// Splits an ARN into its parts. Returns `None` if the text is not an ARN with all its parts.
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.splitn(6, ':');
         let mut next = || parts.next().filter(|part| !part.is_empty());
@@ -32,29 +32,29 @@ pub(crate) struct Home {
 }
 
 impl Home {
-    /// A place by its parts.
+    /// Creates a home from its parts.
     pub(crate) fn new(partition: &str, region: &str, account: &str) -> Self {
         Self { partition: partition.to_owned(), region: region.to_owned(), account: account.to_owned() }
     }
 
-    /// The place of a resource.
+    /// Returns the partition, region and account of a resource.
     ///
     /// # Errors
-    /// It is not an ARN.
+    /// The text is not an ARN.
     pub(crate) fn from_arn(arn: &str) -> Result<Self, Problem> {
         let parsed = Arn::parse(arn).ok_or_else(|| Problem::new(format!("`{arn}` is not an ARN")))?;
         Ok(Self::new(parsed.partition, parsed.region, parsed.account))
     }
 
-    /// The ARN of a function here, unqualified.
+    /// Returns the unqualified ARN of a function in this system.
     pub(crate) fn function_arn(&self, name: &str) -> String {
         format!("arn:{}:lambda:{}:{}:function:{name}", self.partition, self.region, self.account)
     }
 
-    /// The resource that an ARN names, if it is one of this service and in this place.
+    /// Returns the resource that an ARN names.
     ///
     /// # Errors
-    /// It is not an ARN, of another service, or elsewhere.
+    /// The text is not an ARN, or belongs to another service, partition, region or account.
     pub(crate) fn resource<'a>(&self, service: &str, arn: &'a str) -> Result<&'a str, String> {
         let parsed = Arn::parse(arn).ok_or_else(|| format!("`{arn}` is not an ARN"))?;
         for (what, is, here) in [

@@ -1,4 +1,4 @@
-//! Where the system is, and the AWS clients that reach it.
+//! Finds the system that a command works on, and creates the AWS clients for it.
 
 use std::env;
 use std::path::PathBuf;
@@ -23,27 +23,30 @@ use crate::declared::BucketNames;
 use crate::queue::arn_of;
 use crate::topology_file::topology_above;
 
-/// A system, and how to reach it.
+/// A system and the connection to it.
 pub(crate) struct System {
     connection: Connection,
-    /// Set when the system is the local one.
+    /// Engine file of the local system; `None` for any other system.
     engine: Option<EngineFile>,
     topology: Option<PathBuf>,
     prefix: NamePrefix,
 }
 
 impl System {
-    /// The endpoint of the environment (`AWS_ENDPOINT_URL`), else the local system started in this directory or one above it,
-    /// else the AWS account of the environment.
+    /// Finds the system that a command works on.
+    ///
+    /// It is the endpoint in the environment (`AWS_ENDPOINT_URL`), or else the local system started
+    /// in this directory or one above it, or else the AWS account of the environment.
     ///
     /// # Errors
-    /// When there is none of them, nothing answers, a name prefix or an account is given for the local
-    /// system, or an account would be changed that the command line does not name.
+    /// - There is none of these systems, or it does not answer.
+    /// - A name prefix or an account is given for the local system.
+    /// - The command would change an account that the command line does not name.
     pub(crate) async fn open(place: &Place, intent: Intent) -> Result<Self, Problem> {
         let engine = running_engine(&place.state);
         let named = place.endpoint.endpoint();
         let engine = match &named {
-            // A local system that is gone is no reason not to talk to another.
+            // A local system that has ended does not matter to another endpoint.
             Some(endpoint) => engine.ok().flatten().filter(|engine| endpoint.is_at(&engine.endpoint)),
             None => engine?,
         };
@@ -64,7 +67,7 @@ impl System {
         Ok(Self { connection, engine, topology: place.topology.clone(), prefix })
     }
 
-    /// What the system declares.
+    /// Loads the topology of the system.
     ///
     /// # Errors
     /// There is no topology file, or it has mistakes.
@@ -74,21 +77,23 @@ impl System {
         topology::load(&file).map_err(|error| Problem::new(error.to_string()))
     }
 
-    /// What the names of the system begin with.
+    /// Returns the prefix of the system's names.
     pub(crate) fn prefix(&self) -> &NamePrefix {
         &self.prefix
     }
 
-    /// Whether the system is in an AWS account, where rates are limited and an empty answer may be early.
+    /// Returns whether the system is in an AWS account, where rates are limited and an empty answer
+    /// may be premature.
     pub(crate) fn is_account(&self) -> bool {
         self.connection.is_account()
     }
 
-    /// Where the system's resources are. The local engine has a place of its own; elsewhere it is that
-    /// of a queue.
+    /// Returns the partition, region and account of the system.
+    ///
+    /// The local engine has fixed ones. Elsewhere they are those of `queue`.
     ///
     /// # Errors
-    /// There is no such queue, or no queue to look at.
+    /// There is no such queue, or `queue` is `None`.
     pub(crate) async fn home(&self, queue: Option<&PhysicalName>) -> Result<Home, Problem> {
         if self.engine.is_some() {
             return Ok(Home::new("aws", REGION, ACCOUNT));
@@ -101,7 +106,7 @@ impl System {
         Home::from_arn(&arn_of(&self.sqs(), queue).await?)
     }
 
-    /// How buckets are called there.
+    /// Returns how the names of the system's buckets are formed.
     pub(crate) fn bucket_names(&self) -> BucketNames {
         match (&self.engine, self.is_account()) {
             (Some(_), _) => BucketNames::Plain,
@@ -110,8 +115,11 @@ impl System {
         }
     }
 
-    /// The configuration for functions: the engine's own endpoint when there is one, no retries and no limit of an answer's time. A function may
-    /// take 15 minutes, and a call whose answer was lost is not to be repeated unseen.
+    /// Creates a client for functions.
+    ///
+    /// It calls the engine's own endpoint if there is one, without retries and without a time limit
+    /// for the answer. A function may take 15 minutes, and a call whose answer was lost must not be
+    /// repeated unnoticed.
     pub(crate) fn lambda(&self) -> aws_sdk_lambda::Client {
         let mut config = aws_sdk_lambda::config::Builder::from(self.connection.config())
             .retry_config(RetryConfig::disabled())
@@ -123,34 +131,34 @@ impl System {
         aws_sdk_lambda::Client::from_conf(config.build())
     }
 
-    /// A client for queues.
+    /// Creates a client for queues.
     pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(self.connection.config())
     }
 
-    /// A client for the streams of tables.
+    /// Creates a client for the streams of tables.
     pub(crate) fn streams(&self) -> aws_sdk_dynamodbstreams::Client {
         aws_sdk_dynamodbstreams::Client::new(self.connection.config())
     }
 
-    /// A client for buckets. With an endpoint of one's own, buckets are addressed in the path.
+    /// Creates a client for buckets. At a custom endpoint, buckets are addressed in the path.
     pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
         let config =
             aws_sdk_s3::config::Builder::from(self.connection.config()).force_path_style(!self.is_account());
         aws_sdk_s3::Client::from_conf(config.build())
     }
 
-    /// A client for streams.
+    /// Creates a client for Kinesis streams.
     pub(crate) fn kinesis(&self) -> aws_sdk_kinesis::Client {
         self.connection.kinesis()
     }
 
-    /// A client for tables.
+    /// Creates a client for tables.
     pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         self.connection.dynamodb()
     }
 
-    /// A problem with a table: that it is missing, if it is, else what went wrong.
+    /// Returns the problem with a table: that it does not exist, or else `why`.
     pub(crate) async fn explain_table(&self, table: &PhysicalName, why: &str) -> Problem {
         let described = self.dynamodb().describe_table().table_name(table.as_str()).send().await;
         let missing = described.is_err_and(|error| {
@@ -163,13 +171,16 @@ impl System {
         })
     }
 
-    /// Adds the place to a problem.
+    /// Adds the system's address to a problem.
     pub(crate) fn explain(&self, problem: Problem) -> Problem {
         self.connection.explain(problem)
     }
 }
 
-/// The state directory: the named one, else `.tidegate` here or in the nearest directory above that has a system's file, else here.
+/// Returns the state directory.
+///
+/// It is the named one, or else `.tidegate` here or in the nearest directory above with an engine
+/// file, or else `.tidegate` here.
 pub(crate) fn state_dir(named: &StateDir) -> PathBuf {
     named.state_dir.clone().unwrap_or_else(|| {
         let here = env::current_dir().unwrap_or_default();
@@ -177,10 +188,10 @@ pub(crate) fn state_dir(named: &StateDir) -> PathBuf {
     })
 }
 
-/// The local system that runs, if one was started.
+/// Returns the engine file of the running local system, if one was started.
 ///
 /// # Errors
-/// Its process is gone, or its file cannot be read.
+/// The engine's process has ended, or its file cannot be read.
 fn running_engine(state: &StateDir) -> Result<Option<EngineFile>, Problem> {
     match EngineFile::read(&state_dir(state)) {
         Ok(engine) => Ok(Some(engine)),

@@ -1,4 +1,4 @@
-//! `tidegate events`: the events of a stream, as the event store has them.
+//! `tidegate events`: shows the events of a stream in the event store.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -20,7 +20,7 @@ use topology::{KeyType, Topology};
 use crate::arguments::EventsShow;
 use crate::connection::System;
 
-/// Lines of an event's data that are shown to people.
+/// Most lines of an event's data that are shown to people.
 const DATA_LINES: usize = 24;
 
 /// Shows the events of one stream.
@@ -58,7 +58,7 @@ fn said(system: &System, table: &PhysicalName, failure: &Failure) -> Problem {
     system.explain(Problem::new(format!("table {table}: {}", failure.reason())))
 }
 
-/// The event store of a topology.
+/// Returns the name of the event store in a topology.
 fn table_of(topology: &Topology) -> Option<String> {
     let found = topology.tables.iter().find(|(_, table)| {
         let sort = table.sort_key.as_ref();
@@ -73,11 +73,11 @@ fn events(commits: &[RecordedCommit]) -> impl Iterator<Item = (&RecordedCommit, 
     commits.iter().flat_map(|commit| commit.events.iter().map(move |event| (commit, event)))
 }
 
-/// One event for people.
+/// Formats one event for people.
 fn block(commit: &RecordedCommit, event: &RecordedEvent) -> String {
     let kind = escaped(&event.kind);
     let mut text = format!("{}  {kind} v{}  {}\n", event.version, event.data_version, event.time);
-    // Writing to a text does not fail.
+    // Writing to a `String` cannot fail.
     let _ = writeln!(text, "   id           {}", escaped(&event.id));
     let _ =
         writeln!(text, "   cause        {} of {}", escaped(&commit.cause.id), escaped(&commit.cause.source));

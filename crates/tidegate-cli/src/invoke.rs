@@ -1,4 +1,4 @@
-//! Invoking a function, and judging what it answered.
+//! Invokes functions and judges their answers.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -12,44 +12,47 @@ use lambda_shapes::partial_response::{Reported, reported};
 use serde_json::{Value, json};
 use tidegate::batch::{OCCASION, REPLAY};
 
-/// How long a function may refuse because all its environments are busy.
+/// Longest time for which a function may be throttled because all its environments are busy.
 const THROTTLED_LIMIT: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// The alias that Terraform gives each function. Mappings and rules name it, a deployment moves it,
-/// and a rollback moves it back: what is invoked by it is what serves now. The local engine has it too.
+/// The alias that Terraform creates for each function.
+///
+/// Mappings and rules use it. A deployment moves it forward, and a rollback moves it back. So it
+/// always leads to the version that is live now. The local engine has it too.
 pub(crate) const ALIAS: &str = "live";
 
-/// A function as it is invoked.
+/// A function to invoke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Invoked<'a> {
-    /// Its name at Lambda.
+    /// Name in Lambda.
     pub(crate) name: &'a str,
     /// Alias or version.
     pub(crate) qualifier: &'a str,
 }
 
-/// What the function reads.
+/// Kind of event that a function gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// A batch: its answer must be a valid partial response without failures.
+    /// A batch. The answer must be a valid partial batch response without failures.
     Batch,
-    /// One event: Lambda ignores the answer of an asynchronous invocation, but failures that are listed in it count.
+    /// One event. Lambda ignores the answer to an asynchronous invocation, but failures listed in
+    /// it count here.
     Event,
 }
 
 /// Why a function is invoked, which it reads from its client context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose<'a> {
-    /// A replay: what fails for good is reported instead of dead-lettered again.
+    /// A replay. The function reports a permanent failure instead of dead-lettering it again.
     Replay {
-        /// The invocation that it repeats, if that is known.
+        /// Request id of the invocation that it repeats, if known.
         occasion: Option<&'a str>,
     },
-    /// A first run, like a delivery of the source's own.
+    /// A first run, like a delivery by the source.
     Run {
-        /// As of a replay.
+        /// The same as for a replay.
         occasion: Option<&'a str>,
     },
 }
@@ -61,7 +64,7 @@ impl fmt::Display for Invoked<'_> {
 }
 
 impl Purpose<'_> {
-    /// What the function finds in its client context.
+    /// Returns the custom fields of the client context.
     fn custom(self) -> serde_json::Map<String, Value> {
         let mut custom = serde_json::Map::new();
         let (Purpose::Replay { occasion } | Purpose::Run { occasion }) = self;
@@ -75,10 +78,12 @@ impl Purpose<'_> {
     }
 }
 
-/// Invokes a function and waits for its answer. HTTP 200 alone is no success: the function may have failed, and so may single records.
+/// Invokes a function and waits for its answer.
+///
+/// HTTP status 200 is not enough: the function may have failed, or some of its records may have.
 ///
 /// # Errors
-/// Why it did not succeed, for people.
+/// Why the invocation did not succeed, for people.
 pub(crate) async fn invoke(
     client: &aws_sdk_lambda::Client,
     function: Invoked<'_>,
@@ -127,7 +132,7 @@ pub(crate) async fn invoke(
     judge(answer.status_code(), answer.function_error(), payload, shape)
 }
 
-/// The name in a function's ARN, without version or alias.
+/// Returns the name in a function's ARN, without version or alias.
 pub(crate) fn short_name(function: &str) -> &str {
     let rest = function.split_once(":function:").map_or(function, |(_, rest)| rest);
     rest.split(':').next().unwrap_or(rest)
@@ -156,7 +161,7 @@ fn judge(status: i32, function_error: Option<&str>, payload: &[u8], shape: Shape
     }
 }
 
-/// Lambda's error object in words.
+/// Describes Lambda's error object.
 fn described(payload: &[u8]) -> Option<String> {
     let error = aws_json::value(payload).ok()?;
     let message = error.get("errorMessage").and_then(Value::as_str)?;

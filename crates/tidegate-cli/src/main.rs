@@ -1,5 +1,7 @@
-//! `tidegate`: the command. It starts the local system, shows the events of a stream, releases held
-//! effects and parked aggregates, replays dead letters and makes new functions.
+//! The command `tidegate`.
+//!
+//! It starts the local system, shows the events of a stream, releases held effects and parked
+//! aggregates, replays dead letters and creates functions.
 
 mod arguments;
 mod arn;

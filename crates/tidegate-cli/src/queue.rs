@@ -8,16 +8,16 @@ use terminal::name_prefix::{NamePrefix, PhysicalName};
 use terminal::problem::Problem;
 use topology::Topology;
 
-/// The name at SQS of a queue of the topology.
+/// Returns the physical name of a queue of the topology.
 pub(crate) fn physical(topology: &Topology, prefix: &NamePrefix, name: &str) -> PhysicalName {
     let declared = topology.queues.get(name);
     prefix.physical(&declared.map_or_else(|| name.to_owned(), |queue| queue.physical_name(name)))
 }
 
-/// The URL of a queue.
+/// Returns the URL of a queue.
 ///
 /// # Errors
-/// There is no such queue, or SQS does not say.
+/// The queue does not exist, or SQS does not answer.
 pub(crate) async fn url_of(sqs: &Client, queue: &PhysicalName) -> Result<String, Problem> {
     let failed = |error: String| Problem::new(format!("queue {queue}: {error}"));
     let answer = sqs.get_queue_url().queue_name(queue.as_str()).send().await;
@@ -28,10 +28,10 @@ pub(crate) async fn url_of(sqs: &Client, queue: &PhysicalName) -> Result<String,
     answer.queue_url.ok_or_else(|| failed("SQS gave no URL for it".to_owned()))
 }
 
-/// The ARN of a queue, which says where a system is.
+/// Returns the ARN of a queue, which contains the region and account of a system.
 ///
 /// # Errors
-/// There is no such queue, or SQS does not say.
+/// The queue does not exist, or SQS does not answer.
 pub(crate) async fn arn_of(sqs: &Client, queue: &PhysicalName) -> Result<String, Problem> {
     let url = url_of(sqs, queue).await?;
     let failed = |error: String| Problem::new(format!("queue {queue}: {error}"));

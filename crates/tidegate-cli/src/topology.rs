@@ -1,4 +1,4 @@
-//! `tidegate topology`: what the topology file says, and whether it keeps the rules.
+//! `tidegate topology`: shows a summary of the topology file, and checks its rules.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,8 +12,9 @@ use topology::{Mistake, Severity, Topology, TopologyError};
 use crate::arguments::TopologyCheck;
 use crate::topology_file::topology_above;
 
-/// Checks the topology file. Its mistakes are the result: one line each, beginning with file, line and column, and exit code 1 if one of them is an
-/// error; if `strict`, a warning is enough.
+/// Checks the topology file and prints its mistakes, one line each with file, line and column.
+///
+/// The exit code is 1 if there is an error; with `strict`, a warning is enough.
 ///
 /// # Errors
 /// There is no such file, or it cannot be read.
@@ -49,13 +50,13 @@ pub(crate) fn check(options: &TopologyCheck) -> Result<ExitCode, Problem> {
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// One line per mistake, each beginning with the file.
+/// Returns one line per mistake. Each line begins with the file.
 pub(crate) fn lines(file: &Path, mistakes: &[Mistake]) -> String {
     let lines: Vec<String> = mistakes.iter().map(|mistake| format!("{}:{mistake}", file.display())).collect();
     lines.join("\n")
 }
 
-/// How many there are, in words.
+/// Returns the number of warnings in words.
 pub(crate) fn warnings(count: usize) -> String {
     counted(count, "warning", "warnings")
 }
@@ -74,7 +75,7 @@ fn report(file: &Path, mistakes: &[Mistake]) -> Value {
     json!({ "file": file.display().to_string(), "mistakes": mistakes })
 }
 
-/// What is declared, in one line.
+/// Summarises the declared system in one line.
 fn summary(topology: &Topology) -> String {
     let counts = [
         ("function", "functions", topology.functions.len()),

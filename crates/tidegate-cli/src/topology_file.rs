@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use terminal::problem::Problem;
 
-/// The topology file where none is named.
+/// Default path of the topology file.
 pub(crate) const TOPOLOGY: &str = "infra/topology.auto.tfvars";
 
-/// The topology file of this directory or the nearest one above it.
+/// Returns the topology file of this directory or of the nearest one above it.
 ///
 /// # Errors
 /// There is none.
@@ -20,7 +20,7 @@ pub(crate) fn topology_above() -> Result<PathBuf, Problem> {
     })
 }
 
-/// As [`topology_above`]; none if there is none.
+/// Returns the topology file like [`topology_above`], or `None` if there is none.
 pub(crate) fn topology_here() -> Option<PathBuf> {
     let here = env::current_dir().unwrap_or_default();
     here.ancestors().map(|directory| directory.join(TOPOLOGY)).find(|file| file.is_file())

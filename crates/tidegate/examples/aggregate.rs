@@ -1,7 +1,10 @@
-//! Handles commands of an event-sourced account.
+//! Handles the commands of an event-sourced account.
 //!
-//! Guarantee: each command leads to one decision, whose events are stored by one conditional write; the same command again finds them and changes nothing;
-//! two commands that race for one account are decided one after the other.
+//! Guarantees:
+//!
+//! - Each command leads to one decision. A single conditional write stores its events.
+//! - If the same command comes again, it finds these events and changes nothing.
+//! - If two commands race for one account, they are decided one after the other.
 
 use std::process::ExitCode;
 
@@ -53,7 +56,7 @@ impl Aggregate for Account {
     }
 
     fn decide(&self, Command::Withdraw(Withdraw { cents }): &Command) -> Decision<Event> {
-        // A refusal is an event too: whoever asks again is told the same.
+        // A refusal is an event too, so the same command always gets the same result.
         if self.withdrawn.saturating_add(*cents) > LIMIT {
             return Decision::one(Refused { cents: *cents });
         }

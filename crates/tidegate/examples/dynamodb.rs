@@ -1,7 +1,10 @@
-//! Takes changes of a table from its DynamoDB stream.
+//! Handles changes of a table from its DynamoDB stream.
 //!
-//! Guarantee: changes of one item are handled in order, and none is skipped while the stream has it; what time to live removed is told from what a writer
-//! removed.
+//! Guarantees:
+//!
+//! - Changes of one item are handled in order.
+//! - No change is skipped while the stream has it.
+//! - Removals by time to live are distinguished from removals by a writer.
 
 use std::process::ExitCode;
 

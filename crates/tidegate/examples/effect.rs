@@ -1,7 +1,11 @@
-//! An effect outside DynamoDB that takes place once for each invoice, however often its message comes.
+//! Runs an effect outside DynamoDB once per invoice, however often the message is delivered.
 //!
-//! Guarantee: a second delivery finds the first one's result and charges nothing. After a crash between the charge and its record the effect runs again,
-//! with the same key for the bank, which recognises it (`AfterCrash::Hold` would leave it to an operator instead).
+//! Guarantees:
+//!
+//! - A second delivery finds the result of the first, and charges nothing.
+//! - After a crash between the charge and its record, the effect runs again with the same
+//!   idempotency key. The bank recognises the key. (`AfterCrash::Hold` would leave the decision to
+//!   an operator instead.)
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -47,7 +51,7 @@ impl Handler for Invoices {
     }
 }
 
-/// Stands for the call of a bank that takes an idempotency key.
+/// Stands for a call to a bank that accepts an idempotency key.
 async fn charge(key: &EffectKey, invoice: &Invoice) -> Result<String, EffectError> {
     Ok(format!("{key}: {} cents", invoice.cents))
 }

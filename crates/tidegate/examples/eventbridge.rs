@@ -1,7 +1,11 @@
-//! Takes events from an EventBridge rule, invoked asynchronously.
+//! Handles events of an EventBridge rule, invoked asynchronously.
 //!
-//! Guarantee: an event that can never be handled becomes a dead letter of the function's own, with its payload, and is not invoked again; one that fails
-//! otherwise fails the invocation, so that Lambda repeats it and then gives it to the on-failure destination.
+//! Guarantees:
+//!
+//! - An event that can never be handled becomes a dead letter of the function, with its payload. It
+//!   is not retried.
+//! - Any other failure fails the invocation. Lambda retries the event, and then sends it to the
+//!   on-failure destination.
 
 use std::process::ExitCode;
 
@@ -19,7 +23,7 @@ struct LampLit {
 }
 
 tidegate::messages! {
-    /// The events that the rule lets through.
+    /// The events that match the rule.
     enum LampEvent { LampLit }
 }
 
@@ -29,7 +33,8 @@ impl Decode for Lamps {
     type Record = LampEvent;
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<LampEvent, Failure> {
-        // An unknown type fails for good; a newer version of a known one waits for a newer reader.
+        // An unknown type fails permanently. A newer version of a known type waits for a newer
+        // reader.
         LampEvent::from_envelope(&Envelope::parse(delivery.bytes()?)?)
     }
 }

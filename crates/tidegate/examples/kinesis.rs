@@ -1,7 +1,10 @@
-//! Takes readings from a Kinesis stream and keeps the newest of each sensor.
+//! Stores the newest reading of each sensor from a Kinesis stream.
 //!
-//! Guarantee: readings of one sensor (the partition key) are stored in order; one that comes again, or late, changes nothing; one that is no reading
-//! becomes a dead letter and costs its neighbours nothing.
+//! Guarantees:
+//!
+//! - Readings of one sensor (the partition key) are stored in order.
+//! - A reading that comes again, or late, changes nothing.
+//! - A record that is not a reading becomes a dead letter, and does not affect other records.
 
 use std::process::ExitCode;
 
@@ -38,14 +41,15 @@ impl Handler for Readings {
             .item("sensor", AttributeValue::S(sensor.clone()))
             .item("number", AttributeValue::N(number.to_string()))
             .item("celsius", AttributeValue::N(celsius.to_string()))
-            // The condition is in the write: nobody can apply it twice.
+            // The condition is part of the write, so no reading is applied twice.
             .condition_expression("attribute_not_exists(sensor) OR #number < :number")
             .expression_attribute_names("#number", "number")
             .expression_attribute_values(":number", AttributeValue::N(number.to_string()));
         match put.send().await.map_err(|error| error.into_service_error()) {
             Ok(_) => Ok(Handled::Applied),
             Err(error) if error.is_conditional_check_failed_exception() => Ok(Handled::Duplicate),
-            // Transient, and `throttled` where DynamoDB says so: fewer records then run at a time.
+            // Transient, or `throttled` if DynamoDB reports it. In that case fewer records run at a
+            // time.
             Err(error) => Err(Failure::aws("readings", &error)),
         }
     }

@@ -1,10 +1,20 @@
-//! Answers requests over HTTP: takes an order and charges it once for each `Idempotency-Key` of a customer, however often the request is sent.
+//! Answers HTTP requests: accepts an order and charges it once per customer and `Idempotency-Key`,
+//! however often the request is sent.
 //!
-//! Guarantee: the same request again gets the first one's answer and charges nothing. What else can come of a key is told apart, as the IETF's draft
-//! "The Idempotency-Key HTTP Header Field" says: none is 400, one that was used for another order is 422, one whose first request is still at work is 409.
-//! After a crash between the charge and its record the charge runs again, with the same key for the bank, which recognises it.
+//! Guarantees:
 //!
-//! It is invoked by an HTTP API of API Gateway (payload 2.0) with a JWT authorizer. No batch and no dead letters: the client is there, and asks again.
+//! - The same request again gets the first answer, and charges nothing.
+//! - After a crash between the charge and its record, the charge runs again with the same key. The
+//!   bank recognises the key.
+//!
+//! Other cases get the status of the IETF draft "The Idempotency-Key HTTP Header Field":
+//!
+//! - 400: the request has no key.
+//! - 422: the key was used for another order.
+//! - 409: the first request with the key is still in progress.
+//!
+//! An HTTP API of API Gateway (payload 2.0) with a JWT authorizer invokes the function. It has no
+//! batches and no dead letters, because the client waits for the answer and can ask again.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -21,15 +31,15 @@ use tidegate::idempotency::{
     AfterCrash, DynamoDbIdempotency, EffectError, EffectKey, EffectRun, Effects, Kept, Ran,
 };
 
-/// Records count for longer than any client asks again.
+/// Records are kept longer than any client retries.
 const MONTH: Duration = Duration::from_secs(31 * 24 * 3600);
-/// A client rather asks again than waits for a twin until Lambda's deadline.
+/// For a client, a retry is better than waiting for a twin until Lambda's deadline.
 const WAIT: Duration = Duration::from_secs(2);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Request {
-    /// Their names are in lower case.
+    /// The names are in lower case.
     #[serde(default)]
     headers: BTreeMap<String, String>,
     body: Option<String>,
@@ -56,21 +66,21 @@ struct Claims {
     sub: String,
 }
 
-/// The fields that must be the same whenever the key is.
+/// The fields that must be equal for equal keys.
 #[derive(Debug, Deserialize, Serialize)]
 struct Order {
     product: String,
     quantity: u32,
 }
 
-/// What is kept, and answered to every request with the key.
+/// The stored result: the answer to every request with the key.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct Receipt {
     charge: String,
     quantity: u32,
 }
 
-/// An answer as API Gateway takes it.
+/// Returns an answer in API Gateway's format.
 fn answer(status: u16, headers: Value, body: Value) -> Value {
     json!({ "statusCode": status, "headers": headers, "body": body.to_string() })
 }
@@ -86,7 +96,7 @@ async fn place(
         Err(error) => return answer(400, json!({}), json!({ "error": format!("no order: {error}") })),
     };
     let client = request.headers.get("idempotency-key").map(String::as_str).unwrap_or_default();
-    // The customer is a part of the key: nobody else may read the answer, or take the key away.
+    // The key contains the customer. No other customer can read the answer or use up the key.
     let key = match effects.key("order", &(&request.request_context.authorizer.jwt.claims.sub, client)) {
         Ok(key) => key,
         Err(failure) => return refusal(&failure),
@@ -97,7 +107,7 @@ async fn place(
         Ok(Ran::Duplicate(Kept::Result(receipt))) => {
             answer(201, json!({ "idempotent-replayed": "true" }), json!(receipt))
         }
-        // An operator said so, or the receipt was too large to be kept.
+        // An operator completed the effect, or the receipt was too large to be stored.
         Ok(Ran::Duplicate(_)) => {
             answer(200, json!({ "idempotent-replayed": "true" }), json!({ "order": "was placed before" }))
         }
@@ -106,7 +116,8 @@ async fn place(
     }
 }
 
-/// What a client does next differs with the reason, so each has a status of its own.
+/// Returns the answer to a failed request. The status depends on the reason, because the client's
+/// next step does.
 fn refusal(failure: &Failure) -> Value {
     let error = json!({ "error": failure.code(), "reason": failure.reason() });
     match (failure.class(), failure.code()) {
@@ -117,7 +128,7 @@ fn refusal(failure: &Failure) -> Value {
     }
 }
 
-/// Stands for the call of a bank that takes an idempotency key.
+/// Stands for a call to a bank that accepts an idempotency key.
 async fn charge(order: &Order, key: &EffectKey) -> Result<Receipt, EffectError> {
     Ok(Receipt { charge: format!("charge for {key}"), quantity: order.quantity })
 }
@@ -175,7 +186,7 @@ mod tests {
     const ONE_CUP: &str = r#"{ "product": "cup", "quantity": 1 }"#;
     const TWO_CUPS: &str = r#"{ "product": "cup", "quantity": 2 }"#;
 
-    /// Counts charges, each with a receipt of its own.
+    /// Counts charges. Each charge has its own receipt.
     #[derive(Default)]
     struct Bank(Cell<u32>);
 

@@ -1,7 +1,11 @@
-//! Takes jobs from an SQS queue, standard or FIFO.
+//! Handles jobs from an SQS queue, standard or FIFO.
 //!
-//! Guarantee: exactly the messages that failed come again; on a FIFO queue those behind one in its group wait for it, and other groups do not. A job that
-//! can never be done becomes a dead letter with its payload and the reason, at once and not after the last receive.
+//! Guarantees:
+//!
+//! - Exactly the failed messages come again.
+//! - In a FIFO queue, later messages of the group wait for a failed one. Other groups do not wait.
+//! - A job that can never be done becomes a dead letter at once, with its payload and the reason.
+//!   It does not wait for the last receive.
 
 use std::process::ExitCode;
 
@@ -33,7 +37,7 @@ impl Decode for Jobs {
 
 impl Handler for Jobs {
     async fn handle(&self, job: &Job, _context: &BatchContext) -> Result<Handled, Failure> {
-        // An error of another kind is transient with `?`: the message comes again.
+        // Any other error becomes transient with `?`, so the message comes again.
         let kilobytes = u32::try_from(job.size / 1024)?;
         tracing::info!(job.path, kilobytes, "resized");
         Ok(Handled::Applied)

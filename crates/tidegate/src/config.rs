@@ -1,11 +1,13 @@
-//! Typed configuration from environment variables. All problems are reported at once, so that a deployment is mended once.
+//! Reads typed configuration from environment variables.
+//!
+//! All problems are reported at once, so that one deployment can correct them all.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-/// Reads settings and remembers what is wrong with them.
+/// Reads settings and collects the problems with them.
 #[derive(Debug)]
 pub struct Settings {
     variables: BTreeMap<String, String>,
@@ -13,7 +15,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The settings of this process. A variable that is not Unicode counts as absent.
+    /// Reads the settings of this process. A variable that is not Unicode counts as absent.
     pub fn from_env() -> Self {
         Self::from_variables(
             std::env::vars_os()
@@ -21,12 +23,12 @@ impl Settings {
         )
     }
 
-    /// Settings from these variables, for tests.
+    /// Creates settings from these variables, for tests.
     pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Self {
         Settings { variables: variables.into_iter().collect(), problems: Vec::new() }
     }
 
-    /// A text that must be there and not empty.
+    /// Returns a required text, which must not be empty.
     pub fn text(&mut self, name: &str) -> Option<String> {
         let value = self.variables.get(name).filter(|value| !value.trim().is_empty()).cloned();
         if value.is_none() {
@@ -35,19 +37,19 @@ impl Settings {
         value
     }
 
-    /// A whole number within a range, that must be there.
+    /// Returns a required whole number within a range.
     pub fn number(&mut self, name: &str, range: RangeInclusive<u64>) -> Option<u64> {
         let text = self.text(name)?;
         self.parse_number(name, &text, range)
     }
 
-    /// A whole number within a range, or none when the variable is absent or empty.
+    /// Returns a whole number within a range, or `None` if the variable is absent or empty.
     pub fn optional_number(&mut self, name: &str, range: RangeInclusive<u64>) -> Option<u64> {
         let text = self.variables.get(name).filter(|text| !text.trim().is_empty())?.clone();
         self.parse_number(name, &text, range)
     }
 
-    /// A text that a type can be read from, that must be there.
+    /// Returns a required value, parsed from text.
     pub fn parsed<T: FromStr>(&mut self, name: &str) -> Option<T>
     where
         T::Err: fmt::Display,
@@ -56,7 +58,7 @@ impl Settings {
         self.parse(name, &text)
     }
 
-    /// A text that a type can be read from, or none when the variable is absent or empty.
+    /// Returns a value parsed from text, or `None` if the variable is absent or empty.
     pub fn optional<T: FromStr>(&mut self, name: &str) -> Option<T>
     where
         T::Err: fmt::Display,
@@ -65,17 +67,17 @@ impl Settings {
         self.parse(name, &text)
     }
 
-    /// Notes another problem.
+    /// Adds another problem.
     #[cfg(feature = "otel")]
     pub(crate) fn reject(&mut self, problem: &str) {
         self.problems.push(problem.to_owned());
     }
 
-    /// Puts the settings together, unless there is any problem.
+    /// Calls `build` and returns its result, unless there is a problem.
     ///
     /// # Errors
-    /// Every problem found since the settings were opened; at least one. If `build` returned `None`
-    /// for another reason, that is a problem too.
+    /// All problems that were found; at least one. If `build` returned `None` although every
+    /// setting is valid, that is a problem too.
     pub fn finish<T>(self, build: impl FnOnce() -> Option<T>) -> Result<T, ConfigError> {
         match build() {
             Some(config) if self.problems.is_empty() => Ok(config),
@@ -118,11 +120,11 @@ impl Settings {
     }
 }
 
-/// What is wrong with the configuration; one line each.
+/// The problems with a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConfigError {
-    /// The problems.
+    /// The problems, each a line of text.
     pub problems: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Why a delivery could not be applied, and what follows from it.
+//! Classifies failures of deliveries and decides what follows from them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,20 +6,23 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 
-/// The class of a failure decides what becomes of the delivery. The words are stable: they appear in logs, metrics and dead letters.
+/// Class of a failure; decides what happens to the delivery.
+///
+/// The names are stable: they appear in logs, metrics and dead letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Class {
-    /// It cannot ever succeed: dead letter, then acknowledged.
+    /// The delivery can never succeed. It becomes a dead letter and is acknowledged.
     Permanent,
-    /// It may succeed later: reported for redelivery.
+    /// The delivery may succeed later. It is reported for redelivery.
     Transient,
-    /// A twin is at work on the same effect: waited for, else redelivered.
+    /// A twin is at work on the same effect. The run waits for it; if it takes too long, the
+    /// delivery is reported for redelivery.
     Busy,
 }
 
 impl Class {
-    /// The stable word.
+    /// Returns the stable name: `permanent`, `transient` or `busy`.
     pub fn as_str(self) -> &'static str {
         match self {
             Class::Permanent => "permanent",
@@ -37,8 +40,9 @@ impl fmt::Display for Class {
 
 /// A failed delivery: its class, a stable code for programs, and a reason for people.
 ///
-/// Any error turns into a *transient* failure with `?`: an unknown error must not cost the event. `Failure` is no
-/// [`std::error::Error`] itself, for the same reason as `anyhow::Error`: the two conversions would overlap.
+/// The `?` operator turns any error into a *transient* failure, because an unknown error must not
+/// lose the event. `Failure` does not implement [`std::error::Error`], for the same reason as
+/// `anyhow::Error`: the two conversions would overlap.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Failure {
     class: Class,
@@ -48,29 +52,35 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Code of a failure because a dependency takes no more for now. Fewer records are then run at a time; see
-    /// [`EachRecord`](crate::batch::EachRecord).
+    /// Code of the failure of a call that a dependency throttled.
+    ///
+    /// The batch then runs fewer records at a time; see [`EachRecord`](crate::batch::EachRecord).
     pub const THROTTLED: &'static str = "throttled";
     /// Code of the failure to read stored content whose type, version or format this reader does
-    /// not know. In your own event store such content can only be newer than the reader, as in
-    /// every rolling deployment, so the failure is transient.
+    /// not know.
+    ///
+    /// In your own event store such content can only be newer than the reader, as in every rolling
+    /// deployment. The failure is therefore transient.
     pub const NEWER: &'static str = "newer_version";
 
     fn new(class: Class, code: Cow<'static, str>, reason: String) -> Self {
         Failure { class, code, reason, retry_after: None }
     }
 
-    /// It cannot ever succeed.
+    /// Creates a permanent failure: the delivery can never succeed.
     pub fn permanent(code: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
         Failure::new(Class::Permanent, code.into(), reason.into())
     }
 
-    /// It may succeed later.
+    /// Creates a transient failure: the delivery may succeed later.
     pub fn transient(code: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
         Failure::new(Class::Transient, code.into(), reason.into())
     }
 
-    /// A failed AWS call: transient, and [`THROTTLED`](Self::THROTTLED) instead of `code` when the service said that it takes no more for now.
+    /// Creates a transient failure from a failed AWS call.
+    ///
+    /// The code is [`THROTTLED`](Self::THROTTLED) instead of `code` if the service throttled the
+    /// call.
     pub fn aws<E>(code: &'static str, error: &E) -> Self
     where
         E: std::error::Error + ProvideErrorMetadata,
@@ -79,38 +89,41 @@ impl Failure {
         Failure::transient(if throttled { Self::THROTTLED } else { code }, chain(error))
     }
 
-    /// A twin is at work on the same effect.
+    /// Creates a busy failure: a twin is at work on the same effect.
     pub fn busy(code: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
         Failure::new(Class::Busy, code.into(), reason.into())
     }
 
-    /// The class.
+    /// Returns the class.
     pub fn class(&self) -> Class {
         self.class
     }
 
-    /// The stable code, such as `unknown_type`.
+    /// Returns the stable code, such as `unknown_type`.
     pub fn code(&self) -> &str {
         &self.code
     }
 
-    /// The reason, for people.
+    /// Returns the reason, for people.
     pub fn reason(&self) -> &str {
         &self.reason
     }
 
-    /// The same failure, to be tried again no sooner than after `delay`.
+    /// Sets the shortest time until the next attempt.
     ///
-    /// A message of a queue is hidden for so long, in whole seconds rounded up and at most [`MAX_DELAY`](crate::batch::MAX_DELAY); it comes again after the delay
-    /// instead of after the queue's visibility timeout, and counts as received each time. Streams keep their order and try again by their own pace, and so do
-    /// asynchronous invocations: there the delay changes nothing. Nor does it for a permanent failure, which does not come again.
+    /// The message of a queue stays hidden for `delay`, in whole seconds rounded up and at most
+    /// [`MAX_DELAY`](crate::batch::MAX_DELAY). It then comes again after `delay` instead of after
+    /// the queue's visibility timeout, and each receive counts. The delay has no effect on streams
+    /// and asynchronous invocations, which keep their own pace of retries. It has none on a
+    /// permanent failure either, which does not come again.
     #[must_use]
     pub fn retry_after(mut self, delay: Duration) -> Self {
         self.retry_after = Some(delay);
         self
     }
 
-    /// Whether the failure comes from load or from a race, and says nothing about the record.
+    /// Returns whether the failure comes from load or from a race, and so does not speak against
+    /// the record.
     ///
     /// True for the class `busy` and for the codes `throttled`, `deadline`, `out_of_time`,
     /// `blocked`, `version_conflict`, `transaction_conflict`, `guard_moved` and `claim_lost`. Such
@@ -120,12 +133,12 @@ impl Failure {
         self.class == Class::Busy || (self.class == Class::Transient && PASSING.contains(&self.code()))
     }
 
-    /// How long to wait before it is tried again, where the handler said so.
+    /// Returns the delay that the handler set with [`Self::retry_after`].
     pub fn retry_delay(&self) -> Option<Duration> {
         self.retry_after
     }
 
-    /// The same failure with words in front of its reason that say where it happened.
+    /// Prefixes the reason with the place of the failure.
     #[must_use]
     pub fn context(mut self, place: impl fmt::Display) -> Self {
         self.reason = format!("{place}: {}", self.reason);
@@ -145,7 +158,7 @@ const PASSING: [&str; 8] = [
     "claim_lost",
 ];
 
-/// What AWS services call it when they take no more: the words after which the SDK itself slows down.
+/// Error codes by which AWS services report throttling: those after which the SDK slows down.
 const THROTTLING: [&str; 14] = [
     "Throttling",
     "ThrottlingException",
@@ -181,7 +194,9 @@ impl<E: std::error::Error> From<E> for Failure {
     }
 }
 
-/// An error and its sources in one line: SDK errors print only "service error" by themselves.
+/// Joins an error and its sources into one line.
+///
+/// The `Display` of an SDK error alone prints only "service error".
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

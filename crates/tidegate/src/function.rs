@@ -1,4 +1,4 @@
-//! A Lambda function from start to end: logs, settings, AWS clients, the runtime's loop.
+//! Starts and runs a Lambda function: logs, settings, AWS clients and the Lambda runtime.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::config::Settings;
 use crate::dead_letter::QueueDeadLetters;
 use crate::source::Source;
 
-/// Largest dead letter in its queue, in bytes, unless the topology says otherwise.
+/// Largest dead letter in its queue, in bytes, unless the topology sets another size.
 const MESSAGE_BYTES: usize = 256 * 1024;
 
 /// A function that is starting.
@@ -40,19 +40,21 @@ const MESSAGE_BYTES: usize = 256 * 1024;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Function {
-    /// Settings from the environment; problems with them are reported together by [`Function::run`].
+    /// Settings from the environment. [`Function::run`] reports all problems with them together.
     pub settings: Settings,
     /// AWS clients.
     pub aws: AwsClients,
-    /// The function's name, as deployed.
+    /// Name of the deployed function.
     pub name: String,
     #[cfg(feature = "otel")]
     traces: Option<Arc<crate::trace::Traces>>,
 }
 
 impl Function {
-    /// Starts logging and opens settings and AWS configuration. No AWS call is made. With the feature `otel`, OpenTelemetry's variables decide whether spans are
-    /// exported.
+    /// Starts logging, and reads the settings and the AWS configuration.
+    ///
+    /// Makes no AWS call. With the feature `otel`, OpenTelemetry's environment variables decide
+    /// whether spans are exported.
     pub async fn start() -> Self {
         let mut settings = Settings::from_env();
         let name = settings.text("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
@@ -82,20 +84,23 @@ impl Function {
         }
     }
 
-    /// Runs invocations until Lambda ends the process. `build` makes the handler; it answers none when a setting it needs is missing. Where it made a client of
-    /// DynamoDB, the connection is opened before the first event is asked for.
+    /// Runs invocations until Lambda ends the process.
     ///
-    /// If the settings have a problem, the function does not start: one message lists all problems,
-    /// and the exit code is 1.
+    /// Calls `build` to create the handler. Return `None` if a required setting is missing. If
+    /// `build` created a DynamoDB client, its connection is opened before the first event is
+    /// requested.
+    ///
+    /// If a setting is missing or invalid, the function does not start: one message lists all
+    /// problems, and the exit code is 1.
     ///
     /// | variable | meaning |
     /// |---|---|
-    /// | `DEAD_LETTER_QUEUE_URL`, `DEAD_LETTER_BUCKET` | where dead letters go |
+    /// | `DEAD_LETTER_QUEUE_URL`, `DEAD_LETTER_BUCKET` | where dead letters go; required |
     /// | `TIDEGATE_EVENT_BYTES_LIMIT` | largest letter in the queue, in bytes; 262,144 by default |
     /// | `TIDEGATE_DEAD_LETTER_AFTER_SECONDS` | [`Runner::dead_letter_after`] |
     /// | `TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS` | [`Runner::maximum_record_age`] |
     /// | `TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS` | [`AwsClients::attempt_timeout`] |
-    /// | `TIDEGATE_METRICS` | namespace of the metrics; none are written without it |
+    /// | `TIDEGATE_METRICS` | namespace of the metrics; without it, none are written |
     pub async fn run<H>(mut self, source: Source, build: impl FnOnce(&AwsClients) -> Option<H>) -> ExitCode
     where
         H: BatchHandler + 'static,

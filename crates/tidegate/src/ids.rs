@@ -1,4 +1,4 @@
-//! Names of things: streams, versions, events, causes.
+//! Defines the names of streams, versions, events and causes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,25 +6,31 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Namespace of the ids derived from content (UUID version 5). Changing it would change the id of every event.
+/// Namespace of the ids derived from content (UUID version 5).
+///
+/// A change of it would change the id of every event.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f1c_2a0e_9d43_5b7e_8c15_7469_6465_6761);
 
 /// Kind of the keys under which the event store keeps the chunks of a large commit. No stream has it.
 pub(crate) const CHUNK_KIND: &str = "chunk";
 
-/// The stream of one aggregate: its kind and its key, `order#536365`.
+/// Id of the stream of one aggregate: its kind and its key, such as `order#536365`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct StreamId(String);
 
 impl StreamId {
-    /// Longest stream id in bytes. DynamoDB allows 2,048 in a partition key; the rest is left to keys derived from it.
+    /// Longest stream id, in bytes.
+    ///
+    /// DynamoDB allows 2,048 bytes in a partition key; the rest is left for keys derived from the
+    /// id.
     pub const MAX_BYTES: usize = 1024;
 
-    /// The stream of the aggregate `kind` with this key.
+    /// Creates the id of the stream of an aggregate of this kind with this key.
     ///
     /// # Errors
-    /// When kind or key is empty, the kind contains `#` or is reserved (`chunk`), or the whole is longer than [`Self::MAX_BYTES`].
+    /// The kind or the key is empty, the kind contains `#` or is reserved (`chunk`), or the id is
+    /// longer than [`Self::MAX_BYTES`].
     pub fn new(kind: &str, key: &str) -> Result<Self, InvalidStreamId> {
         let invalid = |problem| Err(InvalidStreamId { text: format!("{kind}#{key}"), problem });
         if kind.is_empty() || kind.contains('#') {
@@ -42,17 +48,17 @@ impl StreamId {
         Ok(StreamId(format!("{kind}#{key}")))
     }
 
-    /// The kind: `order`.
+    /// Returns the kind, such as `order`.
     pub fn kind(&self) -> &str {
         self.0.split_once('#').map_or(self.0.as_str(), |(kind, _)| kind)
     }
 
-    /// The key: `536365`.
+    /// Returns the key, such as `536365`.
     pub fn key(&self) -> &str {
         self.0.split_once('#').map_or("", |(_, key)| key)
     }
 
-    /// The whole.
+    /// Returns the whole id.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -91,7 +97,7 @@ impl fmt::Display for StreamId {
     }
 }
 
-/// A text that is no stream id.
+/// A text that is not a stream id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidStreamId {
     text: String,
@@ -107,33 +113,35 @@ impl fmt::Display for InvalidStreamId {
 
 impl std::error::Error for InvalidStreamId {}
 
-/// Position of an event in its stream, counted from 1. [`Version::NONE`] is the version of a stream without events.
+/// Position of an event in its stream, counted from 1.
+///
+/// [`Version::NONE`] is the version of a stream without events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Version(u64);
 
 impl Version {
-    /// Before the first event.
+    /// Version of a stream before its first event.
     pub const NONE: Version = Version(0);
 
-    /// The version with this number.
+    /// Creates the version with this number.
     pub fn new(number: u64) -> Self {
         Version(number)
     }
 
-    /// The version `count` events later.
+    /// Returns the version `count` events later.
     #[must_use]
     pub fn plus(self, count: usize) -> Self {
         Version(self.0.saturating_add(count as u64))
     }
 
-    /// The version of the next event.
+    /// Returns the version of the next event.
     #[must_use]
     pub fn next(self) -> Self {
         self.plus(1)
     }
 
-    /// As a number.
+    /// Returns the version as a number.
     pub fn number(self) -> u64 {
         self.0
     }
@@ -145,8 +153,10 @@ impl fmt::Display for Version {
     }
 }
 
-/// What led to a commit: the command or event, named by where it came from and its id there. Ids that change on redelivery or
-/// replay (a queue's message id, EventBridge's id, a sequence number) must not be used.
+/// Cause of a commit: the command or event that led to it, by its `source` and its id there.
+///
+/// Do not use ids that change on redelivery or replay, such as a queue's message id, EventBridge's
+/// id or a sequence number.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Cause {
     /// The envelope's `source`.
@@ -156,7 +166,7 @@ pub struct Cause {
 }
 
 impl Cause {
-    /// The cause with this id at this source.
+    /// Creates the cause with this id at this source.
     pub fn new(source: impl Into<String>, id: impl Into<String>) -> Self {
         Cause { source: source.into(), id: id.into() }
     }
@@ -168,17 +178,21 @@ impl fmt::Display for Cause {
     }
 }
 
-/// The id of an event, derived from stream, version and cause: the same decision published again is the same event.
+/// Returns the id of an event, derived from stream, version and cause.
+///
+/// The same decision, published again, is the same event.
 pub fn event_id(stream: &StreamId, version: Version, cause: &Cause) -> String {
     content_id(&["event", stream.as_str(), &version.to_string(), &cause.source, &cause.id])
 }
 
-/// An id derived from content (UUID version 5 over the length-prefixed parts): equal parts, equal id.
+/// Derives an id from content: UUID version 5 over the length-prefixed parts.
+///
+/// Equal parts give equal ids.
 pub fn content_id(parts: &[&str]) -> String {
     content_uuid(parts).to_string()
 }
 
-/// As [`content_id`], in 16 bytes.
+/// Like [`content_id`], in 16 bytes.
 pub(crate) fn content_uuid(parts: &[&str]) -> Uuid {
     let mut name = Vec::with_capacity(parts.iter().map(|part| part.len() + 8).sum());
     for part in parts {

@@ -78,18 +78,18 @@ mod time_left;
 #[cfg(feature = "otel")]
 pub mod trace;
 
-// Suites that run against a real backend too name the crate as its users do.
+// Test suites that also run against a real backend refer to the crate by name, as its users do.
 #[cfg(test)]
 extern crate self as tidegate;
 
-/// The crate with the record types that the feature `aws-lambda-events` decodes deliveries into.
+/// The crate whose record types the feature `aws-lambda-events` decodes deliveries into.
 #[cfg(feature = "aws-lambda-events")]
 #[doc(no_inline)]
 pub use aws_lambda_events;
 #[doc(hidden)]
 pub use serde_json;
 
-/// The code in the pages is compiled and run with the tests, so that it stays true.
+/// Compiles and runs the code in the documentation pages with the tests, so the pages stay correct.
 #[cfg(doctest)]
 mod pages {
     #[doc = include_str!("../README.md")]

@@ -1,4 +1,6 @@
-//! Structured logs: one JSON object a line on standard output, with the ids of the invocation and of the record at work.
+//! Writes structured logs: one JSON object per line on standard output.
+//!
+//! Each line has the ids of the invocation and of the record that is handled.
 
 use tracing::error;
 use tracing::level_filters::LevelFilter;
@@ -7,15 +9,18 @@ use tracing_subscriber::layer::{Identity, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
 
-/// Starts logging. The level comes from `RUST_LOG`, else from Lambda's `AWS_LAMBDA_LOG_LEVEL`, else it is `info`. A second call changes nothing.
+/// Starts logging.
+///
+/// The level comes from `RUST_LOG`, otherwise from Lambda's `AWS_LAMBDA_LOG_LEVEL`, otherwise it is
+/// `info`. A second call has no effect.
 pub fn start() {
     start_with(Identity::new());
 }
 
-/// As [`start`], with another layer that sees what is logged.
+/// Like [`start`], with another layer that sees all events.
 pub(crate) fn start_with(layer: impl Layer<Registry> + Send + Sync) {
     let level = std::env::var("RUST_LOG").or_else(|_| std::env::var("AWS_LAMBDA_LOG_LEVEL"));
-    // `Targets` does without regular expressions, which would be a large part of a function's binary.
+    // `Targets` needs no regular expressions, which would be a large part of a function's binary.
     let filter = level.ok().and_then(|level| level.to_lowercase().parse::<Targets>().ok());
     let filter = filter.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
     let lines = tracing_subscriber::fmt::layer()
@@ -27,7 +32,7 @@ pub(crate) fn start_with(layer: impl Layer<Registry> + Send + Sync) {
         .with_writer(std::io::stdout);
     let started = tracing_subscriber::registry().with(layer).with(filter).with(lines).try_init();
     if started.is_ok() {
-        // One line, in the same form as the rest, instead of several on standard error.
+        // One line, in the same form as the others, instead of several on standard error.
         std::panic::set_hook(Box::new(|panic| {
             let message = panic.payload_as_str().unwrap_or("without a message");
             let place = panic.location().map(ToString::to_string);

@@ -1,4 +1,4 @@
-//! Types that travel in an envelope's `data`.
+//! Defines the types that travel in an envelope's `data`.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use crate::envelope::Envelope;
 use crate::failure::Failure;
 
-/// Code of the failure to decode a message of a type that is not in the set.
+/// Code of the failure to decode a message whose type is not in the set.
 pub(crate) const UNKNOWN_TYPE: &str = "unknown_type";
 
 pub use tidegate_derive::Message;
@@ -19,11 +19,12 @@ pub trait Message: Serialize + DeserializeOwned {
     /// Version of the content, from 1.
     const VERSION: u32;
 
-    /// Brings the content of an older version to the next one. Called once per step, from `version` to
-    /// `version + 1`.
+    /// Converts content of an older version to the next version.
+    ///
+    /// [`Self::decode`] calls this once for each step, from `version` to `version + 1`.
     ///
     /// # Errors
-    /// A permanent failure when that version cannot be read any more.
+    /// A permanent failure if this reader no longer supports the version.
     fn upcast(version: u32, _data: serde_json::Value) -> Result<serde_json::Value, Failure> {
         Err(Failure::permanent(
             "unsupported_version",
@@ -34,8 +35,10 @@ pub trait Message: Serialize + DeserializeOwned {
     /// Decodes content of any version up to this one.
     ///
     /// # Errors
-    /// `newer_version` (transient: a newer writer is being rolled out, and a newer reader will follow), `unsupported_version` and
-    /// `invalid_data` (permanent).
+    /// - `newer_version` (transient): the content is newer than this reader. A newer writer is
+    ///   being rolled out, and a newer reader will follow.
+    /// - `unsupported_version` (permanent): no upcast starts at this version.
+    /// - `invalid_data` (permanent): the JSON does not have the shape of the type.
     fn decode(version: u32, data: &str) -> Result<Self, Failure> {
         let invalid = |error: serde_json::Error| {
             Failure::permanent("invalid_data", format!("{} version {version}: {error}", Self::TYPE))
@@ -61,32 +64,35 @@ pub trait Message: Serialize + DeserializeOwned {
     }
 }
 
-/// A closed set of message types, such as the events of one aggregate. Made by [`messages!`](crate::messages).
+/// A closed set of message types, such as the events of one aggregate.
+///
+/// The macro [`messages!`](crate::messages) implements it.
 pub trait MessageSet: Sized + Send + Sync + 'static {
-    /// Type and version of this message.
+    /// Returns the type and version of this message.
     fn schema(&self) -> (&'static str, u32);
 
-    /// The content as JSON.
+    /// Encodes the content as JSON.
     ///
     /// # Errors
-    /// When the type cannot be written as JSON (a map with keys that are no strings, say).
+    /// The type has no JSON form, for example a map whose keys are not strings.
     fn encode(&self) -> Result<String, serde_json::Error>;
 
     /// Decodes content of a type in the set.
     ///
     /// # Errors
-    /// `unknown_type` (permanent) when the set has no such type; otherwise as [`Message::decode`].
-    /// A message from a transport may have any type, so an unknown one is permanent. In your own
-    /// event store an unknown type can only be newer:
+    /// `unknown_type` (permanent) if the set has no such type; otherwise as [`Message::decode`].
+    ///
+    /// A message from a transport may have any type, so an unknown type is permanent. In your own
+    /// event store an unknown type can only be newer, so
     /// [`RecordedEvent::decode`](crate::store::RecordedEvent::decode) makes it transient.
     fn decode(kind: &str, version: u32, data: &str) -> Result<Self, Failure>;
 
-    /// The newest version of a type in the set. By default `None`: no version is known.
+    /// Returns the newest version of a type in the set. By default `None`: the version is unknown.
     fn newest(_kind: &str) -> Option<u32> {
         None
     }
 
-    /// Upcasts the content of a type in the set from `version` to the next one, as
+    /// Upcasts the content of a type in the set from `version` to the next version, as
     /// [`Message::upcast`] does.
     ///
     /// # Errors
@@ -95,10 +101,11 @@ pub trait MessageSet: Sized + Send + Sync + 'static {
         Err(Failure::permanent(UNKNOWN_TYPE, format!("`{kind}` cannot be brought to another version")))
     }
 
-    /// Decodes the content of an envelope that carries it by value.
+    /// Decodes the content of an envelope that holds its data by value.
     ///
     /// # Errors
-    /// As [`Self::decode`], and `data_by_reference` (permanent) when the content stayed in the event store.
+    /// As [`Self::decode`], and `data_by_reference` (permanent) if the data stayed in the event
+    /// store.
     fn from_envelope(envelope: &Envelope) -> Result<Self, Failure> {
         match &envelope.data {
             crate::envelope::Data::Inline(data) => {

@@ -1,8 +1,8 @@
-//! Classifies DynamoDB's refusals of a request.
+//! Classifies the errors with which DynamoDB refuses a request.
 //!
-//! An answer is permanent only if its message is known to be about the data: a size, a number, the
-//! type of an attribute, an empty key. Everything else may be a mistake of the configuration or of
-//! a deployment, which can be corrected: two swapped table names must not cost an event.
+//! An error is permanent only if its message is known to be about the data: a size, a number, the
+//! type of an attribute, an empty key. Any other error may come from a mistake in the configuration
+//! or in a deployment, which can be corrected. Two swapped table names must not lose an event.
 
 use aws_sdk_dynamodb::types::CancellationReason;
 
@@ -10,10 +10,10 @@ use crate::failure::Failure;
 
 /// Code of the permanent failure of data that no table can hold.
 pub(crate) const UNSTORABLE: &str = "unstorable";
-/// Code of the transient failure of a request that does not fit the keys of the table it names.
+/// Code of the transient failure of a request that does not fit the keys of its table.
 pub(crate) const WRONG_TABLE: &str = "wrong_table";
 
-/// Parts of messages that are about the data. DynamoDB has no codes for them.
+/// Parts of messages that are about the data. DynamoDB has no error codes for them.
 const OF_THE_DATA: [&str; 15] = [
     "item size",
     "expression size has exceeded",
@@ -43,10 +43,10 @@ const OF_THE_TABLE: [&str; 7] = [
     "type mismatch for key",
 ];
 
-/// The failure behind a `ValidationException`, or the reason `ValidationError` of a cancelled
-/// transaction.
+/// Returns the failure for a `ValidationException`, or for the reason `ValidationError` of a
+/// cancelled transaction.
 ///
-/// `code` is that of a transient failure. `text` is the whole error, for people.
+/// `code` is the code of a transient failure. `text` is the whole error, for people.
 pub(crate) fn validation(code: &'static str, message: Option<&str>, text: String) -> Failure {
     match judge(message) {
         Judgement::Data => Failure::permanent(UNSTORABLE, text),
@@ -60,7 +60,8 @@ pub(crate) fn validation(code: &'static str, message: Option<&str>, text: String
     }
 }
 
-/// Whether the message of a `ValidationException` is about the data, so that no repetition helps.
+/// Returns whether the message of a `ValidationException` is about the data, so that no retry
+/// helps.
 pub(crate) fn is_about_the_data(message: &str) -> bool {
     judge(Some(message)) == Judgement::Data
 }
@@ -84,27 +85,28 @@ fn judge(message: Option<&str>) -> Judgement {
     }
 }
 
-/// Why a transaction was cancelled, all its reasons taken together.
+/// Why a transaction was cancelled: all its reasons taken together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Cancelled {
     /// A condition does not hold.
     ConditionFailed,
-    /// A table or a partition is throttled. Nothing is wrong with any item.
+    /// A table or a partition is throttled. No item is wrong.
     Throttled,
     /// Another transaction is at work on one of the items.
     Conflict,
     /// These items, by their places in the transaction, can never be stored.
     Unstorable { items: Vec<usize>, message: String },
-    /// The request does not fit a table, or something that is not known.
+    /// The request does not fit a table, or its message is unknown.
     Invalid { message: String },
     /// None of these.
     Other,
 }
 
-/// Judges the reasons of a cancelled transaction, which are listed in the order of its items.
+/// Summarises the reasons of a cancelled transaction, which are listed in the order of its items.
 ///
 /// A condition that does not hold comes first, because a new plan may avoid the other reasons. A
-/// throttled item comes before one that cannot be stored, which the next attempt will report again.
+/// throttled item comes before an item that cannot be stored, because the next attempt reports the
+/// latter again.
 pub(crate) fn cancelled(reasons: &[CancellationReason]) -> Cancelled {
     let any =
         |known: &[&str]| reasons.iter().any(|reason| reason.code().is_some_and(|code| known.contains(&code)));
@@ -135,8 +137,9 @@ pub(crate) fn cancelled(reasons: &[CancellationReason]) -> Cancelled {
     }
 }
 
-/// Reasons of a cancelled transaction that say the same as a throttled request. DynamoDB names them
-/// without `Exception`; emulators do not all agree.
+/// Reasons of a cancelled transaction that mean the same as a throttled request.
+///
+/// DynamoDB names them without `Exception`; emulators differ.
 const THROTTLED: [&str; 5] = [
     "ThrottlingError",
     "ThrottlingException",

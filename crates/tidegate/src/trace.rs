@@ -1,14 +1,21 @@
-//! OpenTelemetry spans over OTLP/HTTP (feature `otel`).
+//! Exports OpenTelemetry spans over OTLP/HTTP (feature `otel`).
 //!
-//! One span for each invocation, and in it one for each record, which *links* to the trace that the record's event came with: a batch has events of many traces,
-//! and none of them is the parent of the others' work. The spans of the function's own code (`tracing`) are exported within the record's, where records are
-//! handled one by one, else within the invocation's.
+//! Each invocation has a span, with a child span for each record. A record's span *links* to the
+//! trace that its event came with. A link is used instead of a parent because a batch has events of
+//! many traces.
 //!
-//! Configured by OpenTelemetry's own variables. Without `OTEL_EXPORTER_OTLP_ENDPOINT` (or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`), with `OTEL_SDK_DISABLED=true` or
-//! with `OTEL_TRACES_EXPORTER=none` there are no spans. `docs/concepts/observability.md` of the repository has every span and attribute.
+//! Spans of the function's own code (`tracing`) become children of the record's span if records are
+//! handled one by one, otherwise of the invocation's span.
 //!
-//! Lambda freezes the process after an answer, so spans are sent before it: no thread of a batch exporter could, and none is started. What the receiver takes
-//! longer than `OTEL_EXPORTER_OTLP_TIMEOUT` milliseconds for (1000 by default), or than half of the invocation's time that is left, is given up.
+//! OpenTelemetry's own environment variables configure the export. No spans are created without
+//! `OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, with
+//! `OTEL_SDK_DISABLED=true`, or with `OTEL_TRACES_EXPORTER=none`. `docs/concepts/observability.md`
+//! in the repository lists every span and attribute.
+//!
+//! Spans are sent before the response, because Lambda freezes the process after it. For the same
+//! reason there is no batch exporter with a thread of its own. Spans are dropped if the receiver
+//! takes longer than `OTEL_EXPORTER_OTLP_TIMEOUT` milliseconds (1000 by default), or longer than
+//! half of the invocation's remaining time.
 
 use std::fmt;
 use std::sync::Arc;
@@ -42,16 +49,19 @@ use crate::failure::Failure;
 
 /// Spans sent in one request.
 const SPANS_PER_REQUEST: usize = 512;
-/// Spans that wait for an invocation with time to send them; more are dropped. A batch has at most 10,000 records.
+/// Largest number of spans that wait to be sent; further spans are dropped.
+///
+/// A batch has at most 10,000 records.
 const MOST_SPANS: usize = 20_000;
-/// How long a receiver may take, unless `OTEL_EXPORTER_OTLP_TIMEOUT` says otherwise.
+/// Longest time for a receiver, unless `OTEL_EXPORTER_OTLP_TIMEOUT` sets another.
 const PATIENCE: Duration = Duration::from_millis(1000);
-/// With less time than this left, spans wait for the next invocation.
+/// Shortest time for sending; with less time left, spans wait for the next invocation.
 const LEAST_TIME: Duration = Duration::from_millis(20);
-/// Spans that are no work: those of the toolkit, which give log lines their ids, and of the runtime around it.
+/// Targets whose spans are not exported: the toolkit's own, which only give log lines their ids,
+/// and those of the Lambda runtime.
 const OURS: [&str; 2] = ["tidegate::", "lambda_runtime"];
 
-/// Makes spans and sends them to a receiver.
+/// Creates spans and sends them to a receiver.
 pub struct Traces {
     pub(crate) tracer: SdkTracer,
     ended: Ended,
@@ -61,10 +71,14 @@ pub struct Traces {
 }
 
 impl Traces {
-    /// Traces as OpenTelemetry's variables say, of the function with this name; none when they do not ask for any.
+    /// Creates the traces of this function, as OpenTelemetry's environment variables configure
+    /// them.
+    ///
+    /// Returns `None` if the variables disable tracing or name no endpoint.
     ///
     /// # Errors
-    /// A permanent failure when a variable says what cannot be done.
+    /// A permanent failure: `otlp_protocol` if the protocol is not `http/protobuf`; `otlp_exporter`
+    /// if the endpoint is not valid.
     pub fn from_env(function: &str) -> Result<Option<Self>, Failure> {
         Traces::configured(function, |name| std::env::var(name).ok())
     }
@@ -95,17 +109,18 @@ impl Traces {
         Traces::open(function, &endpoint, patience.unwrap_or(PATIENCE)).map(Some)
     }
 
-    /// Traces of the function with this name, sent to an OTLP receiver by HTTP: `http://127.0.0.1:4318/v1/traces`.
+    /// Creates the traces of this function, sent to an OTLP receiver over HTTP, such as
+    /// `http://127.0.0.1:4318/v1/traces`.
     ///
     /// # Errors
-    /// A permanent failure when the endpoint is none.
+    /// `otlp_exporter` (permanent) if the endpoint is not valid.
     pub fn to(function: &str, endpoint: &str) -> Result<Self, Failure> {
         Traces::open(function, endpoint, PATIENCE)
     }
 
     pub(crate) fn open(function: &str, endpoint: &str, patience: Duration) -> Result<Self, Failure> {
         let builder = SpanExporter::builder().with_http().with_http_client(Client::to(endpoint));
-        // A retry would hold up the answer, by blocking the only thread.
+        // A retry would block the only thread and so delay the response.
         let builder = builder.with_retry_policy(RetryPolicy::disabled()).with_endpoint(endpoint);
         let built = builder.build();
         let mut exporter = built.map_err(|error| Failure::permanent("otlp_exporter", error.to_string()))?;
@@ -118,7 +133,9 @@ impl Traces {
         Ok(Traces { tracer, ended, exporter, patience, cold: AtomicBool::new(true) })
     }
 
-    /// A layer for a `tracing` subscriber of one's own, which makes spans of the function's code. [`Function`](crate::function::Function) has it already.
+    /// Returns a layer for your own `tracing` subscriber that creates spans of the function's code.
+    ///
+    /// [`Function`](crate::function::Function) already installs it.
     pub fn layer<S>(&self) -> impl Layer<S> + Send + Sync + 'static
     where
         S: tracing::Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
@@ -132,7 +149,9 @@ impl Traces {
             .with_filter(filter_fn(is_work))
     }
 
-    /// Sends the spans that have ended, within this time at most. They are gone when that fails: a warning says how many.
+    /// Sends the ended spans, within `limit` at most.
+    ///
+    /// If that fails, the spans are lost, and a warning gives their number.
     pub(crate) async fn flush(&self, limit: Duration) {
         let limit = limit.min(self.patience);
         if limit < LEAST_TIME.min(self.patience) {
@@ -155,7 +174,7 @@ impl Traces {
         }
     }
 
-    /// True for the first invocation alone.
+    /// Returns true for the first invocation only.
     pub(crate) fn is_cold(&self) -> bool {
         self.cold.swap(false, Ordering::Relaxed)
     }
@@ -171,7 +190,9 @@ fn is_work(metadata: &Metadata<'_>) -> bool {
     metadata.is_span() && !OURS.iter().any(|target| metadata.target().starts_with(target))
 }
 
-/// The function, by the conventions for resources; what `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME` say goes before.
+/// Describes the function by the resource conventions.
+///
+/// `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME` override these attributes.
 fn resource(function: &str) -> Resource {
     let mut attributes = vec![
         KeyValue::new("service.name", function.to_owned()),
@@ -195,7 +216,7 @@ fn resource(function: &str) -> Resource {
         .build()
 }
 
-/// Spans that have ended and were not sent yet.
+/// Spans that have ended and are not sent yet.
 #[derive(Clone, Debug, Default)]
 struct Ended(Arc<Mutex<Vec<SpanData>>>);
 
@@ -224,14 +245,14 @@ impl SpanProcessor for Ended {
     }
 }
 
-/// The HTTP client that the AWS clients have anyway.
+/// The HTTP client that the AWS clients use as well.
 #[derive(Debug)]
 struct Client(Connector);
 
 impl Client {
     fn to(endpoint: &str) -> Self {
         let builder = Connector::builder();
-        // Without TLS there is no need to read the system's certificates.
+        // Plain HTTP does not need the system's certificates.
         Client(if endpoint.starts_with("http://") {
             builder.build_http()
         } else {

@@ -10,9 +10,9 @@ use super::{check as rules, typed};
 /// A topology file that was read and checked.
 #[derive(Clone, Debug)]
 pub struct Checked {
-    /// What is declared.
+    /// The declared system.
     pub topology: Topology,
-    /// What runs and should be better all the same, in the order of the file.
+    /// Mistakes that do not stop the system, in the order of the file.
     pub warnings: Vec<Mistake>,
     document: Document,
 }
@@ -24,7 +24,7 @@ impl Checked {
         self.document.position(path)
     }
 
-    /// An error at a path, for what is wrong with the world around the file.
+    /// Creates an error at a path, for a problem that lies outside the file.
     pub fn error(&self, path: &[&str], message: impl Into<String>) -> Mistake {
         Mistake::error(self.position(path), message)
     }
@@ -76,7 +76,9 @@ pub fn check_text(text: &str) -> Result<Checked, Vec<Mistake>> {
     Ok(Checked { topology, warnings: mistakes, document })
 }
 
-/// What a topology file declares; its warnings are left to [`check()`].
+/// Reads and checks a topology file, and drops its warnings.
+///
+/// [`check()`] returns them.
 ///
 /// # Errors
 /// Those of [`check()`].
@@ -84,7 +86,9 @@ pub fn load(path: &Path) -> Result<Topology, TopologyError> {
     Ok(check(path)?.topology)
 }
 
-/// What the text of a topology file declares; its warnings are left to [`check_text`].
+/// Reads and checks the text of a topology file, and drops its warnings.
+///
+/// [`check_text`] returns them.
 ///
 /// # Errors
 /// Those of [`check_text`].

@@ -1,4 +1,4 @@
-//! A topology file as JSON, with the position of every key.
+//! Reads a topology file as JSON, and keeps the position of every key.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,14 @@ use serde_json::{Map, Value};
 use super::error::{Mistake, Position};
 use super::unreadable;
 
-/// The literal content of a file.
+/// Literal content of a file.
 #[derive(Clone, Debug)]
 pub(super) struct Document {
     value: Map<String, Value>,
     places: Place,
 }
 
-/// A key's position and what is below it.
+/// Position of a key, and of the keys below it.
 #[derive(Clone, Debug)]
 struct Place {
     at: Position,
@@ -25,7 +25,7 @@ struct Place {
 }
 
 impl Document {
-    /// Reads HCL attributes with literal values. Everything else is a mistake.
+    /// Reads HCL attributes with literal values. Anything else is a mistake.
     pub(super) fn parse(text: &str) -> Result<Self, Vec<Mistake>> {
         let body = parser::parse_body(text).map_err(|error| {
             let position = Position { line: error.location().line(), column: error.location().column() };
@@ -44,12 +44,12 @@ impl Document {
         if reader.mistakes.is_empty() { Ok(Self { value, places }) } else { Err(reader.mistakes) }
     }
 
-    /// The file's attributes.
+    /// Returns the file's attributes.
     pub(super) fn value(&self) -> &Map<String, Value> {
         &self.value
     }
 
-    /// Where the key at a path stands; if there is none, where the nearest one above it does.
+    /// Returns the position of the key at a path, or of its nearest existing parent.
     pub(super) fn position(&self, path: &[&str]) -> Position {
         let mut place = &self.places;
         for key in path {
@@ -61,7 +61,7 @@ impl Document {
         place.at
     }
 
-    /// Whether the file has a key at this path.
+    /// Returns whether the file has a key at this path.
     pub(super) fn has(&self, path: &[&str]) -> bool {
         let mut place = Some(&self.places);
         for key in path {
@@ -71,7 +71,7 @@ impl Document {
     }
 }
 
-/// One literal value out of a text.
+/// Reads one literal value from a text.
 pub(super) fn literal(text: &str, expression: &Expression) -> Result<Value, Vec<Mistake>> {
     let mut reader = Reader { text, mistakes: Vec::new() };
     let at = reader.position(expression.span());
@@ -141,7 +141,8 @@ impl Reader<'_> {
                     let value = self.value(value.expr(), at, &mut below);
                     match name {
                         Some(name) => {
-                            // The parser refuses the same key twice, but takes `a` and `"a"` for two.
+                            // The parser refuses the same key twice, but considers `a` and `"a"` to
+                            // be different keys.
                             if map.insert(name.clone(), value).is_some() {
                                 self.mistake(at, format!("{name} is declared twice; once is allowed"));
                             }

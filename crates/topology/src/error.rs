@@ -1,9 +1,9 @@
-//! What is wrong with a topology file.
+//! Errors in a topology file.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where in a file something stands, both counted from one.
+/// Position in a file. Line and column count from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// Line.
@@ -13,7 +13,7 @@ pub struct Position {
 }
 
 impl Position {
-    /// The position of a byte offset in a text.
+    /// Returns the position of a byte offset in a text.
     pub(super) fn from_offset(text: &str, offset: usize) -> Self {
         let before = text.get(..offset).unwrap_or(text);
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
@@ -22,29 +22,31 @@ impl Position {
     }
 }
 
-/// How much a mistake matters.
+/// Severity of a mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// AWS or the engine does not take it.
+    /// AWS or the engine refuses it.
     Error,
-    /// It runs, and may lose events, their order, or the reason of a failure; or a rule of the
-    /// topology's profile is broken.
+    /// It runs, but may lose events, their order or the reason of a failure; or it breaks a rule of
+    /// the topology's profile.
     Warning,
 }
 
-/// One mistake in a topology file. It displays as its line and column, and what is wrong.
+/// One mistake in a topology file.
+///
+/// Displays as line, column and message.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mistake {
-    /// Where.
+    /// Position in the file.
     pub position: Position,
-    /// How much it matters.
+    /// Severity.
     pub severity: Severity,
-    /// What is wrong and what is allowed.
+    /// What is wrong, and what is allowed.
     pub message: String,
 }
 
 impl Mistake {
-    /// An error.
+    /// Creates a mistake of severity error.
     pub(super) fn error(position: Position, message: impl Into<String>) -> Self {
         Self { position, severity: Severity::Error, message: message.into() }
     }
@@ -61,27 +63,29 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// Why a topology could not be loaded. It displays as one line per mistake, each beginning with file, line and column.
+/// Error of loading a topology.
+///
+/// Displays as one line per mistake. Each line begins with file, line and column.
 #[derive(Debug)]
 pub enum TopologyError {
     /// The file could not be read.
     Unreadable {
         /// The file.
         file: PathBuf,
-        /// Why.
+        /// Error of the operating system.
         source: std::io::Error,
     },
-    /// The file has mistakes, at least one of them an error: all of them, in the order of the file.
+    /// The file has at least one error.
     Mistaken {
         /// The file.
         file: PathBuf,
-        /// What is wrong.
+        /// All mistakes, warnings included, in the order of the file.
         mistakes: Vec<Mistake>,
     },
 }
 
 impl TopologyError {
-    /// The mistakes in the file; none if it could not be read.
+    /// Returns the mistakes in the file, or an empty slice if the file could not be read.
     pub fn mistakes(&self) -> &[Mistake] {
         match self {
             Self::Unreadable { .. } => &[],

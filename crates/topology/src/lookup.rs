@@ -1,23 +1,24 @@
-//! Questions to a topology.
+//! Answers questions about a topology.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::model::{Destination, Function, Profile, Queue, Source, Table, Target, Topology, Use};
 
-/// The toolkit's own name for the setting that names the queue of a function's dead letters.
+/// Environment variable of the toolkit with the URL of the queue for a function's dead letters.
 pub const LETTERS: &str = "DEAD_LETTER_QUEUE_URL";
 
-/// The toolkit's own name for the setting that names the bucket of the letters too large for a queue.
+/// Environment variable of the toolkit with the bucket for dead letters that are too large for a
+/// queue.
 pub const LARGE_LETTERS: &str = "DEAD_LETTER_BUCKET";
 
-/// The bus that every account has.
+/// Name of the bus that every account has.
 pub const DEFAULT_BUS: &str = "default";
 
-/// How long DynamoDB keeps the records of a table's stream.
+/// Seconds for which DynamoDB keeps the records of a table's stream.
 pub(super) const TABLE_STREAM_RETENTION_SECONDS: u32 = 86_400;
 
-/// What an event source mapping reads.
+/// Source that an event source mapping reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SourceKind<'a> {
     /// A Kinesis stream, by its declared name.
@@ -28,7 +29,7 @@ pub enum SourceKind<'a> {
     Queue(&'a str),
 }
 
-/// Where what is given up goes.
+/// Destination of a discarded event, or of the pointer to a discarded batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DestinationKind<'a> {
     /// A queue, by its declared name.
@@ -43,7 +44,7 @@ pub enum DestinationKind<'a> {
     Bus(&'a str),
 }
 
-/// What a declared use leads to.
+/// Resource to which a declared use leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resource<'a> {
     /// A table, by its declared name.
@@ -61,7 +62,7 @@ pub enum Resource<'a> {
 }
 
 impl DestinationKind<'_> {
-    /// The word for what it is: `queue`, `topic`, `bucket`, `function` or `bus`.
+    /// Returns the kind of the destination: `queue`, `topic`, `bucket`, `function` or `bus`.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Queue(_) => "queue",
@@ -72,7 +73,7 @@ impl DestinationKind<'_> {
         }
     }
 
-    /// Its declared name.
+    /// Returns its declared name.
     pub fn name(&self) -> &str {
         let (Self::Queue(name)
         | Self::Topic(name)
@@ -90,8 +91,10 @@ impl fmt::Display for DestinationKind<'_> {
 }
 
 impl Topology {
-    /// Whose rules it keeps beside AWS's: the declared ones; without, this project's if something is
-    /// declared that only the toolkit reads.
+    /// Returns the declared profile, or infers one.
+    ///
+    /// Without a declaration the profile is [`Profile::Tidegate`] if the topology declares
+    /// something that only the toolkit reads, and [`Profile::Aws`] otherwise.
     pub fn profile(&self) -> Profile {
         let ages = || self.sources().any(|(_, _, source)| source.dead_letter_after_seconds.is_some());
         let records = || {
@@ -105,7 +108,7 @@ impl Topology {
         }
     }
 
-    /// The names of all buses: the declared ones, and the default one if something names it.
+    /// Returns the names of the declared buses, and the default bus if something refers to it.
     pub fn bus_names(&self) -> BTreeSet<&str> {
         let rules = self.rules.values().map(|rule| rule.bus.as_str());
         let functions = || self.functions.values();
@@ -117,22 +120,24 @@ impl Topology {
         self.buses.keys().map(String::as_str).chain(named).collect()
     }
 
-    /// Every event source mapping: function, name of the source, source.
+    /// Returns every event source mapping: function, name of the source, source.
     pub fn sources(&self) -> impl Iterator<Item = (&str, &str, &Source)> {
         self.functions.iter().flat_map(|(function, declared)| {
             declared.sources.iter().map(move |(name, source)| (function.as_str(), name.as_str(), source))
         })
     }
 
-    /// Every rule whose target is a function: rule, function.
+    /// Returns every rule whose target is a function: rule, function.
     pub fn function_rules(&self) -> impl Iterator<Item = (&str, &str)> {
         self.rules
             .iter()
             .filter_map(|(rule, declared)| Some((rule.as_str(), declared.target.function.as_deref()?)))
     }
 
-    /// Every queue that holds what could not be applied: given up by mappings, by asynchronous invocations and by rules, moved there by other queues,
-    /// and written by the functions themselves.
+    /// Returns every queue for records that could not be applied.
+    ///
+    /// Mappings, asynchronous invocations, rules, other queues and the functions themselves write
+    /// to these queues.
     pub fn dead_letter_queues(&self) -> BTreeSet<&str> {
         let functions = || self.functions.values();
         let sources = self.sources().filter_map(|(_, _, source)| source.on_failure.as_ref()?.queue.as_ref());
@@ -143,14 +148,16 @@ impl Topology {
         sources.chain(asynchronous).chain(rules).chain(moved).chain(own).map(String::as_str).collect()
     }
 
-    /// The functions that are invoked with records of what others gave up or are done with.
+    /// Returns the functions that are destinations.
+    ///
+    /// Lambda invokes them with records of what other functions failed or completed.
     pub fn destination_functions(&self) -> BTreeSet<&str> {
         let functions = self.functions.values();
         let destinations = functions.flat_map(|function| [function.on_failure(), function.on_success()]);
         destinations.filter_map(|destination| destination?.function.as_deref()).collect()
     }
 
-    /// The names of every table's key attributes.
+    /// Returns the names of each table's key attributes.
     pub fn table_keys(&self) -> BTreeMap<String, Vec<String>> {
         let keys = self.tables.iter().map(|(name, table)| {
             let keys = [Some(&table.partition_key), table.sort_key.as_ref()].into_iter().flatten();
@@ -159,7 +166,7 @@ impl Topology {
         keys.collect()
     }
 
-    /// Every sender address that a function uses, each once.
+    /// Returns every sender address that a function uses, each once.
     pub fn sender_addresses(&self) -> Vec<&str> {
         let uses = self.functions.values().flat_map(|function| function.uses.values());
         let mut addresses: Vec<&str> = uses.filter_map(|used| used.email.as_deref()).collect();
@@ -168,12 +175,14 @@ impl Topology {
         addresses
     }
 
-    /// The largest age at which a source of the function discards a record, or an asynchronous
-    /// invocation its event: the mapping's maximum record age, or what the stream or the queue
-    /// keeps if that is less.
+    /// Returns the largest age, in seconds, at which a record or an asynchronous event of the
+    /// function is discarded.
     ///
-    /// The largest, since the function has one setting for all of its sources: by a smaller age it
-    /// would give up a record that another source goes on delivering.
+    /// For a mapping this is its maximum record age, or the retention of its stream or queue if
+    /// that is shorter.
+    ///
+    /// It is the largest age, because the function has one setting for all of its sources. With a
+    /// smaller age it would give up a record that another source still delivers.
     pub fn maximum_record_age_seconds(&self, function: &str) -> Option<u32> {
         let declared = self.functions.get(function)?;
         let sources = declared.sources.values().filter_map(|source| {
@@ -189,13 +198,17 @@ impl Topology {
         sources.chain(event).max()
     }
 
-    /// For how many days a function's idempotency records are kept: what the table among its uses declares.
+    /// Returns for how many days a function's idempotency records are kept.
+    ///
+    /// A table in its `uses` declares the number.
     pub fn record_retention_days(&self, function: &str) -> Option<u32> {
         let tables = self.functions.get(function)?.uses.values().filter_map(|used| used.table.as_ref());
         tables.filter_map(|table| self.tables.get(table)?.record_retention_days).min()
     }
 
-    /// For how many days a function's snapshots remember causes, as a table in its `uses` declares.
+    /// Returns for how many days a function's snapshots remember causes.
+    ///
+    /// A table in its `uses` declares the number.
     pub fn cause_retention_days(&self, function: &str) -> Option<u32> {
         let tables = self.functions.get(function)?.uses.values().filter_map(|used| used.table.as_ref());
         tables.filter_map(|table| self.tables.get(table)?.cause_retention_days).min()
@@ -203,19 +216,19 @@ impl Topology {
 }
 
 impl Queue {
-    /// The queue's name at SQS: FIFO queues end in `.fifo`.
+    /// Returns the queue's name in SQS. Names of FIFO queues end in `.fifo`.
     pub fn physical_name(&self, name: &str) -> String {
         if self.fifo { format!("{name}.fifo") } else { name.to_owned() }
     }
 }
 
 impl Function {
-    /// How many environments it may have at a time.
+    /// Returns how many environments the function may have at a time.
     pub fn concurrency(&self) -> u32 {
         self.reserved_concurrency.unwrap_or(self.maximum_concurrency)
     }
 
-    /// Where its asynchronous invocations give up to.
+    /// Returns the on-failure destination of its asynchronous invocations.
     pub fn on_failure(&self) -> Option<&Destination> {
         self.asynchronous.as_ref()?.on_failure.as_ref()
     }
@@ -225,20 +238,25 @@ impl Function {
         self.asynchronous.as_ref()?.on_success.as_ref()
     }
 
-    /// After how many milliseconds a request of the function to AWS is abandoned and tried again:
-    /// two thirds of the function's timeout, at most 4,000.
+    /// Returns the time in milliseconds after which the function abandons and retries a request to
+    /// AWS.
+    ///
+    /// It is two thirds of the function's timeout, at most 4,000.
     pub fn attempt_timeout_milliseconds(&self) -> u32 {
         (self.timeout_seconds.saturating_mul(2000) / 3).min(4000)
     }
 
-    /// The smallest `dead_letter_after_seconds` of its sources, if any source has one.
+    /// Returns the smallest `dead_letter_after_seconds` of its sources, if any source has one.
     pub fn dead_letter_after_seconds(&self) -> Option<u32> {
         self.sources.values().filter_map(|source| source.dead_letter_after_seconds).min()
     }
 }
 
 impl Source {
-    /// What it reads; none unless exactly one of stream, table and queue is set, as in every checked topology.
+    /// Returns what the mapping reads.
+    ///
+    /// Returns `None` unless exactly one of stream, table and queue is set, as in every checked
+    /// topology.
     pub fn kind(&self) -> Option<SourceKind<'_>> {
         match (&self.stream, &self.table, &self.queue) {
             (Some(stream), None, None) => Some(SourceKind::Stream(stream)),
@@ -250,7 +268,9 @@ impl Source {
 }
 
 impl Destination {
-    /// Where it leads; none unless exactly one is set, as in every checked topology.
+    /// Returns where the destination leads.
+    ///
+    /// Returns `None` unless exactly one field is set, as in every checked topology.
     pub fn kind(&self) -> Option<DestinationKind<'_>> {
         let set = [
             self.queue.as_deref().map(DestinationKind::Queue),
@@ -265,7 +285,9 @@ impl Destination {
 }
 
 impl Use {
-    /// What it leads to; none unless exactly one resource is set, as in every checked topology.
+    /// Returns the resource of the use.
+    ///
+    /// Returns `None` unless exactly one resource is set, as in every checked topology.
     pub fn resource(&self) -> Option<Resource<'_>> {
         let set = [
             self.table.as_deref().map(Resource::Table),
@@ -281,7 +303,7 @@ impl Use {
 }
 
 impl Target {
-    /// Whether exactly one of function and queue is set, as in every checked topology.
+    /// Returns whether exactly one of function and queue is set, as in every checked topology.
     pub(super) fn is_one(&self) -> bool {
         self.function.is_some() != self.queue.is_some()
     }

@@ -1,4 +1,5 @@
-//! From JSON to the types of the model: unknown fields, missing fields and wrong types.
+//! Converts JSON into the types of the model, and reports unknown fields, missing fields and wrong
+//! types.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +25,7 @@ const FIELDS: [&str; 11] = [
     "profile",
 ];
 
-/// Reads the model out of a document. Every slip is found, and none reported twice.
+/// Reads the model from a document. Reports every mistake, and none twice.
 pub(super) fn read(document: &Document) -> Result<Topology, Vec<Mistake>> {
     let mut reader = Reader { document, mistakes: Vec::new() };
     for field in document.value().keys().filter(|field| !FIELDS.contains(&field.as_str())) {
@@ -47,7 +48,7 @@ pub(super) fn read(document: &Document) -> Result<Topology, Vec<Mistake>> {
     if reader.mistakes.is_empty() { Ok(topology) } else { Err(reader.mistakes) }
 }
 
-/// What Lambda takes where a source says nothing: 10 messages of a queue, 100 records of a stream.
+/// Sets Lambda's default batch sizes: 10 messages of a queue, 100 records of a stream.
 fn default_batch_sizes(topology: &mut Topology, document: &Document) {
     for (function, declared) in &mut topology.functions {
         for (name, source) in &mut declared.sources {
@@ -88,7 +89,10 @@ impl Reader<'_> {
         entries
     }
 
-    /// An entry, or its mistakes: what is mistaken is taken out and the rest read again, until nothing is found any more.
+    /// Reads an entry, or reports all of its mistakes.
+    ///
+    /// Serde reports only one error at a time. So each mistaken value is removed and the rest is
+    /// read again, until reading succeeds or nothing can be removed.
     fn entry<T: DeserializeOwned>(&mut self, path: &[&str], value: &Value) -> Option<T> {
         let mut rest = value.clone();
         let mut removed: Vec<Vec<String>> = Vec::new();
@@ -100,7 +104,8 @@ impl Reader<'_> {
             let inside: Vec<String> = error.path().iter().filter_map(segment).collect();
             let message = error.inner().to_string();
             let mistaken = self.slip(path, &inside, &message, &removed);
-            // A field that is missing cannot be taken out, and a thing that is mistaken as a whole leaves nothing to read.
+            // A missing field cannot be removed. If the whole entry is mistaken, nothing is left to
+            // read.
             if mistaken.is_empty() || !remove(&mut rest, &mistaken) {
                 return None;
             }
@@ -108,7 +113,9 @@ impl Reader<'_> {
         }
     }
 
-    /// Reports one error of an entry, and returns the path inside the entry of what is mistaken. A field that was taken out before is not missing.
+    /// Reports one error of an entry, and returns the path of the mistaken value inside the entry.
+    ///
+    /// A field that was removed before does not count as missing.
     fn slip(
         &mut self,
         path: &[&str],
@@ -118,7 +125,8 @@ impl Reader<'_> {
     ) -> Vec<String> {
         let mut full: Vec<&str> = path.to_vec();
         full.extend(inside.iter().map(String::as_str));
-        // The name in back quotes is a field of the object the path leads to, unless the path already ends in it.
+        // The name in back quotes is a field of the object at the path, unless the path already
+        // ends in it.
         if let Some(field) = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next())
             && full.last() != Some(&field)
         {
@@ -143,7 +151,7 @@ impl Reader<'_> {
     }
 }
 
-/// A step of a path; none to a value that no key leads to.
+/// Returns a step of a path; `None` for a value without a key.
 fn segment(segment: &Segment) -> Option<String> {
     match segment {
         Segment::Seq { index } => Some(index.to_string()),
@@ -153,7 +161,7 @@ fn segment(segment: &Segment) -> Option<String> {
     }
 }
 
-/// Takes what a path leads to out of a value; whether it was there.
+/// Removes the value at a path, and returns whether it existed.
 fn remove(value: &mut Value, path: &[String]) -> bool {
     let Some((last, above)) = path.split_last() else { return false };
     let mut inside = Some(value);
@@ -176,7 +184,7 @@ fn remove(value: &mut Value, path: &[String]) -> bool {
     }
 }
 
-/// Serde's words for types, in a topology's own.
+/// Translates Serde's names of types into those of a topology.
 fn in_words(message: &str) -> String {
     let Some((found, expected)) = message.rsplit_once("expected ") else { return message.to_owned() };
     let expected = match expected {

@@ -1,8 +1,10 @@
-//! Why a text is no HCL, where the parser only knows that it came to a word it did not expect.
+//! Explains HCL syntax errors when the parser can only report an unexpected token.
 
 use super::error::{Mistake, Position};
 
-/// What a text lacks or has too much of: a quotation mark, a bracket, or the right beginning. None where all of these are right.
+/// Finds a byte order mark, an unclosed text, comment or bracket, or a bracket too many.
+///
+/// Returns `None` if there is none of these.
 pub(super) fn why(text: &str) -> Option<Mistake> {
     if text.starts_with('\u{feff}') {
         let what = "the file begins with a byte order mark; save it as UTF-8 without one";
@@ -57,7 +59,8 @@ pub(super) fn why(text: &str) -> Option<Mistake> {
             _ => {}
         }
     }
-    // The innermost: whatever stands around it may be closed by what was meant for it.
+    // Report the innermost bracket: the ones around it may be closed by brackets that were meant
+    // for it.
     let (offset, opening) = open.pop()?;
     Some(Mistake::error(
         at(offset),

@@ -1,4 +1,4 @@
-//! Terraform's other files beside the topology: values of an environment, and the defaults of variables.
+//! Reads Terraform's other files: the values of an environment, and the defaults of variables.
 
 use std::path::Path;
 
@@ -9,15 +9,17 @@ use serde_json::{Map, Value};
 use super::document::{Document, literal};
 use super::error::{Mistake, Position, TopologyError};
 
-/// The values of a `.tfvars` file.
+/// Reads the values of a `.tfvars` file.
 ///
 /// # Errors
-/// The file cannot be read, or is not literal HCL values.
+/// The file cannot be read, or has values that are not literals.
 pub fn values(path: &Path) -> Result<Map<String, Value>, TopologyError> {
     read(path, |text| Ok(Document::parse(text)?.value().clone()))
 }
 
-/// The literal defaults of the `variable` blocks in a `.tf` file; a variable without one is left out.
+/// Reads the literal defaults of the `variable` blocks in a `.tf` file.
+///
+/// A variable without a default is left out.
 ///
 /// # Errors
 /// The file cannot be read, is not HCL, or has a default that is not a literal value.

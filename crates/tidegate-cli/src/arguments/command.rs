@@ -19,7 +19,7 @@ Exit codes:
   2  misuse: what was given makes no sense
   3  `tidegate local wait`: still busy after --timeout";
 
-/// Runs the local system, looks into streams and failures, and replays dead letters.
+/// Runs the local system, shows streams and failures, and replays dead letters.
 #[derive(Debug, Parser)]
 #[command(name = "tidegate", version, arg_required_else_help = false, subcommand_required = true)]
 #[command(after_help = EXIT_CODES)]
@@ -31,28 +31,29 @@ pub(crate) struct Arguments {
 /// What the command is to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// The local system: starts it, shows how it stands, ends it.
+    /// Starts, inspects and ends the local system.
     #[command(subcommand, arg_required_else_help = false)]
     Local(LocalCommand),
-    /// Looks into the event store.
+    /// Shows events of the event store.
     #[command(subcommand, arg_required_else_help = false)]
     Events(EventsCommand),
-    /// Effects that are held because nobody knows whether they took place.
+    /// Lists and decides held effects, which may or may not have taken place.
     #[command(subcommand, arg_required_else_help = false)]
     Effects(EffectsCommand),
-    /// Parked aggregates: a projection cannot apply their next event.
+    /// Lists and releases parked aggregates, whose next event a projection cannot apply.
     #[command(subcommand, arg_required_else_help = false)]
     Parked(ParkedCommand),
     /// Lists dead letters; with --yes replays them through their functions.
     #[command(long_about = dlq::LONG)]
     Dlq(Dlq),
-    /// The declared system.
+    /// Checks the declared system.
     #[command(subcommand, arg_required_else_help = false)]
     Topology(TopologyCommand),
-    /// What the system costs on AWS: per month without work, and per million units of work.
+    /// Estimates what the system costs on AWS: per month without work, and per million units of
+    /// work.
     #[command(long_about = cost::LONG)]
     Cost(Cost),
-    /// Makes something new.
+    /// Creates something new.
     #[command(subcommand, arg_required_else_help = false)]
     New(NewCommand),
     /// Prints a script that completes this command in a shell.

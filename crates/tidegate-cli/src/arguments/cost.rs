@@ -1,4 +1,4 @@
-//! The options of `tidegate cost`.
+//! Options of `tidegate cost`.
 
 use std::path::PathBuf;
 
@@ -16,34 +16,35 @@ writes, unless --unit and --count name another.";
 /// Options of `cost`.
 #[derive(Debug, Args)]
 pub(crate) struct Cost {
-    /// A saved measurement, instead of the local system that runs.
+    /// Uses a saved measurement instead of the running local system.
     #[arg(long, value_name = "FILE")]
     pub(crate) measurement: Option<PathBuf>,
-    /// Saves the measurement of the local system that runs, with --unit, --count and --note.
+    /// Saves the measurement of the running local system, with --unit, --count and --note.
     #[arg(long, value_name = "FILE", conflicts_with = "measurement")]
     pub(crate) save: Option<PathBuf>,
-    /// What was measured, in a few words.
+    /// Describes the measurement in a few words.
     #[arg(long, value_name = "TEXT")]
     pub(crate) note: Option<String>,
-    /// What is counted, in the plural; by default the records of the Kinesis streams that no function writes. With --measurement it needs --count.
+    /// Unit of work, in the plural; by default the records of the Kinesis streams that no function
+    /// writes. With --measurement it needs --count.
     #[arg(long, value_name = "NAME")]
     pub(crate) unit: Option<String>,
-    /// How many of them were measured.
+    /// Number of units in the measurement.
     #[arg(long, value_name = "N", requires = "unit", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
-    /// How many of them the work is priced for.
+    /// Number of units to price.
     #[arg(long, value_name = "N", default_value = "1000000", value_parser = above_zero)]
     pub(crate) per: f64,
-    /// Also what a month with so many of them costs.
+    /// Also prices a month with this number of units.
     #[arg(long, value_name = "N", value_parser = above_zero)]
     pub(crate) monthly: Option<f64>,
-    /// An environment of env/ beside the topology; may be repeated. By default all but `local`.
+    /// Environment in env/ beside the topology; may be repeated. By default all but `local`.
     #[arg(long, value_name = "NAME")]
     pub(crate) environment: Vec<String>,
-    /// A file with an environment's variables; may be repeated.
+    /// File with the variables of an environment; may be repeated.
     #[arg(long, value_name = "FILE")]
     pub(crate) tfvars: Vec<PathBuf>,
-    /// The price table; by default prices.json beside the topology.
+    /// Price table; by default prices.json beside the topology.
     #[arg(long, value_name = "FILE")]
     pub(crate) prices: Option<PathBuf>,
     /// The topology file; by default that of the local system, else infra/topology.auto.tfvars here or in a directory above.

@@ -1,4 +1,4 @@
-//! The options of `tidegate dlq`.
+//! Options of `tidegate dlq`.
 
 use clap::Args;
 
@@ -31,22 +31,22 @@ pub(crate) struct Dlq {
     /// Only this queue, by its name in the topology; may be repeated.
     #[arg(long, value_name = "NAME")]
     pub(crate) queue: Vec<String>,
-    /// Only letters of this function, by its name in the topology or at Lambda.
+    /// Only dead letters of this function, by its name in the topology or in Lambda.
     #[arg(long, value_name = "NAME")]
     pub(crate) function: Option<String>,
-    /// Only the letter whose id, or message id, begins like this.
+    /// Only the dead letter whose id or message id begins with this text.
     #[arg(long, value_name = "ID")]
     pub(crate) id: Option<String>,
     /// Prints the result as JSON.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Replays the letters, and deletes those that succeeded.
+    /// Replays the dead letters, and deletes those that succeeded.
     #[arg(long)]
     pub(crate) yes: bool,
-    /// Replays at most N letters.
+    /// Replays at most N dead letters.
     #[arg(long, value_name = "N", requires = "yes")]
     pub(crate) limit: Option<usize>,
-    /// Goes on after ten failures in a row.
+    /// Continues after ten failures in a row.
     #[arg(long, requires = "yes")]
     pub(crate) keep_going: bool,
     #[command(flatten)]

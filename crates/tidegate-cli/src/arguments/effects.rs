@@ -1,4 +1,4 @@
-//! The options of `tidegate effects`.
+//! Options of `tidegate effects`.
 
 use clap::{Args, Subcommand};
 
@@ -7,16 +7,16 @@ use super::place::Place;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EffectsCommand {
-    /// Lists held effects. It reads the whole table, which costs a read unit for each 4 KB: USD
-    /// 0.03 for a million records.
+    /// Lists held effects. Reads the whole table, which costs one read unit per 4 KB: USD 0.03 for
+    /// a million records.
     Ls(EffectsList),
     /// Records that a held effect took place, so that nothing runs it again.
     Complete(EffectsComplete),
-    /// Lets held effects run again, and runs them.
+    /// Releases held effects, and runs them again.
     Release(EffectsRelease),
 }
 
-/// Where held effects are recorded.
+/// Options that say where held effects are recorded.
 #[derive(Debug, Args)]
 pub(crate) struct EffectsPlace {
     /// Prints the result as JSON.
@@ -32,7 +32,7 @@ pub(crate) struct EffectsPlace {
 /// Options of `effects ls`.
 #[derive(Debug, Args)]
 pub(crate) struct EffectsList {
-    /// Stops at this number.
+    /// Stops after this number of effects.
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = limit)]
     pub(crate) limit: usize,
     #[command(flatten)]
@@ -49,17 +49,18 @@ pub(crate) struct EffectsComplete {
     /// Key of a held effect, as `tidegate effects ls` shows it.
     #[arg(value_name = "KEY")]
     pub(crate) key: String,
-    /// What the effect led to, as its function would have kept it; duplicates are answered with it.
+    /// Result of the effect, as its function would have stored it; duplicates are answered with it.
     #[arg(long, value_name = "JSON", value_parser = result_of_an_effect)]
     pub(crate) result: Option<String>,
-    /// How long it is known that the effect took place; by default `record_retention_days` in the topology.
+    /// Days for which it is remembered that the effect took place; by default
+    /// `record_retention_days` in the topology.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(15..=3650))]
     pub(crate) days: Option<u32>,
     #[command(flatten)]
     pub(crate) at: EffectsPlace,
 }
 
-/// The text, if it is JSON and small enough to be kept.
+/// Returns the text if it is JSON and small enough to be stored.
 fn result_of_an_effect(text: &str) -> Result<String, String> {
     let value: serde_json::Value = serde_json::from_str(text)
         .map_err(|error| format!("it is not JSON ({error}); a text is written '\"like this\"'"))?;
@@ -77,7 +78,7 @@ pub(crate) struct EffectsRelease {
     /// Keys of held effects, as `tidegate effects ls` shows them.
     #[arg(value_name = "KEY", required_unless_present = "all", conflicts_with = "all")]
     pub(crate) keys: Vec<String>,
-    /// All held effects.
+    /// Releases all held effects.
     #[arg(long)]
     pub(crate) all: bool,
     #[command(flatten)]

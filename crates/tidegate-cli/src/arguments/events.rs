@@ -1,4 +1,4 @@
-//! The options of `tidegate events`.
+//! Options of `tidegate events`.
 
 use clap::{Args, Subcommand};
 use tidegate::ids::StreamId;
@@ -14,7 +14,7 @@ pub(crate) enum EventsCommand {
 /// Options of `events show`.
 #[derive(Debug, Args)]
 pub(crate) struct EventsShow {
-    /// The stream, such as order#536365.
+    /// Stream, such as order#536365.
     pub(crate) stream: StreamId,
     /// Prints the events as an array of envelopes.
     #[arg(long)]

@@ -4,17 +4,17 @@ use clap::Args;
 
 use crate::invoke::ALIAS;
 
-/// Which version of a function is invoked.
+/// Option that says which version of a function is invoked.
 #[derive(Debug, Args)]
 pub(crate) struct Invoking {
-    /// Invokes this alias or version ($LATEST for the code that was uploaded last); by default the
-    /// alias that mappings and rules use.
+    /// Alias or version to invoke ($LATEST for the code uploaded last); by default the alias that
+    /// mappings and rules use.
     #[arg(long, value_name = "NAME", default_value = ALIAS, value_parser = qualifier)]
     qualifier: String,
 }
 
 impl Invoking {
-    /// The alias or version.
+    /// Returns the alias or version.
     pub(crate) fn qualifier(&self) -> &str {
         &self.qualifier
     }

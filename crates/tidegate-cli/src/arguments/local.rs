@@ -1,4 +1,4 @@
-//! The options of `tidegate local`.
+//! Options of `tidegate local`.
 
 use std::path::PathBuf;
 
@@ -10,17 +10,17 @@ use super::place::StateDir;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LocalCommand {
-    /// Installs MiniStack, the emulator, into a cache of Tidegate's own, with Python's pip.
+    /// Installs MiniStack, the emulator, into Tidegate's own cache, with Python's pip.
     #[command(long_about = INSTALL)]
     Install,
-    /// Starts emulator, functions and deliveries.
+    /// Starts the emulator, the functions and the deliveries.
     #[command(after_help = UP)]
     Up(Up),
-    /// Shows how everything stands.
+    /// Shows the status of sources, functions and failures.
     Status(Status),
-    /// Prints what the functions have logged, in order of time.
+    /// Prints the log lines of the functions, ordered by time.
     Logs(Logs),
-    /// Prints the URL of the console: a page with everything on it.
+    /// Prints the URL of the console, a page that shows the whole system.
     Console(StateDir),
     /// Prints the URL of the emulator, for the AWS CLI and SDKs.
     Endpoint(StateDir),
@@ -53,65 +53,69 @@ Exit codes:
 /// Options of `local up`.
 #[derive(Debug, Args)]
 pub(crate) struct Up {
-    /// Runs in the background; returns when the system is ready.
+    /// Runs in the background, and returns when the system is ready.
     #[arg(long)]
     pub(crate) detach: bool,
-    /// Prints what runs where as JSON once the system is ready.
+    /// Prints the addresses and paths of the system as JSON once it is ready.
     #[arg(long)]
     pub(crate) json: bool,
     /// The topology file; by default infra/topology.auto.tfvars here or in a directory above.
     #[arg(long, value_name = "FILE")]
     pub(crate) topology: Option<PathBuf>,
-    /// The emulator that is started: ministack (the default) or localstack.
+    /// Emulator to start: ministack (the default) or localstack.
     #[arg(long, env = "BACKEND", value_name = "NAME", hide_env_values = true)]
     pub(crate) backend: Option<String>,
-    /// An AWS-compatible endpoint that runs already; no emulator is started then.
+    /// AWS-compatible endpoint that already runs; no emulator is started.
     #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL", hide_env_values = true)]
     pub(crate) endpoint_url: Option<String>,
-    /// Runs the functions as they were built last.
+    /// Runs the functions as they were last built.
     #[arg(long, conflicts_with = "bin_dir")]
     pub(crate) no_build: bool,
-    /// Directory with the functions' binaries; nothing is built then.
+    /// Directory with the functions' binaries; nothing is built.
     #[arg(long, value_name = "DIR")]
     pub(crate) bin_dir: Option<PathBuf>,
-    /// Hands each invocation to functions that something else runs, such as `cargo lambda watch` at http://127.0.0.1:9000; nothing is built or started.
+    /// Sends each invocation to functions that another program runs, such as `cargo lambda watch`
+    /// at http://127.0.0.1:9000; nothing is built or started.
     #[arg(long, value_name = "URL", conflicts_with_all = ["no_build", "bin_dir"])]
     pub(crate) invoke_url: Option<String>,
-    /// Port of 127.0.0.1 for Invoke, status and the console; by default a free one each time.
+    /// Port on 127.0.0.1 for Invoke, status and the console; by default a free one each time.
     #[arg(long, value_name = "PORT", default_value = "0", hide_default_value = true)]
     pub(crate) port: u16,
-    /// Leaves functions' processes running between invocations, for debuggers and profilers. By default they are stopped then, as on Lambda.
+    /// Keeps functions' processes running between invocations, for debuggers and profilers. By
+    /// default they are stopped, as on Lambda.
     #[arg(long)]
     pub(crate) no_freeze: bool,
-    /// Divides every wait that AWS fixes: 60 makes a minute a second. Visibility timeouts, batching and tumbling windows, ages, retries.
+    /// Divides every wait that AWS fixes: visibility timeouts, batching and tumbling windows, ages,
+    /// retries. 60 turns a minute into a second.
     #[arg(long, value_name = "N", default_value = "1", value_parser = above_zero)]
     pub(crate) time_scale: f64,
-    /// How often sources are polled: as soon as records can be there, or as seldom as Lambda polls (a Kinesis shard once a second, a table's four times,
-    /// queues by long polling).
+    /// How often sources are polled: as soon as records may be there, or as rarely as Lambda polls
+    /// (a Kinesis shard once a second, a table's shard four times, queues by long polling).
     #[arg(long, value_name = "PACE", value_enum, default_value_t = Pace::Fast)]
     pub(crate) pace: Pace,
-    /// Injects the faults of this plan (see docs/faults.md).
+    /// Injects the faults of this fault plan (see docs/faults.md).
     #[arg(long, value_name = "FILE")]
     pub(crate) faults: Option<PathBuf>,
-    /// Draws other faults: takes the place of the plan's seed.
+    /// Replaces the plan's seed, which results in other faults.
     #[arg(long, value_name = "N", requires = "faults")]
     pub(crate) fault_seed: Option<u64>,
-    /// Injects the faults of this journal again, in place of drawn ones. A plan's clocks still count.
+    /// Injects the faults of this fault journal again, instead of drawn ones. The plan's clocks
+    /// still apply.
     #[arg(long, value_name = "FILE")]
     pub(crate) fault_journal: Option<PathBuf>,
-    /// Leaves the terminal's session first.
+    /// Starts a session of its own first.
     #[arg(long, hide = true, conflicts_with = "detach")]
     pub(crate) own_session: bool,
     #[command(flatten)]
     pub(crate) state: StateDir,
 }
 
-/// A choice of pace.
+/// Pace of polling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Pace {
-    /// As soon as records can be there.
+    /// As soon as records may be there.
     Fast,
-    /// As seldom as Lambda polls.
+    /// As rarely as Lambda polls.
     Aws,
 }
 
@@ -121,7 +125,8 @@ pub(crate) struct Status {
     /// Prints the status as JSON; with --watch one line each time.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Shows it again every second, in place on a terminal, until Ctrl-C or the end of the local system.
+    /// Shows the status every second, in place on a terminal, until Ctrl-C or the end of the local
+    /// system.
     #[arg(long)]
     pub(crate) watch: bool,
     #[command(flatten)]
@@ -131,22 +136,22 @@ pub(crate) struct Status {
 /// Options of `local logs`.
 #[derive(Debug, Args)]
 pub(crate) struct Logs {
-    /// One function's; by default those of all.
+    /// Only this function; by default all functions.
     pub(crate) function: Option<String>,
-    /// Waits for what is logged later, until Ctrl-C or the end of the local system.
+    /// Waits for further lines, until Ctrl-C or the end of the local system.
     #[arg(long)]
     pub(crate) follow: bool,
-    /// Only what was logged about records with this correlation id.
+    /// Only lines about records with this correlation id.
     #[arg(long, value_name = "ID")]
     pub(crate) correlation: Option<String>,
-    /// Only what was logged in the invocation with this request id.
+    /// Only lines of the invocation with this request id.
     #[arg(long, value_name = "ID")]
     pub(crate) request: Option<String>,
-    /// Prints metrics (in CloudWatch's embedded metric format) too.
+    /// Also prints metrics (in CloudWatch's embedded metric format).
     #[arg(long)]
     pub(crate) metrics: bool,
-    /// Only what was logged since then: a time such as 2026-11-21T22:30:00Z, or how long ago, such
-    /// as 90s, 10m or 2h.
+    /// Only lines since this time, such as 2026-11-21T22:30:00Z, or since so long ago, such as 90s,
+    /// 10m or 2h.
     #[arg(long, value_name = "WHEN", value_parser = moment)]
     pub(crate) since: Option<Timestamp>,
     /// Only lines of this level or a higher one. A line without a level counts as info, as on
@@ -163,7 +168,7 @@ pub(crate) struct Logs {
     pub(crate) state: StateDir,
 }
 
-/// How much a line matters.
+/// Level of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Level {
     Trace,

@@ -1,4 +1,4 @@
-//! The options of `tidegate new`.
+//! Options of `tidegate new`.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum NewCommand {
-    /// Makes a function with a test that passes, and declares it in the topology.
+    /// Creates a function with a test that passes, and declares it in the topology.
     #[command(long_about = NEW_FUNCTION)]
     Function(NewFunction),
 }
@@ -23,31 +23,32 @@ With --path, or where there is no topology, it becomes a crate of its own, and w
 pub(crate) struct NewFunction {
     /// Name of the function, its folder, its package and its program.
     pub(crate) name: String,
-    /// What invokes it.
+    /// Kind of source that invokes the function.
     #[arg(long, value_enum)]
     pub(crate) source: FunctionSource,
-    /// The declared stream, queue or table it takes records from, by default a new one of the function's name; for eventbridge a rule whose events it takes
-    /// too, or events as SOURCE:TYPE.
+    /// Declared stream, queue or table whose records it takes, by default a new one with the
+    /// function's name; for eventbridge a rule whose events it also takes, or events as
+    /// SOURCE:TYPE.
     #[arg(long, value_name = "NAME")]
     pub(crate) from: Option<String>,
-    /// Makes a crate of its own in this folder, and declares nothing.
+    /// Creates a separate crate in this folder, and declares nothing.
     #[arg(long, value_name = "DIR")]
     pub(crate) path: Option<PathBuf>,
-    /// Where the crate tidegate is, if the workspace does not say it.
+    /// Directory of the crate tidegate, if the workspace does not declare it.
     #[arg(long, value_name = "DIR", group = "toolkit")]
     pub(crate) tidegate_path: Option<PathBuf>,
-    /// The git repository of the crate tidegate.
+    /// Git repository of the crate tidegate.
     #[arg(long, value_name = "URL", group = "toolkit")]
     pub(crate) tidegate_git: Option<String>,
-    /// The version of the crate tidegate in the registry.
+    /// Version of the crate tidegate in the registry.
     #[arg(long, value_name = "VERSION", group = "toolkit")]
     pub(crate) tidegate_version: Option<String>,
-    /// Prints what would be written, and writes nothing.
+    /// Prints what would be written, without writing it.
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
 
-/// What invokes a function.
+/// Kind of source that invokes a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FunctionSource {
     /// A Kinesis stream.

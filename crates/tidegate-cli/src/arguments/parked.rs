@@ -1,4 +1,4 @@
-//! The options of `tidegate parked`.
+//! Options of `tidegate parked`.
 
 use clap::{Args, Subcommand};
 use tidegate::ids::StreamId;
@@ -10,19 +10,19 @@ use super::place::Place;
 pub(crate) enum ParkedCommand {
     /// Lists parked aggregates.
     Ls(ParkedList),
-    /// Shows one parked aggregate with the event at which it is parked.
+    /// Shows a parked aggregate and the event that could not be applied.
     Show(ParkedOne),
     /// Lets the projection try a parked aggregate again.
     Release(ParkedRelease),
 }
 
-/// Where parked aggregates are looked for.
+/// Options that say where parked aggregates are listed.
 #[derive(Debug, Args)]
 pub(crate) struct ParkedPlace {
     /// Prints the result as JSON.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Only the read models of this function, as the topology or AWS names it.
+    /// Only the read models of this function, by its name in the topology or in AWS.
     #[arg(long, value_name = "NAME")]
     pub(crate) function: Option<String>,
     #[command(flatten)]
@@ -48,7 +48,7 @@ pub(crate) struct ParkedRelease {
 /// Options of `parked show` and `parked release`.
 #[derive(Debug, Args)]
 pub(crate) struct ParkedOne {
-    /// The stream of the aggregate, such as order#536365.
+    /// Stream of the aggregate, such as order#536365.
     pub(crate) stream: StreamId,
     #[command(flatten)]
     pub(crate) at: ParkedPlace,

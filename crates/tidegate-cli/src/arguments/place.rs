@@ -6,7 +6,7 @@ use clap::Args;
 use terminal::endpoint::EndpointOption;
 use terminal::local_system::STATE_VARIABLE;
 
-/// Where the local system keeps its state.
+/// State directory of the local system.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct StateDir {
     /// State directory of the local system; by default `.tidegate` in this directory (or, to find a
@@ -15,7 +15,7 @@ pub(crate) struct StateDir {
     pub(crate) state_dir: Option<PathBuf>,
 }
 
-/// Where the system is.
+/// Options that say which system a command works on.
 #[derive(Debug, Args)]
 pub(crate) struct Place {
     #[command(flatten)]

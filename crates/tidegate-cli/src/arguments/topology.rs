@@ -1,4 +1,4 @@
-//! The options of `tidegate topology`.
+//! Options of `tidegate topology`.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,8 @@ use clap::{Args, Subcommand};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TopologyCommand {
-    /// Checks the topology file: every mistake with its line and what is allowed. Exit code 1 if one is an error.
+    /// Checks the topology file, and reports every mistake with its line and with what is allowed.
+    /// The exit code is 1 if there is an error.
     Check(TopologyCheck),
 }
 
@@ -16,7 +17,8 @@ pub(crate) struct TopologyCheck {
     /// The topology file; by default infra/topology.auto.tfvars here or in a directory above.
     #[arg(long, value_name = "FILE")]
     pub(crate) topology: Option<PathBuf>,
-    /// Warnings count as errors: what runs, but loses something that this project promises, or cannot be deployed with its Terraform.
+    /// Treats warnings as errors: what runs, but may lose events, or cannot be deployed with this
+    /// project's Terraform.
     #[arg(long)]
     pub(crate) strict: bool,
     /// Prints the mistakes as JSON.

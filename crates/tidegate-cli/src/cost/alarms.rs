@@ -3,32 +3,36 @@
 
 use topology::{Access, Function, Topology};
 
-/// Watched metrics of each of these, by the name of the local value there.
+/// Watched metrics per entry of each group of alarms.
+///
+/// The groups are local values in `infra/observability.tf`.
 const PER_FUNCTION: usize = 6;
 const PER_RESERVED_CONCURRENCY: usize = 1;
 const PER_PROJECTION: usize = 1;
 const PER_STREAM_READER: usize = 1;
-/// What is written, and what is invoked for it.
+/// Records written to the source, and invocations for them.
 const PER_STREAM_SOURCE: usize = 2;
 const PER_DETAILED_STREAM_SOURCE: usize = 1;
 const PER_DETAILED_FUNCTION: usize = 1;
 const PER_ASYNCHRONOUS: usize = 2;
 const PER_DESTINATION: usize = 1;
-/// Once, if anybody sends mail.
+/// Once, if any function sends e-mail.
 const FOR_SENDERS: usize = 2;
-/// The first letter, and the visible and the hidden ones that are about to expire.
+/// Letters in the queue, and the visible and the hidden letters that are about to expire.
 const PER_DEAD_LETTER_QUEUE: usize = 3;
 const PER_WORK_QUEUE: usize = 1;
 const PER_RULE: usize = 3;
 const PER_TABLE: usize = 2;
 const PER_STREAM: usize = 2;
 
-/// Alarms over the alarms of each function, which are billed as such and watch no metric.
+/// Returns the number of composite alarms: one per function.
+///
+/// They are billed as alarms and watch no metric.
 pub(super) fn composite(topology: &Topology) -> u64 {
     topology.functions.len() as u64
 }
 
-/// Metrics that the alarms of the whole system watch.
+/// Returns the number of metrics that the alarms of the whole system watch.
 pub(super) fn count(topology: &Topology, reserve_concurrency: bool, detailed_metrics: bool) -> u64 {
     let functions = topology.functions.len();
     let reads_a_stream =
@@ -93,7 +97,7 @@ mod tests {
         let groups = names.map(|name| {
             let definition = text.split_once(&format!("  {name} = ")).unwrap().1;
             let definition = definition.split("\n\n").next().unwrap();
-            // What is written to a source has its metric in a list of its own.
+            // The metric of what is written to a source is in a separate list.
             let metrics =
                 definition.matches(" metric = ").count() + definition.matches("local.written[").count();
             let ways = if definition.contains("for way in [\"Read\", \"Write\"]") { 2 } else { 1 };
@@ -152,14 +156,15 @@ mod tests {
         assert_eq!(count(&topology, false, false), before + 1 - 2);
         let rules = topology.rules.len() as u64;
         topology.rules.clear();
-        // With the rules goes the queue of what they could not hand over, which then is a queue like any other.
+        // With the rules, the queue for events that they could not hand over becomes a work queue.
         let before = before + 1 - 2 - 3 * rules - 2;
         assert_eq!(count(&topology, false, false), before);
         for function in topology.functions.values_mut() {
             function.uses.retain(|_, used| used.email.is_none());
         }
         assert_eq!(count(&topology, false, false), before - 2);
-        // The age of what the function reads, what is written to it and invoked for it, and what can be lost at its destination.
+        // A stream source counts four metrics: the age of its records, writes, invocations, and
+        // losses at its destination.
         topology.functions.get_mut("order-processor").unwrap().sources.clear();
         assert_eq!(count(&topology, false, false), before - 2 - 4);
     }

@@ -1,4 +1,4 @@
-//! What an environment changes about the cost.
+//! Reads the variables of an environment that affect the cost.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,10 +12,10 @@ use topology::Topology;
 
 use super::variables;
 
-/// What Lambda computes on. Each has a price.
+/// Processor architectures of Lambda. Each has its own price.
 const ARCHITECTURES: [&str; 2] = ["x86_64", "arm64"];
 
-/// The variables of an environment that cost money.
+/// Values of an environment's variables that affect the cost.
 #[derive(Clone, Debug)]
 pub(super) struct Environment {
     pub(super) name: String,
@@ -29,7 +29,7 @@ pub(super) struct Environment {
     pub(super) reserve_concurrency: bool,
     pub(super) detailed_metrics: bool,
     pub(super) stream_shards: BTreeMap<String, u32>,
-    /// How long each stream keeps its records.
+    /// Hours for which each stream keeps its records.
     pub(super) retention_hours: BTreeMap<String, u32>,
     pub(super) memory_mb: BTreeMap<String, u32>,
 }
@@ -40,10 +40,12 @@ struct Override {
 }
 
 impl Environment {
-    /// Reads an environment's values over the variables' defaults. Where there is no file of defaults, none of the values is refused for its name.
+    /// Reads an environment's values over the variables' defaults.
+    ///
+    /// Without a file of defaults, no value is refused for its name.
     ///
     /// # Errors
-    /// A file is missing, has mistakes, or names what is not declared.
+    /// A file is missing, has mistakes, or sets a variable that is not declared.
     pub(super) fn read(file: &Path, defaults: &Path, topology: &Topology) -> Result<Self, Problem> {
         let said = |error: topology::TopologyError| Problem::new(error.to_string());
         let values = topology::values(file).map_err(said)?;
@@ -60,7 +62,7 @@ impl Environment {
 struct Variables<'a> {
     file: &'a Path,
     values: Map<String, Value>,
-    /// Names of the declared variables; none if it is not known which are.
+    /// Names of the declared variables; `None` if they are unknown.
     known: Option<BTreeSet<String>>,
     defaults: Map<String, Value>,
 }
@@ -98,7 +100,10 @@ impl Variables<'_> {
         })
     }
 
-    /// Terraform ignores a value whose name it does not know, with a warning; here it would be one that somebody believes to be priced.
+    /// Refuses values of variables that are not declared.
+    ///
+    /// Terraform ignores such a value with a warning. Here its author would believe that it affects
+    /// the price.
     fn known(&self) -> Result<(), Problem> {
         let Some(known) = &self.known else { return Ok(()) };
         match self.values.keys().find(|name| !known.contains(*name)) {
@@ -143,7 +148,7 @@ impl Variables<'_> {
         }
     }
 
-    /// A mistake in a variable's value, with file, line and column if the file sets it.
+    /// Creates a problem for a variable's value, with file, line and column if the file sets it.
     fn problem(&self, variable: &str, why: &str) -> Problem {
         let text = fs::read_to_string(self.file).ok();
         let at = text.and_then(|text| variables::position(&text, variable));

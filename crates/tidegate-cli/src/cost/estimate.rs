@@ -1,4 +1,4 @@
-//! What one environment costs.
+//! Estimates the cost of one environment.
 
 use serde::Serialize;
 use terminal::problem::Problem;
@@ -11,25 +11,25 @@ use super::prices::Prices;
 use super::stored::Stored;
 use super::{fixed, traffic};
 
-/// What one environment costs, in the currency of the price table.
+/// Cost of one environment, in the currency of the price table.
 #[derive(Debug, Serialize)]
 pub(super) struct Estimate {
     pub(super) environment: String,
-    /// Paid every month, without any work.
+    /// Cost per month without any work.
     pub(super) monthly_floor: Sum,
-    /// Paid for so many units, once.
+    /// One-time cost of the units of work.
     pub(super) work: Sum,
-    /// Paid every month for what so many units leave behind.
+    /// Cost per month of the data that the units of work leave.
     pub(super) kept_per_month: Sum,
-    /// What differs here from what was measured or priced.
+    /// Differences between this environment and what was measured or priced.
     pub(super) remarks: Vec<String>,
 }
 
 impl Estimate {
-    /// Computes it.
+    /// Computes the estimate.
     ///
     /// # Errors
-    /// The table lacks a price.
+    /// The price table lacks a price.
     pub(super) fn new(
         topology: &Topology,
         environment: &Environment,

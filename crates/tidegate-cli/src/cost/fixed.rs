@@ -1,4 +1,4 @@
-//! What is paid every month, however little is done.
+//! Computes the cost per month that does not depend on work.
 
 use terminal::problem::Problem;
 use topology::Topology;
@@ -9,24 +9,28 @@ use super::line::Line;
 use super::measurement::Measurement;
 use super::prices::Prices;
 
-/// Hours of a month, as AWS's own examples count.
+/// Hours of a month, as AWS's own examples count them.
 const HOURS: f64 = 730.0;
-/// Retention of a stream that is in the shard's price.
+/// Retention of a stream that the price of a shard includes.
 const INCLUDED_RETENTION_HOURS: u32 = 24;
-/// Retention above which AWS bills what is kept, by the GB.
+/// Retention above which AWS bills the stored data by the GB.
 const LONG_RETENTION_HOURS: u32 = 168;
 /// Dashboards of an environment.
 const DASHBOARDS: f64 = 1.0;
-/// What `EventCount` writes of a mapping of a stream: events that were polled, filtered out, invoked with,
-/// failed, dropped, and sent to the on-failure destination.
+/// Metrics of a stream mapping with `EventCount`.
+///
+/// They count events that were polled, filtered out, invoked with, failed, dropped, and sent to the
+/// on-failure destination.
 const METRICS_OF_A_MAPPING: u64 = 6;
-/// Connections with which Lambda polls a queue that is empty, each for 20 seconds.
+/// Connections with which Lambda polls an empty queue, each for 20 seconds.
 const POLLERS: f64 = 5.0;
 const POLLS_PER_HOUR: f64 = 180.0;
-/// Services fetch the data key of what they encrypt anew after five minutes, if it is used.
+/// Uses of an encryption key per hour.
+///
+/// Services fetch the data key of what they encrypt again after five minutes, if it is in use.
 const KEY_USES_PER_HOUR: f64 = 12.0;
 
-/// The lines.
+/// Computes the lines.
 pub(super) fn lines(
     topology: &Topology,
     environment: &Environment,
@@ -73,7 +77,8 @@ pub(super) fn lines(
     Ok(lines)
 }
 
-/// What the lines leave out, a sentence for each stream that keeps records for longer than shards are billed for.
+/// Returns what the lines leave out: a sentence for each stream with a longer retention than the
+/// price of a shard covers.
 pub(super) fn left_out(environment: &Environment) -> impl Iterator<Item = String> {
     let long = environment.retention_hours.iter().filter(|(_, hours)| **hours > LONG_RETENTION_HOURS);
     long.map(|(name, hours)| {
@@ -87,7 +92,9 @@ fn retention_hours(environment: &Environment, stream: &str) -> u32 {
     environment.retention_hours.get(stream).copied().unwrap_or(INCLUDED_RETENTION_HOURS)
 }
 
-/// What a key of one's own encrypts; each function has a log group and environment variables.
+/// Returns how many resources a customer-managed key encrypts.
+///
+/// Each function has a log group and environment variables.
 fn encrypted(topology: &Topology) -> u64 {
     let stored =
         topology.tables.len() + topology.queues.len() + topology.streams.len() + topology.buckets.len();

@@ -7,20 +7,20 @@ use terminal::problem::Problem;
 
 use super::prices::Prices;
 
-/// Lines and what they come to, the dearest first.
+/// Priced lines with their total, most expensive first.
 #[derive(Debug, Serialize)]
 pub(super) struct Sum {
     pub(super) usd: f64,
     pub(super) lines: Vec<Line>,
 }
 
-/// A priced amount.
+/// One priced amount.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct Line {
-    /// Who causes it: a function, a stream, a table; or the environment as a whole.
+    /// Cause of the cost: a function, a stream, a table, or the whole environment.
     pub(super) user: String,
     pub(super) service: &'static str,
-    /// What for, in words.
+    /// Description for people.
     pub(super) what: String,
     pub(super) amount: f64,
     pub(super) unit: String,
@@ -31,7 +31,7 @@ impl Line {
     /// Prices an amount.
     ///
     /// # Errors
-    /// The table has no such price.
+    /// The price table lacks the price.
     pub(super) fn new(
         prices: &Prices,
         key: &str,
@@ -63,7 +63,7 @@ impl Sum {
         Self { usd: lines.iter().map(|line| line.usd).sum(), lines }
     }
 
-    /// What each of the named things comes to, the dearest first.
+    /// Returns the cost per name, most expensive first.
     pub(super) fn by<'a>(&'a self, name: impl Fn(&'a Line) -> &'a str) -> Vec<(&'a str, f64)> {
         let mut sums: BTreeMap<&str, f64> = BTreeMap::new();
         for line in &self.lines {
@@ -75,7 +75,7 @@ impl Sum {
     }
 }
 
-/// The service behind a price.
+/// Returns the service to which a price belongs.
 fn service(key: &str) -> &'static str {
     const SERVICES: [(&str, &str); 11] = [
         ("lambda_", "Lambda"),

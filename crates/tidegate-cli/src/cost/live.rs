@@ -1,4 +1,4 @@
-//! A measurement of the local system that runs.
+//! Measures the running local system.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ use super::traffic::fed;
 use crate::arguments::StateDir;
 use crate::connection::state_dir;
 
-/// What is read of the engine's status.
+/// Fields of the engine's status that a measurement needs.
 #[derive(Debug, Deserialize)]
 struct Status {
     idle: bool,
@@ -44,10 +44,10 @@ struct Mapping {
     records_delivered: u64,
 }
 
-/// What the local system has done since it was started, and its topology file.
+/// Returns what the local system has done since its start, and its topology file.
 ///
 /// # Errors
-/// None runs, it is still at work, or its tables cannot be read.
+/// No local system runs, it is still busy, or its tables cannot be read.
 pub(super) async fn measure(state: &StateDir) -> Result<(Measurement, PathBuf), Problem> {
     let said = |error: engine_client::client::ClientError| {
         Problem::new(format!("{error}; or name a saved measurement with --measurement FILE"))
@@ -82,7 +82,10 @@ pub(super) async fn measure(state: &StateDir) -> Result<(Measurement, PathBuf), 
 }
 
 impl Status {
-    /// What was measured. Its unit is a record from outside: what functions put on a stream follows from such records, and is none.
+    /// Converts the status into a measurement.
+    ///
+    /// Its unit is a record from outside. Records that functions put on a stream follow from such
+    /// records, and do not count.
     fn measurement(self, declared: &Topology) -> Measurement {
         let mut streams: BTreeMap<String, u64> = BTreeMap::new();
         for mapping in self.mappings.iter().filter(|mapping| mapping.kind == "kinesis") {
@@ -121,7 +124,9 @@ impl Status {
     }
 }
 
-/// Items of a table and their size, read item by item: what emulators say about a table's size is a guess.
+/// Returns the number of a table's items and their size, read item by item.
+///
+/// Emulators only estimate a table's size.
 async fn table_use(client: &Client, table: &str) -> Result<TableUse, Problem> {
     let mut pages = client.scan().table_name(table).into_paginator().send();
     let mut used = TableUse::default();
@@ -137,7 +142,7 @@ async fn table_use(client: &Client, table: &str) -> Result<TableUse, Problem> {
     Ok(used)
 }
 
-/// An item in DynamoDB's own JSON.
+/// Converts an item into DynamoDB's JSON.
 fn typed(item: &HashMap<String, AttributeValue>) -> Map<String, Value> {
     item.iter().map(|(name, value)| (name.clone(), typed_value(value))).collect()
 }
@@ -163,7 +168,7 @@ fn typed_value(value: &AttributeValue) -> Value {
 mod tests {
     use super::*;
 
-    /// A topology in which the function `f` has these uses.
+    /// Returns a topology in which the function `f` has these uses.
     fn declared(uses: Value) -> Topology {
         let function =
             json!({"memory_mb": 128, "timeout_seconds": 3, "maximum_concurrency": 1, "uses": uses});

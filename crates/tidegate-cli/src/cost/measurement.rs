@@ -1,4 +1,4 @@
-//! A measurement: what a number of units made the system do.
+//! A measurement: what the system did for a number of units of work.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,50 +9,50 @@ use serde::{Deserialize, Serialize};
 use terminal::problem::Problem;
 use topology::Topology;
 
-/// What was measured, as it is saved.
+/// A measurement, as it is saved.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Measurement {
-    /// When.
+    /// Time of the measurement.
     pub(super) measured_at: Timestamp,
-    /// What ran, in the words of whoever measured it.
+    /// Description of the measured run, by the person who measured it.
     #[serde(default)]
     pub(super) note: String,
-    /// The emulator.
+    /// Name of the emulator.
     pub(super) backend: String,
-    /// What the amounts are of.
+    /// Unit of work to which the amounts belong.
     pub(super) unit: Unit,
     /// Records delivered from each Kinesis stream.
     pub(super) streams: BTreeMap<String, u64>,
-    /// What each function did.
+    /// Work of each function.
     pub(super) functions: BTreeMap<String, FunctionUse>,
-    /// What each table holds at the end.
+    /// Contents of each table at the end of the measurement.
     pub(super) tables: BTreeMap<String, TableUse>,
 }
 
-/// What is counted: `orders`, 10000.
+/// Unit of work and its number, such as `orders` and 10000.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Unit {
     pub(super) name: String,
     pub(super) count: u64,
 }
 
-/// What a function did.
+/// Work of a function.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct FunctionUse {
     pub(super) invocations: u64,
-    /// Duration of all invocations, each rounded up to a millisecond.
+    /// Duration of all invocations in milliseconds, each rounded up.
     pub(super) billed_ms: u64,
     pub(super) log_bytes: u64,
-    /// Different metrics it printed.
+    /// Number of different metrics that it wrote.
     pub(super) metric_series: u64,
-    /// Batches it received from queues.
+    /// Number of batches that it received from each queue.
     #[serde(default)]
     pub(super) queue_batches: BTreeMap<String, u64>,
-    /// Billed quantities by operation.
+    /// Billed units by operation.
     pub(super) calls: BTreeMap<String, BTreeMap<String, f64>>,
 }
 
-/// What a table holds.
+/// Contents of a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct TableUse {
     pub(super) items: u64,
@@ -63,7 +63,7 @@ impl Measurement {
     /// Reads a saved measurement.
     ///
     /// # Errors
-    /// It is missing, or is none.
+    /// The file is missing, or is not a measurement.
     pub(super) fn read(file: &Path) -> Result<Self, Problem> {
         let shown = file.display();
         let text = fs::read_to_string(file).map_err(|error| {
@@ -78,7 +78,7 @@ impl Measurement {
         })
     }
 
-    /// Saves it.
+    /// Saves the measurement.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -88,10 +88,10 @@ impl Measurement {
         fs::write(file, text + "\n").map_err(|error| failed(error.to_string()))
     }
 
-    /// Whether it is one of this topology: a function it does not know was measured under another name.
+    /// Checks that the measurement belongs to this topology.
     ///
     /// # Errors
-    /// It has a function, stream or table that is not declared.
+    /// The measurement has a function, stream or table that is not declared.
     pub(super) fn fits(&self, topology: &Topology) -> Result<(), Problem> {
         let unknown = |what: &str, measured: Vec<&String>, known: &dyn Fn(&str) -> bool| {
             measured.into_iter().find(|name| !known(name)).map(|name| format!("{what} {name}"))
@@ -113,7 +113,7 @@ impl Measurement {
         }
     }
 
-    /// Declared functions that were not there when it was measured.
+    /// Returns the declared functions that did not exist when the system was measured.
     pub(super) fn lacks<'a>(&self, topology: &'a Topology) -> Vec<&'a str> {
         let names = topology.functions.keys().map(String::as_str);
         names.filter(|name| !self.functions.contains_key(*name)).collect()

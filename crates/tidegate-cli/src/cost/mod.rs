@@ -1,4 +1,4 @@
-//! `tidegate cost`: what the system costs on AWS, computed from what is declared and what was measured.
+//! `tidegate cost`: computes what the system costs on AWS, from the topology and a measurement.
 
 mod alarms;
 mod environment;
@@ -35,7 +35,7 @@ const LOCAL: &str = "local";
 /// Runs the command.
 ///
 /// # Errors
-/// There is nothing measured, a file is missing or has mistakes, or options do not go together.
+/// There is no measurement, a file is missing or has mistakes, or options contradict each other.
 pub(crate) async fn run(options: &Cost) -> Result<ExitCode, Problem> {
     if options.measurement.is_some() && options.unit.is_some() && options.count.is_none() {
         return Err(Problem::misuse(
@@ -85,7 +85,7 @@ pub(crate) async fn run(options: &Cost) -> Result<ExitCode, Problem> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the measured amounts are divided by: what the command line says, else what the measurement does.
+/// Returns the unit of work: that of the command line, or else that of the measurement.
 fn unit(options: &Cost, measurement: &Measurement) -> Result<Unit, Problem> {
     let unit = Unit {
         name: options.unit.clone().unwrap_or_else(|| measurement.unit.name.clone()),
@@ -100,7 +100,7 @@ fn unit(options: &Cost, measurement: &Measurement) -> Result<Unit, Problem> {
     Ok(unit)
 }
 
-/// The named environments, else all of `env/` that are not the emulator's.
+/// Reads the named environments, or else all of `env/` except the emulator's.
 fn environments(options: &Cost, infra: &Path, topology: &Topology) -> Result<Vec<Environment>, Problem> {
     let directory = infra.join("env");
     let known = || -> Vec<String> {

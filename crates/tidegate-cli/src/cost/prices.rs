@@ -1,4 +1,4 @@
-//! The price table.
+//! Reads the price table.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +18,7 @@ pub(super) struct Prices {
     file: PathBuf,
 }
 
-/// What an amount of something costs.
+/// Price of an amount of something.
 #[derive(Clone, Debug, Deserialize)]
 struct Price {
     usd: f64,
@@ -26,7 +26,7 @@ struct Price {
     unit: String,
 }
 
-/// A priced amount of something.
+/// An amount with its price.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Priced {
     pub(super) unit: String,
@@ -37,7 +37,7 @@ impl Prices {
     /// Reads the table.
     ///
     /// # Errors
-    /// It is missing, or has mistakes.
+    /// The file is missing, or has mistakes.
     pub(super) fn read(file: &Path) -> Result<Self, Problem> {
         let shown = file.display();
         let text = fs::read_to_string(file).map_err(|error| {
@@ -60,7 +60,10 @@ impl Prices {
         Ok(prices)
     }
 
-    /// What an amount costs. `user` is named where the table has no price for it.
+    /// Prices an amount.
+    ///
+    /// # Errors
+    /// The table has no price for it. The message names `user`.
     pub(super) fn price(&self, key: &str, amount: f64, user: &str) -> Result<Priced, Problem> {
         let price = self.prices.get(key).ok_or_else(|| {
             Problem::new(format!(

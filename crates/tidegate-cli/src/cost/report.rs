@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::estimate::Estimate;
 use super::measurement::Measurement;
 
-/// What the command says.
+/// Output of the command.
 #[derive(Debug, Serialize)]
 pub(super) struct Report<'a> {
     pub(super) prices_of: &'a str,

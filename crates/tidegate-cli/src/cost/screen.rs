@@ -1,4 +1,4 @@
-//! The estimate for people.
+//! Renders the estimate for people.
 
 use comfy_table::Cell;
 use terminal::table::{cell, right, table};
@@ -8,16 +8,16 @@ use super::line::{Line, Sum};
 use super::report::Report;
 use super::traffic::count;
 
-/// Lines of work below this share are shown as one.
+/// Share of the total below which lines of work are summed up in one.
 const SMALL: f64 = 0.005;
 
-/// The whole.
+/// Renders the whole estimate.
 pub(super) fn screen(report: &Report<'_>, monthly: Option<f64>) -> String {
     let mut parts = vec![head(report)];
     parts.extend(report.environments.iter().map(|estimate| environment(report, estimate, monthly)));
     parts.push(UNKNOWN.to_owned());
     let text = parts.join("\n\n");
-    // Cells are padded; nobody needs the blanks at the end of a line.
+    // Cells are padded. Remove the blanks at the ends of lines.
     text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
@@ -124,7 +124,7 @@ fn money(amount: f64) -> String {
     grouped(amount, 2)
 }
 
-/// Three significant digits or whole numbers.
+/// Formats a number with three significant digits, or as a whole number.
 fn amount(number: f64) -> String {
     let decimals = if number >= 100.0 || number.fract() == 0.0 {
         0
@@ -136,7 +136,7 @@ fn amount(number: f64) -> String {
     grouped(number, decimals)
 }
 
-/// With a comma between thousands.
+/// Formats a number with commas between thousands.
 fn grouped(number: f64, decimals: usize) -> String {
     let text = format!("{number:.decimals$}");
     let (whole, fraction) = text.split_once('.').map_or((text.as_str(), None), |(w, f)| (w, Some(f)));

@@ -1,4 +1,4 @@
-//! What is paid for what work leaves behind in tables: for good, or until it expires.
+//! Computes the cost of the items that work leaves in tables, permanently or until they expire.
 
 use terminal::counted::counted;
 use terminal::problem::Problem;
@@ -10,23 +10,23 @@ use super::measurement::Measurement;
 use super::prices::Prices;
 use super::traffic::{DAYS, GIGABYTE, count};
 
-/// What DynamoDB adds to each item when it bills storage.
+/// Bytes that DynamoDB adds to each item when it bills storage.
 const PER_ITEM: f64 = 100.0;
 
-/// What so many units leave in tables.
+/// Cost of the items that the units of work leave in tables.
 #[derive(Default)]
 pub(super) struct Stored {
     /// Paid every month.
     pub(super) kept: Vec<Line>,
-    /// Paid once, for the time until it expires.
+    /// Paid once, for the time until the items expire.
     pub(super) expiring: Vec<Line>,
 }
 
 impl Stored {
-    /// Prices it.
+    /// Computes the cost.
     ///
     /// # Errors
-    /// The table of prices lacks one.
+    /// The price table lacks a price.
     pub(super) fn new(
         topology: &Topology,
         environment: &Environment,

@@ -1,4 +1,4 @@
-//! What is paid for work.
+//! Computes the cost of work.
 
 use terminal::counted::counted;
 use terminal::problem::Problem;
@@ -14,14 +14,14 @@ use super::prices::Prices;
 pub(super) const GIGABYTE: f64 = 1_073_741_824.0;
 /// Days of a month.
 pub(super) const DAYS: f64 = 730.0 / 24.0;
-/// What compression leaves of stored logs: the ratio of AWS's own examples.
+/// Size of compressed logs, as a share of their original size: the ratio of AWS's own examples.
 const COMPRESSED: f64 = 0.15;
-/// The share of invocations that Lambda's own sampling traces, beside the first of each second.
+/// Share of invocations that Lambda's default sampling traces, besides the first of each second.
 const SAMPLED: f64 = 0.05;
-/// Requests for a batch of a queue: one that receives, one that deletes.
+/// Requests per batch of a queue: one receives it, one deletes it.
 const REQUESTS_PER_BATCH: f64 = 2.0;
 
-/// The lines for so many units.
+/// Computes the lines for a number of units.
 pub(super) fn lines(
     topology: &Topology,
     environment: &Environment,
@@ -40,19 +40,22 @@ pub(super) fn lines(
         traffic.polls(topology, &mut lines)?;
     }
     for (stream, records) in measurement.streams.iter().filter(|(stream, _)| !fed(topology, stream)) {
-        // A record of at most 25 KB; larger ones cost as many units as they have begun.
+        // Counts one unit per record, which holds up to 25 KB. A larger record costs a unit for
+        // each 25 KB or part of it.
         lines.push(Line::new(prices, "kinesis_put_units", stream, "records put", count(*records) * scale)?);
     }
     Ok(lines)
 }
 
-/// Whether functions put records on a stream. Those are billed as the functions' calls, and are no work that comes from outside.
+/// Returns whether functions put records on a stream.
+///
+/// Such records are billed as calls of the functions, and are not work from outside.
 pub(super) fn fed(topology: &Topology, stream: &str) -> bool {
     let mut uses = topology.functions.values().flat_map(|function| function.uses.values());
     uses.any(|used| used.stream.as_deref() == Some(stream) && used.access != Access::Read)
 }
 
-/// One function's part.
+/// Computes the lines of one function.
 struct FunctionTraffic<'a> {
     name: &'a str,
     declared: &'a Function,
@@ -90,7 +93,7 @@ impl FunctionTraffic<'_> {
         Ok(())
     }
 
-    /// An archive takes every event of its bus, and keeps it.
+    /// Adds the archive, which stores every event of its bus.
     fn archive(&self, topology: &Topology, gigabytes: f64, lines: &mut Vec<Line>) -> Result<(), Problem> {
         let buses = self.declared.uses.values().filter_map(|used| topology.buses.get(used.bus.as_deref()?));
         let days = buses.map(|bus| bus.archive_days).max().unwrap_or(0);
@@ -141,7 +144,8 @@ mod tests {
 
     use super::*;
 
-    /// What is paid for records that are put on streams, and the users it is paid for, when order-processor accesses `orders` in this way.
+    /// Returns the cost of records that are put on streams, and what causes it, if
+    /// `order-processor` has this access to `orders`.
     fn puts(access: &str) -> (Vec<String>, f64) {
         let infra = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra");
         let mut topology = topology::load(&infra.join("topology.auto.tfvars")).unwrap();

@@ -1,6 +1,6 @@
-//! Terraform's variables: which are declared, and where a file sets one.
+//! Finds Terraform's variables: the declared names, and the positions at which a file sets them.
 //!
-//! `topology` reads their values, and has refused by then whatever is not literal HCL.
+//! The crate `topology` reads their values, and refuses everything that is not literal HCL.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +10,9 @@ use std::path::Path;
 use terminal::problem::Problem;
 use topology::Position;
 
-/// Names of the variables that the `.tf` files of a directory declare: Terraform takes them from any of these.
+/// Returns the names of the variables that the `.tf` files of a directory declare.
+///
+/// Terraform accepts declarations in any of these files.
 ///
 /// # Errors
 /// The directory or one of the files cannot be read.
@@ -29,7 +31,7 @@ pub(super) fn declared(directory: &Path) -> Result<BTreeSet<String>, Problem> {
     Ok(names)
 }
 
-/// Labels of the lines that begin a `variable` block.
+/// Returns the labels of the lines that begin a `variable` block.
 fn blocks(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter_map(|line| {
         let label = line.trim_start().strip_prefix("variable")?;
@@ -38,7 +40,7 @@ fn blocks(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Where a file of literal values sets a variable.
+/// Returns the position at which a file of literal values sets a variable.
 pub(super) fn position(text: &str, name: &str) -> Option<Position> {
     let mut depth = 0_usize;
     for (n, line) in bare(text).lines().enumerate() {
@@ -58,7 +60,7 @@ pub(super) fn position(text: &str, name: &str) -> Option<Position> {
     None
 }
 
-/// The text with blanks for its comments and strings.
+/// Returns the text with blanks instead of its comments and strings.
 fn bare(text: &str) -> String {
     let mut bare = String::with_capacity(text.len());
     let mut rest = text;
@@ -83,7 +85,7 @@ fn bare(text: &str) -> String {
     bare
 }
 
-/// Bytes of the string that a text begins with, quotes included.
+/// Returns the length in bytes of the string that a text begins with, quotes included.
 fn string_bytes(text: &str) -> usize {
     let mut escaped = false;
     for (at, letter) in text.char_indices().skip(1) {

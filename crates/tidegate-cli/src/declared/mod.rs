@@ -1,49 +1,50 @@
-//! What a letter or a record may make a command do: only what the topology declares, here.
+//! Limits what a dead letter or a record can make a command do to what the topology declares.
 //!
-//! Whoever can write into a dead-letter queue or a table writes function names, ARNs, buckets and
-//! keys. An operator's credentials reach further than theirs, so nothing of that is used before it
-//! is compared with the topology and with the place of the system.
+//! A dead-letter queue or a table may contain forged function names, ARNs, buckets and keys. An
+//! operator's credentials may reach further than those of the author. So the commands use none of
+//! these names before they have compared it with the topology and with the account and region of
+//! the system.
 
 use terminal::name_prefix::NamePrefix;
 use topology::{LARGE_LETTERS, Source, Topology, Use};
 
 use crate::arn::Home;
 
-/// A declared function, by its name in the topology and at Lambda.
+/// A declared function, with its name in Lambda.
 #[derive(Clone, Debug)]
 pub(crate) struct Function<'a> {
     pub(crate) declared: &'a topology::Function,
-    /// The name at Lambda, put together here and not taken from a letter.
+    /// Name in Lambda. It is computed from the topology, not taken from a dead letter.
     pub(crate) name: String,
 }
 
-/// How the names of buckets begin and end in a system.
+/// How the names of a system's buckets are formed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BucketNames {
-    /// The local engine's: those of the topology.
+    /// The local engine's: the names of the topology.
     Plain,
-    /// Terraform's: prefix, name, account.
+    /// Terraform's: prefix, name and account.
     WithAccount,
-    /// An endpoint that somebody else filled: one of both.
+    /// A foreign endpoint: either of both forms.
     Either,
 }
 
-/// What a topology declares, in one place.
+/// A topology, with the names, account and region of its system.
 #[derive(Debug)]
 pub(crate) struct Declared<'a> {
     pub(crate) topology: &'a Topology,
     pub(crate) prefix: &'a NamePrefix,
     pub(crate) home: Home,
     pub(crate) buckets: BucketNames,
-    /// The alias or version that is invoked.
+    /// Alias or version that is invoked.
     pub(crate) qualifier: &'a str,
 }
 
 impl<'a> Declared<'a> {
-    /// The function of this name at Lambda.
+    /// Returns the function with this name in Lambda.
     ///
     /// # Errors
-    /// None is declared.
+    /// The topology does not declare it.
     pub(crate) fn function(&self, name: &str) -> Result<Function<'a>, String> {
         let mut functions = self.topology.functions.iter();
         let found = functions.find(|(declared, _)| self.prefix.physical(declared).as_str() == name);
@@ -54,11 +55,13 @@ impl<'a> Declared<'a> {
         Ok(Function { declared, name: name.to_owned() })
     }
 
-    /// The function that an ARN names, whatever its qualifier: what runs is the alias, because what
-    /// failed may be a version that was rolled back since.
+    /// Returns the function that an ARN names. Ignores the version in the ARN.
+    ///
+    /// Commands invoke the alias, because the version that failed may have been rolled back since.
     ///
     /// # Errors
-    /// It is not declared, not here, or has a qualifier that this system does not use.
+    /// The function is not declared, is in another account or region, or has an alias that this
+    /// system does not use.
     pub(crate) fn function_of(&self, arn: &str) -> Result<Function<'a>, String> {
         let resource = self.home.resource("lambda", arn)?;
         let parts: Vec<&str> = resource.split(':').collect();
@@ -79,17 +82,22 @@ impl<'a> Declared<'a> {
         self.function(name)
     }
 
-    /// The source of a function that reads this stream or this table's stream.
+    /// Returns the source with which a function reads a Kinesis stream.
     ///
     /// # Errors
-    /// The stream is not here, or the function does not read it.
+    /// The stream is in another account or region, or the function does not read it.
     pub(crate) fn stream(&self, function: &Function<'a>, arn: &str) -> Result<&'a Source, String> {
         let resource = self.home.resource("kinesis", arn)?;
         let name = resource.strip_prefix("stream/").unwrap_or_default();
         self.source(function, arn, name, |source| source.stream.as_deref())
     }
 
-    /// As [`Declared::stream`], of a table. Its stream has a new label whenever it is switched on.
+    /// Returns the source with which a function reads a table's stream.
+    ///
+    /// The stream gets a new label each time it is switched on, so any label is accepted.
+    ///
+    /// # Errors
+    /// The same as for [`Declared::stream`].
     pub(crate) fn table_stream(&self, function: &Function<'a>, arn: &str) -> Result<&'a Source, String> {
         let resource = self.home.resource("dynamodb", arn)?;
         let parts: Vec<&str> = resource.split('/').collect();
@@ -113,13 +121,14 @@ impl<'a> Declared<'a> {
         found.ok_or_else(|| format!("{arn} is not a source of {}", function.name))
     }
 
-    /// Refuses an object that is not the record of the letter with this id of this function.
+    /// Refuses an object that is not the payload of the dead letter with this id.
     ///
-    /// The toolkit writes one name for it. Any other is the record of another letter, which the
-    /// command would delete.
+    /// The toolkit writes each payload under exactly one key. An object with another key belongs to
+    /// another dead letter, whose payload the command would delete.
     ///
     /// # Errors
-    /// The bucket is not that of the function's letters, or the key is not the name.
+    /// The bucket is not the dead-letter bucket of the function, or the key is not that of the dead
+    /// letter.
     pub(crate) fn payload(
         &self,
         function: &Function<'_>,
@@ -138,12 +147,14 @@ impl<'a> Declared<'a> {
         Err(format!("key `{key}` is not `{own}`, the name of the record of this letter"))
     }
 
-    /// Refuses an object that cannot be the event of a held effect of this function:
-    /// `held/<function>/<name>`, or `held/<name>` of an older version of the toolkit. The event itself
-    /// tells whether it is that of the effect ([`Repeat::names`](tidegate::idempotency::Repeat::names)).
+    /// Refuses an object that cannot be the event of a held effect of this function.
+    ///
+    /// The key must be `held/<function>/<name>`, or `held/<name>` of an older version of the
+    /// toolkit. The content of the event says whether it belongs to the effect
+    /// ([`Repeat::names`](tidegate::idempotency::Repeat::names)).
     ///
     /// # Errors
-    /// The function does not use the bucket, or the key is not one of its held effects.
+    /// The function does not use the bucket, or the key is not that of one of its held effects.
     pub(crate) fn held_event(&self, function: &Function<'_>, bucket: &str, key: &str) -> Result<(), String> {
         if !self.is_one_of(function.declared.uses.values(), bucket) {
             return Err(format!("bucket `{bucket}` is not one that {} uses", function.name));
@@ -164,10 +175,10 @@ impl<'a> Declared<'a> {
         buckets.any(|declared| self.bucket_names(declared).iter().any(|name| name == bucket))
     }
 
-    /// What a bucket of the topology may be called at S3.
+    /// Returns the names that a bucket of the topology may have in S3.
     pub(crate) fn bucket_names(&self, declared: &str) -> Vec<String> {
         let plain = self.prefix.physical(declared).to_string();
-        // The names of buckets are unique among all accounts.
+        // Bucket names are unique among all accounts.
         let with_account = format!("{plain}-{}", self.home.account);
         match self.buckets {
             BucketNames::Plain => vec![plain],
@@ -176,13 +187,13 @@ impl<'a> Declared<'a> {
         }
     }
 
-    /// The target of a rule or a schedule, whose event was not handed over to it.
+    /// Returns the target of a rule or a schedule that could not hand over an event to it.
     ///
-    /// A topology declares no schedules: any of this account may have any declared function as its
-    /// target.
+    /// A topology declares no schedules. So each schedule of this account may have any declared
+    /// function as its target.
     ///
     /// # Errors
-    /// The rule is not declared or not here, or its declared target is another function.
+    /// The rule is not declared, is in another account or region, or has another target.
     pub(crate) fn target(&self, rule: &str, target: &str) -> Result<Function<'a>, String> {
         let function = self.function_of(target)?;
         let Some(declared) = self.rule(rule)? else { return Ok(function) };
@@ -193,10 +204,10 @@ impl<'a> Declared<'a> {
         Err(format!("{} is not the target of {rule}", function.name))
     }
 
-    /// The rule with this ARN, or none for a schedule.
+    /// Returns the rule with this ARN, or `None` for a schedule.
     ///
     /// # Errors
-    /// It is not declared or not here.
+    /// The rule is not declared, or is in another account or region.
     pub(crate) fn rule(&self, rule: &str) -> Result<Option<&'a topology::Rule>, String> {
         if self.home.resource("scheduler", rule).is_ok_and(|resource| resource.starts_with("schedule/")) {
             return Ok(None);
@@ -213,7 +224,9 @@ impl<'a> Declared<'a> {
         Ok(Some(declared))
     }
 
-    /// A bus by its name at EventBridge. Every account has the default one, under this very name.
+    /// Returns the name of a bus in EventBridge.
+    ///
+    /// The default bus has the same name in every account.
     fn bus(&self, declared: &str) -> String {
         match declared {
             topology::DEFAULT_BUS => declared.to_owned(),
@@ -222,7 +235,7 @@ impl<'a> Declared<'a> {
     }
 }
 
-/// Whether a text is one segment of a key, and not one that somebody who resolves dots would leave.
+/// Returns whether a text is one segment of a key, without dots that a resolver would follow.
 fn is_segment(text: &str) -> bool {
     !matches!(text, "" | "." | "..") && !text.contains(['/', '\\'])
 }

@@ -149,7 +149,7 @@ fn only_the_functions_own_part_of_its_dead_letter_bucket_is_read_and_deleted() {
         ] {
             refused(declared.payload(&processor, "id", bucket, key), "is not `dev-processor/id.json`");
         }
-        // The name follows the id, and an id is no path.
+        // The key follows from the id, and an id is not a path.
         for id in ["../dev-mail/id", "..", "", "a/b", "a\\b"] {
             let key = format!("dev-processor/{id}.json");
             refused(declared.payload(&processor, id, bucket, &key), "the name of the record of this letter");

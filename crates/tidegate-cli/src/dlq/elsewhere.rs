@@ -1,8 +1,8 @@
-//! What is given up to something else than a queue: no command reads it there, so it is said where it is.
+//! Reports failures that go to a destination other than a queue, where no command reads them.
 
 use topology::{Destination, DestinationKind, Topology};
 
-/// One line for each destination of failures that is no queue.
+/// Returns one line for each on-failure destination that is not a queue.
 pub(crate) fn elsewhere(topology: &Topology) -> Vec<String> {
     let streams = topology.sources().filter_map(|(function, source, declared)| {
         Some((format!("source {source} of {function} gives up"), declared.on_failure.as_ref()?))

@@ -5,25 +5,28 @@ use tidegate::dead_letter::Payload;
 
 use super::content::Content;
 
-/// A received message and what it is.
+/// A received message, with its recognised content.
 #[derive(Debug)]
 pub(crate) struct Letter {
-    /// The queue, by its name in the topology.
+    /// Name of the queue in the topology.
     pub(crate) queue: String,
-    /// SQS's id of the message.
+    /// Id of the message in SQS.
     pub(crate) message_id: String,
-    /// When the queue took it.
+    /// When the message was sent to the queue.
     pub(crate) sent_at: Option<Timestamp>,
-    /// How often it was received, this time included.
+    /// Number of receives, this one included.
     pub(crate) receives: u64,
-    /// The body.
+    /// Body of the message.
     pub(crate) body: String,
-    /// What it is.
+    /// Recognised content.
     pub(crate) content: Content,
 }
 
 impl Letter {
-    /// The id it is shown under: the letter's own, the same for a letter that was sent twice, else the message's.
+    /// Returns the id under which it is shown.
+    ///
+    /// It is the id of the dead letter, which is the same for a letter sent twice, or else that of
+    /// the message.
     pub(crate) fn id(&self) -> &str {
         match &self.content {
             Content::Own(letter) => &letter.id,
@@ -31,17 +34,17 @@ impl Letter {
         }
     }
 
-    /// Whether an id, given in part, means this letter.
+    /// Returns whether an id, or the beginning of one, names this letter.
     pub(crate) fn is_named(&self, id: &str) -> bool {
         self.id().starts_with(id) || self.message_id.starts_with(id)
     }
 
-    /// When it was given up, or at least sent.
+    /// Returns when the failure occurred, or else when the message was sent.
     pub(crate) fn since(&self) -> Option<Timestamp> {
         self.content.failed_at().or(self.sent_at)
     }
 
-    /// Class and code, or the condition in AWS's words.
+    /// Returns class and code of the failure, or the condition in AWS's words.
     pub(crate) fn condition(&self) -> String {
         match &self.content {
             Content::Pointer(pointer) => pointer.condition.clone(),
@@ -52,7 +55,7 @@ impl Letter {
         }
     }
 
-    /// What it is about: the subject of its event, or its place in a stream.
+    /// Returns what the letter is about: the subject of its event, or its position in a stream.
     pub(crate) fn subject(&self) -> String {
         match &self.content {
             Content::Pointer(pointer) => {
@@ -66,7 +69,7 @@ impl Letter {
         }
     }
 
-    /// Why it is here.
+    /// Returns the reason of the failure.
     pub(crate) fn reason(&self) -> String {
         match &self.content {
             Content::Pointer(pointer) => format!("a batch of {} was given up", pointer.batch_size),
@@ -87,7 +90,7 @@ impl Letter {
         }
     }
 
-    /// The object in the dead-letter bucket that has its record.
+    /// Returns bucket and key of the object with its payload.
     pub(crate) fn object(&self) -> Option<(&str, &str)> {
         match &self.content {
             Content::Own(letter) => match &letter.payload {
@@ -99,7 +102,7 @@ impl Letter {
     }
 }
 
-/// Subject of the envelope in an EventBridge event.
+/// Returns the subject of the envelope in an EventBridge event.
 fn subject_of(event: &str) -> Option<String> {
     let event = aws_json::value(event.as_bytes()).ok()?;
     Some(event.get("detail")?.get("subject")?.as_str()?.to_owned())

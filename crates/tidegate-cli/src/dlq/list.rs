@@ -1,4 +1,4 @@
-//! The list of dead letters, for people and programs.
+//! Lists dead letters, for people and for programs.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,7 +19,7 @@ use crate::declared::Declared;
 /// Longest reason in the table, in characters.
 const REASON: usize = 60;
 
-/// A letter as JSON.
+/// A dead letter as JSON.
 #[derive(Debug, Serialize)]
 pub(crate) struct Listed<'a> {
     id: &'a str,
@@ -36,20 +36,20 @@ pub(crate) struct Listed<'a> {
     since: Option<Timestamp>,
     sent_at: Option<Timestamp>,
     receives: u64,
-    /// Where the record came from; of a pointer, everything it says.
+    /// Position of the record in its source; for a pointer, all of its content.
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<Value>,
     /// Bucket and key of a payload that is not in the letter.
     #[serde(skip_serializing_if = "Option::is_none")]
     object: Option<Value>,
-    /// The record's body as text, where it is text.
+    /// Body of the record, if it is text.
     #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<String>,
-    /// The message as it is.
+    /// Body of the message.
     body: &'a str,
 }
 
-/// The letters as JSON.
+/// Returns the letters as JSON.
 pub(crate) fn json<'a>(letters: &'a [Letter], declared: &Declared<'_>) -> Vec<Listed<'a>> {
     letters.iter().map(|letter| listed(letter, declared)).collect()
 }
@@ -102,7 +102,8 @@ fn payload(content: &Content) -> Option<String> {
     }
 }
 
-/// What the producer wrote: Kinesis data decoded, the body of a queue's message, or the whole of any other record.
+/// Returns the producer's text: the decoded data of a Kinesis record, the body of a queue's
+/// message, or the whole of any other record.
 fn text_of(record: &RawValue) -> Option<String> {
     let value = aws_json::value(record.get().as_bytes()).ok()?;
     let field = |path: &str| value.pointer(path).and_then(Value::as_str);
@@ -112,7 +113,7 @@ fn text_of(record: &RawValue) -> Option<String> {
     Some(field("/body").map_or_else(|| record.get().to_owned(), str::to_owned))
 }
 
-/// The letters as a table, with what to do next.
+/// Returns the letters as a table, with hints for the next step.
 pub(crate) fn table(letters: &[Letter], declared: &Declared<'_>) -> String {
     if letters.is_empty() {
         return "no dead letters".to_owned();
@@ -137,7 +138,9 @@ pub(crate) fn table(letters: &[Letter], declared: &Declared<'_>) -> String {
     format!("{shown}\n\n{letters}; --yes replays, --json shows everything")
 }
 
-/// A subject, or a place in a stream in its short form: sequence numbers have up to 56 digits.
+/// Returns the subject, or a short form of the position in a stream.
+///
+/// Sequence numbers have up to 56 digits.
 fn about(letter: &Letter) -> String {
     match &letter.content {
         Content::Pointer(pointer) => {

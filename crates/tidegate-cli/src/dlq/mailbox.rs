@@ -1,4 +1,4 @@
-//! Receiving messages, keeping them hidden, giving them back, deleting them.
+//! Receives messages of dead-letter queues, keeps them hidden, releases them and deletes them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,13 +23,17 @@ use super::queues::DeadLetterQueue;
 use crate::connection::System;
 use crate::queue::url_of;
 
-/// How long a received message stays hidden, in seconds: also how long it does when the command is killed.
+/// Visibility timeout of a received message, in seconds.
+///
+/// It also applies after the command was killed.
 const HIDDEN_SECONDS: i32 = 60;
-/// How often that is renewed.
+/// Interval at which the visibility timeout is renewed.
 const RENEW: Duration = Duration::from_secs(20);
-/// Most messages of one SQS call.
+/// Most messages in one SQS call.
 const CALL: usize = 10;
-/// On AWS an empty answer without waiting may have asked only some of a queue's servers.
+/// Seconds for which a receive waits in an account.
+///
+/// Without a wait, SQS may ask only some of a queue's servers.
 const WAIT_SECONDS: i32 = 2;
 
 /// The dead-letter queues of a system, and the messages that are hidden at the moment.
@@ -40,15 +44,15 @@ pub(crate) struct Mailbox {
     keeper: JoinHandle<()>,
 }
 
-/// What the queues gave.
+/// Messages that the queues returned.
 #[derive(Debug, Default)]
 pub(crate) struct Received {
     pub(crate) letters: Vec<Letter>,
-    /// What is not among the letters.
+    /// Notes for the operator about messages that are not among the letters.
     pub(crate) notes: Vec<String>,
 }
 
-/// What a queue holds, together.
+/// Attributes whose sum is the number of messages in a queue.
 const COUNTS: [QueueAttributeName; 3] = [
     QueueAttributeName::ApproximateNumberOfMessages,
     QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
@@ -64,11 +68,14 @@ fn not_shown(queue: &str, all: usize, shown: usize) -> Option<String> {
     ))
 }
 
-/// Queue URL and receipt by message id.
+/// Queue URL and receipt handle by message id.
 type Hidden = BTreeMap<String, (String, String)>;
 
 impl Mailbox {
-    /// Opens the queues of a system. Must be called inside a Tokio runtime.
+    /// Opens the queues of a system, and starts a task that keeps messages hidden.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime.
     pub(crate) fn new(system: &System) -> Self {
         let sqs = system.sqs();
         let hidden = Arc::<Mutex<Hidden>>::default();
@@ -76,10 +83,13 @@ impl Mailbox {
         Self { sqs, wait_seconds: if system.is_account() { WAIT_SECONDS } else { 0 }, hidden, keeper }
     }
 
-    /// Receives every message of these queues, each once. They stay hidden until they are released or deleted.
+    /// Receives every message of these queues, each once.
+    ///
+    /// They stay hidden until they are released or deleted.
     ///
     /// # Errors
-    /// A queue cannot be read; what was received before stays hidden until it is released.
+    /// A queue cannot be read. Messages that were already received stay hidden until they are
+    /// released.
     pub(crate) async fn receive_all(&self, queues: &[DeadLetterQueue]) -> Result<Received, Problem> {
         let parts = try_join_all(queues.iter().map(|queue| self.receive(queue))).await?;
         let mut received = Received::default();
@@ -126,8 +136,10 @@ impl Mailbox {
         }
     }
 
-    /// That a FIFO queue has more messages than it showed: SQS hands out at most ten of a message
-    /// group, and none of that group until these are visible again or deleted.
+    /// Returns a note if a FIFO queue has more messages than it returned.
+    ///
+    /// SQS returns at most ten messages of a message group. It returns no more of that group until
+    /// these are visible again or deleted.
     async fn behind(&self, queue: &DeadLetterQueue, url: &str, shown: usize) -> Option<String> {
         let asked = self.sqs.get_queue_attributes().queue_url(url);
         let answer = asked.set_attribute_names(Some(COUNTS.to_vec())).send().await.ok()?;
@@ -136,14 +148,16 @@ impl Mailbox {
         not_shown(&queue.name, all, shown)
     }
 
-    /// Makes messages visible again. A message that cannot be is visible by itself within a minute.
+    /// Makes messages visible again.
+    ///
+    /// If that fails, a message becomes visible by itself within a minute.
     pub(crate) async fn release<'a>(&self, ids: impl Iterator<Item = &'a str>) {
         let released: Vec<(String, (String, String))> =
             self.with_hidden(|hidden| ids.filter_map(|id| hidden.remove_entry(id)).collect());
         change_visibility(&self.sqs, released, 0).await;
     }
 
-    /// Makes every message visible again that is still hidden.
+    /// Makes all hidden messages visible again.
     pub(crate) async fn release_all(&self) {
         let released = self.with_hidden(std::mem::take);
         change_visibility(&self.sqs, released.into_iter().collect(), 0).await;
@@ -152,7 +166,7 @@ impl Mailbox {
     /// Deletes a message.
     ///
     /// # Errors
-    /// Why it is still there.
+    /// Why the message was not deleted.
     pub(crate) async fn delete(&self, id: &str) -> Result<(), String> {
         let Some((url, receipt)) = self.with_hidden(|hidden| hidden.remove(id)) else {
             return Err("its receipt is unknown".to_owned());
@@ -172,7 +186,7 @@ impl Drop for Mailbox {
     }
 }
 
-/// Keeps hidden what is hidden, however long the work on the messages before it takes.
+/// Keeps hidden messages hidden, however long the work on earlier messages takes.
 async fn keep_hidden(sqs: Client, hidden: Arc<Mutex<Hidden>>) {
     loop {
         tokio::time::sleep(RENEW).await;
@@ -203,7 +217,7 @@ async fn change_visibility(sqs: &Client, messages: Vec<(String, (String, String)
                 })
                 .collect();
             let Ok(entries) = entries else { continue };
-            // What fails becomes visible by itself when its minute is over.
+            // If this fails, the messages become visible by themselves after a minute.
             let _ =
                 sqs.change_message_visibility_batch().queue_url(&url).set_entries(Some(entries)).send().await;
         }

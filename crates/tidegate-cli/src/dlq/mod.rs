@@ -1,4 +1,4 @@
-//! `tidegate dlq`: dead letters, listed and replayed.
+//! `tidegate dlq`: lists and replays dead letters.
 
 mod content;
 mod elsewhere;
@@ -26,10 +26,10 @@ use terminal::name_prefix::NamePrefix;
 use terminal::output;
 use terminal::problem::Problem;
 
-/// Lists dead letters, or replays them.
+/// Lists or replays dead letters.
 ///
 /// # Errors
-/// The system cannot be reached, or a queue or function of that name is not declared.
+/// The system cannot be reached, or a named queue or function is not declared.
 pub(crate) async fn run(options: &Dlq) -> Result<ExitCode, Problem> {
     let intent = if options.yes { Intent::Change } else { Intent::Read };
     let system = System::open(&options.place, intent).await?;
@@ -88,7 +88,7 @@ pub(crate) async fn run(options: &Dlq) -> Result<ExitCode, Problem> {
     mailbox.release_all().await;
     let printed = if options.json { output::json(&summary) } else { output::line(&summary.to_string()) };
     match printed {
-        // The exit code tells of failures to whoever does not read.
+        // If nobody reads the output any more, the exit code still reports failures.
         Ok(()) | Err(Problem::OutputClosed) => {}
         Err(problem) => return Err(problem),
     }
@@ -99,7 +99,10 @@ pub(crate) async fn run(options: &Dlq) -> Result<ExitCode, Problem> {
     })
 }
 
-/// Letters name their functions physically; people may also use the name in the topology.
+/// Returns whether the options choose this letter.
+///
+/// Letters contain the physical name of a function. The options may also use the name in the
+/// topology.
 fn is_chosen(letter: &Letter, options: &Dlq, prefix: &NamePrefix) -> bool {
     let function = options
         .function

@@ -1,4 +1,4 @@
-//! The order in which letters are replayed.
+//! Sorts dead letters for a replay.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,11 @@ use super::letter::Letter;
 
 type Group = (String, String, String);
 
-/// By queue, oldest first; pointers into one shard of one function in the order of the stream, in the places their ages give them.
+/// Sorts letters by queue, and within a queue from old to new.
+///
+/// Pointers into one shard of one function must be replayed in the order of the stream. So they are
+/// sorted among themselves, within the places that their ages give them. Example, from old to new:
+/// 100, another letter, 9 becomes 9, the other letter, 100.
 pub(crate) fn ordered(mut letters: Vec<Letter>) -> Vec<Letter> {
     letters.sort_by(|a, b| (&a.queue, a.since(), &a.message_id).cmp(&(&b.queue, b.since(), &b.message_id)));
     let mut places: BTreeMap<(String, Group), Vec<usize>> = BTreeMap::new();

@@ -1,14 +1,14 @@
-//! Which queues hold the letters of a function, as the topology declares it.
+//! Checks that a dead letter is in a queue that the topology declares for its function.
 //!
-//! A function can write into the queues of its own failures. If they are not those of another
-//! function, nothing in them invokes that one.
+//! A function can write into the queues of its own failures. So a letter there must not invoke
+//! another function.
 
 use topology::{Destination, DestinationKind, Rule, Source, Topology};
 
 use super::content::Content;
 use crate::declared::{Declared, Function};
 
-/// What gives letters up, with the function that they are for.
+/// Origin of a letter: what wrote it for its function.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Origin<'a> {
     /// A source of the function.
@@ -19,15 +19,15 @@ pub(super) enum Origin<'a> {
     Own,
     /// A rule, whose target is the function.
     Rule(&'a Rule),
-    /// A schedule, which no topology declares.
+    /// A schedule. Topologies do not declare schedules.
     Schedule,
 }
 
 impl<'a> Origin<'a> {
-    /// The origin of a letter that was compared with the topology.
+    /// Returns the origin of a letter that was compared with the topology.
     ///
     /// # Errors
-    /// It has none.
+    /// The letter has no origin.
     pub(super) fn new(
         content: &Content,
         source: Option<&'a Source>,
@@ -43,7 +43,7 @@ impl<'a> Origin<'a> {
         })
     }
 
-    /// Refuses a queue, named as in the topology, that does not hold what this gives up.
+    /// Checks that `queue`, named as in the topology, holds the failures of this origin.
     ///
     /// # Errors
     /// It does not.
@@ -83,7 +83,7 @@ impl<'a> Origin<'a> {
     }
 }
 
-/// Whether a queue is this one, or its messages are moved there.
+/// Returns whether `queue` is `from`, or a queue to which its messages are moved.
 fn is_or_moves_to(topology: &Topology, from: &str, queue: &str) -> bool {
     let mut at = Some(from);
     // Queues may move messages in a circle.
@@ -97,8 +97,9 @@ fn is_or_moves_to(topology: &Topology, from: &str, queue: &str) -> bool {
     false
 }
 
-/// Whether what is given up to a destination may come into a queue. Who subscribes to a topic is not
-/// declared.
+/// Returns whether failures that go to a destination may reach a queue.
+///
+/// A topic may lead to any queue, because its subscribers are not declared.
 fn leads_to(topology: &Topology, to: &Destination, queue: &str) -> bool {
     match to.kind() {
         Some(DestinationKind::Queue(name)) => is_or_moves_to(topology, name, queue),

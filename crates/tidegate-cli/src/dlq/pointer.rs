@@ -1,32 +1,32 @@
-//! A pointer to records of a stream.
+//! Reads pointers to records of a stream.
 
 use jiff::Timestamp;
 use lambda_shapes::sequence::SequenceNumber;
 use lambda_shapes::stream_kind::StreamKind;
 use serde::{Deserialize, Serialize};
 
-/// The on-failure record of a stream mapping: where the records are that it gave up, without the records.
+/// On-failure record of a stream mapping: the range of the discarded records, without the records.
 #[derive(Clone, Debug)]
 pub(crate) struct Pointer {
     /// ARN of the function.
     pub(crate) function_arn: String,
-    /// Why the mapping gave up.
+    /// Why the mapping discarded them.
     pub(crate) condition: String,
-    /// When.
+    /// When the mapping discarded them.
     pub(crate) failed_at: Option<Timestamp>,
-    /// The kind of stream.
+    /// Kind of stream.
     pub(crate) kind: StreamKind,
     /// ARN of the stream.
     pub(crate) stream_arn: String,
-    /// The shard.
+    /// Id of the shard.
     pub(crate) shard: String,
-    /// The first record.
+    /// Sequence number of the first record.
     pub(crate) start: SequenceNumber,
-    /// The last record.
+    /// Sequence number of the last record.
     pub(crate) end: SequenceNumber,
     /// When the first record was written.
     pub(crate) first_arrival: Option<Timestamp>,
-    /// Records of the batch; others may lie between them.
+    /// Number of records in the batch. Other records may lie between them.
     pub(crate) batch_size: u64,
 }
 
@@ -96,23 +96,23 @@ impl Pointer {
         })
     }
 
-    /// Name of the stream, or of the table whose stream it is.
+    /// Returns the name of the stream, or of the table whose stream it is.
     pub(crate) fn stream_name(&self) -> &str {
         let resource = self.stream_arn.splitn(6, ':').nth(5).unwrap_or(&self.stream_arn);
         resource.split('/').nth(1).unwrap_or(resource)
     }
 
-    /// The stream's partition: `aws`, `aws-cn`.
+    /// Returns the stream's partition, such as `aws` or `aws-cn`.
     pub(crate) fn partition(&self) -> &str {
         self.stream_arn.split(':').nth(1).unwrap_or_default()
     }
 
-    /// The stream's region.
+    /// Returns the stream's region.
     pub(crate) fn region(&self) -> &str {
         self.stream_arn.split(':').nth(3).unwrap_or_default()
     }
 
-    /// The stream's account.
+    /// Returns the stream's account.
     pub(crate) fn account(&self) -> &str {
         self.stream_arn.split(':').nth(4).unwrap_or_default()
     }

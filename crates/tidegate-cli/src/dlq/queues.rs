@@ -1,4 +1,4 @@
-//! The queues in which dead letters lie.
+//! Finds the dead-letter queues of a topology.
 
 use terminal::name_prefix::{NamePrefix, PhysicalName};
 use terminal::problem::Problem;
@@ -6,7 +6,7 @@ use topology::Topology;
 
 use crate::queue::physical;
 
-/// A dead-letter queue: its name in the topology, and its name at SQS.
+/// A dead-letter queue, with its name in the topology and its physical name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DeadLetterQueue {
     pub(crate) name: String,
@@ -14,10 +14,10 @@ pub(crate) struct DeadLetterQueue {
     pub(crate) fifo: bool,
 }
 
-/// The chosen queues, or all when none is chosen.
+/// Returns the named queues, or all dead-letter queues if none is named.
 ///
 /// # Errors
-/// A name that is none of a dead-letter queue.
+/// A name is not that of a dead-letter queue.
 pub(crate) fn chosen(
     topology: &Topology,
     prefix: &NamePrefix,

@@ -1,4 +1,4 @@
-//! Reading the records again that a pointer points to.
+//! Reads the records again to which a pointer points.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -22,13 +22,15 @@ use super::pointer::Pointer;
 use crate::connection::System;
 use crate::invoke::short_name;
 
-/// How long the stream of a table keeps its records.
+/// Hours for which a table's stream keeps its records.
 const TABLE_RETENTION_HOURS: i64 = 24;
-/// The live mapping shares a shard's five reads a second.
+/// Interval between reads of a shard.
+///
+/// The live mapping shares the shard's limit of five reads a second.
 const READ_INTERVAL: Duration = Duration::from_secs(1);
-/// Between empty pages of an emulator, which has no such limit.
+/// Interval between empty pages of an emulator, which has no such limit.
 const EMPTY_PAUSE: Duration = Duration::from_millis(20);
-/// Empty pages are normal in the middle of a shard, but not this many in a row.
+/// Most empty pages in a row. Some are normal in the middle of a shard.
 const EMPTY_PAGES: u32 = 60;
 
 /// Reads ranges of streams, at most once a second per shard on AWS.
@@ -42,12 +44,12 @@ pub(crate) struct RangeReader {
 struct Page {
     records: Vec<Record>,
     next: Option<String>,
-    /// Nothing newer is in the stream.
+    /// Whether the page is at the end of the stream.
     at_tip: bool,
 }
 
 impl RangeReader {
-    /// Reads streams of this system.
+    /// Creates a reader for streams of this system.
     pub(crate) fn new(system: &System) -> Self {
         Self {
             kinesis: system.kinesis(),
@@ -57,11 +59,14 @@ impl RangeReader {
         }
     }
 
-    /// All records from the pointer's first to its last, as elements of an event's `Records`, in order. With parallelization, records that were not
-    /// given up lie between them; functions take every event only once.
+    /// Returns all records from the pointer's first to its last, in order, as elements of an
+    /// event's `Records`.
+    ///
+    /// With a parallelization factor above 1, other records lie between the discarded ones.
+    /// Functions apply every event only once, so the result includes them.
     ///
     /// # Errors
-    /// Why they cannot be had, for people.
+    /// Why the records cannot be read, for people.
     pub(crate) async fn read(&mut self, pointer: &Pointer) -> Result<Vec<Bytes>, String> {
         self.refuse_expired(pointer).await?;
         let mut range = Range::new(pointer);
@@ -89,12 +94,16 @@ impl RangeReader {
         Err(range.ended_early())
     }
 
-    /// Kinesis does not fail on a position that it no longer keeps, it starts at the oldest record: an expired range is refused before it is read.
+    /// Refuses an expired range before it is read.
+    ///
+    /// Kinesis does not fail on a position that it no longer keeps. It starts at the oldest record
+    /// instead.
     async fn refuse_expired(&self, pointer: &Pointer) -> Result<(), String> {
         let hours = match pointer.kind {
             StreamKind::DynamoDb => Some(TABLE_RETENTION_HOURS),
             StreamKind::Kinesis => {
-                // Without an answer the range is read, and its first record tells.
+                // Without an answer the range is read, and its first record shows whether it is
+                // expired.
                 let summary =
                     self.kinesis.describe_stream_summary().stream_arn(&pointer.stream_arn).send().await;
                 let summary = summary.ok().and_then(|answer| answer.stream_description_summary);
@@ -139,7 +148,7 @@ impl RangeReader {
 
     async fn page(&self, pointer: &Pointer, iterator: &str) -> Result<Page, String> {
         let unwritable = |error: serde_json::Error| format!("a record cannot be written: {error}");
-        // For a record whose stream does not say when it arrived.
+        // For a record without an arrival time.
         let arrived = Moment::from(pointer.first_arrival.unwrap_or_else(Timestamp::now));
         match pointer.kind {
             StreamKind::Kinesis => {
@@ -178,8 +187,9 @@ impl RangeReader {
     }
 }
 
-/// What a record of Kinesis says of its place. The role is that of the function, as far as it is
-/// known: with the function's name.
+/// Returns the origin of a Kinesis record.
+///
+/// The role is that of the function, as far as it is known: it has the function's name.
 fn origin(pointer: &Pointer) -> Origin {
     let (partition, account) = (pointer.partition(), pointer.account());
     let function = short_name(&pointer.function_arn);
@@ -209,7 +219,10 @@ fn expired(first_arrival: Timestamp, hours: i64, now: Timestamp) -> Option<Strin
     })
 }
 
-/// The part of a range that was read so far.
+/// The part of a range that was already read.
+///
+/// Invariant: `records` holds all records of the shard from `start` on that were passed to
+/// [`Range::take`]. It is complete once a record at or after `end` was passed.
 struct Range {
     start: SequenceNumber,
     end: SequenceNumber,
@@ -229,10 +242,10 @@ impl Range {
         }
     }
 
-    /// Takes the next record of the shard; those behind the end are not of the range.
+    /// Takes the next record of the shard. Records after the end do not belong to the range.
     ///
     /// # Errors
-    /// The first record is another than the pointer's.
+    /// The first record is not the pointer's first.
     fn take(&mut self, record: Record) -> Result<(), String> {
         if self.complete {
             return Ok(());

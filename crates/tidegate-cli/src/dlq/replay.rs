@@ -1,10 +1,11 @@
-//! Replaying letters through their functions.
+//! Replays dead letters through their functions.
 //!
-//! A letter is deleted only after its function has taken it. A crash in between leaves a letter that is replayed again; functions take every event only
-//! once, so there is no journal of what was replayed.
+//! A letter is deleted only after its function has succeeded. After a crash between the two, the
+//! letter is replayed again. Functions apply every event only once, so no journal of replays is
+//! needed.
 //!
-//! Every letter may be hostile: what it names is used only after its verdict, and the function that
-//! is invoked is the verdict's, by the alias that serves now.
+//! Every letter may be forged. The names in it are used only after its verdict. The verdict decides
+//! which function is invoked, by the alias that is live now.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -34,12 +35,14 @@ use crate::connection::System;
 use crate::declared::{Declared, Function};
 use crate::invoke::{Invoked, Purpose, Shape, invoke};
 
-/// So many failures in a row mean that something else is wrong.
+/// Failures in a row after which the replay stops. They indicate another cause.
 const FAILURES_IN_A_ROW: usize = 10;
-/// What a batch's event needs beside its records.
+/// Bytes that the event of a batch needs besides its records.
 const FRAME: usize = 64;
 
-/// Replays letters in this order, each at most once. Ctrl-C ends it after the letter at hand.
+/// Replays letters in this order, each at most once.
+///
+/// Ctrl-C ends the replay after the current letter.
 pub(crate) async fn replay(
     system: &System,
     declared: &Declared<'_>,
@@ -118,7 +121,7 @@ pub(crate) async fn replay(
 
 fn say(options: &Dlq, line: &str) {
     if !options.json {
-        // Nobody may be reading any more; that is no reason to stop halfway.
+        // A closed output is no reason to stop halfway.
         let _ = output::line(line);
     }
 }
@@ -128,15 +131,16 @@ struct Run<'a> {
     s3: aws_sdk_s3::Client,
     ranges: RangeReader,
     qualifier: &'a str,
-    /// The account that must own the bucket of payloads, where there are several.
+    /// Account that must own the bucket of payloads; `None` for the local system and other
+    /// endpoints.
     bucket_owner: Option<&'a str>,
-    /// Own letters that a function has taken: a letter that was sent twice is replayed once.
+    /// Replayed letters of functions. A letter that was sent twice is replayed once.
     replayed: BTreeSet<Identity>,
-    /// Messages whose payload lies in the bucket and is theirs alone.
+    /// Ids of the messages that own the payload in the bucket.
     owners: BTreeSet<String>,
 }
 
-/// What two copies of one letter have in common. The id alone may be anybody's.
+/// Fields that two copies of one letter share. The id alone could be forged.
 type Identity = (String, String, String, String);
 
 fn identity(letter: &DeadLetter) -> Identity {
@@ -148,7 +152,8 @@ fn identity(letter: &DeadLetter) -> Identity {
 }
 
 impl Run<'_> {
-    /// Gives how many records of a pointer did not pass the filter of its mapping.
+    /// Replays a letter, and returns how many records of a pointer the filter of its mapping
+    /// dropped.
     async fn replay(
         &mut self,
         letter: &Letter,
@@ -161,8 +166,8 @@ impl Run<'_> {
                 let occasion = failed.request_id.as_deref();
                 self.one(function, failed.event.get(), Shape::Event, occasion).await?;
             }
-            // The function never received it. If a replay fails halfway, the next one finds its
-            // effects.
+            // The function never received the event. If a replay fails halfway, the next one finds
+            // its effects.
             Content::Rule(rule) => {
                 let occasion = Some(letter.message_id.as_str());
                 self.one(function, rule.event.get(), Shape::Event, occasion).await?;
@@ -200,7 +205,7 @@ impl Run<'_> {
         invoke(&self.lambda, self.invoked(function), event.as_bytes(), shape, purpose).await
     }
 
-    /// The record of a function's own letter.
+    /// Returns the record of a letter that a function wrote.
     async fn record(&self, letter: &DeadLetter) -> Result<Box<RawValue>, String> {
         match &letter.payload {
             Payload::Record(record) => Ok(record.clone()),
@@ -220,9 +225,10 @@ impl Run<'_> {
         serde_json::from_slice(&bytes).map_err(|error| failed(error.to_string()))
     }
 
-    /// Deletes the payload of a letter that is done and deleted, if the letter is the one that was
-    /// written with it: a forged one may name the only payload of another. One that stays behind
-    /// expires with the bucket's objects.
+    /// Deletes the payload of a letter that was replayed and deleted.
+    ///
+    /// It does so only if the payload was written with this very letter: a forged letter may name
+    /// the only payload of another. A payload that stays behind expires with the bucket's objects.
     async fn forget_object(&self, letter: &Letter) {
         if let Some((bucket, key)) = letter.object()
             && self.owners.contains(&letter.message_id)
@@ -233,13 +239,17 @@ impl Run<'_> {
         }
     }
 
-    /// Every batch of the range must succeed; the first that does not ends the replay of this range, since what follows may build on it.
+    /// Replays the range of a pointer, and returns how many records the filter dropped.
     ///
-    /// The function is not told that this is a replay. Only the stream has the records, and it forgets them: a record that fails for good is to become a
-    /// dead letter of the function's own, with its payload, so that the pointer can go.
+    /// Every batch must succeed. The first failed batch ends the replay of this range, because
+    /// later records may depend on it.
     ///
-    /// Between the records that were given up lie others, also such as the mapping's filter drops:
-    /// those the function must never see, and it does not see them here.
+    /// The invocation is not marked as a replay. Only the stream has the records, and they expire.
+    /// A record that fails permanently must become a dead letter of the function, with its payload,
+    /// so that the pointer can be deleted.
+    ///
+    /// Other records lie between the discarded ones. The mapping's filter may drop some of them,
+    /// which the function must never receive. So the filter is applied here too.
     async fn pointer(
         &mut self,
         pointer: &Pointer,
@@ -266,7 +276,7 @@ impl Run<'_> {
     }
 }
 
-/// The filter of a mapping, if it has one.
+/// Returns the filter of a mapping, if it has one.
 fn filter(kind: StreamKind, mapping: &Mapping) -> Result<Option<Filter>, String> {
     if mapping.filter_criteria.is_empty() {
         return Ok(None);
@@ -288,7 +298,9 @@ fn passed(filter: Option<&Filter>, mut records: Vec<Bytes>) -> Vec<Bytes> {
     records
 }
 
-/// Cuts records into batches of at most `size` records and `bytes` bytes; a record too large for that is a batch of its own.
+/// Splits records into batches of at most `size` records and `bytes` bytes.
+///
+/// A record that is too large becomes a batch of its own.
 fn batches(records: &[Bytes], size: usize, bytes: usize) -> Vec<&[Bytes]> {
     let mut batches = Vec::new();
     let mut rest = records;

@@ -1,4 +1,4 @@
-//! What became of a replay.
+//! Summarises a replay.
 
 use std::fmt;
 
@@ -8,21 +8,21 @@ use terminal::escape::escaped;
 
 use super::letter::Letter;
 
-/// What became of one letter.
+/// Result of one letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Disposition {
-    /// Its function took it, and it is deleted. So many of a pointer's records did not pass the filter
-    /// of its source.
+    /// Its function succeeded, and the letter is deleted. `filtered` counts the records of a
+    /// pointer that the filter of its source dropped.
     Replayed { filtered: usize },
-    /// It is still in its queue.
+    /// It failed, and is still in its queue.
     Failed(String),
-    /// It was not tried.
+    /// It was not attempted.
     Skipped(String),
-    /// It names what it must not, and stays where it is.
+    /// It names something that it must not, and is still in its queue.
     Refused(String),
 }
 
-/// What became of all letters.
+/// Results of all letters.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Summary {
     pub(crate) replayed: Vec<Entry>,
@@ -31,7 +31,7 @@ pub(crate) struct Summary {
     pub(crate) refused: Vec<Entry>,
 }
 
-/// One letter of a summary.
+/// Result of one letter, as JSON.
 #[derive(Debug, Serialize)]
 pub(crate) struct Entry {
     id: String,
@@ -42,7 +42,7 @@ pub(crate) struct Entry {
     subject: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    /// Records of a pointer that its source's filter drops, so that the function did not get them.
+    /// Number of a pointer's records that the filter of its source dropped.
     #[serde(skip_serializing_if = "is_none")]
     filtered: usize,
 }
@@ -53,7 +53,7 @@ fn is_none(count: &usize) -> bool {
 }
 
 impl Summary {
-    /// Adds a letter, and says in a line what became of it.
+    /// Adds the result of a letter, and returns a line about it.
     pub(crate) fn add(&mut self, letter: &Letter, disposition: Disposition) -> String {
         let mut dropped = 0;
         let (word, list, reason) = match disposition {
@@ -88,7 +88,7 @@ impl Summary {
     }
 }
 
-/// The beginning of an id: enough for `--id`.
+/// Returns the beginning of an id, which suffices for `--id`.
 pub(crate) fn short(id: &str) -> String {
     id.chars().take(8).collect()
 }

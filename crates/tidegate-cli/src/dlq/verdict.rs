@@ -1,4 +1,4 @@
-//! Whether a letter is replayed. It is judged before anything that it names is used.
+//! Decides whether a letter is replayed, before anything that it names is used.
 
 use lambda_shapes::stream_kind::StreamKind;
 use tidegate::dead_letter::Payload;
@@ -8,22 +8,23 @@ use super::content::Content;
 use super::origin::Origin;
 use crate::declared::{Declared, Function};
 
-/// Longest id of a shard, of the characters below: AWS's rule.
+/// Longest id of a shard, by AWS's rule.
 const SHARD_CHARACTERS: usize = 128;
 
-/// What becomes of a letter.
+/// Decision about a letter.
 #[derive(Debug)]
 pub(crate) enum Verdict<'a> {
-    /// It goes to this function. A pointer has the source whose records it points to.
+    /// It is replayed through this function. A pointer also has the source whose records it names.
     Replay { function: Function<'a>, source: Option<&'a Source> },
-    /// Nothing to replay, or nothing that this command replays.
+    /// There is nothing to replay, or nothing that this command replays.
     LeftAlone(String),
-    /// It names something that the topology does not declare, or that is elsewhere.
+    /// It names something that the topology does not declare, or that is in another account or
+    /// region.
     Refused(String),
 }
 
 impl<'a> Verdict<'a> {
-    /// Judges a letter in a queue, which has its name in the topology.
+    /// Judges a letter. `queue` is the name of its queue in the topology.
     pub(crate) fn new(queue: &str, content: &Content, declared: &Declared<'a>) -> Self {
         match content {
             Content::Unknown { reason } => Self::LeftAlone(format!("unknown ({reason}); it is left alone")),
@@ -40,7 +41,7 @@ impl<'a> Verdict<'a> {
         }
     }
 
-    /// Why it is refused, if it is.
+    /// Returns the reason if the letter is refused.
     pub(crate) fn refusal(&self) -> Option<&str> {
         match self {
             Self::Refused(why) => Some(why),
@@ -59,7 +60,7 @@ fn replayed<'a>(
     Ok((function, source))
 }
 
-/// What a letter names, if the topology declares it.
+/// Returns the function and the source that a letter names, if the topology declares them.
 fn named<'a>(
     content: &Content,
     declared: &Declared<'a>,

@@ -26,7 +26,7 @@ pub(super) async fn complete(options: &EffectsComplete) -> Result<ExitCode, Prob
     let expires_at = jiff::Timestamp::now()
         .saturating_add(Duration::from_secs(u64::from(days) * SECONDS_OF_A_DAY))
         .map_err(|error| Problem::new(error.to_string()))?;
-    // The token of this request tells a lost answer from another operator's decision.
+    // The token of this request distinguishes a lost answer from another operator's decision.
     let operator = format!("operator-{}", Uuid::new_v4());
     let result = options.result.clone().map_or(Kept::Unknown, Kept::Result);
     // A record that cannot be read names no object.

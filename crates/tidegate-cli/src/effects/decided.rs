@@ -4,25 +4,25 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use terminal::escape::{escaped, escaped_json_line};
 
-/// What became of one effect.
+/// Result of one effect.
 #[derive(Debug, Serialize)]
 pub(super) struct Decided {
     pub(super) key: String,
     #[serde(rename = "outcome")]
     pub(super) resolution: Resolution,
     pub(super) message: String,
-    /// The event, if nothing else has it any more.
+    /// The event, if it is stored nowhere else any more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) event: Option<Box<RawValue>>,
 }
 
 impl Decided {
-    /// What became of this effect; its event is elsewhere.
+    /// Creates the result of an effect whose event is stored elsewhere.
     pub(super) fn new(key: &str, resolution: Resolution, message: String) -> Self {
         Self { key: key.to_owned(), resolution, message, event: None }
     }
 
-    /// As lines for people. An event is a line of its own, of JSON that can be copied.
+    /// Returns the lines for people. An event is a separate line of JSON that can be copied.
     pub(super) fn lines(&self) -> String {
         let said = escaped(&format!("{}: {}", self.key, self.message)).into_owned();
         match &self.event {
@@ -36,25 +36,25 @@ impl Decided {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Resolution {
-    /// It is recorded that it took place.
+    /// The record says that the effect took place.
     Completed,
     /// The function ran again and succeeded.
     Ran,
-    /// It is released and has not run; the next delivery runs it.
+    /// The effect is released but has not run. The next delivery runs it.
     Released,
     /// The function ran again, and the effect is held again.
     HeldAgain,
-    /// The function failed; its event is a dead letter now.
+    /// The function failed, and its event is now a dead letter.
     DeadLettered,
-    /// The function failed, and its event could not be kept.
+    /// The function failed, and its event could not be stored.
     Failed,
-    /// Nothing would keep its event, should the function fail; it is not released.
+    /// No place would hold its event if the function failed. The effect is not released.
     NoPlace,
-    /// No effect of this key is held.
+    /// No effect with this key is held.
     Unknown,
-    /// Its record names what the topology does not declare; it is not released.
+    /// Its record names something that the topology does not declare. The effect is not released.
     Refused,
-    /// Its record or its event cannot be read; it is not released.
+    /// Its record or its event cannot be read. The effect is not released.
     Unreadable,
 }
 

@@ -51,8 +51,10 @@ pub(super) async fn event_of(
     serde_json::from_slice(&body.into_bytes()).map_err(|error| gone(error.to_string()))
 }
 
-/// Deletes the object that has the event of an effect, once its record says that it took place:
-/// nothing runs it again then. Any other effect keeps its object.
+/// Deletes the stored event of an effect whose record is completed, because nothing runs it
+/// again.
+///
+/// The event of any other effect is kept.
 pub(super) async fn forget(records: &Records, key: &str, effect: Option<&HeldEffect>) {
     let Some(repeat) = effect.and_then(|effect| effect.repeat.as_ref()) else { return };
     let RepeatEvent::Object { bucket, key: object } = &repeat.event else { return };
@@ -68,7 +70,7 @@ pub(super) async fn forget(records: &Records, key: &str, effect: Option<&HeldEff
     }
 }
 
-/// Deletes the event of a held effect, if the object that its record names is that.
+/// Deletes the event of a held effect, after a check that the object belongs to the effect.
 async fn delete(
     records: &Records,
     effect: &str,

@@ -13,12 +13,12 @@ use tidegate::idempotency::{HeldEffect, RepeatEvent, Status};
 use super::records::Records;
 use crate::arguments::EffectsList;
 
-/// What is listed of a record.
+/// One listed record.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Listed {
     Held(HeldEffect),
-    /// A record that cannot be read may be an effect that waits.
+    /// A record that cannot be read. It may be a held effect.
     Unreadable {
         key: String,
         status: &'static str,

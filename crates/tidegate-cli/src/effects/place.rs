@@ -1,7 +1,7 @@
-//! Where the event of a released effect goes if its function fails.
+//! Finds a place for the event of a released effect, in case its function fails.
 //!
-//! A run that has begun takes the event out of the effect's record, so that a release needs this
-//! place before anything runs.
+//! A run removes the event from the effect's record when it begins. So a release needs this place
+//! before anything runs.
 
 use aws_sdk_sqs::error::DisplayErrorContext;
 use lambda_shapes::asynchronous_record::{Condition, Ended, record};
@@ -19,38 +19,38 @@ use crate::connection::System;
 use crate::declared::Declared;
 use crate::queue::{physical, url_of};
 
-/// What the record of a failed invocation adds to its event, in bytes, and its error.
+/// Bytes that the record of a failed invocation adds to its event, including the error.
 const FRAME: u64 = 4096;
 const CODE: &str = "released_effect_failed";
 
-/// A queue that exists and takes an event in a form that `tidegate dlq` replays.
+/// An existing queue that holds an event in a form that `tidegate dlq` replays.
 pub(super) struct Place {
-    /// The queue, by its name in the topology.
+    /// Name of the queue in the topology.
     pub(super) queue: String,
     form: Form,
 }
 
 enum Form {
-    /// The record of a failed asynchronous invocation.
+    /// As the record of a failed asynchronous invocation.
     Failed { sqs: aws_sdk_sqs::Client, url: String, function_arn: String },
-    /// Letters such as the function writes itself, for the function of this physical name.
+    /// As dead letters of the function with this physical name.
     Letters { letters: QueueDeadLetters, function: String },
 }
 
-/// What a topology declares for the failures of a function.
+/// Declared place for the failures of a function.
 #[derive(Debug, PartialEq, Eq)]
 enum Failures<'a> {
-    /// The queue of its failed asynchronous invocations.
+    /// Queue for its failed asynchronous invocations.
     OnFailure(&'a str),
-    /// Queue and bucket of its own dead letters.
+    /// Queue and bucket for its own dead letters.
     Letters { queue: &'a str, bucket: &'a str },
 }
 
 impl Place {
-    /// The place for an event of a function, which is named as it knows itself.
+    /// Finds the place for an event of a function, given by its physical name.
     ///
     /// # Errors
-    /// There is none: nothing is declared that takes the event, or the queue does not exist.
+    /// No declared queue accepts the event, or the queue does not exist.
     pub(super) async fn find(
         system: &System,
         declared: &Declared<'_>,
@@ -76,10 +76,10 @@ impl Place {
         Ok(Self { queue: queue.to_owned(), form })
     }
 
-    /// Keeps an event whose function failed `attempts` times, at last because of `why`.
+    /// Stores an event whose function failed `attempts` times, the last time because of `why`.
     ///
     /// # Errors
-    /// The queue does not have it.
+    /// The event could not be stored.
     pub(super) async fn keep(
         &self,
         event: &RawValue,
@@ -92,7 +92,7 @@ impl Place {
             Form::Failed { sqs, url, function_arn } => {
                 let error = serde_json::json!({ "errorType": CODE, "errorMessage": why }).to_string();
                 let ended = Ended {
-                    // A replay takes it for the occasion.
+                    // A replay uses it as the occasion.
                     request_id: occasion.unwrap_or_default(),
                     function_arn,
                     qualifier: None,
@@ -117,8 +117,10 @@ impl Place {
     }
 }
 
-/// What takes an event of this many bytes. The on-failure queue comes first; the function's own
-/// letters have a bucket for what is too large.
+/// Returns the declared place for an event of this many bytes.
+///
+/// The on-failure queue comes first. The function's own dead letters have a bucket for events that
+/// are too large for a queue.
 fn failures<'a>(topology: &'a Topology, function: &str, bytes: usize) -> Result<Failures<'a>, Problem> {
     let declared = topology.functions.get(function);
     let on_failure = declared.and_then(|declared| declared.on_failure()?.kind());
@@ -139,7 +141,7 @@ fn failures<'a>(topology: &'a Topology, function: &str, bytes: usize) -> Result<
     }
 }
 
-/// The letters of an event: one for each record in it.
+/// Creates the dead letters of an event, one for each record.
 fn letters(function: &str, event: &RawValue, why: &Failure) -> Result<Vec<DeadLetter>, String> {
     let source = source_of(event);
     let deliveries = source.split(event).map_err(|failure| failure.reason().to_owned())?;
@@ -158,8 +160,10 @@ struct Record {
     source: String,
 }
 
-/// The source of an event, which its first record names. An event without records, or of another
-/// source, is one as a rule hands it over: it is replayed as it is.
+/// Returns the source of an event, which its first record names.
+///
+/// An event without records, or of an unknown source, counts as an event of a rule: it is replayed
+/// unchanged.
 pub(super) fn source_of(event: &RawValue) -> Source {
     let batch = serde_json::from_str::<Batch>(event.get()).ok();
     let first = batch.as_ref().and_then(|batch| batch.records.first());

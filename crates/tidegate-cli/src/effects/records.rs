@@ -15,7 +15,7 @@ use crate::queue::physical;
 /// What is said of a key that no held effect has.
 pub(super) const NOT_HELD: &str = "no effect of this key is held";
 
-/// The records of held effects in a system.
+/// Idempotency records of a system.
 pub(super) struct Records {
     pub(super) system: System,
     pub(super) table: PhysicalName,
@@ -88,7 +88,7 @@ impl Records {
         Ok(Declared { topology, prefix, home, buckets: self.system.bucket_names(), qualifier })
     }
 
-    /// The account that must own a bucket, where there are several.
+    /// Returns the account that must own a bucket; `None` for the local system and other endpoints.
     pub(super) fn bucket_owner(&self, declared: &Declared<'_>) -> Option<String> {
         self.system.is_account().then(|| declared.home.account.clone())
     }
@@ -99,7 +99,7 @@ impl Records {
     }
 }
 
-/// The tables of idempotency records that a topology declares.
+/// Returns the tables of idempotency records that a topology declares.
 pub(crate) fn tables(topology: &Topology) -> impl Iterator<Item = &str> {
     let found = topology.tables.iter().filter(|(_, table)| {
         (table.partition_key.name.as_str(), table.partition_key.kind) == (PARTITION_KEY, KeyType::S)

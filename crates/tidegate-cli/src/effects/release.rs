@@ -17,7 +17,7 @@ use crate::arguments::EffectsRelease;
 use crate::declared::{Declared, Function};
 use crate::invoke::{Invoked, Purpose, Shape, invoke};
 
-/// How often a released effect is tried.
+/// Attempts to run a released effect.
 const ATTEMPTS: u32 = 3;
 
 /// What is said of an effect that is released and whose event was not kept.
@@ -50,7 +50,7 @@ pub(super) async fn release(options: &EffectsRelease) -> Result<ExitCode, Proble
             }
         };
         if !options.at.json {
-            // Nobody may be reading any more; that is no reason to stop halfway.
+            // A closed output is no reason to stop halfway.
             let _ = output::line(&released.lines());
         }
         results.push(released);
@@ -64,7 +64,7 @@ pub(super) async fn release(options: &EffectsRelease) -> Result<ExitCode, Proble
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The keys of all effects that wait, and of all records that cannot be read.
+/// Returns the keys of all held effects and of all records that cannot be read.
 async fn all(records: &Records) -> Result<Vec<String>, Problem> {
     let (mut keys, mut from) = (Vec::new(), None);
     loop {
@@ -153,7 +153,7 @@ async fn attempt(
     let shape = if source_of(&run.event).is_asynchronous() { Shape::Event } else { Shape::Batch };
     let mut result = Err(String::new());
     for _ in 0..ATTEMPTS {
-        // As a first run: an event that fails for good becomes a dead letter of the function's own.
+        // As in a first run: an event that fails permanently becomes a dead letter of the function.
         let invoked = Invoked { name: &run.function.name, qualifier };
         let event = run.event.get().as_bytes();
         result = invoke(&client, invoked, event, shape, Purpose::Run { occasion }).await;

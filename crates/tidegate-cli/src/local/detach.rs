@@ -16,13 +16,13 @@ use tokio::signal::ctrl_c;
 use super::up::{Place, running};
 use crate::arguments::{Pace, Up};
 
-/// How often the background process is looked after while it starts.
+/// Interval between looks at the background process while it starts.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Starts the local system in the background, and waits until it is ready or has failed.
 ///
 /// # Errors
-/// One is running already, or the new one did not start.
+/// A local system already runs, or the new one did not start.
 pub(crate) async fn up(options: &Up) -> Result<ExitCode, Problem> {
     let place = Place::from_options(options)?;
     let state = &place.state_dir;
@@ -49,7 +49,8 @@ pub(crate) async fn up(options: &Up) -> Result<ExitCode, Problem> {
     let interrupt = ctrl_c();
     tokio::pin!(interrupt);
     loop {
-        // Asked before the output is read: what an ended process said is then there.
+        // Checked before the output is read, so that the last output of an ended process is
+        // complete.
         let ended = child.try_wait().map_err(unusable)?;
         show(&mut read).map_err(unusable)?;
         if ended.is_some() {
@@ -59,7 +60,7 @@ pub(crate) async fn up(options: &Up) -> Result<ExitCode, Problem> {
             )));
         }
         if let Some(engine) = EngineFile::read(state).ok().filter(|engine| is(&child, engine.pid)) {
-            // What it says once it is ready follows its file closely.
+            // Its last output appears shortly after its file.
             tokio::time::sleep(LOOK).await;
             show(&mut read).map_err(unusable)?;
             if options.json {
@@ -127,11 +128,11 @@ fn command(options: &Up, place: &Place) -> Result<Command, Problem> {
     Ok(command)
 }
 
-/// Passes on what was written to the log since the last time.
+/// Prints what was written to the log since the last call.
 fn show(log: &mut File) -> io::Result<()> {
     let mut text = Vec::new();
     log.read_to_end(&mut text)?;
-    // A closed standard error is no reason to end what starts.
+    // A closed standard error is no reason to end the start.
     let text = String::from_utf8_lossy(&text);
     let _ = io::stderr().lock().write_all(escaped_lines(&text).as_bytes());
     Ok(())

@@ -1,4 +1,4 @@
-//! `tidegate local install`.
+//! `tidegate local install`: installs the emulator.
 
 use std::process::ExitCode;
 
@@ -6,7 +6,7 @@ use terminal::output;
 use terminal::problem::Problem;
 use tidegate_local::emulator::{InstallError, Installation};
 
-/// Installs MiniStack into the cache, unless it is there.
+/// Installs MiniStack into the cache, unless it is already there.
 ///
 /// # Errors
 /// Python is missing or too old, pip fails, or the cache cannot be written.

@@ -1,4 +1,4 @@
-//! `tidegate local logs`.
+//! `tidegate local logs`: prints the log lines of the functions.
 
 use std::io;
 use std::path::Path;
@@ -16,10 +16,10 @@ use tokio::signal::ctrl_c;
 use crate::arguments::{Level, Logs};
 use crate::connection::state_dir;
 
-/// How often the files are looked at for new lines.
+/// Interval between looks at the files.
 const AGAIN: Duration = Duration::from_millis(200);
 
-/// Prints what the functions have logged. The local system need not run.
+/// Prints the log lines of the functions. The local system need not run.
 ///
 /// # Errors
 /// There are no logs, the function is unknown, or a file cannot be read.
@@ -32,7 +32,7 @@ pub(crate) async fn logs(options: &Logs) -> Result<ExitCode, Problem> {
     tokio::pin!(interrupt);
     let mut seen = Seen::default();
     loop {
-        // Asked before the files are read: what an engine that has ended wrote is then there.
+        // Checked before the files are read, so that the last lines of an ended engine are there.
         let running = EngineFile::read(&state).is_ok();
         while let Some(line) = lines.next_line().map_err(unreadable)? {
             if seen.add(&line, options) {
@@ -65,7 +65,7 @@ fn unreadable(error: io::Error) -> Problem {
     Problem::new(format!("a log cannot be read: {error}"))
 }
 
-/// The function that was named, or all.
+/// Returns the named function, or all functions.
 fn chosen(state: &Path, function: Option<&str>) -> Result<Vec<String>, Problem> {
     let known = logs::functions(state).map_err(|_| {
         Problem::new(format!(
@@ -83,19 +83,19 @@ fn chosen(state: &Path, function: Option<&str>) -> Result<Vec<String>, Problem> 
     }
 }
 
-/// How many lines were read, and what became of them.
+/// Number of lines that were read, shown and left out.
 #[derive(Debug, Default)]
 struct Seen {
     read: u64,
     shown: u64,
     /// Lines that were left out only because they are metrics.
     metrics: u64,
-    /// That nothing matches is said once.
+    /// Whether the note that nothing matches was printed. It is printed once.
     said: bool,
 }
 
 impl Seen {
-    /// Whether a line is to be shown.
+    /// Counts a line, and returns whether it is to be shown.
     fn add(&mut self, line: &Line, options: &Logs) -> bool {
         self.read += 1;
         let wanted = is_wanted(line, options);
@@ -105,7 +105,7 @@ impl Seen {
         wanted && !metrics
     }
 
-    /// That nothing was shown, and why.
+    /// Returns a note if nothing was shown, with the reason.
     fn nothing(&mut self, functions: &[String]) -> Option<String> {
         if self.shown > 0 || std::mem::replace(&mut self.said, true) {
             return None;
@@ -125,7 +125,7 @@ impl Seen {
     }
 }
 
-/// Whether a line, if it is not metrics, is meant.
+/// Returns whether the options select a line. Metrics are decided elsewhere.
 fn is_wanted(line: &Line, options: &Logs) -> bool {
     options.request.as_ref().is_none_or(|id| line.request_id.as_ref() == Some(id))
         && options.correlation.as_ref().is_none_or(|id| line.has_correlation(id))
@@ -133,7 +133,7 @@ fn is_wanted(line: &Line, options: &Logs) -> bool {
         && options.level.is_none_or(|least| level(line) >= least)
 }
 
-/// The level of a line. Lambda takes a line without one for INFO.
+/// Returns the level of a line. A line without a level is INFO, as on Lambda.
 fn level(line: &Line) -> Level {
     let named = line.level.as_deref().unwrap_or_default().to_ascii_uppercase();
     match named.as_str() {
@@ -145,7 +145,7 @@ fn level(line: &Line) -> Level {
     }
 }
 
-/// A line for programs.
+/// Formats a line for programs.
 fn object(line: &Line) -> Value {
     let fields: Map<String, Value> =
         line.fields.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
@@ -166,14 +166,14 @@ fn object(line: &Line) -> Value {
     })
 }
 
-/// A line for people: time, function, level, what it says, and the rest by name.
+/// Formats a line for people: time, function, level, message, and the other fields by name.
 fn shown(line: &Line, width: usize) -> String {
     let mut parts = vec![format!("{:.3}", line.at), format!("{:<width$}", line.function)];
     parts.extend(line.level.clone());
     parts.push(line.message.clone());
     parts.extend(line.fields.iter().map(|(name, value)| format!("{name}={value}")));
     parts.extend(line.correlation_ids.iter().map(|id| format!("correlation={id}")));
-    // Lambda's own lines say it themselves.
+    // Lambda's own lines contain the request id already.
     let request = line.request_id.as_ref().filter(|_| line.kind != Kind::Platform);
     parts.extend(request.map(|id| format!("request={id}")));
     escaped(&parts.join(" ")).into_owned()

@@ -1,4 +1,4 @@
-//! `tidegate local`: the local system.
+//! `tidegate local`: runs and inspects the local system.
 
 mod client;
 mod detach;

@@ -1,4 +1,4 @@
-//! What the toolkit keeps for a person, counted for the status of the local system.
+//! Counts what waits for an operator, for the status of the local system.
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -12,11 +12,12 @@ use topology::Topology;
 use crate::effects;
 use crate::parked;
 
-/// Pages of a table that are read: a megabyte of records, or so many parked aggregates.
+/// Most pages of a table that are read: a page is a megabyte of records, or [`PAGE`] parked
+/// aggregates.
 const PAGES: usize = 10;
 const PAGE: usize = 100;
 
-/// Held effects and parked aggregates, by the tables that the topology declares.
+/// Held effects and parked aggregates in the tables that the topology declares.
 #[derive(Debug)]
 pub(super) struct ToolkitTables;
 
@@ -40,7 +41,7 @@ impl WaitsForOperator for ToolkitTables {
     }
 }
 
-/// How many, and whether there may be more; or why that is not known.
+/// The number and whether there may be more; or why the number is unknown.
 type Counted = Result<(u64, bool), String>;
 
 fn said(what: &'static str, of: &str, counted: Counted, command: &'static str) -> Waits {
@@ -51,7 +52,7 @@ fn said(what: &'static str, of: &str, counted: Counted, command: &'static str) -
     Waits { what, of: of.to_owned(), count, more, error, command }
 }
 
-/// As `tidegate effects ls` lists them.
+/// Counts held effects, as `tidegate effects ls` lists them.
 async fn held(clients: &Clients, table: &str) -> Counted {
     let store = DynamoDbIdempotency::new(clients.dynamodb.clone(), table);
     let (mut count, mut from) = (0, None);
@@ -66,7 +67,7 @@ async fn held(clients: &Clients, table: &str) -> Counted {
     Ok((count as u64, true))
 }
 
-/// As `tidegate parked ls` lists them.
+/// Counts parked aggregates, as `tidegate parked ls` lists them.
 async fn on_the_list(clients: &Clients, rows: &str, counters: &str) -> Counted {
     let tables = ReadModelTables { rows: rows.to_owned(), counters: counters.to_owned(), slice: 0 };
     let model = DynamoDbReadModel::new(clients.dynamodb.clone(), tables);

@@ -32,13 +32,14 @@ use crate::topology_file::{TOPOLOGY, topology_above};
 /// Why it does not start.
 pub(crate) async fn up(options: &Up) -> Result<ExitCode, Problem> {
     if options.own_session {
-        // A process that leads a group has a session of its own already.
+        // A process that leads a group already has its own session.
         let _ = nix::unistd::setsid();
     }
     let filter =
         std::env::var("RUST_LOG").ok().and_then(|level| level.to_lowercase().parse::<Targets>().ok());
     let filter = filter.unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN));
-    // A line that cannot be written, because the disk is full, is lost: saying so on the same file would end whoever wrote it.
+    // A line that cannot be written because the disk is full is lost. A report of that on the same
+    // file would end the process.
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false);
     let lines = lines.log_internal_errors(false);
     tracing_subscriber::registry().with(filter).with(lines).init();
@@ -65,7 +66,10 @@ pub(crate) async fn up(options: &Up) -> Result<ExitCode, Problem> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Mistakes of the topology are a line each, as a compiler writes them; everything else is one line.
+/// Creates the problem for a failed start.
+///
+/// Mistakes of the topology are one line each, in the format of compilers. Any other error is one
+/// line.
 fn not_started(error: StartError) -> Problem {
     match error {
         StartError::Topology(mistaken) if mistaken.mistakes().len() > 1 => {
@@ -76,7 +80,7 @@ fn not_started(error: StartError) -> Problem {
     }
 }
 
-/// What should be better in the topology, before the system is started all the same.
+/// Prints the topology's warnings, which do not stop the start.
 fn warn(topology: &Path) {
     let Ok(checked) = topology::check(topology) else { return };
     if !checked.warnings.is_empty() {
@@ -88,15 +92,18 @@ fn warn(topology: &Path) {
     }
 }
 
-/// What a new system is made of, and where its state is kept.
+/// Inputs of a new system, and its state directory.
 pub(super) struct Place {
     pub(super) topology: PathBuf,
     pub(super) state_dir: PathBuf,
 }
 
 impl Place {
-    /// As named; else the topology of this directory or the nearest one above, with the state
-    /// beside it, where the other commands look for it.
+    /// Finds the topology and the state directory.
+    ///
+    /// The topology is the named one, or else that of this directory or of the nearest one above.
+    /// By default the state directory is `.tidegate` in this directory if a topology is named, and
+    /// otherwise beside the topology's `infra`. The other commands look for it there.
     ///
     /// # Errors
     /// No topology is named, and there is none.
@@ -115,7 +122,7 @@ impl Place {
     }
 }
 
-/// What runs where, for programs.
+/// Returns the addresses and paths of the system, for programs.
 pub(super) fn running(file: &EngineFile, state_dir: &Path) -> Value {
     let state_dir = state_dir.canonicalize().unwrap_or_else(|_| state_dir.to_owned());
     json!({
@@ -163,14 +170,17 @@ fn injection(options: &Up) -> Result<Option<Injection>, Problem> {
     Ok(Some(Injection { plan, again: options.fault_journal.clone() }))
 }
 
-/// Whether a function has no command of its own. A topology with mistakes has other troubles, which the engine says.
+/// Returns whether some function has no command of its own.
+///
+/// A topology with mistakes has other problems, which the engine reports.
 fn needs_binaries(topology: &Path) -> bool {
     let checked = topology::check(topology);
     checked
         .is_ok_and(|checked| checked.topology.functions.values().any(|function| function.command.is_none()))
 }
 
-/// Where cargo left the binaries of the workspace around the topology file.
+/// Returns the directory with the binaries that cargo built in the workspace around the topology
+/// file.
 fn built(topology: &Path) -> Result<PathBuf, Problem> {
     if let Some(target) = env::var_os("CARGO_TARGET_DIR").filter(|target| !target.is_empty()) {
         return Ok(PathBuf::from(target).join("local"));
@@ -188,7 +198,7 @@ fn built(topology: &Path) -> Result<PathBuf, Problem> {
     Ok(workspace.join("target/local"))
 }
 
-/// What runs where.
+/// Prints the addresses and paths of the system.
 fn announce(engine: &Engine, invoke_url: Option<&str>) -> Result<(), Problem> {
     let file = engine.file();
     let control = format!("{0} (`aws lambda invoke --endpoint-url {0} …`)", file.control);

@@ -1,4 +1,4 @@
-//! `tidegate local wait`.
+//! `tidegate local wait`: waits until the local system is idle.
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -13,17 +13,18 @@ use terminal::problem::Problem;
 
 use super::client::said;
 
-/// How often the engine is asked.
+/// Interval between calls to the engine.
 const ASK: Duration = Duration::from_millis(100);
 
-/// The exit code when the system is still busy after the timeout. 1 means that none runs or
-/// answers.
+/// Exit code if the system is still busy after the timeout. 1 means that no system runs or answers.
 const STILL_BUSY: u8 = 3;
 
-/// Waits until the engine says that it is idle. It looks at every source before it answers, so one answer is enough.
+/// Waits until the engine reports that it is idle.
+///
+/// The engine looks at every source before it answers, so one answer is enough.
 ///
 /// # Errors
-/// It does not answer.
+/// The engine does not answer.
 pub(crate) async fn wait(client: &EngineClient, timeout: Option<u64>) -> Result<ExitCode, Problem> {
     let began = Instant::now();
     let terminal = io::stderr().is_terminal();
@@ -67,7 +68,7 @@ fn progress(status: &Value, elapsed: Duration) -> String {
     )
 }
 
-/// What is not idle.
+/// Describes what is not idle.
 fn busy(status: &Value) -> String {
     let named =
         |value: &Value, field: &str| value.get(field).and_then(Value::as_str).unwrap_or("?").to_owned();
@@ -102,7 +103,7 @@ fn busy(status: &Value) -> String {
     }
 }
 
-/// The rules of a bus whose targets fail, with the reason.
+/// Returns the rules of a bus whose targets fail, with the reason.
 fn failing(bus: &Value) -> String {
     let rules = bus.get("rules").and_then(Value::as_object).into_iter().flatten();
     let failing = rules.filter_map(|(rule, counts)| {

@@ -1,4 +1,4 @@
-//! `tidegate local status --watch`.
+//! `tidegate local status --watch`: shows the status again and again.
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -13,13 +13,18 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::client::said;
 use super::status;
 
-/// How often it is shown.
+/// Interval between two screens.
 const AGAIN: Duration = Duration::from_secs(1);
-/// Cursor home. Every line then clears what is left of the one before it, and the end everything below: nothing flickers.
+/// Moves the cursor home.
+///
+/// Each line then clears its rest, and the last one clears everything below, so that nothing
+/// flickers.
 const HOME: &str = "\x1b[H";
 const CLEAR_LINE: &str = "\x1b[K";
 const CLEAR_BELOW: &str = "\x1b[J";
-/// A screen of its own, without cursor; what was there before comes back afterwards.
+/// Switches to the terminal's alternate screen without a cursor.
+///
+/// [`LEAVE`] restores the previous content.
 const ENTER: &str = "\x1b[?1049h\x1b[?25l";
 const LEAVE: &str = "\x1b[?25h\x1b[?1049l";
 
@@ -40,7 +45,7 @@ pub(crate) async fn watch(client: &EngineClient, json: bool) -> Result<ExitCode,
     };
     drop(screen);
     if let Some(last) = shown? {
-        // What was seen last stays readable.
+        // The last status stays readable.
         if in_place && !last.is_empty() {
             output::line(&last)?;
         }
@@ -49,7 +54,7 @@ pub(crate) async fn watch(client: &EngineClient, json: bool) -> Result<ExitCode,
     Ok(ExitCode::SUCCESS)
 }
 
-/// Shows the status until the engine has ended; gives what was shown last.
+/// Shows the status until the engine has ended, and returns the last screen.
 async fn show(client: &EngineClient, json: bool, in_place: bool) -> Result<Option<String>, Problem> {
     let mut last = String::new();
     loop {
@@ -67,7 +72,9 @@ async fn show(client: &EngineClient, json: bool, in_place: bool) -> Result<Optio
     }
 }
 
-/// An engine that does not answer may be about to end: it closes its port a little before.
+/// Decides whether an engine that does not answer has ended.
+///
+/// It closes its port shortly before it ends.
 async fn ended(engine: &EngineFile, error: ClientError) -> Result<(), Problem> {
     let asked = tokio::time::Instant::now();
     while engine.is_running() {
@@ -79,7 +86,7 @@ async fn ended(engine: &EngineFile, error: ClientError) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The terminal's other screen; dropping it gives the terminal back.
+/// The terminal's alternate screen. Dropping it restores the previous content.
 struct Screen;
 
 impl Screen {

@@ -1,4 +1,4 @@
-//! What the topology says of a new function: its entry, and whatever that needs and is not declared yet.
+//! Computes the topology entries of a new function, including resources that are not declared yet.
 
 use terminal::problem::Problem;
 use topology::{Key, KeyType, LARGE_LETTERS, LETTERS, Queue, Rule, Topology};
@@ -10,21 +10,23 @@ use super::name;
 use crate::arguments::FunctionSource;
 
 const TIMEOUT_SECONDS: u32 = 30;
-/// Two weeks, the longest that a queue keeps a message.
+/// Retention of a queue of dead letters in seconds: two weeks, the longest that SQS allows.
 const LETTERS_SECONDS: u32 = 1_209_600;
 const LETTERS_DAYS: u32 = 14;
-/// How long a message waits in a queue that is declared for the function.
+/// Retention of a queue that is declared for the function, in seconds.
 const MESSAGE_SECONDS: u32 = 345_600;
-/// Receives until such a queue moves a message away: beyond the time after which the function gives it up itself.
+/// Receives after which such a queue moves a message away.
+///
+/// The function dead-letters the message earlier.
 const RECEIVES: u32 = 20;
-/// After which age the function gives up a message itself, with its payload and the reason.
+/// Age in seconds at which the function dead-letters a message, with its payload and the reason.
 const QUEUE_LETTER_SECONDS: u32 = 1_800;
 
 /// Entries for the topology.
 pub(super) struct Declaration {
-    /// What the function takes records from: a stream, a queue, a table, a rule.
+    /// Name of the source: a stream, a queue, a table or a rule.
     pub(super) from: String,
-    /// The keys of the table whose changes it takes.
+    /// Keys of the table whose changes the function takes.
     pub(super) keys: Vec<Key>,
     entries: Vec<Entry>,
 }
@@ -36,10 +38,12 @@ struct Entry {
 }
 
 impl Declaration {
-    /// The entries for a function that takes records from `from`, or from a source of its own. A function outside a topology may name anything.
+    /// Creates the entries for a function that takes records from `from`, or from a new source.
+    ///
+    /// A function outside a topology may name any source.
     ///
     /// # Errors
-    /// Misuse: `from` is not declared, or cannot be such a function's source.
+    /// Misuse: `from` is not declared, or cannot be the source of such a function.
     pub(super) fn new(
         function: &str,
         source: FunctionSource,
@@ -64,12 +68,12 @@ impl Declaration {
         Ok(declaration)
     }
 
-    /// What is declared, as paths.
+    /// Returns the paths of the entries.
     pub(super) fn names(&self) -> Vec<String> {
         self.entries.iter().map(|entry| format!("{}.{}", entry.section, entry.name)).collect()
     }
 
-    /// The entries of each section, as lines of the file.
+    /// Returns the entries of each section, as lines of the file.
     pub(super) fn sections(&self) -> Vec<(&'static str, String)> {
         let mut sections: Vec<&'static str> = Vec::new();
         for entry in &self.entries {
@@ -83,7 +87,7 @@ impl Declaration {
                 .iter()
                 .filter(|entry| entry.section == section)
                 .partition(|entry| entry.value.contains('\n'));
-            // As `terraform fmt` does with lines that follow each other.
+            // Aligns adjacent lines as `terraform fmt` does.
             let width = short.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
             let short: String =
                 short.iter().map(|entry| format!("  {:width$} = {}\n", entry.name, entry.value)).collect();
@@ -97,7 +101,7 @@ impl Declaration {
         sections.into_iter().map(|section| (section, lines(section))).collect()
     }
 
-    /// All of it as a text.
+    /// Returns all entries as a text.
     pub(super) fn text(&self) -> String {
         self.sections().into_iter().map(|(section, lines)| format!("{section} = {{\n{lines}}}\n")).collect()
     }
@@ -153,7 +157,7 @@ impl Declaration {
             }
         }
         let on_failure = self.stream_failures(topology);
-        // A new table has four partitions, and its stream as many shards.
+        // A new table has four partitions, and its stream has as many shards.
         Ok(Mapping {
             concurrency: 4,
             timeout: TIMEOUT_SECONDS,
@@ -244,7 +248,7 @@ impl Declaration {
         Ok(Mapping { concurrency: 4, timeout: TIMEOUT_SECONDS, fields: vec![("", asynchronous)] })
     }
 
-    /// The one bus, or a new one.
+    /// Returns the only declared bus, or declares a new one.
     fn bus(&mut self, topology: &Topology) -> Result<String, Problem> {
         let mut buses = topology.buses.keys();
         match (buses.next(), buses.next()) {
@@ -261,7 +265,7 @@ impl Declaration {
         }
     }
 
-    /// A source of the function's own, of its name.
+    /// Declares a source for the function, with the function's name.
     fn own(&mut self, section: &'static str, taken: bool, value: &str) -> Result<(), Problem> {
         let name = self.from.clone();
         if taken {
@@ -279,14 +283,15 @@ impl Declaration {
         self.letters(topology, most_frequent(given_up), "stream-failures")
     }
 
-    /// Where queues of several functions move messages to.
+    /// Returns the queue to which queues of several functions move messages.
     fn redrive(&mut self, topology: &Topology) -> String {
         let standard = topology.queues.values().filter(|queue| !queue.fifo);
         let moved = standard.filter_map(|queue| Some(queue.redrive.as_ref()?.queue.as_str()));
         self.letters(topology, most_frequent(moved), "queue-failures")
     }
 
-    /// The queue that others use for the same, or one of this name.
+    /// Returns the queue that other functions use for the same purpose, or declares the queue
+    /// `otherwise`.
     fn letters(&mut self, topology: &Topology, others: Option<&str>, otherwise: &str) -> String {
         let name = others.unwrap_or(otherwise);
         if !topology.queues.contains_key(name) {
@@ -296,7 +301,7 @@ impl Declaration {
         name.to_owned()
     }
 
-    /// The function's own entry.
+    /// Returns the entry of the function.
     fn function(&mut self, topology: &Topology, mapping: &Mapping) -> String {
         let queues = used(topology, LETTERS).filter_map(|used| used.queue.as_deref());
         let queue = self.letters(topology, most_frequent(queues), "dead-letters");
@@ -316,7 +321,8 @@ impl Declaration {
     }
 }
 
-/// The timeout that a declared queue leaves a function, and after which age that may give up a message.
+/// Returns the timeout that a declared queue allows, and the age at which the function may
+/// dead-letter a message.
 fn consumable(name: &str, queue: &Queue) -> Result<(u32, Option<u32>), Problem> {
     let (timeout, hidden) =
         (TIMEOUT_SECONDS.min(queue.visibility_timeout_seconds / 6), queue.visibility_timeout_seconds);

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use topology::{Topology, Use};
 
-/// The names that a topology declares in a section, for a message.
+/// Returns the names that a topology declares in a section, for a message.
 pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
     let names: Vec<&str> = names.into_iter().map(String::as_str).collect();
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-/// The name that occurs most often.
+/// Returns the name that occurs most often.
 pub(super) fn most_frequent<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let mut counts = BTreeMap::<&str, usize>::new();
     for name in names {
@@ -20,7 +20,7 @@ pub(super) fn most_frequent<'a>(names: impl Iterator<Item = &'a str>) -> Option<
     counts.into_iter().find(|(_, count)| *count == most).map(|(name, _)| name)
 }
 
-/// What the functions use under this variable.
+/// Returns what the functions use under this variable.
 pub(super) fn used<'a>(topology: &'a Topology, variable: &str) -> impl Iterator<Item = &'a Use> {
     let variable = variable.to_owned();
     topology.functions.values().filter_map(move |function| function.uses.get(&variable))

@@ -1,4 +1,4 @@
-//! The files of a function: written all or not at all, over nothing.
+//! Writes the files of a function, all or none, and overwrites nothing.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -9,7 +9,7 @@ use terminal::problem::Problem;
 
 use super::path::shown;
 
-/// Files below a folder that is made for them.
+/// Files in a folder that is created for them.
 pub(super) struct Files {
     folder: PathBuf,
     files: Vec<(&'static str, String)>,
@@ -24,19 +24,21 @@ impl Files {
         self.files.push((name, text));
     }
 
-    /// Prints what would be written.
+    /// Prints the files without writing them.
     pub(super) fn show(&self) -> Result<(), Problem> {
         self.files.iter().try_for_each(|(name, text)| {
             output::line(&format!("{}:\n{text}", shown(&self.folder.join(name))))
         })
     }
 
-    /// A line for each file.
+    /// Returns a line for each file.
     pub(super) fn made(&self) -> Vec<String> {
         self.files.iter().map(|(name, _)| format!("made {}", shown(&self.folder.join(name)))).collect()
     }
 
-    /// Writes the files, and the new text of a file that is there. Whatever fails, the folder is gone and the other file as it was.
+    /// Writes the files, and the new text of an existing file.
+    ///
+    /// After an error, the folder is removed and the other file is unchanged.
     pub(super) fn write(&self, changed: Option<(&Path, &str)>) -> Result<(), Problem> {
         self.make_folder()?;
         let written = self.files.iter().try_for_each(|(name, text)| {
@@ -46,13 +48,15 @@ impl Files {
         });
         let changed = written.and_then(|()| changed.map_or(Ok(()), |(file, text)| replace(file, text)));
         if changed.is_err() {
-            // What is left of a folder that cannot be removed either is seen by the next attempt.
+            // If the folder cannot be removed either, the next attempt reports it.
             let _ = fs::remove_dir_all(&self.folder);
         }
         changed
     }
 
-    /// A folder that is there may have something in it: it is never taken.
+    /// Checks that the folder does not exist.
+    ///
+    /// An existing folder may have content, so it is never used.
     pub(super) fn vacant(&self) -> Result<(), Problem> {
         if fs::symlink_metadata(&self.folder).is_ok() { Err(self.taken()) } else { Ok(()) }
     }
@@ -79,10 +83,10 @@ pub(super) fn read(file: &Path) -> Result<String, Problem> {
     fs::read_to_string(file).map_err(|error| cannot("read", file, &error))
 }
 
-/// Replaces a file as a whole, so that whoever reads it meanwhile finds the old text or the new one.
+/// Replaces a file as a whole, so that concurrent readers see either the old or the new text.
 fn replace(file: &Path, text: &str) -> Result<(), Problem> {
     let replaced = || -> std::io::Result<()> {
-        // A link is followed: what it names is replaced, not the link.
+        // A symbolic link is followed: the file behind it is replaced, not the link.
         let file = fs::canonicalize(file)?;
         let mut new = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(Path::new(".")))?;
         new.write_all(text.as_bytes())?;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// A literal value as HCL writes it.
+/// Formats a literal value as HCL.
 pub(super) fn literal(value: &Value) -> String {
     match value {
         Value::Object(fields) => {
@@ -20,7 +20,7 @@ pub(super) fn literal(value: &Value) -> String {
             let values: Vec<String> = values.iter().map(literal).collect();
             format!("[{}]", values.join(", "))
         }
-        // What begins like a template is to be a text.
+        // A text that looks like a template must stay a text.
         other => other.to_string().replace("${", "$${").replace("%{", "%%{"),
     }
 }

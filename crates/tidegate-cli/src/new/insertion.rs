@@ -1,12 +1,15 @@
-//! Adds entries to a topology file as text: everything that is there stays as it is written.
+//! Adds entries to a topology file as text, and leaves everything else as it is written.
 
 use hcl_edit::structure::Structure;
 use hcl_edit::{Span, parser};
 
-/// The text with `entries`, whole lines with two blanks in front, at the end of a section; a section that is not there comes at the end of the file.
+/// Returns the text with `entries` added at the end of a section.
+///
+/// `entries` are whole lines, indented by two blanks. A missing section is added at the end of the
+/// file.
 ///
 /// # Errors
-/// What is wrong with the text: it is not HCL, or the section is no object.
+/// The text is not HCL, or the section is not an object.
 pub(super) fn insert(text: &str, section: &str, entries: &str) -> Result<String, String> {
     let body = parser::parse_body(text).map_err(|error| format!("not HCL: {}", error.message()))?;
     let declared =
@@ -29,12 +32,12 @@ pub(super) fn insert(text: &str, section: &str, entries: &str) -> Result<String,
     Ok(if text.contains("\r\n") { inserted.replace("\r\n", "\n").replace('\n', "\r\n") } else { inserted })
 }
 
-/// Puts entries before the brace at `close` of the object whose content begins at `open`.
+/// Inserts entries before the brace at `close` of the object whose content begins at `open`.
 fn into(text: &str, open: usize, close: usize, entries: &str) -> Option<String> {
     let (before, after) = (text.get(..close)?, text.get(close..)?);
     let content = text.get(open..close)?;
     let line = before.rfind('\n').map_or(0, |end| end + 1);
-    // The brace on a line of its own stays there.
+    // A brace on a line of its own stays there.
     let (kept, brace) = if line > open && before.get(line..)?.trim().is_empty() {
         (before.get(..line)?, before.get(line..)?)
     } else {

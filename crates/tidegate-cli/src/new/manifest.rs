@@ -1,4 +1,4 @@
-//! `Cargo.toml`: that of a function, and what the one of the workspace around it says.
+//! Writes the `Cargo.toml` of a function, and reads that of the workspace around it.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -10,7 +10,7 @@ use toml::{Table, Value};
 use super::path::shown;
 use crate::arguments::{FunctionSource, NewFunction};
 
-/// What a function needs where no workspace says it: name, version, features.
+/// Dependencies of a function without a workspace: name, version, features.
 const DEPENDENCIES: [(&str, &str, &[&str]); 5] = [
     ("serde", "1", &["derive"]),
     ("serde_dynamo", "4.3", &[]),
@@ -19,17 +19,17 @@ const DEPENDENCIES: [(&str, &str, &[&str]); 5] = [
     ("tracing", "0.1", &[]),
 ];
 
-/// The manifest of a workspace.
+/// Manifest of a workspace.
 pub(super) struct Manifest {
     file: PathBuf,
     content: Table,
 }
 
 impl Manifest {
-    /// Reads a manifest; none if there is no such file.
+    /// Reads a manifest. Returns `None` if there is no such file.
     ///
     /// # Errors
-    /// It cannot be read, or is no TOML.
+    /// The file cannot be read, or is not TOML.
     pub(super) fn read(file: &Path) -> Result<Option<Self>, Problem> {
         let unusable =
             |error: &dyn std::fmt::Display| Problem::new(format!("{} cannot be used: {error}", shown(file)));
@@ -48,7 +48,7 @@ impl Manifest {
         self.content.contains_key("workspace")
     }
 
-    /// What to do so that a folder is a member, unless it is one.
+    /// Returns how to make a folder a member, or `None` if it is one.
     pub(super) fn not_a_member(&self, folder: &Path) -> Option<String> {
         let root = self.file.parent()?;
         let below = folder.strip_prefix(root).ok()?;
@@ -62,10 +62,10 @@ impl Manifest {
         })
     }
 
-    /// The folder of the member with this package name.
+    /// Returns the folder of the member with this package name.
     ///
     /// # Errors
-    /// A member's manifest cannot be read.
+    /// The manifest of a member cannot be read.
     pub(super) fn package(&self, name: &str) -> Result<Option<PathBuf>, Problem> {
         let root = self.file.parent().unwrap_or(Path::new("."));
         let mut folders = Vec::new();
@@ -94,7 +94,7 @@ impl Manifest {
         members.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
     }
 
-    /// Whether the workspace says something that its members can take over.
+    /// Returns whether the workspace declares a value that its members can inherit.
     fn has(&self, path: &[&str]) -> bool {
         let mut value = self.content.get("workspace");
         for key in path {
@@ -104,14 +104,14 @@ impl Manifest {
     }
 }
 
-/// Where the toolkit comes from, as a field of a dependency.
+/// Origin of the toolkit, as the value of a dependency.
 pub(super) struct Toolkit(String);
 
 impl Toolkit {
-    /// What the options say, if they do.
+    /// Returns the toolkit that the options name, if they name one.
     ///
     /// # Errors
-    /// Misuse: there is no toolkit at that path.
+    /// Misuse: there is no toolkit at the path.
     pub(super) fn from_options(options: &NewFunction) -> Result<Option<Self>, Problem> {
         let value = match (&options.tidegate_path, &options.tidegate_git, &options.tidegate_version) {
             (Some(path), _, _) => {
@@ -139,15 +139,15 @@ fn toolkit_at(path: &Path) -> Result<PathBuf, Problem> {
     })
 }
 
-/// A text in TOML: JSON's escapes are TOML's too.
+/// Formats a text as TOML. JSON's escapes are also valid in TOML.
 fn text_of(text: &str) -> String {
     Value::String(text.to_owned()).to_string()
 }
 
-/// The manifest of a function. Whatever the workspace declares is taken from there.
+/// Returns the manifest of a function. It inherits everything that the workspace declares.
 ///
 /// # Errors
-/// Misuse: nothing says where the toolkit comes from.
+/// Misuse: the origin of the toolkit is unknown.
 pub(super) fn text(
     name: &str,
     source: FunctionSource,
@@ -203,7 +203,7 @@ pub(super) fn text(
     });
     text.extend(["tokio", "tracing"].into_iter().map(dependency));
     text.push_str("\n[dev-dependencies]\n");
-    // The tests of the others need no JSON but text.
+    // The tests of the other sources need only text, not JSON.
     let json =
         matches!(source, FunctionSource::Dynamodb | FunctionSource::Eventbridge).then_some("serde_json");
     text.extend(json.map(dependency));

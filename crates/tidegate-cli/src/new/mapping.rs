@@ -1,6 +1,6 @@
 //! How a new function is invoked, as the topology declares it.
 
-/// How a function is invoked: an event source mapping, or asynchronously.
+/// How a function is invoked: through an event source mapping, or asynchronously.
 pub(super) struct Mapping {
     /// Most execution environments at a time.
     pub(super) concurrency: u32,

@@ -1,6 +1,6 @@
-//! `tidegate new`: makes a function with a test that passes, and declares it.
+//! `tidegate new`: creates a function with a test that passes, and declares it.
 //!
-//! The files that are written are those in `templates`, which are compiled, linted and tested with this crate.
+//! The templates in `templates/` are compiled, linted and tested with this crate.
 
 mod declaration;
 mod existing;
@@ -31,14 +31,18 @@ use self::path::shown;
 use self::place::Place;
 use crate::arguments::NewFunction;
 
-/// What a topology without any entry says.
+/// Content of a topology without any entry.
 const EMPTY: &str = "event_bytes_limit = 262144\n";
 
-/// Makes a function: in the workspace of this directory, with its entry in the topology, or a crate of its own.
+/// Creates a function in the workspace of this directory and declares it, or creates a separate
+/// crate.
+///
+/// After an error, nothing is written.
 ///
 /// # Errors
-/// Misuse: a name that is no function's, a source that is not declared. A problem: there is such a function or folder, a file cannot be read or written,
-/// or the topology would have a mistake. Nothing is written then.
+/// - Misuse: the name is not a valid name of a function, or the source is not declared.
+/// - Problem: the function or the folder already exists, a file cannot be read or written, or the
+///   topology would have a mistake.
 pub(crate) fn function(options: &NewFunction) -> Result<ExitCode, Problem> {
     let name = options.name.as_str();
     name::check(name)?;
@@ -80,7 +84,10 @@ pub(crate) fn function(options: &NewFunction) -> Result<ExitCode, Problem> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The topology with everything declared, if that breaks no rule that it kept before.
+/// Returns the topology with the new entries.
+///
+/// # Errors
+/// The entries break a rule that the topology kept before.
 fn extended(text: &str, declaration: &Declaration) -> Result<String, String> {
     let mut extended = text.to_owned();
     for (section, entries) in declaration.sections() {
@@ -105,7 +112,7 @@ fn broken(file: Option<&Path>, mistakes: &[Mistake]) -> Problem {
     ))
 }
 
-/// What was declared, or is to be, and what to do next.
+/// Returns what was declared, or would be, and the next steps.
 fn summary(options: &NewFunction, place: &Place, declaration: &Declaration) -> String {
     let name = &options.name;
     let mut lines = Vec::new();

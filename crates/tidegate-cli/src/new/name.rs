@@ -1,8 +1,9 @@
-//! The name of a function: of its folder, its package, its program and its entry in the topology.
+//! Checks the name of a function, which is also that of its folder, package, program and topology
+//! entry.
 
 use terminal::problem::Problem;
 
-/// Rust's keywords in lower case, those of the future too.
+/// Rust's keywords in lower case, including reserved ones.
 pub(super) const KEYWORDS: [&str; 51] = [
     "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn",
     "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop",
@@ -11,7 +12,7 @@ pub(super) const KEYWORDS: [&str; 51] = [
     "where", "while", "yield",
 ];
 
-/// Names that cargo refuses for a program, and those of a function's own dependencies.
+/// Names that cargo refuses for a program, and names of a function's dependencies.
 const TAKEN: [&str; 14] = [
     "alloc",
     "artifact",
@@ -29,10 +30,10 @@ const TAKEN: [&str; 14] = [
     "tracing",
 ];
 
-/// Checks a name by the topology's rule and by cargo's.
+/// Checks a name by the rules of the topology and of cargo.
 ///
 /// # Errors
-/// Misuse, with what is allowed.
+/// Misuse: says what is allowed.
 pub(super) fn check(name: &str) -> Result<(), Problem> {
     well_formed("a function", name)?;
     if TAKEN.contains(&name) || KEYWORDS.contains(&name) {
@@ -43,10 +44,10 @@ pub(super) fn check(name: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Checks a name by the topology's rule alone.
+/// Checks a name by the rule of the topology only.
 ///
 /// # Errors
-/// Misuse, with what is allowed.
+/// Misuse: says what is allowed.
 pub(super) fn well_formed(what: &str, name: &str) -> Result<(), Problem> {
     let well_formed = (3..=48).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_lowercase())

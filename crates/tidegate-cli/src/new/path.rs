@@ -3,7 +3,7 @@
 use std::env;
 use std::path::Path;
 
-/// A path as a person writes it: from this directory where it is below it.
+/// Returns a path for people: relative to this directory if it is below it.
 pub(super) fn shown(path: &Path) -> String {
     let here = env::current_dir().unwrap_or_default();
     let below = path.strip_prefix(&here).ok().filter(|below| !below.as_os_str().is_empty());

@@ -1,4 +1,4 @@
-//! Where a function goes: into the workspace with a topology, or into a folder of its own.
+//! Decides where a function goes: into the workspace with a topology, or into a separate folder.
 
 use std::path::{Path, PathBuf};
 
@@ -9,26 +9,27 @@ use super::path::shown;
 use crate::arguments::NewFunction;
 use crate::topology_file::topology_here;
 
-/// Where functions are in a workspace.
+/// Folder of the functions in a workspace.
 const FUNCTIONS: &str = "functions";
 
 /// Where a function goes.
 pub(super) struct Place {
-    /// Its folder, which is not there yet.
+    /// Folder of the function, which does not exist yet.
     pub(super) folder: PathBuf,
-    /// The topology file to declare it in.
+    /// Topology file in which to declare it.
     pub(super) topology: Option<PathBuf>,
-    /// The manifest of the cargo workspace around it.
+    /// Manifest of the cargo workspace around it.
     pub(super) manifest: Option<Manifest>,
-    /// What to do, if that workspace has no such member.
+    /// What the user must do, if the folder is not a member of that workspace.
     pub(super) not_a_member: Option<String>,
 }
 
 impl Place {
-    /// The workspace of this directory, unless a path is named.
+    /// Returns the place in the workspace of this directory, unless the options name a path.
     ///
     /// # Errors
-    /// The workspace is none of cargo's, has no room for functions, or has a package of this name.
+    /// The workspace is not a cargo workspace, has no room for functions, or already has a package
+    /// of this name.
     pub(super) fn find(options: &NewFunction) -> Result<Self, Problem> {
         match topology_here() {
             Some(topology) if options.path.is_none() => Self::in_workspace(&options.name, topology),

@@ -1,11 +1,11 @@
-//! The source files of a function.
+//! Creates the source files of a function.
 
 use topology::{Key, KeyType};
 
 use super::name::KEYWORDS;
 use crate::arguments::FunctionSource;
 
-/// `main.rs` of a function that takes records from `from`.
+/// Returns `main.rs` of a function that takes records from `from`.
 pub(super) fn main(source: FunctionSource, from: &str) -> String {
     let text = match source {
         FunctionSource::Kinesis => include_str!("templates/kinesis/main.rs"),
@@ -16,7 +16,7 @@ pub(super) fn main(source: FunctionSource, from: &str) -> String {
     text.replace("`FROM`", &format!("`{from}`"))
 }
 
-/// `handler.rs`; `keys` are those of the table whose changes it takes.
+/// Returns `handler.rs`. `keys` are those of the table whose changes the function takes.
 pub(super) fn handler(source: FunctionSource, keys: &[Key]) -> String {
     match source {
         FunctionSource::Kinesis => include_str!("templates/kinesis/handler.rs").to_owned(),
@@ -26,7 +26,7 @@ pub(super) fn handler(source: FunctionSource, keys: &[Key]) -> String {
     }
 }
 
-/// The template has a table with the key `key`, a text.
+/// Returns `handler.rs` for these keys. The template has one key, the text `key`.
 fn dynamodb(keys: &[Key]) -> String {
     let (mut fields, mut logged) = (String::new(), Vec::new());
     let (mut names, mut known, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
@@ -55,7 +55,7 @@ fn dynamodb(keys: &[Key]) -> String {
         .replace(r#""key": true"#, &unknown.join(", "))
 }
 
-/// Whether an attribute's name can be a field's.
+/// Returns whether an attribute's name is a valid name of a Rust field.
 fn is_field(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')

@@ -1,4 +1,4 @@
-//! The templates as they are: what is written into a new function compiles here, and its tests are run.
+//! Compiles the templates unchanged, and runs their tests.
 
 #[allow(dead_code, reason = "a program's main")]
 #[path = "templates/dynamodb/main.rs"]

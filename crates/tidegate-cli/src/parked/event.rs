@@ -1,5 +1,4 @@
-//! Rebuilds, from the event store, the event that the table's stream once delivered to the
-//! projection.
+//! Rebuilds, from the event store, the event that the table's stream delivered to the projection.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -25,8 +24,9 @@ use crate::connection::System;
 
 type Item = HashMap<String, AttributeValue>;
 
-/// The item of the commit with the event at this version, in any format. The chunks of a split
-/// commit are not read.
+/// Returns the item of the commit that has the event at this version, in any format.
+///
+/// The chunks of a split commit are not read.
 ///
 /// # Errors
 /// The event store cannot be read.
@@ -56,7 +56,7 @@ pub(super) async fn commit_at(
     }
 }
 
-/// An event of the table's stream, with the commit of the event at this version.
+/// Returns an event of the table's stream, with the commit that has the event at this version.
 ///
 /// # Errors
 /// The commit is not in the event store, or cannot be read.
@@ -87,7 +87,7 @@ pub(super) async fn stream_event(
         .approximate_creation_date_time(DateTime::from_millis(now.as_millis()))
         .set_keys(Some(converted(keys)?))
         .set_new_image(Some(converted(item)?))
-        // The sequence number of a rebuilt record: a stream's own numbers are larger.
+        // Sequence number of the rebuilt record. The stream's own numbers are larger.
         .sequence_number(at.to_string())
         .stream_view_type(StreamViewType::NewImage)
         .build();
@@ -101,7 +101,7 @@ pub(super) async fn stream_event(
     Ok(event(records.iter()))
 }
 
-/// The same attributes in the types of a table's stream.
+/// Converts attributes into the types of a table's stream.
 fn converted(item: Item) -> Result<HashMap<String, StreamValue>, Problem> {
     item.into_iter().map(|(name, value)| Ok((name, value_of(value)?))).collect()
 }
@@ -123,7 +123,7 @@ fn value_of(value: AttributeValue) -> Result<StreamValue, Problem> {
     })
 }
 
-/// The attributes of an event that can be read, in any format.
+/// Readable attributes of an event, in any format.
 #[derive(Debug, Serialize)]
 pub(super) struct Shown {
     id: Option<String>,
@@ -133,7 +133,7 @@ pub(super) struct Shown {
     time: Option<String>,
 }
 
-/// The event at this version of the commit.
+/// Returns the event at this version of the commit.
 pub(super) fn shown(item: &Item, version: u64) -> Option<Shown> {
     let first: u64 = item.get(SORT_KEY)?.as_n().ok()?.parse().ok()?;
     let place = usize::try_from(version.checked_sub(first)?).ok()?;
@@ -147,7 +147,7 @@ pub(super) fn shown(item: &Item, version: u64) -> Option<Shown> {
     Some(Shown { id: text("id"), kind: text("type"), dataversion, time: text("time") })
 }
 
-/// The events of a commit, or of each of its decisions.
+/// Returns the events of a commit, or of all its decisions.
 fn events_of(item: &Item) -> Vec<&Item> {
     let own = maps(item.get("events"));
     if !own.is_empty() {
@@ -157,7 +157,7 @@ fn events_of(item: &Item) -> Vec<&Item> {
     decisions.into_iter().flat_map(|decision| maps(decision.get("events"))).collect()
 }
 
-/// The maps of a list.
+/// Returns the maps of a list.
 fn maps(value: Option<&AttributeValue>) -> Vec<&Item> {
     let list = value.and_then(|value| value.as_l().ok());
     list.into_iter().flatten().filter_map(|value| value.as_m().ok()).collect()

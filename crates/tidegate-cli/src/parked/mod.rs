@@ -1,5 +1,5 @@
-//! `tidegate parked`: lists aggregates whose next event a projection cannot apply, and tries one
-//! again.
+//! `tidegate parked`: lists aggregates whose next event a projection cannot apply, and releases
+//! them.
 
 mod event;
 mod places;
@@ -38,11 +38,11 @@ pub(crate) async fn run(command: &ParkedCommand) -> Result<ExitCode, Problem> {
     }
 }
 
-/// An aggregate that is parked.
+/// A parked aggregate.
 #[derive(Debug, Serialize)]
 struct Parked {
     stream: String,
-    /// The projection's function.
+    /// Function of the projection.
     function: String,
     /// Version of the event at which it is parked.
     version: u64,
@@ -108,7 +108,7 @@ async fn list(options: &ParkedList) -> Result<ExitCode, Problem> {
                 Ok(guards) => guards,
                 Err(failure) => return Err(system.explain_table(&place.rows, failure.reason()).await),
             };
-            // One that was released a moment ago may still be on the list.
+            // An aggregate that was just released may still be on the list.
             for stream in &page {
                 match guards.get(stream) {
                     Some(Ok(guard)) => parked.extend(Parked::from_guard(place, stream, guard)),
@@ -184,11 +184,11 @@ async fn show(options: &ParkedOne) -> Result<ExitCode, Problem> {
 struct Shown {
     #[serde(flatten)]
     parked: Parked,
-    /// The attributes of the event that can be read, in any format.
+    /// Readable attributes of the event, in any format.
     event: Option<event::Shown>,
 }
 
-/// What became of an aggregate in one read model.
+/// Result of releasing an aggregate in one read model.
 #[derive(Debug, Serialize)]
 struct Released {
     stream: String,
@@ -239,8 +239,9 @@ async fn release_at(
     invoke(&system.lambda(), function, &event, Shape::Batch, Purpose::Replay { occasion: None }).await
 }
 
-/// Reads the guard again: the aggregate is released if it is no longer parked, whatever the
-/// function answered.
+/// Reads the guard again.
+///
+/// The aggregate is released if it is no longer parked, whatever the function answered.
 async fn after(
     system: &System,
     place: &Place,

@@ -1,4 +1,4 @@
-//! Where the projections of a topology keep their read models.
+//! Finds the read models of a topology's projections.
 
 use terminal::name_prefix::PhysicalName;
 use terminal::problem::Problem;
@@ -11,7 +11,7 @@ use topology::{Access, Function, KeyType, Table, Topology};
 use crate::connection::System;
 use crate::invoke::short_name;
 
-/// One read model and the function that keeps it.
+/// A read model, and the function that maintains it.
 pub(super) struct Place {
     pub(super) function: PhysicalName,
     pub(super) event_store: PhysicalName,
@@ -20,10 +20,10 @@ pub(super) struct Place {
     pub(super) read_model: DynamoDbReadModel,
 }
 
-/// The read models of all projections, or of one function.
+/// Returns the read models of all projections, or of one function.
 ///
 /// # Errors
-/// The topology cannot be read, or there is none.
+/// The topology cannot be read, or declares no such projection.
 pub(super) fn places(system: &System, function: Option<&str>) -> Result<Vec<Place>, Problem> {
     let topology = system.topology()?;
     let prefix = system.prefix();
@@ -48,14 +48,14 @@ pub(super) fn places(system: &System, function: Option<&str>) -> Result<Vec<Plac
     Ok(places)
 }
 
-/// The tables of a projection, by their declared names.
+/// Tables of a projection, by their declared names.
 pub(crate) struct Tables<'a> {
     pub(crate) event_store: &'a str,
     pub(crate) rows: &'a str,
     pub(crate) counters: &'a str,
 }
 
-/// The tables of a projection; `None` if the function is not a projection.
+/// Returns the tables of a projection, or `None` if the function is not a projection.
 pub(crate) fn tables<'a>(topology: &'a Topology, function: &'a Function) -> Option<Tables<'a>> {
     let has = |name: &str, partition: &str, sort: Option<&str>| {
         topology.tables.get(name).is_some_and(|table| keys(table, partition, sort))

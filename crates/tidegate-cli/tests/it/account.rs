@@ -1,4 +1,4 @@
-//! An AWS account is changed only if it is named, and every command says which one it works on.
+//! Commands change an AWS account only if it is named, and always print which account they work on.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -19,7 +19,7 @@ const SERVICES: [&str; 7] = [
     "AWS_ENDPOINT_URL_S3",
 ];
 
-/// AWS, as far as these commands get: STS knows the account, every other service refuses.
+/// A minimal AWS: STS returns the account, and every other service refuses.
 struct Aws {
     url: String,
     /// Bodies of the requests.
@@ -126,7 +126,7 @@ async fn an_endpoint_at_aws_is_the_account_and_is_not_changed_unless_that_is_nam
             ("AWS_REGION", "eu-west-1"),
             ("AWS_ENDPOINT_URL", url),
         ];
-        // Refused before anything is connected to: these tests reach no AWS.
+        // Refused before any connection: these tests do not reach AWS.
         for arguments in [&["dlq", "--yes"][..], &["effects", "release", "--all"]] {
             let output = tidegate(arguments, directory.path(), &variables).await;
             let text = stderr(&output);

@@ -1,4 +1,5 @@
-//! `tidegate local up` on other people's projects: a folder outside the repository, functions in other languages.
+//! `tidegate local up` on foreign projects: a folder outside the repository, and functions in other
+//! languages.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use crate::command::{command, json as printed, stderr, stdout};
 
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// Where things are installed: `TIDEGATE_TOOLS`, or the nearest `.tools`.
+/// Returns the directory of installed tools: `TIDEGATE_TOOLS`, or the nearest `.tools`.
 pub(crate) fn tools() -> PathBuf {
     let given = std::env::var_os("TIDEGATE_TOOLS").filter(|given| !given.is_empty()).map(PathBuf::from);
     let above = || {
@@ -21,14 +22,16 @@ pub(crate) fn tools() -> PathBuf {
     given.or_else(above).unwrap_or_else(|| panic!("no .tools: run `scripts/setup awslambdaric`"))
 }
 
-/// A folder with a topology, and the local system that runs it. It is ended when dropped, if the test did not get so far.
+/// A folder with a topology, and the local system that runs it.
+///
+/// Dropping it ends the system, if the test did not.
 pub(crate) struct Project {
     pub(crate) directory: tempfile::TempDir,
     variables: Vec<(&'static str, String)>,
 }
 
 impl Project {
-    /// `path` stands before the PATH of this process.
+    /// Creates a project. `path` precedes the PATH of this process.
     pub(crate) fn new(files: &[(&str, &str)], path: Option<&Path>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         for (name, text) in files {
@@ -41,7 +44,7 @@ impl Project {
         Self { directory, variables }
     }
 
-    /// With Lambda's runtime for Python in PATH.
+    /// Creates a project with Lambda's runtime for Python in PATH.
     fn in_python(files: &[(&str, &str)]) -> Self {
         let bin = tools().join("awslambdaric/bin");
         assert!(
@@ -52,7 +55,7 @@ impl Project {
         Self::new(files, Some(&bin))
     }
 
-    /// With a variable more.
+    /// Adds an environment variable.
     pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
         self.variables.push((name, value.to_owned()));
         self
@@ -66,13 +69,13 @@ impl Project {
         self.command(arguments).output().await.unwrap()
     }
 
-    /// The same, not started yet.
+    /// Returns the command, not started yet.
     pub(crate) fn command(&self, arguments: &[&str]) -> tokio::process::Command {
         let variables: Vec<_> = self.variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
         command(arguments, self.directory.path(), &variables)
     }
 
-    /// Starts it in the background; what it said on standard error.
+    /// Starts the system in the background, and returns its standard error.
     pub(crate) async fn up(&self, arguments: &[&str]) -> String {
         let up = ["local", "up", "--detach", "--topology", "topology.hcl"];
         let output = self.run(&[&up[..], arguments].concat()).await;
@@ -84,12 +87,12 @@ impl Project {
         printed(&self.run(&["local", "status", "--json"]).await)
     }
 
-    /// Clients of the emulator.
+    /// Creates clients of the emulator.
     pub(crate) async fn clients(&self) -> Clients {
         Clients::new(self.status().await["emulator"]["endpoint"].as_str().unwrap())
     }
 
-    /// Waits until the status is as it should be.
+    /// Waits until the status meets a condition.
     pub(crate) async fn until(&self, what: &str, reached: impl Fn(&Value) -> bool) -> Value {
         let began = Instant::now();
         loop {
@@ -102,7 +105,7 @@ impl Project {
         }
     }
 
-    /// What was printed.
+    /// Returns the log of a function.
     pub(crate) fn log(&self, name: &str) -> String {
         std::fs::read_to_string(self.file(&format!(".tidegate/logs/{name}.log"))).unwrap_or_default()
     }
@@ -120,7 +123,7 @@ impl Drop for Project {
     }
 }
 
-/// The text of the document's block in a language.
+/// Returns the document's code block in a language.
 pub(crate) fn block(language: &str) -> &'static str {
     let document = include_str!("../../../../docs/any-project.md");
     let begin = format!("```{language}\n");
@@ -172,7 +175,7 @@ functions = {
 }
 "#;
 
-/// Fails at `bad` until it has seen it once. A stream's batch ends at its first failure.
+/// Fails at `bad` the first time. A stream's batch ends at its first failure.
 const HANDLER: &str = r#"
 import base64, json, os, sys
 
@@ -241,7 +244,7 @@ async fn a_function_in_python_reads_a_queue_and_a_stream_and_fails_in_part() {
     };
     assert_eq!(bodies(&["one", "two"]).len(), 2, "messages that succeeded do not come again: {seen:?}");
     assert_eq!(bodies(&["bad job"]), said(&[("bad job", true), ("bad job", false)]));
-    // From the failed record on, in order, and nothing before it.
+    // From the failed record on, in order, without the records before it.
     let orders = bodies(&["1", "2", "bad order", "3"]);
     let after = orders.iter().position(|(_, bad)| *bad).unwrap();
     assert_eq!(orders[..after].to_vec(), said(&[("1", false), ("2", false)]));
@@ -267,7 +270,7 @@ async fn a_function_in_python_reads_a_queue_and_a_stream_and_fails_in_part() {
     project.down().await;
 }
 
-/// The Runtime API by hand: what a runtime of another language does.
+/// Implements the Runtime API by hand, as a runtime of another language does.
 pub(crate) const BY_HAND: &str = r#"
 import json, os, urllib.request
 
@@ -337,7 +340,7 @@ async fn a_function_that_does_not_build_is_named_in_its_line_with_cargos_message
     assert!(!text.contains("functions.good") && !text.contains("functions.fine"), "{text}");
 }
 
-/// A way to an emulator that can be blocked.
+/// A connection to an emulator that can be blocked.
 struct Relay {
     address: std::net::SocketAddr,
     to: String,

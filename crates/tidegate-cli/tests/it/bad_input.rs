@@ -1,5 +1,7 @@
-//! What goes wrong around a local system: programs that cannot be started, ports that are taken, an emulator that hangs, a full disk. Each is
-//! said once, in words that say what to do, and nothing is lost.
+//! Failures around a local system: programs that cannot be started, ports in use, an emulator that
+//! hangs, a full disk.
+//!
+//! Each is reported once, with what to do, and nothing is lost.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -13,7 +15,7 @@ use tidegate_local::emulator::{self, Backend};
 use crate::any_project::{BY_HAND, Project, send};
 use crate::command::{stderr, stdout};
 
-/// A function that reads a queue with a program of this command.
+/// Declares a function that reads a queue, run by this command.
 fn reading(command: &str) -> String {
     format!(
         "queues = {{ jobs = {{ visibility_timeout_seconds = 3 }} }}\nfunctions = {{\n  worker = {{\n    command = {command}\n    \
@@ -36,13 +38,14 @@ async fn a_function_that_cannot_be_started_is_said_once_with_its_last_line_and_i
     project.up(&[]).await;
     let began = Instant::now();
     send(&project.clients().await, "jobs", &["hello"]).await;
-    // The second delivery of the message that failed.
+    // The second delivery of the failed message.
     let again = project.until("tried again", |status| status["mappings"][0]["retries"] == 2).await;
     let why = "its process ended with exit status 3; the last it printed: no table";
     assert_eq!(again["functions"]["worker"]["start_failure"], why);
     let screen = stdout(&project.run(&["local", "status"]).await);
     assert!(screen.contains(&format!("! worker: cannot be started: {why}\n")), "{screen}");
-    // Two starts at a time, with pauses of 100 ms, 200 ms and so on between, and none without a delivery.
+    // Two starts at a time, with pauses of 100 ms, 200 ms and so on between them. Without a
+    // delivery there is no start.
     let starts = project.log("worker").matches("INIT_START").count();
     assert!(starts <= 6, "{starts} starts in {:?}\n{}", began.elapsed(), project.log("worker"));
     let log = project.log("engine");
@@ -110,7 +113,7 @@ async fn processes_are_left_running_between_invocations_if_one_asks_for_it() {
         send(&project.clients().await, "jobs", &["hello"]).await;
         let done = |status: &Value| status["mappings"][0]["records_delivered"] == 1 && status["idle"] == true;
         project.until("delivered", done).await;
-        // Five milliseconds after its last answer a process is frozen, if at all.
+        // A process is frozen five milliseconds after its last answer, if at all.
         tokio::time::sleep(Duration::from_millis(100)).await;
         let worker = &project.status().await["functions"]["worker"];
         assert_eq!(
@@ -153,13 +156,13 @@ async fn a_fifo_queue_of_dead_letters_says_what_it_does_not_show() {
     let output = project.run(&["dlq", "--json"]).await;
     let listed: Value = serde_json::from_slice(&output.stdout).unwrap();
     let behind = 13 - listed.as_array().unwrap().len();
-    // SQS shows ten of a group, and an emulator may show them all.
+    // SQS returns ten messages of a group. An emulator may return all of them.
     let said = format!("not listed: about {behind} further messages of letters: a FIFO queue shows at most");
     assert_eq!(stderr(&output).contains(&said), behind > 0, "{behind}: {}", stderr(&output));
     project.down().await;
 }
 
-/// Goes on if the test ends before.
+/// A stopped process, which continues if the test ends early.
 struct Stopped(Pid);
 
 impl Drop for Stopped {
@@ -212,7 +215,7 @@ async fn an_emulator_that_hangs_is_said_and_the_status_says_so_too_until_it_goes
     emulator.stop().await;
 }
 
-/// Neither what functions print nor what the engine says can be written.
+/// Neither the output of functions nor that of the engine can be written.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_for_logs_is_said_by_the_status_and_deliveries_go_on() {
     let project = by_hand();

@@ -6,12 +6,12 @@ use std::process::Output;
 use serde_json::Value;
 use tokio::process::Command;
 
-/// The command, away from any local system and any account.
+/// Runs the command without a local system and without an account.
 pub(crate) async fn tidegate(arguments: &[&str], directory: &Path, variables: &[(&str, &str)]) -> Output {
     command(arguments, directory, variables).output().await.unwrap()
 }
 
-/// The same, not started yet.
+/// Returns the same command, not started yet.
 pub(crate) fn command(arguments: &[&str], directory: &Path, variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
     command.args(arguments).current_dir(directory).env_clear().envs(variables.iter().copied());
@@ -31,6 +31,8 @@ pub(crate) fn json(output: &Output) -> Value {
 }
 
 /// Asserts one line on standard error, nothing on standard output, and the exit code.
+///
+/// Returns the line.
 pub(crate) fn said(output: &Output, code: i32) -> String {
     let text = stderr(output);
     assert_eq!(output.status.code(), Some(code), "{text}");

@@ -1,4 +1,4 @@
-//! What the commands send to the local system: never the operator's AWS credentials.
+//! Commands never send the operator's AWS credentials to the local system.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 
 use crate::command::{stderr, tidegate};
 
-/// Refuses every request, and keeps their heads.
+/// Refuses every request, and stores its head.
 async fn refuse(listener: TcpListener, heads: Arc<Mutex<Vec<String>>>) {
     while let Ok((mut stream, _)) = listener.accept().await {
         let mut request = Vec::new();

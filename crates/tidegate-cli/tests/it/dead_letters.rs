@@ -131,7 +131,8 @@ async fn a_replay_deletes_what_the_function_took_and_nothing_else() {
     system.send("async-failures", &asynchronous("order#1"), &[]).await;
     system.send("dead-letters", &own("good", &json!({"record": record("a")})), &[]).await;
     system.send("stream-failures", "unknown", &[]).await;
-    // By queue: the asynchronous failure first. A throttled invocation did not run and is tried again.
+    // By queue, so the asynchronous failure comes first. A throttled invocation did not run and is
+    // retried.
     system.functions.will(&[THROTTLED, ERROR, PARTIAL]);
     let output = system.tidegate(&["dlq", "--yes"]).await;
     let text = stdout(&output);
@@ -145,7 +146,7 @@ async fn a_replay_deletes_what_the_function_took_and_nothing_else() {
     assert_eq!(seen.len(), 3, "{seen:?}");
     assert_eq!(seen[0].event, json!({"id": "e", "detail": {"subject": "order#1"}}));
     assert_eq!(seen[2].event, json!({"Records": [record("a")]}));
-    // The record of the asynchronous failure says which invocation is repeated.
+    // The record of the asynchronous failure names the invocation that is repeated.
     for (invocation, occasion) in seen.iter().zip([Some("r"), Some("r"), None]) {
         let mut custom = json!({"tidegate-replay": "true"});
         if let Some(occasion) = occasion {
@@ -168,7 +169,7 @@ async fn a_replay_deletes_what_the_function_took_and_nothing_else() {
     assert_eq!(functions, [("notification", "live"), ("order-processor", "live")]);
 }
 
-/// Puts a record into the bucket and gives its letter, as the toolkit writes both.
+/// Stores a record in the bucket and returns its dead letter, both as the toolkit writes them.
 async fn in_bucket(system: &System) -> String {
     let id = content_id(&["dead-letter", "order-processor", "kinesis", "shardId-000000000000:1"]);
     let key = format!("order-processor/{id}.json");
@@ -184,7 +185,7 @@ async fn a_forged_letter_that_names_the_payload_of_another_leaves_it_there() {
     let objects = async || {
         system.clients.s3.list_objects_v2().bucket("dead-letters").send().await.unwrap().contents().len()
     };
-    // The function takes the record as an event of its own and may find nothing in it.
+    // The function takes the record for an event, and may find nothing in it.
     let forged = letter.replace(r#""source":"kinesis""#, r#""source":"eventbridge""#);
     assert_ne!(forged, letter);
     system.send("dead-letters", &forged, &[]).await;

@@ -1,4 +1,4 @@
-//! The commands against a system whose names begin with a prefix.
+//! Commands on a system whose names begin with a prefix.
 
 use aws_sdk_kinesis::primitives::Blob;
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! `docs/any-project.md`, command by command, as a reader runs it: in an empty folder, without this
-//! repository.
+//! Runs `docs/any-project.md` command by command, as a reader does: in an empty folder, without
+//! this repository.
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -13,21 +13,22 @@ use crate::command::{stderr, stdout, tidegate};
 const DOCUMENT: &str = include_str!("../../../../docs/any-project.md");
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// The commands of the document's blocks in a language, in their order.
+/// Returns the commands in the document's code blocks of a language, in order.
 fn commands(language: &str) -> String {
     let begin = format!("```{language}\n");
     let blocks = DOCUMENT.split(&begin).skip(1);
     blocks.map(|block| block.split("```").next().unwrap()).collect()
 }
 
-/// What stands between backticks in the text.
+/// Returns the texts between backticks.
 fn spans() -> Vec<&'static str> {
     let prose = DOCUMENT.split("```").step_by(2).flat_map(|text| text.split("\n\n"));
     prose.flat_map(|paragraph| paragraph.split('`').skip(1).step_by(2)).collect()
 }
 
-/// Every command with its help, `local up` first: what the document says of options is about it
-/// where others have the same.
+/// Returns every command with its help, `local up` first.
+///
+/// If several commands have an option, the document describes the one of `local up`.
 async fn helps(folder: &Path) -> Vec<(Vec<String>, String)> {
     let (mut found, mut left) = (Vec::new(), vec![Vec::<String>::new()]);
     while let Some(command) = left.pop() {
@@ -37,7 +38,7 @@ async fn helps(folder: &Path) -> Vec<(Vec<String>, String)> {
         let help = stdout(&output);
         let below = help.lines().skip_while(|line| *line != "Commands:").skip(1);
         let below = below.take_while(|line| line.starts_with("  "));
-        // What is indented further goes on with the line before.
+        // A line with more indentation continues the line before.
         let names = below.filter(|line| !line.starts_with("   ")).filter_map(|l| l.split_whitespace().next());
         let names = names.filter(|name| *name != "help");
         left.extend(names.map(|name| [&command[..], &[name.to_owned()]].concat()));
@@ -47,8 +48,9 @@ async fn helps(folder: &Path) -> Vec<(Vec<String>, String)> {
     found
 }
 
-/// A value that an option takes, by a command's help: none inside if it takes no value, none at all
-/// if the command has no such option.
+/// Returns the value that an option takes, by a command's help.
+///
+/// Returns `Some(None)` if the option takes no value, and `None` if the command has no such option.
 fn value_of<'a>(help: &'a str, option: &str) -> Option<Option<&'a str>> {
     let describes =
         |line: &str| line.trim_start().starts_with('-') && line.split_whitespace().any(|word| word == option);
@@ -61,8 +63,8 @@ fn value_of<'a>(help: &'a str, option: &str) -> Option<Option<&'a str>> {
     Some(takes_one.then(|| allowed.unwrap_or("1")))
 }
 
-/// A folder of somebody who has the command, Lambda's runtime for Python and the AWS CLI, and
-/// nothing of Tidegate.
+/// The folder of a reader who has the command, Lambda's runtime for Python and the AWS CLI, and
+/// nothing else of Tidegate.
 struct Reader {
     folder: tempfile::TempDir,
     path: String,
@@ -78,7 +80,7 @@ impl Reader {
         }
         let path = [
             own.parent().unwrap(),
-            // The environment of the AWS CLI has a Python of its own.
+            // The environment of the AWS CLI has its own Python.
             &python,
             &aws,
             Path::new("/usr/local/bin"),
@@ -89,7 +91,9 @@ impl Reader {
         Self { folder: tempfile::tempdir().unwrap(), path }
     }
 
-    /// The cache stays, so that the emulator is downloaded once and not for each run of the test.
+    /// Runs a script.
+    ///
+    /// The cache is kept, so that the emulator is not downloaded for each run of the test.
     fn shell(&self, script: &str) -> Command {
         let mut shell = Command::new("sh");
         shell.args(["-e", "-c", script]).current_dir(self.folder.path()).env_clear().kill_on_drop(true);
@@ -124,7 +128,7 @@ async fn every_command_of_the_document_runs_in_an_empty_folder() {
     let (said, noted) = (stdout(&output), stderr(&output));
     assert!(output.status.success(), "{said}{noted}");
     assert!(said.contains("MiniStack") && said.contains("is installed in"), "{said}");
-    // `up` says which program it has started: what was installed.
+    // `up` prints the program that it started: the installed one.
     let is_emulator = |line: &&str| line.trim_start().starts_with("emulator ") && line.ends_with(')');
     let used = noted.lines().find(is_emulator).unwrap_or_else(|| panic!("{noted}"));
     assert!(used.contains("/tidegate/ministack-") && used.ends_with("/bin/ministack)"), "{used}");
@@ -134,7 +138,7 @@ async fn every_command_of_the_document_runs_in_an_empty_folder() {
     );
     assert!(said.contains("\"message\":\"job hello\""), "{said}");
     assert!(said.ends_with("the local system has ended\n"), "{said}");
-    // What was printed as JSON is one object a line.
+    // JSON output is one object per line.
     let lines = said.lines().filter(|line| line.starts_with("{\""));
     let lines: Vec<serde_json::Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(lines.len() > 2, "{said}");
@@ -149,7 +153,7 @@ async fn every_command_and_option_that_the_document_names_exists() {
         let words: Vec<&str> = span.split_whitespace().collect();
         let arguments = match words.as_slice() {
             ["tidegate", arguments @ ..] => arguments.to_vec(),
-            // Options that stand alone are of a command that the text around is about.
+            // An option that stands alone belongs to a command in the surrounding text.
             [option, values @ ..] if option.starts_with("--") && values.len() <= 1 => {
                 let of = helps.iter().find_map(|(command, help)| Some((command, value_of(help, option)?)));
                 let (command, value) = of.unwrap_or_else(|| panic!("no command has `{option}`"));
@@ -159,7 +163,7 @@ async fn every_command_and_option_that_the_document_names_exists() {
             }
             _ => continue,
         };
-        // Help is printed once what stands before it is understood.
+        // Help is printed only after the arguments before it were parsed.
         let output = tidegate(&[&arguments[..], &["--help"]].concat(), folder.path(), &[]).await;
         assert!(output.status.success(), "`{span}`: {}", stderr(&output));
         named += 1;

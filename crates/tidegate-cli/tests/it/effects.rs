@@ -119,7 +119,7 @@ async fn a_released_event_of_a_stream_that_fails_is_a_letter_of_its_function_and
     assert!(system.functions.seen().is_empty(), "nothing ran");
     assert_eq!(status(&system, "of#nobody").await, "held");
 
-    // The function has no on_failure queue: it is not invoked asynchronously.
+    // The function has no on-failure queue, because it is not invoked asynchronously.
     hold_for("stream#1", "order-processor").await;
     system.functions.will(&[ERROR, ERROR, ERROR]);
     let output = system.tidegate(&["effects", "release", "stream#1"]).await;

@@ -22,19 +22,20 @@ fn topology() -> Topology {
     topology::load(&file()).unwrap()
 }
 
-/// A MiniStack of the test's own with everything the repository's topology declares, and scripted functions in front.
+/// A separate MiniStack with the resources of the repository's topology, and scripted functions in
+/// front of it.
 pub(crate) struct System {
     emulator: Emulator,
     directory: TempDir,
     pub(crate) clients: Clients,
     pub(crate) provisioned: Provisioned,
     pub(crate) functions: Functions,
-    /// Variables of the command.
+    /// Environment variables of the command.
     variables: Vec<(&'static str, String)>,
 }
 
 impl System {
-    /// Starts it; none, with the reason printed, where MiniStack is not installed.
+    /// Starts the system. Prints the reason and returns `None` if MiniStack is not installed.
     pub(crate) async fn start() -> Option<Self> {
         let system = Self::start_with(&topology(), "idempotency").await?;
         let endpoint = system.emulator.endpoint();
@@ -44,7 +45,8 @@ impl System {
         Some(system)
     }
 
-    /// The same as it is where Terraform deployed it: no engine, and every name begins with the prefix.
+    /// Starts the system as Terraform deploys it: without an engine, with a prefix before every
+    /// name.
     pub(crate) async fn deployed(prefix: &str) -> Option<Self> {
         fn named<T>(prefix: &str, declared: BTreeMap<String, T>) -> BTreeMap<String, T> {
             declared.into_iter().map(|(name, declared)| (format!("{prefix}{name}"), declared)).collect()
@@ -107,7 +109,7 @@ impl System {
         send.send().await.unwrap().message_id.unwrap()
     }
 
-    /// Messages in a queue: visible ones, hidden ones.
+    /// Returns the number of visible and of hidden messages in a queue.
     pub(crate) async fn count(&self, queue: &str) -> (u32, u32) {
         use aws_sdk_sqs::types::QueueAttributeName as Name;
         let names = [Name::ApproximateNumberOfMessages, Name::ApproximateNumberOfMessagesNotVisible];

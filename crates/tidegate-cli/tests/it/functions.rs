@@ -27,14 +27,16 @@ pub(crate) struct Seen {
     pub(crate) context: Option<Value>,
 }
 
-/// What the function answers: HTTP status, function error or not, payload.
+/// A function's answer: HTTP status, whether it is a function error, payload.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer(pub(crate) u16, pub(crate) bool, pub(crate) &'static str);
 
 pub(crate) const SUCCESS: Answer = Answer(200, false, r#"{"batchItemFailures":[]}"#);
 
-/// Lambda's Invoke API with scripted answers; without one, the function succeeds. A function that succeeds has run the effect its event names.
-/// Every other call is the emulator's.
+/// Lambda's Invoke API with scripted answers.
+///
+/// Without a scripted answer, the function succeeds and has run the effect that its event names.
+/// Every other call goes to the emulator.
 #[derive(Clone)]
 pub(crate) struct Functions {
     pub(crate) url: String,
@@ -46,11 +48,11 @@ pub(crate) struct Functions {
     programs: Arc<Mutex<HashMap<String, Program>>>,
 }
 
-/// A function's own code: it gets an event and what its answer reports as failed.
+/// A function's code: it takes an event and returns the failures to report.
 type Program = Arc<dyn Fn(Value) -> BoxFuture<'static, Vec<String>> + Send + Sync>;
 
 impl Functions {
-    /// `table` has the idempotency records.
+    /// Starts the API. `table` has the idempotency records.
     pub(crate) async fn start(emulator: &str, records: aws_sdk_dynamodb::Client, table: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let functions = Self {
@@ -134,12 +136,12 @@ impl Functions {
         put.send().await.unwrap();
     }
 
-    /// The next invocations are answered like this.
+    /// Scripts the answers to the next invocations.
     pub(crate) fn will(&self, answers: &[Answer]) {
         self.answers.lock().unwrap().extend(answers.iter().cloned());
     }
 
-    /// From now on a function runs this.
+    /// Sets the program that a function runs from now on.
     pub(crate) fn runs(
         &self,
         function: &str,
@@ -148,7 +150,7 @@ impl Functions {
         self.programs.lock().unwrap().insert(function.to_owned(), Arc::new(program));
     }
 
-    /// The invocations since the last time.
+    /// Returns the invocations since the last call.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         std::mem::take(&mut *self.seen.lock().unwrap())
     }

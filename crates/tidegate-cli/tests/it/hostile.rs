@@ -1,4 +1,4 @@
-//! Letters and records that somebody wrote to make an operator's command do something else.
+//! Forged dead letters and records, which try to make an operator's command do something else.
 
 use aws_sdk_s3::primitives::ByteStream;
 use serde_json::{Value, json};
@@ -9,12 +9,12 @@ use crate::dead_letters::{asynchronous_of, own_of, pointer, record};
 use crate::effects::hold;
 use crate::emulator::System;
 
-/// Clears the screen, and turns the reading direction around.
+/// Clears the screen, and reverses the reading direction.
 pub(crate) const CONTROLS: &str = "\x1b[2J\u{202e}gone\nforged";
-/// The same as it is shown.
+/// The same text as it is shown.
 pub(crate) const SHOWN: &str = r"\u{1b}[2J\u{202e}gone";
 
-/// Asserts that nothing in a text reaches the terminal as a control.
+/// Asserts that a text contains no control characters.
 pub(crate) fn harmless(text: &str) {
     assert!(!text.contains(['\x1b', '\u{202e}', '\r', '\u{9b}']), "{text:?}");
 }
@@ -62,7 +62,7 @@ async fn a_letter_that_names_what_is_not_declared_is_refused_and_stays_and_nothi
             own("c", &object("dead-letters", "notification/theirs.json")),
             "is not `order-processor/c.json`",
         ),
-        // The record of another letter, which would be gone.
+        // The payload of another letter, which would be lost.
         (
             "dead-letters",
             own("e", &object("dead-letters", "order-processor/mine.json")),
@@ -91,7 +91,7 @@ async fn a_letter_that_names_what_is_not_declared_is_refused_and_stays_and_nothi
     let rule = "arn:aws:events:us-east-1:000000000000:rule/shop/order-placed-notification";
     let target = "arn:aws:lambda:us-east-1:000000000000:function:order-processor";
     system.send("rule-failures", "{}", &[("RULE_ARN", rule), ("TARGET_ARN", target)]).await;
-    // The same id as that of a hostile letter makes nothing of the good one.
+    // A good letter with the same id as a forged one stays good.
     system.send("dead-letters", &own("c", &json!({"record": record("good")})), &[]).await;
 
     let listed = json(&system.tidegate(&["dlq", "--json"]).await);

@@ -1,4 +1,4 @@
-//! The command as a person runs it, against a real emulator and functions whose answers are scripted.
+//! Runs the command as a person does, against a real emulator and functions with scripted answers.
 
 #![allow(
     clippy::indexing_slicing,

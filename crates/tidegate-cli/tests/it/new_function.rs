@@ -1,4 +1,4 @@
-//! `tidegate new function` in a workspace of its own, with this repository's topology.
+//! `tidegate new function` in a separate workspace, with this repository's topology.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// A workspace without functions.
+/// Creates a workspace without functions.
 fn workspace() -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     let manifest = "[workspace]\nmembers = [\"functions/*\", \"tools/one\"]\n\n[workspace.dependencies]\ntidegate = \"0.1\"\n";
@@ -42,7 +42,7 @@ async fn refuses(arguments: &[&str], directory: &Path, code: i32) -> String {
     said(&tidegate(&[&["new", "function"], arguments].concat(), directory, &[]).await, code)
 }
 
-/// Every line of `before` is in `after`, in the same order.
+/// Returns whether every line of `before` is in `after`, in the same order.
 fn kept(before: &str, after: &str) -> bool {
     let mut lines = after.lines();
     before.lines().all(|line| lines.any(|other| other == line))

@@ -1,4 +1,4 @@
-//! `tidegate parked` beside a projection that is the toolkit's own.
+//! `tidegate parked` with a projection of the toolkit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::effects::put_commit;
 use crate::emulator::System;
 use crate::hostile::{CONTROLS, SHOWN, harmless};
 
-/// Counts orders, or does not know their type yet, or cannot count them at all.
+/// Counts orders, or fails with the given failure.
 struct Orders(Option<Failure>);
 
 impl Projection for Orders {
@@ -44,7 +44,7 @@ fn read_model(system: &System, prefix: &str) -> DynamoDbReadModel {
     DynamoDbReadModel::new(system.clients.dynamodb.clone(), tables)
 }
 
-/// The function runs a projection that fails like this from now on.
+/// Makes the function run a projection that fails like this from now on.
 fn deploy(system: &System, prefix: &str, failure: Option<Failure>) {
     let model = Arc::new(read_model(system, prefix));
     let events = DynamoDbEventStore::new(system.clients.dynamodb.clone(), format!("{prefix}event-store"));

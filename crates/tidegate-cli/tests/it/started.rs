@@ -1,5 +1,5 @@
-//! What `tidegate local up` makes of where it is started, and what its status says of the toolkit's
-//! tables.
+//! Tests where `tidegate local up` finds its topology, and which of the toolkit's tables its status
+//! shows.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::any_project::Project;
 use crate::command::{json as printed, stderr, stdout};
 
-/// An idempotency table and a projection, in the place where the topology is looked for.
+/// An idempotency table and a projection, at the default path of the topology.
 const DECLARED: &str = r#"
 tables = {
   event-store = {

@@ -1,4 +1,4 @@
-//! `tidegate topology check` on this repository's topology, whole and broken.
+//! `tidegate topology check` on this repository's topology, unchanged and with mistakes.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// The repository's topology with one text replaced.
+/// Writes the repository's topology with one text replaced. Returns the file and the line.
 fn broken(directory: &Path, from: &str, to: &str) -> (PathBuf, usize) {
     let text = std::fs::read_to_string(repository().join("infra/topology.auto.tfvars")).unwrap();
     let line = 1 + text.lines().position(|line| line.contains(from)).unwrap();
@@ -128,7 +128,7 @@ functions = {
 }
 "#;
 
-/// A mistake of each kind that people make, with the place and the words that it is found with.
+/// One mistake of each common kind, with its expected position and message.
 #[tokio::test]
 async fn mistakes_of_every_kind_have_their_line_and_their_reason() {
     let command = "    command = [\"true\"]\n";

@@ -1,4 +1,4 @@
-//! `tidegate local logs` and `status --watch`, without an engine: they read files and ask over HTTP.
+//! `tidegate local logs` and `status --watch` without an engine: they read files and call HTTP.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::command::{said, stderr, stdout, tidegate};
 
-/// A state directory with the logs of two functions.
+/// Creates a state directory with the logs of two functions.
 fn state() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     for (function, lines) in [("clerk", CLERK), ("porter", PORTER)] {
@@ -125,7 +125,7 @@ fn watched() -> serde_json::Value {
     json!({ "idle": true, "mappings": [{"name": "orders → clerk", "lag": 7}] })
 }
 
-/// What looks like an engine: a process, and a port that says how it stands.
+/// Starts something that looks like an engine: a process, and a port that returns a status.
 async fn engine(directory: &Path, status: serde_json::Value) -> (Child, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let control = format!("http://{}", listener.local_addr().unwrap());
@@ -134,7 +134,7 @@ async fn engine(directory: &Path, status: serde_json::Value) -> (Child, JoinHand
             let mut request = [0; 4096];
             let read = stream.read(&mut request).await.unwrap();
             let asked = String::from_utf8_lossy(&request[..read]).into_owned();
-            // Only who waits for idleness wakes what looks at sources.
+            // Only a client that waits for idleness makes the engine look at its sources.
             let expected = if status["idle"] == true { "GET /status?look=no " } else { "GET /status " };
             assert!(asked.starts_with(expected), "{asked}");
             let body = status.to_string();

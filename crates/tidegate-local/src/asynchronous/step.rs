@@ -13,7 +13,7 @@ use lambda_shapes::moment::Moment;
 pub struct QueuedInvocation {
     /// The request id of all its attempts, and of the record of its end.
     pub request_id: String,
-    /// The version or alias it was invoked by.
+    /// Version or alias by which the function was invoked.
     pub qualifier: Option<String>,
     /// When it was accepted for asynchronous invocation; its age counts from here.
     pub accepted: Moment,

@@ -1,4 +1,4 @@
-//! Configuration of AWS clients.
+//! Configures AWS clients.
 
 mod warm;
 
@@ -14,22 +14,25 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
-/// A request that takes longer is abandoned and tried again. That is safe: the toolkit recognises
-/// its own writes after a lost answer. The time is below 3 s, the default timeout of a function.
+/// A request that takes longer is abandoned and retried.
+///
+/// That is safe: the toolkit recognises its own writes after a lost answer. The time is below 3 s,
+/// the default timeout of a function.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const ATTEMPTS: u32 = 3;
 
-/// Makes AWS clients that share one configuration and one connection pool.
+/// Creates AWS clients that share one configuration and one connection pool.
 #[derive(Clone, Debug)]
 pub struct AwsClients {
     config: SdkConfig,
-    /// A client of DynamoDB was made.
+    /// Whether a DynamoDB client was created.
     dynamodb: Arc<AtomicBool>,
 }
 
 impl AwsClients {
-    /// Clients configured by the environment (region, credentials, `AWS_ENDPOINT_URL`), with short timeouts and three attempts.
+    /// Loads the configuration from the environment (region, credentials, `AWS_ENDPOINT_URL`), with
+    /// short timeouts and three attempts.
     pub async fn from_env() -> Self {
         let loaded = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http(None))
@@ -38,42 +41,43 @@ impl AwsClients {
         AwsClients::from_config(loaded.load().await)
     }
 
-    /// Clients of this configuration.
+    /// Creates clients of this configuration.
     pub fn from_config(config: SdkConfig) -> Self {
         AwsClients { config, dynamodb: Arc::default() }
     }
 
-    /// Sets the time after which a request is abandoned and tried again; 2 s by default.
+    /// Sets the time after which a request is abandoned and retried; 2 s by default.
     ///
-    /// It must be well below the function's timeout, or no request is ever tried again. The
-    /// topology sets `TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS` to two thirds of the function's
-    /// timeout, at most 4 s. An attempt to connect is abandoned after 1 s. Call this before you
-    /// make clients.
+    /// It must be well below the function's timeout, or no request is ever retried. The topology
+    /// sets `TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS` to two thirds of the function's timeout, at
+    /// most 4 s. An attempt to connect is abandoned after 1 s. Call this before you create clients.
     #[must_use]
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.config = self.config.into_builder().timeout_config(timeouts(timeout)).build();
         self
     }
 
-    /// Opens the connection to DynamoDB, if one of these clients is for it: what the first event would wait for otherwise. It sends `GET /`, which needs no
-    /// permission, waits 500 ms at most, and does not fail.
+    /// Opens the connection to DynamoDB if a DynamoDB client was created, so that the first event
+    /// does not wait for it.
+    ///
+    /// Sends `GET /`, which needs no permission. Waits 500 ms at most and never fails.
     pub async fn warm(&self) {
         if self.dynamodb.load(Ordering::Relaxed) {
             warm::warm(&self.dynamodb()).await;
         }
     }
 
-    /// The configuration, for clients of other services.
+    /// Returns the configuration, for clients of other services.
     pub fn config(&self) -> &SdkConfig {
         &self.config
     }
 
-    /// The configuration for a client of a service that does not recognise a repeated request, such
-    /// as SES.
+    /// Returns the configuration for a client of a service that does not recognise a repeated
+    /// request, such as SES.
     ///
     /// The client sends each request once, over a connection of its own. A service may close an
-    /// idle connection just when a request arrives; the reset then looks as if the request may have
-    /// been read. (The pool cannot avoid such connections: Lambda freezes a function between
+    /// idle connection just when a request arrives; the reset then looks as if the service may have
+    /// read the request. (The pool cannot avoid such connections: Lambda freezes a function between
     /// invocations, and the pool's timers with it.) See
     /// [`EffectError::aws`](crate::idempotency::EffectError::aws).
     pub fn once(&self) -> SdkConfig {
@@ -81,18 +85,21 @@ impl AwsClients {
         builder.http_client(http(Some(0))).build()
     }
 
-    /// DynamoDB.
+    /// Creates a DynamoDB client.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         self.dynamodb.store(true, Ordering::Relaxed);
         aws_sdk_dynamodb::Client::new(&self.config)
     }
 
-    /// SQS.
+    /// Creates an SQS client.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(&self.config)
     }
 
-    /// S3. With an endpoint of one's own, buckets are addressed in the path: an emulator has no host name for each.
+    /// Creates an S3 client.
+    ///
+    /// If the configuration has an endpoint URL, the bucket is part of the path: an emulator has no
+    /// host name for each bucket.
     pub fn s3(&self) -> aws_sdk_s3::Client {
         let config = aws_sdk_s3::config::Builder::from(&self.config)
             .force_path_style(self.config.endpoint_url().is_some())
@@ -101,7 +108,9 @@ impl AwsClients {
     }
 }
 
-/// An HTTP client that keeps this many idle connections to a host. `None`: the client's default.
+/// Creates an HTTP client that keeps at most `idle` idle connections to a host.
+///
+/// `None`: the client's default.
 pub(crate) fn http(idle: Option<usize>) -> SharedHttpClient {
     let mut builder = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
     builder.set_pool_max_idle_per_host(idle);

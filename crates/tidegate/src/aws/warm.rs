@@ -1,7 +1,7 @@
 //! Opens the connection to DynamoDB while the function starts.
 //!
-//! Lambda gives a whole processor to a function that starts, and to one of 256 MB a seventh later: a TLS handshake costs the first event much more than the
-//! start.
+//! During the start Lambda gives a function a whole processor; afterwards a function of 256 MB gets
+//! a seventh of one. A TLS handshake therefore delays the first event much more than the start.
 
 use std::time::Duration;
 
@@ -12,10 +12,12 @@ use aws_sdk_dynamodb::config::{Builder, ConfigBag, Intercept, RuntimeComponents}
 use aws_sdk_dynamodb::error::BoxError;
 use tracing::debug;
 
-/// The start waits no longer.
+/// Longest time that the start waits.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Turns a request into `GET /`, which DynamoDB answers with `healthy: …`. It needs no permission and is no call of the API.
+/// Turns a request into `GET /`, which DynamoDB answers with `healthy: …`.
+///
+/// It needs no permission and is not an API call.
 #[derive(Debug)]
 struct AsPing;
 
@@ -40,13 +42,16 @@ impl Intercept for AsPing {
     }
 }
 
-/// Resolves the endpoint and the credentials, and opens the connection that the client's next call takes. Its failure is none: the next call tries again.
+/// Resolves the endpoint and the credentials, and opens the connection for the client's next call.
+///
+/// Ignores a failure, because the next call tries again.
 pub(super) async fn warm(dynamodb: &aws_sdk_dynamodb::Client) {
     let once = Builder::new()
         .retry_config(RetryConfig::disabled())
         .timeout_config(TimeoutConfig::builder().operation_timeout(PATIENCE).build());
     let ping = dynamodb.describe_endpoints().customize().interceptor(AsPing).config_override(once);
-    // What is answered is not what the operation promises.
+    // The answer is not a response of the operation, so the SDK may report an error even after
+    // success. Only a missing response means that there was no connection.
     if let Err(error) = ping.send().await
         && error.raw_response().is_none()
     {
@@ -77,7 +82,7 @@ mod tests {
         AwsClients::from_config(config)
     }
 
-    /// The head of the next request, after which it is answered.
+    /// Returns the head of the next request, and answers it.
     async fn answer(connection: &mut TcpStream, body: &str) -> String {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {

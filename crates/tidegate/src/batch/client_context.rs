@@ -2,12 +2,13 @@
 
 use lambda_runtime::Context;
 
-/// Key in the client context of an invocation by which a replay of dead letters says that it is one.
+/// Key in an invocation's client context that marks the invocation as a replay of dead letters.
 pub const REPLAY: &str = "tidegate-replay";
 
-/// Key in the client context of a replay, or of the run of a released effect. Its value is the
-/// request id of the invocation that is repeated, so that an event without an id is the same
-/// delivery as there.
+/// Key in the client context of a replay, or of the run of a released effect.
+///
+/// Its value is the request id of the repeated invocation. With it, an event without an id is the
+/// same delivery as in that invocation.
 pub const OCCASION: &str = "tidegate-occasion";
 
 /// Whether the invocation is a replay of dead letters.

@@ -46,11 +46,11 @@ struct State {
     /// Calls that ended since the last change and were not throttled. A round has as many of them
     /// as may run at a time.
     clean: usize,
-    /// Counts the changes downwards.
+    /// Number of times that the limit was lowered.
     epoch: u64,
 }
 
-/// A call that was begun under a [`Concurrency`].
+/// A call that began under a [`Concurrency`].
 #[derive(Clone, Copy, Debug)]
 pub struct Begun(u64);
 
@@ -61,7 +61,7 @@ impl Concurrency {
         Concurrency { most, state: Mutex::new(State { now: most, clean: 0, epoch: 0 }) }
     }
 
-    /// How many calls may run at a time now.
+    /// Returns how many calls may run at a time now.
     pub fn now(&self) -> usize {
         self.state().now
     }
@@ -94,10 +94,10 @@ impl Concurrency {
     /// Makes a call for each input, within the limit, and returns the results in the order of the
     /// inputs.
     ///
-    /// `throttled` says whether a result means that the dependency was overloaded. If the returned
-    /// future is dropped, all results are lost: put the deadline on each call, not on the whole
-    /// run. Each run counts only its own calls, so two runs at the same time may make twice as
-    /// many.
+    /// `throttled` returns whether a result means that the dependency was overloaded. If the
+    /// returned future is dropped, all results are lost: put the deadline on each call, not on the
+    /// whole run. Each run counts only its own calls, so two runs at the same time may make twice
+    /// as many.
     pub async fn each<I, T, F: Future<Output = T>>(
         &self,
         inputs: impl IntoIterator<Item = I>,
@@ -136,6 +136,8 @@ mod tests {
     use super::*;
 
     /// Begins as many records as may run and ends them, the first `throttled` of them throttled.
+    ///
+    /// Returns the new limit.
     fn round(concurrency: &Concurrency, throttled: usize) -> usize {
         let begun: Vec<Begun> = (0..concurrency.now()).map(|_| concurrency.begin()).collect();
         for (number, begun) in begun.into_iter().enumerate() {
@@ -174,8 +176,9 @@ mod tests {
         assert_eq!(concurrency.now(), 5);
     }
 
-    /// A dependency that takes so many calls at a time and throttles all others. It answers each
-    /// call after so long, the later the call the sooner.
+    /// A dependency that accepts `takes` calls at a time and throttles all others.
+    ///
+    /// A later call is answered sooner.
     #[derive(Default)]
     struct Dependency {
         at_work: Mutex<usize>,
@@ -207,7 +210,8 @@ mod tests {
             assert_eq!(numbers, (0..100).collect::<Vec<_>>(), "in the order of the inputs");
             most.push(std::mem::take(&mut *dependency.seen.lock()).into_iter().max().unwrap());
         }
-        // Eight at first; then it swings around what is taken: half of four and up again.
+        // The first run starts at eight. Then the limit oscillates around three: it drops to two
+        // when four calls run, and rises again.
         assert_eq!(most, [8, 4]);
     }
 

@@ -11,20 +11,21 @@ use super::item::Item;
 use super::window::Window;
 use crate::idempotency::Lease;
 
-/// What a handler may know of the invocation.
+/// Information about the invocation, for handlers.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct BatchContext {
     /// Lambda's id of the invocation.
     pub request_id: String,
-    /// When no record is started any more and running ones are given up, so that there is time to
-    /// answer.
+    /// Time after which no record is started and running ones are dropped, so that there is time to
+    /// respond.
     pub deadline: Instant,
-    /// When Lambda kills the invocation: from then on a claim of this invocation has lost its owner.
+    /// Time at which Lambda kills the invocation. From then on a claim of this invocation has no
+    /// owner.
     pub lease_until: Timestamp,
-    /// A replay of dead letters, asked for by an operator.
+    /// Whether an operator replays dead letters.
     pub replay: bool,
-    /// The tumbling window of the invocation, if its mapping has windows.
+    /// Tumbling window of the invocation, if its mapping has windows.
     pub window: Option<Arc<Window>>,
     /// The delivery of the record that is handled. `None` if a batch is handled together; see
     /// [`Self::for_item`].
@@ -32,8 +33,9 @@ pub struct BatchContext {
 }
 
 impl BatchContext {
-    /// The context of an invocation that has this much time: a handler runs in it as in a batch. It
-    /// has no id, and is no replay, unless that is set.
+    /// Creates the context of an invocation with this much time, as a handler sees it in a batch.
+    ///
+    /// It has no request id and is not a replay; set the fields to change that.
     pub fn new(remaining: Duration) -> Self {
         let Lease { deadline, until } = Lease::new(remaining);
         BatchContext {
@@ -46,7 +48,7 @@ impl BatchContext {
         }
     }
 
-    /// The context of one record of a batch that is handled together.
+    /// Returns the context of one record of a batch that is handled together.
     #[must_use]
     pub fn for_item<R>(&self, item: &Item<R>) -> Self {
         BatchContext { delivered: item.delivered.clone(), ..self.clone() }

@@ -2,17 +2,17 @@
 
 use super::outcome::{Handled, Outcome};
 
-/// How the deliveries of one invocation ended.
+/// Numbers of an invocation's deliveries, by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Their effect took place.
+    /// Had their effect now.
     pub applied: u64,
     /// Their effect was already there.
     pub duplicate: u64,
-    /// Without effect here, on purpose.
+    /// Have no effect here, on purpose.
     pub filtered: u64,
-    /// Left in the event store because their aggregate is parked.
+    /// Stay in the event store because their aggregate is parked.
     pub parked: u64,
     /// Held for an operator.
     pub held: u64,
@@ -20,12 +20,12 @@ pub struct Counts {
     pub failed: u64,
     /// Not started and reported for redelivery.
     pub not_run: u64,
-    /// Dead-lettered by the function, and acknowledged.
+    /// Dead-lettered by the function and acknowledged.
     pub dead_lettered: u64,
 }
 
 impl Counts {
-    /// All deliveries of the invocation: the sum of the counts.
+    /// Returns the number of all deliveries of the invocation: the sum of the counts.
     pub fn total(&self) -> u64 {
         let done = self.applied + self.duplicate + self.filtered + self.parked + self.held;
         done + self.failed + self.not_run + self.dead_lettered

@@ -6,13 +6,13 @@ use super::item::Item;
 use super::outcome::Outcome;
 use crate::failure::Failure;
 
-/// What became of the deliveries of an invocation.
+/// The outcomes of an invocation's deliveries.
 pub(super) struct Decided<R> {
     /// An outcome for each delivery.
     pub(super) outcomes: Vec<Outcome>,
     /// How long each delivery was at work. Empty if nobody wants to know.
     pub(super) took: Vec<Option<Duration>>,
-    /// The decoded records with their places, if the invocation belongs to a window.
+    /// Decoded records with their places, if the invocation belongs to a window.
     pub(super) items: Vec<(usize, Item<R>)>,
     /// The places of those that were dead-lettered, in order, and why they had failed.
     pub(super) given_up: Vec<(usize, Failure)>,

@@ -10,7 +10,7 @@ use crate::source::Delivery;
 /// Every handler implements it, and [`Handler`](super::Handler),
 /// [`BatchHandler`](super::BatchHandler) or [`WindowHandler`](super::WindowHandler) for the records.
 pub trait Decode: Send + Sync {
-    /// What a delivery is decoded into.
+    /// Result of decoding a delivery.
     type Record: Send + Sync;
 
     /// Decodes a delivery. Synchronous and without effects.
@@ -22,13 +22,14 @@ pub trait Decode: Send + Sync {
     /// stop the lane.
     fn decode(&self, delivery: &Delivery<'_>) -> Result<Self::Record, Failure>;
 
-    /// The lane of a delivery, known even when it cannot be decoded; by default its ordering key.
+    /// Returns the lane of a delivery, even if it cannot be decoded; by default its ordering key.
     fn lane(&self, delivery: &Delivery<'_>) -> String {
         delivery.ordering_key.clone()
     }
 
-    /// The span in which the record is handled, with its correlation and causation ids; see
-    /// [`Envelope::span`](crate::envelope::Envelope::span).
+    /// Returns the span in which the record is handled, with its correlation and causation ids.
+    ///
+    /// See [`Envelope::span`](crate::envelope::Envelope::span).
     fn span(&self, _record: &Self::Record) -> Span {
         Span::none()
     }

@@ -27,12 +27,12 @@ struct Parts {
     arrived_at: Option<Timestamp>,
     occasion: Option<String>,
     event: SharedEvent,
-    /// The record in the event, in bytes.
+    /// Range of the record in the event, in bytes.
     record: Range<usize>,
     part: Option<Part>,
 }
 
-/// A record that came with others in one record of its source.
+/// A user record that shares a record of the source with others.
 #[derive(Debug)]
 struct Part {
     position: String,
@@ -41,12 +41,12 @@ struct Part {
 }
 
 impl Delivered {
-    /// This delivery of `source` to `function`.
+    /// Creates the delivery of `source` to `function`.
     pub fn new(function: impl Into<Arc<str>>, source: Source, delivery: &Delivery<'_>) -> Self {
         Delivered::within(&SharedEvent::new(delivery.record.to_owned()), function.into(), source, delivery)
     }
 
-    /// This delivery, which was taken out of `event`.
+    /// Creates a delivery whose record is a part of `event`.
     pub(super) fn within(
         event: &SharedEvent,
         function: Arc<str>,
@@ -73,12 +73,12 @@ impl Delivered {
         }))
     }
 
-    /// When the transport took the delivery.
+    /// Returns the time at which the transport accepted the delivery.
     pub fn arrived_at(&self) -> Option<Timestamp> {
         self.0.arrived_at
     }
 
-    /// The invocation that handles this record again, and no other record.
+    /// Returns the invocation that handles this record again, and no other record.
     ///
     /// # Errors
     /// The record is not JSON (transient).
@@ -112,7 +112,7 @@ impl SharedEvent {
         self.raw().get()
     }
 
-    /// Where in this event a record is that was taken out of it.
+    /// Returns the place of `record` in this event, if the record is a slice of it.
     fn range_of(&self, record: &RawValue) -> Option<Range<usize>> {
         let (whole, record) = (self.get(), record.get());
         let start = record.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;

@@ -11,10 +11,19 @@ use super::outcome::{Handled, Outcome};
 use super::window::Window;
 use crate::failure::Failure;
 
-/// Handles one record at a time. Lanes, isolation, deadlines and dead letters are done around it.
+/// Handles one record at a time.
+///
+/// Wrap it in [`EachRecord`](super::EachRecord), which adds lanes, isolation and deadlines. The
+/// [`Runner`](super::Runner) writes dead letters.
 pub trait Handler: Decode {
-    /// Handles one record. It may be called again for the same delivery and must then find its
-    /// effect.
+    /// Handles one record.
+    ///
+    /// Must be idempotent: on redelivery, detect that the effect already happened and return
+    /// [`Handled::Duplicate`].
+    ///
+    /// # Errors
+    /// The class of the failure decides what happens to the delivery; see
+    /// [`Class`](crate::failure::Class).
     fn handle(
         &self,
         record: &Self::Record,
@@ -24,8 +33,9 @@ pub trait Handler: Decode {
 
 /// Handles the records of an invocation together, for handlers that save requests that way.
 pub trait BatchHandler: Decode {
-    /// Handles the items, which are in the order of their deliveries, and answers one outcome for
-    /// each, in the same order.
+    /// Handles the items, which are in the order of their deliveries.
+    ///
+    /// Returns one outcome for each item, in the same order.
     fn handle_batch(
         &self,
         items: &[Item<Self::Record>],
@@ -36,7 +46,7 @@ pub trait BatchHandler: Decode {
     ///
     /// Called only in an invocation with a [`Window`], after the dead letters are written.
     /// `applied` has, in order, the items that ended as [`Handled::Applied`] and do not come again.
-    /// By default the state stays as it came with the event. To fold records into a state use
+    /// By default the state stays as it came with the event. To fold records into a state, use
     /// [`WindowHandler`](super::WindowHandler).
     ///
     /// # Errors

@@ -9,12 +9,12 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::failure::Failure;
 
-/// Runs synchronous code; a panic becomes a failure.
+/// Runs synchronous code and turns a panic into a failure.
 pub(super) fn catch<T>(run: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
 }
 
-/// Runs a future up to the deadline; a panic or a missed deadline becomes a failure.
+/// Runs a future until the deadline; turns a panic or a missed deadline into a failure.
 pub(super) async fn isolate<T>(deadline: Instant, run: impl Future<Output = T>) -> Result<T, Failure> {
     match timeout_at(deadline, AssertUnwindSafe(run).catch_unwind()).await {
         Ok(Ok(result)) => Ok(result),
@@ -25,8 +25,10 @@ pub(super) async fn isolate<T>(deadline: Instant, run: impl Future<Output = T>) 
     }
 }
 
-/// A panic is transient: it may come from a state of the process, and an event must not be given up for that. One that stays ends as a dead letter by
-/// its age.
+/// Turns a panic into a transient failure.
+///
+/// The panic may come from the state of the process, which must not lose the event. A record whose
+/// panics persist becomes a dead letter by its age.
 fn panicked(panic: &(dyn Any + Send)) -> Failure {
     let message = panic
         .downcast_ref::<&str>()

@@ -10,23 +10,23 @@ use super::stopwatch::Stopwatch;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Item<R> {
-    /// Items of one lane depend on each other's order.
+    /// Lane of the record. The items of one lane are handled in order.
     pub lane: String,
     /// When the transport took the record.
     pub arrived_at: Option<Timestamp>,
-    /// The span in which it is handled.
+    /// Span in which the record is handled.
     pub span: Span,
     /// Measures how long the record is at work, if somebody wants to know; see
     /// [`Observer`](super::Observer).
     pub stopwatch: Stopwatch,
-    /// The delivery that the record came in.
+    /// Delivery that contained the record.
     pub delivered: Option<Delivered>,
-    /// The record.
+    /// Record.
     pub record: R,
 }
 
 impl<R> Item<R> {
-    /// Creates an item of this lane without age, delivery, span or measurement.
+    /// Creates an item of this lane without arrival time, delivery, span or measurement.
     pub fn new(lane: impl Into<String>, record: R) -> Self {
         Item {
             lane: lane.into(),

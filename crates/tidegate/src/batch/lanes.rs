@@ -18,28 +18,32 @@ use super::outcome::{NotRun, Outcome};
 use crate::failure::Failure;
 use crate::source::Delivery;
 
-/// Runs a [`Handler`]: lanes concurrently, each lane in order, up to its first failure that keeps the record at its place.
+/// Runs a [`Handler`]: lanes concurrently, each lane in order.
 ///
-/// A permanent failure does not stop a lane: the record will never be applied, and what comes after it must not wait for it.
+/// A lane stops at its first failure that is not permanent. After a permanent failure it goes on,
+/// because that record will never be applied and the records behind it must not wait.
 ///
-/// A dependency that takes no more is given less: a failure with the code [`Failure::THROTTLED`] halves how many records run at a time, down to one, and each round
-/// without one adds one again, up to what was declared. The next invocation begins where the last one ended.
+/// Throttling lowers the concurrency: a failure with the code [`Failure::THROTTLED`] halves the
+/// number of records that run at a time, down to one. Each round without such a failure raises it
+/// by one, up to the configured number. The next invocation begins with the number of the last one.
 #[derive(Debug)]
 pub struct EachRecord<H> {
     handler: H,
     concurrency: Concurrency,
 }
 
-/// What is left of a lane: places of its records, in order.
+/// The rest of a lane: places of its records, in order.
 type Lane = VecDeque<usize>;
 
 impl<H: Handler> EachRecord<H> {
-    /// Runs `handler` with at most `concurrency` records at a time (at least one).
+    /// Wraps `handler`, which then handles at most `concurrency` records at a time (at least one).
     pub fn new(handler: H, concurrency: usize) -> Self {
         EachRecord { handler, concurrency: Concurrency::new(concurrency) }
     }
 
-    /// Runs the records of a lane until it is empty or stops, or until lanes must take turns anew. Answers what became of the records, and what is left of the lane.
+    /// Runs the records of a lane until it is empty or stops, or until lanes must take turns.
+    ///
+    /// Returns the outcomes by place, and the rest of the lane.
     async fn run_lane(
         &self,
         mut lane: Lane,
@@ -76,7 +80,11 @@ impl<H: Handler> EachRecord<H> {
     }
 }
 
-/// How many lanes run and how many wait, as the lanes at work are to know it.
+/// How many lanes run and how many wait, shared with the lanes at work.
+///
+/// A lane checks this after each record. Example: two lanes run and one waits. If throttling lowers
+/// the limit to 1, the next lane that ends a record returns its rest and waits. If the limit rises
+/// to 3, a lane returns its rest so that the loop can start the waiting lane as well.
 #[derive(Default)]
 struct Turns {
     running: AtomicUsize,
@@ -89,14 +97,14 @@ impl Turns {
         self.waiting.store(waiting, Ordering::Relaxed);
     }
 
-    /// More lanes run than may, or fewer although some wait.
+    /// Returns whether more lanes run than may, or fewer although some wait.
     fn are_due(&self, may_run: usize) -> bool {
         let (running, waiting) = (self.running.load(Ordering::Relaxed), self.waiting.load(Ordering::Relaxed));
         running > may_run || (running < may_run && waiting > 0)
     }
 }
 
-/// The lanes of these items, in the order of their first records.
+/// Groups the items into lanes, in the order of their first records.
 fn lanes<R>(items: &[Item<R>]) -> VecDeque<Lane> {
     let mut lanes: VecDeque<Lane> = VecDeque::new();
     let mut lane_of: HashMap<&str, usize> = HashMap::new();
@@ -144,7 +152,7 @@ impl<H: Handler> BatchHandler for EachRecord<H> {
             let Some((done, left)) = running.next().await else { return outcomes };
             turns.note(running.len(), waiting.len());
             if !left.is_empty() {
-                // A lane that was begun goes on before another begins.
+                // A lane that has begun continues before another lane begins.
                 waiting.push_front(left);
             }
             for (place, outcome) in done {

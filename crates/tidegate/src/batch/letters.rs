@@ -15,7 +15,7 @@ use crate::failure::{Class, Failure};
 use crate::source::{Delivery, Source};
 
 const LETTERS_AT_A_TIME: usize = 16;
-/// Letters that are remembered as written.
+/// Number of written letters that are remembered.
 const WRITTEN: usize = 10_000;
 
 /// The places of the records whose letters this environment has written.
@@ -63,7 +63,8 @@ impl Letters {
         let places = self.unwritten(deliveries, outcomes);
         let mut given_up = Vec::new();
         for places in places.chunks(LETTERS_AT_A_TIME) {
-            // The letter of a user record costs a scan of its aggregate: none is made ahead of time.
+            // The letter of a user record costs a scan of its aggregate, so no letter is built
+            // ahead of time.
             let letters: Vec<_> = places
                 .iter()
                 .filter_map(|place| {
@@ -103,15 +104,16 @@ impl Letters {
                 }
             }
             if !all && self.source.is_in_order() {
-                // Everything behind the first of them comes again.
+                // Everything behind the first of these records comes again.
                 break;
             }
         }
         given_up
     }
 
-    /// The places of the deliveries whose letters are to be written. A delivery whose letter this
-    /// environment wrote before is done.
+    /// Returns the places of the deliveries whose letters must be written.
+    ///
+    /// A delivery whose letter this environment already wrote becomes done.
     fn unwritten(&self, deliveries: &[Delivery<'_>], outcomes: &mut [Outcome]) -> Vec<usize> {
         let mut places = self.given_up(deliveries, outcomes);
         places.retain(|place| {
@@ -132,11 +134,12 @@ impl Letters {
         Some(DeadLetter::new(&self.function, self.source, delivery, failure))
     }
 
-    /// Places of the deliveries that are to become dead letters.
+    /// Returns the places of the deliveries that become dead letters.
     ///
-    /// On a stream everything from the first reported record on comes again, so a letter for what is
-    /// behind it would be written again and again. What was taken out of the same aggregate as the
-    /// first reported record comes again too.
+    /// On a stream everything from the first reported record on comes again, so a letter for a
+    /// later record would be written with each attempt. The other user records in the aggregate of
+    /// the first reported record come again too. Example: `[permanent, transient, permanent]` gives
+    /// `[0]`; the last record gets its letter once the second no longer fails.
     fn given_up(&self, deliveries: &[Delivery<'_>], outcomes: &[Outcome]) -> Vec<usize> {
         let ends: Vec<bool> = deliveries.iter().zip(outcomes).map(|(d, o)| self.gives_up(d, o)).collect();
         let comes_again = |place: usize, outcome: &Outcome| {
@@ -146,7 +149,7 @@ impl Letters {
         if self.source != Source::EventBridge
             && (0..).zip(outcomes).any(|(place, outcome)| comes_again(place, outcome) && unnamed(place))
         {
-            // A record that cannot be named in the answer brings the whole batch again.
+            // A record that cannot be named in the response makes the whole batch come again.
             return Vec::new();
         }
         let mut places = Vec::new();
@@ -165,7 +168,9 @@ impl Letters {
         places
     }
 
-    /// Counts the failure, where that matters: once in each invocation.
+    /// Returns whether the delivery becomes a dead letter.
+    ///
+    /// Counts its failure, so call it once in each invocation.
     fn gives_up(&self, delivery: &Delivery<'_>, outcome: &Outcome) -> bool {
         match outcome {
             Outcome::Failed(failure) if failure.class() == Class::Permanent => true,

@@ -14,19 +14,25 @@ use super::decided::Decided;
 use crate::failure::Class;
 use crate::source::Delivery;
 
-/// CloudWatch takes at most so many values of a metric in one line.
+/// Largest number of values of a metric in one line (limit of CloudWatch).
 const VALUES: usize = 100;
 
-/// Writes what became of each invocation in CloudWatch's embedded metric format: one line, from which CloudWatch makes metrics without a request. For
+/// Writes the outcomes of each invocation in CloudWatch's embedded metric format.
+///
+/// An invocation writes one line, from which CloudWatch makes metrics without a request. Pass it to
 /// [`Runner::metrics`](super::Runner::metrics); a runner without it measures and writes nothing.
 ///
-/// The lines go to standard output, where Lambda takes them. `docs/concepts/observability.md` of the repository has each metric.
+/// The lines go to standard output, from which Lambda forwards them.
+/// `docs/concepts/observability.md` in the repository describes each metric.
 ///
 /// ```
 /// use tidegate::batch::Metrics;
 ///
 /// let metrics: Metrics = "Shop/Orders".parse().unwrap();
-/// assert_eq!("AWS/Orders".parse::<Metrics>().unwrap_err().to_string(), "a CloudWatch namespace must not begin with `AWS/`");
+/// assert_eq!(
+///     "AWS/Orders".parse::<Metrics>().unwrap_err().to_string(),
+///     "a CloudWatch namespace must not begin with `AWS/`"
+/// );
 /// # let _ = metrics;
 /// ```
 pub struct Metrics {
@@ -34,11 +40,11 @@ pub struct Metrics {
     write: Write,
 }
 
-/// Takes a line with its line break.
+/// Receives a line with its line break.
 type Write = Box<dyn Fn(&[u8]) + Send + Sync>;
 
 impl Metrics {
-    /// The same metrics, with each line handed to `write`, its line break included, instead of written to standard output.
+    /// Passes each line, with its line break, to `write` instead of standard output.
     #[must_use]
     pub fn to(self, write: impl Fn(&[u8]) + Send + Sync + 'static) -> Self {
         Metrics { write: Box::new(write), ..self }
@@ -47,7 +53,7 @@ impl Metrics {
     pub(super) fn emit(&self, function: &str, counts: &Counts, measured: &mut Measured, took: Duration) {
         let values = values(counts, measured, took);
         let line = Line { namespace: &self.namespace, function, values: &values };
-        // Metrics are no reason to fail an invocation.
+        // A failure to write metrics must not fail the invocation.
         if let Ok(mut line) = serde_json::to_vec(&line) {
             line.push(b'\n');
             (self.write)(&line);
@@ -61,7 +67,7 @@ impl fmt::Debug for Metrics {
     }
 }
 
-/// Metrics in this namespace, written to standard output.
+/// Parses a namespace. The metrics are written to standard output.
 impl FromStr for Metrics {
     type Err = NotANamespace;
 
@@ -87,7 +93,9 @@ impl FromStr for Metrics {
     }
 }
 
-/// A text that is no namespace of CloudWatch. Its rules are those of `PutMetricData`: a line that breaks them would be dropped without a word.
+/// A text that is not a namespace of CloudWatch.
+///
+/// The rules are those of `PutMetricData`. CloudWatch silently drops a line that breaks them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotANamespace(&'static str);
 
@@ -99,13 +107,13 @@ impl fmt::Display for NotANamespace {
 
 impl std::error::Error for NotANamespace {}
 
-/// What the counts do not tell, of one invocation.
+/// Measurements of one invocation that the counts do not contain.
 #[derive(Debug, Default)]
 pub(super) struct Measured {
     permanent: u64,
     transient: u64,
     busy: u64,
-    /// From arrival until it was decided, of each delivery, in milliseconds.
+    /// Milliseconds from arrival to decision, for each delivery.
     lags: Vec<u64>,
 }
 
@@ -122,7 +130,7 @@ impl Measured {
         }
         let now = Timestamp::now();
         let arrivals = deliveries.iter().filter_map(|delivery| delivery.arrived_at);
-        // A clock that is behind the transport's measures nothing.
+        // A clock that is behind the transport's clock gives a lag of zero.
         self.lags.extend(
             arrivals.map(|at| u64::try_from(now.as_millisecond() - at.as_millisecond()).unwrap_or(0)),
         );
@@ -146,9 +154,11 @@ impl Values<'_> {
     }
 }
 
-/// Every metric of the line. What became of deliveries is written when it is zero too: with missing data CloudWatch would look for older values, and an alarm
-/// that waits for failures to last would count those of quiet periods. The classes of failures have no alarm, and are paid only for the hours in which there
-/// are any.
+/// Returns every metric of the line.
+///
+/// The counts of outcomes are written even if they are zero. With missing data CloudWatch would
+/// look for older values, and an alarm on lasting failures would count those of quiet periods. The
+/// failure classes have no alarm, so they are written, and paid for, only in hours with failures.
 fn values<'a>(
     counts: &Counts,
     measured: &'a mut Measured,
@@ -180,7 +190,8 @@ fn values<'a>(
     values
 }
 
-/// Leaves as many values as a line takes: the smallest, the largest, and what lies at equal distances between them in their order.
+/// Reduces the values to the number that a line may have: the smallest, the largest, and values at
+/// equal distances between them in sorted order.
 fn thin_out(values: &mut Vec<u64>) {
     if values.len() <= VALUES {
         return;

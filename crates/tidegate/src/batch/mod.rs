@@ -1,7 +1,9 @@
 //! Runs the deliveries of one invocation.
 //!
-//! Records are decoded one by one, grouped into lanes by ordering key, and handled: lanes concurrently, each lane in order up to its first
-//! failure. What fails for good is dead-lettered with its payload and acknowledged; the rest of the failures is reported for redelivery.
+//! The runner decodes records one by one, groups them into lanes by ordering key, and handles them.
+//! Lanes run concurrently, and each lane in order up to its first failure. A delivery that fails
+//! permanently is dead-lettered with its payload and acknowledged. All other failures are reported
+//! for redelivery.
 
 mod client_context;
 mod concurrency;

@@ -6,27 +6,34 @@ use super::outcome::Outcome;
 use crate::failure::Failure;
 use crate::source::{Delivery, Source};
 
-/// Is told what became of each delivery, for metrics. See [`Runner::observe`](super::Runner::observe).
+/// Receives the outcome of each delivery, for metrics.
+///
+/// See [`Runner::observe`](super::Runner::observe).
 pub trait Observer: Send + Sync {
-    /// Called once for each delivery of an invocation, in the order of the batch, when all of it has
-    /// been decided. A panic is logged and changes nothing.
+    /// Called once for each delivery of an invocation, in the order of the batch.
+    ///
+    /// The calls come after the outcomes of the whole batch are decided. A panic is logged and has
+    /// no other effect.
     fn observe(&self, observation: &Observation<'_>);
 }
 
-/// What became of one delivery.
+/// The outcome of one delivery, with its measurements.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Observation<'a> {
-    /// Where it came from.
+    /// Source of the delivery.
     pub source: Source,
-    /// The delivery: its position, when it arrived, its attempts.
+    /// Delivery: its position, arrival time and attempts.
     pub delivery: &'a Delivery<'a>,
-    /// Its lane.
+    /// Lane of the delivery.
     pub lane: &'a str,
-    /// Its outcome, after dead letters were written.
+    /// Outcome, after dead letters were written.
     pub outcome: &'a Outcome,
-    /// Why it failed, also where the outcome is that it was dead-lettered.
+    /// Why the delivery failed, even if it was dead-lettered.
     pub failure: Option<&'a Failure>,
-    /// How long it was at work. A handler of whole batches that times no record is measured as a whole; a record that was not begun has none.
+    /// How long the record was at work. `None` if it was not started.
+    ///
+    /// If the handler handles whole batches and does not time each record, this is the time of the
+    /// batch.
     pub took: Option<Duration>,
 }

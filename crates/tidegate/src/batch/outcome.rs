@@ -2,22 +2,22 @@
 
 use crate::failure::{Class, Failure};
 
-/// The result of handling a delivery without a failure.
+/// Result of handling a delivery without a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Handled {
-    /// Its effect took place.
+    /// The delivery had its effect now.
     Applied,
-    /// Its effect was already there.
+    /// The effect of the delivery was already there.
     Duplicate,
-    /// It has no effect here, on purpose.
+    /// The delivery has no effect here, on purpose.
     Filtered,
-    /// Its aggregate is parked in a read model. The event store keeps the event until the aggregate
-    /// is released.
+    /// The aggregate of the event is parked in a read model. The event store keeps the event until
+    /// the aggregate is released.
     Parked,
-    /// Whether its effect took place is unknown, and an operator will decide.
+    /// It is unknown whether the effect took place; an operator decides.
     Held,
-    /// It was given up, and is kept as a dead letter.
+    /// The delivery was given up and is kept as a dead letter.
     DeadLettered,
 }
 
@@ -33,18 +33,23 @@ pub enum Outcome {
     NotRun(NotRun),
 }
 
-/// Why a delivery was not started. It is reported for redelivery, whatever its age: nothing is known against it.
+/// Why a delivery was not started.
+///
+/// Such a delivery is reported for redelivery at any age, because nothing speaks against its
+/// record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NotRun {
-    /// A delivery before it in its lane failed.
+    /// An earlier delivery of its lane failed.
     Blocked,
-    /// Too little of the invocation's time was left.
+    /// The invocation had too little time left.
     OutOfTime,
 }
 
 impl Outcome {
-    /// What comes after it in its lane must wait for it. Not so after a permanent failure: that record will never be applied.
+    /// Returns whether the following deliveries of the lane must wait for this one.
+    ///
+    /// They do not wait after a permanent failure, because that record will never be applied.
     pub(super) fn stops_lane(&self) -> bool {
         match self {
             Outcome::Done(_) => false,
@@ -53,7 +58,7 @@ impl Outcome {
         }
     }
 
-    /// Why the delivery must come again, if it must.
+    /// Returns why the delivery must come again. `None` if it does not.
     pub fn failure(&self) -> Option<Failure> {
         match self {
             Outcome::Done(_) => None,

@@ -5,11 +5,15 @@
 //! that needs more than one invocation for an aggregate would start at its first user record each
 //! time, and never reach the last.
 //!
-//! The memory is a hint: it is bounded, and other environments do not have it. There the user
-//! records run again, and are duplicates by their causes.
+//! Example: an invocation has time for 2 of the 5 user records of an aggregate. The first
+//! invocation handles 0 and 1, the second 2 and 3, the third 4; then Lambda moves on.
 //!
-//! An invocation with a tumbling window neither uses nor fills the memory. The state that it answers
-//! has no user record of an aggregate that comes again, so all of them must be folded again.
+//! The memory is only a hint: it is bounded, and other environments do not have it. There the user
+//! records run again, and are recognised as duplicates by their causes.
+//!
+//! An invocation with a tumbling window neither uses nor fills the memory. The state that it
+//! returns contains no user record of an aggregate that comes again, so all of them must be folded
+//! again.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,7 +23,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::outcome::Outcome;
 use crate::source::Delivery;
 
-/// Aggregates that are remembered, the newest.
+/// Largest number of aggregates that are remembered; the newest are kept.
 const AGGREGATES: usize = 16;
 
 /// Which user records of unfinished aggregates are done.
@@ -31,7 +35,7 @@ struct Aggregate {
     source_arn: Option<Arc<str>>,
     /// Unique in its stream.
     position: String,
-    /// A bit for each user record.
+    /// One bit for each user record.
     done: Vec<u64>,
 }
 
@@ -73,9 +77,9 @@ fn bit(number: u64) -> u64 {
 /// A user record.
 struct Part<'a> {
     source_arn: Option<&'a Arc<str>>,
-    /// Position of the aggregate that it was taken out of.
+    /// Position of the aggregate that contains the user record.
     aggregate: &'a str,
-    /// Its number there.
+    /// Number of the user record in the aggregate.
     number: u64,
 }
 
@@ -88,7 +92,7 @@ impl<'a> Part<'a> {
 }
 
 impl Progress {
-    /// Which of these deliveries are done already, by their places.
+    /// Returns, for each delivery, whether it is already done. Empty if none is.
     pub(super) fn settled(&self, deliveries: &[Delivery<'_>]) -> Vec<bool> {
         let known = self.known();
         if known.is_empty() {
@@ -102,8 +106,9 @@ impl Progress {
         deliveries.iter().map(is_done).collect()
     }
 
-    /// Remembers which user records are done in aggregates that come again; forgets the other
-    /// aggregates.
+    /// Remembers which user records are done in aggregates that come again.
+    ///
+    /// Forgets the other aggregates.
     pub(super) fn note(&self, deliveries: &[Delivery<'_>], outcomes: &[Outcome]) {
         let mut seen: Vec<(Aggregate, bool)> = Vec::new();
         for (delivery, outcome) in deliveries.iter().zip(outcomes) {
@@ -121,7 +126,8 @@ impl Progress {
             return;
         }
         let mut known = self.known();
-        // From the last to the first: the first of a stream comes again first, and is forgotten last.
+        // From the last to the first: the first aggregate of a stream comes again first, so it must
+        // be forgotten last.
         for (aggregate, finished) in seen.into_iter().rev() {
             known.retain(|known| {
                 known.position != aggregate.position || known.source_arn != aggregate.source_arn

@@ -8,21 +8,21 @@ use uuid::Uuid;
 
 /// A bounded memory of an execution environment, which outlives its invocations.
 ///
-/// It holds at most `capacity` entries, and admits every id while there is room. When it is full,
-/// it replaces entries that were not touched for [`Recent::STALE`]. If there are none, it does not
-/// admit new ids. So the oldest entries stay until they are done, however many records fail at a
-/// time. (If the oldest entry made room, records that fail in turns would replace each other for
-/// ever.)
+/// It holds at most `capacity` entries, and admits every id while there is room. A full memory
+/// replaces entries that were not used for [`Recent::STALE`]. If there are none, it does not admit
+/// new ids. So the oldest entries stay until they are done, however many records fail at a time. If
+/// a new entry replaced the oldest one, records that fail in turns would replace each other
+/// endlessly.
 #[derive(Debug)]
 pub(super) struct Recent<T> {
     capacity: usize,
     entries: HashMap<Uuid, (Timestamp, T)>,
-    /// No entry becomes stale before this moment.
+    /// No entry becomes stale before this time.
     fresh_until: Timestamp,
 }
 
 impl<T> Recent<T> {
-    /// After this time without a touch an entry may be forgotten.
+    /// Time without use after which an entry may be forgotten.
     pub(super) const STALE: Duration = Duration::from_secs(3600);
 
     pub(super) fn new(capacity: usize) -> Self {
@@ -33,7 +33,7 @@ impl<T> Recent<T> {
         self.entries.is_empty()
     }
 
-    /// The entry of this id, if there is one, marked as used `now`.
+    /// Returns the entry of this id, if there is one, and marks it as used `now`.
     pub(super) fn get(&mut self, id: Uuid, now: Timestamp) -> Option<&mut T> {
         self.entries.get_mut(&id).map(|(touched, entry)| {
             *touched = now;
@@ -41,7 +41,9 @@ impl<T> Recent<T> {
         })
     }
 
-    /// The entry of this id, marked as used `now`, made if it is new. None when there is no room.
+    /// Returns the entry of this id, created if it is new, and marks it as used `now`.
+    ///
+    /// `None` if there is no room.
     pub(super) fn admit(&mut self, id: Uuid, now: Timestamp, new: impl FnOnce() -> T) -> Option<&mut T> {
         if !self.entries.contains_key(&id) && !self.has_room(now) {
             return None;

@@ -48,12 +48,13 @@ impl<H> fmt::Debug for Runner<H> {
 }
 
 impl<H: BatchHandler> Runner<H> {
-    /// The function's name.
+    /// Returns the function's name.
     pub fn function(&self) -> &str {
         &self.function
     }
 
-    /// A runner for `function` that takes events of `source` and puts dead letters into `dead_letters`.
+    /// Creates a runner for `function` that takes events of `source` and puts dead letters into
+    /// `dead_letters`.
     pub fn new(
         source: Source,
         handler: H,
@@ -72,22 +73,23 @@ impl<H: BatchHandler> Runner<H> {
         }
     }
 
-    /// Tells `observer` what became of each delivery. Without one nothing is measured.
+    /// Reports the outcome of each delivery to `observer`.
+    ///
+    /// Records are timed only for an observer or for traces.
     #[must_use]
     pub fn observe(mut self, observer: Arc<dyn Observer>) -> Self {
         self.watchers.observer = Some(observer);
         self
     }
 
-    /// Writes metrics of each invocation. Without them nothing is measured, and nothing written.
+    /// Writes metrics of each invocation. Without this setting, no metrics are measured or written.
     #[must_use]
     pub fn metrics(mut self, metrics: Metrics) -> Self {
         self.watchers.metrics = Some(metrics);
         self
     }
 
-    /// Makes spans of each invocation and each record, and sends them before the invocation is
-    /// answered.
+    /// Creates spans of each invocation and each record, and sends them before the response.
     #[cfg(feature = "otel")]
     #[must_use]
     pub fn traces(mut self, traces: Arc<crate::trace::Traces>) -> Self {
@@ -95,7 +97,7 @@ impl<H: BatchHandler> Runner<H> {
         self
     }
 
-    /// Hides a failed message of a queue for as long as its failure says; see
+    /// Hides a failed message of a queue for the delay of its failure; see
     /// [`Failure::retry_after`].
     #[must_use]
     pub fn visibility(mut self, visibility: Arc<dyn Visibility>) -> Self {
@@ -121,25 +123,27 @@ impl<H: BatchHandler> Runner<H> {
         self
     }
 
-    /// The age at which the source discards a record: the mapping's maximum record age, the
-    /// retention of a queue, the maximum event age of an asynchronous invocation.
+    /// Sets the age at which the source discards a record.
+    ///
+    /// This is the mapping's maximum record age, the retention of a queue, or the maximum event age
+    /// of an asynchronous invocation.
     ///
     /// In the last twelfth of this age the second failure of any kind, throttles included, gives up
-    /// a delivery, because the next try may not come. The two failures must be as far apart as
+    /// a delivery, because the next attempt may not come. The two failures must be as far apart as
     /// those of [`Self::dead_letter_after`], unless less time is left. Without `dead_letter_after`
-    /// no delivery is given up. Without this age throttles, deadlines and lost races never become
-    /// letters.
+    /// no delivery is given up. Without this age throttles, missed deadlines and lost races never
+    /// become dead letters.
     ///
-    /// A function with several sources takes the largest age of them: what a source discards before
-    /// goes to its on-failure destination or redrive queue. A delivery that comes
-    /// although it is older than this age and another twelfth of it is judged as without this age.
+    /// For a function with several sources, set the largest of their ages. A record that a source
+    /// discards earlier goes to that source's on-failure destination or dead-letter queue. This age
+    /// is ignored for a delivery that is older than the age plus a twelfth of it.
     #[must_use]
     pub fn maximum_record_age(mut self, age: Option<Duration>) -> Self {
         self.letters.patience.record_age = age;
         self
     }
 
-    /// Takes the time from this clock.
+    /// Sets the clock.
     #[cfg(test)]
     pub(super) fn clock(mut self, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         self.letters.patience.clock = Arc::new(now);
@@ -152,8 +156,10 @@ impl<H: BatchHandler> Runner<H> {
         self.run_again(Invocation { event: event.raw(), ..invocation }, &event, None).await
     }
 
-    /// Runs one invocation with this event. `occasion` names the one that it repeats: an event
-    /// without an id is then the same delivery as there.
+    /// Runs one invocation with this event.
+    ///
+    /// `occasion` names the invocation that this one repeats. An event without an id is then the
+    /// same delivery as in that invocation.
     pub(super) async fn run_again(
         &self,
         invocation: Invocation<'_>,
@@ -266,7 +272,7 @@ impl<H: BatchHandler> Runner<H> {
         }
     }
 
-    /// Adds the state of the window to the answer.
+    /// Adds the state of the window to the response.
     async fn conclude(
         &self,
         response: Response,
@@ -278,7 +284,8 @@ impl<H: BatchHandler> Runner<H> {
         if window.is_final
             && let Some(failure) = decided.outcomes.iter().find_map(Outcome::failure)
         {
-            // What Lambda does with a partial response to the last invocation is not documented.
+            // AWS does not document what Lambda does with a partial batch response to the last
+            // invocation.
             return Err(failure.context("the last invocation of a window"));
         }
         let counts = |place: usize| {

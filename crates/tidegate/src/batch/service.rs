@@ -18,7 +18,9 @@ use crate::failure::Failure;
 use crate::source::Response;
 use crate::time_left::time_left;
 
-/// A [`Runner`] as a tower service, for `lambda_runtime`'s own `Runtime` and for layers around it. Made by [`Runner::into_service`].
+/// A [`Runner`] as a tower service, for `lambda_runtime`'s `Runtime` and for layers around it.
+///
+/// Created by [`Runner::into_service`].
 ///
 /// ```no_run
 /// # use std::sync::Arc;
@@ -46,7 +48,8 @@ impl<H> Clone for RunnerService<H> {
 }
 
 impl<H> Runner<H> {
-    /// The runner as a tower service that takes Lambda's invocations and answers partial responses.
+    /// Returns the runner as a tower service that takes Lambda's invocations and returns partial
+    /// batch responses.
     pub fn into_service(self) -> RunnerService<H> {
         RunnerService { runner: Arc::new(self) }
     }
@@ -86,7 +89,9 @@ async fn invoke<H: BatchHandler>(
     report.response.map_err(diagnostic)
 }
 
-/// The class and code become the error's type: stable words, where a Rust type's name would change with a refactoring.
+/// Uses class and code as the error type.
+///
+/// They are stable, while the name of a Rust type changes with a refactoring.
 fn diagnostic(failure: Failure) -> Diagnostic {
     Diagnostic {
         error_type: format!("{}.{}", failure.class(), failure.code()),
@@ -106,7 +111,7 @@ mod tests {
     use crate::dead_letter::MemoryDeadLetters;
     use crate::source::{Delivery, Source};
 
-    /// Applies what it can decode.
+    /// Decodes numbers. Every handled record fails.
     struct Obliging;
 
     impl Decode for Obliging {
@@ -177,7 +182,7 @@ mod tests {
         assert_eq!((response.items().count(), letters.letters().len()), (0, 1));
     }
 
-    /// Notes the positions of its deliveries.
+    /// Records the positions of its deliveries.
     struct Positions(Arc<std::sync::Mutex<Vec<String>>>);
 
     impl Decode for Positions {
@@ -208,7 +213,7 @@ mod tests {
             context.deadline = 60_000;
             context.request_id = request_id.to_owned();
             if let Some(occasion) = occasion {
-                // A released effect is no replay.
+                // The run of a released effect is not a replay.
                 let replay = (request_id == "r3").to_string();
                 let client = json!({ "custom": { REPLAY: replay, OCCASION: occasion } });
                 context.client_context = Some(serde_json::from_value(client).unwrap());

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::spans::RecordSpan;
 
-/// Measures one record, and does nothing when nobody observes the runner.
+/// Measures the time of one record. Does nothing if the runner is not observed.
 #[derive(Debug, Default)]
 pub struct Stopwatch {
     observed: bool,
@@ -22,7 +22,7 @@ impl Stopwatch {
         Stopwatch { observed: true, took: OnceLock::new(), span }
     }
 
-    /// Runs a future and notes how long it took, the first time it is asked to.
+    /// Runs a future and, on the first call, stores how long it took.
     pub async fn time<T>(&self, run: impl Future<Output = T>) -> T {
         if !self.observed {
             return run.await;

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Time kept back at the end of an invocation for dead letters and the answer.
+/// Time reserved at the end of an invocation for dead letters and the response.
 const RESERVE: Duration = Duration::from_millis(1000);
-/// The part of it that is kept for the answer.
+/// Part of [`RESERVE`] for the response.
 const ANSWER: Duration = Duration::from_millis(200);
-/// The part of it in which a handler may hand over what it did up to the deadline. Without it the
-/// outcomes of a whole batch would be lost to the records that are given up at the deadline, and what
-/// was applied would come again, or become a dead letter.
+/// Part of [`RESERVE`] in which a handler may still return outcomes after the deadline.
+///
+/// Without it, records that are dropped at the deadline would lose the outcomes of the whole batch.
+/// Applied records would then come again, or become dead letters.
 const HANDOVER: Duration = Duration::from_millis(100);
 
 /// The points in time at which parts of an invocation end:

@@ -13,18 +13,21 @@ use super::outcome::{NotRun, Outcome};
 use crate::failure::{Failure, chain};
 use crate::source::Delivery;
 
-/// Longest time for which a message is hidden: SQS allows twelve hours from its receipt, of which an invocation may have used fifteen minutes.
+/// Longest time for which a message is hidden.
+///
+/// SQS allows 12 hours from the receipt, of which an invocation may have used 15 minutes.
 pub const MAX_DELAY: Duration = Duration::from_secs(12 * 3600 - 15 * 60);
 
-/// Messages in one request.
+/// Number of messages in one request.
 const ENTRIES: usize = 10;
 
-/// Hides messages for a while, so that they come again later than the queue by itself would bring them.
+/// Hides messages for a while, so that they come again later than the queue's visibility timeout
+/// would allow.
 pub trait Visibility: Send + Sync {
     /// Hides messages of the queue with this ARN.
     ///
     /// # Errors
-    /// When some were not hidden: they come again after the queue's visibility timeout.
+    /// Some messages were not hidden: they come again after the queue's visibility timeout.
     fn hide<'a>(
         &'a self,
         queue_arn: &'a str,
@@ -36,19 +39,19 @@ pub trait Visibility: Send + Sync {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HiddenMessage {
-    /// Its id.
+    /// Id of the message.
     pub message_id: String,
-    /// Names this receipt of it.
+    /// Handle of this receipt of the message.
     pub receipt_handle: String,
-    /// For how long, in seconds.
+    /// How long the message is hidden, in seconds.
     pub seconds: i32,
 }
 
-/// Hides the messages whose failures say when to try again, and the messages behind them in
-/// their lanes for as long.
+/// Hides the messages whose failures have a delay, and the messages behind them in their lanes
+/// for as long.
 ///
-/// SQS delivers no message of a group while another one of the group is hidden. A message that
-/// stays hidden for the queue's timeout would delay the one that asked to come earlier. A
+/// SQS delivers no message of a group while another message of the group is hidden. A message
+/// that stays hidden for the queue's timeout would delay the one with the shorter delay. A
 /// message that could not be hidden comes again after the queue's timeout.
 pub(super) async fn hide(
     visibility: &dyn Visibility,
@@ -87,7 +90,9 @@ pub(super) async fn hide(
     }
 }
 
-/// The queue and the message of a delivery that is to come again after `delay`. None when the record does not tell them.
+/// Returns the queue and the message of a delivery that is to come again after `delay`.
+///
+/// `None` if the record does not contain them.
 fn hidden(delivery: &Delivery<'_>, delay: Duration) -> Option<(String, HiddenMessage)> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -104,14 +109,14 @@ fn hidden(delivery: &Delivery<'_>, delay: Duration) -> Option<(String, HiddenMes
     Some((queue_arn, HiddenMessage { message_id, receipt_handle, seconds }))
 }
 
-/// Messages of SQS queues. The function's role needs `sqs:ChangeMessageVisibility`.
+/// Hides messages of SQS queues. The function's role needs `sqs:ChangeMessageVisibility`.
 #[derive(Clone, Debug)]
 pub struct SqsVisibility {
     sqs: aws_sdk_sqs::Client,
 }
 
 impl SqsVisibility {
-    /// Through this client.
+    /// Hides messages through this client.
     pub fn new(sqs: aws_sdk_sqs::Client) -> Self {
         SqsVisibility { sqs }
     }
@@ -151,7 +156,10 @@ impl Visibility for SqsVisibility {
     }
 }
 
-/// A message's place in the request is its name there: an id may hold characters that SQS does not take.
+/// Builds the entries of a request.
+///
+/// The id of an entry is the message's place in the request, because a message id may contain
+/// characters that SQS rejects.
 fn entries(messages: &[HiddenMessage]) -> Result<Vec<ChangeMessageVisibilityBatchRequestEntry>, Failure> {
     let entries = messages.iter().enumerate().map(|(index, message)| {
         ChangeMessageVisibilityBatchRequestEntry::builder()
@@ -163,7 +171,9 @@ fn entries(messages: &[HiddenMessage]) -> Result<Vec<ChangeMessageVisibilityBatc
     Ok(entries.collect::<Result<_, _>>()?)
 }
 
-/// The URL of a queue: SQS finds a queue by account and name in it, whatever endpoint the client uses.
+/// Returns the URL of a queue.
+///
+/// SQS finds a queue by the account and the name in it, at any endpoint.
 fn queue_url(arn: &str) -> Option<String> {
     let mut parts = arn.splitn(6, ':');
     let (Some("arn"), Some(partition), Some("sqs")) = (parts.next(), parts.next(), parts.next()) else {

@@ -4,15 +4,15 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// The tumbling window that an invocation belongs to, as its event says.
+/// The tumbling window of an invocation, as its event describes it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Window {
-    /// When the window begins. Stream, shard and start identify the window.
+    /// Start of the window. Stream, shard and start identify the window.
     pub start: Timestamp,
-    /// When it ends.
+    /// End of the window.
     pub end: Timestamp,
-    /// Id of the shard. Each shard has windows of its own.
+    /// Id of the shard. Each shard has its own windows.
     pub shard: String,
     /// ARN of the stream.
     pub stream_arn: String,
@@ -21,12 +21,12 @@ pub struct Window {
     /// Whether the window ends early, because its state is above 1 MB or its shard has ended. In
     /// the first case the window continues with an empty state, and has another last invocation.
     pub is_terminated_early: bool,
-    /// The state that the previous invocation returned; `{}` in the first.
+    /// State that the previous invocation returned; `{}` in the first.
     pub state: Box<RawValue>,
 }
 
 impl Window {
-    /// The window of an event, if it has one.
+    /// Parses the window of an event, if the event has one.
     pub(super) fn from_event(event: &RawValue) -> Option<Self> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -46,7 +46,7 @@ impl Window {
             start: Timestamp,
             end: Timestamp,
         }
-        // Searching for a word costs less than parsing each event a second time.
+        // A search for a word costs less than a second parse of each event.
         if !event.get().contains("\"isFinalInvokeForWindow\"") {
             return None;
         }

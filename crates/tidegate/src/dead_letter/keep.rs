@@ -13,10 +13,10 @@ pub(super) trait Post: Sync {
     /// Sends a message to the queue.
     fn send(&self, body: String) -> BoxFuture<'_, Result<(), Refusal>>;
 
-    /// Puts an object of type JSON into the bucket.
+    /// Puts a JSON object into the bucket.
     fn store<'a>(&'a self, key: &'a str, json: String) -> BoxFuture<'a, Result<(), Failure>>;
 
-    /// The bucket's name.
+    /// Returns the bucket's name.
     fn bucket(&self) -> &str;
 }
 
@@ -29,7 +29,7 @@ pub(super) enum Refusal {
     ForNow(Failure),
 }
 
-/// Keeps a letter, in the first form that the queue accepts:
+/// Keeps a letter in the first of these forms that the queue accepts:
 ///
 /// 1. whole, if it has at most `limit` bytes,
 /// 2. with its record in the bucket as `<function>/<id>.json`, which the letter names,
@@ -78,7 +78,7 @@ impl fmt::Display for Refused {
     }
 }
 
-/// Sends a message, unless it is too large. Returns `None` if the queue has it now.
+/// Sends a message, unless it is too large. Returns `None` if the queue accepted it.
 async fn offer(post: &impl Post, body: &str, limit: usize) -> Result<Option<Refused>, Failure> {
     if body.len() > limit {
         return Ok(Some(Refused::TooLarge(limit)));
@@ -95,7 +95,7 @@ fn text(letter: &DeadLetter) -> Result<String, Failure> {
     Ok(json_text_for_messages(&json).into_owned())
 }
 
-/// The letter with its record in the bucket.
+/// Returns the letter with its record in the bucket.
 async fn with_object(post: &impl Post, letter: &DeadLetter, key: String) -> Result<DeadLetter, Failure> {
     let Payload::Record(record) = &letter.payload else { return Ok(letter.clone()) };
     post.store(&key, record.get().to_owned()).await?;

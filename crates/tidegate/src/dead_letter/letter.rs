@@ -8,43 +8,46 @@ use crate::failure::Failure;
 use crate::ids::content_id;
 use crate::source::{Delivery, Source};
 
-/// A dead letter as written by a function itself.
+/// A dead letter as a function writes it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct DeadLetter {
-    /// Recognises the shape: always [`DeadLetter::KIND`].
+    /// Identifies the shape: always [`DeadLetter::KIND`].
     pub kind: String,
-    /// Derived from function and position, and for a table's stream from its ARN: the same delivery
-    /// given up twice is one letter.
+    /// Id derived from function and position, and for a table's stream also from its ARN. A
+    /// delivery that is given up twice is one letter.
     pub id: String,
-    /// The function that gave up.
+    /// Function that gave up.
     pub function: String,
-    /// The kind of source: `kinesis`, `dynamodb`, `sqs`, `eventbridge`, `sns`, `s3`.
+    /// Kind of source: `kinesis`, `dynamodb`, `sqs`, `eventbridge`, `sns`, `s3`.
     pub source: String,
-    /// Where the record came from: shard and sequence number (and the number of the user record in an aggregate), message id, event id.
+    /// Position of the record: shard and sequence number (and the number of the user record in an
+    /// aggregate), message id, or event id.
     pub position: String,
-    /// The invocation that brought the event, if the event has no id; see [`Delivery::occasion`].
+    /// Request id of the invocation with the event, if the event has no id; see
+    /// [`Delivery::occasion`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub occasion: Option<String>,
-    /// Number of the user record in the aggregate it was taken out of, from 0.
+    /// Number of the user record in its aggregate, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subsequence: Option<u64>,
-    /// The record's ordering key.
+    /// Ordering key of the record.
     pub ordering_key: String,
     /// Class of the failure.
     pub class: String,
-    /// Its stable code.
+    /// Stable code of the failure.
     pub code: String,
-    /// Its reason, for people.
+    /// Reason of the failure, for people.
     pub reason: String,
-    /// When the transport took the record.
+    /// Time at which the transport accepted the record.
     pub arrived_at: Option<Timestamp>,
-    /// How often the record was handed out before it was given up, by the source's own approximate count; queues alone keep one.
+    /// How often the source delivered the record before it was given up. Approximate; only queues
+    /// count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
-    /// When the function gave up.
+    /// Time at which the function gave up.
     pub failed_at: Timestamp,
-    /// The record.
+    /// Record.
     pub payload: Payload,
 }
 
@@ -52,18 +55,21 @@ pub struct DeadLetter {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Payload {
-    /// The record as it was in the event of the invocation. A user record of an aggregate is a Kinesis record of its own, so that a replay runs no neighbour.
+    /// The record as it was in the event of the invocation.
+    ///
+    /// A user record of an aggregate becomes a Kinesis record of its own, so that a replay runs no
+    /// neighbouring record.
     Record(Box<RawValue>),
-    /// It is too large for a message.
+    /// The record is too large for a message and is an object in a bucket.
     Object {
-        /// The bucket.
+        /// Name of the bucket.
         bucket: String,
-        /// The object's key.
+        /// Key of the object.
         key: String,
     },
 }
 
-/// Longest reason in a letter, in characters: it may quote what a stranger wrote.
+/// Longest reason in a letter, in characters. A reason may quote input of any length.
 const REASON_LIMIT: usize = 2000;
 
 fn shortened(reason: &str) -> String {
@@ -77,7 +83,7 @@ impl DeadLetter {
     /// Value of [`DeadLetter::kind`].
     pub const KIND: &'static str = "tidegate.dead-letter.v1";
 
-    /// The letter of a delivery that `function` gave up.
+    /// Creates the letter of a delivery that `function` gave up.
     pub fn new(function: &str, source: Source, delivery: &Delivery<'_>, failure: &Failure) -> Self {
         DeadLetter {
             kind: Self::KIND.to_owned(),
@@ -98,9 +104,11 @@ impl DeadLetter {
         }
     }
 
-    /// Whether the letter has the id that this version of the toolkit gives a letter of this record,
-    /// from this source and occasion. A forged letter may name the record of another one, so that
-    /// what is replayed is not what the other one would replay.
+    /// Returns whether the letter has the id that this version of the toolkit gives to a letter of
+    /// this record, source and occasion.
+    ///
+    /// A forged letter may name the record of another letter, and would then replay something else
+    /// than that letter.
     pub fn is_of(&self, record: &RawValue) -> bool {
         let (Some(source), Ok(event)) = (source_named(&self.source), self.event(record)) else {
             return false;
@@ -111,22 +119,25 @@ impl DeadLetter {
         id(&self.function, source, delivery) == self.id
     }
 
-    /// The event that repeats the invocation for this record alone.
+    /// Creates the event that repeats the invocation for this record alone.
     ///
     /// # Errors
-    /// When the record is JSON no more.
+    /// The record is no longer JSON.
     pub fn event(&self, record: &RawValue) -> Result<Box<RawValue>, serde_json::Error> {
         event_of(&self.source, record)
     }
 }
 
-/// Every kind of source, by its word.
+/// Finds a kind of source by its name.
 fn source_named(name: &str) -> Option<Source> {
     let all = [Source::Kinesis, Source::DynamoDb, Source::Sqs, Source::EventBridge, Source::Sns, Source::S3];
     all.into_iter().find(|source| source.as_str() == name)
 }
 
-/// Positions in the streams of two tables may be equal. All other positions are unique.
+/// Derives the letter's id.
+///
+/// It includes the ARN of a table's stream, because positions in two such streams may be equal; all
+/// other positions are unique.
 fn id(function: &str, source: Source, delivery: &Delivery<'_>) -> String {
     let position = ["dead-letter", function, source.as_str(), &delivery.position];
     match delivery.source_arn.as_deref().filter(|_| source == Source::DynamoDb) {
@@ -138,7 +149,7 @@ fn id(function: &str, source: Source, delivery: &Delivery<'_>) -> String {
     }
 }
 
-/// The event of an invocation by this kind of source that has this record alone.
+/// Creates the event of an invocation by this kind of source with this record alone.
 pub(crate) fn event_of(source: &str, record: &RawValue) -> Result<Box<RawValue>, serde_json::Error> {
     if source == Source::EventBridge.as_str() {
         return Ok(record.to_owned());

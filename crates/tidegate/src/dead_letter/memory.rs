@@ -10,13 +10,14 @@ use super::text::is_taken;
 use super::{DeadLetter, DeadLetters};
 use crate::failure::Failure;
 
-/// Largest message of a queue, in bytes, unless a test says otherwise: SQS's own limit.
+/// Largest message of a queue, in bytes, unless a test sets another size: SQS's own limit.
 const MESSAGE_BYTES: usize = 1024 * 1024;
 
 /// Dead letters in memory, for tests: a queue that refuses what SQS refuses, and a bucket.
 ///
 /// As with [`QueueDeadLetters`](super::QueueDeadLetters), the record of a letter that the queue
-/// refuses becomes an object. A letter that it refuses in every form becomes an object as a whole.
+/// refuses becomes an object. A letter that the queue refuses in every form becomes an object as a
+/// whole.
 #[derive(Debug, Default)]
 pub struct MemoryDeadLetters {
     kept: Mutex<Kept>,
@@ -44,17 +45,17 @@ impl Default for Kept {
 }
 
 impl MemoryDeadLetters {
-    /// The letters in the queue.
+    /// Returns the letters in the queue.
     pub fn letters(&self) -> Vec<DeadLetter> {
         self.kept().letters.clone()
     }
 
-    /// The objects in the bucket, by their keys.
+    /// Returns the objects in the bucket, by key.
     pub fn objects(&self) -> BTreeMap<String, String> {
         self.kept().objects.clone()
     }
 
-    /// From now on every letter fails like this; `None` ends it.
+    /// Makes every later letter fail like this; `None` ends that.
     pub fn fail_with(&self, failure: Option<Failure>) {
         self.kept().failure = failure;
     }
@@ -64,8 +65,9 @@ impl MemoryDeadLetters {
         self.kept().limit = bytes;
     }
 
-    /// Makes the queue refuse messages with these characters too. It always refuses characters that
-    /// XML 1.0 lacks, as SQS does.
+    /// Makes the queue refuse messages with these characters too.
+    ///
+    /// It always refuses characters that XML 1.0 lacks, as SQS does.
     pub fn refuse_characters(&self, characters: impl IntoIterator<Item = char>) {
         self.kept().refused.extend(characters);
     }
@@ -77,7 +79,7 @@ impl MemoryDeadLetters {
 
 impl DeadLetters for MemoryDeadLetters {
     fn put<'a>(&'a self, letter: &'a DeadLetter) -> BoxFuture<'a, Result<(), Failure>> {
-        // Larger letters are sent all the same, so that the queue refuses them.
+        // Larger letters are sent nevertheless, so that the queue refuses them.
         keep(self, letter, usize::MAX).boxed()
     }
 }

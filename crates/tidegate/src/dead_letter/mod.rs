@@ -1,4 +1,6 @@
-//! Dead letters: what is left of a delivery that could not be applied, with the reason and everything needed to replay it.
+//! Keeps deliveries that could not be applied.
+//!
+//! A dead letter has the reason and everything that a replay needs.
 
 mod keep;
 mod letter;
@@ -18,12 +20,12 @@ pub use text::json_text_for_messages;
 
 use crate::failure::Failure;
 
-/// Where dead letters are put.
+/// Stores dead letters.
 pub trait DeadLetters: Send + Sync {
-    /// Puts a letter. Once this succeeds the delivery is acknowledged, so the letter must be durable.
+    /// Stores a letter durably. Once this succeeds, the delivery is acknowledged.
     ///
     /// # Errors
-    /// When the letter could not be stored; the delivery then stays failed and comes again.
+    /// The letter could not be stored. The delivery then stays failed and comes again.
     fn put<'a>(&'a self, letter: &'a DeadLetter) -> BoxFuture<'a, Result<(), Failure>>;
 }
 

@@ -8,7 +8,7 @@ use super::*;
 use crate::source::Source;
 use crate::test::KinesisEvent;
 
-/// The letter of a record with this partition key and this reason.
+/// Creates the letter of a record with this partition key and this reason.
 fn letter(partition_key: &str, reason: &str) -> DeadLetter {
     let event = KinesisEvent::new().record(partition_key, "data").build();
     let deliveries = Source::Kinesis.split(&event).unwrap();

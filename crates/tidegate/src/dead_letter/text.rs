@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Makes JSON text fit for a message: characters that SQS and SNS refuse become JSON escapes.
+/// Makes JSON text acceptable for a message: characters that SQS and SNS refuse become JSON
+/// escapes.
 ///
 /// SQS accepts only the characters of XML 1.0: tab, line feed, carriage return, U+0020 to U+D7FF,
 /// U+E000 to U+FFFD and U+10000 to U+10FFFF (AWS docs: SendMessage). JSON strings may also hold
@@ -25,14 +26,14 @@ pub fn json_text_for_messages(json: &str) -> Cow<'_, str> {
         if is_taken(character) {
             text.push(character);
         } else {
-            // Writing to a string does not fail. Nothing above U+FFFF is refused.
+            // Writing to a string cannot fail. Every refused character is at most U+FFFF.
             let _ = write!(text, "\\u{:04x}", u32::from(character));
         }
     }
     Cow::Owned(text)
 }
 
-/// Whether a message may hold this character: the production `Char` of XML 1.0.
+/// Returns whether a message may contain this character: the production `Char` of XML 1.0.
 pub(super) fn is_taken(character: char) -> bool {
     match character {
         '\t' | '\n' | '\r' => true,

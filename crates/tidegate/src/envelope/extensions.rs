@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::failure::Failure;
 
-/// The attributes that an envelope has fields for.
+/// Attributes that an envelope has fields for.
 const FIELDS: [&str; 13] = [
     "specversion",
     "id",
@@ -25,8 +25,9 @@ const FIELDS: [&str; 13] = [
     "dataref",
 ];
 
-/// CloudEvents attributes that describe one message and its content. They do not apply to the
-/// events that follow from it.
+/// CloudEvents attributes that describe one message and its content.
+///
+/// They do not apply to the events that follow from it.
 const OF_ONE_MESSAGE: [&str; 8] = [
     "data_base64",
     "datacontenttype",
@@ -38,20 +39,23 @@ const OF_ONE_MESSAGE: [&str; 8] = [
     "sequencetype",
 ];
 
-/// The attributes of an envelope for which this version of the toolkit has no field, such as
-/// `tracestate`, `baggage` or `tenant`. Each has a name and a JSON value, as it was written.
+/// Attributes of an envelope that this version of the toolkit has no field for.
+///
+/// Examples are `tracestate`, `baggage` and `tenant`. Each has a name and a JSON value, kept as it
+/// was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Extensions(BTreeMap<String, String>);
 
 impl Extensions {
-    /// Largest size of the names and values that a commit keeps, in bytes. Baggage alone may have
-    /// 8,192 (W3C).
+    /// Largest total size of names and values that a commit keeps, in bytes.
+    ///
+    /// Baggage alone may have 8,192 bytes (W3C).
     pub const MAX_BYTES: usize = 16 * 1024;
 
     /// Sets an attribute.
     ///
     /// # Errors
-    /// `invalid_attribute` (permanent) for an empty name, and for a name that is a field of
+    /// `invalid_attribute` (permanent) if the name is empty, or is a field of
     /// [`Envelope`](super::Envelope).
     pub fn insert(&mut self, name: impl Into<String>, value: &RawValue) -> Result<(), Failure> {
         let name = name.into();
@@ -65,29 +69,30 @@ impl Extensions {
         Ok(())
     }
 
-    /// The JSON text of an attribute.
+    /// Returns the JSON text of an attribute.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
-    /// Names and JSON texts, by name.
+    /// Iterates over names and JSON texts, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Whether there are no attributes.
+    /// Returns whether there are no attributes.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Bytes of names and values.
+    /// Returns the total size of names and values, in bytes.
     pub fn bytes(&self) -> usize {
         self.0.iter().map(|(name, value)| name.len() + value.len()).sum()
     }
 
-    /// The attributes that also apply to the events that follow from a message: all but those by
-    /// which CloudEvents describes a single message (`expirytime`, `partitionkey`,
-    /// `datacontenttype` and the like).
+    /// Returns the attributes that also apply to the events that follow from a message.
+    ///
+    /// Excludes the attributes by which CloudEvents describes a single message, such as
+    /// `expirytime`, `partitionkey` and `datacontenttype`.
     #[must_use]
     pub fn inherited(&self) -> Self {
         let inherited = self.0.iter().filter(|(name, _)| !OF_ONE_MESSAGE.contains(&name.as_str()));

@@ -1,7 +1,8 @@
-//! The JSON object around every command and event: CloudEvents 1.0 attributes plus `data`.
+//! Defines the envelope: the JSON object around every command and event.
 //!
-//! One shape on every transport: Kinesis record data, EventBridge `detail`, SQS body. Attributes this version does not know are kept
-//! and passed on.
+//! It holds CloudEvents 1.0 attributes plus `data`, in the same shape on every transport: Kinesis
+//! record data, EventBridge `detail` and SQS body. Attributes unknown to this version are kept and
+//! passed on.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,44 +23,46 @@ mod extensions;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Envelope {
-    /// Unique within `source`; with it the cause of whatever follows. The same on every redelivery and replay.
+    /// Id, unique within `source`; the same on every redelivery and replay. Both together are the
+    /// cause of everything that follows.
     pub id: String,
-    /// Who produced it: `shop.orders`.
+    /// Producer, such as `shop.orders`.
     pub source: String,
-    /// `type`: `OrderPlaced`.
+    /// Value of `type`, such as `OrderPlaced`.
     pub kind: String,
-    /// The stream it is about.
+    /// Stream that the message is about.
     pub subject: StreamId,
     /// When it happened, by the business.
     pub time: Timestamp,
     /// Type and version of `data`.
     pub schema: DataSchema,
-    /// Version in the stream; commands have none.
+    /// Version of the event in its stream; `None` for a command.
     pub sequence: Option<Version>,
-    /// The same for everything that follows from one request.
+    /// Correlation id, shared by everything that follows from one request.
     pub correlation_id: String,
-    /// The id of the command or event that led to this one.
+    /// Id of the command or event that led to this one.
     pub causation_id: Option<String>,
     /// W3C trace context.
     pub traceparent: Option<String>,
-    /// The content, or where it is.
+    /// Content, by value or by reference.
     pub data: Data,
-    /// Attributes this version does not know.
+    /// Attributes that this version has no field for.
     pub extensions: Extensions,
 }
 
 /// Content by value or by reference.
 #[derive(Clone, Debug)]
 pub enum Data {
-    /// `data`: JSON as it was written.
+    /// `data`: the JSON as it was written.
     Inline(Box<RawValue>),
-    /// `dataref`: too large for the transport, it stayed in the event store.
+    /// `dataref`: the content is too large for the transport and stayed in the event store.
     Reference(DataRef),
 }
 
 impl Envelope {
-    /// Creates an envelope that starts a correlation: `correlation_id` is its own id. Optional
-    /// attributes are absent.
+    /// Creates an envelope that starts a correlation: its `correlation_id` is its own id.
+    ///
+    /// Optional attributes are absent.
     pub fn new(
         id: impl Into<String>,
         source: impl Into<String>,
@@ -85,12 +88,12 @@ impl Envelope {
         }
     }
 
-    /// The cause of whatever follows from this envelope.
+    /// Returns the cause of everything that follows from this envelope.
     pub fn cause(&self) -> Cause {
         Cause { source: self.source.clone(), id: self.id.clone() }
     }
 
-    /// A span with the ids by which the logs of one request are found.
+    /// Creates a span with the ids that connect the logs of one request.
     pub fn span(&self) -> tracing::Span {
         tracing::info_span!(
             "record",
@@ -104,7 +107,8 @@ impl Envelope {
     /// Reads an envelope from a record's body.
     ///
     /// # Errors
-    /// A permanent failure: `not_json` when the bytes are not JSON, `not_an_envelope` when they are but an attribute is missing or malformed.
+    /// A permanent failure: `not_json` if the bytes are not JSON; `not_an_envelope` if an attribute
+    /// is missing or malformed.
     pub fn parse(body: &[u8]) -> Result<Self, Failure> {
         serde_json::from_slice(body).map_err(|error| match serde_json::from_slice::<IgnoredAny>(body) {
             Ok(_) => Failure::permanent("not_an_envelope", error.to_string()),
@@ -113,7 +117,7 @@ impl Envelope {
     }
 }
 
-/// `dataschema`: the type and version of `data`, written `urn:tidegate:schema:OrderPlaced:1`.
+/// Value of `dataschema`: type and version of `data`, written `urn:tidegate:schema:OrderPlaced:1`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataSchema {
     /// Type.
@@ -125,7 +129,7 @@ pub struct DataSchema {
 impl DataSchema {
     const PREFIX: &'static str = "urn:tidegate:schema:";
 
-    /// The schema of this type and version.
+    /// Creates the schema of this type and version.
     pub fn new(kind: impl Into<String>, version: u32) -> Self {
         DataSchema { kind: kind.into(), version }
     }
@@ -143,12 +147,14 @@ impl fmt::Display for DataSchema {
     }
 }
 
-/// `dataref`: the place of an event's data in the event store, written `tidegate:order%23536365/1` (stream, percent-encoded, and version).
+/// Value of `dataref`: place of an event's data in the event store.
+///
+/// Written as the percent-encoded stream and the version: `tidegate:order%23536365/1`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataRef {
     /// The stream.
     pub stream: StreamId,
-    /// The event's version in it.
+    /// Version of the event in the stream.
     pub version: Version,
 }
 
@@ -204,7 +210,7 @@ impl Serialize for Envelope {
         map.serialize_entry("time", &self.time)?;
         map.serialize_entry("dataschema", &self.schema.to_string())?;
         if let Some(sequence) = self.sequence {
-            // CloudEvents' extension `sequence` is a string.
+            // CloudEvents defines the extension `sequence` as a string.
             map.serialize_entry("sequence", &sequence.to_string())?;
         }
         map.serialize_entry("correlationid", &self.correlation_id)?;
@@ -273,7 +279,8 @@ impl<'de> Deserialize<'de> for Envelope {
     }
 }
 
-/// `sequence`: a string, as CloudEvents says, or a number, as earlier versions wrote it.
+/// Value of `sequence`: a string, as CloudEvents requires, or a number, as earlier versions wrote
+/// it.
 struct Sequence(Version);
 
 impl<'de> Deserialize<'de> for Sequence {

@@ -26,7 +26,13 @@ pub(super) enum Decision {
 }
 
 impl Effects {
-    /// Claims the effect, waiting for a twin.
+    /// Claims the effect, after waiting for a twin if there is one.
+    ///
+    /// Invariant: with [`Decision::Run`] the run owns the claim. After an error the claim may be
+    /// stored nevertheless. Example: a twin is at work, so the claim finds its record; the run
+    /// pauses 20 ms, then 40 ms, and so on, and reads the record after each pause. Once the record
+    /// is completed, its result is the answer. Once its lease is over, the run takes the claim over
+    /// or holds the effect, as [`AfterCrash`] prescribes.
     pub(super) async fn claim(
         &self,
         store: &dyn IdempotencyStore,
@@ -67,8 +73,8 @@ impl Effects {
                 }
                 InTheWay::Wait | InTheWay::Claim => {}
             }
-            // A claim writes the whole record, and a look is a small read. So the run claims again
-            // only when a look says that it can succeed.
+            // A claim writes the whole record, while a look is a small read. So the run claims
+            // again only after a look shows that a claim can succeed.
             there = loop {
                 if Instant::now() + pause >= give_up {
                     let reason = format!("{}: a twin is at work on it", claim.key);

@@ -19,12 +19,13 @@ use crate::failure::Failure;
 /// Pauses between attempts to record that an effect took place.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
-/// How often it is tried at least to record that an effect took place, however late it is.
+/// Smallest number of attempts to record that an effect took place, even after the deadline.
 const ATTEMPTS_TO_RECORD: u32 = 3;
 
 impl Effects {
-    /// The effect, if this process knows that it took place. What could not be recorded before is
-    /// recorded now.
+    /// Returns the effect, if this process knows that it took place.
+    ///
+    /// Records a completion that could not be recorded before.
     pub(super) async fn known(
         &self,
         store: &dyn IdempotencyStore,
@@ -36,22 +37,23 @@ impl Effects {
         let Some(UnrecordedEffect { owner, effect }) = self.unrecorded.get(key) else { return Ok(None) };
         let recorded = store.complete(key, &owner, &effect.result, effect.expires_at).await?;
         self.unrecorded.remove(key);
-        // Otherwise the claim is another's by now: what its record says counts.
+        // Otherwise the claim belongs to another run by now, and its record counts.
         Ok(recorded.then(|| {
             self.confirmed(key, effect.clone());
             effect
         }))
     }
 
-    /// Remembers what the store has confirmed.
+    /// Remembers an effect that the store has confirmed as completed.
     pub(super) fn confirmed(&self, key: &EffectKey, effect: CompletedEffect) {
         if let Some(completed) = &self.completed {
             completed.insert(key, effect);
         }
     }
 
-    /// Records that the effect took place. A claim whose effect took place is never given back,
-    /// whatever the store answers.
+    /// Records that the effect took place.
+    ///
+    /// Never releases the claim of an effect that took place, whatever the store answers.
     pub(super) async fn complete<R: Serialize>(
         &self,
         store: &dyn IdempotencyStore,
@@ -118,7 +120,7 @@ impl Effects {
     }
 }
 
-/// What is kept of a result.
+/// Returns the part of a result that is stored.
 fn kept(key: &EffectKey, result: &impl Serialize) -> Kept<String> {
     match serde_json::to_string(result) {
         Ok(json) if json.len() <= Effects::RESULT_LIMIT => Kept::Result(json),

@@ -22,11 +22,12 @@ use super::update::{
 };
 use crate::failure::Failure;
 
-/// Idempotency records in a DynamoDB table with partition key `key` (string) and time to live `expires_at`.
+/// Stores idempotency records in a DynamoDB table.
 ///
-/// The time to live only collects garbage, days late; expiry is part of the condition of every claim.
-/// A write whose condition fails is answered with the record that is there (`ALL_OLD`), so that one's
-/// own write after a lost answer is told from another's without a further request.
+/// The table has the partition key `key` (string) and the time-to-live attribute `expires_at`. The
+/// time to live only removes old records, often days late, so the condition of every claim also
+/// checks the expiry. A write whose condition fails returns the existing record (`ALL_OLD`). After
+/// a lost answer, the caller thus recognises its own write without another request.
 #[derive(Clone, Debug)]
 pub struct DynamoDbIdempotency {
     client: Client,
@@ -34,7 +35,7 @@ pub struct DynamoDbIdempotency {
 }
 
 impl DynamoDbIdempotency {
-    /// The records in this table.
+    /// Uses the records in this table.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         DynamoDbIdempotency { client, table: table.into() }
     }
@@ -228,7 +229,7 @@ impl DynamoDbIdempotency {
     }
 }
 
-/// Whether a request whose condition failed had taken effect before, its answer lost.
+/// Returns whether a request whose condition failed took effect before, with its answer lost.
 fn is_done(there: Option<Item>, request: Request<'_>) -> Result<bool, Failure> {
     let there = there.filter(|item| !item.is_empty()).map(Record::parse).transpose()?;
     let state = there.map(|there| there.state()).transpose()?;
@@ -264,7 +265,8 @@ impl IdempotencyStore for DynamoDbIdempotency {
         owner: &'a str,
         lease_until: Timestamp,
     ) -> BoxFuture<'a, Result<bool, Failure>> {
-        // As exact as it is kept, or one's own write would look earlier than what was asked for.
+        // Rounded to the stored precision. Otherwise the caller's own write would look earlier than
+        // requested.
         let lease_until = Timestamp::from_millisecond(lease_until.as_millisecond()).unwrap_or(lease_until);
         let mut values = owned(owner);
         values.push((":lease_until", number(lease_until.as_millisecond())));

@@ -16,13 +16,13 @@ use crate::failure::Failure;
 /// Is called when a duplicate is answered from a record.
 pub(super) type ReplayHook = dyn Fn(&EffectKey, &Kept<String>) + Send + Sync;
 
-/// Runs effects once, each under a key of its own.
+/// Runs effects once, each under its own key.
 ///
-/// Everything that can be set belongs to the value: two of them over one store do not know of each other, and share records exactly if they have the same
-/// namespace. Clones share what the process remembers.
+/// All settings belong to the value. Two values over one store share records only if they have the
+/// same namespace. Clones share the effects that the process remembers.
 #[derive(Clone)]
 pub struct Effects {
-    /// None: switched off.
+    /// `None`: switched off.
     pub(super) store: Option<Arc<dyn IdempotencyStore>>,
     namespace: Arc<str>,
     pub(super) retention: Duration,
@@ -34,14 +34,16 @@ pub struct Effects {
 }
 
 impl Effects {
-    /// Largest result that is kept, in bytes of JSON. DynamoDB bills each failed claim of a
-    /// duplicate by the size of the record.
+    /// Largest result that is kept, in bytes of JSON.
+    ///
+    /// DynamoDB bills each failed claim of a duplicate by the size of the record.
     pub const RESULT_LIMIT: usize = 64 * 1024;
 
-    /// Effects of this namespace, recorded in `store`.
+    /// Creates effects of this namespace, recorded in `store`.
     ///
-    /// The namespace keeps the keys of different parts of a system apart. It must outlive names of functions: a new one forgets all history. Results are
-    /// kept for `retention`, which must be longer than the longest replay (at least 15 days: a dead-letter queue keeps 14).
+    /// The namespace separates the keys of different parts of a system. Do not change it: a new
+    /// namespace loses all history. Results are kept for `retention`, which must be longer than the
+    /// oldest possible replay (at least 15 days: a dead-letter queue keeps messages for 14).
     pub fn new(
         store: Arc<dyn IdempotencyStore>,
         namespace: impl Into<Arc<str>>,
@@ -50,7 +52,9 @@ impl Effects {
         Effects { store: Some(store), retention, ..Effects::without_store(namespace.into()) }
     }
 
-    /// Effects that run whenever they are asked for, for tests of what surrounds them. Each run says so in the logs.
+    /// Creates effects that run on every call, for tests of the surrounding code.
+    ///
+    /// Each run logs a warning.
     pub fn disabled() -> Self {
         warn!("idempotency is switched off: every effect runs, as often as it is delivered");
         Effects::without_store("disabled".into())
@@ -69,7 +73,7 @@ impl Effects {
         }
     }
 
-    /// Waits at most this long for a twin at work; by default until the deadline.
+    /// Limits the time that a run waits for a twin at work; by default it waits until the deadline.
     #[must_use]
     pub fn wait_at_most(mut self, limit: Duration) -> Self {
         self.wait = Some(limit);
@@ -87,22 +91,25 @@ impl Effects {
         self
     }
 
-    /// Remembers up to `number` completed effects in this process, each for at most `age`: a duplicate of one of them costs no request. Only what
-    /// the store has confirmed as completed is remembered, with its payload's hash and its expiry.
+    /// Remembers up to `number` completed effects in this process, each for at most `age`.
+    ///
+    /// A duplicate of a remembered effect costs no request. Only effects that the store has
+    /// confirmed as completed are remembered, with their payload's hash and their expiry.
     #[must_use]
     pub fn remember(mut self, number: usize, age: Duration) -> Self {
         self.completed = Some(Arc::new(Completed::new(number, age)));
         self
     }
 
-    /// Calls `hook` whenever a duplicate is answered from a record, with what is kept of the first run's result, as JSON.
+    /// Calls `hook` for each duplicate that is answered from a record, with the stored part of the
+    /// first run's result, as JSON.
     #[must_use]
     pub fn on_replay(mut self, hook: impl Fn(&EffectKey, &Kept<String>) + Send + Sync + 'static) -> Self {
         self.on_replay = Some(Arc::new(hook));
         self
     }
 
-    /// The key of `effect` for this business key in the namespace; see [`EffectKey::new`].
+    /// Creates the key of `effect` for this business key in the namespace; see [`EffectKey::new`].
     ///
     /// # Errors
     /// As [`EffectKey::new`].
@@ -110,7 +117,8 @@ impl Effects {
         EffectKey::new(&self.namespace, effect, business_key)
     }
 
-    /// The key of `effect` whose business key is found in a payload at these JSON pointers, in the namespace; see [`EffectKey::at`].
+    /// Creates the key of `effect`, in the namespace, from the values in a payload at these JSON
+    /// pointers; see [`EffectKey::at`].
     ///
     /// # Errors
     /// As [`EffectKey::at`].

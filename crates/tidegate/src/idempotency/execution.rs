@@ -103,8 +103,8 @@ impl Effects {
         deadline: Instant,
     ) -> Result<Decision, Failure> {
         let claimed = self.claim(store, claim, run, deadline).await;
-        // The claim may have been stored and its answer lost. Nothing has run, so it can be given back.
-        // A twin's claim is none of ours.
+        // The claim may be stored although its answer was lost. The effect has not run, so
+        // the claim can be released. A twin's claim does not belong to this run.
         if claimed.as_ref().is_err_and(|failure| failure.class() != Class::Busy) {
             give_back(store, claim).await;
         }

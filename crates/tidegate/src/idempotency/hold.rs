@@ -1,8 +1,8 @@
 //! Holds an effect for an operator.
 //!
 //! A delivery may be acknowledged as held only if something else can run its effect again: the
-//! event that is kept with the record, or a client that asks again. Otherwise the run fails, and
-//! the delivery comes again.
+//! event that is kept with the record, or a client that repeats its request. Otherwise the run
+//! fails, and the delivery comes again.
 
 use std::borrow::Cow;
 
@@ -36,8 +36,9 @@ impl Effects {
         missing.map_or(Ok(Ran::Held), Err)
     }
 
-    /// Holds the claim of an owner that is gone. Returns false if the claim no longer belongs to
-    /// that owner, or its lease was extended.
+    /// Holds the claim of an owner that is gone.
+    ///
+    /// Returns false if the claim no longer belongs to that owner, or its lease was extended.
     pub(super) async fn hold_orphan(
         &self,
         store: &dyn IdempotencyStore,
@@ -45,7 +46,7 @@ impl Effects {
         stored: &Stored,
         again: &Again,
     ) -> Result<bool, Failure> {
-        // The kept event must be of the effect that is held. The delivery of another effect was not
+        // The kept event must belong to the held effect. The delivery of another effect was not
         // acknowledged, and comes again itself.
         same_payload(&claim.key, &claim.payload_hash, &stored.payload_hash)?;
         let reason = "its run ended without an answer";
@@ -58,6 +59,7 @@ impl Effects {
     }
 
     /// Leaves an effect that is already held to the operator, and adds the event if it has none.
+    ///
     /// Returns false if the effect is no longer held.
     pub(super) async fn leave_held(
         &self,
@@ -78,7 +80,8 @@ impl Effects {
         missing.map_or(Ok(true), Err)
     }
 
-    /// What is to be kept with a held effect, and why its delivery must come again, if it must.
+    /// Returns the event to keep with a held effect, or the failure that makes its delivery come
+    /// again.
     async fn kept(&self, claim: &Claim, again: &Again) -> (Option<Repeat>, Option<Failure>) {
         let missing = |reason: &str| {
             let reason = format!("{}: it is held, and its delivery must come again: {reason}", claim.key);

@@ -15,9 +15,9 @@ use crate::failure::{Failure, chain};
 
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-/// Partition key of the table, a text.
+/// Partition key of the table, a string.
 pub const PARTITION_KEY: &str = "key";
-/// The attribute that holds a record's time to live.
+/// Attribute that holds a record's time to live.
 pub const TTL_ATTRIBUTE: &str = "expires_at";
 
 /// A record as an item of the table.
@@ -37,7 +37,7 @@ pub(super) struct Record {
     /// Size of a result that was too large to keep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) result_bytes: Option<usize>,
-    /// Seconds since 1970, as the time to live wants it.
+    /// Seconds since 1970, as DynamoDB's time to live requires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) expires_at: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,7 +48,7 @@ pub(super) struct Record {
     pub(super) repeat: Option<String>,
 }
 
-/// The attributes that a look reads: all but those that only an operator needs.
+/// Attributes that a look reads: all except those that only an operator needs.
 pub(super) const LOOKED_AT: [&str; 9] = [
     PARTITION_KEY,
     "status",
@@ -62,6 +62,8 @@ pub(super) const LOOKED_AT: [&str; 9] = [
 ];
 
 impl Record {
+    /// Reads a record from an item.
+    ///
     /// # Errors
     /// `corrupt_record` (permanent), or [`Failure::NEWER`] (transient) if this version does not
     /// know the status of the record.
@@ -127,7 +129,7 @@ impl Record {
     }
 }
 
-/// The key of a record, also if the rest of the record cannot be read.
+/// Returns the key of a record, even if the rest of the record cannot be read.
 pub(super) fn key_of(item: &Item) -> &str {
     item.get(PARTITION_KEY).and_then(|key| key.as_s().ok()).map_or("", String::as_str)
 }

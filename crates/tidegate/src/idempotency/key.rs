@@ -7,22 +7,28 @@ use serde_json::Value;
 
 use crate::failure::Failure;
 
-/// The key of an effect: `<namespace>#<effect>#<business key>`.
+/// Key of an effect: `<namespace>#<effect>#<business key>`.
 ///
-/// The namespace is chosen, not derived: one made from a function's name would forget all history at a rename. `%` and `#` inside a part become `%25` and
-/// `%23`, so that different parts never give the same key.
+/// You choose the namespace. It is not derived from a function's name, because a renamed function
+/// would then lose its history. `%` and `#` inside a part become `%25` and `%23`, so different
+/// parts never give the same key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EffectKey(String);
 
 impl EffectKey {
-    /// Longest key in bytes: DynamoDB's limit for a partition key.
+    /// Longest key, in bytes: DynamoDB's limit for a partition key.
     pub const MAX_BYTES: usize = 2048;
 
-    /// The key of `effect` for this business key: a text, number or boolean, or a tuple or list of such, whose parts are joined by `#`.
+    /// Creates the key of `effect` for this business key.
+    ///
+    /// A business key is a text, number or boolean, or a tuple or list of these, whose parts are
+    /// joined by `#`.
     ///
     /// # Errors
-    /// `missing_key` (permanent) when a part is null, empty or blank: an absent key must not be shared by all events that lack it. `invalid_key`
-    /// (permanent) when a part is none of the above, or the key is longer than [`Self::MAX_BYTES`].
+    /// - `missing_key` (permanent): a part is null, empty or blank. All events without a key would
+    ///   otherwise share one.
+    /// - `invalid_key` (permanent): a part has another type, or the key is longer than
+    ///   [`Self::MAX_BYTES`].
     pub fn new(
         namespace: &str,
         effect: &str,
@@ -52,10 +58,12 @@ impl EffectKey {
         Ok(EffectKey(key))
     }
 
-    /// The key of `effect` whose business key is found in a JSON payload, at these [JSON pointers](https://www.rfc-editor.org/rfc/rfc6901).
+    /// Creates the key of `effect` from the values in a JSON payload at these [JSON
+    /// pointers](https://www.rfc-editor.org/rfc/rfc6901).
     ///
     /// # Errors
-    /// As [`Self::new`]; what a pointer does not find is a missing part, and so is every part when there are no pointers.
+    /// As [`Self::new`]. A pointer without a value is a missing part, and so is an empty list of
+    /// pointers.
     pub fn at(
         namespace: &str,
         effect: &str,
@@ -73,7 +81,7 @@ impl EffectKey {
         Self::new(namespace, effect, &parts)
     }
 
-    /// As text.
+    /// Returns the key as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

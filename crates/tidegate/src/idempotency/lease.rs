@@ -7,9 +7,9 @@ use tokio::time::Instant;
 
 use crate::time_left::time_left;
 
-/// Time kept back at the end for recording what the effect led to, and for the answer.
+/// Time reserved at the end for recording the outcome of the effect and for the response.
 const RESERVE: Duration = Duration::from_millis(1000);
-/// Longer leases are cut to this: clocks do not count further.
+/// Longest lease. Longer ones are cut, because clocks do not count further.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// How long a run may take. There is always an end: a claim without one could never be told from one whose owner is gone.
@@ -17,16 +17,17 @@ const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 /// A batch's [`BatchContext`](crate::batch::BatchContext) and the context of an invocation turn into it, so that an effect runs in any handler; elsewhere it is [`Lease::new`] a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// When nothing is begun or waited for any more, so that there is time to answer.
+    /// Time after which nothing is started or waited for, so that there is time to respond.
     pub deadline: Instant,
-    /// When the run is certainly over, by the clock: its claim has lost its owner then.
+    /// Time at which the run is certainly over. From then on its claim has no owner.
     pub until: Timestamp,
 }
 
 impl Lease {
-    /// A run that is certainly over after this time. A tenth of it, one second at most, is kept back for the answer.
+    /// Creates the lease of a run that is certainly over after `time`.
     ///
-    /// No time is no time, not an unknown one: nothing is begun.
+    /// A tenth of it, one second at most, is reserved for the response. With a duration of zero
+    /// nothing is started.
     pub fn new(time: Duration) -> Self {
         let time = time.min(LONGEST);
         Lease {

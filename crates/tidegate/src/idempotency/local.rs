@@ -11,11 +11,13 @@ use super::EffectKey;
 use super::payload_hash::PayloadHash;
 use super::record::Kept;
 
-/// How many effects are remembered whose completion could not be written.
+/// Largest number of remembered effects whose completion could not be written.
 const UNRECORDED: usize = 100;
 
-/// Completed records that this process has seen, so that a duplicate costs no request. Nothing else is ever put here: a claim, or an effect that failed,
-/// says nothing about the next delivery.
+/// Completed records that this process has seen, so that a duplicate costs no request.
+///
+/// Nothing else is stored here: a claim, or an effect that failed, does not predict the next
+/// delivery.
 #[derive(Debug)]
 pub(super) struct Completed {
     entries: Bounded<CompletedEffect>,
@@ -31,7 +33,7 @@ pub(super) struct CompletedEffect {
 }
 
 impl Completed {
-    /// At most `number` records, each for at most `age`.
+    /// Creates a memory of at most `number` records, each for at most `age`.
     pub(super) fn new(number: usize, age: Duration) -> Self {
         Completed { entries: Bounded::new(number), age }
     }
@@ -40,20 +42,21 @@ impl Completed {
         self.entries.insert(key, effect);
     }
 
-    /// The completed effect, if it still counts.
+    /// Returns the completed effect, if it still counts.
     pub(super) fn get(&self, key: &EffectKey) -> Option<CompletedEffect> {
         let (since, effect) = self.entries.get(key)?;
         (since.elapsed() < self.age && effect.expires_at > Timestamp::now()).then_some(effect)
     }
 }
 
-/// Effects of this process that took place and whose completion could not be written: what is known here need not be run again.
+/// Effects of this process that took place but whose completion could not be written, so that they
+/// do not run again here.
 #[derive(Debug)]
 pub(super) struct Unrecorded {
     entries: Bounded<UnrecordedEffect>,
 }
 
-/// An effect that took place, with the token of the claim that does not say so yet.
+/// An effect that took place, with the token of the claim that is not completed yet.
 #[derive(Clone, Debug)]
 pub(super) struct UnrecordedEffect {
     pub(super) owner: String,
@@ -80,7 +83,7 @@ impl Unrecorded {
     }
 }
 
-/// A map that forgets what was put there first when it is full.
+/// A map that drops its oldest entry when it is full.
 #[derive(Debug)]
 struct Bounded<V> {
     entries: Mutex<Entries<V>>,

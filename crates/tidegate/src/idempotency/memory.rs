@@ -14,16 +14,16 @@ use super::record::{Claim, Claimed, HeldEffect, HeldPage, IdempotencyStore, Kept
 use super::repeat::Repeat;
 use crate::failure::Failure;
 
-/// How many records a page of held effects is made of.
+/// Number of records that are read for a page of held effects.
 const PAGE: usize = 100;
 
-/// Idempotency records in memory, for tests. It passes the same contract tests as the DynamoDB one.
+/// Idempotency records in memory, for tests. Passes the same contract tests as the DynamoDB store.
 #[derive(Debug, Default)]
 pub struct MemoryIdempotency {
     records: Mutex<BTreeMap<String, Record>>,
 }
 
-/// A record: the state that decides, and what goes with it.
+/// A record: the state that decides, and the data of that state.
 #[derive(Clone, Debug)]
 struct Record {
     state: State,
@@ -65,7 +65,7 @@ impl Record {
 }
 
 impl MemoryIdempotency {
-    /// End of the lease of a record.
+    /// Returns the end of a record's lease.
     pub fn lease_until(&self, key: &str) -> Option<Timestamp> {
         self.records().get(key).map(|record| record.state.lease_until)
     }
@@ -74,7 +74,7 @@ impl MemoryIdempotency {
         self.records.lock()
     }
 
-    /// Carries out a request that needs a record; `change` writes what goes with the new state.
+    /// Carries out a request that needs a record; `change` writes the data of the new state.
     fn request(
         &self,
         key: &str,

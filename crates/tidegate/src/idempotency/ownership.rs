@@ -9,18 +9,19 @@ use super::key::EffectKey;
 use super::record::{Claim, IdempotencyStore};
 use crate::failure::Failure;
 
-/// A claim with a heartbeat is extended this many times within its lease, so that it survives a failed
-/// extension.
+/// Extensions of a claim with a heartbeat within its lease, so that it survives a failed extension.
 const BEATS: u32 = 3;
 
-/// A claim that cannot be given back ends with its lease.
+/// Releases a claim, so that the effect can run again.
+///
+/// A claim that cannot be released ends with its lease.
 pub(super) async fn give_back(store: &dyn IdempotencyStore, claim: &Claim) {
     if let Err(failure) = store.release(&claim.key, &claim.owner).await {
         error!(key = claim.key.as_str(), reason = failure.reason(), "the claim could not be released");
     }
 }
 
-/// Extends the claim again and again; ends only when it is lost.
+/// Extends the claim repeatedly. Returns only when the claim is lost.
 pub(super) async fn keep(store: &dyn IdempotencyStore, claim: &Claim, length: Duration) -> Failure {
     loop {
         tokio::time::sleep(length / BEATS).await;

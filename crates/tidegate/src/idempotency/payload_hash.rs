@@ -10,31 +10,31 @@ use sha2::{Digest, Sha256};
 use super::key::EffectKey;
 use crate::failure::Failure;
 
-/// SHA-256, in hexadecimal digits, over the JSON of the business fields that must be the same in
-/// every delivery of one effect.
+/// Hash of the business fields that must be the same in every delivery of one effect: SHA-256 of
+/// their JSON, in hexadecimal digits.
 ///
-/// If the JSON has objects, there are two hashes. The first is over the text as it is written;
-/// earlier versions of the toolkit wrote and compare only this one. The second is over the
+/// If the JSON has objects, there are two hashes. The first covers the text as it is written;
+/// earlier versions of the toolkit write and compare only this one. The second covers the
 /// *canonical form*, in which the names of every object are sorted, so the order of a
 /// [`HashMap`](std::collections::HashMap) does not matter. Numbers stay as they are written: `1`
 /// and `1.0` differ.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PayloadHash {
-    /// Over the text as it is written.
+    /// Hash of the text as it is written.
     #[serde(rename = "payload_hash")]
     pub written: String,
-    /// Over the canonical form. None: it is the same, or the record is older than the canonical
-    /// form.
+    /// Hash of the canonical form. `None`: it is the same, or the record is older than the
+    /// canonical form.
     #[serde(rename = "canonical_hash", default, skip_serializing_if = "Option::is_none")]
     pub canonical: Option<String>,
 }
 
 impl PayloadHash {
-    /// The hash of these fields.
+    /// Hashes these fields.
     ///
     /// # Errors
-    /// `unencodable` (permanent) when they are not JSON.
+    /// `unencodable` (permanent) if the fields cannot be encoded as JSON.
     pub fn new(fields: &impl Serialize) -> Result<Self, Failure> {
         let unencodable = |error: serde_json::Error| Failure::permanent("unencodable", error.to_string());
         let text = serde_json::to_string(fields).map_err(unencodable)?;
@@ -45,8 +45,9 @@ impl PayloadHash {
         Ok(PayloadHash { written: digest(&text), canonical })
     }
 
-    /// Whether the fields are those of a record. A record from before the canonical form is
-    /// compared by the text as it is written.
+    /// Returns whether the fields equal those of a record.
+    ///
+    /// A record older than the canonical form is compared by the text as it is written.
     pub fn matches(&self, record: &PayloadHash) -> bool {
         let sorted = self.canonical.as_ref().unwrap_or(&self.written);
         match &record.canonical {
@@ -66,8 +67,8 @@ fn digest(text: &str) -> String {
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The JSON with the names of every object sorted, without white space, and with everything else as
-/// it is written.
+/// Returns the JSON with the names of every object sorted, without white space, and otherwise as it
+/// is written.
 fn canonical(json: &str) -> Result<Cow<'_, str>, serde_json::Error> {
     // Most fields are a tuple of strings and numbers.
     if !json.contains('{') {
@@ -130,7 +131,7 @@ mod tests {
 
     use super::*;
 
-    /// JSON as it stands, whatever it would be encoded as.
+    /// Hashes JSON text as it is.
     fn of(json: &str) -> PayloadHash {
         PayloadHash::new(&RawValue::from_string(json.to_owned()).unwrap()).unwrap()
     }

@@ -1,67 +1,69 @@
-//! The state machine of an idempotency record, as pure functions.
+//! Defines the state machine of an idempotency record, as pure functions.
 //!
-//! [`decide`] says for each request what becomes of a record. The double of the test kit calls it; the conditions of
-//! [`DynamoDbIdempotency`](super::DynamoDbIdempotency) say the same, and one suite of tests runs against both. [`in_the_way`] says what a run does about a
-//! record that its claim has met.
+//! [`decide`] returns the transition of a record for each request. The double of the test kit calls
+//! it. [`DynamoDbIdempotency`](super::DynamoDbIdempotency) expresses the same rules as conditions,
+//! and one test suite runs against both. [`in_the_way`] decides what a run does about the record
+//! that its claim found.
 //!
 //! | request | by | from | to | condition |
 //! |---|---|---|---|---|
 //! | claim | any run | none | in progress | |
 //! | claim | any run | completed | in progress | its expiry has passed |
 //! | claim | any run | released | in progress | |
-//! | claim | a run that may take over | in progress | in progress, of the new owner | the lease is over |
+//! | claim | run that may take over | in progress | in progress, new owner | the lease is over |
 //! | extend | owner | in progress | in progress | the new end is later |
-//! | complete | owner | in progress, held, released | completed | the token is still there: nobody has claimed since |
+//! | complete | owner | in progress, held, released | completed | no run has claimed since |
 //! | release | owner | in progress | none | |
 //! | hold | owner | in progress | held | |
-//! | hold | owner | held, released | held | the record has no event to repeat, and the request brings one |
+//! | hold | owner | held, released | held | the request adds a missing event |
 //! | hold orphan | any run | in progress | held | the lease is over |
-//! | hold orphan | any run | held | held | the record has no event to repeat, and the request brings one |
-//! | complete held | operator | held, released, in progress | completed | in progress: the lease is over |
-//! | release held | operator | held, in progress | released | in progress: the lease is over |
+//! | hold orphan | any run | held | held | the request adds a missing event |
+//! | complete held | operator | held, released, in progress | completed | in progress: lease over |
+//! | release held | operator | held, in progress | released | in progress: lease over |
 //!
-//! A delivery is acknowledged as held only once the record has the event that repeats it. One write
-//! holds the record and stores the event, so neither exists without the other.
+//! A delivery is acknowledged as held only once the record has the event that repeats it. The write
+//! that holds the record also stores the event.
 //!
-//! Whatever is not listed is refused and changes nothing. One's own write found there is success: its answer was lost, not its effect.
-//! A completed record ends at its expiry, when the next claim replaces it or DynamoDB's time to live removes it.
+//! All other requests are refused and change nothing. A request that finds its own earlier write
+//! succeeds: only the answer to that write was lost. A completed record ends at its expiry, when
+//! the next claim replaces it or DynamoDB's time to live removes it.
 
 use jiff::Timestamp;
 
 use super::record::{Status, Stored};
 
-/// What of a record decides over its transitions.
+/// The part of a record that decides about its transitions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct State {
-    /// Its status.
+    /// Status of the record.
     pub status: Status,
-    /// Token of the last owner, or of the operator who completed it.
+    /// Token of the last owner, or of the operator who completed the effect.
     pub owner: String,
     /// End of the last owner's lease.
     pub lease_until: Timestamp,
-    /// Until when a completed record counts.
+    /// Time until which a completed record counts.
     pub expires_at: Option<Timestamp>,
-    /// It has the event that runs the effect again.
+    /// Whether the record has the event that runs the effect again.
     pub repeat: bool,
 }
 
 /// A request to change a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Request<'a> {
-    /// A run wants to be the owner.
+    /// A run wants to own the effect.
     Claim {
         /// Token of the run.
         owner: &'a str,
         /// End of its lease.
         lease_until: Timestamp,
-        /// A claim whose lease is over may be taken over.
+        /// Whether the run may take over a claim whose lease is over.
         take_over: bool,
     },
     /// The owner's effect took place.
     Complete {
         /// Token of the owner.
         owner: &'a str,
-        /// Until when the record counts.
+        /// Time until which the record counts.
         expires_at: Timestamp,
     },
     /// The owner's effect did not take place.
@@ -80,47 +82,48 @@ pub enum Request<'a> {
     Hold {
         /// Token of the owner.
         owner: &'a str,
-        /// The request brings the event that runs the effect again.
+        /// Whether the request includes the event that runs the effect again.
         repeat: bool,
     },
-    /// Somebody else has seen that this owner's lease is over.
+    /// Another run found that this owner's lease is over.
     HoldOrphan {
         /// Token of the owner that is gone.
         owner: &'a str,
-        /// The request brings the event that runs the effect again.
+        /// Whether the request includes the event that runs the effect again.
         repeat: bool,
     },
-    /// An operator says that the effect took place.
+    /// An operator declares that the effect took place.
     CompleteHeld {
         /// Token of the operator's request.
         operator: &'a str,
-        /// Until when the record counts.
+        /// Time until which the record counts.
         expires_at: Timestamp,
     },
-    /// An operator lets the effect run again.
+    /// An operator allows the effect to run again.
     ReleaseHeld,
 }
 
-/// What becomes of a record.
+/// What a request does to a record.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Transition {
-    /// It becomes this; the request succeeded.
+    /// The record gets this state; the request succeeded.
     To(State),
-    /// It is removed; the request succeeded.
+    /// The record is removed; the request succeeded.
     Removed,
     /// The request took effect before and its answer was lost; it succeeded.
     AlreadyDone,
-    /// Nothing changes; the request failed.
+    /// The record does not change; the request failed.
     Refused,
 }
 
 impl State {
-    /// No run owns the record any more.
+    /// Returns whether the owner's lease is over, so that no run owns the record.
     pub fn lease_is_over(&self, now: Timestamp) -> bool {
         self.lease_until < now
     }
 
-    /// The effect waits for an operator, or was released by one and has not run since.
+    /// Returns whether the effect waits for an operator, or was released by one and has not run
+    /// since.
     pub fn waits_for_operator(&self, now: Timestamp) -> bool {
         match self.status {
             Status::Held | Status::Released => true,
@@ -157,10 +160,10 @@ impl State {
     fn held_by_owner(&self, repeat: bool) -> Transition {
         match self.status {
             Status::InProgress => self.held(repeat),
-            // Nothing would run it again, for example after an operator released it without an
-            // event.
+            // Nothing would run the effect again, for example after an operator released it without
+            // an event.
             Status::Held | Status::Released if repeat && !self.repeat => self.held(true),
-            // Released: an operator has decided since.
+            // If it is released, an operator has decided in the meantime.
             Status::Held | Status::Released => Transition::AlreadyDone,
             Status::Completed => Transition::Refused,
         }
@@ -192,12 +195,17 @@ impl State {
     }
 }
 
-/// The transition that a request leads to at `now`, by the clock of whoever asks.
+/// Returns the transition for a request at `now`, by the requester's clock.
+///
+/// Invariant: a record in progress changes only by a request with its owner's token, or once its
+/// lease is over. Example: `a` claims with a lease until 10. At 5 a claim of `b` is refused. At 11
+/// a claim of `b` that may take over succeeds, and a completion of `a` is then refused.
 pub fn decide(record: Option<&State>, request: Request<'_>, now: Timestamp) -> Transition {
     let Some(there) = record else { return without_record(request) };
     match request {
         Request::Claim { owner, .. } if is(there, owner, Status::InProgress) => Transition::AlreadyDone,
-        // Held, completed or released since by another: the claim is not this run's any more.
+        // Otherwise another request held, completed or released it, and the claim no longer
+        // belongs to this run.
         Request::Claim { owner, lease_until, take_over } => {
             let free = may_be_claimed(there.status, there.lease_until, there.expires_at, take_over, now);
             if free { claimed(owner, lease_until) } else { Transition::Refused }
@@ -273,20 +281,20 @@ fn may_be_claimed(
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InTheWay {
-    /// Answers with its result.
+    /// Returns the stored result.
     Replay,
-    /// Leaves it to an operator, once it has the event that repeats it.
+    /// Leaves the effect to an operator, once the record has the event that repeats it.
     LeaveHeld,
-    /// Asks to hold it, because its owner is gone, and then leaves it to an operator. If that is
-    /// refused, looks again.
+    /// Requests to hold the effect, because its owner is gone, and then leaves it to an operator.
+    /// If the request is refused, looks again.
     HoldOrphan,
     /// Looks again after a pause.
     Wait,
-    /// Claims: nothing is in the way any more.
+    /// Claims: nothing prevents a claim any more.
     Claim,
 }
 
-/// What a run does about a record that is there at `now`.
+/// Returns what a run does about the record `there` at `now`.
 pub fn in_the_way(there: &Stored, take_over: bool, now: Timestamp) -> InTheWay {
     match there.status {
         status if may_be_claimed(status, there.lease_until, there.expires_at, take_over, now) => {

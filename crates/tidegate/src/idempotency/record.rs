@@ -17,70 +17,74 @@ pub enum Status {
     InProgress,
     /// The effect took place.
     Completed,
-    /// Nobody knows whether the effect took place; an operator decides.
+    /// It is unknown whether the effect took place; an operator decides.
     Held,
-    /// An operator let it run again.
+    /// An operator allowed another run.
     Released,
 }
 
-/// A claim about to be made.
+/// A claim that a run wants to make.
 #[derive(Clone, Debug)]
 pub struct Claim {
-    /// The effect.
+    /// Key of the effect.
     pub key: EffectKey,
     /// Token of the owner, unique to this run.
     pub owner: String,
-    /// When the owner is certainly gone.
+    /// Time at which the owner is certainly gone.
     pub lease_until: Timestamp,
     /// Hash of the payload's business fields.
     pub payload_hash: PayloadHash,
-    /// A claim whose lease is over may be taken over.
+    /// Whether the run may take over a claim whose lease is over.
     pub take_over: bool,
 }
 
-/// What became of a claim.
+/// Result of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claimed {
-    /// The effect is this run's.
+    /// The run owns the effect.
     Yes,
-    /// The effect is this run's, because an operator released it. (Only the first answer tells: one that is lost is followed by [`Claimed::Yes`].)
+    /// The run owns the effect, because an operator released it.
+    ///
+    /// Only the first answer reports this. If that answer is lost, the next one is
+    /// [`Claimed::Yes`].
     AfterRelease,
-    /// It is not; this is what is there.
+    /// The run does not own the effect, because this record exists.
     No(Stored),
 }
 
-/// A record that is in the way of a claim.
+/// A record that prevents a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// Its state.
+    /// Status of the record.
     pub status: Status,
-    /// Its owner.
+    /// Token of its owner.
     pub owner: String,
     /// End of the owner's lease.
     pub lease_until: Timestamp,
     /// Hash of the payload's business fields.
     pub payload_hash: PayloadHash,
     /// Whether the record has the event that runs the effect again. [`IdempotencyStore::look`] may
-    /// return false in any case.
+    /// always return false.
     pub repeat: bool,
     /// Result of a completed effect, as JSON.
     pub result: Kept<String>,
-    /// Until when a completed record counts.
+    /// Time until which a completed record counts.
     pub expires_at: Option<Timestamp>,
 }
 
-/// What is kept of a completed effect's result.
+/// The stored part of a completed effect's result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kept<R> {
-    /// The result.
+    /// Result.
     Result(R),
-    /// It was larger than [`Effects::RESULT_LIMIT`](super::Effects::RESULT_LIMIT); the effect took place all the same.
+    /// The result was larger than [`Effects::RESULT_LIMIT`](super::Effects::RESULT_LIMIT). The
+    /// effect did take place.
     TooLarge {
-        /// Its size in bytes of JSON.
+        /// Size of the result in bytes of JSON.
         bytes: usize,
     },
-    /// There is none: an operator said that the effect took place, or it could not be encoded.
+    /// No result is stored: an operator completed the effect, or the result could not be encoded.
     Unknown,
 }
 
@@ -90,13 +94,16 @@ pub enum Kept<R> {
 pub struct HeldEffect {
     /// Key of the effect.
     pub key: String,
-    /// `held`; `in_progress` when the lease is over and no later delivery has noticed yet; `released` when it was let run again and has not.
+    /// Status of the record.
+    ///
+    /// `held`; `in_progress` if the lease is over and no later delivery has held the effect yet;
+    /// `released` if an operator released the effect and it has not run since.
     pub status: Status,
     /// End of the last owner's lease.
     pub lease_until: Timestamp,
-    /// Why it is held.
+    /// Why the effect is held.
     pub reason: Option<String>,
-    /// The invocation that runs the effect again. `None` if the owner is gone and the delivery was
+    /// Invocation that runs the effect again. `None` if the owner is gone and the delivery was
     /// never acknowledged: the next delivery, or its dead letter, runs the effect.
     pub repeat: Option<Repeat>,
 }
@@ -105,13 +112,13 @@ pub struct HeldEffect {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct HeldPage {
-    /// The effects, in no order.
+    /// Effects, in no order.
     pub effects: Vec<HeldEffect>,
     /// Records that cannot be read. Each may be an effect that waits.
     pub unreadable: Vec<UnreadableRecord>,
-    /// How many records, of any status, were read for this page.
+    /// Number of records, of any status, that were read for this page.
     pub records: usize,
-    /// Where the next page begins. `None`: this is the last page.
+    /// Start of the next page. `None`: this is the last page.
     pub next: Option<String>,
 }
 
@@ -119,39 +126,49 @@ pub struct HeldPage {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct UnreadableRecord {
-    /// Its key.
+    /// Key of the record.
     pub key: String,
-    /// Why it cannot be read.
+    /// Why the record cannot be read.
     pub reason: String,
 }
 
 impl UnreadableRecord {
-    /// A record of this key, and why it cannot be read.
+    /// Creates the entry of an unreadable record with this key and reason.
     pub fn new(key: impl Into<String>, reason: impl Into<String>) -> Self {
         UnreadableRecord { key: key.into(), reason: reason.into() }
     }
 }
 
-/// Where idempotency records are kept. Each method is one request of the [state machine](super::protocol), decided and carried out in one step.
+/// Stores idempotency records.
 ///
-/// One's own write found there is success: its answer was lost, not its effect.
+/// Each method is one request of the [state machine](super::protocol), decided and carried out in
+/// one step. If a method finds its own earlier write, it succeeds: only the answer to that write
+/// was lost.
 pub trait IdempotencyStore: Send + Sync {
-    /// Makes a claim: succeeds if there is no record, or a released one, or a completed one past its expiry, or, with
-    /// [`Claim::take_over`], one in progress past its lease. One's own claim found there is success.
+    /// Makes a claim.
+    ///
+    /// Succeeds if there is no record, or if the record is released, is completed and past its
+    /// expiry, or, with [`Claim::take_over`], is in progress past its lease. Also succeeds if the
+    /// record is this claim.
     ///
     /// # Errors
     /// A failure of the store.
     fn claim<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, Result<Claimed, Failure>>;
 
-    /// Reads the record of an effect, consistently and without a change. Returns `None` if there is
-    /// no record. A run that waits for a twin calls this repeatedly.
+    /// Reads the record of an effect, consistently and without a change.
+    ///
+    /// Returns `None` if there is no record.
+    ///
+    /// A run that waits for a twin calls this repeatedly.
     ///
     /// # Errors
     /// A failure of the store.
     fn look<'a>(&'a self, key: &'a EffectKey) -> BoxFuture<'a, Result<Option<Stored>, Failure>>;
 
-    /// Completes a claim and keeps the result until `expires_at`. It need not be in progress any more: the owner knows best, as long as its token is
-    /// there. False: the claim is not this owner's any more.
+    /// Completes a claim and keeps the result until `expires_at`.
+    ///
+    /// The claim need not be in progress any more: as long as the record has the owner's token, the
+    /// owner knows best. Returns false if the claim no longer belongs to this owner.
     ///
     /// # Errors
     /// A failure of the store.
@@ -163,13 +180,17 @@ pub trait IdempotencyStore: Send + Sync {
         expires_at: Timestamp,
     ) -> BoxFuture<'a, Result<bool, Failure>>;
 
-    /// Gives a claim back: the effect did not take place. False: there is a record that is not this owner's claim.
+    /// Removes a claim whose effect did not take place.
+    ///
+    /// Returns false if there is a record that is not this owner's claim.
     ///
     /// # Errors
     /// A failure of the store.
     fn release<'a>(&'a self, key: &'a EffectKey, owner: &'a str) -> BoxFuture<'a, Result<bool, Failure>>;
 
-    /// Moves the end of a claim's lease, to a later time only. False: the claim is not this owner's any more.
+    /// Moves the end of a claim's lease to a later time.
+    ///
+    /// Returns false if the claim no longer belongs to this owner.
     ///
     /// # Errors
     /// A failure of the store.
@@ -182,8 +203,8 @@ pub trait IdempotencyStore: Send + Sync {
 
     /// Holds the claim of this owner for an operator, at the owner's request.
     ///
-    /// The same write keeps `repeat`. An effect that is held or released without an event gets this
-    /// one, and is held. Returns false if the claim no longer belongs to this owner.
+    /// The same write keeps `repeat`. A held or released effect without an event receives this
+    /// event, and is held. Returns false if the claim no longer belongs to this owner.
     ///
     /// # Errors
     /// A failure of the store.
@@ -197,8 +218,8 @@ pub trait IdempotencyStore: Send + Sync {
 
     /// Holds the claim of another owner, whose lease is over, for an operator.
     ///
-    /// The same write keeps `repeat`. An effect that is held without an event gets this one.
-    /// Returns false if the lease was extended, or the claim no longer belongs to that owner.
+    /// The same write keeps `repeat`. A held effect without an event receives this event. Returns
+    /// false if the lease was extended, or the claim no longer belongs to that owner.
     ///
     /// # Errors
     /// A failure of the store.
@@ -210,20 +231,25 @@ pub trait IdempotencyStore: Send + Sync {
         repeat: Option<&'a Repeat>,
     ) -> BoxFuture<'a, Result<bool, Failure>>;
 
-    /// A page of the effects that wait for an operator, from the first one or from
-    /// [`HeldPage::next`]. All pages together read every record.
+    /// Returns a page of the effects that wait for an operator, starting at the first one or at
+    /// [`HeldPage::next`].
+    ///
+    /// All pages together read every record.
     ///
     /// # Errors
     /// A failure of the store. A record that cannot be read is not a failure: the page names it.
     fn held<'a>(&'a self, from: Option<&'a str>) -> BoxFuture<'a, Result<HeldPage, Failure>>;
 
-    /// The effect of this key, if it waits for an operator.
+    /// Returns the effect of this key, if it waits for an operator.
     ///
     /// # Errors
     /// A failure of the store; `corrupt_record` (permanent) if the record cannot be read.
     fn waiting<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<HeldEffect>, Failure>>;
 
-    /// Completes a held effect, because `operator` (a token of the request) says that it took place. False: no effect of this key waits for an operator.
+    /// Completes a held effect that took place according to an operator.
+    ///
+    /// `operator` is a token of the operator's request. Returns false if no effect of this key
+    /// waits for an operator.
     ///
     /// # Errors
     /// A failure of the store.
@@ -235,7 +261,10 @@ pub trait IdempotencyStore: Send + Sync {
         expires_at: Timestamp,
     ) -> BoxFuture<'a, Result<bool, Failure>>;
 
-    /// Lets a held effect run again; the next claim succeeds. Doing so twice is doing so once. False: no effect of this key waits for an operator.
+    /// Allows a held effect to run again: the next claim succeeds.
+    ///
+    /// Repeating the request has no further effect. Returns false if no effect of this key waits
+    /// for an operator.
     ///
     /// # Errors
     /// A failure of the store.

@@ -15,12 +15,12 @@ use crate::ids::content_id;
 #[serde(try_from = "Shape", into = "Shape")]
 #[non_exhaustive]
 pub struct Repeat {
-    /// The function.
+    /// Name of the function.
     pub function: String,
-    /// The event of the invocation.
+    /// Event of the invocation.
     pub event: RepeatEvent,
-    /// The invocation that it repeats, if the event has no id: with its request id the event is the
-    /// same delivery as there.
+    /// Request id of the repeated invocation, if the event has no id. With it, the event is the
+    /// same delivery as in that invocation.
     pub occasion: Option<String>,
 }
 
@@ -28,35 +28,36 @@ pub struct Repeat {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum RepeatEvent {
-    /// The event.
+    /// Event.
     Inline(Box<RawValue>),
-    /// It is too large for a record.
+    /// The event is too large for a record and is an object in a bucket.
     Object {
-        /// The bucket.
+        /// Name of the bucket.
         bucket: String,
-        /// The object's key.
+        /// Key of the object.
         key: String,
     },
 }
 
 impl Repeat {
-    /// Largest event that a record holds, in bytes. An item of DynamoDB holds 400 KB.
+    /// Largest event that a record holds, in bytes. A DynamoDB item holds 400 KB.
     pub const INLINE_LIMIT: usize = 300 * 1024;
 
-    /// The invocation of this function with this event.
+    /// Creates the invocation of this function with this event.
     pub fn new(function: impl Into<String>, event: Box<RawValue>) -> Self {
         Repeat { function: function.into(), event: RepeatEvent::Inline(event), occasion: None }
     }
 
-    /// Says which invocation it repeats, if its event has no id: the request id there, which is
-    /// [`Delivery::occasion`](crate::source::Delivery::occasion).
+    /// Sets the request id of the repeated invocation, for an event without an id.
+    ///
+    /// See [`Delivery::occasion`](crate::source::Delivery::occasion).
     #[must_use]
     pub fn of_occasion(mut self, occasion: Option<String>) -> Self {
         self.occasion = occasion;
         self
     }
 
-    /// The event, or `None` if it is in a bucket.
+    /// Returns the event, or `None` if it is in a bucket.
     pub fn inline(&self) -> Option<&RawValue> {
         match &self.event {
             RepeatEvent::Inline(event) => Some(event),
@@ -64,9 +65,11 @@ impl Repeat {
         }
     }
 
-    /// Whether it names this event of the effect with this key: by value, or by the name of an object
-    /// under which this toolkit or an older version of it put the event. Anybody who writes records
-    /// can name the object of another effect.
+    /// Returns whether this contains or names `event` of the effect with this key.
+    ///
+    /// An object must have the name under which this or an older version of the toolkit stores that
+    /// event. The check is needed because anyone who writes records can name the object of another
+    /// effect.
     pub fn names(&self, key: &str, event: &RawValue) -> bool {
         match &self.event {
             RepeatEvent::Inline(own) => own.get() == event.get(),
@@ -77,8 +80,9 @@ impl Repeat {
         }
     }
 
-    /// The same with its event where a record can name it. None: it is too large, and there is no
-    /// other place.
+    /// Returns a copy whose event fits a record: inline, or moved to `large`.
+    ///
+    /// `None` if the event is too large and there is no `large`.
     pub(super) async fn stored(
         self,
         key: &EffectKey,
@@ -100,13 +104,14 @@ fn object_id(key: &str, event: &RawValue) -> String {
     content_id(&["held-effect", key, event.get()])
 }
 
-/// Below the function's name, which is all that its role may write.
+/// Returns an object name below the function's name, which is all that the function's role may
+/// write.
 fn object_name(function: &str, id: &str) -> String {
     format!("held/{function}/{id}.json")
 }
 
-/// As JSON: `{"function", "event"}` or `{"function", "object": {"bucket", "key"}}`, and with an
-/// `occasion`.
+/// The JSON form: `{"function", "event"}` or `{"function", "object": {"bucket", "key"}}`,
+/// optionally with an `occasion`.
 #[derive(Serialize, Deserialize)]
 struct Shape {
     function: String,
@@ -147,10 +152,11 @@ impl From<Repeat> for Shape {
     }
 }
 
-/// A place for events of held effects that are too large for a record.
+/// Stores events of held effects that are too large for a record.
 pub trait LargeEvents: Send + Sync {
-    /// Events above this many bytes are put here, the others into the record. At most
-    /// [`Repeat::INLINE_LIMIT`].
+    /// Returns the size in bytes above which events are put here instead of into the record.
+    ///
+    /// At most [`Repeat::INLINE_LIMIT`].
     fn above(&self) -> usize {
         Repeat::INLINE_LIMIT
     }
@@ -164,9 +170,9 @@ pub trait LargeEvents: Send + Sync {
 
 /// A bucket for the events of held effects that are too large for a record.
 ///
-/// The bucket must keep `held/…` without limit, as the effects that are held wait without limit:
-/// an effect whose event has expired cannot be released. `tidegate effects` deletes an object once
-/// its effect took place. The name of an object is `held/<function>/<id>.json`.
+/// The bucket must keep `held/…` without an expiry, because effects may wait without limit: an
+/// effect whose event has expired cannot be released. `tidegate effects` deletes an object once its
+/// effect took place. The name of an object is `held/<function>/<id>.json`.
 #[derive(Clone, Debug)]
 pub struct EventBucket {
     client: Client,
@@ -174,8 +180,9 @@ pub struct EventBucket {
 }
 
 impl EventBucket {
-    /// Keeps events in this bucket, such as that of the dead letters. The function needs
-    /// `s3:PutObject` on it.
+    /// Keeps events in this bucket, such as the dead-letter bucket.
+    ///
+    /// The function needs `s3:PutObject` on it.
     pub fn new(client: Client, bucket: impl Into<String>) -> Self {
         EventBucket { client, bucket: bucket.into() }
     }

@@ -13,10 +13,10 @@ use crate::failure::Failure;
 /// What to do with a claim whose owner died, so that it is unknown whether the effect took place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterCrash {
-    /// Run the effect again: it may take place twice. For remote parties that dedup by an
+    /// Runs the effect again, so it may take place twice. For remote parties that deduplicate by an
     /// idempotency key.
     RunAgain,
-    /// Hold it for an operator.
+    /// Holds the effect for an operator.
     Hold,
 }
 
@@ -27,12 +27,13 @@ pub enum AfterCrash {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct EffectRun {
-    /// The key of the effect. Pass it on as the remote party's idempotency key, if it has one.
+    /// Key of the effect. Pass it to the remote party as the idempotency key, if the party supports
+    /// one.
     pub key: EffectKey,
-    /// What is done when its owner dies.
+    /// What to do if the owner dies.
     pub after_crash: AfterCrash,
-    /// When the transport took the delivery. A delivery older than the retention is held, not run,
-    /// because the record of its first run may be gone.
+    /// Time at which the transport accepted the delivery. A delivery older than the retention is
+    /// held, not run, because the record of its first run may be gone.
     pub arrived_at: Option<Timestamp>,
     pub(super) heartbeat: Option<Duration>,
     pub(super) again: Again,
@@ -45,14 +46,14 @@ pub(super) enum Again {
     Delivery(Delivered),
     /// This invocation.
     Invocation(Repeat),
-    /// The client that asked for it, and asks again.
+    /// The client, which repeats its request.
     Client,
     /// Nothing: the delivery must not be acknowledged.
     Nothing,
 }
 
 impl Again {
-    /// What is to be kept with the effect.
+    /// Returns the invocation that is kept with the effect.
     pub(super) fn repeat(&self) -> Result<Option<Repeat>, Failure> {
         match self {
             Again::Delivery(delivered) => delivered.repeat().map(Some),
@@ -63,8 +64,10 @@ impl Again {
 }
 
 impl EffectRun {
-    /// Shortest lease of a claim with a heartbeat. A lease is extended three times within its
-    /// length, and each extension is a write that may take seconds.
+    /// Shortest lease of a claim with a heartbeat.
+    ///
+    /// A lease is extended three times within its length, and each extension is a write that may
+    /// take seconds.
     pub const SHORTEST_HEARTBEAT: Duration = Duration::from_secs(3);
 
     /// A run of this effect for the delivery that is handled, without a heartbeat. If the effect is
@@ -79,10 +82,10 @@ impl EffectRun {
         EffectRun { key, after_crash, arrived_at, heartbeat: None, again }
     }
 
-    /// A run of this effect for a request that its client repeats with the same key.
+    /// Creates a run of this effect for a request that its client repeats with the same key.
     ///
     /// The request is not kept. An effect that is held and then released runs only when the client
-    /// asks again.
+    /// repeats the request.
     pub fn for_request(key: EffectKey, after_crash: AfterCrash) -> Self {
         EffectRun { key, after_crash, arrived_at: None, heartbeat: None, again: Again::Client }
     }
@@ -94,7 +97,7 @@ impl EffectRun {
         self
     }
 
-    /// Sets when the transport took the delivery. `None`: unknown.
+    /// Sets the time at which the transport accepted the delivery. `None`: unknown.
     #[must_use]
     pub fn arrived_at(mut self, arrived_at: Option<Timestamp>) -> Self {
         self.arrived_at = arrived_at;
@@ -104,9 +107,8 @@ impl EffectRun {
     /// Keeps the claim of an effect that may run longer than its [`Lease`](super::Lease).
     ///
     /// The claim's lease has this length, and is extended three times within it while the effect
-    /// runs. If the claim is lost all the same, the effect's future is dropped.
-    ///
-    /// A length below [`Self::SHORTEST_HEARTBEAT`] counts as that.
+    /// runs. If the claim is lost nevertheless, the effect's future is dropped. A length below
+    /// [`Self::SHORTEST_HEARTBEAT`] is raised to it.
     #[must_use]
     pub fn heartbeat(mut self, length: Duration) -> Self {
         self.heartbeat = Some(length.max(Self::SHORTEST_HEARTBEAT));
@@ -114,20 +116,20 @@ impl EffectRun {
     }
 }
 
-/// How a run ended that did not fail.
+/// The result of a run that did not fail.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Ran<R> {
     /// The effect took place in this run.
     Applied(R),
-    /// It took place before; what is kept of its result.
+    /// The effect took place before; this is the stored part of its result.
     Duplicate(Kept<R>),
-    /// It waits for an operator.
+    /// The effect waits for an operator.
     Held,
 }
 
 impl<R> Ran<R> {
-    /// The result that a handler returns for its record.
+    /// Returns the result that a handler returns for its record.
     pub fn handled(&self) -> Handled {
         match self {
             Ran::Applied(_) => Handled::Applied,
@@ -136,8 +138,9 @@ impl<R> Ran<R> {
         }
     }
 
-    /// The result of this run, or what is kept of the first run's result. `None` if the effect is
-    /// held, or no result is kept.
+    /// Returns the result of this run, or the stored result of the first run.
+    ///
+    /// `None` if the effect is held, or no result is stored.
     pub fn result(self) -> Option<R> {
         match self {
             Ran::Applied(result) | Ran::Duplicate(Kept::Result(result)) => Some(result),
@@ -151,7 +154,7 @@ impl<R> Ran<R> {
 pub enum EffectError {
     /// The effect certainly did not take place; it may be tried again.
     NotDone(Failure),
-    /// It may have taken place: the answer was lost.
+    /// The effect may have taken place: the answer was lost.
     Unknown(Failure),
 }
 

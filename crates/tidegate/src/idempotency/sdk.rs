@@ -14,7 +14,7 @@ impl EffectError {
     ///
     /// If the service refused the request, or no connection was made, the effect did not take place
     /// and may be tried again (with [`Failure::THROTTLED`] if the service throttled it). If the
-    /// service itself failed (HTTP 5xx), or no answer came, the effect may have taken place. Make
+    /// service itself failed (HTTP 5xx), or no answer came, the effect may have taken place. Create
     /// the client with [`AwsClients::once`](crate::aws::AwsClients::once).
     pub fn aws<E>(code: &'static str, error: &SdkError<E, HttpResponse>) -> Self
     where
@@ -33,8 +33,8 @@ impl EffectError {
     }
 }
 
-/// Whether no connection was made: the name was not resolved, the connection was refused or timed
-/// out, or its handshake failed.
+/// Returns whether no connection was made: the name was not resolved, the connection was refused or
+/// timed out, or its handshake failed.
 fn was_not_connected(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {

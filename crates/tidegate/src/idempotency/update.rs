@@ -11,14 +11,14 @@ use crate::failure::Failure;
 
 /// The record is in progress and belongs to the caller.
 pub(super) const OWNED: &str = "#status = :in_progress AND #owner = :owner";
-/// The token is the caller's, so that nobody has claimed since.
+/// The record has the caller's token, so no run has claimed since.
 pub(super) const COMPLETABLE: &str = "#owner = :owner AND #status IN (:in_progress, :held, :released)";
 /// The record is in progress and its owner is gone.
 pub(super) const ORPHAN: &str = "#status = :in_progress AND #owner = :owner AND #lease_until < :now";
 /// The record is in progress, belongs to the caller, and its lease ends earlier.
 pub(super) const EXTENDABLE: &str =
     "#status = :in_progress AND #owner = :owner AND #lease_until < :lease_until";
-/// The record of an owner that is gone is held, and has no event.
+/// The owner is gone, and its record is held without an event.
 pub(super) const HELD_WITHOUT: &str = "#status = :held AND #owner = :owner AND attribute_not_exists(#repeat)";
 /// The caller's record is held or released, and has no event.
 pub(super) const WAITS_WITHOUT: &str =
@@ -31,7 +31,7 @@ pub(super) const WAITS_FOR_OPERATOR: &str =
 pub(super) const UNREADABLE: &str =
     "(NOT #status IN (:held, :released, :in_progress, :completed)) OR attribute_not_exists(#lease_until)";
 
-/// A conditional update: its condition, its expression, the values of both.
+/// A conditional update: its condition, its expression, and the values of both.
 pub(super) struct Update {
     pub(super) condition: Cow<'static, str>,
     pub(super) expression: String,
@@ -77,7 +77,9 @@ pub(super) fn waiting() -> Vec<(&'static str, AttributeValue)> {
     ]
 }
 
-/// Names of the attributes in an expression. DynamoDB refuses a declared name that is not used.
+/// Returns the names of the attributes in an expression.
+///
+/// DynamoDB rejects a declared name that is not used.
 pub(super) fn names_in(expression: &str) -> impl Iterator<Item = &str> {
     expression
         .split('#')
@@ -93,8 +95,10 @@ pub(super) fn number(value: i64) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
-/// Holds where `condition` is true. With what runs the effect again also where `without` is: the
-/// record waits for an operator, and has no event.
+/// Builds the update that holds a record for which `condition` is true.
+///
+/// With `repeat`, it also adds the event to a record for which `without` is true: one that waits
+/// for an operator without an event.
 pub(super) fn holding(
     condition: &'static str,
     without: &'static str,

@@ -1,4 +1,4 @@
-//! What the answers of DynamoDB mean for a read model.
+//! Translates the answers of DynamoDB into the errors of a read model.
 
 use std::error::Error;
 use std::fmt::Debug;
@@ -10,10 +10,10 @@ use super::apply_error::ApplyError;
 use crate::failure::{Class, Failure, chain};
 use crate::refusal::{self, Cancelled};
 
-/// Code of all other failures.
+/// Code of all failures that have no code of their own.
 const CODE: &str = "read_model";
 
-/// Why a transaction was not applied.
+/// Returns why a transaction was not applied.
 pub(super) fn apply_error<R>(error: &SdkError<TransactWriteItemsError, R>) -> ApplyError
 where
     R: Debug + 'static,
@@ -38,8 +38,8 @@ where
     }
 }
 
-/// The failure behind an error. A `ValidationException` is permanent only if its message is about
-/// the data.
+/// Returns the failure behind an error. A `ValidationException` is permanent only if its message is
+/// about the data.
 pub(super) fn failure<E, R>(error: &SdkError<E, R>) -> Failure
 where
     E: Error + ProvideErrorMetadata + 'static,

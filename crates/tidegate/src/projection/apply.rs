@@ -11,41 +11,44 @@ use super::transaction::{Step, Transaction};
 use crate::failure::{Class, Failure};
 use crate::ids::StreamId;
 
-/// What became of the steps of an aggregate in a group.
+/// The result of applying the steps of one aggregate in a group.
 pub(super) struct Applied {
     pub(super) stream: StreamId,
-    /// Where the guard is now.
+    /// Position of the guard now, if it moved.
     pub(super) reached: Option<Position>,
-    /// Where the guard would be after all steps.
+    /// Position of the guard after all steps.
     pub(super) wanted: Position,
-    /// Why the guard is not further.
+    /// Why the guard did not get there.
     pub(super) result: Result<(), Stop>,
 }
 
-/// Why steps were not applied.
+/// The reason why steps were not applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// A guard has moved: it must be read again.
+    /// A guard has moved and must be read again.
     Moved,
-    /// There was no time to begin. Nothing took effect.
+    /// There was no time left to begin. Nothing took effect.
     OutOfTime,
-    /// They can never be applied together, or at all.
+    /// The steps can never be applied together, or not at all.
     Refused {
         failure: Failure,
-        /// Aggregates to blame; none if that is not known.
+        /// Aggregates to blame; empty if they are not known.
         to_blame: BTreeSet<StreamId>,
     },
-    /// A failure that may pass. It may have taken effect all the same.
+    /// A transient failure. The steps may have taken effect all the same.
     Failed(Failure),
 }
 
 impl<P> Projector<P> {
-    /// Applies steps in one transaction and returns, for each aggregate, how far it came.
+    /// Applies steps in one transaction. Returns for each aggregate how far it came.
     ///
-    /// A transaction that may succeed later is not split, because that would send a throttled table
-    /// even more requests. If a transaction can never succeed, the aggregates to blame are applied
-    /// alone, if need be step by step. So a row that cannot be stored does not stop its neighbours
-    /// or the events before it.
+    /// A transaction that may succeed later is not split, because that would send even more
+    /// requests to a throttled table. If a transaction can never succeed, the aggregates to blame
+    /// are applied alone, if necessary step by step. So a row that cannot be stored stops neither
+    /// other aggregates nor the events before it.
+    ///
+    /// For example, DynamoDB refuses a transaction of the aggregates A, B and C and blames B. A and
+    /// C are then applied together, and B alone.
     pub(super) async fn apply_group(&self, mut steps: Vec<Step>, deadline: Deadline) -> Vec<Applied> {
         let mut applied = Vec::new();
         let mut to_blame = Vec::new();
@@ -60,7 +63,8 @@ impl<P> Projector<P> {
                     to_blame.extend(by_aggregate(taken).into_values());
                     steps = left;
                     if !progress {
-                        // The named items are not in the transaction: the rest is tried alone.
+                        // The transaction does not contain the named items, so each remaining
+                        // aggregate is applied alone.
                         to_blame.extend(by_aggregate(std::mem::take(&mut steps)).into_values());
                         tracing::warn!(
                             reason = failure.reason(),
@@ -173,8 +177,8 @@ fn aggregates(steps: &[Step]) -> usize {
     steps.iter().map(|step| &step.advance.stream).collect::<BTreeSet<_>>().len()
 }
 
-/// The aggregates that have one of these items of the transaction: their row, or a counter of
-/// theirs.
+/// Returns the aggregates to which these items of the transaction belong: as their row, or as one
+/// of their counters.
 fn to_blame(transaction: &Transaction, steps: &[Step], items: &[usize]) -> BTreeSet<StreamId> {
     let mut streams = BTreeSet::new();
     for item in items {

@@ -2,29 +2,29 @@
 
 use crate::failure::Failure;
 
-/// Why a transaction was not applied.
+/// The reason why a transaction was not applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ApplyError {
-    /// A guard was not where it was expected: another environment was faster.
+    /// A guard was not at the expected position: another environment was faster.
     GuardMoved,
-    /// Another transaction was at work on the same rows; it may be tried again as it is.
+    /// Another transaction was changing the same rows. The same transaction may be tried again.
     Conflict,
-    /// The transaction can never be applied as it is, and nothing of it was applied. Without the
-    /// items to blame, if they are known, the others may still be applied.
+    /// The transaction can never be applied as it is, and nothing of it was applied. If the items
+    /// to blame are known, the others may be applied without them.
     Refused {
-        /// Why, a permanent failure.
+        /// The reason; a permanent failure.
         failure: Failure,
-        /// Places of the items to blame: first the guards, then the counters. Empty if they are not
-        /// known, or if the transaction as a whole is refused.
+        /// Places of the items to blame, counted over the guards first, then the counters. Empty if
+        /// they are not known, or if the whole transaction is refused.
         items: Vec<usize>,
     },
-    /// Something else.
+    /// Any other failure.
     Failed(Failure),
 }
 
 impl ApplyError {
-    /// The failure, when it is one.
+    /// Returns the failure, if the error has one.
     pub fn failure(&self) -> Option<&Failure> {
         match self {
             ApplyError::GuardMoved | ApplyError::Conflict => None,

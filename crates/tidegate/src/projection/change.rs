@@ -6,12 +6,14 @@ use crate::failure::Failure;
 use crate::ids::StreamId;
 use crate::store::{RecordedCommit, RecordedEvent};
 
-/// What events change in a read model.
+/// Computes the changes that events make in a read model.
 pub trait Projection: Send + Sync {
-    /// The aggregate is of interest; all others are passed over.
+    /// Returns whether the aggregate is of interest. All others are ignored.
     fn concerns(&self, stream: &StreamId) -> bool;
 
-    /// The changes of one event. Pure, synchronous, and the same whenever it is called.
+    /// Computes the changes of one event.
+    ///
+    /// Must be pure and synchronous, and return the same result on every call.
     ///
     /// # Errors
     /// - Permanent: parks the aggregate until its letter is replayed.
@@ -21,7 +23,9 @@ pub trait Projection: Send + Sync {
     fn project(&self, commit: &RecordedCommit, event: &RecordedEvent) -> Result<Projected, Failure>;
 }
 
-/// What one event changes in a read model. A pure function of the event: it may be computed again at any time.
+/// The changes that one event makes in a read model.
+///
+/// They must be a pure function of the event, because they may be computed again at any time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Projected {
     /// Changes of the source aggregate's row.
@@ -44,43 +48,48 @@ pub(super) const GUARD_ATTRIBUTES: [&str; 10] = [
     "applied_at",
 ];
 
-/// Changes of the source aggregate's row. The attributes `stream`, `version`, `event_id`, `part`,
-/// `cut`, `parked`, `parked_at`, `parked_code`, `parked_reason` and `applied_at` belong to the
-/// guard: changing one is a permanent failure.
+/// Changes of the source aggregate's row.
+///
+/// The attributes `stream`, `version`, `event_id`, `part`, `cut`, `parked`, `parked_at`,
+/// `parked_code`, `parked_reason` and `applied_at` belong to the guard. Changing one of them is a
+/// permanent failure.
 ///
 /// ```
 /// use tidegate::projection::RowUpdate;
 ///
-/// let placed = RowUpdate::default().set("status", "placed").set_some("customer", None::<&str>).add("orders", 1);
+/// let placed = RowUpdate::default()
+///     .set("status", "placed")
+///     .set_some("customer", None::<&str>)
+///     .add("orders", 1);
 /// assert_eq!(placed.set.len(), 1);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RowUpdate {
     /// Attributes to set.
     pub set: BTreeMap<&'static str, Value>,
-    /// Attributes to set where there are none yet.
+    /// Attributes to set if they do not exist yet.
     pub defaults: BTreeMap<&'static str, Value>,
-    /// Attributes to add to; an absent one counts as 0.
+    /// Amounts to add to attributes. A missing attribute counts as 0.
     pub add: BTreeMap<&'static str, i64>,
 }
 
 /// Value of an attribute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
-    /// A text.
+    /// A string.
     Text(String),
     /// A number.
     Number(i64),
-    /// A list of texts.
+    /// A list of strings.
     Texts(Vec<String>),
 }
 
 /// Change of one counter row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Increment {
-    /// The row.
+    /// Key of the row.
     pub key: String,
-    /// What is added to which attribute.
+    /// Amounts to add, by attribute.
     pub add: BTreeMap<&'static str, i64>,
 }
 
@@ -100,38 +109,41 @@ impl RowUpdate {
         }
     }
 
-    /// Sets an attribute that is not there yet.
+    /// Sets an attribute if it does not exist yet.
     #[must_use]
     pub fn set_if_absent(self, name: &'static str, value: impl Into<Value>) -> Self {
         let defaults = BTreeMap::from([(name, value.into())]);
         self.followed_by(RowUpdate { defaults, ..RowUpdate::default() })
     }
 
-    /// Adds to an attribute.
+    /// Adds an amount to an attribute.
     #[must_use]
     pub fn add(self, name: &'static str, amount: i64) -> Self {
         self.followed_by(RowUpdate { add: BTreeMap::from([(name, amount)]), ..RowUpdate::default() })
     }
 
-    /// DynamoDB takes one clause for an attribute: two changes of one are merged at once.
+    /// Merges a later change at once, because DynamoDB allows only one clause per attribute.
     fn followed_by(mut self, later: RowUpdate) -> Self {
         self.then(&later);
         self
     }
 
-    /// An attribute it changes that is not its own to change.
+    /// Returns an attribute that this update changes although it belongs to the guard.
     pub(super) fn touches_guard(&self) -> Option<&'static str> {
         let names = self.set.keys().chain(self.defaults.keys()).chain(self.add.keys());
         names.copied().find(|name| GUARD_ATTRIBUTES.contains(name))
     }
 
-    /// About how many bytes it takes in a request and in the row.
+    /// Estimates the bytes of the update in a request and in the row.
     pub(super) fn size(&self) -> usize {
         let values = self.set.iter().chain(&self.defaults).map(|(name, value)| name.len() + value.size());
         values.chain(self.add.keys().map(|name| name.len() + NUMBER_BYTES)).sum()
     }
 
-    /// This update followed by a later one.
+    /// Appends a later update, so that this update has the effect of both.
+    ///
+    /// For example, `set a = 1` followed by `add 2 to a` becomes `set a = 3`. An amount added to a
+    /// text stays a second change of the attribute, which DynamoDB refuses.
     pub(super) fn then(&mut self, later: &RowUpdate) {
         for (name, value) in &later.set {
             self.defaults.remove(name);
@@ -139,7 +151,7 @@ impl RowUpdate {
             self.set.insert(name, value.clone());
         }
         for (name, value) in &later.defaults {
-            // Whatever is written before, the attribute is there.
+            // An earlier change has written the attribute, so it exists.
             if !self.set.contains_key(name) && !self.add.contains_key(name) {
                 self.defaults.entry(name).or_insert_with(|| value.clone());
             }
@@ -156,7 +168,7 @@ impl RowUpdate {
     }
 }
 
-/// A number of 38 digits, which is the longest.
+/// Size of a number with 38 digits, the longest that DynamoDB stores.
 const NUMBER_BYTES: usize = 21;
 
 impl Value {
@@ -170,7 +182,7 @@ impl Value {
 }
 
 impl Increment {
-    /// About how many bytes it takes in a request and in the row.
+    /// Estimates the bytes of the increment in a request and in the row.
     pub(super) fn size(&self) -> usize {
         self.key.len() + self.add.keys().map(|name| name.len() + NUMBER_BYTES).sum::<usize>()
     }

@@ -7,10 +7,10 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::failure::Failure;
 
-/// Code of a call that was cut off. Whether it took effect is not known.
+/// Failure code of a call that was cut off. It is not known whether the call took effect.
 const CUT_OFF: &str = "deadline";
 
-/// The time from which an invocation starts no more calls and abandons those that are running.
+/// The time from which an invocation starts no more calls and cancels those in progress.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline(pub(super) Instant);
 
@@ -19,8 +19,7 @@ impl Deadline {
         Instant::now() >= self.0
     }
 
-    /// Waits for a call until the deadline. A call that is cut off may have taken effect all the
-    /// same.
+    /// Waits for a call until the deadline. A call that is cut off may have taken effect.
     pub(super) async fn call<T, E>(self, call: impl Future<Output = Result<T, E>>) -> Result<T, E>
     where
         E: From<Failure>,
@@ -32,7 +31,7 @@ impl Deadline {
         })
     }
 
-    /// A pause, which ends at the deadline at the latest.
+    /// Pauses, until the deadline at the latest.
     pub(super) async fn pause(self, pause: Duration) {
         sleep_until(self.0.min(Instant::now() + pause)).await;
     }

@@ -18,39 +18,40 @@ use crate::failure::Failure;
 use crate::ids::{StreamId, Version, content_uuid};
 use crate::store::Retry;
 
-/// Partition key of the table of rows, a text; there is no sort key.
+/// Partition key of the table of rows; a string. The table has no sort key.
 pub const ROW_KEY: &str = "stream";
-/// Partition key of the table of counters, a text.
+/// Partition key of the table of counters; a string.
 pub const COUNTER_PARTITION_KEY: &str = "key";
-/// Sort key of the table of counters, a number.
+/// Sort key of the table of counters; a number.
 pub const COUNTER_SORT_KEY: &str = "slice";
 
-/// Most keys in one BatchGetItem.
+/// Largest number of keys in one BatchGetItem.
 const BATCH_GET_KEYS: usize = 100;
-/// What is read of a row.
+/// Attributes of a row that are read.
 const READ: [&str; 9] =
     [ROW_KEY, "version", "event_id", "part", "cut", "parked", "parked_code", "parked_reason", LISTED];
-/// Attributes of a row that say that its aggregate is parked.
+/// Attributes of a row that mark its aggregate as parked.
 const PARKED: [&str; 3] = ["parked", "parked_code", "parked_reason"];
-/// Attribute of a row: when its aggregate was put on the list of parked aggregates.
+/// Attribute of a row: the time at which its aggregate was put on the list of parked aggregates.
 const LISTED: &str = "parked_at";
 /// Attribute of an entry of that list: the aggregate.
 const LIST_STREAM: &str = "parked_stream";
-/// How many characters of a reason are kept in the row.
+/// Largest number of characters of a reason that are kept in the row.
 const REASON_CHARACTERS: usize = 1_000;
 
 /// The tables of a read model.
 ///
-/// The table of counters also holds the list of parked aggregates, one item for each under the key
-/// [`PARKED_LIST_KEY`]. Skip that key when you read the whole table. The function needs to read and
-/// write both tables (`access = "read-write"` in a topology).
+/// The table of counters also holds the list of parked aggregates, one item for each. All items of
+/// the list have the key [`PARKED_LIST_KEY`]. Skip that key when you read the whole table.
+///
+/// The function needs to read and write both tables (`access = "read-write"` in a topology).
 #[derive(Clone, Debug)]
 pub struct ReadModelTables {
-    /// Rows of the source aggregates, with the guards. Its key is [`ROW_KEY`].
+    /// Table of rows of the source aggregates, with the guards. Its key is [`ROW_KEY`].
     pub rows: String,
-    /// Counters. Its keys are [`COUNTER_PARTITION_KEY`] and [`COUNTER_SORT_KEY`].
+    /// Table of counters. Its keys are [`COUNTER_PARTITION_KEY`] and [`COUNTER_SORT_KEY`].
     pub counters: String,
-    /// The slice in which this environment counts. A counter's value is the sum over its slices.
+    /// Slice in which this environment counts. The value of a counter is the sum over its slices.
     pub slice: u32,
 }
 
@@ -63,7 +64,7 @@ pub struct DynamoDbReadModel {
 }
 
 impl DynamoDbReadModel {
-    /// The read model in these tables.
+    /// Creates the read model in these tables.
     pub fn new(client: Client, tables: ReadModelTables) -> Self {
         DynamoDbReadModel { client, tables, retry: Retry::default() }
     }
@@ -222,7 +223,7 @@ impl DynamoDbReadModel {
         Ok(items.iter().filter_map(stream).collect())
     }
 
-    /// The guard must be the one that was read.
+    /// Requires that the guard is still the one that was read.
     fn require_guard(expression: &mut Expression, guard: &Guard) {
         require_position(expression, guard.position);
         expression.require("parked", guard.parked.map(|parked| number(parked.number())));
@@ -249,7 +250,7 @@ impl DynamoDbReadModel {
     }
 }
 
-/// The key of this aggregate's item in the list of parked aggregates.
+/// Returns the key of this aggregate's item in the list of parked aggregates.
 fn list_key(stream: &StreamId) -> Key {
     HashMap::from([
         (COUNTER_PARTITION_KEY.to_owned(), AttributeValue::S(PARKED_LIST_KEY.to_owned())),
@@ -283,7 +284,7 @@ fn transact(update: Update) -> TransactWriteItem {
     TransactWriteItem::builder().update(update).build()
 }
 
-/// The guard must be where it was read: an absent attribute stands for 0.
+/// Requires that the guard is where it was read. A missing attribute means 0.
 fn require_position(expression: &mut Expression, position: Position) {
     require_version(expression, position.version);
     expression.require("part", (position.part != 0).then(|| number(position.part)));
@@ -294,7 +295,7 @@ fn require_version(expression: &mut Expression, version: Version) {
     expression.require("version", (version != Version::NONE).then(|| number(version.number())));
 }
 
-/// The key of a row, which is one of those that were asked for.
+/// Returns the aggregate of a row that DynamoDB returned.
 fn stream_of(row: &Key) -> Result<StreamId, Failure> {
     let key = row.get(ROW_KEY).and_then(|value| value.as_s().ok()?.parse().ok());
     key.ok_or_else(|| Failure::transient("read_model", "DynamoDB answered a row without its key"))

@@ -8,7 +8,9 @@ use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use super::apply_error::ApplyError;
 use crate::failure::Failure;
 
-/// Builds the expressions of an update. Every name goes through a placeholder: DynamoDB reserves some 570 words, `stream` among them.
+/// Builds the expressions of an update.
+///
+/// Every name gets a placeholder, because DynamoDB reserves about 570 words, `stream` among them.
 #[derive(Default)]
 pub(super) struct Expression {
     sets: Vec<String>,
@@ -25,7 +27,8 @@ impl Expression {
         self.sets.push(clause);
     }
 
-    /// Sets what is not there, and adds to the result: DynamoDB refuses two clauses for one attribute.
+    /// Sets an attribute that does not exist, and adds to the result. DynamoDB refuses two clauses
+    /// for one attribute.
     pub(super) fn set_if_absent(&mut self, name: &str, value: AttributeValue, add: Option<i64>) {
         let name = self.name(name);
         let mut clause = format!("{name} = if_not_exists({name}, {})", self.value(value));
@@ -52,7 +55,7 @@ impl Expression {
         }
     }
 
-    /// The attribute must have this value, or be absent.
+    /// Requires that the attribute has this value or, with `None`, does not exist.
     pub(super) fn require(&mut self, name: &str, value: Option<AttributeValue>) {
         let name = self.name(name);
         let clause = match value {
@@ -85,7 +88,8 @@ impl Expression {
             .map_err(|error| ApplyError::Failed(Failure::permanent("invalid_request", error.to_string())))
     }
 
-    /// One placeholder for each name, numbered: a name may hold characters that a placeholder may not.
+    /// Returns the placeholder of a name. Placeholders are numbered, because a name may contain
+    /// characters that a placeholder may not.
     fn name(&mut self, name: &str) -> String {
         if let Some((placeholder, _)) = self.names.iter().find(|(_, known)| *known == name) {
             return placeholder.clone();

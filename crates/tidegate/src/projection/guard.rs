@@ -3,76 +3,83 @@
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 
-/// How far an aggregate has been applied to a read model.
+/// How far the events of an aggregate are applied to a read model.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Guard {
-    /// Last applied version and, after it, the parts of the next event applied so far.
+    /// Last applied version, and how many parts of the next event are applied.
     pub position: Position,
     /// Id of the event at the last applied version.
     pub event_id: Option<String>,
-    /// The event that could not be applied, if the aggregate is parked.
+    /// Version of the event that could not be applied, if the aggregate is parked.
     pub parked: Option<Version>,
-    /// Code of the failure for which it is parked. Absent if an earlier version of the toolkit,
+    /// Code of the failure that parked the aggregate. Absent if an older version of the toolkit,
     /// which had no list of parked aggregates, parked it.
     pub parked_code: Option<String>,
-    /// Reason of that failure, for people. A read model may leave it out of
+    /// Reason of that failure, for people. A read model may omit it from
     /// [`ReadModel::guards`](super::ReadModel::guards).
     pub parked_reason: Option<String>,
-    /// Identifies this stay on the list of parked aggregates; in DynamoDB the milliseconds since
-    /// 1970 at which the aggregate was parked. Absent if the aggregate is not on the list.
+    /// Identifies the current stay on the list of parked aggregates. In DynamoDB it is the time of
+    /// parking, in milliseconds since 1970. Absent if the aggregate is not on the list.
     pub listed: Option<i64>,
 }
 
-/// A version, and how many parts of the next version's event have been applied.
+/// A version, and how many parts of the next version's event are applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
-    /// All events up to this one are applied.
+    /// Version up to which all events are applied.
     pub version: Version,
-    /// Parts of the next event that are applied; 0 between events.
+    /// Number of applied parts of the next event; 0 between events.
     pub part: u32,
-    /// Digest of how that event is cut into parts, while some of them are applied. The next parts
-    /// must be cut at the same places, or a row would count twice. Absent if an earlier version of
-    /// the toolkit, which had no digests, applied the parts. Between events it says nothing, because
-    /// such a version leaves it behind.
+    /// Digest of how that event is cut into parts, while some of them are applied. The remaining
+    /// parts must be cut at the same places, or a row would count twice.
+    ///
+    /// Absent if an older version of the toolkit, which had no digests, applied the parts. Between
+    /// events the value has no meaning, because such a version does not remove it.
     pub cut: Option<u64>,
 }
 
 impl Position {
-    /// The place after all events up to this one, between events.
+    /// Creates the position between events, after all events up to this version.
     pub fn after(version: Version) -> Self {
         Position { version, ..Position::default() }
     }
 }
 
-/// What a guard says to an event.
+/// What a guard decides about an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It was applied before.
+    /// The event was applied before.
     Duplicate,
-    /// The same version was applied with another event: history was rewritten.
+    /// Another event was applied at the same version: history was rewritten.
     Rewritten,
-    /// It must wait behind an event that cannot be applied.
+    /// The event must wait behind an event that cannot be applied.
     Parked,
-    /// It is to be applied, after all that lies between.
+    /// The event must be applied, after all events before it.
     Due,
 }
 
 impl Guard {
-    /// The store's event at the guard's version is the one that was applied. Of earlier versions nothing is kept that could tell.
+    /// Returns whether the event at the guard's version is the one that was applied. The guard
+    /// keeps no ids of earlier events.
     pub(super) fn agrees_with<'a>(&self, mut events: impl Iterator<Item = (Version, &'a str)>) -> bool {
         let Some(applied) = &self.event_id else { return true };
         events.all(|(version, id)| version != self.position.version || id == applied)
     }
 
-    /// Whether it is parked at an event that only a newer version of the function knows. Such an
-    /// aggregate is tried again with every delivery of it, and when the list is read.
+    /// Returns whether the aggregate is parked at an event that only a newer version of the
+    /// function knows. The projector tries such an aggregate again with every delivery, and when it
+    /// reads the list.
     pub(super) fn waits_for_newer(&self) -> bool {
         self.parked.is_some() && self.parked_code.as_deref() == Some(Failure::NEWER)
     }
 
-    /// What is to be done with a commit from version `first` to `last`, whose last event has this id. A replay of a parked aggregate is how it is
-    /// released, whichever of its events is replayed.
+    /// Decides about a commit from version `first` to `last`, whose last event has the id
+    /// `last_id`.
+    ///
+    /// A replay releases a parked aggregate, whichever of its events is replayed. For example, let
+    /// the guard be at version 3 and the aggregate not be parked. A commit of versions 2–3 is then
+    /// a duplicate if its last id matches. A commit of versions 3–4 is due.
     pub(super) fn judge(&self, first: Version, last: Version, last_id: &str, replay: bool) -> Verdict {
         if last < self.position.version {
             return Verdict::Duplicate;
@@ -86,29 +93,31 @@ impl Guard {
         self.judge_unread(first, replay)
     }
 
-    /// The same for a commit that cannot be decoded, of which only the first version is known. It
-    /// may have events above the guard even if that version is below.
+    /// Decides about a commit that cannot be decoded. Only its first version is known, so it may
+    /// have events above the guard even if that version is below.
     pub(super) fn judge_unread(&self, first: Version, replay: bool) -> Verdict {
         match self.parked {
-            // The commit with the parked event is tried again whenever it comes.
+            // The commit with the parked event is tried again on every delivery.
             Some(parked) if first > parked && !replay && !self.waits_for_newer() => Verdict::Parked,
             _ => Verdict::Due,
         }
     }
 }
 
-/// A guard moving on in a transaction.
+/// The move of a guard in a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advance {
     /// The aggregate.
     pub stream: StreamId,
-    /// Where the guard must be.
+    /// Position at which the guard must be.
     pub from: Position,
-    /// Where the aggregate must be parked; none: it must not be. Who releases it then knows, and applies what was passed over meanwhile.
+    /// Version at which the aggregate must be parked. `None`: it must not be parked. So only a
+    /// writer that knows of the parking releases the aggregate. That writer also applies the events
+    /// that were acknowledged meanwhile.
     pub parked: Option<Version>,
-    /// Where it is afterwards.
+    /// Position of the guard afterwards.
     pub to: Position,
-    /// Id of the event at `to.version`, when that changes.
+    /// Id of the event at `to.version`, if the version changes.
     pub event_id: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! What is to be done with the deliveries of one aggregate.
+//! Plans how to handle the deliveries of one aggregate.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,58 +15,62 @@ use crate::failure::{Class, Failure};
 use crate::ids::{StreamId, Version};
 use crate::store::{CommitChange, EventReader, RecordedCommit, RecordedEvent};
 
-/// One delivery of the aggregate: its place in the batch and the commit it hints at.
+/// One delivery of the aggregate: its place in the batch, and the commit that it points to.
 pub(super) struct Hint<'a> {
     pub(super) place: usize,
     pub(super) change: &'a CommitChange,
 }
 
-/// What is to be done.
+/// The plan for the deliveries of one aggregate.
+///
+/// After planning, each delivery is in exactly one of `outcomes`, `due` and `held_back`.
 #[derive(Default)]
 pub(super) struct LanePlan {
-    /// Deliveries that need no write, or can have none.
+    /// Deliveries whose outcome is known without a write.
     pub(super) outcomes: Vec<(usize, Outcome)>,
-    /// Deliveries that are applied once the guard has reached a version.
+    /// Deliveries that are applied when the guard reaches the given version.
     pub(super) due: Vec<(usize, Version)>,
-    /// What brings the guard there.
+    /// Steps that move the guard there.
     pub(super) steps: Vec<Step>,
-    /// How far the guard has come.
+    /// Version that the guard has reached.
     pub(super) reached: Version,
-    /// The event at which the aggregate is to be parked, and why.
+    /// The event at which the aggregate must be parked, and why.
     pub(super) park: Option<(Version, Failure)>,
-    /// Whether it is already parked there, for the same reason.
+    /// Whether the aggregate is already parked there, for the same reason.
     pub(super) stays_parked: bool,
-    /// Deliveries that are decided once the aggregate is parked.
+    /// Deliveries whose outcome counts only after the aggregate is parked.
     pub(super) held_back: Vec<(usize, Outcome)>,
     /// Why the aggregate goes no further.
     pub(super) stopped: Option<Failure>,
-    /// Whether an operator replays. Whatever is not applied must then fail, so that the letter
-    /// stays.
+    /// Whether this is a replay by an operator. Every delivery that is not applied must then fail,
+    /// so that the letter stays.
     replay: bool,
-    /// The last delivery of a parked aggregate. Those behind it were acknowledged, so that it alone can carry the letter when one of them cannot be applied
-    /// either.
+    /// The last due delivery of a parked aggregate. The deliveries behind it were acknowledged
+    /// before. If the event of one of them cannot be applied, only this delivery can leave a
+    /// letter.
     carrier: Option<usize>,
 }
 
 impl LanePlan {
-    /// Nothing is to be done yet for an aggregate with this guard.
+    /// Creates an empty plan for an aggregate with this guard.
     pub(super) fn new(guard: &Guard, replay: bool) -> Self {
         LanePlan { reached: guard.position.version, replay, ..LanePlan::default() }
     }
 }
 
-/// Whether the aggregate must be parked at the event: this projection can never apply it, or this
-/// version of the function cannot.
+/// Returns whether the failure parks the aggregate: this projection can never apply the event, or
+/// this version of the function cannot.
 pub(super) fn parks(failure: &Failure) -> bool {
     failure.class() == Class::Permanent || is_newer(failure)
 }
 
-/// Whether only a newer version of the function knows the event.
+/// Returns whether only a newer version of the function knows the event.
 pub(super) fn is_newer(failure: &Failure) -> bool {
     failure.code() == Failure::NEWER
 }
 
-/// Whether it is parked for the same reason at the same event, so that nothing must be written.
+/// Returns whether the aggregate is already parked at this event for the same reason, so that no
+/// write is needed.
 pub(super) fn is_parked_so(guard: &Guard, at: Version, failure: &Failure) -> bool {
     guard.listed.is_some() && guard.parked == Some(at) && guard.parked_code.as_deref() == Some(failure.code())
 }
@@ -201,7 +205,7 @@ fn compare_with_store(
     nothing_there
 }
 
-/// Two histories of one aggregate: an alarm, and nothing a repetition would mend.
+/// Reports two histories of one aggregate. It raises an alarm; a retry does not help.
 fn rewritten(stream: &StreamId, version: Version, id: &str, other: &str) -> Failure {
     error!(stream = stream.as_str(), version = version.number(), event = id, other, "history was rewritten");
     Failure::permanent(
@@ -214,11 +218,11 @@ fn ids_of(commits: &[RecordedCommit]) -> impl Iterator<Item = (Version, &str)> {
     commits.iter().flat_map(|commit| &commit.events).map(|event| (event.version, event.id.as_str()))
 }
 
-/// The commits above the guard that were delivered and can be decoded.
+/// The delivered commits above the guard that can be decoded.
 struct Delivered<'a> {
     commits: BTreeMap<Version, &'a RecordedCommit>,
     reached: Version,
-    /// Checks that no two of them contradict each other about a version.
+    /// Whether no two of the commits contradict each other about a version.
     agree: bool,
 }
 
@@ -242,15 +246,18 @@ impl<'a> Delivered<'a> {
         delivered
     }
 
-    /// Those that follow the guard without a gap.
+    /// Returns the commits that follow the guard without a gap.
     fn up_to_a_gap(&self) -> impl Iterator<Item = &'a RecordedCommit> {
         let agreed = if self.agree { self.reached } else { Version::NONE };
         self.commits.values().copied().take_while(move |commit| commit.last_version() <= agreed)
     }
 }
 
-/// The commits from the guard on: those delivered, if they follow it without a gap; else what the store has. A parked aggregate is always read
-/// from the store, because deliveries behind the parked event were acknowledged unapplied.
+/// Returns the commits above the guard: those in the batch if they follow the guard without a gap,
+/// otherwise those in the event store.
+///
+/// A parked aggregate is always read from the event store, because deliveries behind the parked
+/// event were acknowledged without being applied.
 async fn events_above(
     reader: &dyn EventReader,
     stream: &StreamId,
@@ -264,7 +271,7 @@ async fn events_above(
     if delivered.reached >= newest && guard.parked.is_none() && delivered.agree && !unread {
         return Ok(delivered.commits.into_values().cloned().collect());
     }
-    // With the event at the guard, which tells whether this is the history that was applied.
+    // Include the event at the guard: it shows whether this is the history that was applied.
     let before = Version::new(guard.position.version.number().saturating_sub(1));
     let stored = deadline.call(reader.read(stream, before)).await?;
     if !guard.agrees_with(ids_of(&stored)) {
@@ -282,12 +289,12 @@ async fn events_above(
     Ok(stored)
 }
 
-/// The last version that a delivery is known to have.
+/// Returns the last version that the delivery is known to have.
 fn last_version(change: &CommitChange) -> Option<Version> {
     match change {
         CommitChange::Commit(commit) => Some(commit.last_version()),
         CommitChange::Split { last_version, .. } => Some(*last_version),
-        // Its first, which is the least that there must be.
+        // Its first version, because the commit has at least that event.
         CommitChange::Newer { version, .. } => Some(*version),
         CommitChange::Other => None,
     }
@@ -310,7 +317,7 @@ pub(super) fn project(
                     else {
                         return stop_at(plan, event.version, parts_changed(event, applied.part));
                     };
-                    // Until the version moves on, the aggregate stays parked.
+                    // Until the version advances, the aggregate stays parked.
                     if event.version == guard.position.version.next() {
                         steps.iter_mut().for_each(|step| step.advance.parked = guard.parked);
                     }
@@ -322,7 +329,8 @@ pub(super) fn project(
     }
 }
 
-/// Where an event is cut follows from its counters: with others than before, it is not known which of them were counted.
+/// Creates the failure for applied parts that do not match the event's current cut. The cut follows
+/// from the counters. If they changed, it is not known which of them were counted.
 fn parts_changed(event: &RecordedEvent, applied: u32) -> Failure {
     Failure::permanent(
         "parts_changed",
@@ -334,7 +342,8 @@ fn parts_changed(event: &RecordedEvent, applied: u32) -> Failure {
     )
 }
 
-/// The projection is a pure function of the event: one that panics would do so for ever.
+/// Runs the projection on one event. A panic is permanent: a pure function panics again for the
+/// same event.
 fn run(
     projection: &impl Projection,
     commit: &RecordedCommit,
@@ -356,10 +365,18 @@ fn run(
     }
 }
 
-/// Deliveries before the event go on. The first delivery from the event on fails. Those behind it
-/// wait if it may still succeed. If the aggregate is parked, they are acknowledged, because the
-/// store has their events when the aggregate is released. An event that only a newer version of the
-/// function knows leaves no letter, because that version releases the aggregate.
+/// Stops the plan at an event that cannot be applied now.
+///
+/// Deliveries before the event stay due. The first delivery at or behind the event fails. The
+/// others wait if the event may still succeed. If the aggregate is parked, they are acknowledged,
+/// because the event store has their events when the aggregate is released.
+///
+/// An event that only a newer version of the function knows leaves no letter, because that version
+/// releases the aggregate.
+///
+/// For example, versions 3, 4, 5 are due and version 4 can never be projected. Then 3 is applied, 4
+/// becomes a dead letter, and 5 is parked. If the failure of version 4 is transient, 4 fails and 5
+/// is not run.
 pub(super) fn stop_at(plan: &mut LanePlan, version: Version, failure: Failure) {
     let (before, mut from): (Vec<_>, Vec<_>) =
         std::mem::take(&mut plan.due).into_iter().partition(|(_, due)| *due < version);

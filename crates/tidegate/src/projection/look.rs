@@ -7,10 +7,10 @@ use tokio::time::Instant;
 
 use crate::ids::StreamId;
 
-/// How long an environment waits before it looks at the list again.
+/// Default time between two reads of the list by one environment.
 pub(super) const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Where an environment is in the list of parked aggregates.
+/// The place of an environment in the list of parked aggregates.
 #[derive(Debug)]
 pub(super) struct Look {
     every: Duration,
@@ -19,9 +19,9 @@ pub(super) struct Look {
 
 #[derive(Debug, Default)]
 struct Place {
-    /// When the list was read last; none: never, or there is more of it.
+    /// When the list was last read. `None`: never, or the list has more pages.
     last: Option<Instant>,
-    /// The last aggregate that was looked at; none: the list begins anew.
+    /// The last aggregate that was read. `None`: the next read starts at the beginning.
     after: Option<StreamId>,
 }
 
@@ -30,19 +30,19 @@ impl Look {
         Look { every, state: Mutex::default() }
     }
 
-    /// Where to read on, if it is time to.
+    /// Returns where to continue reading, if it is time to read.
     pub(super) fn due(&self) -> Option<Option<StreamId>> {
         let place = self.state();
         let due = place.last.is_none_or(|last| last.elapsed() >= self.every);
         due.then(|| place.after.clone())
     }
 
-    /// All of a page was looked at, and more may be behind it.
+    /// Records that a full page was read, so that more may follow.
     pub(super) fn is_at(&self, after: StreamId) {
         *self.state() = Place { last: None, after: Some(after) };
     }
 
-    /// The list is at its end, or is not to be read for a while.
+    /// Records that the list was read to its end, or that it must not be read for a while.
     pub(super) fn is_done(&self) {
         *self.state() = Place { last: Some(Instant::now()), after: None };
     }

@@ -13,8 +13,10 @@ use super::transaction::{ITEM_BYTES, Transaction, refused};
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 
-/// A read model in memory, for tests. It passes the same contract tests as the DynamoDB one, and refuses what DynamoDB would. Its numbers end with `i64`,
-/// DynamoDB's have 38 digits.
+/// A read model in memory, for tests.
+///
+/// It passes the same contract tests as the DynamoDB read model, and refuses what DynamoDB would
+/// refuse. Its numbers are limited to `i64`; those of DynamoDB have 38 digits.
 #[derive(Debug, Default)]
 pub struct MemoryReadModel {
     state: Mutex<State>,
@@ -25,7 +27,7 @@ struct State {
     rows: BTreeMap<StreamId, (Guard, BTreeMap<&'static str, Value>)>,
     counters: BTreeMap<String, BTreeMap<&'static str, i64>>,
     list: BTreeSet<StreamId>,
-    /// How often an aggregate was put on the list so far.
+    /// Number of times that an aggregate was put on the list.
     stays: i64,
     transactions: Vec<Transaction>,
     rival: Option<Transaction>,
@@ -34,33 +36,33 @@ struct State {
 }
 
 impl MemoryReadModel {
-    /// An attribute of an aggregate's row.
+    /// Returns an attribute of an aggregate's row.
     pub fn attribute(&self, stream: &StreamId, name: &str) -> Option<Value> {
         self.state().rows.get(stream).and_then(|(_, row)| row.get(name).cloned())
     }
 
-    /// An aggregate's guard.
+    /// Returns an aggregate's guard.
     pub fn guard(&self, stream: &StreamId) -> Option<Guard> {
         self.state().rows.get(stream).map(|(guard, _)| guard.clone())
     }
 
-    /// All counters.
+    /// Returns all counters.
     pub fn counters(&self) -> BTreeMap<String, BTreeMap<&'static str, i64>> {
         self.state().counters.clone()
     }
 
-    /// The transactions applied so far.
+    /// Returns all applied transactions.
     pub fn transactions(&self) -> Vec<Transaction> {
         self.state().transactions.clone()
     }
 
-    /// Another environment's transaction, applied right before the next one.
+    /// Applies this transaction right before the next one, as another environment would.
     pub fn before_next_apply(&self, rival: Transaction) {
         self.state().rival = Some(rival);
     }
 
-    /// From now on the row of this aggregate cannot be read as a guard, as if somebody else had
-    /// written to its attributes.
+    /// Makes the row of this aggregate unreadable as a guard, as if another program had changed its
+    /// attributes.
     pub fn spoil(&self, stream: &StreamId) {
         self.state().spoilt.insert(stream.clone());
     }
@@ -145,7 +147,7 @@ impl State {
         self.rows.get(stream).map_or(Position::default(), |(guard, _)| guard.position)
     }
 
-    /// The guard, if it is the one that was read.
+    /// Returns the guard if it is still the one that was read.
     fn same(&mut self, stream: &StreamId, read: &Guard) -> Result<&mut Guard, ApplyError> {
         let guard = self.rows.get_mut(stream).map(|(guard, _)| guard).ok_or(ApplyError::GuardMoved)?;
         let same = (guard.position, guard.parked, guard.listed) == (read.position, read.parked, read.listed);
@@ -179,7 +181,7 @@ fn corrupt(stream: &StreamId) -> Failure {
     Failure::permanent("corrupt_guard", format!("{stream}: the guard in its row cannot be read"))
 }
 
-/// DynamoDB's numbers go on for 38 digits, the double's do not.
+/// DynamoDB's numbers have 38 digits; those of the double are `i64`.
 fn added(sum: i64, amount: i64) -> Result<i64, String> {
     sum.checked_add(amount).ok_or_else(|| format!("{sum} and {amount} are out of range"))
 }

@@ -1,11 +1,15 @@
-//! Projections: read models built from events, exact however often and in whatever order events are delivered.
+//! Projections: read models computed from events, exact however often and in whatever order events
+//! arrive.
 //!
-//! The event store is the truth and a delivery only a hint to look. The row of the source aggregate
-//! is the *guard*: it carries the last applied version, and the transaction that advances it also
-//! changes every derived counter. An event that was applied before changes nothing. A gap is filled
-//! from the store. An event that can never be applied parks its aggregate and no other. If only a
-//! newer version of the function knows the event, that version releases the aggregate as soon as it
-//! runs.
+//! The event store is the truth; a delivery is only a hint to look. Each aggregate has a row in the
+//! read model, the *guard*. It holds the last applied version. The transaction that advances the
+//! guard also changes every derived counter. So:
+//!
+//! - An event that is already applied changes nothing.
+//! - A gap is filled from the event store.
+//! - An event that can never be applied parks its aggregate, and no other.
+//! - If only a newer version of the function knows the event, that version releases the aggregate
+//!   as soon as it runs.
 
 mod answer;
 mod apply;

@@ -10,30 +10,32 @@ const LONGEST: Duration = Duration::from_secs(2);
 /// Pauses below this are skipped.
 const LEAST: Duration = Duration::from_millis(10);
 
-/// The pause before each call of a read model. A throttled call doubles it, and each other call
-/// makes it a quarter shorter.
+/// The pause before each call of a read model.
 ///
-/// A projector's transactions run one after the other, so it cannot run fewer at a time. It also
-/// does not pack fewer rows into each: then shared counters would be written more often, which uses
-/// more of the capacity that is short. The pace outlives invocations.
+/// A throttled call doubles the pause. Any other call makes it a quarter shorter. The pace outlives
+/// invocations.
+///
+/// A projector cannot run fewer transactions at a time, because it runs them one after the other.
+/// Nor does it pack fewer rows into each: shared counters would then be written more often and use
+/// more of the scarce capacity.
 #[derive(Debug, Default)]
 pub(super) struct Pace(Mutex<Duration>);
 
 impl Pace {
-    /// How long to wait before the next call, drawn at random from the upper half, so that
-    /// environments that were throttled together do not come back together.
+    /// Draws the pause before the next call at random from the upper half. Environments that were
+    /// throttled together then do not come back together.
     pub(super) fn pause(&self) -> Duration {
         let pause = *self.state();
         pause.mul_f64(0.5 + fastrand::f64() / 2.0)
     }
 
-    /// The call was throttled.
+    /// Records that the call was throttled.
     pub(super) fn throttled(&self) {
         let mut pause = self.state();
         *pause = pause.saturating_mul(2).clamp(FIRST, LONGEST);
     }
 
-    /// The call was taken.
+    /// Records that the call was not throttled.
     pub(super) fn taken(&self) {
         let mut pause = self.state();
         *pause = pause.mul_f64(0.75);

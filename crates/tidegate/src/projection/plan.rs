@@ -8,7 +8,7 @@ use super::transaction::{Step, TRANSACTION_ITEMS, Transaction};
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version, content_uuid};
 
-/// Bits of a hash in the digest of a cut.
+/// Bits of the hash in the digest of a cut.
 const HASH_BITS: u32 = 48;
 
 /// The steps that apply an event, from the part that the guard has reached. Returns `None` if the
@@ -44,8 +44,8 @@ pub(super) fn steps(
     let cut = (parts.len() > 1).then(|| cut(version, &parts));
     let before = Version::new(version.number().saturating_sub(1));
     let last = u32::try_from(parts.len()).unwrap_or(u32::MAX);
-    // A version of the toolkit without digests leaves the digest of an event that it finishes. The
-    // first transaction requires it as it is, and replaces it.
+    // A version of the toolkit without digests finishes an event and leaves the digest behind. The
+    // first transaction requires that digest as it is, and replaces it.
     let known = done.cut.filter(|known| done.part > 0 && is_of(*known, version));
     if done.part >= last || known.is_some() && known != cut {
         return None;
@@ -65,19 +65,21 @@ pub(super) fn steps(
     Some(steps.collect())
 }
 
-/// A digest of which counter is in which part of the event at this version: the low 16 bits of the
-/// version, and behind them 48 of a hash. It leaves out the amounts: a correction of an amount
-/// between two parts does not count a row twice.
+/// Computes a digest of which counter is in which part of the event at this version.
+///
+/// Its upper 16 bits are the low bits of the version, its lower 48 bits are of a hash. Amounts are
+/// not included: if a correction changes an amount between two parts, no row counts twice.
 fn cut(version: Version, parts: &[Vec<Increment>]) -> u64 {
     let mut keys: Vec<&str> = Vec::new();
     for part in parts {
-        // An empty key ends a part, because no counter has one.
+        // An empty key marks the end of a part, because no counter has an empty key.
         keys.extend(part.iter().map(|counter| counter.key.as_str()).chain([""]));
     }
     version.number() << HASH_BITS | content_uuid(&keys).as_u64_pair().0 >> (u64::BITS - HASH_BITS)
 }
 
-/// The digest is of the event at this version, and not left behind by one before it.
+/// Returns whether the digest is of the event at this version, and not left over from an earlier
+/// event.
 fn is_of(cut: u64, version: Version) -> bool {
     cut >> HASH_BITS == version.number() << HASH_BITS >> HASH_BITS
 }
@@ -172,7 +174,7 @@ pub(super) mod tests {
             |projected, done| steps(&"order#1".parse().unwrap(), Version::new(1), "e1", projected, done);
         let done = all[0].advance.to;
         assert_eq!(go_on(projected.clone(), done).unwrap(), all[1..]);
-        // Without a digest, as the part was applied.
+        // The part was applied without a digest.
         let undigested = Position { cut: None, ..done };
         let rest = go_on(projected.clone(), undigested).unwrap();
         assert_eq!((rest[0].advance.from, rest[0].advance.to), (undigested, all[1].advance.to));

@@ -12,17 +12,17 @@ use crate::store::{EventReader, Retry};
 
 /// Applies the commits of the event store's DynamoDB stream to a read model.
 ///
-/// It begins no transaction after the invocation's deadline, and cuts off every call without an
-/// answer by then. Events in such a call fail with the code `deadline` (transient), since they may
-/// have taken effect. Events that were not begun are reported as not run.
+/// It begins no transaction after the invocation's deadline, and cancels every call that has no
+/// answer by then. Events in such a call fail with the code `deadline` (transient), because they
+/// may have taken effect. Events that were not begun are reported as not run.
 pub struct Projector<P> {
     pub(super) projection: P,
     pub(super) read_model: Arc<dyn ReadModel>,
     pub(super) events: Arc<dyn EventReader>,
     pub(super) retry: Retry,
-    /// How fast the read model takes transactions.
+    /// How fast the read model accepts transactions.
     pub(super) pace: Pace,
-    /// When the list of parked aggregates was last looked at.
+    /// When the list of parked aggregates was last read.
     pub(super) look: Look,
 }
 
@@ -33,7 +33,7 @@ impl<P> fmt::Debug for Projector<P> {
 }
 
 impl<P: Projection> Projector<P> {
-    /// Applies `projection` to `read_model`; `events` fills gaps.
+    /// Creates a projector that applies `projection` to `read_model`. It fills gaps from `events`.
     pub fn new(projection: P, read_model: Arc<dyn ReadModel>, events: Arc<dyn EventReader>) -> Self {
         Projector {
             projection,
@@ -45,9 +45,11 @@ impl<P: Projection> Projector<P> {
         }
     }
 
-    /// Sets the shortest time between two readings of the list of parked aggregates; 10 seconds by
-    /// default. The first invocation of an environment always reads it. A long list is read in
-    /// parts, one in each invocation.
+    /// Sets the shortest time between two reads of the list of parked aggregates; 10 seconds by
+    /// default.
+    ///
+    /// The first invocation of an environment always reads the list. A long list is read in parts,
+    /// one in each invocation.
     #[must_use]
     pub fn look_for_parked_every(mut self, interval: Duration) -> Self {
         self.look = Look::every(interval);

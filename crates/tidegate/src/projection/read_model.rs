@@ -10,36 +10,37 @@ use super::transaction::Transaction;
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 
-/// What [`ReadModel::guards`] answers.
+/// The result of [`ReadModel::guards`]: a guard or a failure for each aggregate that has a row.
 pub type Guards = HashMap<StreamId, Result<Guard, Failure>>;
 
-/// Where a projection keeps its rows and counters.
+/// Stores the rows and counters of a projection.
 ///
-/// It also keeps a list of parked aggregates, so that they can be found without a scan. An
+/// It also stores a list of parked aggregates, so that they can be found without a scan. An
 /// aggregate is on the list from [`park`](Self::park) to [`unlist`](Self::unlist). After its
 /// release it stays on the list until the projector has applied all of its events.
 pub trait ReadModel: Send + Sync {
-    /// The guards of these aggregates, strongly consistent. An aggregate without a row has none in
-    /// the answer, and one whose row cannot be a guard has a failure there: `corrupt_guard`
-    /// (permanent).
+    /// Reads the guards of these aggregates, strongly consistent.
+    ///
+    /// An aggregate without a row is absent from the result. If a row cannot be read as a guard,
+    /// its entry is the failure `corrupt_guard` (permanent).
     ///
     /// # Errors
-    /// A failure to read any of them.
+    /// Any failure to read one of the rows.
     fn guards<'a>(&'a self, streams: &'a [StreamId]) -> BoxFuture<'a, Result<Guards, Failure>>;
 
-    /// Applies a transaction, whole or not at all.
+    /// Applies a transaction as a whole or not at all.
     ///
     /// # Errors
     /// See [`ApplyError`].
     fn apply<'a>(&'a self, transaction: &'a Transaction) -> BoxFuture<'a, Result<(), ApplyError>>;
 
-    /// Parks an aggregate at an event that cannot be applied and puts it on the list.
+    /// Parks an aggregate at an event that cannot be applied, and puts it on the list.
     ///
     /// The guard must be before the event; parts of the event may be applied. The guard keeps the
     /// failure's code and reason.
     ///
     /// # Errors
-    /// As [`Self::apply`].
+    /// Same as [`Self::apply`].
     fn park<'a>(
         &'a self,
         stream: &'a StreamId,
@@ -47,26 +48,29 @@ pub trait ReadModel: Send + Sync {
         failure: &'a Failure,
     ) -> BoxFuture<'a, Result<(), ApplyError>>;
 
-    /// Reads at most `limit` aggregates of the list, strongly consistent, in any fixed order: those
-    /// after `after`, or from the beginning.
+    /// Reads at most `limit` aggregates of the list, strongly consistent, in any fixed order.
+    ///
+    /// The page begins after `after`, or at the beginning of the list.
     ///
     /// # Errors
-    /// A failure to read.
+    /// Any failure to read the list.
     fn parked<'a>(
         &'a self,
         after: Option<&'a StreamId>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<StreamId>, Failure>>;
 
-    /// Releases a parked aggregate, if its guard is still this one. It stays on the list.
+    /// Releases a parked aggregate if its guard is still equal to `guard`.
+    ///
+    /// The aggregate stays on the list.
     ///
     /// # Errors
-    /// As [`Self::apply`].
+    /// Same as [`Self::apply`].
     fn unpark<'a>(&'a self, stream: &'a StreamId, guard: &'a Guard) -> BoxFuture<'a, Result<(), ApplyError>>;
 
-    /// Takes an aggregate off the list, if its guard is still this one and it is not parked.
+    /// Takes an aggregate off the list if its guard is still equal to `guard` and it is not parked.
     ///
     /// # Errors
-    /// As [`Self::apply`].
+    /// Same as [`Self::apply`].
     fn unlist<'a>(&'a self, stream: &'a StreamId, guard: &'a Guard) -> BoxFuture<'a, Result<(), ApplyError>>;
 }

@@ -1,4 +1,4 @@
-//! Releases parked aggregates, and applies all of their events that the event store has.
+//! Releases parked aggregates, and applies all of their events in the event store.
 
 use tokio::time::Instant;
 use tracing::{error, info, warn};
@@ -15,19 +15,20 @@ use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 use crate::refusal::WRONG_TABLE;
 
-/// Largest number of parked aggregates that one invocation looks at.
+/// Largest number of parked aggregates that one invocation examines.
 const LOOKED_AT: usize = 50;
-/// Largest part of its remaining time that an invocation spends on them.
+/// An invocation spends at most 1/`SHARE_OF_TIME` of its remaining time on them.
 const SHARE_OF_TIME: u32 = 4;
 impl<P: Projection> Projector<P> {
-    /// The parked aggregates to look at in this invocation. Usually it is not yet time to read the
-    /// list, or the list is empty.
+    /// Returns the parked aggregates that this invocation examines. Usually there are none: it is
+    /// not yet time to read the list, or the list is empty.
     ///
-    /// This is an environment's first request to the table of counters, before it writes anything.
+    /// This is the first request of an environment to the table of counters, before it writes
+    /// anything.
     ///
     /// # Errors
-    /// `wrong_table` (transient): the table has other keys than a table of counters. Any other
-    /// failure is only logged, because nothing depends on the list.
+    /// `wrong_table` (transient): the table does not have the keys of a table of counters. Any
+    /// other failure is only logged, because nothing depends on the list.
     pub(super) async fn listed(&self, deadline: Deadline) -> Result<Vec<StreamId>, Failure> {
         let Some(after) = self.look.due() else { return Ok(Vec::new()) };
         match deadline.call(self.read_model.parked(after.as_ref(), LOOKED_AT)).await {
@@ -48,7 +49,7 @@ impl<P: Projection> Projector<P> {
         }
     }
 
-    /// Releases the aggregates that wait for a newer version, which this one may be, and finishes
+    /// Releases the aggregates that wait for a newer version, which may be this one. Also finishes
     /// releases that were cut off.
     pub(super) async fn release(&self, listed: Vec<StreamId>, deadline: Deadline) {
         if listed.is_empty() {
@@ -79,9 +80,11 @@ impl<P: Projection> Projector<P> {
         }
     }
 
-    /// Applies all events that the event store has above the guard, then takes the aggregate off
-    /// the list. (Deliveries behind a parked event were acknowledged unapplied, also those that
-    /// came during the release.)
+    /// Applies all events in the event store above the guard, then takes the aggregate off the
+    /// list.
+    ///
+    /// Deliveries behind a parked event were acknowledged without being applied, including those
+    /// that arrived during the release.
     ///
     /// An aggregate that is parked for good is left alone, except in a replay. If not all events
     /// can be applied, the aggregate is parked again. In a replay the failure is returned instead,
@@ -158,13 +161,13 @@ impl<P: Projection> Projector<P> {
         match (plan.stopped, plan.park) {
             (Some(failure), _) if replay || !parks(&failure) => Err(failure),
             (Some(_), Some((at, failure))) => self.stay(stream, guard, at, failure, deadline).await,
-            // Read once more, for commits that came meanwhile.
+            // Read once more for commits that arrived meanwhile.
             _ if moves => Ok(Round::Again),
             _ => Ok(Round::Last),
         }
     }
 
-    /// The aggregate is parked at this event, again or still.
+    /// Parks the aggregate at this event again, or leaves it parked there.
     async fn stay(
         &self,
         stream: &StreamId,

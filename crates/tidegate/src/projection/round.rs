@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 use crate::store::CommitChange;
 
-/// What a round leaves to be done.
+/// The result of a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     Nothing,
@@ -26,7 +26,7 @@ pub(super) enum Next {
 }
 
 impl<P: Projection> Projector<P> {
-    /// One attempt to bring the guards of all undecided deliveries forward.
+    /// Tries once to advance the guards of all undecided deliveries.
     pub(super) async fn round(
         &self,
         items: &[Item<CommitChange>],
@@ -59,7 +59,7 @@ impl<P: Projection> Projector<P> {
             if deadline.is_over() {
                 break;
             }
-            // A row that cannot be read costs its own aggregate.
+            // A row that cannot be read fails only its own aggregate.
             let guard = match guards.get(stream).cloned().transpose() {
                 Ok(guard) => guard.unwrap_or_default(),
                 Err(failure) => {
@@ -73,7 +73,7 @@ impl<P: Projection> Projector<P> {
             for (place, outcome) in plan.outcomes.drain(..) {
                 decide(outcomes, place, outcome);
             }
-            // A replay that was cut off may have released the aggregate, and got no further.
+            // An earlier replay may have released the aggregate, and then been cut off.
             if guard.parked.is_some() && !plan.steps.is_empty() || context.replay {
                 released.insert(stream.clone());
             }
@@ -82,7 +82,7 @@ impl<P: Projection> Projector<P> {
         let steps = plans.values_mut().map(|plan| std::mem::take(&mut plan.steps)).collect();
         let mut stopped = BTreeSet::new();
         for mut group in pack(steps) {
-            // A batch may be large: others have a turn between its transactions.
+            // A batch may be large, so other tasks get a turn between its transactions.
             tokio::task::yield_now().await;
             if deadline.is_over() {
                 break;
@@ -108,7 +108,7 @@ impl<P: Projection> Projector<P> {
         self.park(plans, outcomes, deadline).await
     }
 
-    /// The deliveries that are not decided yet, by aggregate, in the order of the batch.
+    /// Returns the undecided deliveries by aggregate, in the order of the batch.
     fn undecided_lanes<'a>(
         &self,
         items: &'a [Item<CommitChange>],
@@ -164,7 +164,8 @@ impl<P: Projection> Projector<P> {
     }
 }
 
-/// Deliveries that the guard has passed are done: the first of each version was applied, the others found it so.
+/// Decides the deliveries that the guard has passed. The first delivery of each version was
+/// applied, the others are duplicates.
 fn settle(plan: &mut LanePlan, reached: Position, outcomes: &mut [Option<Outcome>]) {
     plan.reached = reached.version;
     let mut versions = BTreeSet::new();
@@ -174,12 +175,12 @@ fn settle(plan: &mut LanePlan, reached: Position, outcomes: &mut [Option<Outcome
     }
 }
 
-/// The aggregate stops here for now. The steps in the transaction failed, and may have been applied
-/// all the same. The steps behind it were not begun.
+/// Stops the aggregate after a transaction that failed but may have taken effect. The steps behind
+/// it were not begun.
 fn give_back(plan: &mut LanePlan, wanted: Position, failure: &Failure, outcomes: &mut [Option<Outcome>]) {
     plan.due.sort_by_key(|(place, version)| (*version, *place));
-    // A part, or a commit of several events, may end behind what the transaction would have
-    // reached.
+    // A part, or a commit of several events, may end behind the version that the transaction would
+    // have reached.
     let first = plan.due.first().map_or(Version::NONE, |(_, version)| *version);
     let (failed, behind): (Vec<_>, Vec<_>) =
         plan.due.drain(..).partition(|(_, version)| *version <= wanted.version.max(first));
@@ -190,7 +191,7 @@ fn give_back(plan: &mut LanePlan, wanted: Position, failure: &Failure, outcomes:
     plan.park = None;
 }
 
-/// The first of these failed, and the others wait for it.
+/// Fails the first delivery. The others wait for it.
 fn block(outcomes: &mut [Option<Outcome>], mut places: impl Iterator<Item = usize>, failure: &Failure) {
     fail(outcomes, places.by_ref().take(1), failure);
     for place in places {

@@ -8,7 +8,7 @@ use super::guard::Advance;
 use crate::failure::Failure;
 use crate::refusal::UNSTORABLE;
 
-/// Most items in one transaction of DynamoDB.
+/// Largest number of items in a transaction of DynamoDB.
 pub(super) const TRANSACTION_ITEMS: usize = 100;
 /// Largest transaction of DynamoDB in bytes.
 const TRANSACTION_BYTES: usize = 4 * 1024 * 1024;
@@ -16,19 +16,21 @@ const TRANSACTION_BYTES: usize = 4 * 1024 * 1024;
 pub(super) const ITEM_BYTES: usize = 400 * 1024;
 /// Longest partition key of DynamoDB in bytes.
 const KEY_BYTES: usize = 2048;
-/// Packed into one transaction at most. The rest is for what the rows hold already, which is not known here: a transaction that turns out too large is
-/// taken apart.
+/// Most bytes that are packed into one transaction. The rest is for the content that the rows
+/// already have, which is not known here. A transaction that turns out too large is split.
 pub(super) const PACKED_BYTES: usize = TRANSACTION_BYTES / 2;
 /// Partition key of the list of parked aggregates in the table of counters. A counter must not have
 /// this key.
 pub const PARKED_LIST_KEY: &str = "#parked";
 
-/// The smallest unit that is applied whole: an event, or one part of an event that touches more rows than a transaction holds.
+/// The smallest unit that is applied as a whole.
+///
+/// It is an event, or one part of an event that changes more rows than a transaction holds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// The guard's move.
+    /// Move of the guard.
     pub advance: Advance,
-    /// Changes of the aggregate's row; only the last part has them.
+    /// Changes of the aggregate's row; empty except in the last part of an event.
     pub row: RowUpdate,
     /// Changes of counters.
     pub counters: Vec<Increment>,
@@ -40,17 +42,20 @@ impl Step {
     }
 }
 
-/// Steps that are applied together, merged: each guard and each counter is written once.
+/// Steps that are applied together.
+///
+/// They are merged: each guard and each counter is written once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transaction {
-    /// The guards' moves, with the changes of their rows.
+    /// Moves of the guards, with the changes of their rows.
     pub guards: Vec<(Advance, RowUpdate)>,
-    /// The counters' changes.
+    /// Changes of the counters.
     pub counters: Vec<Increment>,
 }
 
 impl Transaction {
-    /// What of DynamoDB's limits shows before it is asked. Emulators do not keep all of them.
+    /// Checks the transaction against those limits of DynamoDB that are known without asking it.
+    /// Emulators do not enforce all of them.
     ///
     /// # Errors
     /// `unstorable` (permanent), with the places of the items to blame as in
@@ -76,7 +81,7 @@ impl Transaction {
         Ok(())
     }
 
-    /// The items that cannot be stored in any transaction, by their places.
+    /// Finds the items that no transaction can store. Returns their places and the reasons.
     fn reasons(&self) -> Vec<(usize, String)> {
         let guards = self.guards.iter().map(|(_, row)| match row.touches_guard() {
             Some(name) => Some(format!("two changes of `{name}`, which belongs to the guard")),
@@ -103,7 +108,7 @@ impl Transaction {
     }
 }
 
-/// The refusal of a transaction that can never be stored.
+/// Creates the refusal of a transaction that can never be stored.
 pub(super) fn refused(reason: String, items: impl IntoIterator<Item = usize>) -> ApplyError {
     ApplyError::Refused {
         failure: Failure::permanent(UNSTORABLE, reason),
@@ -118,7 +123,8 @@ mod tests {
     use super::*;
     use crate::projection::plan::tests::event;
 
-    /// A transaction with a row of each of these sizes in bytes, and counters of these keys, which have 26 bytes more.
+    /// Returns a transaction with a row of each of these sizes in bytes, and with counters of these
+    /// keys. Each counter takes 26 bytes more than its key.
     fn transaction(rows: &[usize], keys: &[&str]) -> Transaction {
         let row = |(n, bytes): (usize, &usize)| {
             let mut step = event(&format!("order#{n}"), 1, []).remove(0);

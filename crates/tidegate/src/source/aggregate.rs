@@ -1,11 +1,18 @@
 //! Kinesis records in which the Kinesis Producer Library (KPL) put several user records.
 //!
-//! The format is published with the library (`aggregation-format.md`): four magic bytes, a protobuf message, and the message's MD5 digest. A record of this form
-//! whose digest or message is wrong, or that holds nothing, is a plain record: nobody but its handler can say what it is.
+//! The format is published with the library (`aggregation-format.md`): four magic bytes, a protobuf
+//! message, and the message's MD5 digest. If the digest or the message is wrong, or there is no
+//! user record, the record counts as a plain record. Only its handler can know what it is.
 //!
-//! The Kinesis Client Library (KCL) drops user records whose hash key lies in another shard than the aggregate: after a shard was split, the KPL notices that they
-//! went to the wrong one and puts them once more. Lambda does not tell which hash keys a shard has, and dropping by a guess would lose records, so all of them are
-//! delivered here. Such a second copy comes at another position, and is a duplicate by its cause like any event that was put twice.
+//! For example, an aggregate of two user records with the key `a` is, in bytes: `f3 89 9a c2`, the
+//! protobuf message with the key table `["a"]` and two records with key index 0, then 16 bytes of
+//! MD5.
+//!
+//! The Kinesis Client Library (KCL) drops user records whose hash key is in another shard than the
+//! aggregate. The reason: after a shard is split, the KPL notices that such records went to the
+//! wrong shard, and puts them again. Lambda does not report the hash keys of a shard, and dropping
+//! records by a guess would lose some. So all of them are delivered here. The second copy has
+//! another position. Its cause shows that it is a duplicate, as for any event that was put twice.
 
 use md5::{Digest, Md5};
 use prost::Message;
@@ -13,15 +20,15 @@ use prost::Message;
 const MAGIC: [u8; 4] = [0xf3, 0x89, 0x9a, 0xc2];
 const DIGEST_BYTES: usize = 16;
 
-/// A user record.
+/// A user record of an aggregate.
 #[derive(Debug)]
 pub(super) struct UserRecord {
-    /// None when the aggregate does not hold the partition key that it names.
+    /// Partition key. `None` if the aggregate does not contain the key to which the record refers.
     pub(super) partition_key: Option<String>,
     pub(super) data: Vec<u8>,
 }
 
-/// The library's `AggregatedRecord`, without the explicit hash keys: they only choose the shard.
+/// The library's `AggregatedRecord`, without the explicit hash keys, which only choose the shard.
 #[derive(Clone, PartialEq, Message)]
 struct AggregatedRecord {
     #[prost(string, repeated, tag = "1")]
@@ -38,7 +45,7 @@ struct Record {
     data: Vec<u8>,
 }
 
-/// The user records in the data of a Kinesis record, or none when it is no aggregate.
+/// Returns the user records in the data of a Kinesis record, or `None` if it is not an aggregate.
 pub(super) fn user_records(data: &[u8]) -> Option<Vec<UserRecord>> {
     let (message, digest) = data.strip_prefix(&MAGIC)?.split_last_chunk::<DIGEST_BYTES>()?;
     if Md5::digest(message).as_slice() != digest {
@@ -52,7 +59,7 @@ pub(super) fn user_records(data: &[u8]) -> Option<Vec<UserRecord>> {
     Some(records.collect::<Vec<_>>()).filter(|records| !records.is_empty())
 }
 
-/// An aggregate of these user records, each with the index of its partition key in `keys`.
+/// Returns an aggregate of these user records. Each has the index of its partition key in `keys`.
 #[cfg(test)]
 pub(crate) fn aggregated(keys: &[&str], records: &[(u64, &[u8])]) -> Vec<u8> {
     let message = AggregatedRecord {
@@ -65,7 +72,7 @@ pub(crate) fn aggregated(keys: &[&str], records: &[(u64, &[u8])]) -> Vec<u8> {
     sealed(&message.encode_to_vec())
 }
 
-/// A message with magic bytes and digest.
+/// Adds magic bytes and digest to a message.
 #[cfg(test)]
 pub(crate) fn sealed(message: &[u8]) -> Vec<u8> {
     [&MAGIC, message, Md5::digest(message).as_slice()].concat()
@@ -75,12 +82,13 @@ pub(crate) fn sealed(message: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// Written byte by byte from the published format: keys `a` and `b`, explicit hash keys, tags, and three user records.
+    /// Written byte by byte from the published format: keys `a` and `b`, explicit hash keys, tags,
+    /// and three user records.
     const MESSAGE: &[u8] = b"\x0a\x01a\x0a\x01b\x12\x011\x1a\x0a\x08\x01\x10\x00\x1a\x01x\x22\x01t\x1a\x05\x08\x00\x1a\x01y\x1a\x04\x08\x07\x1a\x00";
 
     #[test]
     fn an_aggregate_is_taken_apart_with_the_partition_key_of_each_user_record() {
-        // `t` is no tag message: unknown fields are passed over as they are.
+        // `t` is not a tag message. Unknown fields are skipped without decoding.
         let records = user_records(&sealed(MESSAGE)).unwrap();
         let records: Vec<_> =
             records.iter().map(|record| (record.partition_key.as_deref(), record.data.as_slice())).collect();

@@ -8,18 +8,18 @@ use super::delivery::Delivery;
 use super::{kinesis, sns, sqs};
 
 impl Delivery<'_> {
-    /// A record that holds only this delivery, from which the invocation can be rebuilt.
+    /// Returns a record with only this delivery, from which the invocation can be rebuilt.
     ///
-    /// If the delivery is one of several in its record, this is a record as if the delivery had
-    /// come alone, at the same position. Otherwise it is the record as it arrived. (A dead letter
-    /// with the whole record would replay the neighbours too.)
+    /// If the delivery is one of several in its record, this is a new record with this delivery
+    /// alone, at the same position. Otherwise it is the record as it arrived. (A dead letter with
+    /// the whole record would also replay the other deliveries.)
     pub fn own_record(&self) -> Cow<'_, RawValue> {
         let alone = self.part().and_then(|data| alone(self.record, &self.position, &self.ordering_key, data));
         alone.map_or(Cow::Borrowed(self.record), Cow::Owned)
     }
 }
 
-/// One of several that came in `record`, as a record by itself. Scans `record`.
+/// Creates a record with only one of the deliveries in `record`. Scans `record`.
 pub(crate) fn alone(
     record: &RawValue,
     position: &str,

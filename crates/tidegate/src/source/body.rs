@@ -2,7 +2,7 @@
 
 use super::change::Change;
 
-/// Body of a delivery.
+/// The body of a delivery.
 #[derive(Debug, PartialEq)]
 pub enum Body {
     /// A message.

@@ -6,25 +6,26 @@ use serde_dynamo::Item;
 #[derive(Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Change {
-    /// What happened.
+    /// Kind of the change.
     pub kind: ChangeKind,
-    /// The item's key.
+    /// Key of the item.
     pub keys: Item,
-    /// The item after the change, where the stream carries it.
+    /// Item after the change, if the stream carries it.
     pub new_image: Item,
-    /// The item before the change, where the stream carries it.
+    /// Item before the change, if the stream carries it.
     pub old_image: Item,
 }
 
-/// What happened to the item.
+/// The kind of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangeKind {
-    /// It was added.
+    /// The item was added.
     Insert,
-    /// It was changed.
+    /// The item was changed.
     Modify,
-    /// It was removed by a writer.
+    /// A writer removed the item.
     Remove,
-    /// It was removed because its time to live had passed: garbage collection, not a business fact.
+    /// DynamoDB removed the item because its time to live was over. This is garbage collection, not
+    /// a business fact.
     Expire,
 }

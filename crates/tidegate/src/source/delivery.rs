@@ -17,45 +17,48 @@ use crate::ids::content_id;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Delivery<'a> {
-    /// How the partial response names the record: its sequence number or message id. `None` if the
-    /// record does not have one, and for sources without partial responses.
+    /// Identifier of the record in a partial batch response: its sequence number or message id.
+    /// `None` if the record has none, and for sources without partial batch responses.
     pub item: Option<String>,
-    /// Where the record came from, the same on every redelivery: shard and sequence number (and the
-    /// number of the user record in an aggregate), message id, or event id. For an event without an
-    /// id it is a hash of its content and of [`Self::occasion`].
+    /// Place of the record in its source, the same on every redelivery. It is one of these:
+    ///
+    /// - shard and sequence number, plus the number of the user record in an aggregate
+    /// - message id
+    /// - event id
+    /// - for an event without an id, a hash of its content and of [`Self::occasion`]
     pub position: String,
-    /// The request id of the invocation that brought an event without an id. Lambda keeps the
-    /// request id when it retries an asynchronous invocation.
+    /// Request id of the invocation that delivered an event without an id. Lambda keeps the request
+    /// id when it retries an asynchronous invocation.
     pub occasion: Option<String>,
-    /// Number of the record in the aggregate or notification that held it, from 0.
+    /// Number of the record in its aggregate or notification, from 0.
     pub subsequence: Option<u64>,
-    /// Source and detail-type of an EventBridge event, also if a queue or a topic stands between
-    /// rule and function. `None` for other messages.
+    /// Source and detail type of an EventBridge event, including one that a rule sent through a
+    /// queue or a topic. `None` for other messages.
     pub event: Option<EventName>,
-    /// EventBridge's id of the event. EventBridge keeps it when it retries; an event that is put
+    /// EventBridge's id of the event. A retry by EventBridge has the same id. An event that is put
     /// again has another.
     pub event_id: Option<String>,
-    /// The SNS topic that the message came through.
+    /// ARN of the SNS topic through which the message came.
     pub topic_arn: Option<String>,
-    /// Deliveries of one ordering key are handled one after the other.
+    /// Ordering key. Deliveries with the same key are handled one after the other.
     pub ordering_key: String,
-    /// When the transport took the record.
+    /// Time at which the transport accepted the record.
     pub arrived_at: Option<Timestamp>,
-    /// How often the source handed out the record, this time included. Only queues count, and only
-    /// approximately.
+    /// Number of times that the source has handed over the record, including this time. Only queues
+    /// count, and only approximately.
     pub attempts: Option<u32>,
-    /// The body without the wrappers of EventBridge and SNS, or why it cannot be read.
+    /// Body without the wrappers of EventBridge and SNS, or the reason why it cannot be read.
     pub body: Result<Body, Failure>,
-    /// The record as it arrived, with its wrappers. For a user record: the whole aggregate.
+    /// Record as it arrived, with its wrappers. For a user record it is the whole aggregate.
     pub record: &'a RawValue,
-    /// The ARN of the stream or queue, where the record tells it.
+    /// ARN of the stream or queue, if the record contains it.
     pub(crate) source_arn: Option<Arc<str>>,
-    /// S3's message that a notification was configured.
+    /// Whether this is the test event that S3 sends when a notification is configured.
     pub(crate) test_event: bool,
 }
 
 impl<'a> Delivery<'a> {
-    /// A record at this position, a lane of its own, with no body yet.
+    /// Creates a delivery at this position, in its own lane and without a body.
     pub(super) fn at(record: &'a RawValue, position: String) -> Self {
         Delivery {
             item: None,
@@ -75,27 +78,29 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    /// A record without a position of its own; the position is a hash of its content.
+    /// Creates a delivery without a position of its own. The position is a hash of its content.
     pub(super) fn nameless(record: &'a RawValue) -> Self {
         Delivery::at(record, content_id(&["record", record.get()]))
     }
 
-    /// The record, which could not be read.
+    /// Marks the delivery as unreadable.
     pub(super) fn unreadable(mut self, reason: impl Display) -> Self {
         self.body = Err(Failure::permanent("unreadable_record", reason.to_string()));
         self
     }
 
-    /// Whether the record is S3's `s3:TestEvent`, which it writes when a notification is
-    /// configured. It holds nothing: a [`Runner`](crate::batch::Runner) counts it as filtered and
-    /// does not decode it.
+    /// Returns whether the record is S3's `s3:TestEvent`, which S3 sends when a notification is
+    /// configured.
+    ///
+    /// The event has no content. A [`Runner`](crate::batch::Runner) counts it as filtered and does
+    /// not decode it.
     pub fn is_test_event(&self) -> bool {
         self.test_event
     }
 }
 
 impl Delivery<'_> {
-    /// The body of one of several that came in one record.
+    /// Returns the body of a delivery that is one of several in its record.
     pub(crate) fn part(&self) -> Option<&[u8]> {
         match (self.subsequence, &self.body) {
             (Some(_), Ok(Body::Bytes(data))) => Some(data),
@@ -103,10 +108,11 @@ impl Delivery<'_> {
         }
     }
 
-    /// The body's bytes.
+    /// Returns the bytes of the body.
     ///
     /// # Errors
-    /// The failure to read the record; or a permanent one when its body is a change of a table.
+    /// - The failure to read the record.
+    /// - `unexpected_source` (permanent): the body is a change of a table.
     pub fn bytes(&self) -> Result<&[u8], Failure> {
         match &self.body {
             Ok(Body::Bytes(bytes)) => Ok(bytes),
@@ -118,20 +124,22 @@ impl Delivery<'_> {
         }
     }
 
-    /// The body as JSON.
+    /// Decodes the body as JSON.
     ///
     /// # Errors
-    /// As [`Self::bytes`], and `invalid_body` (permanent) if the body is not JSON of this type. (A
-    /// parser's own error, passed on with `?`, would be transient and block its lane.)
+    /// - The errors of [`Self::bytes`].
+    /// - `invalid_body` (permanent): the body is not JSON of this type. (A parser's own error,
+    ///   returned with `?`, would be transient and block its lane.)
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         serde_json::from_slice(self.bytes()?)
             .map_err(|error| Failure::permanent("invalid_body", error.to_string()))
     }
 
-    /// The change of a table.
+    /// Returns the change of a table.
     ///
     /// # Errors
-    /// The failure to read the record; or a permanent one when its body is a message.
+    /// - The failure to read the record.
+    /// - `unexpected_source` (permanent): the body is a message.
     pub fn change(&self) -> Result<&Change, Failure> {
         match &self.body {
             Ok(Body::Change(change)) => Ok(change),

@@ -65,13 +65,14 @@ pub(super) fn delivery(record: &RawValue) -> Delivery<'_> {
     }
 }
 
-/// An item; an empty one where there is none.
+/// Decodes an item. A missing item is empty.
 fn image(written: Option<&RawValue>) -> serde_json::Result<Item> {
     let item = written.map(|written| serde_json::from_str::<Option<Item>>(written.get()));
     Ok(item.transpose()?.flatten().unwrap_or_default())
 }
 
-/// The item's key, its attributes in the order of their names: a map would give them in a different order each time.
+/// Returns the item's key as text. The attributes are sorted by name, because a map has another
+/// order each time.
 fn ordering_key(keys: &Item) -> String {
     let sorted: BTreeMap<_, _> = keys.iter().collect();
     format!("{sorted:?}")

@@ -9,13 +9,13 @@ use super::fields::{Fields, string};
 use crate::ids::content_id;
 
 /// The `source` of the event that EventBridge Scheduler sends if its target declares no input. The
-/// `detail` of this event is a string that holds JSON.
+/// `detail` of that event is a string that contains JSON.
 const SCHEDULER: &str = "aws.scheduler";
 
-/// An event of a rule or a schedule, or the constant input that they declare.
+/// Creates the delivery of an event of a rule or a schedule, or of their constant input.
 ///
 /// It is an event if it has a `detail`, and an `id` or a `detail-type`. Everything else is a
-/// constant input, or the result of an input transformer, and is a message as a whole.
+/// constant input, or the output of an input transformer, and is a message as a whole.
 pub(super) fn delivery<'a>(event: &'a RawValue, occasion: &str) -> Delivery<'a> {
     let fields = Fields::parse(event).unwrap_or_default();
     let id = fields.get("id").and_then(string).filter(|id| !id.is_empty());
@@ -36,7 +36,8 @@ pub(super) fn delivery<'a>(event: &'a RawValue, occasion: &str) -> Delivery<'a> 
     }
 }
 
-/// An event without an id. Two of them with the same content are two deliveries.
+/// Creates the delivery of an event without an id. Two such events with the same content are two
+/// deliveries.
 fn unnamed<'a>(event: &'a RawValue, occasion: &str, body: &[u8]) -> Delivery<'a> {
     Delivery {
         occasion: (!occasion.is_empty()).then(|| occasion.to_owned()),
@@ -45,7 +46,7 @@ fn unnamed<'a>(event: &'a RawValue, occasion: &str, body: &[u8]) -> Delivery<'a>
     }
 }
 
-/// The bytes of a `detail` as they were written, numbers included.
+/// Returns the bytes of a `detail` as they were written, including the notation of numbers.
 fn content(detail: &RawValue, source: Option<&str>) -> Vec<u8> {
     let inner = (source == Some(SCHEDULER))
         .then(|| string(detail))
@@ -61,8 +62,8 @@ pub(super) struct Wrapped {
     pub(super) detail: Vec<u8>,
 }
 
-/// The event in a body, which must have every field that EventBridge writes, each once and in its
-/// form. A body that lacks one is a message of its own.
+/// Reads the event in a body. It must have every field that EventBridge writes, each once and in
+/// its form. A body without one of them is an ordinary message.
 pub(super) fn wrapped(fields: &Fields<'_>) -> Option<Wrapped> {
     let detail = fields.once("detail")?;
     let name = EventName::new(fields.strict("source")?, fields.strict("detail-type")?);

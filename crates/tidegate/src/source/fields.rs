@@ -1,9 +1,9 @@
-//! JSON objects, read field by field.
+//! Reads JSON objects field by field.
 //!
-//! A derived struct rejects an object for any field that it names: an arrival time that is a
-//! string, an attribute that is a list, half a surrogate pair in a name. Here each field is read
-//! only when it is needed, so other fields cannot make a record unreadable. A value that is not
-//! read is only scanned: half surrogate pairs, numbers of any size and any depth are accepted.
+//! A derived struct rejects an object because of any field that it names. For example: an arrival
+//! time that is a string, an attribute that is a list, a lone surrogate in a name. Here each field
+//! is read only when it is needed, so other fields cannot make a record unreadable. A value that is
+//! not read is only scanned. Lone surrogates, numbers of any size and any depth are accepted in it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,30 +15,31 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Numbers from this one on are milliseconds since 1970, smaller ones seconds. As seconds it is in
-/// the year 5138, as milliseconds in 1973.
+/// Smallest number that is read as milliseconds since 1970; smaller numbers are seconds. As seconds
+/// this number is in the year 5138, as milliseconds in 1973.
 const MILLISECONDS_FROM: f64 = 1e11;
 
-/// The fields of an object, in their order, as they were written.
+/// The fields of an object, in their order and as they were written.
 #[derive(Debug, Default)]
 pub(super) struct Fields<'a>(Vec<(&'a RawValue, &'a RawValue)>);
 
 impl<'a> Fields<'a> {
-    /// The fields of this object.
+    /// Reads the fields of an object.
     ///
     /// # Errors
-    /// When it is not an object.
+    /// The error of the parser if the value is not an object.
     pub(super) fn parse(object: &'a RawValue) -> serde_json::Result<Self> {
         #[cfg(test)]
         scanned::add(object.get().len());
         serde_json::from_str(object.get())
     }
 
-    /// The value of one field as a `T`, and the other fields. The object is read once, where
-    /// [`Fields::get`] would have its value read a second time.
+    /// Reads the value of one field as a `T`, and the other fields.
+    ///
+    /// The object is read once. With [`Fields::get`] its value would be read twice.
     ///
     /// # Errors
-    /// When it is not an object, or the value is not a `T`.
+    /// The error of the parser if the value is not an object, or the field not a `T`.
     pub(super) fn taking<T: Deserialize<'a>>(
         object: &'a RawValue,
         name: &'static str,
@@ -51,54 +52,55 @@ impl<'a> Fields<'a> {
         Ok(taken)
     }
 
-    /// The fields of the object in this text; `None` if the text is not an object.
+    /// Reads the fields of the object in this text. Returns `None` if the text is not an object.
     pub(super) fn in_text(text: &'a str) -> Option<Self> {
-        // Most bodies of other kinds differ in their first byte.
+        // Most bodies that are not objects differ in the first byte.
         text.trim_ascii_start().starts_with('{').then(|| serde_json::from_str(text).ok())?
     }
 
-    /// The value of a field. If the field is there twice, the last value, as in most parsers.
+    /// Returns the value of a field. If there are two, returns the last, as most parsers do.
     pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
         self.0.iter().rev().find(|(key, _)| is_named(key, name)).map(|(_, value)| *value)
     }
 
-    /// The value of a field that is there exactly once.
+    /// Returns the value of a field that occurs exactly once.
     pub(super) fn once(&self, name: &str) -> Option<&'a RawValue> {
         let mut values = self.0.iter().filter(|(key, _)| is_named(key, name));
         values.next().filter(|_| values.next().is_none()).map(|(_, value)| *value)
     }
 
-    /// How many fields there are.
+    /// Returns the number of fields.
     pub(super) fn count(&self) -> usize {
         self.0.len()
     }
 
-    /// The fields of the object in this field; no fields if the value is not an object.
+    /// Returns the fields of the object in this field, or no fields if the value is not an object.
     pub(super) fn object(&self, name: &str) -> Fields<'a> {
         self.get(name).and_then(|value| Fields::parse(value).ok()).unwrap_or_default()
     }
 
-    /// A string, or a number as it was written.
+    /// Returns a string, or a number as it was written.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         self.get(name).and_then(text)
     }
 
-    /// The ARN of the stream or queue that a record came from, where it tells it.
+    /// Returns the ARN of the stream or queue from which the record came, if the record contains
+    /// it.
     pub(super) fn source_arn(&self) -> Option<Arc<str>> {
         self.text("eventSourceARN").map(Arc::from)
     }
 
-    /// A text that is not empty, of a field that is there once.
+    /// Returns a string that is not empty, from a field that occurs exactly once.
     pub(super) fn strict(&self, name: &str) -> Option<String> {
         self.once(name).and_then(string).filter(|text| !text.is_empty())
     }
 
-    /// A point in time.
+    /// Returns a point in time.
     pub(super) fn instant(&self, name: &str) -> Option<Timestamp> {
         self.text(name).and_then(|text| instant(&text))
     }
 
-    /// The object with new values for these fields. Everything else stays as it was.
+    /// Returns the object with new values for these fields. Everything else stays as it was.
     pub(super) fn with(&self, values: &[(&str, &RawValue)]) -> Option<Box<RawValue>> {
         let mut object = String::from("{");
         let mut field = |key: &str, value: &RawValue| {
@@ -120,12 +122,12 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A value that is a text.
+/// Returns a value that is a string.
 pub(super) fn string(value: &RawValue) -> Option<String> {
     value.get().starts_with('"').then(|| serde_json::from_str(value.get()).ok())?
 }
 
-/// A value that is a text, without a copy of it if it has no escapes.
+/// Returns a value that is a string, without a copy if it has no escapes.
 pub(super) fn borrowed(value: &RawValue) -> Option<Cow<'_, str>> {
     let quoted = value.get().strip_prefix('"')?.strip_suffix('"')?;
     match memchr::memchr(b'\\', quoted.as_bytes()) {
@@ -134,7 +136,7 @@ pub(super) fn borrowed(value: &RawValue) -> Option<Cow<'_, str>> {
     }
 }
 
-/// A value that is a text, or a number as it was written.
+/// Returns a value that is a string, or a number as it was written.
 fn text(value: &RawValue) -> Option<String> {
     match value.get().as_bytes().first() {
         Some(b'"') => serde_json::from_str(value.get()).ok(),
@@ -143,10 +145,12 @@ fn text(value: &RawValue) -> Option<String> {
     }
 }
 
-/// A point in time, to the millisecond, in any form that a source or an emulator writes: seconds or
-/// milliseconds since 1970, as a number or a string, or RFC 3339.
+/// Parses a point in time, to the millisecond, in any form that a source or an emulator writes.
 ///
-/// `None` for a time out of range, and for 1970 itself, which stands for a field that was left out.
+/// These forms are seconds or milliseconds since 1970, as a number or a string, and RFC 3339. For
+/// example, `1545084650.987`, `"1545084650987"` and `2018-12-17T22:10:50.987Z` are equal.
+///
+/// Returns `None` for a time out of range, and for 1970 itself, which stands for a missing field.
 fn instant(text: &str) -> Option<Timestamp> {
     let text = text.trim_ascii();
     let at = match text.parse::<f64>() {
@@ -190,7 +194,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
     }
 }
 
-/// Reads an object, one field of it as a `T`. If the field is there twice, the last value counts.
+/// Reads an object, with one field as a `T`. If the field occurs twice, the last value counts.
 struct Taking<T> {
     name: &'static str,
     value: PhantomData<T>,
@@ -278,7 +282,7 @@ pub(crate) mod scanned {
         BYTES.set(BYTES.get() + bytes);
     }
 
-    /// The bytes that were scanned since the last call.
+    /// Returns the number of bytes scanned since the last call.
     pub(crate) fn take() -> usize {
         BYTES.take()
     }

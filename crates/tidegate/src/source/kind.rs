@@ -1,6 +1,8 @@
 //! The services that invoke a function.
 
-/// The service that invokes the function; each has its own event and its own way to report failures.
+/// The service that invokes the function.
+///
+/// Each service has its own event and its own way to report failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source {
@@ -8,19 +10,20 @@ pub enum Source {
     Kinesis,
     /// A table's DynamoDB stream.
     DynamoDb,
-    /// An SQS queue, standard or FIFO. Messages of EventBridge, SNS and S3 are unwrapped.
+    /// An SQS queue, standard or FIFO. Messages that EventBridge, SNS or S3 wrapped are unwrapped.
     Sqs,
-    /// An EventBridge rule or a schedule of EventBridge Scheduler: one event, or one constant input,
-    /// invoked asynchronously.
+    /// An EventBridge rule, or a schedule of EventBridge Scheduler. It invokes asynchronously, with
+    /// one event or one constant input.
     EventBridge,
-    /// An SNS topic that the function is subscribed to, invoked asynchronously.
+    /// An SNS topic to which the function is subscribed. It invokes asynchronously.
     Sns,
-    /// Notifications of an S3 bucket, invoked asynchronously. Each record is a delivery.
+    /// The notifications of an S3 bucket. They invoke asynchronously, and each record is a
+    /// delivery.
     S3,
 }
 
 impl Source {
-    /// The stable word.
+    /// Returns the stable name of the source, such as `kinesis`.
     pub fn as_str(self) -> &'static str {
         match self {
             Source::Kinesis => "kinesis",
@@ -38,8 +41,9 @@ impl Source {
         matches!(self, Source::Kinesis | Source::DynamoDb)
     }
 
-    /// Whether this source invokes the function asynchronously. Lambda then ignores the function's
-    /// answer, and retries a failed invocation as a whole.
+    /// Returns whether this source invokes the function asynchronously.
+    ///
+    /// Lambda then ignores the function's response, and retries a failed invocation as a whole.
     pub fn is_asynchronous(self) -> bool {
         matches!(self, Source::EventBridge | Source::Sns | Source::S3)
     }

@@ -21,8 +21,8 @@ pub(super) fn deliveries<'a>(record: &'a RawValue, deliveries: &mut Vec<Delivery
     }
 }
 
-/// The fields that Kinesis gives a record. Lambda's mapping puts them into an object; EventBridge
-/// Pipes puts them beside the other fields of the record.
+/// Returns the fields that Kinesis adds to a record. Lambda's event source mapping puts them into
+/// an object. EventBridge Pipes puts them beside the other fields of the record.
 fn kinesis<'a>(fields: &Fields<'a>) -> Option<Fields<'a>> {
     fields.get("kinesis").and_then(|kinesis| Fields::parse(kinesis).ok())
 }
@@ -64,7 +64,8 @@ fn delivery(record: &RawValue) -> Delivery<'_> {
     }
 }
 
-/// One user record of an aggregate. A failure of it is reported as one of the aggregate, which is all that Kinesis knows.
+/// Creates the delivery of one user record. Its failure is reported as one of the aggregate,
+/// because Kinesis knows only the aggregate.
 fn part<'a>(aggregate: &Delivery<'a>, number: u64, user_record: UserRecord) -> Delivery<'a> {
     let partition_key = user_record.partition_key.ok_or_else(|| {
         Failure::permanent(
@@ -83,13 +84,14 @@ fn part<'a>(aggregate: &Delivery<'a>, number: u64, user_record: UserRecord) -> D
     }
 }
 
-/// `shard:sequence:subsequence`, where Kinesis itself writes `shard:sequence`: a user record that was put into a dead letter. What is in it is taken apart no more.
+/// Returns whether the position is `shard:sequence:subsequence`: that of a user record in a dead
+/// letter. Kinesis itself writes `shard:sequence`. The data of such a record is not split again.
 fn is_user_record(position: &str) -> bool {
     position.matches(':').count() > 1
 }
 
-/// The Kinesis record of a user record, as if it had been put alone. Its other fields stay as they
-/// came.
+/// Creates a Kinesis record for one user record, as if it had been put alone. All other fields stay
+/// as they arrived.
 pub(super) fn alone(
     aggregate: &RawValue,
     position: &str,

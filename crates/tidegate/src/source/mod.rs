@@ -1,8 +1,11 @@
-//! Takes the event of a Lambda invocation apart into deliveries, and puts the answer together.
+//! Splits the event of a Lambda invocation into deliveries, and builds the function's response.
 //!
-//! A batch is split before any body is decoded: a record that cannot be read becomes a delivery that says so, and costs its
-//! neighbours nothing. Only what a delivery needs is read of a record: whatever else a source adds, leaves out or gets wrong costs nothing. (The types
-//! of `aws_lambda_events` refuse a whole batch for one bad base64 or one missing attribute.)
+//! A batch is split before any body is decoded. A record that cannot be read becomes a delivery
+//! with a failure in place of the body, and does not affect other records.
+//!
+//! Only the fields that a delivery needs are read. So a source may add, omit or malform any other
+//! field. (The types of `aws_lambda_events`, in contrast, reject a whole batch for one invalid
+//! base64 text or one missing attribute.)
 
 mod aggregate;
 mod alone;

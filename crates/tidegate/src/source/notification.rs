@@ -8,7 +8,7 @@ pub(super) struct Notification {
     pub(super) message: String,
 }
 
-/// The notification in a body, which must have the fields that SNS writes, each once and in its
+/// Reads the notification in a body. It must have the fields that SNS writes, each once and in its
 /// form.
 pub(super) fn notification(fields: &Fields<'_>) -> Option<Notification> {
     let is_arn = |arn: &String| {

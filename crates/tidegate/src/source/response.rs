@@ -7,17 +7,17 @@ use super::delivery::Delivery;
 use super::kind::Source;
 use crate::failure::Failure;
 
-/// The answer of an invocation: which records are to be delivered again.
+/// The response of an invocation: which records must be delivered again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Response {
     batch_item_failures: Vec<ItemFailure>,
-    /// The state of a tumbling window. Absent without a window.
+    /// State of a tumbling window. Absent without a window.
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<State>,
 }
 
-/// A JSON object. Two are equal when their texts are.
+/// A JSON object. Two states are equal if their texts are.
 #[derive(Clone, Debug, Serialize)]
 #[serde(transparent)]
 struct State(Box<RawValue>);
@@ -37,16 +37,19 @@ struct ItemFailure {
 }
 
 impl Response {
-    /// The answer when these deliveries must come again.
+    /// Creates the response that asks for another delivery of the failed records.
     ///
-    /// A queue is told exactly the failed messages. A stream is told the lowest failed sequence number alone: Lambda takes it as the checkpoint and delivers
-    /// everything from there on again.
+    /// - For a queue, it has exactly the failed messages.
+    /// - For a stream, it has only the lowest failed sequence number. Lambda uses it as the
+    ///   checkpoint and delivers everything from there again.
+    /// - Asynchronous sources ([`Source::is_asynchronous`]) have no partial batch response. A
+    ///   failed delivery fails the whole invocation, and the whole event comes again.
     ///
-    /// Asynchronous sources ([`Source::is_asynchronous`]) have no partial response: a failed
-    /// delivery fails the whole invocation, and the whole event comes again.
+    /// For example, if the records 10 and 9 of a stream failed, the response has only 9.
     ///
     /// # Errors
-    /// When a failed delivery cannot be named in a partial response: the whole invocation must fail then, or the record would be lost.
+    /// The failure of a delivery that a partial batch response cannot name. Fail the whole
+    /// invocation with it, or the record is lost.
     pub fn redeliver<'a>(
         source: Source,
         failed: impl IntoIterator<Item = (&'a Delivery<'a>, Failure)>,
@@ -65,7 +68,8 @@ impl Response {
             }
         }
         if matches!(source, Source::Kinesis | Source::DynamoDb) {
-            // Sequence numbers have up to 56 digits: longer is larger, and texts of one length compare as numbers do.
+            // Sequence numbers have up to 56 digits. A longer one is larger; those of equal length
+            // compare like numbers.
             items.sort_by_key(|sequence| (sequence.len(), *sequence));
             items.truncate(1);
         }
@@ -74,10 +78,10 @@ impl Response {
         Ok(Response { batch_item_failures, state: None })
     }
 
-    /// The same answer with the state of a tumbling window.
+    /// Adds the state of a tumbling window.
     ///
     /// # Errors
-    /// `window_state` (permanent) when the state is not a JSON object.
+    /// `window_state` (permanent): the state is not a JSON object.
     pub(crate) fn with_state(self, state: Box<RawValue>) -> Result<Self, Failure> {
         if !state.get().starts_with('{') {
             let reason = "the state of a tumbling window must be a JSON object";
@@ -86,19 +90,20 @@ impl Response {
         Ok(Response { state: Some(State(state)), ..self })
     }
 
-    /// Whether everything from this record of a stream on comes again.
+    /// Returns whether the stream delivers this record again, because it is at or behind the
+    /// checkpoint.
     pub(crate) fn comes_again(&self, delivery: &Delivery<'_>) -> bool {
         let order = |sequence: &str| (sequence.len(), sequence.to_owned());
         let Some(lowest) = self.items().map(order).min() else { return false };
         delivery.item.as_deref().is_none_or(|item| order(item) >= lowest)
     }
 
-    /// The state of the tumbling window, as JSON text.
+    /// Returns the state of the tumbling window as JSON text.
     pub fn state(&self) -> Option<&str> {
         self.state.as_ref().map(|state| state.0.get())
     }
 
-    /// The identifiers of the records to be delivered again.
+    /// Returns the identifiers of the records that must be delivered again.
     pub fn items(&self) -> impl Iterator<Item = &str> {
         self.batch_item_failures.iter().map(|failure| failure.item_identifier.as_str())
     }

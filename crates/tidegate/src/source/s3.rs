@@ -7,9 +7,9 @@ use super::delivery::Delivery;
 use super::fields::Fields;
 use crate::ids::content_id;
 
-/// A record of a bucket's notification.
+/// Reads a record of a bucket's notification.
 ///
-/// A record has no id. It holds S3's request id, the object's sequencer and the time, so no two
+/// A record has no id. But it has S3's request id, the object's sequencer and the time, so no two
 /// records are equal.
 pub(super) fn delivery(record: &RawValue) -> Delivery<'_> {
     let position = content_id(&["s3", record.get()]);
@@ -27,7 +27,7 @@ pub(super) fn delivery(record: &RawValue) -> Delivery<'_> {
     }
 }
 
-/// Whether the object is the message that S3 sends to a new target of notifications.
+/// Returns whether the object is the message that S3 sends to a new target of notifications.
 pub(super) fn is_test_event(fields: &Fields<'_>) -> bool {
     const NAMES: [&str; 6] = ["Service", "Event", "Time", "Bucket", "RequestId", "HostId"];
     let known = NAMES.iter().filter(|name| fields.once(name).is_some()).count();
@@ -37,8 +37,8 @@ pub(super) fn is_test_event(fields: &Fields<'_>) -> bool {
         && known == fields.count()
 }
 
-/// The records of a notification in the body of a message. Each must have the fields that S3 writes
-/// into all of them.
+/// Returns the records of a notification in the body of a message. Each must have the fields that
+/// S3 writes into every record.
 pub(super) fn notified<'a>(fields: &Fields<'a>) -> Option<Vec<&'a RawValue>> {
     let records = fields.once("Records").filter(|_| fields.count() == 1)?;
     let records: Vec<&RawValue> = serde_json::from_str(records.get()).ok()?;
@@ -52,8 +52,8 @@ pub(super) fn notified<'a>(fields: &Fields<'a>) -> Option<Vec<&'a RawValue>> {
     (!records.is_empty() && records.iter().all(is_s3)).then_some(records)
 }
 
-/// Makes one delivery of each record of a notification. The partial response names the message,
-/// since the queue or topic knows nothing else.
+/// Creates one delivery per record of a notification. A partial batch response names the message,
+/// because the queue or topic knows only that.
 pub(super) fn spread<'a>(message: &Delivery<'a>, records: &[&RawValue], deliveries: &mut Vec<Delivery<'a>>) {
     let one = records.len() == 1;
     for (number, record) in (0..).zip(records) {

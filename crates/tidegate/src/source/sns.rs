@@ -6,7 +6,7 @@ use super::delivery::Delivery;
 use super::fields::{Fields, string};
 use super::wrapper;
 
-/// A record of an SNS topic that the function is subscribed to.
+/// Reads a record of an SNS topic to which the function is subscribed.
 pub(super) fn deliveries<'a>(record: &'a RawValue, deliveries: &mut Vec<Delivery<'a>>) {
     let fields = match Fields::parse(record) {
         Ok(fields) => fields.object("Sns"),
@@ -27,7 +27,7 @@ pub(super) fn deliveries<'a>(record: &'a RawValue, deliveries: &mut Vec<Delivery
     }
 }
 
-/// A record for one of several deliveries that came in one notification.
+/// Creates a record with only one of the deliveries in a notification.
 pub(super) fn alone(record: &RawValue, position: &str, data: &[u8]) -> Option<Box<RawValue>> {
     let fields = Fields::parse(record).ok()?;
     let sns = Fields::parse(fields.get("Sns")?).ok()?;

@@ -11,25 +11,27 @@ use crate::failure::Failure;
 impl Source {
     /// Splits the event of one invocation into deliveries.
     ///
-    /// The position of an event without an id is a hash of its content alone, so two equal ones
-    /// cannot be told apart. [`Self::split_on`] tells them apart.
+    /// An event without an id has a hash of its content as its position. So two equal events have
+    /// the same position here. [`Self::split_on`] gives them different positions.
     ///
     /// # Errors
-    /// `not_a_batch` if the event as a whole is not one of this source.
+    /// `not_a_batch`: the event as a whole is not an event of this source.
     pub fn split(self, event: &RawValue) -> Result<Vec<Delivery<'_>>, Failure> {
         self.split_on(event, "")
     }
 
-    /// Splits the event of one invocation into deliveries, and tells equal events without ids
-    /// apart.
+    /// Splits the event of one invocation into deliveries, with different positions for equal
+    /// events without ids.
     ///
-    /// `occasion` names the invocation and must stay the same when the invocation is retried, as
-    /// Lambda's request id does. Records may come in `Records`, as Lambda's mappings send them, or
-    /// in a bare array, as EventBridge Pipes sends them. Each user record that the Kinesis Producer
-    /// Library put into one Kinesis record is a delivery of its own.
+    /// `occasion` identifies the invocation. It must stay the same when the invocation is retried,
+    /// like Lambda's request id.
+    ///
+    /// Records may be in `Records`, as Lambda's event source mappings send them, or in a bare
+    /// array, as EventBridge Pipes sends them. A Kinesis record may be an aggregate of the Kinesis
+    /// Producer Library. Each user record in it is then a delivery.
     ///
     /// # Errors
-    /// As [`Self::split`].
+    /// Same as [`Self::split`].
     pub fn split_on<'a>(self, event: &'a RawValue, occasion: &str) -> Result<Vec<Delivery<'a>>, Failure> {
         if self == Source::EventBridge {
             return Ok(vec![eventbridge::delivery(event, occasion)]);
@@ -55,7 +57,7 @@ impl Source {
     }
 }
 
-/// The records of an event. A bare array must not be empty.
+/// Returns the records of an event. A bare array must not be empty.
 fn records_of(event: &RawValue) -> serde_json::Result<Vec<&RawValue>> {
     if event.get().starts_with('[') {
         let records: Vec<&RawValue> = serde_json::from_str(event.get())?;

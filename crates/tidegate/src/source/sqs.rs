@@ -6,7 +6,7 @@ use super::delivery::Delivery;
 use super::fields::{Fields, string};
 use super::wrapper;
 
-/// A message of a queue.
+/// Reads a message of a queue.
 pub(super) fn deliveries<'a>(record: &'a RawValue, deliveries: &mut Vec<Delivery<'a>>) {
     let fields = match Fields::parse(record) {
         Ok(fields) => fields,
@@ -20,7 +20,7 @@ pub(super) fn deliveries<'a>(record: &'a RawValue, deliveries: &mut Vec<Delivery
     };
     let group = attributes.text("MessageGroupId").filter(|_| is_ordered(&fields));
     let delivery = Delivery {
-        // Without a group every message is a lane of its own.
+        // Without a group, every message has its own lane.
         ordering_key: group.unwrap_or_else(|| delivery.position.clone()),
         attempts: attributes.text("ApproximateReceiveCount").and_then(|count| count.parse().ok()),
         arrived_at: attributes.instant("SentTimestamp"),
@@ -40,11 +40,13 @@ pub(super) fn deliveries<'a>(record: &'a RawValue, deliveries: &mut Vec<Delivery
     }
 }
 
-/// Whether the message's group is an ordering key. In a standard queue it is not: there SQS shares
-/// the queue between tenants by it (fair queues).
+/// Returns whether the message's group is an ordering key.
 ///
-/// A message without the ARN of its queue comes from a manual invocation or a test. Its group is
-/// kept in order, because a needless redelivery does less harm than a wrong order.
+/// In a standard queue it is not: SQS uses it there to share the queue between tenants (fair
+/// queues).
+///
+/// A message without the ARN of its queue comes from a manual invocation or a test. Its group
+/// counts as an ordering key, because a needless redelivery does less harm than a wrong order.
 fn is_ordered(fields: &Fields<'_>) -> bool {
     match fields.text("eventSourceARN") {
         Some(arn) if arn.starts_with("arn:") => arn.ends_with(".fifo"),
@@ -52,7 +54,7 @@ fn is_ordered(fields: &Fields<'_>) -> bool {
     }
 }
 
-/// A message for one of several records that came in one body.
+/// Creates a message with only one of the records in a body.
 pub(super) fn alone(record: &RawValue, position: &str, data: &[u8]) -> Option<Box<RawValue>> {
     let fields = Fields::parse(record).ok()?;
     let body = wrapper::narrowed(&string(fields.get("body")?)?, data)?;

@@ -1,8 +1,11 @@
-//! Removes what a bus, a topic or a bucket wraps around a message on its way into a queue.
+//! Removes the wrappers that a bus, a topic or a bucket puts around a message in a queue.
 //!
-//! A wrapper is recognised by all of its fields, and each is removed at most once: SNS's, and
-//! inside it or by itself, EventBridge's or S3's. A body that only resembles a wrapper is a message
-//! as it is. So is a body from raw message delivery, and anything inside a `detail`.
+//! A wrapper is recognised by all of its fields. Each is removed at most once: first that of SNS,
+//! then that of EventBridge or S3, inside it or alone. These are not unwrapped:
+//!
+//! - a body that only resembles a wrapper
+//! - a body from raw message delivery
+//! - anything inside a `detail`
 
 #[cfg(feature = "aws-lambda-events")]
 use std::borrow::Cow;
@@ -15,7 +18,7 @@ use super::fields::Fields;
 use super::notification::notification;
 use super::{eventbridge, s3};
 
-/// Unwraps a message into one delivery, or, for a notification of S3, one for each record.
+/// Unwraps a message into one delivery, or an S3 notification into one delivery per record.
 pub(super) fn unwrap<'a>(message: Delivery<'a>, text: String, deliveries: &mut Vec<Delivery<'a>>) {
     let left = match Fields::in_text(&text) {
         None => Some(message),
@@ -30,7 +33,7 @@ pub(super) fn unwrap<'a>(message: Delivery<'a>, text: String, deliveries: &mut V
     whole(left, text, deliveries);
 }
 
-/// As [`unwrap`], for a message without SNS's wrapper.
+/// Unwraps a message without SNS's wrapper, otherwise like [`unwrap`].
 pub(super) fn open<'a>(message: Delivery<'a>, text: String, deliveries: &mut Vec<Delivery<'a>>) {
     let left = match Fields::in_text(&text) {
         None => Some(message),
@@ -39,7 +42,7 @@ pub(super) fn open<'a>(message: Delivery<'a>, text: String, deliveries: &mut Vec
     whole(left, text, deliveries);
 }
 
-/// Unwraps what EventBridge or S3 wrapped. Returns the message if neither wrapped it.
+/// Removes the wrapper of EventBridge or S3. Returns the message if it has neither.
 fn inside<'a>(
     mut message: Delivery<'a>,
     fields: &Fields<'_>,
@@ -65,7 +68,7 @@ fn whole<'a>(message: Option<Delivery<'a>>, text: String, deliveries: &mut Vec<D
         .extend(message.map(|message| Delivery { body: Ok(Body::Bytes(text.into_bytes())), ..message }));
 }
 
-/// The text of a message whose S3 notification has only this record.
+/// Returns the text of a message in which the S3 notification has only this record.
 pub(super) fn narrowed(text: &str, record: &[u8]) -> Option<String> {
     let event = format!(r#"{{"Records":[{}]}}"#, std::str::from_utf8(record).ok()?);
     let fields = Fields::in_text(text)?;
@@ -76,7 +79,7 @@ pub(super) fn narrowed(text: &str, record: &[u8]) -> Option<String> {
     Some(fields.with(&[("Message", &message)])?.get().to_owned())
 }
 
-/// The text of an EventBridge event in the text of a message, wrapper included.
+/// Returns the text of an EventBridge event, wrapper included, from the text of a message.
 #[cfg(feature = "aws-lambda-events")]
 pub(super) fn event(text: &str) -> Cow<'_, str> {
     let notification = Fields::in_text(text).as_ref().and_then(notification);

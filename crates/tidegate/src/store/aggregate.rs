@@ -12,56 +12,65 @@ use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 use crate::message::MessageSet;
 
-/// An entity with a consistency boundary, as a fold over its events. Pure and synchronous.
+/// An entity with a consistency boundary: a fold over its events.
+///
+/// All methods are pure and synchronous.
 pub trait Aggregate: Default + Send {
-    /// Its commands.
+    /// Commands of the aggregate.
     type Command: Sync;
-    /// Its events.
+    /// Events of the aggregate.
     type Event: MessageSet;
-    /// `source` of its events.
+    /// Value of the attribute `source` in the envelopes of the events.
     const SOURCE: &'static str;
 
-    /// The command creates the aggregate, so that most often there is nothing to load: the write is tried first, and the stream is loaded only
-    /// when its place is taken.
+    /// Returns whether the command creates the aggregate.
+    ///
+    /// [`execute`] then tries the write first, because there is usually nothing to load. It loads
+    /// the stream only if its first version is taken.
     fn creates(command: &Self::Command) -> bool;
 
-    /// What an event changes.
+    /// Applies an event to the state.
     fn apply(&mut self, event: &Self::Event);
 
-    /// What a command leads to.
+    /// Decides which events a command leads to.
     fn decide(&self, command: &Self::Command) -> Decision<Self::Event>;
 }
 
-/// The events of a decision: at least one. A refusal is an event too, so that a redelivered command finds it and decides the same.
+/// The events of one decision; at least one.
+///
+/// Return a refusal as an event too. A redelivered command then finds that event and is not decided
+/// again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision<E>(Vec<E>);
 
 impl<E> Decision<E> {
-    /// A decision that leads to one event.
+    /// Creates a decision that leads to one event.
     pub fn one(event: impl Into<E>) -> Self {
         Decision(vec![event.into()])
     }
 
-    /// One more event.
+    /// Adds another event.
     #[must_use]
     pub fn and(mut self, event: impl Into<E>) -> Self {
         self.0.push(event.into());
         self
     }
 
-    /// The events.
+    /// Returns the events in order.
     pub fn events(&self) -> &[E] {
         &self.0
     }
 }
 
-/// How often and how fast to try again after a lost race for a version, or after a call that a
-/// dependency refused.
+/// How often and how fast to try again.
+///
+/// Used after a lost race for a version, and after a call that a dependency refused.
 #[derive(Clone, Copy, Debug)]
 pub struct Retry {
-    /// Largest number of tries, the first included.
+    /// Largest number of attempts, including the first.
     pub attempts: u32,
-    /// Upper bound of the first pause; it doubles with every attempt, and the pause is drawn at random below it.
+    /// Upper bound of the first pause. The bound doubles with every attempt, and each pause is
+    /// drawn at random below its bound.
     pub pause: Duration,
 }
 
@@ -72,18 +81,23 @@ impl Default for Retry {
 }
 
 impl Retry {
-    /// Draws the pause after a try at random: below [`Retry::pause`] after try 0, and below twice
-    /// as much after each further try, up to 1,024 times [`Retry::pause`].
+    /// Draws the pause after the attempt with this number, counted from 0.
+    ///
+    /// The pause is random and below [`Retry::pause`] after attempt 0. The bound doubles with each
+    /// further attempt, up to 1,024 times [`Retry::pause`].
     pub fn pause_after(&self, attempt: u32) -> Duration {
         let bound = self.pause.saturating_mul(1 << attempt.min(10));
         bound.mul_f64(fastrand::f64())
     }
 }
 
-/// Loads, decides and commits: one decision for a command, however often it is delivered.
+/// Loads an aggregate, decides a command and commits the events.
 ///
-/// Costs one write for a command that creates the aggregate, one read and one write otherwise; a duplicate costs no write that succeeds. A lost race is decided
-/// again on the winner's state, after a pause.
+/// A command leads to one decision, however often it is delivered.
+///
+/// A command that creates the aggregate costs one write. Any other command costs one read and one
+/// write. A duplicate makes no write that succeeds. After a lost race, the command is decided again
+/// on the winner's state, after a pause.
 ///
 /// # Errors
 /// - `version_conflict` (transient): every attempt lost its race.
@@ -91,7 +105,8 @@ impl Retry {
 ///   content.
 /// - [`Failure::NEWER`] (transient): a newer version of the function wrote an event or a commit of
 ///   the stream.
-/// - Failures of the store, and failures to decode stored events.
+/// - Any failure of the store.
+/// - Any failure to decode stored events.
 pub async fn execute<A: Aggregate>(
     store: &dyn EventStore,
     stream: &StreamId,
@@ -102,26 +117,26 @@ pub async fn execute<A: Aggregate>(
     run::<A>(store, &WholeStream { store }, stream, command, origin, retry).await
 }
 
-/// An aggregate as it was loaded.
+/// An aggregate after loading.
 pub(super) struct Loaded<A, M> {
     pub(super) aggregate: A,
     pub(super) version: Version,
-    /// What the history remembers for [`History::stored`].
+    /// State that the history keeps for [`History::stored`].
     pub(super) memory: M,
 }
 
-/// How an aggregate is loaded.
+/// The way in which an aggregate is loaded.
 pub(super) trait History<A: Aggregate>: Sync {
     type Memory: Send;
 
-    /// The aggregate. None: the command was decided before.
+    /// Loads the aggregate. Returns `None` if the command was decided before.
     fn load(
         &self,
         stream: &StreamId,
         origin: &Origin,
     ) -> impl Future<Output = Result<Option<Loaded<A, Self::Memory>>, Failure>> + Send;
 
-    /// A decision on what was loaded is stored.
+    /// Called after a decision on the loaded aggregate was stored.
     fn stored(
         &self,
         loaded: Loaded<A, Self::Memory>,
@@ -182,7 +197,7 @@ pub(super) async fn run<A: Aggregate>(
     ))
 }
 
-/// Every load reads the stream from its first event.
+/// Reads the stream from its first event on every load.
 struct WholeStream<'a> {
     store: &'a dyn EventStore,
 }
@@ -203,7 +218,7 @@ impl<A: Aggregate> History<A> for WholeStream<'_> {
     async fn stored(&self, _: Loaded<A, ()>, _: Decision<A::Event>, _: RecordedCommit) {}
 }
 
-/// Applies the events above `version`, and moves it on.
+/// Applies the events above `version`, and sets `version` to the last of them.
 pub(super) fn fold<A: Aggregate>(
     aggregate: &mut A,
     version: &mut Version,

@@ -1,18 +1,20 @@
-//! The canonical form of JSON: one text for all JSON texts with the same meaning.
+//! The canonical form of JSON: the same bytes for all JSON texts with the same meaning.
 
 use std::borrow::Cow;
 use std::io::Write;
 
-/// Deepest nesting that is read; serde_json decodes as much.
+/// Deepest nesting that is read; the limit of serde_json.
 const DEPTH: u32 = 128;
 
-/// The canonical form of a JSON text: keys sorted, no white space, numbers as digits and a power of
-/// ten, strings unescaped. `null` members are left out, because some writers omit them. `1`, `1.0`
-/// and `1e0` are the same number; nothing is rounded. `None` if the text is not JSON, or nested
-/// deeper than 128.
+/// Returns the canonical form of a JSON text: keys sorted, no white space, strings unescaped.
 ///
-/// The form is not JSON. Texts with different meanings have different forms, because each string is
-/// written with its length in front.
+/// A number is written as its digits and a power of ten. So `1`, `1.0` and `1e0` are the same
+/// number, and nothing is rounded. Members with the value `null` are left out, because some writers
+/// omit them. Returns `None` if the text is not JSON, or is nested deeper than 128 levels.
+///
+/// The form is not JSON. Texts with different meanings have different forms, because each string
+/// has its length in front. For example, `{"b":1.0,"a":null}` and `{ "b": 1 }` both become `{`,
+/// then `s`, the length 1 in eight bytes, `b`, then `#1e0;` and `}`.
 pub(super) fn canonical(json: &str) -> Option<Vec<u8>> {
     let mut reader = Reader { rest: json.as_bytes(), out: Vec::with_capacity(json.len()) };
     reader.value(DEPTH)?;
@@ -49,7 +51,7 @@ impl Reader<'_> {
         Some(())
     }
 
-    /// A comma (true) or the closing bracket (false).
+    /// Reads a comma (true) or the closing bracket (false).
     fn goes_on(&mut self, closing: u8) -> Option<bool> {
         self.skip_space();
         let (first, rest) = self.rest.split_first()?;
@@ -90,7 +92,7 @@ impl Reader<'_> {
         self.take(b'{')?;
         self.out.push(b'{');
         let begin = self.out.len();
-        // The range of each member in the output.
+        // Ranges of the members in the output.
         let mut members = Vec::new();
         if !self.is_closed(b'}') {
             loop {
@@ -115,8 +117,10 @@ impl Reader<'_> {
         Some(())
     }
 
-    /// Members begin with their key, so sorting them sorts the keys. The length in front of a key
-    /// does not matter: the order need only be always the same.
+    /// Sorts the members, which begin with their keys.
+    ///
+    /// Each key has its length in front, so this order is not alphabetical. It only has to be the
+    /// same every time.
     fn sort(&mut self, begin: usize, mut members: Vec<std::ops::Range<usize>>) -> Option<()> {
         if members.is_sorted_by(|one, next| self.out.get(one.clone()) <= self.out.get(next.clone())) {
             return Some(());
@@ -146,7 +150,7 @@ impl Reader<'_> {
         self.rest = rest.get(1..)?;
         if escaped {
             let quoted = [b"\"", content, b"\""].concat();
-            // A lone surrogate is not a character; its escape is kept as it was written.
+            // A lone surrogate is not a character. Its escape is kept as it is written.
             match serde_json::from_slice::<String>(&quoted) {
                 Ok(unescaped) => self.write_text(b's', unescaped.as_bytes()),
                 Err(_) => self.write_text(b'r', content),
@@ -163,7 +167,8 @@ impl Reader<'_> {
         self.out.extend_from_slice(text);
     }
 
-    /// Sign, digits without zeros at either end, and the power of ten of the last digit.
+    /// Writes the sign, the digits without zeros at either end, and the power of ten of the last
+    /// digit.
     fn number(&mut self) -> Option<()> {
         let end = self.rest.iter().position(|byte| !b"+-.0123456789eE".contains(byte));
         let (text, rest) = self.rest.split_at_checked(end.unwrap_or(self.rest.len()))?;
@@ -189,7 +194,7 @@ impl Reader<'_> {
         if kept.is_empty() {
             self.out.push(b'0');
         } else {
-            // No program reads a number whose exponent exceeds `i64`.
+            // An exponent beyond `i64` is rejected; no program reads such a number.
             let exponent: i64 = exponent.parse().ok()?;
             let power = exponent
                 .checked_sub(i64::try_from(fraction.len()).ok()?)?

@@ -7,20 +7,22 @@ use jiff::Timestamp;
 use super::{Digest, digest};
 use crate::ids::{Cause, content_uuid};
 
-/// How far the clocks of writers and transports may be apart.
+/// Largest assumed difference between the clocks of writers and transports.
 const CLOCKS_APART: Duration = Duration::from_secs(60);
 
-/// Bytes of a cause in [`Causes::to_bytes`].
+/// Bytes per cause in [`Causes::to_bytes`].
 const BYTES: usize = 24 + digest::BYTES;
-/// First byte of the format. The older format had no such byte and 24 bytes for each cause, so the
-/// lengths of the two never coincide.
+/// First byte of the format. The older format had no such byte and 24 bytes per cause, so the two
+/// formats never have the same length.
 const FORMAT: u8 = 2;
 
-/// The causes of a stream's commits, as far back as they are remembered. A cause takes 40 bytes:
-/// its hash, the time at which its commit was written, and the digest of what it said.
+/// The remembered causes of a stream's commits.
+///
+/// Each cause takes 40 bytes: its hash, the time at which its commit was written, and the digest of
+/// its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Causes {
-    /// The cause of every commit written from then on is kept.
+    /// The causes of all commits written at or after this time are remembered.
     complete_since: Timestamp,
     kept: Vec<Kept>,
 }
@@ -33,32 +35,35 @@ struct Kept {
 }
 
 impl Causes {
-    /// Of a stream without commits: none is missing.
+    /// Creates the causes of a stream without commits. No cause is forgotten.
     pub fn none() -> Self {
         Causes { complete_since: Timestamp::MIN, kept: Vec::new() }
     }
 
-    /// One more commit.
+    /// Adds the cause of a commit.
     pub fn push(&mut self, cause: &Cause, written_at: Timestamp, digest: Option<&Digest>) {
-        // Milliseconds are what is stored.
+        // The stored form has milliseconds.
         let written_at = Timestamp::from_millisecond(written_at.as_millisecond()).unwrap_or(written_at);
         let digest = digest.map(Digest::stored);
         self.kept.push(Kept { cause: hash(cause), written_at, digest });
     }
 
-    /// A commit with this cause is remembered.
+    /// Returns whether a commit with this cause is remembered.
     pub fn contain(&self, cause: &Cause) -> bool {
         self.find(cause).is_some()
     }
 
-    /// The digest of the commit with this cause, if the cause is remembered.
+    /// Returns the digest of the commit with this cause, if the cause is remembered.
     pub(super) fn find(&self, cause: &Cause) -> Option<Option<&Digest>> {
         let hash = hash(cause);
         self.kept.iter().find(|kept| kept.cause == hash).map(|kept| kept.digest.as_ref())
     }
 
-    /// A delivery that the transport took at this time has its commit, if it has one, among what is remembered. A delivery of unknown age may be older than
-    /// anything.
+    /// Returns whether the causes reach back to a delivery that the transport accepted at this
+    /// time.
+    ///
+    /// If so, and if the delivery led to a commit, that commit's cause is remembered. A delivery of
+    /// unknown age (`None`) may be older than every remembered cause.
     pub fn reach_back_to(&self, arrived_at: Option<Timestamp>) -> bool {
         if self.complete_since == Timestamp::MIN {
             return true;
@@ -67,7 +72,7 @@ impl Causes {
         earliest.is_some_and(|at| at >= self.complete_since)
     }
 
-    /// Forgets commits written before this time.
+    /// Forgets commits that were written before this time.
     pub fn forget_before(&mut self, time: Timestamp) {
         let before = self.kept.len();
         self.kept.retain(|kept| kept.written_at >= time);
@@ -76,7 +81,7 @@ impl Causes {
         }
     }
 
-    /// Forgets the oldest until no more than this many bytes are needed.
+    /// Forgets the oldest causes until the rest fits into this many bytes.
     pub(super) fn fit(&mut self, bytes: usize) {
         let excess = self.kept.len().saturating_sub(bytes.saturating_sub(1) / BYTES);
         let mut times: Vec<Timestamp> = self.kept.iter().map(|kept| kept.written_at).collect();
@@ -86,17 +91,17 @@ impl Causes {
         }
     }
 
-    /// From which time on nothing is forgotten.
+    /// Returns the time from which on no cause is forgotten.
     pub fn complete_since(&self) -> Timestamp {
         self.complete_since
     }
 
-    /// How many are remembered.
+    /// Returns the number of remembered causes.
     pub fn len(&self) -> usize {
         self.kept.len()
     }
 
-    /// None is remembered.
+    /// Returns whether no cause is remembered.
     pub fn is_empty(&self) -> bool {
         self.kept.is_empty()
     }
@@ -112,7 +117,8 @@ impl Causes {
         bytes
     }
 
-    /// Returns `None` if the bytes are not of [`Self::to_bytes`], such as those of another format.
+    /// Decodes the output of [`Self::to_bytes`]. Returns `None` for any other bytes, such as those
+    /// of an older format.
     pub(super) fn from_bytes(complete_since: Timestamp, bytes: &[u8]) -> Option<Self> {
         let (causes, rest) = bytes.strip_prefix(&[FORMAT])?.as_chunks::<BYTES>();
         let kept = causes.iter().map(|bytes| {
@@ -174,7 +180,7 @@ mod tests {
             "its commit may bear the time of a clock that is behind"
         );
         assert!(causes.reach_back_to(Some(at(1560))));
-        // An earlier bound does not bring back what is forgotten.
+        // An earlier bound does not bring back forgotten causes.
         causes.forget_before(at(1200));
         assert_eq!(causes.complete_since(), at(1500));
     }
@@ -206,7 +212,7 @@ mod tests {
 
     #[test]
     fn neither_format_is_taken_for_the_other() {
-        // An older version of the toolkit would read bytes of this length: no first byte, no
+        // An older version of the toolkit would accept bytes of this length: no first byte, no
         // digests.
         for causes in 0..100 {
             let mut old = vec![FORMAT; causes * 24];

@@ -9,27 +9,27 @@ use crate::failure::Failure;
 use crate::ids::{CHUNK_KIND, StreamId, Version};
 use crate::source::{Change, ChangeKind, Delivery};
 
-/// What a record of the event store's DynamoDB stream reports.
+/// The change that a record of the event store's DynamoDB stream reports.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(clippy::large_enum_variant, reason = "almost every change is a commit")]
 pub enum CommitChange {
     /// A commit was stored.
     Commit(RecordedCommit),
-    /// A commit was stored whose data is too large for the record: it must be read from the store.
+    /// A commit was stored whose data is too large for the record. Read it from the store.
     Split {
-        /// The stream.
+        /// Stream of the commit.
         stream: StreamId,
         /// Version of the commit's first event.
         version: Version,
-        /// Version of its last event.
+        /// Version of the commit's last event.
         last_version: Version,
-        /// Id of its last event.
+        /// Id of the commit's last event.
         last_event_id: String,
     },
-    /// A commit was stored in a format that only a newer version of the function reads. Its content
-    /// is unknown; its stream and version are known.
+    /// A commit was stored in a format that only a newer version of the function can read. Its
+    /// content is unknown; its stream and version are known.
     Newer {
-        /// The stream.
+        /// Stream of the commit.
         stream: StreamId,
         /// Version of the commit's first event.
         version: Version,
@@ -39,10 +39,11 @@ pub enum CommitChange {
 }
 
 impl CommitChange {
-    /// Reads the change in a delivery.
+    /// Decodes the change in a delivery.
     ///
     /// # Errors
-    /// - `not_a_commit` and `corrupt_commit` (permanent): the table holds something else.
+    /// - `not_a_commit` or `corrupt_commit` (permanent): the item of the table is not a valid
+    ///   commit.
     /// - [`Failure::NEWER`] (transient): the item has a newer format, and its keys are not those of
     ///   a commit.
     /// - The failure to read the record.
@@ -75,7 +76,7 @@ impl CommitChange {
         item.into_commit(Vec::new()).map(CommitChange::Commit)
     }
 
-    /// The stream that was extended.
+    /// Returns the stream to which the change added events.
     pub fn stream(&self) -> Option<&StreamId> {
         match self {
             CommitChange::Commit(commit) => Some(&commit.stream),
@@ -84,7 +85,10 @@ impl CommitChange {
         }
     }
 
-    /// The stream of the delivery's commit, for lanes. The keys alone tell it.
+    /// Returns the stream of the delivery's commit as the key of its lane.
+    ///
+    /// Reads only the keys of the record. If they name no stream, returns the delivery's ordering
+    /// key.
     pub fn lane(delivery: &Delivery<'_>) -> String {
         match delivery.change().ok().and_then(|change| change.keys.get("stream")) {
             Some(AttributeValue::S(stream)) => stream.clone(),

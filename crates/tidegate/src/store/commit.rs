@@ -9,79 +9,81 @@ use crate::failure::{Class, Failure};
 use crate::ids::{Cause, StreamId, Version, event_id};
 use crate::message::{MessageSet, UNKNOWN_TYPE};
 
-/// The events of one decision, about to be stored.
+/// The events of one decision, before they are stored.
 #[derive(Clone, Debug)]
 pub struct Commit {
-    /// What will be recorded.
+    /// The commit to store.
     pub record: RecordedCommit,
-    /// Tells this write from a twin's: one's own write found in the store is success, not a conflict.
+    /// Identifies this attempt to write. If the store already holds the commit of this attempt, the
+    /// write succeeded and there is no conflict.
     pub attempt: String,
 }
 
 impl Commit {
-    /// Creates the commit of this record in this attempt to write it.
+    /// Creates the commit of this record for one attempt to write it.
     pub fn new(record: RecordedCommit, attempt: impl Into<String>) -> Self {
         Commit { record, attempt: attempt.into() }
     }
 }
 
-/// What became of a commit.
+/// The outcome of a write to the event store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommitOutcome {
-    /// It is stored.
+    /// The commit is stored.
     Stored,
-    /// At its place is another commit with the same cause.
+    /// Another commit with the same cause is at this place.
     Duplicate,
-    /// At its place is a commit with another cause, or one is being written there: load and decide again.
+    /// A commit with another cause is at this place, or is being written there. Load and decide
+    /// again.
     Conflict,
 }
 
-/// A commit as it is in the store.
+/// A commit as the store holds it.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RecordedCommit {
-    /// The stream.
+    /// Stream of the commit.
     pub stream: StreamId,
-    /// Its events, in order; at least one.
+    /// Events in order; at least one.
     pub events: Vec<RecordedEvent>,
-    /// `source` of the events' envelopes.
+    /// Attribute `source` of the events' envelopes.
     pub source: String,
-    /// What led to it.
+    /// Cause of the decision.
     pub cause: Cause,
-    /// Digest of what the cause said. Without one the commit matches any content.
+    /// Digest of the cause's content. A commit without a digest matches any content.
     pub digest: Option<Digest>,
     /// Correlation id.
     pub correlation_id: String,
     /// W3C trace context.
     pub traceparent: Option<String>,
-    /// Other attributes of the cause's envelope, which the events' envelopes carry on.
+    /// Other attributes of the cause's envelope. The events' envelopes have them too.
     pub extensions: Extensions,
-    /// When the transport took the cause.
+    /// Time at which the transport accepted the cause.
     pub arrived_at: Option<Timestamp>,
-    /// When it was written.
+    /// Time at which the commit was written.
     pub written_at: Timestamp,
 }
 
-/// An event as it is in the store.
+/// An event as the store holds it.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RecordedEvent {
-    /// Derived from stream, version and cause.
+    /// Id, derived from stream, version and cause.
     pub id: String,
-    /// Position in the stream.
+    /// Version: the position in the stream.
     pub version: Version,
-    /// Type.
+    /// Name of the type.
     pub kind: String,
     /// Version of the type.
     pub data_version: u32,
-    /// When it happened, by the business.
+    /// Business time at which the event happened.
     pub time: Timestamp,
-    /// Content, JSON.
+    /// Content as JSON.
     pub data: String,
 }
 
 impl RecordedEvent {
-    /// An event of this type at this version of its stream. `data` is JSON.
+    /// Creates an event of this type at this version of its stream. `data` is JSON.
     pub fn new(
         id: impl Into<String>,
         version: Version,
@@ -102,8 +104,8 @@ impl RecordedEvent {
     /// Decodes the content.
     ///
     /// # Errors
-    /// [`Failure::NEWER`] (transient) for a type or a version that `M` does not know; otherwise as
-    /// [`MessageSet::decode`].
+    /// - [`Failure::NEWER`] (transient): `M` does not know the type or its version.
+    /// - Otherwise the errors of [`MessageSet::decode`].
     pub fn decode<M: MessageSet>(&self) -> Result<M, Failure> {
         M::decode(&self.kind, self.data_version, &self.data)
             .map_err(newer_if_unknown)
@@ -112,8 +114,9 @@ impl RecordedEvent {
 }
 
 impl RecordedCommit {
-    /// The events, from this source, that a cause led to. The cause's id is the correlation id, and
-    /// what is optional is absent.
+    /// Creates a commit of events to which a cause led.
+    ///
+    /// The correlation id is the id of the cause. All optional fields are empty.
     pub fn new(
         stream: StreamId,
         source: impl Into<String>,
@@ -135,20 +138,20 @@ impl RecordedCommit {
         }
     }
 
-    /// Version of the first event.
+    /// Returns the version of the first event.
     pub fn first_version(&self) -> Version {
         self.events.first().map_or(Version::NONE, |event| event.version)
     }
 
-    /// Version of the last event.
+    /// Returns the version of the last event.
     pub fn last_version(&self) -> Version {
         self.events.last().map_or(Version::NONE, |event| event.version)
     }
 
-    /// The envelope of one of its events, with the data by value.
+    /// Creates the envelope of one of the commit's events, with the data by value.
     ///
     /// # Errors
-    /// `invalid_data` (permanent) when the stored content is no JSON.
+    /// `invalid_data` (permanent): the stored content is not JSON.
     pub fn envelope(&self, event: &RecordedEvent) -> Result<Envelope, Failure> {
         let data = RawValue::from_string(event.data.clone())
             .map_err(|error| Failure::permanent("invalid_data", format!("event {}: {error}", event.id)))?;
@@ -164,10 +167,10 @@ impl RecordedCommit {
         Ok(envelope)
     }
 
-    /// Numbers and names events that follow `after`.
+    /// Gives events their ids and the versions that follow `after`.
     ///
     /// # Errors
-    /// `unencodable` (permanent) when an event cannot be written as JSON.
+    /// `unencodable` (permanent): an event cannot be written as JSON.
     pub(super) fn events_after<M: MessageSet>(
         stream: &StreamId,
         after: Version,
@@ -191,8 +194,9 @@ impl RecordedCommit {
     }
 }
 
-/// The failure to decode stored content. Only a newer writer can have stored a type that this
-/// reader does not know.
+/// Converts a failure to decode stored content.
+///
+/// An unknown type becomes [`Failure::NEWER`], because only a newer writer can have stored it.
 fn newer_if_unknown(failure: Failure) -> Failure {
     if failure.class() == Class::Permanent && failure.code() == UNKNOWN_TYPE {
         return Failure::transient(Failure::NEWER, failure.reason());

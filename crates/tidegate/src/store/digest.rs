@@ -13,26 +13,30 @@ use crate::failure::Failure;
 use crate::ids::{Cause, StreamId};
 use crate::message::MessageSet;
 
-/// What a command says: its type and data, in the version that was sent and in newer ones.
+/// Content of a command: its type and data, in the version that was sent and in newer versions.
 ///
-/// It holds hashes of the data's canonical form. White space, the order of keys and the form of
-/// numbers do not matter. Of the envelope's attributes, only the type matters.
+/// It holds hashes of the data's canonical form. White space, the order of keys and the notation of
+/// numbers do not matter. Among the attributes of the envelope, only the type matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
     kind: String,
-    /// Versions with their hashes, oldest first.
+    /// Type versions with the hashes of the data, oldest first.
     forms: Vec<(u32, [u8; 32])>,
 }
 
 impl Content {
-    /// The content of an envelope, in the version that was sent. `None` if the data stayed in the
-    /// event store, or is nested deeper than 128.
+    /// Returns the content of an envelope in the version that was sent.
+    ///
+    /// Returns `None` if the envelope has a data reference, or if the data is nested deeper than
+    /// 128 levels.
     pub fn from_envelope(envelope: &Envelope) -> Option<Self> {
         let Data::Inline(data) = &envelope.data else { return None };
         Content::new(&envelope.kind, envelope.schema.version, data.get())
     }
 
-    /// The content of this type and version: JSON.
+    /// Creates the content of this type and type version from its JSON data.
+    ///
+    /// Returns `None` if `data` is not JSON, or is nested deeper than 128 levels.
     pub fn new(kind: &str, version: u32, data: &str) -> Option<Self> {
         Some(Content { kind: kind.to_owned(), forms: vec![(version, hash(data)?)] })
     }
@@ -47,14 +51,14 @@ impl Content {
         }
         let mut value: Value = serde_json::from_str(data.get()).ok()?;
         for step in envelope.schema.version..M::newest(&content.kind)? {
-            // Content that cannot be upcast fails when it is decoded.
+            // Decoding reports content that cannot be upcast.
             value = M::upcast(&content.kind, step, value).ok()?;
             content.forms.push((step + 1, hash(&value.to_string())?));
         }
         Some(content)
     }
 
-    /// The digest of this content for this cause in this stream.
+    /// Computes the digest of this content for a cause in a stream.
     pub fn digest(&self, stream: &StreamId, cause: &Cause) -> Option<Digest> {
         let key =
             hash_of(&[b"key", stream.as_str().as_bytes(), cause.source.as_bytes(), cause.id.as_bytes()]);
@@ -69,40 +73,44 @@ impl Content {
     }
 }
 
-/// A digest of what a command says, stored beside its cause. A command with the same cause but
-/// other content is not a duplicate.
+/// A digest of a command's content, stored beside its cause.
 ///
-/// What is stored is the digest of the version in which the command was sent. A command that is sent
-/// again as it was is equal, whatever an upcast makes of it since; one in an older version is
-/// compared after upcasting, and one in a newer version cannot be compared and is equal.
+/// A command with the same cause and other content is not a duplicate.
 ///
-/// It has three parts: 32 bits of a hash of the type, the version of the type, and 64 bits of a
-/// hash of type and data that is keyed with stream and cause. Equal contents therefore have
-/// different digests in different commits, and precomputed tables do not help. A reader who can
-/// guess the *whole* content can still confirm the guess: erase the digest together with the data.
-/// A commit without a digest matches any content.
+/// The stored digest is that of the type version in which the command was sent. Commands in several
+/// versions compare as follows:
+///
+/// - A command that comes again unchanged is equal, even if upcasting changed since.
+/// - A command in an older version is compared after upcasting.
+/// - A command in a newer version cannot be compared and counts as equal.
+///
+/// A digest has three parts: 32 bits of a hash of the type, the type version, and 64 bits of a
+/// keyed hash of type and data. The key is made of stream and cause. So equal contents have
+/// different digests in different commits, and precomputed tables do not help. But a reader who can
+/// guess the *whole* content can confirm the guess. So erase the digest together with the data. A
+/// commit without a digest matches any content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Digest {
     kind: u32,
     version: u32,
     mac: u64,
-    /// The same content in newer versions; not stored.
+    /// Digests of the same content in newer versions; not stored.
     newer: Vec<(u32, u64)>,
 }
 
-/// Bytes of a digest in [`Digest::to_bytes`].
+/// Length of a digest in [`Digest::to_bytes`].
 pub(super) const BYTES: usize = 16;
 
 impl Digest {
-    /// Whether the stored content differs. Contents of versions that cannot be compared count as
-    /// equal.
+    /// Returns whether the stored content differs. Contents in versions that cannot be compared
+    /// count as equal.
     pub(super) fn contradicts(&self, stored: &Digest) -> bool {
         let mut forms = std::iter::once((self.version, self.mac)).chain(self.newer.iter().copied());
         self.kind != stored.kind || forms.any(|(version, mac)| version == stored.version && mac != stored.mac)
     }
 
-    /// What of it is stored.
+    /// Returns the part that is stored.
     pub(super) fn stored(&self) -> Self {
         Digest { newer: Vec::new(), ..self.clone() }
     }
@@ -112,7 +120,8 @@ impl Digest {
         bits.to_be_bytes()
     }
 
-    /// Returns `None` for version 0, which no content has: zero bytes stand for no digest.
+    /// Decodes a digest. Returns `None` for version 0, which no content has: zero bytes mean that
+    /// there is no digest.
     pub(super) fn from_bytes(bytes: [u8; BYTES]) -> Option<Self> {
         let bits = u128::from_be_bytes(bytes);
         let part = |shift: u32| u32::try_from(bits >> shift & u128::from(u32::MAX)).ok();
@@ -157,7 +166,7 @@ impl From<Digest> for String {
     }
 }
 
-/// A text that is not a digest.
+/// The error for a text that is not a digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidDigest;
 
@@ -169,11 +178,12 @@ impl fmt::Display for InvalidDigest {
 
 impl std::error::Error for InvalidDigest {}
 
-/// Refuses a command whose cause led to a decision before, if the command has other content now.
-/// `decided` says where the decision is.
+/// Refuses a command if its cause led to a decision before and its content differs now.
+///
+/// `decided` describes the place of that decision for the message.
 ///
 /// # Errors
-/// `cause_reused` (permanent).
+/// `cause_reused` (permanent): the contents differ.
 pub(super) fn resent(
     stream: &StreamId,
     cause: &Cause,
@@ -199,7 +209,7 @@ fn hash(json: &str) -> Option<[u8; 32]> {
     canonical(json).map(|text| Sha256::digest(text).into())
 }
 
-/// A hash of the parts, each with its length in front.
+/// Hashes the parts, each with its length in front.
 fn hash_of(parts: &[&[u8]]) -> [u8; 32] {
     let mut hasher = Sha256::new();
     for part in parts {

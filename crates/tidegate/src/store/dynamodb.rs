@@ -23,14 +23,16 @@ use crate::refusal::is_about_the_data;
 
 type Item = HashMap<String, AttributeValue>;
 
-/// Partition key of the table, a text.
+/// Partition key of the event store's table; a string.
 pub const PARTITION_KEY: &str = "stream";
-/// Sort key of the table, a number.
+/// Sort key of the event store's table; a number.
 pub const SORT_KEY: &str = "version";
 
 const NOT_RETURNED: &str = "the item in the way was not returned";
 
-/// The event store in a DynamoDB table with partition key `stream` (string) and sort key `version` (number).
+/// The event store in a DynamoDB table.
+///
+/// The table has the partition key `stream` (string) and the sort key `version` (number).
 #[derive(Clone, Debug)]
 pub struct DynamoDbEventStore {
     client: Client,
@@ -38,7 +40,7 @@ pub struct DynamoDbEventStore {
 }
 
 impl DynamoDbEventStore {
-    /// The store in this table.
+    /// Creates the store in this table.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         DynamoDbEventStore { client, table: table.into() }
     }
@@ -59,7 +61,7 @@ impl DynamoDbEventStore {
         there.judge(commit)
     }
 
-    /// Puts the item if its key is free, and answers what is there otherwise.
+    /// Puts the item if its key is free. Otherwise returns the item at that key.
     async fn put(&self, item: Item) -> Result<Found, Failure> {
         let put = self
             .client
@@ -98,7 +100,7 @@ impl DynamoDbEventStore {
             .transact_write_items()
             .set_transact_items(Some(actions))
             // A repeated request is the same transaction. A new decision in the same attempt has
-            // another time, and is another transaction.
+            // another time, so it is another transaction.
             .client_request_token(crate::ids::content_id(&[
                 &commit.attempt,
                 commit.record.stream.as_str(),
@@ -126,7 +128,8 @@ impl DynamoDbEventStore {
     }
 
     async fn load(&self, stream: &StreamId, after: Version) -> Result<Vec<RecordedCommit>, Failure> {
-        // A commit of several events may begin at or below `after` and end above it: one item further down is read.
+        // A commit of several events may begin at or below `after` and end above it. So the read
+        // begins one item earlier.
         let below =
             if after == Version::NONE { Vec::new() } else { self.last_at_or_below(stream, after).await? };
         let above = self.query(stream.as_str(), after.next()).await?;
@@ -148,11 +151,12 @@ impl DynamoDbEventStore {
                 return Ok(Some(commit));
             }
         }
-        // Either there is none, or the read has not seen it yet, which those behind it tell.
+        // There is no such commit, or the read did not see it yet. In the second case, later
+        // commits reveal a gap.
         Ok(holding(self.load(stream, Version::new(version.number().saturating_sub(1))).await?, version))
     }
 
-    /// The commit that has this item as its head.
+    /// Reads the whole commit that has this item as its head.
     async fn whole(&self, head: Item, stream: &StreamId) -> Result<RecordedCommit, Failure> {
         let head: CommitItem = parse(head, stream)?;
         let mut chunks = Vec::new();
@@ -183,7 +187,7 @@ impl DynamoDbEventStore {
         Ok(page.items.unwrap_or_default())
     }
 
-    /// All items of a key from this version on, page by page.
+    /// Reads all items of a key from this version on, page by page.
     async fn query(&self, key: &str, from: Version) -> Result<Vec<Item>, Failure> {
         let mut pages = self
             .client
@@ -230,17 +234,18 @@ impl EventStore for DynamoDbEventStore {
     }
 }
 
-/// What a write found at its key.
+/// The state of a key before a write.
 enum Found {
-    /// The key was free, and is written.
+    /// The key was free. The item is written now.
     Nothing,
-    /// Another transaction is at work there.
+    /// Another transaction is writing to the key.
     BeingWritten,
-    /// This item.
+    /// The key holds this item.
     Item(Item),
 }
 
-/// What stands where the head of a split commit should be, when that is why the transaction was cancelled.
+/// Explains why the transaction of a split commit was cancelled. Returns the item at the head's key
+/// if that item is the reason.
 fn head_in_the_way(error: &SdkError<TransactWriteItemsError>) -> Result<Found, Failure> {
     let service = error.as_service_error();
     if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = service {
@@ -273,14 +278,18 @@ fn head_in_the_way(error: &SdkError<TransactWriteItemsError>) -> Result<Found, F
     Err(Failure::aws("event_store", error))
 }
 
-/// Whether DynamoDB refuses the item itself. A `ValidationException` alone does not say so: it also
-/// occurs if the name is that of another table.
+/// Returns whether DynamoDB refuses the item itself.
+///
+/// A `ValidationException` alone does not prove that: it also occurs if the name is that of another
+/// table.
 fn is_unstorable(error: &impl ProvideErrorMetadata) -> bool {
     error.code() == Some("ValidationException") && error.message().is_some_and(is_about_the_data)
 }
 
-/// Checks that no commit is missing behind `after`, nor between two others. The first commit may
-/// begin at `after` or below.
+/// Checks that no commit is missing after `after`, nor between two of the commits.
+///
+/// The first commit may begin at or below `after`. For example, after version 2, commits of
+/// versions 2–3 and 4–5 have no gap; commits of 3 and 5 have one.
 ///
 /// # Errors
 /// [`GAP`] (transient): a transaction wrote the missing commit, and the read does not see it yet.

@@ -5,17 +5,20 @@ use std::collections::HashMap;
 use crate::failure::Failure;
 use crate::ids::Version;
 
-/// The format in which commits are written, and the newest that is read. An item without `format`
-/// has it.
+/// The format in which commits are written, and the newest that can be read. An item without the
+/// attribute `format` has this format.
 pub(super) const FORMAT: u32 = 1;
 
 /// Access to the attribute `format` of an item.
 pub(super) trait Format {
-    /// The digits of the attribute `format`. `None` without it, `Some(None)` if it is not a number.
+    /// Returns the digits of the attribute `format`: `None` if there is no such attribute,
+    /// `Some(None)` if it is not a number.
     fn format(&self) -> Option<Option<&str>>;
 
-    /// Checks the format of an item. Must run before any other attribute is read, since a newer
-    /// format may give attributes another meaning.
+    /// Checks the format of an item.
+    ///
+    /// Call it before you read any other attribute: a newer format may change the meaning of
+    /// attributes.
     ///
     /// # Errors
     /// [`Failure::NEWER`] (transient): the item has a newer format.

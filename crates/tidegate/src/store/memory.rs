@@ -12,9 +12,9 @@ use super::{Commit, CommitOutcome, EventReader, EventStore, RecordedCommit};
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 
-/// An event store in memory, for tests. It passes the same contract tests as the DynamoDB one.
+/// An event store in memory, for tests. It passes the same contract tests as the DynamoDB store.
 ///
-/// A read may see a large commit without all of its chunks, as in DynamoDB: see
+/// As in DynamoDB, a read may see a large commit without some of its chunks: see
 /// [`tear_reads`](Self::tear_reads).
 #[derive(Debug, Default)]
 pub struct MemoryEventStore {
@@ -23,7 +23,7 @@ pub struct MemoryEventStore {
 }
 
 impl MemoryEventStore {
-    /// Makes the next so many reads of a commit that is split over chunks miss its last chunk.
+    /// Makes the next `looks` reads of split commits miss the last chunk.
     pub fn tear_reads(&self, looks: u32) {
         self.torn.store(looks, Ordering::Relaxed);
     }
@@ -36,7 +36,7 @@ impl MemoryEventStore {
         found.map(|commit| self.seen(commit)).collect()
     }
 
-    /// A commit, put together from its items.
+    /// Puts a commit together from its items.
     fn seen(&self, commit: &Commit) -> Result<RecordedCommit, Failure> {
         let less = |looks: u32| looks.checked_sub(1);
         if self.torn.load(Ordering::Relaxed) > 0 {
@@ -50,7 +50,7 @@ impl MemoryEventStore {
         Ok(commit.record.clone())
     }
 
-    /// All commits of all streams.
+    /// Returns all commits of all streams.
     pub fn commits(&self) -> Vec<RecordedCommit> {
         let commits = self.commits.lock();
         commits.values().map(|commit| commit.record.clone()).collect()
@@ -69,7 +69,7 @@ impl EventReader for MemoryEventStore {
 
 impl EventStore for MemoryEventStore {
     fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Result<CommitOutcome, Failure>> {
-        // What DynamoDB would not take, this does not take either.
+        // Refuses what DynamoDB would refuse.
         if let Err(failure) = CommitItem::items(&commit.record, &commit.attempt) {
             return ready(Err(failure)).boxed();
         }

@@ -1,10 +1,14 @@
 //! The event store: streams of events, one commit item per decision.
 //!
-//! A commit is keyed by stream and version of its first event, and written under the condition that the key is free: one write is the lock, the
-//! dedup and the change. A commit too large for an item is split over chunk items, written in one transaction with the item that alone counts as
-//! the commit.
+//! The key of a commit is its stream and the version of its first event. A commit is written under
+//! the condition that this key is free. So a single write is the lock, the deduplication and the
+//! change.
 //!
-//! A long stream can be loaded from a [snapshot](Snapshots), which is never the truth and may be missing at any time.
+//! A commit that is too large for one item is split. Its data is in chunk items, which are written
+//! in one transaction with the head. Only the head counts as the commit.
+//!
+//! A long stream can be loaded from a [snapshot](Snapshots). A snapshot is never the truth and may
+//! be missing at any time.
 
 mod aggregate;
 mod canonical;

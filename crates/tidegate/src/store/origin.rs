@@ -12,11 +12,11 @@ use crate::ids::{Cause, StreamId};
 use crate::message::MessageSet;
 use crate::source::Delivery;
 
-/// Where a command comes from.
+/// The origin of a command: its cause, its context and its content.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Origin {
-    /// The cause, by which duplicates are recognised.
+    /// Cause of the decision. Duplicates are recognised by it.
     pub cause: Cause,
     /// Correlation id.
     pub correlation_id: String,
@@ -24,27 +24,30 @@ pub struct Origin {
     pub traceparent: Option<String>,
     /// Business time of the command, and of the events that follow.
     pub time: Timestamp,
-    /// Extension attributes of the command's envelope, which the events' envelopes have too.
+    /// Extension attributes of the command's envelope. They are copied to the events' envelopes.
     pub extensions: Extensions,
-    /// What the command says. A command with a known cause and other content is refused. `None`: no
-    /// content is compared.
+    /// Content of the command. A command with a known cause and other content is refused. If
+    /// `None`, contents are not compared.
     pub content: Option<Content>,
-    /// When the transport took it, by the transport's own clock.
+    /// Time at which the transport accepted the command, by the transport's clock.
     pub arrived_at: Option<Timestamp>,
-    /// How much earlier than `arrived_at` the transport may have taken the command for the first
-    /// time, since a redriven message has a new arrival time. Together they say how far back
-    /// snapshots must remember causes.
+    /// How much earlier than `arrived_at` the transport may first have accepted the command. A
+    /// redriven message has a new arrival time. Both fields together determine how far back a
+    /// snapshot must remember causes.
     pub redriven: Duration,
 }
 
 impl Origin {
-    /// How much earlier a message may have come to its queue for the first time: 14 days in the
-    /// queue and 14 in its dead-letter queue, the longest that SQS keeps a message. A message that
-    /// is moved back is a new message, without its earlier times.
+    /// How much earlier than its arrival time a message may first have arrived at its queue: 28
+    /// days.
+    ///
+    /// SQS keeps a message for at most 14 days in the queue and 14 in its dead-letter queue. A
+    /// message that is moved back to the queue is a new message without its earlier times.
     pub const REDRIVEN: Duration = Duration::from_secs(28 * 24 * 60 * 60);
 
-    /// The origin of a command of which only the cause is known. The cause's id is the correlation
-    /// id.
+    /// Creates an origin of which only the cause and the business time are known.
+    ///
+    /// The correlation id is the id of the cause.
     pub fn new(cause: Cause, time: Timestamp) -> Self {
         Origin {
             correlation_id: cause.id.clone(),
@@ -58,7 +61,7 @@ impl Origin {
         }
     }
 
-    /// The origin of a command in an envelope, with its content in the version that was sent.
+    /// Creates the origin of a command in an envelope. The content is in the version that was sent.
     pub fn from_envelope(envelope: &Envelope, arrived_at: Option<Timestamp>) -> Self {
         Origin {
             cause: envelope.cause(),
@@ -72,27 +75,28 @@ impl Origin {
         }
     }
 
-    /// The origin of a command of the set `M` that a source delivered, with its content in the
-    /// version that was sent and all newer ones that `M` knows.
+    /// Creates the origin of a command of the set `M` that a source delivered.
+    ///
+    /// The content is in the version that was sent and in all newer versions that `M` knows.
     pub fn delivered<M: MessageSet>(envelope: &Envelope, delivery: &Delivery<'_>) -> Self {
         let mut origin = Origin::from_envelope(envelope, delivery.arrived_at);
         origin.content = Content::upcast::<M>(envelope);
-        // Only queues count attempts, and only queues have messages that are moved back.
+        // Only queues count attempts, and only queues have redriven messages.
         if delivery.attempts.is_some() {
             origin.redriven = Self::REDRIVEN;
         }
         origin
     }
 
-    /// The earliest time at which the transport can have taken the command for the first time.
+    /// Returns the earliest time at which the transport can first have accepted the command.
     pub(super) fn earliest(&self) -> Option<Timestamp> {
         self.arrived_at?.checked_sub(self.redriven).ok()
     }
 
-    /// Whether the cause is that of the command.
+    /// Returns whether the command led to this commit: whether their causes are equal.
     ///
     /// # Errors
-    /// `cause_reused` (permanent).
+    /// `cause_reused` (permanent): the causes are equal, and the contents differ.
     pub(super) fn led_to(&self, commit: &RecordedCommit) -> Result<bool, Failure> {
         if commit.cause != self.cause {
             return Ok(false);
@@ -108,10 +112,10 @@ impl Origin {
     }
 }
 
-/// Whether one of the commits has the command's cause.
+/// Returns whether the command led to one of the commits.
 ///
 /// # Errors
-/// `cause_reused` (permanent).
+/// `cause_reused` (permanent): a commit has the same cause, and the contents differ.
 pub(super) fn decided(commits: &[RecordedCommit], origin: &Origin) -> Result<bool, Failure> {
     for commit in commits {
         if origin.led_to(commit)? {

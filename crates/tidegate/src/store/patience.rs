@@ -6,18 +6,19 @@ use super::Retry;
 use super::item::INCOMPLETE;
 use crate::failure::Failure;
 
-/// Code of the failure to read a stream while a commit before another one cannot be read yet.
+/// Failure code for a stream in which a commit before another commit cannot be read yet.
 pub(super) const GAP: &str = "incomplete_stream";
 
-/// How often and how fast to read again while only a part of a transaction is seen: for 0.3 s on
-/// average, 0.7 s at most.
+/// How often and how fast to read again while only a part of a transaction is visible. All pauses
+/// together take 0.3 s on average and 0.7 s at most.
 const AGAIN: Retry = Retry { attempts: 7, pause: Duration::from_millis(10) };
 
-/// Reads again, after pauses, while the answer has only a part of a commit.
+/// Reads again, after pauses, while the answer contains only a part of a commit.
 ///
-/// DynamoDB isolates a transaction from each single read. A query, or two queries, may see one item
-/// of it before another (AWS docs, isolation levels: read-committed). The missing items usually
-/// appear within milliseconds; otherwise the failure stays transient.
+/// DynamoDB isolates a transaction from each single read. But a query may see one item of the
+/// transaction before another (AWS docs, isolation levels: read-committed), and so may two queries.
+/// The missing items usually appear within milliseconds. If they do not, the failure stays
+/// transient.
 pub(super) async fn patiently<T, F>(read: impl Fn() -> F) -> Result<T, Failure>
 where
     F: Future<Output = Result<T, Failure>>,

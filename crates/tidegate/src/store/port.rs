@@ -6,30 +6,37 @@ use super::commit::{Commit, CommitOutcome, RecordedCommit};
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 
-/// Reads streams. What a function has that only reads.
+/// Reads streams.
+///
+/// Pass this trait to code that must not write.
 pub trait EventReader: Send + Sync {
-    /// All commits of a stream that hold events above `after`, in order, strongly consistent. An unknown stream has none.
+    /// Reads the commits of a stream that hold events above `after`, in order and strongly
+    /// consistent.
+    ///
+    /// Returns an empty list for an unknown stream.
     ///
     /// # Errors
-    /// - A failure to read the store (transient).
-    /// - `incomplete_commit` (transient): a large commit cannot be read as a whole yet.
+    /// - Any failure to read the store (transient).
+    /// - `incomplete_commit` (transient): a part of a large commit cannot be read yet.
     /// - [`Failure::NEWER`] (transient): a newer version of the function wrote a commit in its own
     ///   format.
-    /// - `corrupt_commit` (permanent): the store holds something else.
+    /// - `corrupt_commit` (permanent): an item of the store is not a valid commit.
     fn read<'a>(
         &'a self,
         stream: &'a StreamId,
         after: Version,
     ) -> BoxFuture<'a, Result<Vec<RecordedCommit>, Failure>>;
 
-    /// The commit that holds the event at `version`, strongly consistent. Others of its stream need
-    /// not be readable: what a newer version of the function has written behind it is in nobody's
-    /// way.
+    /// Reads the commit that holds the event at `version`, strongly consistent.
     ///
-    /// By default it reads all commits from there on; a store that can read less should.
+    /// Other commits of the stream need not be readable. For example, a later commit may have the
+    /// format of a newer version of the function.
+    ///
+    /// The default implementation reads all commits from `version` on. Override it if your store
+    /// can read fewer.
     ///
     /// # Errors
-    /// As [`Self::read`].
+    /// Same as [`Self::read`].
     fn read_at<'a>(
         &'a self,
         stream: &'a StreamId,
@@ -43,7 +50,7 @@ pub trait EventReader: Send + Sync {
     }
 }
 
-/// The one of these commits that holds the event at this version.
+/// Returns the commit that holds the event at this version.
 pub(super) fn holding(commits: Vec<RecordedCommit>, version: Version) -> Option<RecordedCommit> {
     let holds =
         |commit: &RecordedCommit| commit.first_version() <= version && version <= commit.last_version();
@@ -54,13 +61,15 @@ pub(super) fn holding(commits: Vec<RecordedCommit>, version: Version) -> Option<
 pub trait EventStore: EventReader {
     /// Writes a commit if its place in the stream is free.
     ///
-    /// # Errors
-    /// - `commit_too_large` (permanent): above about 3.9 MB as JSON, or some 3,000 events.
-    /// - `invalid_commit` (permanent): versions that are not consecutive.
-    /// - `attributes_too_large` (permanent): extension attributes of more than 16 KB.
-    /// - `cause_reused` (permanent): the commit in the way has the same cause and other content.
-    /// - A failure of the store (transient).
+    /// A place that is taken is not an error. The outcome is then [`CommitOutcome::Duplicate`] or
+    /// [`CommitOutcome::Conflict`].
     ///
-    /// A version that is taken is not an error but an outcome.
+    /// # Errors
+    /// - `commit_too_large` (permanent): the commit has more than about 3.9 MB as JSON, or more
+    ///   than about 3,000 events.
+    /// - `invalid_commit` (permanent): the versions are not consecutive.
+    /// - `attributes_too_large` (permanent): the extension attributes have more than 16 KB.
+    /// - `cause_reused` (permanent): the commit at this place has the same cause and other content.
+    /// - Any failure of the store (transient).
     fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Result<CommitOutcome, Failure>>;
 }

@@ -5,10 +5,11 @@ use super::port::EventReader;
 use crate::envelope::{Data, DataRef, Envelope};
 use crate::failure::Failure;
 
-/// The event that a reference names.
+/// Reads the event that a data reference points to.
 ///
 /// # Errors
-/// `dangling_reference` (permanent) when the store has no such event, or a failure to read.
+/// - `dangling_reference` (permanent): the store has no such event.
+/// - The errors of [`EventReader::read_at`].
 pub async fn resolve(reader: &dyn EventReader, reference: &DataRef) -> Result<RecordedEvent, Failure> {
     reader
         .read_at(&reference.stream, reference.version)
@@ -21,10 +22,12 @@ pub async fn resolve(reader: &dyn EventReader, reference: &DataRef) -> Result<Re
         })
 }
 
-/// The JSON content of an envelope, fetched from the store when it travelled by reference.
+/// Returns the JSON content of an envelope.
+///
+/// If the envelope has a data reference, this reads the content from the store.
 ///
 /// # Errors
-/// As [`resolve`].
+/// Same as [`resolve`].
 pub async fn content(reader: &dyn EventReader, envelope: &Envelope) -> Result<String, Failure> {
     match &envelope.data {
         Data::Inline(data) => Ok(data.get().to_owned()),

@@ -18,61 +18,73 @@ use crate::batch::Handled;
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 
-/// Events after which a snapshot is taken, unless said otherwise.
+/// Default number of events between two snapshots.
 const EVERY: u64 = 100;
-/// How far back causes are kept by default: a dead letter is replayed for up to 14 days. A function
-/// that reads a queue needs more, see [`Origin::REDRIVEN`].
+/// Default horizon: how far back causes are kept. A dead letter is replayed for up to 14 days. A
+/// function that reads a queue needs a longer horizon, see [`Origin::REDRIVEN`].
 const HORIZON: Duration = Duration::from_secs(15 * 24 * 60 * 60);
-/// How long a command waits for its snapshot: it is stored already, and the snapshot is optional.
+/// Longest time for which a command waits for its snapshot. The command's commit is stored by then,
+/// and the snapshot is optional.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Largest state and causes together, in bytes: an item of 400 KB less its key and names.
+/// Largest size of state and causes together, in bytes: an item of 400 KB, less its key and names.
 const SNAPSHOT_BYTES: usize = 400 * 1024 - 4 * 1024;
 
-/// An aggregate whose state can be kept, so that a long stream need not be folded from its first event.
+/// An aggregate whose state can be stored in a snapshot.
+///
+/// A long stream then need not be folded from its first event.
 pub trait Snapshotted: Aggregate + Serialize + DeserializeOwned {
-    /// Name and version of the state's shape, such as `account/2`. A new one whenever fields *or the meaning of [`Aggregate::apply`]* change: snapshots of
-    /// another shape are not looked at. 1 to 1,024 bytes.
+    /// Name and version of the state's shape, such as `account/2`; 1 to 1,024 bytes.
+    ///
+    /// Change it whenever fields *or the meaning of [`Aggregate::apply`]* change. Snapshots of
+    /// another shape are ignored.
     const SHAPE: &'static str;
 }
 
-/// The state of an aggregate at a version. Never the truth: a snapshot that is missing, of another shape, unreadable or of another history is
-/// ignored, and the stream folded from its first event.
+/// The state of an aggregate at a version.
+///
+/// A snapshot is never the truth. One that is missing, unreadable, of another shape or of another
+/// history is ignored. The stream is then folded from its first event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
-    /// The stream.
+    /// Stream of the aggregate.
     pub stream: StreamId,
-    /// [`Snapshotted::SHAPE`].
+    /// Shape of the state: [`Snapshotted::SHAPE`].
     pub shape: String,
-    /// Version of the last event in it.
+    /// Version of the last event in the state.
     pub version: Version,
-    /// Id of that event: with another event at that version in the stream, it is a snapshot of another history.
+    /// Id of that event. If the stream has another event at that version, the snapshot is of
+    /// another history.
     pub event_id: String,
-    /// The state as JSON.
+    /// State as JSON.
     pub state: String,
-    /// What led to the commits in it, as far back as the horizon.
+    /// Causes of the commits in the state, as far back as the horizon.
     pub causes: Causes,
 }
 
-/// Where snapshots are kept. All of it may be deleted at any time.
+/// Stores snapshots.
+///
+/// You may delete any or all of them at any time.
 pub trait SnapshotStore: Send + Sync {
-    /// The newest snapshot of this shape. One that is somewhat old does no harm, so the read need not be consistent.
+    /// Loads the newest snapshot of this shape.
+    ///
+    /// The read need not be consistent: an older snapshot does no harm.
     ///
     /// # Errors
-    /// A failure of the store; the snapshot is done without then.
+    /// Any failure of the store. The command then runs without a snapshot.
     fn load<'a>(
         &'a self,
         stream: &'a StreamId,
         shape: &'a str,
     ) -> BoxFuture<'a, Result<Option<Snapshot>, Failure>>;
 
-    /// Keeps a snapshot, unless one of a later version is there.
+    /// Saves a snapshot, unless the store holds one of a later version.
     ///
     /// # Errors
-    /// A failure of the store; the snapshot is not kept then.
+    /// Any failure of the store. The snapshot is then not saved.
     fn save<'a>(&'a self, snapshot: &'a Snapshot) -> BoxFuture<'a, Result<(), Failure>>;
 }
 
-/// How snapshots are used.
+/// Settings for the use of snapshots.
 #[derive(Clone)]
 pub struct Snapshots {
     store: Arc<dyn SnapshotStore>,
@@ -81,25 +93,29 @@ pub struct Snapshots {
 }
 
 impl Snapshots {
-    /// Snapshots in this store, one after every 100 events, with the causes of the last 15 days.
+    /// Uses snapshots in this store: one after every 100 events, with the causes of the last 15
+    /// days.
     pub fn new(store: Arc<dyn SnapshotStore>) -> Self {
         Snapshots { store, every: EVERY, horizon: HORIZON }
     }
 
-    /// Takes a snapshot once this many events came after the last.
+    /// Sets how many events after the last snapshot the next one is taken.
     #[must_use]
     pub fn every(mut self, events: u64) -> Self {
         self.every = events;
         self
     }
 
-    /// Keeps causes for this long. The topology passes the table's `cause_retention_days` to the
-    /// function as `TIDEGATE_CAUSE_DAYS`.
+    /// Sets how long a snapshot remembers causes.
     ///
-    /// A delivery that the transport may have taken earlier ([`Origin::arrived_at`] less
-    /// [`Origin::redriven`]), or at an unknown time, is compared with the whole stream. That costs
-    /// as much as without snapshots, and still recognises every duplicate. But a command that its
-    /// *sender* sends again after that time, as a new message, is a new command.
+    /// The topology passes the table's `cause_retention_days` to the function as
+    /// `TIDEGATE_CAUSE_DAYS`.
+    ///
+    /// Some deliveries may be older: the transport may have accepted them earlier
+    /// ([`Origin::arrived_at`] less [`Origin::redriven`]), or at an unknown time. They are compared
+    /// with the whole stream. That costs as much as without snapshots, and still recognises every
+    /// duplicate. But if the *sender* sends a command again after that time, as a new message, it
+    /// is a new command.
     #[must_use]
     pub fn horizon(mut self, horizon: Duration) -> Self {
         self.horizon = horizon;
@@ -141,13 +157,14 @@ impl fmt::Debug for Snapshots {
     }
 }
 
-/// As [`execute`](super::execute), starting from a snapshot where there is one.
+/// Executes a command like [`execute`](super::execute), starting from a snapshot if there is one.
 ///
-/// Costs one read of a snapshot more, and one write for every [`Snapshots::every`] events. The snapshot is written after the commit and awaited for at most two
-/// seconds; whether that succeeds changes nothing for the command.
+/// This costs one more read, and one more write for every [`Snapshots::every`] events. The snapshot
+/// is written after the commit, and the command waits for it at most two seconds. A snapshot that
+/// fails does not change the result of the command.
 ///
 /// # Errors
-/// As [`execute`](super::execute). A failure of the snapshots is none: it is logged.
+/// Same as [`execute`](super::execute). A failure of the snapshots is not an error: it is logged.
 pub async fn execute_with_snapshots<A: Snapshotted>(
     store: &dyn EventStore,
     snapshots: &Snapshots,
@@ -164,7 +181,7 @@ struct FromSnapshot<'a> {
     snapshots: &'a Snapshots,
 }
 
-/// What is remembered between loading and storing.
+/// State that is kept between loading and storing.
 struct Memory {
     causes: Causes,
     /// Version of the last snapshot.
@@ -179,7 +196,7 @@ impl<A: Snapshotted> History<A> for FromSnapshot<'_> {
         let usable = found.filter(|snapshot| snapshot.shape == A::SHAPE);
         let mut newest = Version::NONE;
         if let Some(snapshot) = usable {
-            // With the last event that is in the snapshot.
+            // Include the last event that is in the snapshot: it proves that the histories match.
             let before = Version::new(snapshot.version.number().saturating_sub(1));
             let commits = self.store.read(stream, before).await?;
             if let Some(loaded) = resume::<A>(snapshot, &commits)? {
@@ -222,7 +239,10 @@ impl<A: Snapshotted> History<A> for FromSnapshot<'_> {
     }
 }
 
-/// The aggregate at the end of `commits`, which begin with the snapshot's last event. None when that is not so, or the state cannot be read.
+/// Resumes from a snapshot: returns the aggregate at the end of `commits`.
+///
+/// `commits` must begin with the snapshot's last event. Returns `None` if they do not, or if the
+/// state cannot be read.
 fn resume<A: Snapshotted>(
     snapshot: Snapshot,
     commits: &[RecordedCommit],

@@ -12,12 +12,17 @@ use super::{Causes, Snapshot, SnapshotStore};
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 
-/// Partition key of the table of snapshots, a text.
+/// Partition key of the snapshot table; a string.
 pub const SNAPSHOT_PARTITION_KEY: &str = "stream";
-/// Sort key of the table of snapshots, a text: old and new functions of a rolling deploy keep snapshots of their own.
+/// Sort key of the snapshot table; a string.
+///
+/// During a rolling deployment, old and new functions have snapshots of their own shape.
 pub const SNAPSHOT_SORT_KEY: &str = "shape";
 
-/// Snapshots in a DynamoDB table of their own, with [`SNAPSHOT_PARTITION_KEY`] and [`SNAPSHOT_SORT_KEY`]. A load costs a read unit for 8 KB.
+/// Snapshots in their own DynamoDB table.
+///
+/// The table has the keys [`SNAPSHOT_PARTITION_KEY`] and [`SNAPSHOT_SORT_KEY`]. A load costs one
+/// read unit per 8 KB.
 #[derive(Clone, Debug)]
 pub struct DynamoDbSnapshots {
     client: Client,
@@ -25,7 +30,7 @@ pub struct DynamoDbSnapshots {
 }
 
 impl DynamoDbSnapshots {
-    /// Snapshots in this table.
+    /// Creates the store in this table.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         DynamoDbSnapshots { client, table: table.into() }
     }

@@ -9,14 +9,14 @@ use super::{Snapshot, SnapshotStore};
 use crate::failure::Failure;
 use crate::ids::StreamId;
 
-/// Snapshots in memory, for tests. They pass the same contract tests as the DynamoDB ones.
+/// Snapshots in memory, for tests. They pass the same contract tests as those in DynamoDB.
 #[derive(Debug, Default)]
 pub struct MemorySnapshots {
     snapshots: Mutex<BTreeMap<(StreamId, String), Snapshot>>,
 }
 
 impl MemorySnapshots {
-    /// All snapshots.
+    /// Returns all snapshots.
     pub fn snapshots(&self) -> Vec<Snapshot> {
         self.snapshots.lock().values().cloned().collect()
     }

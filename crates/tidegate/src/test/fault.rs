@@ -58,41 +58,46 @@ pub enum Call {
     PutLetter,
 }
 
-/// What goes wrong with a call.
+/// A fault of a call.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Nothing took effect, and the caller is told so: `throttled`, transient.
+    /// The call has no effect. The caller gets the failure `throttled` (transient).
     Throttled,
-    /// Another was faster, or is at work at the same place: `CommitOutcome::Conflict` of an event store, `ApplyError::Conflict` of a read model. Of a port that
-    /// knows no conflict, as [`Self::Throttled`].
+    /// Another writer was faster, or is working at the same place. An event store returns
+    /// `CommitOutcome::Conflict`, a read model `ApplyError::Conflict`. For a port without conflicts
+    /// this is [`Self::Throttled`].
     Conflict,
-    /// The call took effect, and the caller learns nothing but that no answer came: `lost_response`, transient.
+    /// The call takes effect, but its answer is lost. The caller gets the failure `lost_response`
+    /// (transient).
     LostResponse,
-    /// The first answer was lost, and the client sent the call again by itself: it takes effect twice, and the second answer is what the caller sees.
+    /// The first answer is lost, and the client itself sends the call again. The call takes effect
+    /// twice, and the caller gets the second answer.
     SentTwice,
-    /// Nothing took effect, and the caller is told this.
+    /// The call has no effect. The caller gets this failure.
     Failed(Failure),
-    /// The call is never answered: the caller waits until it gives up.
+    /// The call is never answered. The caller waits until it gives up.
     Hangs {
-        /// The call took effect all the same.
+        /// Whether the call takes effect all the same.
         applied: bool,
     },
 }
 
-/// A fault that took place.
+/// A fault that was injected.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Injected {
-    /// The call.
+    /// Kind of the call.
     pub call: Call,
-    /// Which of its kind, from 1.
+    /// Number of the call among those of its kind, from 1.
     pub number: u32,
-    /// What went wrong with it.
+    /// Fault of the call.
     pub fault: Fault,
 }
 
-/// Which calls go wrong, and how: by a script, by a seed, or both. Clones share their counts, so that one plan can serve several ports.
+/// A plan of which calls go wrong and how: by a script, by a seed, or both.
+///
+/// Clones share their counts, so one plan can serve several ports.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
     state: Arc<Mutex<State>>,
@@ -108,26 +113,29 @@ struct State {
 }
 
 impl Faults {
-    /// Nothing goes wrong yet.
+    /// Creates a plan without faults.
     pub fn none() -> Self {
         Faults::default()
     }
 
-    /// This share of all calls goes wrong, from 0.0 to 1.0. Which do, and how, is a function of the seed, the call and its number alone, so that it does not depend on
-    /// how concurrent calls take turns.
+    /// Creates a plan in which this share of all calls goes wrong, from 0.0 to 1.0.
+    ///
+    /// Only the seed, the kind of the call and its number determine the faults. So the order of
+    /// concurrent calls does not matter.
     pub fn seeded(seed: u64, share: f64) -> Self {
         let faults = Faults::default();
         faults.state().seed = Some((seed, share));
         faults
     }
 
-    /// The `number`th call of this kind, from 1, goes wrong like this.
+    /// Adds a fault for one call of this kind. `number` counts the calls of this kind from 1.
     pub fn at(&self, call: Call, number: u32, fault: Fault) -> Self {
         self.state().script.push(Injected { call, number, fault });
         self.clone()
     }
 
-    /// Every call of this kind goes wrong like this from now on; `None` ends it. A script or a seed goes first.
+    /// Injects this fault into every call of this kind from now on; `None` stops it. Faults of a
+    /// script or a seed take precedence.
     pub fn always(&self, call: Call, fault: Option<Fault>) {
         match fault {
             Some(fault) => self.state().always.insert(call, fault),
@@ -135,17 +143,17 @@ impl Faults {
         };
     }
 
-    /// How many calls of this kind were made.
+    /// Returns how many calls of this kind were made.
     pub fn calls(&self, call: Call) -> u32 {
         self.state().calls.get(&call).copied().unwrap_or_default()
     }
 
-    /// What went wrong so far, in order.
+    /// Returns the injected faults in order.
     pub fn injected(&self) -> Vec<Injected> {
         self.state().injected.clone()
     }
 
-    /// Counts a call, and says what goes wrong with it.
+    /// Counts a call, and returns its fault.
     pub(super) fn next(&self, call: Call) -> Option<Fault> {
         let mut state = self.state();
         let number = state.calls.entry(call).or_default();
@@ -168,7 +176,7 @@ impl Faults {
 fn drawn(seed: u64, share: f64, call: Call, number: u32) -> Option<Fault> {
     let bits =
         content_uuid(&["fault", &seed.to_string(), &format!("{call:?}"), &number.to_string()]).as_u128();
-    // The ends of the digest; its middle holds the version of the uuid.
+    // Uses both ends of the digest, because its middle contains the version of the UUID.
     let wrong = ((bits >> 96) as f64) < share * f64::from(u32::MAX);
     let kind = match bits % 4 {
         0 => Fault::Throttled,

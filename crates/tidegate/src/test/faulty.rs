@@ -15,7 +15,9 @@ use crate::ids::{StreamId, Version};
 use crate::projection::{ApplyError, Guard, Guards, ReadModel, Transaction};
 use crate::store::{Commit, CommitOutcome, EventReader, EventStore, RecordedCommit, Snapshot, SnapshotStore};
 
-/// A port of which some calls go wrong. It wraps doubles and real ones alike.
+/// A port of which some calls go wrong.
+///
+/// It wraps doubles and real implementations alike.
 #[derive(Debug)]
 pub struct Faulty<P: ?Sized> {
     port: Arc<P>,
@@ -23,17 +25,17 @@ pub struct Faulty<P: ?Sized> {
 }
 
 impl<P: ?Sized> Faulty<P> {
-    /// The port with these faults.
+    /// Wraps a port with these faults.
     pub fn new(port: Arc<P>, faults: Faults) -> Self {
         Faulty { port, faults }
     }
 
-    /// The port behind the faults.
+    /// Returns the port behind the faults.
     pub fn port(&self) -> &P {
         &self.port
     }
 
-    /// One call. `conflict` is the answer to a lost race, where the port knows one.
+    /// Makes one call. `conflict` is the answer to a lost race, for a port that has such an answer.
     async fn call<'a, T, E>(
         &'a self,
         call: Call,
@@ -52,7 +54,7 @@ impl<P: ?Sized> Faulty<P> {
             Some(Fault::Throttled) => refused("throttled", "an injected fault"),
             Some(Fault::Conflict) => conflict.unwrap_or_else(|| refused("throttled", "an injected fault")),
             Some(Fault::LostResponse) => {
-                // Whatever it was, nobody learns it.
+                // The answer is lost, success or failure.
                 let _ = run(&self.port).await;
                 refused("lost_response", "no answer came, and it may have taken effect")
             }
@@ -71,7 +73,7 @@ impl<P: ?Sized> Faulty<P> {
     }
 }
 
-/// A failure on its way to the port's own error.
+/// A failure that becomes the port's own error.
 struct Refused(Failure);
 
 impl From<Refused> for Failure {

@@ -1,12 +1,16 @@
-//! The test kit: what the toolkit's own tests are made of, for the tests of functions. Behind the feature `test-kit`; a function enables it in its
-//! `[dev-dependencies]` and carries none of it.
+//! The test kit: the test doubles and builders of the toolkit, for the tests of functions.
 //!
-//! - Doubles of every port in memory: [`MemoryEventStore`], [`MemorySnapshots`], [`MemoryReadModel`], [`MemoryIdempotency`], [`MemoryDeadLetters`]. They pass the
-//!   contract suites of the DynamoDB ones, limits included.
-//! - [`Faulty`] puts [`Faults`] between a function and any port: throttling, lost races, lost responses, from a script or a seed.
-//! - [`given`] tests what an aggregate decides.
+//! It is behind the feature `test-kit`. Enable the feature in the `[dev-dependencies]` of a
+//! function, so that the function itself does not contain it.
+//!
+//! - Doubles of all ports in memory: [`MemoryEventStore`], [`MemorySnapshots`],
+//!   [`MemoryReadModel`], [`MemoryIdempotency`], [`MemoryDeadLetters`]. They pass the contract
+//!   suites of the DynamoDB implementations, including the limits.
+//! - [`Faulty`] puts [`Faults`] between a function and any port: throttling, lost races and lost
+//!   responses, from a script or a seed.
+//! - [`given`] tests the decisions of an aggregate.
 //! - [`KinesisEvent`], [`DynamoDbEvent`], [`SqsEvent`], [`EventBridgeEvent`], [`SnsEvent`] and
-//!   [`S3Event`] build what AWS invokes a function with.
+//!   [`S3Event`] build the events with which AWS invokes a function.
 //!
 //! ```
 //! use std::sync::Arc;

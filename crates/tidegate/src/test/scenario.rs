@@ -68,10 +68,11 @@ impl<A: Aggregate> Given<A>
 where
     A::Event: Debug,
 {
-    /// One more event as an earlier version of the function stored it: type, version of its data, and the data as JSON.
+    /// Adds an event as an earlier version of the function stored it: its type, type version and
+    /// data as JSON.
     ///
     /// # Panics
-    /// When it cannot be read any more.
+    /// Panics if the event cannot be decoded.
     #[must_use]
     #[track_caller]
     pub fn and_stored(mut self, kind: &str, data_version: u32, data: &str) -> Self {
@@ -84,14 +85,14 @@ where
         self
     }
 
-    /// What the aggregate decides on a command.
+    /// Decides a command on the aggregate.
     #[must_use]
     pub fn when(self, command: &A::Command) -> When<A> {
         let events = self.aggregate.decide(command).events().iter().map(stored).collect();
         When { given: self, events }
     }
 
-    /// The aggregate as its history left it.
+    /// Returns the aggregate in the state after its history.
     pub fn aggregate(&self) -> &A {
         &self.aggregate
     }
@@ -102,7 +103,7 @@ where
     }
 }
 
-/// A decision about to be compared.
+/// A decision, ready to be compared.
 #[derive(Debug)]
 pub struct When<A: Aggregate> {
     given: Given<A>,
@@ -113,10 +114,13 @@ impl<A: Aggregate> When<A>
 where
     A::Event: Debug + PartialEq,
 {
-    /// The events of the decision are these, in this order. Afterwards the aggregate has them behind it, for a next command.
+    /// Checks that the decision has exactly these events, in this order.
+    ///
+    /// The events then belong to the history, so that a further command can follow.
     ///
     /// # Panics
-    /// When they are not; the message shows the history, what was expected and what came.
+    /// Panics if the events differ. The message shows the history, the expected events and the
+    /// actual events.
     #[track_caller]
     pub fn then(self, expected: impl IntoIterator<Item = A::Event>) -> Given<A> {
         let expected: Vec<A::Event> = expected.into_iter().collect();
@@ -126,10 +130,11 @@ where
         self.settled()
     }
 
-    /// The decision fulfils a condition, for what is tedious to write down.
+    /// Checks that the decision fulfils a condition. Use it where the full events are tedious to
+    /// write.
     ///
     /// # Panics
-    /// When it does not; the message shows what came.
+    /// Panics if it does not. The message shows the history and the actual events.
     #[track_caller]
     pub fn then_that(self, condition: impl FnOnce(&[A::Event]) -> bool) -> Given<A> {
         if !condition(&self.events) {
@@ -141,7 +146,7 @@ where
         self.settled()
     }
 
-    /// The events of the decision.
+    /// Returns the events of the decision.
     pub fn events(&self) -> &[A::Event] {
         &self.events
     }
@@ -177,7 +182,7 @@ fn list<E: Debug>(text: &mut String, title: &str, events: &[E]) {
     }
 }
 
-/// The event as it is read from the store.
+/// Returns the event as it is read from the store.
 #[track_caller]
 fn stored<E: MessageSet + Debug>(event: &E) -> E {
     let (kind, version) = event.schema();

@@ -44,7 +44,7 @@ crate::messages! {
     enum DoorEvent { Opened, Closed }
 }
 
-/// Opens when it is closed, and closes when it is open.
+/// Opens if it is closed, and closes if it is open.
 #[derive(Debug, Default)]
 struct Door {
     open: bool,
@@ -164,7 +164,7 @@ async fn each_fault_of_a_commit_is_what_it_says() {
         assert_eq!(came.as_ref().map_err(Failure::code), answer.as_ref().map_err(|code| *code), "{fault:?}");
         assert_eq!(store.port().commits().len(), stored, "{fault:?}");
         assert_eq!(faults.injected(), [Injected { call: Call::Commit, number: 1, fault: fault.clone() }]);
-        // Delivered again, it is applied once in all.
+        // Delivered again, the command is applied once in total.
         let again = if stored == 1 { Handled::Duplicate } else { Handled::Applied };
         assert_eq!(send(&store, "a").await, Ok(again), "{fault:?}");
         assert_eq!(store.port().commits().len(), 1, "{fault:?}");
@@ -239,7 +239,8 @@ async fn a_read_models_conflict_is_its_own_and_a_lost_response_has_counted() {
     assert_eq!(model.apply(&transaction).await, Err(ApplyError::GuardMoved), "it had taken effect");
 }
 
-/// The names and types of a JSON tree, by which two are compared; texts that are numbers count as such.
+/// Collects the names and types in a JSON tree, by which two trees are compared. Texts that contain
+/// only digits count as numbers.
 fn shape(value: &Value, path: &str, into: &mut BTreeMap<String, &'static str>) {
     match value {
         Value::Object(fields) => {

@@ -1,4 +1,4 @@
-//! Runs the checker and reads what it found.
+//! Runs the checker and evaluates its findings.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Debug;
@@ -6,7 +6,8 @@ use std::hash::Hash;
 
 use stateright::{Checker, HasDiscoveries, Model};
 
-/// Every `always` property holds and every `sometimes` property has an example. The number of states.
+/// Checks that every `always` property holds and every `sometimes` property has an example. Returns
+/// the number of states.
 pub(crate) fn holds<M>(model: M) -> usize
 where
     M: Model + Send + Sync + 'static,
@@ -18,7 +19,7 @@ where
     checker.unique_state_count()
 }
 
-/// The shortest way to a state in which `property` does not hold, which must be there.
+/// Returns the shortest path to a state in which `property` does not hold. Panics if there is none.
 pub(crate) fn counterexample<M>(model: M, property: &'static str) -> Vec<M::Action>
 where
     M: Model + Send + Sync + 'static,
@@ -31,10 +32,11 @@ where
     path.into_actions()
 }
 
-/// Whatever has happened, a state in which `good` holds can still be reached: nothing is stuck, waiting for itself or for ever. Answers the way to a state
-/// from which it cannot.
+/// Checks that nothing is stuck: from every state, a state in which `good` holds can still be
+/// reached. Returns the path to a state from which it cannot.
 ///
-/// The checker's own `eventually` passes over runs that end in a circle, and deliveries that come again and again are circles.
+/// The checker's own `eventually` ignores runs that end in a cycle, and repeated deliveries are
+/// cycles.
 pub(crate) fn stuck<M>(model: &M, good: impl Fn(&M::State) -> bool) -> Option<Vec<M::Action>>
 where
     M: Model,

@@ -1,4 +1,5 @@
-//! The commit protocol: the real [`execute`] over a store that asks the model, and the store's real double.
+//! The commit protocol: the real [`execute`] over a store that asks the model and over the store's
+//! real double.
 
 use std::sync::Arc;
 
@@ -19,12 +20,12 @@ use tidegate::test::MemoryEventStore;
 use crate::check::{counterexample, holds, stuck};
 use crate::program::{Next, Programs, Script};
 
-/// The command that creates the aggregate is 1; the others change it. What they lead to is so large
-/// that it is split over chunks.
+/// A command: 1 creates the aggregate, the others change it. The events of the others are so large
+/// that they are split over chunks.
 type Command = u8;
 
 const CREATES: Command = 1;
-/// Has the id of command 2, and says something else.
+/// Has the id of command 2, but other content.
 const REUSES: Command = 3;
 /// A cause that is not kept.
 const FORGOTTEN: Command = 0;
@@ -37,44 +38,44 @@ enum Ask {
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Answer {
-    /// The commands of the commits there are; so many looks at one that is split miss its last
+    /// The commands whose commits exist. The given number of reads of a split commit miss its last
     /// chunk.
     Commits(Vec<Command>, u32),
     Stored,
     Duplicate,
     Conflict,
-    /// There is a commit with the same cause, which said something else.
+    /// There is a commit with the same cause and other content.
     Reused,
-    /// No answer came; whether the request took effect is not known.
+    /// No answer came. It is not known whether the request took effect.
     Nothing,
 }
 
-/// A guard that is taken away, to see that the checker notices.
+/// A guard that is removed, to test that the checker notices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Without {
-    /// The write does not ask whether its place is free.
+    /// The write does not require that its place is free.
     FreePlace,
     /// Commits do not keep their cause.
     Cause,
-    /// Commits do not keep the digest of what their cause said.
+    /// Commits do not keep the digest of their cause's content.
     Digest,
-    /// A part of a commit is taken for a commit that is broken.
+    /// A part of a commit counts as a broken commit.
     Patience,
 }
 
-/// How a run ends.
+/// The end of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum End {
     Done,
-    /// It is delivered again.
+    /// The command is delivered again.
     Again,
-    /// It has failed for good.
+    /// The command has failed permanently.
     Letter,
 }
 
 struct CommitModel {
     runs: Programs<Command, Ask, Answer, End>,
-    /// Duplicates are there from the start.
+    /// Commands to deliver. Duplicates are in the list from the start.
     deliveries: Vec<Command>,
     workers: usize,
     faults: u8,
@@ -91,7 +92,7 @@ struct State {
     faults: u8,
     false_success: bool,
     rewritten: bool,
-    /// Numbers the attempts.
+    /// Number of attempts to write; numbers the next one.
     attempts: u8,
 }
 
@@ -114,17 +115,17 @@ struct Late {
     stored: Stored,
 }
 
-/// The runs are numbered as the state lists them.
+/// An action of the model. Runs have their numbers in the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Action {
     Take(Command),
     Serve(usize),
     LoseAnswer(usize),
-    /// A read sees a part of a split commit at its first looks.
+    /// A read sees only a part of a split commit the given number of times.
     Tear(usize, u32),
     Delay(usize),
     Arrive(usize),
-    /// The client sends the request twice: it takes effect, and will again.
+    /// The client sends the request twice. It takes effect now, and again later.
     Repeat(usize),
     CrashBefore(usize),
     CrashAfter(usize),
@@ -260,7 +261,8 @@ impl CommitModel {
         Late { ask, stored: Stored { cause: run.command, attempt: run.attempt } }
     }
 
-    /// Lets a request take effect, a commit in the real double that is set up as the state says.
+    /// Lets a request take effect. A commit is written to the real double, in the state of the
+    /// model.
     fn perform(&self, state: &mut State, late: Late) -> Answer {
         let causes = state.commits.iter().map(|commit| match self.without {
             Some(Without::Cause) => FORGOTTEN,
@@ -314,7 +316,7 @@ impl State {
         self.commits.iter().filter(|commit| commit.cause == command).count()
     }
 
-    /// Another command with the same id is decided.
+    /// Returns whether another command with the same id is decided.
     fn is_reused(&self, command: Command) -> bool {
         let mut others = self.commits.iter().filter(|commit| commit.cause != command);
         others.any(|commit| cause_of(commit.cause) == cause_of(command))
@@ -451,8 +453,8 @@ fn model(faults: u8) -> CommitModel {
     }
 }
 
-/// As [`model`], with a command that has the id of another, and two workers: three different
-/// commands have many more states.
+/// Like [`model`], but with a command that has the id of another. It has only two workers, because
+/// three different commands have many more states.
 fn reusing(faults: u8) -> CommitModel {
     CommitModel { deliveries: vec![CREATES, 2, 2, REUSES], workers: 2, ..model(faults) }
 }

@@ -1,7 +1,12 @@
-//! The real code as an automaton.
+//! Turns the real code into an automaton.
 //!
-//! An async function that is given the answers to its requests in order always comes to the same place. So it is unrolled: run again over every sequence of
-//! answers, until it ends. Places from which the same can follow are one node, and a node is all that a state of the model says about a run.
+//! An async function that gets the same answers to its requests in the same order always reaches
+//! the same place. So it can be unrolled: it runs again for every sequence of answers, until it
+//! ends. Places with equal continuations are one node. A node is all that a state of the model
+//! keeps of a run.
+//!
+//! For example, a program asks `A`, and asks `B` only if the answer to `A` is `no`. It has three
+//! nodes: asks `A`, asks `B`, and ended.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::pending;
@@ -11,16 +16,16 @@ use std::sync::{Arc, Mutex};
 use tokio::runtime;
 use tokio::sync::mpsc;
 
-/// What a program does next.
+/// The next step of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Next<Q, E> {
-    /// It waits for the answer to a request.
+    /// The program waits for the answer to a request.
     Asks(Q),
-    /// It has ended.
+    /// The program has ended.
     Ends(E),
 }
 
-/// Answers requests from a list, and reports the first that the list does not answer.
+/// Answers requests from a list, and reports the first request without an answer in it.
 pub(crate) struct Script<Q, A> {
     answers: Mutex<VecDeque<A>>,
     asked: mpsc::UnboundedSender<Q>,
@@ -39,7 +44,8 @@ impl<Q, A> Script<Q, A> {
     }
 }
 
-/// Runs `program` until it has used up the answers. Its clock jumps wherever it sleeps.
+/// Runs `program` until it has used all answers. The clock jumps forward whenever the program
+/// sleeps.
 pub(crate) fn run<Q, A, E>(answers: &[A], program: impl AsyncFnOnce(Arc<Script<Q, A>>) -> E) -> Next<Q, E>
 where
     A: Clone,
@@ -70,8 +76,10 @@ where
     A: Copy + Eq + Hash,
     E: Copy + Eq + Hash,
 {
-    /// Unrolls what `run` does after each sequence of answers. `possible` lists the answers to a request, and those that are faults; of these a sequence has
-    /// at most `faults`.
+    /// Unrolls `run` over all sequences of answers.
+    ///
+    /// `possible` returns the answers to a request, and those that are faults. A sequence has at
+    /// most `faults` of the latter.
     pub(crate) fn new(
         run: impl Fn(&[A]) -> Next<Q, E>,
         possible: impl Fn(Q) -> (Vec<A>, Vec<A>),
@@ -113,18 +121,20 @@ where
         self.start
     }
 
-    /// What the program does at a node.
+    /// Returns the next step of the program at a node.
     pub(crate) fn next(&self, node: usize) -> Next<Q, E> {
         self.nodes[node].0
     }
 
-    /// Where an answer leads.
+    /// Returns the node to which an answer leads.
     pub(crate) fn after(&self, node: usize, answer: A) -> Option<usize> {
         self.nodes[node].1.iter().find(|(possible, _)| *possible == answer).map(|(_, next)| *next)
     }
 }
 
-/// Programs with too many possible answers to be unrolled beforehand: what each does is kept for every sequence of answers that it has had.
+/// Programs with too many possible answers to unroll in advance.
+///
+/// The next step of each is cached for every sequence of answers that occurred.
 pub(crate) struct Programs<I, Q, A, E> {
     known: Mutex<Known<I, Q, A, E>>,
 }
@@ -144,7 +154,7 @@ where
     A: Clone + Eq + Hash,
     E: Clone,
 {
-    /// What `program`, started with this input, does after these answers.
+    /// Returns the next step of `program` after these answers, started with this input.
     pub(crate) fn next(
         &self,
         input: &I,

@@ -1,21 +1,24 @@
-//! Checks for how long snapshots remember the causes of commits.
+//! Checks how long snapshots remember the causes of commits.
 
 use super::Check;
 use super::retention::LEAST_RECORD_RETENTION_DAYS;
 use crate::model::Function;
 
-/// The name for the table of a function's snapshots.
+/// Name of the environment variable for the table of a function's snapshots.
 pub(super) const SNAPSHOTS: &str = "SNAPSHOT_TABLE";
 
+/// Fewest days for which snapshots must remember causes if the function reads a queue.
+///
 /// A message that is moved back from its dead-letter queue is a new message. It may have spent 14
 /// days in the queue and 14 in the dead-letter queue, so the toolkit counts it as 28 days older.
 /// One more day covers its delivery.
 const LEAST_BEHIND_A_QUEUE_DAYS: i64 = 29;
 
 impl<'a> Check<'a> {
-    /// A delivery older than the causes of a snapshot is compared with the whole stream. That is
-    /// right, and costs as much as without a snapshot; so snapshots remember causes for longer than
-    /// anything is replayed.
+    /// Checks that snapshots remember causes for longer than anything can be replayed.
+    ///
+    /// The toolkit compares an older delivery with the whole stream. The result is correct, but
+    /// costs as much as it does without a snapshot.
     pub(super) fn snapshots(&mut self) {
         let topology = self.topology;
         for (name, table) in &topology.tables {
@@ -45,7 +48,9 @@ impl<'a> Check<'a> {
         self.days_of_snapshots();
     }
 
-    /// A function with snapshots that reads a queue, or to which a rule hands over by way of one.
+    /// Returns a function that keeps its snapshots in `table` and reads a queue.
+    ///
+    /// A rule may send to that queue.
     fn behind_a_queue(&self, table: &str) -> Option<&'a str> {
         let topology = self.topology;
         let uses =

@@ -1,16 +1,20 @@
-//! Reserved concurrency against what the sources of a function run at a time.
+//! Compares the concurrency of each function with the batches that its sources run at a time.
 
 use super::Check;
 use crate::lookup::SourceKind;
 use crate::model::Source;
 
-/// Partitions of a new table with capacity on demand: it takes 4,000 writes a second from the start, and a partition takes 1,000.
+/// Partitions of a new table with on-demand capacity.
+///
+/// Such a table takes 4,000 writes a second from the start, and a partition takes 1,000.
 const TABLE_PARTITIONS: u64 = 4;
 
 impl Check<'_> {
-    /// Sources that together may take more environments than their function has are throttled. On a
-    /// queue that uses up receives, which loses messages to the dead-letter queue that nothing is
-    /// wrong with; on a stream the throttled shard waits while its records age.
+    /// Checks that a function's sources together do not need more environments than it may have.
+    ///
+    /// Otherwise Lambda throttles some batches. In a queue, each throttle uses up receives of its
+    /// messages, and sound messages may reach the dead-letter queue. In a stream, the throttled
+    /// shard waits while its records age.
     pub(super) fn concurrency(&mut self) {
         let topology = self.topology;
         for (name, function) in &topology.functions {
@@ -54,7 +58,9 @@ impl Check<'_> {
         }
     }
 
-    /// How many batches of a source run at a time. The shards of a table's stream are DynamoDB's to choose: one for each partition.
+    /// Returns how many batches of a source run at a time.
+    ///
+    /// DynamoDB chooses the number of shards of a table's stream: one for each partition.
     fn batches(&self, source: &Source) -> u64 {
         match source.kind() {
             Some(SourceKind::Stream(stream)) => {

@@ -1,11 +1,11 @@
-//! Destinations: on failure, and of asynchronous invocations on success.
+//! Checks destinations: those for failures, and those for successful asynchronous invocations.
 
 use super::Check;
 use crate::lookup::DestinationKind;
 use crate::model::Destination;
 
 impl Check<'_> {
-    /// The destination of a stream mapping: queue, topic or bucket.
+    /// Checks the destination of a stream mapping: a queue, a topic or a bucket.
     pub(super) fn stream_destination(&mut self, path: &[&str], destination: &Destination) {
         match destination.kind() {
             Some(DestinationKind::Function(_)) => self.not_for_streams(path, "function"),
@@ -14,7 +14,7 @@ impl Check<'_> {
         }
     }
 
-    /// The destination of asynchronous invocations of a function.
+    /// Checks the on-failure destination of a function's asynchronous invocations.
     pub(super) fn asynchronous_destination(&mut self, path: &[&str], destination: &Destination, of: &str) {
         self.destination(path, destination);
         if destination.kind() == Some(DestinationKind::Function(of)) {
@@ -25,7 +25,9 @@ impl Check<'_> {
         }
     }
 
-    /// The destination of a function's asynchronous invocations that succeed: no bucket.
+    /// Checks the on-success destination of a function's asynchronous invocations.
+    ///
+    /// A bucket is not allowed.
     pub(super) fn success_destination(&mut self, path: &[&str], destination: &Destination, of: &str) {
         match destination.kind() {
             Some(DestinationKind::Bucket(_)) => {

@@ -1,4 +1,4 @@
-//! Functions: limits, uses, environment variables, asynchronous invocation.
+//! Checks functions: limits, uses, environment variables and asynchronous invocation.
 
 use super::Check;
 use super::names::FUNCTION;
@@ -6,10 +6,10 @@ use super::retention::EFFECTS;
 use crate::lookup::{LARGE_LETTERS, LETTERS, Resource};
 use crate::model::{Access, Asynchronous, Function, Use};
 
-/// What the names of environment variables begin with that Lambda, Terraform or this system sets itself.
+/// Prefixes of environment variables that Lambda, Terraform or Tidegate sets itself.
 const RESERVED: [&str; 5] = ["AWS_", "LAMBDA_", "OTEL_", "RUST_LOG", "TIDEGATE_"];
 
-/// Those that the engine sets, and Lambda refuses where it sets them too.
+/// Environment variables that the engine sets. Lambda sets them too, and refuses a declaration.
 const SET_HERE: [&str; 16] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_DEFAULT_REGION",
@@ -75,7 +75,7 @@ impl Check<'_> {
         }
     }
 
-    /// What runs a function that is no Rust binary.
+    /// Checks the command and the directory of a function that is not a Rust binary.
     fn command(&mut self, name: &str, function: &Function) {
         let path = ["functions", name, "command"];
         match &function.command {
@@ -130,7 +130,8 @@ impl Check<'_> {
         }
     }
 
-    /// What the toolkit writes for a function: its dead letters, the large ones, and its idempotency records.
+    /// Checks what the toolkit writes for a function: dead letters, large dead letters and
+    /// idempotency records.
     fn toolkit(&mut self, name: &str, function: &Function) {
         let path = |variable, field| ["functions", name, "uses", variable, field];
         if let Some(queue) = function.uses.get(LETTERS).and_then(|used| used.queue.as_ref())

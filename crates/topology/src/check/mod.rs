@@ -1,4 +1,6 @@
-//! Rules a topology keeps beyond its types. Every breach is reported, each at its own line.
+//! Checks the rules that the types of a topology cannot express.
+//!
+//! Every violation is reported with its own line.
 
 mod causes;
 mod concurrency;
@@ -24,7 +26,9 @@ use super::error::{Mistake, Severity};
 use super::lookup::DEFAULT_BUS;
 use super::model::{Profile, Topology};
 
-/// Checks everything; no errors means that the engine can use the topology, no mistakes at all that Terraform can.
+/// Checks all rules and returns the mistakes.
+///
+/// Without errors, the engine can use the topology. Without any mistakes, Terraform can use it too.
 pub(super) fn check(topology: &Topology, document: &Document) -> Vec<Mistake> {
     let mut check = Check { topology, document, mistakes: Vec::new() };
     check.something();
@@ -46,7 +50,10 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// An empty file is a slip, and a file without a function makes things that nothing is delivered from.
+    /// Checks that at least one function is declared.
+    ///
+    /// An empty file is an error. A file without functions is a warning, because nothing is
+    /// delivered.
     fn something(&mut self) {
         let example = "functions = { NAME = { … } }";
         if self.document.value().is_empty() {
@@ -56,18 +63,22 @@ impl Check<'_> {
         }
     }
 
-    /// Reports an error at a path; the message begins with the path.
+    /// Reports an error at a path. The message begins with the path.
     fn mistake(&mut self, path: &[&str], what: impl Display) {
         self.found(Severity::Error, path, what);
     }
 
-    /// Reports what AWS and the engine take, and what may lose events; the message begins with the path.
+    /// Reports a warning at a path. The message begins with the path.
+    ///
+    /// AWS and the engine accept the value, but it may lose events.
     fn warning(&mut self, path: &[&str], what: impl Display) {
         self.found(Severity::Warning, path, what);
     }
 
-    /// Reports what this project's toolkit, commands or Terraform need and AWS does not; silent for
-    /// others. The message begins with the path.
+    /// Reports a violation of a rule that this project's toolkit, commands or Terraform need and
+    /// AWS does not.
+    ///
+    /// Reports nothing if the profile is not `tidegate`. The message begins with the path.
     fn house_rule(&mut self, path: &[&str], what: impl Display) {
         if self.topology.profile() == Profile::Tidegate {
             self.warning(path, what);
@@ -88,7 +99,7 @@ impl Check<'_> {
         }
     }
 
-    /// A name that refers to an entry of a section.
+    /// Checks that a name refers to an entry of a section.
     fn declared<T>(&mut self, path: &[&str], section: &str, name: &str, entries: &BTreeMap<String, T>) {
         if entries.contains_key(name) {
             return;
@@ -98,7 +109,7 @@ impl Check<'_> {
         self.mistake(path, format!("is {name}, which is not declared; declared {section}: {declared}"));
     }
 
-    /// A bus: a declared one, or the one that every account has.
+    /// Checks that a bus is declared, or is the default bus of every account.
     fn bus(&mut self, path: &[&str], name: &str) {
         let topology = self.topology;
         if name != DEFAULT_BUS {
@@ -106,14 +117,16 @@ impl Check<'_> {
         }
     }
 
-    /// A queue that AWS itself writes failures to: declared, and not first-in-first-out.
+    /// Checks a queue to which AWS itself writes failures: it is declared and is not a FIFO queue.
     fn failure_queue(&mut self, path: &[&str], name: &str) {
         let topology = self.topology;
         self.declared(path, "queues", name, &topology.queues);
         self.not_fifo(path, name);
     }
 
-    /// AWS gives the failures that it writes no message group, which a FIFO queue needs.
+    /// Checks that a queue is not a FIFO queue.
+    ///
+    /// AWS writes its failures without a message group, and a FIFO queue needs one.
     fn not_fifo(&mut self, path: &[&str], name: &str) {
         if self.is_fifo(name) {
             self.mistake(path, format!("is {name}, a FIFO queue; a standard queue is allowed"));

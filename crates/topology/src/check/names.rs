@@ -1,16 +1,17 @@
-//! Names: what AWS takes, and what this project's Terraform has room for.
+//! Checks names against the limits of AWS and against the room that this project's Terraform needs.
 
 use super::Check;
 
-/// What a service takes as a name.
+/// Naming rules of a service.
 pub(super) struct Naming {
-    /// What is named, for people.
+    /// Kind of the named thing, for messages.
     what: &'static str,
     shortest: usize,
     longest: usize,
-    /// What is allowed beside ASCII letters and digits.
+    /// Characters that are allowed besides ASCII letters and digits.
     also: &'static str,
-    /// Longest with room for a prefix, and an archive's or an account's addition, in Terraform.
+    /// Longest name that leaves room for what Terraform adds: a prefix, and an archive's or an
+    /// account's suffix.
     with_prefix: usize,
 }
 
@@ -24,24 +25,25 @@ pub(super) const STREAM: Naming = naming("a stream", 128, "-_.");
 pub(super) const TABLE: Naming = Naming { shortest: 3, ..naming("a table", 255, "-_.") };
 /// An SQS queue.
 pub(super) const QUEUE: Naming = naming("a queue", 80, "-_");
-/// An SQS queue whose name gets the ending `.fifo`.
+/// An SQS queue whose name gets the suffix `.fifo`.
 pub(super) const FIFO_QUEUE: Naming = naming("a FIFO queue without its ending .fifo", 75, "-_");
 /// An SNS topic.
 pub(super) const TOPIC: Naming = naming("a topic", 256, "-_");
-/// An EventBridge bus. Its archive, which is named alike, has 48 characters.
+/// An EventBridge bus. Its archive has the same name, and at most 48 characters.
 pub(super) const BUS: Naming = Naming { with_prefix: 32, ..naming("a bus", 256, "-_./") };
 /// An EventBridge rule.
 pub(super) const RULE: Naming = naming("a rule", 64, "-_.");
 /// A function.
 pub(super) const FUNCTION: Naming = naming("a function", 64, "-_");
-/// A label in the topology alone.
+/// A label that occurs only in the topology.
 pub(super) const SOURCE: Naming = naming("a source", 64, "-_");
 
-/// Longest name of a bucket with 16 characters for a prefix, and 13 for a hyphen and the account.
+/// Longest name of a bucket: it leaves 16 characters for a prefix, and 13 for a hyphen and the
+/// account.
 const LONGEST_BUCKET: usize = 34;
 
 impl Check<'_> {
-    /// A name. What no service takes is an error.
+    /// Checks a name. A name that no service accepts is an error.
     pub(super) fn name(&mut self, path: &[&str], name: &str, naming: &Naming) {
         let Naming { what, shortest, longest, also, with_prefix } = *naming;
         let taken = |c: char| c.is_ascii_alphanumeric() || also.contains(c);
@@ -56,7 +58,7 @@ impl Check<'_> {
         self.well_formed(path, name, with_prefix);
     }
 
-    /// A bucket's name: S3 takes no capitals and no underscores.
+    /// Checks the name of a bucket. S3 accepts neither capital letters nor underscores.
     pub(super) fn bucket_name(&mut self, path: &[&str], name: &str) {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
         let possible = (3..=63).contains(&name.len())
@@ -72,7 +74,9 @@ impl Check<'_> {
         self.well_formed(path, name, LONGEST_BUCKET);
     }
 
-    /// With room for a prefix of 16 characters: roles and rules have 64 at most.
+    /// Checks that a name leaves room for a prefix of 16 characters.
+    ///
+    /// Roles and rules have at most 64 characters.
     fn well_formed(&mut self, path: &[&str], name: &str, longest: usize) {
         let well_formed = (3..=longest).contains(&name.len())
             && name.starts_with(|c: char| c.is_ascii_lowercase())

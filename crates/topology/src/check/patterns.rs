@@ -1,4 +1,4 @@
-//! What rules and filters may match.
+//! Checks the patterns of rules and filters.
 
 use serde_json::{Map, Value};
 
@@ -8,10 +8,12 @@ use crate::model::{Profile, Source};
 use crate::pattern::filter::{Filter, Filtered, LONGEST as LONGEST_FILTER, MOST};
 use crate::pattern::{Pattern, PatternError};
 
-/// Fields of an event on a bus that say what the envelope says. EventBridge's own `id` and `time` are others on every delivery.
+/// Fields of an event on a bus that repeat the envelope.
+///
+/// EventBridge's own `id` and `time` differ on every delivery.
 const FIELDS: [&str; 3] = ["source", "detail-type", "detail"];
 
-/// Attributes of an envelope other than its content.
+/// Attributes of an envelope, without its content.
 const ATTRIBUTES: [&str; 11] = [
     "specversion",
     "id",
@@ -26,14 +28,14 @@ const ATTRIBUTES: [&str; 11] = [
     "traceparent",
 ];
 
-/// Most characters of a rule's pattern, EventBridge's quota of an account that has not asked for more.
+/// Most characters of a rule's pattern: EventBridge's default quota of an account.
 const LONGEST_RULE: usize = 2_048;
 
 impl Check<'_> {
-    /// A rule's pattern: a pattern at all, and of nothing but envelopes.
+    /// Checks a rule's pattern: it is well-formed and matches only fields of envelopes.
     pub(super) fn pattern(&mut self, path: &[&str], pattern: &Value) {
         match Pattern::parse(pattern) {
-            // Which fields there are is for whoever puts the events to say.
+            // Only the publisher of the events knows which fields they have.
             Ok(_) if self.topology.profile() == Profile::Aws => {}
             Ok(_) => self.level(path, pattern, &FIELDS),
             Err(error) => self.faults(path, &error),
@@ -41,7 +43,7 @@ impl Check<'_> {
         self.length(path, &pattern.to_string(), LONGEST_RULE);
     }
 
-    /// The filters of a mapping.
+    /// Checks the filters of a mapping.
     pub(super) fn filters(&mut self, path: &[&str], source: &Source, kind: SourceKind<'_>) {
         let of = match kind {
             SourceKind::Stream(_) => Filtered::Kinesis,
@@ -78,7 +80,7 @@ impl Check<'_> {
         }
     }
 
-    /// A pattern's fields, those in `$or` included.
+    /// Checks the fields of a pattern, including those in `$or`.
     fn level(&mut self, path: &[&str], pattern: &Value, allowed: &[&str]) {
         for (field, value) in pattern.as_object().into_iter().flat_map(Map::iter) {
             let path = [path, &[field.as_str()]].concat();

@@ -1,4 +1,4 @@
-//! Queues and their redrive.
+//! Checks queues and their redrive policies.
 
 use super::Check;
 use super::names::{FIFO_QUEUE, QUEUE};
@@ -64,8 +64,8 @@ impl Check<'_> {
             let (this, other) = (kind(queue.fifo), kind(target.fifo));
             self.mistake(&path, format!("is {letters}, {other}; {this} needs {this}"));
         }
-        // In a FIFO queue a message that is moved begins anew (AWS docs: "Understanding message retention
-        // periods for dead-letter queues").
+        // The retention of a message that is moved to a FIFO queue begins anew (AWS docs:
+        // "Understanding message retention periods for dead-letter queues").
         let age = if target.fifo { 0 } else { i64::from(queue.retention_seconds) };
         let (kept, path) = (i64::from(target.retention_seconds), ["queues", letters, "retention_seconds"]);
         let least = age.saturating_add(LEAST_FAILURE_RETENTION);
@@ -89,7 +89,7 @@ impl Check<'_> {
         }
     }
 
-    /// A queue that a function reads.
+    /// Checks a queue that a function reads.
     fn consumed(&mut self, name: &str, function: &str, source: &str) {
         let topology = self.topology;
         let (Some(queue), Some(reader)) = (topology.queues.get(name), topology.functions.get(function))

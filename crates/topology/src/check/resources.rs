@@ -1,17 +1,20 @@
-//! Streams, tables, buckets and buses.
+//! Checks streams, tables, buckets and buses.
 
 use super::Check;
 use super::names::{BUS, STREAM, TABLE, TOPIC};
 use crate::lookup::DEFAULT_BUS;
 
-/// An event's limit in bytes. A queue and an asynchronous invocation take 1 MiB, and so does a request
-/// of PutEvents (AWS docs: quotas of SQS, Lambda and EventBridge).
+/// Allowed limits of an event, in bytes.
+///
+/// A queue, an asynchronous invocation and a request of PutEvents take 1 MiB (AWS docs: quotas of
+/// SQS, Lambda and EventBridge).
 const EVENT_BYTES: std::ops::RangeInclusive<i64> = 8_192..=1_048_576;
-/// What a queue takes that version 5 of Terraform's AWS provider made: its default for
-/// `max_message_size`, and the largest value that it accepts.
+/// Largest message of a queue that version 5 of Terraform's AWS provider creates.
+///
+/// It is the provider's default for `max_message_size`, and the largest value that it accepts.
 const PROVIDER_BYTES: i64 = 262_144;
 
-/// What CloudWatch allows in a namespace besides letters and digits.
+/// Characters that CloudWatch allows in a namespace besides letters and digits.
 const NAMESPACE: &str = " .-_/#:";
 
 impl Check<'_> {
@@ -56,7 +59,7 @@ impl Check<'_> {
         }
     }
 
-    /// CloudWatch drops the metrics of a namespace that is none, without a word.
+    /// Checks the metrics namespace. CloudWatch silently drops metrics of an invalid namespace.
     fn namespace(&mut self) {
         let Some(namespace) = &self.topology.metrics_namespace else { return };
         let allowed = |letter: char| letter.is_ascii_alphanumeric() || NAMESPACE.contains(letter);

@@ -1,4 +1,4 @@
-//! How long failures wait for a person, and how long it is known what took place.
+//! Checks how long failures wait for an operator, and how long effects are remembered.
 
 use std::collections::BTreeMap;
 
@@ -6,16 +6,23 @@ use super::Check;
 use crate::lookup::{LARGE_LETTERS, LETTERS};
 use crate::model::Function;
 
-/// A long weekend, in seconds: nobody has to look at a queue of failures sooner.
+/// Shortest retention of a queue of failures, in seconds: a long weekend.
+///
+/// An operator need not look at the queue sooner.
 pub(super) const LEAST_FAILURE_RETENTION: i64 = 4 * 86_400;
 
-/// SQS keeps a message for 14 days at most, so a replay can come that late. A day more covers the delivery before it.
+/// Fewest days for which idempotency records and causes must be kept.
+///
+/// SQS keeps a message for 14 days at most, so a replay can come that late. One more day covers the
+/// delivery before it.
 pub(super) const LEAST_RECORD_RETENTION_DAYS: i64 = 15;
 
-/// The name for the table of a function's idempotency records, which `tidegate effects` knows too.
+/// Name of the environment variable for the table of a function's idempotency records.
+///
+/// `tidegate effects` uses the same name.
 pub(super) const EFFECTS: &str = "IDEMPOTENCY_TABLE";
 
-/// Who gives up what into a queue, and how old it may be by then.
+/// Writer to a queue of failures: its name, and the largest age in seconds of what it writes.
 struct Writer {
     who: String,
     age: i64,
@@ -34,7 +41,7 @@ impl<'a> Check<'a> {
             let Some(declared) = self.topology.queues.get(queue) else { continue };
             let least = LEAST_FAILURE_RETENTION.max(writer.age);
             let kept = i64::from(declared.retention_seconds);
-            // Below a minute the value is no retention at all, which is reported as that.
+            // A value below a minute is out of range, and another check reports that.
             if (60..least).contains(&kept) {
                 let who = writer.who;
                 self.house_rule(
@@ -48,7 +55,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// For each queue that holds failures, whoever retries longest before it writes there.
+    /// Returns, for each queue of failures, the writer that retries longest before it writes there.
     fn writers(&self) -> BTreeMap<&'a str, Writer> {
         let topology = self.topology;
         let mut writers: BTreeMap<&'a str, Writer> = BTreeMap::new();
@@ -84,7 +91,9 @@ impl<'a> Check<'a> {
         writers
     }
 
-    /// A letter that outlives the object with its payload can be read, but not replayed.
+    /// Checks that the payload of a large dead letter is kept as long as the dead letter itself.
+    ///
+    /// A dead letter that outlives its payload can be read, but not replayed.
     fn large_letters(&mut self) {
         let topology = self.topology;
         for (name, bucket) in &topology.buckets {
@@ -141,8 +150,10 @@ impl<'a> Check<'a> {
         self.one_table_of_records();
     }
 
-    /// The longest archive, in days, of a bus whose rules reach a function that uses this table,
-    /// directly or by way of a queue.
+    /// Returns the bus with the longest archive among those that reach a function with this table,
+    /// and the archive's length in days.
+    ///
+    /// A rule of the bus reaches the function directly or through a queue.
     pub(super) fn archive_before(&self, table: &str) -> Option<(&'a str, i64)> {
         let topology = self.topology;
         let uses =
@@ -187,7 +198,7 @@ impl<'a> Check<'a> {
     }
 }
 
-/// The queue of a function's own dead letters.
+/// Returns the queue for a function's own dead letters.
 fn letters_of(function: &Function) -> Option<&str> {
     function.uses.get(LETTERS)?.queue.as_deref()
 }

@@ -1,4 +1,4 @@
-//! Rules and their targets.
+//! Checks rules and their targets.
 
 use super::Check;
 use super::names::RULE;
@@ -53,8 +53,10 @@ impl Check<'_> {
             self.range(&path, target.maximum_event_age_seconds, 60..=86_400);
         }
     }
-    /// EventBridge sends to a FIFO queue by a message group, and by one to a standard queue for fair
-    /// sharing.
+    /// Checks the message group of a target.
+    ///
+    /// EventBridge sends to a FIFO queue with a message group. A standard queue may have one, for
+    /// fair sharing.
     fn message_group(&mut self, rule: &str, target: &Target) {
         let path = ["rules", rule, "target", "message_group_id"];
         match (&target.queue, &target.message_group_id) {

@@ -1,4 +1,4 @@
-//! Which functions may use the same table.
+//! Checks which functions use the same table.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,10 @@ use super::Check;
 use crate::model::Access;
 
 impl Check<'_> {
-    /// A table belongs to one function, unless it is an event store: it has a stream, and every function reads it or appends to it. What one
-    /// function changes in place, another must not depend on.
+    /// Checks that a table belongs to one function, unless it is an event store.
+    ///
+    /// An event store has a stream, and every function reads it or appends to it. A function must
+    /// not depend on items that another function changes in place.
     pub(super) fn sharing(&mut self) {
         let topology = self.topology;
         let mut owners: BTreeMap<&str, &str> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Event source mappings.
+//! Checks event source mappings.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::names::SOURCE;
 use crate::lookup::{SourceKind, TABLE_STREAM_RETENTION_SECONDS};
 use crate::model::{Profile, Source, StartingPosition};
 
-/// Readers of one table's stream that AWS does not throttle.
+/// Most readers of one table's stream that AWS does not throttle.
 const TABLE_STREAM_READERS: usize = 2;
 
 impl Check<'_> {
@@ -125,7 +125,7 @@ impl Check<'_> {
         }
         self.dead_letter_after(path, source, age, "maximum_record_age_seconds");
         match &source.on_failure {
-            // Without a bound nothing is given up.
+            // Without a bound, the mapping never discards a record.
             None if is_bounded => self.warning(
                 path,
                 "has no on_failure: what it gives up is lost without a word; a queue, a topic or a bucket would have it",
@@ -204,7 +204,10 @@ impl Check<'_> {
         }
     }
 
-    /// A bound that a stream mapping should have: without it one bad record holds up its shard until the stream forgets it.
+    /// Checks a bound that every stream mapping should have.
+    ///
+    /// Without it, one record that always fails blocks its shard until the record expires in the
+    /// stream.
     fn bounded(&mut self, path: &[&str], value: Option<i32>, allowed: std::ops::RangeInclusive<i64>) {
         let (low, high) = (allowed.start(), allowed.end());
         match value {
@@ -218,7 +221,10 @@ impl Check<'_> {
         }
     }
 
-    /// Half of the limit at most: what still fails then has to be noticed by a delivery, and batches may be far apart in a shard that retries.
+    /// Checks that the age for dead-lettering is at most half of the limit.
+    ///
+    /// Only a delivery notices that the age is reached. In a shard that retries, deliveries may be
+    /// far apart.
     fn dead_letter_after(&mut self, path: &[&str], source: &Source, limit: Option<i64>, of: &str) {
         if let (Some(after), Some(limit)) = (source.dead_letter_after_seconds.map(i64::from), limit)
             && (after < 1 || after > limit / 2)
@@ -228,7 +234,10 @@ impl Check<'_> {
         }
     }
 
-    /// A letter of the function's own has payload and reason; what a queue moves has no reason.
+    /// Checks that the function dead-letters a message before SQS moves it.
+    ///
+    /// A dead letter of the function has the payload and the reason. A message that SQS moves has
+    /// no reason.
     fn before_the_redrive(&mut self, path: &[&str], source: &Source, queue: &str) {
         let Some(declared) = self.topology.queues.get(queue) else { return };
         let (Some(after), Some(redrive)) = (source.dead_letter_after_seconds, &declared.redrive) else {

@@ -11,10 +11,12 @@ pub struct Destination {
     pub queue: Option<String>,
     /// A topic.
     pub topic: Option<String>,
-    /// A bucket, which alone keeps the events of a stream that were given up. For failures only.
+    /// A bucket, for failures only.
+    ///
+    /// Of all destinations of a stream mapping, only a bucket gets the records themselves.
     pub bucket: Option<String>,
     /// A function, which is invoked asynchronously with the record.
     pub function: Option<String>,
-    /// A bus, which gets an event with the record as its detail.
+    /// A bus, which receives an event with the record as its detail.
     pub bus: Option<String>,
 }

@@ -15,25 +15,31 @@ pub struct Function {
     /// Memory in MB, 128 by default.
     #[serde(default = "default_memory")]
     pub memory_mb: u32,
-    /// Timeout of one invocation, 1 to 900 seconds; 3 by default.
+    /// Seconds after which an invocation times out, 1 to 900; 3 by default.
     #[serde(default = "default_timeout")]
     pub timeout_seconds: u32,
-    /// Most execution environments at a time on one machine, and the reserved concurrency where
-    /// that is switched on; 10 by default, which is what a
-    /// new account has in all.
+    /// Most execution environments at a time on one machine; 10 by default.
+    ///
+    /// It is also the reserved concurrency where reserving is switched on. A new account has 10 in
+    /// all.
     #[serde(default = "default_concurrency")]
     pub maximum_concurrency: u32,
-    /// Environments that are reserved for it, which also limits it, whether or not reserving is
-    /// switched on; 0 switches the function off: whatever is
-    /// invoked is throttled.
+    /// Environments that are reserved for the function and also limit it, even where reserving is
+    /// switched off.
+    ///
+    /// 0 switches the function off: every invocation is throttled.
     pub reserved_concurrency: Option<u32>,
     /// Program and arguments that run the function, in any language that speaks the Runtime API.
-    /// Without it the function is a Rust binary of its
-    /// name. For the local engine only: Terraform refuses it, since it deploys binaries.
+    ///
+    /// Without it the function is a Rust binary of its name. Only the local engine uses it.
+    /// Terraform refuses it, because it deploys binaries.
     pub command: Option<Vec<String>>,
-    /// Where the command runs, relative to the folder of the topology file, which it is by default.
+    /// Working directory of the command, relative to the topology file's folder, which is the
+    /// default.
     pub directory: Option<PathBuf>,
-    /// What the function may touch, by the environment variable that tells it the physical name.
+    /// Resources that the function may access.
+    ///
+    /// The key is the environment variable that holds the physical name.
     #[serde(default)]
     pub uses: BTreeMap<String, Use>,
     /// Further environment variables.
@@ -42,7 +48,7 @@ pub struct Function {
     /// Event source mappings by name.
     #[serde(default)]
     pub sources: BTreeMap<String, Source>,
-    /// How asynchronous invocations are retried and given up.
+    /// Retries and destinations of asynchronous invocations.
     pub asynchronous: Option<Asynchronous>,
 }
 
@@ -58,7 +64,7 @@ fn default_concurrency() -> u32 {
     10
 }
 
-/// One declared use: exactly one resource, and how it is accessed.
+/// One declared use: exactly one resource, and how the function accesses it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Use {
@@ -84,27 +90,27 @@ pub struct Use {
 pub enum Access {
     /// Reads only.
     Read,
-    /// Tables: reads, and puts items; nothing is updated or deleted.
+    /// Tables only: reads items and puts new ones, but never updates or deletes.
     Append,
     /// Writes only.
     Write,
-    /// Both.
+    /// Reads and writes.
     ReadWrite,
 }
 
-/// Asynchronous invocation of a function.
+/// Settings for asynchronous invocations of a function.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Asynchronous {
-    /// Retries after a function error, 0 to 2, which is the default.
+    /// Retries after a function error, 0 to 2; 2 by default.
     #[serde(default = "default_retries")]
     pub maximum_retry_attempts: u32,
-    /// How long an event is kept, 60 to 21,600 seconds, which is the default.
+    /// Seconds for which an event is kept, 60 to 21,600; 21,600 by default.
     #[serde(default = "default_event_age")]
     pub maximum_event_age_seconds: u32,
-    /// Where events go that were given up; without it they are lost.
+    /// Destination of events that are discarded. Without it they are lost.
     pub on_failure: Option<Destination>,
-    /// Where a record of each event goes that the function is done with, its answer included.
+    /// Destination of a record of each event that succeeded, with the function's answer.
     pub on_success: Option<Destination>,
 }
 

@@ -1,6 +1,6 @@
-//! What the topology file declares, as types.
+//! Types of everything that the topology file declares.
 //!
-//! Names are logical: `event-store`, not `dev-event-store`. The field names are the file's own, and
+//! Names are logical: `event-store`, not `dev-event-store`. The field names are those of the file.
 //! Terraform's variables have the same shape.
 
 mod destination;

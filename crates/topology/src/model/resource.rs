@@ -9,7 +9,7 @@ pub struct Stream {
     /// Number of shards, 1 by default.
     #[serde(default = "one")]
     pub shards: u32,
-    /// How long a record can be read, 24 to 8,760 hours; 24 by default.
+    /// Hours for which a record can be read, 24 to 8,760; 24 by default.
     #[serde(default = "default_retention_hours")]
     pub retention_hours: u32,
 }
@@ -22,7 +22,7 @@ fn default_retention_hours() -> u32 {
     24
 }
 
-/// A DynamoDB table, on demand.
+/// A DynamoDB table with on-demand capacity.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Table {
@@ -30,14 +30,13 @@ pub struct Table {
     pub partition_key: Key,
     /// Sort key.
     pub sort_key: Option<Key>,
-    /// The table's stream and what its records carry; none by default.
+    /// Content of the records of the table's stream. Without it the table has no stream.
     pub stream_view: Option<StreamView>,
-    /// The attribute that holds the time to live.
+    /// Attribute that holds the time to live.
     pub ttl_attribute: Option<String>,
-    /// Idempotency records: how long it is known that an effect took place, 15 to 3,650 days.
+    /// For a table of idempotency records: days for which they are kept, 15 to 3,650.
     pub record_retention_days: Option<u32>,
-    /// For a table of snapshots: for how many days they remember the causes of commits, 15 to
-    /// 3,650.
+    /// For a table of snapshots: days for which they remember the causes of commits, 15 to 3,650.
     pub cause_retention_days: Option<u32>,
 }
 
@@ -63,7 +62,7 @@ pub enum KeyType {
     B,
 }
 
-/// What the records of a table's stream carry.
+/// Content of the records of a table's stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum StreamView {
@@ -73,7 +72,7 @@ pub enum StreamView {
     NewImage,
     /// The item before the write.
     OldImage,
-    /// Both.
+    /// The item before and after the write.
     NewAndOldImages,
 }
 
@@ -81,17 +80,18 @@ pub enum StreamView {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Queue {
-    /// How long a message is kept, 60 to 1,209,600 seconds; four days by default.
+    /// Seconds for which a message is kept, 60 to 1,209,600; four days by default.
     #[serde(default = "default_message_retention")]
     pub retention_seconds: u32,
-    /// First in, first out within a message group. The physical name then ends in `.fifo`.
+    /// Makes it a FIFO queue, ordered within a message group. Its physical name ends in `.fifo`.
     #[serde(default)]
     pub fifo: bool,
-    /// How long a received message stays hidden; at least six times the timeout of a function that
-    /// consumes it.
+    /// Seconds for which a received message stays hidden.
+    ///
+    /// At least six times the timeout of a function that reads the queue.
     #[serde(default = "default_visibility")]
     pub visibility_timeout_seconds: u32,
-    /// Where a message goes that was received too often.
+    /// Dead-letter queue for messages that were received too often.
     pub redrive: Option<Redrive>,
 }
 
@@ -109,11 +109,11 @@ fn default_visibility() -> u32 {
 pub struct Redrive {
     /// The dead-letter queue's name.
     pub queue: String,
-    /// After how many receives.
+    /// Receives after which a message is moved.
     pub maximum_receives: u32,
 }
 
-/// A standard SNS topic. Who subscribes to it is not declared.
+/// A standard SNS topic. Its subscribers are not declared.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Topic {}
@@ -122,7 +122,7 @@ pub struct Topic {}
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bucket {
-    /// Days after which objects expire; 0, which is the default, keeps them.
+    /// Days after which objects expire. 0, the default, keeps them.
     #[serde(default)]
     pub expiration_days: u32,
 }
@@ -131,7 +131,7 @@ pub struct Bucket {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bus {
-    /// How long the archive keeps events; 0 means no archive.
+    /// Days for which the archive keeps events. 0, the default, means no archive.
     #[serde(default)]
     pub archive_days: u32,
 }

@@ -6,15 +6,15 @@ use serde::Deserialize;
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// The bus it listens on.
+    /// Bus whose events the rule matches.
     pub bus: String,
-    /// The event pattern, in EventBridge's own language.
+    /// Event pattern in EventBridge's language.
     pub pattern: serde_json::Value,
-    /// Where matching events go.
+    /// Target of matching events.
     pub target: Target,
 }
 
-/// Target of a rule: a function (asynchronous invocation) or a queue.
+/// Target of a rule: a function, which is invoked asynchronously, or a queue.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
@@ -22,14 +22,14 @@ pub struct Target {
     pub function: Option<String>,
     /// The queue to send to.
     pub queue: Option<String>,
-    /// The message group of what is sent to the queue; a FIFO queue needs one.
+    /// Message group of events sent to the queue. A FIFO queue needs one.
     pub message_group_id: Option<String>,
-    /// Where events go that could not be handed over.
+    /// Queue for events that could not be handed over.
     pub dead_letter_queue: Option<String>,
-    /// How often the hand-over is retried, at most 185 times, which is the default.
+    /// Retries of the hand-over, 0 to 185; 185 by default.
     #[serde(default = "default_rule_attempts")]
     pub maximum_retry_attempts: u32,
-    /// How long it is retried, 60 to 86,400 seconds, which is the default.
+    /// Seconds for which the hand-over is retried, 60 to 86,400; 86,400 by default.
     #[serde(default = "default_rule_age")]
     pub maximum_event_age_seconds: u32,
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::destination::Destination;
 
-/// An event source mapping: exactly one of stream, table and queue.
+/// An event source mapping. It reads exactly one of stream, table and queue.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
@@ -16,43 +16,46 @@ pub struct Source {
     pub table: Option<String>,
     /// An SQS queue.
     pub queue: Option<String>,
-    /// Most records in one batch; by default 10 of a queue and 100 of a stream.
+    /// Most records in one batch; by default 10 for a queue and 100 for a stream.
     #[serde(default)]
     pub batch_size: u32,
-    /// How long a batch is gathered, 0 to 300 seconds.
+    /// Batching window in seconds, 0 to 300.
     #[serde(default)]
     pub batching_window_seconds: u32,
-    /// Streams: length of the tumbling windows in which the function keeps a state, 1 to 900
-    /// seconds; 0 is without.
+    /// Streams: length of the tumbling windows in seconds, 1 to 900. 0 means no windows.
     #[serde(default)]
     pub tumbling_window_seconds: u32,
-    /// The function answers with partial responses.
+    /// The function answers with partial batch responses.
     #[serde(default)]
     pub report_batch_item_failures: bool,
-    /// Streams: where a new mapping starts.
+    /// Streams: position at which a new mapping starts.
     pub starting_position: Option<StartingPosition>,
-    /// Kinesis at `AT_TIMESTAMP`: the moment at which a new mapping starts, as RFC 3339.
+    /// Kinesis with `AT_TIMESTAMP`: time at which a new mapping starts, in RFC 3339.
     #[serde(default, deserialize_with = "moment")]
     pub starting_position_timestamp: Option<Timestamp>,
     /// Streams: concurrent batches per shard, 1 to 10.
     pub parallelization_factor: Option<u32>,
-    /// Streams: a failed batch is halved.
+    /// Streams: splits a failed batch into halves.
     #[serde(default)]
     pub bisect_on_error: bool,
-    /// Streams: retries of a batch before it is given up; -1 is without limit.
+    /// Streams: retries of a batch before it is discarded. -1 means no limit.
     pub maximum_retry_attempts: Option<i32>,
-    /// Streams: age of a record at which it is given up; -1 is without limit.
+    /// Streams: age in seconds at which a record is discarded. -1 means no limit.
     pub maximum_record_age_seconds: Option<i32>,
-    /// Age at which the function itself dead-letters a delivery that still fails, with its payload;
-    /// streams need it.
+    /// Age in seconds at which the function itself dead-letters a delivery that still fails, with
+    /// its payload.
+    ///
+    /// Streams need it.
     pub dead_letter_after_seconds: Option<u32>,
-    /// Streams: where pointers to given-up batches go.
+    /// Streams: destination of the pointers to discarded batches.
     pub on_failure: Option<Destination>,
-    /// Queues: most concurrent batches, 2 to 1,000; needed there.
+    /// Queues: most concurrent batches, 2 to 1,000; required.
     pub maximum_concurrency: Option<u32>,
-    /// Only records that one of these matches are delivered; without any, all are. What is not
-    /// delivered is done with: a queue's message is
-    /// deleted, a stream's record passed over.
+    /// Filters of which a record must match at least one to be delivered. Without filters, all
+    /// records are delivered.
+    ///
+    /// A queue's message that matches none is deleted. A stream's record that matches none is
+    /// skipped.
     #[serde(default)]
     pub filter_criteria: Vec<Filter>,
 }
@@ -69,15 +72,15 @@ fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Filter {
-    /// The pattern of records that are delivered, in EventBridge's language: of `data` in a stream,
-    /// of `dynamodb`, `eventName` and
-    /// `userIdentity` in a table's stream, of `body` in a queue. It is JSON text, as Lambda takes
-    /// it: Terraform's variables need one form
-    /// for the sources of all functions.
+    /// Pattern of the delivered records, in EventBridge's language.
+    ///
+    /// It matches `data` in a stream, `body` in a queue, and `dynamodb`, `eventName` and
+    /// `userIdentity` in a table's stream. It is JSON text, as in Lambda's API, because Terraform's
+    /// variables need one type for the sources of all functions.
     pub pattern: String,
 }
 
-/// Where a new stream mapping starts reading.
+/// Position at which a new stream mapping starts to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum StartingPosition {
@@ -85,6 +88,6 @@ pub enum StartingPosition {
     TrimHorizon,
     /// Records written from now on.
     Latest,
-    /// Records written at a moment or later; Kinesis alone.
+    /// Records written at a given time or later; Kinesis only.
     AtTimestamp,
 }

@@ -12,15 +12,15 @@ use super::rule::Rule;
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Topology {
-    /// Whose rules are checked beside AWS's; without it [`Topology::profile`] finds out.
+    /// Rules that are checked besides AWS's. Without a value, [`Topology::profile`] infers it.
     #[serde(default)]
     pub profile: Option<Profile>,
-    /// Largest message of a queue, in bytes, 262,144 by default. An event that does not fit into
-    /// one travels as a reference instead of by value.
+    /// Largest message of a queue in bytes; 262,144 by default.
+    ///
+    /// A larger event travels as a reference instead of by value.
     #[serde(default = "default_event_bytes")]
     pub event_bytes_limit: u64,
-    /// Namespace in CloudWatch of the metrics that the functions write; without one they write
-    /// none.
+    /// CloudWatch namespace of the metrics that the functions write. Without it they write none.
     #[serde(default)]
     pub metrics_namespace: Option<String>,
     /// Kinesis streams by name.
@@ -44,19 +44,19 @@ pub struct Topology {
     /// EventBridge rules by name.
     #[serde(default)]
     pub rules: BTreeMap<String, Rule>,
-    /// Lambda functions by name; the name is also the binary's and the folder's, unless it declares
-    /// a command.
+    /// Lambda functions by name. Without a `command`, the name is also that of the binary and its
+    /// folder.
     #[serde(default)]
     pub functions: BTreeMap<String, Function>,
 }
 
-/// Whose rules a topology keeps beside AWS's.
+/// Set of rules that a topology is checked against besides AWS's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Profile {
-    /// This project's: those of its toolkit, its commands and its Terraform.
+    /// The rules of this project's toolkit, commands and Terraform.
     Tidegate,
-    /// Nobody's: AWS's rules are errors, and what loses events is a warning.
+    /// No further rules. AWS's rules are errors, and what may lose events is a warning.
     Aws,
 }
 

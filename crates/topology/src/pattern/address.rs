@@ -1,8 +1,8 @@
-//! Blocks of IP addresses.
+//! Blocks of IP addresses (CIDR).
 
 use std::net::IpAddr;
 
-/// Addresses that begin with the same bits.
+/// Block of the addresses that begin with the same bits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Block {
     network: IpAddr,
@@ -10,7 +10,10 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// Reads `10.0.0.0/24` or `2001:db8::/32`; otherwise says what is wrong.
+    /// Reads a block such as `10.0.0.0/24` or `2001:db8::/32`.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let Some((address, bits)) = text.split_once('/') else {
             return Err("is no CIDR block; an address, a slash and a number of bits are allowed".to_owned());

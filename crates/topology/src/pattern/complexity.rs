@@ -1,13 +1,16 @@
-//! How complex the wildcards of a rule are.
+//! Measures how complex the wildcards of a rule are.
 //!
 //! EventBridge refuses a rule whose wildcards are too complex, with `InvalidEventPatternException`
-//! ("Rule is too complex"). Its guide names neither measure nor limit. The measure is that of Event
-//! Ruler (`MachineComplexityEvaluator`): of the beginnings of all wildcards of one field, how many
-//! can match one text at the same time. The limit is the one in Event Ruler's documentation; it
-//! agrees with what EventBridge was seen to accept (9) and to refuse (12).
+//! ("Rule is too complex"). Its guide documents neither the measure nor the limit.
 //!
-//! For example, the text `/lib/` is matched by four beginnings of the wildcard `*/lib/*`: `*`, `*/`,
-//! `*/lib/` and the whole.
+//! - The measure is that of Event Ruler (`MachineComplexityEvaluator`). It takes the prefixes of
+//!   all wildcards of one field, and counts how many of them match one text at the same time. The
+//!   complexity is the highest count of any text.
+//! - The limit is the one in Event Ruler's documentation. It agrees with observations of
+//!   EventBridge, which accepted 9 and refused 12.
+//!
+//! For example, four prefixes of the wildcard `*/lib/*` match the text `/lib/`: `*`, `*/`, `*/lib/`
+//! and the whole wildcard.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,18 +21,21 @@ use super::wildcard::Step;
 /// Highest complexity of a rule.
 pub(super) const MOST: usize = 10;
 
-/// Most sets of beginnings that are looked at. No pattern of a rule's length was seen to need a
-/// tenth of them.
+/// Most sets of prefixes that the search visits.
+///
+/// No observed pattern of a rule's length needs a tenth of them.
 const SETS: usize = 100_000;
 
-/// A field behind others in a rule: their names, each with the address of its list, and null for
-/// the list of the field itself.
+/// Key of a field in a rule: all fields of the rule up to this one, in the order of their names.
+///
+/// Each earlier field comes with the address of its list. The field itself comes with a null
+/// pointer.
 type Fields<'a> = Vec<(&'a str, *const Matcher)>;
 
-/// The first field whose wildcards are too complex.
+/// Returns the first field whose wildcards are too complex.
 pub(super) fn too_complex(rules: &[Rule]) -> Option<&str> {
-    // Event Ruler looks at the fields in the order of their names. It looks at the lists of one field
-    // together if all fields before it have the same lists.
+    // Event Ruler visits the fields in the order of their names. It evaluates the lists of one
+    // field together if all fields before it have the same lists.
     let mut together: BTreeMap<Fields<'_>, Vec<&[Matcher]>> = BTreeMap::new();
     for rule in rules {
         let mut before = Fields::new();
@@ -43,7 +49,7 @@ pub(super) fn too_complex(rules: &[Rule]) -> Option<&str> {
     found.0.last().map(|(name, _)| *name)
 }
 
-/// The complexity of the wildcards in lists of one field; at most a little above [`MOST`].
+/// Returns the complexity of the wildcards in lists of one field, at most a little above [`MOST`].
 fn complexity(lists: &[&[Matcher]]) -> usize {
     let mut patterns = BTreeSet::new();
     for matcher in lists.iter().copied().flatten() {
@@ -51,7 +57,7 @@ fn complexity(lists: &[&[Matcher]]) -> usize {
             Matcher::Wildcard(wildcard) => {
                 patterns.insert((false, BTreeSet::from([wildcard.steps()])));
             }
-            // All its wildcards are one pattern.
+            // All wildcards of one `anything-but` are one pattern.
             Matcher::AnythingBut(these) => {
                 let steps = these.iter().filter_map(|matcher| match matcher {
                     Matcher::Wildcard(wildcard) => Some(wildcard.steps()),
@@ -69,7 +75,7 @@ fn complexity(lists: &[&[Matcher]]) -> usize {
     beginnings.most_at_once()
 }
 
-/// The beginnings of patterns, as trees in which each node is one step longer than its parent.
+/// Prefixes of patterns, as trees in which each node is one step longer than its parent.
 #[derive(Default)]
 struct Beginnings {
     nodes: Vec<Node>,
@@ -78,13 +84,13 @@ struct Beginnings {
 
 #[derive(Default)]
 struct Node {
-    /// The last step; none for the empty beginning.
+    /// The last step of the prefix; `None` for the empty prefix.
     step: Option<Step>,
     next: BTreeMap<Step, usize>,
 }
 
 impl Beginnings {
-    /// Adds a pattern of several wildcards, whose common beginnings count once.
+    /// Adds a pattern of several wildcards. Prefixes that they share count once.
     fn add(&mut self, wildcards: &BTreeSet<Vec<Step>>) {
         let root = self.nodes.len();
         self.nodes.push(Node::default());
@@ -102,7 +108,10 @@ impl Beginnings {
         }
     }
 
-    /// How many beginnings match one text, for the text that most of them match.
+    /// Returns the largest number of prefixes that match one text.
+    ///
+    /// The search visits sets of prefixes. Invariant: each set in `seen` holds all prefixes that
+    /// match some text. The successors of a set are the sets for the same text with one more byte.
     fn most_at_once(&self) -> usize {
         let start = self.with_empty(self.roots.clone());
         let (mut seen, mut open) = (BTreeSet::from([start.clone()]), vec![start]);
@@ -120,7 +129,7 @@ impl Beginnings {
                     Step::Any => None,
                 })
                 .collect();
-            // Any other byte leaves fewer beginnings than each of these does.
+            // Any other byte leaves fewer prefixes than each of these does.
             for byte in bytes {
                 let longer = self.longer(&matching, byte);
                 if seen.insert(longer.clone()) {
@@ -131,7 +140,7 @@ impl Beginnings {
         most
     }
 
-    /// The beginnings that match a text which is one byte longer.
+    /// Returns the prefixes that match the text after one more byte.
     fn longer(&self, matching: &BTreeSet<usize>, byte: u8) -> BTreeSet<usize> {
         let mut longer = BTreeSet::new();
         for index in matching {
@@ -142,7 +151,7 @@ impl Beginnings {
         self.with_empty(longer)
     }
 
-    /// Adds the beginnings that end in an asterisk which stands for nothing yet.
+    /// Adds the prefixes that end in an asterisk which matches no bytes yet.
     fn with_empty(&self, mut matching: BTreeSet<usize>) -> BTreeSet<usize> {
         let nodes = matching.iter().filter_map(|node| self.nodes.get(*node));
         let empty: Vec<usize> = nodes.filter_map(|node| node.next.get(&Step::Any)).copied().collect();

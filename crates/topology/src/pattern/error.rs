@@ -1,4 +1,4 @@
-//! Why something is no pattern.
+//! Errors in patterns.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use super::complexity::MOST;
 use super::field::{OR, extended};
 use aws_json::{Json, Malformed};
 
-/// Everything in which something is no pattern; at least one fault.
+/// Error of reading a pattern, with at least one fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct PatternError {
     /// The faults, in the order of the pattern.
@@ -18,7 +18,9 @@ impl PatternError {
         Self { faults: vec![Fault { path: Vec::new(), reason: format!("is not JSON: {error}") }] }
     }
 
-    /// The wildcards of a field are too complex. The place is the first list of the field.
+    /// Creates the error for a field whose wildcards are too complex.
+    ///
+    /// The fault's path leads to the first list of the field.
     pub(super) fn too_complex(pattern: &Json<'_>, field: &str) -> Self {
         let path = place(pattern, field, "").unwrap_or_default();
         let reason = format!(
@@ -40,12 +42,12 @@ impl fmt::Display for PatternError {
     }
 }
 
-/// One fault.
+/// One fault in a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Where it is: names of fields and indices of lists. Empty for the pattern itself.
+    /// Names of fields and indices of lists that lead to the fault. Empty for the pattern itself.
     pub path: Vec<String>,
-    /// What is wrong with what is there, and what is allowed: the rest of a sentence that begins with the place.
+    /// What is wrong and what is allowed, as the rest of a sentence that begins with the path.
     pub reason: String,
 }
 
@@ -59,7 +61,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Where in a pattern the first list of a field is.
+/// Returns the path of the first list of a field in a pattern.
 fn place(pattern: &Json<'_>, field: &str, name: &str) -> Option<Vec<String>> {
     let Json::Object(fields) = pattern else { return None };
     fields.iter().find_map(|(step, value)| {

@@ -1,4 +1,8 @@
-//! The values of an event that a pattern looks at.
+//! Matches the values of an event against one rule.
+//!
+//! Two fields that lie in elements of one list must match in the same element. For example, the
+//! rule `{"list": {"a": [1], "b": [2]}}` does not match the event `{"list": [{"a": 1}, {"b": 2}]}`:
+//! `a` and `b` are in different elements.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,31 +12,36 @@ use super::matcher::Matcher;
 use super::rule::Rule;
 use aws_json::Json;
 
-/// An element of a list that is an object or a list itself, by its number in [`Leaves::elements`].
-/// [`OUTSIDE`] is what lies in no list.
+/// Index in [`Leaves::elements`] of an element of a list that is itself an object or a list.
+///
+/// [`OUTSIDE`] stands for everything that lies in no list.
 type Place = usize;
 
 const OUTSIDE: Place = 0;
 
-/// Where such an element is. A value deep in many lists needs no list of them: each element knows
-/// the one around it.
+/// Location of such an element.
+///
+/// Each element refers to the one around it. So a value deep in many lists needs no list of its
+/// own.
 #[derive(Debug)]
 struct Element {
-    /// The number of its list.
+    /// Number of its list.
     list: usize,
-    /// The element that the list lies in.
+    /// Element that contains the list.
     around: Place,
-    /// How many elements lie around it.
+    /// Number of elements around it.
     depth: usize,
 }
 
-/// Elements that values were chosen from: none of them lies in another, and no two are of one list.
+/// Elements in which the fields before have matched.
+///
+/// None lies in another, and no two belong to one list.
 type Chosen = Vec<Place>;
 
 /// A field of an object, with its name.
 type Field<'a> = (Cow<'a, str>, Json<'a>);
 
-/// The values of an event by the names of their fields.
+/// Values of an event by the names of their fields.
 pub(super) struct Leaves<'a> {
     fields: &'a BTreeSet<String>,
     found: BTreeMap<&'a str, Vec<Leaf<'a>>>,
@@ -46,7 +55,7 @@ struct Leaf<'a> {
 }
 
 impl<'a> Leaves<'a> {
-    /// The values of these fields.
+    /// Collects the values of these fields.
     pub(super) fn new(event: &'a [Field<'a>], fields: &'a BTreeSet<String>) -> Self {
         let outside = Element { list: 0, around: OUTSIDE, depth: 0 };
         let mut leaves = Self { fields, found: BTreeMap::new(), elements: vec![outside], lists: 0 };
@@ -74,7 +83,7 @@ impl<'a> Leaves<'a> {
                 self.lists += 1;
                 let (list, depth) = (self.lists, self.depth(place) + 1);
                 for element in elements {
-                    // Values that stand in the list themselves lie in no element of it.
+                    // Values that stand in the list itself lie in no element of it.
                     let inside = matches!(element, Json::Object(_) | Json::List(_));
                     if inside {
                         self.elements.push(Element { list, around: place, depth });
@@ -90,16 +99,23 @@ impl<'a> Leaves<'a> {
         }
     }
 
-    /// Whether all fields of a rule match, and no two of them in different elements of one list.
+    /// Returns whether all fields of a rule match, and no two of them in different elements of one
+    /// list.
+    ///
+    /// The fields are visited in the order of their names. Invariant: `chosen` holds each
+    /// combination of elements in which all fields visited before match. A combination keeps only
+    /// elements of lists that later fields lie in. Therefore few combinations remain even if many
+    /// values match.
     pub(super) fn match_all(&self, rule: &Rule) -> bool {
-        // Lists that fields from here on lie in: only there can an element chosen before matter.
+        // For each field, the lists of the later fields. An element chosen before matters only
+        // there.
         let mut later: Vec<BTreeSet<usize>> = Vec::with_capacity(rule.len());
         let mut lists = BTreeSet::new();
         for name in rule.keys().rev() {
             later.push(lists.clone());
             for leaf in self.leaves(name) {
                 let mut outwards = self.outwards(leaf.place);
-                // Where one list is known, so are those around it.
+                // If a list is already known, so are the lists around it.
                 while outwards.next().is_some_and(|(_, element)| lists.insert(element.list)) {}
             }
         }
@@ -114,7 +130,7 @@ impl<'a> Leaves<'a> {
             let may_be_absent = matchers.iter().any(|matcher| matches!(matcher, Matcher::Absent));
             let mut next = BTreeSet::new();
             for before in &chosen {
-                // Nothing that was chosen matters any more, so one choice is enough.
+                // No chosen element matters to later fields, so one combination is enough.
                 if later.is_empty() && !next.is_empty() {
                     break;
                 }
@@ -138,8 +154,9 @@ impl<'a> Leaves<'a> {
         true
     }
 
-    /// Whether a value may be chosen beside these: it lies in no other element of a list that one
-    /// of them lies in.
+    /// Returns whether a value may be chosen together with these elements.
+    ///
+    /// It may not lie in another element of a list than one of them.
     fn fits(&self, chosen: &Chosen, place: Place) -> bool {
         chosen.iter().all(|one| self.are_compatible(*one, place))
     }
@@ -159,7 +176,7 @@ impl<'a> Leaves<'a> {
         true
     }
 
-    /// What these say about some lists alone.
+    /// Reduces chosen elements to those of the given lists.
     fn only(&self, places: impl Iterator<Item = Place>, lists: &BTreeSet<usize>) -> Chosen {
         let within = |place| {
             let mut outwards = self.outwards(place);
@@ -172,7 +189,7 @@ impl<'a> Leaves<'a> {
         kept.iter().copied().filter(|one| !kept.iter().any(|other| holds(*one, *other))).collect()
     }
 
-    /// The element at a depth that a place lies in, or the place itself.
+    /// Returns the element at a depth that contains the place, or the place itself.
     fn at_depth(&self, place: Place, depth: usize) -> Place {
         let mut at = place;
         while let Some(element) = self.elements.get(at).filter(|element| element.depth > depth) {
@@ -185,7 +202,7 @@ impl<'a> Leaves<'a> {
         self.elements.get(place).map_or(0, |element| element.depth)
     }
 
-    /// The element of a place and those around it.
+    /// Returns the element of a place and the elements around it, from the inside out.
     fn outwards(&self, place: Place) -> impl Iterator<Item = (Place, &Element)> {
         let existing = |place: Place| Some((place, self.elements.get(place).filter(|_| place != OUTSIDE)?));
         std::iter::successors(existing(place), move |(_, element)| existing(element.around))

@@ -1,15 +1,17 @@
 //! Filters of event source mappings (`FilterCriteria`).
 //!
-//! A record passes if one of the patterns matches it. What does not pass is done with as if it had been delivered: a queue's message
-//! is deleted, a stream's position moves on. The rules are those of the Lambda Developer Guide (`invocation-eventfiltering`,
-//! `with-kinesis-filtering`, `with-ddb-filtering`, `with-sqs-filtering`):
+//! A record passes if one of the patterns matches it. A record that does not pass counts as
+//! delivered: a queue's message is deleted, and a stream's position moves on. The rules are those
+//! of the Lambda Developer Guide (`invocation-eventfiltering`, `with-kinesis-filtering`,
+//! `with-ddb-filtering`, `with-sqs-filtering`):
 //!
-//! - Kinesis is filtered by `data` alone, which is decoded and read as JSON (`aws_json` says how).
-//!   A record that is no JSON passes no filter.
-//! - SQS is filtered by `body` alone. A pattern with an object there expects JSON, one with a list a plain text; a message of the other
-//!   form passes neither. A body that is JSON and neither an object nor a list, such as `12`, is a plain text.
-//! - DynamoDB Streams are filtered by `dynamodb`, with types as in the record, and, as the DynamoDB Developer Guide does it, by
-//!   `eventName` and `userIdentity`.
+//! - Kinesis records are filtered only by `data`, which is decoded and read as JSON (see
+//!   `aws_json`). A record that is not JSON passes no filter.
+//! - SQS messages are filtered only by `body`. A pattern with an object there expects JSON, and one
+//!   with a list expects plain text. A message of the other form does not pass. A body that is JSON
+//!   but neither an object nor a list, such as `12`, is plain text.
+//! - Records of DynamoDB Streams are filtered by `dynamodb`, with types as in the record. They are
+//!   also filtered by `eventName` and `userIdentity`, as in the DynamoDB Developer Guide.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -18,13 +20,13 @@ use super::field::OR;
 use super::{Fault, Pattern, PatternError};
 use aws_json::Json;
 
-/// Most filters of a mapping, for an account that has not asked for more.
+/// Most filters of a mapping: Lambda's default quota of an account.
 pub const MOST: usize = 5;
 
 /// Most characters of a filter's pattern.
 pub const LONGEST: usize = 4_096;
 
-/// What is filtered.
+/// Kind of source that a filter applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filtered {
     /// Records of a Kinesis stream.
@@ -36,7 +38,7 @@ pub enum Filtered {
 }
 
 impl Filtered {
-    /// What a pattern may name at its top.
+    /// Returns the fields that a pattern may name at its top level.
     fn fields(self) -> &'static [&'static str] {
         match self {
             Self::Kinesis => &["data"],
@@ -50,7 +52,7 @@ impl Filtered {
 #[derive(Clone, Debug)]
 struct Criterion {
     pattern: Pattern,
-    /// It expects a queue's message to be a plain text.
+    /// Whether the pattern expects a queue's message to be plain text.
     plain: bool,
 }
 
@@ -65,7 +67,7 @@ impl Filter {
     /// Reads the patterns of a mapping, given as JSON text.
     ///
     /// # Errors
-    /// What is wrong with the first pattern that has a fault.
+    /// The faults of the first pattern that has any.
     pub fn parse<T: AsRef<str>>(
         of: Filtered,
         patterns: impl IntoIterator<Item = T>,
@@ -74,18 +76,18 @@ impl Filter {
         Ok(Self { of, criteria: criteria.collect::<Result<_, _>>()? })
     }
 
-    /// Whether a record passes, given as the element of the event's `Records`.
+    /// Returns whether a record passes, given as an element of the event's `Records`.
     #[must_use]
     pub fn passes(&self, record: &[u8]) -> bool {
         let record = String::from_utf8_lossy(record);
-        // The engine has written the record itself. What it could not read again is not thrown away.
+        // The engine wrote the record itself. A record that cannot be read again is kept.
         let Ok(record) = Json::parse(&record) else { return true };
         match self.of {
             Filtered::DynamoDb => self.any(|_| true, &record),
             Filtered::Kinesis => {
                 let data = record.at(&["kinesis", "data"]).and_then(Json::as_text).unwrap_or_default();
                 let data = STANDARD.decode(data).unwrap_or_default();
-                // Event Ruler takes a text, in which Java writes U+FFFD for what is not UTF-8.
+                // Event Ruler takes a string. Java decodes bytes that are not UTF-8 as U+FFFD.
                 match Json::leading(&String::from_utf8_lossy(&data)) {
                     Ok((data, _)) => self.any(|_| true, &view("data", data)),
                     Err(_) => false,
@@ -96,7 +98,7 @@ impl Filter {
                 let plain = || self.any(|criterion| criterion.plain, &view("body", Json::Text(body.into())));
                 match Json::leading(body) {
                     Ok((json @ (Json::Object(_) | Json::List(_)), behind)) => {
-                        // With something behind it, the body is a plain text as well.
+                        // With text behind the JSON, the body counts as plain text too.
                         self.any(|criterion| !criterion.plain, &view("body", json))
                             || (!behind.is_empty() && plain())
                     }
@@ -115,7 +117,7 @@ fn view<'a>(field: &'a str, value: Json<'a>) -> Json<'a> {
     Json::Object(vec![(field.into(), value)])
 }
 
-/// Reads one pattern: the language's rules, and those of the source.
+/// Reads one pattern by the rules of the language and of the source.
 fn criterion(of: Filtered, text: &str) -> Result<Criterion, PatternError> {
     let value = Json::parse(text).map_err(|error| PatternError::no_json(&error))?;
     let pattern = Pattern::from_filter(&value)?;
@@ -138,7 +140,7 @@ fn criterion(of: Filtered, text: &str) -> Result<Criterion, PatternError> {
     if faults.is_empty() { Ok(Criterion { pattern, plain }) } else { Err(PatternError { faults }) }
 }
 
-/// The fields at the top of a pattern, those in `$or` included, with their places.
+/// Returns the fields at the top level of a pattern, including those in `$or`, with their paths.
 fn top_fields<'a>(
     pattern: &'a Json<'a>,
     path: &mut Vec<String>,

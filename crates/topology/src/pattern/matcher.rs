@@ -1,4 +1,4 @@
-//! One of the values or operators in a field's list.
+//! Values and operators in the list of a field.
 
 use std::net::IpAddr;
 
@@ -7,36 +7,36 @@ use super::number::{Number, Range};
 use super::wildcard::Wildcard;
 use aws_json::Json;
 
-/// What a value is compared with.
+/// One value or operator that a field's value is compared with.
 #[derive(Clone, Debug)]
 pub(super) enum Matcher {
-    /// True or false; `None` for null.
+    /// `true` or `false`; `None` is `null`.
     Literal(Option<bool>),
-    /// A text, character by character.
+    /// A string, compared character by character.
     Text(String),
-    /// A number, by value.
+    /// A number, compared by value.
     Number(Number),
-    /// A text that is this address, however it is written.
+    /// A string that is this IP address in any notation.
     Address(IpAddr),
     Prefix(String),
     Suffix(String),
-    /// Lower-case, as the next two.
+    /// In lower case, as in the next two.
     EqualsIgnoreCase(String),
     PrefixIgnoreCase(String),
     SuffixIgnoreCase(String),
     Wildcard(Wildcard),
     Numeric(Range),
     Cidr(Block),
-    /// Any value at all.
+    /// Any value.
     Exists,
-    /// No value: that is for whoever knows all values of the field.
+    /// No value. The caller decides this, because it knows all values of the field.
     Absent,
     /// None of these.
     AnythingBut(Vec<Self>),
 }
 
 impl Matcher {
-    /// Whether a value matches that is neither a list nor an object.
+    /// Returns whether a value matches that is neither a list nor an object.
     pub(super) fn matches(&self, value: &Json<'_>) -> bool {
         match (self, value) {
             (Self::Literal(literal), Json::Bool(value)) => *literal == Some(*value),
@@ -71,7 +71,7 @@ impl Matcher {
     }
 }
 
-/// A text without its case.
+/// Folds the case of a text.
 pub(super) fn fold(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).collect()
 }

@@ -1,8 +1,9 @@
-//! Numbers as patterns compare them.
+//! Numbers, compared as Event Ruler compares them.
 //!
-//! Event Ruler compares two numbers as doubles if a double holds them exactly, which means that the
-//! shortest way to write the double is the number again (`ComparableNumber` of event-ruler 1.8.1).
-//! Other numbers, such as `1e999` or one of twenty digits, it compares as they are written.
+//! Event Ruler compares two numbers as doubles if a double holds each of them exactly. That is so
+//! if the shortest notation of the double is the number again (`ComparableNumber` of event-ruler
+//! 1.8.1). It compares other numbers, such as `1e999` or a number of twenty digits, as they are
+//! written.
 
 /// A number of a pattern or of an event.
 #[derive(Clone, Debug)]
@@ -12,17 +13,17 @@ pub(super) struct Number {
 }
 
 impl Number {
-    /// A number as it is written in JSON.
+    /// Creates a number from its notation in JSON.
     pub(super) fn new(text: &str) -> Self {
         Self { text: text.to_owned(), double: double(text) }
     }
 
-    /// The number, if a double holds it exactly.
+    /// Returns the number if a double holds it exactly.
     pub(super) fn double(&self) -> Option<f64> {
         self.double
     }
 
-    /// Whether a number of an event is this number.
+    /// Returns whether a number of an event equals this number.
     pub(super) fn is(&self, other: &str) -> bool {
         match self.double {
             Some(double) => self::double(other) == Some(double),
@@ -31,13 +32,13 @@ impl Number {
     }
 }
 
-/// The number, if a double holds it exactly.
+/// Returns the number if a double holds it exactly.
 fn double(text: &str) -> Option<f64> {
     let double: f64 = text.parse().ok().filter(|double: &f64| double.is_finite())?;
     (Decimal::parse(text)? == Decimal::parse(&format!("{double:e}"))?).then_some(double)
 }
 
-/// A number by its digits: `0.DIGITS * 10^exponent`, without zeros at the ends.
+/// A number by its digits: `0.DIGITS * 10^exponent`, without leading or trailing zeros.
 #[derive(PartialEq, Eq)]
 struct Decimal {
     is_negative: bool,
@@ -61,18 +62,18 @@ impl Decimal {
     }
 }
 
-/// What `numeric` asks for.
+/// Range that `numeric` asks for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Range {
     pub(super) low: End,
     pub(super) high: End,
 }
 
-/// An end of a range.
+/// End of a range.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct End {
     pub(super) at: f64,
-    /// Whether the end itself belongs to the range.
+    /// Whether the end belongs to the range.
     pub(super) is_inside: bool,
 }
 

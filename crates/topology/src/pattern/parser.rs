@@ -1,4 +1,4 @@
-//! From JSON to the combinations of fields that a pattern stands for.
+//! Parses a pattern from JSON into the combinations of fields that it stands for.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -13,17 +13,19 @@ use super::rule::Rule;
 use super::wildcard::Wildcard;
 use aws_json::Json;
 
-/// Most combinations of what the lists of `$or` offer.
+/// Most combinations of the alternatives in the lists of `$or`.
 const COMBINATIONS: usize = 1_000;
 
-/// What a value may be compared with other than equality.
+/// Operators that a field's list may contain.
 const OPERATORS: [&str; 8] =
     ["anything-but", "cidr", "equals-ignore-case", "exists", "numeric", "prefix", "suffix", "wildcard"];
 
-/// What `anything-but` may be applied to other than values.
+/// Operators that `anything-but` may contain.
 const EXCEPTIONS: [&str; 4] = ["equals-ignore-case", "prefix", "suffix", "wildcard"];
 
-/// Names that no field may have inside `$or`, besides the operators: those of numbers, and those that AWS keeps for later.
+/// Names that fields inside `$or` may not have, besides the operators.
+///
+/// They are the names of numeric comparisons, and names that AWS reserves.
 const RESERVED: [&str; 16] = [
     "exactly",
     "=",
@@ -43,7 +45,7 @@ const RESERVED: [&str; 16] = [
     "ip-address-not-in-range",
 ];
 
-/// Reads a pattern.
+/// Parses a pattern.
 pub(super) fn rules(pattern: &Json<'_>) -> Result<Vec<Rule>, PatternError> {
     let mut parser = Parser { path: Vec::new(), faults: Vec::new(), too_many: false };
     let mut rules = vec![Rule::new()];
@@ -72,7 +74,7 @@ impl Parser {
         read
     }
 
-    /// Adds the fields of an object to every combination so far.
+    /// Adds the fields of an object to each combination in `rules`.
     fn object(
         &mut self,
         name: &str,
@@ -132,7 +134,9 @@ impl Parser {
         }
     }
 
-    /// Multiplies the combinations so far by those of each alternative.
+    /// Replaces the combinations in `rules` by their products with each alternative of `$or`.
+    ///
+    /// For example, `rules` with 2 combinations and an `$or` of 3 patterns make 6 combinations.
     fn alternatives(&mut self, name: &str, patterns: &[Json<'_>], rules: &mut Vec<Rule>) {
         if patterns.len() < 2 {
             self.fault("has fewer than two patterns; a list of at least two is allowed");
@@ -160,7 +164,7 @@ impl Parser {
         }
     }
 
-    /// One of the values that a field is compared with.
+    /// Parses one element of a field's list.
     fn value(&mut self, value: &Json<'_>, matchers: &mut Vec<Matcher>) {
         match value {
             Json::List(_) => {
@@ -220,7 +224,7 @@ impl Parser {
         None
     }
 
-    /// The operators that compare with one text.
+    /// Parses an operator whose operand is one text.
     fn text(&mut self, operator: &str, text: &str) -> Option<Matcher> {
         match operator {
             "prefix" => Some(Matcher::Prefix(text.to_owned())),
@@ -259,7 +263,7 @@ impl Parser {
         these.map(Matcher::AnythingBut)
     }
 
-    /// Texts or numbers, and not both.
+    /// Parses the operands of `anything-but`: either texts or numbers.
     fn exceptions(&mut self, values: &[Json<'_>]) -> Option<Vec<Matcher>> {
         let texts: Option<Vec<&str>> = values.iter().map(Json::as_text).collect();
         let numbers: Option<Vec<&str>> = values.iter().map(number).collect();
@@ -278,7 +282,7 @@ impl Parser {
         None
     }
 
-    /// A number that can be compared by value.
+    /// Parses a number that can be compared by value.
     fn exact(&mut self, text: &str) -> Option<Number> {
         let number = Number::new(text);
         if number.double().is_none() {
@@ -308,7 +312,9 @@ impl Parser {
         texts.into_iter().map(|text| self.text(operator, text)).collect()
     }
 
-    /// `["=", 1]`, `["<", 1]`, `[">", 1]` or `[">", 0, "<=", 1]`, with `<=` and `>=` likewise.
+    /// Parses `["=", 1]`, `["<", 1]`, `[">", 1]` or `[">", 0, "<=", 1]`.
+    ///
+    /// Accepts `<=` and `>=` likewise.
     fn numeric(&mut self, terms: &[Json<'_>]) -> Option<Range> {
         let range = match terms {
             [Json::Text(sign), Json::Number(number)] => self.bounded(Range::ALL, sign, number)?,
@@ -353,7 +359,7 @@ impl Parser {
     }
 }
 
-/// How a number is written.
+/// Returns the notation of a number.
 fn number<'a>(value: &'a Json<'_>) -> Option<&'a str> {
     match value {
         Json::Number(number) => Some(number),

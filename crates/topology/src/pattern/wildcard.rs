@@ -1,24 +1,24 @@
-//! Texts with `*` for any characters.
+//! Wildcards: texts in which `*` stands for any characters.
 
 /// The parts between the asterisks: one more than there are asterisks.
 #[derive(Clone, Debug)]
 pub struct Wildcard {
     first: String,
-    /// The parts in the middle, and the last one; none if there is no asterisk.
+    /// The middle parts and the last part; `None` without an asterisk.
     rest: Option<(Vec<String>, String)>,
 }
 
-/// A step of a wildcard.
+/// One step of matching a wildcard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Step {
-    /// This byte.
+    /// Exactly this byte.
     Byte(u8),
-    /// Any bytes, or none.
+    /// Any number of bytes, including none.
     Any,
 }
 
 impl Wildcard {
-    /// Reads a wildcard text. Behind a backslash, an asterisk or a backslash is an ordinary character.
+    /// Reads a wildcard. After a backslash, an asterisk or a backslash is an ordinary character.
     ///
     /// # Errors
     /// What is wrong with the text, and where.
@@ -54,13 +54,14 @@ impl Wildcard {
         Ok(Self { first, rest: Some((parts, part)) })
     }
 
-    /// Whether the whole text matches.
+    /// Returns whether the whole text matches.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
         let Some((middle, last)) = &self.rest else { return text == self.first };
         let Some(text) = text.strip_prefix(&self.first) else { return false };
         let Some(mut text) = text.strip_suffix(last.as_str()) else { return false };
-        // The first place is the best: what a later one leaves over, it leaves over too.
+        // The first occurrence is the best: it leaves the longest rest, which contains the rest of
+        // every later one.
         for part in middle {
             match text.split_once(part.as_str()) {
                 Some((_, behind)) => text = behind,
@@ -70,7 +71,7 @@ impl Wildcard {
         true
     }
 
-    /// The steps in which Event Ruler matches a text in JSON, its quotation marks included.
+    /// Returns the steps in which Event Ruler matches a JSON string, including its quotation marks.
     pub(super) fn steps(&self) -> Vec<Step> {
         let mut steps = vec![Step::Byte(b'"')];
         steps.extend(self.first.bytes().map(Step::Byte));

@@ -1,4 +1,4 @@
-//! What a message in a dead-letter queue is, told by its shape.
+//! Recognises what a message in a dead-letter queue is.
 
 use std::collections::BTreeMap;
 
@@ -11,44 +11,48 @@ use tidegate::dead_letter::DeadLetter;
 use super::pointer::Pointer;
 use crate::invoke::short_name;
 
-/// A message's content.
+/// Content of a message in a dead-letter queue.
 #[derive(Debug)]
 pub(crate) enum Content {
-    /// A pointer to records of a stream that its mapping gave up. It holds no payload.
+    /// A pointer to records of a stream that a mapping discarded. It has no payload.
     Pointer(Pointer),
     /// An asynchronous invocation that failed, with its event.
     Asynchronous(Asynchronous),
-    /// A letter that a function wrote itself.
+    /// A dead letter that a function wrote itself.
     Own(Box<DeadLetter>),
     /// An event that EventBridge could not deliver to the target of a rule, or Scheduler to the
-    /// target of a schedule. The function never received it.
+    /// target of a schedule.
+    ///
+    /// The function never received it.
     Rule(Rule),
-    /// Anything else. It is never replayed and never deleted.
+    /// Anything else. It is neither replayed nor deleted.
     Unknown {
-        /// What can be said of it.
+        /// Why it was not recognised.
         reason: String,
     },
 }
 
-/// An asynchronous invocation that has ended, as a rule without success.
+/// An asynchronous invocation that has ended, usually without success.
 #[derive(Debug)]
 pub(crate) struct Asynchronous {
-    /// ARN of the function, qualified.
+    /// Qualified ARN of the function.
     pub(crate) function_arn: String,
-    /// Lambda's id of the invocation.
+    /// Lambda's request id of the invocation.
     pub(crate) request_id: Option<String>,
-    /// Why Lambda gave up.
+    /// Why Lambda discarded the event.
     pub(crate) condition: String,
     /// When.
     pub(crate) failed_at: Option<Timestamp>,
-    /// The function's last error, if it ran.
+    /// Last error of the function, if it ran.
     pub(crate) error: Option<String>,
     /// The event.
     pub(crate) event: Box<RawValue>,
 }
 
 impl Asynchronous {
-    /// Whether it is the record of a success, which a queue holds that is `on_success` as well.
+    /// Returns whether this is the record of a success.
+    ///
+    /// A queue contains such records if it is an on-success destination too.
     pub(crate) fn succeeded(&self) -> bool {
         self.condition == "Success"
     }
@@ -61,9 +65,9 @@ pub(crate) struct Rule {
     pub(crate) rule_arn: String,
     /// ARN of the target.
     pub(crate) target_arn: String,
-    /// The service's error code.
+    /// Error code of the service.
     pub(crate) error_code: Option<String>,
-    /// The service's error message.
+    /// Error message of the service.
     pub(crate) error_message: Option<String>,
     /// The event.
     pub(crate) event: Box<RawValue>,
@@ -86,7 +90,7 @@ struct RequestContext {
     condition: String,
 }
 
-/// SNS's wrapper around a message.
+/// Wrapper that SNS puts around a message.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Notification {
@@ -101,20 +105,22 @@ struct NotificationAttribute {
     value: String,
 }
 
-/// The event of an EventBridge destination.
+/// Event of an EventBridge destination.
 #[derive(Deserialize)]
 struct Detail {
     detail: Box<RawValue>,
 }
 
 impl Content {
-    /// Tells what a message is. `attributes` are its message attributes; `redriven_from` is its `DeadLetterQueueSourceArn`.
+    /// Recognises a message.
+    ///
+    /// `attributes` are its message attributes. `redriven_from` is its `DeadLetterQueueSourceArn`.
     pub(crate) fn parse(
         body: &str,
         attributes: &BTreeMap<String, String>,
         redriven_from: Option<&str>,
     ) -> Self {
-        // Attributes come first: the body beside them is somebody's event and may look like anything.
+        // Attributes come first. With them, the body is a foreign event that may have any content.
         let attribute = |name: &str| attributes.get(name).cloned();
         let declared = attribute("RULE_ARN").or_else(|| attribute("SCHEDULE_ARN"));
         if let (Some(rule_arn), Some(target_arn)) = (declared, attribute("TARGET_ARN")) {
@@ -180,7 +186,7 @@ impl Content {
         }
     }
 
-    /// The stable word.
+    /// Returns the kind as a stable word.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Pointer(_) => "stream",
@@ -191,7 +197,8 @@ impl Content {
         }
     }
 
-    /// Name of the function it is for; none where that is not known or it is for something else.
+    /// Returns the name of the function; `None` if it is unknown or the message is for something
+    /// else.
     pub(crate) fn function(&self) -> Option<&str> {
         match self {
             Self::Pointer(pointer) => Some(short_name(&pointer.function_arn)),
@@ -202,7 +209,7 @@ impl Content {
         }
     }
 
-    /// When it was given up, where it says so.
+    /// Returns when the record, event or invocation failed, if the message contains it.
     pub(crate) fn failed_at(&self) -> Option<Timestamp> {
         match self {
             Self::Pointer(pointer) => pointer.failed_at,

@@ -109,7 +109,7 @@ fn a_failed_asynchronous_invocation_keeps_its_event_as_it_was_written() {
     assert!(failed.error.unwrap().starts_with("Runtime.ExitError: RequestId"));
 }
 
-// A letter that is not known is never replayed, and its event would be lost.
+// A dead letter that is not recognised is never replayed, and its event would be lost.
 #[test]
 fn half_of_a_surrogate_pair_makes_no_letter_unknown_and_stays_in_its_event() {
     let event = r#"{"detail":{"subject":"order#1","note":"thanks \ud83d","total":1e999,"n":1,"n":2}}"#;

@@ -1,4 +1,4 @@
-//! The status of the local system on one screen.
+//! Renders the status of the local system on one screen.
 
 use comfy_table::Table;
 use serde_json::Value;
@@ -8,8 +8,10 @@ use terminal::table::{right, table};
 /// Metrics of a function that are shown.
 const METRICS: [&str; 4] = ["Applied", "Duplicate", "Failed", "DeadLettered"];
 
-/// The screen. What functions printed and failed with is in the status too: no control character of
-/// it reaches the terminal.
+/// Renders the status.
+///
+/// The status contains output and errors of functions. Their control characters are escaped, so
+/// that none reaches the terminal.
 pub(crate) fn screen(status: &Value) -> String {
     let status = &escaped_value(status);
     let mut parts = vec![head(status), mappings(status)];
@@ -63,7 +65,9 @@ fn mappings(status: &Value) -> String {
         .join("\n")
 }
 
-/// Columns that have a number other than zero somewhere: a screen has eighty columns, and most systems have little trouble.
+/// Returns the columns that have a number other than zero in some row.
+///
+/// A screen has eighty columns, and most systems have few failures.
 fn troubles<'a>(rows: impl Iterator<Item = &'a Value> + Clone) -> Vec<(&'static str, &'static str)> {
     let all = [
         ("retry", "retries"),
@@ -76,7 +80,8 @@ fn troubles<'a>(rows: impl Iterator<Item = &'a Value> + Clone) -> Vec<(&'static 
     all.into_iter().filter(|(_, field)| any(field)).collect()
 }
 
-/// Of the oldest record that waits; else how far the source says that reading is behind.
+/// Returns the age of the oldest waiting record, or else how far the source says that reading is
+/// behind.
 fn age(mapping: &Value) -> String {
     let millis = mapping["oldest_ms"].as_u64().or_else(|| mapping["millis_behind"].as_u64());
     match millis {
@@ -87,7 +92,7 @@ fn age(mapping: &Value) -> String {
     }
 }
 
-/// Where a mapping's shards stand, where something is done.
+/// Returns the positions in a mapping's shards, if the mapping has made progress.
 fn position(mapping: &Value) -> Option<String> {
     const SHOWN: usize = 4;
     let shards = mapping["positions"].as_object()?.iter();
@@ -122,7 +127,7 @@ fn asynchronous(status: &Value) -> Option<String> {
     Some(with_errors(&shown, list(&status["asynchronous"]), "function"))
 }
 
-/// The rules of buses.
+/// Renders the rules of buses.
 fn buses(status: &Value) -> Option<String> {
     let columns = [
         ("waiting", "waiting"),
@@ -189,7 +194,7 @@ fn functions(status: &Value) -> String {
     lines.join("\n")
 }
 
-/// What the functions say about their records.
+/// Renders what the functions report about their records.
 fn records(status: &Value) -> String {
     let mut shown = table(["function", "applied", "duplicate", "failed", "dead", "CPU s"]);
     let mut silent = false;
@@ -220,8 +225,8 @@ fn dead_letters(status: &Value) -> String {
         .map(|(queue, number)| format!("{queue} {}", count(number)))
         .collect();
     let queues = if queues.is_empty() { "no queue for them".to_owned() } else { queues.join(", ") };
-    // What a queue was handed may have been taken out of it since; what others were handed is
-    // counted by nobody else.
+    // A record that went to a queue may have been removed from it since. Nothing else counts what
+    // went to other destinations.
     let is_queue = |given_up: &Value| given_up.pointer("/to/kind").map(text) == Some("queue");
     let others = list(&status["given_up"]).filter(|given_up| !is_queue(given_up));
     let others: String = others
@@ -234,7 +239,7 @@ fn dead_letters(status: &Value) -> String {
     format!("dead letters: {queues}{others}")
 }
 
-/// Held effects and the like, a line each.
+/// Renders what waits for an operator, one line each.
 fn waits_for_operator(status: &Value) -> Option<String> {
     let lines = list(&status["waits_for_operator"]).map(|waits| {
         let (what, of) = (text(&waits["what"]), text(&waits["of"]));

@@ -1,4 +1,4 @@
-//! `tidegate cost`, away from any running system.
+//! `tidegate cost` without a running system.
 
 mod page;
 
@@ -17,7 +17,7 @@ fn file(name: &str) -> String {
     repository().join(name).display().to_string()
 }
 
-/// A directory with the repository's infra files, to be spoilt.
+/// Returns a directory with copies of the repository's infra files, which a test may damage.
 fn infra() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir_all(directory.path().join("infra/env")).unwrap();
@@ -186,7 +186,7 @@ async fn an_option_that_makes_no_sense_is_misuse() {
         let text = said(&tidegate(&arguments, directory.path(), &[]).await, 2);
         assert!(text.contains(says), "{arguments:?}: {text}");
     }
-    // What runs is counted in records, and its --unit says what such a record is.
+    // A running system is counted in records, and --unit names such a record.
     let text = said(&tidegate(&["cost", "--unit", "sales"], directory.path(), &[]).await, 1);
     assert!(text.contains("no local system is running"), "{text}");
 }

@@ -12,10 +12,10 @@ use serde_json::{Map, Value, json};
 use super::{infra, repository};
 use crate::command::{stdout, tidegate};
 
-/// How docs/cost.md says that its estimate was made.
+/// The command in docs/cost.md that produced its estimate.
 const COMMAND: &str = "tidegate cost --measurement infra/measurement.json";
 
-/// All texts in a value.
+/// Collects all texts in a value.
 fn texts(value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::String(text) => drop(found.insert(text.clone())),
@@ -25,7 +25,7 @@ fn texts(value: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Leaves of a topology the functions that were measured, and takes away with the others what they alone have to do with.
+/// Removes functions that were not measured from a topology, and everything that only they use.
 fn keep_measured(topology: &mut Map<String, Value>, measurement: &Value) {
     let section = |topology: &mut Map<String, Value>, name: &str| -> Map<String, Value> {
         topology.remove(name).and_then(|section| section.as_object().cloned()).unwrap_or_default()
@@ -68,7 +68,7 @@ fn keep_measured(topology: &mut Map<String, Value>, measurement: &Value) {
     topology.insert("functions".to_owned(), kept.into());
 }
 
-/// What the command says of the functions that were measured, in a directory with infra files.
+/// Returns the command's output about the measured functions, in a directory with infra files.
 async fn screen_of_measured(directory: &Path) -> String {
     let infra = directory.join("infra");
     let measurement = fs::read_to_string(infra.join("measurement.json")).unwrap();
@@ -84,7 +84,7 @@ async fn screen_of_measured(directory: &Path) -> String {
     stdout(&tidegate(&words, directory, &[]).await)
 }
 
-/// Writes a topology: HCL takes JSON for an expression.
+/// Writes a topology. HCL accepts JSON as an expression.
 fn write(file: &Path, topology: &Map<String, Value>) {
     let lines = topology.iter().map(|(name, value)| format!("{name} = {value}\n"));
     fs::write(file, lines.collect::<String>()).unwrap();
@@ -99,7 +99,7 @@ async fn the_page_about_cost_shows_what_the_command_says() {
         page.contains(screen.trim_end()),
         "docs/cost.md is not what `{COMMAND}` says of the functions that were measured; put this between its fences:\n{screen}"
     );
-    // Sums in the text around it are the command's own.
+    // Sums in the surrounding text are those of the command.
     let text = page.replace(screen.trim_end(), "");
     let prices = fs::read_to_string(repository().join("infra/prices.json")).unwrap();
     let mut sums = 0;

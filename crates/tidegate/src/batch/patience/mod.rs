@@ -1,10 +1,10 @@
 //! Decides when a delivery that keeps failing becomes a dead letter.
 //!
-//! A delivery without a permanent failure becomes a letter by age *and* repetition. Age alone says
-//! nothing: after a pause every record is old, and its first throttle would end it.
+//! A delivery without a permanent failure becomes a letter by age *and* repetition. Age alone
+//! proves nothing: after a pause every record is old, and its first throttle would end it.
 //!
 //! Two rules give up a delivery. Both count failures that *this* execution environment saw, because
-//! neither streams nor asynchronous invocations tell how often they tried:
+//! neither streams nor asynchronous invocations report how often they tried:
 //!
 //! 1. **Repeated.** The record is older than `dead_letter_after`, and since then it failed
 //!    [`REPEATED`] times, each time at least `spacing` after the last one that was counted.
@@ -15,17 +15,19 @@
 //!    record age is left. Then any failure counts, and the second one gives up the delivery. The
 //!    two are `spacing` apart, unless less than two spacings are left.
 //!
-//! `spacing` is the smaller of [`SPACING`] and a [`SHARE`]th of `dead_letter_after`.
+//! `spacing` is the smaller of [`SPACING`] and a [`SHARE`]th of `dead_letter_after`. With
+//! `dead_letter_after` = 3 hours, `spacing` is 1 minute. A record that arrived at 0:00 and fails
+//! with each attempt becomes a letter at the third failure after 3:00, at 3:02 at the earliest.
 //!
 //! The age of a record without an arrival time is the time since its first failure in this
 //! environment; rule 2 does not apply to it. Rule 2 also does not apply to a record that is more
-//! than a [`LAST`]th older than the maximum record age: its mapping has another limit. A function with
-//! several sources takes their largest limit. With a smaller one a throttle would become a letter
-//! while another source still delivers the record.
+//! than a [`LAST`]th older than the maximum record age: its mapping has another limit. A function
+//! with several sources uses the largest limit of them. With a smaller one a throttle would become
+//! a letter while another source still delivers the record.
 //!
 //! Neither rule applies if every environment is replaced before it sees the record fail often
 //! enough. Then the source ends the record by its own limit, and the on-failure destination or the
-//! redrive queue has what is left of it.
+//! dead-letter queue receives it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,23 +42,24 @@ use crate::failure::Failure;
 use crate::ids::content_uuid;
 use crate::source::{Delivery, Source};
 
-/// Counted failures after which a record is given up.
+/// Number of counted failures after which a record is given up.
 pub(super) const REPEATED: u32 = 3;
-/// Counted failures after which a record that its source is about to discard is given up.
+/// Number of counted failures after which a record is given up if its source is about to discard
+/// it.
 const LAST_CHANCES: u32 = 2;
-/// Longest time between two failures that count.
+/// Upper limit of the spacing, the time between two failures that count.
 const SPACING: Duration = Duration::from_secs(60);
-/// Shortest time between two failures that count, as a part of the age.
+/// Divisor of `dead_letter_after` that gives the spacing for short ages.
 const SHARE: u32 = 10;
-/// The last part of the maximum record age.
+/// Divisor of the maximum record age: the last chance begins with this part of it.
 const LAST: i32 = 12;
-/// Failing records that are counted at a time: as many as a batch may have.
+/// Largest number of failing records that are counted at a time: the size of the largest batch.
 const CAPACITY: usize = 10_000;
 
-/// Now, by the clock of the environment.
+/// Returns the time of the environment's clock.
 pub(super) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// Counts the failures of records, and says when to give one up.
+/// Counts the failures of records and decides when to give one up.
 pub(super) struct Patience {
     /// Age from which repeated failures give up a record. `None`: no record is given up.
     pub(super) after: Option<Duration>,
@@ -66,7 +69,7 @@ pub(super) struct Patience {
     failing: Mutex<Recent<Failing>>,
 }
 
-/// What is known of a record that fails.
+/// The failures of one record.
 #[derive(Debug)]
 struct Failing {
     first: Timestamp,
@@ -123,14 +126,15 @@ impl Patience {
         repeated || last_chance
     }
 
-    /// The time until the source discards the record, if the record is in the last part of its age.
+    /// Returns the time until the source discards the record, if the record is in the last part of
+    /// its age.
     fn left(&self, delivery: &Delivery<'_>, now: Timestamp) -> Option<SignedDuration> {
         let most = SignedDuration::try_from(self.record_age?).ok()?;
         let left = most.checked_sub(now.duration_since(delivery.arrived_at?))?;
         (left.abs() <= most / LAST).then_some(left)
     }
 
-    /// The delivery did not fail, or its letter is written.
+    /// Forgets a delivery that did not fail, or whose letter is written.
     pub(super) fn forget(&self, delivery: &Delivery<'_>) {
         let mut failing = self.failing();
         if !failing.is_empty() {
@@ -138,8 +142,8 @@ impl Patience {
         }
     }
 
-    /// As if the record at this position of a source without an ARN had failed repeatedly, but for
-    /// once.
+    /// Sets the record at this position of a source without an ARN to one failure short of
+    /// repeated.
     #[cfg(test)]
     pub(super) fn assume_repeated(&self, position: &str) {
         let new = || Failing {
@@ -155,7 +159,7 @@ impl Patience {
     }
 }
 
-/// Where a record came from. Two streams of tables may have records at the same position.
+/// Returns the id of a record's place. Two table streams may have records at the same position.
 pub(super) fn place(delivery: &Delivery<'_>) -> Uuid {
     place_id(delivery.source_arn.as_deref().unwrap_or_default(), &delivery.position)
 }
@@ -164,7 +168,8 @@ fn place_id(source_arn: &str, position: &str) -> Uuid {
     content_uuid(&["place", source_arn, position])
 }
 
-/// Whether the queue has handed out the message often enough, with enough time between receives.
+/// Returns whether the queue has delivered the message often enough, with enough time between
+/// receives.
 fn is_received_repeatedly(delivery: &Delivery<'_>, now: Timestamp, spacing: SignedDuration) -> bool {
     #[derive(Deserialize)]
     struct Message {

@@ -13,7 +13,7 @@ use crate::dead_letter::MemoryDeadLetters;
 use crate::test::{DynamoDbEvent, KinesisEvent};
 
 const HOUR: i64 = 3600;
-/// The first moment of every test, in seconds since 1970.
+/// Start of every test, in seconds since 1970.
 const START: i64 = 1_800_000_000;
 
 /// Ends as the record's code says: `ok`, or a failure with this code.
@@ -23,7 +23,7 @@ impl Decode for Coded {
     type Record = String;
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<String, Failure> {
-        // A change of a table says nothing, and fails.
+        // A table change has no bytes, and fails with `later`.
         Ok(delivery.bytes().map_or("later".into(), String::from_utf8_lossy).into_owned())
     }
 }
@@ -38,7 +38,7 @@ impl Handler for Coded {
     }
 }
 
-/// A mapping whose record age is six hours, and three hours the age for letters.
+/// A mapping with a record age of six hours and `dead_letter_after` of three hours.
 struct World {
     now: Arc<AtomicI64>,
     letters: Arc<MemoryDeadLetters>,
@@ -71,14 +71,15 @@ impl World {
         self.environment_of(Source::Kinesis)
     }
 
-    /// The time is so many seconds after [`START`].
+    /// Sets the time to this number of seconds after [`START`].
     fn at(&self, seconds: i64) -> &Self {
         self.now.store(START + seconds, Ordering::Relaxed);
         self
     }
 
-    /// Hands a record that arrived at [`START`] to an environment. Answers whether it became a
-    /// letter.
+    /// Delivers a record that arrived at [`START`] to an environment.
+    ///
+    /// Returns whether it became a letter.
     async fn deliver(&self, environment: &Environment, code: &str) -> bool {
         let event = KinesisEvent::new().arrived_at(moment(START)).record("key", code).build();
         self.hand(environment, &event).await
@@ -248,7 +249,7 @@ async fn receives_of_a_queue_count_wherever_they_went() {
     }
 }
 
-/// A try of a record: how long after the last one, in which environment, and how it ends.
+/// One attempt: the time since the last one, its environment, and how it ends.
 #[derive(Clone, Debug)]
 struct Try {
     gap: i64,
@@ -266,7 +267,7 @@ fn tries(
     prop::collection::vec(one, 1..400)
 }
 
-/// Delivers the record until it becomes a letter. Answers how often it was tried.
+/// Delivers the record until it becomes a letter. Returns the number of attempts.
 fn until_lettered(world: &World, tries: &[Try], from: i64) -> Option<usize> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
@@ -287,8 +288,10 @@ fn until_lettered(world: &World, tries: &[Try], from: i64) -> Option<usize> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Tries are a minute apart at most. Of every two minutes take the first try: of 2n + 1 of
-    /// those, three are of one of n environments, and they are a minute apart or more.
+    /// Attempts are at most a minute apart.
+    ///
+    /// Take the first attempt of every two minutes: of 2n + 1 such attempts, three belong to one of
+    /// n environments, and they are a minute or more apart.
     #[test]
     fn a_poison_record_becomes_a_letter_before_its_source_discards_it_if_environments_live_long_enough(
         tries in tries(&["later", "panic", Failure::NEWER], 1..=60, 4),

@@ -20,12 +20,12 @@ use crate::message::Message;
 use crate::source::{Delivery, EventName};
 use crate::store::{EventReader, content};
 
-/// What becomes of an event for which there is no route.
+/// What to do with an event that has no route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unknown {
-    /// It should not have come here: a dead letter, with the code `unknown_event`.
+    /// The event should not have come here: dead-letters it with the code `unknown_event`.
     DeadLetter,
-    /// It is of no interest here: acknowledged, and counted as filtered.
+    /// The event is of no interest here: acknowledges it and counts it as filtered.
     Filter,
 }
 
@@ -56,42 +56,46 @@ pub struct Router {
     unknown: Unknown,
 }
 
-/// The routes of a router that is being put together.
+/// The routes of a router under construction.
 #[derive(Default)]
 pub struct Routes {
     routes: HashMap<EventName, Route>,
     events: Option<Arc<dyn EventReader>>,
 }
 
-/// A command or event in its envelope, as a route takes it.
+/// A command or event in its envelope, as a route receives it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Routed<T> {
-    /// The envelope.
+    /// Envelope.
     pub envelope: Envelope,
-    /// Its content, in the newest version.
+    /// Decoded content, in the newest version.
     pub message: T,
-    /// When the transport took it.
+    /// Time at which the transport accepted it.
     pub arrived_at: Option<Timestamp>,
 }
 
-/// An event of a stranger, such as an AWS service, which has no envelope.
+/// An event without an envelope, such as an event of an AWS service.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Foreign<T> {
-    /// EventBridge's id of the event, or the delivery's position if it has none. EventBridge keeps
-    /// the id when it retries; an event that is put again has another.
+    /// EventBridge's id of the event, or the delivery's position if the event has none.
+    ///
+    /// EventBridge keeps the id when it retries. An event that is put again has another id.
     pub id: String,
-    /// What EventBridge calls it.
+    /// Source and detail type of the event.
     pub name: EventName,
-    /// Its `detail`.
+    /// Content of `detail`.
     pub detail: T,
-    /// Its `time`.
+    /// Value of `time`.
     pub arrived_at: Option<Timestamp>,
 }
 
-/// An async function that a route leads to: it takes what was decoded and the invocation's context. It may be called again for the same event and must then find
-/// its effect.
+/// An async function that a route leads to: it receives the decoded event and the invocation's
+/// context.
+///
+/// Must be idempotent: on redelivery, detect that the effect already happened and return
+/// [`Handled::Duplicate`].
 pub trait Endpoint<T>: Send + Sync + 'static {
     /// Handles one event.
     fn call(&self, event: Arc<T>, context: BatchContext) -> BoxFuture<'static, Result<Handled, Failure>>;
@@ -107,22 +111,25 @@ where
     }
 }
 
-/// Decodes a delivery and answers what is to be done with it.
+/// Decodes a delivery and returns the task for it.
 type Route = Box<dyn Fn(&Delivery<'_>) -> Result<Task, Failure> + Send + Sync>;
 type Run = Box<dyn Fn(BatchContext) -> BoxFuture<'static, Result<Handled, Failure>> + Send + Sync>;
 
 /// An event on its way through a [`Router`].
 pub struct Task {
     span: Span,
-    /// None for what is filtered.
+    /// `None` if the event is filtered.
     run: Option<Run>,
 }
 
 impl Routes {
-    /// Leads events of this source and type to an async function. `detail_type` is usually the message's own type; another one is for a producer that publishes it
-    /// under another name. A second route of one name takes the place of the first.
+    /// Routes events of this source and type to an async function.
     ///
-    /// Content that does not decode fails as in [`Message::decode`]; an envelope with content of another type is permanent (`wrong_type`).
+    /// `detail_type` is usually the message's own type. Set another one if a producer publishes the
+    /// message under another name. A second route for the same name replaces the first.
+    ///
+    /// Content that does not decode fails as in [`Message::decode`]. An envelope with content of
+    /// another type fails permanently (`wrong_type`).
     #[must_use]
     pub fn on<T: Message + Send + Sync + 'static>(
         mut self,
@@ -137,7 +144,9 @@ impl Routes {
         self
     }
 
-    /// Leads events of a stranger to an async function: their `detail` is no envelope but what their producer likes.
+    /// Routes events without an envelope to an async function.
+    ///
+    /// Their `detail` is JSON in the producer's own format.
     #[must_use]
     pub fn on_foreign<T: DeserializeOwned + Send + Sync + 'static>(
         mut self,
@@ -165,14 +174,17 @@ impl Routes {
         self
     }
 
-    /// Where routes added after this find data that was too large for the transport. Without it such an event is permanent (`data_by_reference`).
+    /// Sets where routes that are added after this call read data that was too large for the
+    /// transport.
+    ///
+    /// Without it such an event fails permanently (`data_by_reference`).
     #[must_use]
     pub fn resolve(mut self, events: Arc<dyn EventReader>) -> Self {
         self.events = Some(events);
         self
     }
 
-    /// The router, with its answer to events that have no route.
+    /// Creates the router; `unknown` decides about events that have no route.
     pub fn otherwise(self, unknown: Unknown) -> Router {
         Router { routes: self.routes, unknown }
     }
@@ -220,7 +232,7 @@ fn enveloped<T: Message + Send + Sync + 'static>(
 }
 
 impl Router {
-    /// A router without routes yet.
+    /// Starts a router without routes.
     pub fn routes() -> Routes {
         Routes::default()
     }

@@ -49,7 +49,7 @@ fn on_the_bus(source: &str, detail_type: &str, detail: Value) -> Value {
     json!({ "id": "b1", "source": source, "detail-type": detail_type, "time": "2026-01-01T00:00:00Z", "detail": detail })
 }
 
-/// What the endpoints saw.
+/// Records of the endpoints' calls.
 type Seen = Arc<Mutex<Vec<String>>>;
 
 fn routes(seen: &Seen) -> Routes {
@@ -75,7 +75,7 @@ fn routes(seen: &Seen) -> Routes {
     )
 }
 
-/// Runs one event; answers what failed and how deliveries ended.
+/// Runs one event. Returns the code of a failed response, the counts and the dead letters.
 async fn run(router: Router, source: Source, event: &Value) -> (Option<String>, Counts, Vec<String>) {
     let letters = Arc::new(MemoryDeadLetters::default());
     let runner = Runner::new(source, EachRecord::new(router, 1), "probe", letters.clone());
@@ -123,7 +123,7 @@ async fn an_event_of_a_stranger_needs_no_envelope_and_its_failure_is_its_own() {
 #[tokio::test]
 async fn an_event_without_a_route_gets_the_answer_that_was_declared() {
     let seen = Seen::default();
-    // The source alone, or the type alone, is no match, and what is filtered is not even decoded.
+    // The source alone or the type alone does not match. A filtered event is not even decoded.
     for (source, kind) in [("house", "LampBroken"), ("garden", "LampLit")] {
         let event = on_the_bus(source, kind, json!("whatever"));
         let filtered = run(routes(&seen).otherwise(Unknown::Filter), Source::EventBridge, &event).await;
@@ -145,7 +145,8 @@ async fn a_message_of_a_queue_is_routed_by_its_envelope() {
     let other = body(envelope("garden", "LampLit", 2, json!({ "watts": 40 })));
     let (_, counts, _) = run(routes(&seen).otherwise(Unknown::DeadLetter), Source::Sqs, &other).await;
     assert_eq!(counts, LETTER);
-    // What has no envelope is not unknown but broken, whatever is done with the unknown.
+    // A message without an envelope is malformed, not unknown, so the rule for unknown events does
+    // not apply.
     let broken = json!({ "Records": [{ "messageId": "m", "body": "{}" }] });
     let (_, counts, letters) = run(routes(&seen).otherwise(Unknown::Filter), Source::Sqs, &broken).await;
     assert_eq!(counts, LETTER);

@@ -1,4 +1,6 @@
-//! What the runner says to OpenTelemetry. Without the feature `otel` it is nothing, and costs nothing.
+//! Creates the runner's OpenTelemetry spans.
+//!
+//! Without the feature `otel` the types here are empty and cost nothing.
 
 #[cfg(not(feature = "otel"))]
 mod off;

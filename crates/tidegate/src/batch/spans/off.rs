@@ -12,13 +12,13 @@ use crate::source::{Delivery, Response, Source};
 /// Where spans go: nowhere.
 pub(in crate::batch) type Traced = ();
 
-/// No spans of an invocation.
+/// Replaces the spans of an invocation.
 pub(in crate::batch) struct Spans<'r>(PhantomData<&'r ()>);
 
 /// No span of an invocation.
 pub(in crate::batch) struct InvocationSpan;
 
-/// No span of a record.
+/// Replaces the span of a record.
 #[derive(Debug, Default)]
 pub(in crate::batch) struct RecordSpan;
 

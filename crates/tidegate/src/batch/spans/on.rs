@@ -40,7 +40,7 @@ struct Wanted<'r> {
 /// The span of one invocation.
 pub(in crate::batch) struct InvocationSpan(Option<Context>);
 
-/// The span of one record. It begins with the work on it.
+/// The span of one record. It begins with the work on the record.
 #[derive(Debug, Default)]
 pub(in crate::batch) struct RecordSpan(Option<Arc<Record>>);
 
@@ -91,7 +91,7 @@ impl<'r> Spans<'r> {
         InvocationSpan(self.0.as_ref().map(|wanted| wanted.context.clone()))
     }
 
-    /// Notes the deliveries of the invocation.
+    /// Prepares a span for each delivery of the invocation.
     pub(in crate::batch) fn open(&self, deliveries: &[Delivery<'_>]) {
         let Some(wanted) = &self.0 else { return };
         let span = wanted.context.span();
@@ -110,7 +110,7 @@ impl<'r> Spans<'r> {
         let _ = wanted.records.set(records.collect());
     }
 
-    /// The span of the delivery at this place.
+    /// Returns the span of the delivery at this place.
     pub(in crate::batch) fn record(&self, place: usize) -> RecordSpan {
         RecordSpan(self.records().get(place).cloned())
     }
@@ -119,7 +119,7 @@ impl<'r> Spans<'r> {
         self.0.as_ref().and_then(|wanted| wanted.records.get()).map_or(&[], Vec::as_slice)
     }
 
-    /// Ends the span of each delivery, with what became of it.
+    /// Ends the span of each delivery, with its outcome.
     pub(in crate::batch) fn close<'a>(
         &self,
         decided: impl Iterator<Item = (&'a Outcome, Option<&'a Failure>, Option<Duration>)>,
@@ -129,7 +129,9 @@ impl<'r> Spans<'r> {
         }
     }
 
-    /// Ends the invocation's span and sends all that have ended: after the answer the process is frozen.
+    /// Ends the invocation's span and sends all ended spans.
+    ///
+    /// This must precede the response, after which Lambda freezes the process.
     pub(in crate::batch) async fn end(self, response: &Result<Response, Failure>) {
         let Some(wanted) = self.0 else { return };
         let span = wanted.context.span();
@@ -143,7 +145,7 @@ impl<'r> Spans<'r> {
 }
 
 impl InvocationSpan {
-    /// Runs what belongs to the invocation.
+    /// Runs a future within the invocation's span.
     pub(in crate::batch) fn within<F: Future>(self, run: F) -> impl Future<Output = F::Output> {
         match self.0 {
             Some(context) => Either::Left(run.with_context(context)),
@@ -153,7 +155,9 @@ impl InvocationSpan {
 }
 
 impl RecordSpan {
-    /// Runs the work on the record, of which the spans of the function's code are parts.
+    /// Runs the work on the record.
+    ///
+    /// Spans of the function's code become children of the record's span.
     pub(in crate::batch) fn within<F: Future>(&self, run: F) -> impl Future<Output = F::Output> {
         match &self.0 {
             Some(record) => Either::Left(run.with_context(record.begin(SystemTime::now()).1.clone())),
@@ -171,7 +175,10 @@ impl Record {
         })
     }
 
-    /// A record that was not handled by itself was at work with the whole batch, and one that was not begun, not at all.
+    /// Ends the record's span, which it begins if the record was not handled alone.
+    ///
+    /// Such a record was at work with the whole batch for `took`. A record that was not started
+    /// has a span without duration.
     fn end(&self, outcome: &'static str, failure: Option<&Failure>, took: Option<Duration>) {
         let (begun, context) = self.begin(self.opened);
         context.span().set_attribute(KeyValue::new("tidegate.outcome", outcome));
@@ -202,7 +209,9 @@ fn word(outcome: &Outcome) -> &'static str {
     }
 }
 
-/// Attributes by the conventions for messaging. Of the sources they name SQS alone; the others are named alike.
+/// Returns attributes by the messaging conventions.
+///
+/// Of these sources they name only SQS; the other names follow its form.
 fn operation(source: Source) -> Vec<KeyValue> {
     let system = match source {
         Source::Kinesis => "aws_kinesis",
@@ -223,7 +232,7 @@ fn trigger(source: Source) -> &'static str {
     if matches!(source, Source::DynamoDb | Source::S3) { "datasource" } else { "pubsub" }
 }
 
-/// What is read of a record besides its body.
+/// Fields of a record that are read besides its body.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Outside {
@@ -239,7 +248,7 @@ struct MessageAttribute {
     string_value: Option<String>,
 }
 
-/// The envelope's attributes, and of events of others as much of them as there is.
+/// Attributes of the envelope. An event without an envelope has some of them at most.
 #[derive(Default, Deserialize)]
 struct Inside<'a> {
     #[serde(borrow)]
@@ -306,14 +315,18 @@ fn describe(source: Source, delivery: &Delivery<'_>) -> SpanBuilder {
     }
 }
 
-/// The stream, table or queue of an ARN: `…:stream/orders`, `…:table/event-store/stream/2026-…`, `…:orders`.
+/// Returns the stream, table or queue of an ARN: `…:stream/orders`,
+/// `…:table/event-store/stream/2026-…`, `…:orders`.
 fn destination(arn: &str) -> Option<&str> {
     let resource = arn.splitn(6, ':').nth(5)?;
     let name = resource.split('/').nth(1).unwrap_or(resource);
     (!name.is_empty()).then_some(name)
 }
 
-/// A `traceparent` of W3C's Trace Context: version, trace, parent and flags, in lower-case hexadecimal digits. A later version may have more at its end.
+/// Parses a `traceparent` of W3C Trace Context: version, trace, parent and flags, in lower-case
+/// hexadecimal digits.
+///
+/// A later version may append more parts.
 fn parse(text: &str) -> Option<SpanContext> {
     let mut parts = text.split('-');
     let mut part = |digits: usize| {

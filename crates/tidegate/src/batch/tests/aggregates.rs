@@ -3,7 +3,7 @@
 use super::*;
 use crate::source::scanned;
 
-/// An event with one aggregate of these user records `(lane, body)`, behind a plain record.
+/// Creates an event with a plain record and one aggregate of these user records `(lane, body)`.
 fn aggregate_event(records: &[(&str, &str)]) -> Box<RawValue> {
     let lanes: Vec<&str> = records.iter().map(|(lane, _)| *lane).collect();
     let user_records: Vec<(u64, &[u8])> =
@@ -57,7 +57,7 @@ async fn the_letter_of_a_user_record_says_which_it_was_and_its_replay_runs_no_ne
     assert_eq!(replay.reported(), ["2"]);
 }
 
-/// Ten thousand user records, of which the last brings all of them again.
+/// Ten thousand user records, of which the last makes all of them come again.
 #[tokio::test]
 async fn the_scanned_bytes_do_not_grow_with_the_number_of_user_records() {
     let bodies = vec![format!("ok {}", "x".repeat(90)); 10_000];
@@ -75,8 +75,8 @@ async fn the_scanned_bytes_do_not_grow_with_the_number_of_user_records() {
     }
 }
 
-/// Each letter of a user record costs a scan of its aggregate: no more of them are made at a time
-/// than are written.
+/// Each letter of a user record costs a scan of its aggregate, so no more letters are built at a
+/// time than are written.
 #[tokio::test]
 async fn letters_that_cannot_be_written_are_not_made_ahead_of_time() {
     let event = aggregate_event(&vec![("x", "permanent"); 1000]);

@@ -5,7 +5,7 @@ use futures::future::BoxFuture;
 use super::*;
 use crate::dead_letter::{DeadLetter, DeadLetters};
 
-/// Takes so long for a batch, and so long for a dead letter.
+/// Takes this long for a batch, or for a dead letter.
 struct Slow(Duration);
 
 impl Decode for Slow {
@@ -32,7 +32,9 @@ impl DeadLetters for Slow {
     }
 }
 
-/// Runs an invocation of one record; answers when it ended, in milliseconds, and whether the record was dead-lettered.
+/// Runs an invocation of one record.
+///
+/// Returns when it ended, in milliseconds, and whether the record was dead-lettered.
 async fn ended(remaining: u64, handler: u64, letters: u64) -> (u128, bool) {
     let slow = |milliseconds| Slow(Duration::from_millis(milliseconds));
     let runner = Runner::new(Source::Sqs, slow(handler), "probe", Arc::new(slow(letters)));

@@ -13,7 +13,7 @@ use crate::dead_letter::MemoryDeadLetters;
 use crate::failure::Failure;
 use crate::source::{Delivery, Source};
 
-/// Stores each record once under its key. Some records fail a number of times before that.
+/// Stores each record once under its key. Some records fail a number of times first.
 #[derive(Clone, Default)]
 struct Once {
     effects: Arc<Mutex<BTreeMap<String, Vec<u64>>>>,
@@ -134,7 +134,8 @@ async fn hole_r_no_failed_message_is_forgotten_however_many_fail_at_a_time() {
     *handler.failures_left.lock().unwrap() = failing.clone().map(|number| (number, 1)).collect();
     let runner = Arc::new(runner(Source::Sqs, &handler, 256));
     let messages: Vec<(u64, String)> = (0..2000).map(|number| (number, format!("group {number}"))).collect();
-    // Halves of the messages in two invocations of one process, as with managed instances.
+    // Half of the messages goes to each of two invocations in one process, as with managed
+    // instances.
     let halves: Vec<_> = messages
         .chunks(1000)
         .map(|half| {

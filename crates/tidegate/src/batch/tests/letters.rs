@@ -6,7 +6,7 @@ use super::*;
 use crate::dead_letter::{DeadLetter, DeadLetters};
 use crate::test::DynamoDbEvent;
 
-/// Refuses the letters of some positions, and notes every attempt.
+/// Refuses the letters of some positions, and records every attempt.
 #[derive(Default)]
 struct Choosy {
     refused: Mutex<BTreeSet<String>>,
@@ -51,7 +51,7 @@ async fn a_letter_is_written_once_however_often_its_neighbour_brings_it_again() 
     assert_eq!(all.dead_lettered, 2, "and counted once");
 }
 
-/// Two tables feed one function, and both streams begin to count at the same number.
+/// Two tables feed one function, and the sequence numbers of both streams start at the same value.
 #[tokio::test]
 async fn records_at_the_same_position_of_two_tables_have_a_letter_each() {
     let letters = Arc::new(MemoryDeadLetters::default());

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::*;
 
-/// Where a runner's metrics go.
+/// Receives a runner's metrics.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
@@ -19,7 +19,7 @@ impl Lines {
             .to(move |line| lines.lock().unwrap().extend_from_slice(line))
     }
 
-    /// The only line.
+    /// Returns the only line.
     fn one(&self) -> Value {
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
         assert_eq!((text.matches('\n').count(), text.ends_with('\n')), (1, true), "{text}");
@@ -27,7 +27,10 @@ impl Lines {
     }
 }
 
-/// Metrics of a line, with their units. It must keep the rules of CloudWatch's specification of the format: CloudWatch drops a line that breaks one of them.
+/// Returns the metrics of a line, with their units.
+///
+/// Checks the rules of CloudWatch's specification of the format, because CloudWatch drops a line
+/// that breaks one of them.
 fn metrics_of(line: &Value) -> BTreeMap<String, (String, Value)> {
     let millis = line["_aws"]["Timestamp"].as_i64().unwrap();
     let age = jiff::Timestamp::now().as_millisecond() - millis;
@@ -78,7 +81,7 @@ fn counts(metrics: &BTreeMap<String, (String, Value)>) -> Vec<(&str, u64)> {
     counts.map(|(name, (_, value))| (name.as_str(), value.as_u64().unwrap())).collect()
 }
 
-/// The number of each outcome, none of them left out.
+/// Returns the number of each outcome, zeros included.
 fn with_zeros(counted: &[(&'static str, u64)]) -> Vec<(&'static str, u64)> {
     let outcomes = ["Applied", "DeadLettered", "Duplicate", "Failed", "Filtered", "Held", "NotRun", "Parked"];
     let mut all = BTreeMap::from(outcomes.map(|name| (name, 0)));
@@ -136,7 +139,7 @@ async fn the_duration_is_that_of_the_whole_invocation() {
     assert_eq!(metrics["Duration"], ("Milliseconds".to_owned(), json!(4000.0)));
 }
 
-/// Records that arrived so many milliseconds ago, each alone in its lane.
+/// Creates an event of records that arrived this many milliseconds ago, each alone in its lane.
 fn arrived(ago: impl Iterator<Item = i64>) -> Box<RawValue> {
     let now = jiff::Timestamp::now().as_millisecond();
     let records: Vec<_> = ago
@@ -156,7 +159,7 @@ async fn lags(event: &RawValue) -> Vec<u64> {
     serde_json::from_value(lags.clone()).unwrap()
 }
 
-/// The measuring takes a moment itself.
+/// Tolerates the time that the measurement itself takes.
 fn about(found: u64, expected: u64) -> bool {
     (expected..expected + 10_000).contains(&found)
 }

@@ -27,7 +27,7 @@ mod spans;
 mod throttling;
 mod visibility;
 
-/// Does what a record's body says, and notes the order in which bodies were handled.
+/// Does what a record's body says, and records the order in which bodies were handled.
 #[derive(Default)]
 struct Obedient {
     handled: Arc<Mutex<Vec<String>>>,
@@ -51,7 +51,8 @@ impl Decode for Obedient {
 impl Handler for Obedient {
     async fn handle(&self, body: &String, _context: &BatchContext) -> Result<Handled, Failure> {
         self.handled.lock().unwrap().push(body.clone());
-        // Later records are quicker: run at once, they would end in another order than they began in.
+        // Later records are quicker: run concurrently, they would end in another order than they
+        // began.
         let earlier = self.handled.lock().unwrap().len();
         for _ in earlier..100 {
             tokio::task::yield_now().await;
@@ -77,7 +78,7 @@ impl Handler for Obedient {
     }
 }
 
-/// The outcome of one invocation with records `(lane, body)`, whose sequence numbers count from 1.
+/// The result of one invocation with records `(lane, body)`, whose sequence numbers count from 1.
 struct Run {
     response: Result<Response, Failure>,
     counts: Counts,
@@ -228,8 +229,9 @@ async fn a_dead_letter_that_cannot_be_written_leaves_the_record_failed() {
     assert_eq!(run.counts, Counts { applied: 1, failed: 1, ..Counts::default() });
 }
 
-/// A runner whose clock moves on by this many seconds with each invocation. Records arrived an hour
-/// before its first moment.
+/// Creates a runner whose clock advances by `step` seconds with each invocation.
+///
+/// Records arrived an hour before its first time.
 fn aging<H: BatchHandler>(handler: H, step: i64, letters: &Arc<MemoryDeadLetters>) -> Runner<H> {
     let invocations = std::sync::atomic::AtomicI64::new(0);
     let arrival = jiff::Timestamp::from_millisecond(1_545_084_650_987).unwrap();
@@ -307,7 +309,7 @@ async fn a_dead_letter_rebuilds_the_invocation_and_keeps_its_id() {
     assert_eq!(rebuilt.get(), event(Source::Kinesis, &[("a", "permanent")]).get());
 }
 
-/// Panics whenever its batch holds a bad record.
+/// Panics if its batch has a bad record.
 struct Fragile;
 
 impl Decode for Fragile {
@@ -338,7 +340,7 @@ async fn a_batch_handler_that_panics_is_given_its_records_one_by_one() {
 
 #[tokio::test]
 async fn a_batch_handler_that_answers_too_few_outcomes_is_given_its_records_one_by_one() {
-    /// Forgets all but the first `0` records.
+    /// Returns outcomes only for this many records.
     struct Forgetful(usize);
     impl Decode for Forgetful {
         type Record = ();

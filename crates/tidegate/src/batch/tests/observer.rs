@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Notes what it is told.
+/// Records its observations.
 #[derive(Default)]
 struct Notes(Mutex<Vec<String>>);
 

@@ -31,7 +31,7 @@ fn runner(slow: &Arc<Slow>) -> Runner<EachRecord<Shared>> {
     Runner::new(Source::Kinesis, EachRecord::new(Shared(slow.clone()), 1), "probe", letters)
 }
 
-/// Aggregates of these many user records, each in one lane.
+/// Creates an event of aggregates with these numbers of user records, each in one lane.
 fn event(aggregates: &[usize]) -> Box<RawValue> {
     let record = |(number, count): (usize, &usize)| {
         let bodies: Vec<String> = (0..*count).map(|index| format!("{number}.{index}")).collect();
@@ -50,7 +50,7 @@ fn event(aggregates: &[usize]) -> Box<RawValue> {
 }
 
 async fn invoke(runner: &Runner<EachRecord<Shared>>, event: &RawValue) -> (Vec<String>, Counts) {
-    // Two records of ten seconds, and some.
+    // Enough for two records of ten seconds each.
     let remaining = Duration::from_secs(26);
     let report = runner.run(Invocation { event, request_id: "r", remaining, replay: false }).await;
     (report.response.unwrap().items().map(str::to_owned).collect(), report.counts)
@@ -68,7 +68,7 @@ async fn an_aggregate_that_needs_several_invocations_is_finished_in_one_environm
     }
     assert_eq!((ends, duplicates), (vec![1, 1, 0], vec![0, 2, 4]));
     assert_eq!(*slow.done.lock().unwrap(), ["0.0", "0.1", "0.2", "0.3", "0.4"]);
-    // What was finished is forgotten: should it come once more, its causes say that it is done.
+    // A finished aggregate is forgotten. If it comes once more, its causes show that it is done.
     let (reported, counts) = invoke(&runner, &event).await;
     assert_eq!((reported.len(), counts.duplicate), (1, 0));
 }

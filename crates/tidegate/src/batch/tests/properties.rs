@@ -1,4 +1,6 @@
-//! The batch runner against a reference model: what AWS is to be told follows from what became of each record, and from nothing else.
+//! Compares the batch runner with a reference model.
+//!
+//! The response depends only on the outcome of each record.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
@@ -15,7 +17,7 @@ use crate::dead_letter::{DeadLetters, MemoryDeadLetters};
 use crate::failure::Failure;
 use crate::source::{Delivery, Source, aggregated};
 
-/// What becomes of a record.
+/// How a record ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Act {
     Ends(Handled),
@@ -32,9 +34,9 @@ enum Act {
 struct Record {
     lane: u8,
     act: Act,
-    /// How long it is at work, in milliseconds: a multiple of 10, and deadlines are none.
+    /// Work time in milliseconds: a multiple of 10, which no deadline is.
     work: u64,
-    /// It arrived longer ago than failures are put up with.
+    /// Whether the record arrived longer ago than `dead_letter_after`.
     old: bool,
 }
 
@@ -89,7 +91,7 @@ fn case() -> impl Strategy<Value = Case> {
     (
         transport,
         prop::collection::vec(record(), 0..14),
-        // Sequence numbers that grow by a digit within the batch.
+        // Sequence numbers that gain a digit within the batch.
         prop_oneof![Just(1_u64), Just(5), Just(95), Just(999_999_999_999_999_995)],
         1..6_usize,
         (1..12_u64).prop_map(|step| 50 * (2 * step + 1)),
@@ -148,7 +150,7 @@ impl Case {
     }
 
     fn lane(&self, place: usize) -> u64 {
-        // A message without a group depends on no other.
+        // A message without a group does not depend on any other.
         if self.transport == Transport::Standard { place as u64 } else { u64::from(self.records[place].lane) }
     }
 
@@ -189,7 +191,7 @@ impl Case {
         RawValue::from_string(json!({ "Records": records }).to_string()).unwrap()
     }
 
-    /// User records arrive with their aggregate: its first one says when.
+    /// User records arrive with their aggregate: the first one determines the time.
     fn aggregates(&self, now: i64) -> Box<RawValue> {
         let records: Vec<_> = (0..self.records.len())
             .step_by(AGGREGATE)
@@ -214,17 +216,17 @@ impl Case {
     }
 }
 
-/// User records in an aggregate.
+/// Number of user records in an aggregate.
 const AGGREGATE: usize = 3;
 
-/// Does with each record what the case says.
+/// Handles each record as the case prescribes.
 struct Scripted {
     records: HashMap<String, (usize, Record)>,
     begun: Arc<Mutex<Vec<usize>>>,
     at_work: Arc<Mutex<(usize, usize)>>,
 }
 
-/// Counts the records at work, a record that is given up included.
+/// Counts the records at work, including a record that is dropped at the deadline.
 struct AtWork(Arc<Mutex<(usize, usize)>>);
 
 impl AtWork {
@@ -277,7 +279,7 @@ enum End {
     Done(Handled),
     Permanent,
     Transient,
-    /// Transient, and nothing that speaks against the record.
+    /// Transient, without speaking against the record.
     Passing,
     NotRun,
 }
@@ -287,13 +289,13 @@ struct Expected {
     reported: Vec<String>,
     letters: Vec<String>,
     counts: Counts,
-    /// Records begun, by lane.
+    /// Started records, by lane.
     begun: BTreeMap<u64, Vec<usize>>,
-    /// Positions of which an observer was told.
+    /// Positions reported to the observer.
     observed: Vec<String>,
 }
 
-/// Counts what it is told by itself.
+/// Counts the reported outcomes independently of the runner.
 #[derive(Default)]
 struct Tally(Mutex<(Vec<String>, Counts)>);
 
@@ -305,7 +307,7 @@ impl Observer for Tally {
     }
 }
 
-/// What must come out, from the rules alone.
+/// Computes the expected result from the rules alone.
 fn reference(case: &Case) -> Expected {
     let ends = ends(case);
     let given_up = |place: usize| match ends[place].0 {
@@ -315,7 +317,8 @@ fn reference(case: &Case) -> Expected {
     };
     let done = |place: usize| matches!(ends[place].0, End::Done(_));
     let count = case.records.len();
-    // Everything from a stream's checkpoint on is delivered again, aggregates whole: a letter is for what lies before it.
+    // Everything from a stream's checkpoint on is delivered again, whole aggregates included, so
+    // only earlier records get a letter.
     let unfinished = (0..count).find(|place| !done(*place) && !given_up(*place));
     let checkpoint =
         unfinished.map_or(count, |place| (0..count).find(|p| case.item(*p) == case.item(place)).unwrap());
@@ -350,7 +353,9 @@ fn reference(case: &Case) -> Expected {
     expected
 }
 
-/// How each record ends and whether it was begun: lanes take turns on `concurrency` workers, in the order of their first records.
+/// Returns how each record ends and whether it was started.
+///
+/// Lanes take turns on `concurrency` workers, in the order of their first records.
 fn ends(case: &Case) -> Vec<(End, bool)> {
     let deadline = case.remaining - case.remaining / 10;
     let mut ends = vec![(End::NotRun, false); case.records.len()];
@@ -399,7 +404,7 @@ fn ends(case: &Case) -> Vec<(End, bool)> {
     ends
 }
 
-/// What came out, and the most records that were at work at a time.
+/// Returns the actual result, and the largest number of records that were at work at a time.
 fn actual(case: &Case) -> (Expected, usize) {
     let handler = Scripted {
         records: case
@@ -421,7 +426,7 @@ fn actual(case: &Case) -> (Expected, usize) {
     let runner = Runner::new(case.source(), EachRecord::new(handler, case.concurrency), "probe", port)
         .dead_letter_after(case.gives_up_old.then_some(Duration::from_secs(3600)))
         .observe(tally.clone());
-    // What is old has failed often enough before, but for once.
+    // An old record has failed often enough before, except for one failure.
     for place in (0..case.records.len()).filter(|place| case.old(*place)) {
         runner.letters.patience.assume_repeated(&case.position(place));
     }

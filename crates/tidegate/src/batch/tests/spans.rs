@@ -1,4 +1,4 @@
-//! The runner's spans, as a receiver gets them by HTTP.
+//! Tests the runner's spans as a receiver gets them over HTTP.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -11,7 +11,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use super::*;
 use crate::trace::Traces;
 
-/// The part of OTLP's messages that is looked at, by the numbers of its `.proto` files.
+/// The fields of OTLP's messages that the tests use, by the numbers of its `.proto` files.
 mod otlp {
     #[derive(Clone, PartialEq, prost::Message)]
     pub(super) struct Request {
@@ -98,14 +98,14 @@ mod otlp {
 const ERROR: i32 = 2;
 const CONSUMER: i32 = 5;
 
-/// A receiver of spans on a port of its own.
+/// A receiver of spans on its own port.
 struct Receiver {
     endpoint: String,
     requests: Arc<Mutex<Vec<otlp::Request>>>,
 }
 
 impl Receiver {
-    /// One that answers each request with this status.
+    /// Creates a receiver that answers each request with this status.
     fn answering(status: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}/v1/traces", listener.local_addr().unwrap());
@@ -119,7 +119,7 @@ impl Receiver {
         Receiver { endpoint, requests }
     }
 
-    /// What has arrived so far. Nothing is waited for: an invocation that is over has sent everything.
+    /// Returns the received spans without waiting: a finished invocation has sent all of its spans.
     fn spans(&self) -> Vec<otlp::Span> {
         let requests = self.requests.lock().unwrap().clone();
         let scopes = requests.into_iter().flat_map(|request| request.resources).flat_map(|of| of.scopes);
@@ -179,7 +179,7 @@ fn traceparent(number: usize) -> String {
     format!("00-{}-{}-01", TRACE[number], PARENT[number])
 }
 
-/// Takes what the body's `do` says.
+/// Handles a record as the body's `do` prescribes.
 struct Told;
 
 impl Decode for Told {
@@ -232,7 +232,7 @@ async fn run_traced(traces: Arc<Traces>, source: Source, event: &RawValue) -> Re
     runner.run(Invocation { event, request_id: "request-1", remaining, replay: false }).await
 }
 
-/// The invocation's span and those of its records, in the order of the batch.
+/// Returns the invocation's span and those of its records, in the order of the batch.
 async fn traced(source: Source, event: &RawValue) -> (otlp::Span, Vec<otlp::Span>, Receiver) {
     let receiver = Receiver::answering("200 OK");
     let traces = Arc::new(Traces::to("probe", &receiver.endpoint).unwrap());
@@ -356,7 +356,7 @@ async fn a_receiver_that_refuses_or_hangs_costs_no_record() {
     let refusing = Receiver::answering("503 Service Unavailable");
     let hanging = TcpListener::bind("127.0.0.1:0").unwrap();
     let hanging = format!("http://{}/v1/traces", hanging.local_addr().unwrap());
-    // Long enough for a second try, where there must be none.
+    // Long enough for a second attempt, which must not happen.
     let (long, short) = (Duration::from_secs(2), Duration::from_millis(100));
     for (endpoint, patience) in
         [(refusing.endpoint.as_str(), long), (&hanging, short), ("http://127.0.0.1:9/v1/traces", long)]

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A dependency that takes so many calls at a time and throttles all others.
+/// A dependency that accepts `takes` calls at a time and throttles all others.
 struct Dependency {
     takes: usize,
     at_work: Mutex<usize>,
@@ -51,7 +51,8 @@ async fn a_throttled_dependency_is_given_less_and_the_next_invocation_remembers(
         let most = std::mem::take(&mut *dependency.most.lock().unwrap());
         seen.push((most.into_iter().max().unwrap(), report.counts.failed));
     }
-    // 16 at a time: 11 are throttled. Then 8, and from then on it swings around what is taken: half of 6 and up again.
+    // 16 at a time: 11 are throttled. Then 8; from then on the number oscillates around 5: half of
+    // 6 and up again.
     assert_eq!(seen[0].0, 16);
     assert!(seen[0].1 < 30, "{seen:?}");
     assert!(seen[1].0 <= 6 && seen[1].1 < 8, "{seen:?}");
@@ -59,7 +60,7 @@ async fn a_throttled_dependency_is_given_less_and_the_next_invocation_remembers(
 
 #[tokio::test(start_paused = true)]
 async fn lanes_that_are_at_work_give_way_when_fewer_may_run() {
-    /// The first record of the first lane is throttled.
+    /// Throttles the first record of the first lane.
     struct Once(Mutex<Vec<(u64, usize)>>, Mutex<usize>, tokio::time::Instant);
     impl Decode for Arc<Once> {
         type Record = String;

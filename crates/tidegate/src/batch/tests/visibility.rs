@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Notes what is to be hidden.
+/// Records the messages to be hidden.
 #[derive(Default)]
 struct Hidden {
     seen: Mutex<Vec<(String, HiddenMessage)>>,

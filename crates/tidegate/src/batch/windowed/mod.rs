@@ -69,9 +69,11 @@ use crate::source::Delivery;
 /// If anything fails in the last invocation of a window, the invocation fails as a whole, and
 /// Lambda repeats it with the state it had.
 pub trait WindowHandler: Decode {
-    /// The state of a window. It must serialize as a JSON object. A state above 1 MB ends its
-    /// window early (AWS docs: Kinesis, stateful processing). A new version of the function must be
-    /// able to read the states of the old one.
+    /// State of a window.
+    ///
+    /// It must serialize as a JSON object. A state above 1 MB ends its window early (AWS docs:
+    /// Kinesis, stateful processing). A new version of the function must be able to read the states
+    /// of the old one.
     type State: Default + Serialize + DeserializeOwned + Send + Sync;
 
     /// Folds a record into the state.
@@ -87,9 +89,9 @@ pub trait WindowHandler: Decode {
     /// Takes the state of a window that is over.
     ///
     /// Must be idempotent: Lambda repeats the last invocation of a window until it succeeds.
-    /// Stream, shard and start identify the window. A window that is terminated early has several
-    /// last invocations, each with a part of its records. To tell the parts apart, keep something
-    /// in the state, such as the position of the first record.
+    /// Stream, shard and start identify the window. A window that ends early has several last
+    /// invocations, each with a part of its records. To distinguish the parts, keep something in
+    /// the state, such as the position of the first record.
     ///
     /// # Errors
     /// Any failure fails the invocation, and Lambda repeats it.
@@ -104,11 +106,11 @@ pub trait WindowHandler: Decode {
     ///
     /// Such a record is replayed from a dead letter or, without `context.replay`, from a pointer
     /// into the stream. By default a replayed letter fails with the code `window_over`. Any other
-    /// event without a window fails with the code `no_window` and comes again: its mapping may lack
-    /// a tumbling window.
+    /// event without a window fails with the code `no_window` and comes again, because its mapping
+    /// may lack a tumbling window.
     ///
     /// # Errors
-    /// The record stays where it is.
+    /// A failed record stays where it is: in its dead letter or in the stream.
     fn late(
         &self,
         _record: &Self::Record,
@@ -125,13 +127,13 @@ pub trait WindowHandler: Decode {
     }
 }
 
-/// Runs a [`WindowHandler`]: the records of a batch one after the other, up to the first failure
-/// that is not permanent.
+/// Runs a [`WindowHandler`]: the records of a batch in order, up to the first failure that is not
+/// permanent.
 #[derive(Debug)]
 pub struct Windowed<H>(H);
 
 impl<H: WindowHandler> Windowed<H> {
-    /// Runs this handler.
+    /// Wraps this handler.
     pub fn new(handler: H) -> Self {
         Windowed(handler)
     }
@@ -160,7 +162,7 @@ impl<H: WindowHandler> Windowed<H> {
         Ok(state)
     }
 
-    /// Runs records without a window one after the other.
+    /// Runs records without a window in order.
     async fn late(&self, items: &[Item<H::Record>], context: &BatchContext) -> Vec<Outcome> {
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(items.len());
         for item in items {
@@ -181,7 +183,7 @@ impl<H: WindowHandler> Decode for Windowed<H> {
         self.0.decode(delivery)
     }
 
-    /// One lane for the shard, because records are folded in order.
+    /// Returns one lane for the shard, because records are folded in order.
     fn lane(&self, _: &Delivery<'_>) -> String {
         "window".to_owned()
     }

@@ -16,16 +16,16 @@ use crate::dead_letter::MemoryDeadLetters;
 use crate::source::{Source, aggregated};
 use crate::test::KinesisEvent;
 
-/// Numbers in their order, as a sum would not show it.
+/// Numbers in their order, which a sum would not show.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Numbers {
     numbers: Vec<u64>,
 }
 
-/// The start of a window that was closed, and its numbers.
+/// Start of a closed window, and its numbers.
 type Closed = (String, Vec<u64>);
 
-/// Folds records that say `{"number": 1, "act": …}`.
+/// Folds records of the form `{"number": 1, "act": …}`.
 #[derive(Clone, Default)]
 struct Collect {
     /// How often a record with the act `later` fails before it succeeds.
@@ -82,8 +82,9 @@ impl WindowHandler for Collect {
     }
 }
 
-/// The event of an invocation in Lambda's own shape. The records have the sequence numbers of their
-/// places, from `first` on.
+/// Creates the event of an invocation in Lambda's own shape.
+///
+/// The sequence numbers are the records' places, from `first` on.
 fn event(first: usize, records: &[(u64, &str)], state: &Value, last: bool) -> Box<RawValue> {
     let before = (0..first).fold(KinesisEvent::new(), |event, _| event.record("", ""));
     let all = records.iter().fold(before, |event, (number, act)| {
@@ -108,7 +109,7 @@ async fn run<H: BatchHandler>(runner: &Runner<H>, event: &RawValue) -> Report {
     runner.run(Invocation::new(event, Duration::from_secs(30))).await
 }
 
-/// The answer as Lambda reads it.
+/// Returns the response as Lambda reads it.
 fn answer(report: &Report) -> Value {
     serde_json::to_value(report.response.as_ref().unwrap()).unwrap()
 }
@@ -183,7 +184,7 @@ async fn a_record_that_fails_in_the_last_invocation_fails_it_as_a_whole() {
     assert_eq!(handler.closed.lock().unwrap()[0].1, [1, 2]);
 }
 
-/// The event of an invocation with one aggregate of the good records with these numbers.
+/// Creates the event of an invocation with one aggregate of the good records with these numbers.
 fn aggregate(numbers: &[u64], state: &Value, last: bool) -> Box<RawValue> {
     let bodies: Vec<String> =
         numbers.iter().map(|number| json!({ "number": number, "act": "ok" }).to_string()).collect();
@@ -217,7 +218,7 @@ async fn an_aggregate_is_folded_as_a_whole_after_the_last_invocation_failed() {
     assert_eq!(handler.closed.lock().unwrap()[0].1, [1, 2, 3, 4]);
 }
 
-/// Applies every record, and knows nothing of windows.
+/// Applies every record and ignores windows.
 struct Plain;
 
 impl Decode for Plain {
@@ -273,8 +274,7 @@ async fn a_record_without_a_window_waits_and_in_a_replay_it_is_too_late() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Delivers a window as Lambda does: from each checkpoint on, with the state that was answered
-    /// last.
+    /// Delivers a window as Lambda does: from each checkpoint on, with the last returned state.
     #[test]
     fn every_record_of_a_window_is_folded_once_in_order_whatever_fails_on_the_way(
         acts in prop::collection::vec(prop_oneof![4 => Just("ok"), 1 => Just("never")], 1..20),

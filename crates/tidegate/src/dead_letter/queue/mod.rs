@@ -25,8 +25,10 @@ pub struct QueueDeadLetters {
 }
 
 impl QueueDeadLetters {
-    /// Keeps dead letters in this queue and this bucket. The record of a letter above
-    /// `message_limit` bytes goes to the bucket; set it to the queue's own limit or less.
+    /// Keeps dead letters in this queue and this bucket.
+    ///
+    /// The record of a letter above `message_limit` bytes goes to the bucket. Set it to the queue's
+    /// own limit or less.
     pub fn new(
         sqs: aws_sdk_sqs::Client,
         s3: aws_sdk_s3::Client,
@@ -70,8 +72,10 @@ impl Post for QueueDeadLetters {
     }
 }
 
-/// A message that breaks a rule of SQS is refused for good. If the queue (its name, policy or key)
-/// or the service has a problem, an operator can repair that, and the record waits.
+/// Classifies SQS's error.
+///
+/// A message that breaks a rule of SQS is refused for good. Problems of the queue (its name, policy
+/// or key) or of the service can be repaired, so the record waits.
 fn refusal(error: &SdkError<SendMessageError>) -> Refusal {
     let code = error.code().unwrap_or_default();
     let code = code.strip_prefix("AWS.SimpleQueueService.").unwrap_or(code);
@@ -84,7 +88,7 @@ fn refusal(error: &SdkError<SendMessageError>) -> Refusal {
     }
 }
 
-/// SQS's error codes for a message with a forbidden character, and for one that is too long.
+/// SQS's error codes for a message with a forbidden character, and for a message that is too long.
 const FOR_GOOD: [&str; 3] = ["InvalidMessageContents", "InvalidParameterValue", "RequestEntityTooLarge"];
 
 #[cfg(test)]

@@ -13,11 +13,11 @@ use crate::aws::AwsClients;
 use crate::source::Source;
 use crate::test::SqsEvent;
 
-/// Requests that were answered: method and path, and the body.
+/// Answered requests: method and path, and the body.
 type Requests = Arc<Mutex<Vec<(String, String)>>>;
 
-/// An AWS endpoint that answers a POST, which SQS gets, with this status and this error code, and
-/// takes every PUT, which S3 gets.
+/// Starts an AWS endpoint that answers every POST, as SQS receives, with this status and error
+/// code, and accepts every PUT, as S3 receives.
 async fn endpoint(status: u16, code: &'static str) -> (AwsClients, Requests) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let credentials = Credentials::new("key", "secret", None, None, "test");

@@ -1,4 +1,4 @@
-//! A delivery is acknowledged as held only when something else runs its effect again.
+//! Tests that a delivery is acknowledged as held only if something else runs its effect again.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::source::{Delivery, Source};
 
 const RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// Runs an effect of which nobody knows whether it took place.
+/// Runs an effect whose outcome is unknown.
 struct Mails {
     effects: Effects,
     key: EffectKey,
@@ -45,7 +45,7 @@ fn key() -> EffectKey {
     EffectKey::new("test", "mail", "7").unwrap()
 }
 
-/// The counts of an invocation with this event, and what is held then.
+/// Returns the counts of an invocation with this event, and the effects that are held afterwards.
 async fn invoke(
     effects: &Effects,
     store: &MemoryIdempotency,
@@ -72,7 +72,7 @@ fn failed() -> Counts {
     Counts { failed: 1, ..Counts::default() }
 }
 
-/// A message of so many bytes in a queue.
+/// Creates a queue message of this many bytes.
 fn message(bytes: usize) -> String {
     json!({ "Records": [{ "messageId": "m", "body": "x".repeat(bytes) }] }).to_string()
 }
@@ -135,7 +135,7 @@ async fn an_event_too_large_for_a_record_goes_to_the_bucket_and_else_its_deliver
     assert_eq!(invoke(&effects, &store, Source::Sqs, &small).await.0, held());
 }
 
-/// Runs the effect with no time for a twin, and says how it ended.
+/// Runs the effect without time for a twin, and returns how it ended.
 async fn run(effects: &Effects, run: &EffectRun) -> Result<Ran<u8>, &'static str> {
     let ran = effects.run(run, &"x", Lease::new(Duration::from_secs(10)), lost()).await;
     ran.map_err(|failure| {

@@ -60,7 +60,7 @@ impl World {
         self.effects.run(&self.run(), &fields, &context(Duration::from_secs(10)), effect).await
     }
 
-    /// Claims the effect as a process does that dies right afterwards.
+    /// Claims the effect like a process that dies right afterwards.
     async fn die(&self, lease: Duration) {
         assert_eq!(self.store.claim(&claim(lease)).await, Ok(Claimed::Yes));
     }
@@ -395,7 +395,7 @@ async fn the_claims_of_a_batch_are_made_at_the_same_time() {
         let (effects, barrier) = (&world.effects, &barrier);
         async move {
             let effect = async {
-                // Nobody gets further until all have their claims.
+                // No effect ends before all runs have their claims.
                 barrier.wait().await;
                 Ok(number)
             };
@@ -447,7 +447,8 @@ async fn a_wait_for_a_twin_is_looks_and_claims_once_more_when_a_look_says_that_i
 #[tokio::test]
 async fn an_honest_replay_passes_though_a_map_is_walked_in_another_order() {
     let world = World::new(AfterCrash::Hold);
-    // In a map of its own state each time: with 20 names two of them are walked in one order never.
+    // Each map has its own hash state. With 20 names, two of them practically never have the same
+    // order.
     let fields = || (0..20).map(|n| (n.to_string(), n)).collect::<std::collections::HashMap<_, _>>();
     let send = async |fields| {
         let lease = Lease::new(Duration::from_secs(10));

@@ -11,7 +11,8 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
-/// A record of owner `a` whose lease ends at 10, and which counts until 20 if it is completed.
+/// Creates a record of owner `a` whose lease ends at 10, and which counts until 20 if it is
+/// completed.
 fn record(status: Status) -> State {
     let expires_at = (status == Status::Completed).then(|| at(20));
     State { status, owner: "a".to_owned(), lease_until: at(10), expires_at, repeat: false }
@@ -25,7 +26,7 @@ fn hold_orphan(owner: &str) -> Request<'_> {
     Request::HoldOrphan { owner, repeat: false }
 }
 
-/// The request's outcome for no record and for each status: a word for each.
+/// Returns the request's outcome, as a word, for no record and for each status.
 fn outcomes(request: Request<'_>, now: i64) -> [&'static str; 5] {
     let of = |record: Option<&State>| match decide(record, request, at(now)) {
         Transition::To(state) => match state.status {

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::transaction::{PACKED_BYTES, Step, TRANSACTION_ITEMS};
 
-/// Aggregates that are compared at a time. Others wait until one of these is done. So the work
-/// grows with the number of steps, and not with its square if all of them share a counter.
+/// Number of aggregates that are compared at a time. Others wait until one of these is done. So the
+/// work grows with the number of steps, not with its square, even if all of them share a counter.
 const WINDOW: usize = 256;
 
 /// Packs steps into groups that fit a transaction each. Each inner list of `aggregates` holds the
@@ -22,36 +22,39 @@ pub(super) fn pack(aggregates: Vec<Vec<Step>>) -> Vec<Vec<Step>> {
     Packing::new(aggregates).run()
 }
 
-/// The steps that are left, and the group that is being filled.
+/// The remaining steps, and the group that is being filled.
 ///
-/// Invariant: for the next step of each aggregate in the window, `missing` is the number of rows
-/// that the step would add to the group, and `waiting` has, for each row, the steps that change it.
-/// When a row enters the group, only the steps in its list lose a missing row, so no step is ever
+/// Invariants, for the next step of each aggregate in the window:
+///
+/// - `missing` is the number of rows that the step would add to the group.
+/// - `waiting` has, for each row, the aggregates whose step changes it.
+///
+/// When a row enters the group, only the steps in its list lose a missing row. So no step is ever
 /// compared with the whole group.
 struct Packing {
     queues: Vec<Queue>,
-    /// The first aggregate that is not in the window yet.
+    /// Index of the first aggregate that is not in the window yet.
     behind: usize,
-    /// For each row, the aggregates in the window whose next step has it.
+    /// For each row, the aggregates in the window whose next step changes it.
     waiting: Vec<BTreeSet<usize>>,
-    /// Aggregates in the window by how many rows their next step adds.
+    /// Aggregates in the window, by the number of rows that their next step adds.
     by_missing: Vec<BTreeSet<usize>>,
     /// Aggregates in the window.
     window: BTreeSet<usize>,
     group: Group,
-    /// How often a step was looked at: the cost of packing, measured without a clock.
+    /// Number of times that a step was examined: the cost of packing, measured without a clock.
     looks: usize,
 }
 
-/// The steps of one aggregate that are left, the next one last.
+/// The remaining steps of one aggregate, the next one last.
 struct Queue {
     steps: Vec<Weighed>,
-    /// Rows that the next step adds to the group.
+    /// Number of rows that the next step adds to the group.
     missing: usize,
 }
 
 struct Weighed {
-    /// Numbers of the rows that it changes.
+    /// Numbers of the rows that the step changes.
     rows: Vec<usize>,
     bytes: usize,
     step: Step,
@@ -61,11 +64,12 @@ struct Weighed {
 struct Group {
     steps: Vec<Step>,
     bytes: usize,
-    /// Rows that it has.
+    /// Rows in the group.
     rows: BTreeSet<usize>,
-    /// Aggregates whose next step has fewer rows missing than it has rows.
+    /// Aggregates whose `missing` was counted against this group. It must be counted again for the
+    /// next group.
     touched: BTreeSet<usize>,
-    /// Aggregates whose next step has too many bytes for what is left.
+    /// Aggregates whose next step has more bytes than the group has room for.
     too_large: BTreeSet<usize>,
 }
 
@@ -102,7 +106,7 @@ impl Packing {
 
     fn next_group(&mut self) -> Option<Vec<Step>> {
         self.fill_window();
-        // A group takes the first step left, whatever it has.
+        // A group always takes the first remaining step, whatever its size.
         let mut next = self.window.first().copied();
         while let Some(queue) = next {
             self.take(queue);
@@ -118,7 +122,7 @@ impl Packing {
         (!group.steps.is_empty()).then_some(group.steps)
     }
 
-    /// The aggregate whose next step fits and adds the fewest rows.
+    /// Returns the aggregate whose next step fits and adds the fewest rows.
     fn cheapest(&mut self) -> Option<usize> {
         let room = TRANSACTION_ITEMS.saturating_sub(self.group.rows.len());
         for missing in 0..=room {
@@ -128,7 +132,7 @@ impl Packing {
                 if self.group.bytes + bytes <= PACKED_BYTES {
                     return Some(queue);
                 }
-                // A group only grows: what does not fit now does not fit later.
+                // A group only grows, so a step that does not fit now does not fit later.
                 self.by_missing.get_mut(missing)?.remove(&queue);
                 self.group.too_large.insert(queue);
             }
@@ -156,7 +160,7 @@ impl Packing {
         }
     }
 
-    /// Adds a row to the group: each step that changes it has one row fewer missing.
+    /// Adds a row to the group. Each waiting step that changes the row has one row fewer missing.
     fn enters(&mut self, row: usize) {
         let Some(waiting) = self.waiting.get(row) else { return };
         for queue in waiting {
@@ -183,7 +187,7 @@ impl Packing {
         }
     }
 
-    /// The next step of an aggregate may be taken.
+    /// Makes the next step of an aggregate available to the group.
     fn offer(&mut self, queue: usize) {
         self.window.insert(queue);
         for row in
@@ -199,7 +203,7 @@ impl Packing {
         self.group.rows = held;
     }
 
-    /// Counts the rows that the next step of an aggregate adds to those that are held.
+    /// Counts the rows that the next step of an aggregate adds to the rows in `held`.
     fn place(&mut self, queue: usize, held: &BTreeSet<usize>) {
         self.looks += 1;
         let Some(Queue { steps, missing }) = self.queues.get_mut(queue) else { return };
@@ -213,7 +217,7 @@ impl Packing {
         }
     }
 
-    /// The next step of an aggregate is taken.
+    /// Removes an aggregate whose next step is being taken.
     fn withdraw(&mut self, queue: usize) {
         self.window.remove(&queue);
         let Some(Queue { steps, missing }) = self.queues.get(queue) else { return };
@@ -230,7 +234,7 @@ impl Packing {
     }
 }
 
-/// Numbers rows.
+/// Assigns numbers to rows.
 #[derive(Default)]
 struct Rows {
     numbers: HashMap<String, usize>,
@@ -240,7 +244,8 @@ impl Rows {
     fn numbers(&mut self, step: &Step) -> Vec<usize> {
         let guard = format!("guard {}", step.advance.stream);
         let counters = step.counters.iter().map(|increment| format!("counter {}", increment.key));
-        // A projection that names a counter twice is refused elsewhere; here it is one row.
+        // A projection that names a counter twice is refused elsewhere. Here the counter is one
+        // row.
         let mut rows: Vec<usize> =
             std::iter::once(guard).chain(counters).map(|row| self.number(row)).collect();
         rows.sort_unstable();

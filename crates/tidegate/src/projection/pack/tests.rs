@@ -13,7 +13,7 @@ fn packed(aggregates: Vec<Vec<Step>>) -> Vec<Transaction> {
     pack(aggregates).iter().map(|steps| merge(steps).unwrap()).collect()
 }
 
-/// What was meant: every step left is compared with the group.
+/// The specification of [`pack`]: compares every remaining step with the group.
 fn by_comparing(mut aggregates: Vec<Vec<Step>>) -> Vec<Vec<Step>> {
     let rows = |step: &Step| -> BTreeSet<String> {
         let counters = step.counters.iter().map(|counter| format!("c {}", counter.key));
@@ -73,7 +73,7 @@ proptest! {
             let transaction = merge(group).unwrap();
             prop_assert!(transaction.storable().is_ok());
         }
-        // Nothing is lost, and each aggregate keeps its order.
+        // Nothing is lost, and the order of each aggregate is kept.
         for aggregate in aggregates {
             let Some(first) = aggregate.first() else { continue };
             let stream = first.advance.stream.clone();
@@ -83,8 +83,8 @@ proptest! {
     }
 }
 
-/// How often a step is looked at while as many orders are packed. All share the day and the
-/// country, and each has products of its own.
+/// Counts how often a step is examined while this many orders are packed. All orders share the
+/// day and the country, and each has its own products.
 fn looks(orders: usize) -> usize {
     let order = |n: usize| {
         let products = (0..20).map(move |product| 10 + n * 20 + product);

@@ -1,5 +1,7 @@
-//! What every read model keeps to. One suite for all: the double runs it here, DynamoDB in the system tests, which include this file. It therefore names the
-//! crate as its users do.
+//! The contract of every read model, as one test suite.
+//!
+//! The double runs it here. DynamoDB runs it in the system tests, which include this file. So it
+//! names the crate as a user of the crate does.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,7 +30,7 @@ pub(crate) fn transaction(guards: Vec<(Advance, RowUpdate)>, counters: &[(&str, 
     Transaction { guards, counters: counters.iter().map(counter).collect() }
 }
 
-/// `spoil` writes to the row of an aggregate so that it cannot be read as a guard.
+/// Runs the contract. `spoil` changes the row of an aggregate so that it cannot be read as a guard.
 pub(crate) async fn contract(model: &dyn ReadModel, spoil: impl AsyncFn(&StreamId)) {
     an_unreadable_guard_costs_its_own_aggregate(model, spoil).await;
     a_guard_moves_only_from_where_it_is(model).await;
@@ -50,7 +52,7 @@ pub(crate) async fn contract(model: &dyn ReadModel, spoil: impl AsyncFn(&StreamI
     guards_of_large_rows_are_read_in_several_answers(model).await;
 }
 
-/// A key that no other test uses, so that stores may be shared.
+/// Returns a key that no other test uses, so that tests can share tables.
 fn unique(kind: &str) -> String {
     format!("{kind}#{}", Uuid::new_v4())
 }
@@ -59,7 +61,7 @@ fn new_stream() -> StreamId {
     unique("order").parse().unwrap()
 }
 
-/// The first event of an aggregate, which changes its row like this.
+/// Moves the guard to the first event of an aggregate, which changes the row as given.
 fn first(stream: &StreamId, row: RowUpdate) -> (Advance, RowUpdate) {
     (advance(stream, at(0, 0), at(1, 0)), row)
 }
@@ -79,7 +81,7 @@ async fn is_unstorable(model: &dyn ReadModel, transaction: &Transaction) {
 }
 
 async fn attributes_may_have_any_name_but_the_guards(model: &dyn ReadModel) {
-    // Reserved words, and characters that an expression's placeholder may not have.
+    // Reserved words, and characters that are not allowed in a placeholder.
     let names =
         ["size", "data", "year", "count", "status", "unit-price", "a.b", "größe", "a b", "#n0", ":v0"];
     let stream = new_stream();
@@ -147,7 +149,7 @@ async fn rows_and_transactions_have_a_size(model: &dyn ReadModel) {
     is_unstorable(model, &rows(1, 410_000)).await;
     assert_eq!(model.apply(&rows(10, 390_000)).await, Ok(()));
     is_unstorable(model, &rows(11, 390_000)).await;
-    // A row that becomes too large by what it holds already.
+    // A row that becomes too large because of its existing content.
     let stream = new_stream();
     assert_eq!(model.apply(&transaction(vec![first(&stream, large(300_000))], &[])).await, Ok(()));
     let more = RowUpdate::default().set("more", "x".repeat(150_000));
@@ -171,7 +173,7 @@ async fn what_is_no_number_is_not_added_to(model: &dyn ReadModel) {
 }
 
 async fn guards_of_large_rows_are_read_in_several_answers(model: &dyn ReadModel) {
-    // An answer holds 16 MB.
+    // An answer of DynamoDB holds at most 16 MB.
     let streams: Vec<StreamId> = (0..45).map(|_| new_stream()).collect();
     for streams in streams.chunks(9) {
         let rows = streams.iter().map(|stream| first(stream, large(390_000))).collect();
@@ -252,14 +254,14 @@ async fn a_parked_aggregate_is_released_by_moving_on(model: &dyn ReadModel) {
     let unaware = advance(&stream, at(0, 0), at(1, 0));
     let aware = Advance { parked: Some(Version::new(1)), ..unaware.clone() };
     let on = |advance| transaction(vec![(advance, RowUpdate::default())], &[]);
-    // Only who knows that it is parked applies what was passed over meanwhile.
+    // Only a writer that knows of the parking applies the events that were acknowledged meanwhile.
     assert_eq!(model.apply(&on(unaware)).await, Err(ApplyError::GuardMoved));
     assert_eq!(model.apply(&on(aware)).await, Ok(()));
     let there = guard(model, &stream).await.unwrap();
     assert_eq!((there.parked, there.parked_code, there.parked_reason), (None, None, None));
 }
 
-/// All aggregates on the list, page by page.
+/// Reads the whole list, page by page.
 async fn list(model: &dyn ReadModel) -> Vec<StreamId> {
     let mut list: Vec<StreamId> = Vec::new();
     loop {
@@ -294,7 +296,7 @@ async fn parked_aggregates_are_listed_until_nothing_is_left_of_them(model: &dyn 
     let unparked = guard(model, stream).await.unwrap();
     assert_eq!((unparked.parked, unparked.parked_code.clone(), unparked.listed), (None, None, parked.listed));
     assert!(mine(list(model).await).contains(stream), "who unparks it may not have read what came since");
-    // It moves on.
+    // The guard advances.
     let first = transaction(vec![(advance(stream, at(0, 0), at(1, 0)), RowUpdate::default())], &[]);
     assert_eq!(model.apply(&first).await, Ok(()));
     assert_eq!(model.unlist(stream, &unparked).await, Err(ApplyError::GuardMoved));
@@ -303,7 +305,7 @@ async fn parked_aggregates_are_listed_until_nothing_is_left_of_them(model: &dyn 
     assert!(!mine(list(model).await).contains(stream));
     assert_eq!(guard(model, stream).await.unwrap().listed, None);
     assert_eq!(model.unlist(stream, &moved).await, Err(ApplyError::GuardMoved), "once is enough");
-    // Those that are left must not be in the way of other tests that share the tables.
+    // The remaining entries must not disturb other tests that share the tables.
     for stream in &streams[1..] {
         let guard = guard(model, stream).await.unwrap();
         assert_eq!(model.unpark(stream, &guard).await, Ok(()));

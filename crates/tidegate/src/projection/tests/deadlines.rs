@@ -1,8 +1,8 @@
-//! A read model or an event store that hangs.
+//! Tests with a read model or an event store that does not answer.
 
 use super::*;
 
-/// Aggregates that share no counter and are too large to share a transaction.
+/// Returns commits of aggregates that share no counter and are too large to share a transaction.
 fn large(order: u32) -> RecordedCommit {
     let products = (0..60).map(|product| format!("o{order}p{product}")).collect::<Vec<_>>().join(" ");
     commit(&format!("order#{order}"), 1, &products)
@@ -47,7 +47,7 @@ async fn of_a_batch_that_is_cut_off_what_was_applied_is_told_from_what_was_not_b
 
 #[tokio::test(start_paused = true)]
 async fn what_waits_behind_a_transaction_that_was_cut_off_was_not_begun() {
-    // The second event of the aggregate is in a transaction of its own.
+    // The second event of the aggregate is in another transaction.
     let commits =
         [large(1), RecordedCommit { stream: "order#1".parse().unwrap(), ..commit("order#1", 2, "b") }];
     let products = (0..60).map(|product| format!("q{product}")).collect::<Vec<_>>().join(" ");
@@ -73,7 +73,7 @@ async fn an_event_store_that_hangs_costs_the_aggregate_that_is_read() {
     let commits = [large(1), commit("order#2", 1, "a"), commit("order#2", 2, "b"), large(3)];
     let world = World::with(&commits).await;
     world.faults.at(Call::Read, 1, Fault::Hangs { applied: false });
-    // Only of the second order an event is missing.
+    // Only the second order lacks an event.
     let delivered = [commits[0].clone(), commits[2].clone(), commits[3].clone()];
     let outcomes = hand_over(&world, Products::default(), &delivered).await;
     assert_eq!((&outcomes[0], &outcomes[2]), (&OUT_OF_TIME, &OUT_OF_TIME));
@@ -111,7 +111,7 @@ async fn pauses_end_at_the_deadline() {
 async fn a_release_that_is_cut_off_is_finished_by_the_next() {
     let (world, commits) = parked::parked().await;
     let change = [CommitChange::Commit(commits[0].clone())];
-    // The second reading of the store is the one after the release.
+    // The second read of the event store is the one after the release.
     world.faults.at(Call::Read, 2, Fault::Hangs { applied: false });
     let began = Instant::now();
     let outcomes = world.hand_over(Products::default(), &change, true).await;

@@ -26,10 +26,10 @@ mod parts;
 mod rivals;
 mod throttling;
 
-/// Counts units by product; an event's data are the products, separated by blanks.
+/// Counts units by product. The data of an event is its products, separated by blanks.
 #[derive(Default)]
 struct Products {
-    /// Events that cannot be projected, with the failure.
+    /// Events that cannot be projected, with their failures.
     broken: BTreeMap<String, Failure>,
 }
 
@@ -69,7 +69,7 @@ struct World {
 }
 
 impl World {
-    /// A store that holds these commits.
+    /// Creates a world whose event store holds these commits.
     async fn with(commits: &[RecordedCommit]) -> Self {
         let time = Duration::from_secs(30);
         let world = World { store: Arc::default(), model: Arc::default(), faults: Faults::none(), time };
@@ -79,7 +79,7 @@ impl World {
         world
     }
 
-    /// One more commit is in the store.
+    /// Adds a commit to the event store.
     async fn add(&self, record: &RecordedCommit) {
         let commit = Commit { record: record.clone(), attempt: record.cause.id.clone() };
         self.store.commit(&commit).await.unwrap();
@@ -139,7 +139,7 @@ impl World {
         self.deliver_to(Products::default(), &changes).await
     }
 
-    /// The list of parked aggregates.
+    /// Returns the list of parked aggregates.
     async fn listed(&self) -> Vec<StreamId> {
         self.model.parked(None, 1_000).await.unwrap()
     }
@@ -153,7 +153,7 @@ impl World {
     }
 }
 
-/// The hint of a commit whose data are in chunks.
+/// Returns the change that a commit reports if its data is in chunks.
 fn split(commit: &RecordedCommit) -> CommitChange {
     CommitChange::Split {
         stream: commit.stream.clone(),
@@ -202,7 +202,7 @@ async fn an_event_of_1200_rows_is_applied_in_parts_and_goes_on_where_it_stopped(
     let data = (0..1200).map(|product| format!("p{product}")).collect::<Vec<_>>().join(" ");
     let large = commit("order#1", 1, &data);
     let world = World::with(std::slice::from_ref(&large)).await;
-    // Five parts succeed, then the process loses its table for longer than it tries.
+    // Five parts succeed. The table is then down for longer than the projector tries.
     let down = Failure::transient("read_model", "down");
     world.faults.at(Call::Apply, 6, Fault::Failed(down.clone()));
     assert_eq!(world.deliver(&[&large]).await, [Outcome::Failed(down)]);
@@ -280,7 +280,7 @@ async fn a_split_commit_is_read_from_the_store() {
     assert_eq!(world.units("a"), 1);
 }
 
-/// A commit of several events, large enough that each has a transaction of its own.
+/// Returns a commit of several events, each large enough for a transaction of its own.
 fn large_commit(stream: &str, data: [&str; 2]) -> RecordedCommit {
     let mut large = commit(stream, 1, "");
     let products = |letter: &str| match letter {
@@ -311,7 +311,7 @@ async fn a_split_commit_is_applied_when_its_last_event_is() {
     assert_eq!(world.deliver_to(Products::default(), &hint).await, [DUPLICATE]);
 }
 
-/// A product whose counter's key is too long for DynamoDB.
+/// Returns a product whose counter has a key that is too long for DynamoDB.
 fn unstorable() -> String {
     "u".repeat(2049)
 }
@@ -461,7 +461,7 @@ async fn a_delivery_that_the_store_does_not_know_stays_failed() {
 
 #[tokio::test(start_paused = true)]
 async fn whatever_goes_wrong_deliveries_repeated_until_they_succeed_count_once() {
-    // The third order's second event is lost on the way, and comes from the store.
+    // The second event of the third order is lost in transit. It comes from the event store.
     let data = ["a b", "b", "c a", "b c"];
     let commits: Vec<_> = (0..3)
         .flat_map(|order| {
@@ -477,7 +477,7 @@ async fn whatever_goes_wrong_deliveries_repeated_until_they_succeed_count_once()
         while !left.is_empty() {
             batches += 1;
             assert!(batches < 200, "seed {seed}: {left:?} never succeed");
-            // Batches of different sizes, every other one in the wrong order.
+            // Batches of different sizes, every other one in reverse order.
             let mut batch: Vec<_> = left.iter().copied().take(1 + (batches + seed as usize) % 5).collect();
             if batches % 2 == 0 {
                 batch.reverse();

@@ -1,4 +1,4 @@
-//! Events that only a newer version of the function knows.
+//! Tests with events that only a newer version of the function knows.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn newer() -> Failure {
     Failure::transient(Failure::NEWER, "the type is not known")
 }
 
-/// A version of the function that does not know events with these data.
+/// Returns a version of the function that does not know events with these data.
 fn old(data: &str) -> Products {
     Products { broken: BTreeMap::from([(data.to_owned(), newer())]) }
 }
@@ -29,7 +29,7 @@ async fn an_event_of_a_newer_version_parks_its_aggregate_without_a_letter() {
     let guard = world.model.guard(&commits[0].stream).unwrap();
     assert_eq!((guard.parked, guard.parked_code.as_deref()), (Some(Version::new(2)), Some(Failure::NEWER)));
     assert_eq!(world.listed().await, [commits[0].stream.clone()]);
-    // Still the old version: each delivery tries again, and writes nothing.
+    // The old version is still running: it tries again on each delivery, and writes nothing.
     assert_eq!(world.deliver_to(old("new"), &changes(&commits[2..3])).await, [PARKED]);
     assert_eq!(world.faults.calls(Call::Park), 1);
 }
@@ -206,7 +206,7 @@ async fn a_commit_of_a_newer_format_that_was_applied_is_found_to_have_nothing_le
     let commits = three();
     let world = World::with(&commits[..2]).await;
     world.deliver(&[&commits[0], &commits[1]]).await;
-    // It comes again, to an old version that cannot know whether it has more events.
+    // It is delivered again to an old version, which cannot know whether it has more events.
     let events = Arc::new(OldFormat { store: world.store.clone(), unknown: Version::new(2) });
     let change = [unread(&commits[1])];
     let outcomes = world.hand_over_from(events, Products::default(), &change, false).await;

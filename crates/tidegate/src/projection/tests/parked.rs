@@ -1,4 +1,4 @@
-//! Aggregates that are parked at an event, and released.
+//! Tests with aggregates that are parked at an event, and released.
 
 use super::*;
 
@@ -24,7 +24,8 @@ async fn an_event_that_can_never_be_applied_parks_its_aggregate_and_nobody_elses
         "the event itself is tried again"
     );
 
-    // The projection is mended and the dead letter replayed: everything behind it is applied from the store.
+    // The projection is corrected and the dead letter is replayed. All events behind it are applied
+    // from the event store.
     assert_eq!(world.deliver(&[&commits[1]]).await, [APPLIED]);
     assert_eq!((world.version("order#1"), world.units("bad"), world.units("c")), (3, 1, 1));
     assert_eq!(world.deliver(&[&commits[2]]).await, [DUPLICATE]);
@@ -42,7 +43,7 @@ async fn a_projection_that_panics_parks_like_one_that_refuses() {
     assert_eq!(outcomes[1], APPLIED);
 }
 
-/// Parked at its first event, with two more behind it.
+/// Returns an aggregate that is parked at its first event, with two more events behind it.
 pub(super) async fn parked() -> (World, [RecordedCommit; 3]) {
     let commits = [commit("order#1", 1, "bad"), commit("order#1", 2, "b"), commit("order#1", 3, "worse")];
     let world = World::with(&commits).await;
@@ -59,7 +60,7 @@ pub(super) fn breaking(data: &str) -> Products {
 #[tokio::test]
 async fn a_replay_that_was_cut_off_after_the_release_is_finished_by_the_next() {
     let (world, commits) = parked().await;
-    // What the first replay came to: its own event is applied, and nothing behind it.
+    // The state after the first replay: its own event is applied, the events behind it are not.
     let release = Transaction {
         guards: vec![(
             Advance {
@@ -83,7 +84,8 @@ async fn a_replay_that_was_cut_off_after_the_release_is_finished_by_the_next() {
 async fn a_replay_that_stops_at_a_further_event_keeps_its_letter() {
     let (world, commits) = parked().await;
     let change = [CommitChange::Commit(commits[0].clone())];
-    // Only the letter's own event is in the batch: those behind it come from the store, and one of them cannot be applied.
+    // Only the letter's own event is in the batch. Those behind it come from the event store, and
+    // one of them cannot be applied.
     let outcomes = world.hand_over(breaking("worse"), &change, true).await;
     assert!(matches!(&outcomes[0], Outcome::Failed(failure) if failure.code() == "bad"), "{outcomes:?}");
     assert_eq!((world.version("order#1"), world.units("b")), (2, 1), "what could be applied is");
@@ -96,7 +98,8 @@ async fn a_released_aggregate_that_is_parked_again_leaves_a_letter() {
     for earlier in [&[][..], &[APPLIED]] {
         let (world, commits) = parked().await;
         let change = CommitChange::Commit(commits[0].clone());
-        // Not replayed but delivered again, once or twice: the delivery of the last event was acknowledged, and there is no letter of it.
+        // The event is not replayed but delivered again, once or twice. The delivery of the last
+        // event was acknowledged, so it has no letter.
         let changes = vec![change.clone(); earlier.len() + 1];
         let outcomes = world.deliver_to(breaking("worse"), &changes).await;
         let (last, others) = outcomes.split_last().unwrap();
@@ -129,7 +132,7 @@ async fn any_replayed_event_of_a_parked_aggregate_releases_it() {
     let world = World::with(&commits).await;
     let failure = Failure::permanent("bad", "it is");
     let broken = Products { broken: BTreeMap::from([("bad".to_owned(), failure.clone())]) };
-    // Only the second was delivered: it is the one that becomes a dead letter.
+    // Only the second event was delivered, so that delivery becomes the dead letter.
     let change = [CommitChange::Commit(commits[1].clone())];
     assert_eq!(world.deliver_to(broken, &change).await, [Outcome::Failed(failure)]);
     assert_eq!(world.deliver(&[&commits[1]]).await, [PARKED]);

@@ -1,8 +1,8 @@
-//! Events that are applied in parts, by projections that cut them at different places.
+//! Tests with events that are applied in parts, by projections that cut them at different places.
 
 use super::*;
 
-/// Counts one unit of each of these products, whatever the event says.
+/// Counts one unit of each of these products, independent of the event.
 struct Fixed(std::ops::Range<usize>);
 
 impl Projection for Fixed {
@@ -23,7 +23,7 @@ impl Projection for Fixed {
 async fn an_event_half_applied_by_another_projection_is_parked_rather_than_miscounted() {
     let large = commit("order#1", 1, "a");
     let change = [CommitChange::Commit(large.clone())];
-    // Fewer counters; as many, of which the first is another; one more at the end.
+    // Fewer counters; the same number with another first one; one more at the end.
     for other in [0..50, 1..251, 0..251] {
         let world = World::with(std::slice::from_ref(&large)).await;
         world.faults.at(Call::Apply, 3, Fault::Failed(Failure::transient("read_model", "down")));
@@ -48,7 +48,7 @@ async fn an_event_half_applied_by_another_projection_is_parked_rather_than_misco
 async fn parts_that_were_applied_without_a_digest_are_finished() {
     let large = commit("order#1", 1, "a");
     let world = World::with(std::slice::from_ref(&large)).await;
-    // What a version of the toolkit without digests left behind.
+    // The row that a version of the toolkit without digests left behind.
     let keys = (0..99).map(|n| Increment { key: format!("p{n:03}"), add: BTreeMap::from([("units", 1)]) });
     let to = Position { version: Version::NONE, part: 1, cut: None };
     let advance =

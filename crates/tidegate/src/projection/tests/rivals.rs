@@ -1,4 +1,4 @@
-//! Environments that are at work on the same aggregates at the same time.
+//! Tests with environments that work on the same aggregates at the same time.
 
 use std::sync::Mutex;
 
@@ -11,7 +11,7 @@ use super::*;
 async fn a_guard_that_was_moved_by_another_environment_is_read_again() {
     let placed = commit("order#1", 1, "a");
     let world = World::with(std::slice::from_ref(&placed)).await;
-    // Between reading the guards and writing, another environment applies the same event.
+    // Another environment applies the same event between the read of the guards and the write.
     world.model.before_next_apply(Transaction {
         guards: vec![(
             Advance {
@@ -72,7 +72,7 @@ async fn a_replay_goes_on_where_another_environment_has_brought_the_aggregate() 
         counters: Vec::new(),
     };
     world.model.apply(&moved(Position::default(), 1, Some(Version::new(1)))).await.unwrap();
-    // It knows how to apply the last event, which this one does not.
+    // The other environment can apply the last event, which this one cannot.
     world.model.before_next_apply(moved(Position::after(Version::new(1)), 3, None));
     let change = [CommitChange::Commit(commits[0].clone())];
     let began = Instant::now();
@@ -81,7 +81,7 @@ async fn a_replay_goes_on_where_another_environment_has_brought_the_aggregate() 
     assert!(began.elapsed() > Duration::ZERO, "it gives the other a moment");
 }
 
-/// An event store in which a commit is stored right after the first reading.
+/// An event store that stores a commit right after the first read.
 struct Late {
     store: Arc<MemoryEventStore>,
     late: Mutex<Option<RecordedCommit>>,

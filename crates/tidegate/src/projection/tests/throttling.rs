@@ -1,4 +1,4 @@
-//! A read model that takes no more for now.
+//! Tests with a read model that is throttled.
 
 use super::*;
 
@@ -14,7 +14,7 @@ async fn a_throttled_transaction_is_tried_again_as_it_is_after_pauses() {
         "{outcomes:?}"
     );
     assert_eq!(world.faults.calls(Call::Apply), 5, "40 aggregates in one transaction, five attempts");
-    // 50, 100, 200 and 400 ms, of which the lower half is certain.
+    // 50, 100, 200 and 400 ms. At least half of each pause is certain.
     assert!(began.elapsed() >= Duration::from_millis(375), "{:?}", began.elapsed());
     assert_eq!(world.faults.calls(Call::Park), 0);
 }

@@ -1,4 +1,4 @@
-//! Deliveries in the types of `aws_lambda_events`, each decoded by itself.
+//! Decodes deliveries into the types of `aws_lambda_events`, each on its own.
 
 use aws_lambda_events::dynamodb::EventRecord as DynamoDbRecord;
 use aws_lambda_events::eventbridge::EventBridgeEvent;
@@ -15,60 +15,68 @@ use super::fields::{Fields, string};
 use super::wrapper;
 use crate::failure::Failure;
 
-/// Decodes the record into the type that `aws_lambda_events` has for it.
+/// Decodes the record into its type in `aws_lambda_events`.
 ///
-/// These types reject a record that lacks a field which they require, needed or not. Decode with
-/// them if you need such a field, and with [`Delivery::json`] if the body is enough. A rejected
-/// record fails alone and for good, with the code `invalid_record`.
+/// These types reject a record without a field that they require, even if your code does not need
+/// that field. Use them if you need such a field. Otherwise use [`Delivery::json`]. A rejected
+/// record fails alone and permanently, with the code `invalid_record`.
 impl Delivery<'_> {
-    /// The Kinesis record. For a user record of an aggregate: a record as if it had been put alone.
+    /// Decodes a Kinesis record.
+    ///
+    /// For a user record of an aggregate, the result is a record that seems to have been put alone.
     ///
     /// # Errors
-    /// `invalid_record` (permanent) when it is not one.
+    /// `invalid_record` (permanent): the record is not a Kinesis record.
     pub fn kinesis_record(&self) -> Result<KinesisEventRecord, Failure> {
         standard("Kinesis record", self.own_record().get())
     }
 
-    /// The record of a DynamoDB stream.
+    /// Decodes a record of a DynamoDB stream.
     ///
     /// # Errors
-    /// `invalid_record` (permanent) when it is not one.
+    /// `invalid_record` (permanent): the record is not of a DynamoDB stream.
     pub fn dynamodb_record(&self) -> Result<DynamoDbRecord, Failure> {
         standard("record of a DynamoDB stream", self.record.get())
     }
 
-    /// The message of a queue. Its body is as the queue has it, with wrappers.
+    /// Decodes a message of a queue.
+    ///
+    /// Its body is as the queue has it, with wrappers.
     ///
     /// # Errors
-    /// `invalid_record` (permanent) when it is not one.
+    /// `invalid_record` (permanent): the record is not an SQS message.
     pub fn sqs_message(&self) -> Result<SqsMessage, Failure> {
         standard("SQS message", self.own_record().get())
     }
 
-    /// The record of a topic that the function is subscribed to.
+    /// Decodes a record of a topic to which the function is subscribed.
     ///
     /// # Errors
-    /// `invalid_record` (permanent) when it is not one.
+    /// `invalid_record` (permanent): the record is not an SNS record.
     pub fn sns_record(&self) -> Result<SnsRecord, Failure> {
         standard("SNS record", self.own_record().get())
     }
 
-    /// The record of a bucket's notification, also if a queue or a topic stands between bucket and
-    /// function.
+    /// Decodes a record of a bucket's notification, including one that came through a queue or a
+    /// topic.
     ///
     /// # Errors
-    /// The failure to read the delivery, or `invalid_record` (permanent) when it is not one.
+    /// - The failure to read the delivery.
+    /// - `invalid_record` (permanent): the body is not an S3 record.
     pub fn s3_record(&self) -> Result<S3EventRecord, Failure> {
         let body = std::str::from_utf8(self.bytes()?)
             .map_err(|error| Failure::permanent("invalid_record", error.to_string()))?;
         standard("S3 record", body)
     }
 
-    /// The EventBridge event, also if a queue or a topic stands between rule and function. Its
-    /// `detail` is JSON, also for Scheduler, which sends it as a string.
+    /// Decodes an EventBridge event, including one that came through a queue or a topic.
+    ///
+    /// Its `detail` is JSON. This includes the events of Scheduler, which sends the detail as a
+    /// string.
     ///
     /// # Errors
-    /// The failure to read the delivery, or `invalid_record` (permanent) when it is not one.
+    /// - The failure to read the delivery.
+    /// - `invalid_record` (permanent): the record is not an EventBridge event.
     pub fn eventbridge_event<T>(&self) -> Result<EventBridgeEvent<T>, Failure>
     where
         T: DeserializeOwned + Serialize,

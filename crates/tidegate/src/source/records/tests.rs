@@ -16,9 +16,9 @@ use crate::failure::Class;
 use crate::source::Source;
 use crate::test::{DynamoDbEvent, EventBridgeEvent as Event, KinesisEvent, S3Event, SnsEvent, SqsEvent};
 
-/// The fixtures in the published crate, by their names.
+/// Returns the fixtures in the published crate by name.
 fn fixtures() -> BTreeMap<String, Box<RawValue>> {
-    // What another platform would need is not downloaded.
+    // Packages for other platforms are not downloaded.
     let version = Command::new("rustc").arg("-vV").output().unwrap();
     let version = String::from_utf8(version.stdout).unwrap();
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
@@ -43,7 +43,7 @@ fn fixtures() -> BTreeMap<String, Box<RawValue>> {
     files.filter_map(read).collect()
 }
 
-/// What the crate reads of a whole event, record by record.
+/// Decodes a whole event as the crate does.
 fn whole<T: DeserializeOwned>(event: &RawValue) -> T {
     serde_json::from_str(event.get()).unwrap()
 }
@@ -157,7 +157,7 @@ fn a_record_that_the_standard_type_refuses_costs_itself() {
     assert!(decoded[0].is_ok() && decoded[2].is_ok());
     let failure = decoded[1].as_ref().unwrap_err();
     assert_eq!((failure.class(), failure.code()), (Class::Permanent, "invalid_record"));
-    // Its body is read all the same.
+    // The body can be read all the same.
     assert_eq!(deliveries[1].bytes().unwrap(), b"bad");
     for wrong in [deliveries[0].kinesis_record().err(), deliveries[0].s3_record().err()] {
         assert_eq!(wrong.unwrap().code(), "invalid_record");

@@ -1,5 +1,4 @@
-//! Events that AWS sends and that were read wrongly once, each through a runner as a function has
-//! it.
+//! Events of AWS that were once read wrongly, each through a runner as in a function.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -23,7 +22,7 @@ struct LampLit {
     watts: u32,
 }
 
-/// What the handler of a test saw, and letters.
+/// The records that a test's handler saw, and the letters.
 #[derive(Default)]
 struct Seen {
     records: Mutex<Vec<String>>,
@@ -52,7 +51,7 @@ impl Seen {
     }
 }
 
-/// Notes each body, and fails those with the word `fail` or `never`.
+/// Records each body, and fails those that contain `fail` or `never`.
 struct Bodies(Arc<Seen>);
 
 impl Decode for Bodies {
@@ -89,7 +88,7 @@ fn router(seen: &Arc<Seen>) -> Router {
     };
     Router::routes()
         .on::<LampLit>("shop.orders", "LampLit", lit)
-        // What the bus calls it need not be what the envelope calls it.
+        // The name on the bus may differ from the name in the envelope.
         .on::<LampLit>("shop.renamed", "Lamp Lit", {
             let lamps = seen.clone();
             move |lamp: Arc<Routed<LampLit>>, _: BatchContext| {
@@ -118,7 +117,7 @@ async fn a_standard_queue_with_groups_reports_the_failed_message_alone() {
     let mut records = seen.records();
     records.sort();
     assert_eq!(records, ["fail", "good"]);
-    // A FIFO queue keeps what is behind it in its place.
+    // A FIFO queue keeps later messages of the group in their place.
     let ordered = SqsEvent::new().message_of("t7", "fail").message_of("t7", "good");
     let report = seen.run(Source::Sqs, Bodies(seen.clone()), &ordered.build(), "r").await;
     let both = [SqsEvent::message_id(0), SqsEvent::message_id(1)];
@@ -149,7 +148,7 @@ async fn a_schedule_with_no_input_has_the_json_in_the_text_of_its_detail() {
     let event = scheduled.clone().build();
     let report = seen.run(Source::EventBridge, router(&seen), &event, "r").await;
     assert_eq!(report.counts.applied, 1);
-    // Its target may be a queue.
+    // A queue may be the target.
     let queue = SqsEvent::new().event(scheduled).build();
     let report = seen.run(Source::Sqs, router(&seen), &queue, "r").await;
     assert_eq!((report.counts.applied, seen.letters.letters().len()), (1, 0));
@@ -160,7 +159,7 @@ async fn a_schedule_with_no_input_has_the_json_in_the_text_of_its_detail() {
 async fn two_equal_constant_inputs_are_two_deliveries_and_a_retry_is_none() {
     let seen = Arc::new(Seen::default());
     let event = RawValue::from_string(r#"{"myField":"never 1.50"}"#.to_owned()).unwrap();
-    // The second invocation is tried twice more, as Lambda does, under its own request id.
+    // The second invocation is retried twice, as Lambda does, with its own request id.
     for request_id in ["first", "second", "second", "second"] {
         let report = seen.run(Source::EventBridge, Bodies(seen.clone()), &event, request_id).await;
         assert!(report.response.is_ok());
@@ -171,7 +170,7 @@ async fn two_equal_constant_inputs_are_two_deliveries_and_a_retry_is_none() {
     assert_ne!(ids[0], ids[1], "each needs a letter of its own");
     assert_eq!((ids[1], ids[1]), (ids[2], ids[3]), "what is tried again has one");
     assert_eq!(letters[1].occasion.as_deref(), Some("second"));
-    // Its replay is the same delivery.
+    // A replay of the letter is the same delivery.
     let Payload::Record(record) = &letters[1].payload else { panic!("{letters:?}") };
     let replayed = letters[1].event(record).unwrap();
     let replayed = Source::EventBridge.split_on(&replayed, "second").unwrap();
@@ -196,7 +195,7 @@ async fn pipes_hand_over_a_bare_array_and_take_a_partial_response() {
     let event = RawValue::from_string(event).unwrap();
     let report = seen.run(Source::Sqs, Bodies(seen.clone()), &event, "r").await;
     assert_eq!(report.response.unwrap().items().collect::<Vec<_>>(), [SqsEvent::message_id(1)]);
-    // Of Kinesis, Pipes puts everything side by side.
+    // Pipes puts all fields of a Kinesis record side by side.
     let mut nested = kinesis("41", "aGVsbG8=");
     let inner = nested.as_object_mut().unwrap().remove("kinesis").unwrap();
     nested.as_object_mut().unwrap().extend(inner.as_object().unwrap().clone());
@@ -311,7 +310,7 @@ async fn the_test_event_of_a_bucket_is_counted_and_not_handled() {
         assert_eq!((report.counts.filtered, report.response.is_ok()), (1, true), "{source:?}");
     }
     assert!(seen.records().is_empty());
-    // With anything more in it, it is somebody's message.
+    // With any other field, it is an ordinary message.
     let mut more = S3Event::test_event("photos");
     more["order"] = json!(1);
     let event = SqsEvent::new().message(&more.to_string()).build();
@@ -319,7 +318,7 @@ async fn the_test_event_of_a_bucket_is_counted_and_not_handled() {
     assert_eq!(report.counts.applied, 1);
 }
 
-/// A letter of this event is the same delivery when it is replayed.
+/// Checks that the letter of this event is the same delivery when it is replayed.
 fn replays(source: Source, event: &RawValue, letter: &DeadLetter) {
     let Payload::Record(record) = &letter.payload else { panic!("{letter:?}") };
     let replayed = letter.event(record).unwrap();

@@ -174,7 +174,7 @@ fn failed<'a>(deliveries: &'a [Delivery<'a>]) -> impl Iterator<Item = (&'a Deliv
 
 #[test]
 fn a_stream_is_told_the_lowest_sequence_number_alone() {
-    // 56 digits overflow 128 bits, and "9" is lower than "10".
+    // 56 digits do not fit into 128 bits, and "9" is lower than "10".
     let long = "49590338271490256608559692538361571095921575989136588898";
     let event = raw(&json!({ "Records": [kinesis(long, ""), kinesis("10", ""), kinesis("9", "")] }));
     let deliveries = Source::Kinesis.split(&event).unwrap();

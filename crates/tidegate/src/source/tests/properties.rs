@@ -1,4 +1,5 @@
-//! Every decoder takes whatever bytes and JSON come: it never panics, and a bad record changes nothing for its neighbours.
+//! Properties of every decoder: it accepts any bytes and JSON and never panics, and a bad record
+//! does not change how others are read.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,7 +17,7 @@ fn raw(value: &Value) -> Box<RawValue> {
     RawValue::from_string(value.to_string()).unwrap()
 }
 
-/// A record as its source writes it.
+/// Returns a record as its source writes it.
 fn good(source: Source, number: u64) -> Value {
     match source {
         Source::Kinesis => json!({
@@ -66,8 +67,8 @@ fn good(source: Source, number: u64) -> Value {
 const SOURCES: [Source; 6] =
     [Source::Kinesis, Source::DynamoDb, Source::Sqs, Source::EventBridge, Source::Sns, Source::S3];
 
-/// What must be there, and in its form, for the body of a good record to be read: JSON pointers, and
-/// what is inside them.
+/// Returns the parts without which the body of a good record cannot be read, as JSON pointers.
+/// Values inside these parts belong to them.
 fn needed(source: Source) -> &'static [&'static str] {
     match source {
         Source::Kinesis => &["/kinesis/sequenceNumber", "/kinesis/partitionKey", "/kinesis/data"],
@@ -79,7 +80,8 @@ fn needed(source: Source) -> &'static [&'static str] {
     }
 }
 
-/// Whether a record is read without what is at this pointer. It is not what holds something needed.
+/// Returns whether a record can be read without the value at this pointer. False for a value that
+/// contains a needed part.
 fn may_be_anything(source: Source, pointer: &str) -> bool {
     let within = |inner: &str, outer: &str| {
         inner == outer || inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
@@ -88,7 +90,7 @@ fn may_be_anything(source: Source, pointer: &str) -> bool {
         && !needed(source).iter().any(|needed| within(pointer, needed) || within(needed, pointer))
 }
 
-/// JSON that a parser of values refuses, and that no tree of values holds.
+/// JSON that a parser of values rejects, and that a tree of values cannot hold.
 fn odd_json() -> impl Strategy<Value = String> {
     let odd = prop::sample::select(vec![
         r#""\ud800""#.to_owned(),
@@ -118,7 +120,7 @@ fn envelope() -> Value {
     })
 }
 
-/// Any JSON, with numbers and texts at the edges of what the decoders convert.
+/// Any JSON, with numbers and strings at the limits of what the decoders convert.
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -154,7 +156,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// What is done to a good value to make it a bad one.
+/// A change that makes a good value a bad one.
 #[derive(Clone, Debug)]
 enum Damage {
     Replace(Value),
@@ -166,7 +168,7 @@ fn damage() -> impl Strategy<Value = Vec<(prop::sample::Index, Damage)>> {
     prop::collection::vec((any::<prop::sample::Index>(), one), 0..4)
 }
 
-/// Every value inside, by its JSON pointer.
+/// Collects the JSON pointers of all values inside.
 fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
     found.push(at.to_owned());
     match value {
@@ -204,7 +206,8 @@ fn damaged(mut value: Value, damage: &[(prop::sample::Index, Damage)]) -> Value 
     value
 }
 
-/// Whatever a handler may do with a delivery, and what of it must hold for the worst of them.
+/// Does everything that a handler may do with a delivery, and checks what must hold even for a bad
+/// one.
 fn decode(delivery: &Delivery<'_>) -> Result<(), TestCaseError> {
     let _ = delivery.bytes().map(Envelope::parse);
     let _ = delivery.json::<Value>();
@@ -226,7 +229,7 @@ fn good_wrapper() -> Value {
     crate::test::EventBridgeEvent::new("shop.orders", "OrderPlaced", json!({ "n": 1 })).value()
 }
 
-/// The event with this record alone.
+/// Returns the event with only this record.
 fn event_of(source: Source, record: &str) -> Box<RawValue> {
     let event = match source {
         Source::EventBridge => record.to_owned(),
@@ -254,7 +257,7 @@ proptest! {
         let deliveries = source.split(&event).unwrap();
         prop_assert!(all_equal(&deliveries[..1], &source.split(&first).unwrap()));
         prop_assert!(all_equal(&deliveries[deliveries.len() - 1..], &source.split(&last).unwrap()));
-        // A redelivery of the record reads the same, position included.
+        // A redelivery of the record reads the same, including the position.
         let again = source.split(&middle).unwrap();
         prop_assert!(all_equal(&deliveries[1..deliveries.len() - 1], &again));
         for delivery in &again {
@@ -349,7 +352,7 @@ proptest! {
         let deliveries = source.split(&event).unwrap();
         prop_assert_eq!(deliveries.len(), 1);
         if source == Source::S3 {
-            // Its body is the record.
+            // The body is the record.
             prop_assert_eq!(deliveries[0].bytes().unwrap(), written.as_bytes());
         } else {
             prop_assert_eq!(

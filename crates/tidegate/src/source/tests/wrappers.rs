@@ -1,4 +1,4 @@
-//! What counts as a wrapper, and what only resembles one.
+//! Tests of which bodies count as wrappers, and which only resemble one.
 
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -65,7 +65,7 @@ fn what_lacks_a_field_of_a_wrapper_or_has_it_in_another_form_is_a_message_of_its
                 odd[name] = other;
                 bodies.push(odd.to_string());
             }
-            // A second field of one name: whose is it?
+            // Two fields with the same name: neither can be trusted.
             bodies.push(format!("{{\"{name}\":{},{}", whole[name], &whole.to_string()[1..]));
         }
         bodies
@@ -91,9 +91,10 @@ fn what_lacks_a_field_of_a_wrapper_or_has_it_in_another_form_is_a_message_of_its
         odd["version"] = version.into();
         bodies.push(odd.to_string());
     }
-    // Text in `detail` is JSON of Scheduler's alone.
+    // Only Scheduler sends JSON as a string in `detail`.
     bodies.push(event(json!("{}")).to_string());
-    // A CloudEvent, raw message delivery, no JSON, cut off, the wrapper inside something else.
+    // A CloudEvent, raw message delivery, no JSON, a body cut off, the wrapper inside another
+    // value.
     let whole = event(json!({})).to_string();
     bodies.extend([
         json!({ "id": "e", "source": "s", "type": "t", "specversion": "1.0", "data": {} }).to_string(),
@@ -123,7 +124,7 @@ fn what_lacks_a_field_of_a_wrapper_or_has_it_in_another_form_is_a_message_of_its
 fn a_wrapper_is_taken_off_once() {
     let inner = event(json!({ "inner": true }));
     let bodies = [
-        // An event about an event, a notification about a notification: the inner is content.
+        // An event about an event, a notification about a notification: the inner one is content.
         (event(inner.clone()).to_string(), inner.to_string()),
         (notification(&notification("hello").to_string()).to_string(), notification("hello").to_string()),
         (event(notification("hello")).to_string(), notification("hello").to_string()),

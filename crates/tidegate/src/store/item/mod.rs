@@ -1,4 +1,4 @@
-//! How a commit is laid out in the table.
+//! The layout of a commit in the DynamoDB table.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,16 +11,19 @@ use crate::ids::{CHUNK_KIND, Cause, StreamId, Version};
 
 /// Largest item of DynamoDB in bytes, names and values together.
 const ITEM_LIMIT: usize = 400 * 1024;
-/// Kept free in an item for what [`CommitItem::size`] estimates only roughly.
+/// Bytes kept free in an item, because [`CommitItem::size`] is only an estimate.
 const ITEM_RESERVE: usize = 2 * 1024;
-/// Largest transaction of DynamoDB in bytes, with room for keys and names.
+/// Largest transaction of DynamoDB in bytes, less room for keys and names.
 const TRANSACTION_BYTES: usize = 4 * 1024 * 1024 - 64 * 1024;
-/// Code of the failure to read a split commit while some of its chunks cannot be read yet.
+/// Failure code for a split commit of which some chunks cannot be read yet.
 pub(super) const INCOMPLETE: &str = "incomplete_commit";
-/// Largest chunk of a split commit.
+/// Largest chunk of a split commit in bytes.
 const CHUNK_BYTES: usize = ITEM_LIMIT - 8 * 1024;
 
-/// The item of a commit. In a split commit, it is the head: it alone counts, and the events' data are in chunk items.
+/// The item of a commit.
+///
+/// In a split commit it is the head. Only the head counts as the commit; the data of the events is
+/// in chunk items.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct CommitItem {
     stream: StreamId,
@@ -28,13 +31,13 @@ pub(super) struct CommitItem {
     events: Vec<EventItem>,
     source: String,
     cause: Cause,
-    /// Absent in commits of older writers, and where it was erased.
+    /// Absent in commits of older writers, and after it was erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     digest: Option<Digest>,
     correlation: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trace: Option<String>,
-    /// Extension attributes, a JSON object as text, so that DynamoDB accepts any name.
+    /// Extension attributes as the text of a JSON object, so that DynamoDB accepts any name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     attributes: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,7 +55,8 @@ struct EventItem {
     kind: String,
     dataversion: u32,
     time: Timestamp,
-    /// JSON as text: numbers keep their form, and the size is known. Absent in the head of a split commit.
+    /// JSON as text, which keeps the notation of numbers and has a known size. Absent in the head
+    /// of a split commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     data: Option<String>,
 }
@@ -112,10 +116,11 @@ impl CommitItem {
         self.version
     }
 
-    /// What an item in the way means for a commit: its own attempt, the same cause, or another one.
+    /// Compares the item at a commit's place with the commit: the same attempt, the same cause, or
+    /// another one.
     ///
     /// # Errors
-    /// `cause_reused` (permanent): the same cause with other content.
+    /// `cause_reused` (permanent): the item has the same cause and other content.
     pub(super) fn judge(&self, commit: &Commit) -> Result<CommitOutcome, Failure> {
         if self.attempt == commit.attempt {
             return Ok(CommitOutcome::Stored);
@@ -128,7 +133,7 @@ impl CommitItem {
         Ok(CommitOutcome::Duplicate)
     }
 
-    /// About how many bytes DynamoDB counts for the item.
+    /// Estimates how many bytes DynamoDB counts for the item, rather too many than too few.
     fn size(&self) -> usize {
         const NAMES: usize = 280;
         const PER_EVENT: usize = 80;
@@ -155,13 +160,14 @@ impl CommitItem {
             + self.attempt.len()
     }
 
-    /// The items of a commit: one, or a head and chunks when one would be too large.
+    /// Creates the items of a commit: one item, or a head and chunks if one item would be too
+    /// large.
     ///
     /// # Errors
     /// `invalid_commit`, `attributes_too_large` and `commit_too_large` (permanent): the commit
-    /// could not be stored, or not be read again.
+    /// cannot be stored, or could not be read again.
     pub(super) fn items(commit: &RecordedCommit, attempt: &str) -> Result<(Self, Vec<ChunkItem>), Failure> {
-        // Only the first version is stored: the others follow from it.
+        // Only the first version is stored. The others follow from it.
         let consecutive = (commit.first_version().number()..).zip(&commit.events);
         if commit.first_version() == Version::NONE
             || consecutive.into_iter().any(|(number, event)| event.version.number() != number)
@@ -178,7 +184,11 @@ impl CommitItem {
         Self::new(commit, attempt, attributes(commit)?).split()
     }
 
-    /// Moves the data into chunks when the item would be too large. The texts of all events, as a JSON array, are cut into pieces.
+    /// Moves the data into chunks if the item would be too large.
+    ///
+    /// The data of all events is written as one JSON array of texts. That array is cut into chunks
+    /// of at most [`CHUNK_BYTES`]. For example, two events with the data `{"a":1}` and `2` become
+    /// the text `["{\"a\":1}","2"]`.
     fn split(mut self) -> Result<(Self, Vec<ChunkItem>), Failure> {
         if self.size() + ITEM_RESERVE <= ITEM_LIMIT {
             return Ok((self, Vec::new()));
@@ -231,13 +241,14 @@ impl CommitItem {
         }
     }
 
-    /// The commit; `chunks` are those of [`chunk_key`], in order, when [`Self::chunks`] says there are any.
+    /// Puts the commit together. `chunks` are those of [`chunk_key`], in order, if [`Self::chunks`]
+    /// is set.
     ///
     /// # Errors
-    /// - [`INCOMPLETE`] (transient): chunks are missing, because a reader may see a part of a
+    /// - [`INCOMPLETE`] (transient): chunks are missing, because a reader may see only a part of a
     ///   transaction.
-    /// - `corrupt_commit` (permanent): the chunks contradict the head. There are more than it says,
-    ///   the complete text is not JSON, or there is no event, or an event without data.
+    /// - `corrupt_commit` (permanent): there are more chunks than the head declares, the complete
+    ///   text is not JSON, there is no event, or an event has no data.
     pub(super) fn into_commit(self, chunks: Vec<ChunkItem>) -> Result<RecordedCommit, Failure> {
         let corrupt = |what: String| {
             Failure::permanent(
@@ -296,7 +307,7 @@ impl CommitItem {
     }
 }
 
-/// The extension attributes as text, if there are any.
+/// Returns the extension attributes as text, if there are any.
 fn attributes(commit: &RecordedCommit) -> Result<Option<String>, Failure> {
     let (extensions, limit) = (&commit.extensions, Extensions::MAX_BYTES);
     if extensions.bytes() > limit {
@@ -314,7 +325,7 @@ fn attributes(commit: &RecordedCommit) -> Result<Option<String>, Failure> {
     text.map_err(|error| Failure::permanent("unencodable", format!("{}: {error}", commit.stream)))
 }
 
-/// Partition key of the chunks of the commit at this version.
+/// Returns the partition key of the chunks of the commit at this version.
 pub(super) fn chunk_key(stream: &StreamId, version: Version) -> String {
     format!("{CHUNK_KIND}#{version}#{stream}")
 }
@@ -332,7 +343,7 @@ fn pieces(text: &str, limit: usize) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The items of a commit as the table's stream shows them, chunks last.
+/// Returns the items of a commit as the table's stream shows them, chunks last.
 #[cfg(any(test, feature = "test-kit"))]
 pub(crate) fn image_of(commit: &RecordedCommit) -> Result<Vec<serde_dynamo::Item>, Failure> {
     let (head, chunks) = CommitItem::items(commit, &commit.cause.id)?;

@@ -26,7 +26,7 @@ fn a_commit_that_fits_is_one_item() {
 
 #[test]
 fn a_commit_of_any_size_is_put_together_again_from_its_chunks() {
-    // Three-byte characters: no cut may fall inside one.
+    // Three-byte characters: no cut may be inside a character.
     let large = format!("\"{}\"", "€".repeat(300_000));
     let commit = commit(&[large, "1".to_owned()]);
     let (head, chunks) = CommitItem::items(&commit, "a").unwrap();
@@ -57,7 +57,7 @@ fn a_chunk_that_is_missing_may_still_come_and_one_that_contradicts_the_head_may_
 
 #[test]
 fn an_item_is_split_before_it_is_too_large_and_the_estimate_is_never_too_low() {
-    // The data are most of the item, so that what is left of 400 KB is what names and numbers take.
+    // The data is most of the item. The rest of the 400 KB is for names and numbers.
     for (bytes, chunks) in [(406_000, 0), (409_000, 2)] {
         let large = commit(&[format!("\"{}\"", "x".repeat(bytes))]);
         assert_eq!(CommitItem::items(&large, "a").unwrap().1.len(), chunks, "{bytes} bytes");
@@ -69,7 +69,8 @@ fn an_item_is_split_before_it_is_too_large_and_the_estimate_is_never_too_low() {
     assert!(real < estimated && estimated < real * 2, "{real} bytes, estimated {estimated}");
 }
 
-/// By DynamoDB's rules: three bytes for a list or map, one for each entry, names and texts as they are.
+/// Computes the size by DynamoDB's rules: three bytes for a list or map, one for each entry,
+/// plus names and texts.
 fn stored_bytes(value: &serde_dynamo::AttributeValue) -> usize {
     use serde_dynamo::AttributeValue as V;
     match value {
@@ -88,7 +89,7 @@ fn what_no_transaction_holds_is_refused_by_name_and_size() {
         let failure = refused(&data);
         assert_eq!((failure.class(), failure.code()), (Class::Permanent, "commit_too_large"));
     }
-    // Each is within its limit, and both together are not.
+    // Each part alone is within its limit, but not both together.
     let mut both = vec!["1".to_owned(); 2_500];
     both.push("x".repeat(4_000_000));
     assert!(refused(&both).reason().contains("a transaction holds 4128768"));

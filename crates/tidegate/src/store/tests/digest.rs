@@ -13,7 +13,7 @@ use crate::ids::Cause;
 use crate::message::Message;
 use crate::store::*;
 
-/// The second version calls `amount` units.
+/// The second version, in which `amount` is called `units`.
 #[derive(Serialize, Deserialize)]
 struct Add {
     units: u32,
@@ -96,9 +96,9 @@ async fn an_honest_resend_is_never_refused() {
     assert_eq!(send(&store, Command::Open(3), &first).await, Ok(Handled::Applied));
     for (version, data) in [
         (2, r#"{ "of": [1e0, {"b":null, "a":"\u00e4"}], "units" : 3.0 }"#),
-        // An older sender says the same in its own words.
+        // An older sender sends the same content in its own version.
         (1, r#"{"amount":3,"of":[1,{"a":"ä","b":null}]}"#),
-        // What the newest version here knows nothing of cannot be compared.
+        // Content of a version newer than all known ones cannot be compared.
         (3, r#"{"pieces":3}"#),
     ] {
         let mut envelope = sent("Add", version, data);
@@ -115,7 +115,7 @@ async fn an_honest_resend_is_never_refused() {
 
 #[tokio::test]
 async fn what_an_older_function_decided_is_compared_in_the_version_that_it_knew() {
-    // The function knew version 1, and stored the digest of that.
+    // The function knew version 1 and stored the digest of that version.
     let envelope = sent("Add", 1, r#"{"amount":3}"#);
     let store = MemoryEventStore::default();
     assert_eq!(
@@ -128,7 +128,7 @@ async fn what_an_older_function_decided_is_compared_in_the_version_that_it_knew(
     assert_reused(send(&store, Command::Open(3), &from(&sent("Add", 1, r#"{"amount":4}"#))).await);
 }
 
-/// The same messages in a release that reads the first version otherwise.
+/// The same messages in a release that reads the first version differently.
 #[derive(Serialize, Deserialize)]
 struct Corrected {
     units: u32,

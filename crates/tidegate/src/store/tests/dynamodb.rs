@@ -1,4 +1,4 @@
-//! The store before a DynamoDB that gives the answers a test wants.
+//! Tests of the store against a fake DynamoDB that gives prepared answers.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,11 +16,11 @@ use crate::ids::{Cause, Version};
 use crate::store::item::image_of;
 use crate::store::*;
 
-/// Status and body.
+/// Status and body of an answer.
 type Answer = (u16, Value);
 
-/// A store whose requests get these answers, one after the other and then the last, and the
-/// operations that were called.
+/// Returns a store and the list of the operations it calls. Its requests get these answers in
+/// order; the last answer repeats.
 async fn store(answers: Vec<Answer>) -> (DynamoDbEventStore, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let credentials = Credentials::new("key", "secret", None, None, "test");
@@ -49,7 +49,7 @@ async fn store(answers: Vec<Answer>) -> (DynamoDbEventStore, Arc<Mutex<Vec<Strin
     (DynamoDbEventStore::new(AwsClients::from_config(config).dynamodb(), "event-store"), calls)
 }
 
-/// The operation of the next request.
+/// Reads the next request and returns its operation.
 async fn request(connection: &mut TcpStream) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -70,7 +70,7 @@ fn commit(bytes: usize) -> Commit {
     Commit::new(record, "attempt")
 }
 
-/// Its items as DynamoDB answers them, the head first.
+/// Returns the commit's items in DynamoDB's JSON, the head first.
 fn items(commit: &RecordedCommit) -> Vec<Value> {
     image_of(commit).unwrap().iter().map(|item| serde_json::to_value(item).unwrap()).collect()
 }
@@ -91,7 +91,7 @@ async fn chunks_that_are_not_visible_yet_are_read_again() {
     let items = items(&large.record);
     let (head, chunks) = items.split_first().unwrap();
     let head = page(std::slice::from_ref(head));
-    // Nothing of them yet, a part, and all.
+    // The first read finds no chunks, the second some, the third all.
     let answers = vec![head.clone(), page(&[]), head.clone(), page(&chunks[1..]), head.clone(), page(chunks)];
     let (store, calls) = store(answers).await;
     assert_eq!(store.read(&stream(), Version::NONE).await, Ok(vec![large.record]));
@@ -133,13 +133,13 @@ async fn a_commit_that_is_not_visible_before_the_first_one_is_read_again() {
     let answers = vec![page(std::slice::from_ref(&two)), page(&all)];
     let (reads, _) = store(answers).await;
     assert_eq!(reads.read(&stream(), Version::NONE).await, Ok(both.clone()));
-    // A read from the middle of it, which looks below first.
+    // A read from the middle of the commit, which first looks below.
     let above = page(std::slice::from_ref(&two));
     let answers = vec![page(&[]), above.clone(), page(std::slice::from_ref(&one)), above];
     let (reads, calls) = store(answers).await;
     assert_eq!(reads.read(&stream(), Version::new(1)).await, Ok(both));
     assert_eq!(calls.lock().unwrap().len(), 4);
-    // What does not come is transient.
+    // If the missing commit never appears, the failure is transient.
     let (reads, _) = store(vec![page(std::slice::from_ref(&two))]).await;
     let failure = reads.read(&stream(), Version::NONE).await.unwrap_err();
     assert_eq!((failure.class(), failure.code()), (Class::Transient, "incomplete_stream"));
@@ -167,7 +167,7 @@ async fn an_event_is_read_whatever_format_the_commits_behind_it_have() {
     record.events[0].version = Version::new(2);
     let newer = json!({ "stream": { "S": "counter#1" }, "version": { "N": "3" }, "format": { "N": "2" } });
     let at = |version| DataRef { stream: stream(), version: Version::new(version) };
-    // Backwards from the event: the newer one is not even looked at.
+    // Reads backwards from the event, so the newer one is not read at all.
     let (reads, calls) = store(vec![page(&items(&record)), page(&[newer])]).await;
     assert_eq!(resolve(&reads, &at(2)).await, Ok(record.events[0].clone()));
     assert_eq!(calls.lock().unwrap().len(), 1);
@@ -191,7 +191,7 @@ async fn an_event_that_cannot_be_seen_yet_is_looked_for_behind_and_read_again() 
         record
     };
     let [one, two, three] = [1, 2, 3].map(|version| page(&[items(&at(version)).remove(0)]));
-    // The event at 2: below it is the one before, and behind it there is one already.
+    // The event at version 2: the read finds the one below and, after it, one above.
     let (reads, calls) = store(vec![one.clone(), one, three, two]).await;
     assert_eq!(reads.read_at(&stream(), Version::new(2)).await, Ok(Some(at(2))));
     assert_eq!(calls.lock().unwrap().len(), 4);

@@ -30,7 +30,7 @@ crate::messages! {
     pub(super) enum CounterEvent { Added, Refused }
 }
 
-/// Takes amounts up to a sum of 10.
+/// Accepts amounts up to a sum of 10.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Counter {
     pub(super) sum: u32,
@@ -78,7 +78,7 @@ async fn send(store: &dyn EventStore, id: &str, command: Command) -> Result<Hand
     execute::<Counter>(store, &stream(), &command, &origin(id), Retry::default()).await
 }
 
-/// Counts requests, and lets rivals commit first.
+/// Counts requests, and lets other writers commit first.
 #[derive(Default)]
 struct Watched {
     store: MemoryEventStore,
@@ -241,7 +241,7 @@ async fn a_large_commit_that_is_seen_in_part_is_read_again_for_less_than_a_secon
 }
 
 mod newer {
-    //! The same events one version later: `amount` is called `units`.
+    //! The same events in the next version: `amount` is called `units`.
     use super::*;
 
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -18,7 +18,7 @@ impl Snapshotted for Counter {
     const SHAPE: &'static str = "counter/1";
 }
 
-/// Remembers from where streams were read.
+/// Records the version after which each read of a stream began.
 #[derive(Default)]
 struct Watched {
     store: MemoryEventStore,
@@ -63,7 +63,7 @@ impl World {
         self.send_as(&self.policy(), &origin(id), command).await
     }
 
-    /// Three events, the last of which takes a snapshot.
+    /// Stores three events; the last one takes a snapshot.
     async fn with_snapshot() -> Self {
         let world = World::default();
         for (id, command) in [("a", Command::Open(5)), ("b", Command::Add(1)), ("c", Command::Add(1))] {
@@ -82,7 +82,7 @@ impl World {
         self.store.store.commits().iter().map(|commit| commit.events[0].kind.clone()).collect()
     }
 
-    /// Puts another snapshot in the place of the one that is there.
+    /// Replaces the snapshot.
     async fn replace(&self, change: impl FnOnce(&mut Snapshot)) {
         let mut snapshot = self.snapshots.snapshots().remove(0);
         change(&mut snapshot);
@@ -151,8 +151,8 @@ async fn a_message_of_a_queue_may_be_older_than_its_time_says() {
         world.send_as(&policy, &origin(id), command).await;
     }
     world.reads();
-    // Moved back from its dead-letter queue after all causes were forgotten, it is a message of
-    // now.
+    // All causes are forgotten. The message is then moved back from its dead-letter queue, and is a
+    // new message.
     let now = Timestamp::now().checked_add(Duration::from_secs(120)).ok();
     let again = Origin { redriven: Origin::REDRIVEN, ..taken_at("b", now) };
     assert_eq!(world.send_as(&policy, &again, Command::Add(1)).await, Handled::Duplicate);
@@ -163,7 +163,7 @@ async fn a_message_of_a_queue_may_be_older_than_its_time_says() {
 async fn a_snapshot_of_another_shape_is_not_looked_at() {
     let world = World::with_snapshot().await;
     world.replace(|snapshot| snapshot.shape = "counter/2".to_owned()).await;
-    // A store that gives the wrong one all the same.
+    // A store that returns the wrong snapshot anyway.
     world.replace(|snapshot| snapshot.state = r#"{"sum":0}"#.to_owned()).await;
     struct Any(Arc<MemorySnapshots>);
     impl SnapshotStore for Any {
@@ -189,7 +189,7 @@ async fn a_snapshot_that_cannot_be_read_or_is_of_another_history_is_ignored_and_
     let broken: [fn(&mut Snapshot); 3] = [
         |snapshot| snapshot.state = "{}".to_owned(),
         |snapshot| snapshot.event_id = "another".to_owned(),
-        // The event store was set back to an earlier time, the snapshots were not.
+        // The event store was restored to an earlier time, the snapshots were not.
         |snapshot| snapshot.version = Version::new(9),
     ];
     for (number, change) in broken.into_iter().enumerate() {

@@ -11,7 +11,7 @@ use crate::failure::{Failure, chain};
 use crate::ids::content_uuid;
 use crate::store::{PARTITION_KEY, RecordedCommit, SORT_KEY, image_of};
 
-/// A batch of changes of a table's items, with new and old images.
+/// Builds a batch of changes of a table's items, with new and old images.
 ///
 /// ```
 /// use serde_json::json;
@@ -34,7 +34,10 @@ pub struct DynamoDbEvent {
 }
 
 impl DynamoDbEvent {
-    /// An empty batch of the table `table`, whose key has these attributes, and whose items change now.
+    /// Creates an empty batch.
+    ///
+    /// The table is named `table`, and its key has the attributes `keys`. The time of the changes
+    /// is now.
     pub fn new<'a>(keys: impl IntoIterator<Item = &'a str>) -> Self {
         DynamoDbEvent {
             table: "table".to_owned(),
@@ -45,30 +48,30 @@ impl DynamoDbEvent {
         }
     }
 
-    /// An empty batch of the event store, whose stream carries new images alone.
+    /// Creates an empty batch of the event store. Its stream carries only new images.
     pub fn event_store() -> Self {
         let view = "NEW_IMAGE";
         DynamoDbEvent { view, ..DynamoDbEvent::new([PARTITION_KEY, SORT_KEY]).table("event-store") }
     }
 
-    /// The changes that follow are of this table.
+    /// Sets the table of the changes that follow.
     #[must_use]
     pub fn table(mut self, name: &str) -> Self {
         name.clone_into(&mut self.table);
         self
     }
 
-    /// The changes that follow took place at this time.
+    /// Sets the time of the changes that follow.
     #[must_use]
     pub fn created_at(mut self, time: Timestamp) -> Self {
         self.created_at = time;
         self
     }
 
-    /// A commit that was stored in the event store.
+    /// Adds the changes of a commit that was stored in the event store.
     ///
     /// # Errors
-    /// When the event store would not take the commit.
+    /// The failure with which the event store would refuse the commit.
     pub fn commit(self, commit: &RecordedCommit) -> Result<Self, Failure> {
         let mut event = self;
         for image in image_of(commit)? {
@@ -77,34 +80,34 @@ impl DynamoDbEvent {
         Ok(event)
     }
 
-    /// An item that was added.
+    /// Adds the change of an item that was added.
     ///
     /// # Errors
-    /// When the item cannot be written as one.
+    /// `unencodable` (permanent): the value cannot be written as an item.
     pub fn insert(self, new: &impl Serialize) -> Result<Self, Failure> {
         Ok(self.change("INSERT", Some(item(new)?), None))
     }
 
-    /// An item that was changed.
+    /// Adds the change of an item that was changed.
     ///
     /// # Errors
-    /// As [`Self::insert`].
+    /// Same as [`Self::insert`].
     pub fn modify(self, old: &impl Serialize, new: &impl Serialize) -> Result<Self, Failure> {
         Ok(self.change("MODIFY", Some(item(new)?), Some(item(old)?)))
     }
 
-    /// An item that a writer removed.
+    /// Adds the change of an item that a writer removed.
     ///
     /// # Errors
-    /// As [`Self::insert`].
+    /// Same as [`Self::insert`].
     pub fn remove(self, old: &impl Serialize) -> Result<Self, Failure> {
         Ok(self.change("REMOVE", None, Some(item(old)?)))
     }
 
-    /// An item that was removed because its time to live had passed.
+    /// Adds the change of an item that DynamoDB removed because its time to live was over.
     ///
     /// # Errors
-    /// As [`Self::insert`].
+    /// Same as [`Self::insert`].
     pub fn expire(self, old: &impl Serialize) -> Result<Self, Failure> {
         let mut event = self.remove(old)?;
         if let Some(record) = event.records.last_mut().and_then(Value::as_object_mut) {
@@ -124,7 +127,7 @@ impl DynamoDbEvent {
         let old = old.filter(|_| self.view == "NEW_AND_OLD_IMAGES");
         let images: Vec<(&str, Value)> = [("Keys", Some(keys)), ("NewImage", new), ("OldImage", old)]
             .into_iter()
-            // An item is JSON with texts for keys.
+            // An item is JSON whose keys are strings.
             .filter_map(|(name, image)| Some((name, serde_json::to_value(image?).ok()?)))
             .collect();
         let mut change = json!({
@@ -151,12 +154,12 @@ impl DynamoDbEvent {
         self
     }
 
-    /// As a tree, to change what a test needs changed.
+    /// Returns the event as a JSON tree, which a test can change.
     pub fn value(self) -> Value {
         json!({ "Records": self.records })
     }
 
-    /// The event of the invocation.
+    /// Builds the event of the invocation.
     pub fn build(self) -> Box<RawValue> {
         raw(&self.value())
     }

@@ -9,7 +9,7 @@ use super::{ACCOUNT, REGION, raw};
 use crate::envelope::Envelope;
 use crate::ids::content_uuid;
 
-/// An event of an EventBridge bus, as a rule hands it to a function.
+/// Builds an event of an EventBridge bus, as a rule sends it to a function.
 ///
 /// ```
 /// use serde_json::json;
@@ -30,7 +30,7 @@ pub struct EventBridgeEvent {
 }
 
 impl EventBridgeEvent {
-    /// An event of this source and detail type, published now.
+    /// Creates an event of this source and detail type. Its time is now.
     pub fn new(source: &str, detail_type: &str, detail: impl Into<Value>) -> Self {
         let detail = detail.into();
         EventBridgeEvent {
@@ -43,10 +43,10 @@ impl EventBridgeEvent {
         }
     }
 
-    /// An envelope as the event publisher puts it on the bus.
+    /// Creates the event for an envelope, as the event publisher puts it on the bus.
     ///
     /// # Errors
-    /// When the envelope cannot be written as JSON.
+    /// The error of the serializer if the envelope cannot be written as JSON.
     pub fn from_envelope(envelope: &Envelope) -> Result<Self, serde_json::Error>
     where
         Envelope: Serialize,
@@ -54,29 +54,29 @@ impl EventBridgeEvent {
         Ok(EventBridgeEvent::new(&envelope.source, &envelope.kind, serde_json::to_value(envelope)?))
     }
 
-    /// The event of EventBridge Scheduler for this schedule, if its target declares no input: the
-    /// `detail` is a string.
+    /// Creates the event that EventBridge Scheduler sends for this schedule if its target declares
+    /// no input. Its `detail` is a string.
     pub fn scheduled(schedule: &str) -> Self {
         let arn = format!("arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/{schedule}");
         let event = EventBridgeEvent::new("aws.scheduler", "Scheduled Event", "{}");
         EventBridgeEvent { resources: vec![arn], ..event }
     }
 
-    /// With this id; EventBridge gives another one whenever it is published again.
+    /// Sets the id. EventBridge assigns another id whenever the event is published again.
     #[must_use]
     pub fn id(mut self, id: &str) -> Self {
         id.clone_into(&mut self.id);
         self
     }
 
-    /// Published at this time.
+    /// Sets the time of publication.
     #[must_use]
     pub fn time(mut self, time: Timestamp) -> Self {
         self.time = time;
         self
     }
 
-    /// As a tree, to change what a test needs changed.
+    /// Returns the event as a JSON tree, which a test can change.
     pub fn value(self) -> Value {
         json!({
             "version": "0",
@@ -84,7 +84,7 @@ impl EventBridgeEvent {
             "detail-type": self.detail_type,
             "source": self.source,
             "account": ACCOUNT,
-            // EventBridge gives whole seconds.
+            // EventBridge writes whole seconds.
             "time": self.time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             "region": REGION,
             "resources": self.resources,
@@ -92,7 +92,7 @@ impl EventBridgeEvent {
         })
     }
 
-    /// The event of the invocation.
+    /// Builds the event of the invocation.
     pub fn build(self) -> Box<RawValue> {
         raw(&self.value())
     }

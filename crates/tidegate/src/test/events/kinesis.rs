@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{ACCOUNT, REGION, raw, seconds, sequence_number};
 
-/// A batch of records of a Kinesis stream's first shard.
+/// Builds a batch of records of a Kinesis stream's first shard.
 ///
 /// ```
 /// use tidegate::source::Source;
@@ -33,33 +33,34 @@ impl Default for KinesisEvent {
 }
 
 impl KinesisEvent {
-    /// An empty batch of the stream `stream`, whose records arrive now.
+    /// Creates an empty batch of a stream named `stream`. The records arrive now.
     pub fn new() -> Self {
         KinesisEvent::default()
     }
 
-    /// The records that follow are of this stream.
+    /// Sets the stream of the records that follow.
     #[must_use]
     pub fn stream(mut self, name: &str) -> Self {
         name.clone_into(&mut self.stream);
         self
     }
 
-    /// The records that follow arrived at this time.
+    /// Sets the arrival time of the records that follow.
     #[must_use]
     pub fn arrived_at(mut self, time: Timestamp) -> Self {
         self.arrived_at = time;
         self
     }
 
-    /// One more record, with the next sequence number.
+    /// Adds a record, with the next sequence number.
     #[must_use]
     pub fn record(self, partition_key: &str, data: impl AsRef<[u8]>) -> Self {
         let data = STANDARD.encode(data);
         self.record_with_base64(partition_key, &data)
     }
 
-    /// One more record whose data are this text, which need not be base64: what a faulty emulator or bridge sends.
+    /// Adds a record with this text as its data, which need not be base64. A faulty emulator or
+    /// bridge may send such a record.
     #[must_use]
     pub fn record_with_base64(mut self, partition_key: &str, data: &str) -> Self {
         let sequence = sequence_number(self.records.len() + 1);
@@ -82,17 +83,18 @@ impl KinesisEvent {
         self
     }
 
-    /// The sequence number of a record, counted from 0: what a partial response names it by.
+    /// Returns the sequence number of the record at this place, from 0. A partial batch response
+    /// names the record by it.
     pub fn sequence_number(place: usize) -> String {
         sequence_number(place + 1)
     }
 
-    /// As a tree, to change what a test needs changed.
+    /// Returns the event as a JSON tree, which a test can change.
     pub fn value(self) -> Value {
         json!({ "Records": self.records })
     }
 
-    /// The event of the invocation.
+    /// Builds the event of the invocation.
     pub fn build(self) -> Box<RawValue> {
         raw(&self.value())
     }

@@ -1,4 +1,5 @@
-//! Builders of what AWS invokes a function with, field by field as in AWS's documentation of each source.
+//! Builders of the events with which AWS invokes a function. Each field is as in AWS's
+//! documentation of the source.
 
 mod dynamodb;
 mod eventbridge;
@@ -21,17 +22,17 @@ pub use sqs::SqsEvent;
 const REGION: &str = "us-east-1";
 const ACCOUNT: &str = "000000000000";
 
-/// As an invocation carries it. JSON text is JSON text, so this is never null.
+/// Returns the JSON of an invocation. A tree is always valid JSON, so the result is never null.
 fn raw(value: &Value) -> Box<RawValue> {
     RawValue::from_string(value.to_string()).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
-/// Seconds with milliseconds behind the point.
+/// Returns seconds with milliseconds behind the decimal point.
 fn seconds(time: Timestamp) -> Value {
     Value::from(time.as_millisecond() as f64 / 1000.0)
 }
 
-/// The `number`th sequence number of a shard: 56 digits, as Kinesis gives them.
+/// Returns the `number`th sequence number of a shard: 56 digits, like those of Kinesis.
 fn sequence_number(number: usize) -> String {
     format!("49544985256907437005704571851{number:027}")
 }

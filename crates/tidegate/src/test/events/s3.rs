@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{ACCOUNT, REGION, raw};
 use crate::ids::content_uuid;
 
-/// Builds the event with which S3 notifies a function of a bucket's objects.
+/// Builds the event with which S3 notifies a function about the objects of a bucket.
 ///
 /// ```
 /// use serde_json::Value;
@@ -26,21 +26,21 @@ pub struct S3Event {
 }
 
 impl S3Event {
-    /// A notification of this bucket. The time of its records is now. S3 itself sends one record
-    /// with each event.
+    /// Creates a notification of this bucket. The time of the records is now. S3 itself sends one
+    /// record per event.
     pub fn new(bucket: &str) -> Self {
         S3Event { bucket: bucket.to_owned(), occurred_at: Timestamp::now(), records: Vec::new() }
     }
 
-    /// The records that follow have this time.
+    /// Sets the time of the records that follow.
     #[must_use]
     pub fn occurred_at(mut self, time: Timestamp) -> Self {
         self.occurred_at = time;
         self
     }
 
-    /// Adds a record: an event such as `ObjectCreated:Put`, the object's key in its URL-encoded
-    /// form, and its size in bytes.
+    /// Adds a record of an event such as `ObjectCreated:Put`. `key` is the object's key in
+    /// URL-encoded form, `size` its size in bytes.
     #[must_use]
     pub fn object(mut self, event: &str, key: &str, size: u64) -> Self {
         let number = self.records.len();
@@ -73,7 +73,7 @@ impl S3Event {
         self
     }
 
-    /// The test event that S3 sends to a new target of the bucket's notifications.
+    /// Returns the test event that S3 sends to a new target of the bucket's notifications.
     pub fn test_event(bucket: &str) -> Value {
         json!({
             "Service": "Amazon S3",
@@ -85,12 +85,12 @@ impl S3Event {
         })
     }
 
-    /// As a tree, to change what a test needs changed.
+    /// Returns the event as a JSON tree, which a test can change.
     pub fn value(self) -> Value {
         json!({ "Records": self.records })
     }
 
-    /// The event of the invocation.
+    /// Builds the event of the invocation.
     pub fn build(self) -> Box<RawValue> {
         raw(&self.value())
     }

@@ -32,20 +32,20 @@ impl Default for SnsEvent {
 }
 
 impl SnsEvent {
-    /// An event of the topic `topic`, whose messages are published now. SNS itself sends one
-    /// message with each event.
+    /// Creates an event of a topic named `topic`. The messages are published now. SNS itself sends
+    /// one message per event.
     pub fn new() -> Self {
         SnsEvent::default()
     }
 
-    /// The messages that follow are of this topic.
+    /// Sets the topic of the messages that follow.
     #[must_use]
     pub fn topic(mut self, name: &str) -> Self {
         name.clone_into(&mut self.topic);
         self
     }
 
-    /// The messages that follow were published at this time.
+    /// Sets the time of publication of the messages that follow.
     #[must_use]
     pub fn published_at(mut self, time: Timestamp) -> Self {
         self.published_at = time;
@@ -65,12 +65,12 @@ impl SnsEvent {
         self
     }
 
-    /// As a tree, to change what a test needs changed.
+    /// Returns the event as a JSON tree, which a test can change.
     pub fn value(self) -> Value {
         json!({ "Records": self.records })
     }
 
-    /// The event of the invocation.
+    /// Builds the event of the invocation.
     pub fn build(self) -> Box<RawValue> {
         raw(&self.value())
     }
@@ -80,7 +80,8 @@ pub(super) fn topic_arn(name: &str) -> String {
     format!("arn:aws:sns:{REGION}:{ACCOUNT}:{name}")
 }
 
-/// A notification. Lambda spells `SigningCertUrl`, where a queue's body has `SigningCertURL`.
+/// Returns a notification. Lambda writes `SigningCertUrl`, the body of a queue's message
+/// `SigningCertURL`.
 pub(super) fn notification(topic_arn: &str, message: &str, number: usize, at: Timestamp, url: &str) -> Value {
     let id = content_uuid(&["notification", topic_arn, &number.to_string()]).to_string();
     let mut notification = json!({

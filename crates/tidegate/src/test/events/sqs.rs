@@ -11,7 +11,7 @@ use super::sns::{notification, topic_arn};
 use super::{ACCOUNT, EventBridgeEvent, REGION, raw};
 use crate::ids::content_uuid;
 
-/// A batch of messages of an SQS queue.
+/// Builds a batch of messages of an SQS queue.
 ///
 /// ```
 /// use tidegate::source::Source;
@@ -42,52 +42,55 @@ impl Default for SqsEvent {
 }
 
 impl SqsEvent {
-    /// An empty batch of the queue `queue`, whose messages are sent now and received for the first time.
+    /// Creates an empty batch of a queue named `queue`. The messages are sent now, and received for
+    /// the first time.
     pub fn new() -> Self {
         SqsEvent::default()
     }
 
-    /// The messages that follow are of this queue.
+    /// Sets the queue of the messages that follow.
     #[must_use]
     pub fn queue(mut self, name: &str) -> Self {
         name.clone_into(&mut self.queue);
         self
     }
 
-    /// The messages that follow were sent at this time.
+    /// Sets the time at which the messages that follow were sent.
     #[must_use]
     pub fn sent_at(mut self, time: Timestamp) -> Self {
         self.sent_at = time;
         self
     }
 
-    /// The messages that follow are received for this time, from 1.
+    /// Sets how often the messages that follow were received, including this time; at least 1.
     #[must_use]
     pub fn receive_count(mut self, count: u32) -> Self {
         self.receive_count = count;
         self
     }
 
-    /// One more message of a standard queue.
+    /// Adds a message of a standard queue.
     #[must_use]
     pub fn message(self, body: &str) -> Self {
         self.push(Group::None, body)
     }
 
-    /// Adds a message of a group in a FIFO queue, and `.fifo` to the queue's name.
+    /// Adds a message of a group in a FIFO queue. Appends `.fifo` to the queue's name.
     #[must_use]
     pub fn message_of(self, group: &str, body: &str) -> Self {
         self.push(Group::Ordered(group), body)
     }
 
-    /// Adds a message of a standard queue with a group id, by which SQS shares the queue between
-    /// tenants (fair queues). The group id says nothing about order.
+    /// Adds a message of a standard queue with a group id.
+    ///
+    /// SQS uses such a group id to share the queue between tenants (fair queues). It does not
+    /// affect the order.
     #[must_use]
     pub fn message_of_tenant(self, tenant: &str, body: &str) -> Self {
         self.push(Group::Tenant(tenant), body)
     }
 
-    /// Adds a message that a rule sent to a standard queue: its body is the event.
+    /// Adds a message that a rule sent to a standard queue. Its body is the event.
     #[must_use]
     pub fn event(self, event: EventBridgeEvent) -> Self {
         let body = event.value().to_string();
@@ -95,7 +98,7 @@ impl SqsEvent {
     }
 
     /// Adds a message of a standard queue that is subscribed to a topic without raw message
-    /// delivery: its body is SNS's notification.
+    /// delivery. Its body is SNS's notification.
     #[must_use]
     pub fn notification(self, topic: &str, message: &str) -> Self {
         let (number, at) = (self.messages.len(), self.sent_at);
@@ -139,23 +142,24 @@ impl SqsEvent {
         self
     }
 
-    /// The id of a message, counted from 0: what a partial response names it by.
+    /// Returns the id of the message at this place, from 0. A partial batch response names the
+    /// message by it.
     pub fn message_id(place: usize) -> String {
         content_uuid(&["message", &place.to_string()]).to_string()
     }
 
-    /// As a tree, to change what a test needs changed.
+    /// Returns the event as a JSON tree, which a test can change.
     pub fn value(self) -> Value {
         json!({ "Records": self.messages })
     }
 
-    /// The event of the invocation.
+    /// Builds the event of the invocation.
     pub fn build(self) -> Box<RawValue> {
         raw(&self.value())
     }
 }
 
-/// What a message's group is for.
+/// The purpose of a message's group.
 #[derive(Clone, Copy)]
 enum Group<'a> {
     None,

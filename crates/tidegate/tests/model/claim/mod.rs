@@ -13,7 +13,8 @@ use crate::check::{counterexample, holds, stuck};
 const TOO_OFTEN: &str = "no more often than the policy allows";
 const LOST: &str = "no effect is lost";
 
-/// One delivery and two duplicates of it, three workers, and an operator who may let the effect run again once.
+/// A delivery and its two duplicates, three workers, and an operator who may release the effect
+/// once.
 fn model(after_crash: AfterCrash, faults: u8) -> ClaimModel {
     ClaimModel {
         runs: Runs::new(after_crash, Event::Small, faults),
@@ -28,13 +29,14 @@ fn model(after_crash: AfterCrash, faults: u8) -> ClaimModel {
     }
 }
 
-/// The same with another event.
+/// Returns the same model with another event.
 fn with(event: Event, model: ClaimModel) -> ClaimModel {
     ClaimModel { runs: Runs::new(model.after_crash, event, model.faults), event, ..model }
 }
 
 fn without(guard: Without, after_crash: AfterCrash) -> ClaimModel {
-    // Nobody outlives a lease that has been stated, and no operator is at hand: what is found is the missing guard's doing.
+    // No run outlives its lease, and there is no operator. So every finding is caused by the
+    // removed guard.
     ClaimModel { without: Some(guard), zombies: false, releases: 0, ..model(after_crash, 1) }
 }
 

@@ -16,22 +16,22 @@ use tokio::time::Instant;
 
 use crate::program::{Automaton, Script, run};
 
-/// One of the contents that come under the key.
+/// A payload that comes with the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Payload {
     X,
     Y,
 }
 
-/// What starts a run.
+/// The delivery that starts a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Delivery {
     pub(super) payload: Payload,
-    /// It was taken by the transport before the time for which records are kept.
+    /// The transport accepted the delivery before the time for which records are kept.
     pub(super) old: bool,
 }
 
-/// What a run asks of the world.
+/// A request of a run to the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Ask {
     Claim {
@@ -44,17 +44,17 @@ pub(super) enum Ask {
     Hold {
         event: bool,
     },
-    /// Hold the record that was in the way.
+    /// Holds the record that was in the way.
     HoldOrphan {
         event: bool,
     },
-    /// Keep the event in the bucket.
+    /// Stores the event in the bucket.
     PutEvent,
-    /// The effect itself.
+    /// Runs the effect itself.
     Execute,
 }
 
-/// What the world answers.
+/// An answer of the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Answer {
     Claimed,
@@ -65,7 +65,7 @@ pub(super) enum Answer {
     Succeeded(bool),
     TookPlace,
     DidNotTakePlace,
-    /// No answer came; whether the request took effect is not known.
+    /// No answer came. It is not known whether the request took effect.
     Nothing,
 }
 
@@ -73,22 +73,22 @@ pub(super) enum Answer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct There {
     pub(super) status: Order,
-    /// It is the run's own.
+    /// The record is the run's own.
     pub(super) own: bool,
     pub(super) lease_over: bool,
-    /// It has the event that repeats it, as far as is shown.
+    /// The record is seen to have the event that repeats the effect.
     pub(super) event: bool,
     pub(super) hash: Hash,
 }
 
-/// Whose payload a hash is of.
+/// The payload to which a hash belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Hash {
-    /// The run's own.
+    /// The run's own payload.
     Same,
-    /// That of a delivery with another payload.
+    /// The payload of a delivery with another payload.
     Other,
-    /// None was stored.
+    /// No hash was stored.
     Missing,
 }
 
@@ -123,30 +123,30 @@ impl From<Status> for Order {
     }
 }
 
-/// How a run ended.
+/// The end of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum End {
     Applied,
     Duplicate,
     Held,
-    /// The delivery is to come again.
+    /// The delivery must come again.
     Redelivered,
     /// The delivery is dead-lettered.
     DeadLettered,
 }
 
-/// What a run has that repeats it.
+/// The event that repeats a run's effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
-    /// An event that a record holds.
+    /// An event that fits into a record.
     Small,
-    /// One that goes to the bucket.
+    /// An event that is stored in the bucket.
     Large,
-    /// None: it says that a client asks again.
+    /// No event, because the client asks again.
     Forgotten,
 }
 
-/// [`Effects::run`] by policy, for deliveries in time and for old ones.
+/// [`Effects::run`] with one policy, for deliveries in time and for old ones.
 pub(super) struct Runs {
     in_time: Automaton<Ask, Answer, End>,
     old: Automaton<Ask, Answer, End>,
@@ -169,7 +169,7 @@ impl Runs {
     }
 }
 
-/// The answers to a request, and those that are faults.
+/// Returns the answers to a request, and those that are faults.
 fn possible(ask: Ask) -> (Vec<Answer>, Vec<Answer>) {
     match ask {
         Ask::Execute => (vec![Answer::TookPlace], vec![Answer::DidNotTakePlace, Answer::Nothing]),
@@ -240,13 +240,13 @@ fn in_an_hour() -> Timestamp {
     Timestamp::now() + SignedDuration::from_hours(1)
 }
 
-/// Token of everybody else. The model knows who that is.
+/// Token of every other run. The model knows which run it is.
 const ANOTHER: &str = "another";
 
 /// A bucket that asks the model.
 struct AskingBucket {
     script: Arc<Script<Ask, Answer>>,
-    /// Every event goes here.
+    /// Every event is stored in the bucket.
     large: bool,
 }
 

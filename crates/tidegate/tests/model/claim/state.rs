@@ -14,15 +14,15 @@ pub(super) struct State {
     pub(super) runs: Vec<Run>,
     pub(super) queue: Vec<Delivery>,
     pub(super) late: Vec<Late>,
-    /// Times that the effect took place for X and for Y; 2 stands for more.
+    /// Number of times that the effect took place for X and for Y; 2 means two or more.
     pub(super) executed: [u8; 2],
-    /// Times that it may still take place; 6 stands for more than can be under way.
+    /// Number of times that it may still take place; 6 means more than can be in progress.
     pub(super) allowed: u8,
     pub(super) released: u8,
     pub(super) faults: u8,
     pub(super) dead_letters: Vec<Payload>,
     pub(super) retention_over: bool,
-    /// The event is in the bucket.
+    /// Whether the event is in the bucket.
     pub(super) object: bool,
     pub(super) wrong: Option<Wrong>,
 }
@@ -33,7 +33,7 @@ pub(super) struct Record {
     pub(super) owner: u8,
     pub(super) lease_over: bool,
     pub(super) expired: bool,
-    /// It has the event that repeats it.
+    /// Whether the record has the event that repeats the effect.
     pub(super) event: bool,
     pub(super) payload: Payload,
 }
@@ -41,14 +41,14 @@ pub(super) struct Record {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Run {
     pub(super) delivery: Delivery,
-    /// Where it is in its program.
+    /// Node of the run in its program.
     pub(super) node: usize,
     pub(super) token: u8,
-    /// The owner of the record that was in the way last.
+    /// Owner of the last record that was in the way.
     pub(super) met: Option<u8>,
 }
 
-/// A request that reaches the store after its run has given it up.
+/// A request that reaches the store after its run has stopped waiting for it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Late {
     pub(super) ask: Ask,
@@ -61,17 +61,17 @@ pub(super) struct Late {
 pub(super) enum Wrong {
     /// The effect took place more often than the policy allows.
     TooOften,
-    /// A delivery was answered as applied, and the effect had not taken place.
+    /// A delivery was reported as applied, but the effect had not taken place.
     FalseSuccess,
-    /// A request changed the record of another.
+    /// A request changed a record of another owner.
     AnothersRecord,
-    /// A claim was taken from a run that was at work, within its lease.
+    /// A claim was taken from a run that was still in progress, within its lease.
     LiveClaimTaken,
-    /// A delivery was dead-lettered though no other payload came under its key.
+    /// A delivery was dead-lettered, although its key came with no other payload.
     HonestDeadLettered,
 }
 
-/// The token of an operator.
+/// Token of an operator.
 pub(super) const OPERATOR: u8 = u8::MAX;
 
 pub(super) fn now() -> Timestamp {
@@ -101,7 +101,7 @@ impl Record {
         Record {
             status: state.status.into(),
             owner: state.owner.strip_prefix("run ").and_then(|number| number.parse().ok()).unwrap(),
-            // By the time that a record is not in progress any more its lease may be long over.
+            // A record that is no longer in progress may have a lease that ended long before.
             lease_over: state.lease_is_over(now()) || state.status != Status::InProgress,
             expired: state.expires_at.is_some_and(|expires_at| expires_at < now()),
             event: state.repeat,
@@ -111,7 +111,8 @@ impl Record {
 }
 
 impl State {
-    /// The delivery's effect took place, or can still, or somebody is told that it did not.
+    /// Returns whether the delivery is not lost: its effect took place, or still can, or an
+    /// operator learns that it did not.
     pub(super) fn keeps(&self, payload: Payload) -> bool {
         self.took_place(payload)
             || self.dead_letters.contains(&payload)
@@ -135,14 +136,14 @@ impl State {
         self.allowed = (self.allowed + 1).min(6);
     }
 
-    /// No delivery is left, and nobody is at work.
+    /// Returns whether no delivery is left and no run is in progress.
     pub(super) fn is_settled(&self) -> bool {
         self.queue.is_empty()
             && self.runs.is_empty()
             && self.record.as_ref().is_none_or(|record| record.status != Order::InProgress)
     }
 
-    /// Gives states that differ in the numbers of tokens or in the order of runs one form.
+    /// Makes states equal that differ only in the numbers of tokens or in the order of runs.
     pub(super) fn normalise(&mut self) {
         self.queue.sort();
         self.runs.sort();

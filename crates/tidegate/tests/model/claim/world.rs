@@ -1,4 +1,4 @@
-//! The world around the runs: the store, the source, time, an operator, and everything that goes wrong.
+//! The world around the runs: the store, the source, time, an operator, and all faults.
 
 use stateright::{Model, Property};
 use tidegate::idempotency::AfterCrash;
@@ -8,32 +8,32 @@ use super::run::{Answer, Ask, Delivery, End, Event, Hash, Order, Payload, Runs, 
 use super::state::{Late, OPERATOR, Record, Run, State, Wrong, later, name, now};
 use crate::program::Next;
 
-/// A guard that is taken away, to see that the checker notices.
+/// A guard that is removed, to test that the checker notices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Without {
-    /// Releasing does not ask whose record it is.
+    /// Releasing does not require the owner.
     OwnerAtRelease,
-    /// Completing does not ask whose record it is.
+    /// Completing does not require the owner.
     OwnerAtComplete,
-    /// A record in progress counts as expired, having no expiry yet.
+    /// A record in progress counts as expired, because it has no expiry time yet.
     StatusAtExpiry,
-    /// A claim has no lease, which is read as one that is over.
+    /// A claim has no lease. This counts as a lease that is over.
     LeaseReadAsOver,
-    /// A claim has no lease, which is read as one without end.
+    /// A claim has no lease. This counts as a lease without end.
     LeaseWithoutEnd,
-    /// Holding an orphan does not ask whether its lease is over.
+    /// Holding an orphan does not require that its lease is over.
     LeaseAtHold,
-    /// The record found in the way is not asked for its payload.
+    /// The payload of a record in the way is not compared.
     PayloadOnReplay,
     /// A completed record is stored without the hash of its payload.
     HashWithResult,
-    /// A claim whose completion failed is given back.
+    /// A claim is released although its effect took place, because its completion failed.
     ClaimAfterEffect,
-    /// A delivery older than the records are kept is run like any other.
+    /// A delivery that is older than the records runs like any other.
     AgeOfDelivery,
-    /// The event that comes with a request to hold is not stored.
+    /// The event in a request to hold is not stored.
     EventAtHold,
-    /// A record names the event in the bucket before it is there.
+    /// A record names the event before it is in the bucket.
     EventBeforeHold,
 }
 
@@ -42,19 +42,20 @@ pub(super) struct ClaimModel {
     pub(super) runs: Runs,
     pub(super) after_crash: AfterCrash,
     pub(super) event: Event,
-    /// Duplicates are there from the start, and are delayed as long as nobody takes them.
+    /// Deliveries of the effect. All are in the queue from the start. The longer one waits there,
+    /// the later it arrives.
     pub(super) deliveries: Vec<Payload>,
     pub(super) workers: usize,
-    /// Crashes, lost answers, delayed and repeated requests in all.
+    /// Total number of faults: crashes, lost answers, delayed and repeated requests.
     pub(super) faults: u8,
-    /// Times that an operator lets the effect run again.
+    /// Number of times that an operator releases the effect.
     pub(super) releases: u8,
-    /// A run may outlive its lease: its environment was frozen, or its clock is wrong.
+    /// Whether a run may outlive its lease: its environment was frozen, or its clock is wrong.
     pub(super) zombies: bool,
     pub(super) without: Option<Without>,
 }
 
-/// The runs are numbered as the state lists them.
+/// An action of the model. Runs have their numbers in the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Take(Delivery),
@@ -62,12 +63,12 @@ pub(super) enum Action {
     Serve(usize),
     /// The request takes effect and its answer is lost.
     LoseAnswer(usize),
-    /// The run is told that there is no answer; the request is still on its way, if it ever arrives.
+    /// The run gets no answer. The request is still in transit, and may arrive later.
     Delay(usize),
     Arrive(usize),
-    /// The client sends the request twice: it takes effect, and will again.
+    /// The client sends the request twice. It takes effect now, and again later.
     Repeat(usize),
-    /// The effect is refused: it did not take place, and the run knows.
+    /// The effect is refused. It did not take place, and the run knows that.
     Refuse(usize),
     CrashBefore(usize),
     CrashAfter(usize),
@@ -201,14 +202,14 @@ impl ClaimModel {
         }
     }
 
-    /// Hands an answer to a run, which may end it.
+    /// Gives an answer to a run, which may end the run.
     fn answer(&self, state: &mut State, index: usize, answer: Answer) {
         let there = state.record.as_ref();
         let asked = self.ask(&state.runs[index]);
         let run = &mut state.runs[index];
         run.node = self.runs.of(run.delivery).after(run.node, answer).unwrap();
-        // Only the owner of an orphan, or of a held effect that may have no event, is asked about
-        // again.
+        // Only two owners are needed again: that of an orphan, and that of a held effect that may
+        // have no event.
         run.met = match answer {
             Answer::InTheWay(There {
                 status: Order::InProgress | Order::Held,
@@ -216,7 +217,7 @@ impl ClaimModel {
                 event: false,
                 ..
             }) => there.map(|there| there.owner),
-            // It has brought the event, and asks now.
+            // The run has stored the event. Its next request is about the record.
             Answer::Succeeded(true) | Answer::Nothing if asked == Ask::PutEvent => run.met,
             _ => None,
         };
@@ -240,7 +241,8 @@ impl ClaimModel {
         }
     }
 
-    /// Where an effect is run again after a crash, what looks like one allows it.
+    /// Permits another run of the effect if the policy is to run again after a crash, and this
+    /// looks like a crash.
     fn excuse(&self, state: &mut State, excused: bool) {
         if excused && self.after_crash == AfterCrash::RunAgain {
             state.allow();
@@ -293,8 +295,8 @@ impl Model for ClaimModel {
             actions.push(Action::Serve(index));
             if state.faults > 0 {
                 actions.extend([Action::LoseAnswer(index), Action::CrashBefore(index)]);
-                // A look that comes late, or twice, changes nothing, and neither does a crash after
-                // it.
+                // A look that comes late or twice changes nothing. Neither does a crash after a
+                // look.
                 if ask != Ask::Look {
                     let other =
                         if ask == Ask::Execute { Action::Refuse(index) } else { Action::Repeat(index) };
@@ -388,7 +390,7 @@ impl Model for ClaimModel {
                 state.released += 1;
                 state.allow();
                 let Record { payload, event, .. } = *state.record.as_ref()?;
-                // Without an event it is the next delivery that runs it.
+                // Without an event, the next delivery runs the effect.
                 if event && state.object {
                     state.queue.push(Delivery { payload, old: state.retention_over });
                 }
@@ -415,7 +417,8 @@ impl Model for ClaimModel {
 
     fn properties(&self) -> Vec<Property<Self>> {
         let mut properties = vec![
-            // Once; once more for each release by an operator; where the policy is to run again, once more for each lease that ran out and each lost answer.
+            // Once, and once more for each release by an operator. If the policy is to run again,
+            // also once more for each lease that ended and each lost answer.
             Property::always("no more often than the policy allows", |_, state: &State| {
                 state.wrong != Some(Wrong::TooOften)
             }),

@@ -22,7 +22,7 @@ fn model(workers: usize, faults: u8) -> ProjectionModel {
     }
 }
 
-/// The function is mended while two environments are at work, and an operator replays.
+/// The function is corrected while two environments are running, and an operator replays.
 fn parking(workers: usize) -> ProjectionModel {
     ProjectionModel { first: Version::Broken, committed: true, ..model(workers, 1) }
 }
@@ -32,12 +32,12 @@ fn rolling(workers: usize, faults: u8) -> ProjectionModel {
     ProjectionModel { first: Version::Older, rolling: true, committed: true, ..model(workers, faults) }
 }
 
-/// A version that cuts the event at another place runs beside the one that is deployed.
+/// A version that cuts the event at another place runs beside the deployed version.
 fn recut(workers: usize) -> ProjectionModel {
     ProjectionModel { first: Version::Recut, rolling: true, committed: true, ..model(workers, 1) }
 }
 
-/// A version whose toolkit has digests of cuts runs beside one whose toolkit has none.
+/// A version whose toolkit has digests of cuts runs beside a version whose toolkit has none.
 fn undigested(workers: usize, faults: u8) -> ProjectionModel {
     ProjectionModel { first: Version::Undigested, rolling: true, committed: true, ..model(workers, faults) }
 }

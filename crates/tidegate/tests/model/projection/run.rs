@@ -1,4 +1,5 @@
-//! One invocation of a projection: the real [`Projector`] over a read model and an event store that ask the model.
+//! One invocation of a projection: the real [`Projector`] over a read model and an event store that
+//! ask the model.
 
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -19,42 +20,44 @@ use tidegate::store::{CommitChange, EventReader, RecordedCommit, RecordedEvent};
 
 use crate::program::{Next, Programs, Script};
 
-/// The commits of the aggregate; each has one event, and the version of the event is its number.
+/// Number of commits of the aggregate. Each has one event, whose version is the number of the
+/// commit.
 pub(super) const COMMITS: u8 = 3;
-/// The commit whose event touches more rows than a transaction holds, so that it is applied in two parts.
+/// The commit whose event changes more rows than a transaction holds. It is applied in two parts.
 pub(super) const IN_PARTS: u8 = 2;
-/// Counters of that event beside the one that all events count: the first part has all but the last.
+/// Number of counters of that event, without the one that all events count. The first part has all
+/// but the last.
 const ROWS: usize = 99;
-/// The counter that a version which cuts the event at another place has in the second part.
+/// The counter that is in the second part if a version cuts the event at another place.
 const SHIFTED: usize = ROWS - 2;
 
-/// A version of the function, by what it makes of the event in parts.
+/// A version of the function, by the way in which it handles the event in parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Version {
-    /// It can project every event.
+    /// Can project every event.
     Current,
-    /// It can never project the event.
+    /// Can never project the event.
     Broken,
-    /// It does not know the type of the event and of the one behind it, which are newer.
+    /// Does not know the types of that event and of the next, which are newer.
     Older,
-    /// It has one counter more in front, so that the last of the first part comes into the second.
+    /// Has one more counter in front. So the last counter of the first part moves into the second.
     Recut,
-    /// Its toolkit knows nothing of digests of cuts: it neither reads, requires nor writes them.
+    /// Has a toolkit without digests of cuts, which neither reads, requires nor writes them.
     Undigested,
 }
 
 /// An invocation of a version of the function.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Invocation {
-    /// Commits that are delivered.
+    /// Commits in the batch.
     pub(super) batch: Vec<u8>,
-    /// By an operator, out of the dead letters.
+    /// Whether an operator replays dead letters.
     pub(super) replay: bool,
     /// The version of the function.
     pub(super) version: Version,
 }
 
-/// What an invocation asks of the world.
+/// A request of an invocation to the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Ask {
     Guard,
@@ -64,19 +67,19 @@ pub(super) enum Ask {
         at: u8,
         newer: bool,
     },
-    /// The list of parked aggregates.
+    /// Reads the list of parked aggregates.
     List,
     Unpark(Row),
     Unlist(Row),
 }
 
-/// A transaction: the guard's move and what it counts.
+/// A transaction: the guard's move, and the amounts that it adds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Move {
     pub(super) from: Place,
     pub(super) parked: Option<u8>,
     pub(super) to: Place,
-    /// Whatever digest of a cut is there stays there.
+    /// Leaves the digest of a cut in the row as it is.
     pub(super) undigested: bool,
     pub(super) counts: Counts,
 }
@@ -91,30 +94,30 @@ pub(super) struct Place {
 /// Sums of the counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Counts {
-    /// Of the counter that all events count: 1, 10 and 100 for the three of them.
+    /// Sum of the counter that all events count: 1, 10 and 100 for the three events.
     pub(super) total: i64,
-    /// Of each other counter that is always in the first part.
+    /// Sum of each other counter that is always in the first part.
     pub(super) first: i64,
-    /// Of the one that is in the first part or in the second, by the version.
+    /// Sum of the counter that is in the first or the second part, depending on the version.
     pub(super) shifted: i64,
-    /// Of that of the second part.
+    /// Sum of the counter in the second part.
     pub(super) second: i64,
 }
 
-/// What the world answers.
+/// An answer of the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Answer {
     Guard(Option<Row>),
-    /// The aggregate is on the list of parked ones, or not.
+    /// Whether the aggregate is on the list of parked ones.
     Listed(bool),
-    /// The commits up to this one.
+    /// The commits up to this number.
     Commits(u8),
     Done,
     Moved,
     Conflict,
-    /// No answer came; whether the request took effect is not known.
+    /// No answer came. It is not known whether the request took effect.
     Nothing,
-    /// None comes until the invocation's time is used up.
+    /// No answer comes before the end of the invocation's time.
     Hangs,
 }
 
@@ -123,18 +126,18 @@ pub(super) enum Answer {
 pub(super) struct Row {
     pub(super) place: Place,
     pub(super) parked: Option<u8>,
-    /// It waits for a newer version of the function.
+    /// The aggregate waits for a newer version of the function.
     pub(super) newer: bool,
-    /// It is on the list of parked aggregates.
+    /// The aggregate is on the list of parked aggregates.
     pub(super) listed: bool,
 }
 
-/// What becomes of a delivery.
+/// The fate of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     /// Acknowledged as applied, now or before.
     Applied,
-    /// Acknowledged unapplied.
+    /// Acknowledged without being applied.
     Passed,
     Redelivered,
     DeadLettered,
@@ -259,13 +262,13 @@ impl Row {
     }
 }
 
-/// Why it is parked.
+/// Returns the failure that parks the aggregate.
 pub(super) fn failure(is_newer: bool) -> Failure {
     if is_newer { newer() } else { Failure::permanent("broken", "this version cannot project it") }
 }
 
 impl Counts {
-    /// What the counters of a read model say; the first row stands for all of the first part.
+    /// Reads the sums from a read model. The first row stands for all rows of the first part.
     pub(super) fn new(counters: &BTreeMap<String, BTreeMap<&'static str, i64>>) -> Self {
         let units = |key: &str| counters.get(key).map_or(0, |row| row["units"]);
         Counts {
@@ -292,7 +295,7 @@ impl Move {
         Move { from: Place::new(advance.from), parked, to, undigested: false, counts }
     }
 
-    /// A transaction with one row in place of all the like ones.
+    /// Returns a transaction in which one row stands for all rows that are alike.
     pub(super) fn transaction(self) -> Transaction {
         let Move { from, parked, to, undigested: _, counts } = self;
         let parked = parked.map(|parked| EventVersion::new(parked.into()));

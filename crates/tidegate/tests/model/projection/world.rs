@@ -1,4 +1,5 @@
-//! The world around the invocations: the event store's stream, the read model, dead letters, an operator, and everything that goes wrong.
+//! The world around the invocations: the event store's stream, the read model, dead letters, an
+//! operator, and all faults.
 
 use futures::FutureExt;
 use stateright::{Model, Property};
@@ -12,22 +13,22 @@ use super::run::{
 };
 use crate::program::Next;
 
-/// A guard that is taken away, to see that the checker notices.
+/// A guard that is removed, to test that the checker notices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Without {
-    /// The transaction has no condition: the guard is only read before.
+    /// The transaction has no condition. The guard is only read before.
     Condition,
-    /// The condition asks that the version is below the new one, not that it is the one that was read.
+    /// The condition requires a version below the new one, not the version that was read.
     ExactVersion,
-    /// The condition does not ask for the part.
+    /// The condition does not require the part.
     Part,
-    /// The condition does not ask whether the aggregate is parked.
+    /// The condition does not require that the aggregate is parked or not parked.
     Parked,
-    /// An aggregate is parked wherever its guard stands.
+    /// An aggregate is parked wherever its guard is.
     ConditionOfPark,
-    /// The condition does not ask how the event is cut, and nobody looks.
+    /// The condition does not require the cut of the event, and no code compares it.
     Cut,
-    /// An aggregate is taken off the list wherever its guard stands.
+    /// An aggregate is taken off the list wherever its guard is.
     ConditionOfUnlist,
 }
 
@@ -35,26 +36,27 @@ pub(super) enum Without {
 pub(super) struct ProjectionModel {
     pub(super) runs: Runs,
     pub(super) workers: usize,
-    /// Crashes, lost answers, conflicts, late requests, duplicated deliveries and deliveries lost to the dead letters, in all.
+    /// Total number of faults: crashes, lost answers, conflicts, late requests, duplicated
+    /// deliveries and deliveries that become dead letters.
     pub(super) faults: u8,
-    /// All commits are in the event store from the start, and the first is applied.
+    /// Whether all commits are in the event store from the start, and the first is applied.
     pub(super) committed: bool,
     /// The version that runs until another is deployed.
     pub(super) first: Version,
-    /// Both versions run side by side until the deployment is done.
+    /// Whether both versions run side by side until the deployment is complete.
     pub(super) rolling: bool,
     pub(super) without: Option<Without>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct State {
-    /// Commits in the event store.
+    /// Number of commits in the event store.
     head: u8,
     row: Option<Row>,
     counts: Counts,
     /// Commits to be delivered, in any order.
     queue: Vec<u8>,
-    /// Commits whose delivery was given up, until an operator replays them.
+    /// Commits whose delivery was given up. They wait until an operator replays them.
     dead_letters: Vec<u8>,
     runs: Vec<Run>,
     late: Vec<Ask>,
@@ -71,48 +73,48 @@ struct Run {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Wrong {
-    /// A delivery was acknowledged as applied, and the guard stood below it.
+    /// A delivery was acknowledged as applied, but the guard was below it.
     FalseSuccess,
-    /// The guard went back.
+    /// The guard moved backwards.
     GuardWentBack,
 }
 
-/// The runs are numbered as the state lists them.
+/// An action of the model. Runs have their numbers in the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Commit,
-    /// One delivery is taken, whatever lies before it.
+    /// One delivery is taken, even if there are others before it.
     Take(u8, Version),
     /// All deliveries are taken together.
     TakeAll(Version),
     /// Deliveries of other aggregates are taken, and it is time to read the list of parked ones.
     Look(Version),
-    /// The source gives up: only a pointer is left, among the dead letters.
+    /// The source gives up. Only a pointer is left, among the dead letters.
     GiveUp(u8),
-    /// The source delivers once more.
+    /// The source delivers the commit again.
     Duplicate(u8),
     /// The request takes effect and is answered.
     Serve(usize),
     /// The request takes effect and its answer is lost.
     LoseAnswer(usize),
-    /// The run is told that there is no answer; the request is still on its way, if it ever arrives.
+    /// The run gets no answer. The request is still in transit, and may arrive later.
     Delay(usize),
     Arrive(usize),
-    /// The run's time is used up while it waits for the answer; the request is still on its way, if
-    /// it ever arrives.
+    /// The run's time ends while it waits for the answer. The request is still in transit, and may
+    /// arrive later.
     CutOff(usize),
-    /// Another transaction is at work on the same rows.
+    /// Another transaction is changing the same rows.
     Conflict(usize),
     CrashBefore(usize),
     CrashAfter(usize),
-    /// The version of the function that can project every event is deployed; runs of the old one go
-    /// on.
+    /// The version of the function that can project every event is deployed. Runs of the old
+    /// version continue.
     Deploy,
     OperatorReplays(u8),
 }
 
 impl ProjectionModel {
-    /// The versions of the function that may take a delivery.
+    /// Returns the versions of the function that may take a delivery.
     fn versions(&self, state: &State) -> Vec<Version> {
         let both = self.rolling && state.version != Version::Current;
         if both { vec![state.version, Version::Current] } else { vec![state.version] }
@@ -128,7 +130,7 @@ impl ProjectionModel {
     /// Lets a request take effect.
     fn perform(&self, state: &mut State, ask: Ask) -> Answer {
         match ask {
-            // Without digests none is read, and whatever the version it goes on.
+            // Without this guard no digest is read, so any version continues the event.
             Ask::Guard if self.without == Some(Without::Cut) => {
                 Answer::Guard(state.row.map(|row| Row { place: Place { cut: None, ..row.place }, ..row }))
             }
@@ -146,7 +148,7 @@ impl ProjectionModel {
                     }
                     return Answer::Done;
                 }
-                // A stay on the list has a number of its own, and the model knows one.
+                // Each stay on the list has its own number. The model has only one.
                 row.listed &= state.row.is_some_and(|row| row.listed);
                 let guard = row.guard();
                 write(state, |model| model.unlist(&stream(), &guard).now_or_never().unwrap())
@@ -175,7 +177,8 @@ impl ProjectionModel {
                 if let (Some(row), Some(Without::Parked)) = (&mut state.row, self.without)
                     && row.parked.is_none()
                 {
-                    // With a list the next look would find what was passed over.
+                    // With a list, the next look would find the events that were acknowledged
+                    // meanwhile.
                     row.listed = false;
                 }
                 if state.row.unwrap_or_default().place < at {
@@ -195,13 +198,13 @@ impl ProjectionModel {
         }
     }
 
-    /// Hands an answer to a run, which may end it.
+    /// Gives an answer to a run, which may end the run.
     fn answer(&self, state: &mut State, index: usize, answer: Answer) {
         state.runs[index].answers.push(answer);
         let run = &mut state.runs[index];
         let fates = loop {
             match self.runs.next(&run.invocation, &run.answers) {
-                // Nothing changes any more what the event store answers: when it is read makes no difference.
+                // The event store is complete. Its answer is always the same, whenever it is read.
                 Next::Asks(Ask::Read) if state.head == COMMITS => run.answers.push(Answer::Commits(COMMITS)),
                 Next::Asks(_) => return,
                 Next::Ends(fates) => break fates,
@@ -227,7 +230,7 @@ impl ProjectionModel {
     }
 }
 
-/// Writes to the real double, set up as the state says.
+/// Writes to the real double, in the state of the model.
 fn write(state: &mut State, write: impl FnOnce(&MemoryReadModel) -> Result<(), ApplyError>) -> Answer {
     let model = MemoryReadModel::default();
     let (from, to) = (Place::default(), state.row.unwrap_or_default().place);
@@ -238,7 +241,7 @@ fn write(state: &mut State, write: impl FnOnce(&MemoryReadModel) -> Result<(), A
     if let Some(row) = state.row.filter(|row| row.parked.is_some() || row.listed) {
         let next = EventVersion::new(u64::from(row.place.version) + 1);
         let parked = model.park(&stream(), next, &failure(row.newer)).now_or_never().unwrap();
-        // Only where a guard was taken away can it be parked elsewhere, and then nothing is asked of it any more.
+        // Only without a guard can it be parked elsewhere. It is then not written any more.
         parked.unwrap();
         let guard = model.guard(&stream()).unwrap();
         if row.parked.is_none() {
@@ -257,8 +260,8 @@ fn write(state: &mut State, write: impl FnOnce(&MemoryReadModel) -> Result<(), A
     answer
 }
 
-/// What the counters must say when the guard is there. Which part has the counter that is shifted
-/// is up to the version that applied the first.
+/// Returns the counters that belong to a position of the guard. The version that applied the first
+/// part determines in which part the shifted counter is.
 fn expected(place: Place, shifted: i64) -> Counts {
     let past = |number: u8| i64::from(place.version >= number);
     let begun = (place.version, place.part) >= (IN_PARTS - 1, 1);
@@ -272,12 +275,12 @@ impl State {
         self.row.unwrap_or_default().place
     }
 
-    /// No delivery is left, and nobody is at work.
+    /// Returns whether no delivery is left and no run is in progress.
     fn is_quiet(&self) -> bool {
         self.queue.is_empty() && self.runs.is_empty()
     }
 
-    /// Everything is applied.
+    /// Returns whether everything is applied.
     pub(super) fn is_done(&self) -> bool {
         self.is_quiet()
             && self.head == COMMITS
@@ -325,7 +328,7 @@ impl Model for ProjectionModel {
             for version in self.versions(state) {
                 actions.extend(queued.iter().map(|number| Action::Take(*number, version)));
                 actions.extend((state.queue.len() > 1).then_some(Action::TakeAll(version)));
-                // Without anything on it, reading the list changes nothing.
+                // If nothing is on the list, reading it changes nothing.
                 let listed = state.row.is_some_and(|row| row.listed);
                 actions.extend(listed.then_some(Action::Look(version)));
             }
@@ -448,8 +451,8 @@ impl Model for ProjectionModel {
             Property::always("it is parked at the event after the guard", |_, state: &State| {
                 state.row.is_none_or(|row| row.parked.is_none_or(|parked| parked == row.place.version + 1))
             }),
-            // A dead letter is what an operator sees; parking for good writes one, and so does a
-            // source that gives up. What is on the list is released by itself.
+            // An operator sees a dead letter. Parking for good writes one, and so does a source
+            // that gives up. Aggregates on the list are released without an operator.
             Property::always("when all is quiet, all is applied or an operator knows", |_, state: &State| {
                 let by_itself = |row: Row| row.listed && (row.parked.is_none() || row.newer);
                 let known = !state.dead_letters.is_empty() || state.row.is_some_and(by_itself);

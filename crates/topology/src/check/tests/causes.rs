@@ -4,7 +4,7 @@ use super::{GOOD, line_of, only_mistake, parse};
 
 const PLAIN: &str = r#"plain = { partition_key = { name = "key", type = "S" } }"#;
 
-/// A function keeps snapshots in the table `plain`, which remember causes for so many days.
+/// Declares a function that keeps snapshots in the table `plain`, which remember causes for `days`.
 fn with_snapshots(function: &str, days: u32) -> String {
     let table = format!(
         "plain = {{\npartition_key = {{ name = \"key\", type = \"S\" }}\ncause_retention_days = {days} }}"

@@ -1,4 +1,4 @@
-//! Functions.
+//! Mistakes in functions.
 
 use super::{parse, slip, slip_at, with};
 

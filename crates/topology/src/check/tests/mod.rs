@@ -1,4 +1,4 @@
-//! One slip at a time in a topology without mistakes; each is found in its own line.
+//! One mistake at a time in a topology that has none. Each must be reported in its own line.
 
 mod causes;
 mod functions;
@@ -10,7 +10,7 @@ mod sources;
 
 use super::super::{Mistake, Topology, TopologyError, check_text, load};
 
-/// What is declared, if there are no mistakes at all: warnings count.
+/// Returns the topology if it has no mistakes at all, warnings included.
 fn parse(text: &str) -> Result<Topology, Vec<Mistake>> {
     let checked = check_text(text)?;
     if checked.warnings.is_empty() { Ok(checked.topology) } else { Err(checked.warnings) }
@@ -144,7 +144,7 @@ functions = {
 }
 "#;
 
-/// Replaces the one occurrence of a text.
+/// Replaces the only occurrence of a text.
 fn with(from: &str, to: &str) -> String {
     assert_eq!(GOOD.matches(from).count(), 1, "{from} must occur once");
     GOOD.replacen(from, to, 1)
@@ -155,7 +155,7 @@ fn line_of(text: &str, part: &str) -> usize {
     text[..text.find(part).expect("it occurs")].matches('\n').count() + 1
 }
 
-/// The slip is the only mistake, in this line, and its message has `says`.
+/// Asserts that the text has one mistake, in this line, and that its message contains `says`.
 #[track_caller]
 fn only_mistake(text: &str, line: usize, says: &str) {
     let mistakes = parse(text).expect_err("the slip must be found");
@@ -166,14 +166,14 @@ fn only_mistake(text: &str, line: usize, says: &str) {
     assert!(message.contains(says), "{message}");
 }
 
-/// A slip that is found in the line of `at`.
+/// Asserts that a change is reported in the line of `at`.
 #[track_caller]
 fn slip_at(from: &str, to: &str, at: &str, says: &str) {
     let text = with(from, to);
     only_mistake(&text, line_of(&text, at), says);
 }
 
-/// A slip that is found in the first line that it changes.
+/// Asserts that a change is reported in the first line that it changes.
 #[track_caller]
 fn slip(from: &str, to: &str, says: &str) {
     let text = with(from, to);
@@ -235,7 +235,8 @@ fn all_mistakes_are_reported_at_once_in_the_order_of_the_file() {
         lines.last(),
         Some(&format!("{name}:63:5: functions.processor.timeout_seconds is 1000; allowed are 1 to 900"))
     );
-    // A longer timeout also makes the visibility of both queues it reads too short, by Lambda's own rule.
+    // A longer timeout also makes the visibility timeout of both queues too short, by Lambda's own
+    // rule.
     assert_eq!(lines.len(), 4, "{error}");
 }
 

@@ -1,16 +1,16 @@
-//! What others than this project's users are told: AWS's rules, and what loses events.
+//! Mistakes in the profile `aws`: violations of AWS's rules, and loss of events.
 
 use super::super::super::{Profile, Severity, check_text, parse as declared};
 use super::{GOOD, with};
 
-/// The warnings of a topology that AWS takes.
+/// Returns the warnings of a topology that AWS accepts.
 #[track_caller]
 fn warnings(text: &str) -> Vec<String> {
     let checked = check_text(text).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
     checked.warnings.into_iter().map(|warning| warning.message).collect()
 }
 
-/// The one error of a topology.
+/// Returns the only error of a topology.
 #[track_caller]
 fn error(text: &str) -> String {
     let mistakes = check_text(text).expect_err("an error");

@@ -1,13 +1,18 @@
-//! Ways of breaking a rule in this repository's own topology. Each is found in its line, alone, with what is allowed.
+//! Ways to break a rule in this repository's own topology.
+//!
+//! Each is reported in its own line, as the only mistake, and the message says what is allowed.
 
 use super::super::super::{Mistake, Severity};
 use super::parse;
 
-/// The file, with its path for people.
+/// The topology file's content.
 const TOPOLOGY: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/topology.auto.tfvars"));
 
-/// One edit below the line that begins with `within` (blanks aside): the first `from` from there on becomes `to`. The only mistake is in that line,
-/// or, if `at` is given, in a line that begins with it, and says every word of `says`.
+/// One edit below the line that begins with `within`, apart from indentation.
+///
+/// The first `from` after that line becomes `to`. The only mistake must be in the edited line or,
+/// if `at` is given, in a line that begins with `at`. Its message must contain every text in
+/// `says`.
 struct Slip<'a> {
     within: &'a str,
     from: &'a str,
@@ -53,7 +58,7 @@ fn begin_of(text: &str, begin: &str) -> usize {
     panic!("no line begins with {begin}")
 }
 
-/// A slip that is found where it was made.
+/// Makes a slip that is reported in the line that it changes.
 fn slip<'a>(within: &'a str, from: &'a str, to: &'a str, says: &'a [&'a str]) -> Slip<'a> {
     Slip { within, from, to, at: None, says }
 }
@@ -206,7 +211,8 @@ fn names_fit_every_service_with_a_prefix_and_are_no_wildcards() {
         ("rules = {", "order-placed-notification = {", 49, "3 to 48"),
         ("functions = {", "order-processor = {", 49, "3 to 48"),
     ] {
-        // What refers to the old name is a mistake of its own; the old one stays beside the new.
+        // Every reference to the old name is a mistake of its own, so the old entry stays beside
+        // the new one.
         let begin = begin_of(TOPOLOGY, within);
         let at = TOPOLOGY[begin..].find(from).unwrap() + begin;
         let declared = &TOPOLOGY[at..];
@@ -235,7 +241,7 @@ fn names_fit_every_service_with_a_prefix_and_are_no_wildcards() {
     slip("SENDER_ADDRESS ", "orders@shop", "*@shop", &says).is_found();
 }
 
-/// Where the first object of a text ends.
+/// Returns the offset at which the first object of a text ends.
 fn end_of_object(text: &str) -> usize {
     let mut depth = 0;
     for (at, byte) in text.bytes().enumerate() {
@@ -361,7 +367,8 @@ fn metrics_go_where_cloudwatch_takes_them() {
     }
 }
 
-/// A queue in the way of the events needs more than a stream: its visibility, its redrive, and a bound of its concurrency.
+/// A queue between events and function needs a visibility timeout, a redrive policy and a limit of
+/// its concurrency.
 #[test]
 fn a_queue_that_a_function_reads_is_bounded_and_hides_long_enough() {
     let queues = "queues = {\n  work = {\n    retention_seconds = 345600\n    visibility_timeout_seconds = 180\n    redrive = { queue = \

@@ -1,4 +1,4 @@
-//! Tables, queues and rules.
+//! Mistakes in tables, queues and rules.
 
 use super::super::super::{Severity, check_text};
 use super::{GOOD, slip, slip_at};

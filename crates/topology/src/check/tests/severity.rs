@@ -1,9 +1,9 @@
-//! Which rules are AWS's, and stop whoever breaks them, and which are this project's own.
+//! Severities: AWS's rules are errors, and this project's own rules are warnings.
 
 use super::super::super::{Severity, check_text};
 use super::with;
 
-/// The mistakes of a text: severity and message.
+/// Returns the mistakes of a text as severity and message.
 fn mistakes(text: &str) -> Vec<(Severity, String)> {
     let found = match check_text(text) {
         Ok(checked) => checked.warnings,
@@ -12,7 +12,7 @@ fn mistakes(text: &str) -> Vec<(Severity, String)> {
     found.into_iter().map(|mistake| (mistake.severity, mistake.message)).collect()
 }
 
-/// The one mistake of a slip.
+/// Returns the severity of the only mistake after a change.
 #[track_caller]
 fn severity(from: &str, to: &str) -> Severity {
     let found = mistakes(&with(from, to));
@@ -92,7 +92,9 @@ fn a_warning_stands_beside_an_error_in_the_order_of_the_file() {
     assert!(shown[1].contains(": warning: functions.processor.environment.slices"), "{shown:?}");
 }
 
-/// A rule and a filter that were refused or accepted where AWS does the opposite.
+/// Declares a rule and a filter with these patterns.
+///
+/// Each case was once judged differently from AWS.
 fn with_patterns(rule: &str, filter: &str) -> String {
     format!(
         "queues = {{ jobs = {{}} }}\nbuses  = {{ shop = {{}} }}\nrules  = {{ all = {{ bus = \"shop\", target = {{ function = \"worker\" }},\n  \
@@ -126,7 +128,7 @@ fn a_filter_compares_numbers_above_five_billion() {
     assert_eq!(errors(&with_patterns("{ numeric = [\">\", 1700000000000] }", filter)), [""; 0]);
 }
 
-/// Everything that AWS has a default for may be left out.
+/// Every field with a default in AWS may be left out.
 #[test]
 fn what_is_left_out_is_what_aws_takes() {
     let text = r#"
@@ -157,7 +159,8 @@ functions = {
     let worker = &topology.functions["worker"];
     assert_eq!((worker.memory_mb, worker.timeout_seconds, worker.maximum_concurrency), (128, 3, 10));
     assert_eq!((worker.sources["jobs"].batch_size, worker.sources["orders"].batch_size), (10, 100));
-    // Zero is what the field holds before, so it has to be refused where it is written.
+    // Zero is also the field's internal value before the default, so an explicit zero must be
+    // refused.
     let zero = text.replacen("queue = \"jobs\"", "queue = \"jobs\", batch_size = 0", 1);
     let refused = check_text(&zero).unwrap_err();
     assert!(

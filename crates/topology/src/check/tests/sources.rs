@@ -1,4 +1,4 @@
-//! Event source mappings.
+//! Mistakes in event source mappings.
 
 use super::{parse, slip, slip_at, with};
 

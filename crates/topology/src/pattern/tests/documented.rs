@@ -1,10 +1,11 @@
-//! The examples of the EventBridge User Guide and of Event Ruler's documentation.
+//! Examples from the EventBridge User Guide and from Event Ruler's documentation.
 
 use serde_json::{Value, json};
 
 use super::check;
 
-/// EventBridge User Guide, "Creating event patterns" (`eb-event-patterns`): the state change of an instance.
+/// State change of an instance: EventBridge User Guide, "Creating event patterns"
+/// (`eb-event-patterns`).
 fn instance() -> Value {
     json!({
         "version": "0", "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718", "account": "111122223333", "region": "us-west-1",
@@ -60,7 +61,9 @@ fn null_and_an_empty_text_are_not_the_same() {
     );
 }
 
-/// A pattern on one field, what it matches there and what it does not; `eb-create-pattern-operators` unless it says otherwise.
+/// Checks a pattern on one field: the values that it matches, and those that it does not.
+///
+/// The examples are from `eb-create-pattern-operators` unless noted.
 fn operator(list: Value, matching: &[Value], other: &[Value]) {
     let event = |value: &Value| json!({"detail": {"field": value}});
     let matching: Vec<Value> = matching.iter().map(event).collect();
@@ -70,7 +73,7 @@ fn operator(list: Value, matching: &[Value], other: &[Value]) {
 
 #[test]
 fn every_documented_operator_matches_what_the_guide_says() {
-    // "Prefix matching", and while ignoring case.
+    // "Prefix matching", with and without case.
     operator(
         json!([{"prefix": "2017-10-02"}]),
         &[json!("2017-10-02T18:43:48Z")],
@@ -81,7 +84,7 @@ fn every_documented_operator_matches_what_the_guide_says() {
         &[json!("EventBridge"), json!("EVENTBUS"), json!("eventb")],
         &[json!("event"), json!("an eventb")],
     );
-    // "Suffix matching", and while ignoring case.
+    // "Suffix matching", with and without case.
     operator(
         json!([{"suffix": ".png"}]),
         &[json!("a.png")],
@@ -92,7 +95,7 @@ fn every_documented_operator_matches_what_the_guide_says() {
         &[json!("a.png"), json!("a.PNG")],
         &[json!("a.pn")],
     );
-    // "Anything-but matching": a text, a number, lists of either.
+    // "Anything-but matching": a text, a number, and lists of each.
     operator(
         json!([{"anything-but": "initializing"}]),
         &[json!("running"), json!(null), json!(1)],
@@ -109,7 +112,7 @@ fn every_documented_operator_matches_what_the_guide_says() {
         &[json!(150)],
         &[json!(100), json!(200), json!(300)],
     );
-    // "Anything-but matching while ignoring case", one text and a list.
+    // "Anything-but matching while ignoring case": one text and a list.
     operator(
         json!([{"anything-but": {"equals-ignore-case": "initializing"}}]),
         &[json!("running")],
@@ -120,7 +123,7 @@ fn every_documented_operator_matches_what_the_guide_says() {
         &[json!("running")],
         &[json!("Initializing"), json!("STOPPED")],
     );
-    // "Anything-but matching on prefixes" and "on suffixes", one text and a list.
+    // "Anything-but matching on prefixes" and "on suffixes": one text and a list.
     operator(json!([{"anything-but": {"prefix": "init"}}]), &[json!("running")], &[json!("initializing")]);
     operator(
         json!([{"anything-but": {"prefix": ["init", "stop"]}}]),
@@ -133,7 +136,7 @@ fn every_documented_operator_matches_what_the_guide_says() {
         &[json!("a.png")],
         &[json!("a.txt"), json!("a.rtf")],
     );
-    // "Anything-but matching using wildcards", one text and a list.
+    // "Anything-but matching using wildcards": one text and a list.
     operator(
         json!([{"anything-but": {"wildcard": "*/lib/*"}}]),
         &[json!("/usr/bin/x")],
@@ -186,7 +189,7 @@ fn every_documented_operator_matches_what_the_guide_says() {
     operator(json!([{"wildcard": "ab*bc"}]), &[json!("abbc")], &[json!("abc")]);
     operator(json!([{"wildcard": "a\\*b\\\\*"}]), &[json!("a*b\\c")], &[json!("axb\\c"), json!("a*bc")]);
     operator(json!([{"wildcard": "*"}]), &[json!(""), json!("a\nb")], &[json!(1), json!(null)]);
-    // Values of other kinds, and an address in another form.
+    // Values of other types, and an address in another notation.
     operator(
         json!([true, null, 7]),
         &[json!(true), json!(null), json!(7), json!(7.0)],
@@ -196,7 +199,7 @@ fn every_documented_operator_matches_what_the_guide_says() {
     operator(json!(["2001:db8::1"]), &[json!("2001:DB8:0::1")], &[json!("2001:db8::2")]);
 }
 
-// "Exists matching", of `eb-create-pattern-operators`, and Event Ruler's README.
+// "Exists matching" in `eb-create-pattern-operators`, and Event Ruler's README.
 #[test]
 fn exists_is_about_fields_with_a_value() {
     let present = json!({"detail": {"instance-id": "i-abcd1111", "state": "pending"}});
@@ -296,11 +299,11 @@ fn fields_of_different_elements_of_a_list_do_not_match_together() {
     check(&json!({"employees": {"firstName": ["Anna"]}}), &both, &[]);
     check(&json!({"employees": {"firstName": ["Anna"], "lastName": ["Smith"]}}), &both, &[]);
     check(&json!({"employees": {"firstName": ["Anna"], "lastName": ["Jones"]}}), &[], &both);
-    // The field that is absent is so in the element that the other one matched in.
+    // A field counts as absent if the element in which the other field matched lacks it.
     let event = json!({"list": [{"a": 1}, {"a": 2, "b": 1}]});
     check(&json!({"list": {"a": [1], "b": [{"exists": false}]}}), std::slice::from_ref(&event), &[]);
     check(&json!({"list": {"a": [2], "b": [{"exists": false}]}}), &[], &[event]);
-    // A list in an element: the value beside it and one of its elements.
+    // A list in an element: the value beside it and one of its elements match together.
     let nested = json!({"list": [{"a": 1, "in": [{"b": 1}, {"b": 2, "c": 1}]}, {"a": 2, "in": [{"c": 2}]}]});
     let of = |a: u8, b: u8, c: u8| json!({"list": {"a": [a], "in": {"b": [b], "c": [c]}}});
     check(&of(1, 2, 1), std::slice::from_ref(&nested), &[]);
@@ -310,7 +313,7 @@ fn fields_of_different_elements_of_a_list_do_not_match_together() {
     let two = json!({"a": {"x": [{"n": 1}]}, "b": [[{"m": 1}, {"m": 2}], [{"m": 3, "k": 1}]]});
     check(&json!({"a": {"x": {"n": [1]}}, "b": {"m": [3], "k": [1]}}), std::slice::from_ref(&two), &[]);
     check(&json!({"a": {"x": {"n": [1]}}, "b": {"m": [2], "k": [1]}}), &[], &[two]);
-    // Elements of different lists go together.
+    // Elements of different lists match together.
     let lists = json!({"one": [{"a": 1}, {"a": 2}], "two": [{"b": 1}, {"b": 2}]});
     check(&json!({"one": {"a": [1]}, "two": {"b": [2]}}), &[lists], &[]);
 }

@@ -1,4 +1,4 @@
-//! What is no pattern, and what is said about it.
+//! Faults in patterns, and their messages.
 
 use serde_json::{Value, json};
 
@@ -103,7 +103,8 @@ fn every_fault_is_told() {
     assert!(error.to_string().contains("; b is an empty list"), "{error}");
 }
 
-// `eb-create-pattern-operators`: the number of combinations is the product of the numbers of patterns in the lists of $or.
+// `eb-create-pattern-operators`: the number of combinations is the product of the numbers of
+// patterns in the lists of `$or`.
 #[test]
 fn or_makes_a_thousand_combinations_and_no_more() {
     let list = |name: &str, count: usize| -> Value {
@@ -128,10 +129,10 @@ fn wildcards_of_a_rule_are_refused_above_a_complexity_of_ten() {
         json!({"a": stacks(&["one", "two", "three"])}),
         json!({"a": [{"wildcard": "*/dir/*/c*"}, {"anything-but": {"wildcard": ["*/lib/*", "*/bin/*"]}}]}),
         json!({"a": [{"wildcard": "F*eatureFeature"}, {"wildcard": "Fe*ature"}]}),
-        // Each field alone, and lists of one field behind different fields.
+        // Each field alone, and lists of one field after different fields.
         json!({"a": stacks(&["one", "two"]), "b": stacks(&["three", "four"])}),
         json!({"$or": [{"a": [1], "b": stacks(&["one", "two"])}, {"a": [2], "b": stacks(&["three", "four"])}]}),
-        // However long, one asterisk is simple.
+        // A wildcard with one asterisk is simple, however long it is.
         json!({"a": [{"wildcard": format!("{}*", "x".repeat(1_500))}]}),
     ] {
         Pattern::parse(&accepted).unwrap_or_else(|error| panic!("{accepted}: {error}"));

@@ -1,4 +1,5 @@
-//! What each source makes of a filter: the tables of the Lambda Developer Guide, "Control which events Lambda sends to your function".
+//! Filters of each source: the tables of the Lambda Developer Guide, "Control which events Lambda
+//! sends to your function".
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -39,7 +40,7 @@ fn a_kinesis_record_that_is_no_json_never_matches() {
     }
 }
 
-// `with-sqs-filtering`, and the table of "Properly filtering Amazon SQS messages".
+// `with-sqs-filtering`, and the table in "Properly filtering Amazon SQS messages".
 #[test]
 fn a_body_of_the_other_form_than_the_pattern_expects_never_matches() {
     let body = |body: &str| json!({"messageId": "1", "body": body});
@@ -57,7 +58,8 @@ fn a_body_of_the_other_form_than_the_pattern_expects_never_matches() {
     assert!(!passes(Filtered::Sqs, &expects_text, &body(r#"["Result: 1"]"#)));
 }
 
-// `with-ddb-filtering`; `eventName` and `userIdentity` as in the DynamoDB Developer Guide, "DynamoDB Streams and Time to Live".
+// `with-ddb-filtering`. `eventName` and `userIdentity` are as in the DynamoDB Developer Guide,
+// "DynamoDB Streams and Time to Live".
 #[test]
 fn a_change_is_filtered_with_its_types_and_by_who_made_it() {
     let change = json!({
@@ -130,7 +132,7 @@ fn what_a_source_cannot_be_filtered_by_is_told() {
     }
 }
 
-/// A body that a strict reader refuses, of a type that the filter asks for.
+/// A body that a strict reader refuses, with the type that the filter asks for.
 const HALF: &str = r#"{"type":"order","note":"thanks \ud83d","total":1e999}"#;
 
 // serde-rs/json#827.
@@ -165,7 +167,7 @@ fn text_behind_an_object_hides_the_object_from_no_filter() {
     assert!(passes(Filtered::Kinesis, &[json!({"data": {"n": [1]}})], &kinesis(b"{\"n\":1}{\"n\":2}")));
 }
 
-// `invocation-eventfiltering`: "numeric" is for numbers; a table's numbers are texts.
+// `invocation-eventfiltering`: "numeric" is for numbers, and a table's numbers are texts.
 #[test]
 fn numeric_does_not_match_a_text_and_a_tables_number_is_one() {
     let above = json!([{"numeric": [">", 1_700_000_000_000_u64]}]);

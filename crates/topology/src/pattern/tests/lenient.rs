@@ -1,10 +1,11 @@
-//! Bodies and patterns that a strict reader refuses, as event-ruler 1.8.1 matches them: each row was
-//! run with it.
+//! Bodies and patterns that a strict reader refuses, matched as event-ruler 1.8.1 does.
+//!
+//! Each row was run with that version.
 
 use super::super::filter::{Filter, Filtered};
 use aws_json::Json;
 
-/// A pattern as text, an event as text, and whether it matches.
+/// Returns whether a pattern matches an event; both are given as text.
 fn matches(pattern: &str, event: &str) -> bool {
     let pattern = super::super::Pattern::from_filter(&Json::parse(pattern).unwrap())
         .unwrap_or_else(|error| panic!("{pattern}: {error}"));
@@ -29,7 +30,7 @@ fn what_a_strict_reader_refuses_matches_as_event_ruler_matches_it() {
         (x, &too_long, false),
         (x, r#"{"a":"x","b":NaN}"#, false),
         (x, r#"{"b":{"a":1},"a":"x""#, false),
-        // Half of a surrogate pair.
+        // Unpaired surrogates.
         (r#"{"a":["\ud83d"]}"#, r#"{"a":"\uD83D"}"#, true),
         (r#"{"a":[{"prefix":"?"}]}"#, r#"{"a":"\uD83Dxx"}"#, true),
         (r#"{"a":[{"suffix":"?"}]}"#, r#"{"a":"xx\uD83D"}"#, true),
@@ -57,7 +58,7 @@ fn what_a_strict_reader_refuses_matches_as_event_ruler_matches_it() {
         (r#"{"a":[{"numeric":[">",0]}]}"#, r#"{"a":"1"}"#, false),
         (r#"{"a":[{"numeric":[">",1700000000000]}]}"#, r#"{"a":1790000000000}"#, true),
         (r#"{"a":[{"numeric":[">=",-1.7976931348623157e308]}]}"#, r#"{"a":1.7976931348623157e308}"#, true),
-        // A name that is there twice.
+        // A name that occurs twice.
         (r#"{"a":{"b":[1],"c":[2]}}"#, r#"{"a":{"b":1},"a":{"c":2}}"#, true),
         (r#"{"a":[{"exists":false}]}"#, r#"{"a":[],"a":1}"#, false),
     ] {

@@ -1,4 +1,4 @@
-//! The language against what AWS documents, and against slower ways to say the same.
+//! Tests of the language against AWS's documentation and against slower implementations.
 
 mod documented;
 mod faults;
@@ -15,7 +15,7 @@ fn pattern(pattern: &Value) -> Pattern {
     Pattern::parse(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"))
 }
 
-/// A pattern, events that match it and events that do not.
+/// Asserts that a pattern matches the first events and does not match the others.
 fn check(tried: &Value, matching: &[Value], other: &[Value]) {
     let read = pattern(tried);
     for event in matching {

@@ -1,4 +1,4 @@
-//! Reading never panics, and matching says what a slower way says.
+//! Properties: reading never panics, and matching agrees with a slower implementation.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -92,7 +92,7 @@ fn object(values: impl Strategy<Value = Value>, least: usize) -> impl Strategy<V
         .prop_map(|fields| Value::Object(fields.into_iter().collect()))
 }
 
-/// Patterns of values, `prefix`, `anything-but` and `exists`.
+/// Generates patterns of values, `prefix`, `anything-but` and `exists`.
 fn simple_pattern(absent: bool) -> impl Strategy<Value = Value> {
     let one = prop_oneof![
         small(),
@@ -105,13 +105,13 @@ fn simple_pattern(absent: bool) -> impl Strategy<Value = Value> {
     object(list.prop_recursive(2, 8, 3, |inner| object(inner, 1)), 1)
 }
 
-/// Events of objects and values, with lists of values.
+/// Generates events of objects and values, with lists of values.
 fn flat_event() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![small(), prop::collection::vec(small(), 0..3).prop_map(Value::Array)];
     object(leaf.prop_recursive(2, 8, 3, |inner| object(inner, 0)), 0)
 }
 
-/// Events with lists of objects too, and lists of those.
+/// Generates events that also have lists of objects, and lists of such lists.
 fn event() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![small(), prop::collection::vec(small(), 0..3).prop_map(Value::Array)];
     object(
@@ -125,7 +125,7 @@ fn event() -> impl Strategy<Value = Value> {
     )
 }
 
-/// The rules read off the guide, for events without lists of objects.
+/// Implements the guide's rules directly, for events without lists of objects.
 fn matches(pattern: &Map<String, Value>, event: &Map<String, Value>) -> bool {
     pattern.iter().all(|(field, wanted)| match (wanted, event.get(field)) {
         (Value::Object(wanted), Some(Value::Object(found))) => matches(wanted, found),
@@ -153,7 +153,7 @@ fn matches(pattern: &Map<String, Value>, event: &Map<String, Value>) -> bool {
     })
 }
 
-/// Every event that comes of choosing one element of each list of objects.
+/// Returns every event that results from choosing one element of each list of objects.
 fn choices(value: &Value) -> Vec<Value> {
     match value {
         Value::Array(elements)

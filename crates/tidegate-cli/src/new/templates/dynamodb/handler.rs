@@ -6,7 +6,7 @@ use tidegate::failure::Failure;
 use tidegate::source::{ChangeKind, Delivery};
 use tracing::info;
 
-/// Says what becomes of one change of the table.
+/// Decides what each change of the table leads to.
 pub(crate) struct Records;
 
 /// A change of an item.
@@ -16,7 +16,8 @@ pub(crate) struct Record {
     key: Key,
 }
 
-/// The item's key. The item itself is in `new_image` and `old_image` of the change, where the stream carries it.
+/// The item's key. The item itself is in `new_image` and `old_image` of the change, if the stream
+/// carries it.
 #[derive(Debug, Deserialize)]
 struct Key {
     key: String,
@@ -27,7 +28,8 @@ impl Decode for Records {
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<Record, Failure> {
         let change = delivery.change()?;
-        // What is no such item fails for good: it becomes a dead letter, and costs its neighbours nothing.
+        // Any other item fails permanently: it becomes a dead letter, and does not affect its
+        // neighbours.
         let key = serde_dynamo::from_item(change.keys.clone())
             .map_err(|error| Failure::permanent("unexpected_item", error.to_string()))?;
         Ok(Record { kind: change.kind, key })
@@ -35,10 +37,11 @@ impl Decode for Records {
 }
 
 impl Handler for Records {
-    /// May be called again for the same change: whatever is done here must notice that it was done before. A change of state goes through
-    /// `tidegate::store::execute`, an effect outside DynamoDB through `tidegate::idempotency::Effects`.
+    /// Must be idempotent: the same change may be delivered again. Change state through
+    /// `tidegate::store::execute`, and run effects outside DynamoDB through
+    /// `tidegate::idempotency::Effects`.
     async fn handle(&self, record: &Record, _context: &BatchContext) -> Result<Handled, Failure> {
-        // An item that was removed because its time to live had passed is no fact of the business.
+        // An item that was removed because its time to live ended is not a business event.
         if record.kind == ChangeKind::Expire {
             return Ok(Handled::Filtered);
         }

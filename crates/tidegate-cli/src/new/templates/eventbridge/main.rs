@@ -1,4 +1,4 @@
-//! Takes events that match the rule `FROM`.
+//! Handles events that match the rule `FROM`.
 
 mod handler;
 

@@ -1,4 +1,4 @@
-//! Takes records from the stream `FROM`.
+//! Handles records from the stream `FROM`.
 
 mod handler;
 
@@ -10,7 +10,7 @@ use tidegate::source::Source;
 
 use handler::Records;
 
-/// Records handled at a time; those with the same ordering key are handled one after the other.
+/// Records handled concurrently. Records with the same ordering key are handled in order.
 const CONCURRENCY: usize = 16;
 
 #[tokio::main(flavor = "current_thread")]

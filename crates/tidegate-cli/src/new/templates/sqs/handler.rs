@@ -6,10 +6,10 @@ use tidegate::failure::Failure;
 use tidegate::source::Delivery;
 use tracing::info;
 
-/// Says what becomes of one message of the queue.
+/// Decides what each message of the queue leads to.
 pub(crate) struct Records;
 
-/// What the function needs of a message's body.
+/// The fields of a message's body that the function needs.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Record {
     id: String,
@@ -19,14 +19,16 @@ impl Decode for Records {
     type Record = Record;
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<Record, Failure> {
-        // What is no such JSON fails for good: it becomes a dead letter, and costs its neighbours nothing.
+        // Any other JSON fails permanently: it becomes a dead letter, and does not affect its
+        // neighbours.
         delivery.json()
     }
 }
 
 impl Handler for Records {
-    /// May be called again for the same record: whatever is done here must notice that it was done before. A change of state goes through
-    /// `tidegate::store::execute`, an effect outside DynamoDB through `tidegate::idempotency::Effects`.
+    /// Must be idempotent: the same record may be delivered again. Change state through
+    /// `tidegate::store::execute`, and run effects outside DynamoDB through
+    /// `tidegate::idempotency::Effects`.
     async fn handle(&self, record: &Record, _context: &BatchContext) -> Result<Handled, Failure> {
         info!(record.id, "handled");
         Ok(Handled::Applied)

@@ -112,7 +112,7 @@ pub struct Segment {
 pub struct History {
     /// Counted attempts: the function ran and failed, and the batch was not split.
     pub attempts: u32,
-    /// How often the function ran.
+    /// Number of invocations.
     pub invocations: u32,
     /// Request id of the last invocation.
     pub request_id: Option<String>,

@@ -1,7 +1,10 @@
-//! Every way in which the idempotency utilities of others run an effect twice, lose a record or get stuck, and that it does not happen here.
+//! Shows that known ways in which other idempotency utilities run an effect twice, lose a record or
+//! get stuck do not occur here.
 //!
-//! One suite for every store: the double runs it here, DynamoDB in the system tests, which include this file. It therefore names the crate as its users
-//! do, and waits for conditions on the real clock, which no double of a store can turn.
+//! Each test `hole_…` covers one of them. One suite covers every store. It runs here with the
+//! double, and with DynamoDB in the system tests, which include this file. It therefore refers to
+//! the crate by name, as its users do. It waits for conditions on the real clock, which no double
+//! of a store can change.
 
 mod world;
 
@@ -21,7 +24,7 @@ use uuid::Uuid;
 pub(crate) use world::{Fault, Watched};
 use world::{PATIENCE, RETENTION, Store, World, applied, duplicate, from_now, not_done, unknown, until_past};
 
-/// Hands the names of all holes to a macro that makes a test of each.
+/// Passes the names of all holes to a macro that creates a test for each.
 macro_rules! each_hole {
     ($tests:ident) => {
         $tests! {
@@ -363,7 +366,7 @@ pub(crate) async fn hole_t_a_result_too_large_to_keep_completes_the_effect_and_s
     assert_eq!(world.send("x", Ok("m")).await, Ok(Ran::Duplicate(Kept::TooLarge { bytes })));
     assert_eq!(world.runs(), 1);
 
-    // The largest that is kept, beside the largest event that is.
+    // The largest result that is kept, together with the largest event.
     let world = World::new(world.store.clone(), AfterCrash::Hold);
     let largest = "x".repeat(65_536 - 2);
     let event = RawValue::from_string(format!("\"{}\"", "e".repeat(299 * 1024))).unwrap();
@@ -408,7 +411,9 @@ pub(crate) async fn hole_u_expiry_is_checked_and_a_removal_by_time_to_live_is_no
     assert_eq!(removed(Value::Null), ChangeKind::Remove);
 }
 
-/// `lossy` loses the answer to the first sending of each write, and sends it again; `store` is the same store without faults.
+/// `lossy` loses the answer to the first attempt of each write, and sends the write again.
+///
+/// `store` is the same store without faults.
 pub(crate) async fn a_lost_answer_to_ones_own_write_is_no_conflict(lossy: Store, store: Store) {
     let later = from_now(120_000);
     let world = World::new(lossy, AfterCrash::Hold);
@@ -434,7 +439,8 @@ pub(crate) async fn a_lost_answer_to_ones_own_write_is_no_conflict(lossy: Store,
     assert_eq!(lossy.complete(key, "a", &result, later).await, Ok(true));
     assert_eq!(store.complete(key, "b", &result, later).await, Ok(false));
 
-    // A claim that somebody has put on hold meanwhile is not taken for one's own.
+    // A claim that another run has put on hold in the meantime is not recognised as the caller's
+    // own.
     let world = World::new(lossy.clone(), AfterCrash::Hold);
     let late = world.claim("a", -5000);
     assert_eq!(store.claim(&late).await, Ok(Claimed::Yes));

@@ -22,19 +22,19 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) type Store = Arc<dyn IdempotencyStore>;
 pub(super) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
 
-/// What an injected fault does to a request.
+/// Effect of an injected fault on a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It does not reach the store.
+    /// The request does not reach the store.
     Unreached,
-    /// It takes effect, and its answer is lost.
+    /// The request takes effect, and its answer is lost.
     AnswerLost,
-    /// It takes effect, its answer is lost on the way, and the client sends it again.
+    /// The request takes effect, its answer is lost on the way, and the client sends it again.
     #[allow(dead_code, reason = "DynamoDB's own client does it, where this file is included")]
     SentAgain,
 }
 
-/// A store that counts its requests and fails as it is told.
+/// A store that counts its requests and fails as instructed.
 pub(crate) struct Watched {
     pub(super) inner: Store,
     pub(super) calls: Mutex<Vec<&'static str>>,
@@ -51,7 +51,7 @@ impl Watched {
         self.faults.lock().unwrap().extend(std::iter::repeat_n((name, fault), times));
     }
 
-    /// How many requests of this name there were.
+    /// Returns the number of requests of this name.
     pub(crate) fn calls(&self, name: &str) -> usize {
         self.calls.lock().unwrap().iter().filter(|call| **call == name).count()
     }
@@ -154,7 +154,7 @@ impl IdempotencyStore for Watched {
     }
 }
 
-/// Deliveries of effects under a namespace of their own, so that stores may be shared.
+/// Deliveries of effects under a namespace of their own, so that tests may share a store.
 pub(super) struct World {
     pub(super) store: Store,
     pub(super) effects: Effects,
@@ -173,7 +173,7 @@ impl World {
         &self.run.key
     }
 
-    /// A delivery whose effect ends like this.
+    /// Delivers the effect, which ends as `end`.
     pub(super) async fn send(
         &self,
         fields: &str,
@@ -195,7 +195,9 @@ impl World {
         effects.run(&self.run, &fields, Lease::new(PATIENCE), effect).await
     }
 
-    /// The effect of `x`, at work until its twin with these fields has been turned away twice; and what the twin learns.
+    /// Runs the effect of `x`, at work until its twin with these fields has looked twice.
+    ///
+    /// Returns both results.
     pub(super) async fn twins(
         &self,
         watched: &Watched,
@@ -214,7 +216,7 @@ impl World {
         tokio::join!(self.effects.run(&self.run, &"x", Lease::new(PATIENCE), slow), twin)
     }
 
-    /// A claim of this owner, whose lease ends so many milliseconds from now.
+    /// Creates a claim of this owner, whose lease ends this many milliseconds from now.
     pub(super) fn claim(&self, owner: &str, lease: i64) -> Claim {
         Claim {
             key: self.key().clone(),
@@ -229,7 +231,7 @@ impl World {
         self.store.claim(&self.claim(owner, lease)).await.unwrap()
     }
 
-    /// The record, as a rejected claim is shown it.
+    /// Returns the record as a rejected claim receives it.
     pub(super) async fn stored(&self) -> Stored {
         let look = Claim { take_over: false, ..self.claim("look", 0) };
         match self.store.claim(&look).await.unwrap() {
@@ -263,7 +265,7 @@ pub(super) fn unknown() -> Result<&'static str, EffectError> {
     Err(EffectError::Unknown(Failure::transient("timeout", "no answer")))
 }
 
-/// Waits until something is so.
+/// Waits until a condition is true.
 pub(super) async fn until<F: Future<Output = bool>>(mut condition: impl FnMut() -> F) {
     let waited = async {
         while !condition().await {
