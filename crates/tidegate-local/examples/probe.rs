@@ -19,7 +19,8 @@ use tidegate_local::clients::Clients;
 async fn main() -> Result<(), Error> {
     match std::env::var("PROBE_INIT").as_deref() {
         Ok("exit") => std::process::exit(7),
-        // The first process of several: each leaves a file behind.
+        // The first of several processes hangs. It leaves a file behind, by which the others know
+        // it.
         Ok("hang-once") if is_first() => std::future::pending().await,
         Ok("hang-once") => tokio::time::sleep(Duration::from_millis(500)).await,
         Ok("hang") => std::future::pending().await,
@@ -28,17 +29,18 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::run(service_fn(handle)).await
 }
 
-/// Whether no process before this one made the file that `PROBE_MARK` names.
+/// Returns whether this process is the first one: it creates the file that `PROBE_MARK` names.
 fn is_first() -> bool {
     let Some(mark) = std::env::var_os("PROBE_MARK") else { return false };
     std::fs::File::options().write(true).create_new(true).open(mark).is_ok()
 }
 
-/// Counts in a file for as long as the process runs, and keeps a core busy with it.
+/// Counts in a file while the process runs, which keeps a core busy.
 fn count_in(file: String) -> Result<(), Error> {
     std::thread::Builder::new().spawn(move || {
         for n in 0_u64.. {
-            // Replaced as a whole: a process that is stopped while it writes leaves no half file.
+            // Replaced as a whole: a process that is stopped while it writes leaves no partial
+            // file.
             let next = format!("{file}.next");
             if std::fs::write(&next, n.to_string()).and_then(|()| std::fs::rename(&next, &file)).is_err() {
                 return;
@@ -50,7 +52,7 @@ fn count_in(file: String) -> Result<(), Error> {
 
 async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
     let (payload, context) = event.into_parts();
-    // The first record of a stream may say what is to be done too.
+    // The first record of a stream may also say what to do.
     let data = payload["Records"][0]["kinesis"]["data"].as_str().and_then(|data| STANDARD.decode(data).ok());
     let said = data.and_then(|data| serde_json::from_slice(&data).ok());
     let payload = said.filter(|said: &Value| said["do"].is_string()).unwrap_or(payload);
@@ -185,7 +187,8 @@ fn panic_as_asked() -> ! {
     panic!("asked to panic")
 }
 
-/// Writes an item for each key, in this order, with a client configured as most functions do it: by the environment.
+/// Writes an item for each key, in this order, with a client that is configured by the environment,
+/// as in most functions.
 async fn put(payload: &Value) -> Result<Value, Error> {
     let config = aws_config::defaults(aws_config::BehaviorVersion::latest());
     let http = aws_smithy_http_client::Builder::new().build_http();
@@ -200,7 +203,8 @@ async fn put(payload: &Value) -> Result<Value, Error> {
     Ok(Value::Null)
 }
 
-/// The key ids that an SDK finds: as functions look for them, and in a profile of the machine.
+/// Returns the key ids that an SDK finds: with the default chain of functions, and in a profile of
+/// the machine.
 async fn credentials(payload: &Value) -> Result<Value, Error> {
     let http = aws_smithy_http_client::Builder::new().build_http();
     let config = aws_config::defaults(aws_config::BehaviorVersion::latest());
@@ -216,7 +220,7 @@ async fn credentials(payload: &Value) -> Result<Value, Error> {
     )
 }
 
-/// Invokes a function once, with a client configured by the environment. Says what it was answered.
+/// Invokes a function once, with a client configured by the environment. Returns its answer.
 async fn invoke(payload: &Value) -> Result<Value, Error> {
     let config = aws_config::defaults(aws_config::BehaviorVersion::latest());
     let config = config.http_client(aws_smithy_http_client::Builder::new().build_http());
@@ -243,7 +247,7 @@ fn println_record(record: &Value) -> Result<(), Error> {
     )?)
 }
 
-/// A call over connections that are kept from one invocation to the next.
+/// Makes a call over connections that are kept from one invocation to the next.
 async fn list_buses() -> Result<Value, Error> {
     static CLIENTS: std::sync::OnceLock<Clients> = std::sync::OnceLock::new();
     let endpoint = std::env::var("AWS_ENDPOINT_URL")?;
@@ -251,7 +255,7 @@ async fn list_buses() -> Result<Value, Error> {
     Ok(Value::Null)
 }
 
-/// One call of several protocols, and a conditional write that fails the second time.
+/// Makes a call of each of several protocols, and a conditional write that fails the second time.
 async fn call_aws(payload: &Value) -> Result<Value, Error> {
     let clients = Clients::new(&std::env::var("AWS_ENDPOINT_URL")?);
     let table = payload["table"].as_str().unwrap_or_default();

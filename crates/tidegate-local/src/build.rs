@@ -8,8 +8,8 @@ use std::process::Stdio;
 use serde::Deserialize;
 use tokio::process::Command;
 
-/// The cargo profile of everything that is run locally: in this repository optimised, without link-time optimisation; the development profile in a
-/// workspace that does not define it.
+/// The cargo profile of everything that runs locally. In this repository it is optimised, without
+/// link-time optimisation. In a workspace that does not define it, it is the development profile.
 const PROFILE: &str = "local";
 
 /// Why there are no binaries.
@@ -21,12 +21,12 @@ pub enum BuildError {
     /// Cargo could not be run.
     #[error("cargo cannot be run: {0}")]
     Cargo(io::Error),
-    /// The directory is no cargo workspace.
+    /// The directory is not in a cargo workspace.
     #[error("cargo does not accept the workspace around {directory}:\n{message}")]
     Workspace {
-        /// Where cargo was run.
+        /// Directory in which cargo was run.
         directory: PathBuf,
-        /// What it said.
+        /// Message of cargo.
         message: String,
     },
     /// Declared functions without a package.
@@ -35,10 +35,10 @@ pub enum BuildError {
     /// Packages without a binary of their name.
     #[error("no binary of the same name in the package of {}", listed(.0))]
     NoBinary(Vec<String>),
-    /// These could not be built; cargo's own messages went to standard error.
+    /// Functions that could not be built. Cargo's own messages went to standard error.
     #[error("{} could not be built; cargo's messages above say why", listed(.0))]
     Failed(Vec<String>),
-    /// Binaries missing in a directory that was named.
+    /// Binaries are missing in a directory that was given.
     #[error("{directory} has no binary for the declared {}", listed(.functions))]
     NotInDirectory {
         /// The directory.
@@ -49,7 +49,7 @@ pub enum BuildError {
 }
 
 impl BuildError {
-    /// The functions that have no binary, if it is not all of them.
+    /// Returns the functions that have no binary. `None` if the error concerns all of them.
     pub(crate) fn functions(&self) -> Option<&[String]> {
         match self {
             Self::NoPackage(functions)
@@ -60,7 +60,8 @@ impl BuildError {
         }
     }
 
-    /// What is wrong with each of these functions, and what to do; nothing if it has to do with none.
+    /// Returns what is wrong with each of these functions, and what to do. `None` if the error does
+    /// not concern functions.
     pub(crate) fn why(&self) -> Option<String> {
         let command = "in another language a function declares its command";
         Some(match self {
@@ -96,7 +97,11 @@ fn listed(functions: &[String]) -> String {
     }
 }
 
-/// Builds the functions of the workspace around `directory`; cargo's messages go to standard error. Returns each function's binary.
+/// Builds the functions of the workspace around `directory`.
+///
+/// Returns each function's binary.
+///
+/// Cargo's messages go to standard error.
 ///
 /// # Errors
 /// Cargo is missing, a function has no package or no binary, or the build fails.
@@ -114,20 +119,21 @@ pub(crate) async fn build(
         return Err(BuildError::NoPackage(missing));
     }
     let mut command = cargo(directory);
-    // The whole workspace: cargo unifies features over what is selected, and a selection of its own would compile every dependency again.
+    // Builds the whole workspace. Cargo unifies features over the selected packages, so a smaller
+    // selection would compile every dependency again.
     command.args([
         "build",
         "--profile",
         PROFILE,
         "--workspace",
         "--bins",
-        // So that each function which cannot be built is named, and not the first alone.
+        // Reports every function that cannot be built, not only the first.
         "--keep-going",
         "--message-format=json-render-diagnostics",
     ]);
     let manifest = std::fs::read_to_string(workspace_root.join("Cargo.toml")).unwrap_or_default();
     if !manifest.contains(&format!("[profile.{PROFILE}]")) {
-        // Other people's workspaces have no such profile.
+        // A foreign workspace does not have this profile.
         command.args(["--config", &format!("profile.{PROFILE}.inherits=\"dev\"")]);
     }
     let output = command
@@ -140,7 +146,7 @@ pub(crate) async fn build(
     let output = output.map_err(not_run)?;
     let built = executables(&output.stdout);
     let missing = if output.status.success() { BuildError::NoBinary } else { BuildError::Failed };
-    // What else is in the workspace may be broken: that is no reason not to run these.
+    // Other packages of the workspace may fail to build; the functions can still run.
     collect(functions, |function| built.get(function).cloned()).map_err(missing)
 }
 
@@ -213,7 +219,7 @@ struct CargoTarget {
     kind: Vec<String>,
 }
 
-/// The binaries named in cargo's messages, one JSON object per line.
+/// Returns the binaries in cargo's messages, which have one JSON object per line.
 fn executables(messages: &[u8]) -> BTreeMap<String, PathBuf> {
     let parsed = messages
         .split(|byte| *byte == b'\n')

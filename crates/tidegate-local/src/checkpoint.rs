@@ -1,4 +1,4 @@
-//! Where a stream mapping goes on when it is started again.
+//! Stores where a stream mapping resumes after a restart.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -9,17 +9,18 @@ use std::{fs, io};
 
 use parking_lot::Mutex;
 
-/// Durable positions, one per mapping and shard. Everything up to and including a position is done.
+/// Durable checkpoints: one position per mapping and shard.
 ///
-/// Calls are short and block; a position is stored about once per batch.
+/// Every record up to and including a checkpoint is done. Calls are short and block. The engine
+/// stores a checkpoint about once per batch.
 pub trait Checkpoints: Send + Sync {
-    /// The stored sequence number of a shard.
+    /// Returns the stored sequence number of a shard.
     ///
     /// # Errors
-    /// The store cannot be read, or what it holds is not a checkpoint.
+    /// The store cannot be read, or its content is not a checkpoint.
     fn load(&self, mapping: &str, shard: &str) -> io::Result<Option<String>>;
 
-    /// Stores the sequence number of a shard in place of the one before.
+    /// Stores the sequence number of a shard and replaces the previous one.
     ///
     /// # Errors
     /// The store cannot be written.
@@ -27,14 +28,14 @@ pub trait Checkpoints: Send + Sync {
         self.store_all(mapping, &[(shard, sequence)])
     }
 
-    /// Stores several of one mapping: all of them or none.
+    /// Stores several positions of one mapping, either all of them or none.
     ///
     /// # Errors
     /// The store cannot be written.
     fn store_all(&self, mapping: &str, positions: &[(&str, &str)]) -> io::Result<()>;
 }
 
-/// Checkpoints in memory: they end with the process.
+/// Checkpoints in memory, which end with the process.
 #[derive(Debug, Default)]
 pub struct MemoryCheckpoints {
     positions: Mutex<HashMap<(String, String), String>>,
@@ -55,31 +56,34 @@ impl Checkpoints for MemoryCheckpoints {
     }
 }
 
-/// What the kernel copies at once, so that the end of the process does not cut it.
+/// Most bytes for which one write is atomic if the process dies: the kernel copies a page as a
+/// whole.
 const PAGE: usize = 4096;
 
 /// Checkpoints in a directory, one small JSON file per mapping.
 ///
-/// They survive the end of the process at any moment: a file of up to a page is overwritten by one
-/// write, a larger one is replaced as a whole by renaming. (Renaming makes some file systems write
-/// to the disk at once, which costs twenty times as much.) They are not flushed to the disk: after
-/// a power failure an older checkpoint may be found, and records are delivered again.
+/// They survive the end of the process at any moment. If the old and the new content fit into a
+/// page, one write overwrites the file in place. Otherwise a renamed file replaces it: on some file
+/// systems renaming costs twenty times as much, since it writes to the disk at once.
+///
+/// Files are not flushed to the disk. After a power failure an older checkpoint may be found; the
+/// records after it are then delivered again.
 #[derive(Debug)]
 pub struct FileCheckpoints {
     directory: PathBuf,
     mappings: Mutex<HashMap<String, Stored>>,
 }
 
-/// What the file of a mapping holds.
+/// Content of the file of one mapping.
 #[derive(Debug)]
 struct Stored {
     shards: BTreeMap<String, String>,
-    /// Bytes of the file; none if there is no file.
+    /// Bytes of the file; `None` if there is no file.
     length: Option<usize>,
 }
 
 impl FileCheckpoints {
-    /// Uses a directory, which is created if it is missing.
+    /// Opens a directory and creates it if it is missing.
     ///
     /// # Errors
     /// The directory cannot be created.
@@ -92,7 +96,7 @@ impl FileCheckpoints {
         self.directory.join(format!("{}.json", file_name(mapping)))
     }
 
-    /// Acts on what is stored of a mapping, which is read the first time.
+    /// Calls `act` with the stored positions of a mapping, which are read on first use.
     fn with<T>(&self, mapping: &str, act: impl FnOnce(&Path, &mut Stored) -> io::Result<T>) -> io::Result<T> {
         let path = self.path(mapping);
         let mut mappings = self.mappings.lock();
@@ -126,7 +130,7 @@ impl Stored {
         let mut text = serde_json::to_vec(&self.shards)?;
         let small = self.length.filter(|length| *length <= PAGE && text.len() <= PAGE);
         if let Some(length) = small {
-            // Spaces behind it cover what was there.
+            // Trailing spaces cover the rest of the longer old content.
             text.resize(length.max(text.len()), b' ');
         }
         let overwritten = match small.map(|_| overwrite(path, &text)) {
@@ -163,14 +167,16 @@ impl Checkpoints for FileCheckpoints {
     }
 }
 
-/// A mapping's name as a file name: other characters than letters, digits and `-` are written as
-/// `_` and their code.
+/// Encodes the name of a mapping as a file name.
+///
+/// Letters, digits and `-` stay. Any other character becomes its code point: `f/a` becomes
+/// `f_2f_a`.
 fn file_name(mapping: &str) -> String {
     mapping.chars().fold(String::with_capacity(mapping.len()), |mut name, c| {
         if c.is_ascii_alphanumeric() || c == '-' {
             name.push(c);
         } else {
-            // Writing to a String cannot fail.
+            // Writing to a `String` cannot fail.
             let _ = write!(name, "_{:x}_", u32::from(c));
         }
         name
@@ -185,7 +191,7 @@ fn at(path: &Path, error: io::Error) -> io::Error {
 mod tests {
     use super::*;
 
-    /// What every implementation must do.
+    /// Checks the contract of every implementation.
     fn contract(checkpoints: &dyn Checkpoints) {
         let load = |mapping: &str, shard: &str| checkpoints.load(mapping, shard).unwrap();
         assert_eq!(load("f/a", "shard-1"), None);
@@ -226,7 +232,7 @@ mod tests {
     fn a_checkpoint_that_grows_and_shrinks_is_found_whole_by_the_next_process() {
         let directory = tempfile::tempdir().unwrap();
         let checkpoints = FileCheckpoints::open(directory.path()).unwrap();
-        // Within a page, beyond it, at its very end with the frame of the file, and back.
+        // Within a page, beyond a page, exactly a page with the braces and keys, and back.
         for length in [1, 100, 10, PAGE, 3, PAGE - r#"{"s":""}"#.len(), 2 * PAGE, 0, 50] {
             let stored = "x".repeat(length);
             checkpoints.store("m", "s", &stored).unwrap();

@@ -1,4 +1,4 @@
-//! The AWS clients the engine talks to the emulator with.
+//! The AWS clients with which the engine calls the emulator.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,9 @@ use crate::credentials::KEY;
 use crate::outage::{Outage, watched};
 use engine_client::local::REGION;
 
-/// One SDK client per service, all sharing one connection pool. Cloning is cheap.
+/// One SDK client per service, all with one connection pool.
+///
+/// Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct Clients {
     /// Kinesis.
@@ -37,11 +39,11 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Clients for an AWS-compatible endpoint such as `http://127.0.0.1:4566`.
+    /// Creates clients for an AWS-compatible endpoint such as `http://127.0.0.1:4566`.
     ///
-    /// Credentials are `test`/`test`, whatever the environment has: requests carry key id and
-    /// session token, and an emulator needs neither. Retries are the SDK's standard mode. Must be
-    /// called inside a Tokio runtime.
+    /// Credentials are always `test`/`test`, regardless of the environment: requests carry key id
+    /// and session token, and an emulator needs neither. Retries are the SDK's standard mode. Call
+    /// this inside a Tokio runtime.
     pub fn new(endpoint: &str) -> Self {
         let outage = Outage::new(endpoint);
         let config = SdkConfig::builder()
@@ -69,13 +71,19 @@ impl Clients {
         }
     }
 
-    /// For how long the endpoint has not answered; none while it does, and for the first second or, where it hangs, the first 25.
+    /// Returns for how long the endpoint has not answered.
+    ///
+    /// `None` while it answers.
+    ///
+    /// It is also `None` for the first second of an outage, and for the first 25 seconds if the
+    /// endpoint hangs.
     pub fn unanswered(&self) -> Option<Duration> {
         self.outage.lasts()
     }
 }
 
-/// A client without TLS for a plain endpoint: reading the machine's trusted certificates costs more than starting the engine does.
+/// Returns an HTTP client, without TLS for a plain endpoint: reading the machine's trusted
+/// certificates takes longer than starting the engine.
 fn http_client(endpoint: &str) -> SharedHttpClient {
     if endpoint.starts_with("https://") {
         Builder::new()

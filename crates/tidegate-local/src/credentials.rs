@@ -1,12 +1,12 @@
-//! The credentials of everything that runs here.
+//! The credentials of everything that runs locally.
 //!
-//! They are never the operator's: nothing local needs those, and a function may send whatever it
-//! finds.
+//! They are never the operator's: nothing local needs those, and a function may send to others
+//! anything that it finds.
 
-/// Key id and secret. MiniStack and LocalStack take these for the account's root.
+/// Key id and secret. MiniStack and LocalStack accept these for the account's root.
 pub(crate) const KEY: &str = "test";
 
-/// Variables by which an AWS SDK finds these credentials and no others: no profile below `HOME`, no
+/// Variables with which an AWS SDK finds only these credentials: no profile below `HOME`, no
 /// metadata service.
 pub(crate) const VARIABLES: [(&str, &str); 5] = [
     ("AWS_ACCESS_KEY_ID", KEY),
@@ -16,8 +16,10 @@ pub(crate) const VARIABLES: [(&str, &str); 5] = [
     ("AWS_EC2_METADATA_DISABLED", "true"),
 ];
 
-/// Whether an endpoint is AWS itself. Every service has a host of its own there, so the engine
-/// cannot run on it; it would still create what the topology declares.
+/// Returns whether an endpoint is AWS itself.
+///
+/// The engine cannot run on AWS, where every service has a host of its own. It would still create
+/// what the topology declares.
 pub(crate) fn is_aws(endpoint: &str) -> bool {
     let url = endpoint.parse::<http::Uri>().ok();
     let host = url.as_ref().and_then(http::Uri::host).unwrap_or_default().to_ascii_lowercase();

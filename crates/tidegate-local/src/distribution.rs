@@ -1,40 +1,45 @@
-//! How values are distributed: durations, lags, sizes. Adding them up would say nothing.
+//! Distributions of values whose sum means nothing: durations, lags, sizes.
+//!
+//! The buckets grow by a constant factor. For example, with factor 1.02 the values 100 and 101
+//! share a bucket, and 100 and 103 do not.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Each bucket's values are this many times those of the one before it: a percentile is off by 1 % at most.
+/// Factor between two adjacent buckets. A percentile is off by at most 1 %.
 const STEP: f64 = 1.02;
-/// What is smaller counts as zero, and what is larger is left out: there are 2,100 buckets at most.
+/// Smaller values count as zero, larger values are ignored. So there are at most 2,100 buckets.
 const SMALLEST: f64 = 1e-3;
 const LARGEST: f64 = 1e15;
 
-/// The values so far, in bounded space.
+/// The recorded values, in bounded space.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Distribution {
     zeros: u64,
-    /// Counts by the power of [`STEP`].
+    /// Counts by power of [`STEP`].
     buckets: BTreeMap<i32, u64>,
     count: u64,
     largest: f64,
 }
 
-/// What is said about a distribution.
+/// Summary of a distribution.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// How many values there were.
+    /// Number of values.
     pub count: u64,
-    /// Half of the values are not above this.
+    /// Median: half of the values are not above this.
     pub p50: f64,
-    /// 99 of 100 values are not above this.
+    /// 99th percentile: 99 of 100 values are not above this.
     pub p99: f64,
     /// The largest value.
     pub max: f64,
 }
 
 impl Distribution {
-    /// Takes a value in, `count` times. Below zero there is nothing: clocks differ, so a lag may seem negative.
+    /// Records a value `count` times.
+    ///
+    /// A negative value counts as zero: clocks differ, so a lag may seem negative.
     pub(crate) fn record(&mut self, value: f64, count: u64) {
         if !value.is_finite() || value > LARGEST || count == 0 {
             return;
@@ -53,13 +58,13 @@ impl Distribution {
         }
     }
 
-    /// The summary.
+    /// Returns the summary.
     #[must_use]
     pub(crate) fn summary(&self) -> Summary {
         Summary { count: self.count, p50: self.at(50), p99: self.at(99), max: self.largest }
     }
 
-    /// The value that so many percent of the values are not above.
+    /// Returns the value that `percent` of the values do not exceed.
     fn at(&self, percent: u64) -> f64 {
         let wanted = self.count.saturating_mul(percent).div_ceil(100);
         let mut seen = self.zeros;
@@ -69,7 +74,7 @@ impl Distribution {
         for (power, count) in &self.buckets {
             seen += count;
             if seen >= wanted {
-                // A bucket's middle may be above the largest value that is in it.
+                // The middle of a bucket may be above the largest value in it.
                 return STEP.powi(*power).min(self.largest);
             }
         }

@@ -1,30 +1,30 @@
 //! Keeps web pages away from every listener of the engine.
 //!
 //! A browser on this machine lets any page send requests to 127.0.0.1, and lets the owner of a name
-//! point it there (DNS rebinding). Programs are told from pages by what browsers add and pages
-//! cannot take away.
+//! point it there (DNS rebinding). The guard distinguishes programs from pages by headers that
+//! browsers add and pages cannot remove.
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-/// Where a request comes from, as current browsers say it in every request to this machine. `none`
-/// is a person: the address bar.
+/// Header with the site of a request, which current browsers add to every request to this machine.
+/// `none` is a person who used the address bar.
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Who a listener is for.
+/// The intended clients of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Audience {
-    /// Programs, and the pages that the listener itself serves. Pages of others may look: they are
-    /// not given what they ask for, and looking changes nothing.
+    /// Programs, and the pages that the listener itself serves. Other pages may send reads: the
+    /// browser does not give them the answer, and reads change nothing.
     ItsPages,
-    /// Programs, and a person who enters an address, such as a presigned URL. No page at all: a
-    /// `GET` may take an event away.
+    /// Programs, and a person who enters an address such as a presigned URL. No page at all: a
+    /// `GET` may take an event from its queue.
     Programs,
 }
 
-/// Answers requests that come from elsewhere with 403.
+/// Answers requests of foreign pages with 403.
 pub(crate) async fn guarded(request: Request, next: Next) -> Response {
     match refused(Audience::ItsPages, request.method(), request.headers()) {
         Some(why) => (StatusCode::FORBIDDEN, why).into_response(),
@@ -32,13 +32,13 @@ pub(crate) async fn guarded(request: Request, next: Next) -> Response {
     }
 }
 
-/// Why a request is refused, if it is.
+/// Returns why a request is refused, if it is.
 pub(crate) fn refused(audience: Audience, method: &Method, headers: &HeaderMap) -> Option<&'static str> {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let Some(host) = text(header::HOST).filter(|host| is_local(host)) else {
         return Some("the local system answers only at 127.0.0.1, localhost and host.docker.internal\n");
     };
-    // A browser names the page's origin in every request that may change something; programs do
+    // A browser names the page's origin in every request that may change something. Programs do
     // not.
     let from_page = match audience {
         Audience::ItsPages => {
@@ -53,19 +53,20 @@ pub(crate) fn refused(audience: Audience, method: &Method, headers: &HeaderMap) 
     from_page.then_some("the local system takes no requests from pages of others\n")
 }
 
-/// The host and port of an origin.
+/// Returns the host and port of an origin.
 fn authority(origin: &axum::http::HeaderValue) -> Option<String> {
     let origin = origin.to_str().ok()?.parse::<Uri>().ok()?;
     origin.authority().map(ToString::to_string)
 }
 
-/// What this machine is called in a container of Docker. Nobody can register a name below
-/// `.internal`, which ICANN reserved in 2024 for private use.
+/// Names of this machine in a container of Docker. No owner of a domain can point them elsewhere:
+/// ICANN reserved `.internal` for private use in 2024.
 const IN_CONTAINERS: [&str; 2] = ["host.docker.internal", "gateway.docker.internal"];
 
-/// Whether a host, with or without a port, is this machine by a name that nobody else can give:
-/// `localhost` and what is below it, such as `bucket.localhost`, never leave the machine (RFC
-/// 6761).
+/// Returns whether a host, with or without a port, is this machine by a name that cannot belong to
+/// others.
+///
+/// `localhost` and names below it, such as `bucket.localhost`, never leave the machine (RFC 6761).
 fn is_local(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
@@ -144,7 +145,7 @@ mod tests {
                 assert!(refuses(&[HOST, (SITE, site)]), "{site}");
             }
             assert!(!refuses(&[HOST, (SITE, "none")]), "the address bar");
-            // Node.js says how it fetches, though it is no browser.
+            // Node.js sends this header too, though it is not a browser.
             assert!(!refuses(&[HOST, (HeaderName::from_static("sec-fetch-mode"), "cors")]));
         }
     }

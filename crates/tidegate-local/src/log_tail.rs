@@ -6,23 +6,25 @@ use std::collections::VecDeque;
 
 use parking_lot::Mutex;
 
-/// Lambda returns the last 4 KB.
+/// Bytes that Lambda returns: the last 4 KB.
 pub(crate) const LIMIT: usize = 4096;
 
-/// Collects one invocation's log, framed by the lines that Lambda writes itself (`START`, `END`, `REPORT`).
+/// Collects one invocation's log, between the lines that Lambda itself writes (`START`, `END`,
+/// `REPORT`).
 #[derive(Debug, Default)]
 pub struct LogTail {
     last: Mutex<VecDeque<u8>>,
 }
 
 impl LogTail {
-    /// The invocation is handed to a process. What was collected before is dropped: a waiter that hung up got nothing.
+    /// Begins the log when the invocation is handed to a process. Drops earlier content: a waiter
+    /// that hung up printed nothing.
     pub(crate) fn begin(&self, start: &str) {
         self.last.lock().clear();
         self.add(start.as_bytes());
     }
 
-    /// The process printed this.
+    /// Adds output of the process.
     pub(crate) fn add(&self, printed: &[u8]) {
         let mut last = self.last.lock();
         last.extend(printed);
@@ -30,7 +32,7 @@ impl LogTail {
         last.drain(..surplus);
     }
 
-    /// The invocation has its result, and Lambda says this.
+    /// Ends the log with Lambda's lines when the invocation has its result.
     pub(crate) fn end(&self, report: &str) {
         if self.bytes().last().is_some_and(|byte| *byte != b'\n') {
             self.add(b"\n");
@@ -38,7 +40,7 @@ impl LogTail {
         self.add(report.as_bytes());
     }
 
-    /// The last 4 KB so far.
+    /// Returns the last 4 KB collected.
     pub fn bytes(&self) -> Vec<u8> {
         self.last.lock().iter().copied().collect()
     }

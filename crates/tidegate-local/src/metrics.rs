@@ -9,28 +9,31 @@ use serde_json::Value;
 
 use crate::distribution::{Distribution, Summary};
 
-/// Names of a function's metrics that are kept, and CloudWatch's limit for the length of one.
+/// Largest number of metric names that are kept per function, and CloudWatch's limit for the length
+/// of one.
 const NAMES: usize = 500;
 const LONGEST_NAME: usize = 1024;
-/// Sets of name and dimensions that are told apart: above all for their price.
+/// Largest number of series (name and dimensions) that are counted. Their number determines the
+/// price.
 const SERIES: usize = 50_000;
 
-/// What was measured, per metric name: counts are added up, everything else is kept as a
-/// distribution.
+/// Measurements per metric name: counts are summed, other values are kept as a distribution.
 ///
-/// A name may be anything, such as one for each order, so that what is kept is bounded: values of
-/// further names are counted and left out.
+/// A function may use any number of names, such as one per order. So the number of kept names is
+/// bounded: values of further names are only counted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Metrics {
     sums: BTreeMap<String, f64>,
     distributions: BTreeMap<String, Distribution>,
-    /// Hashes.
+    /// Hashes of name and dimensions.
     series: HashSet<u64>,
     left_out: u64,
 }
 
 impl Metrics {
-    /// Adds a line of output if it is an EMF document; returns whether it was one. Other lines change nothing.
+    /// Adds a line of output if it is an EMF document, and returns whether it was one.
+    ///
+    /// Other lines change nothing.
     pub(crate) fn add_line(&mut self, line: &[u8]) -> bool {
         // Most lines are plain logs: they must not cost a JSON parse.
         let line = line.trim_ascii();
@@ -67,14 +70,15 @@ impl Metrics {
         true
     }
 
-    /// Whether the metric has a place.
+    /// Returns whether values of the metric are kept.
     fn keeps(&self, name: &str) -> bool {
         self.sums.contains_key(name)
             || self.distributions.contains_key(name)
             || (self.sums.len() + self.distributions.len() < NAMES && name.len() <= LONGEST_NAME)
     }
 
-    /// Notes each metric of a directive with each of its sets of dimensions: CloudWatch keeps, and bills, each as a metric of its own.
+    /// Counts each metric of a directive with each of its sets of dimensions. CloudWatch keeps, and
+    /// bills, each as a metric of its own.
     fn add_series(&mut self, directive: &Value, document: &Value) {
         let list = |field: &str| directive.get(field).and_then(Value::as_array).into_iter().flatten();
         let namespace = directive.get("Namespace").and_then(Value::as_str).unwrap_or_default();
@@ -95,22 +99,23 @@ impl Metrics {
         }
     }
 
-    /// Different metrics so far: name and dimensions. More than 50,000 count as so many.
+    /// Returns the number of different metrics (name and dimensions) since the start; at most
+    /// 50,000.
     pub(crate) fn series(&self) -> u64 {
         self.series.len() as u64
     }
 
-    /// Values of metrics that are not kept, because there are too many names.
+    /// Returns the number of values that are not kept, because there are too many names.
     pub(crate) fn left_out(&self) -> u64 {
         self.left_out
     }
 
-    /// Sum per metric that counts: its unit is `Count`, `None`, or not given.
+    /// Returns the sum of each metric that counts: its unit is `Count`, `None`, or not given.
     pub(crate) fn sums(&self) -> &BTreeMap<String, f64> {
         &self.sums
     }
 
-    /// How the values of every other metric are distributed.
+    /// Returns the distribution of every other metric.
     pub(crate) fn distributions(&self) -> BTreeMap<String, Summary> {
         self.distributions.iter().map(|(name, values)| (name.clone(), values.summary())).collect()
     }
@@ -120,7 +125,8 @@ fn is_a_count(unit: &str) -> bool {
     matches!(unit, "Count" | "None")
 }
 
-/// A metric's values, each with how often it was measured: a number, an array of numbers, or a histogram of values and their counts.
+/// Returns a metric's values, each with how often it was measured: from a number, an array of
+/// numbers, or a histogram of values and counts.
 fn values(value: &Value) -> Option<Vec<(f64, f64)>> {
     match value {
         Value::Number(number) => Some(vec![(number.as_f64()?, 1.0)]),

@@ -1,7 +1,9 @@
-//! What waits for a person, such as held effects: counted only while somebody looks.
+//! Counts of what waits for an operator, such as held effects.
 //!
-//! The engine does not know what a toolkit keeps in its tables. Whoever starts the engine does, and
-//! counts for it.
+//! They are computed only when a status is read.
+//!
+//! The engine does not know what a toolkit stores in its tables. The program that starts the engine
+//! knows it and provides the counts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,37 +16,38 @@ use tokio::time::{Instant, timeout};
 use crate::clients::Clients;
 use topology::Topology;
 
-/// How long a status waits for the counts.
+/// Time that a status waits for the counts.
 const LIMIT: Duration = Duration::from_secs(3);
-/// After a count as many times its duration pass until the next one, so that those who look again
-/// and again take a fiftieth of the emulator's time; but not longer than this.
+/// After a count, the pause until the next one is this multiple of its duration. Repeated reads of
+/// the status then take at most a fiftieth of the emulator's time. `LONGEST_PAUSE` limits the
+/// pause.
 const PAUSE: u32 = 50;
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Counts what waits for a person.
+/// Counts what waits for an operator.
 pub trait WaitsForOperator: Send + Sync {
-    /// Each kind of thing, in each of its places, those with nothing in them too.
+    /// Returns a count for each kind in each of its places, including counts of zero.
     fn count<'a>(&'a self, clients: &'a Clients, topology: &'a Topology) -> BoxFuture<'a, Vec<Waits>>;
 }
 
 /// How much of one kind waits in one place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Waits {
-    /// What: `held effects`.
+    /// Kind, such as `held effects`.
     pub what: &'static str,
-    /// Where: the name of a table or a function.
+    /// Place: the name of a table or a function.
     pub of: String,
-    /// How many; none if they could not be counted.
+    /// Count. `None` if it could not be determined.
     pub count: Option<u64>,
     /// There may be more: counting ended early.
     pub more: bool,
-    /// Why they could not be counted.
+    /// Why it could not be determined.
     pub error: Option<String>,
-    /// The command that lists them.
+    /// The command that lists the items.
     pub command: &'static str,
 }
 
-/// The counts, kept for a moment.
+/// The counts, cached for a short time.
 #[derive(Default)]
 pub(crate) struct Operator {
     source: Option<Arc<dyn WaitsForOperator>>,
@@ -61,7 +64,7 @@ impl Operator {
         Self { source, last: Mutex::default() }
     }
 
-    /// The counts; empty if nobody counts.
+    /// Returns the counts. Empty if there is no source of counts.
     pub(crate) async fn waits(&self, clients: &Clients, topology: &Topology) -> Vec<Waits> {
         let Some(source) = &self.source else { return Vec::new() };
         let mut last = self.last.lock().await;
@@ -92,7 +95,7 @@ mod tests {
 
     use super::*;
 
-    /// Takes so long each time, and counts how often it was asked.
+    /// Takes this long each time, and counts its calls.
     struct Slow(Duration, AtomicU64);
 
     impl WaitsForOperator for Slow {

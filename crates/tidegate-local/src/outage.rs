@@ -16,29 +16,30 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// How long a call may take until its answer begins. The longest poll of a queue takes 20 seconds; an endpoint that hangs would hold everything
-/// up for ever.
+/// Time that a call may take until its answer begins. The longest poll of a queue takes 20 seconds.
+/// Without a limit, an endpoint that hangs would block the engine.
 const LONGEST_CALL: Duration = Duration::from_secs(60);
 
-/// How long a call must have had no answer until a person is told, if nothing else has been answered since it began. The longest poll of a queue
-/// takes 20 seconds.
+/// Time without an answer after which an outage is reported, if no other call has been answered
+/// since this one began. The longest poll of a queue takes 20 seconds.
 const SILENCE: Duration = Duration::from_secs(25);
 
-/// How long calls must have failed until a person is told: a connection that was just closed is nothing.
+/// Time that calls must have failed until an outage is reported. A connection that was just closed
+/// is not an outage.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A client that tells of outages.
+/// Returns a client that reports outages.
 pub(crate) fn watched(client: SharedHttpClient, outage: &Arc<Outage>) -> SharedHttpClient {
     SharedHttpClient::new(Watched { client, outage: Arc::clone(outage) })
 }
 
-/// What was last heard of an endpoint.
+/// Last known state of an endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 enum State {
-    /// Nothing: whoever starts it waits until it answers, and says so if it does not.
+    /// No answer yet. Its starter waits for the first answer and reports a failure.
     #[default]
     New,
-    /// Its last answer came then.
+    /// It answers; the last answer came at this time.
     Up {
         last: Instant,
     },
@@ -50,7 +51,7 @@ enum State {
     },
 }
 
-/// What is known of an endpoint.
+/// State of an endpoint, shared by its clients.
 #[derive(Debug)]
 pub(crate) struct Outage {
     endpoint: String,
@@ -62,7 +63,7 @@ impl Outage {
         Arc::new(Self { endpoint: endpoint.to_owned(), state: Mutex::default() })
     }
 
-    /// For how long it has not answered, if a person has been told that it does not.
+    /// Returns for how long it has not answered, if the outage was reported.
     pub(crate) fn lasts(&self) -> Option<Duration> {
         match *self.state.lock() {
             State::Down { since } => Some(since.elapsed()),
@@ -93,12 +94,12 @@ impl Outage {
         }
     }
 
-    /// A call that began then has no answer yet.
+    /// Handles a call that began at `since` and has no answer yet.
     fn silent(&self, since: Instant) {
         let mut state = self.state.lock();
         match *state {
             State::New | State::Down { .. } => {}
-            // One slow call is nothing while others are answered.
+            // One slow call is not an outage while others are answered.
             State::Up { last } if last >= since => {}
             State::Up { .. } | State::Failing { .. } => {
                 let why = format!("nothing came for {} s", since.elapsed().as_secs());
@@ -163,7 +164,7 @@ impl HttpConnector for WatchedConnector {
     }
 }
 
-/// An error's last cause, which says most.
+/// Returns the last cause of an error, which is the most specific.
 fn causes(error: &dyn std::error::Error) -> String {
     let mut last = error;
     while let Some(source) = last.source() {
@@ -223,7 +224,7 @@ mod tests {
         assert_eq!(outage.lasts(), Some(SILENCE));
     }
 
-    /// Takes requests, and never answers.
+    /// Accepts requests and never answers.
     #[derive(Debug)]
     struct Hanging;
 

@@ -22,7 +22,7 @@ use crate::provision::Provisioned;
 use crate::proxy::{Proxy, ResourceCalls};
 use topology::Topology;
 
-/// What runs.
+/// Everything that runs in an engine.
 pub(crate) struct Parts {
     pub(crate) topology: Topology,
     pub(crate) provisioned: Provisioned,
@@ -59,7 +59,8 @@ pub(crate) struct Pollers {
     pub(crate) mappings: Vec<Mapping>,
     pub(crate) asynchronous: Vec<AsynchronousQueue>,
     pub(crate) buses: Vec<BusRouter>,
-    /// URLs of the functions' own queues, by function: of rules' targets, and of those that were invoked with the type `Event`.
+    /// URLs of the functions' own queues, by function: of rules' targets, and of functions that
+    /// were invoked with the type `Event`.
     pub(crate) invoked: BTreeMap<String, String>,
 }
 

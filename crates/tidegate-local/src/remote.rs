@@ -1,10 +1,13 @@
-//! Functions that something else runs: `cargo lambda watch`, for hot reload and debuggers.
+//! Functions that run elsewhere, such as in `cargo lambda watch` for hot reload and debuggers.
 //!
-//! The engine delivers, and hands each invocation over by HTTP.
+//! The engine sends each invocation to them by HTTP.
 //!
-//! `cargo lambda watch` 1.9 answers an error of the handler with HTTP 500 (Lambda: 200 and a
-//! header), a name that is no binary with 404, and an invocation whose process ended never. It runs
-//! one process per function and compiles it when the first invocation comes.
+//! `cargo lambda watch` 1.9 differs from Lambda:
+//!
+//! - It answers an error of the handler with HTTP 500 (Lambda: 200 and a header).
+//! - It answers a name that has no binary with 404.
+//! - It never answers an invocation whose process ended.
+//! - It runs one process per function, and compiles it when the first invocation comes.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -25,8 +28,9 @@ use crate::environment::error_object::{error_object, unknown_function};
 use crate::environment::{FunctionSpec, FunctionStatus, Functions};
 use crate::invocation::{Answer, InvocationResult, Invoker, Request};
 
-/// How much longer a function may take until it has answered once, since it may have to be compiled. It is asked again then, and not waited for until
-/// that is done: `cargo lambda watch` loses an invocation whose process it starts anew.
+/// Additional time that a function may take before its first answer, because it may have to be
+/// compiled. After that the invocation is tried again. Waiting longer would not help: `cargo lambda
+/// watch` loses an invocation if it restarts the process.
 const COMPILATION: Duration = Duration::from_secs(60);
 
 /// Why an address of functions cannot be used.
@@ -67,7 +71,7 @@ pub struct RemoteFunctions {
     functions: BTreeMap<String, Remote>,
     /// Invocations that were handed over and have no result yet.
     in_flight: AtomicUsize,
-    /// What keeps invocations away, if a person was told.
+    /// The problem that was last reported, if it still exists.
     trouble: Mutex<Option<String>>,
 }
 
@@ -75,7 +79,8 @@ pub struct RemoteFunctions {
 #[derive(Debug)]
 struct Remote {
     spec: FunctionSpec,
-    /// One at a time: there is one process, and waiting for it must not count as the function's time.
+    /// Allows one invocation at a time: there is one process, and waiting for it must not count as
+    /// the function's time.
     turn: tokio::sync::Mutex<()>,
     answered: AtomicBool,
     counts: Mutex<FunctionStatus>,
@@ -179,7 +184,7 @@ impl RemoteFunctions {
         }
     }
 
-    /// Says what keeps invocations away, if it was not said already.
+    /// Reports a problem that keeps invocations away, if it was not reported already.
     fn tell(&self, why: String) {
         let mut trouble = self.trouble.lock();
         if trouble.as_deref() != Some(why.as_str()) {
@@ -221,7 +226,7 @@ impl Functions for RemoteFunctions {
         self.functions.get(name).map(|remote| &remote.spec)
     }
 
-    /// What each was asked to do; of what it uses nothing is known.
+    /// Returns the counts of each function. Their resource usage is unknown.
     fn status(&self) -> BTreeMap<String, FunctionStatus> {
         self.functions.iter().map(|(name, remote)| (name.clone(), remote.counts.lock().clone())).collect()
     }
@@ -255,12 +260,12 @@ impl Drop for Counted<'_> {
     }
 }
 
-/// What came of a call.
+/// Outcome of a call.
 enum Reply {
     /// The function ran.
     Answered(InvocationResult),
-    /// It did not.
+    /// The function did not run.
     NotRun(String),
-    /// It may have.
+    /// The function may have run.
     CutOff(String),
 }

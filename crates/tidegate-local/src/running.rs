@@ -1,12 +1,13 @@
-//! Something that delivers, as its owner holds it.
+//! Handle of a task that delivers in the background.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// A running mapping, bus or asynchronous queue, with its status. Dropping it ends it at once; what
-/// was in flight is delivered again later.
+/// A running mapping, bus or asynchronous queue, with its status.
+///
+/// Dropping it ends the task at once. Records in flight are delivered again later.
 pub struct Running<S> {
     status: Arc<dyn Fn() -> S + Send + Sync>,
     stop: watch::Sender<bool>,
@@ -22,18 +23,19 @@ impl<S> Running<S> {
         Self { status: Arc::new(status), stop, task: Some(task) }
     }
 
-    /// How it stands.
+    /// Returns the current status.
     #[must_use]
     pub fn status(&self) -> S {
         (self.status)()
     }
 
-    /// Begins nothing new, and waits for what is in flight. Whoever cannot wait that long drops the
-    /// future.
+    /// Stops: begins nothing new and waits until nothing is in flight.
+    ///
+    /// To end earlier, drop the future.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         if let Some(task) = &mut self.task {
-            // An error is a panic or an abort of the task: it has ended in any case.
+            // An error means that the task panicked or was aborted: it has ended in any case.
             let _ = task.await;
         }
     }
@@ -53,8 +55,8 @@ impl<S: std::fmt::Debug> std::fmt::Debug for Running<S> {
     }
 }
 
-/// Waits until a stop was asked for, or its owner is gone.
+/// Waits until a stop is requested or the owner of the sender is gone.
 pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
-    // An error means that the owner is gone, which is a stop too.
+    // An error means that the owner is gone, which counts as a stop too.
     let _ = stop.wait_for(|stop| *stop).await;
 }

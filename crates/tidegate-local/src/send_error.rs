@@ -1,8 +1,8 @@
-//! Whether something that could not be handed over can be sent again.
+//! Tells final failures of a send from those after which sending again may succeed.
 //!
-//! Queues, topics, buckets, buses and functions refuse for the same reasons. A reason that no
-//! repetition mends ends a hand-over, as it does at Lambda (`DestinationDeliveryFailures`) and at
-//! EventBridge ("no retry" without permission or target).
+//! Queues, topics, buckets, buses and functions refuse for the same reasons. A final reason ends a
+//! hand-over, as it does in Lambda (`DestinationDeliveryFailures`) and in EventBridge ("no retry"
+//! without permission or target).
 
 use std::error::Error;
 
@@ -11,43 +11,47 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-/// Why something was not taken.
+/// Why a receiver did not accept a message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct SendError {
-    /// The kind of reason.
+    /// Kind of reason.
     pub reason: Reason,
-    /// For people: who did not take it, and what was said.
+    /// Explanation for people: the receiver, and its answer.
     pub message: String,
 }
 
-/// A kind of reason. The first three are final.
+/// Kind of reason for a failed send.
+///
+/// `Missing`, `Forbidden` and `Refused` are final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// There is no such queue, topic, bucket, bus or function.
+    /// The queue, topic, bucket, bus or function does not exist.
     Missing,
-    /// The caller may not send to it.
+    /// The sender has no permission to send to the receiver.
     Forbidden,
-    /// It does not take this content: too large, or refused for another reason of the request.
+    /// The receiver does not accept this content: it is too large, or the request is invalid.
     Refused,
-    /// Too much was sent to it.
+    /// The receiver gets too many requests.
     Throttled,
-    /// It did not answer in time.
+    /// The receiver did not answer in time.
     TimedOut,
-    /// It cannot be reached.
+    /// The receiver cannot be reached.
     Unreachable,
-    /// It failed.
+    /// The receiver failed.
     Failed,
 }
 
 impl Reason {
-    /// No repetition can succeed.
+    /// Returns whether sending again can never succeed.
     #[must_use]
     pub fn is_final(self) -> bool {
         matches!(self, Self::Missing | Self::Forbidden | Self::Refused)
     }
 
-    /// What a call of AWS failed for. What is not known may pass.
+    /// Returns the reason for which an AWS call failed.
+    ///
+    /// An unknown failure counts as [`Reason::Failed`], which may pass.
     pub fn from_error<E>(error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata,
@@ -63,8 +67,10 @@ impl Reason {
         }
     }
 
-    /// What a service's code and HTTP status say. SQS and EventBridge write codes with a prefix at
-    /// times.
+    /// Returns the reason that a service's error code and HTTP status stand for.
+    ///
+    /// SQS and EventBridge sometimes write a prefix before the code, such as
+    /// `AWS.SimpleQueueService.NonExistentQueue`. The prefix is ignored.
     #[must_use]
     pub fn said(code: &str, status: u16) -> Self {
         match code.rsplit(['.', '#']).next().unwrap_or_default() {
@@ -93,7 +99,7 @@ impl Reason {
             | "ThrottlingException"
             | "TooManyRequestsException" => Self::Throttled,
             "RequestTimeout" => Self::TimedOut,
-            // A clock or a session that is put right.
+            // A wrong clock or an expired session can be corrected.
             "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "RequestTimeTooSkewed" => {
                 Self::Failed
             }
@@ -101,7 +107,7 @@ impl Reason {
                 401 | 403 => Self::Forbidden,
                 404 => Self::Missing,
                 408 => Self::TimedOut,
-                // Something else is being done with it at the moment.
+                // The receiver is busy with another operation on the same object.
                 409 | 425 => Self::Failed,
                 429 => Self::Throttled,
                 400..=499 => Self::Refused,
@@ -112,7 +118,7 @@ impl Reason {
 }
 
 impl SendError {
-    /// What a call of AWS failed for.
+    /// Creates the error of a failed AWS call that sent `what` to the receiver `to`.
     pub fn from_call<E>(what: &str, to: &str, error: SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
@@ -121,21 +127,21 @@ impl SendError {
         Self { reason, message: format!("{what} cannot be sent to {to}: {}", DisplayErrorContext(error)) }
     }
 
-    /// Something larger than its receiver takes.
+    /// Creates the error of content that is larger than its receiver accepts.
     pub fn too_large(what: &str, to: &str, bytes: usize, limit: usize) -> Self {
         let message =
             format!("{what} cannot be sent to {to}: it has {bytes} bytes, of which {limit} are taken");
         Self { reason: Reason::Refused, message }
     }
 
-    /// No repetition can succeed.
+    /// Returns whether sending again can never succeed.
     #[must_use]
     pub fn is_final(&self) -> bool {
         self.reason.is_final()
     }
 }
 
-/// Something that may pass.
+/// Creates an error with [`Reason::Failed`]: sending again may succeed.
 impl From<String> for SendError {
     fn from(message: String) -> Self {
         Self { reason: Reason::Failed, message }

@@ -1,4 +1,4 @@
-//! How everything stands, for people and programs.
+//! The status of the whole system, as the control API returns it.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -19,35 +19,38 @@ use crate::parts::Parts;
 use crate::proxy::CallCounts;
 use crate::usage;
 
-/// How long a status waits for every source to be looked at, and then for the answers of queues; a long poll of a queue takes a second.
+/// Time that a status waits for every source to be read, and then for the answers of queues. A long
+/// poll of a queue takes a second.
 const LOOK: Duration = Duration::from_secs(3);
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
-/// Variables of functions that name a queue for dead letters begin like this.
+/// Prefix of function variables that name a dead-letter queue.
 const DEAD_LETTER_VARIABLE: &str = "DEAD_LETTER";
 
 /// The status of the whole system.
 #[derive(Clone, Debug, Serialize)]
 pub struct Status {
-    /// Invocations going on.
+    /// Invocations in flight.
     pub in_flight: usize,
-    /// Records and events that were read and are not done. Once nothing else goes on, the messages that their queues still hold, hidden
-    /// and delayed ones included.
+    /// Records and events that were read and are not done. Once nothing is in flight, also messages
+    /// that their queues still hold, including hidden and delayed ones.
     pub lag: u64,
-    /// Nothing goes on, every source was found empty after the last thing that was done, and no queue holds a message that will come back.
+    /// Whether the system is idle: nothing is in flight, every source was found empty after the
+    /// last work was done, and no queue holds a message that will come back.
     pub idle: bool,
-    /// Messages per dead-letter queue, and their `total`; a queue that could not be asked is left out.
+    /// Messages per dead-letter queue, and their `total`. A queue that did not answer is left out.
     pub dead_letters: BTreeMap<String, u64>,
-    /// On-failure records that destinations of every kind have, by function.
+    /// On-failure records that destinations of all kinds received, by function.
     pub given_up: Vec<GivenUp>,
-    /// What waits for a person, such as held effects; as it was a moment ago.
+    /// What waits for an operator, such as held effects. The counts may be some seconds old.
     pub waits_for_operator: Vec<Waits>,
     /// AWS calls by function and operation.
     pub calls: CallCounts,
-    /// Items whose sizes were forgotten: the write units in `calls` may be too few.
+    /// Items whose sizes were forgotten. If there are any, the write units in `calls` may be too
+    /// low.
     #[serde(skip_serializing_if = "is_zero")]
     pub sizes_forgotten: u64,
-    /// The namespace that the topology declares for metrics; without one the functions of the
-    /// toolkit print none.
+    /// Namespace that the topology declares for metrics. Without one, functions of the toolkit
+    /// print no metrics.
     pub metrics_namespace: Option<String>,
     /// Functions by name.
     pub functions: BTreeMap<String, FunctionStatus>,
@@ -57,7 +60,7 @@ pub struct Status {
     pub asynchronous: Vec<AsynchronousStatus>,
     /// Buses and their rules.
     pub buses: Vec<BusStatus>,
-    /// The faults injected so far, where a plan asks for them.
+    /// Faults injected since the start, if there is a fault plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub faults: Option<FaultsStatus>,
     /// The emulator.
@@ -69,39 +72,39 @@ pub struct Status {
 /// The emulator's part of the status.
 #[derive(Clone, Debug, Serialize)]
 pub struct EmulatorStatus {
-    /// Which one.
+    /// Name of the emulator.
     pub name: String,
     /// Its URL.
     pub endpoint: String,
-    /// CPU time so far; none if it was not started here.
+    /// CPU time since its start, in seconds. `None` if it was not started here.
     pub cpu_seconds: Option<f64>,
-    /// For how long it has not answered; none while it does.
+    /// Seconds for which it has not answered. `None` while it answers.
     pub unanswered_seconds: Option<u64>,
 }
 
 /// The engine's own part of the status.
 #[derive(Clone, Debug, Serialize)]
 pub struct EngineStatus {
-    /// CPU time so far.
+    /// CPU time since the start, in seconds.
     pub cpu_seconds: f64,
-    /// Resident memory.
+    /// Resident memory, in bytes.
     pub rss_bytes: u64,
-    /// Time since it was ready.
+    /// Seconds since the engine was ready.
     pub uptime_seconds: f64,
 }
 
-/// How much is done for a status.
+/// How much work a status may cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
-    /// Every source is looked at once more first, so that what a producer wrote before the question counts: an idle system answers when its pollers have
-    /// looked, a busy one at once.
+    /// Every source is read once more first, so that records written before the request count. An
+    /// idle system answers when its pollers have read their sources, a busy one at once.
     Again,
-    /// What is known is said, and nobody is woken: for those who ask every second.
+    /// Only known state is returned, and no poller is woken: for clients that ask every second.
     AsItIs,
 }
 
 impl Status {
-    /// Asks every part.
+    /// Collects the status of every part.
     pub(crate) async fn ask(parts: &Parts, look: Look) -> Self {
         if look == Look::Again {
             parts.activity.bump();
@@ -120,12 +123,13 @@ impl Status {
             tokio::time::sleep(LOOK_AGAIN).await;
         };
         if progress.idle {
-            // A message of a failed batch, or of an engine that was killed, is hidden: no poll finds it, and it comes back all the same.
+            // A message of a failed batch, or of an engine that was killed, is hidden: no poll
+            // finds it, but it will come back.
             let left = timeout(LOOK, left_in_queues(parts)).await.unwrap_or_default();
             progress.idle = left == Some(0);
             progress.lag += left.unwrap_or(0);
         }
-        // Whoever asks how things stand is told so, even if the emulator hangs.
+        // The status answers even if the emulator hangs.
         let dead_letters = timeout(LOOK, dead_letters(parts)).await.unwrap_or_default();
         let own = usage::of_this_process();
         Self {
@@ -162,7 +166,7 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// What is going on.
+/// Work of the system at one moment.
 struct Progress {
     mappings: Vec<MappingStatus>,
     asynchronous: Vec<AsynchronousStatus>,
@@ -174,7 +178,8 @@ struct Progress {
 
 impl Progress {
     fn from_parts(parts: &Parts) -> Self {
-        // The counter is read around everything that is compared with it: what changes meanwhile counts as not idle.
+        // The counter is read before and after everything that is compared with it. A change in
+        // between counts as not idle.
         let before = parts.activity.now();
         let (mappings, asynchronous, buses) = {
             let pollers = parts.pollers.lock();
@@ -197,13 +202,15 @@ impl Progress {
     }
 }
 
-/// Records and events that were read and are not done, those in flight included.
+/// Returns the number of records and events that were read and are not done, including those in
+/// flight.
 fn lag(mappings: &[MappingStatus], asynchronous: &[AsynchronousStatus]) -> u64 {
     let events = asynchronous.iter().map(|events| events.waiting + events.in_flight);
     mappings.iter().map(|mapping| mapping.lag).chain(events).sum()
 }
 
-/// Messages in every queue that is delivered from; none if one of them could not be asked.
+/// Returns the number of messages in all queues that are delivered from. `None` if one of them did
+/// not answer.
 async fn left_in_queues(parts: &Parts) -> Option<u64> {
     let declared = parts.topology.sources().filter_map(|(_, _, source)| source.queue.as_deref());
     let mut names: Vec<&str> = declared.collect();
@@ -219,7 +226,7 @@ async fn left_in_queues(parts: &Parts) -> Option<u64> {
     counted.into_iter().sum()
 }
 
-/// Messages in every queue that dead letters go to, visible or not.
+/// Returns the number of messages, visible or not, in every queue that dead letters go to.
 async fn dead_letters(parts: &Parts) -> BTreeMap<String, u64> {
     let topology = &parts.topology;
     let functions = || topology.functions.values();
@@ -251,7 +258,7 @@ async fn dead_letters(parts: &Parts) -> BTreeMap<String, u64> {
     counts
 }
 
-/// Messages in a queue: visible, hidden and delayed.
+/// Returns the number of messages in a queue: visible, hidden and delayed.
 async fn messages(parts: &Parts, queue: &str, url: &str) -> Option<u64> {
     use QueueAttributeName as Name;
     let asked = [

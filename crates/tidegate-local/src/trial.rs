@@ -9,16 +9,16 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-/// What is to happen to the environment that an invocation gets.
+/// What happens to the environment that an invocation gets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fate {
-    /// It is killed in place of being handed the invocation.
+    /// The environment is killed in place of getting the invocation.
     pub kill_before: bool,
-    /// It is killed this long after it was handed the invocation, if it still works on it.
+    /// The environment is killed this long after it got the invocation, if it still works on it.
     pub kill_during: Option<Duration>,
-    /// It is killed once it has answered.
+    /// The environment is killed once it has answered.
     pub kill_after: bool,
-    /// Its time is up after this instead of the function's timeout.
+    /// The invocation ends after this time in place of the function's timeout.
     pub time_out: Option<Duration>,
 }
 
@@ -27,9 +27,9 @@ pub struct Fate {
 pub(crate) enum Work {
     /// An invocation under faults.
     Trial(Arc<Trial>),
-    /// An invocation that is spared them: an operator's.
+    /// An invocation without faults: an operator's.
     Spared,
-    /// None: it initialises, or is between invocations.
+    /// No invocation: the environment initialises, or is between invocations.
     Nothing,
 }
 

@@ -2,18 +2,20 @@
 
 use procfs::process::Process;
 
-/// What a process uses.
+/// Resource usage of a process.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Usage {
-    /// CPU time so far, user and system, in seconds.
+    /// User and system CPU time since its start, in seconds.
     pub cpu_seconds: f64,
     /// Resident memory in bytes; 0 once the process has ended.
     pub rss_bytes: u64,
-    /// Most resident memory so far in bytes; 0 once the process has ended.
+    /// Largest resident memory so far in bytes; 0 once the process has ended.
     pub peak_rss_bytes: u64,
 }
 
-/// What a process uses now; `None` if there is none with this number.
+/// Returns the usage of a process.
+///
+/// `None` if there is no process with this number.
 pub(crate) fn of_process(pid: i32) -> Option<Usage> {
     let process = Process::new(pid).ok()?;
     let stat = process.stat().ok()?;
@@ -25,15 +27,19 @@ pub(crate) fn of_process(pid: i32) -> Option<Usage> {
     Some(Usage { cpu_seconds, rss_bytes: kilobytes(status.vmrss), peak_rss_bytes: kilobytes(status.vmhwm) })
 }
 
-/// Resident memory in bytes of a process and its descendants; `None` if there is none with this number. What descendants share with others,
-/// programs and libraries above all, is not counted again.
+/// Returns the resident memory, in bytes, of a process and its descendants.
+///
+/// `None` if there is no process with this number.
+///
+/// Memory that descendants share with other processes, mainly programs and libraries, is not
+/// counted again.
 pub(crate) fn memory_of_family(pid: i32) -> Option<u64> {
     let process = Process::new(pid).ok()?;
     let pages = process.statm().ok()?.resident.saturating_add(descendants_pages(&process, DEEPEST_FAMILY));
     Some(pages.saturating_mul(procfs::page_size()))
 }
 
-/// A process that starts processes that start processes is followed this far.
+/// Depth to which descendants are followed.
 const DEEPEST_FAMILY: u32 = 8;
 
 fn descendants_pages(process: &Process, depth: u32) -> u64 {
@@ -47,13 +53,16 @@ fn descendants_pages(process: &Process, depth: u32) -> u64 {
     })
 }
 
-/// What this process uses now.
+/// Returns the usage of this process.
 pub(crate) fn of_this_process() -> Usage {
     i32::try_from(std::process::id()).ok().and_then(of_process).unwrap_or_default()
 }
 
-/// Whether a process is about to end: it has been killed, or is being taken down, and will not do anything any more. The kernel lets
-/// some time pass between a SIGKILL and the moment at which the process counts as ended; a few microseconds of it cannot be seen.
+/// Returns whether a process is about to end: it was killed or is exiting, and will do nothing
+/// more.
+///
+/// Some time passes between a SIGKILL and the moment at which the process counts as ended. For a
+/// few microseconds of it, this function returns false.
 pub(crate) fn is_ending(pid: i32) -> bool {
     const EXITING: u32 = 0x4; // PF_EXITING
     const KILL: u64 = 1 << 8; // signal 9

@@ -4,14 +4,15 @@ use futures::future::BoxFuture;
 
 use crate::send_error::SendError;
 
-/// Takes events for asynchronous invocation.
+/// Accepts events for asynchronous invocation.
 pub trait EventQueue: Send + Sync {
-    /// Takes one event for a declared function, invoked by this version or alias, and gives the
-    /// request id of its attempts. An event that was taken outlives the engine, as long as the
-    /// emulator does.
+    /// Accepts an event for a declared function and returns the request id of its attempts.
+    ///
+    /// `qualifier` is the version or alias to invoke. An accepted event outlives the engine for as
+    /// long as the emulator runs.
     ///
     /// # Errors
-    /// Why it was not taken, and whether it ever can be.
+    /// Why the event was not accepted, and whether it ever can be.
     fn accept<'a>(
         &'a self,
         function: &'a str,

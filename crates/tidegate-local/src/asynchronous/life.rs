@@ -1,4 +1,4 @@
-//! One event, from its acceptance to its end.
+//! State of one asynchronous event, from its acceptance to its end.
 
 use std::fmt;
 
@@ -13,9 +13,9 @@ pub(super) struct Life {
     pub(super) state: State,
     pub(super) attempts: u32,
     pub(super) throttles: u32,
-    /// The error object of the last run, or the response.
+    /// Error object or response of the last invocation.
     pub(super) answer: Option<Bytes>,
-    /// When the event's hiding must be extended.
+    /// When the event's visibility timeout in its queue must be extended.
     pub(super) extend: Moment,
 }
 

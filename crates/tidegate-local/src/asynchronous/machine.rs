@@ -1,4 +1,12 @@
-//! The life of a function's asynchronous events, as a state machine without clock and I/O.
+//! Decides about a function's asynchronous events: a state machine without clock and I/O.
+//!
+//! Every accepted event is either in memory (`events`) or waits in its queue (`resting`), never in
+//! both. Its message leaves the queue only by [`Action::Finish`].
+//!
+//! Example: an event whose function always fails, with two retries and an on-failure destination.
+//! [`Input::Accepted`] leads to [`Action::Invoke`]. The first error leads to a wait of 60 s, the
+//! second to one of 120 s, and the third to [`Action::HandOver`]. [`Input::HandedOver`] then leads
+//! to [`Action::Finish`].
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,23 +27,23 @@ use lambda_shapes::moment::Moment;
 
 /// Lambda's waits after the first and the second function error.
 const AFTER_ERROR: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
-/// Lambda's wait after the first throttle, doubled up to the longest.
+/// Lambda's wait after the first throttle; it doubles up to [`LONGEST_AFTER_THROTTLE`].
 const AFTER_THROTTLE: Duration = Duration::from_secs(1);
 const LONGEST_AFTER_THROTTLE: Duration = Duration::from_secs(300);
 
-/// The events of one function.
+/// The state machine of one function's asynchronous events.
 #[derive(Debug)]
 pub struct Invocations {
     settings: AsynchronousSettings,
     events: BTreeMap<u64, Life>,
-    /// Those that wait in their queue for a later attempt.
+    /// Events that wait in their queue for a later attempt.
     resting: Resting<Life>,
     phase: Phase,
     counts: Counts,
 }
 
 impl Invocations {
-    /// No events.
+    /// Creates a state machine without events.
     #[must_use]
     pub fn new(settings: AsynchronousSettings) -> Self {
         Self {
@@ -47,19 +55,19 @@ impl Invocations {
         }
     }
 
-    /// Counts since the start.
+    /// Returns the counts since the start.
     #[must_use]
     pub fn counts(&self) -> &Counts {
         &self.counts
     }
 
-    /// Number of invocations in flight.
+    /// Returns the number of invocations in flight.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.events.values().filter(|life| life.state == State::InFlight).count()
     }
 
-    /// Number of events that wait for an attempt or are being handed over.
+    /// Returns the number of events that wait for an attempt or are being handed over.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.events.len() - self.in_flight() + self.resting.len()
@@ -100,7 +108,7 @@ impl Invocations {
         }
     }
 
-    /// An event that was given up, or whose success is told.
+    /// Ends an event that was given up, or whose success has a destination.
     fn end(&mut self, event: u64, condition: Condition, now: Moment, actions: &mut Vec<Action>) {
         let Some(life) = self.events.get_mut(&event) else { return };
         let success = condition == Condition::Success;
@@ -187,7 +195,9 @@ impl Invocations {
         actions.extend(due.moment().map(Action::WaitUntil));
     }
 
-    /// Gives the events that wait longest back to their queue, if more than [`HELD`] wait.
+    /// Returns the events with the longest waits to their queue if more than [`HELD`] wait.
+    ///
+    /// Events that are due within [`SHORTEST_REST`] stay.
     fn rest(&mut self, now: Moment, actions: &mut Vec<Action>) {
         if self.events.len() <= HELD {
             return;
@@ -207,7 +217,7 @@ impl Invocations {
         }
     }
 
-    /// When something is to be done about an event whose next attempt is due then.
+    /// Returns when an event needs attention: at its next attempt, or when it becomes too old.
     fn wakes(&self, life: &Life, due: Moment) -> Moment {
         let expired = life.content.accepted.after(self.settings.maximum_event_age);
         due.min(expired.after(Duration::from_millis(1)))
@@ -277,8 +287,10 @@ impl Machine for Invocations {
 }
 
 impl EventMachine for Invocations {
-    /// How many events may be taken in now. Events that wait for a later attempt do not hold others
-    /// up, however many they are: see [`Action::Rest`].
+    /// Returns how many events may be taken from the queue now.
+    ///
+    /// Events that wait for a later attempt do not count, so they never block other events: see
+    /// [`Action::Rest`].
     fn room(&self, now: Moment) -> usize {
         if self.phase != Phase::Running {
             return 0;
@@ -289,8 +301,8 @@ impl EventMachine for Invocations {
             .filter(|life| match life.state {
                 State::Due(due) => due <= now,
                 State::InFlight => true,
-                // A hand-over needs no environment, and its destination may be out of order for
-                // long.
+                // A hand-over needs no execution environment, and its destination may be
+                // unavailable for a long time.
                 State::HandingOver => false,
             })
             .count();

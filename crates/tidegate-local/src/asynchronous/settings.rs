@@ -1,39 +1,41 @@
-//! What asynchronous invocation goes by.
+//! Settings of a function's asynchronous invocation.
 
 use std::time::Duration;
 
 use crate::pace::scale::scale_age;
 use topology::model::Asynchronous;
 
-/// For how many seconds a received event is hidden in its queue at a time: how soon another engine
-/// takes over after a crash.
+/// Visibility timeout of a received event, in seconds; extended while the engine works on the
+/// event.
+///
+/// After a crash, another engine takes over within this time.
 pub(crate) const HIDDEN_SECONDS: u32 = 120;
 
-/// What asynchronous invocation of a function goes by.
+/// Settings of a function's asynchronous invocation.
 #[derive(Clone, Debug)]
 pub struct AsynchronousSettings {
     /// Unqualified ARN of the function.
     pub function_arn: String,
     /// Retries after a function error.
     pub maximum_retry_attempts: u32,
-    /// How long an event is kept.
+    /// Age after which an event is given up.
     pub maximum_event_age: Duration,
-    /// Most concurrent invocations. With none allowed every event is given up at once, without an
-    /// attempt.
+    /// Most concurrent invocations. At 0, every event is given up at once, without an attempt.
     pub maximum_concurrency: usize,
-    /// Given-up events go to a destination, and count as finished only once they are there.
+    /// Events that are given up go to a destination, and end only after that hand-over.
     pub has_destination: bool,
-    /// So do the records of events that succeeded.
+    /// Records of successful events go to a destination in the same way.
     pub has_success_destination: bool,
-    /// For how long a received event is hidden in its queue at a time.
+    /// Visibility timeout of a received event in its queue.
     pub hidden: Duration,
-    /// Divides the waits between attempts; 1 is AWS's own pace.
+    /// Divides the waits between attempts; 1 is AWS's pace.
     pub time_scale: f64,
 }
 
 impl AsynchronousSettings {
-    /// Settings of a declared function; Lambda's defaults (2 retries, 6 hours) where it declares
-    /// none.
+    /// Creates the settings of a declared function.
+    ///
+    /// Where the topology declares none, Lambda's defaults apply: 2 retries and 6 hours.
     #[must_use]
     pub fn new(
         declared: Option<&Asynchronous>,

@@ -1,4 +1,4 @@
-//! What goes into and comes out of the state machine of a function's events.
+//! Inputs and actions of the state machine of a function's events.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,34 +11,34 @@ use lambda_shapes::moment::Moment;
 /// An event that waits in its queue for the function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueuedInvocation {
-    /// The request id of all its attempts, and of the record of its end.
+    /// Request id of all attempts, and of the record of the event's end.
     pub request_id: String,
     /// Version or alias by which the function was invoked.
     pub qualifier: Option<String>,
-    /// When it was accepted for asynchronous invocation; its age counts from here.
+    /// When the event was accepted; its age counts from here.
     pub accepted: Moment,
-    /// The payload.
+    /// Payload of the invocation.
     pub payload: Bytes,
 }
 
-/// What happened.
+/// An input of the state machine: something that happened.
 #[derive(Debug)]
 pub enum Input {
     /// An event came, or came back after [`Action::Rest`], under a number that is not in use.
     Accepted {
-        /// Its number.
+        /// Number of the event.
         event: u64,
         /// The event.
         content: QueuedInvocation,
     },
-    /// An invocation is over.
+    /// An invocation has ended.
     Answered {
         /// The event.
         event: u64,
-        /// How it ended.
+        /// How the invocation ended.
         answer: Answer,
     },
-    /// The record of its end has reached its destination.
+    /// The hand-over of the event's record has ended: the record has arrived or is lost.
     HandedOver {
         /// The event.
         event: u64,
@@ -48,9 +48,9 @@ pub enum Input {
         /// When the receive began.
         began: Moment,
     },
-    /// A moment that was waited for has come.
+    /// The moment of [`Action::WaitUntil`] has come.
     TimerDue,
-    /// Nothing new may be begun.
+    /// Nothing new may begin from now on.
     Stop,
 }
 
@@ -67,71 +67,73 @@ impl fmt::Display for Input {
     }
 }
 
-/// What is to be done.
+/// An action for the driver to carry out.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action {
     /// Invoke the function.
     Invoke {
         /// The event.
         event: u64,
-        /// What is invoked.
+        /// The event to invoke the function with.
         content: QueuedInvocation,
     },
-    /// Keep the event hidden in its queue for the settings' time from now on.
+    /// Keep the event hidden in its queue for the visibility timeout of the settings from now on.
     Hide {
         /// The event.
         event: u64,
     },
-    /// Hide the event in its queue for this time and forget it: it comes again from there, and is
-    /// then given as [`Input::Accepted`] under a new number. What became of it so far is
-    /// remembered.
+    /// Hide the event in its queue for this time, and forget its content.
+    ///
+    /// When the queue delivers it again, give it as [`Input::Accepted`] under a new number. The
+    /// machine remembers its attempts.
     Rest {
         /// The event.
         event: u64,
-        /// From now until it is to come again.
+        /// Time from now until the event should come back.
         wait: Duration,
     },
-    /// Make the event visible in its queue again and forget it: the engine stops.
+    /// Make the event visible in its queue again and forget it, because the engine stops.
     Release {
         /// The event.
         event: u64,
     },
-    /// Send this to the on-failure destination.
+    /// Send the record to the on-failure destination.
     HandOver {
         /// The event.
         event: u64,
         /// The on-failure record.
         body: String,
     },
-    /// Send this to the on-success destination.
+    /// Send the record to the on-success destination.
     SendSuccess {
         /// The event.
         event: u64,
-        /// The record of its success.
+        /// The record of the success.
         body: String,
     },
-    /// The event's life has ended: delete it from its queue.
+    /// Delete the event from its queue, because it has ended.
     Finish {
         /// The event.
         event: u64,
     },
-    /// Give [`Input::TimerDue`] at this moment. Each step says anew what is waited for; without it
-    /// nothing is.
+    /// Give [`Input::TimerDue`] at this moment.
+    ///
+    /// It replaces the timer of the step before. A step without this action removes that timer.
     WaitUntil(Moment),
-    /// Nothing is in flight after [`Input::Stop`].
+    /// Nothing is in flight any more after [`Input::Stop`].
     Stopped,
 }
 
-/// Counts since the start.
+/// Counts of events and invocations since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Function errors after which an event is tried again.
     pub retries: u64,
     /// Invocations for which no execution environment was free.
     pub throttled: u64,
-    /// Events given up.
+    /// Events that were given up.
     pub failed: u64,
-    /// Events the function is done with.
+    /// Events that the function handled.
     pub delivered: u64,
     /// Those of them whose record goes to an on-success destination.
     pub told: u64,

@@ -1,10 +1,10 @@
-//! Numbers that an emulator does not write as it read them.
+//! Repairs numbers that an emulator writes differently from how it read them.
 //!
-//! MiniStack reads the detail of an event with Python and writes it again. A number that no double
-//! holds, such as `1e999`, becomes `Infinity`, which is not JSON: no rule could match the event,
-//! and no function could read it.
+//! MiniStack reads the detail of an event with Python and writes it again. A number that no `f64`
+//! can hold, such as `1e999`, becomes `Infinity`, which is not JSON. No rule could match such an
+//! event, and no function could read it.
 
-/// The event with `1e999` for each `Infinity` outside of a text.
+/// Replaces each `Infinity` outside of strings by `1e999`.
 pub(super) fn restored(event: String) -> String {
     const INFINITY: &str = "Infinity";
     if !event.contains(INFINITY) {

@@ -1,4 +1,4 @@
-//! The dead letter of a hand-over: the event itself, and beside it what happened.
+//! Sends the dead letter of a hand-over: the event, with the reason in message attributes.
 
 use aws_sdk_sqs::Client;
 
@@ -8,7 +8,7 @@ use crate::send_error::{Reason, SendError};
 use lambda_shapes::message;
 use lambda_shapes::text::shortened;
 
-/// The message attributes of a dead letter.
+/// Returns the message attributes of a dead letter.
 pub(super) fn attributes<'a>(rule: &'a Rule, given_up: &'a GivenUp) -> Vec<(&'static str, String)> {
     let mut attributes = vec![
         ("RULE_ARN", rule.arn.clone()),
@@ -23,7 +23,11 @@ pub(super) fn attributes<'a>(rule: &'a Rule, given_up: &'a GivenUp) -> Vec<(&'st
     attributes
 }
 
-/// Sends a dead letter once. Without a queue for it EventBridge drops the event.
+/// Sends a dead letter once.
+///
+/// # Errors
+/// The queue refused the message, or the target has no dead-letter queue. In both cases EventBridge
+/// drops the event.
 pub(super) async fn send(
     sqs: &Client,
     rule: &Rule,

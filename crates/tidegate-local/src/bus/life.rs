@@ -9,9 +9,9 @@ use lambda_shapes::moment::Moment;
 pub(super) struct Life {
     pub(super) id: String,
     pub(super) accepted: Moment,
-    /// What is left to do, by rule.
+    /// Hand-overs that are left to do, by rule.
     pub(super) left: BTreeMap<usize, HandOver>,
-    /// When the event's hiding must be extended.
+    /// When the event's visibility timeout in its queue must be extended.
     pub(super) extend: Moment,
 }
 

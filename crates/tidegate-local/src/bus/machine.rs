@@ -1,5 +1,13 @@
-//! The events of a bus that some target does not have yet, as a state machine without clock and
-//! I/O.
+//! Decides about the events of a bus: a state machine without clock and I/O.
+//!
+//! An event lives until every matching rule has handed it to its target or to a dead-letter queue.
+//! It is either in memory (`events`) or waits in its queue (`resting`), never in both. Its message
+//! leaves the queue only by [`Action::Finish`].
+//!
+//! Example: rules 0 and 1 match an event. [`Input::Accepted`] leads to two times
+//! [`Action::HandOver`]. Rule 0 succeeds. Rule 1 fails with a final error, which leads to
+//! [`Action::Park`]. [`Input::Parked`] then leads to [`Action::Finish`], since no hand-over is
+//! left.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,22 +24,23 @@ use crate::pace::scale::scale;
 use lambda_shapes::moment::Moment;
 use lambda_shapes::text::shortened;
 
-/// The wait after the first failed try, doubled up to the longest. EventBridge documents only that
-/// it backs off exponentially, with jitter, 185 times within a day; with these numbers that is
-/// about what comes about.
+/// Wait after the first failed try; it doubles up to [`LONGEST`].
+///
+/// EventBridge documents only that its back-off is exponential with jitter, and makes 185 tries
+/// within a day. These numbers lead to about as many.
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(600);
-/// Hand-overs at a time.
+/// Most hand-overs at a time.
 pub(super) const AT_A_TIME: usize = 32;
 
-/// What a bus goes by.
+/// Settings of the routing of a bus.
 #[derive(Clone, Debug)]
 pub struct BusSettings {
-    /// The retry policy of each rule's target.
+    /// Retry policy of each rule's target.
     pub retries: Vec<Retries>,
-    /// For how long a received event is hidden in its queue at a time.
+    /// Visibility timeout of a received event in its queue.
     pub hidden: Duration,
-    /// Divides the waits between tries; 1 is AWS's own pace.
+    /// Divides the waits between tries; 1 is AWS's pace.
     pub time_scale: f64,
 }
 
@@ -40,33 +49,33 @@ pub struct BusSettings {
 pub struct Router {
     settings: BusSettings,
     pub(super) events: BTreeMap<u64, Life>,
-    /// Those that wait in their queue for another try.
+    /// Events that wait in their queue for another try.
     pub(super) resting: Resting<Life>,
     phase: Phase,
     rules: Vec<RuleStatus>,
 }
 
 impl Router {
-    /// No events.
+    /// Creates a state machine without events.
     #[must_use]
     pub fn new(settings: BusSettings) -> Self {
         let rules = vec![RuleStatus::default(); settings.retries.len()];
         Self { settings, events: BTreeMap::new(), resting: Resting::default(), phase: Phase::Running, rules }
     }
 
-    /// Counts since the start, by rule.
+    /// Returns the counts since the start, by rule.
     #[must_use]
     pub fn counts(&self) -> &[RuleStatus] {
         &self.rules
     }
 
-    /// Number of events that some target does not have yet.
+    /// Returns the number of events that are not yet handed to every target.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.events.len() + self.resting.len()
     }
 
-    /// Whether an event with this message id waits in its queue for another try.
+    /// Returns whether an event with this message id waits in its queue for another try.
     #[must_use]
     pub fn rests(&self, id: &str) -> bool {
         self.resting.contains(id)
@@ -130,7 +139,7 @@ impl Router {
         let why = shortened(&refusal.message);
         hand_over.refusal = Some(refusal);
         if is_transient && failed <= retries.maximum_attempts {
-            // Half of the wait is by chance.
+            // Jitter: half of the wait is random.
             let wait = FIRST.saturating_mul(2_u32.saturating_pow((failed - 1).min(20))).min(LONGEST);
             let wait = scale(wait, self.settings.time_scale).mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0));
             hand_over.state = State::Due(now.after(wait));
@@ -169,7 +178,7 @@ impl Router {
         }
     }
 
-    /// A hand-over is not left to do any more, or not here.
+    /// Uncounts a hand-over that is done, or no longer this engine's to do.
     fn forget(&mut self, rule: usize, hand_over: &HandOver) {
         self.count(rule, |counts| {
             counts.waiting = counts.waiting.saturating_sub(1);
@@ -221,9 +230,9 @@ impl Router {
                 let Some(retries) = self.settings.retries.get(*rule) else { continue };
                 let expires = life.accepted.after(retries.maximum_age);
                 if self.phase != Phase::Running {
-                    // Another hand-over of the event goes on.
+                    // Stopping: the event is here only because another of its hand-overs goes on.
                 } else if hand_over.failed > 0 && expires < now {
-                    // However old it is, it is tried once.
+                    // Even an event that is too old is tried once.
                     too_old.push((*event, *rule));
                 } else if moment > now {
                     due.add(moment.min(expires.after(Duration::from_millis(1)).max(now)));
@@ -252,7 +261,9 @@ impl Router {
         actions.extend(due.moment().map(Action::WaitUntil));
     }
 
-    /// Gives the events that wait longest back to their queue, if more than [`HELD`] wait.
+    /// Returns the events with the longest waits to their queue if more than [`HELD`] wait.
+    ///
+    /// Events that are due within [`SHORTEST_REST`] stay.
     fn rest(&mut self, now: Moment, actions: &mut Vec<Action>) {
         if self.events.len() <= HELD {
             return;
@@ -267,7 +278,7 @@ impl Router {
         }
     }
 
-    /// When something is to be done about an event; `None` while something is done.
+    /// Returns when an event needs attention; `None` while one of its hand-overs goes on.
     fn wakes(&self, life: &Life) -> Option<Moment> {
         let due = life.left.iter().map(|(rule, hand_over)| {
             let State::Due(due) = hand_over.state else { return None };
@@ -340,8 +351,10 @@ impl Machine for Router {
 }
 
 impl EventMachine for Router {
-    /// How many events may be taken in now. Events that wait for a later try do not hold others up,
-    /// however many they are: see [`Action::Rest`].
+    /// Returns how many events may be taken from the queue now.
+    ///
+    /// Events that wait for a later try do not count, so they never block other events: see
+    /// [`Action::Rest`].
     fn room(&self, now: Moment) -> usize {
         if self.phase != Phase::Running {
             return 0;

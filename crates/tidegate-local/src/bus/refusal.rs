@@ -1,16 +1,15 @@
-//! Why a hand-over failed, in EventBridge's words (`eb-rule-dlq` of its User Guide).
+//! Explains why a hand-over failed, with EventBridge's codes (`eb-rule-dlq` of its User Guide).
 
 use crate::send_error::{Reason, SendError};
 
-/// A try that failed.
+/// A failed try of a hand-over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// EventBridge's word for it.
+    /// EventBridge's error code.
     pub code: &'static str,
-    /// For people.
+    /// Explanation for people.
     pub message: String,
-    /// Another try may succeed. Where the target or the permission is missing none can, and none is
-    /// made.
+    /// Another try may succeed. Without a target or a permission none can, and none is made.
     pub is_transient: bool,
 }
 
@@ -21,21 +20,21 @@ pub struct GivenUp {
     pub refusal: Refusal,
     /// Tries after the first.
     pub retry_attempts: u32,
-    /// Which limit ended it, if it was tried again.
+    /// The limit that ended the tries; `None` if the hand-over was tried once.
     pub exhausted: Option<Exhausted>,
 }
 
 /// A limit of a target's retry policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exhausted {
-    /// Of tries.
+    /// Limit of tries.
     MaximumRetryAttempts,
-    /// Of age.
+    /// Limit of the event's age.
     MaximumEventAgeInSeconds,
 }
 
 impl Exhausted {
-    /// EventBridge's word for it.
+    /// Returns EventBridge's name for the limit.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! A rule with its target.
+//! Rules of a bus and their targets.
 
 use std::time::Duration;
 
@@ -7,34 +7,34 @@ use topology::pattern::Pattern;
 /// A rule of a bus.
 #[derive(Clone, Debug)]
 pub struct Rule {
-    /// Its declared name.
+    /// Declared name.
     pub name: String,
-    /// Its ARN, as dead letters say it.
+    /// ARN of the rule, as dead letters name it.
     pub arn: String,
-    /// Which events it means.
+    /// Pattern of the events that the rule matches.
     pub pattern: Pattern,
-    /// Where they go.
+    /// Target of matching events.
     pub target: Target,
-    /// The message group of what goes to a queue.
+    /// Message group of events that go to a FIFO queue.
     pub message_group_id: Option<String>,
-    /// ARN of the target, as dead letters say it.
+    /// ARN of the target, as dead letters name it.
     pub target_arn: String,
-    /// URL of the queue for what could not be handed over.
+    /// URL of the target's dead-letter queue.
     pub dead_letters: Option<String>,
-    /// How long a hand-over is tried.
+    /// Retry policy of the target.
     pub retries: Retries,
 }
 
 /// The target of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// A function, by its declared name: it is invoked asynchronously.
+    /// A function, by its declared name. It is invoked asynchronously.
     Function(String),
-    /// A queue, by its URL: it gets the event as a message.
+    /// A queue, by its URL. It gets the event as a message.
     Queue(String),
 }
 
-/// How long a hand-over that fails is tried again.
+/// Limits of the tries of a hand-over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retries {
     /// Tries after the first.

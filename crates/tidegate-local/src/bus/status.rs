@@ -1,4 +1,4 @@
-//! What a bus says about itself.
+//! Status of a bus.
 
 use std::collections::BTreeMap;
 
@@ -11,22 +11,21 @@ use crate::running::Running;
 /// State and counts of a bus since the engine started.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct BusStatus {
-    /// Its declared name.
+    /// Declared name.
     pub bus: String,
-    /// Events that some target does not have yet.
+    /// Events that are not yet handed to every target.
     pub waiting: u64,
-    /// Events that came.
+    /// Events that the bus received.
     pub events: u64,
     /// Events that no rule matched.
     pub unmatched: u64,
-    /// Its rules.
+    /// Counts of the rules, by name.
     pub rules: BTreeMap<String, RuleStatus>,
-    /// Events that neither a target has nor its dead-letter queue.
+    /// Lost events: neither the target nor its dead-letter queue accepted them.
     pub destination_failures: DeliveryFailures,
     /// The last failure of a poll or a hand-over.
     pub last_error: Option<String>,
-    /// The activity counter before a poll that found nothing while nothing was going on here; none
-    /// while there is.
+    /// Activity counter before the last empty poll; `None` while the bus has work.
     pub idle_since: Option<u64>,
 }
 
@@ -43,18 +42,18 @@ pub type BusRouter = Running<BusStatus>;
 /// Counts of a rule since the engine started.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RuleStatus {
-    /// Events it matched.
+    /// Events that the rule matched.
     pub matched: u64,
-    /// Events its target does not have yet.
+    /// Events that the target does not have yet.
     pub waiting: u64,
-    /// Those of them of which a try has failed.
+    /// Those of them with a failed try.
     pub failing: u64,
-    /// Events its target has.
+    /// Events that the target got.
     pub handed_over: u64,
     /// Tries after a failed one.
     pub retries: u64,
-    /// Events given up: to the dead-letter queue of its target, if it has one that takes them.
+    /// Events that were given up, and sent to the target's dead-letter queue if it has one.
     pub failed: u64,
-    /// Why the last try that failed did.
+    /// Why the last failed try failed.
     pub last_error: Option<String>,
 }

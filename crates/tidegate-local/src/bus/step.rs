@@ -1,4 +1,4 @@
-//! What goes into and comes out of the state machine of a bus.
+//! Inputs and actions of the state machine of a bus.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,18 +6,18 @@ use std::time::Duration;
 use super::refusal::{GivenUp, Refusal};
 use lambda_shapes::moment::Moment;
 
-/// What happened.
+/// An input of the state machine: something that happened.
 #[derive(Debug)]
 pub enum Input {
     /// An event came, or came back after [`Action::Rest`], under a number that is not in use.
     Accepted {
-        /// Its number.
+        /// Number of the event.
         event: u64,
-        /// The id of its message.
+        /// Id of the event's message.
         id: String,
-        /// When the bus took it; its age counts from here.
+        /// When the bus accepted the event; its age counts from here.
         accepted: Moment,
-        /// The rules that match it, by their index.
+        /// Indices of the rules that match the event.
         rules: Vec<usize>,
     },
     /// A hand-over was tried.
@@ -26,12 +26,12 @@ pub enum Input {
         event: u64,
         /// The rule.
         rule: usize,
-        /// How it failed, if it did.
+        /// Success, or how the try failed.
         result: Result<(), Refusal>,
-        /// From 0 to 1, by chance: spreads the wait before another try.
+        /// Random number from 0 to 1 that spreads the wait before the next try.
         jitter: f64,
     },
-    /// A dead letter has reached its queue.
+    /// The hand-over of a dead letter has ended: it has arrived in its queue or is lost.
     Parked {
         /// The event.
         event: u64,
@@ -43,9 +43,9 @@ pub enum Input {
         /// When the receive began.
         began: Moment,
     },
-    /// A moment that was waited for has come.
+    /// The moment of [`Action::WaitUntil`] has come.
     TimerDue,
-    /// Nothing new may be begun.
+    /// Nothing new may begin from now on.
     Stop,
 }
 
@@ -62,7 +62,7 @@ impl fmt::Display for Input {
     }
 }
 
-/// What is to be done.
+/// An action for the driver to carry out.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action {
     /// Hand the event to the rule's target.
@@ -78,36 +78,38 @@ pub enum Action {
         event: u64,
         /// The rule.
         rule: usize,
-        /// Why.
+        /// Why the hand-over was given up.
         given_up: GivenUp,
     },
-    /// Keep the event hidden in its queue for the settings' time from now on.
+    /// Keep the event hidden in its queue for the visibility timeout of the settings from now on.
     Hide {
         /// The event.
         event: u64,
     },
-    /// Hide the event in its queue for this time and forget it: it comes again from there, and is
-    /// then given as [`Input::Accepted`] under a new number. What became of it so far is
-    /// remembered.
+    /// Hide the event in its queue for this time, and forget its content.
+    ///
+    /// When the queue delivers it again, give it as [`Input::Accepted`] under a new number. The
+    /// machine remembers its tries.
     Rest {
         /// The event.
         event: u64,
-        /// From now until it is to come again.
+        /// Time from now until the event should come back.
         wait: Duration,
     },
-    /// Make the event visible in its queue again and forget it: the engine stops.
+    /// Make the event visible in its queue again and forget it, because the engine stops.
     Release {
         /// The event.
         event: u64,
     },
-    /// Everybody has the event: delete it from its queue.
+    /// Delete the event from its queue, because every target or dead-letter queue has it.
     Finish {
         /// The event.
         event: u64,
     },
-    /// Give [`Input::TimerDue`] at this moment. Each step says anew what is waited for; without it
-    /// nothing is.
+    /// Give [`Input::TimerDue`] at this moment.
+    ///
+    /// It replaces the timer of the step before. A step without this action removes that timer.
     WaitUntil(Moment),
-    /// Nothing is in flight after [`Input::Stop`].
+    /// Nothing is in flight any more after [`Input::Stop`].
     Stopped,
 }

@@ -1,4 +1,4 @@
-//! The declared system as nodes and edges.
+//! The declared system as a graph of nodes and edges.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,14 +6,14 @@ use serde::Serialize;
 
 use topology::{Access, Destination, DestinationKind, Resource, SourceKind, Topology};
 
-/// What a node is.
+/// Kind of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum NodeKind {
     Stream,
     Table,
     Queue,
-    /// A queue for what could not be applied.
+    /// A dead-letter queue.
     DeadLetters,
     Bucket,
     Topic,
@@ -23,7 +23,8 @@ pub(crate) enum NodeKind {
 }
 
 impl NodeKind {
-    /// The word for it as a destination of what is given up; none if it is no destination.
+    /// Returns the kind's name as a destination of given-up records. `None` if it cannot be a
+    /// destination.
     pub(crate) fn destination(self) -> Option<&'static str> {
         match self {
             Self::Queue | Self::DeadLetters => Some("queue"),
@@ -36,38 +37,38 @@ impl NodeKind {
     }
 }
 
-/// One thing of the topology. Names are unique within a kind only.
+/// One item of the topology. Its name is unique only within its kind.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct Node {
     pub(crate) kind: NodeKind,
     pub(crate) name: String,
 }
 
-/// Where the count of an edge comes from.
+/// Kind of an edge. It decides where the edge's count comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum EdgeKind {
-    /// An event source mapping: records.
+    /// An event source mapping; counts records.
     Mapping,
-    /// Rules of a bus that invoke a function: events.
+    /// Rules of a bus that invoke a function; counts events.
     Events,
-    /// Rules of a bus that send to a queue: events.
+    /// Rules of a bus that send to a queue; counts events.
     Sends,
-    /// What a function does with a resource: AWS calls.
+    /// Use of a resource by a function; counts AWS calls.
     Calls,
-    /// As above, and it only reads.
+    /// Use of a resource that only reads; counts AWS calls.
     Reads,
-    /// What is given up: on-failure records.
+    /// Destination of given-up records; counts on-failure records.
     GivesUp,
-    /// What was invoked asynchronously and succeeded: records.
+    /// Destination of asynchronous invocations that succeeded; counts records.
     Succeeds,
-    /// What rules of a bus gave up to hand over: events.
+    /// Dead-letter queue of rules of a bus; counts events that could not be handed over.
     Undelivered,
-    /// What a queue moves after too many receives: messages of the target.
+    /// Redrive of a queue after too many receives; counts messages in the target.
     Redrive,
 }
 
-/// A way from one node to another, by their places in [`Graph::nodes`].
+/// An edge between two nodes, given by their indexes in [`Graph::nodes`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Edge {
     pub(crate) from: usize,
@@ -75,18 +76,18 @@ pub(crate) struct Edge {
     pub(crate) kind: EdgeKind,
 }
 
-/// The picture's content.
+/// Nodes and edges of the picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Graph {
     pub(crate) nodes: Vec<Node>,
     pub(crate) edges: Vec<Edge>,
 }
 
-/// A node by kind and name, before it has a place.
+/// A node by kind and name, before it has an index.
 type Key = (NodeKind, String);
 
 impl Graph {
-    /// Everything a topology declares.
+    /// Builds the graph of everything that a topology declares.
     pub(crate) fn from_topology(topology: &Topology) -> Self {
         let letters = topology.dead_letter_queues();
         let queue = |name: &str| match letters.contains(name) {
@@ -168,7 +169,7 @@ impl Graph {
         Self { edges, nodes: keys.into_iter().map(|(kind, name)| Node { kind, name }).collect() }
     }
 
-    /// A stable name of an edge.
+    /// Returns a stable name of an edge.
     pub(crate) fn id(&self, edge: &Edge) -> String {
         let name = |place: usize| self.nodes.get(place).map_or("?", |node| node.name.as_str());
         let kind = match edge.kind {

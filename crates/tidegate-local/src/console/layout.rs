@@ -7,39 +7,39 @@ use serde::Serialize;
 
 use super::graph::{EdgeKind, Graph, NodeKind};
 
-/// Size of a node, and the room between layers and between rows. Units are pixels of a picture that is not scaled.
+/// Size of a node, and the gaps between layers and rows, in pixels of an unscaled picture.
 const WIDTH: f64 = 132.0;
 const HEIGHT: f64 = 42.0;
 const GAP: f64 = 58.0;
 const ROW_GAP: f64 = 14.0;
 /// Height of an edge that only passes through a layer.
 const LANE: f64 = 16.0;
-/// Room that each edge has at a node's side: the height of its count.
+/// Height that each edge takes at a node's side: the height of its count.
 const PORT: f64 = 14.0;
 const MARGIN: f64 = 8.0;
-/// Room at the picture's sides, where edges turn that lead back.
+/// Room at the picture's sides, where edges that lead back turn.
 const SIDE: f64 = 26.0;
-/// How far from a node an edge turns that leads back.
+/// Distance from a node at which an edge that leads back turns.
 const TURN: f64 = 22.0;
-/// Rounds of putting each layer in the order of its neighbours.
+/// Number of rounds that order each layer by its neighbours.
 const ROUNDS: usize = 8;
 
-/// A drawn picture.
+/// The finished picture.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Picture {
     pub(crate) width: f64,
     pub(crate) height: f64,
-    /// Left upper corner, width and height of each node, in the order of the graph's nodes.
+    /// Left, top, width and height of each node, in the order of the graph's nodes.
     pub(crate) boxes: Vec<[f64; 4]>,
-    /// The points of each edge, in the order of the graph's edges. The first is at its beginning.
+    /// Points of each edge from start to end, in the order of the graph's edges.
     pub(crate) lines: Vec<Vec<[f64; 2]>>,
 }
 
-/// What stands in a layer: a node, or an edge on its way through.
+/// An item of a layer: a node, or an edge that passes through.
 #[derive(Clone, Debug)]
 struct Item {
     layer: usize,
-    /// The graph's node; none for an edge on its way.
+    /// Index of the graph's node. `None` for an edge that passes through.
     node: Option<usize>,
     before: Vec<usize>,
     after: Vec<usize>,
@@ -48,7 +48,7 @@ struct Item {
     height: f64,
 }
 
-/// Lays a graph out.
+/// Lays out a graph.
 pub(crate) fn layout(graph: &Graph) -> Picture {
     let layers = layers(graph);
     let (mut items, chains) = items(graph, &layers);
@@ -83,7 +83,10 @@ fn cast(count: usize) -> f64 {
     count as f64
 }
 
-/// The layer of each node: right of everything that leads to it. Edges that close a circle, and those that only read, do not count.
+/// Returns the layer of each node: right of everything that leads to it.
+///
+/// Edges that close a circle, and edges that only read, do not count. For example, `a → b → c → a`
+/// gives the layers 0, 1 and 2.
 fn layers(graph: &Graph) -> Vec<usize> {
     let flows: Vec<(usize, usize)> = graph
         .edges
@@ -107,7 +110,8 @@ fn layers(graph: &Graph) -> Vec<usize> {
             }
         }
     }
-    // What is only read stands right of its readers; what could not be applied, and where it is put, at the end.
+    // A resource that is only read stands right of its readers. Destinations of dead letters stand
+    // at the end.
     let last = layers.iter().max().copied().unwrap_or(0);
     for (place, node) in graph.nodes.iter().enumerate() {
         let fed = kept.iter().any(|(_, to)| *to == place);
@@ -142,7 +146,7 @@ fn reaches(edges: &[(usize, usize)], from: usize, to: usize) -> bool {
     false
 }
 
-/// The nodes, and for each edge a chain of items from its beginning to its end.
+/// Returns the nodes as items, and for each edge the chain of items from its start to its end.
 fn items(graph: &Graph, layers: &[usize]) -> (Vec<Item>, Vec<Vec<usize>>) {
     let item = |layer, node, height| Item {
         layer,
@@ -210,7 +214,7 @@ fn arrange(items: &mut [Item], rows: &mut [Vec<usize>]) {
     }
 }
 
-/// Gives every item its y; each layer stands in the middle. Returns the picture's height.
+/// Sets the y of every item, with each layer centred. Returns the picture's height.
 fn place(items: &mut [Item], rows: &[Vec<usize>]) -> f64 {
     let heights: Vec<f64> = rows
         .iter()
@@ -233,7 +237,8 @@ fn place(items: &mut [Item], rows: &[Vec<usize>]) -> f64 {
     tallest + 2.0 * MARGIN
 }
 
-/// The points of an edge: it leaves at the right side and arrives at the left side, each at a port of its own.
+/// Returns the points of an edge. It leaves at the right side and arrives at the left side, each at
+/// a port of its own.
 fn line(chain: &[usize], items: &[Item], left: &dyn Fn(usize) -> f64) -> Vec<[f64; 2]> {
     let mut points = Vec::new();
     for (place, index) in chain.iter().enumerate() {
@@ -250,7 +255,8 @@ fn line(chain: &[usize], items: &[Item], left: &dyn Fn(usize) -> f64) -> Vec<[f6
     points
 }
 
-/// The y of the port that leads to a neighbour: ports are in the order of the neighbours, so that edges at one node do not cross.
+/// Returns the y of the port that leads to a neighbour. Ports have the order of the neighbours, so
+/// that edges at one node do not cross.
 fn port(item: &Item, near: &[usize], neighbour: Option<&usize>, items: &[Item]) -> f64 {
     let middle = item.y + item.height / 2.0;
     let mut near: Vec<(f64, usize)> =

@@ -1,4 +1,6 @@
-//! The local console: one page, and what it asks for. Nothing of it runs while nobody looks.
+//! The local console: one page, and the JSON that it asks for.
+//!
+//! It costs nothing while no page is open.
 
 mod graph;
 mod layout;
@@ -16,12 +18,13 @@ use serde_json::Value;
 
 use crate::parts::Parts;
 
-/// Everything comes from here, nothing is run that is not in these files, and no page of others may show it.
+/// Security policy: everything comes from this server, no other script runs, and no other page may
+/// embed this one.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
 const NO_SNIFFING: HeaderName = header::X_CONTENT_TYPE_OPTIONS;
 
-/// The page, its parts, and the JSON that it asks for every second.
+/// Returns the routes of the page, of its files, and of the JSON that it asks for every second.
 pub(crate) fn router(parts: Weak<Parts>) -> Router {
     let page = || async { file("text/html; charset=utf-8", include_str!("page.html")) };
     Router::new()
@@ -40,7 +43,7 @@ pub(crate) fn router(parts: Weak<Parts>) -> Router {
         .with_state(System(parts))
 }
 
-/// The engine, which may be gone.
+/// The engine, which may already have ended.
 #[derive(Clone)]
 struct System(Weak<Parts>);
 
@@ -51,7 +54,7 @@ impl System {
     }
 }
 
-/// Why there is no answer.
+/// Why a request has no answer.
 struct Refused(StatusCode, String);
 
 impl IntoResponse for Refused {

@@ -13,13 +13,13 @@ use crate::history::mentions;
 use crate::logs::{self, Kind, Line, Reader};
 use crate::parts::Parts;
 
-/// Most steps that are shown.
+/// Largest number of steps that are shown.
 const MOST: usize = 500;
 
-/// Finds the path of an id: a correlation id, an order, or anything else that records carry.
+/// Finds the path of an id: a correlation id, an order, or any other text that records carry.
 pub(super) fn find(parts: &Parts, id: &str) -> io::Result<Value> {
     let mut steps: Vec<(Timestamp, Value)> = Vec::new();
-    // A record that could not be decoded is named in logs and letters by its position alone.
+    // Logs and letters name a record that could not be decoded only by its position.
     let mut positions: BTreeSet<String> = BTreeSet::new();
     for delivery in parts.deliveries.kept() {
         let records = &delivery.content().records;

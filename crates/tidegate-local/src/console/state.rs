@@ -1,4 +1,4 @@
-//! What the page shows, as JSON.
+//! The JSON answers that the console's page shows.
 
 use std::collections::BTreeMap;
 
@@ -14,14 +14,14 @@ use crate::parts::Parts;
 use crate::status::{Look, Status};
 use topology::Target;
 
-/// Deliveries in the list.
+/// Number of deliveries in the list.
 const LISTED: usize = 50;
-/// Records of a delivery that are shown in full.
+/// Number of records of a delivery that are shown in full.
 const RECORDS: usize = 100;
-/// Characters of a text that are shown at most.
+/// Largest number of characters that are shown of a text.
 const LONGEST: usize = 4000;
 
-/// The picture: it is the same as long as the engine runs.
+/// Returns the picture of the system. It stays the same while the engine runs.
 pub(super) fn topology(parts: &Parts) -> Value {
     let graph = Graph::from_topology(&parts.topology);
     let picture = layout(&graph);
@@ -38,7 +38,7 @@ pub(super) fn topology(parts: &Parts) -> Value {
     })
 }
 
-/// The status, and the counts of each edge.
+/// Returns the status, and the counts of each edge.
 pub(super) async fn counts(parts: &Parts) -> Value {
     let status = Status::ask(parts, Look::AsItIs).await;
     let graph = Graph::from_topology(&parts.topology);
@@ -65,8 +65,8 @@ fn counts_of(parts: &Parts, status: &Status, graph: &Graph, edge: &Edge) -> Valu
         }
         EdgeKind::Events => {
             let routed = routed(parts, status, from, |target| target.function.as_deref() == Some(to));
-            // Behind the bus they wait in the function's one queue, beside those of other buses and
-            // of Invoke.
+            // Events behind the bus wait in the function's single queue, with those of other buses
+            // and of Invoke.
             let queue = status.asynchronous.iter().find(|queue| queue.function == to);
             let queued = |number: fn(&AsynchronousStatus) -> u64| queue.map_or(0, number);
             json!({
@@ -101,7 +101,7 @@ fn counts_of(parts: &Parts, status: &Status, graph: &Graph, edge: &Edge) -> Valu
     }
 }
 
-/// The counts of some rules of a bus together.
+/// Summed counts of several rules of a bus.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Routed {
     waiting: u64,
@@ -116,7 +116,7 @@ impl Routed {
     }
 }
 
-/// Those rules of a bus whose target is meant.
+/// Sums the counts of those rules of a bus whose target matches.
 fn routed(parts: &Parts, status: &Status, bus: &str, is_meant: impl Fn(&Target) -> bool) -> Routed {
     let of_bus = status.buses.iter().find(|status| status.bus == bus);
     let rules = of_bus.into_iter().flat_map(|status| &status.rules);
@@ -132,13 +132,13 @@ fn routed(parts: &Parts, status: &Status, bus: &str, is_meant: impl Fn(&Target) 
     })
 }
 
-/// The newest deliveries, the newest first.
+/// Returns the newest deliveries, newest first.
 pub(super) fn deliveries(parts: &Parts) -> Value {
     let kept = parts.deliveries.kept();
     Value::Array(kept.iter().rev().take(LISTED).map(|delivery| summary(delivery)).collect())
 }
 
-/// One line about a delivery.
+/// Returns a delivery in one line.
 pub(super) fn summary(delivery: &PastInvocation) -> Value {
     let answer = || shortened(&String::from_utf8_lossy(&delivery.answer));
     let (outcome, failed, error) = match delivery.ending {
@@ -161,7 +161,7 @@ pub(super) fn summary(delivery: &PastInvocation) -> Value {
     })
 }
 
-/// All of a delivery.
+/// Returns all that is kept of a delivery.
 pub(super) fn delivery(parts: &Parts, number: u64) -> Option<Value> {
     let kept = parts.deliveries.kept();
     let delivery = kept.iter().find(|delivery| delivery.number == number)?;
@@ -175,12 +175,13 @@ pub(super) fn delivery(parts: &Parts, number: u64) -> Option<Value> {
     Some(value)
 }
 
-/// What the engine handed over last, the newest first. No message is received for it.
+/// Returns the newest records that the engine sent to destinations, newest first. It receives no
+/// message for this.
 pub(super) fn dead_letters(parts: &Parts) -> Value {
     Value::Array(parts.letters.kept().iter().rev().take(LISTED).map(|one| letter(one)).collect())
 }
 
-/// A record that was given up.
+/// Returns a record that was given up.
 pub(super) fn letter(letter: &Letter) -> Value {
     json!({
         "kind": "letter",
@@ -191,7 +192,9 @@ pub(super) fn letter(letter: &Letter) -> Value {
     })
 }
 
-/// Receives some messages of a queue for dead letters, which stay there: their receive counts go up by one. None for another queue.
+/// Receives some messages of a dead-letter queue. Returns `None` for any other queue.
+///
+/// The messages stay in the queue, but their receive counts go up by one.
 pub(super) async fn peek(parts: &Parts, queue: &str) -> Option<Result<Value, String>> {
     let graph = Graph::from_topology(&parts.topology);
     graph.nodes.iter().find(|node| node.kind == NodeKind::DeadLetters && node.name == queue)?;
@@ -216,7 +219,7 @@ pub(super) async fn peek(parts: &Parts, queue: &str) -> Option<Result<Value, Str
     Some(Ok(Value::Array(messages.collect())))
 }
 
-/// A text cut to what a page can show.
+/// Returns a text, cut to a length that a page can show.
 pub(super) fn shortened(text: &str) -> Value {
     if text.chars().count() <= LONGEST {
         return Value::String(text.to_owned());

@@ -1,4 +1,5 @@
-//! Lambda's ListFunctions, GetFunction and GetFunctionConfiguration, with what the engine knows.
+//! Lambda's ListFunctions, GetFunction and GetFunctionConfiguration, with the data that the engine
+//! has.
 
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
@@ -12,13 +13,13 @@ use super::target::{Target, qualifier};
 use crate::environment::{FunctionSpec, function_arn};
 use engine_client::local::REGION;
 
-/// All functions, on one page.
+/// Answers ListFunctions with all functions on one page.
 pub(super) async fn list(State(control): State<Control>) -> Response {
     let functions: Vec<Value> = control.functions.specs().into_iter().map(configuration).collect();
     answered(&json!({ "Functions": functions }))
 }
 
-/// One function's configuration alone.
+/// Answers GetFunctionConfiguration.
 pub(super) async fn get_configuration(
     State(control): State<Control>,
     Path(name): Path<String>,
@@ -35,7 +36,7 @@ fn find<'a>(control: &'a Control, name: &str, query: Option<&str>) -> Result<&'a
     control.functions.spec(&target.function).ok_or_else(|| target.not_found())
 }
 
-/// One function.
+/// Answers GetFunction.
 pub(super) async fn get(
     State(control): State<Control>,
     Path(name): Path<String>,

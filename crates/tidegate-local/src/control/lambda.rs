@@ -15,7 +15,7 @@ use super::state::Control;
 use super::{functions, invoke};
 use crate::proxy::{Body, Service};
 
-/// Its paths.
+/// Returns the routes of the API.
 pub(super) fn router() -> Router<Control> {
     Router::new()
         .route("/2015-03-31/functions/{name}/invocations", post(invoke::invoke))

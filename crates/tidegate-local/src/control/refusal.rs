@@ -9,19 +9,19 @@ use super::response::{identified, json_response};
 use engine_client::local::REGION;
 
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
-/// How long a throttled caller is told to wait, in seconds.
+/// Seconds after which a throttled caller may retry.
 const RETRY_AFTER: &str = "1";
 
 /// Why a call was refused before a function ran.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// A header or parameter has none of the values it may have.
+    /// A header or parameter has a value that is not allowed.
     NotInSet { value: String, at: &'static str, allowed: &'static str },
-    /// A name is not formed like one.
+    /// A name does not match its pattern.
     NoMatch { value: String, at: &'static str, pattern: &'static str },
-    /// The name has one qualifier and the query another.
+    /// Name and query have different qualifiers.
     Qualifiers,
-    /// Nothing has this ARN.
+    /// No function has this ARN.
     NotFound(String),
     /// The ARN is of another region.
     OtherRegion(String),
@@ -29,27 +29,29 @@ pub(super) enum Refusal {
     NotJson(String),
     /// The client context is not an object in base64.
     ClientContext(String),
-    /// The client context has so many bytes.
+    /// The client context is too long: this many bytes.
     ClientContextTooLong(usize),
     /// The body could not be read.
     Unread(String),
-    /// The body is larger than any may be.
+    /// The body is larger than allowed.
     TooLarge,
-    /// An event has so many bytes.
+    /// The event is too large: this many bytes.
     EventTooLarge(usize),
-    /// As many environments are busy as the function may have.
+    /// All environments that the function may have are busy.
     Throttled,
-    /// An event could not be put into its queue.
+    /// The event could not be put into its queue.
     NotQueued(String),
-    /// An answer cannot be written as an event stream.
+    /// The answer cannot be written as an event stream.
     Unwritten(String),
-    /// The path has no such method.
+    /// The path does not have this method.
     Method,
 }
 
 impl Refusal {
-    /// Status and type. What a real Lambda answers to a large body is not the type its reference names (RequestTooLargeException), which no SDK therefore
-    /// recognises.
+    /// Returns status and type of the error.
+    ///
+    /// For a large body this is the type that a real Lambda returns. It differs from the type in
+    /// Lambda's reference (RequestTooLargeException), so no SDK recognises it.
     fn code(&self) -> (StatusCode, &'static str) {
         match self {
             Self::NotInSet { .. } | Self::NoMatch { .. } => (StatusCode::BAD_REQUEST, "ValidationException"),
@@ -109,7 +111,7 @@ impl Refusal {
         }
     }
 
-    /// The body, with the members the type has at Lambda.
+    /// Returns the body, with the members that Lambda gives this type.
     fn body(&self) -> serde_json::Value {
         let message = self.message();
         match self {

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
-/// A response with the id that every answer of an AWS API has.
+/// Adds the request id that every answer of an AWS API has.
 pub(super) fn identified(mut response: Response, request_id: &str) -> Response {
     if let Ok(id) = HeaderValue::from_str(request_id) {
         response.headers_mut().insert(REQUEST_ID, id);

@@ -22,7 +22,9 @@ use crate::guard;
 use crate::proxy::Service;
 use crate::status::Look;
 
-/// A running API; dropping it closes the port.
+/// A running API.
+///
+/// Dropping it closes the port.
 #[derive(Debug)]
 pub struct ControlApi {
     address: SocketAddr,
@@ -39,10 +41,10 @@ impl ControlApi {
         Self::serve(control, TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?)
     }
 
-    /// Serves the API to whoever connects there.
+    /// Serves the API on a listener.
     ///
     /// # Errors
-    /// The listener's address is not known.
+    /// The listener's address cannot be read.
     pub fn serve(control: Control, listener: TcpListener) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let console = control.console.clone();
@@ -64,13 +66,13 @@ impl ControlApi {
         Ok(Self { address, lambda, task })
     }
 
-    /// What it answers of Lambda's API, for as long as it runs.
+    /// Returns the part that answers Lambda's API, for as long as it runs.
     pub(crate) fn lambda(&self) -> Weak<dyn Service> {
         let lambda: Arc<dyn Service> = Arc::<Lambda>::clone(&self.lambda);
         Arc::downgrade(&lambda)
     }
 
-    /// Its URL.
+    /// Returns the URL of the API.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -82,7 +84,8 @@ impl Drop for ControlApi {
     }
 }
 
-/// `GET /status` looks at every source before it answers; `GET /status?look=no` says what is known.
+/// Answers `GET /status`, which reads every source first, and `GET /status?look=no`, which returns
+/// the known state.
 async fn status(State(control): State<Control>, RawQuery(query): RawQuery) -> Response {
     let mut parameters = form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
     let as_it_is = parameters.any(|(name, value)| name == "look" && value == "no");

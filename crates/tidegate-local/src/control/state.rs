@@ -13,23 +13,23 @@ use crate::environment::Functions;
 use crate::history::PastInvocations;
 use crate::status::Look;
 
-/// Makes the status, as JSON.
+/// Returns the status as JSON.
 pub type StatusSource = Arc<dyn Fn(Look) -> BoxFuture<'static, serde_json::Value> + Send + Sync>;
 
-/// What the API acts on.
+/// Parts of the engine that the API uses.
 #[derive(Clone)]
 pub struct Control {
     /// The functions.
     pub functions: Arc<dyn Functions>,
-    /// Bumped when an invocation is complete.
+    /// Counts up when an invocation is complete.
     pub activity: Arc<Activity>,
-    /// Where what Invoke was given, and what came of it, is written down.
+    /// Records the payloads of Invoke and their outcomes.
     pub deliveries: Arc<PastInvocations>,
-    /// Takes what Invoke is given with the type `Event`.
+    /// Accepts the events of Invoke with the type `Event`.
     pub events: Arc<dyn EventQueue>,
-    /// What `GET /status` answers.
+    /// Source of the answer to `GET /status`.
     pub status: StatusSource,
-    /// The local console's page and what it asks for.
+    /// Routes of the local console.
     pub console: Router,
     /// Notified by `POST /shutdown`.
     pub shutdown: Arc<Notify>,

@@ -1,4 +1,4 @@
-//! Which function is meant, and by which version or alias.
+//! The function that a request names, and its version or alias.
 
 use super::refusal::Refusal;
 use crate::environment::function_arn;
@@ -6,13 +6,13 @@ use engine_client::local::{ACCOUNT, REGION};
 
 /// The version that runs here.
 const LATEST: &str = "$LATEST";
-/// The alias that infra/locals.tf gives each function; here it leads to the only version.
+/// The alias that infra/locals.tf gives each function. Here it points to the only version.
 const ALIAS: &str = "live";
-/// What Lambda's own message says a name looks like.
+/// The pattern of a name in Lambda's own message.
 const NAME: &str = r"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?";
 const QUALIFIER: &str = r"(|[a-zA-Z0-9$_-]+)";
 
-/// A function by its declared name, and the version or alias it was named with.
+/// A function by its declared name, and the version or alias in the request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) function: String,
@@ -20,8 +20,9 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Takes a name apart (`name`, `name:qualifier`, `123456789012:function:name`, a whole ARN). A qualifier may be given beside it too, but then the
-    /// same one.
+    /// Parses a name: `name`, `name:qualifier`, `123456789012:function:name`, or a whole ARN.
+    ///
+    /// A qualifier may also come separately. If the name has one too, the two must be equal.
     pub(super) fn parse(given: &str, qualifier: Option<&str>) -> Result<Self, Refusal> {
         let named = Named::parse(given).ok_or_else(|| Refusal::NoMatch {
             value: given.to_owned(),
@@ -104,12 +105,12 @@ impl<'a> Named<'a> {
     }
 }
 
-/// Letters, digits and some more.
+/// Returns whether a text consists of letters, digits and the characters in `more`.
 fn is_word(text: &str, more: &str) -> bool {
     !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric() || more.contains(letter))
 }
 
-/// The `Qualifier` of a query.
+/// Returns the `Qualifier` of a query.
 pub(super) fn qualifier(query: Option<&str>) -> Option<String> {
     let mut pairs = form_urlencoded::parse(query?.as_bytes());
     pairs.find(|(name, _)| name == "Qualifier").map(|(_, value)| value.into_owned())

@@ -9,8 +9,9 @@ use super::record::{Destination, Fields, RECORD};
 use crate::send_error::SendError;
 use lambda_shapes::moment::Moment;
 
-/// An S3 bucket: each record is an object, and that of a stream has the event beside it as
-/// `payload`.
+/// An S3 bucket: each record becomes an object.
+///
+/// The object of a stream range also holds the event, as `payload`.
 #[derive(Clone, Debug)]
 pub struct BucketDestination {
     s3: aws_sdk_s3::Client,
@@ -19,14 +20,17 @@ pub struct BucketDestination {
 }
 
 impl BucketDestination {
-    /// For a stream mapping: keys are `aws/lambda/<mapping>/<shard>/YYYY/MM/DD/<time>-<uuid>`.
+    /// Creates the destination of a stream mapping.
+    ///
+    /// Keys are `aws/lambda/<mapping>/<shard>/YYYY/MM/DD/<time>-<uuid>`.
     #[must_use]
     pub fn for_mapping(s3: aws_sdk_s3::Client, bucket: &str, mapping: Uuid) -> Self {
         Self { s3, bucket: bucket.to_owned(), prefix: format!("aws/lambda/{mapping}") }
     }
 
-    /// For the asynchronous invocation of a function: keys are
-    /// `aws/lambda/async/<function>/YYYY/MM/DD/<time>-<uuid>`.
+    /// Creates the destination of a function's asynchronous invocations.
+    ///
+    /// Keys are `aws/lambda/async/<function>/YYYY/MM/DD/<time>-<uuid>`.
     #[must_use]
     pub fn for_function(s3: aws_sdk_s3::Client, bucket: &str, function: &str) -> Self {
         Self { s3, bucket: bucket.to_owned(), prefix: format!("aws/lambda/async/{function}") }

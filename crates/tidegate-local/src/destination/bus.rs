@@ -6,13 +6,12 @@ use super::record::{Destination, RECORD};
 use crate::send_error::{Reason, SendError};
 use lambda_shapes::message;
 
-/// The largest request that PutEvents takes, in bytes (AWS docs: PutEvents).
+/// Largest request that PutEvents accepts, in bytes (AWS docs: PutEvents).
 pub(super) const BUS_LIMIT: usize = 1 << 20;
-/// Where events of Lambda's destinations come from.
+/// Source of the events that Lambda sends to a bus.
 const SOURCE: &str = "lambda";
 
-/// An EventBridge bus: the record of an asynchronous invocation is the `detail` of an event from
-/// source `lambda`.
+/// An EventBridge bus: the record becomes the `detail` of an event from source `lambda`.
 #[derive(Clone, Debug)]
 pub struct BusDestination {
     events: aws_sdk_eventbridge::Client,
@@ -22,14 +21,14 @@ pub struct BusDestination {
 }
 
 impl BusDestination {
-    /// The bus with this ARN, for failures of the function with this one.
+    /// Creates a destination on the bus for failures of a function, both named by ARN.
     #[must_use]
     pub fn on_failure(events: aws_sdk_eventbridge::Client, bus_arn: &str, function_arn: &str) -> Self {
         let detail_type = "Lambda Function Invocation Result - Failure";
         Self { events, bus_arn: bus_arn.to_owned(), function_arn: function_arn.to_owned(), detail_type }
     }
 
-    /// The same, for its successes.
+    /// Creates a destination on the bus for successes of a function, both named by ARN.
     #[must_use]
     pub fn on_success(events: aws_sdk_eventbridge::Client, bus_arn: &str, function_arn: &str) -> Self {
         let detail_type = "Lambda Function Invocation Result - Success";
@@ -42,7 +41,7 @@ impl Destination for BusDestination {
         Box::pin(async move {
             let function = format!("{}:$LATEST", self.function_arn);
             let detail = message::sendable(&body);
-            // As PutEvents counts it (AWS docs: "Calculating PutEvents event entry size").
+            // Counted as PutEvents does (AWS docs: "Calculating PutEvents event entry size").
             let parts = [SOURCE, self.detail_type, &function, &self.bus_arn, &detail];
             let bytes = parts.iter().map(|part| part.len()).sum();
             if bytes > BUS_LIMIT {
@@ -58,7 +57,7 @@ impl Destination for BusDestination {
                 .build();
             let sent = self.events.put_events().entries(entry).send().await;
             let answer = sent.map_err(|error| SendError::from_call(RECORD, &self.bus_arn, error))?;
-            // A refused entry comes in an answer of status 200.
+            // PutEvents answers with status 200 even if it refuses the entry.
             if answer.failed_entry_count == 0 {
                 return Ok(());
             }
@@ -72,7 +71,9 @@ impl Destination for BusDestination {
     }
 }
 
-/// Why PutEvents refused an entry. A failure of EventBridge's own may pass.
+/// Returns why PutEvents refused an entry.
+///
+/// An internal failure of EventBridge may pass, as may an entry without an error code.
 fn reason_of_entry(code: &str) -> Reason {
     match code {
         "" | "InternalException" | "InternalFailure" | "ServiceUnavailable" => Reason::Failed,

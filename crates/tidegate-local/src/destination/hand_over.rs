@@ -1,4 +1,4 @@
-//! Hands records over until they have arrived, or never can.
+//! Sends records until they have arrived or never can.
 
 use std::fmt::Display;
 
@@ -13,28 +13,29 @@ use lambda_shapes::text::shortened;
 /// Most characters of a lost record that are logged.
 const LOGGED: usize = 4_000;
 
-/// What was not delivered to a destination, and is lost: what Lambda counts as
-/// `DestinationDeliveryFailures`.
+/// Count of records that a destination refused for good, so that they are lost.
+///
+/// Lambda counts them as `DestinationDeliveryFailures`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct DeliveryFailures {
     /// Records lost since the engine started.
     pub count: u64,
-    /// Why the last one was lost.
+    /// Why the last record was lost.
     pub last: Option<String>,
 }
 
 impl DeliveryFailures {
-    /// Counts one more.
+    /// Counts another lost record.
     pub(crate) fn add(&mut self, why: &str) {
         self.count += 1;
         self.last = Some(shortened(why));
     }
 }
 
-/// Sends again and again, with growing waits. Every failure is told to `failed`.
+/// Sends until it succeeds, with growing waits, and passes every failure to `failed`.
 ///
 /// # Errors
-/// No repetition can succeed.
+/// A failure is final: sending again can never succeed.
 pub(crate) async fn until_sent<'a>(
     send: impl Fn() -> BoxFuture<'a, Result<(), SendError>>,
     time_scale: f64,
@@ -52,7 +53,7 @@ pub(crate) async fn until_sent<'a>(
     Ok(())
 }
 
-/// Logs what is lost, with its content: nothing else has it any more.
+/// Logs a lost record with its content, because nothing else holds it any more.
 pub(crate) fn lost(of: &dyn Display, why: &str, content: &str) {
     let content: String = match content.char_indices().nth(LOGGED) {
         None => content.to_owned(),
@@ -68,7 +69,7 @@ mod tests {
     use super::*;
     use crate::send_error::Reason;
 
-    /// Fails for these reasons, one after the other, and then takes what is sent.
+    /// Fails once for each of these reasons, in order, and then accepts the message.
     async fn sent(reasons: &[Reason]) -> (Result<(), SendError>, Vec<String>) {
         let left = Mutex::new(reasons.iter());
         let said = Mutex::default();

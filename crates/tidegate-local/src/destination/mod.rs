@@ -1,4 +1,4 @@
-//! Where records go of what was given up, and of asynchronous invocations that succeeded.
+//! Destinations for on-failure records, and for records of successful asynchronous invocations.
 
 mod bucket;
 mod bus;

@@ -6,7 +6,7 @@ use super::record::{Destination, RECORD};
 use crate::send_error::SendError;
 use lambda_shapes::message;
 
-/// A standard SQS queue: the body is the record, without message attributes.
+/// A standard SQS queue: the message body is the record, without message attributes.
 #[derive(Clone, Debug)]
 pub struct QueueDestination {
     sqs: aws_sdk_sqs::Client,
@@ -14,7 +14,7 @@ pub struct QueueDestination {
 }
 
 impl QueueDestination {
-    /// The queue at this URL.
+    /// Creates a destination for the queue at this URL.
     #[must_use]
     pub fn new(sqs: aws_sdk_sqs::Client, url: &str) -> Self {
         Self { sqs, url: url.to_owned() }

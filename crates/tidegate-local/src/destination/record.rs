@@ -11,24 +11,25 @@ use crate::send_error::SendError;
 /// What errors call it.
 pub(super) const RECORD: &str = "the record";
 
-/// The fields of a record as they are written. What a function was given, and what it answered,
-/// need not be anything that a strict reader takes.
+/// The fields of a record, unchanged: payloads and answers may hold JSON that a strict reader
+/// refuses.
 pub(super) type Fields = BTreeMap<String, Box<RawValue>>;
 
-/// Takes records of failures, or of successes.
+/// Receives the records of failures or successes.
 pub trait Destination: Send + Sync {
     /// Sends one record.
     ///
     /// # Errors
-    /// Why it was not taken. The caller tries again unless the error is final: a record counts as
-    /// finished once it has arrived, or once it never can.
+    /// Why the receiver did not accept the record. Unless the error is final, the caller sends
+    /// again: a record is finished once it has arrived or never can.
     fn send(&self, body: String) -> BoxFuture<'_, Result<(), SendError>>;
 
-    /// Sends the record of a range of a stream, with the event of that range, which a bucket alone
-    /// takes.
+    /// Sends the on-failure record of a stream range together with the event of that range.
+    ///
+    /// Only a bucket keeps the event. By default the event is left out.
     ///
     /// # Errors
-    /// As [`Destination::send`].
+    /// As for [`Destination::send`].
     fn send_range<'a>(
         &'a self,
         body: String,

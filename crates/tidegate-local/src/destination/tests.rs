@@ -32,7 +32,7 @@ async fn a_record_that_quotes_what_sqs_does_not_take_arrives() {
     assert_eq!(taken, body);
 }
 
-/// A topic that takes everything, and a record for it with a payload of so many bytes.
+/// Sends a record with a payload of this number of bytes to a topic that accepts everything.
 async fn published(payload: usize) -> Result<(), SendError> {
     let taken = "<PublishResponse><PublishResult><MessageId>m</MessageId></PublishResult></PublishResponse>";
     let topic = TopicDestination::new(Clients::new(&answering(200, taken.to_owned()).await).sns, "arn:topic");
@@ -90,7 +90,7 @@ fn a_payload_that_a_strict_reader_refuses_is_left_out_like_any_other() {
             format!(r#"{{"version":"1.0","responseContext":{{"n":1.10}},"requestPayload":{payload}}}"#);
         let rest = without_payloads(&record).unwrap_or_else(|| panic!("{payload}"));
         assert_eq!(rest, r#"{"responseContext":{"n":1.10},"version":"1.0"}"#);
-        // What is left is as it was written, too.
+        // The rest of the record stays unchanged, too.
         let record = format!(r#"{{"requestPayload":1,"kept":{payload}}}"#);
         assert_eq!(without_payloads(&record), Some(format!(r#"{{"kept":{payload}}}"#)));
     }

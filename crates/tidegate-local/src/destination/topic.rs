@@ -6,7 +6,7 @@ use super::record::{Destination, Fields, RECORD};
 use crate::send_error::SendError;
 use lambda_shapes::message;
 
-/// The largest message that SNS takes, in bytes (AWS docs: Publish).
+/// Largest message that SNS accepts, in bytes (AWS docs: Publish).
 pub(super) const TOPIC_LIMIT: usize = 262_144;
 
 /// A standard SNS topic: the message is the record, without message attributes.
@@ -17,7 +17,7 @@ pub struct TopicDestination {
 }
 
 impl TopicDestination {
-    /// The topic with this ARN.
+    /// Creates a destination for the topic with this ARN.
     #[must_use]
     pub fn new(sns: aws_sdk_sns::Client, arn: &str) -> Self {
         Self { sns, arn: arn.to_owned() }
@@ -27,7 +27,8 @@ impl TopicDestination {
 impl Destination for TopicDestination {
     fn send(&self, body: String) -> BoxFuture<'_, Result<(), SendError>> {
         Box::pin(async move {
-            // A queue may subscribe to the topic, or to the bus below.
+            // A queue may subscribe to the topic, so characters that SQS refuses are escaped; so in
+            // the bus below.
             let mut message = message::sendable(&body);
             if message.len() > TOPIC_LIMIT
                 && let Some(rest) = without_payloads(&body)
@@ -47,8 +48,9 @@ impl Destination for TopicDestination {
     }
 }
 
-/// A record of an asynchronous invocation without the event and the answer (AWS docs: OnFailure,
-/// OnSuccess).
+/// Removes the event and the answer from the record of an asynchronous invocation.
+///
+/// Returns `None` if the record has neither (AWS docs: OnFailure, OnSuccess).
 pub(super) fn without_payloads(body: &str) -> Option<String> {
     let mut record: Fields = serde_json::from_str(body).ok()?;
     let removed = ["requestPayload", "responsePayload"].map(|payload| record.remove(payload));

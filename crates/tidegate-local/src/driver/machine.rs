@@ -21,10 +21,10 @@ pub trait Machine {
     /// The input after which nothing new may be begun.
     fn stop() -> Self::Input;
 
-    /// The one transition: takes in what happened and says what is to be done.
+    /// Applies one input and returns the actions that follow from it; the only transition.
     ///
     /// # Errors
-    /// An input that the state does not allow. The state is then unchanged.
+    /// The state does not allow the input. The state is then unchanged.
     fn handle(&mut self, input: Self::Input, now: Moment) -> Result<Vec<Self::Action>, IllegalInput>;
 }
 
@@ -34,8 +34,8 @@ pub trait Machine {
 pub struct IllegalInput {
     /// Which machine it is.
     pub machine: String,
-    /// What was going on.
+    /// State of the event.
     pub state: String,
-    /// What came.
+    /// The refused input.
     pub input: String,
 }

@@ -1,4 +1,4 @@
-//! Which emulator is used.
+//! The choice of an emulator.
 
 use std::env;
 
@@ -7,25 +7,31 @@ use super::error::EmulatorError;
 /// An AWS-compatible backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Backend {
-    /// MiniStack, started by the engine: the default.
+    /// MiniStack, started by the engine. This is the default.
     MiniStack,
-    /// LocalStack, started by the engine: through Docker when a daemon answers, otherwise as a process of this machine.
+    /// LocalStack, started by the engine: with Docker if a daemon answers, otherwise as a local
+    /// process.
     LocalStack,
-    /// Something that runs already, at this URL.
+    /// A service that already runs, at this URL.
     External(String),
 }
 
 impl Backend {
-    /// Chooses by the environment: `AWS_ENDPOINT_URL`, else `BACKEND` (`ministack` or `localstack`), else MiniStack. Empty counts as unset.
+    /// Chooses a backend from environment variables.
     ///
-    /// Errors: `BACKEND` names something else.
+    /// `AWS_ENDPOINT_URL` comes first, then `BACKEND` (`ministack` or `localstack`). The default is
+    /// MiniStack. An empty variable counts as unset.
+    ///
+    /// # Errors
+    /// `BACKEND` has another value.
     pub fn from_environment() -> Result<Self, EmulatorError> {
         let variable = |name| env::var(name).ok();
         Self::named(variable("AWS_ENDPOINT_URL").as_deref(), variable("BACKEND").as_deref())
     }
 
-    /// Chooses by an endpoint, else by name (`ministack` or `localstack`), else MiniStack. Empty
-    /// counts as not given.
+    /// Chooses a backend by endpoint, otherwise by name (`ministack` or `localstack`).
+    ///
+    /// The default is MiniStack. An empty text counts as not given.
     ///
     /// # Errors
     /// No backend has the name.
@@ -40,7 +46,7 @@ impl Backend {
         }
     }
 
-    /// The name in messages and in the status.
+    /// Returns the name in messages and in the status.
     pub fn name(&self) -> &'static str {
         match self {
             Self::MiniStack => "ministack",

@@ -1,13 +1,15 @@
-//! The container that LocalStack runs in.
+//! The container in which LocalStack runs.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The last community release; later images ask for a token.
+/// The last community release. Later images require a token.
 const IMAGE: &str = include_str!("../../../../tools/localstack-image");
 
-/// A container, running or about to be. It does not end with the client that started it; dropping this removes it.
+/// A container that runs or is about to run.
+///
+/// It does not end with the client that started it. Dropping this value removes it.
 #[derive(Debug)]
 pub(super) struct Container {
     docker: PathBuf,
@@ -16,7 +18,8 @@ pub(super) struct Container {
 }
 
 impl Container {
-    /// The container of a state directory: always the same, so that the next start finds what a crash has left.
+    /// Returns the container of a state directory. Its name is always the same, so that the next
+    /// start finds what a crash has left.
     pub(super) fn from_state(state: &Path) -> Self {
         Self::new(PathBuf::from("docker"), name(state))
     }
@@ -25,7 +28,8 @@ impl Container {
         Self { docker, name, removed: AtomicBool::new(false) }
     }
 
-    /// The command that runs it in the foreground, with its port on this machine's loopback only.
+    /// Returns the command that runs the container in the foreground. Its port is open on this
+    /// machine's loopback only.
     pub(super) fn run_command(&self, port: u16) -> Command {
         let mut command = Command::new(&self.docker);
         command.args(["run", "--rm", "--name", &self.name, "--publish"]);
@@ -42,13 +46,13 @@ impl Container {
         command
     }
 
-    /// Removes what another start has left.
+    /// Removes a container that an earlier start has left.
     pub(super) async fn clear(&self) {
-        // A container that is not there is as good as removed.
+        // A container that does not exist counts as removed.
         let _ = tokio::process::Command::from(self.remove_command()).status().await;
     }
 
-    /// Removes it for good.
+    /// Removes the container. Dropping this value then does nothing.
     pub(super) async fn remove(&self) {
         self.clear().await;
         self.removed.store(true, Ordering::Relaxed);
@@ -84,7 +88,7 @@ mod tests {
 
     use super::*;
 
-    /// A program in docker's place that writes down what it was asked for.
+    /// A program in place of Docker that records its arguments.
     fn docker(directory: &Path) -> PathBuf {
         let program = directory.join("docker");
         std::fs::write(&program, "#!/bin/sh\necho \"$@\" >> \"$0.calls\"\n").unwrap();

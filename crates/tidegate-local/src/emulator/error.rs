@@ -1,11 +1,11 @@
-//! Why an emulator cannot be used.
+//! Errors of emulators.
 
 use std::path::PathBuf;
 
 /// Why an emulator could not be started or asked.
 #[derive(Debug, thiserror::Error)]
 pub enum EmulatorError {
-    /// `BACKEND` names something unknown.
+    /// `BACKEND` has an unknown value.
     #[error("BACKEND (or --backend) is {0}; allowed are ministack and localstack")]
     UnknownBackend(String),
     /// `AWS_ENDPOINT_URL` is AWS itself.
@@ -14,7 +14,7 @@ pub enum EmulatorError {
          start one"
     )]
     Account(String),
-    /// `AWS_ENDPOINT_URL` is set and nothing usable answers there.
+    /// `AWS_ENDPOINT_URL` is set, but no usable service answers there.
     #[error(
         "AWS_ENDPOINT_URL (or --endpoint-url) is {endpoint}, and DynamoDB ListTables there fails: {reason}. Start what should listen there, or unset \
          AWS_ENDPOINT_URL to let Tidegate start an emulator of its own"
@@ -25,14 +25,14 @@ pub enum EmulatorError {
         /// What happened.
         reason: String,
     },
-    /// The emulator's files are not installed.
+    /// The emulator is not installed.
     #[error("{name} is not installed: {missing}; {remedy}")]
     NotInstalled {
-        /// The emulator.
+        /// Name of the emulator.
         name: &'static str,
-        /// What is missing, and where it was looked for.
+        /// What is missing, and where it was searched for.
         missing: String,
-        /// What installs it, or makes it unnecessary.
+        /// How to install it or do without it.
         remedy: String,
     },
     /// A file or directory of the state directory could not be prepared.
@@ -40,39 +40,39 @@ pub enum EmulatorError {
     State {
         /// The path.
         path: PathBuf,
-        /// Why.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// The process could not be started at all.
+    /// The process could not be started.
     #[error("cannot start {name}: {source}")]
     Spawn {
-        /// The emulator.
+        /// Name of the emulator.
         name: &'static str,
-        /// Why.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// The process ended before it was ready.
     #[error("{name} ended while it started ({status}); the end of {log}:\n{tail}")]
     Ended {
-        /// The emulator.
+        /// Name of the emulator.
         name: &'static str,
-        /// How it ended.
+        /// How the process ended.
         status: String,
-        /// Its log.
+        /// Path of its log.
         log: PathBuf,
         /// The last lines of the log.
         tail: String,
     },
-    /// The process runs and does not become ready.
+    /// The process runs but does not become ready.
     #[error("{name} did not answer within {seconds} seconds (last: {reason}); the end of {log}:\n{tail}")]
     NotReady {
-        /// The emulator.
+        /// Name of the emulator.
         name: &'static str,
-        /// How long it was waited for.
+        /// Time that the engine waited, in seconds.
         seconds: u64,
-        /// What the last attempt said.
+        /// Result of the last attempt.
         reason: String,
-        /// Its log.
+        /// Path of its log.
         log: PathBuf,
         /// The last lines of the log.
         tail: String,
@@ -80,9 +80,9 @@ pub enum EmulatorError {
     /// The list of sent mail could not be read.
     #[error("cannot read the sent mail from {url}: {reason}")]
     Mail {
-        /// What was asked.
+        /// URL of the request.
         url: String,
-        /// Why.
+        /// What went wrong.
         reason: String,
     },
 }

@@ -1,4 +1,4 @@
-//! MiniStack in a cache of Tidegate's own: where it is, and its installation by pip.
+//! MiniStack in Tidegate's own cache: its place, and its installation with pip.
 
 use std::env;
 use std::fs::{self, File};
@@ -6,18 +6,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The packages that are installed, each with its version and the hashes of its files.
+/// The packages to install, each with its version and the hashes of its files.
 const REQUIREMENTS: &str = include_str!("../../../../tools/requirements.txt");
-/// Written last, with these requirements: without it an installation was cut off, or is of another
-/// Tidegate.
+/// Marker file, written last, with these requirements. If it is missing or differs, the
+/// installation was interrupted or belongs to another version of Tidegate.
 const COMPLETE: &str = "installed.txt";
-/// Exits with 3 if Python is too old, and with 4 if it cannot make virtual environments.
+/// Exits with 3 if Python is too old, and with 4 if it cannot create virtual environments.
 const CHECK: &str = "import sys
 if sys.version_info < (3, 10): sys.exit(3)
 try: import ensurepip, venv
 except ImportError: sys.exit(4)";
 
-/// The place of MiniStack in the cache.
+/// An installation of MiniStack in the cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Installation {
     directory: PathBuf,
@@ -26,65 +26,70 @@ pub struct Installation {
 /// Why MiniStack could not be installed.
 #[derive(Debug, thiserror::Error)]
 pub enum InstallError {
-    /// Neither variable says where caches are.
+    /// No variable says where the cache is.
     #[error("there is no place for it: neither XDG_CACHE_HOME nor HOME is set")]
     NoCache,
     /// A file or directory cannot be written.
     #[error("{path} cannot be written: {source}")]
     Unwritable {
-        /// Which.
+        /// The path.
         path: PathBuf,
-        /// Why not.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// No Python, or not one that will do.
+    /// Python is missing or unsuitable.
     #[error("{0}; install Python 3.10 or newer with its venv module (on Debian the package python3-venv)")]
     Python(String),
-    /// A step failed, and has said why.
+    /// A step failed. Its own output says why.
     #[error("{step} failed ({why}); what it printed says more")]
     Step {
-        /// Which.
+        /// The step.
         step: String,
-        /// How it ended.
+        /// How the step ended.
         why: String,
     },
 }
 
 impl Installation {
-    /// The place by the environment: below `XDG_CACHE_HOME`, else `~/.cache`. None if neither
-    /// variable is set.
+    /// Returns the installation below `XDG_CACHE_HOME`, otherwise below `~/.cache`.
+    ///
+    /// Returns `None` if neither `XDG_CACHE_HOME` nor `HOME` is set.
     pub fn from_environment() -> Option<Self> {
         Self::below(|name| env::var_os(name).map(PathBuf::from))
     }
 
     pub(super) fn below(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<Self> {
-        // A relative path in XDG_CACHE_HOME is to be ignored (XDG Base Directory Specification).
+        // A relative path in XDG_CACHE_HOME must be ignored (XDG Base Directory Specification).
         let cache = variable("XDG_CACHE_HOME").filter(|path| path.is_absolute());
         let home = || Some(variable("HOME").filter(|path| path.is_absolute())?.join(".cache"));
         let cache = cache.or_else(home)?.join("tidegate");
         Some(Self { directory: cache.join(format!("ministack-{}", Self::version())) })
     }
 
-    /// The version that is installed.
+    /// Returns the version that is installed.
     pub fn version() -> &'static str {
         let pin = REQUIREMENTS.lines().find_map(|line| line.strip_prefix("ministack=="));
         pin.and_then(|pin| pin.split_whitespace().next()).unwrap_or("of an unknown version")
     }
 
-    /// The directory.
+    /// Returns the directory of the installation.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// The program, if the installation is complete.
+    /// Returns the program if the installation is complete.
     pub fn program(&self) -> Option<PathBuf> {
         let installed = fs::read_to_string(self.directory.join(COMPLETE)).ok()?;
         Some(self.directory.join("bin/ministack")).filter(|_| installed == REQUIREMENTS)
     }
 
-    /// Installs it: a virtual environment, and the pinned packages by pip, which asks PyPI or the
-    /// index of pip's own configuration. What these print goes to standard error. Returns at once
-    /// if it is there. Blocks.
+    /// Installs MiniStack and returns its program.
+    ///
+    /// Blocks the calling thread.
+    ///
+    /// Creates a virtual environment and installs the pinned packages with pip, which uses PyPI or
+    /// the index in pip's own configuration. Output of these programs goes to standard error.
+    /// Returns at once if MiniStack is already installed.
     ///
     /// # Errors
     /// The directory cannot be written, or a step fails.
@@ -94,7 +99,7 @@ impl Installation {
             move |source| InstallError::Unwritable { path, source }
         };
         fs::create_dir_all(&self.directory).map_err(unwritable(&self.directory))?;
-        // Two installations at a time would write into each other's files.
+        // Two installations at a time would overwrite each other's files.
         let lock = self.directory.with_extension("lock");
         let held = File::create(&lock).map_err(unwritable(&lock))?;
         held.lock().map_err(unwritable(&lock))?;
@@ -114,7 +119,7 @@ impl Installation {
         Ok(self.directory.join("bin/ministack"))
     }
 
-    /// Notes that everything is there.
+    /// Writes the marker of a complete installation.
     pub(super) fn complete(&self) -> io::Result<()> {
         fs::write(self.directory.join(COMPLETE), REQUIREMENTS)
     }

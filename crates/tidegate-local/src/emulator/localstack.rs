@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::error::EmulatorError;
 
-/// Whether a Docker daemon answers.
+/// Returns whether a Docker daemon answers.
 pub(super) async fn docker_answers() -> bool {
     let mut command = tokio::process::Command::new("docker");
     command.args(["version", "--format", "{{.Server.Version}}"]).stdin(Stdio::null()).kill_on_drop(true);
@@ -17,7 +17,8 @@ pub(super) async fn docker_answers() -> bool {
     answer.is_ok_and(|output| output.is_ok_and(|output| output.status.success()))
 }
 
-/// The command that runs LocalStack as a process, with all its state below the state directory.
+/// Returns the command that runs LocalStack as a process. It keeps all its files below the state
+/// directory.
 pub(super) fn host_command(tools: Option<&Path>, state: &Path, port: u16) -> Result<Command, EmulatorError> {
     let missing = |file: &Path| EmulatorError::NotInstalled {
         name: "LocalStack",
@@ -54,7 +55,8 @@ pub(super) fn host_command(tools: Option<&Path>, state: &Path, port: u16) -> Res
     Ok(command)
 }
 
-/// What LocalStack installs is shared between state directories; what it stores is not, and begins empty.
+/// Prepares an empty root with a link to the libraries. State directories share what LocalStack
+/// installs, but not what it stores.
 fn link_libraries(root: &Path, libraries: &Path) -> io::Result<()> {
     match fs::remove_dir_all(root) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

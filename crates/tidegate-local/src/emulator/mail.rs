@@ -1,4 +1,4 @@
-//! Mail that an emulator's SES has "sent".
+//! Mail that an emulator's SES has accepted.
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::error::EmulatorError;
 
-/// One sent message.
+/// A sent message.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct SentMail {
     /// The message id that SES returned.
@@ -24,7 +24,8 @@ pub struct SentMail {
     pub body: String,
 }
 
-/// Reads the sent mail of MiniStack or LocalStack, in the order of sending. None: the endpoint has neither list.
+/// Reads the sent mail of MiniStack or LocalStack, in the order of sending. Returns `None` if the
+/// endpoint has neither list.
 pub(super) async fn sent_mail(endpoint: &str) -> Result<Option<Vec<SentMail>>, EmulatorError> {
     for (path, read) in [
         ("/_ministack/ses/messages", from_ministack as fn(&Value) -> Option<Vec<SentMail>>),
@@ -33,7 +34,7 @@ pub(super) async fn sent_mail(endpoint: &str) -> Result<Option<Vec<SentMail>>, E
         let url = format!("{endpoint}{path}");
         let fail = |reason: String| EmulatorError::Mail { url: url.clone(), reason };
         let answer = get(&url).await.map_err(fail)?;
-        // Both answer unknown paths as S3 would, with an error in XML.
+        // Both answer unknown paths as S3 does, with an error in XML.
         if let Some(mail) = answer.and_then(|body| read(&serde_json::from_slice(&body).ok()?)) {
             return Ok(Some(mail));
         }
@@ -53,7 +54,7 @@ async fn get(url: &str) -> Result<Option<Bytes>, String> {
     Ok((status == StatusCode::OK).then_some(body))
 }
 
-/// `{"messages": {"<account>": [{MessageId, To, Subject, BodyText, …}]}}`
+/// Reads `{"messages": {"<account>": [{MessageId, To, Subject, BodyText, …}]}}`.
 fn from_ministack(answer: &Value) -> Option<Vec<SentMail>> {
     let accounts = answer.get("messages")?.as_object()?;
     let messages = accounts.values().flat_map(|messages| messages.as_array().into_iter().flatten());
@@ -66,7 +67,7 @@ fn from_ministack(answer: &Value) -> Option<Vec<SentMail>> {
     Some(mail.collect())
 }
 
-/// `{"messages": [{Id, Destination: {ToAddresses}, Subject, Body: {text_part}, …}]}`
+/// Reads `{"messages": [{Id, Destination: {ToAddresses}, Subject, Body: {text_part}, …}]}`.
 fn from_localstack(answer: &Value) -> Option<Vec<SentMail>> {
     let mail = answer.get("messages")?.as_array()?.iter().map(|message| SentMail {
         id: text(message, "/Id"),

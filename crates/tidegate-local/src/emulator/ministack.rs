@@ -1,4 +1,4 @@
-//! Where MiniStack is, and how it is started.
+//! Finds and starts MiniStack.
 
 use std::env;
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,13 +10,13 @@ use super::installation::Installation;
 
 const PROGRAM: &str = "ministack";
 
-/// Where MiniStack is looked for, in this order.
+/// Places where MiniStack is searched for, in this order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places {
-    /// What `scripts/setup` has installed.
+    /// Installation of `scripts/setup`.
     pub(super) tools: Option<PathBuf>,
-    /// What `tidegate local install` has installed. It was asked for, and is the version that
-    /// Tidegate is tested with, so it goes before any that is in `PATH`.
+    /// Installation of `tidegate local install`. The user asked for it, and Tidegate is tested with
+    /// its version, so it comes before any other in `PATH`.
     pub(super) cache: Option<Installation>,
     /// The directories of `PATH`.
     pub(super) path: Vec<PathBuf>,
@@ -51,7 +51,7 @@ impl Places {
         }
     }
 
-    /// The command that runs MiniStack in the foreground on a port.
+    /// Returns the command that runs MiniStack in the foreground on a port.
     pub(super) fn command(&self, port: u16) -> Result<Command, EmulatorError> {
         let mut command = Command::new(self.find().ok_or_else(|| self.missing())?);
         // Without BIND_HOST it listens on all interfaces; at INFO it writes a line per request.
@@ -92,7 +92,7 @@ mod tests {
         let in_path = program(&bin, 0o755);
         let mut places = Places { tools: Some(tools.clone()), path, cache: None };
         assert_eq!(places.find(), Some(in_path.clone()));
-        // What was asked for, once it is complete.
+        // The user's installation counts once it is complete.
         let home = |name: &str| (name == "HOME").then(|| root.path().to_owned());
         places.cache = Installation::below(home);
         assert_eq!(places.find(), Some(in_path));

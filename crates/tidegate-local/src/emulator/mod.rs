@@ -1,4 +1,4 @@
-//! The emulator behind the engine: which one, its start, its end, what it can be asked.
+//! The emulator behind the engine: its choice, start, end and mail.
 
 mod backend;
 mod container;
@@ -28,18 +28,21 @@ pub use mail::SentMail;
 use container::Container;
 use process::EmulatorProcess;
 
-/// MiniStack is ready in about two seconds on an idle machine.
+/// Limit of MiniStack's start. It is ready in about two seconds on an idle machine.
 const MINISTACK_START: Duration = Duration::from_secs(60);
-/// LocalStack starts DynamoDB at the first call; a container image may have to be pulled before.
+/// Limit of LocalStack's start. It starts DynamoDB at the first call, and Docker may have to pull
+/// the image first.
 const LOCALSTACK_START: Duration = Duration::from_secs(300);
-/// An endpoint that was given should run already.
+/// Limit for a given endpoint, which should already run.
 const EXTERNAL_START: Duration = Duration::from_secs(5);
-/// Pause between two questions whether it is ready.
+/// Pause between two checks whether the emulator is ready.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
-/// How often another port is tried when one was taken meanwhile.
+/// Number of attempts if a port was taken meanwhile.
 const PORTS: usize = 3;
 
-/// A usable backend. One that was started here ends when this is stopped or dropped.
+/// A usable backend.
+///
+/// If it was started here, it ends when it is stopped or dropped.
 #[derive(Debug)]
 pub struct Emulator {
     backend: Backend,
@@ -50,11 +53,14 @@ pub struct Emulator {
     container: Option<Container>,
 }
 
-/// Starts a backend, or looks whether the given one answers, and waits until DynamoDB's `ListTables` succeeds.
+/// Starts a backend, or checks that the given one answers, and waits until DynamoDB's `ListTables`
+/// succeeds.
 ///
 /// Output goes to `<state>/logs/emulator.log`. Servers listen on 127.0.0.1, on a free port.
 ///
-/// Errors: not installed, ended while starting, or not answering; each says what to do or shows the end of the log.
+/// # Errors
+/// The backend is not installed, ended while it started, or does not answer. The error says what to
+/// do or shows the end of the log.
 pub async fn start(backend: &Backend, state: &Path) -> Result<Emulator, EmulatorError> {
     if let Backend::External(endpoint) = backend {
         return external(endpoint).await;
@@ -90,7 +96,7 @@ pub async fn start(backend: &Backend, state: &Path) -> Result<Emulator, Emulator
                     container,
                 });
             }
-            // Somebody else has taken the port between our look and its start.
+            // Another program has taken the port since it was found free.
             Err(EmulatorError::Ended { tail, .. }) if attempt < PORTS && is_port_taken(&tail) => attempt += 1,
             Err(error) => {
                 if let Some(container) = &container {
@@ -103,22 +109,24 @@ pub async fn start(backend: &Backend, state: &Path) -> Result<Emulator, Emulator
 }
 
 impl Emulator {
-    /// Its name: `ministack`, `localstack` or `external`.
+    /// Returns its name: `ministack`, `localstack` or `external`.
     pub fn name(&self) -> &'static str {
         self.backend.name()
     }
 
-    /// Its URL, without a slash at the end.
+    /// Returns its URL, without a slash at the end.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// The program that was started, if it was started here.
+    /// Returns the program that was started, if it was started here.
     pub fn program(&self) -> Option<&Path> {
         self.program.as_deref()
     }
 
-    /// User and system time of its processes, in seconds. None if it was not started here or runs in a container.
+    /// Returns the user and system time of its processes, in seconds.
+    ///
+    /// `None` if it was not started here or runs in a container.
     pub fn cpu_seconds(&self) -> Option<f64> {
         match (&self.process, &self.container) {
             (Some(process), None) => Some(process.cpu_seconds()),
@@ -126,19 +134,24 @@ impl Emulator {
         }
     }
 
-    /// The process id, if it was started here.
+    /// Returns the process id, if it was started here.
     pub fn process_id(&self) -> Option<i32> {
         self.process.as_ref().map(EmulatorProcess::id)
     }
 
-    /// The mail it has sent, in the order of sending. None if it keeps no list that is known here.
+    /// Returns the mail it has sent, in the order of sending.
     ///
-    /// Errors: it does not answer.
+    /// `None` if it has no known list of mail.
+    ///
+    /// # Errors
+    /// It does not answer.
     pub async fn sent_mail(&self) -> Result<Option<Vec<SentMail>>, EmulatorError> {
         mail::sent_mail(&self.endpoint).await
     }
 
-    /// Ends it, if it was started here. Doing so again does nothing.
+    /// Ends the backend if it was started here.
+    ///
+    /// A second call does nothing.
     pub async fn stop(&self) {
         if let Some(container) = &self.container {
             container.remove().await;
@@ -149,20 +162,22 @@ impl Emulator {
     }
 }
 
-/// The mail sent by the backend at an endpoint, for those who did not start it; see [`Emulator::sent_mail`].
+/// Returns the mail sent by the backend at an endpoint, for callers that did not start it; see
+/// [`Emulator::sent_mail`].
 pub async fn sent_mail(endpoint: &str) -> Result<Option<Vec<SentMail>>, EmulatorError> {
     mail::sent_mail(endpoint.trim_end_matches('/')).await
 }
 
-/// Kills what emulators have left behind whose engine is gone. Every start does it; it is here for those who only clean up.
+/// Kills processes of emulators whose engine has ended.
 ///
-/// MiniStack dies with its engine. LocalStack's Java and Node.js processes do not when the engine is killed.
+/// MiniStack dies with its engine. LocalStack's Java and Node.js processes survive if the engine is
+/// killed. Every start calls this function; call it to clean up without a start.
 pub fn kill_stale() {
     process::kill_stale();
 }
 
 async fn external(endpoint: &str) -> Result<Emulator, EmulatorError> {
-    // Before anything is asked: the question is a call, and what follows creates things.
+    // Checked before any request: the check is itself a call, and later ones create resources.
     if is_aws(endpoint) {
         return Err(EmulatorError::Account(endpoint.to_owned()));
     }
@@ -224,7 +239,7 @@ async fn launch(
     }
 }
 
-/// Whether `ListTables` succeeds.
+/// Checks that `ListTables` succeeds.
 async fn answers(endpoint: &str) -> Result<(), String> {
     if endpoint.parse::<http::Uri>().ok().and_then(|url| url.scheme().cloned()).is_none() {
         return Err("it is not a URL such as http://127.0.0.1:4566".to_owned());

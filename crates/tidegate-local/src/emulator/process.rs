@@ -1,4 +1,4 @@
-//! An emulator's process and everything it starts.
+//! An emulator's process and everything that it starts.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -15,22 +15,23 @@ use tokio::sync::watch;
 
 use crate::credentials::VARIABLES;
 
-/// Marks every process that belongs to an emulator of an engine, with that engine's process id and start time. Children inherit it, also
-/// those that leave the process group.
+/// Variable that marks every process of an engine's emulator, with the engine's process id and
+/// start time. Children inherit it, including those that leave the process group.
 const MARK: &str = "TIDEGATE_EMULATOR_OF";
 
-/// How long a process may take to end by itself.
+/// Time that a process has to end by itself.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How often, and after which pause, marked processes are looked for until there is none. Becoming another program takes less than one
-/// pause, on a busy machine many.
+/// Number of searches for marked processes, and the pause between them. Starting another program
+/// usually takes less than one pause, on a busy machine many.
 const ROUNDS: usize = 200;
 const ROUND: Duration = Duration::from_millis(1);
 
-/// Most bytes of a process's environment: Linux allows a quarter of the usual stack for it and the arguments.
+/// Largest size of a process's environment: Linux allows a quarter of the usual stack for it and
+/// the arguments.
 const ENVIRONMENT_LIMIT: usize = 2 << 20;
 
-/// A running process. Dropping it kills it and all that it started.
+/// A running process. Dropping it kills the process and everything that it started.
 #[derive(Debug)]
 pub(super) struct EmulatorProcess {
     id: i32,
@@ -42,7 +43,7 @@ pub(super) struct EmulatorProcess {
 impl EmulatorProcess {
     /// Starts a command in a process group of its own, with its output in a log file.
     ///
-    /// The process is killed by the kernel when this one dies, where the program `setpriv` is there to ask for it.
+    /// If the program `setpriv` is installed, the kernel kills the process when this process dies.
     pub(super) fn start(command: &Command, log: &Path, variant: u16) -> io::Result<Self> {
         kill_stale();
         let mark = format!("{}-{variant}", own_mark()?);
@@ -52,8 +53,8 @@ impl EmulatorProcess {
         command.env(MARK, &mark).stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).process_group(0);
         let (started, result) = std::sync::mpsc::channel();
         let (report, ended) = watch::channel(None);
-        // The kernel's signal at the parent's death is in fact sent at the death of the *thread* that started the process. This one lives
-        // as long as the process.
+        // The kernel sends its signal at the death of the *thread* that started the process. This
+        // thread lives as long as the process.
         thread::Builder::new().name("emulator".to_owned()).spawn(move || match command.spawn() {
             Ok(mut child) => {
                 // The receivers may be gone; the process must be waited for all the same.
@@ -68,17 +69,17 @@ impl EmulatorProcess {
         Ok(Self { id, mark, log: log.to_owned(), ended })
     }
 
-    /// The process id.
+    /// Returns the process id.
     pub(super) fn id(&self) -> i32 {
         self.id
     }
 
-    /// How it ended, if it has.
+    /// Returns how it ended, if it has.
     pub(super) fn ended(&self) -> Option<ExitStatus> {
         *self.ended.borrow()
     }
 
-    /// The last lines of its output.
+    /// Returns the last lines of its output.
     pub(super) fn tail(&self) -> String {
         let text = std::fs::read(&self.log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
@@ -86,7 +87,8 @@ impl EmulatorProcess {
         lines.get(lines.len().saturating_sub(20)..).unwrap_or_default().join("\n")
     }
 
-    /// User and system time of the process and its living descendants, and of those they have waited for, in seconds.
+    /// Returns the user and system time of the process, its living descendants, and those they have
+    /// waited for, in seconds.
     pub(super) fn cpu_seconds(&self) -> f64 {
         let stats: Vec<Stat> = all_processes().map_or_else(
             |_| Vec::new(),
@@ -106,7 +108,8 @@ impl EmulatorProcess {
         ticks as f64 / procfs::ticks_per_second() as f64
     }
 
-    /// Asks the process to end, and after ten seconds kills it; then kills whatever it left behind.
+    /// Asks the process to end, and kills it after ten seconds. Then kills everything that it left
+    /// behind.
     pub(super) async fn stop(&self) {
         let mut ended = self.ended.clone();
         if self.ended().is_none() {
@@ -134,7 +137,7 @@ impl Drop for EmulatorProcess {
     }
 }
 
-/// The command, run through `setpriv` if there is one.
+/// Returns the command, run through `setpriv` if that is installed.
 fn bound_to_parent(command: &Command) -> Command {
     let paths = std::env::var_os("PATH").unwrap_or_default();
     let setpriv = std::env::split_paths(&paths).map(|path| path.join("setpriv")).find(|path| path.is_file());
@@ -156,8 +159,8 @@ fn bound_to_parent(command: &Command) -> Command {
     bound
 }
 
-/// Takes every AWS variable of the engine's own environment away: an emulator runs what it is
-/// given, functions of its own too.
+/// Removes every AWS variable of the engine's own environment: an emulator runs foreign code,
+/// including functions.
 fn without_the_operators_credentials(command: &mut Command) {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"AWS_")) {
         command.env_remove(name);
@@ -165,13 +168,13 @@ fn without_the_operators_credentials(command: &mut Command) {
     command.envs(VARIABLES);
 }
 
-/// This process's id and start time: ids are reused, the pair is not.
+/// Returns this process's id and start time. Ids are reused; the pair is not.
 fn own_mark() -> io::Result<String> {
     let own = Process::myself().and_then(|own| own.stat()).map_err(io::Error::other)?;
     Ok(format!("{}-{}", own.pid, own.starttime))
 }
 
-/// Kills what emulators of engines that are gone have left behind.
+/// Kills processes that emulators of ended engines have left behind.
 pub(super) fn kill_stale() {
     kill_marked(|mark| {
         let mut parts = mark.split('-');
@@ -182,7 +185,10 @@ pub(super) fn kill_stale() {
     });
 }
 
-/// Looks again until nothing is found: a process that becomes another program (`exec`) has no environment for a moment.
+/// Kills marked processes.
+///
+/// Searches again until nothing is found: a process that becomes another program (`exec`) has no
+/// environment for a moment.
 fn kill_marked(is_meant: impl Fn(&str) -> bool) {
     let own = Process::myself().and_then(|own| own.uid()).ok();
     let mut buffer = vec![0; ENVIRONMENT_LIMIT];
@@ -196,9 +202,11 @@ fn kill_marked(is_meant: impl Fn(&str) -> bool) {
                     again = true;
                 }
                 Ok(Mark::Is(_) | Mark::Without) => {}
-                // The kernel's own processes have no program, and ended ones neither.
+                // The kernel's own processes have no program, and neither do processes that have
+                // ended.
                 Ok(Mark::NoEnvironment) => again |= process.exe().is_ok(),
-                // Other users' processes cannot be looked into, and are not ours; one of ours that is there can be, a moment later.
+                // Processes of other users cannot be read, and are not ours. A living process of
+                // ours can be read a moment later.
                 Err(_) => {
                     again |= process.uid().is_ok_and(|user| Some(user) == own) && process.exe().is_ok();
                 }
@@ -211,15 +219,17 @@ fn kill_marked(is_meant: impl Fn(&str) -> bool) {
     }
 }
 
-/// What a process's environment says about it.
+/// The mark in a process's environment.
 enum Mark<'a> {
     Is(&'a str),
     Without,
     NoEnvironment,
 }
 
-/// Reads a process's mark. One call reads the whole environment: a second one would find it gone if the process became another program
-/// meanwhile, and the mark may be in that part.
+/// Reads a process's mark.
+///
+/// One call reads the whole environment. If the process became another program between two reads,
+/// the second part would be missing, and the mark may be in it.
 fn mark(process: i32, buffer: &mut [u8]) -> io::Result<Mark<'_>> {
     let read = File::open(format!("/proc/{process}/environ"))?.read(buffer)?;
     let environment = buffer.get(..read).unwrap_or_default();

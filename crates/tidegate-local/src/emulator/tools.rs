@@ -1,8 +1,9 @@
-//! Where `scripts/setup` has put the emulators.
+//! The directory in which `scripts/setup` installs the emulators.
 
 use std::path::{Path, PathBuf};
 
-/// The directory with the tools: `TIDEGATE_TOOLS`, or the nearest `.tools` from the current directory upwards.
+/// Returns the directory with the tools: `TIDEGATE_TOOLS`, or the nearest `.tools` from the current
+/// directory upwards.
 pub(super) fn directory() -> Option<PathBuf> {
     if let Some(given) = std::env::var_os("TIDEGATE_TOOLS").filter(|given| !given.is_empty()) {
         return Some(PathBuf::from(given));

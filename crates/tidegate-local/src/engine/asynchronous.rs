@@ -20,7 +20,7 @@ use engine_client::local::REGION;
 use lambda_shapes::message;
 use topology::Function;
 
-/// The asynchronous invocation of a function, from its queue.
+/// Returns the asynchronous invocation of a function, from its queue.
 fn asynchronously(
     parts: &Parts,
     timing: Timing,
@@ -50,14 +50,16 @@ fn asynchronously(
     }
 }
 
-/// The events that functions are invoked with asynchronously. A function that is no rule's target
-/// has its queue made, and polled, from its first event on: most functions never get one.
+/// The queues of asynchronous invocations.
+///
+/// A function that is not the target of a rule gets its queue, and a poller, with its first event:
+/// most functions never get one.
 #[derive(Debug)]
 pub(super) struct InvokedEvents {
-    /// Whoever hands events over must not keep a system alive that has ended.
+    /// Weak: a sender of events must not keep a system alive that has ended.
     parts: Weak<Parts>,
     timing: Timing,
-    /// Held while a queue is being made.
+    /// Held while a queue is created.
     making: Mutex<()>,
 }
 
@@ -66,8 +68,8 @@ impl InvokedEvents {
         Self { parts: Arc::downgrade(parts), timing, making: Mutex::new(()) }
     }
 
-    /// Makes the queues of rules' targets, and goes on with events that an engine before this one
-    /// has left in the emulator.
+    /// Creates the queues of rules' targets, and resumes the events that an earlier engine has left
+    /// in the emulator.
     pub(super) async fn resume(&self, parts: &Parts) -> Result<(), StartError> {
         let listed = parts.clients.sqs.list_queues().queue_name_prefix(INVOKE_QUEUE).send().await;
         let listed = listed.map_err(|error| StartError::Events(DisplayErrorContext(error).to_string()))?;
@@ -82,7 +84,7 @@ impl InvokedEvents {
         Ok(())
     }
 
-    /// The URL of a function's queue, which is made and polled if it is not yet.
+    /// Returns the URL of a function's queue. Creates the queue and its poller if needed.
     async fn queue(&self, parts: &Parts, function: &str) -> Result<String, String> {
         let _making = self.making.lock().await;
         let known = parts.pollers.lock().invoked.get(function).cloned();
@@ -112,7 +114,7 @@ impl EventQueue for InvokedEvents {
             let url = self.queue(&parts, function).await?;
             let qualifier = qualifier.map(|qualifier| (QUALIFIER, qualifier.to_owned()));
             let sent = message::send(&parts.clients.sqs, &url, &payload, qualifier).await;
-            // Whoever waits for idleness must look at the queue again.
+            // A client that waits for idleness must read the queue again.
             parts.activity.bump();
             let sent = sent.map_err(|error| SendError::from_call("the event", &url, error))?;
             sent.ok_or_else(|| format!("SendMessage to {url} was answered without a message id").into())

@@ -1,4 +1,4 @@
-//! Starts the routing of each bus that has rules.
+//! Starts a router for each bus that has rules.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use engine_client::local::{ACCOUNT, REGION};
 use topology::DEFAULT_BUS;
 use topology::pattern::Pattern;
 
-/// Starts the routing.
+/// Starts the routers.
 pub(super) fn start(
     parts: &Parts,
     events: &Arc<dyn EventQueue>,
@@ -40,7 +40,8 @@ pub(super) fn start(
     routers.collect()
 }
 
-/// A rule as its bus goes by it. The topology's check has read its pattern before.
+/// Returns a rule in the form that its router needs. The topology's check has already parsed its
+/// pattern.
 fn compiled(
     parts: &Parts,
     name: &str,

@@ -20,7 +20,7 @@ pub(super) fn invoker(parts: &Parts, way: Way) -> Arc<dyn Invoker> {
     Arc::new(Recorder { inner, deliveries, way })
 }
 
-/// Where a stream mapping gives up to.
+/// Returns the on-failure destination of a stream mapping.
 pub(super) fn stream_destination(
     parts: &Parts,
     declared: &topology::Destination,
@@ -37,7 +37,7 @@ pub(super) fn stream_destination(
     Some(recorded(parts, function, kind, inner))
 }
 
-/// Where the asynchronous invocation of a function gives up to.
+/// Returns the on-failure destination of a function's asynchronous invocation.
 pub(super) fn failure_destination(
     parts: &Parts,
     declared: &topology::Destination,
@@ -72,8 +72,8 @@ pub(super) fn success_destination(
     }
 }
 
-/// A destination of failures, whatever kind it is: the status counts them and the console shows
-/// them.
+/// Records what an on-failure destination of any kind receives: the status counts the records, and
+/// the console shows them.
 fn recorded(
     parts: &Parts,
     function: &str,

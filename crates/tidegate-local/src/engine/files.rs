@@ -20,20 +20,21 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> StartError {
     move |source| StartError::State { path, source }
 }
 
-/// Creates the state directory; returns its absolute path.
+/// Creates the state directory and returns its absolute path.
 pub(super) fn prepare(state_dir: &Path) -> Result<PathBuf, StartError> {
     let logs = state_dir.join("logs");
     fs::create_dir_all(&logs).map_err(failed(&logs))?;
     state_dir.canonicalize().map_err(failed(state_dir))
 }
 
-/// The state directory as one engine's own, from the beginning of its start to its end. The kernel gives it back when the process ends,
-/// however it ends.
+/// Exclusive lock of the state directory, from the beginning of an engine's start to its end.
+///
+/// The kernel releases it when the process ends, for whatever reason.
 #[derive(Debug)]
 pub(super) struct StateLock(File);
 
 impl StateLock {
-    /// Takes the directory, or says who has it.
+    /// Takes the lock. The error says which engine has it.
     pub(super) fn take(state_dir: &Path) -> Result<Self, StartError> {
         let path = state_dir.join("engine.lock");
         let file = File::options().create(true).append(true).open(&path).map_err(failed(&path))?;
@@ -50,12 +51,16 @@ impl StateLock {
 
 impl Drop for StateLock {
     fn drop(&mut self) {
-        // Closing alone would leave it to a child that is just being started: until its exec it has the file too.
+        // Closing alone is not enough: a child that is just being started has the file too, until
+        // its exec.
         let _ = self.0.unlock();
     }
 }
 
-/// The mappings' checkpoints. An emulator that was started here began empty, so what is left of the one before is no position in it.
+/// Opens the mappings' checkpoints.
+///
+/// An emulator that was started here is empty, so positions of an earlier emulator mean nothing in
+/// it and are deleted.
 pub(super) fn checkpoints(state_dir: &Path, backend: &Backend) -> Result<Arc<dyn Checkpoints>, StartError> {
     let directory = state_dir.join("checkpoints");
     if !matches!(backend, Backend::External(_)) {
@@ -68,9 +73,10 @@ pub(super) fn checkpoints(state_dir: &Path, backend: &Backend) -> Result<Arc<dyn
     Ok(Arc::new(checkpoints))
 }
 
-/// Writes down the variables of each function, so that it can be run by something else: `cargo
-/// lambda watch`, a debugger. Its calls go through the proxy as those of the engine's own processes
-/// do.
+/// Writes the variables of each function to a file, so that another program can run it: `cargo
+/// lambda watch`, or a debugger.
+///
+/// The calls of such a function go through the proxy, as those of the engine's own processes do.
 pub(super) fn write_environments(
     state_dir: &Path,
     topology: &Topology,
@@ -83,8 +89,8 @@ pub(super) fn write_environments(
     for name in topology.functions.keys() {
         let mut variables = provisioned.scaled_environment(topology, name, time_scale);
         let endpoint = ports.endpoint(name).unwrap_or_default();
-        // What reads the file adds to an environment, which may have a token of the operator's;
-        // SDKs take an empty one for none.
+        // A program adds the file to its own environment, which may contain the operator's session
+        // token. SDKs treat an empty token as none.
         let common =
             [("AWS_ENDPOINT_URL", endpoint.as_str()), ("AWS_REGION", REGION), ("AWS_SESSION_TOKEN", "")];
         let common = common.into_iter().chain(VARIABLES);

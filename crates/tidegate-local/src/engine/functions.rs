@@ -32,7 +32,7 @@ pub(super) struct Base<'a> {
 pub(super) struct AssembledFunctions {
     pub(super) proxy: Proxy,
     pub(super) functions: Arc<dyn Functions>,
-    /// The functions as what delivers sees them.
+    /// The functions, behind the injector of faults if there is one.
     pub(super) invoker: Arc<dyn Invoker>,
     pub(super) faults: Option<Arc<Faults>>,
     pub(super) resource_calls: Arc<ResourceCalls>,

@@ -1,4 +1,4 @@
-//! Faults of an engine: from its options to what injects them.
+//! Fault injection of an engine, from its options to the injectors.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,19 +9,19 @@ use crate::fault::{CallFaults, Environments, FaultPlan, Faults, InvocationFaults
 use crate::invocation::Invoker;
 use crate::proxy::Hook;
 
-/// The name of the journal in the state directory.
+/// Name of the journal in the state directory.
 const JOURNAL: &str = "faults.jsonl";
 
 /// Which faults are injected.
 #[derive(Clone, Debug, Default)]
 pub struct Injection {
-    /// How faults are drawn, and which clocks are wrong.
+    /// Plan of the faults, and of the clocks that are wrong.
     pub plan: FaultPlan,
-    /// The journal of an engine before: its faults are injected in place of drawn ones.
+    /// Journal of an earlier engine. Its faults are injected in place of drawn ones.
     pub again: Option<PathBuf>,
 }
 
-/// What injects faults, if anything does.
+/// The injectors of faults, if there are any.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Injector(Option<Arc<Faults>>);
 
@@ -29,7 +29,7 @@ impl Injector {
     pub(super) fn new(injection: Option<&Injection>, state_dir: &Path) -> Result<Self, StartError> {
         let Some(injection) = injection else { return Ok(Self(None)) };
         let journal = state_dir.join(JOURNAL);
-        // Read first: it may be the one that is written now.
+        // Read first: it may be the file that is written now.
         let faults = match &injection.again {
             Some(before) => Faults::again(Journal::read(before)?, injection.plan.clone(), &journal)?,
             None => Faults::drawn(injection.plan.clone(), &journal)?,
@@ -47,13 +47,13 @@ impl Injector {
         Some(Arc::new(CallFaults::new(Arc::clone(faults), environments)))
     }
 
-    /// The variables that make a function's clock wrong.
+    /// Returns the variables that make a function's clock wrong.
     pub(super) fn clock(&self, function: &str) -> Result<Vec<(String, String)>, StartError> {
         let skew = self.0.as_ref().and_then(|faults| faults.skew(function));
         Ok(skew.map(variables).transpose()?.unwrap_or_default())
     }
 
-    /// The functions as what delivers sees them.
+    /// Returns the functions, behind the injector of faults if there is one.
     pub(super) fn invoker(&self, functions: &Arc<dyn Functions>, time_scale: f64) -> Arc<dyn Invoker> {
         let functions: Arc<dyn Invoker> = Arc::<dyn Functions>::clone(functions);
         match &self.0 {

@@ -1,4 +1,4 @@
-//! What an engine is started with.
+//! Options with which an engine is started.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,35 +9,38 @@ use crate::emulator::Backend;
 use crate::operator::WaitsForOperator;
 use crate::pace::Pace;
 
-/// What is to be run, and how.
+/// What an engine runs, and how.
 #[derive(Clone)]
 pub struct Options {
     /// The topology file.
     pub topology_path: PathBuf,
     /// The emulator.
     pub backend: Backend,
-    /// Where logs, checkpoints and the engine's whereabouts are kept.
+    /// State directory, for logs, checkpoints and the engine file.
     pub state_dir: PathBuf,
-    /// Where the functions' binaries are; none to build them with cargo.
+    /// Directory of the functions' binaries. `None` builds them with cargo.
     pub bin_dir: Option<PathBuf>,
-    /// Divides the waiting times that AWS fixes, and the ages at which something is given up; 1 is AWS's own.
+    /// Divides the waiting times that AWS fixes, and the ages at which records are given up. 1 is
+    /// AWS's own speed.
     pub time_scale: f64,
-    /// How fast sources are polled.
+    /// How often sources are polled.
     pub pace: Pace,
-    /// The port of the control API: Invoke, status, console. 0 takes a free one.
+    /// Port of the control API: Invoke, status, console. 0 takes a free port.
     pub port: u16,
-    /// The faults that are injected.
+    /// Faults to inject.
     pub faults: Option<Injection>,
     /// Whether processes are stopped while they have no invocation, as on Lambda.
     pub freeze: bool,
-    /// Counts what waits for a person, for the status; none if nobody does.
+    /// Counts what waits for an operator, for the status. `None` counts nothing.
     pub operator: Option<Arc<dyn WaitsForOperator>>,
-    /// Where something else runs the functions, such as `http://127.0.0.1:9000` for `cargo lambda watch`; none to run them here.
+    /// URL at which the functions run elsewhere, such as `http://127.0.0.1:9000` for `cargo lambda
+    /// watch`. `None` runs them here.
     pub invoke_url: Option<String>,
 }
 
 impl Options {
-    /// Options with AWS's own waiting times, fast polling, frozen environments, and functions built with cargo.
+    /// Creates options with AWS's own waiting times, fast polling, frozen environments, and
+    /// functions built with cargo.
     pub fn new(topology_path: PathBuf, backend: Backend, state_dir: PathBuf) -> Self {
         Self {
             topology_path,

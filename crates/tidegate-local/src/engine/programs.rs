@@ -1,6 +1,6 @@
-//! What is run for each function: its declared command, or a binary of its name.
+//! The program of each function: its declared command, or a binary of its name.
 //!
-//! What cannot be run is a mistake in the function's line.
+//! A program that cannot be run is reported as a mistake in the function's line of the topology.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -18,8 +18,10 @@ pub(super) struct Program {
     pub(super) directory: Option<PathBuf>,
 }
 
-/// The program of every declared function. Binaries are looked for in `bin_dir`, or built with cargo without one; if every function has a command,
-/// there is nothing to build.
+/// Returns the program of every declared function.
+///
+/// Binaries are searched for in `bin_dir`; without a `bin_dir` they are built with cargo. If every
+/// function has a command, nothing is built.
 pub(super) async fn programs(
     checked: &Checked,
     file: &Path,
@@ -59,7 +61,7 @@ pub(super) async fn programs(
     Ok(programs)
 }
 
-/// A build that failed, as mistakes in the lines of the functions that have no binary.
+/// Turns a failed build into mistakes in the lines of the functions that have no binary.
 fn unrunnable(checked: &Checked, binaries: &[String], error: &BuildError) -> Option<Vec<Mistake>> {
     let why = error.why()?;
     let functions = error.functions().unwrap_or(binaries);
@@ -71,7 +73,8 @@ fn unrunnable(checked: &Checked, binaries: &[String], error: &BuildError) -> Opt
     Some(mistakes)
 }
 
-/// A command's program: one with a slash is a file as seen from the command's directory, another is looked for in PATH.
+/// Returns the program of a command. A name with a slash is a file, relative to the command's
+/// directory; any other is searched for in PATH.
 fn from_command(
     checked: &Checked,
     folder: &Path,
@@ -126,7 +129,8 @@ fn in_path(program: &str) -> Option<PathBuf> {
 mod tests {
     use super::*;
 
-    /// A topology with one function `mailer`, in a directory with a program `run`, and a file that is no program.
+    /// A topology with one function `mailer`, in a directory with a program `run` and a file that
+    /// is not executable.
     fn folder(declared: &str) -> (tempfile::TempDir, PathBuf) {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("code")).unwrap();

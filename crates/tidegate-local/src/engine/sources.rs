@@ -71,7 +71,7 @@ impl Wiring<'_> {
                 let found = provisioned.tables.get(table).and_then(|found| found.stream_arn.as_ref());
                 let arn = found.ok_or_else(missing)?;
                 let reader = Arc::new(DynamoDbSource::new(clients.streams.clone(), arn, REGION));
-                // The ARN of a table's stream ends in the time it was made.
+                // The ARN of a table's stream ends with the time of its creation.
                 let made = arn.rsplit('/').next().unwrap_or_default();
                 let checkpoint_name = format!("{function}.{name}.{made}");
                 let kind = StreamKind::DynamoDb;
@@ -115,7 +115,7 @@ impl Wiring<'_> {
         };
         let (filter, time_scale) = (filter(filtered, source)?, self.timing.time_scale);
         let function_arn = function_arn(REGION, function);
-        // A mapping's UUID at AWS; here the same in every run.
+        // AWS gives a mapping a random UUID. Here it is the same in every run.
         let mapping = format!("{function_arn}/{arn}");
         let mapping = Uuid::new_v5(&Uuid::NAMESPACE_URL, mapping.as_bytes());
         let to = source.on_failure.as_ref();
@@ -147,7 +147,7 @@ struct Read<'a> {
     checkpoint_name: String,
 }
 
-/// The filter of a mapping that has one. The topology's check has read it before.
+/// Returns the filter of a mapping, if it has one. The topology's check has already parsed it.
 fn filter(of: Filtered, source: &Source) -> Result<Option<Arc<Filter>>, StartError> {
     if source.filter_criteria.is_empty() {
         return Ok(None);
@@ -156,8 +156,8 @@ fn filter(of: Filtered, source: &Source) -> Result<Option<Arc<Filter>>, StartErr
     Filter::parse(of, patterns).map(|filter| Some(Arc::new(filter))).map_err(StartError::Filter)
 }
 
-/// When a Kinesis stream was made: its ARN is the same when it is made anew, and its positions are
-/// not.
+/// Returns when a Kinesis stream was created. A stream that is created again has the same ARN but
+/// other positions.
 async fn stream_created(kinesis: &aws_sdk_kinesis::Client, arn: &str) -> Result<String, StartError> {
     let failed = |why: String| StartError::Describe { arn: arn.to_owned(), why };
     let described = kinesis.describe_stream_summary().stream_arn(arn).send().await;

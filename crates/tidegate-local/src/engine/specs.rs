@@ -1,4 +1,4 @@
-//! What the environments of each function are made of.
+//! Specifications from which the environments of each function are created.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,8 @@ use crate::proxy::Ports;
 use engine_client::local::REGION;
 use topology::Topology;
 
-/// The declared functions, with their programs and with variables that lead to the emulator through the proxy.
+/// Returns the declared functions, with their programs and with variables that point to the
+/// emulator through the proxy.
 pub(super) fn specs(
     topology: &Topology,
     mut programs: BTreeMap<String, Program>,
@@ -23,7 +24,7 @@ pub(super) fn specs(
 ) -> Result<Vec<FunctionSpec>, StartError> {
     let mut specs = Vec::new();
     for (name, declared) in &topology.functions {
-        // There is none where something else runs the functions.
+        // Functions that run elsewhere have no program.
         let Program { executable, arguments, directory } = programs.remove(name).unwrap_or_default();
         let mut environment = provisioned.scaled_environment(topology, name, time_scale);
         environment.extend(injector.clock(name)?);

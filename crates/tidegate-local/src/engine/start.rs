@@ -21,10 +21,12 @@ use crate::parts::Parts;
 use crate::provision::provision;
 
 impl Engine {
-    /// Starts everything the topology declares, and returns when events can be sent. Must be called inside a Tokio runtime.
+    /// Starts everything that the topology declares, and returns when events can be sent.
+    ///
+    /// Call this inside a Tokio runtime.
     ///
     /// # Errors
-    /// What is wrong and what to do; whatever had been started is ended.
+    /// The error says what is wrong and what to do. Everything that had been started is ended.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let options = &options;
         // What can be refused without having touched anything.

@@ -1,4 +1,4 @@
-//! Why an engine could not start.
+//! Errors of an engine's start.
 
 use std::io;
 use std::path::PathBuf;
@@ -16,87 +16,87 @@ use topology::pattern::PatternError;
 /// Why the engine could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// There is one already.
+    /// An engine already runs with this state directory.
     #[error(
         "a local system is running already (process {pid}, state in {state_dir}): end it with `tidegate local down`"
     )]
     Running {
-        /// Its process.
+        /// Its process id.
         pid: i32,
-        /// Where.
+        /// The state directory.
         state_dir: PathBuf,
     },
-    /// Another engine is being started or ended there.
+    /// Another engine is being started or ended with this state directory.
     #[error(
         "another local system is just being started or ended in {0}: try again when it is done, or use another state directory"
     )]
     Locked(PathBuf),
-    /// The factor makes no sense.
+    /// The time scale is not a positive number.
     #[error("the time scale is {0}; it must be a number above 0 (1 is AWS's own pace)")]
     TimeScale(f64),
-    /// The port of the control API is taken, or may not be used.
+    /// The port of the control API is taken or not allowed.
     #[error(
         "port {port} of 127.0.0.1 cannot be used for Invoke and the console: {source}; name another one with --port, or none for a free one"
     )]
     Port {
-        /// Which.
+        /// The port.
         port: u16,
-        /// Why not.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The state directory or a file in it cannot be used.
     #[error("cannot use {path}: {source}")]
     State {
-        /// What.
+        /// The file or directory.
         path: PathBuf,
-        /// Why not.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The topology has mistakes.
     #[error(transparent)]
     Topology(#[from] TopologyError),
-    /// A rule's target or its dead-letter queue is declared and was not created.
+    /// A rule's target or its dead-letter queue is declared but was not created.
     #[error("the target of rule {0}, or its dead-letter queue, is declared and was not created")]
     Target(String),
-    /// A mapping's filter or a rule's pattern cannot be read.
+    /// A mapping's filter or a rule's pattern cannot be parsed.
     #[error(transparent)]
     Filter(PatternError),
-    /// There are no binaries.
+    /// A function has no binary.
     #[error(transparent)]
     Build(#[from] BuildError),
-    /// There is no emulator.
+    /// The emulator cannot be used.
     #[error(transparent)]
     Emulator(#[from] EmulatorError),
-    /// What the topology declares could not be created.
+    /// A declared resource could not be created.
     #[error(transparent)]
     Provision(#[from] ProvisionError),
-    /// The faults that are to be injected cannot be.
+    /// Faults cannot be injected.
     #[error(transparent)]
     Faults(#[from] FaultError),
     /// A clock cannot be skewed.
     #[error(transparent)]
     Clock(#[from] ClockError),
-    /// No proxy.
+    /// The proxy could not start.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
-    /// The queues of functions cannot be listed or made.
+    /// The queues of functions cannot be listed or created.
     #[error("the queues that functions' events wait in cannot be used: {0}")]
     Events(String),
-    /// Nothing can run the functions at the address that was given.
+    /// The address of functions that run elsewhere cannot be used.
     #[error(transparent)]
     Remote(#[from] BadUrl),
-    /// No environments.
+    /// The functions could not be prepared.
     #[error(transparent)]
     Fleet(#[from] FleetError),
-    /// A source is declared and was not created.
+    /// A source is declared but was not created.
     #[error("{0} is declared as a source and was not created")]
     Source(String),
-    /// A source does not say which one it is, so that no checkpoint can be told to be of it.
+    /// A stream cannot be described, so no checkpoint can be assigned to it.
     #[error("the stream {arn} cannot be described: {why}")]
     Describe {
-        /// The stream.
+        /// ARN of the stream.
         arn: String,
-        /// Why not.
+        /// What went wrong.
         why: String,
     },
 }

@@ -18,10 +18,12 @@ use crate::parts::Parts;
 use crate::status::{Look, Status};
 use engine_client::engine_file::EngineFile;
 
-/// How long a shutdown waits for invocations in flight.
+/// Time that a shutdown waits for invocations in flight.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// A running system. [`Engine::shutdown`] ends it in good order; dropping it ends it at once.
+/// A running system.
+///
+/// [`Engine::shutdown`] ends it in good order. Dropping it ends it at once.
 #[derive(Debug)]
 pub struct Engine {
     pub(super) parts: Arc<Parts>,
@@ -34,12 +36,12 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Where it is found.
+    /// Returns the engine file, which says where the engine is.
     pub fn file(&self) -> &EngineFile {
         &self.file
     }
 
-    /// URL of its control API.
+    /// Returns the URL of the control API.
     pub fn control_url(&self) -> String {
         self.control.url()
     }
@@ -49,12 +51,12 @@ impl Engine {
         &self.parts.functions
     }
 
-    /// Clients of the emulator.
+    /// Returns the clients of the emulator.
     pub fn clients(&self) -> &Clients {
         &self.parts.clients
     }
 
-    /// How everything stands.
+    /// Returns the status of the whole system.
     pub async fn status(&self) -> Status {
         Status::ask(&self.parts, Look::Again).await
     }
@@ -74,8 +76,10 @@ impl Engine {
         Ok(())
     }
 
-    /// Ends the system: nothing new is begun, invocations in flight have five seconds, processes are killed, and the emulator is stopped if
-    /// it was started here.
+    /// Ends the system.
+    ///
+    /// Nothing new begins, and invocations in flight have five seconds to end. Then processes are
+    /// killed, and the emulator is stopped if it was started here.
     pub async fn shutdown(self) {
         let pollers = std::mem::take(&mut *self.parts.pollers.lock());
         let began = Instant::now();
@@ -97,7 +101,7 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        // Without it a program that goes on would look like a running engine.
+        // Without this, a program that continues would look like a running engine.
         if EngineFile::read(&self.state_dir).is_ok_and(|file| file == self.file) {
             let _ = EngineFile::remove(&self.state_dir);
         }

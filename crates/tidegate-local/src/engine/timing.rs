@@ -2,11 +2,11 @@
 
 use crate::pace::Pace;
 
-/// How fast everything is delivered.
+/// Speed of the whole system.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timing {
     /// Divides the waiting times that AWS fixes.
     pub(super) time_scale: f64,
-    /// How fast sources are polled.
+    /// How often sources are polled.
     pub(super) pace: Pace,
 }

@@ -17,14 +17,14 @@ pub enum EnvironmentError {
     Exited(Exit),
     /// The process reported that its initialisation failed.
     Init(Bytes),
-    /// An extension of the process reported that it failed.
+    /// An extension of the process reported a failure.
     Extension(Bytes),
     /// The engine stopped.
     Stopped,
 }
 
 impl EnvironmentError {
-    /// The error object of an invocation that failed this way.
+    /// Returns the error object of an invocation that failed this way.
     pub(crate) fn payload(&self, request_id: &str, timeout: Duration) -> Bytes {
         match self {
             Self::Init(error) | Self::Extension(error) if !error.is_empty() => error.clone(),
@@ -35,7 +35,7 @@ impl EnvironmentError {
         }
     }
 
-    /// Lambda's word for it.
+    /// Returns Lambda's error type.
     pub(crate) fn error_type(&self) -> Cow<'_, str> {
         match self {
             Self::TimedOut => "Sandbox.Timedout".into(),
@@ -47,7 +47,7 @@ impl EnvironmentError {
         }
     }
 
-    /// What happened, as Lambda says it.
+    /// Returns the message in Lambda's words.
     pub(crate) fn message(&self, timeout: Duration) -> String {
         match self {
             Self::TimedOut => format!("Task timed out after {:.2} seconds", timeout.as_secs_f64()),
@@ -60,7 +60,7 @@ impl EnvironmentError {
         }
     }
 
-    /// Why an initialisation failed, for people.
+    /// Returns why an initialisation failed, as a text for people.
     pub(crate) fn of_start(&self, limit: Duration) -> String {
         match self {
             Self::TimedOut => format!("it was not ready after {} s", limit.as_secs_f64()),
@@ -76,13 +76,13 @@ impl EnvironmentError {
     }
 }
 
-/// The type in an error object that a process reported.
+/// Returns the type in an error object that a process reported.
 fn reported_type(error: &[u8]) -> Option<Cow<'_, str>> {
     let object = aws_json::value(error).ok()?;
     Some(object.get("errorType")?.as_str()?.to_owned().into())
 }
 
-/// Words for the end of a process, as Lambda (a Go program) writes them.
+/// Describes the end of a process as Lambda (a Go program) does.
 fn reason(exit: &Exit) -> String {
     match exit {
         Exit::Status(status) => format!("exit status {status}"),
@@ -147,7 +147,7 @@ mod tests {
     fn an_init_error_is_passed_on_as_it_was_reported() {
         let error = Bytes::from_static(br#"{"errorType":"Config","errorMessage":"TABLE is missing"}"#);
         assert_eq!(shown(&EnvironmentError::Init(error))["errorType"], "Config");
-        // Half of a surrogate pair, as Node writes one.
+        // Half of a surrogate pair, as Node.js writes it.
         let half = EnvironmentError::Init(Bytes::from_static(
             br#"{"errorType":"Config","errorMessage":"no \ud83d"}"#,
         ));

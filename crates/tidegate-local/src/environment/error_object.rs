@@ -14,13 +14,13 @@ struct ErrorObject<'a> {
     error_message: &'a str,
 }
 
-/// `{"errorType": …, "errorMessage": …}`.
+/// Returns `{"errorType": …, "errorMessage": …}`.
 pub(crate) fn error_object(error_type: &str, error_message: &str) -> Bytes {
     let object = ErrorObject { error_type, error_message };
     serde_json::to_vec(&object).map(Bytes::from).unwrap_or_else(|_| Bytes::from_static(b"{}"))
 }
 
-/// The result of an invocation of a function that is not declared.
+/// Returns the result of an invocation of a function that is not declared.
 pub(crate) fn unknown_function(name: &str) -> InvocationResult {
     let arn = function_arn(REGION, name);
     let message = format!("Function not found: {arn} (no function {name} is declared)");

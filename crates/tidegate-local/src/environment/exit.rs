@@ -7,6 +7,6 @@ pub enum Exit {
     Status(i32),
     /// By this signal.
     Signal(i32),
-    /// It could not be started.
+    /// The process could not be started.
     NotStarted(String),
 }

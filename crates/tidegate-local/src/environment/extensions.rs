@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use super::phase::InvocationId;
 
-/// Lambda's limit of extensions.
+/// Lambda's limit of extensions per environment.
 const LIMIT: usize = 10;
 
-/// What an extension is told when the function is invoked.
+/// The event that an extension receives when the function is invoked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Invoked {
     pub(crate) request_id: String,
@@ -25,31 +25,31 @@ pub(crate) struct Invoked {
 /// Why a call of an extension was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refused {
-    /// The function has asked for its first invocation.
+    /// The function has already asked for its first invocation.
     #[error("Extension registration closed already")]
     Closed,
-    /// Another one has its name.
+    /// Another extension has this name.
     #[error("Extension with this name already registered")]
     NameTaken,
-    /// There are as many as may be.
+    /// The environment already has as many extensions as Lambda allows.
     #[error("Extension limit ({LIMIT}) reached")]
     TooMany,
-    /// An event that no extension inside the function's process may register for.
+    /// An internal extension cannot register for this event.
     #[error("{0}: an internal extension can register for INVOKE only")]
     Event(String),
-    /// Its identifier was not given out here.
+    /// The identifier does not belong to an extension of this environment.
     #[error("Unknown extension {0}")]
     Unknown(Uuid),
-    /// It reports that it could not initialise, and has asked for events.
+    /// The extension reports that its initialisation failed, but it has already asked for events.
     #[error("extension {0} has called event/next: its initialisation is over")]
     Initialised(String),
-    /// It has reported a failure.
+    /// The extension has reported a failure before.
     #[error("extension {0} has reported its failure")]
     Failed(String),
 }
 
 impl Refused {
-    /// The word of Lambda's own API for it.
+    /// Returns the error type that Lambda's own API uses.
     pub(crate) fn error_type(&self) -> &'static str {
         match self {
             Self::Closed => "Extension.RegistrationClosed",
@@ -77,9 +77,9 @@ struct Extension {
     name: String,
     stage: Stage,
     hears_of_invocations: bool,
-    /// It was told of an invocation and has not come back.
+    /// The extension received an invocation and has not come back.
     at_work: bool,
-    /// What it is told when it comes.
+    /// The event that the extension gets when it next asks.
     kept: Option<Invoked>,
     waiter: Option<oneshot::Sender<Invoked>>,
 }
@@ -99,7 +99,7 @@ pub(crate) enum Moment {
 }
 
 impl Extensions {
-    /// Registers one for these events.
+    /// Registers an extension for these events and returns its identifier.
     pub(crate) fn register(&mut self, name: &str, events: &[String]) -> Result<Uuid, Refused> {
         if let Some(event) = events.iter().find(|event| *event != "INVOKE") {
             return Err(Refused::Event(event.clone()));
@@ -126,12 +126,12 @@ impl Extensions {
         Ok(id)
     }
 
-    /// The function asks for its first invocation: no more can register.
+    /// Closes the registration: the function asks for its first invocation.
     pub(crate) fn close(&mut self) {
         self.closed = true;
     }
 
-    /// The extension waits for its next event.
+    /// Registers the extension as waiting for its next event.
     pub(crate) fn next(&mut self, id: Uuid) -> Result<oneshot::Receiver<Invoked>, Refused> {
         let extension = self.find(id)?;
         if extension.stage == Stage::Failed {
@@ -147,8 +147,9 @@ impl Extensions {
         Ok(event)
     }
 
-    /// Tells those that want to hear it that the function is invoked: once, though the function may
-    /// get it a second time.
+    /// Passes an invocation to the extensions that registered for invocations.
+    ///
+    /// They receive each invocation once, even if the function gets it a second time.
     pub(crate) fn invoked(&mut self, invocation: InvocationId, event: &Invoked) {
         if self.heard.replace(invocation) == Some(invocation) {
             return;
@@ -158,7 +159,7 @@ impl Extensions {
         }
     }
 
-    /// The extension reports that it failed. Returns its name.
+    /// Records that the extension reported a failure. Returns its name.
     pub(crate) fn failed(&mut self, id: Uuid, moment: Moment) -> Result<String, Refused> {
         let extension = self.find(id)?;
         if moment == Moment::Init && extension.stage == Stage::Ready {
@@ -168,13 +169,13 @@ impl Extensions {
         Ok(extension.name.clone())
     }
 
-    /// Whether one is still at work on an invocation. Until it comes back the environment gets no
-    /// other.
+    /// Returns whether an extension is still at work on an invocation. Until all come back, the
+    /// environment gets no other invocation.
     pub(crate) fn at_work(&self) -> bool {
         self.registered.iter().any(|extension| extension.at_work)
     }
 
-    /// Whether none is registered.
+    /// Returns whether no extension is registered.
     pub(crate) fn is_empty(&self) -> bool {
         self.registered.is_empty()
     }

@@ -20,34 +20,40 @@ use super::status::FunctionStatus;
 use crate::invocation::{Answer, InvocationResult, Invoker, Request};
 use crate::trial::Work;
 
-/// How long an initialisation may take: Lambda's own limit.
+/// Longest time that an initialisation may take: Lambda's own limit.
 pub const INIT_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long an environment waits at `/next` before it is frozen. Lambda freezes when the runtime has asked for the next invocation and names no
-/// time; one that gets it at once should not be stopped and continued.
+/// Time that an environment waits at `/next` before it is frozen.
+///
+/// Lambda freezes an environment when its runtime has asked for the next invocation, and documents
+/// no time. This pause avoids stopping and continuing a process that gets its next invocation at
+/// once.
 pub const FREEZE_AFTER: Duration = Duration::from_millis(5);
 
-/// How large a log file may grow, in bytes.
+/// Size that a log file may reach, in bytes.
 pub const LOG_LIMIT: u64 = 32 << 20;
 
-/// Where a fleet keeps its things, and its limits.
+/// Where a fleet keeps its files, and its limits.
 #[derive(Clone, Debug)]
 pub struct FleetOptions {
-    /// Logs go to `logs/<function>.log` in it, and the numbers of running processes to `processes/`.
+    /// State directory. Logs go to `logs/<function>.log` in it, and the numbers of running
+    /// processes to `processes/`.
     pub state_dir: PathBuf,
-    /// How long an initialisation may take; [`INIT_LIMIT`] is Lambda's. One that fails or takes longer is made again within the invocation, with the
-    /// function's timeout.
+    /// Longest time that an initialisation may take; [`INIT_LIMIT`] is Lambda's. If it fails or
+    /// takes longer, it is repeated within the invocation, with the function's timeout.
     pub init_limit: Duration,
-    /// How long an environment waits at `/next` before its process group is stopped until its next invocation, as Lambda freezes environments; none to
-    /// let processes run on, e.g. under a debugger.
+    /// Time that an environment waits at `/next` before its process group is stopped until the next
+    /// invocation, as Lambda freezes environments. `None` lets processes run on, for example under
+    /// a debugger.
     pub freeze_after: Option<Duration>,
-    /// How large a function's log file may grow, in bytes, until it is renamed to `<function>.log.1` and a new one begun; [`LOG_LIMIT`] unless told. The
-    /// logs of a function take twice as much at most. For their lines see [`LogLine`](super::LogLine).
+    /// Size in bytes at which a function's log file is renamed to `<function>.log.1` and a new one
+    /// is begun. The default is [`LOG_LIMIT`]. The logs of a function take at most twice as much.
+    /// [`LogLine`](super::LogLine) describes their lines.
     pub log_limit_bytes: u64,
 }
 
 impl FleetOptions {
-    /// Lambda's limits.
+    /// Returns options with Lambda's limits.
     pub fn new(state_dir: PathBuf) -> Self {
         Self {
             state_dir,
@@ -64,21 +70,24 @@ pub enum FleetError {
     /// A directory or file of the state directory cannot be used.
     #[error("cannot use {path}: {source}")]
     StateDir {
-        /// What was tried.
+        /// The directory or file.
         path: PathBuf,
-        /// Why not.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
 
-/// The functions. Processes are started when there is something to do, and are killed when the fleet is dropped.
+/// The functions of the system and their processes.
+///
+/// A process is started when there is an invocation for it. Dropping the fleet kills all processes.
 #[derive(Debug)]
 pub struct Fleet {
     hosts: BTreeMap<String, Arc<Host>>,
 }
 
 impl Fleet {
-    /// Prepares the functions, and kills processes that an engine before left behind in the same state directory.
+    /// Prepares the functions, and kills processes that an earlier engine left behind in the same
+    /// state directory.
     ///
     /// # Errors
     /// The state directory cannot be used.
@@ -99,12 +108,12 @@ impl Fleet {
         Ok(Self { hosts })
     }
 
-    /// What an environment works on, for faults of its AWS calls.
+    /// Returns the work of an environment, for faults of its AWS calls.
     pub(crate) fn work(&self, function: &str, environment: EnvironmentId) -> Work {
         self.hosts.get(function).map_or(Work::Nothing, |host| host.work(environment))
     }
 
-    /// Kills an environment, as something from outside would.
+    /// Kills an environment, as an external cause would.
     pub(crate) fn kill(&self, function: &str, environment: EnvironmentId) {
         if let Some(host) = self.hosts.get(function) {
             host.kill(environment);
@@ -126,7 +135,7 @@ impl Fleet {
             let mut load = host.load();
             let _ = load.wait_for(|load| load.environments == 0).await;
         });
-        // SIGKILL cannot be refused, but a process may be stuck in the kernel.
+        // A process cannot refuse SIGKILL, but it may be stuck in the kernel.
         if tokio::time::timeout(Duration::from_secs(5), join_all(gone)).await.is_err() {
             tracing::warn!("a killed process has not ended after five seconds");
         }

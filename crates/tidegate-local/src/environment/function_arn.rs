@@ -2,7 +2,7 @@
 
 use engine_client::local::ACCOUNT;
 
-/// The ARN of a function, as event sources, the runtime and dead letters name it.
+/// Returns the ARN of a function, as event sources, the runtime and dead letters name it.
 pub fn function_arn(region: &str, function: &str) -> String {
     format!("arn:aws:lambda:{region}:{ACCOUNT}:function:{function}")
 }

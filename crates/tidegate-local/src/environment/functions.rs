@@ -24,11 +24,12 @@ pub trait Functions: Invoker + Debug {
     /// What each did and uses.
     fn status(&self) -> BTreeMap<String, FunctionStatus>;
 
-    /// Invocations that were accepted and have no result yet.
+    /// Returns the number of invocations that were accepted and have no result yet.
     fn in_flight(&self) -> usize;
 
-    /// Throttles the invocations that wait in line for a busy function, from now on: an engine that
-    /// is about to stop begins nothing new.
+    /// Throttles the invocations that wait in line for a busy function, now and later.
+    ///
+    /// An engine that is about to stop begins nothing new.
     fn close_lines(&self);
 
     /// Waits up to `grace` for the invocations in flight of the engine's own processes, then kills

@@ -1,4 +1,4 @@
-//! An invocation on its way to a waiter at `/next`.
+//! An invocation on its way to the process that waits at `/next`.
 
 use super::extensions::Invoked;
 use crate::invocation::Request;
@@ -25,12 +25,12 @@ impl HandOff {
         Self { content: Some(content), unheard: Box::new(unheard) }
     }
 
-    /// Takes the content, to be written at once.
+    /// Takes the content. The caller must write it at once.
     pub(crate) fn take(mut self) -> Option<Content> {
         self.content.take()
     }
 
-    /// Drops it silently: whoever made it knows that nobody heard.
+    /// Drops the hand-off without a report: its creator already knows that the waiter has hung up.
     pub(crate) fn forget(mut self) {
         self.content = None;
     }

@@ -1,4 +1,4 @@
-//! A function's log file: bounded, and never a reason to stop.
+//! The log file of a function: bounded in size, and never a reason to stop.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 
 /// Appends lines in the form of [`LogLine`](super::LogLine).
 ///
-/// At its limit the file is renamed to `<name>.1`, in place of the one before, and a new one is begun: a function's logs take twice the limit at most.
-/// What cannot be written, because the disk is full above all, is counted and left out; once writing works again, the file says so.
+/// At its limit the file is renamed to `<name>.1`, which replaces the previous one, and a new file
+/// is begun. So the logs of a function take at most twice the limit.
+///
+/// If a write fails, for example on a full disk, the lines are counted and dropped. Once writing
+/// works again, the file says how much was lost.
 #[derive(Debug)]
 pub(crate) struct LogFile {
     path: PathBuf,
@@ -18,7 +21,7 @@ pub(crate) struct LogFile {
     failure: Option<WriteFailure>,
 }
 
-/// Lines are lost at present.
+/// The current failure to write, and how much it has cost.
 #[derive(Debug)]
 struct WriteFailure {
     error: io::Error,
@@ -26,21 +29,21 @@ struct WriteFailure {
 }
 
 impl LogFile {
-    /// Appends to `path`, which may grow to `limit` bytes.
+    /// Opens `path` for appending. The file may grow to `limit` bytes.
     pub(crate) fn open(path: &Path, limit: u64) -> io::Result<Self> {
         let file = append_to(path)?;
         let size = file.metadata()?.len();
         Ok(Self { path: path.to_owned(), file, size, limit, buffer: Vec::new(), failure: None })
     }
 
-    /// Why nothing is written at present.
+    /// Returns why nothing can be written at present.
     pub(crate) fn failure(&self) -> Option<String> {
         let failure = self.failure.as_ref()?;
         let (path, error, lost) = (self.path.display(), &failure.error, failure.lost_bytes);
         Some(format!("{path} cannot be written ({error}): {lost} bytes of output are lost so far"))
     }
 
-    /// Appends whole lines; the last one may lack its end.
+    /// Appends whole lines. The last one may lack its end.
     pub(crate) fn append(&mut self, request_id: Option<&str>, lines: &[u8]) {
         let prefix = format!("{:.3} {} ", jiff::Timestamp::now(), request_id.unwrap_or("-"));
         let mut buffer = std::mem::take(&mut self.buffer);
@@ -81,7 +84,7 @@ impl LogFile {
         let written = self.file.write_all(bytes);
         match written {
             Ok(()) => self.size += bytes.len() as u64,
-            // A part of it may have been written, with the rest of the disk.
+            // A part may have been written before the disk was full.
             Err(_) => drop(self.file.set_len(self.size)),
         }
         written
@@ -106,11 +109,12 @@ impl LogFile {
         let mut older = self.path.clone().into_os_string();
         older.push(".1");
         match fs::rename(&self.path, &older) {
-            // Somebody has removed the file, and with it what it held.
+            // The file was removed, and its content with it.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             renamed => renamed?,
         }
-        // Without a new file the old one goes on, under its new name, and the next line tries again.
+        // If no new file can be opened, the old one continues under its new name, and the next line
+        // tries again.
         self.file = append_to(&self.path)?;
         self.size = 0;
         let (now, limit, name) =
@@ -165,14 +169,14 @@ mod tests {
         }
         assert!(texts(&path)[0].contains("now f.log.1"), "{:?}", texts(&path));
         assert_eq!(texts(&path).last().unwrap(), "line 199");
-        // Nothing between the two is missing.
+        // No line is missing between the two files.
         let numbers: Vec<u32> = [texts(&older), texts(&path)]
             .concat()
             .iter()
             .filter_map(|text| text.strip_prefix("line ")?.parse().ok())
             .collect();
         assert!(numbers.len() > 20 && numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "{numbers:?}");
-        // It is what the next engine goes on with.
+        // The next engine continues this file.
         assert_eq!(LogFile::open(&path, 1000).unwrap().size, fs::metadata(&path).unwrap().len());
     }
 

@@ -1,28 +1,34 @@
 //! The lines of a function's log file.
 
-/// One line of `logs/<function>.log`: when it was read, whose it is, and the text as it was printed.
+/// One line of `logs/<function>.log`: the time at which it was read, its request id, and the
+/// printed text.
 ///
 /// ```text
-/// 2026-11-21T22:30:00.123Z 8f5c2c1e-5a5d-4c2f-9d3b-0d9a3f8f2b11 START RequestId: 8f5c2c1e-5a5d-4c2f-9d3b-0d9a3f8f2b11 Version: $LATEST
-/// 2026-11-21T22:30:00.124Z 8f5c2c1e-5a5d-4c2f-9d3b-0d9a3f8f2b11 {"level":"INFO","message":"order placed"}
+/// 2026-11-21T22:30:00.123Z 8f5c2c1e START RequestId: 8f5c2c1e Version: $LATEST
+/// 2026-11-21T22:30:00.124Z 8f5c2c1e {"level":"INFO","message":"order placed"}
 /// 2026-11-21T22:30:00.130Z - INIT_START Runtime Version: provided.local …
 /// ```
 ///
-/// Single spaces part time, request id and text; `-` is the request id of what belongs to no invocation: what is printed while a process is
-/// initialised, and what the engine says of the file itself (`[tidegate] …`). What a process prints after its answer keeps the request id until its next
-/// invocation. `INIT_START`, `START`, `END`, `REPORT` and `INIT_REPORT` are Lambda's own lines.
+/// (A real request id is a full UUID.) Single spaces separate time, request id and text.
+///
+/// The request id is `-` for lines that belong to no invocation: output of an initialisation, and
+/// the engine's notes about the file (`[tidegate] …`). Output after an answer keeps the request id
+/// until the next invocation of the process. `INIT_START`, `START`, `END`, `REPORT` and
+/// `INIT_REPORT` are Lambda's own lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogLine<'a> {
-    /// When the engine read it, RFC 3339 with milliseconds.
+    /// When the engine read the line: RFC 3339 with milliseconds.
     pub time: &'a str,
-    /// The invocation it belongs to.
+    /// Request id of the invocation that the line belongs to, if any.
     pub request_id: Option<&'a str>,
-    /// What was printed, without the end of the line.
+    /// The printed text, without the end of the line.
     pub text: &'a str,
 }
 
 impl<'a> LogLine<'a> {
-    /// Takes a line apart; none if it is no line of a log file.
+    /// Parses a line.
+    ///
+    /// Returns `None` if it is not a line of a log file.
     pub fn parse(line: &'a str) -> Option<Self> {
         let line = line.strip_suffix('\n').unwrap_or(line);
         let (time, rest) = line.split_once(' ')?;

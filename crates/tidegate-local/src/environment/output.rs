@@ -18,28 +18,29 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Appends to `file`, which may grow to `limit` bytes.
+    /// Opens `file` for appending. It may grow to `limit` bytes.
     pub(crate) fn open(file: &Path, limit: u64) -> io::Result<Self> {
         let file = LogFile::open(file, limit)?;
         Ok(Self { file: Mutex::new(file), metrics: Mutex::default(), bytes: AtomicU64::default() })
     }
 
-    /// The metrics so far.
+    /// Returns the metrics since the start.
     pub(crate) fn metrics(&self) -> Metrics {
         self.metrics.lock().clone()
     }
 
-    /// Bytes of all printed lines so far.
+    /// Returns the bytes of all lines printed since the start.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Why the log is not written at present.
+    /// Returns why the log cannot be written at present.
     pub(crate) fn failure(&self) -> Option<String> {
         self.file.lock().failure()
     }
 
-    /// A process printed these lines; the last one may lack its end.
+    /// Appends lines that a process printed, and adds up their metrics. The last line may lack its
+    /// end.
     pub(crate) fn printed(&self, request_id: Option<&str>, lines: &[u8]) {
         self.bytes.fetch_add(lines.len() as u64, Ordering::Relaxed);
         {
@@ -51,7 +52,7 @@ impl Output {
         self.said(request_id, lines);
     }
 
-    /// Lambda, or the engine, says this.
+    /// Appends lines of Lambda or of the engine.
     pub(crate) fn said(&self, request_id: Option<&str>, lines: &[u8]) {
         self.file.lock().append(request_id, lines);
     }

@@ -10,24 +10,25 @@ pub struct EnvironmentId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InvocationId(pub u64);
 
-/// Where an environment is in its life.
+/// Point in the life of an environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// The process was started and has not asked for an invocation yet.
     Starting,
-    /// It waits at `/next`.
+    /// The process waits at `/next`.
     Idle,
-    /// It answered and has not come back to `/next` yet.
+    /// The process has answered and has not come back to `/next` yet.
     Between,
-    /// An invocation is kept for its next call of `/next`; the process has not seen it.
+    /// An invocation is kept for the next call of `/next`. The process has not seen it.
     Assigned(InvocationId),
-    /// The process has taken this invocation and not answered.
+    /// The process has taken this invocation and has not answered.
     Busy(InvocationId),
-    /// It answered this invocation, and its extensions are still at work on it.
+    /// The process has answered this invocation, and its extensions still work on it.
     Finishing(InvocationId),
-    /// It did not come back for this invocation in time, which has been handed to another. It may still come, within the function's timeout.
+    /// The process did not come back for this invocation in time, so another environment got it.
+    /// The process may still come, within the function's timeout.
     Overdue(InvocationId),
-    /// It is being killed.
+    /// The process is being killed.
     Stopping,
     /// The process has ended.
     Gone,
@@ -38,13 +39,13 @@ pub enum Phase {
 pub enum Happening {
     /// The process called `/next`.
     Polled,
-    /// The pool gives it an invocation.
+    /// The pool assigns an invocation to the environment.
     Assign(InvocationId),
     /// The waiter at `/next` hung up before this invocation was written to it.
     Unheard(InvocationId),
     /// The process answered this invocation, with a response or an error.
     Answered(InvocationId),
-    /// The same, and its extensions are still at work on the invocation.
+    /// The process answered this invocation, and its extensions still work on it.
     Responded(InvocationId),
     /// The extensions are done with the last invocation, and the process has not called `/next`.
     Finished,
@@ -52,7 +53,7 @@ pub enum Happening {
     InitFailed,
     /// A time limit passed.
     Limit(Limit),
-    /// An extension reported that it failed, which ends the environment.
+    /// An extension reported a failure, which ends the environment.
     Broke,
     /// The process ended.
     Exited,
@@ -60,27 +61,28 @@ pub enum Happening {
     Stop,
 }
 
-/// A time limit of an environment.
+/// Time limit of an environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     /// From the start to the first `/next`.
     Init,
-    /// From keeping an invocation for the environment until it takes it.
+    /// From keeping an invocation for the environment until the process takes it.
     Take(InvocationId),
-    /// The function's timeout, from handing this invocation to another environment until this one comes back.
+    /// The function's timeout, from handing this invocation to another environment until this one
+    /// comes back.
     Return(InvocationId),
     /// The function's timeout, from `/next` to the answer.
     Invocation(InvocationId),
-    /// What is left of the function's timeout after the answer, until the extensions are done.
+    /// The rest of the function's timeout after the answer, until the extensions are done.
     Extensions(InvocationId),
 }
 
 /// What a step means for the rest of the function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Nothing.
+    /// No effect.
     Nothing,
-    /// The environment is free and a waiter is there.
+    /// The environment is free, and a waiter is there.
     Free,
     /// Write the invocation to the waiter.
     Deliver(InvocationId),
@@ -88,45 +90,52 @@ pub enum Change {
     Hold(InvocationId),
     /// The invocation was answered.
     Complete(InvocationId),
-    /// The invocation was answered, and the environment is not free: watch [`Limit::Extensions`].
+    /// The invocation was answered, but the environment is not free: watch [`Limit::Extensions`].
     Respond(InvocationId),
-    /// The environment can be given an invocation, and no waiter is there.
+    /// The environment can be given an invocation, but no waiter is there.
     Vacant,
-    /// The initialisation failed; `kill` if the process still runs.
+    /// The initialisation failed. Kill the process if `kill` is set.
     InitFailed {
         /// The process still runs.
         kill: bool,
     },
-    /// The invocation failed, because it ran out of time or an extension did; kill the process.
+    /// The invocation failed, because it ran out of time or an extension failed. Kill the process.
     Abort(InvocationId),
-    /// Kill the process, which has not seen the invocation: hand it to another environment.
+    /// Kill the process, which has not seen the invocation. Hand the invocation to another
+    /// environment.
     Replace(InvocationId),
     /// The process ended while it worked on the invocation.
     Lost(InvocationId),
-    /// The process ended and has not seen the invocation: hand it to another environment.
+    /// The process ended and has not seen the invocation. Hand the invocation to another
+    /// environment.
     Return(InvocationId),
-    /// The environment does not come for the invocation that is kept for it: hand it to another one and watch [`Limit::Return`].
+    /// The process does not come for the invocation that is kept for it. Hand the invocation to
+    /// another environment and watch [`Limit::Return`].
     Overdue(InvocationId),
-    /// Kill the process: the engine stops, or the process does not come back. Fail the invocation it had.
+    /// Kill the process: the engine stops, or the process does not come back. Fail the invocation,
+    /// if there is one.
     Kill(Option<InvocationId>),
 }
 
-/// A happening that cannot occur in the phase.
+/// Something happened that is impossible in the phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{happening} is not possible while the environment is {phase}")]
 pub struct Illegal {
-    /// The phase.
+    /// Phase of the environment.
     pub phase: Phase,
-    /// What was tried.
+    /// What happened.
     pub happening: Happening,
 }
 
 impl Phase {
-    /// The next phase and what it means for the function.
+    /// Returns the next phase, and what the step means for the function.
+    ///
+    /// Limits and hang-ups can arrive late. They change nothing if they concern an invocation that
+    /// the environment no longer has. For example, `Busy(1)` stays `Busy(1)` when the limit of
+    /// invocation 0 passes.
     ///
     /// # Errors
-    /// Everything that is not listed is [`Illegal`]. Limits and hang-ups arrive late by nature: they change nothing when they
-    /// concern an invocation that the environment no longer has.
+    /// Returns [`Illegal`] for every combination that is not listed.
     pub fn next(self, happening: Happening) -> Result<(Self, Change), Illegal> {
         use Happening as H;
         let step = match (self, happening) {
@@ -151,7 +160,8 @@ impl Phase {
             }
             (Self::Assigned(id), H::Exited) => (Self::Gone, Change::Return(id)),
 
-            // The process asks again without having answered: its connection broke while the invocation was written.
+            // The process asks again without an answer: its connection broke while the invocation
+            // was written.
             (Self::Busy(id), H::Polled) => (Self::Busy(id), Change::Deliver(id)),
             (Self::Busy(id), H::Unheard(unheard)) if unheard == id => (Self::Assigned(id), Change::Hold(id)),
             (Self::Busy(id), H::Answered(answered)) if answered == id => {
@@ -186,7 +196,7 @@ impl Phase {
         Ok(step)
     }
 
-    /// The invocation the environment has, taken or not.
+    /// Returns the invocation that the environment has, taken or not.
     pub fn invocation(self) -> Option<InvocationId> {
         match self {
             Self::Assigned(id) | Self::Busy(id) => Some(id),

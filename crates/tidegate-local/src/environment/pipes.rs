@@ -1,4 +1,5 @@
-//! The two streams that an environment's process prints to, and whose the text is.
+//! The two streams that an environment's process prints to, and the invocation that the text
+//! belongs to.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -13,21 +14,23 @@ use tokio::net::unix::pipe::Receiver;
 use super::output::Output;
 use crate::log_tail::LogTail;
 
-/// A line longer than this is written in pieces.
+/// A line longer than this, in bytes, is written in pieces.
 const LONGEST_LINE: usize = 1 << 20;
-/// Read at a time.
+/// Bytes read at a time.
 const PORTION: usize = 16 * 1024;
-/// A process that prints without a pause is read this much in one turn; others come between.
+/// Bytes read in one turn from a process that prints without a pause. Other tasks run between
+/// turns.
 const TURN: usize = 4 * PORTION;
-/// After so many bytes without a pause comes one of [`PAUSE`]: a process that floods its output waits, at 40 MB a second, and leaves the engine to others.
+/// Bytes without a pause after which the reader pauses for [`PAUSE`]. A process that floods its
+/// output is held to 40 MB a second, and the engine stays responsive.
 const FLOOD: usize = 1 << 20;
 const PAUSE: Duration = Duration::from_millis(25);
-/// Characters of a line that are repeated elsewhere.
+/// Number of characters of a line that are repeated in messages.
 const REPEATED: usize = 300;
-/// What a pipe can hold at most: reading out ends there, since what comes later was printed later.
+/// Most bytes that a pipe can hold. Reading out ends there: later bytes were printed later.
 const LARGEST_PIPE: usize = 1 << 20;
 
-/// The output of one process. It belongs to the invocation that began last.
+/// The output of one process. Text belongs to the invocation that began last.
 #[derive(Debug)]
 pub(crate) struct Pipes {
     output: Arc<Output>,
@@ -44,7 +47,7 @@ struct Whose {
 #[derive(Debug)]
 struct Stream {
     pipe: Receiver,
-    /// The same pipe, for reading without knowing whether there is something.
+    /// The same pipe, for reading without waiting until it is readable.
     direct: File,
     buffer: Mutex<Buffer>,
 }
@@ -53,7 +56,7 @@ struct Stream {
 struct Buffer {
     /// The beginning of a line.
     begun: Vec<u8>,
-    /// The last line with text in it that was printed before the first invocation.
+    /// The last non-empty line that was printed before the first invocation.
     last: Option<String>,
 }
 
@@ -65,15 +68,15 @@ enum Rest {
 }
 
 impl Pipes {
-    /// The output of a process that is not started yet.
+    /// Creates the output of a process that is not started yet.
     pub(crate) fn new(output: Arc<Output>) -> Arc<Self> {
         Arc::new(Self { output, whose: Mutex::default(), streams: OnceLock::new() })
     }
 
-    /// Reads what the process prints, from now on to its end.
+    /// Reads the output of the process from now to its end.
     ///
     /// # Errors
-    /// The streams cannot be waited for.
+    /// The streams cannot be registered with the runtime.
     pub(crate) fn attach(self: &Arc<Self>, stdout: ChildStdout, stderr: ChildStderr) -> io::Result<()> {
         let streams = [Stream::new(stdout.into())?, Stream::new(stderr.into())?];
         if self.streams.set(streams).is_ok() {
@@ -84,13 +87,13 @@ impl Pipes {
         Ok(())
     }
 
-    /// What is printed from now on belongs to this invocation, what was printed until now to the one before.
+    /// Begins an invocation: later output belongs to it, earlier output to the previous invocation.
     pub(crate) fn begin(&self, request_id: &str, tail: Option<Arc<LogTail>>) {
         self.read_out_and_flush();
         *self.whose.lock() = Whose { request_id: Some(request_id.into()), tail };
     }
 
-    /// The invocation has its result: everything it printed has been read after this, and its last line ends.
+    /// Ends an invocation: reads everything that it printed, and completes its last line.
     pub(crate) fn end(&self) {
         self.read_out_and_flush();
         self.whose.lock().tail = None;
@@ -103,7 +106,8 @@ impl Pipes {
         }
     }
 
-    /// The last line that the process printed while it was initialised, on standard error if there is one.
+    /// Returns the last line printed during the initialisation, from standard error if that has
+    /// one.
     pub(crate) fn last_line(&self) -> Option<String> {
         let mut streams = self.streams.get()?.iter().rev();
         streams.find_map(|stream| stream.buffer.lock().last.clone())
@@ -135,7 +139,7 @@ impl Pipes {
         }
     }
 
-    /// Reads what is there, up to about so many bytes.
+    /// Reads what is there, up to about `most` bytes.
     fn read(
         &self,
         stream: &Stream,
@@ -199,7 +203,7 @@ impl Pipes {
     }
 }
 
-/// The beginning of a line, without what a terminal would act on.
+/// Returns the beginning of a line without control characters.
 fn repeated(line: &[u8]) -> String {
     let line = line.get(..REPEATED * 4).unwrap_or(line);
     String::from_utf8_lossy(line).chars().filter(|c| !c.is_control()).take(REPEATED).collect()
@@ -220,7 +224,7 @@ mod tests {
     use super::super::LogLine;
     use super::*;
 
-    /// Runs a script and reads what it printed.
+    /// Runs a script and reads its output.
     fn printed_by(script: &str, file: &std::path::Path) -> Arc<Output> {
         let output = Arc::new(Output::open(file, 1 << 30).unwrap());
         let mut child = Command::new("sh");
@@ -286,7 +290,7 @@ mod tests {
         let mut child = child.spawn().unwrap();
         let pipes = Pipes::new(output);
         pipes.attach(child.stdout.take().unwrap(), child.stderr.take().unwrap()).unwrap();
-        // Nothing is awaited: no task of the runtime reads meanwhile.
+        // Nothing is awaited, so no task of the runtime reads meanwhile.
         let mut print = |n: &str| {
             io::Write::write_all(child.stdin.as_mut().unwrap(), format!("{n}\n").as_bytes()).unwrap();
             let done = dir.path().join(format!("done-{n}"));

@@ -20,17 +20,17 @@ use super::exit::Exit;
 use crate::usage::{self, Usage};
 use engine_client::process as running;
 
-/// What is run.
+/// What to run.
 pub(crate) struct Launch {
     /// The program.
     pub(crate) executable: PathBuf,
     /// Its arguments.
     pub(crate) arguments: Vec<String>,
-    /// Where it runs; without one where the engine does.
+    /// Working directory. `None` is the engine's own.
     pub(crate) directory: Option<PathBuf>,
-    /// Its whole environment.
+    /// All environment variables of the process.
     pub(crate) environment: BTreeMap<String, String>,
-    /// The directory of process records, see [`reap_stale`].
+    /// Directory of process records; see [`reap_stale`].
     pub(crate) records: PathBuf,
 }
 
@@ -39,40 +39,45 @@ pub(crate) struct Started {
     pub(crate) process: std::sync::Arc<Process>,
     pub(crate) stdout: ChildStdout,
     pub(crate) stderr: ChildStderr,
-    /// How it ended, and the CPU time it had used.
+    /// How the process ended, and the CPU time that it had used.
     pub(crate) end: oneshot::Receiver<(Exit, Usage)>,
 }
 
-/// A running process. It goes on until it ends or [`Process::kill`] is called: the thread that waits for it holds it too.
+/// A running process.
+///
+/// It runs until it ends or [`Process::kill`] is called. The thread that waits for it also owns
+/// this value.
 #[derive(Debug)]
 pub(crate) struct Process {
     pid: Pid,
-    /// Its number belongs to it only until it is reaped; nothing may be signalled after that.
+    /// The process owns its number only until it is reaped. Signals after that could reach another
+    /// process.
     reaped: Mutex<bool>,
 }
 
 impl Process {
-    /// Its number, which is its group's too.
+    /// Returns the number of the process, which is also the number of its group.
     pub(crate) fn pid(&self) -> i32 {
         self.pid.as_raw()
     }
 
-    /// Kills the process and whatever it started (SIGKILL to the group).
+    /// Kills the process and everything that it started (SIGKILL to the group).
     pub(crate) fn kill(&self) {
         self.signal(Signal::SIGKILL);
     }
 
-    /// Asks the process and whatever it started to end (SIGTERM to the group).
+    /// Asks the process and everything that it started to end (SIGTERM to the group).
     pub(crate) fn terminate(&self) {
         self.signal(Signal::SIGTERM);
     }
 
-    /// Stops the process and whatever it started until [`Process::thaw`]: SIGSTOP, which it cannot see. Killing works meanwhile.
+    /// Stops the process and everything that it started until [`Process::thaw`]. It sends SIGSTOP,
+    /// which a process cannot catch. A stopped process can still be killed.
     pub(crate) fn freeze(&self) {
         self.signal(Signal::SIGSTOP);
     }
 
-    /// Lets it go on.
+    /// Continues a stopped process.
     pub(crate) fn thaw(&self) {
         self.signal(Signal::SIGCONT);
     }
@@ -84,12 +89,13 @@ impl Process {
         }
     }
 
-    /// Whether it has ended or is about to, even if nobody was told yet.
+    /// Returns whether the process has ended or is about to, even if the end was not reported yet.
     pub(crate) fn has_ended(&self) -> bool {
         *self.reaped.lock() || usage::is_ending(self.pid())
     }
 
-    /// Resident memory in bytes of the process and what it started; `None` once it has ended.
+    /// Returns the resident memory, in bytes, of the process and everything that it started. `None`
+    /// once it has ended.
     pub(crate) fn memory(&self) -> Option<u64> {
         if *self.reaped.lock() {
             return None;
@@ -97,7 +103,7 @@ impl Process {
         usage::memory_of_family(self.pid())
     }
 
-    /// What it uses now; `None` once it has ended.
+    /// Returns what the process uses now. `None` once it has ended.
     pub(crate) fn usage(&self) -> Option<Usage> {
         if *self.reaped.lock() {
             return None;
@@ -108,11 +114,12 @@ impl Process {
 
 /// Starts a process.
 ///
-/// Each process has a thread that starts it, waits for it and reaps it. The thread must be the one that starts it: the parent-death
-/// signal of Linux is tied to the starting *thread*, and threads of an async runtime come and go.
+/// Each process has a thread that starts it, waits for it and reaps it. The same thread must start
+/// it: Linux ties the parent-death signal to the starting *thread*, and threads of an async runtime
+/// come and go.
 ///
 /// # Errors
-/// Why it could not be started.
+/// Returns why the process could not be started.
 pub(crate) async fn start(launch: Launch) -> Result<Started, String> {
     let (started, result) = oneshot::channel();
     let spawned = std::thread::Builder::new()
@@ -126,7 +133,7 @@ pub(crate) async fn start(launch: Launch) -> Result<Started, String> {
 }
 
 fn run(launch: Launch, started: oneshot::Sender<Result<Started, String>>) {
-    // Asked first, since a wrapper would start and only then fail.
+    // Checked first: a wrapper would start and only fail later.
     let found = launch.executable.metadata();
     let mut child = match found.and_then(|_| command(&launch).spawn()) {
         Ok(child) => child,
@@ -150,14 +157,14 @@ fn run(launch: Launch, started: oneshot::Sender<Result<Started, String>>) {
         started.process.kill();
     }
 
-    // The CPU time of a dead process can be read as long as nobody has reaped it.
+    // The CPU time of a dead process can be read until it is reaped.
     while let Err(nix::errno::Errno::EINTR) =
         waitid(Id::Pid(process.pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT)
     {}
     let used = usage::of_process(pid).unwrap_or_default();
     let status = {
         let mut reaped = process.reaped.lock();
-        // What the process itself had started must not outlive it.
+        // Processes that the process started must not outlive it.
         let _ = killpg(process.pid, Signal::SIGKILL);
         *reaped = true;
         child.wait()
@@ -196,8 +203,10 @@ fn command(launch: &Launch) -> Command {
     command
 }
 
-/// `setpriv` of util-linux, where it exists and knows the option: it asks the kernel to kill the process when the engine ends,
-/// however it ends, and then becomes the process.
+/// Returns the path of util-linux's `setpriv`, if it exists and knows `--pdeathsig`.
+///
+/// It asks the kernel to kill the process when the engine ends, for whatever reason, and then
+/// becomes the process.
 pub(crate) fn parent_death_wrapper() -> Option<&'static Path> {
     static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
     FOUND
@@ -216,8 +225,8 @@ pub(crate) fn parent_death_wrapper() -> Option<&'static Path> {
         .as_deref()
 }
 
-/// A file named after the process, holding the time it started at, as the kernel counts it: number and start time together name one
-/// process for ever.
+/// A file named after the process that holds its start time, as the kernel counts it. Number and
+/// start time together identify one process for good.
 struct Record(PathBuf);
 
 impl Record {
@@ -240,7 +249,8 @@ impl Drop for Record {
     }
 }
 
-/// Kills processes that an engine before this one recorded in `directory` and left behind; returns how many.
+/// Kills processes that an earlier engine recorded in `directory` and left behind. Returns their
+/// number.
 ///
 /// # Errors
 /// The directory cannot be created or read.

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use super::error::EnvironmentError;
 
-/// A process was started.
+/// Returns the line of a process start.
 pub(crate) fn init_start(pid: i32) -> String {
     format!("INIT_START Runtime Version: provided.local\tProcess: {pid}\n")
 }
 
-/// An initialisation failed. `within` an invocation it was the second one.
+/// Returns the line of a failed initialisation. If `within` is set, it was the second one, within
+/// an invocation.
 pub(crate) fn init_report(took: Duration, within: bool, error: &EnvironmentError) -> String {
     let phase = if within { "invoke" } else { "init" };
     let status = match error {
@@ -20,28 +21,28 @@ pub(crate) fn init_report(took: Duration, within: bool, error: &EnvironmentError
     format!("INIT_REPORT Init Duration: {:.2} ms\tPhase: {phase}\tStatus: {status}\n", milliseconds(took))
 }
 
-/// An invocation begins.
+/// Returns the line with which an invocation begins.
 pub(crate) fn start(request_id: &str) -> String {
     format!("START RequestId: {request_id} Version: $LATEST\n")
 }
 
-/// What an invocation took.
+/// The figures of an invocation for its report.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Report<'a> {
     pub(crate) request_id: &'a str,
-    /// From handing it over to its result.
+    /// Time from handing the invocation over to its result.
     pub(crate) took: Duration,
-    /// The initialisation, if it is the environment's first invocation. It is billed.
+    /// Duration of the initialisation, if this is the environment's first invocation. It is billed.
     pub(crate) init: Option<Duration>,
     pub(crate) memory_mb: u32,
-    /// Of the environment, so far.
+    /// Largest memory of the environment so far, in bytes.
     pub(crate) peak_bytes: u64,
-    /// Why it has no answer, and the function's timeout.
+    /// Why the invocation has no answer, and the function's timeout.
     pub(crate) error: Option<(&'a EnvironmentError, Duration)>,
 }
 
 impl Report<'_> {
-    /// `END` and `REPORT`, and before them what went wrong.
+    /// Returns the `END` and `REPORT` lines, preceded by the error if there is one.
     pub(crate) fn lines(&self) -> String {
         let Self { request_id, memory_mb, .. } = *self;
         let mut lines = String::new();

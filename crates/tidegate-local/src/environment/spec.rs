@@ -1,4 +1,4 @@
-//! What has to be known of a function to run it.
+//! What the engine must know of a function to run it.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use super::application_id::{self, application_id};
 use super::phase::EnvironmentId;
 use crate::credentials::VARIABLES;
 
-/// Variables of the engine's own environment that a function's process sees too.
+/// Variables of the engine's own environment that a function's process also gets.
 const INHERITED: [&str; 6] = ["PATH", "HOME", "RUST_LOG", "RUST_BACKTRACE", "SSL_CERT_FILE", "SSL_CERT_DIR"];
 
 /// A function, ready to be run.
@@ -19,32 +19,35 @@ pub struct FunctionSpec {
     pub name: String,
     /// The program.
     pub executable: PathBuf,
-    /// Its arguments; the last one is the handler, as in a container image for Lambda.
+    /// Its arguments. The last one is the handler, as in a container image for Lambda.
     pub arguments: Vec<String>,
-    /// Where it runs, which is its `LAMBDA_TASK_ROOT`. Without one it runs where the engine does, and the root is the program's directory.
+    /// Working directory, which is also its `LAMBDA_TASK_ROOT`. With `None` the function runs in
+    /// the engine's directory, and the root is the program's directory.
     pub directory: Option<PathBuf>,
-    /// Declared memory in MB. A process that uses more, with what it started, is killed.
+    /// Declared memory in MB. A process that uses more, with everything that it started, is killed.
     pub memory_mb: u32,
     /// Timeout of one invocation.
     pub timeout: Duration,
-    /// Most environments at a time.
+    /// Largest number of environments at a time.
     pub maximum_concurrency: usize,
-    /// Where it reaches AWS.
+    /// URL at which the function reaches AWS.
     pub endpoint: String,
-    /// The region it believes to be in.
+    /// AWS region that the function sees.
     pub region: String,
-    /// Its own variables: declared ones and names of what it uses.
+    /// Its own variables: the declared ones, and the names of resources that it uses.
     pub environment: BTreeMap<String, String>,
 }
 
 impl FunctionSpec {
-    /// What Lambda calls the handler: the last argument.
+    /// Returns the value of Lambda's `_HANDLER`: the last argument.
     pub(crate) fn handler(&self) -> &str {
         self.arguments.last().map_or("bootstrap", String::as_str)
     }
 
-    /// The whole environment of a new process, by the list of variables Lambda defines. Of the
-    /// engine's own it gets [`INHERITED`] and nothing else; its credentials are [`VARIABLES`].
+    /// Returns all variables of a new process, by the list of variables that Lambda defines.
+    ///
+    /// Of the engine's own variables, the process gets only [`INHERITED`]. Its credentials are
+    /// [`VARIABLES`].
     pub(crate) fn process_environment(
         &self,
         environment: EnvironmentId,
@@ -74,7 +77,7 @@ impl FunctionSpec {
             ("AWS_REGION", self.region.clone()),
             ("AWS_DEFAULT_REGION", self.region.clone()),
             ("AWS_ENDPOINT_URL", self.endpoint.clone()),
-            // Which environment a call comes from: the proxy reads it.
+            // Tells the proxy which environment a call comes from.
             (application_id::VARIABLE, application_id(environment)),
         ];
         variables.extend(set.map(|(name, value)| (name.to_owned(), value)));

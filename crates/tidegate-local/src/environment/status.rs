@@ -1,4 +1,4 @@
-//! What a function did and uses, for people and programs.
+//! Counts and resource usage of a function, as the control API reports them.
 
 use std::collections::BTreeMap;
 
@@ -6,62 +6,65 @@ use serde::{Deserialize, Serialize};
 
 use crate::distribution::Summary;
 
-/// One function's numbers since the engine started.
+/// Figures of one function since the engine started.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FunctionStatus {
-    /// Processes now.
+    /// Processes that run now.
     pub environments: usize,
-    /// Those of them that are frozen: nothing in them runs until their next invocation.
+    /// Processes that are frozen: nothing in them runs until their next invocation.
     #[serde(default)]
     pub frozen: usize,
-    /// Invocations that have a result; throttled ones are not invocations.
+    /// Invocations that have a result. Throttled ones do not count.
     pub invocations: u64,
-    /// Those of them that ended as a function error.
+    /// Invocations that ended as a function error.
     pub errors: u64,
     /// Invocations refused because every environment was busy.
     pub throttles: u64,
-    /// Those of the errors that ran out of time.
+    /// Errors that were timeouts.
     pub timeouts: u64,
-    /// Processes that used more memory than declared and were killed.
+    /// Processes that were killed because they used more memory than declared.
     #[serde(default)]
     pub memory_kills: u64,
-    /// Time in milliseconds from handing an invocation to a process until its result, each invocation rounded up: what Lambda bills, without the
-    /// start of environments.
+    /// Time from handing an invocation to a process until its result, in milliseconds, with each
+    /// invocation rounded up. Lambda bills this time. The start of environments is not included.
     #[serde(default)]
     pub billed_ms: u64,
-    /// Bytes of what the processes printed, line ends included.
+    /// Bytes that the processes printed, including line ends.
     #[serde(default)]
     pub log_bytes: u64,
-    /// Why nothing that is printed can be kept at present: a full disk above all. Deliveries go on.
+    /// Why output cannot be kept at present, for example a full disk. Deliveries continue.
     #[serde(default)]
     pub log_failure: Option<String>,
-    /// Why the last initialisation failed, with the last line it printed; none once one has worked.
+    /// Why the last initialisation failed, with the last line it printed. `None` once an
+    /// initialisation has worked.
     #[serde(default)]
     pub start_failure: Option<String>,
-    /// Different metrics printed in CloudWatch's embedded metric format: name and dimensions.
+    /// Number of different metrics (name and dimensions) printed in CloudWatch's embedded metric
+    /// format.
     #[serde(default)]
     pub metric_series: u64,
-    /// Values of metrics that are not among those below: the function prints metrics of too many
-    /// names.
+    /// Number of metric values that are not among those below, because the function prints metrics
+    /// of too many names.
     #[serde(default)]
     pub metrics_left_out: u64,
     /// Memory that the function declares, in MB.
     #[serde(default)]
     pub memory_mb: u32,
-    /// Milliseconds from handing an invocation to a process until its result, without the start of environments.
+    /// Milliseconds from handing an invocation to a process until its result. The start of
+    /// environments is not included.
     #[serde(default)]
     pub duration_ms: Summary,
-    /// CPU time of all processes, the dead included.
+    /// CPU time of all processes, including those that have ended, in seconds.
     pub cpu_seconds: f64,
-    /// Resident memory of the processes now.
+    /// Resident memory of the running processes, in bytes.
     pub rss_bytes: u64,
-    /// Most resident memory seen of any one process.
+    /// Largest resident memory seen of any one process, in bytes.
     pub peak_rss_bytes: u64,
-    /// Sums of the metrics printed in CloudWatch's embedded metric format that count something.
+    /// Sums of the metrics in CloudWatch's embedded metric format that count something.
     pub metrics: BTreeMap<String, f64>,
-    /// The other metrics: how their values are distributed.
+    /// Distributions of the other metrics.
     #[serde(default)]
     pub distributions: BTreeMap<String, Summary>,
-    /// The processes' numbers.
+    /// Process ids of the running processes.
     pub pids: Vec<i32>,
 }

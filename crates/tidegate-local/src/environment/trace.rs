@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A new X-Ray trace header, not sampled: nobody collects traces here.
+/// Returns a new X-Ray trace header. It is not sampled: the engine collects no traces.
 pub(crate) fn trace_id() -> String {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let random = rand::random::<[u8; 20]>();

@@ -1,14 +1,18 @@
-//! Moves back the arrival times of a batch's records, as after a pause.
+//! Moves the arrival times of a batch's records back, as after a pause.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-/// The event with the arrival time of each record moved back by `by`. `None` if no record has one.
+/// Returns the event with the arrival time of each record moved back by `by`. `None` if no record
+/// has one.
 ///
-/// Arrival times are the approximate arrival of a Kinesis record, the approximate creation of a
-/// DynamoDB Streams record, and the times at which an SQS message was sent and first received.
+/// Arrival times are:
+///
+/// - Kinesis: the approximate arrival of a record
+/// - DynamoDB Streams: the approximate creation of a record
+/// - SQS: the times at which a message was sent and first received
 pub(super) fn aged(payload: &[u8], by: Duration) -> Option<Bytes> {
     let mut event: Value = serde_json::from_slice(payload).ok()?;
     let mut moved = false;

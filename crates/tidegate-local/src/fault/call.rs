@@ -18,21 +18,22 @@ use crate::environment::application_id::environment_of;
 use crate::proxy::{Call, Hook, Reply};
 use crate::trial::Work;
 
-/// What calls of no invocation have in place of a delivery: those of an initialisation, and of SDKs that send no application id.
+/// Delivery of calls that belong to no invocation: those of an initialisation, and of SDKs that
+/// send no application id.
 const NO_DELIVERY: &str = "none";
-/// How long a call hangs: the longest time for which a function can run on Lambda. Every caller has
+/// Time that a call hangs: the longest time that a function can run on Lambda. Every caller has
 /// given up by then.
 const HANGING: Duration = Duration::from_secs(900);
 
-/// Injects faults into the calls that functions make.
+/// Injects faults into the AWS calls of functions.
 #[derive(Debug)]
 pub struct CallFaults {
     faults: Arc<Faults>,
     /// The engine's own processes; none if something else runs the functions.
     environments: Option<Box<dyn Environments>>,
-    /// Calls of no invocation, by function and operation.
+    /// Number of calls outside invocations, by function and operation.
     outside: Mutex<HashMap<(String, String), u32>>,
-    /// What was decided before a call and is due after it, by the call's number.
+    /// Faults that were decided before a call and are due after it, by the number of the call.
     due: Mutex<HashMap<u64, (Site, Vec<Fault>)>>,
 }
 
@@ -42,7 +43,7 @@ impl CallFaults {
         Self { faults, environments, outside: Mutex::default(), due: Mutex::default() }
     }
 
-    /// The environment whose process makes the call.
+    /// Returns the environment whose process makes the call.
     fn caller(&self, call: &Call) -> Option<(&dyn Environments, EnvironmentId)> {
         let environments = self.environments.as_deref()?;
         let agents = [header::USER_AGENT.as_str(), "x-amz-user-agent"];
@@ -50,7 +51,7 @@ impl CallFaults {
         Some((environments, agents.find_map(environment_of)?))
     }
 
-    /// Where the call is; none if it is spared.
+    /// Returns the site of the call. `None` if the call is spared faults.
     fn site(&self, call: &Call) -> Option<Site> {
         let caller = self.caller(call);
         match caller.map(|(environments, environment)| environments.work(&call.caller, environment)) {
@@ -130,7 +131,8 @@ impl Hook for CallFaults {
     }
 }
 
-/// A fault after the call needs a call that reaches AWS, and only a transaction can be cancelled.
+/// Removes faults without effect. A fault after the call needs a call that reaches AWS, and only a
+/// transaction can be cancelled.
 fn effective(mut faults: Vec<Fault>, call: &Call) -> Vec<Fault> {
     if items(call) == 0 {
         faults.retain(|fault| fault.kind != Kind::Cancel);

@@ -1,8 +1,8 @@
-//! Functions with a wrong clock, by libfaketime.
+//! Wrong clocks of functions, with libfaketime.
 
 use std::path::{Path, PathBuf};
 
-/// Where Debian's package `libfaketime` and others put the library.
+/// Where Debian's package `libfaketime` and others install the library.
 const PLACES: [&str; 5] = [
     "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
     "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
@@ -11,17 +11,19 @@ const PLACES: [&str; 5] = [
     "/usr/local/lib/faketime/libfaketime.so.1",
 ];
 
-/// A clock cannot be wrong.
+/// libfaketime is missing, so a clock cannot be skewed.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the fault plan skews a clock, which needs libfaketime: install it (Debian: apt-get install libfaketime), or name its library in TIDEGATE_LIBFAKETIME"
 )]
 pub struct ClockError;
 
-/// The variables of a process whose clock is off by so many seconds. Its timers are not: only the time of day is wrong.
+/// Returns the variables of a process whose clock is off by `skew_seconds`.
+///
+/// Only the time of day is wrong; timers are right.
 ///
 /// # Errors
-/// libfaketime is not installed.
+/// Returns [`ClockError`] if libfaketime is not installed.
 pub fn variables(skew_seconds: i64) -> Result<Vec<(String, String)>, ClockError> {
     let library = library().ok_or(ClockError)?;
     let set = [

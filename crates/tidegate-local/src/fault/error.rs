@@ -1,4 +1,4 @@
-//! What is wrong with a plan or a journal.
+//! Errors of a fault plan or a fault journal.
 
 use std::fmt;
 use std::io;
@@ -12,7 +12,7 @@ pub enum FaultError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The plan has mistakes.
@@ -20,7 +20,7 @@ pub enum FaultError {
     Plan {
         /// The file.
         path: PathBuf,
-        /// All of them, in the order of their lines.
+        /// All mistakes, ordered by line.
         mistakes: Vec<Mistake>,
     },
     /// The journal cannot be read or written.
@@ -28,17 +28,17 @@ pub enum FaultError {
     Journal {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// A line of the journal is none of ours.
+    /// A line is not an entry of a fault journal.
     #[error("{path}:{line}: not an entry of a fault journal: {why}")]
     Entry {
         /// The file.
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// Why not.
+        /// Why the line is not an entry.
         why: String,
     },
 }

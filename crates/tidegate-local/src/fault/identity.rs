@@ -1,13 +1,19 @@
-//! What tells one delivery from another, in every run alike.
+//! Identity of a delivery that is the same in every run.
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// A digest of what identifies the first record of an event.
+/// Returns a digest of what identifies the first record of an event.
 ///
-/// Sequence numbers, message ids and times differ from run to run, so they do not count. What does: for Kinesis the partition key and the data, for
-/// DynamoDB Streams the item's key and what was done to it, for SQS the body, for EventBridge the detail; of these, if they are messages in CloudEvents'
-/// form, their type and id.
+/// Sequence numbers, message ids and times differ between runs, so they do not count. What counts
+/// is:
+///
+/// - Kinesis: the partition key and the data
+/// - DynamoDB Streams: the item's key, and the kind of change
+/// - SQS: the body
+/// - EventBridge: the detail
+///
+/// If data, body or detail is a message in the form of CloudEvents, only its type and id count.
 pub(super) fn identity(payload: &[u8]) -> String {
     let event = aws_json::value(payload).unwrap_or(Value::Null);
     let digest = match event.pointer("/Records/0") {
@@ -41,7 +47,7 @@ fn record_digest(record: &Value) -> Vec<u8> {
 
 fn content_digest(content: &str) -> Vec<u8> {
     let parsed = aws_json::value(content.as_bytes()).unwrap_or(Value::Null);
-    // A rule's event in a queue has its message under `detail`.
+    // An event of a rule that arrives in a queue has its message under `detail`.
     let message = parsed.get("detail").unwrap_or(&parsed);
     let field = |name: &str| message.get(name).and_then(Value::as_str);
     match field("type").zip(field("id")) {

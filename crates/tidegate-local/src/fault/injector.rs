@@ -1,4 +1,4 @@
-//! Decides which faults are injected, counts them and writes them down.
+//! Decides which faults are injected, counts them and writes them to the journal.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -24,16 +24,17 @@ pub struct Faults {
 #[derive(Debug)]
 enum Decide {
     Drawn(FaultPlan),
-    /// As written down by an engine before, with that run's clocks.
+    /// Faults from the journal of an earlier run, with the clocks of that run's plan.
     Again(HashMap<Site, Vec<Fault>>, FaultPlan),
 }
 
-/// What was injected so far.
+/// Faults that were injected since the engine started.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultsStatus {
-    /// How often each fault was injected: `kill before`, or `kill before DynamoDB.PutItem` for one of an AWS call.
+    /// How often each fault was injected. Keys are like `kill before`, or `kill before
+    /// DynamoDB.PutItem` for a fault of an AWS call.
     pub injected: BTreeMap<String, u64>,
-    /// Where each is written down.
+    /// The journal in which each fault is written.
     pub journal: PathBuf,
 }
 
@@ -46,7 +47,9 @@ impl Faults {
         Self::new(Decide::Drawn(plan), journal)
     }
 
-    /// Injects these faults and no others, and writes them to a new journal. The plan's clocks count, its rules do not.
+    /// Injects exactly these faults, and writes them to a new journal.
+    ///
+    /// The plan's clocks apply; its rules do not.
     ///
     /// # Errors
     /// The journal cannot be written.
@@ -63,7 +66,7 @@ impl Faults {
         Ok(Self { decide, journal, attempts: Mutex::default(), counts: Mutex::default() })
     }
 
-    /// Counts an invocation with a delivery and gives its site.
+    /// Counts an invocation with a delivery and returns its site.
     pub(super) fn invocation(&self, function: &str, delivery: String) -> Site {
         let mut attempts = self.attempts.lock();
         let attempt = attempts.entry((function.to_owned(), delivery.clone())).or_default();
@@ -71,7 +74,10 @@ impl Faults {
         Site { function: function.to_owned(), operation: None, delivery, attempt: *attempt, call: 0 }
     }
 
-    /// The faults to be injected at a site. Those are counted and written down that `effective` leaves: the others would change nothing there.
+    /// Returns the faults to inject at a site.
+    ///
+    /// `effective` removes faults that would change nothing there. Only the others are counted and
+    /// written down.
     pub(super) fn at(&self, site: &Site, effective: impl FnOnce(Vec<Fault>) -> Vec<Fault>) -> Vec<Fault> {
         let faults = effective(match &self.decide {
             Decide::Drawn(plan) => plan.at(site),
@@ -91,7 +97,7 @@ impl Faults {
         faults
     }
 
-    /// How far a function's clock is off, in seconds.
+    /// Returns by how many seconds a function's clock is off.
     #[must_use]
     pub fn skew(&self, function: &str) -> Option<i64> {
         match &self.decide {
@@ -99,7 +105,7 @@ impl Faults {
         }
     }
 
-    /// What was injected so far.
+    /// Returns the faults injected since the start.
     #[must_use]
     pub fn status(&self) -> FaultsStatus {
         let injected = self.counts.lock().clone();

@@ -1,4 +1,4 @@
-//! Faults of invocations: stands between what delivers and the functions.
+//! Faults of invocations, injected between what delivers and the functions.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,7 +24,8 @@ use crate::trial::{Fate, Trial};
 pub struct InvocationFaults {
     faults: Arc<Faults>,
     functions: Arc<dyn Invoker>,
-    /// Divides ages: they count towards those at which records are given up.
+    /// Divides the ages that are injected, because it also divides the ages at which records are
+    /// given up.
     time_scale: f64,
     /// When the pause of each paused function ends.
     pauses: Mutex<HashMap<String, Instant>>,
@@ -37,19 +38,22 @@ impl std::fmt::Debug for InvocationFaults {
 }
 
 impl InvocationFaults {
-    /// Faults in front of these functions, whose records are given up sooner by this scale.
+    /// Puts faults in front of `functions`.
+    ///
+    /// `time_scale` divides the ages that are injected.
     #[must_use]
     pub fn new(faults: Arc<Faults>, functions: Arc<dyn Invoker>, time_scale: f64) -> Self {
         Self { faults, functions, time_scale, pauses: Mutex::default() }
     }
 
-    /// When the function's pause ends. It begins with the first event that it applies to.
+    /// Returns when the function's pause ends. The pause begins with the first event that it
+    /// applies to.
     fn resumes(&self, function: &str, pause: &Fault) -> Instant {
         let mut pauses = self.pauses.lock();
         *pauses.entry(function.to_owned()).or_insert_with(|| Instant::now() + milliseconds(pause))
     }
 
-    /// The faults at a site that change something there.
+    /// Returns the faults at a site that have an effect there.
     fn at(&self, function: &str, request: &Request, site: &Site) -> Vec<Fault> {
         self.faults.at(site, |mut faults| {
             let over =
@@ -105,7 +109,7 @@ impl Invoker for InvocationFaults {
                 let site = self.faults.invocation(function, delivery);
                 let faults = self.faults.at(&site, |faults| {
                     let mut faults = effective(faults, &request.payload, &site);
-                    // One more delivery is enough, and the first has waited for the end of the
+                    // One more delivery is enough, and the first one has waited for the end of the
                     // pause.
                     faults.retain(|fault| !matches!(fault.kind, Kind::DeliverTwice | Kind::Pause));
                     faults
@@ -167,7 +171,7 @@ fn fate(faults: &[Fault]) -> Fate {
     fate
 }
 
-/// What the mapping gets in place of the answer.
+/// Returns the error that the mapping gets in place of the answer.
 fn response_lost() -> Bytes {
     error_object(
         "Tidegate.ResponseLost",
@@ -182,7 +186,7 @@ mod tests {
 
     const SCALE: f64 = 10.0;
 
-    /// Answers every invocation, and remembers it.
+    /// Answers every invocation and remembers it.
     #[derive(Default)]
     struct Functions {
         invoked: Mutex<Vec<Request>>,

@@ -1,4 +1,4 @@
-//! What was injected, line by line, so that it can be injected again.
+//! The file of injected faults, from which they can be injected again.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -14,15 +14,15 @@ use super::site::Site;
 /// One injected fault.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// What.
+    /// The fault.
     #[serde(flatten)]
     pub fault: Fault,
-    /// Where.
+    /// Where it was injected.
     #[serde(flatten)]
     pub site: Site,
 }
 
-/// A file of JSON lines, one [`Entry`] each, in the order of injection.
+/// A file of JSON lines, with one [`Entry`] each, in the order of injection.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
@@ -30,7 +30,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Begins a new journal in place of what is there.
+    /// Creates a new journal and replaces an existing file.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -40,7 +40,7 @@ impl Journal {
         Ok(Self { path: path.to_owned(), file: Mutex::new(file) })
     }
 
-    /// Where it is.
+    /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -55,8 +55,10 @@ impl Journal {
 
     /// Reads a journal.
     ///
+    /// A last line that was cut off while it was written is ignored.
+    ///
     /// # Errors
-    /// It cannot be read, or a line is no entry. A last line that was cut off in the middle of writing is left out.
+    /// The file cannot be read, or a line is not an entry.
     pub fn read(path: &Path) -> Result<Vec<Entry>, FaultError> {
         let text = fs::read_to_string(path)
             .map_err(|source| FaultError::Journal { path: path.to_owned(), source })?;

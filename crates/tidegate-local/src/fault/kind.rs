@@ -1,22 +1,22 @@
-//! What can go wrong.
+//! Kinds of faults.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A kind of fault.
+/// Kind of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// The execution environment is killed.
     Kill,
-    /// The function did its work, and the invocation counts as failed: its response was lost.
+    /// The function did its work, but its response is lost: the invocation counts as failed.
     LoseResponse,
     /// The event is delivered once more. The answer to that delivery is ignored.
     DeliverTwice,
-    /// The records of a batch change their order; those with the same key keep theirs.
+    /// The records of a batch change their order. Records with the same key keep theirs.
     Reorder,
-    /// The event waits before it is handed to the function.
+    /// The event waits before the function gets it.
     Stall,
     /// The function gets no event for some time after its first one, as if its mappings were
     /// paused.
@@ -29,7 +29,7 @@ pub enum Kind {
     Throttle,
     /// The AWS call is answered with an internal error.
     Fail,
-    /// The AWS call is refused for want of permission, which SDKs do not try again.
+    /// The AWS call is refused for lack of permission. SDKs do not retry such a call.
     Deny,
     /// The AWS call takes longer.
     Delay,
@@ -50,7 +50,8 @@ pub enum Reason {
     TransactionConflict,
 }
 
-/// The moment of a fault: of an invocation, the handler's work; of an AWS call, its effect.
+/// Moment of a fault: relative to the handler's work for an invocation, to the effect for an AWS
+/// call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum When {
@@ -65,25 +66,26 @@ pub enum When {
 /// One fault, as it is injected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fault {
-    /// What goes wrong.
+    /// Kind of the fault.
     #[serde(rename = "fault")]
     pub kind: Kind,
-    /// At which moment, for the kinds that have a choice.
+    /// Moment of the fault, for kinds that have a choice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<When>,
-    /// How long, how much earlier, or how long after the beginning.
+    /// A time in milliseconds. Depending on the kind, it says how long, how much earlier, or how
+    /// long after the beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub milliseconds: Option<u64>,
     /// Why a transaction is cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
-    /// The seed with which the new order, or the choice of items, is drawn.
+    /// Seed from which the new order, or the choice of items, is drawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
 }
 
 impl Fault {
-    /// A fault of this kind that leaves the rest open.
+    /// Creates a fault of this kind without any further detail.
     pub(super) fn new(kind: Kind) -> Self {
         Self { kind, when: None, milliseconds: None, reason: None, seed: None }
     }
@@ -110,7 +112,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// AWS's code of the reason.
+/// Writes AWS's code of the reason.
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -131,8 +133,8 @@ impl fmt::Display for When {
     }
 }
 
-/// `stall`, `kill before`, `cancel for ThrottlingError before`: the kind and, where there is a
-/// choice, the reason and the moment.
+/// Writes the kind and, where there is a choice, the reason and the moment: `stall`, `kill before`,
+/// `cancel for ThrottlingError before`.
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.kind.fmt(f)?;

@@ -1,4 +1,4 @@
-//! Another order of a batch's records.
+//! Reorders the records of a batch.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -8,9 +8,12 @@ use serde_json::value::RawValue;
 
 use super::site::Site;
 
-/// The event with its records in another order, in which those with the same key keep theirs; `None` where there is nothing to change.
+/// Returns the event with its records in another order. Records with the same key keep their order.
 ///
-/// The key is what the source keeps in order: the partition key, the item's key, the message group. Messages of a standard queue have none.
+/// The key is what the source keeps in order: the partition key, the item's key, the message group.
+/// Messages of a standard queue have no key. Returns `None` if there is nothing to change.
+///
+/// For example, records `a1 b1 a2` may become `b1 a1 a2` or `a1 a2 b1`, but never `a2 b1 a1`.
 pub(super) fn reordered(payload: &[u8], site: &Site, seed: u64) -> Option<Bytes> {
     let event: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(payload).ok()?;
     let records: Vec<Box<RawValue>> = serde_json::from_str(event.get("Records")?.get()).ok()?;
@@ -109,7 +112,7 @@ mod tests {
         assert_eq!(reordered(&batch(&["a", "a"]), &site(1), 3), None);
         assert_eq!(reordered(&batch(&["a"]), &site(1), 3), None);
         assert_eq!(reordered(b"{\"detail\":{}}", &site(1), 3), None);
-        // A tumbling window's event says more than its records.
+        // The event of a tumbling window has more fields than its records.
         assert_eq!(reordered(b"{\"Records\":[1,2],\"state\":{}}", &site(1), 3), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Which faults are injected, and how often.
+//! Fault plans: which faults are injected, and how often.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,12 +9,12 @@ use super::plan_text::Document;
 use super::rule::{Clock, Rule};
 use super::site::Site;
 
-/// A seed and what it decides about.
+/// A seed, and the faults and clocks that it decides.
 #[derive(Clone, Debug, Default)]
 pub struct FaultPlan {
     /// Two runs with the same seed draw the same faults at the same sites.
     pub seed: u64,
-    /// The faults.
+    /// The rules.
     pub rules: Vec<Rule>,
     /// Functions whose clock is wrong.
     pub clocks: Vec<Clock>,
@@ -24,17 +24,17 @@ impl FaultPlan {
     /// Reads a plan file.
     ///
     /// # Errors
-    /// The file cannot be read, or has mistakes: all of them, with their lines.
+    /// The file cannot be read, or has mistakes. The error lists all mistakes with their lines.
     pub fn read(path: &Path) -> Result<Self, FaultError> {
         let unreadable = |source| FaultError::Unreadable { path: path.to_owned(), source };
         let text = fs::read_to_string(path).map_err(unreadable)?;
         Self::parse(&text).map_err(|mistakes| FaultError::Plan { path: PathBuf::from(path), mistakes })
     }
 
-    /// Reads a plan.
+    /// Parses a plan.
     ///
     /// # Errors
-    /// All its mistakes, with their lines.
+    /// Returns all mistakes, with their lines.
     pub fn parse(text: &str) -> Result<Self, Vec<Mistake>> {
         let line = |at: usize| text.get(..at).unwrap_or(text).matches('\n').count() + 1;
         let document: Document = toml::from_str(text).map_err(|error| {
@@ -62,7 +62,7 @@ impl FaultPlan {
         if mistakes.is_empty() { Ok(plan) } else { Err(mistakes) }
     }
 
-    /// The faults of a site, at most one of each kind and moment.
+    /// Returns the faults of a site, at most one of each kind and moment.
     pub(super) fn at(&self, site: &Site) -> Vec<Fault> {
         let mut faults: Vec<Fault> = Vec::new();
         for rule in self.rules.iter().filter(|rule| rule.concerns(site)) {
@@ -75,7 +75,7 @@ impl FaultPlan {
         faults
     }
 
-    /// How far a function's clock is off, in seconds.
+    /// Returns by how many seconds a function's clock is off.
     #[must_use]
     pub fn skew(&self, function: &str) -> Option<i64> {
         self.clocks.iter().find(|clock| clock.concerns(function)).map(|clock| clock.skew_seconds)

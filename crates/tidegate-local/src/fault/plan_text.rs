@@ -174,7 +174,7 @@ impl RuleText {
 impl ClockText {
     /// The clock, or what is wrong with it.
     pub(super) fn clock(self) -> Result<Clock, String> {
-        /// A hundred years: further, and clocks of 32 bits overflow.
+        /// A hundred years. Clocks of 32 bits overflow beyond that.
         const FURTHEST: i64 = 3_155_760_000;
         if !(-FURTHEST..=FURTHEST).contains(&self.skew_seconds) {
             return Err(format!("skew_seconds is {}; at most {FURTHEST} are allowed", self.skew_seconds));

@@ -1,4 +1,4 @@
-//! The answers that a caller gets instead of AWS's.
+//! The answers that a caller gets in place of AWS's.
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
@@ -8,16 +8,16 @@ use super::kind::{Fault, Reason};
 use super::site::Site;
 use crate::proxy::{Call, Reply};
 
-/// The share of a cancelled transaction's items that have a reason.
+/// Probability with which an item of a cancelled transaction has a reason.
 const NAMED: f64 = 0.5;
 
-/// An internal error.
+/// Returns the answer of an internal error.
 pub(super) fn failed(call: &Call) -> Reply {
     let code = if is_lambda(call) { "ServiceException" } else { "InternalServerError" };
     error(call, StatusCode::INTERNAL_SERVER_ERROR, code)
 }
 
-/// A throttled call.
+/// Returns the answer to a throttled call.
 pub(super) fn throttled(call: &Call) -> Reply {
     if call.operation.starts_with("S3.") {
         return error(call, StatusCode::SERVICE_UNAVAILABLE, "SlowDown");
@@ -32,15 +32,15 @@ fn is_lambda(call: &Call) -> bool {
     call.operation.starts_with("Lambda.")
 }
 
-/// A call without permission.
+/// Returns the answer to a call without permission.
 pub(super) fn denied(call: &Call) -> Reply {
     let code = if call.operation.starts_with("S3.") { "AccessDenied" } else { "AccessDeniedException" };
-    // AWS's JSON protocols answer 400, S3 and the query protocol 403.
+    // AWS's JSON protocols answer 400; S3 and the query protocol answer 403.
     let json = content_type(call).starts_with("application/x-amz-json") && !is_lambda(call);
     error(call, if json { StatusCode::BAD_REQUEST } else { StatusCode::FORBIDDEN }, code)
 }
 
-/// How many items a transaction has; none for any other call.
+/// Returns the number of items of a transaction; 0 for any other call.
 pub(super) fn items(call: &Call) -> usize {
     if !call.operation.starts_with("DynamoDB.Transact") {
         return 0;
@@ -49,9 +49,11 @@ pub(super) fn items(call: &Call) -> usize {
     body.get("TransactItems").and_then(Value::as_array).map_or(0, Vec::len)
 }
 
-/// A cancelled transaction, as DynamoDB answers it: one reason per item, in their order, and `None`
-/// for items that are not to blame. Seed and site determine which items are to blame; at least one
-/// is. Returns `None` if the call is not a transaction.
+/// Returns the answer to a cancelled transaction, as DynamoDB writes it.
+///
+/// It has one reason per item, in their order, and the code `None` for items without blame. Seed
+/// and site determine which items are to blame; at least one is. Returns `None` if the call is not
+/// a transaction.
 pub(super) fn cancelled(call: &Call, site: &Site, fault: &Fault) -> Option<Reply> {
     let (reason, items) = (fault.reason?, items(call));
     let drawn = |item: usize| site.draw(fault.seed.unwrap_or_default(), &format!("item {item}"));
@@ -80,7 +82,7 @@ pub(super) fn cancelled(call: &Call, site: &Site, fault: &Fault) -> Option<Reply
     Some(reply(StatusCode::BAD_REQUEST, content_type(call), body.to_string()))
 }
 
-/// DynamoDB's own words.
+/// Returns DynamoDB's own message.
 fn message(reason: Reason) -> &'static str {
     match reason {
         Reason::ThrottlingError => {
@@ -93,8 +95,8 @@ fn message(reason: Reason) -> &'static str {
     }
 }
 
-/// An error in the form of the call's protocol: AWS's JSON, Lambda's JSON with a header, S3's XML,
-/// or the query protocol's XML.
+/// Returns an error in the form of the call's protocol: AWS's JSON, Lambda's JSON with a header,
+/// S3's XML, or the query protocol's XML.
 fn error(call: &Call, status: StatusCode, code: &str) -> Reply {
     const MESSAGE: &str = "injected by the fault plan";
     let content = content_type(call);
@@ -147,7 +149,7 @@ pub(super) mod tests {
         }
     }
 
-    /// A transaction of so many items.
+    /// A transaction of this many items.
     pub(crate) fn transaction(items: usize) -> Call {
         let body = json!({ "TransactItems": vec![json!({ "Update": {} }); items] });
         call("DynamoDB.TransactWriteItems", &body.to_string())

@@ -4,7 +4,8 @@ use super::kind::{Fault, Kind, Reason, When};
 use super::site::Site;
 use topology::pattern::Wildcard;
 
-/// The time a fault during the handler's work is drawn from, where the plan says none.
+/// Milliseconds from which the moment of a fault during the handler's work is drawn, if the plan
+/// has none.
 const DURING: u64 = 50;
 
 /// A fault and how often it occurs.
@@ -16,7 +17,7 @@ pub struct Rule {
     pub(super) reason: Option<Reason>,
     pub(super) rate: f64,
     pub(super) function: Wildcard,
-    /// None for a fault of the invocation itself.
+    /// Operation of an AWS call. `None` for a fault of the invocation itself.
     pub(super) operation: Option<Wildcard>,
     pub(super) attempts: Option<u32>,
     pub(super) call: Option<u32>,
@@ -49,7 +50,7 @@ impl Rule {
         let fault = Fault { when, milliseconds, reason, ..Fault::new(self.kind) };
         match (self.kind, self.when) {
             (Kind::Kill, Some(When::During)) => {
-                // The moment is drawn too, so that it is not always the same.
+                // The moment is drawn too, so that it varies.
                 let within = self.milliseconds.unwrap_or(DURING);
                 #[expect(
                     clippy::cast_possible_truncation,

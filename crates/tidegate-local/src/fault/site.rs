@@ -1,4 +1,4 @@
-//! Where a fault can be injected.
+//! Places where a fault can be injected.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -6,15 +6,17 @@ use sha2::{Digest, Sha256};
 use super::kind::Fault;
 use crate::trial::Trial;
 
-/// One place of one run at which a fault can be injected. The same place has the same site in another run.
+/// Place of a possible fault.
+///
+/// The same place has the same site in every run.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Site {
     /// The function.
     pub function: String,
-    /// The AWS call's operation; none for a fault of the invocation itself.
+    /// Operation of the AWS call. `None` for a fault of the invocation itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
-    /// What is delivered, by a digest of what identifies its first record.
+    /// Digest of what identifies the first record of the delivery.
     pub delivery: String,
     /// Ordinal of this invocation among those with the delivery, starting at 1.
     pub attempt: u32,
@@ -36,7 +38,10 @@ impl Site {
         }
     }
 
-    /// A number from 0 to below 1, evenly spread over the sites, and always the same for the same seed, site and fault.
+    /// Draws a number in `0.0..1.0`.
+    ///
+    /// The numbers are spread evenly over the sites. The same seed, site and fault always give the
+    /// same number.
     pub(super) fn draw(&self, seed: u64, fault: &str) -> f64 {
         let mut digest = Sha256::new();
         digest.update(seed.to_be_bytes());
@@ -51,7 +56,7 @@ impl Site {
         f64::from(head) / (f64::from(u32::MAX) + 1.0)
     }
 
-    /// [`Site::draw`] of whether a fault occurs.
+    /// Returns whether a fault occurs, by [`Site::draw`].
     pub(super) fn occurs(&self, seed: u64, fault: &Fault, rate: f64) -> bool {
         self.draw(seed, &fault.to_string()) < rate
     }
@@ -67,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_site_draws_the_same_number_in_every_run() {
-        // The head of the digest, as another implementation of SHA-256 gives it.
+        // The first four bytes of the digest, computed with another implementation of SHA-256.
         let drawn = f64::from(1_759_625_633_u32) / 4_294_967_296.0;
         assert_eq!(site(1).draw(7, "kill").to_bits(), drawn.to_bits());
     }

@@ -1,27 +1,31 @@
-//! What is in an event, for people: its records with their data decoded.
+//! Decodes the records of an event for people to read.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-/// The records of an event; an event without `Records` is one record.
+/// The records of an event.
+///
+/// An event without `Records` counts as one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
-    /// In the order of the batch.
+    /// The records in the order of the batch.
     pub records: Vec<Record>,
 }
 
-/// One record.
+/// One decoded record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// What names it at its source, and in failures: event id, sequence number or message id.
+    /// Names of the record at its source and in failures: event id, sequence number, message id.
     pub positions: Vec<String>,
-    /// Its data as text.
+    /// Data of the record as text.
     pub text: String,
 }
 
 impl Content {
-    /// Takes an event apart. What has no known shape is shown as it is.
+    /// Splits an event into records.
+    ///
+    /// An event of unknown shape becomes one record with the whole text.
     pub(crate) fn parse(payload: &[u8]) -> Self {
         let whole = || vec![Record { positions: Vec::new(), text: text(payload) }];
         let Ok(event) = aws_json::value(payload) else { return Self { records: whole() } };
@@ -31,13 +35,15 @@ impl Content {
 }
 
 impl Record {
-    /// Whether the record is about this id.
+    /// Returns whether the record's text or one of its names contains this id.
     pub(crate) fn mentions(&self, id: &str) -> bool {
         mentions(&self.text, id) || self.positions.iter().any(|position| position == id)
     }
 }
 
-/// Whether a text has this id in it, and not only as a part of a longer one.
+/// Returns whether a text contains this id as a whole word.
+///
+/// `order#53` is not found in `order#536`, because a letter or digit follows it.
 pub(crate) fn mentions(text: &str, id: &str) -> bool {
     if id.is_empty() {
         return false;

@@ -5,16 +5,16 @@
 pub enum Ending {
     /// The function answered, and no record failed.
     Succeeded,
-    /// It reported so many failed records.
+    /// The function reported this number of failed records.
     Reported(usize),
     /// It did, to somebody who does not look at such a list: AWS takes the invocation for a
     /// success.
     Ignored {
-        /// How many it listed.
+        /// Number of reported records.
         failed: usize,
-        /// Why nobody looks, and what became of the records.
+        /// Why the source ignores the report, and what becomes of the records.
         why: &'static str,
     },
-    /// It failed, ran out of time, ended, or its answer is no valid response.
+    /// The function failed, timed out or ended, or its answer is not a valid response.
     Failed,
 }

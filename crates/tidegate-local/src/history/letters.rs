@@ -1,4 +1,4 @@
-//! What the engine gave up and handed to a destination: the newest, and how many.
+//! Keeps the newest on-failure records per destination, and counts all of them.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -10,17 +10,17 @@ use serde::Serialize;
 
 use topology::DestinationKind;
 
-/// Records kept per destination.
+/// Most records kept per destination.
 const KEPT: usize = 50;
-/// Bytes kept per destination; the newest record is kept whatever its size.
+/// Most bytes kept per destination; the newest record is kept at any size.
 const KEPT_BYTES: usize = 2 << 20;
 
-/// A destination, by what it is and its declared name.
+/// A destination, named by its kind and declared name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Place {
     /// `queue`, `topic`, `bucket`, `function` or `bus`.
     pub kind: &'static str,
-    /// Its declared name, which is unique within the kind only.
+    /// Declared name, unique only within its kind.
     pub name: String,
 }
 
@@ -36,20 +36,20 @@ impl fmt::Display for Place {
     }
 }
 
-/// One record that was given up.
+/// An on-failure record that has arrived at its destination.
 #[derive(Debug)]
 pub struct Letter {
-    /// When it had arrived at its destination.
+    /// When the record had arrived.
     pub at: Timestamp,
     /// The destination.
     pub to: Place,
-    /// The function that did not take it.
+    /// The function that could not handle the records or event.
     pub function: String,
     /// The on-failure record.
     pub body: String,
 }
 
-/// How many on-failure records of a function a destination has.
+/// Number of on-failure records that a destination got from a function.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct GivenUp {
     /// The function.
@@ -60,7 +60,7 @@ pub struct GivenUp {
     pub count: u64,
 }
 
-/// The newest records that were given up, per destination.
+/// The newest on-failure records per destination.
 #[derive(Debug, Default)]
 pub struct Letters {
     places: Mutex<BTreeMap<Place, Kept>>,
@@ -85,7 +85,7 @@ impl Letters {
         }
     }
 
-    /// The newest, the oldest of them first.
+    /// Returns the kept records, oldest first.
     pub fn kept(&self) -> Vec<Arc<Letter>> {
         let places = self.places.lock();
         let mut letters: Vec<_> = places.values().flat_map(|kept| kept.ring.iter().cloned()).collect();
@@ -93,7 +93,7 @@ impl Letters {
         letters
     }
 
-    /// How many records each function handed to each destination since the engine started.
+    /// Returns how many records each destination got from each function since the engine started.
     pub fn given_up(&self) -> Vec<GivenUp> {
         let places = self.places.lock();
         let counts = places.iter().flat_map(|(to, kept)| {

@@ -18,22 +18,22 @@ const KEPT: usize = 1000;
 /// Most bytes of their payloads and answers; the newest invocation is kept whatever its size.
 const KEPT_BYTES: usize = 16 << 20;
 
-/// One invocation that has ended, and what it was about.
+/// An invocation that has ended, with its event and answer.
 #[derive(Debug)]
 pub struct PastInvocation {
-    /// Counts up from 1.
+    /// Number of the delivery, counted from 1.
     pub number: u64,
-    /// What it came by: a mapping's name, `events → <function>`, or `Invoke → <function>`.
+    /// Origin: a mapping's name, `events → <function>` or `Invoke → <function>`.
     pub way: Arc<str>,
     /// The function.
     pub function: Arc<str>,
-    /// When the function was asked for.
+    /// When the invocation was requested.
     pub at: Timestamp,
-    /// Until its answer, the start of an environment included.
+    /// Time until the answer, including the start of an execution environment.
     pub took: Duration,
-    /// Its request id.
+    /// Request id of the invocation.
     pub request_id: String,
-    /// What came of it.
+    /// Result of the invocation.
     pub ending: Ending,
     /// The event.
     pub payload: Bytes,
@@ -43,7 +43,7 @@ pub struct PastInvocation {
 }
 
 impl PastInvocation {
-    /// Its records. They are decoded when somebody looks for the first time.
+    /// Returns the records of the event, which are decoded on the first call.
     pub fn content(&self) -> &Content {
         self.content.get_or_init(|| Content::parse(&self.payload))
     }
@@ -100,12 +100,12 @@ impl PastInvocations {
         }
     }
 
-    /// The number of the newest one; 0 before the first.
+    /// Returns the number of the newest delivery; 0 before the first.
     pub fn newest(&self) -> u64 {
         self.kept.lock().newest
     }
 
-    /// Those that are kept, the oldest first.
+    /// Returns the kept deliveries, oldest first.
     pub fn kept(&self) -> Vec<Arc<PastInvocation>> {
         self.kept.lock().ring.iter().cloned().collect()
     }

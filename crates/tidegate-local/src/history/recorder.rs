@@ -1,4 +1,4 @@
-//! Stands between those who deliver and those who are delivered to, and writes down what passes.
+//! Records each invocation and each on-failure record on its way through.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::destination::Destination;
 use crate::invocation::{Answer, Invoker, Request};
 use crate::send_error::SendError;
 
-/// Invokes, and keeps what came of it.
+/// Invokes functions and records how each invocation ended.
 pub(crate) struct Recorder {
     pub(crate) inner: Arc<dyn Invoker>,
     pub(crate) deliveries: Arc<PastInvocations>,
@@ -32,7 +32,7 @@ impl Invoker for Recorder {
     }
 }
 
-/// Hands over, and keeps what has arrived.
+/// Sends on-failure records and keeps those that have arrived.
 pub(crate) struct RecordingDestination {
     pub(crate) inner: Arc<dyn Destination>,
     pub(crate) letters: Arc<Letters>,

@@ -16,11 +16,11 @@ pub(crate) struct Way {
 /// What the answers of a function say to whoever invoked it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answers {
-    /// Which records failed; an answer that is no valid response fails all of them.
+    /// As a partial batch response; an invalid response fails all records.
     Reports,
-    /// Anything. One that lists failed records says that they failed: so is a replay answered.
+    /// As any answer. A list of failed records still counts as a failure: it may answer a replay.
     MayReport,
-    /// Nothing, for this reason.
+    /// Not at all, for this reason.
     Ignored(&'static str),
 }
 
@@ -44,12 +44,14 @@ impl Answers {
 }
 
 impl Way {
-    /// From a queue; `reports` if the function's answers say which messages failed.
+    /// Deliveries from a queue.
+    ///
+    /// `reports` is true if the mapping honours partial batch responses.
     pub(crate) fn queue(queue: &str, function: &str, reports: bool) -> Self {
         Self::mapping(queue, function, if reports { Answers::Reports } else { Answers::Ignored(OF_A_QUEUE) })
     }
 
-    /// From a stream, of Kinesis or of a table; `reports` as for a queue.
+    /// Deliveries from a Kinesis stream or the stream of a table; `reports` as for a queue.
     pub(crate) fn stream(source: &str, function: &str, reports: bool) -> Self {
         Self::mapping(
             source,
@@ -62,13 +64,13 @@ impl Way {
         Self { name: format!("{source} → {function}").into(), function: function.into(), answers }
     }
 
-    /// From rules, and from Invoke with the type `Event`.
+    /// Deliveries from rules and from Invoke with the type `Event`.
     pub(crate) fn events(function: &str) -> Self {
         let name = format!("events → {function}").into();
         Self { name, function: function.into(), answers: Answers::Ignored(OF_AN_EVENT) }
     }
 
-    /// From Invoke.
+    /// Deliveries from synchronous Invoke calls.
     pub(crate) fn invoke(function: &str) -> Self {
         let name = format!("Invoke → {function}").into();
         Self { name, function: function.into(), answers: Answers::MayReport }

@@ -1,4 +1,4 @@
-//! One line that a function, or the engine about it, has printed.
+//! One line of a log, printed by a function or by the engine about it.
 
 use std::sync::Arc;
 
@@ -7,53 +7,55 @@ use serde_json::{Map, Value};
 
 use crate::history::mentions;
 
-/// What the platform's own lines name a request by.
+/// Text before a request id in the platform's own lines.
 const REQUEST: &str = "RequestId: ";
-/// The names under which functions write the two ids, in the line itself or in one of its spans.
+/// Names under which functions write the two ids, in the line itself or in one of its spans.
 const REQUEST_IDS: [&str; 4] = ["request_id", "requestId", "AWSRequestId", "function_request_id"];
 const CORRELATION_IDS: [&str; 3] = ["correlation_id", "correlationid", "correlationId"];
-/// Members that are said otherwise, or that nobody reads.
+/// Members that are not shown as fields, because they are shown otherwise or not at all.
 const NOT_SHOWN: [&str; 7] = ["timestamp", "time", "level", "message", "spans", "span", "target"];
 
-/// Levels by the names that runtimes and frameworks write.
+/// Names of levels that runtimes and frameworks write.
 const LEVELS: [&str; 8] = ["TRACE", "DEBUG", "INFO", "WARN", "WARNING", "ERROR", "FATAL", "CRITICAL"];
 
-/// What a line is.
+/// Kind of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A line of the function.
+    /// A log line of the function.
     Log,
     /// Metrics in CloudWatch's embedded metric format.
     Metrics,
-    /// What Lambda itself writes: `START`, `END`, `REPORT`.
+    /// A line of Lambda itself: `START`, `END`, `REPORT`.
     Platform,
 }
 
 /// One line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
-    /// When it was written. A line that does not say has the time of the line before it.
+    /// When it was written. A line without a time has the time of the previous line.
     pub at: Timestamp,
-    /// The function.
+    /// Name of the function.
     pub function: Arc<str>,
     /// The line as it was written, without its end.
     pub text: String,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// Its level, if it has one.
     pub level: Option<String>,
-    /// What it says: its `message`, or the whole of a line that is no JSON.
+    /// Its `message`, or the whole text of a line that is not JSON.
     pub message: String,
-    /// The rest, in the order of the names.
+    /// The other members, ordered by name.
     pub fields: Vec<(String, String)>,
-    /// The invocation it belongs to, if it says so.
+    /// Request id of its invocation, if the line has one.
     pub request_id: Option<String>,
-    /// The correlation ids in it: of the record it is about.
+    /// Correlation ids in the line: those of the record it is about.
     pub correlation_ids: Vec<String>,
 }
 
 impl Line {
-    /// Reads a line; `before` is the time of the line before it.
+    /// Parses a line.
+    ///
+    /// `before` is the time of the previous line.
     pub fn parse(function: &Arc<str>, text: &str, before: Timestamp) -> Self {
         let object = match text.starts_with('{').then(|| aws_json::value(text.as_bytes())) {
             Some(Ok(Value::Object(object))) => object,
@@ -103,19 +105,21 @@ impl Line {
         }
     }
 
-    /// Whether the line belongs to a record with this correlation id.
+    /// Returns whether the line belongs to a record with this correlation id.
     pub fn has_correlation(&self, id: &str) -> bool {
         self.correlation_ids.iter().any(|own| own == id)
     }
 
-    /// Whether the line has this id in it anywhere.
+    /// Returns whether the line contains this id anywhere.
     pub fn mentions(&self, id: &str) -> bool {
         mentions(&self.text, id)
     }
 }
 
-/// The level of a line that is not JSON, and what follows it, as Lambda's runtimes write both:
-/// Python's `[ERROR]\t…`, and Node.js's `<time>\t<request id>\tERROR\t…`.
+/// Returns the level of a line that is not JSON, and the text after it, as Lambda's runtimes write
+/// both.
+///
+/// Python writes `[ERROR]\t…`, and Node.js `<time>\t<request id>\tERROR\t…`.
 fn leveled(text: &str) -> Option<(&str, &str)> {
     let bracketed = || text.strip_prefix('[')?.split_once(']');
     let columns = || {
@@ -126,7 +130,8 @@ fn leveled(text: &str) -> Option<(&str, &str)> {
     found.map(|(level, message)| (level, message.trim_start()))
 }
 
-/// The values of these members: the line's own first, then those of its spans, the innermost first.
+/// Returns the values of these members: the line's own first, then those of its spans, from the
+/// innermost.
 fn ids(object: &Map<String, Value>, names: &[&str]) -> Vec<String> {
     let spans = object.get("spans").and_then(Value::as_array).into_iter().flatten().rev();
     let inside = ["span", "record"].iter().filter_map(|name| object.get(*name)?.as_object());

@@ -12,12 +12,15 @@ use std::path::{Path, PathBuf};
 pub use line::{Kind, Line};
 pub use reader::Reader;
 
-/// Where the logs of an engine are.
+/// Returns the directory of an engine's logs.
 pub fn directory(state_dir: &Path) -> PathBuf {
     state_dir.join("logs")
 }
 
-/// The functions of the system that runs, or ran last, in a state directory, in the order of their names: the engine writes down the variables of each.
+/// Returns the functions of the system that runs, or last ran, with a state directory, ordered by
+/// name.
+///
+/// The names are those of the files in which the engine writes each function's variables.
 ///
 /// # Errors
 /// No system was started there, or the directory cannot be read.

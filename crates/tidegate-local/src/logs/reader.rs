@@ -13,44 +13,46 @@ use jiff::Timestamp;
 use super::line::Line;
 use crate::environment::LogLine;
 
-/// Lines of one file that are put in order among themselves: several processes write into it, each when its pipe is read.
+/// Number of lines of one file that are sorted among themselves. Several processes write to it,
+/// each when its pipe is read.
 const WINDOW: usize = 4096;
 /// Bytes that are read at a time.
 const CHUNK: usize = 256 * 1024;
 
-/// The lines of several functions, in order of time. Memory is bounded, however long the logs are.
+/// The lines of several functions, ordered by time.
+///
+/// Its memory is bounded, regardless of the length of the logs.
 #[derive(Debug)]
 pub struct Reader {
     tails: Vec<Tail>,
 }
 
-/// The log of one function, read to its end so far: the file that was rotated away, then the one
-/// that is written now.
+/// The log of one function, read to its current end: first the rotated file, then the current one.
 #[derive(Debug)]
 struct Tail {
-    /// The file that is written.
+    /// Path of the current file.
     path: PathBuf,
-    /// What the file before it is called.
+    /// Path of the rotated file.
     older: PathBuf,
     function: Arc<str>,
-    /// What is read now, and what was read before it. While they are open their inodes are no other
-    /// file's.
+    /// The file that is read now, and the one before it. While they are open, no other file can
+    /// have their inodes.
     file: Option<File>,
     before: Option<File>,
     offset: u64,
-    /// The end of what was read: a line that is not whole yet.
+    /// An incomplete line at the end of what was read.
     part: Vec<u8>,
-    /// Lines read and not given, by time and place in the file.
+    /// Lines that were read and not returned, by time and place in the file.
     window: BinaryHeap<Reverse<(Timestamp, u64)>>,
     lines: std::collections::HashMap<u64, Line>,
     number: u64,
     last: Timestamp,
     ended: bool,
-    /// Another file follows this one, which is at its end once it is read again.
+    /// Another file follows this one. One more read of this one reaches its end.
     followed: bool,
 }
 
-/// Whether the open file has this name now.
+/// Returns whether the open file is the one at this path now.
 fn is_named(file: &File, path: &Path) -> io::Result<bool> {
     match fs::metadata(path) {
         Ok(named) => {
@@ -63,13 +65,19 @@ fn is_named(file: &File, path: &Path) -> io::Result<bool> {
 }
 
 impl Reader {
-    /// The logs of these functions in a directory. A file that is not there yet is empty.
+    /// Opens the logs of these functions in a directory.
+    ///
+    /// A file that does not exist yet counts as empty.
     pub fn open(logs: &Path, functions: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         let tails = functions.into_iter().map(|function| Tail::new(logs, function.as_ref()));
         Self { tails: tails.collect() }
     }
 
-    /// The next line in order of time; none at the end of what was written so far. What follows a line's last byte without a line end is not a line yet.
+    /// Returns the next line in order of time.
+    ///
+    /// `None` at the end of what was written so far.
+    ///
+    /// Text after the last line end is not a line yet.
     ///
     /// # Errors
     /// A file cannot be read.
@@ -81,10 +89,12 @@ impl Reader {
         Ok(first.min_by_key(|tail| tail.head()).and_then(Tail::take))
     }
 
-    /// Looks for what was written since the last [`next_line`](Self::next_line) gave none. A file that was emptied begins anew.
+    /// Continues with lines that were written since [`next_line`](Self::next_line) returned `None`.
+    ///
+    /// A file that was truncated is read from its beginning.
     ///
     /// # Errors
-    /// A file cannot be looked at.
+    /// The length of a file cannot be read.
     pub fn again(&mut self) -> io::Result<()> {
         for tail in &mut self.tails {
             tail.ended = false;
@@ -98,7 +108,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Passes over everything that was written so far.
+    /// Skips everything that was written so far.
     ///
     /// # Errors
     /// A file cannot be read.
@@ -136,11 +146,15 @@ impl Tail {
         self.lines.remove(&number)
     }
 
-    /// The file that follows the one that is read, or the first one; none while there is none.
+    /// Returns the file that follows the one that is read, or the first one. `None` if there is
+    /// none.
     ///
-    /// A file is renamed once and then replaced. So what follows one that has the older name is the
-    /// file that is written, and what follows one that has neither name begins with the older name:
-    /// more than one file was begun since.
+    /// A file is renamed once and then replaced. So the current file follows one that has the older
+    /// name. If the file that is read has neither name, more than one file was begun since; then
+    /// the file with the older name follows.
+    ///
+    /// For example, `a.log` was read and is now deleted, `a.log.1` and a new `a.log` exist:
+    /// `a.log.1` follows, then `a.log`.
     fn next_file(&self) -> io::Result<Option<File>> {
         let opened = |path: &Path| match File::open(path) {
             Ok(file) => Ok(Some(file)),
@@ -156,7 +170,7 @@ impl Tail {
         older.map_or_else(|| opened(&self.path), |older| Ok(Some(older)))
     }
 
-    /// Reads until there are enough lines to put in order, or no more.
+    /// Reads until there are enough lines to sort, or nothing is left.
     fn fill(&mut self) -> io::Result<()> {
         let failed = |path: &Path, error: io::Error| {
             io::Error::new(error.kind(), format!("{}: {error}", path.display()))
@@ -179,12 +193,12 @@ impl Tail {
             let next = self.next_file().map_err(|error| failed(&self.path, error))?;
             match next {
                 None => self.ended = true,
-                // What was written before the file was renamed is read first.
+                // Lines that were written before the file was renamed are read first.
                 Some(_) if !self.followed => self.followed = true,
                 Some(next) => {
                     self.before = self.file.replace(next);
                     (self.offset, self.followed) = (0, false);
-                    // Nothing is added to the line that the file ended with.
+                    // Nothing more is added to the last line of the file.
                     if !self.part.is_empty() {
                         self.part.push(b'\n');
                         self.cut(0);
@@ -195,7 +209,7 @@ impl Tail {
         Ok(())
     }
 
-    /// Takes the whole lines out of what was read; there is no line end before `from`.
+    /// Takes the whole lines out of what was read. There is no line end before `from`.
     fn cut(&mut self, from: usize) {
         let end = self.part.get(from..).and_then(|new| new.iter().rposition(|byte| *byte == b'\n'));
         let Some(end) = end else { return };

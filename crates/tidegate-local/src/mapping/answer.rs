@@ -1,10 +1,10 @@
-//! What a function's answer says about the records of its batch.
+//! Decides from a function's answer which records of its batch failed.
 
 use lambda_shapes::partial_response::{Reported, reported};
 
 use crate::invocation::InvocationResult;
 
-/// What became of a batch of stream records.
+/// Result of a batch of stream records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Every record is done.
@@ -20,15 +20,17 @@ pub enum Verdict {
 /// Why a whole batch failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BatchError {
-    /// The function reported an error, ended or ran out of time. The error object as text.
+    /// The function failed, ended or timed out; holds the error object as text.
     Function(String),
-    /// Its partial response cannot be used. Says why.
+    /// The partial batch response is invalid; holds the reason.
     Response(String),
 }
 
-/// Judges the answer to a batch whose records have these sequence numbers, in order.
+/// Judges the answer to a batch of stream records with these sequence numbers, in order.
 ///
-/// Without `report_batch_item_failures` a response is ignored and the batch counts as done.
+/// A stream goes on at the lowest reported record: of a batch `[7, 8, 9]`, a report of 9 and 8
+/// means that 7 is done, and 8 and 9 are delivered again. Without `report_batch_item_failures` the
+/// response is ignored and the batch counts as done.
 #[must_use]
 pub fn judge<'a>(
     result: &InvocationResult,
@@ -63,10 +65,10 @@ pub fn judge<'a>(
     Verdict::FailedFrom(lowest)
 }
 
-/// What became of a batch of queue messages.
+/// Result of a batch of queue messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum QueueVerdict {
-    /// These messages, by index, failed; the others are done. May be empty.
+    /// The messages at these indices failed; the others are done. May be empty.
     Done(Vec<usize>),
     /// The whole batch failed.
     Failed(BatchError),
@@ -74,8 +76,10 @@ pub enum QueueVerdict {
     Throttled,
 }
 
-/// Judges the answer to a batch of messages with these ids. Unlike on a stream, exactly the
-/// reported messages failed.
+/// Judges the answer to a batch of queue messages with these ids.
+///
+/// Exactly the reported messages failed, unlike on a stream. Without `report_batch_item_failures`
+/// the response is ignored and the batch counts as done.
 #[must_use]
 pub fn judge_queue<'a>(
     result: &InvocationResult,

@@ -1,19 +1,19 @@
-//! What a mapping counts.
+//! Counts of a mapping.
 
-/// Counts since the start.
+/// Counts of records and invocations of a mapping since its start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Invocations begun, throttled ones included.
+    /// Invocations begun, including throttled ones.
     pub invocations: u64,
     /// Failed invocations after which records were delivered again.
     pub retries: u64,
     /// Invocations for which no execution environment was free.
     pub throttled: u64,
-    /// Records given up.
+    /// Records that were given up.
     pub discarded: u64,
-    /// Records that no filter let pass.
+    /// Records that the filter rejected.
     pub filtered: u64,
-    /// Records the function is done with.
+    /// Records that the function handled.
     pub delivered: u64,
     /// The last failure, if any.
     pub last_error: Option<String>,

@@ -1,4 +1,4 @@
-//! What a mapping says about itself.
+//! Status of a mapping.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use lambda_shapes::moment::Moment;
 /// State and counts of a mapping since the engine started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MappingStatus {
-    /// For people: `orders → order-processor`.
+    /// Name for people, such as `orders → order-processor`.
     pub name: String,
     /// The function.
     pub function: String,
@@ -20,38 +20,38 @@ pub struct MappingStatus {
     pub source: String,
     /// `kinesis`, `dynamodb` or `sqs`.
     pub kind: &'static str,
-    /// Checkpoint per shard, where something is done.
+    /// Checkpoint per shard; `None` before the first.
     pub positions: BTreeMap<String, Option<String>>,
     /// Records read and not done.
     pub lag: u64,
-    /// How far behind the newest record the slowest shard is read, where the source says so.
+    /// Distance of the slowest shard from the newest record in milliseconds, if the source reports
+    /// it.
     pub millis_behind: Option<i64>,
-    /// Age in milliseconds of the oldest record read and not done, where the source's records say
-    /// when they were written. In a queue those count that have failed and are hidden until they
-    /// come again.
+    /// Age in milliseconds of the oldest record read and not done, if the records have a time.
+    ///
+    /// In a queue, failed messages that are hidden until their next attempt count, too.
     pub oldest_ms: Option<u64>,
-    /// Invocations going on.
+    /// Invocations in flight.
     pub in_flight: u64,
-    /// Invocations that failed, or reported failed records.
+    /// Invocations that failed or reported failed records.
     pub failures: u64,
-    /// Invocations begun, throttled ones included.
+    /// Invocations begun, including throttled ones.
     pub invocations: u64,
     /// Failed invocations after which records were delivered again.
     pub retries: u64,
     /// Invocations for which no execution environment was free.
     pub throttled: u64,
-    /// Records given up.
+    /// Records that were given up.
     pub discarded: u64,
     /// On-failure records that the destination refused for good.
     pub destination_failures: DeliveryFailures,
-    /// Records that no filter let pass.
+    /// Records that the filter rejected.
     pub filtered: u64,
-    /// Records the function is done with.
+    /// Records that the function handled.
     pub records_delivered: u64,
     /// The last failure of a poll, an invocation or a hand-over.
     pub last_error: Option<String>,
-    /// The activity counter before a poll that found nothing while nothing was going on here; none
-    /// while there is.
+    /// Activity counter before the last empty poll; `None` while the mapping has work.
     pub idle_since: Option<u64>,
 }
 
@@ -64,7 +64,7 @@ impl LastError for MappingStatus {
 /// A running mapping.
 pub type Mapping = crate::running::Running<MappingStatus>;
 
-/// How long ago that was, in milliseconds.
+/// Returns how long ago this moment was, in milliseconds.
 pub(super) fn age(oldest: Option<Moment>) -> Option<u64> {
     let age = Moment::from(Timestamp::now()).since(oldest?);
     Some(u64::try_from(age.as_millis()).unwrap_or(u64::MAX))

@@ -3,12 +3,11 @@
 use super::resting::SHORTEST_REST;
 use lambda_shapes::moment::Moment;
 
-/// Most events in memory that wait for a later attempt. The rest of them wait in their queue.
+/// Most events in memory that wait for a later attempt; further ones wait in their queue.
 pub(crate) const HELD: usize = 1000;
 /// Most events in memory altogether.
 pub(crate) const HELD_AT_MOST: usize = 2 * HELD;
-/// The part of the time for which an event is hidden in its queue after which that time is
-/// extended.
+/// The visibility timeout of an event is extended once 1/`EXTEND_AFTER` of it has passed.
 pub(crate) const EXTEND_AFTER: u32 = 2;
 
 /// Whether events are begun.

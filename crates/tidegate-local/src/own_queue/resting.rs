@@ -1,17 +1,20 @@
-//! Events that wait for a later attempt in their queue, and not in memory.
+//! Remembers events that wait in their queue, not in memory, for a later attempt.
+//!
+//! An event is either here or in memory, never in both. [`Resting::add`] moves its state here when
+//! the event goes back to its queue. [`Resting::wake`] moves the state out again when the event is
+//! received, and [`Resting::forget_lost`] when it has vanished from the queue.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use lambda_shapes::moment::Moment;
 
-/// The shortest wait for which an event goes back to its queue, which counts in whole seconds.
+/// Shortest wait for which an event goes back to its queue, which counts whole seconds.
 pub(crate) const SHORTEST_REST: Duration = Duration::from_secs(2);
-/// How much later than expected an event may come back, in periods for which events are hidden.
+/// How late an event may come back, in multiples of the time for which events are hidden.
 const LOST_AFTER: u32 = 3;
 
-/// What became so far of the events that wait in their queue, by message id. Only the queue has
-/// their content.
+/// The state of resting events, by message id; only the queue holds their content.
 #[derive(Debug)]
 pub(crate) struct Resting<L> {
     events: HashMap<String, Rest<L>>,
@@ -20,7 +23,8 @@ pub(crate) struct Resting<L> {
 #[derive(Debug)]
 struct Rest<L> {
     life: L,
-    /// It counts as lost if a receive that begins later finds the queue empty.
+    /// A receive that begins at this moment or later and finds the queue empty proves the event
+    /// lost.
     lost: Moment,
 }
 
@@ -43,19 +47,21 @@ impl<L> Resting<L> {
         self.events.contains_key(id)
     }
 
-    /// An event that is to come back at `wakes`.
+    /// Adds an event that should come back at `wakes`.
     pub(crate) fn add(&mut self, id: String, life: L, wakes: Moment, hidden: Duration) {
         let lost = wakes.after(hidden * LOST_AFTER);
         self.events.insert(id, Rest { life, lost });
     }
 
-    /// What became of an event that came back; `None` for a new one.
+    /// Removes and returns the state of an event that came back; `None` for a new event.
     pub(crate) fn wake(&mut self, id: &str) -> Option<L> {
         self.events.remove(id).map(|rest| rest.life)
     }
 
-    /// Forgets the events that did not come back although the queue was found empty by a receive
-    /// that began at this moment: somebody deleted them. Gives them.
+    /// Removes and returns the events that were deleted from the queue from outside.
+    ///
+    /// `empty` is when a receive began that found the queue empty. An event that should have come
+    /// back well before then is lost.
     pub(crate) fn forget_lost(&mut self, empty: Moment) -> Vec<L> {
         self.events.extract_if(|_, rest| rest.lost <= empty).map(|(_, rest)| rest.life).collect()
     }

@@ -1,4 +1,4 @@
-//! Time: how fast sources are polled, how long waits are, and when a moment has come.
+//! Polling intervals, waits and back-off.
 
 mod earliest;
 mod pacer;

@@ -1,32 +1,39 @@
-//! How fast a source is polled.
+//! Decides how often a source is polled.
 
 use std::time::Duration;
 
-/// Choice of pace.
+/// How often sources are polled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pace {
-    /// As fast as records come; an idle source is polled ever more rarely, and at once when
-    /// something was done elsewhere.
+    /// As fast as records come.
+    ///
+    /// An idle source is polled less and less often, and soon again after work was done elsewhere.
     #[default]
     Fast,
-    /// AWS's own: Kinesis once a second per shard, DynamoDB Streams four times, queues by long
+    /// As AWS does it.
+    ///
+    /// Kinesis once a second per shard, DynamoDB Streams four times a second, queues by long
     /// polling.
     Aws,
 }
 
 const IDLE_FIRST: Duration = Duration::from_millis(5);
-/// As often as Lambda reads a table's stream. More would cost an idle system more than it is worth:
-/// what the engine does itself wakes the pollers at once.
+/// As often as Lambda reads the stream of a table.
+///
+/// Polling an idle system more often is not worth its cost: the engine's own work wakes the pollers
+/// at once.
 const IDLE_LONGEST: Duration = Duration::from_millis(250);
 const FAILED_FIRST: Duration = Duration::from_millis(50);
 const FAILED_LONGEST: Duration = Duration::from_secs(5);
-/// After a short page: soon enough not to be felt, late enough for records to gather into a batch.
+/// Wait after a short page: too short to be felt, long enough for records to gather into a batch.
 const GATHER: Duration = Duration::from_millis(5);
-/// An empty poll costs an emulator 0.7 ms of CPU; this bounds what a busy neighbour's completions
-/// can cause.
+/// Shortest wait after an empty poll that ends early because work was done elsewhere.
+///
+/// An empty poll costs an emulator 0.7 ms of CPU. This wait bounds how many polls a busy neighbour
+/// causes.
 const WOKEN: Duration = Duration::from_millis(20);
 
-/// Decides when the next poll is due, from how the last ones ended.
+/// Computes when the next poll is due from how the last polls ended.
 #[derive(Clone, Copy, Debug)]
 pub struct Pacer {
     pace: Pace,
@@ -42,33 +49,35 @@ enum Last {
     Failed(u32),
 }
 
-/// When the next poll is due, counted from the end of the last.
+/// When the next poll is due, counted from the end of the last one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Due {
-    /// At the latest.
+    /// The latest time.
     pub after: Duration,
-    /// If something was done elsewhere, already then.
+    /// The time from which finished work elsewhere triggers the poll; `None` if it never does.
     pub woken: Option<Duration>,
 }
 
 impl Pacer {
-    /// Begins with a poll at once. `fixed` is the interval at AWS's own pace.
+    /// Creates a pacer whose first poll is due at once.
+    ///
+    /// `fixed` is the interval at [`Pace::Aws`].
     #[must_use]
     pub fn new(pace: Pace, fixed: Duration) -> Self {
         Self { pace, fixed, last: Last::Full }
     }
 
-    /// A poll brought records; `full` if there are probably more.
+    /// Notes that a poll returned records; `full` if there are probably more.
     pub fn brought(&mut self, full: bool) {
         self.last = if full { Last::Full } else { Last::Short };
     }
 
-    /// A poll came back empty.
+    /// Notes that a poll returned nothing.
     pub fn empty(&mut self) {
         self.last = Last::Empty(self.empty_polls().saturating_add(1));
     }
 
-    /// A poll failed.
+    /// Notes that a poll failed.
     pub fn failed(&mut self) {
         self.last = match self.last {
             Last::Failed(count) => Last::Failed(count.saturating_add(1)),
@@ -76,20 +85,22 @@ impl Pacer {
         };
     }
 
-    /// Something was done elsewhere: the source counts as just read.
+    /// Notes that work was done elsewhere.
+    ///
+    /// The waits of an idle source start again at the shortest one.
     pub fn woken(&mut self) {
         if matches!(self.last, Last::Empty(_)) {
             self.last = Last::Empty(1);
         }
     }
 
-    /// Empty polls in a row.
+    /// Returns the number of empty polls in a row.
     #[must_use]
     pub fn empty_polls(&self) -> u32 {
         if let Last::Empty(count) = self.last { count } else { 0 }
     }
 
-    /// When the next poll is due.
+    /// Returns when the next poll is due.
     #[must_use]
     pub fn due(&self) -> Due {
         let doubled = |first: Duration, longest: Duration, count: u32| {

@@ -1,4 +1,4 @@
-//! How long a failed batch waits, and when it is given up.
+//! Decides how long a failed batch waits, and when it is given up.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use super::scale::scale;
 const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Exponential back-off between two invocations of a batch.
+/// Exponential back-off between two invocations with the same batch.
 ///
-/// Lambda documents only that it backs off exponentially; the numbers are ours.
+/// Lambda documents only that its back-off is exponential. The numbers here are this project's.
 #[derive(Clone, Copy, Debug)]
 pub struct Backoff {
     first: Duration,
@@ -17,22 +17,23 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// 100 ms, doubled each time up to one minute, all divided by `time_scale`.
+    /// Creates a back-off of 100 ms that doubles up to one minute, all divided by `time_scale`.
     #[must_use]
     pub fn scaled(time_scale: f64) -> Self {
         Self { first: scale(FIRST, time_scale), longest: scale(LONGEST, time_scale) }
     }
 
-    /// The wait after `failures` failures in a row before this one.
+    /// Returns the wait after a failure that follows `failures` other failures in a row.
     #[must_use]
     pub fn delay(self, failures: u32) -> Duration {
         self.first.saturating_mul(2_u32.saturating_pow(failures.min(30))).min(self.longest)
     }
 }
 
-/// Whether a batch that failed in `attempts` counted invocations is given up.
+/// Returns whether a batch is given up after `attempts` counted attempts.
 ///
-/// Only invocations in which the function ran are counted; throttles and splits are not.
+/// Only invocations in which the function ran count as attempts. Throttles and splits do not. A
+/// maximum of 2 retries allows 3 attempts.
 #[must_use]
 pub fn is_exhausted(attempts: u32, maximum_retry_attempts: Option<u32>) -> bool {
     maximum_retry_attempts.is_some_and(|maximum| attempts > maximum)

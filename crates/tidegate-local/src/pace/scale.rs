@@ -1,15 +1,16 @@
-//! How `--time-scale` makes the waits shorter that AWS fixes.
+//! Shortens the waits that AWS fixes by the factor of `--time-scale`.
 //!
-//! What a wait lasts is divided by the scale; how often something is tried is not. Ages count from
-//! real moments, so that they stay above what polls and invocations need: a second at least. What
-//! services tell in whole seconds is rounded up to them.
+//! The factor divides the length of a wait, not the number of attempts. Ages count from real
+//! moments, so they stay long enough for polls and invocations: at least one second. Times that
+//! services count in whole seconds are rounded up.
 
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A waiting time that AWS fixes, divided by the factor; a factor that is not a positive number
-/// counts as 1.
+/// Divides a wait that AWS fixes by the factor.
+///
+/// A factor that is not a positive number counts as 1.
 #[must_use]
 pub fn scale(duration: Duration, time_scale: f64) -> Duration {
     if time_scale.is_finite() && time_scale > 0.0 {
@@ -19,17 +20,21 @@ pub fn scale(duration: Duration, time_scale: f64) -> Duration {
     }
 }
 
-/// The age at which something is given up: a second at least, unless it was less before.
+/// Divides the age at which a record or event is given up by the factor.
+///
+/// The result is at least one second, or the age itself if that is less.
 #[must_use]
 pub fn scale_age(age: Duration, time_scale: f64) -> Duration {
     scale(age, time_scale).max(age.min(SECOND))
 }
 
-/// A time that is told in whole seconds: a visibility timeout, the length of a tumbling window.
+/// Divides a time in whole seconds, such as a visibility timeout or a tumbling window.
+///
+/// The result is in whole seconds again, rounded up.
 #[must_use]
 pub fn scale_seconds(duration: Duration, time_scale: f64) -> Duration {
     let scaled = scale_age(duration, time_scale);
-    // A hair above a whole second is that second: divided numbers are not exact.
+    // Less than a microsecond above a whole second counts as that second: division is not exact.
     let hair = scaled.saturating_sub(Duration::from_micros(1));
     if scaled.is_zero() { scaled } else { Duration::from_secs(hair.as_secs() + 1) }
 }

@@ -1,4 +1,4 @@
-//! Waits for moments, and for the next poll of a source.
+//! Waits for moments and for the next poll of a source.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use super::pacer::Pacer;
 use crate::activity::Activity;
 use lambda_shapes::moment::Moment;
 
-/// Waits for a moment; for ever without one.
+/// Waits for a moment; without one, never returns.
 pub(crate) async fn until(moment: Option<Moment>) {
     match moment {
-        // One millisecond more: moments are cut to whole ones, and a timer that comes early would
-        // be set again at once.
+        // One millisecond more: moments are cut to whole milliseconds, and a timer that fires early
+        // would be set again at once.
         Some(moment) => sleep(moment.since(Moment::now()) + Duration::from_millis(1)).await,
         None => std::future::pending().await,
     }
 }
 
-/// Waits for the next poll; true if work done elsewhere cut the wait short.
+/// Waits for the next poll; returns true if work done elsewhere shortened the wait.
 pub(crate) async fn until_poll(pacer: &Pacer, polled: Instant, seen: u64, activity: &Activity) -> bool {
     let due = pacer.due();
     let Some(woken) = due.woken else {

@@ -27,7 +27,7 @@ pub(super) async fn bus(clients: &Clients, name: &str) -> Result<(String, Arn), 
     Ok((name.to_owned(), arn))
 }
 
-/// The rule, without a target: the engine matches it and hands events over.
+/// Creates the rule without a target: the engine itself matches events and hands them over.
 pub(super) async fn rule(clients: &Clients, name: &str, declared: &Rule) -> Result<(), ProvisionError> {
     put_rule(clients, &declared.bus, name, &declared.pattern.to_string()).await
 }

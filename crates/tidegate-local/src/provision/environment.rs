@@ -1,4 +1,4 @@
-//! The environment variables that follow from the topology.
+//! Environment variables of functions that follow from the topology.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,12 +9,13 @@ use topology::{Resource, Topology};
 
 const RECORD_AGE: &str = "TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS";
 const DEAD_LETTER_AFTER: &str = "TIDEGATE_DEAD_LETTER_AFTER_SECONDS";
-/// The longest of both that a function takes.
+/// Largest value of each variable that a function accepts, in seconds.
 const LONGEST: [(&str, u64); 2] = [(RECORD_AGE, 31_536_000), (DEAD_LETTER_AFTER, 604_800)];
 
 impl Provisioned {
-    /// A function's variables where waits are divided: it gives a record up as much earlier as its
-    /// sources do, so that it still does so before them.
+    /// Returns a function's variables with ages divided by the time scale.
+    ///
+    /// The function then still gives a record up before its sources do.
     pub(crate) fn scaled_environment(
         &self,
         topology: &Topology,
@@ -33,18 +34,22 @@ impl Provisioned {
         variables
     }
 
-    /// A function's variables. Empty for an unknown function.
+    /// Returns a function's variables.
+    ///
+    /// Empty for an unknown function.
     ///
     /// - For each use the physical name or URL, and its declared `environment`.
     /// - `TIDEGATE_EVENT_BYTES_LIMIT`, and `TIDEGATE_METRICS` if the topology has a namespace for
     ///   metrics.
     /// - `TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS`:
-    ///   [`Function::attempt_timeout_milliseconds`](topology::Function::attempt_timeout_milliseconds).
+    ///   [`Function::attempt_timeout_milliseconds`][timeout].
     /// - `TIDEGATE_DEAD_LETTER_AFTER_SECONDS` if one of its sources has a limit (the smallest).
     /// - `TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS` if it has a source or asynchronous invocations:
     ///   [`Topology::maximum_record_age_seconds`].
     /// - `TIDEGATE_IDEMPOTENCY_DAYS` or `TIDEGATE_CAUSE_DAYS` if a table among its uses has a
     ///   `record_retention_days` or a `cause_retention_days`.
+    ///
+    /// [timeout]: topology::Function::attempt_timeout_milliseconds
     pub fn environment(&self, topology: &Topology, function: &str) -> BTreeMap<String, String> {
         let Some(declared) = topology.functions.get(function) else { return BTreeMap::new() };
         let mut variables = declared.environment.clone();

@@ -1,4 +1,4 @@
-//! Why the declared system could not be set up.
+//! Errors of provisioning.
 
 use std::error::Error;
 
@@ -12,7 +12,7 @@ pub struct ProvisionError {
     pub resource: String,
     /// The AWS call, such as `CreateTable`.
     pub call: &'static str,
-    /// What the backend said.
+    /// Message of the backend.
     pub reason: String,
 }
 
@@ -21,7 +21,7 @@ impl ProvisionError {
         Self { resource: resource.to_owned(), call, reason: reason.into() }
     }
 
-    /// For `map_err` of an SDK call.
+    /// Returns a function for `map_err` of an SDK call.
     pub(super) fn from_call<E: Error>(resource: &str, call: &'static str) -> impl Fn(E) -> Self {
         move |error| Self::new(resource, call, DisplayErrorContext(error).to_string())
     }

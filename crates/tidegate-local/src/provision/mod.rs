@@ -1,7 +1,7 @@
-//! Creates what a topology declares.
+//! Creates the resources that a topology declares.
 //!
-//! Names at the backend are the declared ones; only FIFO queues get their suffix. Expiry of objects and archives of buses are not set up:
-//! they make no difference to what runs.
+//! Names at the backend are the declared ones; only FIFO queues get their suffix. Expiry of objects
+//! and archives of buses are not set up: they do not affect what runs.
 
 mod buckets;
 mod buses;

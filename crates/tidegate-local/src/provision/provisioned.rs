@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-/// An Amazon resource name.
+/// An Amazon Resource Name.
 pub type Arn = String;
 
-/// What has been created, by declared name.
+/// Resources that were created, by declared name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Provisioned {
     /// Kinesis streams.
@@ -14,9 +14,10 @@ pub struct Provisioned {
     pub tables: BTreeMap<String, ProvisionedTable>,
     /// SQS queues.
     pub queues: BTreeMap<String, ProvisionedQueue>,
-    /// The engine's own queues, each of which gets every event of a bus that has rules, by the bus.
+    /// The engine's own queues that receive every event of a bus with rules, by bus.
     pub bus_queues: BTreeMap<String, ProvisionedQueue>,
-    /// The engine's own queues behind Invoke, of the functions that are a destination, by the function's name.
+    /// The engine's own queues of asynchronous invocation for functions that are a destination, by
+    /// function.
     pub destination_queues: BTreeMap<String, ProvisionedQueue>,
     /// SNS topics.
     pub topics: BTreeMap<String, Arn>,
@@ -27,17 +28,17 @@ pub struct Provisioned {
 /// A created table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProvisionedTable {
-    /// The table.
+    /// ARN of the table.
     pub arn: Arn,
-    /// Its stream, if it declares one.
+    /// ARN of its stream, if it declares one.
     pub stream_arn: Option<Arn>,
 }
 
 /// A created queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProvisionedQueue {
-    /// What SQS calls take.
+    /// URL, by which SQS calls name it.
     pub url: String,
-    /// What others name it by.
+    /// ARN, by which other resources name it.
     pub arn: Arn,
 }

@@ -13,25 +13,26 @@ use crate::asynchronous::HIDDEN_SECONDS;
 use crate::clients::Clients;
 use topology::{Queue, Topology};
 
-/// What the names of the engine's own queues of functions begin with; the function's name follows. Together they are as long as SQS allows at most.
+/// Prefix of the engine's own queues of functions; the function's name follows. Both together are
+/// at most as long as SQS allows.
 pub(crate) const INVOKE_QUEUE: &str = "tidegate-invoke-";
-/// What the name of the engine's own queue of a bus begins with.
+/// Prefix of the engine's own queue of a bus.
 const BUS_QUEUE: &str = "tidegate-bus-";
-/// Longest name of a bus that fits behind it: SQS allows 80 characters.
+/// Longest name of a bus that fits behind the prefix: SQS allows 80 characters.
 const LONGEST_BUS: usize = 80 - BUS_QUEUE.len();
-/// How long a queue of the engine's own keeps an event: as long as SQS can.
+/// Retention of the engine's own queues: the longest that SQS allows.
 const OWN_RETENTION_SECONDS: u32 = 1_209_600;
 
 type Queues = BTreeMap<String, ProvisionedQueue>;
 
-/// The declared queues. Dead-letter queues come first, since the others name them.
+/// Creates the declared queues. Dead-letter queues come first, because the others name them.
 pub(super) async fn queues(clients: &Clients, topology: &Topology) -> Result<Queues, ProvisionError> {
     let (sources, letters): (Vec<_>, Vec<_>) =
         topology.queues.iter().partition(|(_, queue)| queue.redrive.is_some());
     let set_up = |(name, queue): (&String, &Queue), redrive: Option<String>| {
         let (name, physical, fifo) = (name.clone(), queue.physical_name(name), queue.fifo);
         let (retention, visibility) = (queue.retention_seconds, queue.visibility_timeout_seconds);
-        // EventBridge needs it of a FIFO queue that it sends to.
+        // EventBridge requires it of a FIFO queue to which it sends.
         let by_content =
             fifo && topology.rules.values().any(|rule| rule.target.queue.as_ref() == Some(&name));
         async move {
@@ -42,7 +43,8 @@ pub(super) async fn queues(clients: &Clients, topology: &Topology) -> Result<Que
     };
     let mut found: Queues =
         try_join_all(letters.into_iter().map(|queue| set_up(queue, None))).await?.into_iter().collect();
-    // Dead-letter queues may have one of their own; each round sets up those whose dead-letter queue is there.
+    // Dead-letter queues may have one of their own. Each round sets up the queues whose dead-letter
+    // queue exists.
     let mut left = sources;
     while !left.is_empty() {
         let (ready, rest): (Vec<_>, Vec<_>) = left.into_iter().partition(|(_, queue)| {
@@ -68,12 +70,13 @@ pub(super) async fn queues(clients: &Clients, topology: &Topology) -> Result<Que
     Ok(found)
 }
 
-/// The engine's own queue of a bus.
+/// Creates the engine's own queue of a bus.
 pub(super) async fn bus_queue(clients: &Clients, bus: &str) -> Result<ProvisionedQueue, ProvisionError> {
     own_queue(clients, &bus_queue_name(bus)).await
 }
 
-/// A bus may be called what a queue may not: then its queue has a part of the name, and a digest.
+/// Returns the name of a bus's queue. If the bus has a name that SQS does not allow, the queue gets
+/// a part of it and a digest.
 fn bus_queue_name(bus: &str) -> String {
     let taken = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     if bus.len() <= LONGEST_BUS && bus.chars().all(taken) {
@@ -84,7 +87,7 @@ fn bus_queue_name(bus: &str) -> String {
     format!("{BUS_QUEUE}{readable}-{}", Uuid::new_v5(&Uuid::NAMESPACE_URL, bus.as_bytes()).simple())
 }
 
-/// The engine's own queue for the events that a function is invoked with asynchronously.
+/// Creates the engine's own queue for asynchronous invocations of a function.
 pub(crate) async fn invoke_queue(
     clients: &Clients,
     function: &str,
@@ -99,7 +102,7 @@ async fn own_queue(clients: &Clients, name: &str) -> Result<ProvisionedQueue, Pr
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Standard,
-    /// Messages of the same content within five minutes are one.
+    /// Messages with the same content within five minutes count as one, if `by_content` is set.
     Fifo {
         by_content: bool,
     },

@@ -37,7 +37,7 @@ pub(super) async fn stream(
     Ok((name.to_owned(), arn))
 }
 
-/// The stream's ARN and its retention in hours, once it can be used.
+/// Returns the stream's ARN and its retention in hours, once it can be used.
 async fn active(clients: &Clients, resource: &str, name: &str) -> Result<(Arn, i32), ProvisionError> {
     const CALL: &str = "DescribeStreamSummary";
     wait::until_some(resource, CALL, || async {

@@ -74,7 +74,7 @@ async fn active(clients: &Clients, resource: &str, name: &str) -> Result<TableDe
     .await
 }
 
-/// Switching on what is on already is an error at AWS, so it is looked up first.
+/// Switches on the time to live. AWS refuses to switch it on twice, so its state is read first.
 async fn time_to_live(
     clients: &Clients,
     resource: &str,

@@ -6,7 +6,7 @@ use crate::clients::Clients;
 
 pub(super) async fn topic(clients: &Clients, name: &str) -> Result<(String, Arn), ProvisionError> {
     let resource = format!("topic {name}");
-    // A topic that exists is answered like a new one.
+    // The answer for an existing topic is the same as for a new one.
     let answer = clients.sns.create_topic().name(name).send().await;
     let answer = answer.map_err(ProvisionError::from_call(&resource, "CreateTopic"))?;
     let arn = answer

@@ -1,14 +1,14 @@
-//! Waiting until a resource can be used.
+//! Waits until a resource can be used.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
 use super::error::ProvisionError;
 
-/// How long a new stream or table may take. Real streams take half a minute.
+/// Time that a new stream or table may take. Real streams take half a minute.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Pause between two questions.
+/// Pause between two calls.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Asks until the answer is something.

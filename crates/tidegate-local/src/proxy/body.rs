@@ -13,24 +13,26 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 /// Why a body ended early.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Most bytes of a body that is kept in memory, where its content counts. AWS's largest are
-/// requests and answers of DynamoDB, with 16 MB of data, which is more as JSON. What is larger
-/// still is passed on without a look at it.
+/// Largest body, in bytes, that is kept in memory if its content is needed. AWS's largest are
+/// requests and answers of DynamoDB: 16 MB of data, which is more as JSON. Larger bodies are
+/// streamed without being read.
 const KEPT: usize = 64 << 20;
 
-/// The body of an answer.
+/// The body of a request or an answer.
 #[derive(Debug)]
 pub struct Body(Content);
 
 #[derive(Debug)]
 enum Content {
     Whole(Bytes),
-    /// What was read already, and the rest.
+    /// The part that was read already, and the rest.
     Passing(Bytes, UnsyncBoxBody<Bytes, BoxError>),
 }
 
 impl Body {
-    /// All of it; nothing if it is passed on as it comes.
+    /// Returns the whole body.
+    ///
+    /// `None` if it is streamed.
     pub fn whole(&self) -> Option<&Bytes> {
         match &self.0 {
             Content::Whole(bytes) => Some(bytes),
@@ -38,7 +40,7 @@ impl Body {
         }
     }
 
-    /// Passes a body on as it comes.
+    /// Wraps a body that is streamed.
     pub(crate) fn passing<B>(body: B) -> Self
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
@@ -50,7 +52,7 @@ impl Body {
         Self(Content::Passing(Bytes::new(), body.map_err(Into::into).boxed_unsync()))
     }
 
-    /// Reads it to its end, if it has no more bytes than are kept.
+    /// Reads the body to its end, unless it is larger than the limit.
     pub(crate) async fn read(self) -> Result<Self, BoxError> {
         self.read_up_to(KEPT).await
     }
@@ -69,13 +71,13 @@ impl Body {
         Ok(Self(Content::Passing(joined(parts), rest)))
     }
 
-    /// Reads it to its end and forgets it, so that whoever writes it hears the answer.
+    /// Reads the body to its end and discards it, so that its writer gets the answer.
     pub(crate) async fn drain(mut self) {
         while let Some(Ok(_)) = self.frame().await {}
     }
 }
 
-/// The parts as one; nothing is copied where only one has content.
+/// Joins the parts. Copies nothing if only one has content.
 fn joined(mut parts: Vec<Bytes>) -> Bytes {
     parts.retain(|part| !part.is_empty());
     match parts.as_slice() {

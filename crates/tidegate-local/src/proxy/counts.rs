@@ -1,4 +1,4 @@
-//! How often each caller called each operation, and what came of it.
+//! Counts the calls of each caller by operation and result.
 
 use std::collections::BTreeMap;
 
@@ -11,23 +11,23 @@ use super::hook::Reply;
 /// Calls by caller and operation.
 pub type CallCounts = BTreeMap<String, BTreeMap<String, CallCount>>;
 
-/// Operations of a caller that are counted by themselves, and error codes of an operation. Both are
-/// texts that functions and what answers them choose; all others are counted together.
+/// Limits of separately counted operations per caller, and of error codes per operation. Functions
+/// and services choose both texts freely, so all others are counted together.
 const OPERATIONS: usize = 500;
 const CODES: usize = 100;
-/// What the others are counted as.
+/// Name under which the others are counted.
 pub const OTHERS: &str = "(others)";
 
-/// One operation of one caller.
+/// Counts of one operation of one caller.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CallCount {
-    /// Requests that were answered or failed; each attempt of a retrying client is one.
+    /// Requests that were answered or failed. Each attempt of a retrying client counts.
     pub calls: u64,
-    /// Those answered with a status of 2xx.
+    /// Requests that were answered with a status of 2xx.
     pub ok: u64,
-    /// The others by error code.
+    /// The other requests, by error code.
     pub errors: BTreeMap<String, u64>,
-    /// What AWS would bill for them, by quantity: `dynamodb_write_units` and the like.
+    /// Quantities that AWS would bill for the requests, such as `dynamodb_write_units`.
     #[serde(default)]
     pub billed: BTreeMap<String, f64>,
 }
@@ -39,7 +39,7 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// Counts one call; `error` is its error code, none if it succeeded.
+    /// Counts one call. `error` is its error code, `None` if it succeeded.
     pub(crate) fn add(&self, caller: &str, operation: &str, error: Option<String>, billed: &[Quantity]) {
         let mut calls = self.calls.lock();
         if !calls.contains_key(caller) {
@@ -67,19 +67,21 @@ impl Counts {
         }
     }
 
-    /// The counts so far.
+    /// Returns the counts since the start.
     pub(crate) fn calls(&self) -> CallCounts {
         self.calls.lock().clone()
     }
 }
 
-/// The name, or [`OTHERS`] if there are enough others already.
+/// Returns the name, or [`OTHERS`] if enough names are counted separately already.
 fn kept<'a, T>(known: &BTreeMap<String, T>, name: &'a str, most: usize) -> &'a str {
     if known.contains_key(name) || known.len() < most { name } else { OTHERS }
 }
 
-/// The error code of an answer; `None` for a success. JSON services say `__type` or have a header,
-/// the others `<Code>`; an answer without a body has only its status.
+/// Returns the error code of an answer; `None` for a success.
+///
+/// JSON services have it in `__type` or in a header, the others in `<Code>`. An answer without a
+/// body has only its status.
 pub(crate) fn error_code(reply: &Reply) -> Option<String> {
     let status = reply.status();
     if status.is_success() {

@@ -11,9 +11,9 @@ pub enum ProxyError {
     /// No port is free.
     #[error("no port for the proxy of {caller}: {source}")]
     Port {
-        /// Whose port.
+        /// The caller for which a port was needed.
         caller: String,
-        /// Why not.
+        /// The error of the operating system.
         source: io::Error,
     },
 }

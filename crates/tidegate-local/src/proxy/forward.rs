@@ -1,4 +1,4 @@
-//! Forwards a call to the endpoint, bytes unchanged and as they come.
+//! Forwards a call to the endpoint, as a stream of unchanged bytes.
 
 use bytes::Bytes;
 use http::uri::{Authority, Scheme};
@@ -10,8 +10,8 @@ use hyper_util::rt::TokioExecutor;
 use super::body::{Body, BoxError};
 use super::hook::{Call, Reply};
 
-/// Headers that belong to one connection, not to the message. `Expect` is among them: the caller is
-/// told to go on when its body is read.
+/// Headers that belong to one connection, not to the message. `Expect` is among them: the server of
+/// this proxy tells the caller to continue when it reads the body.
 const HOP_BY_HOP: [HeaderName; 6] = [
     header::CONNECTION,
     header::TE,
@@ -29,7 +29,7 @@ pub(crate) struct Upstream {
 }
 
 impl Upstream {
-    /// A client of the service at `http://{authority}`.
+    /// Creates a client of the service at `http://{authority}`.
     pub(crate) fn new(authority: Authority) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
@@ -37,8 +37,7 @@ impl Upstream {
         Self { client, authority }
     }
 
-    /// Forwards the call. An answer that cannot be had is an answer too (502), as a load balancer
-    /// gives it.
+    /// Forwards the call. If there is no answer, returns a 502, as a load balancer does.
     pub(super) async fn send(&self, call: &Call, body: Body) -> Reply {
         match self.try_send(call, body).await {
             Ok(reply) => reply,
@@ -61,7 +60,7 @@ impl Upstream {
     }
 }
 
-/// The call as a request. `Host` goes as it came: it is part of the signature.
+/// Returns the call as a request. `Host` stays unchanged: it is part of the signature.
 pub(super) fn request(call: &Call, body: Body) -> Request<Body> {
     let mut request = Request::new(body);
     *request.method_mut() = call.head.method.clone();
@@ -78,12 +77,12 @@ fn end_to_end(headers: &HeaderMap) -> HeaderMap {
     kept
 }
 
-/// An answer of the proxy itself.
+/// Returns an error of the proxy itself.
 pub(super) fn unavailable(message: &str) -> Reply {
     error(StatusCode::BAD_GATEWAY, "ServiceUnavailable", message)
 }
 
-/// An error in the JSON services' shape.
+/// Returns an error in the shape of the JSON services.
 pub(crate) fn error(status: StatusCode, code: &str, message: &str) -> Reply {
     let body = serde_json::json!({ "__type": code, "message": message }).to_string();
     let mut reply = Response::new(Body::from(Bytes::from(body)));

@@ -1,4 +1,4 @@
-//! What may step in between a function and AWS.
+//! Hooks between a function and AWS.
 
 use std::fmt::Debug;
 
@@ -12,23 +12,24 @@ use super::body::Body;
 /// A call on its way.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// A number that no other call of the proxy has.
+    /// Number of the call, unique within the proxy.
     pub number: u64,
-    /// Who calls: a function's name.
+    /// Name of the calling function.
     pub caller: String,
-    /// What is called: `DynamoDB.PutItem`.
+    /// Operation, such as `DynamoDB.PutItem`.
     pub operation: String,
-    /// The request's head.
+    /// Head of the request.
     pub head: Parts,
-    /// The request's body. Empty where the operation is not in it: such a body is passed on as it
-    /// comes.
+    /// Body of the request. Empty if the operation does not depend on it: such a body is streamed.
     pub body: Bytes,
 }
 
 /// An answer.
 pub type Reply = Response<Body>;
 
-/// Steps in before a call is forwarded and after it was answered. What it answers is counted like any other answer.
+/// Acts before a call is forwarded and after it was answered.
+///
+/// Its answers are counted like any other.
 pub trait Hook: Debug + Send + Sync {
     /// May answer in place of AWS, which then never sees the call.
     fn before<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Option<Reply>> {
@@ -36,7 +37,7 @@ pub trait Hook: Debug + Send + Sync {
         Box::pin(async { None })
     }
 
-    /// May change or replace AWS's answer; the call has had its effect.
+    /// May change or replace AWS's answer. The call has already had its effect.
     fn after<'a>(&'a self, call: &'a Call, reply: Reply) -> BoxFuture<'a, Reply> {
         let _ = call;
         Box::pin(async { reply })

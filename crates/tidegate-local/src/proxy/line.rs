@@ -1,4 +1,4 @@
-//! One caller's port: takes its calls, has hooks step in, passes them on, counts.
+//! The port of one caller: receives its calls, runs hooks, forwards the calls, and counts them.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,16 +21,16 @@ use super::operation;
 use super::service::Service;
 use crate::guard::{self, Audience};
 
-/// What one caller's port needs.
+/// State of one caller's port.
 pub(super) struct Line {
     pub(super) caller: String,
     pub(super) upstream: Upstream,
-    /// The engine's own Lambda, once it answers.
+    /// The engine's own Lambda API, once it answers.
     pub(super) lambda: Arc<OnceLock<Weak<dyn Service>>>,
     pub(super) hooks: Vec<Arc<dyn Hook>>,
     pub(super) counts: Arc<Counts>,
     pub(super) items: Arc<Items>,
-    /// The next call's number.
+    /// Number of the next call.
     pub(super) numbers: Arc<AtomicU64>,
 }
 
@@ -60,9 +60,10 @@ pub(super) async fn accept(listener: TcpListener, line: Arc<Line>) {
     }
 }
 
-/// A call that was received is carried out and counted, whether its caller waits for the answer or
-/// not: so does AWS. One whose body ends early, because the caller hung up, is an error of the
-/// connection to AWS.
+/// Answers a request.
+///
+/// A call that was received is carried out and counted even if its caller no longer waits, as on
+/// AWS. If the caller hangs up before the body ends, the call is an error of the connection to AWS.
 async fn answer(line: Arc<Line>, request: Request<Incoming>) -> Response<Body> {
     if let Some(why) = guard::refused(Audience::Programs, request.method(), request.headers()) {
         return forward::error(StatusCode::FORBIDDEN, "AccessDeniedException", why.trim_end());
@@ -77,8 +78,8 @@ impl Line {
             Ok(received) => received,
             Err(refusal) => return refusal,
         };
-        // What a hook answers has not reached AWS and costs nothing; what it changes afterwards has
-        // its cost all the same.
+        // A call that a hook answers does not reach AWS and costs nothing. An answer that a hook
+        // changes afterwards keeps its cost.
         let (mut reply, billed) = match self.before(&call).await {
             Some(reply) => {
                 body.drain().await;
@@ -100,7 +101,7 @@ impl Line {
         reply
     }
 
-    /// The call, and its body as it is to be passed on.
+    /// Returns the call, and its body as it is forwarded.
     async fn receive(&self, request: Request<Incoming>) -> Result<(Call, Body), Reply> {
         let (head, body) = request.into_parts();
         let mut body = Body::passing(body);
@@ -116,8 +117,8 @@ impl Line {
         Ok((Call { number, caller: self.caller.clone(), operation, head, body: whole }, body))
     }
 
-    /// The answer, read where it has to be looked at: for what is billed, and for the code of an
-    /// error.
+    /// Returns the answer. It is read if its content is needed: for the bill, and for an error
+    /// code.
     async fn answered(&self, call: &Call, body: Body) -> Reply {
         let reply = match self.lambda.get() {
             Some(lambda) if operation::is_of_own_lambda(&call.operation) => match lambda.upgrade() {

@@ -1,9 +1,10 @@
-//! Which AWS operation a request calls: `DynamoDB.PutItem`, `S3.PutObject`.
+//! Names the AWS operation of a request, such as `DynamoDB.PutItem` or `S3.PutObject`.
 
 use http::request::Parts;
 use http::{HeaderMap, Method, Uri};
 
-/// Name of the operation, service first. A request that is none of AWS's protocols is named by its method and service.
+/// Returns the name of the operation, service first. A request of an unknown protocol is named by
+/// its service and method.
 pub(crate) fn operation(request: &Parts, body: &[u8]) -> String {
     if let Some(target) = header(&request.headers, "x-amz-target") {
         return by_target(target);
@@ -21,22 +22,23 @@ pub(crate) fn operation(request: &Parts, body: &[u8]) -> String {
         return name.to_owned();
     }
     match signed_for {
-        // What a function sends while it starts, to have a connection: `tidegate::aws::AwsClients::warm`.
+        // Sent by a function while it starts, to open a connection:
+        // `tidegate::aws::AwsClients::warm`.
         None if request.method == Method::GET && request.uri == "/" => "HealthCheck".to_owned(),
         Some("s3") | None => format!("S3.{}", s3(&request.method, &request.uri, &request.headers)),
         Some(service) => format!("{}.{}", display_name(service), request.method),
     }
 }
 
-/// Whether the body belongs to the call's name and cost: AWS's RPC protocols, whose bodies are
-/// small. All other bodies may have any size.
+/// Returns whether name and cost of the call depend on its body. They do in AWS's RPC protocols,
+/// whose bodies are small. Other bodies may have any size.
 pub(super) fn is_in_body(request: &Parts) -> bool {
     request.headers.contains_key("x-amz-target")
         || is_form(&request.headers)
         || by_smithy_path(request.uri.path()).is_some()
 }
 
-/// Whether the engine's own Lambda answers this operation.
+/// Returns whether the engine's own Lambda API answers this operation.
 pub(super) fn is_of_own_lambda(operation: &str) -> bool {
     let operation = operation.strip_prefix("Lambda.").unwrap_or_default();
     matches!(
@@ -50,7 +52,7 @@ pub(super) fn is_of_own_lambda(operation: &str) -> bool {
     )
 }
 
-/// Lambda's calls that find and invoke functions, by method and path.
+/// Names Lambda's calls that find and invoke functions, by method and path.
 fn by_lambda_path(method: &Method, path: &str) -> Option<&'static str> {
     let mut parts = path.strip_prefix('/')?.split('/');
     let version = parts.next().filter(|_| parts.next() == Some("functions"))?;
@@ -102,7 +104,8 @@ fn by_smithy_path(path: &str) -> Option<String> {
     Some(by_target(&format!("{service}.{name}")))
 }
 
-/// The service in the credential scope: `Credential=AKID/20261121/us-east-1/ses/aws4_request`.
+/// Returns the service in the credential scope:
+/// `Credential=AKID/20261121/us-east-1/ses/aws4_request`.
 fn signing_service(headers: &HeaderMap) -> Option<&str> {
     let (_, credential) = header(headers, "authorization")?.split_once("Credential=")?;
     credential.split('/').nth(3)
@@ -120,7 +123,8 @@ fn display_name(service: &str) -> &str {
     }
 }
 
-/// S3 has no operation names on the wire; the SDKs add `x-id` to some requests, the rest follows from method, path and query.
+/// Names an operation of S3, whose requests carry no operation name. SDKs add `x-id` to some
+/// requests; the rest follows from method, path and query.
 fn s3(method: &Method, uri: &Uri, headers: &HeaderMap) -> String {
     let query: Vec<&str> = uri.query().unwrap_or_default().split('&').collect();
     if let Some(id) = query.iter().find_map(|part| part.strip_prefix("x-id=")) {

@@ -1,4 +1,4 @@
-//! Which resource each AWS call of a function is about, counted.
+//! Counts the AWS calls of functions by the resource that they use.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,18 +21,19 @@ struct Counted {
     calls: AtomicU64,
 }
 
-/// How a call to a resource is recognised: by the service in the operation's name and by what its path or its body has in it.
+/// How a call to a resource is recognised: by the service in the operation's name, and by texts in
+/// its path or its body.
 #[derive(Debug)]
 struct Marks {
     service: &'static str,
     in_path: Option<String>,
     in_body: Vec<String>,
-    /// The same of calls with several tables, which have them as members of an object.
+    /// Texts in calls with several tables, which have the tables as members of an object.
     in_batch: Vec<String>,
 }
 
 impl ResourceCalls {
-    /// Everything that functions declare to use.
+    /// Creates counters for every resource that functions declare to use.
     pub(crate) fn new(topology: &Topology) -> Self {
         let functions = topology.functions.iter().map(|(function, declared)| {
             let uses = declared.uses.values().filter_map(|used| {
@@ -50,7 +51,7 @@ impl ResourceCalls {
         Self { functions: functions.collect() }
     }
 
-    /// Calls of a function to a resource since the engine started.
+    /// Returns the calls of a function to a resource since the engine started.
     pub(crate) fn calls(&self, function: &str, resource: &str) -> u64 {
         let used = self.functions.get(function).into_iter().flatten();
         used.filter(|used| used.name == resource).map(|used| used.calls.load(Ordering::Relaxed)).sum()
@@ -68,7 +69,7 @@ impl Hook for ResourceCalls {
     }
 }
 
-/// SDKs write JSON without spaces.
+/// Returns the texts that identify a resource. SDKs write JSON without spaces.
 fn marks(resource: Resource<'_>) -> Marks {
     let body =
         |service, in_body: Vec<String>| Marks { service, in_path: None, in_body, in_batch: Vec::new() };
@@ -82,7 +83,7 @@ fn marks(resource: Resource<'_>) -> Marks {
         Resource::Stream(name) => {
             body("Kinesis.", vec![format!(r#""StreamName":"{name}""#), format!(r#":stream/{name}""#)])
         }
-        // A system has one sender, or its letters are told apart by nobody.
+        // A system has one sender; the calls of several could not be distinguished.
         Resource::Email(_) => body("SES.", vec![String::new()]),
         Resource::Bucket(name) => Marks { in_path: Some(format!("/{name}/")), ..body("S3.", Vec::new()) },
     }

@@ -16,7 +16,9 @@ use super::line::{self, Line};
 use super::ports::Ports;
 use super::service::Service;
 
-/// A running proxy; dropping it closes its ports.
+/// A running proxy.
+///
+/// Dropping it closes its ports.
 #[derive(Debug)]
 pub struct Proxy {
     addresses: BTreeMap<String, SocketAddr>,
@@ -69,25 +71,27 @@ impl Proxy {
         proxy
     }
 
-    /// The endpoint a caller is to use.
+    /// Returns the endpoint that a caller must use.
     pub fn endpoint(&self, caller: &str) -> Option<String> {
         self.addresses.get(caller).map(|address| format!("http://{address}"))
     }
 
-    /// Hands calls of Lambda to the engine's own from now on. Until then they go to the endpoint.
+    /// Hands calls of Lambda to the engine's own API from now on. Until then they go to the
+    /// endpoint.
     pub(crate) fn hand_lambda_to(&self, lambda: Weak<dyn Service>) {
-        // Once, at the engine's start.
+        // Set once, at the engine's start.
         let _ = self.lambda.set(lambda);
     }
 
-    /// The calls so far.
+    /// Returns the calls since the start.
     pub fn calls(&self) -> CallCounts {
         self.counts.calls()
     }
 
-    /// Items whose sizes were forgotten, since more than are remembered were written. Updates of
-    /// them are billed by what they say alone, so that the write units of [`Proxy::calls`] may be
-    /// too few.
+    /// Returns the number of items whose sizes were forgotten because too many items were written.
+    ///
+    /// Updates of such items are billed only by what they change. The write units of
+    /// [`Proxy::calls`] may then be too low.
     pub fn sizes_forgotten(&self) -> u64 {
         self.items.forgotten()
     }

@@ -1,4 +1,4 @@
-//! What may answer calls in the endpoint's place.
+//! Services that answer calls in place of the endpoint.
 
 use std::fmt::Debug;
 
@@ -9,6 +9,6 @@ use super::body::Body;
 
 /// A service of the engine's own.
 pub(crate) trait Service: Debug + Send + Sync {
-    /// Answers one call. Never fails: what goes wrong is an answer.
+    /// Answers one call. Never fails: an error is an answer.
     fn call(&self, request: Request<Body>) -> BoxFuture<'static, Response<Body>>;
 }

@@ -1,4 +1,4 @@
-//! The bodies the Runtime API answers with.
+//! The answers of the Runtime API.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -9,17 +9,17 @@ use crate::environment::error_object::error_object;
 /// A response of the Runtime API.
 pub(super) type Answer = Response<Full<Bytes>>;
 
-/// The answer was taken.
+/// Returns the answer to an accepted request.
 pub(super) fn accepted() -> Answer {
     json(StatusCode::ACCEPTED, Bytes::from_static(br#"{"status":"OK"}"#))
 }
 
-/// Lambda's error shape.
+/// Returns an error in Lambda's shape.
 pub(super) fn error(status: StatusCode, error_type: &str, message: &str) -> Answer {
     json(status, error_object(error_type, message))
 }
 
-/// A JSON body.
+/// Returns an answer with a JSON body.
 pub(super) fn json(status: StatusCode, body: Bytes) -> Answer {
     let mut answer = Response::new(Full::new(body));
     *answer.status_mut() = status;

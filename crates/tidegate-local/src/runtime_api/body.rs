@@ -1,4 +1,4 @@
-//! The bodies that a function's process sends, and how a streamed one says that it failed.
+//! Bodies that a function's process sends, and the errors in streamed ones.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +14,7 @@ pub(super) const RESPONSE_LIMIT: usize = 6_291_556;
 const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
 const ERROR_BODY: &str = "lambda-runtime-function-error-body";
 
-/// What was sent.
+/// Result of reading a body.
 pub(super) enum Body {
     Whole(Bytes),
     TooLarge(usize),
@@ -32,7 +32,7 @@ pub(super) enum Mode {
 }
 
 impl Mode {
-    /// `Lambda-Runtime-Function-Response-Mode`.
+    /// Reads `Lambda-Runtime-Function-Response-Mode`.
     pub(super) fn from_headers(headers: &HeaderMap) -> Self {
         let mode = headers.get("lambda-runtime-function-response-mode").map(|mode| mode.as_bytes());
         if mode.is_some_and(|mode| mode.eq_ignore_ascii_case(b"streaming")) {
@@ -43,8 +43,10 @@ impl Mode {
     }
 }
 
-/// Reads a body to its end, keeping no more than the limit: a process that is cut off while it
-/// writes never sees the refusal.
+/// Reads a body to its end, and keeps at most the limit.
+///
+/// It reads on beyond the limit, because a process that is cut off while it writes never sees the
+/// refusal.
 pub(super) async fn read(mut body: Incoming, mode: Mode) -> Body {
     let (mut kept, mut size) = (BytesMut::new(), 0_usize);
     let mut first: Option<Bytes> = None;
@@ -77,7 +79,8 @@ pub(super) async fn read(mut body: Incoming, mode: Mode) -> Body {
     }
 }
 
-/// The error of a stream, as the documentation of custom runtimes has it: in trailing headers.
+/// Returns the error of a stream in trailing headers, as Lambda's documentation of custom runtimes
+/// describes it.
 fn in_trailers(trailers: &HeaderMap) -> Option<Bytes> {
     let text =
         |name: &str| trailers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
@@ -87,8 +90,8 @@ fn in_trailers(trailers: &HeaderMap) -> Option<Bytes> {
     })
 }
 
-/// The error of a stream, as `lambda_runtime` writes it up to version 1.5: the same headers as the
-/// last part of the body.
+/// Returns the error of a stream as `lambda_runtime` writes it up to version 1.5: the same headers
+/// as the last part of the body.
 fn at_the_end(body: &[u8]) -> Option<Bytes> {
     const NAME: &[u8] = b"Lambda-Runtime-Function-Error-Type: ";
     let begin = memchr::memmem::rfind(body, NAME)?;
@@ -98,7 +101,7 @@ fn at_the_end(body: &[u8]) -> Option<Bytes> {
     (!body.contains('\r')).then(|| error(error_type, body))
 }
 
-/// The error object in base64; one made of its text if it is none.
+/// Decodes an error object in base64. If it is not an object, returns one with its text.
 fn error(error_type: &str, body: &str) -> Bytes {
     let decoded = STANDARD.decode(body).unwrap_or_else(|_| body.as_bytes().to_vec());
     let is_object = serde_json::from_slice::<serde_json::Map<_, _>>(&decoded).is_ok();

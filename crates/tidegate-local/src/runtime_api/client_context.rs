@@ -2,14 +2,15 @@
 
 use std::fmt::Write as _;
 
-/// Writes JSON in ASCII and on one line. It stays the same JSON, and no runtime stumbles: Rust's
-/// takes a header with other bytes for an error that ends the process.
+/// Writes JSON in ASCII and on one line.
+///
+/// It remains the same JSON. Rust's runtime ends its process if a header has other bytes.
 pub(super) fn ascii(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for letter in json.chars() {
         match letter {
             ' '..='~' => text.push(letter),
-            // Only between values; within a string JSON has them escaped.
+            // Only between values: strings in JSON have them escaped.
             '\n' | '\r' | '\t' => text.push(' '),
             _ => {
                 for unit in letter.encode_utf16(&mut [0; 2]) {

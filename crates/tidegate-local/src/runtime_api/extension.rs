@@ -1,7 +1,7 @@
 //! The Extensions API (version 2020-01-01) for extensions inside the function's process.
 //!
-//! Rust's `spawn_graceful_shutdown_handler` is one: it registers for no event, and Lambda then
-//! sends SIGTERM before it kills.
+//! Rust's `spawn_graceful_shutdown_handler` is one. It registers for no event, and Lambda then
+//! sends SIGTERM before SIGKILL.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::environment::extensions::{Invoked, Moment, Refused};
 use crate::environment::host::Host;
 use engine_client::local::ACCOUNT;
 
-/// Where it begins.
+/// Beginning of the API's paths.
 pub(super) const VERSION: &str = "/2020-01-01/extension/";
 
 const IDENTIFIER: HeaderName = HeaderName::from_static("lambda-extension-identifier");
@@ -30,7 +30,7 @@ struct Registration {
     events: Vec<String>,
 }
 
-/// Answers one request; none if the path is not part of this API.
+/// Answers one request. `None` if the path is not part of this API.
 pub(super) async fn handle(
     host: &Arc<Host>,
     environment: EnvironmentId,
@@ -51,7 +51,7 @@ pub(super) async fn handle(
     )
 }
 
-/// Lambda's word for a refusal, and a message.
+/// Lambda's error type of a refusal, and a message.
 type Forbidden = (&'static str, String);
 
 fn forbidden(refused: Refused) -> Forbidden {
@@ -127,7 +127,7 @@ async fn failed(
     Ok(answer::accepted())
 }
 
-/// The identifier that registering gave.
+/// Returns the identifier that the extension got when it registered.
 fn given(request: &Request<Incoming>) -> Result<Uuid, Forbidden> {
     let missing =
         || ("Extension.MissingExtensionIdentifier", "Missing Lambda-Extension-Identifier header".to_owned());

@@ -38,7 +38,7 @@ pub(super) async fn handle(
     if let Some(call) = path.strip_prefix(extension::VERSION) {
         return Ok(extension::handle(&host, environment, call, request).await.unwrap_or_else(not_found));
     }
-    // Extensions go on without them, as where Lambda itself is emulated.
+    // Extensions continue without these APIs, as on other emulators of Lambda.
     match (&method, path.as_str()) {
         (&Method::PUT, "/2020-08-15/logs") => return Ok(not_supported("Logs")),
         (&Method::PUT, "/2022-07-01/telemetry") => return Ok(not_supported("Telemetry")),
@@ -129,8 +129,10 @@ async fn response(
     }
 }
 
-/// A response that is being read. If that ends early, because its connection does, the invocation
-/// failed: the process may go on without it, and must not get the same invocation again.
+/// A response that is being read.
+///
+/// If reading ends early, because the connection does, the invocation fails. The process may
+/// continue, and must not get the same invocation again.
 struct Unread<'a> {
     host: &'a Arc<Host>,
     environment: EnvironmentId,
@@ -152,7 +154,7 @@ impl Drop for Unread<'_> {
     }
 }
 
-/// Nobody hears it.
+/// No caller receives this answer: the connection is gone.
 fn broken_off() -> Answer {
     answer::error(StatusCode::BAD_REQUEST, "InvalidRequest", "the body ended before it was complete")
 }
@@ -182,7 +184,8 @@ async fn init_error(host: &Arc<Host>, environment: EnvironmentId, request: Reque
     }
 }
 
-/// The error object a process reports; one made of the error type header if it sends none.
+/// Returns the error object that a process reports. If it sends none, creates one from the error
+/// type header.
 async fn read_error(request: Request<Incoming>) -> Bytes {
     let header =
         request.headers().get("lambda-runtime-function-error-type").and_then(|value| value.to_str().ok());

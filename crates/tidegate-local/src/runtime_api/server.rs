@@ -14,7 +14,7 @@ use super::route;
 use crate::environment::EnvironmentId;
 use crate::environment::host::Host;
 
-/// A running server; dropping it closes the port and all connections.
+/// A running server. Dropping it closes the port and all connections.
 #[derive(Debug)]
 pub(crate) struct RuntimeApi {
     address: SocketAddr,
@@ -22,7 +22,7 @@ pub(crate) struct RuntimeApi {
 }
 
 impl RuntimeApi {
-    /// Where it listens.
+    /// Returns the address on which it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }

@@ -1,15 +1,18 @@
-//! Deleting messages from a queue.
+//! Deletes messages from a queue.
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
 
-/// Most messages of one DeleteMessageBatch call.
+/// Most messages in one DeleteMessageBatch call.
 const DELETE_LIMIT: usize = 10;
 
-/// Deletes messages. The SDK retries calls, and entries that fail are tried once more; what still
-/// fails is delivered again, which at-least-once delivery allows. Gives the first failure once
-/// everything was tried.
+/// Deletes messages and tries failed entries once more; the SDK retries failed calls.
+///
+/// A message that still cannot be deleted is delivered again, which at-least-once delivery allows.
+///
+/// # Errors
+/// The first failure, after every message was tried.
 pub(crate) async fn delete(sqs: &Client, url: &str, receipts: &[String]) -> Result<(), String> {
     let mut result = Ok(());
     for chunk in receipts.chunks(DELETE_LIMIT) {
@@ -26,7 +29,7 @@ pub(crate) async fn delete(sqs: &Client, url: &str, receipts: &[String]) -> Resu
     result
 }
 
-/// One call. Gives the entries that failed, and why the first did.
+/// Makes one call and returns the failed entries, with the reason for the first one.
 async fn delete_batch<'a>(
     sqs: &Client,
     url: &str,
@@ -57,8 +60,9 @@ mod tests {
     use super::*;
     use crate::clients::Clients;
 
-    /// Answers DeleteMessageBatch: the first call is refused as a whole, and receipt 13 fails once,
-    /// receipt 27 always.
+    /// Answers DeleteMessageBatch.
+    ///
+    /// It refuses the first call as a whole. Receipt 13 fails once, and receipt 27 always.
     async fn sqs(calls: Arc<Mutex<Vec<Vec<String>>>>) -> String {
         let answer = move |body: String| async move {
             let request: Value = serde_json::from_str(&body).unwrap();

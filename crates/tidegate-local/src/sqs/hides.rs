@@ -1,18 +1,18 @@
-//! Extensions of a queue's messages that are on their way.
+//! Tracks the visibility extensions of a queue's messages that are on their way.
 
 use std::future::Future;
 
 use tokio::sync::watch;
 
-/// The extensions that a driver has begun and not ended.
+/// The visibility extensions that a driver has begun and not ended.
 ///
-/// A queue takes the changes of a message's visibility in the order in which they arrive. One that
-/// is to hold in the end, such as a release, is sent only when no other is on its way: an extension
-/// that overtook it would hide the message from everybody.
+/// SQS applies changes of a message's visibility in the order in which they arrive. A last change,
+/// such as a release, is sent only when no extension is on its way. Otherwise an extension that
+/// arrives later would hide the released message from every receiver.
 #[derive(Debug, Default)]
 pub(crate) struct Hides(Vec<(String, watch::Receiver<()>)>);
 
-/// An extension that is on its way, until this is dropped.
+/// An extension that is on its way until this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Hiding {
     _until_dropped: watch::Sender<()>,
@@ -21,14 +21,14 @@ pub(crate) struct Hiding {
 impl Hides {
     /// Begins an extension of the messages with these receipts.
     pub(crate) fn begin<'a>(&mut self, receipts: impl IntoIterator<Item = &'a String>) -> Hiding {
-        // A channel whose sender is gone cannot say whether it has changed.
+        // `has_changed` fails once the sender is dropped, that is, once the extension is over.
         self.0.retain(|(_, on_its_way)| on_its_way.has_changed().is_ok());
         let (sender, on_its_way) = watch::channel(());
         self.0.extend(receipts.into_iter().map(|receipt| (receipt.clone(), on_its_way.clone())));
         Hiding { _until_dropped: sender }
     }
 
-    /// Ends when every extension of these messages that has begun is over.
+    /// Waits until every extension of these messages that has begun is over.
     pub(crate) fn over(&self, receipts: &[String]) -> impl Future<Output = ()> + Send + use<> {
         let of_these = self.0.iter().filter(|(receipt, _)| receipts.contains(receipt));
         let waiting: Vec<_> = of_these.map(|(_, on_its_way)| on_its_way.clone()).collect();

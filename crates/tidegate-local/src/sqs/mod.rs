@@ -1,4 +1,4 @@
-//! Calls of SQS that all queues share: receiving, hiding, releasing and deleting messages.
+//! SQS calls that all queues share: receiving, hiding, releasing and deleting messages.
 
 mod deletion;
 mod hides;

@@ -1,4 +1,4 @@
-//! Receiving from a queue at the right pace.
+//! Receives from a queue at the right pace.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const LONG_POLL_AFTER: u32 = 50;
 pub(crate) struct Receiver {
     pub(crate) sqs: Client,
     pub(crate) url: String,
-    /// Hides what is received for so long instead of the queue's own time.
+    /// Visibility timeout of received messages; `None` for the queue's own.
     pub(crate) visibility: Option<Duration>,
     pub(crate) pacer: Pacer,
     pub(crate) pace: Pace,
@@ -41,7 +41,7 @@ impl Receiver {
             sqs,
             url: url.to_owned(),
             visibility,
-            // Long polling is the pace.
+            // Long polling sets the pace.
             pacer: Pacer::new(pace, Duration::ZERO),
             pace,
             polled: Instant::now(),
@@ -50,11 +50,11 @@ impl Receiver {
         }
     }
 
-    /// Waits until a receive is due, then receives. Gives the activity counter before the receive
-    /// too. After a stop it brings nothing.
+    /// Waits until a receive is due, receives, and returns the activity counter from before the
+    /// receive.
     ///
-    /// A receive must not be dropped half-way: what it brings would stay hidden until its
-    /// visibility timeout ends.
+    /// After a stop it returns no messages. Do not drop the future: messages of an unfinished
+    /// receive would stay hidden until their visibility timeout ends.
     pub(crate) async fn receive(
         &mut self,
         limit: usize,
@@ -71,11 +71,11 @@ impl Receiver {
         }
         self.seen = activity.now();
         let seconds = match self.pace {
-            // Lambda waits for up to 20 seconds. A function sees no difference, and the engine
-            // would not know for so long whether the queue is empty.
+            // Lambda waits up to 20 seconds. A function sees no difference, and during such a wait
+            // the engine would not know whether the queue is empty.
             Pace::Aws => 1,
-            // Short, so that it is soon known to be empty when something was done elsewhere
-            // meanwhile.
+            // Short, so that an empty queue is soon known to be empty after work was done
+            // elsewhere.
             Pace::Fast if self.pacer.empty_polls() >= LONG_POLL_AFTER => 1,
             Pace::Fast => 0,
         };

@@ -1,4 +1,4 @@
-//! For how long received messages stay hidden.
+//! Changes for how long received messages stay hidden.
 
 use std::time::Duration;
 
@@ -7,19 +7,25 @@ use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::ChangeMessageVisibilityBatchRequestEntry;
 use futures::future::join_all;
 
-/// Most messages of one ChangeMessageVisibilityBatch call.
+/// Most messages in one ChangeMessageVisibilityBatch call.
 const CHANGE_LIMIT: usize = 10;
-/// Calls at a time.
+/// Most calls at a time.
 const CHANGES: usize = 8;
 
-/// Makes received messages visible again at once. One that cannot be becomes so when its time is
-/// over. Gives the first failure once everything was tried.
+/// Makes received messages visible again at once.
+///
+/// If a change fails, the message becomes visible when its visibility timeout ends.
+///
+/// # Errors
+/// The first failure, after every message was tried.
 pub(crate) async fn release(sqs: &Client, url: &str, receipts: &[String]) -> Result<(), String> {
     hide_all(sqs, url, receipts, Duration::ZERO).await
 }
 
-/// Keeps received messages hidden for so long from now on. Gives the first failure once everything
-/// was tried.
+/// Keeps received messages hidden for this time from now on.
+///
+/// # Errors
+/// The first failure, after every message was tried.
 pub(crate) async fn hide_all(
     sqs: &Client,
     url: &str,
@@ -35,7 +41,7 @@ pub(crate) async fn hide_all(
     result
 }
 
-/// One call.
+/// Changes the visibility of up to ten messages in one call.
 async fn change(sqs: &Client, url: &str, receipts: &[String], hidden: Duration) -> Result<(), String> {
     let seconds = i32::try_from(hidden.as_secs()).unwrap_or(i32::MAX);
     let mut request = sqs.change_message_visibility_batch().queue_url(url);
@@ -55,7 +61,7 @@ async fn change(sqs: &Client, url: &str, receipts: &[String], hidden: Duration) 
     }
 }
 
-/// Keeps a received message hidden for so long from now on.
+/// Keeps one received message hidden for this time from now on.
 pub(crate) async fn hide(sqs: &Client, url: &str, receipt: String, hidden: Duration) -> Result<(), String> {
     let seconds = i32::try_from(hidden.as_secs()).unwrap_or(i32::MAX);
     let request = sqs.change_message_visibility().queue_url(url).receipt_handle(receipt);

@@ -1,5 +1,7 @@
-//! A stand-in for SQS, for what emulators do not do: it refuses the characters that XML 1.0 lacks,
-//! messages above 1 MiB, and every message for the queues `gone`, `closed` and, once, `busy`.
+//! A stand-in for SQS that refuses what emulators accept.
+//!
+//! It refuses characters that XML 1.0 lacks, messages above 1 MiB, and every message for the queues
+//! `gone` and `closed`. The queue `busy` refuses its first message.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::clients::Clients;
 
-/// SQS with queues of any name. One of them may hold messages at the start.
+/// An SQS server that accepts queues of any name and may hold messages at the start.
 pub(crate) struct StandIn {
     endpoint: String,
     state: Arc<Mutex<State>>,
@@ -17,20 +19,20 @@ pub(crate) struct StandIn {
 
 #[derive(Default)]
 struct State {
-    /// Bodies that wait to be received.
+    /// Bodies of messages that wait to be received.
     waiting: Vec<String>,
-    /// What was sent: name of the queue and the request.
+    /// Sent messages: the name of the queue and the request.
     sent: Vec<(String, Value)>,
-    /// Messages that were refused.
+    /// Number of refused messages.
     refused: usize,
-    /// Receipts that were deleted.
+    /// Number of deleted receipts.
     deleted: usize,
-    /// The queue `busy` has refused its one message.
+    /// The queue `busy` has refused its first message.
     was_busy: bool,
 }
 
 impl StandIn {
-    /// Starts the server, with these messages to be received, each once.
+    /// Starts the server with these messages; each can be received once.
     pub(crate) async fn start(waiting: impl IntoIterator<Item = &str>) -> Self {
         let waiting = waiting.into_iter().map(str::to_owned).collect();
         let state = Arc::new(Mutex::new(State { waiting, ..State::default() }));
@@ -54,14 +56,14 @@ impl StandIn {
         format!("{}/000000000000/{queue}", self.endpoint)
     }
 
-    /// The bodies that a queue accepted.
+    /// Returns the bodies of the messages that a queue accepted.
     pub(crate) fn bodies(&self, queue: &str) -> Vec<String> {
         let state = self.state.lock().unwrap();
         let taken = state.sent.iter().filter(|(name, _)| name == queue);
         taken.map(|(_, request)| request["MessageBody"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// A text attribute of the messages that a queue accepted.
+    /// Returns a text attribute of the messages that a queue accepted.
     pub(crate) fn attributes(&self, queue: &str, name: &str) -> Vec<String> {
         let state = self.state.lock().unwrap();
         let taken = state.sent.iter().filter(|(taken, _)| taken == queue);
@@ -70,12 +72,12 @@ impl StandIn {
         taken.filter_map(|(_, request)| text(request)).collect()
     }
 
-    /// Messages that were deleted.
+    /// Returns the number of deleted messages.
     pub(crate) fn deleted(&self) -> usize {
         self.state.lock().unwrap().deleted
     }
 
-    /// Messages that were refused.
+    /// Returns the number of refused messages.
     pub(crate) fn refused(&self) -> usize {
         self.state.lock().unwrap().refused
     }
@@ -133,7 +135,7 @@ fn queue(request: &Value) -> &str {
     request["QueueUrl"].as_str().unwrap().rsplit('/').next().unwrap()
 }
 
-/// An endpoint that answers everything alike.
+/// Starts an endpoint that gives every request the same answer.
 pub(crate) async fn answering(status: u16, body: String) -> String {
     let answer = move || {
         let body = body.clone();
@@ -145,14 +147,16 @@ pub(crate) async fn answering(status: u16, body: String) -> String {
     endpoint
 }
 
-/// The body and the values of the attributes.
+/// Returns the body and the attribute values of a request.
 fn texts(request: &Value) -> Vec<&str> {
     let attributes = request["MessageAttributes"].as_object().into_iter().flatten();
     let values = attributes.filter_map(|(_, value)| value["StringValue"].as_str());
     request["MessageBody"].as_str().into_iter().chain(values).collect()
 }
 
-/// SendMessage: `#x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | [#x10000-#x10FFFF]`.
+/// Returns whether SendMessage accepts the text.
+///
+/// AWS docs: `#x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | [#x10000-#x10FFFF]`.
 fn is_xml(text: &str) -> bool {
     text.chars().map(u32::from).all(|character| {
         matches!(character, 0x9 | 0xA | 0xD | 0x20..=0xD7FF | 0xE000..=0xFFFD | 0x1_0000..=0x10_FFFF)

@@ -97,7 +97,7 @@ async fn an_event_whose_invocation_a_crash_cut_off_is_invoked_again_with_its_req
     assert_eq!(count(&backend.clients, &url).await, 1);
 }
 
-/// Asynchronous invocation of a scripted function at AWS's own pace of retries.
+/// Asynchronous invocation of a scripted function, with AWS's own pauses between retries.
 fn unhurried(backend: &TestBackend, url: &str, function: &Arc<Scripted>) -> AsynchronousQueue {
     asynchronous::start(Asynchronously {
         function: "f".to_owned(),
@@ -206,7 +206,7 @@ async fn a_stop_gives_events_back_to_their_queue_for_the_next_engine() {
     assert_eq!(count(&backend.clients, &url).await, 0);
 }
 
-/// Never answers, and remembers request ids and qualifiers.
+/// Never answers, and records request ids and qualifiers.
 #[derive(Default)]
 struct Hanging(Mutex<Vec<(Option<String>, Option<String>)>>);
 

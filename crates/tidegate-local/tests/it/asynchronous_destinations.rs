@@ -45,7 +45,7 @@ fn both(dir: &Path, declared: &str) -> Options {
     options
 }
 
-/// What the console shows.
+/// Returns the state that the console shows.
 async fn console(engine: &Engine) -> Value {
     let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
     let uri = format!("{}/console/state", engine.control_url()).parse().unwrap();
@@ -88,7 +88,7 @@ async fn a_function_is_invoked_with_the_record_of_what_another_gave_up_and_a_suc
     assert_eq!(record["requestContext"]["condition"], "RetriesExhausted");
     assert_eq!(record["requestContext"]["approximateInvokeCount"], 2);
     assert_eq!(record["requestPayload"], poison);
-    // What the function itself saw: this very record, as an invocation of its own.
+    // The function itself saw this very record, in an invocation of its own.
     let seen = &kept["responsePayload"];
     assert_eq!((&seen["event"], &seen["request_id"]), (record, &context["requestId"]));
     assert_ne!(seen["request_id"], given_up);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::control::running;
 
-/// Where the CLI is: below `TIDEGATE_TOOLS`, or below the nearest `.tools`.
+/// Path of the CLI: below `TIDEGATE_TOOLS`, or below the nearest `.tools`.
 fn aws() -> PathBuf {
     let given = std::env::var_os("TIDEGATE_TOOLS").filter(|given| !given.is_empty()).map(PathBuf::from);
     let above = || {
@@ -20,7 +20,7 @@ fn aws() -> PathBuf {
     aws
 }
 
-/// Runs it with nothing configured but a region and keys that mean nothing.
+/// Runs the CLI with only a region and meaningless keys configured.
 async fn run(endpoint: &str, home: &Path, arguments: &[&str]) -> Output {
     let mut command = tokio::process::Command::new(aws());
     command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path))).env("HOME", home);

@@ -17,7 +17,7 @@ use tidegate_local::environment::Functions;
 use crate::control::running;
 use crate::probe::{begin, until};
 
-/// A client that calls once.
+/// A client without retries.
 pub(crate) fn client(endpoint: &str) -> Client {
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -37,7 +37,7 @@ fn refused(result: Result<InvokeOutput, SdkError<InvokeError>>) -> InvokeError {
     result.unwrap_err().into_service_error()
 }
 
-/// InvokeWithResponseStream: the payload, and how the stream ended.
+/// Calls InvokeWithResponseStream. Returns the payload, and how the stream ended.
 async fn streamed(client: &Client, payload: &Value) -> (Vec<u8>, InvokeWithResponseStreamCompleteEvent) {
     let invoke = client.invoke_with_response_stream().function_name("probe").log_type(LogType::Tail);
     let answer = invoke.payload(Blob::new(payload.to_string())).send().await.unwrap();
@@ -75,7 +75,7 @@ async fn streams_are_understood(client: &Client) {
     assert!(unknown.is_resource_not_found_exception(), "{unknown:?}");
 }
 
-/// What boto3's `invoke_async` sends.
+/// The request that boto3's `invoke_async` sends.
 #[allow(deprecated, reason = "InvokeAsync is deprecated, and answered all the same")]
 #[tokio::test]
 async fn an_event_by_the_deprecated_operation_is_taken_like_one_by_invoke() {

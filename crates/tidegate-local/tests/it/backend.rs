@@ -11,7 +11,7 @@ pub(crate) struct TestBackend {
     pub(crate) state: TempDir,
 }
 
-/// Starts MiniStack. The variable `TIDEGATE_TOOLS`, or `.tools`, says where it is.
+/// Starts MiniStack, found by the variable `TIDEGATE_TOOLS` or in `.tools`.
 pub(crate) async fn ministack() -> TestBackend {
     started(&Backend::MiniStack).await
 }

@@ -12,9 +12,9 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-/// Names under which distributions install it.
+/// Names under which distributions install Chromium.
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
-/// The variable that names another one, or says `none`.
+/// Variable that names another browser. With the value `none` the tests run without one.
 const VARIABLE: &str = "TIDEGATE_BROWSER";
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -28,11 +28,11 @@ pub(crate) struct Browser {
     last: u64,
 }
 
-/// Where Chromium is. None, said aloud, only where the variable says that there is none.
+/// Path of Chromium. `None`, with a message, only if the variable is `none`.
 fn chromium() -> Option<OsString> {
     let given = std::env::var_os(VARIABLE).filter(|given| !given.is_empty());
     if given.as_ref().is_some_and(|given| given == "none") {
-        // Past the test harness, which keeps what a test prints that passes.
+        // Written past the test harness, which hides the output of tests that pass.
         let said = format!("\nNOT TESTED: the console in a browser, because {VARIABLE} is none\n\n");
         let _ = std::io::Write::write_all(&mut std::io::stderr(), said.as_bytes());
         return None;
@@ -52,15 +52,16 @@ fn chromium() -> Option<OsString> {
 }
 
 impl Browser {
-    /// Opens a page; none where there is to be no browser.
+    /// Opens a page. `None` if the tests run without a browser.
     pub(crate) async fn open(url: &str) -> Option<Self> {
         let program = chromium()?;
         let profile = tempfile::tempdir().unwrap();
-        // The browser reads commands from file 3 and writes answers to file 4, each ended by a zero byte.
+        // The browser reads commands from file 3 and writes answers to file 4, each ended by a zero
+        // byte.
         let mut command = Command::new("sh");
         command.args(["-c", r#"exec "$0" "$@" 3<&0 4>&1 0</dev/null 1>/dev/null"#]).arg(program);
         command.args(["--headless=new", "--remote-debugging-pipe", "--no-first-run", "--disable-gpu"]);
-        // It shows nothing but a page of ours, and containers seldom let it have a sandbox or much of /dev/shm.
+        // It shows only our own page. In containers it seldom gets a sandbox or much of /dev/shm.
         command.args([
             "--no-sandbox",
             "--disable-dev-shm-usage",
@@ -80,7 +81,7 @@ impl Browser {
         Some(browser)
     }
 
-    /// One command, and its result.
+    /// Sends one command and returns its result.
     pub(crate) async fn send(&mut self, method: &str, parameters: Value) -> Value {
         self.last += 1;
         let mut command = json!({ "id": self.last, "method": method, "params": parameters });
@@ -105,7 +106,7 @@ impl Browser {
         answer["result"].clone()
     }
 
-    /// What a JavaScript expression gives in the page.
+    /// Returns the value of a JavaScript expression in the page.
     pub(crate) async fn evaluate(&mut self, expression: &str) -> Value {
         let parameters = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
         let result = self.send("Runtime.evaluate", parameters).await;
@@ -113,7 +114,7 @@ impl Browser {
         result["result"]["value"].clone()
     }
 
-    /// Waits until an expression gives something that holds, and returns it.
+    /// Waits until the value of an expression satisfies `holds`, and returns it.
     pub(crate) async fn until(&mut self, expression: &str, holds: impl Fn(&Value) -> bool) -> Value {
         let deadline = tokio::time::Instant::now() + LIMIT;
         loop {
@@ -136,7 +137,7 @@ impl Browser {
         }
     }
 
-    /// The size of the window, and whether it is dark.
+    /// Sets the width of the window and the colour scheme.
     pub(crate) async fn look(&mut self, width: u32, dark: bool) {
         let size = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false });
         self.send("Emulation.setDeviceMetricsOverride", size).await;
@@ -145,7 +146,7 @@ impl Browser {
         self.send("Emulation.setEmulatedMedia", media).await;
     }
 
-    /// A picture of the whole page, into the directory that `TIDEGATE_SCREENSHOTS` names.
+    /// Saves a picture of the whole page in the directory that `TIDEGATE_SCREENSHOTS` names.
     pub(crate) async fn picture(&mut self, name: &str) {
         use base64::Engine as _;
         let Some(directory) = std::env::var_os("TIDEGATE_SCREENSHOTS") else { return };

@@ -18,7 +18,7 @@ use topology::pattern::Pattern;
 use crate::backend::ministack;
 use crate::delivery::{count, queue};
 
-/// Takes events for functions, or fails so often first.
+/// Accepts events for functions, after this many failures.
 #[derive(Default)]
 struct Functions {
     failures: Mutex<u32>,
@@ -221,7 +221,7 @@ async fn an_event_reaches_a_fifo_queue_in_its_message_group_and_once_within_five
     let functions = Arc::new(Functions::default());
     let router = start(clients, &url, vec![to_fifo], &functions);
     let events = ["1", "2"].map(|id| json!({"id": id, "source": "shop.orders"}));
-    // At least once: the second comes twice.
+    // Delivery is at least once: the second event comes twice.
     for event in [&events[0], &events[1], &events[1]] {
         put(clients, &url, event).await;
     }

@@ -60,7 +60,7 @@ functions = {
 }
 "#;
 
-/// What would run if anything took data for markup.
+/// Code that would run if the page treated data as markup.
 const EVIL: &str = "<script>window.hacked = true</script><img src=x onerror='window.hacked = true'>";
 
 async fn engine(dir: &std::path::Path) -> Engine {
@@ -79,7 +79,8 @@ async fn put(engine: &Engine, key: &str, order: &Value) {
     put.data(Blob::new(order.to_string())).send().await.unwrap();
 }
 
-/// Two orders that go well, one of them through the queue too, and one that fails for good.
+/// Sends two orders that succeed, one of them through the queue too, and one that fails
+/// permanently.
 async fn orders(engine: &Engine) {
     for (order, id) in [("order#1", "c-1"), ("order#2", "c-2")] {
         put(engine, order, &json!({ "subject": order, "correlationid": id })).await;
@@ -106,14 +107,15 @@ async fn orders(engine: &Engine) {
     }
 }
 
-/// The count on an edge of the picture.
+/// Returns the count on an edge of the picture.
 async fn count(browser: &mut Browser, edge: &str) -> Value {
     browser
         .evaluate(&format!("document.querySelector('svg [data-edge=\"{edge}\"] .edge-count').textContent"))
         .await
 }
 
-/// Types an id into the search, with the keyboard alone, and gives what each step of its path says.
+/// Types an id into the search, with only the keyboard, and returns the text of each step of its
+/// path.
 async fn path(browser: &mut Browser, id: &str) -> Vec<String> {
     browser.evaluate("document.getElementById('id').value = ''; document.getElementById('id').focus()").await;
     browser.send("Input.insertText", json!({ "text": id })).await;
@@ -143,7 +145,7 @@ async fn the_console_shows_counts_failures_dead_letters_and_an_orders_path_and_r
     let table = "document.querySelector('#edges [data-edge^=\"orders\"]').textContent";
     assert!(browser.evaluate(table).await.as_str().unwrap().starts_with("orders → clerk (mapping)2"));
 
-    // The next order is counted while one looks.
+    // The next order is counted while the page is open.
     put(&engine, "order#4", &json!({ "subject": "order#4", "correlationid": "c-4" })).await;
     let live =
         "document.querySelector('svg [data-edge=\"orders → clerk (mapping)\"] .edge-count').textContent";
@@ -184,7 +186,7 @@ async fn the_console_shows_counts_failures_dead_letters_and_an_orders_path_and_r
     let scripts = "[...document.scripts].map(script => new URL(script.src).pathname)";
     assert_eq!(browser.evaluate(scripts).await, json!(["/console/picture.js", "/console/page.js"]));
 
-    // What goes wrong beside deliveries, and what waits for a person.
+    // Problems outside deliveries, and items that wait for an operator.
     let status = json!({
         "functions": {"f": {"start_failure": "exit status 3", "log_failure": EVIL}},
         "mappings": [{"name": "m", "last_error": "slow"}],
@@ -204,7 +206,7 @@ async fn the_console_shows_counts_failures_dead_letters_and_an_orders_path_and_r
         browser.evaluate(&format!("waits({held}); document.getElementById('waits').textContent")).await;
     assert_eq!(shown, format!("2 or moreheld effects: {EVIL}ls"));
 
-    // What is looked at is not received; a peek is, when it is asked for.
+    // Showing the letters does not receive them. A peek does, when the user asks for it.
     browser.evaluate("document.querySelector('[data-queue=failures] button').click()").await;
     browser
         .until("document.getElementById('peeked').textContent.includes('received 1 times')", |found| {

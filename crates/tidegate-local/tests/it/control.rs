@@ -1,4 +1,4 @@
-//! The control API, and its client.
+//! The control API and its client.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 
 use crate::probe::{binary, fleet, spec};
 
-/// An API with the probe function behind it.
+/// A control API with the probe function behind it.
 pub(crate) struct Running {
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) activity: Arc<Activity>,
@@ -31,7 +31,7 @@ pub(crate) struct Running {
     pub(crate) dir: tempfile::TempDir,
 }
 
-/// The events that were taken, in place of an engine's queue.
+/// The accepted events, in place of an engine's queue.
 #[derive(Default)]
 pub(crate) struct Taken {
     pub(crate) events: Mutex<Vec<(String, String)>>,

@@ -1,4 +1,4 @@
-//! What an operator's AWS credentials reach: nothing that runs here.
+//! An operator's AWS credentials do not reach anything that runs locally.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -21,7 +21,7 @@ event_bytes_limit = 262144
 functions = { probe = { memory_mb = 128, timeout_seconds = 20, maximum_concurrency = 2 } }
 "#;
 
-/// Takes one request, answers `{}`, and says what it was.
+/// Accepts one request, answers `{}`, and returns the request.
 async fn overheard(listener: TcpListener) -> String {
     let (mut stream, _) = listener.accept().await.unwrap();
     let mut request = Vec::new();
@@ -33,7 +33,7 @@ async fn overheard(listener: TcpListener) -> String {
     String::from_utf8(request).unwrap()
 }
 
-/// Run by the next test in a process of its own, with an operator's environment.
+/// The next test runs this in a process of its own, with an operator's environment.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "another test runs it"]
 async fn what_an_operators_engine_runs() {

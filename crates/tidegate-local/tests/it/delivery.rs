@@ -195,7 +195,8 @@ async fn a_kinesis_stream_is_delivered_in_order_through_failures_and_goes_on_fro
         activity: Arc::new(Activity::new()),
         destination: None,
     };
-    // The first invocations fail in every way: an error, a throttle, a partial response at the last record.
+    // The first invocations fail in every way: an error, a throttle, a partial batch response at
+    // the last record.
     let function = Scripted::new(|n, event| match n {
         0 => error(),
         1 => InvocationResult::Throttled,
@@ -240,7 +241,7 @@ async fn a_kinesis_stream_is_delivered_in_order_through_failures_and_goes_on_fro
 async fn a_mapping_at_latest_gets_what_came_after_its_first_start_though_it_was_down_and_had_no_checkpoint() {
     let backend = ministack().await;
     let (arn, source) = kinesis(&backend.clients).await;
-    // Positions in time are whole milliseconds: what is before a start must be in an earlier one.
+    // Positions in time are whole milliseconds: a record before a start must be in an earlier one.
     let clock_goes_on = || tokio::time::sleep(Duration::from_millis(20));
     put(&backend.clients, "k", "before").await;
     clock_goes_on().await;
@@ -274,7 +275,8 @@ async fn a_mapping_at_a_timestamp_gets_what_was_written_from_then_on() {
     let backend = ministack().await;
     let (arn, source) = kinesis(&backend.clients).await;
     put(&backend.clients, "k", "before").await;
-    // Times of a stream may be whole seconds, and the reader keeps a moment's own second.
+    // Times of a stream may be whole seconds, and the reader also returns records of the starting
+    // second.
     tokio::time::sleep(Duration::from_millis(2_100)).await;
     let at = jiff::Timestamp::now().into();
     put(&backend.clients, "k", "after").await;
@@ -308,7 +310,7 @@ async fn a_tumbling_window_ends_in_one_invocation_with_the_state_of_all_its_reco
         activity: Arc::new(Activity::new()),
         destination: None,
     };
-    // It counts; its first answer is lost.
+    // The function counts; its first answer is lost.
     let function = Scripted::new(|n, event| {
         let records = event["Records"].as_array().unwrap().len() as u64;
         let seen = event["state"]["seen"].as_u64().unwrap_or(0);
@@ -320,7 +322,7 @@ async fn a_tumbling_window_ends_in_one_invocation_with_the_state_of_all_its_reco
     let mapping = start_stream(&parts, settings, &function);
     until_status(&mapping, |status| status.records_delivered == 5 && status.idle_since.is_some()).await;
     let last = function.events().into_iter().filter(|event| event["isFinalInvokeForWindow"] == true);
-    // Writing them may have taken longer than a window.
+    // Writing the records may have taken longer than a window.
     let seen: Vec<u64> = last.map(|event| event["state"]["seen"].as_u64().unwrap()).collect();
     assert_eq!(seen.iter().sum::<u64>(), 5, "{seen:?}");
     mapping.stop().await;
@@ -458,7 +460,7 @@ async fn a_poison_change_of_a_table_ends_at_the_destination_and_its_neighbours_a
     assert_eq!(removed["eventSourceARN"], arn);
     mapping.stop().await;
 
-    // The next start goes on behind everything that is done.
+    // The next start continues after everything that is done.
     let next = Scripted::new(|_, _| success());
     let mapping = start_stream(&parts, self::settings(StreamKind::DynamoDb, &arn), &next);
     until_status(&mapping, |status| status.idle_since.is_some()).await;

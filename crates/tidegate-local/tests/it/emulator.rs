@@ -1,4 +1,4 @@
-//! Emulators start, answer, and end with whoever started them.
+//! Emulators start, answer, and end with the process that started them.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -99,10 +99,10 @@ async fn a_given_endpoint_that_does_not_answer_is_an_error_that_says_what_to_do(
     assert!(error.expect_err("no URL").to_string().contains("it is not a URL such as"));
 }
 
-/// Says that this process is the one to be killed.
+/// Variable that marks the process to be killed.
 const TO_BE_KILLED: &str = "TIDEGATE_TEST_TO_BE_KILLED";
 
-/// Run by the next test in a process of its own.
+/// The next test runs this in a process of its own.
 #[tokio::test]
 #[ignore = "another test runs it and kills it"]
 async fn engine_that_is_killed() {

@@ -130,7 +130,7 @@ async fn a_declared_system_delivers_from_every_kind_of_source_and_ends_without_a
     assert_eq!(status["functions"]["probe"]["errors"], 0);
     assert!(status["emulator"]["cpu_seconds"].as_f64().unwrap() > 0.0);
 
-    // Nobody works on it, no poll finds it, and it will come.
+    // No function works on it and no poll finds it, but it will come.
     let mut left = 0;
     for queue in ["work", "tidegate-bus-shop"] {
         let url = clients.sqs.get_queue_url().queue_name(queue).send().await.unwrap().queue_url.unwrap();
@@ -163,7 +163,7 @@ async fn a_declared_system_delivers_from_every_kind_of_source_and_ends_without_a
     assert!(!EngineFile::path(&state).exists());
 }
 
-/// What Invoke with the type `Event` answers: the request id.
+/// Returns the request id in the answer of Invoke with the type `Event`.
 pub(crate) async fn invoke_event(engine: &Engine, payload: &str) -> String {
     use aws_sdk_lambda::operation::RequestId as _;
     let invoke = crate::aws_sdk::client(&engine.control_url()).invoke().function_name("probe:live");
@@ -203,7 +203,7 @@ async fn an_event_given_to_invoke_is_retried_and_handed_to_the_functions_destina
     assert_eq!(record["requestPayload"], serde_json::from_str::<Value>(poison).unwrap());
     assert_eq!(record["responsePayload"]["errorMessage"], "no luck");
 
-    // Nobody works on it, no poll finds it, and it will come.
+    // No function works on it and no poll finds it, but it will come.
     let url =
         sqs.get_queue_url().queue_name("tidegate-invoke-probe").send().await.unwrap().queue_url.unwrap();
     sqs.send_message().queue_url(&url).message_body("{}").delay_seconds(600).send().await.unwrap();
@@ -213,7 +213,7 @@ async fn an_event_given_to_invoke_is_retried_and_handed_to_the_functions_destina
         (&json!(0), &json!(false), &json!(1))
     );
 
-    // One that is being worked on counts until it is done.
+    // An event that is in flight counts until it is done.
     invoke_event(&engine, &json!({"do": "hang", "mark": mark}).to_string()).await;
     crate::probe::until("it runs", || mark.is_file()).await;
     let status = client.status().await.unwrap();
@@ -295,7 +295,7 @@ async fn a_message_that_an_engine_before_has_left_hidden_is_lag() {
 #[tokio::test]
 async fn of_two_starts_at_once_one_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    // It takes connections and never answers: the first start goes on until its time is up.
+    // It accepts connections and never answers, so the first start lasts until its time limit.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut options = options(dir.path(), DECLARED);
     options.backend = Backend::External(format!("http://{}", silent.local_addr().unwrap()));

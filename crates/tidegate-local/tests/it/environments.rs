@@ -120,7 +120,8 @@ async fn processes_killed_while_idle_cost_no_invocation() {
         assert!(pids.insert(pid), "process {pid} was killed");
         let pid = i32::try_from(pid).unwrap();
         kill(pid);
-        // The next invocation follows as soon as the kernel has ended it, whether the engine knows or not.
+        // The next invocation follows as soon as the kernel has ended it, even if the engine does
+        // not know yet.
         while process::is_running(pid) {
             std::hint::spin_loop();
         }
@@ -275,7 +276,7 @@ async fn an_undeclared_function_is_named() {
 
 const TO_BE_KILLED: &str = "TIDEGATE_TEST_STATE_DIR";
 
-/// Run by the next test in a process of its own.
+/// The next test runs this in a process of its own.
 #[tokio::test]
 #[ignore = "another test runs it and kills it"]
 async fn fleet_that_is_killed() {
@@ -301,7 +302,7 @@ async fn processes_do_not_outlive_an_engine_that_is_killed() {
     assert!(process::is_running(pid));
     engine.kill().unwrap();
     engine.wait().unwrap();
-    // Where `setpriv` is missing, the next engine in the same state directory does it.
+    // If `setpriv` is missing, the next engine in the same state directory kills it.
     let next = fleet(dir.path(), spec(&binary()));
     until("the process is gone", || !process::is_running(pid)).await;
     drop(next);

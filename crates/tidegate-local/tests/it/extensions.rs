@@ -14,7 +14,7 @@ use crate::silent::{api, call, json_of, send, silent};
 const REGISTER: &str = "/2020-01-01/extension/register";
 const EVENTS: &str = "/2020-01-01/extension/event/next";
 
-/// Registers an extension for these events; its identifier.
+/// Registers an extension for these events. Returns its identifier.
 async fn register(api: &str, name: &str, events: &[&str]) -> String {
     let body = json!({ "events": events }).to_string();
     let answer = send("POST", api, REGISTER, &[("lambda-extension-name", name)], body).await;
@@ -48,7 +48,7 @@ async fn an_internal_extension_registers_and_hears_of_each_invocation() {
     call("POST", &api, &format!("invocation/{}/response", one.request_id), "1").await;
     first.await.unwrap();
 
-    // The function is there again and the extension is not: the environment is not free.
+    // The function has come back but the extension has not: the environment is not free.
     assert_eq!(begin(&fleet, json!({})).await.unwrap().result, InvocationResult::Throttled);
     let second = in_line(&fleet, json!({"n": 2}));
     let path = "invocation/next";
@@ -69,8 +69,8 @@ fn in_line(fleet: &Arc<Fleet>, payload: Value) -> tokio::task::JoinHandle<Answer
     tokio::spawn(async move { fleet.invoke("probe", request).await })
 }
 
-/// Takes the first invocation and answers it, while its extension is told of it. The identifier of
-/// the extension.
+/// Takes the first invocation and answers it while its extension works on it. Returns the
+/// extension's identifier.
 async fn answered_with_an_extension_at_work(api: &str) -> String {
     let id = register(api, "own", &["INVOKE"]).await;
     let one = call("GET", api, "invocation/next", "").await;
@@ -120,7 +120,7 @@ async fn an_extension_that_reports_its_failure_costs_no_invocation_that_comes_af
     let id = register(&api, "own", &[]).await;
     let two = call("GET", &api, "invocation/next", "").await;
     assert_eq!(two.body, json!({"n": 2}));
-    // At work on one, it fails that one.
+    // The extension fails during an invocation, which then fails too.
     let headers = [("lambda-extension-identifier", id.as_str()), headers[1]];
     assert_eq!(send("POST", &api, EXIT, &headers, "").await.status(), 202);
     let failed = error(second.await.unwrap());
@@ -190,7 +190,7 @@ async fn an_extension_that_cannot_initialise_fails_the_start() {
 }
 
 /// A function that registers an extension for no event, as Rust's graceful shutdown does, and
-/// writes down that it was asked to end.
+/// records that it was asked to end.
 const GRACEFUL: &str = r#"
 import json, os, signal, sys, time, urllib.request
 API = "http://%s" % os.environ["AWS_LAMBDA_RUNTIME_API"]

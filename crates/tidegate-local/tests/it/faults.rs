@@ -1,4 +1,4 @@
-//! Injected faults: MiniStack, the probe behind a stream, and plans.
+//! Injected faults: MiniStack, the probe behind a stream, and fault plans.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -61,7 +61,7 @@ impl World {
         Self { engine: engine.unwrap_or_else(|error| panic!("{error}")), dir }
     }
 
-    /// Has the probe write an item for each key, by one record for each list of keys.
+    /// Makes the probe write an item for each key, with one record for each list of keys.
     async fn put(&self, lists: &[&[&str]]) {
         let kinesis = &self.engine.clients().kinesis;
         for keys in lists {
@@ -107,7 +107,8 @@ async fn a_function_is_killed_after_the_call_that_the_plan_names_and_goes_on_in_
     let status = world.settle().await;
     assert_eq!(world.keys().await, keys(&["a", "b", "c"]));
     let put = &status["calls"]["probe"]["DynamoDB.PutItem"];
-    // a, b, killed; a, b, c. The call before the death had its effect: the emulator answered it, and nobody heard.
+    // a, b, killed; a, b, c. The call before the kill had its effect: the emulator answered it, but
+    // no process received the answer.
     assert_eq!(put["calls"], 5, "{put}");
     assert_eq!(status["functions"]["probe"]["errors"], 1);
     assert_eq!(status["faults"]["injected"], json!({"kill after DynamoDB.PutItem": 1}));
@@ -125,7 +126,8 @@ async fn a_call_killed_before_its_effect_never_reaches_aws() {
     .await;
     world.put(&[&["a"]]).await;
     let status = world.settle().await;
-    // The first attempt was throttled, so the second is the first that calls: no longer one of the plan's.
+    // The first attempt was throttled, so only the second one makes calls, and the plan does not
+    // apply to it.
     assert_eq!(status["faults"]["injected"], json!({"throttle": 1}));
     assert_eq!(status["mappings"][0]["throttled"], 1);
     world.engine.shutdown().await;
@@ -181,7 +183,7 @@ async fn environments_die_before_during_and_after_the_work_and_nothing_is_lost()
     assert!(status["functions"]["probe"]["timeouts"].as_u64().unwrap() > 0);
     assert_eq!(status["dead_letters"]["total"], 0);
 
-    // The same faults from the journal: what was drawn does not count any more.
+    // The same faults come from the journal; the plan's own draws no longer count.
     let before = world.dir.path().join("before.jsonl");
     std::fs::copy(world.dir.path().join("state/faults.jsonl"), &before).unwrap();
     world.engine.shutdown().await;
@@ -219,7 +221,7 @@ async fn a_skewed_clock_is_wrong_for_the_function_it_names() {
     let injection = plan("[[clock]]\nfunction = \"probe\"\nskew_seconds = -86400\n");
     let engine = match Engine::start(options(dir.path(), injection)).await {
         Err(StartError::Clock(error)) => {
-            // Without libfaketime there is nothing to look at but what is said.
+            // Without libfaketime only the message can be checked.
             assert!(error.to_string().contains("apt-get install libfaketime"), "{error}");
             eprintln!("not tested, libfaketime is not installed: a skewed clock");
             return;

@@ -1,4 +1,4 @@
-//! Bodies that a strict reader refuses, through a whole engine: serde-rs/json#827.
+//! Bodies that a strict JSON reader refuses, through a whole engine: serde-rs/json#827.
 
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_sdk_kinesis::primitives::Blob;
@@ -69,7 +69,7 @@ async fn half_of_a_surrogate_pair_is_filtered_and_routed_as_anything_else() {
         (&json!(1), &Value::Null)
     );
 
-    // MiniStack writes the detail anew; the half and the number must be there.
+    // MiniStack writes the detail again; the half surrogate and the number must be kept.
     let receive = clients.sqs.receive_message().queue_url(url(clients, "taken").await).wait_time_seconds(10);
     let taken = receive.send().await.unwrap().messages.unwrap_or_default().remove(0).body.unwrap();
     assert!(taken.contains(r#""note": "thanks \ud83d", "total": 1e999"#), "{taken}");

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::probe::{binary, fleet, invoke, kill, spec, until};
 
-/// How far the process has counted.
+/// Returns the number that the process has reached.
 fn counted(file: &Path) -> u64 {
     std::fs::read_to_string(file).ok().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
@@ -27,7 +27,7 @@ async fn work_after_the_response_does_not_go_on_until_the_next_invocation() {
     let file = dir.path().join("count");
     invoke(&fleet, json!({"do": "count", "file": file})).await;
     frozen(&fleet).await;
-    // A signal is delivered when the kernel gets to it.
+    // The kernel delivers a signal with a delay.
     let pid = fleet.status()["probe"].pids[0];
     until("it is stopped", || procfs::process::Process::new(pid).unwrap().stat().unwrap().state == 'T').await;
     let (before, cpu) = (counted(&file), fleet.status()["probe"].cpu_seconds);
@@ -70,7 +70,7 @@ async fn an_environment_with_work_is_not_frozen_and_a_frozen_one_takes_its_next_
         assert_eq!(invoke(&fleet, json!({})).await["pid"], first["pid"]);
         assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
     }
-    // Longer than the pause before freezing, and never stopped meanwhile.
+    // Longer than the pause before freezing, but never frozen during the invocation.
     let started = Instant::now();
     invoke(&fleet, json!({"do": "sleep", "ms": 100})).await;
     assert!(started.elapsed() < Duration::from_millis(1000), "{:?}", started.elapsed());
@@ -101,7 +101,8 @@ async fn stopping_ends_frozen_environments() {
     assert!(!process::is_running(pid) && began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
 }
 
-/// Answers every call as EventBridge would answer ListEventBuses, and holds its connections until it is told to hang up.
+/// Answers every call as EventBridge answers ListEventBuses, and keeps its connections until
+/// `hang_up` changes.
 async fn serve(listener: tokio::net::TcpListener, hang_up: tokio::sync::watch::Sender<u32>) {
     loop {
         let (mut stream, _) = listener.accept().await.unwrap();

@@ -1,4 +1,4 @@
-//! Lambda's API over plain HTTP: one fact a test.
+//! Lambda's API over plain HTTP, with one fact per test.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -61,7 +61,8 @@ fn log(response: &Response<Bytes>) -> String {
     String::from_utf8(STANDARD.decode(log).unwrap()).unwrap()
 }
 
-/// With this timeout in seconds: short only where it is to pass, since the machine may be busy.
+/// Runs with this timeout in seconds. It is short only in tests in which it must expire, because
+/// the machine may be busy.
 async fn within(seconds: u64) -> Running {
     running(|function| function.timeout = Duration::from_secs(seconds)).await
 }
@@ -312,7 +313,7 @@ async fn an_event_is_202_with_the_request_id_of_its_attempts_and_runs_later() {
     assert_eq!(body(&answer)["Message"], "The event was not taken: no queue");
 }
 
-/// Printed faster than it is read.
+/// Output that is printed faster than it is read.
 fn much(last: &str) -> String {
     much_then(last, "answer")
 }

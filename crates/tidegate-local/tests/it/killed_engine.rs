@@ -19,7 +19,7 @@ use crate::probe::until;
 const DIRECTORY: &str = "TIDEGATE_TEST_ENGINE";
 const ENDPOINT: &str = "TIDEGATE_TEST_ENDPOINT";
 
-/// Run by the next test in processes of its own.
+/// The next test runs this in processes of its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "another test runs it and kills it"]
 async fn engine_that_is_killed() {
@@ -32,7 +32,7 @@ async fn engine_that_is_killed() {
 }
 
 fn start(directory: &Path, endpoint: &str) -> Child {
-    // The binary's link is made anew by each run.
+    // Each run creates the binary's link again.
     let _ = std::fs::remove_dir_all(directory.join("bin"));
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "killed_engine::engine_that_is_killed", "--ignored", "--nocapture"])
@@ -53,7 +53,7 @@ async fn started(directory: &Path, engine: &mut Child) {
     .await;
 }
 
-/// Records that the function printed, in order; twice if they came twice.
+/// Records that the function printed, in order. A record that came twice is in it twice.
 fn delivered(directory: &Path) -> Vec<String> {
     let log = std::fs::read_to_string(directory.join("state/logs/probe.log")).unwrap_or_default();
     let texts = log.lines().filter_map(|line| LogLine::parse(line).map(|line| line.text));
@@ -102,7 +102,7 @@ async fn a_killed_engine_goes_on_where_it_was_with_the_batch_in_flight() {
     let delivered = delivered(dir.path());
     let repeated = delivered.len() - all.len();
     assert!(repeated <= 3 * 10, "{repeated} of {} came again: more than a batch for each kill", all.len());
-    // One key: nothing came for the first time before what was written before it.
+    // All records have one key: no record came for the first time before an earlier one.
     let mut first = Vec::new();
     for record in delivered {
         if !first.contains(&record) {

@@ -45,7 +45,7 @@ async fn each_line_is_found_by_its_request_between_lambdas_own_lines() {
         assert_eq!(report[3], "Memory Size: 256 MB");
         let used = report[4].strip_prefix("Max Memory Used: ").and_then(|used| used.strip_suffix(" MB"));
         assert!((1..256).contains(&used.unwrap().parse::<u32>().unwrap()), "{own:?}");
-        // The first invocation of an environment has its initialisation.
+        // The first invocation of an environment reports its initialisation.
         assert_eq!(report[5].starts_with("Init Duration: "), n == 0, "{own:?}");
         assert_eq!(own.len(), 5);
     }
@@ -120,7 +120,7 @@ async fn failed_initialisations_are_reported_before_the_invocation() {
     );
 }
 
-/// A line of Lambda's without its numbers.
+/// Returns a line of Lambda without its numbers.
 fn words(text: &str) -> String {
     match text.split_once(' ') {
         Some(("INIT_START", _)) => "INIT_START".to_owned(),
@@ -166,7 +166,7 @@ async fn a_function_that_floods_its_output_hinders_nobody_and_fills_no_disk() {
         slowest = slowest.max(asked.elapsed());
     }
     assert!(slowest < Duration::from_secs(1), "{slowest:?}");
-    // Its second environment works as well.
+    // The second environment works too.
     invoke(&fleet, json!({"do": "sleep", "ms": 1})).await;
     kill(std::fs::read_to_string(&mark).unwrap().parse().unwrap());
     flood.await.unwrap();

@@ -8,7 +8,7 @@ use tidegate_local::environment::{FunctionSpec, Functions};
 use crate::probe::{binary, error, fleet, invoke, invoke_raw, spec, until};
 
 fn of(memory_mb: u32) -> FunctionSpec {
-    // Long enough for a machine that is busy with other things.
+    // Long enough for a busy machine.
     FunctionSpec { memory_mb, timeout: Duration::from_secs(30), ..spec(&binary()) }
 }
 
@@ -35,7 +35,8 @@ async fn an_environment_that_had_nothing_to_do_is_looked_at_again_as_soon_as_it_
     options.freeze_after = None;
     let fleet = tidegate_local::environment::Fleet::start(vec![of(128)], &options).unwrap();
     invoke(&fleet, json!({})).await;
-    // Longer than the longest pause of one at work: it has been seen idle.
+    // Longer than the longest pause between readings of a working process: the engine has seen it
+    // idle.
     tokio::time::sleep(Duration::from_millis(150)).await;
     error(invoke_raw(&fleet, json!({"do": "allocate", "mb": 600, "pause_us": 500})).await);
     let peak_mb = fleet.status()["probe"].peak_rss_bytes >> 20;

@@ -1,4 +1,4 @@
-//! Functions that invoke functions, at the one address that they have for all of AWS.
+//! Functions that invoke functions, at the same address as all other AWS services.
 
 use engine_client::client::EngineClient;
 use serde_json::{Value, json};
@@ -36,20 +36,20 @@ async fn a_function_invokes_others_and_itself_through_the_address_it_has_for_aws
         (&failed["failed"], &failed["payload"]["errorMessage"]),
         (&json!("Unhandled"), &json!("no luck"))
     );
-    // The other way round, and AWS at the same address.
+    // The other way round, with another service at the same address.
     let put = json!({"do": "put", "table": "things", "keys": ["a"]});
     assert_eq!(call(json!({"function": "other", "payload": put})).await["payload"], Value::Null);
     let dry = call(json!({"function": "other", "type": "DryRun", "payload": {}})).await;
     assert_eq!(dry["status"], 204);
     let event = json!({"do": "print", "lines": ["ran as an event"]});
     assert_eq!(call(json!({"function": "other", "type": "Event", "payload": event})).await["status"], 202);
-    // The only environment is the one that asks.
+    // The caller occupies the only environment.
     let itself = call(json!({"function": "probe", "payload": {}})).await;
     assert_eq!(itself, json!({"refused": "TooManyRequestsException"}));
     let nobody = call(json!({"function": "nobody", "payload": {}})).await;
     assert_eq!(nobody, json!({"refused": "ResourceNotFoundException"}));
 
-    // The other ways to invoke go to the engine from the same address.
+    // The other operations of Invoke reach the engine at the same address.
     let variables = std::fs::read_to_string(dir.path().join("state/functions/other.env")).unwrap();
     let address = variables.lines().find_map(|line| line.strip_prefix("AWS_ENDPOINT_URL=")).unwrap();
     let sdk = crate::aws_sdk::client(address);

@@ -1,7 +1,7 @@
-//! A mapping that is killed goes on where it was.
+//! A mapping that is killed continues at its position.
 //!
-//! Each run is a process of its own that kills itself (SIGKILL) at one point; the next one finds nothing but the checkpoint files. The function and the
-//! destination write down what they got.
+//! Each run is a process that kills itself (SIGKILL) at one point. The next run finds only the
+//! checkpoint files. The function and the destination record everything that they receive.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -38,12 +38,12 @@ const RECORDS: u64 = 120;
 const KEYS: u64 = 6;
 const BATCH: usize = 5;
 const PAGE: usize = 7;
-/// This one can never be applied; its batch is given up after the second attempt.
+/// This record fails permanently. Its batch is given up after the second attempt.
 const POISON: u64 = 57;
 const MAPPING: &str = "f/s";
 const SHARD: &str = "shard";
 
-/// Where a run ends itself.
+/// Point at which a run kills itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Point {
     Read,
@@ -65,7 +65,7 @@ const POINTS: [Point; 7] = [
     Point::AfterDestination,
 ];
 
-/// Kills this process the n-th time that it comes to a point.
+/// Kills this process the n-th time that it reaches a point.
 struct Killer {
     at: Option<Point>,
     left: AtomicU32,
@@ -82,7 +82,7 @@ impl Killer {
     fn comes_to(&self, point: Point) {
         if self.at == Some(point) && self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
             crate::probe::kill(i32::try_from(std::process::id()).unwrap());
-            // It takes a moment.
+            // The signal takes a moment.
             loop {
                 std::thread::park();
             }
@@ -212,7 +212,7 @@ fn start(world: &Arc<World>, lanes: usize) -> Mapping {
     stream::start(StreamMapping { invoker: Arc::<World>::clone(world), ..mapped(&parts, settings, &nobody) })
 }
 
-/// Run by the other tests in processes of its own, until it kills itself or everything is done.
+/// The other tests run this in processes of its own, until it kills itself or everything is done.
 #[tokio::test]
 #[ignore = "other tests run it and it kills itself"]
 async fn mapping_that_is_killed() {
@@ -224,7 +224,7 @@ async fn mapping_that_is_killed() {
     mapping.stop().await;
 }
 
-/// Runs the mapping until it ends; whether it was killed.
+/// Runs the mapping until it ends. Returns whether it was killed.
 fn run(directory: &Path, lanes: usize, kill: Option<(Point, u32)>) -> bool {
     use std::os::unix::process::ExitStatusExt as _;
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
@@ -248,7 +248,7 @@ fn stored(directory: &Path) -> u64 {
     World::new(directory, Killer { at: None, left: AtomicU32::new(0) }, 0).checkpoint()
 }
 
-/// Runs to the end through these kills and checks all that must hold.
+/// Runs to the end through these kills, and checks all invariants.
 fn goes_on(lanes: usize, kills: &[(Point, u32)]) {
     let dir = tempfile::tempdir().unwrap();
     let what = format!("{lanes} lanes, {kills:?}");
@@ -258,9 +258,10 @@ fn goes_on(lanes: usize, kills: &[(Point, u32)]) {
         killed += usize::from(run(dir.path(), lanes, kill));
         let all = batches(dir.path());
         let now = all[before..].concat();
-        // What is behind the position never comes again.
+        // Records before the position never come again.
         assert!(now.iter().all(|n| *n > position), "{what}: behind {position} came {now:?}");
-        // With one lane there is one batch in flight: more was not delivered beyond the position.
+        // With one lane, one batch is in flight, so no more than one batch was delivered beyond the
+        // position.
         if lanes == 1 {
             let beyond: std::collections::BTreeSet<u64> =
                 all.concat().into_iter().filter(|n| *n > stored(dir.path())).collect();
@@ -271,7 +272,7 @@ fn goes_on(lanes: usize, kills: &[(Point, u32)]) {
     assert_eq!(stored(dir.path()), RECORDS, "{what}");
 
     let delivered = batches(dir.path()).concat();
-    // Nothing is lost, and no record of a key comes for the first time before one that is older.
+    // No record is lost, and no record of a key comes for the first time before an older one.
     let mut seen: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
     for n in &delivered {
         let of_key = seen.entry(n % KEYS).or_default();
@@ -283,13 +284,13 @@ fn goes_on(lanes: usize, kills: &[(Point, u32)]) {
     let total: usize = seen.values().map(Vec::len).sum();
     assert_eq!(total as u64, RECORDS, "{what}");
     if lanes == 1 {
-        // The poison batch has its second attempt in each run that came to it.
+        // The batch that fails has its second attempt in each run that reached it.
         let repeated = delivered.len() - total;
         let runs = killed + 1;
         assert!(repeated <= (killed + runs) * BATCH, "{what}: {repeated} came again");
     }
-    // What could not be applied is at the destination, once more at most for each time it was killed around it.
-    // An attempt that a kill cut off before its end was stored is made again, and no other.
+    // The failed record is at the destination, at most once more for each kill around it. Only an
+    // attempt that was killed before its end was stored is repeated.
     let attempts = batches(dir.path()).iter().filter(|batch| batch.contains(&POISON)).count();
     assert!(attempts <= 2 + kills.len(), "{what}: {attempts} attempts of the batch that fails");
     let given_up = fs::read_to_string(dir.path().join("given up")).unwrap();
@@ -349,7 +350,7 @@ async fn a_checkpoint_that_cannot_be_stored_is_said_and_stops_no_delivery() {
     let dir = tempfile::tempdir().unwrap();
     let nowhere = || Killer { at: None, left: AtomicU32::new(0) };
     let world = World::new(dir.path(), nowhere(), 20);
-    // Each checkpoint is written beside the one before first.
+    // Each checkpoint is first written to a temporary file next to the previous one.
     let beside = dir.path().join("checkpoints/f_2f_s.tmp");
     std::os::unix::fs::symlink("/dev/full", &beside).unwrap();
     let mapping = start(&world, 1);
@@ -360,7 +361,7 @@ async fn a_checkpoint_that_cannot_be_stored_is_said_and_stops_no_delivery() {
     mapping.stop().await;
     assert_eq!(stored(dir.path()), 0);
 
-    // Once there is room, everything comes again, and the position is kept.
+    // Once there is room, everything comes again, and the position is stored.
     fs::remove_file(beside).unwrap();
     let world = World::new(dir.path(), nowhere(), 25);
     let mapping = start(&world, 1);

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tidegate_local::environment::{Fleet, FleetOptions, FunctionSpec};
 use tidegate_local::invocation::{Answer, InvocationResult, Invoker, Request};
 
-/// The binary, which cargo builds along with the tests.
+/// The binary, which cargo builds with the tests.
 pub(crate) fn binary() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let probe = test.parent().unwrap().parent().unwrap().join("examples/probe");
@@ -22,7 +22,8 @@ pub(crate) fn binary() -> PathBuf {
     probe
 }
 
-/// A function `probe` that allows two environments, and more time than anything here takes on a busy machine.
+/// A function `probe` that allows two environments, with a timeout that is long enough for a busy
+/// machine.
 pub(crate) fn spec(executable: &Path) -> FunctionSpec {
     FunctionSpec {
         name: "probe".to_owned(),
@@ -64,7 +65,7 @@ pub(crate) async fn invoke(functions: &dyn Invoker, payload: Value) -> Value {
     }
 }
 
-/// The error object of a function error.
+/// Returns the error object of a function error.
 pub(crate) fn error(answer: Answer) -> Value {
     match answer.result {
         InvocationResult::FunctionError(payload) => serde_json::from_slice(&payload).unwrap(),
@@ -72,7 +73,7 @@ pub(crate) fn error(answer: Answer) -> Value {
     }
 }
 
-/// Waits until a condition holds, for ten seconds at most.
+/// Waits until a condition holds, at most ten seconds.
 pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
     while !condition() {
@@ -81,7 +82,7 @@ pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// SIGKILL to one process, as an operator or the kernel would send it.
+/// Sends SIGKILL to one process, as an operator or the kernel does.
 pub(crate) fn kill(pid: i32) {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).unwrap();
 }

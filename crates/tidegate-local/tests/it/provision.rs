@@ -1,4 +1,4 @@
-//! Everything a topology declares exists after provisioning, and works.
+//! Everything that a topology declares exists after provisioning, and works.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -75,7 +75,7 @@ async fn attributes(clients: &Clients, url: &str) -> std::collections::HashMap<Q
     call.send().await.expect("the queue exists").attributes.expect("it has attributes")
 }
 
-/// The next message of a queue.
+/// Returns the next message of a queue.
 async fn receive(clients: &Clients, url: &str) -> String {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {

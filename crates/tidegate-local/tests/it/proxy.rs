@@ -118,7 +118,7 @@ async fn a_hook_can_answer_before_and_replace_after_and_both_are_counted() {
     assert_eq!(proxy.calls()["f"]["DynamoDB.DescribeTable"], count(1, 0, &[("ValidationException", 1)], &[]));
 }
 
-/// Takes its time with an answer.
+/// Answers only when the test allows it.
 #[derive(Debug, Default)]
 struct Slow {
     arrived: Notify,
@@ -148,7 +148,7 @@ async fn a_call_whose_caller_hung_up_is_carried_out_and_counted() {
     caller.write_all(request.as_bytes()).await.unwrap();
     slow.arrived.notified().await;
     caller.shutdown().await.unwrap();
-    // The proxy closes its side once it knows that nobody waits.
+    // The proxy closes its side once it knows that the caller no longer waits.
     assert_eq!(caller.read(&mut [0; 1]).await.unwrap(), 0);
     assert!(proxy.calls().is_empty());
     slow.go.notify_one();
@@ -161,7 +161,7 @@ async fn a_call_whose_caller_hung_up_is_carried_out_and_counted() {
     assert_eq!(proxy.calls()["f"]["DynamoDB.ListTables"], count(1, 1, &[], &[]));
 }
 
-/// A proxy in front of nothing but this listener, and the address of its one caller `f`.
+/// A proxy in front of this listener, and the address of its one caller `f`.
 async fn in_front_of(upstream: &TcpListener) -> (Proxy, String) {
     let endpoint = format!("http://{}", upstream.local_addr().unwrap());
     let proxy = Proxy::start(&endpoint, ["f".to_owned()], Vec::new(), TableKeys::new()).await.unwrap();
@@ -169,12 +169,12 @@ async fn in_front_of(upstream: &TcpListener) -> (Proxy, String) {
     (proxy, address)
 }
 
-/// What is held back for ten seconds never comes.
+/// Fails if a future takes ten seconds: something then holds it back.
 async fn soon<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(10), what).await.expect("it is held back")
 }
 
-/// Reads until this has come.
+/// Reads until these bytes have come.
 async fn read_until(stream: &mut TcpStream, end: &[u8]) -> Vec<u8> {
     let mut read = Vec::new();
     while !read.windows(end.len()).any(|part| part == end) {
@@ -197,7 +197,7 @@ async fn large_bodies_pass_as_they_come_in_both_directions() {
     let head = format!("PUT /bucket/key HTTP/1.1\r\nHost: {address}\r\nContent-Length: {SIZE}\r\n\r\nbegin");
     caller.write_all(head.as_bytes()).await.unwrap();
     let (mut server, _) = soon(upstream.accept()).await.unwrap();
-    // The rest is not there yet.
+    // The rest has not been sent yet.
     let read = read_until(&mut server, b"begin").await;
     assert!(String::from_utf8_lossy(&read).contains(&format!("ength: {SIZE}")), "the length is passed on");
     let (mut from_caller, mut to_server) = caller.split();
@@ -269,7 +269,7 @@ async fn an_upload_that_is_broken_off_is_no_upload() {
     read_until(&mut server, b"begin\r\n").await;
     drop(caller);
     let mut rest = Vec::new();
-    // However the connection ends, the last chunk is not there.
+    // In whatever way the connection ends, the last chunk is missing.
     let _ = soon(server.read_to_end(&mut rest)).await;
     assert_eq!(String::from_utf8_lossy(&rest), "");
     crate::probe::until("it is counted", || !proxy.calls().is_empty()).await;
@@ -309,7 +309,7 @@ async fn a_page_in_a_browser_reaches_nothing_through_the_proxy() {
     assert!(String::from_utf8_lossy(&read).to_lowercase().contains("host: bucket.localhost"));
 }
 
-/// Answers everything itself.
+/// Answers every call itself.
 #[derive(Debug)]
 struct Denying;
 

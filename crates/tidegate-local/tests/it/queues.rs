@@ -120,7 +120,7 @@ async fn at_the_pace_of_aws_an_empty_queue_is_soon_known_to_be_empty() {
         ..queue_mapping(&backend.clients, &url, &arn, function)
     });
     until_status(&mapping, |status| status.idle_since.is_some()).await;
-    // As often as `wait` asks: a receive of Lambda's 20 seconds would never be the one that counts.
+    // `wait` asks this often. A receive of 20 seconds, like Lambda's, would never be recent enough.
     activity.bump();
     let asked = Instant::now();
     until_status(&mapping, |status| status.idle_since == Some(activity.now())).await;
@@ -152,7 +152,8 @@ async fn a_stop_gives_messages_that_are_being_gathered_back_to_their_queue() {
     assert_eq!(function.events().len(), 0);
 }
 
-/// A queue with a dead-letter queue behind it, and one message in it, by its id.
+/// Creates a queue with a dead-letter queue behind it, and one message in it. Returns the message's
+/// id too.
 async fn redriven(clients: &Clients, receives: u32) -> (String, String, String, String) {
     let (letters, letters_arn) = queue(clients, "letters", false).await;
     let (url, arn) = queue(clients, "work", false).await;
@@ -163,7 +164,8 @@ async fn redriven(clients: &Clients, receives: u32) -> (String, String, String, 
     (url, arn, letters, sent.message_id.unwrap())
 }
 
-/// The one message of a queue, once it is there. The queue it came from moves it when somebody looks.
+/// Returns the only message of a queue, once it is there. The original queue moves a message only
+/// on a receive.
 async fn letter(clients: &Clients, url: &str) -> Message {
     let receive = clients.sqs.receive_message().queue_url(url).wait_time_seconds(10);
     let receive = receive.message_system_attribute_names(MessageSystemAttributeName::All);
@@ -203,7 +205,7 @@ async fn throttles_return_a_message_when_its_visibility_ends_and_use_up_its_rece
     mapping.stop().await;
 }
 
-/// Makes what it is given visible again at once, reports it as failed, and remembers when it came.
+/// Makes its messages visible again at once, reports them as failed, and records when they came.
 struct Impatient {
     sqs: aws_sdk_sqs::Client,
     url: String,
@@ -238,7 +240,8 @@ async fn a_function_that_changes_a_messages_visibility_says_when_it_comes_again(
     assert!(function.came.lock().unwrap().len() >= 3);
 }
 
-/// Messages are hidden for the mapping's time, and not for the queue's own.
+/// Hides messages of the queue for ten minutes by default. The mapping's own time must apply
+/// instead.
 async fn hides_for_ten_minutes(clients: &Clients, url: &str) {
     let set = clients.sqs.set_queue_attributes().queue_url(url);
     set.attributes(QueueAttributeName::VisibilityTimeout, "600").send().await.unwrap();

@@ -25,10 +25,10 @@ use tokio::net::TcpListener;
 
 use crate::probe::{binary, error, spec, until};
 
-/// Status, error header and body; none is no answer.
+/// Status, error header and body. `None` gives no answer.
 type Scripted = Option<(u16, &'static str, &'static str)>;
 
-/// What the server is to answer, and what it was asked.
+/// The answers of the server, and the requests that it received.
 #[derive(Clone, Default)]
 struct Script {
     answers: Arc<Mutex<VecDeque<Scripted>>>,
@@ -40,7 +40,7 @@ impl Script {
         Self { answers: Arc::new(Mutex::new(answers.into_iter().collect())), asked: Arc::default() }
     }
 
-    /// Serves it; the server's URL.
+    /// Serves the script. Returns the server's URL.
     async fn serve(&self, listener: TcpListener) -> String {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let router = Router::new()
@@ -67,7 +67,7 @@ async fn answer(
             }
             (StatusCode::from_u16(status).unwrap(), headers, body)
         }
-        // As `cargo lambda watch`, when the process ends.
+        // `cargo lambda watch` does the same when the process ends.
         None => std::future::pending().await,
     }
 }
@@ -119,7 +119,7 @@ async fn answers_of_cargo_lambda_watch_and_of_lambda_are_told_apart() {
 async fn an_invocation_that_is_never_answered_times_out_and_the_next_one_has_its_turn() {
     let script = Script::new([Some((200, "", "1")), None, Some((200, "", "2"))]);
     let url = script.serve(port().await).await;
-    // Until it has answered once it may be compiled, and has a minute more.
+    // Until its first answer it may be compiled, so it has a minute more.
     let functions = Arc::new(functions(&url, Duration::from_millis(300)));
     assert!(matches!(invoke(&functions).await.result, InvocationResult::Success(_)));
     let first = Arc::clone(&functions);
@@ -166,7 +166,7 @@ queues = { jobs = { visibility_timeout_seconds = 2 } }
 functions = { hello = { timeout_seconds = 2, sources = { jobs = { queue = "jobs", report_batch_item_failures = true } } } }
 "#;
 
-/// A function without dependencies, so that it is compiled in a second. It fails at its first `bad`.
+/// A function without dependencies, so that it compiles in a second. It fails at its first `bad`.
 const HELLO: &str = r##"
 use std::io::{Read, Write};
 
@@ -196,7 +196,7 @@ fn main() {
 }
 "##;
 
-/// `cargo lambda watch` of a crate `hello`, ended when dropped.
+/// `cargo lambda watch` of a crate `hello`. It ends when dropped.
 struct Watch(std::process::Child);
 
 impl Watch {
@@ -214,7 +214,7 @@ impl Watch {
         let manifest = "[package]\nname = \"hello\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n";
         std::fs::write(crate_dir.join("Cargo.toml"), manifest).unwrap();
         std::fs::write(crate_dir.join("src/main.rs"), HELLO).unwrap();
-        // What is written inside the crate's directory counts as a change of the crate.
+        // A file written inside the crate's directory counts as a change of the crate.
         let beside = crate_dir.parent().unwrap();
         let log = std::fs::File::create(beside.join("watch.log")).unwrap();
         let mut watch = std::process::Command::new(command);
@@ -227,7 +227,7 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        // What it started is in its group.
+        // Its own child processes are in its group.
         let group = nix::unistd::Pid::from_raw(i32::try_from(self.0.id()).unwrap());
         let _ = nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGKILL);
         let _ = self.0.wait();
@@ -267,7 +267,8 @@ async fn the_engine_delivers_to_functions_that_cargo_lambda_watch_runs() {
     .await;
     let _watch = Watch::start(&dir.path().join("hello"), free);
     let status = reached("all delivered", &|status| {
-        // While a slow machine compiles, a message may become visible again: it is then delivered twice, as on AWS.
+        // While a slow machine compiles, a message may become visible again. It is then delivered
+        // twice, as on AWS.
         status["idle"] == true && status["mappings"][0]["records_delivered"].as_u64() >= Some(2)
     })
     .await;

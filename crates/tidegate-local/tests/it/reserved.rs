@@ -1,4 +1,4 @@
-//! Reserved concurrency: a function with none of it is switched off.
+//! Reserved concurrency of zero switches a function off.
 
 use std::time::Duration;
 

@@ -1,10 +1,10 @@
-//! The document that names a test for every rule.
+//! The document that names a test for every rule of delivery.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// The names of all tests below a directory.
+/// Collects the names of all tests below a directory.
 fn tests_below(directory: &Path, found: &mut BTreeSet<String>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();

@@ -193,7 +193,7 @@ async fn a_streamed_response_that_fails_midway_is_a_failure_and_a_whole_one_is_n
     for (body, expected) in [
         ("5\r\n\"one\"\r\n0\r\n\r\n".to_owned(), Ok("\"one\"")),
         (format!("5\r\n\"one\"\r\n0\r\n{trailers}\r\n"), Err(("Own", "no luck"))),
-        // As Rust's runtime sends it: a last part of the body.
+        // As Rust's runtime sends it: as the last part of the body.
         (format!("5\r\n\"one\"\r\n{:x}\r\n{trailers}\r\n0\r\n\r\n", trailers.len()), Err(("Own", "no luck"))),
         ("5\r\n\"one\"\r\n".to_owned(), Err(("Runtime.TruncatedResponse", "ended before it was complete"))),
         ("5\r\n\"on".to_owned(), Err(("Runtime.TruncatedResponse", "ended before it was complete"))),
@@ -273,7 +273,7 @@ async fn a_source_waits_in_line_for_a_busy_function_and_is_throttled_when_it_has
     let third = wait(3, Duration::from_millis(1));
     assert_eq!(third.await.unwrap().result, InvocationResult::Throttled);
     assert_eq!(begin(&fleet, json!({"n": 4})).await.unwrap().result, InvocationResult::Throttled);
-    // A caller of Invoke stands in line too while sources do.
+    // A caller of Invoke also stands in line while sources do.
     let fifth = begin(&fleet, json!({"n": 5}));
     until("it waits in line", || fleet.in_flight() == 3).await;
 

@@ -16,7 +16,7 @@ use crate::probe::{fleet, spec, until};
 /// What the paths of the Runtime API begin with.
 pub(crate) const VERSION: &str = "2018-06-01/runtime";
 
-/// A fleet whose function is a process that does nothing, with one environment at most.
+/// A fleet whose function is a process that does nothing, with at most one environment.
 pub(crate) fn silent(dir: &Path) -> Arc<Fleet> {
     let script = dir.join("silent");
     let text = format!(
@@ -27,7 +27,7 @@ pub(crate) fn silent(dir: &Path) -> Arc<Fleet> {
     std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let mut function = spec(&script);
     function.maximum_concurrency = 1;
-    // One that never comes back is waited for as long.
+    // A process that never comes back is waited for this long.
     function.timeout = Duration::from_secs(3);
     fleet(dir, function)
 }
@@ -41,7 +41,7 @@ pub(crate) async fn api(dir: &Path) -> String {
     address
 }
 
-/// One request of any kind, and its answer whole.
+/// Sends one request of any kind and returns the whole answer.
 pub(crate) async fn send(
     method: &str,
     api: &str,

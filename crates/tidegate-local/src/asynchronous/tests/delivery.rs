@@ -1,4 +1,4 @@
-//! Records that a destination does not take.
+//! Tests of records that a destination refuses.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::invocation::{Answer, InvocationResult, Invoker, Request};
 use crate::pace::Pace;
 use crate::tests::stand_in::StandIn;
 
-/// A function that answers every event alike.
+/// A function that gives every event the same answer.
 struct Function(InvocationResult);
 
 impl Invoker for Function {
@@ -23,7 +23,7 @@ impl Invoker for Function {
     }
 }
 
-/// Delivers one event, with a queue for failures and successes, until its function is done with it.
+/// Delivers one event, with a queue for failures and successes, until the event has ended.
 async fn delivered(sqs: &StandIn, result: InvocationResult, destination: &str) -> AsynchronousStatus {
     let to: Arc<dyn Destination> = Arc::new(QueueDestination::new(sqs.sqs(), &sqs.url(destination)));
     let running = start(Asynchronously {

@@ -1,4 +1,4 @@
-//! The rules of asynchronous invocation, each in a test named after it.
+//! Tests of the rules of asynchronous invocation, each named after its rule.
 
 use std::time::Duration;
 
@@ -218,7 +218,7 @@ fn invocations_are_bounded_and_waiting_events_hold_nobody_up() {
     assert_eq!(bench.events.room(bench.now), 2);
 }
 
-/// Lets so many events fail, numbered from 1 on.
+/// Lets this number of events fail, numbered from 1.
 fn with_failed(settings: AsynchronousSettings, many: u64) -> (Bench, Vec<Action>) {
     let mut bench = Bench::new(settings);
     let mut rested = Vec::new();
@@ -237,7 +237,7 @@ fn thousands_of_events_in_retry_pauses_do_not_hold_a_fresh_one_up() {
     assert_eq!(bench.events.room(bench.now), 4);
     assert!(is_invoked(&bench.accept(3001), 3001));
     assert_eq!(bench.events.waiting(), 3000);
-    // Those whose attempt is farthest away are the ones that go back.
+    // The events with the latest attempts go back to the queue.
     assert_eq!(rested.len(), 2000);
     let [first, ..] = rested.as_slice() else { panic!("{rested:?}") };
     assert_eq!(*first, Action::Rest { event: 1001, wait: Duration::from_secs(60) });
@@ -255,7 +255,7 @@ fn an_event_that_comes_back_from_its_queue_has_the_attempts_it_had() {
             QueuedInvocation { request_id: "request-1001".to_owned(), qualifier: None, accepted, payload };
         Input::Accepted { event, content }
     };
-    // A queue may bring it early: it goes back until it is due.
+    // A queue may deliver the event early: it goes back until it is due.
     let actions = bench.step(back(2000));
     assert_eq!(actions.first(), Some(&Action::Rest { event: 2000, wait: Duration::from_secs(60) }));
     bench.wait(60);
@@ -278,7 +278,7 @@ fn an_event_that_somebody_deletes_from_the_queue_is_forgotten() {
     let (mut bench, _) =
         with_failed(AsynchronousSettings { hidden: Duration::from_secs(120), ..settings() }, 1001);
     let known = |bench: &Bench| bench.events.waiting() + bench.events.in_flight();
-    // However late it is, as on a machine that slept: it may be the next one that is received.
+    // It may be very late, as on a machine that slept: the next receive may still bring it.
     bench.wait(60 + 3 * 120 - 1);
     let began = bench.now;
     bench.step(Input::Empty { began });

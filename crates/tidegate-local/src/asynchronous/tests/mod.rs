@@ -1,4 +1,4 @@
-//! Asynchronous invocation: the rules, and the driver.
+//! Tests of asynchronous invocation: its rules and its driver.
 
 mod delivery;
 mod machine;

@@ -1,4 +1,4 @@
-//! The rules of a bus, each in a test named after it.
+//! Tests of the rules of a bus, each named after its rule.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn retries(maximum_attempts: u32, seconds: u64) -> Retries {
     Retries { maximum_attempts, maximum_age: Duration::from_secs(seconds) }
 }
 
-/// Two rules.
+/// Settings of two rules.
 fn settings() -> BusSettings {
     BusSettings {
         retries: vec![retries(2, 3600), retries(0, 3600)],
@@ -44,7 +44,7 @@ impl Bench {
         self.step(Input::Accepted { event, id: event.to_string(), accepted: self.now, rules: rules.to_vec() })
     }
 
-    /// Without chance: half of each wait.
+    /// Without jitter, so that each wait is half of its full length.
     fn tried(&mut self, event: u64, rule: usize, result: Result<(), Refusal>) -> Vec<Action> {
         self.step(Input::Tried { event, rule, result, jitter: 0.0 })
     }
@@ -188,7 +188,7 @@ fn thousands_of_events_for_a_target_out_of_order_do_not_hold_others_up() {
         bench.tried(event, 0, Err(busy()));
     }
     let mut rested = Vec::new();
-    // The second wait is of one second, the third of two.
+    // The second wait is one second, the third two.
     for wait in [500, 1000] {
         bench.wait(wait);
         while let Some((event, rule)) = next_try(&bench) {
@@ -204,7 +204,7 @@ fn thousands_of_events_for_a_target_out_of_order_do_not_hold_others_up() {
     let failing = bench.events.counts()[0].failing;
     assert_eq!(bench.events.room(bench.now), AT_A_TIME * 2);
     assert!(bench.events.rests(&event.to_string()));
-    // It comes back, and has one try left.
+    // The event comes back and has one try left.
     bench.now = bench.now.after(Duration::from_secs(60));
     bench.step(Input::Accepted { event: 2000, id: event.to_string(), accepted: START, rules: vec![] });
     assert!(!bench.events.rests(&event.to_string()));
@@ -216,7 +216,7 @@ fn thousands_of_events_for_a_target_out_of_order_do_not_hold_others_up() {
         }
     };
     assert_eq!((given_up.retry_attempts, given_up.exhausted), (3, Some(Exhausted::MaximumRetryAttempts)));
-    // Somebody has deleted the others from the queue.
+    // The other events were deleted from the queue by someone else.
     let rest = bench.events.resting.len() as u64;
     let began = bench.now.after(Duration::from_secs(10_000_000));
     bench.step(Input::Empty { began });
@@ -224,7 +224,7 @@ fn thousands_of_events_for_a_target_out_of_order_do_not_hold_others_up() {
     assert_eq!((counts.waiting, counts.failing), (failing - rest, failing - rest));
 }
 
-/// A try that is going on.
+/// Returns a try that is going on.
 fn next_try(bench: &Bench) -> Option<(u64, usize)> {
     bench.events.events.iter().find_map(|(event, life)| {
         let trying = life.left.iter().find(|(_, hand_over)| hand_over.state == State::Trying);

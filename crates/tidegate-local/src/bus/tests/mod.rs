@@ -1,4 +1,4 @@
-//! Buses: the rules, and the driver.
+//! Tests of buses: their rules and their driver.
 
 mod machine;
 mod routing;

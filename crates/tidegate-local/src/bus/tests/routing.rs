@@ -1,4 +1,4 @@
-//! What a rule hands to queues that take no more characters than SQS does.
+//! Tests of rules whose target queues refuse the characters that SQS refuses.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::send_error::SendError;
 use crate::tests::stand_in::StandIn;
 use topology::pattern::Pattern;
 
-/// No function takes an event, and says so in characters that SQS does not take.
+/// Refuses every event for a function, with a reason in characters that SQS refuses.
 struct Refusing;
 
 impl EventQueue for Refusing {
@@ -135,7 +135,7 @@ async fn an_event_that_no_queue_takes_is_dropped_and_not_sent_for_ever() {
     assert_eq!((status.destination_failures.count, sqs.bodies("letters").len()), (1, 0));
 }
 
-/// An event that its function does not take, with its dead letter for another queue.
+/// Routes an event that its function refuses, with this queue for its dead letter.
 async fn given_up_to(queue: Option<&str>) -> (StandIn, BusStatus) {
     let sqs = StandIn::start([json!({"source": "shop"}).to_string().as_str()]).await;
     let any = json!({"source": ["shop"]});
@@ -170,7 +170,7 @@ async fn a_dead_letter_is_sent_again_to_a_queue_that_is_busy() {
 
 #[tokio::test]
 async fn an_event_that_no_function_can_take_is_given_up_at_once() {
-    /// Every event is too large.
+    /// Refuses every event as too large.
     struct TooLarge;
     impl EventQueue for TooLarge {
         fn accept<'a>(

@@ -1,4 +1,4 @@
-//! What Invoke answers when it does not refuse.
+//! The answers of Invoke that are not refusals.
 
 use axum::body::Bytes;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -13,7 +13,10 @@ const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error
 pub(super) const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-version");
 const LOG_RESULT: HeaderName = HeaderName::from_static("x-amz-log-result");
 
-/// The function ran. Lambda's other word for an error, `Handled`, is none that today's runtimes can cause.
+/// Returns the answer of a function that ran.
+///
+/// A failure is always `Unhandled`. Lambda's other value, `Handled`, cannot occur with today's
+/// runtimes.
 pub(super) fn answered(payload: Bytes, failed: bool, request_id: &str, log: Option<&LogTail>) -> Response {
     let mut response =
         (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], payload).into_response();
@@ -29,17 +32,17 @@ pub(super) fn answered(payload: Bytes, failed: bool, request_id: &str, log: Opti
     identified(response, request_id)
 }
 
-/// The end of a log, as Lambda returns it.
+/// Encodes the end of a log as Lambda returns it.
 pub(super) fn encoded(log: &LogTail) -> String {
     STANDARD.encode(log.bytes())
 }
 
-/// The event was taken and will be delivered.
+/// Returns the answer to an event that was accepted for delivery.
 pub(super) fn accepted(request_id: &str) -> Response {
     identified(StatusCode::ACCEPTED.into_response(), request_id)
 }
 
-/// The function could have been invoked.
+/// Returns the answer to a dry run: the function could have been invoked.
 pub(super) fn dry_run() -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     response.headers_mut().insert(EXECUTED_VERSION, HeaderValue::from_static("$LATEST"));

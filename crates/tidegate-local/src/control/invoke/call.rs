@@ -30,7 +30,7 @@ pub(in crate::control) async fn invoke(
     respond(Operation::Invoke, control, name, query, headers, body).await
 }
 
-/// The same, with the answer as an event stream.
+/// Invokes a function and answers with an event stream.
 pub(in crate::control) async fn invoke_with_response_stream(
     control: State<Control>,
     name: Path<String>,
@@ -41,7 +41,7 @@ pub(in crate::control) async fn invoke_with_response_stream(
     respond(Operation::WithResponseStream, control, name, query, headers, body).await
 }
 
-/// Takes an event.
+/// Accepts an event for asynchronous invocation.
 pub(in crate::control) async fn invoke_async(
     control: State<Control>,
     name: Path<String>,
@@ -73,7 +73,7 @@ async fn answered(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    // The body is read in any case: a caller that is cut off while it writes never sees why.
+    // The body is read in any case: a caller that is cut off while it writes never sees the reason.
     let body = request::read(body).await;
     let target = Target::parse(name, qualifier(query).as_deref())?;
     let given = Given::parse(operation, headers)?;

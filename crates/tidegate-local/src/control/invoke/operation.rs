@@ -1,6 +1,6 @@
 //! Which of the three operations is called.
 
-/// Which operation it is.
+/// The called operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
     Invoke,

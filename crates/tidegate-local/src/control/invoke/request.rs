@@ -1,4 +1,4 @@
-//! What an Invoke asks for: its headers and its payload.
+//! The headers and the payload of an Invoke request.
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue};
@@ -12,7 +12,7 @@ use super::operation::Operation;
 use crate::control::limits::{CLIENT_CONTEXT_LIMIT, EVENT_LIMIT, REQUEST_LIMIT};
 use crate::control::refusal::Refusal;
 
-/// The invocation type.
+/// Invocation type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     RequestResponse,
@@ -20,13 +20,13 @@ pub(super) enum Kind {
     DryRun,
 }
 
-/// What the headers say.
+/// Content of the headers.
 #[derive(Debug)]
 pub(super) struct Given {
     pub(super) kind: Kind,
-    /// The end of the log is to be returned.
+    /// The caller wants the end of the log.
     pub(super) log: bool,
-    /// Handed to the function of a synchronous invocation only.
+    /// Client context. Only the function of a synchronous invocation gets it.
     pub(super) client_context: Option<String>,
 }
 
@@ -57,7 +57,7 @@ impl Given {
     }
 }
 
-/// Decodes the client context. It travels on as a header, so it is written on one line.
+/// Decodes the client context. It travels on as a header, so it becomes one line.
 fn client_context(value: &[u8]) -> Result<String, Refusal> {
     if value.len() > CLIENT_CONTEXT_LIMIT {
         return Err(Refusal::ClientContextTooLong(value.len()));
@@ -68,7 +68,8 @@ fn client_context(value: &[u8]) -> Result<String, Refusal> {
     Ok(serde_json::Value::Object(object).to_string())
 }
 
-/// Reads a body to its end, keeping no more than the limit.
+/// Reads a body to its end. Fails if it is larger than the limit, and keeps no more than that in
+/// memory.
 pub(super) async fn read(mut body: Body) -> Result<Bytes, Refusal> {
     let (mut kept, mut size) = (BytesMut::new(), 0_usize);
     while let Some(frame) = body.frame().await {
@@ -82,7 +83,8 @@ pub(super) async fn read(mut body: Body) -> Result<Bytes, Refusal> {
     if size > REQUEST_LIMIT { Err(Refusal::TooLarge) } else { Ok(kept.freeze()) }
 }
 
-/// The payload, if this kind of invocation takes it. None at all is an empty object.
+/// Returns the payload if this kind of invocation accepts it. An empty body becomes an empty
+/// object.
 pub(super) fn payload(body: Bytes, kind: Kind) -> Result<Bytes, Refusal> {
     if kind == Kind::Event && body.len() > EVENT_LIMIT {
         return Err(Refusal::EventTooLarge(body.len()));

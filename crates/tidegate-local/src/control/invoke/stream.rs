@@ -15,11 +15,11 @@ use crate::control::refusal::Refusal;
 use crate::control::response::identified;
 use crate::log_tail::LogTail;
 
-/// Bytes of one chunk. A payload larger than this comes in several, so that a caller that takes
-/// one chunk for all of it is found.
+/// Bytes of a chunk. A larger payload comes in several chunks, which exposes callers that read only
+/// the first one.
 const CHUNK: usize = 64 << 10;
 
-/// The function ran.
+/// Returns the answer of a function that ran.
 pub(super) fn answered(payload: Bytes, failed: bool, request_id: &str, log: Option<&LogTail>) -> Response {
     let mut end = Map::new();
     if failed {

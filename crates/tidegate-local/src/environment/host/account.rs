@@ -1,4 +1,4 @@
-//! What a function did and uses, in numbers.
+//! Counts and resource usage of a function.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use crate::environment::phase::EnvironmentId;
 use crate::environment::status::FunctionStatus;
 use crate::usage::Usage;
 
-/// How often at most a process at work is looked at for its memory.
+/// Shortest time between two readings of the memory of a working process.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Host {
-    /// What the function did and uses.
+    /// Returns the counts and the resource usage of the function.
     pub(crate) fn status(&self) -> FunctionStatus {
         let metrics = self.output.metrics();
         let mut state = self.lock();

@@ -1,4 +1,4 @@
-//! The end of an invocation: its report, its counts, its caller.
+//! The end of an invocation: its report, its counts, the answer to its caller.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::environment::report::{self, Report};
 use crate::invocation::{Answer, InvocationResult};
 
 impl Host {
-    /// Ends an invocation and tells whoever waits for it.
+    /// Ends an invocation and sends the result to its caller.
     pub(super) fn finish(
         &self,
         state: &mut State,
@@ -38,11 +38,11 @@ impl Host {
             }
             self.report(state, &open, took, error);
         }
-        // A caller that no longer waits has made up its mind; the function ran all the same.
+        // A caller that no longer waits has already decided; the function ran all the same.
         let _ = open.caller.send(Answer { request_id: open.request_id, result });
     }
 
-    /// Ends the invocation's log.
+    /// Writes the last lines of the invocation's log.
     fn report(&self, state: &mut State, open: &Open, took: Duration, error: Option<&EnvironmentError>) {
         let request_id = open.request_id.as_str();
         let mut report = Report {
@@ -67,7 +67,7 @@ impl Host {
                 }
             }
         } else {
-            // No process got it.
+            // No process received it.
             self.output.said(Some(request_id), report::start(request_id).as_bytes());
         }
         let lines = report.lines();
@@ -80,7 +80,7 @@ impl Host {
         }
     }
 
-    /// Says that an initialisation failed, if the environment was at one.
+    /// Reports a failed initialisation, if the environment was initialising.
     pub(super) fn report_init(
         &self,
         state: &mut State,
@@ -100,7 +100,7 @@ impl Host {
         }
     }
 
-    /// Says that a function cannot be started: once, until it could be.
+    /// Warns that a function cannot be started: once, until a start has worked.
     pub(super) fn tell_start_failure(&self, state: &mut State) {
         if !std::mem::replace(&mut state.counts.start_failure_told, true)
             && let Some(why) = &state.counts.start_failure
@@ -113,7 +113,7 @@ impl Host {
         }
     }
 
-    /// An environment is ready.
+    /// Clears the failure of the last start: an environment is ready.
     pub(super) fn started(&self, state: &mut State) {
         state.counts.start_failure = None;
         if std::mem::take(&mut state.counts.start_failure_told) {
@@ -122,7 +122,7 @@ impl Host {
     }
 }
 
-/// Lambda rounds each invocation up to a millisecond.
+/// Rounds an invocation up to the next millisecond, as Lambda does.
 fn billed_ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }

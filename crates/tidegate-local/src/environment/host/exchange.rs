@@ -1,4 +1,4 @@
-//! What a function's process and its host say to each other: `/next`, an invocation, an answer.
+//! The exchange between a function's process and its host: `/next`, an invocation, an answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,16 +20,17 @@ use crate::invocation::{InvocationResult, Request};
 /// Why an answer of a process was refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refused {
-    /// It names another invocation than the environment has.
+    /// The answer names an invocation that the environment does not have.
     #[error("{0} is not the request id of the current invocation")]
     RequestId(String),
-    /// The environment is not in a phase for it.
+    /// The environment is not in a phase that allows an answer.
     #[error(transparent)]
     Phase(#[from] Illegal),
 }
 
 impl Host {
-    /// The process asks for an invocation: it will come through the receiver.
+    /// Registers a request of the process for its next invocation, which comes through the
+    /// receiver.
     pub(crate) fn polled(
         self: &Arc<Self>,
         environment: EnvironmentId,
@@ -59,13 +60,13 @@ impl Host {
         Ok(hand_off)
     }
 
-    /// The waiter hung up before it was written to.
+    /// Handles a waiter that hung up before the invocation was written to it.
     pub(crate) fn unheard(self: &Arc<Self>, environment: EnvironmentId, invocation: InvocationId) {
         let mut state = self.lock();
         self.run(&mut state, Signal::Unheard(environment, invocation), None);
     }
 
-    /// The process answers the invocation with this request id.
+    /// Accepts the process's answer to the invocation with this request id.
     pub(crate) fn answered(
         self: &Arc<Self>,
         environment: EnvironmentId,
@@ -86,8 +87,9 @@ impl Host {
         Ok(())
     }
 
-    /// The process broke its answer off and asks for nothing yet: the invocation failed. If the
-    /// process has ended, its end says why.
+    /// Fails the invocation whose answer the process broke off.
+    ///
+    /// Does nothing if the process has ended: its end then says why.
     pub(crate) fn broken_off(self: &Arc<Self>, environment: EnvironmentId, request_id: &str) {
         let ended =
             |slot: &Slot| slot.killed || slot.process.as_ref().is_some_and(|process| process.has_ended());
@@ -101,14 +103,15 @@ impl Host {
         }
     }
 
-    /// Whether this is the request id of the environment's invocation.
+    /// Returns whether this is the request id of the environment's current invocation.
     pub(crate) fn is_current(&self, environment: EnvironmentId, request_id: &str) -> bool {
         let state = self.lock();
         let current = state.pool.phase(environment).invocation();
         current.and_then(|id| state.open.get(&id)).is_some_and(|open| open.request_id == request_id)
     }
 
-    /// Hands the invocation to the first waiter that is still there; false if there is none.
+    /// Hands the invocation to the first waiter that is still there. Returns false if there is
+    /// none.
     pub(super) fn deliver(
         self: &Arc<Self>,
         state: &mut State,
@@ -119,13 +122,14 @@ impl Host {
         let (Some(slot), Some(open)) = (state.slots.get_mut(&environment), state.open.get_mut(&id)) else {
             return false;
         };
-        // A process that has just been killed may still seem to wait; one that polls before it is known here is new.
+        // A process that was just killed may still seem to wait. A process that polls before its
+        // slot knows it is a new one.
         if slot.process.as_ref().is_some_and(|process| process.has_ended()) {
             return false;
         }
         slot.pipes.begin(&open.request_id, open.request.log.clone());
         let start = report::start(&open.request_id);
-        // A waiter may hang up, and another one get it.
+        // A waiter may hang up; another one may then get the same invocation.
         let first = open.environment.replace(environment).is_none();
         if first {
             self.output.said(Some(&open.request_id), start.as_bytes());
@@ -168,7 +172,7 @@ impl Host {
         false
     }
 
-    /// The function's ARN as this invocation names it.
+    /// Returns the function's ARN as this invocation names it.
     fn arn_of(&self, request: &Request) -> String {
         match &request.qualifier {
             Some(qualifier) => format!("{}:{qualifier}", self.arn),

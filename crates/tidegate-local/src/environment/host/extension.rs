@@ -16,12 +16,12 @@ use crate::environment::extensions::{Invoked, Moment, Refused};
 use crate::environment::phase::{EnvironmentId, Phase};
 use crate::environment::pool::Signal;
 
-/// From SIGTERM to SIGKILL, where an internal extension is registered. Without extensions Lambda
+/// Time from SIGTERM to SIGKILL, if an internal extension is registered. Without extensions Lambda
 /// kills at once.
 const SHUTDOWN: Duration = Duration::from_millis(500);
 
 impl Host {
-    /// An extension registers.
+    /// Registers an extension.
     pub(crate) fn register_extension(
         &self,
         environment: EnvironmentId,
@@ -32,8 +32,10 @@ impl Host {
         slot(&mut state, environment, Refused::Closed)?.extensions.register(name, events)
     }
 
-    /// An extension waits for its next event. With that it is done with the one before; the
-    /// environment is free once all are.
+    /// Registers an extension's request for its next event.
+    ///
+    /// The request also says that the extension is done with its last event. The environment is
+    /// free once all extensions are.
     pub(crate) fn extension_polled(
         self: &Arc<Self>,
         environment: EnvironmentId,
@@ -53,7 +55,7 @@ impl Host {
         Ok(event)
     }
 
-    /// An extension reports that it failed, which ends the environment.
+    /// Handles an extension's report of a failure, which ends the environment.
     pub(crate) fn extension_failed(
         self: &Arc<Self>,
         environment: EnvironmentId,
@@ -77,8 +79,10 @@ impl Host {
         Ok(())
     }
 
-    /// Ends an environment's process as Lambda does: SIGKILL; where an extension is registered
-    /// SIGTERM first, and half a second.
+    /// Ends an environment's process as Lambda does.
+    ///
+    /// Sends SIGKILL. If an extension is registered, sends SIGTERM first and SIGKILL half a second
+    /// later.
     pub(super) fn shut_down(self: &Arc<Self>, state: &mut State, environment: EnvironmentId) {
         let Some(slot) = state.slots.get_mut(&environment) else { return };
         let process = slot.process.as_ref().filter(|_| !slot.killed && !slot.extensions.is_empty());

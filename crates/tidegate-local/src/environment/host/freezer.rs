@@ -12,12 +12,12 @@ use super::state::State;
 use crate::environment::phase::{EnvironmentId, Phase};
 
 impl Host {
-    /// The environment has come to `/next`. If it still waits there after a while, it is frozen.
+    /// Freezes the environment if it still waits at `/next` after a while.
     pub(super) fn freeze_when_idle(self: &Arc<Self>, state: &mut State, environment: EnvironmentId) {
         let Some(after) = self.limits.freeze_after else { return };
         let Some(slot) = state.slots.get_mut(&environment) else { return };
         slot.polled = Some(Instant::now());
-        // One task at a time: an environment with much to do comes here more often than a task ends.
+        // One task at a time: a busy environment comes here more often than a task ends.
         if !std::mem::replace(&mut slot.freezing, true) {
             tokio::spawn(Arc::clone(self).freeze(environment, after));
         }
@@ -42,13 +42,13 @@ impl Host {
                     return;
                 }
                 Some(_) => {}
-                // It polled before it is known here.
+                // The process polled before its slot knew it.
                 None => due = Instant::now() + after,
             }
         }
     }
 
-    /// The environment is about to get an invocation, or is to come for one.
+    /// Continues a frozen environment that is about to get an invocation or must come for one.
     pub(super) fn thaw(&self, state: &mut State, environment: EnvironmentId) {
         let Some(slot) = state.slots.get_mut(&environment) else { return };
         if std::mem::replace(&mut slot.frozen, false)

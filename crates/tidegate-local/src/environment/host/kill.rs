@@ -8,7 +8,7 @@ use crate::environment::phase::{EnvironmentId, InvocationId};
 use crate::trial::Work;
 
 impl Host {
-    /// Kills an environment's process, as something from outside would.
+    /// Kills an environment's process, as an external cause would.
     pub(crate) fn kill(&self, environment: EnvironmentId) {
         if let Some(slot) = self.lock().slots.get_mut(&environment) {
             slot.kill();
@@ -31,7 +31,7 @@ impl Host {
         }
     }
 
-    /// What the environment works on, for faults of its AWS calls.
+    /// Returns the work of the environment, for faults of its AWS calls.
     pub(crate) fn work(&self, environment: EnvironmentId) -> Work {
         let state = self.lock();
         let invocation = state.pool.phase(environment).invocation();

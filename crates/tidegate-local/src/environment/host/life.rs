@@ -1,4 +1,4 @@
-//! One environment from its start to the end of its process.
+//! The life of one environment, from its start to the end of its process.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +16,9 @@ use crate::runtime_api;
 use crate::usage::Usage;
 
 impl Host {
-    /// One environment from its start to the end of its process.
+    /// Runs one environment from its start to the end of its process.
     ///
-    /// It may take `limit` to come to its first `/next`.
+    /// The process must come to its first `/next` within `limit`.
     pub(super) async fn run_environment(self: Arc<Self>, environment: EnvironmentId, limit: Duration) {
         let (exit, used) = self
             .run_process(environment, limit)
@@ -71,7 +71,7 @@ impl Host {
         let ended = {
             let watched = async {
                 self.watch_memory(environment, &process).await;
-                // It has been killed, or has ended.
+                // The process was killed, or has ended.
                 std::future::pending::<()>().await
             };
             let too_long = async {
@@ -84,7 +84,7 @@ impl Host {
                 ((), ()) = async { tokio::join!(watched, too_long) } => end.await,
             }
         };
-        // Its process group is dead: what it printed is all in the pipes.
+        // The process group is dead, so the pipes hold everything that it printed.
         pipes.read_out();
         ended.map_err(|_| "its end was not observed".to_owned())
     }

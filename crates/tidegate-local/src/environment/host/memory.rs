@@ -1,4 +1,4 @@
-//! The declared memory as a limit: a process that uses more is killed, as on Lambda.
+//! The memory limit: a process that uses more than its function declares is killed, as on Lambda.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,15 +9,17 @@ use super::Host;
 use crate::environment::phase::{EnvironmentId, Phase};
 use crate::environment::process::Process;
 
-/// Memory that a process can take into use per second: a core writes about as much to new pages.
+/// Fastest growth of a process's memory, in bytes per second: a core writes to new pages at about
+/// this rate.
 const FASTEST_GROWTH: u64 = 2 << 30;
-/// Pauses between two looks at a process. With the growth above, a limit is passed by 4 MB at most, if the engine gets the CPU in time.
+/// Pauses between two readings of a process's memory. With the growth above, a process exceeds its
+/// limit by at most 4 MB, if the engine gets the CPU in time.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
-/// The pause while a process has nothing to do and is not frozen.
+/// Pause while a process is idle and not frozen.
 const IDLE_PAUSE: Duration = Duration::from_secs(1);
 
-/// When to look again: before the process can have used up what is left.
+/// Returns the pause until the next reading: it ends before the process can have used up the rest.
 fn pause(used: u64, limit: u64) -> Duration {
     let left = limit.saturating_sub(used);
     let micros = left.saturating_mul(1_000_000) / FASTEST_GROWTH;
@@ -25,7 +27,10 @@ fn pause(used: u64, limit: u64) -> Duration {
 }
 
 impl Host {
-    /// Looks at an environment's memory until its process ends or uses more than declared; then kills it. A frozen one is not looked at: it cannot grow.
+    /// Watches an environment's memory until its process ends, or kills the process when it uses
+    /// more than declared.
+    ///
+    /// A frozen process is not watched: it cannot grow.
     pub(super) async fn watch_memory(&self, environment: EnvironmentId, process: &Arc<Process>) {
         let limit = u64::from(self.spec.memory_mb) << 20;
         while let Some(used) = process.memory() {

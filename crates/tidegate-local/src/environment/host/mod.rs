@@ -1,4 +1,4 @@
-//! The environments of one function at work: carries out what the [`Pool`] decides.
+//! Runs the environments of one function: carries out what the [`Pool`] decides.
 
 mod account;
 mod ending;
@@ -29,13 +29,14 @@ use super::pool::{Action, Pool, Signal};
 use super::spec::FunctionSpec;
 use crate::invocation::{Answer, InvocationResult, Request};
 
-/// How long an initialised process may take to come back for an invocation that is kept for it. Then another one gets it.
+/// Time within which an initialised process must come back for an invocation that is kept for it.
+/// After that another environment gets the invocation.
 const TAKE_LIMIT: Duration = Duration::from_secs(2);
 
-/// How long a caller of Invoke waits for a function whose event sources stand in line.
+/// Time that a caller of Invoke waits for a function for which event sources stand in line.
 const BRIEFLY: Duration = Duration::from_secs(2);
 
-/// One function: its pool, its processes and the callers that wait.
+/// One function: its pool, its processes and the waiting callers.
 #[derive(Debug)]
 pub(crate) struct Host {
     pub(crate) spec: FunctionSpec,
@@ -47,16 +48,16 @@ pub(crate) struct Host {
     load: watch::Sender<Load>,
 }
 
-/// Times that are the same for every function.
+/// Time limits that are the same for every function.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// How long a first initialisation may take.
+    /// Longest time that a first initialisation may take.
     pub(crate) init: Duration,
-    /// How long an environment has nothing to do before it is frozen; none to freeze nothing.
+    /// Time without work after which an environment is frozen. `None` disables freezing.
     pub(crate) freeze_after: Option<Duration>,
 }
 
-/// What a stop waits for.
+/// The counts that a stop waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Load {
     pub(crate) in_flight: usize,
@@ -90,7 +91,7 @@ impl Host {
         })
     }
 
-    /// Invokes the function; the answer comes through the receiver.
+    /// Invokes the function. Returns the request id and the receiver of the answer.
     pub(crate) fn invoke(self: &Arc<Self>, request: Request) -> (String, oneshot::Receiver<Answer>) {
         let request_id = request.request_id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         let (caller, answer) = oneshot::channel();
@@ -106,7 +107,7 @@ impl Host {
             timer: None,
             timers: 0,
         };
-        // While sources stand in line, a caller that does not would never find a free place.
+        // While sources stand in line, a caller that does not wait would never find a free place.
         if open.request.patience.is_zero() && state.pool.has_line() {
             open.request.patience = BRIEFLY;
         }
@@ -117,7 +118,7 @@ impl Host {
         (request_id, answer)
     }
 
-    /// The process reports that its initialisation failed.
+    /// Handles a report of the process that its initialisation failed.
     pub(crate) fn init_failed(
         self: &Arc<Self>,
         environment: EnvironmentId,
@@ -128,19 +129,19 @@ impl Host {
         self.try_run(&mut state, Signal::InitFailed(environment, error), None)
     }
 
-    /// Throttles whoever waits in line, from now on.
+    /// Throttles every invocation that waits in line, now and later.
     pub(crate) fn close_line(self: &Arc<Self>) {
         let mut state = self.lock();
         self.run(&mut state, Signal::CloseLine, None);
     }
 
-    /// Ends every environment and fails what they had.
+    /// Ends every environment and fails the invocations that they had.
     pub(crate) fn stop(self: &Arc<Self>) {
         let mut state = self.lock();
         self.run(&mut state, Signal::Stop, None);
     }
 
-    /// Changes of the load.
+    /// Returns a receiver of changes of the load.
     pub(crate) fn load(&self) -> watch::Receiver<Load> {
         self.load.subscribe()
     }

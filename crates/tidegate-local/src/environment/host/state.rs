@@ -37,9 +37,9 @@ pub(super) struct Counts {
     pub(super) durations: Distribution,
     pub(super) dead_cpu_seconds: f64,
     pub(super) peak_rss_bytes: u64,
-    /// Why the last start failed; none once one has worked.
+    /// Why the last start failed. `None` once a start has worked.
     pub(super) start_failure: Option<String>,
-    /// A person has been told.
+    /// A warning about it has been logged.
     pub(super) start_failure_told: bool,
 }
 
@@ -49,19 +49,19 @@ pub(super) struct Open {
     pub(super) request_id: String,
     pub(super) request: Request,
     pub(super) caller: oneshot::Sender<Answer>,
-    /// Where it was handed over, or was about to be.
+    /// Environment to which it was handed over, or was about to be.
     pub(super) environment: Option<EnvironmentId>,
-    /// Set while a process has it, or one is started a second time for it.
+    /// Set while a process works on it, or while a second start runs within it.
     pub(super) deadline: Option<Deadline>,
     pub(super) timer: Option<AbortHandle>,
-    /// Counts what a timer may refer to, so that a late one is recognised.
+    /// Number of timers set. A timer with an older number is late and is ignored.
     pub(super) timers: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline {
     pub(super) unix_ms: u64,
-    /// When the invocation was handed over, or its second initialisation began.
+    /// When the invocation was handed over, or when its second initialisation began.
     pub(super) began: Instant,
 }
 
@@ -69,32 +69,33 @@ pub(super) struct Deadline {
 pub(super) struct Slot {
     pub(super) waiters: VecDeque<oneshot::Sender<HandOff>>,
     pub(super) extensions: Extensions,
-    /// It has come to `/next`, and counts as there once its extensions are too.
+    /// The process waits at `/next` and becomes free once its extensions are done.
     pub(super) waits_for_extensions: bool,
     pub(super) process: Option<Arc<Process>>,
     pub(super) pipes: Arc<Pipes>,
-    /// It is started within an invocation, after another initialisation failed.
+    /// The start is within an invocation, after another initialisation failed.
     pub(super) within: bool,
     pub(super) started: Option<Instant>,
-    /// What its initialisation took, until a report has said so.
+    /// Duration of the initialisation, until a report has included it.
     pub(super) init: Option<Duration>,
     pub(super) killed: bool,
     pub(super) sampled: Option<Instant>,
-    /// When it last came to `/next`.
+    /// When the process last came to `/next`.
     pub(super) polled: Option<Instant>,
     /// A task waits to freeze it.
     pub(super) freezing: bool,
     pub(super) frozen: bool,
-    /// Told when it gets an invocation, or is to come for one.
+    /// Notified when the environment gets an invocation or must come for one.
     pub(super) work: Arc<Notify>,
-    /// Most memory seen of it.
+    /// Largest memory seen, in bytes.
     pub(super) peak_bytes: u64,
-    /// It used more memory than declared and was killed for it.
+    /// The process used more memory than declared and was killed.
     pub(super) over_memory: bool,
 }
 
 impl Slot {
-    /// Kills the process, or sees to it that one that is just being started is killed.
+    /// Kills the process. If the process is just being started, it is killed as soon as it is
+    /// known.
     pub(super) fn kill(&mut self) {
         self.killed = true;
         if let Some(process) = &self.process {
@@ -125,7 +126,7 @@ impl Slot {
 }
 
 impl Open {
-    /// Lets the invocation's time begin, if it has not yet.
+    /// Starts the invocation's time, if it has not started yet.
     pub(super) fn begin(&mut self, timeout: Duration) -> Deadline {
         *self.deadline.get_or_insert_with(|| {
             let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + timeout;

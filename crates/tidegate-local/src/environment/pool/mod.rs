@@ -16,20 +16,31 @@ use super::phase::{Change, EnvironmentId, Happening, Illegal, InvocationId, Phas
 const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(10);
 
-/// The environments of one function and the invocations waiting for one.
+/// The environments of one function, and the invocations that wait for one.
+///
+/// Invariants:
+///
+/// - Each accepted invocation is in exactly one place: with an environment, in `waiting`, or in
+///   `line`. It leaves with exactly one of [`Action::Complete`], [`Action::Fail`] and
+///   [`Action::Throttle`].
+/// - At most `limit` invocations and unfinished extensions occupy the function at a time.
+/// - `line` is empty while there is room below the limit.
+///
+/// For example, with `limit` 1: the first [`Event::Queue`] starts an environment. A second one
+/// stands in line. When the first is answered, the second is assigned to the same environment.
 #[derive(Debug)]
 pub struct Pool {
     limit: usize,
     environments: BTreeMap<EnvironmentId, Phase>,
-    /// Those that wait at `/next`, the most recently used last.
+    /// Environments that wait at `/next`, the most recently used last.
     idle: Vec<EnvironmentId>,
     waiting: VecDeque<Waiting>,
-    /// Invocations beyond the limit whose callers wait, in the order in which they came. It is empty
-    /// whenever there is room below the limit, so that nobody overtakes it.
+    /// Invocations beyond the limit whose callers wait, in order of arrival. It is empty whenever
+    /// there is room below the limit, so that no later invocation overtakes it.
     line: VecDeque<InvocationId>,
     line_closed: bool,
     failing: bool,
-    /// Invocations in a row that failed because no environment could be started.
+    /// Number of invocations in a row that failed because no environment could be started.
     failed_starts: u32,
     backing_off: bool,
     stopped: bool,
@@ -40,7 +51,8 @@ pub struct Pool {
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
     id: InvocationId,
-    /// An initialisation failed while it was the first to wait. Lambda initialises a second time, within the invocation.
+    /// An initialisation failed while this invocation was the first to wait. Lambda then
+    /// initialises a second time, within the invocation.
     init_failed: bool,
 }
 
@@ -51,7 +63,7 @@ impl Waiting {
 }
 
 impl Pool {
-    /// A pool of at most `limit` environments at work.
+    /// Creates a pool of at most `limit` environments at work.
     pub fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -68,33 +80,35 @@ impl Pool {
         }
     }
 
-    /// Invocations without a result, those that wait in line included.
+    /// Returns the number of invocations without a result, including those that wait in line.
     pub fn in_flight(&self) -> usize {
         self.line.len() + self.admitted()
     }
 
-    /// Somebody waits in line.
+    /// Returns whether an invocation waits in line.
     pub fn has_line(&self) -> bool {
         !self.line.is_empty()
     }
 
-    /// Invocations that count against the limit.
+    /// Returns the number of invocations that count against the limit.
     fn admitted(&self) -> usize {
         self.waiting.len() + self.environments.values().filter(|phase| phase.invocation().is_some()).count()
     }
 
-    /// The environments whose process has not ended.
+    /// Returns the number of environments whose process has not ended.
     pub fn environments(&self) -> usize {
         self.environments.len()
     }
 
-    /// The environments that have work or could get some.
+    /// Returns the number of environments that have work or could get some.
     fn usable(&self) -> usize {
         let usable = |phase: &&Phase| !matches!(phase, Phase::Overdue(_) | Phase::Stopping | Phase::Gone);
         self.environments.values().filter(usable).count()
     }
 
-    /// The phase of an environment; one that was forgotten is gone.
+    /// Returns the phase of an environment.
+    ///
+    /// An environment that was removed is [`Phase::Gone`].
     pub fn phase(&self, environment: EnvironmentId) -> Phase {
         self.environments.get(&environment).copied().unwrap_or(Phase::Gone)
     }
@@ -176,7 +190,7 @@ impl Pool {
 
     /// An invocation for which there is no room, and whose caller waits.
     fn stand_in_line(&mut self, invocation: InvocationId, actions: &mut Vec<Action>) {
-        // Nothing would ever end and make room.
+        // No running invocation could end and make room.
         if self.stopped || self.line_closed || self.limit == 0 {
             actions.push(Action::Throttle(invocation));
         } else {
@@ -228,7 +242,7 @@ impl Pool {
             Change::Nothing => {}
             Change::Free => match self.waiting.pop_front() {
                 Some(waiting) => self.advance(environment, Happening::Assign(waiting.id), None, actions)?,
-                // It was overdue, and another one was started in its place.
+                // It was overdue, and another environment was started in its place.
                 None if self.usable() > self.limit => {
                     self.advance(environment, Happening::Stop, None, actions)?;
                 }
@@ -276,7 +290,8 @@ impl Pool {
         Ok(())
     }
 
-    /// An invocation no process has seen goes first, to an idle environment or to the next one that starts.
+    /// Puts an invocation that no process has seen first: it goes to an idle environment or to the
+    /// next one that starts.
     fn hand_on(&mut self, invocation: InvocationId, actions: &mut Vec<Action>) -> Result<(), Illegal> {
         match self.idle.last().copied() {
             Some(environment) => self.advance(environment, Happening::Assign(invocation), None, actions),
@@ -287,8 +302,10 @@ impl Pool {
         }
     }
 
-    /// As Lambda does it: the first failure is followed at once by another initialisation, within the invocation; a second one fails the
-    /// invocation. Pauses lie between such pairs.
+    /// Handles a failed initialisation as Lambda does.
+    ///
+    /// The first failure is followed at once by another initialisation, within the invocation. A
+    /// second failure fails the invocation. Between such pairs there is a pause.
     fn init_failed(&mut self, error: EnvironmentError, actions: &mut Vec<Action>) {
         self.failing = true;
         if let Some(first) = self.waiting.front_mut().filter(|first| !first.init_failed) {
@@ -307,7 +324,8 @@ impl Pool {
         }
     }
 
-    /// Starts an environment for each invocation that waits for one; a single one while initialisations fail.
+    /// Starts an environment for each invocation that waits for one. While initialisations fail,
+    /// starts only one at a time.
     fn start_missing(&mut self, actions: &mut Vec<Action>) {
         if self.backing_off || self.stopped {
             return;

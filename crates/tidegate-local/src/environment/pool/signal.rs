@@ -8,13 +8,15 @@ use crate::environment::phase::{EnvironmentId, InvocationId, Limit};
 /// What happens to the function.
 #[derive(Clone, Debug)]
 pub enum Signal {
-    /// A caller invokes it and wants to know at once if no environment is free.
+    /// A caller invokes the function. If no environment is free, the invocation is throttled at
+    /// once.
     Invoke(InvocationId),
-    /// An event source invokes it and waits in line while no environment is free.
+    /// An event source invokes the function. If no environment is free, the invocation waits in
+    /// line.
     Queue(InvocationId),
-    /// A caller does not wait in line any longer.
+    /// A caller no longer waits in line.
     LeaveLine(InvocationId),
-    /// Nobody waits in line from now on: the engine is about to stop.
+    /// The engine is about to stop: from now on no invocation waits in line.
     CloseLine,
     /// The process of an environment called `/next`.
     Polled(EnvironmentId),
@@ -22,11 +24,11 @@ pub enum Signal {
     Unheard(EnvironmentId, InvocationId),
     /// The process answered.
     Answered(EnvironmentId, InvocationId),
-    /// The process answered, and its extensions are still at work on the invocation.
+    /// The process answered, and its extensions still work on the invocation.
     Responded(EnvironmentId, InvocationId),
     /// The extensions of an environment are done with the last invocation.
     Finished(EnvironmentId),
-    /// An extension reported that it failed, with this error object.
+    /// An extension reported a failure, with this error object.
     Broke(EnvironmentId, Bytes),
     /// The process reported that its initialisation failed, with this error object.
     InitFailed(EnvironmentId, Bytes),
@@ -34,7 +36,7 @@ pub enum Signal {
     Limit(EnvironmentId, Limit),
     /// The process ended.
     Exited(EnvironmentId, Exit),
-    /// The back-off after failed initialisations is over.
+    /// The pause after failed initialisations is over.
     BackOffOver,
     /// The engine stops: no environment may be left.
     Stop,

@@ -1,4 +1,4 @@
-//! The pool by example, and random lives of it.
+//! Tests of the pool: examples, and random sequences of events.
 
 use bytes::Bytes;
 
@@ -22,7 +22,7 @@ fn start_within(environment: u64, invocation: u64) -> Action {
     Action::Start { environment: env(environment), within: Some(id(invocation)) }
 }
 
-/// A pool in which environments 1..=count wait at `/next`; the last one polled last.
+/// A pool in which environments `1..=count` wait at `/next`; the last one polled last.
 fn with_idle(limit: usize, count: u64) -> Pool {
     let mut pool = Pool::new(limit);
     for n in 1..=count {
@@ -76,7 +76,7 @@ fn callers_in_line_are_served_in_the_order_in_which_they_came() {
     assert_eq!(pool.step(Signal::Invoke(id(4))).unwrap(), [Action::Throttle(id(4))]);
     let actions = pool.step(Signal::Answered(env(1), id(1))).unwrap();
     assert_eq!(actions, [Action::Complete(id(1)), Action::Hold(env(1), id(2))]);
-    // Whoever was served stands behind those who wait.
+    // A source that was served stands behind those that wait.
     assert_eq!(pool.step(Signal::Queue(id(5))).unwrap(), [Action::StandInLine(id(5))]);
     pool.step(Signal::Polled(env(1))).unwrap();
     let actions = pool.step(Signal::Answered(env(1), id(2))).unwrap();
@@ -144,7 +144,7 @@ fn an_environment_whose_extensions_still_work_is_busy_and_nobody_starts_a_second
     assert_eq!(pool.step(Signal::Queue(id(3))).unwrap(), [Action::StandInLine(id(3))]);
     assert_eq!(pool.step(Signal::Finished(env(1))).unwrap(), [Action::Hold(env(1), id(3))]);
     assert_eq!(pool.step(Signal::Polled(env(1))).unwrap(), [Action::Deliver(env(1), id(3))]);
-    // The process came first this time, and the extensions need too long.
+    // This time the extensions exceed the timeout.
     pool.step(Signal::Responded(env(1), id(3))).unwrap();
     pool.step(Signal::Queue(id(4))).unwrap();
     let actions = pool.step(Signal::Limit(env(1), Limit::Extensions(id(3)))).unwrap();
@@ -166,7 +166,7 @@ fn an_environment_that_an_extension_ends_gets_no_invocation_any_more() {
     let mut pool = with_idle(1, 1);
     assert_eq!(pool.step(Signal::Broke(env(1), error())).unwrap(), [Action::Kill(env(1))]);
     assert_eq!(pool.step(Signal::Invoke(id(1))).unwrap(), [start(2)]);
-    // At work on it, and with one that no process has seen.
+    // First an invocation that the process works on, then one that no process has seen.
     pool.step(Signal::Polled(env(2))).unwrap();
     let actions = pool.step(Signal::Broke(env(2), error())).unwrap();
     assert_eq!(actions, [Action::Kill(env(2)), Action::Fail(id(1), EnvironmentError::Extension(error()))]);
@@ -196,7 +196,7 @@ fn an_invocation_whose_process_does_not_come_back_for_it_is_handed_on() {
     let actions = pool.step(Signal::Limit(env(1), Limit::Take(id(1)))).unwrap();
     assert_eq!(actions, [Action::Overdue(env(1), id(1)), start(2)]);
     assert_eq!(pool.step(Signal::Polled(env(2))).unwrap(), [Action::Deliver(env(2), id(1))]);
-    // It was only slow.
+    // The process was only slow.
     pool.step(Signal::Polled(env(1))).unwrap();
     assert_eq!(pool.step(Signal::Invoke(id(2))).unwrap(), [Action::Deliver(env(1), id(2))]);
 }
@@ -304,7 +304,8 @@ fn while_initialisations_fail_one_environment_is_started_at_a_time() {
         let starts = actions.iter().filter(|action| matches!(action, Action::Start { .. })).count();
         assert_eq!(starts, 0, "{n}: {actions:?}");
     }
-    // The first of them failed with the second end, the next one was charged with the third; two wait.
+    // The second end failed the first invocation. The third end counted against the next one. Two
+    // still wait.
     assert_eq!(pool.in_flight(), 2);
     assert_eq!(pool.step(Signal::BackOffOver).unwrap(), [start_within(4, 2)]);
 }

@@ -33,14 +33,14 @@ impl Queue {
                     self.counts.throttled += 1;
                     let until = now.after(self.backoff.delay(batch.throttles));
                     batch.throttles += 1;
-                    // Tried again only while the messages are certainly still hidden when the
-                    // function ends.
+                    // Tried again only if the messages certainly stay hidden until the function
+                    // ends.
                     let hidden = batch.received.after(self.settings.visibility);
                     if until.after(self.settings.timeout) < hidden {
                         batch.state = BatchState::Waiting(until);
                         return Ok(());
                     }
-                    // The function did not run: their receives are used up, and nothing has failed.
+                    // The function did not run: the receives are used up, and nothing has failed.
                     (0..batch.messages.len()).collect()
                 }
                 QueueVerdict::Failed(BatchError::Function(reason) | BatchError::Response(reason)) => {
@@ -75,7 +75,7 @@ impl Queue {
             self.counts.delivered += batch.messages.len() as u64;
             actions.push(Action::Delete { batch: id, receipts: batch.receipts() });
         }
-        // What is held of a failed group must not overtake it.
+        // Held messages of a failed group must not overtake it.
         self.held.forget(&groups);
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Messages that are on their way together.
+//! A batch of queue messages, from its invocation to its deletion.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,8 +10,8 @@ use lambda_shapes::queue::Message;
 pub(super) struct Batch {
     pub(super) messages: Vec<Message>,
     pub(super) state: BatchState,
-    /// The earliest receive of its messages, or when their time was extended: they become visible
-    /// again so long after it.
+    /// When the visibility timeout of the messages began: at the earliest receive, or at the last
+    /// extension.
     pub(super) received: Moment,
     pub(super) throttles: u32,
 }
@@ -28,7 +28,7 @@ pub(super) enum BatchState {
     InFlight,
     Waiting(Moment),
     Deleting,
-    /// As above, without ever having been with the function.
+    /// As `Deleting`, for messages that the filter rejected: the function never had them.
     Dropping,
 }
 
@@ -42,12 +42,12 @@ impl fmt::Display for BatchState {
     }
 }
 
-/// Batches that count towards the concurrency.
+/// Returns the batches that count towards the concurrency.
 pub(super) fn delivering(batches: &BTreeMap<u64, Batch>) -> impl Iterator<Item = &Batch> {
     batches.values().filter(|batch| batch.state != BatchState::Dropping)
 }
 
-/// The groups that have a batch on its way.
+/// Returns the message groups that have a batch on its way.
 pub(super) fn busy(batches: &BTreeMap<u64, Batch>) -> BTreeSet<&str> {
     let messages = delivering(batches).flat_map(|batch| batch.messages.iter());
     messages.filter_map(|message| message.group.as_deref()).collect()

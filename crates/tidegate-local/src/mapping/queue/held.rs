@@ -1,4 +1,4 @@
-//! Messages that are received and belong to no batch yet.
+//! Holds received messages that are in no batch yet.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use lambda_shapes::batching::{self, Limits, Readiness};
 use lambda_shapes::moment::Moment;
 use lambda_shapes::queue::Message;
 
-/// Held messages in the order in which they came, each with the moment of its receive.
+/// Held messages in the order of arrival, each with the moment of its receive.
 #[derive(Debug, Default)]
 pub(super) struct Held(VecDeque<(Message, Moment)>);
 
@@ -24,7 +24,7 @@ impl Held {
         self.0.iter().map(|(message, _)| message)
     }
 
-    /// Lets go of everything, in its order.
+    /// Removes and returns all messages, in order.
     pub(super) fn take(&mut self) -> Vec<Message> {
         self.0.drain(..).map(|(message, _)| message).collect()
     }
@@ -33,14 +33,16 @@ impl Held {
         self.0.extend(messages.into_iter().map(|message| (message, now)));
     }
 
-    /// Messages that a batch could have now: those of a busy group wait for it.
+    /// Returns how many messages a batch could take now; those of a busy group wait.
     pub(super) fn free(&self, busy: &BTreeSet<&str>) -> usize {
         self.0.iter().filter(|(message, _)| is_free(message, busy)).count()
     }
 
-    /// Lets go of what was received so long ago: it can be received again, or soon can, its receipt
-    /// is worth nothing any more, and the next receive brings it.
-    /// Of a group what is behind it goes too, so that nothing overtakes it.
+    /// Drops messages that were received longer ago than `kept`.
+    ///
+    /// Such a message is visible in the queue again, or soon will be. Its receipt is worthless
+    /// then, and another receive brings the message. The rest of its message group is dropped, too,
+    /// so that nothing overtakes it.
     pub(super) fn expire(&mut self, kept: Duration, now: Moment) {
         let mut groups = BTreeSet::new();
         self.0.retain(|(message, received)| {
@@ -53,14 +55,18 @@ impl Held {
         self.forget(&groups);
     }
 
-    /// Lets go of what belongs to these groups; it becomes visible again behind what has failed
-    /// there.
+    /// Drops the messages of these groups; they become visible again behind the failed ones.
     pub(super) fn forget(&mut self, groups: &BTreeSet<String>) {
         self.0.retain(|(message, _)| message.group.as_ref().is_none_or(|group| !groups.contains(group)));
     }
 
-    /// Cuts the messages of a batch out, with the earliest moment of their receives. Without one
-    /// that is closed: until when one is gathered, if there are messages for it.
+    /// Takes the messages of the next batch out, with the earliest moment of their receives.
+    ///
+    /// Messages of a busy group stay, in order. The error is the moment at which the batch will be
+    /// ready, or `None` if there are no messages for it.
+    ///
+    /// Example: a batch of group A is in flight, and `a2@A`, `b1@B`, `b2@B` are held. The next
+    /// batch is `b1`, `b2`.
     pub(super) fn cut(
         &mut self,
         limits: Limits,

@@ -55,7 +55,7 @@ use crate::pace::retry::Backoff;
 use lambda_shapes::batching::{self, Limits, PAYLOAD_LIMIT, Window};
 use lambda_shapes::moment::Moment;
 
-/// Most messages of one ReceiveMessage call.
+/// Most messages in one ReceiveMessage call.
 const RECEIVE_LIMIT: usize = 10;
 
 /// The state machine of one queue.
@@ -68,7 +68,7 @@ pub struct Queue {
     pub(super) returned: Returned,
     pub(super) batches: BTreeMap<u64, Batch>,
     next_batch: u64,
-    /// When the last invocation ended, if nothing was being gathered then.
+    /// When the last invocation ended, if no batch was being gathered then.
     pub(super) invoked: Option<Moment>,
     pub(super) counts: Counts,
 }
@@ -95,7 +95,7 @@ impl fmt::Display for Reading {
 }
 
 impl Queue {
-    /// A queue that has not been read.
+    /// Creates a queue that has not been read.
     #[must_use]
     pub fn new(settings: QueueSettings) -> Self {
         Self {
@@ -111,26 +111,27 @@ impl Queue {
         }
     }
 
-    /// Counts since the start.
+    /// Returns the counts since the start.
     #[must_use]
     pub fn counts(&self) -> &Counts {
         &self.counts
     }
 
-    /// Messages received and not finished.
+    /// Returns the number of messages received and not finished.
     #[must_use]
     pub fn lag(&self) -> usize {
         self.held.len() + self.batches.values().map(|batch| batch.messages.len()).sum::<usize>()
     }
 
-    /// Number of invocations in flight.
+    /// Returns the number of invocations in flight.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.batches.values().filter(|batch| batch.state == BatchState::InFlight).count()
     }
 
-    /// When the oldest message was sent that is received and not finished, or has failed and is
-    /// hidden until it comes again.
+    /// Returns when the oldest unfinished message was sent.
+    ///
+    /// Failed messages that are hidden until their next attempt count, too.
     #[must_use]
     pub fn oldest(&self, now: Moment) -> Option<Moment> {
         let delivering = delivering(&self.batches).flat_map(|batch| &batch.messages);
@@ -138,13 +139,13 @@ impl Queue {
         mine.chain(self.returned.oldest(now)).min()
     }
 
-    /// Nothing is held, in flight or waiting.
+    /// Returns whether nothing is held, in flight or waiting.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.held.is_empty() && self.batches.is_empty()
     }
 
-    /// Holds what passes the filter, and deletes the rest.
+    /// Holds messages that pass the filter, and deletes the others.
     fn admit(&mut self, messages: Vec<Message>, now: Moment, actions: &mut Vec<Action>) {
         let filter = self.settings.filter.clone();
         let passes = |message: &Message| filter.as_ref().is_none_or(|filter| filter.passes(&message.json));
@@ -266,7 +267,7 @@ impl Queue {
         }
     }
 
-    /// Cuts a batch out of what is held, leaving messages whose group has a batch on its way.
+    /// Takes the next batch from the held messages, except those of a busy group.
     fn next_batch(&mut self, now: Moment) -> Result<Batch, Option<Moment>> {
         let limits = Limits {
             records: self.settings.batch_size,
@@ -283,7 +284,7 @@ impl Queue {
     }
 }
 
-/// Gives messages back to their queue that no invocation has.
+/// Makes messages visible again that no invocation has.
 fn release(messages: impl Iterator<Item = Message>, actions: &mut Vec<Action>) {
     let receipts: Vec<String> = messages.map(|message| message.receipt).collect();
     if !receipts.is_empty() {

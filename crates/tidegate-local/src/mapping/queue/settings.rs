@@ -1,4 +1,4 @@
-//! What a queue mapping goes by.
+//! Settings of a queue mapping.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use lambda_shapes::moment::Moment;
 use topology::model::{Function, Source};
 use topology::pattern::filter::Filter;
 
-/// What a receive and a hand-over may take together.
+/// Time for a receive and a hand-over together.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Settings of a queue mapping.
@@ -16,26 +16,29 @@ const GRACE: Duration = Duration::from_secs(1);
 pub struct QueueSettings {
     /// Most messages in one batch.
     pub batch_size: usize,
-    /// How long a batch is gathered.
+    /// Longest time for which messages are gathered into a batch.
     pub batching_window: Duration,
     /// Most concurrent batches.
     pub maximum_concurrency: usize,
-    /// Partial responses are honoured.
+    /// Whether partial batch responses are honoured.
     pub report_batch_item_failures: bool,
-    /// How long a received message stays hidden, in whole seconds.
+    /// Visibility timeout of received messages, in whole seconds.
     pub visibility: Duration,
-    /// Timeout of the function, as a part of that time.
+    /// Timeout of the function, divided by the time scale as the visibility timeout is.
     pub timeout: Duration,
-    /// Which messages are delivered; all of them without one.
+    /// Filter of the messages; without one all messages are delivered.
     pub filter: Option<Arc<Filter>>,
-    /// Divides the waiting times after throttles. Above 1 the functions are slow beside everything
-    /// else: what is in flight is hidden for as long as it is.
+    /// Divides the waits after throttles; 1 is AWS's pace.
+    ///
+    /// Above 1, functions are slow compared with the shortened visibility timeout, so it is
+    /// extended while messages are in flight.
     pub time_scale: f64,
 }
 
 impl QueueSettings {
-    /// Settings of a declared source of a queue that hides messages for so many seconds, with its
-    /// filter as it was read.
+    /// Creates the settings of a declared source with its parsed filter.
+    ///
+    /// `visibility_seconds` is the visibility timeout of the queue.
     #[must_use]
     pub fn new(
         source: &Source,
@@ -44,7 +47,7 @@ impl QueueSettings {
         filter: Option<Arc<Filter>>,
         time_scale: f64,
     ) -> Self {
-        // A mapping without a bound of its own is run as often as its function may be.
+        // A mapping without a limit of its own runs as often as its function may.
         let concurrency = source.maximum_concurrency.unwrap_or(function.concurrency());
         let seconds = |seconds: u32| Duration::from_secs(seconds.into());
         Self {
@@ -59,26 +62,35 @@ impl QueueSettings {
         }
     }
 
-    /// How long a message is held at most: so long that the function can end while it is hidden, if
-    /// it is hidden for twice the function's timeout, and for half of that time in any case.
+    /// Returns how long a message is held at most.
+    ///
+    /// With a visibility timeout of at least twice the function's timeout, the function can still
+    /// end while the message is hidden. Otherwise the message is held for half of the visibility
+    /// timeout. Example: 60 s of visibility and a function timeout of 10 s allow 50 s.
     pub(super) fn longest_hold(&self) -> Duration {
         self.visibility.saturating_sub(self.timeout.min(self.visibility / 2))
     }
 
-    /// How long after its receive a message may be handed over. Shortly before its visibility ends
-    /// it may not: its receive has taken some time too.
+    /// Returns how long after its receive a message may be handed to the function.
+    ///
+    /// It ends shortly before the visibility timeout, because the receive itself has taken some
+    /// time.
     pub(super) fn certainly_hidden(&self) -> Duration {
         self.visibility.saturating_sub(GRACE.min(self.visibility / 10))
     }
 
-    /// How long a batch may wait in line for its function, so that the function ends while the
-    /// messages are hidden.
+    /// Returns how long a batch may wait in line for its function.
+    ///
+    /// After such a wait the function still ends while the messages are hidden.
     pub(super) fn patience(&self, received: Moment, now: Moment) -> Duration {
         received.after(self.certainly_hidden()).since(now).saturating_sub(self.timeout)
     }
 
-    /// After how much of the time for which messages in flight are hidden it is extended. On AWS it
-    /// never is; but functions do not run faster here where everything else does.
+    /// Returns after which time the visibility timeout of messages in flight is extended; `None`
+    /// for never.
+    ///
+    /// Lambda never extends it. A time scale above 1 shortens everything except the run time of
+    /// functions, so here it must be extended.
     pub(super) fn extended_after(&self) -> Option<Duration> {
         (self.time_scale > 1.0).then_some(self.visibility / 2)
     }

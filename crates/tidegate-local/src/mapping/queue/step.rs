@@ -1,4 +1,4 @@
-//! What goes into and comes out of the state machine of a queue.
+//! Inputs and actions of the state machine of a queue.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,30 +9,30 @@ use crate::invocation::Answer;
 use lambda_shapes::moment::Moment;
 use lambda_shapes::queue::Message;
 
-/// What happened.
+/// An input of the state machine: something that happened.
 #[derive(Debug)]
 pub enum Input {
-    /// The queue may be read from now on.
+    /// The queue can be read from now on.
     Start,
-    /// A receive is over; without messages it came back empty.
+    /// A receive has ended; the list is empty if there were no messages.
     Received(Vec<Message>),
     /// A receive failed.
     ReceiveFailed,
-    /// An invocation is over.
+    /// An invocation has ended.
     Answered {
         /// The batch.
         batch: u64,
-        /// How it ended.
+        /// How the invocation ended.
         answer: Answer,
     },
-    /// The finished messages of a batch are deleted, or it was tried.
+    /// The deletion of a batch's handled messages has ended, with or without success.
     Deleted {
         /// The batch.
         batch: u64,
     },
-    /// A moment that was waited for has come.
+    /// The moment of [`Action::WaitUntil`] has come.
     TimerDue,
-    /// Nothing new may be begun.
+    /// Nothing new may begin from now on.
     Stop,
 }
 
@@ -50,10 +50,10 @@ impl fmt::Display for Input {
     }
 }
 
-/// What is to be done.
+/// An action for the driver to carry out.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Receive at most this many messages.
+    /// Receive at most this number of messages.
     Receive {
         /// Most messages.
         limit: usize,
@@ -64,29 +64,30 @@ pub enum Action {
         batch: u64,
         /// The event.
         payload: Bytes,
-        /// How long it may wait in line.
+        /// Longest time for which the invocation may wait in line.
         patience: Duration,
     },
     /// Delete these messages.
     Delete {
         /// The batch.
         batch: u64,
-        /// Their receipts.
+        /// Receipts of the messages.
         receipts: Vec<String>,
     },
-    /// Keep these messages hidden for the settings' visibility from now on.
+    /// Keep these messages hidden for the visibility timeout of the settings from now on.
     Hide {
-        /// Their receipts.
+        /// Receipts of the messages.
         receipts: Vec<String>,
     },
-    /// Make these messages visible again: nothing was done with them.
+    /// Make these messages visible again, because no invocation will have them.
     Release {
-        /// Their receipts.
+        /// Receipts of the messages.
         receipts: Vec<String>,
     },
-    /// Give [`Input::TimerDue`] at this moment. Each step says anew what is waited for; without it
-    /// nothing is.
+    /// Give [`Input::TimerDue`] at this moment.
+    ///
+    /// It replaces the timer of the step before. A step without this action removes that timer.
     WaitUntil(Moment),
-    /// Nothing is in flight after [`Input::Stop`].
+    /// Nothing is in flight any more after [`Input::Stop`].
     Stopped,
 }

@@ -1,4 +1,4 @@
-//! Where the tasks of a stream mapping write down how they stand.
+//! Collects the status of a stream mapping from its tasks.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::mapping::status::{MappingStatus, age};
 use lambda_shapes::moment::Moment;
 use lambda_shapes::text::shortened;
 
-/// Where the tasks of a stream mapping write down how they stand.
+/// Status of a stream mapping, to which each of its tasks adds its part.
 #[derive(Debug, Default)]
 pub(super) struct Board {
     inner: Mutex<Inner>,
@@ -38,7 +38,7 @@ pub(super) struct ShardStatus {
 }
 
 impl Board {
-    /// Writes down how a shard stands.
+    /// Sets the status of a shard.
     pub(super) fn shard(&self, id: &str, status: ShardStatus) {
         self.with(|inner| match inner.shards.get_mut(id) {
             Some(known) => *known = status,
@@ -46,7 +46,7 @@ impl Board {
         });
     }
 
-    /// A shard has ended and is done.
+    /// Notes that a shard has ended and is done.
     pub(super) fn closed(&self, id: &str) {
         self.with(|inner| {
             if let Some(shard) = inner.shards.get_mut(id) {
@@ -55,22 +55,22 @@ impl Board {
         });
     }
 
-    /// Whether every shard that can be read now is.
+    /// Sets whether every shard that can be read is being read.
     pub(super) fn discovered(&self, discovered: bool) {
         self.with(|inner| inner.discovered = discovered);
     }
 
-    /// Writes down a failure outside the state machine.
+    /// Notes a failure outside the state machine.
     pub(super) fn failed(&self, message: &str) {
         self.with(|inner| inner.last_error = Some(shortened(message)));
     }
 
-    /// An on-failure record is lost.
+    /// Notes that an on-failure record is lost.
     pub(super) fn undelivered(&self, why: &str) {
         self.with(|inner| inner.destination_failures.add(why));
     }
 
-    /// The whole mapping.
+    /// Returns the status of the whole mapping.
     pub(super) fn status(&self, name: &Name) -> MappingStatus {
         self.with(|inner| {
             let sum = |number: fn(&ShardStatus) -> u64| inner.shards.values().map(number).sum::<u64>();
@@ -112,7 +112,7 @@ impl Board {
     }
 }
 
-/// What a mapping is called.
+/// Names of a mapping's function and source.
 #[derive(Clone, Debug)]
 pub(super) struct Name {
     pub(super) function: String,

@@ -1,4 +1,4 @@
-//! Reading the stream of a DynamoDB table.
+//! Reads the stream of a DynamoDB table.
 
 use aws_sdk_dynamodbstreams::Client;
 use aws_sdk_dynamodbstreams::error::DisplayErrorContext;
@@ -11,10 +11,10 @@ use lambda_shapes::moment::Moment;
 use super::source::{Page, ReadError, ReadFrom, ShardInfo, StreamSource};
 use lambda_shapes::dynamodb::record;
 
-/// Most records of one GetRecords call.
+/// Most records in one GetRecords call.
 const READ_LIMIT: usize = 1_000;
 
-/// The stream of a table.
+/// The stream of a DynamoDB table.
 #[derive(Clone, Debug)]
 pub struct DynamoDbSource {
     client: Client,
@@ -23,7 +23,7 @@ pub struct DynamoDbSource {
 }
 
 impl DynamoDbSource {
-    /// The stream with this ARN.
+    /// Creates a source for the stream with this ARN.
     #[must_use]
     pub fn new(client: Client, stream_arn: &str, region: &str) -> Self {
         Self { client, stream_arn: stream_arn.to_owned(), region: region.to_owned() }
@@ -71,7 +71,7 @@ impl StreamSource for DynamoDbSource {
         Box::pin(async move {
             let request = self.client.get_shard_iterator().stream_arn(&self.stream_arn).shard_id(shard);
             let request = match from {
-                // There are no iterators at a time.
+                // DynamoDB Streams have no iterators that begin at a time.
                 ReadFrom::Horizon | ReadFrom::Since(_) => {
                     request.shard_iterator_type(ShardIteratorType::TrimHorizon)
                 }

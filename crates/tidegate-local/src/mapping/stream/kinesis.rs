@@ -1,4 +1,4 @@
-//! Reading a Kinesis stream.
+//! Reads a Kinesis stream.
 
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::error::DisplayErrorContext;
@@ -12,7 +12,7 @@ use lambda_shapes::moment::Moment;
 use super::source::{Page, ReadError, ReadFrom, ShardInfo, StreamSource};
 use lambda_shapes::kinesis::{Origin, record};
 
-/// Most records of one GetRecords call.
+/// Most records in one GetRecords call.
 const READ_LIMIT: usize = 10_000;
 
 /// A Kinesis stream.
@@ -23,7 +23,7 @@ pub struct KinesisSource {
 }
 
 impl KinesisSource {
-    /// The stream that the origin names.
+    /// Creates a source for the stream that the origin names.
     #[must_use]
     pub fn new(client: Client, origin: Origin) -> Self {
         Self { client, origin }
@@ -77,8 +77,8 @@ impl StreamSource for KinesisSource {
                     .starting_sequence_number(sequence),
             };
             let answer = request.send().await.map_err(|error| match error.as_service_error() {
-                // Kinesis refuses a sequence number of another stream, as after the stream was made
-                // anew.
+                // Kinesis refuses sequence numbers of another stream, such as a deleted one of the
+                // same name.
                 Some(GetShardIteratorError::InvalidArgumentException(_))
                     if matches!(from, ReadFrom::After(_)) =>
                 {

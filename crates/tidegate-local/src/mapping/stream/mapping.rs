@@ -1,4 +1,4 @@
-//! What a stream mapping consists of.
+//! Configuration of a stream mapping.
 
 use std::sync::Arc;
 
@@ -11,28 +11,28 @@ use crate::destination::Destination;
 use crate::invocation::Invoker;
 use crate::pace::Pace;
 
-/// Everything a stream mapping needs.
+/// Everything that a stream mapping needs.
 pub struct StreamMapping {
-    /// The function's declared name.
+    /// Declared name of the function.
     pub function: String,
-    /// The stream's or table's declared name.
+    /// Declared name of the stream or table.
     pub source_name: String,
-    /// Name of the mapping in the checkpoints. A stream made anew must have another.
+    /// Name of the mapping in the checkpoints. A recreated stream needs a new name.
     pub checkpoint_name: String,
-    /// The rules.
+    /// Rules of delivery.
     pub settings: StreamSettings,
-    /// Where a mapping without checkpoint begins.
+    /// Where a mapping without checkpoints begins.
     pub starting_position: Start,
     /// The stream.
     pub source: Arc<dyn StreamSource>,
-    /// Runs the function.
+    /// Invokes the function.
     pub invoker: Arc<dyn Invoker>,
-    /// Where on-failure records go. Decides about `has_destination` of the settings.
+    /// Destination of on-failure records. Overrides `has_destination` of the settings.
     pub destination: Option<Arc<dyn Destination>>,
-    /// Where positions are kept.
+    /// Store of the checkpoints.
     pub checkpoints: Arc<dyn Checkpoints>,
-    /// The engine's activity counter.
+    /// Activity counter of the engine.
     pub activity: Arc<Activity>,
-    /// How fast the stream is polled.
+    /// How often the stream is polled.
     pub pace: Pace,
 }

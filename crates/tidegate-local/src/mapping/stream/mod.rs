@@ -1,4 +1,6 @@
-//! Stream mappings, of Kinesis and of a table: one state machine and one driver per shard.
+//! Stream mappings, for Kinesis streams and streams of tables: one state machine per shard.
+//!
+//! [`start()`] runs one driver for each shard that can be read.
 
 mod board;
 mod delivery;

@@ -1,4 +1,4 @@
-//! One shard's iterator: kept, renewed, and used at the right pace.
+//! Reads one shard: keeps and renews its iterator, and polls at the right pace.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::activity::Activity;
 use crate::pace::Pacer;
 use crate::pace::wait::until_poll;
 
-/// Records of a page behind which there are probably more: DynamoDB gives no more at once.
+/// Records from which on a page counts as full: DynamoDB returns no more at once.
 const FULL: usize = 1_000;
 
 /// Reads one shard page by page.
@@ -23,11 +23,11 @@ pub(super) struct Reader {
     seen: u64,
 }
 
-/// What a poll brought.
+/// Result of a poll.
 pub(super) struct Polled {
     /// The page, or a message for people.
     pub(super) page: Result<Page, String>,
-    /// The activity counter before the poll began.
+    /// Activity counter before the poll began.
     pub(super) seen: u64,
 }
 
@@ -55,8 +55,9 @@ impl Reader {
         Polled { page: page.map_err(|error| error.to_string()), seen: self.seen }
     }
 
-    /// The next page. Pages that hold only what was written before the beginning are passed over,
-    /// so that they do not look like the end.
+    /// Returns the next page, without records from before [`ReadFrom::Since`].
+    ///
+    /// It skips pages that held only such records, because the shard would otherwise look idle.
     async fn page(&mut self, limit: usize) -> Result<Page, ReadError> {
         loop {
             let mut page = self.read(limit).await?;
@@ -103,8 +104,9 @@ impl Reader {
         }
     }
 
-    /// A new iterator behind the last record read. Where that position is gone, reading goes on at
-    /// the oldest record.
+    /// Returns a new iterator after the last record read.
+    ///
+    /// If that position is gone, reading goes on at the oldest record.
     async fn renew(&mut self) -> Result<String, ReadError> {
         match self.source.iterator(&self.shard, &self.from).await {
             Err(ReadError::Trimmed) => {
@@ -131,7 +133,7 @@ mod tests {
     use lambda_shapes::record::{OrderingKey, Record};
     use lambda_shapes::sequence::SequenceNumber;
 
-    /// A stream whose reads end by a script and which remembers for what iterators it was asked.
+    /// A stream that answers reads from a script and keeps the positions of requested iterators.
     struct Scripted {
         reads: Mutex<Vec<Result<Page, ReadError>>>,
         iterators: Mutex<Vec<ReadFrom>>,
@@ -174,8 +176,7 @@ mod tests {
         Page { records: records.collect(), next: Some("next".to_owned()), millis_behind: None }
     }
 
-    /// Polls as often as there are scripted reads to consume, and gives what the iterators were
-    /// asked for.
+    /// Polls this number of times and returns the positions of the requested iterators.
     async fn iterators(reads: Vec<Result<Page, ReadError>>, polls: usize) -> Vec<ReadFrom> {
         let source = Arc::new(Scripted { reads: Mutex::new(reads), iterators: Mutex::default() });
         let pacer = Pacer::new(Pace::Fast, Duration::ZERO);
@@ -213,7 +214,7 @@ mod tests {
             page.records[0].arrived = Moment::from_millis(millis);
             Ok(page)
         };
-        // The beginning is at -1.5 s, and times may be whole seconds.
+        // Reading begins at -1.5 s, and times may be whole seconds.
         let reads = vec![aged("1", -9000), aged("2", -2001), Ok(page(&[])), aged("3", -2000)];
         let source = Arc::new(Scripted { reads: Mutex::new(reads), iterators: Mutex::default() });
         let pacer = Pacer::new(Pace::Fast, Duration::ZERO);

@@ -1,4 +1,4 @@
-//! What a stream mapping goes by.
+//! Settings of a stream mapping.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,41 +8,45 @@ use lambda_shapes::stream_kind::StreamKind;
 use topology::model::Source;
 use topology::pattern::filter::Filter;
 
-/// Settings of a stream mapping. Defaults where the topology says nothing are Lambda's own.
+/// Settings of a stream mapping.
+///
+/// Where the topology sets none, Lambda's defaults apply.
 #[derive(Clone, Debug)]
 pub struct StreamSettings {
     /// The kind of stream.
     pub kind: StreamKind,
-    /// ARN of the stream, as it appears in events and on-failure records.
+    /// ARN of the stream, as in events and on-failure records.
     pub source_arn: String,
     /// Unqualified ARN of the function.
     pub function_arn: String,
     /// Most records in one batch.
     pub batch_size: usize,
-    /// How long a batch is gathered.
+    /// Longest time for which records are gathered into a batch.
     pub batching_window: Duration,
     /// Length of a tumbling window; zero for none.
     pub tumbling_window: Duration,
-    /// Concurrent batches per shard; one alone is used with a tumbling window.
+    /// Concurrent batches per shard. With a tumbling window only one is used.
     pub lanes: usize,
-    /// Partial responses are honoured.
+    /// Whether partial batch responses are honoured.
     pub report_batch_item_failures: bool,
-    /// A failed batch is split.
+    /// Whether a failed batch is split.
     pub bisect_on_error: bool,
-    /// Retries before a batch is given up; `None` is without limit.
+    /// Retries before a batch is given up; `None` for no limit.
     pub maximum_retry_attempts: Option<u32>,
-    /// Age at which a record is given up; `None` is without limit.
+    /// Age at which a record is given up; `None` for no limit.
     pub maximum_record_age: Option<Duration>,
-    /// Given-up ranges go to a destination, and count as finished only once they are there.
+    /// Ranges that are given up go to a destination, and are done only after that hand-over.
     pub has_destination: bool,
-    /// Which records are delivered; all of them without one.
+    /// Filter of the records; without one all records are delivered.
     pub filter: Option<Arc<Filter>>,
-    /// Divides the waiting times between retries; 1 is AWS's own pace.
+    /// Divides the waits between retries; 1 is AWS's pace.
     pub time_scale: f64,
 }
 
 impl StreamSettings {
-    /// Settings of a declared source, with its filter as it was read. Windows and ages are scaled.
+    /// Creates the settings of a declared source with its parsed filter.
+    ///
+    /// `time_scale` divides windows and ages.
     #[must_use]
     pub fn new(
         source: &Source,
@@ -63,7 +67,7 @@ impl StreamSettings {
             lanes: usize::try_from(source.parallelization_factor.unwrap_or(1).max(1)).unwrap_or(1),
             report_batch_item_failures: source.report_batch_item_failures,
             bisect_on_error: source.bisect_on_error,
-            // -1, Lambda's word for "without limit", fails the conversion.
+            // -1, Lambda's value for "no limit", fails the conversion.
             maximum_retry_attempts: source.maximum_retry_attempts.and_then(|n| u32::try_from(n).ok()),
             maximum_record_age: source
                 .maximum_record_age_seconds

@@ -1,4 +1,4 @@
-//! What a stream driver needs of a stream.
+//! Port through which a stream driver reads a stream.
 
 use futures::future::BoxFuture;
 
@@ -7,14 +7,24 @@ use lambda_shapes::record::Record;
 
 /// A stream that can be read shard by shard.
 pub trait StreamSource: Send + Sync {
-    /// All shards that can be read, closed ones included.
+    /// Returns all shards that can be read, including closed ones.
+    ///
+    /// # Errors
+    /// The source cannot be read.
     fn shards(&self) -> BoxFuture<'_, Result<Vec<ShardInfo>, ReadError>>;
 
-    /// An iterator into a shard.
+    /// Returns an iterator that begins at this position of a shard.
+    ///
+    /// # Errors
+    /// The source cannot be read: [`ReadError::Trimmed`] if the position is no longer in the
+    /// stream.
     fn iterator<'a>(&'a self, shard: &'a str, from: &'a ReadFrom)
     -> BoxFuture<'a, Result<String, ReadError>>;
 
-    /// The records at an iterator, at most `limit`.
+    /// Returns the records at an iterator, at most `limit`.
+    ///
+    /// # Errors
+    /// The source cannot be read: [`ReadError::Expired`] if the iterator was unused for too long.
     fn read<'a>(
         &'a self,
         shard: &'a str,
@@ -23,48 +33,50 @@ pub trait StreamSource: Send + Sync {
     ) -> BoxFuture<'a, Result<Page, ReadError>>;
 }
 
-/// A shard.
+/// A shard of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShardInfo {
-    /// Its id.
+    /// Id of the shard.
     pub id: String,
-    /// The shards whose records come before its own.
+    /// Shards whose records come before those of this shard.
     pub parents: Vec<String>,
 }
 
-/// Where reading begins.
+/// Position at which reading begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReadFrom {
-    /// At the oldest record there is.
+    /// At the oldest record of the shard.
     Horizon,
-    /// At the first record written at this moment or later. A source that cannot begin at a time
-    /// begins at its oldest record; the reader leaves out what is older.
+    /// At the first record written at this moment or later.
+    ///
+    /// A source that cannot begin at a time begins at its oldest record, and the reader skips older
+    /// records.
     Since(Moment),
-    /// Behind this sequence number.
+    /// After this sequence number.
     After(String),
 }
 
-/// What one read brought.
+/// Result of one read.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// The records, in order.
+    /// Records in order.
     pub records: Vec<Record>,
-    /// The iterator to go on with; none if the shard has ended.
+    /// Iterator for the next read; `None` if the shard has ended.
     pub next: Option<String>,
-    /// How far behind the newest record this page is, where the source says so.
+    /// Distance of this page from the newest record in milliseconds, if the source reports it.
     pub millis_behind: Option<i64>,
 }
 
 /// Why a read failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
-    /// The iterator was not used for too long.
+    /// The iterator was unused for too long.
     #[error("the shard iterator has expired")]
     Expired,
-    /// The position is older than what the stream keeps, or not of this stream.
+    /// The position is older than the oldest record, or belongs to another stream.
     #[error("the position is no longer in the stream")]
     Trimmed,
-    /// Anything else: a message for people.
+    /// Any other failure, as a message for people.
     #[error("{0}")]
     Other(String),
 }

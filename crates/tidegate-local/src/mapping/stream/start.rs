@@ -1,4 +1,4 @@
-//! Where a stream mapping begins that has not read anything yet.
+//! Decides where a stream mapping without checkpoints begins.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use crate::checkpoint::Checkpoints;
 use lambda_shapes::moment::Moment;
 use topology::model::{Source, StartingPosition};
 
-/// Where the moment of a mapping's first start stands among its checkpoints; no shard is called so.
+/// Name under which the checkpoints hold the moment of the first start; no shard has this name.
 const FIRST_START: &str = "first-start";
 
 /// Where shards without a checkpoint begin.
@@ -15,18 +15,19 @@ const FIRST_START: &str = "first-start";
 pub enum Start {
     /// At the oldest record.
     Horizon,
-    /// At what is written from the mapping's first start on. The moment is kept with the
-    /// checkpoints: what is written while the engine is down is delivered after it. DynamoDB
-    /// Streams have no iterator at a moment and tell time in whole seconds, so there what a stream
-    /// keeps is read from its oldest record on, and the changes of the first start's second are
-    /// delivered.
+    /// At records written since the first start of the mapping.
+    ///
+    /// The checkpoints hold the moment of the first start. So records written while the engine is
+    /// down are delivered after it starts again. DynamoDB Streams have no iterator at a moment and
+    /// tell time in whole seconds. There, reading begins at the oldest record, and all changes of
+    /// the first start's second are delivered.
     Latest,
-    /// At the first record written at this moment or later. Kinesis alone can.
+    /// At the first record written at this moment or later. Only Kinesis streams support this.
     At(Moment),
 }
 
 impl Start {
-    /// The start of a declared source: the oldest record where it says nothing.
+    /// Returns the start of a declared source; by default the oldest record.
     #[must_use]
     pub fn from_source(source: &Source) -> Self {
         match (source.starting_position, source.starting_position_timestamp) {
@@ -36,8 +37,9 @@ impl Start {
         }
     }
 
-    /// Where the shards of a mapping begin. The first start at `LATEST` is written down before
-    /// anything is read.
+    /// Returns where the shards of a mapping begin.
+    ///
+    /// At the first start with `LATEST`, the moment is stored before anything is read.
     pub(super) fn position(
         self,
         mapping: &str,
@@ -63,8 +65,10 @@ impl Start {
     }
 }
 
-/// Where one shard without a checkpoint begins: with its oldest record once something of a parent
-/// was delivered, since all of it was written after that; like its mapping otherwise.
+/// Returns where a shard without a checkpoint begins.
+///
+/// If a record of a parent was delivered, the shard begins at its oldest record, since all its
+/// records were written later. Otherwise it begins where its mapping does.
 pub(super) fn of_shard(
     shard: &ShardInfo,
     from: ReadFrom,
@@ -120,8 +124,8 @@ mod tests {
         let checkpoints = MemoryCheckpoints::default();
         let child = ShardInfo { id: "c".to_owned(), parents: vec!["a".to_owned(), "b".to_owned()] };
         let begins = || of_shard(&child, ReadFrom::Since(NOW), "m", &checkpoints).unwrap();
-        // Of a shard that was closed before the mapping was made nothing is delivered: its children
-        // may be as old.
+        // A parent that was closed before the mapping was made has no delivered record, and its
+        // children may be as old.
         assert_eq!(begins(), ReadFrom::Since(NOW));
         checkpoints.store("m", "b", "7").unwrap();
         assert_eq!(begins(), ReadFrom::Horizon);

@@ -32,13 +32,12 @@ use crate::running::stopped;
 use lambda_shapes::moment::Moment;
 use lambda_shapes::stream_kind::StreamKind;
 
-/// After a failure of the listing of shards, or of a shard's task; and while there is nothing to
-/// read.
+/// Wait after a failed listing of shards or a failed shard, and while there is nothing to read.
 const AGAIN: Duration = Duration::from_secs(1);
-/// While shards are read: a child may be listed later than its parent ends.
+/// Wait between listings while shards are read: a child may be listed after its parent has ended.
 const RELIST: Duration = Duration::from_secs(15);
 
-/// Starts a stream mapping. Must be called inside a Tokio runtime.
+/// Starts a stream mapping. Must be called within a Tokio runtime.
 #[must_use]
 pub fn start(mut mapping: StreamMapping) -> Mapping {
     mapping.settings.has_destination = mapping.destination.is_some();
@@ -56,7 +55,7 @@ pub fn start(mut mapping: StreamMapping) -> Mapping {
     Mapping::new(move || board.status(&name), stop, task)
 }
 
-/// Starts the shards, children after their parents.
+/// Starts a delivery for each shard, for children only after their parents are done.
 async fn watch_shards(mapping: Arc<StreamMapping>, board: Arc<Board>, mut stop: watch::Receiver<bool>) {
     let mut finished: BTreeSet<String> = BTreeSet::new();
     let mut tasks: JoinSet<End> = JoinSet::new();
@@ -132,7 +131,11 @@ async fn pause(stop: &mut watch::Receiver<bool>) {
     }
 }
 
-/// Shards that may be read: not finished, and none of their parents is still to be read.
+/// Returns the shards that can be read: not finished, and without a listed parent that is
+/// unfinished.
+///
+/// Example: shard `c` is the merge of `a` and `b`. It can be read once each of them is finished or
+/// no longer listed.
 pub(super) fn ready<'a>(
     shards: &'a [ShardInfo],
     finished: &'a BTreeSet<String>,

@@ -2,17 +2,17 @@
 
 use serde_json::{Map, Value};
 
-/// What DynamoDB adds for each list and map, however deep.
+/// Bytes that DynamoDB adds for each list and map, at any depth.
 const NESTING: usize = 3;
-/// What it adds for each element of a list or a map.
+/// Bytes that DynamoDB adds for each element of a list or a map.
 const ELEMENT: usize = 1;
 
-/// Bytes of an item in DynamoDB's JSON: names and values of its attributes.
+/// Returns the bytes of an item in DynamoDB's JSON: names and values of its attributes.
 pub fn item_bytes(item: &Map<String, Value>) -> usize {
     item.iter().map(|(name, value)| name.len() + value_bytes(value)).sum()
 }
 
-/// Bytes of one typed value, such as `{"S": "text"}`.
+/// Returns the bytes of one typed value, such as `{"S": "text"}`.
 pub(super) fn value_bytes(typed: &Value) -> usize {
     let Some((kind, value)) = typed.as_object().and_then(|typed| typed.iter().next()) else { return 0 };
     let text = |value: &Value| value.as_str().map_or(0, str::len);
@@ -40,7 +40,8 @@ pub(super) fn value_bytes(typed: &Value) -> usize {
     }
 }
 
-/// About one byte per two significant digits, and one; one more below zero.
+/// Returns the bytes of a number: about one per two significant digits, plus one, plus one below
+/// zero.
 fn number_bytes(text: &str) -> usize {
     let mantissa = text.split(['e', 'E']).next().unwrap_or(text);
     let negative = usize::from(mantissa.starts_with('-'));
@@ -49,7 +50,7 @@ fn number_bytes(text: &str) -> usize {
     digits.len().div_ceil(2) + 1 + negative
 }
 
-/// Bytes behind a base64 text.
+/// Returns the number of bytes that a base64 text encodes.
 pub(super) fn binary_bytes(base64: &str) -> usize {
     let padding = base64.bytes().rev().take_while(|byte| *byte == b'=').count();
     (base64.len() / 4 * 3).saturating_sub(padding)

@@ -13,12 +13,12 @@ use super::item::item_bytes;
 /// Names of the key attributes by table.
 pub type TableKeys = BTreeMap<String, Vec<String>>;
 
-/// Items up to this size are billed the same however large they are, and are not remembered.
+/// Items up to this size, in bytes, are billed as one unit and are not remembered.
 const SMALLEST_UNIT: usize = 1024;
-/// Items whose sizes are remembered: a few megabytes.
+/// Largest number of items whose sizes are remembered. They take a few megabytes.
 const REMEMBERED: usize = 100_000;
 
-/// What is known of items.
+/// The known sizes of items.
 #[derive(Debug, Default)]
 pub(crate) struct Items {
     keys: TableKeys,
@@ -27,11 +27,13 @@ pub(crate) struct Items {
 
 #[derive(Debug, Default)]
 struct Known {
-    /// Tables whose items are changed after they were put. The items of the others are never asked for.
+    /// Tables whose items are changed after they were put. Sizes of items in other tables are never
+    /// needed.
     changed: HashSet<String>,
-    /// Each with the number under which it is in the order.
+    /// Size of each item, with its number in `order`.
     sizes: HashMap<u64, (usize, u64)>,
-    /// The order in which they became known: number and item. What is gone may still be here.
+    /// Number and item, in the order in which the items became known. It may still contain items
+    /// that are gone.
     order: VecDeque<(u64, u64)>,
     last: u64,
     forgotten: u64,
@@ -68,7 +70,8 @@ impl Items {
         Self { keys, known: Mutex::default() }
     }
 
-    /// The size before a write, as far as it is known, of the item that an action puts or changes.
+    /// Returns the known size, before a write, of the item that an action puts or changes; 0 if it
+    /// is unknown.
     pub(super) fn before(&self, action: &Value) -> usize {
         let Some((table, item)) = self.identity(action) else { return 0 };
         self.with(|known| {
@@ -90,12 +93,12 @@ impl Items {
         });
     }
 
-    /// Items that were known and had to make room for others.
+    /// Returns how many known items had to make room for others.
     pub(crate) fn forgotten(&self) -> u64 {
         self.with(|known| known.forgotten)
     }
 
-    /// The table, and a hash of table and key.
+    /// Returns the table, and a hash of table and key.
     fn identity<'a>(&self, action: &'a Value) -> Option<(&'a str, u64)> {
         let table = action.get("TableName")?.as_str()?;
         let holder = action.get("Key").or_else(|| action.get("Item"))?;
@@ -112,7 +115,7 @@ impl Items {
     }
 }
 
-/// The size of an item in DynamoDB's JSON; none if it is no object.
+/// Returns the size of an item in DynamoDB's JSON. `None` if it is not an object.
 pub(super) fn size_of(item: &Value) -> Option<usize> {
     item.as_object().map(item_bytes)
 }

@@ -1,4 +1,4 @@
-//! What EventBridge, SQS, Kinesis, SES and S3 bill.
+//! Billed quantities of EventBridge, SQS, Kinesis, SES and S3.
 
 use serde_json::Value;
 
@@ -10,14 +10,14 @@ use super::meter::{
 use super::reply::BilledReply;
 use super::units::units;
 
-/// EventBridge and SQS count in chunks of this many bytes.
+/// Bytes of a chunk, in which EventBridge and SQS count.
 const CHUNK: usize = 64 << 10;
 /// Bytes of a PUT payload unit.
 const PAYLOAD_UNIT: usize = 25 << 10;
-/// What EventBridge counts for an entry's time.
+/// Bytes that EventBridge counts for an entry's time.
 const TIME: usize = 14;
 
-/// Each entry that was taken is an event per chunk.
+/// Returns the quantities of EventBridge: one event per chunk of each accepted entry.
 pub(super) fn event_bridge(operation: &str, request: &Value, reply: BilledReply<'_>) -> Vec<Quantity> {
     if operation != "PutEvents" || reply.failed() {
         return Vec::new();
@@ -31,7 +31,8 @@ pub(super) fn event_bridge(operation: &str, request: &Value, reply: BilledReply<
     vec![(EVENTS, events), (EVENT_BYTES, exact(sizes.iter().sum()))]
 }
 
-/// A request's entries without those that the answer refuses, each by an error code at the same place.
+/// Returns a request's entries without the refused ones, which have an error code at the same index
+/// of the answer.
 fn taken<'a>(request: &'a Value, answer: &Value, field: &str) -> impl Iterator<Item = &'a Value> {
     let refused = move |n: usize| {
         let answered = answer.get(field).and_then(|entries| entries.get(n));
@@ -49,7 +50,7 @@ fn entry_bytes(entry: &Value) -> usize {
     text("Source") + text("DetailType") + text("Detail") + resources + time
 }
 
-/// Every request is billed, a failed one and an empty poll too.
+/// Returns the quantities of SQS. Every request is billed, including failed ones and empty polls.
 pub(super) fn sqs(request: &Value, reply: BilledReply<'_>) -> Vec<Quantity> {
     let sent = message_bytes(request) + entries(request, "Entries");
     let received = entries(&reply.json(), "Messages");
@@ -62,7 +63,7 @@ fn entries(value: &Value, field: &str) -> usize {
     value.get(field).and_then(Value::as_array).into_iter().flatten().map(message_bytes).sum()
 }
 
-/// Body and attributes; `Body` is what a receiver gets.
+/// Returns the bytes of body and attributes. Senders write `MessageBody`; receivers get `Body`.
 fn message_bytes(message: &Value) -> usize {
     let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map_or(0, str::len);
     let attributes = message.get("MessageAttributes").and_then(Value::as_object).into_iter().flatten();
@@ -75,7 +76,8 @@ fn message_bytes(message: &Value) -> usize {
     text(message, "MessageBody") + text(message, "Body") + attributes
 }
 
-/// Each record that was taken is rounded up by itself. A body that is not JSON is one that is counted as a single record.
+/// Returns the quantities of Kinesis. Each accepted record is rounded up on its own. A body that is
+/// not JSON counts as a single record.
 pub(super) fn kinesis(operation: &str, body: &[u8], reply: BilledReply<'_>) -> Vec<Quantity> {
     if !matches!(operation, "PutRecord" | "PutRecords") || reply.failed() {
         return Vec::new();
@@ -96,7 +98,7 @@ pub(super) fn kinesis(operation: &str, body: &[u8], reply: BilledReply<'_>) -> V
     if units > 0.0 { vec![(PUT_UNITS, units)] } else { Vec::new() }
 }
 
-/// Mail is billed per recipient.
+/// Returns the quantities of SES, which bills mail per recipient.
 pub(super) fn ses(operation: &str, body: &[u8], reply: BilledReply<'_>) -> Vec<Quantity> {
     if !matches!(operation, "SendEmail" | "SendRawEmail" | "SendTemplatedEmail") || reply.failed() {
         return Vec::new();
@@ -111,7 +113,7 @@ pub(super) fn ses(operation: &str, body: &[u8], reply: BilledReply<'_>) -> Vec<Q
     vec![(MAILS, exact(recipients.max(1)))]
 }
 
-/// By the two classes of requests.
+/// Returns the quantities of S3, by its two classes of requests.
 pub(super) fn s3(operation: &str) -> Vec<Quantity> {
     let meter = if operation.starts_with("Get") || operation.starts_with("Head") {
         GET_REQUESTS

@@ -8,18 +8,18 @@ pub const READ_UNITS: &str = "dynamodb_read_units";
 pub const EVENTS: &str = "eventbridge_events";
 /// Bytes of these events: what an archive stores.
 pub const EVENT_BYTES: &str = "eventbridge_event_bytes";
-/// SQS requests at standard queues, in chunks of 64 KB.
+/// SQS requests to standard queues, in chunks of 64 KB.
 pub const QUEUE_REQUESTS: &str = "sqs_requests";
-/// SQS requests at FIFO queues, in chunks of 64 KB.
+/// SQS requests to FIFO queues, in chunks of 64 KB.
 pub const FIFO_REQUESTS: &str = "sqs_fifo_requests";
 /// Kinesis PUT payload units of 25 KB.
 pub const PUT_UNITS: &str = "kinesis_put_units";
-/// S3 requests of the dearer class: PUT, COPY, POST, LIST.
+/// S3 requests of the more expensive class: PUT, COPY, POST, LIST.
 pub const PUT_REQUESTS: &str = "s3_put_requests";
-/// S3 requests of the cheaper class: GET and the like. DELETE is free.
+/// S3 requests of the cheaper class: GET and similar. DELETE is free.
 pub const GET_REQUESTS: &str = "s3_get_requests";
 /// E-mails, one per recipient.
 pub const MAILS: &str = "ses_messages";
 
-/// A quantity that is billed, and how much of it.
+/// A billed quantity and its amount.
 pub(crate) type Quantity = (&'static str, f64);

@@ -8,7 +8,7 @@ use super::reply::BilledReply;
 use super::{dynamodb, messages};
 use crate::proxy::hook::Call;
 
-/// The quantities of a call.
+/// Returns the billed quantities of a call.
 pub(crate) fn quantities(call: &Call, reply: BilledReply<'_>, items: &Items) -> Vec<Quantity> {
     let Some((service, operation)) = call.operation.split_once('.') else { return Vec::new() };
     match service {

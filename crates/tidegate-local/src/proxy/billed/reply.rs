@@ -5,7 +5,7 @@ use serde_json::Value;
 /// The part of an answer that a bill depends on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BilledReply<'a> {
-    /// The error code, if it failed.
+    /// The error code, if the call failed.
     pub(crate) error: Option<&'a str>,
     /// The answer's body.
     pub(crate) body: &'a [u8],

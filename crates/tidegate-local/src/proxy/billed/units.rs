@@ -1,6 +1,6 @@
 //! Bytes as the units that are billed.
 
-/// Bytes in whole units of this size, at least one.
+/// Returns bytes in whole units of this size, at least one.
 #[expect(clippy::cast_precision_loss, reason = "requests have at most 16 MB")]
 pub(super) fn units(bytes: usize, size: usize) -> f64 {
     bytes.div_ceil(size).max(1) as f64

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// One deployment of it, with its script and what it was given.
+/// One deployment of the function, with its script and its journal.
 pub(super) struct ScriptedFunction {
     directory: TempDir,
 }
@@ -16,7 +16,7 @@ pub(super) struct ScriptedFunction {
 #[derive(Clone, Debug)]
 pub(super) struct Invocation {
     pub(super) labels: Vec<String>,
-    /// None if no rule of the script was concerned.
+    /// `None` if no rule of the script applied.
     pub(super) rule: Option<u64>,
     pub(super) answer: Value,
     pub(super) event: Value,
@@ -39,7 +39,7 @@ impl ScriptedFunction {
 
     pub(super) fn journal(&self) -> Vec<Invocation> {
         let text = fs::read_to_string(self.directory().join("journal")).unwrap_or_default();
-        // The last line may be half written.
+        // The last line may be incomplete.
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         let lines = whole.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         let invocation = |line: Value| Invocation {
@@ -51,7 +51,7 @@ impl ScriptedFunction {
         lines.map(invocation).collect()
     }
 
-    /// Waits until the record that ends a stream's scenario was delivered and taken.
+    /// Waits until the record that ends a stream's scenario was delivered and accepted.
     pub(super) async fn until_ended(&self, who: &str, state: impl Fn() -> String) {
         let ended = |invocation: &Invocation| {
             invocation.rule.is_none() && invocation.labels.iter().any(|label| label.contains("end"))

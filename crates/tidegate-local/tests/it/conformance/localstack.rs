@@ -20,7 +20,7 @@ pub(super) struct Side {
     mapping: String,
 }
 
-/// The function as it is uploaded.
+/// The function's archive for the upload.
 pub(super) fn zip() -> Vec<u8> {
     let directory = tempfile::tempdir().unwrap();
     let zip = directory.path().join("function.zip");

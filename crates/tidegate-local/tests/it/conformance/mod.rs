@@ -27,7 +27,7 @@ use self::scenario::{Difference, Scenario, Seen, SourceKind};
 use crate::backend::started;
 
 const ROLE: &str = "arn:aws:iam::000000000000:role/conformance";
-/// Scenarios at a time.
+/// Number of scenarios that run at a time.
 const AT_ONCE: usize = 6;
 
 fn arn_of(function: &str) -> String {
@@ -41,7 +41,7 @@ struct World {
     state: std::path::PathBuf,
 }
 
-/// What one side is started with.
+/// Configuration of one side.
 #[derive(Clone, Copy)]
 struct Setup<'a> {
     world: &'a World,
@@ -84,7 +84,7 @@ async fn what_differs_from_localstacks_own_mapping_has_an_explanation() {
     });
     let mut cases: Vec<Case> =
         cases.enumerate().map(|(number, (scenario, source))| Case { number, scenario, source }).collect();
-    // Those that wait begin first.
+    // Scenarios with a delay start first.
     cases.sort_by_key(|case| std::cmp::Reverse(case.scenario.delay_seconds));
     let results = cases.into_iter().map(|case| run(&world, case)).collect::<Vec<_>>();
     let mut results: Vec<(Case, Observation, Observation)> =
@@ -143,7 +143,7 @@ fn explained(
     all.find_map(|(index, difference)| Some((index, difference.seen.iter().position(fits)?)))
 }
 
-/// `given up[3].version` is `given up[].version`.
+/// Turns `given up[3].version` into `given up[].version`.
 fn without_indices(path: &str) -> String {
     let mut parts = path.split('[');
     let mut whole = parts.next().unwrap().to_owned();
@@ -181,7 +181,7 @@ async fn run_stream(
 ) -> (Observation, Observation) {
     let clients = &world.clients;
     let place = place::stream(clients, name, scenario, source).await;
-    // What becomes too old is to be too old.
+    // Waits until the records are as old as the scenario needs.
     tokio::time::sleep(Duration::from_secs(scenario.delay_seconds)).await;
     place::put(clients, name, &place.arn, source, &scenario.end).await;
     let (mut targets, functions) = (Vec::new(), [(); 2].map(|()| ScriptedFunction::new(&scenario.script)));
@@ -228,7 +228,7 @@ async fn run_queue(
 ) -> (Observation, Observation) {
     let clients = &world.clients;
     let who = |side: &str| format!("{} ({}), {side}", scenario.name, source.name());
-    // The name is a part of the events.
+    // The name is part of the events.
     let (our_name, their_name) = (format!("a-{name}"), format!("b-{name}"));
     let functions = [(); 2].map(|()| ScriptedFunction::new(&scenario.script));
     let [function, their_function] = &functions;

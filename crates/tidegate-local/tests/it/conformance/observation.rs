@@ -1,4 +1,4 @@
-//! What can be seen of a mapping from outside, and what differs between two.
+//! Observations of a mapping from outside, and the differences between two of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::function::Invocation;
 
-/// Everything seen in one run of a scenario, by path.
+/// Everything observed in one run of a scenario, by path.
 pub(super) type Observation = BTreeMap<String, Value>;
 
-/// The invocations of a stream's function, one after the other.
+/// Returns the invocations of a stream's function, in order.
 pub(super) fn of_stream(journal: &[Invocation]) -> Observation {
     let line = |invocation: &Invocation| {
         let answer = match &invocation.answer {
@@ -32,7 +32,8 @@ pub(super) fn of_stream(journal: &[Invocation]) -> Observation {
     seen
 }
 
-/// How often each message was delivered, and the order within each group. What is received together is chance.
+/// Returns how often each message was delivered, and the order within each group. The grouping into
+/// batches is chance.
 pub(super) fn of_queue(journal: &[Invocation]) -> Observation {
     let mut seen = Observation::new();
     let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -59,7 +60,7 @@ pub(super) fn of_queue(journal: &[Invocation]) -> Observation {
     seen
 }
 
-/// An event with one of its records.
+/// Adds the shape of an event with one of its records.
 fn shape(event: &Value, record: usize, seen: &mut Observation) {
     let members: Vec<&String> = event.as_object().unwrap().keys().collect();
     seen.insert("event".to_owned(), json!(members));
@@ -70,7 +71,7 @@ fn words(list: &Value) -> String {
     list.as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect::<Vec<_>>().join(" ")
 }
 
-/// One entry for each leaf. What is another in every run stands as its form.
+/// Adds one entry for each leaf. A value that differs in every run is replaced by its form.
 pub(super) fn flatten(path: &str, value: &Value, into: &mut Observation) {
     match value {
         Value::Object(members) if !members.is_empty() => {
@@ -90,7 +91,8 @@ pub(super) fn flatten(path: &str, value: &Value, into: &mut Observation) {
     }
 }
 
-/// A value that is another in every run, as its form: each letter `a`, each digit `0`. Others as they are.
+/// Returns the form of a value that differs in every run: each letter `a`, each digit `0`. Other
+/// values stay unchanged.
 fn form(name: &str, value: &Value) -> Value {
     match (name, value) {
         ("requestId" | "messageId" | "timestamp", Value::String(text)) => {
@@ -109,7 +111,8 @@ fn form(name: &str, value: &Value) -> Value {
     }
 }
 
-/// Writes what is another in every run as what it stands for: sequence numbers as their records' labels, times as whose they are.
+/// Replaces values that differ in every run: sequence numbers by the labels of their records, times
+/// by descriptions.
 pub(super) fn name(seen: &mut Observation, records: &[Stored], source: &str, function: &str) {
     for (field, number, whose) in [
         ("approximateArrivalOfFirstRecord", "startSequenceNumber", "the time of the first record"),
@@ -132,16 +135,16 @@ pub(super) fn name(seen: &mut Observation, records: &[Stored], source: &str, fun
     }
 }
 
-/// A record as its stream has it.
+/// A record as its stream stores it.
 #[derive(Clone, Debug)]
 pub(super) struct Stored {
     pub(super) label: String,
     pub(super) sequence: String,
-    /// As an on-failure record is to write it.
+    /// Arrival time in the format of an on-failure record.
     pub(super) arrived: String,
 }
 
-/// Where two runs differ: path, and both values as text.
+/// Returns the differences between two runs: path, and both values as text.
 pub(super) fn difference(ours: &Observation, theirs: &Observation) -> Vec<(String, String, String)> {
     let paths: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
     let text = |value: Option<&Value>| value.map_or_else(|| "absent".to_owned(), Value::to_string);

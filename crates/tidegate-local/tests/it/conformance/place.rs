@@ -1,6 +1,5 @@
-//! What a scenario happens on: streams, queues and destinations in LocalStack.
-//!
-//! Both mappings read the same stream.
+//! The resources of a scenario: streams, queues and destinations in LocalStack. Both mappings read
+//! the same stream.
 
 use std::time::{Duration, Instant};
 
@@ -27,12 +26,13 @@ pub(super) const VISIBILITY: u64 = 2;
 #[derive(Clone, Debug)]
 pub(super) struct Place {
     pub(super) arn: String,
-    /// Of a queue.
+    /// URL of a queue.
     pub(super) url: String,
     pub(super) letters: Option<String>,
 }
 
-/// Waits until Kinesis answers: LocalStack starts it at the first call, and does not wait for it itself.
+/// Waits until Kinesis answers: LocalStack starts it at the first call, and does not wait for it
+/// itself.
 pub(super) async fn until_kinesis_answers(clients: &Clients) {
     let deadline = Instant::now() + Duration::from_secs(120);
     while let Err(error) = clients.kinesis.list_streams().send().await {
@@ -41,7 +41,7 @@ pub(super) async fn until_kinesis_answers(clients: &Clients) {
     }
 }
 
-/// A stream with the scenario's records in it.
+/// Creates a stream with the scenario's records in it.
 pub(super) async fn stream(clients: &Clients, name: &str, scenario: &Scenario, source: SourceKind) -> Place {
     let arn = match source {
         SourceKind::DynamoDb => table(clients, name).await,
@@ -77,7 +77,7 @@ async fn table(clients: &Clients, name: &str) -> String {
     let create = create.attribute_definitions(attribute.build().unwrap());
     let create = create.billing_mode(BillingMode::PayPerRequest).stream_specification(stream.unwrap());
     let arn = create.send().await.unwrap().table_description.unwrap().latest_stream_arn.unwrap();
-    // What is written before its stream is enabled is missing there.
+    // Changes from before the stream was enabled are missing in it.
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let described = clients.streams.describe_stream().stream_arn(&arn).send().await.unwrap();
@@ -90,7 +90,7 @@ async fn table(clients: &Clients, name: &str) -> String {
     }
 }
 
-/// What a stream has, from its beginning on.
+/// Returns the records of a stream, from its beginning.
 pub(super) async fn stored(clients: &Clients, name: &str, arn: &str, source: SourceKind) -> Vec<Stored> {
     if source == SourceKind::DynamoDb { changes(clients, arn).await } else { records(clients, name).await }
 }
@@ -126,7 +126,8 @@ async fn changes(clients: &Clients, arn: &str) -> Vec<Stored> {
     read.records.unwrap_or_default().into_iter().map(stored).collect()
 }
 
-/// A time as it was written, with milliseconds: on the way it was a floating-point number.
+/// Returns a time with the milliseconds with which it was written. On the way it was a
+/// floating-point number.
 fn moment(time: Option<DateTime>) -> jiff::Timestamp {
     let seconds = time.unwrap().as_secs_f64();
     jiff::Timestamp::from_millisecond((seconds * 1000.0).round() as i64).unwrap()
@@ -138,7 +139,7 @@ pub(super) async fn put(clients: &Clients, name: &str, arn: &str, source: Source
             clients.dynamodb.put_item().table_name(name).item("id", AttributeValue::S(label.to_owned()));
         item.item("n", AttributeValue::N("1".to_owned())).send().await.unwrap();
         let deadline = Instant::now() + Duration::from_secs(30);
-        // LocalStack writes changes there later, several at a time in any order.
+        // LocalStack writes changes to the stream later, several at a time in any order.
         while !changes(clients, arn).await.iter().any(|change| change.label == label) {
             assert!(Instant::now() < deadline, "LocalStack's stream of {name} has no change of {label}");
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -149,7 +150,8 @@ pub(super) async fn put(clients: &Clients, name: &str, arn: &str, source: Source
     }
 }
 
-/// A queue with the scenario's messages in it, and a dead-letter queue where the scenario asks for one.
+/// Creates a queue with the scenario's messages in it, and a dead-letter queue if the scenario
+/// needs one.
 pub(super) async fn queue(clients: &Clients, name: &str, scenario: &Scenario, source: SourceKind) -> Place {
     let fifo = source == SourceKind::Fifo;
     let name = if fifo { format!("{name}.fifo") } else { name.to_owned() };
@@ -181,8 +183,10 @@ pub(super) async fn queue(clients: &Clients, name: &str, scenario: &Scenario, so
     Place { arn: format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"), url, letters }
 }
 
-/// Waits until nothing is in a queue, not even hidden. LocalStack counts what is visible and what is hidden one after the other, so that
-/// a message may be in neither count while it comes back: one look is not enough.
+/// Waits until a queue is empty, including hidden messages.
+///
+/// LocalStack counts visible and hidden messages one after the other. A message may be in neither
+/// count while it comes back, so one reading is not enough.
 pub(super) async fn until_empty(clients: &Clients, url: &str, who: &str) {
     let deadline = Instant::now() + Duration::from_secs(300);
     let mut empty = 0;
@@ -193,14 +197,14 @@ pub(super) async fn until_empty(clients: &Clients, url: &str, who: &str) {
     }
 }
 
-/// Where one side's given-up ranges go.
+/// Destination of one side's given-up ranges.
 #[derive(Clone, Debug)]
 pub(super) struct OnFailure {
-    /// What the mapping is told.
+    /// ARN in the mapping's configuration.
     pub(super) arn: String,
-    /// The queue to look into, for a queue and a topic.
+    /// Queue to read, for a queue and a topic.
     pub(super) url: String,
-    /// The bucket's or the topic's name.
+    /// Name of the bucket or the topic.
     pub(super) name: String,
     kind: DestinationKind,
 }
@@ -225,12 +229,12 @@ pub(super) async fn on_failure(clients: &Clients, name: &str, kind: DestinationK
 }
 
 impl OnFailure {
-    /// Whether something has arrived, for a queue.
+    /// Returns whether a message has arrived, for a queue.
     pub(super) async fn has_arrived(&self, clients: &Clients) -> bool {
         count(clients, &self.url).await > 0
     }
 
-    /// Everything that was given up, in order.
+    /// Adds everything that was given up, in order.
     pub(super) async fn observe(&self, clients: &Clients, seen: &mut Observation) {
         let records = match self.kind {
             DestinationKind::Bucket => self.objects(clients, seen).await,
@@ -253,7 +257,8 @@ impl OnFailure {
         };
         let mut records: Vec<Value> =
             records.iter().map(|record: &String| serde_json::from_str(record).unwrap()).collect();
-        // A standard queue keeps no order: that of the stream.
+        // A standard queue does not keep order, so the records are sorted by the order of the
+        // stream.
         let first = |record: &Value| {
             let batch = record.get("KinesisBatchInfo").or_else(|| record.get("DDBStreamBatchInfo"));
             let first = batch.unwrap()["startSequenceNumber"].as_str().unwrap().to_owned();
@@ -272,7 +277,7 @@ impl OnFailure {
         for object in listed.contents() {
             let key = object.key().unwrap();
             let digit = |c: char| if c.is_ascii_hexdigit() { '0' } else { c };
-            // All but the words: the mapping's id, the moment and an id.
+            // Everything but the words: the mapping's id, the time and an id.
             let mut parts: Vec<String> = key.split('/').map(str::to_owned).collect();
             for (index, part) in parts.iter_mut().enumerate() {
                 if index != 3 && index > 1 {
@@ -303,7 +308,7 @@ async fn drained(clients: &Clients, url: &str) -> Vec<aws_sdk_sqs::types::Messag
     messages
 }
 
-/// What is in a dead-letter queue: each message by its body.
+/// Adds the messages of a dead-letter queue, each by its body.
 pub(super) async fn observe_letters(clients: &Clients, place: &Place, seen: &mut Observation) {
     let Some(letters) = &place.letters else { return };
     let letters = drained(clients, letters).await;

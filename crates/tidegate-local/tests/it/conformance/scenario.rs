@@ -1,4 +1,4 @@
-//! What both mappings are given, and what is known to differ: the files in `tests/conformance`.
+//! The scenarios for both mappings, and the known differences: the files in `tests/conformance`.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -51,7 +51,7 @@ impl SourceKind {
         matches!(self, Self::Queue | Self::Fifo)
     }
 
-    /// As the files write it.
+    /// Returns the name in the files.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Kinesis => "kinesis",
@@ -83,23 +83,23 @@ pub(super) fn all() -> Vec<Scenario> {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Difference {
-    /// What differs, for people.
+    /// Description for people.
     pub(super) what: String,
     /// What AWS does.
     pub(super) aws: String,
     /// What LocalStack does.
     pub(super) localstack: String,
-    /// Where AWS says so.
+    /// Where AWS documents it.
     pub(super) source: String,
-    /// Where it is seen.
+    /// Where it is observed.
     pub(super) seen: Vec<Seen>,
 }
 
-/// A difference in one scenario: both values, as JSON text; `absent` where a side has none.
+/// A difference in one scenario: both values, as JSON text; `absent` if a side has none.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Seen {
-    /// A part of the scenario's name; empty for whichever has it.
+    /// A part of the scenario's name. Empty for any scenario.
     #[serde(default)]
     pub(super) scenario: String,
     pub(super) of: SourceKind,

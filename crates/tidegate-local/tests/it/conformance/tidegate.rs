@@ -156,12 +156,12 @@ fn stream(setup: Setup<'_>, gate: &Arc<Gate>) -> Mapping {
 }
 
 impl Side {
-    /// How often it was throttled so far.
+    /// Returns the number of throttles.
     pub(super) fn refused(&self) -> u64 {
         self.gate.refused.load(Ordering::SeqCst)
     }
 
-    /// How the mapping stands, for people.
+    /// Returns the status of the mapping as a text for people.
     pub(super) fn state(&self) -> String {
         format!("{:?}", self.mapping.status())
     }

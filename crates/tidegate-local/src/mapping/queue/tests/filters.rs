@@ -1,11 +1,11 @@
-//! Filters: what passes none is deleted.
+//! Tests of filters: messages that match no pattern are deleted.
 
 use serde_json::json;
 
 use super::*;
 use topology::pattern::filter::{Filter, Filtered};
 
-/// Receives messages with ids from 0 on and these bodies.
+/// Receives messages with ids from 0 and these bodies.
 fn receive_bodies(bench: &mut Bench, bodies: &[&str]) -> Vec<Action> {
     let messages = bodies.iter().enumerate().map(|(id, body)| Message {
         id: id.to_string(),
@@ -17,7 +17,7 @@ fn receive_bodies(bench: &mut Bench, bodies: &[&str]) -> Vec<Action> {
     bench.step(Input::Received(messages.collect()))
 }
 
-/// Lets messages pass whose `n` is 1, one batch at a time.
+/// Settings with a filter for messages whose `n` is 1, and one batch at a time.
 fn filtered() -> QueueSettings {
     let filter = Filter::parse(Filtered::Sqs, [r#"{"body": {"n": [1]}}"#]).unwrap();
     QueueSettings { filter: Some(Arc::new(filter)), maximum_concurrency: 1, ..settings() }

@@ -1,4 +1,4 @@
-//! FIFO queues: what a message group has and has not.
+//! Tests of FIFO queues: what is kept in order, and what is not held up.
 
 use super::*;
 
@@ -59,7 +59,7 @@ fn a_group_waits_while_its_batch_waits_after_a_throttle() {
 fn messages_that_wait_for_their_group_keep_no_other_group_from_being_received() {
     let mut bench = Bench::new(QueueSettings { batch_size: 1, maximum_concurrency: 2, ..settings() });
     bench.receive(&["a1@A"]);
-    // Its visibility has ended while the function works on it.
+    // The message became visible again while the function works on it.
     assert!(bench.receive(&["a1@A"]).contains(&Action::Receive { limit: 1 }));
     assert_eq!(invoked(&bench.receive(&["b1@B"])), [r#"{"Records":["b1"]}"#]);
 }

@@ -1,4 +1,4 @@
-//! Visibility: for how long a received message is the mapping's.
+//! Tests of visibility: for how long a received message is the mapping's own.
 
 use std::collections::HashMap;
 
@@ -119,7 +119,7 @@ fn a_message_that_failed_ages_while_it_is_hidden_and_until_it_is_done() {
     bench.now = bench.now.after(Duration::from_secs(5));
     bench.answer(0, InvocationResult::FunctionError(Bytes::from_static(b"{}")));
     assert_eq!((bench.queue.lag(), bench.queue.oldest(bench.now)), (0, sent));
-    // Its visibility counts from the receive.
+    // The visibility timeout counts from the receive.
     let later = |seconds| START.after(Duration::from_secs(seconds));
     assert_eq!((bench.queue.oldest(later(60)), bench.queue.oldest(later(61))), (sent, None));
     bench.now = later(60);

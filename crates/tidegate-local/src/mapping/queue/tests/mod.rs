@@ -1,4 +1,4 @@
-//! The rules of a queue mapping, each in a test named after it.
+//! Tests of the rules of a queue mapping, each named after its rule.
 
 mod delivery;
 mod filters;
@@ -47,7 +47,7 @@ impl Bench {
         self.queue.handle(input, self.now).unwrap()
     }
 
-    /// Messages written as `id` or `id@group`.
+    /// Receives messages, written as `id` or `id@group`.
     fn receive(&mut self, messages: &[&str]) -> Vec<Action> {
         let messages = messages.iter().map(|text| {
             let (id, group) = text.split_once('@').map_or((*text, None), |(id, group)| (id, Some(group)));
@@ -213,7 +213,7 @@ fn a_window_gathers_messages_over_several_receives() {
     );
     bench.receive(&["b"]);
     assert_eq!(invoked(&bench.wait(2000)), [r#"{"Records":["a","b"]}"#]);
-    // Full before the window ends.
+    // The batch is full before its window ends.
     assert_eq!(invoked(&bench.receive(&["c", "d", "e"])), [r#"{"Records":["c","d","e"]}"#]);
 }
 
@@ -266,7 +266,7 @@ fn a_stop_gives_back_what_no_invocation_has() {
     bench.receive(&["a"]);
     bench.answer(0, InvocationResult::Throttled);
     assert_eq!(bench.step(Input::Stop), [released(&["receipt-a"]), Action::Stopped]);
-    // The receive that was on its way.
+    // The receive that was on its way at the stop.
     assert_eq!(bench.receive(&["b"]), [released(&["receipt-b"])]);
 
     let window = Duration::from_secs(10);

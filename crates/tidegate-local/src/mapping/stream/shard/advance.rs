@@ -1,4 +1,4 @@
-//! How a lane goes on: the next batch it takes, and when.
+//! Decides which batch a lane takes next, and when.
 
 use std::time::Duration;
 
@@ -12,7 +12,11 @@ use lambda_shapes::moment::Moment;
 use lambda_shapes::stream_failure::Condition;
 
 impl Shard {
-    /// Lets a lane begin its next batch; returns the moment it waits for.
+    /// Lets a lane begin its next batch; returns the moment for which the lane waits.
+    ///
+    /// Each turn of the loop takes one segment, which is the batch that waited, the next part of a
+    /// split batch, or a new batch. Expired records at its front are given up first. The loop ends
+    /// when an invocation begins, or when there is nothing to begin yet.
     pub(super) fn advance_lane(
         &mut self,
         index: usize,
@@ -45,7 +49,7 @@ impl Shard {
                 }
                 self.discard(index, Condition::RecordAgeExceeded, expired, now, actions);
             } else if let Some(segment) = rest {
-                // The last run gave it up, and ended before the destination had it.
+                // The run before gave the segment up, and ended before the destination had it.
                 if self.is_given_up(&segment) {
                     self.discard(index, Condition::RetryAttemptsExhausted, segment, now, actions);
                     continue;
@@ -68,7 +72,10 @@ impl Shard {
         }
     }
 
-    /// The next batch of a lane, or part of one that was split, or the moment it waits for.
+    /// Returns the next part of a split batch, or else the next batch.
+    ///
+    /// The error is the moment at which a batch will be ready, or `None` if that depends on other
+    /// inputs.
     fn next_segment(&mut self, index: usize, read: Read) -> Result<Segment, Option<Moment>> {
         let Some(lane) = self.lanes.get_mut(index) else { return Err(None) };
         if let Some(part) = lane.parts.pop_front() {
@@ -96,7 +103,8 @@ impl Shard {
             Front::Failed(count) => {
                 (limits.records, limits.window) = (limits.records.min(count), Window::default());
             }
-            // The batch size was larger then: more is not read ahead.
+            // The batch was formed with a larger batch size, and no more records are read ahead: it
+            // goes in parts.
             Front::Unread if lane.queue.len() >= limits.records => {}
             Front::Unread => return Err(None),
         }
@@ -105,7 +113,7 @@ impl Shard {
     }
 }
 
-/// Takes the records off a segment's front that are too old.
+/// Splits a segment into the expired records at its front and the rest.
 fn split_expired(
     mut segment: Segment,
     maximum_age: Option<Duration>,

@@ -1,4 +1,4 @@
-//! What becomes of a batch whose invocation is over: it is done, goes again, or is given up.
+//! Decides after an invocation whether its batch is done, is tried again or is given up.
 
 use super::lane::{LaneState, Segment};
 use super::machine::Shard;
@@ -72,8 +72,8 @@ impl Shard {
                     .first()
                     .map(|entry| format!("record {} was reported failed", entry.record.sequence));
                 self.finish(&segment.entries);
-                // With bisection the response's id is where the batch is split, and a split is no
-                // attempt.
+                // With bisecting, the batch is split at the reported id, and a split does not count
+                // as an attempt.
                 let split = progress && self.settings.bisect_on_error;
                 self.failed(index, rest, split, now, actions);
             }
@@ -91,8 +91,9 @@ impl Shard {
         Ok(())
     }
 
-    /// A segment has to be delivered again, or is given up. A split one is a smaller batch, so it
-    /// goes after the shortest wait.
+    /// Schedules the next attempt of a segment, or gives it up.
+    ///
+    /// A split segment is a smaller batch, so it goes again after the shortest wait.
     fn failed(
         &mut self,
         index: usize,
@@ -118,8 +119,10 @@ impl Shard {
         }
     }
 
-    /// The function has failed a batch too often. Lambda goes on with a shard only when the last
-    /// invocation of a window has succeeded.
+    /// Returns whether the function has failed a batch too often.
+    ///
+    /// The last invocation of a window is never given up: Lambda goes on with the shard only after
+    /// it succeeds.
     pub(super) fn is_given_up(&self, segment: &Segment) -> bool {
         !segment.is_last() && is_exhausted(segment.history.attempts, self.settings.maximum_retry_attempts)
     }
@@ -193,8 +196,10 @@ impl Shard {
     }
 }
 
-/// What an answer means with a window: a response without a state is a failure, and what is done is
-/// done with the state.
+/// Returns the verdict with a tumbling window, and keeps the state of the response.
+///
+/// A response without a state is a failure. If records are done, the new state replaces the old
+/// one.
 fn windowed(windows: &mut Windows, verdict: Verdict, result: &InvocationResult, last: bool) -> Verdict {
     let (Verdict::Succeeded | Verdict::FailedFrom(_), InvocationResult::Success(response)) =
         (&verdict, result)
@@ -204,7 +209,7 @@ fn windowed(windows: &mut Windows, verdict: Verdict, result: &InvocationResult, 
     match window::state(response) {
         Err(reason) => return Verdict::Failed(BatchError::Response(reason)),
         Ok(_) if last => windows.closed(),
-        // Nothing is done, so nothing has changed.
+        // No record is done, so the state stays.
         Ok(_) if verdict == Verdict::FailedFrom(0) => {}
         Ok(state) => windows.done(state),
     }

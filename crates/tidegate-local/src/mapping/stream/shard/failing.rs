@@ -1,5 +1,8 @@
-//! The batches of a shard that failed and go again: what the next start has to know of them, so
-//! that a restart is no new beginning for them.
+//! Remembers the failed batches of a shard across a restart.
+//!
+//! A batch that has failed must have the same records and the same used-up attempts after a
+//! restart. Otherwise a restart would be a new beginning for it. The checkpoint does not say this,
+//! because failed records are after it.
 
 use std::collections::BTreeMap;
 
@@ -8,18 +11,20 @@ use serde::{Deserialize, Serialize};
 use super::lane::{History, Lane, Segment};
 use lambda_shapes::sequence::SequenceNumber;
 
-/// Batches that failed and are neither done nor with the destination.
+/// Batches that have failed, and are neither done nor at the destination.
+///
+/// Invariant: every failed batch is either a segment of a lane or in `resumed`.
 #[derive(Debug, Default)]
 pub struct Failing {
-    /// Those of the last run that have not been formed again, by their first record.
+    /// Batches of the run before that are not formed again yet, by their first record.
     resumed: BTreeMap<SequenceNumber, Batch>,
-    /// There may be some, or may have been.
+    /// Whether there may be failed batches, or may have been; false spares the search for them.
     any: bool,
-    /// What was given out last.
+    /// The last value that [`Failing::take_change`] returned.
     kept: Option<String>,
 }
 
-/// One of them.
+/// A failed batch.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Batch {
     first: SequenceNumber,
@@ -28,25 +33,29 @@ struct Batch {
     history: History,
 }
 
-/// What the records at the front of a lane are.
+/// What the records at the front of a lane belong to.
+///
+/// Example: a failed batch was the records 9 to 12. A front of `[7, 8, 9]` is new with an end of 2.
+/// A front of `[9, 11, 12, 13]` is a failed batch of three records if 12 was read, and unread
+/// before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Front {
-    /// In no failed batch.
+    /// They belong to no failed batch.
     New {
-        /// How many of them, where a failed batch is behind them.
+        /// Number of new records if a failed batch follows them.
         end: Option<usize>,
     },
-    /// A failed batch of so many records.
+    /// They are a failed batch of this number of records.
     Failed(usize),
-    /// A failed batch that is not read as a whole.
+    /// They are the beginning of a failed batch that is not completely read.
     Unread,
 }
 
 impl Failing {
-    /// Goes on with what [`Failing::take_change`] gave last.
+    /// Resumes with the last value that [`Failing::take_change`] returned.
     ///
     /// # Errors
-    /// It is something else.
+    /// The value is not a list of failed batches.
     pub fn resume(&mut self, kept: &str) -> serde_json::Result<()> {
         let batches: Vec<Batch> = serde_json::from_str(kept)?;
         self.resumed = batches.into_iter().map(|batch| (batch.first.clone(), batch)).collect();
@@ -55,13 +64,15 @@ impl Failing {
         Ok(())
     }
 
-    /// A batch has failed.
+    /// Notes that a batch has failed.
     pub fn note(&mut self) {
         self.any = true;
     }
 
-    /// What has to be kept, if that has changed. What `checkpoint` has passed without it, as when a
-    /// filter is new, is forgotten.
+    /// Returns the value to store if it has changed.
+    ///
+    /// Batches from the run before are forgotten once the checkpoint has passed them, as when a new
+    /// filter rejects their records.
     pub fn take_change(&mut self, lanes: &[Lane], checkpoint: Option<&SequenceNumber>) -> Option<String> {
         if !self.any {
             return None;
@@ -76,7 +87,7 @@ impl Failing {
             .chain(self.resumed.values().cloned())
             .collect();
         self.any = !batches.is_empty();
-        // Numbers and texts: nothing here fails.
+        // It holds only numbers and texts, so serialising cannot fail.
         let kept = serde_json::to_string(&batches).unwrap_or_default();
         if self.kept.as_ref() == Some(&kept) {
             return None;
@@ -85,7 +96,9 @@ impl Failing {
         Some(kept)
     }
 
-    /// Looks at the records at the front of a lane, of a shard that was read up to `read`.
+    /// Returns what the records at the front of a lane belong to.
+    ///
+    /// `read` is the last record read from the shard, in any lane.
     #[must_use]
     pub fn front<'a>(
         &self,
@@ -104,7 +117,7 @@ impl Failing {
         }
     }
 
-    /// Forms a batch again that failed in the last run.
+    /// Gives a new segment the history of the failed batch that began with the same record.
     #[must_use]
     pub fn again(&mut self, mut segment: Segment) -> Segment {
         if let Some(batch) =
@@ -149,7 +162,7 @@ mod tests {
     #[test]
     fn a_failed_batch_has_the_records_it_had() {
         assert_eq!(front(&["9", "11", "12", "13"], "13"), Front::Failed(3));
-        // Of another number of lanes: what is now in another one is not waited for.
+        // With another number of lanes, records that are now in another lane are not waited for.
         assert_eq!(front(&["9", "13"], "13"), Front::Failed(1));
     }
 

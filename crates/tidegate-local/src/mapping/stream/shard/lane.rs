@@ -1,4 +1,4 @@
-//! One lane of a shard: batches one after the other, in order.
+//! One lane of a shard: delivers batches one after the other, in order.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -8,40 +8,45 @@ use serde::{Deserialize, Serialize};
 use lambda_shapes::moment::Moment;
 use lambda_shapes::record::Entry;
 
-/// The records of one lane, and what is going on with them.
+/// The records of one lane, and the state of its batches.
 ///
-/// In front of `queue` come the remaining parts of a split batch.
+/// Records go in the order `state`, `parts`, `queue`: the current batch, then the rest of a split
+/// batch, then records that are in no batch yet.
+///
+/// Example: a batch of the records 1 to 4 failed and was split, and 5 was read meanwhile. Then
+/// `state` holds 1 and 2, `parts` holds 3 and 4, and `queue` holds 5.
 #[derive(Debug, Default)]
 pub struct Lane {
     /// What the lane is doing.
     pub state: LaneState,
-    /// Parts of a split batch that have not gone yet, first one first.
+    /// Parts of a split batch that have not gone yet, in order.
     pub parts: VecDeque<Segment>,
-    /// Records not in a batch yet.
+    /// Records that are in no batch yet.
     pub queue: VecDeque<Entry>,
     /// Failures in a row without any progress.
     pub failures: u32,
     /// Throttles in a row.
     pub throttles: u32,
-    /// When its last invocation ended.
+    /// When the last invocation ended.
     pub invoked: Option<Moment>,
 }
 
 impl Lane {
-    /// Nothing is in flight, waiting or queued.
+    /// Returns whether nothing is in flight, waiting or queued.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         matches!(self.state, LaneState::Free) && self.parts.is_empty() && self.queue.is_empty()
     }
 
-    /// When the first of its records was written: they are in order.
+    /// Returns when the oldest record of the lane was written: the first one, since they are in
+    /// order.
     #[must_use]
     pub fn oldest(&self) -> Option<Moment> {
         let first = self.segments().find_map(|segment| segment.entries.first());
         first.or_else(|| self.queue.front()).map(|entry| entry.record.arrived)
     }
 
-    /// Its batches, and parts of batches, in order.
+    /// Iterates over the batches and parts of batches, in order.
     pub fn segments(&self) -> impl Iterator<Item = &Segment> {
         let current = match &self.state {
             LaneState::Free => None,
@@ -61,7 +66,7 @@ impl Lane {
 /// What a lane is doing.
 #[derive(Debug, Default)]
 pub enum LaneState {
-    /// Nothing; it takes the next batch.
+    /// Nothing; it can take the next batch.
     #[default]
     Free,
     /// A batch is with the function.
@@ -73,12 +78,12 @@ pub enum LaneState {
     },
     /// A batch waits for its next attempt.
     Waiting {
-        /// Until then.
+        /// When the next attempt is due.
         until: Moment,
         /// The batch.
         segment: Segment,
     },
-    /// A given-up batch is on its way to the destination.
+    /// A batch that was given up is on its way to the destination.
     HandingOver {
         /// The batch.
         segment: Segment,
@@ -98,16 +103,16 @@ impl fmt::Display for LaneState {
     }
 }
 
-/// A batch, or what is left of one.
+/// A batch, or the rest of a batch.
 #[derive(Debug, Default)]
 pub struct Segment {
-    /// Its records; empty in the last invocation of a window alone.
+    /// Records of the segment; empty only in the last invocation of a window.
     pub entries: Vec<Entry>,
-    /// What became of it so far.
+    /// Attempts so far.
     pub history: History,
 }
 
-/// What became of a batch so far.
+/// Attempts that a batch has had so far.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct History {
     /// Counted attempts: the function ran and failed, and the batch was not split.
@@ -116,24 +121,25 @@ pub struct History {
     pub invocations: u32,
     /// Request id of the last invocation.
     pub request_id: Option<String>,
-    /// The last invocation ended with an error of the function, and not with a partial response.
+    /// Whether the last invocation ended with a function error, and not with a partial batch
+    /// response.
     pub function_error: bool,
 }
 
 impl Segment {
-    /// A batch that has not been tried.
+    /// Creates a batch that has not been tried.
     #[must_use]
     pub fn new(entries: Vec<Entry>) -> Self {
         Self { entries, ..Self::default() }
     }
 
-    /// The last invocation of a window, which has no records.
+    /// Returns whether this is the last invocation of a window, which has no records.
     #[must_use]
     pub fn is_last(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// Splits the records from `index` on off, into a segment with the same history.
+    /// Splits off the records from `index` on, into a segment with the same history.
     #[must_use]
     pub fn split_off(&mut self, index: usize) -> Self {
         Self { entries: self.entries.split_off(index.min(self.entries.len())), history: self.history.clone() }

@@ -43,13 +43,16 @@ use lambda_shapes::moment::Moment;
 use lambda_shapes::record::{Entry, Record};
 use lambda_shapes::sequence::SequenceNumber;
 
-/// Full batches that are read ahead per lane, the one in flight included.
+/// Full batches that are read ahead per lane, including the one in flight.
 pub(super) const BATCHES_PER_LANE: usize = 3;
-/// Records that are read ahead beside those batches, and of which half is worth a poll: a poll has
-/// its price, so small batches are not read one by one.
+/// Records that are read ahead in addition to those batches.
+///
+/// Every poll has a cost, so small batches are not read one by one: a poll must have room for at
+/// least half of these records.
 pub(super) const READ_AHEAD: usize = 2_000;
-/// Records beyond the checkpoint, as a multiple of those batches. It bounds how far other lanes run
-/// ahead of one that is stuck.
+/// Limit of the records after the checkpoint, as a multiple of the batches that are read ahead.
+///
+/// It limits how far other lanes run ahead of a lane that is stuck.
 const SPAN_FACTOR: usize = 10;
 
 /// The state machine of one shard.
@@ -63,9 +66,9 @@ pub struct Shard {
     pub(super) position: Position,
     pub(super) windows: Option<Windows>,
     pub(super) failing: Failing,
-    /// When the last poll was asked for.
+    /// When the last poll was requested.
     polled: Option<Moment>,
-    /// Everything written before this moment was read, by the polls that are over.
+    /// Every record written before this moment has been read by polls that have ended.
     pub(super) read_until: Option<Moment>,
     pub(super) next_invocation: u64,
     pub(super) counts: Counts,
@@ -97,7 +100,7 @@ impl fmt::Display for Reading {
 }
 
 impl Shard {
-    /// A shard that goes on after its checkpoint.
+    /// Creates a shard that resumes after its checkpoint.
     #[must_use]
     pub fn new(id: &str, settings: StreamSettings, checkpoint: Option<SequenceNumber>) -> Self {
         let windows = Windows::new(settings.tumbling_window);
@@ -118,48 +121,49 @@ impl Shard {
         }
     }
 
-    /// Goes on with the window that [`Action::KeepWindow`] gave last.
+    /// Resumes with the window that the last [`Action::KeepWindow`] held.
     ///
     /// # Errors
-    /// It is something else.
+    /// The text is not a window.
     pub fn resume_window(&mut self, kept: &str) -> serde_json::Result<()> {
         self.windows.as_mut().map_or(Ok(()), |windows| windows.resume(kept))
     }
 
-    /// Goes on with the failed batches that [`Action::KeepFailing`] gave last: with the records
-    /// they had, and the attempts they had used up.
+    /// Resumes with the failed batches that the last [`Action::KeepFailing`] held.
+    ///
+    /// They keep their records and their used-up attempts.
     ///
     /// # Errors
-    /// It is something else.
+    /// The text is not a list of failed batches.
     pub fn resume_failing(&mut self, kept: &str) -> serde_json::Result<()> {
         self.failing.resume(kept)
     }
 
-    /// Counts since the start.
+    /// Returns the counts since the start.
     #[must_use]
     pub fn counts(&self) -> &Counts {
         &self.counts
     }
 
-    /// Where the shard stands.
+    /// Returns how far the shard is done.
     #[must_use]
     pub fn position(&self) -> &Position {
         &self.position
     }
 
-    /// Number of invocations in flight.
+    /// Returns the number of invocations in flight.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.lanes.iter().filter(|lane| matches!(lane.state, LaneState::InFlight { .. })).count()
     }
 
-    /// When the oldest record read and not done was written.
+    /// Returns when the oldest record read and not done was written.
     #[must_use]
     pub fn oldest(&self) -> Option<Moment> {
         self.lanes.iter().filter_map(Lane::oldest).min()
     }
 
-    /// Every record read is done, and nothing waits, not even a window for its end.
+    /// Returns whether every record read is done, and no window waits for its end.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.lanes.iter().all(Lane::is_idle) && !self.windows.as_ref().is_some_and(Windows::is_open)
@@ -182,7 +186,7 @@ impl Shard {
         }
     }
 
-    /// Begins whatever can begin now, and says what is waited for.
+    /// Begins everything that can begin now, and asks for the next timer.
     fn settle(&mut self, now: Moment, actions: &mut Vec<Action>) {
         let mut due = Earliest::default();
         if !matches!(self.reading, Reading::NotStarted | Reading::Stopping | Reading::Stopped) {
@@ -222,7 +226,7 @@ impl Shard {
         actions.extend(due.moment().map(Action::WaitUntil));
     }
 
-    /// How many records may be read, if a poll is worth its while.
+    /// Returns how many records can be read, if there is enough room for a poll.
     fn room(&self) -> Option<usize> {
         let batch = self.settings.batch_size;
         let batches = batch.saturating_mul(self.lanes.len() * BATCHES_PER_LANE);
@@ -259,8 +263,8 @@ impl Machine for Shard {
                 self.reading = if closed { Reading::Ended } else { Reading::Full };
             }
             (Reading::Polling, Input::ReadFailed) => self.reading = Reading::Full,
-            // The poll that was on its way when the shard was stopped: what it brought is read
-            // again after the checkpoint.
+            // The poll that was on its way at the stop: its records are read again after the
+            // checkpoint.
             (Reading::Stopping | Reading::Stopped, Input::Read { .. } | Input::ReadFailed) => {}
             (
                 Reading::Polling | Reading::Full | Reading::Ended | Reading::Stopping,

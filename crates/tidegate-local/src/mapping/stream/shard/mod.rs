@@ -1,4 +1,5 @@
-//! One shard of a stream: what is read is invoked in order, tried again, given up and checkpointed.
+//! One shard of a stream: its records are delivered in order, tried again, given up and
+//! checkpointed.
 
 mod advance;
 mod answered;

@@ -1,13 +1,16 @@
-//! How far a shard is done.
+//! Computes the checkpoint of a shard.
 
 use std::collections::VecDeque;
 
 use lambda_shapes::sequence::SequenceNumber;
 
-/// Records read and not yet behind the checkpoint, in the order of reading.
+/// The records read after the checkpoint, in the order of reading.
 ///
-/// The checkpoint is the last record below which, itself included, everything is done in every
-/// lane.
+/// Lanes finish records in any order. The checkpoint is the last record up to which every record is
+/// done in every lane.
+///
+/// Example: 8, 9 and 10 are read, and 9 and 10 are done. The checkpoint stays before 8. When 8 is
+/// done, it moves to 10.
 #[derive(Debug, Default)]
 pub struct Position {
     window: VecDeque<Slot>,
@@ -26,13 +29,13 @@ struct Slot {
 }
 
 impl Position {
-    /// Goes on after a stored checkpoint.
+    /// Resumes after a stored checkpoint.
     #[must_use]
     pub fn after(checkpoint: Option<SequenceNumber>) -> Self {
         Self { last_read: checkpoint.clone(), checkpoint, ..Self::default() }
     }
 
-    /// Takes a record in and numbers it; `None` for one that was read before.
+    /// Takes a record in and returns its number; `None` for a record that was read before.
     pub fn read(&mut self, sequence: &SequenceNumber, bytes: usize) -> Option<u64> {
         if self.last_read.as_ref().is_some_and(|last| sequence <= last) {
             return None;
@@ -45,7 +48,7 @@ impl Position {
         Some(ordinal)
     }
 
-    /// Marks a record done; nothing happens if it was.
+    /// Marks a record as done; has no effect on a done record.
     pub fn done(&mut self, ordinal: u64) {
         let slot = ordinal
             .checked_sub(self.first)
@@ -71,31 +74,31 @@ impl Position {
         if moved { self.checkpoint.as_ref() } else { None }
     }
 
-    /// The checkpoint, if anything is done.
+    /// Returns the checkpoint; `None` before any record is done.
     #[must_use]
     pub fn checkpoint(&self) -> Option<&SequenceNumber> {
         self.checkpoint.as_ref()
     }
 
-    /// The last record read, from which reading goes on.
+    /// Returns the last record read, after which reading goes on.
     #[must_use]
     pub fn last_read(&self) -> Option<&SequenceNumber> {
         self.last_read.as_ref()
     }
 
-    /// Records read and not done.
+    /// Returns the number of records read and not done.
     #[must_use]
     pub fn undone(&self) -> usize {
         self.undone
     }
 
-    /// Bytes of the records read and not done.
+    /// Returns the bytes of the records read and not done.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Records read beyond the checkpoint, done or not.
+    /// Returns the number of records read after the checkpoint, done or not.
     #[must_use]
     pub fn span(&self) -> usize {
         self.window.len()

@@ -1,4 +1,4 @@
-//! What goes into and comes out of the state machine of a shard.
+//! Inputs and actions of the state machine of a shard.
 
 use std::fmt;
 
@@ -9,39 +9,39 @@ use lambda_shapes::moment::Moment;
 use lambda_shapes::record::Record;
 use lambda_shapes::sequence::SequenceNumber;
 
-/// What happened.
+/// An input of the state machine: something that happened.
 #[derive(Debug)]
 pub enum Input {
-    /// The shard may be read from now on.
+    /// The shard can be read from now on.
     Start,
-    /// A poll is over. `closed`: the shard has ended behind these records.
+    /// A poll has ended.
     Read {
-        /// What it brought; nothing if it came back empty.
+        /// Records of the poll; empty if there were none.
         records: Vec<Record>,
-        /// The shard has ended.
+        /// Whether the shard has ended after these records.
         closed: bool,
-        /// The source says that more is there already, though the poll may have brought nothing.
+        /// Whether the source reports more records, even if the poll returned none.
         behind: bool,
     },
     /// A poll failed.
     ReadFailed,
-    /// An invocation is over.
+    /// An invocation has ended.
     Answered {
-        /// Of this lane.
+        /// The lane of the invocation.
         lane: usize,
-        /// With this number.
+        /// Number of the invocation.
         invocation: u64,
-        /// How it ended.
+        /// How the invocation ended.
         answer: Answer,
     },
-    /// The on-failure record of this lane has reached its destination.
+    /// The hand-over of this lane's on-failure record has ended: the record has arrived or is lost.
     HandedOver {
         /// The lane.
         lane: usize,
     },
-    /// A moment that was waited for has come.
+    /// The moment of [`Action::WaitUntil`] has come.
     TimerDue,
-    /// Nothing new may be begun.
+    /// Nothing new may begin from now on.
     Stop,
 }
 
@@ -61,43 +61,44 @@ impl fmt::Display for Input {
     }
 }
 
-/// What is to be done.
+/// An action for the driver to carry out.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Read at most this many records.
+    /// Read at most this number of records.
     Poll {
         /// Most records.
         limit: usize,
     },
     /// Invoke the function.
     Invoke {
-        /// For this lane.
+        /// The lane of the batch.
         lane: usize,
-        /// Number to answer with.
+        /// Number of the invocation, to be returned with its answer.
         invocation: u64,
         /// The event.
         payload: Bytes,
     },
-    /// Keep this of the open window, together with the checkpoint of the same step if there is one.
+    /// Store this state of the open window, atomically with the checkpoint of the same step if any.
     KeepWindow(String),
-    /// Keep this of the batches that failed and go again, in the same way.
+    /// Store these failed batches, atomically with the checkpoint of the same step if any.
     KeepFailing(String),
     /// Store this as the shard's checkpoint.
     Checkpoint(SequenceNumber),
-    /// Send this to the on-failure destination.
+    /// Send the record to the on-failure destination.
     HandOver {
-        /// For this lane.
+        /// The lane of the batch.
         lane: usize,
         /// The on-failure record.
         body: String,
-        /// The event of the given-up records, for a destination that keeps it.
+        /// The event of the records that were given up, for a destination that keeps it.
         event: Bytes,
     },
-    /// Give [`Input::TimerDue`] at this moment. Each step says anew what is waited for; without it
-    /// nothing is.
+    /// Give [`Input::TimerDue`] at this moment.
+    ///
+    /// It replaces the timer of the step before. A step without this action removes that timer.
     WaitUntil(Moment),
-    /// The shard has ended and everything of it is done.
+    /// The shard has ended, and all its records are done.
     Closed,
-    /// Nothing is in flight after [`Input::Stop`].
+    /// Nothing is in flight any more after [`Input::Stop`].
     Stopped,
 }

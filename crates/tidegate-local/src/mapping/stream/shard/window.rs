@@ -34,12 +34,12 @@ use serde_json::value::RawValue;
 
 use lambda_shapes::moment::Moment;
 
-/// Largest state of a shard, in bytes.
+/// Largest state per shard, in bytes.
 pub const STATE_LIMIT: usize = 1 << 20;
 
 const FRESH: &str = "{}";
 
-/// The windows of one shard, of which one is open at most.
+/// The windows of one shard; at most one is open.
 #[derive(Debug)]
 pub struct Windows {
     length: i64,
@@ -50,24 +50,24 @@ pub struct Windows {
 #[derive(Debug, Serialize, Deserialize)]
 struct Open {
     start: i64,
-    /// None until the function has given one.
+    /// `None` until the function has returned a state.
     state: Option<Box<RawValue>>,
-    /// It ends before its time.
+    /// Whether the window ends before its time.
     early: bool,
 }
 
-/// A state that a function has given.
+/// A state that a function has returned.
 #[derive(Debug)]
 pub struct State(Box<RawValue>);
 
 /// How far a shard is read.
 #[derive(Clone, Copy, Debug)]
 pub struct Read {
-    /// Everything written before this moment was read.
+    /// Every record written before this moment was read.
     pub until: Option<Moment>,
-    /// The shard has ended, and everything of it was read.
+    /// The shard has ended, and all its records were read.
     pub ended: bool,
-    /// The moment now.
+    /// The current moment.
     pub now: Moment,
 }
 
@@ -76,9 +76,9 @@ pub struct Read {
 pub enum Next {
     /// Nothing yet.
     Nothing,
-    /// A batch of the open window, from the front.
+    /// A batch of the open window, from the front of the queue.
     Records {
-        /// How many records are in the window, where others are behind them.
+        /// Number of records in the window, if records of another window follow.
         end: Option<usize>,
     },
     /// The last invocation of the open window.
@@ -86,23 +86,23 @@ pub enum Next {
 }
 
 impl Windows {
-    /// Windows of this length, none of them open; none at all for a length of zero.
+    /// Creates windows of this length, none of them open; returns `None` for a length of zero.
     #[must_use]
     pub fn new(length: Duration) -> Option<Self> {
         let length = i64::try_from(length.as_millis()).ok().filter(|length| *length > 0)?;
         Some(Self { length, open: None, changed: false })
     }
 
-    /// Goes on with what [`Windows::take_change`] gave last.
+    /// Resumes with the last value that [`Windows::take_change`] returned.
     ///
     /// # Errors
-    /// It is something else.
+    /// The value is not a window.
     pub fn resume(&mut self, kept: &str) -> serde_json::Result<()> {
         self.open = serde_json::from_str(kept)?;
         Ok(())
     }
 
-    /// What has to be kept, if that has changed.
+    /// Returns the window to store if it has changed.
     pub fn take_change(&mut self) -> Option<String> {
         if !std::mem::take(&mut self.changed) {
             return None;
@@ -110,17 +110,18 @@ impl Windows {
         serde_json::to_string(&self.open).ok()
     }
 
-    /// The function has given a state that is not yet used up.
+    /// Returns whether the function has returned a state that no last invocation has used up.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.open.as_ref().is_some_and(|open| open.state.is_some())
     }
 
-    /// Says what is next, and opens the window of what it says. `waiting`: when the records were
-    /// written that are not in a batch, in order.
+    /// Decides what comes next, and opens a window for the first record if none is open.
     ///
-    /// A record that is older than the open window, as of a clock that was put back, counts to the
-    /// open one.
+    /// `waiting` holds when each record that is in no batch was written, in order. A window is over
+    /// when the first waiting record belongs to a later one. Without waiting records it is over
+    /// once everything written in it was read. A record older than the open window, as after a
+    /// clock was set back, counts as part of it.
     pub fn next(&mut self, waiting: impl Iterator<Item = Moment> + Clone, read: Read) -> Next {
         let first = waiting.clone().next().map(|moment| self.start_of(moment));
         if let Some(open) = &mut self.open {
@@ -148,7 +149,7 @@ impl Windows {
         start_of(moment, self.length)
     }
 
-    /// The end of an event: everything behind its records.
+    /// Returns the end of an event: everything after its records.
     #[must_use]
     pub fn closing(&self, shard: &str, stream_arn: &str, last: bool) -> Bytes {
         let open = self.open.as_ref();
@@ -162,13 +163,13 @@ impl Windows {
             is_final_invoke_for_window: last,
             is_window_terminated_early: last && open.is_some_and(|open| open.early),
         };
-        // Strings, flags and a state that was parsed before: nothing here fails.
+        // Strings, flags and a state that was parsed before: serialising cannot fail.
         let fields = serde_json::to_string(&fields).unwrap_or_default();
         let fields = fields.replacen("\"state\":null", &format!("\"state\":{FRESH}"), 1);
         Bytes::from(format!("],{}", fields.strip_prefix('{').unwrap_or("}")))
     }
 
-    /// Some records are done with this state.
+    /// Notes that records are done, and that the function returned this state.
     pub fn done(&mut self, state: State) {
         if let Some(open) = &mut self.open {
             open.early = state.0.get().len() > STATE_LIMIT;
@@ -177,7 +178,7 @@ impl Windows {
         }
     }
 
-    /// The last invocation of the open window has succeeded.
+    /// Notes that the last invocation of the open window has succeeded.
     pub fn closed(&mut self) {
         self.open = None;
         self.changed = true;
@@ -189,10 +190,10 @@ fn start_of(moment: Moment, length: i64) -> i64 {
     millis - millis.rem_euclid(length)
 }
 
-/// The state in a response.
+/// Returns the state in a response.
 ///
 /// # Errors
-/// There is none, so that the invocation counts as failed. Says why.
+/// The response has no valid state, so the invocation counts as failed. The error is the reason.
 pub fn state(response: &[u8]) -> Result<State, String> {
     let response: Response = serde_json::from_slice(response).map_err(|_| {
         "the response is no JSON object with a state, which a tumbling window needs".to_owned()

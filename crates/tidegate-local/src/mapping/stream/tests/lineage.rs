@@ -1,4 +1,4 @@
-//! Shards that are split and merged, in a scripted stream.
+//! Tests of shards that are split and merged, in a scripted stream.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -31,7 +31,7 @@ struct Scripted {
     closed: bool,
 }
 
-/// A stream whose shards a test changes while it is read. Records are called `shard:sequence`.
+/// A stream whose shards a test changes while it is read. Records are named `shard:sequence`.
 #[derive(Default)]
 struct Stream {
     shards: Mutex<BTreeMap<&'static str, Scripted>>,
@@ -98,7 +98,7 @@ impl StreamSource for Stream {
     }
 }
 
-/// A function that answers by a script and remembers what it got.
+/// A function that answers by a script and keeps the records that it got.
 struct Function<F> {
     script: F,
     delivered: Mutex<Vec<String>>,
@@ -113,7 +113,7 @@ impl<F: Fn(&[String]) -> InvocationResult + Send + Sync> Function<F> {
         self.delivered.lock().unwrap().clone()
     }
 
-    /// Waits until it has got this record.
+    /// Waits until the function has got this record.
     async fn gets(&self, record: &str) {
         until(|| self.delivered().iter().any(|delivered| delivered == record)).await;
     }
@@ -130,7 +130,7 @@ impl<F: Fn(&[String]) -> InvocationResult + Send + Sync> Invoker for Function<F>
     }
 }
 
-/// Waits for a condition.
+/// Waits until a condition holds.
 #[track_caller]
 fn until(condition: impl Fn() -> bool) -> impl Future<Output = ()> {
     let caller = std::panic::Location::caller();
@@ -174,7 +174,7 @@ async fn the_children_of_a_split_start_when_the_parent_is_closed_and_done() {
     mapping.settings.time_scale = 1_000.0;
     let mapping = start(mapping);
     function.gets("a:2").await;
-    // Closed, but not done: what fails is delivered again and again.
+    // Shard `a` is closed but not done: its failing record is delivered again and again.
     stream.change("a", |a| a.closed = true);
     let seen = function.delivered().len();
     until(|| function.delivered().len() >= seen + 20).await;
@@ -191,7 +191,8 @@ async fn a_parent_that_is_done_and_not_closed_keeps_its_children_waiting() {
     let function = Function::new(|_: &[String]| success());
     let mapping = start(reading(&stream, &function));
     function.gets("a:1").await;
-    // A parent is split with records behind those that were read: they come before the child's.
+    // A parent is split, with records after those that were read: they come before the child's
+    // records.
     stream.change("a", |a| {
         a.records.extend([(2, 2), (3, 3)]);
         a.closed = true;
@@ -203,7 +204,7 @@ async fn a_parent_that_is_done_and_not_closed_keeps_its_children_waiting() {
 
 #[tokio::test]
 async fn a_parent_that_gives_a_record_up_lets_its_children_start_once_the_destination_has_it() {
-    /// A queue that takes nothing until it is opened.
+    /// A destination that refuses every record until it is opened.
     struct Gate(Mutex<bool>);
     impl Destination for Gate {
         fn send(&self, _body: String) -> BoxFuture<'_, Result<(), SendError>> {
@@ -295,8 +296,8 @@ async fn the_child_of_a_shard_that_was_read_since_latest_begins_at_its_oldest_re
         a.records.push((2, started + 60_000));
         a.closed = true;
     });
-    // The clock that stamps the child's records is behind: they are as new as the parent's all the
-    // same.
+    // The clock that stamps the child's records is slow: the records are nevertheless as new as the
+    // parent's.
     stream.change("b", |b| {
         b.parents.push("a");
         b.records.push((11, started - 60_000));

@@ -1,4 +1,4 @@
-//! The driver of a stream mapping.
+//! Tests of the driver of a stream mapping.
 
 mod lineage;
 
@@ -31,8 +31,10 @@ use lambda_shapes::sequence::SequenceNumber;
 use lambda_shapes::stream_kind::StreamKind;
 use topology::pattern::filter::{Filter, Filtered};
 
-/// A stream of shards with one record each. Listings come from a script whose last one is repeated;
-/// shard `a` never ends, the others do.
+/// A stream of shards with one record each.
+///
+/// A script holds the listings, of which the last one is repeated. Shard `a` never ends; the others
+/// do.
 struct Scripted {
     listings: Mutex<Vec<Result<Vec<ShardInfo>, ReadError>>>,
     read: Mutex<BTreeSet<String>>,
@@ -172,7 +174,7 @@ async fn a_filtered_record_is_counted_in_the_status_and_its_position_stored() {
     assert_eq!(mapping.checkpoints.load("f.s", "b").unwrap().as_deref(), Some("1"));
 }
 
-/// A destination that refuses records, and says how often it was asked.
+/// A destination that refuses records and counts how often it was asked.
 struct Refusing(Reason, Mutex<u32>);
 
 impl Destination for Refusing {

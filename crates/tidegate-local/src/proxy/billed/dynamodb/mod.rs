@@ -1,18 +1,26 @@
 //! Read and write request units of DynamoDB.
 //!
-//! A write is billed by the larger of the item before and after it, also when its condition fails; a read by the whole of what it looked at.
-//! Requests and answers do not show all of that.
+//! A write is billed by the larger of the item before and after it, even if its condition fails. A
+//! read is billed by everything that it evaluated. Requests and answers do not show all of that, so
+//! both are estimated.
 //!
-//! The item that a write meets is taken to be the largest of what the answer shows, what functions were seen to write, and the key with what an
-//! update assigns. That is too little where an item above 1 KB
+//! # Writes
 //!
-//! - grew by several updates, or was written by somebody else,
-//! - was put before the first update or deletion in its table, which is when sizes begin to be remembered, or by a `BatchWriteItem`,
+//! The size of the existing item is estimated as the largest of: the item in the answer, the item
+//! that a function was last seen to write, and the key with the values that an update assigns. The
+//! estimate is too small if an item above 1 KB
+//!
+//! - grew by several updates, or was written by something else than the functions,
+//! - was put before the first update or deletion in its table, which is when sizes begin to be
+//!   remembered, or by a `BatchWriteItem`,
 //! - is deleted or replaced by a `BatchWriteItem`.
 //!
-//! What a read looked at is taken to be what it answers, and that a filter left out as much for each item as is answered for one. That is too
-//! little where the read answers with a part of the items (`ProjectionExpression`) or their number alone, and where a filter left nothing of a
-//! page; but a page that ends without a limit, while more follows, has looked at 1 MB.
+//! # Reads
+//!
+//! A read is estimated by the items in its answer. If a filter left items out, each of them counts
+//! as much as the mean returned item. The estimate is too small if the answer has only parts of the
+//! items (`ProjectionExpression`) or their number. It is also too small if a filter left nothing of
+//! a page. But a page that ends without a limit, while more follows, counts as at least 1 MB.
 
 use serde_json::Value;
 
@@ -24,14 +32,15 @@ use super::units::units;
 
 const WRITE: usize = 1024;
 const READ: usize = 4096;
-/// What a page of a query or a scan looks at before it ends, if nothing ends it earlier.
+/// Bytes that a page of a query or a scan evaluates before it ends, if nothing ends it earlier.
 const PAGE: usize = 1 << 20;
-/// What one transactional unit costs in units.
+/// Factor of transactional reads and writes.
 const TRANSACTIONAL: f64 = 2.0;
-/// Failures that are billed: DynamoDB has looked at the item. Whatever is refused earlier (throttled, invalid) is free.
+/// Failures that are billed, because DynamoDB has read the item. Requests that are refused earlier
+/// (throttled, invalid) are free.
 const BILLED_FAILURES: [&str; 2] = ["ConditionalCheckFailedException", "TransactionCanceledException"];
 
-/// The units of one call.
+/// Returns the units of one call.
 pub(super) fn quantities(
     operation: &str,
     request: &Value,
@@ -61,12 +70,12 @@ pub(super) fn quantities(
 }
 
 fn single_write(operation: &str, request: &Value, answer: &Value, items: &Items, done: bool) -> f64 {
-    // `ALL_OLD` and its like show the item; a failed condition shows the one in the way.
+    // `ALL_OLD` and similar settings show the item; a failed condition shows the existing one.
     let shown = ["Attributes", "Item"].iter().filter_map(|name| size_of(answer.get(name)?)).max();
     units(write(operation, request, shown, items, done), WRITE)
 }
 
-/// The bytes by which an action is billed; remembers what it wrote.
+/// Returns the bytes by which an action is billed, and remembers what it wrote.
 fn write(kind: &str, action: &Value, shown: Option<usize>, items: &Items, done: bool) -> usize {
     let written = written_bytes(action);
     let larger = written.max(items.before(action)).max(shown.unwrap_or(0));
@@ -81,7 +90,8 @@ fn write(kind: &str, action: &Value, shown: Option<usize>, items: &Items, done: 
     larger
 }
 
-/// The item of a put, the key and the assigned attributes of an update, the key of anything else.
+/// Returns the bytes of a put's item, of an update's key and assigned attributes, or of any other
+/// action's key.
 fn written_bytes(action: &Value) -> usize {
     if let Some(item) = action.get("Item").and_then(size_of) {
         return item;
@@ -90,7 +100,8 @@ fn written_bytes(action: &Value) -> usize {
     key + action.get("UpdateExpression").and_then(Value::as_str).map_or(0, |text| assigned(text, action))
 }
 
-/// Names and values that an update expression mentions; what only its condition mentions is not written.
+/// Returns the bytes of names and values that an update expression mentions. Those in the condition
+/// alone are not written.
 fn assigned(expression: &str, action: &Value) -> usize {
     let mut words: Vec<&str> = expression
         .split(|letter: char| !(letter.is_alphanumeric() || "#:_-".contains(letter)))
@@ -131,7 +142,8 @@ fn single_read(request: &Value, answer: &Value) -> f64 {
     units(answer.get("Item").and_then(size_of).unwrap_or(0), READ) * consistency(request)
 }
 
-/// Each item is rounded up by itself; a key without an item costs the least.
+/// Returns the units of a batch read. Each item is rounded up on its own; a key without an item
+/// costs the minimum.
 fn batch_read(request: &Value, answer: &Value) -> f64 {
     let keys = |value: &Value, field: &str, table: &str| {
         let keys = value.get(field).and_then(|tables| tables.get(table)?.get("Keys")?.as_array());
@@ -155,7 +167,8 @@ fn transactional_read(answer: &Value) -> f64 {
     units.sum::<f64>() * TRANSACTIONAL
 }
 
-/// A page is billed as one: the sum of what was looked at, of which a filter may have left out a part.
+/// Returns the units of a page, which is rounded once: the sum of everything evaluated, including
+/// items that a filter left out.
 fn page(request: &Value, answer: &Value) -> f64 {
     let items = answer.get("Items").and_then(Value::as_array);
     let answered: usize = items.into_iter().flatten().filter_map(size_of).sum();

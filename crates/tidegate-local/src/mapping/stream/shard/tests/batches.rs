@@ -1,4 +1,4 @@
-//! Batches, lanes, and the life of a shard.
+//! Tests of batches, lanes and the life of a shard.
 
 use super::*;
 
@@ -37,7 +37,7 @@ fn a_batch_window_begins_when_the_lanes_invocation_before_it_ends() {
     let mut bench = Bench::new(StreamSettings { batching_window: Duration::from_secs(1), ..settings() });
     bench.read(&[1]);
     assert_eq!(invoked(&bench.wait(1000)), [[1]]);
-    // Read long before the function is done.
+    // Record 2 is read long before the function is done with record 1.
     bench.read(&[2]);
     bench.wait(5000);
     let ended = bench.now;
@@ -55,7 +55,7 @@ fn a_batch_window_begins_when_the_lanes_invocation_before_it_ends() {
     bench.wait(900);
     let actions = bench.read(&[4]);
     assert!(actions.contains(&Action::WaitUntil(bench.now.after(Duration::from_millis(100)))), "{actions:?}");
-    // The window is over without a record: the next one begins with the next record.
+    // The window ended without a record: the next one begins with the next record.
     assert_eq!(invoked(&bench.wait(100)), [[4]]);
     bench.answer(3, success(""));
     bench.wait(1001);
@@ -77,7 +77,7 @@ fn records_of_one_key_stay_in_one_lane_and_other_keys_run_beside_them() {
     ];
     let actions = bench.step(Input::Read { records, closed: false, behind: false });
     assert_eq!(invoked(&actions), [[1, 3], [2, 4]]);
-    // The second lane is done first; the checkpoint waits for the first.
+    // The second lane is done first; the checkpoint waits for the first lane.
     let answer = Answer { request_id: String::new(), result: success("") };
     let actions = bench.step(Input::Answered { lane: 1, invocation: 1, answer });
     assert!(!actions.iter().any(|action| matches!(action, Action::Checkpoint(_))));
@@ -151,12 +151,12 @@ fn an_input_that_the_state_does_not_allow_is_an_error_that_names_both() {
         bench.shard.handle(Input::Start, START).unwrap_err().to_string(),
         "shard shardId-000000000000: a shard being polled does not allow a start"
     );
-    // Nothing was lost by the refused inputs.
+    // The refused inputs have changed nothing.
     bench.answer(0, success(""));
     assert_eq!(bench.checkpoint(), Some("1"));
 }
 
-/// A record whose element of the event has this many bytes.
+/// A record whose element of the event has this number of bytes.
 fn sized(sequence: u32, bytes: usize) -> Record {
     Record { json: Bytes::from(vec![b'x'; bytes]), ..record(sequence, "k", START) }
 }
@@ -185,7 +185,7 @@ fn a_batch_that_is_full_by_its_bytes_does_not_wait_for_its_window() {
     let records = vec![sized(1, 4 << 20), sized(2, 4 << 20)];
     let actions = bench.step(Input::Read { records, closed: false, behind: false });
     assert!(payload(&actions).len() < 5 << 20);
-    // What is left over begins a batch of its own, which gathers.
+    // The remaining record begins a batch of its own, which gathers.
     let actions = bench.answer(0, success(""));
     assert!(actions.contains(&Action::WaitUntil(START.after(window))), "{actions:?}");
 }

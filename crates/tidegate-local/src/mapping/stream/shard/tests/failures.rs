@@ -1,4 +1,4 @@
-//! What goes again after a failure, and when.
+//! Tests of what is delivered again after a failure, and when.
 
 use super::*;
 
@@ -60,8 +60,8 @@ fn bisection_with_a_partial_response_splits_at_the_returned_id_without_consuming
     bench.read(&[1, 2, 3, 4]);
     bench.answer(0, partial(2));
     assert_eq!(invoked(&bench.wait(100)), [[2, 3, 4]]);
-    // At the first record there is nothing to split off: an attempt like any other, and the whole
-    // rest goes.
+    // At the first record there is nothing to split off: the rest goes again as a whole, as an
+    // attempt.
     let body = handed_over(&bench.answer(1, partial(2)));
     assert_eq!(body["KinesisBatchInfo"]["batchSize"], 3);
     assert_eq!(body["responseContext"]["functionError"], Value::Null);
@@ -117,7 +117,7 @@ fn a_lane_that_fails_holds_up_its_own_keys_alone() {
             [[10 + 2 * n]]
         );
     }
-    // Whatever the other lane has done, the checkpoint stays below the record that fails.
+    // The checkpoint stays before the failing record, even though the other lane has gone on.
     assert_eq!(bench.checkpoint(), None);
     assert_eq!(invoked(&bench.wait(100)), [[1]]);
 }

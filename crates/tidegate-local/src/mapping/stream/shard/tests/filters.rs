@@ -1,4 +1,4 @@
-//! Records that a filter lets pass, and those it does not.
+//! Tests of records that a filter passes or rejects.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn stored(records: &[(u32, &str)]) -> Vec<Record> {
     records.iter().map(record).collect()
 }
 
-/// Lets records pass whose `n` is 1.
+/// Settings with a filter for records whose `n` is 1.
 fn filtered() -> StreamSettings {
     let filter = Filter::parse(Filtered::Kinesis, [r#"{"data": {"n": [1]}}"#]).unwrap();
     StreamSettings { filter: Some(Arc::new(filter)), ..settings() }

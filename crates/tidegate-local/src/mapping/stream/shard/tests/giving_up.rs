@@ -1,4 +1,4 @@
-//! When a batch is given up, and what is said about it.
+//! Tests of when a batch is given up, and of its on-failure record.
 
 use super::*;
 
@@ -92,7 +92,7 @@ fn the_invoke_count_of_an_exhausted_batch_is_its_maximum_of_retries_and_one() {
         let mut bench = Bench::new(StreamSettings { maximum_retry_attempts: Some(maximum), ..settings() });
         bench.read(&[1]);
         let mut invocation = 0;
-        // A throttle between two attempts is none of them.
+        // A throttle between two attempts is not an attempt.
         for attempt in 0..=maximum {
             bench.answer(invocation, InvocationResult::Throttled);
             bench.wait(60_000);

@@ -50,7 +50,7 @@ fn settings() -> StreamSettings {
     }
 }
 
-/// A shard with its clock; `now` moves only when a test says so.
+/// A shard with its clock; `now` moves only when a test moves it.
 struct Bench {
     shard: Shard,
     now: Moment,
@@ -112,7 +112,7 @@ fn error() -> InvocationResult {
     InvocationResult::FunctionError(Bytes::from_static(b"{\"errorType\":\"Boom\"}"))
 }
 
-/// The sequence numbers of the batches that were begun.
+/// Returns the sequence numbers of the batches that were begun.
 fn invoked(actions: &[Action]) -> Vec<Vec<u32>> {
     actions
         .iter()

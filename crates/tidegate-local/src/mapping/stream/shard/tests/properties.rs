@@ -48,7 +48,7 @@ struct Case {
     bisect: bool,
     maximum_retry_attempts: u32,
     has_destination: bool,
-    /// Steps after which the shard is made again from what it has kept.
+    /// Steps after which the shard is created again from what it has stored.
     restarts: BTreeSet<usize>,
 }
 
@@ -79,8 +79,9 @@ fn case() -> impl Strategy<Value = Case> {
         )
 }
 
-/// The world around the machine: a stream, a function, a destination. Knows nothing of lanes or
-/// segments.
+/// The world around the machine: a stream, a function, a destination.
+///
+/// It knows nothing of lanes or segments.
 struct World {
     case: Case,
     now: Moment,
@@ -92,7 +93,7 @@ struct World {
     delivered: BTreeSet<usize>,
     succeeded: BTreeSet<usize>,
     discarded: Vec<(usize, usize)>,
-    /// How often a record was in a batch, or the rest of one, that failed.
+    /// How often a record was in a batch, or the rest of a batch, that failed.
     failures: BTreeMap<usize, u32>,
     checkpoint: Option<usize>,
     kept: Option<String>,
@@ -146,8 +147,8 @@ impl World {
         }
     }
 
-    /// A record goes only when every earlier record of its key is done, or goes before it in the
-    /// same batch.
+    /// Checks that every earlier record of a record's key is done, or goes before it in the same
+    /// batch.
     fn check_order(&self, batch: &[usize]) {
         assert!(!batch.is_empty() && batch.len() <= self.case.batch_size);
         assert!(batch.is_sorted_by(|a, b| a < b), "batch {batch:?} is not in order");
@@ -175,7 +176,8 @@ impl World {
     fn is_done(&self, record: usize) -> bool {
         self.succeeded.contains(&record)
             || self.discarded.iter().any(|(from, to)| (*from..=*to).contains(&record))
-            // Without a destination nobody is told; the machine's own count is compared at the end.
+            // Without a destination, giving up is not visible here; the machine's own count is
+            // compared at the end.
             || !self.case.has_destination && self.delivered.contains(&record)
     }
 
@@ -187,8 +189,8 @@ impl World {
             let response = serde_json::json!({"batchItemFailures": [{"itemIdentifier": id}]}).to_string();
             InvocationResult::Success(Bytes::from(response))
         };
-        // Every function recovers in the end; an endless throttle is bounded by age alone, which is
-        // off here.
+        // Every function recovers in the end: only age limits endless throttles, and it is off
+        // here.
         let reply = self.case.replies.get(self.answers).unwrap_or(&Reply::Success).clone();
         if matches!(reply, Reply::UnknownId | Reply::Error) {
             self.failed(&batch);
@@ -220,7 +222,7 @@ impl World {
         }
     }
 
-    /// What is in flight is lost with the engine.
+    /// Creates the shard again; invocations in flight are lost with the engine.
     fn restarted(&mut self, settings: &StreamSettings) -> Shard {
         (self.poll, self.timer) = (None, None);
         self.in_flight.clear();
@@ -250,7 +252,7 @@ impl World {
         Input::Read { records, closed: end == self.case.keys.len(), behind: false }
     }
 
-    /// What happens next: of all that can happen, one at random.
+    /// Chooses the next input at random among all that can happen.
     fn next(&mut self) -> Option<Input> {
         self.steps += 1;
         let can: [bool; 4] = [
@@ -340,7 +342,8 @@ fn run(case: Case) -> Result<(), TestCaseError> {
             "each record ends once, as done or as given up"
         );
     }
-    // Splits do not count, and without a destination nobody knows here when a record was given up.
+    // Splits do not count, and without a destination this test cannot see when a record was given
+    // up.
     if !world.case.bisect && world.case.has_destination {
         let allowed = world.case.maximum_retry_attempts + 1;
         prop_assert!(

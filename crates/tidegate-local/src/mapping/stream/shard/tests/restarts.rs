@@ -1,8 +1,8 @@
-//! What a shard knows of its failed batches when it is started again.
+//! Tests of failed batches across a restart.
 
 use super::*;
 
-/// A shard that is stopped and made again from what it has kept.
+/// A shard that is stopped and created again from what it has stored.
 struct Restarted {
     bench: Bench,
     settings: StreamSettings,
@@ -62,7 +62,7 @@ fn a_restart_gives_a_failed_batch_no_new_attempts() {
     for attempt in 0..3 {
         shard.answer(0, error());
         shard.restart();
-        // Whatever else has come meanwhile is no part of it.
+        // Records that came meanwhile do not belong to the failed batch.
         assert_eq!(invoked(&shard.read(&[1, 2, 3, 4])), [[1, 2, 3]], "attempt {attempt}");
     }
     let body = handed_over(&shard.answer(0, error()));
@@ -116,7 +116,7 @@ fn a_failed_batch_larger_than_the_new_batch_size_goes_in_parts() {
     shard.answer(0, error());
     shard.settings.batch_size = 2;
     shard.restart();
-    // More than six is not read ahead with this size.
+    // With this batch size, at most six records are read ahead.
     assert_eq!(invoked(&shard.read(&[1, 2, 3, 4, 5, 6])), [[1, 2]]);
     assert_eq!(invoked(&shard.answer(0, success(""))), [[3, 4]]);
 }
@@ -130,7 +130,7 @@ fn a_batch_that_succeeds_is_no_longer_kept() {
     shard.wait();
     let actions = shard.answer(1, success(""));
     assert!(actions.contains(&Action::KeepFailing("[]".to_owned())), "{actions:?}");
-    // What has never failed is kept by its checkpoint alone.
+    // Only its checkpoint keeps a batch that has never failed.
     shard.read(&[2]);
     let actions = shard.answer(2, success(""));
     assert!(!actions.iter().any(|action| matches!(action, Action::KeepFailing(_))));
@@ -154,7 +154,7 @@ fn records_before_a_failed_batch_do_not_become_part_of_it() {
     shard.bench.step(read(vec![record(3, failing, START)]));
     let actions = shard.bench.step(answered(2, error()));
     shard.keep(actions);
-    // Record 1 holds the checkpoint, so that record 2, which is done, comes again.
+    // Record 1 holds the checkpoint back, so record 2, which is done, is read again.
     shard.restart();
     let mut page = page();
     page.push(record(3, failing, START));

@@ -38,7 +38,7 @@ fn reply() -> impl Strategy<Value = Reply> {
     ]
 }
 
-/// What a function that lists the records in its state answers, and whether it has done something.
+/// Returns the answer of a function that lists the records in its state.
 fn answered(event: &Value, reply: &Reply) -> InvocationResult {
     let records = event["Records"].as_array().unwrap();
     let mut listed = event["state"]["listed"].as_array().cloned().unwrap_or_default();
@@ -75,7 +75,7 @@ fn written(gaps: &[i64]) -> (Vec<Record>, BTreeMap<String, Vec<u64>>) {
     (all, of_windows)
 }
 
-/// Runs a shard to its end, restarting it from what it has kept after some of the steps.
+/// Runs a shard to its end, restarting it from what it has stored after some of the steps.
 fn run(
     gaps: &[i64],
     replies: &[Reply],

@@ -1,4 +1,4 @@
-//! A shard with tumbling windows.
+//! Tests of a shard with tumbling windows.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ pub(super) fn at(second: i64) -> Moment {
     Moment::from_millis(START + second * 1_000)
 }
 
-/// A record that was written in this second of the first window, or behind it.
+/// A record that was written in this second, counted from the start of the first window.
 pub(super) fn record(sequence: u64, second: i64) -> Record {
     Record {
         sequence: SequenceNumber::new(sequence.to_string()),
@@ -135,7 +135,7 @@ fn the_last_invocation_comes_without_new_records_after_a_poll_that_was_begun_whe
     bench.read(1, &[(1, 0)]);
     bench.answer(0, &json!({"state": {"n": 1}}));
     assert!(!bench.shard.is_idle());
-    // This poll was begun before the end: a record may have come after it.
+    // This poll began before the end of the window: a record may have come after it.
     assert_eq!(event(&bench.read(60, &[])), None);
     let last = event(&bench.read(61, &[])).unwrap();
     assert_eq!(
@@ -193,7 +193,7 @@ fn a_partial_response_finishes_its_records_with_the_state_beside_it() {
     bench.now = bench.now.after(Duration::from_secs(1));
     let rest = event(&bench.step(Input::TimerDue)).unwrap();
     assert_eq!((&rest["Records"], &rest["state"]), (&json!([2, 3]), &json!({"n": 1})));
-    // Of a batch of which nothing is done the state stays as it was.
+    // If no record of a batch is done, the state stays as it was.
     bench.answer(1, &json!({"state": {"n": 9}, "batchItemFailures": failed(2)}));
     bench.now = bench.now.after(Duration::from_secs(1));
     assert_eq!(event(&bench.step(Input::TimerDue)).unwrap()["state"], json!({"n": 1}));
@@ -264,6 +264,6 @@ fn an_event_has_six_megabytes_at_most_with_window_and_state() {
         Action::Invoke { payload, .. } => Some(payload.len()),
         _ => None,
     });
-    // With 300 bytes of state less both would fit.
+    // Both would fit with 300 bytes less of state.
     assert!(length.is_some_and(|length| length < 4 << 20), "{length:?}");
 }
