@@ -47,7 +47,7 @@ impl Engine {
             .spawn()
             .map_err(|error| Problem::new(format!("{} does not start: {error}", tidegate.display())))?;
         let process = Proc(child.id().unwrap_or_default());
-        let mut engine = Engine { child, process, log };
+        let mut engine = Self { child, process, log };
         let (started, ready) = (Instant::now(), state.join("engine.json"));
         while !ready.is_file() {
             if engine.child.try_wait()?.is_some() || started.elapsed() > PATIENCE {

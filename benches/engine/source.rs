@@ -27,30 +27,29 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    pub(crate) const ALL: [Source; 5] =
-        [Source::Kinesis, Source::DynamoDb, Source::Queue, Source::Fifo, Source::Events];
+    pub(crate) const ALL: [Self; 5] = [Self::Kinesis, Self::DynamoDb, Self::Queue, Self::Fifo, Self::Events];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Source::Kinesis => "Kinesis",
-            Source::DynamoDb => "DynamoDB Streams",
-            Source::Queue => "SQS",
-            Source::Fifo => "SQS FIFO",
-            Source::Events => "EventBridge, asynchronous",
+            Self::Kinesis => "Kinesis",
+            Self::DynamoDb => "DynamoDB Streams",
+            Self::Queue => "SQS",
+            Self::Fifo => "SQS FIFO",
+            Self::Events => "EventBridge, asynchronous",
         }
     }
 
     /// The batch sizes among 1, 10, 100 and 1,000 that AWS allows.
     pub(crate) fn batches(self) -> &'static [usize] {
         match self {
-            Source::Kinesis | Source::DynamoDb | Source::Queue => &[1, 10, 100, 1000],
-            Source::Fifo => &[1, 10],
-            Source::Events => &[1],
+            Self::Kinesis | Self::DynamoDb | Self::Queue => &[1, 10, 100, 1000],
+            Self::Fifo => &[1, 10],
+            Self::Events => &[1],
         }
     }
 
     pub(crate) fn is_queue(self) -> bool {
-        matches!(self, Source::Queue | Source::Fifo)
+        matches!(self, Self::Queue | Self::Fifo)
     }
 
     /// Returns the source's declaration inside a function, and the declarations outside functions.
@@ -64,19 +63,19 @@ impl Source {
         let window = if batch > 10 { ", batching_window_seconds = 1" } else { "" };
         let queue = format!("{name} = {{ queue = \"{name}\", batch_size = {batch}{window} }}");
         match self {
-            Source::Kinesis => (stream("stream"), format!("streams = {{ {name} = {{}} }}\n")),
-            Source::DynamoDb => {
+            Self::Kinesis => (stream("stream"), format!("streams = {{ {name} = {{}} }}\n")),
+            Self::DynamoDb => {
                 let table = "{ partition_key = { name = \"n\", type = \"N\" }, stream_view = \"NEW_IMAGE\" }";
                 (stream("table"), format!("tables = {{ {name} = {table} }}\n"))
             }
-            Source::Queue => {
+            Self::Queue => {
                 (queue, format!("queues = {{ {name} = {{ visibility_timeout_seconds = 300 }} }}\n"))
             }
-            Source::Fifo => {
+            Self::Fifo => {
                 let declared = "{ fifo = true, visibility_timeout_seconds = 300 }";
                 (queue, format!("queues = {{ {name} = {declared} }}\n"))
             }
-            Source::Events => {
+            Self::Events => {
                 let pattern = "{ source = [\"benchmark\"] }";
                 let rule = format!(
                     "{{ bus = \"{BUS}\", pattern = {pattern}, target = {{ function = \"{function}\" }} }}"
@@ -89,7 +88,7 @@ impl Source {
     /// Creates the source in MiniStack.
     pub(crate) async fn create(self, aws: &Aws, name: &str) -> Result<(), Problem> {
         match self {
-            Source::Kinesis => {
+            Self::Kinesis => {
                 let stream = json!({ "StreamName": name, "ShardCount": 1 });
                 aws.call("kinesis", "Kinesis_20131202.CreateStream", &stream).await?;
                 loop {
@@ -101,7 +100,7 @@ impl Source {
                     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
                 }
             }
-            Source::DynamoDb => {
+            Self::DynamoDb => {
                 let table = json!({
                     "TableName": name,
                     "AttributeDefinitions": [{ "AttributeName": "n", "AttributeType": "N" }],
@@ -111,15 +110,15 @@ impl Source {
                 });
                 aws.call("dynamodb", "DynamoDB_20120810.CreateTable", &table).await?;
             }
-            Source::Queue | Source::Fifo => {
+            Self::Queue | Self::Fifo => {
                 let mut attributes = json!({ "VisibilityTimeout": "300" });
-                if let (Source::Fifo, Some(attributes)) = (self, attributes.as_object_mut()) {
+                if let (Self::Fifo, Some(attributes)) = (self, attributes.as_object_mut()) {
                     attributes.insert("FifoQueue".to_owned(), json!("true"));
                 }
                 let queue = json!({ "QueueName": self.physical(name), "Attributes": attributes });
                 aws.call("sqs", "AmazonSQS.CreateQueue", &queue).await?;
             }
-            Source::Events => {
+            Self::Events => {
                 aws.call("events", "AWSEvents.CreateEventBus", &json!({ "Name": BUS })).await?;
             }
         }
@@ -134,7 +133,7 @@ impl Source {
         function: &str,
         batch: usize,
     ) -> Result<(), Problem> {
-        if self == Source::Events {
+        if self == Self::Events {
             let pattern = json!({ "source": ["benchmark"] }).to_string();
             let rule = json!({ "Name": name, "EventBusName": BUS, "EventPattern": pattern });
             aws.call("events", "AWSEvents.PutRule", &rule).await?;
@@ -145,8 +144,8 @@ impl Source {
             return Ok(());
         }
         let arn = match self {
-            Source::Kinesis => format!("arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{name}"),
-            Source::DynamoDb => {
+            Self::Kinesis => format!("arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{name}"),
+            Self::DynamoDb => {
                 let asked = json!({ "TableName": name });
                 let found = aws.call("dynamodb", "DynamoDB_20120810.DescribeTable", &asked).await?;
                 let arn = found.pointer("/Table/LatestStreamArn").and_then(Value::as_str);
@@ -173,9 +172,9 @@ impl Source {
         numbers: std::ops::Range<u64>,
     ) -> Result<(), Problem> {
         let at_once = match self {
-            Source::Kinesis => 500,
-            Source::DynamoDb => 25,
-            Source::Queue | Source::Fifo | Source::Events => 10,
+            Self::Kinesis => 500,
+            Self::DynamoDb => 25,
+            Self::Queue | Self::Fifo | Self::Events => 10,
         };
         let mut from = numbers.start;
         while from < numbers.end {
@@ -188,12 +187,12 @@ impl Source {
 
     async fn write(self, aws: &Aws, name: &str, numbers: std::ops::Range<u64>) -> Result<(), Problem> {
         let (service, target, body) = match self {
-            Source::Kinesis => {
+            Self::Kinesis => {
                 let records: Vec<Value> = numbers.map(kinesis).collect();
                 let body = json!({ "StreamName": name, "Records": records });
                 ("kinesis", "Kinesis_20131202.PutRecords", body)
             }
-            Source::DynamoDb => {
+            Self::DynamoDb => {
                 let put = |n: u64| {
                     let item = json!({ "n": { "N": n.to_string() }, "padding": { "S": padding() } });
                     json!({ "PutRequest": { "Item": item } })
@@ -201,10 +200,10 @@ impl Source {
                 let puts: Vec<Value> = numbers.map(put).collect();
                 ("dynamodb", "DynamoDB_20120810.BatchWriteItem", json!({ "RequestItems": { name: puts } }))
             }
-            Source::Queue | Source::Fifo => {
+            Self::Queue | Self::Fifo => {
                 let message = |n: u64| {
                     let mut message = json!({ "Id": n.to_string(), "MessageBody": body(n) });
-                    if let (Source::Fifo, Some(message)) = (self, message.as_object_mut()) {
+                    if let (Self::Fifo, Some(message)) = (self, message.as_object_mut()) {
                         message.insert("MessageGroupId".to_owned(), json!((n % KEYS).to_string()));
                         message.insert("MessageDeduplicationId".to_owned(), json!(n.to_string()));
                     }
@@ -214,7 +213,7 @@ impl Source {
                 let url = format!("{}/{ACCOUNT}/{}", aws.endpoint(), self.physical(name));
                 ("sqs", "AmazonSQS.SendMessageBatch", json!({ "QueueUrl": url, "Entries": entries }))
             }
-            Source::Events => {
+            Self::Events => {
                 let event = |n: u64| json!({ "EventBusName": BUS, "Source": "benchmark", "DetailType": "Nothing", "Detail": body(n) });
                 let entries: Vec<Value> = numbers.map(event).collect();
                 ("events", "AWSEvents.PutEvents", json!({ "Entries": entries }))
@@ -251,7 +250,7 @@ impl Source {
     }
 
     fn physical(self, name: &str) -> String {
-        if self == Source::Fifo { format!("{name}.fifo") } else { name.to_owned() }
+        if self == Self::Fifo { format!("{name}.fifo") } else { name.to_owned() }
     }
 
     /// Returns the numbers of the records in an event.
@@ -261,10 +260,10 @@ impl Source {
         let of = |record: &Value| {
             let text = |path: &str| record.pointer(path).and_then(Value::as_str);
             match self {
-                Source::Kinesis => numbered(&STANDARD.decode(text("/kinesis/data")?).ok()?),
-                Source::DynamoDb => text("/dynamodb/NewImage/n/N")?.parse().ok(),
-                Source::Queue | Source::Fifo => numbered(text("/body")?.as_bytes()),
-                Source::Events => record.pointer("/detail/n").and_then(Value::as_u64),
+                Self::Kinesis => numbered(&STANDARD.decode(text("/kinesis/data")?).ok()?),
+                Self::DynamoDb => text("/dynamodb/NewImage/n/N")?.parse().ok(),
+                Self::Queue | Self::Fifo => numbered(text("/body")?.as_bytes()),
+                Self::Events => record.pointer("/detail/n").and_then(Value::as_u64),
             }
         };
         match event.get("Records").and_then(Value::as_array) {

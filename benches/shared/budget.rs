@@ -29,7 +29,7 @@ impl Budget {
     /// Creates the budget of a ratio that must be at least `wanted`.
     #[must_use]
     pub fn at_least(what: &str, wanted: f64, found: f64) -> Self {
-        Budget {
+        Self {
             what: what.to_owned(),
             budget: format!("≥ {wanted:.0} ×"),
             found: format!("{found:.1} ×"),
@@ -41,7 +41,7 @@ impl Budget {
     /// Creates the budget of a measured value that must be at most `wanted`.
     #[must_use]
     pub fn at_most(what: &str, unit: &str, wanted: f64, found: f64) -> Self {
-        Budget {
+        Self {
             what: what.to_owned(),
             budget: format!("≤ {wanted:.0} {unit}"),
             found: format!("{found:.2} {unit}"),
@@ -53,7 +53,7 @@ impl Budget {
     /// Creates the budget of a count. `met` says whether the count is right.
     #[must_use]
     pub fn counted(what: &str, budget: &str, found: String, met: bool) -> Self {
-        Budget { what: what.to_owned(), budget: budget.to_owned(), found, met, fails: !met }
+        Self { what: what.to_owned(), budget: budget.to_owned(), found, met, fails: !met }
     }
 }
 

@@ -39,7 +39,7 @@ impl Machine {
         let model = information.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
         let git = |arguments: &[&str]| said(Command::new("git").arg("-C").arg(repository).args(arguments));
         let changed = if git(&["status", "--porcelain"]).is_empty() { "" } else { " and changes" };
-        Machine {
+        Self {
             processor: model
                 .map_or_else(|| "unknown processor".to_owned(), |(_, name)| name.trim().to_owned()),
             processors: std::thread::available_parallelism().map_or(1, usize::from),
@@ -59,7 +59,7 @@ impl Machine {
     pub fn finish(self) -> Self {
         let others = processor::busy().saturating_sub(processor::family()).saturating_sub(self.busy);
         let all = self.start.elapsed().as_secs_f64() * self.processors as f64;
-        Machine { others: others.as_secs_f64() / all, ..self }
+        Self { others: others.as_secs_f64() / all, ..self }
     }
 
     /// Returns the text for the head of a page.

@@ -8,7 +8,7 @@ pub struct Problem(String);
 impl Problem {
     /// Creates a problem with this sentence.
     pub fn new(text: impl Into<String>) -> Self {
-        Problem(text.into())
+        Self(text.into())
     }
 }
 
@@ -21,6 +21,6 @@ impl fmt::Debug for Problem {
 
 impl<E: std::error::Error> From<E> for Problem {
     fn from(error: E) -> Self {
-        Problem(error.to_string())
+        Self(error.to_string())
     }
 }

@@ -32,7 +32,7 @@ impl Process {
         let mut child = started.map_err(|error| Problem::new(format!("{name} does not start: {error}")))?;
         let ends = child.stdin.take().zip(child.stdout.take());
         let (input, output) = ends.ok_or_else(|| Problem::new(format!("{name} has no ends")))?;
-        Ok(Process { name, child, input, lines: BufReader::new(output).lines() })
+        Ok(Self { name, child, input, lines: BufReader::new(output).lines() })
     }
 
     /// Returns the next line of its output.

@@ -14,7 +14,7 @@ impl Table {
     pub fn new(columns: &[&str]) -> Self {
         let rule: String =
             columns.iter().enumerate().map(|(n, _)| if n == 0 { "---|" } else { "---:|" }).collect();
-        Table { text: format!("| {} |\n|{rule}\n", columns.join(" | ")) }
+        Self { text: format!("| {} |\n|{rule}\n", columns.join(" | ")) }
     }
 
     /// Adds a row.

@@ -103,7 +103,7 @@ impl Arena {
         command.arg("stub");
         let mut stub = Process::start("the stub", command)?;
         let endpoint = format!("http://{}", stub.line().await?);
-        Ok(Arena { programs, stub, endpoint, rounds: rounds.max(1), directory: tempfile::tempdir()? })
+        Ok(Self { programs, stub, endpoint, rounds: rounds.max(1), directory: tempfile::tempdir()? })
     }
 
     /// Ends the stub.
@@ -195,7 +195,7 @@ impl Files {
             let path = directory.join(name);
             std::fs::write(&path, batches.lines()).map(|()| path)
         };
-        Ok(Files {
+        Ok(Self {
             warm_up: file(
                 "warm-up",
                 Batches { records: scenario.warm_up(), from: WARM_UP_FROM, keys: WARM_UP_KEYS, ..batches },

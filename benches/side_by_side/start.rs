@@ -119,7 +119,7 @@ impl RuntimeApi {
                 tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
             }
         });
-        Ok(RuntimeApi { address, calls })
+        Ok(Self { address, calls })
     }
 
     async fn run(

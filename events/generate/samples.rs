@@ -97,7 +97,7 @@ impl Samples {
 
         let place_order = command(order, ordered_at, &place_order)?;
         let record_return = command(returned, returned_at, &record_return)?;
-        Ok(Samples {
+        Ok(Self {
             order_placed: event(&place_order, &order_placed)?,
             order_rejected: event(&command(rejected, ordered_at, &bad_order)?, &order_rejected)?,
             return_recorded: event(&record_return, &return_recorded)?,

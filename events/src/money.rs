@@ -16,7 +16,7 @@ pub enum Currency {
 impl fmt::Display for Currency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Currency::Gbp => f.write_str("GBP"),
+            Self::Gbp => f.write_str("GBP"),
         }
     }
 }
@@ -33,7 +33,7 @@ pub struct Money {
 impl Money {
     /// An amount in pence.
     pub fn pence(minor: i64) -> Self {
-        Money { minor, currency: Currency::Gbp }
+        Self { minor, currency: Currency::Gbp }
     }
 }
 

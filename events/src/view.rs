@@ -71,16 +71,15 @@ pub enum Dimension {
 
 impl Dimension {
     /// All of them.
-    pub const ALL: [Dimension; 4] =
-        [Dimension::Day, Dimension::Country, Dimension::Product, Dimension::Customer];
+    pub const ALL: [Self; 4] = [Self::Day, Self::Country, Self::Product, Self::Customer];
 
     /// The name of the dimension, such as `day`.
     pub fn as_str(self) -> &'static str {
         match self {
-            Dimension::Day => "day",
-            Dimension::Country => "country",
-            Dimension::Product => "product",
-            Dimension::Customer => "customer",
+            Self::Day => "day",
+            Self::Country => "country",
+            Self::Product => "product",
+            Self::Customer => "customer",
         }
     }
 
@@ -90,7 +89,7 @@ impl Dimension {
     }
 
     /// Splits a partition key of the `sales` table into dimension and key.
-    pub fn split_row_key(row_key: &str) -> Option<(Dimension, &str)> {
+    pub fn split_row_key(row_key: &str) -> Option<(Self, &str)> {
         let (dimension, key) = row_key.split_once('#')?;
         Some((dimension.parse().ok()?, key))
     }
@@ -106,7 +105,7 @@ impl FromStr for Dimension {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, String> {
-        Dimension::ALL
+        Self::ALL
             .into_iter()
             .find(|dimension| dimension.as_str() == word)
             .ok_or_else(|| format!("`{word}` is none of day, country, product, customer"))

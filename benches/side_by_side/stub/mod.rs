@@ -67,7 +67,7 @@ impl Stub {
     fn obey(&mut self, order: Order) -> Snapshot {
         match order {
             Order::Empty { latency_ms } => {
-                *self = Stub { latency: Duration::from_millis(latency_ms), ..Stub::default() };
+                *self = Self { latency: Duration::from_millis(latency_ms), ..Self::default() };
             }
             Order::Recount => {
                 self.store.counts = Counts::default();

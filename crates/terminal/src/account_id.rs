@@ -28,7 +28,7 @@ impl FromStr for AccountId {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let is_id = text.len() == DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
-        if is_id { Ok(AccountId(text.to_owned())) } else { Err(format!("expected {DIGITS} digits")) }
+        if is_id { Ok(Self(text.to_owned())) } else { Err(format!("expected {DIGITS} digits")) }
     }
 }
 

@@ -155,7 +155,7 @@ impl Connection {
             None => account::of_credentials(&config, named).await?,
         };
         output::note(&account::addressed(found.as_deref(), region.as_ref(), &option.name_prefix));
-        Ok(Connection { config, endpoint: endpoint.map(|endpoint| endpoint.url.clone()), is_account: true })
+        Ok(Self { config, endpoint: endpoint.map(|endpoint| endpoint.url.clone()), is_account: true })
     }
 
     /// Connects to an endpoint, with the credentials and region of the environment or, without
@@ -182,7 +182,7 @@ impl Connection {
             .timeout_config(timeouts())
             .http_client(http)
             .build();
-        Connection { config, endpoint: Some(endpoint.to_owned()), is_account: false }
+        Self { config, endpoint: Some(endpoint.to_owned()), is_account: false }
     }
 
     /// Returns the SDK's configuration.

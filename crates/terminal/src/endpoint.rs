@@ -122,7 +122,7 @@ impl Endpoint {
     /// # Errors
     /// The URL is not one of an endpoint, or nothing responds.
     pub fn reach(&self) -> Result<(), Problem> {
-        let Endpoint { url, named_by } = self;
+        let Self { url, named_by } = self;
         let no_url = || {
             Problem::new(format!(
                 "`{url}` (from {named_by}) is no endpoint; expected something like http://127.0.0.1:4566"

@@ -54,7 +54,7 @@ impl FromStr for NamePrefix {
             && text.ends_with('-')
             && text.bytes().all(of_a_name);
         if text.is_empty() || is_prefix {
-            return Ok(NamePrefix(text.to_owned()));
+            return Ok(Self(text.to_owned()));
         }
         Err(format!(
             "allowed is nothing, or at most {LONGEST} lower-case letters, digits and hyphens that begin with a letter and end with a hyphen, \
@@ -75,12 +75,12 @@ impl PhysicalName {
     /// Returns the given name, or else the physical name for a name of the topology. An empty name
     /// counts as none.
     pub fn given_or(given: Option<&str>, prefix: &NamePrefix, declared: &str) -> Self {
-        given.filter(|name| !name.is_empty()).map_or_else(|| prefix.physical(declared), PhysicalName::given)
+        given.filter(|name| !name.is_empty()).map_or_else(|| prefix.physical(declared), Self::given)
     }
 
     /// Creates a given name.
     pub fn given(name: &str) -> Self {
-        PhysicalName { name: name.to_owned(), prefix: None }
+        Self { name: name.to_owned(), prefix: None }
     }
 
     /// Returns the name.

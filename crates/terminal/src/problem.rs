@@ -19,17 +19,17 @@ impl Problem {
     /// Creates a problem with this text, parts of which may come from outside. Line ends become
     /// blanks, and other controls are escaped.
     pub fn new(text: impl Into<String>) -> Self {
-        Problem::Said(one_line(&text.into()))
+        Self::Said(one_line(&text.into()))
     }
 
     /// Creates a problem of several lines, such as one for each mistake in a file.
     pub fn lines(text: impl Into<String>) -> Self {
-        Problem::Said(text.into())
+        Self::Said(text.into())
     }
 
     /// Creates a misuse with this text.
     pub fn misuse(text: impl Into<String>) -> Self {
-        Problem::Misuse(one_line(&text.into()))
+        Self::Misuse(one_line(&text.into()))
     }
 }
 
@@ -40,8 +40,8 @@ fn one_line(text: &str) -> String {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Problem::Said(text) | Problem::Misuse(text) => f.write_str(text),
-            Problem::OutputClosed => f.write_str("the output was closed"),
+            Self::Said(text) | Self::Misuse(text) => f.write_str(text),
+            Self::OutputClosed => f.write_str("the output was closed"),
         }
     }
 }

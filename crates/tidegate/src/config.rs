@@ -25,7 +25,7 @@ impl Settings {
 
     /// Creates settings from these variables, for tests.
     pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Self {
-        Settings { variables: variables.into_iter().collect(), problems: Vec::new() }
+        Self { variables: variables.into_iter().collect(), problems: Vec::new() }
     }
 
     /// Returns a required text, which must not be empty.

@@ -25,9 +25,9 @@ impl Class {
     /// Returns the stable name: `permanent`, `transient` or `busy`.
     pub fn as_str(self) -> &'static str {
         match self {
-            Class::Permanent => "permanent",
-            Class::Transient => "transient",
-            Class::Busy => "busy",
+            Self::Permanent => "permanent",
+            Self::Transient => "transient",
+            Self::Busy => "busy",
         }
     }
 }
@@ -64,17 +64,17 @@ impl Failure {
     pub const NEWER: &'static str = "newer_version";
 
     fn new(class: Class, code: Cow<'static, str>, reason: String) -> Self {
-        Failure { class, code, reason, retry_after: None }
+        Self { class, code, reason, retry_after: None }
     }
 
     /// Creates a permanent failure: the delivery can never succeed.
     pub fn permanent(code: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
-        Failure::new(Class::Permanent, code.into(), reason.into())
+        Self::new(Class::Permanent, code.into(), reason.into())
     }
 
     /// Creates a transient failure: the delivery may succeed later.
     pub fn transient(code: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
-        Failure::new(Class::Transient, code.into(), reason.into())
+        Self::new(Class::Transient, code.into(), reason.into())
     }
 
     /// Creates a transient failure from a failed AWS call.
@@ -86,12 +86,12 @@ impl Failure {
         E: std::error::Error + ProvideErrorMetadata,
     {
         let throttled = error.code().is_some_and(|code| THROTTLING.contains(&code));
-        Failure::transient(if throttled { Self::THROTTLED } else { code }, chain(error))
+        Self::transient(if throttled { Self::THROTTLED } else { code }, chain(error))
     }
 
     /// Creates a busy failure: a twin is at work on the same effect.
     pub fn busy(code: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
-        Failure::new(Class::Busy, code.into(), reason.into())
+        Self::new(Class::Busy, code.into(), reason.into())
     }
 
     /// Returns the class.
@@ -190,7 +190,7 @@ impl fmt::Debug for Failure {
 
 impl<E: std::error::Error> From<E> for Failure {
     fn from(error: E) -> Self {
-        Failure::transient("unclassified", chain(&error))
+        Self::transient("unclassified", chain(&error))
     }
 }
 

@@ -75,7 +75,7 @@ impl Function {
         if let Some(timeout) = timeout {
             aws = aws.attempt_timeout(Duration::from_millis(timeout));
         }
-        Function {
+        Self {
             settings,
             aws,
             name,

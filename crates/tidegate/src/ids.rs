@@ -45,7 +45,7 @@ impl StreamId {
         if kind.len() + 1 + key.len() > Self::MAX_BYTES {
             return invalid("it is longer than 1,024 bytes");
         }
-        Ok(StreamId(format!("{kind}#{key}")))
+        Ok(Self(format!("{kind}#{key}")))
     }
 
     /// Returns the kind, such as `order`.
@@ -69,7 +69,7 @@ impl FromStr for StreamId {
 
     fn from_str(text: &str) -> Result<Self, InvalidStreamId> {
         match text.split_once('#') {
-            Some((kind, key)) => StreamId::new(kind, key),
+            Some((kind, key)) => Self::new(kind, key),
             None => {
                 Err(InvalidStreamId { text: text.to_owned(), problem: "it has no `#` between kind and key" })
             }
@@ -86,7 +86,7 @@ impl TryFrom<String> for StreamId {
 }
 
 impl From<StreamId> for String {
-    fn from(stream: StreamId) -> String {
+    fn from(stream: StreamId) -> Self {
         stream.0
     }
 }
@@ -122,17 +122,17 @@ pub struct Version(u64);
 
 impl Version {
     /// Version of a stream before its first event.
-    pub const NONE: Version = Version(0);
+    pub const NONE: Self = Self(0);
 
     /// Creates the version with this number.
     pub fn new(number: u64) -> Self {
-        Version(number)
+        Self(number)
     }
 
     /// Returns the version `count` events later.
     #[must_use]
     pub fn plus(self, count: usize) -> Self {
-        Version(self.0.saturating_add(count as u64))
+        Self(self.0.saturating_add(count as u64))
     }
 
     /// Returns the version of the next event.
@@ -168,7 +168,7 @@ pub struct Cause {
 impl Cause {
     /// Creates the cause with this id at this source.
     pub fn new(source: impl Into<String>, id: impl Into<String>) -> Self {
-        Cause { source: source.into(), id: id.into() }
+        Self { source: source.into(), id: id.into() }
     }
 }
 

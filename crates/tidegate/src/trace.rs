@@ -80,7 +80,7 @@ impl Traces {
     /// A permanent failure: `otlp_protocol` if the protocol is not `http/protobuf`; `otlp_exporter`
     /// if the endpoint is not valid.
     pub fn from_env(function: &str) -> Result<Option<Self>, Failure> {
-        Traces::configured(function, |name| std::env::var(name).ok())
+        Self::configured(function, |name| std::env::var(name).ok())
     }
 
     fn configured(
@@ -106,7 +106,7 @@ impl Traces {
         let patience =
             read("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT").or_else(|| read("OTEL_EXPORTER_OTLP_TIMEOUT"));
         let patience = patience.and_then(|millis| millis.parse().ok()).map(Duration::from_millis);
-        Traces::open(function, &endpoint, patience.unwrap_or(PATIENCE)).map(Some)
+        Self::open(function, &endpoint, patience.unwrap_or(PATIENCE)).map(Some)
     }
 
     /// Creates the traces of this function, sent to an OTLP receiver over HTTP, such as
@@ -115,7 +115,7 @@ impl Traces {
     /// # Errors
     /// `otlp_exporter` (permanent) if the endpoint is not valid.
     pub fn to(function: &str, endpoint: &str) -> Result<Self, Failure> {
-        Traces::open(function, endpoint, PATIENCE)
+        Self::open(function, endpoint, PATIENCE)
     }
 
     pub(crate) fn open(function: &str, endpoint: &str, patience: Duration) -> Result<Self, Failure> {
@@ -130,7 +130,7 @@ impl Traces {
         let provider =
             SdkTracerProvider::builder().with_resource(resource).with_span_processor(ended.clone());
         let tracer = provider.build().tracer("tidegate");
-        Ok(Traces { tracer, ended, exporter, patience, cold: AtomicBool::new(true) })
+        Ok(Self { tracer, ended, exporter, patience, cold: AtomicBool::new(true) })
     }
 
     /// Returns a layer for your own `tracing` subscriber that creates spans of the function's code.
@@ -253,7 +253,7 @@ impl Client {
     fn to(endpoint: &str) -> Self {
         let builder = Connector::builder();
         // Plain HTTP does not need the system's certificates.
-        Client(if endpoint.starts_with("http://") {
+        Self(if endpoint.starts_with("http://") {
             builder.build_http()
         } else {
             builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).build()

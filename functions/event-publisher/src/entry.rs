@@ -36,12 +36,12 @@ impl Entry {
     pub(crate) fn new(commit: &RecordedCommit, event: &RecordedEvent, limit: usize) -> Result<Self, Failure> {
         let room = limit.saturating_sub(AROUND);
         let mut envelope = commit.envelope(event)?;
-        let entry = Entry::from_envelope(&envelope)?;
+        let entry = Self::from_envelope(&envelope)?;
         if entry.size() <= room {
             return Ok(entry);
         }
         envelope.data = Data::Reference(DataRef { stream: commit.stream.clone(), version: event.version });
-        let referring = Entry::from_envelope(&envelope)?;
+        let referring = Self::from_envelope(&envelope)?;
         if referring.size() <= room {
             return Ok(referring);
         }
@@ -58,7 +58,7 @@ impl Entry {
     }
 
     fn from_envelope(envelope: &Envelope) -> Result<Self, Failure> {
-        Ok(Entry {
+        Ok(Self {
             event: format!("{} {}", envelope.kind, envelope.id),
             source: envelope.source.clone(),
             detail_type: envelope.kind.clone(),

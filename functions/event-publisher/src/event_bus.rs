@@ -19,7 +19,7 @@ pub(crate) struct EventBus {
 
 impl EventBus {
     pub(crate) fn new(client: Client, name: String) -> Self {
-        EventBus { client, name }
+        Self { client, name }
     }
 
     /// Sends one request, unless the deadline has passed. Returns the entries that were not

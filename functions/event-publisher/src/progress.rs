@@ -30,7 +30,7 @@ impl Progress {
     /// The progress of a commit with so many events, all published unless [`Progress::left`] is
     /// called.
     pub(crate) fn new(events: usize) -> Self {
-        Progress { events, ..Progress::default() }
+        Self { events, ..Self::default() }
     }
 
     /// Records that an event was not published. `None`: it was never sent, because time was up.

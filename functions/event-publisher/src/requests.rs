@@ -21,7 +21,7 @@ pub(crate) struct Placed {
 impl Placed {
     /// An entry that was never sent.
     pub(crate) fn new(place: usize, entry: Entry) -> Self {
-        Placed { place, entry, failure: None, alone: false }
+        Self { place, entry, failure: None, alone: false }
     }
 }
 

@@ -29,7 +29,7 @@ impl Confirmation {
             let _ = writeln!(text, "       and {more} more lines");
         }
         let _ = write!(text, "\n{} units, {}\n", order.units, order.total);
-        Confirmation {
+        Self {
             to: format!("customer-{customer}@{domain}"),
             subject: format!("Your order {}", order.order_id),
             text,

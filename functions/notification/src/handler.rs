@@ -104,15 +104,19 @@ mod tests {
         fn new() -> Self {
             let (outbox, idempotency): (Arc<Outbox>, Arc<MemoryIdempotency>) = Default::default();
             let notification = Notification {
-                effects: Effects::new(idempotency.clone(), NAMESPACE, Duration::from_secs(30 * 24 * 3600)),
+                effects: Effects::new(
+                    Arc::<MemoryIdempotency>::clone(&idempotency),
+                    NAMESPACE,
+                    Duration::from_secs(30 * 24 * 3600),
+                ),
                 events: Arc::new(MemoryEventStore::default()),
-                mailer: outbox.clone(),
+                mailer: Arc::clone(&outbox),
                 customer_domain: "example.com".to_owned(),
             };
             let letters = Arc::new(MemoryDeadLetters::default());
             let runner =
                 Runner::new(Source::EventBridge, EachRecord::new(notification, 1), "notification", letters);
-            World { outbox, idempotency, runner }
+            Self { outbox, idempotency, runner }
         }
 
         async fn invoke(&self, customer: Option<&str>) -> Counts {

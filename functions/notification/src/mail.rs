@@ -31,7 +31,7 @@ impl SesMailer {
     /// It makes one attempt for each e-mail. A request that SES may have accepted must not be
     /// repeated silently.
     pub(crate) fn new(aws: &AwsClients, sender: String) -> Self {
-        SesMailer { client: Client::new(&aws.once()), sender }
+        Self { client: Client::new(&aws.once()), sender }
     }
 }
 
@@ -108,7 +108,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let connections = Arc::new(AtomicUsize::new(0));
-        let counted = connections.clone();
+        let counted = Arc::clone(&connections);
         std::thread::spawn(move || {
             for connection in listener.incoming() {
                 counted.fetch_add(1, Ordering::SeqCst);

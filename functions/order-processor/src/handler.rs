@@ -35,7 +35,7 @@ enum Command {
 
 impl Orders {
     pub(crate) fn new(store: Arc<dyn EventStore>) -> Self {
-        Orders { store }
+        Self { store }
     }
 }
 

@@ -38,12 +38,12 @@ impl AwsClients {
             .http_client(http(None))
             .timeout_config(timeouts(ATTEMPT_TIMEOUT))
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
-        AwsClients::from_config(loaded.load().await)
+        Self::from_config(loaded.load().await)
     }
 
     /// Creates clients of this configuration.
     pub fn from_config(config: SdkConfig) -> Self {
-        AwsClients { config, dynamodb: Arc::default() }
+        Self { config, dynamodb: Arc::default() }
     }
 
     /// Sets the time after which a request is abandoned and retried; 2 s by default.

@@ -58,7 +58,7 @@ impl Concurrency {
     /// Creates a limit that starts at `most` calls at a time (at least one) and never exceeds it.
     pub fn new(most: usize) -> Self {
         let most = most.max(1);
-        Concurrency { most, state: Mutex::new(State { now: most, clean: 0, epoch: 0 }) }
+        Self { most, state: Mutex::new(State { now: most, clean: 0, epoch: 0 }) }
     }
 
     /// Returns how many calls may run at a time now.

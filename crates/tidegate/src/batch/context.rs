@@ -38,7 +38,7 @@ impl BatchContext {
     /// It has no request id and is not a replay; set the fields to change that.
     pub fn new(remaining: Duration) -> Self {
         let Lease { deadline, until } = Lease::new(remaining);
-        BatchContext {
+        Self {
             request_id: String::new(),
             deadline,
             lease_until: until,
@@ -51,12 +51,12 @@ impl BatchContext {
     /// Returns the context of one record of a batch that is handled together.
     #[must_use]
     pub fn for_item<R>(&self, item: &Item<R>) -> Self {
-        BatchContext { delivered: item.delivered.clone(), ..self.clone() }
+        Self { delivered: item.delivered.clone(), ..self.clone() }
     }
 }
 
 impl From<&BatchContext> for Lease {
     fn from(context: &BatchContext) -> Self {
-        Lease { deadline: context.deadline, until: context.lease_until }
+        Self { deadline: context.deadline, until: context.lease_until }
     }
 }

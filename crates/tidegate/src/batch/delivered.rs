@@ -43,7 +43,7 @@ struct Part {
 impl Delivered {
     /// Creates the delivery of `source` to `function`.
     pub fn new(function: impl Into<Arc<str>>, source: Source, delivery: &Delivery<'_>) -> Self {
-        Delivered::within(&SharedEvent::new(delivery.record.to_owned()), function.into(), source, delivery)
+        Self::within(&SharedEvent::new(delivery.record.to_owned()), function.into(), source, delivery)
     }
 
     /// Creates a delivery whose record is a part of `event`.
@@ -62,7 +62,7 @@ impl Delivered {
             ordering_key: delivery.ordering_key.clone(),
             data: data.to_vec(),
         });
-        Delivered(Arc::new(Parts {
+        Self(Arc::new(Parts {
             function,
             source,
             arrived_at: delivery.arrived_at,
@@ -101,7 +101,7 @@ struct Whole(Box<RawValue>);
 
 impl SharedEvent {
     pub(super) fn new(event: Box<RawValue>) -> Self {
-        SharedEvent(Arc::new(Whole(event)))
+        Self(Arc::new(Whole(event)))
     }
 
     pub(super) fn raw(&self) -> &RawValue {

@@ -28,7 +28,7 @@ pub struct Item<R> {
 impl<R> Item<R> {
     /// Creates an item of this lane without arrival time, delivery, span or measurement.
     pub fn new(lane: impl Into<String>, record: R) -> Self {
-        Item {
+        Self {
             lane: lane.into(),
             arrived_at: None,
             span: Span::none(),

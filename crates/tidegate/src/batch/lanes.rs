@@ -38,7 +38,7 @@ type Lane = VecDeque<usize>;
 impl<H: Handler> EachRecord<H> {
     /// Wraps `handler`, which then handles at most `concurrency` records at a time (at least one).
     pub fn new(handler: H, concurrency: usize) -> Self {
-        EachRecord { handler, concurrency: Concurrency::new(concurrency) }
+        Self { handler, concurrency: Concurrency::new(concurrency) }
     }
 
     /// Runs the records of a lane until it is empty or stops, or until lanes must take turns.

@@ -26,7 +26,7 @@ struct Written(Mutex<Recent<()>>);
 
 impl Default for Written {
     fn default() -> Self {
-        Written(Mutex::new(Recent::new(WRITTEN)))
+        Self(Mutex::new(Recent::new(WRITTEN)))
     }
 }
 
@@ -49,7 +49,7 @@ pub(super) struct Letters {
 impl Letters {
     /// The letters of `function`, which takes events of `source`. They are put into `sink`.
     pub(super) fn new(source: Source, function: Arc<str>, sink: Arc<dyn DeadLetters>) -> Self {
-        Letters { source, function, sink, patience: Patience::default(), written: Written::default() }
+        Self { source, function, sink, patience: Patience::default(), written: Written::default() }
     }
 
     /// Writes dead letters. A delivery whose letter is written is done; one whose letter is not stays

@@ -47,7 +47,7 @@ impl Metrics {
     /// Passes each line, with its line break, to `write` instead of standard output.
     #[must_use]
     pub fn to(self, write: impl Fn(&[u8]) + Send + Sync + 'static) -> Self {
-        Metrics { write: Box::new(write), ..self }
+        Self { write: Box::new(write), ..self }
     }
 
     pub(super) fn emit(&self, function: &str, counts: &Counts, measured: &mut Measured, took: Duration) {
@@ -89,7 +89,7 @@ impl FromStr for Metrics {
             let mut output = std::io::stdout().lock();
             let _ = output.write_all(line).and_then(|()| output.flush());
         };
-        Ok(Metrics { namespace: namespace.to_owned(), write: Box::new(write) })
+        Ok(Self { namespace: namespace.to_owned(), write: Box::new(write) })
     }
 }
 

@@ -52,21 +52,21 @@ impl Outcome {
     /// They do not wait after a permanent failure, because that record will never be applied.
     pub(super) fn stops_lane(&self) -> bool {
         match self {
-            Outcome::Done(_) => false,
-            Outcome::Failed(failure) => failure.class() != Class::Permanent,
-            Outcome::NotRun(_) => true,
+            Self::Done(_) => false,
+            Self::Failed(failure) => failure.class() != Class::Permanent,
+            Self::NotRun(_) => true,
         }
     }
 
     /// Returns why the delivery must come again. `None` if it does not.
     pub fn failure(&self) -> Option<Failure> {
         match self {
-            Outcome::Done(_) => None,
-            Outcome::Failed(failure) => Some(failure.clone()),
-            Outcome::NotRun(NotRun::Blocked) => {
+            Self::Done(_) => None,
+            Self::Failed(failure) => Some(failure.clone()),
+            Self::NotRun(NotRun::Blocked) => {
                 Some(Failure::transient("blocked", "a delivery before it with the same ordering key failed"))
             }
-            Outcome::NotRun(NotRun::OutOfTime) => Some(Failure::transient(
+            Self::NotRun(NotRun::OutOfTime) => Some(Failure::transient(
                 "out_of_time",
                 "the invocation's time was used up before it was started",
             )),
@@ -77,8 +77,8 @@ impl Outcome {
 impl From<Result<Handled, Failure>> for Outcome {
     fn from(result: Result<Handled, Failure>) -> Self {
         match result {
-            Ok(effect) => Outcome::Done(effect),
-            Err(failure) => Outcome::Failed(failure),
+            Ok(effect) => Self::Done(effect),
+            Err(failure) => Self::Failed(failure),
         }
     }
 }

@@ -41,11 +41,7 @@ struct Aggregate {
 
 impl Aggregate {
     fn new(part: &Part<'_>) -> Self {
-        Aggregate {
-            source_arn: part.source_arn.cloned(),
-            position: part.aggregate.to_owned(),
-            done: Vec::new(),
-        }
+        Self { source_arn: part.source_arn.cloned(), position: part.aggregate.to_owned(), done: Vec::new() }
     }
 
     fn has(&self, part: &Part<'_>) -> bool {

@@ -26,7 +26,7 @@ impl<T> Recent<T> {
     pub(super) const STALE: Duration = Duration::from_secs(3600);
 
     pub(super) fn new(capacity: usize) -> Self {
-        Recent { capacity, entries: HashMap::new(), fresh_until: Timestamp::MIN }
+        Self { capacity, entries: HashMap::new(), fresh_until: Timestamp::MIN }
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -62,7 +62,7 @@ impl<H: BatchHandler> Runner<H> {
         dead_letters: Arc<dyn DeadLetters>,
     ) -> Self {
         let function = Arc::<str>::from(function.into());
-        Runner {
+        Self {
             source,
             handler,
             letters: Letters::new(source, Arc::clone(&function), dead_letters),

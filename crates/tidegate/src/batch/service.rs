@@ -43,7 +43,7 @@ pub struct RunnerService<H> {
 
 impl<H> Clone for RunnerService<H> {
     fn clone(&self) -> Self {
-        RunnerService { runner: Arc::clone(&self.runner) }
+        Self { runner: Arc::clone(&self.runner) }
     }
 }
 
@@ -142,13 +142,22 @@ mod tests {
 
     fn service(source: Source) -> (RunnerService<EachRecord<Obliging>>, Arc<MemoryDeadLetters>) {
         let letters = Arc::new(MemoryDeadLetters::default());
-        (Runner::new(source, EachRecord::new(Obliging, 1), "probe", letters.clone()).into_service(), letters)
+        (
+            Runner::new(
+                source,
+                EachRecord::new(Obliging, 1),
+                "probe",
+                Arc::<MemoryDeadLetters>::clone(&letters),
+            )
+            .into_service(),
+            letters,
+        )
     }
 
     #[tokio::test]
     async fn the_runner_is_a_service_that_layers_go_around() {
         let seen = Arc::new(AtomicUsize::new(0));
-        let (counted, (service, _)) = (seen.clone(), service(Source::Sqs));
+        let (counted, (service, _)) = (Arc::clone(&seen), service(Source::Sqs));
         let mut layered = ServiceBuilder::new()
             .map_request(move |event: LambdaEvent<Box<RawValue>>| {
                 counted.fetch_add(1, Ordering::Relaxed);

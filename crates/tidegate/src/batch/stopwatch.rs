@@ -19,7 +19,7 @@ pub struct Stopwatch {
 impl Stopwatch {
     /// A stopwatch of somebody who wants to know. Its work is part of the span.
     pub(super) fn running(span: RecordSpan) -> Self {
-        Stopwatch { observed: true, took: OnceLock::new(), span }
+        Self { observed: true, took: OnceLock::new(), span }
     }
 
     /// Runs a future and, on the first call, stores how long it took.

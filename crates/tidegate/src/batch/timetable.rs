@@ -35,7 +35,7 @@ impl Timetable {
     pub(super) fn new(remaining: Duration) -> Self {
         let now = Instant::now();
         let deadline = now + remaining.saturating_sub(RESERVE.min(remaining / 10));
-        Timetable {
+        Self {
             deadline,
             handover: deadline + HANDOVER.min(remaining / 40),
             end: now + remaining.saturating_sub(ANSWER.min(remaining / 20)),

@@ -118,7 +118,7 @@ pub struct SqsVisibility {
 impl SqsVisibility {
     /// Hides messages through this client.
     pub fn new(sqs: aws_sdk_sqs::Client) -> Self {
-        SqsVisibility { sqs }
+        Self { sqs }
     }
 
     async fn change(&self, queue_arn: &str, messages: &[HiddenMessage]) -> Result<(), Failure> {

@@ -52,7 +52,7 @@ impl Window {
         }
         let event: Event = serde_json::from_str(event.get()).ok()?;
         let fresh = || RawValue::from_string("{}".to_owned()).ok();
-        Some(Window {
+        Some(Self {
             start: event.window.start,
             end: event.window.end,
             shard: event.shard_id.unwrap_or_default(),

@@ -72,8 +72,8 @@ enum Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Refused::TooLarge(limit) => write!(f, "it is above {limit} bytes"),
-            Refused::ForGood(reason) => f.write_str(reason),
+            Self::TooLarge(limit) => write!(f, "it is above {limit} bytes"),
+            Self::ForGood(reason) => f.write_str(reason),
         }
     }
 }

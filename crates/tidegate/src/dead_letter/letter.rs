@@ -85,7 +85,7 @@ impl DeadLetter {
 
     /// Creates the letter of a delivery that `function` gave up.
     pub fn new(function: &str, source: Source, delivery: &Delivery<'_>, failure: &Failure) -> Self {
-        DeadLetter {
+        Self {
             kind: Self::KIND.to_owned(),
             id: id(function, source, delivery),
             function: function.to_owned(),

@@ -34,7 +34,7 @@ struct Kept {
 
 impl Default for Kept {
     fn default() -> Self {
-        Kept {
+        Self {
             letters: Vec::new(),
             objects: BTreeMap::new(),
             failure: None,

@@ -96,13 +96,11 @@ impl Extensions {
     #[must_use]
     pub fn inherited(&self) -> Self {
         let inherited = self.0.iter().filter(|(name, _)| !OF_ONE_MESSAGE.contains(&name.as_str()));
-        Extensions(inherited.map(|(name, value)| (name.clone(), value.clone())).collect())
+        Self(inherited.map(|(name, value)| (name.clone(), value.clone())).collect())
     }
 
     pub(super) fn from_rest(rest: BTreeMap<String, Box<RawValue>>) -> Self {
-        Extensions(
-            rest.into_iter().map(|(name, value)| (name, String::from(Box::<str>::from(value)))).collect(),
-        )
+        Self(rest.into_iter().map(|(name, value)| (name, String::from(Box::<str>::from(value)))).collect())
     }
 }
 
@@ -120,7 +118,7 @@ impl Serialize for Extensions {
 
 impl<'de> Deserialize<'de> for Extensions {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut extensions = Extensions::default();
+        let mut extensions = Self::default();
         for (name, value) in BTreeMap::<String, Box<RawValue>>::deserialize(deserializer)? {
             extensions.insert(name, &value).map_err(|failure| D::Error::custom(failure.reason()))?;
         }

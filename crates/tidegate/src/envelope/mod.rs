@@ -72,7 +72,7 @@ impl Envelope {
         data: Data,
     ) -> Self {
         let id = id.into();
-        Envelope {
+        Self {
             correlation_id: id.clone(),
             id,
             source: source.into(),
@@ -131,13 +131,13 @@ impl DataSchema {
 
     /// Creates the schema of this type and version.
     pub fn new(kind: impl Into<String>, version: u32) -> Self {
-        DataSchema { kind: kind.into(), version }
+        Self { kind: kind.into(), version }
     }
 
     fn parse(text: &str) -> Option<Self> {
         let (kind, version) = text.strip_prefix(Self::PREFIX)?.rsplit_once(':')?;
         let version = version.parse().ok().filter(|version| *version > 0)?;
-        (!kind.is_empty()).then(|| DataSchema::new(kind, version))
+        (!kind.is_empty()).then(|| Self::new(kind, version))
     }
 }
 
@@ -163,7 +163,7 @@ impl DataRef {
 
     fn parse(text: &str) -> Option<Self> {
         let (stream, version) = text.strip_prefix(Self::SCHEME)?.rsplit_once('/')?;
-        Some(DataRef {
+        Some(Self {
             stream: percent_decode(stream)?.parse().ok()?,
             version: Version::new(version.parse().ok()?),
         })
@@ -262,7 +262,7 @@ impl<'de> Deserialize<'de> for Envelope {
         if id.is_empty() || source.is_empty() {
             return Err(D::Error::custom("`id` and `source` must not be empty"));
         }
-        Ok(Envelope {
+        Ok(Self {
             subject: attributes.required("subject")?,
             time: attributes.required("time")?,
             sequence: attributes.optional::<Sequence, D::Error>("sequence")?.map(|sequence| sequence.0),
@@ -298,7 +298,7 @@ impl<'de> Deserialize<'de> for Sequence {
                 text.parse().map_err(|error| D::Error::custom(format!("`{text}`: {error}")))?
             }
         };
-        Ok(Sequence(Version::new(number)))
+        Ok(Self(Version::new(number)))
     }
 }
 

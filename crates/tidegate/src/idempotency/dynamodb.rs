@@ -37,7 +37,7 @@ pub struct DynamoDbIdempotency {
 impl DynamoDbIdempotency {
     /// Uses the records in this table.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        DynamoDbIdempotency { client, table: table.into() }
+        Self { client, table: table.into() }
     }
 
     async fn put_claim(&self, claim: &Claim) -> Result<Claimed, Failure> {

@@ -49,7 +49,7 @@ impl Effects {
         namespace: impl Into<Arc<str>>,
         retention: Duration,
     ) -> Self {
-        Effects { store: Some(store), retention, ..Effects::without_store(namespace.into()) }
+        Self { store: Some(store), retention, ..Self::without_store(namespace.into()) }
     }
 
     /// Creates effects that run on every call, for tests of the surrounding code.
@@ -57,11 +57,11 @@ impl Effects {
     /// Each run logs a warning.
     pub fn disabled() -> Self {
         warn!("idempotency is switched off: every effect runs, as often as it is delivered");
-        Effects::without_store("disabled".into())
+        Self::without_store("disabled".into())
     }
 
     fn without_store(namespace: Arc<str>) -> Self {
-        Effects {
+        Self {
             store: None,
             namespace,
             retention: Duration::ZERO,

@@ -55,7 +55,7 @@ impl EffectKey {
                 Self::MAX_BYTES
             )));
         }
-        Ok(EffectKey(key))
+        Ok(Self(key))
     }
 
     /// Creates the key of `effect` from the values in a JSON payload at these [JSON

@@ -30,7 +30,7 @@ impl Lease {
     /// nothing is started.
     pub fn new(time: Duration) -> Self {
         let time = time.min(LONGEST);
-        Lease {
+        Self {
             deadline: Instant::now() + time.saturating_sub(RESERVE.min(time / 10)),
             until: Timestamp::now().saturating_add(time).unwrap_or(Timestamp::MAX),
         }
@@ -39,7 +39,7 @@ impl Lease {
 
 impl From<&lambda_runtime::Context> for Lease {
     fn from(context: &lambda_runtime::Context) -> Self {
-        Lease::new(time_left(context.deadline, SystemTime::now()))
+        Self::new(time_left(context.deadline, SystemTime::now()))
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) struct CompletedEffect {
 impl Completed {
     /// Creates a memory of at most `number` records, each for at most `age`.
     pub(super) fn new(number: usize, age: Duration) -> Self {
-        Completed { entries: Bounded::new(number), age }
+        Self { entries: Bounded::new(number), age }
     }
 
     pub(super) fn insert(&self, key: &EffectKey, effect: CompletedEffect) {
@@ -65,7 +65,7 @@ pub(super) struct UnrecordedEffect {
 
 impl Default for Unrecorded {
     fn default() -> Self {
-        Unrecorded { entries: Bounded::new(UNRECORDED) }
+        Self { entries: Bounded::new(UNRECORDED) }
     }
 }
 
@@ -98,7 +98,7 @@ struct Entries<V> {
 
 impl<V: Clone> Bounded<V> {
     fn new(number: usize) -> Self {
-        Bounded { entries: Mutex::new(Entries { by_key: HashMap::new(), order: VecDeque::new() }), number }
+        Self { entries: Mutex::new(Entries { by_key: HashMap::new(), order: VecDeque::new() }), number }
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries<V>> {

@@ -42,13 +42,13 @@ impl PayloadHash {
             Cow::Owned(sorted) if sorted != text => Some(digest(&sorted)),
             _ => None,
         };
-        Ok(PayloadHash { written: digest(&text), canonical })
+        Ok(Self { written: digest(&text), canonical })
     }
 
     /// Returns whether the fields equal those of a record.
     ///
     /// A record older than the canonical form is compared by the text as it is written.
-    pub fn matches(&self, record: &PayloadHash) -> bool {
+    pub fn matches(&self, record: &Self) -> bool {
         let sorted = self.canonical.as_ref().unwrap_or(&self.written);
         match &record.canonical {
             Some(canonical) => canonical == sorted,
@@ -59,7 +59,7 @@ impl PayloadHash {
 
 impl From<&str> for PayloadHash {
     fn from(hash: &str) -> Self {
-        PayloadHash { written: hash.to_owned(), canonical: None }
+        Self { written: hash.to_owned(), canonical: None }
     }
 }
 

@@ -133,11 +133,11 @@ impl State {
     }
 
     fn with(&self, status: Status) -> Transition {
-        Transition::To(State { status, ..self.clone() })
+        Transition::To(Self { status, ..self.clone() })
     }
 
     fn held(&self, repeat: bool) -> Transition {
-        Transition::To(State { status: Status::Held, repeat: repeat || self.repeat, ..self.clone() })
+        Transition::To(Self { status: Status::Held, repeat: repeat || self.repeat, ..self.clone() })
     }
 
     /// The owner's effect took place. It need not be in progress any more: the owner knows best, as
@@ -149,7 +149,7 @@ impl State {
         if self.status == Status::Completed {
             return Transition::AlreadyDone;
         }
-        Transition::To(State {
+        Transition::To(Self {
             status: Status::Completed,
             expires_at: Some(expires_at),
             repeat: false,
@@ -185,7 +185,7 @@ impl State {
         if !self.waits_for_operator(now) {
             return Transition::Refused;
         }
-        Transition::To(State {
+        Transition::To(Self {
             status: Status::Completed,
             owner: operator.to_owned(),
             lease_until: self.lease_until,

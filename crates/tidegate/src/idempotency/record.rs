@@ -135,7 +135,7 @@ pub struct UnreadableRecord {
 impl UnreadableRecord {
     /// Creates the entry of an unreadable record with this key and reason.
     pub fn new(key: impl Into<String>, reason: impl Into<String>) -> Self {
-        UnreadableRecord { key: key.into(), reason: reason.into() }
+        Self { key: key.into(), reason: reason.into() }
     }
 }
 

@@ -45,7 +45,7 @@ impl Repeat {
 
     /// Creates the invocation of this function with this event.
     pub fn new(function: impl Into<String>, event: Box<RawValue>) -> Self {
-        Repeat { function: function.into(), event: RepeatEvent::Inline(event), occasion: None }
+        Self { function: function.into(), event: RepeatEvent::Inline(event), occasion: None }
     }
 
     /// Sets the request id of the repeated invocation, for an event without an id.
@@ -96,7 +96,7 @@ impl Repeat {
         };
         let name = object_name(&self.function, &object_id(key.as_str(), event));
         let event = large.put(&name, event).await?;
-        Ok(Some(Repeat { event, ..self }))
+        Ok(Some(Self { event, ..self }))
     }
 }
 
@@ -138,7 +138,7 @@ impl TryFrom<Shape> for Repeat {
             (None, Some(Object { bucket, key })) => RepeatEvent::Object { bucket, key },
             _ => return Err("it has neither an `event` nor an `object`, or both"),
         };
-        Ok(Repeat { function: shape.function, event, occasion: shape.occasion })
+        Ok(Self { function: shape.function, event, occasion: shape.occasion })
     }
 }
 
@@ -148,7 +148,7 @@ impl From<Repeat> for Shape {
             RepeatEvent::Inline(event) => (Some(event), None),
             RepeatEvent::Object { bucket, key } => (None, Some(Object { bucket, key })),
         };
-        Shape { function: repeat.function, event, object, occasion: repeat.occasion }
+        Self { function: repeat.function, event, object, occasion: repeat.occasion }
     }
 }
 
@@ -184,7 +184,7 @@ impl EventBucket {
     ///
     /// The function needs `s3:PutObject` on it.
     pub fn new(client: Client, bucket: impl Into<String>) -> Self {
-        EventBucket { client, bucket: bucket.into() }
+        Self { client, bucket: bucket.into() }
     }
 
     async fn put_object(&self, name: &str, event: &RawValue) -> Result<RepeatEvent, Failure> {

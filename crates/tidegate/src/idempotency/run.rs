@@ -56,9 +56,9 @@ impl Again {
     /// Returns the invocation that is kept with the effect.
     pub(super) fn repeat(&self) -> Result<Option<Repeat>, Failure> {
         match self {
-            Again::Delivery(delivered) => delivered.repeat().map(Some),
-            Again::Invocation(repeat) => Ok(Some(repeat.clone())),
-            Again::Client | Again::Nothing => Ok(None),
+            Self::Delivery(delivered) => delivered.repeat().map(Some),
+            Self::Invocation(repeat) => Ok(Some(repeat.clone())),
+            Self::Client | Self::Nothing => Ok(None),
         }
     }
 }
@@ -79,7 +79,7 @@ impl EffectRun {
     pub fn new(key: EffectKey, after_crash: AfterCrash, context: &BatchContext) -> Self {
         let arrived_at = context.delivered.as_ref().and_then(Delivered::arrived_at);
         let again = context.delivered.clone().map_or(Again::Nothing, Again::Delivery);
-        EffectRun { key, after_crash, arrived_at, heartbeat: None, again }
+        Self { key, after_crash, arrived_at, heartbeat: None, again }
     }
 
     /// Creates a run of this effect for a request that its client repeats with the same key.
@@ -87,7 +87,7 @@ impl EffectRun {
     /// The request is not kept. An effect that is held and then released runs only when the client
     /// repeats the request.
     pub fn for_request(key: EffectKey, after_crash: AfterCrash) -> Self {
-        EffectRun { key, after_crash, arrived_at: None, heartbeat: None, again: Again::Client }
+        Self { key, after_crash, arrived_at: None, heartbeat: None, again: Again::Client }
     }
 
     /// Keeps this invocation, instead of the delivery's event, with an effect that is held.
@@ -132,9 +132,9 @@ impl<R> Ran<R> {
     /// Returns the result that a handler returns for its record.
     pub fn handled(&self) -> Handled {
         match self {
-            Ran::Applied(_) => Handled::Applied,
-            Ran::Duplicate(_) => Handled::Duplicate,
-            Ran::Held => Handled::Held,
+            Self::Applied(_) => Handled::Applied,
+            Self::Duplicate(_) => Handled::Duplicate,
+            Self::Held => Handled::Held,
         }
     }
 
@@ -143,8 +143,8 @@ impl<R> Ran<R> {
     /// `None` if the effect is held, or no result is stored.
     pub fn result(self) -> Option<R> {
         match self {
-            Ran::Applied(result) | Ran::Duplicate(Kept::Result(result)) => Some(result),
-            Ran::Duplicate(Kept::TooLarge { .. } | Kept::Unknown) | Ran::Held => None,
+            Self::Applied(result) | Self::Duplicate(Kept::Result(result)) => Some(result),
+            Self::Duplicate(Kept::TooLarge { .. } | Kept::Unknown) | Self::Held => None,
         }
     }
 }
@@ -161,7 +161,7 @@ pub enum EffectError {
 impl EffectError {
     pub(super) fn into_failure(self) -> Failure {
         match self {
-            EffectError::NotDone(failure) | EffectError::Unknown(failure) => failure,
+            Self::NotDone(failure) | Self::Unknown(failure) => failure,
         }
     }
 }

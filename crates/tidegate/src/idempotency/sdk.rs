@@ -20,13 +20,13 @@ impl EffectError {
     where
         E: Error + ProvideErrorMetadata + 'static,
     {
-        let unknown = || EffectError::Unknown(Failure::transient(code, chain(error)));
+        let unknown = || Self::Unknown(Failure::transient(code, chain(error)));
         match error {
             SdkError::ServiceError(refused) if refused.raw().status().is_server_error() => unknown(),
-            SdkError::ServiceError(_) => EffectError::NotDone(Failure::aws(code, error)),
-            SdkError::ConstructionFailure(_) => EffectError::NotDone(Failure::transient(code, chain(error))),
+            SdkError::ServiceError(_) => Self::NotDone(Failure::aws(code, error)),
+            SdkError::ConstructionFailure(_) => Self::NotDone(Failure::transient(code, chain(error))),
             SdkError::DispatchFailure(_) if was_not_connected(error) => {
-                EffectError::NotDone(Failure::transient(code, chain(error)))
+                Self::NotDone(Failure::transient(code, chain(error)))
             }
             _ => unknown(),
         }

@@ -161,7 +161,7 @@ impl Applied {
     fn new(steps: &[Step], result: Result<(), Stop>) -> Option<Self> {
         let last = &steps.last()?.advance;
         let reached = result.is_ok().then_some(last.to);
-        Some(Applied { stream: last.stream.clone(), reached, wanted: last.to, result })
+        Some(Self { stream: last.stream.clone(), reached, wanted: last.to, result })
     }
 }
 

@@ -27,14 +27,14 @@ impl ApplyError {
     /// Returns the failure, if the error has one.
     pub fn failure(&self) -> Option<&Failure> {
         match self {
-            ApplyError::GuardMoved | ApplyError::Conflict => None,
-            ApplyError::Refused { failure, .. } | ApplyError::Failed(failure) => Some(failure),
+            Self::GuardMoved | Self::Conflict => None,
+            Self::Refused { failure, .. } | Self::Failed(failure) => Some(failure),
         }
     }
 }
 
 impl From<Failure> for ApplyError {
     fn from(failure: Failure) -> Self {
-        ApplyError::Failed(failure)
+        Self::Failed(failure)
     }
 }

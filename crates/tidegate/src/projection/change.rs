@@ -97,7 +97,7 @@ impl RowUpdate {
     /// Sets an attribute.
     #[must_use]
     pub fn set(self, name: &'static str, value: impl Into<Value>) -> Self {
-        self.followed_by(RowUpdate { set: BTreeMap::from([(name, value.into())]), ..RowUpdate::default() })
+        self.followed_by(Self { set: BTreeMap::from([(name, value.into())]), ..Self::default() })
     }
 
     /// Sets an attribute if there is a value.
@@ -113,17 +113,17 @@ impl RowUpdate {
     #[must_use]
     pub fn set_if_absent(self, name: &'static str, value: impl Into<Value>) -> Self {
         let defaults = BTreeMap::from([(name, value.into())]);
-        self.followed_by(RowUpdate { defaults, ..RowUpdate::default() })
+        self.followed_by(Self { defaults, ..Self::default() })
     }
 
     /// Adds an amount to an attribute.
     #[must_use]
     pub fn add(self, name: &'static str, amount: i64) -> Self {
-        self.followed_by(RowUpdate { add: BTreeMap::from([(name, amount)]), ..RowUpdate::default() })
+        self.followed_by(Self { add: BTreeMap::from([(name, amount)]), ..Self::default() })
     }
 
     /// Merges a later change at once, because DynamoDB allows only one clause per attribute.
-    fn followed_by(mut self, later: RowUpdate) -> Self {
+    fn followed_by(mut self, later: Self) -> Self {
         self.then(&later);
         self
     }
@@ -144,7 +144,7 @@ impl RowUpdate {
     ///
     /// For example, `set a = 1` followed by `add 2 to a` becomes `set a = 3`. An amount added to a
     /// text stays a second change of the attribute, which DynamoDB refuses.
-    pub(super) fn then(&mut self, later: &RowUpdate) {
+    pub(super) fn then(&mut self, later: &Self) {
         for (name, value) in &later.set {
             self.defaults.remove(name);
             self.add.remove(name);
@@ -174,9 +174,9 @@ const NUMBER_BYTES: usize = 21;
 impl Value {
     pub(super) fn size(&self) -> usize {
         match self {
-            Value::Text(text) => text.len(),
-            Value::Number(_) => NUMBER_BYTES,
-            Value::Texts(texts) => 3 + texts.iter().map(|text| text.len() + 1).sum::<usize>(),
+            Self::Text(text) => text.len(),
+            Self::Number(_) => NUMBER_BYTES,
+            Self::Texts(texts) => 3 + texts.iter().map(|text| text.len() + 1).sum::<usize>(),
         }
     }
 }
@@ -190,25 +190,25 @@ impl Increment {
 
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
-        Value::Text(text.to_owned())
+        Self::Text(text.to_owned())
     }
 }
 
 impl From<String> for Value {
     fn from(text: String) -> Self {
-        Value::Text(text)
+        Self::Text(text)
     }
 }
 
 impl From<i64> for Value {
     fn from(number: i64) -> Self {
-        Value::Number(number)
+        Self::Number(number)
     }
 }
 
 impl From<Vec<String>> for Value {
     fn from(texts: Vec<String>) -> Self {
-        Value::Texts(texts)
+        Self::Texts(texts)
     }
 }
 

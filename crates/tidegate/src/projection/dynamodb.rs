@@ -66,7 +66,7 @@ pub struct DynamoDbReadModel {
 impl DynamoDbReadModel {
     /// Creates the read model in these tables.
     pub fn new(client: Client, tables: ReadModelTables) -> Self {
-        DynamoDbReadModel { client, tables, retry: Retry::default() }
+        Self { client, tables, retry: Retry::default() }
     }
 
     async fn read_guards(&self, streams: &[StreamId]) -> Result<Guards, Failure> {

@@ -42,7 +42,7 @@ pub struct Position {
 impl Position {
     /// Creates the position between events, after all events up to this version.
     pub fn after(version: Version) -> Self {
-        Position { version, ..Position::default() }
+        Self { version, ..Self::default() }
     }
 }
 

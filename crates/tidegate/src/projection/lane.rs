@@ -54,7 +54,7 @@ pub(super) struct LanePlan {
 impl LanePlan {
     /// Creates an empty plan for an aggregate with this guard.
     pub(super) fn new(guard: &Guard, replay: bool) -> Self {
-        LanePlan { reached: guard.position.version, replay, ..LanePlan::default() }
+        Self { reached: guard.position.version, replay, ..Self::default() }
     }
 }
 

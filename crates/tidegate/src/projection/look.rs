@@ -27,7 +27,7 @@ struct Place {
 
 impl Look {
     pub(super) fn every(every: Duration) -> Self {
-        Look { every, state: Mutex::default() }
+        Self { every, state: Mutex::default() }
     }
 
     /// Returns where to continue reading, if it is time to read.

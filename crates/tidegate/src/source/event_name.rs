@@ -12,6 +12,6 @@ pub struct EventName {
 impl EventName {
     /// Creates the name of the events of this type from this source.
     pub fn new(source: impl Into<String>, detail_type: impl Into<String>) -> Self {
-        EventName { source: source.into(), detail_type: detail_type.into() }
+        Self { source: source.into(), detail_type: detail_type.into() }
     }
 }

@@ -75,7 +75,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Returns the fields of the object in this field, or no fields if the value is not an object.
-    pub(super) fn object(&self, name: &str) -> Fields<'a> {
+    pub(super) fn object(&self, name: &str) -> Self {
         self.get(name).and_then(|value| Fields::parse(value).ok()).unwrap_or_default()
     }
 

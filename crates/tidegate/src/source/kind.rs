@@ -26,25 +26,25 @@ impl Source {
     /// Returns the stable name of the source, such as `kinesis`.
     pub fn as_str(self) -> &'static str {
         match self {
-            Source::Kinesis => "kinesis",
-            Source::DynamoDb => "dynamodb",
-            Source::Sqs => "sqs",
-            Source::EventBridge => "eventbridge",
-            Source::Sns => "sns",
-            Source::S3 => "s3",
+            Self::Kinesis => "kinesis",
+            Self::DynamoDb => "dynamodb",
+            Self::Sqs => "sqs",
+            Self::EventBridge => "eventbridge",
+            Self::Sns => "sns",
+            Self::S3 => "s3",
         }
     }
 
     /// Whether the source is a stream: records come in order, and everything from the first failed
     /// record on comes again.
     pub(crate) fn is_in_order(self) -> bool {
-        matches!(self, Source::Kinesis | Source::DynamoDb)
+        matches!(self, Self::Kinesis | Self::DynamoDb)
     }
 
     /// Returns whether this source invokes the function asynchronously.
     ///
     /// Lambda then ignores the function's response, and retries a failed invocation as a whole.
     pub fn is_asynchronous(self) -> bool {
-        matches!(self, Source::EventBridge | Source::Sns | Source::S3)
+        matches!(self, Self::EventBridge | Self::Sns | Self::S3)
     }
 }

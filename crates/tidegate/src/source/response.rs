@@ -75,7 +75,7 @@ impl Response {
         }
         let batch_item_failures =
             items.into_iter().map(|item| ItemFailure { item_identifier: item.to_owned() }).collect();
-        Ok(Response { batch_item_failures, state: None })
+        Ok(Self { batch_item_failures, state: None })
     }
 
     /// Adds the state of a tumbling window.
@@ -87,7 +87,7 @@ impl Response {
             let reason = "the state of a tumbling window must be a JSON object";
             return Err(Failure::permanent("window_state", reason));
         }
-        Ok(Response { state: Some(State(state)), ..self })
+        Ok(Self { state: Some(State(state)), ..self })
     }
 
     /// Returns whether the stream delivers this record again, because it is at or behind the

@@ -33,10 +33,10 @@ impl Source {
     /// # Errors
     /// Same as [`Self::split`].
     pub fn split_on<'a>(self, event: &'a RawValue, occasion: &str) -> Result<Vec<Delivery<'a>>, Failure> {
-        if self == Source::EventBridge {
+        if self == Self::EventBridge {
             return Ok(vec![eventbridge::delivery(event, occasion)]);
         }
-        if self == Source::S3 && Fields::parse(event).is_ok_and(|fields| s3::is_test_event(&fields)) {
+        if self == Self::S3 && Fields::parse(event).is_ok_and(|fields| s3::is_test_event(&fields)) {
             return Ok(vec![Delivery { test_event: true, ..Delivery::nameless(event) }]);
         }
         let records = records_of(event).map_err(|error| {
@@ -46,11 +46,11 @@ impl Source {
         let mut deliveries = Vec::with_capacity(records.len());
         for record in records {
             match self {
-                Source::Kinesis => kinesis::deliveries(record, &mut deliveries),
-                Source::DynamoDb => deliveries.push(dynamodb::delivery(record)),
-                Source::Sqs => sqs::deliveries(record, &mut deliveries),
-                Source::Sns => sns::deliveries(record, &mut deliveries),
-                Source::S3 | Source::EventBridge => deliveries.push(s3::delivery(record)),
+                Self::Kinesis => kinesis::deliveries(record, &mut deliveries),
+                Self::DynamoDb => deliveries.push(dynamodb::delivery(record)),
+                Self::Sqs => sqs::deliveries(record, &mut deliveries),
+                Self::Sns => sns::deliveries(record, &mut deliveries),
+                Self::S3 | Self::EventBridge => deliveries.push(s3::delivery(record)),
             }
         }
         Ok(deliveries)

@@ -46,7 +46,7 @@ pub struct Decision<E>(Vec<E>);
 impl<E> Decision<E> {
     /// Creates a decision that leads to one event.
     pub fn one(event: impl Into<E>) -> Self {
-        Decision(vec![event.into()])
+        Self(vec![event.into()])
     }
 
     /// Adds another event.
@@ -76,7 +76,7 @@ pub struct Retry {
 
 impl Default for Retry {
     fn default() -> Self {
-        Retry { attempts: 5, pause: Duration::from_millis(20) }
+        Self { attempts: 5, pause: Duration::from_millis(20) }
     }
 }
 

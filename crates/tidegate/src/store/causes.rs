@@ -37,7 +37,7 @@ struct Kept {
 impl Causes {
     /// Creates the causes of a stream without commits. No cause is forgotten.
     pub fn none() -> Self {
-        Causes { complete_since: Timestamp::MIN, kept: Vec::new() }
+        Self { complete_since: Timestamp::MIN, kept: Vec::new() }
     }
 
     /// Adds the cause of a commit.
@@ -131,7 +131,7 @@ impl Causes {
         rest.is_empty()
             .then(|| kept.collect::<Option<Vec<_>>>())
             .flatten()
-            .map(|kept| Causes { complete_since, kept })
+            .map(|kept| Self { complete_since, kept })
     }
 }
 

@@ -50,7 +50,7 @@ impl CommitChange {
     pub fn from_delivery(delivery: &Delivery<'_>) -> Result<Self, Failure> {
         let change = delivery.change()?;
         if change.kind != ChangeKind::Insert || is_chunk(change) {
-            return Ok(CommitChange::Other);
+            return Ok(Self::Other);
         }
         let stream = match change.keys.get("stream") {
             Some(AttributeValue::S(stream)) => stream.as_str(),
@@ -62,7 +62,7 @@ impl CommitChange {
         };
         if let Err(newer) = change.new_image.check(stream, version) {
             return match (stream.parse(), version) {
-                (Ok(stream), Some(version)) => Ok(CommitChange::Newer { stream, version }),
+                (Ok(stream), Some(version)) => Ok(Self::Newer { stream, version }),
                 _ => Err(newer),
             };
         }
@@ -71,7 +71,7 @@ impl CommitChange {
         })?;
         if item.chunks.is_some() {
             let Head { stream, version, last_version, last_event_id } = item.into_head()?;
-            return Ok(CommitChange::Split { stream, version, last_version, last_event_id });
+            return Ok(Self::Split { stream, version, last_version, last_event_id });
         }
         item.into_commit(Vec::new()).map(CommitChange::Commit)
     }
@@ -79,9 +79,9 @@ impl CommitChange {
     /// Returns the stream to which the change added events.
     pub fn stream(&self) -> Option<&StreamId> {
         match self {
-            CommitChange::Commit(commit) => Some(&commit.stream),
-            CommitChange::Split { stream, .. } | CommitChange::Newer { stream, .. } => Some(stream),
-            CommitChange::Other => None,
+            Self::Commit(commit) => Some(&commit.stream),
+            Self::Split { stream, .. } | Self::Newer { stream, .. } => Some(stream),
+            Self::Other => None,
         }
     }
 

@@ -22,7 +22,7 @@ pub struct Commit {
 impl Commit {
     /// Creates the commit of this record for one attempt to write it.
     pub fn new(record: RecordedCommit, attempt: impl Into<String>) -> Self {
-        Commit { record, attempt: attempt.into() }
+        Self { record, attempt: attempt.into() }
     }
 }
 
@@ -91,7 +91,7 @@ impl RecordedEvent {
         time: Timestamp,
         data: impl Into<String>,
     ) -> Self {
-        RecordedEvent {
+        Self {
             id: id.into(),
             version,
             kind: schema.kind,
@@ -124,7 +124,7 @@ impl RecordedCommit {
         written_at: Timestamp,
         events: Vec<RecordedEvent>,
     ) -> Self {
-        RecordedCommit {
+        Self {
             stream,
             events,
             source: source.into(),

@@ -31,20 +31,20 @@ impl Content {
     /// 128 levels.
     pub fn from_envelope(envelope: &Envelope) -> Option<Self> {
         let Data::Inline(data) = &envelope.data else { return None };
-        Content::new(&envelope.kind, envelope.schema.version, data.get())
+        Self::new(&envelope.kind, envelope.schema.version, data.get())
     }
 
     /// Creates the content of this type and type version from its JSON data.
     ///
     /// Returns `None` if `data` is not JSON, or is nested deeper than 128 levels.
     pub fn new(kind: &str, version: u32, data: &str) -> Option<Self> {
-        Some(Content { kind: kind.to_owned(), forms: vec![(version, hash(data)?)] })
+        Some(Self { kind: kind.to_owned(), forms: vec![(version, hash(data)?)] })
     }
 
     /// As [`Self::from_envelope`], and in all newer versions that this function knows, so that a resend in
     /// another version can be compared.
     pub fn upcast<M: MessageSet>(envelope: &Envelope) -> Option<Self> {
-        let mut content = Content::from_envelope(envelope)?;
+        let mut content = Self::from_envelope(envelope)?;
         let Data::Inline(data) = &envelope.data else { return None };
         if M::newest(&content.kind).is_none_or(|newest| newest <= envelope.schema.version) {
             return Some(content);
@@ -105,14 +105,14 @@ pub(super) const BYTES: usize = 16;
 impl Digest {
     /// Returns whether the stored content differs. Contents in versions that cannot be compared
     /// count as equal.
-    pub(super) fn contradicts(&self, stored: &Digest) -> bool {
+    pub(super) fn contradicts(&self, stored: &Self) -> bool {
         let mut forms = std::iter::once((self.version, self.mac)).chain(self.newer.iter().copied());
         self.kind != stored.kind || forms.any(|(version, mac)| version == stored.version && mac != stored.mac)
     }
 
     /// Returns the part that is stored.
     pub(super) fn stored(&self) -> Self {
-        Digest { newer: Vec::new(), ..self.clone() }
+        Self { newer: Vec::new(), ..self.clone() }
     }
 
     pub(super) fn to_bytes(&self) -> [u8; BYTES] {
@@ -127,7 +127,7 @@ impl Digest {
         let part = |shift: u32| u32::try_from(bits >> shift & u128::from(u32::MAX)).ok();
         let (kind, version) = (part(96)?, part(64)?);
         let mac = u64::try_from(bits & u128::from(u64::MAX)).ok()?;
-        (version > 0).then_some(Digest { kind, version, mac, newer: Vec::new() })
+        (version > 0).then_some(Self { kind, version, mac, newer: Vec::new() })
     }
 }
 
@@ -143,7 +143,7 @@ impl FromStr for Digest {
     fn from_str(text: &str) -> Result<Self, InvalidDigest> {
         let mut parts = text.splitn(3, '-');
         let mut next = || parts.next().ok_or(InvalidDigest);
-        Ok(Digest {
+        Ok(Self {
             kind: u32::from_str_radix(next()?, 16).map_err(|_| InvalidDigest)?,
             version: next()?.parse().map_err(|_| InvalidDigest)?,
             mac: u64::from_str_radix(next()?, 16).map_err(|_| InvalidDigest)?,
@@ -161,7 +161,7 @@ impl TryFrom<String> for Digest {
 }
 
 impl From<Digest> for String {
-    fn from(digest: Digest) -> String {
+    fn from(digest: Digest) -> Self {
         digest.to_string()
     }
 }

@@ -42,7 +42,7 @@ pub struct DynamoDbEventStore {
 impl DynamoDbEventStore {
     /// Creates the store in this table.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        DynamoDbEventStore { client, table: table.into() }
+        Self { client, table: table.into() }
     }
 
     async fn write(&self, commit: &Commit) -> Result<CommitOutcome, Failure> {

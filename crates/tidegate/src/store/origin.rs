@@ -49,7 +49,7 @@ impl Origin {
     ///
     /// The correlation id is the id of the cause.
     pub fn new(cause: Cause, time: Timestamp) -> Self {
-        Origin {
+        Self {
             correlation_id: cause.id.clone(),
             cause,
             traceparent: None,
@@ -63,7 +63,7 @@ impl Origin {
 
     /// Creates the origin of a command in an envelope. The content is in the version that was sent.
     pub fn from_envelope(envelope: &Envelope, arrived_at: Option<Timestamp>) -> Self {
-        Origin {
+        Self {
             cause: envelope.cause(),
             correlation_id: envelope.correlation_id.clone(),
             traceparent: envelope.traceparent.clone(),
@@ -79,7 +79,7 @@ impl Origin {
     ///
     /// The content is in the version that was sent and in all newer versions that `M` knows.
     pub fn delivered<M: MessageSet>(envelope: &Envelope, delivery: &Delivery<'_>) -> Self {
-        let mut origin = Origin::from_envelope(envelope, delivery.arrived_at);
+        let mut origin = Self::from_envelope(envelope, delivery.arrived_at);
         origin.content = Content::upcast::<M>(envelope);
         // Only queues count attempts, and only queues have redriven messages.
         if delivery.attempts.is_some() {

@@ -96,7 +96,7 @@ impl Snapshots {
     /// Uses snapshots in this store: one after every 100 events, with the causes of the last 15
     /// days.
     pub fn new(store: Arc<dyn SnapshotStore>) -> Self {
-        Snapshots { store, every: EVERY, horizon: HORIZON }
+        Self { store, every: EVERY, horizon: HORIZON }
     }
 
     /// Sets how many events after the last snapshot the next one is taken.

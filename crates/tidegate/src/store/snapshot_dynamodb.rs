@@ -32,7 +32,7 @@ pub struct DynamoDbSnapshots {
 impl DynamoDbSnapshots {
     /// Creates the store in this table.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        DynamoDbSnapshots { client, table: table.into() }
+        Self { client, table: table.into() }
     }
 
     async fn get(&self, stream: &StreamId, shape: &str) -> Result<Option<Snapshot>, Failure> {

@@ -115,7 +115,7 @@ struct State {
 impl Faults {
     /// Creates a plan without faults.
     pub fn none() -> Self {
-        Faults::default()
+        Self::default()
     }
 
     /// Creates a plan in which this share of all calls goes wrong, from 0.0 to 1.0.
@@ -123,7 +123,7 @@ impl Faults {
     /// Only the seed, the kind of the call and its number determine the faults. So the order of
     /// concurrent calls does not matter.
     pub fn seeded(seed: u64, share: f64) -> Self {
-        let faults = Faults::default();
+        let faults = Self::default();
         faults.state().seed = Some((seed, share));
         faults
     }

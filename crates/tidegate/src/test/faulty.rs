@@ -27,7 +27,7 @@ pub struct Faulty<P: ?Sized> {
 impl<P: ?Sized> Faulty<P> {
     /// Wraps a port with these faults.
     pub fn new(port: Arc<P>, faults: Faults) -> Self {
-        Faulty { port, faults }
+        Self { port, faults }
     }
 
     /// Returns the port behind the faults.
@@ -84,7 +84,7 @@ impl From<Refused> for Failure {
 
 impl From<Refused> for ApplyError {
     fn from(refused: Refused) -> Self {
-        ApplyError::Failed(refused.0)
+        Self::Failed(refused.0)
     }
 }
 

@@ -152,7 +152,7 @@ where
     }
 
     fn settled(self) -> Given<A> {
-        let When { mut given, events } = self;
+        let Self { mut given, events } = self;
         events.into_iter().for_each(|event| given.push(event));
         given
     }

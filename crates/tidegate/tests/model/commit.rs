@@ -167,7 +167,7 @@ impl MessageSet for Happened {
     }
 
     fn decode(_: &str, _: u32, _: &str) -> Result<Self, Failure> {
-        Ok(Happened)
+        Ok(Self)
     }
 }
 

@@ -56,7 +56,7 @@ where
     runtime.block_on(async {
         tokio::select! {
             biased;
-            end = program(script.clone()) => Next::Ends(end),
+            end = program(Arc::clone(&script)) => Next::Ends(end),
             Some(request) = requests.recv() => Next::Asks(request),
         }
     })
@@ -85,7 +85,7 @@ where
         possible: impl Fn(Q) -> (Vec<A>, Vec<A>),
         faults: u8,
     ) -> Self {
-        let mut automaton = Automaton { nodes: Vec::new(), start: 0 };
+        let mut automaton = Self { nodes: Vec::new(), start: 0 };
         automaton.start = automaton.unroll(&run, &possible, &mut Vec::new(), faults, &mut HashMap::new());
         automaton
     }
@@ -143,7 +143,7 @@ type Known<I, Q, A, E> = HashMap<(I, Vec<A>), Next<Q, E>>;
 
 impl<I, Q, A, E> Default for Programs<I, Q, A, E> {
     fn default() -> Self {
-        Programs { known: Mutex::default() }
+        Self { known: Mutex::default() }
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) struct Publisher {
 
 impl Publisher {
     pub(crate) fn new(bus: EventBus, limit: usize, events: Arc<dyn EventReader>) -> Self {
-        Publisher {
+        Self {
             bus,
             limit,
             events,

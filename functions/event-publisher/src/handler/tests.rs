@@ -31,9 +31,9 @@ struct Bus {
 impl Bus {
     async fn answering(
         script: impl Fn(usize, &[String]) -> Response + Send + Sync + 'static,
-    ) -> (Arc<Bus>, EventBus) {
-        let bus = Arc::new(Bus { script: Box::new(script), requests: Mutex::default() });
-        let served = bus.clone();
+    ) -> (Arc<Self>, EventBus) {
+        let bus = Arc::new(Self { script: Box::new(script), requests: Mutex::default() });
+        let served = Arc::clone(&bus);
         let answer = move |body: String| async move {
             let request: Value = serde_json::from_str(&body).unwrap();
             let envelopes: Vec<Envelope> = request["Entries"]
@@ -263,8 +263,8 @@ async fn a_type_that_this_version_does_not_know_is_published_as_it_is() {
 #[tokio::test]
 async fn commits_at_hand_are_published_before_split_ones_are_read() {
     let (bus, client) = Bus::answering(|_, ids| taken(ids)).await;
-    let (seen, at) = (bus.clone(), Arc::new(Mutex::new(Vec::new())));
-    let reads = at.clone();
+    let (seen, at) = (Arc::clone(&bus), Arc::new(Mutex::new(Vec::new())));
+    let reads = Arc::clone(&at);
     let publisher = publisher(client, move || {
         reads.lock().unwrap().push(seen.ids().len());
         std::future::ready(Ok(vec![commit(&[("split", "1")])])).boxed()
@@ -333,9 +333,9 @@ async fn a_store_that_hangs_fails_what_is_being_read_and_leaves_the_rest_not_run
 #[tokio::test(start_paused = true)]
 async fn split_commits_are_read_several_at_a_time_and_fewer_when_the_store_throttles() {
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let (at_work, seen) = (now.clone(), most.clone());
+    let (at_work, seen) = (Arc::clone(&now), Arc::clone(&most));
     let publisher = publisher(nobody().await, move || {
-        let at_work = at_work.clone();
+        let at_work = Arc::clone(&at_work);
         seen.fetch_max(at_work.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
         async move {
             tokio::time::sleep(Duration::from_millis(10)).await;

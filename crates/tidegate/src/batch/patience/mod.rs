@@ -87,7 +87,7 @@ impl Count {
     /// Counts a failure, unless it follows too soon after the last one. Returns the count.
     fn add(&mut self, now: Timestamp, spacing: SignedDuration) -> u32 {
         if self.last.is_none_or(|last| now.duration_since(last) >= spacing) {
-            *self = Count { failures: self.failures.saturating_add(1), last: Some(now) };
+            *self = Self { failures: self.failures.saturating_add(1), last: Some(now) };
         }
         self.failures
     }
@@ -95,7 +95,7 @@ impl Count {
 
 impl Default for Patience {
     fn default() -> Self {
-        Patience {
+        Self {
             after: None,
             record_age: None,
             clock: Arc::new(Timestamp::now),

@@ -60,11 +60,16 @@ fn world() -> World {
 impl World {
     fn environment_of(&self, source: Source) -> Environment {
         let seconds = |seconds: i64| Duration::from_secs(u64::try_from(seconds).unwrap());
-        let now = self.now.clone();
-        Runner::new(source, EachRecord::new(Coded, 4), "probe", self.letters.clone())
-            .dead_letter_after(Some(seconds(self.after)))
-            .maximum_record_age(self.record_age.map(seconds))
-            .clock(move || moment(now.load(Ordering::Relaxed)))
+        let now = Arc::clone(&self.now);
+        Runner::new(
+            source,
+            EachRecord::new(Coded, 4),
+            "probe",
+            Arc::<MemoryDeadLetters>::clone(&self.letters),
+        )
+        .dead_letter_after(Some(seconds(self.after)))
+        .maximum_record_age(self.record_age.map(seconds))
+        .clock(move || moment(now.load(Ordering::Relaxed)))
     }
 
     fn environment(&self) -> Environment {

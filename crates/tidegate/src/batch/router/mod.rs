@@ -165,8 +165,8 @@ impl Routes {
                     detail: delivery.json()?,
                     arrived_at: delivery.arrived_at,
                 };
-                let (endpoint, foreign) = (endpoint.clone(), Arc::new(foreign));
-                let run = move |context| endpoint.call(foreign.clone(), context);
+                let (endpoint, foreign) = (Arc::clone(&endpoint), Arc::new(foreign));
+                let run = move |context| endpoint.call(Arc::clone(&foreign), context);
                 Ok(Task { span: Span::none(), run: Some(Box::new(run)) })
             }
         };
@@ -201,17 +201,18 @@ fn enveloped<T: Message + Send + Sync + 'static>(
             format!("the envelope {} holds a {}, expected a {}", envelope.id, envelope.kind, T::TYPE);
         return Err(Failure::permanent("wrong_type", reason));
     }
-    let (span, arrived_at, endpoint) = (envelope.span(), delivery.arrived_at, endpoint.clone());
+    let (span, arrived_at, endpoint) = (envelope.span(), delivery.arrived_at, Arc::clone(endpoint));
     let run: Run = match (&envelope.data, events) {
         (Data::Inline(data), _) => {
             let message = T::decode(envelope.schema.version, data.get())?;
             let routed = Arc::new(Routed { envelope, message, arrived_at });
-            Box::new(move |context| endpoint.call(routed.clone(), context))
+            Box::new(move |context| endpoint.call(Arc::clone(&routed), context))
         }
         (Data::Reference(_), Some(events)) => {
-            let events = events.clone();
+            let events = Arc::clone(events);
             Box::new(move |context| {
-                let (envelope, events, endpoint) = (envelope.clone(), events.clone(), endpoint.clone());
+                let (envelope, events, endpoint) =
+                    (envelope.clone(), Arc::clone(&events), Arc::clone(&endpoint));
                 let fetched = async move {
                     let data = content(events.as_ref(), &envelope).await?;
                     let message = T::decode(envelope.schema.version, &data)?;

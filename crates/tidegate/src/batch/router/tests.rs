@@ -53,7 +53,7 @@ fn on_the_bus(source: &str, detail_type: &str, detail: Value) -> Value {
 type Seen = Arc<Mutex<Vec<String>>>;
 
 fn routes(seen: &Seen) -> Routes {
-    let (lamps, objects) = (seen.clone(), seen.clone());
+    let (lamps, objects) = (Arc::clone(seen), Arc::clone(seen));
     let lit = move |lamp: Arc<Routed<LampLit>>, context: BatchContext| {
         lamps
             .lock()
@@ -78,7 +78,8 @@ fn routes(seen: &Seen) -> Routes {
 /// Runs one event. Returns the code of a failed response, the counts and the dead letters.
 async fn run(router: Router, source: Source, event: &Value) -> (Option<String>, Counts, Vec<String>) {
     let letters = Arc::new(MemoryDeadLetters::default());
-    let runner = Runner::new(source, EachRecord::new(router, 1), "probe", letters.clone());
+    let runner =
+        Runner::new(source, EachRecord::new(router, 1), "probe", Arc::<MemoryDeadLetters>::clone(&letters));
     let event = RawValue::from_string(event.to_string()).unwrap();
     let remaining = Duration::from_secs(30);
     let report = runner.run(Invocation { event: &event, request_id: "r", remaining, replay: false }).await;
@@ -181,7 +182,7 @@ async fn data_by_reference_is_read_from_the_event_store() {
     store.commit(&Commit { record, attempt: "a".to_owned() }).await.unwrap();
     let event = on_the_bus("house", "LampLit", envelope("house", "LampLit", 2, json!("tidegate:lamp%231/1")));
     let seen = Seen::default();
-    let lamps = seen.clone();
+    let lamps = Arc::clone(&seen);
     let router = Router::routes()
         .resolve(Arc::new(store))
         .on::<LampLit>("house", "LampLit", move |lamp: Arc<Routed<LampLit>>, _: BatchContext| {

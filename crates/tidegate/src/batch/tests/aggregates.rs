@@ -20,9 +20,14 @@ fn aggregate_event(records: &[(&str, &str)]) -> Box<RawValue> {
 
 async fn run_event(event: &RawValue, replay: bool) -> Run {
     let handler = Obedient::default();
-    let (handled, ended) = (handler.handled.clone(), handler.ended.clone());
+    let (handled, ended) = (Arc::clone(&handler.handled), Arc::clone(&handler.ended));
     let letters = Arc::new(MemoryDeadLetters::default());
-    let runner = Runner::new(Source::Kinesis, EachRecord::new(handler, 1), "probe", letters.clone());
+    let runner = Runner::new(
+        Source::Kinesis,
+        EachRecord::new(handler, 1),
+        "probe",
+        Arc::<MemoryDeadLetters>::clone(&letters),
+    );
     let invocation = Invocation { event, request_id: "r", remaining: Duration::from_secs(30), replay };
     let report = runner.run(invocation).await;
     let (handled, ended) = (handled.lock().unwrap().clone(), ended.lock().unwrap().clone());

@@ -139,7 +139,7 @@ async fn hole_r_no_failed_message_is_forgotten_however_many_fail_at_a_time() {
     let halves: Vec<_> = messages
         .chunks(1000)
         .map(|half| {
-            let (runner, event) = (runner.clone(), queue_event(half));
+            let (runner, event) = (Arc::clone(&runner), queue_event(half));
             tokio::spawn(async move { failed(&runner, &event).await })
         })
         .collect();

@@ -24,7 +24,7 @@ impl DeadLetters for Choosy {
 fn choosy(source: Source, refused: &str) -> (Arc<Choosy>, Runner<EachRecord<Obedient>>) {
     let letters = Arc::new(Choosy::default());
     letters.refused.lock().unwrap().insert(refused.to_owned());
-    (letters.clone(), Runner::new(source, EachRecord::new(Obedient::default(), 4), "probe", letters))
+    (Arc::clone(&letters), Runner::new(source, EachRecord::new(Obedient::default(), 4), "probe", letters))
 }
 
 async fn deliver(runner: &Runner<EachRecord<Obedient>>, event: &RawValue) -> (Vec<String>, Counts) {
@@ -56,7 +56,7 @@ async fn a_letter_is_written_once_however_often_its_neighbour_brings_it_again() 
 async fn records_at_the_same_position_of_two_tables_have_a_letter_each() {
     let letters = Arc::new(MemoryDeadLetters::default());
     let handler = EachRecord::new(Obedient::default(), 4);
-    let runner = Runner::new(Source::DynamoDb, handler, "probe", letters.clone());
+    let runner = Runner::new(Source::DynamoDb, handler, "probe", Arc::<MemoryDeadLetters>::clone(&letters));
     for table in ["orders", "payments", "orders"] {
         let change = DynamoDbEvent::new(["id"]).table(table).insert(&json!({ "id": "1" })).unwrap();
         let (reported, _) = deliver(&runner, &change.build()).await;

@@ -12,7 +12,7 @@ struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Lines {
     fn metrics(&self) -> Metrics {
-        let lines = self.0.clone();
+        let lines = Arc::clone(&self.0);
         "Shop/Orders"
             .parse::<Metrics>()
             .unwrap()

@@ -122,7 +122,7 @@ struct Setting {
 
 impl Default for Setting {
     fn default() -> Self {
-        Setting {
+        Self {
             source: Source::Kinesis,
             concurrency: 4,
             letters: Arc::default(),
@@ -135,8 +135,8 @@ impl Default for Setting {
 
 async fn run_with(setting: Setting, records: &[(&str, &str)]) -> Run {
     let handler = Obedient::default();
-    let (handled, ended) = (handler.handled.clone(), handler.ended.clone());
-    let letters: Arc<dyn crate::dead_letter::DeadLetters> = setting.letters.clone();
+    let (handled, ended) = (Arc::clone(&handler.handled), Arc::clone(&handler.ended));
+    let letters: Arc<dyn crate::dead_letter::DeadLetters> = Arc::<MemoryDeadLetters>::clone(&setting.letters);
     let runner = Runner::new(setting.source, EachRecord::new(handler, setting.concurrency), "probe", letters)
         .dead_letter_after(setting.dead_letter_after);
     let event = event(setting.source, records);
@@ -235,10 +235,12 @@ async fn a_dead_letter_that_cannot_be_written_leaves_the_record_failed() {
 fn aging<H: BatchHandler>(handler: H, step: i64, letters: &Arc<MemoryDeadLetters>) -> Runner<H> {
     let invocations = std::sync::atomic::AtomicI64::new(0);
     let arrival = jiff::Timestamp::from_millisecond(1_545_084_650_987).unwrap();
-    Runner::new(Source::Kinesis, handler, "probe", letters.clone()).clock(move || {
-        let number = invocations.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        arrival + jiff::SignedDuration::from_secs(3600 + step * number)
-    })
+    Runner::new(Source::Kinesis, handler, "probe", Arc::<MemoryDeadLetters>::clone(letters)).clock(
+        move || {
+            let number = invocations.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            arrival + jiff::SignedDuration::from_secs(3600 + step * number)
+        },
+    )
 }
 
 #[tokio::test]
@@ -388,7 +390,12 @@ async fn a_letter_says_function_class_and_attempts() {
     let event = json!({ "Records": [{ "messageId": "m", "body": "permanent", "attributes": { "ApproximateReceiveCount": "4" } }] });
     let event = RawValue::from_string(event.to_string()).unwrap();
     let letters = Arc::new(MemoryDeadLetters::default());
-    let runner = Runner::new(Source::Sqs, EachRecord::new(Obedient::default(), 1), "probe", letters.clone());
+    let runner = Runner::new(
+        Source::Sqs,
+        EachRecord::new(Obedient::default(), 1),
+        "probe",
+        Arc::<MemoryDeadLetters>::clone(&letters),
+    );
     let remaining = Duration::from_secs(30);
     runner.run(Invocation { event: &event, request_id: "r", remaining, replay: false }).await;
     let letter = serde_json::to_value(&letters.letters()[0]).unwrap();

@@ -21,7 +21,7 @@ async fn an_observer_is_told_outcome_failure_and_time_of_every_delivery() {
     let notes = Arc::new(Notes::default());
     let letters = Arc::new(MemoryDeadLetters::default());
     let runner = Runner::new(Source::Kinesis, EachRecord::new(Obedient::default(), 4), "probe", letters)
-        .observe(notes.clone());
+        .observe(Arc::<Notes>::clone(&notes));
     let event = event(
         Source::Kinesis,
         &[("shy", "work"), ("b", "permanent"), ("c", "undecodable"), ("d", "hang"), ("d", "ok"), ("e", "ok")],
@@ -60,7 +60,7 @@ async fn records_that_a_handler_does_not_time_are_measured_as_a_batch() {
     }
     let notes = Arc::new(Notes::default());
     let runner = Runner::new(Source::Kinesis, Slow, "probe", Arc::new(MemoryDeadLetters::default()))
-        .observe(notes.clone());
+        .observe(Arc::<Notes>::clone(&notes));
     let event = event(Source::Kinesis, &[("a", "")]);
     let remaining = Duration::from_secs(20);
     runner.run(Invocation { event: &event, request_id: "r", remaining, replay: false }).await;

@@ -28,7 +28,7 @@ impl Handler for Shared {
 
 fn runner(slow: &Arc<Slow>) -> Runner<EachRecord<Shared>> {
     let letters = Arc::new(MemoryDeadLetters::default());
-    Runner::new(Source::Kinesis, EachRecord::new(Shared(slow.clone()), 1), "probe", letters)
+    Runner::new(Source::Kinesis, EachRecord::new(Shared(Arc::clone(slow)), 1), "probe", letters)
 }
 
 /// Creates an event of aggregates with these numbers of user records, each in one lane.

@@ -234,7 +234,7 @@ impl AtWork {
         let mut counted = count.lock().unwrap();
         counted.0 += 1;
         counted.1 = counted.1.max(counted.0);
-        AtWork(count.clone())
+        Self(Arc::clone(count))
     }
 }
 
@@ -416,16 +416,16 @@ fn actual(case: &Case) -> (Expected, usize) {
         begun: Arc::default(),
         at_work: Arc::default(),
     };
-    let (begun, at_work) = (handler.begun.clone(), handler.at_work.clone());
+    let (begun, at_work) = (Arc::clone(&handler.begun), Arc::clone(&handler.at_work));
     let letters = Arc::new(MemoryDeadLetters::default());
     if case.letters_fail {
         letters.fail_with(Some(Failure::transient("dead_letter_queue", "down")));
     }
-    let port: Arc<dyn DeadLetters> = letters.clone();
+    let port: Arc<dyn DeadLetters> = Arc::<MemoryDeadLetters>::clone(&letters);
     let tally = Arc::new(Tally::default());
     let runner = Runner::new(case.source(), EachRecord::new(handler, case.concurrency), "probe", port)
         .dead_letter_after(case.gives_up_old.then_some(Duration::from_secs(3600)))
-        .observe(tally.clone());
+        .observe(Arc::<Tally>::clone(&tally));
     // An old record has failed often enough before, except for one failure.
     for place in (0..case.records.len()).filter(|place| case.old(*place)) {
         runner.letters.patience.assume_repeated(&case.position(place));

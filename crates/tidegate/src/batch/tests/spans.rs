@@ -116,7 +116,7 @@ impl Receiver {
                 received.lock().unwrap().extend(take(stream.unwrap(), status));
             }
         });
-        Receiver { endpoint, requests }
+        Self { endpoint, requests }
     }
 
     /// Returns the received spans without waiting: a finished invocation has sent all of its spans.

@@ -38,7 +38,7 @@ impl Handler for Arc<Dependency> {
 #[tokio::test(start_paused = true)]
 async fn a_throttled_dependency_is_given_less_and_the_next_invocation_remembers() {
     let dependency = Arc::new(Dependency { takes: 5, at_work: Mutex::default(), most: Mutex::default() });
-    let handler = EachRecord::new(dependency.clone(), 16);
+    let handler = EachRecord::new(Arc::clone(&dependency), 16);
     let runner = Runner::new(Source::Kinesis, handler, "probe", Arc::new(MemoryDeadLetters::default()));
     let lanes: Vec<String> = (0..100).map(|lane| lane.to_string()).collect();
     let records: Vec<(&str, &str)> = lanes.iter().map(|lane| (lane.as_str(), "")).collect();
@@ -84,7 +84,7 @@ async fn lanes_that_are_at_work_give_way_when_fewer_may_run() {
     }
     let handler = Arc::new(Once(Mutex::default(), Mutex::default(), tokio::time::Instant::now()));
     let letters = Arc::new(MemoryDeadLetters::default());
-    let runner = Runner::new(Source::Kinesis, EachRecord::new(handler.clone(), 8), "probe", letters);
+    let runner = Runner::new(Source::Kinesis, EachRecord::new(Arc::clone(&handler), 8), "probe", letters);
     let lanes: Vec<String> = (0..40).map(|number| (number % 8).to_string()).collect();
     let records: Vec<(&str, &str)> = lanes.iter().map(|lane| (lane.as_str(), "")).collect();
     let event = event(Source::Kinesis, &records);

@@ -36,7 +36,7 @@ async fn run_hidden(hidden: &Arc<Hidden>, bodies: &[&str], replay: bool) -> Repo
     let event = RawValue::from_string(json!({ "Records": records }).to_string()).unwrap();
     let letters = Arc::new(MemoryDeadLetters::default());
     let runner = Runner::new(Source::Sqs, EachRecord::new(Obedient::default(), 4), "probe", letters)
-        .visibility(hidden.clone());
+        .visibility(Arc::<Hidden>::clone(hidden));
     runner.run(Invocation { event: &event, request_id: "r", remaining: Duration::from_secs(9), replay }).await
 }
 
@@ -72,7 +72,7 @@ async fn a_stream_ignores_delays() {
     let hidden = Arc::new(Hidden::default());
     let letters = Arc::new(MemoryDeadLetters::default());
     let runner = Runner::new(Source::Kinesis, EachRecord::new(Obedient::default(), 4), "probe", letters)
-        .visibility(hidden.clone());
+        .visibility(Arc::<Hidden>::clone(&hidden));
     let event = event(Source::Kinesis, &[("a", "after 5")]);
     let remaining = Duration::from_secs(9);
     let report = runner.run(Invocation { event: &event, request_id: "r", remaining, replay: false }).await;
@@ -98,7 +98,7 @@ async fn messages_behind_a_failed_one_in_their_group_come_again_right_after_it()
     let event = RawValue::from_string(json!({ "Records": records }).to_string()).unwrap();
     let letters = Arc::new(MemoryDeadLetters::default());
     let runner = Runner::new(Source::Sqs, EachRecord::new(Obedient::default(), 4), "probe", letters)
-        .visibility(hidden.clone());
+        .visibility(Arc::<Hidden>::clone(&hidden));
     let report = runner.run(Invocation::new(&event, Duration::from_secs(9))).await;
     assert_eq!(report.response.unwrap().items().collect::<Vec<_>>(), ["1", "2", "3", "4", "5"]);
     let seen = hidden.seen.lock().unwrap();

@@ -135,7 +135,7 @@ pub struct Windowed<H>(H);
 impl<H: WindowHandler> Windowed<H> {
     /// Wraps this handler.
     pub fn new(handler: H) -> Self {
-        Windowed(handler)
+        Self(handler)
     }
 
     fn state(&self, window: &Window) -> Result<H::State, Failure> {

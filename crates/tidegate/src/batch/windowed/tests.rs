@@ -102,7 +102,12 @@ fn event(first: usize, records: &[(u64, &str)], state: &Value, last: bool) -> Bo
 }
 
 fn runner(handler: &Collect, letters: &Arc<MemoryDeadLetters>) -> Runner<Windowed<Collect>> {
-    Runner::new(Source::Kinesis, Windowed::new(handler.clone()), "numbers", letters.clone())
+    Runner::new(
+        Source::Kinesis,
+        Windowed::new(handler.clone()),
+        "numbers",
+        Arc::<MemoryDeadLetters>::clone(letters),
+    )
 }
 
 async fn run<H: BatchHandler>(runner: &Runner<H>, event: &RawValue) -> Report {

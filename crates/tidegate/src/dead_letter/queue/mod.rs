@@ -36,7 +36,7 @@ impl QueueDeadLetters {
         bucket: impl Into<String>,
         message_limit: usize,
     ) -> Self {
-        QueueDeadLetters { sqs, s3, queue_url: queue_url.into(), bucket: bucket.into(), message_limit }
+        Self { sqs, s3, queue_url: queue_url.into(), bucket: bucket.into(), message_limit }
     }
 }
 

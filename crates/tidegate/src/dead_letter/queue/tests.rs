@@ -29,10 +29,10 @@ async fn endpoint(status: u16, code: &'static str) -> (AwsClients, Requests) {
         .http_client(crate::aws::http(None))
         .build();
     let requests = Requests::default();
-    let seen = requests.clone();
+    let seen = Arc::clone(&requests);
     tokio::spawn(async move {
         while let Ok((connection, _)) = listener.accept().await {
-            tokio::spawn(serve(connection, status, code, seen.clone()));
+            tokio::spawn(serve(connection, status, code, Arc::clone(&seen)));
         }
     });
     (AwsClients::from_config(config), requests)

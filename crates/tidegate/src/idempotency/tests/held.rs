@@ -61,7 +61,7 @@ async fn invoke(
 
 fn world() -> (Arc<MemoryIdempotency>, Effects) {
     let store = Arc::new(MemoryIdempotency::default());
-    (store.clone(), Effects::new(store, "test", RETENTION))
+    (Arc::clone(&store), Effects::new(store, "test", RETENTION))
 }
 
 fn held() -> Counts {
@@ -113,7 +113,7 @@ async fn an_event_too_large_for_a_record_goes_to_the_bucket_and_else_its_deliver
         let (store, mut effects) = world();
         let objects = objects.map(|down| Arc::new(Objects { down, ..Objects::default() }));
         if let Some(objects) = &objects {
-            effects = effects.large_events(objects.clone());
+            effects = effects.large_events(Arc::<Objects>::clone(objects));
         }
         for _ in 0..2 {
             let (counts, effect) = invoke(&effects, &store, Source::Sqs, &large).await;

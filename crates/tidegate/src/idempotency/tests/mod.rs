@@ -39,8 +39,8 @@ struct World {
 impl World {
     fn new(after_crash: AfterCrash) -> Self {
         let store = Arc::new(MemoryIdempotency::default());
-        World {
-            effects: Effects::new(store.clone(), "test", RETENTION),
+        Self {
+            effects: Effects::new(Arc::<MemoryIdempotency>::clone(&store), "test", RETENTION),
             store,
             runs: AtomicU32::new(0),
             after_crash,
@@ -137,7 +137,7 @@ async fn an_effect_whose_answer_was_lost_is_given_back_where_it_may_run_again() 
 #[tokio::test(start_paused = true)]
 async fn an_effect_is_tried_to_be_recorded_until_the_deadline_and_three_times_at_least() {
     let watched = Watched::new(Arc::new(MemoryIdempotency::default()));
-    let effects = Effects::new(watched.clone(), "test", RETENTION);
+    let effects = Effects::new(Arc::<Watched>::clone(&watched), "test", RETENTION);
     // Pauses double from 20 to 500 ms; the deadline is a tenth of the time before its end.
     for (time, attempts, waited) in [(10_000, 22, 8620), (1, 3, 60)] {
         watched.will("complete", Fault::Unreached, attempts + 1);
@@ -194,7 +194,7 @@ async fn a_delivery_older_than_the_records_are_kept_is_held() {
 #[tokio::test]
 async fn a_lost_answer_to_ones_own_write_is_no_conflict() {
     let store = Arc::new(MemoryIdempotency::default());
-    let lossy = Watched::new(store.clone());
+    let lossy = Watched::new(Arc::<MemoryIdempotency>::clone(&store));
     for write in
         ["claim", "complete", "release", "extend", "hold", "hold_orphan", "complete_held", "release_held"]
     {
@@ -206,8 +206,8 @@ async fn a_lost_answer_to_ones_own_write_is_no_conflict() {
 #[tokio::test]
 async fn a_run_whose_answers_are_all_lost_ends_well() {
     let store = Arc::new(MemoryIdempotency::default());
-    let lossy = Watched::new(store.clone());
-    let effects = Effects::new(lossy.clone(), "test", RETENTION);
+    let lossy = Watched::new(Arc::<MemoryIdempotency>::clone(&store));
+    let effects = Effects::new(Arc::<Watched>::clone(&lossy), "test", RETENTION);
     let run = EffectRun::for_request(key(), AfterCrash::Hold);
     let send = async |result: Result<&str, EffectError>| {
         let effect = async { result.map(str::to_owned) };
@@ -269,7 +269,7 @@ async fn a_twin_is_waited_for_no_longer_than_asked_for() {
 #[tokio::test(start_paused = true)]
 async fn a_long_effect_keeps_its_claim_by_a_heartbeat() {
     let watched = Watched::new(Arc::new(MemoryIdempotency::default()));
-    let effects = Effects::new(watched.clone(), "test", RETENTION);
+    let effects = Effects::new(Arc::<Watched>::clone(&watched), "test", RETENTION);
     let beating = EffectRun::for_request(key(), AfterCrash::Hold).heartbeat(Duration::from_secs(3));
     let send = async |run: &EffectRun| {
         let effect = async {
@@ -289,7 +289,7 @@ async fn a_long_effect_keeps_its_claim_by_a_heartbeat() {
 #[tokio::test]
 async fn a_lease_with_a_heartbeat_begins_with_the_claim_and_not_with_the_wait_for_a_twin() {
     let watched = Watched::new(Arc::new(MemoryIdempotency::default()));
-    let effects = Effects::new(watched.clone(), "test", RETENTION);
+    let effects = Effects::new(Arc::<Watched>::clone(&watched), "test", RETENTION);
     let twin = claim(Duration::from_secs(3600));
     assert_eq!(watched.claim(&twin).await, Ok(Claimed::Yes));
     let gone = async {
@@ -311,7 +311,7 @@ async fn a_lease_with_a_heartbeat_begins_with_the_claim_and_not_with_the_wait_fo
 #[tokio::test(start_paused = true)]
 async fn a_heartbeat_without_a_length_is_no_tight_loop() {
     let watched = Watched::new(Arc::new(MemoryIdempotency::default()));
-    let effects = Effects::new(watched.clone(), "test", RETENTION);
+    let effects = Effects::new(Arc::<Watched>::clone(&watched), "test", RETENTION);
     let run = EffectRun::for_request(key(), AfterCrash::Hold).heartbeat(Duration::ZERO);
     let effect = async {
         tokio::time::sleep(Duration::from_millis(3500)).await;
@@ -348,7 +348,7 @@ async fn a_long_effect_ends_when_its_claim_is_lost() {
 #[tokio::test]
 async fn a_hook_hears_of_replays_and_of_nothing_else() {
     let heard = Arc::new(std::sync::Mutex::new(Vec::new()));
-    let noted = heard.clone();
+    let noted = Arc::clone(&heard);
     let mut world = World::new(AfterCrash::Hold);
     world.effects = world.effects.on_replay(move |key, result| {
         noted.lock().unwrap().push((key.to_string(), result.clone()));
@@ -421,7 +421,7 @@ async fn a_wait_for_a_twin_is_looks_and_claims_once_more_when_a_look_says_that_i
         [(AfterCrash::Hold, true), (AfterCrash::RunAgain, true), (AfterCrash::Hold, false)]
     {
         let watched = Watched::new(Arc::new(MemoryIdempotency::default()));
-        let effects = Effects::new(watched.clone(), "test", RETENTION);
+        let effects = Effects::new(Arc::<Watched>::clone(&watched), "test", RETENTION);
         assert_eq!(watched.claim(&claim(Duration::from_secs(3600))).await, Ok(Claimed::Yes));
         let twin = async {
             while watched.calls("look") < 10 {

@@ -85,7 +85,7 @@ impl Packing {
                 Queue { steps, missing: 0 }
             })
             .collect();
-        Packing {
+        Self {
             queues,
             behind: 0,
             waiting: vec![BTreeSet::new(); rows.numbers.len()],

@@ -72,7 +72,7 @@ impl World {
     /// Creates a world whose event store holds these commits.
     async fn with(commits: &[RecordedCommit]) -> Self {
         let time = Duration::from_secs(30);
-        let world = World { store: Arc::default(), model: Arc::default(), faults: Faults::none(), time };
+        let world = Self { store: Arc::default(), model: Arc::default(), faults: Faults::none(), time };
         for record in commits {
             world.add(record).await;
         }
@@ -99,7 +99,7 @@ impl World {
         changes: &[CommitChange],
         replay: bool,
     ) -> Vec<Outcome> {
-        let events = Faulty::new(self.store.clone(), self.faults.clone());
+        let events = Faulty::new(Arc::clone(&self.store), self.faults.clone());
         self.hand_over_from(Arc::new(events), projection, changes, replay).await
     }
 
@@ -110,7 +110,7 @@ impl World {
         changes: &[CommitChange],
         replay: bool,
     ) -> Vec<Outcome> {
-        let model = Faulty::new(self.model.clone(), self.faults.clone());
+        let model = Faulty::new(Arc::clone(&self.model), self.faults.clone());
         let projector = Projector::new(projection, Arc::new(model), events);
         let items: Vec<_> = changes
             .iter()

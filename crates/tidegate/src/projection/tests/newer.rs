@@ -118,8 +118,8 @@ async fn a_replay_that_meets_a_newer_event_keeps_its_letter() {
 async fn the_list_is_read_by_the_first_invocation_and_then_once_in_a_while() {
     tokio::time::pause();
     let world = World::with(&[]).await;
-    let model = Arc::new(Faulty::new(world.model.clone(), world.faults.clone()));
-    let projector = Projector::new(Products::default(), model, world.store.clone());
+    let model = Arc::new(Faulty::new(Arc::clone(&world.model), world.faults.clone()));
+    let projector = Projector::new(Products::default(), model, Arc::<MemoryEventStore>::clone(&world.store));
     let invoke = async || {
         let item = Item::new("", CommitChange::Other);
         projector.handle_batch(&[item], &BatchContext::new(Duration::from_secs(30))).await;
@@ -150,7 +150,11 @@ async fn a_long_list_is_worked_off_in_parts() {
     let commits: Vec<_> = (0..120).map(|order| commit(&format!("order#{order:03}"), 1, "new")).collect();
     let world = World::with(&commits).await;
     world.deliver_to(old("new"), &changes(&commits)).await;
-    let projector = Projector::new(Products::default(), world.model.clone(), world.store.clone());
+    let projector = Projector::new(
+        Products::default(),
+        Arc::<MemoryReadModel>::clone(&world.model),
+        Arc::<MemoryEventStore>::clone(&world.store),
+    );
     let mut left = Vec::new();
     for _ in 0..3 {
         projector.handle_batch(&[], &BatchContext::new(Duration::from_secs(30))).await;
@@ -191,7 +195,7 @@ async fn a_commit_of_a_newer_format_parks_its_aggregate_behind_what_can_be_read(
     let mut commits = three().to_vec();
     commits.push(commit("order#2", 1, "a"));
     let world = World::with(&commits).await;
-    let events = Arc::new(OldFormat { store: world.store.clone(), unknown: Version::new(2) });
+    let events = Arc::new(OldFormat { store: Arc::clone(&world.store), unknown: Version::new(2) });
     let mut changes = changes(&commits);
     changes[1] = unread(&commits[1]);
     let outcomes = world.hand_over_from(events, Products::default(), &changes, false).await;
@@ -207,7 +211,7 @@ async fn a_commit_of_a_newer_format_that_was_applied_is_found_to_have_nothing_le
     let world = World::with(&commits[..2]).await;
     world.deliver(&[&commits[0], &commits[1]]).await;
     // It is delivered again to an old version, which cannot know whether it has more events.
-    let events = Arc::new(OldFormat { store: world.store.clone(), unknown: Version::new(2) });
+    let events = Arc::new(OldFormat { store: Arc::clone(&world.store), unknown: Version::new(2) });
     let change = [unread(&commits[1])];
     let outcomes = world.hand_over_from(events, Products::default(), &change, false).await;
     assert_eq!(outcomes, [PARKED]);
@@ -222,7 +226,7 @@ async fn a_commit_of_a_newer_format_far_below_the_guard_is_a_duplicate() {
     let commits = three();
     let world = World::with(&commits).await;
     world.deliver(&commits.iter().collect::<Vec<_>>()).await;
-    let events = Arc::new(OldFormat { store: world.store.clone(), unknown: Version::new(1) });
+    let events = Arc::new(OldFormat { store: Arc::clone(&world.store), unknown: Version::new(1) });
     let change = [unread(&commits[0])];
     assert_eq!(world.hand_over_from(events, Products::default(), &change, false).await, [DUPLICATE]);
 }

@@ -110,7 +110,7 @@ async fn what_was_acknowledged_behind_a_parked_event_during_its_release_is_appli
     let world = World::with(&commits[..1]).await;
     let change = [CommitChange::Commit(commits[0].clone())];
     world.deliver_to(breaking("bad"), &change).await;
-    let late = Late { store: world.store.clone(), late: Mutex::new(Some(commits[1].clone())) };
+    let late = Late { store: Arc::clone(&world.store), late: Mutex::new(Some(commits[1].clone())) };
     let outcomes = world.hand_over_from(Arc::new(late), Products::default(), &change, false).await;
     assert_eq!(outcomes, [APPLIED]);
     assert_eq!((world.version("order#1"), world.units("b")), (2, 1));

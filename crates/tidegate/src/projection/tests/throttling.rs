@@ -26,8 +26,8 @@ async fn a_projector_that_was_throttled_is_slower_for_a_while() {
     for number in 1..=3 {
         world.faults.at(Call::Apply, number, Fault::Throttled);
     }
-    let model = Arc::new(Faulty::new(world.model.clone(), world.faults.clone()));
-    let projector = Projector::new(Products::default(), model, world.store.clone());
+    let model = Arc::new(Faulty::new(Arc::clone(&world.model), world.faults.clone()));
+    let projector = Projector::new(Products::default(), model, Arc::<MemoryEventStore>::clone(&world.store));
     let mut took = Vec::new();
     for commit in &commits {
         let item = Item::new("", CommitChange::Commit(commit.clone()));

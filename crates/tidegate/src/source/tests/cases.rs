@@ -45,7 +45,12 @@ impl Seen {
         event: &RawValue,
         request_id: &str,
     ) -> Report {
-        let runner = Runner::new(source, EachRecord::new(handler, 4), "probe", self.letters.clone());
+        let runner = Runner::new(
+            source,
+            EachRecord::new(handler, 4),
+            "probe",
+            Arc::<MemoryDeadLetters>::clone(&self.letters),
+        );
         let remaining = Duration::from_secs(30);
         runner.run(Invocation { event, request_id, remaining, replay: false }).await
     }
@@ -76,7 +81,7 @@ impl Handler for Bodies {
 fn router(seen: &Arc<Seen>) -> Router {
     #[derive(Deserialize)]
     struct Tick {}
-    let (lamps, ticks) = (seen.clone(), seen.clone());
+    let (lamps, ticks) = (Arc::clone(seen), Arc::clone(seen));
     let lit = move |lamp: Arc<Routed<LampLit>>, _: BatchContext| {
         lamps.push(format!("{} W by {}", lamp.message.watts, lamp.envelope.id));
         async { Ok(Handled::Applied) }
@@ -90,7 +95,7 @@ fn router(seen: &Arc<Seen>) -> Router {
         .on::<LampLit>("shop.orders", "LampLit", lit)
         // The name on the bus may differ from the name in the envelope.
         .on::<LampLit>("shop.renamed", "Lamp Lit", {
-            let lamps = seen.clone();
+            let lamps = Arc::clone(seen);
             move |lamp: Arc<Routed<LampLit>>, _: BatchContext| {
                 lamps.push(format!("renamed, by {}", lamp.envelope.id));
                 async { Ok(Handled::Applied) }
@@ -112,14 +117,14 @@ fn lamp_lit() -> Value {
 async fn a_standard_queue_with_groups_reports_the_failed_message_alone() {
     let seen = Arc::new(Seen::default());
     let tenants = SqsEvent::new().message_of_tenant("t7", "fail").message_of_tenant("t7", "good");
-    let report = seen.run(Source::Sqs, Bodies(seen.clone()), &tenants.build(), "r").await;
+    let report = seen.run(Source::Sqs, Bodies(Arc::clone(&seen)), &tenants.build(), "r").await;
     assert_eq!(report.response.unwrap().items().collect::<Vec<_>>(), [SqsEvent::message_id(0)]);
     let mut records = seen.records();
     records.sort();
     assert_eq!(records, ["fail", "good"]);
     // A FIFO queue keeps later messages of the group in their place.
     let ordered = SqsEvent::new().message_of("t7", "fail").message_of("t7", "good");
-    let report = seen.run(Source::Sqs, Bodies(seen.clone()), &ordered.build(), "r").await;
+    let report = seen.run(Source::Sqs, Bodies(Arc::clone(&seen)), &ordered.build(), "r").await;
     let both = [SqsEvent::message_id(0), SqsEvent::message_id(1)];
     assert_eq!(report.response.unwrap().items().collect::<Vec<_>>(), both);
     assert_eq!(seen.records(), ["fail"]);
@@ -161,7 +166,7 @@ async fn two_equal_constant_inputs_are_two_deliveries_and_a_retry_is_none() {
     let event = RawValue::from_string(r#"{"myField":"never 1.50"}"#.to_owned()).unwrap();
     // The second invocation is retried twice, as Lambda does, with its own request id.
     for request_id in ["first", "second", "second", "second"] {
-        let report = seen.run(Source::EventBridge, Bodies(seen.clone()), &event, request_id).await;
+        let report = seen.run(Source::EventBridge, Bodies(Arc::clone(&seen)), &event, request_id).await;
         assert!(report.response.is_ok());
     }
     assert_eq!(seen.records(), [r#"{"myField":"never 1.50"}"#; 4], "the body is the whole event");
@@ -182,7 +187,7 @@ async fn constant_inputs_without_a_request_id_are_told_apart_by_their_time() {
     let seen = Arc::new(Seen::default());
     let event = RawValue::from_string("\"never\"".to_owned()).unwrap();
     for _ in 0..2 {
-        seen.run(Source::EventBridge, Bodies(seen.clone()), &event, "").await;
+        seen.run(Source::EventBridge, Bodies(Arc::clone(&seen)), &event, "").await;
     }
     let letters = seen.letters.letters();
     assert_ne!(letters[0].id, letters[1].id);
@@ -193,7 +198,7 @@ async fn pipes_hand_over_a_bare_array_and_take_a_partial_response() {
     let seen = Arc::new(Seen::default());
     let event = SqsEvent::new().message("good").message("fail").value()["Records"].to_string();
     let event = RawValue::from_string(event).unwrap();
-    let report = seen.run(Source::Sqs, Bodies(seen.clone()), &event, "r").await;
+    let report = seen.run(Source::Sqs, Bodies(Arc::clone(&seen)), &event, "r").await;
     assert_eq!(report.response.unwrap().items().collect::<Vec<_>>(), [SqsEvent::message_id(1)]);
     // Pipes puts all fields of a Kinesis record side by side.
     let mut nested = kinesis("41", "aGVsbG8=");
@@ -235,10 +240,10 @@ fn a_record_without_an_arrival_time_or_with_an_odd_one_is_read() {
 async fn a_failed_message_of_a_topic_fails_its_invocation_and_its_letter_can_be_replayed() {
     let seen = Arc::new(Seen::default());
     let event = SnsEvent::new().message("fail").build();
-    let report = seen.run(Source::Sns, Bodies(seen.clone()), &event, "r").await;
+    let report = seen.run(Source::Sns, Bodies(Arc::clone(&seen)), &event, "r").await;
     assert_eq!(report.response.unwrap_err().code(), "later");
     let event = SnsEvent::new().topic("lamps").message("never").build();
-    let report = seen.run(Source::Sns, Bodies(seen.clone()), &event, "r").await;
+    let report = seen.run(Source::Sns, Bodies(Arc::clone(&seen)), &event, "r").await;
     assert!(report.response.is_ok());
     replays(Source::Sns, &event, &seen.letters.letters()[0]);
 }
@@ -306,7 +311,7 @@ async fn the_test_event_of_a_bucket_is_counted_and_not_handled() {
         (Source::Sqs, SqsEvent::new().notification("photos", &text).build()),
         (Source::Sns, SnsEvent::new().message(&text).build()),
     ] {
-        let report = seen.run(source, Bodies(seen.clone()), &event, "r").await;
+        let report = seen.run(source, Bodies(Arc::clone(&seen)), &event, "r").await;
         assert_eq!((report.counts.filtered, report.response.is_ok()), (1, true), "{source:?}");
     }
     assert!(seen.records().is_empty());
@@ -314,7 +319,7 @@ async fn the_test_event_of_a_bucket_is_counted_and_not_handled() {
     let mut more = S3Event::test_event("photos");
     more["order"] = json!(1);
     let event = SqsEvent::new().message(&more.to_string()).build();
-    let report = seen.run(Source::Sqs, Bodies(seen.clone()), &event, "r").await;
+    let report = seen.run(Source::Sqs, Bodies(Arc::clone(&seen)), &event, "r").await;
     assert_eq!(report.counts.applied, 1);
 }
 

@@ -85,7 +85,7 @@ impl ChunkItem {
 
 impl CommitItem {
     fn new(commit: &RecordedCommit, attempt: &str, attributes: Option<String>) -> Self {
-        CommitItem {
+        Self {
             stream: commit.stream.clone(),
             version: commit.first_version(),
             events: commit

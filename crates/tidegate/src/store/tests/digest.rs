@@ -77,7 +77,7 @@ async fn a_used_id_with_another_content_is_refused_on_every_path() {
 #[tokio::test]
 async fn a_used_id_is_known_from_a_snapshot_too() {
     let (store, snapshots) = (MemoryEventStore::default(), Arc::new(MemorySnapshots::default()));
-    let policy = Snapshots::new(snapshots.clone()).every(1);
+    let policy = Snapshots::new(Arc::<MemorySnapshots>::clone(&snapshots)).every(1);
     let send = async |command: Command, origin: &Origin| {
         execute_with_snapshots::<Counter>(&store, &policy, &stream(), &command, origin, Retry::default())
             .await

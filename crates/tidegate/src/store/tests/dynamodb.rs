@@ -32,7 +32,7 @@ async fn store(answers: Vec<Answer>) -> (DynamoDbEventStore, Arc<Mutex<Vec<Strin
         .http_client(crate::aws::http(None))
         .build();
     let calls = Arc::new(Mutex::new(Vec::new()));
-    let seen = calls.clone();
+    let seen = Arc::clone(&calls);
     tokio::spawn(async move {
         let mut next = 0;
         while let Ok((mut connection, _)) = listener.accept().await {

@@ -50,7 +50,7 @@ struct World {
 
 impl World {
     fn policy(&self) -> Snapshots {
-        Snapshots::new(self.snapshots.clone()).every(3)
+        Snapshots::new(Arc::<MemorySnapshots>::clone(&self.snapshots)).every(3)
     }
 
     async fn send_as(&self, policy: &Snapshots, origin: &Origin, command: Command) -> Handled {
@@ -65,7 +65,7 @@ impl World {
 
     /// Stores three events; the last one takes a snapshot.
     async fn with_snapshot() -> Self {
-        let world = World::default();
+        let world = Self::default();
         for (id, command) in [("a", Command::Open(5)), ("b", Command::Add(1)), ("c", Command::Add(1))] {
             assert_eq!(world.send(id, command).await, Handled::Applied);
         }
@@ -178,7 +178,7 @@ async fn a_snapshot_of_another_shape_is_not_looked_at() {
             self.0.save(snapshot)
         }
     }
-    let policy = Snapshots::new(Arc::new(Any(world.snapshots.clone())));
+    let policy = Snapshots::new(Arc::new(Any(Arc::clone(&world.snapshots))));
     world.send_as(&policy, &origin("d"), Command::Add(4)).await;
     assert_eq!(world.reads(), [0]);
     assert_eq!(world.kinds()[3], "Refused");

@@ -39,7 +39,7 @@ impl DynamoDbEvent {
     /// The table is named `table`, and its key has the attributes `keys`. The time of the changes
     /// is now.
     pub fn new<'a>(keys: impl IntoIterator<Item = &'a str>) -> Self {
-        DynamoDbEvent {
+        Self {
             table: "table".to_owned(),
             keys: keys.into_iter().map(str::to_owned).collect(),
             view: "NEW_AND_OLD_IMAGES",
@@ -51,7 +51,7 @@ impl DynamoDbEvent {
     /// Creates an empty batch of the event store. Its stream carries only new images.
     pub fn event_store() -> Self {
         let view = "NEW_IMAGE";
-        DynamoDbEvent { view, ..DynamoDbEvent::new([PARTITION_KEY, SORT_KEY]).table("event-store") }
+        Self { view, ..Self::new([PARTITION_KEY, SORT_KEY]).table("event-store") }
     }
 
     /// Sets the table of the changes that follow.

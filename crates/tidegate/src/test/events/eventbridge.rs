@@ -33,7 +33,7 @@ impl EventBridgeEvent {
     /// Creates an event of this source and detail type. Its time is now.
     pub fn new(source: &str, detail_type: &str, detail: impl Into<Value>) -> Self {
         let detail = detail.into();
-        EventBridgeEvent {
+        Self {
             id: content_uuid(&["event", source, detail_type, &detail.to_string()]).to_string(),
             source: source.to_owned(),
             detail_type: detail_type.to_owned(),
@@ -51,15 +51,15 @@ impl EventBridgeEvent {
     where
         Envelope: Serialize,
     {
-        Ok(EventBridgeEvent::new(&envelope.source, &envelope.kind, serde_json::to_value(envelope)?))
+        Ok(Self::new(&envelope.source, &envelope.kind, serde_json::to_value(envelope)?))
     }
 
     /// Creates the event that EventBridge Scheduler sends for this schedule if its target declares
     /// no input. Its `detail` is a string.
     pub fn scheduled(schedule: &str) -> Self {
         let arn = format!("arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/{schedule}");
-        let event = EventBridgeEvent::new("aws.scheduler", "Scheduled Event", "{}");
-        EventBridgeEvent { resources: vec![arn], ..event }
+        let event = Self::new("aws.scheduler", "Scheduled Event", "{}");
+        Self { resources: vec![arn], ..event }
     }
 
     /// Sets the id. EventBridge assigns another id whenever the event is published again.

@@ -28,14 +28,14 @@ pub struct KinesisEvent {
 
 impl Default for KinesisEvent {
     fn default() -> Self {
-        KinesisEvent { stream: "stream".to_owned(), arrived_at: Timestamp::now(), records: Vec::new() }
+        Self { stream: "stream".to_owned(), arrived_at: Timestamp::now(), records: Vec::new() }
     }
 }
 
 impl KinesisEvent {
     /// Creates an empty batch of a stream named `stream`. The records arrive now.
     pub fn new() -> Self {
-        KinesisEvent::default()
+        Self::default()
     }
 
     /// Sets the stream of the records that follow.

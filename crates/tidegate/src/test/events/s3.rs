@@ -29,7 +29,7 @@ impl S3Event {
     /// Creates a notification of this bucket. The time of the records is now. S3 itself sends one
     /// record per event.
     pub fn new(bucket: &str) -> Self {
-        S3Event { bucket: bucket.to_owned(), occurred_at: Timestamp::now(), records: Vec::new() }
+        Self { bucket: bucket.to_owned(), occurred_at: Timestamp::now(), records: Vec::new() }
     }
 
     /// Sets the time of the records that follow.

@@ -27,7 +27,7 @@ pub struct SnsEvent {
 
 impl Default for SnsEvent {
     fn default() -> Self {
-        SnsEvent { topic: "topic".to_owned(), published_at: Timestamp::now(), records: Vec::new() }
+        Self { topic: "topic".to_owned(), published_at: Timestamp::now(), records: Vec::new() }
     }
 }
 
@@ -35,7 +35,7 @@ impl SnsEvent {
     /// Creates an event of a topic named `topic`. The messages are published now. SNS itself sends
     /// one message per event.
     pub fn new() -> Self {
-        SnsEvent::default()
+        Self::default()
     }
 
     /// Sets the topic of the messages that follow.

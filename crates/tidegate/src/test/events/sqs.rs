@@ -32,12 +32,7 @@ pub struct SqsEvent {
 
 impl Default for SqsEvent {
     fn default() -> Self {
-        SqsEvent {
-            queue: "queue".to_owned(),
-            sent_at: Timestamp::now(),
-            receive_count: 1,
-            messages: Vec::new(),
-        }
+        Self { queue: "queue".to_owned(), sent_at: Timestamp::now(), receive_count: 1, messages: Vec::new() }
     }
 }
 
@@ -45,7 +40,7 @@ impl SqsEvent {
     /// Creates an empty batch of a queue named `queue`. The messages are sent now, and received for
     /// the first time.
     pub fn new() -> Self {
-        SqsEvent::default()
+        Self::default()
     }
 
     /// Sets the queue of the messages that follow.

@@ -104,10 +104,10 @@ pub(super) enum Order {
 impl From<Order> for Status {
     fn from(status: Order) -> Self {
         match status {
-            Order::InProgress => Status::InProgress,
-            Order::Completed => Status::Completed,
-            Order::Held => Status::Held,
-            Order::Released => Status::Released,
+            Order::InProgress => Self::InProgress,
+            Order::Completed => Self::Completed,
+            Order::Held => Self::Held,
+            Order::Released => Self::Released,
         }
     }
 }
@@ -115,10 +115,10 @@ impl From<Order> for Status {
 impl From<Status> for Order {
     fn from(status: Status) -> Self {
         match status {
-            Status::InProgress => Order::InProgress,
-            Status::Completed => Order::Completed,
-            Status::Held => Order::Held,
-            Status::Released => Order::Released,
+            Status::InProgress => Self::InProgress,
+            Status::Completed => Self::Completed,
+            Status::Held => Self::Held,
+            Status::Released => Self::Released,
         }
     }
 }
@@ -161,7 +161,7 @@ impl Runs {
                 faults,
             )
         };
-        Runs { in_time: of(false), old: of(true) }
+        Self { in_time: of(false), old: of(true) }
     }
 
     pub(super) fn of(&self, delivery: Delivery) -> &Automaton<Ask, Answer, End> {
@@ -208,9 +208,9 @@ async fn run_effect(
     script: Arc<Script<Ask, Answer>>,
 ) -> End {
     let store =
-        Arc::new(AskingStore { script: script.clone(), own: Mutex::default(), hash: Mutex::default() });
+        Arc::new(AskingStore { script: Arc::clone(&script), own: Mutex::default(), hash: Mutex::default() });
     let effects = Effects::new(store, "model", Duration::from_secs(30 * 24 * 3600))
-        .large_events(Arc::new(AskingBucket { script: script.clone(), large: event == Event::Large }));
+        .large_events(Arc::new(AskingBucket { script: Arc::clone(&script), large: event == Event::Large }));
     let mut run = EffectRun::for_request(EffectKey::new("model", "effect", "1").unwrap(), after_crash)
         .arrived_at(old.then_some(Timestamp::UNIX_EPOCH));
     if event != Event::Forgotten {

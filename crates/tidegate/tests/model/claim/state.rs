@@ -98,7 +98,7 @@ impl Record {
     }
 
     pub(super) fn new(state: &RecordState, payload: Payload) -> Self {
-        Record {
+        Self {
             status: state.status.into(),
             owner: state.owner.strip_prefix("run ").and_then(|number| number.parse().ok()).unwrap(),
             // A record that is no longer in progress may have a lease that ended long before.

@@ -158,7 +158,7 @@ async fn invoke(invocation: &Invocation, script: Arc<Script<Ask, Answer>>) -> Ve
     let looks = invocation.batch.is_empty();
     let undigested = invocation.version == Version::Undigested;
     let world = Arc::new(World { script, looks, undigested });
-    let projector = Projector::new(Counting(invocation.version), world.clone(), world);
+    let projector = Projector::new(Counting(invocation.version), Arc::<World>::clone(&world), world);
     let items: Vec<_> =
         invocation.batch.iter().map(|number| Item::new("", CommitChange::Commit(commit(*number)))).collect();
     let mut context = BatchContext::new(Duration::from_secs(30));
@@ -232,7 +232,7 @@ fn increment(key: &str, amount: i64) -> Increment {
 impl Place {
     fn new(position: Position) -> Self {
         let version = u8::try_from(position.version.number()).unwrap();
-        Place { version, part: u8::try_from(position.part).unwrap(), cut: position.cut }
+        Self { version, part: u8::try_from(position.part).unwrap(), cut: position.cut }
     }
 
     fn position(self) -> Position {
@@ -243,7 +243,7 @@ impl Place {
 
 impl Row {
     pub(super) fn from_guard(guard: &Guard) -> Self {
-        Row {
+        Self {
             place: Place::new(guard.position),
             parked: guard.parked.map(|parked| u8::try_from(parked.number()).unwrap()),
             newer: guard.parked_code.as_deref() == Some(Failure::NEWER),
@@ -271,7 +271,7 @@ impl Counts {
     /// Reads the sums from a read model. The first row stands for all rows of the first part.
     pub(super) fn new(counters: &BTreeMap<String, BTreeMap<&'static str, i64>>) -> Self {
         let units = |key: &str| counters.get(key).map_or(0, |row| row["units"]);
-        Counts {
+        Self {
             total: units("all"),
             first: units(&counter(0)),
             shifted: units(&counter(SHIFTED)),
@@ -292,12 +292,12 @@ impl Move {
         let rows = (0..SHIFTED).filter(|row| counters.contains_key(&counter(*row))).count();
         assert!(rows == 0 || rows == SHIFTED, "a part is applied whole");
         let parked = advance.parked.map(|parked| u8::try_from(parked.number()).unwrap());
-        Move { from: Place::new(advance.from), parked, to, undigested: false, counts }
+        Self { from: Place::new(advance.from), parked, to, undigested: false, counts }
     }
 
     /// Returns a transaction in which one row stands for all rows that are alike.
     pub(super) fn transaction(self) -> Transaction {
-        let Move { from, parked, to, undigested: _, counts } = self;
+        let Self { from, parked, to, undigested: _, counts } = self;
         let parked = parked.map(|parked| EventVersion::new(parked.into()));
         let event_id = (to.version > from.version).then(|| event_id(to.version));
         let advance =

@@ -53,7 +53,7 @@ pub(crate) use each_hole;
 
 pub(crate) async fn hole_a_a_rejected_duplicate_leaves_the_record_of_the_run_that_owns_it(store: Store) {
     let watched = Watched::new(store);
-    let world = World::new(watched.clone(), AfterCrash::Hold);
+    let world = World::new(Arc::<Watched>::clone(&watched), AfterCrash::Hold);
     assert_eq!(world.claimed("owner", 60_000).await, Claimed::Yes);
     let impatient = world.effects.clone().wait_at_most(Duration::ZERO);
     let rejected = world.send_with(&impatient, "x", Ok("other")).await.unwrap_err();
@@ -73,7 +73,7 @@ pub(crate) async fn hole_a_a_rejected_duplicate_leaves_the_record_of_the_run_tha
 pub(crate) async fn hole_b_a_run_that_outlived_its_lease_leaves_its_successors_record(store: Store) {
     for end in [Ok("old"), not_done(), unknown()] {
         for after_crash in [AfterCrash::RunAgain, AfterCrash::Hold] {
-            let world = World::new(store.clone(), AfterCrash::RunAgain);
+            let world = World::new(Arc::clone(&store), AfterCrash::RunAgain);
             let over = Lease { until: from_now(-1000), ..Lease::new(PATIENCE) };
             let mut run = world.run.clone();
             run.after_crash = after_crash;
@@ -92,7 +92,7 @@ pub(crate) async fn hole_b_a_run_that_outlived_its_lease_leaves_its_successors_r
 
 pub(crate) async fn hole_c_an_expired_record_does_not_let_a_second_run_in_beside_a_live_one(store: Store) {
     for after_crash in [AfterCrash::RunAgain, AfterCrash::Hold] {
-        let world = World::new(store.clone(), after_crash);
+        let world = World::new(Arc::clone(&store), after_crash);
         assert_eq!(world.claimed("first", 60_000).await, Claimed::Yes);
         let done = world.store.complete(world.key(), "first", &Kept::Unknown, from_now(-5000)).await;
         assert_eq!(done, Ok(true));
@@ -107,7 +107,7 @@ pub(crate) async fn hole_c_an_expired_record_does_not_let_a_second_run_in_beside
 
 pub(crate) async fn hole_d_a_claim_has_an_end_and_is_live_before_and_orphaned_after_it(store: Store) {
     for (after_crash, then) in [(AfterCrash::RunAgain, applied("m")), (AfterCrash::Hold, Ok(Ran::Held))] {
-        let world = World::new(store.clone(), after_crash);
+        let world = World::new(Arc::clone(&store), after_crash);
         let lease = Lease::new(PATIENCE);
         let mut payload_hash = PayloadHash::from("");
         let looks = async {
@@ -172,14 +172,14 @@ pub(crate) async fn hole_g_the_payload_is_checked_against_the_record_that_the_cl
     assert_eq!(world.runs(), 1);
 
     // The twin at work completes while its duplicate with another payload waits.
-    let watched = Watched::new(world.store.clone());
-    let world = World::new(watched.clone(), AfterCrash::Hold);
+    let watched = Watched::new(Arc::clone(&world.store));
+    let world = World::new(Arc::<Watched>::clone(&watched), AfterCrash::Hold);
     let (first, twin) = world.twins(&watched, "y").await;
     assert_eq!((first, twin.unwrap_err().code(), world.runs()), (applied("m"), "payload_mismatch", 0));
 }
 
 pub(crate) async fn hole_h_every_honest_replay_passes_the_payload_check(store: Store) {
-    let world = World::new(store.clone(), AfterCrash::Hold);
+    let world = World::new(Arc::clone(&store), AfterCrash::Hold);
     assert_eq!(world.send("x", Ok("m")).await, applied("m"));
     for _ in 0..2 {
         assert_eq!(world.send("x", Ok("other")).await, duplicate("m"));
@@ -197,7 +197,7 @@ pub(crate) async fn hole_h_every_honest_replay_passes_the_payload_check(store: S
 
 pub(crate) async fn hole_i_only_completed_records_are_remembered(store: Store) {
     let watched = Watched::new(store);
-    let world = World::new(watched.clone(), AfterCrash::Hold);
+    let world = World::new(Arc::<Watched>::clone(&watched), AfterCrash::Hold);
     let effects = world.effects.clone().remember(10, RETENTION);
     let send = |fields, end| world.send_with(&effects, fields, end);
 
@@ -220,11 +220,11 @@ pub(crate) async fn hole_i_only_completed_records_are_remembered(store: Store) {
 }
 
 pub(crate) async fn hole_j_two_configurations_over_one_store_keep_their_own_settings(store: Store) {
-    let world = World::new(store.clone(), AfterCrash::Hold);
+    let world = World::new(Arc::clone(&store), AfterCrash::Hold);
     let replays: Arc<Mutex<Vec<String>>> = Arc::default();
     let configured = |namespace: &str, retention| {
-        let noted = replays.clone();
-        let effects = Effects::new(store.clone(), format!("{namespace}{}", Uuid::new_v4()), retention);
+        let noted = Arc::clone(&replays);
+        let effects = Effects::new(Arc::clone(&store), format!("{namespace}{}", Uuid::new_v4()), retention);
         effects.on_replay(move |key, _| noted.lock().unwrap().push(key.to_string()))
     };
     let (short, long) = (configured("short", Duration::ZERO), configured("long", RETENTION));
@@ -257,13 +257,13 @@ pub(crate) async fn hole_k_configuring_again_changes_no_key(store: Store) {
 
 pub(crate) async fn hole_l_deadlines_and_expiries_are_compared_in_their_own_units(store: Store) {
     for (lease, live) in [(-3000, false), (3000, true), (3_600_000, true)] {
-        let world = World::new(store.clone(), AfterCrash::RunAgain);
+        let world = World::new(Arc::clone(&store), AfterCrash::RunAgain);
         assert_eq!(world.claimed("owner", lease).await, Claimed::Yes);
         let taken = world.claimed("rival", 60_000).await == Claimed::Yes;
         assert_eq!(taken, !live, "a lease of {lease} ms");
     }
     for (expiry, live) in [(-3000, false), (3000, true), (3_600_000, true)] {
-        let world = World::new(store.clone(), AfterCrash::RunAgain);
+        let world = World::new(Arc::clone(&store), AfterCrash::RunAgain);
         assert_eq!(world.claimed("owner", 60_000).await, Claimed::Yes);
         let done = world.store.complete(world.key(), "owner", &Kept::Unknown, from_now(expiry)).await;
         assert_eq!(done, Ok(true));
@@ -299,7 +299,7 @@ pub(crate) async fn hole_m_a_selector_that_yields_only_nulls_is_an_error(store: 
 }
 
 pub(crate) async fn hole_n_a_renamed_function_keeps_its_history(store: Store) {
-    let world = World::new(store.clone(), AfterCrash::Hold);
+    let world = World::new(Arc::clone(&store), AfterCrash::Hold);
     let send = async |effects: &Effects, function: &str| {
         let event = RawValue::from_string("{}".to_owned()).unwrap();
         let run = EffectRun::for_request(effects.key("mail", "7").unwrap(), AfterCrash::Hold)
@@ -316,7 +316,7 @@ pub(crate) async fn hole_n_a_renamed_function_keeps_its_history(store: Store) {
 pub(crate) async fn hole_o_an_effect_whose_completion_failed_does_not_run_again(store: Store) {
     let watched = Watched::new(store);
     for fault in [Fault::Unreached, Fault::AnswerLost] {
-        let world = World::new(watched.clone(), AfterCrash::RunAgain);
+        let world = World::new(Arc::<Watched>::clone(&watched), AfterCrash::RunAgain);
         watched.will("complete", fault, 2);
         assert_eq!(world.send("x", Ok("m")).await, applied("m"), "{fault:?}: it is recorded in the end");
         assert_eq!(world.send("x", Ok("other")).await, duplicate("m"));
@@ -325,7 +325,7 @@ pub(crate) async fn hole_o_an_effect_whose_completion_failed_does_not_run_again(
 
     let released = watched.calls("release");
     for elsewhere in [false, true] {
-        let world = World::new(watched.clone(), AfterCrash::Hold);
+        let world = World::new(Arc::<Watched>::clone(&watched), AfterCrash::Hold);
         watched.will("complete", Fault::Unreached, 1000);
         let lease = Lease::new(Duration::from_millis(100));
         let effect = async { Ok("m".to_owned()) };
@@ -335,7 +335,7 @@ pub(crate) async fn hole_o_an_effect_whose_completion_failed_does_not_run_again(
         if elsewhere {
             until_past(lease.until).await;
             let namespace = world.key().as_str().split('#').next().unwrap().to_owned();
-            let fresh = Effects::new(world.store.clone(), namespace, RETENTION);
+            let fresh = Effects::new(Arc::clone(&world.store), namespace, RETENTION);
             assert_eq!(world.send_with(&fresh, "x", Ok("other")).await, Ok(Ran::Held), "an operator decides");
         } else {
             assert_eq!(world.send("x", Ok("other")).await, duplicate("m"), "this process knows");
@@ -350,7 +350,7 @@ pub(crate) async fn hole_o_an_effect_whose_completion_failed_does_not_run_again(
 
 pub(crate) async fn hole_p_a_twin_at_work_is_waited_for_and_its_result_used(store: Store) {
     let watched = Watched::new(store);
-    let world = World::new(watched.clone(), AfterCrash::Hold);
+    let world = World::new(Arc::<Watched>::clone(&watched), AfterCrash::Hold);
     let (first, twin) = world.twins(&watched, "x").await;
     assert_eq!((first, twin), (applied("m"), duplicate("m")), "neither has failed");
     assert_eq!(world.runs(), 0);
@@ -367,7 +367,7 @@ pub(crate) async fn hole_t_a_result_too_large_to_keep_completes_the_effect_and_s
     assert_eq!(world.runs(), 1);
 
     // The largest result that is kept, together with the largest event.
-    let world = World::new(world.store.clone(), AfterCrash::Hold);
+    let world = World::new(Arc::clone(&world.store), AfterCrash::Hold);
     let largest = "x".repeat(65_536 - 2);
     let event = RawValue::from_string(format!("\"{}\"", "e".repeat(299 * 1024))).unwrap();
     let run = world.run.clone().repeated_by(Repeat::new("f", event));
@@ -375,7 +375,7 @@ pub(crate) async fn hole_t_a_result_too_large_to_keep_completes_the_effect_and_s
     let ran = world.effects.run(&run, &"x", Lease::new(PATIENCE), effect).await;
     assert_eq!(ran, applied(&largest));
     assert_eq!(world.send("x", Ok("m")).await, duplicate(&largest));
-    let world = World::new(world.store.clone(), AfterCrash::Hold);
+    let world = World::new(Arc::clone(&world.store), AfterCrash::Hold);
     let larger = format!("{largest}x");
     assert_eq!(world.send("x", Ok(&larger)).await, applied(&larger));
     assert_eq!(world.send("x", Ok("m")).await, Ok(Ran::Duplicate(Kept::TooLarge { bytes: 65_537 })));
@@ -433,7 +433,7 @@ pub(crate) async fn a_lost_answer_to_ones_own_write_is_no_conflict(lossy: Store,
     assert_eq!(lossy.complete_held(key.as_str(), "operator", &result, later).await, Ok(true));
     assert_eq!(store.complete_held(key.as_str(), "another", &result, later).await, Ok(false));
 
-    let world = World::new(lossy.clone(), AfterCrash::Hold);
+    let world = World::new(Arc::clone(lossy), AfterCrash::Hold);
     let key = world.key();
     assert_eq!(lossy.claim(&world.claim("a", 60_000)).await, Ok(Claimed::Yes));
     assert_eq!(lossy.complete(key, "a", &result, later).await, Ok(true));
@@ -441,7 +441,7 @@ pub(crate) async fn a_lost_answer_to_ones_own_write_is_no_conflict(lossy: Store,
 
     // A claim that another run has put on hold in the meantime is not recognised as the caller's
     // own.
-    let world = World::new(lossy.clone(), AfterCrash::Hold);
+    let world = World::new(Arc::clone(lossy), AfterCrash::Hold);
     let late = world.claim("a", -5000);
     assert_eq!(store.claim(&late).await, Ok(Claimed::Yes));
     assert_eq!(store.hold_orphan(world.key(), "a", "why", None).await, Ok(true));

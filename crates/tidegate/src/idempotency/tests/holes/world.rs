@@ -43,7 +43,7 @@ pub(crate) struct Watched {
 
 impl Watched {
     pub(crate) fn new(inner: Store) -> Arc<Self> {
-        Arc::new(Watched { inner, calls: Mutex::default(), faults: Mutex::default() })
+        Arc::new(Self { inner, calls: Mutex::default(), faults: Mutex::default() })
     }
 
     /// Lets the next `times` requests of this name fail.
@@ -164,9 +164,9 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(store: Store, after_crash: AfterCrash) -> Self {
-        let effects = Effects::new(store.clone(), Uuid::new_v4().to_string(), RETENTION);
+        let effects = Effects::new(Arc::clone(&store), Uuid::new_v4().to_string(), RETENTION);
         let run = EffectRun::for_request(effects.key("mail", "7").unwrap(), after_crash);
-        World { store, effects, run, runs: AtomicU32::new(0) }
+        Self { store, effects, run, runs: AtomicU32::new(0) }
     }
 
     pub(super) fn key(&self) -> &EffectKey {
