@@ -23,11 +23,11 @@
 //!
 //! | | here |
 //! |---|---|
-//! | A throttled batch | goes again after 100 ms, doubled up to a minute [1] |
-//! | A mapping whose function fails | is not slowed down [2] |
+//! | A throttled batch | goes again after 100 ms, doubled up to a minute (1) |
+//! | A mapping whose function fails | is not slowed down (2) |
 //! | A message that waits for a batch until its visibility ends | is let go |
-//! | A batching window longer than messages are hidden | ends while they are [3] |
-//! | Which batch a window belongs to, of several at a time | the next one [4] |
+//! | A batching window longer than messages are hidden | ends while they are (3) |
+//! | Which batch a window belongs to, of several at a time | the next one (4) |
 //! | No `maximum_concurrency` | as many batches as the function may have environments |
 //! | What is held of a group that failed | is let go, and comes again behind the failure |
 //!
