@@ -50,7 +50,6 @@ impl OrderingKey {
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// Its number in the order of reading, from 0 in each shard.
-    /// Its number in the order of reading, counted by whoever reads the shard.
     pub ordinal: u64,
     /// When it was read. A batching window that follows no invocation begins here.
     pub read: Moment,
