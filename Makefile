@@ -31,7 +31,7 @@ help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: setup programs ## starts the local system, feeds it INPUT (LIMIT invoices), reports and checks; it keeps running
+demo: setup programs ## starts the local system, feeds it INPUT (LIMIT invoices), checks the results
 	@scripts/demo "$(INPUT)" $(LIMIT)
 
 .PHONY: down
@@ -39,7 +39,7 @@ down: ## ends the local system that `make demo` left running
 	@if command -v tidegate >/dev/null; then tidegate local down; else echo "nothing was built, so nothing is running"; fi
 
 .PHONY: test
-test: setup-backend programs ## runs unit tests, then system tests; BACKEND=localstack uses LocalStack
+test: setup-backend programs ## runs unit and system tests; BACKEND=localstack uses LocalStack
 	@if [[ $(BACKEND) != localstack ]]; then scripts/setup build aws-cli awslambdaric browser; export TIDEGATE_BROWSER=$$(scripts/browser); set -x; cargo test --locked --workspace --exclude system-tests $(EVERYTHING); fi
 	cargo test --locked --profile local --package system-tests --test system -- $(ONLY)
 
@@ -47,20 +47,20 @@ test: setup-backend programs ## runs unit tests, then system tests; BACKEND=loca
 CHAOS := $(or $(ONLY),all paused throttled hanging newer)
 
 .PHONY: chaos
-chaos: setup programs ## checks invoices under all faults, then the stories; ONLY='paused newer'; see docs/faults.md
+chaos: setup programs ## checks invoices under all faults, then the stories; see docs/faults.md
 	@scripts/chaos $(CHAOS)
 
 .PHONY: detection
-detection: setup programs ## switches off each protection: chaos must find a difference; ONLY='guard stop' tries these
+detection: setup programs ## switches off each protection (ONLY='guard stop'): chaos must find it
 	@scripts/detection
 
 .PHONY: contract
-contract: setup ## runs the contract suites of the stores: doubles in memory, MiniStack, DynamoDB Local
+contract: setup ## runs the stores' contract suites: doubles, MiniStack, DynamoDB Local
 	@scripts/setup dynamodb-local
 	scripts/contract --profile local $(ONLY)
 
 .PHONY: conformance
-conformance: ## compares the engine's mappings with LocalStack's own; ONLY=PART selects scenarios by name
+conformance: ## compares the engine's mappings with LocalStack's; ONLY=PART of a name
 	@scripts/conformance
 
 .PHONY: check
@@ -68,6 +68,12 @@ check: setup ## checks format, lints, unit tests, docs, licences, topology, infr
 	@python3 tests/toolchain.py
 	@python3 tests/links.py
 	@python3 tests/readme.py
+	@python3 tests/words.py
+	@python3 tests/circles.py
+	@scripts/circles
+	@python3 tests/house.py
+	@scripts/widths
+	@scripts/sizes
 	@scripts/setup deny build aws-cli awslambdaric browser
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets $(EVERYTHING) -- -D warnings
@@ -127,7 +133,7 @@ infra-check: ## all that a change of infra/ needs, without an AWS account, in mi
 	@scripts/check-infra
 
 .PHONY: infra-test
-infra-test: setup build programs ## deploys into an emulator that enforces IAM, and sends orders through the system
+infra-test: setup build programs ## deploys into an emulator that enforces IAM, and sends orders
 	@scripts/terraform version >/dev/null
 	AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_SESSION_TOKEN= TIDEGATE_ZIPS=$(TARGET)/lambda \
 	  cargo test --locked --profile local --package system-tests --test infra -- --nocapture --test-threads 4 $(ONLY)
@@ -142,12 +148,12 @@ bench: programs ## measures toolkit, starts of functions and engine; writes docs
 	@scripts/bench
 
 .PHONY: mutants
-mutants: ## finds mutations of the toolkit that no test notices; hours, or ONLY='--file …/lanes.rs'
+mutants: ## finds mutations that no test notices; hours, or ONLY='--file …/lanes.rs'
 	@scripts/setup mutants
 	cargo mutants --package tidegate $(ONLY)
 
 .PHONY: watch
-watch: programs ## runs functions under `cargo lambda watch`: compiled again on changes, open to debuggers
+watch: programs ## runs functions under `cargo lambda watch`, for hot reload and debuggers
 	@scripts/setup build
 	@scripts/watch
 
