@@ -1,4 +1,4 @@
-//! The idempotency store in DynamoDB: the toolkit's suite of holes, and what only DynamoDB can show.
+//! The idempotency store in DynamoDB: the toolkit's suite of holes, and what only DynamoDB shows.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
@@ -158,7 +158,8 @@ async fn a_bad_record_is_named_and_hides_no_other() {
     }
 }
 
-/// Loses every second answer: a request took effect, the client hears of a broken server, and sends it again.
+/// Loses every second answer: a request took effect, the client sees an error of the server, and
+/// sends the request again.
 #[derive(Debug, Default)]
 struct LosesFirstAnswers {
     answers: AtomicU32,
