@@ -28,7 +28,7 @@ locals {
       dimensions = local.function_dimensions[name]
       description = join(" ", [
         "Whole invocations of ${name} fail: a timeout, too little memory, or a panic at start.",
-        "Records that fail one by one are not counted here.",
+        "Single records that fail are not counted here, unless the invocation is asynchronous.",
         "Look for the last lines before the failure in ${local.log_groups[name]}.",
       ])
     })
@@ -66,7 +66,7 @@ locals {
       dimensions = { function = local.names.functions[name] }
       description = join(" ", [
         "${name} holds effects that may or may not have taken place. `tidegate effects ls` lists them;",
-        "find out at the remote party, then run `tidegate effects release`, or leave them.",
+        "find out at the remote party, then run `tidegate effects complete`, or `release` to run again.",
       ])
     })
     "function-${name}-failed" = merge(local.sustained, {

@@ -3,7 +3,8 @@
 
 - Each rule (validation, precondition, postcondition, check, `if` of a template in validations/) has a run
   that expects its failure. A run names the variable or resource that fails, not the rule, so runs
-  are counted: a variable with three rules needs three.
+  are counted: a variable with three rules needs three. More runs than rules can hide a missing
+  run.
 - A validation's condition and its message call the same template in the same way.
 - Each rule of the topology names its owner, Terraform or `tidegate topology check`.
 - README.md lists each variable with its default, and each output, and nothing else.

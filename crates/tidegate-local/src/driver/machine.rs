@@ -34,7 +34,7 @@ pub trait Machine {
 pub struct IllegalInput {
     /// Which machine it is.
     pub machine: String,
-    /// State of the event.
+    /// State that refused the input: of the machine, or of its batch or event.
     pub state: String,
     /// The refused input.
     pub input: String,

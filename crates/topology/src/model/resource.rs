@@ -88,7 +88,8 @@ pub struct Queue {
     pub fifo: bool,
     /// Seconds for which a received message stays hidden.
     ///
-    /// At least six times the timeout of a function that reads the queue.
+    /// AWS recommends six times the timeout of a function that reads the queue, plus its batching
+    /// window. Less is a warning.
     #[serde(default = "default_visibility")]
     pub visibility_timeout_seconds: u32,
     /// Dead-letter queue for messages that were received too often.

@@ -1,4 +1,4 @@
-//! Queue mappings: one state machine and one driver per queue and function.
+//! Queue mappings: one state machine and one port per queue and function.
 
 mod answered;
 mod batch;
